@@ -1,0 +1,71 @@
+import tseslint from 'typescript-eslint';
+import rxjsX from 'eslint-plugin-rxjs-x';
+
+// Rooms in the order of the design: a room may import only from itself and from rooms before it.
+const rooms = [
+  'flow', 'path', 'config', 'store', 'formats', 'state', 'operators',
+  'sources', 'sinks', 'checkpoint', 'job', 'fs', 'testing', 'cli',
+];
+
+const direction = rooms.map((room, i) => ({
+  files: [`src/${room}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          ...(room === 'testing'
+            ? []
+            : [
+                {
+                  regex: `/(${[...rooms.slice(i + 1), 'index.js'].join('|')})(/|$)`,
+                  message: `${room}/ may import only rooms above it in the design's list.`,
+                },
+              ]),
+          ...(room === 'store' ? [] : [{ regex: '^@aws-sdk/|^@smithy/', message: 'Only store/s3 knows the AWS SDK.' }]),
+          ...(room === 'flow' ? [{ regex: '^\\.\\./', message: 'flow/ imports nothing of ours.' }] : []),
+        ],
+      },
+    ],
+  },
+}));
+
+export default tseslint.config(
+  { ignores: ['dist/', 'build/', 'node_modules/', 'coverage/'] },
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked, rxjsX.configs.recommended],
+    languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/unified-signatures': 'off',
+      'rxjs-x/no-ignored-subscription': 'off',
+      'rxjs-x/prefer-observer': 'off',
+    },
+  },
+  {
+    // A bare `next` that throws loses the record silently: operators go through FlowSubscriber.
+    files: ['src/operators/**/*.ts', 'src/sinks/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "NewExpression[callee.name=/^(Observable|Subject|BehaviorSubject|ReplaySubject)$/]",
+          message: 'Build operators with flowOperator/FlowSubscriber: it catches what callbacks throw and routes signals.',
+        },
+        { selector: 'AwaitExpression', message: 'No await inside an operator: virtual time must be able to run it.' },
+      ],
+    },
+  },
+  {
+    files: ['test/**/*.ts', 'bench/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+    },
+  },
+  ...direction,
+);

@@ -1,0 +1,65 @@
+import type { Clock } from './clock.js';
+import type { Committable, Credit, Json } from './signals.js';
+
+/**
+ * One run of a job from a restored checkpoint to its end, its failure or its stop, as operators see it.
+ * It comes with `Open`; operators reach the outside world by nothing else.
+ */
+export interface Attempt {
+  /** The job's name, as given to `createJob`. */
+  readonly job: string;
+  /** Drawn once, when the job first starts; stays for the life of its log. URL-safe, 12 characters. */
+  readonly jobId: string;
+  /** Raised by every claim: no two attempts share one. */
+  readonly epoch: number;
+  readonly clock: Clock;
+  /** Uniform in [0, 1), like `Math.random`, but seedable. */
+  readonly random: () => number;
+  /** A capability that the job provides, such as its stores. */
+  use<S>(service: Service<S>): S;
+  /** Joins every checkpoint. Throws `DuplicateId` if the id is taken. Call it on `Open`, never later. */
+  register(participant: Participant): void;
+  /** What the restored checkpoint holds for this id; `undefined` on a first start. */
+  restored(id: string): Restored | undefined;
+  /** Announces a terminal operator: from now on no source runs further ahead of it than its budget. */
+  terminal(id: string): void;
+  /** A terminal has dealt with everything before `credit`. */
+  release(terminal: string, credit: Credit): void;
+  /** A sink's committable is published and needs no more carrying. Idempotent. */
+  confirm(id: string, uid: string): void;
+  /** A sink has moved a pending committable one step on; the next manifest carries the new version. */
+  amend(id: string, committable: Committable): void;
+  /** Shows something to `job.events$`. */
+  report(event: OperatorEvent): void;
+}
+
+/** One who takes part in checkpoints: it acks every barrier. */
+export interface Participant {
+  readonly id: string;
+  readonly kind: 'source' | 'operator' | 'sink';
+  /**
+   * The manifest that carries these committables is durable and verified: publish each, idempotently, and
+   * `confirm` it. Those already under way are named again; sinks only.
+   */
+  commit?(pending: readonly Committable[]): void;
+}
+
+/** What a restored checkpoint holds for one participant. */
+export interface Restored {
+  readonly snapshot: Json | undefined;
+  /** The epoch's own claim has sealed what was open: all of it is here, and `commit` is called with it. */
+  readonly pending: readonly Committable[];
+}
+
+/** Something an operator tells the world outside the flow. `type` is a stable kebab-case word. */
+export interface OperatorEvent {
+  readonly type: string;
+  readonly operator: string;
+  readonly [field: string]: unknown;
+}
+
+/** The typed name of a capability. Rooms below `flow` declare their own; the job provides the values. */
+export class Service<S> {
+  declare protected readonly provides: S;
+  constructor(readonly name: string) {}
+}

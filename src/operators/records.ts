@@ -1,0 +1,82 @@
+import { Observable, Subscriber, type OperatorFunction } from 'rxjs';
+import { MillraceError } from '../errors.js';
+import { flowOperator, FlowSubscriber, type End, type FlowOperator, type Signal } from '../flow/index.js';
+
+/** Takes what the lifted operators emit; anything outside a record's turn or `End` is an error. */
+class Tail<B> extends Subscriber<B> {
+  inTurn = false;
+  readonly #out: Subscriber<B | Signal>;
+
+  constructor(out: Subscriber<B | Signal>) {
+    // eslint-disable-next-line @typescript-eslint/no-deprecated
+    super();
+    this.#out = out;
+  }
+
+  protected override _next(value: B): void {
+    if (this.inTurn) this.#out.next(value);
+    else {
+      this.#out.error(
+        new MillraceError(
+          'AsyncInRecords',
+          'An operator inside records(…) emitted outside a record’s turn. Only synchronous operators can be lifted; use mapAsync for asynchronous work.',
+        ),
+      );
+    }
+  }
+
+  protected override _error(error: unknown): void {
+    this.#out.error(error);
+  }
+
+  protected override _complete(): void {
+    // `take(n)` and the like: records end here, signals go on.
+  }
+}
+
+class Records<A, B> extends FlowSubscriber<A, B> {
+  readonly #tail: Tail<B>;
+  #head!: Subscriber<A>;
+
+  constructor(out: Subscriber<B | Signal>, lifted: (source: Observable<A>) => Observable<B>) {
+    super(out);
+    const tail = (this.#tail = new Tail(out));
+    this.add(tail);
+    tail.inTurn = true; // `startWith` and the like emit while they are subscribed
+    lifted(
+      new Observable<A>((head) => {
+        this.#head = head;
+      }),
+    ).subscribe(tail);
+    tail.inTurn = false;
+  }
+
+  override onRecord(value: A): void {
+    const tail = this.#tail;
+    tail.inTurn = true;
+    this.#head.next(value);
+    tail.inTurn = false;
+  }
+
+  override onEnd(end: End): void {
+    this.#tail.inTurn = true;
+    this.#head.complete();
+    this.#tail.inTurn = false;
+    this.emit(end);
+  }
+}
+/**
+ * Lifts synchronous RxJS operators over a flow: they see the records, signals pass by in their place.
+ */
+export function records<A, B>(op1: OperatorFunction<A, B>): FlowOperator<A, B>;
+export function records<A, B, C>(op1: OperatorFunction<A, B>, op2: OperatorFunction<B, C>): FlowOperator<A, C>;
+export function records<A, B, C, D>(
+  op1: OperatorFunction<A, B>,
+  op2: OperatorFunction<B, C>,
+  op3: OperatorFunction<C, D>,
+): FlowOperator<A, D>;
+export function records(...ops: OperatorFunction<never, unknown>[]): FlowOperator<never, unknown> {
+  const lifted = (source: Observable<unknown>): Observable<unknown> =>
+    ops.reduce((flow, op) => (op as OperatorFunction<unknown, unknown>)(flow), source);
+  return flowOperator<never, unknown>((out) => new Records(out, lifted));
+}

@@ -1,0 +1,49 @@
+import { MillraceError, type MillraceErrorOptions } from '../errors.js';
+
+/**
+ * All that can go wrong at a store. `Throttled`, `Unavailable` and `Conflict` are worth a retry; so is `Expired`, once
+ * the credentials are fresh.
+ */
+export type StoreErrorCode =
+  | 'NotFound'
+  | 'AlreadyExists'
+  | 'PreconditionFailed'
+  | 'Conflict'
+  | 'NotModified'
+  | 'PermissionDenied'
+  | 'Throttled'
+  | 'Expired'
+  | 'NotSupported'
+  | 'Integrity'
+  | 'Unavailable'
+  | 'InvalidPart'
+  | 'TooSmall'
+  | 'InvalidRequest';
+
+const retryable: ReadonlySet<StoreErrorCode> = new Set(['Throttled', 'Unavailable', 'Conflict', 'Expired', 'Integrity']);
+
+export interface StoreErrorOptions extends Omit<MillraceErrorOptions, 'retryable'> {
+  /** What the server itself called it, such as `NoSuchBucket`. */
+  readonly serverCode?: string;
+  /** The HTTP status, where there was one. */
+  readonly status?: number;
+}
+
+/** The error of every {@link ObjectStore} method; the set of codes is closed. */
+export class StoreError extends MillraceError {
+  override readonly name = 'StoreError';
+  declare readonly code: StoreErrorCode;
+  readonly serverCode: string | undefined;
+  readonly status: number | undefined;
+
+  constructor(code: StoreErrorCode, message: string, options: StoreErrorOptions = {}) {
+    super(code, message, { cause: options.cause, retryable: retryable.has(code) });
+    this.serverCode = options.serverCode;
+    this.status = options.status;
+  }
+}
+
+/** Whether `error` is a store's, of one of these codes. */
+export function isStoreError(error: unknown, ...codes: readonly StoreErrorCode[]): error is StoreError {
+  return error instanceof StoreError && (codes.length === 0 || codes.includes(error.code));
+}

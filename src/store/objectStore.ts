@@ -1,0 +1,168 @@
+import type { Observable } from 'rxjs';
+
+/**
+ * What the protocols need of an object store, and no more. Each method is one request: it happens on subscribe,
+ * emits its one answer and completes, or errors with a `StoreError`; unsubscribing aborts it. Nothing is retried
+ * here; retry, limits, faults and metrics are decorators.
+ *
+ * Keys are opaque Unicode strings of at most 1,024 UTF-8 bytes: `a//b`, `../x` and `/lead` are keys like any other,
+ * and `a` and `a/b` coexist. Listings are in the order of the keys' UTF-8 bytes.
+ */
+export interface ObjectStore {
+  /** Where this is, for messages: `s3://bucket`, `file:///dir`, `memory://name`. Never holds a secret. */
+  readonly uri: string;
+
+  /** Errors: `NotFound`, `PreconditionFailed` (`ifMatch`). */
+  head(key: string, options?: { readonly ifMatch?: string }): Observable<ObjectInfo>;
+
+  /**
+   * Reads an object or a range of it; the answer is in memory as a whole, so callers fragment. The end of the range is cut to
+   * the object's size; a range that starts at or behind the end gives no bytes.
+   * Errors: `NotFound`, `PreconditionFailed` (`ifMatch`), `Integrity` (fewer bytes than promised).
+   */
+  get(key: string, options?: GetOptions): Observable<ObjectBody>;
+
+  /** Creates or replaces. Errors: `AlreadyExists` (`ifNoneMatch`), `PreconditionFailed` (`ifMatch`), `Conflict`. */
+  put(key: string, body: Uint8Array, options?: PutOptions): Observable<PutResult>;
+
+  /** One page of a listing. `NotFound` when there is no such bucket. */
+  list(options: ListOptions): Observable<ListPage>;
+
+  /** Deletes any number of keys (in as many requests as it takes); missing ones are no error. Emits those that could not be deleted. */
+  delete(keys: readonly string[]): Observable<readonly DeleteFailure[]>;
+
+  /** Server-side copy inside the store, metadata included. Errors: `NotFound`, `PreconditionFailed` (`ifMatch` on the source). */
+  copy(from: string, to: string, options?: { readonly ifMatch?: string }): Observable<PutResult>;
+
+  /** Starts a multipart upload. Nothing is visible under `key` before it is completed. */
+  createUpload(key: string, options?: { readonly metadata?: Metadata }): Observable<{ readonly uploadId: string }>;
+
+  /** Uploads part `number` (1 to 10,000), replacing an earlier one of that number. Errors: `NotFound` (no such upload). */
+  uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart>;
+
+  /** Fills a part from a range of another object of this store. */
+  copyPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    from: { readonly key: string; readonly range?: ByteRange; readonly ifMatch?: string },
+  ): Observable<UploadedPart>;
+
+  /** One page of the parts uploaded so far, by number. Errors: `NotFound` (no such upload). */
+  listParts(
+    key: string,
+    uploadId: string,
+    after?: number,
+  ): Observable<{ readonly parts: readonly UploadedPart[]; readonly next?: number }>;
+
+  /** One page of the uploads under way whose keys start with `prefix`, by key. */
+  listUploads(options: { readonly prefix: string; readonly after?: UploadCursor }): Observable<UploadPage>;
+
+  /**
+   * Publishes exactly the named parts, in order, as one object; other uploaded parts are dropped (some servers refuse
+   * instead: `InvalidPart`). Errors: `NotFound` (no such upload: completed, aborted or never made), `InvalidPart`
+   * (etag mismatch or unknown part), `TooSmall` (a part but the last is under the minimum), `AlreadyExists` (`ifNoneMatch`).
+   */
+  completeUpload(
+    key: string,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options?: { readonly ifNoneMatch?: '*' },
+  ): Observable<PutResult>;
+
+  /** Drops an upload and its parts. An unknown upload is no error. */
+  abortUpload(key: string, uploadId: string): Observable<void>;
+}
+
+/** User metadata: ASCII lower-case names, ASCII values. */
+export type Metadata = Readonly<Record<string, string>>;
+
+/** Bytes `start` to `end`, end exclusive; without an end, to the end of the object. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end?: number;
+}
+
+export interface GetOptions {
+  readonly range?: ByteRange;
+  /** The ETag that the object must still have. */
+  readonly ifMatch?: string;
+}
+
+export interface PutOptions {
+  /** Create only: of any number of concurrent puts exactly one succeeds. */
+  readonly ifNoneMatch?: '*';
+  readonly ifMatch?: string;
+  readonly metadata?: Metadata;
+  readonly contentType?: string;
+}
+
+export interface ObjectInfo {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Opaque, with its quotes stripped. */
+  readonly etag: string;
+  /** Milliseconds since the epoch. */
+  readonly modified: number;
+  /** Absent in listings. */
+  readonly metadata?: Metadata;
+}
+
+export interface ObjectBody {
+  readonly info: ObjectInfo;
+  /** The range's bytes as they arrived: not joined, not copied. */
+  readonly chunks: readonly Uint8Array[];
+}
+
+export interface PutResult {
+  readonly etag: string;
+}
+
+export interface ListOptions {
+  readonly prefix?: string;
+  /** Keys strictly after this one in UTF-8 order. */
+  readonly startAfter?: string;
+  /** Folds keys that share the text from `prefix` to the delimiter into one of `prefixes`. */
+  readonly delimiter?: string;
+  /** Continues the listing that gave this cursor. */
+  readonly cursor?: string;
+  /** At most so many keys and prefixes, 1 to 1,000. Default 1,000. */
+  readonly limit?: number;
+}
+
+export interface ListPage {
+  readonly objects: readonly ObjectInfo[];
+  readonly prefixes: readonly string[];
+  /** Present if there is more. */
+  readonly cursor?: string;
+}
+
+export interface DeleteFailure {
+  readonly key: string;
+  readonly error: Error;
+}
+
+export interface UploadedPart {
+  readonly number: number;
+  readonly etag: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface UploadInfo {
+  readonly key: string;
+  readonly uploadId: string;
+  /** Milliseconds since the epoch. */
+  readonly initiated: number;
+}
+
+export interface UploadCursor {
+  readonly key: string;
+  readonly uploadId: string;
+}
+
+export interface UploadPage {
+  readonly uploads: readonly UploadInfo[];
+  readonly next?: UploadCursor;
+}

@@ -1,0 +1,40 @@
+import { Service } from '../flow/index.js';
+import type { ObjectStore } from './objectStore.js';
+
+/** A place in a store: what a URI such as `s3://lake/raw/2026` resolves to. */
+export interface StoreLocation {
+  readonly store: ObjectStore;
+  /** The key or key prefix, exactly as the URI has it, without the leading slash. */
+  readonly key: string;
+  /** What the probe of this store and bucket found. */
+  readonly capabilities: StoreCapabilities;
+}
+
+/** What differs between servers and changes what the protocols do. */
+export interface StoreCapabilities {
+  /** Complete accepts a subset of the uploaded parts (AWS: yes; Ceph RGW: no, so files roll at every checkpoint). */
+  readonly completeSubset: boolean;
+  /** A part but the last has at least so many bytes. */
+  readonly minimumPartSize: number;
+}
+
+/** Opens stores by URI. The job provides it: operators never make a store. */
+export interface Stores {
+  /** Throws `InvalidUri` or `UnknownScheme`. The same URI gives the same store. */
+  open(uri: string): StoreLocation;
+}
+
+export const stores = new Service<Stores>('stores');
+
+/** Where the attempt keeps data that only its manifests refer to: segments and journals. */
+export interface CheckpointData {
+  readonly store: ObjectStore;
+  /** The job's checkpoint directory as a key prefix, with a trailing slash. */
+  readonly prefix: string;
+  /**
+   * A name for a new data object: `data/<epoch>/<operator>-<counter><suffix>`, unique over all attempts. Relative to `prefix`: this is what manifests hold.
+   */
+  name(operator: string, suffix: string): string;
+}
+
+export const checkpointData = new Service<CheckpointData>('checkpoint data');
