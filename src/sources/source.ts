@@ -1,0 +1,55 @@
+import type { Attempt, FlowOperator, Json } from '../flow/index.js';
+
+/** Something that records come from, with a position that a checkpoint can hold. */
+export interface Source<T> {
+  /** For messages: `files s3://lake/raw/**`. */
+  readonly description: string;
+  /** Where records that cannot be parsed go: a leaf of its own, under the same barriers. */
+  readonly deadLetter?: FlowOperator<DeadLetter, never>;
+  /** Opens it for one attempt. Requests may start at once; records come only by `poll`. */
+  open(context: SourceContext): SourceReader<T>;
+}
+
+export interface SourceContext {
+  readonly id: string;
+  readonly attempt: Attempt;
+  /** What {@link SourceReader.position} gave at the restored checkpoint; `undefined` on a first start. */
+  readonly position: Json | undefined;
+  /** The reader's data has come: `poll` is worth calling again. Never called inside `poll`. */
+  readonly ready: () => void;
+  /** The reader cannot go on. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** One attempt's reading of a source. Pulled by the pump; pushes nothing by itself. */
+export interface SourceReader<T> {
+  /**
+   * Hands over some records (about 64 KiB of input, so that barriers and I/O get their turn) and stops at a record
+   * boundary. `wait`: nothing here yet, `ready` will be called. `end`: the input is over.
+   */
+  poll(out: SourceOutput<T>): 'more' | 'wait' | 'end';
+  /** Where the next record starts. Exact after every `poll`. */
+  position(): Json;
+  /** Bytes of input handed over since `open`, cumulative. */
+  readonly bytes: number;
+  /** Aborts requests and frees buffers. */
+  close(): void;
+}
+
+export interface SourceOutput<T> {
+  record(value: T): void;
+  deadLetter(letter: DeadLetter): void;
+}
+
+/** A record that could not be parsed, as it goes to the dead letter sink. */
+export interface DeadLetter {
+  readonly source: string;
+  /** URI of the object. */
+  readonly object: string;
+  /** Byte offset in the (decompressed) object. */
+  readonly offset: number;
+  /** 1-based. */
+  readonly line: number;
+  readonly text: string;
+  readonly reason: string;
+}
