@@ -3,8 +3,20 @@ import rxjsX from 'eslint-plugin-rxjs-x';
 
 // Rooms in the order of the design: a room may import only from itself and from rooms before it.
 const rooms = [
-  'flow', 'path', 'config', 'store', 'formats', 'state', 'operators',
-  'sources', 'sinks', 'checkpoint', 'job', 'fs', 'testing', 'cli',
+  'flow',
+  'path',
+  'config',
+  'store',
+  'formats',
+  'state',
+  'operators',
+  'sources',
+  'sinks',
+  'checkpoint',
+  'job',
+  'fs',
+  'testing',
+  'cli',
 ];
 
 const direction = rooms.map((room, i) => ({
@@ -14,16 +26,25 @@ const direction = rooms.map((room, i) => ({
       'error',
       {
         patterns: [
-          ...(room === 'testing'
+          ...(room === 'testing' || i === rooms.length - 1
             ? []
             : [
                 {
-                  regex: `/(${[...rooms.slice(i + 1), 'index.js'].join('|')})(/|$)`,
+                  regex: `^(\\.\\./)+(${rooms.slice(i + 1).join('|')})/|^(\\.\\./)+index\\.js$`,
                   message: `${room}/ may import only rooms above it in the design's list.`,
                 },
               ]),
-          ...(room === 'store' ? [] : [{ regex: '^@aws-sdk/|^@smithy/', message: 'Only store/s3 knows the AWS SDK.' }]),
-          ...(room === 'flow' ? [{ regex: '^\\.\\./', message: 'flow/ imports nothing of ours.' }] : []),
+          ...(room === 'store'
+            ? []
+            : [{ regex: '^@aws-sdk/|^@smithy/', message: 'Only store/s3 knows the AWS SDK.' }]),
+          ...(room === 'flow' || room === 'path'
+            ? [
+                {
+                  regex: '^\\.\\./(?!errors\\.js$)',
+                  message: `${room}/ imports nothing of ours but errors.ts.`,
+                },
+              ]
+            : []),
         ],
       },
     ],
@@ -37,7 +58,10 @@ export default tseslint.config(
     extends: [...tseslint.configs.strictTypeChecked, rxjsX.configs.recommended],
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
     rules: {
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/unified-signatures': 'off',
@@ -52,10 +76,14 @@ export default tseslint.config(
       'no-restricted-syntax': [
         'error',
         {
-          selector: "NewExpression[callee.name=/^(Observable|Subject|BehaviorSubject|ReplaySubject)$/]",
-          message: 'Build operators with flowOperator/FlowSubscriber: it catches what callbacks throw and routes signals.',
+          selector: 'NewExpression[callee.name=/^(Observable|Subject|BehaviorSubject|ReplaySubject)$/]',
+          message:
+            'Build operators with flowOperator/FlowSubscriber: it catches what callbacks throw and routes signals.',
         },
-        { selector: 'AwaitExpression', message: 'No await inside an operator: virtual time must be able to run it.' },
+        {
+          selector: 'AwaitExpression',
+          message: 'No await inside an operator: virtual time must be able to run it.',
+        },
       ],
     },
   },

@@ -21,10 +21,10 @@ export interface Attempt {
   register(participant: Participant): void;
   /** What the restored checkpoint holds for this id; `undefined` on a first start. */
   restored(id: string): Restored | undefined;
-  /** Announces a terminal operator: from now on no source runs further ahead of it than its budget. */
-  terminal(id: string): void;
+  /** Announces a terminal operator (its id or itself): from now on no source runs further ahead of it than its budget. */
+  terminal(terminal: string | object): void;
   /** A terminal has dealt with everything before `credit`. */
-  release(terminal: string, credit: Credit): void;
+  release(terminal: string | object, credit: Credit): void;
   /** A sink's committable is published and needs no more carrying. Idempotent. */
   confirm(id: string, uid: string): void;
   /** A sink has moved a pending committable one step on; the next manifest carries the new version. */

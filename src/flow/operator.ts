@@ -1,7 +1,16 @@
 import { Observable, Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import type { Flow, FlowOperator } from './flow.js';
-import { signal, type Barrier, type Credit, type End, type Open, type Signal, type Watermark } from './signals.js';
+import {
+  isGenuine,
+  signal,
+  type Barrier,
+  type Credit,
+  type End,
+  type Open,
+  type Signal,
+  type Watermark,
+} from './signals.js';
 
 /**
  * The one helper that operators are written with: extend it, override what you need, hand it to
@@ -32,6 +41,7 @@ import { signal, type Barrier, type Credit, type End, type Open, type Signal, ty
 export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   readonly #out: Subscriber<B | Signal>;
   #busy = false;
+  #opened = false;
   #waiting: (() => void)[] | undefined;
 
   constructor(out: Subscriber<B | Signal>) {
@@ -84,7 +94,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
 
   /** Runs asynchronous work (an answer, a timer) as an element of the flow: in turn, with errors sent down. */
   protected turn(work: () => void): void {
-    if (this.isStopped) return;
+    if (this.closed) return;
     if (this.#busy) {
       (this.#waiting ??= []).push(work);
       return;
@@ -103,13 +113,13 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   protected override _next(value: A | Signal): void {
     if (this.#busy) {
       (this.#waiting ??= []).push(() => {
-        this.#route(value);
+        this.#deliver(value);
       });
       return;
     }
     this.#busy = true;
     try {
-      this.#route(value);
+      this.#deliver(value);
       if (this.#waiting !== undefined) this.#drain();
     } catch (error) {
       this.error(error);
@@ -119,36 +129,41 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   }
 
   #drain(): void {
-    while (this.#waiting !== undefined && this.#waiting.length > 0 && !this.isStopped) {
+    while (this.#waiting !== undefined && this.#waiting.length > 0 && !this.closed) {
       const batch: (() => void)[] = this.#waiting;
       this.#waiting = undefined;
       for (const work of batch) work();
     }
   }
 
-  #route(value: A | Signal): void {
-    if (typeof value !== 'object' || value === null) {
-      this.onRecord(value);
+  #deliver(value: A | Signal): void {
+    if (typeof value !== 'object' || value === null || (value as Partial<Signal>)[signal] === undefined) {
+      if (!this.#opened) throw notOpened();
+      this.onRecord(value as A);
+    } else this.#signal(value as Signal);
+  }
+
+  #signal(value: Signal): void {
+    if (!isGenuine(value)) throw copied(value);
+    if (value[signal] === 'open') {
+      if (this.#opened) throw openedTwice();
+      this.#opened = true;
+      this.onOpen(value);
       return;
     }
-    switch ((value as Partial<Signal>)[signal]) {
-      case undefined:
-        this.onRecord(value as A);
-        return;
-      case 'open':
-        this.onOpen(value as Open);
-        return;
+    if (!this.#opened) throw notOpened();
+    switch (value[signal]) {
       case 'barrier':
-        this.onBarrier(value as Barrier);
+        this.onBarrier(value);
         return;
       case 'watermark':
-        this.onWatermark(value as Watermark);
+        this.onWatermark(value);
         return;
       case 'credit':
-        this.onCredit(value as Credit);
+        this.onCredit(value);
         return;
       case 'end':
-        this.onEnd(value as End);
+        this.onEnd(value);
         return;
       default:
         throw new MillraceError(
@@ -158,6 +173,24 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     }
   }
 }
+
+const notOpened = (): MillraceError =>
+  new MillraceError(
+    'NotOpened',
+    'Something arrived before Open: flows start with job.source(…) and are subscribed by job.run(…), not by hand.',
+  );
+
+const openedTwice = (): MillraceError =>
+  new MillraceError(
+    'OpenedTwice',
+    'Two flows were joined by a plain RxJS operator (merge, concat, zip …): their signals must be aligned. Join flows with mergeFlows(…).',
+  );
+
+const copied = (value: Signal): MillraceError =>
+  new MillraceError(
+    'CopiedSignal',
+    `A plain operator copied a ${value[signal]} signal: lift it with records(…), so that it sees only records.`,
+  );
 
 /** Makes an operator of a {@link FlowSubscriber}. */
 export function flowOperator<A, B>(

@@ -75,24 +75,92 @@ export interface End {
 /** What travels among the records of a {@link Flow}. Plain RxJS operators do not know it: lift them with `records(…)`. */
 export type Signal = Open | Barrier | Watermark | Credit | End;
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+export type Json =
+  null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /** Tells a signal from a record. */
 export function isSignal(value: unknown): value is Signal {
   return typeof value === 'object' && value !== null && (value as Partial<Signal>)[signal] !== undefined;
 }
 
-export function watermark(time: number, idle = false): Watermark {
-  return { [signal]: 'watermark', time, idle };
+/**
+ * The prototype of every signal. A copy (`{ ...barrier }`) keeps the brand but loses this, which is how a plain `map`
+ * that rebuilt a signal is found out.
+ */
+// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- it exists for its prototype
+abstract class Genuine {}
+
+/** Whether a branded value was made by millrace and not copied by a plain operator. */
+export function isGenuine(value: Signal): boolean {
+  return Object.getPrototypeOf(value) !== Object.prototype;
 }
 
-export function credit(source: string, bytes: number): Credit {
-  return { [signal]: 'credit', source, bytes };
+class OpenSignal extends Genuine implements Open {
+  readonly [signal] = 'open' as const;
+  constructor(
+    readonly sources: readonly string[],
+    readonly attempt: Attempt,
+  ) {
+    super();
+  }
+}
+
+class BarrierSignal extends Genuine implements Barrier {
+  readonly [signal] = 'barrier' as const;
+  constructor(
+    readonly checkpoint: number,
+    readonly reason: CheckpointReason,
+    readonly ack: (id: string, frozen: Frozen) => void,
+    readonly outcome: Observable<'durable' | 'subsumed'>,
+  ) {
+    super();
+  }
+}
+
+class WatermarkSignal extends Genuine implements Watermark {
+  readonly [signal] = 'watermark' as const;
+  constructor(
+    readonly time: number,
+    readonly idle: boolean,
+  ) {
+    super();
+  }
+}
+
+class CreditSignal extends Genuine implements Credit {
+  readonly [signal] = 'credit' as const;
+  constructor(
+    readonly source: string,
+    readonly bytes: number,
+  ) {
+    super();
+  }
+}
+
+class EndSignal extends Genuine implements End {
+  readonly [signal] = 'end' as const;
 }
 
 export function open(sources: readonly string[], attempt: Attempt): Open {
-  return { [signal]: 'open', sources, attempt };
+  return new OpenSignal(sources, attempt);
+}
+
+export function barrier(
+  checkpoint: number,
+  reason: CheckpointReason,
+  ack: (id: string, frozen: Frozen) => void,
+  outcome: Observable<'durable' | 'subsumed'>,
+): Barrier {
+  return new BarrierSignal(checkpoint, reason, ack, outcome);
+}
+
+export function watermark(time: number, idle = false): Watermark {
+  return new WatermarkSignal(time, idle);
+}
+
+export function credit(source: string, bytes: number): Credit {
+  return new CreditSignal(source, bytes);
 }
 
 /** There is but one way for an input to be over. */
-export const end: End = { [signal]: 'end' };
+export const end: End = new EndSignal();

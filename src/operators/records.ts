@@ -44,6 +44,7 @@ class Records<A, B> extends FlowSubscriber<A, B> {
     this.add(tail);
     tail.inTurn = true; // `startWith` and the like emit while they are subscribed
     lifted(
+      // eslint-disable-next-line no-restricted-syntax -- the input of the lifted operators; errors leave by the tail
       new Observable<A>((head) => {
         this.#head = head;
       }),
@@ -67,14 +68,89 @@ class Records<A, B> extends FlowSubscriber<A, B> {
 }
 /**
  * Lifts synchronous RxJS operators over a flow: they see the records, signals pass by in their place.
+ *
+ * All operators of one `records(…)` cost one step of the flow, so lift a chain together. When they complete (`take`),
+ * records end and signals go on; what they still hold (`toArray`, `reduce`, `bufferCount`) is flushed at `End`, before the
+ * final checkpoint.
+ *
+ * Their inner state is **not** restored: `map`, `filter`, `tap`, `mergeMap` over arrays and other stateless operators
+ * are safe, while `scan`, `take`, `distinct`, `bufferCount`, `pairwise` start anew after a failure. Keep state in `keyed(…)`.
+ *
+ * ```
+ * in:   O-a-b-1-c-E2|
+ *       records(map(upper))
+ * out:  O-A-B-1-C-E2|
+ * ```
+ *
+ * @example
+ * ```ts
+ * flow.pipe(records(filter((v) => v.kind === 'click'), map((v) => v.user)));
+ * ```
+ *
+ * Errors: `AsyncInRecords` when an operator emits outside a record's turn (`delay`, `debounceTime`, a `mergeMap` over
+ * promises); whatever an operator or its callback throws.
  */
 export function records<A, B>(op1: OperatorFunction<A, B>): FlowOperator<A, B>;
-export function records<A, B, C>(op1: OperatorFunction<A, B>, op2: OperatorFunction<B, C>): FlowOperator<A, C>;
+export function records<A, B, C>(
+  op1: OperatorFunction<A, B>,
+  op2: OperatorFunction<B, C>,
+): FlowOperator<A, C>;
 export function records<A, B, C, D>(
   op1: OperatorFunction<A, B>,
   op2: OperatorFunction<B, C>,
   op3: OperatorFunction<C, D>,
 ): FlowOperator<A, D>;
+export function records<A, B, C, D, E>(
+  op1: OperatorFunction<A, B>,
+  op2: OperatorFunction<B, C>,
+  op3: OperatorFunction<C, D>,
+  op4: OperatorFunction<D, E>,
+): FlowOperator<A, E>;
+export function records<A, B, C, D, E, F>(
+  op1: OperatorFunction<A, B>,
+  op2: OperatorFunction<B, C>,
+  op3: OperatorFunction<C, D>,
+  op4: OperatorFunction<D, E>,
+  op5: OperatorFunction<E, F>,
+): FlowOperator<A, F>;
+export function records<A, B, C, D, E, F, G>(
+  op1: OperatorFunction<A, B>,
+  op2: OperatorFunction<B, C>,
+  op3: OperatorFunction<C, D>,
+  op4: OperatorFunction<D, E>,
+  op5: OperatorFunction<E, F>,
+  op6: OperatorFunction<F, G>,
+): FlowOperator<A, G>;
+export function records<A, B, C, D, E, F, G, H>(
+  op1: OperatorFunction<A, B>,
+  op2: OperatorFunction<B, C>,
+  op3: OperatorFunction<C, D>,
+  op4: OperatorFunction<D, E>,
+  op5: OperatorFunction<E, F>,
+  op6: OperatorFunction<F, G>,
+  op7: OperatorFunction<G, H>,
+): FlowOperator<A, H>;
+export function records<A, B, C, D, E, F, G, H, I>(
+  op1: OperatorFunction<A, B>,
+  op2: OperatorFunction<B, C>,
+  op3: OperatorFunction<C, D>,
+  op4: OperatorFunction<D, E>,
+  op5: OperatorFunction<E, F>,
+  op6: OperatorFunction<F, G>,
+  op7: OperatorFunction<G, H>,
+  op8: OperatorFunction<H, I>,
+): FlowOperator<A, I>;
+export function records<A, B, C, D, E, F, G, H, I, J>(
+  op1: OperatorFunction<A, B>,
+  op2: OperatorFunction<B, C>,
+  op3: OperatorFunction<C, D>,
+  op4: OperatorFunction<D, E>,
+  op5: OperatorFunction<E, F>,
+  op6: OperatorFunction<F, G>,
+  op7: OperatorFunction<G, H>,
+  op8: OperatorFunction<H, I>,
+  op9: OperatorFunction<I, J>,
+): FlowOperator<A, J>;
 export function records(...ops: OperatorFunction<never, unknown>[]): FlowOperator<never, unknown> {
   const lifted = (source: Observable<unknown>): Observable<unknown> =>
     ops.reduce((flow, op) => (op as OperatorFunction<unknown, unknown>)(flow), source);

@@ -1,0 +1,53 @@
+import type { OperatorFunction } from 'rxjs';
+import { flowOperator, FlowSubscriber, type Credit, type Open, type Signal } from '../flow/index.js';
+
+class Values<T> extends FlowSubscriber<T, T> {
+  #open: Open | undefined;
+
+  override onOpen(open: Open): void {
+    this.#open = open;
+    open.attempt.terminal(this);
+  }
+
+  override onRecord(value: T): void {
+    this.emit(value);
+  }
+
+  override onCredit(credit: Credit): void {
+    this.#open?.attempt.release(this, credit);
+  }
+
+  override onBarrier(): void {
+    // A plain Observable takes no part in checkpoints,
+  }
+
+  override onWatermark(): void {
+    // nor in event time,
+  }
+
+  override onEnd(): void {
+    // and completes when the job does.
+  }
+}
+
+/**
+ * Turns a flow into a plain `Observable` of its records, for any RxJS operator and any subscriber.
+ *
+ * From here on delivery is **at least once**: after a failure, records since the last durable checkpoint come again. It
+ * is a terminal operator: the source may run ahead of the last delivered record by its budget. The Observable
+ * completes when the final checkpoint of the job is durable.
+ *
+ * ```
+ * in:   O-a-b-1-c-E2|
+ *       values()
+ * out:  --a-b---c---|
+ * ```
+ *
+ * @example
+ * ```ts
+ * await job.run(clicks.pipe(values(), tap((click) => console.log(click.user))));
+ * ```
+ */
+export function values<T>(): OperatorFunction<T | Signal, T> {
+  return flowOperator<T, T>((out) => new Values(out)) as OperatorFunction<T | Signal, T>;
+}
