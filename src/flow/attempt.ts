@@ -21,8 +21,11 @@ export interface Attempt {
   register(participant: Participant): void;
   /** What the restored checkpoint holds for this id; `undefined` on a first start. */
   restored(id: string): Restored | undefined;
-  /** Announces a terminal operator (its id or itself): from now on no source runs further ahead of it than its budget. */
-  terminal(terminal: string | object): void;
+  /**
+   * Announces a terminal operator (its id or itself) of these sources (`Open.sources`): from now on none of them runs
+   * further ahead of it than its budget.
+   */
+  terminal(terminal: string | object, sources: readonly string[]): void;
   /** A terminal has dealt with everything before `credit`. */
   release(terminal: string | object, credit: Credit): void;
   /** A sink's committable is published and needs no more carrying. Idempotent. */

@@ -6,7 +6,7 @@ class Values<T> extends FlowSubscriber<T, T> {
 
   override onOpen(open: Open): void {
     this.#open = open;
-    open.attempt.terminal(this);
+    open.attempt.terminal(this, open.sources);
   }
 
   override onRecord(value: T): void {
