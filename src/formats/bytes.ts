@@ -1,0 +1,27 @@
+import type { Cutter, Reader } from './format.js';
+
+/** Every place is a boundary. */
+const anywhere: Cutter = {
+  first: (_bytes, _from, to) => to,
+  last: (_bytes, _from, to) => to,
+};
+
+/**
+ * The bytes themselves, in blocks as they arrive (at most 64 KiB each), uncopied: for those who only count, hash or
+ * forward. Where a block ends means nothing; a resumed run may cut elsewhere.
+ *
+ * @example
+ * ```ts
+ * const raw = files('s3://lake/images/', { format: bytes() });
+ * ```
+ */
+export function bytes(): Reader<Uint8Array> {
+  return {
+    extension: '',
+    cutter: () => anywhere,
+    decode(block, _start, _line, on) {
+      on(block);
+      return 0;
+    },
+  };
+}
