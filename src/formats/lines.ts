@@ -4,8 +4,8 @@ import type { Cutter } from './format.js';
 /**
  * What the formats of one record a line share: boundaries, and the quickest way from a block of bytes to strings.
  *
- * A block is decoded in spans of at most 16 KiB that end at a newline: one `latin1Slice` where the span is ASCII, one
- * `utf8Slice` where it is not, and then one string slice a line. A newline byte never lies inside a UTF-8 sequence, so
+ * A block is decoded in spans of at most 16 KiB that end at a newline: as Latin-1 where the span is ASCII, as
+ * UTF-8 where it is not, and then one string slice a line. A newline byte never lies inside a UTF-8 sequence, so
  * lines of the text are lines of the bytes; their byte offsets are worked out only when somebody asks.
  */
 
@@ -16,12 +16,12 @@ const spanBytes = 16 * 1024;
 /** Lines end at a newline; whether a carriage return comes before it is the parser's business. */
 export const lineCutter: Cutter = {
   first(bytes, from, to) {
-    const at = bytes.indexOf(newline, from);
-    return at < 0 || at >= to ? -1 : at + 1;
+    const at = bytes.subarray(from, to).indexOf(newline);
+    return at < 0 ? -1 : from + at + 1;
   },
   last(bytes, from, to) {
-    const at = to > from ? bytes.lastIndexOf(newline, to - 1) : -1;
-    return at < from ? -1 : at + 1;
+    const at = bytes.subarray(from, to).lastIndexOf(newline);
+    return at < 0 ? -1 : from + at + 1;
   },
 };
 
@@ -35,7 +35,9 @@ export interface Span {
 
 /** Where the text of a block begins: behind the byte order mark, if the block is the start of its object. */
 export function textStart(block: Buffer, start: number): number {
-  return start === 0 && block.length >= 3 && block[0] === 0xef && block[1] === 0xbb && block[2] === 0xbf ? 3 : 0;
+  return start === 0 && block.length >= 3 && block[0] === 0xef && block[1] === 0xbb && block[2] === 0xbf
+    ? 3
+    : 0;
 }
 
 /** The next span of `block` at `from`, which must be before its end. */
@@ -47,8 +49,8 @@ export function nextSpan(block: Buffer, from: number): Span {
     if (cut >= 0) to = cut;
   }
   const bytes = block.subarray(from, to);
-  if (isAscii(bytes)) return { from, to, text: block.latin1Slice(from, to) };
-  return { from, to, text: isUtf8(bytes) ? block.utf8Slice(from, to) : undefined };
+  if (isAscii(bytes)) return { from, to, text: block.toString('latin1', from, to) };
+  return { from, to, text: isUtf8(bytes) ? block.toString('utf8', from, to) : undefined };
 }
 
 /** Walks forward over the lines of `block` to name the bytes of one of them. Cheap for lines that come in order. */

@@ -36,7 +36,10 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
       // `JSON.stringify` says string and means string | undefined.
       const text = JSON.stringify(record) as string | undefined;
       if (text === undefined) {
-        throw new MillraceError('NotJson', `A record of type ${typeof record} has no JSON form: map it to one before the sink.`);
+        throw new MillraceError(
+          'NotJson',
+          `A record of type ${typeof record} has no JSON form: map it to one before the sink.`,
+        );
       }
       return text + '\n';
     },
@@ -81,12 +84,12 @@ function decode<T>(
 
   const refuse = (line: number, reason: string): void => {
     const { from, to } = (places ??= new LineBytes(block, textFrom)).at(line);
-    const text = block.utf8Slice(from, to);
+    const text = block.toString('utf8', from, to);
     if (text.trim() === '') return;
     malformed({ offset: start + from, length: to - from, line: firstLine + line, text, reason });
   };
 
-  for (let from = textFrom; from < block.length; ) {
+  for (let from = textFrom; from < block.length;) {
     const span = nextSpan(block, from);
     from = span.to;
     if (span.text === undefined) {
@@ -102,7 +105,6 @@ function decode<T>(
         try {
           value = parse(text.slice(at, to));
         } catch (error) {
-          if (error instanceof MillraceError) throw error;
           refuse(lines, reasonOf(error));
           at = to + 1;
           continue;
@@ -125,9 +127,8 @@ function decode<T>(
         else {
           let value: { readonly parsed: T } | undefined;
           try {
-            value = { parsed: parse(block.utf8Slice(from, lineEnd)) };
+            value = { parsed: parse(block.toString('utf8', from, lineEnd)) };
           } catch (error) {
-            if (error instanceof MillraceError) throw error;
             refuse(lines + seen, reasonOf(error));
           }
           if (value !== undefined) on(value.parsed);
@@ -139,7 +140,9 @@ function decode<T>(
   }
 }
 
+/** Why the line is malformed; anything but a parser's or a schema's complaint is a bug and is thrown on. */
 function reasonOf(error: unknown): string {
   if (error instanceof Refused) return `refused by the schema: ${error.message}`;
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof SyntaxError) return error.message;
+  throw error;
 }

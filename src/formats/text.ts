@@ -19,10 +19,10 @@ export function text(): Format<string> {
     encode: (record) => record + '\n',
     decode(block, start, _line, on) {
       let lines = 0;
-      for (let from = textStart(block, start); from < block.length; ) {
+      for (let from = textStart(block, start); from < block.length;) {
         const span = nextSpan(block, from);
         from = span.to;
-        const chars = span.text ?? block.utf8Slice(span.from, span.to);
+        const chars = span.text ?? block.toString('utf8', span.from, span.to);
         for (let at = 0; at < chars.length; lines++) {
           let to = chars.indexOf('\n', at);
           if (to < 0) to = chars.length;
