@@ -1,0 +1,23 @@
+import { comparison } from '../harness/comparison.js';
+
+const module = new URL('../variants/flow.js', import.meta.url).href;
+
+/** Lasting processes: the subject is the optimized loop, and what one variant teaches the JIT must not reach the other. */
+export const flow = comparison({
+  name: 'flow',
+  title: 'records(filter, map, map) with credits and barriers | the same RxJS chain without',
+  unit: 'records',
+  processes: 'lasting',
+  rounds: 9,
+  warmups: 2,
+  prepare({ quick }) {
+    const params = { count: quick ? 200_000 : 10_000_000 };
+    return Promise.resolve({
+      variants: [
+        { name: 'ours', program: { module, start: 'lifted' }, params },
+        { name: 'rxjs', program: { module, start: 'plain' }, params },
+      ],
+    });
+  },
+  goals: [{ metric: 'vs.rxjs', goal: 0.95, is: 'at least' }],
+});

@@ -1,0 +1,89 @@
+/**
+ * The same three operators over the same records: as a plain RxJS chain, and lifted by one `records(…)` over a flow that
+ * carries credits and barriers at the rates of a real job.
+ */
+import { filter, map, Observable, NEVER, type Subscriber } from 'rxjs';
+import { isSignal, records, type Flow, type Signal } from 'millrace';
+import { barrier, credit, end } from 'millrace/testing';
+import type { Outcome, Start } from '../harness/workload.js';
+
+interface Visit {
+  readonly user: number;
+  readonly kind: 'click' | 'view';
+  readonly at: number;
+}
+
+interface Click {
+  readonly user: number;
+  readonly day: number;
+}
+
+/** A credit for about 64 KiB of input, and a checkpoint every few hundred milliseconds. */
+const recordsPerCredit = 500;
+const recordsPerBarrier = 100_000;
+const day = 86_400_000;
+
+/** Enough of them that no call site sees constants, few enough that they stay in the cache: reading is not the subject. */
+const visits: readonly Visit[] = Array.from({ length: 4096 }, (_, i) => ({
+  user: (i * 7919) % 1000,
+  kind: i % 4 === 3 ? 'view' : 'click',
+  at: 1_760_000_000_000 + i * 40_000,
+}));
+
+const isClick = filter((visit: Visit) => visit.kind === 'click');
+const toClick = map((visit: Visit): Click => ({ user: visit.user, day: Math.floor(visit.at / day) }));
+const toScore = map((click: Click) => click.user + (click.day % 1000));
+
+/** Ours. Params: `count` of records. */
+export const lifted: Start = ({ count }) => ({
+  round: () =>
+    Promise.resolve(
+      run(Number(count), (n) => {
+        const flow: Flow<Visit> = new Observable<Visit | Signal>((out) => sendWithSignals(out, n));
+        return flow.pipe(records(isClick, toClick, toScore));
+      }),
+    ),
+});
+
+/** Theirs. Params: `count` of records. */
+export const plain: Start = ({ count }) => ({
+  round: () =>
+    Promise.resolve(
+      run(Number(count), (n) =>
+        new Observable<Visit>((out) => sendRecords(out, n)).pipe(isClick, toClick, toScore),
+      ),
+    ),
+});
+
+function run(count: number, chain: (count: number) => Observable<number | Signal>): Outcome {
+  let sum = 0;
+  let passed = 0;
+  let failure: unknown;
+  chain(count).subscribe({
+    next: (value) => {
+      if (isSignal(value)) return;
+      sum = (sum + value) % 1_000_000_007;
+      passed++;
+    },
+    error: (error: unknown) => (failure = error),
+  });
+  if (failure !== undefined) throw failure;
+  return { digest: `${passed} ${sum}`, amount: count };
+}
+
+function sendRecords(out: Subscriber<Visit>, count: number): void {
+  for (let n = 0; n < count; n++) out.next(visits[n & 4095]!);
+  out.complete();
+}
+
+function sendWithSignals(out: Subscriber<Visit | Signal>, count: number): void {
+  const ack = (): void => undefined;
+  let checkpoint = 0;
+  for (let n = 0; n < count; n++) {
+    out.next(visits[n & 4095]!);
+    if (n % recordsPerCredit === 0) out.next(credit('raw', n * 128));
+    if (n % recordsPerBarrier === 0) out.next(barrier(++checkpoint, 'periodic', ack, NEVER));
+  }
+  out.next(end);
+  out.complete();
+}
