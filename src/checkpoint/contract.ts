@@ -1,0 +1,63 @@
+import type { Observable } from 'rxjs';
+import type { Barrier, CheckpointReason, Clock, Committable, Participant, Restored } from '../flow/index.js';
+import type { ObjectStore } from '../store/objectStore.js';
+import type { CheckpointData } from '../store/services.js';
+import type { CheckpointEvent } from './events.js';
+
+export interface ClaimOptions {
+  /** For data objects, listings and deletes. */
+  readonly store: ObjectStore;
+  /** For manifests: the same place through sockets of its own, so that part uploads can't starve a commit. Default `store`. */
+  readonly logStore?: ObjectStore;
+  /** The job's checkpoint directory as a key prefix, with a trailing slash. */
+  readonly prefix: string;
+  readonly job: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Between periodic barriers, milliseconds. Without it there are none. */
+  readonly intervalMs?: number | undefined;
+  /** For all acks of one barrier to come, milliseconds. An issued manifest is never timed out. Default 10 minutes. */
+  readonly timeoutMs?: number | undefined;
+  /** Between the end of one checkpoint and the next periodic barrier, milliseconds. Default 0. */
+  readonly minPauseMs?: number | undefined;
+  /** So many failed checkpoints in a row are borne. A stop or final one is never. Default 0. */
+  readonly tolerableFailures?: number | undefined;
+  /** Checkpoints kept to be restored from, 1 or more. Default 1. */
+  readonly retained?: number | undefined;
+  readonly on?: ((event: CheckpointEvent) => void) | undefined;
+}
+
+/** One attempt's hold on its job's log, from the verified claim on. */
+export interface Coordinator {
+  /** Drawn at the first start; stays for the life of the log. URL-safe, 12 characters. */
+  readonly jobId: string;
+  readonly epoch: number;
+  /** The restored checkpoint's id; 0 on a first start. */
+  readonly restoredCheckpoint: number;
+  /** The restored log says that the input was over and everything committed. */
+  readonly finished: boolean;
+  /** The service that operators name their data objects by. */
+  readonly data: CheckpointData;
+  /** What went wrong for good, once: the attempt must be torn down. `Fenced` and store errors; `CheckpointFailed` is retryable. */
+  readonly errors$: Observable<unknown>;
+  /** The ids that the restored checkpoint holds something for. */
+  ids(): readonly string[];
+  restored(id: string): Restored | undefined;
+  /** Before `start`. Throws `DuplicateId`. */
+  register(participant: Participant): void;
+  /**
+   * All participants are registered and running: commits what was restored, sweeps orphans, and starts periodic
+   * barriers, each handed to `inject`. Throws `VanishedOperator` if an id that has state did not register.
+   */
+  start(inject: (barrier: Barrier) => void): void;
+  /** A barrier to inject. `stop` and `final` end the periodic ones. */
+  trigger(reason: CheckpointReason): Barrier;
+  /** A sink has published a committable. Idempotent. */
+  confirm(sink: string, uid: string): void;
+  /** A sink has moved a pending committable one step on. */
+  amend(sink: string, committable: Committable): void;
+  /** After the last barrier is durable: writes entries until nothing is pending, then emits and completes. */
+  settle(): Observable<void>;
+  /** Ends as a crash would: nothing more is asked, no answer heard, and a manifest under way is left to land. Idempotent. */
+  close(): void;
+}

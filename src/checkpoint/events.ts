@@ -1,0 +1,38 @@
+import type { CheckpointReason } from '../flow/index.js';
+
+/** What the coordinator tells the world; `type` is stable. Times in milliseconds, sizes in bytes. */
+export type CheckpointEvent =
+  | {
+      readonly type: 'claimed';
+      readonly jobId: string;
+      readonly epoch: number;
+      readonly n: number;
+      readonly checkpoint: number;
+    }
+  | { readonly type: 'checkpoint-started'; readonly checkpoint: number; readonly reason: CheckpointReason }
+  | {
+      readonly type: 'checkpoint-durable';
+      readonly checkpoint: number;
+      readonly n: number;
+      /** From the barrier to the verified manifest. */
+      readonly durationMs: number;
+      /** Of the manifest. */
+      readonly bytes: number;
+    }
+  | {
+      readonly type: 'checkpoint-failed';
+      readonly checkpoint: number;
+      readonly waitingFor: readonly string[];
+    }
+  | { readonly type: 'checkpoint-subsumed'; readonly checkpoint: number; readonly by: number }
+  | {
+      readonly type: 'manifest-in-doubt';
+      readonly n: number;
+      readonly tries: number;
+      readonly error: unknown;
+    }
+  | { readonly type: 'committed'; readonly sink: string; readonly uid: string }
+  | { readonly type: 'garbage-deleted'; readonly keys: readonly string[]; readonly failed: number }
+  | { readonly type: 'sweep-skipped'; readonly error: unknown }
+  | { readonly type: 'settled'; readonly n: number; readonly finished: boolean }
+  | { readonly type: 'fenced'; readonly n: number; readonly message: string };

@@ -1,0 +1,90 @@
+import type { Committable, Json, Participant } from '../flow/index.js';
+
+/** Names one entry of a log beyond doubt: a freed slot can be filled again, but never with the same put-id. */
+export interface EntryRef {
+  readonly n: number;
+  readonly putId: string;
+}
+
+/** What one participant put into the checkpoint. */
+export interface OperatorState {
+  readonly kind: Participant['kind'];
+  readonly snapshot?: Json;
+  /** Work in progress of a sink; a claim moves it to {@link Manifest.pending}. */
+  readonly open: readonly Committable[];
+  /** Keys of data objects, below the job's checkpoint directory. */
+  readonly objects: readonly string[];
+}
+
+/** A committable that its sink has not confirmed yet. */
+export interface Pending {
+  readonly sink: string;
+  readonly committable: Committable;
+}
+
+/** An older entry that is kept to be restored from, with the data objects that this needs. */
+export interface RetainedEntry extends EntryRef {
+  readonly checkpoint: number;
+  readonly objects: readonly string[];
+}
+
+export type EntryKind = 'claim' | 'checkpoint' | 'savepoint' | 'rewind';
+
+/** One entry of a job's log: whole, immutable, readable without any other. */
+export interface Manifest {
+  readonly version: 1;
+  readonly jobId: string;
+  readonly job: string;
+  /** The log number: the slot that the entry was created in. Not the checkpoint's id. */
+  readonly n: number;
+  /** The entry before this one; `null` for the first. */
+  readonly prev: EntryRef | null;
+  /** The entry whose content this one goes on from: `prev`'s, but for a rewind. */
+  readonly parent: number | null;
+  readonly epoch: number;
+  readonly putId: string;
+  readonly kind: EntryKind;
+  /** The newest checkpoint that is in it; 0 before the first. */
+  readonly checkpoint: number;
+  /** When it was issued: milliseconds since the epoch. For people; nothing is decided by it. */
+  readonly at: number;
+  readonly operators: Readonly<Record<string, OperatorState>>;
+  readonly pending: readonly Pending[];
+  /** Keys below the job's checkpoint directory that no entry refers to from here on. Deleted once this is durable. */
+  readonly garbage: readonly string[];
+  readonly retained: readonly RetainedEntry[];
+  /** The input is over and everything is committed. */
+  readonly finished?: boolean;
+  /** A savepoint's self-contained copy. */
+  readonly savepoint?: string;
+  /** What a rewind takes back. */
+  readonly revokes?: readonly Pending[];
+}
+
+const digits = 20;
+
+/** The key of entry `n`, below the job's checkpoint directory. */
+export function logKey(n: number): string {
+  return `log/${String(n).padStart(digits, '0')}`;
+}
+
+/** The log number in such a key; `undefined` for anything else. */
+export function logNumber(key: string): number | undefined {
+  const match = /^log\/(\d{20})$/.exec(key);
+  const n = Number(match?.[1]);
+  return match !== null && Number.isSafeInteger(n) && n > 0 ? n : undefined;
+}
+
+/** Every data object that restoring from this entry alone needs. */
+export function references(manifest: Pick<Manifest, 'operators' | 'pending'>): Set<string> {
+  const keys = new Set<string>();
+  const add = (objects: readonly string[] = []): void => {
+    for (const key of objects) keys.add(key);
+  };
+  for (const operator of Object.values(manifest.operators)) {
+    add(operator.objects);
+    for (const committable of operator.open) add(committable.objects);
+  }
+  for (const { committable } of manifest.pending) add(committable.objects);
+  return keys;
+}

@@ -1,0 +1,118 @@
+import { crc32 } from 'node:zlib';
+import { CheckpointError } from './errors.js';
+import type { Manifest } from './manifest.js';
+
+/**
+ * A manifest as bytes: one header line, `millrace-manifest <version> <crc32 of the rest, 8 hex digits>`, then JSON.
+ * The version stands outside the JSON so that a reader knows what it can't read before it tries.
+ */
+const magic = 'millrace-manifest';
+const version = 1;
+
+export function encodeManifest(manifest: Manifest): Buffer {
+  const json = Buffer.from(JSON.stringify(manifest));
+  return Buffer.concat([Buffer.from(`${magic} ${version} ${checksum(json)}\n`), json]);
+}
+
+/** Errors: `ManifestCorrupt`, `ManifestTooNew`. `where` is a URI, for the message. */
+export function decodeManifest(bytes: Buffer, where: string): Manifest {
+  const newline = bytes.indexOf(0x0a);
+  const header = /^millrace-manifest (\d+) ([0-9a-f]{8})$/.exec(
+    bytes.toString('latin1', 0, Math.max(newline, 0)),
+  );
+  if (header === null) throw corrupt(where, 'it does not start with the header of a manifest');
+  if (Number(header[1]) > version) throw tooNew(where, Number(header[1]));
+  const json = bytes.subarray(newline + 1);
+  if (checksum(json) !== header[2]) throw corrupt(where, 'its checksum does not match');
+  let value: unknown;
+  try {
+    value = JSON.parse(json.toString());
+  } catch (cause) {
+    throw corrupt(where, 'it is not JSON', cause);
+  }
+  const flaw = flawOf(value);
+  if (flaw !== undefined) throw corrupt(where, flaw);
+  return value as Manifest;
+}
+
+function checksum(bytes: Buffer): string {
+  return crc32(bytes).toString(16).padStart(8, '0');
+}
+
+function corrupt(where: string, why: string, cause?: unknown): CheckpointError {
+  return new CheckpointError(
+    'ManifestCorrupt',
+    `The manifest ${where} is corrupt: ${why}. Nothing was changed. Restore the object from a version or backup of the bucket, or start from a savepoint in another checkpoint directory.`,
+    { cause },
+  );
+}
+
+function tooNew(where: string, found: number): CheckpointError {
+  return new CheckpointError(
+    'ManifestTooNew',
+    `The manifest ${where} has version ${found}; this millrace reads up to ${version}. Nothing was changed. Run the job with the newer millrace that wrote it.`,
+  );
+}
+
+type Check = (value: unknown) => boolean;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isString: Check = (value) => typeof value === 'string';
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const nullable =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const oneOf =
+  (...words: readonly string[]): Check =>
+  (value) =>
+    words.includes(value as string);
+const shape =
+  (checks: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    isObject(value) && Object.entries(checks).every(([field, check]) => check(value[field]));
+
+const keys = listOf(isString);
+const committable = shape({ uid: isString, objects: optional(keys) });
+const pending = listOf(shape({ sink: isString, committable }));
+const operator = shape({
+  kind: oneOf('source', 'operator', 'sink'),
+  open: listOf(committable),
+  objects: keys,
+});
+
+const fields: Readonly<Record<keyof Manifest, Check>> = {
+  version: (value) => value === version,
+  jobId: isString,
+  job: isString,
+  n: (value) => isCount(value) && value !== 0,
+  prev: nullable(shape({ n: isCount, putId: isString })),
+  parent: nullable(isCount),
+  epoch: isCount,
+  putId: isString,
+  kind: oneOf('claim', 'checkpoint', 'savepoint', 'rewind'),
+  checkpoint: isCount,
+  at: (value) => Number.isFinite(value),
+  operators: (value) => isObject(value) && Object.values(value).every(operator),
+  pending,
+  garbage: keys,
+  retained: listOf(shape({ n: isCount, putId: isString, checkpoint: isCount, objects: keys })),
+  finished: optional((value) => typeof value === 'boolean'),
+  savepoint: optional(isString),
+  revokes: optional(pending),
+};
+
+function flawOf(value: unknown): string | undefined {
+  if (!isObject(value)) return 'it is not a JSON object';
+  const wrong = Object.entries(fields).find(([field, check]) => !check(value[field]));
+  return wrong && `its field ${wrong[0]} is missing or malformed`;
+}
