@@ -1,0 +1,2 @@
+/** Where objects are: URIs and globs. Imports nothing of ours but the error class. */
+export * from './uri.js';

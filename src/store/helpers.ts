@@ -1,0 +1,176 @@
+/** Small things that several stores and their users share. */
+import { createHash } from 'node:crypto';
+import { EMPTY, expand, map, type Observable } from 'rxjs';
+import { StoreError } from './errors.js';
+import type {
+  ListOptions,
+  ListPage,
+  Metadata,
+  ObjectInfo,
+  ObjectStore,
+  UploadedPart,
+} from './objectStore.js';
+
+/** A listing page holds at most so many entries. */
+export const maxPage = 1000;
+
+/** AWS's minimum for every part but the last. Bytes. */
+export const awsMinimumPartSize = 5 * 1024 * 1024;
+
+/**
+ * All objects under a prefix, page by page: the next page is asked for only when the one before has arrived, and never
+ * after an unsubscribe.
+ */
+export function listAll(
+  store: ObjectStore,
+  prefix: string,
+  options: Omit<ListOptions, 'prefix' | 'cursor' | 'delimiter'> = {},
+): Observable<readonly ObjectInfo[]> {
+  return listPages(store, { ...options, prefix }).pipe(map((page) => page.objects));
+}
+
+/** All pages of a listing, lazily. */
+export function listPages(store: ObjectStore, options: Omit<ListOptions, 'cursor'>): Observable<ListPage> {
+  return store
+    .list(options)
+    .pipe(
+      expand((page) => (page.cursor === undefined ? EMPTY : store.list({ ...options, cursor: page.cursor }))),
+    );
+}
+
+/** The chunks as one array; copies only if there are several. */
+export function join(chunks: readonly Uint8Array[]): Uint8Array {
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1) return only;
+  return Buffer.concat(chunks);
+}
+
+/**
+ * Compares two keys by their UTF-8 bytes, which is how stores list. Differs from `<` where surrogate pairs meet
+ * U+E000 to U+FFFF.
+ */
+export function compareKeys(a: string, b: string): number {
+  const shorter = Math.min(a.length, b.length);
+  for (let i = 0; i < shorter; i += 1) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+/** Moves surrogates behind everything else in the basic plane, where UTF-8 has them. */
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}
+
+/** The hexadecimal MD5 of a body: the ETag of a plain put. */
+export function md5(body: Uint8Array): string {
+  return createHash('md5').update(body).digest('hex');
+}
+
+/** The ETag of an object made of these parts: MD5 of the concatenated MD5s, then `-` and their number. */
+export function compositeEtag(parts: readonly Pick<UploadedPart, 'etag'>[]): string {
+  const hash = createHash('md5');
+  for (const part of parts) hash.update(part.etag, 'hex');
+  return `${hash.digest('hex')}-${parts.length}`;
+}
+
+/** Throws `InvalidRequest` unless the key is 1 to 1,024 bytes of well-formed Unicode. */
+export function checkKey(key: string): void {
+  if (key === '')
+    throw new StoreError('InvalidRequest', 'The key is empty. An object needs a key of at least one byte.');
+  const bytes = Buffer.byteLength(key);
+  if (bytes > 1024) {
+    throw new StoreError(
+      'InvalidRequest',
+      `A key of ${bytes} bytes is too long: the limit is 1,024 bytes of UTF-8.`,
+    );
+  }
+  if (/\p{Surrogate}/u.test(key)) {
+    throw new StoreError('InvalidRequest', 'The key holds half a surrogate pair: keys are Unicode text.');
+  }
+}
+
+/** Throws `InvalidRequest` unless names are lower-case ASCII tokens and values printable ASCII. */
+export function checkMetadata(metadata: Metadata | undefined): void {
+  for (const [name, value] of Object.entries(metadata ?? {})) {
+    if (!/^[a-z0-9!#$%&'*+.^_|~-]+$/.test(name) || !/^[\x20-\x7e]*$/.test(value)) {
+      throw new StoreError(
+        'InvalidRequest',
+        `Metadata "${name}" is not ASCII: use lower-case names and printable values, or encode it.`,
+      );
+    }
+  }
+}
+
+/** Throws `InvalidRequest` unless the part number is 1 to 10,000. */
+export function checkPartNumber(number: number): void {
+  if (!Number.isInteger(number) || number < 1 || number > 10_000) {
+    throw new StoreError('InvalidRequest', `Part number ${number} is outside 1 to 10,000. Use larger parts.`);
+  }
+}
+
+/** What Complete checks before anything else: parts named, in ascending order, each once. */
+export function checkPartOrder(parts: readonly UploadedPart[]): void {
+  if (parts.length === 0)
+    throw new StoreError(
+      'InvalidRequest',
+      'Complete names no part: an upload needs at least one, of any size.',
+    );
+  parts.forEach((part, i) => {
+    const previous = parts[i - 1];
+    if (previous !== undefined && previous.number >= part.number) {
+      throw new StoreError('InvalidRequest', 'Complete must name parts in ascending order, each once.');
+    }
+  });
+}
+
+/** What Complete checks of each named part against those uploaded. */
+export function checkParts(
+  key: string,
+  named: readonly UploadedPart[],
+  uploaded: (number: number) => UploadedPart | undefined,
+  minimumPartSize: number,
+): void {
+  checkPartOrder(named);
+  for (const part of named) {
+    if (uploaded(part.number)?.etag !== part.etag) {
+      throw new StoreError(
+        'InvalidPart',
+        `Part ${part.number} of ${key} was not uploaded, or has another ETag. Upload it again.`,
+      );
+    }
+  }
+  for (const part of named.slice(0, -1)) {
+    const size = uploaded(part.number)?.size ?? 0;
+    if (size < minimumPartSize) {
+      throw new StoreError(
+        'TooSmall',
+        `Part ${part.number} of ${key} has ${size} bytes; every part but the last needs ${minimumPartSize}.`,
+      );
+    }
+  }
+}
+
+/** The page size asked for, checked. */
+export function checkLimit(limit: number | undefined): number {
+  if (limit === undefined) return maxPage;
+  if (!Number.isInteger(limit) || limit < 1 || limit > maxPage) {
+    throw new StoreError('InvalidRequest', `A page holds 1 to ${maxPage} entries, not ${limit}.`);
+  }
+  return limit;
+}
+
+/** The first text behind every text that starts with `prefix`, in UTF-8 order; `undefined` if there is none. */
+export function afterPrefix(prefix: string): string | undefined {
+  const points = Array.from(prefix, (c) => c.codePointAt(0) ?? 0);
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    if (last < 0x10ffff) {
+      const next = last + 1 === 0xd800 ? 0xe000 : last + 1;
+      return String.fromCodePoint(...points, next);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,232 @@
+/**
+ * A store in this process's memory, for tests, examples and simulations.
+ *
+ * It promises what AWS S3 promises, and answers synchronously: whoever subscribes has the answer before `subscribe`
+ * returns, so a whole job runs on it in virtual time. Every method is one atomic step.
+ */
+import { Observable } from 'rxjs';
+import { systemClock, type Clock } from '../../flow/index.js';
+import { StoreError } from '../errors.js';
+import { awsMinimumPartSize, checkKey, checkMetadata, checkPartNumber, md5 } from '../helpers.js';
+import type {
+  ByteRange,
+  DeleteFailure,
+  GetOptions,
+  ListOptions,
+  ListPage,
+  Metadata,
+  ObjectBody,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+  PutResult,
+  UploadCursor,
+  UploadedPart,
+  UploadPage,
+} from '../objectStore.js';
+import { listSorted } from './listing.js';
+import { SortedMap } from './sortedMap.js';
+import { Uploads } from './uploads.js';
+
+export interface MemoryStoreOptions {
+  /** Where it says it is. Default `memory://test`. */
+  readonly uri?: string;
+  /** Gives `modified` and `initiated`. Default: the machine's clock. */
+  readonly clock?: Pick<Clock, 'now'>;
+  /** Every part but the last has at least so many bytes. Default 5 MiB, as AWS. */
+  readonly minimumPartSize?: number;
+  /** Whether Complete may leave uploaded parts out: AWS `true` (the default), Ceph RGW `false` (`InvalidPart`). */
+  readonly completeSubset?: boolean;
+}
+
+interface Stored {
+  readonly info: ObjectInfo;
+  readonly chunks: readonly Uint8Array[];
+}
+
+/** Makes an empty store in memory. */
+export function createMemoryStore(options: MemoryStoreOptions = {}): ObjectStore {
+  return new MemoryStore(options);
+}
+
+class MemoryStore implements ObjectStore {
+  readonly uri: string;
+  readonly #objects = new SortedMap<Stored>();
+  readonly #uploads: Uploads;
+  readonly #clock: Pick<Clock, 'now'>;
+
+  constructor({
+    uri = 'memory://test',
+    clock = systemClock,
+    minimumPartSize = awsMinimumPartSize,
+    completeSubset = true,
+  }: MemoryStoreOptions) {
+    this.uri = uri;
+    this.#clock = clock;
+    this.#uploads = new Uploads(clock, minimumPartSize, completeSubset);
+  }
+
+  head(key: string, options: { readonly ifMatch?: string } = {}): Observable<ObjectInfo> {
+    return once(() => this.#existing(key, options.ifMatch).info);
+  }
+
+  get(key: string, options: GetOptions = {}): Observable<ObjectBody> {
+    return once(() => {
+      const { info, chunks } = this.#existing(key, options.ifMatch);
+      return { info, chunks: options.range === undefined ? chunks : cut(chunks, options.range) };
+    });
+  }
+
+  put(key: string, body: Uint8Array, options: PutOptions = {}): Observable<PutResult> {
+    return once(() => {
+      checkKey(key);
+      checkMetadata(options.metadata);
+      this.#checkConditions(key, options);
+      // Copied, so that a caller who reuses the buffer changes nothing here.
+      return this.#store(key, [Uint8Array.from(body)], md5(body), options.metadata);
+    });
+  }
+
+  list(options: ListOptions): Observable<ListPage> {
+    return once(() => listSorted(this.#objects, options));
+  }
+
+  delete(keys: readonly string[]): Observable<readonly DeleteFailure[]> {
+    return once(() => {
+      for (const key of keys) this.#objects.delete(key);
+      return [];
+    });
+  }
+
+  copy(from: string, to: string, options: { readonly ifMatch?: string } = {}): Observable<PutResult> {
+    return once(() => {
+      checkKey(to);
+      const { info, chunks } = this.#existing(from, options.ifMatch);
+      return this.#store(to, chunks, info.etag, info.metadata);
+    });
+  }
+
+  createUpload(
+    key: string,
+    options: { readonly metadata?: Metadata } = {},
+  ): Observable<{ readonly uploadId: string }> {
+    return once(() => {
+      checkKey(key);
+      checkMetadata(options.metadata);
+      return { uploadId: this.#uploads.create(key, options.metadata) };
+    });
+  }
+
+  uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart> {
+    return once(() => {
+      checkPartNumber(number);
+      return this.#uploads.add(key, uploadId, number, [Uint8Array.from(body)], md5(body));
+    });
+  }
+
+  copyPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    from: { readonly key: string; readonly range?: ByteRange; readonly ifMatch?: string },
+  ): Observable<UploadedPart> {
+    return once(() => {
+      checkPartNumber(number);
+      const { chunks } = this.#existing(from.key, from.ifMatch);
+      const bytes = Buffer.concat(from.range === undefined ? chunks : cut(chunks, from.range));
+      return this.#uploads.add(key, uploadId, number, [bytes], md5(bytes));
+    });
+  }
+
+  listParts(
+    key: string,
+    uploadId: string,
+    after = 0,
+  ): Observable<{ readonly parts: readonly UploadedPart[]; readonly next?: number }> {
+    return once(() => this.#uploads.parts(key, uploadId, after));
+  }
+
+  listUploads(options: { readonly prefix: string; readonly after?: UploadCursor }): Observable<UploadPage> {
+    return once(() => this.#uploads.list(options.prefix, options.after));
+  }
+
+  completeUpload(
+    key: string,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: { readonly ifNoneMatch?: '*' } = {},
+  ): Observable<PutResult> {
+    return once(() => {
+      const done = this.#uploads.check(key, uploadId, parts);
+      this.#checkConditions(key, options);
+      this.#uploads.drop(key, uploadId);
+      return this.#store(key, done.chunks, done.etag, done.metadata);
+    });
+  }
+
+  abortUpload(key: string, uploadId: string): Observable<void> {
+    return once(() => this.#uploads.drop(key, uploadId));
+  }
+
+  #existing(key: string, ifMatch: string | undefined): Stored {
+    const found = this.#objects.get(key);
+    if (found === undefined)
+      throw new StoreError('NotFound', `${this.uri}/${key} does not exist.`, { status: 404 });
+    if (ifMatch !== undefined && found.info.etag !== ifMatch) throw changed(this.uri, key);
+    return found;
+  }
+
+  #checkConditions(key: string, options: PutOptions): void {
+    if (options.ifNoneMatch !== undefined && this.#objects.has(key)) {
+      throw new StoreError('AlreadyExists', `${this.uri}/${key} already exists.`, { status: 412 });
+    }
+    if (options.ifMatch !== undefined) this.#existing(key, options.ifMatch);
+  }
+
+  #store(key: string, chunks: readonly Uint8Array[], etag: string, metadata: Metadata = {}): PutResult {
+    const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#objects.set(key, {
+      info: { key, size, etag, modified: this.#clock.now(), metadata: { ...metadata } },
+      chunks,
+    });
+    return { etag };
+  }
+}
+
+function changed(uri: string, key: string): StoreError {
+  return new StoreError(
+    'PreconditionFailed',
+    `${uri}/${key} has changed: it no longer has the ETag asked for.`,
+    { status: 412 },
+  );
+}
+
+/** One request: runs on each subscribe, answers before `subscribe` returns. */
+function once<T>(work: () => T): Observable<T> {
+  return new Observable((out) => {
+    let value: T;
+    try {
+      value = work();
+    } catch (error) {
+      out.error(error);
+      return;
+    }
+    out.next(value);
+    out.complete();
+  });
+}
+
+/** The bytes of a range, as views. */
+function cut(chunks: readonly Uint8Array[], { start, end = Infinity }: ByteRange): Uint8Array[] {
+  if (start < 0 || end < start)
+    throw new StoreError('InvalidRequest', `The range ${start} to ${end} is not a range.`);
+  const out: Uint8Array[] = [];
+  let offset = 0;
+  for (const chunk of chunks) {
+    const from = Math.max(start - offset, 0);
+    const to = Math.min(end - offset, chunk.length);
+    if (from < to) out.push(chunk.subarray(from, to));
+    offset += chunk.length;
+  }
+  return out;
+}
