@@ -1,0 +1,180 @@
+import { CreateBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { Observable } from 'rxjs';
+import { StoreError } from '../errors.js';
+import type { ObjectStore } from '../objectStore.js';
+import { toStoreError, type Asked } from './errors.js';
+import { HttpHandler } from './httpHandler.js';
+import { unsignedPayload, md5ForDelete } from './middleware.js';
+import { resolveOptions, type ResolvedOptions, type S3Options } from './options.js';
+import { S3Store } from './store.js';
+
+/** One pool of sockets and the SDK client that uses it. */
+export class S3Pool {
+  readonly handler: HttpHandler;
+  readonly #config: S3ClientConfig;
+  readonly #options: ResolvedOptions;
+  readonly #underWay = new Set<AbortController>();
+  #client: S3Client;
+  #closed = false;
+
+  constructor(options: ResolvedOptions, maxSockets: number) {
+    this.#options = options;
+    this.handler = new HttpHandler(maxSockets, options);
+    this.#config = {
+      region: region(options),
+      forcePathStyle: options.forcePathStyle,
+      credentials: options.credentials ?? defaultCredentials(),
+      requestHandler: this.handler,
+      maxAttempts: 1,
+      expectContinueHeader: false,
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      cacheMiddleware: true,
+      ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    };
+    this.#client = this.#connect();
+  }
+
+  get options(): ResolvedOptions {
+    return this.#options;
+  }
+
+  /** One exchange with the server as an Observable: made on subscribe, aborted on unsubscribe. */
+  request<T>(asked: Asked, exchange: (client: S3Client, signal: AbortSignal) => Promise<T>): Observable<T> {
+    return new Observable<T>((subscriber) => {
+      if (this.#closed) {
+        subscriber.error(closed(asked));
+        return;
+      }
+      const abort = new AbortController();
+      const client = this.#client;
+      this.#underWay.add(abort);
+      exchange(client, abort.signal).then(
+        (answer) => {
+          // Before the answer goes out: what it sets off may unsubscribe, and there is nothing to abort any more.
+          this.#underWay.delete(abort);
+          subscriber.next(answer);
+          subscriber.complete();
+        },
+        (raw: unknown) => {
+          this.#underWay.delete(abort);
+          const error = this.#closed ? closed(asked) : toStoreError(raw, asked);
+          if (error.code === 'Expired') this.#renew(client);
+          subscriber.error(error);
+        },
+      );
+      return () => {
+        if (this.#underWay.delete(abort)) abort.abort();
+      };
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const abort of this.#underWay) abort.abort();
+    this.handler.destroy();
+  }
+
+  #connect(): S3Client {
+    const client = new S3Client(this.#config);
+    client.middlewareStack.use(md5ForDelete);
+    if (this.#options.unsignedPayload) client.middlewareStack.use(unsignedPayload);
+    return client;
+  }
+
+  /** The SDK keeps credentials until they expire by their own account; where the server disagrees, ask for new ones. */
+  #renew(failed: S3Client): void {
+    if (this.#client !== failed || typeof this.#config.credentials !== 'function') return;
+    if (this.#options.credentials === undefined) this.#config.credentials = defaultCredentials();
+    this.#client = this.#connect();
+  }
+}
+
+/**
+ * A connection to one S3 server: the credentials and the sockets that its buckets' stores share.
+ *
+ * There are two pools. Part uploads and reads use the one; the other, small, is for what must never wait behind them:
+ * the manifest whose creation is the commit point.
+ *
+ * @example
+ * ```ts
+ * const s3 = new S3Connection({ endpoint: 'http://127.0.0.1:9000', credentials: { accessKeyId, secretAccessKey } });
+ * const lake = s3.store('lake');
+ * const manifests = s3.reserved('lake');
+ * s3.close();
+ * ```
+ */
+export class S3Connection {
+  readonly #main: S3Pool;
+  readonly #reserved: S3Pool;
+
+  /** Throws `InvalidS3Options`. Nothing is sent before the first request. */
+  constructor(options: S3Options = {}) {
+    const resolved = resolveOptions(options);
+    this.#main = new S3Pool(resolved, resolved.maxSockets);
+    this.#reserved = new S3Pool(resolved, resolved.reservedSockets);
+  }
+
+  /** A bucket's store. */
+  store(bucket: string): ObjectStore {
+    return new S3Store(bucket, this.#main);
+  }
+
+  /** The same bucket over sockets that nothing else uses. */
+  reserved(bucket: string): ObjectStore {
+    return new S3Store(bucket, this.#reserved);
+  }
+
+  /** Creates a bucket; one that is ours already is no error. Jobs never do this. */
+  createBucket(bucket: string): Observable<void> {
+    return this.#main.request({ operation: 'CreateBucket', bucket }, async (client, abortSignal) => {
+      const name = await client.config.region();
+      const location =
+        this.#main.options.custom || name === 'us-east-1' ? undefined : { LocationConstraint: name as never };
+      try {
+        await client.send(
+          new CreateBucketCommand({
+            Bucket: bucket,
+            ...(location === undefined ? {} : { CreateBucketConfiguration: location }),
+          }),
+          { abortSignal },
+        );
+      } catch (error) {
+        if ((error as { name?: unknown }).name !== 'BucketAlreadyOwnedByYou') throw error;
+      }
+    });
+  }
+
+  /** Aborts what is under way and closes every socket. */
+  close(): void {
+    this.#main.close();
+    this.#reserved.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function closed(asked: Asked): StoreError {
+  return new StoreError(
+    'InvalidRequest',
+    `${asked.operation} on s3://${asked.bucket}: the S3 connection is closed.`,
+  );
+}
+
+function region(options: ResolvedOptions): string | (() => Promise<string>) {
+  if (options.region !== undefined) return options.region;
+  // A client that was told no region asks the AWS chain for one; it never sends a request.
+  const chain = new S3Client({ requestHandler: idle }).config.region;
+  return options.custom ? () => chain().catch(() => 'us-east-1') : chain;
+}
+
+const idle = { handle: () => Promise.reject(new Error('never used')) };
+
+function defaultCredentials(): NonNullable<S3ClientConfig['credentials']> {
+  // Loaded late: the chain's providers are most of the SDK's code, and static keys need none of them.
+  let chain: ReturnType<typeof load> | undefined;
+  const load = async () => (await import('@aws-sdk/credential-providers')).fromNodeProviderChain();
+  return async () => (await (chain ??= load()))();
+}

@@ -1,0 +1,209 @@
+import { MillraceError } from '../../errors.js';
+import { StoreError, type StoreErrorCode, type StoreErrorOptions } from '../errors.js';
+
+/** The requests that the adapter makes, and the IAM actions that each needs. */
+const actions = {
+  HeadObject: 's3:GetObject, and s3:ListBucket to tell a missing object from a forbidden one',
+  GetObject: 's3:GetObject, and s3:ListBucket to tell a missing object from a forbidden one',
+  PutObject: 's3:PutObject',
+  ListObjectsV2: 's3:ListBucket',
+  DeleteObject: 's3:DeleteObject',
+  DeleteObjects: 's3:DeleteObject',
+  CopyObject: 's3:GetObject and s3:PutObject',
+  CreateMultipartUpload: 's3:PutObject',
+  UploadPart: 's3:PutObject',
+  UploadPartCopy: 's3:GetObject and s3:PutObject',
+  ListParts: 's3:ListMultipartUploadParts',
+  ListMultipartUploads: 's3:ListBucketMultipartUploads',
+  CompleteMultipartUpload: 's3:PutObject',
+  AbortMultipartUpload: 's3:AbortMultipartUpload',
+  CreateBucket: 's3:CreateBucket',
+} as const;
+
+export type S3Operation = keyof typeof actions;
+
+/** What was asked, for the message and for what a status means there. */
+export interface Asked {
+  readonly operation: S3Operation;
+  readonly bucket: string;
+  readonly key?: string;
+  readonly ifNoneMatch?: boolean;
+  readonly ifMatch?: boolean;
+}
+
+const codes: Readonly<Record<string, StoreErrorCode>> = {
+  NoSuchKey: 'NotFound',
+  NoSuchUpload: 'NotFound',
+  NoSuchBucket: 'NotFound',
+  NotFound: 'NotFound',
+  NotModified: 'NotModified',
+  PreconditionFailed: 'PreconditionFailed',
+  ConditionalRequestConflict: 'Conflict',
+  OperationAborted: 'Conflict',
+  AccessDenied: 'PermissionDenied',
+  AllAccessDisabled: 'PermissionDenied',
+  AccountProblem: 'PermissionDenied',
+  InvalidAccessKeyId: 'PermissionDenied',
+  SignatureDoesNotMatch: 'PermissionDenied',
+  InvalidToken: 'PermissionDenied',
+  CredentialsProviderError: 'PermissionDenied',
+  ExpiredToken: 'Expired',
+  ExpiredTokenException: 'Expired',
+  TokenRefreshRequired: 'Expired',
+  SlowDown: 'Throttled',
+  TooManyRequests: 'Throttled',
+  Throttling: 'Throttled',
+  ThrottlingException: 'Throttled',
+  RequestLimitExceeded: 'Throttled',
+  RequestTimeout: 'Unavailable',
+  RequestTimeTooSkewed: 'Unavailable',
+  InternalError: 'Unavailable',
+  BadDigest: 'Integrity',
+  InvalidDigest: 'Integrity',
+  IncompleteBody: 'Integrity',
+  XAmzContentSHA256Mismatch: 'Integrity',
+  EntityTooSmall: 'TooSmall',
+  InvalidPart: 'InvalidPart',
+  InvalidPartOrder: 'InvalidPart',
+  NotImplemented: 'NotSupported',
+  MethodNotAllowed: 'NotSupported',
+  InvalidObjectState: 'NotSupported',
+};
+
+function codeOfStatus(status: number | undefined): StoreErrorCode {
+  if (status === undefined || status === 408) return 'Unavailable';
+  if (status === 304) return 'NotModified';
+  if (status === 401 || status === 403) return 'PermissionDenied';
+  if (status === 404) return 'NotFound';
+  if (status === 405 || status === 501) return 'NotSupported';
+  if (status === 409) return 'Conflict';
+  if (status === 412) return 'PreconditionFailed';
+  if (status === 429 || status === 503) return 'Throttled';
+  return status >= 500 || status < 300 ? 'Unavailable' : 'InvalidRequest';
+}
+
+const region =
+  'The bucket is in another region: set `region` to the bucket’s (`aws s3api get-bucket-location` tells it)';
+
+const advice: Readonly<Record<string, string>> = {
+  NoSuchBucket: 'There is no such bucket: create it, or correct the name, endpoint or account',
+  InvalidAccessKeyId:
+    'The server does not know this access key id: check which credentials are used, and the endpoint',
+  SignatureDoesNotMatch:
+    'The signature is wrong: check the secret access key (and that no proxy alters requests)',
+  InvalidToken: 'The session token does not belong to this access key: refresh the credentials',
+  CredentialsProviderError:
+    'No credentials were found: give `credentials`, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or configure a profile, SSO or role',
+  ExpiredToken: 'The session token has expired: refresh the credentials',
+  RequestTimeTooSkewed: 'This machine’s clock differs from the server’s: set it by NTP',
+  PermanentRedirect: region,
+  AuthorizationHeaderMalformed: region,
+  IllegalLocationConstraintException: region,
+  EntityTooSmall:
+    'A part but the last is below the server’s minimum part size: raise the part size (AWS: 5 MiB)',
+  InvalidObjectState: 'The object is archived: restore it from its storage class first',
+};
+
+/** What the SDK rejects with, as far as it is looked at. */
+interface SdkError {
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
+  readonly $response?: { readonly statusCode?: number };
+}
+
+/**
+ * Tells the SDK's error in the store's language: first by the server's code, then by status (HEAD answers and some
+ * servers' errors have no code), and as `Unavailable` where no answer came.
+ *
+ * The SDK's error itself is not passed on, not even as `cause`: it refers to the request with its session token, and
+ * servers echo what was signed into error documents.
+ */
+export function toStoreError(raw: unknown, asked: Asked): MillraceError {
+  if (raw instanceof MillraceError) return raw;
+  const error = (typeof raw === 'object' && raw !== null ? raw : {}) as SdkError;
+  const text = typeof error.message === 'string' ? error.message : '';
+  if (text.includes('Region is missing')) return regionMissing();
+  const name = typeof error.name === 'string' ? error.name : '';
+  const status = error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
+  const system = typeof error.code === 'string' ? error.code : undefined;
+  const known = codes[name];
+  const answered = status !== undefined;
+  const code = specific(known ?? codeOfStatus(status), name, asked);
+  const serverCode = answered && /^[A-Z][A-Za-z0-9]+$/.test(name) && name !== 'Error' ? name : known && name;
+  const what = advice[name] ?? (code === 'PermissionDenied' ? forbidden(text, asked) : undefined);
+  const said = answered
+    ? serverText(serverCode, status, text)
+    : (system ?? (name || 'no answer')) + detail(text);
+  const where = `s3://${asked.bucket}${asked.key === undefined ? '' : `/${asked.key}`}`;
+  return new StoreError(code, `${asked.operation} ${where}: ${said}. ${what ?? general(code, asked)}.`, {
+    ...(serverCode === undefined || serverCode === '' ? {} : { serverCode }),
+    ...(answered ? { status } : {}),
+    cause: cause(name, text, system, error.$metadata?.requestId),
+  } satisfies StoreErrorOptions);
+}
+
+/** The same status means different things to different requests. */
+function specific(code: StoreErrorCode, name: string, asked: Asked): StoreErrorCode {
+  if (code === 'PreconditionFailed' && asked.ifNoneMatch === true) return 'AlreadyExists';
+  // AWS answers a conditional put of an object that is not there with 404 instead of 412.
+  const missing = code === 'NotFound' && name !== 'NoSuchBucket';
+  return missing && asked.operation === 'PutObject' && asked.ifMatch === true ? 'PreconditionFailed' : code;
+}
+
+function forbidden(text: string, asked: Asked): string {
+  const kms = /kms/i.test(text) ? ', and kms:GenerateDataKey and kms:Decrypt on the key' : '';
+  return `Allow ${actions[asked.operation]} on ${asked.bucket}${kms}`;
+}
+
+function general(code: StoreErrorCode, asked: Asked): string {
+  switch (code) {
+    case 'Throttled':
+      return 'The server asks for fewer requests; trying again later helps';
+    case 'Unavailable':
+      return 'Trying again may help; if it stays so, check the endpoint and the network';
+    case 'Integrity':
+      return 'Bytes were damaged or lost on the way; trying again helps';
+    case 'AlreadyExists':
+      return 'There is an object under this key already';
+    case 'PreconditionFailed':
+      return 'The object is not the one that was expected: it was changed or removed meanwhile';
+    case 'Conflict':
+      return 'Another request works on this key; trying again helps';
+    case 'NotSupported':
+      return `This server does not support ${asked.operation} as asked`;
+    case 'NotFound':
+      return 'It does not exist (any more)';
+    case 'InvalidPart':
+      return 'The server does not have the parts as named';
+    default:
+      return 'The request cannot succeed as it is';
+  }
+}
+
+function serverText(code: string | undefined, status: number, text: string): string {
+  return `${status}${code === undefined || code === '' ? '' : ` ${code}`}${text === code ? '' : detail(text)}`;
+}
+
+function detail(text: string): string {
+  const line = text.split('\n', 1)[0]?.trim().replace(/\.$/, '') ?? '';
+  return line === '' || line === 'UnknownError' || line === 'Unknown' ? '' : ` (${line.slice(0, 300)})`;
+}
+
+function cause(name: string, text: string, code: string | undefined, requestId: string | undefined): Error {
+  const plain = new Error(text);
+  plain.name = name === '' ? 'Error' : name;
+  return Object.assign(
+    plain,
+    code === undefined ? {} : { code },
+    requestId === undefined ? {} : { requestId },
+  );
+}
+
+function regionMissing(): MillraceError {
+  return new MillraceError(
+    'RegionMissing',
+    'No AWS region is known: give the `region` option, set AWS_REGION, or set `region` for the profile in ~/.aws/config.',
+  );
+}

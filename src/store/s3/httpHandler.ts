@@ -1,0 +1,187 @@
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+
+/** The part of the SDK's request that goes over the wire. */
+interface WireRequest {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number;
+  readonly method: string;
+  readonly path: string;
+  readonly query?: Record<string, string | string[] | null>;
+  readonly headers: Record<string, string>;
+  readonly body?: unknown;
+}
+
+interface WireResponse {
+  readonly statusCode: number;
+  readonly reason: string | undefined;
+  readonly headers: Record<string, string>;
+  readonly body: IncomingMessage;
+}
+
+export interface HandlerTimes {
+  readonly connectionTimeout: number;
+  readonly requestTimeout: number;
+  readonly idleTimeout: number;
+}
+
+/**
+ * Carries the SDK's requests over one pool of sockets.
+ *
+ * The SDK's own handler measures its timeouts from the moment a request is queued for a socket, so a busy pool looks
+ * like a dead server, and a slow upload like a stalled one. Here a single timer per socket watches for silence: while
+ * it connects, until the answer starts, and (for reads, where the server has nothing left to compute) between the
+ * pieces of the body.
+ */
+export class HttpHandler {
+  readonly metadata = { handlerProtocol: 'http/1.1' };
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+  readonly #times: HandlerTimes;
+
+  constructor(maxSockets: number, times: HandlerTimes) {
+    this.#times = times;
+    this.http = new HttpAgent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets });
+    this.https = new HttpsAgent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets });
+  }
+
+  handle(
+    request: WireRequest,
+    options: { readonly abortSignal?: unknown } = {},
+  ): Promise<{ response: WireResponse }> {
+    return new Promise((resolve, reject) => {
+      const secure = request.protocol === 'https:';
+      const signal = options.abortSignal as AbortSignal | undefined;
+      if (signal?.aborted === true) {
+        reject(aborted());
+        return;
+      }
+      const outgoing = (secure ? httpsRequest : httpRequest)({
+        method: request.method,
+        host: request.hostname.replace(/^\[(.*)\]$/, '$1'),
+        port: request.port,
+        path: request.path + queryString(request.query),
+        headers: request.headers,
+        agent: secure ? this.https : this.http,
+      });
+      outgoing.on('error', reject);
+      outgoing.on('response', (incoming) => {
+        resolve({
+          response: {
+            statusCode: incoming.statusCode ?? 0,
+            reason: incoming.statusMessage,
+            headers: plainHeaders(incoming),
+            body: incoming,
+          },
+        });
+      });
+      if (signal !== undefined) {
+        const onAbort = (): void => {
+          // A request that still waits for a socket emits nothing when it is destroyed: hence the rejection.
+          outgoing.destroy();
+          reject(aborted());
+        };
+        signal.addEventListener('abort', onAbort, { once: true });
+        outgoing.once('close', () => signal.removeEventListener('abort', onAbort));
+      }
+      this.#watch(outgoing, request.method);
+      outgoing.end(bytesOf(request.body));
+    });
+  }
+
+  destroy(): void {
+    this.http.destroy();
+    this.https.destroy();
+  }
+
+  // The SDK adjusts handlers it made itself; this one is complete.
+  updateHttpClientConfig(): void {
+    // Nothing to adjust.
+  }
+
+  httpHandlerConfigs(): Record<string, never> {
+    return {};
+  }
+
+  #watch(outgoing: ClientRequest, method: string): void {
+    const { connectionTimeout, requestTimeout, idleTimeout } = this.#times;
+    outgoing.once('socket', (socket) => {
+      let incoming: IncomingMessage | undefined;
+      let phase = `connect within ${connectionTimeout} ms`;
+      const arm = (ms: number, promise: string): void => {
+        phase = promise;
+        socket.setTimeout(ms);
+      };
+      const waiting = (): void => arm(requestTimeout, `move a byte for ${requestTimeout} ms`);
+      const onTimeout = (): void => {
+        const error = Object.assign(new Error(`The server did not ${phase}`), {
+          name: 'TimeoutError',
+          code: 'ETIMEDOUT',
+        });
+        (incoming ?? outgoing).destroy(error);
+      };
+      socket.on('timeout', onTimeout);
+      if (socket.connecting) {
+        socket.setTimeout(connectionTimeout);
+        socket.once('connect', waiting);
+      } else waiting();
+      outgoing.once('response', (response) => {
+        incoming = response;
+        if (method === 'GET') arm(idleTimeout, `send a byte of the body for ${idleTimeout} ms`);
+      });
+      outgoing.once('close', () => {
+        socket.off('timeout', onTimeout);
+        socket.off('connect', waiting);
+        socket.setTimeout(0);
+      });
+    });
+  }
+}
+
+function aborted(): Error {
+  return Object.assign(new Error('The request was aborted'), { name: 'AbortError' });
+}
+
+function plainHeaders(incoming: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return headers;
+}
+
+function bytesOf(body: unknown): Uint8Array | string | undefined {
+  if (body === undefined || body === null) return undefined;
+  if (typeof body === 'string' || body instanceof Uint8Array) return body;
+  throw new TypeError(
+    'S3 request bodies are bytes or text, never streams: every request must be repeatable.',
+  );
+}
+
+function queryString(query: WireRequest['query']): string {
+  if (query === undefined) return '';
+  const parts: string[] = [];
+  for (const name of Object.keys(query).sort()) {
+    const value = query[name];
+    for (const one of Array.isArray(value) ? value : [value]) {
+      parts.push(
+        one === null || one === undefined ? escapeUri(name) : `${escapeUri(name)}=${escapeUri(one)}`,
+      );
+    }
+  }
+  return parts.length === 0 ? '' : `?${parts.join('&')}`;
+}
+
+/** Percent-encodes all but the unreserved characters of RFC 3986, as SigV4 counts on. */
+export function escapeUri(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}

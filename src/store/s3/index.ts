@@ -1,0 +1,29 @@
+/**
+ * The `ObjectStore` over S3: AWS's, and any server that speaks its protocol. The only room that knows the AWS SDK.
+ *
+ * Each method is one request (a read that stalls and the copy of an open range make a second one); unsubscribing
+ * aborts it and closes its socket. Nothing is retried here, nothing is logged, and errors hold no secrets. What
+ * servers call their errors becomes the store's closed set in `errors.ts`.
+ */
+import type { ObjectStore } from '../objectStore.js';
+import { S3Connection } from './connection.js';
+import type { S3Options } from './options.js';
+
+export { S3Connection } from './connection.js';
+export type { S3Credentials, S3Options } from './options.js';
+
+/**
+ * One bucket over a connection of its own; {@link S3Connection} where several share one.
+ *
+ * Errors: `InvalidS3Options`; `RegionMissing` on the first request where no region is known.
+ *
+ * @example
+ * ```ts
+ * const store = s3Store('lake', { region: 'eu-central-1' });
+ * store.get('raw/2026/01.ndjson').subscribe(({ chunks }) => console.log(chunks.length));
+ * ```
+ */
+export function s3Store(bucket: string, options: S3Options = {}): ObjectStore & { close(): void } {
+  const connection = new S3Connection(options);
+  return Object.assign(connection.store(bucket), { close: () => connection.close() });
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import type { S3Client } from '@aws-sdk/client-s3';
+
+type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];
+
+interface Args {
+  readonly request: { readonly headers: Record<string, string>; readonly body?: unknown };
+}
+
+/** Leaves bodies out of the signature, which spares a SHA-256 of every one. */
+export const unsignedPayload: Plugin = {
+  applyToStack: (stack) =>
+    stack.add(
+      (next, context) => (args) => {
+        if (context.commandName === 'PutObjectCommand' || context.commandName === 'UploadPartCommand') {
+          (args as Args).request.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
+        }
+        return next(args);
+      },
+      { step: 'build', name: 'millraceUnsignedPayload' },
+    ),
+};
+
+/**
+ * A batch delete must carry a checksum. The SDK sends a CRC32, which only newer servers take for it; Content-MD5 is
+ * understood by all.
+ */
+export const md5ForDelete: Plugin = {
+  applyToStack: (stack) =>
+    stack.add(
+      (next, context) => (args) => {
+        if (context.commandName === 'DeleteObjectsCommand') {
+          const { headers, body } = (args as Args).request;
+          for (const name of Object.keys(headers)) {
+            if (/^x-amz-(sdk-)?checksum-/i.test(name)) Reflect.deleteProperty(headers, name);
+          }
+          headers['content-md5'] = createHash('md5')
+            .update(body as string)
+            .digest('base64');
+        }
+        return next(args);
+      },
+      { step: 'build', priority: 'low', name: 'millraceDeleteMd5' },
+    ),
+};
