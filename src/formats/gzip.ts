@@ -1,0 +1,237 @@
+/**
+ * Gzip, member by member. Node's own gunzip reads over the seams between members without showing them; here every
+ * member has an engine of its own, so that each seam is a place to resume from.
+ *
+ *   header ──parsed──▶ deflate ──stream end──▶ trailer ──checked──▶ between ──byte──▶ header
+ *                                                                      └──finish──▶ over
+ *
+ * - header: bytes are collected until the header is whole.
+ * - deflate: chunks go to a raw inflater as they are. It works in the thread pool and pauses when enough output waits.
+ *   Bytes that it leaves are behind the deflate stream.
+ * - trailer: eight bytes, CRC-32 and length modulo 2³² of what came out.
+ * - between: zero padding is skipped, as gzip does; anything else must be a header.
+ * The end of the input is `Integrity` anywhere but between members.
+ */
+import { createInflateRaw, crc32, type InflateRaw } from 'node:zlib';
+import { MillraceError } from '../errors.js';
+import type { Decoder, DecoderOptions, MemberStart } from './codec.js';
+import { parseGzipHeader } from './gzipHeader.js';
+
+/** Decompressed bytes that may wait for the reader. */
+export const aheadBytes = 256 * 1024;
+const outputBytes = 64 * 1024;
+/** A header of more is no header: names and comments have no limit of their own. */
+const maxHeaderBytes = 128 * 1024;
+
+export class Gunzipper implements Decoder {
+  readonly #options: DecoderOptions;
+  #state: 'between' | 'header' | 'deflate' | 'trailer' | 'over' | 'closed' = 'between';
+  /** Stored bytes that no state has taken yet, and where in the object they start. */
+  #input: Buffer = Buffer.alloc(0);
+  #inputAt: number;
+  /** What has come of a header or a trailer. */
+  #partial: Buffer = Buffer.alloc(0);
+  #finishing = false;
+  #engine: InflateRaw | undefined;
+  /** The engine is at work on `#input`. */
+  #working = false;
+  #crc = 0;
+  #length = 0;
+  readonly #output: Buffer[] = [];
+  #held = 0;
+  #produced: number;
+  readonly #members: MemberStart[];
+
+  constructor(options: DecoderOptions) {
+    this.#options = options;
+    this.#inputAt = options.from.at;
+    this.#produced = options.from.offset;
+    this.#members = [options.from];
+  }
+
+  get hungry(): boolean {
+    return !this.#working && !this.#finishing && this.#state !== 'closed' && this.#input.length === 0;
+  }
+
+  get over(): boolean {
+    return this.#state === 'over' && this.#output.length === 0;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#input = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this.#advance();
+  }
+
+  finish(): void {
+    this.#finishing = true;
+    this.#advance();
+  }
+
+  read(): Buffer | undefined {
+    const chunk = this.#output.shift();
+    if (chunk === undefined) return undefined;
+    this.#held -= chunk.length;
+    if (this.#held < aheadBytes) {
+      if (this.#engine?.isPaused() === true) this.#engine.resume();
+      else this.#advance();
+    }
+    return chunk;
+  }
+
+  member(offset: number): MemberStart {
+    for (let next = this.#members[1]; next !== undefined && next.offset <= offset; next = this.#members[1]) {
+      this.#members.shift();
+    }
+    return this.#members[0] ?? this.#options.from;
+  }
+
+  close(): void {
+    this.#state = 'closed';
+    this.#engine?.destroy();
+    this.#engine = undefined;
+    this.#output.length = 0;
+    this.#held = 0;
+  }
+
+  /** Goes on until a state needs bytes, or the engine has them. */
+  #advance(): void {
+    while (!this.#working && this.#take()) {
+      // Each turn is one state's step.
+    }
+    if (this.#finishing && !this.#working && this.#input.length === 0) this.#finished();
+  }
+
+  /** One step of the current state; false if it needs more bytes or more room. */
+  #take(): boolean {
+    switch (this.#state) {
+      case 'between': {
+        let zeros = 0;
+        // An object that starts with zeros is not a padded one.
+        if (this.#inputAt > 0) while (this.#input[zeros] === 0) zeros++;
+        this.#drop(zeros);
+        if (this.#input.length === 0) return false;
+        this.#state = 'header';
+        return true;
+      }
+      case 'header':
+        return this.#header();
+      case 'deflate':
+        if (this.#input.length === 0 || this.#held >= aheadBytes) return false;
+        this.#inflate();
+        return false;
+      case 'trailer':
+        return this.#trailer();
+      case 'over':
+      case 'closed':
+        return false;
+    }
+  }
+
+  #header(): boolean {
+    const at = this.#inputAt - this.#partial.length;
+    const bytes = this.#partial.length === 0 ? this.#input : Buffer.concat([this.#partial, this.#input]);
+    const header = parseGzipHeader(bytes);
+    if (header === 'bad' || (header === 'more' && bytes.length > maxHeaderBytes)) {
+      this.#corrupt(at, 'no gzip header here');
+      return false;
+    }
+    if (header === 'more') {
+      this.#partial = Buffer.from(bytes);
+      this.#drop(this.#input.length);
+      return false;
+    }
+    this.#drop(header.length - this.#partial.length);
+    this.#partial = Buffer.alloc(0);
+    // An empty member before this one is no better place to start from.
+    if (this.#members.at(-1)?.offset === this.#produced) this.#members.pop();
+    this.#members.push({ at, offset: this.#produced });
+    this.#crc = 0;
+    this.#length = 0;
+    this.#engine = this.#newEngine();
+    this.#state = 'deflate';
+    return true;
+  }
+
+  #newEngine(): InflateRaw {
+    const engine = createInflateRaw({ chunkSize: outputBytes });
+    engine.on('data', (chunk: Buffer) => {
+      this.#crc = crc32(chunk, this.#crc);
+      this.#length = (this.#length + chunk.length) >>> 0;
+      this.#produced += chunk.length;
+      this.#output.push(chunk);
+      this.#held += chunk.length;
+      if (this.#held >= aheadBytes) engine.pause();
+      this.#options.ready();
+    });
+    engine.on('error', (cause: Error) => {
+      if (this.#engine === engine) this.#corrupt(this.#inputAt, cause.message, cause);
+    });
+    return engine;
+  }
+
+  #inflate(): void {
+    const engine = this.#engine;
+    if (engine === undefined) return;
+    const before = engine.bytesWritten;
+    const done = (ended: boolean): void => {
+      if (this.#engine !== engine || !this.#working) return;
+      engine.off('end', onEnd);
+      this.#working = false;
+      this.#drop(engine.bytesWritten - before);
+      if (ended) {
+        this.#engine = undefined;
+        this.#state = 'trailer';
+      }
+      this.#advance();
+      this.#options.ready();
+    };
+    const onEnd = (): void => done(true);
+    engine.once('end', onEnd);
+    this.#working = true;
+    // The callback says that all was taken; it never comes for a chunk in which the deflate stream ends early.
+    engine.write(this.#input, (error) => {
+      if (error == null) done(false);
+    });
+  }
+
+  #trailer(): boolean {
+    const missing = 8 - this.#partial.length;
+    this.#partial = Buffer.concat([this.#partial, this.#input.subarray(0, missing)]);
+    this.#drop(Math.min(missing, this.#input.length));
+    if (this.#partial.length < 8) return false;
+    const trailer = this.#partial;
+    this.#partial = Buffer.alloc(0);
+    if (trailer.readUInt32LE(0) !== this.#crc || trailer.readUInt32LE(4) !== this.#length) {
+      this.#corrupt(this.#inputAt - 8, 'the checksum does not match');
+      return false;
+    }
+    this.#state = 'between';
+    return true;
+  }
+
+  #finished(): void {
+    if (this.#state === 'between') this.#state = 'over';
+    else if (this.#state !== 'over' && this.#state !== 'closed')
+      this.#corrupt(this.#inputAt, 'it is truncated');
+  }
+
+  #drop(bytes: number): void {
+    this.#input = this.#input.subarray(bytes);
+    this.#inputAt += bytes;
+  }
+
+  #corrupt(at: number, what: string, cause?: Error): void {
+    this.close();
+    this.#options.fail(
+      new MillraceError(
+        'Integrity',
+        `${this.#options.object} is not intact gzip: ${what} (byte ${at} of the stored object). Replace the object, or read it as it is with compression: 'none'.`,
+        cause === undefined ? {} : { cause },
+      ),
+    );
+  }
+}

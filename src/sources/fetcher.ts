@@ -1,0 +1,153 @@
+import { Subscription, type Observable } from 'rxjs';
+import type { ObjectBody } from '../store/objectStore.js';
+import {
+  fragmentsOver,
+  planFragments,
+  stepFragments,
+  type Fragment,
+  type FragmentEffect,
+  type FragmentEvent,
+  type FragmentLimits,
+  type FragmentState,
+  type PlannedObject,
+} from './fragments.js';
+
+export interface FetcherOptions<O extends PlannedObject> {
+  readonly limits: FragmentLimits;
+  /** Asks for the next object; the answer comes by one call of `object`, at once or later. */
+  readonly nextObject: (answer: (object: O | undefined) => void) => void;
+  readonly get: (fragment: Fragment<O>) => Observable<ObjectBody>;
+  /** There may be more to read. Also called while the fetcher is being read from. */
+  readonly ready: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * Carries out the plan of `fragments.ts`: one request a fragment, its chunks handed out in order, uncopied. A fragment
+ * counts against the budget until somebody asks for the chunk behind its last.
+ *
+ * Stores may answer at once, so events queue up and are stepped through one after the other.
+ */
+export class Fetcher<O extends PlannedObject> {
+  readonly #options: FetcherOptions<O>;
+  readonly #requests = new Map<number, Subscription>();
+  readonly #bodies = new Map<number, readonly Uint8Array[]>();
+  #state: FragmentState<O>;
+  #events: FragmentEvent<O>[] = [];
+  #stepping = false;
+  #chunk = 0;
+
+  constructor(options: FetcherOptions<O>) {
+    this.#options = options;
+    this.#state = planFragments(options.limits);
+  }
+
+  start(): void {
+    this.#step({ type: 'start' });
+  }
+
+  /** The object that comes next, or is being read; `undefined` while it is unknown or its head is under way. */
+  get object(): O | undefined {
+    const head = this.#state.queue[0];
+    return head?.here === true ? head.fragment.object : undefined;
+  }
+
+  /** No object is left. */
+  get over(): boolean {
+    return fragmentsOver(this.#state);
+  }
+
+  /** Bytes of all fragments that are under way, waiting or being consumed. */
+  get held(): number {
+    return this.#state.held;
+  }
+
+  /** Whether the current object has no chunk left; `next` then goes on to the one behind it. */
+  get atObjectEnd(): boolean {
+    const head = this.#state.queue[0];
+    if (head?.here !== true || head.fragment.end < head.fragment.object.size) return false;
+    return this.#chunk >= (this.#bodies.get(head.fragment.id)?.length ?? 0);
+  }
+
+  /** The current object's next chunk; `wait` while it is under way; `end` when there is none, once `atObjectEnd`. */
+  read(): Uint8Array | 'wait' | 'end' {
+    for (;;) {
+      const head = this.#state.queue[0];
+      if (head?.here !== true) return 'wait';
+      const chunk = this.#bodies.get(head.fragment.id)?.[this.#chunk];
+      if (chunk !== undefined) {
+        this.#chunk++;
+        return chunk;
+      }
+      if (head.fragment.end >= head.fragment.object.size) return 'end';
+      this.#consumed(head.fragment.id);
+    }
+  }
+
+  /** Leaves the current object, which must be `atObjectEnd`. */
+  next(): void {
+    const head = this.#state.queue[0];
+    if (head !== undefined) this.#consumed(head.fragment.id);
+  }
+
+  /** Aborts what is under way and drops what has come. */
+  close(): void {
+    this.#step({ type: 'close' });
+    this.#bodies.clear();
+  }
+
+  #consumed(id: number): void {
+    this.#chunk = 0;
+    this.#bodies.delete(id);
+    this.#step({ type: 'consumed' });
+  }
+
+  #step(event: FragmentEvent<O>): void {
+    this.#events.push(event);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      const { state, effects } = stepFragments(this.#state, next);
+      this.#state = state;
+      for (const effect of effects) this.#carryOut(effect);
+    }
+    this.#stepping = false;
+  }
+
+  #carryOut(effect: FragmentEffect<O>): void {
+    switch (effect.type) {
+      case 'nextObject':
+        this.#options.nextObject((object) => {
+          this.#step(object === undefined ? { type: 'noMoreObjects' } : { type: 'object', object });
+          this.#options.ready();
+        });
+        return;
+      case 'get':
+        this.#get(effect.fragment);
+        return;
+      case 'abort':
+        this.#requests.get(effect.id)?.unsubscribe();
+        this.#requests.delete(effect.id);
+    }
+  }
+
+  #get(fragment: Fragment<O>): void {
+    const request = new Subscription();
+    this.#requests.set(fragment.id, request);
+    request.add(
+      this.#options.get(fragment).subscribe({
+        next: ({ chunks }) => {
+          this.#requests.delete(fragment.id);
+          if (this.#state.closed) return;
+          this.#bodies.set(fragment.id, chunks);
+          this.#step({ type: 'arrived', id: fragment.id });
+          this.#options.ready();
+        },
+        error: (error: unknown) => {
+          this.#requests.delete(fragment.id);
+          if (!this.#state.closed) this.#options.fail(error);
+        },
+      }),
+    );
+  }
+}

@@ -1,0 +1,119 @@
+import type { Cutter } from '../formats/format.js';
+
+/** Bytes between two looks at barriers and I/O. */
+export const sliceBytes = 64 * 1024;
+/** How much of an oversized record is kept to show. */
+const excerptBytes = 256;
+
+export type Piece =
+  /** Whole records. */
+  | { readonly kind: 'records'; readonly start: number; readonly bytes: Buffer }
+  /** One record over the maximum, dropped but for its beginning. */
+  | { readonly kind: 'oversized'; readonly start: number; readonly length: number; readonly excerpt: Buffer };
+
+/**
+ * Cuts chunks of bytes into blocks of whole records, at most a slice each. Blocks are views into their chunk; copied
+ * is only what lies on both sides of a chunk's end (the carry-over), so that no chunk is kept alive by its neighbour.
+ *
+ * A record longer than `maxBytes`, its boundary included, is dropped while it arrives and reported in one piece: the
+ * carry-over never exceeds `maxBytes` and one slice, and what is oversized does not depend on how the bytes were cut.
+ */
+export class Slicer {
+  readonly #cutter: Cutter;
+  readonly #maxBytes: number;
+  readonly #step: number;
+  #chunk: Buffer = Buffer.alloc(0);
+  #at = 0;
+  #start: number;
+  #carry: Buffer[] = [];
+  #carried = 0;
+  #dropping = false;
+  #over = false;
+
+  /** `offset`: where the first record starts in the object. */
+  constructor(cutter: Cutter, offset: number, maxBytes: number) {
+    this.#cutter = cutter;
+    this.#start = offset;
+    this.#maxBytes = maxBytes;
+    this.#step = Math.min(sliceBytes, maxBytes);
+  }
+
+  /** Where the next record starts: everything before it has been handed over. */
+  get offset(): number {
+    return this.#start;
+  }
+
+  /** Nothing is left of what was pushed. */
+  get drained(): boolean {
+    return this.#at >= this.#chunk.length && this.#carried === 0;
+  }
+
+  /** Bytes copied and waiting for the rest of their record. */
+  get carried(): number {
+    return this.#dropping ? excerptBytes : this.#carried;
+  }
+
+  /** More bytes; only when `next` has nothing. */
+  push(chunk: Uint8Array): void {
+    this.#chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this.#at = 0;
+  }
+
+  /** No more bytes: what is carried is the last record. */
+  end(): void {
+    this.#over = true;
+  }
+
+  /** The next piece; `undefined` when more bytes are needed, or, after `end`, when all has been handed over. */
+  next(): Piece | undefined {
+    while (this.#at < this.#chunk.length) {
+      const chunk = this.#chunk;
+      const from = this.#at;
+      const to = Math.min(from + this.#step, chunk.length);
+      if (this.#carried === 0) {
+        const end = this.#cutter.last(chunk, from, to);
+        if (end > from) {
+          this.#at = end;
+          return this.#records(chunk.subarray(from, end));
+        }
+        // A cutter that remembers has not seen these bytes yet: `last` leaves no trace.
+      }
+      const end = this.#cutter.first(chunk, from, to);
+      this.#at = end < 0 ? to : end;
+      this.#keep(chunk.subarray(from, this.#at));
+      if (end >= 0) return this.#complete();
+    }
+    this.#chunk = Buffer.alloc(0);
+    this.#at = 0;
+    return this.#over && this.#carried > 0 ? this.#complete() : undefined;
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#carried += bytes.length;
+    if (this.#dropping) return;
+    this.#carry.push(Buffer.from(bytes));
+    if (this.#carried <= this.#maxBytes) return;
+    this.#dropping = true;
+    this.#carry = [Buffer.from(Buffer.concat(this.#carry).subarray(0, excerptBytes))];
+  }
+
+  #complete(): Piece {
+    const bytes =
+      this.#carry.length === 1 && this.#carry[0] !== undefined ? this.#carry[0] : Buffer.concat(this.#carry);
+    const length = this.#carried;
+    const oversized = this.#dropping;
+    this.#carry = [];
+    this.#carried = 0;
+    this.#dropping = false;
+    if (!oversized) return this.#records(bytes);
+    const start = this.#start;
+    this.#start += length;
+    return { kind: 'oversized', start, length, excerpt: bytes };
+  }
+
+  #records(bytes: Buffer): Piece {
+    const start = this.#start;
+    this.#start += bytes.length;
+    return { kind: 'records', start, bytes };
+  }
+}
