@@ -35,7 +35,7 @@ export const uploadPool: Start = (params) =>
     const parts: CompletedPart[] = [];
     let next = 0;
     const worker = async (): Promise<void> => {
-      for (let offset; (offset = next) < size; ) {
+      for (let offset; (offset = next) < size;) {
         next += partSize;
         const PartNumber = offset / partSize + 1;
         const Body = slice(offset, Math.min(partSize, size - offset));
@@ -69,5 +69,6 @@ function writing(params: Params, write: (client: S3Client, target: Target) => Pr
 }
 
 function* chunks(size: number): Generator<Buffer> {
-  for (let offset = 0; offset < size; offset += chunkSize) yield slice(offset, Math.min(chunkSize, size - offset));
+  for (let offset = 0; offset < size; offset += chunkSize)
+    yield slice(offset, Math.min(chunkSize, size - offset));
 }

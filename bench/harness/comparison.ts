@@ -72,7 +72,9 @@ async function alternate(
     for (let round = -warmups; round < rounds; round++) {
       let digest: string | undefined;
       for (const variant of prepared.variants) {
-        options.progress(`${row.name}: ${variant.name}, ${round < 0 ? 'warm-up' : `round ${round + 1}/${rounds}`}`);
+        options.progress(
+          `${row.name}: ${variant.name}, ${round < 0 ? 'warm-up' : `round ${round + 1}/${rounds}`}`,
+        );
         const child = lasting.get(variant.name) ?? (await Child.start(variant.program, variant.params));
         if (row.processes === 'lasting') lasting.set(variant.name, child);
         let cost: Measured;

@@ -18,10 +18,15 @@ export function table(report: Report): string {
   }
   const lines = [`${report.name}`];
   for (const [columns, groups] of alike(grouped)) {
-    const rows = [['', ...columns], ...groups.map(([group, cells]) => [group, ...columns.map((c) => cells.get(c)!)])];
+    const rows = [
+      ['', ...columns],
+      ...groups.map(([group, cells]) => [group, ...columns.map((c) => cells.get(c)!)]),
+    ];
     const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
     for (const row of rows)
-      lines.push(`  ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ')}`);
+      lines.push(
+        `  ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ')}`,
+      );
   }
   for (const { metric, value, goal, met } of report.goals)
     lines.push(`  ${met ? 'met   ' : 'MISSED'} ${metric} = ${figure(value)} (goal ${figure(goal)})`);

@@ -103,7 +103,8 @@ export const shaper: Start = async (params) => {
 
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const url = new URL(request.url ?? '/', 'http://localhost');
-    if (url.searchParams.has('list-type')) list(response, String(params['bucket']), String(params['key']), size);
+    if (url.searchParams.has('list-type'))
+      list(response, String(params['bucket']), String(params['key']), size);
     else if (decodeURIComponent(url.pathname) !== path) response.writeHead(404).end();
     else object(request, response, size, link, pump);
   };
@@ -130,7 +131,13 @@ export const shaper: Start = async (params) => {
   };
 };
 
-function object(request: IncomingMessage, response: ServerResponse, size: number, link: Link, pump: Pump): void {
+function object(
+  request: IncomingMessage,
+  response: ServerResponse,
+  size: number,
+  link: Link,
+  pump: Pump,
+): void {
   const ifMatch = request.headers['if-match'];
   if (ifMatch !== undefined && ifMatch !== etag && ifMatch !== etag.slice(1, -1)) {
     response.writeHead(412).end();

@@ -11,7 +11,12 @@ export interface Request {
 
 /** Passes everything on to `base`, and notes each request when it is made. */
 export function counting(base: ObjectStore, requests: Request[]): ObjectStore {
-  const count = <T>(verb: Request['verb'], key: string, bytes: number, request: Observable<T>): Observable<T> =>
+  const count = <T>(
+    verb: Request['verb'],
+    key: string,
+    bytes: number,
+    request: Observable<T>,
+  ): Observable<T> =>
     defer(() => {
       requests.push({ verb, key, bytes });
       return request;

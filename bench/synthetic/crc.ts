@@ -20,7 +20,8 @@ export function combineCrc32(first: number, second: number, length: number): num
 
 function times(matrix: Matrix, vector: number): number {
   let sum = 0;
-  for (let bit = 0, rest = vector >>> 0; rest !== 0; bit++, rest >>>= 1) if ((rest & 1) === 1) sum ^= matrix[bit]!;
+  for (let bit = 0, rest = vector >>> 0; rest !== 0; bit++, rest >>>= 1)
+    if ((rest & 1) === 1) sum ^= matrix[bit]!;
   return sum >>> 0;
 }
 

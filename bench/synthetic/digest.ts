@@ -19,6 +19,7 @@ export class Digest {
 /** What {@link Digest} says of the first `size` bytes of the synthetic content. */
 export function expectedDigest(size: number): string {
   const digest = new Digest();
-  for (let offset = 0; offset < size; offset += longest) digest.update(slice(offset, Math.min(longest, size - offset)));
+  for (let offset = 0; offset < size; offset += longest)
+    digest.update(slice(offset, Math.min(longest, size - offset)));
   return digest.toString();
 }

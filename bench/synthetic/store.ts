@@ -64,7 +64,10 @@ export class SyntheticStore implements ObjectStore {
     this.#base = base;
     this.#sink = sink;
     this.#generated = new Map(
-      Object.entries(generated).map(([key, size]) => [key, { key, size, etag: etagOfGenerated, modified: 0 }]),
+      Object.entries(generated).map(([key, size]) => [
+        key,
+        { key, size, etag: etagOfGenerated, modified: 0 },
+      ]),
     );
   }
 
@@ -87,7 +90,9 @@ export class SyntheticStore implements ObjectStore {
     const info = this.#own(key);
     if (info === undefined) return this.#base.get(key, options);
     if (!this.#generated.has(key))
-      return throwError(() => new StoreError('NotSupported', `${key} was uploaded: only its checksum is kept.`));
+      return throwError(
+        () => new StoreError('NotSupported', `${key} was uploaded: only its checksum is kept.`),
+      );
     return later(() => {
       checked(info, options.ifMatch);
       const end = Math.min(options.range?.end ?? info.size, info.size);
@@ -120,11 +125,19 @@ export class SyntheticStore implements ObjectStore {
 
   copy: ObjectStore['copy'] = (from, to, options) => this.#base.copy(from, to, options);
 
-  createUpload(key: string, options?: { readonly metadata?: Metadata }): Observable<{ readonly uploadId: string }> {
+  createUpload(
+    key: string,
+    options?: { readonly metadata?: Metadata },
+  ): Observable<{ readonly uploadId: string }> {
     if (!key.startsWith(this.#sink)) return this.#base.createUpload(key, options);
     return later(() => {
       const uploadId = `synthetic-${++this.#counter}`;
-      this.#uploads.set(uploadId, { key, metadata: options?.metadata, initiated: Date.now(), parts: new Map() });
+      this.#uploads.set(uploadId, {
+        key,
+        metadata: options?.metadata,
+        initiated: Date.now(),
+        parts: new Map(),
+      });
       return { uploadId };
     });
   }
@@ -174,7 +187,8 @@ export class SyntheticStore implements ObjectStore {
       let size = 0;
       for (const { number, etag } of parts) {
         const part = upload.parts.get(number);
-        if (part?.etag !== etag) throw new StoreError('InvalidPart', `Part ${number} of ${key} is not ${etag}.`);
+        if (part?.etag !== etag)
+          throw new StoreError('InvalidPart', `Part ${number} of ${key} is not ${etag}.`);
         etags.update(etag, 'hex');
         crc = combineCrc32(crc, part.crc, part.size);
         size += part.size;

@@ -3,8 +3,8 @@
  * carries credits and barriers at the rates of a real job.
  */
 import { filter, map, Observable, NEVER, type Subscriber } from 'rxjs';
-import { isSignal, records, type Flow, type Signal } from 'millrace';
-import { barrier, credit, end } from 'millrace/testing';
+import { barrier, credit, end, isSignal, open, records, systemClock, type Flow, type Signal } from 'millrace';
+import { TestAttempt } from 'millrace/testing';
 import type { Outcome, Start } from '../harness/workload.js';
 
 interface Visit {
@@ -58,14 +58,14 @@ export const plain: Start = ({ count }) => ({
 function run(count: number, chain: (count: number) => Observable<number | Signal>): Outcome {
   let sum = 0;
   let passed = 0;
-  let failure: unknown;
+  let failure: Error | undefined;
   chain(count).subscribe({
     next: (value) => {
       if (isSignal(value)) return;
       sum = (sum + value) % 1_000_000_007;
       passed++;
     },
-    error: (error: unknown) => (failure = error),
+    error: (error: Error) => (failure = error),
   });
   if (failure !== undefined) throw failure;
   return { digest: `${passed} ${sum}`, amount: count };
@@ -79,6 +79,7 @@ function sendRecords(out: Subscriber<Visit>, count: number): void {
 function sendWithSignals(out: Subscriber<Visit | Signal>, count: number): void {
   const ack = (): void => undefined;
   let checkpoint = 0;
+  out.next(open(['raw'], new TestAttempt({ clock: systemClock })));
   for (let n = 0; n < count; n++) {
     out.next(visits[n & 4095]!);
     if (n % recordsPerCredit === 0) out.next(credit('raw', n * 128));

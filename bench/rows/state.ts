@@ -1,0 +1,28 @@
+import { comparison } from '../harness/comparison.js';
+
+const baselines = new URL('../baselines/state.js', import.meta.url).href;
+const ours = new URL('../variants/state.js', import.meta.url).href;
+
+/** Lasting processes: a million entries are the point, and each variant's heap would burden the other's collector. */
+export const state = comparison({
+  name: 'state',
+  title: 'valueState, read-modify-write on 1 M keys | JavaScript Map | lmdb',
+  unit: 'updates',
+  processes: 'lasting',
+  rounds: 7,
+  warmups: 2,
+  prepare({ quick }) {
+    const params = quick ? { keys: 10_000, updates: 20_000 } : { keys: 1_000_000, updates: 2_000_000 };
+    return Promise.resolve({
+      variants: [
+        { name: 'ours', program: { module: ours, start: 'valueStates' }, params },
+        { name: 'map', program: { module: baselines, start: 'jsMap' }, params },
+        { name: 'lmdb', program: { module: baselines, start: 'lmdb' }, params },
+      ],
+    });
+  },
+  goals: [
+    { metric: 'vs.map', goal: 0.85, is: 'at least' },
+    { metric: 'vs.lmdb', goal: 4, is: 'at least' },
+  ],
+});

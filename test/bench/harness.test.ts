@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { summarize } from '../../bench/harness/stats.js';
+import { judge } from '../../bench/harness/row.js';
+import { combineCrc32 } from '../../bench/synthetic/crc.js';
+import { slice } from '../../bench/synthetic/content.js';
+import { crc32 } from 'node:zlib';
+
+const run = fileURLToPath(new URL('../../build/bench/run.js', import.meta.url));
+
+/** The harness as its users meet it: compiled, by its command line (`npm test` builds first). */
+function bench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  if (!existsSync(run)) throw new Error('build/bench is missing: run npm run build.');
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--expose-gc', run, ...args], (error, stdout, stderr) => {
+      resolve({
+        code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1,
+        stdout,
+        stderr,
+      });
+    });
+  });
+}
+
+interface Line {
+  readonly name: string;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly goals: readonly { metric: string; value: number; goal: number; met: boolean }[];
+}
+
+describe('the harness', () => {
+  test.each(['selftest', 'selftest-fresh'])(
+    '%s gives one JSON line with metrics and judged goals',
+    async (name) => {
+      const { code, stdout } = await bench(name, '--json', '--rounds', '3');
+      const lines = stdout.trim().split('\n');
+      expect(lines).toHaveLength(1);
+      const line = JSON.parse(lines[0]!) as Line;
+      expect(line.name).toBe(name);
+      for (const metric of [
+        'ours.numbersPerSecond',
+        'ours.seconds',
+        'ours.secondsMad',
+        'ours.cpuSeconds',
+        'ours.peakMB',
+        'ours.additions',
+        'theirs.seconds',
+        'vs.theirs',
+      ])
+        expect([metric, (line.metrics[metric] ?? 0) >= 0, metric in line.metrics]).toEqual([
+          metric,
+          true,
+          true,
+        ]);
+      expect(line.goals.map(({ met }) => met)).toEqual([true, false]);
+      expect(code).toBe(0);
+    },
+  );
+
+  test('a missed goal is an error only under --strict', async () => {
+    expect((await bench('selftest', '--quick', '--strict')).code).toBe(1);
+  });
+
+  test('variants that disagree about the result are an error', async () => {
+    const { code, stdout, stderr } = await bench('selftest-wrong', '--json');
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('theirs gives 499999500001, but ours 499999500000');
+  });
+
+  test('an unknown row is refused with the names of the known ones', async () => {
+    const { code, stderr } = await bench('nonsense');
+    expect(code).toBe(2);
+    expect(stderr).toContain('flow');
+  });
+});
+
+describe('statistics', () => {
+  test('median, extremes and deviation of odd and even numbers of rounds', () => {
+    expect(summarize([5, 1, 3])).toEqual({ median: 3, min: 1, max: 5, mad: 2 });
+    expect(summarize([1, 2, 3, 10])).toEqual({ median: 2.5, min: 1, max: 10, mad: 1 });
+  });
+
+  test('goals are met from either side, equality included', () => {
+    const metrics = { speed: 2, size: 2 };
+    expect(
+      judge(
+        [
+          { metric: 'speed', goal: 2, is: 'at least' },
+          { metric: 'size', goal: 1.9, is: 'at most' },
+        ],
+        metrics,
+      ).map(({ met }) => met),
+    ).toEqual([true, false]);
+    expect(() => judge([{ metric: 'none', goal: 1, is: 'at most' }], metrics)).toThrow('no metric none');
+  });
+});
+
+describe('synthetic content', () => {
+  test('checksums of parts combine to the checksum of the whole', () => {
+    const first = slice(12_345, 70_001);
+    for (const length of [0, 1, 77, 65_536, 1_000_003]) {
+      const second = slice(999, length);
+      expect(combineCrc32(crc32(first), crc32(second), length)).toBe(crc32(Buffer.concat([first, second])));
+    }
+  });
+
+  test('no two fragments are alike', () => {
+    expect(slice(0, 1 << 20).equals(slice(8 << 20, 1 << 20))).toBe(false);
+  });
+});
