@@ -197,7 +197,12 @@ export function flowOperator<A, B>(
   subscriber: (out: Subscriber<B | Signal>) => FlowSubscriber<A, B>,
 ): FlowOperator<A, B> {
   return (source: Flow<A>) =>
-    new Observable<B | Signal>((out) => {
+    flowOf((out) => {
       source.subscribe(subscriber(out));
     });
+}
+
+/** Makes a flow of several: `connect` subscribes each input with a {@link FlowSubscriber} of `out`. */
+export function flowOf<B>(connect: (out: Subscriber<B | Signal>) => void): Flow<B> {
+  return new Observable<B | Signal>(connect);
 }

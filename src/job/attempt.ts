@@ -1,0 +1,266 @@
+import { Observable, Subscription, type Subscriber } from 'rxjs';
+import type { Coordinator } from '../checkpoint/index.js';
+import { MillraceError } from '../errors.js';
+import { open, type Attempt, type Barrier } from '../flow/index.js';
+import { CreditLedger } from '../sources/creditLedger.js';
+import { SourcePump } from '../sources/pump.js';
+import type { DeadLetter, Source } from '../sources/source.js';
+import { attemptOf, type Environment } from './environment.js';
+import type { JobEvent } from './events.js';
+import { HotSource } from './hotSource.js';
+import { Leaf } from './leaf.js';
+import { leafAttempt } from './leafAttempt.js';
+
+/**
+ * One attempt of a job: from a verified claim to the end of its inputs, a stop, or a failure.
+ *
+ * 1. **Claiming.** The coordinator claims the log and knows what to restore.
+ * 2. **Wiring.** Every leaf is subscribed. By that the leaves say which sources they need; the dead letter sink of
+ *    such a source is one more leaf.
+ * 3. **Opening.** Each source's pump registers, and `Open` goes to each of its branches. Operators register, restore,
+ *    and pass `Open` on when they are ready.
+ * 4. **Running.** Once every leaf has the `Open` of each of its sources: state without an operator is an error;
+ *    otherwise restored committables are published, checkpoints begin, pumps start.
+ * 5. **Ending.** When the last pump has sent `End`: a `final` barrier. Or, asked to stop: a `stop` barrier.
+ * 6. **Settling.** The last checkpoint is durable: entries are written until nothing is pending. Leaves complete.
+ *
+ * A failure in any state tears everything down at once and issues nothing more; the log says where to go on. A manifest
+ * that is already on its way is left alone: it can not be recalled.
+ */
+export function runAttempt(plan: AttemptPlan): Observable<Outcome> {
+  return new Observable<Outcome>((outcome) => {
+    const running = new RunningAttempt(plan, outcome);
+    running.claim();
+    return () => {
+      running.close();
+    };
+  });
+}
+
+export type Outcome = 'finished' | 'stopped';
+
+export interface AttemptPlan {
+  /** The job's name. */
+  readonly name: string;
+  readonly environment: Environment;
+  /** Claims the log on subscribe; emits once. */
+  readonly claim: Observable<Coordinator>;
+  readonly sources: ReadonlyMap<string, Source<unknown>>;
+  readonly leaves: readonly Observable<unknown>[];
+  /** Bytes that a source may be ahead of its slowest terminal. */
+  readonly budget: number;
+  /** Emits when the job is asked to stop; at once if it was before. */
+  readonly stop: Observable<unknown>;
+  /** Runs `subscribe` so that the flows of `job.source` find their source by `find`. */
+  wired(find: (id: string) => Observable<unknown>, subscribe: () => void): void;
+  emit(event: JobEvent): void;
+}
+
+interface WiredSource {
+  readonly source: Source<unknown>;
+  readonly records: HotSource<unknown>;
+  readonly letters: HotSource<DeadLetter>;
+  pump?: SourcePump<unknown>;
+  ended: boolean;
+}
+
+class RunningAttempt {
+  readonly #plan: AttemptPlan;
+  readonly #outcome: Subscriber<Outcome>;
+  readonly #held = new Subscription();
+  readonly #sources = new Map<string, WiredSource>();
+  readonly #leaves: Leaf[] = [];
+  readonly #ledger: CreditLedger;
+  #coordinator!: Coordinator;
+  #state: 'opening' | 'running' | 'ending' | 'over' = 'opening';
+
+  constructor(plan: AttemptPlan, outcome: Subscriber<Outcome>) {
+    this.#plan = plan;
+    this.#outcome = outcome;
+    this.#ledger = new CreditLedger((source, bytes) => this.#sources.get(source)?.pump?.released(bytes));
+  }
+
+  claim(): void {
+    this.#held.add(
+      this.#plan.claim.subscribe({
+        next: (coordinator) => {
+          this.#coordinator = coordinator;
+          this.#held.add(() => {
+            coordinator.close();
+          });
+          this.#held.add(
+            coordinator.errors$.subscribe((error) => {
+              this.#fail(error);
+            }),
+          );
+          this.#guard(() => {
+            this.#wire();
+            this.#open();
+          });
+        },
+        error: (error: unknown) => {
+          this.#fail(error);
+        },
+      }),
+    );
+  }
+
+  close(): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    for (const { pump } of this.#sources.values()) pump?.close();
+    for (const leaf of this.#leaves) leaf.unsubscribe();
+    this.#held.unsubscribe();
+  }
+
+  #wire(): void {
+    for (const flow of this.#plan.leaves) {
+      const leaf = this.#leaf();
+      this.#plan.wired(
+        (id) => {
+          leaf.sources.add(id);
+          return this.#wiredSource(id).records.branch(leaf);
+        },
+        () => {
+          flow.subscribe(leaf);
+        },
+      );
+      if (leaf.sources.size === 0) throw leafWithoutSource(leaf.index);
+    }
+    for (const [id, { source, letters }] of this.#sources) {
+      if (source.deadLetter === undefined) continue;
+      const leaf = this.#leaf();
+      leaf.sources.add(id);
+      source.deadLetter(letters.branch(leaf)).subscribe(leaf);
+    }
+  }
+
+  #leaf(): Leaf {
+    const leaf: Leaf = new Leaf(this.#leaves.length, {
+      opened: () => {
+        this.#runWhenOpen();
+      },
+      failed: (error) => {
+        this.#fail(error);
+      },
+    });
+    this.#leaves.push(leaf);
+    return leaf;
+  }
+
+  #wiredSource(id: string): WiredSource {
+    const known = this.#sources.get(id);
+    if (known !== undefined) return known;
+    const source = this.#plan.sources.get(id);
+    if (source === undefined) throw new MillraceError('UnknownSource', `This job has no source '${id}'.`);
+    const wired = {
+      source,
+      records: new HotSource<unknown>(),
+      letters: new HotSource<DeadLetter>(),
+      ended: false,
+    };
+    this.#sources.set(id, wired);
+    return wired;
+  }
+
+  #open(): void {
+    const { environment, name, emit } = this.#plan;
+    const shared: Attempt = attemptOf(environment, name, this.#coordinator, this.#ledger, emit);
+    const attempts = new Map(this.#leaves.map((leaf) => [leaf, leafAttempt(shared, leaf)]));
+    for (const [id, wired] of this.#sources) {
+      wired.pump = new SourcePump({
+        id,
+        source: wired.source,
+        attempt: shared,
+        budget: this.#plan.budget,
+        records: wired.records,
+        letters: wired.letters,
+        ended: () => {
+          wired.ended = true;
+          this.#endWhenEnded();
+        },
+        failed: (error) => {
+          this.#fail(error);
+        },
+      });
+      wired.pump.open();
+    }
+    const openOf = (id: string) => (leaf: Leaf) => open([id], attempts.get(leaf) ?? shared);
+    for (const [id, { records, letters }] of this.#sources) {
+      records.open(openOf(id));
+      letters.open(openOf(id));
+    }
+  }
+
+  #runWhenOpen(): void {
+    if (this.#state !== 'opening' || !this.#leaves.every((leaf) => leaf.open)) return;
+    this.#state = 'running';
+    this.#guard(() => {
+      this.#coordinator.start((barrier) => {
+        this.#inject(barrier);
+      });
+      for (const { pump } of this.#sources.values()) pump?.start();
+      this.#held.add(
+        this.#plan.stop.subscribe(() => {
+          this.#last('stop');
+        }),
+      );
+    });
+  }
+
+  #inject(barrier: Barrier): void {
+    for (const { pump } of this.#sources.values()) pump?.barrier(barrier);
+  }
+
+  #endWhenEnded(): void {
+    if ([...this.#sources.values()].every(({ ended }) => ended)) this.#last('final');
+  }
+
+  #last(reason: 'stop' | 'final'): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'ending';
+    this.#guard(() => {
+      this.#inject(this.#coordinator.trigger(reason));
+      this.#held.add(
+        this.#coordinator.settle().subscribe({
+          error: (error: unknown) => {
+            this.#fail(error);
+          },
+          complete: () => {
+            this.#complete(reason === 'final' ? 'finished' : 'stopped');
+          },
+        }),
+      );
+    });
+  }
+
+  #complete(outcome: Outcome): void {
+    for (const leaf of this.#leaves) leaf.finish();
+    for (const { records, letters } of this.#sources.values()) {
+      records.complete();
+      letters.complete();
+    }
+    this.#outcome.next(outcome);
+    this.#outcome.complete();
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state === 'over') return;
+    this.close();
+    this.#outcome.error(error);
+  }
+}
+
+const leafWithoutSource = (index: number): MillraceError =>
+  new MillraceError(
+    'LeafWithoutSource',
+    `Leaf ${index} of run(…) does not start at a source of this job: begin it with job.source(…).`,
+  );

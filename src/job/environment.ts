@@ -1,0 +1,58 @@
+import type { Coordinator } from '../checkpoint/index.js';
+import { MillraceError } from '../errors.js';
+import { Service, type Attempt, type Clock } from '../flow/index.js';
+import type { CreditLedger } from '../sources/creditLedger.js';
+import { checkpointData, stores as storesService, type Stores } from '../store/services.js';
+import type { JobEvent } from './events.js';
+
+/** What a job takes from the world around it. Injected as a whole, so that tests and simulations own all of it. */
+export interface Environment {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly stores: Stores;
+}
+
+/** The attempt that operators see: the coordinator, the ledger and the environment behind one small interface. */
+export function attemptOf(
+  environment: Environment,
+  job: string,
+  coordinator: Coordinator,
+  ledger: CreditLedger,
+  emit: (event: JobEvent) => void,
+): Attempt {
+  const services = new Map<Service<unknown>, unknown>([
+    [storesService, environment.stores],
+    [checkpointData, coordinator.data],
+  ]);
+  return {
+    job,
+    jobId: coordinator.jobId,
+    epoch: coordinator.epoch,
+    clock: environment.clock,
+    random: environment.random,
+    use<S>(service: Service<S>): S {
+      if (!services.has(service)) {
+        throw new MillraceError('UnknownService', `This job provides no service '${service.name}'.`);
+      }
+      return services.get(service) as S;
+    },
+    register: (participant) => {
+      coordinator.register(participant);
+    },
+    restored: (id) => coordinator.restored(id),
+    terminal: (terminal, sources) => {
+      ledger.terminal(terminal, sources);
+    },
+    release: (terminal, credit) => {
+      ledger.release(terminal, credit);
+    },
+    confirm: (id, uid) => {
+      coordinator.confirm(id, uid);
+    },
+    amend: (id, committable) => {
+      coordinator.amend(id, committable);
+    },
+    report: emit,
+  };
+}

@@ -1,0 +1,128 @@
+import { defer, fromEvent, isObservable, map, NEVER, of, Subject, type Observable } from 'rxjs';
+import { MillraceError } from '../errors.js';
+import type { Flow, Known } from '../flow/index.js';
+import type { Source } from '../sources/source.js';
+import { runAttempt, type Outcome } from './attempt.js';
+import { claimOf } from './claim.js';
+import type { JobEvent } from './events.js';
+import { resolveOptions, type JobOptions } from './options.js';
+import { runJob } from './run.js';
+
+/** A job: named sources, and leaves to run. Made by {@link createJob}. */
+export interface Job {
+  readonly name: string;
+  /** Everything that happens while the job runs: checkpoints, commits, restarts, skipped records. Never errors. */
+  readonly events$: Observable<JobEvent>;
+  /**
+   * A flow of the source's records. The id is the source's name in checkpoints: keep it when the code changes.
+   * Several branches share the source; it is read once per attempt.
+   * Errors: `DuplicateId` when another source of the job has the id.
+   */
+  source<T>(id: string, source: Source<T> & Known<T>): Flow<T>;
+  /**
+   * Restores the newest durable checkpoint, runs the leaves, commits, restarts after retryable failures. Resolves when
+   * the inputs are over and everything is published, or when stopped with a last checkpoint.
+   *
+   * Errors: `Fenced` when another process has taken over; `VanishedOperator` when the checkpoint holds state of an
+   * operator that the leaves lack; `AlreadyRunning`; and whatever ended the job under its policies.
+   */
+  run(...leaves: readonly [...Observable<unknown>[], Observable<unknown> | RunOptions]): Promise<RunResult>;
+}
+
+export interface RunOptions {
+  /** Stops the job at a checkpoint when aborted: see `stopOn`. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunResult {
+  /** `finished`: the inputs were over. `stopped`: the signal asked for it. */
+  readonly outcome: Outcome;
+}
+
+/**
+ * Makes a job. Nothing happens before `run`.
+ *
+ * @example
+ * ```ts
+ * const job = createJob({ name: 'copy', checkpoints: { dir: 'file:///var/lake/checkpoints', interval: '10s' } });
+ * const lines = job.source('in', files('file:///var/lake/in/*.txt', { format: text() }));
+ * await job.run(lines.pipe(fileSink('out', 'file:///var/lake/out', { format: text() })));
+ * ```
+ *
+ * Errors: `InvalidOption`, which names the option, its value and the rule.
+ */
+export function createJob(options: JobOptions): Job {
+  const config = resolveOptions(options);
+  const { name, environment } = config;
+  const events = new Subject<JobEvent>();
+  const emit = (event: JobEvent): void => {
+    events.next(event);
+  };
+  const sources = new Map<string, Source<unknown>>();
+  let find: ((id: string) => Observable<unknown>) | undefined;
+  let running = false;
+
+  const wired = (using: (id: string) => Observable<unknown>, subscribe: () => void): void => {
+    find = using;
+    try {
+      subscribe();
+    } finally {
+      find = undefined;
+    }
+  };
+
+  return {
+    name,
+    events$: events.asObservable(),
+
+    source<T>(id: string, source: Source<T>): Flow<T> {
+      if (sources.has(id)) throw duplicateSource(id);
+      sources.set(id, source as Source<unknown>);
+      return defer(() => {
+        if (find === undefined) throw outsideRun(id);
+        return find(id) as Flow<T>;
+      });
+    },
+
+    async run(...args): Promise<RunResult> {
+      if (running) throw alreadyRunning(name);
+      running = true;
+      const leaves = args.filter((arg) => isObservable(arg));
+      const { signal } = args.find((arg) => !isObservable(arg)) ?? {};
+      const stop = signal === undefined ? NEVER : signal.aborted ? of(undefined) : fromEvent(signal, 'abort');
+      const attempt = (): Observable<Outcome> =>
+        runAttempt({
+          name,
+          environment,
+          claim: claimOf(config, emit),
+          sources,
+          leaves,
+          budget: config.budget,
+          stop,
+          wired,
+          emit,
+        });
+      const life = runJob({ name, attempt, restart: config.restart, ...environment, stop, emit });
+      return new Promise<RunResult>((resolve, reject) => {
+        life.pipe(map((outcome) => ({ outcome }))).subscribe({ next: resolve, error: reject });
+      }).finally(() => {
+        running = false;
+      });
+    },
+  };
+}
+
+const duplicateSource = (id: string): MillraceError =>
+  new MillraceError(
+    'DuplicateId',
+    `This job has a source '${id}' already. Ids name state in checkpoints: use each once.`,
+  );
+
+const outsideRun = (id: string): MillraceError =>
+  new MillraceError(
+    'OutsideRun',
+    `The flow of source '${id}' was subscribed outside job.run(…). Hand the flow to run; use values() to get a plain Observable.`,
+  );
+
+const alreadyRunning = (name: string): MillraceError =>
+  new MillraceError('AlreadyRunning', `Job '${name}' is running: wait for run(…) before calling it again.`);

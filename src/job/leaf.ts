@@ -1,0 +1,68 @@
+import { Subscriber } from 'rxjs';
+import { MillraceError } from '../errors.js';
+import { isSignal, signal, type Attempt, type Open } from '../flow/index.js';
+
+/**
+ * The far end of one leaf given to `run`. It is a terminal itself (what gets here has been dealt with), and it knows
+ * when the `Open` of each of its sources has made its way through the leaf's operators.
+ */
+export class Leaf extends Subscriber<unknown> {
+  /** The sources that the leaf has subscribed to. */
+  readonly sources = new Set<string>();
+  readonly #opened = new Set<string>();
+  readonly #events: { readonly opened: () => void; readonly failed: (error: unknown) => void };
+  #attempt: Attempt | undefined;
+  #over = false;
+
+  constructor(
+    readonly index: number,
+    events: { readonly opened: () => void; readonly failed: (error: unknown) => void },
+  ) {
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- as in flow/operator.ts
+    super();
+    this.#events = events;
+  }
+
+  /** Whether records may flow as far as this leaf is concerned. */
+  get open(): boolean {
+    return [...this.sources].every((id) => this.#opened.has(id));
+  }
+
+  /** A terminal inside the leaf (`values()`) or the leaf itself has the `Open` of these. */
+  opened(sources: readonly string[]): void {
+    for (const id of sources) this.#opened.add(id);
+    this.#events.opened();
+  }
+
+  /** From here on the leaf may complete. */
+  finish(): void {
+    this.#over = true;
+  }
+
+  protected override _next(value: unknown): void {
+    if (!isSignal(value)) return;
+    if (value[signal] === 'open') this.#open(value);
+    else if (value[signal] === 'credit') this.#attempt?.release(this, value);
+  }
+
+  #open(open: Open): void {
+    this.#attempt = open.attempt;
+    open.attempt.terminal(this, open.sources);
+  }
+
+  protected override _error(error: unknown): void {
+    this.unsubscribe();
+    this.#events.failed(error);
+  }
+
+  protected override _complete(): void {
+    this.unsubscribe();
+    if (this.#over) return;
+    this.#events.failed(
+      new MillraceError(
+        'LeafCompleted',
+        `Leaf ${this.index} of run(…) completed before its sources ended, so its operators would miss every later checkpoint. Limit records inside records(take(n)) instead of the flow.`,
+      ),
+    );
+  }
+}

@@ -1,0 +1,121 @@
+import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
+import { systemClock, type Clock } from '../flow/index.js';
+import type { Stores } from '../store/services.js';
+import type { Environment } from './environment.js';
+import { defaultRestart, type RestartPolicy } from './restart.js';
+
+export interface JobOptions {
+  /** Names the job's log below `checkpoints.dir`: letters, digits, `.`, `_` and `-`, at most 64. */
+  readonly name: string;
+  readonly checkpoints: CheckpointOptions;
+  /** What follows a retryable failure. `'none'`: the failure ends the job. */
+  readonly restart?: 'none' | RestartOptions;
+  /** Bytes of input that a source may be ahead of its slowest sink. Default 16 MiB. */
+  readonly budget?: Size;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** Uniform in [0, 1). Default `Math.random`. */
+  readonly random?: () => number;
+  /** Default: `s3://`, `file://` and `memory://` stores, made on demand. */
+  readonly stores?: Stores;
+}
+
+export interface CheckpointOptions {
+  /** URI of a directory for this and other jobs' checkpoints. */
+  readonly dir: string;
+  /** Between two checkpoints. Default: none are taken but the last. */
+  readonly interval?: Duration;
+  /** For all operators to store what they froze. Default 10 min. */
+  readonly timeout?: Duration;
+  /** Between the end of one checkpoint and the start of the next. Default 0. */
+  readonly minPause?: Duration;
+  /** Failed checkpoints in a row that are borne before the attempt fails. Default 0. */
+  readonly tolerableFailures?: number;
+  /** Checkpoints kept to be restored from. Default 1. */
+  readonly retained?: number;
+}
+
+/** See {@link RestartPolicy} for what each does. */
+export interface RestartOptions {
+  readonly initial?: Duration;
+  readonly max?: Duration;
+  readonly multiplier?: number;
+  readonly jitter?: number;
+  readonly resetAfter?: Duration;
+  readonly attempts?: number;
+}
+
+export interface ResolvedOptions {
+  readonly name: string;
+  readonly checkpoints: {
+    readonly dir: string;
+    readonly intervalMs: number | undefined;
+    readonly timeoutMs: number | undefined;
+    readonly minPauseMs: number | undefined;
+    readonly tolerableFailures: number | undefined;
+    readonly retained: number | undefined;
+  };
+  readonly restart: RestartPolicy;
+  readonly budget: number;
+  readonly environment: Omit<Environment, 'stores'> & { readonly stores: Stores | undefined };
+}
+
+const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Checks options and fills in defaults. Throws `InvalidOption`. */
+export function resolveOptions(options: JobOptions): ResolvedOptions {
+  const { name, checkpoints, restart = {} } = options;
+  if (!namePattern.test(name) || /^\.+$/.test(name)) {
+    throw new InvalidOption('name', name, "1 to 64 of letters, digits, '.', '_' and '-'");
+  }
+  return {
+    name,
+    checkpoints: {
+      dir: checkpoints.dir,
+      intervalMs: positiveDuration('checkpoints.interval', checkpoints.interval),
+      timeoutMs: positiveDuration('checkpoints.timeout', checkpoints.timeout),
+      minPauseMs:
+        checkpoints.minPause === undefined
+          ? undefined
+          : parseDuration('checkpoints.minPause', checkpoints.minPause),
+      tolerableFailures: count('checkpoints.tolerableFailures', checkpoints.tolerableFailures, 0),
+      retained: count('checkpoints.retained', checkpoints.retained, 1),
+    },
+    restart: restart === 'none' ? { ...defaultRestart, attempts: 0 } : restartPolicy(restart),
+    budget: parseSize('budget', options.budget ?? '16MiB'),
+    environment: {
+      clock: options.clock ?? systemClock,
+      random: options.random ?? Math.random,
+      stores: options.stores,
+    },
+  };
+}
+
+function restartPolicy(given: RestartOptions): RestartPolicy {
+  const { multiplier = defaultRestart.multiplier, jitter = defaultRestart.jitter } = given;
+  if (!(multiplier >= 1)) throw new InvalidOption('restart.multiplier', multiplier, 'a number of 1 or more');
+  if (!(jitter >= 0 && jitter <= 1))
+    throw new InvalidOption('restart.jitter', jitter, 'a number from 0 to 1');
+  return {
+    initial: positiveDuration('restart.initial', given.initial) ?? defaultRestart.initial,
+    max: positiveDuration('restart.max', given.max) ?? defaultRestart.max,
+    multiplier,
+    jitter,
+    resetAfter: positiveDuration('restart.resetAfter', given.resetAfter) ?? defaultRestart.resetAfter,
+    attempts: count('restart.attempts', given.attempts, 0) ?? defaultRestart.attempts,
+  };
+}
+
+function positiveDuration(key: string, value: Duration | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const ms = parseDuration(key, value);
+  if (ms <= 0) throw new InvalidOption(key, value, 'longer than 0 ms');
+  return ms;
+}
+
+function count(key: string, value: number | undefined, least: number): number | undefined {
+  if (value !== undefined && !(Number.isInteger(value) && value >= least)) {
+    throw new InvalidOption(key, value, `a whole number of ${least} or more`);
+  }
+  return value;
+}

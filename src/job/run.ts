@@ -1,0 +1,74 @@
+import { Observable, Subscription } from 'rxjs';
+import { isRetryable } from '../errors.js';
+import type { Clock } from '../flow/index.js';
+import type { Outcome } from './attempt.js';
+import type { JobEvent } from './events.js';
+import { freshRestarts, nextRestart, type RestartPolicy, type RestartState } from './restart.js';
+
+/**
+ * A job's life: attempts one after the other until one finishes or is stopped, or until an error says that another
+ * would not help. Errors that are not `retryable` (bad data, a user's callback, `Fenced`) end the job at once.
+ */
+export function runJob(life: {
+  readonly name: string;
+  readonly attempt: () => Observable<Outcome>;
+  readonly restart: RestartPolicy;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly stop: Observable<unknown>;
+  emit(event: JobEvent): void;
+}): Observable<Outcome> {
+  const { name: job, clock, emit } = life;
+  return new Observable<Outcome>((outcome) => {
+    let restarts: RestartState = freshRestarts;
+    let count = 0;
+    const current = new Subscription();
+    outcome.add(current);
+
+    const attempt = (): void => {
+      const started = clock.now();
+      emit({ type: 'attempt-started', job, attempt: ++count });
+      current.add(
+        life.attempt().subscribe({
+          next: (result) => {
+            emit({ type: result, job });
+            outcome.next(result);
+            outcome.complete();
+          },
+          error: (error: unknown) => {
+            again(error, clock.now() - started);
+          },
+        }),
+      );
+    };
+
+    const again = (error: unknown, ranMs: number): void => {
+      const next = isRetryable(error) ? nextRestart(life.restart, restarts, ranMs, life.random()) : undefined;
+      if (next?.delay === undefined) {
+        emit({ type: 'failed', job, error });
+        outcome.error(error);
+        return;
+      }
+      restarts = next.state;
+      emit({ type: 'restarting', job, delayMs: next.delay, error });
+      const backoff = new Subscription();
+      current.add(backoff);
+      backoff.add(
+        clock.after(next.delay, () => {
+          backoff.unsubscribe();
+          attempt();
+        }),
+      );
+      backoff.add(
+        life.stop.subscribe(() => {
+          backoff.unsubscribe();
+          emit({ type: 'stopped', job });
+          outcome.next('stopped');
+          outcome.complete();
+        }),
+      );
+    };
+
+    attempt();
+  });
+}

@@ -1,0 +1,175 @@
+import type { Subscriber } from 'rxjs';
+import { MillraceError } from '../errors.js';
+import { FlowSubscriber, flowOf, open, signal, watermark } from '../flow/index.js';
+import type { Barrier, Credit, End, Flow, Open, Signal, Watermark } from '../flow/index.js';
+
+type Aligned = Open | Barrier;
+
+/** Lets inputs through until each is at the same Open or Barrier; those ahead are held there, in order. */
+class Alignment<T> {
+  readonly inputs: Input<T>[] = [];
+  readonly #out: Subscriber<T | Signal>;
+  #watermark = -Infinity;
+
+  constructor(out: Subscriber<T | Signal>) {
+    this.#out = out;
+  }
+
+  /** Passes the signal on once every input is at it. */
+  align(): void {
+    for (;;) {
+      const waiting = this.inputs.filter(({ over }) => !over).map(({ at }) => at);
+      const first = waiting[0];
+      if (first === undefined || waiting.includes(undefined)) return;
+      if (waiting.some((each) => !same(each, first))) throw misaligned();
+      this.#out.next(first[signal] === 'open' ? open(this.#sources(), first.attempt) : first);
+      for (const input of this.inputs) input.at = undefined;
+      for (const input of this.inputs) input.drain();
+    }
+  }
+
+  /** Passes `End` on with the last input's. */
+  end(end: End): void {
+    if (this.inputs.every(({ ended, over }) => ended || over)) this.#out.next(end);
+  }
+
+  /** The minimum over the inputs that are not idle, when it rises. */
+  advance(): void {
+    const active = this.inputs.filter(({ watermark: each }) => each?.idle !== true);
+    const idle = active.length === 0;
+    const times = (idle ? this.inputs : active).map((input) => input.watermark?.time ?? -Infinity);
+    const time = idle ? Math.max(...times) : Math.min(...times);
+    if (time < this.#watermark || time === -Infinity || (time === this.#watermark && !idle)) return;
+    this.#watermark = time;
+    this.#out.next(watermark(time, idle));
+  }
+
+  complete(): void {
+    if (this.inputs.every(({ over }) => over)) this.#out.complete();
+    else this.align();
+  }
+
+  #sources(): string[] {
+    return [...new Set(this.inputs.flatMap(({ at }) => (at?.[signal] === 'open' ? at.sources : [])))];
+  }
+}
+
+class Input<T> extends FlowSubscriber<T, T> {
+  /** The signal that this input waits at. */
+  at: Aligned | undefined;
+  watermark: Watermark | undefined;
+  ended = false;
+  /** It has completed: it counts as aligned. */
+  over = false;
+  readonly #alignment: Alignment<T>;
+  #held: (() => void)[] = [];
+
+  constructor(out: Subscriber<T | Signal>, alignment: Alignment<T>) {
+    super(out);
+    this.#alignment = alignment;
+  }
+
+  override onRecord(value: T): void {
+    if (this.at === undefined) this.emit(value);
+    else this.#held.push(() => this.onRecord(value));
+  }
+
+  override onOpen(signal: Open): void {
+    this.#align(signal);
+  }
+
+  override onBarrier(barrier: Barrier): void {
+    this.#align(barrier);
+  }
+
+  override onEnd(end: End): void {
+    if (this.at !== undefined) {
+      this.#held.push(() => this.onEnd(end));
+      return;
+    }
+    this.ended = true;
+    this.#alignment.end(end);
+  }
+
+  override onCredit(credit: Credit): void {
+    if (this.at === undefined) this.emit(credit);
+    else this.#held.push(() => this.onCredit(credit));
+  }
+
+  override onWatermark(each: Watermark): void {
+    if (this.at !== undefined) {
+      this.#held.push(() => this.onWatermark(each));
+      return;
+    }
+    this.watermark = each;
+    this.#alignment.advance();
+  }
+
+  /** Hands on what was held, up to the next signal to align. */
+  drain(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const element of held) element();
+  }
+
+  override onTeardown(): void {
+    this.#held = [];
+  }
+
+  protected override _complete(): void {
+    this.over = true;
+    this.#alignment.complete();
+    this.unsubscribe();
+  }
+
+  #align(signal: Aligned): void {
+    if (this.at !== undefined) {
+      this.#held.push(() => this.#align(signal));
+      return;
+    }
+    this.at = signal;
+    this.#alignment.align();
+  }
+}
+
+/** The record type of a flow. */
+type RecordOf<F> = F extends Flow<infer T> ? Exclude<T, Signal> : never;
+
+/** Two inputs are at the same signal. Open differs by its sources only. */
+const same = (a: Aligned | undefined, b: Aligned): boolean =>
+  a === b || (a?.[signal] === 'open' && b[signal] === 'open');
+
+const misaligned = (): MillraceError =>
+  new MillraceError(
+    'Misaligned',
+    'The inputs of mergeFlows(…) carry different barriers: merge flows of one job only, and only flows, not values().',
+  );
+
+/**
+ * Joins flows into one: records as they come, signals aligned.
+ *
+ * `Open` and each `Barrier` come out once, when every input has brought them; an input that is ahead is held there
+ * meanwhile, so what comes out before a barrier is what every input had before it. `End` comes out with the last input's.
+ * `Watermark` is the minimum over the inputs that are not idle. Held records are bounded by the budgets of the sources.
+ *
+ * ```
+ * a:    O-a-1-b---E--2|
+ * b:    O-----1-c-E--2|
+ *       mergeFlows(a, b)
+ * out:  O-a---1bc-E--2|
+ * ```
+ *
+ * @example
+ * ```ts
+ * const all = mergeFlows(job.source('web', files('s3://lake/web/**', …)), job.source('app', files('s3://lake/app/**', …)));
+ * ```
+ *
+ * Errors: `Misaligned` when the inputs belong to different jobs.
+ */
+export function mergeFlows<F extends readonly Flow<unknown>[]>(...flows: F): Flow<RecordOf<F[number]>> {
+  return flowOf((out) => {
+    const alignment = new Alignment<RecordOf<F[number]>>(out);
+    alignment.inputs.push(...flows.map(() => new Input(out, alignment)));
+    flows.forEach((flow, index) => (flow as Flow<RecordOf<F[number]>>).subscribe(alignment.inputs[index]));
+  });
+}

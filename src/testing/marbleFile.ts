@@ -1,0 +1,84 @@
+/**
+ * Executable marbles: a text file that says what an operator promises.
+ *
+ * ```
+ * Signals keep their place among lifted records.
+ *
+ * operator: records(map((x) => x * 10))
+ * a = 1
+ * x = 10
+ *
+ * in:   O-a-1-a-E2|
+ * out:  O-x-1-x-E2|
+ * ```
+ *
+ * One character is one millisecond; groups `(ab)`, times such as `10ms`, spaces, `|` and `#` mean what they mean in
+ * RxJS. `O` is Open, `E` End, a digit a Barrier, `C` a Credit, `W` a Watermark; other letters are records, given as
+ * JSON by lines `a = …`.
+ *
+ * Lines that drive: `in`; `in2` (a second input, `in2` in the operator's expression); `durable` (at a digit, that checkpoint becomes durable and sinks may commit); `unsub` (at
+ * `!`). Lines that are compared: `out`, `acks` (digits), `releases` (`C`), `confirms` (`c`), `amends` (`a`), `error` (the code behind `#`).
+ * A line `restored from N:` starts another attempt from what the one before acked at barrier N.
+ */
+export interface MarbleFile {
+  readonly title: string;
+  /** JavaScript; its scope is the runner's. */
+  readonly operator: string;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly attempts: readonly MarbleAttempt[];
+}
+
+export interface MarbleAttempt {
+  /** The barrier of the attempt before whose checkpoint is restored. */
+  readonly from: number | undefined;
+  readonly lines: ReadonlyMap<MarbleLine, string>;
+}
+
+const names = [
+  'in',
+  'in2',
+  'out',
+  'acks',
+  'releases',
+  'confirms',
+  'amends',
+  'durable',
+  'unsub',
+  'error',
+] as const;
+export type MarbleLine = (typeof names)[number];
+
+/** Parses the text of a `.marble` file; throws a plain `Error` naming the line it does not understand. */
+export function parseMarbleFile(text: string): MarbleFile {
+  const title: string[] = [];
+  const values: Record<string, unknown> = {};
+  const attempts: { from: number | undefined; lines: Map<MarbleLine, string> }[] = [];
+  let current = { from: undefined as number | undefined, lines: new Map<MarbleLine, string>() };
+  attempts.push(current);
+  let operator: string | undefined;
+
+  for (const raw of text.split('\n')) {
+    const line = raw.trimEnd();
+    const colon = line.indexOf(':');
+    const name = line.slice(0, colon);
+    const rest = line.slice(colon + 1).trim();
+    const value = /^([a-zA-Z]) = (.+)$/.exec(line);
+    const restored = /^restored from (\d):$/.exec(line);
+    if (line === '' || line.startsWith('# ')) continue;
+    if (operator === undefined && name !== 'operator') title.push(line);
+    else if (name === 'operator') operator = rest;
+    else if (value !== null) values[value[1] as string] = JSON.parse(value[2] as string) as unknown;
+    else if (restored !== null) {
+      current = { from: Number(restored[1]), lines: new Map() };
+      attempts.push(current);
+    } else if (isLine(name)) current.lines.set(name, rest);
+    else if (line.startsWith(' ') && operator !== '') operator = `${operator}\n${line}`;
+    else throw new Error(`Not a line of a marble file: ${line}`);
+  }
+  if (operator === undefined) throw new Error('A marble file needs a line `operator: …`.');
+  return { title: title.join(' '), operator, values, attempts };
+}
+
+function isLine(name: string): name is MarbleLine {
+  return (names as readonly string[]).includes(name);
+}
