@@ -1,0 +1,96 @@
+import { MillraceError } from '../errors.js';
+
+/**
+ * What can be wrong with the input itself. None of it is retryable: a restart would find it again. The position that a
+ * checkpoint holds stays valid, so after the cause is mended the job goes on where it was.
+ */
+
+/** An object was replaced after it had been listed or partly read. */
+export class ObjectChanged extends MillraceError {
+  override readonly name = 'ObjectChanged';
+
+  constructor(
+    /** URI of the object. */
+    readonly object: string,
+    cause: unknown,
+  ) {
+    super(
+      'ObjectChanged',
+      `${object} was replaced while it was being read. Input objects must not change: put the version back that the job started with, or write new versions under new names and start the job afresh.`,
+      { cause },
+    );
+  }
+}
+
+/** An object was deleted after it had been listed or partly read. */
+export class ObjectVanished extends MillraceError {
+  override readonly name = 'ObjectVanished';
+
+  constructor(
+    /** URI of the object. */
+    readonly object: string,
+    cause: unknown,
+  ) {
+    super(
+      'ObjectVanished',
+      `${object} was deleted before it had been read to its end. Put it back, and delete input only when the job's checkpoints are past it.`,
+      { cause },
+    );
+  }
+}
+
+/** There is nothing to list: the bucket, or the directory of a `file://` URI, does not exist. */
+export class MissingBucket extends MillraceError {
+  override readonly name = 'MissingBucket';
+
+  constructor(
+    /** URI of the store. */
+    readonly bucket: string,
+    cause: unknown,
+  ) {
+    super(
+      'MissingBucket',
+      `${bucket} does not exist. Create it, or correct the URI; jobs never create buckets.`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** A URI or glob of a source matches no object. */
+export class NoInput extends MillraceError {
+  override readonly name = 'NoInput';
+
+  constructor(
+    /** The URI as given, without user info. */
+    readonly uri: string,
+  ) {
+    super(
+      'NoInput',
+      `No object matches ${uri}. Correct the URI; say hidden: true if names start with "." or "_"; or allowEmpty: true if no input is fine.`,
+    );
+  }
+}
+
+/** A record could not be parsed, and the policy is `fail`. */
+export class MalformedRecord extends MillraceError {
+  override readonly name = 'MalformedRecord';
+
+  constructor(
+    /** URI of the object. */
+    readonly object: string,
+    /** Byte offset in the (decompressed) object. */
+    readonly offset: number,
+    /** 1-based. */
+    readonly line: number,
+    /** The record's beginning. */
+    readonly excerpt: string,
+    readonly reason: string,
+  ) {
+    super(
+      'MalformedRecord',
+      `${object}, byte ${offset}, line ${line}: ${reason}: ${JSON.stringify(excerpt)}. Mend the object's producer, or set onMalformed to 'skip' or deadLetter(…).`,
+    );
+  }
+}

@@ -1,0 +1,102 @@
+import type { FlowOperator } from '../flow/index.js';
+import type { CodecName } from '../formats/codec.js';
+import type { Reader } from '../formats/format.js';
+import { MillraceError } from '../errors.js';
+import { hideUserInfo, splitUri } from '../path/index.js';
+import { FilesReader } from './filesReader.js';
+import type { DeadLetter, Source } from './source.js';
+
+/** Settings of {@link files}. */
+export interface FilesOptions<T> {
+  /** How bytes become records: `ndjson()`, `text()`, `bytes()`. */
+  readonly format: Reader<T>;
+  /**
+   * Reading ahead: up to `window` ranged requests of `fragment` bytes, over all objects of this source together; their
+   * product is the memory it takes. Default: 8 of 8 MiB. Starts small and grows while the input is consumed.
+   */
+  readonly prefetch?: { readonly window?: number; readonly fragment?: number };
+  /**
+   * What happens to a record that cannot be parsed. `fail` (default): the job ends with `MalformedRecord`. `skip`: it is
+   * counted, in the checkpoint too, and shows as an event `skipped`. `deadLetter(…)`: it goes to a sink of its own.
+   */
+  readonly onMalformed?: 'fail' | 'skip' | DeadLetterPolicy;
+  /** Reads names that start with `.` or `_` too. Default `false`. What the URI itself spells out is never hidden. */
+  readonly hidden?: boolean;
+  /** A longer line (its end included) is malformed. Bytes, default 16 MiB. */
+  readonly maxLineBytes?: number;
+  /** `auto` (default) goes by the name: `.gz` is gzip. */
+  readonly compression?: CodecName | 'auto';
+  /** A URI that matches no object is no error. Default `false`. */
+  readonly allowEmpty?: boolean;
+}
+
+/** Made by {@link deadLetter}. */
+export interface DeadLetterPolicy {
+  readonly deadLetter: FlowOperator<DeadLetter, never>;
+}
+
+/**
+ * Sends records that cannot be parsed to a sink, under the same barriers as everything else: each arrives there exactly
+ * once.
+ *
+ * @example
+ * ```ts
+ * files('s3://lake/raw/**', {
+ *   format: ndjson<Visit>(),
+ *   onMalformed: deadLetter(fileSink('rejects', 's3://lake/rejects', { format: ndjson() })),
+ * });
+ * ```
+ */
+export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPolicy {
+  return { deadLetter: sink };
+}
+
+/**
+ * Reads objects: one URI or glob, or several, one after the other.
+ *
+ * A URI without wildcards names an object or, if there is none of that name, everything under it. Objects are read in
+ * the order of their keys' UTF-8 bytes, each from its start to its end, in the version (ETag) that was listed. Bounded:
+ * an object that appears later under a key that is already passed is not read.
+ *
+ * The position is exact at every record. A resumed job opens the object it was in at that byte (a compressed one at the
+ * last gzip member before it) and reads nothing before it again.
+ *
+ * Errors: `NoInput` (nothing matches), `MissingBucket`, `ObjectChanged`, `ObjectVanished`, `MalformedRecord`,
+ * `Integrity` (broken gzip), `UnknownCodec`, `BadPosition`, `InvalidUri`, `InvalidGlob`, `InvalidOption`, and the
+ * store's.
+ *
+ * @example
+ * ```ts
+ * const visits = job.source('raw', files('s3://lake/raw/2026/**' + '/*.ndjson.gz', { format: ndjson<Visit>() }));
+ * ```
+ */
+export function files<T>(uri: string | readonly string[], options: FilesOptions<T>): Source<T> {
+  const uris = typeof uri === 'string' ? [uri] : [...uri];
+  if (uris.length === 0)
+    throw new MillraceError('InvalidOption', 'files() was given no URI: name at least one.');
+  for (const each of uris) splitUri(each);
+  const settings = {
+    uris,
+    format: options.format,
+    limits: {
+      window: positive('prefetch.window', options.prefetch?.window ?? 8),
+      fragment: positive('prefetch.fragment', options.prefetch?.fragment ?? 8 * 1024 * 1024),
+    },
+    onMalformed:
+      typeof options.onMalformed === 'object' ? ('deadLetter' as const) : (options.onMalformed ?? 'fail'),
+    hidden: options.hidden ?? false,
+    maxLineBytes: positive('maxLineBytes', options.maxLineBytes ?? 16 * 1024 * 1024),
+    compression: options.compression ?? 'auto',
+    allowEmpty: options.allowEmpty ?? false,
+  };
+  return {
+    description: `files ${uris.map(hideUserInfo).join(', ')}`,
+    ...(typeof options.onMalformed === 'object' ? { deadLetter: options.onMalformed.deadLetter } : {}),
+    open: (context) => new FilesReader(settings, context),
+  };
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new MillraceError('InvalidOption', `${name} is ${value}: give a whole number above zero.`);
+}

@@ -1,0 +1,310 @@
+/**
+ * One attempt's reading of a `files` source: listing → fetcher → decoder → slicer → format, pulled by `poll`.
+ *
+ * Only whole records leave, so the position behind the last of them is exact after every poll. What is held is bounded:
+ * the fetcher by `window` × `fragment`, the decoder by its own look-ahead, the slicer by the longest record.
+ */
+import { catchError, throwError } from 'rxjs';
+import { gunzip, type CodecName, type Decoder } from '../formats/codec.js';
+import type { Malformed, Reader } from '../formats/format.js';
+import type { Json } from '../flow/index.js';
+import { hideUserInfo } from '../path/index.js';
+import { stores } from '../store/services.js';
+import { MalformedRecord } from './errors.js';
+import { Fetcher } from './fetcher.js';
+import { decodePosition, encodePosition, type FilesPosition, type ObjectPosition } from './filesPosition.js';
+import type { FragmentLimits } from './fragments.js';
+import { inputError, Listing, type FileObject } from './listing.js';
+import { sliceBytes, Slicer, type Piece } from './slicer.js';
+import type { SourceContext, SourceOutput, SourceReader } from './source.js';
+
+export interface FilesSettings<T> {
+  readonly uris: readonly string[];
+  readonly format: Reader<T>;
+  readonly limits: FragmentLimits;
+  readonly onMalformed: 'fail' | 'skip' | 'deadLetter';
+  readonly hidden: boolean;
+  readonly maxLineBytes: number;
+  readonly compression: CodecName | 'auto';
+  readonly allowEmpty: boolean;
+}
+
+/** Objects finished in one poll, however small: barriers and I/O get their turn. */
+const objectsPerPoll = 64;
+/** Characters of a malformed record that an error shows. */
+const excerptLength = 200;
+
+/** The object that is being read. */
+interface Current {
+  readonly object: FileObject;
+  readonly slicer: Slicer;
+  readonly decoder: Decoder | undefined;
+  /** Decompressed bytes yet to be dropped to get to the position that is resumed. */
+  discard: number;
+  /** Lines read. */
+  line: number;
+  /** The slicer has got everything. */
+  ended: boolean;
+}
+
+export class FilesReader<T> implements SourceReader<T> {
+  readonly #settings: FilesSettings<T>;
+  readonly #context: SourceContext;
+  /** The URIs as positions hold them. */
+  readonly #uris: readonly string[];
+  readonly #listing: Listing;
+  readonly #fetcher: Fetcher<FileObject>;
+  #current: Current | undefined;
+  #root: number;
+  #after: string | undefined;
+  /** The object to resume in, until it is open. */
+  #resuming: ObjectPosition | undefined;
+  #skipped: number;
+  #lastSkipped:
+    | { readonly object: string; readonly offset: number; readonly line: number; readonly reason: string }
+    | undefined;
+  #bytes = 0;
+  #polling = false;
+  #error: { readonly error: unknown } | undefined;
+  #closed = false;
+
+  constructor(settings: FilesSettings<T>, context: SourceContext) {
+    this.#settings = settings;
+    this.#context = context;
+    this.#uris = settings.uris.map(hideUserInfo);
+    const from: FilesPosition =
+      context.position === undefined
+        ? { root: 0, skipped: 0 }
+        : decodePosition(context.id, context.position, this.#uris);
+    this.#root = from.root;
+    this.#after = from.after;
+    this.#resuming = from.object;
+    this.#skipped = from.skipped;
+    const fail = (error: unknown): void => this.#fail(error);
+    this.#listing = new Listing({ ...settings, stores: context.attempt.use(stores), from, fail });
+    this.#fetcher = new Fetcher<FileObject>({
+      limits: settings.limits,
+      nextObject: (answer) => this.#listing.next(answer),
+      get: ({ object, start, end }) =>
+        object.store
+          .get(object.key, { range: { start, end }, ifMatch: object.etag })
+          .pipe(catchError((error: unknown) => throwError(() => inputError(object.uri, error)))),
+      ready: () => this.#ready(),
+      fail,
+    });
+    // An answer at once is no reason to call back before the pump has the reader.
+    this.#polling = true;
+    this.#fetcher.start();
+    this.#polling = false;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Bytes in memory: fetched or being fetched, decompressed ahead, and of the record in progress. */
+  get held(): number {
+    return this.#fetcher.held + (this.#current?.decoder?.held ?? 0) + (this.#current?.slicer.carried ?? 0);
+  }
+
+  poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
+    this.#polling = true;
+    try {
+      const result = this.#poll(out);
+      // What has come before the failure is handed over first.
+      if (result === 'wait' && this.#error !== undefined) throw this.#error.error;
+      return result;
+    } finally {
+      this.#polling = false;
+      this.#reportSkipped();
+    }
+  }
+
+  position(): Json {
+    const current = this.#current;
+    const uri = this.#uris[this.#root];
+    const object = current === undefined ? this.#resuming : objectPosition(current);
+    return encodePosition({
+      root: this.#root,
+      ...(uri === undefined ? {} : { uri }),
+      ...(object === undefined && this.#after !== undefined ? { after: this.#after } : {}),
+      ...(object === undefined ? {} : { object }),
+      skipped: this.#skipped,
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#listing.close();
+    this.#fetcher.close();
+    this.#current?.decoder?.close();
+    this.#current = undefined;
+  }
+
+  #poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
+    const limit = this.#bytes + sliceBytes;
+    for (let finished = 0; !this.#closed;) {
+      const current = (this.#current ??= this.#openNext());
+      if (current === undefined) return this.#fetcher.over ? this.#end() : 'wait';
+      if (this.#atEnd(current)) {
+        this.#finish(current);
+        if (++finished >= objectsPerPoll) return 'more';
+        continue;
+      }
+      if (this.#bytes >= limit) return 'more';
+      const piece = current.slicer.next();
+      if (piece !== undefined) this.#hand(current, piece, out);
+      else if (!this.#feed(current)) return 'wait';
+    }
+    return 'wait';
+  }
+
+  #openNext(): Current | undefined {
+    const object = this.#fetcher.object;
+    if (object === undefined) return undefined;
+    const { resume } = object;
+    const offset = resume?.offset ?? 0;
+    const from = object.codec === 'none' ? { at: offset, offset } : (resume?.member ?? { at: 0, offset: 0 });
+    const decoder =
+      object.codec === 'none'
+        ? undefined
+        : gunzip({
+            object: object.uri,
+            from,
+            ready: () => this.#ready(),
+            fail: (error) => this.#fail(error),
+          });
+    this.#root = object.root;
+    this.#after = undefined;
+    this.#resuming = undefined;
+    return {
+      object,
+      slicer: new Slicer(this.#settings.format.cutter(), offset, this.#settings.maxLineBytes),
+      decoder,
+      discard: offset - from.offset,
+      line: resume?.line ?? 0,
+      ended: false,
+    };
+  }
+
+  /** Whether the object's last record is out. Known at once for a plain object, so that it is not opened again. */
+  #atEnd({ slicer, decoder, ended }: Current): boolean {
+    return slicer.drained && (ended || (decoder === undefined && this.#fetcher.atObjectEnd));
+  }
+
+  #finish({ object, decoder }: Current): void {
+    decoder?.close();
+    this.#current = undefined;
+    this.#after = object.key;
+    this.#fetcher.next();
+  }
+
+  #end(): 'end' {
+    this.#root = this.#uris.length;
+    this.#after = undefined;
+    return 'end';
+  }
+
+  /** Gives the slicer more bytes, or tells it that there are none; false if nothing is here. */
+  #feed(current: Current): boolean {
+    const { slicer, decoder } = current;
+    if (decoder === undefined) {
+      const chunk = this.#fetcher.read();
+      if (chunk === 'wait') return false;
+      if (chunk !== 'end') slicer.push(chunk);
+      else this.#feedEnd(current);
+      return true;
+    }
+    while (decoder.hungry) {
+      const chunk = this.#fetcher.read();
+      if (chunk === 'wait') break;
+      if (chunk === 'end') decoder.finish();
+      else decoder.push(chunk);
+    }
+    const chunk = decoder.read();
+    if (chunk !== undefined) {
+      const drop = Math.min(current.discard, chunk.length);
+      current.discard -= drop;
+      slicer.push(chunk.subarray(drop));
+      return true;
+    }
+    if (!decoder.over) return false;
+    this.#feedEnd(current);
+    return true;
+  }
+
+  #feedEnd(current: Current): void {
+    current.slicer.end();
+    current.ended = true;
+  }
+
+  #hand(current: Current, piece: Piece, out: SourceOutput<T>): void {
+    if (piece.kind === 'records') {
+      this.#bytes += piece.bytes.length;
+      current.line += this.#settings.format.decode(
+        piece.bytes,
+        piece.start,
+        current.line + 1,
+        (record) => out.record(record),
+        (bad) => this.#malformed(current.object, bad, out),
+      );
+      return;
+    }
+    this.#bytes += piece.length;
+    current.line++;
+    this.#malformed(
+      current.object,
+      {
+        offset: piece.start,
+        length: piece.length,
+        line: current.line,
+        text: piece.excerpt.toString('utf8'),
+        reason: `longer than ${this.#settings.maxLineBytes} bytes`,
+      },
+      out,
+    );
+  }
+
+  #malformed(object: FileObject, bad: Malformed, out: SourceOutput<T>): void {
+    const { offset, line, text, reason } = bad;
+    switch (this.#settings.onMalformed) {
+      case 'fail':
+        throw new MalformedRecord(object.uri, offset, line, text.slice(0, excerptLength), reason);
+      case 'skip':
+        this.#skipped++;
+        this.#lastSkipped = { object: object.uri, offset, line, reason };
+        return;
+      case 'deadLetter':
+        out.deadLetter({ source: this.#context.id, object: object.uri, offset, line, text, reason });
+    }
+  }
+
+  /** Once a poll at most, with the last of them as the example. */
+  #reportSkipped(): void {
+    if (this.#lastSkipped === undefined) return;
+    const example = this.#lastSkipped;
+    this.#lastSkipped = undefined;
+    this.#context.attempt.report({
+      type: 'skipped',
+      operator: this.#context.id,
+      ...example,
+      count: this.#skipped,
+    });
+  }
+
+  #ready(): void {
+    if (!this.#polling && !this.#closed) this.#context.ready();
+  }
+
+  /** The poll that gets as far as the failure throws it. */
+  #fail(error: unknown): void {
+    this.#error ??= { error };
+    this.#ready();
+  }
+}
+
+function objectPosition({ object, slicer, decoder, line }: Current): ObjectPosition {
+  const { key, etag } = object;
+  const offset = slicer.offset;
+  return { key, etag, offset, line, ...(decoder === undefined ? {} : { member: decoder.member(offset) }) };
+}

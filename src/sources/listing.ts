@@ -1,0 +1,279 @@
+/**
+ * Which objects a `files` source reads, one at a time and in order: the given URIs one after the other, the keys of each
+ * in the order of their UTF-8 bytes, as stores list them.
+ *
+ * A page of a listing is requested when the page before it is used up, never earlier, and nothing else is remembered:
+ * ten million objects take no more memory than ten. The price: an object that appears later, under a key before the one
+ * being read, is not seen. The input of this source is what lies ahead of it, and bounded.
+ *
+ * A root, in order: the object to resume in (HEAD, which must still give its ETag); for a URI without wildcards that
+ * does not end in a slash, the object of that name (HEAD), which then is all; else the listing, after the last key read.
+ */
+import { catchError, map, of, Subscription, throwError, type Observable } from 'rxjs';
+import { codecOf, type CodecName } from '../formats/codec.js';
+import { compileUriGlob, formatUri, hideUserInfo, splitUri } from '../path/index.js';
+import { isStoreError } from '../store/errors.js';
+import type { ObjectInfo, ObjectStore } from '../store/objectStore.js';
+import type { Stores } from '../store/services.js';
+import { MissingBucket, NoInput, ObjectChanged, ObjectVanished } from './errors.js';
+import type { FilesPosition, ObjectPosition } from './filesPosition.js';
+import type { PlannedObject } from './fragments.js';
+
+/** An object to be read, and where in it to begin. */
+export interface FileObject extends PlannedObject {
+  readonly root: number;
+  readonly uri: string;
+  readonly store: ObjectStore;
+  readonly codec: CodecName;
+  /** Where it was left by the run that is resumed. */
+  readonly resume: ObjectPosition | undefined;
+}
+
+export interface ListingOptions {
+  readonly uris: readonly string[];
+  readonly stores: Stores;
+  readonly from: FilesPosition;
+  readonly hidden: boolean;
+  readonly allowEmpty: boolean;
+  readonly compression: CodecName | 'auto';
+  readonly fail: (error: unknown) => void;
+}
+
+export class Listing {
+  readonly #options: ListingOptions;
+  readonly #requests = new Subscription();
+  #root: Root | undefined;
+  #next: number;
+  #answer: ((object: FileObject | undefined) => void) | undefined;
+  #asked = false;
+  #advancing = false;
+
+  constructor(options: ListingOptions) {
+    this.#options = options;
+    this.#next = options.from.root;
+  }
+
+  /** Asks for the next object; `undefined` when there is none. One question at a time. */
+  next(answer: (object: FileObject | undefined) => void): void {
+    this.#answer = answer;
+    this.#advance();
+  }
+
+  /** Aborts the request under way. Nothing is answered any more. */
+  close(): void {
+    this.#answer = undefined;
+    this.#requests.unsubscribe();
+  }
+
+  /** Goes on until the question is answered or a request is under way. Stores may answer at once: a loop, not a recursion. */
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    try {
+      while (this.#answer !== undefined && !this.#asked) {
+        this.#root ??= this.#openRoot();
+        if (this.#root === undefined) this.#give(undefined);
+        else {
+          const object = this.#root.take();
+          if (object !== undefined) this.#give(object);
+          else this.#ask(this.#root);
+        }
+      }
+    } catch (error) {
+      this.#answer = undefined;
+      this.#options.fail(error);
+    } finally {
+      this.#advancing = false;
+    }
+  }
+
+  #give(object: FileObject | undefined): void {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    answer?.(object);
+  }
+
+  #openRoot(): Root | undefined {
+    const { uris, from } = this.#options;
+    const index = this.#next++;
+    const uri = uris[index];
+    return uri === undefined
+      ? undefined
+      : new Root(index, uri, index === from.root ? from : undefined, this.#options);
+  }
+
+  #ask(root: Root): void {
+    const request = root.request();
+    if (request === undefined) {
+      root.checkMatched();
+      this.#root = undefined;
+      return;
+    }
+    this.#asked = true;
+    this.#requests.add(
+      request.subscribe({
+        next: () => {
+          this.#asked = false;
+          this.#advance();
+        },
+        error: (error: unknown) => {
+          this.#answer = undefined;
+          this.#options.fail(error);
+        },
+      }),
+    );
+  }
+}
+
+/** The objects of one URI. */
+class Root {
+  readonly #index: number;
+  readonly #uri: string;
+  readonly #options: ListingOptions;
+  readonly #store: ObjectStore;
+  readonly #objectUri: (key: string) => string;
+  readonly #matches: (key: string) => boolean;
+  /** The key of the object that the URI may name. */
+  readonly #exact: string | undefined;
+  readonly #prefix: string;
+  /** Names after this many characters of a key may be hidden; what the URI says literally is not. */
+  readonly #base: number;
+  #phase: 'resume' | 'exact' | 'list' | 'over';
+  #resume: ObjectPosition | undefined;
+  #after: string | undefined;
+  #cursor: string | undefined;
+  #page: readonly ObjectInfo[] = [];
+  #at = 0;
+  #found: FileObject | undefined;
+  #matched: boolean;
+
+  constructor(index: number, uri: string, from: FilesPosition | undefined, options: ListingOptions) {
+    this.#index = index;
+    this.#uri = uri;
+    this.#options = options;
+    const parts = splitUri(uri);
+    const glob = compileUriGlob(parts.key);
+    const location = options.stores.open(formatUri({ ...parts, key: glob.prefix }));
+    this.#store = location.store;
+    this.#objectUri = (key) => formatUri({ ...parts, key });
+    const folder = glob.prefix === '' || glob.prefix.endsWith('/');
+    this.#exact = glob.wild || folder ? undefined : location.key;
+    this.#prefix = this.#exact === undefined ? location.key : `${location.key}/`;
+    this.#base = this.#prefix.lastIndexOf('/') + 1;
+    this.#matches = glob.wild ? (key) => glob.matches(key) : () => true;
+    this.#resume = from?.object;
+    this.#after = from?.object?.key ?? from?.after;
+    this.#matched = this.#after !== undefined;
+    if (this.#resume !== undefined) this.#phase = 'resume';
+    else if (this.#after === undefined) this.#phase = this.#exact === undefined ? 'list' : 'exact';
+    else this.#phase = this.#after === this.#exact ? 'over' : 'list';
+  }
+
+  /** The next object that is known already. */
+  take(): FileObject | undefined {
+    const found = this.#found;
+    if (found !== undefined) {
+      this.#found = undefined;
+      return found;
+    }
+    for (let info = this.#page[this.#at]; info !== undefined; info = this.#page[this.#at]) {
+      this.#at++;
+      if (this.#wanted(info.key)) return this.#object(info, undefined);
+    }
+    return undefined;
+  }
+
+  /** The request that may bring more; it emits once it has been taken in. `undefined` when the root is over. */
+  request(): Observable<void> | undefined {
+    switch (this.#phase) {
+      case 'resume':
+        return this.#resume === undefined ? undefined : this.#reopen(this.#resume);
+      case 'exact':
+        return this.#exact === undefined ? undefined : this.#findExact(this.#exact);
+      case 'list':
+        return this.#listPage();
+      case 'over':
+        return undefined;
+    }
+  }
+
+  /** Errors: `NoInput`. */
+  checkMatched(): void {
+    if (!this.#matched && !this.#options.allowEmpty) throw new NoInput(hideUserInfo(this.#uri));
+  }
+
+  #reopen(resume: ObjectPosition): Observable<void> {
+    return this.#store.head(resume.key, { ifMatch: resume.etag }).pipe(
+      map((info) => {
+        this.#found = this.#object(info, resume);
+        this.#phase = resume.key === this.#exact ? 'over' : 'list';
+      }),
+      catchError((error: unknown) => throwError(() => inputError(this.#objectUri(resume.key), error))),
+    );
+  }
+
+  #findExact(key: string): Observable<void> {
+    return this.#store.head(key).pipe(
+      map((info) => {
+        this.#found = this.#object(info, undefined);
+        this.#phase = 'over';
+      }),
+      catchError((error: unknown) => {
+        if (!isStoreError(error, 'NotFound')) throw error;
+        this.#phase = 'list';
+        return of(undefined);
+      }),
+    );
+  }
+
+  #listPage(): Observable<void> {
+    const page = this.#store.list({
+      prefix: this.#prefix,
+      ...(this.#cursor !== undefined
+        ? { cursor: this.#cursor }
+        : this.#after !== undefined
+          ? { startAfter: this.#after }
+          : {}),
+    });
+    return page.pipe(
+      map(({ objects, cursor: next }) => {
+        this.#page = objects;
+        this.#at = 0;
+        this.#cursor = next;
+        if (next === undefined) this.#phase = 'over';
+      }),
+      catchError((error: unknown) => {
+        throw isStoreError(error, 'NotFound') ? new MissingBucket(this.#store.uri, error) : error;
+      }),
+    );
+  }
+
+  /** A key that ends in a slash is the marker of a directory. */
+  #wanted(key: string): boolean {
+    if (key.endsWith('/') || !this.#matches(key)) return false;
+    return this.#options.hidden || !/(?:^|\/)[._]/.test(key.slice(this.#base));
+  }
+
+  #object({ key, size, etag }: ObjectInfo, resume: ObjectPosition | undefined): FileObject {
+    this.#matched = true;
+    const codec = this.#options.compression === 'auto' ? codecOf(key) : this.#options.compression;
+    return {
+      root: this.#index,
+      uri: this.#objectUri(key),
+      store: this.#store,
+      codec,
+      key,
+      size,
+      etag,
+      from: resume === undefined ? 0 : codec === 'none' ? resume.offset : (resume.member?.at ?? 0),
+      resume,
+    };
+  }
+}
+
+/** What a store's refusal means for an object that is pinned by its ETag. */
+export function inputError(uri: string, error: unknown): unknown {
+  if (isStoreError(error, 'PreconditionFailed')) return new ObjectChanged(uri, error);
+  if (isStoreError(error, 'NotFound')) return new ObjectVanished(uri, error);
+  return error;
+}

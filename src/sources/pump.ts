@@ -1,0 +1,238 @@
+/**
+ * The pump: the hot source of one attempt. It pulls a {@link SourceReader} and pushes records and signals down, one
+ * slice (about 64 KiB of input) at a time.
+ *
+ * States:
+ *
+ *   new ──open()──▶ opened ──start()──▶ running ──reader's end──▶ ended
+ *
+ * and from any of them `failed` (an error went down) or `closed`.
+ *
+ * - open: joins the checkpoints, opens the reader at the restored position (it may fetch ahead) and sends `Open`.
+ * - opened: nothing is sent. The job calls `start` once every leaf has every `Open`; barriers wait for it.
+ * - running: the loop below.
+ * - ended: `End` has gone down. Barriers, the final one among them, still pass, and are acked with the last position.
+ *
+ * Everything that comes from outside (data is ready, bytes are released, a barrier, a start) only leaves a mark and
+ * wakes the loop, which runs by `clock.yield`: never inside a delivery, never inside itself, and with pending I/O served
+ * in between. One turn of the loop:
+ *
+ * 1. Every waiting barrier is sent, into the dead letters too, and acked with the position. The position is exact here,
+ *    because a poll stops at a record boundary. So a barrier waits for one slice at most.
+ * 2. Unless the reader waits for data, or `sent − released` has reached the budget, one poll: its records go down.
+ * 3. `Credit` with the cumulative bytes follows them. So what is outstanding exceeds the budget by one slice at most.
+ * 4. As long as there is more to do, the loop wakes itself.
+ */
+import type { Subscription } from 'rxjs';
+import { MillraceError } from '../errors.js';
+import { credit, end, open, type Attempt, type Barrier, type Signal } from '../flow/index.js';
+import type { DeadLetter, Source, SourceOutput, SourceReader } from './source.js';
+
+/** Where a pump sends to: a `Subject` of the flow, as a rule. */
+export interface PumpOutput<T> {
+  next(value: T | Signal): void;
+  error(error: unknown): void;
+}
+
+export interface PumpOptions<T> {
+  readonly id: string;
+  readonly source: Source<T>;
+  readonly attempt: Attempt;
+  /** Bytes that may be sent and not yet released. Default 16 MiB. */
+  readonly budget?: number;
+  readonly out: PumpOutput<T>;
+  /** The flow into `source.deadLetter`; required if the source has one. It gets every signal that `out` gets. */
+  readonly deadLetters?: PumpOutput<DeadLetter>;
+  /** The input is over and `End` has gone down: the job may inject the final barrier. */
+  readonly onEnded?: () => void;
+}
+
+export const defaultSourceBudget = 16 * 1024 * 1024;
+
+export class SourcePump<T> {
+  readonly id: string;
+  readonly #options: PumpOptions<T>;
+  readonly #attempt: Attempt;
+  readonly #budget: number;
+  readonly #output: SourceOutput<T>;
+  #state: 'new' | 'opened' | 'running' | 'ended' | 'failed' | 'closed' = 'new';
+  #reader: SourceReader<T> | undefined;
+  readonly #barriers: Barrier[] = [];
+  #wakeup: Subscription | undefined;
+  #waiting = false;
+  #ready = false;
+  #sent = 0;
+  #released = 0;
+
+  constructor(options: PumpOptions<T>) {
+    this.id = options.id;
+    this.#options = options;
+    this.#attempt = options.attempt;
+    this.#budget = options.budget ?? defaultSourceBudget;
+    const { out, deadLetters } = options;
+    this.#output = {
+      record: (value) => {
+        if (this.#state === 'running') out.next(value);
+      },
+      deadLetter: (letter) => {
+        if (this.#state === 'running') deadLetters?.next(letter);
+      },
+    };
+  }
+
+  /** Bytes sent, cumulative: what the last `Credit` said. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Whether `End` has gone down. */
+  get ended(): boolean {
+    return this.#state === 'ended';
+  }
+
+  /** Joins the attempt and sends `Open`. Throws `DuplicateId`; everything else goes down as an error. */
+  open(): void {
+    if (this.#state !== 'new') return;
+    const { id, source, out, deadLetters } = this.#options;
+    this.#attempt.register({ id, kind: 'source' });
+    this.#state = 'opened';
+    const opened = open([id], this.#attempt);
+    out.next(opened);
+    deadLetters?.next(opened);
+    if (!this.#is('opened')) return;
+    try {
+      if (source.deadLetter !== undefined && deadLetters === undefined) {
+        throw new MillraceError(
+          'NoDeadLetters',
+          `Source '${id}' has a dead letter flow that nobody subscribed to.`,
+        );
+      }
+      const reader = source.open({
+        id,
+        attempt: this.#attempt,
+        position: this.#attempt.restored(id)?.snapshot,
+        ready: () => {
+          this.#ready = true;
+          this.#wake();
+        },
+        fail: (error) => this.#fail(error),
+      });
+      // The reader may have failed, or the job closed the pump, while it was being opened.
+      if (this.#is('opened')) this.#reader = reader;
+      else reader.close();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Lets records go. */
+  start(): void {
+    if (this.#state !== 'opened') return;
+    this.#state = 'running';
+    this.#wake();
+  }
+
+  /** Injects a barrier at the next record boundary, at most a slice from now, and acks it. */
+  barrier(barrier: Barrier): void {
+    this.#barriers.push(barrier);
+    this.#wake();
+  }
+
+  /** Every terminal has dealt with the first `bytes` bytes. Cumulative. */
+  released(bytes: number): void {
+    if (bytes <= this.#released) return;
+    this.#released = bytes;
+    this.#wake();
+  }
+
+  /** Aborts requests and frees everything. Sends nothing more. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#free();
+  }
+
+  #free(): void {
+    this.#wakeup?.unsubscribe();
+    this.#wakeup = undefined;
+    this.#barriers.length = 0;
+    this.#reader?.close();
+    this.#reader = undefined;
+  }
+
+  /** A look at the state that survives calls which may have changed it. */
+  #is(state: 'opened' | 'running' | 'ended'): boolean {
+    return this.#state === state;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state === 'failed' || this.#state === 'closed') return;
+    this.#state = 'failed';
+    this.#free();
+    this.#options.out.error(error);
+  }
+
+  #wake(): void {
+    if (this.#wakeup !== undefined || !(this.#is('running') || this.#is('ended'))) return;
+    if (!this.#due()) return;
+    this.#wakeup = this.#attempt.clock.yield(() => {
+      this.#turn();
+    });
+  }
+
+  /** Whether a turn would do anything. */
+  #due(): boolean {
+    return this.#barriers.length > 0 || (this.#is('running') && !this.#blocked());
+  }
+
+  #blocked(): boolean {
+    return (this.#waiting && !this.#ready) || this.#sent - this.#released >= this.#budget;
+  }
+
+  #turn(): void {
+    try {
+      this.#sendBarriers();
+      if (this.#is('running') && !this.#blocked()) this.#poll();
+    } catch (error) {
+      this.#fail(error);
+    }
+    // Only now: what came during the turn must not have started another one.
+    this.#wakeup = undefined;
+    this.#wake();
+  }
+
+  #sendBarriers(): void {
+    // Those that arrive meanwhile wait for the next turn.
+    for (const barrier of this.#barriers.splice(0)) {
+      const reader = this.#reader;
+      if (reader === undefined) return;
+      const snapshot = reader.position();
+      this.#options.out.next(barrier);
+      this.#options.deadLetters?.next(barrier);
+      if (!this.#is('running') && !this.#is('ended')) return;
+      barrier.ack(this.id, { snapshot });
+    }
+  }
+
+  #poll(): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    this.#ready = false;
+    const result = reader.poll(this.#output);
+    if (!this.#is('running')) return;
+    this.#waiting = result === 'wait';
+    if (reader.bytes > this.#sent) {
+      this.#sent = reader.bytes;
+      this.#send(credit(this.id, this.#sent));
+    }
+    if (result !== 'end' || !this.#is('running')) return;
+    this.#state = 'ended';
+    this.#send(end);
+    if (this.#is('ended')) this.#options.onEnded?.();
+  }
+
+  #send(signal: Signal): void {
+    this.#options.out.next(signal);
+    this.#options.deadLetters?.next(signal);
+  }
+}
