@@ -1,0 +1,68 @@
+import { MillraceError } from '../errors.js';
+
+/** Bytes, as a number or with a unit: `8388608`, `'8MiB'`, `'5 GiB'`, `'64kB'`. */
+export type Size = number | string;
+
+/** Time, in milliseconds or with a unit: `10_000`, `'10s'`, `'1m'`, `'500ms'`. */
+export type Duration = number | string;
+
+/** An option whose value breaks its rule. The message names key, value and rule. Code `InvalidOption`. */
+export class InvalidOption extends MillraceError {
+  override readonly name = 'InvalidOption';
+
+  constructor(
+    readonly key: string,
+    value: unknown,
+    readonly rule: string,
+  ) {
+    super('InvalidOption', `${key}: ${show(value)} is not allowed. It must be ${rule}.`);
+  }
+}
+
+const sizes: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
+
+const durations: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1e3,
+  m: 60e3,
+  min: 60e3,
+  h: 3_600e3,
+  d: 86_400e3,
+};
+
+/** Reads a size in bytes. Throws `InvalidOption`. */
+export function parseSize(key: string, value: Size): number {
+  return parse(key, value, sizes, "a whole number of bytes, or a text such as '8MiB'");
+}
+
+/** Reads a duration in milliseconds. Throws `InvalidOption`. */
+export function parseDuration(key: string, value: Duration): number {
+  return parse(key, value, durations, "a whole number of milliseconds, or a text such as '10s'");
+}
+
+function parse(key: string, value: unknown, units: Readonly<Record<string, number>>, rule: string): number {
+  let amount = NaN;
+  if (typeof value === 'number') amount = value;
+  else if (typeof value === 'string') {
+    const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(value);
+    const unit = match?.[2]?.toLowerCase();
+    if (unit !== undefined && Object.hasOwn(units, unit))
+      amount = Math.round(Number(match?.[1]) * (units[unit] ?? NaN));
+  }
+  if (!Number.isSafeInteger(amount) || amount < 0) throw new InvalidOption(key, value, rule);
+  return amount;
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value);
+}

@@ -1,0 +1,53 @@
+import { MillraceError } from '../errors.js';
+import type { FileCommittable } from './committable.js';
+
+/** Someone else's object stands where a committed file belongs. Code `ForeignObject`. */
+export class ForeignObject extends MillraceError {
+  override readonly name = 'ForeignObject';
+
+  constructor(
+    readonly uri: string,
+    why: string,
+    cause?: unknown,
+  ) {
+    super(
+      'ForeignObject',
+      `${uri} is not the file that this job committed there: ${why}. Move that object away, keep other writers out of the sink's prefix, and start the job again.`,
+      { cause },
+    );
+  }
+}
+
+/** A committed file's upload is gone, and the object is not there either. Code `LostUpload`. */
+export class LostUpload extends MillraceError {
+  override readonly name = 'LostUpload';
+
+  constructor(
+    readonly uri: string,
+    file: FileCommittable,
+    cause?: unknown,
+  ) {
+    super(
+      'LostUpload',
+      `${uri}: upload ${file.uploadId ?? '(none)'} of checkpoint ${file.checkpoint} (${file.size} bytes, ${file.records} records) is gone and there is no such object. ` +
+        'If a lifecycle rule aborted it, set AbortIncompleteMultipartUpload to more days than the job may ever be down. ' +
+        "If a consumer has already taken the object away, run with onMissingCommitted: 'accept'.",
+      { cause },
+    );
+  }
+}
+
+/** A partition makes a key that no store takes. Code `PartitionTooLong`. */
+export class PartitionTooLong extends MillraceError {
+  override readonly name = 'PartitionTooLong';
+
+  constructor(
+    readonly partition: string,
+    bytes: number,
+  ) {
+    super(
+      'PartitionTooLong',
+      `The partition '${partition.slice(0, 80)}…' makes a key of ${bytes} bytes; stores allow 1,024. Let partitionBy return something shorter, such as a hash.`,
+    );
+  }
+}

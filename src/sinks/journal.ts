@@ -1,0 +1,143 @@
+import { crc32 } from 'node:zlib';
+import { catchError, endWith, from, ignoreElements, map, mergeMap, of, type Observable } from 'rxjs';
+import { MillraceError } from '../errors.js';
+import { isStoreError } from '../store/errors.js';
+import type { CheckpointData } from '../store/services.js';
+import { tailLength, type Range, type Tail } from './committable.js';
+import type { BufferPool } from './pool.js';
+import type { Run } from './run.js';
+import type { OpenFile } from './writer.js';
+
+/**
+ * One journal object holds the fresh tail bytes of all open files of a sink, one after the other. A checkpoint writes
+ * one, however many files are open, and no byte that an earlier one holds. Between checkpoints the sink writes one
+ * where tails outgrow their share of the budget: what a journal holds may leave memory.
+ *
+ * A file forgets its ranges when it cuts the part that holds those bytes. A journal that no file names any more is
+ * garbage: the checkpoint that first fails to name it declares it.
+ */
+export class Journals {
+  #held = 0;
+  #underWay = 0;
+
+  constructor(
+    private readonly id: string,
+    private readonly data: CheckpointData,
+    private readonly pool: BufferPool,
+    private readonly run: Run,
+  ) {}
+
+  /** Bytes of memory that journals under way take. */
+  get held(): number {
+    return this.#held;
+  }
+
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** Stores the fresh bytes of `files` in one journal and returns its name; `done` is told when it is stored. */
+  write(files: Iterable<OpenFile>, done: () => void): string | undefined {
+    const sources = [...files].filter((file) => file.fresh > 0);
+    if (sources.length === 0) {
+      done();
+      return undefined;
+    }
+    const body = this.pool.take(sources.reduce((sum, file) => sum + file.fresh, 0));
+    this.#held += body.length;
+    this.#underWay++;
+    const journal = this.data.name(this.id, '.journal');
+    let offset = 0;
+    const stored = sources.map((file) => {
+      const length = file.fresh;
+      file.copyFresh(body, offset);
+      const range = { journal, offset, length, crc: crc32(body.subarray(offset, offset + length)) };
+      offset += length;
+      return file.journal(range);
+    });
+    this.run(this.data.store.put(this.data.prefix + journal, body), () => {
+      this.#held -= body.length;
+      this.#underWay--;
+      this.pool.give(body);
+      for (const each of stored) each();
+      done();
+    });
+    return journal;
+  }
+}
+
+/** A tail in more journals than this is rewritten into one, or rolled where it has left memory. */
+export const maxRanges = 16;
+
+/** Fresh bytes of all files up to this many travel in the manifest itself. */
+export const inlineLimit = 64 * 1024;
+
+/** Reads ranges into `target`, one behind the other, and emits it. Errors: `LostJournal`, `CorruptJournal`. */
+export function readRanges(
+  ranges: readonly Range[],
+  data: CheckpointData,
+  target: Buffer,
+): Observable<Buffer> {
+  let end = 0;
+  const places = ranges.map((range) => ({ range, at: (end += range.length) - range.length }));
+  return from(places).pipe(
+    mergeMap(
+      ({ range, at }) =>
+        data.store
+          .get(data.prefix + range.journal, {
+            range: { start: range.offset, end: range.offset + range.length },
+          })
+          .pipe(
+            map(({ chunks }) => {
+              fill(target, at, chunks, range, data);
+            }),
+            catchError((error: unknown) => {
+              throw isStoreError(error, 'NotFound') ? lost(range, data, error) : error;
+            }),
+          ),
+      4,
+    ),
+    ignoreElements(),
+    endWith(target),
+  );
+}
+
+/** Reads a whole tail. */
+export function readTail(tail: Tail, data: CheckpointData): Observable<Buffer> {
+  const target = Buffer.allocUnsafeSlow(tailLength(tail));
+  const inline = tail.inline;
+  inline?.copy(target, target.length - inline.length);
+  return tail.ranges.length === 0 ? of(target) : readRanges(tail.ranges, data, target);
+}
+
+function fill(
+  target: Buffer,
+  start: number,
+  chunks: readonly Uint8Array[],
+  range: Range,
+  data: CheckpointData,
+): void {
+  let at = start;
+  for (const chunk of chunks) {
+    target.set(chunk.subarray(0, start + range.length - at), at);
+    at += chunk.length;
+  }
+  if (at !== start + range.length || crc32(target.subarray(start, at)) !== range.crc) {
+    throw new MillraceError(
+      'CorruptJournal',
+      `${nameOf(range, data)}: bytes ${range.offset} to ${range.offset + range.length} are not those that were written. Restore the object from a backup or rewind to an earlier checkpoint.`,
+    );
+  }
+}
+
+function lost(range: Range, data: CheckpointData, cause: unknown): MillraceError {
+  return new MillraceError(
+    'LostJournal',
+    `${nameOf(range, data)} is gone, although a checkpoint refers to it. Restore the object from a backup, and exempt the checkpoint directory from lifecycle rules that delete.`,
+    { cause },
+  );
+}
+
+function nameOf(range: Range, data: CheckpointData): string {
+  return `${data.store.uri}/${data.prefix}${range.journal}`;
+}

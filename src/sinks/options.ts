@@ -1,0 +1,110 @@
+import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
+import type { Writer } from '../formats/format.js';
+import type { OnMissingCommitted } from './committer.js';
+import { largestPart, maxObject } from './writer.js';
+
+/** When a file is finished and a new one begun. All of them finish at the end of the input, too. */
+export interface RollOptions {
+  /** Once it has so many bytes (give or take a block of 16 KiB). Default 128 MiB; at most 5 TiB. */
+  readonly size?: Size;
+  /** So long after its first record. Default 60 s. */
+  readonly age?: Duration;
+  /** So long without a record. Default 60 s. */
+  readonly inactivity?: Duration;
+  /** At every checkpoint. Default `false`; always on where the server cannot complete a part of an upload. */
+  readonly everyCheckpoint?: boolean;
+}
+
+/** The options of `fileSink`. Sizes are bytes or `'8MiB'`, durations milliseconds or `'10s'`. */
+export interface FileSinkOptions<A> {
+  readonly format: Writer<NoInfer<A>>;
+  /** The folder below the sink's URI that a record goes to: `day=2026-01-31`. Default: none. */
+  readonly partitionBy?: (value: A) => string;
+  readonly roll?: RollOptions;
+  /** The size of a part; later parts of very large files are larger. From what the store takes (S3: 5 MiB) to 1 GiB, default 8 MiB. */
+  readonly partSize?: Size;
+  /** Parts under way at once, over all files. Small ones count less. 1 to 64, default 4. */
+  readonly inFlight?: number;
+  /**
+   * Memory for what is not uploaded yet, parts under way included. At least twice the largest part that `roll.size`
+   * may lead to. Default 64 MiB.
+   */
+  readonly budget?: Size;
+  /** Files open at once; beyond it those longest without a record are rolled. Default 10,000. */
+  readonly maxOpenFiles?: number;
+  /** What comes before and after `part-<uid>` in file names. */
+  readonly naming?: { readonly prefix?: string; readonly suffix?: string };
+  /** A committed file that has vanished: fail with `LostUpload`, or accept that a consumer took it. Default `'error'`. */
+  readonly onMissingCommitted?: OnMissingCommitted;
+}
+
+/** The same, checked and in bytes and milliseconds. */
+export interface SinkSettings<A> {
+  readonly format: Writer<A>;
+  readonly partitionBy: ((value: A) => string) | undefined;
+  readonly rollSize: number;
+  readonly age: number;
+  readonly inactivity: number;
+  readonly everyCheckpoint: boolean;
+  readonly partSize: number;
+  readonly inFlight: number;
+  readonly budget: number;
+  readonly maxOpenFiles: number;
+  readonly prefix: string;
+  readonly suffix: string;
+  readonly onMissingCommitted: OnMissingCommitted;
+}
+
+const MiB = 2 ** 20;
+const partSizeRule = 'what the store takes as a part (S3: 5 MiB) to 1 GiB';
+
+/** Only the store knows the least size of a part. Throws `InvalidOption`. */
+export function checkPartSize(id: string, partSize: number, least: number): void {
+  if (partSize < least)
+    throw new InvalidOption(`fileSink '${id}': partSize`, partSize, `at least ${least} bytes here`);
+}
+
+/** Throws `InvalidOption`, which names the key as in `fileSink 'out': roll.size`. */
+export function settingsOf<A>(id: string, options: FileSinkOptions<A>): SinkSettings<A> {
+  const { roll = {}, naming = {} } = options;
+  const key = (name: string): string => `fileSink '${id}': ${name}`;
+  const between = (name: string, value: number, least: number, most: number, rule: string): number => {
+    if (!Number.isSafeInteger(value) || value < least || value > most)
+      throw new InvalidOption(key(name), value, rule);
+    return value;
+  };
+  const size = (name: string, value: Size, least: number, most: number, rule: string): number =>
+    between(name, parseSize(key(name), value), least, most, rule);
+  const duration = (name: string, value: Duration): number =>
+    between(name, parseDuration(key(name), value), 1, 2 ** 31 - 1, 'between 1 ms and 24 days');
+  const name = (which: 'prefix' | 'suffix'): string => {
+    const value = naming[which] ?? '';
+    if (/[/\u0000-\u001f]/.test(value))
+      throw new InvalidOption(key(`naming.${which}`), value, 'a text without slashes');
+    return value;
+  };
+
+  const partSize = size('partSize', options.partSize ?? 8 * MiB, 1, 1024 * MiB, partSizeRule);
+  const rollSize = size('roll.size', roll.size ?? 128 * MiB, 1, maxObject, '1 byte to 5 TiB');
+  const least = 2 * largestPart(rollSize, partSize);
+  const rule = `at least ${least} bytes, twice the largest part that roll.size leads to`;
+  const missing = options.onMissingCommitted ?? 'error';
+  if (!['error', 'accept'].includes(missing)) {
+    throw new InvalidOption(key('onMissingCommitted'), missing, "'error' or 'accept'");
+  }
+  return {
+    format: options.format,
+    partitionBy: options.partitionBy,
+    rollSize,
+    age: duration('roll.age', roll.age ?? 60_000),
+    inactivity: duration('roll.inactivity', roll.inactivity ?? 60_000),
+    everyCheckpoint: roll.everyCheckpoint ?? false,
+    partSize,
+    inFlight: between('inFlight', options.inFlight ?? 4, 1, 64, '1 to 64'),
+    budget: size('budget', options.budget ?? 64 * MiB, least, Number.MAX_SAFE_INTEGER, rule),
+    maxOpenFiles: between('maxOpenFiles', options.maxOpenFiles ?? 10_000, 1, 1_000_000, '1 to 1,000,000'),
+    prefix: name('prefix'),
+    suffix: name('suffix'),
+    onMissingCommitted: missing,
+  };
+}

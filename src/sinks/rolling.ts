@@ -1,0 +1,48 @@
+import type { OpenFile } from './writer.js';
+
+/**
+ * When files are rolled, size aside: by age, by inactivity, and by their number. One deadline for the whole sink
+ * instead of a timer for each file; `files` is in the order in which they were opened.
+ */
+export class RollPolicy {
+  #looked = 0;
+
+  constructor(
+    private readonly age: number,
+    private readonly inactivity: number,
+  ) {}
+
+  /** When to look again, if any file is open. */
+  deadline(files: Iterable<OpenFile>): number | undefined {
+    for (const oldest of files) {
+      return Math.min(oldest.created + this.age, Math.max(this.#looked, oldest.created) + this.#interval);
+    }
+    return undefined;
+  }
+
+  /** The files that are due. Looks at each only once in a sixth of the inactivity time: that is how late it may be. */
+  due(files: Iterable<OpenFile>, now: number): readonly OpenFile[] {
+    const due: OpenFile[] = [];
+    const look = now >= this.#looked + this.#interval;
+    if (look) this.#looked = now;
+    for (const file of files) {
+      if (file.touched !== file.seen && look) {
+        file.seen = file.touched;
+        file.activeAt = now;
+      }
+      if (now >= file.created + this.age || (look && now >= file.activeAt + this.inactivity)) due.push(file);
+      else if (!look) break;
+    }
+    return due;
+  }
+
+  get #interval(): number {
+    return Math.max(1, Math.floor(this.inactivity / 6));
+  }
+}
+
+/** The files longest without a record: a sixteenth of them, so that the search pays. */
+export function leastRecent(files: ReadonlyMap<string, OpenFile>): readonly OpenFile[] {
+  const byAge = [...files.values()].sort((a, b) => a.touched - b.touched);
+  return byAge.slice(0, Math.ceil(byAge.length / 16));
+}
