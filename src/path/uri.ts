@@ -66,6 +66,12 @@ export function splitUri(uri: string): ObjectUri {
   if (scheme === undefined) throw new UnknownScheme(prefix.toLowerCase());
   const host = authority.slice(authority.lastIndexOf('@') + 1);
   if (scheme === 'file') return splitFile(uri, host, rest);
+  if (host.includes(':')) {
+    // Perhaps a secret with a slash in it: the text is not repeated.
+    throw new InvalidUri(
+      `The bucket of this ${scheme}:// URI holds a colon. Write ${scheme}://bucket/key, without credentials or port.`,
+    );
+  }
   if (host === '')
     throw new InvalidUri(`"${hideUserInfo(uri)}" names no bucket. Write ${scheme}://bucket/key.`);
   return { scheme, bucket: decodeKey(host), key: rest };

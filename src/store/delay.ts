@@ -1,0 +1,25 @@
+import { Observable } from 'rxjs';
+import { systemClock, type Clock } from '../flow/index.js';
+import { decorate, type StoreCall } from './decorate.js';
+import type { ObjectStore } from './objectStore.js';
+
+export interface DelayOptions {
+  /** How long a request takes before it reaches the store. Milliseconds; 0 is no delay at all. */
+  readonly before: (call: StoreCall) => number;
+  readonly clock?: Clock;
+}
+
+/** A store whose requests take their time: latency for simulations and benches. */
+export function delayed(store: ObjectStore, { before, clock = systemClock }: DelayOptions): ObjectStore {
+  return decorate(
+    store,
+    (call, run) =>
+      new Observable((out) => {
+        const delay = before(call);
+        if (delay <= 0) return run.subscribe(out);
+        return clock.after(delay, () => {
+          out.add(run.subscribe(out));
+        });
+      }),
+  );
+}

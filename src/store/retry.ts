@@ -1,0 +1,70 @@
+/**
+ * Retries what a store itself calls worth a retry, with exponential backoff and full jitter: before try n + 1 it waits
+ * a uniformly drawn part of base × 2^n. Throttled requests start from a base of their own.
+ *
+ * A request that is not idempotent is tried again only if it certainly had no effect (`Throttled`): a conditional put
+ * that succeeded while its answer was lost would answer `AlreadyExists` to the second try, and a completed upload is
+ * unknown to the second Complete. Whoever issues those proves by content what became of them.
+ */
+import { defer, Observable, retry, throwError } from 'rxjs';
+import { systemClock, type Clock } from '../flow/index.js';
+import { isRetryable } from '../errors.js';
+import { decorate, type StoreCall } from './decorate.js';
+import { isStoreError } from './errors.js';
+import type { ObjectStore } from './objectStore.js';
+
+export interface RetryOptions {
+  /** Retries after the first try. Default 3. */
+  readonly retries?: number;
+  /** Milliseconds. Default 100. */
+  readonly base?: number;
+  /** For `Throttled`. Milliseconds. Default 1,000. */
+  readonly throttledBase?: number;
+  /** No wait is longer. Milliseconds. Default 20,000. */
+  readonly cap?: number;
+  /** Requests that are retried until they are definite, whatever `retries` says. Default: none. */
+  readonly forever?: (call: StoreCall) => boolean;
+  readonly clock?: Clock;
+  /** Uniform in [0, 1). Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** A store whose requests are retried. */
+export function retrying(store: ObjectStore, options: RetryOptions = {}): ObjectStore {
+  const { retries = 3, base = 100, throttledBase = 1000, cap = 20_000 } = options;
+  const { forever = () => false, clock = systemClock, random = Math.random } = options;
+  return decorate(store, (call, run) =>
+    defer(() => {
+      const limit = forever(call) ? Infinity : retries;
+      return run.pipe(
+        retry({
+          delay: (error: unknown, count) => {
+            if (count > limit || !worthRetrying(call, error)) return throwError(() => error);
+            const start = isStoreError(error, 'Throttled') ? throttledBase : base;
+            return wait(clock, random() * Math.min(cap, start * 2 ** (count - 1)));
+          },
+        }),
+      );
+    }),
+  );
+}
+
+function worthRetrying(call: StoreCall, error: unknown): boolean {
+  if (isStoreError(error, 'Throttled')) return true;
+  return isRetryable(error) && repeatable(call);
+}
+
+/** Whether doing it twice is as good as once. A second upload left behind by `createUpload` is swept as an orphan. */
+function repeatable({ method, conditional }: StoreCall): boolean {
+  if (method === 'completeUpload') return false;
+  return method === 'put' ? !conditional : true;
+}
+
+function wait(clock: Clock, delay: number): Observable<number> {
+  return new Observable((out) =>
+    clock.after(delay, () => {
+      out.next(delay);
+      out.complete();
+    }),
+  );
+}
