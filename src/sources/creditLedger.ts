@@ -1,3 +1,5 @@
+import type { Credit } from '../flow/index.js';
+
 /** A terminal's id, or the terminal itself. */
 export type TerminalKey = string | object;
 
@@ -11,27 +13,34 @@ export type TerminalKey = string | object;
 export class CreditLedger {
   /** source → terminal → position. */
   readonly #positions = new Map<string, Map<TerminalKey, number>>();
+  readonly #released: (source: string, bytes: number) => void;
+
+  /** `released`: every terminal of `source` has by now dealt with its first `bytes` bytes. Called when that grows. */
+  constructor(released: (source: string, bytes: number) => void) {
+    this.#released = released;
+  }
 
   /** A terminal downstream of `sources`: from now on they wait for it. */
-  terminal(id: TerminalKey, sources: readonly string[]): void {
+  terminal(terminal: TerminalKey, sources: readonly string[]): void {
     for (const source of sources) {
       let terminals = this.#positions.get(source);
       if (terminals === undefined) this.#positions.set(source, (terminals = new Map<TerminalKey, number>()));
-      if (!terminals.has(id)) terminals.set(id, 0);
+      if (!terminals.has(terminal)) terminals.set(terminal, 0);
     }
   }
 
   /**
-   * `terminal` has dealt with everything of `source` before `bytes`. True if that moved what is released of it. A lower
-   * position than before, and one from a terminal that is not downstream of the source, change nothing.
+   * `terminal` has dealt with everything before `credit`. A lower position than before, and one from a terminal that is
+   * not downstream of the source, change nothing.
    */
-  release(terminal: TerminalKey, source: string, bytes: number): boolean {
+  release(terminal: TerminalKey, { source, bytes }: Credit): void {
     const terminals = this.#positions.get(source);
     const before = terminals?.get(terminal);
-    if (terminals === undefined || before === undefined || bytes <= before) return false;
+    if (terminals === undefined || before === undefined || bytes <= before) return;
     const released = this.released(source);
     terminals.set(terminal, bytes);
-    return this.released(source) > released;
+    const now = this.released(source);
+    if (now > released) this.#released(source, now);
   }
 
   /** Bytes of `source` that every terminal has dealt with; `Infinity` without terminals. */

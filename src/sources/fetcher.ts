@@ -1,4 +1,5 @@
 import { Subscription, type Observable } from 'rxjs';
+import { StoreError } from '../store/errors.js';
 import type { ObjectBody } from '../store/objectStore.js';
 import {
   fragmentsOver,
@@ -139,6 +140,11 @@ export class Fetcher<O extends PlannedObject> {
         next: ({ chunks }) => {
           this.#requests.delete(fragment.id);
           if (this.#state.closed) return;
+          const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+          if (bytes !== fragment.end - fragment.start) {
+            this.#options.fail(shortRead(fragment, bytes));
+            return;
+          }
           this.#bodies.set(fragment.id, chunks);
           this.#step({ type: 'arrived', id: fragment.id });
           this.#options.ready();
@@ -151,3 +157,9 @@ export class Fetcher<O extends PlannedObject> {
     );
   }
 }
+
+const shortRead = ({ object, start, end }: Fragment<PlannedObject>, bytes: number): StoreError =>
+  new StoreError(
+    'Integrity',
+    `The store gave ${bytes} bytes of ${object.key} where ${end - start} were asked for, from byte ${start}. Try again.`,
+  );

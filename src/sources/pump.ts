@@ -6,12 +6,13 @@
  *
  *   new ──open()──▶ opened ──start()──▶ running ──reader's end──▶ ended
  *
- * and from any of them `failed` (an error went down) or `closed`.
+ * and from any of them `failed` (the job was told) or `closed`.
  *
- * - open: joins the checkpoints, opens the reader at the restored position (it may fetch ahead) and sends `Open`.
+ * - open: joins the checkpoints and opens the reader at the restored position; it may fetch ahead. `Open` itself is sent
+ *   by the job, to each leaf its own.
  * - opened: nothing is sent. The job calls `start` once every leaf has every `Open`; barriers wait for it.
  * - running: the loop below.
- * - ended: `End` has gone down. Barriers, the final one among them, still pass, and are acked with the last position.
+ * - ended: `End` has gone down, and the job was told. Barriers, the final one among them, still pass, and are acked with the last position.
  *
  * Everything that comes from outside (data is ready, bytes are released, a barrier, a start) only leaves a mark and
  * wakes the loop, which runs by `clock.yield`: never inside a delivery, never inside itself, and with pending I/O served
@@ -25,13 +26,12 @@
  */
 import type { Subscription } from 'rxjs';
 import { MillraceError } from '../errors.js';
-import { credit, end, open, type Attempt, type Barrier, type Signal } from '../flow/index.js';
+import { credit, end, type Attempt, type Barrier, type Signal } from '../flow/index.js';
 import type { DeadLetter, Source, SourceOutput, SourceReader } from './source.js';
 
-/** Where a pump sends to: a `Subject` of the flow, as a rule. */
+/** Where a pump sends to. */
 export interface PumpOutput<T> {
   next(value: T | Signal): void;
-  error(error: unknown): void;
 }
 
 export interface PumpOptions<T> {
@@ -40,11 +40,13 @@ export interface PumpOptions<T> {
   readonly attempt: Attempt;
   /** Bytes that may be sent and not yet released. Default 16 MiB. */
   readonly budget?: number;
-  readonly out: PumpOutput<T>;
-  /** The flow into `source.deadLetter`; required if the source has one. It gets every signal that `out` gets. */
-  readonly deadLetters?: PumpOutput<DeadLetter>;
+  readonly records: PumpOutput<T>;
+  /** The flow into `source.deadLetter`. It gets every signal that `records` gets. */
+  readonly letters?: PumpOutput<DeadLetter>;
   /** The input is over and `End` has gone down: the job may inject the final barrier. */
-  readonly onEnded?: () => void;
+  readonly ended?: () => void;
+  /** The source cannot go on. The pump has freed everything; nothing more is sent. */
+  readonly failed: (error: unknown) => void;
 }
 
 export const defaultSourceBudget = 16 * 1024 * 1024;
@@ -69,13 +71,13 @@ export class SourcePump<T> {
     this.#options = options;
     this.#attempt = options.attempt;
     this.#budget = options.budget ?? defaultSourceBudget;
-    const { out, deadLetters } = options;
+    const { records, letters } = options;
     this.#output = {
       record: (value) => {
-        if (this.#state === 'running') out.next(value);
+        if (this.#state === 'running') records.next(value);
       },
       deadLetter: (letter) => {
-        if (this.#state === 'running') deadLetters?.next(letter);
+        if (this.#state === 'running') letters?.next(letter);
       },
     };
   }
@@ -90,18 +92,14 @@ export class SourcePump<T> {
     return this.#state === 'ended';
   }
 
-  /** Joins the attempt and sends `Open`. Throws `DuplicateId`; everything else goes down as an error. */
+  /** Joins the attempt and opens the reader. Throws `DuplicateId`; everything else is reported as a failure. */
   open(): void {
     if (this.#state !== 'new') return;
-    const { id, source, out, deadLetters } = this.#options;
+    const { id, source, letters } = this.#options;
     this.#attempt.register({ id, kind: 'source' });
     this.#state = 'opened';
-    const opened = open([id], this.#attempt);
-    out.next(opened);
-    deadLetters?.next(opened);
-    if (!this.#is('opened')) return;
     try {
-      if (source.deadLetter !== undefined && deadLetters === undefined) {
+      if (source.deadLetter !== undefined && letters === undefined) {
         throw new MillraceError(
           'NoDeadLetters',
           `Source '${id}' has a dead letter flow that nobody subscribed to.`,
@@ -169,7 +167,7 @@ export class SourcePump<T> {
     if (this.#state === 'failed' || this.#state === 'closed') return;
     this.#state = 'failed';
     this.#free();
-    this.#options.out.error(error);
+    this.#options.failed(error);
   }
 
   #wake(): void {
@@ -207,8 +205,7 @@ export class SourcePump<T> {
       const reader = this.#reader;
       if (reader === undefined) return;
       const snapshot = reader.position();
-      this.#options.out.next(barrier);
-      this.#options.deadLetters?.next(barrier);
+      this.#send(barrier);
       if (!this.#is('running') && !this.#is('ended')) return;
       barrier.ack(this.id, { snapshot });
     }
@@ -228,11 +225,11 @@ export class SourcePump<T> {
     if (result !== 'end' || !this.#is('running')) return;
     this.#state = 'ended';
     this.#send(end);
-    if (this.#is('ended')) this.#options.onEnded?.();
+    if (this.#is('ended')) this.#options.ended?.();
   }
 
   #send(signal: Signal): void {
-    this.#options.out.next(signal);
-    this.#options.deadLetters?.next(signal);
+    this.#options.records.next(signal);
+    this.#options.letters?.next(signal);
   }
 }
