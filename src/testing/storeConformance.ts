@@ -1,0 +1,117 @@
+/**
+ * The one suite that every `ObjectStore` runs: memory, local and S3 here, anyone's adapter elsewhere.
+ *
+ * It states each promise of the port as a test, needs nothing but a runner with the usual four globals, and checks errors
+ * by code. The store is opened once; each test works below a prefix of its own, so a store that holds other objects is
+ * fine. What an implementation does not support is said in `supports`, and the tests of it pass empty.
+ *
+ * @example
+ * ```ts
+ * storeConformance('my store', async () => ({ store: createMyStore(), close: async () => {} }));
+ * ```
+ */
+import type { ObjectStore } from '../store/objectStore.js';
+import { conditionTests } from './store/conditions.js';
+import { listingTests } from './store/listings.js';
+import { objectTests } from './store/objects.js';
+import { uploadTests } from './store/uploads.js';
+
+/** What differs between stores. All `true` by default, and parts as AWS has them. */
+export interface StoreFeatures {
+  /** `put` with `ifMatch`. */
+  readonly putIfMatch: boolean;
+  /** `completeUpload` with `ifNoneMatch`. */
+  readonly conditionalComplete: boolean;
+  /** Complete may leave uploaded parts out; otherwise it must answer `InvalidPart`. */
+  readonly completeSubset: boolean;
+  /** Completed, aborted and unknown uploads answer `NotFound`; otherwise any error will do. */
+  readonly exactUploadErrors: boolean;
+  /** Of concurrent completes of one upload, one succeeds and leaves the object intact; otherwise it is not tried. */
+  readonly concurrentComplete: boolean;
+  /** Keys may hold control characters, which XML cannot carry. */
+  readonly controlCharacters: boolean;
+  /** Parts but the last have at least so many bytes. Default 5 MiB. */
+  readonly minimumPartSize: number;
+}
+
+export interface ConformanceStore {
+  readonly store: ObjectStore;
+  /** Called once, at the end. */
+  readonly close: () => Promise<void>;
+  readonly supports?: Partial<StoreFeatures>;
+  /** The same kind of store on a bucket that does not exist. */
+  readonly missing?: ObjectStore;
+}
+
+/** The part of a test runner that the suite needs. Default: the globals of Jest, Vitest and the like. */
+export interface TestRunner {
+  describe(name: string, body: () => void): void;
+  it(name: string, test: () => Promise<void>, timeout?: number): void;
+  beforeAll(hook: () => Promise<void>, timeout?: number): void;
+  afterAll(hook: () => Promise<void>, timeout?: number): void;
+}
+
+/** Declares the suite. Call it where you would call `describe`. */
+export function storeConformance(
+  name: string,
+  open: () => Promise<ConformanceStore>,
+  runner?: TestRunner,
+): void {
+  declareSuite(name, open, runner ?? (globalThis as unknown as TestRunner));
+}
+
+function declareSuite(name: string, open: () => Promise<ConformanceStore>, runner: TestRunner): void {
+  runner.describe(`${name} keeps the promises of ObjectStore`, () => {
+    let opened: ConformanceStore | undefined;
+    let tests = 0;
+    const run = Date.now().toString(36);
+    runner.beforeAll(async () => {
+      opened = await open();
+    }, 60_000);
+    runner.afterAll(async () => {
+      await opened?.close();
+    }, 60_000);
+    const test: Declare = (title, body) => {
+      runner.it(
+        title,
+        async () => {
+          if (opened === undefined) throw new Error('The store was not opened.');
+          tests += 1;
+          const supports = { ...everything, ...opened.supports };
+          await body({
+            store: opened.store,
+            missing: opened.missing,
+            supports,
+            prefix: `conformance-${run}-${tests}/`,
+          });
+        },
+        60_000,
+      );
+    };
+    objectTests(test);
+    conditionTests(test);
+    listingTests(test);
+    uploadTests(test);
+  });
+}
+
+const everything: StoreFeatures = {
+  putIfMatch: true,
+  conditionalComplete: true,
+  completeSubset: true,
+  exactUploadErrors: true,
+  concurrentComplete: true,
+  controlCharacters: true,
+  minimumPartSize: 5 * 1024 * 1024,
+};
+
+/** What one test has to work with. */
+export interface Case {
+  readonly store: ObjectStore;
+  readonly missing: ObjectStore | undefined;
+  readonly supports: StoreFeatures;
+  /** Everything the test writes is below it. */
+  readonly prefix: string;
+}
+
+export type Declare = (title: string, body: (test: Case) => Promise<void>) => void;
