@@ -19,7 +19,7 @@ class Tail<B> extends Subscriber<B> {
       this.#out.error(
         new MillraceError(
           'AsyncInRecords',
-          'An operator inside records(…) emitted outside a record’s turn. Only synchronous operators can be lifted; use mapAsync for asynchronous work.',
+          'An operator inside records(…) emitted outside a record’s turn. Only synchronous operators can be lifted; leave the flow with values() for asynchronous work (at-least-once from there).',
         ),
       );
     }

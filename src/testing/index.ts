@@ -5,3 +5,4 @@ export * from './marbleFile.js';
 export * from './runMarbles.js';
 export * from './testAttempt.js';
 export * from './laws.js';
+export * from './simulatedClock.js';

@@ -1,0 +1,93 @@
+import { Subscription } from 'rxjs';
+import type { Clock } from '../flow/index.js';
+
+interface Timer {
+  readonly at: number;
+  readonly order: number;
+  /** Replaced when cancelled. */
+  work: () => void;
+}
+
+/**
+ * A clock that a test turns by hand, one timer at a time: whole jobs on memory stores run in it, deterministically, in
+ * no time. Timers of one moment run in the order in which they were set.
+ */
+export class SimulatedClock implements Clock {
+  #now: number;
+  #order = 0;
+  /** A binary heap by time, then order. */
+  readonly #timers: Timer[] = [];
+
+  /** @param start milliseconds since the epoch */
+  constructor(start = 0) {
+    this.#now = start;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delay: number, work: () => void): Subscription {
+    const timer: Timer = { at: this.#now + Math.max(0, delay), order: this.#order++, work };
+    this.#push(timer);
+    return new Subscription(() => {
+      timer.work = idle;
+    });
+  }
+
+  yield(work: () => void): Subscription {
+    return this.after(0, work);
+  }
+
+  /** Runs the next timer. False if there was none. */
+  step(): boolean {
+    for (;;) {
+      const timer = this.#pop();
+      if (timer === undefined) return false;
+      if (timer.work === idle) continue;
+      this.#now = Math.max(this.#now, timer.at);
+      timer.work();
+      return true;
+    }
+  }
+
+  /** Runs timers until `done`, or until none is left. Returns whether it was done. */
+  run(done: () => boolean = () => false): boolean {
+    while (!done()) if (!this.step()) return done();
+    return true;
+  }
+
+  #push(timer: Timer): void {
+    const heap = this.#timers;
+    let index = heap.push(timer) - 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (!before(timer, heap[parent] as Timer)) break;
+      heap[index] = heap[parent] as Timer;
+      index = parent;
+    }
+    heap[index] = timer;
+  }
+
+  #pop(): Timer | undefined {
+    const heap = this.#timers;
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined || heap.length === 0) return first;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && before(heap[child + 1] as Timer, heap[child] as Timer)) child++;
+      if (!before(heap[child] as Timer, last)) break;
+      heap[index] = heap[child] as Timer;
+      index = child;
+    }
+    heap[index] = last;
+    return first;
+  }
+}
+
+const idle = (): void => undefined;
+
+const before = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
