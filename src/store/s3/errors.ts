@@ -131,7 +131,10 @@ export function toStoreError(raw: unknown, asked: Asked): MillraceError {
   const known = codes[name];
   const answered = status !== undefined;
   const code = specific(known ?? codeOfStatus(status), name, asked);
-  const serverCode = answered && /^[A-Z][A-Za-z0-9]+$/.test(name) && name !== 'Error' ? name : known && name;
+  // The SDK's words for an answer without a code.
+  const named =
+    /^[A-Z][A-Za-z0-9]+$/.test(name) && !['Error', 'Unknown', 'UnknownError', 'SyntaxError'].includes(name);
+  const serverCode = answered && named ? name : known && name;
   const what = advice[name] ?? (code === 'PermissionDenied' ? forbidden(text, asked) : undefined);
   const said = answered
     ? serverText(serverCode, status, text)

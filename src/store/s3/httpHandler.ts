@@ -70,7 +70,10 @@ export class HttpHandler {
         headers: request.headers,
         agent: secure ? this.https : this.http,
       });
-      outgoing.on('error', reject);
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // Without what hangs off Node's error: the SDK and the logs of others get a message and a code.
+        reject(Object.assign(new Error(error.message), { name: error.name, code: error.code }));
+      });
       outgoing.on('response', (incoming) => {
         resolve({
           response: {

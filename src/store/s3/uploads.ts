@@ -18,7 +18,7 @@ export async function listUploads(
     Prefix: options.prefix,
     KeyMarker: options.after?.key,
     UploadIdMarker: options.after?.uploadId,
-    EncodingType: 'url' as const,
+    // No encoding-type: there are servers that encode the keys of this listing without saying so.
   };
   const answer = await place.client.send(new ListMultipartUploadsCommand(input), {
     abortSignal: place.signal,

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { crc32 } from 'node:zlib';
+import { decodeChunked, incomplete } from './chunked.js';
+import { GatewayError, notImplemented } from './errors.js';
+import { header, sha256, type Authorized } from './sigv4.js';
+
+/**
+ * Reads a request's body and checks all that is said about it: its length, the hash under the signature, the
+ * signatures of its chunks, `Content-MD5`, and the checksum header or trailer.
+ */
+export async function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  authorized: Authorized,
+  limit: number,
+): Promise<Buffer> {
+  if (header(request, 'expect')?.toLowerCase() === '100-continue') response.writeContinue();
+  const raw = await collect(request, limit);
+  const { payload } = authorized;
+  if (payload.startsWith('STREAMING-')) {
+    if (!supported.has(payload)) throw notImplemented(`x-amz-content-sha256: ${payload}`);
+    const { body, trailers } = decodeChunked(raw, authorized);
+    if (header(request, 'x-amz-decoded-content-length') !== String(body.length)) throw incomplete();
+    check(body, request, trailers);
+    return body;
+  }
+  if (payload !== 'UNSIGNED-PAYLOAD' && payload !== sha256(raw)) {
+    throw new GatewayError(
+      400,
+      'XAmzContentSHA256Mismatch',
+      "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    );
+  }
+  check(raw, request, new Map());
+  return raw;
+}
+
+const supported: ReadonlySet<string> = new Set([
+  'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
+  'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER',
+  'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+]);
+
+function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const onData = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size <= limit) {
+        chunks.push(chunk);
+        return;
+      }
+      // The rest is read and dropped, so that the client gets to read the answer.
+      request.off('data', onData);
+      request.resume();
+      chunks.length = 0;
+      reject(new GatewayError(400, 'EntityTooLarge', `A body has at most ${limit} bytes here.`));
+    };
+    request.on('data', onData);
+    request.once('end', () => resolve(Buffer.concat(chunks, size)));
+    request.once('error', reject);
+    request.once('close', () => reject(incomplete()));
+  });
+}
+
+const checksums: Readonly<Record<string, (body: Buffer) => Buffer>> = {
+  crc32: (body) => bigEndian(crc32(body)),
+  crc32c: (body) => bigEndian(crc32c(body)),
+  sha1: (body) => createHash('sha1').update(body).digest(),
+  sha256: (body) => createHash('sha256').update(body).digest(),
+};
+
+const prefix = 'x-amz-checksum-';
+
+function check(body: Buffer, request: IncomingMessage, trailers: ReadonlyMap<string, string>): void {
+  const md5 = header(request, 'content-md5');
+  if (md5 !== undefined && md5 !== createHash('md5').update(body).digest('base64')) {
+    throw new GatewayError(400, 'BadDigest', 'The Content-MD5 you specified did not match what we received.');
+  }
+  const given = new Map(trailers);
+  for (const name of Object.keys(request.headers)) given.set(name, header(request, name) ?? '');
+  for (const [name, value] of given) {
+    if (!name.startsWith(prefix)) continue;
+    const kind = name.slice(prefix.length);
+    if (kind === 'type' || kind === 'algorithm' || kind === 'mode') continue;
+    const compute = checksums[kind];
+    if (compute === undefined) throw notImplemented(`the checksum ${kind}`);
+    if (compute(body).toString('base64') === value) continue;
+    throw new GatewayError(
+      400,
+      'BadDigest',
+      `The ${kind.toUpperCase()} you specified did not match the calculated checksum.`,
+    );
+  }
+}
+
+function bigEndian(sum: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(sum >>> 0);
+  return bytes;
+}
+
+const table = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0x82f63b78 : c >>> 1;
+  return c;
+});
+
+/** Castagnoli's. */
+function crc32c(body: Buffer): number {
+  let c = 0xffffffff;
+  for (const byte of body) c = (c >>> 8) ^ (table[(c ^ byte) & 0xff] ?? 0);
+  return c ^ 0xffffffff;
+}

@@ -1,0 +1,106 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Observable } from 'rxjs';
+import type { ObjectStore } from '../objectStore.js';
+import { invalidArgument, notImplemented } from './errors.js';
+
+/** A request that has been routed and whose signature was right. */
+export interface Call {
+  readonly bucket: string;
+  readonly key: string;
+  readonly query: ReadonlyMap<string, string>;
+  readonly headers: IncomingHttpHeaders;
+  /** The bucket's. Throws `NoSuchBucket`. */
+  readonly store: ObjectStore;
+  /** The body, read and checked. */
+  readonly body: Buffer;
+  /** The client has gone: stop. */
+  readonly signal: AbortSignal;
+}
+
+/** What goes back. */
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A document. */
+  readonly xml?: string;
+  /** Bytes of an object: `length` of them, read as the client takes them. */
+  readonly stream?: { readonly length: number; readonly chunks: AsyncIterable<Uint8Array> };
+}
+
+/** A store's one answer; unsubscribes when the client goes. Empty streams answer `undefined`. */
+export function once<T>(source: Observable<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let answer: T | undefined;
+    const subscription = source.subscribe({
+      next: (value) => {
+        answer = value;
+      },
+      error: (error: unknown) => {
+        signal.removeEventListener('abort', onAbort);
+        reject(error instanceof Error ? error : new Error(String(error)));
+      },
+      complete: () => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(answer as T);
+      },
+    });
+    function onAbort(): void {
+      subscription.unsubscribe();
+      reject(gone());
+    }
+    if (signal.aborted) onAbort();
+    else if (!subscription.closed) signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** Waits, or ends early when the client goes. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      reject(gone());
+    };
+    const timer =
+      ms === Infinity
+        ? undefined
+        : setTimeout(() => {
+            signal.removeEventListener('abort', end);
+            resolve();
+          }, ms);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}
+
+function gone(): Error {
+  return Object.assign(new Error('The client has gone.'), { name: 'AbortError' });
+}
+
+export function headerOf(call: Call, name: string): string | undefined {
+  const value = call.headers[name];
+  return Array.isArray(value) ? value.join(',') : value;
+}
+
+/** An entity tag as it stands in a header, without its quotes. */
+export function etagOf(text: string | undefined): string | undefined {
+  return text?.trim().replace(/^"(.*)"$/, '$1');
+}
+
+/** A number from the query within its limits. Throws `InvalidArgument`. */
+export function numberOf(call: Call, name: string, fallback: number, least: number, most: number): number {
+  const text = call.query.get(name);
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw invalidArgument(`${name} must be a whole number from ${least} to ${most}.`);
+}
+
+/** Refuses what would silently not happen. */
+export function refuse(call: Call, ...headers: readonly string[]): void {
+  const present = Object.keys(call.headers).find((name) => headers.some((prefix) => name.startsWith(prefix)));
+  if (present !== undefined) throw notImplemented(`the header ${present}`);
+}
+
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}

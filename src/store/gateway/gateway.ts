@@ -1,0 +1,263 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ObjectStore } from '../objectStore.js';
+import type { S3Credentials } from '../s3/options.js';
+import { readBody } from './body.js';
+import { pause, type Call, type Reply } from './call.js';
+import { GatewayError, notImplemented, toGatewayError } from './errors.js';
+import type { Fault, Failure, Faults } from './faults.js';
+import { listBuckets, location } from './operations/bucket.js';
+import { missing, operations, route, type GatewayOperation } from './router.js';
+import { errorReply, send } from './send.js';
+import { header, SigV4Verifier } from './sigv4.js';
+import { targetOf, type Target } from './target.js';
+
+export interface GatewayOptions {
+  /** The buckets that are there from the start. */
+  readonly buckets?: Readonly<Record<string, ObjectStore>>;
+  /** Who may ask, for everything. */
+  readonly credentials: S3Credentials | readonly S3Credentials[];
+  /** Makes the store of a new bucket; without it CreateBucket is refused. */
+  readonly createBucket?: (name: string) => ObjectStore | Promise<ObjectStore>;
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** Default 0: the system chooses. */
+  readonly port?: number;
+  /** The one region that signatures may name. Default: any. */
+  readonly region?: string;
+  /** `<bucket>.<domain>` in the Host header names a bucket as well as the path does. Default `localhost`. */
+  readonly domain?: string;
+  /** The largest request body. Bytes. Default 512 MiB. */
+  readonly maxBody?: number;
+  /** What is to go wrong. */
+  readonly faults?: Faults;
+  /** Sees every request come and go. */
+  readonly observe?: (event: GatewayEvent) => void;
+  /** Milliseconds since the epoch. Default the machine's clock. */
+  readonly now?: () => number;
+}
+
+/** One step in the life of a request. */
+export interface GatewayEvent {
+  /**
+   * `started`: its headers are here; `received`: its body is here and right, the store is asked next; `effect`: the
+   * store has done it, the answer is still to be sent; `finished`: the answer is sent; `aborted`: the connection was
+   * gone before.
+   */
+  readonly phase: 'started' | 'received' | 'effect' | 'finished' | 'aborted';
+  /** Counts the gateway's requests: 1, 2, … */
+  readonly request: number;
+  readonly operation: GatewayOperation;
+  readonly bucket: string;
+  readonly key: string;
+  readonly query: ReadonlyMap<string, string>;
+  /** From `finished` on. */
+  readonly status?: number;
+  /** Of the request's body, once it was read. */
+  readonly received: number;
+  /** Of the answer's body. */
+  readonly sent: number;
+}
+
+export interface Gateway {
+  /** `http://127.0.0.1:<port>`. */
+  readonly endpoint: string;
+  readonly port: number;
+  /** Stops at once: requests under way are dropped. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Starts a gateway. Rejects with what `listen` failed with, such as `EADDRINUSE`. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const handler = new Handler(options);
+  const server = createServer((request, response) => handler.handle(request, response));
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
+    handler.handle(request, response),
+  );
+  await listen(server, options.port ?? 0, options.host ?? '127.0.0.1');
+  const { address, family, port } = server.address() as AddressInfo;
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  const host = family === 'IPv6' ? `[${address}]` : address;
+  return { endpoint: `http://${host}:${port}`, port, close, [Symbol.asyncDispose]: close };
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** A request on its way through. */
+interface Passage {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly signal: AbortSignal;
+  readonly target: Target;
+  readonly operation: GatewayOperation;
+  readonly fault: Fault | undefined;
+  readonly observe: (phase: GatewayEvent['phase'], more?: Partial<GatewayEvent>) => void;
+}
+
+class Handler {
+  readonly #options: GatewayOptions;
+  readonly #verifier: SigV4Verifier;
+  readonly #buckets: Map<string, ObjectStore>;
+  readonly #attempts = new Map<string, number>();
+  #requests = 0;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#buckets = new Map(Object.entries(options.buckets ?? {}));
+    const credentials = [options.credentials].flat();
+    this.#verifier = new SigV4Verifier(credentials, options.region, options.now ?? (() => Date.now()));
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    const abort = new AbortController();
+    response.once('close', () => abort.abort());
+    response.setHeader('x-amz-request-id', randomBytes(8).toString('hex').toUpperCase());
+    this.#pass(request, response, abort.signal).catch(() => {
+      // The connection has gone, or an answer broke off in the middle: there is nobody left to tell.
+      response.destroy();
+    });
+  }
+
+  async #pass(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+    let target: Target;
+    let operation: GatewayOperation;
+    try {
+      target = targetOf(request.url ?? '/', header(request, 'host'), this.#options.domain ?? 'localhost');
+      operation = route(request.method ?? '', target, request.headers['x-amz-copy-source'] !== undefined);
+    } catch (error) {
+      await this.#sendError(request, response, toGatewayError(error), signal);
+      return;
+    }
+    const fault = this.#fault(request, target, operation);
+    const event = {
+      request: ++this.#requests,
+      operation,
+      bucket: target.bucket,
+      key: target.key,
+      query: target.query,
+    };
+    let received = 0;
+    let sent = 0;
+    const observe: Passage['observe'] = (phase, more = {}) => {
+      received = more.received ?? received;
+      sent = more.sent ?? sent;
+      this.#options.observe?.({ phase, ...event, received, sent, ...more });
+    };
+    observe('started');
+    let closed = false;
+    try {
+      const passage = { request, response, signal, target, operation, fault, observe };
+      sent = await this.#answer(passage);
+      closed = true;
+      observe('finished', { status: response.statusCode, sent });
+    } finally {
+      if (!closed) observe('aborted');
+    }
+  }
+
+  /** Faults before the effect, the effect, faults after it, the answer. */
+  async #answer(passage: Passage): Promise<number> {
+    const { request, response, signal, target, operation, fault, observe } = passage;
+    const failure = fault?.failure;
+    if (fault?.delay !== undefined) await pause(fault.delay, signal);
+    let reply: Reply;
+    try {
+      if (failure?.kind === 'reset') await hangUp(passage);
+      if (failure?.kind === 'stall' && failure.at === 'start') await pause(Infinity, signal);
+      const authorized = this.#verifier.verify(request, target);
+      if (failure?.kind === 'answer') throw planned(failure);
+      const body = await readBody(request, response, authorized, this.#options.maxBody ?? 512 * 1024 * 1024);
+      observe('received', { received: body.length });
+      reply = await this.#perform(passage, body);
+      observe('effect');
+      if (failure?.kind === 'answer-after') throw planned(failure);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return this.#sendError(request, response, toGatewayError(error, missing(operation)), signal);
+    }
+    if (failure?.kind === 'lose-answer') await hangUp(passage);
+    if (failure?.kind === 'stall' && failure.at === 'answer') await pause(Infinity, signal);
+    return send(response, reply, fault, signal);
+  }
+
+  #perform({ request, target, operation, signal }: Passage, body: Buffer): Promise<Reply> | Reply {
+    if (operation === 'ListBuckets') return listBuckets(this.#buckets.keys());
+    if (operation === 'CreateBucket') return this.#createBucket(target.bucket);
+    const store = this.#buckets.get(target.bucket);
+    if (store === undefined)
+      throw new GatewayError(404, 'NoSuchBucket', 'The specified bucket does not exist');
+    if (operation === 'GetBucketLocation') return location(this.#options.region);
+    const { bucket, key, query } = target;
+    const call: Call = { bucket, key, query, headers: request.headers, store, body, signal };
+    return operations[operation](call);
+  }
+
+  async #createBucket(name: string): Promise<Reply> {
+    if (this.#buckets.has(name)) {
+      throw new GatewayError(409, 'BucketAlreadyOwnedByYou', 'You have this bucket already.');
+    }
+    if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name)) {
+      throw new GatewayError(400, 'InvalidBucketName', 'The specified bucket is not valid.');
+    }
+    if (this.#options.createBucket === undefined)
+      throw notImplemented('CreateBucket: it was started without `createBucket`');
+    this.#buckets.set(name, await this.#options.createBucket(name));
+    return { status: 200, headers: { location: `/${name}` } };
+  }
+
+  #fault(request: IncomingMessage, target: Target, operation: GatewayOperation): Fault | undefined {
+    const { faults } = this.#options;
+    if (faults === undefined) return undefined;
+    const { bucket, key, query } = target;
+    const method = request.method ?? '';
+    const id = `${method} ${request.url ?? ''}`;
+    const attempt = (this.#attempts.get(id) ?? 0) + 1;
+    this.#attempts.set(id, attempt);
+    return faults({ method, operation, bucket, key, query, attempt });
+  }
+
+  #sendError(
+    request: IncomingMessage,
+    response: ServerResponse,
+    error: GatewayError,
+    signal: AbortSignal,
+  ): Promise<number> {
+    // A body that nobody will read makes the connection useless for another request.
+    if (!request.complete) response.setHeader('connection', 'close');
+    const [resource = '/'] = (request.url ?? '/').split('?');
+    return send(
+      response,
+      errorReply(error, resource, String(response.getHeader('x-amz-request-id'))),
+      undefined,
+      signal,
+    );
+  }
+}
+
+function planned({
+  status,
+  code,
+  message,
+}: Extract<Failure, { kind: 'answer' | 'answer-after' }>): GatewayError {
+  return new GatewayError(status, code, message ?? 'This was asked for.');
+}
+
+async function hangUp({ response, signal }: Passage): Promise<never> {
+  response.socket?.resetAndDestroy();
+  await pause(Infinity, signal);
+  throw new Error('unreachable');
+}

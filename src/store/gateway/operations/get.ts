@@ -1,0 +1,113 @@
+import type { ByteRange, ObjectBody, ObjectInfo, ObjectStore } from '../../objectStore.js';
+import { etagOf, headerOf, once, type Call, type Reply } from '../call.js';
+import { GatewayError, toGatewayError } from '../errors.js';
+
+/** The most of an object that is in memory at a time. Bytes. */
+const fragment = 8 * 1024 * 1024;
+
+export async function headObject(call: Call): Promise<Reply> {
+  const info = await once(call.store.head(call.key, ifMatch(call)), call.signal);
+  notModified(call, info);
+  return { status: 200, headers: { ...describe(info), 'content-length': String(info.size) } };
+}
+
+/** Sends an object or a range of it, fragment by fragment as the client takes them, all of one version. */
+export async function getObject(call: Call): Promise<Reply> {
+  const condition = ifMatch(call);
+  const asked = await range(call, condition);
+  const start = asked?.start ?? 0;
+  const first = await once(
+    call.store.get(call.key, {
+      ...condition,
+      range: { start, end: Math.min(asked?.end ?? Infinity, start + fragment) },
+    }),
+    call.signal,
+  );
+  const { info } = first;
+  notModified(call, info);
+  if (asked !== undefined && start >= info.size) throw unsatisfiable(info.size);
+  const end = Math.min(asked?.end ?? info.size, info.size);
+  const headers = describe(info);
+  if (asked !== undefined) headers['content-range'] = `bytes ${start}-${end - 1}/${info.size}`;
+  const chunks = fragments(call.store, first, { start, end }, call.signal);
+  return { status: asked === undefined ? 200 : 206, headers, stream: { length: end - start, chunks } };
+}
+
+async function* fragments(
+  store: ObjectStore,
+  first: ObjectBody,
+  { start, end = start }: ByteRange,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  yield* first.chunks;
+  for (let at = start + fragment; at < end; at += fragment) {
+    const range = { start: at, end: Math.min(end, at + fragment) };
+    const next = await once(store.get(first.info.key, { range, ifMatch: first.info.etag }), signal);
+    yield* next.chunks;
+  }
+}
+
+async function range(call: Call, condition: { readonly ifMatch?: string }): Promise<ByteRange | undefined> {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(headerOf(call, 'range') ?? '');
+  const [, from = '', to = ''] = match ?? [];
+  if (from === '' && to === '') return undefined;
+  if (from === '') {
+    const { size } = await once(call.store.head(call.key, condition), call.signal);
+    const length = Math.min(Number(to), size);
+    if (length === 0) throw unsatisfiable(size);
+    return { start: size - length, end: size };
+  }
+  const start = Number(from);
+  if (to === '') return { start };
+  // As HTTP has it, a range that ends before it starts is none.
+  return Number(to) < start ? undefined : { start, end: Number(to) + 1 };
+}
+
+function ifMatch(call: Call): { readonly ifMatch?: string } {
+  const etag = etagOf(headerOf(call, 'if-match'));
+  return etag === undefined || etag === '*' ? {} : { ifMatch: etag };
+}
+
+function notModified(call: Call, info: ObjectInfo): void {
+  const etag = etagOf(headerOf(call, 'if-none-match'));
+  if (etag === '*' || etag === info.etag) {
+    throw new GatewayError(304, 'NotModified', 'Not Modified', { etag: `"${info.etag}"` });
+  }
+}
+
+function unsatisfiable(size: number): GatewayError {
+  return new GatewayError(416, 'InvalidRange', 'The requested range is not satisfiable', {
+    'content-range': `bytes */${size}`,
+  });
+}
+
+function describe(info: ObjectInfo): Record<string, string> {
+  return {
+    etag: `"${info.etag}"`,
+    'last-modified': new Date(info.modified).toUTCString(),
+    'accept-ranges': 'bytes',
+    'content-type': 'binary/octet-stream',
+    ...Object.fromEntries(
+      Object.entries(info.metadata ?? {}).map(([name, value]) => [`x-amz-meta-${name}`, value]),
+    ),
+  };
+}
+
+/** The source of a copy: `/bucket/key`, percent-encoded. */
+export function sourceOf(call: Call): { readonly key: string; readonly ifMatch?: string } {
+  const text = (headerOf(call, 'x-amz-copy-source') ?? '').replace(/^\//, '');
+  const slash = text.indexOf('/');
+  let key: string;
+  try {
+    key = decodeURIComponent(text.slice(slash + 1));
+  } catch (error) {
+    throw toGatewayError(error);
+  }
+  if (slash < 1 || key === '')
+    throw new GatewayError(400, 'InvalidArgument', 'x-amz-copy-source must be /bucket/key.');
+  if (text.slice(0, slash) !== call.bucket) {
+    throw new GatewayError(501, 'NotImplemented', 'This gateway copies only inside one bucket.');
+  }
+  const etag = etagOf(headerOf(call, 'x-amz-copy-source-if-match'));
+  return { key, ...(etag === undefined ? {} : { ifMatch: etag }) };
+}

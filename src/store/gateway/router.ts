@@ -1,0 +1,111 @@
+import type { Call, Reply } from './call.js';
+import { GatewayError, notImplemented } from './errors.js';
+import { deleteObjects, headBucket, listObjects } from './operations/bucket.js';
+import { getObject, headObject } from './operations/get.js';
+import * as multipart from './operations/multipart.js';
+import { copyObject, deleteObject, putObject } from './operations/put.js';
+import type { Target } from './target.js';
+
+/** The operations that only the gateway itself can answer. */
+export type ServiceOperation = 'ListBuckets' | 'CreateBucket' | 'GetBucketLocation';
+
+/** The operations that a bucket's store answers, by S3's names. */
+export const operations = {
+  HeadBucket: headBucket,
+  ListObjectsV2: listObjects,
+  DeleteObjects: deleteObjects,
+  ListMultipartUploads: multipart.listMultipartUploads,
+  HeadObject: headObject,
+  GetObject: getObject,
+  PutObject: putObject,
+  CopyObject: copyObject,
+  DeleteObject: deleteObject,
+  CreateMultipartUpload: multipart.createMultipartUpload,
+  UploadPart: multipart.uploadPart,
+  UploadPartCopy: multipart.uploadPartCopy,
+  ListParts: multipart.listParts,
+  CompleteMultipartUpload: multipart.completeMultipartUpload,
+  AbortMultipartUpload: multipart.abortMultipartUpload,
+} as const satisfies Readonly<Record<string, (call: Call) => Promise<Reply>>>;
+
+export type StoreOperation = keyof typeof operations;
+export type GatewayOperation = ServiceOperation | StoreOperation;
+
+/** Query names that make another request of the same method and path; none of them is implemented. */
+const subresources: ReadonlySet<string> = new Set(
+  (
+    'accelerate acl analytics attributes cors encryption intelligent-tiering inventory legal-hold lifecycle logging ' +
+    'metrics notification object-lock ownershipControls policy policyStatus publicAccessBlock renameObject replication ' +
+    'requestPayment restore retention select tagging torrent versionId versioning versions website'
+  ).split(' '),
+);
+
+/** Finds the operation of a request. Throws `NotImplemented` and `MethodNotAllowed`. */
+export function route(method: string, target: Target, copies: boolean): GatewayOperation {
+  for (const name of target.query.keys()) if (subresources.has(name)) throw notImplemented(`?${name}`);
+  const operation =
+    target.bucket === ''
+      ? method === 'GET' && 'ListBuckets'
+      : target.key === ''
+        ? onBucket(method, target.query)
+        : onObject(method, target.query, copies);
+  if (operation) return operation;
+  throw new GatewayError(
+    405,
+    'MethodNotAllowed',
+    'The specified method is not allowed against this resource.',
+  );
+}
+
+function onBucket(method: string, query: Target['query']): GatewayOperation | undefined {
+  if (method === 'GET') {
+    if (query.has('location')) return 'GetBucketLocation';
+    if (query.has('uploads')) return 'ListMultipartUploads';
+    if (query.get('list-type') === '2') return 'ListObjectsV2';
+    throw notImplemented('version 1 of the listing: use ListObjectsV2');
+  }
+  if (method === 'DELETE') throw notImplemented('DeleteBucket');
+  if (method === 'POST') return query.has('delete') ? 'DeleteObjects' : undefined;
+  return method === 'HEAD' ? 'HeadBucket' : method === 'PUT' ? 'CreateBucket' : undefined;
+}
+
+function onObject(method: string, query: Target['query'], copies: boolean): GatewayOperation | undefined {
+  const upload = query.has('uploadId');
+  switch (method) {
+    case 'HEAD':
+    case 'GET':
+      if (upload && method === 'GET') return 'ListParts';
+      if (query.has('partNumber')) throw notImplemented('reading one part');
+      return method === 'GET' ? 'GetObject' : 'HeadObject';
+    case 'PUT':
+      if (upload) return copies ? 'UploadPartCopy' : 'UploadPart';
+      return copies ? 'CopyObject' : 'PutObject';
+    case 'DELETE':
+      return upload ? 'AbortMultipartUpload' : 'DeleteObject';
+    case 'POST':
+      return upload ? 'CompleteMultipartUpload' : query.has('uploads') ? 'CreateMultipartUpload' : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** What a store's `NotFound` means. */
+export function missing(operation: GatewayOperation): string {
+  switch (operation) {
+    case 'HeadBucket':
+    case 'ListObjectsV2':
+    case 'ListMultipartUploads':
+    case 'DeleteObjects':
+    case 'PutObject':
+    case 'CreateMultipartUpload':
+      return 'NoSuchBucket';
+    case 'UploadPart':
+    case 'UploadPartCopy':
+    case 'ListParts':
+    case 'CompleteMultipartUpload':
+    case 'AbortMultipartUpload':
+      return 'NoSuchUpload';
+    default:
+      return 'NoSuchKey';
+  }
+}
