@@ -1,0 +1,110 @@
+/**
+ * Where the demo strikes. The job is killed while one request of the commit protocol is under way; this file tells
+ * which request is which, from nothing but its method and URL, and chooses the next target.
+ *
+ * A target is a kind of request and a moment: *before* it took effect (for a part: with half of its body sent), or
+ * *after* it did, with the answer still on its way. Targets are taken evenly: whichever of the least struck kinds
+ * comes first, its moments taking turns.
+ */
+
+/** The requests that can be struck. */
+export const kinds = ['part', 'journal', 'manifest', 'complete'] as const;
+export type Kind = (typeof kinds)[number];
+export type Moment = 'before' | 'after';
+
+export const kindNames: Readonly<Record<Kind, string>> = {
+  part: 'part upload',
+  journal: 'journal PUT',
+  manifest: 'manifest PUT',
+  complete: 'durable, not yet complete',
+};
+
+/** Where the job's data lies in the bucket: key prefixes, each ending in a slash. */
+export interface Layout {
+  readonly bucket: string;
+  readonly input: string;
+  readonly output: string;
+  readonly checkpoints: string;
+}
+
+export type RequestKind = Kind | 'input' | 'other';
+
+/** What a path-style S3 request is to the job. */
+export function classify(layout: Layout, method: string, url: string): RequestKind {
+  const { pathname, searchParams } = new URL(url, 'http://store');
+  const bucket = `/${layout.bucket}/`;
+  if (!pathname.startsWith(bucket)) return 'other';
+  const key = decodeURIComponent(pathname.slice(bucket.length));
+  if (key.startsWith(layout.output)) {
+    if (!searchParams.has('uploadId')) return 'other';
+    if (method === 'PUT' && searchParams.has('partNumber')) return 'part';
+    return method === 'POST' ? 'complete' : 'other';
+  }
+  if (key.startsWith(layout.checkpoints)) {
+    if (method !== 'PUT' || searchParams.has('uploadId')) return 'other';
+    const name = key.slice(layout.checkpoints.length);
+    if (/^[^/]+\/log\/\d{20}$/.test(name)) return 'manifest';
+    return /^[^/]+\/data\/\d{10}\/[^/]*journal/.test(name) ? 'journal' : 'other';
+  }
+  return method === 'GET' && key.length > layout.input.length && key.startsWith(layout.input)
+    ? 'input'
+    : 'other';
+}
+
+/** How often each target was struck. */
+export type Tally = Readonly<Record<Kind, Readonly<Record<Moment, number>>>>;
+
+/**
+ * Chooses targets. It is armed once the job has made new durable progress since the last kill, and disarmed by the
+ * strike. A kind that does not come while others do (servers on which files roll at every checkpoint need no journal)
+ * does not hold up the demo: after `patience` further checkpoints any kind will do.
+ */
+export class Aim {
+  readonly #struck: Record<Kind, Record<Moment, number>>;
+  #wanted: readonly Kind[] = [];
+  #checkpoints = 0;
+
+  constructor(readonly patience = 5) {
+    const none = (): Record<Moment, number> => ({ before: 0, after: 0 });
+    this.#struck = { part: none(), journal: none(), manifest: none(), complete: none() };
+  }
+
+  get tally(): Tally {
+    return this.#struck;
+  }
+
+  get armed(): boolean {
+    return this.#wanted.length > 0;
+  }
+
+  /** The job has made durable progress. Arms, or counts against {@link patience}. */
+  progressed(): void {
+    if (!this.armed) {
+      const least = Math.min(...kinds.map((kind) => this.#total(kind)));
+      this.#wanted = kinds.filter((kind) => this.#total(kind) === least);
+      this.#checkpoints = 0;
+    } else if (++this.#checkpoints >= this.patience) {
+      this.#wanted = kinds;
+    }
+  }
+
+  /** A request starts: the moment to strike it at, if it is a target. */
+  consider(kind: RequestKind): Moment | undefined {
+    const target = this.#wanted.find((wanted) => wanted === kind);
+    return target && (this.#total(target) % 2 === 0 ? 'before' : 'after');
+  }
+
+  /** The kill counts. */
+  strike(kind: Kind, moment: Moment): void {
+    this.#struck[kind][moment]++;
+    this.disarm();
+  }
+
+  disarm(): void {
+    this.#wanted = [];
+  }
+
+  #total(kind: Kind): number {
+    return this.#struck[kind].before + this.#struck[kind].after;
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The demo's processes: all of them end when it does. A child that loses its channel ends by itself, so even a demo
+ * that is killed leaves none behind.
+ */
+import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export class Children {
+  readonly #running = new Set<ChildProcess>();
+
+  /** Starts a module beside this one, with a channel for messages. What it prints goes to stderr. */
+  fork(module: string, argument: unknown, env: NodeJS.ProcessEnv = {}): ChildProcess {
+    return this.#track(
+      fork(here(module), [JSON.stringify(argument)], {
+        env: { ...process.env, ...env },
+        stdio: ['ignore', 2, 'inherit', 'ipc'],
+      }),
+    );
+  }
+
+  /** Runs a module beside this one to its end and gives what it printed. */
+  async output(module: string, argument: unknown): Promise<string> {
+    const child = this.#track(
+      spawn(process.execPath, [here(module), JSON.stringify(argument)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
+    );
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw new Error(`${module} failed: see above.`);
+    return text;
+  }
+
+  /** Kills all and waits until they are gone. */
+  async end(): Promise<void> {
+    await Promise.all([...this.#running].map((child) => kill(child)));
+  }
+
+  #track<C extends ChildProcess>(child: C): C {
+    this.#running.add(child);
+    child.once('exit', () => this.#running.delete(child));
+    return child;
+  }
+}
+
+/** SIGKILL, and wait. `true` if it was this that ended it. */
+export async function kill(child: ChildProcess): Promise<boolean> {
+  if (child.exitCode !== null || child.signalCode !== null) return false;
+  const gone = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  child.kill('SIGKILL');
+  const [, signal] = await gone;
+  return signal === 'SIGKILL';
+}
+
+/** The next message that is wanted. Fails if the child ends first. */
+export function message<M>(child: ChildProcess, wanted: (message: M) => boolean = () => true): Promise<M> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (received: unknown): void => {
+      if (!wanted(received as M)) return;
+      child.off('message', onMessage).off('exit', onExit);
+      resolve(received as M);
+    };
+    const onExit = (code: number | null, signal: string | null): void => {
+      reject(
+        new Error(
+          `${child.spawnargs[1] ?? 'A process'} ended (${(signal ?? code ?? 0).toString()}): see above.`,
+        ),
+      );
+    };
+    child.on('message', onMessage).once('exit', onExit);
+  });
+}
+
+function here(module: string): string {
+  return fileURLToPath(new URL(module, import.meta.url));
+}

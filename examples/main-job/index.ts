@@ -1,0 +1,62 @@
+/**
+ * The main job's demo: `npm start`.
+ *
+ *   index ── supervise ── job            the job, in a child process that is killed and started again
+ *     │          │         │
+ *     │        aim,pace ─ proxy          every request of the job passes here: paced, watched, and held for a kill
+ *     │                    │
+ *     ├── server ──────────┤             the embedded S3 (or a real one)
+ *     ├── watcher ─────────┤             reads what is published, all the time
+ *     └── verify ──────────┘             in the end, counts for itself and compares
+ *
+ * 1. Generate the events, or take them from the cache. 2. Start the store, upload them. 3. Run the job through its
+ * kills. 4. Ask the watcher what it has seen. 5. Verify. Whatever happens, all processes and files of the run are gone
+ * in the end.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Children } from './children.js';
+import { demonstrate, type Result } from './demonstrate.js';
+import { options } from './options.js';
+import { screen } from './screen.js';
+import { summary } from './summary.js';
+
+const chosen = options(process.argv);
+const view = screen(chosen.json ? process.stderr : process.stdout);
+const dir = await mkdtemp(join(tmpdir(), 'millrace-demo-'));
+// The embedded store is for this run only, and so are its keys.
+const keys = { AWS_ACCESS_KEY_ID: 'demo', AWS_SECRET_ACCESS_KEY: randomBytes(16).toString('hex') };
+if (chosen.store === undefined) Object.assign(process.env, keys);
+// The SDK's reminder that Node 20 grows old, once a process, would be half of what the demo prints.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+const children = new Children();
+
+let ending: Promise<void> | undefined;
+const end = (): Promise<void> =>
+  (ending ??= (async () => {
+    await children.end();
+    await rm(dir, { recursive: true, force: true });
+    view.close();
+  })());
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => void end().finally(() => process.exit(code)));
+}
+
+let result: Result | undefined;
+try {
+  result = await demonstrate({ options: chosen, children, dir, view });
+} catch (error) {
+  await end();
+  console.error(error instanceof Error ? error.message : error);
+}
+await end();
+if (result !== undefined) {
+  if (chosen.json) console.log(JSON.stringify(result.line));
+  else console.log(summary(result));
+}
+process.exitCode = result?.exact === true ? 0 : 1;

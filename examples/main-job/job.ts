@@ -1,0 +1,52 @@
+/**
+ * The job: running counts of clicks per user and day, from web-access events to NDJSON objects in one folder a day.
+ *
+ * This is the whole of it, and the process that is killed. It knows nothing of the kills: started again, it goes on
+ * from its newest durable checkpoint. Its one argument says where its data is; how to reach S3 comes from the
+ * environment, as for any AWS program (`AWS_ENDPOINT_URL_S3`, `AWS_REGION`, credentials).
+ */
+import { createJob, fileSink, files, keyed, ndjson, records, stopOn, valueState } from 'millrace';
+import { filter, map, tap } from 'rxjs';
+import type { WebEvent } from './generate.js';
+
+export interface JobTask {
+  /** URIs of the folders. */
+  readonly input: string;
+  readonly output: string;
+  readonly checkpoints: string;
+  /** When output files roll. */
+  readonly roll: { readonly size: number; readonly age: string };
+}
+
+/** What it tells its parent, five times a second: events seen since it started. */
+export interface JobMessage {
+  readonly events: number;
+}
+
+const { input, output, checkpoints, roll } = JSON.parse(process.argv[2] ?? '') as JobTask;
+let events = 0;
+
+const job = createJob({ name: 'clicks', checkpoints: { dir: checkpoints, interval: '1s' } });
+
+const clicks = job.source('events', files(`${input}/**/*.ndjson*`, { format: ndjson<WebEvent>() })).pipe(
+  records(
+    tap(() => events++),
+    filter((event) => event.kind === 'click'),
+    map(({ id, user, at }) => ({ id, user, day: at.slice(0, 10) })),
+  ),
+  keyed('per-user-and-day', {
+    key: (click) => `${click.user} ${click.day}`,
+    state: { clicks: valueState(0) },
+    onRecord: ({ id, user, day }, { clicks }) => [{ user, day, clicks: clicks.update((n) => n + 1), id }],
+  }),
+  fileSink('out', output, { format: ndjson(), partitionBy: (count) => `day=${count.day}`, roll }),
+);
+
+const tell = (): void => void process.send?.({ events } satisfies JobMessage);
+const ticker = setInterval(tell, 200);
+process.once('disconnect', () => process.exit(1)); // the demo is gone
+
+await job.run(clicks, { signal: stopOn('SIGTERM') });
+clearInterval(ticker);
+tell();
+process.disconnect();

@@ -1,0 +1,111 @@
+/**
+ * The pace of the input: a thin line between the job and its bucket.
+ *
+ * Without it a job of a few seconds would be over before it could be killed eight times. The input's bytes are let
+ * through so that the job never runs out of input before the next kill: at any time at a rate proportional to what is
+ * left before the next mark, and the marks divide the set evenly among the kills. After the last kill there is no limit.
+ * The unit is the event, so that a gzipped byte weighs as much as what is in it.
+ */
+
+export interface PaceOptions {
+  /** Events and stored bytes of each input object, by key. */
+  readonly objects: ReadonlyMap<string, { readonly events: number; readonly bytes: number }>;
+  /** Kills to come. */
+  readonly kills: number;
+  /** About how long the job runs between two kills, seconds. */
+  readonly seconds: number;
+}
+
+interface Waiting {
+  readonly ticket: number;
+  readonly events: number;
+  readonly go: () => void;
+}
+
+export class Pace {
+  readonly #options: PaceOptions;
+  readonly #total: number;
+  /** Bytes up to which each object was read, by the running job as far as it has asked for it. */
+  readonly #read = new Map<string, number>();
+  #fresh = new Set<string>();
+  #kills = 0;
+  #balance = 0;
+  #at = performance.now();
+  #tickets = 0;
+  readonly #waiting: Waiting[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: PaceOptions) {
+    this.#options = options;
+    this.#total = [...options.objects.values()].reduce((sum, { events }) => sum + events, 0);
+  }
+
+  /** Events per second at this moment. */
+  get rate(): number {
+    const { kills, seconds } = this.#options;
+    if (this.#kills >= kills) return Infinity;
+    const share = this.#total / (kills + 1);
+    const left = (this.#kills + 1) * share - this.events;
+    return Math.max(left / seconds, share / 60);
+  }
+
+  /** How much of the input was read, in events. */
+  get events(): number {
+    let sum = 0;
+    for (const [key, bytes] of this.#read) sum += bytes * this.#density(key);
+    return sum;
+  }
+
+  /** The job was killed: the next one reads from where the durable checkpoint says. */
+  killed(): void {
+    this.#kills++;
+    this.#fresh = new Set();
+    this.#settle();
+  }
+
+  /** A read of an object starts at this byte. Earlier readers go first. */
+  reader(key: string, start: number): (bytes: number) => Promise<void> {
+    const ticket = this.#tickets++;
+    const sofar = this.#fresh.has(key) ? (this.#read.get(key) ?? 0) : start;
+    this.#fresh.add(key);
+    this.#read.set(key, Math.max(sofar, start));
+    let position = start;
+    return async (bytes) => {
+      await this.#take(ticket, bytes * this.#density(key));
+      position += bytes;
+      this.#read.set(key, Math.max(this.#read.get(key) ?? 0, position));
+    };
+  }
+
+  #density(key: string): number {
+    const object = this.#options.objects.get(key);
+    return object === undefined || object.bytes === 0 ? 0 : object.events / object.bytes;
+  }
+
+  #take(ticket: number, events: number): Promise<void> {
+    return new Promise((go) => {
+      this.#waiting.push({ ticket, events, go });
+      this.#settle();
+    });
+  }
+
+  /** Lets go whoever the balance allows, the oldest reader first; it may go into debt by one chunk. */
+  #settle(): void {
+    clearTimeout(this.#timer);
+    const { rate } = this;
+    const now = performance.now();
+    this.#balance =
+      rate === Infinity ? Infinity : Math.min(rate / 20, this.#balance + ((now - this.#at) / 1000) * rate);
+    this.#at = now;
+    while (this.#waiting.length > 0 && this.#balance > 0) {
+      const next = this.#waiting.reduce((oldest, one) => (one.ticket < oldest.ticket ? one : oldest));
+      this.#waiting.splice(this.#waiting.indexOf(next), 1);
+      this.#balance -= next.events;
+      next.go();
+    }
+    if (this.#waiting.length > 0) {
+      const delay = Math.min(1000, Math.max(5, (-this.#balance / rate) * 1000));
+      this.#timer = setTimeout(() => this.#settle(), delay);
+    }
+  }
+}

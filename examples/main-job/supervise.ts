@@ -1,0 +1,119 @@
+/**
+ * Starts the job, kills it, starts it again, until it finishes by itself.
+ *
+ * A kill counts only if it ended a live process after new durable progress: since the last kill the store has accepted
+ * a checkpoint whose source positions are new. The job isn't asked about that; the proxy reads what it commits.
+ */
+import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
+import type { Aim, Kind, Moment } from './aim.js';
+import { kill, type Children } from './children.js';
+import type { JobMessage, JobTask } from './job.js';
+import type { Pace } from './pace.js';
+
+export interface Progress {
+  /** Events dealt with, for the bar: the newest checkpoint's and those since. */
+  readonly events: number;
+  /** Durable ones. */
+  readonly checkpoints: number;
+  readonly kills: number;
+}
+
+export interface SuperviseOptions {
+  readonly children: Children;
+  readonly task: JobTask;
+  /** How the job reaches its store. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly kills: number;
+  readonly aim: Aim;
+  readonly pace: Pace;
+  readonly onProgress: (progress: Progress) => void;
+  readonly onKill: (kind: Kind, moment: Moment, progress: Progress) => void;
+}
+
+export class Supervisor {
+  readonly #options: SuperviseOptions;
+  #child: ChildProcess | undefined;
+  #checkpoints = 0;
+  #kills = 0;
+  #positions = '';
+  #progressed = false;
+  /** Events of the newest durable checkpoint, at the running child's start and now; and since its start. */
+  #base = 0;
+  #durable = 0;
+  #since = 0;
+
+  constructor(options: SuperviseOptions) {
+    this.#options = options;
+  }
+
+  get progress(): Progress {
+    return { events: this.#base + this.#since, checkpoints: this.#checkpoints, kills: this.#kills };
+  }
+
+  /** Runs the job to its end, through all kills. Rejects if it ever ends in any other way. */
+  async run(): Promise<void> {
+    for (;;) {
+      const before = this.#kills;
+      const child = (this.#child = this.#options.children.fork(
+        'job.js',
+        this.#options.task,
+        this.#options.env,
+      ));
+      this.#base = this.#durable;
+      this.#since = 0;
+      child.on('message', (message: JobMessage) => {
+        this.#since = message.events;
+        this.#options.onProgress(this.progress);
+      });
+      const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+      if (code === 0) return;
+      if (signal !== 'SIGKILL' || this.#kills === before) {
+        throw new Error(`The job ended by itself (${(signal ?? code ?? 0).toString()}): see above.`);
+      }
+    }
+  }
+
+  /** The store has accepted an entry of the job's log. */
+  readonly committed = (entry: Buffer): void => {
+    const positions = checkpointedPositions(entry);
+    if (positions === undefined) return;
+    this.#checkpoints++;
+    this.#durable = this.#base + this.#since;
+    if (positions !== this.#positions) this.#progressed = true;
+    this.#positions = positions;
+    if (this.#progressed && this.#kills < this.#options.kills) this.#options.aim.progressed();
+    this.#options.onProgress(this.progress);
+  };
+
+  /** The proxy holds a target: end the job there. `true` if that counts as a kill. */
+  readonly strike = async (kind: Kind, moment: Moment): Promise<boolean> => {
+    const { aim, pace, onKill } = this.#options;
+    if (this.#child === undefined || !this.#progressed || !aim.armed) return false;
+    this.#kills++; // at once, so that `run` knows whose doing it was
+    if (!(await kill(this.#child))) {
+      this.#kills--;
+      return false;
+    }
+    this.#progressed = false;
+    aim.strike(kind, moment);
+    pace.killed();
+    onKill(kind, moment, this.progress);
+    return true;
+  };
+}
+
+/** The source positions in a manifest of kind checkpoint: a header line, then JSON. `undefined` for other entries. */
+export function checkpointedPositions(entry: Buffer): string | undefined {
+  try {
+    const manifest = JSON.parse(entry.toString('utf8', entry.indexOf(10) + 1)) as {
+      readonly kind?: string;
+      readonly operators?: Readonly<Record<string, { readonly kind?: string; readonly snapshot?: unknown }>>;
+    };
+    if (manifest.kind !== 'checkpoint') return undefined;
+    const sources = Object.entries(manifest.operators ?? {}).filter(([, { kind }]) => kind === 'source');
+    return JSON.stringify(sources.map(([id, { snapshot }]) => [id, snapshot]));
+  } catch {
+    return undefined;
+  }
+}
