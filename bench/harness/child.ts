@@ -20,7 +20,10 @@ async function obey(order: Order): Promise<Answer> {
     case 'round': {
       const round = workload?.round?.bind(workload);
       if (round === undefined) throw new Error('this workload has no rounds');
-      return { type: 'measured', measured: await measure(round) };
+      const measured = await measure(round);
+      const { digest } = measured.result;
+      const result = { ...measured.result, digest: typeof digest === 'string' ? digest : await digest() };
+      return { type: 'measured', measured: { ...measured, result } };
     }
     case 'close':
       await workload?.close?.();

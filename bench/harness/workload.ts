@@ -19,8 +19,8 @@ export interface Workload {
 export type Start = (params: Params) => Workload | Promise<Workload>;
 
 export interface Outcome {
-  /** Says what came out: equal for all variants of a row, or the row has failed. */
-  readonly digest: string;
+  /** Says what came out: equal for all variants of a row, or the row has failed. A function runs outside the clock. */
+  readonly digest: string | (() => Promise<string>);
   /** How much was done, in the row's unit. */
   readonly amount: number;
   /** Anything else worth a metric; medians are taken. */
@@ -28,5 +28,5 @@ export interface Outcome {
 }
 
 export interface Measured extends Cost {
-  readonly result: Outcome;
+  readonly result: Outcome & { readonly digest: string };
 }

@@ -1,0 +1,46 @@
+import { bytes, createJob, files, values } from 'millrace';
+import { tap } from 'rxjs';
+import type { Start } from '../harness/workload.js';
+import { Digest } from '../synthetic/digest.js';
+import { storesOf } from './stores.js';
+
+/**
+ * A whole job that does nothing but read. Params: `bucket`, `key`, `window`, `fragment` (bytes), the server. Its
+ * checkpoints (a first and a last one) stay in memory.
+ */
+export const filesOfBytes: Start = (params) => {
+  const server = storesOf(params);
+  let round = 0;
+  return {
+    async round() {
+      const digest = new Digest();
+      let amount = 0;
+      const job = createJob({
+        name: `read-${++round}`,
+        checkpoints: { dir: 'memory://bench/checkpoints' },
+        stores: server.stores,
+      });
+      const blocks = job.source(
+        'object',
+        files(`s3://${String(params['bucket'])}/${String(params['key'])}`, {
+          format: bytes(),
+          prefetch: { window: Number(params['window']), fragment: Number(params['fragment']) },
+        }),
+      );
+      await job.run(
+        blocks.pipe(
+          values(),
+          tap((block) => {
+            digest.update(block);
+            amount += block.length;
+          }),
+        ),
+      );
+      return { digest: digest.toString(), amount };
+    },
+    close() {
+      server.close();
+      return Promise.resolve();
+    },
+  };
+};

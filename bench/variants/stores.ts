@@ -1,0 +1,18 @@
+import { createStores, S3Connection, type Stores } from 'millrace';
+import type { Params } from '../harness/workload.js';
+
+/** The stores of a job that works on the server the params name; its checkpoints may be in memory. */
+export function storesOf(params: Params): { readonly stores: Stores; close(): void } {
+  const connection = new S3Connection({
+    endpoint: String(params['endpoint']),
+    region: String(params['region'] ?? 'us-east-1'),
+    credentials: {
+      accessKeyId: String(params['accessKeyId'] ?? 'bench'),
+      secretAccessKey: String(params['secretAccessKey'] ?? 'bench-secret'),
+    },
+  });
+  return {
+    stores: createStores({ schemes: { s3: (bucket) => connection.store(bucket) } }),
+    close: () => connection.close(),
+  };
+}
