@@ -1,0 +1,180 @@
+import type { Subscriber } from 'rxjs';
+import { MillraceError } from '../errors.js';
+import {
+  flowOperator,
+  FlowSubscriber,
+  type Barrier,
+  type FlowOperator,
+  type Open,
+  type Signal,
+} from '../flow/index.js';
+import {
+  maxStates,
+  StateBackend,
+  StateError,
+  storedKey,
+  type Handles,
+  type Key,
+  type StateSpecs,
+} from '../state/index.js';
+import { checkpointData } from '../store/services.js';
+
+/** What {@link keyed} is told. */
+export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
+  /** The key of a record. Equal keys share state: `1` and `'1'` differ, `{ a, b }` and `{ b, a }` do not. */
+  readonly key: (record: A) => K;
+  /** The states, by name. Names are stored: keep them. */
+  readonly state: S;
+  /** Handles a record, with the states of its key. What it returns goes down, in order. */
+  readonly onRecord: (record: A, states: Handles<S>) => Iterable<B>;
+}
+
+/**
+ * Holds the state of one attempt. `Open` is held until it is restored; at a barrier it is frozen, the barrier passes, and the
+ * ack follows when the frozen part is stored.
+ */
+class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A, B> {
+  readonly #id: string;
+  readonly #options: KeyedOptions<A, K, S, B>;
+  readonly #key: (record: A) => K;
+  readonly #onRecord: (record: A, states: Handles<S>) => Iterable<B>;
+  #backend: StateBackend | undefined;
+  #handles!: Handles<S>;
+
+  constructor(out: Subscriber<B | Signal>, id: string, options: KeyedOptions<A, K, S, B>) {
+    super(out);
+    this.#id = id;
+    this.#options = options;
+    this.#key = options.key;
+    this.#onRecord = options.onRecord;
+  }
+
+  override onOpen(open: Open): void {
+    const id = this.#id;
+    const { attempt } = open;
+    attempt.register({ id, kind: 'operator' });
+    const backend = (this.#backend = new StateBackend({
+      operator: id,
+      states: this.#options.state,
+      data: attempt.use(checkpointData),
+      clock: attempt.clock,
+      report: (event) => {
+        attempt.report(event);
+      },
+    }));
+    this.#handles = backend.handles as Handles<S>;
+    const snapshot = attempt.restored(id)?.snapshot;
+    if (snapshot === undefined) {
+      this.emit(open);
+      return;
+    }
+    this.add(
+      backend.restore(snapshot).subscribe({
+        complete: () => {
+          this.turn(() => {
+            this.emit(open);
+          });
+        },
+        error: (error: unknown) => {
+          this.fail(error);
+        },
+      }),
+    );
+  }
+
+  override onRecord(record: A): void {
+    const backend = this.#backend;
+    if (backend === undefined) throw notOpen(this.#id);
+    const key: Key = this.#key(record);
+    backend.at(typeof key === 'string' || typeof key === 'number' ? key : storedKey(key));
+    for (const value of this.#onRecord(record, this.#handles)) this.emit(value);
+    backend.leave();
+  }
+
+  override onBarrier(barrier: Barrier): void {
+    if (this.#backend === undefined) throw notOpen(this.#id);
+    const frozen = this.#backend.freeze();
+    this.emit(barrier);
+    this.add(
+      frozen.subscribe({
+        next: (part) => {
+          this.turn(() => {
+            barrier.ack(this.#id, part);
+          });
+        },
+        error: (error: unknown) => {
+          this.fail(error);
+        },
+      }),
+    );
+  }
+
+  override onTeardown(): void {
+    this.#backend?.close();
+  }
+}
+
+/**
+ * Handles records with state that belongs to their key and survives crashes.
+ *
+ * `onRecord` runs for one record at a time, in order, and synchronously; what it read, wrote or cleared before a barrier is in
+ * that checkpoint, and nothing after. Whatever it throws ends the flow.
+ *
+ * `id` names the state in checkpoints: unique within the job, and kept for as long as its state matters.
+ * Errors: `InvalidOption`, `InvalidState` at once; `DuplicateId`, `StateSchemaMismatch`, `SegmentCorrupt`, `SegmentMissing`,
+ * `SegmentTooNew` on start; `UnsupportedKey`, `UnsupportedValue`, `StateOutsideTurn` while running.
+ *
+ * @example
+ * ```ts
+ * const clicks = visits.pipe(
+ *   keyed('per-user', {
+ *     key: (v) => v.user,
+ *     state: { clicks: valueState(0) },
+ *     onRecord: (v, { clicks }) => [{ ...v, clicks: clicks.update((n) => n + 1) }],
+ *   }),
+ * );
+ * ```
+ */
+export function keyed<A, K extends Key, S extends StateSpecs, B>(
+  id: string,
+  options: KeyedOptions<A, K, S, B>,
+): FlowOperator<A, B> {
+  validate(id, options);
+  return flowOperator<A, B>((out) => new Keyed(out, id, options));
+}
+
+/** Callers may be JavaScript: the types are not to be relied on here. */
+function validate(id: unknown, options: object): void {
+  if (typeof id !== 'string' || id === '') {
+    throw new MillraceError(
+      'InvalidOption',
+      'keyed(id, …) needs an id: a text that stays the same from run to run.',
+    );
+  }
+  const { key, state, onRecord } = options as Readonly<Record<string, unknown>>;
+  if (typeof key !== 'function' || typeof onRecord !== 'function') {
+    throw new MillraceError('InvalidOption', `keyed('${id}', …) needs functions \`key\` and \`onRecord\`.`);
+  }
+  const specs = typeof state === 'object' && state !== null ? Object.entries(state) : [];
+  if (specs.length === 0 || specs.length > maxStates) {
+    throw new StateError(
+      'InvalidState',
+      `keyed('${id}', …) needs \`state\` with 1 to ${maxStates} named states.`,
+    );
+  }
+  for (const [name, spec] of specs) {
+    if (typeof (spec as { open?: unknown } | null)?.open !== 'function') {
+      throw new StateError(
+        'InvalidState',
+        `State ${name} of keyed('${id}', …) is no state: use valueState(…) or another kind.`,
+      );
+    }
+  }
+}
+
+function notOpen(id: string): MillraceError {
+  return new MillraceError(
+    'NotOpen',
+    `A record or barrier reached keyed('${id}', …) before \`Open\` had passed it: subscribe flows with job.run, and write operators so that they hold everything behind \`Open\`.`,
+  );
+}

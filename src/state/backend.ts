@@ -1,0 +1,310 @@
+import { EMPTY, Observable, Subscription, type Subscriber } from 'rxjs';
+import type { Clock, Frozen, Json, OperatorEvent } from '../flow/index.js';
+import type { CheckpointData } from '../store/services.js';
+import { levelOf, planCompaction } from './compaction.js';
+import { defaultMaxParallelism } from './keyGroups.js';
+import type { StoredKey } from './keys.js';
+import { SegmentMerge } from './merge.js';
+import { SegmentEncoder, type SegmentSchema } from './segmentFormat.js';
+import { SegmentReader, type SegmentRef } from './segmentReader.js';
+import { SegmentWriter, type FrozenState } from './segmentWriter.js';
+import { sliced } from './slices.js';
+import { parseSnapshot, resolveStates, snapshotJson } from './snapshot.js';
+import type { LiveState, StateSpecs } from './state.js';
+import { ObjectUpload } from './upload.js';
+
+export interface StateBackendOptions {
+  readonly operator: string;
+  readonly states: StateSpecs;
+  readonly data: CheckpointData;
+  readonly clock: Clock;
+  readonly report: (event: OperatorEvent) => void;
+  /** Key groups. Default 128; fixed for the life of the state. */
+  readonly maxParallelism?: number;
+}
+
+/** A frozen part of all states on its way into a segment. */
+interface Pending {
+  readonly frozen: readonly FrozenState[];
+  out: Subscriber<Frozen> | undefined;
+  cancelled: boolean;
+}
+
+/**
+ * The keyed state of one operator during one attempt. All of it is in memory; the store has it as a list of
+ * segments, each with what changed between two barriers.
+ *
+ * 1. **Restore** reads the segments of the snapshot, oldest first: the newest entry of a key wins.
+ * 2. **Freeze**, at a barrier, swaps every state's dirty array: O(1). Frozen parts are stored strictly in order.
+ * 3. A frozen part becomes one segment, by one request; one without entries becomes none, by none. Then it is acked with the
+ *    list of all segments up to it. A segment stays in the list whatever becomes of its checkpoint.
+ * 4. A part that cannot be stored, or is cancelled, goes back under whatever was written since, and so into the next segment.
+ * 5. **Compaction** merges segments meanwhile; the next ack refers to the result. What no manifest refers to any more
+ *    is the checkpoint's to delete. A compaction that fails costs nothing, and is tried again after the next segment.
+ *
+ * Crash points: before the upload is done nothing refers to its object; after it, before the manifest is durable,
+ * nothing does either. Such orphans lie below the attempt's epoch, where the next attempt sweeps them.
+ */
+export class StateBackend {
+  readonly #options: StateBackendOptions;
+  readonly #states: readonly LiveState<unknown>[];
+  readonly #schema: SegmentSchema;
+  #segments: readonly SegmentRef[] = [];
+  readonly #queue: Pending[] = [];
+  #writing = Subscription.EMPTY;
+  #compacting: Subscription | undefined;
+  #closed = false;
+
+  constructor(options: StateBackendOptions) {
+    this.#options = options;
+    const specs = Object.entries(options.states);
+    this.#states = specs.map(([name, spec]) => spec.open(name));
+    this.#schema = {
+      maxParallelism: options.maxParallelism ?? defaultMaxParallelism,
+      states: specs.map(
+        ([
+          name,
+          {
+            kind,
+            serializer: { id, version },
+          },
+        ]) => ({
+          name,
+          kind,
+          serializer: { id, version },
+        }),
+      ),
+    };
+  }
+
+  /** One for each state, by name; the same for all records. */
+  get handles(): Readonly<Record<string, unknown>> {
+    return Object.fromEntries(this.#schema.states.map(({ name }, i) => [name, this.#states[i]?.handle]));
+  }
+
+  /** The live states, for the operator's hot path. */
+  get states(): readonly LiveState<unknown>[] {
+    return this.#states;
+  }
+
+  /** Segments that the next ack refers to. */
+  get segments(): readonly SegmentRef[] {
+    return this.#segments;
+  }
+
+  /** Turns all handles to a key. */
+  at(key: StoredKey): void {
+    for (const state of this.#states) state.at(key);
+  }
+
+  /** The handles are of no use until the next {@link at}. */
+  leave(): void {
+    for (const state of this.#states) state.leave();
+  }
+
+  /** Loads a snapshot into the still empty states. Errors: `StateSchemaMismatch` and those of {@link SegmentReader}. */
+  restore(json: Json): Observable<never> {
+    const { operator, clock, states: declared } = this.#options;
+    return new Observable((out) => {
+      const { segments } = parseSnapshot(operator, json, this.#schema.maxParallelism);
+      let index = -1;
+      let reader: SegmentReader | undefined;
+      let resolved: readonly number[] | undefined;
+      return sliced(clock, () => {
+        if (reader === undefined || (resolved !== undefined && reader.done)) {
+          const ref = segments[++index];
+          if (ref === undefined) {
+            this.#segments = segments;
+            return 'done';
+          }
+          resolved = undefined;
+          reader = this.#reader(ref);
+          return reader.open();
+        }
+        resolved ??= resolveStates(operator, reader.footer.schema, declared);
+        if (reader.done) return 'more';
+        if (!reader.ready) return reader.fetch();
+        this.#load(reader, resolved);
+        return 'more';
+      }).subscribe(out);
+    });
+  }
+
+  /**
+   * Freezes at once. The result, to be subscribed exactly once, stores what was frozen and emits the ack; unsubscribing
+   * cancels, and what was frozen is part of the next checkpoint.
+   */
+  freeze(): Observable<Frozen> {
+    const frozen = this.#states.map((state) => ({ state, set: state.table.freeze() }));
+    const pending: Pending = { frozen, out: undefined, cancelled: false };
+    this.#queue.push(pending);
+    return new Observable((out) => {
+      pending.out = out;
+      if (this.#queue[0] === pending) this.#next();
+      return () => {
+        this.#cancel(pending);
+      };
+    });
+  }
+
+  /** Stops everything under way. */
+  close(): void {
+    this.#closed = true;
+    this.#writing.unsubscribe();
+    this.#compacting?.unsubscribe();
+  }
+
+  #load(reader: SegmentReader, resolved: readonly number[]): void {
+    const block = reader.block();
+    const { states } = reader.footer.schema;
+    for (let i = 0; i < block.entries; i++) {
+      const stored = block.states[i] ?? 0;
+      const live = this.#states[resolved[stored] ?? 0];
+      const key = block.keys[i] ?? null;
+      live?.restore(key, block.values[i], states[stored]?.serializer.version ?? 1);
+    }
+  }
+
+  /** Stores what is first in the queue, as far as it is ready. */
+  #next(): void {
+    for (let head = this.#queue[0]; head !== undefined && !this.#closed; head = this.#queue[0]) {
+      if (head.cancelled) {
+        this.#settle('unfreeze');
+      } else if (head.out === undefined) {
+        return;
+      } else if (head.frozen.every(({ set }) => set.entries.length === 0)) {
+        this.#settle('stored');
+        this.#ack(head.out);
+      } else {
+        this.#write(head.frozen, head.out);
+        return;
+      }
+    }
+  }
+
+  #write(frozen: readonly FrozenState[], out: Subscriber<Frozen>): void {
+    const object = this.#name();
+    const encoder = new SegmentEncoder(this.#schema);
+    const upload = this.#upload(object);
+    const writer = new SegmentWriter(frozen, encoder, upload, this.#schema.maxParallelism);
+    this.#writing = this.#run(writer, upload, {
+      complete: () => {
+        this.#segments = [...this.#segments, reference(object, encoder)];
+        this.#settle('stored');
+        const { bytes, entries } = encoder;
+        this.#report({ type: 'segment-written', object, entries, bytes, requests: upload.requests });
+        this.#ack(out);
+        this.#compact();
+        this.#next();
+      },
+      error: (error) => {
+        this.#settle('unfreeze');
+        out.error(error);
+        this.#next();
+      },
+    });
+  }
+
+  #cancel(pending: Pending): void {
+    pending.cancelled = true;
+    if (this.#closed || this.#queue[0] !== pending) return;
+    this.#writing.unsubscribe();
+    this.#next();
+  }
+
+  #settle(how: 'stored' | 'unfreeze'): void {
+    for (const { state, set } of this.#queue.shift()?.frozen ?? []) state.table[how](set);
+  }
+
+  #ack(out: Subscriber<Frozen>): void {
+    const segments = this.#segments;
+    const { maxParallelism } = this.#schema;
+    out.next({
+      snapshot: snapshotJson({ version: 1, maxParallelism, segments }),
+      objects: segments.map(({ object }) => object),
+    });
+    out.complete();
+  }
+
+  #compact(): void {
+    const plan = planCompaction(this.#segments);
+    if (plan === undefined || this.#compacting !== undefined || this.#closed) return;
+    const { operator, states } = this.#options;
+    const inputs = this.#segments.slice(plan.first, plan.end);
+    const object = this.#name();
+    const readers = inputs.map((ref) => this.#reader(ref));
+    const encoder = new SegmentEncoder(this.#schema);
+    const upload = this.#upload(object);
+    const merge = new SegmentMerge({
+      readers,
+      encoder,
+      upload,
+      bottom: plan.first === 0,
+      resolve: ({ footer }) => resolveStates(operator, footer.schema, states),
+      convert: (value, version, state) => this.#states[state]?.convert(value, version),
+    });
+    this.#compacting = this.#run(merge, upload, {
+      complete: () => {
+        const at = this.#segments.findIndex((ref) => ref === inputs[0]);
+        this.#segments = this.#segments.toSpliced(at, inputs.length, reference(object, encoder));
+        this.#report({
+          type: 'segments-compacted',
+          object,
+          inputs: inputs.length,
+          entries: encoder.entries,
+          bytesRead: inputs.reduce((sum, { bytes }) => sum + bytes, 0),
+          bytes: encoder.bytes,
+          requests: upload.requests + readers.reduce((sum, { requests }) => sum + requests, 0),
+        });
+        this.#compacting = undefined;
+        this.#compact();
+      },
+      error: (error) => {
+        this.#compacting = undefined;
+        this.#report({ type: 'compaction-failed', inputs: inputs.length, error });
+      },
+    });
+  }
+
+  /** Runs a writer or a merge; whatever stops it before it is done gives up its upload. */
+  #run(
+    work: { step(): ReturnType<Parameters<typeof sliced>[1]> },
+    upload: ObjectUpload,
+    then: { complete: () => void; error: (error: unknown) => void },
+  ): Subscription {
+    let published = false;
+    const running = sliced(this.#options.clock, () => work.step()).subscribe({
+      complete: () => {
+        published = true;
+        then.complete();
+      },
+      error: then.error,
+    });
+    running.add(() => {
+      if (!published) (upload.abort() ?? EMPTY).subscribe({ error: () => undefined });
+    });
+    return running;
+  }
+
+  #name(): string {
+    return this.#options.data.name(this.#options.operator, '.seg');
+  }
+
+  #reader(ref: SegmentRef): SegmentReader {
+    const { store, prefix } = this.#options.data;
+    return new SegmentReader(store, prefix, ref);
+  }
+
+  #upload(object: string): ObjectUpload {
+    const { store, prefix } = this.#options.data;
+    return new ObjectUpload(store, prefix + object);
+  }
+
+  #report(event: Readonly<Record<string, unknown>> & { readonly type: string }): void {
+    this.#options.report({ ...event, operator: this.#options.operator });
+  }
+}
+
+function reference(object: string, { bytes, entries, crc }: SegmentEncoder): SegmentRef {
+  return { object, bytes, entries, level: levelOf(bytes), crc };
+}

@@ -1,0 +1,99 @@
+import type { StoredKey } from './keys.js';
+
+/**
+ * Key groups: the unit in which state is spread over processes. A key's group depends on the key alone and never
+ * changes, so rescaling is reading other ranges of the same segments.
+ *
+ * The arithmetic is Apache Flink's (`KeyGroupRangeAssignment`, `MathUtils.murmurHash`), on the same 32-bit hashes:
+ *
+ * | key | hash |
+ * |---|---|
+ * | string | Java's `String.hashCode` over UTF-16 code units |
+ * | integer that fits 32 bits | `Integer.hashCode` |
+ * | other safe integers, `bigint` that fits 64 bits | `Long.hashCode` |
+ * | other numbers | `Double.hashCode` |
+ * | boolean | `Boolean.hashCode` |
+ * | `null` | 0 |
+ * | everything else | `Arrays.hashCode` of the canonical encoding's bytes (ours: Flink has no such keys) |
+ */
+export const defaultMaxParallelism = 128;
+
+/** The group of a key's {@link hashOf}, from 0 to `maxParallelism` - 1. */
+export function keyGroupOf(hash: number, maxParallelism: number): number {
+  return murmur(hash) % maxParallelism;
+}
+
+/** The default for `parallelism` processes: room to grow by half, as a power of two between 128 and 32,768. */
+export function maxParallelismFor(parallelism: number): number {
+  const wanted = parallelism + Math.trunc(parallelism / 2);
+  return Math.min(Math.max(2 ** Math.ceil(Math.log2(wanted)), 128), 32_768);
+}
+
+/** The key groups of process `index` of `parallelism`, both ends inclusive. */
+export function keyGroupRange(
+  index: number,
+  parallelism: number,
+  maxParallelism: number,
+): { readonly first: number; readonly last: number } {
+  return {
+    first: Math.ceil((index * maxParallelism) / parallelism),
+    last: Math.floor(((index + 1) * maxParallelism - 1) / parallelism),
+  };
+}
+
+/** MurmurHash3's finish over one 32-bit block, made non-negative as Flink does it. */
+function murmur(code: number): number {
+  let h = Math.imul(code, 0xcc9e2d51);
+  h = (h << 15) | (h >>> 17);
+  h = Math.imul(h, 0x1b873593);
+  h = (h << 13) | (h >>> 19);
+  h = (Math.imul(h, 5) + 0xe6546b64) | 0;
+  h ^= 4;
+  h ^= h >>> 16;
+  h = Math.imul(h, 0x85ebca6b);
+  h ^= h >>> 13;
+  h = Math.imul(h, 0xc2b2ae35);
+  h ^= h >>> 16;
+  return h === -0x8000_0000 ? 0 : Math.abs(h);
+}
+
+/** The signed 32-bit hash that a key's group is computed from. */
+export function hashOf(key: StoredKey): number {
+  switch (typeof key) {
+    case 'string':
+      return stringHash(key);
+    case 'number':
+      return numberHash(key);
+    case 'bigint':
+      return BigInt.asIntN(64, key) === key ? longHash(key) : stringHash(key.toString());
+    case 'boolean':
+      return key ? 1231 : 1237;
+    default:
+      return key === null ? 0 : bytesHash(key.bytes);
+  }
+}
+
+function stringHash(text: string): number {
+  let h = 0;
+  for (let i = 0; i < text.length; i++) h = (Math.imul(h, 31) + text.charCodeAt(i)) | 0;
+  return h;
+}
+
+const scratch = new DataView(new ArrayBuffer(8));
+
+function numberHash(n: number): number {
+  if ((n | 0) === n) return n | 0;
+  if (Number.isSafeInteger(n)) return longHash(BigInt(n));
+  scratch.setFloat64(0, n);
+  return scratch.getInt32(0) ^ scratch.getInt32(4);
+}
+
+function longHash(n: bigint): number {
+  return Number(BigInt.asIntN(32, n ^ (n >> 32n)));
+}
+
+function bytesHash(bytes: Uint8Array): number {
+  let h = 1;
+  for (const byte of bytes) h = (Math.imul(h, 31) + ((byte << 24) >> 24)) | 0;
+  return h;
+}

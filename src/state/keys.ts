@@ -1,0 +1,307 @@
+import { StateError } from './errors.js';
+
+/**
+ * Keys: their canonical, typed encoding, which is what makes two keys one.
+ *
+ * `1` and `'1'` differ, `-0` is `0`, `NaN` is itself, and `{ a, b }` is `{ b, a }`. Primitives are their own
+ * identity, as in a `Map`, and are encoded only when they are written; a date, an array or an object is turned into a
+ * {@link CompositeKey} at once, so that nothing of the user's own object is kept.
+ *
+ * One tag byte, then: number: 8 bytes, big-endian; string: length and UTF-8 (UTF-16 where a surrogate is alone);
+ * bigint: length and decimal text; date: as number; array: count and elements; object: count and (name, value) pairs in the
+ * order of the names' code units. Lengths and counts are LEB128.
+ */
+export type Key =
+  string | number | bigint | boolean | null | Date | readonly Key[] | { readonly [name: string]: Key };
+
+/** A key that a `Map` can find by itself. */
+export type PrimitiveKey = string | number | bigint | boolean | null;
+
+/** A date, an array or an object, by its canonical encoding. */
+export class CompositeKey {
+  /** The encoding, one character a byte: what tables look it up by. */
+  readonly id: string;
+
+  constructor(readonly bytes: Uint8Array) {
+    this.id = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  }
+}
+
+/** A key as tables hold it. */
+export type StoredKey = PrimitiveKey | CompositeKey;
+
+const Tag = {
+  Null: 0,
+  False: 1,
+  True: 2,
+  Number: 3,
+  BigInt: 4,
+  Utf8: 5,
+  Utf16: 6,
+  Date: 7,
+  Array: 8,
+  Object: 9,
+} as const;
+
+const deepest = 64;
+
+/** UTF-8 cannot tell such strings apart. */
+const loneSurrogate = /\p{Surrogate}/u;
+
+/** What a table holds for `key`. Errors: `UnsupportedKey`. Strings and numbers need no call. */
+export function storedKey(key: Key): StoredKey {
+  switch (typeof key) {
+    case 'string':
+    case 'number':
+    case 'bigint':
+    case 'boolean':
+      return key;
+    default: {
+      if (key === null) return null;
+      const writer = new KeyWriter();
+      writer.value(key, 0);
+      return new CompositeKey(Uint8Array.prototype.slice.call(writer.bytes, 0, writer.length));
+    }
+  }
+}
+
+/** The key that was stored; composites come as fresh objects. */
+export function userKey(key: StoredKey): Key {
+  return key instanceof CompositeKey ? new KeyReader(key.bytes).value() : key;
+}
+
+/** The canonical encoding, as bytes of their own. */
+export function encodeKey(key: StoredKey): Uint8Array {
+  if (key instanceof CompositeKey) return key.bytes;
+  const writer = new KeyWriter();
+  writer.key(key);
+  return Uint8Array.prototype.slice.call(writer.bytes, 0, writer.length);
+}
+
+/** A total order that has nothing to do with what the keys mean. */
+export function compareKeys(a: StoredKey, b: StoredKey): number {
+  return a === b ? 0 : Buffer.compare(encodeKey(a), encodeKey(b));
+}
+
+/** Appends canonical encodings to one growing buffer. */
+export class KeyWriter {
+  bytes = Buffer.allocUnsafe(1024);
+  length = 0;
+
+  key(key: StoredKey): void {
+    if (typeof key === 'string') this.#string(key);
+    else if (key instanceof CompositeKey) {
+      this.#reserve(key.bytes.length);
+      this.bytes.set(key.bytes, this.length);
+      this.length += key.bytes.length;
+    } else this.value(key, 0);
+  }
+
+  value(key: unknown, depth: number): void {
+    switch (typeof key) {
+      case 'string':
+        this.#string(key);
+        return;
+      case 'number':
+        this.#number(Tag.Number, key);
+        return;
+      case 'boolean':
+        this.#byte(key ? Tag.True : Tag.False);
+        return;
+      case 'bigint':
+        this.#text(Tag.BigInt, key.toString(), 'latin1');
+        return;
+      case 'object':
+        if (key === null) this.#byte(Tag.Null);
+        else this.#object(key, depth);
+        return;
+      default:
+        throw unsupported(`of type ${typeof key}`);
+    }
+  }
+
+  #object(key: object, depth: number): void {
+    if (depth >= deepest) throw unsupported(`nested more than ${deepest} deep, or in itself`);
+    if (Array.isArray(key)) {
+      this.#byte(Tag.Array);
+      this.#count(key.length);
+      for (const element of key as unknown[]) this.value(element, depth + 1);
+      return;
+    }
+    if (key instanceof Date) {
+      const time = key.getTime();
+      if (Number.isNaN(time)) throw unsupported('an invalid date');
+      this.#number(Tag.Date, time);
+      return;
+    }
+    const prototype: unknown = Object.getPrototypeOf(key);
+    if (prototype !== Object.prototype && prototype !== null) {
+      throw unsupported(
+        `an instance of ${(key.constructor as { name?: string } | undefined)?.name ?? 'a class'}`,
+      );
+    }
+    if (Object.getOwnPropertySymbols(key).length > 0) throw unsupported('an object with symbols as names');
+    const names = Object.keys(key).sort();
+    this.#byte(Tag.Object);
+    this.#count(names.length);
+    for (const name of names) {
+      this.#string(name);
+      this.value((key as Record<string, unknown>)[name], depth + 1);
+    }
+  }
+
+  #string(text: string): void {
+    const n = text.length;
+    if (n < 64) {
+      // Short ASCII text, the usual key, is quicker by hand than by a native call.
+      this.#reserve(n + 2);
+      const { bytes, length } = this;
+      let i = 0;
+      for (; i < n; i++) {
+        const c = text.charCodeAt(i);
+        if (c > 127) break;
+        bytes[length + 2 + i] = c;
+      }
+      if (i === n) {
+        bytes[length] = Tag.Utf8;
+        bytes[length + 1] = n;
+        this.length = length + 2 + n;
+        return;
+      }
+    }
+    if (loneSurrogate.test(text)) this.#text(Tag.Utf16, text, 'utf16le');
+    else this.#text(Tag.Utf8, text, 'utf8');
+  }
+
+  #text(tag: number, text: string, encoding: BufferEncoding): void {
+    const size = Buffer.byteLength(text, encoding);
+    this.#byte(tag);
+    this.#count(size);
+    this.#reserve(size);
+    this.bytes.write(text, this.length, encoding);
+    this.length += size;
+  }
+
+  #number(tag: number, n: number): void {
+    this.#byte(tag);
+    this.#reserve(8);
+    // Adding 0 makes 0 of -0; one bit pattern stands for all NaNs.
+    this.bytes.writeDoubleBE(Number.isNaN(n) ? NaN : n + 0, this.length);
+    this.length += 8;
+  }
+
+  #count(n: number): void {
+    let rest = n;
+    while (rest > 127) {
+      this.#byte((rest & 127) | 128);
+      rest = Math.floor(rest / 128);
+    }
+    this.#byte(rest);
+  }
+
+  #byte(byte: number): void {
+    this.#reserve(1);
+    this.bytes[this.length++] = byte;
+  }
+
+  #reserve(size: number): void {
+    if (this.length + size <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.length + size));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+  }
+}
+
+/** Reads encodings one after the other. Throws `RangeError` on bytes that no {@link KeyWriter} wrote. */
+export class KeyReader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** The next key as tables hold it. */
+  key(): StoredKey {
+    const start = this.#at;
+    const tag = this.#bytes[start];
+    const value = this.value();
+    if (tag === undefined || tag < Tag.Date) return value as PrimitiveKey;
+    return new CompositeKey(Uint8Array.prototype.slice.call(this.#bytes, start, this.#at));
+  }
+
+  value(): Key {
+    const tag = this.#byte();
+    switch (tag) {
+      case Tag.Null:
+        return null;
+      case Tag.False:
+        return false;
+      case Tag.True:
+        return true;
+      case Tag.Number:
+        return this.#number();
+      case Tag.BigInt:
+        return BigInt(this.#text('latin1'));
+      case Tag.Utf8:
+        return this.#text('utf8');
+      case Tag.Utf16:
+        return this.#text('utf16le');
+      case Tag.Date:
+        return new Date(this.#number());
+      case Tag.Array:
+        return Array.from({ length: this.#count() }, () => this.value());
+      case Tag.Object:
+        return this.#object();
+      default:
+        throw new RangeError(`no key starts with byte ${tag}`);
+    }
+  }
+
+  #object(): Key {
+    const object: Record<string, Key> = {};
+    for (let n = this.#count(); n > 0; n--) {
+      const name = this.value() as string;
+      const value = this.value();
+      // An assignment to `__proto__` would set the prototype.
+      Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true });
+    }
+    return object;
+  }
+
+  #text(encoding: BufferEncoding): string {
+    const size = this.#count();
+    const start = this.#at;
+    this.#at += size;
+    if (this.#at > this.#bytes.length) throw new RangeError('a key is cut off');
+    return this.#bytes.toString(encoding, start, this.#at);
+  }
+
+  #number(): number {
+    const n = this.#bytes.readDoubleBE(this.#at);
+    this.#at += 8;
+    return n;
+  }
+
+  #count(): number {
+    let n = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = this.#byte();
+      n += (byte & 127) * scale;
+      if (byte < 128) return n;
+    }
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw new RangeError('a key is cut off');
+    return byte;
+  }
+}
+
+function unsupported(what: string): StateError {
+  return new StateError(
+    'UnsupportedKey',
+    `A key is ${what}. Keys are strings, numbers, bigints, booleans, null, dates, arrays and plain objects of these: return one of them from \`key\`.`,
+  );
+}

@@ -1,0 +1,151 @@
+// Indices are computed here and in range; a check at each of them would be noise in the innermost loops.
+/* eslint-disable @typescript-eslint/no-non-null-assertion */
+import { compareKeys } from './keys.js';
+import type { Block, SegmentEncoder } from './segmentFormat.js';
+import type { SegmentReader } from './segmentReader.js';
+import type { Step } from './slices.js';
+import { absent } from './table.js';
+import type { ObjectUpload } from './upload.js';
+
+/** Where a merge stands in one of its inputs. */
+interface Cursor {
+  readonly reader: SegmentReader;
+  /** Older inputs have lower ages. */
+  readonly age: number;
+  /** From the input's own state indices to the output's. */
+  readonly states: readonly number[];
+  block: Block | undefined;
+  at: number;
+}
+
+/**
+ * Merges segments, oldest first, into one: of each (key, state) the newest wins. With `bottom` nothing is older than
+ * the inputs, so tombstones go. Memory is one window and one block an input, whatever their size.
+ *
+ * `convert` brings what an older version of a state's serializer wrote to the present one.
+ */
+export class SegmentMerge {
+  readonly #cursors: Cursor[];
+  readonly #encoder: SegmentEncoder;
+  readonly #upload: ObjectUpload;
+  readonly #bottom: boolean;
+  readonly #convert: (value: unknown, version: number, state: number) => unknown;
+  readonly #resolve: (reader: SegmentReader) => readonly number[];
+  #opened = 0;
+  #phase: 'open' | 'merge' | 'publish' | 'done' = 'open';
+  readonly #readers: readonly SegmentReader[];
+
+  constructor(options: {
+    readonly readers: readonly SegmentReader[];
+    readonly encoder: SegmentEncoder;
+    readonly upload: ObjectUpload;
+    readonly bottom: boolean;
+    /** Maps an input's state indices to the output's, or throws. */
+    readonly resolve: (reader: SegmentReader) => readonly number[];
+    readonly convert: (value: unknown, version: number, state: number) => unknown;
+  }) {
+    this.#readers = options.readers;
+    this.#encoder = options.encoder;
+    this.#upload = options.upload;
+    this.#bottom = options.bottom;
+    this.#convert = options.convert;
+    this.#resolve = options.resolve;
+    this.#cursors = [];
+  }
+
+  step(): Step {
+    switch (this.#phase) {
+      case 'open': {
+        const reader = this.#readers[this.#opened];
+        if (reader !== undefined) {
+          this.#opened++;
+          return reader.open();
+        }
+        this.#readers.forEach((input, age) =>
+          this.#cursors.push({ reader: input, age, states: this.#resolve(input), block: undefined, at: 0 }),
+        );
+        this.#phase = 'merge';
+        return 'more';
+      }
+      case 'merge':
+        return this.#fill() ?? this.#merge();
+      case 'publish':
+        this.#phase = 'done';
+        return this.#upload.finish();
+      case 'done':
+        return 'done';
+    }
+  }
+
+  /** Makes sure that every input that is not over has a block. */
+  #fill(): Step | undefined {
+    for (let i = this.#cursors.length - 1; i >= 0; i--) {
+      const cursor = this.#cursors[i]!;
+      if (cursor.block !== undefined && cursor.at < cursor.block.entries) continue;
+      if (cursor.reader.done) this.#cursors.splice(i, 1);
+      else if (!cursor.reader.ready) return cursor.reader.fetch();
+      else {
+        cursor.block = cursor.reader.block();
+        cursor.at = 0;
+        return 'more';
+      }
+    }
+    return undefined;
+  }
+
+  /** Until a block is full or an input needs its next one. */
+  #merge(): Step {
+    const encoder = this.#encoder;
+    const cursors = this.#cursors;
+    while (!encoder.full) {
+      const first = cursors.reduce<Cursor | undefined>(
+        (least, cursor) => (least === undefined || compare(cursor, least) < 0 ? cursor : least),
+        undefined,
+      );
+      if (first?.block === undefined) {
+        this.#upload.push(encoder.flush());
+        this.#upload.push(encoder.finish());
+        this.#phase = 'publish';
+        return this.#upload.due ? this.#upload.flush() : 'more';
+      }
+      const { block, at } = first;
+      const value = block.values[at];
+      if (value !== absent || !this.#bottom) {
+        const stored = block.states[at]!;
+        const state = first.states[stored]!;
+        const { version } = first.reader.footer.schema.states[stored]!.serializer;
+        const kept = value === absent ? absent : this.#convert(value, version, state);
+        encoder.add(block.groups[at]!, block.keys[at]!, state, kept);
+      }
+      if (this.#pass(first)) return 'more';
+    }
+    this.#upload.push(encoder.flush());
+    return this.#upload.due ? this.#upload.flush() : 'more';
+  }
+
+  /** Moves past an entry in every input that has it. Says whether one of them needs its next block. */
+  #pass(first: Cursor): boolean {
+    let exhausted = false;
+    for (const cursor of this.#cursors) {
+      if (cursor !== first && comparePlace(cursor, first) !== 0) continue;
+      if (cursor !== first) exhausted = ++cursor.at === cursor.block?.entries || exhausted;
+    }
+    return ++first.at === first.block?.entries || exhausted;
+  }
+}
+
+/** By place; in the same place, the newest first. */
+function compare(a: Cursor, b: Cursor): number {
+  return comparePlace(a, b) || b.age - a.age;
+}
+
+function comparePlace(a: Cursor, b: Cursor): number {
+  const [x, y] = [a.block!, b.block!];
+  const [i, j] = [a.at, b.at];
+  return (
+    x.groups[i]! - y.groups[j]! ||
+    x.hashes[i]! - y.hashes[j]! ||
+    compareKeys(x.keys[i]!, y.keys[j]!) ||
+    a.states[x.states[i]!]! - b.states[y.states[j]!]!
+  );
+}

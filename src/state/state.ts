@@ -1,0 +1,38 @@
+import type { StoredKey } from './keys.js';
+import type { Serializer } from './serializer.js';
+import type { Table } from './table.js';
+
+/**
+ * What the backend and the operator know of a state, whatever its kind. A new kind of state is a file that
+ * makes a {@link StateSpec}.
+ */
+export interface StateSpec<H> {
+  /** Goes into segments: state of another kind is refused. */
+  readonly kind: string;
+  readonly serializer: Pick<Serializer<never>, 'id' | 'version'>;
+  /** One attempt's live state under this name. */
+  open(name: string): LiveState<H>;
+}
+
+/** One state of one operator in one attempt. */
+export interface LiveState<H> {
+  /** What user code gets; the same object for every record. */
+  readonly handle: H;
+  /** Turns the handle to the key of a record, until {@link leave}. */
+  at(key: StoredKey): void;
+  /** The record's turn is over: the handle refuses to work. */
+  leave(): void;
+  readonly table: Table<unknown>;
+  /** What a segment holds for a content: `Encoded`, or a value that MessagePack can write as it stands. */
+  dump(content: unknown): unknown;
+  /** Takes over what a segment holds for a key, `absent` included; `version` is the serializer's that wrote it. */
+  restore(key: StoredKey, stored: unknown, version: number): void;
+  /** What a segment of today holds for what one of `version` held. */
+  convert(stored: unknown, version: number): unknown;
+}
+
+/** The states of an operator, by name. */
+export type StateSpecs = Readonly<Record<string, StateSpec<unknown>>>;
+
+/** The handles that `onRecord` gets for the states of an operator. */
+export type Handles<S> = { readonly [N in keyof S]: S[N] extends StateSpec<infer H> ? H : never };
