@@ -2,8 +2,8 @@ import type { FlowOperator } from '../flow/index.js';
 import type { CodecName } from '../formats/codec.js';
 import type { Reader } from '../formats/format.js';
 import { MillraceError } from '../errors.js';
-import { hideUserInfo, splitUri } from '../path/index.js';
-import { FilesReader } from './filesReader.js';
+import { compileUriGlob, hideUserInfo, splitUri } from '../path/index.js';
+import { FilesReader, type FilesSettings } from './filesReader.js';
 import type { DeadLetter, Source } from './source.js';
 
 /** Settings of {@link files}. */
@@ -71,28 +71,36 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * ```
  */
 export function files<T>(uri: string | readonly string[], options: FilesOptions<T>): Source<T> {
+  const settings = filesSettings(uri, options);
+  return {
+    description: `files ${settings.uris.map(hideUserInfo).join(', ')}`,
+    ...(typeof options.onMalformed === 'object' ? { deadLetter: options.onMalformed.deadLetter } : {}),
+    open: (context) => new FilesReader(settings, context),
+  };
+}
+
+/** The options, checked and with their defaults. */
+export function filesSettings<T>(
+  uri: string | readonly string[],
+  options: FilesOptions<T>,
+): FilesSettings<T> {
   const uris = typeof uri === 'string' ? [uri] : [...uri];
   if (uris.length === 0)
     throw new MillraceError('InvalidOption', 'files() was given no URI: name at least one.');
-  for (const each of uris) splitUri(each);
-  const settings = {
+  for (const each of uris) compileUriGlob(splitUri(each).key);
+  return {
     uris,
     format: options.format,
     limits: {
       window: positive('prefetch.window', options.prefetch?.window ?? 8),
       fragment: positive('prefetch.fragment', options.prefetch?.fragment ?? 8 * 1024 * 1024),
     },
-    onMalformed:
-      typeof options.onMalformed === 'object' ? ('deadLetter' as const) : (options.onMalformed ?? 'fail'),
+    onMalformed: typeof options.onMalformed === 'object' ? 'deadLetter' : (options.onMalformed ?? 'fail'),
     hidden: options.hidden ?? false,
     maxLineBytes: positive('maxLineBytes', options.maxLineBytes ?? 16 * 1024 * 1024),
     compression: options.compression ?? 'auto',
     allowEmpty: options.allowEmpty ?? false,
-  };
-  return {
-    description: `files ${uris.map(hideUserInfo).join(', ')}`,
-    ...(typeof options.onMalformed === 'object' ? { deadLetter: options.onMalformed.deadLetter } : {}),
-    open: (context) => new FilesReader(settings, context),
+    slice: 64 * 1024,
   };
 }
 

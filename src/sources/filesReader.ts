@@ -15,7 +15,7 @@ import { Fetcher } from './fetcher.js';
 import { decodePosition, encodePosition, type FilesPosition, type ObjectPosition } from './filesPosition.js';
 import type { FragmentLimits } from './fragments.js';
 import { inputError, Listing, type FileObject } from './listing.js';
-import { sliceBytes, Slicer, type Piece } from './slicer.js';
+import { Slicer, type Piece } from './slicer.js';
 import type { SourceContext, SourceOutput, SourceReader } from './source.js';
 
 export interface FilesSettings<T> {
@@ -27,6 +27,8 @@ export interface FilesSettings<T> {
   readonly maxLineBytes: number;
   readonly compression: CodecName | 'auto';
   readonly allowEmpty: boolean;
+  /** Bytes handed over by one poll, about; and of a block at most. */
+  readonly slice: number;
 }
 
 /** Objects finished in one poll, however small: barriers and I/O get their turn. */
@@ -142,7 +144,7 @@ export class FilesReader<T> implements SourceReader<T> {
   }
 
   #poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
-    const limit = this.#bytes + sliceBytes;
+    const limit = this.#bytes + this.#settings.slice;
     for (let finished = 0; !this.#closed;) {
       const current = (this.#current ??= this.#openNext());
       if (current === undefined) return this.#fetcher.over ? this.#end() : 'wait';
@@ -163,6 +165,7 @@ export class FilesReader<T> implements SourceReader<T> {
     const object = this.#fetcher.object;
     if (object === undefined) return undefined;
     const { resume } = object;
+    const { format, maxLineBytes, slice } = this.#settings;
     const offset = resume?.offset ?? 0;
     const from = object.codec === 'none' ? { at: offset, offset } : (resume?.member ?? { at: 0, offset: 0 });
     const decoder =
@@ -179,7 +182,7 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#resuming = undefined;
     return {
       object,
-      slicer: new Slicer(this.#settings.format.cutter(), offset, this.#settings.maxLineBytes),
+      slicer: new Slicer(format.cutter(), offset, maxLineBytes, slice),
       decoder,
       discard: offset - from.offset,
       line: resume?.line ?? 0,

@@ -1,7 +1,5 @@
 import type { Cutter } from '../formats/format.js';
 
-/** Bytes between two looks at barriers and I/O. */
-export const sliceBytes = 64 * 1024;
 /** How much of an oversized record is kept to show. */
 const excerptBytes = 256;
 
@@ -30,12 +28,12 @@ export class Slicer {
   #dropping = false;
   #over = false;
 
-  /** `offset`: where the first record starts in the object. */
-  constructor(cutter: Cutter, offset: number, maxBytes: number) {
+  /** `offset`: where the first record starts in the object. `slice`: bytes of a block at most. */
+  constructor(cutter: Cutter, offset: number, maxBytes: number, slice: number) {
     this.#cutter = cutter;
     this.#start = offset;
     this.#maxBytes = maxBytes;
-    this.#step = Math.min(sliceBytes, maxBytes);
+    this.#step = Math.min(slice, maxBytes);
   }
 
   /** Where the next record starts: everything before it has been handed over. */
