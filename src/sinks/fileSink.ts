@@ -5,6 +5,7 @@ import {
   FlowSubscriber,
   type Attempt,
   type Barrier,
+  type Committable,
   type Credit,
   type End,
   type FlowOperator,
@@ -13,7 +14,7 @@ import {
 } from '../flow/index.js';
 import { checkpointData, stores, type StoreLocation } from '../store/services.js';
 import { Acks } from './acks.js';
-import { fromCommittable } from './committable.js';
+import { uploadsOf } from './committable.js';
 import { Committer } from './committer.js';
 import { PartitionTooLong } from './errors.js';
 import { inlineLimit, Journals, maxRanges } from './journal.js';
@@ -130,22 +131,30 @@ class FileSink<A> extends FlowSubscriber<A, never> {
       settings.onMissingCommitted,
       settings.budget / 4,
     );
+    // An upload that a dead attempt left under a key to be sealed must not be taken for the one that sealing creates.
+    let swept = attempt.epoch === 1;
+    let named: readonly Committable[] = [];
+    const commit = (): void => {
+      committer.commit(swept ? named : named.filter((each) => each['uploadId'] !== undefined));
+    };
     attempt.register({
       id: this.#id,
       kind: 'sink',
       commit: (pending) => {
         this.turn(() => {
-          committer.commit(pending);
+          named = pending;
+          commit();
         });
       },
     });
-    attempt.terminal(this.#id);
-    const pending = new Set(
-      (attempt.restored(this.#id)?.pending ?? []).map((each) => fromCommittable(each).key),
-    );
-    const prefix = this.#base === '' ? '' : `${this.#base}/`;
-    if (attempt.epoch > 1) {
-      this.#run(sweep(this.#id, attempt, location.store, prefix, pending), () => undefined);
+    attempt.terminal(this.#id, open.sources);
+    if (!swept) {
+      const prefix = this.#base === '' ? '' : `${this.#base}/`;
+      const pending = attempt.restored(this.#id)?.pending ?? [];
+      this.#run(sweep(this.#id, attempt, location.store, prefix, uploadsOf(pending)), () => {
+        swept = true;
+        commit();
+      });
     }
     this.emit(open);
   }

@@ -17,25 +17,26 @@ import { parseUid } from './uids.js';
 
 /**
  * Aborts the uploads that earlier attempts of this sink left behind and that no checkpoint names: those whose file
- * name says this job, this sink and an epoch below this one, and whose key is none of `pending`. Only after the claim
- * is verified; safety never depends on it, so whatever stops it is a warning.
+ * name says this job, this sink and an epoch below this one, and that `named` does not hold. Only after the claim is
+ * verified, and before this attempt creates an upload for a file of an earlier one; safety never depends on it, so whatever stops it is a warning.
  */
 export function sweep(
   id: string,
   attempt: Attempt,
   store: ObjectStore,
   prefix: string,
-  pending: ReadonlySet<string>,
+  named: ReadonlySet<string>,
 ): Observable<void> {
-  const ours = (key: string): boolean => {
+  const orphan = (key: string): boolean => {
     const uid = parseUid(key);
-    return uid?.jobId === attempt.jobId && uid.sink === id && uid.epoch < attempt.epoch && !pending.has(key);
+    return uid?.jobId === attempt.jobId && uid.sink === id && uid.epoch < attempt.epoch;
   };
   return defer(() => store.listUploads({ prefix })).pipe(
     expand((page) => (page.next === undefined ? EMPTY : store.listUploads({ prefix, after: page.next }))),
     concatMap((page) => from(page.uploads)),
     mergeMap(
-      ({ key, uploadId }) => (ours(key) ? store.abortUpload(key, uploadId).pipe(map(() => 1)) : EMPTY),
+      ({ key, uploadId }) =>
+        orphan(key) && !named.has(uploadId) ? store.abortUpload(key, uploadId).pipe(map(() => 1)) : EMPTY,
       4,
     ),
     reduce((sum, one) => sum + one, 0),

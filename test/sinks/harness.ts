@@ -1,0 +1,315 @@
+import { Subject, Subscription, type Observable } from 'rxjs';
+import { EMPTY } from 'rxjs';
+import {
+  barrier,
+  credit,
+  end,
+  open,
+  type Attempt,
+  type Barrier,
+  type Clock,
+  type Committable,
+  type Credit,
+  type Frozen,
+  type OperatorEvent,
+  type Participant,
+  type Service,
+  type Signal,
+} from '../../src/flow/index.js';
+import type { Writer } from '../../src/formats/format.js';
+import { parseUid } from '../../src/sinks/uids.js';
+import { fileSink } from '../../src/sinks/fileSink.js';
+import type { FileSinkOptions } from '../../src/sinks/options.js';
+import { createMemoryStore } from '../../src/store/memory/index.js';
+import type { ObjectStore, UploadInfo } from '../../src/store/objectStore.js';
+import { checkpointData, stores, type StoreCapabilities } from '../../src/store/services.js';
+
+export interface Line {
+  readonly p: string;
+  readonly text: string;
+}
+
+export const lines: Writer<Line> = { extension: '.txt', encode: (line) => `${line.text}\n` };
+
+/** What an Observable of a memory store answers. */
+export function now<T>(request: Observable<T>): T {
+  const got: T[] = [];
+  let failed: unknown;
+  request.subscribe({ next: (value) => got.push(value), error: (error: unknown) => (failed = error) });
+  if (failed !== undefined) throw failed;
+  if (got.length === 0) throw new Error('no answer');
+  return got[0] as T;
+}
+
+interface Timer {
+  readonly at: number;
+  readonly work: () => void;
+  readonly subscription: Subscription;
+}
+
+/** Time that stands still until told otherwise. */
+export class ManualClock implements Clock {
+  #now = 1_000_000;
+  #queue: Timer[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delay: number, work: () => void): Subscription {
+    const subscription = new Subscription();
+    this.#queue.push({ at: this.#now + delay, work, subscription });
+    return subscription;
+  }
+
+  yield(work: () => void): Subscription {
+    return this.after(0, work);
+  }
+
+  advance(ms: number): void {
+    const until = this.#now + ms;
+    for (;;) {
+      this.#queue = this.#queue.filter((entry) => !entry.subscription.closed);
+      const next = this.#queue.reduce<Timer | undefined>(
+        (first, entry) => (entry.at <= until && (first === undefined || entry.at < first.at) ? entry : first),
+        undefined,
+      );
+      if (next === undefined) break;
+      this.#queue.splice(this.#queue.indexOf(next), 1);
+      this.#now = Math.max(this.#now, next.at);
+      next.work();
+    }
+    this.#now = until;
+  }
+}
+
+export interface Manifest {
+  readonly checkpoint: number;
+  readonly position: number;
+  readonly open: readonly Committable[];
+  readonly pending: readonly Committable[];
+}
+
+export interface WorldOptions {
+  readonly minimumPartSize?: number;
+  readonly completeSubset?: boolean;
+  readonly store?: ObjectStore;
+  readonly uri?: string;
+}
+
+/** What outlives an attempt: the store and the newest durable manifest. */
+export class World {
+  readonly clock = new ManualClock();
+  readonly jobId = 'job-4567_abc';
+  readonly store: ObjectStore;
+  readonly capabilities: StoreCapabilities;
+  epoch = 0;
+  manifest: Manifest = { checkpoint: 0, position: 0, open: [], pending: [] };
+  readonly journals = new Set<string>();
+
+  constructor(options: WorldOptions = {}) {
+    const { minimumPartSize = 5 * 2 ** 20, completeSubset = true } = options;
+    this.capabilities = { minimumPartSize, completeSubset };
+    this.store =
+      options.store ??
+      createMemoryStore({ uri: 'memory://lake', clock: this.clock, minimumPartSize, completeSubset });
+  }
+
+  keys(prefix = 'out'): string[] {
+    return now(this.store.list({ prefix })).objects.map((object) => object.key);
+  }
+
+  content(key: string): string {
+    return Buffer.concat(now(this.store.get(key)).chunks).toString();
+  }
+
+  /** All published text by partition, in the order of uids. */
+  published(): Record<string, string> {
+    const all = this.keys().map((key) => ({ key, uid: parseUid(key)! }));
+    all.sort((a, b) => a.uid.epoch - b.uid.epoch || a.uid.counter - b.uid.counter);
+    const out: Record<string, string> = {};
+    for (const { key } of all) {
+      const partition = key.split('/').slice(1, -1).join('/');
+      out[partition] = (out[partition] ?? '') + this.content(key);
+    }
+    return out;
+  }
+
+  uploads(): readonly UploadInfo[] {
+    return now(this.store.listUploads({ prefix: '' })).uploads;
+  }
+}
+
+export interface RunOptions {
+  readonly sink?: Partial<FileSinkOptions<Line>>;
+  /** Goes around the store for this attempt: crashes, delays, counts. */
+  readonly wrap?: (store: ObjectStore) => ObjectStore;
+  readonly dead?: () => boolean;
+  /** Whether an ack becomes durable at once. Default true. */
+  readonly auto?: boolean;
+  readonly id?: string;
+}
+
+/** One attempt: claims, restores, runs one sink under a coordinator of a few lines. */
+export class Run {
+  readonly #world: World;
+  readonly #input = new Subject<Line | Signal>();
+  readonly #subscription: Subscription;
+  readonly #options: RunOptions;
+  readonly epoch: number;
+  readonly acked: { checkpoint: number; position: number; frozen: Frozen }[] = [];
+  readonly events: OperatorEvent[] = [];
+  readonly signals: Signal[] = [];
+  readonly released: Credit[] = [];
+  #undurable: Frozen[] = [];
+  #participant: Participant | undefined;
+  #pending: Map<string, Committable>;
+  #checkpoint: number;
+  position: number;
+  error: unknown;
+
+  constructor(world: World, options: RunOptions = {}) {
+    this.#world = world;
+    this.#options = options;
+    this.epoch = ++world.epoch;
+    const { manifest } = world;
+    this.position = manifest.position;
+    this.#checkpoint = manifest.checkpoint;
+    // The claim: what was open is sealed.
+    const claimed = { ...manifest, open: [], pending: [...manifest.pending, ...manifest.open] };
+    world.manifest = claimed;
+    this.#pending = new Map(claimed.pending.map((each) => [each.uid, each]));
+    const store = options.wrap?.(world.store) ?? world.store;
+    const id = options.id ?? 'out';
+    this.#subscription = this.#input
+      .pipe(
+        fileSink<Line>(id, `${world.store.uri}/out`, {
+          format: lines,
+          partitionBy: (l) => l.p,
+          ...options.sink,
+        }),
+      )
+      .subscribe({
+        next: (value) => this.signals.push(value),
+        error: (error: unknown) => (this.error = error),
+      });
+    this.#input.next(open(['src'], this.#attempt(store)));
+    this.commit();
+  }
+
+  get dead(): boolean {
+    return this.#options.dead?.() === true;
+  }
+
+  get pending(): readonly Committable[] {
+    return [...this.#pending.values()];
+  }
+
+  line(p: string, text: string): void {
+    this.position++;
+    this.#input.next({ p, text });
+  }
+
+  credit(bytes: number): void {
+    this.#input.next(credit('src', bytes));
+  }
+
+  barrier(reason: Barrier['reason'] = 'periodic'): number {
+    const checkpoint = ++this.#checkpoint;
+    const position = this.position;
+    const ack = (_: string, frozen: Frozen): void => {
+      if (this.dead) return;
+      this.acked.push({ checkpoint, position, frozen });
+      this.#undurable.push(frozen);
+      if (this.#options.auto !== false) this.durable();
+    };
+    this.#input.next(barrier(checkpoint, reason, ack, EMPTY));
+    return checkpoint;
+  }
+
+  /** The newest acked barrier becomes durable, garbage goes, and what it holds is committed. */
+  durable(commit = true): void {
+    const last = this.acked.at(-1);
+    if (last === undefined || this.dead) return;
+    const { checkpoint, position, frozen } = last;
+    for (const { open = [], closed = [], objects = [] } of this.#undurable) {
+      for (const each of closed) this.#pending.set(each.uid, each);
+      for (const each of [...open, ...closed])
+        for (const name of each.objects ?? []) this.#world.journals.add(name);
+      for (const name of objects) this.#world.journals.add(name);
+    }
+    this.#undurable = [];
+    this.#write({ checkpoint, position, open: frozen.open ?? [], pending: this.pending });
+    if (commit) this.commit();
+  }
+
+  /** A manifest that only notes what was confirmed and amended. */
+  settle(): void {
+    if (this.dead) return;
+    this.#write({ ...this.#world.manifest, pending: this.pending });
+    this.commit();
+  }
+
+  commit(): void {
+    if (!this.dead) this.#participant?.commit?.(this.#world.manifest.pending);
+  }
+
+  end(): void {
+    this.#input.next(end);
+    this.barrier('final');
+  }
+
+  stop(): void {
+    this.#subscription.unsubscribe();
+  }
+
+  #write(manifest: Manifest): void {
+    this.#world.manifest = manifest;
+    const named = new Set([...manifest.open, ...manifest.pending].flatMap((each) => each.objects ?? []));
+    for (const name of this.#world.journals) {
+      if (named.has(name)) continue;
+      this.#world.journals.delete(name);
+      now(this.#world.store.delete([`cp/job/${name}`]));
+    }
+  }
+
+  #attempt(store: ObjectStore): Attempt {
+    const world = this.#world;
+    let names = 0;
+    const services = new Map<Service<never>, unknown>([
+      [
+        stores as Service<never>,
+        {
+          open: (uri: string) => ({
+            store,
+            key: uri.slice(world.store.uri.length + 1),
+            capabilities: world.capabilities,
+          }),
+        },
+      ],
+      [
+        checkpointData as Service<never>,
+        {
+          store,
+          prefix: 'cp/job/',
+          name: (operator: string, suffix: string) => `data/${this.epoch}/${operator}-${names++}${suffix}`,
+        },
+      ],
+    ]);
+    return {
+      job: 'test',
+      jobId: world.jobId,
+      epoch: this.epoch,
+      clock: world.clock,
+      random: () => 0.5,
+      use: <S>(service: Service<S>) => services.get(service as Service<never>) as S,
+      register: (participant) => (this.#participant = participant),
+      restored: () => ({ snapshot: undefined, pending: world.manifest.pending }),
+      terminal: () => undefined,
+      release: (_, released) => this.released.push(released),
+      confirm: (_, uid) => this.#pending.delete(uid),
+      amend: (_, committable) => this.#pending.set(committable.uid, committable),
+      report: (event) => this.events.push(event),
+    };
+  }
+}
