@@ -1,0 +1,389 @@
+import fc from 'fast-check';
+import { gzipSync } from 'node:zlib';
+import type { Json } from '../../src/flow/index.js';
+import { bytes } from '../../src/formats/bytes.js';
+import { ndjson } from '../../src/formats/ndjson.js';
+import { text } from '../../src/formats/text.js';
+import { counting } from '../../src/store/counting.js';
+import { files } from '../../src/sources/files.js';
+import type { FilesPosition } from '../../src/sources/filesPosition.js';
+import { gzipMembers, memoryWith, readAll, slicedFiles } from './harness.js';
+
+const line = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.string({ unit: fc.constantFrom('a', 'b', ' ', 'ä', '€', '\r'), maxLength: 12 }),
+  },
+  { weight: 1, arbitrary: fc.string({ unit: fc.constantFrom('x', 'ö'), minLength: 60, maxLength: 200 }) },
+);
+const content = fc
+  .tuple(fc.array(line, { maxLength: 12 }), fc.boolean())
+  .map(([lines, ended]) => lines.join('\n') + (ended && lines.length > 0 ? '\n' : ''));
+const sizes = fc.record({
+  fragment: fc.integer({ min: 1, max: 60 }),
+  window: fc.integer({ min: 1, max: 6 }),
+  slice: fc.constantFrom(1, 1, 7, 64, 65536),
+});
+const stored = fc.record({
+  content,
+  codec: fc.constantFrom('plain', 'gzip', 'members'),
+  cuts: fc.array(fc.nat(400), { maxLength: 5 }),
+});
+
+/** What `text()` must give, by the simplest means. */
+function linesOf(whole: string): string[] {
+  const lines = whole.split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  return lines.map((each) => (each.endsWith('\r') ? each.slice(0, -1) : each));
+}
+
+/** Byte offsets of record boundaries of a content. */
+function boundaries(whole: string): number[] {
+  const buffer = Buffer.from(whole);
+  const found = [0];
+  for (let at = buffer.indexOf(10); at >= 0; at = buffer.indexOf(10, at + 1)) found.push(at + 1);
+  if (found.at(-1) !== buffer.length) found.push(buffer.length);
+  return found;
+}
+
+const through = (json: Json): Json => JSON.parse(JSON.stringify(json)) as Json;
+
+describe('files: positions', () => {
+  it('gives the same records for any fragments, window and codec, and from any position the rest', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(stored, { minLength: 1, maxLength: 4 }),
+        sizes,
+        sizes,
+        fc.nat(),
+        async (objects, first, second, pick) => {
+          const contents: Record<string, Buffer> = {};
+          const names = objects.map(({ codec }, i) => `raw/${i}.txt${codec === 'plain' ? '' : '.gz'}`);
+          for (const [i, object] of objects.entries()) {
+            const buffer = Buffer.from(object.content);
+            contents[names[i]!] =
+              object.codec === 'plain'
+                ? buffer
+                : object.codec === 'gzip'
+                  ? gzipSync(buffer)
+                  : gzipMembers(buffer, object.cuts);
+          }
+          const store = memoryWith(contents);
+          const expected = objects.flatMap((object) => linesOf(object.content));
+
+          const whole = await readAll(
+            slicedFiles('memory://lake/raw', { format: text(), prefetch: first }, first.slice),
+            store,
+          );
+          expect(whole.error).toBeUndefined();
+          expect(whole.records).toEqual(expected);
+
+          const { position, records } = whole.positions[pick % whole.positions.length]!;
+          const at = (position as unknown as FilesPosition).object;
+          if (at !== undefined) {
+            const i = names.indexOf(at.key);
+            const before = objects
+              .slice(0, i)
+              .reduce((sum, object) => sum + linesOf(object.content).length, 0);
+            expect(at.line).toBe(records - before);
+            expect(at.offset).toBe(boundaries(objects[i]!.content)[at.line]);
+          }
+          const rest = await readAll(
+            slicedFiles('memory://lake/raw', { format: text(), prefetch: second }, second.slice),
+            store,
+            through(position),
+          );
+          expect(rest.error).toBeUndefined();
+          expect(rest.records).toEqual(expected.slice(records));
+          expect(rest.positions[0]!.position).toEqual(through(position));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('reads nothing before the position again', async () => {
+    const whole = Array.from({ length: 1000 }, (_, i) => `line ${i}\n`).join('');
+    const { store, counts } = counting(memoryWith({ 'a.txt': whole, 'b.txt': whole }));
+    const source = slicedFiles('memory://lake/*.txt', { format: text(), prefetch: { fragment: 512 } }, 1);
+    const { positions } = await readAll(source, store);
+    const before = counts();
+    const { records } = await readAll(
+      source,
+      store,
+      positions.find((each) => each.records === 1900)!.position,
+    );
+    expect(records).toHaveLength(100);
+    expect(counts().bytesDown - before.bytesDown).toBe(
+      Buffer.byteLength(whole.split('\n').slice(900).join('\n')),
+    );
+  });
+
+  it('resumes gzip at the last member before the position', async () => {
+    const parts = Array.from({ length: 10 }, (_, m) =>
+      Array.from({ length: 100 }, (_, i) => `${m} ${i} ${Math.sin(m * i)}\n`).join(''),
+    );
+    const members = parts.map((part) => gzipSync(part));
+    const { store, counts } = counting(memoryWith({ 'a.txt.gz': Buffer.concat(members) }));
+    const source = slicedFiles('memory://lake/a.txt.gz', { format: text() }, 1);
+    const { positions, records } = await readAll(source, store);
+    expect(records).toHaveLength(1000);
+    const before = counts().bytesDown;
+    const rest = await readAll(source, store, positions.find((each) => each.records === 850)!.position);
+    expect(rest.records).toEqual(records.slice(850));
+    expect(counts().bytesDown - before).toBe(
+      members.slice(8).reduce((sum, member) => sum + member.length, 0),
+    );
+  });
+
+  it('a position past an object does not open it again, even if it is gone', async () => {
+    const store = memoryWith({ 'a.txt': '1\n2\n', 'b.txt': '3\n' });
+    const source = slicedFiles('memory://lake/*.txt', { format: text() }, 1);
+    const { positions } = await readAll(source, store);
+    store.delete(['a.txt']).subscribe();
+    const rest = await readAll(source, store, positions.find((each) => each.records === 2)!.position);
+    expect(rest.error).toBeUndefined();
+    expect(rest.records).toEqual(['3']);
+  });
+
+  it('refuses a position of other URIs', async () => {
+    const store = memoryWith({ 'a.txt': '1\n' });
+    const { positions } = await readAll(files('memory://lake/a.txt', { format: text() }), store);
+    await expect(
+      readAll(files('memory://lake/b.txt', { format: text() }), store, positions[0]!.position),
+    ).rejects.toMatchObject({
+      code: 'BadPosition',
+    });
+  });
+});
+
+describe('files: which objects', () => {
+  const source = (uri: string | readonly string[], options = {}) =>
+    files(uri, { format: text(), ...options });
+  const tree = memoryWith({
+    'raw/a': '1',
+    'raw/b/c': '2',
+    'raw/b/.hidden': 'no',
+    'raw/_tmp/x': 'no',
+    'raw/marker/': '',
+    'raw-2/a': 'no',
+    rawer: 'no',
+  });
+
+  it('a URI without wildcards is the object of that name, or everything under it', async () => {
+    expect((await readAll(source('memory://lake/raw/a'), tree)).records).toEqual(['1']);
+    expect((await readAll(source('memory://lake/raw'), tree)).records).toEqual(['1', '2']);
+    expect((await readAll(source('memory://lake/raw/'), tree)).records).toEqual(['1', '2']);
+  });
+
+  it('several URIs are read in their order; hidden names when asked for, or when the URI spells them out', async () => {
+    expect((await readAll(source(['memory://lake/raw/b/', 'memory://lake/raw/*']), tree)).records).toEqual([
+      '2',
+      '1',
+    ]);
+    expect((await readAll(source('memory://lake/raw/**', { hidden: true }), tree)).records).toEqual([
+      'no',
+      '1',
+      'no',
+      '2',
+    ]);
+    expect((await readAll(source('memory://lake/raw/_tmp/*'), tree)).records).toEqual(['no']);
+  });
+
+  it('no object is NoInput, unless allowed; no bucket is MissingBucket', async () => {
+    expect((await readAll(source('memory://lake/none/*'), tree)).error).toMatchObject({
+      code: 'NoInput',
+      retryable: false,
+    });
+    expect((await readAll(source('memory://lake/none/*', { allowEmpty: true }), tree)).error).toBeUndefined();
+  });
+
+  it('zero-byte objects, plain and gzip, are fine', async () => {
+    const store = memoryWith({ 'a.txt': '', 'b.gz': '', 'c.txt': 'x', 'd.txt': '' });
+    const { records, error } = await readAll(source('memory://lake/'), store);
+    expect(error).toBeUndefined();
+    expect(records).toEqual(['x']);
+  });
+
+  it('lists page by page, and no page before the one before it is used up', async () => {
+    const objects = Object.fromEntries(
+      Array.from({ length: 2500 }, (_, i) => [`o/${String(i).padStart(5, '0')}`, `${i}\n`]),
+    );
+    const { store, counts } = counting(memoryWith(objects));
+    const read = await readAll(
+      slicedFiles('memory://lake/o/*', { format: text(), prefetch: { fragment: 64 } }, 1),
+      store,
+    );
+    expect(read.records).toHaveLength(2500);
+    expect(counts().requests).toEqual({ list: 3, get: 2500 });
+    const size = Math.max(...read.positions.map(({ position }) => JSON.stringify(position).length));
+    expect(size).toBeLessThan(250);
+  });
+});
+
+describe('files: bad input', () => {
+  const store = memoryWith({ 'a.ndjson': '{"n":1}\n{"n":2}\n', 'b.ndjson': '{"n":3}\nnö!\n{"n":4}\nbad\n' });
+  const options = { format: ndjson<{ n: number }>() };
+
+  it('fail: names object, offset and line, after everything before it was handed over', async () => {
+    const { records, error } = await readAll(files('memory://lake/*.ndjson', options), store);
+    expect(records.map(({ n }) => n)).toEqual([1, 2, 3]);
+    expect(error).toMatchObject({
+      code: 'MalformedRecord',
+      object: 'memory://lake/b.ndjson',
+      offset: 8,
+      line: 2,
+      excerpt: 'nö!',
+      retryable: false,
+    });
+  });
+
+  it('skip: counts in the position and reports', async () => {
+    const source = slicedFiles('memory://lake/*.ndjson', { ...options, onMalformed: 'skip' }, 1);
+    const { records, positions, attempt } = await readAll(source, store);
+    expect(records.map(({ n }) => n)).toEqual([1, 2, 3, 4]);
+    expect(positions.at(-1)!.position).toMatchObject({ skipped: 2 });
+    expect(attempt.trace).toMatchObject([
+      {
+        event: {
+          type: 'skipped',
+          operator: 'in',
+          object: 'memory://lake/b.ndjson',
+          offset: 8,
+          line: 2,
+          count: 1,
+        },
+      },
+      { event: { type: 'skipped', line: 4, count: 2 } },
+    ]);
+    const middle = positions.find(({ position }) => (position as unknown as FilesPosition).skipped === 1)!;
+    const rest = await readAll(source, store, middle.position);
+    expect(rest.positions.at(-1)!.position).toMatchObject({ skipped: 2 });
+  });
+
+  it('deadLetter: hands over the line and where it was', async () => {
+    const policy = {
+      deadLetter: () => {
+        throw new Error('the job subscribes it');
+      },
+    };
+    const { letters } = await readAll(
+      files('memory://lake/*.ndjson', { ...options, onMalformed: policy }),
+      store,
+    );
+    expect(letters).toMatchObject([
+      { source: 'in', object: 'memory://lake/b.ndjson', offset: 8, line: 2, text: 'nö!' },
+      { offset: 21, line: 4, text: 'bad' },
+    ]);
+  });
+
+  it('a line over the maximum is malformed however it is cut, its end included, and the rest is read', async () => {
+    const long = `"${'x'.repeat(100)}"`;
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.integer({ min: 1, max: 200 }), async ({ slice, ...prefetch }, max) => {
+        const lines = ['1', long, '"ab"', '2', long];
+        const read = await readAll(
+          slicedFiles(
+            'memory://lake/',
+            { format: ndjson(), prefetch, maxLineBytes: max, onMalformed: 'skip' },
+            slice,
+          ),
+          memoryWith({ a: lines.join('\n') }),
+        );
+        expect(read.error).toBeUndefined();
+        const fits = lines.filter((each, i) => each.length + (i < lines.length - 1 ? 1 : 0) <= max);
+        expect(read.records).toEqual(fits.map((each) => JSON.parse(each) as unknown));
+        expect(read.positions.at(-1)!.position).toMatchObject({ skipped: lines.length - fits.length });
+      }),
+    );
+  });
+
+  const replace = (when: 'before' | 'during') => async () => {
+    const objects = memoryWith({ 'a.txt': 'one\ntwo\n', 'b.txt': 'three\n' });
+    const source = slicedFiles('memory://lake/', { format: text(), prefetch: { window: 1, fragment: 4 } }, 1);
+    const position = (await readAll(source, objects)).positions.find((each) => each.records === 1)!.position;
+    objects.put('a.txt', Buffer.from('ONE\nTWO\n')).subscribe();
+    if (when === 'before') return readAll(source, objects, position);
+    objects.delete(['a.txt']).subscribe();
+    return readAll(source, objects, position);
+  };
+
+  it('a changed object is ObjectChanged, one that vanished is ObjectVanished', async () => {
+    expect((await replace('before')()).error).toMatchObject({
+      code: 'ObjectChanged',
+      object: 'memory://lake/a.txt',
+    });
+    expect((await replace('during')()).error).toMatchObject({
+      code: 'ObjectVanished',
+      object: 'memory://lake/a.txt',
+    });
+  });
+
+  it('corrupt and truncated gzip is Integrity, naming the object, never silently short', async () => {
+    const good = gzipSync(Array.from({ length: 200 }, (_, i) => `line ${i}\n`).join(''));
+    await fc.assert(
+      fc.asyncProperty(fc.nat(good.length - 2), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
+        const truncated = await readAll(
+          files('memory://lake/', { format: text() }),
+          memoryWith({ 'a.gz': good.subarray(0, at + 1) }),
+        );
+        expect(truncated.error).toMatchObject({ code: 'Integrity', retryable: false });
+        expect((truncated.error as Error).message).toContain('memory://lake/a.gz');
+        // Bytes 3 to 9 of the header say nothing about the content.
+        if (at > 2 && at < 10) return;
+        const flipped = Buffer.from(good);
+        flipped[at]! ^= flip;
+        const corrupt = await readAll(
+          files('memory://lake/', { format: text() }),
+          memoryWith({ 'a.gz': flipped }),
+        );
+        expect(corrupt.error).toMatchObject({ code: 'Integrity' });
+      }),
+    );
+    const garbage = await readAll(
+      files('memory://lake/', { format: text() }),
+      memoryWith({ 'a.gz': Buffer.concat([good, Buffer.from('?')]) }),
+    );
+    expect(garbage.error).toMatchObject({ code: 'Integrity' });
+    const padded = await readAll(
+      files('memory://lake/', { format: text() }),
+      memoryWith({ 'a.gz': Buffer.concat([good, Buffer.alloc(100)]) }),
+    );
+    expect(padded.error).toBeUndefined();
+  });
+});
+
+describe('files: memory', () => {
+  it('never holds more than window × fragment and one carry-over', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        sizes,
+        fc.array(content, { minLength: 1, maxLength: 8 }),
+        async ({ slice, window, fragment }, contents) => {
+          const store = memoryWith(Object.fromEntries(contents.map((each, i) => [`o${i}`, each])));
+          const longest = Math.max(
+            ...contents.flatMap((each) => each.split('\n').map((one) => Buffer.byteLength(one) + 1)),
+          );
+          const { positions } = await readAll(
+            slicedFiles(
+              'memory://lake/',
+              { format: text(), prefetch: { window, fragment }, allowEmpty: true },
+              slice,
+            ),
+            store,
+          );
+          expect(Math.max(...positions.map(({ held }) => held))).toBeLessThanOrEqual(
+            window * fragment + longest,
+          );
+        },
+      ),
+    );
+  });
+
+  it('a gzip bomb is inflated no further than it is read', async () => {
+    const store = memoryWith({ 'bomb.gz': gzipSync(Buffer.alloc(64 * 1024 * 1024)) });
+    const { records, positions } = await readAll(files('memory://lake/bomb.gz', { format: bytes() }), store);
+    expect(records.reduce((sum, each) => sum + each.length, 0)).toBe(64 * 1024 * 1024);
+    expect(Math.max(...positions.map(({ held }) => held))).toBeLessThan(1024 * 1024);
+  });
+});
