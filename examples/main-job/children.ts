@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 export class Children {
   readonly #running = new Set<ChildProcess>();
+  #over = false;
 
   /** Starts a module beside this one, with a channel for messages. What it prints goes to stderr. */
   fork(module: string, argument: unknown, env: NodeJS.ProcessEnv = {}): ChildProcess {
@@ -33,14 +34,16 @@ export class Children {
     return text;
   }
 
-  /** Kills all and waits until they are gone. */
+  /** Kills all and waits until they are gone. None can be started any more. */
   async end(): Promise<void> {
+    this.#over = true;
     await Promise.all([...this.#running].map((child) => kill(child)));
   }
 
   #track<C extends ChildProcess>(child: C): C {
     this.#running.add(child);
     child.once('exit', () => this.#running.delete(child));
+    if (this.#over) child.kill('SIGKILL');
     return child;
   }
 }

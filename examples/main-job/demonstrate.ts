@@ -22,6 +22,8 @@ export interface Run {
   /** A directory of this run's own. */
   readonly dir: string;
   readonly view: Screen;
+  /** Stops the run; what it has made is removed. */
+  readonly signal: AbortSignal;
 }
 
 export interface Result {
@@ -51,9 +53,13 @@ export interface Result {
 
 export async function demonstrate(run: Run): Promise<Result> {
   const started = performance.now();
-  const { options, view } = run;
+  const { options, view, signal } = run;
   const { events, seed } = options;
-  const set = await dataset(options.cache, { events, seed }, view.step('generate', events));
+  const unlessStopped = (report: (done: number) => void) => (done: number) => {
+    signal.throwIfAborted();
+    report(done);
+  };
+  const set = await dataset(options.cache, { events, seed }, unlessStopped(view.step('generate', events)));
 
   const place = await findPlace(run);
   const layout: Layout = {
@@ -66,7 +72,7 @@ export async function demonstrate(run: Run): Promise<Result> {
   try {
     const madeBucket = await makeBucket(s3, place.bucket);
     try {
-      await upload(s3, layout, set, view.step('upload', events));
+      await upload(s3, layout, set, unlessStopped(view.step('upload', events)));
       const job = await runJob(run, place, layout, set);
       const output = { ...place, prefix: layout.output };
       const task: Task = { files: set.files.map(({ name }) => join(set.dir, name)), output };

@@ -33,30 +33,30 @@ if (chosen.store === undefined) Object.assign(process.env, keys);
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 const children = new Children();
 
-let ending: Promise<void> | undefined;
-const end = (): Promise<void> =>
-  (ending ??= (async () => {
-    await children.end();
-    await rm(dir, { recursive: true, force: true });
-    view.close();
-  })());
+const interrupted = new AbortController();
+let exitCode = 1;
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
-  process.once(signal, () => void end().finally(() => process.exit(code)));
+  // The first one ends the run in order; a second one has its usual effect.
+  process.once(signal, () => {
+    exitCode = code;
+    interrupted.abort();
+    void children.end();
+  });
 }
 
 let result: Result | undefined;
 try {
-  result = await demonstrate({ options: chosen, children, dir, view });
+  result = await demonstrate({ options: chosen, children, dir, view, signal: interrupted.signal });
+  if (result.exact) exitCode = 0;
 } catch (error) {
-  await end();
-  console.error(error instanceof Error ? error.message : error);
+  if (!interrupted.signal.aborted) console.error(error instanceof Error ? error.message : error);
+} finally {
+  await children.end();
+  await rm(dir, { recursive: true, force: true });
+  view.close();
 }
-await end();
-if (result !== undefined) {
-  if (chosen.json) console.log(JSON.stringify(result.line));
-  else console.log(summary(result));
-}
-process.exitCode = result?.exact === true ? 0 : 1;
+if (result !== undefined) console.log(chosen.json ? JSON.stringify(result.line) : summary(result));
+process.exitCode = exitCode;

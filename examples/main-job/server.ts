@@ -2,7 +2,9 @@
  * The embedded S3: the library's gateway over a local directory, in a process of its own, so that the store outlives
  * every kill as a real one would. Its one argument names the directory; it tells its parent the endpoint.
  */
-import { startGateway } from 'millrace';
+import { createLocalStore, startGateway } from 'millrace';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 
 export interface ServerTask {
   readonly dir: string;
@@ -13,3 +15,14 @@ export interface ServerReady {
 }
 
 const { dir } = JSON.parse(process.argv[2] ?? '') as ServerTask;
+const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = process.env;
+
+const { endpoint } = await startGateway({
+  credentials: { accessKeyId, secretAccessKey },
+  createBucket: async (name) => {
+    await mkdir(join(dir, name), { recursive: true });
+    return createLocalStore(join(dir, name));
+  },
+});
+process.once('disconnect', () => process.exit(0)); // the demo is gone
+process.send?.({ endpoint } satisfies ServerReady);

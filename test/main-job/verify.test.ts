@@ -82,7 +82,7 @@ describe('lines of an object', () => {
     async function* bytes(): AsyncGenerator<Buffer> {
       for (const chunk of chunks) yield await Promise.resolve(Buffer.from(chunk));
     }
-    for await (const line of lines(bytes(), 'a')) found.push(line);
+    for await (const block of lines(bytes(), 'a')) found.push(...block);
     return found;
   };
 

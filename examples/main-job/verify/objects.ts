@@ -82,7 +82,9 @@ export async function read(
       yield chunk;
     }
   };
-  for await (const line of lines(tapped(), object.key)) on(parse(line, object.key));
+  for await (const block of lines(tapped(), object.key)) {
+    for (const line of block) on(parse(line, object.key));
+  }
   if (size !== object.size) {
     throw new Partial(
       `${object.key} is listed with ${object.size.toString()} bytes and has ${size.toString()}`,
@@ -91,8 +93,8 @@ export async function read(
   return hash.digest('hex');
 }
 
-/** Lines without their newline. The last one must have one. */
-export async function* lines(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<string> {
+/** Lines without their newline, a chunk's worth at a time. The last one must have one. */
+export async function* lines(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<string[]> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of bytes) {
     const last = chunk.lastIndexOf(10);
@@ -102,7 +104,7 @@ export async function* lines(bytes: AsyncIterable<Buffer>, name: string): AsyncG
     }
     const text = Buffer.concat([rest, chunk.subarray(0, last)]).toString('utf8');
     rest = chunk.subarray(last + 1);
-    yield* text.split('\n');
+    yield text.split('\n');
   }
   if (rest.length > 0)
     throw new Partial(`${name} ends in the middle of a line: ${rest.subarray(0, 80).toString('utf8')}`);

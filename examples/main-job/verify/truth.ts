@@ -3,8 +3,8 @@
  * megabytes for two million events: per event the number of its user and day, per user and day a count.
  */
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
+import { lines } from './objects.js';
 
 export class Truth {
   events = 0;
@@ -57,8 +57,8 @@ export async function truthOf(files: readonly string[]): Promise<Truth> {
   for (const file of files) {
     const stored = createReadStream(file, { highWaterMark: 1 << 18 });
     const input = file.endsWith('.gz') ? stored.pipe(createGunzip()) : stored;
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      truth.add(JSON.parse(line) as Parameters<Truth['add']>[0]);
+    for await (const block of lines(input as AsyncIterable<Buffer>, file)) {
+      for (const line of block) truth.add(JSON.parse(line) as Parameters<Truth['add']>[0]);
     }
   }
   return truth;

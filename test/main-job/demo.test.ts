@@ -1,0 +1,99 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const program = fileURLToPath(new URL('../../build/examples/main-job/index.js', import.meta.url));
+const clicks = fileURLToPath(new URL('../../build/examples/clicks.js', import.meta.url));
+const run = promisify(execFile);
+
+/** `npm start` in small: the compiled demo, as a user starts it. */
+describe('the main job', () => {
+  let dir: string;
+  let env: NodeJS.ProcessEnv;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'millrace-demo-test-'));
+    env = { ...process.env, TMPDIR: dir };
+  });
+  afterAll(async () => {
+    await rm(dir, { recursive: true });
+  });
+
+  const demo = (args: readonly string[], more: NodeJS.ProcessEnv = {}) =>
+    run(process.execPath, [program, '--json', '--events', '60000', '--kills', '3', ...args], {
+      cwd: dir,
+      env: { ...env, ...more },
+    });
+
+  it('survives three kills exactly on the embedded store, and leaves nothing but its cache', async () => {
+    const { stdout } = await demo([]);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+    expect(JSON.parse(stdout)).toEqual({
+      events: 60_000,
+      kills: 3,
+      checkpoints: expect.any(Number),
+      lost: 0,
+      duplicated: 0,
+      partial: 0,
+      seconds: expect.any(Number),
+      store: 'embedded',
+    });
+    expect(await readdir(dir)).toEqual(['.demo']);
+  }, 120_000);
+
+  const endpoint = process.env['MILLRACE_TEST_S3_ENDPOINT'];
+  (endpoint === undefined ? it.skip : it)(
+    'survives three kills exactly on a real server',
+    async () => {
+      const store = `s3://main-job-${Math.random().toString(36).slice(2)}/demo`;
+      const { stdout } = await demo(['--store', store, '--endpoint', endpoint ?? ''], {
+        AWS_REGION: process.env['MILLRACE_TEST_S3_REGION'],
+        AWS_ACCESS_KEY_ID: process.env['MILLRACE_TEST_S3_ACCESS_KEY'],
+        AWS_SECRET_ACCESS_KEY: process.env['MILLRACE_TEST_S3_SECRET_KEY'],
+      });
+      expect(JSON.parse(stdout)).toMatchObject({ kills: 3, lost: 0, duplicated: 0, partial: 0, store });
+    },
+    180_000,
+  );
+
+  it('ends in order on SIGINT: no process, no file is left', async () => {
+    const child = spawn(process.execPath, [program, '--events', '60000'], {
+      cwd: dir,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    for await (const chunk of child.stdout) {
+      said += String(chunk);
+      if (said.includes('kill 1:')) child.kill('SIGINT');
+    }
+    const [code] = child.exitCode !== null ? [child.exitCode] : ((await once(child, 'exit')) as [number]);
+    expect(code).toBe(130);
+    expect(await readdir(dir)).toEqual(['.demo']);
+  }, 120_000);
+
+  it('explains itself and refuses what makes no sense', async () => {
+    expect((await run(process.execPath, [program, '--help'])).stdout).toContain('--kills <n>');
+    await expect(run(process.execPath, [program, '--kills', '-1'])).rejects.toMatchObject({ code: 1 });
+    await expect(run(process.execPath, [program, '--store', 's3://lake/x'])).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--endpoint'),
+    });
+  });
+});
+
+describe('the README’s example', () => {
+  it('counts on a directory, once and only once', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'millrace-clicks-test-'));
+    try {
+      const { stdout } = await run(process.execPath, [clicks, dir]);
+      expect(stdout).toContain('{"user":"ann","day":"2026-03-03","clicks":3}');
+      expect((await run(process.execPath, [clicks, dir])).stdout).toBe(stdout);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  }, 30_000);
+});
