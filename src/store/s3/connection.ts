@@ -39,6 +39,11 @@ export class S3Pool {
     return this.#options;
   }
 
+  /** Requests that have no answer yet. */
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
   /** One exchange with the server as an Observable: made on subscribe, aborted on unsubscribe. */
   request<T>(asked: Asked, exchange: (client: S3Client, signal: AbortSignal) => Promise<T>): Observable<T> {
     return new Observable<T>((subscriber) => {

@@ -1,7 +1,8 @@
 import { DeleteObjectCommand, DeleteObjectsCommand, type S3Client } from '@aws-sdk/client-s3';
+import { checkKey } from '../helpers.js';
 import type { DeleteFailure } from '../objectStore.js';
 import { toStoreError } from './errors.js';
-import { checkKey, fitsXml } from './keys.js';
+import { fitsXml } from './keys.js';
 
 interface Place {
   readonly client: S3Client;

@@ -139,7 +139,7 @@ export function toStoreError(raw: unknown, asked: Asked): MillraceError {
   const said = answered
     ? serverText(serverCode, status, text)
     : (system ?? (name || 'no answer')) + detail(text);
-  const where = `s3://${asked.bucket}${asked.key === undefined ? '' : `/${asked.key}`}`;
+  const where = printable(`s3://${asked.bucket}${asked.key === undefined ? '' : `/${asked.key}`}`);
   return new StoreError(code, `${asked.operation} ${where}: ${said}. ${what ?? general(code, asked)}.`, {
     ...(serverCode === undefined || serverCode === '' ? {} : { serverCode }),
     ...(answered ? { status } : {}),
@@ -189,7 +189,13 @@ function serverText(code: string | undefined, status: number, text: string): str
   return `${status}${code === undefined || code === '' ? '' : ` ${code}`}${text === code ? '' : detail(text)}`;
 }
 
+/** Keys hold anything; messages end up in terminals and logs. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 function detail(text: string): string {
+  if (text.startsWith('@aws-sdk XML parse error')) return ' (with a body that is not S3’s)';
   const line = text.split('\n', 1)[0]?.trim().replace(/\.$/, '') ?? '';
   return line === '' || line === 'UnknownError' || line === 'Unknown' ? '' : ` (${line.slice(0, 300)})`;
 }

@@ -1,24 +1,6 @@
 import { StoreError } from '../errors.js';
 import { escapeUri } from './httpHandler.js';
 
-/** Throws `InvalidRequest` for what no S3 server can store. */
-export function checkKey(key: string): void {
-  const bytes = Buffer.byteLength(key);
-  if (bytes === 0) throw new StoreError('InvalidRequest', 'A key must not be empty.');
-  if (bytes > 1024) {
-    throw new StoreError(
-      'InvalidRequest',
-      `A key has at most 1,024 bytes in UTF-8; this one has ${bytes}: shorten it.`,
-    );
-  }
-  if (/[\ud800-\udfff]/u.test(key)) {
-    throw new StoreError(
-      'InvalidRequest',
-      'A key must be well-formed Unicode; this one holds half a surrogate pair.',
-    );
-  }
-}
-
 /** The `x-amz-copy-source` of a key. */
 export function copySource(bucket: string, key: string): string {
   return `${bucket}/${key.split('/').map(escapeUri).join('/')}`;

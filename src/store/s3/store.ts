@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { defer, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
+import { checkKey, checkLimit, checkMetadata, checkPartNumber, checkPartOrder } from '../helpers.js';
 import type {
   ByteRange,
   DeleteFailure,
@@ -33,7 +34,7 @@ import type { S3Pool } from './connection.js';
 import { deleteKeys } from './delete.js';
 import type { Asked, S3Operation } from './errors.js';
 import { get, head } from './get.js';
-import { checkKey, copySource, decodeKey, quoted, stripQuotes } from './keys.js';
+import { copySource, decodeKey, quoted, stripQuotes } from './keys.js';
 import { listUploads, orGone } from './uploads.js';
 
 /** A bucket as an {@link ObjectStore}: one method, one request of the SDK. */
@@ -66,6 +67,7 @@ export class S3Store implements ObjectStore {
       ifMatch: options.ifMatch !== undefined,
     };
     return this.#on(key, 'PutObject', conditions, async (client, abortSignal) => {
+      checkMetadata(options.metadata);
       const input = {
         Bucket: this.#bucket,
         Key: key,
@@ -90,7 +92,7 @@ export class S3Store implements ObjectStore {
           StartAfter: options.startAfter,
           Delimiter: options.delimiter,
           ContinuationToken: options.cursor,
-          MaxKeys: options.limit,
+          MaxKeys: checkLimit(options.limit),
           EncodingType: 'url' as const,
         };
         const answer = await client.send(new ListObjectsV2Command(input), { abortSignal });
@@ -136,6 +138,7 @@ export class S3Store implements ObjectStore {
     options: { readonly metadata?: Metadata } = {},
   ): Observable<{ readonly uploadId: string }> {
     return this.#on(key, 'CreateMultipartUpload', {}, async (client, abortSignal) => {
+      checkMetadata(options.metadata);
       const input = {
         Bucket: this.#bucket,
         Key: key,
@@ -154,6 +157,7 @@ export class S3Store implements ObjectStore {
 
   uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart> {
     return this.#upload(key, uploadId, 'UploadPart', {}, async (client, abortSignal) => {
+      checkPartNumber(number);
       const input = {
         Bucket: this.#bucket,
         Key: key,
@@ -173,7 +177,9 @@ export class S3Store implements ObjectStore {
     from: { readonly key: string; readonly range?: ByteRange; readonly ifMatch?: string },
   ): Observable<UploadedPart> {
     return this.#upload(key, uploadId, 'UploadPartCopy', {}, async (client, abortSignal) => {
+      checkPartNumber(number);
       checkKey(from.key);
+      const source = { client, bucket: this.#bucket, key: from.key, signal: abortSignal };
       // The server tells neither the size of the part nor takes a range without an end.
       let range = from.range;
       let ifMatch = from.ifMatch;
@@ -196,6 +202,8 @@ export class S3Store implements ObjectStore {
         CopySourceRange: `bytes=${start}-${end - 1}`,
       };
       const answer = await client.send(new UploadPartCopyCommand(input), { abortSignal });
+      // There are servers that ignore the condition here: what is the same afterwards was the same then.
+      if (ifMatch !== undefined) await head(source, ifMatch);
       return { number, etag: stripQuotes(answer.CopyPartResult?.ETag), size: end - start };
     });
   }
@@ -237,6 +245,8 @@ export class S3Store implements ObjectStore {
   ): Observable<PutResult> {
     const conditions = { ifNoneMatch: options.ifNoneMatch !== undefined };
     return this.#upload(key, uploadId, 'CompleteMultipartUpload', conditions, async (client, abortSignal) => {
+      // Not every server looks at the order.
+      checkPartOrder(parts);
       const input = {
         Bucket: this.#bucket,
         Key: key,
