@@ -44,6 +44,13 @@ describe('the verifier', () => {
     ).toMatchObject({ lost: 1, duplicated: 1 });
   });
 
+  it('finds an event that another one’s count was given for', () => {
+    expect(audit([output[0]!, output[1]!, count(1, 'ann', 2), output[3]!])).toMatchObject({
+      lost: 1,
+      duplicated: 1,
+    });
+  });
+
   it('finds counts that began again after a restart that lost the state', () => {
     expect(
       audit([count(1, 'ann', 1), count(2, 'bob', 1)], [count(4, 'ann', 1), count(5, 'ann', 2)]),
