@@ -7,7 +7,7 @@ const anywhere: Cutter = {
 };
 
 /**
- * The bytes themselves, in blocks as they arrive (at most 64 KiB each), uncopied: for those who only count, hash or
+ * The bytes themselves, in blocks as they arrive (at most 16 KiB each), uncopied: for those who only count, hash or
  * forward. Where a block ends means nothing; a resumed run may cut elsewhere.
  *
  * @example

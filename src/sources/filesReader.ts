@@ -27,7 +27,7 @@ export interface FilesSettings<T> {
   readonly maxLineBytes: number;
   readonly compression: CodecName | 'auto';
   readonly allowEmpty: boolean;
-  /** Bytes handed over by one poll, about; and of a block at most. */
+  /** Bytes handed over by one poll, at most, unless a single record is longer. */
   readonly slice: number;
 }
 
@@ -56,6 +56,8 @@ export class FilesReader<T> implements SourceReader<T> {
   readonly #uris: readonly string[];
   readonly #listing: Listing;
   readonly #fetcher: Fetcher<FileObject>;
+  /** Blocks of a quarter slice: as much as one decoding takes best. */
+  readonly #block: number;
   #current: Current | undefined;
   #root: number;
   #after: string | undefined;
@@ -73,6 +75,7 @@ export class FilesReader<T> implements SourceReader<T> {
   constructor(settings: FilesSettings<T>, context: SourceContext) {
     this.#settings = settings;
     this.#context = context;
+    this.#block = Math.ceil(settings.slice / 4);
     this.#uris = settings.uris.map(hideUserInfo);
     const from: FilesPosition =
       context.position === undefined
@@ -144,7 +147,8 @@ export class FilesReader<T> implements SourceReader<T> {
   }
 
   #poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
-    const limit = this.#bytes + this.#settings.slice;
+    const start = this.#bytes;
+    const limit = start + this.#settings.slice - this.#block;
     for (let finished = 0; !this.#closed;) {
       const current = (this.#current ??= this.#openNext());
       if (current === undefined) return this.#fetcher.over ? this.#end() : 'wait';
@@ -153,7 +157,7 @@ export class FilesReader<T> implements SourceReader<T> {
         if (++finished >= objectsPerPoll) return 'more';
         continue;
       }
-      if (this.#bytes >= limit) return 'more';
+      if (this.#bytes > start && this.#bytes > limit) return 'more';
       const piece = current.slicer.next();
       if (piece !== undefined) this.#hand(current, piece, out);
       else if (!this.#feed(current)) return 'wait';
@@ -165,7 +169,7 @@ export class FilesReader<T> implements SourceReader<T> {
     const object = this.#fetcher.object;
     if (object === undefined) return undefined;
     const { resume } = object;
-    const { format, maxLineBytes, slice } = this.#settings;
+    const { format, maxLineBytes } = this.#settings;
     const offset = resume?.offset ?? 0;
     const from = object.codec === 'none' ? { at: offset, offset } : (resume?.member ?? { at: 0, offset: 0 });
     const decoder =
@@ -182,7 +186,7 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#resuming = undefined;
     return {
       object,
-      slicer: new Slicer(format.cutter(), offset, maxLineBytes, slice),
+      slicer: new Slicer(format.cutter(), offset, maxLineBytes, this.#block),
       decoder,
       discard: offset - from.offset,
       line: resume?.line ?? 0,

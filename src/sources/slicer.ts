@@ -10,16 +10,16 @@ export type Piece =
   | { readonly kind: 'oversized'; readonly start: number; readonly length: number; readonly excerpt: Buffer };
 
 /**
- * Cuts chunks of bytes into blocks of whole records, at most a slice each. Blocks are views into their chunk; copied
+ * Cuts chunks of bytes into blocks of whole records, of at most `block` bytes each. Blocks are views into their chunk; copied
  * is only what lies on both sides of a chunk's end (the carry-over), so that no chunk is kept alive by its neighbour.
  *
  * A record longer than `maxBytes`, its boundary included, is dropped while it arrives and reported in one piece: the
- * carry-over never exceeds `maxBytes` and one slice, and what is oversized does not depend on how the bytes were cut.
+ * carry-over never exceeds `maxBytes` and one block, and what is oversized does not depend on how the bytes were cut.
  */
 export class Slicer {
   readonly #cutter: Cutter;
   readonly #maxBytes: number;
-  readonly #step: number;
+  readonly #block: number;
   #chunk: Buffer = Buffer.alloc(0);
   #at = 0;
   #start: number;
@@ -28,12 +28,12 @@ export class Slicer {
   #dropping = false;
   #over = false;
 
-  /** `offset`: where the first record starts in the object. `slice`: bytes of a block at most. */
-  constructor(cutter: Cutter, offset: number, maxBytes: number, slice: number) {
+  /** `offset`: where the first record starts in the object. `block`: bytes of a block at most. */
+  constructor(cutter: Cutter, offset: number, maxBytes: number, block: number) {
     this.#cutter = cutter;
     this.#start = offset;
     this.#maxBytes = maxBytes;
-    this.#step = Math.min(slice, maxBytes);
+    this.#block = Math.min(block, maxBytes);
   }
 
   /** Where the next record starts: everything before it has been handed over. */
@@ -67,7 +67,7 @@ export class Slicer {
     while (this.#at < this.#chunk.length) {
       const chunk = this.#chunk;
       const from = this.#at;
-      const to = Math.min(from + this.#step, chunk.length);
+      const to = Math.min(from + this.#block, chunk.length);
       if (this.#carried === 0) {
         const end = this.#cutter.last(chunk, from, to);
         if (end > from) {

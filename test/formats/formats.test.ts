@@ -99,7 +99,7 @@ describe('ndjson', () => {
     const schema = {
       '~standard': { version: 1 as const, vendor: 'test', validate: () => Promise.resolve({ value: 1 }) },
     };
-    expect(() => decode(ndjson({ schema }), '1\n')).toThrow(expect.objectContaining({ code: 'AsyncSchema' }));
+    expect(() => decode(ndjson({ schema }), '1\n')).toThrow('answers at once');
   });
 
   it('lets what a schema throws, and what the consumer throws, through', () => {
@@ -121,7 +121,7 @@ describe('ndjson', () => {
   });
 
   it('refuses to write what has no JSON form', () => {
-    expect(() => ndjson<unknown>().encode(undefined)).toThrow(expect.objectContaining({ code: 'NotJson' }));
+    expect(() => ndjson<unknown>().encode(undefined)).toThrow('has no JSON form');
   });
 });
 

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { Subject, type Observable } from 'rxjs';
+import { of, Subject, type Observable } from 'rxjs';
 import { systemClock, type Clock, type Json } from '../../src/flow/index.js';
 import { filesSettings, type FilesOptions } from '../../src/sources/files.js';
 import { FilesReader } from '../../src/sources/filesReader.js';
@@ -12,7 +12,14 @@ import { TestAttempt } from '../../src/testing/testAttempt.js';
 
 /** Every URI leads to one store. */
 export function storesOf(store: ObjectStore): Stores {
-  return { open: (uri) => ({ store, key: parseUri(uri).key, capabilities: { completeSubset: true, minimumPartSize: 5 * 1024 * 1024 } }) };
+  return {
+    open: (uri) => ({
+      store,
+      key: parseUri(uri).key,
+      reserved: store,
+      capabilities: of({ conditionalPut: true, completeSubset: true, minimumPartSize: 5 * 1024 * 1024 }),
+    }),
+  };
 }
 
 export function memoryWith(objects: Readonly<Record<string, string | Uint8Array>>): ObjectStore {

@@ -1,0 +1,352 @@
+import fc from 'fast-check';
+import { NEVER, Observable, Subject, switchMap, take, VirtualTimeScheduler } from 'rxjs';
+import { clockOf, isSignal, signal, type Json, type Signal } from '../../src/flow/index.js';
+import { ndjson } from '../../src/formats/ndjson.js';
+import { text } from '../../src/formats/text.js';
+import { files } from '../../src/sources/files.js';
+import { SourcePump } from '../../src/sources/pump.js';
+import type { DeadLetter, Source, SourceContext } from '../../src/sources/source.js';
+import { decorate } from '../../src/store/decorate.js';
+import { StoreError } from '../../src/store/errors.js';
+import type { ObjectStore } from '../../src/store/objectStore.js';
+import { attemptOver, memoryWith, slicedFiles } from './harness.js';
+
+const lines = (n: number): string => Array.from({ length: n }, (_, i) => `line ${i}\n`).join('');
+
+/** A pump in virtual time, with all it sends and says. */
+function pumped<T>(
+  source: Source<T>,
+  store: ObjectStore,
+  options: { budget?: number; position?: Json; on?: (value: T | Signal) => void } = {},
+) {
+  const scheduler = new VirtualTimeScheduler();
+  const attempt = attemptOver(store, clockOf(scheduler), options.position);
+  const sent: (T | Signal)[] = [];
+  const letters: (DeadLetter | Signal)[] = [];
+  const said: unknown[] = [];
+  const pump = new SourcePump<T>({
+    id: 'in',
+    source,
+    attempt,
+    ...(options.budget === undefined ? {} : { budget: options.budget }),
+    records: {
+      next: (value) => {
+        sent.push(value);
+        options.on?.(value);
+      },
+    },
+    letters: { next: (value) => letters.push(value) },
+    ended: () => said.push('ended'),
+    failed: (error) => said.push(error),
+  });
+  const records = (): T[] => sent.filter((value): value is T => !isSignal(value));
+  return { pump, attempt, scheduler, sent, letters, said, records, run: () => scheduler.flush() };
+}
+
+/** Signals by their names, records as they are. */
+const shown = (values: readonly unknown[]): unknown[] =>
+  values.map((value) => (isSignal(value) ? value[signal] : value)).filter((value) => value !== 'credit');
+
+describe('the pump', () => {
+  const source = files('memory://lake/', { format: text() });
+  const small = memoryWith({ a: '1\n2\n', b: '3\n' });
+
+  it('registers on open, sends nothing before start, then records, End, and the final barrier', () => {
+    const { pump, attempt, sent, said, run } = pumped(source, small);
+    pump.open();
+    run();
+    expect(attempt.participants.get('in')).toEqual({ id: 'in', kind: 'source' });
+    expect(sent).toEqual([]);
+    pump.start();
+    run();
+    expect(shown(sent)).toEqual(['1', '2', '3', 'end']);
+    expect(said).toEqual(['ended']);
+    pump.barrier(attempt.barrier(1, 'final').barrier);
+    run();
+    expect(shown(sent)).toEqual(['1', '2', '3', 'end', 'barrier']);
+    expect(attempt.acked(1, 'in')).toEqual({ snapshot: { root: 1, skipped: 0 } });
+  });
+
+  it('goes on from what is restored', () => {
+    const first = pumped(slicedFiles('memory://lake/', { format: text() }, 1), small, {
+      on: (value) => {
+        if (value === '2') first.pump.barrier(first.attempt.barrier(7).barrier);
+      },
+    });
+    first.pump.open();
+    first.pump.start();
+    first.run();
+    const second = pumped(source, small, { position: first.attempt.acked(7, 'in')!.snapshot! });
+    second.pump.open();
+    second.pump.start();
+    second.run();
+    expect(second.records()).toEqual(['3']);
+  });
+
+  it('every position it acks, at whatever record the barrier was asked for, is that of what it had sent', () => {
+    const store = memoryWith({ 'a.txt': lines(40), 'b.txt': '', 'c.txt': lines(9) });
+    fc.assert(
+      fc.property(fc.array(fc.nat(48), { maxLength: 4 }), fc.constantFrom(1, 20, 65536), (places, slice) => {
+        const sliced = slicedFiles(
+          'memory://lake/*.txt',
+          { format: text(), prefetch: { fragment: 11 } },
+          slice,
+        );
+        let count = 0;
+        let checkpoints = 0;
+        const before: number[] = [];
+        const run = pumped(sliced, store, {
+          on: (value) => {
+            if (isSignal(value)) {
+              if (value[signal] === 'barrier') before[value.checkpoint] = count;
+              return;
+            }
+            if (places.includes(count++)) run.pump.barrier(run.attempt.barrier(++checkpoints).barrier);
+          },
+        });
+        run.pump.open();
+        run.pump.start();
+        run.run();
+        const all = run.records();
+        expect(all).toHaveLength(49);
+        for (let n = 1; n <= checkpoints; n++) {
+          const rest = pumped(sliced, store, { position: run.attempt.acked(n, 'in')!.snapshot! });
+          rest.pump.open();
+          rest.pump.start();
+          rest.run();
+          expect(rest.records()).toEqual(all.slice(before[n]));
+        }
+      }),
+    );
+  });
+
+  it('injects a barrier at most a slice after it was asked for, never inside a delivery', () => {
+    const run = pumped(
+      slicedFiles('memory://lake/', { format: text() }, 30),
+      memoryWith({ a: lines(1000) }),
+      {
+        on: (value) => {
+          if (value === 'line 500') {
+            const before = run.sent.length;
+            run.pump.barrier(run.attempt.barrier(1).barrier);
+            expect(run.sent.length).toBe(before);
+          }
+        },
+      },
+    );
+    run.pump.open();
+    run.pump.start();
+    run.run();
+    const at = run.sent.findIndex((value) => isSignal(value) && value[signal] === 'barrier');
+    const bytes = run.sent
+      .slice(run.sent.indexOf('line 500'), at)
+      .reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length + 1 : 0), 0);
+    expect(bytes).toBeLessThanOrEqual(30);
+  });
+
+  it('is never further ahead of what is released than its budget and one slice, and goes on with every release', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 100 }), (budget, slice) => {
+        const store = memoryWith({ a: lines(100) });
+        let outstanding = 0;
+        const run = pumped(slicedFiles('memory://lake/', { format: text() }, slice), store, {
+          budget,
+          on: (value) => {
+            outstanding += typeof value === 'string' ? value.length + 1 : 0;
+            expect(outstanding).toBeLessThan(budget + Math.max(slice, 8));
+          },
+        });
+        run.pump.open();
+        run.pump.start();
+        for (let rounds = 0; run.said.length === 0; rounds++) {
+          expect(rounds).toBeLessThan(2000);
+          const sent = run.pump.sent;
+          run.run();
+          if (run.said.length === 0) expect(run.pump.sent).toBeGreaterThan(sent);
+          outstanding = 0;
+          run.pump.released(run.pump.sent);
+        }
+        expect(run.records()).toHaveLength(100);
+        const credits = run.sent.flatMap((value) =>
+          isSignal(value) && value[signal] === 'credit' ? [value.bytes] : [],
+        );
+        expect(credits).toEqual([...new Set(credits)].sort((a, b) => a - b));
+        expect(credits.at(-1)).toBe(lines(100).length);
+      }),
+    );
+  });
+
+  it('passes barriers while it is blocked by credit, and while it waits for data', () => {
+    const blocked = pumped(
+      slicedFiles('memory://lake/', { format: text() }, 1),
+      memoryWith({ a: lines(10) }),
+      { budget: 1 },
+    );
+    blocked.pump.open();
+    blocked.pump.start();
+    blocked.run();
+    blocked.pump.barrier(blocked.attempt.barrier(1).barrier);
+    blocked.run();
+    expect(shown(blocked.sent)).toEqual(['line 0', 'barrier']);
+
+    const silent = decorate(memoryWith({ a: '1\n' }), (call, run) => (call.method === 'get' ? NEVER : run));
+    const waiting = pumped(source, silent);
+    waiting.pump.open();
+    waiting.pump.start();
+    waiting.run();
+    waiting.pump.barrier(waiting.attempt.barrier(1).barrier);
+    waiting.run();
+    expect(shown(waiting.sent)).toEqual(['barrier']);
+    expect(waiting.attempt.acked(1, 'in')).toBeDefined();
+  });
+
+  it('takes data whenever the store answers', () => {
+    const answers = new Subject<void>();
+    const slow = decorate(memoryWith({ a: '1\n', b: '2\n' }), (_call, run) =>
+      answers.pipe(
+        take(1),
+        switchMap(() => run),
+      ),
+    );
+    const { pump, records, said, run } = pumped(source, slow);
+    pump.open();
+    pump.start();
+    for (let i = 0; i < 6; i++) {
+      run();
+      answers.next();
+    }
+    run();
+    expect(records()).toEqual(['1', '2']);
+    expect(said).toEqual(['ended']);
+  });
+
+  it('sends every signal to the dead letters too, and the letters in between', () => {
+    const store = memoryWith({ a: '1\nx\n2\n' });
+    const policy = { deadLetter: () => NEVER };
+    const { pump, attempt, letters, sent, run } = pumped(
+      files('memory://lake/', { format: ndjson<number>(), onMalformed: policy }),
+      store,
+    );
+    pump.open();
+    pump.barrier(attempt.barrier(1).barrier);
+    pump.start();
+    run();
+    expect(shown(sent)).toEqual(['barrier', 1, 2, 'end']);
+    expect(shown(letters)).toMatchObject(['barrier', { text: 'x', line: 2 }, 'end']);
+  });
+
+  it('reports a failure once, frees everything and sends nothing more', () => {
+    const failing = decorate(memoryWith({ a: lines(5), b: '', c: 'x' }), (call, run) =>
+      call.method === 'get' && call.key === 'c'
+        ? new Observable((out) => out.error(new StoreError('Unavailable', 'down')))
+        : run,
+    );
+    const { pump, attempt, records, said, sent, run } = pumped(source, failing);
+    pump.open();
+    pump.start();
+    run();
+    expect(records()).toHaveLength(5);
+    expect(said).toMatchObject([{ code: 'Unavailable', retryable: true }]);
+    const before = sent.length;
+    pump.barrier(attempt.barrier(1).barrier);
+    run();
+    expect(sent).toHaveLength(before);
+  });
+
+  it.each([
+    ['MissingBucket', (call: { method: string }) => call.method === 'list'],
+    ['ObjectChanged', (call: { method: string }) => call.method === 'get'],
+  ])('says %s', (code, when) => {
+    const failing = decorate(small, (call, run) =>
+      when(call)
+        ? new Observable((out) =>
+            out.error(new StoreError(code === 'MissingBucket' ? 'NotFound' : 'PreconditionFailed', 'no')),
+          )
+        : run,
+    );
+    const { pump, said, run } = pumped(source, failing);
+    pump.open();
+    pump.start();
+    run();
+    expect(said).toMatchObject([{ code, retryable: false }]);
+    expect(String(said[0])).toContain('memory://lake');
+  });
+
+  it('aborts every request under way when it is closed, and stops in the middle of a slice', () => {
+    let open = 0;
+    const hanging = decorate(memoryWith({ a: lines(100) }), (call, run) =>
+      call.method === 'get'
+        ? new Observable(() => {
+            open++;
+            return () => {
+              open--;
+            };
+          })
+        : run,
+    );
+    const { pump, run } = pumped(
+      files('memory://lake/', { format: text(), prefetch: { fragment: 10 } }),
+      hanging,
+    );
+    pump.open();
+    pump.start();
+    run();
+    expect(open).toBe(2);
+    pump.close();
+    expect(open).toBe(0);
+
+    const cut = pumped(source, memoryWith({ a: lines(100) }), {
+      on: (value) => {
+        if (value === 'line 3') cut.pump.close();
+      },
+    });
+    cut.pump.open();
+    cut.pump.start();
+    cut.run();
+    expect(cut.records()).toHaveLength(4);
+    expect(cut.said).toEqual([]);
+  });
+
+  it('a source that cannot be opened, or fails before it is, is a failure of the job', () => {
+    const thrower: Source<string> = {
+      description: 'x',
+      open: () => {
+        throw new Error('no');
+      },
+    };
+    const failer: Source<string> = {
+      description: 'x',
+      open: (context: SourceContext) => {
+        context.fail(new Error('no'));
+        return { poll: () => 'wait', position: () => null, bytes: 0, close: () => undefined };
+      },
+    };
+    for (const bad of [thrower, failer]) {
+      const { pump, said } = pumped(bad, small);
+      pump.open();
+      expect(said).toHaveLength(1);
+    }
+  });
+
+  it('a source that says ready inside poll is not forgotten', () => {
+    let polls = 0;
+    const eager: Source<number> = {
+      description: 'x',
+      open: (context: SourceContext) => ({
+        poll: (out) => {
+          context.ready();
+          out.record(polls++);
+          return polls < 3 ? 'wait' : 'end';
+        },
+        position: () => polls,
+        bytes: 0,
+        close: () => undefined,
+      }),
+    };
+    const { pump, records, run } = pumped(eager, small);
+    pump.open();
+    pump.start();
+    run();
+    expect(records()).toEqual([0, 1, 2]);
+  });
+});
