@@ -1,0 +1,160 @@
+import type { Committable } from '../flow/index.js';
+import { CheckpointError } from './errors.js';
+import {
+  logKey,
+  references,
+  type Manifest,
+  type OperatorState,
+  type Pending,
+  type RetainedEntry,
+} from './manifest.js';
+
+/**
+ * What one attempt must keep in mind between two manifests: the committables that have to be carried (rule 5) and the
+ * objects that have to be deleted one day (rule 9). Pure and immutable, like the log that owns it.
+ *
+ * Everything that participants name gets a mark, `since`: the first checkpoint whose manifest may judge it. A committable
+ * that was closed for barrier 8 must not appear in manifest 7, which would publish records that 7 replays; an object
+ * named for barrier 8 must not become garbage in manifest 7, which does not know it.
+ *
+ * An object goes through three states: *tracked* (may exist, may be referred to) → *declared* (in the garbage of an issued
+ * manifest, never referred to again) → deleted, once that manifest is durable and verified.
+ */
+export interface Ledger {
+  readonly pending: readonly Carried[];
+  readonly objects: ReadonlyMap<string, number>;
+  /** Log entries that may exist. */
+  readonly entries: readonly number[];
+  /** Keys below the checkpoint directory, log entries included. */
+  readonly declared: readonly string[];
+  /** Those of `declared` that are being deleted right now. */
+  readonly deleting: readonly string[];
+}
+
+export interface Carried extends Pending {
+  readonly since: number;
+}
+
+/** A checkpoint that is ready to be written. */
+export interface Draft {
+  readonly checkpoint: number;
+  readonly operators: Readonly<Record<string, OperatorState>>;
+  /** The input is over: the entry is `finished` if nothing is pending. */
+  readonly final: boolean;
+}
+
+export const emptyLedger: Ledger = {
+  pending: [],
+  objects: new Map(),
+  entries: [],
+  declared: [],
+  deleting: [],
+};
+
+/** Restore seals: what was open in the parent is pending from here on (rule 7). */
+export function ledgerOf(parent: Manifest, entries: readonly number[]): Ledger {
+  const pending = [...parent.pending];
+  for (const [sink, { open }] of Object.entries(parent.operators)) {
+    for (const committable of open) pending.push({ sink, committable });
+  }
+  const keys = [...references(parent), ...parent.retained.flatMap(({ objects }) => objects)];
+  return {
+    pending: pending.map((each) => ({ ...each, since: 0 })),
+    objects: new Map(keys.map((key) => [key, 0])),
+    entries,
+    declared: parent.garbage,
+    deleting: [],
+  };
+}
+
+/** The parent's content as the claim repeats it. */
+export function sealed(parent: Manifest): Draft {
+  const operators = Object.entries(parent.operators).map(
+    ([id, state]) => [id, { ...state, open: [] }] as const,
+  );
+  return {
+    checkpoint: parent.checkpoint,
+    operators: Object.fromEntries(operators),
+    final: parent.finished === true,
+  };
+}
+
+export function carry(ledger: Ledger, sink: string, closed: readonly Committable[], since: number): Ledger {
+  if (closed.length === 0) return ledger;
+  const known = new Set(ledger.pending.map(({ committable }) => committable.uid));
+  const added = closed
+    .filter(({ uid }) => !known.has(uid))
+    .map((committable) => ({ sink, committable, since }));
+  return { ...ledger, pending: [...ledger.pending, ...added] };
+}
+
+export function confirm(ledger: Ledger, sink: string, uid: string): Ledger {
+  const pending = ledger.pending.filter((each) => each.sink !== sink || each.committable.uid !== uid);
+  return pending.length === ledger.pending.length ? ledger : { ...ledger, pending };
+}
+
+export function amend(ledger: Ledger, sink: string, committable: Committable): Ledger {
+  const pending = ledger.pending.map((each) =>
+    each.sink === sink && each.committable.uid === committable.uid ? { ...each, committable } : each,
+  );
+  return { ...ledger, pending };
+}
+
+/** Objects exist, or are about to. Throws `GarbageReferenced`. */
+export function track(ledger: Ledger, keys: Iterable<string>, since: number): Ledger {
+  const objects = new Map(ledger.objects);
+  const declared = new Set(ledger.declared);
+  for (const key of keys) {
+    if (declared.has(key)) throw referenced(key);
+    objects.set(key, Math.max(since, objects.get(key) ?? 0));
+  }
+  return { ...ledger, objects };
+}
+
+/** Leftovers of dead attempts: garbage for the next manifest, unless it refers to them. */
+export function sweep(ledger: Ledger, keys: readonly string[]): Ledger {
+  const declared = new Set(ledger.declared);
+  const orphans = keys.filter((key) => !declared.has(key) && !ledger.objects.has(key));
+  return track(ledger, orphans, 0);
+}
+
+export function deleted(ledger: Ledger, keys: readonly string[], failed: readonly string[]): Ledger {
+  const gone = new Set(keys);
+  const done = new Set([...keys, ...failed]);
+  return {
+    ...ledger,
+    entries: ledger.entries.filter((n) => !gone.has(logKey(n))),
+    declared: ledger.declared.filter((key) => !gone.has(key)),
+    deleting: ledger.deleting.filter((key) => !done.has(key)),
+  };
+}
+
+/** Decides the garbage of entry `n`: from now on nothing may refer to it. */
+export function declare(
+  ledger: Ledger,
+  n: number,
+  draft: Draft,
+  pending: readonly Pending[],
+  retained: readonly RetainedEntry[],
+): Ledger {
+  const needed = references({ operators: draft.operators, pending });
+  const kept = new Set(retained.map((entry) => entry.n));
+  for (const { objects } of retained) for (const key of objects) needed.add(key);
+  for (const key of ledger.declared) if (needed.has(key)) throw referenced(key);
+  const garbage = new Set(ledger.declared);
+  const objects = new Map(ledger.objects);
+  for (const [key, since] of ledger.objects) {
+    if (since > draft.checkpoint || needed.has(key)) continue;
+    objects.delete(key);
+    garbage.add(key);
+  }
+  for (const entry of ledger.entries) if (entry <= n - 2 && !kept.has(entry)) garbage.add(logKey(entry));
+  return { ...ledger, objects, declared: [...garbage] };
+}
+
+function referenced(key: string): CheckpointError {
+  return new CheckpointError(
+    'GarbageReferenced',
+    `A participant refers to '${key}', which an earlier checkpoint declared garbage because nobody referred to it. Name an object in every checkpoint from its creation to its last use.`,
+  );
+}

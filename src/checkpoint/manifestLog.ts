@@ -1,0 +1,235 @@
+import * as ledgers from './ledger.js';
+import type { Draft } from './ledger.js';
+import type { Entry, Issued, Listed, LogEffect, LogEvent, LogState, Step } from './logState.js';
+import { references, type Manifest } from './manifest.js';
+import { nextManifest } from './nextManifest.js';
+
+/**
+ * The commit protocol of one attempt over its job's log, without I/O: `step(state, event) → {state, effects}`.
+ *
+ * The log is a row of slots; each is created once, by a PUT that fails if the slot is taken. That PUT is the commit point.
+ * The highest entry is the truth; it is never deleted, and a restart reads nothing else.
+ *
+ *     idle → listing → reading → writing ⇄ comparing → verifying → owned → writing …
+ *                ↑_________________ claim lost _______________|        ↘ fenced, failed
+ *
+ * 1. **Numbers.** A log number is given when the PUT is issued: last verified entry + 1, whatever the checkpoint's id. One PUT
+ *    is in flight at a time; the draft that became ready meanwhile waits, and a newer draft takes its place (subsumes it).
+ * 2. **Claim.** LIST the log, GET the newest entry, and write the next one: same content, epoch + 1, open files sealed into
+ *    `pending`. A slower attempt's PUT into that slot gets 412. *Crash before the PUT:* nothing happened. *After:* a claim
+ *    more in the log; the next start claims on top of it.
+ * 3. **Outcomes.** Created: go on. Taken: GET the slot and compare put-ids; mine, or lost. Anything else is in doubt: the
+ *    identical PUT is repeated until its outcome is known. A refusal counts as definite only if no doubt came before it.
+ *    An issued manifest is never recalled: it may have landed, or land later. *Crash in doubt:* the next start's claim
+ *    decides, because only one of the two PUTs gets the slot.
+ * 4. **Verification.** A slot may be free because its entry is long deleted: a PUT that lands there is not the truth. So
+ *    after each entry found mine, LIST from n − 2: the predecessor must be the one I know and nothing may stand above n.
+ *    Otherwise a claim starts again, and an owner is fenced for good. Nothing is acted upon before.
+ * 5. **Pending.** Each entry carries every committable that no sink has confirmed, those of failed checkpoints included.
+ * 6. **Durable.** Only now the driver may tell sinks to publish what this very entry carries as pending. *Crash before:* the
+ *    next attempt finds it pending. *After:* it publishes again, which is idempotent.
+ * 7–8. Seals, uploads and journals belong to the sinks; here they are committables and data objects.
+ * 9. **Garbage** is declared in an entry, and deleted once that entry is durable and verified: data objects that no kept entry
+ *    refers to, and log entries up to n − 2. *Crash in between:* the claim repeats the declaration, and deletes again.
+ *
+ * `now` is what entries issued by this step are stamped with; nothing is decided by it. Throws `GarbageReferenced`.
+ */
+export function step(state: LogState, event: LogEvent, now: number): Step {
+  if (state.phase === 'fenced' || state.phase === 'failed') return same(state);
+  const { ledger } = state;
+  switch (event.type) {
+    case 'start':
+      return startOver(state);
+    case 'listed':
+      if (state.phase === 'listing') return newest(state, event.entries, now);
+      return state.phase === 'verifying' ? verify(state, event.entries, now) : same(state);
+    case 'got':
+      return got(state, event.entry, now);
+    case 'unreadable':
+      return state.phase === 'reading' ? failed(state, event.error) : lost(state);
+    case 'created':
+      return mine(state, event.etag, now);
+    case 'taken':
+      return {
+        state: { ...state, phase: 'comparing' },
+        effects: [{ type: 'get', n: issuedOf(state).manifest.n }],
+      };
+    case 'in-doubt':
+      return repeat(state, now);
+    case 'refused':
+      return state.phase === 'writing' && issuedOf(state).doubts > 0
+        ? repeat(state, now)
+        : failed(state, event.error);
+    case 'write':
+      return write(state, event.draft, now);
+    case 'closed':
+      return same({
+        ...state,
+        ledger: ledgers.carry(ledger, event.sink, event.committables, event.checkpoint),
+      });
+    case 'named':
+      return same({ ...state, ledger: ledgers.track(ledger, event.objects, event.checkpoint) });
+    case 'confirm':
+      return same({ ...state, ledger: ledgers.confirm(ledger, event.sink, event.uid) });
+    case 'amend':
+      return same({ ...state, ledger: ledgers.amend(ledger, event.sink, event.committable) });
+    case 'orphans':
+      return same({ ...state, ledger: ledgers.sweep(ledger, event.keys) });
+    case 'deleted':
+      return same({ ...state, ledger: ledgers.deleted(ledger, event.keys, event.failed) });
+  }
+}
+
+// 2. Claim: list, read, write the next one.
+
+function startOver(state: LogState): Step {
+  return {
+    state: { ...state, phase: 'listing', last: undefined, issued: undefined, ledger: ledgers.emptyLedger },
+    effects: [{ type: 'list', from: 1 }],
+  };
+}
+
+function newest(state: LogState, entries: readonly Listed[], now: number): Step {
+  const highest = entries.at(-1);
+  const ledger = { ...ledgers.emptyLedger, entries: entries.map(({ n }) => n) };
+  if (highest === undefined) {
+    return issue({ ...state, ledger }, 'claim', { checkpoint: 0, operators: {}, final: false }, now);
+  }
+  return { state: { ...state, phase: 'reading', ledger }, effects: [{ type: 'get', n: highest.n }] };
+}
+
+function got(state: LogState, entry: Entry | undefined, now: number): Step {
+  switch (state.phase) {
+    case 'reading': {
+      if (entry === undefined) return startOver(state); // deleted since the listing: others have gone on
+      const ledger = ledgers.ledgerOf(entry.manifest, state.ledger.entries);
+      return issue({ ...state, last: entry, ledger }, 'claim', ledgers.sealed(entry.manifest), now);
+    }
+    case 'comparing':
+      return entry?.manifest.putId === issuedOf(state).manifest.putId
+        ? mine(state, entry.etag, now)
+        : lost(state);
+    case 'identifying':
+      return entry?.manifest.putId === state.last?.manifest.putId ? accept(state, now) : lost(state);
+    default:
+      return same(state);
+  }
+}
+
+// 1. Numbers: given when the PUT is issued.
+
+function write(state: LogState, draft: Draft, now: number): Step {
+  if (state.phase === 'owned') return issue(state, 'checkpoint', draft, now);
+  const subsumed = state.next;
+  const effects: LogEffect[] =
+    subsumed !== undefined && subsumed.checkpoint < draft.checkpoint
+      ? [{ type: 'subsumed', checkpoint: subsumed.checkpoint, by: draft.checkpoint }]
+      : [];
+  return { state: { ...state, next: draft }, effects };
+}
+
+function issue(state: LogState, kind: 'claim' | 'checkpoint', draft: Draft, now: number): Step {
+  const { manifest, ledger } = nextManifest(state, kind, draft, now);
+  return {
+    state: {
+      ...state,
+      phase: 'writing',
+      serial: state.serial + 1,
+      ledger,
+      issued: { manifest, etag: undefined, doubts: 0 },
+    },
+    effects: [{ type: 'put', manifest, doubts: 0 }],
+  };
+}
+
+// 3. Outcomes: mine, lost, or in doubt.
+
+function repeat(state: LogState, now: number): Step {
+  const issued = issuedOf(state);
+  if (!state.rules.repeatInDoubt) return cleanUp(state, issued.manifest, now);
+  const doubts = issued.doubts + 1;
+  return {
+    state: { ...state, issued: { ...issued, doubts } },
+    effects: [{ type: 'put', manifest: issued.manifest, doubts }],
+  };
+}
+
+/** What rule 3 forbids, for the checker. */
+function cleanUp(state: LogState, manifest: Manifest, now: number): Step {
+  if (manifest.kind === 'claim') return startOver(state);
+  const stand = state.last === undefined ? new Set<string>() : references(state.last.manifest);
+  const keys = [...references(manifest)].filter((key) => !stand.has(key));
+  const { next } = state;
+  const owned: LogState = { ...state, phase: 'owned', issued: undefined, next: undefined };
+  const after = next === undefined ? same(owned) : issue(owned, 'checkpoint', next, now);
+  return { state: after.state, effects: [{ type: 'delete', keys }, ...after.effects] };
+}
+
+function lost(state: LogState): Step {
+  const { manifest } = issuedOf(state);
+  if (manifest.kind === 'claim') return startOver(state);
+  return { state: { ...state, phase: 'fenced' }, effects: [{ type: 'fenced', n: manifest.n }] };
+}
+
+function mine(state: LogState, etag: string, now: number): Step {
+  const issued = { ...issuedOf(state), etag };
+  const known: LogState = { ...state, phase: 'verifying', issued };
+  const { rules } = state;
+  const verified = issued.manifest.kind === 'claim' ? rules.verifyClaim : rules.verifyEntry;
+  if (!verified) return accept(known, now);
+  return { state: known, effects: [{ type: 'list', from: Math.max(1, issued.manifest.n - 2) }] };
+}
+
+// 4. Verification: my entry is the truth.
+
+function verify(state: LogState, entries: readonly Listed[], now: number): Step {
+  const { manifest } = issuedOf(state);
+  const before = entries.filter(({ n }) => n < manifest.n).at(-1);
+  if (entries.at(-1)?.n !== manifest.n) return lost(state);
+  // For the first entry a stray below it can not exist: slots start at 1.
+  if (manifest.prev === null) return accept(state, now);
+  if (before?.n !== manifest.prev.n) return lost(state);
+  if (before.etag === state.last?.etag) return accept(state, now);
+  // Some servers show another ETag in listings than in answers to PUT: only the put-id is proof.
+  return { state: { ...state, phase: 'identifying' }, effects: [{ type: 'get', n: manifest.prev.n }] };
+}
+
+// 6 and 9. Durable: act, and delete what this entry declared.
+
+function accept(state: LogState, now: number): Step {
+  const { manifest, etag } = issuedOf(state);
+  const parent = state.last?.manifest;
+  const { deleting, entries } = state.ledger;
+  const keys = manifest.garbage.filter(
+    (key) => state.ledger.declared.includes(key) && !deleting.includes(key),
+  );
+  const ledger = { ...state.ledger, deleting: [...deleting, ...keys], entries: [...entries, manifest.n] };
+  const owned: LogState = {
+    ...state,
+    phase: 'owned',
+    ledger,
+    last: { manifest, etag: etag ?? '' },
+    issued: undefined,
+    next: undefined,
+  };
+  const effects: LogEffect[] = [
+    manifest.kind === 'claim' ? { type: 'claimed', manifest, parent } : { type: 'durable', manifest },
+  ];
+  if (keys.length > 0) effects.push({ type: 'delete', keys });
+  if (state.next === undefined) return { state: owned, effects };
+  const then = issue(owned, 'checkpoint', state.next, now);
+  return { state: then.state, effects: [...effects, ...then.effects] };
+}
+
+function failed(state: LogState, error: unknown): Step {
+  return { state: { ...state, phase: 'failed' }, effects: [{ type: 'failed', error }] };
+}
+
+function issuedOf(state: LogState): Issued {
+  if (state.issued === undefined) throw new Error(`No manifest is issued in phase ${state.phase}.`);
+  return state.issued;
+}
+
+function same(state: LogState): Step {
+  return { state, effects: [] };
+}

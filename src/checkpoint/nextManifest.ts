@@ -1,0 +1,61 @@
+import { declare, type Draft, type Ledger } from './ledger.js';
+import type { LogState } from './logState.js';
+import { references, type Manifest, type RetainedEntry } from './manifest.js';
+
+/** What the entry that is issued now says, and what the ledger is from then on. */
+export function nextManifest(
+  state: LogState,
+  kind: 'claim' | 'checkpoint',
+  draft: Draft,
+  now: number,
+): { readonly manifest: Manifest; readonly ledger: Ledger } {
+  const { self, rules, last } = state;
+  const parent = last?.manifest;
+  const n = numberOf(state, kind, draft);
+  const pending = state.ledger.pending
+    .filter(({ since }) =>
+      rules.carryPending || kind === 'claim' ? since <= draft.checkpoint : since === draft.checkpoint,
+    )
+    .map(({ sink, committable }) => ({ sink, committable }));
+  const retained = retainedBy(state, draft);
+  const ledger = declare(state.ledger, n, draft, pending, retained);
+  const manifest: Manifest = {
+    version: 1,
+    jobId: parent?.jobId ?? self.jobId,
+    job: self.job,
+    n,
+    prev: parent === undefined ? null : { n: parent.n, putId: parent.putId },
+    parent: parent?.n ?? null,
+    epoch: (parent?.epoch ?? 0) + (kind === 'claim' ? 1 : 0),
+    putId: `${self.nonce}-${state.serial + 1}`,
+    kind,
+    checkpoint: draft.checkpoint,
+    at: now,
+    operators: draft.operators,
+    pending,
+    garbage: ledger.declared,
+    retained,
+    ...(draft.final && pending.length === 0 ? { finished: true } : {}),
+  };
+  return { manifest, ledger };
+}
+
+function numberOf(state: LogState, kind: 'claim' | 'checkpoint', draft: Draft): number {
+  const last = state.last?.manifest;
+  if (last === undefined) return 1;
+  return state.rules.numberAtIssue || kind === 'claim'
+    ? last.n + 1
+    : last.n + draft.checkpoint - last.checkpoint;
+}
+
+function retainedBy(state: LogState, draft: Draft): readonly RetainedEntry[] {
+  const last = state.last?.manifest;
+  if (last === undefined) return [];
+  const kept = [...last.retained];
+  if (draft.checkpoint > last.checkpoint && last.checkpoint > 0) {
+    const { n, putId, checkpoint } = last;
+    kept.push({ n, putId, checkpoint, objects: [...references(last)] });
+  }
+  const count = state.self.retained - 1;
+  return count > 0 ? kept.slice(-count) : [];
+}

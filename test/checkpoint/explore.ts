@@ -1,0 +1,93 @@
+import type { Draft } from '../../src/checkpoint/ledger.js';
+import type { LogState } from '../../src/checkpoint/logState.js';
+import type { Manifest } from '../../src/checkpoint/manifest.js';
+import { violation } from './invariants.js';
+import { actions, firstWorld, type Bounds, type World } from './model.js';
+
+export interface Explored {
+  readonly states: number;
+  /** The shortest way to a violation, if there is one. */
+  readonly counterexample: string | undefined;
+}
+
+/** Visits every reachable world, breadth first, so that a counterexample is a shortest one. */
+export function explore(bounds: Bounds): Explored {
+  const key = keyOf();
+  const first = firstWorld(bounds);
+  const seen = new Set([key(first)]);
+  let ring: Visit[] = [{ world: first, from: undefined, label: '' }];
+  while (ring.length > 0) {
+    const next: Visit[] = [];
+    for (const from of ring) {
+      for (const { world, label } of actions(from.world!, bounds)) {
+        const id = key(world);
+        if (seen.has(id)) continue;
+        seen.add(id);
+        const visit = { world, from, label };
+        const wrong = violation(world);
+        if (wrong !== undefined) return { states: seen.size, counterexample: trace(visit, wrong) };
+        next.push(visit);
+      }
+      from.world = undefined; // only the labels are needed from here on
+    }
+    ring = next;
+  }
+  return { states: seen.size, counterexample: undefined };
+}
+
+interface Visit {
+  world: World | undefined;
+  readonly from: Visit | undefined;
+  readonly label: string;
+}
+
+function trace(visit: Visit, wrong: string): string {
+  const lines: string[] = [];
+  for (let at: Visit | undefined = visit; at?.from !== undefined; at = at.from) lines.unshift(at.label);
+  return [...lines.map((line, i) => `${String(i + 1).padStart(3)}. ${line}`), `  ✗  ${wrong}`].join('\n');
+}
+
+/**
+ * Worlds are equal if their keys are. Parts are immutable and mostly shared, so each is given a small number once.
+ * What decides nothing (how often a PUT fell in doubt) is left out.
+ */
+function keyOf(): (world: World) => string {
+  const numbers = new Map<string, number>();
+  const known = new WeakMap<object, number>();
+  const number = <T extends object>(part: T | undefined, text: (part: T) => string): number => {
+    if (part === undefined) return 0;
+    const before = known.get(part);
+    if (before !== undefined) return before;
+    const content = text(part);
+    const n = numbers.get(content) ?? numbers.size + 1;
+    numbers.set(content, n);
+    known.set(part, n);
+    return n;
+  };
+  const manifest = (m: Manifest | undefined): number => number(m, (part) => JSON.stringify(part));
+  const draft = (d: Draft | undefined): number => number(d, (part) => JSON.stringify(part));
+  const log = (state: LogState): string => {
+    const { phase, serial, last, issued, next } = state;
+    const ledger = number(state.ledger, ({ objects, ...rest }) =>
+      JSON.stringify([[...objects].sort(), rest]),
+    );
+    return `${phase},${serial},${manifest(last?.manifest)},${manifest(issued?.manifest)},${draft(next)},${ledger}`;
+  };
+  type Attempt = World['attempts'][number];
+  const attempt = (a: Attempt): number =>
+    number(a, ({ log: state, asked, completes, deletes, ...rest }) => {
+      const request = asked?.type === 'put' ? 'put' : JSON.stringify(asked);
+      return `${log(state)}|${request}|${JSON.stringify([completes.map(({ uid, to }) => `${uid}-${Number(to)}`).sort(), deletes.map(String).sort(), rest])}`;
+    });
+  return (world) =>
+    [
+      world.slots.map(manifest).join(),
+      world.highest,
+      number(world.objects, (part) => JSON.stringify([...part].sort())),
+      number(world.uploads, (part) => `u${[...part].sort().join()}`),
+      number(world.published, (part) => `p${JSON.stringify([...part].sort())}`),
+      world.delayed.map(manifest).sort().join(),
+      world.doubts,
+      world.attempts.map(attempt).join(),
+    ].join(';');
+}

@@ -1,0 +1,51 @@
+import type { Committable } from '../../src/flow/index.js';
+import { references } from '../../src/checkpoint/manifest.js';
+import { fieldOf, positionOf, unitsOf, type World } from './model.js';
+
+/**
+ * What must hold at every moment, because anybody may crash at every moment: a job that restores from the newest entry
+ * now, publishes what is pending there, and reads on from its position, produces every unit exactly once.
+ */
+export function violation(world: World): string | undefined {
+  const newest = world.slots.at(-1);
+  if ((newest?.n ?? 0) !== world.highest) return `the newest entry, ${world.highest}, was deleted`;
+  const position = newest === undefined ? 0 : positionOf(newest);
+  const pending: Committable[] = newest?.pending.map(({ committable }) => committable) ?? [];
+  pending.push(...(newest?.operators['out']?.open ?? []));
+  const times = new Map<number, number>();
+  const count = ({ from, to }: { readonly from: number; readonly to: number }): void => {
+    for (let unit = from; unit < to; unit++) times.set(unit, (times.get(unit) ?? 0) + 1);
+  };
+  for (const units of world.published.values()) count(units);
+  for (const committable of pending) {
+    const { uid } = committable;
+    if (world.published.has(uid)) continue;
+    if (!world.uploads.has(uid)) return `upload ${uid}, pending in the newest entry, is gone`;
+    count(unitsOf(committable));
+  }
+  for (let unit = 0; unit < position; unit++) {
+    if (!times.has(unit)) return `unit ${unit} is lost: the newest entry reads on from ${position}`;
+  }
+  for (const [unit, n] of times) {
+    if (n > 1) return `unit ${unit} is published ${n} times`;
+    if (unit >= position)
+      return `unit ${unit} is published, and will be again: the newest entry reads on from ${position}`;
+  }
+  if (newest === undefined) return undefined;
+  for (const key of references(newest)) {
+    if (!world.objects.has(key)) return `${key}, which the newest entry refers to, was deleted`;
+  }
+  const source = newest.operators['in'];
+  for (const key of source?.objects ?? []) {
+    const by = fieldOf(source?.snapshot, 'by', '');
+    if (world.objects.get(key) !== by)
+      return `${key}, which the newest entry has from ${by}, was overwritten`;
+  }
+  for (const { by, objects = [] } of pending) {
+    for (const key of objects) {
+      if (by !== undefined && world.objects.get(key) !== by)
+        return `${key}, which the newest entry refers to, was overwritten`;
+    }
+  }
+  return undefined;
+}
