@@ -110,8 +110,6 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     this.#attempt = attempt;
     this.#location = location;
     this.#base = location.key.replace(/\/+$/, '');
-    checkPartSize(this.#id, settings.partSize, location.capabilities.minimumPartSize);
-    this.#rollAlways = settings.everyCheckpoint || !location.capabilities.completeSubset;
     this.#uploads = new PartUploads(
       location.store,
       data,
@@ -156,7 +154,11 @@ class FileSink<A> extends FlowSubscriber<A, never> {
         commit();
       });
     }
-    this.emit(open);
+    this.#run(location.capabilities, ({ minimumPartSize, completeSubset }) => {
+      checkPartSize(this.#id, settings.partSize, minimumPartSize);
+      this.#rollAlways = settings.everyCheckpoint || !completeSubset;
+      this.emit(open);
+    });
   }
 
   override onRecord(value: A): void {

@@ -50,8 +50,7 @@ export class OpenFile {
   #stored = 0;
   #journaled = 0;
   #ranges: Range[] = [];
-  /** Raised where offsets start anew, so that late answers know that they are about something else. */
-  #era = 0;
+  readonly #answered = new WeakSet<Range>();
 
   constructor(
     readonly uid: string,
@@ -138,7 +137,6 @@ export class OpenFile {
     if (this.#ranges.length >= maxRanges && this.#dropped === 0) {
       this.#ranges = [];
       this.#journaled = this.#stored = 0;
-      this.#era++;
     }
     return this.fresh;
   }
@@ -151,10 +149,14 @@ export class OpenFile {
   /** The fresh bytes are on their way into a journal. Returns what to call when they are stored. */
   journal(range: Range): () => void {
     this.#ranges = [...this.#ranges, range]; // frozen tails keep the array they saw
-    const upTo = (this.#journaled = this.#tail);
-    const era = this.#era;
+    this.#journaled = this.#tail;
     return () => {
-      if (era === this.#era) this.#stored = Math.max(this.#stored, upTo);
+      this.#answered.add(range);
+      this.#stored = 0;
+      for (const each of this.#ranges) {
+        if (!this.#answered.has(each)) break; // journals may be stored out of order
+        this.#stored += each.length;
+      }
     };
   }
 
@@ -206,7 +208,6 @@ export class OpenFile {
       spilled: covering(this.#ranges, this.#dropped),
       memory: this.#memory,
     };
-    this.#era++;
     this.#memory = undefined;
     this.#ranges = [];
     this.#tail = this.#dropped = this.#stored = this.#journaled = 0;

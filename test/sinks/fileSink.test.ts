@@ -1,4 +1,4 @@
-import { Run, World, type RunOptions } from './harness.js';
+import { Run, World } from './harness.js';
 
 const small = { minimumPartSize: 64 };
 const sink = { partSize: 64, roll: { size: 300 }, budget: 2048 };

@@ -1,4 +1,4 @@
-import { Subject, Subscription, type Observable } from 'rxjs';
+import { of, Subject, Subscription, type Observable } from 'rxjs';
 import { EMPTY } from 'rxjs';
 import {
   barrier,
@@ -36,7 +36,7 @@ export function now<T>(request: Observable<T>): T {
   const got: T[] = [];
   let failed: unknown;
   request.subscribe({ next: (value) => got.push(value), error: (error: unknown) => (failed = error) });
-  if (failed !== undefined) throw failed;
+  if (failed instanceof Error) throw failed;
   if (got.length === 0) throw new Error('no answer');
   return got[0] as T;
 }
@@ -109,7 +109,7 @@ export class World {
 
   constructor(options: WorldOptions = {}) {
     const { minimumPartSize = 5 * 2 ** 20, completeSubset = true } = options;
-    this.capabilities = { minimumPartSize, completeSubset };
+    this.capabilities = { conditionalPut: true, minimumPartSize, completeSubset };
     this.store =
       options.store ??
       createMemoryStore({ uri: 'memory://lake', clock: this.clock, minimumPartSize, completeSubset });
@@ -283,7 +283,8 @@ export class Run {
           open: (uri: string) => ({
             store,
             key: uri.slice(world.store.uri.length + 1),
-            capabilities: world.capabilities,
+            reserved: store,
+            capabilities: of(world.capabilities),
           }),
         },
       ],

@@ -71,7 +71,7 @@ function live(plan: Plan): { world: World; expected: Record<string, string> } {
       },
     });
     const alive = (): boolean => {
-      if (run.error !== undefined) throw run.error;
+      if (run.error instanceof Error) throw run.error;
       return !run.dead;
     };
     while (run.position < records.length && alive()) {
