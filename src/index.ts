@@ -1,5 +1,33 @@
-export { MillraceError } from './errors.js';
+/**
+ * millrace: RxJS pipelines over S3 that survive `kill -9`.
+ *
+ * Start at `createJob`. A job has sources (`files`), operators (`records`, `keyed`, `mergeFlows`, `values`), and sinks
+ * (`fileSink`); everything else here is for those who write their own.
+ */
+export type { Duration, Size } from './config/units.js';
+export { InvalidOption } from './config/units.js';
+export { isRetryable, MillraceError, type MillraceErrorOptions } from './errors.js';
 export * from './flow/index.js';
-export { records } from './operators/records.js';
+export { bytes } from './formats/bytes.js';
+export type { Cutter, Format, Malformed, Reader, Writer } from './formats/format.js';
+export { ndjson, type NdjsonOptions } from './formats/ndjson.js';
+export { text } from './formats/text.js';
+export * from './job/index.js';
+export { keyed, type KeyedOptions } from './operators/keyed.js';
 export { mergeFlows } from './operators/mergeFlows.js';
+export { records } from './operators/records.js';
 export { values } from './operators/values.js';
+export { fileSink } from './sinks/fileSink.js';
+export type { FileSinkOptions, RollOptions } from './sinks/options.js';
+export { deadLetter, files, type DeadLetterPolicy, type FilesOptions } from './sources/files.js';
+export type * from './sources/source.js';
+export {
+  valueState,
+  type Handles,
+  type Key,
+  type Serializer,
+  type StateSpecs,
+  type ValueState,
+  type ValueStateOptions,
+} from './state/index.js';
+export * from './store/index.js';

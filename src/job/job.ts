@@ -3,8 +3,9 @@ import { MillraceError } from '../errors.js';
 import type { Flow, Known } from '../flow/index.js';
 import type { Source } from '../sources/source.js';
 import { runAttempt, type Outcome } from './attempt.js';
-import { claimOf } from './claim.js';
+import { claimLog } from './claim.js';
 import type { JobEvent } from './events.js';
+import { openStores } from './jobStores.js';
 import { resolveOptions, type JobOptions } from './options.js';
 import { runJob } from './run.js';
 
@@ -53,7 +54,7 @@ export interface RunResult {
  */
 export function createJob(options: JobOptions): Job {
   const config = resolveOptions(options);
-  const { name, environment } = config;
+  const { name } = config;
   const events = new Subject<JobEvent>();
   const emit = (event: JobEvent): void => {
     events.next(event);
@@ -88,13 +89,15 @@ export function createJob(options: JobOptions): Job {
       if (running) throw alreadyRunning(name);
       running = true;
       const leaves = args.filter((arg) => isObservable(arg));
-      const { signal } = args.find((arg) => !isObservable(arg)) ?? {};
+      const { signal } = args.find((arg): arg is RunOptions => !isObservable(arg)) ?? {};
       const stop = signal === undefined ? NEVER : signal.aborted ? of(undefined) : fromEvent(signal, 'abort');
+      const { stores, close } = openStores(config);
+      const environment = { ...config.environment, stores };
       const attempt = (): Observable<Outcome> =>
         runAttempt({
           name,
           environment,
-          claim: claimOf(config, emit),
+          claim: claimLog(config, stores, emit),
           sources,
           leaves,
           budget: config.budget,
@@ -107,6 +110,7 @@ export function createJob(options: JobOptions): Job {
         life.pipe(map((outcome) => ({ outcome }))).subscribe({ next: resolve, error: reject });
       }).finally(() => {
         running = false;
+        close();
       });
     },
   };

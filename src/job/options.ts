@@ -1,5 +1,6 @@
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import { systemClock, type Clock } from '../flow/index.js';
+import type { S3Options } from '../store/s3/index.js';
 import type { Stores } from '../store/services.js';
 import type { Environment } from './environment.js';
 import { defaultRestart, type RestartPolicy } from './restart.js';
@@ -16,7 +17,9 @@ export interface JobOptions {
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
-  /** Default: `s3://`, `file://` and `memory://` stores, made on demand. */
+  /** How to reach `s3://` stores. Default: AWS, as its SDK finds region and credentials. */
+  readonly s3?: S3Options;
+  /** Replaces the stores of all URIs; `s3` is then of no use. */
   readonly stores?: Stores;
 }
 
@@ -33,6 +36,11 @@ export interface CheckpointOptions {
   readonly tolerableFailures?: number;
   /** Checkpoints kept to be restored from. Default 1. */
   readonly retained?: number;
+  /**
+   * `'none'` lets the job run on a store without conditional writes, where nothing keeps two processes from running it at
+   * once. Default: such a store is refused.
+   */
+  readonly fencing?: 'none';
 }
 
 /** See {@link RestartPolicy} for what each does. */
@@ -54,10 +62,13 @@ export interface ResolvedOptions {
     readonly minPauseMs: number | undefined;
     readonly tolerableFailures: number | undefined;
     readonly retained: number | undefined;
+    readonly fencing: 'none' | undefined;
   };
   readonly restart: RestartPolicy;
   readonly budget: number;
-  readonly environment: Omit<Environment, 'stores'> & { readonly stores: Stores | undefined };
+  readonly environment: Pick<Environment, 'clock' | 'random'>;
+  readonly stores: Stores | undefined;
+  readonly s3: S3Options;
 }
 
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
@@ -80,14 +91,16 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
           : parseDuration('checkpoints.minPause', checkpoints.minPause),
       tolerableFailures: count('checkpoints.tolerableFailures', checkpoints.tolerableFailures, 0),
       retained: count('checkpoints.retained', checkpoints.retained, 1),
+      fencing: checkpoints.fencing,
     },
     restart: restart === 'none' ? { ...defaultRestart, attempts: 0 } : restartPolicy(restart),
     budget: parseSize('budget', options.budget ?? '16MiB'),
     environment: {
       clock: options.clock ?? systemClock,
       random: options.random ?? Math.random,
-      stores: options.stores,
     },
+    stores: options.stores,
+    s3: options.s3 ?? {},
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs';
 import { Service } from '../flow/index.js';
 import type { ObjectStore } from './objectStore.js';
 
@@ -6,12 +7,16 @@ export interface StoreLocation {
   readonly store: ObjectStore;
   /** The key or key prefix, exactly as the URI has it, without the leading slash. */
   readonly key: string;
-  /** What the probe of this store and bucket found. */
-  readonly capabilities: StoreCapabilities;
+  /** The same place through sockets of its own, which part uploads cannot starve. Where there are none, `store`. */
+  readonly reserved: ObjectStore;
+  /** What the probe of this store and bucket found. Probes on the first subscribe; emits once. */
+  readonly capabilities: Observable<StoreCapabilities>;
 }
 
 /** What differs between servers and changes what the protocols do. */
 export interface StoreCapabilities {
+  /** Of concurrent puts with `ifNoneMatch` exactly one wins. A job's log depends on it. */
+  readonly conditionalPut: boolean;
   /** Complete accepts a subset of the uploaded parts (AWS: yes; Ceph RGW: no, so files roll at every checkpoint). */
   readonly completeSubset: boolean;
   /** A part but the last has at least so many bytes. */

@@ -1,7 +1,7 @@
 import { Subject, type Observable, type OperatorFunction } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { clockOf, credit, end, isSignal, open, signal, watermark } from '../flow/index.js';
-import type { Restored, Service } from '../flow/index.js';
+import type { Clock, Restored, Service } from '../flow/index.js';
 import type { MarbleAttempt, MarbleFile, MarbleLine } from './marbleFile.js';
 import { pendingOf, sealed } from './sealed.js';
 import { TestAttempt, type Trace } from './testAttempt.js';
@@ -17,12 +17,12 @@ export interface MarbleResult {
  * Runs a marble file in virtual time. Compare `expected` with `actual` of each result in the test framework at hand.
  *
  * @param operator makes the operator under test afresh for each attempt; its argument is the flow of the `in2` line
- * @param services what `Open` gives it
+ * @param services what `Open` gives it, made for each attempt
  */
 export function runMarbles(
   file: MarbleFile,
   operator: (in2: Observable<unknown>) => OperatorFunction<unknown, unknown>,
-  services: ReadonlyMap<Service<unknown>, unknown> = new Map(),
+  services: MarbleServices = () => new Map(),
 ): readonly MarbleResult[] {
   let restored: ReadonlyMap<string, Restored> = new Map();
   return file.attempts.flatMap((marble, index, all) => {
@@ -33,6 +33,9 @@ export function runMarbles(
     return run.results(all.length > 1 ? `attempt ${index + 1}, ` : '');
   });
 }
+
+/** What `Open` gives the operator of one attempt, which lives in the time of `clock`. */
+export type MarbleServices = (clock: Clock, epoch: number) => ReadonlyMap<Service<unknown>, unknown>;
 
 class MarbleRun {
   readonly attempt: TestAttempt;
@@ -48,16 +51,18 @@ class MarbleRun {
     file: MarbleFile,
     marble: MarbleAttempt,
     options: {
-      readonly services: ReadonlyMap<Service<unknown>, unknown>;
+      readonly services: MarbleServices;
       readonly restored: ReadonlyMap<string, Restored>;
       readonly epoch: number;
     },
   ) {
     this.#file = file;
     this.#marble = marble;
+    const clock = clockOf(this.#scheduler);
     this.attempt = new TestAttempt({
       ...options,
-      clock: clockOf(this.#scheduler),
+      services: options.services(clock, options.epoch),
+      clock,
       on: (trace) => {
         this.#traced(trace);
       },

@@ -1,25 +1,23 @@
-import { map, toArray, type Observable } from 'rxjs';
+import { map, of, toArray, type Observable } from 'rxjs';
 import {
+  crashAt,
   createJob,
+  createMemoryStore,
   createStores,
+  delayed,
   fileSink,
   files,
   keyed,
+  listAll,
   ndjson,
   records,
   valueState,
   type JobEvent,
+  type MortalStore,
   type ObjectStore,
   type Stores,
 } from '../../src/index.js';
-import {
-  SimulatedClock,
-  createMemoryStore,
-  crashAt,
-  delayed,
-  listAll,
-  type MortalStore,
-} from '../../src/testing/index.js';
+import { SimulatedClock } from '../../src/testing/index.js';
 import { seeded } from './random.js';
 
 /** One simulated life of a job: input on a memory store, processes that die at chosen requests, output to be counted. */
@@ -107,7 +105,8 @@ function startProcess(
   const store = delayed(mortal.store, { clock, before: () => Math.floor(random() * 4) });
   const stores: Stores = createStores({
     schemes: { memory: () => store },
-    capabilities: () => ({ completeSubset: scenario.completeSubset ?? true, minimumPartSize }),
+    capabilities: () =>
+      of({ conditionalPut: true, completeSubset: scenario.completeSubset ?? true, minimumPartSize }),
     clock,
   });
   const job = createJob({
@@ -190,7 +189,7 @@ function fill(world: ObjectStore, scenario: Scenario): Map<number, Output[]> {
 /** Everything that is published, by partition; files in the order of their names. */
 function read(world: ObjectStore): Map<number, Output[]> {
   const output = new Map<number, Output[]>();
-  for (const { key } of now(listAll(world, { prefix: 'out/' }).pipe(toArray()))) {
+  for (const { key } of now(listAll(world, 'out/').pipe(toArray())).flat()) {
     const text = Buffer.concat(now(world.get(key)).chunks).toString();
     if (!text.endsWith('\n')) throw new Error(`${key} is not whole.`);
     for (const line of text.split('\n').slice(0, -1)) {

@@ -1,0 +1,39 @@
+import { concatMap, defer, type Observable } from 'rxjs';
+import { claim, type Coordinator } from '../checkpoint/index.js';
+import { MillraceError } from '../errors.js';
+import type { Stores } from '../store/services.js';
+import type { JobEvent } from './events.js';
+import type { ResolvedOptions } from './options.js';
+
+/** Claims the job's log below `checkpoints.dir`, once the store there is known to tell winners from losers. */
+export function claimLog(
+  config: ResolvedOptions,
+  stores: Stores,
+  emit: (event: JobEvent) => void,
+): Observable<Coordinator> {
+  return defer(() => {
+    const { dir, fencing, ...settings } = config.checkpoints;
+    const { store, reserved, key, capabilities } = stores.open(dir);
+    const base = key.replace(/\/+$/, '');
+    return capabilities.pipe(
+      concatMap(({ conditionalPut }) => {
+        if (!conditionalPut && fencing !== 'none') throw noFencing(dir);
+        return claim({
+          ...settings,
+          ...config.environment,
+          store,
+          logStore: reserved,
+          prefix: `${base === '' ? '' : `${base}/`}${config.name}/`,
+          job: config.name,
+          on: emit,
+        });
+      }),
+    );
+  });
+}
+
+const noFencing = (dir: string): MillraceError =>
+  new MillraceError(
+    'NoConditionalWrites',
+    `The store of checkpoints.dir ${dir} does not honour If-None-Match on writes, so two processes could both own this job. Use a store that does, or say checkpoints.fencing: 'none' and make sure yourself that only one runs.`,
+  );
