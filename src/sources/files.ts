@@ -1,7 +1,7 @@
 import type { FlowOperator } from '../flow/index.js';
 import type { CodecName } from '../formats/codec.js';
 import type { Reader } from '../formats/format.js';
-import { MillraceError } from '../errors.js';
+import { InvalidOption, parseSize, type Size } from '../config/units.js';
 import { compileUriGlob, hideUserInfo, splitUri } from '../path/index.js';
 import { FilesReader, type FilesSettings } from './filesReader.js';
 import type { DeadLetter, Source } from './source.js';
@@ -14,7 +14,7 @@ export interface FilesOptions<T> {
    * Reading ahead: up to `window` ranged requests of `fragment` bytes, over all objects of this source together; their
    * product is the memory it takes. Default: 8 of 8 MiB. Starts small and grows while the input is consumed.
    */
-  readonly prefetch?: { readonly window?: number; readonly fragment?: number };
+  readonly prefetch?: { readonly window?: number; readonly fragment?: Size };
   /**
    * What happens to a record that cannot be parsed. `fail` (default): the job ends with `MalformedRecord`. `skip`: it is
    * counted, in the checkpoint too, and shows as an event `skipped`. `deadLetter(…)`: it goes to a sink of its own.
@@ -22,8 +22,8 @@ export interface FilesOptions<T> {
   readonly onMalformed?: 'fail' | 'skip' | DeadLetterPolicy;
   /** Reads names that start with `.` or `_` too. Default `false`. What the URI itself spells out is never hidden. */
   readonly hidden?: boolean;
-  /** A longer line (its end included) is malformed. Bytes, default 16 MiB. */
-  readonly maxLineBytes?: number;
+  /** A longer line (its end included) is malformed. Default 16 MiB. */
+  readonly maxLineBytes?: Size;
   /** `auto` (default) goes by the name: `.gz` is gzip. */
   readonly compression?: CodecName | 'auto';
   /** A URI that matches no object is no error. Default `false`. */
@@ -85,19 +85,21 @@ export function filesSettings<T>(
   options: FilesOptions<T>,
 ): FilesSettings<T> {
   const uris = typeof uri === 'string' ? [uri] : [...uri];
-  if (uris.length === 0)
-    throw new MillraceError('InvalidOption', 'files() was given no URI: name at least one.');
+  if (uris.length === 0) throw new InvalidOption('files(uri)', '[]', 'at least one URI');
   for (const each of uris) compileUriGlob(splitUri(each).key);
   return {
     uris,
     format: options.format,
     limits: {
       window: positive('prefetch.window', options.prefetch?.window ?? 8),
-      fragment: positive('prefetch.fragment', options.prefetch?.fragment ?? 8 * 1024 * 1024),
+      fragment: positive(
+        'prefetch.fragment',
+        parseSize('prefetch.fragment', options.prefetch?.fragment ?? '8MiB'),
+      ),
     },
     onMalformed: typeof options.onMalformed === 'object' ? 'deadLetter' : (options.onMalformed ?? 'fail'),
     hidden: options.hidden ?? false,
-    maxLineBytes: positive('maxLineBytes', options.maxLineBytes ?? 16 * 1024 * 1024),
+    maxLineBytes: positive('maxLineBytes', parseSize('maxLineBytes', options.maxLineBytes ?? '16MiB')),
     compression: options.compression ?? 'auto',
     allowEmpty: options.allowEmpty ?? false,
     slice: 64 * 1024,
@@ -106,5 +108,5 @@ export function filesSettings<T>(
 
 function positive(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new MillraceError('InvalidOption', `${name} is ${value}: give a whole number above zero.`);
+  throw new InvalidOption(name, value, 'a whole number above zero');
 }

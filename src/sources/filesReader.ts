@@ -27,7 +27,7 @@ export interface FilesSettings<T> {
   readonly maxLineBytes: number;
   readonly compression: CodecName | 'auto';
   readonly allowEmpty: boolean;
-  /** Bytes handed over by one poll, at most, unless a single record is longer. */
+  /** Bytes handed over by one poll, at most, but for the last record of it. */
   readonly slice: number;
 }
 
