@@ -27,7 +27,7 @@ export interface Comparison {
 }
 
 export interface Prepared {
-  /** The first one is ours; each of the others gives a metric `vs.<name>`: our throughput over theirs. */
+  /** The first one is ours; each of the others gives a metric `vs.<name>`, our throughput over theirs, and `vs.<name>.cpu`, per CPU second. */
   readonly variants: readonly Variant[];
   /** Runs between two rounds, outside the clock, such as the removal of what was written. */
   between?(): Promise<void>;
@@ -118,8 +118,12 @@ function report(row: Comparison, variants: readonly Variant[], rounds: Rounds): 
     metrics[`vs.${name}`] = ratios.median;
     metrics[`vs.${name}.min`] = ratios.min;
     metrics[`vs.${name}.max`] = ratios.max;
+    metrics[`vs.${name}.cpu`] = median(rounds.get(ours!.name)!.map((m, i) => thrift(m) / thrift(of[i]!)));
   }
   return { name: row.name, metrics, goals: judge(row.goals, metrics) };
 }
 
 const speed = (m: Measured): number => m.result.amount / m.seconds;
+
+/** Work per CPU second. */
+const thrift = (m: Measured): number => m.result.amount / m.cpuSeconds;

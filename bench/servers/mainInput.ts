@@ -29,7 +29,12 @@ export async function mainInput(events: number, { progress }: RunOptions): Promi
   );
   const client = s3Client(gateway.info);
   progress('uploading events');
-  await upload(client, { bucket, input: 'input/' }, set, () => undefined);
+  await upload(
+    client,
+    { bucket, input: 'input/', output: 'work/', checkpoints: 'work/' },
+    set,
+    () => undefined,
+  );
   return {
     params: { ...gateway.info, bucket, events, input: 'input/', work: 'work/' },
     clear: () => removeAll(client, bucket, 'work/'),

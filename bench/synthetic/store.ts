@@ -48,6 +48,8 @@ export interface SyntheticOptions {
   readonly generated?: Readonly<Record<string, number>>;
   /** Uploads to keys with this prefix keep checksums only. */
   readonly sink: string;
+  /** Milliseconds that an uploaded part takes: a store slower than its clients makes them hold what they have. Default 0. */
+  readonly partDelay?: number;
 }
 
 export class SyntheticStore implements ObjectStore {
@@ -57,9 +59,11 @@ export class SyntheticStore implements ObjectStore {
   readonly #generated: ReadonlyMap<string, ObjectInfo>;
   readonly #uploads = new Map<string, Upload>();
   readonly #published = new Map<string, Published>();
+  readonly #partDelay: number;
   #counter = 0;
 
-  constructor(base: ObjectStore, { generated = {}, sink }: SyntheticOptions) {
+  constructor(base: ObjectStore, { generated = {}, sink, partDelay = 0 }: SyntheticOptions) {
+    this.#partDelay = partDelay;
     this.uri = base.uri;
     this.#base = base;
     this.#sink = sink;
@@ -147,10 +151,10 @@ export class SyntheticStore implements ObjectStore {
     return later(() => {
       const crc = crc32(body);
       const size = body.byteLength;
-      const etag = `${crc.toString(16).padStart(8, '0')}${size.toString(16).padStart(24, '0')}`;
+      const etag = partEtag(crc, size);
       this.#upload(uploadId).parts.set(number, { number, etag, size, crc });
       return { number, etag, size };
-    });
+    }, this.#partDelay);
   }
 
   copyPart: ObjectStore['copyPart'] = (key, uploadId, number, from) =>
@@ -223,6 +227,21 @@ export class SyntheticStore implements ObjectStore {
   }
 }
 
+/** As long as an MD5, which other servers use. */
+const partEtag = (crc: number, size: number): string =>
+  `${crc.toString(16).padStart(8, '0')}${size.toString(16).padStart(24, '0')}`;
+
+/** The ETag of the first `size` bytes of the synthetic content, uploaded in parts of `partSize`. */
+export function expectedEtag(size: number, partSize: number): string {
+  const etags = createHash('md5');
+  let parts = 0;
+  for (let offset = 0; offset < size; offset += partSize, parts++) {
+    const part = slice(offset, Math.min(partSize, size - offset));
+    etags.update(partEtag(crc32(part), part.length), 'hex');
+  }
+  return `${etags.digest('hex')}-${parts}`;
+}
+
 function inOrder(upload: Upload): Part[] {
   return [...upload.parts.values()].sort((a, b) => a.number - b.number);
 }
@@ -233,6 +252,6 @@ function checked(info: ObjectInfo, ifMatch: string | undefined): ObjectInfo {
   return info;
 }
 
-function later<T>(answer: () => T): Observable<T> {
-  return defer(() => of(answer())).pipe(subscribeOn(asyncScheduler));
+function later<T>(answer: () => T, delay = 0): Observable<T> {
+  return defer(() => of(answer())).pipe(subscribeOn(asyncScheduler, delay));
 }

@@ -1,0 +1,146 @@
+/**
+ * Objects that no memory could hold, read and written by whole jobs. The first round warms the process up with a small
+ * one, each later round is over the full size. Its digest says whether every byte was there.
+ */
+import {
+  bytes,
+  createJob,
+  createMemoryStore,
+  createStores,
+  fileSink,
+  files,
+  records,
+  values,
+  type Job,
+  type Stores,
+  type Writer,
+} from 'millrace';
+import { lastValueFrom, map, tap, type Observable } from 'rxjs';
+import type { Params, Start } from '../harness/workload.js';
+import { blocks } from '../synthetic/blocks.js';
+import { Digest } from '../synthetic/digest.js';
+import { SyntheticStore } from '../synthetic/store.js';
+import { storesOf } from '../variants/stores.js';
+
+const MiB = 2 ** 20;
+const window = 8;
+const fragment = 8 * MiB;
+const sourceBudget = 16 * MiB;
+const sinkBudget = 64 * MiB;
+
+/** What the jobs below may hold by their settings. Bytes. */
+export const budgets = {
+  reading: window * fragment + sourceBudget,
+  writing: sourceBudget + sinkBudget,
+  copying: window * fragment + sourceBudget + sinkBudget,
+};
+export type Transfer = keyof typeof budgets;
+
+/** A store that is slower than what feeds it, so that budgets fill up. Milliseconds. */
+export const partDelay = 40;
+
+/** Where generated objects of a size lie, and where jobs write to. */
+export const keyOf = (size: number): string => `generated/${size}`;
+export const sink = 'out/';
+
+/** Params: `size` and `warm` in bytes; with an `endpoint`, all goes to bucket `bench` of that server, else to a store in the process. */
+export const reading: Start = (params) =>
+  transfers(params, (job, { input, digest }) =>
+    read(job, input).pipe(
+      values(),
+      tap((block) => digest.update(block)),
+    ),
+  );
+
+export const writing: Start = (params) =>
+  transfers(params, (job, { size, output }) => job.source('in', blocks(size)).pipe(written(output)));
+
+export const copying: Start = (params) =>
+  transfers(params, (job, { input, output }) =>
+    read(job, input).pipe(
+      records(map((block) => Buffer.from(block.buffer, block.byteOffset, block.length).toString('latin1'))),
+      written(output),
+    ),
+  );
+
+const read = (job: Job, uri: string) =>
+  job.source('in', files(uri, { format: bytes(), prefetch: { window, fragment } }));
+
+const asIs: Writer<string> = { extension: '', encode: (block) => block };
+const roll = { size: '8GiB', age: '1h', inactivity: '1h' } as const;
+const written = (uri: string) => fileSink<string>('out', uri, { format: asIs, budget: sinkBudget, roll });
+
+interface Task {
+  readonly size: number;
+  readonly input: string;
+  readonly output: string;
+  /** Of what was read. */
+  readonly digest: Digest;
+}
+
+function transfers(params: Params, flow: (job: Job, task: Task) => Observable<unknown>): ReturnType<Start> {
+  const sizes = [Number(params['warm']), Number(params['size'])];
+  const place = params['endpoint'] === undefined ? inProcess(sizes) : onServer(params);
+  let round = 0;
+  return {
+    async round() {
+      const size = sizes[Math.min(round++, 1)]!;
+      const prefix = `${sink}${round}/`;
+      const digest = new Digest();
+      const job = createJob({
+        name: `transfer-${round}`,
+        checkpoints: { dir: 'memory://checkpoints', interval: '1s' },
+        budget: sourceBudget,
+        stores: place.stores,
+      });
+      await job.run(
+        flow(job, { size, input: `${place.base}/${keyOf(size)}`, output: `${place.base}/${prefix}`, digest }),
+      );
+      return { digest: async () => (await place.published(prefix)) ?? digest.toString(), amount: size };
+    },
+    close() {
+      place.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+interface Place {
+  readonly stores: Stores;
+  readonly base: string;
+  /** The digest of the one object below the prefix, if there is any. */
+  published(prefix: string): Promise<string | undefined>;
+  close(): void;
+}
+
+function inProcess(sizes: readonly number[]): Place {
+  const store = new SyntheticStore(createMemoryStore({ uri: 'memory://bench' }), {
+    generated: Object.fromEntries(sizes.map((size) => [keyOf(size), size])),
+    sink,
+    partDelay,
+  });
+  const memory = (bucket: string) =>
+    bucket === 'bench' ? store : createMemoryStore({ uri: `memory://${bucket}` });
+  return {
+    stores: createStores({ schemes: { memory } }),
+    base: 'memory://bench',
+    published: (prefix) =>
+      Promise.resolve([...store.published()].find(([key]) => key.startsWith(prefix))?.[1].digest),
+    close: () => undefined,
+  };
+}
+
+/** Over S3 the digests stay in the server, which only tells ETags: those of equal parts are equal. */
+function onServer(params: Params): Place {
+  const { stores, close } = storesOf(params);
+  return {
+    stores,
+    base: 's3://bench',
+    async published(prefix) {
+      const { store } = stores.open('s3://bench/');
+      const { objects } = await lastValueFrom(store.list({ prefix }));
+      return objects[0] === undefined ? undefined : `etag ${objects[0].etag}`;
+    },
+    close,
+  };
+}

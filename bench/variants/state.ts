@@ -1,0 +1,35 @@
+import { valueState } from 'millrace';
+import type { Start } from '../harness/workload.js';
+import { fold, keyNames, keySequence } from '../synthetic/keys.js';
+
+/**
+ * `valueState` as `keyed` uses it for each record, without the flow around it. Params: `keys`, `updates` a round. Each
+ * round is a checkpoint's generation: what was written before is frozen and settled, so every key that is written
+ * becomes dirty anew.
+ */
+export const valueStates: Start = (params) => {
+  const names = keyNames(Number(params['keys']));
+  const sequence = keySequence(names.length, Number(params['updates']));
+  const counts = valueState(0).open('counts');
+  const { handle } = counts;
+  for (const name of names) {
+    counts.at(name);
+    handle.set(0);
+    counts.leave();
+  }
+  return {
+    round() {
+      counts.table.stored(counts.table.freeze());
+      let digest = 0;
+      for (const index of sequence) {
+        counts.at(names[index]!);
+        digest = fold(
+          digest,
+          handle.update((n) => n + 1),
+        );
+        counts.leave();
+      }
+      return Promise.resolve({ digest: String(digest), amount: sequence.length });
+    },
+  };
+};
