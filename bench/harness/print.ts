@@ -16,7 +16,7 @@ export function table(report: Report): string {
     if (!grouped.has(group)) grouped.set(group, new Map());
     grouped.get(group)!.set(column, figure(value));
   }
-  const lines = [`${report.name}`];
+  const lines = [report.name];
   for (const [columns, groups] of alike(grouped)) {
     const rows = [
       ['', ...columns],

@@ -58,16 +58,16 @@ export const plain: Start = ({ count }) => ({
 function run(count: number, chain: (count: number) => Observable<number | Signal>): Outcome {
   let sum = 0;
   let passed = 0;
-  let failure: Error | undefined;
+  const failures: unknown[] = [];
   chain(count).subscribe({
     next: (value) => {
       if (isSignal(value)) return;
       sum = (sum + value) % 1_000_000_007;
       passed++;
     },
-    error: (error: Error) => (failure = error),
+    error: (error: unknown) => failures.push(error),
   });
-  if (failure !== undefined) throw failure;
+  if (failures.length > 0) throw new Error('the chain failed', { cause: failures[0] });
   return { digest: `${passed} ${sum}`, amount: count };
 }
 

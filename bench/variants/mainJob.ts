@@ -18,12 +18,12 @@ export const mainJob: Start = (params) => {
   return {
     async round() {
       const work = `${String(params['work'])}${randomUUID()}/`;
-      const { interval } = params;
+      const interval = params['interval'] as `${number}s` | undefined;
       const job = createJob({
         name: 'clicks',
         checkpoints: {
           dir: `s3://${bucket}/${work}checkpoints`,
-          ...(interval === undefined ? {} : { interval: String(interval) as `${number}s` }),
+          ...(interval === undefined ? {} : { interval }),
         },
         stores: server.stores,
       });
