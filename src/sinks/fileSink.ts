@@ -99,7 +99,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     this.#policy = new RollPolicy(settings.age, settings.inactivity);
     this.#block = Math.min(block, settings.rollSize, settings.partSize);
     this.#inlineLimit = Math.min(inlineLimit, settings.partSize / 16);
-    this.#textBudget = Math.min(4 * 2 ** 20, settings.budget / 16);
+    this.#textBudget = Math.min(4 * 2 ** 20, settings.budget / 32);
   }
 
   override onOpen(open: Open): void {
@@ -335,8 +335,10 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     if (this.#prepare() > 0) this.#journal();
   }
 
+  /** Sources wait while there is no room for a copy of what is fresh: a barrier may come at any time. */
   #releaseCredits(): void {
-    if (this.#credits.size === 0 || this.#pool.held + this.#textLength > this.#pool.budget * 0.75) return;
+    if (this.#credits.size === 0) return;
+    if (this.#pool.held + this.#fresh + this.#textLength > this.#pool.budget * 0.75) return;
     for (const credit of this.#credits.values()) this.#attempt.release(this.#id, credit);
     this.#credits.clear();
   }

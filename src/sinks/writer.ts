@@ -269,9 +269,9 @@ export function largestPart(size: number, base: number): number {
   return partSizeOf(number, base);
 }
 
-/** Powers of two from 1 KiB, so that freed buffers find a new owner. */
+/** Powers of two from 256 bytes, so that freed buffers find a new owner. */
 function capacity(bytes: number, most: number): number {
-  return Math.min(most, Math.max(1024, 2 ** Math.ceil(Math.log2(bytes))));
+  return Math.min(most, Math.max(256, 2 ** Math.ceil(Math.log2(bytes))));
 }
 
 function covering(ranges: readonly Range[], bytes: number): readonly Range[] {

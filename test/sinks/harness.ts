@@ -116,7 +116,13 @@ export class World {
   }
 
   keys(prefix = 'out'): string[] {
-    return now(this.store.list({ prefix })).objects.map((object) => object.key);
+    const keys: string[] = [];
+    for (let startAfter = ''; ;) {
+      const { objects, cursor } = now(this.store.list({ prefix, startAfter }));
+      keys.push(...objects.map((object) => object.key));
+      if (cursor === undefined) return keys;
+      startAfter = keys.at(-1)!;
+    }
   }
 
   content(key: string): string {
