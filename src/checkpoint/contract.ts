@@ -56,6 +56,8 @@ export interface Coordinator {
   confirm(sink: string, uid: string): void;
   /** A sink has moved a pending committable one step on. */
   amend(sink: string, committable: Committable): void;
+  /** Injects the last barrier, waits until it is durable, and settles. Emits once. Call it after `start`. */
+  finish(reason: 'stop' | 'final'): Observable<void>;
   /** After the last barrier is durable: writes entries until nothing is pending, then emits and completes. */
   settle(): Observable<void>;
   /** Ends as a crash would: nothing more is asked, no answer heard, and a manifest under way is left to land. Idempotent. */

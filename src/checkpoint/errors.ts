@@ -26,3 +26,24 @@ export class CheckpointError extends MillraceError {
     super(code, message, { ...options, retryable: code === 'CheckpointFailed' });
   }
 }
+
+export function fenced(job: string, n: number): CheckpointError {
+  return new CheckpointError(
+    'Fenced',
+    `Another process has taken over the job '${job}' (log entry ${n} is not ours to write). This one stops; nothing is lost. Run one process per job and checkpoint directory.`,
+  );
+}
+
+export function checkpointFailed(checkpoint: number, waitingFor: readonly string[]): CheckpointError {
+  return new CheckpointError(
+    'CheckpointFailed',
+    `Checkpoint ${checkpoint} was not acked in time by ${waitingFor.join(', ') || 'an earlier barrier'}. If uploads are slow, raise the checkpoint timeout or the tolerable failures.`,
+  );
+}
+
+export function vanished(ids: readonly string[]): CheckpointError {
+  return new CheckpointError(
+    'VanishedOperator',
+    `The restored checkpoint holds state for ${ids.map((id) => `'${id}'`).join(', ')}, but no operator of that id is in the job. Put it back under the same id, or start the job with a new name or checkpoint directory.`,
+  );
+}
