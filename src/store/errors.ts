@@ -20,7 +20,13 @@ export type StoreErrorCode =
   | 'TooSmall'
   | 'InvalidRequest';
 
-const retryable: ReadonlySet<StoreErrorCode> = new Set(['Throttled', 'Unavailable', 'Conflict', 'Expired', 'Integrity']);
+const retryable: ReadonlySet<StoreErrorCode> = new Set([
+  'Throttled',
+  'Unavailable',
+  'Conflict',
+  'Expired',
+  'Integrity',
+]);
 
 export interface StoreErrorOptions extends Omit<MillraceErrorOptions, 'retryable'> {
   /** What the server itself called it, such as `NoSuchBucket`. */

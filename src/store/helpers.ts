@@ -8,6 +8,7 @@ import type {
   Metadata,
   ObjectInfo,
   ObjectStore,
+  UploadCursor,
   UploadedPart,
 } from './objectStore.js';
 
@@ -173,4 +174,20 @@ export function afterPrefix(prefix: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** By key, then by id: the order of every listing of uploads. */
+export function compareUploads(a: UploadCursor, b: UploadCursor): number {
+  return compareKeys(a.key, b.key) || compareKeys(a.uploadId, b.uploadId);
+}
+
+export function noSuchUpload(key: string, uploadId: string): StoreError {
+  return new StoreError(
+    'NotFound',
+    `Upload ${uploadId} of ${key} is not under way: it was completed, aborted or never made.`,
+    {
+      serverCode: 'NoSuchUpload',
+      status: 404,
+    },
+  );
 }

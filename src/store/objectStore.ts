@@ -35,7 +35,10 @@ export interface ObjectStore {
   copy(from: string, to: string, options?: { readonly ifMatch?: string }): Observable<PutResult>;
 
   /** Starts a multipart upload. Nothing is visible under `key` before it is completed. */
-  createUpload(key: string, options?: { readonly metadata?: Metadata }): Observable<{ readonly uploadId: string }>;
+  createUpload(
+    key: string,
+    options?: { readonly metadata?: Metadata },
+  ): Observable<{ readonly uploadId: string }>;
 
   /** Uploads part `number` (1 to 10,000), replacing an earlier one of that number. Errors: `NotFound` (no such upload). */
   uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart>;

@@ -65,7 +65,7 @@ export function createStores(options: StoresOptions = {}): Stores {
         found = {
           store,
           reserved: reserved === undefined ? store : around(reserved(bucket)),
-          capabilities: capabilities(store, scheme).pipe(shareReplay(1)),
+          capabilities: capabilities(store, scheme).pipe(shareReplay({ bufferSize: 1, refCount: false })),
         };
         opened.set(id, found);
       }

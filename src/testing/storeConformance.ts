@@ -57,7 +57,8 @@ export function storeConformance(
   open: () => Promise<ConformanceStore>,
   runner?: TestRunner,
 ): void {
-  declareSuite(name, open, runner ?? (globalThis as unknown as TestRunner));
+  const globals: unknown = globalThis;
+  declareSuite(name, open, runner ?? (globals as TestRunner));
 }
 
 function declareSuite(name: string, open: () => Promise<ConformanceStore>, runner: TestRunner): void {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../flow/index.js';
 import { StoreError } from '../errors.js';
-import { checkParts, compareKeys, compositeEtag, maxPage } from '../helpers.js';
+import { checkParts, compareUploads, compositeEtag, maxPage, noSuchUpload } from '../helpers.js';
 import type { Metadata, UploadCursor, UploadedPart, UploadInfo, UploadPage } from '../objectStore.js';
 
 interface Upload extends UploadInfo {
@@ -95,20 +95,4 @@ export class Uploads {
     if (upload?.key !== key) throw noSuchUpload(key, uploadId);
     return upload;
   }
-}
-
-/** By key, then by id: the order of every listing of uploads. */
-export function compareUploads(a: UploadCursor, b: UploadCursor): number {
-  return compareKeys(a.key, b.key) || compareKeys(a.uploadId, b.uploadId);
-}
-
-export function noSuchUpload(key: string, uploadId: string): StoreError {
-  return new StoreError(
-    'NotFound',
-    `Upload ${uploadId} of ${key} is not under way: it was completed, aborted or never made.`,
-    {
-      serverCode: 'NoSuchUpload',
-      status: 404,
-    },
-  );
 }

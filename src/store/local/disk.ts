@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync, type BigIntStats, type Dirent } from 'node:fs';
+import * as fs from 'node:fs/promises';
+
+/**
+ * All that the local store asks of the file system, one step a method, so that tests can crash it between any two.
+ * Errors are Node's own.
+ */
+export interface Disk {
+  /** Who creates temporary files and holds locks: unique to this process, or to whoever pretends to be one. */
+  readonly owner: string;
+  /** Whether an owner can still act. */
+  alive(owner: string): boolean;
+  stat(path: string): Promise<BigIntStats>;
+  readdir(path: string): Promise<Dirent[]>;
+  readFile(path: string): Promise<string>;
+  /** Bytes `start` to `end` of an open file, fewer if it ends before. */
+  open(path: string): Promise<fs.FileHandle>;
+  mkdir(path: string): Promise<void>;
+  /** A new file of these bytes. `EEXIST` if there is one. */
+  create(path: string, body: Uint8Array | string): Promise<void>;
+  /** A new file of the bytes of others, copied piece by piece. */
+  concat(path: string, sources: readonly string[]): Promise<void>;
+  touch(path: string, milliseconds: number): Promise<void>;
+  /** Makes a file's bytes, or a directory's entries, survive a power failure. */
+  sync(path: string): Promise<void>;
+  link(from: string, to: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  removeTree(path: string): Promise<void>;
+  /** A link that holds `text`: created with its content in one atomic, exclusive step. */
+  mark(text: string, path: string): Promise<void>;
+  readMark(path: string): Promise<string>;
+}
+
+const copySize = 1 << 20;
+
+/** The real file system. With `durable: false`, what survives `kill -9` may still be lost to a power failure. */
+export function nodeDisk(durable: boolean): Disk {
+  return {
+    owner: thisProcess,
+    alive: isAlive,
+    stat: (path) => fs.stat(path, { bigint: true }),
+    readdir: (path) => fs.readdir(path, { withFileTypes: true }),
+    readFile: (path) => fs.readFile(path, 'utf8'),
+    open: (path) => fs.open(path, 'r'),
+    mkdir: async (path) => {
+      await fs.mkdir(path);
+    },
+    create: (path, body) => fs.writeFile(path, body, { flag: 'wx' }),
+    concat: async (path, sources) => {
+      await using to = await fs.open(path, 'wx');
+      const buffer = Buffer.allocUnsafeSlow(copySize);
+      for (const source of sources) {
+        await using from = await fs.open(source, 'r');
+        for (;;) {
+          const { bytesRead } = await from.read(buffer, 0, copySize);
+          if (bytesRead === 0) break;
+          await to.appendFile(buffer.subarray(0, bytesRead));
+        }
+      }
+    },
+    touch: (path, milliseconds) => fs.utimes(path, milliseconds / 1000, milliseconds / 1000),
+    sync: async (path) => {
+      if (!durable) return;
+      await using file = await fs.open(path, 'r');
+      await file.sync();
+    },
+    link: (from, to) => fs.link(from, to),
+    rename: (from, to) => fs.rename(from, to),
+    unlink: (path) => fs.unlink(path),
+    removeTree: (path) => fs.rm(path, { recursive: true, force: true }),
+    mark: (text, path) => fs.symlink(text, path),
+    readMark: (path) => fs.readlink(path),
+  };
+}
+
+/** The system's code of an error, such as `ENOENT`. */
+export function errno(error: unknown): string | undefined {
+  // Not by `instanceof`: under a test runner the file system's errors come from another realm.
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** The result, or `undefined` if it fails with one of these codes. */
+export async function unless<T>(codes: readonly string[], step: Promise<T>): Promise<T | undefined> {
+  try {
+    return await step;
+  } catch (error) {
+    if (codes.includes(errno(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+/** What `stat` and the like say when there is nothing at a path. */
+export const absent: readonly string[] = ['ENOENT', 'ENOTDIR'];
+
+const startOf = (pid: number): string => {
+  try {
+    // Field 22 of /proc/<pid>/stat, counted behind the command, which may hold spaces: tells a process from a later
+    // one with the same id. Where there is no /proc, the id alone has to do.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
+  } catch {
+    return '0';
+  }
+};
+
+const thisProcess = `${process.pid}.${startOf(process.pid)}.${randomUUID().slice(0, 8)}`;
+
+function isAlive(owner: string): boolean {
+  const [pid = '', start = ''] = owner.split('.');
+  if (owner === thisProcess) return true;
+  const id = Number(pid);
+  if (!Number.isInteger(id) || id <= 0) return false;
+  // Other owner, same process id: an earlier life of this id, or another copy of this module in this very process.
+  try {
+    process.kill(id, 0);
+  } catch (error) {
+    return errno(error) === 'EPERM';
+  }
+  return startOf(id) === start;
+}

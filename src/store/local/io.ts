@@ -1,0 +1,61 @@
+import { Observable } from 'rxjs';
+import { StoreError } from '../errors.js';
+import { errno } from './disk.js';
+import { LockBusy } from './lock.js';
+
+/** Thrown by a request's own check after an unsubscribe; nobody sees it. */
+const cancelled = new Error('unsubscribed');
+
+/**
+ * A request made of file system steps. It runs on each subscribe; once unsubscribed, it answers nothing and goes no
+ * further than the next `live()`.
+ */
+export function io<T>(uri: string, work: (live: () => void) => Promise<T>): Observable<T> {
+  return new Observable((out) => {
+    work(() => {
+      if (out.closed) throw cancelled;
+    }).then(
+      (value) => {
+        out.next(value);
+        out.complete();
+      },
+      (error: unknown) => {
+        if (error !== cancelled) out.error(storeError(uri, error));
+      },
+    );
+  });
+}
+
+function storeError(uri: string, cause: unknown): unknown {
+  if (cause instanceof StoreError) return cause;
+  if (cause instanceof LockBusy)
+    return new StoreError('Throttled', `${cause.message} Nothing was done; try again.`, { cause });
+  const code = errno(cause);
+  if (code === undefined) return cause;
+  const text = messageOf(cause);
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new StoreError('NotFound', `${uri}: ${text}.`, { cause, serverCode: code });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new StoreError('PermissionDenied', `${uri}: ${text}. Give this user the right to write there.`, {
+        cause,
+        serverCode: code,
+      });
+    case 'ENAMETOOLONG':
+      return new StoreError('InvalidRequest', `${uri}: ${text}. Use a shorter key or root directory.`, {
+        cause,
+        serverCode: code,
+      });
+    default:
+      return new StoreError('Unavailable', `${uri}: ${text}.`, { cause, serverCode: code });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error
+    ? String(error.message)
+    : String(error);
+}

@@ -1,0 +1,348 @@
+/**
+ * A store on a directory, with the semantics of S3 and crash-safe.
+ *
+ * Objects are plain files that any program can read, at the path that their key says (`names.ts`); files that other
+ * programs wrote are objects too. What S3 knows beyond bytes is in a directory `.millrace` beside them, so nothing is
+ * lost when a directory moves, and it makes no difference which directory above is opened as the store.
+ *
+ * - A create-only put is one `link(2)`: of any number of processes one wins, and none ever waits (`objectFiles.ts`).
+ * - Whatever replaces or removes holds the object's lock, which a dead process releases (`lock.ts`).
+ * - Nothing partial is ever visible, and what a crash leaves is swept by the next process that writes there (`sweep.ts`).
+ * - An upload's Complete is one rename, and its id works once (`uploadFiles.ts`).
+ *
+ * It wants a local POSIX file system that keeps case and sub-second times; all processes must see each other's ids. A
+ * process that is paused while it holds a lock makes others wait for that object, up to 10 s, then `Throttled`.
+ */
+import { resolve } from 'node:path';
+import type { Observable } from 'rxjs';
+import { systemClock, type Clock } from '../../flow/index.js';
+import { formatUri } from '../../path/index.js';
+import { StoreError } from '../errors.js';
+import {
+  awsMinimumPartSize,
+  checkKey,
+  checkMetadata,
+  checkPartNumber,
+  compareUploads,
+  maxPage,
+  md5,
+  noSuchUpload,
+} from '../helpers.js';
+import type {
+  ByteRange,
+  DeleteFailure,
+  GetOptions,
+  ListOptions,
+  ListPage,
+  Metadata,
+  ObjectBody,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+  PutResult,
+  UploadCursor,
+  UploadedPart,
+  UploadPage,
+} from '../objectStore.js';
+import { nodeDisk, type Disk } from './disk.js';
+import { io } from './io.js';
+import { listTree } from './listing.js';
+import { ObjectFiles } from './objectFiles.js';
+import { readRange } from './read.js';
+import { Tree, type Place } from './tree.js';
+import { UploadFiles } from './uploadFiles.js';
+import { stateDirectories } from './walk.js';
+
+export interface LocalStoreOptions {
+  /** Gives `modified` and `initiated`. Default: the machine's clock. */
+  readonly clock?: Pick<Clock, 'now'>;
+  /** Every part but the last has at least so many bytes. Default 5 MiB, as AWS. */
+  readonly minimumPartSize?: number;
+  /** Whether Complete may leave uploaded parts out. Default `true`. */
+  readonly completeSubset?: boolean;
+  /** Whether what was answered survives a power failure (fsync); without, it survives `kill -9` only. Default `true`. */
+  readonly durable?: boolean;
+  /** The file system; for tests. */
+  readonly disk?: Disk;
+}
+
+/**
+ * Opens a directory as a store. It must exist: a store makes no buckets.
+ *
+ * @example
+ * ```ts
+ * const store = createLocalStore('/tmp/lake');
+ * ```
+ */
+export function createLocalStore(directory: string, options: LocalStoreOptions = {}): ObjectStore {
+  return new LocalStore(resolve(directory), options);
+}
+
+class LocalStore implements ObjectStore {
+  readonly uri: string;
+  readonly #tree: Tree;
+  readonly #files: ObjectFiles;
+  readonly #uploads: UploadFiles;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #disk: Disk;
+
+  constructor(root: string, options: LocalStoreOptions) {
+    const { minimumPartSize = awsMinimumPartSize, completeSubset = true, clock = systemClock } = options;
+    const [bucket = '', ...rest] = root.slice(1).split('/');
+    this.uri = formatUri({ scheme: 'file', bucket, key: rest.join('/') }).replace(/\/$/, '');
+    this.#clock = clock;
+    this.#disk = options.disk ?? nodeDisk(options.durable ?? true);
+    this.#tree = new Tree(root === '/' ? '' : root, this.#disk);
+    this.#files = new ObjectFiles(this.#disk);
+    this.#uploads = new UploadFiles(this.#disk, this.#files, minimumPartSize, completeSubset);
+  }
+
+  head(key: string, options: { readonly ifMatch?: string } = {}): Observable<ObjectInfo> {
+    return io(this.uri, () => this.#info(key, options.ifMatch));
+  }
+
+  get(key: string, options: GetOptions = {}): Observable<ObjectBody> {
+    return io(this.uri, (live) => this.#read(key, options, live));
+  }
+
+  put(key: string, body: Uint8Array, options: PutOptions = {}): Observable<PutResult> {
+    return io(this.uri, async (live) => {
+      checkKey(key);
+      checkMetadata(options.metadata);
+      const copy = Buffer.from(body); // the caller may reuse the buffer
+      const place = await this.#tree.prepare(key);
+      live();
+      const { ifNoneMatch, ifMatch, metadata } = options;
+      if (ifNoneMatch !== undefined && (await this.#files.info(place)) !== undefined) throw this.#exists(key);
+      return this.#write(place, copy, { etag: md5(copy), metadata }, live, async (path) => {
+        if (ifNoneMatch !== undefined) {
+          if (!(await this.#files.createOnly(place, path))) throw this.#exists(key);
+          return;
+        }
+        await this.#tree.locked(place, async () => {
+          if (ifMatch !== undefined) await this.#info(key, ifMatch);
+          live();
+          await this.#uploads.settle(place);
+          await this.#files.replace(place, path);
+        });
+      });
+    });
+  }
+
+  list(options: ListOptions): Observable<ListPage> {
+    return io(this.uri, () => listTree(this.#tree, this.#files, options));
+  }
+
+  delete(keys: readonly string[]): Observable<readonly DeleteFailure[]> {
+    return io(this.uri, async (live) => {
+      const failures: DeleteFailure[] = [];
+      for (const key of keys) {
+        live();
+        try {
+          await this.#remove(key);
+        } catch (error) {
+          failures.push({ key, error: error instanceof Error ? error : new Error(String(error)) });
+        }
+      }
+      return failures;
+    });
+  }
+
+  copy(from: string, to: string, options: { readonly ifMatch?: string } = {}): Observable<PutResult> {
+    return io(this.uri, async (live) => {
+      checkKey(to);
+      const source = await this.#read(from, options, live);
+      const { etag, metadata } = source.info;
+      const place = await this.#tree.prepare(to);
+      const kept = etag.startsWith('file-') ? md5(Buffer.concat(source.chunks)) : etag;
+      return this.#write(place, Buffer.concat(source.chunks), { etag: kept, metadata }, live, (path) =>
+        this.#tree.locked(place, async () => {
+          await this.#uploads.settle(place);
+          await this.#files.replace(place, path);
+        }),
+      );
+    });
+  }
+
+  createUpload(
+    key: string,
+    options: { readonly metadata?: Metadata } = {},
+  ): Observable<{ readonly uploadId: string }> {
+    return io(this.uri, async () => {
+      checkKey(key);
+      checkMetadata(options.metadata);
+      const place = await this.#tree.prepare(key);
+      return { uploadId: await this.#uploads.create(place, options.metadata, this.#clock.now()) };
+    });
+  }
+
+  uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart> {
+    return io(this.uri, (live) => this.#addPart(key, uploadId, number, Buffer.from(body), live));
+  }
+
+  copyPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    from: { readonly key: string; readonly range?: ByteRange; readonly ifMatch?: string },
+  ): Observable<UploadedPart> {
+    return io(this.uri, async (live) => {
+      const { chunks } = await this.#read(from.key, from, live);
+      return this.#addPart(key, uploadId, number, Buffer.concat(chunks), live);
+    });
+  }
+
+  listParts(
+    key: string,
+    uploadId: string,
+    after = 0,
+  ): Observable<{ readonly parts: readonly UploadedPart[]; readonly next?: number }> {
+    return io(this.uri, async () => {
+      const place = await this.#upload(key, uploadId);
+      const all = (await this.#uploads.parts(place, uploadId)).filter(({ number }) => number > after);
+      const parts = all.slice(0, maxPage);
+      const last = parts.at(-1);
+      return all.length > maxPage && last !== undefined ? { parts, next: last.number } : { parts };
+    });
+  }
+
+  listUploads(options: { readonly prefix: string; readonly after?: UploadCursor }): Observable<UploadPage> {
+    const { prefix, after } = options;
+    return io(this.uri, async (live) => {
+      await this.#tree.checkRoot();
+      const all: UploadPage['uploads'][number][] = [];
+      for await (const directory of stateDirectories(this.#disk, this.#tree.root, '', prefix)) {
+        live();
+        for (const upload of await this.#uploads.in(directory)) {
+          if (upload.key.startsWith(prefix) && (after === undefined || compareUploads(upload, after) > 0))
+            all.push(upload);
+        }
+      }
+      const uploads = all.sort(compareUploads).slice(0, maxPage);
+      const last = uploads.at(-1);
+      return all.length > maxPage && last !== undefined
+        ? { uploads, next: { key: last.key, uploadId: last.uploadId } }
+        : { uploads };
+    });
+  }
+
+  completeUpload(
+    key: string,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: { readonly ifNoneMatch?: '*' } = {},
+  ): Observable<PutResult> {
+    return io(this.uri, async (live) => {
+      const place = await this.#upload(key, uploadId);
+      const occupied = options.ifNoneMatch === undefined ? undefined : () => this.#exists(key);
+      return this.#tree.locked(place, () => {
+        live();
+        return this.#uploads.complete(place, uploadId, parts, this.#clock.now(), occupied);
+      });
+    });
+  }
+
+  abortUpload(key: string, uploadId: string): Observable<void> {
+    return io(this.uri, async () => {
+      const place = await this.#tree.find(key);
+      if (
+        place !== undefined &&
+        (await this.#uploads.in(place.directory)).some((upload) => upload.uploadId === uploadId)
+      ) {
+        await this.#tree.locked(place, () => this.#uploads.abort(place, uploadId));
+      }
+    });
+  }
+
+  async #info(key: string, ifMatch: string | undefined): Promise<ObjectInfo> {
+    const place = await this.#tree.find(key);
+    const info = place === undefined ? undefined : await this.#files.info(place);
+    if (info === undefined) throw await this.#missing(key);
+    this.#check(info, ifMatch);
+    return info;
+  }
+
+  async #read(key: string, options: GetOptions, live: () => void): Promise<ObjectBody> {
+    const place = await this.#tree.find(key);
+    const opened = place === undefined ? undefined : await this.#files.open(place);
+    if (opened === undefined) throw await this.#missing(key);
+    const { file, info } = opened;
+    try {
+      this.#check(info, options.ifMatch);
+      return { info, chunks: await readRange(file, info, options.range, live) };
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #write(
+    place: Place,
+    body: Uint8Array,
+    description: { readonly etag: string; readonly metadata: Metadata | undefined },
+    live: () => void,
+    publish: (path: string) => Promise<void>,
+  ): Promise<PutResult> {
+    const path = this.#files.temporary(place);
+    try {
+      await this.#disk.create(path, body);
+      await this.#files.describe(place, path, description, this.#clock.now());
+      live();
+      await publish(path);
+    } finally {
+      await this.#files.discard(place, path);
+    }
+    return { etag: description.etag };
+  }
+
+  async #remove(key: string): Promise<void> {
+    const place = await this.#tree.find(key);
+    if (place === undefined || (await this.#files.info(place)) === undefined) return;
+    await this.#tree.prepare(key); // the lock and the temporary name live in the store's own directory
+    await this.#tree.locked(place, async () => {
+      await this.#uploads.settle(place);
+      await this.#files.remove(place);
+    });
+  }
+
+  async #addPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    body: Uint8Array,
+    live: () => void,
+  ): Promise<UploadedPart> {
+    checkPartNumber(number);
+    const place = await this.#upload(key, uploadId);
+    const part = { number, etag: md5(body), size: body.length };
+    const written = await this.#uploads.write(place, uploadId, body);
+    await this.#tree.locked(place, () => {
+      live();
+      return this.#uploads.add(place, uploadId, written, part);
+    });
+    return part;
+  }
+
+  async #upload(key: string, uploadId: string): Promise<Place> {
+    const place = await this.#tree.find(key);
+    if (place === undefined) throw noSuchUpload(key, uploadId);
+    return place;
+  }
+
+  #check(info: ObjectInfo, ifMatch: string | undefined): void {
+    if (ifMatch === undefined || info.etag === ifMatch) return;
+    throw new StoreError(
+      'PreconditionFailed',
+      `${this.uri}/${info.key} has changed: it no longer has the ETag asked for.`,
+      { status: 412 },
+    );
+  }
+
+  #exists(key: string): StoreError {
+    return new StoreError('AlreadyExists', `${this.uri}/${key} already exists.`, { status: 412 });
+  }
+
+  async #missing(key: string): Promise<StoreError> {
+    await this.#tree.checkRoot();
+    return new StoreError('NotFound', `${this.uri}/${key} does not exist.`, { status: 404 });
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * A lock among processes that share a directory, released by death.
+ *
+ * Holders are numbered. The lock is a directory of marks: `n` names the owner of turn n, `n.free` says that the turn is
+ * over. Whoever finds the highest turn free, or its owner dead, marks the next number: of several, one can. Someone who
+ * looked long ago might mark a number whose turn has passed; so, having marked it, one looks again, and withdraws if
+ * there is a higher number or the same is free. Old marks are removed only when far behind, so this look can't miss them.
+ */
+import { errno, unless, type Disk } from './disk.js';
+
+const patience = 10_000;
+const keep = 32;
+
+/** The lock could not be had in time: nothing was done. */
+export class LockBusy extends Error {}
+
+/** Runs `work` while holding the lock at `path`, whose parent directory exists. */
+export async function locked<T>(disk: Disk, path: string, work: () => Promise<T>): Promise<T> {
+  // Within the process a queue is cheaper, and fair.
+  const queueId = `${disk.owner} ${path}`;
+  const before = queues.get(queueId) ?? Promise.resolve();
+  const mine = before.then(async () => {
+    const turn = await acquire(disk, path);
+    try {
+      return await work();
+    } finally {
+      await disk.mark(disk.owner, `${path}/${turn}.free`);
+    }
+  });
+  const settled = mine.then(nothing, nothing);
+  queues.set(queueId, settled);
+  void settled.then(() => {
+    if (queues.get(queueId) === settled) queues.delete(queueId);
+  });
+  return mine;
+}
+
+const queues = new Map<string, Promise<void>>();
+const nothing = (): void => undefined;
+
+async function acquire(disk: Disk, path: string): Promise<number> {
+  const started = performance.now();
+  for (let pause = 1; ; pause = Math.min(pause * 2, 20)) {
+    const turn = await attempt(disk, path);
+    if (turn !== undefined) return turn;
+    if (performance.now() - started > patience)
+      throw new LockBusy(`The lock ${path} is held by another process.`);
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+async function attempt(disk: Disk, path: string): Promise<number | undefined> {
+  const marks = await look(disk, path);
+  const highest = top(marks);
+  if (highest !== undefined && !(await isOver(disk, path, marks, highest))) return undefined;
+  const turn = (highest ?? 0) + 1;
+  try {
+    await disk.mark(disk.owner, `${path}/${turn}`);
+  } catch (error) {
+    if (errno(error) === 'EEXIST') return undefined;
+    throw error;
+  }
+  const now = await look(disk, path);
+  if ((top(now) ?? 0) > turn || now.includes(`${turn}.free`)) {
+    await unless(['ENOENT'], disk.unlink(`${path}/${turn}`));
+    return undefined;
+  }
+  for (const mark of now)
+    if (parseInt(mark, 10) < turn - keep) await unless(['ENOENT'], disk.unlink(`${path}/${mark}`));
+  return turn;
+}
+
+async function look(disk: Disk, path: string): Promise<string[]> {
+  const entries = await unless(['ENOENT'], disk.readdir(path));
+  if (entries === undefined) {
+    await unless(['EEXIST'], disk.mkdir(path));
+    return [];
+  }
+  return entries.map(({ name }) => name);
+}
+
+function top(marks: readonly string[]): number | undefined {
+  return marks.length === 0 ? undefined : Math.max(...marks.map((mark) => parseInt(mark, 10)));
+}
+
+async function isOver(disk: Disk, path: string, marks: readonly string[], turn: number): Promise<boolean> {
+  if (marks.includes(`${turn}.free`)) return true;
+  const owner = await unless(['ENOENT'], disk.readMark(`${path}/${turn}`));
+  return owner !== undefined && !disk.alive(owner);
+}

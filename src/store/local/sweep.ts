@@ -1,0 +1,50 @@
+import { absent, unless, type Disk } from './disk.js';
+import { identityOf, sidecarPath } from './identity.js';
+import { stateName } from './names.js';
+
+/**
+ * Removes what dead processes left half-done in a directory. A temporary file is called `<owner>~<hash>~<random>`; if its
+ * bytes did not become the object, its sidecar goes first, so that a sweep that is itself cut short finds it again.
+ */
+export async function sweep(disk: Disk, directory: string): Promise<void> {
+  const tmp = `${directory}/${stateName}/tmp`;
+  for (const entry of (await unless(absent, disk.readdir(tmp))) ?? []) {
+    const [owner = '', hash = ''] = entry.name.split('~');
+    if (disk.alive(owner)) continue;
+    const path = `${tmp}/${entry.name}`;
+    if (entry.isDirectory()) {
+      await dropSidecar(disk, directory, `${path}/staged`, hash);
+      await disk.removeTree(path);
+    } else {
+      await dropSidecar(disk, directory, path, hash);
+      await unless(absent, disk.unlink(path));
+    }
+  }
+}
+
+/** Removes the sidecar of a file unless that very file is the object now. */
+export async function dropSidecar(disk: Disk, directory: string, path: string, hash: string): Promise<void> {
+  const stat = await unless(absent, disk.stat(path));
+  if (stat === undefined) return;
+  const sidecar = sidecarPath(directory, hash, identityOf(stat));
+  const text = await unless(absent, disk.readFile(sidecar));
+  if (text === undefined) return;
+  const name = nameIn(text);
+  for (const candidate of name === undefined ? [] : [name, `${name}%o`]) {
+    const visible = await unless(absent, disk.stat(`${directory}/${candidate}`));
+    if (visible?.ino === stat.ino && identityOf(visible) === identityOf(stat)) return;
+  }
+  await unless(absent, disk.unlink(sidecar));
+}
+
+/** The file name that a sidecar belongs to; one cut short belongs to none. */
+function nameIn(sidecar: string): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(sidecar);
+    return typeof parsed === 'object' && parsed !== null && 'name' in parsed
+      ? String(parsed.name)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * Multipart uploads as directories, beside where their objects will be: `.millrace/uploads/<id>/` holds `info`, and each
+ * part as a file `part-<number>-<turn>-<etag>-<size>`; of one number the highest turn counts.
+ *
+ * Steps of Complete, under the object's lock:
+ * 1. the named parts are put together as `staged`, which gets its time and sidecar as any object does;
+ * 2. a mark `completing` says that `staged` is about to become the object;
+ * 3. one rename makes it the object: from now on the mark without `staged` means that the id has been used;
+ * 4. the directory goes.
+ *
+ * A crash before 3 leaves an upload that can be completed again; after 3, one that is over, whatever became of the
+ * object since. With `ifNoneMatch` step 3 is a link, and `staged` goes next; should the process die in between, the
+ * object and `staged` are one file, which tells the same, and whoever removes the object removes such a `staged` first.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { StoreError } from '../errors.js';
+import { checkParts, compositeEtag, noSuchUpload } from '../helpers.js';
+import type { Metadata, PutResult, UploadedPart, UploadInfo } from '../objectStore.js';
+import { absent, unless, type Disk } from './disk.js';
+import { stateName } from './names.js';
+import type { ObjectFiles } from './objectFiles.js';
+import { dropSidecar } from './sweep.js';
+import { nameHash, type Place } from './tree.js';
+
+interface Info extends UploadInfo {
+  readonly metadata?: Metadata;
+}
+
+interface PartFile {
+  readonly part: UploadedPart;
+  readonly turn: number;
+  readonly file: string;
+}
+
+export class UploadFiles {
+  constructor(
+    private readonly disk: Disk,
+    private readonly files: ObjectFiles,
+    private readonly minimumPartSize: number,
+    private readonly completeSubset: boolean,
+  ) {}
+
+  async create(place: Place, metadata: Metadata | undefined, initiated: number): Promise<string> {
+    // Ids sort by time, so that listings do.
+    const uploadId = `${Math.max(0, Math.floor(initiated)).toString(36).padStart(10, '0')}-${randomBytes(8).toString('hex')}`;
+    const made = this.files.temporary(place);
+    const info: Info = {
+      key: place.key,
+      uploadId,
+      initiated,
+      ...(metadata === undefined ? {} : { metadata }),
+    };
+    await this.disk.mkdir(made);
+    await this.disk.create(`${made}/info`, JSON.stringify(info));
+    await Promise.all([this.disk.sync(`${made}/info`), this.disk.sync(made)]);
+    await this.disk.rename(made, this.#path(place, uploadId));
+    await this.disk.sync(uploadsIn(place.directory));
+    return uploadId;
+  }
+
+  /** Writes a part under a name that does not count yet. */
+  async write(place: Place, uploadId: string, body: Uint8Array): Promise<string> {
+    await this.#info(place, uploadId);
+    const written = `${this.#path(place, uploadId)}/writing-${randomUUID()}`;
+    if (
+      (await unless(
+        absent,
+        this.disk.create(written, body).then(() => true),
+      )) === undefined
+    )
+      throw noSuchUpload(place.key, uploadId);
+    await unless(absent, this.disk.sync(written));
+    return written;
+  }
+
+  /** Makes a written part count, in place of an earlier one. Under the object's lock. */
+  async add(place: Place, uploadId: string, written: string, part: UploadedPart): Promise<void> {
+    await this.#info(place, uploadId);
+    const before = (await this.#files(place, uploadId)).filter((one) => one.part.number === part.number);
+    const turn = Math.max(0, ...before.map((one) => one.turn)) + 1;
+    const path = this.#path(place, uploadId);
+    await this.disk.rename(written, `${path}/part-${part.number}-${turn}-${part.etag}-${part.size}`);
+    await this.disk.sync(path);
+    for (const { file } of before) await unless(absent, this.disk.unlink(`${path}/${file}`));
+  }
+
+  async parts(place: Place, uploadId: string): Promise<UploadedPart[]> {
+    await this.#info(place, uploadId);
+    return [...current(await this.#files(place, uploadId)).values()]
+      .map(({ part }) => part)
+      .sort((a, b) => a.number - b.number);
+  }
+
+  /** Under the object's lock. `occupied` is thrown if there must be no object and there is one. */
+  async complete(
+    place: Place,
+    uploadId: string,
+    named: readonly UploadedPart[],
+    modified: number,
+    occupied: (() => StoreError) | undefined,
+  ): Promise<PutResult> {
+    const { metadata } = await this.#info(place, uploadId);
+    const uploaded = current(await this.#files(place, uploadId));
+    checkParts(place.key, named, (number) => uploaded.get(number)?.part, this.minimumPartSize);
+    if (!this.completeSubset && named.length !== uploaded.size) {
+      throw new StoreError(
+        'InvalidPart',
+        `Complete of ${place.key} leaves uploaded parts out, which this store refuses.`,
+        { status: 400 },
+      );
+    }
+    if (occupied !== undefined && (await this.files.info(place)) !== undefined) throw occupied();
+    const path = this.#path(place, uploadId);
+    const etag = compositeEtag(named);
+    await this.#stage(
+      place,
+      path,
+      named.map(({ number }) => `${path}/${uploaded.get(number)?.file ?? ''}`),
+    );
+    await this.files.describe(place, `${path}/staged`, { etag, metadata }, modified);
+    await this.disk.create(`${path}/completing`, '');
+    await this.disk.sync(path);
+    if (occupied === undefined) {
+      await this.settle(place);
+      await this.files.replace(place, `${path}/staged`);
+    } else if (await this.files.createOnly(place, `${path}/staged`)) await this.disk.unlink(`${path}/staged`);
+    else {
+      await this.#unstage(place, path);
+      throw occupied();
+    }
+    await this.#remove(place, path);
+    return { etag };
+  }
+
+  /** Under the object's lock. */
+  async abort(place: Place, uploadId: string): Promise<void> {
+    if (!validId.test(uploadId)) return;
+    const path = this.#path(place, uploadId);
+    const info = await this.#read(path);
+    if (info?.key === place.key) await this.#remove(place, path);
+  }
+
+  /** The uploads in a directory that are under way. */
+  async in(directory: string): Promise<UploadInfo[]> {
+    const uploads: UploadInfo[] = [];
+    for (const { name } of (await unless(absent, this.disk.readdir(uploadsIn(directory)))) ?? []) {
+      const path = `${uploadsIn(directory)}/${name}`;
+      const info = await this.#read(path);
+      if (info !== undefined && !(await this.#used(path))) {
+        uploads.push({ key: info.key, uploadId: name, initiated: info.initiated });
+      }
+    }
+    return uploads;
+  }
+
+  /** Before the object goes: an upload that has become it, but whose `staged` is still there, is over. Under the lock. */
+  async settle(place: Place): Promise<void> {
+    const stats = await Promise.all(
+      [place.name, `${place.name}%o`].map((name) =>
+        unless(absent, this.disk.stat(`${place.directory}/${name}`)),
+      ),
+    );
+    if (!stats.some((stat) => stat?.isFile() === true && stat.nlink > 1n)) return;
+    for (const { name } of (await unless(absent, this.disk.readdir(uploadsIn(place.directory)))) ?? []) {
+      const path = `${uploadsIn(place.directory)}/${name}`;
+      if (await this.#isObject(place, path)) await unless(absent, this.disk.unlink(`${path}/staged`));
+    }
+  }
+
+  async #stage(place: Place, path: string, sources: readonly string[]): Promise<void> {
+    await this.#unstage(place, path);
+    const [only] = sources;
+    if (only !== undefined && sources.length === 1) await this.disk.link(only, `${path}/staged`);
+    else {
+      const written = `${path}/writing-${randomUUID()}`;
+      await this.disk.concat(written, sources);
+      await this.disk.rename(written, `${path}/staged`);
+    }
+  }
+
+  /** Takes back what a Complete that came to nothing has left: first the mark, so that the id never looks used. */
+  async #unstage(place: Place, path: string): Promise<void> {
+    await unless(absent, this.disk.unlink(`${path}/completing`));
+    await dropSidecar(this.disk, place.directory, `${path}/staged`, nameHash(place.name));
+    await unless(absent, this.disk.unlink(`${path}/staged`));
+  }
+
+  async #remove(place: Place, path: string): Promise<void> {
+    const gone = this.files.temporary(place);
+    await dropSidecar(this.disk, place.directory, `${path}/staged`, nameHash(place.name));
+    await this.disk.rename(path, gone);
+    await this.disk.sync(uploadsIn(place.directory));
+    await this.disk.removeTree(gone);
+  }
+
+  async #info(place: Place, uploadId: string): Promise<Info> {
+    const path = this.#path(place, uploadId);
+    const info = validId.test(uploadId) ? await this.#read(path) : undefined;
+    if (info?.key !== place.key) throw noSuchUpload(place.key, uploadId);
+    if ((await this.#used(path)) || (await this.#isObject(place, path)))
+      throw noSuchUpload(place.key, uploadId);
+    return info;
+  }
+
+  async #read(path: string): Promise<Info | undefined> {
+    const text = await unless(absent, this.disk.readFile(`${path}/info`));
+    return text === undefined ? undefined : (JSON.parse(text) as Info);
+  }
+
+  /** Step 3 has happened. `staged` is asked for first: then the mark cannot be newer than its absence. */
+  async #used(path: string): Promise<boolean> {
+    if ((await unless(absent, this.disk.stat(`${path}/completing`))) === undefined) return false;
+    return (await unless(absent, this.disk.stat(`${path}/staged`))) === undefined;
+  }
+
+  async #isObject(place: Place, path: string): Promise<boolean> {
+    if ((await unless(absent, this.disk.stat(`${path}/completing`))) === undefined) return false;
+    const staged = await unless(absent, this.disk.stat(`${path}/staged`));
+    if (staged === undefined) return false;
+    for (const name of [place.name, `${place.name}%o`]) {
+      const visible = await unless(absent, this.disk.stat(`${place.directory}/${name}`));
+      if (visible?.ino === staged.ino) return true;
+    }
+    return false;
+  }
+
+  async #files(place: Place, uploadId: string): Promise<PartFile[]> {
+    const entries = await unless(absent, this.disk.readdir(this.#path(place, uploadId)));
+    if (entries === undefined) throw noSuchUpload(place.key, uploadId);
+    return entries.flatMap(({ name }) => {
+      const [, number, turn, etag, size] = /^part-(\d+)-(\d+)-([0-9a-f]+)-(\d+)$/.exec(name) ?? [];
+      if (etag === undefined) return [];
+      return [{ part: { number: Number(number), etag, size: Number(size) }, turn: Number(turn), file: name }];
+    });
+  }
+
+  #path(place: Place, uploadId: string): string {
+    return `${uploadsIn(place.directory)}/${uploadId}`;
+  }
+}
+
+const validId = /^[0-9a-z]+-[0-9a-f]+$/;
+
+const uploadsIn = (directory: string): string => `${directory}/${stateName}/uploads`;
+
+function current(files: readonly PartFile[]): Map<number, PartFile> {
+  const latest = new Map<number, PartFile>();
+  for (const one of files)
+    if (one.turn > (latest.get(one.part.number)?.turn ?? 0)) latest.set(one.part.number, one);
+  return latest;
+}

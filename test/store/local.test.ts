@@ -1,0 +1,14 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLocalStore } from '../../src/store/local/index.js';
+import { storeConformance } from '../../src/testing/storeConformance.js';
+
+storeConformance('local', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-local-'));
+  return {
+    store: createLocalStore(directory),
+    missing: createLocalStore(join(directory, 'missing')),
+    close: () => rm(directory, { recursive: true }),
+  };
+});
