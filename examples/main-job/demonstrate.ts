@@ -137,6 +137,7 @@ async function runJob({ options, children, view }: Run, place: Place, layout: La
     roll: { size: Math.min(12 << 20, Math.max(256 << 10, events * 6)), age: '3s' },
   };
   const env: NodeJS.ProcessEnv = { AWS_REGION: place.region };
+  const show = view.job(events, kills);
   const supervisor = new Supervisor({
     children,
     task,
@@ -144,7 +145,7 @@ async function runJob({ options, children, view }: Run, place: Place, layout: La
     kills,
     aim,
     pace,
-    onProgress: view.job(events, kills),
+    onProgress: show,
     onKill: (kind, moment, { kills: n, checkpoints }) => {
       const when = moment === 'before' ? 'before it took effect' : 'after it did, its answer lost';
       view.say(
@@ -158,6 +159,7 @@ async function runJob({ options, children, view }: Run, place: Place, layout: La
   const started = performance.now();
   try {
     await supervisor.run();
+    show({ ...supervisor.progress, events });
   } finally {
     await proxy.close();
   }

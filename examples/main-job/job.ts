@@ -44,9 +44,10 @@ const clicks = job.source('events', files(`${input}/**/*.ndjson*`, { format: ndj
 
 const tell = (): void => void process.send?.({ events } satisfies JobMessage);
 const ticker = setInterval(tell, 200);
-process.once('disconnect', () => process.exit(1)); // the demo is gone
+const orphaned = (): void => process.exit(1); // the demo is gone
+process.once('disconnect', orphaned);
 
 await job.run(clicks, { signal: stopOn('SIGTERM') });
 clearInterval(ticker);
 tell();
-process.disconnect();
+process.off('disconnect', orphaned).disconnect();

@@ -36,7 +36,8 @@ export class Supervisor {
   #child: ChildProcess | undefined;
   #checkpoints = 0;
   #kills = 0;
-  #positions = '';
+  /** Those of the newest checkpoint; the first one, which may be of the very start, is no progress yet. */
+  #positions: string | undefined;
   #progressed = false;
   /** Events of the newest durable checkpoint, at the running child's start and now; and since its start. */
   #base = 0;
@@ -80,7 +81,7 @@ export class Supervisor {
     if (positions === undefined) return;
     this.#checkpoints++;
     this.#durable = this.#base + this.#since;
-    if (positions !== this.#positions) this.#progressed = true;
+    if (this.#positions !== undefined && positions !== this.#positions) this.#progressed = true;
     this.#positions = positions;
     if (this.#progressed && this.#kills < this.#options.kills) this.#options.aim.progressed();
     this.#options.onProgress(this.progress);
