@@ -1,4 +1,4 @@
-import { concatMap, defer, of, type Observable } from 'rxjs';
+import { concatMap, of } from 'rxjs';
 import type { ObjectStore } from '../store/objectStore.js';
 import type { CheckpointData } from '../store/services.js';
 import { readRanges } from './journal.js';
@@ -66,7 +66,7 @@ export class PartUploads {
 
   #mayStart(part: PartCut): boolean {
     if (this.#load === 0) return true;
-    const room = part.spilled.length === 0 || this.pool.held + part.size <= this.pool.budget;
+    const room = part.spilled.length === 0 || this.pool.held + part.size <= this.pool.budget * 0.75;
     return room && this.#load + this.#weight(part) <= this.inFlight;
   }
 
@@ -77,57 +77,50 @@ export class PartUploads {
   #start(job: Job): void {
     const { file } = job.part;
     this.#load += this.#weight(job.part);
+    const body = this.#body(job.part);
     if (file.uploadId !== undefined) {
-      this.#send(job, file.uploadId);
+      this.#send(job, body, file.uploadId);
       return;
     }
     this.#aside.set(file, []);
     const metadata = { [uidMetadata]: file.uid };
     this.run(this.store.createUpload(file.key, { metadata }), ({ uploadId }) => {
       file.uploadId = uploadId;
-      this.#send(job, uploadId);
+      this.#send(job, body, uploadId);
       this.#queue.splice(this.#head, 0, ...(this.#aside.get(file) ?? []));
       this.#aside.delete(file);
       this.#pump();
     });
   }
 
-  #send(job: Job, uploadId: string): void {
+  #send(job: Job, body: Buffer, uploadId: string): void {
     const { part } = job;
-    const { file, number, size } = part;
-    let body: Buffer | undefined;
-    const request = this.#body(part, (taken) => (body = taken)).pipe(
-      concatMap((bytes) => this.store.uploadPart(file.key, uploadId, number, bytes)),
+    const { file, number, size, spilled } = part;
+    const whole = spilled.length === 0 ? of(body) : readRanges(spilled, this.data, body);
+    const request = whole.pipe(
+      concatMap((bytes) => this.store.uploadPart(file.key, uploadId, number, bytes.subarray(0, size))),
     );
     this.run(request, ({ etag }) => {
       file.parts[number - 1] = { number, etag, size };
       this.#load -= this.#weight(part);
-      if (body !== undefined) {
-        this.#held -= body.length;
-        this.pool.give(body);
-      }
+      this.#held -= body.length;
+      this.pool.give(body);
       job.done();
       this.#pump();
     });
   }
 
-  #body(part: PartCut, took: (body: Buffer) => void): Observable<Buffer> {
-    const { spilled, memory, size } = part;
-    if (spilled.length === 0 && memory !== undefined) {
-      took(memory);
-      return of(memory.subarray(0, size));
-    }
-    return defer(() => {
-      const body = this.pool.take(size);
-      this.#held += size;
+  /** Memory for the whole part. What has left memory is read into its beginning later. */
+  #body({ spilled, memory, size }: PartCut): Buffer {
+    if (spilled.length === 0 && memory !== undefined) return memory;
+    const body = this.pool.take(size);
+    this.#held += size;
+    if (memory !== undefined) {
       const dropped = spilled.reduce((sum, range) => sum + range.length, 0);
-      if (memory !== undefined) {
-        memory.copy(body, dropped, 0, size - dropped);
-        this.#held -= memory.length;
-        this.pool.give(memory);
-      }
-      took(body);
-      return readRanges(spilled, this.data, body);
-    });
+      memory.copy(body, dropped, 0, size - dropped);
+      this.#held -= memory.length;
+      this.pool.give(memory);
+    }
+    return body;
   }
 }
