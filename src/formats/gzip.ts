@@ -146,7 +146,7 @@ export class Gunzipper implements Decoder {
     }
     this.#drop(header.length - this.#partial.length);
     this.#partial = Buffer.alloc(0);
-    // An empty member before this one is no better place to start from.
+    // An empty member before this one is no better place to start from, and there may be millions.
     if (this.#members.at(-1)?.offset === this.#produced) this.#members.pop();
     this.#members.push({ at, offset: this.#produced });
     this.#crc = 0;

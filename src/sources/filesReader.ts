@@ -232,6 +232,8 @@ export class FilesReader<T> implements SourceReader<T> {
     if (chunk !== undefined) {
       const drop = Math.min(current.discard, chunk.length);
       current.discard -= drop;
+      // Forgets the members that are passed, also when nobody asks for a position.
+      decoder.member(slicer.offset);
       slicer.push(chunk.subarray(drop));
       return true;
     }

@@ -2,8 +2,11 @@ import fc from 'fast-check';
 import { gzipSync } from 'node:zlib';
 import type { Json } from '../../src/flow/index.js';
 import { bytes } from '../../src/formats/bytes.js';
+import { defer, map } from 'rxjs';
 import { ndjson } from '../../src/formats/ndjson.js';
 import { text } from '../../src/formats/text.js';
+import { decorate } from '../../src/store/decorate.js';
+import type { ObjectBody } from '../../src/store/objectStore.js';
 import { counting } from '../../src/store/counting.js';
 import { files } from '../../src/sources/files.js';
 import type { FilesPosition } from '../../src/sources/filesPosition.js';
@@ -79,15 +82,14 @@ describe('files: positions', () => {
           expect(whole.records).toEqual(expected);
 
           const { position, records } = whole.positions[pick % whole.positions.length]!;
-          const at = (position as unknown as FilesPosition).object;
-          if (at !== undefined) {
+          const exact = (each: { readonly records: number; readonly position: Json }, gone: number): void => {
+            const at = (each.position as unknown as FilesPosition).object;
+            if (at === undefined) return;
             const i = names.indexOf(at.key);
-            const before = objects
-              .slice(0, i)
-              .reduce((sum, object) => sum + linesOf(object.content).length, 0);
-            expect(at.line).toBe(records - before);
+            const before = objects.slice(0, i).reduce((sum, one) => sum + linesOf(one.content).length, 0);
+            expect(at.line).toBe(gone + each.records - before);
             expect(at.offset).toBe(boundaries(objects[i]!.content)[at.line]);
-          }
+          };
           const rest = await readAll(
             slicedFiles('memory://lake/raw', { format: text(), prefetch: second }, second.slice),
             store,
@@ -96,6 +98,8 @@ describe('files: positions', () => {
           expect(rest.error).toBeUndefined();
           expect(rest.records).toEqual(expected.slice(records));
           expect(rest.positions[0]!.position).toEqual(through(position));
+          for (const each of whole.positions) exact(each, 0);
+          for (const each of rest.positions) exact(each, records);
         },
       ),
       { numRuns: 300 },
@@ -317,6 +321,54 @@ describe('files: bad input', () => {
       code: 'ObjectVanished',
       object: 'memory://lake/a.txt',
     });
+  });
+
+  it('never mixes two versions of an object: one replaced between two fragments is ObjectChanged', async () => {
+    const objects = memoryWith({ 'a.txt': 'one\ntwo\n' });
+    let gets = 0;
+    const replaced = decorate(objects, (call, run) =>
+      defer(() => {
+        if (call.method === 'get' && ++gets === 2)
+          objects.put('a.txt', Buffer.from('ONE\nTWO\n')).subscribe();
+        return run;
+      }),
+    );
+    const { records, error } = await readAll(
+      files('memory://lake/a.txt', { format: text(), prefetch: { fragment: 4 } }),
+      replaced,
+    );
+    expect(records).toEqual(['one']);
+    expect(error).toMatchObject({ code: 'ObjectChanged', object: 'memory://lake/a.txt' });
+  });
+
+  it('a store that gives fewer bytes than asked for is Integrity, never silently short', async () => {
+    const short = decorate(memoryWith({ a: '1\n2\n' }), (call, run) =>
+      call.method === 'get'
+        ? run.pipe(map((body) => ({ ...(body as ObjectBody), chunks: [Buffer.from('1\n')] }) as never))
+        : run,
+    );
+    expect((await readAll(files('memory://lake/a', { format: text() }), short)).error).toMatchObject({
+      code: 'Integrity',
+      retryable: true,
+    });
+  });
+
+  it('a .zst object is an error that says what to do', async () => {
+    const { error } = await readAll(
+      files('memory://lake/*', { format: text() }),
+      memoryWith({ 'a.zst': 'x' }),
+    );
+    expect(error).toMatchObject({ code: 'UnknownCodec' });
+  });
+
+  it('refuses options that make no sense', () => {
+    const options = { format: text() };
+    expect(() => files([], options)).toThrow('at least one URI');
+    expect(() => files('memory://lake/a', { ...options, prefetch: { window: 0 } })).toThrow(
+      'prefetch.window',
+    );
+    expect(() => files('memory://lake/a', { ...options, maxLineBytes: 'much' })).toThrow('maxLineBytes');
+    expect(() => files('memory://lake/{a', options)).toThrow('without its "}"');
   });
 
   it('corrupt and truncated gzip is Integrity, naming the object, never silently short', async () => {
