@@ -1,4 +1,5 @@
 import { StateError } from './errors.js';
+import { isPlain } from './plain.js';
 
 /**
  * Keys: their canonical, typed encoding, which is what makes two keys one.
@@ -135,7 +136,7 @@ export class KeyWriter {
       return;
     }
     const prototype: unknown = Object.getPrototypeOf(key);
-    if (prototype !== Object.prototype && prototype !== null) {
+    if (!isPlain(prototype)) {
       throw unsupported(
         `an instance of ${(key.constructor as { name?: string } | undefined)?.name ?? 'a class'}`,
       );

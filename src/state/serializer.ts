@@ -1,5 +1,6 @@
 import { Packr } from 'msgpackr';
 import { StateError } from './errors.js';
+import { isPlain } from './plain.js';
 
 /**
  * Turns the values of one state into bytes and back. `id` names the format and never changes; raise `version` when
@@ -122,7 +123,7 @@ function survey(value: unknown, depth: number): number {
 function surveyObject(value: object, depth: number): number {
   if (depth > deepest) return Nature.Foreign;
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) {
+  if (isPlain(prototype)) {
     let nature = prototype === null ? Nature.Data : Nature.Plain;
     for (const name of Object.keys(value)) {
       if (name === '__proto__') return Nature.Foreign;

@@ -1,0 +1,88 @@
+import { Subscription } from 'rxjs';
+import type { Clock, Frozen, Json, OperatorEvent } from '../../src/flow/index.js';
+import { StateBackend } from '../../src/state/backend.js';
+import { storedKey, type Key } from '../../src/state/keys.js';
+import type { StateSpecs } from '../../src/state/state.js';
+import type { ValueState } from '../../src/state/valueState.js';
+import type { ObjectStore } from '../../src/store/objectStore.js';
+import type { CheckpointData } from '../../src/store/services.js';
+
+/** A clock whose turns are taken by hand, so that tests choose every interleaving. */
+export class TurnClock implements Clock {
+  #turns: (() => void)[] = [];
+  now = (): number => 0;
+
+  after(_delay: number, work: () => void): Subscription {
+    return this.yield(work);
+  }
+
+  yield(work: () => void): Subscription {
+    this.#turns.push(work);
+    return new Subscription(() => {
+      this.#turns = this.#turns.filter((turn) => turn !== work);
+    });
+  }
+
+  /** Takes up to `turns` turns, by default until nothing is left. */
+  run(turns = Infinity): number {
+    let taken = 0;
+    for (; taken < turns; taken++) {
+      const turn = this.#turns.shift();
+      if (turn === undefined) break;
+      turn();
+    }
+    return taken;
+  }
+}
+
+let names = 0;
+
+export const dataOn = (store: ObjectStore): CheckpointData => ({
+  store,
+  prefix: 'checkpoints/job/',
+  name: (operator, suffix) => `data/0000000001/${operator}-${names++}${suffix}`,
+});
+
+/** A backend with the means to use it as an operator would. */
+export class Bench {
+  readonly clock = new TurnClock();
+  readonly events: OperatorEvent[] = [];
+  readonly backend: StateBackend;
+
+  constructor(store: ObjectStore, states: StateSpecs) {
+    this.backend = new StateBackend({
+      operator: 'op',
+      states,
+      data: dataOn(store),
+      clock: this.clock,
+      report: (event) => this.events.push(event),
+    });
+  }
+
+  /** Works with one state's value at `key`. */
+  with<T, R = void>(key: Key, state: string, work: (handle: ValueState<T>) => R): R {
+    this.backend.at(storedKey(key));
+    const result = work(this.backend.handles[state] as ValueState<T>);
+    this.backend.leave();
+    return result;
+  }
+
+  /** Freezes, and runs until that is stored. */
+  checkpoint(): Frozen {
+    let ack: Frozen | undefined;
+    let failure: unknown;
+    this.backend.freeze().subscribe({ next: (frozen) => (ack = frozen), error: (error) => (failure = error) });
+    this.clock.run();
+    if (ack === undefined) throw failure;
+    return ack;
+  }
+
+  restore(snapshot: Json | undefined): this {
+    let failure: unknown;
+    let done = false;
+    this.backend.restore(snapshot ?? null).subscribe({ complete: () => (done = true), error: (e) => (failure = e) });
+    this.clock.run();
+    if (!done) throw failure;
+    return this;
+  }
+}

@@ -1,0 +1,125 @@
+import { crc32 } from 'node:zlib';
+import { valueState, type Serializer } from '../../src/state/index.js';
+import type { SegmentRef } from '../../src/state/segmentReader.js';
+import type { ObjectStore } from '../../src/store/objectStore.js';
+import { createMemoryStore } from '../../src/store/memory/index.js';
+import { Bench } from './harness.js';
+
+const prefix = 'checkpoints/job/';
+
+function read(store: ObjectStore, key: string): Buffer {
+  let bytes = Buffer.alloc(0);
+  store.get(key).subscribe(({ chunks }) => (bytes = Buffer.concat(chunks)));
+  return bytes;
+}
+
+/** A store with one segment of some hundred entries. */
+function written(): { store: ObjectStore; snapshot: { segments: SegmentRef[] }; key: string; bytes: Buffer } {
+  const store = createMemoryStore();
+  const bench = new Bench(store, { n: valueState<unknown>(0) });
+  for (let i = 0; i < 300; i++) bench.with(`key-${i}`, 'n', (n) => n.set(i % 3 === 0 ? { i, t: `text ${i}` } : i));
+  bench.with('key-7', 'n', (n) => n.clear());
+  const snapshot = bench.checkpoint().snapshot as unknown as { segments: SegmentRef[] };
+  const key = prefix + snapshot.segments[0]!.object;
+  return { store, snapshot, key, bytes: read(store, key) };
+}
+
+const restore = (store: ObjectStore, snapshot: unknown, states = { n: valueState<unknown>(0) } as never): Bench =>
+  new Bench(store, states).restore(snapshot as never);
+const code = (expected: string): unknown => expect.objectContaining({ code: expected });
+
+describe('segments', () => {
+  test('any flipped byte is found, and the error names the object', () => {
+    const { store, snapshot, key, bytes } = written();
+    expect(() => restore(store, snapshot)).not.toThrow();
+    for (let at = 0; at < bytes.length; at++) {
+      const bad = Buffer.from(bytes);
+      bad[at]! ^= 1 << at % 8;
+      store.put(key, bad).subscribe();
+      expect(() => restore(store, snapshot)).toThrow(code('SegmentCorrupt'));
+      expect(() => restore(store, snapshot)).toThrow(snapshot.segments[0]!.object);
+    }
+  });
+
+  test('a cut or lengthened one is found', () => {
+    const { store, snapshot, key, bytes } = written();
+    for (const bad of [bytes.subarray(0, -1), Buffer.concat([bytes, bytes]), Buffer.alloc(0), Buffer.alloc(20)]) {
+      store.put(key, bad).subscribe();
+      expect(() => restore(store, snapshot)).toThrow(code('SegmentCorrupt'));
+    }
+  });
+
+  test('one that is another, though whole, is found', () => {
+    const { store, snapshot } = written();
+    const [ref] = snapshot.segments;
+    expect(() => restore(store, { ...snapshot, segments: [{ ...ref, crc: ref!.crc ^ 1 }] })).toThrow(
+      code('SegmentCorrupt'),
+    );
+  });
+
+  test('one that is gone is named', () => {
+    const { store, snapshot, key } = written();
+    store.delete([key]).subscribe();
+    expect(() => restore(store, snapshot)).toThrow(code('SegmentMissing'));
+  });
+
+  test('a later format is refused as such', () => {
+    const { store, snapshot, key, bytes } = written();
+    const at = bytes.length - 16;
+    bytes[at] = 2;
+    const footer = bytes.subarray(at - bytes.readUInt32LE(at + 4), at);
+    bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 8), crc32(footer)), at + 8);
+    store.put(key, bytes).subscribe();
+    expect(() => restore(store, snapshot)).toThrow(code('SegmentTooNew'));
+  });
+
+  describe('schema', () => {
+    const utf8 = (version: number, id = 'text'): Serializer<string> => ({
+      id,
+      version,
+      encode: (text) => Buffer.from(`v${version}:${text}`),
+      decode: (bytes, wrote) => {
+        const text = Buffer.from(bytes).toString();
+        if (!text.startsWith(`v${wrote}:`)) throw new Error('wrong version');
+        return wrote < version ? `${text.slice(3)} (from ${wrote})` : text.slice(3);
+      },
+    });
+    const text = (version: number, id?: string) => ({ t: valueState('', { serializer: utf8(version, id) }) });
+    const stored = (version: number): { store: ObjectStore; snapshot: unknown } => {
+      const store = createMemoryStore();
+      const bench = new Bench(store, text(version));
+      bench.with<string>('k', 't', (t) => t.set('x'));
+      return { store, snapshot: bench.checkpoint().snapshot };
+    };
+
+    test('a state that is no longer declared, another serializer, or a later version of it is a mismatch', () => {
+      const { store, snapshot } = stored(2);
+      for (const states of [{ other: valueState(0) }, { t: valueState('') }, text(2, 'other'), text(1)]) {
+        expect(() => restore(store, snapshot, states as never)).toThrow(code('StateSchemaMismatch'));
+      }
+      const other = { t: { ...valueState('', { serializer: utf8(2) }), kind: 'list' } };
+      expect(() => restore(store, snapshot, other as never)).toThrow(code('StateSchemaMismatch'));
+    });
+
+    test('a snapshot that is not ours, or for another number of key groups, is a mismatch', () => {
+      const { store, snapshot } = stored(1);
+      for (const bad of [null, 5, {}, { version: 2, segments: [] }, { ...(snapshot as object), maxParallelism: 256 }]) {
+        expect(() => restore(store, bad, text(1) as never)).toThrow(code('StateSchemaMismatch'));
+      }
+    });
+
+    test('a later serializer reads what earlier ones wrote, through compaction too; new states may be added', () => {
+      const { store, snapshot } = stored(1);
+      const bench = restore(store, snapshot, { ...text(2), added: valueState(5) } as never);
+      expect(bench.with<string, string>('k', 't', (t) => t.value)).toBe('x (from 1)');
+      expect(bench.with<number, number>('k', 'added', (n) => n.value)).toBe(5);
+      for (let i = 0; i < 3; i++) {
+        bench.with<number>(`k${i}`, 'added', (n) => n.set(i));
+        bench.checkpoint();
+      }
+      expect(bench.backend.segments).toHaveLength(1);
+      const again = restore(store, bench.checkpoint().snapshot, { ...text(3), added: valueState(5) } as never);
+      expect(again.with<string, string>('k', 't', (t) => t.value)).toBe('x (from 1) (from 2)');
+    });
+  });
+});

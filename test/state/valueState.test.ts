@@ -1,0 +1,154 @@
+import fc from 'fast-check';
+import { isDeepStrictEqual } from 'node:util';
+import { valueState, type Serializer } from '../../src/state/index.js';
+import { storedKey } from '../../src/state/keys.js';
+import { createMemoryStore } from '../../src/store/memory/index.js';
+import { valueArbitrary } from './arbitraries.js';
+import { Bench } from './harness.js';
+
+function at<T>(initial: T, serializer?: Serializer<T>) {
+  const live = valueState(initial, serializer === undefined ? {} : { serializer }).open('s');
+  live.at(storedKey('k'));
+  return { live, handle: live.handle };
+}
+
+class Money {
+  constructor(readonly cents: number) {}
+}
+const money: Serializer<Money> = {
+  id: 'money',
+  version: 1,
+  encode: (m) => Buffer.from(String(m.cents)),
+  decode: (bytes) => new Money(Number(Buffer.from(bytes).toString())),
+};
+
+describe('valueState', () => {
+  test('is the initial value until it is set, and again once it is cleared', () => {
+    const { handle } = at(1);
+    expect(handle.value).toBe(1);
+    handle.set(2);
+    expect(handle.value).toBe(2);
+    handle.clear();
+    expect(handle.value).toBe(1);
+    expect(handle.update((n) => n + 1)).toBe(2);
+  });
+
+  test('undefined and null are values', () => {
+    const { handle } = at<string | null | undefined>('initial');
+    handle.set(undefined);
+    expect(handle.value).toBeUndefined();
+    handle.set(null);
+    expect(handle.value).toBeNull();
+  });
+
+  test('a set inside update is kept apart from it', () => {
+    const { live, handle } = at(0);
+    handle.update((n) => {
+      handle.set(5);
+      return n + 1;
+    });
+    expect(handle.value).toBe(1);
+    expect(live.table.freeze().entries).toHaveLength(1);
+  });
+
+  test('keys do not mix: 1 and "1", and composites by content', () => {
+    const { live, handle } = at('none');
+    for (const key of [1, '1', { a: 1, b: 2 }, [1], true, 'true'] as const) {
+      live.at(storedKey(key));
+      handle.set(JSON.stringify(key));
+    }
+    live.at(storedKey({ b: 2, a: 1 }));
+    expect(handle.value).toBe('{"a":1,"b":2}');
+    live.at('1');
+    expect(handle.value).toBe('"1"');
+  });
+
+  test('cannot be used after the turn of its record', () => {
+    const { live, handle } = at(0);
+    live.leave();
+    const outside = expect.objectContaining({ code: 'StateOutsideTurn' });
+    expect(() => handle.value).toThrow(outside);
+    expect(() => handle.set(1)).toThrow(outside);
+    expect(() => handle.clear()).toThrow(outside);
+  });
+
+  test('objects are frozen all the way, where they stand', () => {
+    const { handle } = at<{ list: { n: number }[] }>({ list: [] });
+    const mine = { list: [{ n: 1 }] };
+    handle.set(mine);
+    expect(() => (mine.list[0]!.n = 2)).toThrow(TypeError);
+    expect(() => handle.value.list.push({ n: 3 })).toThrow(TypeError);
+  });
+
+  test('what cannot be frozen is copied, in and out', () => {
+    const { handle } = at(new Map<string, Date>());
+    const mine = new Map([['a', new Date(1)]]);
+    handle.set(mine);
+    mine.clear();
+    handle.value.clear();
+    handle.value.get('a')?.setTime(9);
+    expect(handle.value.get('a')?.getTime()).toBe(1);
+  });
+
+  test('the initial value is isolated, too', () => {
+    const { handle } = at(new Set([1]));
+    handle.value.add(2);
+    expect(handle.value.size).toBe(1);
+  });
+
+  test.each([
+    ['a class instance', new Money(1)],
+    ['a function', () => 1],
+    ['a symbol inside', { a: [Symbol('s')] }],
+    ['the name __proto__', JSON.parse('{"__proto__":1}') as unknown],
+    ['a function in a map', new Map([[1, () => 1]])],
+  ])('%s is refused by the default serializer', (_, value) => {
+    expect(() => at<unknown>(0).handle.set(value)).toThrow(expect.objectContaining({ code: 'UnsupportedValue' }));
+  });
+
+  test('an object that contains itself is refused', () => {
+    const cyclic: { self?: unknown } = {};
+    cyclic.self = cyclic;
+    expect(() => at<unknown>(0).handle.set(cyclic)).toThrow(expect.objectContaining({ code: 'UnsupportedValue' }));
+  });
+
+  test('class instances live with a serializer of their own', () => {
+    const { handle } = at(new Money(0), money);
+    handle.set(new Money(5));
+    expect(handle.value).toBeInstanceOf(Money);
+    const store = createMemoryStore();
+    const specs = { m: valueState(new Money(0), { serializer: money }) };
+    const bench = new Bench(store, specs);
+    bench.with<Money>('k', 'm', (m) => m.set(new Money(7)));
+    const restored = new Bench(store, specs).restore(bench.checkpoint().snapshot);
+    expect(restored.with<Money, Money>('k', 'm', (m) => m.value)).toEqual(new Money(7));
+  });
+
+  test('a serializer needs a version from 1', () => {
+    expect(() => valueState(new Money(0), { serializer: { ...money, version: 0 } })).toThrow(
+      expect.objectContaining({ code: 'InvalidState' }),
+    );
+  });
+
+  test('whatever it accepts comes back from a checkpoint as it was read before', () => {
+    fc.assert(
+      fc.property(fc.array(valueArbitrary, { maxLength: 10 }), (values) => {
+        const store = createMemoryStore();
+        const specs = { v: valueState<unknown>('initial') };
+        const bench = new Bench(store, specs);
+        values.forEach((value, i) => {
+          try {
+            bench.with<unknown>(i, 'v', (v) => v.set(value));
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'UnsupportedValue' });
+          }
+        });
+        const before = values.map((_, i) => bench.with<unknown, unknown>(i, 'v', (v) => v.value));
+        const restored = new Bench(store, specs).restore(bench.checkpoint().snapshot);
+        const after = values.map((_, i) => restored.with<unknown, unknown>(i, 'v', (v) => v.value));
+        expect(isDeepStrictEqual(after, before)).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
