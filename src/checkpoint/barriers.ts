@@ -1,5 +1,5 @@
 import { ReplaySubject } from 'rxjs';
-import { signal, type Barrier, type CheckpointReason, type Frozen, type Participant } from '../flow/index.js';
+import { barrier, type Barrier, type CheckpointReason, type Frozen, type Participant } from '../flow/index.js';
 import { CheckpointError } from './errors.js';
 import type { OperatorState } from './manifest.js';
 
@@ -47,15 +47,14 @@ export class Barriers {
   ): Round {
     const outcome = new ReplaySubject<'durable' | 'subsumed'>(1);
     const round: Round = {
-      barrier: {
-        [signal]: 'barrier',
-        checkpoint: ++this.#newest,
+      barrier: barrier(
+        ++this.#newest,
         reason,
-        outcome: outcome.asObservable(),
-        ack: (id, frozen) => {
+        (id, frozen) => {
           ack(round, id, frozen);
         },
-      },
+        outcome.asObservable(),
+      ),
       startedAt: now,
       missing: new Set(this.#participants.keys()),
       operators: new Map(),

@@ -1,4 +1,4 @@
-import { Observable, Subscription, type Subscriber } from 'rxjs';
+import { concatMap, Observable, Subscription, type Subscriber } from 'rxjs';
 import type { Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
 import { open, type Attempt, type Barrier } from '../flow/index.js';
@@ -196,6 +196,8 @@ class RunningAttempt {
     if (this.#state !== 'opening' || !this.#leaves.every((leaf) => leaf.open)) return;
     this.#state = 'running';
     this.#guard(() => {
+      const { jobId, epoch, restoredCheckpoint } = this.#coordinator;
+      this.#plan.emit({ type: 'running', job: this.#plan.name, jobId, epoch, checkpoint: restoredCheckpoint });
       this.#coordinator.start((barrier) => {
         this.#inject(barrier);
       });
@@ -220,9 +222,10 @@ class RunningAttempt {
     if (this.#state !== 'running') return;
     this.#state = 'ending';
     this.#guard(() => {
-      this.#inject(this.#coordinator.trigger(reason));
+      const barrier = this.#coordinator.trigger(reason);
+      const settled = barrier.outcome.pipe(concatMap(() => this.#coordinator.settle()));
       this.#held.add(
-        this.#coordinator.settle().subscribe({
+        settled.subscribe({
           error: (error: unknown) => {
             this.#fail(error);
           },
@@ -231,6 +234,7 @@ class RunningAttempt {
           },
         }),
       );
+      this.#inject(barrier);
     });
   }
 

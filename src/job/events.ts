@@ -4,7 +4,14 @@
  */
 export type JobEvent =
   | { readonly type: 'attempt-started'; readonly job: string; readonly attempt: number }
-  | { readonly type: 'running'; readonly job: string; readonly epoch: number; readonly restored: boolean }
+  | {
+      readonly type: 'running';
+      readonly job: string;
+      readonly jobId: string;
+      readonly epoch: number;
+      /** The restored checkpoint; 0 on a first start. */
+      readonly checkpoint: number;
+    }
   | { readonly type: 'restarting'; readonly job: string; readonly delayMs: number; readonly error: unknown }
   | { readonly type: 'finished'; readonly job: string }
   | { readonly type: 'stopped'; readonly job: string }
