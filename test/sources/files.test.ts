@@ -10,7 +10,7 @@ import type { ObjectBody } from '../../src/store/objectStore.js';
 import { counting } from '../../src/store/counting.js';
 import { files } from '../../src/sources/files.js';
 import type { FilesPosition } from '../../src/sources/filesPosition.js';
-import { gzipMembers, memoryWith, readAll, slicedFiles } from './harness.js';
+import { gzipMembers, memoryWith, readAll, slicedFiles, type Reading } from './harness.js';
 
 const line = fc.oneof(
   {
@@ -49,6 +49,9 @@ function boundaries(whole: string): number[] {
   return found;
 }
 
+/** `RUNS=5000` looks harder. */
+const runs = Number(process.env['RUNS'] ?? 200);
+
 const through = (json: Json): Json => JSON.parse(JSON.stringify(json)) as Json;
 
 describe('files: positions', () => {
@@ -82,14 +85,17 @@ describe('files: positions', () => {
           expect(whole.records).toEqual(expected);
 
           const { position, records } = whole.positions[pick % whole.positions.length]!;
-          const exact = (each: { readonly records: number; readonly position: Json }, gone: number): void => {
-            const at = (each.position as unknown as FilesPosition).object;
-            if (at === undefined) return;
-            const i = names.indexOf(at.key);
-            const before = objects.slice(0, i).reduce((sum, one) => sum + linesOf(one.content).length, 0);
-            expect(at.line).toBe(gone + each.records - before);
-            expect(at.offset).toBe(boundaries(objects[i]!.content)[at.line]);
-          };
+          const places = objects.map((each) => boundaries(each.content));
+          const firsts = objects.map((_, i) =>
+            objects.slice(0, i).reduce((sum, each) => sum + linesOf(each.content).length, 0),
+          );
+          const inexact = (reading: Reading<string>, gone: number): unknown[] =>
+            reading.positions.filter((each) => {
+              const at = (each.position as unknown as FilesPosition).object;
+              if (at === undefined) return false;
+              const i = names.indexOf(at.key);
+              return at.line !== gone + each.records - firsts[i]! || at.offset !== places[i]![at.line];
+            });
           const rest = await readAll(
             slicedFiles('memory://lake/raw', { format: text(), prefetch: second }, second.slice),
             store,
@@ -98,13 +104,13 @@ describe('files: positions', () => {
           expect(rest.error).toBeUndefined();
           expect(rest.records).toEqual(expected.slice(records));
           expect(rest.positions[0]!.position).toEqual(through(position));
-          for (const each of whole.positions) exact(each, 0);
-          for (const each of rest.positions) exact(each, records);
+          expect(inexact(whole, 0)).toEqual([]);
+          expect(inexact(rest, records)).toEqual([]);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs },
     );
-  });
+  }, 120_000);
 
   it('reads nothing before the position again', async () => {
     const whole = Array.from({ length: 1000 }, (_, i) => `line ${i}\n`).join('');
