@@ -1,5 +1,4 @@
-import { of, Subject, Subscription, type Observable } from 'rxjs';
-import { EMPTY } from 'rxjs';
+import { EMPTY, Observable, of, Subject, Subscription } from 'rxjs';
 import {
   barrier,
   credit,
@@ -139,6 +138,16 @@ export class World {
       out[partition] = (out[partition] ?? '') + this.content(key);
     }
     return out;
+  }
+
+  /** Answers once someone calls what it leaves in `held`. */
+  gate<T>(held: (() => void)[], answer: T): Observable<T> {
+    return new Observable((out) => {
+      held.push(() => {
+        out.next(answer);
+        out.complete();
+      });
+    });
   }
 
   uploads(): readonly UploadInfo[] {
