@@ -12,6 +12,7 @@ export { join, listAll, listPages } from './helpers.js';
 export { createLocalStore, type LocalStoreOptions } from './local/index.js';
 export { createMemoryStore, type MemoryStoreOptions } from './memory/index.js';
 export * from './objectStore.js';
+export { probe } from './probe.js';
 export { awsCapabilities, createStores, type StoresOptions } from './registry.js';
 export { retrying, type RetryOptions } from './retry.js';
 export { S3Connection, s3Store, type S3Credentials, type S3Options } from './s3/index.js';

@@ -51,7 +51,7 @@ import { ObjectFiles } from './objectFiles.js';
 import { readRange } from './read.js';
 import { Tree, type Place } from './tree.js';
 import { UploadFiles } from './uploadFiles.js';
-import { stateDirectories } from './walk.js';
+import { directories } from './walk.js';
 
 export interface LocalStoreOptions {
   /** Gives `modified` and `initiated`. Default: the machine's clock. */
@@ -211,9 +211,9 @@ class LocalStore implements ObjectStore {
     return io(this.uri, async (live) => {
       await this.#tree.checkRoot();
       const all: UploadPage['uploads'][number][] = [];
-      for await (const directory of stateDirectories(this.#disk, this.#tree.root, '', prefix)) {
+      for await (const { directory, start } of directories(this.#disk, this.#tree.root, '', prefix)) {
         live();
-        for (const upload of await this.#uploads.in(directory)) {
+        for (const upload of await this.#uploads.in(directory, start)) {
           if (upload.key.startsWith(prefix) && (after === undefined || compareUploads(upload, after) > 0))
             all.push(upload);
         }
@@ -245,10 +245,7 @@ class LocalStore implements ObjectStore {
   abortUpload(key: string, uploadId: string): Observable<void> {
     return io(this.uri, async () => {
       const place = await this.#tree.find(key);
-      if (
-        place !== undefined &&
-        (await this.#uploads.in(place.directory)).some((upload) => upload.uploadId === uploadId)
-      ) {
+      if (place !== undefined && (await this.#uploads.exists(place, uploadId))) {
         await this.#tree.locked(place, () => this.#uploads.abort(place, uploadId));
       }
     });

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { absent, unless, type Disk } from './disk.js';
 import { identityOf, sidecarPath } from './identity.js';
 import { stateName } from './names.js';
+import { isUsed, uploadsIn } from './uploadState.js';
 
 /**
  * Removes what dead processes left half-done in a directory. A temporary file is called `<owner>~<hash>~<random>`; if its
@@ -19,6 +21,19 @@ export async function sweep(disk: Disk, directory: string): Promise<void> {
       await dropSidecar(disk, directory, path, hash);
       await unless(absent, disk.unlink(path));
     }
+  }
+  await sweepUploads(disk, directory);
+}
+
+/** Removes uploads that have become objects, and were left because the process died before they went. */
+async function sweepUploads(disk: Disk, directory: string): Promise<void> {
+  for (const { name } of (await unless(absent, disk.readdir(uploadsIn(directory)))) ?? []) {
+    const path = `${uploadsIn(directory)}/${name}`;
+    if (!(await isUsed(disk, directory, path))) continue;
+    // Moved first: an upload half removed would look like one never completed.
+    const gone = `${directory}/${stateName}/tmp/${disk.owner}~~${randomUUID()}`;
+    await unless(absent, disk.rename(path, gone));
+    await disk.removeTree(gone);
   }
 }
 

@@ -17,14 +17,11 @@ import { StoreError } from '../errors.js';
 import { checkParts, compositeEtag, noSuchUpload } from '../helpers.js';
 import type { Metadata, PutResult, UploadedPart, UploadInfo } from '../objectStore.js';
 import { absent, unless, type Disk } from './disk.js';
-import { stateName } from './names.js';
+import { entryOf } from './names.js';
 import type { ObjectFiles } from './objectFiles.js';
 import { dropSidecar } from './sweep.js';
 import { nameHash, type Place } from './tree.js';
-
-interface Info extends UploadInfo {
-  readonly metadata?: Metadata;
-}
+import { isUsed, readInfo, uploadsIn, type Info } from './uploadState.js';
 
 interface PartFile {
   readonly part: UploadedPart;
@@ -44,12 +41,7 @@ export class UploadFiles {
     // Ids sort by time, so that listings do.
     const uploadId = `${Math.max(0, Math.floor(initiated)).toString(36).padStart(10, '0')}-${randomBytes(8).toString('hex')}`;
     const made = this.files.temporary(place);
-    const info: Info = {
-      key: place.key,
-      uploadId,
-      initiated,
-      ...(metadata === undefined ? {} : { metadata }),
-    };
+    const info: Info = { name: place.name, initiated, ...(metadata === undefined ? {} : { metadata }) };
     await this.disk.mkdir(made);
     await this.disk.create(`${made}/info`, JSON.stringify(info));
     await Promise.all([this.disk.sync(`${made}/info`), this.disk.sync(made)]);
@@ -123,7 +115,8 @@ export class UploadFiles {
     if (occupied === undefined) {
       await this.settle(place);
       await this.files.replace(place, `${path}/staged`);
-    } else if (await this.files.createOnly(place, `${path}/staged`)) await this.disk.unlink(`${path}/staged`);
+    } else if (await this.files.createOnly(place, `${path}/staged`))
+      await unless(absent, this.disk.unlink(`${path}/staged`));
     else {
       await this.#unstage(place, path);
       throw occupied();
@@ -132,22 +125,26 @@ export class UploadFiles {
     return { etag };
   }
 
-  /** Under the object's lock. */
-  async abort(place: Place, uploadId: string): Promise<void> {
-    if (!validId.test(uploadId)) return;
-    const path = this.#path(place, uploadId);
-    const info = await this.#read(path);
-    if (info?.key === place.key) await this.#remove(place, path);
+  async exists(place: Place, uploadId: string): Promise<boolean> {
+    return (
+      validId.test(uploadId) && (await readInfo(this.disk, this.#path(place, uploadId)))?.name === place.name
+    );
   }
 
-  /** The uploads in a directory that are under way. */
-  async in(directory: string): Promise<UploadInfo[]> {
+  /** Under the object's lock. */
+  async abort(place: Place, uploadId: string): Promise<void> {
+    if (await this.exists(place, uploadId)) await this.#remove(place, this.#path(place, uploadId));
+  }
+
+  /** The uploads under way in a directory, the keys of whose objects start with `start`. */
+  async in(directory: string, start: string): Promise<UploadInfo[]> {
     const uploads: UploadInfo[] = [];
     for (const { name } of (await unless(absent, this.disk.readdir(uploadsIn(directory)))) ?? []) {
       const path = `${uploadsIn(directory)}/${name}`;
-      const info = await this.#read(path);
-      if (info !== undefined && !(await this.#used(path))) {
-        uploads.push({ key: info.key, uploadId: name, initiated: info.initiated });
+      const info = await readInfo(this.disk, path);
+      const text = entryOf(info?.name ?? '', false)?.text;
+      if (info !== undefined && text !== undefined && !(await isUsed(this.disk, directory, path))) {
+        uploads.push({ key: start + text, uploadId: name, initiated: info.initiated });
       }
     }
     return uploads;
@@ -163,7 +160,8 @@ export class UploadFiles {
     if (!stats.some((stat) => stat?.isFile() === true && stat.nlink > 1n)) return;
     for (const { name } of (await unless(absent, this.disk.readdir(uploadsIn(place.directory)))) ?? []) {
       const path = `${uploadsIn(place.directory)}/${name}`;
-      if (await this.#isObject(place, path)) await unless(absent, this.disk.unlink(`${path}/staged`));
+      if (await isUsed(this.disk, place.directory, path))
+        await unless(absent, this.disk.unlink(`${path}/staged`));
     }
   }
 
@@ -188,40 +186,19 @@ export class UploadFiles {
   async #remove(place: Place, path: string): Promise<void> {
     const gone = this.files.temporary(place);
     await dropSidecar(this.disk, place.directory, `${path}/staged`, nameHash(place.name));
-    await this.disk.rename(path, gone);
+    // A sweeper may have been faster.
+    await unless(absent, this.disk.rename(path, gone));
     await this.disk.sync(uploadsIn(place.directory));
     await this.disk.removeTree(gone);
   }
 
   async #info(place: Place, uploadId: string): Promise<Info> {
     const path = this.#path(place, uploadId);
-    const info = validId.test(uploadId) ? await this.#read(path) : undefined;
-    if (info?.key !== place.key) throw noSuchUpload(place.key, uploadId);
-    if ((await this.#used(path)) || (await this.#isObject(place, path)))
+    const info = validId.test(uploadId) ? await readInfo(this.disk, path) : undefined;
+    if (info?.name !== place.name || (await isUsed(this.disk, place.directory, path))) {
       throw noSuchUpload(place.key, uploadId);
-    return info;
-  }
-
-  async #read(path: string): Promise<Info | undefined> {
-    const text = await unless(absent, this.disk.readFile(`${path}/info`));
-    return text === undefined ? undefined : (JSON.parse(text) as Info);
-  }
-
-  /** Step 3 has happened. `staged` is asked for first: then the mark cannot be newer than its absence. */
-  async #used(path: string): Promise<boolean> {
-    if ((await unless(absent, this.disk.stat(`${path}/completing`))) === undefined) return false;
-    return (await unless(absent, this.disk.stat(`${path}/staged`))) === undefined;
-  }
-
-  async #isObject(place: Place, path: string): Promise<boolean> {
-    if ((await unless(absent, this.disk.stat(`${path}/completing`))) === undefined) return false;
-    const staged = await unless(absent, this.disk.stat(`${path}/staged`));
-    if (staged === undefined) return false;
-    for (const name of [place.name, `${place.name}%o`]) {
-      const visible = await unless(absent, this.disk.stat(`${place.directory}/${name}`));
-      if (visible?.ino === staged.ino) return true;
     }
-    return false;
+    return info;
   }
 
   async #files(place: Place, uploadId: string): Promise<PartFile[]> {
@@ -240,8 +217,6 @@ export class UploadFiles {
 }
 
 const validId = /^[0-9a-z]+-[0-9a-f]+$/;
-
-const uploadsIn = (directory: string): string => `${directory}/${stateName}/uploads`;
 
 function current(files: readonly PartFile[]): Map<number, PartFile> {
   const latest = new Map<number, PartFile>();

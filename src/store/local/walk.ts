@@ -51,25 +51,26 @@ export async function* walk(
     }
     if (least === undefined) return;
     const { head } = least;
+    if (head.key !== last && head.key.startsWith(range.prefix) && compareKeys(head.key, range.from) >= 0)
+      yield head;
+    // Only now: whoever wants no more makes no further directory be read.
     const next = await least.rest?.next();
     if (next === undefined || next.done === true) open.splice(open.indexOf(least), 1);
     else least.head = next.value;
-    if (head.key !== last && head.key.startsWith(range.prefix) && compareKeys(head.key, range.from) >= 0)
-      yield head;
     last = head.key;
   }
 }
 
-/** The directories below `directory` that the store has written to, with the text their keys start with. */
-export async function* stateDirectories(
+/** The directories below `directory` that can hold keys of the prefix, with the text those keys start with. */
+export async function* directories(
   disk: Disk,
   directory: string,
   start: string,
   prefix: string,
-): AsyncGenerator<string, void, undefined> {
-  yield directory;
+): AsyncGenerator<{ readonly directory: string; readonly start: string }, void, undefined> {
+  yield { directory, start };
   for (const child of await childrenOf(disk, directory, start, { prefix, from: '' })) {
-    if (child.found === undefined) yield* stateDirectories(disk, child.path, child.low, prefix);
+    if (child.found === undefined) yield* directories(disk, child.path, child.low, prefix);
   }
 }
 

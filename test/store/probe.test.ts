@@ -1,0 +1,59 @@
+import { firstValueFrom, lastValueFrom, throwError } from 'rxjs';
+import { counting } from '../../src/store/counting.js';
+import { decorate } from '../../src/store/decorate.js';
+import { StoreError } from '../../src/store/errors.js';
+import { createMemoryStore } from '../../src/store/memory/index.js';
+import { probe } from '../../src/store/probe.js';
+
+const left = async (store: ReturnType<typeof createMemoryStore>): Promise<string[]> =>
+  (await lastValueFrom(store.list({}))).objects.map(({ key }) => key);
+
+describe('the probe', () => {
+  it.each([true, false])('finds whether Complete takes a subset: %s', async (completeSubset) => {
+    const store = createMemoryStore({ completeSubset });
+    expect(await firstValueFrom(probe(store, 'jobs/'))).toEqual({
+      conditionalPut: true,
+      completeSubset,
+      minimumPartSize: 5 * 1024 * 1024,
+    });
+    expect(await left(store)).toEqual(['jobs/probe.json']);
+    expect((await firstValueFrom(store.listUploads({ prefix: '' }))).uploads).toEqual([]);
+  });
+
+  it('asks one object the next time', async () => {
+    const { store, counts, reset } = counting(createMemoryStore());
+    const first = await firstValueFrom(probe(store, 'jobs/'));
+    reset();
+    expect(await firstValueFrom(probe(store, 'jobs/'))).toEqual(first);
+    expect(counts().requests).toEqual({ get: 1 });
+  });
+
+  it('tries again what it cannot read', async () => {
+    const store = createMemoryStore();
+    await lastValueFrom(store.put('probe.json', Buffer.from('{"version":')));
+    expect(await firstValueFrom(probe(store, ''))).toMatchObject({ completeSubset: true });
+  });
+
+  it('notices a store that ignores conditions', async () => {
+    const inner = createMemoryStore();
+    const store = {
+      ...decorate(inner, (_, run) => run),
+      put: (key: string, body: Uint8Array) => inner.put(key, body),
+    };
+    expect(await firstValueFrom(probe(store, ''))).toMatchObject({ conditionalPut: false });
+  });
+
+  it.each([
+    ['put', 's3:PutObject'],
+    ['list', 's3:ListBucket'],
+    ['delete', 's3:DeleteObject'],
+  ])('names the right that %s is missing', async (method, action) => {
+    const denied = decorate(createMemoryStore(), (call, run) =>
+      call.method === method ? throwError(() => new StoreError('PermissionDenied', 'Access Denied.')) : run,
+    );
+    await expect(firstValueFrom(probe(denied, ''))).rejects.toMatchObject({
+      code: 'PermissionDenied',
+      message: expect.stringContaining(`Grant ${action}`) as string,
+    });
+  });
+});
