@@ -1,5 +1,5 @@
 import type { Subscriber } from 'rxjs';
-import { MillraceError } from '../errors.js';
+import { InvalidOption } from '../config/units.js';
 import {
   flowOperator,
   FlowSubscriber,
@@ -38,7 +38,7 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
   readonly #options: KeyedOptions<A, K, S, B>;
   readonly #key: (record: A) => K;
   readonly #onRecord: (record: A, states: Handles<S>) => Iterable<B>;
-  #backend: StateBackend | undefined;
+  #backend!: StateBackend;
   #handles!: Handles<S>;
 
   constructor(out: Subscriber<B | Signal>, id: string, options: KeyedOptions<A, K, S, B>) {
@@ -62,6 +62,9 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
         attempt.report(event);
       },
     }));
+    this.add(() => {
+      backend.close();
+    });
     this.#handles = backend.handles as Handles<S>;
     const snapshot = attempt.restored(id)?.snapshot;
     if (snapshot === undefined) {
@@ -84,7 +87,6 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
 
   override onRecord(record: A): void {
     const backend = this.#backend;
-    if (backend === undefined) throw notOpen(this.#id);
     const key: Key = this.#key(record);
     backend.at(typeof key === 'string' || typeof key === 'number' ? key : storedKey(key));
     for (const value of this.#onRecord(record, this.#handles)) this.emit(value);
@@ -92,7 +94,6 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
   }
 
   override onBarrier(barrier: Barrier): void {
-    if (this.#backend === undefined) throw notOpen(this.#id);
     const frozen = this.#backend.freeze();
     this.emit(barrier);
     this.add(
@@ -107,10 +108,6 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
         },
       }),
     );
-  }
-
-  override onTeardown(): void {
-    this.#backend?.close();
   }
 }
 
@@ -146,15 +143,12 @@ export function keyed<A, K extends Key, S extends StateSpecs, B>(
 /** Callers may be JavaScript: the types are not to be relied on here. */
 function validate(id: unknown, options: object): void {
   if (typeof id !== 'string' || id === '') {
-    throw new MillraceError(
-      'InvalidOption',
-      'keyed(id, …) needs an id: a text that stays the same from run to run.',
-    );
+    throw new InvalidOption('the id of keyed', id, 'a text, the same from run to run');
   }
   const { key, state, onRecord } = options as Readonly<Record<string, unknown>>;
-  if (typeof key !== 'function' || typeof onRecord !== 'function') {
-    throw new MillraceError('InvalidOption', `keyed('${id}', …) needs functions \`key\` and \`onRecord\`.`);
-  }
+  if (typeof key !== 'function') throw new InvalidOption(`keyed('${id}').key`, key, 'a function');
+  if (typeof onRecord !== 'function')
+    throw new InvalidOption(`keyed('${id}').onRecord`, onRecord, 'a function');
   const specs = typeof state === 'object' && state !== null ? Object.entries(state) : [];
   if (specs.length === 0 || specs.length > maxStates) {
     throw new StateError(
@@ -170,11 +164,4 @@ function validate(id: unknown, options: object): void {
       );
     }
   }
-}
-
-function notOpen(id: string): MillraceError {
-  return new MillraceError(
-    'NotOpen',
-    `A record or barrier reached keyed('${id}', …) before \`Open\` had passed it: subscribe flows with job.run, and write operators so that they hold everything behind \`Open\`.`,
-  );
 }

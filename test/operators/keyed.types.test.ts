@@ -58,12 +58,19 @@ export function types(): void {
   });
   expectTypeOf(explicit).toEqualTypeOf<FlowOperator<Visit, number>>();
 
+  const noKey = (v: Visit): Map<string, string> => new Map([[v.user, v.kind]]);
   // @ts-expect-error -- a map is no key
-  visits.pipe(keyed('bad-key', { key: () => new Map(), state: { n: valueState(0) }, onRecord: () => [1] }));
-  // @ts-expect-error -- there is no state of that name
-  visits.pipe(keyed('bad', { key: (v) => v.user, state: { n: valueState(0) }, onRecord: (_, { m }) => [m] }));
-  // @ts-expect-error -- a number state takes numbers
-  visits.pipe(keyed('bad', { key: (v) => v.user, state: { n: valueState(0) }, onRecord: (_, { n }) => [n.set('')] }));
+  keyed('bad', { key: noKey, state: { n: valueState(0) }, onRecord: () => [1] });
+  keyed('bad', {
+    key: (v: Visit) => v.user,
+    state: { n: valueState(0) },
+    onRecord: (_, states) => {
+      // @ts-expect-error -- a number state takes numbers
+      states.n.set('');
+      // @ts-expect-error -- there is no state of that name
+      return [states.m];
+    },
+  });
 }
 
 test('the types of keyed are inferred', () => {

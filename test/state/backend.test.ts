@@ -9,10 +9,11 @@ import { counting } from '../../src/store/counting.js';
 import { faulty } from '../../src/store/faults.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { fewKeys, valueArbitrary } from './arbitraries.js';
-import { Bench } from './harness.js';
+import { Bench, coded } from './harness.js';
 
 const counter = { n: valueState(0) };
-const set = (bench: Bench, key: Key, value: number): void => bench.with<number>(key, 'n', (n) => n.set(value));
+const set = (bench: Bench, key: Key, value: number): void =>
+  bench.with<number>(key, 'n', (n) => n.set(value));
 const get = (bench: Bench, key: Key): number => bench.with<number, number>(key, 'n', (n) => n.value);
 
 type Segments = { segments: { object: string; bytes: number; entries: number }[] };
@@ -59,7 +60,7 @@ describe('state backend', () => {
     const bench = new Bench(store, counter);
     set(bench, 'a', 1);
     set(bench, 'b', 1);
-    expect(() => bench.checkpoint()).toThrow(expect.objectContaining({ code: 'Unavailable' }));
+    expect(() => bench.checkpoint()).toThrow(coded('Unavailable'));
     broken = false;
     set(bench, 'b', 2);
     const restored = new Bench(store, counter).restore(bench.checkpoint().snapshot);
@@ -114,7 +115,9 @@ describe('state backend', () => {
     expect(bench.backend.segments).toHaveLength(1);
     expect(bench.backend.segments[0]?.entries).toBe(3);
     const compacted = bench.events.filter(({ type }) => type === 'segments-compacted');
-    expect(compacted).toEqual([expect.objectContaining({ operator: 'op', inputs: 4, entries: 3, requests: 5 })]);
+    expect(compacted).toEqual([
+      expect.objectContaining({ operator: 'op', inputs: 4, entries: 3, requests: 5 }),
+    ]);
     const written = bench.events.filter(({ type }) => type === 'segment-written');
     expect(written.map(({ requests }) => requests)).toEqual([1, 1, 1, 1]);
   });
@@ -125,7 +128,9 @@ describe('state backend', () => {
     // Text that Snappy cannot shrink.
     let seed = 1;
     const text = (): string =>
-      Array.from({ length: 400 }, () => ((seed = (seed * 48_271) % 2_147_483_647) % 1e9).toString(36)).join('');
+      Array.from({ length: 400 }, () => ((seed = (seed * 48_271) % 2_147_483_647) % 1e9).toString(36)).join(
+        '',
+      );
     for (let round = 0; round < 4; round++) {
       for (let i = 0; i < 2000; i++) bench.with<string>(`${round % 2}-${i}`, 'text', (t) => t.set(text()));
       bench.checkpoint();
@@ -147,12 +152,18 @@ describe('state backend', () => {
   const state = fc.constantFrom('a' as const, 'b' as const);
   const acts: fc.Arbitrary<Act[]> = fc.array(
     fc.oneof<fc.WeightedArbitrary<Act>[]>(
-      { weight: 8, arbitrary: fc.record({ do: fc.constant('set' as const), key: fewKeys, state, value: valueArbitrary }) },
+      {
+        weight: 8,
+        arbitrary: fc.record({ do: fc.constant('set' as const), key: fewKeys, state, value: valueArbitrary }),
+      },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('clear' as const), key: fewKeys, state }) },
       { weight: 4, arbitrary: fc.constant({ do: 'barrier' as const }) },
       { weight: 1, arbitrary: fc.constant({ do: 'cancel' as const }) },
       { weight: 4, arbitrary: fc.constant({ do: 'checkpoint' as const }) },
-      { weight: 3, arbitrary: fc.record({ do: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 8 }) }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({ do: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 8 }) }),
+      },
     ),
     { maxLength: 80, size: 'max' },
   );

@@ -18,23 +18,29 @@ describe('compaction', () => {
 
   test('the number of segments stays logarithmic in the size of the state, and so does rewriting', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 100, max: 4_000_000 }), { minLength: 1, maxLength: 300 }), (sizes) => {
-        let segments: { bytes: number; level: number }[] = [];
-        let written = 0;
-        let total = 0;
-        for (const bytes of sizes) {
-          total += bytes;
-          segments.push({ bytes, level: levelOf(bytes) });
-          for (let plan = planCompaction(segments); plan !== undefined; plan = planCompaction(segments)) {
-            const merged = segments.slice(plan.first, plan.end).reduce((sum, s) => sum + s.bytes, 0);
-            written += merged;
-            segments = segments.toSpliced(plan.first, plan.end - plan.first, { bytes: merged, level: levelOf(merged) });
+      fc.property(
+        fc.array(fc.integer({ min: 100, max: 4_000_000 }), { minLength: 1, maxLength: 300 }),
+        (sizes) => {
+          let segments: { bytes: number; level: number }[] = [];
+          let written = 0;
+          let total = 0;
+          for (const bytes of sizes) {
+            total += bytes;
+            segments.push({ bytes, level: levelOf(bytes) });
+            for (let plan = planCompaction(segments); plan !== undefined; plan = planCompaction(segments)) {
+              const merged = segments.slice(plan.first, plan.end).reduce((sum, s) => sum + s.bytes, 0);
+              written += merged;
+              segments = segments.toSpliced(plan.first, plan.end - plan.first, {
+                bytes: merged,
+                level: levelOf(merged),
+              });
+            }
+            const levels = levelOf(total) + 1;
+            expect(segments.length).toBeLessThanOrEqual(3 * levels);
+            expect(written).toBeLessThanOrEqual(total * (levels + 4));
           }
-          const levels = levelOf(total) + 1;
-          expect(segments.length).toBeLessThanOrEqual(3 * levels);
-          expect(written).toBeLessThanOrEqual(total * (levels + 4));
-        }
-      }),
+        },
+      ),
       { numRuns: 100 },
     );
   });

@@ -43,6 +43,9 @@ export const dataOn = (store: ObjectStore): CheckpointData => ({
   name: (operator, suffix) => `data/0000000001/${operator}-${names++}${suffix}`,
 });
 
+/** For `toThrow`: an error of this code. */
+export const coded = (code: string): Error => expect.objectContaining({ code }) as Error;
+
 /** A backend with the means to use it as an operator would. */
 export class Bench {
   readonly clock = new TurnClock();
@@ -71,7 +74,12 @@ export class Bench {
   checkpoint(): Frozen {
     let ack: Frozen | undefined;
     let failure: unknown;
-    this.backend.freeze().subscribe({ next: (frozen) => (ack = frozen), error: (error) => (failure = error) });
+    this.backend.freeze().subscribe({
+      next: (frozen) => (ack = frozen),
+      error: (error: unknown) => {
+        failure = error;
+      },
+    });
     this.clock.run();
     if (ack === undefined) throw failure;
     return ack;
@@ -80,7 +88,12 @@ export class Bench {
   restore(snapshot: Json | undefined): this {
     let failure: unknown;
     let done = false;
-    this.backend.restore(snapshot ?? null).subscribe({ complete: () => (done = true), error: (e) => (failure = e) });
+    this.backend.restore(snapshot ?? null).subscribe({
+      complete: () => (done = true),
+      error: (error: unknown) => {
+        failure = error;
+      },
+    });
     this.clock.run();
     if (!done) throw failure;
     return this;

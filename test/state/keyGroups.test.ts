@@ -33,7 +33,9 @@ describe('key groups are those of Flink', () => {
   });
 
   test('default maximum parallelism leaves room to grow by half', () => {
-    expect([1, 85, 86, 128, 1000, 100_000].map(maxParallelismFor)).toEqual([128, 128, 256, 256, 2048, 32_768]);
+    expect([1, 85, 86, 128, 1000, 100_000].map(maxParallelismFor)).toEqual([
+      128, 128, 256, 256, 2048, 32_768,
+    ]);
   });
 
   test('the ranges of all processes cover every group once', () => {

@@ -3,7 +3,7 @@ import { valueState, type Serializer } from '../../src/state/index.js';
 import type { SegmentRef } from '../../src/state/segmentReader.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
-import { Bench } from './harness.js';
+import { Bench, coded } from './harness.js';
 
 const prefix = 'checkpoints/job/';
 
@@ -17,16 +17,19 @@ function read(store: ObjectStore, key: string): Buffer {
 function written(): { store: ObjectStore; snapshot: { segments: SegmentRef[] }; key: string; bytes: Buffer } {
   const store = createMemoryStore();
   const bench = new Bench(store, { n: valueState<unknown>(0) });
-  for (let i = 0; i < 300; i++) bench.with(`key-${i}`, 'n', (n) => n.set(i % 3 === 0 ? { i, t: `text ${i}` } : i));
+  for (let i = 0; i < 300; i++)
+    bench.with(`key-${i}`, 'n', (n) => n.set(i % 3 === 0 ? { i, t: `text ${i}` } : i));
   bench.with('key-7', 'n', (n) => n.clear());
   const snapshot = bench.checkpoint().snapshot as unknown as { segments: SegmentRef[] };
   const key = prefix + snapshot.segments[0]!.object;
   return { store, snapshot, key, bytes: read(store, key) };
 }
 
-const restore = (store: ObjectStore, snapshot: unknown, states = { n: valueState<unknown>(0) } as never): Bench =>
-  new Bench(store, states).restore(snapshot as never);
-const code = (expected: string): unknown => expect.objectContaining({ code: expected });
+const restore = (
+  store: ObjectStore,
+  snapshot: unknown,
+  states = { n: valueState<unknown>(0) } as never,
+): Bench => new Bench(store, states).restore(snapshot as never);
 
 describe('segments', () => {
   test('any flipped byte is found, and the error names the object', () => {
@@ -34,18 +37,23 @@ describe('segments', () => {
     expect(() => restore(store, snapshot)).not.toThrow();
     for (let at = 0; at < bytes.length; at++) {
       const bad = Buffer.from(bytes);
-      bad[at]! ^= 1 << at % 8;
+      bad[at]! ^= 1 << (at % 8);
       store.put(key, bad).subscribe();
-      expect(() => restore(store, snapshot)).toThrow(code('SegmentCorrupt'));
+      expect(() => restore(store, snapshot)).toThrow(coded('SegmentCorrupt'));
       expect(() => restore(store, snapshot)).toThrow(snapshot.segments[0]!.object);
     }
   });
 
   test('a cut or lengthened one is found', () => {
     const { store, snapshot, key, bytes } = written();
-    for (const bad of [bytes.subarray(0, -1), Buffer.concat([bytes, bytes]), Buffer.alloc(0), Buffer.alloc(20)]) {
+    for (const bad of [
+      bytes.subarray(0, -1),
+      Buffer.concat([bytes, bytes]),
+      Buffer.alloc(0),
+      Buffer.alloc(20),
+    ]) {
       store.put(key, bad).subscribe();
-      expect(() => restore(store, snapshot)).toThrow(code('SegmentCorrupt'));
+      expect(() => restore(store, snapshot)).toThrow(coded('SegmentCorrupt'));
     }
   });
 
@@ -53,14 +61,14 @@ describe('segments', () => {
     const { store, snapshot } = written();
     const [ref] = snapshot.segments;
     expect(() => restore(store, { ...snapshot, segments: [{ ...ref, crc: ref!.crc ^ 1 }] })).toThrow(
-      code('SegmentCorrupt'),
+      coded('SegmentCorrupt'),
     );
   });
 
   test('one that is gone is named', () => {
     const { store, snapshot, key } = written();
     store.delete([key]).subscribe();
-    expect(() => restore(store, snapshot)).toThrow(code('SegmentMissing'));
+    expect(() => restore(store, snapshot)).toThrow(coded('SegmentMissing'));
   });
 
   test('a later format is refused as such', () => {
@@ -70,7 +78,7 @@ describe('segments', () => {
     const footer = bytes.subarray(at - bytes.readUInt32LE(at + 4), at);
     bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 8), crc32(footer)), at + 8);
     store.put(key, bytes).subscribe();
-    expect(() => restore(store, snapshot)).toThrow(code('SegmentTooNew'));
+    expect(() => restore(store, snapshot)).toThrow(coded('SegmentTooNew'));
   });
 
   describe('schema', () => {
@@ -95,16 +103,22 @@ describe('segments', () => {
     test('a state that is no longer declared, another serializer, or a later version of it is a mismatch', () => {
       const { store, snapshot } = stored(2);
       for (const states of [{ other: valueState(0) }, { t: valueState('') }, text(2, 'other'), text(1)]) {
-        expect(() => restore(store, snapshot, states as never)).toThrow(code('StateSchemaMismatch'));
+        expect(() => restore(store, snapshot, states as never)).toThrow(coded('StateSchemaMismatch'));
       }
       const other = { t: { ...valueState('', { serializer: utf8(2) }), kind: 'list' } };
-      expect(() => restore(store, snapshot, other as never)).toThrow(code('StateSchemaMismatch'));
+      expect(() => restore(store, snapshot, other as never)).toThrow(coded('StateSchemaMismatch'));
     });
 
     test('a snapshot that is not ours, or for another number of key groups, is a mismatch', () => {
       const { store, snapshot } = stored(1);
-      for (const bad of [null, 5, {}, { version: 2, segments: [] }, { ...(snapshot as object), maxParallelism: 256 }]) {
-        expect(() => restore(store, bad, text(1) as never)).toThrow(code('StateSchemaMismatch'));
+      for (const bad of [
+        null,
+        5,
+        {},
+        { version: 2, segments: [] },
+        { ...(snapshot as object), maxParallelism: 256 },
+      ]) {
+        expect(() => restore(store, bad, text(1) as never)).toThrow(coded('StateSchemaMismatch'));
       }
     });
 
@@ -118,7 +132,10 @@ describe('segments', () => {
         bench.checkpoint();
       }
       expect(bench.backend.segments).toHaveLength(1);
-      const again = restore(store, bench.checkpoint().snapshot, { ...text(3), added: valueState(5) } as never);
+      const again = restore(store, bench.checkpoint().snapshot, {
+        ...text(3),
+        added: valueState(5),
+      } as never);
       expect(again.with<string, string>('k', 't', (t) => t.value)).toBe('x (from 1) (from 2)');
     });
   });

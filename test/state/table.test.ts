@@ -45,7 +45,12 @@ describe('table', () => {
     table.stored(first);
     expect(contents(second)).toEqual(new Map([['a', 2]]));
     table.stored(second);
-    expect(contents(table.freeze())).toEqual(new Map<string, unknown>([['a', absent], ['b', 3]]));
+    expect(contents(table.freeze())).toEqual(
+      new Map<string, unknown>([
+        ['a', absent],
+        ['b', 3],
+      ]),
+    );
   });
 
   test('a generation holds only what it wrote', () => {
@@ -97,7 +102,12 @@ describe('table', () => {
           value: fc.nat(9),
         }),
       },
-      { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('freeze' as const, 'stored' as const, 'unfreeze' as const) }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          do: fc.constantFrom('freeze' as const, 'stored' as const, 'unfreeze' as const),
+        }),
+      },
     ),
     { maxLength: 60 },
   );

@@ -4,7 +4,7 @@ import { valueState, type Serializer } from '../../src/state/index.js';
 import { storedKey } from '../../src/state/keys.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { valueArbitrary } from './arbitraries.js';
-import { Bench } from './harness.js';
+import { Bench, coded } from './harness.js';
 
 function at<T>(initial: T, serializer?: Serializer<T>) {
   const live = valueState(initial, serializer === undefined ? {} : { serializer }).open('s');
@@ -66,7 +66,7 @@ describe('valueState', () => {
   test('cannot be used after the turn of its record', () => {
     const { live, handle } = at(0);
     live.leave();
-    const outside = expect.objectContaining({ code: 'StateOutsideTurn' });
+    const outside = coded('StateOutsideTurn');
     expect(() => handle.value).toThrow(outside);
     expect(() => handle.set(1)).toThrow(outside);
     expect(() => handle.clear()).toThrow(outside);
@@ -103,13 +103,13 @@ describe('valueState', () => {
     ['the name __proto__', JSON.parse('{"__proto__":1}') as unknown],
     ['a function in a map', new Map([[1, () => 1]])],
   ])('%s is refused by the default serializer', (_, value) => {
-    expect(() => at<unknown>(0).handle.set(value)).toThrow(expect.objectContaining({ code: 'UnsupportedValue' }));
+    expect(() => at<unknown>(0).handle.set(value)).toThrow(coded('UnsupportedValue'));
   });
 
   test('an object that contains itself is refused', () => {
     const cyclic: { self?: unknown } = {};
     cyclic.self = cyclic;
-    expect(() => at<unknown>(0).handle.set(cyclic)).toThrow(expect.objectContaining({ code: 'UnsupportedValue' }));
+    expect(() => at<unknown>(0).handle.set(cyclic)).toThrow(coded('UnsupportedValue'));
   });
 
   test('class instances live with a serializer of their own', () => {
@@ -126,7 +126,7 @@ describe('valueState', () => {
 
   test('a serializer needs a version from 1', () => {
     expect(() => valueState(new Money(0), { serializer: { ...money, version: 0 } })).toThrow(
-      expect.objectContaining({ code: 'InvalidState' }),
+      coded('InvalidState'),
     );
   });
 

@@ -1,0 +1,241 @@
+import { NEVER, Subject } from 'rxjs';
+import { TestScheduler } from 'rxjs/testing';
+import {
+  barrier,
+  clockOf,
+  end,
+  isSignal,
+  open,
+  signal,
+  type Attempt,
+  type Clock,
+  type Frozen,
+  type Json,
+  type OperatorEvent,
+  type Participant,
+  type Signal,
+} from '../../src/flow/index.js';
+import { keyed } from '../../src/operators/keyed.js';
+import { valueState } from '../../src/state/index.js';
+import { counting } from '../../src/store/counting.js';
+import { delayed } from '../../src/store/delay.js';
+import { faulty } from '../../src/store/faults.js';
+import { createMemoryStore } from '../../src/store/memory/index.js';
+import type { ObjectStore } from '../../src/store/objectStore.js';
+import { checkpointData } from '../../src/store/services.js';
+import { dataOn, TurnClock } from '../state/harness.js';
+
+interface Fixture {
+  readonly attempt: Attempt;
+  readonly registered: Participant[];
+  readonly events: OperatorEvent[];
+}
+
+function fixture(clock: Clock, store: ObjectStore, snapshot?: Json): Fixture {
+  const registered: Participant[] = [];
+  const events: OperatorEvent[] = [];
+  const nothing = (): void => undefined;
+  const attempt: Attempt = {
+    job: 'job',
+    jobId: 'jobid0000000',
+    epoch: 1,
+    clock,
+    random: () => 0.5,
+    use: (service) => {
+      if ((service as unknown) !== checkpointData) throw new Error(service.name);
+      return dataOn(store) as never;
+    },
+    register: (participant) => registered.push(participant),
+    restored: () => (snapshot === undefined ? undefined : { snapshot, pending: [] }),
+    terminal: nothing,
+    release: nothing,
+    confirm: nothing,
+    amend: nothing,
+    report: (event) => events.push(event),
+  };
+  return { attempt, registered, events };
+}
+
+const counts = () =>
+  keyed('count', {
+    key: (word: string) => word,
+    state: { n: valueState(0) },
+    onRecord: (word, { n }) => [`${word}${n.update((x) => x + 1)}`],
+  });
+
+/** An input by hand, and what comes of it: signals by name, errors by code. */
+function bench(store: ObjectStore, snapshot?: Json, operator = counts()) {
+  const clock = new TurnClock();
+  const { attempt, ...rest } = fixture(clock, store, snapshot);
+  const input = new Subject<string | Signal>();
+  const seen: unknown[] = [];
+  const acks: Frozen[] = [];
+  const subscription = input.pipe(operator).subscribe({
+    next: (v) => seen.push(isSignal(v) ? v[signal] : v),
+    error: (error: unknown) => seen.push(`error ${(error as { code?: string }).code ?? String(error)}`),
+    complete: () => seen.push('complete'),
+  });
+  return {
+    ...rest,
+    clock,
+    seen,
+    acks,
+    subscription,
+    open: () => input.next(open(['s'], attempt)),
+    send: (...values: string[]) => values.forEach((v) => input.next(v)),
+    barrier: () => input.next(barrier(1, 'periodic', (_, frozen) => acks.push(frozen), NEVER)),
+    input,
+  };
+}
+
+describe('keyed', () => {
+  test('a barrier passes at once; the ack follows when the frozen part is stored', () => {
+    const scheduler = new TestScheduler((actual, expected) => {
+      expect(actual).toEqual(expected);
+    });
+    scheduler.run(({ cold, expectObservable }) => {
+      const clock = clockOf(scheduler);
+      const { attempt } = fixture(clock, delayed(createMemoryStore({ clock }), { clock, before: () => 5 }));
+      const acks = new Subject<string>();
+      const b = barrier(1, 'periodic', (id) => acks.next(id), NEVER);
+      const o = open(['s'], attempt);
+      const input = cold<string | Signal>('o-a-a-b-a-e---', { o, a: 'a', b, e: end });
+      const output = '                     o-x-y-b-z-e---';
+      const acked = '                      -----------k--';
+      expectObservable(acks).toBe(acked, { k: 'count' });
+      expectObservable(input.pipe(counts())).toBe(output, { o, x: 'a1', y: 'a2', b, z: 'a3', e: end });
+    });
+  });
+
+  test('what comes after the barrier is not in the checkpoint', () => {
+    const store = createMemoryStore();
+    const first = bench(store);
+    first.open();
+    first.send('a', 'b', 'a');
+    first.barrier();
+    first.send('a', 'c');
+    first.clock.run();
+    const second = bench(store, first.acks[0]?.snapshot);
+    second.open();
+    second.clock.run();
+    second.send('a', 'b', 'c');
+    expect(second.seen).toEqual(['open', 'a3', 'b2', 'c1']);
+  });
+
+  test('without changes the ack comes within the barrier’s own turn', () => {
+    const t = bench(createMemoryStore());
+    t.open();
+    t.barrier();
+    expect(t.acks).toHaveLength(1);
+    expect(t.acks[0]?.objects).toEqual([]);
+  });
+
+  test('open waits until the state is restored', () => {
+    const store = createMemoryStore();
+    const first = bench(store);
+    first.open();
+    first.send('a');
+    first.barrier();
+    first.clock.run();
+    const second = bench(store, first.acks[0]?.snapshot);
+    second.open();
+    expect(second.seen).toEqual([]);
+    second.clock.run();
+    expect(second.seen).toEqual(['open']);
+  });
+
+  test('registers itself as an operator, and reports its segments', () => {
+    const t = bench(createMemoryStore());
+    t.open();
+    t.send('a');
+    t.barrier();
+    t.clock.run();
+    expect(t.registered).toEqual([expect.objectContaining({ id: 'count', kind: 'operator' })]);
+    expect(t.events).toEqual([
+      expect.objectContaining({ type: 'segment-written', operator: 'count', entries: 1, requests: 1 }),
+    ]);
+  });
+
+  test('an upload that fails for good fails the flow', () => {
+    const t = bench(faulty(createMemoryStore(), { random: () => 0, before: 1 }));
+    t.open();
+    t.send('a');
+    t.barrier();
+    t.clock.run();
+    expect(t.seen).toEqual(['open', 'a1', 'barrier', 'error Unavailable']);
+    expect(t.acks).toEqual([]);
+  });
+
+  test('a snapshot that does not fit fails the flow before open', () => {
+    const t = bench(createMemoryStore(), { version: 9 });
+    t.open();
+    expect(t.seen).toEqual(['error StateSchemaMismatch']);
+  });
+
+  test.each([
+    ['key', { key: () => { throw new Error('boom'); } }], // prettier-ignore
+    ['onRecord', { onRecord: () => { throw new Error('boom'); } }], // prettier-ignore
+    ['the iterable of onRecord', { *onRecord() { yield ''; throw new Error('boom'); } }], // prettier-ignore
+  ])('what %s throws goes down the flow', (_, override) => {
+    const options = { key: (w: string) => w, state: { n: valueState(0) }, onRecord: (w: string) => [w] };
+    const t = bench(createMemoryStore(), undefined, keyed('count', { ...options, ...override }));
+    t.open();
+    t.send('a');
+    expect(t.seen.at(-1)).toBe('error Error: boom');
+  });
+
+  test('a key that is none ends the flow with a typed error', () => {
+    const t = bench(
+      createMemoryStore(),
+      undefined,
+      keyed('count', {
+        key: () => undefined as never,
+        state: { n: valueState(0) },
+        onRecord: (w: string) => [w],
+      }),
+    );
+    t.open();
+    t.send('a');
+    expect(t.seen).toEqual(['open', 'error UnsupportedKey']);
+  });
+
+  test('a record before open is an error that says what to do', () => {
+    const t = bench(createMemoryStore());
+    t.send('a');
+    expect(t.seen).toEqual(['error NotOpened']);
+  });
+
+  test('the matrix: empty, completion, error, early unsubscribe', () => {
+    const empty = bench(createMemoryStore());
+    empty.input.complete();
+    expect(empty.seen).toEqual(['complete']);
+
+    const failing = bench(createMemoryStore());
+    failing.open();
+    failing.input.error(new Error('upstream'));
+    expect(failing.seen).toEqual(['open', 'error Error: upstream']);
+
+    const { store, counts: requests } = counting(createMemoryStore());
+    const left = bench(store);
+    left.open();
+    left.send('a');
+    left.barrier();
+    left.subscription.unsubscribe();
+    left.clock.run();
+    expect(requests().total).toBe(0);
+    expect(left.acks).toEqual([]);
+    expect(left.input.observed).toBe(false);
+  });
+
+  test.each<[string, unknown, unknown]>([
+    ['an empty id', '', {}],
+    ['no key', 'id', { state: { n: valueState(0) }, onRecord: () => [] }],
+    ['no onRecord', 'id', { key: () => 1, state: { n: valueState(0) } }],
+    ['no state', 'id', { key: () => 1, onRecord: () => [], state: {} }],
+    ['what is no state', 'id', { key: () => 1, onRecord: () => [], state: { n: 0 } }],
+  ])('%s is refused at once', (_, id, options) => {
+    expect(() => keyed(id as string, options as never)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^Invalid(Option|State)$/) as string }) as Error,
+    );
+  });
+});
