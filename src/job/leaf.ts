@@ -57,7 +57,7 @@ export class Leaf extends Subscriber<unknown> {
 
   protected override _complete(): void {
     this.unsubscribe();
-    if (this.#over) return;
+    if (this.#over || this.sources.size === 0) return;
     this.#events.failed(
       new MillraceError(
         'LeafCompleted',

@@ -4,7 +4,7 @@
  *
  * States:
  *
- *   new ──open()──▶ opened ──start()──▶ running ──reader's end──▶ ended
+ *   new ──open()──▶ opened ──start()──▶ running ──reader's end, or a stop──▶ ended
  *
  * and from any of them `failed` (the job was told) or `closed`.
  *
@@ -12,7 +12,8 @@
  *   by the job, to each leaf its own.
  * - opened: nothing is sent. The job calls `start` once every leaf has every `Open`; barriers wait for it.
  * - running: the loop below.
- * - ended: `End` has gone down, and the job was told. Barriers, the final one among them, still pass, and are acked with the last position.
+ * - ended: `End` has gone down, and the job was told; or a `stop` barrier has, and no record follows it. Barriers, the
+ *   final one among them, still pass, and are acked with the last position.
  *
  * Everything that comes from outside (data is ready, bytes are released, a barrier, a start) only leaves a mark and
  * wakes the loop, which runs by `clock.yield`: never inside a delivery, never inside itself, and with pending I/O served
@@ -208,6 +209,7 @@ export class SourcePump<T> {
       this.#send(barrier);
       if (!this.#is('running') && !this.#is('ended')) return;
       barrier.ack(this.id, { snapshot });
+      if (barrier.reason === 'stop') this.#state = 'ended';
     }
   }
 
