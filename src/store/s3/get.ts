@@ -91,14 +91,12 @@ async function resume(
     answer = await send(place, rest, etag);
   } catch (raw) {
     const error = toStoreError(raw, { operation: 'GetObject', bucket: place.bucket, key: place.key });
-    if (pinned || error.code !== 'PreconditionFailed') throw error;
-    throw new StoreError(
-      'Integrity',
-      `GetObject ${place.key}: the object was replaced while it was read. Read it again.`,
-      {
-        cause: error,
-      },
-    );
+    const replaced = error.code === 'PreconditionFailed' && !pinned;
+    if (!replaced && !(error instanceof StoreError && error.status === 416)) throw error;
+    const what = replaced
+      ? 'the object was replaced while it was read'
+      : 'it is shorter than the server had said';
+    throw new StoreError('Integrity', `GetObject ${place.key}: ${what}. Read it again.`, { cause: error });
   }
   spanOf(answer, rest, place.key);
   return answer;
