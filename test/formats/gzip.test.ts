@@ -1,6 +1,10 @@
+import { jest } from '@jest/globals';
 import { gzipSync, inflateRaw, deflateRawSync } from 'node:zlib';
 import { gunzip, type Decoder } from '../../src/formats/codec.js';
 import { parseGzipHeader } from '../../src/formats/gzipHeader.js';
+
+// The machine may be busy with other tests.
+jest.setTimeout(60_000);
 
 /** Work in the thread pool, behind what is queued there already. */
 const poolTurn = (): Promise<void> =>

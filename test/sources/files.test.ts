@@ -1,16 +1,24 @@
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Json } from '../../src/flow/index.js';
 import { bytes } from '../../src/formats/bytes.js';
 import { defer, map } from 'rxjs';
 import { ndjson } from '../../src/formats/ndjson.js';
 import { text } from '../../src/formats/text.js';
+import { createStores } from '../../src/store/registry.js';
 import { decorate } from '../../src/store/decorate.js';
 import type { ObjectBody } from '../../src/store/objectStore.js';
 import { counting } from '../../src/store/counting.js';
 import { files } from '../../src/sources/files.js';
 import type { FilesPosition } from '../../src/sources/filesPosition.js';
 import { gzipMembers, memoryWith, readAll, slicedFiles, type Reading } from './harness.js';
+
+// The machine may be busy with other tests.
+jest.setTimeout(60_000);
 
 const line = fc.oneof(
   {
@@ -110,7 +118,7 @@ describe('files: positions', () => {
       ),
       { numRuns: runs },
     );
-  }, 120_000);
+  });
 
   it('reads nothing before the position again', async () => {
     const whole = Array.from({ length: 1000 }, (_, i) => `line ${i}\n`).join('');
@@ -443,5 +451,29 @@ describe('files: memory', () => {
     const { records, positions } = await readAll(files('memory://lake/bomb.gz', { format: bytes() }), store);
     expect(records.reduce((sum, each) => sum + each.length, 0)).toBe(64 * 1024 * 1024);
     expect(Math.max(...positions.map(({ held }) => held))).toBeLessThan(1024 * 1024);
+  });
+});
+
+describe('files over a directory', () => {
+  it('reads file:// URIs as it reads any other', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'millrace-files-'));
+    try {
+      await mkdir(join(root, 'raw/b'), { recursive: true });
+      await writeFile(join(root, 'raw/a.ndjson'), '1\n2\n');
+      await writeFile(join(root, 'raw/b/c.ndjson.gz'), gzipSync('3\n4\n'));
+      const registry = createStores();
+      const uri = `file://${root}/raw/**/*.ndjson*`;
+      const { records, error } = await readAll(
+        files(uri, { format: ndjson<number>() }),
+        registry.open(uri).store,
+      );
+      expect(error).toBeUndefined();
+      expect(records).toEqual([1, 2, 3, 4]);
+      const none = `file://${root}/none/`;
+      const missing = await readAll(files(none, { format: text() }), registry.open(none).store);
+      expect((missing.error as { code: string }).code).toMatch(/NoInput|MissingBucket/);
+    } finally {
+      await rm(root, { recursive: true });
+    }
   });
 });

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { NEVER, Observable, Subject, switchMap, take, VirtualTimeScheduler } from 'rxjs';
 import { clockOf, isSignal, signal, type Json, type Signal } from '../../src/flow/index.js';
@@ -10,6 +11,9 @@ import { decorate } from '../../src/store/decorate.js';
 import { StoreError } from '../../src/store/errors.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { attemptOver, memoryWith, slicedFiles } from './harness.js';
+
+// The machine may be busy with other tests.
+jest.setTimeout(60_000);
 
 const lines = (n: number): string => Array.from({ length: n }, (_, i) => `line ${i}\n`).join('');
 
