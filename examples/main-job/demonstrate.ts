@@ -128,7 +128,7 @@ async function runJob({ options, children, view }: Run, place: Place, layout: La
   const watcher = children.fork('watcher.js', { ...place, prefix: layout.output });
   const aim = new Aim();
   const objects = new Map(set.files.map((file) => [layout.input + file.name, file]));
-  const pace = new Pace({ objects, kills, seconds: 3 });
+  const pace = new Pace({ objects, kills, seconds: 2 });
   const root = `s3://${layout.bucket}/`;
   const task: JobTask = {
     input: root + layout.input.slice(0, -1),

@@ -25,9 +25,9 @@ interface Waiting {
 export class Pace {
   readonly #options: PaceOptions;
   readonly #total: number;
-  /** Bytes up to which each object was read, by the running job as far as it has asked for it. */
+  /** Bytes up to which each object was read. */
   readonly #read = new Map<string, number>();
-  #fresh = new Set<string>();
+  #restarted = true;
   #kills = 0;
   #balance = 0;
   #at = performance.now();
@@ -56,19 +56,27 @@ export class Pace {
     return sum;
   }
 
+  /** Half of the way from the last mark to the next is done: the next kill may come, and there is input left for it. */
+  get due(): boolean {
+    return this.events >= ((this.#kills + 0.5) * this.#total) / (this.#options.kills + 1);
+  }
+
   /** The job was killed: the next one reads from where the durable checkpoint says. */
   killed(): void {
     this.#kills++;
-    this.#fresh = new Set();
+    this.#restarted = true;
     this.#settle();
   }
 
   /** A read of an object starts at this byte. Earlier readers go first. */
   reader(key: string, start: number): (bytes: number) => Promise<void> {
     const ticket = this.#tickets++;
-    const sofar = this.#fresh.has(key) ? (this.#read.get(key) ?? 0) : start;
-    this.#fresh.add(key);
-    this.#read.set(key, Math.max(sofar, start));
+    if (this.#restarted) {
+      // Objects are read in the order of their keys: what was read from here on is read again.
+      for (const read of this.#read.keys()) if (read >= key) this.#read.delete(read);
+      this.#restarted = false;
+    }
+    this.#read.set(key, Math.max(this.#read.get(key) ?? 0, start));
     let position = start;
     return async (bytes) => {
       await this.#take(ticket, bytes * this.#density(key));

@@ -2,7 +2,8 @@
  * Starts the job, kills it, starts it again, until it finishes by itself.
  *
  * A kill counts only if it ended a live process after new durable progress: since the last kill the store has accepted
- * a checkpoint whose source positions are new. The job isn't asked about that; the proxy reads what it commits.
+ * a checkpoint whose source positions are new. The job isn't asked about that; the proxy reads what it commits. The
+ * pace spreads the kills over the input.
  */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
@@ -83,7 +84,8 @@ export class Supervisor {
     this.#durable = this.#base + this.#since;
     if (this.#positions !== undefined && positions !== this.#positions) this.#progressed = true;
     this.#positions = positions;
-    if (this.#progressed && this.#kills < this.#options.kills) this.#options.aim.progressed();
+    const { aim, pace, kills } = this.#options;
+    if (this.#progressed && pace.due && this.#kills < kills) aim.progressed();
     this.#options.onProgress(this.progress);
   };
 

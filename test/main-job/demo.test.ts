@@ -34,11 +34,11 @@ describe('the main job', () => {
     expect(JSON.parse(stdout)).toEqual({
       events: 60_000,
       kills: 3,
-      checkpoints: expect.any(Number),
+      checkpoints: expect.any(Number) as number,
       lost: 0,
       duplicated: 0,
       partial: 0,
-      seconds: expect.any(Number),
+      seconds: expect.any(Number) as number,
       store: 'embedded',
     });
     expect(await readdir(dir)).toEqual(['.demo']);
@@ -80,7 +80,7 @@ describe('the main job', () => {
     await expect(run(process.execPath, [program, '--kills', '-1'])).rejects.toMatchObject({ code: 1 });
     await expect(run(process.execPath, [program, '--store', 's3://lake/x'])).rejects.toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('--endpoint'),
+      stderr: expect.stringContaining('--endpoint') as string,
     });
   });
 });

@@ -170,14 +170,26 @@ describe('Pace', () => {
     expect(pace.events).toBeCloseTo(2000);
   });
 
-  it('takes back what a killed job had read ahead once it is read again', async () => {
+  it('takes back what a killed job had read ahead of its checkpoint', async () => {
     const pace = new Pace({ objects, kills: 2, seconds: 0.001 });
     await pace.reader('a', 0)(60_000);
+    await pace.reader('b', 0)(1_000);
+    expect(pace.events).toBeCloseTo(700);
     pace.killed();
     pace.reader('a', 20_000);
     expect(pace.events).toBeCloseTo(200);
     pace.reader('a', 10_000);
     expect(pace.events).toBeCloseTo(200);
+  });
+
+  it('says when half of the way to the next kill is done', async () => {
+    const pace = new Pace({ objects, kills: 1, seconds: 0.001 });
+    await pace.reader('a', 0)(49_000);
+    expect(pace.due).toBe(false);
+    await pace.reader('a', 49_000)(2_000);
+    expect(pace.due).toBe(true);
+    pace.killed();
+    expect(pace.due).toBe(false);
   });
 
   it('lets the oldest reader go first', async () => {
