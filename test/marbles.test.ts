@@ -14,7 +14,7 @@ const scope = new Map(
 function evaluate(expression: string, in2: Observable<unknown>): OperatorFunction<unknown, unknown> {
   // eslint-disable-next-line @typescript-eslint/no-implied-eval -- our own files, and the expression is the documentation
   const make = new Function('in2', ...scope.keys(), `return (${expression});`);
-  return make(in2, ...scope.values()) as OperatorFunction<unknown, unknown>;
+  return (make as (...args: unknown[]) => OperatorFunction<unknown, unknown>)(in2, ...scope.values());
 }
 
 for (const operator of readdirSync(root)) {

@@ -53,7 +53,7 @@ export interface AttemptPlan {
   readonly stop: Observable<unknown>;
   /** Runs `subscribe` so that the flows of `job.source` find their source by `find`. */
   wired(find: (id: string) => Observable<unknown>, subscribe: () => void): void;
-  emit(event: JobEvent): void;
+  readonly emit: (event: JobEvent) => void;
 }
 
 interface WiredSource {
@@ -84,18 +84,8 @@ class RunningAttempt {
     this.#held.add(
       this.#plan.claim.subscribe({
         next: (coordinator) => {
-          this.#coordinator = coordinator;
-          this.#held.add(() => {
-            coordinator.close();
-          });
-          this.#held.add(
-            coordinator.errors$.subscribe((error) => {
-              this.#fail(error);
-            }),
-          );
           this.#guard(() => {
-            this.#wire();
-            this.#open();
+            this.#claimed(coordinator);
           });
         },
         error: (error: unknown) => {
@@ -103,6 +93,20 @@ class RunningAttempt {
         },
       }),
     );
+  }
+
+  #claimed(coordinator: Coordinator): void {
+    this.#coordinator = coordinator;
+    this.#held.add(() => {
+      coordinator.close();
+    });
+    this.#held.add(
+      coordinator.errors$.subscribe((error) => {
+        this.#fail(error);
+      }),
+    );
+    this.#wire();
+    this.#open();
   }
 
   close(): void {
@@ -197,7 +201,13 @@ class RunningAttempt {
     this.#state = 'running';
     this.#guard(() => {
       const { jobId, epoch, restoredCheckpoint } = this.#coordinator;
-      this.#plan.emit({ type: 'running', job: this.#plan.name, jobId, epoch, checkpoint: restoredCheckpoint });
+      this.#plan.emit({
+        type: 'running',
+        job: this.#plan.name,
+        jobId,
+        epoch,
+        checkpoint: restoredCheckpoint,
+      });
       this.#coordinator.start((barrier) => {
         this.#inject(barrier);
       });

@@ -1,6 +1,6 @@
 import type { Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
-import { Service, type Attempt, type Clock } from '../flow/index.js';
+import type { Attempt, Clock, Service } from '../flow/index.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
 import { checkpointData, stores as storesService, type Stores } from '../store/services.js';
 import type { JobEvent } from './events.js';

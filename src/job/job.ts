@@ -78,7 +78,7 @@ export function createJob(options: JobOptions): Job {
 
     source<T>(id: string, source: Source<T>): Flow<T> {
       if (sources.has(id)) throw duplicateSource(id);
-      sources.set(id, source as Source<unknown>);
+      sources.set(id, source);
       return defer(() => {
         if (find === undefined) throw outsideRun(id);
         return find(id) as Flow<T>;

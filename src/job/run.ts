@@ -16,7 +16,7 @@ export function runJob(life: {
   readonly clock: Clock;
   readonly random: () => number;
   readonly stop: Observable<unknown>;
-  emit(event: JobEvent): void;
+  readonly emit: (event: JobEvent) => void;
 }): Observable<Outcome> {
   const { name: job, clock, emit } = life;
   return new Observable<Outcome>((outcome) => {
