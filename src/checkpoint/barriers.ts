@@ -1,5 +1,11 @@
 import { ReplaySubject } from 'rxjs';
-import { barrier, type Barrier, type CheckpointReason, type Frozen, type Participant } from '../flow/index.js';
+import {
+  barrier,
+  type Barrier,
+  type CheckpointReason,
+  type Frozen,
+  type Participant,
+} from '../flow/index.js';
 import { CheckpointError } from './errors.js';
 import type { OperatorState } from './manifest.js';
 

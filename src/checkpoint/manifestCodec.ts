@@ -17,7 +17,7 @@ export function encodeManifest(manifest: Manifest): Buffer {
 /** Errors: `ManifestCorrupt`, `ManifestTooNew`. `where` is a URI, for the message. */
 export function decodeManifest(bytes: Buffer, where: string): Manifest {
   const newline = bytes.indexOf(0x0a);
-  const header = /^millrace-manifest (\d+) ([0-9a-f]{8})$/.exec(
+  const header = /^millrace-manifest ([1-9]\d*) ([0-9a-f]{8})$/.exec(
     bytes.toString('latin1', 0, Math.max(newline, 0)),
   );
   if (header === null) throw corrupt(where, 'it does not start with the header of a manifest');
