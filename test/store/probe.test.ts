@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { firstValueFrom, lastValueFrom, throwError } from 'rxjs';
 import { counting } from '../../src/store/counting.js';
 import { decorate } from '../../src/store/decorate.js';
 import { StoreError } from '../../src/store/errors.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { probe } from '../../src/store/probe.js';
+import { S3Connection } from '../../src/store/s3/index.js';
+import { emptyCephBucket } from './s3support.js';
 
 const left = async (store: ReturnType<typeof createMemoryStore>): Promise<string[]> =>
   (await lastValueFrom(store.list({}))).objects.map(({ key }) => key);
@@ -56,4 +59,31 @@ describe('the probe', () => {
       message: expect.stringContaining(`Grant ${action}`) as string,
     });
   });
+});
+
+const endpoint = process.env['MILLRACE_TEST_S3_ENDPOINT'];
+
+(endpoint === undefined ? describe.skip : describe)('the probe on a real server', () => {
+  it('gives the same answer twice, and leaves only that', async () => {
+    using s3 = new S3Connection({
+      endpoint: endpoint ?? '',
+      region: process.env['MILLRACE_TEST_S3_REGION'] ?? 'us-east-1',
+      credentials: {
+        accessKeyId: process.env['MILLRACE_TEST_S3_ACCESS_KEY'] ?? '',
+        secretAccessKey: process.env['MILLRACE_TEST_S3_SECRET_KEY'] ?? '',
+      },
+    });
+    const bucket = `probe-${randomUUID()}`;
+    await lastValueFrom(s3.createBucket(bucket), { defaultValue: undefined });
+    try {
+      const store = s3.store(bucket);
+      const found = await firstValueFrom(probe(store, 'jobs/'));
+      expect(found.conditionalPut).toBe(true);
+      expect(await firstValueFrom(probe(store, 'jobs/'))).toEqual(found);
+      expect(await left(store)).toEqual(['jobs/probe.json']);
+      expect((await firstValueFrom(store.listUploads({ prefix: '' }))).uploads).toEqual([]);
+    } finally {
+      await emptyCephBucket(s3, bucket);
+    }
+  }, 60_000);
 });
