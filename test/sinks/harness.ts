@@ -93,7 +93,8 @@ export interface WorldOptions {
   readonly minimumPartSize?: number;
   readonly completeSubset?: boolean;
   readonly store?: ObjectStore;
-  readonly uri?: string;
+  /** Everything is below this prefix, which ends in a slash. Default: none. */
+  readonly folder?: string;
 }
 
 /** What outlives an attempt: the store and the newest durable manifest. */
@@ -106,7 +107,10 @@ export class World {
   manifest: Manifest = { checkpoint: 0, position: 0, open: [], pending: [] };
   readonly journals = new Set<string>();
 
+  readonly folder: string;
+
   constructor(options: WorldOptions = {}) {
+    this.folder = options.folder ?? '';
     const { minimumPartSize = 5 * 2 ** 20, completeSubset = true } = options;
     this.capabilities = { conditionalPut: true, minimumPartSize, completeSubset };
     this.store =
@@ -198,7 +202,7 @@ export class Run {
     const id = options.id ?? 'out';
     this.#subscription = this.#input
       .pipe(
-        fileSink<Line>(id, `${world.store.uri}/out`, {
+        fileSink<Line>(id, `${world.store.uri}/${world.folder}out`, {
           format: lines,
           partitionBy: (l) => l.p,
           ...options.sink,
@@ -284,7 +288,7 @@ export class Run {
     for (const name of this.#world.journals) {
       if (named.has(name)) continue;
       this.#world.journals.delete(name);
-      now(this.#world.store.delete([`cp/job/${name}`]));
+      this.#world.store.delete([`${this.#world.folder}cp/job/${name}`]).subscribe();
     }
   }
 
@@ -307,7 +311,7 @@ export class Run {
         checkpointData as Service<never>,
         {
           store,
-          prefix: 'cp/job/',
+          prefix: `${world.folder}cp/job/`,
           name: (operator: string, suffix: string) => `data/${this.epoch}/${operator}-${names++}${suffix}`,
         },
       ],

@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { finalize, firstValueFrom, lastValueFrom } from 'rxjs';
+import { decorate } from '../../src/store/decorate.js';
+import { crashAt } from '../../src/store/faults.js';
+import type { ObjectStore } from '../../src/store/objectStore.js';
+import { retrying } from '../../src/store/retry.js';
+import { startGateway } from '../../src/store/gateway/index.js';
+import { createMemoryStore } from '../../src/store/memory/index.js';
+import { S3Connection } from '../../src/store/s3/index.js';
+import { parseUid } from '../../src/sinks/uids.js';
+import { emptyCephBucket } from '../store/s3support.js';
+import { Run, World } from './harness.js';
+
+const endpoint = process.env['MILLRACE_TEST_S3_ENDPOINT'];
+const credentials = {
+  accessKeyId: process.env['MILLRACE_TEST_S3_ACCESS_KEY'] ?? '',
+  secretAccessKey: process.env['MILLRACE_TEST_S3_SECRET_KEY'] ?? '',
+};
+
+const records = 90;
+const line = (i: number): string => `${i} ${'0123456789'.repeat(7000)}`; // 70 kB: partition a has a full part
+
+/** Requests under way, so that a test can wait until nothing moves. */
+class Quiet {
+  #count = 0;
+  #waiting: (() => void)[] = [];
+
+  wrap(store: ObjectStore): ObjectStore {
+    return decorate(store, (_, run) => {
+      this.#count++;
+      return run.pipe(
+        finalize(() => {
+          this.#count--;
+          setImmediate(() => {
+            if (this.#count === 0) for (const go of this.#waiting.splice(0)) go();
+          });
+        }),
+      );
+    });
+  }
+
+  async reached(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+interface Target {
+  readonly store: ObjectStore;
+  readonly completeSubset: boolean;
+  close(): Promise<void>;
+}
+
+async function gateway(): Promise<Target> {
+  const keys = { accessKeyId: 'KEY', secretAccessKey: 'secret-of-the-test' };
+  const server = await startGateway({ buckets: { lake: createMemoryStore() }, credentials: keys });
+  const connection = new S3Connection({ endpoint: server.endpoint, credentials: keys });
+  const close = async (): Promise<void> => {
+    connection.close();
+    await server.close();
+  };
+  return { store: connection.store('lake'), completeSubset: true, close };
+}
+
+async function ceph(): Promise<Target> {
+  const bucket = `sinks-${randomBytes(6).toString('hex')}`;
+  const client = new S3Client({
+    endpoint: endpoint!,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials,
+  });
+  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  client.destroy();
+  const connection = new S3Connection({ endpoint: endpoint!, region: 'us-east-1', credentials });
+  const close = async (): Promise<void> => {
+    await emptyCephBucket(connection, bucket);
+    connection.close();
+  };
+  return { store: connection.store(bucket), completeSubset: false, close };
+}
+
+const targets: readonly (readonly [string, () => Promise<Target>])[] = [
+  ['gateway', gateway],
+  ...(endpoint === undefined ? [] : [['real server', ceph] as const]),
+];
+
+describe.each(targets)('crash points over HTTP: %s', (_, start) => {
+  let target: Target;
+
+  beforeAll(async () => {
+    target = await start();
+  });
+
+  afterAll(async () => {
+    await target.close();
+  });
+
+  async function attempt(world: World, at: number, when: 'before' | 'after'): Promise<number> {
+    const quiet = new Quiet();
+    const mortal = crashAt(quiet.wrap(retrying(world.store)), at, when);
+    const run = new Run(world, {
+      dead: () => mortal.dead,
+      wrap: () => mortal.store,
+      sink: { partSize: 5 * 2 ** 20, roll: { size: 6 * 2 ** 20 } },
+    });
+    while (run.position < records && !mortal.dead) {
+      run.line(run.position % 10 === 0 ? 'b' : 'a', line(run.position));
+      if (run.position % 30 === 0) {
+        run.barrier();
+        await quiet.reached();
+      }
+    }
+    if (!mortal.dead) run.end();
+    for (let i = 0; i < 20 && !mortal.dead; i++) {
+      await quiet.reached();
+      if (world.manifest.position === records && world.manifest.pending.length === 0) break;
+      run.settle();
+    }
+    await quiet.reached();
+    run.stop();
+    expect(run.error).toBeUndefined();
+    return mortal.calls;
+  }
+
+  async function published(store: ObjectStore, prefix: string): Promise<Record<string, string>> {
+    const { objects } = await firstValueFrom(store.list({ prefix }));
+    const files = objects.map(({ key }) => ({ key, uid: parseUid(key)! }));
+    files.sort((a, b) => a.uid.epoch - b.uid.epoch || a.uid.counter - b.uid.counter);
+    const out: Record<string, string> = {};
+    for (const { key } of files) {
+      const partition = key.split('/').at(-2)!;
+      const { chunks } = await lastValueFrom(store.get(key));
+      out[partition] = (out[partition] ?? '') + Buffer.concat(chunks).toString();
+    }
+    return out;
+  }
+
+  const every = Array.from({ length: records }, (_, i) => i);
+  const text = (partition: (i: number) => boolean): string =>
+    every
+      .filter(partition)
+      .map(
+        (i) => `${line(i)}
+`,
+      )
+      .join('');
+  const expected = { a: text((i) => i % 10 !== 0), b: text((i) => i % 10 === 0) };
+
+  test('exactly once, wherever it crashes', async () => {
+    let calls = Infinity;
+    for (let at = 1; at <= calls; at++) {
+      const when = at % 2 === 0 ? 'before' : 'after';
+      const folder = `t-${at}/`;
+      const { store, completeSubset } = target;
+      const world = new World({ completeSubset, store, folder });
+      const made = await attempt(world, at, when);
+      if (made < at) {
+        calls = made;
+        break;
+      }
+      await attempt(world, Infinity, 'before');
+      const found = await published(store, `${folder}out/`);
+      expect(Object.keys(found).sort()).toEqual(['a', 'b']);
+      expect(found['a'] === expected.a && found['b'] === expected.b).toBe(true);
+      const { uploads } = await lastValueFrom(store.listUploads({ prefix: folder }));
+      expect(uploads).toEqual([]);
+    }
+    expect(calls).toBeGreaterThan(5);
+  }, 300_000);
+});
