@@ -91,7 +91,8 @@ export function createJob(options: JobOptions): Job {
       const leaves = args.filter((arg) => isObservable(arg));
       const { signal } = args.find((arg): arg is RunOptions => !isObservable(arg)) ?? {};
       const stop = signal === undefined ? NEVER : signal.aborted ? of(undefined) : fromEvent(signal, 'abort');
-      const { stores, close } = openStores(config);
+      const opened = openStores(config);
+      const { stores } = opened;
       const environment = { ...config.environment, stores };
       const attempt = (): Observable<Outcome> =>
         runAttempt({
@@ -110,7 +111,7 @@ export function createJob(options: JobOptions): Job {
         life.pipe(map((outcome) => ({ outcome }))).subscribe({ next: resolve, error: reject });
       }).finally(() => {
         running = false;
-        close();
+        opened.close();
       });
     },
   };

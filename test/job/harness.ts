@@ -29,7 +29,11 @@ export class Lake {
       .subscribe();
   }
 
-  job(options: Partial<JobOptions> & { readonly checkpoints?: Partial<JobOptions['checkpoints']> } = {}): {
+  job(
+    options: Omit<Partial<JobOptions>, 'checkpoints'> & {
+      readonly checkpoints?: Partial<JobOptions['checkpoints']>;
+    } = {},
+  ): {
     job: Job;
     events: JobEvent[];
   } {
