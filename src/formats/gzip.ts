@@ -18,7 +18,7 @@ import type { Decoder, DecoderOptions, MemberStart } from './codec.js';
 import { parseGzipHeader } from './gzipHeader.js';
 
 /** Decompressed bytes that may wait for the reader. */
-export const aheadBytes = 256 * 1024;
+const aheadBytes = 256 * 1024;
 const outputBytes = 64 * 1024;
 /** A header of more is no header: names and comments have no limit of their own. */
 const maxHeaderBytes = 128 * 1024;

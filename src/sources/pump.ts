@@ -22,7 +22,8 @@
  * 1. Every waiting barrier is sent, into the dead letters too, and acked with the position. The position is exact here,
  *    because a poll stops at a record boundary. So a barrier waits for one slice at most.
  * 2. Unless the reader waits for data, or `sent − released` has reached the budget, one poll: its records go down.
- * 3. `Credit` with the cumulative bytes follows them. So what is outstanding exceeds the budget by one slice at most.
+ * 3. `Credit` with the cumulative bytes follows them. So what is outstanding exceeds the budget by one slice at most
+ *    (and by what a single record is longer than that).
  * 4. As long as there is more to do, the loop wakes itself.
  */
 import type { Subscription } from 'rxjs';
@@ -50,7 +51,7 @@ export interface PumpOptions<T> {
   readonly failed: (error: unknown) => void;
 }
 
-export const defaultSourceBudget = 16 * 1024 * 1024;
+const defaultSourceBudget = 16 * 1024 * 1024;
 
 export class SourcePump<T> {
   readonly id: string;

@@ -30,7 +30,7 @@ export interface SourceReader<T> {
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end';
   /** Where the next record starts. Exact after every `poll`. */
   position(): Json;
-  /** Bytes of input handed over since `open`, cumulative. */
+  /** Bytes of (decompressed) input handed over since `open`, cumulative. */
   readonly bytes: number;
   /** Aborts requests and frees buffers. */
   close(): void;
