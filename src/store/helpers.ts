@@ -1,6 +1,6 @@
 /** Small things that several stores and their users share. */
 import { createHash } from 'node:crypto';
-import { EMPTY, expand, map, type Observable } from 'rxjs';
+import { map, Observable } from 'rxjs';
 import { StoreError } from './errors.js';
 import type {
   ListOptions,
@@ -30,13 +30,23 @@ export function listAll(
   return listPages(store, { ...options, prefix }).pipe(map((page) => page.objects));
 }
 
-/** All pages of a listing, lazily. */
+/** All pages of a listing, lazily. (`expand` would ask for one more page after a synchronous unsubscribe.) */
 export function listPages(store: ObjectStore, options: Omit<ListOptions, 'cursor'>): Observable<ListPage> {
-  return store
-    .list(options)
-    .pipe(
-      expand((page) => (page.cursor === undefined ? EMPTY : store.list({ ...options, cursor: page.cursor }))),
-    );
+  return new Observable((out) => {
+    const ask = (cursor?: string): void => {
+      const asked = store.list(cursor === undefined ? options : { ...options, cursor }).subscribe({
+        next: (page) => {
+          out.next(page);
+          if (out.closed) return;
+          if (page.cursor === undefined) out.complete();
+          else ask(page.cursor);
+        },
+        error: (error: unknown) => out.error(error),
+      });
+      out.add(asked);
+    };
+    ask();
+  });
 }
 
 /** The chunks as one array; copies only if there are several. */
