@@ -11,6 +11,8 @@ import { LogDriver } from './logDriver.js';
 import type { LogEffect } from './logState.js';
 import type { Manifest } from './manifest.js';
 import { orphans } from './orphans.js';
+import { idsOf, restoredOf } from './restored.js';
+import { settlement, toPublish } from './settlement.js';
 import { Triggers } from './triggers.js';
 
 /**
@@ -119,20 +121,11 @@ class LogCoordinator implements Coordinator {
   }
 
   ids(): readonly string[] {
-    const { operators, pending } = this.#manifest;
-    const held = Object.entries(operators).filter(
-      ([, { snapshot, objects }]) => snapshot !== undefined || objects.length > 0,
-    );
-    return [...new Set([...held.map(([id]) => id), ...pending.map(({ sink }) => sink)])];
+    return idsOf(this.#manifest);
   }
 
   restored(id: string): Restored | undefined {
-    const { operators, pending } = this.#manifest;
-    const operator = Object.hasOwn(operators, id) ? operators[id] : undefined;
-    const mine = pending.filter(({ sink }) => sink === id).map(({ committable }) => committable);
-    return operator === undefined && mine.length === 0
-      ? undefined
-      : { snapshot: operator?.snapshot, pending: mine };
+    return restoredOf(this.#manifest, id);
   }
 
   register(participant: Participant): void {
@@ -315,35 +308,24 @@ class LogCoordinator implements Coordinator {
     this.#commit(manifest);
   }
 
-  /** Hands over the versions that this very entry carries: a newer one must be durable before it is published. */
   #commit(manifest: Manifest): void {
-    const unconfirmed = new Set(this.#driver.state.ledger.pending.map(({ committable }) => committable.uid));
-    const bySink = new Map<string, Committable[]>();
-    for (const { sink, committable } of manifest.pending) {
-      if (!unconfirmed.has(committable.uid)) continue;
-      const list = bySink.get(sink) ?? [];
-      bySink.set(sink, list);
-      list.push(committable);
+    for (const [sink, committables] of toPublish(manifest, this.#driver.state.ledger)) {
+      this.#participants.get(sink)?.commit?.(committables);
     }
-    for (const [sink, committables] of bySink) this.#participants.get(sink)?.commit?.(committables);
   }
 
   /** One more entry once everything in the newest one has moved on. */
   #settle(): void {
-    const { phase, last, next, ledger } = this.#driver.state;
-    if (!this.#settling || this.#closed || phase !== 'owned' || last === undefined || next !== undefined)
-      return;
-    const { pending, n, checkpoint, operators, finished = false } = last.manifest;
-    if (pending.length === 0) {
-      if (ledger.deleting.length > 0) return;
-      this.#settling = false;
-      this.#tell({ type: 'settled', n, finished });
-      this.#settled.next();
+    if (!this.#settling || this.#closed) return;
+    const settling = settlement(this.#driver.state, this.#last === 'final');
+    if (settling === 'waiting') return;
+    if ('operators' in settling) {
+      this.#driver.send({ type: 'write', draft: settling });
       return;
     }
-    const waiting = new Set(ledger.pending.map(({ committable }) => committable));
-    if (pending.some(({ committable }) => waiting.has(committable))) return;
-    this.#driver.send({ type: 'write', draft: { checkpoint, operators, final: this.#last === 'final' } });
+    this.#settling = false;
+    this.#tell({ type: 'settled', n: settling.n, finished: settling.finished });
+    this.#settled.next();
   }
 
   #sweep(): void {

@@ -82,6 +82,7 @@ export class Claimed {
     claim({ ...options, on: (event) => this.events.push(event) }).subscribe({
       next: (coordinator) => {
         this.coordinator = coordinator;
+        // eslint-disable-next-line rxjs-x/no-nested-subscribe -- errors of what was just claimed
         coordinator.errors$.subscribe((error) => (this.error = error as Claimed['error']));
       },
       error: (error: unknown) => (this.error = error as Claimed['error']),

@@ -55,6 +55,7 @@ export class ToyJob implements Participant {
     claim(options).subscribe({
       next: (coordinator) => {
         this.#coordinator = coordinator;
+        // eslint-disable-next-line rxjs-x/no-nested-subscribe -- errors of what was just claimed
         coordinator.errors$.subscribe((error) => {
           this.#end(error);
         });
