@@ -118,13 +118,9 @@ describe('reading', () => {
     const { Body } = await client.send(new GetObjectCommand(at));
     const body = Body as unknown as NodeJS.ReadableStream & { destroy(): void };
     await new Promise<void>((resolve) => {
-      let received = 0;
-      body.on('data', (chunk: Buffer) => {
-        received += chunk.length;
-        if (received > MiB) {
-          body.pause();
-          resolve();
-        }
+      body.once('data', () => {
+        body.pause();
+        resolve();
       });
     });
     // What is not taken stays in the kernel's buffers, and the store is not asked for more.
@@ -223,14 +219,14 @@ describe('writing', () => {
 
   test('what would silently not happen is NotImplemented', async () => {
     const refused = [
-      s3.send(new PutObjectCommand({ ...at, Body: 'x', ServerSideEncryption: 'aws:kms' })),
-      s3.send(new PutObjectCommand({ ...at, Body: 'x', Tagging: 'a=b' })),
-      s3.send(new GetObjectAclCommand(at)),
-      s3.send(new ListObjectsCommand({ Bucket: 'lake' })),
-      s3.send(new CopyObjectCommand({ ...at, CopySource: 'other/k' })),
-      s3.send(new CopyObjectCommand({ ...at, CopySource: 'lake/k', MetadataDirective: 'REPLACE' })),
+      () => s3.send(new PutObjectCommand({ ...at, Body: 'x', ServerSideEncryption: 'aws:kms' })),
+      () => s3.send(new PutObjectCommand({ ...at, Body: 'x', Tagging: 'a=b' })),
+      () => s3.send(new GetObjectAclCommand(at)),
+      () => s3.send(new ListObjectsCommand({ Bucket: 'lake' })),
+      () => s3.send(new CopyObjectCommand({ ...at, CopySource: 'other/k' })),
+      () => s3.send(new CopyObjectCommand({ ...at, CopySource: 'lake/k', MetadataDirective: 'REPLACE' })),
     ];
-    for (const one of refused) await expect(one).rejects.toMatchObject({ name: 'NotImplemented' });
+    for (const one of refused) await expect(one()).rejects.toMatchObject({ name: 'NotImplemented' });
   });
 });
 

@@ -1,5 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { lastValueFrom } from 'rxjs';
 import { startGateway } from '../../src/store/gateway/index.js';
+import { createLocalStore } from '../../src/store/local/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { S3Connection } from '../../src/store/s3/index.js';
 import { storeConformance } from '../../src/testing/storeConformance.js';
@@ -16,6 +20,21 @@ storeConformance('s3 through the gateway on memory', async () => {
     close: async () => {
       s3.close();
       await gateway.close();
+    },
+  };
+});
+
+storeConformance('s3 through the gateway on a directory', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-s3-'));
+  const gateway = await startGateway({ buckets: { lake: createLocalStore(directory) }, credentials });
+  const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials });
+  return {
+    store: s3.store('lake'),
+    missing: s3.store('no-such-bucket'),
+    close: async () => {
+      s3.close();
+      await gateway.close();
+      await rm(directory, { recursive: true });
     },
   };
 });
