@@ -1,4 +1,5 @@
 import type { Row } from '../harness/row.js';
+import { checkpoint } from './checkpoint.js';
 import { flow } from './flow.js';
 import { job } from './job.js';
 import { read } from './read.js';
@@ -7,7 +8,7 @@ import { state } from './state.js';
 import { tax } from './tax.js';
 import { write } from './write.js';
 
-export const rows: readonly Row[] = [flow, read, write, state, tax, job];
+export const rows: readonly Row[] = [flow, read, write, state, tax, job, checkpoint];
 
 /** Rows that only tests ask for. */
 export const hidden: readonly Row[] = selftests;

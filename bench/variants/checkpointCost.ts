@@ -15,6 +15,7 @@ import {
 } from 'millrace';
 import { SimulatedClock } from 'millrace/testing';
 import { pack } from 'msgpackr';
+import { createHash } from 'node:crypto';
 import { noting, type CountedRequest } from '../synthetic/noting.js';
 
 export interface CheckpointCost {
@@ -39,7 +40,7 @@ interface Visit {
 
 interface Profile {
   readonly visits: number;
-  readonly last: string;
+  readonly token: string;
 }
 
 export function checkpointCost(dirty: number, files: number): CheckpointCost {
@@ -63,9 +64,9 @@ export function checkpointCost(dirty: number, files: number): CheckpointCost {
   const flow = job.source('visits', batches.source).pipe(
     keyed('profiles', {
       key: (visit) => visit.user,
-      state: { profile: valueState<Profile>({ visits: 0, last: '' }) },
+      state: { profile: valueState<Profile>({ visits: 0, token: '' }) },
       onRecord: ({ user, file }, { profile }) => {
-        const { visits } = profile.update((p) => ({ visits: p.visits + 1, last: '2026-01-31T12:34:56Z' }));
+        const { visits } = profile.update((p) => profileOf(user, p.visits + 1));
         return [{ file, user, visits }];
       },
     }),
@@ -114,8 +115,13 @@ export function checkpointCost(dirty: number, files: number): CheckpointCost {
 
 const userName = (i: number): string => `user-${(i * 2_654_435_761) % 4_294_967_296}`;
 
-const entrySize = (user: string): number =>
-  pack(user).length + pack({ visits: 2, last: '2026-01-31T12:34:56Z' }).length;
+/** A value that hardly compresses: what is saved otherwise depends on the data. */
+const profileOf = (user: string, visits: number): Profile => ({
+  visits,
+  token: createHash('md5').update(`${user} ${visits}`).digest('base64'),
+});
+
+const entrySize = (user: string): number => pack(user).length + pack(profileOf(user, 2)).length;
 
 function kindOf({ key }: CountedRequest): 'manifest' | 'journal' | 'segment' | 'output' {
   if (!key.startsWith('checkpoints/')) return 'output';

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +7,8 @@ import { judge } from '../../bench/harness/row.js';
 import { combineCrc32 } from '../../bench/synthetic/crc.js';
 import { slice } from '../../bench/synthetic/content.js';
 import { crc32 } from 'node:zlib';
+
+jest.setTimeout(120_000);
 
 const run = fileURLToPath(new URL('../../build/bench/run.js', import.meta.url));
 
@@ -73,6 +76,15 @@ describe('the harness', () => {
     const { code, stderr } = await bench('nonsense');
     expect(code).toBe(2);
     expect(stderr).toContain('flow');
+  });
+});
+
+describe('every row runs at small sizes, and its variants agree about the result', () => {
+  test.each(['flow', 'read', 'write', 'state', 'tax', 'job', 'checkpoint'])('%s', async (name) => {
+    const { code, stdout, stderr } = await bench(name, '--quick', '--json', '--rounds', '1');
+    expect({ code, errors: code === 0 ? '' : stderr }).toEqual({ code: 0, errors: '' });
+    const { goals } = JSON.parse(stdout) as Line;
+    for (const { value } of goals) expect(Number.isFinite(value)).toBe(true);
   });
 });
 
