@@ -74,7 +74,7 @@ describe('memory', () => {
         wrap: slow(world),
         sink: { partSize: 64 * KiB, budget, roll: { size: 200 * KiB, age: '1h', inactivity: '1h' } },
       });
-      drive(world, run, 30_000, partitions, 32 * KiB, every);
+      drive(world, run, 15_000, partitions, 32 * KiB, every);
       expect(pools).toHaveLength(1);
       expect(pools[0]!.peak).toBeLessThanOrEqual(budget);
       run.end();
@@ -84,7 +84,7 @@ describe('memory', () => {
       expect(pools[0]!.held).toBe(0);
       const bytes = Object.values(world.published()).reduce((sum, text) => sum + text.length, 0);
       expect(bytes).toBe(
-        Array.from({ length: 30_000 }, (_, i) => `${i} `.length + 101 + (i % 50)).reduce((a, b) => a + b),
+        Array.from({ length: 15_000 }, (_, i) => `${i} `.length + 101 + (i % 50)).reduce((a, b) => a + b),
       );
       expect(world.keys('cp')).toEqual([]);
     },
