@@ -20,7 +20,10 @@ export { values } from './operators/values.js';
 export { fileSink } from './sinks/fileSink.js';
 export type { FileSinkOptions, RollOptions } from './sinks/options.js';
 export { deadLetter, files, type DeadLetterPolicy, type FilesOptions } from './sources/files.js';
+export * from './sources/errors.js';
 export type * from './sources/source.js';
+export * from './sinks/errors.js';
+export { CheckpointError, type CheckpointErrorCode, type CheckpointEvent } from './checkpoint/index.js';
 export {
   valueState,
   type Handles,

@@ -1,5 +1,5 @@
-import { concatMap, defer, type Observable } from 'rxjs';
-import { claim, type Coordinator } from '../checkpoint/index.js';
+import { catchError, concatMap, defer, throwError, type Observable } from 'rxjs';
+import { accessError, claim, type Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
 import type { Stores } from '../store/services.js';
 import type { JobEvent } from './events.js';
@@ -16,6 +16,7 @@ export function claimLog(
     const { store, reserved, key, capabilities } = stores.open(dir);
     const base = key.replace(/\/+$/, '');
     return capabilities.pipe(
+      catchError((error: unknown) => throwError(() => accessError(error, dir))),
       concatMap(({ conditionalPut }) => {
         if (!conditionalPut && fencing !== 'none') throw noFencing(dir);
         return claim({

@@ -10,7 +10,7 @@ export { crashAt, faulty, type FaultOptions, type MortalStore } from './faults.j
 export * from './gateway/index.js';
 export { join, listAll, listPages } from './helpers.js';
 export { createLocalStore, type LocalStoreOptions } from './local/index.js';
-export { createMemoryStore, type MemoryStoreOptions } from './memory/index.js';
+export { createMemoryStore, memoryStore, type MemoryStoreOptions } from './memory/index.js';
 export * from './objectStore.js';
 export { probe } from './probe.js';
 export { awsCapabilities, createStores, type StoresOptions } from './registry.js';
