@@ -1,7 +1,10 @@
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { crc32 } from 'node:zlib';
 
-/** How many lines lie below a prefix, and a checksum of them that does not depend on their order or their files. */
+/**
+ * How many lines lie below a prefix, and a checksum of them that does not depend on their order or their files. None at all is an
+ * error: two jobs that did nothing must not agree.
+ */
 export async function digestOfLines(client: S3Client, Bucket: string, Prefix: string): Promise<string> {
   let lines = 0;
   let sum = 0;
@@ -29,5 +32,6 @@ export async function digestOfLines(client: S3Client, Bucket: string, Prefix: st
     ContinuationToken = page.NextContinuationToken;
     if (ContinuationToken === undefined) break;
   }
+  if (lines === 0) throw new Error(`there is no output below ${Prefix}`);
   return `${lines} lines, ${bytes} bytes, sum ${sum}`;
 }

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +7,8 @@ import { combineCrc32 } from '../../bench/synthetic/crc.js';
 import { slice } from '../../bench/synthetic/content.js';
 import { crc32 } from 'node:zlib';
 
-jest.setTimeout(120_000);
+/** Each starts processes; on a busy machine that takes its time. */
+const patience = 120_000;
 
 const run = fileURLToPath(new URL('../../build/bench/run.js', import.meta.url));
 
@@ -59,33 +59,50 @@ describe('the harness', () => {
       expect(line.goals.map(({ met }) => met)).toEqual([true, false]);
       expect(code).toBe(0);
     },
+    patience,
   );
 
-  test('a missed goal is an error only under --strict', async () => {
-    expect((await bench('selftest', '--quick', '--strict')).code).toBe(1);
-  });
+  test(
+    'a missed goal is an error only under --strict',
+    async () => {
+      expect((await bench('selftest', '--quick', '--strict')).code).toBe(1);
+    },
+    patience,
+  );
 
-  test('variants that disagree about the result are an error', async () => {
-    const { code, stdout, stderr } = await bench('selftest-wrong', '--json');
-    expect(code).toBe(1);
-    expect(stdout).toBe('');
-    expect(stderr).toContain('theirs gives 499999500001, but ours 499999500000');
-  });
+  test(
+    'variants that disagree about the result are an error',
+    async () => {
+      const { code, stdout, stderr } = await bench('selftest-wrong', '--json');
+      expect(code).toBe(1);
+      expect(stdout).toBe('');
+      expect(stderr).toContain('theirs gives 499999500001, but ours 499999500000');
+    },
+    patience,
+  );
 
-  test('an unknown row is refused with the names of the known ones', async () => {
-    const { code, stderr } = await bench('nonsense');
-    expect(code).toBe(2);
-    expect(stderr).toContain('flow');
-  });
+  test(
+    'an unknown row is refused with the names of the known ones',
+    async () => {
+      const { code, stderr } = await bench('nonsense');
+      expect(code).toBe(2);
+      expect(stderr).toContain('flow');
+    },
+    patience,
+  );
 });
 
 describe('every row runs at small sizes, and its variants agree about the result', () => {
-  test.each(['flow', 'read', 'write', 'state', 'tax', 'job', 'checkpoint'])('%s', async (name) => {
-    const { code, stdout, stderr } = await bench(name, '--quick', '--json', '--rounds', '1');
-    expect({ code, errors: code === 0 ? '' : stderr }).toEqual({ code: 0, errors: '' });
-    const { goals } = JSON.parse(stdout) as Line;
-    for (const { value } of goals) expect(Number.isFinite(value)).toBe(true);
-  });
+  test.each(['flow', 'read', 'write', 'state', 'tax', 'job', 'checkpoint'])(
+    '%s',
+    async (name) => {
+      const { code, stdout, stderr } = await bench(name, '--quick', '--json', '--rounds', '1');
+      expect({ code, errors: code === 0 ? '' : stderr }).toEqual({ code: 0, errors: '' });
+      const { goals } = JSON.parse(stdout) as Line;
+      for (const { value } of goals) expect(Number.isFinite(value)).toBe(true);
+    },
+    patience,
+  );
 });
 
 describe('statistics', () => {
