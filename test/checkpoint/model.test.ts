@@ -27,7 +27,7 @@ describe('All rules on: no reachable world breaks the promise', () => {
     ['two attempts, two PUTs in doubt', { doubts: 2 }],
     ['two attempts that write until slots are freed', { barriers: [1, 2] }],
     ['two attempts that claim again when they lost', { claims: 2 }],
-    ['three attempts', { barriers: [1, 1, 0] }],
+    ['three attempts, a PUT in doubt', { barriers: [1, 0, 0], doubts: 1 }],
   ])(
     '%s',
     (_, bounds) => {
