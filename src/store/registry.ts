@@ -41,11 +41,8 @@ export const awsCapabilities: StoreCapabilities = {
  * ```
  */
 export function createStores(options: StoresOptions = {}): Stores {
-  const {
-    capabilities = () => of(awsCapabilities),
-    around = (store) => store,
-    clock = systemClock,
-  } = options;
+  const { capabilities = () => of(awsCapabilities), clock = systemClock } = options;
+  const around = options.around ?? ((store: ObjectStore): ObjectStore => store);
   const factories: Partial<Record<Scheme, (bucket: string) => ObjectStore>> = {
     memory: (bucket) => createMemoryStore({ uri: `memory://${bucket}`, clock }),
     file: (bucket) => createLocalStore(`/${bucket}`, { clock }),
