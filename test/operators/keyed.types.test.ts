@@ -68,7 +68,8 @@ export function types(): void {
       // @ts-expect-error -- a number state takes numbers
       states.n.set('');
       // @ts-expect-error -- there is no state of that name
-      return [states.m];
+      void states.m;
+      return [1];
     },
   });
 }
