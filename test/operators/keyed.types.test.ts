@@ -68,7 +68,7 @@ export function types(): void {
       // @ts-expect-error -- a number state takes numbers
       states.n.set('');
       // @ts-expect-error -- there is no state of that name
-      void states.m;
+      states.m.clear();
       return [1];
     },
   });
