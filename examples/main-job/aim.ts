@@ -56,11 +56,12 @@ export type Tally = Readonly<Record<Kind, Readonly<Record<Moment, number>>>>;
 
 /**
  * Chooses targets. It is armed once the job has made new durable progress since the last kill, and disarmed by the
- * strike. A kind that does not come while others do (servers on which files roll at every checkpoint need no journal)
- * does not hold up the demo: after `patience` further checkpoints any kind will do.
+ * strike. A kind that does not come while others do (servers on which files roll at every checkpoint need no journals)
+ * does not hold up the demo: after `patience` further checkpoints it is left out until it is seen again.
  */
 export class Aim {
   readonly #struck: Record<Kind, Record<Moment, number>>;
+  readonly #absent = new Set<Kind>();
   #wanted: readonly Kind[] = [];
   #checkpoints = 0;
 
@@ -79,17 +80,18 @@ export class Aim {
 
   /** The job has made durable progress. Arms, or counts against {@link patience}. */
   progressed(): void {
-    if (!this.armed) {
-      const least = Math.min(...kinds.map((kind) => this.#total(kind)));
-      this.#wanted = kinds.filter((kind) => this.#total(kind) === least);
-      this.#checkpoints = 0;
-    } else if (++this.#checkpoints >= this.patience) {
-      this.#wanted = kinds;
-    }
+    if (this.armed && ++this.#checkpoints < this.patience) return;
+    for (const kind of this.#wanted) this.#absent.add(kind);
+    if (this.#absent.size === kinds.length) this.#absent.clear();
+    const present = kinds.filter((kind) => !this.#absent.has(kind));
+    const least = Math.min(...present.map((kind) => this.#total(kind)));
+    this.#wanted = present.filter((kind) => this.#total(kind) === least);
+    this.#checkpoints = 0;
   }
 
   /** A request starts: the moment to strike it at, if it is a target. */
   consider(kind: RequestKind): Moment | undefined {
+    this.#absent.delete(kind as Kind);
     const target = this.#wanted.find((wanted) => wanted === kind);
     return target && (this.#total(target) % 2 === 0 ? 'before' : 'after');
   }
@@ -97,10 +99,6 @@ export class Aim {
   /** The kill counts. */
   strike(kind: Kind, moment: Moment): void {
     this.#struck[kind][moment]++;
-    this.disarm();
-  }
-
-  disarm(): void {
     this.#wanted = [];
   }
 

@@ -23,12 +23,18 @@ export interface JobMessage {
   readonly events: number;
 }
 
-const { input, output, checkpoints, roll } = JSON.parse(process.argv[2] ?? '') as JobTask;
+const task = JSON.parse(process.argv[2] ?? '') as JobTask;
 let events = 0;
 
-const job = createJob({ name: 'clicks', checkpoints: { dir: checkpoints, interval: '1s' } });
+const job = createJob({ name: 'clicks', checkpoints: { dir: task.checkpoints, interval: '1s' } });
 
-const clicks = job.source('events', files(`${input}/**/*.ndjson*`, { format: ndjson<WebEvent>() })).pipe(
+// Small fragments, because the demo lets the input through slowly.
+const input = files(`${task.input}/**/*.ndjson*`, {
+  format: ndjson<WebEvent>(),
+  prefetch: { fragment: '1MiB', window: 8 },
+});
+
+const clicks = job.source('events', input).pipe(
   records(
     tap(() => events++),
     filter((event) => event.kind === 'click'),
@@ -39,7 +45,12 @@ const clicks = job.source('events', files(`${input}/**/*.ndjson*`, { format: ndj
     state: { clicks: valueState(0) },
     onRecord: ({ id, user, day }, { clicks }) => [{ user, day, clicks: clicks.update((n) => n + 1), id }],
   }),
-  fileSink('out', output, { format: ndjson(), partitionBy: (count) => `day=${count.day}`, roll }),
+  fileSink('out', task.output, {
+    format: ndjson(),
+    partitionBy: (count) => `day=${count.day}`,
+    roll: task.roll,
+    partSize: '5MiB',
+  }),
 );
 
 const tell = (): void => void process.send?.({ events } satisfies JobMessage);

@@ -16,6 +16,13 @@ export interface PaceOptions {
   readonly seconds: number;
 }
 
+export interface Reader {
+  /** Resolves when the reader may have so many bytes. */
+  pass(bytes: number): Promise<void>;
+  /** It wants no more: the next one's turn. */
+  done(): void;
+}
+
 interface Waiting {
   readonly ticket: number;
   readonly events: number;
@@ -32,6 +39,7 @@ export class Pace {
   #balance = 0;
   #at = performance.now();
   #tickets = 0;
+  readonly #readers = new Set<number>();
   readonly #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -46,7 +54,7 @@ export class Pace {
     if (this.#kills >= kills) return Infinity;
     const share = this.#total / (kills + 1);
     const left = (this.#kills + 1) * share - this.events;
-    return Math.max(left / seconds, share / 60);
+    return Math.max(left / seconds, share / 8);
   }
 
   /** How much of the input was read, in events. */
@@ -68,9 +76,13 @@ export class Pace {
     this.#settle();
   }
 
-  /** A read of an object starts at this byte. Earlier readers go first. */
-  reader(key: string, start: number): (bytes: number) => Promise<void> {
+  /**
+   * A read of an object starts at this byte. Strictly one after the other, the oldest first: were the rate divided among
+   * all that a job has asked for, it would have nothing whole to work on for a long time.
+   */
+  reader(key: string, start: number): Reader {
     const ticket = this.#tickets++;
+    this.#readers.add(ticket);
     if (this.#restarted) {
       // Objects are read in the order of their keys: what was read from here on is read again.
       for (const read of this.#read.keys()) if (read >= key) this.#read.delete(read);
@@ -78,10 +90,17 @@ export class Pace {
     }
     this.#read.set(key, Math.max(this.#read.get(key) ?? 0, start));
     let position = start;
-    return async (bytes) => {
-      await this.#take(ticket, bytes * this.#density(key));
-      position += bytes;
-      this.#read.set(key, Math.max(this.#read.get(key) ?? 0, position));
+    return {
+      pass: async (bytes) => {
+        await this.#take(ticket, bytes * this.#density(key));
+        position += bytes;
+        this.#read.set(key, Math.max(this.#read.get(key) ?? 0, position));
+      },
+      done: () => {
+        this.#readers.delete(ticket);
+        for (const gone of this.#waiting.filter((one) => one.ticket === ticket)) this.#release(gone);
+        this.#settle();
+      },
     };
   }
 
@@ -97,7 +116,7 @@ export class Pace {
     });
   }
 
-  /** Lets go whoever the balance allows, the oldest reader first; it may go into debt by one chunk. */
+  /** Lets the oldest reader go on if the balance allows; it may go into debt by one chunk. */
   #settle(): void {
     clearTimeout(this.#timer);
     const { rate } = this;
@@ -105,15 +124,26 @@ export class Pace {
     this.#balance =
       rate === Infinity ? Infinity : Math.min(rate / 20, this.#balance + ((now - this.#at) / 1000) * rate);
     this.#at = now;
-    while (this.#waiting.length > 0 && this.#balance > 0) {
-      const next = this.#waiting.reduce((oldest, one) => (one.ticket < oldest.ticket ? one : oldest));
-      this.#waiting.splice(this.#waiting.indexOf(next), 1);
+    for (const next of this.#next(rate)) {
+      if (this.#balance <= 0) break;
       this.#balance -= next.events;
-      next.go();
+      this.#release(next);
     }
     if (this.#waiting.length > 0) {
       const delay = Math.min(1000, Math.max(5, (-this.#balance / rate) * 1000));
       this.#timer = setTimeout(() => this.#settle(), delay);
     }
+  }
+
+  #release(waiting: Waiting): void {
+    this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+    waiting.go();
+  }
+
+  /** Who may go: everyone if there is no limit, else the oldest reader of all, if it is here. */
+  #next(rate: number): Waiting[] {
+    if (rate === Infinity) return [...this.#waiting];
+    const oldest = Math.min(...this.#readers);
+    return this.#waiting.filter(({ ticket }) => ticket === oldest);
   }
 }

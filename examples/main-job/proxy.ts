@@ -193,9 +193,10 @@ class Line {
     const { pathname } = new URL(request.url ?? '/', 'http://store');
     const key = decodeURIComponent(pathname.slice(this.#options.layout.bucket.length + 2));
     const start = Number(/^bytes (\d+)-/.exec(answer.headers['content-range'] ?? '')?.[1] ?? 0);
-    const pass = this.#options.pace.reader(key, start);
+    const reader = this.#options.pace.reader(key, start);
+    response.once('close', () => reader.done());
     for await (const chunk of answer as AsyncIterable<Buffer>) {
-      await pass(chunk.length);
+      await reader.pass(chunk.length);
       if (response.destroyed) return;
       if (!response.headersSent) begin();
       if (!response.write(chunk)) await writable(response);

@@ -52,20 +52,36 @@ describe('Aim', () => {
     expect(aim.tally).toEqual({ part: both, journal: both, manifest: both, complete: both });
   });
 
-  it('does not wait for ever for a kind that does not come', () => {
+  it('does not wait for ever for a kind that does not come, and takes the others evenly without it', () => {
     const aim = new Aim(3);
-    for (const kind of ['part', 'manifest', 'complete'] as const) {
+    const others = ['part', 'manifest', 'complete'] as const;
+    for (const kind of others) {
       aim.progressed();
       aim.strike(kind, 'before');
     }
-    aim.progressed();
-    for (let i = 0; i < 2; i++) {
-      expect(aim.consider('manifest')).toBeUndefined();
-      expect(aim.consider('journal')).toBe('before');
+    for (let i = 0; i < 3; i++) {
       aim.progressed();
+      expect(aim.consider('manifest')).toBeUndefined();
     }
     aim.progressed();
+    for (const kind of others) {
+      aim.progressed();
+      expect(aim.consider(kind)).toBe('after');
+      aim.strike(kind, 'after');
+    }
+  });
+
+  it('wants a kind again that it had given up, once it is seen', () => {
+    const aim = new Aim(1);
+    for (const kind of ['part', 'manifest', 'complete'] as const) aim.strike(kind, 'before');
+    aim.progressed();
+    aim.progressed();
     expect(aim.consider('manifest')).toBe('after');
+    aim.strike('manifest', 'after');
+    expect(aim.consider('journal')).toBeUndefined();
+    aim.progressed();
+    expect(aim.consider('journal')).toBe('before');
+    expect(aim.consider('part')).toBeUndefined();
   });
 });
 

@@ -66,9 +66,10 @@ describe('the main job', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let said = '';
+    let interrupted = false;
     for await (const chunk of child.stdout) {
       said += String(chunk);
-      if (said.includes('kill 1:')) child.kill('SIGINT');
+      if (said.includes('kill 1:') && !interrupted) interrupted = child.kill('SIGINT');
     }
     const [code] = child.exitCode !== null ? [child.exitCode] : ((await once(child, 'exit')) as [number]);
     expect(code).toBe(130);

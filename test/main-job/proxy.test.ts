@@ -159,21 +159,26 @@ describe('Pace', () => {
   it('slows down towards the mark of the next kill, and has no limit after the last', async () => {
     const pace = new Pace({ objects, kills: 1, seconds: 0.01 });
     expect(pace.rate).toBeCloseTo(100_000);
-    await pace.reader('a', 0)(50_000);
+    const a = pace.reader('a', 0);
+    await a.pass(50_000);
     expect(pace.events).toBeCloseTo(500);
     expect(pace.rate).toBeCloseTo(50_000);
-    await pace.reader('a', 50_000)(50_000);
-    expect(pace.rate).toBeCloseTo(1000 / 60);
+    await a.pass(50_000);
+    expect(pace.rate).toBeCloseTo(1000 / 8);
     pace.killed();
     expect(pace.rate).toBe(Infinity);
-    await pace.reader('b', 0)(10_000);
+    await pace.reader('b', 0).pass(10_000);
     expect(pace.events).toBeCloseTo(2000);
   });
 
   it('takes back what a killed job had read ahead of its checkpoint', async () => {
     const pace = new Pace({ objects, kills: 2, seconds: 0.001 });
-    await pace.reader('a', 0)(60_000);
-    await pace.reader('b', 0)(1_000);
+    const a = pace.reader('a', 0);
+    await a.pass(60_000);
+    a.done();
+    const b = pace.reader('b', 0);
+    await b.pass(1_000);
+    b.done();
     expect(pace.events).toBeCloseTo(700);
     pace.killed();
     pace.reader('a', 20_000);
@@ -184,23 +189,23 @@ describe('Pace', () => {
 
   it('says when half of the way to the next kill is done', async () => {
     const pace = new Pace({ objects, kills: 1, seconds: 0.001 });
-    await pace.reader('a', 0)(49_000);
+    const a = pace.reader('a', 0);
+    await a.pass(49_000);
     expect(pace.due).toBe(false);
-    await pace.reader('a', 49_000)(2_000);
+    await a.pass(2_000);
     expect(pace.due).toBe(true);
     pace.killed();
     expect(pace.due).toBe(false);
   });
 
-  it('lets the oldest reader go first', async () => {
-    const pace = new Pace({ objects, kills: 1, seconds: 0.05 });
+  it('lets readers go one after the other, the oldest first', async () => {
+    const pace = new Pace({ objects, kills: 1, seconds: 0.01 });
     const [first, second] = [pace.reader('a', 0), pace.reader('b', 0)];
-    await first(20_000); // in debt from here on
     const order: string[] = [];
-    await Promise.all([
-      second(100).then(() => order.push('second')),
-      first(100).then(() => order.push('first')),
-    ]);
-    expect(order).toEqual(['first', 'second']);
+    const later = second.pass(100).then(() => order.push('second'));
+    for (let i = 0; i < 3; i++) await first.pass(5_000).then(() => order.push('first'));
+    first.done();
+    await later;
+    expect(order).toEqual(['first', 'first', 'first', 'second']);
   });
 });
