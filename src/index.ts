@@ -25,6 +25,7 @@ export type * from './sources/source.js';
 export * from './sinks/errors.js';
 export { CheckpointError, type CheckpointErrorCode, type CheckpointEvent } from './checkpoint/index.js';
 export {
+  StateError,
   valueState,
   type Handles,
   type Key,

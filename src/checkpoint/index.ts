@@ -4,6 +4,4 @@ export type { ClaimOptions, Coordinator } from './contract.js';
 export { claim } from './coordinator.js';
 export { CheckpointError, type CheckpointErrorCode } from './errors.js';
 export type { CheckpointEvent } from './events.js';
-export { logKey, logNumber, references } from './manifest.js';
-export type { EntryKind, EntryRef, Manifest, OperatorState, Pending, RetainedEntry } from './manifest.js';
 export { decodeManifest, encodeManifest } from './manifestCodec.js';

@@ -1,4 +1,4 @@
-import { concatMap, Observable, Subscription, type Subscriber } from 'rxjs';
+import { Observable, Subscription, type Subscriber } from 'rxjs';
 import type { Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
 import { open, type Attempt, type Barrier } from '../flow/index.js';
@@ -232,10 +232,8 @@ class RunningAttempt {
     if (this.#state !== 'running') return;
     this.#state = 'ending';
     this.#guard(() => {
-      const barrier = this.#coordinator.trigger(reason);
-      const settled = barrier.outcome.pipe(concatMap(() => this.#coordinator.settle()));
       this.#held.add(
-        settled.subscribe({
+        this.#coordinator.finish(reason).subscribe({
           error: (error: unknown) => {
             this.#fail(error);
           },
@@ -244,7 +242,6 @@ class RunningAttempt {
           },
         }),
       );
-      this.#inject(barrier);
     });
   }
 

@@ -99,7 +99,7 @@ export function decodeKey(text: string): string {
 
 /** The text without `user:secret@`, fit for messages and checkpoints. */
 export function hideUserInfo(uri: string): string {
-  return uri.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, '$1');
+  return uri.replace(/^([a-z][a-z0-9+.-]*:\/*)?[^/]*@/i, '$1');
 }
 
 const schemes = new Map<string, Scheme>([

@@ -5,11 +5,10 @@
  * At a barrier the backend turns what was frozen into one segment, an immutable object sorted by
  * key group, and refers to it from the manifest. Restoring reads the segments back.
  */
-export { StateBackend, type StateBackendOptions } from './backend.js';
-export { StateError, type StateErrorCode } from './errors.js';
-export { defaultMaxParallelism, keyGroupRange, maxParallelismFor } from './keyGroups.js';
+export { StateBackend } from './backend.js';
+export { StateError } from './errors.js';
 export { storedKey, type Key } from './keys.js';
 export { maxStates } from './segmentFormat.js';
 export type { Serializer } from './serializer.js';
-export type { Handles, LiveState, StateSpec, StateSpecs } from './state.js';
+export type { Handles, StateSpec, StateSpecs } from './state.js';
 export { valueState, type ValueState, type ValueStateOptions } from './valueState.js';
