@@ -3,7 +3,8 @@ import { filter, map } from 'rxjs';
 import type { Flow, FlowOperator } from '../../src/flow/index.js';
 import { keyed } from '../../src/operators/keyed.js';
 import { records } from '../../src/operators/records.js';
-import { valueState, type StateSpec, type ValueState } from '../../src/state/index.js';
+import { valueState, type ValueState } from '../../src/state/index.js';
+import type { StateSpec } from '../../src/state/state.js';
 
 interface Visit {
   user: string;
