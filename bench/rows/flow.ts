@@ -5,7 +5,7 @@ const module = new URL('../variants/flow.js', import.meta.url).href;
 /** Lasting processes: the subject is the optimized loop, and what one variant teaches the JIT must not reach the other. */
 export const flow = comparison({
   name: 'flow',
-  title: 'records(filter, map, map) with credits and barriers | the same RxJS chain without',
+  title: 'records(map, filter, map) with credits and barriers | the same RxJS chain without',
   unit: 'records',
   processes: 'lasting',
   rounds: 9,

@@ -1,20 +1,26 @@
 /** Users and the order in which they come, the same in every process. */
 export function keyNames(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `user-${(i * 2_654_435_761) % 4_294_967_296}`);
+  return Array.from({ length: count }, (_, i) => keyName(i));
 }
 
-/** So many indexes into `keys` names, uniformly spread: the worst case for every cache. */
-export function keySequence(keys: number, length: number): Uint32Array {
-  const sequence = new Uint32Array(length);
+/**
+ * The keys of so many records over `keys` users, uniformly spread: the worst case for every cache. Each is a flat
+ * string of its own, as a parser makes them, so that no lookup gets by with comparing addresses.
+ */
+export function keySequence(keys: number, length: number): string[] {
+  const sequence: string[] = [];
   let state = 0x2545f491; // xorshift32
   for (let i = 0; i < length; i++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    sequence[i] = (state >>> 0) % keys;
+    sequence.push(keyName((state >>> 0) % keys));
   }
   return sequence;
 }
+
+const keyName = (i: number): string =>
+  Buffer.from(`user-${(i * 2_654_435_761) % 4_294_967_296}`).toString('latin1');
 
 /** Folds one updated value into a digest that costs next to nothing in a measured loop. */
 export function fold(digest: number, value: number): number {

@@ -9,7 +9,7 @@ import { fold, keyNames, keySequence } from '../synthetic/keys.js';
  */
 export const valueStates: Start = (params) => {
   const names = keyNames(Number(params['keys']));
-  const sequence = keySequence(names.length, Number(params['updates']));
+  const sequence = keySequence(Number(params['keys']), Number(params['updates']));
   const counts = valueState(0).open('counts');
   const { handle } = counts;
   for (const name of names) {
@@ -21,8 +21,8 @@ export const valueStates: Start = (params) => {
     round() {
       counts.table.stored(counts.table.freeze());
       let digest = 0;
-      for (const index of sequence) {
-        counts.at(names[index]!);
+      for (const name of sequence) {
+        counts.at(name);
         digest = fold(
           digest,
           handle.update((n) => n + 1),
