@@ -1,7 +1,7 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import type { Readable } from 'node:stream';
 import type { Start } from '../harness/workload.js';
-import { Digest } from '../synthetic/digest.js';
+import { SampledDigest } from '../synthetic/digest.js';
 import { s3Client } from './s3Client.js';
 
 /** One GetObject whose stream is read to its end: how a program reads an object that it does not hold in memory. */
@@ -12,7 +12,7 @@ export const getObject: Start = (params) => {
       const { Body } = await client.send(
         new GetObjectCommand({ Bucket: String(params['bucket']), Key: String(params['key']) }),
       );
-      const digest = new Digest();
+      const digest = new SampledDigest();
       let amount = 0;
       for await (const chunk of Body as Readable as AsyncIterable<Buffer>) {
         digest.update(chunk);

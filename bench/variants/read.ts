@@ -1,7 +1,7 @@
 import { bytes, createJob, files, values } from 'millrace';
 import { tap } from 'rxjs';
 import type { Start } from '../harness/workload.js';
-import { Digest } from '../synthetic/digest.js';
+import { SampledDigest } from '../synthetic/digest.js';
 import { storesOf } from './stores.js';
 
 /**
@@ -13,7 +13,7 @@ export const filesOfBytes: Start = (params) => {
   let round = 0;
   return {
     async round() {
-      const digest = new Digest();
+      const digest = new SampledDigest();
       let amount = 0;
       const job = createJob({
         name: `read-${++round}`,

@@ -5,6 +5,7 @@ import { summarize } from '../../bench/harness/stats.js';
 import { judge } from '../../bench/harness/row.js';
 import { combineCrc32 } from '../../bench/synthetic/crc.js';
 import { slice } from '../../bench/synthetic/content.js';
+import { SampledDigest } from '../../bench/synthetic/digest.js';
 import { crc32 } from 'node:zlib';
 
 /** Each starts processes; on a busy machine that takes its time. */
@@ -133,6 +134,20 @@ describe('synthetic content', () => {
       const second = slice(999, length);
       expect(combineCrc32(crc32(first), crc32(second), length)).toBe(crc32(Buffer.concat([first, second])));
     }
+  });
+
+  test('a sampled digest does not depend on chunks, and notices what is out of place', () => {
+    const digestOf = (...chunks: Uint8Array[]): string => {
+      const digest = new SampledDigest();
+      for (const chunk of chunks) digest.update(chunk);
+      return digest.toString();
+    };
+    const [a, b] = [slice(0, 100_000), slice(100_000, 100_000)];
+    const whole = digestOf(slice(0, 200_000));
+    expect(digestOf(a, b)).toBe(whole);
+    expect(digestOf(a.subarray(0, 1), a.subarray(1, 65_537), a.subarray(65_537), b)).toBe(whole);
+    expect(digestOf(b, a)).not.toBe(whole);
+    expect(digestOf(a, a)).not.toBe(whole);
   });
 
   test('no two fragments are alike', () => {
