@@ -17,12 +17,14 @@ export interface Options {
 export function options(argv: readonly string[]): Options {
   const command = new Command('npm start --')
     .description(
-      `Counts clicks per user and day in a few hundred megabytes of web-access events, from S3 to S3, and kills the job
-with SIGKILL while it does: in the middle of part uploads, at the PUT of a journal, at the PUT of a manifest (which is
-the commit), and when a checkpoint is durable but its files are not published yet; before each took effect, and after,
-with the answer lost. The job recovers every time. In the end a program that shares no code with it checks that
-nothing is lost and nothing counted twice; a second one reads the output all the while and must never see a file
-that is not whole.`,
+      [
+        'Counts clicks per user and day in a few hundred megabytes of web-access events, from S3 to S3, and kills the',
+        'job with SIGKILL while it does: in the middle of part uploads, at the PUT of a journal, at the PUT of a manifest',
+        '(which is the commit), and when a checkpoint is durable but its files are not published yet; before each took',
+        'effect, and after, with the answer lost. The job recovers every time. In the end a program that shares no code',
+        'with it checks that nothing is lost and nothing counted twice; another one reads the output all the while and',
+        'must never see a file that is not whole.',
+      ].join(' '),
     )
     .option('--events <n>', 'events to generate and count; the set is kept in the cache', whole(1), 2_000_000)
     .option('--kills <n>', 'times to kill the job, each after new durable progress; 0 for none', whole(0), 8)
@@ -42,7 +44,7 @@ that is not whole.`,
 Examples:
   npm start
   npm start -- --events 200000 --kills 3
-  npm start -- --json | jq .lost
+  npm start --silent -- --json | jq .lost
   AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… npm start -- --store s3://lake/demo --endpoint http://127.0.0.1:9000
 
 Exit code: 0 if all kills happened and the output is exact, 1 if anything is off.`,

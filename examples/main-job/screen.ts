@@ -41,6 +41,7 @@ function bars(out: NodeJS.WriteStream): Screen {
       clearOnComplete: false,
       fps: 8,
       format: '{name} {bar} {percentage}%  {detail}',
+      barsize: 20,
     },
     Presets.shades_classic,
   );
