@@ -40,9 +40,15 @@ const chosen =
         return row;
       });
 
+const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+if (rounds !== undefined && !(Number.isSafeInteger(rounds) && rounds > 0)) {
+  console.error(`--rounds ${String(values.rounds)}: give a whole number above zero.`);
+  process.exit(2);
+}
+
 const options: RunOptions = {
   quick: values.quick,
-  ...(values.rounds === undefined ? {} : { rounds: Number(values.rounds) }),
+  ...(rounds === undefined ? {} : { rounds }),
   progress: (text) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
   },

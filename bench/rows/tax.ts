@@ -12,7 +12,7 @@ export const tax = comparison({
   rounds: 5,
   warmups: 1,
   async prepare(options) {
-    const input = await mainInput(options.quick ? 20_000 : 6_000_000, options);
+    const input = await mainInput(options.quick ? 20_000 : 4_000_000, options);
     return {
       variants: [
         { name: 'ours', program, params: { ...input.params, interval: options.quick ? '20ms' : '1s' } },
