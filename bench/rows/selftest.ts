@@ -1,20 +1,6 @@
 import { comparison } from '../harness/comparison.js';
-import type { Start } from '../harness/workload.js';
 
-/** Adds numbers up; `wrong` adds one too many, which the harness has to notice. */
-export const adding: Start = ({ count, wrong }) => ({
-  round() {
-    let sum = wrong === true ? 1 : 0;
-    for (let n = 0; n < Number(count); n++) sum += n;
-    return Promise.resolve({
-      digest: String(sum),
-      amount: Number(count),
-      extra: { additions: Number(count) },
-    });
-  },
-});
-
-const program = { module: import.meta.url, start: 'adding' };
+const program = { module: new URL('../variants/adding.js', import.meta.url).href, start: 'adding' };
 
 function selftest(name: string, wrong: boolean, processes: 'lasting' | 'fresh') {
   return comparison({
