@@ -103,6 +103,9 @@ const Nature = {
   Foreign: 2,
 };
 
+/** What MessagePack knows typed arrays by; those of another realm it would take for plain objects, silently. */
+const typedArray = Object.getPrototypeOf(Uint8Array) as typeof Uint8Array;
+
 /** Deeper than this is taken for a value that contains itself. */
 const deepest = 500;
 
@@ -136,7 +139,10 @@ function surveyObject(value: object, depth: number): number {
     return surveyAll((value as Map<unknown, unknown>).entries(), Nature.Data, depth);
   if (prototype === Set.prototype) return surveyAll(value as Set<unknown>, Nature.Data, depth);
   const data =
-    prototype === Date.prototype || ArrayBuffer.isView(value) || prototype === ArrayBuffer.prototype;
+    prototype === Date.prototype ||
+    value instanceof typedArray ||
+    value instanceof DataView ||
+    prototype === ArrayBuffer.prototype;
   return data ? Nature.Data : Nature.Foreign;
 }
 

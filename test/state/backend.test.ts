@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { isDeepStrictEqual } from 'node:util';
 import type { Frozen, Json } from '../../src/flow/index.js';
 import type { Key } from '../../src/state/keys.js';
 import { encodeKey, storedKey } from '../../src/state/keys.js';
@@ -9,7 +8,7 @@ import { counting } from '../../src/store/counting.js';
 import { faulty } from '../../src/store/faults.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { fewKeys, valueArbitrary } from './arbitraries.js';
-import { Bench, coded } from './harness.js';
+import { Bench, coded, same } from './harness.js';
 
 const counter = { n: valueState(0) };
 const set = (bench: Bench, key: Key, value: number): void =>
@@ -224,12 +223,12 @@ describe('state backend', () => {
           for (const { key, state: name, value } of expected.values()) {
             size++;
             const read = restored.with<unknown, unknown>(key, name, (h: ValueState<unknown>) => h.value);
-            expect(isDeepStrictEqual(read, value)).toBe(true);
+            expect(same(read, value)).toBe(true);
           }
           expect(restored.backend.states.reduce((sum, { table }) => sum + table.size, 0)).toBe(size);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 200, interruptAfterTimeLimit: 60_000 },
     );
     expect(compactions).toBeGreaterThan(20);
     expect(acked).toBeGreaterThan(300);
