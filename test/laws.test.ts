@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { filter, map, mergeMap, scan, type OperatorFunction } from 'rxjs';
-import { records } from '../src/index.js';
+import { fileSink, type Flow, keyed, mergeFlows, ndjson, records, valueState } from '../src/index.js';
+import { memoryServices } from './support/marbleServices.js';
 import { checkLaws, type LawElement, type LawInput } from '../src/testing/index.js';
 
 /** Any input: records and signals at random distances, sometimes with an end. */
@@ -25,8 +26,13 @@ function inputs<A>(record: fc.Arbitrary<A>): fc.Arbitrary<LawInput<A>> {
 const lawful = (name: string, operator: () => OperatorFunction<never, unknown>): void => {
   test(`${name} keeps every law`, () => {
     fc.assert(
-      fc.property(inputs(fc.nat({ max: 9 })), (input) => {
-        checkLaws(operator, input);
+      fc.property(inputs(fc.record({ n: fc.nat({ max: 9 }) })), (input) => {
+        checkLaws(operator, input, {
+          services: memoryServices,
+          mutate: (record) => {
+            (record as { n: number }).n = -1;
+          },
+        });
       }),
     );
   });
@@ -34,11 +40,29 @@ const lawful = (name: string, operator: () => OperatorFunction<never, unknown>):
 
 lawful('records of stateless operators', () =>
   records(
-    map((n: number) => n + 1),
+    map(({ n }: { n: number }) => n + 1),
     filter((n) => n % 3 !== 0),
     mergeMap((n) => [n, -n]),
   ),
 );
+
+lawful('keyed', () =>
+  keyed('sums', {
+    key: ({ n }: { n: number }) => n % 3,
+    state: { sum: valueState(0), last: valueState<{ n: number } | undefined>(undefined) },
+    onRecord: (record, { sum, last }) => {
+      const before = last.value?.n ?? null;
+      last.set({ n: record.n });
+      return [{ sum: sum.update((each) => each + record.n), before }];
+    },
+  }),
+);
+
+lawful('fileSink', () =>
+  fileSink<{ n: number }>('out', 'memory://lake/out', { format: ndjson(), partSize: 16 }),
+);
+
+lawful('mergeFlows', () => (source: Flow<{ n: number }>) => mergeFlows(source));
 
 test('the laws find out that records(scan) is not restored', () => {
   const result = fc.check(

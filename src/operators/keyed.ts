@@ -1,4 +1,5 @@
 import type { Subscriber } from 'rxjs';
+import { MillraceError } from '../errors.js';
 import { InvalidOption } from '../config/units.js';
 import {
   flowOperator,
@@ -39,7 +40,8 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
   readonly #key: (record: A) => K;
   readonly #onRecord: (record: A, states: Handles<S>) => Iterable<B>;
   #backend!: StateBackend;
-  #handles!: Handles<S>;
+  /** Undefined while restoring. */
+  #handles: Handles<S> | undefined;
 
   constructor(out: Subscriber<B | Signal>, id: string, options: KeyedOptions<A, K, S, B>) {
     super(out);
@@ -65,18 +67,19 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
     this.add(() => {
       backend.close();
     });
-    this.#handles = backend.handles as Handles<S>;
+    const ready = (): void => {
+      this.#handles = backend.handles as Handles<S>;
+      this.emit(open);
+    };
     const snapshot = attempt.restored(id)?.snapshot;
     if (snapshot === undefined) {
-      this.emit(open);
+      ready();
       return;
     }
     this.add(
       backend.restore(snapshot).subscribe({
         complete: () => {
-          this.turn(() => {
-            this.emit(open);
-          });
+          this.turn(ready);
         },
         error: (error: unknown) => {
           this.fail(error);
@@ -87,9 +90,11 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
 
   override onRecord(record: A): void {
     const backend = this.#backend;
+    const handles = this.#handles;
+    if (handles === undefined) throw restoring(this.#id);
     const key: Key = this.#key(record);
     backend.at(typeof key === 'string' || typeof key === 'number' ? key : storedKey(key));
-    for (const value of this.#onRecord(record, this.#handles)) this.emit(value);
+    for (const value of this.#onRecord(record, handles)) this.emit(value);
     backend.leave();
   }
 
@@ -110,6 +115,12 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
     );
   }
 }
+
+const restoring = (id: string): MillraceError =>
+  new MillraceError(
+    'NotOpened',
+    `A record reached keyed '${id}' before its state was restored: only job.run(…) sends records, once every Open has come through.`,
+  );
 
 /**
  * Handles records with state that belongs to their key and survives crashes.

@@ -94,9 +94,9 @@ function runInput<A>(
   let barriers = options.firstBarrier ?? 0;
   let bytes = 0;
   const pending: TestBarrier[] = [];
-  scheduler.schedule(() => {
-    input.next(open(['in'], attempt));
-  }, 0);
+  // As a job does: records come once the Open has made its way through.
+  input.next(open(['in'], attempt));
+  scheduler.flush();
   elements.forEach((element, index) => {
     at += element.wait;
     scheduler.schedule(() => {

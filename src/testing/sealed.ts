@@ -18,7 +18,8 @@ export function pendingOf(
   checkpoint: number,
   open: Restored['pending'],
 ): Restored['pending'] {
-  const carried = new Map<string, Restored['pending'][number]>();
+  const restored = attempt.restored(id)?.pending ?? [];
+  const carried = new Map(restored.map((each) => [each.uid, each]));
   for (const each of attempt.trace) {
     if (each.type === 'ack' && each.id === id && each.checkpoint <= checkpoint) {
       for (const closed of each.frozen.closed ?? []) carried.set(closed.uid, closed);

@@ -5,6 +5,7 @@ import {
   delayed,
   stores,
   type CheckpointData,
+  type ObjectStore,
   type Service,
   type Stores,
 } from '../../src/index.js';
@@ -12,22 +13,34 @@ import type { MarbleServices } from '../../src/testing/index.js';
 
 /** A memory store that the attempts of one marble file share, and whose answers take 2 ms. */
 export function marbleServices(): MarbleServices {
-  const memory = createMemoryStore({ uri: 'memory://lake', minimumPartSize: 16, clock: { now: () => 0 } });
-  return (clock, epoch) => {
-    const store = delayed(memory, { clock, before: () => 2 });
-    const capabilities = of({ conditionalPut: true, completeSubset: true, minimumPartSize: 16 });
-    const located: Stores = {
-      open: (uri) => ({ store, reserved: store, key: uri.replace('memory://lake/', ''), capabilities }),
-    };
-    let count = 0;
-    const data: CheckpointData = {
-      store,
-      prefix: 'checkpoints/job/',
-      name: (operator, suffix) => `data/${epoch}/${operator}-${++count}${suffix}`,
-    };
-    return new Map<Service<unknown>, unknown>([
-      [stores, located],
-      [checkpointData, data],
-    ]);
+  const memory = smallParts();
+  return (clock, epoch) => servicesOf(delayed(memory, { clock, before: () => 2 }), epoch);
+}
+
+/** A memory store whose answers are there at once. */
+export function memoryServices(): ReadonlyMap<Service<unknown>, unknown> {
+  return servicesOf(smallParts(), 1);
+}
+
+const minimumPartSize = 16;
+
+function smallParts(): ObjectStore {
+  return createMemoryStore({ uri: 'memory://lake', minimumPartSize, clock: { now: () => 0 } });
+}
+
+function servicesOf(store: ObjectStore, epoch: number): ReadonlyMap<Service<unknown>, unknown> {
+  const capabilities = of({ conditionalPut: true, completeSubset: true, minimumPartSize });
+  const located: Stores = {
+    open: (uri) => ({ store, reserved: store, key: uri.replace('memory://lake/', ''), capabilities }),
   };
+  let count = 0;
+  const data: CheckpointData = {
+    store,
+    prefix: 'checkpoints/job/',
+    name: (operator, suffix) => `data/${epoch}/${operator}-${++count}${suffix}`,
+  };
+  return new Map<Service<unknown>, unknown>([
+    [stores, located],
+    [checkpointData, data],
+  ]);
 }
