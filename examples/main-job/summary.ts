@@ -20,6 +20,9 @@ export function summary(result: Result): string {
       `${n(line.lost)} lost, ${n(line.duplicated)} duplicated`,
     `${n(watch.rounds)} listings and ${n(watch.reads)} full reads meanwhile: ${n(line.partial)} partial objects`,
     `${n(result.openUploads)} uploads left open`,
+    ...(seen.journal > 0
+      ? []
+      : ['No journals: files roll at every checkpoint on this server, or their tails are small.']),
     ...report.findings,
     ...watch.findings,
     result.exact ? 'Exact.' : 'Something is off.',
