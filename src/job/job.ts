@@ -90,7 +90,10 @@ export function createJob(options: JobOptions): Job {
       running = true;
       const leaves = args.filter((arg) => isObservable(arg));
       const { signal } = args.find((arg): arg is RunOptions => !isObservable(arg)) ?? {};
-      const stop = signal === undefined ? NEVER : signal.aborted ? of(undefined) : fromEvent(signal, 'abort');
+      // Asked anew by each who waits for it: an AbortSignal tells those who come later nothing.
+      const stop = defer(() =>
+        signal === undefined ? NEVER : signal.aborted ? of(undefined) : fromEvent(signal, 'abort'),
+      );
       const opened = openStores(config);
       const { stores } = opened;
       const environment = { ...config.environment, stores };

@@ -7,7 +7,8 @@ import { freshRestarts, nextRestart, type RestartPolicy, type RestartState } fro
 
 /**
  * A job's life: attempts one after the other until one finishes or is stopped, or until an error says that another
- * would not help. Errors that are not `retryable` (bad data, a user's callback, `Fenced`) end the job at once.
+ * would not help. Errors that are not `retryable` (bad data, a user's callback, `Fenced`) end the job at once. After a
+ * stop nothing is restarted: what the newest checkpoint lacks is left to the next run.
  */
 export function runJob(life: {
   readonly name: string;

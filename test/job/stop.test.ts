@@ -1,0 +1,52 @@
+import { tap } from 'rxjs';
+import { fileSink, files, MillraceError, ndjson, records } from '../../src/index.js';
+import { Lake } from './harness.js';
+
+const lines = Array.from({ length: 40_000 }, (_, n) => ({ n }));
+
+function lake(): Lake {
+  const made = new Lake();
+  made.put('raw/a.ndjson', lines);
+  return made;
+}
+
+const raw = () =>
+  files('memory://lake/raw/*', {
+    format: ndjson<{ n: number }>(),
+    prefetch: { window: 1, fragment: 4096 },
+  });
+const out = () => fileSink<{ n: number }>('out', 'memory://lake/out', { format: ndjson() });
+
+test('a stop that comes while the log is being claimed is not forgotten', async () => {
+  const world = lake();
+  const { job } = world.job();
+  const stop = new AbortController();
+  job.events$.subscribe(({ type }) => {
+    if (type === 'claimed') stop.abort();
+  });
+  await expect(
+    world.run(job, job.source('raw', raw()).pipe(out()), { signal: stop.signal }),
+  ).resolves.toEqual({ outcome: 'stopped' });
+});
+
+test('a stop whose checkpoint fails is not followed by a restart', async () => {
+  const world = lake();
+  const { job, events } = world.job();
+  const stop = new AbortController();
+  let seen = 0;
+  const flow = job.source('raw', raw()).pipe(
+    records(
+      tap(() => {
+        if (++seen !== 10) return;
+        stop.abort();
+        throw new MillraceError('Flaky', 'try again', { retryable: true });
+      }),
+    ),
+    out(),
+  );
+  await expect(world.run(job, flow, { signal: stop.signal })).resolves.toEqual({ outcome: 'stopped' });
+  expect(events.filter(({ type }) => type === 'attempt-started')).toHaveLength(1);
+  const again = world.job();
+  await world.run(again.job, again.job.source('raw', raw()).pipe(out()));
+  expect(world.lines('out/')).toEqual(lines);
+});
