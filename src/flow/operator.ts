@@ -129,10 +129,13 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   }
 
   #drain(): void {
-    while (this.#waiting !== undefined && this.#waiting.length > 0 && !this.closed) {
+    while (this.#waiting !== undefined) {
       const batch: (() => void)[] = this.#waiting;
       this.#waiting = undefined;
-      for (const work of batch) work();
+      for (const work of batch) {
+        if (this.closed) return;
+        work();
+      }
     }
   }
 

@@ -1,0 +1,81 @@
+import { Subject, type Subscriber } from 'rxjs';
+import { flowOperator, FlowSubscriber, open, type Attempt, type Signal } from '../../src/flow/index.js';
+
+/** Handles each number by what the test says, which may send more, fail or unsubscribe meanwhile. */
+class Scripted extends FlowSubscriber<number, number> {
+  constructor(
+    out: Subscriber<number | Signal>,
+    private readonly script: (n: number, self: Scripted) => void,
+  ) {
+    super(out);
+  }
+
+  override onRecord(n: number): void {
+    this.script(n, this);
+  }
+
+  later(work: () => void): void {
+    this.turn(work);
+  }
+
+  giveUp(error: unknown): void {
+    this.fail(error);
+  }
+}
+
+function run(script: (n: number, self: Scripted, input: Subject<number | Signal>) => void) {
+  const input = new Subject<number | Signal>();
+  const log: unknown[] = [];
+  const subscription = input
+    .pipe(
+      flowOperator<number, number>(
+        (out) =>
+          new Scripted(out, (n, self) => {
+            log.push(n);
+            script(n, self, input);
+          }),
+      ),
+    )
+    .subscribe({ error: (error: unknown) => log.push(error) });
+  input.next(open(['in'], {} as Attempt));
+  return { input, log, subscription };
+}
+
+test('what arrives during a turn waits, elements and asynchronous work in the order in which they came', () => {
+  const { input, log } = run((n, self, input) => {
+    if (n !== 1) return;
+    input.next(2);
+    self.later(() => {
+      log.push('answer');
+      input.next(5);
+    });
+    input.next(3);
+    log.push('over');
+  });
+  input.next(1);
+  expect(log).toEqual([1, 'over', 2, 'answer', 3, 5]);
+});
+
+test.each([
+  ['fails', (self: Scripted) => self.giveUp('broken'), ['broken']],
+  ['unsubscribes', (self: Scripted) => self.unsubscribe(), []],
+])('nothing that waits is handled once the operator %s', (_, stop, last) => {
+  const { input, log } = run((n, self, input) => {
+    if (n === 1) {
+      input.next(2);
+      input.next(3);
+      self.later(() => log.push('answer'));
+    } else if (n === 2) stop(self);
+  });
+  input.next(1);
+  expect(log).toEqual([1, 2, ...last]);
+});
+
+test('what a waiting element throws is the error of the flow', () => {
+  const { input, log } = run((n, _, input) => {
+    if (n === 1) input.next(2);
+    else throw new Error('at 2');
+  });
+  input.next(1);
+  expect(log).toEqual([1, 2, new Error('at 2')]);
+});
