@@ -161,7 +161,9 @@ const misaligned = (): MillraceError =>
  *
  * @example
  * ```ts
- * const all = mergeFlows(job.source('web', files('s3://lake/web/**', …)), job.source('app', files('s3://lake/app/**', …)));
+ * const web = job.source('web', files('s3://lake/web/', { format: ndjson<Visit>() }));
+ * const app = job.source('app', files('s3://lake/app/', { format: ndjson<Visit>() }));
+ * const all = mergeFlows(web, app);
  * ```
  *
  * Errors: `Misaligned` when the inputs belong to different jobs.

@@ -6,3 +6,4 @@ export * from './runMarbles.js';
 export * from './testAttempt.js';
 export * from './laws.js';
 export * from './simulatedClock.js';
+export * from './storeConformance.js';

@@ -1,3 +1,4 @@
+import type { Arbitrary, default as FastCheck } from 'fast-check';
 import { Subject, VirtualTimeScheduler, type OperatorFunction } from 'rxjs';
 import { clockOf, credit, end, isSignal, open, signal, watermark } from '../flow/index.js';
 import type { Json, Restored, Service } from '../flow/index.js';
@@ -17,7 +18,7 @@ import { TestAttempt, type TestBarrier } from './testAttempt.js';
  *
  * @example
  * ```ts
- * fc.assert(fc.property(inputs(fc, fc.nat(9)), (input) => checkLaws(() => records(map((n) => n + 1)), input)));
+ * fc.assert(fc.property(lawInputs(fc, fc.nat()), (input) => checkLaws(() => records(map((n: number) => n + 1)), input)));
  * ```
  */
 export function checkLaws<A>(
@@ -45,6 +46,30 @@ export interface LawInput<A> {
   readonly elements: readonly LawElement<A>[];
   /** Where the teardown check unsubscribes: so many elements in. */
   readonly unsubscribeAfter: number;
+}
+
+/**
+ * Inputs for {@link checkLaws}: records and signals at random distances, sometimes with an end.
+ *
+ * @param fc the `fast-check` module
+ * @param record what the records are
+ */
+export function lawInputs<A>(fc: typeof FastCheck, record: Arbitrary<A>): Arbitrary<LawInput<A>> {
+  const wait = fc.nat({ max: 3 });
+  const element: Arbitrary<LawElement<A>> = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ wait, kind: fc.constant('record' as const), value: record }) },
+    { weight: 2, arbitrary: fc.record({ wait, kind: fc.constant('barrier' as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ wait, kind: fc.constantFrom('credit' as const, 'watermark' as const) }),
+    },
+  );
+  return fc
+    .tuple(fc.array(element, { maxLength: 25 }), fc.boolean(), fc.nat({ max: 25 }))
+    .map(([elements, ends, unsubscribeAfter]) => ({
+      elements: ends ? [...elements, { wait: 1, kind: 'end' }, { wait: 1, kind: 'barrier' }] : elements,
+      unsubscribeAfter,
+    }));
 }
 
 export interface LawOptions {

@@ -7,7 +7,7 @@
  *
  * @example
  * ```ts
- * storeConformance('my store', async () => ({ store: createMyStore(), close: async () => {} }));
+ * storeConformance('my store', async () => ({ store: createMemoryStore(), close: async () => {} }));
  * ```
  */
 import type { ObjectStore } from '../store/objectStore.js';

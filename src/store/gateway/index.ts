@@ -11,7 +11,7 @@
  *
  * @example
  * ```ts
- * const gateway = await startGateway({ buckets: { lake: memoryStore() }, credentials });
+ * const gateway = await startGateway({ buckets: { lake: memoryStore('lake') }, credentials });
  * const store = s3Store('lake', { endpoint: gateway.endpoint, credentials });
  * await gateway.close();
  * ```
