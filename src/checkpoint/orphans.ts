@@ -1,15 +1,28 @@
-import { EMPTY, expand, map, reduce, type Observable } from 'rxjs';
+import {
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  expand,
+  from,
+  ignoreElements,
+  map,
+  mergeMap,
+  reduce,
+  type Observable,
+} from 'rxjs';
 import type { ListPage, ObjectStore } from '../store/objectStore.js';
 
 /**
  * Data objects of attempts before `epoch`, as keys below `prefix`. Those attempts are fenced by the verified claim of this
- * epoch: nothing of theirs that the newest entry does not refer to will ever be referred to.
+ * epoch: nothing of theirs that the newest entry does not refer to will ever be referred to. Uploads that they began and
+ * never completed are no objects yet, so no entry can refer to them: they are aborted on the way.
  */
 export function orphans(store: ObjectStore, prefix: string, epoch: number): Observable<string[]> {
   const page = (cursor?: string): Observable<ListPage> =>
     store.list({ prefix: `${prefix}data/`, ...(cursor === undefined ? {} : { cursor }) });
   const dead = (keys: readonly string[]): string[] => keys.filter((key) => epochOf(key) < epoch);
-  return page().pipe(
+  const objects = page().pipe(
     // Epochs are in order: behind the first that lives there is nothing to find.
     expand(({ cursor, objects }) =>
       cursor === undefined || objects.some(({ key }) => epochOf(key.slice(prefix.length)) >= epoch)
@@ -18,6 +31,17 @@ export function orphans(store: ObjectStore, prefix: string, epoch: number): Obse
     ),
     map(({ objects }) => dead(objects.map(({ key }) => key.slice(prefix.length)))),
     reduce((all: string[], keys) => all.concat(keys), []),
+  );
+  return concat(objects, abortUploads(store, prefix, epoch));
+}
+
+function abortUploads(store: ObjectStore, prefix: string, epoch: number): Observable<never> {
+  const data = `${prefix}data/`;
+  return defer(() => store.listUploads({ prefix: data })).pipe(
+    expand(({ next }) => (next === undefined ? EMPTY : store.listUploads({ prefix: data, after: next }))),
+    concatMap(({ uploads }) => from(uploads.filter(({ key }) => epochOf(key.slice(prefix.length)) < epoch))),
+    mergeMap(({ key, uploadId }) => store.abortUpload(key, uploadId), 4),
+    ignoreElements(),
   );
 }
 
