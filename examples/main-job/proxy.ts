@@ -127,8 +127,10 @@ class Line {
       upstream = this.#open(request);
       upstream.on('error', () => undefined);
       let toSend = Number(request.headers['content-length'] ?? 0) / 2;
-      for await (const chunk of request as AsyncIterable<Buffer>) {
-        upstream.write(chunk.subarray(0, Math.ceil(toSend)));
+      // Leaving the loop must not close the connection: the job is to wait for its answer until it dies.
+      const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+      for await (const chunk of body) {
+        await sent(upstream, chunk.subarray(0, Math.ceil(toSend)));
         if ((toSend -= chunk.length) <= 0) break;
       }
     }
@@ -208,6 +210,16 @@ class Line {
 
 function succeeded(answer: IncomingMessage): boolean {
   return answer.statusCode !== undefined && answer.statusCode < 300;
+}
+
+/** Writes, and waits until it is on its way or can't be. */
+function sent(request: ClientRequest, chunk: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    request.once('close', resolve).write(chunk, () => {
+      request.off('close', resolve);
+      resolve();
+    });
+  });
 }
 
 /** Until it takes more, or is gone. */
