@@ -110,7 +110,9 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     }
   }
 
-  protected override _next(value: A | Signal): void {
+  // `next` and not `_next`: every layer between two operators costs, and there is one of these for each record.
+  override next(value: A | Signal): void {
+    if (this.closed) return;
     if (this.#busy) {
       (this.#waiting ??= []).push(() => {
         this.#deliver(value);
@@ -119,7 +121,8 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     }
     this.#busy = true;
     try {
-      this.#deliver(value);
+      if (this.#opened && isRecord(value)) this.onRecord(value);
+      else this.#deliver(value);
       if (this.#waiting !== undefined) this.#drain();
     } catch (error) {
       this.error(error);
@@ -140,10 +143,9 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   }
 
   #deliver(value: A | Signal): void {
-    if (typeof value !== 'object' || value === null || (value as Partial<Signal>)[signal] === undefined) {
-      if (!this.#opened) throw notOpened();
-      this.onRecord(value as A);
-    } else this.#signal(value as Signal);
+    if (!isRecord(value)) this.#signal(value);
+    else if (this.#opened) this.onRecord(value);
+    else throw notOpened();
   }
 
   #signal(value: Signal): void {
@@ -175,6 +177,10 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
         );
     }
   }
+}
+
+function isRecord<A>(value: A | Signal): value is A {
+  return typeof value !== 'object' || value === null || (value as Partial<Signal>)[signal] === undefined;
 }
 
 const notOpened = (): MillraceError =>

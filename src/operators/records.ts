@@ -13,7 +13,7 @@ class Tail<B> extends Subscriber<B> {
     this.#out = out;
   }
 
-  protected override _next(value: B): void {
+  override next(value: B): void {
     if (this.inTurn) this.#out.next(value);
     else {
       this.#out.error(
