@@ -60,6 +60,11 @@ export interface Coordinator {
   finish(reason: 'stop' | 'final'): Observable<void>;
   /** After the last barrier is durable: writes entries until nothing is pending, then emits and completes. */
   settle(): Observable<void>;
+  /**
+   * Why an attempt that failed with `error` really failed. Once another owns the log, that one may abort its uploads and
+   * take its files further, so whatever a zombie stumbles over first, it is `Fenced`. Emits once.
+   */
+  explain(error: unknown): Observable<unknown>;
   /** Ends as a crash would: nothing more is asked, no answer heard, and a manifest under way is left to land. Idempotent. */
   close(): void;
 }

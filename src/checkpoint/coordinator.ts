@@ -1,4 +1,14 @@
-import { filter, Observable, ReplaySubject, Subscription, switchMap, take, type Subscriber } from 'rxjs';
+import {
+  filter,
+  map,
+  Observable,
+  of,
+  ReplaySubject,
+  Subscription,
+  switchMap,
+  take,
+  type Subscriber,
+} from 'rxjs';
 import type { Barrier, CheckpointReason, Committable, Frozen, Participant, Restored } from '../flow/index.js';
 import type { CheckpointData } from '../store/services.js';
 import { Barriers, type Round } from './barriers.js';
@@ -13,6 +23,7 @@ import type { Manifest } from './manifest.js';
 import { orphans } from './orphans.js';
 import { idsOf, restoredOf } from './restored.js';
 import { settlement, toPublish } from './settlement.js';
+import { supersededBy } from './superseded.js';
 import { Triggers } from './triggers.js';
 
 /**
@@ -214,6 +225,20 @@ class LogCoordinator implements Coordinator {
   /** Nobody waits for the claim any more; a claimed one is its owner's to close. */
   abandon(): void {
     if (this.#claimed === undefined) this.close();
+  }
+
+  explain(error: unknown): Observable<unknown> {
+    if (error instanceof CheckpointError && error.code === 'Fenced') return of(error);
+    const { store, logStore = store, prefix, job, on } = this.#options;
+    const last = this.#driver.state.last?.manifest ?? this.#manifest;
+    return supersededBy(logStore, prefix, last).pipe(
+      map((n) => {
+        if (n === undefined) return error;
+        const explained = fenced(job, n, error);
+        on?.({ type: 'fenced', n, message: explained.message });
+        return explained;
+      }),
+    );
   }
 
   close(): void {

@@ -27,10 +27,12 @@ export class CheckpointError extends MillraceError {
   }
 }
 
-export function fenced(job: string, n: number): CheckpointError {
+/** @param cause what the attempt stumbled over before it knew, if anything */
+export function fenced(job: string, n: number, cause?: unknown): CheckpointError {
   return new CheckpointError(
     'Fenced',
     `Another process has taken over the job '${job}' (log entry ${n} is not ours to write). This one stops; nothing is lost. Run one process per job and checkpoint directory.`,
+    cause === undefined ? {} : { cause },
   );
 }
 

@@ -1,4 +1,4 @@
-import { Observable, Subscription, type Subscriber } from 'rxjs';
+import { Observable, of, Subscription, type Subscriber } from 'rxjs';
 import type { Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
 import { open, type Attempt, type Barrier } from '../flow/index.js';
@@ -25,7 +25,8 @@ import { leafAttempt } from './leafAttempt.js';
  * 6. **Settling.** The last checkpoint is durable: entries are written until nothing is pending. Leaves complete.
  *
  * A failure in any state tears everything down at once and issues nothing more; the log says where to go on. A manifest
- * that is already on its way is left alone: it can not be recalled.
+ * that is already on its way is left alone: it can not be recalled. What is reported is `Fenced` if another process owns
+ * the log by then, whatever came of it first.
  */
 export function runAttempt(plan: AttemptPlan): Observable<Outcome> {
   return new Observable<Outcome>((outcome) => {
@@ -266,7 +267,12 @@ class RunningAttempt {
   #fail(error: unknown): void {
     if (this.#state === 'over') return;
     this.close();
-    this.#outcome.error(error);
+    const claimed = this.#coordinator as Coordinator | undefined;
+    this.#outcome.add(
+      (claimed?.explain(error) ?? of(error)).subscribe((why) => {
+        this.#outcome.error(why);
+      }),
+    );
   }
 }
 

@@ -131,11 +131,6 @@ export function fromCommittable(value: Committable): FileCommittable {
   };
 }
 
-/** The uploads that committables name. */
-export function uploadsOf(committables: readonly Committable[]): ReadonlySet<string> {
-  return new Set(committables.flatMap((each) => fromCommittable(each).uploadId ?? []));
-}
-
 /**
  * The ETag of an object made of these parts: `md5(md5 of each part)-count`. Undefined where part ETags are no MD5
  * (SSE-KMS).

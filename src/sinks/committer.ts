@@ -6,6 +6,8 @@ import {
   defer,
   EMPTY,
   expand,
+  from,
+  ignoreElements,
   map,
   of,
   reduce,
@@ -41,13 +43,16 @@ type Outcome = 'published' | 'missing' | { readonly amended: FileCommittable };
  * 2. Sealed by a restore, {upload, parts 1..k, tail}: upload the tail as part k+1, then Complete 1..k+1. A zombie may
  *    overwrite part k+1 in between; Complete then refuses (InvalidPart), and both are done again.
  * 3. All tail: create an upload, put the tail in, amend the committable; a later manifest names the upload, and only
- *    then is it completed, as in 1. So nothing is ever published by an upload that no manifest knows.
+ *    then is it completed, as in 1, and what earlier attempts left under its name aborted. So nothing is ever published
+ *    by an upload that no manifest knows.
  * 4. Any doubt about an answer: HEAD. An object with our uid (or our composite ETag) and our length is ours, and the
  *    work is done. Another one is foreign. None at all, and the upload gone: lost, or already taken by a consumer.
  *
  * A crash at any point leaves the manifest as it was, and the next attempt starts over.
  */
 export class Committer {
+  /** Uploads by key that earlier attempts left where this one seals a file without an upload: see `sweep`. */
+  left: ReadonlyMap<string, readonly string[]> = new Map();
   /** By uid: under way, done, or waiting for a manifest that names this upload. */
   readonly #states = new Map<string, 'running' | 'done' | { readonly amended: string }>();
   #queue: FileCommittable[] = [];
@@ -118,11 +123,25 @@ export class Committer {
       const store = this.storeOf(file.store);
       const { uploadId, tail } = file;
       if (uploadId === undefined) return this.#begin(store, file);
-      if (tail === undefined) return this.#complete(store, file, uploadId, file.parts, undefined, repairs);
+      if (tail === undefined) {
+        return concat(
+          this.#drop(store, file.key),
+          this.#complete(store, file, uploadId, file.parts, undefined, repairs),
+        );
+      }
       return readTail(tail, this.data).pipe(
         concatMap((bytes) => this.#seal(store, file, uploadId, bytes, file.parts, repairs)),
       );
     });
+  }
+
+  /** A durable manifest names our upload for the file: the others under its name are orphans for good. */
+  #drop(store: ObjectStore, key: string): Observable<never> {
+    return from(this.left.get(key) ?? []).pipe(
+      concatMap((uploadId) => store.abortUpload(key, uploadId)),
+      ignoreElements(),
+      catchError(() => EMPTY), // the next start sweeps it
+    );
   }
 
   #begin(store: ObjectStore, file: FileCommittable): Observable<Outcome> {

@@ -14,7 +14,6 @@ import {
 } from '../flow/index.js';
 import { checkpointData, stores, type StoreLocation } from '../store/services.js';
 import { Acks } from './acks.js';
-import { uploadsOf } from './committable.js';
 import { Committer } from './committer.js';
 import { PartitionTooLong } from './errors.js';
 import { inlineLimit, Journals, maxRanges } from './journal.js';
@@ -88,6 +87,8 @@ class FileSink<A> extends FlowSubscriber<A, never> {
   #rolled: OpenFile[] = [];
   #droppable = false;
   readonly #credits = new Map<string, Credit>();
+  #sweeping = false;
+  #swept: () => void = () => undefined;
   #timer = Subscription.EMPTY;
 
   constructor(out: Subscriber<Signal>, id: string, uri: string, settings: SinkSettings<A>) {
@@ -129,11 +130,11 @@ class FileSink<A> extends FlowSubscriber<A, never> {
       settings.onMissingCommitted,
       settings.budget / 4,
     );
-    // An upload that a dead attempt left under a key to be sealed must not be taken for the one that sealing creates.
-    let swept = attempt.epoch === 1;
+    // Sealing a file without an upload makes one: not before it is known which ones dead attempts left there.
+    this.#sweeping = attempt.epoch > 1;
     let named: readonly Committable[] = [];
     const commit = (): void => {
-      committer.commit(swept ? named : named.filter((each) => each['uploadId'] !== undefined));
+      committer.commit(this.#sweeping ? named.filter((each) => each['uploadId'] !== undefined) : named);
     };
     attempt.register({
       id: this.#id,
@@ -146,11 +147,13 @@ class FileSink<A> extends FlowSubscriber<A, never> {
       },
     });
     attempt.terminal(this.#id, open.sources);
-    if (!swept) {
+    if (this.#sweeping) {
       const prefix = this.#base === '' ? '' : `${this.#base}/`;
       const pending = attempt.restored(this.#id)?.pending ?? [];
-      this.#run(sweep(this.#id, attempt, location.store, prefix, uploadsOf(pending)), () => {
-        swept = true;
+      this.#run(sweep(this.#id, attempt, location.store, prefix, pending), (left) => {
+        committer.left = left;
+        this.#sweeping = false;
+        this.#swept();
         commit();
       });
     }
@@ -201,6 +204,8 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     );
     this.#rolled = [];
     this.emit(barrier);
+    // A job that has little left to do would finish first, and nobody would ever sweep.
+    if (barrier.reason === 'final' && this.#sweeping) this.#swept = this.#acks.begin();
     this.#acks.barrier(barrier, open, closed);
     this.#relieve();
   }

@@ -9,3 +9,14 @@ export function seeded(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+/** A whole number from `min` to `max`, both possible. */
+export function between(random: () => number, min: number, max: number): number {
+  return min + Math.floor(random() * (max - min + 1));
+}
+
+export function pick<T>(random: () => number, from: readonly T[]): T {
+  const each = from[Math.floor(random() * from.length)];
+  if (each === undefined) throw new RangeError('There is nothing to pick from.');
+  return each;
+}

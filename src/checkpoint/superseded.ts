@@ -1,0 +1,30 @@
+import { catchError, concatMap, map, of, type Observable } from 'rxjs';
+import { isStoreError } from '../store/errors.js';
+import type { ObjectStore } from '../store/objectStore.js';
+import { logKey, logNumber, type Manifest } from './manifest.js';
+import { decodeManifest } from './manifestCodec.js';
+
+/**
+ * The number of an entry by which a later attempt owns the log, if there is one. `last` is the newest entry that the asking
+ * attempt knows to be its own. One look, to tell why an attempt failed: a store that does not answer says nothing.
+ */
+export function supersededBy(
+  store: ObjectStore,
+  prefix: string,
+  last: Manifest,
+): Observable<number | undefined> {
+  return store.list({ prefix: `${prefix}log/`, startAfter: prefix + logKey(last.n) }).pipe(
+    concatMap(({ objects }) => {
+      const n = objects.flatMap(({ key }) => logNumber(key.slice(prefix.length)) ?? []).at(-1);
+      if (n === undefined) return of(undefined);
+      const key = prefix + logKey(n);
+      return store.get(key).pipe(
+        map(({ chunks }) => decodeManifest(Buffer.concat(chunks), `${store.uri}/${key}`)),
+        map(({ epoch }) => (epoch > last.epoch ? n : undefined)),
+        // Only a later attempt deletes what is above our newest.
+        catchError((error: unknown) => of(isStoreError(error, 'NotFound') ? n : undefined)),
+      );
+    }),
+    catchError(() => of(undefined)),
+  );
+}

@@ -1,0 +1,80 @@
+import { map, type Observable } from 'rxjs';
+import {
+  createJob,
+  deadLetter,
+  fileSink,
+  files,
+  keyed,
+  mergeFlows,
+  ndjson,
+  records,
+  valueState,
+  type Clock,
+  type Job,
+  type Stores,
+} from 'millrace';
+import type { Scenario } from './scenario.js';
+import type { Event } from './world.js';
+
+export const minimumPartSize = 256;
+
+const prefetch = { window: 2, fragment: 700 };
+
+/** The job of a scenario, and its leaf. Everything is small, so that little input goes through every part of it. */
+export function pipeline(
+  scenario: Scenario,
+  environment: { readonly clock: Clock; readonly random: () => number; readonly stores: Stores },
+): { readonly job: Job; readonly leaf: Observable<unknown> } {
+  const job = createJob({
+    name: 'sim',
+    checkpoints: { dir: 'memory://lake/checkpoints', interval: scenario.interval },
+    restart: scenario.faults === undefined ? 'none' : { initial: 20, max: 100 },
+    budget: 4096,
+    ...environment,
+  });
+  const format = ndjson<Event>();
+  const input =
+    scenario.shape === 'single'
+      ? job.source('raw', files('memory://lake/raw/**', { format, prefetch }))
+      : mergeFlows(
+          job.source('a', files('memory://lake/raw/a/*', { format, prefetch, onMalformed: 'skip' })),
+          job.source(
+            'b',
+            files('memory://lake/raw/b/*', {
+              format,
+              prefetch,
+              onMalformed: deadLetter(fileSink('rejects', 'memory://lake/rejects', small(ndjson()))),
+              allowEmpty: true,
+            }),
+          ),
+        );
+  const leaf = input.pipe(
+    records(map(({ id, source, user, partition }) => ({ id, source, user, partition }))),
+    keyed('counts', {
+      key: (event) => event.user,
+      state: { seen: valueState(0) },
+      onRecord: (event, { seen }) => [
+        { ...event, count: seen.update((n) => n + 1), padding: '.'.repeat(scenario.padding) },
+      ],
+    }),
+    fileSink('out', 'memory://lake/out', {
+      ...small(ndjson()),
+      partitionBy: (each) => `p=${each.partition}`,
+    }),
+  );
+  return { job, leaf };
+}
+
+function small<F>(format: F): {
+  format: F;
+  partSize: number;
+  roll: { size: number };
+  budget: number;
+} {
+  return {
+    format,
+    partSize: minimumPartSize,
+    roll: { size: 4 * minimumPartSize },
+    budget: 16 * minimumPartSize,
+  };
+}

@@ -1,0 +1,136 @@
+import { Observable, Subscription } from 'rxjs';
+import { decorate, type Clock, type ObjectStore, type StoreCall } from 'millrace';
+import type { Fate } from './scenario.js';
+
+/** What a request is to the protocol. */
+export type Kind = StoreCall['method'] | 'manifest' | 'journal' | 'segment';
+
+export function kindOf({ method, key }: StoreCall): Kind {
+  if (method !== 'put') return method;
+  if (/\/log\/\d+$/.test(key)) return 'manifest';
+  if (key.endsWith('.journal')) return 'journal';
+  return key.endsWith('.seg') ? 'segment' : 'put';
+}
+
+/**
+ * What stands between a job and the world, as a process does: a clock whose timers and a store whose answers wait while it
+ * is stopped, and come to nothing once it is dead. Requests that have left it are on their own.
+ */
+export class SimulatedProcess {
+  readonly clock: Clock;
+  readonly store: ObjectStore;
+  /** Requests made. */
+  calls = 0;
+  state: 'running' | 'stopped' | 'dead' = 'running';
+  /** The request at which its fate befell it. */
+  struck: Kind | undefined;
+  readonly #world: Clock;
+  readonly #fate: Fate | undefined;
+  #waiting: (() => void)[] = [];
+  readonly #underWay = new Subscription();
+
+  constructor(network: ObjectStore, world: Clock, fate: Fate | undefined) {
+    this.#world = world;
+    this.#fate = fate;
+    this.clock = {
+      now: () => world.now(),
+      after: (delay, work) => this.#timer(delay, work),
+      yield: (work) => this.#timer(0, work),
+    };
+    this.store = decorate(network, (call, run) => this.#request(call, run));
+  }
+
+  /** Dies at once. What is under way is lost. */
+  kill(): void {
+    this.state = 'dead';
+    this.#waiting = [];
+    this.#underWay.unsubscribe();
+  }
+
+  /** As SIGCONT. */
+  resume(): void {
+    if (this.state !== 'stopped') return;
+    this.state = 'running';
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const work of waiting) this.#turn(work);
+  }
+
+  #timer(delay: number, work: () => void): Subscription {
+    const held = new Subscription();
+    held.add(
+      this.#world.after(delay, () => {
+        this.#turn(() => {
+          if (!held.closed) work();
+        });
+      }),
+    );
+    return held;
+  }
+
+  /** Runs `work` now, when the process goes on, or never. */
+  #turn(work: () => void): void {
+    if (this.state === 'running') work();
+    else if (this.state === 'stopped') this.#waiting.push(work);
+  }
+
+  #request<T>(call: StoreCall, run: Observable<T>): Observable<T> {
+    return new Observable((out) => {
+      const sent = new Subscription();
+      this.#turn(() => {
+        if (!sent.closed) sent.add(this.#send(call, run, out));
+      });
+      return sent;
+    });
+  }
+
+  #send<T>(
+    call: StoreCall,
+    run: Observable<T>,
+    out: { next(value: T): void; error(error: unknown): void; complete(): void },
+  ): Subscription {
+    const fate = ++this.calls === this.#fate?.at ? this.#fate : undefined;
+    if (fate !== undefined) this.struck = kindOf(call);
+    if (fate?.kind === 'crash' && fate.when === 'before') {
+      this.kill();
+      return Subscription.EMPTY;
+    }
+    if (fate !== undefined) this.state = fate.kind === 'crash' ? 'dead' : 'stopped';
+    if (fate?.kind === 'pause') {
+      this.#world.after(fate.resume, () => {
+        this.resume();
+      });
+    }
+    const answer = new Subscription();
+    const request = (): Subscription =>
+      run.subscribe({
+        next: (value) => {
+          this.#turn(() => {
+            if (!answer.closed) out.next(value);
+          });
+        },
+        error: (error: unknown) => {
+          this.#turn(() => {
+            if (!answer.closed) out.error(error);
+          });
+        },
+        complete: () => {
+          this.#turn(() => {
+            if (!answer.closed) out.complete();
+          });
+        },
+      });
+    if (fate?.kind === 'pause' && fate.late > 0) {
+      answer.add(
+        this.#world.after(fate.late, () => {
+          answer.add(request());
+        }),
+      );
+    } else answer.add(request());
+    this.#underWay.add(answer);
+    answer.add(() => {
+      this.#underWay.remove(answer);
+    });
+    return answer;
+  }
+}

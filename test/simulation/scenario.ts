@@ -1,0 +1,88 @@
+import { between, pick, seeded } from './random.js';
+
+/** What happens to a process: it dies at a request, or it is stopped for a while, as by SIGSTOP. */
+export type Fate =
+  /**
+   * It dies at its n-th request. `before`: none of what is under way reaches the store. `after`: all of it still does,
+   * when its time has come, be it while the next process runs; nothing is answered.
+   */
+  | { readonly kind: 'crash'; readonly at: number; readonly when: 'before' | 'after' }
+  /**
+   * It is stopped at its n-th request and the next process starts. `late` milliseconds later that request reaches the
+   * store; after `resume` milliseconds it goes on and gets all answers that came meanwhile.
+   */
+  | { readonly kind: 'pause'; readonly at: number; readonly late: number; readonly resume: number };
+
+/** Shares of requests, 0 to 1, that go wrong in passing. */
+export interface FaultRates {
+  readonly before: number;
+  readonly after: number;
+  readonly throttled: number;
+  /** That take up to 60 ms longer. */
+  readonly delayed: number;
+}
+
+/** One simulated life of a job: input on a memory store, processes that meet their fates, output to be counted. */
+export interface Scenario {
+  readonly seed: number;
+  /**
+   * `single`: one source. `merged`: two, joined, both with malformed lines: the first skips them, the second has a dead
+   * letter sink.
+   */
+  readonly shape: 'single' | 'merged';
+  readonly records: number;
+  readonly objects: number;
+  readonly partitions: number;
+  /** Characters of filler in each record that is written. */
+  readonly padding: number;
+  /** Milliseconds of virtual time. */
+  readonly interval: number;
+  /** As Ceph, if false: Complete refuses to leave parts out. */
+  readonly completeSubset: boolean;
+  readonly faults?: FaultRates;
+  /** For each process but the last. */
+  readonly fates: readonly Fate[];
+}
+
+export const plain: Scenario = {
+  seed: 1,
+  shape: 'single',
+  records: 200,
+  objects: 3,
+  partitions: 3,
+  padding: 40,
+  interval: 5,
+  completeSubset: true,
+  fates: [],
+};
+
+/** A scenario drawn from a seed: any shape and size, and all that can happen to it. */
+export function drawScenario(seed: number): Scenario {
+  const random = seeded(seed);
+  const fates = Array.from({ length: between(random, 0, 5) }, () => drawFate(random));
+  const faults = random() < 0.4 ? { faults: drawFaults(random) } : {};
+  return {
+    seed,
+    shape: pick(random, ['single', 'merged']),
+    records: between(random, 0, 200),
+    objects: between(random, 1, 5),
+    partitions: between(random, 1, 6),
+    padding: pick(random, [0, 30, 200]),
+    interval: between(random, 3, 40),
+    completeSubset: random() < 0.5,
+    fates,
+    ...faults,
+  };
+}
+
+function drawFate(random: () => number): Fate {
+  const at = between(random, 1, 150);
+  return random() < 0.6
+    ? { kind: 'crash', at, when: pick(random, ['before', 'after']) }
+    : { kind: 'pause', at, late: between(random, 0, 150), resume: between(random, 0, 200) };
+}
+
+function drawFaults(random: () => number): FaultRates {
+  const share = (): number => pick(random, [0, 0.02, 0.1]);
+  return { before: share(), after: share(), throttled: share(), delayed: share() };
+}

@@ -1,0 +1,174 @@
+import { toArray, type Observable } from 'rxjs';
+import { listAll, type ObjectStore } from 'millrace';
+import { between, seeded } from './random.js';
+import type { Scenario } from './scenario.js';
+
+/** An input record. */
+export interface Event {
+  readonly id: number;
+  readonly source: 'a' | 'b';
+  readonly user: string;
+  readonly partition: number;
+}
+
+/** A record that is written: the event, and how many of its user have been seen. */
+export interface Output extends Event {
+  readonly count: number;
+}
+
+export interface Input {
+  readonly events: readonly Event[];
+  /** Malformed lines: object and 1-based line. */
+  readonly malformed: readonly {
+    readonly source: 'a' | 'b';
+    readonly object: string;
+    readonly line: number;
+  }[];
+}
+
+/** What is wrong with the output; an exact one has nothing. */
+export interface Findings {
+  readonly lost: number;
+  readonly duplicated: number;
+  /** Everything else: order, counts, dead letters, partial files, in words. */
+  readonly wrong: readonly string[];
+}
+
+/** The answer of a memory store, which is there at once. */
+export function now<T>(answer: Observable<T>): T {
+  let value: { readonly it: T } | undefined;
+  answer.subscribe((it) => {
+    value = { it };
+  });
+  if (value === undefined) throw new Error('A memory store answers at once.');
+  return value.it;
+}
+
+export function keysOf(store: ObjectStore, prefix: string): string[] {
+  return now(listAll(store, prefix).pipe(toArray()))
+    .flat()
+    .map(({ key }) => key);
+}
+
+export function textOf(store: ObjectStore, key: string): string {
+  return Buffer.concat(now(store.get(key)).chunks).toString();
+}
+
+/** Writes the input below `raw/a/` and `raw/b/`. */
+export function fill(store: ObjectStore, scenario: Scenario): Input {
+  const random = seeded(scenario.seed + 1);
+  const events: Event[] = [];
+  const malformed: { source: 'a' | 'b'; object: string; line: number }[] = [];
+  const perObject = Math.ceil(scenario.records / scenario.objects);
+  const merged = scenario.shape === 'merged';
+  for (let object = 0; object < scenario.objects; object++) {
+    const source = merged && object % 2 === 1 ? 'b' : 'a';
+    const key = `raw/${source}/${object}.ndjson`;
+    const lines: string[] = [];
+    for (let id = object * perObject; id < Math.min(scenario.records, (object + 1) * perObject); id++) {
+      if (merged && random() < 0.05) {
+        lines.push('{"id": broken');
+        malformed.push({ source, object: key, line: lines.length });
+      }
+      const user = `user-${between(random, 0, 4)}`;
+      const event: Event = { id, source, user, partition: between(random, 0, scenario.partitions - 1) };
+      events.push(event);
+      lines.push(JSON.stringify({ ...event, filler: 'x'.repeat(between(random, 0, 20)) }));
+    }
+    now(store.put(key, Buffer.from(lines.map((line) => `${line}\n`).join(''))));
+  }
+  return { events, malformed };
+}
+
+/**
+ * Compares what is published with what an uninterrupted run may publish: each event once, in its partition; within a
+ * source and within a user in order; the counts of each user 1, 2, …; each malformed line of `b` as one dead letter.
+ */
+export function audit(store: ObjectStore, input: Input): Findings {
+  const wrong: string[] = [];
+  const times = new Map<number, number>();
+  const counts = new Map<string, number[]>();
+  const last = new Map<string, number>();
+  const known = new Map(input.events.map((event) => [event.id, event]));
+  const rising = (what: string, value: number): void => {
+    if (value <= (last.get(what) ?? -1)) wrong.push(`${what}: ${value} comes after ${last.get(what) ?? 0}`);
+    last.set(what, value);
+  };
+  for (const { key, line } of linesBelow(store, 'out/', wrong)) {
+    const { id, source, user, partition, count } = JSON.parse(line) as Output;
+    const event = known.get(id);
+    if (event === undefined) {
+      wrong.push(`${key}: nobody wrote ${line}`);
+      continue;
+    }
+    times.set(id, (times.get(id) ?? 0) + 1);
+    if (event.user !== user || event.source !== source || event.partition !== partition)
+      wrong.push(`${key}: ${line} is not what was written`);
+    if (!key.startsWith(`out/p=${partition}/`)) wrong.push(`${key}: ${line} is in a wrong partition`);
+    rising(`partition ${partition}, source ${source}`, id);
+    rising(`partition ${partition}, ${user}`, count);
+    counts.set(user, [...(counts.get(user) ?? []), count]);
+  }
+  for (const [user, seen] of counts) {
+    seen.sort((a, b) => a - b);
+    if (seen.some((count, index) => count !== index + 1)) wrong.push(`${user} is counted ${seen.join(', ')}`);
+  }
+  const letters = linesBelow(store, 'rejects/', wrong).map(({ line }) => {
+    const letter = JSON.parse(line) as { readonly object: string; readonly line: number };
+    return `${letter.object.replace('memory://lake/', '')}:${letter.line}`;
+  });
+  const rejected = input.malformed
+    .filter(({ source }) => source === 'b')
+    .map(({ object, line }) => `${object}:${line}`);
+  if (letters.join() !== rejected.join())
+    wrong.push(`the dead letters are ${letters.join()}, not ${rejected.join()}`);
+  const copies = [...times.values()];
+  return {
+    lost: input.events.length - times.size,
+    duplicated: copies.reduce((sum, each) => sum + each - 1, 0),
+    wrong,
+  };
+}
+
+/** Lines of all files below a prefix; files in the order of their names. */
+function linesBelow(
+  store: ObjectStore,
+  prefix: string,
+  wrong: string[],
+): { readonly key: string; readonly line: string }[] {
+  return keysOf(store, prefix).flatMap((key) => {
+    const text = textOf(store, key);
+    if (!text.endsWith('\n')) wrong.push(`${key} is not whole`);
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => ({ key, line }));
+  });
+}
+
+/** Uploads that nobody completed or aborted. */
+export function uploadsIn(store: ObjectStore): number {
+  return now(store.listUploads({ prefix: '' })).uploads.length;
+}
+
+/** Data objects below the checkpoint directory that the newest entry of the log does not name. */
+export function unnamedData(store: ObjectStore, job: string): string[] {
+  const manifest = newestManifest(store, job);
+  return keysOf(store, `${job}/data/`).filter((key) => !manifest.includes(key.slice(job.length + 1)));
+}
+
+/** Lines that a source has skipped, as the newest checkpoint has it. */
+export function skippedBy(store: ObjectStore, job: string, source: string): number {
+  const { operators } = JSON.parse(newestManifest(store, job)) as {
+    readonly operators: Readonly<Record<string, { readonly snapshot?: { readonly skipped?: number } }>>;
+  };
+  return operators[source]?.snapshot?.skipped ?? 0;
+}
+
+/** Its JSON, behind the line with the checksum. */
+function newestManifest(store: ObjectStore, job: string): string {
+  const newest = keysOf(store, `${job}/log/`).at(-1);
+  if (newest === undefined) throw new Error('The job has no log.');
+  const text = textOf(store, newest);
+  return text.slice(text.indexOf('\n') + 1);
+}
