@@ -7,7 +7,7 @@ export const signal: unique symbol = Symbol.for('millrace.signal') as never;
 /** The first element of every flow: what an operator needs to live through one attempt. */
 export interface Open {
   readonly [signal]: 'open';
-  /** The ids of the sources whose records arrive here. */
+  /** The ids of the sources whose records arrive here, once for each branch that was merged. */
   readonly sources: readonly string[];
   readonly attempt: Attempt;
 }

@@ -2,14 +2,32 @@ import { Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import { isSignal, signal, type Attempt, type Open } from '../flow/index.js';
 
+/** How often each source occurs. */
+class Occurrences {
+  readonly #counts = new Map<string, number>();
+
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  add(id: string): void {
+    this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+  }
+
+  covers(others: Occurrences): boolean {
+    return [...others.#counts].every(([id, count]) => (this.#counts.get(id) ?? 0) >= count);
+  }
+}
+
 /**
  * The far end of one leaf given to `run`. It is a terminal itself (what gets here has been dealt with), and it knows
- * when the `Open` of each of its sources has made its way through the leaf's operators.
+ * when `Open` has made its way through the leaf's operators: on every branch, as each has operators of its own that may
+ * have to restore first.
  */
 export class Leaf extends Subscriber<unknown> {
-  /** The sources that the leaf has subscribed to. */
-  readonly sources = new Set<string>();
-  readonly #opened = new Set<string>();
+  /** The sources that the leaf has subscribed to, once for each branch. */
+  readonly sources = new Occurrences();
+  readonly #opened = new Occurrences();
   readonly #events: { readonly opened: () => void; readonly failed: (error: unknown) => void };
   #attempt: Attempt | undefined;
   #over = false;
@@ -25,7 +43,7 @@ export class Leaf extends Subscriber<unknown> {
 
   /** Whether records may flow as far as this leaf is concerned. */
   get open(): boolean {
-    return [...this.sources].every((id) => this.#opened.has(id));
+    return this.#opened.covers(this.sources);
   }
 
   /** A terminal inside the leaf (`values()`) or the leaf itself has the `Open` of these. */

@@ -50,7 +50,7 @@ class Alignment<T> {
   }
 
   #sources(): string[] {
-    return [...new Set(this.inputs.flatMap(({ at }) => (at?.[signal] === 'open' ? at.sources : [])))];
+    return this.inputs.flatMap(({ at }) => (at?.[signal] === 'open' ? at.sources : []));
   }
 }
 
