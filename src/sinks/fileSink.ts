@@ -191,7 +191,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
 
   override onCredit(credit: Credit): void {
     this.#credits.set(credit.source, credit);
-    this.#releaseCredits();
+    this.#relieve();
     this.emit(credit);
   }
 
@@ -331,8 +331,14 @@ class FileSink<A> extends FlowSubscriber<A, never> {
       this.#droppable = false;
       for (const file of this.#files.values()) file.drop();
     }
-    if (this.#journals.underWay === 0 && (this.#tailMemory > half || this.#fresh > half / 2)) this.#spill();
+    const crowded = this.#tailMemory > half || this.#fresh > half / 2;
+    if (this.#journals.underWay === 0 && (crowded || this.#waitedFor)) this.#spill();
     this.#releaseCredits();
+  }
+
+  /** Whether sources wait for room that no request under way will make. */
+  get #waitedFor(): boolean {
+    return this.#credits.size > 0 && this.#full && this.#uploads.held === 0;
   }
 
   #spill(): void {
@@ -341,9 +347,12 @@ class FileSink<A> extends FlowSubscriber<A, never> {
   }
 
   /** Sources wait while there is no room for a copy of what is fresh: a barrier may come at any time. */
+  get #full(): boolean {
+    return this.#pool.held + this.#fresh + this.#textLength > this.#pool.budget * 0.75;
+  }
+
   #releaseCredits(): void {
-    if (this.#credits.size === 0) return;
-    if (this.#pool.held + this.#fresh + this.#textLength > this.#pool.budget * 0.75) return;
+    if (this.#credits.size === 0 || this.#full) return;
     for (const credit of this.#credits.values()) this.#attempt.release(this.#id, credit);
     this.#credits.clear();
   }

@@ -16,7 +16,7 @@ function drive(
   ahead: number,
   every = Infinity,
 ): void {
-  let sent = 0;
+  let sent = run.released.at(-1)?.bytes ?? 0;
   for (let i = 0; i < records; i++) {
     const text = `${i} ${'.'.repeat(100 + (i % 50))}`;
     run.line(`p${(i * 7919) % partitions}`, text);
@@ -89,6 +89,22 @@ describe('memory', () => {
       expect(world.keys('cp')).toEqual([]);
     },
   );
+});
+
+test('tails of a little less than what is spilled do not keep a source with a small budget waiting', () => {
+  // A journal's bytes stay in memory while there is room: with as much again that is fresh, half the budget is tails.
+  for (let first = 330; first <= 450; first += 15) {
+    const world = new World({ minimumPartSize: 64 * KiB });
+    const run = new Run(world, {
+      sink: {
+        partSize: 64 * KiB,
+        budget: 512 * KiB,
+        roll: { size: 200 * KiB, age: '1h', inactivity: '1h' },
+      },
+    });
+    drive(world, run, 2 * first - 1, 40, 0, first);
+    drive(world, run, 1500, 40, 0);
+  }
 });
 
 describe('requests', () => {
