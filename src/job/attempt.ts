@@ -107,7 +107,12 @@ class RunningAttempt {
       }),
     );
     this.#wire();
-    this.#open();
+    if (!this.#over) this.#open();
+  }
+
+  /** A failure may come from within any call that subscribes, opens or sends: nothing is begun after it. */
+  get #over(): boolean {
+    return this.#state === 'over';
   }
 
   close(): void {
@@ -130,9 +135,11 @@ class RunningAttempt {
           flow.subscribe(leaf);
         },
       );
+      if (this.#over) return;
       if (leaf.sources.size === 0) throw leafWithoutSource(leaf.index);
     }
     for (const [id, { source, letters }] of this.#sources) {
+      if (this.#over) return;
       if (source.deadLetter === undefined) continue;
       const leaf = this.#leaf();
       leaf.sources.add(id);
@@ -189,6 +196,7 @@ class RunningAttempt {
         },
       });
       wired.pump.open();
+      if (this.#over) return;
     }
     const openOf = (id: string) => (leaf: Leaf) => open([id], attempts.get(leaf) ?? shared);
     for (const [id, { records, letters }] of this.#sources) {

@@ -1,0 +1,42 @@
+import { merge, throwError } from 'rxjs';
+import { values, type Source } from '../../src/index.js';
+import { Lake } from './harness.js';
+
+/** A source that counts its readers. */
+function counted(open: () => unknown = () => undefined): Source<number> & { readonly readers: () => number } {
+  let readers = 0;
+  return {
+    description: 'counted',
+    readers: () => readers,
+    open: () => {
+      open();
+      readers++;
+      return { poll: () => 'end', position: () => null, bytes: 0, close: () => (readers -= 1) };
+    },
+  };
+}
+
+test('a leaf that fails while it is subscribed: no source is opened', async () => {
+  const world = new Lake();
+  const { job } = world.job();
+  let opened = 0;
+  const source = counted(() => (opened += 1));
+  const broken = merge(
+    job.source('in', source).pipe(values()),
+    throwError(() => new Error('bug')),
+  );
+  await expect(world.run(job, broken)).rejects.toThrow('bug');
+  expect(opened).toBe(0);
+});
+
+test('a source that can not be opened leaves no other open', async () => {
+  const world = new Lake();
+  const { job } = world.job();
+  const [before, after] = [counted(), counted()];
+  const broken = counted(() => {
+    throw new Error('no such place');
+  });
+  const leaves = [before, broken, after].map((source, i) => job.source(`in${i}`, source).pipe(values()));
+  await expect(world.run(job, merge(...leaves))).rejects.toThrow('no such place');
+  expect([before.readers(), after.readers()]).toEqual([0, 0]);
+});
