@@ -188,7 +188,7 @@ class LogCoordinator implements Coordinator {
       (each) => each.sink === sink && each.committable.uid === uid,
     );
     if (!known || this.#closed) return;
-    this.#tell({ type: 'committed', sink, uid });
+    this.#tell({ type: 'confirmed', sink, uid });
     this.#driver.send({ type: 'confirm', sink, uid });
   }
 

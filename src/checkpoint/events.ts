@@ -31,7 +31,8 @@ export type CheckpointEvent =
       readonly tries: number;
       readonly error: unknown;
     }
-  | { readonly type: 'committed'; readonly sink: string; readonly uid: string }
+  /** No manifest carries it any more. */
+  | { readonly type: 'confirmed'; readonly sink: string; readonly uid: string }
   | { readonly type: 'garbage-deleted'; readonly keys: readonly string[]; readonly failed: number }
   | { readonly type: 'sweep-skipped'; readonly error: unknown }
   | { readonly type: 'settled'; readonly n: number; readonly finished: boolean }

@@ -25,7 +25,7 @@ export interface Job {
    * the inputs are over and everything is published, or when stopped with a last checkpoint.
    *
    * Errors: `Fenced` when another process has taken over; `VanishedOperator` when the checkpoint holds state of an
-   * operator that the leaves lack; `AlreadyRunning`; and whatever ended the job under its policies.
+   * operator that the leaves lack; `AlreadyRunning`; `NoLeaves`; and whatever ended the job under its policies.
    */
   run(...leaves: readonly [...Observable<unknown>[], Observable<unknown> | RunOptions]): Promise<RunResult>;
 }
@@ -87,8 +87,9 @@ export function createJob(options: JobOptions): Job {
 
     async run(...args): Promise<RunResult> {
       if (running) throw alreadyRunning(name);
-      running = true;
       const leaves = args.filter((arg) => isObservable(arg));
+      if (leaves.length === 0) throw noLeaves(name);
+      running = true;
       const { signal } = args.find((arg): arg is RunOptions => !isObservable(arg)) ?? {};
       // Asked anew by each who waits for it: an AbortSignal tells those who come later nothing.
       const stop = defer(() =>
@@ -131,6 +132,9 @@ const outsideRun = (id: string): MillraceError =>
     'OutsideRun',
     `The flow of source '${id}' was subscribed outside job.run(…). Hand the flow to run; use values() to get a plain Observable.`,
   );
+
+const noLeaves = (name: string): MillraceError =>
+  new MillraceError('NoLeaves', `Job '${name}' has nothing to run: hand run(…) at least one flow.`);
 
 const alreadyRunning = (name: string): MillraceError =>
   new MillraceError('AlreadyRunning', `Job '${name}' is running: wait for run(…) before calling it again.`);

@@ -83,18 +83,15 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
     name,
     checkpoints: {
       dir: checkpoints.dir,
-      intervalMs: positiveDuration('checkpoints.interval', checkpoints.interval),
-      timeoutMs: positiveDuration('checkpoints.timeout', checkpoints.timeout),
-      minPauseMs:
-        checkpoints.minPause === undefined
-          ? undefined
-          : parseDuration('checkpoints.minPause', checkpoints.minPause),
+      intervalMs: timer('checkpoints.interval', checkpoints.interval, 1),
+      timeoutMs: timer('checkpoints.timeout', checkpoints.timeout, 1),
+      minPauseMs: timer('checkpoints.minPause', checkpoints.minPause, 0),
       tolerableFailures: count('checkpoints.tolerableFailures', checkpoints.tolerableFailures, 0),
       retained: count('checkpoints.retained', checkpoints.retained, 1),
       fencing: checkpoints.fencing,
     },
     restart: restart === 'none' ? { ...defaultRestart, attempts: 0 } : restartPolicy(restart),
-    budget: parseSize('budget', options.budget ?? '16MiB'),
+    budget: positiveSize('budget', options.budget ?? '16MiB'),
     environment: {
       clock: options.clock ?? systemClock,
       random: options.random ?? Math.random,
@@ -110,20 +107,29 @@ function restartPolicy(given: RestartOptions): RestartPolicy {
   if (!(jitter >= 0 && jitter <= 1))
     throw new InvalidOption('restart.jitter', jitter, 'a number from 0 to 1');
   return {
-    initial: positiveDuration('restart.initial', given.initial) ?? defaultRestart.initial,
-    max: positiveDuration('restart.max', given.max) ?? defaultRestart.max,
+    initial: timer('restart.initial', given.initial, 1) ?? defaultRestart.initial,
+    max: timer('restart.max', given.max, 1) ?? defaultRestart.max,
     multiplier,
     jitter,
-    resetAfter: positiveDuration('restart.resetAfter', given.resetAfter) ?? defaultRestart.resetAfter,
+    resetAfter: timer('restart.resetAfter', given.resetAfter, 1) ?? defaultRestart.resetAfter,
     attempts: count('restart.attempts', given.attempts, 0) ?? defaultRestart.attempts,
   };
 }
 
-function positiveDuration(key: string, value: Duration | undefined): number | undefined {
+/** A timer of the machine's clock that is set further ahead fires at once. */
+const longest = 2 ** 31 - 1;
+
+function timer(key: string, value: Duration | undefined, least: number): number | undefined {
   if (value === undefined) return undefined;
   const ms = parseDuration(key, value);
-  if (ms <= 0) throw new InvalidOption(key, value, 'longer than 0 ms');
+  if (ms < least || ms > longest) throw new InvalidOption(key, value, `${least} ms to 24 days`);
   return ms;
+}
+
+function positiveSize(key: string, value: Size): number {
+  const bytes = parseSize(key, value);
+  if (bytes < 1) throw new InvalidOption(key, value, '1 byte or more');
+  return bytes;
 }
 
 function count(key: string, value: number | undefined, least: number): number | undefined {

@@ -198,8 +198,8 @@ describe('Checkpoints', () => {
     job.coordinator.confirm('out', 'a');
     job.checkpoint(3);
     expect(harness.manifest(3).pending.map(({ committable }) => committable.uid)).toEqual(['b']);
-    expect(job.events.filter(({ type }) => type === 'committed')).toEqual([
-      { type: 'committed', sink: 'out', uid: 'a' },
+    expect(job.events.filter(({ type }) => type === 'confirmed')).toEqual([
+      { type: 'confirmed', sink: 'out', uid: 'a' },
     ]);
   });
 

@@ -132,6 +132,13 @@ describe('mistakes are errors that say what to do', () => {
     expect(error).toMatchObject({ code: 'OutsideRun' });
   });
 
+  test('nothing to run: NoLeaves', async () => {
+    const { job } = new Lake().job();
+    await expect(job.run({ signal: new AbortController().signal })).rejects.toMatchObject({
+      code: 'NoLeaves',
+    });
+  });
+
   test('two sources of one id: DuplicateId', () => {
     const { job } = lakeWithVisits().job();
     job.source('raw', raw());
@@ -182,6 +189,8 @@ describe('mistakes are errors that say what to do', () => {
     [{ checkpoints: { dir: 'memory://lake/c', interval: '10 parsecs' } }, 'checkpoints.interval'],
     [{ restart: { jitter: 2 } }, 'restart.jitter'],
     [{ budget: -1 }, 'budget'],
+    [{ budget: 0 }, 'budget'],
+    [{ checkpoints: { dir: 'memory://lake/c', timeout: '25d' } }, 'checkpoints.timeout'],
   ])('option %j: InvalidOption names it', (options, key) => {
     expect(() => new Lake().job(options)).toThrow(expect.objectContaining({ code: 'InvalidOption', key }));
   });
