@@ -1,0 +1,40 @@
+import { live, type Blow, type Lives } from '../processes/lives.js';
+import { kinds, openTarget, type Kind, type Target } from '../processes/target.js';
+
+const exact = { lost: 0, duplicated: 0, uploads: 0, wrong: [] };
+
+describe.each(kinds.filter((kind) => kind !== 'real behind a gateway'))(
+  'a real process on %s',
+  (kind: Kind) => {
+    let target: Target;
+    beforeEach(async () => {
+      target = await openTarget(kind);
+    });
+    afterEach(async () => {
+      await target.close();
+    });
+
+    const deal = (
+      seed: number,
+      blows: readonly Blow[],
+      more: { records: number; faults?: boolean },
+    ): Promise<Lives> => live({ target, seed, blows, ...more });
+
+    test('killed twelve times at any moment: exactly once', async () => {
+      const lives = await deal(1, Array<Blow>(12).fill('kill'), { records: 24_000 });
+      expect(lives).toMatchObject({ ...exact, kills: 12 });
+      expect(lives.checkpoints).toBeGreaterThanOrEqual(12);
+    }, 300_000);
+
+    test('SIGTERM: a last checkpoint, exit code 0, and the next start goes on exactly there', async () => {
+      const lives = await deal(2, ['term', 'term'], { records: 6000 });
+      expect(lives).toMatchObject({ ...exact, terms: 2 });
+    }, 120_000);
+
+    if (kind === 'gateway') {
+      test('requests that fail, are reset, lose their answers or stall: exactly once', async () => {
+        expect(await deal(3, [], { records: 12_000, faults: true })).toMatchObject(exact);
+      }, 120_000);
+    }
+  },
+);

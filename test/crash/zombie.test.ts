@@ -1,0 +1,105 @@
+import type { GatewayEvent } from 'millrace';
+import { JobProcess } from '../processes/child.js';
+import { conclude, live, prepare, progress } from '../processes/lives.js';
+import { kinds, openTarget, type Hooks, type Target } from '../processes/target.js';
+
+const records = 16_000;
+const exact = { lost: 0, duplicated: 0, uploads: 0, wrong: [] };
+
+/** Resolves at the first event that is wanted. */
+function seen(hooks: Hooks, wanted: (event: GatewayEvent) => boolean): Promise<GatewayEvent> {
+  return new Promise((resolve) => {
+    hooks.observe = (event) => {
+      if (!wanted(event)) return;
+      hooks.observe = () => undefined;
+      resolve(event);
+    };
+  });
+}
+
+describe.each(kinds.filter((kind) => kind !== 'real'))('a process that is paused on %s', (kind) => {
+  let target: Target;
+  let hooks: Hooks;
+  const processes: JobProcess[] = [];
+  beforeEach(async () => {
+    target = await openTarget(kind);
+    hooks = target.hooks!;
+  });
+  afterEach(async () => {
+    await Promise.all(processes.splice(0).map((each) => each.end()));
+    await target.close();
+  });
+
+  const start = (task: ConstructorParameters<typeof JobProcess>[0]): JobProcess => {
+    const process = new JobProcess(task, target.env);
+    processes.push(process);
+    return process;
+  };
+
+  test('with uploads open, as another finishes: it ends by Fenced, and the output is exact', async () => {
+    const task = await prepare(target, 'a/', records);
+    const first = start(task);
+    await progress(first);
+    await seen(hooks, ({ operation, phase }) => operation === 'UploadPart' && phase === 'effect');
+    first.signal('SIGSTOP');
+    const second = await start(task).exit;
+    expect(second).toMatchObject({ code: 0, last: { type: 'exit', outcome: 'finished' } });
+    first.signal('SIGCONT');
+    expect(await first.exit).toMatchObject({ code: 1, last: { type: 'exit', code: 'Fenced' } });
+    expect(await conclude(target, task, 'a/', records)).toMatchObject(exact);
+  }, 120_000);
+
+  test.each([
+    ['has claimed the log', 'claimed'],
+    ['has finished, and the slot is free again', 'exit'],
+  ])(
+    'with its manifest on the way, which lands when the other %s',
+    async (_, landing) => {
+      const task = await prepare(target, 'b/', records);
+      const first = start(task);
+      await progress(first);
+      let release: () => void = () => undefined;
+      const manifest = new Promise<string>((issued) => {
+        hooks.hold = (_, key) => {
+          if (!/\/log\/\d+$/.test(key)) return undefined;
+          hooks.hold = () => undefined;
+          issued(key);
+          return new Promise((resolve) => (release = resolve));
+        };
+      });
+      const key = await manifest;
+      first.signal('SIGSTOP');
+      const second = start(task);
+      await second.line(({ type }) => type === landing);
+      if (landing === 'exit') await second.exit;
+      const landed = seen(
+        hooks,
+        (event) => event.key === key && event.phase !== 'started' && event.phase !== 'received',
+      );
+      release();
+      await landed;
+      first.signal('SIGCONT');
+      expect(await first.exit).toMatchObject({ code: 1, last: { type: 'exit', code: 'Fenced' } });
+      expect(await second.exit).toMatchObject({ code: 0, last: { type: 'exit', outcome: 'finished' } });
+      expect(await conclude(target, task, 'b/', records)).toMatchObject(exact);
+    },
+    120_000,
+  );
+});
+
+const last = kinds.at(-1) === 'gateway' ? 'gateway' : 'real';
+
+test(`paused at any moment, one after the other, on ${last}: all are fenced`, async () => {
+  const target = await openTarget(last);
+  try {
+    const lives = await live({
+      target,
+      seed: 4,
+      blows: ['zombie', 'zombie', 'kill', 'zombie'],
+      records: 12_000,
+    });
+    expect(lives).toMatchObject({ ...exact, zombies: 3, kills: 1 });
+  } finally {
+    await target.close();
+  }
+}, 180_000);

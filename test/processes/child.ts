@@ -1,0 +1,86 @@
+/** A job process, driven by what it prints. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Line, Task } from './job.js';
+
+/** Under Jest this module is the source, but the program is always the compiled one. */
+const program = fileURLToPath(
+  import.meta.url.endsWith('.ts')
+    ? new URL('../../build/test/processes/job.js', import.meta.url)
+    : new URL('job.js', import.meta.url),
+);
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last line. */
+  readonly last: Line | undefined;
+}
+
+export class JobProcess {
+  readonly #child: ChildProcess;
+  readonly #listeners = new Set<(line: Line) => void>();
+  readonly lines: Line[] = [];
+  /** Resolves when it is gone and all it printed is here. */
+  readonly exit: Promise<Exit>;
+
+  constructor(task: Task, env: NodeJS.ProcessEnv) {
+    const child = spawn(process.execPath, [program, JSON.stringify(task)], {
+      env: { ...process.env, NODE_NO_WARNINGS: '1', NODE_OPTIONS: '', ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#child = child;
+    createInterface({ input: child.stdout }).on('line', (text) => {
+      this.#heard(text);
+    });
+    this.exit = once(child, 'close').then((ended) => {
+      const [code, signal] = ended as [number | null, NodeJS.Signals | null];
+      return { code, signal, last: this.lines.at(-1) };
+    });
+  }
+
+  /** Sees every line from now on, until the function that is returned is called. */
+  listen(listener: (line: Line) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The next line that is wanted; `undefined` if it ends without. */
+  line(wanted: (line: Line) => boolean): Promise<Line | undefined> {
+    return new Promise((resolve) => {
+      const stop = this.listen((line) => {
+        if (!wanted(line)) return;
+        stop();
+        resolve(line);
+      });
+      void this.exit.then(() => resolve(undefined));
+    });
+  }
+
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Ends it in any case. */
+  async end(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.exit;
+  }
+
+  #heard(text: string): void {
+    let line: Line;
+    try {
+      line = JSON.parse(text) as Line;
+    } catch {
+      return; // cut off by a kill
+    }
+    this.lines.push(line);
+    for (const listener of [...this.#listeners]) listener(line);
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The lives of one job in real processes: they are killed, stopped for a while as another takes over, or asked to end, at
+ * moments drawn from a seed, each after new durable progress, until the input is over; requests may fail on the way. One
+ * more start then has nothing to do but to sweep, and the output is counted.
+ *
+ * Nothing here waits for a time: what happens next is driven by what processes print and what the gateway sees.
+ */
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import type { Faults } from 'millrace';
+import { between, seeded } from '../simulation/random.js';
+import { audit, type Audit } from './audit.js';
+import { JobProcess, type Exit } from './child.js';
+import { inputObject } from './input.js';
+import type { Line, Task } from './job.js';
+import type { Target } from './target.js';
+
+export type Blow = 'kill' | 'zombie' | 'term';
+
+export interface LivesOptions {
+  readonly target: Target;
+  readonly seed: number;
+  /** In this order; jobs are started over with the same input until all are dealt. */
+  readonly blows: readonly Blow[];
+  readonly records: number;
+  /** Whether requests fail in passing. Only where there is a gateway. */
+  readonly faults?: boolean;
+}
+
+export interface Lives extends Audit {
+  readonly kills: number;
+  readonly zombies: number;
+  readonly terms: number;
+  readonly checkpoints: number;
+  readonly records: number;
+}
+
+const nothing: Lives = {
+  kills: 0,
+  zombies: 0,
+  terms: 0,
+  checkpoints: 0,
+  records: 0,
+  lost: 0,
+  duplicated: 0,
+  uploads: 0,
+  wrong: [],
+};
+
+/** Deals all the blows. Rejects if a process ends as it must not. */
+export async function live(options: LivesOptions): Promise<Lives> {
+  const random = seeded(options.seed);
+  let sum = nothing;
+  for (let job = 0; job === 0 || sum.kills + sum.zombies + sum.terms < options.blows.length; job++) {
+    const blows = options.blows.slice(sum.kills + sum.zombies + sum.terms);
+    sum = plus(sum, await new JobLives({ ...options, blows }, random, `job-${job}/`).run());
+  }
+  return sum;
+}
+
+export function plus(a: Lives, b: Lives): Lives {
+  return {
+    kills: a.kills + b.kills,
+    zombies: a.zombies + b.zombies,
+    terms: a.terms + b.terms,
+    checkpoints: a.checkpoints + b.checkpoints,
+    records: a.records + b.records,
+    lost: a.lost + b.lost,
+    duplicated: a.duplicated + b.duplicated,
+    uploads: a.uploads + b.uploads,
+    wrong: [...a.wrong, ...b.wrong],
+  };
+}
+
+/** Writes the input below `prefix`, and says what the job is to do there. */
+export async function prepare(target: Target, prefix: string, records: number): Promise<Task> {
+  const { s3, bucket } = target;
+  const objects = 4;
+  for (let i = 0; i < objects; i++) {
+    const from = Math.floor((i * records) / objects);
+    const body = inputObject(from, Math.floor(((i + 1) * records) / objects));
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: `${prefix}raw/${i}.ndjson`, Body: body }));
+  }
+  const base = `s3://${bucket}/${prefix}`;
+  return {
+    input: `${base}raw/*.ndjson`,
+    output: `${base}out`,
+    checkpoints: `${base}checkpoints`,
+    padding: 1000,
+    pause: { every: 50, ms: 8 },
+  };
+}
+
+/** Resolves at the first checkpoint that holds records of this process; to `undefined` if it ends before. */
+export function progress(process: JobProcess): Promise<Line | undefined> {
+  let started: unknown;
+  let beats = 0;
+  return process.line(({ type, checkpoint }) => {
+    if (type === 'beat') beats++;
+    else if (type === 'checkpoint-started' && beats > 0) started ??= checkpoint;
+    return type === 'checkpoint-durable' && started !== undefined && Number(checkpoint) >= Number(started);
+  });
+}
+
+/** After the end: one more start that sweeps, and the count. */
+export async function conclude(target: Target, task: Task, prefix: string, records: number): Promise<Audit> {
+  if (target.hooks !== undefined) target.hooks.faults = () => undefined;
+  const last = new JobProcess(task, target.env);
+  const exit = await last.exit;
+  if (exit.code !== 0) throw new Error(`The start after the end failed: ${JSON.stringify(exit)}`);
+  return audit(target.s3, target.bucket, prefix, records);
+}
+
+/** Requests that fail in passing, before or after they take effect, by the throw of a die. */
+export function randomFaults(random: () => number): Faults {
+  return ({ method, operation }) => {
+    const fate = random();
+    if (fate < 0.02) return { failure: { kind: 'answer', status: 503, code: 'SlowDown' } };
+    if (fate < 0.03) return { failure: { kind: 'answer', status: 500, code: 'InternalError' } };
+    if (fate < 0.045) return { failure: { kind: 'reset' } };
+    if (fate < 0.06) return { failure: { kind: 'lose-answer' } };
+    if (fate < 0.07) return { failure: { kind: 'answer-after', status: 500, code: 'InternalError' } };
+    if (fate < 0.072) return { failure: { kind: 'stall', at: random() < 0.5 ? 'start' : 'answer' } };
+    if (fate < 0.08 && method === 'GET' && operation === 'GetObject')
+      return { failure: { kind: 'cut', at: 1000 } };
+    return fate < 0.1 ? { delay: between(random, 1, 50) } : undefined;
+  };
+}
+
+class JobLives {
+  readonly #options: LivesOptions;
+  readonly #random: () => number;
+  readonly #prefix: string;
+  readonly #processes: JobProcess[] = [];
+  /** Stopped ones, to go on while their heir runs. */
+  readonly #stopped: JobProcess[] = [];
+  readonly #zombies: Promise<void>[] = [];
+  #dealt = { kills: 0, zombies: 0, terms: 0 };
+
+  constructor(options: LivesOptions, random: () => number, prefix: string) {
+    this.#options = options;
+    this.#random = random;
+    this.#prefix = prefix;
+  }
+
+  async run(): Promise<Lives> {
+    const { target, records, faults = false } = this.#options;
+    const task = await prepare(target, this.#prefix, records);
+    if (target.hooks !== undefined && faults) target.hooks.faults = randomFaults(this.#random);
+    try {
+      const blows = [...this.#options.blows];
+      for (let over = false; !over;) {
+        const process = new JobProcess(task, target.env);
+        this.#processes.push(process);
+        for (const zombie of this.#stopped.splice(0)) this.#zombies.push(this.#haunt(zombie, process));
+        const blow = blows[0];
+        if (blow !== undefined && (await this.#moment(process))) {
+          if (await this.#deal(blow, process)) blows.shift();
+          else over = finished(await process.exit);
+        } else over = finished(await process.exit);
+      }
+      await Promise.all(this.#zombies);
+      const audit = await conclude(target, task, this.#prefix, records);
+      return { ...this.#dealt, ...audit, records, checkpoints: this.#checkpoints() };
+    } finally {
+      await Promise.all(this.#processes.map((each) => each.end()));
+    }
+  }
+
+  /** Waits for durable progress, and then for a drawn number of things to happen. False if it ends before. */
+  async #moment(process: JobProcess): Promise<boolean> {
+    if ((await progress(process)) === undefined) return false;
+    let left = between(this.#random, 0, 25);
+    const { hooks } = this.#options.target;
+    return new Promise((resolve) => {
+      const happened = (): void => {
+        if (left-- > 0) return;
+        done(true);
+      };
+      const done = (alive: boolean): void => {
+        if (hooks !== undefined) hooks.observe = () => undefined;
+        stop();
+        resolve(alive);
+      };
+      const stop = process.listen(happened);
+      if (hooks !== undefined) hooks.observe = happened;
+      void process.exit.then(() => done(false));
+    });
+  }
+
+  /** False if the process was faster, and is over. */
+  async #deal(blow: Blow, process: JobProcess): Promise<boolean> {
+    if (blow === 'zombie') {
+      process.signal('SIGSTOP');
+      if (!process.alive) return false;
+      this.#dealt.zombies++;
+      this.#stopped.push(process);
+      return true;
+    }
+    process.signal(blow === 'kill' ? 'SIGKILL' : 'SIGTERM');
+    const exit = await process.exit;
+    if (blow === 'kill') {
+      if (exit.signal !== 'SIGKILL') {
+        finished(exit);
+        return false;
+      }
+      this.#dealt.kills++;
+      return true;
+    }
+    if (exit.code !== 0) throw ended(exit);
+    if (exit.last?.['outcome'] === 'finished') return false;
+    this.#dealt.terms++;
+    return true;
+  }
+
+  /** A stopped process goes on some time after the next one has claimed the log: it may only end as fenced. */
+  async #haunt(zombie: JobProcess, heir: JobProcess): Promise<void> {
+    let left = between(this.#random, 0, 20);
+    await heir.line(({ type }) => type === 'claimed');
+    await heir.line(() => left-- <= 0);
+    zombie.signal('SIGCONT');
+    const exit = await zombie.exit;
+    if (exit.last?.code !== 'Fenced' && exit.last?.['outcome'] !== 'finished') throw ended(exit);
+  }
+
+  #checkpoints(): number {
+    const lines = this.#processes.flatMap((process) => process.lines);
+    return lines.filter(({ type }) => type === 'checkpoint-durable').length;
+  }
+}
+
+function finished(exit: Exit): true {
+  if (exit.code !== 0 || exit.last?.['outcome'] !== 'finished') throw ended(exit);
+  return true;
+}
+
+function ended(exit: Exit): Error {
+  return new Error(`The job ended as it must not: ${JSON.stringify(exit)}`);
+}
