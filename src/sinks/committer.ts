@@ -9,10 +9,10 @@ import {
   from,
   ignoreElements,
   map,
+  Observable,
   of,
   reduce,
   throwError,
-  type Observable,
 } from 'rxjs';
 import { isRetryable } from '../errors.js';
 import type { Attempt, Committable } from '../flow/index.js';
@@ -34,7 +34,8 @@ import { uidMetadata } from './uploads.js';
 /** What to do when a committed file is neither an upload nor an object any more. */
 export type OnMissingCommitted = 'error' | 'accept';
 
-type Outcome = 'published' | 'missing' | { readonly amended: FileCommittable };
+type Published = 'published' | 'missing';
+type Outcome = Published | { readonly amended: FileCommittable };
 
 /**
  * Publishes what a durable manifest names, idempotently, whichever attempt wrote it. For each file:
@@ -46,7 +47,8 @@ type Outcome = 'published' | 'missing' | { readonly amended: FileCommittable };
  *    then is it completed, as in 1, and what earlier attempts left under its name aborted. So nothing is ever published
  *    by an upload that no manifest knows.
  * 4. Any doubt about an answer: HEAD. An object with our uid (or our composite ETag) and our length is ours, and the
- *    work is done. Another one is foreign. None at all, and the upload gone: lost, or already taken by a consumer.
+ *    work is done. Another one is foreign. None at all: if the upload is still there, Complete is asked again in a
+ *    while; if it is gone, the file is lost, or already taken by a consumer.
  *
  * A crash at any point leaves the manifest as it was, and the next attempt starts over.
  */
@@ -169,7 +171,7 @@ export class Committer {
     tail: Buffer,
     parts: readonly UploadedPart[],
     left: number,
-  ): Observable<Outcome> {
+  ): Observable<Published> {
     const number = parts.length + 1;
     return store.uploadPart(file.key, uploadId, number, tail).pipe(
       map(({ etag }) => [...parts, { number, etag, size: tail.length }]),
@@ -190,13 +192,14 @@ export class Committer {
     parts: readonly UploadedPart[],
     tail: Buffer | undefined,
     left: number,
-  ): Observable<Outcome> {
+  ): Observable<Published> {
+    const again = defer(() => this.#complete(store, file, uploadId, parts, tail, left - 1));
     return store.completeUpload(file.key, uploadId, parts).pipe(
-      map((): Outcome => 'published'),
+      map((): Published => 'published'),
       catchError((error: unknown) =>
         isStoreError(error, 'InvalidPart') && left > 0
           ? this.#repair(store, file, uploadId, parts, tail, left - 1, error)
-          : this.#prove(store, file, uploadId, parts, error),
+          : this.#prove(store, file, uploadId, parts, error, left > 0 ? again : undefined),
       ),
     );
   }
@@ -214,7 +217,7 @@ export class Committer {
     tail: Buffer | undefined,
     left: number,
     error: Error,
-  ): Observable<Outcome> {
+  ): Observable<Published> {
     return listParts(store, file.key, uploadId).pipe(
       catchError((failure: unknown) =>
         isStoreError(failure, 'PermissionDenied') ? of(undefined) : throwError(() => failure),
@@ -234,14 +237,15 @@ export class Committer {
     );
   }
 
-  /** Looks whether the object is there in spite of `error`, and ours. */
+  /** Looks whether the object is there in spite of `error`, and ours. `again`: what to do if the upload still waits. */
   #prove(
     store: ObjectStore,
     file: FileCommittable,
     uploadId: string,
     parts: readonly UploadedPart[],
     error: unknown,
-  ): Observable<'published' | 'missing'> {
+    again?: Observable<Published>,
+  ): Observable<Published> {
     const gone = isStoreError(error, 'NotFound', 'PreconditionFailed', 'AlreadyExists');
     if (!gone && !isRetryable(error)) return throwError(() => error);
     return store.head(file.key).pipe(
@@ -252,7 +256,7 @@ export class Committer {
       }),
       catchError((failure: unknown) => {
         if (!isStoreError(failure, 'NotFound')) return throwError(() => failure);
-        return this.#missing(store, file, uploadId, error);
+        return this.#missing(store, file, uploadId, error, again);
       }),
     );
   }
@@ -262,27 +266,39 @@ export class Committer {
     file: FileCommittable,
     uploadId: string,
     error: unknown,
-  ): Observable<'missing'> {
+    again: Observable<Published> = throwError(() => error),
+  ): Observable<Published> {
     const lost = defer(() => {
       if (this.onMissing === 'accept') return of('missing' as const);
       return throwError(() => new LostUpload(uriOf(file), file, error));
     });
     if (isStoreError(error, 'NotFound')) return lost;
     // Some servers answer 500 for an upload they do not know; its parts tell.
-    return concat(
-      listParts(store, file.key, uploadId).pipe(
-        concatMap(() => throwError(() => error)),
-        catchError((failure: unknown) =>
-          isStoreError(failure, 'NotFound') ? EMPTY : throwError(() => error),
-        ),
-      ),
-      lost,
+    return listParts(store, file.key, uploadId).pipe(
+      map(() => concat(this.#pause(), again)),
+      catchError((failure: unknown) => {
+        if (isStoreError(failure, 'NotFound')) return of(lost);
+        return throwError(() => error);
+      }),
+      concatMap((then) => then),
+    );
+  }
+
+  #pause(): Observable<never> {
+    const { clock, random } = this.attempt;
+    // eslint-disable-next-line no-restricted-syntax -- no flow, but time
+    return new Observable((out) =>
+      clock.after(pauseMs * (1 + random()), () => {
+        out.complete();
+      }),
     );
   }
 }
 
 const completesAtOnce = 16;
 const repairs = 5;
+/** Before Complete is asked again, at least. */
+const pauseMs = 500;
 
 export function uriOf(file: { readonly store: string; readonly key: string }): string {
   return `${file.store.replace(/\/$/, '')}/${file.key}`;

@@ -132,6 +132,29 @@ describe('crash points', () => {
     finish(world, first, 100);
   });
 
+  test('not completed, and the server says 500: asked again, without a restart', () => {
+    const world = new World(small);
+    const refuse = atComplete(() => throwError(() => new StoreError('Unavailable', 'internal error')), 2);
+    const run = new Run(world, { sink, wrap: refuse });
+    feed(run, 0, 30);
+    run.barrier();
+    expect(run.error).toBeUndefined();
+    expect(world.published()).toEqual({});
+    world.clock.advance(2000);
+    expect(world.published()).toEqual({ p: text(0, 30) });
+    finish(world, run, 60);
+  });
+
+  test('a server that never completes: given up, retryably', () => {
+    const world = new World(small);
+    const refuse = atComplete(() => throwError(() => new StoreError('Unavailable', 'internal error')), 100);
+    const run = new Run(world, { sink, wrap: refuse });
+    feed(run, 0, 30);
+    run.barrier();
+    world.clock.advance(10_000);
+    expect(run.error).toMatchObject({ code: 'Unavailable', retryable: true });
+  });
+
   test('completed by an attempt that died before it could tell: not published again', () => {
     const world = new World(small);
     const first = new Run(world, { sink });
