@@ -27,7 +27,7 @@ describe.each(kinds.filter((kind) => kind !== 'real behind a gateway'))(
     }, 300_000);
 
     test('SIGTERM: a last checkpoint, exit code 0, and the next start goes on exactly there', async () => {
-      const lives = await deal(2, ['term', 'term'], { records: 6000 });
+      const lives = await deal(2, ['term', 'term'], { records: 16_000 });
       expect(lives).toMatchObject({ ...exact, terms: 2 });
     }, 120_000);
 

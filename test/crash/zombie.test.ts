@@ -3,7 +3,7 @@ import { JobProcess } from '../processes/child.js';
 import { conclude, live, prepare, progress } from '../processes/lives.js';
 import { kinds, openTarget, type Hooks, type Target } from '../processes/target.js';
 
-const records = 16_000;
+const records = 12_000;
 const exact = { lost: 0, duplicated: 0, uploads: 0, wrong: [] };
 
 /** Resolves at the first event that is wanted. */
@@ -95,10 +95,10 @@ test(`paused at any moment, one after the other, on ${last}: all are fenced`, as
     const lives = await live({
       target,
       seed: 4,
-      blows: ['zombie', 'zombie', 'kill', 'zombie'],
+      blows: ['zombie', 'kill', 'zombie'],
       records: 12_000,
     });
-    expect(lives).toMatchObject({ ...exact, zombies: 3, kills: 1 });
+    expect(lives).toMatchObject({ ...exact, zombies: 2, kills: 1 });
   } finally {
     await target.close();
   }

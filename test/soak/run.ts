@@ -1,0 +1,97 @@
+/**
+ * `npm run soak -- --minutes N [--seed S]`: rounds with fresh seeds until the time is up. The kind of a round follows from
+ * its seed, too, and seeds count up, so `--seed S` repeats the round of seed S first.
+ *
+ * Progress goes to stderr. The last line of stdout is JSON: `{kills, checkpoints, records, lost, duplicated,
+ * leakedUploads, leakedHandles}`. Exit code 1 if anything was lost, duplicated or leaked, or a round failed.
+ */
+import { inspect, parseArgs } from 'node:util';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Round, Tally } from './round.js';
+import { processes } from './rounds/processes.js';
+import { simulation } from './rounds/simulation.js';
+
+/** By the seed's remainder. New kinds go to the end. */
+const rounds: readonly Round[] = [
+  simulation,
+  processes('gateway'),
+  processes('real'),
+  processes('real behind a gateway'),
+];
+
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' } },
+});
+const minutes = Number(values.minutes);
+const first = values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : Number(values.seed);
+if (!(minutes > 0) || !Number.isSafeInteger(first) || first < 0) {
+  console.error('Usage: npm run soak -- --minutes N [--seed S], N above 0, S a whole number from 0.');
+  process.exit(2);
+}
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+for (const { name, missing } of rounds) if (missing !== undefined) say(`Without ${name}: ${missing}.`);
+
+const end = performance.now() + minutes * 60_000;
+const total = {
+  kills: 0,
+  checkpoints: 0,
+  records: 0,
+  lost: 0,
+  duplicated: 0,
+  leakedUploads: 0,
+  leakedHandles: 0,
+};
+let bad = 0;
+const before = await handles();
+
+for (let seed = first, ran = 0; ran === 0 || performance.now() < end; seed++) {
+  const round = rounds[seed % rounds.length];
+  if (round === undefined || round.missing !== undefined) continue;
+  ran++;
+  const started = performance.now();
+  let tally: Tally | undefined;
+  try {
+    tally = await round.run(seed);
+    add(tally);
+  } catch (error) {
+    say(`${round.name}: ${inspect(error)}`);
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  for (const what of tally?.wrong ?? []) say(what);
+  if (tally === undefined || tally.lost + tally.duplicated + tally.leakedUploads + tally.wrong.length > 0) {
+    bad++;
+    say(`FAILED: ${round.name}, after ${seconds} s. Repeat: npm run soak -- --minutes 1 --seed ${seed}`);
+  } else {
+    const { kills, checkpoints, records, note } = tally;
+    say(
+      `${round.name}, seed ${seed}: ${kills} kills, ${note}, ${checkpoints} checkpoints, ${records} records, ${seconds} s`,
+    );
+  }
+}
+
+total.leakedHandles = Math.max(0, (await handles()) - before);
+console.log(JSON.stringify(total));
+process.exitCode =
+  bad > 0 || total.lost + total.duplicated + total.leakedUploads + total.leakedHandles > 0 ? 1 : 0;
+
+function add(tally: Tally): void {
+  total.kills += tally.kills;
+  total.checkpoints += tally.checkpoints;
+  total.records += tally.records;
+  total.lost += tally.lost;
+  total.duplicated += tally.duplicated;
+  total.leakedUploads += tally.leakedUploads;
+}
+
+/** What keeps this process busy, once what was closed has had the time to go. Our own pipes are not counted. */
+async function handles(): Promise<number> {
+  const count = (): number =>
+    process.getActiveResourcesInfo().filter((type) => !/Pipe|TTY|Timeout|Immediate/.test(type)).length;
+  let now = count();
+  for (let tries = 0; now > 0 && tries < 20; tries++) {
+    await wait(50);
+    now = count();
+  }
+  return now;
+}
