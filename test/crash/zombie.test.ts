@@ -3,7 +3,7 @@ import { JobProcess } from '../processes/child.js';
 import { conclude, live, prepare, progress } from '../processes/lives.js';
 import { kinds, openTarget, type Hooks, type Target } from '../processes/target.js';
 
-const records = 12_000;
+const records = 8000;
 const exact = { lost: 0, duplicated: 0, uploads: 0, wrong: [] };
 
 /** Resolves at the first event that is wanted. */

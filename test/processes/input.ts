@@ -7,15 +7,18 @@ export interface Event {
 
 const users = 50;
 
-/** Half of all events are of partition 0, so that there parts fill while other files stay small. */
+/** Most events are of partition 0, so that there parts fill while other files stay small. */
 export function eventOf(id: number): Event {
   const hash = Math.imul(id + 1, 2654435761) >>> 0;
-  return { id, user: `user-${hash % users}`, partition: id % 2 === 0 ? 0 : 1 + (hash % 3) };
+  return { id, user: `user-${hash % users}`, partition: id % 5 === 0 ? 1 + (hash % 3) : 0 };
 }
+
+/** So long that a job takes only some hundred of them at a time. */
+const filler = 'x'.repeat(200);
 
 /** The lines of events `from` to `to`. */
 export function inputObject(from: number, to: number): Buffer {
   const lines: string[] = [];
-  for (let id = from; id < to; id++) lines.push(`${JSON.stringify(eventOf(id))}\n`);
+  for (let id = from; id < to; id++) lines.push(`${JSON.stringify({ ...eventOf(id), filler })}\n`);
   return Buffer.from(lines.join(''));
 }

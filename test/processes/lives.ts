@@ -85,7 +85,7 @@ export async function prepare(target: Target, prefix: string, records: number): 
     input: `${base}raw/*.ndjson`,
     output: `${base}out`,
     checkpoints: `${base}checkpoints`,
-    padding: 1000,
+    padding: 2000,
     pause: { every: 50, ms: 8 },
   };
 }
