@@ -1,5 +1,6 @@
-import { defer, of, type Observable } from 'rxjs';
+import { defer, finalize, of, type Observable } from 'rxjs';
 import { parseUri } from '../path/index.js';
+import { decorate } from '../store/decorate.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import { probe } from '../store/probe.js';
 import { awsCapabilities, createStores } from '../store/registry.js';
@@ -11,22 +12,47 @@ import type { ResolvedOptions } from './options.js';
 
 /**
  * The stores of one run: those that were given, or one S3 connection for all buckets, directories and memory, with
- * retries. What was opened here is closed by `close`.
+ * retries. What was opened here is closed by `close`, once the manifest that may be on its way is answered: all else has
+ * been aborted with the attempt, but an issued manifest can not be recalled.
  */
 export function openStores(config: ResolvedOptions): { readonly stores: Stores; readonly close: () => void } {
   if (config.stores !== undefined) return { stores: config.stores, close: () => undefined };
   const { clock, random } = config.environment;
   let connection: S3Connection | undefined;
   const connect = (): S3Connection => (connection ??= new S3Connection(config.s3));
+  let manifests = 0;
+  let over = false;
+  const closeWhenAnswered = (): void => {
+    if (over && manifests === 0) connection?.close();
+  };
+  const counted = (store: ObjectStore): ObjectStore =>
+    decorate(store, (call, run) => {
+      if (call.method !== 'put') return run;
+      return defer(() => {
+        manifests++;
+        return run.pipe(
+          finalize(() => {
+            manifests--;
+            closeWhenAnswered();
+          }),
+        );
+      });
+    });
   const stores = createStores({
     clock,
     schemes: { s3: (bucket) => connect().store(bucket), memory: memoryStore },
-    reserved: { s3: (bucket) => connect().reserved(bucket) },
+    reserved: { s3: (bucket) => counted(connect().reserved(bucket)) },
     around: (store) => retrying(store, { clock, random }),
     capabilities: (store, scheme) =>
       scheme === 's3' ? probed(store, stores, config.checkpoints.dir, random) : of(awsCapabilities),
   });
-  return { stores, close: () => connection?.close() };
+  return {
+    stores,
+    close: () => {
+      over = true;
+      closeWhenAnswered();
+    },
+  };
 }
 
 /**
