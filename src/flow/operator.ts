@@ -2,7 +2,7 @@ import { Observable, Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import type { Flow, FlowOperator } from './flow.js';
 import {
-  isGenuine,
+  isSignal,
   signal,
   type Barrier,
   type Credit,
@@ -40,7 +40,8 @@ import {
  */
 export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   readonly #out: Subscriber<B | Signal>;
-  #busy = false;
+  /** What is being handled: elements that arrive meanwhile wait. */
+  protected handling: 'nothing' | 'record' | 'other' = 'nothing';
   #opened = false;
   #waiting: (() => void)[] | undefined;
 
@@ -95,39 +96,40 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   /** Runs asynchronous work (an answer, a timer) as an element of the flow: in turn, with errors sent down. */
   protected turn(work: () => void): void {
     if (this.closed) return;
-    if (this.#busy) {
+    if (this.handling !== 'nothing') {
       (this.#waiting ??= []).push(work);
       return;
     }
-    this.#busy = true;
+    this.handling = 'other';
     try {
       work();
       if (this.#waiting !== undefined) this.#drain();
     } catch (error) {
       this.error(error);
     } finally {
-      this.#busy = false;
+      this.handling = 'nothing';
     }
   }
 
   // `next` and not `_next`: every layer between two operators costs, and there is one of these for each record.
   override next(value: A | Signal): void {
     if (this.closed) return;
-    if (this.#busy) {
+    if (this.handling !== 'nothing') {
       (this.#waiting ??= []).push(() => {
         this.#deliver(value);
       });
       return;
     }
-    this.#busy = true;
     try {
-      if (this.#opened && isRecord(value)) this.onRecord(value);
-      else this.#deliver(value);
+      if (this.#opened && !isSignal(value)) {
+        this.handling = 'record';
+        this.onRecord(value);
+      } else this.#deliver(value);
       if (this.#waiting !== undefined) this.#drain();
     } catch (error) {
       this.error(error);
     } finally {
-      this.#busy = false;
+      this.handling = 'nothing';
     }
   }
 
@@ -137,19 +139,20 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
       this.#waiting = undefined;
       for (const work of batch) {
         if (this.closed) return;
+        this.handling = 'other';
         work();
       }
     }
   }
 
   #deliver(value: A | Signal): void {
-    if (!isRecord(value)) this.#signal(value);
+    this.handling = isSignal(value) ? 'other' : 'record';
+    if (isSignal(value)) this.#signal(value);
     else if (this.#opened) this.onRecord(value);
     else throw notOpened();
   }
 
   #signal(value: Signal): void {
-    if (!isGenuine(value)) throw copied(value);
     if (value[signal] === 'open') {
       if (this.#opened) throw openedTwice();
       this.#opened = true;
@@ -179,10 +182,6 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   }
 }
 
-function isRecord<A>(value: A | Signal): value is A {
-  return typeof value !== 'object' || value === null || (value as Partial<Signal>)[signal] === undefined;
-}
-
 const notOpened = (): MillraceError =>
   new MillraceError(
     'NotOpened',
@@ -193,12 +192,6 @@ const openedTwice = (): MillraceError =>
   new MillraceError(
     'OpenedTwice',
     'Two flows were joined by a plain RxJS operator (merge, concat, zip …): their signals must be aligned. Join flows with mergeFlows(…).',
-  );
-
-const copied = (value: Signal): MillraceError =>
-  new MillraceError(
-    'CopiedSignal',
-    `A plain operator copied a ${value[signal]} signal: lift it with records(…), so that it sees only records.`,
   );
 
 /** Makes an operator of a {@link FlowSubscriber}. */

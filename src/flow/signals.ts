@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import { MillraceError } from '../errors.js';
 import type { Attempt } from './attempt.js';
 
 /** The brand of every signal. `Symbol.for`, so that two copies of millrace in one process agree. */
@@ -78,24 +79,38 @@ export type Signal = Open | Barrier | Watermark | Credit | End;
 export type Json =
   null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
+/**
+ * What every signal is an instance of, in every copy of millrace in the process: the test for each record is one
+ * `instanceof`, which does not depend on how many shapes records have.
+ *
+ * A copy of a signal (`{ ...barrier }`) would pass for a record, and its checkpoint would never end. So a signal has an
+ * enumerable property that refuses to be read: whoever copies it finds out at once.
+ */
+// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- it exists for `instanceof`
+abstract class Genuine {
+  constructor() {
+    Object.defineProperty(this, uncopied, { enumerable: true, get: refuseCopy });
+  }
+}
+
+const uncopied = Symbol('signals are not to be copied');
+
+function refuseCopy(this: Signal): never {
+  throw new MillraceError(
+    'CopiedSignal',
+    `A plain operator copied a ${this[signal]} signal: lift it with records(…), so that it sees only records.`,
+  );
+}
+
+const everywhere: { [signal]?: typeof Genuine } = globalThis;
+const SignalBase = (everywhere[signal] ??= Genuine);
+
 /** Tells a signal from a record. */
 export function isSignal(value: unknown): value is Signal {
-  return typeof value === 'object' && value !== null && (value as Partial<Signal>)[signal] !== undefined;
+  return value instanceof SignalBase;
 }
 
-/**
- * The prototype of every signal. A copy (`{ ...barrier }`) keeps the brand but loses this, which is how a plain `map`
- * that rebuilt a signal is found out.
- */
-// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- it exists for its prototype
-abstract class Genuine {}
-
-/** Whether a branded value was made by millrace and not copied by a plain operator. */
-export function isGenuine(value: Signal): boolean {
-  return Object.getPrototypeOf(value) !== Object.prototype;
-}
-
-class OpenSignal extends Genuine implements Open {
+class OpenSignal extends SignalBase implements Open {
   readonly [signal] = 'open' as const;
   constructor(
     readonly sources: readonly string[],
@@ -105,7 +120,7 @@ class OpenSignal extends Genuine implements Open {
   }
 }
 
-class BarrierSignal extends Genuine implements Barrier {
+class BarrierSignal extends SignalBase implements Barrier {
   readonly [signal] = 'barrier' as const;
   constructor(
     readonly checkpoint: number,
@@ -117,7 +132,7 @@ class BarrierSignal extends Genuine implements Barrier {
   }
 }
 
-class WatermarkSignal extends Genuine implements Watermark {
+class WatermarkSignal extends SignalBase implements Watermark {
   readonly [signal] = 'watermark' as const;
   constructor(
     readonly time: number,
@@ -127,7 +142,7 @@ class WatermarkSignal extends Genuine implements Watermark {
   }
 }
 
-class CreditSignal extends Genuine implements Credit {
+class CreditSignal extends SignalBase implements Credit {
   readonly [signal] = 'credit' as const;
   constructor(
     readonly source: string,
@@ -137,7 +152,7 @@ class CreditSignal extends Genuine implements Credit {
   }
 }
 
-class EndSignal extends Genuine implements End {
+class EndSignal extends SignalBase implements End {
   readonly [signal] = 'end' as const;
 }
 

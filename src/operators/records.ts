@@ -4,25 +4,19 @@ import { flowOperator, FlowSubscriber, type End, type FlowOperator, type Signal 
 
 /** Takes what the lifted operators emit; anything outside a record's turn or `End` is an error. */
 class Tail<B> extends Subscriber<B> {
-  inTurn = false;
+  readonly #records: Records<never, B>;
   readonly #out: Subscriber<B | Signal>;
 
-  constructor(out: Subscriber<B | Signal>) {
-    // eslint-disable-next-line @typescript-eslint/no-deprecated
+  constructor(records: Records<never, B>, out: Subscriber<B | Signal>) {
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- as in flow/operator.ts
     super();
+    this.#records = records;
     this.#out = out;
   }
 
   override next(value: B): void {
-    if (this.inTurn) this.#out.next(value);
-    else {
-      this.#out.error(
-        new MillraceError(
-          'AsyncInRecords',
-          'An operator inside records(…) emitted outside a record’s turn. Only synchronous operators can be lifted; leave the flow with values() for asynchronous work (at-least-once from there).',
-        ),
-      );
-    }
+    if (this.#records.lets) this.#out.next(value);
+    else this.#out.error(asynchronous());
   }
 
   protected override _error(error: unknown): void {
@@ -35,37 +29,46 @@ class Tail<B> extends Subscriber<B> {
 }
 
 class Records<A, B> extends FlowSubscriber<A, B> {
-  readonly #tail: Tail<B>;
   #head!: Subscriber<A>;
+  /** Outside records: while the operators are subscribed (`startWith`), and at `End` (`toArray`). */
+  #flushing = true;
 
   constructor(out: Subscriber<B | Signal>, lifted: (source: Observable<A>) => Observable<B>) {
     super(out);
-    const tail = (this.#tail = new Tail(out));
+    const tail = new Tail<B>(this, out);
     this.add(tail);
-    tail.inTurn = true; // `startWith` and the like emit while they are subscribed
     lifted(
       // eslint-disable-next-line no-restricted-syntax -- the input of the lifted operators; errors leave by the tail
       new Observable<A>((head) => {
         this.#head = head;
       }),
     ).subscribe(tail);
-    tail.inTurn = false;
+    this.#flushing = false;
+  }
+
+  /** Whether the lifted operators may emit. */
+  get lets(): boolean {
+    return this.handling === 'record' || this.#flushing;
   }
 
   override onRecord(value: A): void {
-    const tail = this.#tail;
-    tail.inTurn = true;
     this.#head.next(value);
-    tail.inTurn = false;
   }
 
   override onEnd(end: End): void {
-    this.#tail.inTurn = true;
+    this.#flushing = true;
     this.#head.complete();
-    this.#tail.inTurn = false;
+    this.#flushing = false;
     this.emit(end);
   }
 }
+
+const asynchronous = (): MillraceError =>
+  new MillraceError(
+    'AsyncInRecords',
+    'An operator inside records(…) emitted outside a record’s turn. Only synchronous operators can be lifted; leave the flow with values() for asynchronous work (at-least-once from there).',
+  );
+
 /**
  * Lifts synchronous RxJS operators over a flow: they see the records, signals pass by in their place.
  *
