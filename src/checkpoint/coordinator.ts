@@ -9,6 +9,7 @@ import {
   take,
   type Subscriber,
 } from 'rxjs';
+import { isRetryable } from '../errors.js';
 import type { Barrier, CheckpointReason, Committable, Frozen, Participant, Restored } from '../flow/index.js';
 import type { CheckpointData } from '../store/services.js';
 import { Barriers, type Round } from './barriers.js';
@@ -231,7 +232,8 @@ class LogCoordinator implements Coordinator {
     if (error instanceof CheckpointError && error.code === 'Fenced') return of(error);
     const { store, logStore = store, prefix, job, on } = this.#options;
     const last = this.#driver.state.last?.manifest ?? this.#manifest;
-    return supersededBy(logStore, prefix, last).pipe(
+    // A restart would look again; the end of a job is worth asking more than once.
+    return supersededBy(logStore, prefix, last, isRetryable(error) ? 0 : 4).pipe(
       map((n) => {
         if (n === undefined) return error;
         const explained = fenced(job, n, error);

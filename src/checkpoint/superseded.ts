@@ -1,4 +1,4 @@
-import { catchError, concatMap, map, of, type Observable } from 'rxjs';
+import { catchError, concatMap, map, of, retry, type Observable } from 'rxjs';
 import { isStoreError } from '../store/errors.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
@@ -6,12 +6,14 @@ import { decodeManifest } from './manifestCodec.js';
 
 /**
  * The number of an entry by which a later attempt owns the log, if there is one. `last` is the newest entry that the asking
- * attempt knows to be its own. One look, to tell why an attempt failed: a store that does not answer says nothing.
+ * attempt knows to be its own. To tell why an attempt failed: a store that does not answer, tried `again` so often, says
+ * nothing.
  */
 export function supersededBy(
   store: ObjectStore,
   prefix: string,
   last: Manifest,
+  again: number,
 ): Observable<number | undefined> {
   return store.list({ prefix: `${prefix}log/`, startAfter: prefix + logKey(last.n) }).pipe(
     concatMap(({ objects }) => {
@@ -25,6 +27,7 @@ export function supersededBy(
         catchError((error: unknown) => of(isStoreError(error, 'NotFound') ? n : undefined)),
       );
     }),
+    retry({ count: again }),
     catchError(() => of(undefined)),
   );
 }
