@@ -102,7 +102,7 @@ function refuseCopy(this: Signal): never {
   );
 }
 
-const everywhere: { [signal]?: typeof Genuine } = globalThis;
+const everywhere = globalThis as Record<symbol, typeof Genuine | undefined>;
 const SignalBase = (everywhere[signal] ??= Genuine);
 
 /** Tells a signal from a record. */

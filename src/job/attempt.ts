@@ -62,7 +62,8 @@ interface WiredSource {
   readonly records: HotSource<unknown>;
   readonly letters: HotSource<DeadLetter>;
   pump?: SourcePump<unknown>;
-  ended: boolean;
+  /** Whether `End` has been sent by this attempt, or by the one that finished before it. */
+  ended: 'no' | 'now' | 'flushed';
 }
 
 class RunningAttempt {
@@ -169,7 +170,7 @@ class RunningAttempt {
       source,
       records: new HotSource<unknown>(),
       letters: new HotSource<DeadLetter>(),
-      ended: false,
+      ended: 'no' as const,
     };
     this.#sources.set(id, wired);
     return wired;
@@ -187,8 +188,9 @@ class RunningAttempt {
         budget: this.#plan.budget,
         records: wired.records,
         letters: wired.letters,
-        ended: () => {
-          wired.ended = true;
+        flushed: this.#coordinator.finished,
+        ended: (flushed) => {
+          wired.ended = flushed ? 'flushed' : 'now';
           this.#endWhenEnded();
         },
         failed: (error) => {
@@ -234,7 +236,12 @@ class RunningAttempt {
   }
 
   #endWhenEnded(): void {
-    if ([...this.#sources.values()].every(({ ended }) => ended)) this.#last('final');
+    const sources = [...this.#sources.values()];
+    if (sources.some(({ ended }) => ended === 'no')) return;
+    if (sources.some(({ ended }) => ended === 'now')) {
+      for (const { pump } of sources.filter(({ ended }) => ended === 'flushed')) pump?.end();
+    }
+    this.#last('final');
   }
 
   #last(reason: 'stop' | 'final'): void {

@@ -45,8 +45,10 @@ export interface PumpOptions<T> {
   readonly records: PumpOutput<T>;
   /** The flow into `source.deadLetter`. It gets every signal that `records` gets. */
   readonly letters?: PumpOutput<DeadLetter>;
+  /** The restored checkpoint is that of an input that was over. Default `false`. */
+  readonly flushed?: boolean;
   /** The input is over and `End` has gone down: the job may inject the final barrier. */
-  readonly ended?: () => void;
+  readonly ended?: (flushed: boolean) => void;
   /** The source cannot go on. The pump has freed everything; nothing more is sent. */
   readonly failed: (error: unknown) => void;
 }
@@ -145,6 +147,11 @@ export class SourcePump<T> {
     this.#wake();
   }
 
+  /** Sends the `End` that was withheld because another source had more to say. */
+  end(): void {
+    this.#send(end);
+  }
+
   /** Aborts requests and frees everything. Sends nothing more. */
   close(): void {
     if (this.#state === 'closed') return;
@@ -227,8 +234,10 @@ export class SourcePump<T> {
     }
     if (result !== 'end' || !this.#is('running')) return;
     this.#state = 'ended';
-    this.#send(end);
-    if (this.#is('ended')) this.#options.ended?.();
+    // What operators held was flushed by the End of the attempt that is restored: a second one would flush it twice.
+    const flushed = this.#options.flushed === true && this.#sent === 0;
+    if (!flushed) this.end();
+    if (this.#is('ended')) this.#options.ended?.(flushed);
   }
 
   #send(signal: Signal): void {

@@ -1,4 +1,4 @@
-import { map, merge, of, take, tap, type Observable } from 'rxjs';
+import { count, map, merge, of, take, tap, type Observable } from 'rxjs';
 import {
   deadLetter,
   fileSink,
@@ -97,6 +97,18 @@ test('dead letters are published under the same barriers, with object, offset an
       text: '{"user": broken',
     }),
   ]);
+});
+
+test('a finished job, run again, flushes nothing a second time', async () => {
+  const lake = lakeWithVisits();
+  const counted = async (): Promise<void> => {
+    const { job } = lake.job();
+    await lake.run(job, job.source('raw', raw()).pipe(records(count()), out()));
+  };
+  await counted();
+  await counted();
+  await counted();
+  expect(lake.lines('out/')).toEqual([50]);
 });
 
 describe('mistakes are errors that say what to do', () => {
