@@ -153,12 +153,10 @@ describe('faulty', () => {
     });
     const seen: string[] = [];
     for (let i = 0; i < 50; i += 1) {
-      store
-        .put(`k${i}`, body)
-        .subscribe({
-          next: () => seen.push('ok'),
-          error: (error: unknown) => seen.push((error as StoreError).code),
-        });
+      store.put(`k${i}`, body).subscribe({
+        next: () => seen.push('ok'),
+        error: (error: unknown) => seen.push((error as StoreError).code),
+      });
     }
     return seen;
   };
