@@ -19,8 +19,8 @@ export function kindOf({ method, key }: StoreCall): Kind {
 export class SimulatedProcess {
   readonly clock: Clock;
   readonly store: ObjectStore;
-  /** Requests made. */
-  calls = 0;
+  /** The requests it made. */
+  readonly requests: Kind[] = [];
   state: 'running' | 'stopped' | 'dead' = 'running';
   /** The request at which its fate befell it. */
   struck: Kind | undefined;
@@ -89,7 +89,7 @@ export class SimulatedProcess {
     run: Observable<T>,
     out: { next(value: T): void; error(error: unknown): void; complete(): void },
   ): Subscription {
-    const fate = ++this.calls === this.#fate?.at ? this.#fate : undefined;
+    const fate = this.requests.push(kindOf(call)) === this.#fate?.at ? this.#fate : undefined;
     if (fate !== undefined) this.struck = kindOf(call);
     if (fate?.kind === 'crash' && fate.when === 'before') {
       this.kill();

@@ -30,6 +30,8 @@ export interface Result extends Findings {
   readonly records: number;
   /** Requests that each process made, but for the last one, which only sweeps. */
   readonly calls: readonly number[];
+  /** What they were. */
+  readonly requests: readonly (readonly Kind[])[];
   /** The requests at which processes died or were stopped. */
   readonly struck: readonly Kind[];
   /** How each process ended that was not killed. */
@@ -103,7 +105,8 @@ class Simulation {
       duplicated,
       wrong: [...wrong, ...this.#skips()],
       records: this.#input.events.length,
-      calls: started.map(({ process }) => process.calls),
+      calls: started.map(({ process }) => process.requests.length),
+      requests: started.map(({ process }) => process.requests),
       struck: started.flatMap(({ process }) => process.struck ?? []),
       outcomes,
       checkpoints: this.#events.filter(({ type }) => type === 'checkpoint-durable').length,
