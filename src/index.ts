@@ -30,6 +30,7 @@ export {
   type Handles,
   type Key,
   type Serializer,
+  type StateSpec,
   type StateSpecs,
   type ValueState,
   type ValueStateOptions,
