@@ -21,7 +21,8 @@ import { leafAttempt } from './leafAttempt.js';
  *    and pass `Open` on when they are ready.
  * 4. **Running.** Once every leaf has the `Open` of each of its sources: state without an operator is an error;
  *    otherwise restored committables are published, checkpoints begin, pumps start.
- * 5. **Ending.** When the last pump has sent `End`: a `final` barrier. Or, asked to stop: a `stop` barrier.
+ * 5. **Ending.** When the last pump has sent `End`: a `final` barrier. Or, asked to stop: a `stop` barrier; before running,
+ *    a stop just ends the attempt.
  * 6. **Settling.** The last checkpoint is durable: entries are written until nothing is pending. Leaves complete.
  *
  * A failure in any state tears everything down at once and issues nothing more; the log says where to go on. A manifest
@@ -83,6 +84,12 @@ class RunningAttempt {
   }
 
   claim(): void {
+    this.#held.add(
+      this.#plan.stop.subscribe(() => {
+        this.#stop();
+      }),
+    );
+    if (this.#over) return;
     this.#held.add(
       this.#plan.claim.subscribe({
         next: (coordinator) => {
@@ -223,11 +230,6 @@ class RunningAttempt {
         this.#inject(barrier);
       });
       for (const { pump } of this.#sources.values()) pump?.start();
-      this.#held.add(
-        this.#plan.stop.subscribe(() => {
-          this.#last('stop');
-        }),
-      );
     });
   }
 
@@ -259,6 +261,17 @@ class RunningAttempt {
         }),
       );
     });
+  }
+
+  /** Before anything has been read there is nothing to take a checkpoint of, and a store that is away is not waited for. */
+  #stop(): void {
+    if (this.#state !== 'opening') {
+      this.#last('stop');
+      return;
+    }
+    this.close();
+    this.#outcome.next('stopped');
+    this.#outcome.complete();
   }
 
   #complete(outcome: Outcome): void {

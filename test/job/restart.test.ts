@@ -97,15 +97,6 @@ test('a stop takes a last checkpoint, publishes nothing unfinished, and the next
   expect(world.lines('out/')).toEqual(lines);
 });
 
-test('a stop that came before the start takes a checkpoint and ends', async () => {
-  const world = lake();
-  const { job } = world.job();
-  const flow = job.source('raw', raw()).pipe(out());
-  await expect(world.run(job, flow, { signal: AbortSignal.abort() })).resolves.toEqual({
-    outcome: 'stopped',
-  });
-});
-
 test('delays grow to the maximum, jitter stays in its share, and a quiet run resets them', () => {
   fc.assert(
     fc.property(

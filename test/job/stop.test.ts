@@ -1,6 +1,6 @@
-import { tap } from 'rxjs';
-import { fileSink, files, MillraceError, ndjson, records } from '../../src/index.js';
-import { Lake } from './harness.js';
+import { NEVER, tap } from 'rxjs';
+import { createStores, decorate, fileSink, files, MillraceError, ndjson, records } from '../../src/index.js';
+import { Lake, now } from './harness.js';
 
 const lines = Array.from({ length: 40_000 }, (_, n) => ({ n }));
 
@@ -27,6 +27,28 @@ test('a stop that comes while the log is being claimed is not forgotten', async 
   await expect(
     world.run(job, job.source('raw', raw()).pipe(out()), { signal: stop.signal }),
   ).resolves.toEqual({ outcome: 'stopped' });
+});
+
+test('a stop that came before the start ends the run before it has asked for anything', async () => {
+  const world = lake();
+  const { job } = world.job();
+  const flow = job.source('raw', raw()).pipe(out());
+  await expect(world.run(job, flow, { signal: AbortSignal.abort() })).resolves.toEqual({
+    outcome: 'stopped',
+  });
+  expect(now(world.store.list({ prefix: 'checkpoints/' })).objects).toEqual([]);
+});
+
+test('a stop does not wait for a store that is away', async () => {
+  const world = lake();
+  const silent = decorate(world.store, () => NEVER);
+  const { job } = world.job({
+    stores: createStores({ schemes: { memory: () => silent }, clock: world.clock }),
+  });
+  const stop = new AbortController();
+  const run = job.run(job.source('raw', raw()).pipe(out()), { signal: stop.signal });
+  stop.abort();
+  await expect(run).resolves.toEqual({ outcome: 'stopped' });
 });
 
 test('a stop whose checkpoint fails is not followed by a restart', async () => {
