@@ -1,0 +1,175 @@
+import type { Clock } from '../flow/index.js';
+import type { FileNames } from './fileNames.js';
+import { maxRanges } from './journal.js';
+import type { SinkSettings } from './options.js';
+import type { BufferPool } from './pool.js';
+import { leastRecent, RollPolicy } from './rolling.js';
+import { OpenFile, type FrozenFile, type PartCut } from './writer.js';
+
+/** Text is turned into bytes once a file has so many characters of it. */
+const block = 16 * 1024;
+
+/**
+ * The files that a sink has open, one for each partition, from their first record until they are rolled: by size, age,
+ * inactivity or number. It knows which of them have text, which have changed since they were last frozen, and which
+ * were rolled since the last barrier, so that neither a record nor a barrier has to look at all of them.
+ */
+export class OpenFiles {
+  readonly #policy: RollPolicy;
+  readonly #block: number;
+  readonly #textBudget: number;
+
+  /** By partition, in the order in which they were opened. */
+  readonly #files = new Map<string, OpenFile>();
+  #last: OpenFile | undefined;
+  #records = 0;
+  /** Files with text; a file may be named again after its text is gone. */
+  #texts: OpenFile[] = [];
+  #textLength = 0;
+  #fresh = 0;
+  /** Open files that are not as `#frozen` has them. */
+  readonly #changed = new Set<OpenFile>();
+  readonly #frozen = new Map<OpenFile, FrozenFile>();
+  #rolled: OpenFile[] = [];
+
+  constructor(
+    private readonly settings: Pick<
+      SinkSettings<never>,
+      'partSize' | 'rollSize' | 'age' | 'inactivity' | 'maxOpenFiles' | 'budget'
+    >,
+    private readonly names: FileNames,
+    private readonly clock: Clock,
+    private readonly pool: BufferPool,
+    private readonly cut: (part: PartCut) => void,
+    /** A file was opened: there is a deadline. */
+    private readonly opened: () => void,
+  ) {
+    const { age, inactivity, rollSize, partSize, budget } = settings;
+    this.#policy = new RollPolicy(age, inactivity);
+    this.#block = Math.min(block, rollSize, partSize);
+    this.#textBudget = Math.min(4 * 2 ** 20, budget / 32);
+  }
+
+  /** Bytes of tails that are nowhere but in memory. */
+  get fresh(): number {
+    return this.#fresh;
+  }
+
+  /** Characters that are no bytes yet. */
+  get textLength(): number {
+    return this.#textLength;
+  }
+
+  /** When the next file may be due, if any is open. */
+  get deadline(): number | undefined {
+    return this.#policy.deadline(this.#files.values());
+  }
+
+  /** The file of a partition, opened if need be. */
+  of(partition: string): OpenFile {
+    const last = this.#last;
+    if (last !== undefined && last.partition === partition) return last;
+    return (this.#last = this.#files.get(partition) ?? this.#open(partition));
+  }
+
+  /** Appends one record's text. Returns whether text has become bytes, so that memory is worth a look. */
+  write(file: OpenFile, text: string): boolean {
+    file.text += text;
+    file.records++;
+    file.touched = ++this.#records;
+    if (!file.listed) {
+      file.listed = true;
+      this.#texts.push(file);
+    }
+    this.#textLength += text.length;
+    if (file.text.length >= this.#block) this.#flush(file);
+    else if (this.#textLength >= this.#textBudget) this.flushAll();
+    else return false;
+    return true;
+  }
+
+  flushAll(): void {
+    const texts = this.#texts;
+    this.#texts = [];
+    for (const file of texts) {
+      file.listed = false;
+      this.#flush(file);
+    }
+  }
+
+  rollAll(): void {
+    for (const file of this.#files.values()) this.#roll(file);
+  }
+
+  rollDue(): void {
+    for (const file of this.#policy.due(this.#files.values(), this.clock.now())) this.#roll(file);
+  }
+
+  /** Counts what a journal would have to hold, once files in too many journals are dealt with. */
+  prepare(): number {
+    this.#fresh = 0;
+    for (const file of this.#changed) {
+      if (file.ranges.length >= maxRanges && file.spilled) this.#roll(file);
+      else this.#fresh += file.prepare(maxRanges);
+    }
+    return this.#fresh;
+  }
+
+  /** The files with all that is fresh, for a journal to hold. */
+  takeFresh(): Iterable<OpenFile> {
+    this.#fresh = 0;
+    return this.#changed;
+  }
+
+  /** Frees the memory of what journals hold. */
+  drop(): void {
+    for (const file of this.#files.values()) file.drop();
+  }
+
+  /** Takes down how the open files are, and those rolled since the last barrier; `inline`: with what is fresh. */
+  freeze(
+    store: string,
+    checkpoint: number,
+    inline: boolean,
+  ): { readonly open: readonly FrozenFile[]; readonly closed: readonly FrozenFile[] } {
+    for (const file of this.#changed) {
+      if (file.size > 0) this.#frozen.set(file, file.freeze(store, checkpoint, inline));
+      if (file.fresh === 0) this.#changed.delete(file);
+    }
+    const closed = this.#rolled.map((file) => file.freeze(store, checkpoint, false));
+    this.#rolled = [];
+    return { open: [...this.#frozen.values()], closed };
+  }
+
+  #open(partition: string): OpenFile {
+    const { maxOpenFiles, partSize } = this.settings;
+    const { uid, key } = this.names.next(partition);
+    if (this.#files.size >= maxOpenFiles) for (const file of leastRecent(this.#files)) this.#roll(file);
+    const file = new OpenFile(uid, key, partition, this.clock.now(), partSize, this.pool);
+    this.#files.set(partition, file);
+    this.opened();
+    return file;
+  }
+
+  #flush(file: OpenFile): void {
+    if (file.text === '') return;
+    this.#textLength -= file.text.length;
+    const before = file.fresh;
+    file.flush(this.cut);
+    this.#fresh += file.fresh - before;
+    this.#changed.add(file);
+    if (file.size >= this.settings.rollSize) this.#roll(file);
+  }
+
+  #roll(file: OpenFile): void {
+    if (this.#files.get(file.partition) !== file) return;
+    this.#files.delete(file.partition);
+    if (this.#last === file) this.#last = undefined;
+    this.#textLength -= file.text.length;
+    this.#fresh -= file.fresh;
+    file.roll(this.cut);
+    this.#changed.delete(file);
+    this.#frozen.delete(file);
+    if (file.size > 0) this.#rolled.push(file);
+  }
+}
