@@ -1,6 +1,6 @@
 import type { Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
-import { FlowSubscriber, flowOf, open, signal, watermark } from '../flow/index.js';
+import { credit, FlowSubscriber, flowOf, open, signal, watermark } from '../flow/index.js';
 import type { Barrier, Credit, End, Flow, Open, Signal, Watermark } from '../flow/index.js';
 
 type Aligned = Open | Barrier;
@@ -10,6 +10,7 @@ class Alignment<T> {
   readonly inputs: Input<T>[] = [];
   readonly #out: Subscriber<T | Signal>;
   #watermark = -Infinity;
+  readonly #credits = new Map<string, number>();
 
   constructor(out: Subscriber<T | Signal>) {
     this.#out = out;
@@ -31,6 +32,15 @@ class Alignment<T> {
   /** Passes `End` on with the last input's. */
   end(end: End): void {
     if (this.inputs.every(({ ended, over }) => ended || over)) this.#out.next(end);
+  }
+
+  /** Passes on how far every input that brings this source has brought it. */
+  credit({ source }: Credit): void {
+    const bringing = this.inputs.filter(({ sources, over }) => !over && sources.includes(source));
+    const bytes = Math.min(...bringing.map(({ credits }) => credits.get(source) ?? 0));
+    if (bytes <= (this.#credits.get(source) ?? 0)) return;
+    this.#credits.set(source, bytes);
+    this.#out.next(credit(source, bytes));
   }
 
   /** The minimum over the inputs that are not idle, when it rises. */
@@ -58,6 +68,8 @@ class Input<T> extends FlowSubscriber<T, T> {
   /** The signal that this input waits at. */
   at: Aligned | undefined;
   watermark: Watermark | undefined;
+  sources: readonly string[] = [];
+  readonly credits = new Map<string, number>();
   ended = false;
   /** It has completed: it counts as aligned. */
   over = false;
@@ -74,8 +86,9 @@ class Input<T> extends FlowSubscriber<T, T> {
     else this.#held.push(() => this.onRecord(value));
   }
 
-  override onOpen(signal: Open): void {
-    this.#align(signal);
+  override onOpen(open: Open): void {
+    this.sources = open.sources;
+    this.#align(open);
   }
 
   override onBarrier(barrier: Barrier): void {
@@ -92,8 +105,12 @@ class Input<T> extends FlowSubscriber<T, T> {
   }
 
   override onCredit(credit: Credit): void {
-    if (this.at === undefined) this.emit(credit);
-    else this.#held.push(() => this.onCredit(credit));
+    if (this.at !== undefined) {
+      this.#held.push(() => this.onCredit(credit));
+      return;
+    }
+    this.credits.set(credit.source, credit.bytes);
+    this.#alignment.credit(credit);
   }
 
   override onWatermark(each: Watermark): void {
@@ -150,7 +167,7 @@ const misaligned = (): MillraceError =>
  *
  * `Open` and each `Barrier` come out once, when every input has brought them; an input that is ahead is held there
  * meanwhile, so what comes out before a barrier is what every input had before it. `End` comes out with the last input's.
- * `Watermark` is the minimum over the inputs that are not idle. Held records are bounded by the budgets of the sources.
+ * `Watermark` is the minimum over the inputs that are not idle, `Credit` over those that bring the source. Held records are bounded by the budgets of the sources.
  *
  * ```
  * a:    O-a-1-b---E--2|

@@ -29,7 +29,7 @@ class Tail<B> extends Subscriber<B> {
 }
 
 class Records<A, B> extends FlowSubscriber<A, B> {
-  #head!: Subscriber<A>;
+  #head: Pick<Subscriber<A>, 'next' | 'complete'> = unsubscribed;
   /** Outside records: while the operators are subscribed (`startWith`), and at `End` (`toArray`). */
   #flushing = true;
 
@@ -62,6 +62,9 @@ class Records<A, B> extends FlowSubscriber<A, B> {
     this.emit(end);
   }
 }
+
+/** Stands for the input of operators that never subscribe to it, such as `take(0)`. */
+const unsubscribed = { next: (): void => undefined, complete: (): void => undefined };
 
 const asynchronous = (): MillraceError =>
   new MillraceError(

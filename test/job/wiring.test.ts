@@ -54,6 +54,22 @@ test('flows of two sources merge', async () => {
   );
 });
 
+test('two branches of one source merge: every record comes once from each, within a small budget', async () => {
+  const lake = lakeWithVisits();
+  const { job } = lake.job({ budget: 64, checkpoints: { interval: 3 } });
+  const source = job.source(
+    'raw',
+    files('memory://lake/raw/*', { format: ndjson<Visit>(), prefetch: { window: 1, fragment: 128 } }),
+  );
+  await lake.run(
+    job,
+    mergeFlows(source, source.pipe(records(map((each) => ({ ...each, n: -each.n }))))).pipe(out()),
+  );
+  expect((lake.lines('out/') as Visit[]).map(({ n }) => Math.abs(n)).sort((a, b) => a - b)).toEqual(
+    visits(0, 50).flatMap(({ n }) => [n, n]),
+  );
+});
+
 test('values() gives a plain Observable that completes with the job', async () => {
   const lake = lakeWithVisits();
   const { job } = lake.job();
