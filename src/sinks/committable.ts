@@ -1,5 +1,4 @@
 import { crc32 } from 'node:zlib';
-import { createHash } from 'node:crypto';
 import { MillraceError } from '../errors.js';
 import type { Committable, Json } from '../flow/index.js';
 import type { UploadedPart } from '../store/objectStore.js';
@@ -39,6 +38,10 @@ export interface FileCommittable {
   readonly records: number;
   /** The checkpoint that froze it. */
   readonly checkpoint: number;
+}
+
+export function uriOf(file: Pick<FileCommittable, 'store' | 'key'>): string {
+  return `${file.store.replace(/\/$/, '')}/${file.key}`;
 }
 
 export function tailLength(tail: Tail | undefined): number {
@@ -129,15 +132,4 @@ export function fromCommittable(value: Committable): FileCommittable {
     records: count(value['records'], 'records'),
     checkpoint: count(value['checkpoint'], 'checkpoint'),
   };
-}
-
-/**
- * The ETag of an object made of these parts: `md5(md5 of each part)-count`. Undefined where part ETags are no MD5
- * (SSE-KMS).
- */
-export function compositeEtag(parts: readonly UploadedPart[]): string | undefined {
-  if (parts.some((part) => !/^[0-9a-f]{32}$/i.test(part.etag))) return undefined;
-  const md5 = createHash('md5');
-  for (const part of parts) md5.update(part.etag, 'hex');
-  return `${md5.digest('hex')}-${parts.length}`;
 }

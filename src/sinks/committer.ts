@@ -1,80 +1,54 @@
-import { createHash } from 'node:crypto';
-import {
-  catchError,
-  concat,
-  concatMap,
-  defer,
-  EMPTY,
-  expand,
-  from,
-  ignoreElements,
-  map,
-  Observable,
-  of,
-  reduce,
-  throwError,
-} from 'rxjs';
-import { isRetryable } from '../errors.js';
 import type { Attempt, Committable } from '../flow/index.js';
-import { isStoreError } from '../store/errors.js';
-import type { ObjectInfo, ObjectStore, UploadedPart } from '../store/objectStore.js';
-import type { CheckpointData } from '../store/services.js';
-import {
-  compositeEtag,
-  fromCommittable,
-  tailLength,
-  toCommittable,
-  type FileCommittable,
-} from './committable.js';
-import { ForeignObject, LostUpload } from './errors.js';
-import { readTail } from './journal.js';
+import { fromCommittable, tailLength, toCommittable, uriOf, type FileCommittable } from './committable.js';
+import type { Outcome, Publisher } from './publisher.js';
 import type { Run } from './run.js';
-import { uidMetadata } from './uploads.js';
 
-/** What to do when a committed file is neither an upload nor an object any more. */
-export type OnMissingCommitted = 'error' | 'accept';
-
-type Published = 'published' | 'missing';
-type Outcome = Published | { readonly amended: FileCommittable };
+const completesAtOnce = 16;
 
 /**
- * Publishes what a durable manifest names, idempotently, whichever attempt wrote it. For each file:
+ * Has every file published that a durable manifest names, some at a time, and confirms it; `publisher.ts` tells how.
  *
- * 1. Closed, {upload, parts 1..k}: Complete.
- * 2. Sealed by a restore, {upload, parts 1..k, tail}: upload the tail as part k+1, then Complete 1..k+1. A zombie may
- *    overwrite part k+1 in between; Complete then refuses (InvalidPart), and both are done again.
- * 3. All tail: create an upload, put the tail in, amend the committable; a later manifest names the upload, and only
- *    then is it completed, as in 1, and what earlier attempts left under its name aborted. So nothing is ever published
- *    by an upload that no manifest knows.
- * 4. Any doubt about an answer: HEAD. An object with our uid (or our composite ETag) and our length is ours, and the
- *    work is done. Another one is foreign. None at all: if the upload is still there, Complete is asked again in a
- *    while; if it is gone, the file is lost, or already taken by a consumer.
- *
- * A crash at any point leaves the manifest as it was, and the next attempt starts over.
+ * A file is named again by every manifest until it is confirmed: what is under way or done is left alone. A file that had
+ * no upload is amended first, and waits for a manifest that names the upload it was given.
  */
 export class Committer {
-  /** Uploads by key that earlier attempts left where this one seals a file without an upload: see `sweep`. */
-  left: ReadonlyMap<string, readonly string[]> = new Map();
   /** By uid: under way, done, or waiting for a manifest that names this upload. */
   readonly #states = new Map<string, 'running' | 'done' | { readonly amended: string }>();
+  #named: readonly Committable[] = [];
   #queue: FileCommittable[] = [];
   #running = 0;
   #tailBytes = 0;
+  #sweeping: boolean;
 
   constructor(
     private readonly id: string,
     private readonly attempt: Attempt,
-    private readonly data: CheckpointData,
-    private readonly storeOf: (uri: string) => ObjectStore,
+    private readonly publisher: Publisher,
     private readonly run: Run,
-    private readonly onMissing: OnMissingCommitted,
     /** Tails in memory at once; one is always allowed. Bytes. */
     private readonly tailBudget: number,
-  ) {}
+  ) {
+    this.#sweeping = attempt.epoch > 1;
+  }
 
+  /** Earlier attempts may have left uploads behind: files without an upload wait for {@link swept}. */
+  get sweeping(): boolean {
+    return this.#sweeping;
+  }
+
+  /** `left` is what dead attempts left. Only now may a file get an upload: the sweep would take it for one of theirs. */
+  swept(left: ReadonlyMap<string, readonly string[]>): void {
+    this.#sweeping = false;
+    this.publisher.left = left;
+    this.commit(this.#named);
+  }
+
+  /** A durable manifest has these pending. */
   commit(pending: readonly Committable[]): void {
+    this.#named = pending;
+    const ready = this.#sweeping ? pending.filter((each) => each['uploadId'] !== undefined) : pending;
     const named = new Set<string>();
-    for (const each of pending) {
+    for (const each of ready) {
       named.add(each.uid);
       const state = this.#states.get(each.uid);
       if (state === 'running' || state === 'done') continue;
@@ -97,7 +71,7 @@ export class Committer {
       if (tail > 0 && this.#tailBytes > 0 && this.#tailBytes + tail > this.tailBudget) break;
       this.#running++;
       this.#tailBytes += tail;
-      this.run(this.#publish(file), (outcome) => {
+      this.run(this.publisher.publish(file), (outcome) => {
         this.#running--;
         this.#tailBytes -= tail;
         this.#finish(file, outcome);
@@ -119,213 +93,4 @@ export class Committer {
     this.attempt.report({ type, operator: this.id, uri: uriOf(file), bytes, records });
     this.attempt.confirm(this.id, uid);
   }
-
-  #publish(file: FileCommittable): Observable<Outcome> {
-    return defer(() => {
-      const store = this.storeOf(file.store);
-      const { uploadId, tail } = file;
-      if (uploadId === undefined) return this.#begin(store, file);
-      if (tail === undefined) {
-        return concat(
-          this.#drop(store, file.key),
-          this.#complete(store, file, uploadId, file.parts, undefined, repairs),
-        );
-      }
-      return readTail(tail, this.data).pipe(
-        concatMap((bytes) => this.#seal(store, file, uploadId, bytes, file.parts, repairs)),
-      );
-    });
-  }
-
-  /** A durable manifest names our upload for the file: the others under its name are orphans for good. */
-  #drop(store: ObjectStore, key: string): Observable<never> {
-    return from(this.left.get(key) ?? []).pipe(
-      concatMap((uploadId) => store.abortUpload(key, uploadId)),
-      ignoreElements(),
-      catchError(() => EMPTY), // the next start sweeps it
-    );
-  }
-
-  #begin(store: ObjectStore, file: FileCommittable): Observable<Outcome> {
-    const { key, tail } = file;
-    return readTail(tail ?? { ranges: [], inline: undefined }, this.data).pipe(
-      concatMap((bytes) =>
-        store.createUpload(key, { metadata: { [uidMetadata]: file.uid } }).pipe(
-          concatMap(({ uploadId }) =>
-            store.uploadPart(key, uploadId, 1, bytes).pipe(
-              map(({ etag }) => {
-                const parts = [{ number: 1, etag, size: bytes.length }];
-                return { amended: { ...file, uploadId, parts, tail: undefined } };
-              }),
-            ),
-          ),
-        ),
-      ),
-    );
-  }
-
-  #seal(
-    store: ObjectStore,
-    file: FileCommittable,
-    uploadId: string,
-    tail: Buffer,
-    parts: readonly UploadedPart[],
-    left: number,
-  ): Observable<Published> {
-    const number = parts.length + 1;
-    return store.uploadPart(file.key, uploadId, number, tail).pipe(
-      map(({ etag }) => [...parts, { number, etag, size: tail.length }]),
-      catchError((error: unknown) => {
-        const etag = createHash('md5').update(tail).digest('hex');
-        return this.#prove(store, file, uploadId, [...parts, { number, etag, size: tail.length }], error);
-      }),
-      concatMap((all) =>
-        typeof all === 'string' ? of(all) : this.#complete(store, file, uploadId, all, tail, left),
-      ),
-    );
-  }
-
-  #complete(
-    store: ObjectStore,
-    file: FileCommittable,
-    uploadId: string,
-    parts: readonly UploadedPart[],
-    tail: Buffer | undefined,
-    left: number,
-  ): Observable<Published> {
-    const again = defer(() => this.#complete(store, file, uploadId, parts, tail, left - 1));
-    return store.completeUpload(file.key, uploadId, parts).pipe(
-      map((): Published => 'published'),
-      catchError((error: unknown) =>
-        isStoreError(error, 'InvalidPart') && left > 0
-          ? this.#repair(store, file, uploadId, parts, tail, left - 1, error)
-          : this.#prove(store, file, uploadId, parts, error, left > 0 ? again : undefined),
-      ),
-    );
-  }
-
-  /**
-   * Complete refused a part. The tail is uploaded anew, since a zombie may have written its place. The parts before it
-   * only ever had one content, so where the server now tells another ETag for one (a repeated request; under KMS ETags
-   * are never the same twice) and its size agrees, that ETag is as good.
-   */
-  #repair(
-    store: ObjectStore,
-    file: FileCommittable,
-    uploadId: string,
-    parts: readonly UploadedPart[],
-    tail: Buffer | undefined,
-    left: number,
-    error: Error,
-  ): Observable<Published> {
-    return listParts(store, file.key, uploadId).pipe(
-      catchError((failure: unknown) =>
-        isStoreError(failure, 'PermissionDenied') ? of(undefined) : throwError(() => failure),
-      ),
-      concatMap((listed) => {
-        const mine = parts.slice(0, file.parts.length);
-        const now = mine.map((part) => {
-          const there = listed?.get(part.number);
-          if (listed === undefined) return part;
-          if (there?.size !== part.size) throw error;
-          return { ...part, etag: there.etag };
-        });
-        if (tail !== undefined) return this.#seal(store, file, uploadId, tail, now, left);
-        return this.#complete(store, file, uploadId, now, undefined, left);
-      }),
-      catchError((failure: unknown) => this.#prove(store, file, uploadId, parts, failure)),
-    );
-  }
-
-  /** Looks whether the object is there in spite of `error`, and ours. `again`: what to do if the upload still waits. */
-  #prove(
-    store: ObjectStore,
-    file: FileCommittable,
-    uploadId: string,
-    parts: readonly UploadedPart[],
-    error: unknown,
-    again?: Observable<Published>,
-  ): Observable<Published> {
-    const gone = isStoreError(error, 'NotFound', 'PreconditionFailed', 'AlreadyExists');
-    if (!gone && !isRetryable(error)) return throwError(() => error);
-    return store.head(file.key).pipe(
-      map((info) => {
-        const why = notOurs(info, file, parts);
-        if (why !== undefined) throw new ForeignObject(uriOf(file), why, error);
-        return 'published' as const;
-      }),
-      catchError((failure: unknown) => {
-        if (!isStoreError(failure, 'NotFound')) return throwError(() => failure);
-        return this.#missing(store, file, uploadId, error, again);
-      }),
-    );
-  }
-
-  #missing(
-    store: ObjectStore,
-    file: FileCommittable,
-    uploadId: string,
-    error: unknown,
-    again: Observable<Published> = throwError(() => error),
-  ): Observable<Published> {
-    const lost = defer(() => {
-      if (this.onMissing === 'accept') return of('missing' as const);
-      return throwError(() => new LostUpload(uriOf(file), file, error));
-    });
-    if (isStoreError(error, 'NotFound')) return lost;
-    // Some servers answer 500 for an upload they do not know; its parts tell.
-    return listParts(store, file.key, uploadId).pipe(
-      map(() => concat(this.#pause(), again)),
-      catchError((failure: unknown) => {
-        if (isStoreError(failure, 'NotFound')) return of(lost);
-        return throwError(() => error);
-      }),
-      concatMap((then) => then),
-    );
-  }
-
-  #pause(): Observable<never> {
-    const { clock, random } = this.attempt;
-    // eslint-disable-next-line no-restricted-syntax -- no flow, but time
-    return new Observable((out) =>
-      clock.after(pauseMs * (1 + random()), () => {
-        out.complete();
-      }),
-    );
-  }
-}
-
-const completesAtOnce = 16;
-const repairs = 5;
-/** Before Complete is asked again, at least. */
-const pauseMs = 500;
-
-export function uriOf(file: { readonly store: string; readonly key: string }): string {
-  return `${file.store.replace(/\/$/, '')}/${file.key}`;
-}
-
-function notOurs(
-  info: ObjectInfo,
-  file: FileCommittable,
-  parts: readonly UploadedPart[],
-): string | undefined {
-  const uid = info.metadata?.[uidMetadata];
-  if (uid !== file.uid && info.etag !== compositeEtag(parts)) {
-    return uid === undefined ? 'it bears no mark of this job' : `it is marked ${uid}`;
-  }
-  return info.size === file.size ? undefined : `it has ${info.size} bytes, not ${file.size}`;
-}
-
-function listParts(
-  store: ObjectStore,
-  key: string,
-  uploadId: string,
-): Observable<ReadonlyMap<number, UploadedPart>> {
-  return store.listParts(key, uploadId).pipe(
-    expand((page) => (page.next === undefined ? EMPTY : store.listParts(key, uploadId, page.next))),
-    reduce((all, page) => {
-      for (const part of page.parts) all.set(part.number, part);
-      return all;
-    }, new Map<number, UploadedPart>()),
-  );
 }

@@ -4,14 +4,14 @@ import {
   FlowSubscriber,
   type Attempt,
   type Barrier,
-  type Committable,
   type Credit,
   type End,
   type FlowOperator,
   type Open,
   type Signal,
 } from '../flow/index.js';
-import { checkpointData, stores, type StoreLocation } from '../store/services.js';
+import type { ObjectStore } from '../store/objectStore.js';
+import { checkpointData, stores, type CheckpointData, type StoreLocation } from '../store/services.js';
 import { Acks } from './acks.js';
 import { Committer } from './committer.js';
 import { FileNames } from './fileNames.js';
@@ -20,6 +20,7 @@ import { OpenFiles } from './openFiles.js';
 import { checkPartSize, settingsOf, type FileSinkOptions, type SinkSettings } from './options.js';
 import { BufferPool } from './pool.js';
 import { Pressure } from './pressure.js';
+import { Publisher } from './publisher.js';
 import type { Run } from './run.js';
 import { sweep } from './sweep.js';
 import { PartUploads } from './uploads.js';
@@ -62,8 +63,8 @@ class FileSink<A> extends FlowSubscriber<A, never> {
   #acks!: Acks;
   #files!: OpenFiles;
   #pressure!: Pressure;
+  #committer!: Committer;
   #rollAlways = false;
-  #sweeping = false;
   #swept: () => void = () => undefined;
   #timer = Subscription.EMPTY;
 
@@ -113,42 +114,9 @@ class FileSink<A> extends FlowSubscriber<A, never> {
         attempt.release(this.#id, credit);
       },
     );
-    const committer = new Committer(
-      this.#id,
-      attempt,
-      data,
-      (uri) => (uri === location.store.uri ? location.store : attempt.use(stores).open(uri).store),
-      this.#run,
-      settings.onMissingCommitted,
-      settings.budget / 4,
-    );
-    // Sealing a file without an upload makes one: not before it is known which ones dead attempts left there.
-    this.#sweeping = attempt.epoch > 1;
-    let named: readonly Committable[] = [];
-    const commit = (): void => {
-      committer.commit(this.#sweeping ? named.filter((each) => each['uploadId'] !== undefined) : named);
-    };
-    attempt.register({
-      id: this.#id,
-      kind: 'sink',
-      commit: (pending) => {
-        this.turn(() => {
-          named = pending;
-          commit();
-        });
-      },
-    });
+    this.#committer = this.#register(attempt, data);
     attempt.terminal(this.#id, open.sources);
-    if (this.#sweeping) {
-      const prefix = folder === '' ? '' : `${folder}/`;
-      const pending = attempt.restored(this.#id)?.pending ?? [];
-      this.#run(sweep(this.#id, attempt, location.store, prefix, pending), (left) => {
-        committer.left = left;
-        this.#sweeping = false;
-        this.#swept();
-        commit();
-      });
-    }
+    if (this.#committer.sweeping) this.#sweep(folder === '' ? '' : `${folder}/`);
     this.#run(location.capabilities, ({ minimumPartSize, completeSubset }) => {
       checkPartSize(this.#id, settings.partSize, minimumPartSize);
       this.#rollAlways = settings.everyCheckpoint || !completeSubset;
@@ -175,7 +143,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     const { open, closed } = this.#files.freeze(this.#location.store.uri, barrier.checkpoint, inline);
     this.emit(barrier);
     // A job that has little left to do would finish first, and nobody would ever sweep.
-    if (barrier.reason === 'final' && this.#sweeping) this.#swept = this.#acks.begin();
+    if (barrier.reason === 'final' && this.#committer.sweeping) this.#swept = this.#acks.begin();
     this.#acks.barrier(barrier, open, closed);
     this.#pressure.relieve();
   }
@@ -186,6 +154,34 @@ class FileSink<A> extends FlowSubscriber<A, never> {
   }
 
   // Nothing is aborted at teardown but requests: a durable checkpoint may name any upload. The next claim sweeps.
+
+  #register(attempt: Attempt, data: CheckpointData): Committer {
+    const { onMissingCommitted, budget } = this.#settings;
+    const { store } = this.#location;
+    const storeOf = (uri: string): ObjectStore =>
+      uri === store.uri ? store : attempt.use(stores).open(uri).store;
+    const publisher = new Publisher(attempt, data, storeOf, onMissingCommitted);
+    const committer = new Committer(this.#id, attempt, publisher, this.#run, budget / 4);
+    attempt.register({
+      id: this.#id,
+      kind: 'sink',
+      commit: (pending) => {
+        this.turn(() => {
+          committer.commit(pending);
+        });
+      },
+    });
+    return committer;
+  }
+
+  #sweep(prefix: string): void {
+    const { store } = this.#location;
+    const pending = this.#attempt.restored(this.#id)?.pending ?? [];
+    this.#run(sweep(this.#id, this.#attempt, store, prefix, pending), (left) => {
+      this.#swept();
+      this.#committer.swept(left);
+    });
+  }
 
   readonly #cut = (part: PartCut): void => {
     const stored = this.#acks.begin();

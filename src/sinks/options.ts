@@ -1,7 +1,9 @@
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import type { Writer } from '../formats/format.js';
-import type { OnMissingCommitted } from './committer.js';
 import { largestPart, maxObject } from './writer.js';
+
+/** What to do when a committed file is neither an upload nor an object any more. */
+export type OnMissingCommitted = 'error' | 'accept';
 
 /** When a file is finished and a new one begun. All of them finish at the end of the input, too. */
 export interface RollOptions {

@@ -1,0 +1,249 @@
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  expand,
+  from,
+  ignoreElements,
+  map,
+  Observable,
+  of,
+  reduce,
+  throwError,
+} from 'rxjs';
+import { isRetryable } from '../errors.js';
+import type { Attempt } from '../flow/index.js';
+import { isStoreError } from '../store/errors.js';
+import { md5 } from '../store/helpers.js';
+import type { ObjectStore, UploadedPart } from '../store/objectStore.js';
+import type { CheckpointData } from '../store/services.js';
+import { uriOf, type FileCommittable } from './committable.js';
+import { ForeignObject, LostUpload } from './errors.js';
+import { readTail } from './journal.js';
+import type { OnMissingCommitted } from './options.js';
+import { notOurs } from './ownership.js';
+import { uidMetadata } from './uploads.js';
+
+type Published = 'published' | 'missing';
+export type Outcome = Published | { readonly amended: FileCommittable };
+
+const repairs = 5;
+/** Before Complete is asked again, at least. */
+const pauseMs = 500;
+
+/**
+ * Publishes a file that a durable manifest names, idempotently, whichever attempt wrote it:
+ *
+ * 1. Closed, {upload, parts 1..k}: Complete.
+ * 2. Sealed by a restore, {upload, parts 1..k, tail}: upload the tail as part k+1, then Complete 1..k+1. A zombie may
+ *    overwrite part k+1 in between; Complete then refuses (InvalidPart), and both are done again.
+ * 3. All tail: create an upload, put the tail in, amend the committable; a later manifest names the upload, and only
+ *    then is it completed, as in 1, and what earlier attempts left under its name aborted. So nothing is ever published
+ *    by an upload that no manifest knows.
+ * 4. Any doubt about an answer: HEAD. An object with our uid (or our composite ETag) and our length is ours, and the
+ *    work is done. Another one is foreign. None at all: if the upload is still there, Complete is asked again in a
+ *    while; if it is gone, the file is lost, or already taken by a consumer.
+ *
+ * A crash at any point leaves the manifest as it was, and the next attempt starts over.
+ */
+export class Publisher {
+  /** Uploads by key that earlier attempts left where this one seals a file without an upload: see `sweep`. */
+  left: ReadonlyMap<string, readonly string[]> = new Map();
+
+  constructor(
+    private readonly attempt: Pick<Attempt, 'clock' | 'random'>,
+    private readonly data: CheckpointData,
+    private readonly storeOf: (uri: string) => ObjectStore,
+    private readonly onMissing: OnMissingCommitted,
+  ) {}
+
+  publish(file: FileCommittable): Observable<Outcome> {
+    return defer(() => {
+      const store = this.storeOf(file.store);
+      const { uploadId, tail } = file;
+      if (uploadId === undefined) return this.#begin(store, file);
+      if (tail === undefined) {
+        return concat(
+          this.#drop(store, file.key),
+          this.#complete(store, file, uploadId, file.parts, undefined, repairs),
+        );
+      }
+      return readTail(tail, this.data).pipe(
+        concatMap((bytes) => this.#seal(store, file, uploadId, bytes, file.parts, repairs)),
+      );
+    });
+  }
+
+  /** A durable manifest names our upload for the file: the others under its name are orphans for good. */
+  #drop(store: ObjectStore, key: string): Observable<never> {
+    return from(this.left.get(key) ?? []).pipe(
+      concatMap((uploadId) => store.abortUpload(key, uploadId)),
+      ignoreElements(),
+      catchError(() => EMPTY), // the next start sweeps it
+    );
+  }
+
+  #begin(store: ObjectStore, file: FileCommittable): Observable<Outcome> {
+    const { key, tail } = file;
+    return readTail(tail ?? { ranges: [], inline: undefined }, this.data).pipe(
+      concatMap((bytes) =>
+        store.createUpload(key, { metadata: { [uidMetadata]: file.uid } }).pipe(
+          concatMap(({ uploadId }) =>
+            store.uploadPart(key, uploadId, 1, bytes).pipe(
+              map(({ etag }) => {
+                const parts = [{ number: 1, etag, size: bytes.length }];
+                return { amended: { ...file, uploadId, parts, tail: undefined } };
+              }),
+            ),
+          ),
+        ),
+      ),
+    );
+  }
+
+  #seal(
+    store: ObjectStore,
+    file: FileCommittable,
+    uploadId: string,
+    tail: Buffer,
+    parts: readonly UploadedPart[],
+    left: number,
+  ): Observable<Published> {
+    const number = parts.length + 1;
+    return store.uploadPart(file.key, uploadId, number, tail).pipe(
+      map(({ etag }) => [...parts, { number, etag, size: tail.length }]),
+      catchError((error: unknown) => {
+        const all = [...parts, { number, etag: md5(tail), size: tail.length }];
+        return this.#prove(store, file, uploadId, all, error);
+      }),
+      concatMap((all) =>
+        typeof all === 'string' ? of(all) : this.#complete(store, file, uploadId, all, tail, left),
+      ),
+    );
+  }
+
+  #complete(
+    store: ObjectStore,
+    file: FileCommittable,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    tail: Buffer | undefined,
+    left: number,
+  ): Observable<Published> {
+    const again = defer(() => this.#complete(store, file, uploadId, parts, tail, left - 1));
+    return store.completeUpload(file.key, uploadId, parts).pipe(
+      map((): Published => 'published'),
+      catchError((error: unknown) =>
+        isStoreError(error, 'InvalidPart') && left > 0
+          ? this.#repair(store, file, uploadId, parts, tail, left - 1, error)
+          : this.#prove(store, file, uploadId, parts, error, left > 0 ? again : undefined),
+      ),
+    );
+  }
+
+  /**
+   * Complete refused a part. The tail is uploaded anew, since a zombie may have written its place. The parts before it
+   * only ever had one content, so where the server now tells another ETag for one (a repeated request; under KMS ETags
+   * are never the same twice) and its size agrees, that ETag is as good.
+   */
+  #repair(
+    store: ObjectStore,
+    file: FileCommittable,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    tail: Buffer | undefined,
+    left: number,
+    error: Error,
+  ): Observable<Published> {
+    return listParts(store, file.key, uploadId).pipe(
+      catchError((failure: unknown) =>
+        isStoreError(failure, 'PermissionDenied') ? of(undefined) : throwError(() => failure),
+      ),
+      concatMap((listed) => {
+        const mine = parts.slice(0, file.parts.length);
+        const now = mine.map((part) => {
+          const there = listed?.get(part.number);
+          if (listed === undefined) return part;
+          if (there?.size !== part.size) throw error;
+          return { ...part, etag: there.etag };
+        });
+        if (tail !== undefined) return this.#seal(store, file, uploadId, tail, now, left);
+        return this.#complete(store, file, uploadId, now, undefined, left);
+      }),
+      catchError((failure: unknown) => this.#prove(store, file, uploadId, parts, failure)),
+    );
+  }
+
+  /** Looks whether the object is there in spite of `error`, and ours. `again`: what to do if the upload still waits. */
+  #prove(
+    store: ObjectStore,
+    file: FileCommittable,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    error: unknown,
+    again?: Observable<Published>,
+  ): Observable<Published> {
+    const gone = isStoreError(error, 'NotFound', 'PreconditionFailed', 'AlreadyExists');
+    if (!gone && !isRetryable(error)) return throwError(() => error);
+    return store.head(file.key).pipe(
+      map((info) => {
+        const why = notOurs(info, file, parts);
+        if (why !== undefined) throw new ForeignObject(uriOf(file), why, error);
+        return 'published' as const;
+      }),
+      catchError((failure: unknown) => {
+        if (!isStoreError(failure, 'NotFound')) return throwError(() => failure);
+        return this.#missing(store, file, uploadId, error, again);
+      }),
+    );
+  }
+
+  #missing(
+    store: ObjectStore,
+    file: FileCommittable,
+    uploadId: string,
+    error: unknown,
+    again: Observable<Published> = throwError(() => error),
+  ): Observable<Published> {
+    const lost = defer(() => {
+      if (this.onMissing === 'accept') return of('missing' as const);
+      return throwError(() => new LostUpload(uriOf(file), file, error));
+    });
+    if (isStoreError(error, 'NotFound')) return lost;
+    // Some servers answer 500 for an upload they do not know; its parts tell.
+    return listParts(store, file.key, uploadId).pipe(
+      map(() => concat(this.#pause(), again)),
+      catchError((failure: unknown) => {
+        if (isStoreError(failure, 'NotFound')) return of(lost);
+        return throwError(() => error);
+      }),
+      concatMap((then) => then),
+    );
+  }
+
+  #pause(): Observable<never> {
+    const { clock, random } = this.attempt;
+    // eslint-disable-next-line no-restricted-syntax -- no flow, but time
+    return new Observable((out) =>
+      clock.after(pauseMs * (1 + random()), () => {
+        out.complete();
+      }),
+    );
+  }
+}
+
+function listParts(
+  store: ObjectStore,
+  key: string,
+  uploadId: string,
+): Observable<ReadonlyMap<number, UploadedPart>> {
+  return store.listParts(key, uploadId).pipe(
+    expand((page) => (page.next === undefined ? EMPTY : store.listParts(key, uploadId, page.next))),
+    reduce((all, page) => {
+      for (const part of page.parts) all.set(part.number, part);
+      return all;
+    }, new Map<number, UploadedPart>()),
+  );
+}
