@@ -1,21 +1,10 @@
-import {
-  filter,
-  map,
-  Observable,
-  of,
-  ReplaySubject,
-  Subscription,
-  switchMap,
-  take,
-  type Subscriber,
-} from 'rxjs';
-import { isRetryable } from '../errors.js';
+import { filter, Observable, ReplaySubject, Subscription, switchMap, take, type Subscriber } from 'rxjs';
 import type { Barrier, CheckpointReason, Committable, Frozen, Participant, Restored } from '../flow/index.js';
 import type { CheckpointData } from '../store/services.js';
-import { Barriers, type Round } from './barriers.js';
+import type { Round } from './barriers.js';
 import type { ClaimOptions, Coordinator } from './contract.js';
 import { dataNames } from './dataNames.js';
-import { CheckpointError, checkpointFailed, fenced, vanished } from './errors.js';
+import { CheckpointError, fenced, vanished } from './errors.js';
 import type { CheckpointEvent } from './events.js';
 import { drawId } from './ids.js';
 import { LogDriver } from './logDriver.js';
@@ -23,9 +12,9 @@ import type { LogEffect } from './logState.js';
 import type { Manifest } from './manifest.js';
 import { orphans } from './orphans.js';
 import { idsOf, restoredOf } from './restored.js';
+import { Rounds } from './rounds.js';
 import { settlement, toPublish } from './settlement.js';
-import { supersededBy } from './superseded.js';
-import { Triggers } from './triggers.js';
+import { explain } from './superseded.js';
 
 /**
  * The coordinator turns barriers into manifests.
@@ -49,39 +38,31 @@ export function claim(options: ClaimOptions): Observable<Coordinator> {
   });
 }
 
+/** What there is from the verified claim on. */
+interface Claimed {
+  readonly manifest: Manifest;
+  readonly finished: boolean;
+  readonly rounds: Rounds;
+}
+
 class LogCoordinator implements Coordinator {
   readonly errors$ = new ReplaySubject<unknown>(1);
   readonly #options: ClaimOptions;
   readonly #claimant: Subscriber<Coordinator>;
   readonly #driver: LogDriver;
-  readonly #triggers: Triggers | undefined;
   readonly #participants = new Map<string, Participant>();
-  readonly #held = new Subscription();
+  readonly #sweeping = new Subscription();
   readonly #settled = new ReplaySubject<void>(1);
-  #claimed: Manifest | undefined;
-  #finished = false;
+  #claimed: Claimed | undefined;
   #data: CheckpointData | undefined;
-  #barriers = new Barriers(this.#participants, 0);
   #inject: (barrier: Barrier) => void = () => undefined;
-  #failures = 0;
-  #last: CheckpointReason | undefined;
   #settling = false;
   #closed = false;
 
   constructor(options: ClaimOptions, claimant: Subscriber<Coordinator>) {
     this.#options = options;
     this.#claimant = claimant;
-    const {
-      store,
-      logStore = store,
-      prefix,
-      job,
-      clock,
-      random,
-      retained = 1,
-      intervalMs,
-      minPauseMs = 0,
-    } = options;
+    const { store, logStore = store, prefix, job, clock, random, retained = 1 } = options;
     this.#driver = new LogDriver({
       store,
       logStore,
@@ -105,11 +86,6 @@ class LogCoordinator implements Coordinator {
         this.#fail(error);
       },
     });
-    if (intervalMs === undefined) return;
-    const busy = (): boolean => this.#barriers.unfinished !== undefined;
-    this.#triggers = new Triggers(clock, intervalMs, minPauseMs, busy, () => {
-      this.#inject(this.trigger('periodic'));
-    });
   }
 
   get jobId(): string {
@@ -125,7 +101,7 @@ class LogCoordinator implements Coordinator {
   }
 
   get finished(): boolean {
-    return this.#finished;
+    return this.#owned.finished;
   }
 
   get data(): CheckpointData {
@@ -157,31 +133,11 @@ class LogCoordinator implements Coordinator {
     this.#inject = inject;
     this.#commit(this.#manifest);
     if (this.epoch > 1) this.#sweep();
-    this.#triggers?.start();
+    this.#owned.rounds.start();
   }
 
   trigger(reason: CheckpointReason): Barrier {
-    const { clock, timeoutMs = 600_000 } = this.#options;
-    if (reason === 'stop' || reason === 'final') {
-      this.#last = reason;
-      this.#triggers?.stop();
-    }
-    const round = this.#barriers.begin(reason, clock.now(), (of, id, frozen) => {
-      this.#acked(of, id, frozen);
-    });
-    this.#tell({ type: 'checkpoint-started', checkpoint: round.barrier.checkpoint, reason });
-    if (!this.#closed) {
-      const timer = clock.after(timeoutMs, () => {
-        this.#timedOut(round);
-      });
-      this.#held.add(timer);
-      round.outcome.subscribe(() => {
-        timer.unsubscribe();
-        this.#held.remove(timer);
-      });
-    }
-    this.#write();
-    return round.barrier;
+    return this.#owned.rounds.begin(reason);
   }
 
   confirm(sink: string, uid: string): void {
@@ -195,7 +151,7 @@ class LogCoordinator implements Coordinator {
 
   amend(sink: string, committable: Committable): void {
     const { objects = [] } = committable;
-    this.#driver.send({ type: 'named', objects, checkpoint: this.#barriers.newest });
+    this.#driver.send({ type: 'named', objects, checkpoint: this.#owned.rounds.newest });
     this.#driver.send({ type: 'amend', sink, committable });
   }
 
@@ -229,30 +185,23 @@ class LogCoordinator implements Coordinator {
   }
 
   explain(error: unknown): Observable<unknown> {
-    if (error instanceof CheckpointError && error.code === 'Fenced') return of(error);
-    const { store, logStore = store, prefix, job, on } = this.#options;
-    const last = this.#driver.state.last?.manifest ?? this.#manifest;
-    // A restart would look again; the end of a job is worth asking more than once.
-    return supersededBy(logStore, prefix, last, isRetryable(error) ? 0 : 4).pipe(
-      map((n) => {
-        if (n === undefined) return error;
-        const explained = fenced(job, n, error);
-        on?.({ type: 'fenced', n, message: explained.message });
-        return explained;
-      }),
-    );
+    return explain(error, this.#driver.state.last?.manifest ?? this.#manifest, this.#options);
   }
 
   close(): void {
     this.#closed = true;
     this.#driver.close();
-    this.#triggers?.stop();
-    this.#held.unsubscribe();
+    this.#claimed?.rounds.close();
+    this.#sweeping.unsubscribe();
+  }
+
+  get #owned(): Claimed {
+    if (this.#claimed === undefined) throw new Error('The log is not claimed yet.');
+    return this.#claimed;
   }
 
   get #manifest(): Manifest {
-    if (this.#claimed === undefined) throw new Error('The log is not claimed yet.');
-    return this.#claimed;
+    return this.#owned.manifest;
   }
 
   #on(effect: Extract<LogEffect, { type: 'claimed' | 'durable' | 'subsumed' | 'fenced' | 'failed' }>): void {
@@ -260,16 +209,19 @@ class LogCoordinator implements Coordinator {
       case 'claimed': {
         const { manifest, parent } = effect;
         const { jobId, epoch, n, checkpoint } = manifest;
-        this.#claimed = manifest;
-        this.#finished = parent?.finished === true;
-        this.#barriers = new Barriers(this.#participants, checkpoint);
+        this.#claimed = {
+          manifest,
+          finished: parent?.finished === true,
+          rounds: this.#roundsAfter(checkpoint),
+        };
         this.#tell({ type: 'claimed', jobId, epoch, n, checkpoint });
         this.#claimant.next(this);
         this.#claimant.complete();
         return;
       }
       case 'durable':
-        this.#durable(effect.manifest);
+        this.#owned.rounds.durable(effect.manifest.checkpoint, effect.manifest.n, this.#driver.bytes);
+        this.#commit(effect.manifest);
         return;
       case 'subsumed':
         return; // told when the one that took its place is durable
@@ -284,55 +236,37 @@ class LogCoordinator implements Coordinator {
     }
   }
 
-  #acked(round: Round, id: string, frozen: Frozen): void {
-    if (this.#closed) return;
-    this.#barriers.acked(round, id, frozen);
+  #roundsAfter(restored: number): Rounds {
+    return new Rounds(this.#options, this.#participants, restored, {
+      due: () => {
+        this.#inject(this.trigger('periodic'));
+      },
+      acked: (id, frozen, checkpoint) => {
+        this.#acked(id, frozen, checkpoint);
+      },
+      ready: (round) => {
+        this.#write(round);
+      },
+      failed: (error) => {
+        this.#fail(error);
+      },
+      tell: (event) => {
+        this.#tell(event);
+      },
+    });
+  }
+
+  #acked(sink: string, frozen: Frozen, checkpoint: number): void {
     const { objects = [], open = [], closed = [] } = frozen;
     const named = [...objects, ...[...open, ...closed].flatMap((each) => each.objects ?? [])];
-    this.#driver.send({ type: 'named', objects: named, checkpoint: this.#barriers.newest });
-    this.#driver.send({
-      type: 'closed',
-      sink: id,
-      committables: closed,
-      checkpoint: round.barrier.checkpoint,
-    });
-    this.#write();
+    this.#driver.send({ type: 'named', objects: named, checkpoint: this.#owned.rounds.newest });
+    this.#driver.send({ type: 'closed', sink, committables: closed, checkpoint });
   }
 
-  #write(): void {
-    for (const { barrier, operators } of this.#barriers.takeReady()) {
-      const { checkpoint, reason } = barrier;
-      const draft = { checkpoint, operators: Object.fromEntries(operators), final: reason === 'final' };
-      this.#driver.send({ type: 'write', draft });
-    }
-  }
-
-  #timedOut(round: Round): void {
-    if (round.state !== 'waiting') return; // an issued manifest has no timeout
-    round.state = 'failed';
-    this.#triggers?.ended();
-    const { checkpoint, reason } = round.barrier;
-    this.#tell({ type: 'checkpoint-failed', checkpoint, waitingFor: [...round.missing] });
-    const { tolerableFailures = 0 } = this.#options;
-    const last = reason === 'stop' || reason === 'final';
-    if (last || ++this.#failures > tolerableFailures)
-      this.#fail(checkpointFailed(checkpoint, [...round.missing]));
-  }
-
-  #durable(manifest: Manifest): void {
-    const { checkpoint, n } = manifest;
-    const round = this.#barriers.find(checkpoint);
-    if (round !== undefined && round.state !== 'over') {
-      const { clock } = this.#options;
-      this.#failures = 0;
-      this.#triggers?.ended();
-      const durationMs = clock.now() - round.startedAt;
-      this.#tell({ type: 'checkpoint-durable', checkpoint, n, durationMs, bytes: this.#driver.bytes });
-      for (const { barrier } of this.#barriers.settle(checkpoint)) {
-        this.#tell({ type: 'checkpoint-subsumed', checkpoint: barrier.checkpoint, by: checkpoint });
-      }
-    }
-    this.#commit(manifest);
+  #write({ barrier, operators }: Round): void {
+    const { checkpoint, reason } = barrier;
+    const draft = { checkpoint, operators: Object.fromEntries(operators), final: reason === 'final' };
+    this.#driver.send({ type: 'write', draft });
   }
 
   #commit(manifest: Manifest): void {
@@ -344,7 +278,7 @@ class LogCoordinator implements Coordinator {
   /** One more entry once everything in the newest one has moved on. */
   #settle(): void {
     if (!this.#settling || this.#closed) return;
-    const settling = settlement(this.#driver.state, this.#last === 'final');
+    const settling = settlement(this.#driver.state, this.#owned.rounds.final);
     if (settling === 'waiting') return;
     if ('operators' in settling) {
       this.#driver.send({ type: 'write', draft: settling });
@@ -357,7 +291,7 @@ class LogCoordinator implements Coordinator {
 
   #sweep(): void {
     const { store, prefix } = this.#options;
-    this.#held.add(
+    this.#sweeping.add(
       orphans(store, prefix, this.epoch).subscribe({
         next: (keys) => {
           this.#driver.send({ type: 'orphans', keys });
