@@ -195,7 +195,7 @@ export class Publisher {
       }),
       catchError((failure: unknown) => {
         if (!isStoreError(failure, 'NotFound')) return throwError(() => failure);
-        return this.#missing(store, file, uploadId, error, again);
+        return this.#missing(store, file, uploadId, parts, error, again);
       }),
     );
   }
@@ -204,6 +204,7 @@ export class Publisher {
     store: ObjectStore,
     file: FileCommittable,
     uploadId: string,
+    parts: readonly UploadedPart[],
     error: unknown,
     again: Observable<Published> = throwError(() => error),
   ): Observable<Published> {
@@ -212,11 +213,12 @@ export class Publisher {
       return throwError(() => new LostUpload(uriOf(file), file, error));
     });
     if (isStoreError(error, 'NotFound')) return lost;
-    // Some servers answer 500 for an upload they do not know; its parts tell.
+    // Some servers answer 500 for an upload they do not know; its parts tell. If it is gone, the request may have done
+    // its work only after the look at the object: look again.
     return listParts(store, file.key, uploadId).pipe(
       map(() => concat(this.#pause(), again)),
       catchError((failure: unknown) => {
-        if (isStoreError(failure, 'NotFound')) return of(lost);
+        if (isStoreError(failure, 'NotFound')) return of(this.#prove(store, file, uploadId, parts, failure));
         return throwError(() => error);
       }),
       concatMap((then) => then),

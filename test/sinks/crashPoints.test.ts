@@ -125,6 +125,24 @@ describe('crash points', () => {
     finish(world, new Run(world, { sink }), 40);
   });
 
+  test('completed only after the look at the object: it is looked at again', () => {
+    const world = new World(small);
+    let late: Observable<unknown> | undefined;
+    const slow = (store: ObjectStore): ObjectStore =>
+      decorate(store, (call, run) => {
+        if (call.method === 'completeUpload' && late === undefined) {
+          late = run;
+          return throwError(() => new StoreError('Unavailable', 'no answer'));
+        }
+        if (call.method !== 'listParts' || late === undefined) return run;
+        return concat(late.pipe(ignoreElements()), run) as typeof run;
+      });
+    const run = new Run(world, { sink, wrap: slow });
+    feed(run, 0, 40);
+    finish(world, run, 40);
+    expect(late).toBeDefined();
+  });
+
   test('completed, but the answer lost: it is found to be ours', () => {
     const world = new World(small);
     const first = new Run(world, { sink, wrap: atComplete(lost, 3) });
