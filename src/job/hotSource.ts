@@ -31,10 +31,6 @@ export class HotSource<T> {
     else for (const { subscriber } of branches) subscriber.next(value);
   }
 
-  error(error: unknown): void {
-    for (const { subscriber } of this.#branches) subscriber.error(error);
-  }
-
   complete(): void {
     for (const { subscriber } of this.#branches) subscriber.complete();
   }
