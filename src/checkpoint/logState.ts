@@ -1,6 +1,7 @@
 import type { Committable } from '../flow/index.js';
 import { emptyLedger, type Draft, type Ledger } from './ledger.js';
 import type { Manifest } from './manifest.js';
+import { allRules, type Rules } from './rules.js';
 
 /** Where one attempt stands with its job's log; `manifestLog.ts` tells the story. */
 export interface LogState {
@@ -23,7 +24,6 @@ export interface LogState {
   readonly issued: Issued | undefined;
   readonly next: Draft | undefined;
   readonly ledger: Ledger;
-  /** What a checker of the protocol may switch off, to see it break. All hold otherwise. */
   readonly rules: Rules;
 }
 
@@ -89,33 +89,12 @@ export type LogEffect =
   | { readonly type: 'fenced'; readonly n: number }
   | { readonly type: 'failed'; readonly error: unknown };
 
-export interface Rules {
-  /** Off: the barrier's id decides the slot. */
-  readonly numberAtIssue: boolean;
-  /** Off: an entry holds only the committables of its own checkpoint. */
-  readonly carryPending: boolean;
-  /** Off: a claim that was created is believed. */
-  readonly verifyClaim: boolean;
-  /** Off: a checkpoint that was created is acted upon. */
-  readonly verifyEntry: boolean;
-  /** Off: a PUT in doubt is a failed checkpoint, and what it wrote is cleaned up. */
-  readonly repeatInDoubt: boolean;
-}
-
-export const allRules: Rules = {
-  numberAtIssue: true,
-  carryPending: true,
-  verifyClaim: true,
-  verifyEntry: true,
-  repeatInDoubt: true,
-};
-
 export interface Step {
   readonly state: LogState;
   readonly effects: readonly LogEffect[];
 }
 
-export function initial(self: Self, rules: Rules = allRules): LogState {
+export function initial(self: Self, rules: Partial<Rules> = {}): LogState {
   return {
     phase: 'idle',
     self,
@@ -124,6 +103,6 @@ export function initial(self: Self, rules: Rules = allRules): LogState {
     issued: undefined,
     next: undefined,
     ledger: emptyLedger,
-    rules,
+    rules: { ...allRules, ...rules },
   };
 }

@@ -1,12 +1,7 @@
 import type { Committable, Json } from '../../src/flow/index.js';
-import {
-  initial,
-  type LogEffect,
-  type LogEvent,
-  type LogState,
-  type Rules,
-} from '../../src/checkpoint/logState.js';
+import { initial, type LogEffect, type LogEvent, type LogState } from '../../src/checkpoint/logState.js';
 import { step } from '../../src/checkpoint/manifestLog.js';
+import type { Rules } from '../../src/checkpoint/rules.js';
 import { logNumber, type Manifest, type OperatorState } from '../../src/checkpoint/manifest.js';
 
 /**
@@ -66,7 +61,8 @@ export interface Bounds {
   readonly openFiles: boolean;
   /** Whether checkpoints may fail before they are written. */
   readonly failures: boolean;
-  readonly rules: Rules;
+  /** `false` switches a rule off; those not named are on. */
+  readonly rules: Partial<Rules>;
 }
 
 export interface Action {
