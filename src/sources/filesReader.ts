@@ -5,7 +5,7 @@
  * the fetcher by `window` × `fragment`, the decoder by its own look-ahead, the slicer by the longest record.
  */
 import { catchError, throwError } from 'rxjs';
-import { gunzip, type CodecName, type Decoder } from '../formats/codec.js';
+import type { CodecName } from '../formats/codec.js';
 import type { Malformed, Reader } from '../formats/format.js';
 import type { Json } from '../flow/index.js';
 import { hideUserInfo } from '../path/index.js';
@@ -15,7 +15,8 @@ import { Fetcher } from './fetcher.js';
 import { decodePosition, encodePosition, type FilesPosition, type ObjectPosition } from './filesPosition.js';
 import type { FragmentLimits } from './fragments.js';
 import { inputError, Listing, type FileObject } from './listing.js';
-import { Slicer, type Piece } from './slicer.js';
+import { ObjectReader } from './objectReader.js';
+import type { Piece } from './slicer.js';
 import type { SourceContext, SourceOutput, SourceReader } from './source.js';
 
 export interface FilesSettings<T> {
@@ -36,19 +37,6 @@ const objectsPerPoll = 64;
 /** Characters of a malformed record that an error shows. */
 const excerptLength = 200;
 
-/** The object that is being read. */
-interface Current {
-  readonly object: FileObject;
-  readonly slicer: Slicer;
-  readonly decoder: Decoder | undefined;
-  /** Decompressed bytes yet to be dropped to get to the position that is resumed. */
-  discard: number;
-  /** Lines read. */
-  line: number;
-  /** The slicer has got everything. */
-  ended: boolean;
-}
-
 export class FilesReader<T> implements SourceReader<T> {
   readonly #settings: FilesSettings<T>;
   readonly #context: SourceContext;
@@ -58,7 +46,8 @@ export class FilesReader<T> implements SourceReader<T> {
   readonly #fetcher: Fetcher<FileObject>;
   /** Blocks of a quarter slice: as much as one decoding takes best. */
   readonly #block: number;
-  #current: Current | undefined;
+  /** The object that is being read. */
+  #current: ObjectReader | undefined;
   #root: number;
   #after: string | undefined;
   /** The object to resume in, until it is open. */
@@ -109,7 +98,7 @@ export class FilesReader<T> implements SourceReader<T> {
 
   /** Bytes in memory: fetched or being fetched, decompressed ahead, and of the record in progress. */
   get held(): number {
-    return this.#fetcher.held + (this.#current?.decoder?.held ?? 0) + (this.#current?.slicer.carried ?? 0);
+    return this.#fetcher.held + (this.#current?.held ?? 0);
   }
 
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
@@ -128,7 +117,7 @@ export class FilesReader<T> implements SourceReader<T> {
   position(): Json {
     const current = this.#current;
     const uri = this.#uris[this.#root];
-    const object = current === undefined ? this.#resuming : objectPosition(current);
+    const object = current === undefined ? this.#resuming : current.position;
     return encodePosition({
       root: this.#root,
       ...(uri === undefined ? {} : { uri }),
@@ -142,7 +131,7 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#closed = true;
     this.#listing.close();
     this.#fetcher.close();
-    this.#current?.decoder?.close();
+    this.#current?.close();
     this.#current = undefined;
   }
 
@@ -152,57 +141,42 @@ export class FilesReader<T> implements SourceReader<T> {
     for (let finished = 0; !this.#closed;) {
       const current = (this.#current ??= this.#openNext());
       if (current === undefined) return this.#fetcher.over ? this.#end() : 'wait';
-      if (this.#atEnd(current)) {
+      if (current.atEnd) {
         this.#finish(current);
         if (++finished >= objectsPerPoll) return 'more';
         continue;
       }
       if (this.#bytes > start && this.#bytes > limit) return 'more';
-      const piece = current.slicer.next();
+      const piece = current.next();
       if (piece !== undefined) this.#hand(current, piece, out);
-      else if (!this.#feed(current)) return 'wait';
+      else if (!current.feed()) return 'wait';
     }
     return 'wait';
   }
 
-  #openNext(): Current | undefined {
+  #openNext(): ObjectReader | undefined {
     const object = this.#fetcher.object;
     if (object === undefined) return undefined;
-    const { resume } = object;
     const { format, maxLineBytes } = this.#settings;
-    const offset = resume?.offset ?? 0;
-    const from = object.codec === 'none' ? { at: offset, offset } : (resume?.member ?? { at: 0, offset: 0 });
-    const decoder =
-      object.codec === 'none'
-        ? undefined
-        : gunzip({
-            object: object.uri,
-            from,
-            ready: () => this.#ready(),
-            fail: (error) => this.#fail(error),
-          });
+    const reader = new ObjectReader({
+      object,
+      fetcher: this.#fetcher,
+      cutter: format.cutter(),
+      maxLineBytes,
+      block: this.#block,
+      ready: () => this.#ready(),
+      fail: (error) => this.#fail(error),
+    });
     this.#root = object.root;
     this.#after = undefined;
     this.#resuming = undefined;
-    return {
-      object,
-      slicer: new Slicer(format.cutter(), offset, maxLineBytes, this.#block),
-      decoder,
-      discard: offset - from.offset,
-      line: resume?.line ?? 0,
-      ended: false,
-    };
+    return reader;
   }
 
-  /** Whether the object's last record is out. Known at once for a plain object, so that it is not opened again. */
-  #atEnd({ slicer, decoder, ended }: Current): boolean {
-    return slicer.drained && (ended || (decoder === undefined && this.#fetcher.atObjectEnd));
-  }
-
-  #finish({ object, decoder }: Current): void {
-    decoder?.close();
+  #finish(reader: ObjectReader): void {
+    reader.close();
     this.#current = undefined;
-    this.#after = object.key;
+    this.#after = reader.object.key;
     this.#fetcher.next();
   }
 
@@ -212,42 +186,7 @@ export class FilesReader<T> implements SourceReader<T> {
     return 'end';
   }
 
-  /** Gives the slicer more bytes, or tells it that there are none; false if nothing is here. */
-  #feed(current: Current): boolean {
-    const { slicer, decoder } = current;
-    if (decoder === undefined) {
-      const chunk = this.#fetcher.read();
-      if (chunk === 'wait') return false;
-      if (chunk !== 'end') slicer.push(chunk);
-      else this.#feedEnd(current);
-      return true;
-    }
-    while (decoder.hungry) {
-      const chunk = this.#fetcher.read();
-      if (chunk === 'wait') break;
-      if (chunk === 'end') decoder.finish();
-      else decoder.push(chunk);
-    }
-    const chunk = decoder.read();
-    if (chunk !== undefined) {
-      const drop = Math.min(current.discard, chunk.length);
-      current.discard -= drop;
-      // Forgets the members that are passed, also when nobody asks for a position.
-      decoder.member(slicer.offset);
-      slicer.push(chunk.subarray(drop));
-      return true;
-    }
-    if (!decoder.over) return false;
-    this.#feedEnd(current);
-    return true;
-  }
-
-  #feedEnd(current: Current): void {
-    current.slicer.end();
-    current.ended = true;
-  }
-
-  #hand(current: Current, piece: Piece, out: SourceOutput<T>): void {
+  #hand(current: ObjectReader, piece: Piece, out: SourceOutput<T>): void {
     if (piece.kind === 'records') {
       this.#bytes += piece.bytes.length;
       current.line += this.#settings.format.decode(
@@ -310,10 +249,4 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#error ??= { error };
     this.#ready();
   }
-}
-
-function objectPosition({ object, slicer, decoder, line }: Current): ObjectPosition {
-  const { key, etag } = object;
-  const offset = slicer.offset;
-  return { key, etag, offset, line, ...(decoder === undefined ? {} : { member: decoder.member(offset) }) };
 }
