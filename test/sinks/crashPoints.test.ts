@@ -135,7 +135,7 @@ describe('crash points', () => {
           return throwError(() => new StoreError('Unavailable', 'no answer'));
         }
         if (call.method !== 'listParts' || late === undefined) return run;
-        return concat(late.pipe(ignoreElements()), run) as typeof run;
+        return concat(late.pipe(ignoreElements()), run);
       });
     const run = new Run(world, { sink, wrap: slow });
     feed(run, 0, 40);
