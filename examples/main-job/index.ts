@@ -59,4 +59,5 @@ try {
   view.close();
 }
 if (result !== undefined) console.log(chosen.json ? JSON.stringify(result.line) : summary(result));
-process.exitCode = exitCode;
+// Not `exitCode`: after an interrupt a socket to a process that was just killed may linger, and nothing is left to wait for.
+process.exit(exitCode);
