@@ -1,7 +1,8 @@
 /**
  * The memory of a sink, and its accountant: whatever the sink buffers (tails, parts, journals) is taken here and
  * given back once the store has acknowledged it, so a repeated request still sees its bytes. Freed buffers are kept
- * for the next part, as long as all together stay within the budget.
+ * for the next part, as long as all together stay within the budget and a quarter of it: a sink at its budget would
+ * else leave a part's worth of garbage behind for every part, faster than it is collected.
  */
 export class BufferPool {
   readonly budget: number;
@@ -24,6 +25,11 @@ export class BufferPool {
     return this.#peak;
   }
 
+  /** Whether a buffer of `size` bytes is at hand, so that taking it takes no new memory. */
+  has(size: number): boolean {
+    return (this.#free.get(size)?.length ?? 0) > 0;
+  }
+
   /** A buffer of exactly `size` bytes, of unknown content. Never refuses: whoever asks must mind the budget. */
   take(size: number): Buffer {
     this.#held += size;
@@ -34,7 +40,7 @@ export class BufferPool {
       this.#kept -= size;
       return reused;
     }
-    if (this.#held + this.#kept > this.budget) this.#empty();
+    this.#evict();
     return Buffer.allocUnsafeSlow(size);
   }
 
@@ -42,16 +48,24 @@ export class BufferPool {
   give(buffer: Buffer): void {
     const size = buffer.length;
     this.#held -= size;
-    if (this.#held + this.#kept + size > this.budget || !reusable(size)) return;
+    if (this.#over(size) > 0 || !reusable(size)) return;
     const free = this.#free.get(size);
     if (free === undefined) this.#free.set(size, [buffer]);
     else free.push(buffer);
     this.#kept += size;
   }
 
-  #empty(): void {
-    this.#free.clear();
-    this.#kept = 0;
+  /** Drops kept buffers, the smallest first, as far as new memory needs it. */
+  #evict(): void {
+    for (const [each, free] of [...this.#free].sort(([a], [b]) => a - b)) {
+      while (this.#over(0) > 0 && free.pop() !== undefined) this.#kept -= each;
+      if (this.#over(0) <= 0) return;
+    }
+  }
+
+  /** Bytes by which `size` more would be too many. */
+  #over(size: number): number {
+    return this.#held + this.#kept + size - this.budget * 1.25;
   }
 }
 

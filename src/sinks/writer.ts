@@ -190,8 +190,10 @@ export class OpenFile {
     const memory = this.#memory;
     if (memory !== undefined && memory.length >= bytes) return memory;
     const room = this.#nextPartSize() - this.#dropped;
-    // A file that fills parts gets a whole one at once while memory is plenty; others grow by doubling.
-    const roomy = this.cut > 0 && this.#pool.held + room <= this.#pool.budget / 4;
+    // A file that fills parts gets a whole one at once while memory is plenty, or one is at hand; others grow by doubling.
+    const { held, budget } = this.#pool;
+    const plenty = held + room <= budget / 4 || (this.#pool.has(room) && held + room <= budget);
+    const roomy = this.cut > 0 && plenty;
     const grown = this.#pool.take(roomy ? room : capacity(bytes, room));
     if (memory !== undefined) {
       memory.copy(grown, 0, 0, this.#tail - this.#dropped);

@@ -64,7 +64,8 @@ async function breakAt(
   if (failure?.kind === 'stall' && typeof failure.at === 'number' && sent >= failure.at)
     await pause(Infinity, signal);
   if (failure?.kind === 'cut' && sent >= failure.at) {
-    response.destroy();
+    // Not `destroy`: what is sent so far, the head too, has to leave first.
+    response.socket?.destroySoon();
     await pause(Infinity, signal);
   }
 }
