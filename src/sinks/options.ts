@@ -29,7 +29,7 @@ export interface FileSinkOptions<A> {
   readonly inFlight?: number;
   /**
    * Memory for what is not uploaded yet, parts under way included. At least twice the largest part that `roll.size`
-   * may lead to. Default 64 MiB.
+   * may lead to; buffers kept for reuse may take a quarter more. Default 64 MiB.
    */
   readonly budget?: Size;
   /** Files open at once; beyond it those longest without a record are rolled. Default 10,000. */

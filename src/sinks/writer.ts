@@ -192,7 +192,7 @@ export class OpenFile {
     const room = this.#nextPartSize() - this.#dropped;
     // A file that fills parts gets a whole one at once while memory is plenty, or one is at hand; others grow by doubling.
     const { held, budget } = this.#pool;
-    const plenty = held + room <= budget / 4 || (this.#pool.has(room) && held + room <= budget);
+    const plenty = held + room <= budget / 4 || (this.#pool.has(room) && held + room <= budget / 2);
     const roomy = this.cut > 0 && plenty;
     const grown = this.#pool.take(roomy ? room : capacity(bytes, room));
     if (memory !== undefined) {
