@@ -59,5 +59,6 @@ try {
   view.close();
 }
 if (result !== undefined) console.log(chosen.json ? JSON.stringify(result.line) : summary(result));
-// Not `exitCode`: after an interrupt a socket to a process that was just killed may linger, and nothing is left to wait for.
+// Not `exitCode`: an interrupt right after a kill now and then leaves something that keeps the process alive, although all
+// of its children and files are gone by here.
 process.exit(exitCode);

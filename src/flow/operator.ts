@@ -46,7 +46,8 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   #waiting: (() => void)[] | undefined;
 
   constructor(out: Subscriber<B | Signal>) {
-    // RxJS 7 deprecates calling this constructor outside its own code; this is the only place that does.
+    // RxJS 7 deprecates calling this constructor outside its own code. The far ends of a chain do it, too: `Tail` in
+    // operators/records.ts and job/leaf.ts.
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     super(out);
     this.#out = out;
