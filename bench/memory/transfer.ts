@@ -92,6 +92,8 @@ function transfers(params: Params, flow: (job: Job, task: Task) => Observable<un
         checkpoints: { dir: 'memory://checkpoints', interval: '1s' },
         budget: sourceBudget,
         stores: place.stores,
+        // What is read goes into a running digest, which a restart would not take back.
+        restart: 'none',
       });
       await job.run(
         flow(job, { size, input: `${place.base}/${keyOf(size)}`, output: `${place.base}/${prefix}`, digest }),

@@ -287,6 +287,23 @@ describe('sockets', () => {
     ).toHaveLength(0);
   });
 
+  test('that the server closed while they were idle cost a read nothing', async () => {
+    const reset: Fault = { failure: { kind: 'reset' } };
+    let resets = 0;
+    const resetNext = (count: number): void => {
+      resets = count;
+      fault = () => (resets-- > 0 ? reset : undefined);
+    };
+    await answer(lake.put('big', body));
+    await Promise.all([answer(store.head('big')), answer(store.head('big')), answer(store.head('big'))]);
+    resetNext(3);
+    expect((await read()).equals(body)).toBe(true);
+    resetNext(1);
+    expect(await failure(store.put('big', body))).toMatchObject({ code: 'Unavailable' });
+    resetNext(1);
+    expect(await failure(store.head('big'))).toMatchObject({ code: 'Unavailable' });
+  });
+
   test('of reserved stores are never starved by the others', async () => {
     s3.close();
     s3 = new S3Connection({ endpoint: gateway.endpoint, credentials, maxSockets: 2 });

@@ -69,10 +69,16 @@ export interface Gateway {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/**
+ * Milliseconds that an idle connection is kept. Node's 5 s is shorter than the pauses of a busy client, whose next
+ * request then meets a connection that is just being closed.
+ */
+const keepAliveTimeout = 60_000;
+
 /** Starts a gateway. Rejects with what `listen` failed with, such as `EADDRINUSE`. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const handler = new Handler(options);
-  const server = createServer((request, response) => handler.handle(request, response));
+  const server = createServer({ keepAliveTimeout }, (request, response) => handler.handle(request, response));
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
     handler.handle(request, response),
   );

@@ -31,8 +31,18 @@ export interface HandlerTimes {
   readonly idleTimeout: number;
 }
 
+/** Nothing of the answer had come, and doing it twice is as good as once. */
+function mayRepeat(method: string, outgoing: ClientRequest, code: string | undefined): boolean {
+  const read = method === 'GET' || method === 'HEAD';
+  return read && outgoing.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE');
+}
+
 /**
  * Carries the SDK's requests over one pool of sockets.
+ *
+ * A server closes a kept connection whenever it likes, perhaps just as it is used again: a read that meets this goes out
+ * once more at once, until it meets a living or a new connection. Anything else fails, and is looked at by those who
+ * know whether it may be repeated.
  *
  * The SDK's own handler measures its timeouts from the moment a request is queued for a socket, so a busy pool looks
  * like a dead server, and a slow upload like a stalled one. Here a single timer per socket watches for silence: while
@@ -56,46 +66,56 @@ export class HttpHandler {
     options: { readonly abortSignal?: unknown } = {},
   ): Promise<{ response: WireResponse }> {
     return new Promise((resolve, reject) => {
-      const secure = request.protocol === 'https:';
       const signal = options.abortSignal as AbortSignal | undefined;
-      if (signal?.aborted === true) {
-        reject(aborted());
-        return;
-      }
-      const outgoing = (secure ? httpsRequest : httpRequest)({
-        method: request.method,
-        host: request.hostname.replace(/^\[(.*)\]$/, '$1'),
-        port: request.port,
-        path: request.path + queryString(request.query),
-        headers: request.headers,
-        agent: secure ? this.https : this.http,
-      });
-      outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        // Without what hangs off Node's error: the SDK and the logs of others get a message and a code.
-        reject(Object.assign(new Error(error.message), { name: error.name, code: error.code }));
-      });
-      outgoing.on('response', (incoming) => {
-        resolve({
-          response: {
-            statusCode: incoming.statusCode ?? 0,
-            reason: incoming.statusMessage,
-            headers: plainHeaders(incoming),
-            body: incoming,
-          },
-        });
-      });
-      if (signal !== undefined) {
-        const onAbort = (): void => {
-          // A request that still waits for a socket emits nothing when it is destroyed: hence the rejection.
-          outgoing.destroy();
-          reject(aborted());
-        };
-        signal.addEventListener('abort', onAbort, { once: true });
-        outgoing.once('close', () => signal.removeEventListener('abort', onAbort));
-      }
-      this.#watch(outgoing, request.method);
-      outgoing.end(bytesOf(request.body));
+      if (signal?.aborted === true) reject(aborted());
+      else this.#send(request, signal, resolve, reject);
     });
+  }
+
+  #send(
+    request: WireRequest,
+    signal: AbortSignal | undefined,
+    resolve: (answer: { response: WireResponse }) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const secure = request.protocol === 'https:';
+    const outgoing = (secure ? httpsRequest : httpRequest)({
+      method: request.method,
+      host: request.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: request.port,
+      path: request.path + queryString(request.query),
+      headers: request.headers,
+      agent: secure ? this.https : this.http,
+    });
+    let answered = false;
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      if (!answered && signal?.aborted !== true && mayRepeat(request.method, outgoing, error.code))
+        this.#send(request, signal, resolve, reject);
+      // Without what hangs off Node's error: the SDK and the logs of others get a message and a code.
+      else reject(Object.assign(new Error(error.message), { name: error.name, code: error.code }));
+    });
+    outgoing.on('response', (incoming) => {
+      answered = true;
+      resolve({
+        response: {
+          statusCode: incoming.statusCode ?? 0,
+          reason: incoming.statusMessage,
+          headers: plainHeaders(incoming),
+          body: incoming,
+        },
+      });
+    });
+    if (signal !== undefined) {
+      const onAbort = (): void => {
+        // A request that still waits for a socket emits nothing when it is destroyed: hence the rejection.
+        outgoing.destroy();
+        reject(aborted());
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      outgoing.once('close', () => signal.removeEventListener('abort', onAbort));
+    }
+    this.#watch(outgoing, request.method);
+    outgoing.end(bytesOf(request.body));
   }
 
   destroy(): void {
