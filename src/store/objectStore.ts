@@ -31,24 +31,24 @@ export interface ObjectStore {
   /** Deletes any number of keys (in as many requests as it takes); missing ones are no error. Emits those that could not be deleted. */
   delete(keys: readonly string[]): Observable<readonly DeleteFailure[]>;
 
-  /** Server-side copy inside the store, metadata included. Errors: `NotFound`, `PreconditionFailed` (`ifMatch` on the source). */
-  copy(from: string, to: string, options?: { readonly ifMatch?: string }): Observable<PutResult>;
+  /**
+   * Server-side copy, metadata and content headers included, of at most 5 GiB (above that: `copyPart`).
+   * Errors: `NotFound`, `PreconditionFailed` (`ifMatch` on the source), `NotSupported` (`bucket`).
+   */
+  copy(from: string, to: string, options?: CopyOptions): Observable<PutResult>;
 
   /** Starts a multipart upload. Nothing is visible under `key` before it is completed. */
-  createUpload(
-    key: string,
-    options?: { readonly metadata?: Metadata },
-  ): Observable<{ readonly uploadId: string }>;
+  createUpload(key: string, options?: UploadOptions): Observable<{ readonly uploadId: string }>;
 
   /** Uploads part `number` (1 to 10,000), replacing an earlier one of that number. Errors: `NotFound` (no such upload). */
   uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart>;
 
-  /** Fills a part from a range of another object of this store. */
+  /** Fills a part from a range of another object. Errors: as `copy`. */
   copyPart(
     key: string,
     uploadId: string,
     number: number,
-    from: { readonly key: string; readonly range?: ByteRange; readonly ifMatch?: string },
+    from: CopyOptions & { readonly key: string; readonly range?: ByteRange },
   ): Observable<UploadedPart>;
 
   /** One page of the parts uploaded so far, by number. Errors: `NotFound` (no such upload). */
@@ -97,7 +97,28 @@ export interface PutOptions {
   readonly ifNoneMatch?: '*';
   readonly ifMatch?: string;
   readonly metadata?: Metadata;
-  readonly contentType?: string;
+  readonly content?: ContentHeaders;
+}
+
+export interface UploadOptions {
+  readonly metadata?: Metadata;
+  readonly content?: ContentHeaders;
+}
+
+export interface CopyOptions {
+  /** The ETag that the source must still have. */
+  readonly ifMatch?: string;
+  /** The source's bucket on the same server. Default: the store's own. */
+  readonly bucket?: string;
+}
+
+/** What HTTP says of a body; S3 keeps it with the object. */
+export interface ContentHeaders {
+  readonly type?: string;
+  readonly encoding?: string;
+  readonly disposition?: string;
+  readonly language?: string;
+  readonly cacheControl?: string;
 }
 
 export interface ObjectInfo {
@@ -110,6 +131,10 @@ export interface ObjectInfo {
   readonly modified: number;
   /** Absent in listings. */
   readonly metadata?: Metadata;
+  /** Absent in listings. */
+  readonly content?: ContentHeaders;
+  /** Where the server tells. */
+  readonly storageClass?: string;
 }
 
 export interface ObjectBody {

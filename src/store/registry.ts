@@ -61,6 +61,7 @@ export function createStores(options: StoresOptions = {}): Stores {
         const reserved = options.reserved?.[scheme];
         found = {
           store,
+          bucket,
           reserved: reserved === undefined ? store : around(reserved(bucket)),
           capabilities: capabilities(store, scheme).pipe(shareReplay({ bufferSize: 1, refCount: false })),
         };

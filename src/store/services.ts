@@ -7,6 +7,10 @@ export interface StoreLocation {
   readonly store: ObjectStore;
   /** The key or key prefix, exactly as the URI has it, without the leading slash. */
   readonly key: string;
+  /** The bucket's name on its server, for copies from another location of the same `server`. */
+  readonly bucket: string;
+  /** Locations with an equal `server` can copy from each other on it (`CopyOptions.bucket`). Absent where there are none such. */
+  readonly server?: object;
   /** The same place through sockets of its own, which part uploads cannot starve. Where there are none, `store`. */
   readonly reserved: ObjectStore;
   /** What the probe of this store and bucket found. Probes on the first subscribe; emits once. */

@@ -16,6 +16,7 @@ export function storesOf(store: ObjectStore): Stores {
     open: (uri) => ({
       store,
       key: parseUri(uri).key,
+      bucket: 'test',
       reserved: store,
       capabilities: of({ conditionalPut: true, completeSubset: true, minimumPartSize: 5 * 1024 * 1024 }),
     }),

@@ -31,7 +31,13 @@ function smallParts(): ObjectStore {
 function servicesOf(store: ObjectStore, epoch: number): ReadonlyMap<Service<unknown>, unknown> {
   const capabilities = of({ conditionalPut: true, completeSubset: true, minimumPartSize });
   const located: Stores = {
-    open: (uri) => ({ store, reserved: store, key: uri.replace('memory://lake/', ''), capabilities }),
+    open: (uri) => ({
+      store,
+      bucket: 'test',
+      reserved: store,
+      key: uri.replace('memory://lake/', ''),
+      capabilities,
+    }),
   };
   let count = 0;
   const data: CheckpointData = {

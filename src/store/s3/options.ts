@@ -1,42 +1,9 @@
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { MillraceError } from '../../errors.js';
+import { parseDuration, type Duration } from '../../config/units.js';
+import type { S3Options } from '../../config/s3Options.js';
 
-/** Keys as the server hands them out. */
-export interface S3Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-  /** When they stop working; a provider is asked again shortly before. */
-  readonly expiration?: Date;
-}
-
-/** How to reach an S3 server. Everything has a default; on AWS usually nothing needs to be said. */
-export interface S3Options {
-  /** Default: the AWS chain (`AWS_REGION`, the profile in `~/.aws/config`); `us-east-1` for a custom endpoint without one. */
-  readonly region?: string;
-  /** `http(s)://host[:port]` of a server that is not AWS. Default: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, else AWS. */
-  readonly endpoint?: string;
-  /** Address buckets as `host/bucket` rather than `bucket.host`. Default: true with a custom endpoint. */
-  readonly forcePathStyle?: boolean;
-  /** Keys, or a function that provides them. Default: the AWS chain (environment, profile, SSO, container, instance). */
-  readonly credentials?: S3Credentials | (() => Promise<S3Credentials>);
-  /** Connections at the same time. Default 50. */
-  readonly maxSockets?: number;
-  /** Connections of their own for {@link S3Connection.reserved}. Default 4. */
-  readonly reservedSockets?: number;
-  /** Milliseconds to establish a connection. Default 60,000. */
-  readonly connectionTimeout?: number;
-  /** Milliseconds that a request may go without a byte in either direction before its answer starts. Default 60,000. */
-  readonly requestTimeout?: number;
-  /** Milliseconds that a body being read may stand still before the rest is asked for again. Default 10,000. */
-  readonly idleTimeout?: number;
-  /** How often one read asks again for the rest of a body that stalled or broke off. Default 5. */
-  readonly bodyResumes?: number;
-  /** `crc32`: bodies carry a checksum that the server verifies. Default: `crc32` on AWS, else `when-required`. */
-  readonly checksum?: 'crc32' | 'when-required';
-  /** Whether the SHA-256 of a body is signed. Default: `unsigned` over https, which protects it, else `signed`. */
-  readonly payloadSigning?: 'signed' | 'unsigned';
-}
+export type { S3Credentials, S3Options } from '../../config/s3Options.js';
 
 export interface ResolvedOptions {
   readonly region: string | undefined;
@@ -69,17 +36,27 @@ export function resolveOptions(
     endpoint,
     custom,
     forcePathStyle: options.forcePathStyle ?? custom,
-    credentials: options.credentials,
+    credentials: credentialsOf(options.credentials),
     maxSockets: positive('maxSockets', options.maxSockets, 50),
     reservedSockets: positive('reservedSockets', options.reservedSockets, 4),
-    connectionTimeout: positive('connectionTimeout', options.connectionTimeout, 60_000),
-    requestTimeout: positive('requestTimeout', options.requestTimeout, 60_000),
-    idleTimeout: positive('idleTimeout', options.idleTimeout, 10_000),
+    connectionTimeout: duration('connectionTimeout', options.connectionTimeout, 60_000),
+    requestTimeout: duration('requestTimeout', options.requestTimeout, 60_000),
+    idleTimeout: duration('idleTimeout', options.idleTimeout, 10_000),
     bodyResumes: options.bodyResumes ?? 5,
     crc32: (options.checksum ?? (custom ? 'when-required' : 'crc32')) === 'crc32',
     unsignedPayload:
       (options.payloadSigning ?? (url?.protocol === 'http:' ? 'signed' : 'unsigned')) === 'unsigned',
   };
+}
+
+/** The providers by name are not told apart yet. */
+function credentialsOf(given: S3Options['credentials']): S3ClientConfig['credentials'] {
+  if (given === undefined || typeof given === 'function') return given;
+  return typeof given === 'object' && 'accessKeyId' in given ? given : undefined;
+}
+
+function duration(name: string, value: Duration | undefined, fallback: number): number {
+  return value === undefined ? fallback : positive(name, parseDuration(name, value), fallback);
 }
 
 function parseEndpoint(endpoint: string): URL {

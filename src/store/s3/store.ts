@@ -75,7 +75,7 @@ export class S3Store implements ObjectStore {
         IfNoneMatch: options.ifNoneMatch,
         IfMatch: quoted(options.ifMatch),
         Metadata: options.metadata,
-        ContentType: options.contentType,
+        ContentType: options.content?.type,
       };
       const answer = await client.send(new PutObjectCommand(input), { abortSignal });
       return { etag: stripQuotes(answer.ETag) };

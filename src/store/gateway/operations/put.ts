@@ -11,7 +11,7 @@ export async function putObject(call: Call): Promise<Reply> {
     ...createOnly(call),
     ...replaceOnly(call),
     metadata: metadataOf(call),
-    ...(contentType === undefined ? {} : { contentType }),
+    ...(contentType === undefined ? {} : { content: { type: contentType } }),
   };
   const { etag } = await once(call.store.put(call.key, call.body, options), call.signal);
   return { status: 200, headers: { etag: `"${etag}"` } };

@@ -1,0 +1,106 @@
+import type { Duration } from './units.js';
+
+/** Keys as the server hands them out. */
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  /** When they stop working; a provider is asked again shortly before. */
+  readonly expiration?: Date;
+}
+
+/** How to find credentials, by the names that other S3 tools use. `PROFILE` may name one: `{ provider: 'PROFILE', profile }`. */
+export type CredentialProvider = 'AUTO' | 'ENV_VAR' | 'PROFILE' | 'ASSUME_ROLE' | 'ANONYMOUS';
+
+/** A role that is assumed with the base credentials, anew before its session ends. */
+export interface AssumeRoleOptions {
+  readonly arn: string;
+  readonly externalId?: string;
+  /** Default `millrace-session`. */
+  readonly sessionName?: string;
+  /** 900 s to 12 h; a number is seconds. Default 1 h. */
+  readonly sessionDuration?: Duration;
+  /** Default: the region's own STS endpoint on AWS, the S3 endpoint on other servers. */
+  readonly endpoint?: string;
+}
+
+/** Encryption by the server of everything that is written: objects, uploads, copies, state, manifests, journals. */
+export interface EncryptionOptions {
+  /** Default `none`: what the bucket does by default. `aes256` is `sse-s3`, `aws:kms` is `sse-kms`. */
+  readonly type?: 'none' | 'sse-s3' | 'sse-kms';
+  readonly kms?: {
+    /** Key id, ARN or `alias/…`. Default: the account's key for S3. */
+    readonly keyId?: string;
+    /** Names and values that are bound to the data, and that key policies may ask for. */
+    readonly encryptionContext?: Readonly<Record<string, string>>;
+  };
+}
+
+/** Waits between tries: uniform from 0 to base × 2^n. */
+export interface S3RetryOptions {
+  /** Retries after the first try. Default 3. */
+  readonly maxRetries?: number;
+  /** Default 100 ms. */
+  readonly base?: Duration;
+  /** Where the server asked for fewer requests (503 SlowDown, 429). Default 1 s. */
+  readonly throttledBase?: Duration;
+  /** No wait is longer. Default 20 s. */
+  readonly cap?: Duration;
+}
+
+/** What may differ from bucket to bucket. */
+export interface BucketOptions {
+  /** Default: the AWS chain (`AWS_REGION`, the profile in `~/.aws/config`, IMDS); `us-east-1` for a custom endpoint without one. */
+  readonly region?: string;
+  /** `http(s)://host[:port]` of a server that is not AWS. Default: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, else AWS. */
+  readonly endpoint?: string;
+  /** Address buckets as `host/bucket` rather than `bucket.host`. Default: true with a custom endpoint. */
+  readonly forcePathStyle?: boolean;
+  /** Keys, a way to find them, or a function that provides them. Default `AUTO`: the AWS chain (environment, profile, SSO, container, instance). */
+  readonly credentials?:
+    | S3Credentials
+    | CredentialProvider
+    | { readonly provider: 'PROFILE'; readonly profile?: string }
+    | (() => Promise<S3Credentials>);
+  readonly assumeRole?: AssumeRoleOptions;
+  readonly sse?: EncryptionOptions;
+}
+
+/** How to reach S3 servers. Everything has a default; on AWS usually nothing needs to be said. */
+export interface S3Options extends BucketOptions {
+  /** Overrides by bucket name; the longest suffix of dotted names wins. */
+  readonly buckets?: Readonly<Record<string, BucketOptions>>;
+  /** For `s3x://` servers. Default `https`. */
+  readonly endpointProtocol?: 'http' | 'https';
+  /** AWS's dual-stack (IPv4 and IPv6) hosts. Default false. */
+  readonly dualStack?: boolean;
+  /** AWS's Transfer Acceleration hosts. Default false. */
+  readonly accelerate?: boolean;
+  /** `STANDARD_IA`, `GLACIER_IR`, …, of what is written. Default: the bucket's. */
+  readonly storageClass?: string;
+  /** Connections at the same time, of each endpoint. Default 50. */
+  readonly maxSockets?: number;
+  /** Connections of their own for manifests. Default 4. */
+  readonly reservedSockets?: number;
+  /** To establish a connection. Default 60 s. */
+  readonly connectionTimeout?: Duration;
+  /** That a request may go without a byte in either direction before its answer starts. Default 60 s. */
+  readonly requestTimeout?: Duration;
+  /** That a body being read may stand still before the rest is asked for again. Default 10 s. */
+  readonly idleTimeout?: Duration;
+  /** For a whole request: head, list, delete and the like. Default 1 min. */
+  readonly lowTimeout?: Duration;
+  /** For a whole copy or Complete, which servers work on for long. Default 5 min. */
+  readonly highTimeout?: Duration;
+  /** How often one read asks again for the rest of a body that stalled or broke off. Default 5. */
+  readonly bodyResumes?: number;
+  readonly retry?: S3RetryOptions;
+  /** Bodies carry a checksum that the server verifies. Default: `crc32` on AWS, else `when-required`. */
+  readonly checksum?: 'crc32' | 'crc32c' | 'crc64nvme' | 'when-required';
+  /** Whole objects that are read are compared with the checksum the server keeps. Default: true on AWS, else false. */
+  readonly checksumValidation?: boolean;
+  /** Bodies are sent as `aws-chunked`, with their checksum behind them. Default false: bodies are in memory, and so are their checksums. */
+  readonly chunkedEncoding?: boolean;
+  /** Whether the SHA-256 of a body is signed. Default: `unsigned` over https, which protects it, else `signed`. */
+  readonly payloadSigning?: 'signed' | 'unsigned';
+}
