@@ -9,13 +9,12 @@ import {
   createStores,
   fileSink,
   files,
-  records,
   values,
   type Job,
   type Stores,
   type Writer,
 } from 'millrace';
-import { lastValueFrom, map, tap, type Observable } from 'rxjs';
+import { lastValueFrom, tap, type Observable } from 'rxjs';
 import type { Params, Start } from '../harness/workload.js';
 import { blocks } from '../synthetic/blocks.js';
 import { Digest } from '../synthetic/digest.js';
@@ -53,22 +52,18 @@ export const reading: Start = (params) =>
   );
 
 export const writing: Start = (params) =>
-  transfers(params, (job, { size, output }) => job.source('in', blocks(size)).pipe(written(output)));
+  transfers(params, (job, { size, output }) => job.source('in', blocks(size)).pipe(written(output, asIs)));
 
 export const copying: Start = (params) =>
-  transfers(params, (job, { input, output }) =>
-    read(job, input).pipe(
-      records(map((block) => Buffer.from(block.buffer, block.byteOffset, block.length).toString('latin1'))),
-      written(output),
-    ),
-  );
+  transfers(params, (job, { input, output }) => read(job, input).pipe(written(output, bytes())));
 
 const read = (job: Job, uri: string) =>
   job.source('in', files(uri, { format: bytes(), prefetch: { window, fragment } }));
 
 const asIs: Writer<string> = { extension: '', encode: (block) => block };
 const roll = { size: '8GiB', age: '1h', inactivity: '1h' } as const;
-const written = (uri: string) => fileSink<string>('out', uri, { format: asIs, budget: sinkBudget, roll });
+const written = <T>(uri: string, format: Writer<T>) =>
+  fileSink<T>('out', uri, { format, budget: sinkBudget, roll });
 
 interface Task {
   readonly size: number;

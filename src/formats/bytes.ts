@@ -1,4 +1,4 @@
-import type { Cutter, Reader } from './format.js';
+import type { Cutter, Format } from './format.js';
 
 /** Every place is a boundary. */
 const anywhere: Cutter = {
@@ -8,14 +8,14 @@ const anywhere: Cutter = {
 
 /**
  * The bytes themselves, in blocks as they arrive (at most 16 KiB each), uncopied: for those who only count, hash or
- * forward. Where a block ends means nothing; a resumed run may cut elsewhere.
+ * forward. Where a block ends means nothing; a resumed run may cut elsewhere. Written, they follow one another.
  *
  * @example
  * ```ts
  * const raw = files('s3://lake/images/', { format: bytes() });
  * ```
  */
-export function bytes(): Reader<Uint8Array> {
+export function bytes(): Format<Uint8Array> {
   return {
     extension: '',
     cutter: () => anywhere,
@@ -23,5 +23,6 @@ export function bytes(): Reader<Uint8Array> {
       on(block);
       return 0;
     },
+    encode: (block) => block,
   };
 }

@@ -11,8 +11,8 @@
 export interface Writer<T> {
   /** The usual ending of such files, with the dot: `.ndjson`. */
   readonly extension: string;
-  /** One record's text, boundary included; it is stored as UTF-8. */
-  encode(record: T): string;
+  /** One record, boundary included: text, which is stored as UTF-8, or bytes, which are copied at once. */
+  encode(record: T): string | Uint8Array;
 }
 
 /** Cuts bytes at record boundaries and parses what lies between them. */

@@ -72,11 +72,19 @@ export class OpenFiles {
     return (this.#last = this.#files.get(partition) ?? this.#open(partition));
   }
 
-  /** Appends one record's text. Returns whether text has become bytes, so that memory is worth a look. */
-  write(file: OpenFile, text: string): boolean {
-    file.text += text;
+  /** Appends one encoded record. Returns whether bytes were added to memory, so that it is worth a look. */
+  write(file: OpenFile, encoded: string | Uint8Array): boolean {
     file.records++;
     file.touched = ++this.#records;
+    if (typeof encoded === 'string') return this.#collect(file, encoded);
+    this.#append(file, () => {
+      file.write(encoded, this.cut);
+    });
+    return true;
+  }
+
+  #collect(file: OpenFile, text: string): boolean {
+    file.text += text;
     if (!file.listed) {
       file.listed = true;
       this.#texts.push(file);
@@ -153,9 +161,16 @@ export class OpenFiles {
 
   #flush(file: OpenFile): void {
     if (file.text === '') return;
+    this.#append(file, () => {
+      file.flush(this.cut);
+    });
+  }
+
+  /** What text the file has collected becomes bytes with it. */
+  #append(file: OpenFile, append: () => void): void {
     this.#textLength -= file.text.length;
     const before = file.fresh;
-    file.flush(this.cut);
+    append();
     this.#fresh += file.fresh - before;
     this.#changed.add(file);
     if (file.size >= this.settings.rollSize) this.#roll(file);

@@ -111,11 +111,20 @@ export class OpenFile {
       this.size += length;
       return;
     }
-    const bytes = Buffer.from(text);
+    this.#append(Buffer.from(text), cut);
+  }
+
+  /** Appends bytes, which are copied. Full parts go to `cut`. */
+  write(bytes: Uint8Array, cut: (part: PartCut) => void): void {
+    this.flush(cut);
+    this.#append(bytes, cut);
+  }
+
+  #append(bytes: Uint8Array, cut: (part: PartCut) => void): void {
     for (let at = 0; at < bytes.length;) {
       const used = this.#tail - this.#dropped;
       const count = Math.min(bytes.length - at, this.#nextPartSize() - this.#tail);
-      bytes.copy(this.#reserve(used + count), used, at, at + count);
+      this.#reserve(used + count).set(bytes.subarray(at, at + count), used);
       this.#tail += count;
       this.size += count;
       at += count;

@@ -22,7 +22,7 @@ describe('ndjson', () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue({ maxDepth: 2 }), { maxLength: 200 }), (values) => {
         const format = ndjson<unknown>();
-        const content = values.map((value) => format.encode(value)).join('');
+        const content = values.map((value) => String(format.encode(value))).join('');
         const { records, bad, lines } = decode(format, content);
         expect(bad).toEqual([]);
         expect(records).toEqual(values.map((value) => JSON.parse(JSON.stringify(value)) as unknown));

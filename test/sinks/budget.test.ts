@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { BufferPool } from '../../src/sinks/pool.js';
-import { counting } from '../../src/store/counting.js';
-import { faulty } from '../../src/store/faults.js';
+import { counting } from '../../src/store/decorators/counting.js';
+import { faulty } from '../../src/store/decorators/faults.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { Run, World } from './harness.js';
 

@@ -1,6 +1,6 @@
 import { concat, concatMap, defer, ignoreElements, map, throwError, type Observable } from 'rxjs';
-import { counting } from '../../src/store/counting.js';
-import { decorate } from '../../src/store/decorate.js';
+import { counting } from '../../src/store/decorators/counting.js';
+import { decorate } from '../../src/store/decorators/decorate.js';
 import { StoreError } from '../../src/store/errors.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { now, Run, World } from './harness.js';

@@ -28,7 +28,11 @@ export interface Line {
   readonly text: string;
 }
 
-export const lines: Writer<Line> = { extension: '.txt', encode: (line) => `${line.text}\n` };
+/** Every third length as bytes, the others as text: both mix in one file. */
+export const lines: Writer<Line> = {
+  extension: '.txt',
+  encode: ({ text }) => (text.length % 3 === 0 ? Buffer.from(`${text}\n`) : `${text}\n`),
+};
 
 /** What an Observable of a memory store answers. */
 export function now<T>(request: Observable<T>): T {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { concat, ignoreElements, throwError } from 'rxjs';
-import { decorate } from '../../src/store/decorate.js';
+import { decorate } from '../../src/store/decorators/decorate.js';
 import { StoreError } from '../../src/store/errors.js';
-import { crashAt, faulty, type MortalStore } from '../../src/store/faults.js';
+import { crashAt, faulty, type MortalStore } from '../../src/store/decorators/faults.js';
 import { Run, World } from './harness.js';
 
 /** A small seeded generator, so that one number tells a whole history. */
