@@ -1,4 +1,4 @@
-import { createStores, retrying, S3Connection, type Stores } from 'millrace';
+import { createStores, S3Connection, type Stores } from 'millrace';
 import type { Params } from '../harness/workload.js';
 
 /** The stores of a job that works on the server the params name; its checkpoints may be in memory. */
@@ -14,7 +14,6 @@ export function storesOf(params: Params): { readonly stores: Stores; close(): vo
   return {
     stores: createStores({
       schemes: { s3: (bucket) => connection.store(bucket) },
-      around: (store) => retrying(store),
     }),
     close: () => connection.close(),
   };

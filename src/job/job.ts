@@ -5,7 +5,7 @@ import type { Source } from '../sources/source.js';
 import { runAttempt, type Outcome } from './attempt.js';
 import { claimLog } from './claim.js';
 import type { JobEvent } from './events.js';
-import { openStores } from './jobStores.js';
+import { jobStores } from './jobStores.js';
 import { resolveOptions, type JobOptions } from './options.js';
 import { runJob } from './run.js';
 
@@ -95,7 +95,7 @@ export function createJob(options: JobOptions): Job {
       const stop = defer(() =>
         signal === undefined ? NEVER : signal.aborted ? of(undefined) : fromEvent(signal, 'abort'),
       );
-      const opened = openStores(config);
+      const opened = jobStores(config);
       const { stores } = opened;
       const environment = { ...config.environment, stores };
       const attempt = (): Observable<Outcome> =>

@@ -18,7 +18,7 @@ export interface StoresOptions {
   readonly reserved?: Partial<Record<Scheme, (bucket: string) => ObjectStore>>;
   /** Probes a store; asked once for each. Default: what AWS S3 can do, which `file` and `memory` can, too. */
   readonly capabilities?: (store: ObjectStore, scheme: Scheme) => Observable<StoreCapabilities>;
-  /** Goes around every store that is opened: retry, limits, faults. */
+  /** Goes around every store that is opened: faults, delays, counts. Those of an `S3Connection` retry by themselves. */
   readonly around?: (store: ObjectStore) => ObjectStore;
   /** For the stores made here. Default: the machine's clock. */
   readonly clock?: Clock;

@@ -1,7 +1,7 @@
 import { throwError } from 'rxjs';
 import { orphans } from '../../src/checkpoint/orphans.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
-import { decorate } from '../../src/store/decorate.js';
+import { decorate } from '../../src/store/decorators/decorate.js';
 import { StoreError } from '../../src/store/errors.js';
 
 const key = (epoch: number, name: string): string => `cp/job/data/${String(epoch).padStart(10, '0')}/${name}`;

@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { lastValueFrom } from 'rxjs';
-import { openStores } from '../../src/job/jobStores.js';
+import { jobStores } from '../../src/job/jobStores.js';
 import { resolveOptions } from '../../src/job/options.js';
 
 test('a manifest on its way is answered although the run is over; then the connection is closed', async () => {
@@ -18,7 +18,7 @@ test('a manifest on its way is answered although the run is over; then the conne
   await once(server, 'listening');
   try {
     const { port } = server.address() as AddressInfo;
-    const { stores, close } = openStores(
+    const { stores, close } = jobStores(
       resolveOptions({
         name: 'test',
         checkpoints: { dir: 's3://lake/checkpoints' },

@@ -17,9 +17,9 @@ import {
 } from '../../src/flow/index.js';
 import { keyed } from '../../src/operators/keyed.js';
 import { valueState } from '../../src/state/index.js';
-import { counting } from '../../src/store/counting.js';
-import { delayed } from '../../src/store/delay.js';
-import { faulty } from '../../src/store/faults.js';
+import { counting } from '../../src/store/decorators/counting.js';
+import { delayed } from '../../src/store/decorators/delay.js';
+import { faulty } from '../../src/store/decorators/faults.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { checkpointData } from '../../src/store/services.js';

@@ -7,7 +7,7 @@ import { text } from '../../src/formats/text.js';
 import { files } from '../../src/sources/files.js';
 import { SourcePump } from '../../src/sources/pump.js';
 import type { DeadLetter, Source, SourceContext } from '../../src/sources/source.js';
-import { decorate } from '../../src/store/decorate.js';
+import { decorate } from '../../src/store/decorators/decorate.js';
 import { StoreError } from '../../src/store/errors.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { attemptOver, memoryWith, slicedFiles } from './harness.js';

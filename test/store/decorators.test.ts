@@ -1,14 +1,14 @@
 import { firstValueFrom, throwError, type Observable } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { clockOf } from '../../src/flow/index.js';
-import { counting } from '../../src/store/counting.js';
-import { decorate } from '../../src/store/decorate.js';
-import { delayed } from '../../src/store/delay.js';
+import { counting } from '../../src/store/decorators/counting.js';
+import { decorate } from '../../src/store/decorators/decorate.js';
+import { delayed } from '../../src/store/decorators/delay.js';
 import { StoreError, type StoreErrorCode } from '../../src/store/errors.js';
-import { crashAt, faulty } from '../../src/store/faults.js';
+import { crashAt, faulty } from '../../src/store/decorators/faults.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
-import { retrying } from '../../src/store/retry.js';
+import { retrying } from '../../src/store/decorators/retry.js';
 import { seeded } from '../../src/testing/store/support.js';
 import { storeConformance } from '../../src/testing/storeConformance.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { lastValueFrom, take, toArray } from 'rxjs';
-import { counting } from '../../src/store/counting.js';
+import { counting } from '../../src/store/decorators/counting.js';
 import { afterPrefix, compareKeys, compositeEtag, listAll, md5 } from '../../src/store/helpers.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { createStores } from '../../src/store/registry.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { firstValueFrom, lastValueFrom, throwError } from 'rxjs';
-import { counting } from '../../src/store/counting.js';
-import { decorate } from '../../src/store/decorate.js';
+import { counting } from '../../src/store/decorators/counting.js';
+import { decorate } from '../../src/store/decorators/decorate.js';
 import { StoreError } from '../../src/store/errors.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { probe } from '../../src/store/probe.js';

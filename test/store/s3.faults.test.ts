@@ -35,6 +35,7 @@ async function start(options: S3Options = {}): Promise<void> {
     credentials,
     idleTimeout: 100,
     requestTimeout: 400,
+    retry: { maxRetries: 0 },
     ...options,
   });
   store = s3.store('lake');

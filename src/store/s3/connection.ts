@@ -1,5 +1,9 @@
 import { CreateBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { Observable } from 'rxjs';
+import type { BucketOptions, S3RetryOptions } from '../../config/s3Options.js';
+import { InvalidOption, parseDuration, type Duration } from '../../config/units.js';
+import { systemClock, type Clock } from '../../flow/index.js';
+import { retrying, type RetryOptions } from '../decorators/retry.js';
 import { StoreError } from '../errors.js';
 import type { ObjectStore } from '../objectStore.js';
 import { toStoreError, type Asked } from './errors.js';
@@ -95,8 +99,16 @@ export class S3Pool {
   }
 }
 
+/** What a connection takes from the world around it. */
+export interface S3Context {
+  readonly clock?: Clock;
+  /** Uniform in [0, 1). Default `Math.random`. */
+  readonly random?: () => number;
+}
+
 /**
- * A connection to one S3 server: the credentials and the sockets that its buckets' stores share.
+ * A connection to one S3 server: the credentials and the sockets that its buckets' stores share. Requests are retried
+ * as `S3Options.retry` says.
  *
  * There are two pools. Part uploads and reads use the one; the other, small, is for what must never wait behind them:
  * the manifest whose creation is the commit point.
@@ -110,24 +122,33 @@ export class S3Pool {
  * ```
  */
 export class S3Connection {
+  readonly #options: S3Options;
+  readonly #retry: RetryOptions;
   readonly #main: S3Pool;
   readonly #reserved: S3Pool;
 
-  /** Throws `InvalidS3Options`. Nothing is sent before the first request. */
-  constructor(options: S3Options = {}) {
+  /** Throws `InvalidS3Options` and `InvalidOption`. Nothing is sent before the first request. */
+  constructor(options: S3Options = {}, { clock = systemClock, random = Math.random }: S3Context = {}) {
     const resolved = resolveOptions(options);
+    this.#options = options;
+    this.#retry = { ...retryOf(options.retry), clock, random };
     this.#main = new S3Pool(resolved, resolved.maxSockets);
     this.#reserved = new S3Pool(resolved, resolved.reservedSockets);
   }
 
-  /** A bucket's store. */
-  store(bucket: string): ObjectStore {
-    return new S3Store(bucket, this.#main);
+  /** A bucket's store. `own` is what differs for it, but for its server and credentials. */
+  store(bucket: string, own: OwnOptions = {}): ObjectStore {
+    return this.#open(this.#main, bucket, own);
   }
 
   /** The same bucket over sockets that nothing else uses. */
-  reserved(bucket: string): ObjectStore {
-    return new S3Store(bucket, this.#reserved);
+  reserved(bucket: string, own: OwnOptions = {}): ObjectStore {
+    return this.#open(this.#reserved, bucket, own);
+  }
+
+  #open(pool: S3Pool, bucket: string, own: OwnOptions): ObjectStore {
+    const options = resolveOptions({ ...this.#options, ...own });
+    return retrying(new S3Store(bucket, pool, options), this.#retry);
   }
 
   /** Creates a bucket; one that is ours already is no error. Jobs never do this. */
@@ -159,6 +180,24 @@ export class S3Connection {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** What may differ between the buckets of one connection. */
+export type OwnOptions = Pick<BucketOptions, 'sse'>;
+
+function retryOf(given: S3RetryOptions = {}): RetryOptions {
+  const ms = (key: string, value: Duration | undefined): number | undefined =>
+    value === undefined ? undefined : parseDuration(`s3.retry.${key}`, value);
+  const { maxRetries: retries } = given;
+  if (retries !== undefined && !(Number.isSafeInteger(retries) && retries >= 0))
+    throw new InvalidOption('s3.retry.maxRetries', retries, 'a whole number of 0 or more');
+  const all = {
+    retries,
+    base: ms('base', given.base),
+    throttledBase: ms('throttledBase', given.throttledBase),
+    cap: ms('cap', given.cap),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 function closed(asked: Asked): StoreError {

@@ -2,14 +2,14 @@
  * The `ObjectStore` over S3: AWS's, and any server that speaks its protocol. The only room that knows the AWS SDK.
  *
  * Each method is one request (a read that stalls and the copy of an open range make a second one); unsubscribing
- * aborts it and closes its socket. Nothing is retried here, nothing is logged, and errors hold no secrets. What
- * servers call their errors becomes the store's closed set in `errors.ts`.
+ * aborts it and closes its socket. A connection's stores retry; the adapter below does not, and its errors hold no
+ * secrets. What servers call their errors becomes the store's closed set in `errors.ts`.
  */
 import type { ObjectStore } from '../objectStore.js';
 import { S3Connection } from './connection.js';
 import type { S3Options } from './options.js';
 
-export { S3Connection } from './connection.js';
+export { S3Connection, type OwnOptions, type S3Context } from './connection.js';
 export type { S3Credentials, S3Options } from './options.js';
 
 /**

@@ -1,5 +1,5 @@
 import { defer, type Observable } from 'rxjs';
-import type { ObjectStore } from './objectStore.js';
+import type { ObjectStore } from '../objectStore.js';
 
 export type StoreMethod = Exclude<keyof ObjectStore, 'uri'>;
 

@@ -2,10 +2,10 @@
  * Faults on demand: a store that dies at a chosen request, and one that fails now and then by the throw of a seeded die.
  */
 import { concat, ignoreElements, Observable, throwError } from 'rxjs';
-import { systemClock, type Clock } from '../flow/index.js';
+import { systemClock, type Clock } from '../../flow/index.js';
 import { decorate, type StoreCall } from './decorate.js';
-import { StoreError } from './errors.js';
-import type { ObjectStore } from './objectStore.js';
+import { StoreError } from '../errors.js';
+import type { ObjectStore } from '../objectStore.js';
 
 /** A store that can die, as the process does that uses it. */
 export interface MortalStore {

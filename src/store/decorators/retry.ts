@@ -7,11 +7,11 @@
  * unknown to the second Complete. Whoever issues those proves by content what became of them.
  */
 import { defer, Observable, retry, throwError } from 'rxjs';
-import { systemClock, type Clock } from '../flow/index.js';
-import { isRetryable } from '../errors.js';
+import { systemClock, type Clock } from '../../flow/index.js';
+import { isRetryable } from '../../errors.js';
 import { decorate, type StoreCall } from './decorate.js';
-import { isStoreError } from './errors.js';
-import type { ObjectStore } from './objectStore.js';
+import { isStoreError } from '../errors.js';
+import type { ObjectStore } from '../objectStore.js';
 
 export interface RetryOptions {
   /** Retries after the first try. Default 3. */

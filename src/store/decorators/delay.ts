@@ -1,7 +1,7 @@
 import { Observable } from 'rxjs';
-import { systemClock, type Clock } from '../flow/index.js';
+import { systemClock, type Clock } from '../../flow/index.js';
 import { decorate, type StoreCall } from './decorate.js';
-import type { ObjectStore } from './objectStore.js';
+import type { ObjectStore } from '../objectStore.js';
 
 export interface DelayOptions {
   /** How long a request takes before it reaches the store. Milliseconds; 0 is no delay at all. */

@@ -1,6 +1,6 @@
 import { Observable, tap } from 'rxjs';
 import { decorate, type StoreMethod } from './decorate.js';
-import type { ObjectBody, ObjectStore } from './objectStore.js';
+import type { ObjectBody, ObjectStore } from '../objectStore.js';
 
 /** Exact figures of what was asked of a store. */
 export interface StoreCounts {

@@ -1,0 +1,139 @@
+/**
+ * The stores of a program: `s3://` (and `s3a://`, the same), `s3x://`, `file://` and `memory://` behind one `open`.
+ *
+ * A bucket's options are the common ones with those of `S3Options.buckets` over them. Buckets of one server that are
+ * reached with the same credentials share a connection, and so its sockets, its limits and its pace; nothing is connected
+ * before the first request. An `s3x://` URI names its server itself: it gets that server's connection, with the
+ * credentials that it holds, or those of the chain, never those that were configured for another server.
+ *
+ * Whatever can fail for a moment is retried inside.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { of, shareReplay } from 'rxjs';
+import type { BucketOptions, S3Options } from '../config/s3Options.js';
+import { systemClock } from '../flow/index.js';
+import { parseUri, type ObjectUri } from '../path/index.js';
+import { retrying } from './decorators/retry.js';
+import { createLocalStore } from './local/index.js';
+import { memoryStore } from './memory/index.js';
+import { probe } from './probe.js';
+import { awsCapabilities, createStores } from './registry.js';
+import { S3Connection, type S3Context } from './s3/index.js';
+import type { StoreLocation, Stores } from './services.js';
+
+export interface OpenStoresOptions extends S3Context {
+  /** How to reach `s3://` stores. Default: AWS, as its SDK finds region and credentials. */
+  readonly s3?: S3Options;
+}
+
+/** Stores whose connections can be ended. */
+export interface OpenedStores extends Stores {
+  /** Aborts what is under way and closes every socket; later requests to S3 fail. */
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Opens stores of every scheme by URI. The same place gives the same store. Errors of `open`: `InvalidUri`,
+ * `UnknownScheme`, `InvalidS3Options`, `InvalidOption`.
+ *
+ * @example
+ * ```ts
+ * using stores = openStores({ s3: { region: 'eu-central-1', buckets: { logs: { region: 'us-east-1' } } } });
+ * const { store, key } = stores.open('s3://lake/raw/2026/01.ndjson');
+ * store.get(key).subscribe(({ chunks }) => console.log(chunks.length));
+ * ```
+ */
+export function openStores(options: OpenStoresOptions = {}): OpenedStores {
+  const { clock = systemClock } = options;
+  const servers = new Servers(options);
+  const others = createStores({
+    schemes: {
+      memory: memoryStore,
+      file: (directory) => retrying(createLocalStore(`/${directory}`, { clock }), options),
+    },
+    capabilities: () => of(awsCapabilities),
+  });
+  const close = (): void => servers.close();
+  return {
+    open: (uri) => {
+      const place = parseUri(uri);
+      return place.scheme === 's3' ? { ...servers.open(place), key: place.key } : others.open(uri);
+    },
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+/** The options of a bucket: the common ones, with the longest name of `buckets` over them that is its name or ends it after a dot. */
+export function optionsOfBucket(options: S3Options, bucket: string): S3Options {
+  const { buckets = {}, ...common } = options;
+  const [name] = Object.keys(buckets)
+    .filter((candidate) => bucket === candidate || bucket.endsWith(`.${candidate}`))
+    .sort((a, b) => b.length - a.length);
+  return { ...common, ...(name === undefined ? {} : buckets[name]) };
+}
+
+type Opened = Omit<StoreLocation, 'key'>;
+
+/** A connection, what it was made for, and the buckets opened over it. */
+interface Server {
+  readonly reached: BucketOptions;
+  readonly connection: S3Connection;
+  readonly buckets: Map<string, Opened>;
+}
+
+class Servers {
+  readonly #options: OpenStoresOptions;
+  readonly #servers: Server[] = [];
+  #closed = false;
+
+  constructor(options: OpenStoresOptions) {
+    this.#options = options;
+  }
+
+  open({ bucket }: ObjectUri): Opened {
+    const { sse, ...common } = optionsOfBucket(this.#options.s3 ?? {}, bucket);
+    const { connection, buckets } = this.#server(common);
+    let opened = buckets.get(bucket);
+    if (opened === undefined) {
+      const own = sse === undefined ? {} : { sse };
+      const store = connection.store(bucket, own);
+      opened = {
+        store,
+        bucket,
+        server: connection,
+        reserved: connection.reserved(bucket, own),
+        capabilities: probe(store, '.millrace/', this.#options.random).pipe(
+          shareReplay({ bufferSize: 1, refCount: false }),
+        ),
+      };
+      buckets.set(bucket, opened);
+    }
+    return opened;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { connection } of this.#servers) connection.close();
+  }
+
+  #server(options: S3Options): Server {
+    const { endpoint, region, forcePathStyle, credentials, assumeRole } = options;
+    const reached = defined({ endpoint, region, forcePathStyle, credentials, assumeRole });
+    let found = this.#servers.find((server) => isDeepStrictEqual(server.reached, reached));
+    if (found === undefined) {
+      const connection = new S3Connection(options, this.#options);
+      if (this.#closed) connection.close();
+      found = { reached, connection, buckets: new Map() };
+      this.#servers.push(found);
+    }
+    return found;
+  }
+}
+
+function defined(options: {
+  readonly [K in keyof BucketOptions]: BucketOptions[K] | undefined;
+}): BucketOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
