@@ -8,6 +8,7 @@ export default {
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^millrace$': '<rootDir>/src/index.ts',
+    '^millrace/opentelemetry$': '<rootDir>/src/store/observe/openTelemetry.ts',
     '^millrace/testing$': '<rootDir>/src/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
