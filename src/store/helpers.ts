@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { map, Observable } from 'rxjs';
 import { StoreError } from './errors.js';
 import type {
+  ContentHeaders,
+  CopyOptions,
   ListOptions,
   ListPage,
   Metadata,
@@ -114,6 +116,27 @@ export function checkMetadata(metadata: Metadata | undefined): void {
       );
     }
   }
+}
+
+/** Throws `InvalidRequest` unless values are printable ASCII without blanks around them, as HTTP carries them. */
+export function checkContent(content: ContentHeaders | undefined): void {
+  for (const [name, value] of Object.entries(content ?? {}) as [string, string | undefined][]) {
+    if (value !== undefined && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)) {
+      throw new StoreError(
+        'InvalidRequest',
+        `The content header "${name}" is empty or not ASCII: leave it out, or encode its value.`,
+      );
+    }
+  }
+}
+
+/** Throws `NotSupported` unless the source of a copy is in the one bucket that the store is. */
+export function checkBucket(uri: string, own: string, { bucket = own }: CopyOptions = {}): void {
+  if (bucket === own) return;
+  throw new StoreError(
+    'NotSupported',
+    `${uri} cannot copy from another place (${bucket}) by itself: read there and write here.`,
+  );
 }
 
 /** Throws `InvalidRequest` unless the part number is 1 to 10,000. */

@@ -12,6 +12,7 @@
  */
 import type { ObjectStore } from '../store/objectStore.js';
 import { conditionTests } from './store/conditions.js';
+import { describedTests } from './store/described.js';
 import { listingTests } from './store/listings.js';
 import { objectTests } from './store/objects.js';
 import { uploadTests } from './store/uploads.js';
@@ -41,6 +42,15 @@ export interface ConformanceStore {
   readonly supports?: Partial<StoreFeatures>;
   /** The same kind of store on a bucket that does not exist. */
   readonly missing?: ObjectStore;
+  /** The name of the store's own bucket. */
+  readonly bucket?: string;
+  /** Another bucket, from which the store can copy by itself. Without one, such copies must be `NotSupported`. */
+  readonly other?: OtherBucket;
+}
+
+export interface OtherBucket {
+  readonly bucket: string;
+  readonly store: ObjectStore;
 }
 
 /** The part of a test runner that the suite needs. Default: the globals of Jest, Vitest and the like. */
@@ -82,6 +92,8 @@ function declareSuite(name: string, open: () => Promise<ConformanceStore>, runne
           await body({
             store: opened.store,
             missing: opened.missing,
+            bucket: opened.bucket,
+            other: opened.other,
             supports,
             prefix: `conformance-${run}-${tests}/`,
           });
@@ -93,6 +105,7 @@ function declareSuite(name: string, open: () => Promise<ConformanceStore>, runne
     conditionTests(test);
     listingTests(test);
     uploadTests(test);
+    describedTests(test);
   });
 }
 
@@ -110,6 +123,8 @@ const everything: StoreFeatures = {
 export interface Case {
   readonly store: ObjectStore;
   readonly missing: ObjectStore | undefined;
+  readonly bucket: string | undefined;
+  readonly other: OtherBucket | undefined;
   readonly supports: StoreFeatures;
   /** Everything the test writes is below it. */
   readonly prefix: string;

@@ -9,6 +9,7 @@ storeConformance('local', async () => {
   return {
     store: createLocalStore(directory, { durable: false }), // fsync changes no answer
     missing: createLocalStore(join(directory, 'missing')),
+    bucket: directory.slice(1),
     close: () => rm(directory, { recursive: true }),
   };
 });

@@ -2,7 +2,7 @@ import { createMemoryStore } from '../../src/store/memory/index.js';
 import { storeConformance } from '../../src/testing/storeConformance.js';
 
 storeConformance('memory', () =>
-  Promise.resolve({ store: createMemoryStore(), close: () => Promise.resolve() }),
+  Promise.resolve({ store: createMemoryStore(), bucket: 'test', close: () => Promise.resolve() }),
 );
 storeConformance('memory as Ceph has it', () =>
   Promise.resolve({

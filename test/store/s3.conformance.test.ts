@@ -12,11 +12,16 @@ import { credentials, emptyCephBucket } from './s3support.js';
 const ceph = process.env['MILLRACE_TEST_S3_ENDPOINT'];
 
 storeConformance('s3 through the gateway on memory', async () => {
-  const gateway = await startGateway({ buckets: { lake: createMemoryStore() }, credentials });
+  const gateway = await startGateway({
+    buckets: { lake: createMemoryStore(), other: createMemoryStore() },
+    credentials,
+  });
   const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials });
   return {
     store: s3.store('lake'),
     missing: s3.store('no-such-bucket'),
+    bucket: 'lake',
+    other: { bucket: 'other', store: s3.store('other') },
     close: async () => {
       s3.close();
       await gateway.close();
@@ -26,11 +31,16 @@ storeConformance('s3 through the gateway on memory', async () => {
 
 storeConformance('s3 through the gateway on a directory', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-s3-'));
-  const gateway = await startGateway({ buckets: { lake: createLocalStore(directory) }, credentials });
+  const gateway = await startGateway({
+    buckets: { lake: createLocalStore(directory), other: createMemoryStore() },
+    credentials,
+  });
   const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials });
   return {
     store: s3.store('lake'),
     missing: s3.store('no-such-bucket'),
+    bucket: 'lake',
+    other: { bucket: 'other', store: s3.store('other') },
     close: async () => {
       s3.close();
       await gateway.close();
@@ -40,7 +50,10 @@ storeConformance('s3 through the gateway on a directory', async () => {
 });
 
 storeConformance('s3 with CRC32 and unsigned payloads, through the gateway on memory', async () => {
-  const gateway = await startGateway({ buckets: { lake: createMemoryStore() }, credentials });
+  const gateway = await startGateway({
+    buckets: { lake: createMemoryStore(), other: createMemoryStore() },
+    credentials,
+  });
   const s3 = new S3Connection({
     endpoint: gateway.endpoint,
     credentials,
@@ -50,6 +63,8 @@ storeConformance('s3 with CRC32 and unsigned payloads, through the gateway on me
   return {
     store: s3.store('lake'),
     missing: s3.store('no-such-bucket'),
+    bucket: 'lake',
+    other: { bucket: 'other', store: s3.store('other') },
     close: async () => {
       s3.close();
       await gateway.close();
@@ -69,13 +84,17 @@ if (ceph !== undefined) {
     });
     const bucket = `conformance-${crypto.randomUUID()}`;
     await lastValueFrom(s3.createBucket(bucket), { defaultValue: undefined });
+    await lastValueFrom(s3.createBucket(`${bucket}-other`), { defaultValue: undefined });
     return {
       store: s3.store(bucket),
       missing: s3.store(`${bucket}-missing`),
+      bucket,
+      other: { bucket: `${bucket}-other`, store: s3.store(`${bucket}-other`) },
       // Of the control characters only NUL is refused (400).
       supports: { completeSubset: false, concurrentComplete: false, controlCharacters: false },
       close: async () => {
         await emptyCephBucket(s3, bucket);
+        await emptyCephBucket(s3, `${bucket}-other`);
         s3.close();
       },
     };

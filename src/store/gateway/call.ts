@@ -9,8 +9,10 @@ export interface Call {
   readonly key: string;
   readonly query: ReadonlyMap<string, string>;
   readonly headers: IncomingHttpHeaders;
-  /** The bucket's. Throws `NoSuchBucket`. */
+  /** The bucket's. */
   readonly store: ObjectStore;
+  /** Another bucket's. Throws `NoSuchBucket`. */
+  readonly storeOf: (bucket: string) => ObjectStore;
   /** The body, read and checked. */
   readonly body: Buffer;
   /** The client has gone: stop. */

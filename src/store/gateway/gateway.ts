@@ -203,14 +203,28 @@ class Handler {
   #perform({ request, target, operation, signal }: Passage, body: Buffer): Promise<Reply> | Reply {
     if (operation === 'ListBuckets') return listBuckets(this.#buckets.keys());
     if (operation === 'CreateBucket') return this.#createBucket(target.bucket);
-    const store = this.#buckets.get(target.bucket);
-    if (store === undefined)
-      throw new GatewayError(404, 'NoSuchBucket', 'The specified bucket does not exist');
+    const store = this.#storeOf(target.bucket);
     if (operation === 'GetBucketLocation') return location(this.#options.region);
     const { bucket, key, query } = target;
-    const call: Call = { bucket, key, query, headers: request.headers, store, body, signal };
+    const call: Call = {
+      bucket,
+      key,
+      query,
+      headers: request.headers,
+      store,
+      storeOf: this.#storeOf,
+      body,
+      signal,
+    };
     return operations[operation](call);
   }
+
+  readonly #storeOf = (bucket: string): ObjectStore => {
+    const store = this.#buckets.get(bucket);
+    if (store === undefined)
+      throw new GatewayError(404, 'NoSuchBucket', 'The specified bucket does not exist');
+    return store;
+  };
 
   async #createBucket(name: string): Promise<Reply> {
     if (this.#buckets.has(name)) {

@@ -1,9 +1,10 @@
 import type { Call, Reply } from './call.js';
 import { GatewayError, notImplemented } from './errors.js';
+import { copyObject, uploadPartCopy } from './operations/copy.js';
 import { deleteObjects, headBucket, listObjects } from './operations/bucket.js';
 import { getObject, headObject } from './operations/get.js';
 import * as multipart from './operations/multipart.js';
-import { copyObject, deleteObject, putObject } from './operations/put.js';
+import { deleteObject, putObject } from './operations/put.js';
 import type { Target } from './target.js';
 
 /** The operations that only the gateway itself can answer. */
@@ -22,7 +23,7 @@ export const operations = {
   DeleteObject: deleteObject,
   CreateMultipartUpload: multipart.createMultipartUpload,
   UploadPart: multipart.uploadPart,
-  UploadPartCopy: multipart.uploadPartCopy,
+  UploadPartCopy: uploadPartCopy,
   ListParts: multipart.listParts,
   CompleteMultipartUpload: multipart.completeMultipartUpload,
   AbortMultipartUpload: multipart.abortMultipartUpload,

@@ -20,6 +20,8 @@ import { formatUri } from '../../path/index.js';
 import { StoreError } from '../errors.js';
 import {
   awsMinimumPartSize,
+  checkBucket,
+  checkContent,
   checkKey,
   checkMetadata,
   checkPartNumber,
@@ -30,11 +32,11 @@ import {
 } from '../helpers.js';
 import type {
   ByteRange,
+  CopyOptions,
   DeleteFailure,
   GetOptions,
   ListOptions,
   ListPage,
-  Metadata,
   ObjectBody,
   ObjectInfo,
   ObjectStore,
@@ -42,12 +44,13 @@ import type {
   PutResult,
   UploadCursor,
   UploadedPart,
+  UploadOptions,
   UploadPage,
 } from '../objectStore.js';
 import { nodeDisk, type Disk } from './disk.js';
 import { io } from './io.js';
 import { listTree } from './listing.js';
-import { ObjectFiles } from './objectFiles.js';
+import { ObjectFiles, type Description } from './objectFiles.js';
 import { readRange } from './read.js';
 import { Tree, type Place } from './tree.js';
 import { UploadFiles } from './uploadFiles.js';
@@ -80,6 +83,7 @@ export function createLocalStore(directory: string, options: LocalStoreOptions =
 
 class LocalStore implements ObjectStore {
   readonly uri: string;
+  readonly #bucket: string;
   readonly #tree: Tree;
   readonly #files: ObjectFiles;
   readonly #uploads: UploadFiles;
@@ -90,6 +94,7 @@ class LocalStore implements ObjectStore {
     const { minimumPartSize = awsMinimumPartSize, completeSubset = true, clock = systemClock } = options;
     const [bucket = '', ...rest] = root.slice(1).split('/');
     this.uri = formatUri({ scheme: 'file', bucket, key: rest.join('/') }).replace(/\/$/, '');
+    this.#bucket = root.slice(1);
     this.#clock = clock;
     this.#disk = options.disk ?? nodeDisk(options.durable ?? true);
     this.#tree = new Tree(root === '/' ? '' : root, this.#disk);
@@ -109,12 +114,13 @@ class LocalStore implements ObjectStore {
     return io(this.uri, async (live) => {
       checkKey(key);
       checkMetadata(options.metadata);
+      checkContent(options.content);
       const copy = Buffer.from(body); // the caller may reuse the buffer
       const place = await this.#tree.prepare(key);
       live();
-      const { ifNoneMatch, ifMatch, metadata } = options;
+      const { ifNoneMatch, ifMatch, metadata, content } = options;
       if (ifNoneMatch !== undefined && (await this.#files.info(place)) !== undefined) throw this.#exists(key);
-      return this.#write(place, copy, { etag: md5(copy), metadata }, live, async (path) => {
+      return this.#write(place, copy, { etag: md5(copy), metadata, content }, live, async (path) => {
         if (ifNoneMatch !== undefined) {
           if (!(await this.#files.createOnly(place, path))) throw this.#exists(key);
           return;
@@ -148,31 +154,35 @@ class LocalStore implements ObjectStore {
     });
   }
 
-  copy(from: string, to: string, options: { readonly ifMatch?: string } = {}): Observable<PutResult> {
+  copy(from: string, to: string, options: CopyOptions = {}): Observable<PutResult> {
     return io(this.uri, async (live) => {
       checkKey(to);
+      checkBucket(this.uri, this.#bucket, options);
       const source = await this.#read(from, options, live);
-      const { etag, metadata } = source.info;
+      const { etag, metadata, content } = source.info;
       const place = await this.#tree.prepare(to);
       const kept = etag.startsWith('file-') ? md5(Buffer.concat(source.chunks)) : etag;
-      return this.#write(place, Buffer.concat(source.chunks), { etag: kept, metadata }, live, (path) =>
-        this.#tree.locked(place, async () => {
-          await this.#uploads.settle(place);
-          await this.#files.replace(place, path);
-        }),
+      return this.#write(
+        place,
+        Buffer.concat(source.chunks),
+        { etag: kept, metadata, content },
+        live,
+        (path) =>
+          this.#tree.locked(place, async () => {
+            await this.#uploads.settle(place);
+            await this.#files.replace(place, path);
+          }),
       );
     });
   }
 
-  createUpload(
-    key: string,
-    options: { readonly metadata?: Metadata } = {},
-  ): Observable<{ readonly uploadId: string }> {
+  createUpload(key: string, options: UploadOptions = {}): Observable<{ readonly uploadId: string }> {
     return io(this.uri, async () => {
       checkKey(key);
       checkMetadata(options.metadata);
+      checkContent(options.content);
       const place = await this.#tree.prepare(key);
-      return { uploadId: await this.#uploads.create(place, options.metadata, this.#clock.now()) };
+      return { uploadId: await this.#uploads.create(place, options, this.#clock.now()) };
     });
   }
 
@@ -184,9 +194,10 @@ class LocalStore implements ObjectStore {
     key: string,
     uploadId: string,
     number: number,
-    from: { readonly key: string; readonly range?: ByteRange; readonly ifMatch?: string },
+    from: CopyOptions & { readonly key: string; readonly range?: ByteRange },
   ): Observable<UploadedPart> {
     return io(this.uri, async (live) => {
+      checkBucket(this.uri, this.#bucket, from);
       const { chunks } = await this.#read(from.key, from, live);
       return this.#addPart(key, uploadId, number, Buffer.concat(chunks), live);
     });
@@ -275,7 +286,7 @@ class LocalStore implements ObjectStore {
   async #write(
     place: Place,
     body: Uint8Array,
-    description: { readonly etag: string; readonly metadata: Metadata | undefined },
+    description: Description,
     live: () => void,
     publish: (path: string) => Promise<void>,
   ): Promise<PutResult> {

@@ -15,7 +15,7 @@ import { randomUUID } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { StoreError } from '../errors.js';
-import type { Metadata, ObjectInfo } from '../objectStore.js';
+import type { ContentHeaders, Metadata, ObjectInfo } from '../objectStore.js';
 import { absent, errno, unless, type Disk } from './disk.js';
 import { identityOf, sidecarPath } from './identity.js';
 import { stateName } from './names.js';
@@ -26,6 +26,7 @@ import { nameHash, type Place } from './tree.js';
 export interface Description {
   readonly etag: string;
   readonly metadata?: Metadata | undefined;
+  readonly content?: ContentHeaders | undefined;
 }
 
 export class ObjectFiles {
@@ -169,14 +170,14 @@ export class ObjectFiles {
         { cause },
       );
     }
-    const { etag, metadata = {} } = description;
-    return { key, size: Number(stat.size), etag, modified: modifiedOf(stat), metadata };
+    const { etag, metadata = {}, content = {} } = description;
+    return { key, size: Number(stat.size), etag, modified: modifiedOf(stat), metadata, content };
   }
 }
 
 function foreign(key: string, stat: BigIntStats): ObjectInfo {
   const etag = `file-${stat.ino.toString(36)}-${identityOf(stat)}`;
-  return { key, size: Number(stat.size), etag, modified: modifiedOf(stat), metadata: {} };
+  return { key, size: Number(stat.size), etag, modified: modifiedOf(stat), metadata: {}, content: {} };
 }
 
 function same(a: BigIntStats, b: BigIntStats): boolean {

@@ -15,7 +15,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { StoreError } from '../errors.js';
 import { checkParts, compositeEtag, noSuchUpload } from '../helpers.js';
-import type { Metadata, PutResult, UploadedPart, UploadInfo } from '../objectStore.js';
+import type { PutResult, UploadedPart, UploadInfo, UploadOptions } from '../objectStore.js';
 import { absent, unless, type Disk } from './disk.js';
 import { entryOf } from './names.js';
 import type { ObjectFiles } from './objectFiles.js';
@@ -37,11 +37,16 @@ export class UploadFiles {
     private readonly completeSubset: boolean,
   ) {}
 
-  async create(place: Place, metadata: Metadata | undefined, initiated: number): Promise<string> {
+  async create(place: Place, { metadata, content }: UploadOptions, initiated: number): Promise<string> {
     // Ids sort by time, so that listings do.
     const uploadId = `${Math.max(0, Math.floor(initiated)).toString(36).padStart(10, '0')}-${randomBytes(8).toString('hex')}`;
     const made = this.files.temporary(place);
-    const info: Info = { name: place.name, initiated, ...(metadata === undefined ? {} : { metadata }) };
+    const info: Info = {
+      name: place.name,
+      initiated,
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(content === undefined ? {} : { content }),
+    };
     await this.disk.mkdir(made);
     await this.disk.create(`${made}/info`, JSON.stringify(info));
     await Promise.all([this.disk.sync(`${made}/info`), this.disk.sync(made)]);
@@ -91,7 +96,7 @@ export class UploadFiles {
     modified: number,
     occupied: (() => StoreError) | undefined,
   ): Promise<PutResult> {
-    const { metadata } = await this.#info(place, uploadId);
+    const { metadata, content } = await this.#info(place, uploadId);
     const uploaded = current(await this.#files(place, uploadId));
     checkParts(place.key, named, (number) => uploaded.get(number)?.part, this.minimumPartSize);
     if (!this.completeSubset && named.length !== uploaded.size) {
@@ -109,7 +114,7 @@ export class UploadFiles {
       path,
       named.map(({ number }) => `${path}/${uploaded.get(number)?.file ?? ''}`),
     );
-    await this.files.describe(place, `${path}/staged`, { etag, metadata }, modified);
+    await this.files.describe(place, `${path}/staged`, { etag, metadata, content }, modified);
     await this.disk.create(`${path}/completing`, '');
     await this.disk.sync(path);
     if (occupied === undefined) {

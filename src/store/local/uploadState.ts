@@ -1,4 +1,4 @@
-import type { Metadata } from '../objectStore.js';
+import type { ContentHeaders, Metadata } from '../objectStore.js';
 import { absent, unless, type Disk } from './disk.js';
 import { stateName } from './names.js';
 
@@ -7,6 +7,7 @@ export interface Info {
   readonly name: string;
   readonly initiated: number;
   readonly metadata?: Metadata;
+  readonly content?: ContentHeaders;
 }
 
 export const uploadsIn = (directory: string): string => `${directory}/${stateName}/uploads`;

@@ -7,14 +7,22 @@
 import { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { StoreError } from '../errors.js';
-import { awsMinimumPartSize, checkKey, checkMetadata, checkPartNumber, md5 } from '../helpers.js';
+import {
+  awsMinimumPartSize,
+  checkBucket,
+  checkContent,
+  checkKey,
+  checkMetadata,
+  checkPartNumber,
+  md5,
+} from '../helpers.js';
 import type {
   ByteRange,
+  CopyOptions,
   DeleteFailure,
   GetOptions,
   ListOptions,
   ListPage,
-  Metadata,
   ObjectBody,
   ObjectInfo,
   ObjectStore,
@@ -22,6 +30,7 @@ import type {
   PutResult,
   UploadCursor,
   UploadedPart,
+  UploadOptions,
   UploadPage,
 } from '../objectStore.js';
 import { listSorted } from './listing.js';
@@ -54,6 +63,7 @@ class MemoryStore implements ObjectStore {
   readonly #objects = new SortedMap<Stored>();
   readonly #uploads: Uploads;
   readonly #clock: Pick<Clock, 'now'>;
+  readonly #bucket: string;
 
   constructor({
     uri = 'memory://test',
@@ -63,6 +73,7 @@ class MemoryStore implements ObjectStore {
   }: MemoryStoreOptions) {
     this.uri = uri;
     this.#clock = clock;
+    this.#bucket = uri.replace(/^[^:]*:\/\//, '');
     this.#uploads = new Uploads(clock, minimumPartSize, completeSubset);
   }
 
@@ -81,9 +92,10 @@ class MemoryStore implements ObjectStore {
     return once(() => {
       checkKey(key);
       checkMetadata(options.metadata);
+      checkContent(options.content);
       this.#checkConditions(key, options);
       // Copied, so that a caller who reuses the buffer changes nothing here.
-      return this.#store(key, [Uint8Array.from(body)], md5(body), options.metadata);
+      return this.#store(key, [Uint8Array.from(body)], md5(body), options);
     });
   }
 
@@ -98,22 +110,21 @@ class MemoryStore implements ObjectStore {
     });
   }
 
-  copy(from: string, to: string, options: { readonly ifMatch?: string } = {}): Observable<PutResult> {
+  copy(from: string, to: string, options: CopyOptions = {}): Observable<PutResult> {
     return once(() => {
       checkKey(to);
+      checkBucket(this.uri, this.#bucket, options);
       const { info, chunks } = this.#existing(from, options.ifMatch);
-      return this.#store(to, chunks, info.etag, info.metadata);
+      return this.#store(to, chunks, info.etag, info);
     });
   }
 
-  createUpload(
-    key: string,
-    options: { readonly metadata?: Metadata } = {},
-  ): Observable<{ readonly uploadId: string }> {
+  createUpload(key: string, options: UploadOptions = {}): Observable<{ readonly uploadId: string }> {
     return once(() => {
       checkKey(key);
       checkMetadata(options.metadata);
-      return { uploadId: this.#uploads.create(key, options.metadata) };
+      checkContent(options.content);
+      return { uploadId: this.#uploads.create(key, options) };
     });
   }
 
@@ -128,10 +139,11 @@ class MemoryStore implements ObjectStore {
     key: string,
     uploadId: string,
     number: number,
-    from: { readonly key: string; readonly range?: ByteRange; readonly ifMatch?: string },
+    from: CopyOptions & { readonly key: string; readonly range?: ByteRange },
   ): Observable<UploadedPart> {
     return once(() => {
       checkPartNumber(number);
+      checkBucket(this.uri, this.#bucket, from);
       const { chunks } = this.#existing(from.key, from.ifMatch);
       const bytes = Buffer.concat(from.range === undefined ? chunks : cut(chunks, from.range));
       return this.#uploads.add(key, uploadId, number, [bytes], md5(bytes));
@@ -160,7 +172,7 @@ class MemoryStore implements ObjectStore {
       const done = this.#uploads.check(key, uploadId, parts);
       this.#checkConditions(key, options);
       this.#uploads.drop(key, uploadId);
-      return this.#store(key, done.chunks, done.etag, done.metadata);
+      return this.#store(key, done.chunks, done.etag, done.described);
     });
   }
 
@@ -183,10 +195,22 @@ class MemoryStore implements ObjectStore {
     if (options.ifMatch !== undefined) this.#existing(key, options.ifMatch);
   }
 
-  #store(key: string, chunks: readonly Uint8Array[], etag: string, metadata: Metadata = {}): PutResult {
+  #store(
+    key: string,
+    chunks: readonly Uint8Array[],
+    etag: string,
+    { metadata, content }: UploadOptions,
+  ): PutResult {
     const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#objects.set(key, {
-      info: { key, size, etag, modified: this.#clock.now(), metadata: { ...metadata } },
+      info: {
+        key,
+        size,
+        etag,
+        modified: this.#clock.now(),
+        metadata: { ...metadata },
+        content: { ...content },
+      },
       chunks,
     });
     return { etag };

@@ -1,10 +1,10 @@
 import type { Clock } from '../../flow/index.js';
 import { StoreError } from '../errors.js';
 import { checkParts, compareUploads, compositeEtag, maxPage, noSuchUpload } from '../helpers.js';
-import type { Metadata, UploadCursor, UploadedPart, UploadInfo, UploadPage } from '../objectStore.js';
+import type { UploadCursor, UploadedPart, UploadInfo, UploadOptions, UploadPage } from '../objectStore.js';
 
 interface Upload extends UploadInfo {
-  readonly metadata: Metadata | undefined;
+  readonly described: UploadOptions;
   readonly parts: Map<number, { readonly part: UploadedPart; readonly chunks: readonly Uint8Array[] }>;
 }
 
@@ -19,10 +19,11 @@ export class Uploads {
     private readonly completeSubset: boolean,
   ) {}
 
-  create(key: string, metadata: Metadata | undefined): string {
+  create(key: string, { metadata = {}, content = {} }: UploadOptions): string {
     this.#created += 1;
     const uploadId = `upload-${String(this.#created).padStart(8, '0')}`;
-    this.#uploads.set(uploadId, { key, uploadId, initiated: this.clock.now(), metadata, parts: new Map() });
+    const described = { metadata: { ...metadata }, content: { ...content } };
+    this.#uploads.set(uploadId, { key, uploadId, initiated: this.clock.now(), described, parts: new Map() });
     return uploadId;
   }
 
@@ -69,7 +70,7 @@ export class Uploads {
     key: string,
     uploadId: string,
     named: readonly UploadedPart[],
-  ): { chunks: Uint8Array[]; etag: string; metadata: Metadata | undefined } {
+  ): { chunks: Uint8Array[]; etag: string; described: UploadOptions } {
     const upload = this.#find(key, uploadId);
     checkParts(key, named, (number) => upload.parts.get(number)?.part, this.minimumPartSize);
     if (!this.completeSubset && named.length !== upload.parts.size) {
@@ -82,7 +83,7 @@ export class Uploads {
     return {
       chunks: named.flatMap(({ number }) => [...(upload.parts.get(number)?.chunks ?? [])]),
       etag: compositeEtag(named),
-      metadata: upload.metadata,
+      described: upload.described,
     };
   }
 

@@ -1,14 +1,9 @@
-import { DeleteObjectCommand, DeleteObjectsCommand, type S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, DeleteObjectsCommand } from '@aws-sdk/client-s3';
 import { checkKey } from '../helpers.js';
 import type { DeleteFailure } from '../objectStore.js';
 import { toStoreError } from './errors.js';
 import { fitsXml } from './keys.js';
-
-interface Place {
-  readonly client: S3Client;
-  readonly bucket: string;
-  readonly signal: AbortSignal;
-}
+import type { Place } from './place.js';
 
 /** What one batch delete takes. */
 const batchSize = 1000;

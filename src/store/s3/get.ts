@@ -3,21 +3,20 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   type GetObjectCommandOutput,
-  type S3Client,
+  type HeadObjectCommandOutput,
 } from '@aws-sdk/client-s3';
 import { StoreError } from '../errors.js';
 import type { ByteRange, GetOptions, ObjectBody, ObjectInfo } from '../objectStore.js';
 import { toStoreError } from './errors.js';
+import { contentOf } from './headers.js';
 import { quoted, stripQuotes } from './keys.js';
+import type { Place } from './place.js';
 
-interface Place {
-  readonly client: S3Client;
-  readonly bucket: string;
+interface ObjectPlace extends Place {
   readonly key: string;
-  readonly signal: AbortSignal;
 }
 
-export async function head(place: Place, ifMatch: string | undefined): Promise<ObjectInfo> {
+export async function head(place: ObjectPlace, ifMatch: string | undefined): Promise<ObjectInfo> {
   const { client, bucket, key, signal } = place;
   const input = { Bucket: bucket, Key: key, IfMatch: quoted(ifMatch) };
   const answer = await client.send(new HeadObjectCommand(input), { abortSignal: signal });
@@ -26,10 +25,11 @@ export async function head(place: Place, ifMatch: string | undefined): Promise<O
 
 /**
  * Reads a range into a list of chunks, as they came. A body that stalls or breaks off is continued where it stopped, on
- * another connection and pinned to the same object by its ETag, at most `resumes` times.
+ * another connection and pinned to the same object by its ETag, at most `bodyResumes` times.
  */
-export async function get(place: Place, options: GetOptions, resumes: number): Promise<ObjectBody> {
+export async function get(place: ObjectPlace, options: GetOptions): Promise<ObjectBody> {
   const { range, ifMatch } = options;
+  const { bodyResumes } = place.options;
   if (range?.end !== undefined && range.end <= range.start)
     return { info: await head(place, ifMatch), chunks: [] };
   let answer: GetObjectCommandOutput;
@@ -52,7 +52,7 @@ export async function get(place: Place, options: GetOptions, resumes: number): P
     });
     if (received === expected) return { info, chunks };
     if (broken === undefined || received > expected) throw wrongLength(place.key, received, expected);
-    if (place.signal.aborted || resumed >= resumes) throw broken;
+    if (place.signal.aborted || resumed >= bodyResumes) throw broken;
     answer = await resume(
       place,
       { start: span.start + received, end: span.end },
@@ -63,7 +63,7 @@ export async function get(place: Place, options: GetOptions, resumes: number): P
 }
 
 function send(
-  place: Place,
+  place: ObjectPlace,
   range: ByteRange | undefined,
   ifMatch: string | undefined,
 ): Promise<GetObjectCommandOutput> {
@@ -81,7 +81,7 @@ function send(
 }
 
 async function resume(
-  place: Place,
+  place: ObjectPlace,
   rest: ByteRange,
   etag: string,
   pinned: boolean,
@@ -152,18 +152,18 @@ function wrongLength(key: string, received: number, expected: number): StoreErro
   );
 }
 
-interface Described {
-  readonly ETag?: string | undefined;
-  readonly LastModified?: Date | undefined;
-  readonly Metadata?: Record<string, string> | undefined;
-}
-
-function infoOf(key: string, answer: Described, size: number): ObjectInfo {
+function infoOf(
+  key: string,
+  answer: GetObjectCommandOutput | HeadObjectCommandOutput,
+  size: number,
+): ObjectInfo {
   return {
     key,
     size,
     etag: stripQuotes(answer.ETag),
     modified: answer.LastModified?.getTime() ?? 0,
     metadata: answer.Metadata ?? {},
+    content: contentOf(answer),
+    ...(answer.StorageClass === undefined ? {} : { storageClass: answer.StorageClass }),
   };
 }

@@ -1,59 +1,157 @@
-import { ListMultipartUploadsCommand, type S3Client } from '@aws-sdk/client-s3';
-import type { UploadCursor, UploadPage } from '../objectStore.js';
-import { decodeKey } from './keys.js';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  ListPartsCommand,
+  UploadPartCommand,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3';
+import { StoreError } from '../errors.js';
+import { checkContent, checkKey, checkMetadata, checkPartNumber, checkPartOrder } from '../helpers.js';
+import type {
+  ByteRange,
+  CopyOptions,
+  PutResult,
+  UploadCursor,
+  UploadedPart,
+  UploadOptions,
+} from '../objectStore.js';
+import { payload } from './checksums.js';
+import { head } from './get.js';
+import { contentInput } from './headers.js';
+import { copySource, quoted, stripQuotes } from './keys.js';
+import { listUploads } from './list.js';
+import type { Place } from './place.js';
 
-interface Place {
-  readonly client: S3Client;
-  readonly bucket: string;
-  readonly signal: AbortSignal;
+/** An upload under way, or what was one. */
+export interface UploadPlace extends Place {
+  readonly key: string;
+  readonly uploadId: string;
 }
 
-/** One page of the uploads under way. */
-export async function listUploads(
+export async function createUpload(
   place: Place,
-  options: { readonly prefix: string; readonly after?: UploadCursor },
-): Promise<UploadPage> {
+  key: string,
+  options: UploadOptions,
+): Promise<{ readonly uploadId: string }> {
+  checkMetadata(options.metadata);
+  checkContent(options.content);
   const input = {
     Bucket: place.bucket,
-    Prefix: options.prefix,
-    KeyMarker: options.after?.key,
-    UploadIdMarker: options.after?.uploadId,
-    // No encoding-type: there are servers that encode the keys of this listing without saying so.
-  };
-  const answer = await place.client.send(new ListMultipartUploadsCommand(input), {
-    abortSignal: place.signal,
-  });
-  const encoding = answer.EncodingType;
-  const uploads = (answer.Uploads ?? []).map((upload) => ({
-    key: decodeKey(upload.Key, encoding),
-    uploadId: upload.UploadId ?? '',
-    initiated: upload.Initiated?.getTime() ?? 0,
-  }));
-  const last = uploads.at(-1);
-  return {
-    uploads,
-    ...(answer.IsTruncated === true && last !== undefined
-      ? { next: { key: last.key, uploadId: last.uploadId } }
+    Key: key,
+    Metadata: options.metadata,
+    ...contentInput(options.content),
+    // A checksum of the whole object, so that Complete need not repeat those of the parts.
+    ...(place.options.crc32
+      ? { ChecksumAlgorithm: 'CRC32' as const, ChecksumType: 'FULL_OBJECT' as const }
       : {}),
   };
+  const { UploadId } = await place.client.send(new CreateMultipartUploadCommand(input), {
+    abortSignal: place.signal,
+  });
+  if (UploadId === undefined)
+    throw new StoreError('Unavailable', `CreateMultipartUpload ${key}: no id came back.`);
+  return { uploadId: UploadId };
+}
+
+export async function uploadPart(
+  place: UploadPlace,
+  number: number,
+  body: Uint8Array,
+): Promise<UploadedPart> {
+  checkPartNumber(number);
+  const input = { ...named(place), PartNumber: number, ...payload(body, place.options) };
+  const answer = await place.client.send(new UploadPartCommand(input), { abortSignal: place.signal });
+  return { number, etag: stripQuotes(answer.ETag), size: body.length };
+}
+
+export async function copyPart(
+  place: UploadPlace,
+  number: number,
+  from: CopyOptions & { readonly key: string; readonly range?: ByteRange },
+): Promise<UploadedPart> {
+  checkPartNumber(number);
+  checkKey(from.key);
+  const source = { ...place, bucket: from.bucket ?? place.bucket, key: from.key };
+  // The server tells neither the size of the part nor takes a range without an end.
+  let range = from.range;
+  let ifMatch = from.ifMatch;
+  if (range?.end === undefined) {
+    const { etag, size } = await head(source, ifMatch);
+    ifMatch = etag;
+    range = { start: range?.start ?? 0, end: size };
+  }
+  const [start, end] = [range.start, range.end ?? 0];
+  const input = {
+    ...named(place),
+    PartNumber: number,
+    CopySource: copySource(source.bucket, from.key),
+    CopySourceIfMatch: quoted(ifMatch),
+    CopySourceRange: `bytes=${start}-${end - 1}`,
+  };
+  const answer = await place.client.send(new UploadPartCopyCommand(input), { abortSignal: place.signal });
+  // There are servers that ignore the condition here: what is the same afterwards was the same then.
+  if (ifMatch !== undefined) await head(source, ifMatch);
+  return { number, etag: stripQuotes(answer.CopyPartResult?.ETag), size: end - start };
+}
+
+export async function listParts(
+  place: UploadPlace,
+  after: number | undefined,
+): Promise<{ readonly parts: readonly UploadedPart[]; readonly next?: number }> {
+  const input = { ...named(place), PartNumberMarker: after === undefined ? undefined : String(after) };
+  const answer = await place.client.send(new ListPartsCommand(input), { abortSignal: place.signal });
+  const parts = (answer.Parts ?? []).map((part) => ({
+    number: part.PartNumber ?? 0,
+    etag: stripQuotes(part.ETag),
+    size: part.Size ?? 0,
+  }));
+  const last = parts.at(-1);
+  return { parts, ...(answer.IsTruncated === true && last !== undefined ? { next: last.number } : {}) };
+}
+
+export async function completeUpload(
+  place: UploadPlace,
+  parts: readonly UploadedPart[],
+  ifNoneMatch: '*' | undefined,
+): Promise<PutResult> {
+  // Not every server looks at the order.
+  checkPartOrder(parts);
+  const input = {
+    ...named(place),
+    IfNoneMatch: ifNoneMatch,
+    MultipartUpload: {
+      Parts: parts.map((part) => ({ PartNumber: part.number, ETag: quoted(part.etag) })),
+    },
+  };
+  const answer = await place.client.send(new CompleteMultipartUploadCommand(input), {
+    abortSignal: place.signal,
+  });
+  return { etag: stripQuotes(answer.ETag) };
+}
+
+/** What is not there any more need not be aborted. */
+export async function abortUpload(place: UploadPlace): Promise<void> {
+  try {
+    await orGone(place, () =>
+      place.client.send(new AbortMultipartUploadCommand(named(place)), { abortSignal: place.signal }),
+    );
+  } catch (error) {
+    if ((error as { name?: unknown }).name !== 'NoSuchUpload') throw error;
+  }
 }
 
 /**
  * Some servers answer 500 when an upload is not there, others the same when they are in trouble. The listing of uploads
  * tells which: an upload that it does not know gives `NoSuchUpload`. If the listing fails, the first error stands.
  */
-export async function orGone<T>(
-  place: Place,
-  key: string,
-  uploadId: string,
-  exchange: () => Promise<T>,
-): Promise<T> {
+export async function orGone<T>(place: UploadPlace, exchange: () => Promise<T>): Promise<T> {
   try {
     return await exchange();
   } catch (error) {
     const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
     if (status !== 500 || place.signal.aborted) throw error;
-    if (await known(place, key, uploadId).catch(() => true)) throw error;
+    if (await known(place).catch(() => true)) throw error;
     throw Object.assign(new Error('There is no such upload'), {
       name: 'NoSuchUpload',
       $metadata: { httpStatusCode: 404 },
@@ -61,7 +159,8 @@ export async function orGone<T>(
   }
 }
 
-async function known(place: Place, key: string, uploadId: string): Promise<boolean> {
+async function known(place: UploadPlace): Promise<boolean> {
+  const { key, uploadId } = place;
   let after: UploadCursor | undefined;
   do {
     const page = await listUploads(place, { prefix: key, ...(after === undefined ? {} : { after }) });
@@ -69,4 +168,8 @@ async function known(place: Place, key: string, uploadId: string): Promise<boole
     after = page.uploads.some((upload) => upload.key !== key) ? undefined : page.next;
   } while (after !== undefined);
   return false;
+}
+
+function named({ bucket, key, uploadId }: UploadPlace): { Bucket: string; Key: string; UploadId: string } {
+  return { Bucket: bucket, Key: key, UploadId: uploadId };
 }

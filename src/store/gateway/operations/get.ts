@@ -1,6 +1,7 @@
 import type { ByteRange, ObjectBody, ObjectInfo, ObjectStore } from '../../objectStore.js';
 import { etagOf, headerOf, once, type Call, type Reply } from '../call.js';
-import { GatewayError, toGatewayError } from '../errors.js';
+import { GatewayError } from '../errors.js';
+import { headersOf } from './described.js';
 
 /** The most of an object that is in memory at a time. Bytes. */
 const fragment = 8 * 1024 * 1024;
@@ -8,7 +9,7 @@ const fragment = 8 * 1024 * 1024;
 export async function headObject(call: Call): Promise<Reply> {
   const info = await once(call.store.head(call.key, ifMatch(call)), call.signal);
   notModified(call, info);
-  return { status: 200, headers: { ...describe(info), 'content-length': String(info.size) } };
+  return { status: 200, headers: { ...headersOf(info), 'content-length': String(info.size) } };
 }
 
 /** Sends an object or a range of it, fragment by fragment as the client takes them, all of one version. */
@@ -27,7 +28,7 @@ export async function getObject(call: Call): Promise<Reply> {
   notModified(call, info);
   if (asked !== undefined && start >= info.size) throw unsatisfiable(info.size);
   const end = Math.min(asked?.end ?? info.size, info.size);
-  const headers = describe(info);
+  const headers = headersOf(info);
   if (asked !== undefined) headers['content-range'] = `bytes ${start}-${end - 1}/${info.size}`;
   const chunks = fragments(call.store, first, { start, end }, call.signal);
   return { status: asked === undefined ? 200 : 206, headers, stream: { length: end - start, chunks } };
@@ -79,35 +80,4 @@ function unsatisfiable(size: number): GatewayError {
   return new GatewayError(416, 'InvalidRange', 'The requested range is not satisfiable', {
     'content-range': `bytes */${size}`,
   });
-}
-
-function describe(info: ObjectInfo): Record<string, string> {
-  return {
-    etag: `"${info.etag}"`,
-    'last-modified': new Date(info.modified).toUTCString(),
-    'accept-ranges': 'bytes',
-    'content-type': 'binary/octet-stream',
-    ...Object.fromEntries(
-      Object.entries(info.metadata ?? {}).map(([name, value]) => [`x-amz-meta-${name}`, value]),
-    ),
-  };
-}
-
-/** The source of a copy: `/bucket/key`, percent-encoded. */
-export function sourceOf(call: Call): { readonly key: string; readonly ifMatch?: string } {
-  const text = (headerOf(call, 'x-amz-copy-source') ?? '').replace(/^\//, '');
-  const slash = text.indexOf('/');
-  let key: string;
-  try {
-    key = decodeURIComponent(text.slice(slash + 1));
-  } catch (error) {
-    throw toGatewayError(error);
-  }
-  if (slash < 1 || key === '')
-    throw new GatewayError(400, 'InvalidArgument', 'x-amz-copy-source must be /bucket/key.');
-  if (text.slice(0, slash) !== call.bucket) {
-    throw new GatewayError(501, 'NotImplemented', 'This gateway copies only inside one bucket.');
-  }
-  const etag = etagOf(headerOf(call, 'x-amz-copy-source-if-match'));
-  return { key, ...(etag === undefined ? {} : { ifMatch: etag }) };
 }

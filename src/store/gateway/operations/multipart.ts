@@ -1,17 +1,14 @@
 import type { UploadCursor, UploadedPart } from '../../objectStore.js';
-import { etagOf, headerOf, isoTime, numberOf, once, refuse, type Call, type Reply } from '../call.js';
-import { GatewayError, invalidArgument, notImplemented } from '../errors.js';
+import { etagOf, isoTime, numberOf, once, refuse, type Call, type Reply } from '../call.js';
+import { GatewayError, notImplemented } from '../errors.js';
 import { childText, document, malformedXml, parseXml } from '../xml.js';
 import { encoder } from './bucket.js';
-import { sourceOf } from './get.js';
-import { createOnly, metadataOf } from './put.js';
+import { describedBy } from './described.js';
+import { createOnly } from './put.js';
 
 export async function createMultipartUpload(call: Call): Promise<Reply> {
   refuse(call, 'x-amz-server-side-encryption', 'x-amz-tagging', 'x-amz-object-lock');
-  const { uploadId } = await once(
-    call.store.createUpload(call.key, { metadata: metadataOf(call) }),
-    call.signal,
-  );
+  const { uploadId } = await once(call.store.createUpload(call.key, describedBy(call)), call.signal);
   const xml = document('InitiateMultipartUploadResult', {
     Bucket: call.bucket,
     Key: call.key,
@@ -26,22 +23,6 @@ export async function uploadPart(call: Call): Promise<Reply> {
     call.signal,
   );
   return { status: 200, headers: { etag: `"${part.etag}"` } };
-}
-
-export async function uploadPartCopy(call: Call): Promise<Reply> {
-  refuse(call, 'x-amz-copy-source-if-none', 'x-amz-copy-source-if-un');
-  const text = headerOf(call, 'x-amz-copy-source-range');
-  const match = text === undefined ? undefined : /^bytes=(\d+)-(\d+)$/.exec(text);
-  if (match === null) throw invalidArgument('x-amz-copy-source-range must be bytes=first-last.');
-  const range = match === undefined ? {} : { range: { start: Number(match[1]), end: Number(match[2]) + 1 } };
-  const part = await once(
-    call.store.copyPart(call.key, uploadId(call), partNumber(call), { ...sourceOf(call), ...range }),
-    call.signal,
-  );
-  return {
-    status: 200,
-    xml: document('CopyPartResult', { LastModified: isoTime(Date.now()), ETag: `"${part.etag}"` }),
-  };
 }
 
 export async function listParts(call: Call): Promise<Reply> {
@@ -171,10 +152,10 @@ function cursor({ query }: Call): UploadCursor | undefined {
   return key === '' ? undefined : { key, uploadId: query.get('upload-id-marker') ?? '' };
 }
 
-function uploadId(call: Call): string {
+export function uploadId(call: Call): string {
   return call.query.get('uploadId') ?? '';
 }
 
-function partNumber(call: Call): number {
+export function partNumber(call: Call): number {
   return numberOf(call, 'partNumber', 0, 1, 10_000);
 }

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import type { ContentHeaders, ObjectInfo } from '../../store/objectStore.js';
+import type { Declare } from '../storeConformance.js';
+import { answer, bytes, fails, keysOf, read, uploadParts } from './support.js';
+
+const content: Required<ContentHeaders> = {
+  type: 'text/csv; charset=utf-8',
+  encoding: 'gzip',
+  disposition: 'attachment; filename="a b.csv"',
+  language: 'de-DE',
+  cacheControl: 'max-age=60, must-revalidate',
+};
+
+function assertKept(info: ObjectInfo, expected: ContentHeaders = content): void {
+  for (const name of Object.keys(content) as (keyof ContentHeaders)[]) {
+    // What is not said, servers may fill in with a type of their own.
+    if (name === 'type' && expected.type === undefined) continue;
+    assert.equal(info.content?.[name], expected[name], name);
+  }
+}
+
+/** What is kept beside the bytes, and copies that take it along, from this bucket and another. */
+export function describedTests(test: Declare): void {
+  test('content headers make the round trip, all of them or some', async ({ store, prefix }) => {
+    await answer(store.put(`${prefix}all`, bytes('x'), { content, metadata: { n: '1' } }));
+    const head = await answer(store.head(`${prefix}all`));
+    assertKept(head);
+    assert.deepEqual(head.metadata, { n: '1' });
+    const { info, chunks } = await answer(store.get(`${prefix}all`));
+    assertKept(info);
+    assert.equal(Buffer.concat(chunks).toString(), 'x', 'an encoding that is said is not undone');
+    await answer(store.put(`${prefix}some`, bytes('x'), { content: { language: 'fr' } }));
+    assertKept(await answer(store.head(`${prefix}some`)), { language: 'fr' });
+  });
+
+  test('a put without content headers drops those of before', async ({ store, prefix }) => {
+    await answer(store.put(`${prefix}a`, bytes('x'), { content }));
+    await answer(store.put(`${prefix}a`, bytes('y')));
+    assertKept(await answer(store.head(`${prefix}a`)), {});
+  });
+
+  test('an upload’s content headers become the object’s', async ({ store, prefix }) => {
+    const key = `${prefix}a`;
+    const { uploadId } = await answer(store.createUpload(key, { content, metadata: { n: '1' } }));
+    await answer(store.completeUpload(key, uploadId, await uploadParts(store, key, uploadId, [bytes('x')])));
+    const head = await answer(store.head(key));
+    assertKept(head);
+    assert.deepEqual(head.metadata, { n: '1' });
+  });
+
+  test('a copy takes the content headers along', async ({ store, prefix }) => {
+    await answer(store.put(`${prefix}a`, bytes('x'), { content }));
+    await answer(store.copy(`${prefix}a`, `${prefix}b`));
+    assertKept(await answer(store.head(`${prefix}b`)));
+  });
+
+  test('headers that HTTP cannot carry are refused', async ({ store, prefix }) => {
+    for (const type of ['', ' ', 'text/plain ', 'téxt', 'a\nb']) {
+      await fails(store.put(`${prefix}a`, bytes('x'), { content: { type } }), 'InvalidRequest');
+      await fails(store.createUpload(`${prefix}a`, { content: { type } }), 'InvalidRequest');
+    }
+    assert.deepEqual(await keysOf(store, { prefix }), []);
+  });
+
+  test('a copy may name the store’s own bucket', async ({ store, prefix, bucket }) => {
+    if (bucket === undefined) return;
+    await answer(store.put(`${prefix}a`, bytes('x')));
+    await answer(store.copy(`${prefix}a`, `${prefix}b`, { bucket }));
+    assert.equal(await read(store, `${prefix}b`), 'x');
+    const { uploadId } = await answer(store.createUpload(`${prefix}c`));
+    const part = await answer(store.copyPart(`${prefix}c`, uploadId, 1, { key: `${prefix}a`, bucket }));
+    await answer(store.completeUpload(`${prefix}c`, uploadId, [part]));
+    assert.equal(await read(store, `${prefix}c`), 'x');
+  });
+
+  test('a copy from another bucket, or NotSupported', async ({ store, prefix, other }) => {
+    const [from, to] = [`${prefix}from ü`, `${prefix}to`];
+    if (other === undefined) {
+      await answer(store.put(from, bytes('x')));
+      await fails(store.copy(from, to, { bucket: 'elsewhere' }), 'NotSupported');
+      await fails(store.head(to), 'NotFound');
+      return;
+    }
+    const { bucket } = other;
+    const { etag } = await answer(other.store.put(from, bytes('there'), { content, metadata: { n: '1' } }));
+    await answer(store.put(from, bytes('here')));
+    await answer(store.copy(from, to, { bucket, ifMatch: etag }));
+    assert.equal(await read(store, to), 'there');
+    const head = await answer(store.head(to));
+    assertKept(head);
+    assert.deepEqual(head.metadata, { n: '1' });
+    await fails(store.copy(from, `${to}2`, { bucket, ifMatch: '0'.repeat(32) }), 'PreconditionFailed');
+    await fails(store.copy(`${prefix}none`, `${to}2`, { bucket }), 'NotFound');
+    await fails(store.head(`${to}2`), 'NotFound');
+    await answer(other.store.delete([from]));
+  });
+
+  test('a part from another bucket, or NotSupported', async ({ store, prefix, other }) => {
+    const [key, to] = [`${prefix}from`, `${prefix}to`];
+    const { uploadId } = await answer(store.createUpload(to));
+    if (other === undefined) {
+      await answer(store.put(key, bytes('x')));
+      await fails(store.copyPart(to, uploadId, 1, { key, bucket: 'elsewhere' }), 'NotSupported');
+      await answer(store.abortUpload(to, uploadId));
+      return;
+    }
+    const { bucket } = other;
+    const { etag } = await answer(other.store.put(key, bytes('0123456789')));
+    const range = { start: 2, end: 6 };
+    const part = await answer(store.copyPart(to, uploadId, 1, { key, bucket, range, ifMatch: etag }));
+    assert.deepEqual([part.number, part.size], [1, 4]);
+    await fails(
+      store.copyPart(to, uploadId, 1, { key, bucket, range, ifMatch: '0'.repeat(32) }),
+      'PreconditionFailed',
+    );
+    await answer(store.completeUpload(to, uploadId, [part]));
+    assert.equal(await read(store, to), '2345');
+    const open = await answer(store.createUpload(`${to}2`));
+    const whole = await answer(store.copyPart(`${to}2`, open.uploadId, 1, { key, bucket }));
+    assert.equal(whole.size, 10);
+    await answer(store.abortUpload(`${to}2`, open.uploadId));
+    await answer(other.store.delete([key]));
+  });
+}
