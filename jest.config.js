@@ -10,6 +10,8 @@ export default {
     '^millrace$': '<rootDir>/src/index.ts',
     '^millrace/opentelemetry$': '<rootDir>/src/store/observe/openTelemetry.ts',
     '^millrace/testing$': '<rootDir>/src/testing/index.ts',
+    '^millrace/operations$': '<rootDir>/src/fs/operations/index.ts',
+    '^millrace/fs$': '<rootDir>/src/fs/promises/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],

@@ -1,14 +1,15 @@
 /** What the operations of `millrace/operations` take and give. */
-import type { Size } from '../config/units.js';
+import type { ObservableInput } from 'rxjs';
+import type { Duration, Size } from '../config/units.js';
 import type { ByteRange, ContentHeaders, Metadata } from '../store/objectStore.js';
 
 /** An object, or a directory: the common start of other keys, up to a slash. */
 export interface Entry {
   readonly uri: string;
-  /** The last name of the key; a directory's ends in a slash. */
+  /** The last name of the key; a directory's ends in a slash. Empty for a bucket as a whole. */
   readonly name: string;
   readonly kind: 'object' | 'directory';
-  /** Bytes; 0 for a directory. */
+  /** Bytes; of a directory those of its marker, if there is one: 0 as a rule. */
   readonly size: number;
   /** Milliseconds since the epoch; 0 where it is not known. */
   readonly modified: number;
@@ -21,12 +22,81 @@ export interface Stat extends Entry {
   readonly content?: ContentHeaders;
 }
 
+export interface ListOptions {
+  /**
+   * Brakes: the next page (at most 1,000 entries) is asked for when what this returns completes. It is called when the
+   * entries of a page have been emitted. Default: pages follow each other as fast as they come, and a consumer that is
+   * slower than the store has to keep what it was given.
+   */
+  readonly pace?: (page: readonly Entry[]) => ObservableInput<unknown>;
+}
+
 /** How far a long operation has come. The last one has `done` equal to `total`. */
 export interface Progress {
+  /** `total` is absent until it is known: a listing may be under way. */
   readonly objects: { readonly done: number; readonly total?: number };
   readonly bytes: { readonly done: number; readonly total?: number };
-  /** What was just dealt with, or is being dealt with. */
+  /** What was just dealt with. */
   readonly uri: string;
+}
+
+export interface RemoveOptions {
+  /** Directories with all their content. Default false: only an empty one goes. */
+  readonly recursive?: boolean;
+  /** Said along with `recursive` where the URI is a bucket as a whole. Default false. */
+  readonly wholeBucket?: boolean;
+  /** Asks first, and fails with `NotFound` if there is nothing. Default false: stores do not tell. */
+  readonly mustExist?: boolean;
+}
+
+export interface CopyOptions {
+  /** With false, an object that is there already fails with `AlreadyExists` (`If-None-Match: *`, so nobody's is lost). Default true, as `cp`. */
+  readonly overwrite?: boolean;
+}
+
+export interface BulkCopyOptions extends CopyOptions {
+  /**
+   * Leaves alone what is there already: of the same size and, where ETags can tell, the same ETag, else not older than the
+   * source. Default true.
+   */
+  readonly skipSame?: boolean;
+  /**
+   * An object of several parts that was interrupted (by a crash, an error, or an unsubscribe) goes on with the parts that
+   * have arrived. What that takes is remembered until the object is complete, in a small object `.<name>.millrace-partial`
+   * beside it, or below the URI given here. With false, an interruption drops what it leaves. Default true.
+   */
+  readonly resume?: boolean | string;
+  /** Requests at the same time, 1 to 256. Default 16. */
+  readonly concurrency?: number;
+  /** Bytes of a part, 5 MiB to 5 GiB; larger where an object would have more than 10,000. Default 8 MiB. */
+  readonly partSize?: Size;
+  /** Bytes in memory at the same time; a single part may exceed it. Default `concurrency` × `partSize`. */
+  readonly memory?: Size;
+}
+
+/** From where to where: an object, a directory (its content), or a glob (what matches, from its last fixed slash on). */
+export interface CopyPair {
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface BulkProgress extends Progress {
+  /** What had not to be sent: objects that were there already, and parts that an earlier copy had brought. */
+  readonly skipped: { readonly objects: number; readonly bytes: number };
+}
+
+export interface AbortOptions {
+  /** Only what was begun longer ago than this; `0` takes all, those of running writers, too. */
+  readonly olderThan: Duration;
+}
+
+/** A multipart upload that was begun, and neither completed nor aborted. */
+export interface UploadEntry {
+  /** Of the object that it would become. */
+  readonly uri: string;
+  readonly uploadId: string;
+  /** Milliseconds since the epoch. */
+  readonly initiated: number;
 }
 
 export interface ReadOptions {

@@ -1,0 +1,67 @@
+import { MillraceError, type MillraceErrorOptions } from '../../errors.js';
+
+/**
+ * - `SamePlace`: source and target are one object or directory.
+ * - `IntoItself`: a directory into its own subdirectory.
+ * - `Overlap`: the copy would write over what it has still to read.
+ * - `NotEmpty`: a directory with content, and `recursive` was not said.
+ * - `WholeBucket`: a bucket as a whole, and `wholeBucket` was not said.
+ * - `NotVerified`: what a move has copied is not what is there now, so the source stays.
+ */
+export type OperationErrorCode =
+  | 'SamePlace'
+  | 'IntoItself'
+  | 'Overlap'
+  | 'NotEmpty'
+  | 'WholeBucket'
+  | 'NotVerified'
+  | 'RemoveFailed'
+  | 'AbortFailed'
+  | 'CopyFailed';
+
+/** An operation that was refused, or that went wrong in parts. What stores say comes as it is: `StoreError`. */
+export class OperationError extends MillraceError {
+  override readonly name: string = 'OperationError';
+  declare readonly code: OperationErrorCode;
+
+  constructor(code: OperationErrorCode, message: string, options: MillraceErrorOptions = {}) {
+    super(code, message, options);
+  }
+}
+
+/** One of those that failed. */
+export interface Failure {
+  readonly uri: string;
+  readonly error: Error;
+}
+
+/** Of several objects, these failed; the others are done. Codes `RemoveFailed`, `AbortFailed`, `CopyFailed`. */
+export class PartlyFailed extends OperationError {
+  override readonly name = 'PartlyFailed';
+  readonly failures: readonly Failure[];
+
+  constructor(
+    code: 'RemoveFailed' | 'AbortFailed' | 'CopyFailed',
+    done: string,
+    failures: readonly Failure[],
+    options: { readonly more?: boolean } = {},
+  ) {
+    const [first] = failures;
+    const count = `${failures.length}${options.more === true ? ' or more' : ''}`;
+    super(
+      code,
+      `${count} ${failures.length === 1 && options.more !== true ? 'object was' : 'objects were'} not ${done}; the first: ${
+        first?.uri ?? ''
+      }: ${first?.error.message ?? ''} See \`failures\`, and run it again for what is left.`,
+      {
+        cause: first?.error,
+        retryable: failures.every(({ error }) => error instanceof MillraceError && error.retryable),
+      },
+    );
+    this.failures = failures;
+  }
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

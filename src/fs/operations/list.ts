@@ -1,0 +1,65 @@
+import { concatMap, defer, from, map, of, type Observable } from 'rxjs';
+import type { Glob } from '../../path/index.js';
+import { compareKeys } from '../../store/helpers.js';
+import type { ListPage } from '../../store/objectStore.js';
+import type { Entry, ListOptions } from '../types.js';
+import { listing } from './pages.js';
+import { directoryEntry, entryOf, notFound, type Place } from './place.js';
+import { resolve } from './resolve.js';
+
+/** The objects and directories right in a directory, in the order of their keys; an object is listed as itself. */
+export function list(place: Place, options: ListOptions): Observable<Entry> {
+  return below(place, options, { delimiter: '/' }, ({ objects, prefixes }, directory) =>
+    [
+      // The directory's own marker is the directory, and not in it.
+      ...objects.filter(({ key }) => key !== directory).map((info) => entryOf(place, info)),
+      ...prefixes.map((key) => directoryEntry(place, key)),
+    ].sort((a, b) => compareKeys(a.name, b.name)),
+  );
+}
+
+/** Every object below a directory, or that matches a glob, in the order of the keys, by one listing. */
+export function walk(place: Place, glob: Glob, options: ListOptions): Observable<Entry> {
+  if (!glob.wild)
+    return below(place, options, {}, ({ objects }) => objects.map((info) => entryOf(place, info)));
+  return entries(place, options, { prefix: place.key }, ({ objects }) =>
+    objects.filter(({ key }) => glob.matches(key)).map((info) => entryOf(place, info)),
+  );
+}
+
+/** What `take` makes of the pages of a directory; an object is taken as itself. Errors: `NotFound` if there is neither. */
+function below(
+  place: Place,
+  options: ListOptions,
+  how: { readonly delimiter?: string },
+  take: (page: ListPage, directory: string) => readonly Entry[],
+): Observable<Entry> {
+  return resolve(place).pipe(
+    concatMap((named) => {
+      if (named.kind === 'object') return of(entryOf(place, named.info));
+      const { prefix } = named;
+      // An empty bucket is there; an empty directory is not.
+      let found = prefix === '';
+      return entries(place, options, { ...how, prefix }, (page) => {
+        found ||= page.objects.length > 0 || page.prefixes.length > 0;
+        if (!found && page.cursor === undefined) throw notFound(place);
+        return take(page, prefix);
+      });
+    }),
+  );
+}
+
+function entries(
+  place: Place,
+  { pace }: ListOptions,
+  how: { readonly prefix: string; readonly delimiter?: string },
+  take: (page: ListPage) => readonly Entry[],
+): Observable<Entry> {
+  return defer(() => {
+    let taken: readonly Entry[] = [];
+    return listing(place.store, how, pace === undefined ? undefined : () => pace(taken)).pipe(
+      map((page) => (taken = take(page))),
+      concatMap((page) => from(page)),
+    );
+  });
+}

@@ -1,0 +1,72 @@
+/** Places that URIs name, and what is there as entries. */
+import { compileUriGlob, formatUri, splitUri, type Glob } from '../../path/index.js';
+import { StoreError } from '../../store/errors.js';
+import type { ObjectInfo, ObjectStore } from '../../store/objectStore.js';
+import type { StoreLocation, Stores } from '../../store/services.js';
+import type { Entry } from '../types.js';
+
+export interface Place {
+  readonly store: ObjectStore;
+  readonly location: StoreLocation;
+  readonly key: string;
+  /** The URI of another key of the same bucket. */
+  uri(key: string): string;
+}
+
+/** Throws `InvalidUri` and `UnknownScheme`. */
+export function placeOf(stores: Stores, uri: string): Place {
+  return located(stores, uri, stores.open(uri).key);
+}
+
+/** The place of a URI with wildcards: `key` is the fixed text that all matching keys start with. */
+export function globbed(stores: Stores, uri: string): { readonly place: Place; readonly glob: Glob } {
+  const parts = splitUri(uri);
+  const glob = compileUriGlob(parts.key);
+  return { place: located(stores, formatUri({ ...parts, key: glob.prefix }), glob.prefix), glob };
+}
+
+function located(stores: Stores, uri: string, key: string): Place {
+  const location = stores.open(uri);
+  const parts = splitUri(uri);
+  return { store: location.store, location, key, uri: (other) => formatUri({ ...parts, key: other }) };
+}
+
+/** Whether a key can only be that of a directory: it is empty, or ends in a slash. */
+export function isDirectory(key: string): boolean {
+  return key === '' || key.endsWith('/');
+}
+
+/** The key as a directory's: with its slash, unless it is the bucket as a whole. */
+export function directoryOf(key: string): string {
+  return isDirectory(key) ? key : `${key}/`;
+}
+
+/** The last name of a key, with its slash if there is one. */
+export function nameOf(key: string): string {
+  return key.length < 2 ? key : key.slice(key.lastIndexOf('/', key.length - 2) + 1);
+}
+
+export function entryOf(place: Place, info: ObjectInfo): Entry {
+  return {
+    uri: place.uri(info.key),
+    name: nameOf(info.key),
+    kind: isDirectory(info.key) ? 'directory' : 'object',
+    size: info.size,
+    modified: info.modified,
+    etag: info.etag,
+    ...(info.storageClass === undefined ? {} : { storageClass: info.storageClass }),
+  };
+}
+
+/** A directory that shows by what is below it. */
+export function directoryEntry(place: Place, key: string): Entry {
+  return { uri: place.uri(key), name: nameOf(key), kind: 'directory', size: 0, modified: 0 };
+}
+
+export function notFound(place: Place): StoreError {
+  return new StoreError(
+    'NotFound',
+    `${place.uri(place.key)} does not exist: there is neither an object of that key nor anything below it.`,
+    { status: 404 },
+  );
+}

@@ -1,0 +1,28 @@
+import { defer, map, of, type Observable } from 'rxjs';
+import type { ObjectInfo } from '../../store/objectStore.js';
+import { directoryOf, isDirectory, type Place } from './place.js';
+
+/** What a URI names: an object, or else the directory of all keys that start with `prefix`, whether there are any or not. */
+export type Named =
+  | { readonly kind: 'object'; readonly info: ObjectInfo }
+  | { readonly kind: 'directory'; readonly prefix: string };
+
+/**
+ * The one rule by which a URI without wildcards names something: with a slash at its end it is a directory; without, it is
+ * the object of that key if there is one, else the directory. Asks the listing, where the object, if it exists, comes
+ * first: that takes the right to list and no other, and nothing at all for a directory.
+ */
+export function resolve(place: Place): Observable<Named> {
+  return defer(() => {
+    if (isDirectory(place.key)) return of<Named>({ kind: 'directory', prefix: place.key });
+    return place.store
+      .list({ prefix: place.key, limit: 1 })
+      .pipe(
+        map(({ objects: [first] }): Named =>
+          first?.key === place.key
+            ? { kind: 'object', info: first }
+            : { kind: 'directory', prefix: directoryOf(place.key) },
+        ),
+      );
+  });
+}

@@ -1,0 +1,74 @@
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  from,
+  ignoreElements,
+  map,
+  mergeMap,
+  of,
+  throwError,
+} from 'rxjs';
+import type { Observable } from 'rxjs';
+import { parseDuration } from '../../config/units.js';
+import type { Clock } from '../../flow/index.js';
+import type { UploadCursor, UploadInfo } from '../../store/objectStore.js';
+import type { AbortOptions, UploadEntry } from '../types.js';
+import { asError, PartlyFailed, type Failure } from './errors.js';
+import { pagesOf } from './pages.js';
+import type { Place } from './place.js';
+
+/** Abort requests under way. */
+const atOnce = 16;
+
+/** The uploads under way of keys that start with the URI's. */
+export function uploads(place: Place): Observable<UploadEntry> {
+  return pages(place).pipe(concatMap((page) => page.map((upload) => entryOf(place, upload))));
+}
+
+/** Aborts those begun before a point in time, and emits each that is gone. What fails is told at the end. */
+export function abortUploads(
+  place: Place,
+  options: AbortOptions,
+  clock: Pick<Clock, 'now'>,
+): Observable<UploadEntry> {
+  return defer(() => {
+    const before = clock.now() - parseDuration('olderThan', options.olderThan);
+    const failures: Failure[] = [];
+    const abort = (upload: UploadInfo): Observable<UploadEntry> => {
+      const entry = entryOf(place, upload);
+      const request = place.store.abortUpload(upload.key, upload.uploadId).pipe(ignoreElements());
+      return concat(request, of(entry)).pipe(
+        catchError((error: unknown) => {
+          failures.push({ uri: entry.uri, error: asError(error) });
+          return EMPTY;
+        }),
+      );
+    };
+    const end = defer(() =>
+      failures.length === 0 ? EMPTY : throwError(() => new PartlyFailed('AbortFailed', 'aborted', failures)),
+    );
+    return concat(
+      pages(place).pipe(
+        concatMap((page) =>
+          from(page.filter(({ initiated }) => initiated <= before)).pipe(mergeMap(abort, atOnce)),
+        ),
+      ),
+      end,
+    );
+  });
+}
+
+function pages(place: Place): Observable<readonly UploadInfo[]> {
+  return pagesOf(
+    (after: UploadCursor | undefined) =>
+      place.store.listUploads({ prefix: place.key, ...(after === undefined ? {} : { after }) }),
+    ({ next }) => next,
+  ).pipe(map(({ uploads: page }) => page));
+}
+
+function entryOf(place: Place, { key, uploadId, initiated }: UploadInfo): UploadEntry {
+  return { uri: place.uri(key), uploadId, initiated };
+}
