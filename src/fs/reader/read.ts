@@ -1,0 +1,79 @@
+import { concatMap, defer, Observable } from 'rxjs';
+import { InvalidOption, parseSize } from '../../config/units.js';
+import type { ObjectInfo, ObjectStore } from '../../store/objectStore.js';
+import type { ReadOptions } from '../types.js';
+import type { ReadBudget } from './budget.js';
+import type { ReaderLimits } from './policy.js';
+import { SeekableReader } from './reader.js';
+
+/** How readers read unless they are told otherwise. */
+export const defaultLimits: ReaderLimits = { buffer: 256 << 10, fragment: 5 << 20, window: 50 };
+
+/** The limits that the options leave. Throws `InvalidOption`. */
+export function limitsOf(
+  { fragment, window }: Pick<ReadOptions, 'fragment' | 'window'>,
+  defaults: ReaderLimits = defaultLimits,
+): ReaderLimits {
+  const bytes = fragment === undefined ? defaults.fragment : parseSize('fragment', fragment);
+  if (bytes < 1) throw new InvalidOption('fragment', fragment, 'at least one byte');
+  const count = window ?? defaults.window;
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new InvalidOption('window', count, 'a whole number from 1 on');
+  return { buffer: defaults.buffer, fragment: bytes, window: count };
+}
+
+/** An object to be read, and the memory it may take. */
+export interface ReadSource {
+  readonly store: ObjectStore;
+  readonly key: string;
+  readonly budget: ReadBudget;
+  readonly limits?: ReaderLimits;
+  /** What a HEAD would say; then none is made. */
+  readonly info?: ObjectInfo;
+}
+
+/** Opens an object for reading from the start of the range on to its end, with nothing read yet: `pull` at your own pace. */
+export function openSequential(source: ReadSource, options: ReadOptions = {}): Observable<SeekableReader> {
+  return defer(() => {
+    const { store, key, budget, info } = source;
+    const { range, ifMatch } = options;
+    return SeekableReader.open(store, key, {
+      budget,
+      limits: limitsOf(options, source.limits),
+      sequential: true,
+      ...(info === undefined ? {} : { info }),
+      ...(range === undefined ? {} : { range }),
+      ...(ifMatch === undefined ? {} : { ifMatch }),
+    });
+  });
+}
+
+/**
+ * An object's chunks in order, as they come: for consumers that keep up, since no Observable can be told to wait. Others
+ * take {@link openSequential}.
+ */
+export function readObject(source: ReadSource, options: ReadOptions = {}): Observable<Uint8Array> {
+  return openSequential(source, options).pipe(concatMap(chunksOf));
+}
+
+function chunksOf(reader: SeekableReader): Observable<Uint8Array> {
+  return new Observable((out) => {
+    out.add(() => {
+      reader.close();
+    });
+    const next = (): void => {
+      const pulled = reader.pull(Infinity).subscribe({
+        next: (chunks) => {
+          if (chunks.length === 0) out.complete();
+          for (const chunk of chunks) if (!out.closed) out.next(chunk);
+        },
+        error: (error: unknown) => out.error(error),
+        complete: () => {
+          if (!out.closed) next();
+        },
+      });
+      out.add(pulled);
+    };
+    next();
+  });
+}
