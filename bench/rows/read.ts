@@ -6,7 +6,8 @@ const url = (path: string): string => new URL(path, import.meta.url).href;
 /** Lasting processes: connections are kept and warm on both sides, as in a job that reads object after object. */
 export const read = comparison({
   name: 'read',
-  title: 'files of bytes, window 8, 30 ms to the first byte, 90 MB/s a connection | one GetObject stream',
+  title:
+    'files of bytes, window 8, 30 ms to the first byte, 90 MB/s a connection | one GetObject stream | bare ranged GetObjects',
   unit: 'bytes',
   processes: 'lasting',
   rounds: 5,
@@ -24,6 +25,12 @@ export const read = comparison({
         {
           name: 'getObject',
           program: { module: url('../baselines/getObject.js'), start: 'getObject' },
+          params,
+        },
+        {
+          // Judged by no goal: it shows how much of what is missing is the SDK's, Node's and the machine's.
+          name: 'pool',
+          program: { module: url('../baselines/getObject.js'), start: 'rangedPool' },
           params,
         },
       ],
