@@ -6,9 +6,11 @@ import { systemClock, type Clock } from '../../flow/index.js';
 import { retrying, type RetryOptions } from '../decorators/retry.js';
 import { StoreError } from '../errors.js';
 import type { ObjectStore } from '../objectStore.js';
+import { credentialsOf, type ConnectionCredentials } from './credentials/index.js';
 import { toStoreError, type Asked } from './errors.js';
 import { HttpHandler } from './httpHandler.js';
 import { unsignedPayload, md5ForDelete } from './middleware.js';
+import { firstRegion, following, Regions, type Sender } from './region.js';
 import { resolveOptions, type ResolvedOptions, type S3Options } from './options.js';
 import { S3Store } from './store.js';
 
@@ -17,17 +19,27 @@ export class S3Pool {
   readonly handler: HttpHandler;
   readonly #config: S3ClientConfig;
   readonly #options: ResolvedOptions;
+  readonly #credentials: ConnectionCredentials;
   readonly #underWay = new Set<AbortController>();
-  #client: S3Client;
+  readonly #clients = new Map<string | undefined, S3Client>();
+  readonly #client: Sender;
   #closed = false;
 
-  constructor(options: ResolvedOptions, maxSockets: number) {
+  constructor(
+    options: ResolvedOptions,
+    maxSockets: number,
+    credentials: ConnectionCredentials = credentialsFor(options),
+    regions = new Regions(),
+  ) {
     this.#options = options;
+    this.#credentials = credentials;
     this.handler = new HttpHandler(maxSockets, options);
     this.#config = {
-      region: region(options),
+      region: firstRegion(options),
+      useDualstackEndpoint: options.dualStack,
+      useAccelerateEndpoint: options.accelerate,
       forcePathStyle: options.forcePathStyle,
-      credentials: options.credentials ?? defaultCredentials(),
+      ...credentials.config,
       requestHandler: this.handler,
       maxAttempts: 1,
       expectContinueHeader: false,
@@ -36,7 +48,7 @@ export class S3Pool {
       cacheMiddleware: true,
       ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     };
-    this.#client = this.#connect();
+    this.#client = following((name) => this.#clientIn(name), regions);
   }
 
   get options(): ResolvedOptions {
@@ -49,7 +61,7 @@ export class S3Pool {
   }
 
   /** One exchange with the server as an Observable: made on subscribe, aborted on unsubscribe. */
-  request<T>(asked: Asked, exchange: (client: S3Client, signal: AbortSignal) => Promise<T>): Observable<T> {
+  request<T>(asked: Asked, exchange: (client: Sender, signal: AbortSignal) => Promise<T>): Observable<T> {
     return new Observable<T>((subscriber) => {
       if (this.#closed) {
         subscriber.error(closed(asked));
@@ -67,9 +79,7 @@ export class S3Pool {
         },
         (raw: unknown) => {
           this.#underWay.delete(abort);
-          const error = this.#closed ? closed(asked) : toStoreError(raw, asked);
-          if (error.code === 'Expired') this.#renew(client);
-          subscriber.error(error);
+          subscriber.error(this.#closed ? closed(asked) : toStoreError(raw, asked));
         },
       );
       return () => {
@@ -84,18 +94,26 @@ export class S3Pool {
     this.handler.destroy();
   }
 
-  #connect(): S3Client {
-    const client = new S3Client(this.#config);
-    client.middlewareStack.use(md5ForDelete);
-    if (this.#options.unsignedPayload) client.middlewareStack.use(unsignedPayload);
+  /** The name of the region where requests start. */
+  async region(): Promise<string> {
+    return this.#clientIn(undefined).config.region();
+  }
+
+  #clientIn(name: string | undefined): S3Client {
+    let client = this.#clients.get(name);
+    if (client === undefined) {
+      client = this.#connect(name === undefined ? {} : { region: name });
+      this.#clients.set(name, client);
+    }
     return client;
   }
 
-  /** The SDK keeps credentials until they expire by their own account; where the server disagrees, ask for new ones. */
-  #renew(failed: S3Client): void {
-    if (this.#client !== failed || typeof this.#config.credentials !== 'function') return;
-    if (this.#options.credentials === undefined) this.#config.credentials = defaultCredentials();
-    this.#client = this.#connect();
+  #connect(own: S3ClientConfig): S3Client {
+    const client = new S3Client({ ...this.#config, ...own });
+    client.middlewareStack.use(md5ForDelete);
+    client.middlewareStack.use(this.#credentials.renewal);
+    if (this.#options.unsignedPayload) client.middlewareStack.use(unsignedPayload);
+    return client;
   }
 }
 
@@ -132,8 +150,9 @@ export class S3Connection {
     const resolved = resolveOptions(options);
     this.#options = options;
     this.#retry = { ...retryOf(options.retry), clock, random };
-    this.#main = new S3Pool(resolved, resolved.maxSockets);
-    this.#reserved = new S3Pool(resolved, resolved.reservedSockets);
+    const credentials = credentialsFor(resolved, clock);
+    this.#main = new S3Pool(resolved, resolved.maxSockets, credentials);
+    this.#reserved = new S3Pool(resolved, resolved.reservedSockets, credentials);
   }
 
   /** A bucket's store. `own` is what differs for it, but for its server and credentials. */
@@ -154,7 +173,7 @@ export class S3Connection {
   /** Creates a bucket; one that is ours already is no error. Jobs never do this. */
   createBucket(bucket: string): Observable<void> {
     return this.#main.request({ operation: 'CreateBucket', bucket }, async (client, abortSignal) => {
-      const name = await client.config.region();
+      const name = await this.#main.region();
       const location =
         this.#main.options.custom || name === 'us-east-1' ? undefined : { LocationConstraint: name as never };
       try {
@@ -207,18 +226,7 @@ function closed(asked: Asked): StoreError {
   );
 }
 
-function region(options: ResolvedOptions): string | (() => Promise<string>) {
-  if (options.region !== undefined) return options.region;
-  // A client that was told no region asks the AWS chain for one; it never sends a request.
-  const chain = new S3Client({ requestHandler: idle }).config.region;
-  return options.custom ? () => chain().catch(() => 'us-east-1') : chain;
-}
-
-const idle = { handle: () => Promise.reject(new Error('never used')) };
-
-function defaultCredentials(): NonNullable<S3ClientConfig['credentials']> {
-  // Loaded late: the chain's providers are most of the SDK's code, and static keys need none of them.
-  let chain: ReturnType<typeof load> | undefined;
-  const load = async () => (await import('@aws-sdk/credential-providers')).fromNodeProviderChain();
-  return async () => (await (chain ??= load()))();
+function credentialsFor(options: ResolvedOptions, clock: Clock = systemClock): ConnectionCredentials {
+  const { endpoint, custom } = options;
+  return credentialsOf(options, { clock, endpoint: custom ? endpoint : undefined });
 }

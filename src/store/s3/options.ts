@@ -1,24 +1,24 @@
-import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { MillraceError } from '../../errors.js';
 import { parseDuration, type Duration } from '../../config/units.js';
-import type { S3Options } from '../../config/s3Options.js';
+import type { BucketOptions, S3Options } from '../../config/s3Options.js';
+import { isAws, resolveWire, type WireOptions } from './wire.js';
 
 export type { S3Credentials, S3Options } from '../../config/s3Options.js';
 
-export interface ResolvedOptions {
+export interface ResolvedOptions extends WireOptions {
   readonly region: string | undefined;
   readonly endpoint: string | undefined;
   /** The endpoint is not one of AWS's own. */
   readonly custom: boolean;
   readonly forcePathStyle: boolean;
-  readonly credentials: S3ClientConfig['credentials'];
+  readonly credentials: BucketOptions['credentials'];
+  readonly assumeRole: BucketOptions['assumeRole'];
   readonly maxSockets: number;
   readonly reservedSockets: number;
   readonly connectionTimeout: number;
   readonly requestTimeout: number;
   readonly idleTimeout: number;
   readonly bodyResumes: number;
-  readonly crc32: boolean;
   readonly unsignedPayload: boolean;
 }
 
@@ -30,29 +30,24 @@ export function resolveOptions(
   const endpoint =
     options.endpoint ?? nonEmpty(env['AWS_ENDPOINT_URL_S3']) ?? nonEmpty(env['AWS_ENDPOINT_URL']);
   const url = endpoint === undefined ? undefined : parseEndpoint(endpoint);
-  const custom = url !== undefined && !/(^|\.)amazonaws\.com(\.cn)?$/.test(url.hostname);
+  const custom = url !== undefined && !isAws(url.hostname);
   return {
+    ...resolveWire(options, custom, endpoint),
     region: options.region,
     endpoint,
     custom,
     forcePathStyle: options.forcePathStyle ?? custom,
-    credentials: credentialsOf(options.credentials),
+    credentials: options.credentials,
+    assumeRole: options.assumeRole,
     maxSockets: positive('maxSockets', options.maxSockets, 50),
     reservedSockets: positive('reservedSockets', options.reservedSockets, 4),
     connectionTimeout: duration('connectionTimeout', options.connectionTimeout, 60_000),
     requestTimeout: duration('requestTimeout', options.requestTimeout, 60_000),
     idleTimeout: duration('idleTimeout', options.idleTimeout, 10_000),
     bodyResumes: options.bodyResumes ?? 5,
-    crc32: (options.checksum ?? (custom ? 'when-required' : 'crc32')) === 'crc32',
     unsignedPayload:
       (options.payloadSigning ?? (url?.protocol === 'http:' ? 'signed' : 'unsigned')) === 'unsigned',
   };
-}
-
-/** The providers by name are not told apart yet. */
-function credentialsOf(given: S3Options['credentials']): S3ClientConfig['credentials'] {
-  if (given === undefined || typeof given === 'function') return given;
-  return typeof given === 'object' && 'accessKeyId' in given ? given : undefined;
 }
 
 function duration(name: string, value: Duration | undefined, fallback: number): number {

@@ -1,0 +1,92 @@
+import { StoreError } from '../../errors.js';
+import type { AssumeRoleOptions, S3Credentials } from '../../../config/s3Options.js';
+import type { CredentialSource } from './source.js';
+import { renewing } from './renewal.js';
+import { stsError } from './stsErrors.js';
+
+/** Where STS is, and who asks it. */
+export interface Sts {
+  /** Default: AWS's, of the region. */
+  readonly endpoint: string | undefined;
+  /** Default: what the AWS chain says; `us-east-1` at an endpoint. */
+  readonly region: string | undefined;
+  readonly base: CredentialSource;
+  readonly now: () => number;
+}
+
+/** What STS is asked with, once it is checked. */
+export interface Role extends Pick<AssumeRoleOptions, 'arn' | 'externalId'> {
+  readonly sessionName: string;
+  readonly seconds: number;
+}
+
+/** A session under a role. Errors: `PermissionDenied`, `Expired` (the base credentials), `Throttled`, `Unavailable`, `InvalidRequest`. */
+export function assumeRole(sts: Sts, role: Role): Promise<S3Credentials> {
+  return ask(sts, `AssumeRole ${role.arn}`, 'sts:AssumeRole', async (client, { AssumeRoleCommand }) => {
+    const input = {
+      RoleArn: role.arn,
+      RoleSessionName: role.sessionName,
+      DurationSeconds: role.seconds,
+      ...(role.externalId === undefined ? {} : { ExternalId: role.externalId }),
+    };
+    return (await client.send(new AssumeRoleCommand(input))).Credentials;
+  });
+}
+
+/** A session of the caller itself. Errors: as {@link assumeRole}. */
+export function sessionToken(sts: Sts, seconds: number | undefined): Promise<S3Credentials> {
+  return ask(sts, 'GetSessionToken', 'sts:GetSessionToken', async (client, { GetSessionTokenCommand }) => {
+    const input = seconds === undefined ? {} : { DurationSeconds: seconds };
+    return (await client.send(new GetSessionTokenCommand(input))).Credentials;
+  });
+}
+
+const load = () => import('@aws-sdk/client-sts');
+
+type Sdk = Awaited<ReturnType<typeof load>>;
+type Client = InstanceType<Sdk['STSClient']>;
+
+interface Answer {
+  readonly AccessKeyId?: string | undefined;
+  readonly SecretAccessKey?: string | undefined;
+  readonly SessionToken?: string | undefined;
+  readonly Expiration?: Date | undefined;
+}
+
+/** Seldom enough that a client of its own each time, and no socket kept open, are the simplest. */
+async function ask(
+  { endpoint, region, base, now }: Sts,
+  what: string,
+  action: string,
+  exchange: (client: Client, sdk: Sdk) => Promise<Answer | undefined>,
+): Promise<S3Credentials> {
+  const sdk = await load();
+  const client = new sdk.STSClient({
+    // Other servers than AWS's have no regions to speak of.
+    ...(region !== undefined ? { region } : endpoint !== undefined ? { region: 'us-east-1' } : {}),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    credentials: Object.assign(() => base.get(), { memoized: true }),
+    maxAttempts: 1,
+    requestHandler: { connectionTimeout: 10_000, requestTimeout: 60_000, throwOnRequestTimeout: true },
+  });
+  // The types name one service's commands; the plugin looks at none.
+  client.middlewareStack.use(
+    renewing(base, now) as unknown as Parameters<Client['middlewareStack']['use']>[0],
+  );
+  try {
+    const answer = await exchange(client, sdk);
+    const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer ?? {};
+    if (AccessKeyId === undefined || SecretAccessKey === undefined || SessionToken === undefined)
+      throw new StoreError('Unavailable', `${what}: no credentials came back. Check the STS endpoint.`);
+    return {
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      sessionToken: SessionToken,
+      ...(Expiration === undefined ? {} : { expiration: Expiration }),
+    };
+  } catch (error) {
+    throw stsError(error, what, action);
+  } finally {
+    client.destroy();
+  }
+}

@@ -1,0 +1,74 @@
+import { MillraceError } from '../../../errors.js';
+import { StoreError, type StoreErrorCode } from '../../errors.js';
+
+interface SdkError {
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: number };
+}
+
+const codes: Readonly<Record<string, StoreErrorCode>> = {
+  ExpiredToken: 'Expired',
+  ExpiredTokenException: 'Expired',
+  Throttling: 'Throttled',
+  ThrottlingException: 'Throttled',
+  InvalidClientTokenId: 'PermissionDenied',
+  UnrecognizedClientException: 'PermissionDenied',
+  SignatureDoesNotMatch: 'PermissionDenied',
+  AccessDenied: 'PermissionDenied',
+  AccessDeniedException: 'PermissionDenied',
+  RegionDisabledException: 'PermissionDenied',
+};
+
+const advice: Readonly<Record<string, string>> = {
+  InvalidClientTokenId:
+    'STS does not know the access key id of the base credentials: check it, and the endpoint',
+  SignatureDoesNotMatch: 'The signature is wrong: check the secret access key of the base credentials',
+  RegionDisabledException: 'STS is not active in this region: activate it in the account, or set `region`',
+};
+
+/** Tells STS's refusal in the store's language. Like `toStoreError`, it passes nothing on that refers to the request. */
+export function stsError(raw: unknown, what: string, action: string): unknown {
+  if (raw instanceof MillraceError) return raw;
+  const error = (typeof raw === 'object' && raw !== null ? raw : {}) as SdkError;
+  const name = typeof error.name === 'string' ? error.name : '';
+  const text = typeof error.message === 'string' ? error.message : '';
+  const status = error.$metadata?.httpStatusCode;
+  // The chain that found no region or no credentials: said the same way for every request.
+  if (name === 'CredentialsProviderError' || text.includes('Region is missing')) return raw;
+  const code = codes[name] ?? codeOf(status);
+  const system = typeof error.code === 'string' ? error.code : name;
+  const line = text.split('\n', 1)[0]?.trim().replace(/\.$/, '').slice(0, 300) ?? '';
+  const said = `${status === undefined ? system : `${status} ${name}`}${line === '' ? '' : ` (${line})`}`;
+  return new StoreError(code, `${what}: ${said}. ${advice[name] ?? general(code, action)}.`, {
+    ...(status === undefined ? {} : { status, serverCode: name }),
+    cause: Object.assign(new Error(text), { name }),
+  });
+}
+
+function codeOf(status: number | undefined): StoreErrorCode {
+  if (status === undefined || status >= 500) return 'Unavailable';
+  if (status === 429) return 'Throttled';
+  if (status === 405 || status === 501) return 'NotSupported';
+  return status === 401 || status === 403 ? 'PermissionDenied' : 'InvalidRequest';
+}
+
+function general(code: StoreErrorCode, action: string): string {
+  switch (code) {
+    case 'PermissionDenied':
+      return action === 'sts:AssumeRole'
+        ? `Allow ${action} on the role to the base credentials, name them in the role's trust policy, and check the external id`
+        : `Allow ${action} to the base credentials, which must be long-lived`;
+    case 'Expired':
+      return 'The base credentials have expired: give some that last, or a function that provides new ones';
+    case 'Throttled':
+      return 'STS asks for fewer requests; trying again later helps';
+    case 'Unavailable':
+      return 'Trying again may help; if it stays so, check the STS endpoint and the network';
+    case 'NotSupported':
+      return 'There is no STS at this endpoint: give `assumeRole.endpoint`';
+    default:
+      return 'STS refuses this as it is asked: check the role, the session name and the duration';
+  }
+}
