@@ -64,13 +64,14 @@ export interface ObjectStore {
   /**
    * Publishes exactly the named parts, in order, as one object; other uploaded parts are dropped (some servers refuse
    * instead: `InvalidPart`). Errors: `NotFound` (no such upload: completed, aborted or never made), `InvalidPart`
-   * (etag mismatch or unknown part), `TooSmall` (a part but the last is under the minimum), `AlreadyExists` (`ifNoneMatch`).
+   * (etag mismatch or unknown part), `TooSmall` (a part but the last is under the minimum), `AlreadyExists` (`ifNoneMatch`),
+   * `PreconditionFailed` (`ifMatch`).
    */
   completeUpload(
     key: string,
     uploadId: string,
     parts: readonly UploadedPart[],
-    options?: { readonly ifNoneMatch?: '*' },
+    options?: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string },
   ): Observable<PutResult>;
 
   /** Drops an upload and its parts. An unknown upload is no error. */

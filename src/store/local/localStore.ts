@@ -241,12 +241,13 @@ class LocalStore implements ObjectStore {
     key: string,
     uploadId: string,
     parts: readonly UploadedPart[],
-    options: { readonly ifNoneMatch?: '*' } = {},
+    options: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string } = {},
   ): Observable<PutResult> {
     return io(this.uri, async (live) => {
       const place = await this.#upload(key, uploadId);
       const occupied = options.ifNoneMatch === undefined ? undefined : () => this.#exists(key);
-      return this.#tree.locked(place, () => {
+      return this.#tree.locked(place, async () => {
+        if (options.ifMatch !== undefined) await this.#info(key, options.ifMatch);
         live();
         return this.#uploads.complete(place, uploadId, parts, this.#clock.now(), occupied);
       });

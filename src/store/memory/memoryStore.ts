@@ -166,7 +166,7 @@ class MemoryStore implements ObjectStore {
     key: string,
     uploadId: string,
     parts: readonly UploadedPart[],
-    options: { readonly ifNoneMatch?: '*' } = {},
+    options: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string } = {},
   ): Observable<PutResult> {
     return once(() => {
       const done = this.#uploads.check(key, uploadId, parts);

@@ -110,11 +110,14 @@ export class S3Store implements ObjectStore {
     key: string,
     uploadId: string,
     parts: readonly UploadedPart[],
-    options: { readonly ifNoneMatch?: '*' } = {},
+    options: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string } = {},
   ): Observable<PutResult> {
-    const conditions = { ifNoneMatch: options.ifNoneMatch !== undefined };
+    const conditions = {
+      ifNoneMatch: options.ifNoneMatch !== undefined,
+      ifMatch: options.ifMatch !== undefined,
+    };
     return this.#upload(key, uploadId, 'CompleteMultipartUpload', conditions, (place) =>
-      uploads.completeUpload(place, parts, options.ifNoneMatch),
+      uploads.completeUpload(place, parts, options),
     );
   }
 

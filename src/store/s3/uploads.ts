@@ -7,7 +7,7 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { StoreError } from '../errors.js';
-import { checkContent, checkKey, checkMetadata, checkPartNumber, checkPartOrder } from '../helpers.js';
+import { checkKey, checkPartNumber, checkPartOrder } from '../helpers.js';
 import type {
   ByteRange,
   CopyOptions,
@@ -16,9 +16,9 @@ import type {
   UploadedPart,
   UploadOptions,
 } from '../objectStore.js';
-import { payload } from './checksums.js';
+import { payload, wholeChecksum } from './payload.js';
 import { head } from './get.js';
-import { contentInput } from './headers.js';
+import { described } from './headers.js';
 import { copySource, quoted, stripQuotes } from './keys.js';
 import { listUploads } from './list.js';
 import type { Place } from './place.js';
@@ -34,17 +34,11 @@ export async function createUpload(
   key: string,
   options: UploadOptions,
 ): Promise<{ readonly uploadId: string }> {
-  checkMetadata(options.metadata);
-  checkContent(options.content);
   const input = {
     Bucket: place.bucket,
     Key: key,
-    Metadata: options.metadata,
-    ...contentInput(options.content),
-    // A checksum of the whole object, so that Complete need not repeat those of the parts.
-    ...(place.options.crc32
-      ? { ChecksumAlgorithm: 'CRC32' as const, ChecksumType: 'FULL_OBJECT' as const }
-      : {}),
+    ...described(options, place.options),
+    ...wholeChecksum(place.options),
   };
   const { UploadId } = await place.client.send(new CreateMultipartUploadCommand(input), {
     abortSignal: place.signal,
@@ -113,13 +107,14 @@ export async function listParts(
 export async function completeUpload(
   place: UploadPlace,
   parts: readonly UploadedPart[],
-  ifNoneMatch: '*' | undefined,
+  options: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string },
 ): Promise<PutResult> {
   // Not every server looks at the order.
   checkPartOrder(parts);
   const input = {
     ...named(place),
-    IfNoneMatch: ifNoneMatch,
+    IfNoneMatch: options.ifNoneMatch,
+    IfMatch: quoted(options.ifMatch),
     MultipartUpload: {
       Parts: parts.map((part) => ({ PartNumber: part.number, ETag: quoted(part.etag) })),
     },

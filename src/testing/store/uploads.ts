@@ -168,6 +168,20 @@ export function uploadTests(test: Declare): void {
     await answer(store.abortUpload(key, uploadId));
   });
 
+  test('Complete with ifMatch replaces that object only', async ({ store, prefix, supports }) => {
+    if (!supports.conditionalComplete) return;
+    const key = `${prefix}a`;
+    const there = await answer(store.put(key, bytes('there')));
+    const { uploadId } = await answer(store.createUpload(key));
+    const parts = await uploadParts(store, key, uploadId, [bytes('upload')]);
+    await answer(store.put(key, bytes('other')));
+    await fails(store.completeUpload(key, uploadId, parts, { ifMatch: there.etag }), 'PreconditionFailed');
+    assert.equal(await read(store, key), 'other');
+    const { etag } = await answer(store.head(key));
+    await answer(store.completeUpload(key, uploadId, parts, { ifMatch: etag }));
+    assert.equal(await read(store, key), 'upload');
+  });
+
   test('of concurrent completes of one upload at least one succeeds, and the object is whole', async (on) => {
     const { store, prefix, supports } = on;
     if (!supports.concurrentComplete) return;

@@ -4,7 +4,7 @@ import { GatewayError, notImplemented } from '../errors.js';
 import { childText, document, malformedXml, parseXml } from '../xml.js';
 import { encoder } from './bucket.js';
 import { describedBy } from './described.js';
-import { createOnly } from './put.js';
+import { createOnly, replaceOnly } from './put.js';
 
 export async function createMultipartUpload(call: Call): Promise<Reply> {
   refuse(call, 'x-amz-server-side-encryption', 'x-amz-tagging', 'x-amz-object-lock');
@@ -89,7 +89,7 @@ export async function completeMultipartUpload(call: Call): Promise<Reply> {
     return part;
   });
   const { etag } = await once(
-    call.store.completeUpload(call.key, uploadId(call), whole, createOnly(call)),
+    call.store.completeUpload(call.key, uploadId(call), whole, { ...createOnly(call), ...replaceOnly(call) }),
     call.signal,
   );
   const xml = document('CompleteMultipartUploadResult', {

@@ -23,7 +23,7 @@ export function createOnly(call: Call): { readonly ifNoneMatch?: '*' } {
   return { ifNoneMatch: '*' };
 }
 
-function replaceOnly(call: Call): { readonly ifMatch?: string } {
+export function replaceOnly(call: Call): { readonly ifMatch?: string } {
   const ifMatch = etagOf(headerOf(call, 'if-match'));
   if (ifMatch === '*') throw notImplemented('If-Match: * on a write');
   return ifMatch === undefined ? {} : { ifMatch };
