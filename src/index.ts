@@ -4,8 +4,7 @@
  * Start at `createJob`. A job has sources (`files`), operators (`records`, `keyed`, `mergeFlows`, `values`), and sinks
  * (`fileSink`); everything else here is for those who write their own.
  */
-export type { Duration, Size } from './config/units.js';
-export { InvalidOption } from './config/units.js';
+export * from './config/public.js';
 export { isRetryable, MillraceError, type MillraceErrorOptions } from './errors.js';
 export * from './flow/index.js';
 export { bytes } from './formats/bytes.js';

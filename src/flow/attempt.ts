@@ -64,5 +64,9 @@ export interface OperatorEvent {
 /** The typed name of a capability. Rooms below `flow` declare their own; the job provides the values. */
 export class Service<S> {
   declare protected readonly provides: S;
-  constructor(readonly name: string) {}
+  /** @param fallback what those get whom nobody provides one */
+  constructor(
+    readonly name: string,
+    readonly fallback?: () => S,
+  ) {}
 }

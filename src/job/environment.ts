@@ -33,6 +33,7 @@ export function attemptOf(
     random: environment.random,
     use<S>(service: Service<S>): S {
       if (!services.has(service)) {
+        if (service.fallback !== undefined) return service.fallback();
         throw new MillraceError('UnknownService', `This job provides no service '${service.name}'.`);
       }
       return services.get(service) as S;

@@ -55,7 +55,7 @@ export class TestAttempt implements Attempt {
   }
 
   use<S>(service: Service<S>): S {
-    const found = this.#options.services?.get(service);
+    const found = this.#options.services?.get(service) ?? service.fallback?.();
     if (found === undefined)
       throw new MillraceError('UnknownService', `The test provides no '${service.name}'.`);
     return found as S;

@@ -1,0 +1,231 @@
+import { formatUri, parseUri } from '../../path/index.js';
+import type { Config } from '../config.js';
+import { silent } from '../logger.js';
+import type { ConfigOptions } from '../options.js';
+import type { AssumeRoleOptions, BucketOptions, EncryptionOptions, S3Options } from '../s3Options.js';
+import { findKey } from '../schema/index.js';
+import { hideValues } from '../secrets.js';
+import { bucketCredentialsOf, credentialsOf, pair } from './credentials.js';
+import { settleFamilies, winnersOf } from './families.js';
+import type { Said, Sayings } from './said.js';
+
+const MiB = 2 ** 20;
+
+type Data = Record<string, unknown>;
+
+/**
+ * From what was said to the configuration: of each key the highest place wins, then of each family one group; what is
+ * left goes to its place among the nested options, and what only makes sense together is checked.
+ */
+export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config {
+  const winners = winnersOf(sayings.all);
+  settleFamilies(winners, sayings);
+  const data: Data = {};
+  for (const said of winners.values()) {
+    if (!special.test(said.row.option)) put(data, said);
+  }
+  const group = (name: string): Data => (data[name] ?? {}) as Data;
+  const s3 = connectionOf(group('s3'), winners, sayings);
+  const transfer = group('transfer');
+  const delegated = pair(
+    winners,
+    sayings,
+    'security.delegation.token.provider.s3-native.access-key',
+    'security.delegation.token.provider.s3-native.secret-key',
+  );
+  const dir = directoryOf(winners, sayings);
+  const config = {
+    s3,
+    transfer: {
+      partSize: 8 * MiB,
+      uploadConcurrency: 4,
+      writePartSize: 8 * MiB,
+      readBuffer: MiB / 4,
+      sourceBudget: 16 * MiB,
+      parallel: true,
+      ...transfer,
+      bulkCopy: bulkCopyOf(transfer['bulkCopy'] as Data | undefined, s3, winners, sayings),
+      entropy: { length: 4, ...(transfer['entropy'] as Data | undefined) },
+    },
+    checkpoints: {
+      mode: 'EXACTLY_ONCE',
+      fencing: 'required',
+      ...group('checkpoints'),
+      ...(dir === undefined ? {} : { dir }),
+    },
+    restart: { type: 'exponential-delay', ...group('restart') },
+    state: {
+      compression: true,
+      encryption: false,
+      extension: '.state',
+      partSize: 10 * MiB,
+      ...group('state'),
+    },
+    delegationTokens: {
+      enabled: false,
+      ...group('delegationTokens'),
+      ...(delegated === undefined ? {} : { credentials: delegated }),
+    },
+    logger: logger ?? silent,
+    warnings: sayings.warnings,
+    origin: (key: string) =>
+      winners.get(findKey(key)?.key ?? key)?.origin ?? { from: 'default', where: 'default' },
+  };
+  // The rows of the schema say which option each value belongs to; a test holds them against these types.
+  return config as unknown as Config;
+}
+
+/** Options that several keys make up together. */
+const special = /^s3\.(buckets\.<name>\.)?credentials|^delegationTokens\.credentials|^checkpoints\.dir$/;
+
+function put(data: Data, { row, names, value }: Said): void {
+  const path = row.option.split('.').map((step) => step);
+  const steps = [...names];
+  let at = data;
+  path.forEach((step, i) => {
+    const name = step.startsWith('<') ? (steps.shift() ?? '') : step;
+    const next = i === path.length - 1 ? value : Object.hasOwn(at, name) ? at[name] : {};
+    // A name may be `__proto__`.
+    Object.defineProperty(at, name, { value: next, enumerable: true, configurable: true, writable: true });
+    at = next as Data;
+  });
+}
+
+function connectionOf(data: Data, winners: ReadonlyMap<string, Said>, sayings: Sayings): S3Options {
+  const credentials = credentialsOf(winners, sayings);
+  const given = data as S3Options & Data;
+  const whole: BucketOptions = {
+    ...given,
+    ...(credentials === undefined ? {} : { credentials }),
+    ...roleOf(given.assumeRole),
+  };
+  checkRole(whole, 's3.', winners, sayings);
+  checkEncryption(whole.sse, 's3.', winners, sayings);
+  const names = new Set(
+    [...winners.values()]
+      .filter(({ row }) => row.option.startsWith('s3.buckets.'))
+      .map(({ names: [name] }) => name ?? ''),
+  );
+  const buckets = [...names].map((name) => {
+    const own = (Object.hasOwn(given.buckets ?? {}, name) ? given.buckets?.[name] : undefined) ?? {};
+    const prefix = `s3.bucket.${name}.`;
+    const ownCredentials = bucketCredentialsOf(name, winners, sayings);
+    const assumeRole = own.assumeRole === undefined ? undefined : { ...whole.assumeRole, ...own.assumeRole };
+    const sse = own.sse === undefined ? undefined : encryptionOf(whole.sse, own.sse);
+    const bucket: BucketOptions = {
+      ...own,
+      ...(ownCredentials === undefined ? {} : { credentials: ownCredentials }),
+      ...roleOf(assumeRole),
+      ...(sse === undefined ? {} : { sse }),
+    };
+    checkRole(bucket, prefix, winners, sayings);
+    checkEncryption(sse, prefix, winners, sayings);
+    return [name, bucket] as const;
+  });
+  return { ...whole, ...(buckets.length === 0 ? {} : { buckets: Object.fromEntries(buckets) }) };
+}
+
+function roleOf(role: AssumeRoleOptions | undefined): Pick<BucketOptions, 'assumeRole'> {
+  return role === undefined ? {} : { assumeRole: hideValues({ ...role }, ['externalId']) };
+}
+
+/** What a bucket says goes on top of what all say, but not another kind's key. */
+function encryptionOf(all: EncryptionOptions | undefined, own: EncryptionOptions): EncryptionOptions {
+  const type = own.type ?? all?.type;
+  const kms = type === 'sse-kms' || own.kms !== undefined ? { ...all?.kms, ...own.kms } : undefined;
+  return { ...(type === undefined ? {} : { type }), ...(kms === undefined ? {} : { kms }) };
+}
+
+function checkRole(
+  options: BucketOptions,
+  prefix: string,
+  winners: ReadonlyMap<string, Said>,
+  sayings: Sayings,
+): void {
+  const { assumeRole, credentials } = options;
+  if (assumeRole?.arn !== undefined) return;
+  const needs = (key: string): void =>
+    sayings.problem(
+      'Incomplete',
+      key,
+      `${key} (${winners.get(key)?.origin.where ?? ''}) needs ${prefix}assume-role.arn.`,
+    );
+  if (credentials === 'ASSUME_ROLE') {
+    needs(
+      [`${prefix}credentials.provider`, 'aws.credentials.provider'].find((key) => winners.has(key)) ??
+        `${prefix}credentials`,
+    );
+  }
+  if (assumeRole === undefined) return;
+  const said = [...winners.keys()].find(
+    (key) => key.startsWith(`${prefix}assume-role.`) || key.startsWith('aws.credentials.provider.role.'),
+  );
+  if (said !== undefined) needs(said);
+}
+
+function checkEncryption(
+  sse: EncryptionOptions | undefined,
+  prefix: string,
+  winners: ReadonlyMap<string, Said>,
+  sayings: Sayings,
+): void {
+  if (sse?.kms === undefined || sse.type === 'sse-kms') return;
+  const said = [...winners.keys()].find((key) => key.startsWith(`${prefix}sse.kms.`));
+  if (said === undefined) return;
+  sayings.problem(
+    'Contradiction',
+    said,
+    `${said} (${winners.get(said)?.origin.where ?? ''}) needs ${prefix}sse.type: sse-kms.`,
+  );
+}
+
+/** Never more than there are connections. */
+function bulkCopyOf(
+  given: Data | undefined,
+  { maxSockets = 50 }: S3Options,
+  winners: ReadonlyMap<string, Said>,
+  sayings: Sayings,
+): Data {
+  const key = 's3.bulk-copy.max-concurrent';
+  const concurrency = (given?.['concurrency'] ?? 16) as number;
+  const said = winners.get(key);
+  if (said !== undefined && concurrency > maxSockets) {
+    sayings.warnings.push(
+      `${key}: ${concurrency} (${said.origin.where}) is out of bounds, ${maxSockets} is used. It should be ${said.row.kind.rule}.`,
+    );
+  }
+  return { enabled: true, ...given, concurrency: Math.min(concurrency, maxSockets) };
+}
+
+function directoryOf(winners: ReadonlyMap<string, Said>, sayings: Sayings): string | undefined {
+  const text = (key: string): string | undefined => winners.get(key)?.value as string | undefined;
+  const dir = text('state.checkpoints.dir');
+  if (dir !== undefined) {
+    try {
+      parseUri(dir);
+    } catch (error) {
+      const where = winners.get('state.checkpoints.dir')?.origin.where ?? '';
+      sayings.problem(
+        'InvalidValue',
+        'state.checkpoints.dir',
+        `state.checkpoints.dir (${where}): ${(error as Error).message}`,
+      );
+    }
+    return dir;
+  }
+  const bucket = text('state.backend.s3.bucket');
+  const base = text('state.backend.s3.base-path');
+  const prefix = text('state.backend.s3.checkpoint-prefix');
+  if (bucket !== undefined) {
+    const key = [base, prefix ?? 'checkpoints'].filter((part) => part !== undefined).join('/');
+    return formatUri({ scheme: 's3', bucket, key });
+  }
+  const lonely = ['state.backend.s3.base-path', 'state.backend.s3.checkpoint-prefix'].find((key) =>
+    winners.has(key),
+  );
+  if (lonely !== undefined) {
+    const where = winners.get(lonely)?.origin.where ?? '';
+    sayings.problem('Incomplete', lonely, `${lonely} (${where}) needs state.backend.s3.bucket.`);
+  }
+  return undefined;
+}

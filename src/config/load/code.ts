@@ -1,0 +1,42 @@
+import { findOption, schema } from '../schema/index.js';
+import { nearest, type Origin, type Sayings } from './said.js';
+
+const origin: Origin = { from: 'code', where: 'options in code' };
+
+/** Reads typed, nested options: `{ s3: { region }, transfer: { partSize } }`. */
+export function readCode(sayings: Sayings, options: Readonly<Record<string, unknown>>): void {
+  const visit = (value: unknown, path: readonly string[]): void => {
+    if (value === undefined) return;
+    const name = path.join('.');
+    if (path.at(-1) === 'credentials' && path[0] === 's3') {
+      const found = findOption(path);
+      if (found !== undefined) {
+        sayings.found(found, name, typeof value === 'string' ? { provider: value } : value, origin);
+        return;
+      }
+    }
+    const found = isPlain(value) ? undefined : findOption(path);
+    if (found !== undefined) sayings.found(found, name, value, origin);
+    else if (isPlain(value) && leadsOn(path)) {
+      for (const [key, each] of Object.entries(value)) visit(each, [...path, key]);
+    } else sayings.unknown(name, origin, nearest(name, optionNames));
+  };
+  for (const [key, value] of Object.entries(options)) visit(value, [key]);
+}
+
+const optionNames = [...new Set(schema.map(({ option }) => option).filter((option) => option !== ''))];
+
+const steps = optionNames.map((option) => option.split('.'));
+
+/** Whether some option lies further down this path. */
+function leadsOn(path: readonly string[]): boolean {
+  return steps.some(
+    (option) =>
+      option.length > path.length &&
+      path.every((step, i) => option[i] === step || option[i]?.startsWith('<')),
+  );
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}

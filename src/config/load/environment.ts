@@ -1,0 +1,38 @@
+import { schema, variableOf, type Row } from '../schema/index.js';
+import { nearest, type Sayings } from './said.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const variables: ReadonlyMap<string, { readonly row: Row; readonly key: string }> = new Map(
+  schema.flatMap((row) =>
+    [row.key, ...(row.aliases ?? [])].flatMap((key) => {
+      const variable = variableOf(row, key);
+      return variable === undefined ? [] : [[variable, { row, key }] as const];
+    }),
+  ),
+);
+
+const ours = /^(S3|STATE|EXECUTION|RESTART_STRATEGY|SECURITY_DELEGATION)_/;
+
+/**
+ * Reads the variables that are keys in upper case with `_` for `.` and `-`. Empty ones say nothing. What else is there
+ * belongs to other programs; but a name that is all but one of ours is likely a slip, and gets a warning.
+ */
+export function readEnvironment(sayings: Sayings, env: Environment): void {
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || value === '') continue;
+    const known = variables.get(name);
+    if (known !== undefined) {
+      const { row, key } = known;
+      sayings.found({ row, key: row.key, names: [] }, key, value, {
+        from: 'environment',
+        where: `environment variable ${name}`,
+      });
+    } else if (ours.test(name)) {
+      const suggestion = nearest(name, [...variables.keys()]);
+      if (suggestion !== undefined && Math.abs(suggestion.length - name.length) <= 2) {
+        sayings.warnings.push(`Environment variable ${name} is no option. Did you mean ${suggestion}?`);
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Loads the configuration: what code says, over what the environment says, over what a file says, over defaults.
+ *
+ * 1. Each place is read by itself: `set` (flat keys), options in code (nested), the environment, the YAML file. Every value
+ *    is looked up in the schema and checked there and then; what is wrong is noted, and reading goes on.
+ * 2. Of each key the highest place wins; of keys that mean the same, one group (`families.ts`).
+ * 3. What is left becomes the nested options (`build.ts`); what needs another key to make sense is checked.
+ * 4. If anything was wrong, all of it is thrown at once.
+ */
+import type { Config } from '../config.js';
+import { ConfigError } from '../errors.js';
+import type { ConfigOptions } from '../options.js';
+import { build } from './build.js';
+import { readCode } from './code.js';
+import { readEnvironment, type Environment } from './environment.js';
+import { defaultFile, readFile } from './file.js';
+import { Sayings } from './said.js';
+
+export interface LoadOptions extends ConfigOptions {
+  /** Values by flat key, such as a command line's `--set key=value`. Over everything else. */
+  readonly set?: Readonly<Record<string, unknown>>;
+  /** Default `process.env`. */
+  readonly env?: Environment;
+  /** A YAML file. Default: the one that `MILLRACE_CONFIG` names, else `millrace.yaml` in `cwd`, if there is one. `false`: none. */
+  readonly file?: string | false;
+  /** Default: the process's. */
+  readonly cwd?: string;
+}
+
+/**
+ * Loads the configuration of this process.
+ *
+ * @example
+ * ```ts
+ * const config = loadConfig({ set: { 's3.connection.max': '20' }, transfer: { partSize: '16MiB' } });
+ * config.s3.maxSockets; // 20
+ * config.origin('s3.region'); // { from: 'environment', where: 'environment variable S3_REGION' }
+ * ```
+ *
+ * Errors: `InvalidConfig`, with everything that is wrong.
+ */
+export function loadConfig(options: LoadOptions = {}): Config {
+  const { set = {}, env = process.env, cwd = process.cwd(), file, logger, ...code } = options;
+  const sayings = new Sayings();
+  for (const [key, value] of Object.entries(set)) {
+    if (value !== undefined) sayings.say(key, value, { from: 'set', where: 'set' });
+  }
+  readCode(sayings, { ...code });
+  readEnvironment(sayings, env);
+  if (file !== false) {
+    const named = env['MILLRACE_CONFIG'] === '' ? undefined : env['MILLRACE_CONFIG'];
+    if (file !== undefined) readFile(sayings, cwd, file, 'the file option');
+    else readFile(sayings, cwd, named, named === undefined ? defaultFile : 'MILLRACE_CONFIG');
+  }
+  const config = build(sayings, logger);
+  if (sayings.problems.length > 0) throw new ConfigError(sayings.problems);
+  for (const warning of config.warnings) config.logger.warn({ warning }, warning);
+  return config;
+}

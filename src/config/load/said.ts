@@ -1,0 +1,124 @@
+import { closest, distance } from 'fastest-levenshtein';
+import type { ConfigProblem } from '../errors.js';
+import { findKey, schema, type Found, type Row } from '../schema/index.js';
+
+/** Where a value was said. */
+export interface Origin {
+  readonly from: 'set' | 'code' | 'environment' | 'file' | 'default';
+  /** In words: `environment variable S3_REGION`, `/etc/millrace.yaml, line 3`. */
+  readonly where: string;
+}
+
+/** One value that someone said. */
+export interface Said extends Found {
+  /** As the schema read it. */
+  readonly value: unknown;
+  readonly origin: Origin;
+}
+
+/** Higher wins. */
+export const ranks: Readonly<Record<Origin['from'], number>> = {
+  set: 4,
+  code: 3,
+  environment: 2,
+  file: 1,
+  default: 0,
+};
+
+/** Collects what all sources say, and everything that is wrong with it. */
+export class Sayings {
+  readonly all: Said[] = [];
+  readonly problems: ConfigProblem[] = [];
+  readonly warnings: string[] = [];
+
+  /** A value under a flat key. */
+  say(key: string, value: unknown, origin: Origin): void {
+    const found = findKey(key);
+    if (found === undefined) this.unknown(key, origin, suggestKey(key));
+    else this.found(found, key, value, origin);
+  }
+
+  /** A value whose row is known; `as` is how it was spelled. */
+  found(found: Found, as: string, value: unknown, origin: Origin): void {
+    const { row, key } = found;
+    const { where } = origin;
+    if (row.unavailable !== undefined) {
+      this.problem('NotAvailable', key, `${as} (${where}): ${row.unavailable}.`);
+      return;
+    }
+    const inCode = origin.from === 'code' || origin.from === 'set';
+    if (row.where === 'code' && !inCode) {
+      this.problem('NotHere', key, `${as} (${where}): only code can say this. It must be ${row.kind.rule}.`);
+      return;
+    }
+    const reading = row.kind.read(value);
+    if (reading === undefined) {
+      this.problem(
+        'InvalidValue',
+        key,
+        `${as}: ${show(row, value)} (${where}) is not allowed. It must be ${row.kind.rule}.`,
+      );
+      return;
+    }
+    if (this.all.some((each) => each.key === key && each.origin.from === origin.from)) {
+      this.problem(
+        'SaidTwice',
+        key,
+        `${as} (${where}) is said twice, perhaps in another spelling. Say it once.`,
+      );
+      return;
+    }
+    if (reading.clamped) {
+      this.warnings.push(
+        `${as}: ${show(row, value)} (${where}) is out of bounds, ${String(reading.value)} is used. It should be ${row.kind.rule}.`,
+      );
+    }
+    this.all.push({ ...found, value: reading.value, origin });
+  }
+
+  unknown(key: string, { where }: Origin, suggestion: string | undefined): void {
+    const hint = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`;
+    this.problem('UnknownKey', key, `${excerpt(key)} (${where}) is no option.${hint}`);
+  }
+
+  problem(code: ConfigProblem['code'], key: string, message: string): void {
+    this.problems.push({ code, key, message });
+  }
+}
+
+/** The nearest key that exists, if any is near. */
+export function suggestKey(key: string): string | undefined {
+  const bucket = /^s3\.bucket\.(.+?)\.([^.]+(?:\.[^.]+)?)$/.exec(key);
+  const spellings = schema.flatMap((row) => [row.key, ...(row.aliases ?? [])]);
+  const named = bucket?.[1];
+  return nearest(
+    key,
+    named === undefined
+      ? spellings
+      : spellings.map((each) => each.replace('s3.bucket.<name>.', `s3.bucket.${named}.`)),
+  );
+}
+
+/** The word that needs the fewest changes, unless that is more than a third of it. */
+export function nearest(word: string, words: readonly string[]): string | undefined {
+  if (word.length > 200 || words.length === 0) return undefined;
+  const best = closest(word, words);
+  return distance(word, best) <= Math.max(2, best.length / 3) ? best : undefined;
+}
+
+const longestShown = 80;
+
+/** A value for a message; a secret one, or one that may hold a secret, does not show. */
+export function show(row: Row, value: unknown): string {
+  const { name } = row.kind;
+  if (name === 'secret' || name === 'code' || (name === 'uri' && /[@?]/.test(String(value)))) {
+    return 'its value (not shown)';
+  }
+  if (typeof value === 'string') return `'${excerpt(value)}'`;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return Array.isArray(value) ? 'a list' : value === null ? 'nothing' : typeof value;
+}
+
+export function excerpt(text: string): string {
+  return text.length > longestShown ? `${text.slice(0, longestShown)}…` : text;
+}

@@ -1,0 +1,8 @@
+/** The part of this room that users see. */
+export type { Checkpoints, Config, DelegationTokens, Origin, Restarts, State, Transfer } from './config.js';
+export { ConfigError, type ConfigProblem } from './errors.js';
+export { loadConfig, type LoadOptions } from './load/index.js';
+export type { Logger } from './logger.js';
+export type * from './options.js';
+export { configOf } from './service.js';
+export { InvalidOption, type Duration, type Size } from './units.js';

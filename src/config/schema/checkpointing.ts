@@ -1,0 +1,147 @@
+import { choice, count, duration, number, size, uri } from './kinds.js';
+import { longestTimer, type Row } from './row.js';
+
+const timer = (least: number, rule: string) => duration({ least, most: longestTimer, rule });
+const positive = timer(1, "1 ms to 24 days, such as '10s'");
+
+/** When checkpoints are taken and where they lie. */
+export const checkpointing: readonly Row[] = [
+  {
+    key: 'state.checkpoints.dir',
+    kind: uri(
+      'a URI such as s3://bucket/checkpoints, without user or password',
+      /^[a-z][a-z0-9+.-]*:\/\/[^@/\s]*(\/.*)?$/i,
+    ),
+    fallback: 'none: say it here or in code',
+    option: 'checkpoints.dir',
+    doc: "Directory of jobs' checkpoints.",
+  },
+  {
+    key: 'execution.checkpointing.interval',
+    kind: positive,
+    fallback: 'none: only the last one is taken',
+    option: 'checkpoints.interval',
+    doc: 'Between two checkpoints.',
+  },
+  {
+    key: 'execution.checkpointing.timeout',
+    kind: positive,
+    fallback: '10m',
+    option: 'checkpoints.timeout',
+    doc: 'For all operators to store what they froze.',
+  },
+  {
+    key: 'execution.checkpointing.min-pause',
+    kind: timer(0, "0 ms to 24 days, such as '10s'"),
+    fallback: '0ms',
+    option: 'checkpoints.minPause',
+    doc: 'Between the end of one checkpoint and the start of the next.',
+  },
+  {
+    key: 'execution.checkpointing.mode',
+    kind: choice({ EXACTLY_ONCE: 'EXACTLY_ONCE', AT_LEAST_ONCE: 'AT_LEAST_ONCE' }),
+    fallback: 'EXACTLY_ONCE',
+    option: 'checkpoints.mode',
+    doc: 'With AT_LEAST_ONCE `mergeFlows` holds no records back to align its inputs: less waiting, and records may count twice after a restart.',
+  },
+  {
+    key: 'execution.checkpointing.tolerable-failed-checkpoints',
+    kind: count({ least: 0, rule: '0 or more' }),
+    fallback: '0',
+    option: 'checkpoints.tolerableFailures',
+    doc: 'Failed checkpoints in a row that are borne before the attempt fails.',
+  },
+  {
+    key: 'execution.checkpointing.num-retained',
+    kind: count({ least: 1, rule: '1 or more' }),
+    fallback: '1',
+    option: 'checkpoints.retained',
+    doc: 'Checkpoints kept to be restored from.',
+  },
+  {
+    key: 'execution.checkpointing.fencing',
+    kind: choice({ required: 'required', none: 'none' }),
+    fallback: 'required',
+    option: 'checkpoints.fencing',
+    doc: 'With `none` a job runs on a store without conditional writes, where nothing keeps two processes from running it at once.',
+  },
+  {
+    key: 'execution.source-budget',
+    kind: size({ least: 1, rule: "1 byte or more, such as '16MiB'" }),
+    fallback: '16MiB',
+    option: 'transfer.sourceBudget',
+    doc: 'Bytes of input that a source may be ahead of its slowest sink.',
+  },
+  {
+    key: 'state.savepoints.dir',
+    kind: uri('a URI', /./),
+    fallback: 'none',
+    option: '',
+    doc: 'Refused: there are no savepoints.',
+    unavailable:
+      'millrace takes no savepoints yet. Remove the key; retained checkpoints are what a job restores from',
+  },
+];
+
+/** What follows a failure. */
+export const restart: readonly Row[] = [
+  {
+    key: 'restart-strategy.type',
+    aliases: ['restart-strategy'],
+    kind: choice(
+      {
+        'exponential-delay': 'exponential-delay',
+        exponentialdelay: 'exponential-delay',
+        none: 'none',
+        off: 'none',
+        disable: 'none',
+      },
+      'exponential-delay or none',
+    ),
+    fallback: 'exponential-delay',
+    option: 'restart.type',
+    doc: 'Whether a retryable failure is followed by another attempt.',
+  },
+  {
+    key: 'restart-strategy.exponential-delay.initial-backoff',
+    kind: positive,
+    fallback: '1s',
+    option: 'restart.initial',
+    doc: 'Before the first restart.',
+  },
+  {
+    key: 'restart-strategy.exponential-delay.max-backoff',
+    kind: positive,
+    fallback: '1m',
+    option: 'restart.max',
+    doc: 'No wait before a restart is longer.',
+  },
+  {
+    key: 'restart-strategy.exponential-delay.backoff-multiplier',
+    kind: number({ least: 1, rule: 'a number of 1 or more' }),
+    fallback: '1.5',
+    option: 'restart.multiplier',
+    doc: 'By which each wait is longer than the one before.',
+  },
+  {
+    key: 'restart-strategy.exponential-delay.jitter-factor',
+    kind: number({ least: 0, most: 1, rule: 'a number from 0 to 1' }),
+    fallback: '0.1',
+    option: 'restart.jitter',
+    doc: 'Share of a wait by which it is moved either way, at random.',
+  },
+  {
+    key: 'restart-strategy.exponential-delay.reset-backoff-threshold',
+    kind: positive,
+    fallback: '1h',
+    option: 'restart.resetAfter',
+    doc: 'An attempt that ran so long makes the next wait the first one again.',
+  },
+  {
+    key: 'restart-strategy.exponential-delay.attempts-before-reset-backoff',
+    kind: count({ least: 0, rule: '0 or more' }),
+    fallback: 'no limit',
+    option: 'restart.attempts',
+    doc: 'Restarts in a row before the job gives up.',
+  },
+];

@@ -1,0 +1,90 @@
+import { choice, flag, size, text } from './kinds.js';
+import type { Row } from './row.js';
+
+const MiB = 2 ** 20;
+const folder = text('a path without a leading or trailing slash', /^[^/\s](.*[^/\s])?$/);
+
+/** Keyed state, and where it lies. */
+export const state: readonly Row[] = [
+  {
+    key: 'state.backend',
+    aliases: ['state.backend.type'],
+    kind: choice(
+      { s3: 's3' },
+      's3: state is in memory while a job runs, and in segments beside the checkpoints; there is no other backend',
+    ),
+    fallback: 'wherever the checkpoints are',
+    option: 'state.backend',
+    doc: 'With `s3` a job refuses a checkpoint directory that is not on S3.',
+  },
+  {
+    key: 'state.backend.s3.bucket',
+    kind: text("a bucket's name", /^[^/\s:@]+$/),
+    fallback: 'none',
+    option: 'checkpoints.dir',
+    doc: 'With the next two another way to say `state.checkpoints.dir`: `s3://<bucket>/<base-path>/<checkpoint-prefix>`.',
+  },
+  {
+    key: 'state.backend.s3.base-path',
+    kind: folder,
+    fallback: 'none',
+    option: 'checkpoints.dir',
+    doc: 'Folder of the checkpoints in the bucket.',
+  },
+  {
+    key: 'state.backend.s3.checkpoint-prefix',
+    kind: folder,
+    fallback: '`checkpoints`',
+    option: 'checkpoints.dir',
+    doc: 'Folder of the checkpoints below the base path.',
+  },
+  {
+    key: 'state.backend.s3.state-file-compression',
+    kind: flag,
+    fallback: 'true',
+    option: 'state.compression',
+    doc: 'Segments are compressed with Snappy.',
+  },
+  {
+    key: 'state.backend.s3.state-file-encryption',
+    kind: flag,
+    fallback: 'false: as `s3.sse.type`',
+    option: 'state.encryption',
+    doc: 'What is written to the bucket of the checkpoints is encrypted with SSE-S3, unless `s3.sse.type` says how.',
+  },
+  {
+    key: 'state.backend.s3.state-file-extension',
+    kind: text(
+      'a text that starts with a dot, without slashes, of 32 characters at most',
+      /^\.[\w.-]{1,31}$/,
+    ),
+    fallback: '`.state`',
+    option: 'state.extension',
+    doc: "Ends segments' names.",
+  },
+  {
+    key: 'state.backend.s3.state-file-part-size',
+    kind: size({ least: 5 * MiB, most: 1024 * MiB, rule: "5 MiB to 1 GiB, such as '10MiB'" }),
+    fallback: '10MiB',
+    option: 'state.partSize',
+    doc: 'A segment that is larger goes up in parts of this size.',
+  },
+  {
+    key: 'state.backend.s3.state-prefix',
+    kind: text(),
+    fallback: 'none',
+    option: '',
+    doc: 'Refused: it names the folder of a layout with one object an entry, and there is none.',
+    unavailable:
+      'it names the folder of a layout with one object an entry, which millrace does not write. State is in segments, below the checkpoints. Remove the key',
+  },
+  {
+    key: 'state.backend.s3.savepoint-prefix',
+    kind: text(),
+    fallback: 'none',
+    option: '',
+    doc: 'Refused: there are no savepoints.',
+    unavailable:
+      'millrace takes no savepoints yet. Remove the key; retained checkpoints are what a job restores from',
+  },
+];

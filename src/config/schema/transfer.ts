@@ -1,0 +1,85 @@
+import { count, flag, size, text } from './kinds.js';
+import type { Row } from './row.js';
+
+const KiB = 2 ** 10;
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+
+const budget = size({ least: MiB, most: 1024 * GiB, rule: "1 MiB to 1 TiB, such as '64MiB'" });
+
+/** How bytes move: parts, parallelism, memory, names. */
+export const transfer: readonly Row[] = [
+  {
+    key: 's3.upload.min.part.size',
+    kind: size({ least: 5 * MiB, most: 5 * GiB, rule: "5 MiB to 5 GiB, such as '8MiB'" }),
+    fallback: '8MiB',
+    option: 'transfer.partSize',
+    doc: 'Part size of what sinks write; parts of very large files are larger. Sinks take at most 1 GiB.',
+  },
+  {
+    key: 's3.upload.max.concurrent.uploads',
+    kind: count({ least: 1, most: 64, rule: '1 to 64' }),
+    fallback: '4',
+    option: 'transfer.uploadConcurrency',
+    doc: 'Parts of one sink, or of one written file, that are under way at once.',
+  },
+  {
+    key: 's3.upload.memory-budget',
+    kind: budget,
+    fallback: '64MiB, or twice the largest part',
+    option: 'transfer.uploadBudget',
+    doc: 'Memory of a sink for what is not uploaded yet.',
+  },
+  {
+    key: 's3.read.buffer.size',
+    kind: size({
+      least: 64 * KiB,
+      most: 4 * MiB,
+      rule: "64 KiB to 4 MiB, such as '256KiB'; what is beyond is moved to the bound, with a warning",
+      clamp: true,
+    }),
+    fallback: '256KiB',
+    option: 'transfer.readBuffer',
+    doc: 'Bytes that a read stream hands over at once, and reads ahead of its consumer.',
+  },
+  {
+    key: 's3.bulk-copy.enabled',
+    kind: flag,
+    fallback: 'true',
+    option: 'transfer.bulkCopy.enabled',
+    doc: 'Many objects are copied at once; otherwise one after the other.',
+  },
+  {
+    key: 's3.bulk-copy.max-concurrent',
+    kind: count({
+      least: 1,
+      most: 10_000,
+      rule: '1 to s3.connection.max; what is beyond is moved to the bound, with a warning',
+      clamp: true,
+    }),
+    fallback: '16',
+    option: 'transfer.bulkCopy.concurrency',
+    doc: 'Objects that a bulk copy has under way at once.',
+  },
+  {
+    key: 's3.async.enabled',
+    kind: flag,
+    fallback: 'true',
+    option: 'transfer.parallel',
+    doc: 'Parts and fragments of one transfer go in parallel; otherwise one request at a time.',
+  },
+  {
+    key: 's3.entropy.key',
+    kind: text('a text without ~ # @ * + % { } < > [ ] | " \\ or a backtick', /^[^~#@*+%{}<>[\]|"\\`]+$/),
+    fallback: 'none',
+    option: 'transfer.entropy.key',
+    doc: 'Marker in the checkpoint directory: random characters replace it in the names of data, nothing elsewhere.',
+  },
+  {
+    key: 's3.entropy.length',
+    kind: count({ least: 1, most: 64, rule: '1 to 64' }),
+    fallback: '4',
+    option: 'transfer.entropy.length',
+    doc: 'How many random characters replace the marker.',
+  },
+];
