@@ -1,13 +1,16 @@
 /**
- * Globs over keys: `*` stays within a name, `**` crosses slashes, `?` is one character but a slash, `[a-z]` and `[!a]`
+ * Globs over keys and paths: `*` stays within a name, `**` crosses slashes, `?` is one character but a slash, `[a-z]` and `[!a]`
  * are classes (which never match a slash), `{a,b}` is a choice and may nest, `\` takes the next character as it is.
- * `**` followed by a slash, where a name starts, also matches no directory. Case-sensitive, by code point.
+ * Case-sensitive, by code point.
+ *
+ * Two flavors. In `files`, what one expects of a shell or of .gitignore: `**` followed by a slash, where a name starts, also
+ * matches no directory. In `path`, java.nio's: that slash wants a directory, and a backslash in a class is a backslash.
  *
  * A glob becomes a small automaton that reads the key once, all states side by side: time is bounded by the product of
  * both lengths for every pattern and key.
  */
 import { MillraceError } from '../errors.js';
-import { InvalidUri } from './uri.js';
+import { InvalidUri, withoutUserInfo } from './errors.js';
 
 /** A compiled glob. */
 export interface Glob {
@@ -16,6 +19,11 @@ export interface Glob {
   /** Whether there is anything but literal text; if not, `prefix` is the one key that matches. */
   readonly wild: boolean;
   matches(key: string): boolean;
+}
+
+export interface GlobOptions {
+  /** Default `files`. */
+  readonly flavor?: 'files' | 'path';
 }
 
 /** The pattern is malformed. Code `InvalidGlob`. */
@@ -40,8 +48,8 @@ export class InvalidGlob extends MillraceError {
  * glob.matches('raw/a.txt'); // true
  * ```
  */
-export function compileGlob(pattern: string): Glob {
-  const nodes = new Parser(pattern).parse();
+export function compileGlob(pattern: string, { flavor = 'files' }: GlobOptions = {}): Glob {
+  const nodes = new Parser(pattern, flavor === 'files').parse();
   let literal = 0;
   while (nodes[literal]?.kind === 'literal') literal += 1;
   const prefix = nodes
@@ -67,7 +75,7 @@ export function compileUriGlob(key: string): Glob {
       return decodeURIComponent(escapes).replace(/[*?[\]{},\\!-]/g, '\\$&');
     } catch (cause) {
       throw new InvalidUri(
-        `"${key}" holds a "%" that starts no valid escape. Write a percent sign as %25.`,
+        `"${withoutUserInfo(key)}" holds a "%" that starts no valid escape. Write a percent sign as %25.`,
         cause,
       );
     }
@@ -89,15 +97,19 @@ class Parser {
   readonly #chars: readonly string[];
   #at = 0;
 
-  constructor(private readonly pattern: string) {
+  /** `lenient`: the flavor is `files`. */
+  constructor(
+    private readonly pattern: string,
+    private readonly lenient: boolean,
+  ) {
     this.#chars = Array.from(pattern);
   }
 
   parse(): Node[] {
-    return this.#sequence(true, false);
+    return this.#sequence(this.lenient, false);
   }
 
-  /** `fresh`: a name starts here, so `**` with a slash may stand for no directory. */
+  /** `fresh`: a name starts here, where `**` with a slash may stand for no directory. */
   #sequence(fresh: boolean, inChoice: boolean): Node[] {
     const nodes: Node[] = [];
     let start = fresh;
@@ -107,7 +119,8 @@ class Parser {
       this.#at += 1;
       const node = this.#node(char, start);
       nodes.push(node);
-      start = node.kind === 'directories' || (node.kind === 'literal' && node.char === '/');
+      const slash = node.kind === 'literal' && node.char === '/';
+      start = this.lenient && (slash || node.kind === 'directories');
     }
   }
 
@@ -169,7 +182,7 @@ class Parser {
 
   #classChar(unclosed: string): number {
     const char = this.#next(unclosed);
-    return (char === '\\' ? this.#next(unclosed) : char).codePointAt(0) ?? 0;
+    return (this.lenient && char === '\\' ? this.#next(unclosed) : char).codePointAt(0) ?? 0;
   }
 
   #next(otherwise: string): string {

@@ -1,3 +1,17 @@
-/** Where objects are: URIs and globs. Imports nothing of ours but the error class. */
-export * from './uri.js';
-export * from './glob.js';
+/** Where objects are: URIs, globs, paths. Pure; imports nothing of ours but the error class. */
+export type { UserInfo } from './authority.js';
+export { PathError, type PathErrorCode } from './errors.js';
+export { compileGlob, compileUriGlob, InvalidGlob, type Glob, type GlobOptions } from './glob.js';
+export { filePath, fileUri } from './local.js';
+export { S3Path } from './s3Path.js';
+export {
+  formatUri,
+  hideUserInfo,
+  InvalidUri,
+  parseUri,
+  splitUri,
+  UnknownScheme,
+  userInfo,
+  type ObjectUri,
+  type Scheme,
+} from './uri.js';

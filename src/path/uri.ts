@@ -1,44 +1,37 @@
 /**
  * URIs of objects and prefixes.
  *
- * `s3://bucket/key` (`s3a://` is the same), `memory://name/key` and `file:///directory/key`. What a server calls a
- * bucket is, for files, the first directory of the path: `file:///tmp/lake/raw` is the key `lake/raw` in the bucket
- * `tmp`, so that the same URI means the same place whoever opens it.
+ * - `s3://bucket/key`; `s3a://` is the same.
+ * - `s3x://[key:secret@]host[:port]/bucket/key` names the server, too.
+ * - `memory://name/key`.
+ * - `file:///directory/key`. What a server calls a bucket is, for files, the first directory of the path:
+ *   `file:///tmp/lake/raw` is the key `lake/raw` in the bucket `tmp`, so that the same URI means the same place whoever
+ *   opens it.
  *
  * The key is percent-decoded, and nothing else happens to it: `a//b`, `../x` and `+` are what they are. So that globs
  * can be written plainly, everything after the bucket is key: `?` starts no query and `#` no fragment. Whether `*` is a
  * wildcard or part of a name is not the URI's business: `files()` takes the key undecoded ({@link splitUri}), compiles it
  * (`compileGlob`), and decodes the pieces.
+ *
+ * Any text gives a value or throws `InvalidUri` or `UnknownScheme`. No message repeats user info, not even that of a URI
+ * that is malformed because its secret has a slash.
  */
-import { MillraceError } from '../errors.js';
+import { parseAuthority, parseServer, type Authority, type UserInfo } from './authority.js';
+import { InvalidUri, UnknownScheme, withoutUserInfo } from './errors.js';
+
+export { hideUserInfo, InvalidUri, UnknownScheme } from './errors.js';
 
 /** A parsed URI. `key` is decoded and has no leading slash of its own, unless the key starts with one. */
 export interface ObjectUri {
   readonly scheme: Scheme;
-  /** Bucket, memory store name, or first directory of a file path. */
+  /** `host` or `host:port`; only and always with `s3x`. */
+  readonly server?: string;
+  /** Bucket, access point alias, memory store name, or first directory of a file path. */
   readonly bucket: string;
   readonly key: string;
 }
 
-export type Scheme = 's3' | 'file' | 'memory';
-
-/** The text is no URI of an object. Code `InvalidUri`. */
-export class InvalidUri extends MillraceError {
-  override readonly name = 'InvalidUri';
-
-  constructor(message: string, cause?: unknown) {
-    super('InvalidUri', message, cause === undefined ? {} : { cause });
-  }
-}
-
-/** The scheme is none that millrace knows. Code `UnknownScheme`. */
-export class UnknownScheme extends MillraceError {
-  override readonly name = 'UnknownScheme';
-
-  constructor(scheme: string) {
-    super('UnknownScheme', `Unknown scheme "${scheme}:". Use s3://, s3a://, file:// or memory://.`);
-  }
-}
+export type Scheme = 's3' | 's3x' | 'file' | 'memory';
 
 /**
  * Takes a URI apart; user info is dropped. Errors: `InvalidUri`, `UnknownScheme`.
@@ -46,6 +39,7 @@ export class UnknownScheme extends MillraceError {
  * @example
  * ```ts
  * parseUri('s3://lake/raw/a%20b'); // { scheme: 's3', bucket: 'lake', key: 'raw/a b' }
+ * parseUri('s3x://key:secret@host:9000/lake/x'); // { scheme: 's3x', server: 'host:9000', bucket: 'lake', key: 'x' }
  * ```
  */
 export function parseUri(uri: string): ObjectUri {
@@ -55,34 +49,43 @@ export function parseUri(uri: string): ObjectUri {
 
 /** Like {@link parseUri}, but leaves the key percent-encoded, as a glob needs it. */
 export function splitUri(uri: string): ObjectUri {
-  const match = /^([a-z][a-z0-9+.-]*):\/\/([^/]*)(?:\/([^]*))?$/i.exec(uri);
-  if (match === null) {
-    throw new InvalidUri(
-      `"${hideUserInfo(uri)}" is not a URI. Write s3://bucket/key, file:///directory/key or memory://name/key.`,
-    );
-  }
-  const [, prefix = '', authority = '', rest = ''] = match;
-  const scheme = schemes.get(prefix.toLowerCase());
-  if (scheme === undefined) throw new UnknownScheme(prefix.toLowerCase());
+  const { scheme, authority, rest } = dissect(uri);
+  if (scheme === 's3x') return splitServer(parseAuthority(authority), rest);
   const host = authority.slice(authority.lastIndexOf('@') + 1);
   if (scheme === 'file') return splitFile(uri, host, rest);
+  refuseArn(scheme, host);
   if (host.includes(':')) {
     // Perhaps a secret with a slash in it: the text is not repeated.
     throw new InvalidUri(
-      `The bucket of this ${scheme}:// URI holds a colon. Write ${scheme}://bucket/key, without credentials or port.`,
+      `The bucket of this ${scheme}:// URI holds a colon. Write ${scheme}://bucket/key, without credentials or port; only s3x://host:port/bucket/key names a server.`,
     );
   }
-  if (host === '')
-    throw new InvalidUri(`"${hideUserInfo(uri)}" names no bucket. Write ${scheme}://bucket/key.`);
-  return { scheme, bucket: decodeKey(host), key: rest };
+  return { scheme, bucket: bucketOf(scheme, host), key: rest };
 }
 
-/** The inverse of {@link parseUri}; every key round-trips. `*`, `?`, `[` and the like come out percent-encoded. */
+/**
+ * The credentials in an `s3x://` URI, `undefined` if it has none. Errors: `InvalidUri`, `UnknownScheme`.
+ *
+ * @example
+ * ```ts
+ * userInfo('s3x://AKIA:se%2Fcret@host/lake/x'); // { accessKeyId: 'AKIA', secretAccessKey: 'se/cret' }
+ * ```
+ */
+export function userInfo(uri: string): UserInfo | undefined {
+  const { scheme, authority } = dissect(uri);
+  return scheme === 's3x' ? parseAuthority(authority).userInfo : undefined;
+}
+
+/**
+ * The inverse of {@link parseUri}; every key round-trips. `*`, `?`, `[` and the like come out percent-encoded, user info
+ * not at all. Errors: `InvalidUri`, for `s3x` without a server, and for what is not Unicode text.
+ */
 export function formatUri(uri: ObjectUri): string {
   const bucket = encodePart(uri.bucket);
   const key = uri.key.split('/').map(encodePart).join('/');
   if (uri.scheme === 'file') return `file:///${bucket}${bucket === '' ? '' : '/'}${key}`;
-  return `${uri.scheme}://${bucket}/${key}`;
+  const server = uri.scheme === 's3x' ? `${parseServer(uri.server ?? '')}/` : '';
+  return `${uri.scheme}://${server}${bucket}/${key}`;
 }
 
 /** Percent-decodes a key. Errors: `InvalidUri` (a `%` that starts no escape, or bytes that are not UTF-8). */
@@ -91,39 +94,14 @@ export function decodeKey(text: string): string {
     return decodeURIComponent(text);
   } catch (cause) {
     throw new InvalidUri(
-      `"${text}" holds a "%" that starts no valid escape. Write a percent sign as %25.`,
+      `"${withoutUserInfo(text)}" holds a "%" that starts no valid escape. Write a percent sign as %25.`,
       cause,
     );
   }
 }
 
-/** The text without `user:secret@`, fit for messages and checkpoints. */
-export function hideUserInfo(uri: string): string {
-  return uri.replace(/^([a-z][a-z0-9+.-]*:\/*)?[^/]*@/i, '$1');
-}
-
-const schemes = new Map<string, Scheme>([
-  ['s3', 's3'],
-  ['s3a', 's3'],
-  ['file', 'file'],
-  ['memory', 'memory'],
-]);
-
-function splitFile(uri: string, host: string, path: string): ObjectUri {
-  if (host !== '' && host !== 'localhost') {
-    throw new InvalidUri(
-      `"${hideUserInfo(uri)}" names a host. A file URI has three slashes: file:///directory/key.`,
-    );
-  }
-  const slash = path.indexOf('/');
-  const bucket = slash < 0 ? path : path.slice(0, slash);
-  if (bucket === '') {
-    throw new InvalidUri(`"${uri}" names no directory. Write an absolute path: file:///directory/key.`);
-  }
-  return { scheme: 'file', bucket: decodeKey(bucket), key: slash < 0 ? '' : path.slice(slash + 1) };
-}
-
-function encodePart(text: string): string {
+/** Percent-encodes a name. Errors: `InvalidUri` (half a surrogate pair). */
+export function encodePart(text: string): string {
   try {
     return encodeURIComponent(text)
       .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
@@ -131,4 +109,81 @@ function encodePart(text: string): string {
   } catch (cause) {
     throw new InvalidUri('A key with half a surrogate pair is not Unicode text and has no URI.', cause);
   }
+}
+
+const schemes = new Map<string, Scheme>([
+  ['s3', 's3'],
+  ['s3a', 's3'],
+  ['s3x', 's3x'],
+  ['file', 'file'],
+  ['memory', 'memory'],
+]);
+
+interface Pieces {
+  readonly scheme: Scheme;
+  readonly authority: string;
+  readonly rest: string;
+}
+
+function dissect(uri: string): Pieces {
+  const match = /^([a-z][a-z0-9+.-]*):\/\/([^/]*)(?:\/([^]*))?$/i.exec(uri);
+  if (match === null) {
+    throw new InvalidUri(
+      `"${withoutUserInfo(uri)}" is not a URI. Write s3://bucket/key, s3x://host/bucket/key, file:///directory/key or memory://name/key.`,
+    );
+  }
+  const [, prefix = '', authority = '', rest = ''] = match;
+  const scheme = schemes.get(prefix.toLowerCase());
+  if (scheme === undefined) throw new UnknownScheme(prefix.toLowerCase());
+  return { scheme, authority, rest };
+}
+
+function splitServer({ server }: Authority, path: string): ObjectUri {
+  const [bucket, key] = firstName(path);
+  refuseArn('s3x', bucket);
+  if (bucket.includes('@')) {
+    // The rest of a secret with a slash in it, most likely.
+    throw new InvalidUri(
+      'The bucket of this s3x:// URI holds an "@". Write s3x://[key:secret@]host[:port]/bucket/key, with %2F for a slash in a secret.',
+    );
+  }
+  return { scheme: 's3x', server, bucket: bucketOf('s3x', bucket), key };
+}
+
+function splitFile(uri: string, host: string, path: string): ObjectUri {
+  if (host !== '' && host !== 'localhost') {
+    throw new InvalidUri(
+      `"${withoutUserInfo(uri)}" names a host. A file URI has three slashes: file:///directory/key.`,
+    );
+  }
+  const [bucket, key] = firstName(path);
+  if (bucket === '') {
+    throw new InvalidUri(
+      `"${withoutUserInfo(uri)}" names no directory. Write an absolute path: file:///directory/key.`,
+    );
+  }
+  return { scheme: 'file', bucket: decodeKey(bucket), key };
+}
+
+function firstName(path: string): [string, string] {
+  const slash = path.indexOf('/');
+  return slash < 0 ? [path, ''] : [path.slice(0, slash), path.slice(slash + 1)];
+}
+
+function bucketOf(scheme: Scheme, text: string): string {
+  const bucket = decodeKey(text);
+  if (bucket === '') {
+    const form = scheme === 's3x' ? 's3x://host/bucket/key' : `${scheme}://bucket/key`;
+    throw new InvalidUri(`This ${scheme}:// URI names no bucket. Write ${form}.`);
+  }
+  refuseArn(scheme, bucket);
+  return bucket;
+}
+
+/** Errors: `InvalidUri`, if the bucket is an ARN: that of an access point is the one that people write here. */
+export function refuseArn(scheme: Scheme, bucket: string): void {
+  if (!/^arn:/i.test(bucket) || scheme === 'memory') return;
+  throw new InvalidUri(
+    `An ARN cannot be the bucket of a URI. Write the access point's alias instead, ${scheme}://${scheme === 's3x' ? 'host/' : ''}<alias>/key: a name that ends in "-s3alias", shown as "Access point alias" in the S3 console and as "Alias" by "aws s3control get-access-point".`,
+  );
 }

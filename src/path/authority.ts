@@ -1,0 +1,65 @@
+/**
+ * What stands between `s3x://` and the bucket: `[key:secret@]host[:port]`. Nothing of it is ever repeated in a message: in a
+ * URI that is not what it should be, any part may be a secret.
+ */
+import { InvalidUri } from './errors.js';
+
+/** The credentials that a URI brings with it. */
+export interface UserInfo {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export interface Authority {
+  /** `host` or `host:port`, the host in lower case, an IPv6 address in brackets. */
+  readonly server: string;
+  readonly userInfo: UserInfo | undefined;
+}
+
+/** Errors: `InvalidUri`. */
+export function parseAuthority(text: string): Authority {
+  const at = text.lastIndexOf('@');
+  return {
+    server: parseServer(text.slice(at + 1)),
+    userInfo: at < 0 ? undefined : parseUserInfo(text.slice(0, at)),
+  };
+}
+
+/** A host with or without port, in the one way to write it. Errors: `InvalidUri`. */
+export function parseServer(text: string): string {
+  const [, host, port] = /^(\[[0-9a-f:.]+\]|[\p{L}\p{M}\p{N}._-]+)(?::(\d{1,5}))?$/iu.exec(text) ?? [];
+  // A parser that knows addresses and international names; it would also take more than a host.
+  if (host === undefined || !URL.canParse(`http://${host}`)) {
+    throw new InvalidUri(
+      'The host of this s3x:// URI is not one. Write s3x://[key:secret@]host[:port]/bucket/key, with %2F, %40 and %25 for "/", "@" and "%" in a secret.',
+    );
+  }
+  const { hostname } = new URL(`http://${host}`);
+  if (port === undefined) return hostname;
+  if (Number(port) < 1 || Number(port) > 65535) {
+    throw new InvalidUri('The port of this s3x:// URI is not one. Write a number from 1 to 65535.');
+  }
+  return `${hostname}:${Number(port)}`;
+}
+
+function parseUserInfo(text: string): UserInfo {
+  const colon = text.indexOf(':');
+  const accessKeyId = decode(text.slice(0, Math.max(colon, 0)));
+  const secretAccessKey = decode(text.slice(colon + 1));
+  if (accessKeyId === '' || secretAccessKey === '') {
+    throw new InvalidUri(
+      'The credentials of this s3x:// URI lack the key or the secret. Write s3x://key:secret@host/bucket/key, or leave them out to use those that are configured.',
+    );
+  }
+  return { accessKeyId, secretAccessKey };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new InvalidUri(
+      'The credentials of this s3x:// URI hold a "%" that starts no valid escape. Write a percent sign as %25.',
+    );
+  }
+}
