@@ -1,3 +1,4 @@
+import { GatewayError } from './errors.js';
 import type { GatewayOperation } from './router.js';
 
 /** A request as `faults` sees it, before anything has happened. */
@@ -43,3 +44,12 @@ export type Failure =
 
 /** Decides about each request; `undefined` lets it pass. */
 export type Faults = (request: FaultRequest) => Fault | undefined;
+
+/** The answer that was asked for. */
+export function planned({
+  status,
+  code,
+  message,
+}: Extract<Failure, { kind: 'answer' | 'answer-after' }>): GatewayError {
+  return new GatewayError(status, code, message ?? 'This was asked for.');
+}

@@ -6,11 +6,12 @@ import type { S3Credentials } from '../s3/options.js';
 import { readBody } from './body.js';
 import { pause, type Call, type Reply } from './call.js';
 import { GatewayError, notImplemented, toGatewayError } from './errors.js';
-import type { Fault, Failure, Faults } from './faults.js';
+import { planned, type Fault, type Faults } from './faults.js';
 import { listBuckets, location } from './operations/bucket.js';
 import { missing, operations, route, type GatewayOperation } from './router.js';
 import { errorReply, send } from './send.js';
 import { header, SigV4Verifier } from './sigv4.js';
+import { Sts, stsErrorReply, type StsOptions } from './sts.js';
 import { targetOf, type Target } from './target.js';
 
 export interface GatewayOptions {
@@ -30,6 +31,8 @@ export interface GatewayOptions {
   readonly domain?: string;
   /** The largest request body. Bytes. Default 512 MiB. */
   readonly maxBody?: number;
+  /** Hands out sessions at the root of the endpoint, by AssumeRole and GetSessionToken. Default: it does not. */
+  readonly sts?: StsOptions;
   /** What is to go wrong. */
   readonly faults?: Faults;
   /** Sees every request come and go. */
@@ -64,6 +67,8 @@ export interface Gateway {
   /** `http://127.0.0.1:<port>`. */
   readonly endpoint: string;
   readonly port: number;
+  /** From now on every session that was handed out is refused as expired. */
+  endSessions(): void;
   /** Stops at once: requests under way are dropped. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -90,7 +95,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       server.closeAllConnections();
     });
   const host = family === 'IPv6' ? `[${address}]` : address;
-  return { endpoint: `http://${host}:${port}`, port, close, [Symbol.asyncDispose]: close };
+  const endSessions = (): void => handler.endSessions();
+  return { endpoint: `http://${host}:${port}`, port, endSessions, close, [Symbol.asyncDispose]: close };
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
@@ -117,6 +123,7 @@ interface Passage {
 class Handler {
   readonly #options: GatewayOptions;
   readonly #verifier: SigV4Verifier;
+  readonly #sts: Sts | undefined;
   readonly #buckets: Map<string, ObjectStore>;
   readonly #attempts = new Map<string, number>();
   #requests = 0;
@@ -125,7 +132,14 @@ class Handler {
     this.#options = options;
     this.#buckets = new Map(Object.entries(options.buckets ?? {}));
     const credentials = [options.credentials].flat();
-    this.#verifier = new SigV4Verifier(credentials, options.region, options.now ?? (() => Date.now()));
+    const now = options.now ?? (() => Date.now());
+    const verifier = new SigV4Verifier(credentials, options.region, now);
+    this.#verifier = verifier;
+    this.#sts = options.sts && new Sts(options.sts, now, (session) => verifier.add(session));
+  }
+
+  endSessions(): void {
+    this.#sts?.endSessions();
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -143,7 +157,10 @@ class Handler {
     let operation: GatewayOperation;
     try {
       target = targetOf(request.url ?? '/', header(request, 'host'), this.#options.domain ?? 'localhost');
-      operation = route(request.method ?? '', target, request.headers['x-amz-copy-source'] !== undefined);
+      operation =
+        this.#sts !== undefined && request.method === 'POST' && target.bucket === ''
+          ? 'Sts'
+          : route(request.method ?? '', target, request.headers['x-amz-copy-source'] !== undefined);
     } catch (error) {
       await this.#sendError(request, response, toGatewayError(error), signal);
       return;
@@ -184,15 +201,17 @@ class Handler {
     try {
       if (failure?.kind === 'reset') await hangUp(passage);
       if (failure?.kind === 'stall' && failure.at === 'start') await pause(Infinity, signal);
-      const authorized = this.#verifier.verify(request, target);
+      const authorized = this.#verifier.verify(request, target, operation === 'Sts' ? 'sts' : 's3');
       if (failure?.kind === 'answer') throw planned(failure);
       const body = await readBody(request, response, authorized, this.#options.maxBody ?? 512 * 1024 * 1024);
       observe('received', { received: body.length });
-      reply = await this.#perform(passage, body);
+      reply = await this.#perform(passage, body, authorized.caller);
       observe('effect');
       if (failure?.kind === 'answer-after') throw planned(failure);
     } catch (error) {
       if (signal.aborted) throw error;
+      if (operation === 'Sts')
+        return send(response, stsErrorReply(toGatewayError(error), requestIdOf(response)), undefined, signal);
       return this.#sendError(request, response, toGatewayError(error, missing(operation)), signal);
     }
     if (failure?.kind === 'lose-answer') await hangUp(passage);
@@ -200,9 +219,14 @@ class Handler {
     return send(response, reply, fault, signal);
   }
 
-  #perform({ request, target, operation, signal }: Passage, body: Buffer): Promise<Reply> | Reply {
+  #perform(passage: Passage, body: Buffer, caller: S3Credentials): Promise<Reply> | Reply {
+    const { request, response, target, operation, signal } = passage;
     if (operation === 'ListBuckets') return listBuckets(this.#buckets.keys());
     if (operation === 'CreateBucket') return this.#createBucket(target.bucket);
+    if (operation === 'Sts') {
+      if (this.#sts === undefined) throw notImplemented('STS: it was started without `sts`');
+      return this.#sts.answer(body, caller, requestIdOf(response));
+    }
     const store = this.#storeOf(target.bucket);
     if (operation === 'GetBucketLocation') return location(this.#options.region);
     const { bucket, key, query } = target;
@@ -259,21 +283,12 @@ class Handler {
     // A body that nobody will read makes the connection useless for another request.
     if (!request.complete) response.setHeader('connection', 'close');
     const [resource = '/'] = (request.url ?? '/').split('?');
-    return send(
-      response,
-      errorReply(error, resource, String(response.getHeader('x-amz-request-id'))),
-      undefined,
-      signal,
-    );
+    return send(response, errorReply(error, resource, requestIdOf(response)), undefined, signal);
   }
 }
 
-function planned({
-  status,
-  code,
-  message,
-}: Extract<Failure, { kind: 'answer' | 'answer-after' }>): GatewayError {
-  return new GatewayError(status, code, message ?? 'This was asked for.');
+function requestIdOf(response: ServerResponse): string {
+  return String(response.getHeader('x-amz-request-id'));
 }
 
 async function hangUp({ response, signal }: Passage): Promise<never> {

@@ -19,3 +19,4 @@
 export { startGateway, type Gateway, type GatewayEvent, type GatewayOptions } from './gateway.js';
 export type { Failure, Fault, FaultRequest, Faults } from './faults.js';
 export type { GatewayOperation } from './router.js';
+export type { StsOptions } from './sts.js';

@@ -8,7 +8,7 @@ import { deleteObject, putObject } from './operations/put.js';
 import type { Target } from './target.js';
 
 /** The operations that only the gateway itself can answer. */
-export type ServiceOperation = 'ListBuckets' | 'CreateBucket' | 'GetBucketLocation';
+export type ServiceOperation = 'ListBuckets' | 'CreateBucket' | 'GetBucketLocation' | 'Sts';
 
 /** The operations that a bucket's store answers, by S3's names. */
 export const operations = {

@@ -11,6 +11,8 @@ const emptyHash = sha256('');
 
 /** A request whose header signature was right; goes on to check what the signature says about the body. */
 export interface Authorized {
+  /** Whose signature it is. */
+  readonly caller: S3Credentials;
   /** `x-amz-content-sha256`: the body's hash, or how the body is signed instead. */
   readonly payload: string;
   /** Verifies the signature of the next chunk of a signed `aws-chunked` body. Throws `SignatureDoesNotMatch`. */
@@ -21,7 +23,7 @@ export interface Authorized {
 
 /** Verifies AWS Signature Version 4, the form in the `Authorization` header. */
 export class SigV4Verifier {
-  readonly #credentials: ReadonlyMap<string, S3Credentials>;
+  readonly #credentials: Map<string, S3Credentials>;
   readonly #region: string | undefined;
   readonly #now: () => number;
   /** The key of a day: deriving it takes four HMACs. */
@@ -33,10 +35,15 @@ export class SigV4Verifier {
     this.#now = now;
   }
 
-  verify(request: IncomingMessage, target: Target): Authorized {
+  /** Knows these keys from now on. */
+  add(credentials: S3Credentials): void {
+    this.#credentials.set(credentials.accessKeyId, credentials);
+  }
+
+  verify(request: IncomingMessage, target: Target, expected: 's3' | 'sts' = 's3'): Authorized {
     const { accessKeyId, scope, signedHeaders, signature } = parse(request.headers.authorization);
     const [day, region, service] = scope.split('/') as [string, string, string];
-    if (service !== 's3') throw malformed(`The service is s3, not ${service}`);
+    if (service !== expected) throw malformed(`The service is ${expected}, not ${service}`);
     if (this.#region !== undefined && region !== this.#region) {
       throw malformed(`The region '${region}' is wrong; expecting '${this.#region}'`);
     }
@@ -67,7 +74,7 @@ export class SigV4Verifier {
       signedHeaders.join(';'),
       payload,
     ].join('\n');
-    const key = this.#key(credentials.secretAccessKey, day, region);
+    const key = this.#key(credentials.secretAccessKey, day, region, service);
     const sign = (text: string): string => createHmac('sha256', key).update(text, 'latin1').digest('hex');
     demand(sign(`AWS4-HMAC-SHA256\n${date}\n${scope}\n${sha256(canonical)}`), signature);
     this.#checkToken(request, credentials);
@@ -77,6 +84,7 @@ export class SigV4Verifier {
       previous = given;
     };
     return {
+      caller: credentials,
       payload,
       chunk: (data, given) => chained('PAYLOAD', `${emptyHash}\n${sha256(data)}`, given),
       trailer: (text, given) => chained('TRAILER', sha256(text), given),
@@ -112,11 +120,11 @@ export class SigV4Verifier {
     }
   }
 
-  #key(secret: string, day: string, region: string): Buffer {
-    const id = sha256(`${secret}\n${day}\n${region}`);
+  #key(secret: string, day: string, region: string, service: string): Buffer {
+    const id = sha256(`${secret}\n${day}\n${region}\n${service}`);
     if (this.#derived?.id !== id) {
       let key: Buffer | string = `AWS4${secret}`;
-      for (const step of [day, region, 's3', 'aws4_request'])
+      for (const step of [day, region, service, 'aws4_request'])
         key = createHmac('sha256', key).update(step).digest();
       this.#derived = { id, key: key as Buffer };
     }

@@ -6,8 +6,8 @@ export type Xml = string | number | boolean | undefined | { readonly [name: stri
 const namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';
 
 /** A whole document. */
-export function document(root: string, content: Xml): string {
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="${namespace}">${inner(content)}</${root}>`;
+export function document(root: string, content: Xml, space = namespace): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="${space}">${inner(content)}</${root}>`;
 }
 
 /** S3's error documents have no namespace. */
