@@ -5,7 +5,7 @@ import { lastValueFrom } from 'rxjs';
 import { startGateway } from '../../src/store/gateway/index.js';
 import { createLocalStore } from '../../src/store/local/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
-import { S3Connection } from '../../src/store/s3/index.js';
+import { S3Connection, type S3Options } from '../../src/store/s3/index.js';
 import { storeConformance } from '../../src/testing/storeConformance.js';
 import { credentials, emptyCephBucket } from './s3support.js';
 
@@ -49,28 +49,33 @@ storeConformance('s3 through the gateway on a directory', async () => {
   };
 });
 
-storeConformance('s3 with CRC32 and unsigned payloads, through the gateway on memory', async () => {
-  const gateway = await startGateway({
-    buckets: { lake: createMemoryStore(), other: createMemoryStore() },
-    credentials,
+const wires: readonly [string, S3Options][] = [
+  ['CRC32 and unsigned bodies', { checksum: 'crc32', payloadSigning: 'unsigned' }],
+  ['CRC32C behind signed chunks', { checksum: 'crc32c', chunkedEncoding: true }],
+  [
+    'CRC64NVME behind unsigned chunks, and validation',
+    { checksum: 'crc64nvme', chunkedEncoding: true, payloadSigning: 'unsigned', checksumValidation: true },
+  ],
+];
+for (const [name, options] of wires) {
+  storeConformance(`s3 with ${name}, through the gateway on memory`, async () => {
+    const gateway = await startGateway({
+      buckets: { lake: createMemoryStore(), other: createMemoryStore() },
+      credentials,
+    });
+    const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials, ...options });
+    return {
+      store: s3.store('lake'),
+      missing: s3.store('no-such-bucket'),
+      bucket: 'lake',
+      other: { bucket: 'other', store: s3.store('other') },
+      close: async () => {
+        s3.close();
+        await gateway.close();
+      },
+    };
   });
-  const s3 = new S3Connection({
-    endpoint: gateway.endpoint,
-    credentials,
-    checksum: 'crc32',
-    payloadSigning: 'unsigned',
-  });
-  return {
-    store: s3.store('lake'),
-    missing: s3.store('no-such-bucket'),
-    bucket: 'lake',
-    other: { bucket: 'other', store: s3.store('other') },
-    close: async () => {
-      s3.close();
-      await gateway.close();
-    },
-  };
-});
+}
 
 if (ceph !== undefined) {
   storeConformance('s3 on a real server', async () => {

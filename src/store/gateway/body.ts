@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { crc32 } from 'node:zlib';
+import { checksumOf } from '../checksums.js';
 import { decodeChunked, incomplete } from './chunked.js';
 import { GatewayError, notImplemented } from './errors.js';
 import { header, sha256, type Authorized } from './sigv4.js';
@@ -65,11 +65,12 @@ function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
   });
 }
 
-const checksums: Readonly<Record<string, (body: Buffer) => Buffer>> = {
-  crc32: (body) => bigEndian(crc32(body)),
-  crc32c: (body) => bigEndian(crc32c(body)),
-  sha1: (body) => createHash('sha1').update(body).digest(),
-  sha256: (body) => createHash('sha256').update(body).digest(),
+const checksums: Readonly<Record<string, (body: Buffer) => string>> = {
+  crc32: (body) => checksumOf('crc32', body),
+  crc32c: (body) => checksumOf('crc32c', body),
+  crc64nvme: (body) => checksumOf('crc64nvme', body),
+  sha1: (body) => createHash('sha1').update(body).digest('base64'),
+  sha256: (body) => createHash('sha256').update(body).digest('base64'),
 };
 
 const prefix = 'x-amz-checksum-';
@@ -87,30 +88,11 @@ function check(body: Buffer, request: IncomingMessage, trailers: ReadonlyMap<str
     if (kind === 'type' || kind === 'algorithm' || kind === 'mode') continue;
     const compute = checksums[kind];
     if (compute === undefined) throw notImplemented(`the checksum ${kind}`);
-    if (compute(body).toString('base64') === value) continue;
+    if (compute(body) === value) continue;
     throw new GatewayError(
       400,
       'BadDigest',
       `The ${kind.toUpperCase()} you specified did not match the calculated checksum.`,
     );
   }
-}
-
-function bigEndian(sum: number): Buffer {
-  const bytes = Buffer.allocUnsafe(4);
-  bytes.writeUInt32BE(sum >>> 0);
-  return bytes;
-}
-
-const table = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0x82f63b78 : c >>> 1;
-  return c;
-});
-
-/** Castagnoli's. */
-function crc32c(body: Buffer): number {
-  let c = 0xffffffff;
-  for (const byte of body) c = (c >>> 8) ^ (table[(c ^ byte) & 0xff] ?? 0);
-  return c ^ 0xffffffff;
 }

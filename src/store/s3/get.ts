@@ -10,6 +10,7 @@ import type { ByteRange, GetOptions, ObjectBody, ObjectInfo } from '../objectSto
 import { toStoreError } from './errors.js';
 import { contentOf } from './headers.js';
 import { quoted, stripQuotes } from './keys.js';
+import { verify } from './payload.js';
 import type { Place } from './place.js';
 
 interface ObjectPlace extends Place {
@@ -40,6 +41,7 @@ export async function get(place: ObjectPlace, options: GetOptions): Promise<Obje
     if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== 416) throw error;
     return { info: await head(place, ifMatch), chunks: [] };
   }
+  const first = answer;
   const span = spanOf(answer, range, place.key);
   const info = infoOf(place.key, answer, span.size);
   const chunks: Uint8Array[] = [];
@@ -50,7 +52,10 @@ export async function get(place: ObjectPlace, options: GetOptions): Promise<Obje
       chunks.push(chunk);
       received += chunk.length;
     });
-    if (received === expected) return { info, chunks };
+    if (received === expected) {
+      if (range === undefined) verify(place.key, first, chunks);
+      return { info, chunks };
+    }
     if (broken === undefined || received > expected) throw wrongLength(place.key, received, expected);
     if (place.signal.aborted || resumed >= bodyResumes) throw broken;
     answer = await resume(

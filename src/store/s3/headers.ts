@@ -1,4 +1,8 @@
-import type { ContentHeaders } from '../objectStore.js';
+import type { StorageClass } from '@aws-sdk/client-s3';
+import { checkContent, checkMetadata } from '../helpers.js';
+import type { ContentHeaders, UploadOptions } from '../objectStore.js';
+import type { ResolvedOptions } from './options.js';
+import type { Encryption } from './wire.js';
 
 /** What HTTP says of a body, as the SDK calls it. */
 interface SdkContent {
@@ -19,8 +23,26 @@ const names = {
 
 const fields = Object.entries(names) as [keyof ContentHeaders, keyof SdkContent][];
 
-export function contentInput(content: ContentHeaders = {}): SdkContent {
-  return Object.fromEntries(fields.map(([ours, theirs]) => [theirs, content[ours]]));
+/** What a new object is described by, and how it is stored. */
+export function described(
+  { metadata, content = {} }: UploadOptions,
+  options: ResolvedOptions,
+): SdkContent & { readonly Metadata: Record<string, string> | undefined } & Stored {
+  checkMetadata(metadata);
+  checkContent(content);
+  return {
+    Metadata: metadata,
+    ...Object.fromEntries(fields.map(([ours, theirs]) => [theirs, content[ours]])),
+    ...stored(options),
+  };
+}
+
+type Stored = Encryption & { readonly StorageClass: StorageClass | undefined };
+
+/** How whatever is written is stored. A copy inherits nothing of it from its source. */
+export function stored({ encryption, storageClass }: ResolvedOptions): Stored {
+  // Servers that are not AWS have classes of their own.
+  return { ...encryption, StorageClass: storageClass as StorageClass | undefined };
 }
 
 export function contentOf(answer: SdkContent): ContentHeaders {

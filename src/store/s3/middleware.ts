@@ -21,6 +21,20 @@ export const unsignedPayload: Plugin = {
     ),
 };
 
+/** Asks for the checksum that the server keeps of an object, where all of it is read. */
+export const askForChecksum: Plugin = {
+  applyToStack: (stack) =>
+    stack.add(
+      (next, context) => (args) => {
+        const { headers } = (args as Args).request;
+        if (context.commandName === 'GetObjectCommand' && headers['range'] === undefined)
+          headers['x-amz-checksum-mode'] = 'ENABLED';
+        return next(args);
+      },
+      { step: 'build', name: 'millraceChecksumMode' },
+    ),
+};
+
 /**
  * A batch delete must carry a checksum. The SDK sends a CRC32, which only newer servers take for it; Content-MD5 is
  * understood by all.

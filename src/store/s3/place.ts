@@ -1,9 +1,9 @@
-import type { S3Client } from '@aws-sdk/client-s3';
 import type { ResolvedOptions } from './options.js';
+import type { Sender } from './region.js';
 
 /** Where a request goes. */
 export interface Place {
-  readonly client: S3Client;
+  readonly client: Sender;
   readonly bucket: string;
   readonly signal: AbortSignal;
   readonly options: ResolvedOptions;

@@ -1,0 +1,48 @@
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { checksumOf, type ChecksumKind } from '../checksums.js';
+import { StoreError } from '../errors.js';
+import type { ResolvedOptions } from './options.js';
+
+const names = {
+  crc32: 'ChecksumCRC32',
+  crc32c: 'ChecksumCRC32C',
+  crc64nvme: 'ChecksumCRC64NVME',
+} as const satisfies Record<ChecksumKind, keyof GetObjectCommandOutput>;
+
+type Checksums = { readonly [K in ChecksumKind as (typeof names)[K]]?: string };
+
+/** A body as the SDK takes it, with its checksum. One that goes in chunks has it behind them. */
+export function payload(
+  body: Uint8Array,
+  { checksum, chunkedEncoding }: ResolvedOptions,
+): { Body: Uint8Array; ContentLength: number } & Checksums {
+  const plain = { Body: body, ContentLength: body.length };
+  if (checksum === undefined || chunkedEncoding) return plain;
+  return { ...plain, [names[checksum]]: checksumOf(checksum, body) };
+}
+
+/** An upload's checksum is that of the whole object, so that Complete need not repeat those of the parts. */
+export function wholeChecksum({ checksum }: ResolvedOptions): {
+  ChecksumAlgorithm?: 'CRC32' | 'CRC32C' | 'CRC64NVME';
+  ChecksumType?: 'FULL_OBJECT';
+} {
+  if (checksum === undefined) return {};
+  const upper = { crc32: 'CRC32', crc32c: 'CRC32C', crc64nvme: 'CRC64NVME' } as const;
+  return { ChecksumAlgorithm: upper[checksum], ChecksumType: 'FULL_OBJECT' };
+}
+
+/**
+ * Compares a whole object with the checksum that came with it. There is none where it was written without one, and that of
+ * parts (`…-3`) says nothing about the whole. Throws `Integrity`.
+ */
+export function verify(key: string, answer: GetObjectCommandOutput, chunks: readonly Uint8Array[]): void {
+  for (const kind of Object.keys(names) as ChecksumKind[]) {
+    const kept = answer[names[kind]];
+    if (kept === undefined || kept.includes('-') || answer.ChecksumType === 'COMPOSITE') continue;
+    if (checksumOf(kind, ...chunks) === kept) return;
+    throw new StoreError(
+      'Integrity',
+      `GetObject ${key}: the bytes that came do not have the ${kind} that the server keeps of them. Read it again.`,
+    );
+  }
+}
