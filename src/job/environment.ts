@@ -1,4 +1,6 @@
 import type { Coordinator } from '../checkpoint/index.js';
+import type { Config } from '../config/config.js';
+import { config as configService } from '../config/service.js';
 import { MillraceError } from '../errors.js';
 import type { Attempt, Clock, Service } from '../flow/index.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
@@ -11,6 +13,7 @@ export interface Environment {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly stores: Stores;
+  readonly config: Config;
 }
 
 /** The attempt that operators see: the coordinator, the ledger and the environment behind one small interface. */
@@ -23,6 +26,7 @@ export function attemptOf(
 ): Attempt {
   const services = new Map<Service<unknown>, unknown>([
     [storesService, environment.stores],
+    [configService, environment.config],
     [checkpointData, coordinator.data],
   ]);
   return {

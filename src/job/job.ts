@@ -97,7 +97,7 @@ export function createJob(options: JobOptions): Job {
       );
       const opened = jobStores(config);
       const { stores } = opened;
-      const environment = { ...config.environment, stores };
+      const environment = { ...config.environment, stores, config: config.config };
       const attempt = (): Observable<Outcome> =>
         runAttempt({
           name,

@@ -1,6 +1,10 @@
+import type { Config } from '../config/config.js';
+import { loadConfig } from '../config/load/index.js';
+import { encryptBucket, mergeS3 } from '../config/mergeS3.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import { systemClock, type Clock } from '../flow/index.js';
-import type { S3Options } from '../store/s3/index.js';
+import { parseUri } from '../path/index.js';
+import type { S3Options } from '../config/s3Options.js';
 import type { Stores } from '../store/services.js';
 import type { Environment } from './environment.js';
 import { defaultRestart, type RestartPolicy } from './restart.js';
@@ -8,24 +12,27 @@ import { defaultRestart, type RestartPolicy } from './restart.js';
 export interface JobOptions {
   /** Names the job's log below `checkpoints.dir`: letters, digits, `.`, `_` and `-`, at most 64. */
   readonly name: string;
-  readonly checkpoints: CheckpointOptions;
-  /** What follows a retryable failure. `'none'`: the failure ends the job. */
+  /** What is not said here is as configured. */
+  readonly checkpoints?: CheckpointOptions;
+  /** What follows a retryable failure. `'none'`: the failure ends the job. What is not said is as configured. */
   readonly restart?: 'none' | RestartOptions;
-  /** Bytes of input that a source may be ahead of its slowest sink. Default 16 MiB. */
+  /** Bytes of input that a source may be ahead of its slowest sink. Default 16 MiB (`execution.source-budget`). */
   readonly budget?: Size;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
-  /** How to reach `s3://` stores. Default: AWS, as its SDK finds region and credentials. */
+  /** What holds for all that these options do not say. Default: environment and file, as `loadConfig()` reads them. */
+  readonly config?: Config;
+  /** How to reach `s3://` stores, on top of what is configured. Default: AWS, as its SDK finds region and credentials. */
   readonly s3?: S3Options;
   /** Replaces the stores of all URIs; `s3` is then of no use. */
   readonly stores?: Stores;
 }
 
 export interface CheckpointOptions {
-  /** URI of a directory for this and other jobs' checkpoints. */
-  readonly dir: string;
+  /** URI of a directory for this and other jobs' checkpoints. May be missing only where `state.checkpoints.dir` is configured. */
+  readonly dir?: string;
   /** Between two checkpoints. Default: none are taken but the last. */
   readonly interval?: Duration;
   /** For all operators to store what they froze. Default 10 min. */
@@ -36,6 +43,11 @@ export interface CheckpointOptions {
   readonly tolerableFailures?: number;
   /** Checkpoints kept to be restored from. Default 1. */
   readonly retained?: number;
+  /**
+   * With `AT_LEAST_ONCE` `mergeFlows` holds no records back to align its inputs; after a restart records may count twice.
+   * Default `EXACTLY_ONCE`.
+   */
+  readonly mode?: 'EXACTLY_ONCE' | 'AT_LEAST_ONCE';
   /**
    * `'none'` lets the job run on a store without conditional writes, where nothing keeps two processes from running it at
    * once. Default: such a store is refused.
@@ -67,38 +79,64 @@ export interface ResolvedOptions {
   readonly restart: RestartPolicy;
   readonly budget: number;
   readonly environment: Pick<Environment, 'clock' | 'random'>;
+  /** What operators, sources and sinks ask for. */
+  readonly config: Config;
   readonly stores: Stores | undefined;
   readonly s3: S3Options;
 }
 
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Checks options and fills in defaults. Throws `InvalidOption`. */
+/** Checks options and fills in what is configured, and defaults. Throws `InvalidOption`, and `InvalidConfig`. */
 export function resolveOptions(options: JobOptions): ResolvedOptions {
-  const { name, checkpoints, restart = {} } = options;
+  const { name, restart, config = loadConfig() } = options;
+  const checkpoints = { ...config.checkpoints, ...said(options.checkpoints) };
   if (!namePattern.test(name) || /^\.+$/.test(name)) {
     throw new InvalidOption('name', name, "1 to 64 of letters, digits, '.', '_' and '-'");
   }
+  const dir = directory(checkpoints.dir, config);
+  const s3 = mergeS3(config.s3, options.s3);
   return {
     name,
     checkpoints: {
-      dir: checkpoints.dir,
+      dir,
       intervalMs: timer('checkpoints.interval', checkpoints.interval, 1),
       timeoutMs: timer('checkpoints.timeout', checkpoints.timeout, 1),
       minPauseMs: timer('checkpoints.minPause', checkpoints.minPause, 0),
       tolerableFailures: count('checkpoints.tolerableFailures', checkpoints.tolerableFailures, 0),
       retained: count('checkpoints.retained', checkpoints.retained, 1),
-      fencing: checkpoints.fencing,
+      fencing: checkpoints.fencing === 'none' ? 'none' : undefined,
     },
-    restart: restart === 'none' ? { ...defaultRestart, attempts: 0 } : restartPolicy(restart),
-    budget: positiveSize('budget', options.budget ?? '16MiB'),
+    restart:
+      (restart ?? config.restart.type) === 'none'
+        ? { ...defaultRestart, attempts: 0 }
+        : restartPolicy({ ...config.restart, ...(restart === 'none' ? {} : said(restart)) }),
+    budget: positiveSize('budget', options.budget ?? config.transfer.sourceBudget),
     environment: {
       clock: options.clock ?? systemClock,
       random: options.random ?? Math.random,
     },
+    config: { ...config, checkpoints: { ...config.checkpoints, mode: checkpoints.mode } },
     stores: options.stores,
-    s3: options.s3 ?? {},
+    s3: config.state.encryption ? encryptBucket(s3, dir) : s3,
   };
+}
+
+/** What is said, without what is there but undefined. */
+function said<T extends object>(options: T | undefined): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
+  ) as Partial<T>;
+}
+
+function directory(dir: string | undefined, { state }: Config): string {
+  if (dir === undefined) {
+    throw new InvalidOption('checkpoints.dir', dir, 'said here, or configured as state.checkpoints.dir');
+  }
+  if (state.backend === 's3' && parseUri(dir).scheme !== 's3') {
+    throw new InvalidOption('checkpoints.dir', dir, 'an s3:// URI, because state.backend is s3');
+  }
+  return dir;
 }
 
 function restartPolicy(given: RestartOptions): RestartPolicy {

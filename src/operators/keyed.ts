@@ -1,5 +1,6 @@
 import type { Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
+import { configOf } from '../config/service.js';
 import { InvalidOption } from '../config/units.js';
 import {
   flowOperator,
@@ -60,6 +61,7 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
       states: this.#options.state,
       data: attempt.use(checkpointData),
       clock: attempt.clock,
+      files: configOf(attempt).state,
       report: (event) => {
         attempt.report(event);
       },

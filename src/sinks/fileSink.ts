@@ -12,6 +12,7 @@ import {
 } from '../flow/index.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import { checkpointData, stores, type CheckpointData, type StoreLocation } from '../store/services.js';
+import { configOf } from '../config/service.js';
 import { Acks } from './acks.js';
 import { Committer } from './committer.js';
 import { FileNames } from './fileNames.js';
@@ -46,17 +47,19 @@ import type { PartCut } from './writer.js';
  * ```
  */
 export function fileSink<A>(id: string, uri: string, options: FileSinkOptions<A>): FlowOperator<A, never> {
-  const settings = settingsOf(id, options);
-  return flowOperator<A, never>((out) => new FileSink(out, id, uri, settings));
+  // What is wrong in any configuration shows at once; the job's own comes with `Open`.
+  settingsOf(id, options);
+  return flowOperator<A, never>((out) => new FileSink(out, id, uri, options));
 }
 
 class FileSink<A> extends FlowSubscriber<A, never> {
   readonly #id: string;
   readonly #uri: string;
-  readonly #settings: SinkSettings<A>;
-  readonly #pool: BufferPool;
-  readonly #inlineLimit: number;
+  readonly #options: FileSinkOptions<A>;
 
+  #settings!: SinkSettings<A>;
+  #pool!: BufferPool;
+  #inlineLimit = 0;
   #attempt!: Attempt;
   #location!: StoreLocation;
   #uploads!: PartUploads;
@@ -68,18 +71,20 @@ class FileSink<A> extends FlowSubscriber<A, never> {
   #swept: () => void = () => undefined;
   #timer = Subscription.EMPTY;
 
-  constructor(out: Subscriber<Signal>, id: string, uri: string, settings: SinkSettings<A>) {
+  constructor(out: Subscriber<Signal>, id: string, uri: string, options: FileSinkOptions<A>) {
     super(out);
     this.#id = id;
     this.#uri = uri;
-    this.#settings = settings;
-    this.#pool = new BufferPool(settings.budget);
-    this.#inlineLimit = Math.min(inlineLimit, settings.partSize / 16);
+    this.#options = options;
   }
 
   override onOpen(open: Open): void {
     const { attempt } = open;
-    const settings = this.#settings;
+    const { transfer } = configOf(attempt);
+    const settings = settingsOf(this.#id, this.#options, transfer);
+    this.#settings = settings;
+    this.#pool = new BufferPool(settings.budget);
+    this.#inlineLimit = Math.min(inlineLimit, settings.partSize / 16);
     const location = attempt.use(stores).open(this.#uri);
     const data = attempt.use(checkpointData);
     this.#attempt = attempt;

@@ -1,3 +1,5 @@
+import { defaultConfig } from '../config/service.js';
+import type { Transfer } from '../config/config.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import type { Writer } from '../formats/format.js';
 import { largestPart, maxObject } from './writer.js';
@@ -17,19 +19,22 @@ export interface RollOptions {
   readonly everyCheckpoint?: boolean;
 }
 
-/** The options of `fileSink`. Sizes are bytes or `'8MiB'`, durations milliseconds or `'10s'`. */
+/**
+ * The options of `fileSink`. Sizes are bytes or `'8MiB'`, durations milliseconds or `'10s'`. Where a default names a key,
+ * the configuration may say another.
+ */
 export interface FileSinkOptions<A> {
   readonly format: Writer<NoInfer<A>>;
   /** The folder below the sink's URI that a record goes to: `day=2026-01-31`. Default: none. */
   readonly partitionBy?: (value: A) => string;
   readonly roll?: RollOptions;
-  /** The size of a part; later parts of very large files are larger. From what the store takes (S3: 5 MiB) to 1 GiB, default 8 MiB. */
+  /** The size of a part; later parts of very large files are larger. From what the store takes (S3: 5 MiB) to 1 GiB, default 8 MiB (`s3.upload.min.part.size`). */
   readonly partSize?: Size;
-  /** Parts under way at once, over all files. Small ones count less. 1 to 64, default 4. */
+  /** Parts under way at once, over all files. Small ones count less. 1 to 64, default 4 (`s3.upload.max.concurrent.uploads`), or 1 without `s3.async.enabled`. */
   readonly inFlight?: number;
   /**
    * Memory for what is not uploaded yet, parts under way included. At least twice the largest part that `roll.size`
-   * may lead to; buffers kept for reuse may take a quarter more. Default 64 MiB.
+   * may lead to; buffers kept for reuse may take a quarter more. Default 64 MiB, or that least (`s3.upload.memory-budget`).
    */
   readonly budget?: Size;
   /** Files open at once; beyond it those longest without a record are rolled. Default 10,000. */
@@ -67,7 +72,11 @@ export function checkPartSize(id: string, partSize: number, least: number): void
 }
 
 /** Throws `InvalidOption`, which names the key as in `fileSink 'out': roll.size`. */
-export function settingsOf<A>(id: string, options: FileSinkOptions<A>): SinkSettings<A> {
+export function settingsOf<A>(
+  id: string,
+  options: FileSinkOptions<A>,
+  defaults: Transfer = defaultConfig().transfer,
+): SinkSettings<A> {
   const { roll = {}, naming = {} } = options;
   const key = (name: string): string => `fileSink '${id}': ${name}`;
   const between = (name: string, value: number, least: number, most: number, rule: string): number => {
@@ -86,7 +95,7 @@ export function settingsOf<A>(id: string, options: FileSinkOptions<A>): SinkSett
     return value;
   };
 
-  const partSize = size('partSize', options.partSize ?? 8 * MiB, 1, 1024 * MiB, partSizeRule);
+  const partSize = size('partSize', options.partSize ?? defaults.partSize, 1, 1024 * MiB, partSizeRule);
   const rollSize = size('roll.size', roll.size ?? 128 * MiB, 1, maxObject, '1 byte to 5 TiB');
   const least = 2 * largestPart(rollSize, partSize);
   const rule = `at least ${least} bytes, twice the largest part that roll.size leads to`;
@@ -102,8 +111,20 @@ export function settingsOf<A>(id: string, options: FileSinkOptions<A>): SinkSett
     inactivity: duration('roll.inactivity', roll.inactivity ?? 60_000),
     everyCheckpoint: roll.everyCheckpoint ?? false,
     partSize,
-    inFlight: between('inFlight', options.inFlight ?? 4, 1, 64, '1 to 64'),
-    budget: size('budget', options.budget ?? 64 * MiB, least, Number.MAX_SAFE_INTEGER, rule),
+    inFlight: between(
+      'inFlight',
+      options.inFlight ?? (defaults.parallel ? defaults.uploadConcurrency : 1),
+      1,
+      64,
+      '1 to 64',
+    ),
+    budget: size(
+      'budget',
+      options.budget ?? defaults.uploadBudget ?? Math.max(64 * MiB, least),
+      least,
+      Number.MAX_SAFE_INTEGER,
+      rule,
+    ),
     maxOpenFiles: between('maxOpenFiles', options.maxOpenFiles ?? 10_000, 1, 1_000_000, '1 to 1,000,000'),
     prefix: name('prefix'),
     suffix: name('suffix'),

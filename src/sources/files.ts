@@ -1,8 +1,11 @@
 import type { FlowOperator } from '../flow/index.js';
 import type { CodecName } from '../formats/codec.js';
 import type { Reader } from '../formats/format.js';
+import type { Transfer } from '../config/config.js';
+import { configOf, defaultConfig } from '../config/service.js';
 import { InvalidOption, parseSize, type Size } from '../config/units.js';
-import { compileUriGlob, hideUserInfo, splitUri } from '../path/index.js';
+import { compileUriGlob, hideUserInfo, plainUri, splitUri } from '../path/index.js';
+import type { FragmentLimits } from './fragments.js';
 import { FilesReader, type FilesSettings } from './filesReader.js';
 import type { DeadLetter, Source } from './source.js';
 
@@ -12,7 +15,8 @@ export interface FilesOptions<T> {
   readonly format: Reader<T>;
   /**
    * Reading ahead: up to `window` ranged requests of `fragment` bytes, over all objects of this source together; their
-   * product is the memory it takes. Default: 8 of 8 MiB. Starts small and grows while the input is consumed.
+   * product is the memory it takes. Default: 8 (`s3.spi.read.max-fragment-number`) of 8 MiB
+   * (`s3.spi.read.max-fragment-size`); one request at a time without `s3.async.enabled`. Starts small and grows while the input is consumed.
    */
   readonly prefetch?: { readonly window?: number; readonly fragment?: Size };
   /**
@@ -75,7 +79,11 @@ export function files<T>(uri: string | readonly string[], options: FilesOptions<
   return {
     description: `files ${settings.uris.map(hideUserInfo).join(', ')}`,
     ...(typeof options.onMalformed === 'object' ? { deadLetter: options.onMalformed.deadLetter } : {}),
-    open: (context) => new FilesReader(settings, context),
+    open: (context) => {
+      const { transfer } = configOf(context.attempt);
+      const uris = settings.uris.map((each) => plainUri(each, transfer.entropy.key));
+      return new FilesReader({ ...settings, uris, limits: limitsOf(options, transfer) }, context);
+    },
   };
 }
 
@@ -90,19 +98,23 @@ export function filesSettings<T>(
   return {
     uris,
     format: options.format,
-    limits: {
-      window: positive('prefetch.window', options.prefetch?.window ?? 8),
-      fragment: positive(
-        'prefetch.fragment',
-        parseSize('prefetch.fragment', options.prefetch?.fragment ?? '8MiB'),
-      ),
-    },
+    limits: limitsOf(options, defaultConfig().transfer),
     onMalformed: typeof options.onMalformed === 'object' ? 'deadLetter' : (options.onMalformed ?? 'fail'),
     hidden: options.hidden ?? false,
     maxLineBytes: positive('maxLineBytes', parseSize('maxLineBytes', options.maxLineBytes ?? '16MiB')),
     compression: options.compression ?? 'auto',
     allowEmpty: options.allowEmpty ?? false,
     slice: 64 * 1024,
+  };
+}
+
+/** How far to read ahead, with what is configured for options that say nothing. */
+function limitsOf<T>({ prefetch = {} }: FilesOptions<T>, defaults: Transfer): FragmentLimits {
+  const fragment = prefetch.fragment ?? defaults.fragmentSize ?? '8MiB';
+  return {
+    window: positive('prefetch.window', prefetch.window ?? defaults.fragmentNumber ?? 8),
+    fragment: positive('prefetch.fragment', parseSize('prefetch.fragment', fragment)),
+    ...(defaults.parallel ? {} : { requests: 1 }),
   };
 }
 

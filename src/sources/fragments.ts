@@ -21,6 +21,8 @@ export interface FragmentLimits {
   readonly window: number;
   /** Bytes of a fragment. At least 1. */
   readonly fragment: number;
+  /** Requests under way at once. Default: what the window allows. */
+  readonly requests?: number;
 }
 
 /** An object to be read, from byte `from` (as stored) to its end, in the version that `etag` names. */
@@ -137,7 +139,7 @@ function proceed<O extends PlannedObject>(
   const room = (bytes: number): boolean =>
     queue.length === 0 ||
     (held + bytes <= ahead * limits.fragment &&
-      requests < ahead * requestsPerFragment &&
+      requests < (limits.requests ?? ahead * requestsPerFragment) &&
       queue.length < ahead * heldPerFragment);
 
   while (cutting !== undefined) {

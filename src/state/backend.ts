@@ -1,5 +1,7 @@
 import { EMPTY, Observable, Subscription, type Subscriber } from 'rxjs';
 import type { Clock, Frozen, Json, OperatorEvent } from '../flow/index.js';
+import type { State } from '../config/config.js';
+import { defaultConfig } from '../config/service.js';
 import type { CheckpointData } from '../store/services.js';
 import { levelOf, planCompaction } from './compaction.js';
 import { defaultMaxParallelism } from './keyGroups.js';
@@ -19,6 +21,8 @@ export interface StateBackendOptions {
   readonly data: CheckpointData;
   readonly clock: Clock;
   readonly report: (event: OperatorEvent) => void;
+  /** How segments are written. Default: as configured where nothing is. */
+  readonly files?: Pick<State, 'compression' | 'extension' | 'partSize'>;
   /** Key groups. Default 128; fixed for the life of the state. */
   readonly maxParallelism?: number;
 }
@@ -49,6 +53,7 @@ export class StateBackend {
   readonly #options: StateBackendOptions;
   readonly #states: readonly LiveState<unknown>[];
   readonly #schema: SegmentSchema;
+  readonly #files: Pick<State, 'compression' | 'extension' | 'partSize'>;
   #segments: readonly SegmentRef[] = [];
   readonly #queue: Pending[] = [];
   #writing = Subscription.EMPTY;
@@ -57,6 +62,7 @@ export class StateBackend {
 
   constructor(options: StateBackendOptions) {
     this.#options = options;
+    this.#files = options.files ?? defaultConfig().state;
     const specs = Object.entries(options.states);
     this.#states = specs.map(([name, spec]) => spec.open(name));
     this.#schema = {
@@ -184,7 +190,7 @@ export class StateBackend {
 
   #write(frozen: readonly FrozenState[], out: Subscriber<Frozen>): void {
     const object = this.#name();
-    const encoder = new SegmentEncoder(this.#schema);
+    const encoder = new SegmentEncoder(this.#schema, this.#files.compression);
     const upload = this.#upload(object);
     const writer = new SegmentWriter(frozen, encoder, upload, this.#schema.maxParallelism);
     this.#writing = this.#run(writer, upload, {
@@ -233,7 +239,7 @@ export class StateBackend {
     const inputs = this.#segments.slice(plan.first, plan.end);
     const object = this.#name();
     const readers = inputs.map((ref) => this.#reader(ref));
-    const encoder = new SegmentEncoder(this.#schema);
+    const encoder = new SegmentEncoder(this.#schema, this.#files.compression);
     const upload = this.#upload(object);
     const merge = new SegmentMerge({
       readers,
@@ -287,7 +293,7 @@ export class StateBackend {
   }
 
   #name(): string {
-    return this.#options.data.name(this.#options.operator, '.seg');
+    return this.#options.data.name(this.#options.operator, this.#files.extension);
   }
 
   #reader(ref: SegmentRef): SegmentReader {
@@ -297,7 +303,7 @@ export class StateBackend {
 
   #upload(object: string): ObjectUpload {
     const { store, prefix } = this.#options.data;
-    return new ObjectUpload(store, prefix + object);
+    return new ObjectUpload(store, prefix + object, this.#files.partSize);
   }
 
   #report(event: Readonly<Record<string, unknown>> & { readonly type: string }): void {

@@ -11,7 +11,7 @@ import { absent } from './table.js';
  *
  * ```
  * header    7 bytes magic, 1 byte version
- * blocks    some thousand entries each; 1 byte codec, then the block, Snappy-compressed if that makes it smaller
+ * blocks    some thousand entries each; 1 byte codec, then the block, Snappy-compressed if that makes it smaller and nobody forbids it
  * footer    MessagePack: maximum parallelism, the states' names, kinds and serializers, counts, and of each
  *           block: length, entries, first and last key group, CRC-32
  * trailer   u32 version, u32 footer length, u32 CRC-32 of footer, version and length; 4 bytes magic
@@ -79,6 +79,7 @@ const sameKey = 2;
 /** Builds a segment block by block; what it returns is to be concatenated. */
 export class SegmentEncoder {
   readonly #schema: SegmentSchema;
+  readonly #compression: boolean;
   readonly #blocks: BlockInfo[] = [];
   #keys = new KeyWriter();
   #flags = Buffer.allocUnsafe(1024);
@@ -95,8 +96,9 @@ export class SegmentEncoder {
   entries = 0;
   #cleared = 0;
 
-  constructor(schema: SegmentSchema) {
+  constructor(schema: SegmentSchema, compression = true) {
     this.#schema = schema;
+    this.#compression = compression;
   }
 
   /** Of the finished segment. */
@@ -140,12 +142,12 @@ export class SegmentEncoder {
     plain.set(this.#flags.subarray(0, count), 8);
     plain.set(keys.bytes.subarray(0, keys.length), 8 + count);
     plain.set(values, 8 + count + keys.length);
-    const small = compress(plain);
+    const small = this.#compression ? compress(plain) : plain;
     const packed = small.length < plain.length ? small : plain;
     const start = this.#start();
     const chunk = Buffer.allocUnsafe(start.length + 1 + packed.length);
     chunk.set(start);
-    chunk[start.length] = packed === small ? 1 : 0;
+    chunk[start.length] = packed === plain ? 0 : 1;
     chunk.set(packed, start.length + 1);
     const block = chunk.subarray(start.length);
     this.#blocks.push({

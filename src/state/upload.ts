@@ -4,8 +4,8 @@ import type { ObjectStore, UploadedPart } from '../store/objectStore.js';
 
 /**
  * Writes one immutable object whose size is not known in advance: by a single PUT if it turns out to have at most
- * one part, otherwise by a multipart upload, one part after the other. So memory is bounded by one part, and up to
- * 64 MiB an object costs one request.
+ * one part, otherwise by a multipart upload, one part after the other. So memory is bounded by one part, and what is
+ * not larger costs one request.
  *
  * Names are never used twice, so the PUT needs no condition, and repeating it after a doubtful answer is safe.
  */
@@ -20,7 +20,7 @@ export class ObjectUpload {
   /** Requests made so far. */
   requests = 0;
 
-  constructor(store: ObjectStore, key: string, partSize: number = 64 * 1024 * 1024) {
+  constructor(store: ObjectStore, key: string, partSize: number) {
     this.#store = store;
     this.#key = key;
     this.#partSize = partSize;

@@ -9,7 +9,7 @@ export function kindOf({ method, key }: StoreCall): Kind {
   if (method !== 'put') return method;
   if (/\/log\/\d+$/.test(key)) return 'manifest';
   if (key.endsWith('.journal')) return 'journal';
-  return key.endsWith('.seg') ? 'segment' : 'put';
+  return key.endsWith('.state') ? 'segment' : 'put';
 }
 
 /**

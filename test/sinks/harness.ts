@@ -315,7 +315,7 @@ export class Run {
         checkpointData as Service<never>,
         {
           store,
-          prefix: `${world.folder}cp/job/`,
+          key: (name: string) => `${world.folder}cp/job/${name}`,
           name: (operator: string, suffix: string) => `data/${this.epoch}/${operator}-${names++}${suffix}`,
         },
       ],
@@ -326,7 +326,7 @@ export class Run {
       epoch: this.epoch,
       clock: world.clock,
       random: () => 0.5,
-      use: <S>(service: Service<S>) => services.get(service as Service<never>) as S,
+      use: <S>(service: Service<S>) => (services.get(service as Service<never>) ?? service.fallback?.()) as S,
       register: (participant) => (this.#participant = participant),
       restored: () => ({ snapshot: undefined, pending: world.manifest.pending }),
       terminal: () => undefined,

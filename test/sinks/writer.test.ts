@@ -93,7 +93,7 @@ describe('options', () => {
     bad({ roll: { size: '6TiB' } }, 'roll.size');
     bad({ inFlight: 0 }, 'inFlight');
     bad({ budget: '15MiB' }, 'budget');
-    bad({ roll: { size: '1TiB' } }, 'budget');
+    bad({ roll: { size: '1TiB' }, budget: '64MiB' }, 'budget');
     bad({ naming: { prefix: 'a/b' } }, 'naming.prefix');
     bad({ roll: { age: 0 } }, 'roll.age');
   });

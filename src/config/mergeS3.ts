@@ -1,0 +1,33 @@
+import { parseUri } from '../path/index.js';
+import type { BucketOptions, S3Options } from './s3Options.js';
+
+/** `over` on top of `base`: groups are merged, everything else replaced; of keys and roles only the whole. */
+export function mergeS3(base: S3Options, over: S3Options | undefined): S3Options {
+  if (over === undefined) return base;
+  const { buckets = {}, retry, ...rest } = over;
+  const names = Object.keys({ ...base.buckets, ...buckets });
+  return {
+    ...mergeBucket(base, rest),
+    ...(base.retry === undefined && retry === undefined ? {} : { retry: { ...base.retry, ...retry } }),
+    ...(names.length === 0
+      ? {}
+      : {
+          buckets: Object.fromEntries(
+            names.map((name) => [name, mergeBucket(base.buckets?.[name] ?? {}, buckets[name] ?? {})]),
+          ),
+        }),
+  };
+}
+
+function mergeBucket<T extends BucketOptions>(base: T, over: BucketOptions): T {
+  const said = Object.entries(over).filter(([, value]) => value !== undefined);
+  return { ...base, ...(Object.fromEntries(said) as BucketOptions) };
+}
+
+/** SSE-S3 in the bucket of a URI, unless something else is said of it. */
+export function encryptBucket(s3: S3Options, uri: string): S3Options {
+  const { scheme, bucket } = parseUri(uri);
+  const own = s3.buckets?.[bucket];
+  if (scheme !== 's3' || (own?.sse ?? s3.sse)?.type !== undefined) return s3;
+  return { ...s3, buckets: { ...s3.buckets, [bucket]: { ...own, sse: { type: 'sse-s3' } } } };
+}
