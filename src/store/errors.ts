@@ -33,6 +33,8 @@ export interface StoreErrorOptions extends Omit<MillraceErrorOptions, 'retryable
   readonly serverCode?: string;
   /** The HTTP status, where there was one. */
   readonly status?: number;
+  /** For how long a throttling server asked to be left alone (`Retry-After`). Milliseconds. */
+  readonly retryAfter?: number;
 }
 
 /** The error of every {@link ObjectStore} method; the set of codes is closed. */
@@ -41,11 +43,14 @@ export class StoreError extends MillraceError {
   declare readonly code: StoreErrorCode;
   readonly serverCode: string | undefined;
   readonly status: number | undefined;
+  /** Milliseconds. */
+  readonly retryAfter: number | undefined;
 
   constructor(code: StoreErrorCode, message: string, options: StoreErrorOptions = {}) {
     super(code, message, { cause: options.cause, retryable: retryable.has(code) });
     this.serverCode = options.serverCode;
     this.status = options.status;
+    this.retryAfter = options.retryAfter;
   }
 }
 

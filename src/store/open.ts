@@ -9,15 +9,18 @@
  * Whatever can fail for a moment is retried inside.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { of, shareReplay } from 'rxjs';
-import type { BucketOptions, S3Options } from '../config/s3Options.js';
+import { shareReplay, tap } from 'rxjs';
+import { silent } from '../config/logger.js';
+import type { BucketOptions, S3Credentials, S3Options } from '../config/s3Options.js';
 import { systemClock } from '../flow/index.js';
-import { parseUri, type ObjectUri } from '../path/index.js';
-import { retrying } from './decorators/retry.js';
+import { formatUri, parseUri, userInfo, type ObjectUri } from '../path/index.js';
+import type { RetryOptions } from './decorators/retry.js';
 import { createLocalStore } from './local/index.js';
 import { memoryStore } from './memory/index.js';
+import type { ObjectStore } from './objectStore.js';
+import { observed } from './observe/observed.js';
 import { probe } from './probe.js';
-import { awsCapabilities, createStores } from './registry.js';
+import { createStores } from './registry.js';
 import { S3Connection, type S3Context } from './s3/index.js';
 import type { StoreLocation, Stores } from './services.js';
 
@@ -45,20 +48,23 @@ export interface OpenedStores extends Stores {
  * ```
  */
 export function openStores(options: OpenStoresOptions = {}): OpenedStores {
-  const { clock = systemClock } = options;
+  const { clock = systemClock, logger = silent } = options;
   const servers = new Servers(options);
+  const watched = (store: ObjectStore, retry?: RetryOptions): ObjectStore =>
+    observed(store, { clock, logger, ...(retry === undefined ? {} : { retry }) });
   const others = createStores({
     schemes: {
-      memory: memoryStore,
-      file: (directory) => retrying(createLocalStore(`/${directory}`, { clock }), options),
+      memory: (name) => watched(memoryStore(name)),
+      file: (directory) => watched(createLocalStore(`/${directory}`, { clock }), options),
     },
-    capabilities: () => of(awsCapabilities),
   });
   const close = (): void => servers.close();
   return {
     open: (uri) => {
       const place = parseUri(uri);
-      return place.scheme === 's3' ? { ...servers.open(place), key: place.key } : others.open(uri);
+      if (place.scheme === 's3') return { ...servers.open(place), key: place.key };
+      if (place.scheme === 's3x') return { ...servers.open(place, userInfo(uri)), key: place.key };
+      return others.open(uri);
     },
     close,
     [Symbol.dispose]: close,
@@ -72,6 +78,16 @@ export function optionsOfBucket(options: S3Options, bucket: string): S3Options {
     .filter((candidate) => bucket === candidate || bucket.endsWith(`.${candidate}`))
     .sort((a, b) => b.length - a.length);
   return { ...common, ...(name === undefined ? {} : buckets[name]) };
+}
+
+const ofServer: ReadonlySet<string> = new Set(['endpoint', 'forcePathStyle', 'credentials', 'assumeRole']);
+
+/** What was said of other servers is of no use for one that the URI names: above all not the credentials. */
+function optionsOfServer(common: S3Options, server: string, given: S3Credentials | undefined): S3Options {
+  const { endpointProtocol = 'https' } = common;
+  const kept = Object.fromEntries(Object.entries(common).filter(([name]) => !ofServer.has(name)));
+  const endpoint = `${endpointProtocol}://${server}`;
+  return { ...kept, endpoint, ...(given === undefined ? {} : { credentials: given }) };
 }
 
 type Opened = Omit<StoreLocation, 'key'>;
@@ -92,19 +108,24 @@ class Servers {
     this.#options = options;
   }
 
-  open({ bucket }: ObjectUri): Opened {
-    const { sse, ...common } = optionsOfBucket(this.#options.s3 ?? {}, bucket);
-    const { connection, buckets } = this.#server(common);
+  open(place: ObjectUri, given?: S3Credentials): Opened {
+    const { s3 = {}, random, logger = silent } = this.#options;
+    const { bucket, server } = place;
+    const common = optionsOfBucket(s3, bucket);
+    const { sse, ...options } = server === undefined ? common : optionsOfServer(common, server, given);
+    const { connection, buckets } = this.#server(options);
     let opened = buckets.get(bucket);
     if (opened === undefined) {
-      const own = sse === undefined ? {} : { sse };
+      const uri = formatUri({ ...place, key: '' }).replace(/\/$/, '');
+      const own = { uri, ...(sse === undefined ? {} : { sse }) };
       const store = connection.store(bucket, own);
       opened = {
         store,
         bucket,
         server: connection,
         reserved: connection.reserved(bucket, own),
-        capabilities: probe(store, '.millrace/', this.#options.random).pipe(
+        capabilities: probe(store, '.millrace/', random).pipe(
+          tap((found) => logger.info({ store: uri, ...found }, 'What the server can do')),
           shareReplay({ bufferSize: 1, refCount: false }),
         ),
       };

@@ -1,6 +1,7 @@
 /**
  * Retries what a store itself calls worth a retry, with exponential backoff and full jitter: before try n + 1 it waits
- * a uniformly drawn part of base × 2^n. Throttled requests start from a base of their own.
+ * a uniformly drawn part of base × 2^n. Throttled requests start from a base of their own, and wait at least as long as
+ * the server asks for.
  *
  * A request that is not idempotent is tried again only if it certainly had no effect (`Throttled`): a conditional put
  * that succeeded while its answer was lost would answer `AlreadyExists` to the second try, and a completed upload is
@@ -20,7 +21,7 @@ export interface RetryOptions {
   readonly base?: number;
   /** For `Throttled`. Milliseconds. Default 1,000. */
   readonly throttledBase?: number;
-  /** No wait is longer. Milliseconds. Default 20,000. */
+  /** No wait is longer, not even one that the server asks for. Milliseconds. Default 20,000. */
   readonly cap?: number;
   /** Requests that are retried until they are definite, whatever `retries` says. Default: none. */
   readonly forever?: (call: StoreCall) => boolean;
@@ -29,24 +30,45 @@ export interface RetryOptions {
   readonly random?: () => number;
 }
 
+/** A retry that is about to be waited for. */
+export interface RetryNotice {
+  /** The try that failed: 1, 2, … */
+  readonly failed: number;
+  /** Milliseconds. */
+  readonly delay: number;
+  readonly error: unknown;
+}
+
 /** A store whose requests are retried. */
 export function retrying(store: ObjectStore, options: RetryOptions = {}): ObjectStore {
+  return decorate(store, (call, run) => retried(call, run, options));
+}
+
+/** One request, retried; `notice` hears of each retry before its wait. */
+export function retried<T>(
+  call: StoreCall,
+  run: Observable<T>,
+  options: RetryOptions,
+  notice?: (retry: RetryNotice) => void,
+): Observable<T> {
   const { retries = 3, base = 100, throttledBase = 1000, cap = 20_000 } = options;
   const { forever = () => false, clock = systemClock, random = Math.random } = options;
-  return decorate(store, (call, run) =>
-    defer(() => {
-      const limit = forever(call) ? Infinity : retries;
-      return run.pipe(
-        retry({
-          delay: (error: unknown, count) => {
-            if (count > limit || !worthRetrying(call, error)) return throwError(() => error);
-            const start = isStoreError(error, 'Throttled') ? throttledBase : base;
-            return wait(clock, random() * Math.min(cap, start * 2 ** (count - 1)));
-          },
-        }),
-      );
-    }),
-  );
+  return defer(() => {
+    const limit = forever(call) ? Infinity : retries;
+    return run.pipe(
+      retry({
+        delay: (error: unknown, failed) => {
+          if (failed > limit || !worthRetrying(call, error)) return throwError(() => error);
+          const throttle = isStoreError(error, 'Throttled') ? error : undefined;
+          const start = throttle === undefined ? base : throttledBase;
+          const drawn = random() * Math.min(cap, start * 2 ** (failed - 1));
+          const delay = Math.max(drawn, Math.min(cap, throttle?.retryAfter ?? 0));
+          notice?.({ failed, delay, error });
+          return wait(clock, delay);
+        },
+      }),
+    );
+  });
 }
 
 function worthRetrying(call: StoreCall, error: unknown): boolean {

@@ -1,15 +1,21 @@
 import { CreateBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { Observable } from 'rxjs';
 import type { BucketOptions, S3RetryOptions } from '../../config/s3Options.js';
+import { silent, type Logger } from '../../config/logger.js';
 import { InvalidOption, parseDuration, type Duration } from '../../config/units.js';
 import { systemClock, type Clock } from '../../flow/index.js';
-import { retrying, type RetryOptions } from '../decorators/retry.js';
+import { decorate } from '../decorators/decorate.js';
+import type { RetryOptions } from '../decorators/retry.js';
 import { StoreError } from '../errors.js';
 import type { ObjectStore } from '../objectStore.js';
+import { observed, type ObserveOptions } from '../observe/observed.js';
+import { chunkedBodies } from './chunked.js';
 import { credentialsOf, type ConnectionCredentials } from './credentials/index.js';
 import { toStoreError, type Asked } from './errors.js';
+import { Gate } from './gate.js';
+import { gated } from './gatedClient.js';
 import { HttpHandler } from './httpHandler.js';
-import { unsignedPayload, md5ForDelete } from './middleware.js';
+import { askForChecksum, unsignedPayload, md5ForDelete } from './middleware.js';
 import { firstRegion, following, Regions, type Sender } from './region.js';
 import { resolveOptions, type ResolvedOptions, type S3Options } from './options.js';
 import { S3Store } from './store.js';
@@ -17,6 +23,8 @@ import { S3Store } from './store.js';
 /** One pool of sockets and the SDK client that uses it. */
 export class S3Pool {
   readonly handler: HttpHandler;
+  readonly gate: Gate;
+  readonly #clock: Clock;
   readonly #config: S3ClientConfig;
   readonly #options: ResolvedOptions;
   readonly #credentials: ConnectionCredentials;
@@ -30,8 +38,11 @@ export class S3Pool {
     maxSockets: number,
     credentials: ConnectionCredentials = credentialsFor(options),
     regions = new Regions(),
+    { clock = systemClock, onPace, paced = true }: PoolContext = {},
   ) {
     this.#options = options;
+    this.#clock = clock;
+    this.gate = new Gate({ places: maxSockets, clock, paced, ...(onPace === undefined ? {} : { onPace }) });
     this.#credentials = credentials;
     this.handler = new HttpHandler(maxSockets, options);
     this.#config = {
@@ -113,12 +124,23 @@ export class S3Pool {
     client.middlewareStack.use(md5ForDelete);
     client.middlewareStack.use(this.#credentials.renewal);
     if (this.#options.unsignedPayload) client.middlewareStack.use(unsignedPayload);
-    return client;
+    if (this.#options.checksumValidation) client.middlewareStack.use(askForChecksum);
+    if (this.#options.chunkedEncoding) client.middlewareStack.use(chunkedBodies(this.#options));
+    return gated(client, this.gate, this.#options, this.#clock);
   }
+}
+
+interface PoolContext {
+  readonly clock?: Clock;
+  /** Whether buckets that throttle are asked less. Default true. */
+  readonly paced?: boolean;
+  readonly onPace?: (bucket: string, rate: number) => void;
 }
 
 /** What a connection takes from the world around it. */
 export interface S3Context {
+  /** Hears of retries, throttling, and at `debug` of failures. Default: silent. */
+  readonly logger?: Logger;
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
@@ -141,18 +163,30 @@ export interface S3Context {
  */
 export class S3Connection {
   readonly #options: S3Options;
-  readonly #retry: RetryOptions;
+  readonly #observe: ObserveOptions;
+  readonly #underWay = new Set<() => void>();
   readonly #main: S3Pool;
   readonly #reserved: S3Pool;
 
   /** Throws `InvalidS3Options` and `InvalidOption`. Nothing is sent before the first request. */
-  constructor(options: S3Options = {}, { clock = systemClock, random = Math.random }: S3Context = {}) {
+  constructor(options: S3Options = {}, context: S3Context = {}) {
+    const { clock = systemClock, random = Math.random, logger = silent } = context;
     const resolved = resolveOptions(options);
     this.#options = options;
-    this.#retry = { ...retryOf(options.retry), clock, random };
+    this.#observe = { retry: { ...retryOf(options.retry), clock, random }, clock, logger };
     const credentials = credentialsFor(resolved, clock);
-    this.#main = new S3Pool(resolved, resolved.maxSockets, credentials);
-    this.#reserved = new S3Pool(resolved, resolved.reservedSockets, credentials);
+    const regions = new Regions();
+    const onPace = (bucket: string, rate: number): void => {
+      if (rate === Infinity)
+        logger.info({ bucket }, 'The server no longer throttles: requests are not held back any more');
+      else logger.warn({ bucket, rate }, 'The server throttles: fewer requests a second are sent');
+    };
+    this.#main = new S3Pool(resolved, resolved.maxSockets, credentials, regions, { clock, onPace });
+    // Manifests wait for nobody, not even for a server that throttles: its refusals are retried.
+    this.#reserved = new S3Pool(resolved, resolved.reservedSockets, credentials, regions, {
+      clock,
+      paced: false,
+    });
   }
 
   /** A bucket's store. `own` is what differs for it, but for its server and credentials. */
@@ -166,8 +200,20 @@ export class S3Connection {
   }
 
   #open(pool: S3Pool, bucket: string, own: OwnOptions): ObjectStore {
-    const options = resolveOptions({ ...this.#options, ...own });
-    return retrying(new S3Store(bucket, pool, options), this.#retry);
+    const { uri, ...differing } = own;
+    const options = resolveOptions({ ...this.#options, ...differing });
+    const store = observed(new S3Store(bucket, pool, options, uri), this.#observe);
+    return decorate(store, (call, run) => this.#whileOpen(`${call.method} on ${store.uri}`, run));
+  }
+
+  /** Ends with the connection at once, be it in the wait for another try. */
+  #whileOpen<T>(what: string, run: Observable<T>): Observable<T> {
+    return new Observable<T>((out) => {
+      const end = (): void => out.error(connectionClosed(what));
+      this.#underWay.add(end);
+      out.add(() => this.#underWay.delete(end));
+      out.add(run.subscribe(out));
+    });
   }
 
   /** Creates a bucket; one that is ours already is no error. Jobs never do this. */
@@ -192,6 +238,7 @@ export class S3Connection {
 
   /** Aborts what is under way and closes every socket. */
   close(): void {
+    for (const end of [...this.#underWay]) end();
     this.#main.close();
     this.#reserved.close();
   }
@@ -202,7 +249,10 @@ export class S3Connection {
 }
 
 /** What may differ between the buckets of one connection. */
-export type OwnOptions = Pick<BucketOptions, 'sse'>;
+export interface OwnOptions extends Pick<BucketOptions, 'sse'> {
+  /** How the store calls itself. Default: `s3://<bucket>`. */
+  readonly uri?: string;
+}
 
 function retryOf(given: S3RetryOptions = {}): RetryOptions {
   const ms = (key: string, value: Duration | undefined): number | undefined =>
@@ -219,11 +269,12 @@ function retryOf(given: S3RetryOptions = {}): RetryOptions {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-function closed(asked: Asked): StoreError {
-  return new StoreError(
-    'InvalidRequest',
-    `${asked.operation} on s3://${asked.bucket}: the S3 connection is closed.`,
-  );
+function connectionClosed(what: string): StoreError {
+  return new StoreError('InvalidRequest', `${what}: the S3 connection is closed.`);
+}
+
+function closed({ operation, bucket }: Asked): StoreError {
+  return connectionClosed(`${operation} on s3://${bucket}`);
 }
 
 function credentialsFor(options: ResolvedOptions, clock: Clock = systemClock): ConnectionCredentials {

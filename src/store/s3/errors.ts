@@ -110,7 +110,27 @@ interface SdkError {
   readonly message?: unknown;
   readonly code?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
-  readonly $response?: { readonly statusCode?: number };
+  readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> };
+}
+
+/** What a server that wants fewer requests said, if that is what the SDK's error is about; `retryAfter` in milliseconds. */
+export function throttleOf(raw: unknown): { readonly retryAfter?: number } | undefined {
+  if (typeof raw !== 'object' || raw === null) return undefined;
+  const { name, $metadata, $response } = raw as SdkError;
+  const status = $metadata?.httpStatusCode ?? $response?.statusCode;
+  const code = (typeof name === 'string' ? codes[name] : undefined) ?? codeOfStatus(status);
+  if (code !== 'Throttled') return undefined;
+  const retryAfter = retryAfterOf($response?.headers);
+  return retryAfter === undefined ? {} : { retryAfter };
+}
+
+/** Seconds or a date, which is read against the server's own clock where it tells the time. Milliseconds. */
+function retryAfterOf(headers: Readonly<Record<string, string>> = {}): number | undefined {
+  const text = headers['retry-after'];
+  if (text === undefined) return undefined;
+  if (/^\s*\d+\s*$/.test(text)) return Number(text) * 1000;
+  const ms = Date.parse(text) - (Date.parse(headers['date'] ?? '') || Date.now());
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 /**
@@ -124,7 +144,6 @@ export function toStoreError(raw: unknown, asked: Asked): MillraceError {
   if (raw instanceof MillraceError) return raw;
   const error = (typeof raw === 'object' && raw !== null ? raw : {}) as SdkError;
   const text = typeof error.message === 'string' ? error.message : '';
-  if (text.includes('Region is missing')) return regionMissing();
   const name = typeof error.name === 'string' ? error.name : '';
   const status = error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
   const system = typeof error.code === 'string' ? error.code : undefined;
@@ -143,6 +162,7 @@ export function toStoreError(raw: unknown, asked: Asked): MillraceError {
   return new StoreError(code, `${asked.operation} ${where}: ${said}. ${what ?? general(code, asked)}.`, {
     ...(serverCode === undefined || serverCode === '' ? {} : { serverCode }),
     ...(answered ? { status } : {}),
+    ...throttleOf(raw),
     cause: cause(name, text, system, error.$metadata?.requestId),
   } satisfies StoreErrorOptions);
 }
@@ -207,12 +227,5 @@ function cause(name: string, text: string, code: string | undefined, requestId: 
     plain,
     code === undefined ? {} : { code },
     requestId === undefined ? {} : { requestId },
-  );
-}
-
-function regionMissing(): MillraceError {
-  return new MillraceError(
-    'RegionMissing',
-    'No AWS region is known: give the `region` option, set AWS_REGION, or set `region` for the profile in ~/.aws/config.',
   );
 }

@@ -63,17 +63,19 @@ export class HttpHandler {
 
   handle(
     request: WireRequest,
-    options: { readonly abortSignal?: unknown } = {},
+    options: { readonly abortSignal?: unknown; readonly requestTimeout?: number } = {},
   ): Promise<{ response: WireResponse }> {
+    const patience = options.requestTimeout === undefined ? {} : { requestTimeout: options.requestTimeout };
     return new Promise((resolve, reject) => {
       const signal = options.abortSignal as AbortSignal | undefined;
       if (signal?.aborted === true) reject(aborted());
-      else this.#send(request, signal, resolve, reject);
+      else this.#send(request, { ...this.#times, ...patience }, signal, resolve, reject);
     });
   }
 
   #send(
     request: WireRequest,
+    times: HandlerTimes,
     signal: AbortSignal | undefined,
     resolve: (answer: { response: WireResponse }) => void,
     reject: (error: Error) => void,
@@ -90,7 +92,7 @@ export class HttpHandler {
     let answered = false;
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       if (!answered && signal?.aborted !== true && mayRepeat(request.method, outgoing, error.code))
-        this.#send(request, signal, resolve, reject);
+        this.#send(request, times, signal, resolve, reject);
       // Without what hangs off Node's error: the SDK and the logs of others get a message and a code.
       else reject(Object.assign(new Error(error.message), { name: error.name, code: error.code }));
     });
@@ -114,8 +116,8 @@ export class HttpHandler {
       signal.addEventListener('abort', onAbort, { once: true });
       outgoing.once('close', () => signal.removeEventListener('abort', onAbort));
     }
-    this.#watch(outgoing, request.method);
-    outgoing.end(bytesOf(request.body));
+    watch(outgoing, request.method, secure, times);
+    sendBody(outgoing, request.body);
   }
 
   destroy(): void {
@@ -131,40 +133,49 @@ export class HttpHandler {
   httpHandlerConfigs(): Record<string, never> {
     return {};
   }
+}
 
-  #watch(outgoing: ClientRequest, method: string): void {
-    const { connectionTimeout, requestTimeout, idleTimeout } = this.#times;
-    outgoing.once('socket', (socket) => {
-      let incoming: IncomingMessage | undefined;
-      let phase = `connect within ${connectionTimeout} ms`;
-      const arm = (ms: number, promise: string): void => {
-        phase = promise;
-        socket.setTimeout(ms);
-      };
-      const waiting = (): void => arm(requestTimeout, `move a byte for ${requestTimeout} ms`);
-      const onTimeout = (): void => {
-        const error = Object.assign(new Error(`The server did not ${phase}`), {
-          name: 'TimeoutError',
-          code: 'ETIMEDOUT',
-        });
-        (incoming ?? outgoing).destroy(error);
-      };
-      socket.on('timeout', onTimeout);
-      if (socket.connecting) {
-        socket.setTimeout(connectionTimeout);
-        socket.once('connect', waiting);
-      } else waiting();
-      outgoing.once('response', (response) => {
-        incoming = response;
-        if (method === 'GET') arm(idleTimeout, `send a byte of the body for ${idleTimeout} ms`);
+/** Ends a request whose connection is silent for too long: while it is made, until the answer starts, and within a body that is read. */
+function watch(outgoing: ClientRequest, method: string, secure: boolean, times: HandlerTimes): void {
+  const { connectionTimeout, requestTimeout, idleTimeout } = times;
+  outgoing.once('socket', (socket) => {
+    let incoming: IncomingMessage | undefined;
+    let phase = '';
+    const onTimeout = (): void => {
+      const error = Object.assign(new Error(`The server did not ${phase}`), {
+        name: 'TimeoutError',
+        code: 'ETIMEDOUT',
       });
-      outgoing.once('close', () => {
-        socket.off('timeout', onTimeout);
-        socket.off('connect', waiting);
-        socket.setTimeout(0);
-      });
+      (incoming ?? outgoing).destroy(error);
+    };
+    const arm = (ms: number, promise: string): void => {
+      phase = promise;
+      socket.setTimeout(ms);
+    };
+    const connected = secure ? 'secureConnect' : 'connect';
+    let connecting: NodeJS.Timeout | undefined;
+    const waiting = (): void => {
+      clearTimeout(connecting);
+      arm(requestTimeout, `move a byte for ${requestTimeout} ms`);
+    };
+    socket.on('timeout', onTimeout);
+    if (socket.connecting) {
+      // In all, with the handshake of TLS, however many bytes that moves.
+      phase = `connect within ${connectionTimeout} ms`;
+      connecting = setTimeout(onTimeout, connectionTimeout);
+      socket.once(connected, waiting);
+    } else waiting();
+    outgoing.once('response', (response) => {
+      incoming = response;
+      if (method === 'GET') arm(idleTimeout, `send a byte of the body for ${idleTimeout} ms`);
     });
-  }
+    outgoing.once('close', () => {
+      clearTimeout(connecting);
+      socket.off('timeout', onTimeout);
+      socket.off(connected, waiting);
+      socket.setTimeout(0);
+    });
+  });
 }
 
 function aborted(): Error {
@@ -177,6 +188,16 @@ function plainHeaders(incoming: IncomingMessage): Record<string, string> {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   return headers;
+}
+
+/** Bodies in pieces go out as they are: they are all in memory, so there is nothing to wait for. */
+function sendBody(outgoing: ClientRequest, body: unknown): void {
+  if (!Array.isArray(body)) {
+    outgoing.end(bytesOf(body));
+    return;
+  }
+  for (const piece of body) outgoing.write(bytesOf(piece));
+  outgoing.end();
 }
 
 function bytesOf(body: unknown): Uint8Array | string | undefined {

@@ -18,6 +18,8 @@ export interface ResolvedOptions extends WireOptions {
   readonly connectionTimeout: number;
   readonly requestTimeout: number;
   readonly idleTimeout: number;
+  readonly lowTimeout: number;
+  readonly highTimeout: number;
   readonly bodyResumes: number;
   readonly unsignedPayload: boolean;
 }
@@ -44,6 +46,8 @@ export function resolveOptions(
     connectionTimeout: duration('connectionTimeout', options.connectionTimeout, 60_000),
     requestTimeout: duration('requestTimeout', options.requestTimeout, 60_000),
     idleTimeout: duration('idleTimeout', options.idleTimeout, 10_000),
+    lowTimeout: duration('lowTimeout', options.lowTimeout, 60_000),
+    highTimeout: duration('highTimeout', options.highTimeout, 300_000),
     bodyResumes: options.bodyResumes ?? 5,
     unsignedPayload:
       (options.payloadSigning ?? (url?.protocol === 'http:' ? 'signed' : 'unsigned')) === 'unsigned',
@@ -51,7 +55,11 @@ export function resolveOptions(
 }
 
 function duration(name: string, value: Duration | undefined, fallback: number): number {
-  return value === undefined ? fallback : positive(name, parseDuration(name, value), fallback);
+  if (value === undefined) return fallback;
+  const ms = positive(name, parseDuration(name, value), fallback);
+  // A timer that is set further ahead fires at once.
+  if (ms >= 2 ** 31) throw invalid(`${name} must be at most 24 days, not ${ms} ms`);
+  return ms;
 }
 
 function parseEndpoint(endpoint: string): URL {

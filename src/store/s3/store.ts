@@ -34,8 +34,8 @@ export class S3Store implements ObjectStore {
   readonly #pool: S3Pool;
   readonly #options: ResolvedOptions;
 
-  constructor(bucket: string, pool: S3Pool, options = pool.options) {
-    this.uri = `s3://${bucket}`;
+  constructor(bucket: string, pool: S3Pool, options = pool.options, uri = `s3://${bucket}`) {
+    this.uri = uri;
     this.#bucket = bucket;
     this.#pool = pool;
     this.#options = options;

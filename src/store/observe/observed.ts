@@ -1,0 +1,152 @@
+import { Observable, type Observer } from 'rxjs';
+import { silent, type Logger } from '../../config/logger.js';
+import { MillraceError } from '../../errors.js';
+import { systemClock, type Clock } from '../../flow/index.js';
+import { decorate, type StoreCall } from '../decorators/decorate.js';
+import { retried, type RetryNotice, type RetryOptions } from '../decorators/retry.js';
+import { isStoreError } from '../errors.js';
+import type { ObjectStore } from '../objectStore.js';
+import { listenedTo, requestChannels, type StoreRequest } from './channels.js';
+
+export interface ObserveOptions {
+  /** Retries inside, so that they show as parts of their request. Default: none here. */
+  readonly retry?: RetryOptions;
+  /** Hears of retries (`info`, of throttled requests `warn`) and of requests that fail for good (`debug`). Default: silent. */
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+/**
+ * A store whose requests show on the channels `millrace:request:start`, `retry`, `error` and `end` of
+ * `node:diagnostics_channel`. While nobody listens it costs next to nothing. Stores of `openStores` and `S3Connection` are
+ * observed already.
+ *
+ * @example
+ * ```ts
+ * const shown = observed(store, { retry: { retries: 5 } });
+ * ```
+ */
+export function observed(store: ObjectStore, options: ObserveOptions = {}): ObjectStore {
+  const { retry, logger = silent, clock = systemClock } = options;
+  return decorate(store, <T>(call: StoreCall, run: Observable<T>) => {
+    const tried = (watch?: Watch): Observable<T> => {
+      const notice = (notice: RetryNotice): void => {
+        watch?.retry(notice);
+        logRetry(logger, store.uri, call, notice);
+      };
+      return retry === undefined ? run : retried(call, run, retry, notice);
+    };
+    return new Observable<T>((out) => {
+      if (!listenedTo())
+        return tried().subscribe(logger === silent ? out : loggingFailure(out, logger, store.uri, call));
+      const watch = new Watch(store.uri, call, clock);
+      // Before the subscription: it may answer at once.
+      out.add(() => watch.end('aborted'));
+      return tried(watch).subscribe({
+        next: (answer) => {
+          watch.answer(answer);
+          out.next(answer);
+        },
+        error: (error: unknown) => {
+          logFailure(logger, store.uri, call, error);
+          watch.failed(error);
+          out.error(error);
+        },
+        complete: () => {
+          watch.end('answered');
+          out.complete();
+        },
+      });
+    });
+  });
+}
+
+let lastId = 0;
+
+/** One request, told while it happens. */
+class Watch {
+  readonly #request: StoreRequest;
+  readonly #clock: Clock;
+  readonly #since: number;
+  #tries = 1;
+  #bytesDown = 0;
+  #over = false;
+
+  constructor(store: string, { method, key, body }: StoreCall, clock: Clock) {
+    this.#request = { id: ++lastId, store, method, key, bytesUp: body?.length ?? 0 };
+    this.#clock = clock;
+    this.#since = clock.now();
+    requestChannels.start.publish({ request: this.#request });
+  }
+
+  retry({ failed, delay, error }: RetryNotice): void {
+    this.#tries = failed + 1;
+    requestChannels.retry.publish({ request: this.#request, failed, delay, code: codeOf(error) });
+  }
+
+  answer(answer: unknown): void {
+    if (typeof answer !== 'object' || answer === null || !('chunks' in answer)) return;
+    for (const chunk of answer.chunks as readonly Uint8Array[]) this.#bytesDown += chunk.length;
+  }
+
+  failed(error: unknown): void {
+    const code = codeOf(error);
+    const status = isStoreError(error) ? error.status : undefined;
+    requestChannels.error.publish({
+      request: this.#request,
+      code,
+      ...(status === undefined ? {} : { status }),
+      error,
+    });
+    this.end('failed', code);
+  }
+
+  end(outcome: 'answered' | 'failed' | 'aborted', code?: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    requestChannels.end.publish({
+      request: this.#request,
+      outcome,
+      duration: this.#clock.now() - this.#since,
+      tries: this.#tries,
+      bytesDown: this.#bytesDown,
+      ...(code === undefined ? {} : { code }),
+    });
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof MillraceError ? error.code : 'UNKNOWN';
+}
+
+function logRetry(
+  logger: Logger,
+  store: string,
+  call: StoreCall,
+  { failed, delay, error }: RetryNotice,
+): void {
+  const code = codeOf(error);
+  const context = { store, method: call.method, key: call.key, failed, delay: Math.round(delay), code };
+  if (code === 'Throttled') logger.warn(context, 'Throttled: the request is sent again later');
+  else logger.info(context, 'A request failed and is sent again');
+}
+
+function logFailure(logger: Logger, store: string, call: StoreCall, error: unknown): void {
+  logger.debug({ store, method: call.method, key: call.key, code: codeOf(error) }, 'A request failed');
+}
+
+function loggingFailure<T>(
+  out: Observer<T>,
+  logger: Logger,
+  store: string,
+  call: StoreCall,
+): Partial<Observer<T>> {
+  return {
+    next: (answer) => out.next(answer),
+    error: (error: unknown) => {
+      logFailure(logger, store, call, error);
+      out.error(error);
+    },
+    complete: () => out.complete(),
+  };
+}
