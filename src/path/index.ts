@@ -1,5 +1,6 @@
 /** Where objects are: URIs, globs, paths. Pure; imports nothing of ours but the error class. */
 export type { UserInfo } from './authority.js';
+export { plainUri, withoutEntropy, type WithoutEntropy } from './entropy.js';
 export { PathError, type PathErrorCode } from './errors.js';
 export { compileGlob, compileUriGlob, InvalidGlob, type Glob, type GlobOptions } from './glob.js';
 export { filePath, fileUri } from './local.js';
