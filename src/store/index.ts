@@ -16,5 +16,5 @@ export { openStores, type OpenedStores, type OpenStoresOptions } from './open.js
 export { probe } from './probe.js';
 export { awsCapabilities, createStores, type StoresOptions } from './registry.js';
 export { retrying, type RetryOptions } from './decorators/retry.js';
-export { S3Connection, s3Store, type S3Context, type S3Credentials, type S3Options } from './s3/index.js';
+export * from './s3/index.js';
 export * from './services.js';

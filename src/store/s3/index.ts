@@ -10,6 +10,17 @@ import { S3Connection } from './connection.js';
 import type { S3Options } from './options.js';
 
 export { S3Connection, type OwnOptions, type S3Context } from './connection.js';
+export {
+  delegationTokens,
+  deserializeToken,
+  receivedTokens,
+  sendTokens,
+  serializeToken,
+  type DelegationToken,
+  type DelegationTokensOptions,
+  type ReceivedTokensOptions,
+  type SerializedToken,
+} from './credentials/index.js';
 export type { S3Credentials, S3Options } from './options.js';
 
 /**

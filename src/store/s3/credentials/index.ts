@@ -22,6 +22,16 @@ import { roleOf, stsEndpoint } from './role.js';
 import { fixed, RefreshedCredentials, type CredentialSource } from './source.js';
 import { assumeRole } from './sts.js';
 
+export {
+  deserializeToken,
+  receivedTokens,
+  sendTokens,
+  serializeToken,
+  type ReceivedTokensOptions,
+  type SerializedToken,
+} from './handover.js';
+export { delegationTokens, type DelegationToken, type DelegationTokensOptions } from './tokens.js';
+
 /** The options that say who asks. */
 export interface CredentialOptions {
   readonly credentials?: BucketOptions['credentials'] | undefined;

@@ -1,0 +1,143 @@
+import { from, Observable, ReplaySubject, share, Subscription } from 'rxjs';
+import { isRetryable, MillraceError } from '../../../errors.js';
+import { hideValues } from '../../../config/secrets.js';
+import type { S3Credentials, S3Options } from '../../../config/s3Options.js';
+import { InvalidOption, type Duration } from '../../../config/units.js';
+import { systemClock, type Clock } from '../../../flow/index.js';
+import { resolveOptions } from '../options.js';
+import { providerOf } from './providers.js';
+import { secondsOf, stsEndpoint } from './role.js';
+import { sessionToken, type Sts } from './sts.js';
+
+/** Keys of a session, for those that are not to hold the keys that last. What is secret shows in no `inspect` and no JSON. */
+export interface DelegationToken extends Required<S3Credentials> {
+  readonly service: 's3-native';
+}
+
+export interface DelegationTokensOptions {
+  /** `false`: there are none, and the Observable completes. Default true. */
+  readonly enabled?: boolean;
+  /** What tokens are obtained with; keys that last. Default: those of `s3`. */
+  readonly credentials?: S3Options['credentials'];
+  /** The region whose STS is asked. Default: that of `s3`. */
+  readonly region?: string;
+  /** Default: AWS's STS in the region; the S3 endpoint of `s3` for other servers. */
+  readonly endpoint?: string;
+  /** What is not said above. */
+  readonly s3?: Pick<S3Options, 'credentials' | 'region' | 'endpoint'>;
+  /** Of a token: 900 s to 36 h; a number is seconds. Default: what STS gives (AWS: 12 h). */
+  readonly duration?: Duration;
+  /** The share of a token's life after which the next one is obtained, between 0 and 1. Default 0.75. */
+  readonly renewalRatio?: number;
+  /** Sees every failure that is followed by another try, in so many milliseconds. Default: nobody does. */
+  readonly onFailure?: (error: unknown, retryIn: number) => void;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** Uniform in [0, 1). Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** Waits between tries: 0.5 to 1 of base × 2^n, at most the cap. Milliseconds. */
+const backoff = { base: 1000, cap: 5 * 60_000 };
+
+/** A timer of the machine's clock that is set further ahead fires at once. */
+const longest = 2 ** 31 - 1;
+
+/**
+ * Session tokens for workers, by STS GetSessionToken: one on subscribe, the next each time a share of the last one's life
+ * has passed. Subscribers share them, and late ones get the newest at once; when the last one goes, so does the timer.
+ *
+ * A failure is followed by another try, after a second at first and five minutes at most. Errors, while there is no token
+ * that holds: what no other try would mend (`PermissionDenied`, `InvalidRequest`), and `TemporaryCredentials`, since
+ * STS gives session tokens only to keys that last. Throws `InvalidOption`.
+ *
+ * @example
+ * ```ts
+ * const { delegationTokens: options, s3 } = loadConfig();
+ * const tokens$ = delegationTokens({ ...options, enabled: true, s3 });
+ * const worker = new Worker(new URL('worker.js', import.meta.url));
+ * sendTokens(tokens$, worker).subscribe({ error: (error: unknown) => console.error(error) });
+ * ```
+ */
+export function delegationTokens(options: DelegationTokensOptions = {}): Observable<DelegationToken> {
+  const { clock = systemClock, random = Math.random, renewalRatio = 0.75, enabled = true } = options;
+  if (!(renewalRatio > 0 && renewalRatio < 1))
+    throw new InvalidOption('delegationTokens.renewalRatio', renewalRatio, 'a number between 0 and 1');
+  const seconds =
+    options.duration === undefined
+      ? undefined
+      : secondsOf('delegationTokens.duration', options.duration, 129_600);
+  const sts = stsOf(options, clock);
+
+  const tokens = new Observable<DelegationToken>((out) => {
+    let held: DelegationToken | undefined;
+    let failures = 0;
+    let next: Subscription = Subscription.EMPTY;
+    const ask = (): void => {
+      next = from(obtain(sts, seconds)).subscribe({ next: got, error: failed });
+    };
+    const got = (token: DelegationToken): void => {
+      held = token;
+      failures = 0;
+      const life = token.expiration.getTime() - clock.now();
+      next = clock.after(Math.min(Math.max(life * renewalRatio, 1000), longest), ask);
+      out.next(token);
+    };
+    const failed = (error: unknown): void => {
+      const holds = held !== undefined && held.expiration.getTime() > clock.now();
+      if (!holds && !isRetryable(error)) {
+        out.error(error);
+        return;
+      }
+      const delay = Math.min(backoff.cap, backoff.base * 2 ** failures++) * (0.5 + random() / 2);
+      next = clock.after(delay, ask);
+      options.onFailure?.(error, delay);
+    };
+    if (enabled) ask();
+    else out.complete();
+    return () => next.unsubscribe();
+  });
+  return tokens.pipe(share({ connector: () => new ReplaySubject(1) }));
+}
+
+/** A token of these values that shows none of its secrets. */
+export function token(credentials: Required<S3Credentials>): DelegationToken {
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials;
+  const service = 's3-native' as const;
+  return hideValues({ service, accessKeyId, secretAccessKey, sessionToken, expiration }, [
+    'secretAccessKey',
+    'sessionToken',
+  ]);
+}
+
+async function obtain(sts: Sts, seconds: number | undefined): Promise<DelegationToken> {
+  if ((await sts.base.get()).sessionToken !== undefined) throw temporary();
+  const session = await sessionToken(sts, seconds);
+  const { sessionToken: text, expiration } = session;
+  if (text === undefined || expiration === undefined)
+    throw new MillraceError('InvalidCredentials', 'STS gave a session without an end: check its endpoint.');
+  return token({ ...session, sessionToken: text, expiration });
+}
+
+function stsOf(options: DelegationTokensOptions, clock: Clock): Sts {
+  const { s3 = {} } = options;
+  const env = process.env;
+  const region = options.region ?? s3.region;
+  const base = providerOf(options.credentials ?? s3.credentials, { clock, env, region });
+  if (base === undefined)
+    throw new InvalidOption(
+      'delegationTokens.credentials',
+      'ANONYMOUS',
+      'keys that last, or a way to find them',
+    );
+  const server = resolveOptions(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint });
+  const beside = server.custom ? server.endpoint : undefined;
+  const endpoint = stsEndpoint('delegationTokens.endpoint', options.endpoint, beside, env);
+  return { endpoint, region, base, now: () => clock.now() };
+}
+
+const temporary = (): MillraceError =>
+  new MillraceError(
+    'TemporaryCredentials',
+    'Session tokens cannot be obtained with temporary credentials (those of a role, a session or an instance): give `delegationTokens` the access key of a user, or leave the tokens out and let workers assume the role themselves.',
+  );
