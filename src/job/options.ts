@@ -3,7 +3,7 @@ import { loadConfig } from '../config/load/index.js';
 import { encryptBucket, mergeS3 } from '../config/mergeS3.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import { systemClock, type Clock } from '../flow/index.js';
-import { parseUri } from '../path/index.js';
+import { hideUserInfo, parseUri } from '../path/index.js';
 import type { S3Options } from '../config/s3Options.js';
 import type { Stores } from '../store/services.js';
 import type { Environment } from './environment.js';
@@ -134,7 +134,11 @@ function directory(dir: string | undefined, { state }: Config): string {
     throw new InvalidOption('checkpoints.dir', dir, 'said here, or configured as state.checkpoints.dir');
   }
   if (state.backend === 's3' && parseUri(dir).scheme !== 's3') {
-    throw new InvalidOption('checkpoints.dir', dir, 'an s3:// URI, because state.backend is s3');
+    throw new InvalidOption(
+      'checkpoints.dir',
+      hideUserInfo(dir),
+      'an s3:// URI, because state.backend is s3',
+    );
   }
   return dir;
 }

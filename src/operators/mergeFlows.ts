@@ -1,15 +1,21 @@
 import type { Subscriber } from 'rxjs';
+import { configOf } from '../config/service.js';
 import { MillraceError } from '../errors.js';
 import { credit, FlowSubscriber, flowOf, open, signal, watermark } from '../flow/index.js';
 import type { Barrier, Credit, End, Flow, Open, Signal, Watermark } from '../flow/index.js';
 
 type Aligned = Open | Barrier;
 
-/** Lets inputs through until each is at the same Open or Barrier; those ahead are held there, in order. */
+/**
+ * Lets inputs through until each is at the same Open or Barrier; those ahead are held there, in order. At least once will do:
+ * those ahead of a Barrier go on, and it comes out when every input has brought it.
+ */
 class Alignment<T> {
+  exactlyOnce = true;
   readonly inputs: Input<T>[] = [];
   readonly #out: Subscriber<T | Signal>;
   #watermark = -Infinity;
+  #ended = false;
   readonly #credits = new Map<string, number>();
 
   constructor(out: Subscriber<T | Signal>) {
@@ -29,9 +35,29 @@ class Alignment<T> {
     }
   }
 
-  /** Passes `End` on with the last input's. */
+  /** Passes on the barriers that every input has brought and gone past. */
+  pass(): void {
+    for (;;) {
+      const live = this.inputs.filter(({ over }) => !over);
+      const first = live[0]?.passed[0];
+      if (first === undefined || live.some(({ passed }) => passed.length === 0)) return;
+      if (live.some(({ passed }) => passed[0] !== first)) throw misaligned();
+      for (const { passed } of live) passed.shift();
+      this.#out.next(first);
+      const ended = live.find((input) => input.ended !== undefined)?.ended;
+      if (ended !== undefined) this.end(ended);
+    }
+  }
+
+  /** Passes `End` on with the last input's, behind the barriers that came before it. */
   end(end: End): void {
-    if (this.inputs.every(({ ended, over }) => ended || over)) this.#out.next(end);
+    if (
+      this.#ended ||
+      this.inputs.some(({ ended, over, passed }) => !over && (ended === undefined || passed.length > 0))
+    )
+      return;
+    this.#ended = true;
+    this.#out.next(end);
   }
 
   /** Passes on how far every input that brings this source has brought it. */
@@ -56,7 +82,10 @@ class Alignment<T> {
 
   complete(): void {
     if (this.inputs.every(({ over }) => over)) this.#out.complete();
-    else this.align();
+    else {
+      this.align();
+      this.pass();
+    }
   }
 
   #sources(): string[] {
@@ -70,7 +99,9 @@ class Input<T> extends FlowSubscriber<T, T> {
   watermark: Watermark | undefined;
   sources: readonly string[] = [];
   readonly credits = new Map<string, number>();
-  ended = false;
+  ended: End | undefined;
+  /** The barriers it went past that others have not brought yet. */
+  readonly passed: Barrier[] = [];
   /** It has completed: it counts as aligned. */
   over = false;
   readonly #alignment: Alignment<T>;
@@ -88,11 +119,19 @@ class Input<T> extends FlowSubscriber<T, T> {
 
   override onOpen(open: Open): void {
     this.sources = open.sources;
+    this.#alignment.exactlyOnce = configOf(open.attempt).checkpoints.mode === 'EXACTLY_ONCE';
     this.#align(open);
   }
 
   override onBarrier(barrier: Barrier): void {
-    this.#align(barrier);
+    if (this.#alignment.exactlyOnce) {
+      this.#align(barrier);
+    } else if (this.at !== undefined) {
+      this.#held.push(() => this.onBarrier(barrier));
+    } else {
+      this.passed.push(barrier);
+      this.#alignment.pass();
+    }
   }
 
   override onEnd(end: End): void {
@@ -100,7 +139,7 @@ class Input<T> extends FlowSubscriber<T, T> {
       this.#held.push(() => this.onEnd(end));
       return;
     }
-    this.ended = true;
+    this.ended = end;
     this.#alignment.end(end);
   }
 
@@ -166,7 +205,8 @@ const misaligned = (): MillraceError =>
  * Joins flows into one: records as they come, signals aligned.
  *
  * `Open` and each `Barrier` come out once, when every input has brought them; an input that is ahead is held there
- * meanwhile, so what comes out before a barrier is what every input had before it. `End` comes out with the last input's.
+ * meanwhile, so what comes out before a barrier is what every input had before it (with the checkpointing mode
+ * `AT_LEAST_ONCE` it is not held, and what it brings early may come again after a restart). `End` comes out with the last input's.
  * `Watermark` is the minimum over the inputs that are not idle, `Credit` over those that bring the source. Held records are bounded by the budgets of the sources.
  *
  * ```
