@@ -4,6 +4,10 @@ import { createStores } from '../../store/registry.js';
 import type { Stores } from '../../store/services.js';
 import type {
   AbortOptions,
+  BulkCopyOptions,
+  BulkProgress,
+  CopyOptions,
+  CopyPair,
   Entry,
   ListOptions,
   Progress,
@@ -11,11 +15,18 @@ import type {
   Stat,
   UploadEntry,
 } from '../types.js';
+import { copy } from './copy.js';
 import { list, walk } from './list.js';
 import { makeDirectory } from './makeDirectory.js';
+import { move } from './move.js';
 import { globbed, placeOf, type Place } from './place.js';
 import { remove } from './remove.js';
 import { exists, stat } from './stat.js';
+import { Cleanups } from './transfer/cleanups.js';
+import { meansOf } from './transfer/means.js';
+import type { Means } from './transfer/object.js';
+import { tasksOfPairs } from './transfer/tasks.js';
+import { transfer } from './transfer/transfer.js';
 import { abortUploads, uploads } from './uploads.js';
 
 export interface OperationsOptions {
@@ -54,6 +65,34 @@ export interface Operations {
   /** Makes an empty directory visible, by an empty object whose key ends in a slash; one that is there stays. */
   makeDirectory(uri: string): Observable<Entry>;
 
+  /**
+   * Copies an object, or the content of a directory; to a URI that ends in a slash, an object goes under its own name. By
+   * the server where one has both, else through this process, a few parts at a time. Metadata and content headers go
+   * along. Unsubscribing leaves no upload behind, and no part of an object. Errors: `NotFound`, `AlreadyExists`
+   * (`overwrite: false`), `SamePlace`, `IntoItself`, `Overlap`, `PreconditionFailed` (the source has changed meanwhile); of
+   * a directory `CopyFailed`, with all that could not be copied; the rest is.
+   */
+  copy(from: string, to: string, options?: CopyOptions): Observable<Progress>;
+
+  /**
+   * Copies, verifies, and then deletes, a directory page by page: nothing is lost whenever it is interrupted, and moving
+   * again ends it. Errors: as `copy`, and `NotVerified` (somebody else has written to source or target meanwhile).
+   */
+  move(from: string, to: string, options?: CopyOptions): Observable<Progress>;
+
+  /**
+   * Copies objects, directories and globs, one pair or many, of any size and number in bounded memory, and goes on where
+   * an earlier one was interrupted. Whatever fails holds nothing else up. Errors: as `copy`, all that failed in one `CopyFailed`.
+   *
+   * ```ts
+   * import { createOperations } from 'millrace/operations';
+   *
+   * const { bulkCopy } = createOperations();
+   * bulkCopy({ from: 'file:///data/raw/', to: 's3://lake/raw/' }).subscribe(({ bytes }) => console.log(bytes.done, bytes.total));
+   * ```
+   */
+  bulkCopy(what: CopyPair | readonly CopyPair[], options?: BulkCopyOptions): Observable<BulkProgress>;
+
   /** The multipart uploads under way of all keys that start with the URI's key. */
   uploads(uri: string): Observable<UploadEntry>;
 
@@ -62,6 +101,12 @@ export interface Operations {
    * `AbortFailed`, with all that could not be aborted; the rest is.
    */
   abortUploads(uri: string, options: AbortOptions): Observable<UploadEntry>;
+
+  /**
+   * Completes when nothing is left to be done for operations that are over: after an unsubscribe, uploads are dropped.
+   * A process waits for it before it ends, or closes its stores.
+   */
+  idle(): Observable<never>;
 }
 
 /**
@@ -77,8 +122,21 @@ export interface Operations {
  */
 export function createOperations(options: OperationsOptions = {}): Operations {
   const { stores = createStores(), clock = systemClock } = options;
+  const open = (uri: string): Place => placeOf(stores, uri);
   const at = <T>(uri: string, operation: (place: Place) => Observable<T>): Observable<T> =>
-    defer(() => operation(placeOf(stores, uri)));
+    defer(() => operation(open(uri)));
+  const cleanups = new Cleanups();
+  const copying = (
+    from: string,
+    to: string,
+    { overwrite = true }: CopyOptions,
+    operation: (from: Place, to: Place, means: Means) => Observable<Progress>,
+  ): Observable<Progress> =>
+    defer(() => {
+      const means = meansOf({ overwrite, skipSame: false, resume: false }, cleanups, open);
+      return operation(open(from), open(to), means);
+    });
+  // What is done with an object's bytes, `read` and `write`, comes from ../reader and ../writer.
   return {
     list: (uri, listOptions = {}) => at(uri, (place) => list(place, listOptions)),
     walk: (uri, listOptions = {}) =>
@@ -90,7 +148,16 @@ export function createOperations(options: OperationsOptions = {}): Operations {
     exists: (uri) => at(uri, exists),
     remove: (uri, removeOptions = {}) => at(uri, (place) => remove(place, removeOptions)),
     makeDirectory: (uri) => at(uri, makeDirectory),
+    copy: (from, to, copyOptions = {}) => copying(from, to, copyOptions, copy),
+    move: (from, to, copyOptions = {}) => copying(from, to, copyOptions, move),
+    bulkCopy: (what, bulkOptions = {}) =>
+      defer(() => {
+        const means = meansOf(bulkOptions, cleanups, open);
+        const pairs = 'from' in what ? [what] : what;
+        return transfer(tasksOfPairs(stores, pairs, means.skipSame || !means.overwrite), means);
+      }),
     uploads: (uri) => at(uri, uploads),
     abortUploads: (uri, abortOptions) => at(uri, (place) => abortUploads(place, abortOptions, clock)),
+    idle: () => cleanups.idle,
   };
 }

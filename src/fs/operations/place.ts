@@ -1,5 +1,5 @@
 /** Places that URIs name, and what is there as entries. */
-import { compileUriGlob, formatUri, splitUri, type Glob } from '../../path/index.js';
+import { compileUriGlob, formatUri, splitUri, type Glob, type Scheme } from '../../path/index.js';
 import { StoreError } from '../../store/errors.js';
 import type { ObjectInfo, ObjectStore } from '../../store/objectStore.js';
 import type { StoreLocation, Stores } from '../../store/services.js';
@@ -9,6 +9,7 @@ export interface Place {
   readonly store: ObjectStore;
   readonly location: StoreLocation;
   readonly key: string;
+  readonly scheme: Scheme;
   /** The URI of another key of the same bucket. */
   uri(key: string): string;
 }
@@ -28,7 +29,13 @@ export function globbed(stores: Stores, uri: string): { readonly place: Place; r
 function located(stores: Stores, uri: string, key: string): Place {
   const location = stores.open(uri);
   const parts = splitUri(uri);
-  return { store: location.store, location, key, uri: (other) => formatUri({ ...parts, key: other }) };
+  return {
+    store: location.store,
+    location,
+    key,
+    scheme: parts.scheme,
+    uri: (other) => formatUri({ ...parts, key: other }),
+  };
 }
 
 /** Whether a key can only be that of a directory: it is empty, or ends in a slash. */

@@ -3,11 +3,11 @@
  * something or not. A directory goes page by page of its listing, at most 1,000 keys a request; what cannot be removed
  * holds nothing up, and is told at the end, all of it in one error.
  */
-import { concat, concatMap, defer, of, throwError, type Observable } from 'rxjs';
+import { concat, concatMap, defer, EMPTY, of, throwError, type Observable } from 'rxjs';
 import type { DeleteFailure, ObjectInfo } from '../../store/objectStore.js';
 import type { Progress, RemoveOptions } from '../types.js';
 import { OperationError, PartlyFailed, type Failure } from './errors.js';
-import { listing } from './pages.js';
+import { eachListed } from './pages.js';
 import { isDirectory, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
 import { stat } from './stat.js';
@@ -63,25 +63,23 @@ function removeTree(place: Place, prefix: string, options: RemoveOptions): Obser
     let objects = 0;
     let bytes = 0;
     let uri = place.uri(prefix);
-    const pages = listing(place.store, { prefix }).pipe(
-      concatMap((page) => {
-        found += page.objects.length;
-        if (page.objects.length === 0) return [];
-        return place.store.delete(page.objects.map(({ key }) => key)).pipe(
-          concatMap((refused) => {
-            failures.push(...told(place, refused));
-            const left = new Set(refused.map(({ key }) => key));
-            const gone = page.objects.filter(({ key }) => !left.has(key));
-            objects += gone.length;
-            bytes += gone.reduce((sum, { size }) => sum + size, 0);
-            uri = place.uri(gone.at(-1)?.key ?? prefix);
-            return page.cursor === undefined
-              ? []
-              : of({ objects: { done: objects }, bytes: { done: bytes }, uri });
-          }),
-        );
-      }),
-    );
+    const pages = eachListed(place.store, { prefix }, (page) => {
+      found += page.objects.length;
+      if (page.objects.length === 0) return EMPTY;
+      return place.store.delete(page.objects.map(({ key }) => key)).pipe(
+        concatMap((refused) => {
+          failures.push(...told(place, refused));
+          const left = new Set(refused.map(({ key }) => key));
+          const gone = page.objects.filter(({ key }) => !left.has(key));
+          objects += gone.length;
+          bytes += gone.reduce((sum, { size }) => sum + size, 0);
+          uri = place.uri(gone.at(-1)?.key ?? prefix);
+          return page.cursor === undefined
+            ? EMPTY
+            : of({ objects: { done: objects }, bytes: { done: bytes }, uri });
+        }),
+      );
+    });
     const end = defer(() => {
       if (failures.length > 0) return throwError(() => new PartlyFailed('RemoveFailed', 'removed', failures));
       if (found === 0 && options.mustExist === true) return throwError(() => notFound(place));

@@ -1,23 +1,11 @@
-import {
-  catchError,
-  concat,
-  concatMap,
-  defer,
-  EMPTY,
-  from,
-  ignoreElements,
-  map,
-  mergeMap,
-  of,
-  throwError,
-} from 'rxjs';
+import { catchError, concat, defer, EMPTY, from, ignoreElements, mergeMap, of, throwError } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { parseDuration } from '../../config/units.js';
 import type { Clock } from '../../flow/index.js';
-import type { UploadCursor, UploadInfo } from '../../store/objectStore.js';
+import type { UploadCursor, UploadInfo, UploadPage } from '../../store/objectStore.js';
 import type { AbortOptions, UploadEntry } from '../types.js';
 import { asError, PartlyFailed, type Failure } from './errors.js';
-import { pagesOf } from './pages.js';
+import { eachPage } from './pages.js';
 import type { Place } from './place.js';
 
 /** Abort requests under way. */
@@ -25,7 +13,7 @@ const atOnce = 16;
 
 /** The uploads under way of keys that start with the URI's. */
 export function uploads(place: Place): Observable<UploadEntry> {
-  return pages(place).pipe(concatMap((page) => page.map((upload) => entryOf(place, upload))));
+  return eachPage(asking(place), nextOf, ({ uploads: page }) => page.map((upload) => entryOf(place, upload)));
 }
 
 /** Aborts those begun before a point in time, and emits each that is gone. What fails is told at the end. */
@@ -51,22 +39,20 @@ export function abortUploads(
       failures.length === 0 ? EMPTY : throwError(() => new PartlyFailed('AbortFailed', 'aborted', failures)),
     );
     return concat(
-      pages(place).pipe(
-        concatMap((page) =>
-          from(page.filter(({ initiated }) => initiated <= before)).pipe(mergeMap(abort, atOnce)),
-        ),
+      eachPage(asking(place), nextOf, ({ uploads: page }) =>
+        from(page.filter(({ initiated }) => initiated <= before)).pipe(mergeMap(abort, atOnce)),
       ),
       end,
     );
   });
 }
 
-function pages(place: Place): Observable<readonly UploadInfo[]> {
-  return pagesOf(
-    (after: UploadCursor | undefined) =>
-      place.store.listUploads({ prefix: place.key, ...(after === undefined ? {} : { after }) }),
-    ({ next }) => next,
-  ).pipe(map(({ uploads: page }) => page));
+function asking(place: Place): (after: UploadCursor | undefined) => Observable<UploadPage> {
+  return (after) => place.store.listUploads({ prefix: place.key, ...(after === undefined ? {} : { after }) });
+}
+
+function nextOf({ next }: UploadPage): UploadCursor | undefined {
+  return next;
 }
 
 function entryOf(place: Place, { key, uploadId, initiated }: UploadInfo): UploadEntry {

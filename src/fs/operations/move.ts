@@ -1,0 +1,195 @@
+/**
+ * Moving: copy, verify, and only then delete. A directory goes by the pages of its listing:
+ *
+ * 1. The objects of a page are copied, each pinned by its ETag.
+ * 2. Each copy is looked at: it has the ETag that its write was answered with, and the source's size.
+ * 3. The page is listed once more: what has changed since it was copied stays.
+ * 4. The page is deleted, and the next one asked for.
+ *
+ * So at every moment each object is at its old place or, whole, at its new one, or at both; moving again, which is what to
+ * do after a crash, ends it. Nothing is remembered but one page.
+ */
+import {
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  from as each,
+  ignoreElements,
+  map,
+  mergeMap,
+  of,
+  reduce,
+  takeWhile,
+  tap,
+  throwError,
+  catchError,
+  type Observable,
+} from 'rxjs';
+import { isStoreError } from '../../store/errors.js';
+import { compareKeys } from '../../store/helpers.js';
+import type { ObjectInfo } from '../../store/objectStore.js';
+import type { Progress } from '../types.js';
+import { copyOne } from './copy.js';
+import { OperationError, PartlyFailed, type Failure } from './errors.js';
+import { eachListed, listing } from './pages.js';
+import { directoryOf, notFound, type Place } from './place.js';
+import { resolve } from './resolve.js';
+import type { Means } from './transfer/object.js';
+import type { Task } from './transfer/task.js';
+import { apart, taskOf, tasksOf } from './transfer/tasks.js';
+import { transfer, type OnStep } from './transfer/transfer.js';
+
+export function move(from: Place, to: Place, means: Means): Observable<Progress> {
+  return resolve(from).pipe(
+    concatMap((named) =>
+      named.kind === 'object'
+        ? defer(() => moveObject(taskOf(from, named.info, to), means))
+        : moveDirectory(from, named.prefix, to, means),
+    ),
+  );
+}
+
+function moveObject(task: Task, means: Means): Observable<Progress> {
+  const etags = new Map<Task, string>();
+  const { from, source } = task;
+  const unchanged = from.store.head(source.key, { ifMatch: source.etag }).pipe(
+    catchError((error: unknown) =>
+      // Somebody else has removed it: it is moved all the same.
+      isStoreError(error, 'NotFound')
+        ? EMPTY
+        : throwError(() => (isStoreError(error, 'PreconditionFailed') ? changed(task) : error)),
+    ),
+  );
+  return concat(
+    copyOne(task, means, noting(etags)).pipe(
+      // Done is what is moved.
+      map((progress) => ({ ...progress, objects: { done: 0, total: 1 } })),
+    ),
+    verified(task, etags).pipe(ignoreElements()),
+    unchanged.pipe(ignoreElements()),
+    deleted(from, [source]).pipe(
+      map(() => ({
+        objects: { done: 1, total: 1 },
+        bytes: { done: source.size, total: source.size },
+        uri: task.to.uri(task.key),
+      })),
+    ),
+  );
+}
+
+function moveDirectory(from: Place, prefix: string, to: Place, means: Means): Observable<Progress> {
+  return defer(() => {
+    const target = directoryOf(to.key);
+    let objects = 0;
+    let bytes = 0;
+    let uri = to.uri(target);
+    // A bucket may be empty.
+    let found = prefix === '';
+    let before: string | undefined;
+    const pages = eachListed(from.store, { prefix }, (page) => {
+      found ||= page.objects.length > 0;
+      if (!found && page.cursor === undefined) return throwError(() => notFound(from));
+      const last = page.objects.at(-1)?.key;
+      if (last === undefined) return EMPTY;
+      const etags = new Map<Task, string>();
+      const tasks = tasksOf(page.objects, from, prefix, to, target, undefined);
+      const copied = transfer(() => of(tasks), means, noting(etags)).pipe(
+        map((progress) => ({
+          objects: { done: objects },
+          bytes: { done: bytes + progress.bytes.done },
+          uri: (uri = progress.uri),
+        })),
+      );
+      const checked = each(tasks).pipe(
+        mergeMap((task) => verified(task, etags), means.requestsAtOnce),
+        ignoreElements(),
+      );
+      const removed = unchanged(from, prefix, before, page.objects).pipe(
+        concatMap((sure) => deleted(from, sure).pipe(map(() => sure))),
+        map((sure) => {
+          before = last;
+          objects += sure.length;
+          bytes += sure.reduce((sum, { size }) => sum + size, 0);
+          if (sure.length < page.objects.length) throw stillThere(from, page.objects, sure);
+          return { objects: { done: objects }, bytes: { done: bytes }, uri };
+        }),
+      );
+      return concat(copied, checked, removed);
+    });
+    const end = defer(() =>
+      of({ objects: { done: objects, total: objects }, bytes: { done: bytes, total: bytes }, uri }),
+    );
+    return concat(apart(from, prefix, to, target), pages, end);
+  });
+}
+
+/** Errors unless the target is what was written. */
+function verified(task: Task, etags: ReadonlyMap<Task, string>): Observable<unknown> {
+  return defer(() => task.to.store.head(task.key)).pipe(
+    tap(({ etag, size }) => {
+      if (etag !== etags.get(task) || size !== task.source.size) throw notVerified(task);
+    }),
+  );
+}
+
+/** Those of the page that still are what was copied, or are gone. */
+function unchanged(
+  from: Place,
+  prefix: string,
+  before: string | undefined,
+  page: readonly ObjectInfo[],
+): Observable<readonly ObjectInfo[]> {
+  const last = page.at(-1)?.key ?? '';
+  const etags = new Map(page.map(({ key, etag }) => [key, etag]));
+  return listing(from.store, { prefix, ...(before === undefined ? {} : { startAfter: before }) }).pipe(
+    takeWhile(({ objects }) => compareKeys(objects.at(-1)?.key ?? '', last) < 0, true),
+    reduce((off, { objects }) => {
+      for (const { key, etag } of objects) if (etags.has(key) && etags.get(key) !== etag) off.add(key);
+      return off;
+    }, new Set<string>()),
+    map((off) => page.filter(({ key }) => !off.has(key))),
+  );
+}
+
+function deleted(from: Place, objects: readonly ObjectInfo[]): Observable<unknown> {
+  return defer(() => from.store.delete(objects.map(({ key }) => key))).pipe(
+    tap((refused) => {
+      if (refused.length === 0) return;
+      const failures = refused.map(({ key, error }) => ({ uri: from.uri(key), error }));
+      throw new PartlyFailed('RemoveFailed', 'removed after it was copied', failures);
+    }),
+  );
+}
+
+function noting(etags: Map<Task, string>): OnStep {
+  return (task, { etag }) => {
+    if (etag !== undefined) etags.set(task, etag);
+  };
+}
+
+function changed({ from, source }: Task): OperationError {
+  const uri = from.uri(source.key);
+  return new OperationError(
+    'NotVerified',
+    `${uri} has changed since it was copied, and stays. Move it again.`,
+  );
+}
+
+function stillThere(from: Place, all: readonly ObjectInfo[], sure: readonly ObjectInfo[]): PartlyFailed {
+  const gone = new Set(sure);
+  const failures = all
+    .filter((info) => !gone.has(info))
+    .map(({ key }): Failure => ({
+      uri: from.uri(key),
+      error: new OperationError('NotVerified', 'It has changed since it was copied, and stays.'),
+    }));
+  return new PartlyFailed('RemoveFailed', 'removed after it was copied', failures);
+}
+
+function notVerified({ from, source, to, key }: Task): OperationError {
+  return new OperationError(
+    'NotVerified',
+    `${to.uri(key)} is not what was copied there: somebody else writes to it. ${from.uri(source.key)} stays; look at both, and move it again.`,
+  );
+}

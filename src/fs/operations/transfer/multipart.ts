@@ -1,0 +1,217 @@
+/**
+ * One object in parts: an upload is begun, or found again; its missing parts are filled, as many at once as the window
+ * lets; and it is completed. Nothing is visible before that.
+ *
+ * However this ends, nothing is left behind but what the next copy goes on with:
+ * - an unsubscribe or an error drops the upload, unless a note is kept of it and the error may pass;
+ * - the request that creates an upload is the only one that an unsubscribe does not abort: the server may have made it
+ *   already, and only the answer tells its id. It is dropped when that comes;
+ * - a Complete whose answer is lost is proven by the object that is there.
+ */
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  finalize,
+  ignoreElements,
+  map,
+  mergeMap,
+  Observable,
+  of,
+  range,
+  throwError,
+} from 'rxjs';
+import { isRetryable } from '../../../errors.js';
+import { isStoreError } from '../../../store/errors.js';
+import { compositeEtag } from '../../../store/helpers.js';
+import type { ByteRange, ObjectStore, UploadedPart, UploadOptions } from '../../../store/objectStore.js';
+import type { Cleanups } from './cleanups.js';
+import type { Begun, Note } from './note.js';
+import type { Parts } from './parts.js';
+import type { Step, Task } from './task.js';
+import type { Window } from './window.js';
+
+export interface Multipart {
+  readonly task: Task;
+  readonly parts: Parts;
+  /** Kept in memory by one part under way. */
+  readonly partBytes: number;
+  readonly requestsAtOnce: number;
+  readonly window: Window;
+  readonly cleanups: Cleanups;
+  /** Metadata and content headers for a new upload. */
+  readonly describe: Observable<UploadOptions>;
+  readonly fill: (uploadId: string, number: number, range: Required<ByteRange>) => Observable<UploadedPart>;
+  readonly note: Note | undefined;
+  readonly overwrite: boolean;
+}
+
+/** What is at the server, as far as is known here. */
+type Phase =
+  { readonly is: 'nothing' | 'completed' } | { readonly is: 'begun' | 'noted'; readonly uploadId: string };
+
+export function multipart(copy: Multipart): Observable<Step> {
+  return new Observable((out) => {
+    const { store } = copy.task.to;
+    let phase: Phase = { is: 'nothing' };
+    let over = false;
+    const drop = (uploadId: string): Observable<unknown> => {
+      const aborted = store.abortUpload(copy.task.key, uploadId).pipe(orIgnored);
+      return copy.note === undefined ? aborted : concat(aborted, copy.note.erase().pipe(orIgnored));
+    };
+    const leftovers = (keep: boolean): Observable<unknown> | undefined => {
+      if (phase.is === 'begun' || (phase.is === 'noted' && !keep)) return drop(phase.uploadId);
+      return phase.is === 'completed' ? copy.note?.erase().pipe(orIgnored) : undefined;
+    };
+    const steps = begin(copy, drop, (now) => (phase = now)).pipe(
+      concatMap((begun) => sent(copy, begun, () => (phase = { is: 'completed' }))),
+    );
+    const running = steps.subscribe({
+      next: (step) => out.next(step),
+      error: (error: unknown) => {
+        over = true;
+        const left = leftovers(mayPass(error));
+        if (left === undefined) out.error(error);
+        else copy.cleanups.run(left.pipe(finalize(() => out.error(error))));
+      },
+      complete: () => {
+        over = true;
+        out.complete();
+      },
+    });
+    return () => {
+      running.unsubscribe();
+      const left = over ? undefined : leftovers(true);
+      if (left !== undefined) copy.cleanups.run(left);
+    };
+  });
+}
+
+/** Goes on with the upload of the note, or begins one. */
+function begin(
+  copy: Multipart,
+  drop: (uploadId: string) => Observable<unknown>,
+  enter: (phase: Phase) => void,
+): Observable<Begun> {
+  const { note, task, window } = copy;
+  const found = note === undefined ? of(undefined) : window.run(task, 0, note.read());
+  return found.pipe(
+    concatMap((earlier) => {
+      if (earlier === undefined) return create(copy, drop, enter);
+      if ('stale' in earlier)
+        return concat(
+          window.run(task, 0, drop(earlier.stale)).pipe(ignoreElements()),
+          create(copy, drop, enter),
+        );
+      enter({ is: 'noted', uploadId: earlier.uploadId });
+      return of(earlier);
+    }),
+  );
+}
+
+function create(
+  copy: Multipart,
+  drop: (uploadId: string) => Observable<unknown>,
+  enter: (phase: Phase) => void,
+): Observable<Begun> {
+  const { note, task, window, cleanups } = copy;
+  const request = (options: UploadOptions): Observable<string> =>
+    new Observable((out) => {
+      let left = false;
+      cleanups.run(
+        task.to.store.createUpload(task.key, options).pipe(
+          concatMap(({ uploadId }) => {
+            if (left) return drop(uploadId);
+            enter({ is: 'begun', uploadId });
+            out.next(uploadId);
+            out.complete();
+            return EMPTY;
+          }),
+          catchError((error: unknown) => {
+            out.error(error);
+            return EMPTY;
+          }),
+        ),
+      );
+      return () => (left = true);
+    });
+  return window.run(task, 0, copy.describe).pipe(
+    concatMap((options) => window.run(task, 0, request(options))),
+    concatMap((uploadId) => {
+      const begun = of({ uploadId, arrived: new Map<number, UploadedPart>() });
+      if (note === undefined) return begun;
+      return window.run(task, 0, note.write(uploadId)).pipe(
+        map(() => enter({ is: 'noted', uploadId })),
+        // Who may not write notes copies all the same.
+        catchError((error: unknown) =>
+          isStoreError(error, 'PermissionDenied') ? of(undefined) : throwError(() => error),
+        ),
+        concatMap(() => begun),
+      );
+    }),
+  );
+}
+
+/** Fills what is missing, and completes. */
+function sent(copy: Multipart, { uploadId, arrived }: Begun, completed: () => void): Observable<Step> {
+  const { parts, task, window, note } = copy;
+  const all = new Map(arrived);
+  const part = (number: number): Observable<Step> => {
+    const bounds = parts.range(number);
+    const bytes = bounds.end - bounds.start;
+    if (arrived.has(number)) return of({ bytes, skipped: bytes });
+    return window.run(task, copy.partBytes, copy.fill(uploadId, number, bounds)).pipe(
+      map((uploaded) => {
+        all.set(number, uploaded);
+        return { bytes, skipped: 0 };
+      }),
+    );
+  };
+  const inOrder = (): UploadedPart[] => [...all.values()].sort((a, b) => a.number - b.number);
+  const last = defer(() => complete(copy, uploadId, inOrder())).pipe(
+    map((etag): Step => {
+      completed();
+      return { bytes: 0, skipped: 0, etag };
+    }),
+  );
+  const forgotten = defer(() =>
+    note === undefined ? EMPTY : window.run(task, 0, note.erase()).pipe(orIgnored, ignoreElements()),
+  );
+  return concat(range(1, parts.count).pipe(mergeMap(part, copy.requestsAtOnce)), last, forgotten);
+}
+
+function complete(copy: Multipart, uploadId: string, parts: readonly UploadedPart[]): Observable<string> {
+  const { task, window } = copy;
+  const { store } = task.to;
+  const request = store
+    .completeUpload(task.key, uploadId, parts, copy.overwrite ? {} : { ifNoneMatch: '*' })
+    .pipe(map(({ etag }) => etag));
+  return window.run(task, 0, request).pipe(
+    catchError((error: unknown) => {
+      if (!isRetryable(error) && !isStoreError(error, 'NotFound')) return throwError(() => error);
+      return window.run(task, 0, published(store, task, compositeEtag(parts), error));
+    }),
+  );
+}
+
+/** The ETag of the object if it is the one that was completed; else the first error stands. */
+function published(store: ObjectStore, task: Task, etag: string, error: unknown): Observable<string> {
+  return store.head(task.key).pipe(
+    catchError(() => throwError(() => error)),
+    concatMap((info) =>
+      info.size === task.source.size && info.etag === etag ? of(etag) : throwError(() => error),
+    ),
+  );
+}
+
+/** Whether the same copy may succeed later with what has arrived: not if the source has changed, or the upload is over. */
+function mayPass(error: unknown): boolean {
+  return !isStoreError(error, 'PreconditionFailed', 'NotFound', 'AlreadyExists', 'InvalidPart', 'TooSmall');
+}
+
+/** For what is done to leave nothing behind: it changes nothing about how the copy ended. */
+function orIgnored<T>(request: Observable<T>): Observable<T> {
+  return request.pipe(catchError(() => EMPTY));
+}

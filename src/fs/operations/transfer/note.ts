@@ -1,0 +1,129 @@
+/**
+ * What an interrupted copy leaves behind to be continued: a note that names the upload and the very source that its parts
+ * come from. Servers tell nothing about an upload but its parts, and so the note is an object of its own.
+ *
+ * 1. The upload is created, then the note written, then parts sent.
+ * 2. Whoever copies next finds the note. If the source still has its ETag and size, the parts that the server lists, each
+ *    of the size it must have, are those of this source, and only the others are sent. Else the old upload is dropped.
+ * 3. The note goes when the object is complete. One that a crash left behind goes with the next copy, or says nothing to
+ *    anybody: the upload that it names is over.
+ */
+import {
+  catchError,
+  concatMap,
+  defer,
+  EMPTY,
+  expand,
+  map,
+  of,
+  reduce,
+  throwError,
+  type Observable,
+} from 'rxjs';
+import { isStoreError } from '../../../store/errors.js';
+import { join, md5 } from '../../../store/helpers.js';
+import type { ObjectStore, UploadedPart } from '../../../store/objectStore.js';
+import { directoryOf, nameOf, type Place } from '../place.js';
+import type { Parts } from './parts.js';
+import type { Task } from './task.js';
+
+const version = 1;
+
+/** An upload to send parts to, and those that it has. */
+export interface Begun {
+  readonly uploadId: string;
+  readonly arrived: ReadonlyMap<number, UploadedPart>;
+}
+
+export interface Note {
+  /** The upload to go on with; `stale` is one that nobody can. Asks nothing where there can be none. */
+  read(): Observable<Begun | { readonly stale: string } | undefined>;
+  write(uploadId: string): Observable<unknown>;
+  erase(): Observable<unknown>;
+  /** Erases a note that may be there. */
+  tidy(): Observable<unknown>;
+}
+
+interface Written {
+  readonly version: number;
+  readonly to: string;
+  readonly uploadId: string;
+  readonly etag: string;
+  readonly size: number;
+  readonly partSize: number;
+}
+
+/** The name of the note beside an object. */
+export function noteBeside(key: string): string {
+  const name = nameOf(key);
+  return `${key.slice(0, key.length - name.length)}.${name}.millrace-partial`;
+}
+
+/** The note of a copy, beside its target or below `directory`. None where its name would be longer than a key may be. */
+export function noteOf(task: Task, parts: Parts, directory: Place | undefined): Note | undefined {
+  const { to, key, source } = task;
+  const uri = to.uri(key);
+  const beside = directory === undefined;
+  const at = beside ? noteBeside(key) : `${directoryOf(directory.key)}${md5(Buffer.from(uri))}.json`;
+  const store = beside ? to.store : directory.store;
+  if (Buffer.byteLength(at) > 1024) return undefined;
+  const expected = { version, to: uri, etag: source.etag, size: source.size, partSize: parts.size };
+  // The listing of the target tells of what lies beside.
+  const absent = beside && task.there?.has(at) === false;
+  const erase = defer(() => store.delete([at]));
+  return {
+    read: () =>
+      absent
+        ? of(undefined)
+        : store.get(at).pipe(
+            map(({ chunks }) => parse(join(chunks))),
+            concatMap((found) => {
+              if (found?.to !== uri) return of(undefined);
+              const fits = Object.entries(expected).every(
+                ([name, value]) => found[name as keyof Written] === value,
+              );
+              return fits ? arrived(to.store, key, found.uploadId, parts) : of({ stale: found.uploadId });
+            }),
+            // Without the right to list, S3 says 403 for an object that is missing.
+            catchError((error: unknown) =>
+              isStoreError(error, 'NotFound', 'PermissionDenied') ? of(undefined) : throwError(() => error),
+            ),
+          ),
+    write: (uploadId) => store.put(at, Buffer.from(JSON.stringify({ ...expected, uploadId }))),
+    erase: () => erase,
+    tidy: () => (absent ? EMPTY : erase),
+  };
+}
+
+/** The parts that are there, in full. An upload that is over is `undefined`. */
+function arrived(
+  store: ObjectStore,
+  key: string,
+  uploadId: string,
+  parts: Parts,
+): Observable<Begun | undefined> {
+  return store.listParts(key, uploadId).pipe(
+    expand(({ next }) => (next === undefined ? EMPTY : store.listParts(key, uploadId, next))),
+    reduce((found, page) => {
+      for (const part of page.parts) {
+        const { start, end } = parts.range(part.number);
+        if (part.number <= parts.count && part.size === end - start) found.set(part.number, part);
+      }
+      return found;
+    }, new Map<number, UploadedPart>()),
+    map((found) => ({ uploadId, arrived: found })),
+    catchError((error: unknown) =>
+      isStoreError(error, 'NotFound') ? of(undefined) : throwError(() => error),
+    ),
+  );
+}
+
+/** A note that another version wrote, or that is damaged, says nothing. */
+function parse(body: Uint8Array): Written | undefined {
+  try {
+    const found = JSON.parse(Buffer.from(body).toString()) as Partial<Written> | null;
+    return found?.version === version && typeof found.uploadId === 'string' ? (found as Written) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * One object from one place to another, in the way that takes the least:
+ *
+ * - nothing, if it is there already and that is good enough;
+ * - on one server, one request, or above 5 GiB one for each of its parts, and no byte comes here;
+ * - between stores, get and put; or part by part if it has several.
+ *
+ * All that is read is pinned by the ETag that the listing told: an object that changes meanwhile is an error, never a
+ * mixture. Metadata and content headers go along.
+ */
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  ignoreElements,
+  map,
+  of,
+  throwError,
+  type Observable,
+} from 'rxjs';
+import { isStoreError, StoreError } from '../../../store/errors.js';
+import { join } from '../../../store/helpers.js';
+import type { ObjectInfo, UploadOptions } from '../../../store/objectStore.js';
+import type { Place } from '../place.js';
+import type { Cleanups } from './cleanups.js';
+import { multipart } from './multipart.js';
+import { noteOf } from './note.js';
+import { partsOf } from './parts.js';
+import { isSame, sameBucket, sameServer, type Step, type Task } from './task.js';
+import type { Window } from './window.js';
+
+const MiB = 2 ** 20;
+
+/** What the copies of one operation share. */
+export interface Means {
+  readonly window: Window;
+  readonly cleanups: Cleanups;
+  readonly requestsAtOnce: number;
+  readonly partSize: number;
+  readonly overwrite: boolean;
+  readonly skipSame: boolean;
+  /** Keeps notes of interrupted uploads, beside their targets or in a place of their own. */
+  readonly resume: { readonly directory: Place | undefined } | undefined;
+}
+
+export function copyObject(task: Task, means: Means): Observable<Step> {
+  return there(task, means).pipe(
+    concatMap((target) => {
+      if (target !== undefined && means.skipSame && isSame(task.source, target))
+        return skipped(task, means, target);
+      if (target !== undefined && !means.overwrite) return throwError(() => alreadyThere(task));
+      return sameServer(task.from, task.to) ? onServer(task, means) : between(task, means);
+    }),
+  );
+}
+
+/** What is at the target; not asked for where it makes no difference. */
+function there(task: Task, means: Means): Observable<ObjectInfo | undefined> {
+  return defer(() => {
+    if (means.overwrite && !means.skipSame) return of(undefined);
+    if (task.there !== undefined) return of(task.there.get(task.key));
+    return means.window.run(task, 0, task.to.store.head(task.key)).pipe(
+      // Who may only write cannot look; then the condition of the write itself decides.
+      catchError((error: unknown) =>
+        isStoreError(error, 'NotFound', 'PermissionDenied') ? of(undefined) : throwError(() => error),
+      ),
+    );
+  });
+}
+
+/** A crash right after a Complete leaves its note behind; it is found here. */
+function skipped(task: Task, means: Means, { etag }: ObjectInfo): Observable<Step> {
+  const { size } = task.source;
+  const step: Step = { bytes: size, skipped: size, same: true, etag };
+  const note =
+    means.resume === undefined || size <= means.partSize
+      ? undefined
+      : noteOf(task, partsOf(size, means.partSize), means.resume.directory);
+  if (note === undefined) return of(step);
+  const tidied = means.window.run(task, 0, note.tidy()).pipe(
+    ignoreElements(),
+    // It does no harm.
+    catchError(() => EMPTY),
+  );
+  return concat(tidied, of(step));
+}
+
+/** The largest object that S3 copies by one request. */
+const largestCopy = 5 * 1024 * MiB;
+/** Large enough that a copied part is worth its request. */
+const copiedPart = 256 * MiB;
+/** Where the server is this process, what it copies by one request passes its memory. */
+const largestCopyHere = 64 * MiB;
+
+function onServer(task: Task, means: Means): Observable<Step> {
+  const { from, to, source, key } = task;
+  const remote = to.scheme !== 'file' && to.scheme !== 'memory';
+  const pinned = {
+    ifMatch: source.etag,
+    ...(sameBucket(from, to) ? {} : { bucket: from.location.bucket }),
+  };
+  if (means.overwrite && source.size <= (remote ? largestCopy : largestCopyHere)) {
+    const request = defer(() => to.store.copy(source.key, key, pinned));
+    return means.window
+      .run(task, remote ? 0 : source.size, request)
+      .pipe(map(({ etag }) => ({ bytes: source.size, skipped: 0, etag })));
+  }
+  // A copy has no condition on its target, a put and a Complete have.
+  if (source.size <= means.partSize) return whole(task, means);
+  const parts = partsOf(source.size, remote ? Math.max(copiedPart, means.partSize) : means.partSize);
+  return multipart({
+    ...means,
+    task,
+    parts,
+    partBytes: remote ? 0 : parts.size,
+    describe: described(task),
+    note: undefined,
+    fill: (uploadId, number, range) =>
+      to.store.copyPart(key, uploadId, number, { ...pinned, key: source.key, range }),
+  });
+}
+
+function between(task: Task, means: Means): Observable<Step> {
+  const { from, to, source, key } = task;
+  if (source.size <= means.partSize) return whole(task, means);
+  const parts = partsOf(source.size, means.partSize);
+  return multipart({
+    ...means,
+    task,
+    parts,
+    partBytes: parts.size,
+    describe: described(task),
+    note: means.resume === undefined ? undefined : noteOf(task, parts, means.resume.directory),
+    fill: (uploadId, number, range) =>
+      from.store
+        .get(source.key, { range, ifMatch: source.etag })
+        .pipe(concatMap(({ chunks }) => to.store.uploadPart(key, uploadId, number, join(chunks)))),
+  });
+}
+
+/** By one get and one put. */
+function whole(task: Task, means: Means): Observable<Step> {
+  const { from, to, source, key } = task;
+  const { size, etag } = source;
+  const request = defer(() => from.store.get(source.key, { ifMatch: etag })).pipe(
+    concatMap(({ info, chunks }) =>
+      to.store.put(key, join(chunks), {
+        ...descriptionOf(info),
+        ...(means.overwrite ? {} : { ifNoneMatch: '*' as const }),
+      }),
+    ),
+  );
+  return means.window
+    .run(task, size, request)
+    .pipe(map((written) => ({ bytes: size, skipped: 0, etag: written.etag })));
+}
+
+/** Listings tell no metadata. */
+function described({ from, source }: Task): Observable<UploadOptions> {
+  return defer(() => from.store.head(source.key, { ifMatch: source.etag })).pipe(map(descriptionOf));
+}
+
+function descriptionOf({ metadata, content }: ObjectInfo): UploadOptions {
+  return {
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(content === undefined ? {} : { content }),
+  };
+}
+
+function alreadyThere({ to, key }: Task): StoreError {
+  return new StoreError(
+    'AlreadyExists',
+    `${to.uri(key)} already exists. Say \`overwrite: true\` to replace it.`,
+    {
+      status: 412,
+    },
+  );
+}

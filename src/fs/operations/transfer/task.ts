@@ -1,0 +1,45 @@
+import type { ObjectInfo } from '../../../store/objectStore.js';
+import type { Place } from '../place.js';
+
+/** One object to be copied, as a listing told it, and where it goes. */
+export interface Task {
+  readonly from: Place;
+  readonly source: ObjectInfo;
+  readonly to: Place;
+  readonly key: string;
+  /** What is at the target already, where a listing has told all of it. */
+  readonly there: ReadonlyMap<string, ObjectInfo> | undefined;
+}
+
+/** A piece of an object that has arrived, or had not to be sent. The last of an object has the target's `etag`. */
+export interface Step {
+  readonly bytes: number;
+  readonly skipped: number;
+  /** The target was the same already. */
+  readonly same?: true;
+  readonly etag?: string;
+}
+
+/** Whether both are one bucket of one server. */
+export function sameBucket(a: Place, b: Place): boolean {
+  if (a.store === b.store) return true;
+  return sameServer(a, b) && a.location.bucket === b.location.bucket;
+}
+
+/** Whether the server itself can copy from one to the other. */
+export function sameServer(a: Place, b: Place): boolean {
+  return a.store === b.store || (a.location.server !== undefined && a.location.server === b.location.server);
+}
+
+const md5 = /^[0-9a-f]{32}$/;
+
+/**
+ * Whether the target holds the source's bytes as far as can be told without reading them. Two plain MD5 ETags decide; all
+ * others depend on how an object was written, so that equal sizes and a target that is not older have to do.
+ */
+export function isSame(source: ObjectInfo, target: ObjectInfo): boolean {
+  if (source.size !== target.size) return false;
+  if (source.etag === target.etag) return true;
+  if (md5.test(source.etag) && md5.test(target.etag)) return false;
+  return target.modified >= source.modified;
+}

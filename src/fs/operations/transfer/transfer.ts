@@ -1,0 +1,166 @@
+/**
+ * Many objects: tasks come by pages of a listing, which is asked for more only when few are left, so that neither many
+ * objects nor large ones take memory. As many are open as the window has places, each with at least one request waiting
+ * or under way; which of them gets a place is the window's business. An object that fails holds no other up.
+ */
+import { Observable, type Subscriber } from 'rxjs';
+import { asError, PartlyFailed, type Failure } from '../errors.js';
+import type { BulkProgress } from '../../types.js';
+import { copyObject, type Means } from './object.js';
+import type { Step, Task } from './task.js';
+
+/** What a transfer gives up after: more of the same would tell nothing new, and take memory. */
+const mostFailures = 1000;
+
+/** Pages of tasks, and of what could not become one. The next may come when `pace`, subscribed anew, completes. */
+export type Tasks = (pace: Observable<never>) => Observable<readonly (Task | Failure)[]>;
+
+/** Hears of each step; of an object's last one with its ETag. */
+export type OnStep = (task: Task, step: Step) => void;
+
+export function transfer(tasks: Tasks, means: Means, onStep?: OnStep): Observable<BulkProgress> {
+  return new Observable((out) => {
+    const running = new Transfer(means, onStep, out);
+    running.start(tasks);
+  });
+}
+
+class Transfer {
+  readonly #means: Means;
+  readonly #onStep: OnStep | undefined;
+  readonly #out: Subscriber<BulkProgress>;
+  readonly #waiting: Task[] = [];
+  readonly #brakes = new Set<Subscriber<never>>();
+  readonly #failures: Failure[] = [];
+  #open = 0;
+  #listed = false;
+  #pumping = false;
+  #told = false;
+  readonly #total = { objects: 0, bytes: 0 };
+  readonly #done = { objects: 0, bytes: 0 };
+  readonly #skipped = { objects: 0, bytes: 0 };
+  #uri = '';
+
+  constructor(means: Means, onStep: OnStep | undefined, out: Subscriber<BulkProgress>) {
+    this.#means = means;
+    this.#onStep = onStep;
+    this.#out = out;
+  }
+
+  start(tasks: Tasks): void {
+    const pace = new Observable<never>((brake) => {
+      this.#brakes.add(brake);
+      brake.add(() => this.#brakes.delete(brake));
+      this.#pump();
+    });
+    this.#out.add(
+      tasks(pace).subscribe({
+        next: (page) => {
+          for (const one of page) this.#take(one);
+          this.#pump();
+        },
+        error: (error: unknown) => this.#out.error(error),
+        complete: () => {
+          this.#listed = true;
+          this.#pump();
+        },
+      }),
+    );
+  }
+
+  #take(one: Task | Failure): void {
+    if ('error' in one) {
+      this.#failed(one);
+      return;
+    }
+    this.#waiting.push(one);
+    this.#total.objects += 1;
+    this.#total.bytes += one.source.size;
+  }
+
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (!this.#out.closed) {
+      if (this.#open < this.#means.requestsAtOnce && this.#waiting.length > 0) this.#begin();
+      else if (this.#waiting.length < this.#means.requestsAtOnce && this.#brakes.size > 0) this.#release();
+      else break;
+    }
+    this.#pumping = false;
+    if (!this.#listed || this.#waiting.length > 0) return;
+    this.#means.window.noNewcomers();
+    if (this.#open === 0) this.#end();
+  }
+
+  #begin(): void {
+    const task = this.#waiting.shift();
+    if (task === undefined) return;
+    this.#open += 1;
+    let sent = 0;
+    let skipped = 0;
+    this.#out.add(
+      copyObject(task, this.#means).subscribe({
+        next: (step) => {
+          sent += step.bytes;
+          skipped += step.skipped;
+          this.#done.bytes += step.bytes;
+          this.#skipped.bytes += step.skipped;
+          if (step.same === true) this.#skipped.objects += 1;
+          this.#onStep?.(task, step);
+          if (step.bytes > 0) this.#tell(task);
+        },
+        error: (error: unknown) => {
+          this.#done.bytes -= sent;
+          this.#skipped.bytes -= skipped;
+          this.#failed({ uri: task.from.uri(task.source.key), error: asError(error) });
+          this.#closed();
+        },
+        complete: () => {
+          this.#done.objects += 1;
+          this.#tell(task);
+          this.#closed();
+        },
+      }),
+    );
+  }
+
+  #failed(failure: Failure): void {
+    this.#failures.push(failure);
+    if (this.#failures.length < mostFailures) return;
+    this.#out.error(new PartlyFailed('CopyFailed', 'copied', this.#failures, { more: true }));
+  }
+
+  #closed(): void {
+    this.#open -= 1;
+    this.#pump();
+  }
+
+  #release(): void {
+    for (const brake of [...this.#brakes]) brake.complete();
+  }
+
+  #tell(task: Task): void {
+    this.#uri = task.to.uri(task.key);
+    this.#emit();
+  }
+
+  #emit(): void {
+    const { objects, bytes } = this.#total;
+    this.#told = this.#listed;
+    this.#out.next({
+      objects: { done: this.#done.objects, ...(this.#listed ? { total: objects } : {}) },
+      bytes: { done: this.#done.bytes, ...(this.#listed ? { total: bytes } : {}) },
+      skipped: { ...this.#skipped },
+      uri: this.#uri,
+    });
+  }
+
+  #end(): void {
+    if (this.#failures.length > 0) {
+      this.#out.error(new PartlyFailed('CopyFailed', 'copied', this.#failures));
+      return;
+    }
+    if (!this.#told) this.#emit();
+    this.#out.complete();
+  }
+}

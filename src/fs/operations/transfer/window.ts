@@ -1,0 +1,108 @@
+/**
+ * The sliding window of a transfer: requests and bytes under way, whosever they are.
+ *
+ * A job waits until there is room, and has a place until it ends. Of the objects that wait, the one with the fewest jobs
+ * under way goes first; so an object that stalls keeps the places it has, but gets no other while anyone else wants it, and
+ * as long as more objects may come it never has them all. A job whose bytes do not fit lets smaller ones pass; one that
+ * never would fit runs when no other holds any bytes.
+ */
+import { Observable } from 'rxjs';
+
+interface Job {
+  readonly bytes: number;
+  readonly start: () => void;
+}
+
+export class Window {
+  readonly #requests: number;
+  readonly #bytes: number;
+  readonly #waiting = new Map<object, Job[]>();
+  readonly #running = new Map<object, number>();
+  #requestsHeld = 0;
+  #bytesHeld = 0;
+  #pumping = false;
+  #newcomers = true;
+
+  constructor(limits: { readonly requests: number; readonly bytes: number }) {
+    this.#requests = limits.requests;
+    this.#bytes = limits.bytes;
+  }
+
+  /** No other owner will come: the last one may take all places. */
+  noNewcomers(): void {
+    this.#newcomers = false;
+    this.#pump();
+  }
+
+  /** Does `job` once there is room. Unsubscribing takes it out, or aborts it. */
+  run<T>(owner: object, bytes: number, job: Observable<T>): Observable<T> {
+    return new Observable((out) => {
+      let started = false;
+      const waiting: Job = {
+        bytes,
+        start: () => {
+          started = true;
+          out.add(job.subscribe(out));
+        },
+      };
+      const jobs = this.#waiting.get(owner);
+      if (jobs === undefined) this.#waiting.set(owner, [waiting]);
+      else jobs.push(waiting);
+      out.add(() => {
+        if (started) this.#release(owner, bytes);
+        else this.#withdraw(owner, waiting);
+      });
+      this.#pump();
+    });
+  }
+
+  #release(owner: object, bytes: number): void {
+    const left = (this.#running.get(owner) ?? 0) - 1;
+    if (left > 0) this.#running.set(owner, left);
+    else this.#running.delete(owner);
+    this.#requestsHeld -= 1;
+    this.#bytesHeld -= bytes;
+    this.#pump();
+  }
+
+  #withdraw(owner: object, job: Job): void {
+    const jobs = this.#waiting.get(owner)?.filter((other) => other !== job) ?? [];
+    if (jobs.length === 0) this.#waiting.delete(owner);
+    else this.#waiting.set(owner, jobs);
+  }
+
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#requestsHeld < this.#requests) {
+      const owner = this.#next();
+      if (owner === undefined) break;
+      const jobs = this.#waiting.get(owner) ?? [];
+      const job = jobs.shift();
+      if (jobs.length === 0) this.#waiting.delete(owner);
+      if (job === undefined) continue;
+      this.#running.set(owner, (this.#running.get(owner) ?? 0) + 1);
+      this.#requestsHeld += 1;
+      this.#bytesHeld += job.bytes;
+      job.start();
+    }
+    this.#pumping = false;
+  }
+
+  /** Who goes next; the oldest of equals. */
+  #next(): object | undefined {
+    let best: object | undefined;
+    let fewest = this.#newcomers ? Math.max(1, Math.ceil(this.#requests * 0.75)) : Infinity;
+    for (const [owner, [job]] of this.#waiting) {
+      const running = this.#running.get(owner) ?? 0;
+      if (job === undefined || running >= fewest || !this.#fits(job.bytes)) continue;
+      best = owner;
+      fewest = running;
+    }
+    return best;
+  }
+
+  #fits(bytes: number): boolean {
+    return bytes === 0 || this.#bytesHeld === 0 || this.#bytesHeld + bytes <= this.#bytes;
+  }
+}
