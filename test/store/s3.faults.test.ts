@@ -4,7 +4,7 @@ import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { S3Connection, type S3Options } from '../../src/store/s3/index.js';
 import { resolveOptions } from '../../src/store/s3/options.js';
-import { S3Pool } from '../../src/store/s3/connection.js';
+import { S3Pool } from '../../src/store/s3/pool.js';
 import { S3Store } from '../../src/store/s3/store.js';
 import { answer, credentials, failure } from './s3support.js';
 

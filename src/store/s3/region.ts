@@ -130,6 +130,12 @@ interface Refused {
 /** What a connection has learned. */
 export class Regions {
   readonly #regions = new Map<string, string>();
+  readonly #onFound: (bucket: string, region: string) => void;
+
+  /** `onFound` hears of a bucket that is elsewhere than was thought. */
+  constructor(onFound: (bucket: string, region: string) => void = () => undefined) {
+    this.#onFound = onFound;
+  }
 
   of(bucket: string): string | undefined {
     return this.#regions.get(bucket);
@@ -148,6 +154,7 @@ export class Regions {
       told(error) ?? (aboutRegion(error, status) ? await ask(bucket, client, options) : undefined);
     if (region === undefined || region === (await client.config.region())) return undefined;
     this.#regions.set(bucket, region);
+    this.#onFound(bucket, region);
     return region;
   }
 }

@@ -17,7 +17,6 @@ import type {
   UploadOptions,
   UploadPage,
 } from '../objectStore.js';
-import type { S3Pool } from './connection.js';
 import { deleteKeys } from './delete.js';
 import type { Asked, S3Operation } from './errors.js';
 import { get, head } from './get.js';
@@ -25,6 +24,7 @@ import { list, listUploads } from './list.js';
 import { copy, put } from './objects.js';
 import type { ResolvedOptions } from './options.js';
 import type { Place } from './place.js';
+import type { S3Pool } from './pool.js';
 import * as uploads from './uploads.js';
 
 /** A bucket as an {@link ObjectStore}: one method, one request of the SDK. */

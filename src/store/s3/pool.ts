@@ -1,0 +1,144 @@
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { Observable } from 'rxjs';
+import { systemClock, type Clock } from '../../flow/index.js';
+import { StoreError } from '../errors.js';
+import { chunkedBodies } from './chunked.js';
+import { credentialsOf, type ConnectionCredentials } from './credentials/index.js';
+import { toStoreError, type Asked } from './errors.js';
+import { Gate } from './gate.js';
+import { gated } from './gatedClient.js';
+import { HttpHandler } from './httpHandler.js';
+import { askForChecksum, unsignedPayload, md5ForDelete } from './middleware.js';
+import type { ResolvedOptions } from './options.js';
+import { firstRegion, following, Regions, type Sender } from './region.js';
+
+/** What the pools of a connection have in common, and what they tell. */
+export interface PoolContext {
+  /** Default: those of the options. */
+  readonly credentials?: ConnectionCredentials;
+  /** Where buckets were found to be. */
+  readonly regions?: Regions;
+  readonly clock?: Clock;
+  /** Whether buckets that throttle are asked less. Default true. */
+  readonly paced?: boolean;
+  readonly onPace?: (bucket: string, rate: number) => void;
+}
+
+/** One pool of sockets and the SDK client that uses it. */
+export class S3Pool {
+  readonly handler: HttpHandler;
+  readonly gate: Gate;
+  readonly #clock: Clock;
+  readonly #config: S3ClientConfig;
+  readonly #options: ResolvedOptions;
+  readonly #credentials: ConnectionCredentials;
+  readonly #underWay = new Set<AbortController>();
+  readonly #clients = new Map<string | undefined, S3Client>();
+  readonly #client: Sender;
+  #closed = false;
+
+  constructor(options: ResolvedOptions, maxSockets: number, context: PoolContext = {}) {
+    const { clock = systemClock, onPace, paced = true, regions = new Regions() } = context;
+    const { credentials = credentialsFor(options, clock) } = context;
+    this.#options = options;
+    this.#clock = clock;
+    this.gate = new Gate({ places: maxSockets, clock, paced, ...(onPace === undefined ? {} : { onPace }) });
+    this.#credentials = credentials;
+    this.handler = new HttpHandler(maxSockets, options);
+    this.#config = {
+      region: firstRegion(options),
+      useDualstackEndpoint: options.dualStack,
+      useAccelerateEndpoint: options.accelerate,
+      forcePathStyle: options.forcePathStyle,
+      ...credentials.config,
+      requestHandler: this.handler,
+      maxAttempts: 1,
+      expectContinueHeader: false,
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      cacheMiddleware: true,
+      ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    };
+    this.#client = following((name) => this.#clientIn(name), regions);
+  }
+
+  get options(): ResolvedOptions {
+    return this.#options;
+  }
+
+  /** Requests that have no answer yet. */
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  /** One exchange with the server as an Observable: made on subscribe, aborted on unsubscribe. */
+  request<T>(asked: Asked, exchange: (client: Sender, signal: AbortSignal) => Promise<T>): Observable<T> {
+    return new Observable<T>((subscriber) => {
+      if (this.#closed) {
+        subscriber.error(closed(asked));
+        return;
+      }
+      const abort = new AbortController();
+      const client = this.#client;
+      this.#underWay.add(abort);
+      exchange(client, abort.signal).then(
+        (answer) => {
+          // Before the answer goes out: what it sets off may unsubscribe, and there is nothing to abort any more.
+          this.#underWay.delete(abort);
+          subscriber.next(answer);
+          subscriber.complete();
+        },
+        (raw: unknown) => {
+          this.#underWay.delete(abort);
+          subscriber.error(this.#closed ? closed(asked) : toStoreError(raw, asked));
+        },
+      );
+      return () => {
+        if (this.#underWay.delete(abort)) abort.abort();
+      };
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const abort of this.#underWay) abort.abort();
+    this.handler.destroy();
+  }
+
+  /** The name of the region where requests start. */
+  async region(): Promise<string> {
+    return this.#clientIn(undefined).config.region();
+  }
+
+  #clientIn(name: string | undefined): S3Client {
+    let client = this.#clients.get(name);
+    if (client === undefined) {
+      client = this.#connect(name === undefined ? {} : { region: name });
+      this.#clients.set(name, client);
+    }
+    return client;
+  }
+
+  #connect(own: S3ClientConfig): S3Client {
+    const client = new S3Client({ ...this.#config, ...own });
+    client.middlewareStack.use(md5ForDelete);
+    client.middlewareStack.use(this.#credentials.renewal);
+    if (this.#options.unsignedPayload) client.middlewareStack.use(unsignedPayload);
+    if (this.#options.checksumValidation) client.middlewareStack.use(askForChecksum);
+    if (this.#options.chunkedEncoding) client.middlewareStack.use(chunkedBodies(this.#options));
+    return gated(client, this.gate, this.#options, this.#clock);
+  }
+}
+
+export function connectionClosed(what: string): StoreError {
+  return new StoreError('InvalidRequest', `${what}: the S3 connection is closed.`);
+}
+
+function closed({ operation, bucket }: Asked): StoreError {
+  return connectionClosed(`${operation} on s3://${bucket}`);
+}
+
+export function credentialsFor(options: ResolvedOptions, clock: Clock): ConnectionCredentials {
+  const { endpoint, custom } = options;
+  return credentialsOf(options, { clock, endpoint: custom ? endpoint : undefined });
+}
