@@ -1,5 +1,5 @@
 /** What the operations of `millrace/operations` take and give. */
-import type { ObservableInput } from 'rxjs';
+import type { Observable, ObservableInput } from 'rxjs';
 import type { Duration, Size } from '../config/units.js';
 import type { ByteRange, ContentHeaders, Metadata } from '../store/objectStore.js';
 
@@ -66,11 +66,11 @@ export interface BulkCopyOptions extends CopyOptions {
    * beside it, or below the URI given here. With false, an interruption drops what it leaves. Default true.
    */
   readonly resume?: boolean | string;
-  /** Requests at the same time, 1 to 256. Default 16. */
+  /** Requests at the same time, 1 to 10,000. Default: `s3.bulk-copy.max-concurrent`, 16. */
   readonly concurrency?: number;
-  /** Bytes of a part, 5 MiB to 5 GiB; larger where an object would have more than 10,000. Default 8 MiB. */
+  /** Bytes of a part, 5 MiB to 5 GiB; larger where an object would have more than 10,000. Default: `s3.spi.write.multipart-part-size`, 8 MiB. */
   readonly partSize?: Size;
-  /** Bytes in memory at the same time; a single part may exceed it. Default `concurrency` × `partSize`. */
+  /** Bytes in memory at the same time; a single part may exceed it. Default `concurrency` × `partSize`, at most 512 MiB. */
   readonly memory?: Size;
 }
 
@@ -113,13 +113,40 @@ export interface WriteOptions {
   readonly assumeObjectNotExists?: boolean;
   /** Fails with `PreconditionFailed` unless the object has this ETag still. */
   readonly ifMatch?: string;
-  /** Writes nothing where the object has these bytes already. */
+  /**
+   * Fails with `PreconditionFailed` or `AlreadyExists` if anyone else writes the object between the start and the end: what is
+   * there at the start is asked for (one HEAD), and demanded at the end.
+   */
+  readonly preventConcurrentOverwrite?: boolean;
+  /**
+   * Writes nothing where the object has these bytes already, which its ETag tells without a download: an MD5, of the whole
+   * or of parts of the same size. Where ETags are no MD5s (SSE-KMS), the object is written.
+   */
   readonly putOnlyIfModified?: boolean;
+  /**
+   * Compares what the server says it got, part by part, before anything is visible. Errors: `Integrity`; `NotSupported`
+   * where ETags are no MD5s. Default false: the connection's own checksums watch over the way.
+   */
+  readonly integrityCheck?: boolean;
   readonly metadata?: Metadata;
+  /** Default: the type that the key's extension stands for. */
   readonly content?: ContentHeaders;
+  /** Bytes of a part, 5 MiB to 4 GiB; from the thousandth on they grow. Default 8 MiB. */
   readonly partSize?: Size;
+  /** Parts under way at once; one more may wait, and one be filled. Default 4. */
   readonly inFlight?: number;
 }
+
+/**
+ * What an object is to hold. Of anything iterable, a Node stream too, the next chunk is taken when the one before is
+ * written. An Observable cannot be told to wait: what it emits too early is kept in memory.
+ */
+export type WriteBody =
+  | Uint8Array
+  | string
+  | AsyncIterable<Uint8Array | string>
+  | Iterable<Uint8Array | string>
+  | Observable<Uint8Array | string>;
 
 export interface Written {
   readonly uri: string;

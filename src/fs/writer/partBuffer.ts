@@ -1,0 +1,101 @@
+/** A part that is full, or the last. */
+export interface Part {
+  /** 1, 2, … */
+  readonly number: number;
+  readonly bytes: Uint8Array;
+  /** The part is uploaded: its memory is free for another. */
+  done(): void;
+}
+
+const smallest = 64 << 10;
+
+/**
+ * Collects bytes into parts. A part is cut when it is full and more bytes come, so that what fits into one part is known to
+ * at the end. Memory grows with what it holds, and that of uploaded parts is used again.
+ */
+export class PartBuffer {
+  readonly #partSize: (number: number) => number;
+  readonly #free: Buffer[] = [];
+  #memory: Uint8Array = Buffer.alloc(0);
+  /** The memory is ours to write to. */
+  #own = true;
+  #used = 0;
+  #cut = 0;
+  #total = 0;
+
+  constructor(partSize: (number: number) => number) {
+    this.#partSize = partSize;
+  }
+
+  /** Parts cut so far. */
+  get cut(): number {
+    return this.#cut;
+  }
+
+  /** Bytes appended so far. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /**
+   * Appends from `from` on, until everything is here or a part was cut; tells how far it came. What is `stable` is not
+   * copied if it makes a part by itself.
+   */
+  append(bytes: Uint8Array, from: number, stable: boolean, cut: (part: Part) => void): number {
+    for (let at = from; at < bytes.length;) {
+      const size = this.#partSize(this.#cut + 1);
+      if (this.#used === size) {
+        cut(this.rest());
+        return at;
+      }
+      if (stable && this.#used === 0) {
+        const view = bytes.subarray(at, at + size);
+        [this.#memory, this.#own, this.#used] = [view, false, view.length];
+        this.#total += view.length;
+        at += view.length;
+        continue;
+      }
+      const count = Math.min(bytes.length - at, size - this.#used);
+      this.#reserve(this.#used + count, size).set(bytes.subarray(at, at + count), this.#used);
+      this.#used += count;
+      this.#total += count;
+      at += count;
+    }
+    return bytes.length;
+  }
+
+  /** What is left, as the last part. */
+  rest(): Part {
+    const memory = this.#memory;
+    const own = this.#own;
+    const bytes = memory.subarray(0, this.#used);
+    [this.#memory, this.#own, this.#used] = [Buffer.alloc(0), true, 0];
+    return {
+      number: ++this.#cut,
+      bytes,
+      done: () => {
+        // What is smaller was only on its way to be a part.
+        if (own && memory instanceof Buffer && memory.length === bytes.length) this.#free.push(memory);
+      },
+    };
+  }
+
+  /** Frees all memory. */
+  drop(): void {
+    this.#free.length = 0;
+    [this.#memory, this.#own, this.#used] = [Buffer.alloc(0), true, 0];
+  }
+
+  #reserve(bytes: number, most: number): Uint8Array {
+    if (this.#own && bytes <= this.#memory.length) return this.#memory;
+    // From the second part on it is likely that the part gets full.
+    const wanted = this.#cut > 0 ? most : Math.max(smallest, bytes, 4 * this.#memory.length);
+    const size = Math.min(most, wanted);
+    const index = this.#free.findIndex((buffer) => buffer.length === size);
+    const memory = index < 0 ? Buffer.allocUnsafeSlow(size) : (this.#free.splice(index, 1)[0] as Buffer);
+    if (index < 0 && this.#free.length > 0) this.#free.length = 0; // parts have grown
+    memory.set(this.#memory.subarray(0, this.#used), 0);
+    [this.#memory, this.#own] = [memory, true];
+    return memory;
+  }
+}

@@ -1,0 +1,60 @@
+import { catchError, concat, concatMap, defer, map, Observable, of, throwError } from 'rxjs';
+import { isRetryable } from '../../errors.js';
+import type { Clock } from '../../flow/index.js';
+import { isStoreError } from '../../store/errors.js';
+import type { ObjectStore, PutResult } from '../../store/objectStore.js';
+
+const tries = 5;
+/** Before it is asked again, at least. Milliseconds. */
+const pause = 500;
+
+/** The metadata that proves an object ours. */
+export const putIdMetadata = 'millrace-put-id';
+
+export interface Publishing {
+  readonly store: ObjectStore;
+  readonly key: string;
+  /** Puts or completes. */
+  readonly request: Observable<PutResult>;
+  /** In the metadata of what `request` publishes. */
+  readonly putId: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/**
+ * Makes a request whose outcome depends on what is there, until it is definite: after any error that leaves it in doubt, or
+ * that may be the echo of a request that succeeded (the upload is gone, the object is there), the object itself is asked. Only
+ * the put-id proves it ours: equal bytes may be another writer's, who then has won.
+ */
+export function publish(publishing: Publishing, left = tries): Observable<PutResult> {
+  const { store, key, request, putId, clock, random } = publishing;
+  return request.pipe(
+    catchError((error: unknown) => {
+      const refused = isStoreError(error, 'NotFound', 'AlreadyExists', 'PreconditionFailed');
+      if (!refused && !isRetryable(error)) return throwError(() => error);
+      return store.head(key).pipe(
+        map((info) => (info.metadata?.[putIdMetadata] === putId ? { etag: info.etag } : undefined)),
+        catchError((failure: unknown) =>
+          isStoreError(failure, 'NotFound') ? of(undefined) : throwError(() => error),
+        ),
+        concatMap((ours) => {
+          if (ours !== undefined) return of(ours);
+          if (refused || left <= 1) return throwError(() => error);
+          return concat(
+            wait(clock, pause * (1 + random())),
+            defer(() => publish(publishing, left - 1)),
+          );
+        }),
+      );
+    }),
+  );
+}
+
+function wait(clock: Clock, delay: number): Observable<never> {
+  return new Observable((out) =>
+    clock.after(delay, () => {
+      out.complete();
+    }),
+  );
+}

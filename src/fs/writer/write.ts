@@ -1,0 +1,133 @@
+import {
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  finalize,
+  from,
+  ignoreElements,
+  map,
+  Observable,
+  of,
+  catchError,
+  tap,
+  throwError,
+} from 'rxjs';
+import { isStoreError } from '../../store/errors.js';
+import type { WriteBody, WriteOptions, Written } from '../types.js';
+import { ObjectWriter, type WriteTarget } from './writer.js';
+
+type Chunk = Uint8Array | string;
+
+/**
+ * Writes an object; emits once, when it is published. Unsubscribing before that aborts, and leaves nothing. `settling`
+ * hears of the clean-up that then goes on behind, and may wait for it.
+ */
+export function writeObject(
+  target: WriteTarget,
+  body: WriteBody,
+  options: WriteOptions = {},
+  settling: (cleanUp: Observable<never>) => void = start,
+): Observable<Written> {
+  return conditioned(target, options).pipe(
+    concatMap((resolved) => written(new ObjectWriter(target, resolved), body, settling)),
+  );
+}
+
+function written(
+  writer: ObjectWriter,
+  body: WriteBody,
+  settling: (cleanUp: Observable<never>) => void,
+): Observable<Written> {
+  return defer(() => {
+    let over = false;
+    return concat(feed(writer, body), writer.end()).pipe(
+      tap(() => (over = true)),
+      catchError((error: unknown) => {
+        over = true;
+        return concat(
+          quietly(writer.abort()),
+          throwError(() => error),
+        );
+      }),
+      finalize(() => {
+        if (!over) settling(quietly(writer.abort()));
+      }),
+    );
+  });
+}
+
+/** The options with `preventConcurrentOverwrite` turned into the condition that it stands for now: one HEAD. */
+export function conditioned(
+  { store, key }: Pick<WriteTarget, 'store' | 'key'>,
+  options: WriteOptions,
+): Observable<WriteOptions> {
+  const { preventConcurrentOverwrite = false, assumeObjectNotExists = false, ifMatch } = options;
+  if (!preventConcurrentOverwrite || assumeObjectNotExists || ifMatch !== undefined) return of(options);
+  return store.head(key).pipe(
+    map(({ etag }): WriteOptions => ({ ...options, ifMatch: etag })),
+    catchError((error: unknown) =>
+      isStoreError(error, 'NotFound')
+        ? of<WriteOptions>({ ...options, assumeObjectNotExists: true })
+        : throwError(() => error),
+    ),
+  );
+}
+
+/** An abort that fails leaves an upload behind; what it was done for matters more. */
+function quietly(abort: Observable<never>): Observable<never> {
+  return abort.pipe(catchError(() => EMPTY));
+}
+
+function start(cleanUp: Observable<never>): void {
+  cleanUp.subscribe();
+}
+
+function feed(writer: ObjectWriter, body: WriteBody): Observable<never> {
+  const write = (chunk: Chunk, stable = false): Observable<never> =>
+    defer(() => {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      return writer.write(bytes, { stable: stable || typeof chunk === 'string' });
+    });
+  if (typeof body === 'string' || body instanceof Uint8Array) return write(body, true);
+  if (Symbol.asyncIterator in body || Symbol.iterator in body) return pulled(body, write);
+  return from(body).pipe(
+    concatMap((chunk) => write(chunk)),
+    ignoreElements(),
+  );
+}
+
+/** Takes one chunk after the other, each when the one before is written. */
+function pulled(
+  body: AsyncIterable<Chunk> | Iterable<Chunk>,
+  write: (chunk: Chunk) => Observable<never>,
+): Observable<never> {
+  return new Observable((out) => {
+    const iterator = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
+    let over = false;
+    out.add(() => {
+      // Whoever feeds us may hold something open.
+      if (!over) Promise.resolve(iterator.return?.()).catch(() => undefined);
+    });
+    const next = (): void => {
+      out.add(
+        defer(async () => iterator.next())
+          .pipe(
+            concatMap((result) => {
+              if (result.done !== true) return write(result.value);
+              over = true;
+              return EMPTY;
+            }),
+          )
+          .subscribe({
+            error: (error: unknown) => out.error(error),
+            complete: () => {
+              if (over) out.complete();
+              else next();
+            },
+          }),
+      );
+    };
+    next();
+  });
+}

@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import type { Observable } from 'rxjs';
+import { catchError, concat, concatMap, defer, EMPTY, map, of, tap, throwError } from 'rxjs';
+import { InvalidOption, parseSize } from '../../config/units.js';
+import { MillraceError } from '../../errors.js';
+import { systemClock, type Clock } from '../../flow/index.js';
+import { maxObject, partSizeOf } from '../../sinks/writer.js';
+import { isStoreError, StoreError } from '../../store/errors.js';
+import { awsMinimumPartSize, compositeEtag, md5 } from '../../store/helpers.js';
+import type { Metadata, ObjectStore, PutResult } from '../../store/objectStore.js';
+import type { WriteOptions, Written } from '../types.js';
+import { describedContent } from './contentType.js';
+import { MultipartUpload } from './multipart.js';
+import { PartBuffer, type Part } from './partBuffer.js';
+import { publish, putIdMetadata } from './publish.js';
+
+/** Where an object is to be written. */
+export interface WriteTarget {
+  readonly store: ObjectStore;
+  readonly key: string;
+  readonly uri: string;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+  /** Uniform in [0, 1). Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/**
+ * One object being written, from `write` to `end` or `abort`; see `index.ts` for what it promises. One call at a time.
+ * Errors of `write` and `end`: what the store says, and `WriterClosed` after `end` or `abort`. After an error, `abort`.
+ */
+export class ObjectWriter {
+  readonly #target: Required<WriteTarget>;
+  readonly #options: WriteOptions;
+  readonly #putId = randomUUID();
+  readonly #buffer: PartBuffer;
+  readonly #upload: MultipartUpload;
+  /** MD5s of the parts, where somebody wants to know. */
+  readonly #hashes: string[] = [];
+  #state: 'open' | 'ending' | 'published' | 'aborted' = 'open';
+
+  /** Throws `InvalidOption`. */
+  constructor(target: WriteTarget, options: WriteOptions = {}) {
+    this.#target = { clock: systemClock, random: Math.random, ...target };
+    this.#options = options;
+    const { partSize = '8MiB', inFlight = 4 } = options;
+    const base = parseSize('partSize', partSize);
+    if (base < awsMinimumPartSize || base > 2 ** 32)
+      throw new InvalidOption('partSize', partSize, '5 MiB to 4 GiB');
+    if (!Number.isSafeInteger(inFlight) || inFlight < 1)
+      throw new InvalidOption('inFlight', inFlight, 'a whole number from 1 on');
+    this.#buffer = new PartBuffer((number) => partSizeOf(number, base));
+    const described = this.#described({ [putIdMetadata]: this.#putId });
+    const limits = { inFlight, budget: inFlight * base };
+    this.#upload = new MultipartUpload(target.store, target.key, { ...described, ...limits });
+  }
+
+  /** Bytes that were written so far. */
+  get size(): number {
+    return this.#buffer.total;
+  }
+
+  /**
+   * Appends bytes; completes when more may come. They are copied before that, unless they are `stable`: the caller does not
+   * change them before the end.
+   */
+  write(bytes: Uint8Array, { stable = false }: { readonly stable?: boolean } = {}): Observable<never> {
+    return defer(() => {
+      if (this.size + bytes.length > maxObject) throw tooLarge(this.#target.uri);
+      return this.#append(bytes, 0, stable);
+    });
+  }
+
+  /** Publishes. Errors: `AlreadyExists`, `PreconditionFailed`, `Conflict` as the options ask, `Integrity`. */
+  end(): Observable<Written> {
+    return defer(() => {
+      this.#check();
+      this.#state = 'ending';
+      const inParts = this.#buffer.cut > 0 || this.#options.integrityCheck === true;
+      return inParts ? this.#complete() : this.#put();
+    }).pipe(tap(() => (this.#state = 'published')));
+  }
+
+  /** Stops at once, and completes when nothing is left behind. What is published stays. */
+  abort(): Observable<never> {
+    return defer(() => {
+      if (this.#state === 'published') return EMPTY;
+      this.#state = 'aborted';
+      this.#buffer.drop();
+      return this.#upload.abort();
+    });
+  }
+
+  #append(bytes: Uint8Array, from: number, stable: boolean): Observable<never> {
+    return defer(() => {
+      this.#check();
+      const cut = this.#buffer.cut;
+      const at = this.#buffer.append(bytes, from, stable, (part) => this.#add(part));
+      if (this.#buffer.cut === cut) return EMPTY;
+      return concat(this.#upload.room(), at === bytes.length ? EMPTY : this.#append(bytes, at, stable));
+    });
+  }
+
+  #add(part: Part): void {
+    const { putOnlyIfModified = false, integrityCheck = false } = this.#options;
+    if (putOnlyIfModified || integrityCheck) this.#hashes[part.number - 1] = md5(part.bytes);
+    this.#upload.add(part);
+  }
+
+  #put(): Observable<Written> {
+    const { store, key } = this.#target;
+    const { bytes } = this.#buffer.rest();
+    const conditions = this.#conditions();
+    const conditional = Object.keys(conditions).length > 0;
+    const described = this.#described(conditional ? { [putIdMetadata]: this.#putId } : undefined);
+    const request = store.put(key, bytes, { ...described, ...conditions });
+    const put = conditional ? this.#publish(request) : request;
+    return this.#unlessSame(() => md5(bytes), put);
+  }
+
+  #complete(): Observable<Written> {
+    const { store, key } = this.#target;
+    const rest = this.#buffer.rest();
+    this.#add(rest);
+    const complete = defer(() => {
+      this.#checkParts();
+      const { uploadId = '', parts } = this.#upload;
+      const request = store.completeUpload(key, uploadId, parts, this.#conditions());
+      return this.#unlessSame(
+        () => compositeEtag(this.#hashes.map((etag) => ({ etag }))),
+        this.#publish(request),
+      );
+    });
+    return concat(this.#upload.idle(), complete).pipe(
+      concatMap((written) => (written.modified ? of(written) : concat(this.#upload.abort(), of(written)))),
+    );
+  }
+
+  #publish(request: Observable<PutResult>): Observable<PutResult> {
+    return publish({ ...this.#target, request, putId: this.#putId });
+  }
+
+  /** Publishes, unless that is not wanted for an object that is there with these bytes. */
+  #unlessSame(etag: () => string, published: Observable<PutResult>): Observable<Written> {
+    const { store, key, uri } = this.#target;
+    const size = this.size;
+    const written = published.pipe(map((result) => ({ uri, etag: result.etag, size, modified: true })));
+    if (this.#options.putOnlyIfModified !== true) return written;
+    return store.head(key).pipe(
+      catchError((error: unknown) =>
+        isStoreError(error, 'NotFound') ? of(undefined) : throwError(() => error),
+      ),
+      concatMap((info) =>
+        info?.size === size && info.etag === etag()
+          ? of({ uri, etag: info.etag, size, modified: false })
+          : written,
+      ),
+    );
+  }
+
+  /** What was uploaded is what was sent. */
+  #checkParts(): void {
+    if (this.#options.integrityCheck !== true) return;
+    for (const { number, etag } of this.#upload.parts) {
+      if (etag === this.#hashes[number - 1]) continue;
+      const { uri } = this.#target;
+      if (/^[0-9a-f]{32}$/i.test(etag))
+        throw new StoreError('Integrity', `Part ${number} of ${uri} arrived changed. Write it again.`);
+      throw new StoreError(
+        'NotSupported',
+        `${uri} cannot be checked: ETags there are no MD5s (so it is with SSE-KMS). Set a checksum for the connection instead.`,
+      );
+    }
+  }
+
+  #conditions(): { readonly ifNoneMatch?: '*'; readonly ifMatch?: string } {
+    const { assumeObjectNotExists = false, ifMatch } = this.#options;
+    if (assumeObjectNotExists) return { ifNoneMatch: '*' };
+    return ifMatch === undefined ? {} : { ifMatch };
+  }
+
+  #described(mark: Metadata | undefined): Pick<WriteOptions, 'metadata' | 'content'> {
+    const metadata = mark === undefined ? this.#options.metadata : { ...this.#options.metadata, ...mark };
+    return {
+      ...describedContent(this.#target.key, this.#options.content),
+      ...(metadata === undefined ? {} : { metadata }),
+    };
+  }
+
+  #check(): void {
+    if (this.#state === 'open') return;
+    throw new MillraceError('WriterClosed', `The writer of ${this.#target.uri} is closed. Open a new one.`);
+  }
+}
+
+const tooLarge = (uri: string): StoreError =>
+  new StoreError('InvalidRequest', `${uri} would be larger than 5 TiB, which no object can be. Split it.`);
