@@ -3,7 +3,7 @@ import type { Barrier, CheckpointReason, Committable, Frozen, Participant, Resto
 import type { CheckpointData } from '../store/services.js';
 import type { Round } from './barriers.js';
 import type { ClaimOptions, Coordinator } from './contract.js';
-import { dataNames } from './dataNames.js';
+import { dataNames, type DataPlace } from './dataPlace.js';
 import { CheckpointError, fenced, vanished } from './errors.js';
 import type { CheckpointEvent } from './events.js';
 import { drawId } from './ids.js';
@@ -62,14 +62,14 @@ class LogCoordinator implements Coordinator {
   constructor(options: ClaimOptions, claimant: Subscriber<Coordinator>) {
     this.#options = options;
     this.#claimant = claimant;
-    const { store, logStore = store, prefix, job, clock, random, retained = 1 } = options;
+    const { store, logStore = store, prefix, data, job, clock, random, retained = 1 } = options;
     this.#driver = new LogDriver({
       store,
       logStore,
       prefix,
       clock,
       random,
-      self: { job, jobId: drawId(random), nonce: drawId(random), retained },
+      self: { job, jobId: drawId(random), nonce: drawId(random), retained, data },
       on: (effect) => {
         this.#on(effect);
       },
@@ -105,7 +105,8 @@ class LogCoordinator implements Coordinator {
   }
 
   get data(): CheckpointData {
-    return (this.#data ??= dataNames(this.#options.store, this.#options.prefix, this.epoch));
+    const { store, random } = this.#options;
+    return (this.#data ??= dataNames(store, this.#place, this.epoch, random));
   }
 
   ids(): readonly string[] {
@@ -200,6 +201,10 @@ class LogCoordinator implements Coordinator {
     return this.#claimed;
   }
 
+  get #place(): DataPlace {
+    return this.#manifest.data ?? { prefix: this.#options.prefix };
+  }
+
   get #manifest(): Manifest {
     return this.#owned.manifest;
   }
@@ -290,9 +295,8 @@ class LogCoordinator implements Coordinator {
   }
 
   #sweep(): void {
-    const { store, prefix } = this.#options;
     this.#sweeping.add(
-      orphans(store, prefix, this.epoch).subscribe({
+      orphans(this.#options.store, this.#place, this.epoch).subscribe({
         next: (keys) => {
           this.#driver.send({ type: 'orphans', keys });
         },

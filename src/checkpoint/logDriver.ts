@@ -14,6 +14,7 @@ import {
   type Self,
 } from './logState.js';
 import { accessError } from './accessError.js';
+import { dataKey } from './dataPlace.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
 import { decodeManifest, encodeManifest } from './manifestCodec.js';
 import { step } from './manifestLog.js';
@@ -228,12 +229,13 @@ export class LogDriver {
 
   #delete(keys: readonly string[]): void {
     const { store, prefix, deleted } = this.#options;
+    const place = this.#state.last?.manifest.data ?? { prefix };
     this.#held.add(
-      store.delete(keys.map((key) => prefix + key)).subscribe({
+      store.delete(keys.map((name) => dataKey(place, name))).subscribe({
         next: (failures) => {
-          const failed = failures.map(({ key }) => key.slice(prefix.length));
-          const bad = new Set(failed);
-          const gone = keys.filter((key) => !bad.has(key));
+          const bad = new Set(failures.map(({ key }) => key));
+          const failed = keys.filter((name) => bad.has(dataKey(place, name)));
+          const gone = keys.filter((name) => !bad.has(dataKey(place, name)));
           this.send({ type: 'deleted', keys: gone, failed });
           deleted(gone, failed.length);
         },

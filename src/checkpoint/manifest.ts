@@ -1,4 +1,5 @@
 import type { Committable, Json, Participant } from '../flow/index.js';
+import type { DataPlace } from './dataPlace.js';
 
 /** Names one entry of a log beyond doubt: a freed slot can be filled again, but never with the same put-id. */
 export interface EntryRef {
@@ -12,7 +13,7 @@ export interface OperatorState {
   readonly snapshot?: Json;
   /** Work in progress of a sink; a claim moves it to {@link Manifest.pending}. */
   readonly open: readonly Committable[];
-  /** Keys of data objects, below the job's checkpoint directory. */
+  /** Names of data objects. */
   readonly objects: readonly string[];
 }
 
@@ -48,9 +49,11 @@ export interface Manifest {
   readonly checkpoint: number;
   /** When it was issued: milliseconds since the epoch. For people; nothing is decided by it. */
   readonly at: number;
+  /** Where its data objects lie. Default: the job's checkpoint directory. */
+  readonly data?: DataPlace;
   readonly operators: Readonly<Record<string, OperatorState>>;
   readonly pending: readonly Pending[];
-  /** Keys below the job's checkpoint directory that no entry refers to from here on. Deleted once this is durable. */
+  /** Names of data objects that no entry refers to from here on. Deleted once this is durable. */
   readonly garbage: readonly string[];
   readonly retained: readonly RetainedEntry[];
   /** The input is over and everything is committed. */

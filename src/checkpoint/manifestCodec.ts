@@ -59,6 +59,7 @@ type Check = (value: unknown) => boolean;
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isString: Check = (value) => typeof value === 'string';
+const isFlag: Check = (value) => typeof value === 'boolean';
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const optional =
   (check: Check): Check =>
@@ -102,11 +103,17 @@ const fields: Readonly<Record<keyof Manifest, Check>> = {
   kind: oneOf('claim', 'checkpoint', 'savepoint', 'rewind'),
   checkpoint: isCount,
   at: (value) => Number.isFinite(value),
+  data: optional(
+    shape({
+      prefix: isString,
+      entropy: optional(shape({ at: isCount, name: isFlag, values: listOf(isString) })),
+    }),
+  ),
   operators: (value) => isObject(value) && Object.values(value).every(operator),
   pending,
   garbage: keys,
   retained: listOf(shape({ n: isCount, putId: isString, checkpoint: isCount, objects: keys })),
-  finished: optional((value) => typeof value === 'boolean'),
+  finished: optional(isFlag),
   savepoint: optional(isString),
   revokes: optional(pending),
 };

@@ -12,17 +12,29 @@ import {
   type Observable,
 } from 'rxjs';
 import type { ListPage, ObjectStore } from '../store/objectStore.js';
+import { rootsOf, type DataPlace } from './dataPlace.js';
 
 /**
- * Data objects of attempts before `epoch`, as keys below `prefix`. Those attempts are fenced by the verified claim of this
+ * The names of data objects of attempts before `epoch`. Those attempts are fenced by the verified claim of this
  * epoch: nothing of theirs that the newest entry does not refer to will ever be referred to. Uploads that they began and
  * never completed are no objects yet, so no entry can refer to them: they are aborted on the way.
  */
-export function orphans(store: ObjectStore, prefix: string, epoch: number): Observable<string[]> {
+export function orphans(store: ObjectStore, place: DataPlace, epoch: number): Observable<string[]> {
+  const roots = rootsOf(place);
+  return concat(
+    from(roots).pipe(
+      concatMap((root) => objectsBelow(store, root, epoch)),
+      reduce((all, keys) => all.concat(keys), [] as string[]),
+    ),
+    from(roots).pipe(concatMap((root) => abortUploads(store, root, epoch))),
+  );
+}
+
+function objectsBelow(store: ObjectStore, prefix: string, epoch: number): Observable<string[]> {
   const page = (cursor?: string): Observable<ListPage> =>
     store.list({ prefix: `${prefix}data/`, ...(cursor === undefined ? {} : { cursor }) });
   const dead = (keys: readonly string[]): string[] => keys.filter((key) => epochOf(key) < epoch);
-  const objects = page().pipe(
+  return page().pipe(
     // Epochs are in order: behind the first that lives there is nothing to find.
     expand(({ cursor, objects }) =>
       cursor === undefined || objects.some(({ key }) => epochOf(key.slice(prefix.length)) >= epoch)
@@ -30,9 +42,7 @@ export function orphans(store: ObjectStore, prefix: string, epoch: number): Obse
         : page(cursor),
     ),
     map(({ objects }) => dead(objects.map(({ key }) => key.slice(prefix.length)))),
-    reduce((all: string[], keys) => all.concat(keys), []),
   );
-  return concat(objects, abortUploads(store, prefix, epoch));
 }
 
 function abortUploads(store: ObjectStore, prefix: string, epoch: number): Observable<never> {

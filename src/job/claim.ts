@@ -1,6 +1,7 @@
 import { catchError, concatMap, defer, throwError, type Observable } from 'rxjs';
-import { accessError, claim, type Coordinator } from '../checkpoint/index.js';
+import { accessError, claim, newPlace, type Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
+import { withoutEntropy } from '../path/index.js';
 import type { Stores } from '../store/services.js';
 import type { JobEvent } from './events.js';
 import type { ResolvedOptions } from './options.js';
@@ -14,7 +15,11 @@ export function claimLog(
   return defer(() => {
     const { dir, fencing, ...settings } = config.checkpoints;
     const { store, reserved, key, capabilities } = stores.open(dir);
-    const base = key.replace(/\/+$/, '');
+    const { random } = config.environment;
+    const { key: marker, length } = config.config.transfer.entropy;
+    const { plain, at, name = false } = withoutEntropy(key, marker);
+    const base = plain.replace(/\/+$/, '');
+    const prefix = `${base === '' ? '' : `${base}/`}${config.name}/`;
     return capabilities.pipe(
       catchError((error: unknown) => throwError(() => accessError(error, dir))),
       concatMap(({ conditionalPut }) => {
@@ -24,7 +29,8 @@ export function claimLog(
           ...config.environment,
           store,
           logStore: reserved,
-          prefix: `${base === '' ? '' : `${base}/`}${config.name}/`,
+          prefix,
+          data: at === undefined ? undefined : newPlace(prefix, { at, name, length }, random),
           job: config.name,
           on: emit,
         });

@@ -1,4 +1,5 @@
 import { defer, finalize, shareReplay } from 'rxjs';
+import { plainUri } from '../path/index.js';
 import { decorate } from '../store/decorators/decorate.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import { openStores } from '../store/open.js';
@@ -15,7 +16,7 @@ export function jobStores(config: ResolvedOptions): { readonly stores: Stores; r
   if (config.stores !== undefined) return { stores: config.stores, close: () => undefined };
   const { clock, random } = config.environment;
   const opened = openStores({ s3: config.s3, clock, random });
-  const checkpoints = opened.open(config.checkpoints.dir);
+  const checkpoints = opened.open(plainUri(config.checkpoints.dir, config.config.transfer.entropy.key));
   let manifests = 0;
   let over = false;
   const closeWhenAnswered = (): void => {

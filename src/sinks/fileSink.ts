@@ -13,6 +13,7 @@ import {
 import type { ObjectStore } from '../store/objectStore.js';
 import { checkpointData, stores, type CheckpointData, type StoreLocation } from '../store/services.js';
 import { configOf } from '../config/service.js';
+import { plainUri } from '../path/index.js';
 import { Acks } from './acks.js';
 import { Committer } from './committer.js';
 import { FileNames } from './fileNames.js';
@@ -85,7 +86,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     this.#settings = settings;
     this.#pool = new BufferPool(settings.budget);
     this.#inlineLimit = Math.min(inlineLimit, settings.partSize / 16);
-    const location = attempt.use(stores).open(this.#uri);
+    const location = attempt.use(stores).open(plainUri(this.#uri, transfer.entropy.key));
     const data = attempt.use(checkpointData);
     this.#attempt = attempt;
     this.#location = location;

@@ -55,7 +55,7 @@ export class Journals {
       offset += length;
       return file.journal(range);
     });
-    this.run(this.data.store.put(this.data.prefix + journal, body), () => {
+    this.run(this.data.store.put(this.data.key(journal), body), () => {
       this.#held -= body.length;
       this.#underWay--;
       this.pool.give(body);
@@ -84,7 +84,7 @@ export function readRanges(
     mergeMap(
       ({ range, at }) =>
         data.store
-          .get(data.prefix + range.journal, {
+          .get(data.key(range.journal), {
             range: { start: range.offset, end: range.offset + range.length },
           })
           .pipe(
@@ -139,5 +139,5 @@ function lost(range: Range, data: CheckpointData, cause: unknown): MillraceError
 }
 
 function nameOf(range: Range, data: CheckpointData): string {
-  return `${data.store.uri}/${data.prefix}${range.journal}`;
+  return `${data.store.uri}/${data.key(range.journal)}`;
 }

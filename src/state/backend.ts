@@ -297,13 +297,12 @@ export class StateBackend {
   }
 
   #reader(ref: SegmentRef): SegmentReader {
-    const { store, prefix } = this.#options.data;
-    return new SegmentReader(store, prefix, ref);
+    return new SegmentReader(this.#options.data, ref);
   }
 
   #upload(object: string): ObjectUpload {
-    const { store, prefix } = this.#options.data;
-    return new ObjectUpload(store, prefix + object, this.#files.partSize);
+    const { data } = this.#options;
+    return new ObjectUpload(data.store, data.key(object), this.#files.partSize);
   }
 
   #report(event: Readonly<Record<string, unknown>> & { readonly type: string }): void {

@@ -1,6 +1,7 @@
 import { catchError, concat, defer, ignoreElements, map, type Observable } from 'rxjs';
 import { isStoreError } from '../store/errors.js';
-import type { ByteRange, ObjectStore } from '../store/objectStore.js';
+import type { ByteRange } from '../store/objectStore.js';
+import type { CheckpointData } from '../store/services.js';
 import { StateError } from './errors.js';
 import {
   checkHeader,
@@ -37,17 +38,15 @@ const windowBytes = 2 * 1024 * 1024;
  */
 export class SegmentReader {
   readonly ref: SegmentRef;
-  readonly #store: ObjectStore;
-  readonly #prefix: string;
+  readonly #data: CheckpointData;
   #footer: SegmentFooter | undefined;
   #window = Buffer.alloc(0);
   #windowStart = 0;
   #next = 0;
   requests = 0;
 
-  constructor(store: ObjectStore, prefix: string, ref: SegmentRef) {
-    this.#store = store;
-    this.#prefix = prefix;
+  constructor(data: CheckpointData, ref: SegmentRef) {
+    this.#data = data;
     this.ref = ref;
   }
 
@@ -126,7 +125,7 @@ export class SegmentReader {
     const { object, bytes } = this.ref;
     return defer(() => {
       this.requests++;
-      return this.#store.get(this.#prefix + object, { range });
+      return this.#data.store.get(this.#data.key(object), { range });
     }).pipe(
       map(({ info, chunks }) => {
         if (info.size !== bytes) throw corrupt(object, `it has ${info.size} bytes instead of ${bytes}`);
@@ -138,7 +137,7 @@ export class SegmentReader {
         if (!isStoreError(error, 'NotFound')) throw error;
         throw new StateError(
           'SegmentMissing',
-          `Segment ${object} is gone, and a checkpoint needs it. Nothing but millrace may delete below ${this.#store.uri}/${this.#prefix}: restore the object, or start from a savepoint.`,
+          `Segment ${object} is gone, and a checkpoint needs it. Nothing but millrace may delete ${this.#data.store.uri}/${this.#data.key(object)}: restore the object, or start from a savepoint.`,
           { cause: error },
         );
       }),

@@ -38,12 +38,10 @@ export const stores = new Service<Stores>('stores');
 /** Where the attempt keeps data that only its manifests refer to: segments and journals. */
 export interface CheckpointData {
   readonly store: ObjectStore;
-  /** The job's checkpoint directory as a key prefix, with a trailing slash. */
-  readonly prefix: string;
-  /**
-   * A name for a new data object: `data/<epoch>/<operator>-<counter><suffix>`, unique over all attempts. Relative to `prefix`: this is what manifests hold.
-   */
+  /** A name for a new data object, unique over all attempts: this is what manifests hold. */
   name(operator: string, suffix: string): string;
+  /** The key in `store` of a data object with that name. */
+  key(name: string): string;
 }
 
 export const checkpointData = new Service<CheckpointData>('checkpoint data');

@@ -5,6 +5,7 @@ import {
   fileSink,
   files,
   keyed,
+  loadConfig,
   mergeFlows,
   ndjson,
   records,
@@ -27,7 +28,15 @@ export function pipeline(
 ): { readonly job: Job; readonly leaf: Observable<unknown> } {
   const job = createJob({
     name: 'sim',
-    checkpoints: { dir: 'memory://lake/checkpoints', interval: scenario.interval },
+    checkpoints: {
+      dir: scenario.entropy ? 'memory://lake/_entropy_/checkpoints' : 'memory://lake/checkpoints',
+      interval: scenario.interval,
+    },
+    config: loadConfig({
+      env: {},
+      file: false,
+      set: scenario.entropy ? { 's3.entropy.key': '_entropy_' } : {},
+    }),
     restart: scenario.faults === undefined ? 'none' : { initial: 20, max: 100 },
     budget: 4096,
     ...environment,

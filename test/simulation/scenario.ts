@@ -39,6 +39,8 @@ export interface Scenario {
   readonly interval: number;
   /** As Ceph, if false: Complete refuses to leave parts out. */
   readonly completeSubset: boolean;
+  /** Data objects have entropy in their keys. */
+  readonly entropy: boolean;
   readonly faults?: FaultRates;
   /** For each process but the last. */
   readonly fates: readonly Fate[];
@@ -53,6 +55,7 @@ export const plain: Scenario = {
   padding: 40,
   interval: 5,
   completeSubset: true,
+  entropy: false,
   fates: [],
 };
 
@@ -72,6 +75,7 @@ export function drawScenario(seed: number): Scenario {
     completeSubset: random() < 0.5,
     fates,
     ...faults,
+    entropy: random() < 0.3,
   };
 }
 

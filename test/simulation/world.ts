@@ -154,7 +154,10 @@ export function uploadsIn(store: ObjectStore): number {
 /** Data objects below the checkpoint directory that the newest entry of the log does not name. */
 export function unnamedData(store: ObjectStore, job: string): string[] {
   const manifest = newestManifest(store, job);
-  return keysOf(store, `${job}/data/`).filter((key) => !manifest.includes(key.slice(job.length + 1)));
+  const data = `${job}/data/`;
+  return keysOf(store, '').filter(
+    (key) => key.includes(data) && !manifest.includes(key.slice(key.indexOf(data) + job.length + 1)),
+  );
 }
 
 /** Lines that a source has skipped, as the newest checkpoint has it. */

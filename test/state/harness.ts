@@ -41,7 +41,7 @@ let names = 0;
 
 export const dataOn = (store: ObjectStore): CheckpointData => ({
   store,
-  prefix: 'checkpoints/job/',
+  key: (name) => `checkpoints/job/${name}`,
   name: (operator, suffix) => `data/0000000001/${operator}-${names++}${suffix}`,
 });
 

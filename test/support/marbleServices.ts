@@ -42,7 +42,7 @@ function servicesOf(store: ObjectStore, epoch: number): ReadonlyMap<Service<unkn
   let count = 0;
   const data: CheckpointData = {
     store,
-    prefix: 'checkpoints/job/',
+    key: (name) => `checkpoints/job/${name}`,
     name: (operator, suffix) => `data/${epoch}/${operator}-${++count}${suffix}`,
   };
   return new Map<Service<unknown>, unknown>([
