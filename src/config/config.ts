@@ -26,6 +26,7 @@ export interface Transfer {
   readonly uploadBudget?: number;
   readonly writePartSize: number;
   readonly readBuffer: number;
+  readonly readBudget: number;
   readonly fragmentSize?: number;
   readonly fragmentNumber?: number;
   readonly sourceBudget: number;

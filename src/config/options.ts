@@ -14,6 +14,8 @@ export interface TransferOptions {
   readonly writePartSize?: Size;
   /** Bytes that a read stream hands over at once. 64 KiB to 4 MiB; beyond is moved to the bound. Default 256 KiB. */
   readonly readBuffer?: Size;
+  /** Memory that all readers of `millrace/fs` and the operations share. Default 64 MiB. */
+  readonly readBudget?: Size;
   /** Bytes that one request of a read asks for. Default 5 MiB, for `files()` 8 MiB. */
   readonly fragmentSize?: Size;
   /** Fragments that a read holds or has under way. 2 or more. Default 50, for `files()` 8. */

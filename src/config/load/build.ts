@@ -41,6 +41,7 @@ export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config
       uploadConcurrency: 4,
       writePartSize: 8 * MiB,
       readBuffer: MiB / 4,
+      readBudget: 64 * MiB,
       sourceBudget: 16 * MiB,
       parallel: true,
       ...transfer,

@@ -31,6 +31,13 @@ export const transfer: readonly Row[] = [
     doc: 'Memory of a sink for what is not uploaded yet.',
   },
   {
+    key: 's3.read.memory-budget',
+    kind: budget,
+    fallback: '64MiB',
+    option: 'transfer.readBudget',
+    doc: 'Memory that all readers of `millrace/fs` and the operations share.',
+  },
+  {
     key: 's3.read.buffer.size',
     kind: size({
       least: 64 * KiB,
