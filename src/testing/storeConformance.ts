@@ -31,6 +31,8 @@ export interface StoreFeatures {
   readonly concurrentComplete: boolean;
   /** Keys may hold control characters, which XML cannot carry. */
   readonly controlCharacters: boolean;
+  /** An upload’s ETag is the MD5 of its parts’ MD5s. Under KMS it is not. */
+  readonly md5Etags: boolean;
   /** Parts but the last have at least so many bytes. Default 5 MiB. */
   readonly minimumPartSize: number;
 }
@@ -116,6 +118,7 @@ const everything: StoreFeatures = {
   exactUploadErrors: true,
   concurrentComplete: true,
   controlCharacters: true,
+  md5Etags: true,
   minimumPartSize: 5 * 1024 * 1024,
 };
 

@@ -219,7 +219,7 @@ describe('writing', () => {
 
   test('what would silently not happen is NotImplemented', async () => {
     const refused = [
-      () => s3.send(new PutObjectCommand({ ...at, Body: 'x', ServerSideEncryption: 'aws:kms' })),
+      () => s3.send(new PutObjectCommand({ ...at, Body: 'x', ServerSideEncryption: 'aws:kms:dsse' })),
       () => s3.send(new PutObjectCommand({ ...at, Body: 'x', Tagging: 'a=b' })),
       () => s3.send(new GetObjectAclCommand(at)),
       () => s3.send(new ListObjectsCommand({ Bucket: 'lake' })),

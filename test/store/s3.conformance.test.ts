@@ -53,8 +53,15 @@ const wires: readonly [string, S3Options][] = [
   ['CRC32 and unsigned bodies', { checksum: 'crc32', payloadSigning: 'unsigned' }],
   ['CRC32C behind signed chunks', { checksum: 'crc32c', chunkedEncoding: true }],
   [
-    'CRC64NVME behind unsigned chunks, and validation',
-    { checksum: 'crc64nvme', chunkedEncoding: true, payloadSigning: 'unsigned', checksumValidation: true },
+    'SSE-KMS, a storage class, CRC64NVME behind unsigned chunks, and validation',
+    {
+      sse: { type: 'sse-kms', kms: { keyId: 'alias/lake' } },
+      storageClass: 'STANDARD_IA',
+      checksum: 'crc64nvme',
+      chunkedEncoding: true,
+      payloadSigning: 'unsigned',
+      checksumValidation: true,
+    },
   ],
 ];
 for (const [name, options] of wires) {
@@ -69,6 +76,7 @@ for (const [name, options] of wires) {
       missing: s3.store('no-such-bucket'),
       bucket: 'lake',
       other: { bucket: 'other', store: s3.store('other') },
+      supports: { md5Etags: options.sse === undefined },
       close: async () => {
         s3.close();
         await gateway.close();

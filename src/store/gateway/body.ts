@@ -5,6 +5,12 @@ import { decodeChunked, incomplete } from './chunked.js';
 import { GatewayError, notImplemented } from './errors.js';
 import { header, sha256, type Authorized } from './sigv4.js';
 
+export interface Body {
+  readonly body: Buffer;
+  /** The headers that came behind it. */
+  readonly trailers: ReadonlyMap<string, string>;
+}
+
 /**
  * Reads a request's body and checks all that is said about it: its length, the hash under the signature, the
  * signatures of its chunks, `Content-MD5`, and the checksum header or trailer.
@@ -14,7 +20,7 @@ export async function readBody(
   response: ServerResponse,
   authorized: Authorized,
   limit: number,
-): Promise<Buffer> {
+): Promise<Body> {
   if (header(request, 'expect')?.toLowerCase() === '100-continue') response.writeContinue();
   const raw = await collect(request, limit);
   const { payload } = authorized;
@@ -23,7 +29,7 @@ export async function readBody(
     const { body, trailers } = decodeChunked(raw, authorized);
     if (header(request, 'x-amz-decoded-content-length') !== String(body.length)) throw incomplete();
     check(body, request, trailers);
-    return body;
+    return { body, trailers };
   }
   if (payload !== 'UNSIGNED-PAYLOAD' && payload !== sha256(raw)) {
     throw new GatewayError(
@@ -32,8 +38,9 @@ export async function readBody(
       "The provided 'x-amz-content-sha256' header does not match what was computed.",
     );
   }
-  check(raw, request, new Map());
-  return raw;
+  const trailers = new Map<string, string>();
+  check(raw, request, trailers);
+  return { body: raw, trailers };
 }
 
 const supported: ReadonlySet<string> = new Set([

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Observable } from 'rxjs';
-import type { ObjectStore } from '../objectStore.js';
+import type { Bucket } from './bucket.js';
 import { invalidArgument, notImplemented } from './errors.js';
+
+export type GatewayEncryption = 'AES256' | 'aws:kms';
 
 /** A request that has been routed and whose signature was right. */
 export interface Call {
@@ -10,11 +12,15 @@ export interface Call {
   readonly query: ReadonlyMap<string, string>;
   readonly headers: IncomingHttpHeaders;
   /** The bucket's. */
-  readonly store: ObjectStore;
+  readonly store: Bucket;
   /** Another bucket's. Throws `NoSuchBucket`. */
-  readonly storeOf: (bucket: string) => ObjectStore;
+  readonly storeOf: (bucket: string) => Bucket;
   /** The body, read and checked. */
   readonly body: Buffer;
+  /** The headers that came behind the body. */
+  readonly trailers: ReadonlyMap<string, string>;
+  /** The one encryption that whatever makes an object must ask for. */
+  readonly requireEncryption: GatewayEncryption | undefined;
   /** The client has gone: stop. */
   readonly signal: AbortSignal;
 }

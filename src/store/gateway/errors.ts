@@ -9,6 +9,8 @@ export class GatewayError extends Error {
     message: string,
     /** Further headers of the answer. */
     readonly headers: Readonly<Record<string, string>> = {},
+    /** Further elements of the document. */
+    readonly elements: Readonly<Record<string, string>> = {},
   ) {
     super(message);
   }

@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { ObjectStore } from '../objectStore.js';
 import type { S3Credentials } from '../s3/options.js';
-import { readBody } from './body.js';
-import { pause, type Call, type Reply } from './call.js';
-import { GatewayError, notImplemented, toGatewayError } from './errors.js';
+import { readBody, type Body } from './body.js';
+import { Buckets } from './buckets.js';
+import { pause, type Call, type GatewayEncryption, type Reply } from './call.js';
+import { notImplemented, toGatewayError, type GatewayError } from './errors.js';
 import { planned, type Fault, type Faults } from './faults.js';
 import { listBuckets, location } from './operations/bucket.js';
 import { missing, operations, route, type GatewayOperation } from './router.js';
@@ -33,6 +34,8 @@ export interface GatewayOptions {
   readonly maxBody?: number;
   /** Hands out sessions at the root of the endpoint, by AssumeRole and GetSessionToken. Default: it does not. */
   readonly sts?: StsOptions;
+  /** Refuses whatever makes an object and does not ask for this encryption, as a bucket's policy can. Default: it does not. */
+  readonly requireEncryption?: GatewayEncryption;
   /** What is to go wrong. */
   readonly faults?: Faults;
   /** Sees every request come and go. */
@@ -55,6 +58,8 @@ export interface GatewayEvent {
   readonly bucket: string;
   readonly key: string;
   readonly query: ReadonlyMap<string, string>;
+  /** As they came, but for what could be used to ask again: signature and session token. */
+  readonly headers: Readonly<Record<string, string>>;
   /** From `finished` on. */
   readonly status?: number;
   /** Of the request's body, once it was read. */
@@ -124,13 +129,13 @@ class Handler {
   readonly #options: GatewayOptions;
   readonly #verifier: SigV4Verifier;
   readonly #sts: Sts | undefined;
-  readonly #buckets: Map<string, ObjectStore>;
+  readonly #buckets: Buckets;
   readonly #attempts = new Map<string, number>();
   #requests = 0;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    this.#buckets = new Map(Object.entries(options.buckets ?? {}));
+    this.#buckets = new Buckets(options.buckets ?? {}, options.createBucket);
     const credentials = [options.credentials].flat();
     const now = options.now ?? (() => Date.now());
     const verifier = new SigV4Verifier(credentials, options.region, now);
@@ -172,6 +177,7 @@ class Handler {
       bucket: target.bucket,
       key: target.key,
       query: target.query,
+      headers: shown(request),
     };
     let received = 0;
     let sent = 0;
@@ -204,7 +210,7 @@ class Handler {
       const authorized = this.#verifier.verify(request, target, operation === 'Sts' ? 'sts' : 's3');
       if (failure?.kind === 'answer') throw planned(failure);
       const body = await readBody(request, response, authorized, this.#options.maxBody ?? 512 * 1024 * 1024);
-      observe('received', { received: body.length });
+      observe('received', { received: body.body.length });
       reply = await this.#perform(passage, body, authorized.caller);
       observe('effect');
       if (failure?.kind === 'answer-after') throw planned(failure);
@@ -219,15 +225,15 @@ class Handler {
     return send(response, reply, fault, signal);
   }
 
-  #perform(passage: Passage, body: Buffer, caller: S3Credentials): Promise<Reply> | Reply {
+  #perform(passage: Passage, { body, trailers }: Body, caller: S3Credentials): Promise<Reply> | Reply {
     const { request, response, target, operation, signal } = passage;
-    if (operation === 'ListBuckets') return listBuckets(this.#buckets.keys());
-    if (operation === 'CreateBucket') return this.#createBucket(target.bucket);
+    if (operation === 'ListBuckets') return listBuckets(this.#buckets.names());
+    if (operation === 'CreateBucket') return created(this.#buckets, target.bucket);
     if (operation === 'Sts') {
       if (this.#sts === undefined) throw notImplemented('STS: it was started without `sts`');
       return this.#sts.answer(body, caller, requestIdOf(response));
     }
-    const store = this.#storeOf(target.bucket);
+    const store = this.#buckets.of(target.bucket);
     if (operation === 'GetBucketLocation') return location(this.#options.region);
     const { bucket, key, query } = target;
     const call: Call = {
@@ -236,31 +242,13 @@ class Handler {
       query,
       headers: request.headers,
       store,
-      storeOf: this.#storeOf,
+      storeOf: this.#buckets.of,
       body,
+      trailers,
+      requireEncryption: this.#options.requireEncryption,
       signal,
     };
     return operations[operation](call);
-  }
-
-  readonly #storeOf = (bucket: string): ObjectStore => {
-    const store = this.#buckets.get(bucket);
-    if (store === undefined)
-      throw new GatewayError(404, 'NoSuchBucket', 'The specified bucket does not exist');
-    return store;
-  };
-
-  async #createBucket(name: string): Promise<Reply> {
-    if (this.#buckets.has(name)) {
-      throw new GatewayError(409, 'BucketAlreadyOwnedByYou', 'You have this bucket already.');
-    }
-    if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name)) {
-      throw new GatewayError(400, 'InvalidBucketName', 'The specified bucket is not valid.');
-    }
-    if (this.#options.createBucket === undefined)
-      throw notImplemented('CreateBucket: it was started without `createBucket`');
-    this.#buckets.set(name, await this.#options.createBucket(name));
-    return { status: 200, headers: { location: `/${name}` } };
   }
 
   #fault(request: IncomingMessage, target: Target, operation: GatewayOperation): Fault | undefined {
@@ -285,6 +273,18 @@ class Handler {
     const [resource = '/'] = (request.url ?? '/').split('?');
     return send(response, errorReply(error, resource, requestIdOf(response)), undefined, signal);
   }
+}
+
+async function created(buckets: Buckets, name: string): Promise<Reply> {
+  await buckets.create(name);
+  return { status: 200, headers: { location: `/${name}` } };
+}
+
+const secret: ReadonlySet<string> = new Set(['authorization', 'x-amz-security-token']);
+
+function shown(request: IncomingMessage): Record<string, string> {
+  const names = Object.keys(request.headers).filter((name) => !secret.has(name));
+  return Object.fromEntries(names.map((name) => [name, header(request, name) ?? '']));
 }
 
 function requestIdOf(response: ServerResponse): string {

@@ -16,6 +16,7 @@
  * await gateway.close();
  * ```
  */
+export type { GatewayEncryption } from './call.js';
 export { startGateway, type Gateway, type GatewayEvent, type GatewayOptions } from './gateway.js';
 export type { Failure, Fault, FaultRequest, Faults } from './faults.js';
 export type { GatewayOperation } from './router.js';

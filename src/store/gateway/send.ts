@@ -90,11 +90,17 @@ function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
 
 /** An error as S3 sends it. */
 export function errorReply(error: GatewayError, resource: string, requestId: string): Reply {
-  const { status, code, message, headers } = error;
+  const { status, code, message, headers, elements } = error;
   if (status === 304) return { status, headers };
   return {
     status,
     headers,
-    xml: errorDocument({ Code: code, Message: message, Resource: resource, RequestId: requestId }),
+    xml: errorDocument({
+      Code: code,
+      Message: message,
+      ...elements,
+      Resource: resource,
+      RequestId: requestId,
+    }),
   };
 }

@@ -45,7 +45,7 @@ export class SigV4Verifier {
     const [day, region, service] = scope.split('/') as [string, string, string];
     if (service !== expected) throw malformed(`The service is ${expected}, not ${service}`);
     if (this.#region !== undefined && region !== this.#region) {
-      throw malformed(`The region '${region}' is wrong; expecting '${this.#region}'`);
+      throw malformed(`The region '${region}' is wrong; expecting '${this.#region}'`, this.#region);
     }
     const credentials = this.#credentials.get(accessKeyId);
     if (credentials === undefined) {
@@ -148,11 +148,13 @@ function parse(authorization: string | undefined): {
   return { accessKeyId, scope, signedHeaders: signedHeaders.split(';'), signature };
 }
 
-function malformed(message: string): GatewayError {
+function malformed(message: string, region?: string): GatewayError {
   return new GatewayError(
     400,
     'AuthorizationHeaderMalformed',
     `The authorization header is malformed; ${message}.`,
+    region === undefined ? {} : { 'x-amz-bucket-region': region },
+    region === undefined ? {} : { Region: region },
   );
 }
 

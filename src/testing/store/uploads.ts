@@ -23,7 +23,7 @@ export function uploadTests(test: Declare): void {
     await fails(store.head(key), 'NotFound');
     assert.deepEqual(await keysOf(store, { prefix }), []);
     const { etag } = await answer(store.completeUpload(key, uploadId, parts));
-    assert.equal(etag, compositeEtag(parts));
+    if (on.supports.md5Etags) assert.equal(etag, compositeEtag(parts));
     const head = await answer(store.head(key));
     assert.deepEqual([head.size, head.etag, head.metadata], [Buffer.concat(bodies).length, etag, { n: '1' }]);
     assert.ok(Buffer.concat((await answer(store.get(key))).chunks).equals(Buffer.concat(bodies)));
@@ -191,7 +191,8 @@ export function uploadTests(test: Declare): void {
     const ended = await outcomes(Array.from({ length: 4 }, () => store.completeUpload(key, uploadId, parts)));
     assert.ok(ended.some((outcome) => 'answer' in outcome));
     const head = await answer(store.head(key));
-    assert.deepEqual([head.size, head.etag], [supports.minimumPartSize + 3, compositeEtag(parts)]);
+    assert.equal(head.size, supports.minimumPartSize + 3);
+    if (supports.md5Etags) assert.equal(head.etag, compositeEtag(parts));
   });
 
   test('a part can be a range of another object', async ({ store, prefix }) => {

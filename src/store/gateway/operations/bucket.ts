@@ -45,7 +45,7 @@ export async function listObjects(call: Call): Promise<Reply> {
       LastModified: isoTime(object.modified),
       ETag: `"${object.etag}"`,
       Size: object.size,
-      StorageClass: 'STANDARD',
+      StorageClass: object.storageClass ?? 'STANDARD',
     })),
     CommonPrefixes: page.prefixes.map((common) => ({ Prefix: encode(common) })),
   });

@@ -3,34 +3,38 @@
  * are read there and written here, in memory, as there is no third party that has both.
  */
 import { join } from '../../helpers.js';
-import type { ByteRange, ObjectStore, UploadedPart } from '../../objectStore.js';
+import type { ByteRange, UploadedPart } from '../../objectStore.js';
+import type { Bucket, Kept } from '../bucket.js';
 import { etagOf, headerOf, isoTime, once, refuse, type Call, type Reply } from '../call.js';
 import { GatewayError, invalidArgument, notImplemented, toGatewayError } from '../errors.js';
 import { document } from '../xml.js';
+import { keptBy } from './kept.js';
 import { partNumber, uploadId } from './multipart.js';
 
 export async function copyObject(call: Call): Promise<Reply> {
-  refuse(call, 'x-amz-server-side-encryption', 'x-amz-copy-source-if-none', 'x-amz-copy-source-if-un', 'if-');
+  refuse(call, 'x-amz-copy-source-if-none', 'x-amz-copy-source-if-un', 'if-');
+  const kept = keptBy(call);
   if ((headerOf(call, 'x-amz-metadata-directive') ?? 'COPY') !== 'COPY')
     throw notImplemented('replacing metadata in a copy');
   const source = sourceOf(call);
   const { etag } =
     source.store === call.store
-      ? await once(call.store.copy(source.key, call.key, source.condition), call.signal)
-      : await fetched(call, source);
-  const { modified } = await once(call.store.head(call.key), call.signal);
+      ? await once(call.store.copy(source.key, call.key, source.condition, kept), call.signal)
+      : await fetched(call, source, kept);
+  const { modified } = await once(call.store.head(call.key, {}), call.signal);
   return {
     status: 200,
+    headers: kept.encryption,
     xml: document('CopyObjectResult', { LastModified: isoTime(modified), ETag: `"${etag}"` }),
   };
 }
 
-async function fetched(call: Call, source: Source): Promise<{ readonly etag: string }> {
+async function fetched(call: Call, source: Source, kept: Kept): Promise<{ readonly etag: string }> {
   const { info, chunks } = await missingKey(
     once(source.store.get(source.key, source.condition), call.signal),
   );
   const { metadata = {}, content = {} } = info;
-  return once(call.store.put(call.key, join(chunks), { metadata, content }), call.signal);
+  return once(call.store.put(call.key, join(chunks), { metadata, content }, kept), call.signal);
 }
 
 export async function uploadPartCopy(call: Call): Promise<Reply> {
@@ -84,7 +88,7 @@ function rangeOf(call: Call): { readonly range?: ByteRange } {
 }
 
 interface Source {
-  readonly store: ObjectStore;
+  readonly store: Bucket;
   readonly key: string;
   readonly condition: { readonly ifMatch?: string };
 }

@@ -1,7 +1,9 @@
-import type { ByteRange, ObjectBody, ObjectInfo, ObjectStore } from '../../objectStore.js';
+import type { ByteRange, ObjectBody, ObjectInfo } from '../../objectStore.js';
+import type { Bucket } from '../bucket.js';
 import { etagOf, headerOf, once, type Call, type Reply } from '../call.js';
 import { GatewayError } from '../errors.js';
 import { headersOf } from './described.js';
+import { keptHeaders } from './kept.js';
 
 /** The most of an object that is in memory at a time. Bytes. */
 const fragment = 8 * 1024 * 1024;
@@ -9,7 +11,7 @@ const fragment = 8 * 1024 * 1024;
 export async function headObject(call: Call): Promise<Reply> {
   const info = await once(call.store.head(call.key, ifMatch(call)), call.signal);
   notModified(call, info);
-  return { status: 200, headers: { ...headersOf(info), 'content-length': String(info.size) } };
+  return { status: 200, headers: { ...told(call, info), 'content-length': String(info.size) } };
 }
 
 /** Sends an object or a range of it, fragment by fragment as the client takes them, all of one version. */
@@ -28,14 +30,25 @@ export async function getObject(call: Call): Promise<Reply> {
   notModified(call, info);
   if (asked !== undefined && start >= info.size) throw unsatisfiable(info.size);
   const end = Math.min(asked?.end ?? info.size, info.size);
-  const headers = headersOf(info);
+  const headers = told(call, info, asked === undefined);
   if (asked !== undefined) headers['content-range'] = `bytes ${start}-${end - 1}/${info.size}`;
   const chunks = fragments(call.store, first, { start, end }, call.signal);
   return { status: asked === undefined ? 200 : 206, headers, stream: { length: end - start, chunks } };
 }
 
+/** A part has no checksum of its own. */
+function told(call: Call, info: ObjectInfo, whole = true): Record<string, string> {
+  const kept = call.store.keptOf(info);
+  const asked = whole && headerOf(call, 'x-amz-checksum-mode')?.toUpperCase() === 'ENABLED';
+  return {
+    ...headersOf(info),
+    ...keptHeaders(kept),
+    ...(asked && kept.checksum !== undefined ? Object.fromEntries([kept.checksum]) : {}),
+  };
+}
+
 async function* fragments(
-  store: ObjectStore,
+  store: Bucket,
   first: ObjectBody,
   { start, end = start }: ByteRange,
   signal: AbortSignal,

@@ -4,25 +4,28 @@ import { GatewayError, notImplemented } from '../errors.js';
 import { childText, document, malformedXml, parseXml } from '../xml.js';
 import { encoder } from './bucket.js';
 import { describedBy } from './described.js';
+import { keptBy } from './kept.js';
 import { createOnly, replaceOnly } from './put.js';
 
 export async function createMultipartUpload(call: Call): Promise<Reply> {
-  refuse(call, 'x-amz-server-side-encryption', 'x-amz-tagging', 'x-amz-object-lock');
-  const { uploadId } = await once(call.store.createUpload(call.key, describedBy(call)), call.signal);
+  const kept = keptBy(call);
+  const { uploadId } = await once(call.store.createUpload(call.key, describedBy(call), kept), call.signal);
   const xml = document('InitiateMultipartUploadResult', {
     Bucket: call.bucket,
     Key: call.key,
     UploadId: uploadId,
   });
-  return { status: 200, xml };
+  return { status: 200, headers: kept.encryption, xml };
 }
 
 export async function uploadPart(call: Call): Promise<Reply> {
+  refuse(call, 'x-amz-server-side-encryption');
+  const { encryption } = call.store.keptOfUpload(uploadId(call));
   const part = await once(
     call.store.uploadPart(call.key, uploadId(call), partNumber(call), call.body),
     call.signal,
   );
-  return { status: 200, headers: { etag: `"${part.etag}"` } };
+  return { status: 200, headers: { etag: `"${part.etag}"`, ...encryption } };
 }
 
 export async function listParts(call: Call): Promise<Reply> {

@@ -1,12 +1,13 @@
 import { etagOf, headerOf, once, refuse, type Call, type Reply } from '../call.js';
 import { notImplemented } from '../errors.js';
 import { describedBy } from './described.js';
+import { keptBy } from './kept.js';
 
 export async function putObject(call: Call): Promise<Reply> {
-  refuse(call, 'x-amz-server-side-encryption', 'x-amz-tagging', 'x-amz-object-lock', 'x-amz-write-offset');
+  const kept = keptBy(call);
   const options = { ...createOnly(call), ...replaceOnly(call), ...describedBy(call) };
-  const { etag } = await once(call.store.put(call.key, call.body, options), call.signal);
-  return { status: 200, headers: { etag: `"${etag}"` } };
+  const { etag } = await once(call.store.put(call.key, call.body, options, kept), call.signal);
+  return { status: 200, headers: { etag: `"${etag}"`, ...kept.encryption } };
 }
 
 export async function deleteObject(call: Call): Promise<Reply> {

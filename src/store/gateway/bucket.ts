@@ -1,0 +1,219 @@
+/**
+ * A bucket: its store, and beside it what S3 keeps of an object that a store has no place for: how it is encrypted, its
+ * storage class, the checksum it came with. Nothing is encrypted here; the headers are kept, told again, and have the
+ * effect on ETags that they have on AWS. They are kept in memory, for as long as the gateway lives.
+ *
+ * Under KMS an ETag is no MD5, and never the same twice. So each such object or part gets an ETag of its own, and this
+ * class translates between those and the store's in both directions, in conditions, listings and Completes.
+ */
+import { randomBytes } from 'node:crypto';
+import { map, type Observable } from 'rxjs';
+import type {
+  ByteRange,
+  CopyOptions,
+  GetOptions,
+  ListOptions,
+  ListPage,
+  ObjectBody,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+  PutResult,
+  UploadCursor,
+  UploadedPart,
+  UploadOptions,
+  UploadPage,
+} from '../objectStore.js';
+
+/** Kept with an object, and told with it. */
+export interface Kept {
+  /** `x-amz-server-side-encryption` and what belongs to it. */
+  readonly encryption: Readonly<Record<string, string>>;
+  /** Its ETag is not to be an MD5. */
+  readonly opaque: boolean;
+  readonly storageClass?: string | undefined;
+  /** A header `x-amz-checksum-…`. */
+  readonly checksum?: readonly [name: string, value: string] | undefined;
+}
+
+interface Etags {
+  /** The store's. */
+  readonly inner: string;
+  /** The clients'. */
+  readonly outer: string;
+}
+
+interface Upload {
+  readonly kept: Kept;
+  readonly parts: Map<number, Etags>;
+}
+
+/** Nothing beyond what the store keeps. */
+export const nothingKept: Kept = { encryption: {}, opaque: false };
+
+/** No object has it. */
+const nobodys = 'none';
+
+type Parts = { readonly parts: readonly UploadedPart[]; readonly next?: number };
+
+export class Bucket {
+  readonly #store: ObjectStore;
+  readonly #objects = new Map<string, Etags & { readonly kept: Kept }>();
+  readonly #uploads = new Map<string, Upload>();
+
+  constructor(store: ObjectStore) {
+    this.#store = store;
+  }
+
+  /** What is kept of this version of an object. */
+  keptOf({ key, etag }: Pick<ObjectInfo, 'key' | 'etag'>): Kept {
+    const found = this.#objects.get(key);
+    return found?.outer === etag ? found.kept : nothingKept;
+  }
+
+  /** What an upload's object will have. */
+  keptOfUpload(uploadId: string): Kept {
+    return this.#uploads.get(uploadId)?.kept ?? nothingKept;
+  }
+
+  head(key: string, options: { readonly ifMatch?: string }): Observable<ObjectInfo> {
+    return this.#store.head(key, this.#inward(key, options)).pipe(map((info) => this.#outward(info)));
+  }
+
+  get(key: string, options: GetOptions): Observable<ObjectBody> {
+    return this.#store
+      .get(key, this.#inward(key, options))
+      .pipe(map(({ info, chunks }) => ({ info: this.#outward(info), chunks })));
+  }
+
+  put(key: string, body: Uint8Array, options: PutOptions, kept: Kept): Observable<PutResult> {
+    return this.#store
+      .put(key, body, this.#inward(key, options))
+      .pipe(map(({ etag }) => this.#keep(key, etag, kept)));
+  }
+
+  list(options: ListOptions): Observable<ListPage> {
+    return this.#store
+      .list(options)
+      .pipe(map((page) => ({ ...page, objects: page.objects.map((info) => this.#outward(info)) })));
+  }
+
+  delete(keys: readonly string[]): ReturnType<ObjectStore['delete']> {
+    return this.#store.delete(keys).pipe(
+      map((failures) => {
+        for (const key of keys) this.#objects.delete(key);
+        return failures;
+      }),
+    );
+  }
+
+  copy(from: string, to: string, options: CopyOptions, kept: Kept): Observable<PutResult> {
+    return this.#store
+      .copy(from, to, this.#inward(from, options))
+      .pipe(map(({ etag }) => this.#keep(to, etag, kept)));
+  }
+
+  createUpload(key: string, options: UploadOptions, kept: Kept): Observable<{ readonly uploadId: string }> {
+    return this.#store.createUpload(key, options).pipe(
+      map(({ uploadId }) => {
+        if (kept !== nothingKept) this.#uploads.set(uploadId, { kept, parts: new Map() });
+        return { uploadId };
+      }),
+    );
+  }
+
+  uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart> {
+    return this.#store
+      .uploadPart(key, uploadId, number, body)
+      .pipe(map((part) => this.#keepPart(uploadId, part)));
+  }
+
+  copyPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    from: CopyOptions & { readonly key: string; readonly range?: ByteRange },
+  ): Observable<UploadedPart> {
+    return this.#store
+      .copyPart(key, uploadId, number, this.#inward(from.key, from))
+      .pipe(map((part) => this.#keepPart(uploadId, part)));
+  }
+
+  listParts(key: string, uploadId: string, after?: number): Observable<Parts> {
+    return this.#store.listParts(key, uploadId, after).pipe(
+      map((page) => ({
+        ...page,
+        parts: page.parts.map((part) => {
+          const known = this.#uploads.get(uploadId)?.parts.get(part.number);
+          return known?.inner === part.etag ? { ...part, etag: known.outer } : part;
+        }),
+      })),
+    );
+  }
+
+  listUploads(options: { readonly prefix: string; readonly after?: UploadCursor }): Observable<UploadPage> {
+    return this.#store.listUploads(options);
+  }
+
+  completeUpload(
+    key: string,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string },
+  ): Observable<PutResult> {
+    const upload = this.#uploads.get(uploadId);
+    const inner = parts.map((part) => {
+      const known = upload?.parts.get(part.number);
+      if (known === undefined) return part;
+      return { ...part, etag: known.outer === part.etag ? known.inner : nobodys };
+    });
+    return this.#store.completeUpload(key, uploadId, inner, this.#inward(key, options)).pipe(
+      map(({ etag }) => {
+        this.#uploads.delete(uploadId);
+        return this.#keep(key, etag, upload?.kept ?? nothingKept);
+      }),
+    );
+  }
+
+  abortUpload(key: string, uploadId: string): Observable<void> {
+    return this.#store.abortUpload(key, uploadId).pipe(
+      map((done) => {
+        this.#uploads.delete(uploadId);
+        return done;
+      }),
+    );
+  }
+
+  #keep(key: string, etag: string, kept: Kept): PutResult {
+    if (kept === nothingKept) this.#objects.delete(key);
+    else this.#objects.set(key, { inner: etag, outer: kept.opaque ? opaque(etag) : etag, kept });
+    return { etag: this.#objects.get(key)?.outer ?? etag };
+  }
+
+  #keepPart(uploadId: string, part: UploadedPart): UploadedPart {
+    const upload = this.#uploads.get(uploadId);
+    if (upload?.kept.opaque !== true) return part;
+    const outer = opaque(part.etag);
+    upload.parts.set(part.number, { inner: part.etag, outer });
+    return { ...part, etag: outer };
+  }
+
+  #outward(info: ObjectInfo): ObjectInfo {
+    const known = this.#objects.get(info.key);
+    if (known?.inner !== info.etag) return info;
+    const { storageClass } = known.kept;
+    return { ...info, etag: known.outer, ...(storageClass === undefined ? {} : { storageClass }) };
+  }
+
+  /** A condition in the store's terms. */
+  #inward<T extends { readonly ifMatch?: string }>(key: string, options: T): T {
+    const known = this.#objects.get(key);
+    if (options.ifMatch === undefined || known?.kept.opaque !== true) return options;
+    return { ...options, ifMatch: options.ifMatch === known.outer ? known.inner : nobodys };
+  }
+}
+
+/** An ETag of the same form. */
+function opaque(etag: string): string {
+  return randomBytes(16).toString('hex') + (/-\d+$/.exec(etag)?.[0] ?? '');
+}

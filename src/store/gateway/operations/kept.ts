@@ -1,0 +1,87 @@
+/**
+ * How an object is to be stored, in the headers of the request that makes it: encryption, storage class, checksum. See
+ * `Bucket` for what becomes of it.
+ */
+import { nothingKept, type Kept } from '../bucket.js';
+import { headerOf, refuse, type Call } from '../call.js';
+import { GatewayError, invalidArgument, notImplemented } from '../errors.js';
+
+const sse = 'x-amz-server-side-encryption';
+const kmsKey = `${sse}-aws-kms-key-id`;
+const kmsContext = `${sse}-context`;
+
+const checksum = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
+
+/** As the request says. Throws `AccessDenied` where the gateway demands encryption that is not asked for. */
+export function keptBy(call: Call): Kept {
+  refuse(
+    call,
+    `${sse}-customer`,
+    `${sse}-bucket-key`,
+    'x-amz-tagging',
+    'x-amz-object-lock',
+    'x-amz-write-offset',
+  );
+  const type = headerOf(call, sse);
+  demand(call, type);
+  const [checksumName] = Object.keys(call.headers).filter((name) => checksum.test(name));
+  const trailing = [...call.trailers].find(([name]) => checksum.test(name));
+  const encryption = encryptionOf(call, type);
+  const storageClass = headerOf(call, 'x-amz-storage-class');
+  const sum =
+    checksumName === undefined ? trailing : ([checksumName, headerOf(call, checksumName) ?? ''] as const);
+  if (type === undefined && storageClass === undefined && sum === undefined) return nothingKept;
+  return { encryption, opaque: type === 'aws:kms', storageClass, checksum: sum };
+}
+
+function demand({ requireEncryption: required }: Call, type: string | undefined): void {
+  if (required === undefined || type === required) return;
+  throw new GatewayError(
+    403,
+    'AccessDenied',
+    `Access Denied: this gateway takes only what is to be encrypted as ${required}, and this is ${type ?? 'not'}.`,
+  );
+}
+
+function encryptionOf(call: Call, type: string | undefined): Record<string, string> {
+  const [key, context] = [headerOf(call, kmsKey), headerOf(call, kmsContext)];
+  if (type !== 'aws:kms') {
+    if (key !== undefined || context !== undefined)
+      throw invalidArgument(
+        `Server Side Encryption with AWS KMS managed key requires HTTP header ${sse} : aws:kms`,
+      );
+    if (type === undefined) return {};
+    if (type !== 'AES256') throw notImplemented(`the encryption ${type}`);
+    return { [sse]: type };
+  }
+  checkContext(context);
+  return {
+    [sse]: type,
+    [kmsKey]: key ?? 'arn:aws:kms:us-east-1:000000000000:alias/aws/s3',
+    ...(context === undefined ? {} : { [kmsContext]: context }),
+  };
+}
+
+function checkContext(context: string | undefined): void {
+  if (context === undefined) return;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(context, 'base64').toString());
+  } catch {
+    // Said below.
+  }
+  if (
+    typeof parsed === 'object' &&
+    parsed !== null &&
+    Object.values(parsed).every((one) => typeof one === 'string')
+  )
+    return;
+  throw invalidArgument(
+    'The header x-amz-server-side-encryption-context is not JSON of names and texts in base64.',
+  );
+}
+
+/** What the answer tells of an object that is there, or has just been made. */
+export function keptHeaders({ encryption, storageClass }: Kept): Record<string, string> {
+  return { ...encryption, ...(storageClass === undefined ? {} : { 'x-amz-storage-class': storageClass }) };
+}
