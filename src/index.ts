@@ -16,6 +16,20 @@ export { keyed, type KeyedOptions } from './operators/keyed.js';
 export { mergeFlows } from './operators/mergeFlows.js';
 export { records } from './operators/records.js';
 export { values } from './operators/values.js';
+export {
+  filePath,
+  fileUri,
+  formatUri,
+  InvalidGlob,
+  InvalidUri,
+  parseUri,
+  PathError,
+  S3Path,
+  UnknownScheme,
+  type ObjectUri,
+  type PathErrorCode,
+  type Scheme,
+} from './path/index.js';
 export { fileSink } from './sinks/fileSink.js';
 export type { FileSinkOptions, RollOptions } from './sinks/options.js';
 export { deadLetter, files, type DeadLetterPolicy, type FilesOptions } from './sources/files.js';

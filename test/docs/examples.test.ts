@@ -46,7 +46,7 @@ function docstrings(path: string): Example[] {
 /** The example as a module: what it does not declare is imported, or declared from the context. */
 function moduleOf({ code }: Example): string {
   const declared = new Set(
-    [...code.matchAll(/\b(?:const|let|class|interface|function|type)\s+(?:\{([^}]*)\}|(\w+))/g)].flatMap(
+    [...code.matchAll(/\b(?:const|let|using|class|interface|function|type)\s+(?:\{([^}]*)\}|(\w+))/g)].flatMap(
       ([, destructured, name]) => name ?? (destructured ?? '').split(/[\s,]+/),
     ),
   );
@@ -62,7 +62,14 @@ function moduleOf({ code }: Example): string {
   }).flatMap(([from, names]) => {
     const used = Object.keys(names).filter(
       (name) =>
-        /^\w+$/.test(name) && name !== 'default' && name !== 'async' && uses(name) && !(name in context),
+        /^\w+$/.test(name) &&
+        name !== 'default' &&
+        name !== 'async' &&
+        name !== 'using' &&
+        // Some of the room's names are public: one import is enough.
+        !(names === path && name in millrace) &&
+        uses(name) &&
+        !(name in context),
     );
     return used.length === 0 ? [] : [`import { ${used.join(', ')} } from '${from}';`];
   });
@@ -76,12 +83,15 @@ function moduleOf({ code }: Example): string {
 const sources = (readdirSync(join(root, 'src'), { recursive: true }) as string[])
   .filter((path) => path.endsWith('.ts'))
   .map((path) => `src/${path}`);
+const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((path) =>
+  path.endsWith('.md'),
+);
 const examples = [
-  ...fenced('README.md', readFileSync(join(root, 'README.md'), 'utf8')),
+  ...pages.flatMap((path) => fenced(path, readFileSync(join(root, path), 'utf8'))),
   ...sources.flatMap(docstrings),
 ];
 
-test('every example in the README and in docstrings compiles', () => {
+test('every example in the README, in docs/ and in docstrings compiles', () => {
   const files = new Map(
     examples.map((example, i) => [join(root, 'test/docs', `example${i}.ts`), moduleOf(example)]),
   );
