@@ -5,6 +5,7 @@ import type { Source } from '../sources/source.js';
 import { runAttempt, type Outcome } from './attempt.js';
 import { claimLog } from './claim.js';
 import type { JobEvent } from './events.js';
+import { held } from './stopOn.js';
 import { jobStores } from './jobStores.js';
 import { resolveOptions, type JobOptions } from './options.js';
 import { runJob } from './run.js';
@@ -89,13 +90,14 @@ export function createJob(options: JobOptions): Job {
       if (running) throw alreadyRunning(name);
       const leaves = args.filter((arg) => isObservable(arg));
       if (leaves.length === 0) throw noLeaves(name);
-      running = true;
       const { signal } = args.find((arg): arg is RunOptions => !isObservable(arg)) ?? {};
       // Asked anew by each who waits for it: an AbortSignal tells those who come later nothing.
       const stop = defer(() =>
         signal === undefined ? NEVER : signal.aborted ? of(undefined) : fromEvent(signal, 'abort'),
       );
       const opened = jobStores(config);
+      const release = held(signal);
+      running = true;
       const { stores } = opened;
       const environment = { ...config.environment, stores, config: config.config };
       const attempt = (): Observable<Outcome> =>
@@ -115,6 +117,7 @@ export function createJob(options: JobOptions): Job {
         life.pipe(map((outcome) => ({ outcome }))).subscribe({ next: resolve, error: reject });
       }).finally(() => {
         running = false;
+        release();
         opened.close();
       });
     },

@@ -1,6 +1,15 @@
+interface Watch {
+  users: number;
+  start(): void;
+  stop(): void;
+}
+
+const watches = new WeakMap<AbortSignal, Watch>();
+
 /**
  * An `AbortSignal` that fires on the first of these process signals, for `job.run(…, { signal })`. The job takes a last
- * checkpoint and ends. A second signal has its usual effect, so an impatient Ctrl-C still kills.
+ * checkpoint and ends. A second signal has its usual effect, so an impatient Ctrl-C still kills; and so has the first
+ * one when the runs that were given this are over.
  *
  * @example
  * ```ts
@@ -9,10 +18,33 @@
  */
 export function stopOn(...signals: readonly NodeJS.Signals[]): AbortSignal {
   const controller = new AbortController();
-  const stop = (): void => {
-    for (const name of signals) process.removeListener(name, stop);
+  const fire = (): void => {
+    watch.stop();
     controller.abort();
   };
-  for (const name of signals) process.on(name, stop);
+  const watch: Watch = {
+    users: 0,
+    start: () => {
+      if (!controller.signal.aborted) for (const name of signals) process.on(name, fire);
+    },
+    stop: () => {
+      for (const name of signals) process.removeListener(name, fire);
+    },
+  };
+  watch.start();
+  watches.set(controller.signal, watch);
   return controller.signal;
+}
+
+/** A run uses the signal from now until it calls what this gives. Signals of other origin are nobody's to end. */
+export function held(signal: AbortSignal | undefined): () => void {
+  const watch = signal === undefined ? undefined : watches.get(signal);
+  if (watch === undefined) return () => undefined;
+  if (watch.users++ === 0) {
+    watch.stop();
+    watch.start();
+  }
+  return () => {
+    if (--watch.users === 0) watch.stop();
+  };
 }

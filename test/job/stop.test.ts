@@ -1,5 +1,15 @@
 import { NEVER, tap } from 'rxjs';
-import { createStores, decorate, fileSink, files, MillraceError, ndjson, records } from '../../src/index.js';
+import {
+  createStores,
+  decorate,
+  fileSink,
+  files,
+  MillraceError,
+  ndjson,
+  records,
+  stopOn,
+  values,
+} from '../../src/index.js';
 import { Lake, now } from './harness.js';
 
 const lines = Array.from({ length: 40_000 }, (_, n) => ({ n }));
@@ -71,4 +81,50 @@ test('a stop whose checkpoint fails is not followed by a restart', async () => {
   const again = world.job();
   await world.run(again.job, again.job.source('raw', raw()).pipe(out()));
   expect(world.lines('out/')).toEqual(lines);
+});
+
+describe('stopOn', () => {
+  const listeners = (): number => process.listenerCount('SIGUSR2');
+  const run = (signal: AbortSignal, world = lake()) => {
+    const { job } = world.job();
+    return world.run(job, job.source('raw', raw()).pipe(out()), { signal });
+  };
+
+  test('listens until the run that was given it is over', async () => {
+    const signal = stopOn('SIGUSR2');
+    expect(listeners()).toBe(1);
+    const running = run(signal);
+    expect(listeners()).toBe(1);
+    await running;
+    expect(listeners()).toBe(0);
+  });
+
+  test('listens again for the next run, and for as long as any of several goes on', async () => {
+    const signal = stopOn('SIGUSR2');
+    await run(signal);
+    const world = lake();
+    const [first, second] = [world.job({ name: 'first' }).job, world.job({ name: 'second' }).job];
+    const seen: number[] = [];
+    const leaves = [first, second].map((job) =>
+      job.source('raw', raw()).pipe(
+        values(),
+        tap(() => seen.push(listeners())),
+      ),
+    );
+    await Promise.all([first, second].map((job, i) => world.run(job, leaves[i]!, { signal })));
+    expect(new Set(seen)).toEqual(new Set([1]));
+    expect(listeners()).toBe(0);
+  });
+
+  test('a signal stops the run', async () => {
+    const signal = stopOn('SIGUSR2');
+    const world = lake();
+    const { job } = world.job();
+    let seen = 0;
+    const flow = job
+      .source('raw', raw())
+      .pipe(records(tap(() => void (++seen === 100 && process.emit('SIGUSR2')))), out());
+    await expect(world.run(job, flow, { signal })).resolves.toEqual({ outcome: 'stopped' });
+    expect(listeners()).toBe(0);
+  });
 });
