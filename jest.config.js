@@ -1,3 +1,6 @@
+// Nothing here may ask the metadata service of a cloud: where there is none, that is a request into the void.
+process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
