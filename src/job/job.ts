@@ -7,6 +7,7 @@ import { claimLog } from './claim.js';
 import type { JobEvent } from './events.js';
 import { held } from './stopOn.js';
 import { jobStores } from './jobStores.js';
+import { logEvent } from './logEvent.js';
 import { resolveOptions, type JobOptions } from './options.js';
 import { runJob } from './run.js';
 
@@ -58,6 +59,7 @@ export function createJob(options: JobOptions): Job {
   const { name } = config;
   const events = new Subject<JobEvent>();
   const emit = (event: JobEvent): void => {
+    logEvent(config.logger, event);
     events.next(event);
   };
   const sources = new Map<string, Source<unknown>>();

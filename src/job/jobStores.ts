@@ -1,4 +1,4 @@
-import { defer, finalize, shareReplay } from 'rxjs';
+import { defer, finalize, shareReplay, tap } from 'rxjs';
 import { plainUri } from '../path/index.js';
 import { decorate } from '../store/decorators/decorate.js';
 import type { ObjectStore } from '../store/objectStore.js';
@@ -15,7 +15,7 @@ import type { ResolvedOptions } from './options.js';
 export function jobStores(config: ResolvedOptions): { readonly stores: Stores; readonly close: () => void } {
   if (config.stores !== undefined) return { stores: config.stores, close: () => undefined };
   const { clock, random } = config.environment;
-  const opened = openStores({ s3: config.s3, clock, random });
+  const opened = openStores({ s3: config.s3, clock, random, logger: config.logger });
   const checkpoints = opened.open(plainUri(config.checkpoints.dir, config.config.transfer.entropy.key));
   let manifests = 0;
   let over = false;
@@ -39,6 +39,7 @@ export function jobStores(config: ResolvedOptions): { readonly stores: Stores; r
   // Of another server than that of the checkpoints, it is asked in the bucket at hand.
   const base = checkpoints.key.replace(/\/+$/, '');
   const probed = probe(checkpoints.store, base === '' ? '' : `${base}/`, random).pipe(
+    tap((found) => config.logger.info({ store: checkpoints.store.uri, ...found }, 'What the server can do')),
     shareReplay({ bufferSize: 1, refCount: false }),
   );
   const locations = new Map<ObjectStore, Pick<StoreLocation, 'reserved' | 'capabilities'>>();

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load/index.js';
 import { encryptBucket, mergeS3 } from '../config/mergeS3.js';
+import { silent, type Logger } from '../config/logger.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import { systemClock, type Clock } from '../flow/index.js';
 import { hideUserInfo, parseUri } from '../path/index.js';
@@ -24,6 +25,8 @@ export interface JobOptions {
   readonly random?: () => number;
   /** What holds for all that these options do not say. Default: environment and file, as `loadConfig()` reads them. */
   readonly config?: Config;
+  /** Hears of restarts and failures, and of retries, throttling, redirects and probes of the job's own stores. Default: silent. */
+  readonly logger?: Logger;
   /** How to reach `s3://` stores, on top of what is configured. Default: AWS, as its SDK finds region and credentials. */
   readonly s3?: S3Options;
   /** Replaces the stores of all URIs; `s3` is then of no use. */
@@ -81,6 +84,7 @@ export interface ResolvedOptions {
   readonly environment: Pick<Environment, 'clock' | 'random'>;
   /** What operators, sources and sinks ask for. */
   readonly config: Config;
+  readonly logger: Logger;
   readonly stores: Stores | undefined;
   readonly s3: S3Options;
 }
@@ -117,6 +121,7 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
       random: options.random ?? Math.random,
     },
     config: { ...config, checkpoints: { ...config.checkpoints, mode: checkpoints.mode } },
+    logger: options.logger ?? silent,
     stores: options.stores,
     s3: config.state.encryption ? encryptBucket(s3, dir) : s3,
   };

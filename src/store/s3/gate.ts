@@ -93,7 +93,7 @@ export class Gate {
       queue.delete(entry);
       this.#waiting.delete(bucket);
       if (queue.size > 0) this.#waiting.set(bucket, queue);
-      this.#paces.set(bucket, started(pace, now));
+      if (this.#options.paced) this.#paces.set(bucket, started(pace, now));
       return () => entry(this.#pass(bucket, now));
     }
     if (soonest < Infinity) this.#alarm = this.#options.clock.after(Math.ceil(soonest), () => this.#pump());
