@@ -1,0 +1,78 @@
+import { defer, map, type Observable } from 'rxjs';
+import type { Transfer } from '../config/config.js';
+import type { Clock } from '../flow/index.js';
+import type { ObjectInfo } from '../store/objectStore.js';
+import type { Place } from './operations/place.js';
+import { limitsOf, openSequential, ReadBudget, readObject, SeekableReader } from './reader/index.js';
+import type { ReaderLimits, ReadSource } from './reader/index.js';
+import type { ReadOptions, WriteBody, WriteOptions, Written } from './types.js';
+import { conditioned, ObjectWriter, writeObject, type WriteTarget } from './writer/index.js';
+
+export interface ContentsOptions {
+  readonly open: (uri: string) => Place;
+  readonly transfer: () => Transfer;
+  /** Runs what goes on after an unsubscribe: an upload to be dropped. */
+  readonly settling: (cleanUp: Observable<never>) => void;
+  readonly clock: Clock;
+}
+
+/** What is done with objects' bytes, for one client: all its readers share one budget. */
+export class Contents {
+  readonly #options: ContentsOptions;
+  #budget: ReadBudget | undefined;
+
+  constructor(options: ContentsOptions) {
+    this.#options = options;
+  }
+
+  /** For consumers that keep up. */
+  read(uri: string, options: ReadOptions = {}): Observable<Uint8Array> {
+    return defer(() => readObject(this.#source(uri), options));
+  }
+
+  /** To be pulled from the start on. */
+  sequential(uri: string, options: ReadOptions = {}, info?: ObjectInfo): Observable<SeekableReader> {
+    return defer(() => openSequential(this.#source(uri, info), options));
+  }
+
+  /** To be read anywhere. */
+  seekable(uri: string, info?: ObjectInfo): Observable<SeekableReader> {
+    return defer(() => {
+      const { store, key, ...rest } = this.#source(uri, info);
+      return SeekableReader.open(store, key, { ...rest, limits: limitsOf({}, rest.limits) });
+    });
+  }
+
+  write(uri: string, body: WriteBody, options: WriteOptions = {}): Observable<Written> {
+    return defer(() => writeObject(this.#target(uri), body, this.#writing(options), this.#options.settling));
+  }
+
+  /** Nothing is written yet; whoever opens it ends or aborts it. */
+  writer(uri: string, options: WriteOptions = {}): Observable<ObjectWriter> {
+    return defer(() => {
+      const target = this.#target(uri);
+      return conditioned(target, this.#writing(options)).pipe(
+        map((resolved) => new ObjectWriter(target, resolved)),
+      );
+    });
+  }
+
+  #source(uri: string, info?: ObjectInfo): ReadSource & { readonly limits: ReaderLimits } {
+    const { store, key } = this.#options.open(uri);
+    const transfer = this.#options.transfer();
+    const { readBuffer, fragmentSize = 5 << 20, fragmentNumber = 50, parallel } = transfer;
+    this.#budget ??= new ReadBudget(transfer.readBudget);
+    const limits = { buffer: readBuffer, fragment: fragmentSize, window: parallel ? fragmentNumber : 1 };
+    return { store, key, budget: this.#budget, limits, ...(info === undefined ? {} : { info }) };
+  }
+
+  #target(uri: string): WriteTarget {
+    const place = this.#options.open(uri);
+    return { store: place.store, key: place.key, uri: place.uri(place.key), clock: this.#options.clock };
+  }
+
+  #writing(options: WriteOptions): WriteOptions {
+    const { writePartSize, uploadConcurrency, parallel } = this.#options.transfer();
+    return { partSize: writePartSize, inFlight: parallel ? uploadConcurrency : 1, ...options };
+  }
+}
