@@ -1,4 +1,4 @@
-import { CreateBucketCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, HeadObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { concatMap, from } from 'rxjs';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import { startGateway, type Gateway, type GatewayEvent } from '../../src/store/gateway/index.js';
@@ -256,7 +256,7 @@ const key = process.env['MILLRACE_TEST_S3_KMS_KEY'];
   let s3: S3Connection;
 
   beforeAll(async () => {
-    client = new S3Client({ ...real, forcePathStyle: true } as ConstructorParameters<typeof S3Client>[0]);
+    client = new S3Client({ ...real, forcePathStyle: true } as S3ClientConfig);
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
     s3 = new S3Connection(real);
   });
