@@ -1,6 +1,7 @@
-import { defer, type Observable } from 'rxjs';
+import { concat, defer, EMPTY, type Observable } from 'rxjs';
+import { defaultConfig, loadConfig, type Config } from '../../config/index.js';
 import { systemClock, type Clock } from '../../flow/index.js';
-import { createStores } from '../../store/registry.js';
+import { openStores, type OpenedStores } from '../../store/open.js';
 import type { Stores } from '../../store/services.js';
 import type {
   AbortOptions,
@@ -11,10 +12,15 @@ import type {
   Entry,
   ListOptions,
   Progress,
+  ReadOptions,
   RemoveOptions,
   Stat,
   UploadEntry,
+  WriteBody,
+  WriteOptions,
+  Written,
 } from '../types.js';
+import { Contents } from '../contents.js';
 import { copy } from './copy.js';
 import { list, walk } from './list.js';
 import { makeDirectory } from './makeDirectory.js';
@@ -30,8 +36,10 @@ import { transfer } from './transfer/transfer.js';
 import { abortUploads, uploads } from './uploads.js';
 
 export interface OperationsOptions {
-  /** Opens the stores. Default: those of this process, `s3://` among them. */
+  /** Opens the stores. Default: all schemes, as `config` says; `close` closes them. */
   readonly stores?: Stores;
+  /** Default: `loadConfig()`, when the first operation starts. */
+  readonly config?: Config;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
 }
@@ -93,6 +101,26 @@ export interface Operations {
    */
   bulkCopy(what: CopyPair | readonly CopyPair[], options?: BulkCopyOptions): Observable<BulkProgress>;
 
+  /**
+   * An object's bytes, or a range of them, in chunks as they come and in order, all of one version. For consumers that keep
+   * up: no Observable can be told to wait; others take `createReadStream` of `millrace/fs`. Errors: `NotFound`,
+   * `PreconditionFailed` (the object is not, or no longer, the one of `ifMatch`, or that which was opened).
+   */
+  read(uri: string, options?: ReadOptions): Observable<Uint8Array>;
+
+  /**
+   * Writes an object of any size, in parts if it is large; emits once, when it is there. Nothing is visible before, and
+   * nothing is left behind by an error or an unsubscribe. Errors: `AlreadyExists`, `PreconditionFailed`, `Integrity`.
+   *
+   * ```ts
+   * import { createOperations } from 'millrace/operations';
+   *
+   * const { write } = createOperations();
+   * write('s3://lake/notes.txt', 'hello', { assumeObjectNotExists: true }).subscribe(({ etag }) => console.log(etag));
+   * ```
+   */
+  write(uri: string, body: WriteBody, options?: WriteOptions): Observable<Written>;
+
   /** The multipart uploads under way of all keys that start with the URI's key. */
   uploads(uri: string): Observable<UploadEntry>;
 
@@ -103,10 +131,10 @@ export interface Operations {
   abortUploads(uri: string, options: AbortOptions): Observable<UploadEntry>;
 
   /**
-   * Completes when nothing is left to be done for operations that are over: after an unsubscribe, uploads are dropped.
-   * A process waits for it before it ends, or closes its stores.
+   * Completes when nothing is left to be done for operations that are over (after an unsubscribe, uploads are dropped), and
+   * closes the stores that were opened here. Not with operations under way.
    */
-  idle(): Observable<never>;
+  close(): Observable<never>;
 }
 
 /**
@@ -121,11 +149,20 @@ export interface Operations {
  * ```
  */
 export function createOperations(options: OperationsOptions = {}): Operations {
-  const { stores = createStores(), clock = systemClock } = options;
-  const open = (uri: string): Place => placeOf(stores, uri);
+  const { clock = systemClock } = options;
+  const cleanups = new Cleanups();
+  let loaded = options.config;
+  let opened: OpenedStores | undefined;
+  // Only when they are needed: a configuration that is wrong is an error of the operation.
+  const config = (): Config => (loaded ??= loadConfig());
+  const stores = (): Stores =>
+    options.stores ?? (opened ??= openStores({ s3: config().s3, logger: config().logger, clock }));
+  // Whose stores are given need no file of this machine.
+  const transferConfig = (): Config['transfer'] =>
+    (options.stores === undefined ? config() : (options.config ?? defaultConfig())).transfer;
+  const open = (uri: string): Place => placeOf(stores(), uri);
   const at = <T>(uri: string, operation: (place: Place) => Observable<T>): Observable<T> =>
     defer(() => operation(open(uri)));
-  const cleanups = new Cleanups();
   const copying = (
     from: string,
     to: string,
@@ -133,15 +170,20 @@ export function createOperations(options: OperationsOptions = {}): Operations {
     operation: (from: Place, to: Place, means: Means) => Observable<Progress>,
   ): Observable<Progress> =>
     defer(() => {
-      const means = meansOf({ overwrite, skipSame: false, resume: false }, cleanups, open);
+      const means = meansOf({ overwrite, skipSame: false, resume: false }, transferConfig(), cleanups, open);
       return operation(open(from), open(to), means);
     });
-  // What is done with an object's bytes, `read` and `write`, comes from ../reader and ../writer.
+  const contents = new Contents({
+    open,
+    transfer: transferConfig,
+    settling: (cleanUp) => cleanups.run(cleanUp),
+    clock,
+  });
   return {
     list: (uri, listOptions = {}) => at(uri, (place) => list(place, listOptions)),
     walk: (uri, listOptions = {}) =>
       defer(() => {
-        const { place, glob } = globbed(stores, uri);
+        const { place, glob } = globbed(stores(), uri);
         return walk(place, glob, listOptions);
       }),
     stat: (uri) => at(uri, stat),
@@ -152,12 +194,21 @@ export function createOperations(options: OperationsOptions = {}): Operations {
     move: (from, to, copyOptions = {}) => copying(from, to, copyOptions, move),
     bulkCopy: (what, bulkOptions = {}) =>
       defer(() => {
-        const means = meansOf(bulkOptions, cleanups, open);
+        const means = meansOf(bulkOptions, transferConfig(), cleanups, open);
         const pairs = 'from' in what ? [what] : what;
-        return transfer(tasksOfPairs(stores, pairs, means.skipSame || !means.overwrite), means);
+        return transfer(tasksOfPairs(stores(), pairs, means.skipSame || !means.overwrite), means);
       }),
+    read: (uri, readOptions) => contents.read(uri, readOptions),
+    write: (uri, body, writeOptions) => contents.write(uri, body, writeOptions),
     uploads: (uri) => at(uri, uploads),
     abortUploads: (uri, abortOptions) => at(uri, (place) => abortUploads(place, abortOptions, clock)),
-    idle: () => cleanups.idle,
+    close: () =>
+      concat(
+        cleanups.idle,
+        defer(() => {
+          opened?.close();
+          return EMPTY;
+        }),
+      ),
   };
 }

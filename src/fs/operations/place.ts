@@ -21,9 +21,8 @@ export function placeOf(stores: Stores, uri: string): Place {
 
 /** The place of a URI with wildcards: `key` is the fixed text that all matching keys start with. */
 export function globbed(stores: Stores, uri: string): { readonly place: Place; readonly glob: Glob } {
-  const parts = splitUri(uri);
-  const glob = compileUriGlob(parts.key);
-  return { place: located(stores, formatUri({ ...parts, key: glob.prefix }), glob.prefix), glob };
+  const glob = compileUriGlob(splitUri(uri).key);
+  return { place: located(stores, uri, glob.prefix), glob };
 }
 
 function located(stores: Stores, uri: string, key: string): Place {

@@ -7,6 +7,7 @@ import type { AbortOptions, UploadEntry } from '../types.js';
 import { asError, PartlyFailed, type Failure } from './errors.js';
 import { eachPage } from './pages.js';
 import type { Place } from './place.js';
+import { eraseIfThere, noteBeside } from './transfer/note.js';
 
 /** Abort requests under way. */
 const atOnce = 16;
@@ -27,8 +28,12 @@ export function abortUploads(
     const failures: Failure[] = [];
     const abort = (upload: UploadInfo): Observable<UploadEntry> => {
       const entry = entryOf(place, upload);
-      const request = place.store.abortUpload(upload.key, upload.uploadId).pipe(ignoreElements());
-      return concat(request, of(entry)).pipe(
+      const requests = concat(
+        place.store.abortUpload(upload.key, upload.uploadId),
+        // What a bulk copy would have gone on with; without its upload it says nothing, so it may as well stay.
+        eraseIfThere(place.store, noteBeside(upload.key)).pipe(catchError(() => EMPTY)),
+      );
+      return concat(requests.pipe(ignoreElements()), of(entry)).pipe(
         catchError((error: unknown) => {
           failures.push({ uri: entry.uri, error: asError(error) });
           return EMPTY;

@@ -1,3 +1,4 @@
+import type { Transfer } from '../../../config/config.js';
 import { InvalidOption, parseSize } from '../../../config/units.js';
 import type { BulkCopyOptions } from '../../types.js';
 import type { Place } from '../place.js';
@@ -7,20 +8,34 @@ import { Window } from './window.js';
 
 const MiB = 2 ** 20;
 
-/** Checks the options and fills in the defaults, for one run of an operation. Throws `InvalidOption`. */
-export function meansOf(options: BulkCopyOptions, cleanups: Cleanups, open: (uri: string) => Place): Means {
-  const { concurrency = 16, overwrite = true, skipSame = true, resume = true } = options;
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 256)
-    throw new InvalidOption('concurrency', concurrency, 'a whole number from 1 to 256');
-  const partSize = parseSize('partSize', options.partSize ?? 8 * MiB);
+/** Unless more is said. Bytes. */
+const mostMemory = 512 * MiB;
+
+/**
+ * Checks the options and fills in the defaults, for one run of an operation. Without `s3.async.enabled` there is one request
+ * at a time, without `s3.bulk-copy.enabled` one object. Throws `InvalidOption`.
+ */
+export function meansOf(
+  options: BulkCopyOptions,
+  { bulkCopy, parallel, writePartSize }: Pick<Transfer, 'bulkCopy' | 'parallel' | 'writePartSize'>,
+  cleanups: Cleanups,
+  open: (uri: string) => Place,
+): Means {
+  const { overwrite = true, skipSame = true, resume = true } = options;
+  const concurrency = options.concurrency ?? (parallel ? bulkCopy.concurrency : 1);
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 10_000)
+    throw new InvalidOption('concurrency', concurrency, 'a whole number from 1 to 10,000');
+  const partSize = parseSize('partSize', options.partSize ?? writePartSize);
   if (partSize < 5 * MiB || partSize > 5 * 1024 * MiB)
     throw new InvalidOption('partSize', options.partSize, '5 MiB to 5 GiB');
-  const bytes = parseSize('memory', options.memory ?? concurrency * partSize);
+  const enough = Math.max(partSize, Math.min(concurrency * partSize, mostMemory));
+  const bytes = parseSize('memory', options.memory ?? enough);
   if (bytes < partSize) throw new InvalidOption('memory', options.memory, 'at least `partSize`');
   return {
     window: new Window({ requests: concurrency, bytes }),
     cleanups,
     requestsAtOnce: concurrency,
+    objectsAtOnce: bulkCopy.enabled ? concurrency : 1,
     partSize,
     overwrite,
     skipSame,

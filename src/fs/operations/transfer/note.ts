@@ -59,6 +59,14 @@ export function noteBeside(key: string): string {
   return `${key.slice(0, key.length - name.length)}.${name}.millrace-partial`;
 }
 
+/** Erases the note at a key; where there is none, nothing is written: with versions, a delete would be. */
+export function eraseIfThere(store: ObjectStore, at: string): Observable<unknown> {
+  return store.head(at).pipe(
+    concatMap(() => store.delete([at])),
+    catchError((error: unknown) => (isStoreError(error, 'NotFound') ? EMPTY : throwError(() => error))),
+  );
+}
+
 /** The note of a copy, beside its target or below `directory`. None where its name would be longer than a key may be. */
 export function noteOf(task: Task, parts: Parts, directory: Place | undefined): Note | undefined {
   const { to, key, source } = task;
@@ -91,7 +99,7 @@ export function noteOf(task: Task, parts: Parts, directory: Place | undefined): 
           ),
     write: (uploadId) => store.put(at, Buffer.from(JSON.stringify({ ...expected, uploadId }))),
     erase: () => erase,
-    tidy: () => (absent ? EMPTY : erase),
+    tidy: () => (absent ? EMPTY : eraseIfThere(store, at)),
   };
 }
 

@@ -38,6 +38,7 @@ export interface Means {
   readonly window: Window;
   readonly cleanups: Cleanups;
   readonly requestsAtOnce: number;
+  readonly objectsAtOnce: number;
   readonly partSize: number;
   readonly overwrite: boolean;
   readonly skipSame: boolean;

@@ -82,8 +82,8 @@ class Transfer {
     if (this.#pumping) return;
     this.#pumping = true;
     while (!this.#out.closed) {
-      if (this.#open < this.#means.requestsAtOnce && this.#waiting.length > 0) this.#begin();
-      else if (this.#waiting.length < this.#means.requestsAtOnce && this.#brakes.size > 0) this.#release();
+      if (this.#open < this.#means.objectsAtOnce && this.#waiting.length > 0) this.#begin();
+      else if (this.#waiting.length < this.#means.objectsAtOnce && this.#brakes.size > 0) this.#release();
       else break;
     }
     this.#pumping = false;
