@@ -6,6 +6,8 @@ export interface Kind {
     'text' | 'secret' | 'flag' | 'size' | 'duration' | 'count' | 'number' | 'choice' | 'uri' | 'code';
   /** Follows "It must be". */
   readonly rule: string;
+  /** Of a choice. */
+  readonly words?: readonly string[];
   /** `undefined`: the value breaks the rule. */
   read(value: unknown): Reading | undefined;
 }
@@ -88,6 +90,7 @@ export function choice(words: Readonly<Record<string, string>>, rule?: string): 
   return {
     name: 'choice',
     rule: rule ?? `one of ${Object.keys(words).join(', ')}`,
+    words: Object.keys(words),
     read: (value) => {
       const found = typeof value === 'string' ? byLower.get(value.trim().toLowerCase()) : undefined;
       return found === undefined ? undefined : { value: found };
