@@ -25,7 +25,7 @@ export interface Pace {
   readonly cutAt: number;
   /** Until when `rate` has grown. */
   readonly grownAt: number;
-  /** Starts of late: each counts 1, less by a factor of e each second. As of `countedAt`. */
+  /** Starts of late: each counts 1, less by a factor of e each quarter of a second. As of `countedAt`. */
   readonly load: number;
   readonly countedAt: number;
 }
@@ -36,7 +36,7 @@ const cut = 0.5;
 const leastIncrease = 5;
 /** A rate is spread out to pieces of so many seconds: finer than timers are makes no sense. */
 const piece = 0.02;
-const memory = 1000;
+const memory = 250;
 
 export const freePace: Pace = {
   rate: Infinity,
