@@ -153,8 +153,10 @@ export class Regions {
     const region =
       told(error) ?? (aboutRegion(error, status) ? await ask(bucket, client, options) : undefined);
     if (region === undefined || region === (await client.config.region())) return undefined;
-    this.#regions.set(bucket, region);
-    this.#onFound(bucket, region);
+    if (this.#regions.get(bucket) !== region) {
+      this.#regions.set(bucket, region);
+      this.#onFound(bucket, region);
+    }
     return region;
   }
 }
