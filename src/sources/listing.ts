@@ -153,12 +153,12 @@ class Root {
     this.#options = options;
     const parts = splitUri(uri);
     const glob = compileUriGlob(parts.key);
-    const location = options.stores.open(formatUri({ ...parts, key: glob.prefix }));
-    this.#store = location.store;
+    // By the URI as it was given: that of an s3x server may hold its credentials, which are never written again.
+    this.#store = options.stores.open(uri).store;
     this.#objectUri = (key) => formatUri({ ...parts, key });
     const folder = glob.prefix === '' || glob.prefix.endsWith('/');
-    this.#exact = glob.wild || folder ? undefined : location.key;
-    this.#prefix = this.#exact === undefined ? location.key : `${location.key}/`;
+    this.#exact = glob.wild || folder ? undefined : glob.prefix;
+    this.#prefix = this.#exact === undefined ? glob.prefix : `${glob.prefix}/`;
     this.#base = this.#prefix.lastIndexOf('/') + 1;
     this.#matches = glob.wild ? (key) => glob.matches(key) : () => true;
     this.#resume = from?.object;
