@@ -1,4 +1,4 @@
-import { schema, variableOf, type Row } from '../schema/index.js';
+import { schema, variableName, variableOf, type Row } from '../schema/index.js';
 import { nearest, type Sayings } from './said.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -12,27 +12,44 @@ const variables: ReadonlyMap<string, { readonly row: Row; readonly key: string }
   ),
 );
 
+/** What the keys with a user's name in them would be called. */
+const named = schema
+  .filter(({ key }) => key.includes('<'))
+  .map(({ key }) => ({ key, test: new RegExp(`^${variableName(key).replace(/<\w+>/g, '.+')}$`) }));
+
 const ours = /^(S3|STATE|EXECUTION|RESTART_STRATEGY|SECURITY_DELEGATION)_/;
 
 /**
  * Reads the variables that are keys in upper case with `_` for `.` and `-`. Empty ones say nothing. What else is there
- * belongs to other programs; but a name that is all but one of ours is likely a slip, and gets a warning.
+ * belongs to other programs; but a name that is all but one of ours is likely a slip, and gets a warning, and so does one
+ * of a key that the environment cannot say.
  */
 export function readEnvironment(sayings: Sayings, env: Environment): void {
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value === '') continue;
     const known = variables.get(name);
-    if (known !== undefined) {
-      const { row, key } = known;
-      sayings.found({ row, key: row.key, names: [] }, key, value, {
-        from: 'environment',
-        where: `environment variable ${name}`,
-      });
-    } else if (ours.test(name)) {
-      const suggestion = nearest(name, [...variables.keys()]);
-      if (suggestion !== undefined && Math.abs(suggestion.length - name.length) <= 2) {
-        sayings.warnings.push(`Environment variable ${name} is no option. Did you mean ${suggestion}?`);
-      }
+    if (known === undefined) {
+      if (ours.test(name)) stranger(sayings, name);
+      continue;
     }
+    const { row, key } = known;
+    sayings.found({ row, key: row.key, names: [] }, key, value, {
+      from: 'environment',
+      where: `environment variable ${name}`,
+    });
+  }
+}
+
+function stranger(sayings: Sayings, name: string): void {
+  const pattern = named.find(({ test }) => test.test(name));
+  if (pattern !== undefined) {
+    sayings.warnings.push(
+      `Environment variable ${name} is not used: ${pattern.key} is for files and code, since a variable cannot say whose name it holds.`,
+    );
+    return;
+  }
+  const suggestion = nearest(name, [...variables.keys()]);
+  if (suggestion !== undefined && Math.abs(suggestion.length - name.length) <= 2) {
+    sayings.warnings.push(`Environment variable ${name} is no option. Did you mean ${suggestion}?`);
   }
 }

@@ -71,9 +71,13 @@ export function fill(pattern: string, names: readonly string[]): string {
 
 /** The environment variable of a key; `undefined` for those that the environment cannot say. */
 export function variableOf(row: Row, key: string = row.key): string | undefined {
-  return row.where === undefined || row.where === 'anywhere'
-    ? key.replace(/[.-]/g, '_').toUpperCase()
-    : undefined;
+  return row.where === undefined || row.where === 'anywhere' ? variableName(key) : undefined;
+}
+
+export function variableName(key: string): string {
+  return key
+    .replace(/[.-]/g, '_')
+    .replace(/<\w+>|[^<>]+/g, (part) => (part.startsWith('<') ? part : part.toUpperCase()));
 }
 
 interface Pattern {
