@@ -1,0 +1,104 @@
+import type { Command } from 'commander';
+import { openSequential, ReadBudget } from '../../fs/reader/index.js';
+import type { ByteRange } from '../../store/objectStore.js';
+import { UsageError } from '../exit.js';
+import { examples } from '../help.js';
+import { locate, noMatch, type Located } from '../locate.js';
+import type { Session, Start } from '../session.js';
+import { each, one, taken } from '../wait.js';
+
+export function cat(program: Command, start: Start): void {
+  program
+    .command('cat')
+    .description('writes objects to standard output, one after the other')
+    .argument('<place...>', 'objects, wildcards')
+    .option(
+      '--range <from-to>',
+      'bytes of each, both ends included: 0-99, 100- (to the end), -100 (the last 100)',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['millrace cat s3://lake/raw/a.ndjson.gz | gunzip | head', 'reads no more than head wants'],
+        ["millrace cat 's3://lake/raw/*.csv' > all.csv", 'several, in the order of their keys'],
+        [
+          'millrace cat --range 0-1023 s3://lake/video.mp4 | xxd',
+          'the first KiB, and no other byte is asked for',
+        ],
+      ),
+    )
+    .action((places: readonly string[], options: { readonly range?: string }) =>
+      start(async (session) => {
+        const range = options.range === undefined ? undefined : rangeOf(options.range);
+        const located = await Promise.all(places.map((place) => locate(place, session.io.cwd)));
+        await each(session, located, (place) => catAll(session, place, range));
+      }),
+    );
+}
+
+/** Bytes from the start of an object, or the last of it. */
+type Wanted = ByteRange | { readonly last: number };
+
+/** Writes one object, or all that match, to standard output. */
+export async function catAll(session: Session, place: Located, range?: Wanted): Promise<void> {
+  const { operations, stop } = session;
+  if (place.glob === undefined) return catOne(session, place.uri, range);
+  let found = 0;
+  // The next page is asked for when the objects of this one have been written.
+  await taken(
+    operations.walk(place.uri, {
+      pace: async (page) => {
+        for (const { uri } of page) {
+          found += 1;
+          await catOne(session, uri, range);
+        }
+      },
+    }),
+    stop,
+  );
+  if (found === 0) throw noMatch(place);
+}
+
+const atOnce = 4 << 20;
+
+async function catOne(
+  { stores, out, stop }: Session,
+  uri: string,
+  wanted: Wanted | undefined,
+): Promise<void> {
+  const { store, key } = stores.open(uri);
+  const budget = new ReadBudget();
+  const source = { store, key, budget };
+  const range = await rangeIn(wanted);
+  const reader = await one(openSequential(source, range === undefined ? {} : { range }), stop);
+  try {
+    for (;;) {
+      const chunks = await one(reader.pull(atOnce), stop);
+      if (chunks.length === 0) return;
+      for (const chunk of chunks) {
+        out.write(chunk);
+        await out.room();
+      }
+    }
+  } finally {
+    reader.close();
+  }
+
+  async function rangeIn(given: Wanted | undefined): Promise<ByteRange | undefined> {
+    if (given === undefined || !('last' in given)) return given;
+    const { size } = await one(store.head(key), stop);
+    return { start: Math.max(0, size - given.last) };
+  }
+}
+
+/** Reads `from-to`, as HTTP has it. Errors: `Usage`. */
+export function rangeOf(text: string): Wanted {
+  const [, from = '', to = ''] = /^(\d{0,15})-(\d{0,15})$/.exec(text) ?? [];
+  if (from === '' && to !== '') return { last: Number(to) };
+  if (from === '' || (to !== '' && Number(to) < Number(from))) {
+    throw new UsageError(
+      `--range ${text} is no range. Write from-to with both ends included, from- or -last: 0-99, 100-, -100.`,
+    );
+  }
+  return { start: Number(from), ...(to === '' ? {} : { end: Number(to) + 1 }) };
+}

@@ -1,0 +1,138 @@
+import type { Command } from 'commander';
+import { PartlyFailed, type Failure } from '../../fs/operations/index.js';
+import { isStoreError } from '../../store/index.js';
+import { Interrupted, Told, UsageError } from '../exit.js';
+import { examples } from '../help.js';
+import { locate, locateTarget, namesDirectory, standard } from '../locate.js';
+import { pairsOf } from '../pairs.js';
+import { Meter } from '../render/meter.js';
+import { tellKept } from '../render/kept.js';
+import type { Session, Start } from '../session.js';
+import { each, taken } from '../wait.js';
+import { catAll } from './cat.js';
+import { writeStandardInput } from '../standardInput.js';
+
+interface Options {
+  readonly recursive?: true;
+  /** Commander's name for what `--no-clobber` turns off. */
+  readonly clobber: boolean;
+  readonly resume: boolean;
+}
+
+export function cp(program: Command, start: Start): void {
+  program
+    .command('cp')
+    .description('copies objects, files and directories, of any size, between any two places')
+    .usage('[options] <source...> <target>')
+    .argument(
+      '<place...>',
+      'sources (wildcards, - for standard input), then the target (- for standard output)',
+    )
+    .option('-r, --recursive', 'directories with all that is in them')
+    .option('-n, --no-clobber', 'what is there already stays as it is')
+    .option(
+      '--no-resume',
+      'drop what an interrupted copy leaves, and go on with nothing that an earlier one left',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['millrace cp big.tar s3://lake/backup/', 'a file into a directory: the slash says so'],
+        ['millrace cp s3://lake/backup/big.tar .', 'and back'],
+        ['millrace cp -r ./site/ s3://www/', 'all that is in a directory; again: only what has changed'],
+        ["millrace cp 's3://lake/raw/**/*.csv' ./csv/", 'what matches, with its directories from raw/ on'],
+        [
+          'millrace cp s3://old/a s3x://minio:9000/new/a',
+          'between servers; on one server no byte comes here',
+        ],
+        ['pg_dump db | gzip | millrace cp - s3://backup/db.gz', 'standard input, of any length'],
+      ) +
+        `
+
+A copy that was interrupted goes on where it was when the same command is given again: parts that have arrived stay on
+the server, with a note .<name>.millrace-partial beside the target. "millrace uploads abort" drops such parts. What is at
+the target already, of the same size and not older, is not copied again.`,
+    )
+    .action((places: readonly string[], options: Options) =>
+      start(async (session) => {
+        const [target, sources] = [places.at(-1), places.slice(0, -1)];
+        if (target === undefined || sources.length === 0)
+          throw new UsageError(
+            'cp takes one or more sources, then the target: millrace cp a.csv s3://lake/raw/',
+          );
+        if (target === standard) return toStandardOutput(session, sources);
+        if (sources.includes(standard)) {
+          if (sources.length > 1)
+            throw new UsageError('Standard input (-) goes alone: nothing tells where it ends in a row.');
+          return fromStandardInput(session, target, options);
+        }
+        return copy(session, sources, target, options);
+      }),
+    );
+}
+
+const verb = { doing: 'Copying', done: 'Copied' };
+
+async function copy(session: Session, from: readonly string[], to: string, options: Options): Promise<void> {
+  const { cwd } = session.io;
+  const target = await locateTarget(to, cwd);
+  const sources = await Promise.all(from.map((place) => locate(place, cwd)));
+  const pairs = await pairsOf(session, sources, target, options.recursive === true);
+  const work = session.operations.bulkCopy(pairs, {
+    overwrite: options.clobber,
+    resume: options.resume,
+  });
+  using meter = new Meter(session, verb, session.out);
+  try {
+    await taken(work, session.stop, (progress) => meter.update(progress));
+  } catch (error) {
+    if (error instanceof Interrupted && options.resume && !session.quiet && !session.json)
+      session.err.line('The same command again goes on where this one was stopped.');
+    const kept = options.clobber ? undefined : keptBy(error);
+    if (kept === undefined) throw error;
+    meter.end();
+    for (const { uri } of kept.there) tellKept(session, uri);
+    if (kept.failed === undefined) return;
+    session.report(kept.failed);
+    throw new Told(1);
+  }
+  meter.end();
+}
+
+/** What --no-clobber has kept, and what failed for other reasons. `undefined`: the error is about something else. */
+function keptBy(
+  error: unknown,
+): { readonly there: readonly Failure[]; readonly failed: PartlyFailed | undefined } | undefined {
+  if (!(error instanceof PartlyFailed)) return undefined;
+  const isThere = ({ error: why }: Failure): boolean => isStoreError(why, 'AlreadyExists');
+  const there = error.failures.filter(isThere);
+  if (there.length === 0) return undefined;
+  const others = error.failures.filter((failure) => !isThere(failure));
+  return {
+    there,
+    failed: others.length === 0 ? undefined : new PartlyFailed('CopyFailed', 'copied', others),
+  };
+}
+
+async function toStandardOutput(session: Session, from: readonly string[]): Promise<void> {
+  const sources = await Promise.all(from.map((place) => locate(place, session.io.cwd)));
+  await each(session, sources, async (source) => {
+    if (namesDirectory(source) && source.glob === undefined)
+      throw new UsageError(`${source.said} is a directory, and standard output takes objects.`);
+    await catAll(session, source);
+  });
+}
+
+async function fromStandardInput(session: Session, to: string, options: Options): Promise<void> {
+  const target = await locateTarget(to, session.io.cwd);
+  if (namesDirectory(target))
+    throw new UsageError(
+      `${target.said} is a directory, and standard input has no name. Name the object: ${target.said}name`,
+    );
+  using meter = new Meter(session, verb, session.out);
+  const written = await writeStandardInput(session, target, { overwrite: options.clobber }, (progress) =>
+    meter.update(progress),
+  );
+  if (written) meter.end();
+  else tellKept(session, standard);
+}

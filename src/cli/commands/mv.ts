@@ -1,0 +1,105 @@
+import type { Command } from 'commander';
+import type { CopyPair, Progress } from '../../fs/operations/index.js';
+import { parseUri } from '../../path/index.js';
+import { isStoreError } from '../../store/index.js';
+import { UsageError } from '../exit.js';
+import { examples } from '../help.js';
+import { below, fixedDirectory, locate, locateTarget, noMatch, type Located } from '../locate.js';
+import { pairsOf } from '../pairs.js';
+import { Meter } from '../render/meter.js';
+import { tellKept } from '../render/kept.js';
+import type { Session, Start } from '../session.js';
+import { each, taken } from '../wait.js';
+
+export function mv(program: Command, start: Start): void {
+  program
+    .command('mv')
+    .description('moves objects, files and directories: copies, verifies, then deletes')
+    .usage('[options] <source...> <target>')
+    .argument('<place...>', 'sources (wildcards), then the target')
+    .option('-n, --no-clobber', 'what is at the target already stays, and so does its source')
+    .addHelpText(
+      'after',
+      examples(
+        ['millrace mv s3://lake/in/a.csv s3://lake/done/', 'under its own name, by the server itself'],
+        ['millrace mv s3://lake/2025/ s3://archive/2025/', 'all that is in a directory'],
+        ["millrace mv 's3://lake/in/*.csv' s3://lake/done/", 'what matches'],
+      ) +
+        '\n\nInterrupted, everything is at its old place or, whole, at its new one; the same command again ends it.',
+    )
+    .action((places: readonly string[], options: { readonly clobber: boolean }) =>
+      start(async (session) => {
+        const [to, from] = [places.at(-1), places.slice(0, -1)];
+        if (to === undefined || from.length === 0)
+          throw new UsageError(
+            'mv takes one or more sources, then the target: millrace mv s3://lake/a.csv s3://lake/done/',
+          );
+        const { cwd } = session.io;
+        const target = await locateTarget(to, cwd);
+        const sources = await Promise.all(from.map((place) => locate(place, cwd)));
+        const pairs = await pairsOf(session, sources, target, true);
+        await move(session, sources, pairs, options.clobber);
+      }),
+    );
+}
+
+async function move(
+  session: Session,
+  sources: readonly Located[],
+  pairs: readonly CopyPair[],
+  overwrite: boolean,
+): Promise<void> {
+  const { operations, stop } = session;
+  using meter = new Meter(session, { doing: 'Moving', done: 'Moved' }, session.out);
+  const before = { objects: 0, bytes: 0 };
+  const moveOne = async ({ from, to }: CopyPair): Promise<void> => {
+    let last: Progress | undefined;
+    try {
+      await taken(operations.move(from, to, { overwrite }), stop, (progress) => {
+        last = progress;
+        meter.update(added(before, progress));
+      });
+    } catch (error) {
+      if (overwrite || !isStoreError(error, 'AlreadyExists')) throw error;
+      tellKept(session, from);
+    }
+    before.objects += last?.objects.done ?? 0;
+    before.bytes += last?.bytes.done ?? 0;
+  };
+  await each(session, pairs, async (pair, i) => {
+    const source = sources[i];
+    if (source?.glob === undefined) return moveOne(pair);
+    let found = 0;
+    const base = fixedDirectory(source.key);
+    const { uri } = source;
+    await taken(
+      operations.walk(uri, {
+        pace: async (page) => {
+          found += page.length;
+          const pagePairs = page.map((entry) => ({
+            from: entry.uri,
+            to: below({ uri: pair.to }, parseUri(entry.uri).key.slice(base.length)),
+          }));
+          await each(session, pagePairs, moveOne);
+        },
+      }),
+      stop,
+    );
+    if (found === 0) throw noMatch(source);
+  });
+  meter.end();
+}
+
+function added(before: { readonly objects: number; readonly bytes: number }, progress: Progress): Progress {
+  const { objects, bytes, uri } = progress;
+  return {
+    objects: { done: before.objects + objects.done, ...total(before.objects, objects.total) },
+    bytes: { done: before.bytes + bytes.done, ...total(before.bytes, bytes.total) },
+    uri,
+  };
+}
+
+/** What is to come is only known of the move under way. */
+function total(before: number, of: number | undefined): { readonly total?: number } {
+  return of === undefined || before > 0 ? {} : { total: of };
+}

@@ -1,0 +1,171 @@
+import type { Command } from 'commander';
+import { PartlyFailed, type Entry } from '../../fs/operations/index.js';
+import { parseUri } from '../../path/index.js';
+import { UsageError } from '../exit.js';
+import { examples } from '../help.js';
+import { locate, namesDirectory, noMatch, type Located } from '../locate.js';
+import { Meter } from '../render/meter.js';
+import { printable, readable } from '../render/text.js';
+import { counted, size } from '../render/units.js';
+import type { Session, Start } from '../session.js';
+import { each, one, taken } from '../wait.js';
+
+interface Options {
+  readonly recursive?: true;
+  readonly wholeBucket?: true;
+  readonly dryRun?: true;
+}
+
+const verb = { doing: 'Removing', done: 'Removed' };
+
+export function rm(program: Command, start: Start): void {
+  program
+    .command('rm')
+    .description('removes objects, and with --recursive directories')
+    .argument('<place...>', 'objects, directories, wildcards')
+    .option('-r, --recursive', 'directories with all that is in them')
+    .option('--whole-bucket', 'said along with --recursive: everything in a bucket')
+    .option('--dry-run', 'tell what would be removed, and remove nothing')
+    .addHelpText(
+      'after',
+      examples(
+        ['millrace rm s3://lake/raw/a.csv', 'one object'],
+        ['millrace rm -r --dry-run s3://lake/tmp/', 'what would go'],
+        ['millrace rm -r s3://lake/tmp/', 'a directory with all that is in it'],
+        ["millrace rm 's3://lake/raw/**/*.tmp'", 'what matches'],
+        [
+          'millrace rm -r --whole-bucket s3://lake',
+          'empties a bucket: said twice, so that nobody does it by a slip',
+        ],
+      ),
+    )
+    .action((places: readonly string[], options: Options) =>
+      start(async (session) => {
+        const located = await Promise.all(places.map((place) => locate(place, session.io.cwd)));
+        for (const place of located) refuse(place, options);
+        if (options.dryRun === true)
+          await each(session, located, (place) => tellAll(session, place, options));
+        else await removeEach(session, located, options);
+      }),
+    );
+}
+
+/** Refuses what has to be said more clearly, before anything is done. */
+function refuse(place: Located, { recursive, wholeBucket }: Options): void {
+  if (place.glob !== undefined || !namesDirectory(place)) return;
+  if (recursive !== true)
+    throw new UsageError(`${place.said} is a directory. Say --recursive to remove all that is in it.`);
+  if (place.key === '' && wholeBucket !== true)
+    throw new UsageError(
+      `${place.said} is a bucket as a whole. Say --recursive --whole-bucket to remove everything in it.`,
+    );
+}
+
+async function removeEach(session: Session, places: readonly Located[], options: Options): Promise<void> {
+  const { operations, stop } = session;
+  using meter = new Meter(session, verb, session.out);
+  const before = { objects: 0, bytes: 0 };
+  const told = (objects: number, bytes: number, uri: string): void =>
+    meter.update({ objects: { done: before.objects + objects }, bytes: { done: before.bytes + bytes }, uri });
+  await each(session, places, async (place) => {
+    let objects = 0;
+    let bytes = 0;
+    try {
+      if (place.glob !== undefined) {
+        await removeMatches(session, place, options, (page) => {
+          objects += page.length;
+          bytes += page.reduce((sum, entry) => sum + entry.size, 0);
+          told(objects, bytes, page.at(-1)?.uri ?? place.uri);
+        });
+        return;
+      }
+      const recursive = options.recursive === true;
+      const removal = { recursive, wholeBucket: options.wholeBucket === true, mustExist: true };
+      // An object is not asked for with `recursive`; what is not there at all is an error, as everywhere.
+      await taken(operations.remove(place.uri, removal), stop, (progress) => {
+        objects = progress.objects.done;
+        bytes = progress.bytes.done;
+        told(objects, bytes, progress.uri);
+      });
+    } finally {
+      before.objects += objects;
+      before.bytes += bytes;
+    }
+  });
+  meter.end();
+}
+
+/** Page by page of the listing, a request for each. */
+async function removeMatches(
+  session: Session,
+  place: Located,
+  options: Options,
+  removed: (page: readonly Entry[]) => void,
+): Promise<void> {
+  const { operations, stores, stop } = session;
+  await refuseAll(session, place, options);
+  // The store of what was said: an entry's URI has no user info.
+  const { store } = stores.open(place.uri);
+  const failures: { readonly uri: string; readonly error: Error }[] = [];
+  let found = 0;
+  await taken(
+    operations.walk(place.uri, {
+      pace: async (page) => {
+        if (page.length === 0) return;
+        found += page.length;
+        const uris = new Map(page.map((entry) => [parseUri(entry.uri).key, entry]));
+        const refused = await one(store.delete([...uris.keys()]), stop);
+        for (const { key, error } of refused) {
+          failures.push({ uri: uris.get(key)?.uri ?? key, error });
+          uris.delete(key);
+        }
+        removed([...uris.values()]);
+      },
+    }),
+    stop,
+  );
+  if (failures.length > 0) throw new PartlyFailed('RemoveFailed', 'removed', failures);
+  if (found === 0) throw noMatch(place);
+}
+
+/** A pattern that matches everything in a bucket is the bucket as a whole, however it is written. */
+async function refuseAll({ stores, stop }: Session, place: Located, options: Options): Promise<void> {
+  const { glob, key, uri, said } = place;
+  if (glob === undefined || key !== '' || (options.recursive === true && options.wholeBucket === true))
+    return;
+  const { store } = stores.open(uri);
+  let cursor: string | undefined;
+  let found = false;
+  do {
+    const page = await one(store.list(cursor === undefined ? {} : { cursor }), stop);
+    if (page.objects.some((object) => !glob.matches(object.key))) return;
+    found ||= page.objects.length > 0;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  if (found)
+    throw new UsageError(
+      `${said} matches everything in the bucket. Say --recursive --whole-bucket to remove all of it.`,
+    );
+}
+
+async function tellAll(session: Session, place: Located, options: Options): Promise<void> {
+  const { operations, out, json, stop } = session;
+  let objects = 0;
+  let bytes = 0;
+  const tell = (entry: Pick<Entry, 'uri' | 'size'>): void => {
+    objects += 1;
+    bytes += entry.size;
+    if (json) out.record({ type: 'would remove', uri: entry.uri, size: entry.size });
+    else out.line(`Would remove ${printable(readable(entry.uri))}  (${size(entry.size)})`);
+  };
+  if (place.glob !== undefined) await refuseAll(session, place, options);
+  else {
+    const { kind } = await one(operations.stat(place.uri), stop);
+    if (kind === 'directory' && options.recursive !== true)
+      refuse({ ...place, key: `${place.key}/` }, options);
+  }
+  await taken(operations.walk(place.uri, { pace: () => out.room() }), stop, tell);
+  if (place.glob !== undefined && objects === 0) throw noMatch(place);
+  if (!json && !session.quiet)
+    session.err.line(`Nothing was removed; it would be ${counted(objects, 'object')}, ${size(bytes)}.`);
+}

@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+/** The program: `run` with the streams and signals of this process. A second interrupt ends it at once. */
+import { Interrupted, exitCodes } from './exit.js';
+import { run } from './run.js';
+
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (interrupt.signal.aborted) process.exit(exitCodes[signal]);
+    interrupt.abort(new Interrupted(signal));
+  });
+}
+
+process.exitCode = await run(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  interrupt: interrupt.signal,
+});

@@ -1,0 +1,131 @@
+/**
+ * What the arguments of commands name.
+ *
+ * A text with a scheme is a URI, as everywhere in the library: its key is percent-decoded, and wildcards in it are
+ * wildcards unless they are percent-encoded. Any other text is a local path: it is taken as it is, and has wildcards only
+ * where there is no file of that very name, so that what a shell has expanded stays what it is. A local directory is one
+ * even without a slash at its end. `-` is standard input or output.
+ */
+import { stat } from 'node:fs/promises';
+import { posix, resolve } from 'node:path';
+import {
+  compileUriGlob,
+  fileUri,
+  filePath,
+  hideUserInfo,
+  splitUri,
+  type Glob,
+  type Scheme,
+} from '../path/index.js';
+import { decodeKey, encodePart } from '../path/uri.js';
+import { StoreError } from '../store/index.js';
+import { UsageError } from './exit.js';
+import { readable } from './render/text.js';
+
+/** A place that an argument names. */
+export interface Located {
+  /** For the library; may hold the user info of `s3x://`. */
+  readonly uri: string;
+  /** For people: what was said, without secrets. */
+  readonly said: string;
+  readonly scheme: Scheme;
+  /** Decoded; of a glob, the fixed text before its first wildcard. */
+  readonly key: string;
+  /** Only with wildcards. */
+  readonly glob?: Glob;
+  /** A local directory that is there, though perhaps with nothing in it. */
+  readonly localDirectory?: true;
+}
+
+/** Standard input or output. */
+export const standard = '-';
+
+const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+/** Finds out what an argument names. Errors: `InvalidUri`, `UnknownScheme`, `InvalidGlob`. */
+export async function locate(argument: string, cwd: string): Promise<Located> {
+  if (withScheme.test(argument)) {
+    const located = ofUri(argument, readable(hideUserInfo(argument)));
+    if (located.scheme !== 'file' || located.glob !== undefined) return located;
+    return (await isDirectory(filePath(argument))) === true ? directory(located) : located;
+  }
+  const there = await isDirectory(resolve(cwd, argument));
+  if (there === undefined && /[*?[{\\]/.test(argument)) return ofUri(patternUri(argument, cwd), argument);
+  const located = ofUri(fileUri(argument, cwd), argument);
+  return there === true ? directory(located) : located;
+}
+
+/** Finds out where an argument says that something goes: no wildcards. Errors: `InvalidUri`, `UnknownScheme`, `Usage`. */
+export async function locateTarget(argument: string, cwd: string): Promise<Located> {
+  if (withScheme.test(argument)) return single(await locate(argument, cwd));
+  const located = ofUri(fileUri(argument, cwd), argument);
+  return (await isDirectory(resolve(cwd, argument))) === true ? directory(located) : located;
+}
+
+/** The URI of a key right below a directory. */
+export function below({ uri }: Pick<Located, 'uri'>, name: string): string {
+  return `${asDirectory(uri)}${name.split('/').map(encodePart).join('/')}`;
+}
+
+/** With a slash at its end. */
+export function asDirectory(uri: string): string {
+  return uri.endsWith('/') ? uri : `${uri}/`;
+}
+
+/** Whether it can only be a directory. */
+export function namesDirectory({ key }: Pick<Located, 'key'>): boolean {
+  return key === '' || key.endsWith('/');
+}
+
+/** The last name of a key, without a slash at its end. */
+export function lastName(key: string): string {
+  const bare = key.replace(/\/$/, '');
+  return bare.slice(bare.lastIndexOf('/') + 1);
+}
+
+/** The directory in which all matches of a glob are, from the fixed text before its first wildcard. */
+export function fixedDirectory(fixed: string): string {
+  return fixed.slice(0, fixed.lastIndexOf('/') + 1);
+}
+
+/** What a command says to whom a glob gave nothing. */
+export function noMatch({ said }: Pick<Located, 'said'>): StoreError {
+  return new StoreError('NotFound', `Nothing matches ${said}.`);
+}
+
+/** Errors: `Usage`, if it is a glob, and the command takes one place at a time. */
+export function single(located: Located): Located {
+  if (located.glob === undefined) return located;
+  throw new UsageError(
+    `${located.said} has wildcards, which this command does not take. Percent-encode those that belong to a name: %2A is a star.`,
+  );
+}
+
+function ofUri(uri: string, said: string): Located {
+  const { scheme, key } = splitUri(uri);
+  const glob = compileUriGlob(key);
+  if (glob.wild) return { uri, said, scheme, key: glob.prefix, glob };
+  return { uri, said, scheme, key: decodeKey(key) };
+}
+
+function directory(located: Located): Located {
+  const key = namesDirectory(located) ? located.key : `${located.key}/`;
+  return { ...located, uri: asDirectory(located.uri), key, localDirectory: true };
+}
+
+/** `undefined`: there is nothing. */
+async function isDirectory(path: string): Promise<boolean | undefined> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    // Whatever it is that does not let us look, the store will tell.
+    return undefined;
+  }
+}
+
+/** A path as a URI in which wildcards and backslashes are left as they are. */
+function patternUri(pattern: string, cwd: string): string {
+  const names = pattern.split('/').map((name) => name.replace(/[^*?[\]{},\\!-]+/g, encodePart));
+  const base = pattern.startsWith('/') ? '' : fileUri(cwd).slice('file://'.length);
+  return `file://${posix.normalize(`${base}/${names.join('/')}`)}`;
+}

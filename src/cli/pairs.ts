@@ -1,0 +1,58 @@
+/**
+ * From where to where, by the rules of `cp` and `mv`:
+ *
+ * - An object goes to the target's name; where the target is a directory (it ends in a slash, is a bucket as a whole, or a
+ *   local directory that is there), under its own name into it.
+ * - Of a directory the content goes to the target, so that doing it again does the same. What matches a pattern keeps
+ *   its path from the last fixed slash on.
+ * - Of several sources, each goes into the target under its own name, directories too.
+ */
+import type { CopyPair } from '../fs/operations/index.js';
+import { UsageError } from './exit.js';
+import { asDirectory, below, lastName, namesDirectory, type Located } from './locate.js';
+import type { Session } from './session.js';
+import { one } from './wait.js';
+
+/** One pair for each source. `recursive`: whether directories were asked for. Errors: `Usage`, `NotFound`. */
+export async function pairsOf(
+  session: Pick<Session, 'operations' | 'stop'>,
+  sources: readonly Located[],
+  target: Located,
+  recursive: boolean,
+): Promise<CopyPair[]> {
+  const several = sources.length > 1;
+  const names = new Map<string, string>();
+  const pairs: CopyPair[] = [];
+  for (const source of sources) {
+    const pair = await pairOf(session, source, target, several, recursive);
+    const other = names.get(pair.to);
+    if (several && source.glob === undefined && other !== undefined)
+      throw new UsageError(
+        `${other} and ${source.said} would have the same name in ${target.said}. Copy them one by one.`,
+      );
+    names.set(pair.to, source.said);
+    pairs.push(pair);
+  }
+  return pairs;
+}
+
+async function pairOf(
+  { operations, stop }: Pick<Session, 'operations' | 'stop'>,
+  source: Located,
+  target: Located,
+  several: boolean,
+  recursive: boolean,
+): Promise<CopyPair> {
+  const from = source.uri;
+  if (source.glob !== undefined) return { from, to: asDirectory(target.uri) };
+  const isDirectory = namesDirectory(source) || (await one(operations.stat(from), stop)).kind === 'directory';
+  const name = lastName(source.key);
+  if (!isDirectory) {
+    return { from, to: several || namesDirectory(target) ? below(target, name) : target.uri };
+  }
+  if (!recursive)
+    throw new UsageError(`${source.said} is a directory. Say --recursive to take all that is in it.`);
+  if (several && name === '')
+    throw new UsageError(`${source.said} has no name to go by in ${target.said}. Take it alone.`);
+  return { from: asDirectory(from), to: asDirectory(several ? below(target, name) : target.uri) };
+}

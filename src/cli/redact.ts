@@ -1,0 +1,42 @@
+import { findKey, schema, variableOf } from '../config/schema/index.js';
+
+const hidden = '<hidden>';
+
+/** A shorter text could be part of any word. */
+const shortest = 6;
+
+/** Keys and secret of an `s3x://` URI, also where they were written into another, or hold a slash. */
+const inUri = /\b(s3[ax]?:\/\/)(?:[^/\s@:[]*:(?!\d+\/)\S*|[^/\s@]*)@/gi;
+
+const variables: ReadonlySet<string> = new Set([
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  ...schema
+    .filter(({ kind }) => kind.name === 'secret')
+    .flatMap((row) => [row.key, ...(row.aliases ?? [])].map((key) => variableOf(row, key) ?? '')),
+]);
+
+/**
+ * Takes secrets out of text, whoever wrote it: user info of URIs, and every secret that the environment or the command
+ * line holds. The library shows none; this is for what comes from elsewhere, such as a mistyped argument, or a foreign error
+ * under `--debug`.
+ */
+export function redactor(
+  env: Readonly<Record<string, string | undefined>>,
+  argv: readonly string[],
+): (text: string) => string {
+  const given = Object.entries(env).flatMap(([name, value]) => (variables.has(name) ? [value ?? ''] : []));
+  const said = argv.flatMap((argument) => {
+    const [, key = '', value = ''] = /^(?:--[\w-]+=)?([^=\s]+)=([^]*)$/.exec(argument) ?? [];
+    return findKey(key)?.row.kind.name === 'secret' || /secret|token|password|access-?key/i.test(key)
+      ? [value]
+      : [];
+  });
+  const secrets = [...given, ...said]
+    .filter((secret) => secret.length >= shortest)
+    .sort((a, b) => b.length - a.length)
+    .flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]);
+  return (text) =>
+    secrets.reduce((clean, secret) => clean.replaceAll(secret, hidden), text.replace(inUri, '$1'));
+}

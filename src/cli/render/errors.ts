@@ -1,0 +1,84 @@
+import { CommanderError } from 'commander';
+import { MillraceError } from '../../errors.js';
+import { PartlyFailed } from '../../fs/operations/index.js';
+import { ConfigError } from '../../config/index.js';
+import { exitCodeOf } from '../exit.js';
+import { printable } from './text.js';
+
+/** Of many failures, these are told; `--json` tells all. */
+const told = 20;
+
+/** An error as lines for people: `millrace: NotFound: …`. */
+export function errorLines(error: unknown, debug = false): string[] {
+  const { code, message } = codeAndMessage(error);
+  const lines =
+    error instanceof ConfigError
+      ? error.problems.map((problem) => `millrace: ${code}: ${problem.message}`)
+      : [...failureLines(error), `millrace: ${code}: ${message}`];
+  return [...lines.map(printable), ...(debug ? stackOf(error) : [])];
+}
+
+/** An error as records: one for each that failed, then the one that says so. */
+export function errorRecords(error: unknown, debug = false): object[] {
+  const { code, message } = codeAndMessage(error);
+  const failures = error instanceof PartlyFailed ? error.failures : [];
+  const problems = error instanceof ConfigError ? { problems: error.problems } : {};
+  return [
+    ...failures.map((failure) => ({ type: 'failure', uri: failure.uri, ...codeAndMessage(failure.error) })),
+    {
+      type: 'error',
+      code,
+      message,
+      exitCode: exitCodeOf(error),
+      ...problems,
+      ...(debug ? { stack: stackOf(error).join('\n') } : {}),
+    },
+  ];
+}
+
+function failureLines(error: unknown): string[] {
+  if (!(error instanceof PartlyFailed)) return [];
+  const lines = error.failures.slice(0, told).map((failure) => {
+    const { code, message } = codeAndMessage(failure.error);
+    return `millrace: ${failure.uri}: ${code}: ${message}`;
+  });
+  const left = error.failures.length - lines.length;
+  return left === 0 ? lines : [...lines, `millrace: … and ${left} more; --json tells all.`];
+}
+
+function codeAndMessage(error: unknown): { readonly code: string; readonly message: string } {
+  if (error instanceof CommanderError) {
+    // "error: unknown option '--x=y'": what follows the sign may be a secret.
+    const message = oneLine(error.message)
+      .replace(/^error: /, '')
+      .replace(/(option '[^'=]*)=[^']*'/, "$1'");
+    const hint = 'See millrace --help.';
+    return {
+      code: 'Usage',
+      message: `${message.charAt(0).toUpperCase()}${message.slice(1).replace(/\.?$/, '.')} ${hint}`,
+    };
+  }
+  if (error instanceof PartlyFailed) {
+    const done = error.failures.length;
+    return {
+      code: error.code,
+      message: `${done} of them failed; the others are done. Run it again for what is left.`,
+    };
+  }
+  if (error instanceof MillraceError) return { code: error.code, message: oneLine(error.message) };
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: 'Unexpected', message: `${oneLine(message)} (--debug shows where)` };
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ');
+}
+
+function stackOf(error: unknown): string[] {
+  const lines: string[] = [];
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth += 1) {
+    const stack = (at.stack ?? `${at.name}: ${at.message}`).split('\n');
+    lines.push(...stack.map((line, i) => (i === 0 && depth > 0 ? `caused by ${line}` : line)));
+  }
+  return lines;
+}
