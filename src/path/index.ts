@@ -10,6 +10,7 @@ export {
   hideUserInfo,
   InvalidUri,
   parseUri,
+  refuseArn,
   splitUri,
   UnknownScheme,
   userInfo,

@@ -205,7 +205,9 @@ describe('options', () => {
     expect(resolveOptions({ endpoint: 'http://127.0.0.1:9000' }, {})).toMatchObject({
       custom: true,
       forcePathStyle: true,
-      crc32: false,
+      checksum: undefined,
+      checksumValidation: false,
+      chunkedEncoding: false,
       unsignedPayload: false,
     });
     expect(
@@ -213,11 +215,13 @@ describe('options', () => {
     ).toMatchObject({
       custom: false,
       forcePathStyle: false,
-      crc32: true,
+      checksum: 'crc32',
+      checksumValidation: true,
+      chunkedEncoding: false,
       unsignedPayload: true,
     });
     expect(resolveOptions({}, { AWS_ENDPOINT_URL: 'http://10.0.0.1' })).toMatchObject({ custom: true });
-    expect(resolveOptions({}, {})).toMatchObject({ endpoint: undefined, custom: false, crc32: true });
+    expect(resolveOptions({}, {})).toMatchObject({ endpoint: undefined, custom: false, checksum: 'crc32' });
   });
 
   test('are refused when they make no sense, without repeating what may be secret', () => {
@@ -226,10 +230,17 @@ describe('options', () => {
       { endpoint: 'ftp://x' },
       { maxSockets: 0 },
       { idleTimeout: 1.5 },
+      { checksum: 'md5' as never },
+      { storageClass: 'two words' },
+      { accelerate: true, endpoint: 'http://127.0.0.1:9000' },
+      { dualStack: true, endpoint: 'https://s3.eu-west-1.amazonaws.com' },
+      { accelerate: true, forcePathStyle: true },
     ];
     for (const options of wrong)
       expect(() => resolveOptions(options, {})).toThrow(
-        expect.objectContaining({ code: 'InvalidS3Options' }) as Error,
+        expect.objectContaining({
+          code: expect.stringMatching(/^Invalid(S3Options|Option)$/) as string,
+        }) as Error,
       );
     let message = '';
     try {

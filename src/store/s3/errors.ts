@@ -29,6 +29,8 @@ export interface Asked {
   readonly key?: string;
   readonly ifNoneMatch?: boolean;
   readonly ifMatch?: boolean;
+  /** What was asked for that not every server has, in words. */
+  readonly wanted?: string;
 }
 
 const codes: Readonly<Record<string, StoreErrorCode>> = {
@@ -54,6 +56,7 @@ const codes: Readonly<Record<string, StoreErrorCode>> = {
   TooManyRequests: 'Throttled',
   Throttling: 'Throttled',
   ThrottlingException: 'Throttled',
+  'KMS.ThrottlingException': 'Throttled',
   RequestLimitExceeded: 'Throttled',
   RequestTimeout: 'Unavailable',
   RequestTimeTooSkewed: 'Unavailable',
@@ -103,6 +106,9 @@ const advice: Readonly<Record<string, string>> = {
     'A part but the last is below the server’s minimum part size: raise the part size (AWS: 5 MiB)',
   InvalidObjectState: 'The object is archived: restore it from its storage class first',
 };
+
+const badKey =
+  'Check the KMS key: that it is in the bucket’s region and enabled, and that its policy allows kms:GenerateDataKey and kms:Decrypt';
 
 /** What the SDK rejects with, as far as it is looked at. */
 interface SdkError {
@@ -154,7 +160,9 @@ export function toStoreError(raw: unknown, asked: Asked): MillraceError {
   const named =
     /^[A-Z][A-Za-z0-9]+$/.test(name) && !['Error', 'Unknown', 'UnknownError', 'SyntaxError'].includes(name);
   const serverCode = answered && named ? name : known && name;
-  const what = advice[name] ?? (code === 'PermissionDenied' ? forbidden(text, asked) : undefined);
+  const what =
+    (name.startsWith('KMS.') && code !== 'Throttled' ? badKey : advice[name]) ??
+    (code === 'PermissionDenied' ? forbidden(text, asked) : undefined);
   const said = answered
     ? serverText(serverCode, status, text)
     : (system ?? (name || 'no answer')) + detail(text);
@@ -195,13 +203,13 @@ function general(code: StoreErrorCode, asked: Asked): string {
     case 'Conflict':
       return 'Another request works on this key; trying again helps';
     case 'NotSupported':
-      return `This server does not support ${asked.operation} as asked`;
+      return `This server does not support ${asked.operation} as asked${asked.wanted === undefined ? '' : `, with ${asked.wanted}`}`;
     case 'NotFound':
       return 'It does not exist (any more)';
     case 'InvalidPart':
       return 'The server does not have the parts as named';
     default:
-      return 'The request cannot succeed as it is';
+      return `The request cannot succeed as it is${asked.wanted === undefined ? '' : `; perhaps the server does not offer ${asked.wanted}`}`;
   }
 }
 

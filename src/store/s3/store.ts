@@ -1,4 +1,5 @@
 import { defer, type Observable } from 'rxjs';
+import { refuseArn } from '../../path/index.js';
 import { checkKey } from '../helpers.js';
 import type {
   ByteRange,
@@ -23,6 +24,7 @@ import { get, head } from './get.js';
 import { list, listUploads } from './list.js';
 import { copy, put } from './objects.js';
 import type { ResolvedOptions } from './options.js';
+import { wantedBy } from './wire.js';
 import type { Place } from './place.js';
 import type { S3Pool } from './pool.js';
 import * as uploads from './uploads.js';
@@ -33,12 +35,17 @@ export class S3Store implements ObjectStore {
   readonly #bucket: string;
   readonly #pool: S3Pool;
   readonly #options: ResolvedOptions;
+  readonly #wanted: Pick<Asked, 'wanted'>;
 
+  /** Throws `InvalidUri` for the ARN of an access point. */
   constructor(bucket: string, pool: S3Pool, options = pool.options, uri = `s3://${bucket}`) {
+    refuseArn('s3', bucket);
     this.uri = uri;
     this.#bucket = bucket;
     this.#pool = pool;
     this.#options = options;
+    const wanted = wantedBy(options);
+    this.#wanted = wanted === undefined ? {} : { wanted };
   }
 
   head(key: string, options: { readonly ifMatch?: string } = {}): Observable<ObjectInfo> {
@@ -53,6 +60,7 @@ export class S3Store implements ObjectStore {
     const conditions = {
       ifNoneMatch: options.ifNoneMatch !== undefined,
       ifMatch: options.ifMatch !== undefined,
+      ...this.#wanted,
     };
     return this.#on(key, 'PutObject', conditions, (place) => put(place, key, body, options));
   }
@@ -70,11 +78,13 @@ export class S3Store implements ObjectStore {
   }
 
   copy(from: string, to: string, options: CopyOptions = {}): Observable<PutResult> {
-    return this.#on(to, 'CopyObject', {}, (place) => copy(place, from, to, options));
+    return this.#on(to, 'CopyObject', this.#wanted, (place) => copy(place, from, to, options));
   }
 
   createUpload(key: string, options: UploadOptions = {}): Observable<{ readonly uploadId: string }> {
-    return this.#on(key, 'CreateMultipartUpload', {}, (place) => uploads.createUpload(place, key, options));
+    return this.#on(key, 'CreateMultipartUpload', this.#wanted, (place) =>
+      uploads.createUpload(place, key, options),
+    );
   }
 
   uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart> {
@@ -115,6 +125,7 @@ export class S3Store implements ObjectStore {
     const conditions = {
       ifNoneMatch: options.ifNoneMatch !== undefined,
       ifMatch: options.ifMatch !== undefined,
+      ...this.#wanted,
     };
     return this.#upload(key, uploadId, 'CompleteMultipartUpload', conditions, (place) =>
       uploads.completeUpload(place, parts, options),

@@ -70,6 +70,17 @@ function encryptionOf({ type = 'none', kms }: EncryptionOptions = {}): Encryptio
   };
 }
 
+/** What writes ask for that not every server has, in words. */
+export function wantedBy({ encryption, storageClass, checksum }: WireOptions): string | undefined {
+  const { ServerSideEncryption: sse } = encryption;
+  const wanted = [
+    ...(sse === undefined ? [] : [`the encryption ${sse === 'AES256' ? 'sse-s3' : 'sse-kms'}`]),
+    ...(storageClass === undefined ? [] : [`the storage class ${storageClass}`]),
+    ...(checksum === undefined ? [] : [`the checksum ${checksum}`]),
+  ];
+  return wanted.length === 0 ? undefined : wanted.join(', ');
+}
+
 /**
  * Whether an endpoint is one of AWS's own, in any partition: regional, FIPS, dual stack, VPC, access points. What is not
  * follows S3 less closely.
