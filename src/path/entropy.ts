@@ -23,6 +23,7 @@ export function withoutEntropy(key: string, marker: string | undefined): Without
 
 /** The URI without the marker, which is looked for behind the bucket only. */
 export function plainUri(uri: string, marker: string | undefined): string {
-  const match = /^([a-z][a-z0-9+.-]*:\/\/[^/]*\/)([^]*)$/i.exec(uri);
+  // The server of s3x:// stands before the bucket.
+  const match = /^((?:s3x:\/\/[^/]*\/|(?!s3x:)[a-z][a-z0-9+.-]*:\/\/)[^/]*\/)([^]*)$/i.exec(uri);
   return match === null ? uri : (match[1] ?? '') + withoutEntropy(match[2] ?? '', marker).plain;
 }

@@ -19,4 +19,6 @@ test('what holds no marker, or where there is none, stays as it is', () => {
 test('a marker in the bucket is part of its name', () => {
   expect(plainUri('s3://_e_/a/_e_/b', '_e_')).toBe('s3://_e_/a/b');
   expect(plainUri('s3://_e_', '_e_')).toBe('s3://_e_');
+  expect(plainUri('s3x://a:b@host/_e_/a/_e_/b', '_e_')).toBe('s3x://a:b@host/_e_/a/b');
+  expect(plainUri('s3x://_e_/_e_', '_e_')).toBe('s3x://_e_/_e_');
 });

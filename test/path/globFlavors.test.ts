@@ -27,8 +27,7 @@ describe('patterns of S3Path', () => {
     expect(at('b\na').matches(/^a$/m)).toBe(false);
     expect(at('ab').matches(/a|ab/)).toBe(true);
     expect(at('dir/').matches(/dir/)).toBe(true);
-    const sticky = /a/gy;
-    expect([at('a').matches(sticky), at('a').matches(sticky)]).toEqual([true, true]);
+    expect(['a', 'a'].map(at).map(S3Path.matcher(/a/gy))).toEqual([true, true]);
   });
 
   it('is compiled once for many paths', () => {
