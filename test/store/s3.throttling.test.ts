@@ -1,29 +1,15 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Subscription, forkJoin, lastValueFrom } from 'rxjs';
+import { forkJoin, lastValueFrom } from 'rxjs';
 import type { Logger } from '../../src/config/logger.js';
 import { createJob, fileSink, files, text } from '../../src/index.js';
-import type { Clock } from '../../src/flow/index.js';
 import { startGateway, type Fault, type FaultRequest, type Gateway } from '../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { openStores, type OpenedStores, type OpenStoresOptions } from '../../src/store/open.js';
 import { seeded } from '../../src/testing/store/support.js';
+import { fast } from './fastClock.js';
 import { credentials } from './s3support.js';
-
-/** A clock on which the machine's milliseconds are twenty. */
-const speed = 20;
-const fast: Clock = {
-  now: () => performance.now() * speed,
-  after: (delay, work) => {
-    const timer = setTimeout(work, delay / speed);
-    return new Subscription(() => clearTimeout(timer));
-  },
-  yield: (work) => {
-    const immediate = setImmediate(work);
-    return new Subscription(() => clearImmediate(immediate));
-  },
-};
 
 const slowDown: Fault = { failure: { kind: 'answer', status: 503, code: 'SlowDown' } };
 
@@ -132,7 +118,10 @@ test('a manifest does not wait behind the requests that are held back', async ()
     store.put(`k${i}`, body).subscribe({ error: () => undefined }),
   );
   await new Promise<void>((resolve) => {
-    const look = (): void => void (rates().length >= 2 ? resolve() : setImmediate(look));
+    const look = (): void => {
+      if (rates().length >= 2) resolve();
+      else setImmediate(look);
+    };
     look();
   });
   const before = refused();
