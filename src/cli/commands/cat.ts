@@ -3,9 +3,10 @@ import { openSequential, ReadBudget } from '../../fs/reader/index.js';
 import type { ByteRange } from '../../store/objectStore.js';
 import { UsageError } from '../exit.js';
 import { examples } from '../help.js';
-import { locate, noMatch, type Located } from '../locate.js';
+import { locate, type Located } from '../locate.js';
+import { eachMatch } from '../matches.js';
 import type { Session, Start } from '../session.js';
-import { each, one, taken } from '../wait.js';
+import { each, one } from '../wait.js';
 
 export function cat(program: Command, start: Start): void {
   program
@@ -41,22 +42,10 @@ type Wanted = ByteRange | { readonly last: number };
 
 /** Writes one object, or all that match, to standard output. */
 export async function catAll(session: Session, place: Located, range?: Wanted): Promise<void> {
-  const { operations, stop } = session;
   if (place.glob === undefined) return catOne(session, place.uri, range);
-  let found = 0;
-  // The next page is asked for when the objects of this one have been written.
-  await taken(
-    operations.walk(place.uri, {
-      pace: async (page) => {
-        for (const { uri } of page) {
-          found += 1;
-          await catOne(session, uri, range);
-        }
-      },
-    }),
-    stop,
-  );
-  if (found === 0) throw noMatch(place);
+  await eachMatch(session, place, async (page) => {
+    for (const { uri } of page) await catOne(session, uri, range);
+  });
 }
 
 const atOnce = 4 << 20;

@@ -4,7 +4,8 @@ import { parseUri } from '../../path/index.js';
 import { isStoreError } from '../../store/index.js';
 import { UsageError } from '../exit.js';
 import { examples } from '../help.js';
-import { below, fixedDirectory, locate, locateTarget, noMatch, type Located } from '../locate.js';
+import { below, fixedDirectory, locate, locateTarget, type Located } from '../locate.js';
+import { eachMatch } from '../matches.js';
 import { pairsOf } from '../pairs.js';
 import { Meter } from '../render/meter.js';
 import { tellKept } from '../render/kept.js';
@@ -49,7 +50,7 @@ async function move(
   pairs: readonly CopyPair[],
   overwrite: boolean,
 ): Promise<void> {
-  const { operations, stop } = session;
+  const { operations, stores, stop } = session;
   using meter = new Meter(session, { doing: 'Moving', done: 'Moved' }, session.out);
   const before = { objects: 0, bytes: 0 };
   const moveOne = async ({ from, to }: CopyPair): Promise<void> => {
@@ -69,23 +70,20 @@ async function move(
   await each(session, pairs, async (pair, i) => {
     const source = sources[i];
     if (source?.glob === undefined) return moveOne(pair);
-    let found = 0;
     const base = fixedDirectory(source.key);
-    const { uri } = source;
-    await taken(
-      operations.walk(uri, {
-        pace: async (page) => {
-          found += page.length;
-          const pagePairs = page.map((entry) => ({
-            from: entry.uri,
-            to: below({ uri: pair.to }, parseUri(entry.uri).key.slice(base.length)),
-          }));
-          await each(session, pagePairs, moveOne);
-        },
-      }),
-      stop,
-    );
-    if (found === 0) throw noMatch(source);
+    const here = stores.open(source.uri).store === stores.open(pair.to).store;
+    await eachMatch(session, source, async (page) => {
+      const moves = page.map(({ uri: from }) => ({
+        from,
+        to: below({ uri: pair.to }, parseUri(from).key.slice(base.length)),
+      }));
+      // What is moved must not be found again, further on in the same listing.
+      if (here && moves.some(({ to }) => source.glob?.matches(parseUri(to).key) === true))
+        throw new UsageError(
+          `${source.said} matches what is moved, too. Move to a place that it does not match.`,
+        );
+      await each(session, moves, moveOne);
+    });
   });
   meter.end();
 }

@@ -4,6 +4,7 @@ import { parseUri } from '../../path/index.js';
 import { UsageError } from '../exit.js';
 import { examples } from '../help.js';
 import { locate, namesDirectory, noMatch, type Located } from '../locate.js';
+import { eachMatch } from '../matches.js';
 import { Meter } from '../render/meter.js';
 import { printable, readable } from '../render/text.js';
 import { counted, size } from '../render/units.js';
@@ -102,30 +103,21 @@ async function removeMatches(
   options: Options,
   removed: (page: readonly Entry[]) => void,
 ): Promise<void> {
-  const { operations, stores, stop } = session;
+  const { stores, stop } = session;
   await refuseAll(session, place, options);
   // The store of what was said: an entry's URI has no user info.
   const { store } = stores.open(place.uri);
   const failures: { readonly uri: string; readonly error: Error }[] = [];
-  let found = 0;
-  await taken(
-    operations.walk(place.uri, {
-      pace: async (page) => {
-        if (page.length === 0) return;
-        found += page.length;
-        const uris = new Map(page.map((entry) => [parseUri(entry.uri).key, entry]));
-        const refused = await one(store.delete([...uris.keys()]), stop);
-        for (const { key, error } of refused) {
-          failures.push({ uri: uris.get(key)?.uri ?? key, error });
-          uris.delete(key);
-        }
-        removed([...uris.values()]);
-      },
-    }),
-    stop,
-  );
+  await eachMatch(session, place, async (page) => {
+    const entries = new Map(page.map((entry) => [parseUri(entry.uri).key, entry]));
+    const refused = await one(store.delete([...entries.keys()]), stop);
+    for (const { key, error } of refused) {
+      failures.push({ uri: entries.get(key)?.uri ?? key, error });
+      entries.delete(key);
+    }
+    removed([...entries.values()]);
+  });
   if (failures.length > 0) throw new PartlyFailed('RemoveFailed', 'removed', failures);
-  if (found === 0) throw noMatch(place);
 }
 
 /** A pattern that matches everything in a bucket is the bucket as a whole, however it is written. */

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { examples } from '../help.js';
-import { locate, noMatch, type Located } from '../locate.js';
+import { locate, type Located } from '../locate.js';
+import { eachMatch } from '../matches.js';
 import { entryRecord, statLines } from '../render/entries.js';
 import type { Session, Start } from '../session.js';
-import { each, one, taken } from '../wait.js';
+import { each, one } from '../wait.js';
 
 export function stat(program: Command, start: Start): void {
   program
@@ -40,19 +41,9 @@ function teller({ operations, out, json, quiet, stop }: Session): Tell {
   };
 }
 
-async function statAll({ operations, stop }: Session, place: Located, tell: Tell): Promise<void> {
+async function statAll(session: Session, place: Located, tell: Tell): Promise<void> {
   if (place.glob === undefined) return tell(place.uri);
-  let found = 0;
-  await taken(
-    operations.walk(place.uri, {
-      pace: async (page) => {
-        for (const { uri } of page) {
-          found += 1;
-          await tell(uri);
-        }
-      },
-    }),
-    stop,
-  );
-  if (found === 0) throw noMatch(place);
+  await eachMatch(session, place, async (page) => {
+    for (const { uri } of page) await tell(uri);
+  });
 }

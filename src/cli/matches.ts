@@ -1,0 +1,27 @@
+import type { Entry } from '../fs/operations/index.js';
+import { noMatch, type Located } from './locate.js';
+import type { Session } from './session.js';
+import { taken } from './wait.js';
+
+/**
+ * Works on all objects that match a pattern, a page of the listing at a time; the next page is asked for when the work is
+ * done. Errors: `NotFound`, if nothing matches.
+ */
+export async function eachMatch(
+  { operations, stop }: Pick<Session, 'operations' | 'stop'>,
+  place: Located,
+  work: (page: readonly Entry[]) => Promise<void>,
+): Promise<void> {
+  let page: Entry[] = [];
+  let found = 0;
+  const workOff = async (): Promise<void> => {
+    const listed = page;
+    page = [];
+    found += listed.length;
+    if (listed.length > 0) await work(listed);
+  };
+  await taken(operations.walk(place.uri, { pace: workOff }), stop, (entry) => page.push(entry));
+  // Nothing is to be held back after the last page.
+  await workOff();
+  if (found === 0) throw noMatch(place);
+}
