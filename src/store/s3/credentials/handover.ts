@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { parentPort, type MessagePort, type Worker } from 'node:worker_threads';
-import { Observable } from 'rxjs';
+import { Observable, Subscription } from 'rxjs';
 import { isRetryable, MillraceError } from '../../../errors.js';
 import type { S3Credentials } from '../../../config/s3Options.js';
 import { systemClock, type Clock } from '../../../flow/index.js';
@@ -18,12 +18,11 @@ interface Ask {
   readonly id: number;
 }
 
-type Reply = { readonly [tag]: 'reply'; readonly id: number } & (
+type Answer =
   | { readonly token: SerializedToken }
-  | {
-      readonly failure: { readonly code: string; readonly message: string; readonly retryable: boolean };
-    }
-);
+  | { readonly failure: { readonly code: string; readonly message: string; readonly retryable: boolean } };
+
+type Reply = { readonly [tag]: 'reply'; readonly id: number } & Answer;
 
 /** A token as a plain value for a way of one's own to hand it over. It shows its secrets: do not log it. */
 export interface SerializedToken {
@@ -51,14 +50,17 @@ export function deserializeToken(plain: SerializedToken): DelegationToken {
 
 /**
  * Answers a worker thread, the other end of a channel, or a child process that asks for tokens by {@link receivedTokens}.
- * Emits nothing; completes when the other side has gone, errors as `tokens` does. Unsubscribing leaves the other side
- * without answers. A child process must have a channel: `fork`, or `stdio` with `'ipc'`. Errors: `NoChannel`.
+ * Emits nothing, and completes when the other side has gone; unsubscribing leaves it without answers. What `tokens` fails
+ * with is the answer to those who ask; the next question tries again. A child process must have a channel: `fork`, or
+ * `stdio` with `'ipc'`. Errors: `NoChannel`.
  *
  * @example
  * ```ts
+ * import { fork } from 'node:child_process';
+ *
  * const tokens$ = delegationTokens({ s3: { region: 'eu-central-1' } });
  * const child = fork('worker.js');
- * sendTokens(tokens$, child).subscribe({ error: (error: unknown) => console.error(error) });
+ * sendTokens(tokens$, child).subscribe();
  * ```
  */
 export function sendTokens(
@@ -69,48 +71,40 @@ export function sendTokens(
     // A message to what has just gone fails; its end is heard of below.
     const post = posterTo(to, () => undefined);
     let newest: DelegationToken | undefined;
-    let none = false;
     let waiting: number[] = [];
-    const fail = (error: unknown): void => {
-      for (const id of waiting) post({ [tag]: 'reply', id, failure: told(error) });
+    let obtaining = Subscription.EMPTY;
+    const answer = (reply: Answer): void => {
+      for (const id of waiting) post({ [tag]: 'reply', id, ...reply });
       waiting = [];
     };
-    const answer = (): void => {
-      if (newest === undefined) {
-        if (none) fail(noTokens());
-        return;
-      }
-      for (const id of waiting) post({ [tag]: 'reply', id, token: serializeToken(newest) });
-      waiting = [];
+    const obtain = (): void => {
+      obtaining = tokens.subscribe({
+        next: (given) => {
+          newest = given;
+          answer({ token: serializeToken(given) });
+        },
+        error: (error: unknown) => {
+          newest = undefined;
+          answer({ failure: told(error) });
+        },
+        complete: () => answer({ failure: told(noTokens()) }),
+      });
     };
     const heard = (message: unknown): void => {
       if (!isAsk(message)) return;
       waiting.push(message.id);
-      answer();
+      if (newest !== undefined) answer({ token: serializeToken(newest) });
+      else if (obtaining.closed) obtain();
     };
     const gone = (): void => out.complete();
     const peer: Peer = to;
     const events = { message: heard, exit: gone, close: gone };
     for (const [name, listener] of Object.entries(events)) peer.on(name, listener);
     out.add(() => {
+      obtaining.unsubscribe();
       for (const [name, listener] of Object.entries(events)) peer.off(name, listener);
     });
-    out.add(
-      tokens.subscribe({
-        next: (given) => {
-          newest = given;
-          answer();
-        },
-        error: (error: unknown) => {
-          fail(error);
-          out.error(error);
-        },
-        complete: () => {
-          none = true;
-          answer();
-        },
-      }),
-    );
+    obtain();
   });
 }
 
@@ -143,6 +137,7 @@ export function receivedTokens(
 ): () => Promise<S3Credentials> {
   return () =>
     new Promise((resolve, reject) => {
+      const post = posterTo(from, () => gone());
       const id = ++asked;
       const heard = (message: unknown): void => {
         if (!isReply(message) || message.id !== id) return;
@@ -161,7 +156,6 @@ export function receivedTokens(
         end();
         reject(unanswered('Nobody answers'));
       });
-      const post = posterTo(from, gone);
       const peer: Peer = from;
       const events = { message: heard, disconnect: gone, close: gone };
       const end = (): void => {

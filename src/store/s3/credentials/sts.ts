@@ -34,10 +34,14 @@ export function assumeRole(sts: Sts, role: Role): Promise<S3Credentials> {
 }
 
 /** A session of the caller itself. Errors: as {@link assumeRole}. */
-export function sessionToken(sts: Sts, seconds: number | undefined): Promise<S3Credentials> {
+export function sessionToken(
+  sts: Sts,
+  seconds: number | undefined,
+  abortSignal: AbortSignal,
+): Promise<S3Credentials> {
   return ask(sts, 'GetSessionToken', 'sts:GetSessionToken', async (client, { GetSessionTokenCommand }) => {
     const input = seconds === undefined ? {} : { DurationSeconds: seconds };
-    return (await client.send(new GetSessionTokenCommand(input))).Credentials;
+    return (await client.send(new GetSessionTokenCommand(input), { abortSignal })).Credentials;
   });
 }
 

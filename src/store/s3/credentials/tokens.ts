@@ -1,4 +1,4 @@
-import { from, Observable, ReplaySubject, share, Subscription } from 'rxjs';
+import { Observable, ReplaySubject, share, Subscription } from 'rxjs';
 import { isRetryable, MillraceError } from '../../../errors.js';
 import { hideValues } from '../../../config/secrets.js';
 import type { S3Credentials, S3Options } from '../../../config/s3Options.js';
@@ -53,10 +53,12 @@ const longest = 2 ** 31 - 1;
  *
  * @example
  * ```ts
+ * import { Worker } from 'node:worker_threads';
+ *
  * const { delegationTokens: options, s3 } = loadConfig();
  * const tokens$ = delegationTokens({ ...options, enabled: true, s3 });
  * const worker = new Worker(new URL('worker.js', import.meta.url));
- * sendTokens(tokens$, worker).subscribe({ error: (error: unknown) => console.error(error) });
+ * sendTokens(tokens$, worker).subscribe();
  * ```
  */
 export function delegationTokens(options: DelegationTokensOptions = {}): Observable<DelegationToken> {
@@ -74,7 +76,7 @@ export function delegationTokens(options: DelegationTokensOptions = {}): Observa
     let failures = 0;
     let next: Subscription = Subscription.EMPTY;
     const ask = (): void => {
-      next = from(obtain(sts, seconds)).subscribe({ next: got, error: failed });
+      next = obtained(sts, seconds).subscribe({ next: got, error: failed });
     };
     const got = (token: DelegationToken): void => {
       held = token;
@@ -110,9 +112,23 @@ export function token(credentials: Required<S3Credentials>): DelegationToken {
   ]);
 }
 
-async function obtain(sts: Sts, seconds: number | undefined): Promise<DelegationToken> {
+function obtained(sts: Sts, seconds: number | undefined): Observable<DelegationToken> {
+  return new Observable((out) => {
+    const abort = new AbortController();
+    obtain(sts, seconds, abort.signal).then(
+      (it) => {
+        out.next(it);
+        out.complete();
+      },
+      (error: unknown) => out.error(error),
+    );
+    return () => abort.abort();
+  });
+}
+
+async function obtain(sts: Sts, seconds: number | undefined, signal: AbortSignal): Promise<DelegationToken> {
   if ((await sts.base.get()).sessionToken !== undefined) throw temporary();
-  const session = await sessionToken(sts, seconds);
+  const session = await sessionToken(sts, seconds, signal);
   const { sessionToken: text, expiration } = session;
   if (text === undefined || expiration === undefined)
     throw new MillraceError('InvalidCredentials', 'STS gave a session without an end: check its endpoint.');
