@@ -1,0 +1,33 @@
+import { schema } from '../../src/config/schema/index.js';
+import { connectionEffects } from './effects/connection.js';
+import { credentialEffects, otherBuckets } from './effects/credentials.js';
+import { closeAll, signedBy, type Effects } from './effects/listener.js';
+
+// This machine's own AWS settings have no say.
+const inherited = { ...process.env };
+beforeAll(() => {
+  for (const name of Object.keys(process.env))
+    if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name);
+});
+afterAll(() => {
+  process.env = inherited;
+});
+afterEach(closeAll);
+
+const effects: Effects = { ...connectionEffects, ...credentialEffects };
+
+test('every key that can be said has its effect here, and nothing else has', () => {
+  const keys = schema.filter(({ unavailable }) => unavailable === undefined).map(({ key }) => key);
+  expect(Object.keys(effects).sort()).toEqual(keys.sort());
+});
+
+test.each(Object.entries(effects))('%s', async (_, effect) => {
+  await effect();
+});
+
+test('keys of one bucket leave the others alone', async () => {
+  const [only, ...more] = await otherBuckets();
+  expect(more).toEqual([]);
+  expect(signedBy(only!)[0]).toBe('KEY');
+  expect(only?.headers['x-amz-server-side-encryption']).toBeUndefined();
+});

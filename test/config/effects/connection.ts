@@ -1,0 +1,292 @@
+import { createServer, type Server } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { forkJoin, lastValueFrom } from 'rxjs';
+import { systemClock, type Clock } from '../../../src/flow/index.js';
+import { startGateway, type Faults, type GatewayEvent } from '../../../src/store/gateway/index.js';
+import { createMemoryStore } from '../../../src/store/memory/index.js';
+import type { Stores } from '../../../src/store/services.js';
+import {
+  configured,
+  header,
+  listen,
+  put,
+  putTo,
+  putToAws,
+  signedBy,
+  using,
+  type Effects,
+} from './listener.js';
+
+/** What the gateway sees of some work, one event a request that was begun. */
+async function atGateway(
+  set: Readonly<Record<string, unknown>>,
+  work: (stores: Stores) => Promise<unknown>,
+  options: { faults?: Faults; clock?: Clock; random?: () => number } = {},
+): Promise<{ readonly events: readonly GatewayEvent[]; readonly most: number }> {
+  const { faults, ...context } = options;
+  const events: GatewayEvent[] = [];
+  let under = 0;
+  let most = 0;
+  await served(
+    {
+      buckets: { lake: createMemoryStore() },
+      credentials: { accessKeyId: 'KEY', secretAccessKey: 'SECRET' },
+      ...(faults === undefined ? {} : { faults }),
+      observe: (event) => {
+        if (event.phase === 'started') {
+          events.push(event);
+          most = Math.max(most, ++under);
+        }
+        if (event.phase === 'finished' || event.phase === 'aborted') under--;
+      },
+    },
+    (endpoint) => using(configured({ 's3.endpoint': endpoint, ...set }), work, context),
+  );
+  return { events, most };
+}
+
+async function served(
+  options: Parameters<typeof startGateway>[0],
+  work: (endpoint: string) => Promise<unknown>,
+): Promise<void> {
+  const gateway = await startGateway(options);
+  try {
+    await work(gateway.endpoint);
+  } finally {
+    await gateway.close();
+  }
+}
+
+const lake = (stores: Stores) => stores.open('s3://lake/key');
+
+/** Ten requests at once, each of which takes a while. */
+const burst = (place: 'store' | 'reserved') => (stores: Stores) =>
+  lastValueFrom(
+    forkJoin(Array.from({ length: 10 }, (_, i) => lake(stores)[place].put(`k${i}`, Buffer.from('x')))),
+  );
+
+const slow: Faults = () => ({ delay: 30 });
+
+const failing =
+  (code: string, status = 500): Faults =>
+  () => ({ failure: { kind: 'answer', status, code } });
+
+/** The waits of at least a second that are asked for, which do not happen. */
+function impatient(): { readonly clock: Clock; readonly waits: number[] } {
+  const waits: number[] = [];
+  return {
+    waits,
+    clock: {
+      ...systemClock,
+      after: (delay, work) => {
+        if (delay < 1000 || delay > 30_000) return systemClock.after(delay, work);
+        waits.push(delay);
+        return systemClock.yield(work);
+      },
+    },
+  };
+}
+
+/** The waits between the tries of a request that always fails. */
+async function waitsOf(set: Readonly<Record<string, unknown>>, faults: Faults): Promise<readonly number[]> {
+  const { clock, waits } = impatient();
+  await atGateway(
+    { 's3.retry.max-num-retries': 2, ...set },
+    (stores) => expect(lastValueFrom(lake(stores).store.head('a'))).rejects.toThrow(),
+    { faults, clock, random: () => 0.5 },
+  );
+  return waits;
+}
+
+const tries = async (retries: number): Promise<number> => {
+  const { events } = await atGateway(
+    { 's3.retry.max-num-retries': retries, 's3.retry.base-delay': '1ms' },
+    (stores) => expect(lastValueFrom(lake(stores).store.head('a'))).rejects.toThrow(),
+    { faults: failing('InternalError') },
+  );
+  return events.length;
+};
+
+/** That a request which gets nowhere fails soon. */
+const givesUp =
+  (set: Readonly<Record<string, unknown>>, act: (stores: Stores) => Promise<unknown>, faults: Faults) =>
+  async (): Promise<void> => {
+    await atGateway(set, (stores) => expect(act(stores)).rejects.toMatchObject({ code: 'Unavailable' }), {
+      faults,
+    });
+  };
+
+const stalled: Faults = ({ operation }) =>
+  operation === 'PutObject' ? undefined : { failure: { kind: 'stall', at: 'start' } };
+
+/** How often a body that breaks off in its middle, or stands still there, is asked for. */
+async function bodyRequests(
+  set: Readonly<Record<string, unknown>>,
+  failure: 'cut' | 'stall',
+): Promise<number> {
+  const { events } = await atGateway(
+    set,
+    async (stores) => {
+      await lastValueFrom(lake(stores).store.put('big', Buffer.alloc(200_000)));
+      await lastValueFrom(lake(stores).store.get('big')).catch(() => undefined);
+    },
+    {
+      faults: ({ operation }) =>
+        operation === 'GetObject' ? { failure: { kind: failure, at: 40_000 } } : undefined,
+    },
+  );
+  return events.filter(({ operation }) => operation === 'GetObject').length;
+}
+
+async function deaf(): Promise<{ readonly port: number; readonly server: Server }> {
+  const server = createServer(() => undefined).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { port: (server.address() as AddressInfo).port, server };
+}
+
+export const connectionEffects: Effects = {
+  's3.region': async () => {
+    expect(signedBy((await put({ 's3.region': 'eu-west-3' }))[0]!)).toEqual(['KEY', 'eu-west-3']);
+  },
+  's3.endpoint': async () => {
+    const listener = await listen();
+    await putTo(listener, configured({ 's3.endpoint': listener.endpoint }));
+    expect(listener.seen).toHaveLength(1);
+  },
+  's3.path-style-access': async () => {
+    expect((await putToAws({}))[0]).toMatchObject({
+      headers: { host: 'lake.s3.us-east-1.amazonaws.com' },
+      url: '/key?x-id=PutObject',
+    });
+    expect((await putToAws({ 's3.path-style-access': true }))[0]).toMatchObject({
+      headers: { host: 's3.us-east-1.amazonaws.com' },
+      url: '/lake/key?x-id=PutObject',
+    });
+  },
+  's3.spi.force-path-style': async () => {
+    expect(header(await putToAws({ 's3.spi.force-path-style': true }), 'host')).toBe(
+      's3.us-east-1.amazonaws.com',
+    );
+  },
+  's3.chunked-encoding.enabled': async () => {
+    const set = { 's3.integrity-check-algorithm': 'CRC32' };
+    expect(header(await put(set), 'content-encoding')).toBeUndefined();
+    expect(header(await put({ ...set, 's3.chunked-encoding.enabled': true }), 'content-encoding')).toBe(
+      'aws-chunked',
+    );
+  },
+  's3.checksum-validation.enabled': async () => {
+    const asked = async (on: boolean): Promise<string | undefined> => {
+      const listener = await listen();
+      const config = configured({ 's3.endpoint': listener.endpoint, 's3.checksum-validation.enabled': on });
+      await using(config, (stores) => lastValueFrom(lake(stores).store.get('key')));
+      return header(listener.seen, 'x-amz-checksum-mode');
+    };
+    expect(await asked(true)).toBe('ENABLED');
+    expect(await asked(false)).toBeUndefined();
+  },
+  's3.integrity-check-algorithm': async () => {
+    const of = (value: string) => put({ 's3.integrity-check-algorithm': value });
+    expect(header(await of('CRC32'), 'x-amz-checksum-crc32')).toBeDefined();
+    expect(header(await of('CRC32C'), 'x-amz-checksum-crc32c')).toBeDefined();
+    expect(header(await of('CRC64NVME'), 'x-amz-checksum-crc64nvme')).toBeDefined();
+    expect(Object.keys((await of('disabled'))[0]!.headers).join()).not.toContain('checksum');
+  },
+  's3.payload-signing': async () => {
+    const of = async (value: string) =>
+      header(await put({ 's3.payload-signing': value }), 'x-amz-content-sha256');
+    expect(await of('signed')).toMatch(/^[0-9a-f]{64}$/);
+    expect(await of('unsigned')).toBe('UNSIGNED-PAYLOAD');
+  },
+  's3.storage-class': async () => {
+    expect(header(await put({}), 'x-amz-storage-class')).toBeUndefined();
+    expect(header(await put({ 's3.storage-class': 'STANDARD_IA' }), 'x-amz-storage-class')).toBe(
+      'STANDARD_IA',
+    );
+  },
+  's3.dual-stack.enabled': async () => {
+    expect(header(await putToAws({ 's3.dual-stack.enabled': true }), 'host')).toBe(
+      'lake.s3.dualstack.us-east-1.amazonaws.com',
+    );
+  },
+  's3.transfer-acceleration.enabled': async () => {
+    expect(header(await putToAws({ 's3.transfer-acceleration.enabled': true }), 'host')).toBe(
+      'lake.s3-accelerate.amazonaws.com',
+    );
+  },
+  's3.connection.max': async () => {
+    expect((await atGateway({ 's3.connection.max': 2 }, burst('store'), { faults: slow })).most).toBe(2);
+    expect((await atGateway({}, burst('store'), { faults: slow })).most).toBe(10);
+  },
+  's3.connection.reserved': async () => {
+    expect((await atGateway({ 's3.connection.reserved': 2 }, burst('reserved'), { faults: slow })).most).toBe(
+      2,
+    );
+    expect((await atGateway({}, burst('reserved'), { faults: slow })).most).toBe(4);
+  },
+  's3.connection.timeout': async () => {
+    // It takes the connection, and never answers the handshake of TLS.
+    const { port, server } = await deaf();
+    try {
+      const config = configured({
+        's3.endpoint': `https://127.0.0.1:${port}`,
+        's3.connection.timeout': '50ms',
+      });
+      await using(config, (stores) =>
+        expect(lastValueFrom(lake(stores).store.head('a'))).rejects.toMatchObject({ code: 'Unavailable' }),
+      );
+    } finally {
+      server.close();
+    }
+  },
+  's3.socket.timeout': givesUp(
+    { 's3.socket.timeout': '50ms' },
+    (stores) => lastValueFrom(lake(stores).store.head('a')),
+    stalled,
+  ),
+  's3.spi.timeout-low': givesUp(
+    { 's3.spi.timeout-low': '50ms' },
+    (stores) => lastValueFrom(lake(stores).store.head('a')),
+    stalled,
+  ),
+  's3.spi.timeout-high': givesUp(
+    { 's3.spi.timeout-high': '50ms' },
+    (stores) => lastValueFrom(lake(stores).store.copy('a', 'b')),
+    stalled,
+  ),
+  's3.read.idle-timeout': async () => {
+    expect(await bodyRequests({ 's3.read.idle-timeout': '30ms', 's3.read.max-resumes': 1 }, 'stall')).toBe(2);
+  },
+  's3.read.max-resumes': async () => {
+    expect(await bodyRequests({ 's3.read.max-resumes': 0 }, 'cut')).toBe(1);
+    expect(await bodyRequests({ 's3.read.max-resumes': 3 }, 'cut')).toBe(4);
+  },
+  's3.retry.max-num-retries': async () => {
+    expect(await tries(0)).toBe(1);
+    expect(await tries(2)).toBe(3);
+  },
+  's3.retry.base-delay': async () => {
+    expect(await waitsOf({ 's3.retry.base-delay': '4s' }, failing('InternalError'))).toEqual([2000, 4000]);
+  },
+  's3.retry.throttled-base-delay': async () => {
+    expect(await waitsOf({ 's3.retry.throttled-base-delay': '8s' }, failing('SlowDown', 503))).toEqual(
+      expect.arrayContaining([4000, 8000]),
+    );
+  },
+  's3.retry.max-delay': async () => {
+    const set = { 's3.retry.base-delay': '4s', 's3.retry.max-delay': '5s' };
+    expect(await waitsOf(set, failing('InternalError'))).toEqual([2000, 2500]);
+  },
+  's3.spi.endpoint-protocol': async () => {
+    const listener = await listen();
+    const place = `s3x://KEY:SECRET@127.0.0.1:${listener.port}/lake/key`;
+    const head = (protocol: string) =>
+      using(configured({ 's3.spi.endpoint-protocol': protocol }), (stores) =>
+        lastValueFrom(stores.open(place).store.head('key')),
+      );
+    await head('http');
+    expect(listener.seen).toHaveLength(1);
+    await expect(head('https')).rejects.toMatchObject({ code: 'Unavailable' });
+  },
+};
