@@ -12,7 +12,17 @@ export { join, listAll, listPages } from './helpers.js';
 export { createLocalStore, type LocalStoreOptions } from './local/index.js';
 export { createMemoryStore, memoryStore, type MemoryStoreOptions } from './memory/index.js';
 export * from './objectStore.js';
+export {
+  requestChannels,
+  type RequestEnd,
+  type RequestError,
+  type RequestRetry,
+  type RequestStart,
+  type StoreRequest,
+} from './observe/channels.js';
+export { observed, type ObserveOptions } from './observe/observed.js';
 export { openStores, type OpenedStores, type OpenStoresOptions } from './open.js';
+export { inspectServer, type Finding, type FindingName, type ServerReport } from './inspect.js';
 export { probe } from './probe.js';
 export { awsCapabilities, createStores, type StoresOptions } from './registry.js';
 export { retrying, type RetryOptions } from './decorators/retry.js';

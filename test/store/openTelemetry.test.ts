@@ -70,7 +70,7 @@ describe('spans', () => {
     store.get('a').subscribe();
     const [first, second] = spans.getFinishedSpans();
     expect(first).toMatchObject({
-      name: 'S3/PutObject',
+      name: 'S3.PutObject',
       attributes: {
         ...put,
         'millrace.store.scheme': 's3x',
@@ -80,7 +80,7 @@ describe('spans', () => {
       },
       status: { code: SpanStatusCode.UNSET },
     });
-    expect(second).toMatchObject({ name: 'S3/GetObject', attributes: { 'http.response.body.size': 5 } });
+    expect(second).toMatchObject({ name: 'S3.GetObject', attributes: { 'http.response.body.size': 5 } });
     observed(createMemoryStore({ uri: 'memory://m' }))
       .list({ prefix: 'p' })
       .subscribe();

@@ -71,13 +71,12 @@ class Spans {
 
   start({ request }: RequestStart): void {
     const { rpc, ...where } = described(request);
-    const span = this.#tracer.startSpan(rpc === undefined ? `store ${request.method}` : `S3/${rpc}`, {
+    const span = this.#tracer.startSpan(rpc === undefined ? `store ${request.method}` : `S3.${rpc}`, {
       kind: SpanKind.CLIENT,
       attributes: {
         ...where,
-        ...(rpc === undefined
-          ? { 'millrace.store.key': request.key }
-          : { 'rpc.method': rpc, 'aws.s3.key': request.key }),
+        ...(rpc === undefined ? {} : { 'rpc.method': rpc }),
+        [rpc === undefined || several.has(request.method) ? 'millrace.store.key' : 'aws.s3.key']: request.key,
       },
     });
     this.#open.set(request.id, span);
@@ -187,6 +186,9 @@ function labelsOf(request: StoreRequest): Attributes {
   const { rpc, ...where } = described(request);
   return { ...where, ...(rpc === undefined ? {} : { 'rpc.method': rpc }) };
 }
+
+/** Requests about no single key. */
+const several: ReadonlySet<StoreRequest['method']> = new Set(['list', 'listUploads', 'delete']);
 
 const rpcs: Readonly<Record<StoreRequest['method'], string>> = {
   head: 'HeadObject',
