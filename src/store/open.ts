@@ -124,6 +124,7 @@ class Servers {
         bucket,
         server: connection,
         reserved: connection.reserved(bucket, own),
+        variant: (other) => connection.store(bucket, { ...own, ...other }),
         capabilities: probe(store, '.millrace/', random).pipe(
           tap((found) => logger.info({ store: uri, ...found }, 'What the server can do')),
           shareReplay({ bufferSize: 1, refCount: false }),

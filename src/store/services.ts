@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import { Service } from '../flow/index.js';
+import type { S3Options } from '../config/s3Options.js';
 import type { ObjectStore } from './objectStore.js';
 
 /** A place in a store: what a URI such as `s3://lake/raw/2026` resolves to. */
@@ -13,6 +14,8 @@ export interface StoreLocation {
   readonly server?: object;
   /** The same place through sockets of its own, which part uploads cannot starve. Where there are none, `store`. */
   readonly reserved: ObjectStore;
+  /** The same place with another checksum on what is written, to try it. Absent where there are none such. */
+  readonly variant?: (options: Pick<S3Options, 'checksum'>) => ObjectStore;
   /** What the probe of this store and bucket found. Probes on the first subscribe; emits once. */
   readonly capabilities: Observable<StoreCapabilities>;
 }

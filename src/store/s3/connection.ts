@@ -124,7 +124,7 @@ export class S3Connection {
 }
 
 /** What may differ between the buckets of one connection. */
-export interface OwnOptions extends Pick<BucketOptions, 'sse'> {
+export interface OwnOptions extends Pick<BucketOptions, 'sse'>, Pick<S3Options, 'checksum'> {
   /** How the store calls itself. Default: `s3://<bucket>`. */
   readonly uri?: string;
 }

@@ -1,0 +1,287 @@
+/**
+ * All that can be found out about what a server does and what these credentials may do, for people to read: what the
+ * protocols depend on, what only changes how they go about it, and which rights are missing.
+ *
+ * Each thing is tried by itself, so that one missing right hides nothing else. Everything is made under names that start
+ * with `<prefix>probe-`, and removed again.
+ */
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  ignoreElements,
+  map,
+  of,
+  reduce,
+  throwError,
+  type Observable,
+} from 'rxjs';
+import type { ChecksumKind } from './checksums.js';
+import { isStoreError, StoreError } from './errors.js';
+import { awsMinimumPartSize, join } from './helpers.js';
+import type { ObjectStore } from './objectStore.js';
+import { trialName } from './probe.js';
+import type { StoreLocation } from './services.js';
+import { cleaned, MissingRight, needing, part, race, subset, tried, upload } from './trials.js';
+
+/** One thing that was tried. */
+export interface Finding {
+  /** A stable name, such as `conditional-put`. */
+  readonly name: FindingName;
+  /** Whether the server does it; a number of bytes for `minimum-part-size`. `undefined`: it could not be tried, see `error`. */
+  readonly found: boolean | number | undefined;
+  /** What follows for millrace, in one line. */
+  readonly means: string;
+  /** Why it is not so, or could not be tried. */
+  readonly error?: StoreError;
+}
+
+export type FindingName =
+  | 'conditional-put'
+  | 'conditional-replace'
+  | 'conditional-complete'
+  | 'complete-subset'
+  | 'minimum-part-size'
+  | 'ordered-listing'
+  | 'ranged-read'
+  | 'copy'
+  | 'conditional-copy'
+  | 'copy-part'
+  | 'list-parts'
+  | 'list-uploads'
+  | `checksum-${ChecksumKind}`;
+
+export interface ServerReport {
+  readonly uri: string;
+  readonly findings: readonly Finding[];
+  /** The IAM actions that these credentials lack, such as `s3:ListBucketMultipartUploads`. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Tries everything, one after the other; about 60 small requests and one of 5 MiB. Errors: `NotFound` (no such bucket),
+ * `PermissionDenied` (without `s3:PutObject` nothing can be tried, without `s3:DeleteObject` nothing removed), and
+ * whatever is worth a retry. `random` names what is made, default `Math.random`.
+ *
+ * @example
+ * ```ts
+ * inspectServer(openStores().open('s3://lake')).subscribe(({ findings, missing }) => console.table(findings));
+ * ```
+ */
+export function inspectServer(
+  location: Pick<StoreLocation, 'store' | 'variant'>,
+  prefix = '.millrace/',
+  random: () => number = Math.random,
+): Observable<ServerReport> {
+  return defer(() => {
+    const { store } = location;
+    const at = trialName(prefix, random);
+    const names = [...tried, '-a', '-b', '-c', '-copy', '-uploaded', ...checksums.map((kind) => `-${kind}`)];
+    const report = concat(...trials(location, at)).pipe(
+      reduce((findings: Finding[], finding) => [...findings, finding], []),
+      map((findings) => ({ uri: store.uri, findings, missing: missingOf(findings) })),
+    );
+    const first = needing('s3:PutObject', store, store.put(`${at}-a`, part(1)));
+    return cleaned(
+      store,
+      names.map((name) => at + name),
+      first.pipe(concatMap(() => report)),
+    );
+  });
+}
+
+const checksums: readonly ChecksumKind[] = ['crc32', 'crc32c', 'crc64nvme'];
+
+function trials(
+  { store, variant }: Pick<StoreLocation, 'store' | 'variant'>,
+  at: string,
+): Observable<Finding>[] {
+  const [a, b, c, uploaded] = [`${at}-a`, `${at}-b`, `${at}-c`, `${at}-uploaded`] as const;
+  const wrong = '0'.repeat(32);
+  return [
+    finding('conditional-put', race(store, at), {
+      yes: 'jobs keep each other off their logs by it',
+      no: 'jobs refuse to start, unless checkpoints.fencing is "none": then nothing keeps two of them apart',
+    }),
+    finding('conditional-replace', refused(store.put(a, part(2), { ifMatch: wrong })), {
+      yes: 'what is replaced can be guarded by its ETag',
+      no: 'writes that ask for an ETag to be there fail or are not guarded',
+    }),
+    finding('conditional-complete', refused(upload(store, a, [part(1)], undefined, { ifNoneMatch: '*' })), {
+      yes: 'large files can be created without ever replacing one',
+      no: 'large files that must not replace one are not guarded against others being written at that moment',
+    }),
+    finding('complete-subset', subset(store, at), {
+      yes: 'files stay open over checkpoints',
+      no: 'files roll at every checkpoint, so a short checkpoint interval makes small files',
+    }),
+    finding('minimum-part-size', minimumPartSize(store, uploaded), {
+      yes: 'parts but the last have at least so many bytes',
+      no: 'parts of 5 MiB are too small: raise s3.upload.min.part.size',
+    }),
+    finding('ordered-listing', ordered(store, at, a, b, c), {
+      yes: 'listings come in the order of keys, and start where they are told',
+      no: 'logs and sources rely on it: jobs do not work here',
+    }),
+    finding('ranged-read', rangedRead(store, a), {
+      yes: 'large objects are read in pieces, and reads that break off go on where they were',
+      no: 'sources and reads of large objects do not work here',
+    }),
+    finding('copy', accepted(needing('s3:GetObject', store, store.copy(a, `${at}-copy`))), {
+      yes: 'objects are copied and moved on the server',
+      no: 'copies inside the server fail',
+    }),
+    finding(
+      'conditional-copy',
+      refused(needing('s3:GetObject', store, store.copy(a, `${at}-copy`, { ifMatch: wrong }))),
+      {
+        yes: 'a copy is of the version that was asked for',
+        no: 'a copy may be of a version that was written in the meantime',
+      },
+    ),
+    finding(
+      'copy-part',
+      accepted(
+        withUpload(store, uploaded, (id) =>
+          needing(
+            's3:GetObject',
+            store,
+            store.copyPart(uploaded, id, 1, { key: a, range: { start: 0, end: 1 } }),
+          ),
+        ),
+      ),
+      {
+        yes: 'objects of more than 5 GiB are copied on the server',
+        no: 'objects of more than 5 GiB can not be copied',
+      },
+    ),
+    finding(
+      'list-parts',
+      accepted(
+        withUpload(store, uploaded, (id) =>
+          needing('s3:ListMultipartUploadParts', store, store.listParts(uploaded, id)),
+        ),
+      ),
+      {
+        yes: 'what became of an upload can be found out',
+        no: 'an upload whose part was refused can not be repaired',
+      },
+    ),
+    finding(
+      'list-uploads',
+      accepted(needing('s3:ListBucketMultipartUploads', store, store.listUploads({ prefix: at }))),
+      {
+        yes: 'uploads that nobody will finish are found and aborted',
+        no: 'uploads that nobody will finish stay: set a lifecycle rule that aborts them',
+      },
+    ),
+    ...(variant === undefined
+      ? []
+      : checksums.map((kind) => {
+          const key = `${at}-${kind}`;
+          const own = variant({ checksum: kind });
+          const both = own.put(key, part(10)).pipe(concatMap(() => upload(own, key, [part(10)])));
+          return finding(`checksum-${kind}`, accepted(both), {
+            yes: 'bodies may carry it: see s3.integrity-check-algorithm',
+            no: 'bodies must not carry it: see s3.integrity-check-algorithm',
+          });
+        })),
+  ];
+}
+
+type Tried = { readonly found: boolean | number; readonly error?: StoreError };
+
+function finding(
+  name: FindingName,
+  trial: Observable<Tried | boolean>,
+  { yes, no }: { readonly yes: string; readonly no: string },
+): Observable<Finding> {
+  return trial.pipe(
+    map((outcome): Finding => {
+      const { found, ...why } = typeof outcome === 'boolean' ? { found: outcome } : outcome;
+      return { name, found, means: found === false ? no : yes, ...why };
+    }),
+    catchError((error: unknown) => {
+      if (!(error instanceof StoreError) || passing(error)) return throwError(() => error);
+      const denied = isStoreError(error, 'PermissionDenied');
+      const means = denied ? `it could not be tried for want of a right; if it is not so, ${no}` : no;
+      return of({ name, found: denied ? undefined : false, means, error });
+    }),
+  );
+}
+
+/** Says nothing about the server, or all there is to say. */
+function passing(error: StoreError): boolean {
+  const here = error.code === 'Unavailable' || error.code === 'Throttled' || error.code === 'Expired';
+  return here || error.serverCode === 'NoSuchBucket';
+}
+
+/** Does it. */
+function accepted(request: Observable<unknown>): Observable<boolean> {
+  return request.pipe(map(() => true));
+}
+
+/** Does heed a condition that does not hold. */
+function refused(request: Observable<unknown>): Observable<Tried> {
+  return request.pipe(
+    map(() => ({ found: false })),
+    catchError((error: unknown) => {
+      const heeded = isStoreError(error, 'PreconditionFailed', 'AlreadyExists', 'Conflict');
+      return heeded ? of({ found: true }) : throwError(() => error);
+    }),
+  );
+}
+
+/** 1 where there is none. */
+function minimumPartSize(store: ObjectStore, key: string): Observable<Tried> {
+  const takes = (size: number): Observable<Tried> =>
+    upload(store, key, [part(size), part(1)]).pipe(map(() => ({ found: size })));
+  const orElse = (next: Observable<Tried>) =>
+    catchError<Tried, Observable<Tried>>((error: unknown) =>
+      isStoreError(error, 'TooSmall') ? next : throwError(() => error),
+    );
+  return takes(1).pipe(orElse(takes(awsMinimumPartSize)), orElse(of({ found: false })));
+}
+
+/** Three keys, put out of order; the listing starts behind the first. */
+function ordered(store: ObjectStore, at: string, a: string, b: string, c: string): Observable<boolean> {
+  return needing('s3:PutObject', store, store.put(c, part(1))).pipe(
+    concatMap(() => store.put(b, part(1))),
+    concatMap(() =>
+      needing('s3:ListBucket', store, store.list({ prefix: `${at}-`, startAfter: a, limit: 2 })),
+    ),
+    map(({ objects }) => objects.map(({ key }) => key).join() === [b, c].join()),
+  );
+}
+
+function rangedRead(store: ObjectStore, key: string): Observable<boolean> {
+  const range = { start: 1, end: 3 };
+  return needing('s3:PutObject', store, store.put(key, Buffer.from('0123'))).pipe(
+    concatMap(() => needing('s3:GetObject', store, store.get(key, { range }))),
+    map(({ chunks }) => Buffer.from(join(chunks)).toString() === '12'),
+  );
+}
+
+/** What `work` does with an upload, which is aborted again, whatever comes of it. */
+function withUpload(
+  store: ObjectStore,
+  key: string,
+  work: (uploadId: string) => Observable<unknown>,
+): Observable<unknown> {
+  return needing('s3:PutObject', store, store.createUpload(key)).pipe(
+    concatMap(({ uploadId }) => {
+      const abort = needing('s3:AbortMultipartUpload', store, store.abortUpload(key, uploadId));
+      return work(uploadId).pipe(
+        map((answer) => of(answer)),
+        catchError((error: unknown) => of(throwError(() => error))),
+        concatMap((outcome) => concat(abort.pipe(ignoreElements()), outcome)),
+      );
+    }),
+  );
+}
+
+function missingOf(findings: readonly Finding[]): string[] {
+  const actions = findings.flatMap(({ error }) => (error instanceof MissingRight ? [error.action] : []));
+  return [...new Set(actions)];
+}
