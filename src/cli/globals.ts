@@ -28,8 +28,9 @@ export function addGlobalOptions(program: Command): void {
 export function parseSets(sets: readonly string[]): Record<string, string> {
   const values: [string, string][] = sets.map((text) => {
     const at = text.indexOf('=');
-    // What was meant for the value may be a secret: it is not repeated.
-    if (at < 1) throw new UsageError('--set takes key=value, such as --set s3.region=eu-central-1.');
+    // What is no key may be a secret: it is not repeated.
+    if (!/^[a-z][\w-]*(\.[^=]+)+=/i.test(text))
+      throw new UsageError('--set takes key=value, such as --set s3.region=eu-central-1.');
     return [text.slice(0, at), text.slice(at + 1)];
   });
   const keys = values.map(([key]) => key);

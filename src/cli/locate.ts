@@ -88,6 +88,12 @@ export function fixedDirectory(fixed: string): string {
   return fixed.slice(0, fixed.lastIndexOf('/') + 1);
 }
 
+/** The URI of something that was found there, with the user info by which it was. */
+export function reached(uri: string, { uri: by }: Pick<Located, 'uri'>): string {
+  const [, user] = /^s3x:\/\/([^/]*@)/i.exec(by) ?? [];
+  return user === undefined ? uri : uri.replace(/^s3x:\/\//i, (scheme) => scheme + user);
+}
+
 /** What a command says to whom a glob gave nothing. */
 export function noMatch({ said }: Pick<Located, 'said'>): StoreError {
   return new StoreError('NotFound', `Nothing matches ${said}.`);

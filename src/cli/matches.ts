@@ -1,11 +1,11 @@
 import type { Entry } from '../fs/operations/index.js';
-import { noMatch, type Located } from './locate.js';
+import { noMatch, reached, type Located } from './locate.js';
 import type { Session } from './session.js';
 import { taken } from './wait.js';
 
 /**
  * Works on all objects that match a pattern, a page of the listing at a time; the next page is asked for when the work is
- * done. Errors: `NotFound`, if nothing matches.
+ * done. URIs of entries have the user info that the pattern has. Errors: `NotFound`, if nothing matches.
  */
 export async function eachMatch(
   { operations, stop }: Pick<Session, 'operations' | 'stop'>,
@@ -20,7 +20,9 @@ export async function eachMatch(
     found += listed.length;
     if (listed.length > 0) await work(listed);
   };
-  await taken(operations.walk(place.uri, { pace: workOff }), stop, (entry) => page.push(entry));
+  await taken(operations.walk(place.uri, { pace: workOff }), stop, (entry) =>
+    page.push({ ...entry, uri: reached(entry.uri, place) }),
+  );
   // Nothing is to be held back after the last page.
   await workOff();
   if (found === 0) throw noMatch(place);

@@ -9,17 +9,18 @@ import { ReaderGone } from './exit.js';
 export class Output {
   readonly isTerminal: boolean;
   readonly #stream: Terminal;
+  /** Aborted by `gone`, and by an interrupt: a reader may stand still for ever. */
+  readonly #stop: AbortSignal;
   readonly #gone = new AbortController();
-  #failed: unknown;
   #full = false;
 
-  constructor(stream: Terminal) {
+  constructor(stream: Terminal, interrupt: AbortSignal) {
     this.#stream = stream;
+    this.#stop = AbortSignal.any([interrupt, this.#gone.signal]);
     this.isTerminal = stream.isTTY === true;
     stream.on('drain', () => (this.#full = false));
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      this.#failed = error.code === 'EPIPE' ? new ReaderGone() : error;
-      this.#gone.abort(this.#failed);
+      this.#gone.abort(error.code === 'EPIPE' ? new ReaderGone() : error);
     });
   }
 
@@ -47,25 +48,25 @@ export class Output {
     this.line(JSON.stringify(value));
   }
 
-  /** Resolves when there is room for more. Rejects with a `ReaderGone`, or what else went wrong. */
+  /** Resolves when there is room for more. Rejects with a `ReaderGone`, an `Interrupted`, or what else went wrong. */
   async room(): Promise<void> {
-    this.#gone.signal.throwIfAborted();
+    this.#stop.throwIfAborted();
     if (!this.#full) return;
     try {
-      await once(this.#stream, 'drain', { signal: this.#gone.signal });
+      await once(this.#stream, 'drain', { signal: this.#stop });
     } catch (error) {
-      this.#gone.signal.throwIfAborted();
+      this.#stop.throwIfAborted();
       throw error;
     }
   }
 
-  /** Resolves when everything has been taken. */
+  /** Resolves when everything has been taken. Rejects as `room`. */
   async flush(): Promise<void> {
-    this.#gone.signal.throwIfAborted();
+    this.#stop.throwIfAborted();
     await new Promise<void>((resolve) => {
-      this.#gone.signal.addEventListener('abort', () => resolve(), { once: true });
+      this.#stop.addEventListener('abort', () => resolve(), { once: true });
       this.#stream.write('', () => resolve());
     });
-    this.#gone.signal.throwIfAborted();
+    this.#stop.throwIfAborted();
   }
 }

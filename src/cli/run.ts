@@ -23,8 +23,8 @@ import type { Session, Start } from './session.js';
 
 /** Runs a command line, without the names of the program. Resolves with the exit code; never rejects. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  const out = new Output(io.stdout);
-  const err = new Output(io.stderr);
+  const out = new Output(io.stdout, io.interrupt);
+  const err = new Output(io.stderr, io.interrupt);
   const clean = redactor(io.env, argv);
   // Before the arguments are understood: their errors are for the same readers.
   let shown: Pick<GlobalOptions, 'json' | 'debug'> = {

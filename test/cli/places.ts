@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { memoryStore } from '../../src/store/memory/index.js';
+import { createMemoryStore } from '../../src/store/memory/index.js';
 import { startGateway } from '../../src/store/gateway/index.js';
 import { openStores } from '../../src/store/open.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
@@ -47,7 +47,7 @@ export async function localPlace(): Promise<Place> {
 }
 
 export async function gatewayPlace(): Promise<Place> {
-  const store = memoryStore('lake');
+  const store = createMemoryStore();
   const gateway = await startGateway({ buckets: { lake: store }, credentials });
   const env = {
     S3_ENDPOINT: gateway.endpoint,

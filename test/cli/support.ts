@@ -90,6 +90,10 @@ export async function contents(store: ObjectStore, prefix = ''): Promise<Record<
   return all;
 }
 
+export async function keys(store: ObjectStore): Promise<string[]> {
+  return (await answer(store.list({}))).objects.map(({ key }) => key);
+}
+
 export async function uploadsOf(store: ObjectStore, prefix = ''): Promise<number> {
   return (await answer(store.listUploads({ prefix }))).uploads.length;
 }
