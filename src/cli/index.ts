@@ -3,6 +3,9 @@
 import { Interrupted, exitCodes } from './exit.js';
 import { run } from './run.js';
 
+// What the SDK thinks of this version of Node is not for whoever copies a file.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
