@@ -1,0 +1,161 @@
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  ignoreElements,
+  of,
+  throwError,
+  type Observable,
+} from 'rxjs';
+import { isStoreError } from '../../store/errors.js';
+import type { Entry } from '../types.js';
+import type { Client } from './client.js';
+import { entriesOf } from './directories.js';
+import { FsError, systemError, type Call } from './errors.js';
+import { directoryUri, nameUri, textOf, uriOf, within } from './paths.js';
+import { settle } from './settle.js';
+
+export interface CpOptions {
+  /** Directories with all their content. Default false. */
+  readonly recursive?: boolean | undefined;
+  /** Writes over what is there. Default true. */
+  readonly force?: boolean | undefined;
+  /** With `force: false`, what is there is an error; otherwise it is left alone. Default false. */
+  readonly errorOnExist?: boolean | undefined;
+  /** What is copied: all for which it says so, and of a directory that it refuses, nothing. */
+  readonly filter?: ((source: string, destination: string) => boolean | Promise<boolean>) | undefined;
+}
+
+/** Node's `cp`, by the store itself where it can. */
+export async function cp(
+  client: Client,
+  source: string | URL,
+  destination: string | URL,
+  options: CpOptions = {},
+): Promise<void> {
+  const call = { syscall: 'cp', path: textOf(source), dest: textOf(destination) };
+  const [from_, to] = [uriOf(source), uriOf(destination)];
+  const wanted = wantedBy(options.filter, call);
+  const copied = defer(() => wanted('')).pipe(
+    concatMap((yes) => (yes ? copyAll(client, from_, to, options, call, wanted) : EMPTY)),
+  );
+  await settle(copied, call);
+}
+
+type Wanted = (path: string) => Observable<boolean>;
+
+function wantedBy(filter: CpOptions['filter'], { path = '', dest = '' }: Call): Wanted {
+  if (filter === undefined) return () => of(true);
+  const below = (top: string, name: string): string =>
+    name === '' ? top : `${top.replace(/\/$/, '')}/${name}`;
+  return (name) => defer(async () => filter(below(path, name), below(dest, name)));
+}
+
+function copyAll(
+  client: Client,
+  source: string,
+  target: string,
+  options: CpOptions,
+  call: Call,
+  wanted: Wanted,
+): Observable<never> {
+  return client.find(source).pipe(
+    concatMap((found) => {
+      if (found === undefined) throw new FsError('ENOENT', call);
+      return client.find(nameUri(target)).pipe(
+        concatMap((there) => {
+          if (nameUri(source) === nameUri(target))
+            throw invalid('Source and destination must not be the same', call);
+          if (found.kind === 'object') return file(client, source, target, there, options, call);
+          return directory(client, source, target, there, options, call, wanted);
+        }),
+      );
+    }),
+  );
+}
+
+function file(
+  client: Client,
+  source: string,
+  target: string,
+  there: Entry | undefined,
+  options: CpOptions,
+  call: Call,
+): Observable<never> {
+  if (there?.kind === 'directory')
+    throw systemError(
+      'ERR_FS_CP_NON_DIR_TO_DIR',
+      'EISDIR',
+      'Cannot overwrite directory with non-directory',
+      call,
+    );
+  return one(client, source, nameUri(target), options, call);
+}
+
+function directory(
+  client: Client,
+  source: string,
+  target: string,
+  there: Entry | undefined,
+  options: CpOptions,
+  call: Call,
+  wanted: Wanted,
+): Observable<never> {
+  if (options.recursive !== true)
+    throw systemError(
+      'ERR_FS_EISDIR',
+      'EISDIR',
+      'Recursive option not enabled, cannot copy a directory',
+      call,
+    );
+  if (there?.kind === 'object')
+    throw systemError(
+      'ERR_FS_CP_DIR_TO_NON_DIR',
+      'ENOTDIR',
+      'Cannot overwrite non-directory with directory',
+      call,
+    );
+  const [from_, to] = [directoryUri(source), directoryUri(target)];
+  if (to.startsWith(from_)) throw invalid('Cannot copy to a subdirectory of self', call);
+  const { operations } = client;
+  if (options.filter === undefined && options.force !== false)
+    return operations.copy(from_, to).pipe(ignoreElements());
+  const refused: string[] = [];
+  const each = entriesOf(client, source, call, { recursive: true }).pipe(
+    concatMap(({ path, kind }) => {
+      if (refused.some((above) => path.startsWith(`${above}/`))) return EMPTY;
+      return wanted(path).pipe(
+        concatMap((yes): Observable<never> => {
+          if (!yes) refused.push(path);
+          if (!yes) return EMPTY;
+          if (kind === 'object') return one(client, within(from_, path), within(to, path), options, call);
+          return operations.makeDirectory(directoryUri(within(to, path))).pipe(ignoreElements());
+        }),
+      );
+    }),
+  );
+  return concat(operations.makeDirectory(to).pipe(ignoreElements()), each);
+}
+
+function one(
+  { operations }: Client,
+  source: string,
+  target: string,
+  { force = true, errorOnExist = false }: CpOptions,
+  call: Call,
+): Observable<never> {
+  return operations.copy(source, target, { overwrite: force }).pipe(
+    ignoreElements(),
+    catchError((error: unknown) => {
+      if (!isStoreError(error, 'AlreadyExists')) return throwError(() => error);
+      if (!errorOnExist) return EMPTY;
+      return throwError(() => systemError('ERR_FS_CP_EEXIST', 'EEXIST', 'Target already exists', call));
+    }),
+  );
+}
+
+function invalid(what: string, call: Call): Error {
+  return systemError('ERR_FS_CP_EINVAL', 'EINVAL', what, call);
+}

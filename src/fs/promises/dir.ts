@@ -1,0 +1,100 @@
+import { EMPTY, Subject, type Observable, type Subscription } from 'rxjs';
+import type { ListOptions } from '../types.js';
+import type { Found } from './directories.js';
+import { FsError, toFsError, type Call } from './errors.js';
+import { Dirent } from './stats.js';
+
+/** An open directory: its entries one after the other, a page of the listing at a time. */
+export class Dir implements AsyncIterable<Dirent> {
+  readonly #entries: Observable<Found>;
+  readonly #call: Call;
+  readonly #queue: Dirent[] = [];
+  #subscription: Subscription | undefined;
+  /** Lets the next page come. */
+  #more: Subject<never> | undefined;
+  #over = false;
+  #error: unknown;
+  #wake: (() => void) | undefined;
+  #closed = false;
+
+  /** `list` gives the entries at the pace that it is given. */
+  constructor(
+    /** As it was given. */
+    readonly path: string,
+    list: (pace: NonNullable<ListOptions['pace']>) => Observable<Found>,
+    call: Call,
+  ) {
+    this.#call = call;
+    // A page that holds nothing for us wakes nobody.
+    this.#entries = list(() => (this.#queue.length === 0 ? EMPTY : (this.#more = new Subject())));
+  }
+
+  /** The next entry, `null` at the end. */
+  async read(): Promise<Dirent | null> {
+    for (;;) {
+      if (this.#closed) throw new FsError('EBADF', this.#call);
+      const next = this.#queue.shift();
+      if (next !== undefined) return next;
+      if (this.#error !== undefined) throw this.#error as Error;
+      if (this.#over) return null;
+      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#goOn();
+      await woken;
+    }
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.reject(new FsError('EBADF', this.#call));
+    this.#closed = true;
+    this.#subscription?.unsubscribe();
+    this.#tell();
+    return Promise.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#closed) await this.close();
+  }
+
+  async *entries(): AsyncGenerator<Dirent, undefined> {
+    try {
+      for (let entry = await this.read(); entry !== null; entry = await this.read()) yield entry;
+    } finally {
+      await this[Symbol.asyncDispose]();
+    }
+    return undefined;
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Dirent, undefined> {
+    return this.entries();
+  }
+
+  #goOn(): void {
+    if (this.#subscription === undefined) {
+      this.#subscription = this.#entries.subscribe({
+        next: ({ path, kind }) => {
+          const slash = path.lastIndexOf('/');
+          const parent = slash < 0 ? this.path : `${this.path.replace(/\/$/, '')}/${path.slice(0, slash)}`;
+          this.#queue.push(new Dirent(path.slice(slash + 1), parent, kind));
+          this.#tell();
+        },
+        error: (error: unknown) => {
+          this.#error = toFsError(error, this.#call);
+          this.#tell();
+        },
+        complete: () => {
+          this.#over = true;
+          this.#tell();
+        },
+      });
+      return;
+    }
+    const more = this.#more;
+    this.#more = undefined;
+    more?.complete();
+  }
+
+  #tell(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,62 @@
+import { catchError, concatMap, defer, EMPTY, filter, from, throwError, type Observable } from 'rxjs';
+import { splitUri } from '../../path/index.js';
+import { isStoreError } from '../../store/errors.js';
+import { isDirectory } from '../operations/place.js';
+import type { Entry, ListOptions } from '../types.js';
+import type { Client } from './client.js';
+import type { Call } from './errors.js';
+import { checkDirectory } from './opening.js';
+import { directoryUri } from './paths.js';
+
+/** Something in a directory: its path from there, without a slash at its end. */
+export interface Found {
+  readonly path: string;
+  readonly kind: Entry['kind'];
+}
+
+/**
+ * What is in a directory, page by page; with `recursive`, what is in those below it, too: every directory before what is in it.
+ * Names that no file system has (empty ones, as in `a//b`) are left out. Errors: `ENOENT`, `ENOTDIR`.
+ */
+export function entriesOf(
+  client: Client,
+  uri: string,
+  call: Call,
+  { recursive = false, pace }: { readonly recursive?: boolean; readonly pace?: ListOptions['pace'] } = {},
+): Observable<Found> {
+  return defer(() => {
+    const directory = directoryUri(uri);
+    const options = pace === undefined ? {} : { pace };
+    const { operations } = client;
+    const found = recursive
+      ? operations.walk(directory, options).pipe(concatMap(pathsBelow(directory)))
+      : operations
+          .list(directory, options)
+          .pipe(concatMap(({ name, kind }) => from([{ path: name.replace(/\/$/, ''), kind }])));
+    return found.pipe(
+      filter(({ path }) => path !== ''),
+      catchError((error: unknown) =>
+        isStoreError(error, 'NotFound') ? checkDirectory(client, uri, call) : throwError(() => error),
+      ),
+    );
+  });
+}
+
+/** An object, and the directories on the way to it that were not met before: objects come in the order of their keys. */
+function pathsBelow(directory: string): (entry: Entry) => Observable<Found> {
+  const { key: prefix } = splitUri(directory);
+  const met = new Set<string>();
+  return ({ uri }) => {
+    const key = decodeURIComponent(splitUri(uri).key.slice(prefix.length));
+    if (key.split('/').slice(0, -1).includes('')) return EMPTY;
+    const found: Found[] = [];
+    for (let slash = key.indexOf('/'); slash >= 0; slash = key.indexOf('/', slash + 1)) {
+      const path = key.slice(0, slash);
+      if (met.has(path)) continue;
+      met.add(path);
+      found.push({ path, kind: 'directory' });
+    }
+    if (!isDirectory(key)) found.push({ path: key, kind: 'object' });
+    return from(found);
+  };
+}

@@ -1,0 +1,47 @@
+import type { PathLike } from 'node:fs';
+import { fileUri, splitUri } from '../../path/index.js';
+import { directoryOf } from '../operations/place.js';
+
+/**
+ * The URI of whatever Node takes as a path: `s3://…`, `s3a://…`, `s3x://…`, `file://…`, `memory://…`, as text or `URL`; any other
+ * text is a local path, relative to the working directory. What a glob would take for a wildcard is just a character.
+ */
+export function uriOf(path: PathLike): string {
+  const text = textOf(path);
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return fileUri(text, process.cwd());
+  const [, start = '', rest = ''] = /^([a-z][a-z0-9+.-]*:\/\/[^/]*\/?)([^]*)$/i.exec(text) ?? [];
+  return (
+    start +
+    rest.replace(/[*?[\]{}!\\]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+  );
+}
+
+/** The text of a path, as errors show it. */
+export function textOf(path: PathLike): string {
+  if (typeof path === 'string') return path;
+  if (path instanceof URL) return path.href;
+  if (Buffer.isBuffer(path)) return path.toString();
+  throw Object.assign(
+    new TypeError('The "path" argument must be of type string or an instance of Buffer or URL.'),
+    { code: 'ERR_INVALID_ARG_TYPE' },
+  );
+}
+
+/** The URI of the same name as a directory. */
+export const directoryUri = (uri: string): string => directoryOf(uri);
+
+/** Without the slashes at its end: a file, or whatever has the name. */
+export function nameUri(uri: string): string {
+  return uri.replace(/([^/])\/+$/, '$1');
+}
+
+/** The URI of something in a directory. */
+export function within(directory: string, name: string): string {
+  return `${directoryUri(directory)}${name.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+/** The directory that something is in; `undefined` for a bucket, which is in none. */
+export function parentUri(uri: string): string | undefined {
+  const name = nameUri(uri);
+  return splitUri(name).key === '' ? undefined : name.replace(/[^/]+$/, '');
+}

@@ -1,0 +1,110 @@
+import { Readable } from 'node:stream';
+import type { Observable, Subscription } from 'rxjs';
+import type { SeekableReader } from '../reader/index.js';
+import { toFsError, type Call } from './errors.js';
+
+export interface ReadStreamOptions {
+  readonly encoding?: BufferEncoding | null;
+  /** The first byte. Default 0. */
+  readonly start?: number;
+  /** The last byte, as in Node: `end` itself is read. Default: the object's last. */
+  readonly end?: number;
+  /** Bytes that are handed over at once, and kept for a consumer that is slow. Default `s3.read.buffer.size`, 256 KiB. */
+  readonly highWaterMark?: number;
+  readonly emitClose?: boolean;
+  readonly autoClose?: boolean;
+  readonly signal?: AbortSignal | null;
+}
+
+/**
+ * An object as a Node stream. What is fetched ahead is bounded by the memory budget of the client, and asked for as the stream
+ * is read; `destroy` aborts the requests under way.
+ */
+export class ReadStream extends Readable {
+  /** As it was given. */
+  readonly path: string | Buffer;
+  /** Bytes read so far. */
+  bytesRead = 0;
+  /** Not open yet. */
+  pending = true;
+  readonly #open: Observable<SeekableReader>;
+  readonly #call: Call;
+  #reader: SeekableReader | undefined;
+  #request: Subscription | undefined;
+
+  constructor(
+    path: string | Buffer,
+    open: Observable<SeekableReader>,
+    { encoding, highWaterMark, emitClose, autoClose, signal }: ReadStreamOptions,
+    call: Call,
+  ) {
+    super({
+      highWaterMark: highWaterMark ?? 256 << 10,
+      ...(encoding === undefined || encoding === null ? {} : { encoding }),
+      ...(emitClose === undefined ? {} : { emitClose }),
+      ...(autoClose === undefined ? {} : { autoDestroy: autoClose }),
+      ...(signal === undefined || signal === null ? {} : { signal }),
+    });
+    this.path = path;
+    this.#open = open;
+    this.#call = call;
+  }
+
+  /** Ends the stream, whether it was read or not. */
+  close(callback?: (error?: NodeJS.ErrnoException | null) => void): void {
+    if (callback !== undefined) this.once('close', () => callback(null));
+    this.destroy();
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    this.#request = this.#open.subscribe({
+      next: (reader) => {
+        this.#reader = reader;
+        this.pending = false;
+        callback();
+        this.emit('open', -1);
+        this.emit('ready');
+      },
+      error: (error: unknown) => {
+        callback(toFsError(error, this.#call) as Error);
+      },
+    });
+  }
+
+  override _read(size: number): void {
+    this.#request = this.#reader?.pull(size).subscribe({
+      next: (chunks) => {
+        if (chunks.length === 0) this.push(null);
+        for (const chunk of chunks) {
+          this.bytesRead += chunk.length;
+          this.push(chunk);
+        }
+      },
+      error: (error: unknown) => this.destroy(toFsError(error, this.#call) as Error),
+    });
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#request?.unsubscribe();
+    this.#reader?.close();
+    callback(error);
+  }
+}
+
+/** The bytes that `start` and `end` ask for, as a range with an exclusive end. */
+export function rangeOf({ start = 0, end }: Pick<ReadStreamOptions, 'start' | 'end'>): {
+  readonly start: number;
+  readonly end?: number;
+} {
+  const fine = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+  if (!fine(start)) throw outOfRange('start', '>= 0', start);
+  if (end === undefined || end === Infinity) return { start };
+  if (!fine(end)) throw outOfRange('end', '>= 0', end);
+  if (start > end) throw outOfRange('start', `<= "end" (here: ${end})`, start);
+  return { start, end: end + 1 };
+}
+
+export function outOfRange(name: string, rule: string, value: unknown): Error {
+  const message = `The value of "${name}" is out of range. It must be ${rule}. Received ${String(value)}`;
+  return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
+}
