@@ -7,7 +7,7 @@ export interface At {
 }
 
 export type Outcome = { readonly ok: unknown } | { readonly code: string };
-const ok = (value: unknown = undefined): Outcome => ({ ok: value });
+const ok = (value?: unknown): Outcome => ({ ok: value });
 const refused = (code: string): Outcome => ({ code });
 
 export class Model {

@@ -1,6 +1,8 @@
-import { lastValueFrom, toArray, type Observable } from 'rxjs';
+import { lastValueFrom, Observable, toArray } from 'rxjs';
+import { loadConfig, type TransferOptions } from '../../src/config/index.js';
 import { createOperations } from '../../src/fs/operations/index.js';
-import { listAll } from '../../src/store/helpers.js';
+import { decorate, StoreError } from '../../src/store/index.js';
+import { listAll, md5 } from '../../src/store/helpers.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { createStores } from '../../src/store/registry.js';
@@ -21,8 +23,9 @@ export async function errorOf(from: Observable<unknown>): Promise<Error & { read
 }
 
 /** Operations on stores by their names in `memory://name/…`. */
-export function operationsOn(stores: Readonly<Record<string, ObjectStore>>) {
+export function operationsOn(stores: Readonly<Record<string, ObjectStore>>, transfer?: TransferOptions) {
   return createOperations({
+    config: loadConfig({ env: {}, file: false, ...(transfer === undefined ? {} : { transfer }) }),
     stores: createStores({
       schemes: {
         memory: (name) => {
@@ -44,12 +47,19 @@ export async function filled(
   return store;
 }
 
-/** What a store holds. */
+/** A body for comparisons: itself, or of a large one size and digest. */
+export function shown(body: string | Uint8Array): string {
+  return body.length < MiB
+    ? Buffer.from(body).toString('latin1')
+    : `${body.length}: ${md5(Buffer.from(body))}`;
+}
+
+/** What a store holds, as `shown`. */
 export async function content(store: ObjectStore): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const { key } of (await all(listAll(store, ''))).flat()) {
     const { chunks } = await lastValueFrom(store.get(key));
-    found[key] = Buffer.concat(chunks).toString('latin1');
+    found[key] = shown(Buffer.concat(chunks));
   }
   return found;
 }
@@ -65,4 +75,57 @@ export function bytes(size: number, seed = 0): Buffer {
   for (let at = 0; at < size; at += 4096)
     body.writeUInt32BE((at + seed * 7919) >>> 0, Math.min(at, Math.max(0, size - 4)));
   return body;
+}
+
+/**
+ * Something that happens at the n-th request of several stores together (1 is the first): `before` it takes effect or
+ * `after`. That request is not answered until `release`. In a crash, neither is any later one, and none takes effect.
+ */
+export class Interruption {
+  reached = false;
+  #calls = 0;
+  readonly #answers: (() => void)[] = [];
+
+  constructor(
+    readonly n: number,
+    readonly when: 'before' | 'after',
+    readonly what: 'cancel' | 'crash',
+  ) {}
+
+  around(store: ObjectStore): ObjectStore {
+    return decorate(
+      store,
+      (_, run) =>
+        new Observable((out) => {
+          if (this.reached && this.what === 'crash') return;
+          this.#calls += 1;
+          if (this.#calls !== this.n) {
+            return run.subscribe({
+              next: (answer) => this.#alive(() => out.next(answer)),
+              error: (error: unknown) => this.#alive(() => out.error(error)),
+              complete: () => this.#alive(() => out.complete()),
+            });
+          }
+          this.reached = true;
+          // It has left this process: an unsubscribe does not reach it any more.
+          if (this.when === 'before')
+            this.#answers.push(() => out.error(new StoreError('Unavailable', 'It never arrived.')));
+          else
+            run.subscribe({
+              next: (answer) => this.#answers.push(() => out.next(answer)),
+              error: (error: unknown) => this.#answers.push(() => out.error(error)),
+              complete: () => this.#answers.push(() => out.complete()),
+            });
+          return;
+        }),
+    );
+  }
+
+  release(): void {
+    for (const answer of this.#answers) answer();
+  }
+
+  #alive(answer: () => void): void {
+    if (!this.reached || this.what === 'cancel') answer();
+  }
 }
