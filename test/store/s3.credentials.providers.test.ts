@@ -149,7 +149,7 @@ describe('keys', () => {
     expect(await listing({ credentials: () => Promise.reject(new Error('vault is sealed')) })).toMatchObject({
       code: 'Unavailable',
       retryable: true,
-      message: /function.*vault is sealed/,
+      message: /function.*\(Error\)/,
     });
     const broken = [undefined, {}, { accessKeyId: 'a' }, { ...session, expiration: 'tomorrow' }];
     for (const keys of broken) {

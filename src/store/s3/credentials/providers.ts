@@ -70,10 +70,13 @@ async function custom(provide: () => Promise<S3Credentials>): Promise<S3Credenti
     given = await provide();
   } catch (error) {
     if (error instanceof MillraceError) throw error;
-    const why =
-      error instanceof Error ? `${error.name}: ${error.message.split('\n', 1)[0] ?? ''}` : 'no error';
-    // Not as the cause: a foreign error may refer to anything.
-    throw new StoreError('Unavailable', `The function that is to provide credentials failed (${why}).`);
+    // Neither its words nor the error itself: a parser quotes what it parsed, a client refers to its request.
+    const { name, code } = (error ?? {}) as { readonly name?: unknown; readonly code?: unknown };
+    const what = [name, code].filter((it) => typeof it === 'string' && /^\w{1,40}$/.test(it)).join(' ');
+    throw new StoreError(
+      'Unavailable',
+      `The function that is to provide credentials failed${what === '' ? '' : ` (${what})`}. Its message is kept back, since it may hold a secret: throw a MillraceError to have it shown.`,
+    );
   }
   if (isCredentials(given)) return { ...given };
   throw new MillraceError(
