@@ -102,7 +102,7 @@ function trials(
   return [
     finding('conditional-put', race(store, at), {
       yes: 'jobs keep each other off their logs by it',
-      no: 'jobs refuse to start, unless checkpoints.fencing is "none": then nothing keeps two of them apart',
+      no: 'jobs refuse to start, unless execution.checkpointing.fencing is none: then nothing keeps two of them apart',
     }),
     finding('conditional-replace', refused(store.put(a, part(2), { ifMatch: wrong })), {
       yes: 'what is replaced can be guarded by its ETag',

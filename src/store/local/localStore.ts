@@ -18,18 +18,7 @@ import type { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { formatUri } from '../../path/index.js';
 import { StoreError } from '../errors.js';
-import {
-  awsMinimumPartSize,
-  checkBucket,
-  checkContent,
-  checkKey,
-  checkMetadata,
-  checkPartNumber,
-  compareUploads,
-  maxPage,
-  md5,
-  noSuchUpload,
-} from '../helpers.js';
+import { awsMinimumPartSize, checkBucket, checkContent, checkKey, checkMetadata, md5 } from '../helpers.js';
 import type {
   ByteRange,
   CopyOptions,
@@ -54,7 +43,7 @@ import { ObjectFiles, type Description } from './objectFiles.js';
 import { readRange } from './read.js';
 import { Tree, type Place } from './tree.js';
 import { UploadFiles } from './uploadFiles.js';
-import { directories } from './walk.js';
+import { Uploads } from './uploads.js';
 
 export interface LocalStoreOptions {
   /** Gives `modified` and `initiated`. Default: the machine's clock. */
@@ -86,7 +75,8 @@ class LocalStore implements ObjectStore {
   readonly #bucket: string;
   readonly #tree: Tree;
   readonly #files: ObjectFiles;
-  readonly #uploads: UploadFiles;
+  readonly #uploads: Uploads;
+  readonly #uploadFiles: UploadFiles;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #disk: Disk;
 
@@ -99,7 +89,8 @@ class LocalStore implements ObjectStore {
     this.#disk = options.disk ?? nodeDisk(options.durable ?? true);
     this.#tree = new Tree(root === '/' ? '' : root, this.#disk);
     this.#files = new ObjectFiles(this.#disk);
-    this.#uploads = new UploadFiles(this.#disk, this.#files, minimumPartSize, completeSubset);
+    this.#uploadFiles = new UploadFiles(this.#disk, this.#files, minimumPartSize, completeSubset);
+    this.#uploads = new Uploads(this.#tree, this.#disk, this.#uploadFiles, clock);
   }
 
   head(key: string, options: { readonly ifMatch?: string } = {}): Observable<ObjectInfo> {
@@ -128,7 +119,7 @@ class LocalStore implements ObjectStore {
         await this.#tree.locked(place, async () => {
           if (ifMatch !== undefined) await this.#info(key, ifMatch);
           live();
-          await this.#uploads.settle(place);
+          await this.#uploadFiles.settle(place);
           await this.#files.replace(place, path);
         });
       });
@@ -169,7 +160,7 @@ class LocalStore implements ObjectStore {
         live,
         (path) =>
           this.#tree.locked(place, async () => {
-            await this.#uploads.settle(place);
+            await this.#uploadFiles.settle(place);
             await this.#files.replace(place, path);
           }),
       );
@@ -181,13 +172,12 @@ class LocalStore implements ObjectStore {
       checkKey(key);
       checkMetadata(options.metadata);
       checkContent(options.content);
-      const place = await this.#tree.prepare(key);
-      return { uploadId: await this.#uploads.create(place, options, this.#clock.now()) };
+      return this.#uploads.create(key, options);
     });
   }
 
   uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart> {
-    return io(this.uri, (live) => this.#addPart(key, uploadId, number, Buffer.from(body), live));
+    return io(this.uri, (live) => this.#uploads.add(key, uploadId, number, Buffer.from(body), live));
   }
 
   copyPart(
@@ -199,7 +189,7 @@ class LocalStore implements ObjectStore {
     return io(this.uri, async (live) => {
       checkBucket(this.uri, this.#bucket, from);
       const { chunks } = await this.#read(from.key, from, live);
-      return this.#addPart(key, uploadId, number, Buffer.concat(chunks), live);
+      return this.#uploads.add(key, uploadId, number, Buffer.concat(chunks), live);
     });
   }
 
@@ -208,33 +198,11 @@ class LocalStore implements ObjectStore {
     uploadId: string,
     after = 0,
   ): Observable<{ readonly parts: readonly UploadedPart[]; readonly next?: number }> {
-    return io(this.uri, async () => {
-      const place = await this.#upload(key, uploadId);
-      const all = (await this.#uploads.parts(place, uploadId)).filter(({ number }) => number > after);
-      const parts = all.slice(0, maxPage);
-      const last = parts.at(-1);
-      return all.length > maxPage && last !== undefined ? { parts, next: last.number } : { parts };
-    });
+    return io(this.uri, () => this.#uploads.parts(key, uploadId, after));
   }
 
   listUploads(options: { readonly prefix: string; readonly after?: UploadCursor }): Observable<UploadPage> {
-    const { prefix, after } = options;
-    return io(this.uri, async (live) => {
-      await this.#tree.checkRoot();
-      const all: UploadPage['uploads'][number][] = [];
-      for await (const { directory, start } of directories(this.#disk, this.#tree.root, '', prefix)) {
-        live();
-        for (const upload of await this.#uploads.in(directory, start)) {
-          if (upload.key.startsWith(prefix) && (after === undefined || compareUploads(upload, after) > 0))
-            all.push(upload);
-        }
-      }
-      const uploads = all.sort(compareUploads).slice(0, maxPage);
-      const last = uploads.at(-1);
-      return all.length > maxPage && last !== undefined
-        ? { uploads, next: { key: last.key, uploadId: last.uploadId } }
-        : { uploads };
-    });
+    return io(this.uri, (live) => this.#uploads.list(options.prefix, options.after, live));
   }
 
   completeUpload(
@@ -243,24 +211,18 @@ class LocalStore implements ObjectStore {
     parts: readonly UploadedPart[],
     options: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string } = {},
   ): Observable<PutResult> {
-    return io(this.uri, async (live) => {
-      const place = await this.#upload(key, uploadId);
-      const occupied = options.ifNoneMatch === undefined ? undefined : () => this.#exists(key);
-      return this.#tree.locked(place, async () => {
+    return io(this.uri, (live) => {
+      const check = async (): Promise<void> => {
         if (options.ifMatch !== undefined) await this.#info(key, options.ifMatch);
         live();
-        return this.#uploads.complete(place, uploadId, parts, this.#clock.now(), occupied);
-      });
+      };
+      const occupied = options.ifNoneMatch === undefined ? undefined : () => this.#exists(key);
+      return this.#uploads.complete(key, uploadId, parts, check, occupied);
     });
   }
 
   abortUpload(key: string, uploadId: string): Observable<void> {
-    return io(this.uri, async () => {
-      const place = await this.#tree.find(key);
-      if (place !== undefined && (await this.#uploads.exists(place, uploadId))) {
-        await this.#tree.locked(place, () => this.#uploads.abort(place, uploadId));
-      }
-    });
+    return io(this.uri, () => this.#uploads.abort(key, uploadId));
   }
 
   async #info(key: string, ifMatch: string | undefined): Promise<ObjectInfo> {
@@ -308,33 +270,9 @@ class LocalStore implements ObjectStore {
     if (place === undefined || (await this.#files.info(place)) === undefined) return;
     await this.#tree.prepare(key); // the lock and the temporary name live in the store's own directory
     await this.#tree.locked(place, async () => {
-      await this.#uploads.settle(place);
+      await this.#uploadFiles.settle(place);
       await this.#files.remove(place);
     });
-  }
-
-  async #addPart(
-    key: string,
-    uploadId: string,
-    number: number,
-    body: Uint8Array,
-    live: () => void,
-  ): Promise<UploadedPart> {
-    checkPartNumber(number);
-    const place = await this.#upload(key, uploadId);
-    const part = { number, etag: md5(body), size: body.length };
-    const written = await this.#uploads.write(place, uploadId, body);
-    await this.#tree.locked(place, () => {
-      live();
-      return this.#uploads.add(place, uploadId, written, part);
-    });
-    return part;
-  }
-
-  async #upload(key: string, uploadId: string): Promise<Place> {
-    const place = await this.#tree.find(key);
-    if (place === undefined) throw noSuchUpload(key, uploadId);
-    return place;
   }
 
   #check(info: ObjectInfo, ifMatch: string | undefined): void {

@@ -1,0 +1,100 @@
+import type { Clock } from '../../flow/index.js';
+import type { StoreError } from '../errors.js';
+import { checkPartNumber, compareUploads, maxPage, md5, noSuchUpload } from '../helpers.js';
+import type { PutResult, UploadCursor, UploadedPart, UploadOptions, UploadPage } from '../objectStore.js';
+import type { Disk } from './disk.js';
+import type { Tree, Place } from './tree.js';
+import type { UploadFiles } from './uploadFiles.js';
+import { directories } from './walk.js';
+
+/** The multipart verbs: finds the place of each upload, and takes the object's lock where it must. */
+export class Uploads {
+  constructor(
+    private readonly tree: Tree,
+    private readonly disk: Disk,
+    private readonly files: UploadFiles,
+    private readonly clock: Pick<Clock, 'now'>,
+  ) {}
+
+  async create(key: string, options: UploadOptions): Promise<{ readonly uploadId: string }> {
+    const place = await this.tree.prepare(key);
+    return { uploadId: await this.files.create(place, options, this.clock.now()) };
+  }
+
+  async add(
+    key: string,
+    uploadId: string,
+    number: number,
+    body: Uint8Array,
+    live: () => void,
+  ): Promise<UploadedPart> {
+    checkPartNumber(number);
+    const place = await this.#place(key, uploadId);
+    const part = { number, etag: md5(body), size: body.length };
+    const written = await this.files.write(place, uploadId, body);
+    await this.tree.locked(place, () => {
+      live();
+      return this.files.add(place, uploadId, written, part);
+    });
+    return part;
+  }
+
+  /** One page of an upload's parts. */
+  async parts(
+    key: string,
+    uploadId: string,
+    after: number,
+  ): Promise<{ readonly parts: readonly UploadedPart[]; readonly next?: number }> {
+    const place = await this.#place(key, uploadId);
+    const all = (await this.files.parts(place, uploadId)).filter(({ number }) => number > after);
+    const parts = all.slice(0, maxPage);
+    const last = parts.at(-1);
+    return all.length > maxPage && last !== undefined ? { parts, next: last.number } : { parts };
+  }
+
+  /** One page of the uploads under way. */
+  async list(prefix: string, after: UploadCursor | undefined, live: () => void): Promise<UploadPage> {
+    await this.tree.checkRoot();
+    const all: UploadPage['uploads'][number][] = [];
+    for await (const { directory, start } of directories(this.disk, this.tree.root, '', prefix)) {
+      live();
+      for (const upload of await this.files.in(directory, start)) {
+        if (upload.key.startsWith(prefix) && (after === undefined || compareUploads(upload, after) > 0))
+          all.push(upload);
+      }
+    }
+    const uploads = all.sort(compareUploads).slice(0, maxPage);
+    const last = uploads.at(-1);
+    return all.length > maxPage && last !== undefined
+      ? { uploads, next: { key: last.key, uploadId: last.uploadId } }
+      : { uploads };
+  }
+
+  /** `check` runs under the object's lock; `occupied` is thrown if there must be no object and there is one. */
+  async complete(
+    key: string,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    check: () => Promise<void>,
+    occupied: (() => StoreError) | undefined,
+  ): Promise<PutResult> {
+    const place = await this.#place(key, uploadId);
+    return this.tree.locked(place, async () => {
+      await check();
+      return this.files.complete(place, uploadId, parts, this.clock.now(), occupied);
+    });
+  }
+
+  async abort(key: string, uploadId: string): Promise<void> {
+    const place = await this.tree.find(key);
+    if (place !== undefined && (await this.files.exists(place, uploadId))) {
+      await this.tree.locked(place, () => this.files.abort(place, uploadId));
+    }
+  }
+
+  async #place(key: string, uploadId: string): Promise<Place> {
+    const place = await this.tree.find(key);
+    if (place === undefined) throw noSuchUpload(key, uploadId);
+    return place;
+  }
+}
