@@ -1,6 +1,8 @@
 import { schema } from '../../src/config/schema/index.js';
 import { connectionEffects } from './effects/connection.js';
 import { credentialEffects, otherBuckets } from './effects/credentials.js';
+import { jobEffects } from './effects/jobs.js';
+import { transferEffects } from './effects/transfers.js';
 import { closeAll, signedBy, type Effects } from './effects/listener.js';
 
 // This machine's own AWS settings have no say.
@@ -14,7 +16,7 @@ afterAll(() => {
 });
 afterEach(closeAll);
 
-const effects: Effects = { ...connectionEffects, ...credentialEffects };
+const effects: Effects = { ...connectionEffects, ...credentialEffects, ...transferEffects, ...jobEffects };
 
 test('every key that can be said has its effect here, and nothing else has', () => {
   const keys = schema.filter(({ unavailable }) => unavailable === undefined).map(({ key }) => key);

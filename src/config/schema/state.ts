@@ -67,7 +67,7 @@ export const state: readonly Row[] = [
     kind: size({ least: 5 * MiB, most: 1024 * MiB, rule: "5 MiB to 1 GiB, such as '10MiB'" }),
     fallback: '10MiB',
     option: 'state.partSize',
-    doc: 'A segment that is larger goes up in parts of this size.',
+    doc: 'A segment that is larger goes up in parts of about this size.',
   },
   {
     key: 'state.backend.s3.state-prefix',

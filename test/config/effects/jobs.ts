@@ -1,0 +1,198 @@
+import { map, Subject, tap } from 'rxjs';
+import { config as configService, type Config } from '../../../src/config/index.js';
+import { barrier, open, type Flow, type Service, type Signal } from '../../../src/flow/index.js';
+import {
+  createJob,
+  fileSink,
+  mergeFlows,
+  MillraceError,
+  ndjson,
+  records,
+  values,
+} from '../../../src/index.js';
+import { SimulatedClock, TestAttempt } from '../../../src/testing/index.js';
+import { flat } from '../support.js';
+import type { Effects } from './listener.js';
+import { hoards, neverStores, ticks, World } from './world.js';
+
+type Set = Readonly<Record<string, unknown>>;
+
+const out = (uri = 'memory://lake/out') => fileSink<number>('out', uri, { format: ndjson() });
+const key = (name: string): string => `execution.checkpointing.${name}`;
+
+/** A job of twenty records, one each 50 ms. */
+async function plain(set: Set): Promise<World> {
+  const world = new World();
+  const job = world.job(set);
+  expect(await world.run(job, [job.source('in', ticks(20, 50)).pipe(out())])).toBeUndefined();
+  return world;
+}
+
+/** A job that cannot store its checkpoints, up to its first restart. */
+async function unstorable(set: Set): Promise<World> {
+  const world = new World();
+  const job = world.job({ [key('interval')]: '1s', [key('timeout')]: '2s', ...set });
+  const restarted = (): boolean => world.timesOf('restarting').length > 0;
+  await world.run(job, [job.source('in', ticks(1e6, 100)).pipe(neverStores(), values())], restarted);
+  return world;
+}
+
+/** The waits before the restarts of a job that fails after so many records, time after time. */
+async function restarts(set: Set, random = 0.5, after = 1): Promise<readonly number[]> {
+  const world = new World();
+  const job = world.job(
+    { 'restart-strategy.exponential-delay.attempts-before-reset-backoff': 5, ...set },
+    () => random,
+  );
+  let seen = 0;
+  const flaky = records<number, number>(
+    tap(() => {
+      if (++seen % after === 0) throw new MillraceError('Flaky', 'try again', { retryable: true });
+    }),
+  );
+  const done = (): boolean => world.timesOf('restarting').length >= 8;
+  const error = await world.run(job, [job.source('in', ticks(1e6, 100)).pipe(flaky, values())], done);
+  if (!done()) expect(error).toMatchObject({ code: 'Flaky' });
+  return world.events.flatMap((event) => (event.type === 'restarting' ? [event['delayMs'] as number] : []));
+}
+
+const delay = (name: string): string => `restart-strategy.exponential-delay.${name}`;
+
+/** What comes out of a merge while one input waits for the other's barrier. */
+function merged(config: Config): readonly string[] {
+  const attempt = new TestAttempt({
+    clock: new SimulatedClock(),
+    services: new Map<Service<unknown>, unknown>([[configService, config]]),
+  });
+  const [left, right] = [new Subject<string | Signal>(), new Subject<string | Signal>()];
+  const seen: string[] = [];
+  mergeFlows(left as Flow<string>, right as Flow<string>).subscribe((each) =>
+    seen.push(typeof each === 'string' ? each : 'signal'),
+  );
+  left.next(open(['left'], attempt));
+  right.next(open(['right'], attempt));
+  const first = barrier(1, 'periodic', () => undefined, new Subject());
+  left.next(first);
+  left.next('after the barrier');
+  right.next('before the barrier');
+  right.next(first);
+  return seen.slice(1);
+}
+
+export const jobEffects: Effects = {
+  'state.checkpoints.dir': async () => {
+    const world = await plain({ 'state.checkpoints.dir': 'memory://lake/elsewhere' });
+    expect(world.keys('elsewhere/test/log/')).not.toEqual([]);
+    expect(world.keys('cp/')).toEqual([]);
+  },
+  [key('interval')]: async () => {
+    expect(
+      (await plain({ [key('interval')]: '200ms' })).timesOf('checkpoint-durable').length,
+    ).toBeGreaterThan(4);
+    expect((await plain({})).timesOf('checkpoint-durable')).toHaveLength(1);
+  },
+  [key('timeout')]: async () => {
+    for (const timeout of [2000, 7000]) {
+      const world = await unstorable({ [key('timeout')]: timeout });
+      expect(world.timesOf('checkpoint-failed')[0]! - world.timesOf('checkpoint-started')[0]!).toBe(timeout);
+    }
+  },
+  [key('min-pause')]: async () => {
+    const between = async (set: Set): Promise<number> => {
+      const world = await plain({ [key('interval')]: '100ms', ...set });
+      return world.timesOf('checkpoint-started')[1]! - world.timesOf('checkpoint-durable')[0]!;
+    };
+    expect(await between({})).toBeLessThan(100);
+    expect(await between({ [key('min-pause')]: '300ms' })).toBe(300);
+  },
+  [key('mode')]: () => {
+    expect(merged(flat({ [key('mode')]: 'EXACTLY_ONCE' }))).toEqual([
+      'before the barrier',
+      'signal',
+      'after the barrier',
+    ]);
+    expect(merged(flat({ [key('mode')]: 'AT_LEAST_ONCE' }))).toEqual([
+      'after the barrier',
+      'before the barrier',
+      'signal',
+    ]);
+  },
+  [key('tolerable-failed-checkpoints')]: async () => {
+    const failed = async (set: Set) => (await unstorable(set)).timesOf('checkpoint-failed').length;
+    expect(await failed({})).toBe(1);
+    expect(await failed({ [key('tolerable-failed-checkpoints')]: 2 })).toBe(3);
+  },
+  [key('num-retained')]: async () => {
+    const entries = async (set: Set) =>
+      (await plain({ [key('interval')]: '200ms', ...set })).keys('cp/test/log/').length;
+    expect(await entries({ [key('num-retained')]: 3 })).toBe((await entries({})) + 2);
+  },
+  [key('fencing')]: async () => {
+    const run = async (set: Set): Promise<unknown> => {
+      const world = new World({ conditionalPut: false });
+      const job = world.job(set);
+      return world.run(job, [job.source('in', ticks(1, 0)).pipe(out())]);
+    };
+    expect(await run({})).toMatchObject({ code: 'NoConditionalWrites' });
+    expect(await run({ [key('fencing')]: 'none' })).toBeUndefined();
+  },
+  'execution.source-budget': async () => {
+    const ahead = async (set: Set): Promise<number> => {
+      const world = new World();
+      const job = world.job(set);
+      let taken = 0;
+      const end = world.clock.now() + 1000;
+      await world.run(
+        job,
+        [job.source('in', ticks(1e6, 0, 100_000)).pipe(hoards(() => taken++))],
+        () => world.clock.now() >= end || !world.clock.step(),
+      );
+      return taken;
+    };
+    expect(await ahead({ 'execution.source-budget': '1MB' })).toBe(10);
+    expect(await ahead({})).toBe(168);
+  },
+
+  'restart-strategy.type': async () => {
+    expect(await restarts({})).toHaveLength(5);
+    expect(await restarts({ 'restart-strategy.type': 'none' })).toEqual([]);
+  },
+  [delay('initial-backoff')]: async () => {
+    expect((await restarts({ [delay('initial-backoff')]: '4s' }))[0]).toBe(4000);
+  },
+  [delay('max-backoff')]: async () => {
+    expect(await restarts({ [delay('max-backoff')]: '2s' })).toEqual([1000, 1500, 2000, 2000, 2000]);
+  },
+  [delay('backoff-multiplier')]: async () => {
+    expect((await restarts({ [delay('backoff-multiplier')]: 3 })).slice(0, 3)).toEqual([1000, 3000, 9000]);
+  },
+  [delay('jitter-factor')]: async () => {
+    expect((await restarts({ [delay('jitter-factor')]: 0.5 }, 0))[0]).toBe(500);
+    expect((await restarts({ [delay('jitter-factor')]: 0 }, 0))[0]).toBe(1000);
+  },
+  [delay('reset-backoff-threshold')]: async () => {
+    expect((await restarts({ [delay('reset-backoff-threshold')]: '300ms' }, 0.5, 5)).slice(0, 3)).toEqual([
+      1000, 1000, 1000,
+    ]);
+    expect((await restarts({}, 0.5, 5)).slice(0, 3)).toEqual([1000, 1500, 2250]);
+  },
+  [delay('attempts-before-reset-backoff')]: async () => {
+    expect(await restarts({ [delay('attempts-before-reset-backoff')]: 2 })).toHaveLength(2);
+  },
+
+  'state.backend': () => {
+    const dir = { 'state.checkpoints.dir': 'file:///tmp/cp' };
+    const job = (set: Set) => createJob({ name: 'test', config: flat(set) });
+    expect(() => job(dir)).not.toThrow();
+    expect(() => job({ ...dir, 'state.backend': 's3' })).toThrow(/state\.backend is s3/);
+    expect(() => job({ 'state.checkpoints.dir': 's3://lake/cp', 'state.backend': 's3' })).not.toThrow();
+  },
+};
+
+/** Where a job's log lies when the keys of the state backend say it. */
+export async function logOf(set: Set): Promise<string | undefined> {
+  const world = new World();
+  const job = world.job({ 'state.checkpoints.dir': undefined, ...set });
+  await world.run(job, [job.source('in', ticks(1, 0)).pipe(records(map((n) => n)), out('s3://lake/out'))]);
+  return world.keys().find((each) => each.includes('/log/'));
+}

@@ -1,0 +1,265 @@
+import { lastValueFrom, map } from 'rxjs';
+
+import { Contents } from '../../../src/fs/contents.js';
+import { createOperations, type Operations } from '../../../src/fs/operations/index.js';
+import { placeOf } from '../../../src/fs/operations/place.js';
+import {
+  bytes,
+  fileSink,
+  files,
+  keyed,
+  records,
+  valueState,
+  values,
+  type Writer,
+} from '../../../src/index.js';
+import { jobStores } from '../../../src/job/jobStores.js';
+import { resolveOptions } from '../../../src/job/options.js';
+import { flat } from '../support.js';
+import { logOf } from './jobs.js';
+import { configured, header, listen, type Effects } from './listener.js';
+import { MiB, ticks, World } from './world.js';
+
+type Set = Readonly<Record<string, unknown>>;
+
+/** Numbers as a MiB each. */
+const mebibytes: Writer<number> = { extension: '.bin', encode: (n) => Buffer.alloc(MiB, n) };
+
+/** A sink that writes one file of so many MiB. */
+async function written(set: Set, size = 20): Promise<World> {
+  const world = new World();
+  const job = world.job(set);
+  const sink = fileSink<number>('out', 'memory://lake/out', { format: mebibytes });
+  expect(await world.run(job, [job.source('in', ticks(size, 0, MiB)).pipe(sink)])).toBeUndefined();
+  return world;
+}
+
+/** A source that reads one object of 20 MiB. */
+async function source(set: Set): Promise<World> {
+  const world = new World();
+  world.fill('raw/a.bin', Buffer.alloc(20 * MiB));
+  const job = world.job(set);
+  const raw = files('memory://lake/raw/a.bin', { format: bytes() });
+  expect(await world.run(job, [job.source('in', raw).pipe(records(map(() => 0)), values())])).toBeUndefined();
+  return world;
+}
+
+/** An operation on a store with an object of 20 MiB and many small ones. */
+function operated(
+  set: Set,
+  operation: (operations: Operations) => ReturnType<Operations['read' | 'write' | 'bulkCopy']>,
+): World {
+  const world = new World();
+  world.fill('big', Buffer.alloc(20 * MiB));
+  for (let i = 0; i < 20; i++) world.fill(`small/${i}`, Buffer.from('x'));
+  const operations = createOperations({ stores: world.stores, config: flat(set), clock: world.clock });
+  world.finish<unknown>(operation(operations));
+  return world;
+}
+
+const reading = (set: Set): World => operated(set, ({ read }) => read('memory://lake/big'));
+const writing = (set: Set, size = 12): World =>
+  operated(set, ({ write }) => write('memory://lake/new', Buffer.alloc(size * MiB)));
+const bulk = (set: Set): World =>
+  operated(set, ({ bulkCopy }) =>
+    bulkCopy(
+      { from: 'memory://lake/small/', to: 'memory://lake/copied/' },
+      { skipSame: false, resume: false },
+    ),
+  );
+/** Objects that a bulk copy had under way. */
+const objects = (world: World): number => Math.max(world.most('copy'), world.most('put'));
+
+/** The requests of a small read in the middle of an object. */
+function peeked(set: Set): readonly number[] {
+  const world = new World();
+  world.fill('big', Buffer.alloc(20 * MiB));
+  const contents = new Contents({
+    open: (uri) => placeOf(world.stores, uri),
+    transfer: () => flat(set).transfer,
+    settling: () => undefined,
+    clock: world.clock,
+  });
+  const [reader] = world.finish(contents.seekable('memory://lake/big'));
+  world.finish(reader!.read(Buffer.alloc(10), 9 * MiB));
+  reader!.close();
+  return world.sizes('get');
+}
+
+/** A job that keeps so many values of 10 kB in its state. */
+async function stateful(set: Set, count = 1200): Promise<World> {
+  const world = new World();
+  const job = world.job(set);
+  const kept = keyed('state', {
+    key: (n: number) => n,
+    state: { text: valueState('') },
+    onRecord: (n, { text }) => {
+      text.set(String(n).padEnd(10_000, 'x'));
+      return [] as number[];
+    },
+  });
+  const sink = fileSink<number>('out', 'memory://lake/out', { format: mebibytes });
+  expect(await world.run(job, [job.source('in', ticks(count, 0, 100)).pipe(kept, sink)])).toBeUndefined();
+  return world;
+}
+
+/** The encryption that is asked for by what a job writes below its checkpoint directory, and elsewhere. */
+async function encrypted(set: Set): Promise<readonly (string | undefined)[]> {
+  const listener = await listen();
+  const config = configured({
+    's3.endpoint': listener.endpoint,
+    'state.checkpoints.dir': 's3://lake/cp',
+    ...set,
+  });
+  const { stores, close } = jobStores(resolveOptions({ name: 'test', config }));
+  try {
+    const asked: (string | undefined)[] = [];
+    for (const bucket of ['lake', 'other']) {
+      const { store, reserved } = stores.open(`s3://${bucket}/cp`);
+      for (const each of [store, reserved]) {
+        await lastValueFrom(each.put('cp/x', Buffer.from('x')));
+        asked.push(header(listener.seen, 'x-amz-server-side-encryption'));
+      }
+    }
+    return asked;
+  } finally {
+    close();
+  }
+}
+
+const state = (name: string): string => `state.backend.s3.${name}`;
+const bucket = { [state('bucket')]: 'lake' };
+const fragment = 's3.spi.read.max-fragment-';
+const alone = { 's3.async.enabled': false };
+
+export const transferEffects: Effects = {
+  's3.upload.min.part.size': async () => {
+    expect((await written({})).sizes('uploadPart')).toEqual([8, 8, 4].map((n) => n * MiB));
+    expect((await written({ 's3.upload.min.part.size': '5MiB' })).sizes('uploadPart')).toEqual(
+      [5, 5, 5, 5].map((n) => n * MiB),
+    );
+  },
+  's3.upload.max.concurrent.uploads': async () => {
+    const set = { 's3.upload.min.part.size': '5MiB' };
+    expect((await written(set, 60)).most('uploadPart')).toBe(4);
+    expect((await written({ ...set, 's3.upload.max.concurrent.uploads': 2 }, 60)).most('uploadPart')).toBe(2);
+    expect(
+      writing({ 's3.spi.write.multipart-part-size': '5MiB', 's3.upload.max.concurrent.uploads': 2 }, 40).most(
+        'uploadPart',
+      ),
+    ).toBe(2);
+  },
+  's3.upload.memory-budget': async () => {
+    const set = { 's3.upload.min.part.size': '5MiB', 'execution.source-budget': '1MiB' };
+    expect((await written(set, 60)).most('uploadPart')).toBe(4);
+    expect(
+      (await written({ ...set, 's3.upload.memory-budget': '10MiB' }, 60)).most('uploadPart'),
+    ).toBeLessThan(3);
+  },
+  's3.spi.write.multipart-part-size': () => {
+    expect(writing({}).sizes('uploadPart')).toEqual([8 * MiB, 4 * MiB]);
+    expect(writing({ 's3.spi.write.multipart-part-size': '5MiB' }).sizes('uploadPart')).toEqual(
+      [5, 5, 2].map((n) => n * MiB),
+    );
+  },
+  [`${fragment}size`]: async () => {
+    expect((await source({ [`${fragment}size`]: '4MiB' })).sizes('get')).toEqual(
+      [4, 4, 4, 4, 4].map((n) => n * MiB),
+    );
+    expect((await source({})).sizes('get')).toEqual([8, 8, 4].map((n) => n * MiB));
+    expect(Math.max(...reading({ [`${fragment}size`]: '1MiB' }).sizes('get'))).toBe(MiB);
+    expect(Math.max(...reading({}).sizes('get'))).toBe(5 * MiB);
+  },
+  [`${fragment}number`]: async () => {
+    const set = { [`${fragment}size`]: '1MiB', [`${fragment}number`]: 2 };
+    expect((await source(set)).most('get')).toBe(2);
+    expect((await source({ ...set, [`${fragment}number`]: 16 })).most('get')).toBeGreaterThan(4);
+    expect(reading(set).most('get')).toBe(2);
+  },
+  's3.read.buffer.size': () => {
+    expect(peeked({})).toEqual([256 * 1024]);
+    expect(peeked({ 's3.read.buffer.size': '1MiB' })).toEqual([MiB]);
+  },
+  's3.read.memory-budget': () => {
+    const set = { [`${fragment}size`]: '1MiB' };
+    expect(reading(set).most('get')).toBeGreaterThan(4);
+    expect(reading({ ...set, 's3.read.memory-budget': '2MiB' }).most('get')).toBeLessThan(3);
+  },
+  's3.bulk-copy.enabled': () => {
+    expect(objects(bulk({}))).toBe(16);
+    expect(objects(bulk({ 's3.bulk-copy.enabled': false }))).toBe(1);
+  },
+  's3.bulk-copy.max-concurrent': () => {
+    expect(objects(bulk({ 's3.bulk-copy.max-concurrent': 3 }))).toBe(3);
+  },
+  's3.async.enabled': async () => {
+    expect((await written(alone, 60)).most('uploadPart')).toBe(1);
+    expect((await source({ ...alone, [`${fragment}size`]: '1MiB' })).most('get')).toBe(1);
+    expect(writing(alone, 40).most('uploadPart')).toBe(1);
+    expect(reading({ ...alone, [`${fragment}size`]: '1MiB' }).most('get')).toBe(1);
+    expect(objects(bulk(alone))).toBe(1);
+  },
+  's3.entropy.key': async () => {
+    const set = { 'state.checkpoints.dir': 'memory://lake/cp/_e_/x', 's3.entropy.key': '_e_' };
+    const world = await stateful(set, 3);
+    expect(world.keys('cp/').filter((key) => key.includes('_e_'))).toEqual([]);
+    expect(world.keys('cp/x/test/log/')).not.toEqual([]);
+    expect(world.keys('cp/').find((key) => key.includes('/data/'))).toMatch(
+      /^cp\/[a-z0-9]{4}\/x\/test\/data\//,
+    );
+  },
+  's3.entropy.length': async () => {
+    const set = {
+      'state.checkpoints.dir': 'memory://lake/cp/_e_/x',
+      's3.entropy.key': '_e_',
+      's3.entropy.length': 7,
+    };
+    expect((await stateful(set, 3)).keys('cp/').find((key) => key.includes('/data/'))).toMatch(
+      /^cp\/[a-z0-9]{7}\//,
+    );
+  },
+
+  [state('bucket')]: async () => {
+    expect(await logOf(bucket)).toMatch(/^checkpoints\/test\/log\//);
+  },
+  [state('base-path')]: async () => {
+    expect(await logOf({ ...bucket, [state('base-path')]: 'my-job/state' })).toMatch(
+      /^my-job\/state\/checkpoints\/test\/log\//,
+    );
+  },
+  [state('checkpoint-prefix')]: async () => {
+    expect(await logOf({ ...bucket, [state('checkpoint-prefix')]: 'cp' })).toMatch(/^cp\/test\/log\//);
+  },
+  [state('state-file-compression')]: async () => {
+    const size = async (set: Set) => (await stateful(set, 3)).sizes('put', 'cp/test/data/')[0]!;
+    expect(await size({ [state('state-file-compression')]: false })).toBeGreaterThan(30_000);
+    expect(await size({})).toBeLessThan(10_000);
+  },
+  [state('state-file-encryption')]: async () => {
+    const on = { [state('state-file-encryption')]: true };
+    expect(await encrypted({})).toEqual([undefined, undefined, undefined, undefined]);
+    expect(await encrypted(on)).toEqual(['AES256', 'AES256', undefined, undefined]);
+    expect(await encrypted({ ...on, 's3.sse.type': 'sse-kms' })).toEqual([
+      'aws:kms',
+      'aws:kms',
+      'aws:kms',
+      'aws:kms',
+    ]);
+  },
+  [state('state-file-extension')]: async () => {
+    expect((await stateful({}, 3)).keys('cp/test/data/')[0]).toMatch(/\.state$/);
+    expect((await stateful({ [state('state-file-extension')]: '.seg' }, 3)).keys('cp/test/data/')[0]).toMatch(
+      /\.seg$/,
+    );
+  },
+  [state('state-file-part-size')]: async () => {
+    const parts = async (set: Set) =>
+      (await stateful({ [state('state-file-compression')]: false, ...set })).sizes('uploadPart', 'cp/');
+    const [first, ...more] = await parts({});
+    expect(first! / MiB).toBeCloseTo(10.25, 0);
+    expect(more).toHaveLength(1);
+    const [smaller, ...others] = await parts({ [state('state-file-part-size')]: '5MiB' });
+    expect(smaller! / MiB).toBeCloseTo(5.25, 0);
+    expect(others).toHaveLength(2);
+  },
+};
