@@ -234,6 +234,19 @@ describe('where requests go', () => {
     expect(hostname + path).toBe(expected);
   });
 
+  test('as AWS’s environment says, unless the server is another', async () => {
+    process.env['AWS_USE_DUALSTACK_ENDPOINT'] = process.env['AWS_USE_FIPS_ENDPOINT'] = 'true';
+    try {
+      const { hostname } = await sendOne({ region });
+      expect(hostname).toBe('lake.s3-fips.dualstack.eu-west-1.amazonaws.com');
+      jest.restoreAllMocks();
+      expect((await sendOne({ endpoint: 'http://127.0.0.1:1' })).hostname).toBe('127.0.0.1');
+    } finally {
+      delete process.env['AWS_USE_DUALSTACK_ENDPOINT'];
+      delete process.env['AWS_USE_FIPS_ENDPOINT'];
+    }
+  });
+
   test('checksums and unsigned bodies are for AWS, by default', async () => {
     const { headers } = await sendOne({ region });
     expect(headers).toMatchObject({

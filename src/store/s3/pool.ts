@@ -24,6 +24,12 @@ export interface PoolContext {
   readonly onPace?: (bucket: string, rate: number) => void;
 }
 
+/** Which of AWS's hosts: as said, or else as AWS's environment and profiles have it. Other servers have no such. */
+function hosts({ dualStack, endpoint }: ResolvedOptions): S3ClientConfig {
+  if (endpoint !== undefined) return { useDualstackEndpoint: false, useFipsEndpoint: false };
+  return dualStack ? { useDualstackEndpoint: true } : {};
+}
+
 /** One pool of sockets and the SDK client that uses it. */
 export class S3Pool {
   readonly handler: HttpHandler;
@@ -47,7 +53,7 @@ export class S3Pool {
     this.handler = new HttpHandler(maxSockets, options);
     this.#config = {
       region: firstRegion(options),
-      useDualstackEndpoint: options.dualStack,
+      ...hosts(options),
       useAccelerateEndpoint: options.accelerate,
       forcePathStyle: options.forcePathStyle,
       ...credentials.config,

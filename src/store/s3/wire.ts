@@ -71,12 +71,13 @@ function encryptionOf({ type = 'none', kms }: EncryptionOptions = {}): Encryptio
 }
 
 /** What writes ask for that not every server has, in words. */
-export function wantedBy({ encryption, storageClass, checksum }: WireOptions): string | undefined {
+export function wantedBy(options: WireOptions & { readonly custom: boolean }): string | undefined {
+  const { encryption, storageClass, checksum, custom } = options;
   const { ServerSideEncryption: sse } = encryption;
   const wanted = [
     ...(sse === undefined ? [] : [`the encryption ${sse === 'AES256' ? 'sse-s3' : 'sse-kms'}`]),
     ...(storageClass === undefined ? [] : [`the storage class ${storageClass}`]),
-    ...(checksum === undefined ? [] : [`the checksum ${checksum}`]),
+    ...(checksum === undefined || !custom ? [] : [`the checksum ${checksum}`]),
   ];
   return wanted.length === 0 ? undefined : wanted.join(', ');
 }
