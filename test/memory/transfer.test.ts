@@ -29,6 +29,9 @@ describe('an object of 2 GiB takes no more memory than the budgets and 150 MB ab
     ['copying', 'store'],
     ['reading', 's3'],
     ['writing', 's3'],
+    ['up', 'store'],
+    ['up', 's3'],
+    ['down', 's3'],
   ])(
     '%s, the store behind %s',
     async (kind, via) => {

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createMemoryStore, startGateway, type Gateway } from 'millrace';
+import { SyntheticStore } from '../../bench/synthetic/store.js';
+
+const program = fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url));
+const MiB = 2 ** 20;
+const small = 16 * MiB;
+const large = 2 ** 31;
+/** What `cp` may hold by its settings: 16 requests at once, of parts of 8 MiB. */
+const budget = 16 * 8 * MiB;
+
+/** Runs the program with a terminal for its standard error, as far as it can tell, and says how much memory it took. */
+const preload = `data:text/javascript,${encodeURIComponent(`
+  import { writeSync } from 'node:fs';
+  Object.defineProperty(process.stderr, 'isTTY', { value: true });
+  Object.defineProperty(process.stderr, 'columns', { value: 100 });
+  process.on('exit', () => writeSync(3, String(process.resourceUsage().maxRSS * 1024)));
+`)}`;
+
+interface Figures {
+  readonly code: number | null;
+  /** Bytes. */
+  readonly peak: number;
+  readonly err: string;
+}
+
+describe('millrace cp of 2 GiB', () => {
+  let gateway: Gateway;
+  let directory: string;
+  const store = new SyntheticStore(createMemoryStore({ uri: 'memory://bench' }), {
+    generated: { [`generated/${small}`]: small, [`generated/${large}`]: large },
+    sink: 'out/',
+  });
+
+  beforeAll(async () => {
+    if (!existsSync(program)) throw new Error('dist/cli is missing: run npm run build.');
+    gateway = await startGateway({
+      buckets: { bench: store },
+      credentials: { accessKeyId: 'bench', secretAccessKey: 'bench-secret' },
+    });
+    directory = await mkdtemp(join(tmpdir(), 'millrace-cp-'));
+  });
+  afterAll(async () => {
+    await gateway.close();
+    await rm(directory, { recursive: true });
+  });
+
+  const millrace = (...argv: string[]): Promise<Figures> =>
+    new Promise((resolve) => {
+      const child = spawn(process.execPath, ['--import', preload, program, ...argv], {
+        cwd: directory,
+        env: {
+          PATH: process.env['PATH'],
+          LANG: 'C.UTF-8',
+          S3_ENDPOINT: gateway.endpoint,
+          S3_ACCESS_KEY: 'bench',
+          S3_SECRET_KEY: 'bench-secret',
+        },
+        stdio: ['ignore', 'inherit', 'pipe', 'pipe'],
+      });
+      let [err, peak] = ['', ''];
+      child.stdio[2]?.on('data', (chunk: Buffer) => (err += chunk.toString()));
+      child.stdio[3]?.on('data', (chunk: Buffer) => (peak += chunk.toString()));
+      child.on('close', (code) => resolve({ code, peak: Number(peak), err }));
+    });
+
+  const bounded = async (copy: (bytes: number) => Promise<Figures>): Promise<void> => {
+    const warm = await copy(small);
+    const { code, peak, err } = await copy(large);
+    console.log({ warm: warm.peak / MiB, peak: peak / MiB });
+    expect({ code, err: err.slice(-200) }).toEqual({
+      code: 0,
+      err: expect.stringContaining('2.0 GiB in ') as unknown,
+    });
+    // The bar was there, and moved.
+    expect(
+      new Set([...err.matchAll(/Copying +(\d+)% {2}[━─]+ {2}/g)].map(([, part]) => part)).size,
+    ).toBeGreaterThan(5);
+    expect(peak - warm.peak).toBeLessThanOrEqual(budget + 150e6);
+  };
+
+  test('up, from a file', async () => {
+    await bounded(async (bytes) => {
+      const name = `sparse-${bytes}`;
+      await writeFile(join(directory, name), '');
+      await truncate(join(directory, name), bytes);
+      return millrace('cp', name, 's3://bench/out/');
+    });
+    expect(store.published().get(`out/sparse-${large}`)?.size).toBe(large);
+  }, 180_000);
+
+  test('down, to a file', async () => {
+    await bounded((bytes) => millrace('cp', `s3://bench/generated/${bytes}`, `down-${bytes}`));
+    expect((await stat(join(directory, `down-${large}`))).size).toBe(large);
+  }, 180_000);
+});
