@@ -13,6 +13,8 @@ export class Output {
   readonly #stop: AbortSignal;
   readonly #gone = new AbortController();
   #full = false;
+  /** Makes room on a terminal, where a bar is in the way of lines. */
+  beforeLine: (() => void) | undefined;
 
   constructor(stream: Terminal, interrupt: AbortSignal) {
     this.#stream = stream;
@@ -40,6 +42,7 @@ export class Output {
   }
 
   line(text: string): void {
+    this.beforeLine?.();
     this.write(`${text}\n`);
   }
 

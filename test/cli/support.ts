@@ -1,4 +1,4 @@
-import { PassThrough, Readable, Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { openStores, type OpenedStores } from '../../src/store/open.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { run } from '../../src/cli/run.js';
@@ -105,4 +105,6 @@ export function records(text: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-export { PassThrough };
+/** Jest's own is `any`. */
+export const anyText = expect.any(String) as unknown;
+export const anyNumber = expect.any(Number) as unknown;

@@ -53,7 +53,11 @@ export class Meter implements Disposable {
       fps: 8,
     });
     this.#bar = bar;
-    this.#timer = setTimeout(() => bar.start(1, 0), patience);
+    this.#show();
+    err.beforeLine = () => {
+      this.#hide();
+      this.#show();
+    };
   }
 
   update(progress: BulkProgress | Progress): void {
@@ -69,7 +73,7 @@ export class Meter implements Disposable {
 
   /** All of it is done. */
   end(): void {
-    this[Symbol.dispose]();
+    this.stop();
     const progress = this.#last;
     if (progress === undefined) return;
     const seconds = (this.#now() - this.#begun) / 1000;
@@ -87,7 +91,20 @@ export class Meter implements Disposable {
   }
 
   /** Takes the bar away. */
+  stop(): void {
+    this.#session.err.beforeLine = undefined;
+    this.#hide();
+  }
+
   [Symbol.dispose](): void {
+    this.stop();
+  }
+
+  #show(): void {
+    this.#timer = setTimeout(() => this.#bar?.start(1, 0), patience);
+  }
+
+  #hide(): void {
     clearTimeout(this.#timer);
     this.#bar?.stop();
   }
@@ -103,7 +120,13 @@ export function summary({ done }: Verb, progress: BulkProgress | Progress, secon
   const skipped = 'skipped' in progress ? progress.skipped.objects : 0;
   const objects = progress.objects.done - skipped;
   const bytes = sent(progress);
-  const there = skipped === 0 ? '' : ` ${counted(skipped, 'was', 'were')} there already.`;
+  const before = progress.bytes.done - bytes;
+  const there =
+    skipped > 0
+      ? ` ${counted(skipped, 'was', 'were')} there already.`
+      : before > 0
+        ? ` ${size(before)} had arrived before.`
+        : '';
   if (objects === 0 && skipped > 0) return `Nothing to do:${there}`;
   const took = seconds < 1 ? '' : ` in ${time(seconds)} (${size(bytes / seconds)}/s)`;
   return `${done} ${counted(objects, 'object')}, ${size(bytes)}${took}.${there}`;

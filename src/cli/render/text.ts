@@ -1,4 +1,4 @@
-import { decodeKey } from '../../path/uri.js';
+import { decodeKey, encodePart } from '../../path/uri.js';
 
 /** Text from a store, fit for a terminal: what would move the cursor, or turn text around, is written as an escape. */
 export function printable(text: string): string {
@@ -10,10 +10,11 @@ export function printable(text: string): string {
 
 /** A URI as people read it: decoded, but for what could be taken for a wildcard, a percent sign, or cannot be printed. */
 export function readable(uri: string): string {
-  return uri.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => {
-    const text = decodeKey(escapes);
-    return /^[^*?[\]{}\\%\p{Cc}\p{Cf}\u2028\u2029]*$/u.test(text) ? text : escapes;
-  });
+  return uri.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
+    Array.from(decodeKey(escapes), (char) =>
+      /[*?[\]{}\\%\p{Cc}\p{Cf}\u2028\u2029]/u.test(char) ? encodePart(char) : char,
+    ).join(''),
+  );
 }
 
 /** The last columns of a text that is too long for a place. */

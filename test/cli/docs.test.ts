@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startGateway, type Gateway } from '../../src/store/gateway/index.js';
+import { createMemoryStore } from '../../src/store/memory/index.js';
+import { credentials } from '../store/s3support.js';
+import { put } from './support.js';
+
+const program = fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url));
+const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8');
+
+/** Every command line of the page, in its order. */
+const lines = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
+  block.trim().split('\n'),
+);
+
+describe('docs/cli.md', () => {
+  const lake = createMemoryStore();
+  let gateway: Gateway;
+  let directory: string;
+
+  beforeAll(async () => {
+    if (!existsSync(program)) throw new Error('dist/cli is missing: run npm run build.');
+    gateway = await startGateway({ buckets: { lake }, credentials });
+    directory = await mkdtemp(join(tmpdir(), 'millrace-docs-'));
+    // The command as npm installs it, under both of its names.
+    await mkdir(join(directory, 'bin'));
+    await chmod(program, 0o755);
+    await symlink(program, join(directory, 'bin/millrace'));
+    await writeFile(join(directory, 'bin/npx'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
+    await mkdir(join(directory, 'work/site'), { recursive: true });
+    await writeFile(join(directory, 'work/a.csv'), 'a,b\n1,2\n');
+    await writeFile(join(directory, 'work/site/index.html'), '<p>');
+    await put(lake, { 'raw/a.csv': 'a,b\n'.repeat(100), 'raw/b.csv': 'b', 'raw/deep/c.csv': 'c' });
+  });
+  afterAll(async () => {
+    await gateway.close();
+    await rm(directory, { recursive: true });
+  });
+
+  test('has examples', () => expect(lines.length).toBeGreaterThan(30));
+
+  test.each(lines)('%s', async (line) => {
+    // The example's server is the one that is here.
+    const command = line.replaceAll('http://127.0.0.1:9000', gateway.endpoint);
+    const child = spawn('sh', ['-c', command], {
+      cwd: join(directory, 'work'),
+      env: {
+        PATH: [join(directory, 'bin'), dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter),
+        HOME: directory,
+        S3_ENDPOINT: gateway.endpoint,
+        AWS_REGION: 'us-east-1',
+        AWS_EC2_METADATA_DISABLED: 'true',
+        S3_ACCESS_KEY: credentials.accessKeyId,
+        S3_SECRET_KEY: credentials.secretAccessKey,
+      },
+    });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect({ code, text }).toEqual({ code: 0, text: expect.any(String) as unknown });
+  });
+});
