@@ -97,7 +97,7 @@ describe('millrace cp of 2 GiB', () => {
       size: large,
       digest: zeros.toString(),
     });
-  }, 180_000);
+  }, 300_000);
 
   test('down, to a file', async () => {
     await bounded((bytes) => millrace('cp', `s3://bench/generated/${bytes}`, `down-${bytes}`));
@@ -105,5 +105,5 @@ describe('millrace cp of 2 GiB', () => {
     for await (const chunk of createReadStream(join(directory, `down-${large}`), { highWaterMark: MiB }))
       digest.update(chunk as Buffer);
     expect(digest.toString()).toBe(expectedDigest(large));
-  }, 180_000);
+  }, 300_000);
 });
