@@ -1,8 +1,2 @@
-export type { Config, Origin } from './config.js';
-export { ConfigError, type ConfigProblem } from './errors.js';
-export { loadConfig, type LoadOptions } from './load/index.js';
-export type { Logger } from './logger.js';
-export type * from './options.js';
-export type * from './s3Options.js';
-export { config, configOf, defaultConfig } from './service.js';
-export { InvalidOption, type Duration, type Size } from './units.js';
+export * from './public.js';
+export { config, defaultConfig } from './service.js';

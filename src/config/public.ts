@@ -4,5 +4,6 @@ export { ConfigError, type ConfigProblem } from './errors.js';
 export { loadConfig, type LoadOptions } from './load/index.js';
 export type { Logger } from './logger.js';
 export type * from './options.js';
+export type * from './s3Options.js';
 export { configOf } from './service.js';
 export { InvalidOption, type Duration, type Size } from './units.js';

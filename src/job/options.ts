@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load/index.js';
 import { encryptBucket, mergeS3 } from '../config/mergeS3.js';
-import { silent, type Logger } from '../config/logger.js';
+import type { Logger } from '../config/logger.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import { systemClock, type Clock } from '../flow/index.js';
 import { hideUserInfo, parseUri } from '../path/index.js';
@@ -25,7 +25,7 @@ export interface JobOptions {
   readonly random?: () => number;
   /** What holds for all that these options do not say. Default: environment and file, as `loadConfig()` reads them. */
   readonly config?: Config;
-  /** Hears of restarts and failures, and of retries, throttling, redirects and probes of the job's own stores. Default: silent. */
+  /** Hears of restarts and failures, and of retries, throttling, redirects and probes of the job's own stores. Default: that of `config`, silent if it has none. */
   readonly logger?: Logger;
   /** How to reach `s3://` stores, on top of what is configured. Default: AWS, as its SDK finds region and credentials. */
   readonly s3?: S3Options;
@@ -93,7 +93,8 @@ const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Checks options and fills in what is configured, and defaults. Throws `InvalidOption`, and `InvalidConfig`. */
 export function resolveOptions(options: JobOptions): ResolvedOptions {
-  const { name, restart, config = loadConfig() } = options;
+  const { name, restart, logger } = options;
+  const config = options.config ?? loadConfig(logger === undefined ? {} : { logger });
   const checkpoints = { ...config.checkpoints, ...said(options.checkpoints) };
   if (!namePattern.test(name) || /^\.+$/.test(name)) {
     throw new InvalidOption('name', name, "1 to 64 of letters, digits, '.', '_' and '-'");
@@ -121,7 +122,7 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
       random: options.random ?? Math.random,
     },
     config: { ...config, checkpoints: { ...config.checkpoints, mode: checkpoints.mode } },
-    logger: options.logger ?? silent,
+    logger: logger ?? config.logger,
     stores: options.stores,
     s3: config.state.encryption ? encryptBucket(s3, dir) : s3,
   };
