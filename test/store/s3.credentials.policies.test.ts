@@ -7,23 +7,13 @@ import { lastValueFrom, type Observable } from 'rxjs';
 import { createJob, fileSink, files, keyed, ndjson, valueState, type JobEvent } from '../../src/index.js';
 import { loadConfig } from '../../src/config/load/index.js';
 import type { S3Options } from '../../src/config/s3Options.js';
-import { startGateway, type Faults, type GatewayOperation } from '../../src/store/gateway/index.js';
+import { startGateway, type Faults } from '../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { S3Connection, type S3Credentials } from '../../src/store/s3/index.js';
+import { actions, actionsOf, kmsActionsOf, outside, without, type Asked, type Policy } from './policies.js';
 import { answer, credentials, emptyCephBucket } from './s3support.js';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/credentials.md'), 'utf8');
-
-interface Statement {
-  readonly Effect: string;
-  readonly Action: readonly string[];
-  readonly Resource: string | readonly string[];
-}
-
-interface Policy {
-  readonly Version: string;
-  readonly Statement: readonly Statement[];
-}
 
 const policies = new Map(
   [...page.matchAll(/<!-- policy: (\w+) -->\n```json\n([^]*?)```/g)].map(
@@ -32,53 +22,6 @@ const policies = new Map(
 );
 const policy = (name: string): Policy => policies.get(name)!;
 const s3Policies = ['source', 'sink', 'state', 'sweep'].map(policy);
-
-const actionsOf = ({ Statement }: Policy): string[] =>
-  [...new Set(Statement.flatMap(({ Action }) => Action))].sort();
-
-function allows(given: readonly Policy[], action: string, resource: string): boolean {
-  return given.some(({ Statement }) =>
-    Statement.some(
-      ({ Action, Resource }) =>
-        Action.includes(action) &&
-        [Resource].flat().some((pattern) => {
-          const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-          return new RegExp(`^${parts.join('.*')}$`).test(resource);
-        }),
-    ),
-  );
-}
-
-/** What S3 asks of IAM for a request (Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"). */
-const actionOf: Readonly<Partial<Record<GatewayOperation, string>>> = {
-  HeadBucket: 's3:ListBucket',
-  ListObjectsV2: 's3:ListBucket',
-  ListMultipartUploads: 's3:ListBucketMultipartUploads',
-  HeadObject: 's3:GetObject',
-  GetObject: 's3:GetObject',
-  PutObject: 's3:PutObject',
-  CreateMultipartUpload: 's3:PutObject',
-  UploadPart: 's3:PutObject',
-  CompleteMultipartUpload: 's3:PutObject',
-  ListParts: 's3:ListMultipartUploadParts',
-  AbortMultipartUpload: 's3:AbortMultipartUpload',
-  DeleteObjects: 's3:DeleteObject',
-};
-
-/** What KMS is asked in the name of the caller (Amazon S3 User Guide, "Using server-side encryption with AWS KMS keys"). */
-const kmsActionsOf: Readonly<Partial<Record<GatewayOperation, readonly string[]>>> = {
-  GetObject: ['kms:Decrypt'],
-  PutObject: ['kms:GenerateDataKey'],
-  CreateMultipartUpload: ['kms:GenerateDataKey'],
-  UploadPart: ['kms:GenerateDataKey', 'kms:Decrypt'],
-  CompleteMultipartUpload: ['kms:Decrypt'],
-};
-
-interface Asked {
-  readonly operation: GatewayOperation;
-  readonly bucket: string;
-  readonly key: string;
-}
 
 type Buckets = Readonly<Record<'raw' | 'lake' | 'state', string>>;
 const sameNames: Buckets = { raw: 'raw', lake: 'lake', state: 'state' };
@@ -118,11 +61,6 @@ async function run(s3: S3Options, buckets: Buckets): Promise<JobEvent[]> {
   await job.run(out);
   return events;
 }
-
-const without = (from: Policy, action: string): Policy => ({
-  ...from,
-  Statement: from.Statement.map((one) => ({ ...one, Action: one.Action.filter((each) => each !== action) })),
-});
 
 /** Three lives of the job: one that loses everything in the middle, one that cleans up and finishes, one with nothing to do. */
 async function lives(denied: (asked: Asked) => boolean): Promise<{
@@ -172,22 +110,6 @@ async function lives(denied: (asked: Asked) => boolean): Promise<{
   const left = (await answer(lake.listUploads({ prefix: '' }))).uploads.length;
   return { asked, events, published, left };
 }
-
-const resourceOf = ({ bucket, key }: Asked): string => `arn:aws:s3:::${bucket}${key === '' ? '' : `/${key}`}`;
-
-/** Whether the policies of the page do not let a request pass; a batch delete is judged by where the job keeps things. */
-function outside(given: readonly Policy[]): (asked: Asked) => boolean {
-  return (asked) => {
-    const action = actionOf[asked.operation];
-    if (action === undefined) return true;
-    const resource =
-      asked.operation === 'DeleteObjects' ? `arn:aws:s3:::${asked.bucket}/checkpoints/x` : resourceOf(asked);
-    return !allows(given, action, resource);
-  };
-}
-
-const actions = (asked: readonly Asked[]): string[] =>
-  [...new Set(asked.map(({ operation }) => actionOf[operation] ?? operation))].sort();
 
 test('the policies of the page are what a job asks for, no more and no less', async () => {
   const { asked, events, published, left } = await lives(() => false);
