@@ -97,6 +97,18 @@ describe('what does nothing alone, or cannot be, is refused', () => {
       'Contradiction s3.sse.kms.encryption-context.a',
     ],
     [{ 's3.bucket.lake.sse.kms.key-id': 'k' }, 'Contradiction s3.bucket.lake.sse.kms.key-id'],
+    [
+      { 's3.transfer-acceleration.enabled': true, 's3.endpoint': 'http://127.0.0.1' },
+      'Contradiction s3.transfer-acceleration.enabled',
+    ],
+    [
+      { 's3.dual-stack.enabled': true, 's3.endpoint': 'http://127.0.0.1' },
+      'Contradiction s3.dual-stack.enabled',
+    ],
+    [
+      { 's3.transfer-acceleration.enabled': true, 's3.path-style-access': true },
+      'Contradiction s3.transfer-acceleration.enabled',
+    ],
     [{ 'state.backend.s3.base-path': 'a' }, 'Incomplete state.backend.s3.base-path'],
     [
       { 'security.delegation.token.provider.s3-native.access-key': 'a' },

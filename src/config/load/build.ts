@@ -5,6 +5,7 @@ import type { ConfigOptions } from '../options.js';
 import type { AssumeRoleOptions, BucketOptions, EncryptionOptions, S3Options } from '../s3Options.js';
 import { findKey } from '../schema/index.js';
 import { hideValues } from '../secrets.js';
+import { checkEncryption, checkHosts, checkRole } from './checks.js';
 import { bucketCredentialsOf, credentialsOf, pair } from './credentials.js';
 import { settleFamilies, winnersOf } from './families.js';
 import type { Said, Sayings } from './said.js';
@@ -102,6 +103,7 @@ function connectionOf(data: Data, winners: ReadonlyMap<string, Said>, sayings: S
   };
   checkRole(whole, 's3.', winners, sayings);
   checkEncryption(whole.sse, 's3.', winners, sayings);
+  checkHosts(whole, winners, sayings);
   const names = new Set(
     [...winners.values()]
       .filter(({ row }) => row.option.startsWith('s3.buckets.'))
@@ -135,49 +137,6 @@ function encryptionOf(all: EncryptionOptions | undefined, own: EncryptionOptions
   const type = own.type ?? all?.type;
   const kms = type === 'sse-kms' || own.kms !== undefined ? { ...all?.kms, ...own.kms } : undefined;
   return { ...(type === undefined ? {} : { type }), ...(kms === undefined ? {} : { kms }) };
-}
-
-function checkRole(
-  options: BucketOptions,
-  prefix: string,
-  winners: ReadonlyMap<string, Said>,
-  sayings: Sayings,
-): void {
-  const { assumeRole, credentials } = options;
-  if (assumeRole?.arn !== undefined) return;
-  const needs = (key: string): void =>
-    sayings.problem(
-      'Incomplete',
-      key,
-      `${key} (${winners.get(key)?.origin.where ?? ''}) needs ${prefix}assume-role.arn.`,
-    );
-  if (credentials === 'ASSUME_ROLE') {
-    needs(
-      [`${prefix}credentials.provider`, 'aws.credentials.provider'].find((key) => winners.has(key)) ??
-        `${prefix}credentials`,
-    );
-  }
-  if (assumeRole === undefined) return;
-  const said = [...winners.keys()].find(
-    (key) => key.startsWith(`${prefix}assume-role.`) || key.startsWith('aws.credentials.provider.role.'),
-  );
-  if (said !== undefined) needs(said);
-}
-
-function checkEncryption(
-  sse: EncryptionOptions | undefined,
-  prefix: string,
-  winners: ReadonlyMap<string, Said>,
-  sayings: Sayings,
-): void {
-  if (sse?.kms === undefined || sse.type === 'sse-kms') return;
-  const said = [...winners.keys()].find((key) => key.startsWith(`${prefix}sse.kms.`));
-  if (said === undefined) return;
-  sayings.problem(
-    'Contradiction',
-    said,
-    `${said} (${winners.get(said)?.origin.where ?? ''}) needs ${prefix}sse.type: sse-kms.`,
-  );
 }
 
 /** Never more than there are connections. */
