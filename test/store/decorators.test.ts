@@ -1,4 +1,4 @@
-import { firstValueFrom, throwError, type Observable } from 'rxjs';
+import { defer, firstValueFrom, throwError, type Observable } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { clockOf } from '../../src/flow/index.js';
 import { counting } from '../../src/store/decorators/counting.js';
@@ -101,6 +101,28 @@ describe('retrying', () => {
     expect(run('Throttled', 6, (store) => store.list({}), { retries: 6 }).at.at(-1)).toBe(
       1000 + 2000 + 4000 + 8000 + 16_000 + 20_000,
     );
+  });
+
+  it.each([
+    [5000, 5000],
+    [60_000, 20_000],
+    [10, 250],
+  ])('waits %i ms when the server asks for it, within the cap and its own draw', (retryAfter, waited) => {
+    const scheduler = new TestScheduler(() => undefined);
+    const clock = clockOf(scheduler);
+    let answeredAt = -1;
+    scheduler.run(() => {
+      let tries = 0;
+      const store = decorate(createMemoryStore(), (_, next) =>
+        defer(() =>
+          ++tries === 1 ? throwError(() => new StoreError('Throttled', 'No.', { retryAfter })) : next,
+        ),
+      );
+      retrying(store, { clock, random: () => 0.25 })
+        .list({})
+        .subscribe(() => (answeredAt = clock.now()));
+    });
+    expect(answeredAt).toBe(waited);
   });
 
   it('draws the wait from all of it', () => {

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { forkJoin, lastValueFrom } from 'rxjs';
+import { Subscription, forkJoin, lastValueFrom } from 'rxjs';
 import type { Logger } from '../../src/config/logger.js';
 import { createJob, fileSink, files, text } from '../../src/index.js';
+import type { Clock } from '../../src/flow/index.js';
 import { startGateway, type Fault, type FaultRequest, type Gateway } from '../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { openStores, type OpenedStores, type OpenStoresOptions } from '../../src/store/open.js';
+import { S3Connection } from '../../src/store/s3/index.js';
 import { seeded } from '../../src/testing/store/support.js';
 import { fast } from './fastClock.js';
 import { credentials } from './s3support.js';
@@ -129,6 +131,23 @@ test('a manifest does not wait behind the requests that are held back', async ()
   expect(etag).not.toBe('');
   expect(refused() - before).toBeLessThan(20);
   for (const one of held) one.unsubscribe();
+});
+
+test('a manifest does not even wait after one that was refused', async () => {
+  const still: Clock = { now: () => 0, after: () => new Subscription(), yield: (work) => fast.yield(work) };
+  refuse = ({ key }) => key !== 'manifest';
+  const s3 = new S3Connection(
+    { endpoint: gateway.endpoint, credentials, region: 'us-east-1' },
+    { clock: still, random: seeded(1), logger },
+  );
+  try {
+    const refusedOne = s3.reserved('lake').put('other', body).subscribe();
+    while (!said.some(({ level }) => level === 'warn')) await new Promise(setImmediate);
+    await lastValueFrom(s3.reserved('lake').put('manifest', body));
+    refusedOne.unsubscribe();
+  } finally {
+    s3.close();
+  }
 });
 
 test('Retry-After is waited for, by the request and by all others of the bucket', async () => {
