@@ -14,7 +14,7 @@ import type { Entry } from '../types.js';
 import type { Client } from './client.js';
 import { entriesOf } from './directories.js';
 import { FsError, systemError, type Call } from './errors.js';
-import { directoryUri, nameUri, textOf, uriOf, within } from './paths.js';
+import { directoryUri, nameIn, nameUri, textOf, uriOf, within } from './paths.js';
 import { settle } from './settle.js';
 
 export interface CpOptions {
@@ -49,7 +49,7 @@ type Wanted = (path: string) => Observable<boolean>;
 function wantedBy(filter: CpOptions['filter'], { path = '', dest = '' }: Call): Wanted {
   if (filter === undefined) return () => of(true);
   const below = (top: string, name: string): string =>
-    name === '' ? top : `${top.replace(/\/$/, '')}/${name}`;
+    name === '' ? top : `${top.replace(/\/$/, '')}/${nameIn(top)(name)}`;
   return (name) => defer(async () => filter(below(path, name), below(dest, name)));
 }
 
@@ -103,13 +103,6 @@ function directory(
   call: Call,
   wanted: Wanted,
 ): Observable<never> {
-  if (options.recursive !== true)
-    throw systemError(
-      'ERR_FS_EISDIR',
-      'EISDIR',
-      'Recursive option not enabled, cannot copy a directory',
-      call,
-    );
   if (there?.kind === 'object')
     throw systemError(
       'ERR_FS_CP_DIR_TO_NON_DIR',
@@ -119,6 +112,13 @@ function directory(
     );
   const [from_, to] = [directoryUri(source), directoryUri(target)];
   if (to.startsWith(from_)) throw invalid('Cannot copy to a subdirectory of self', call);
+  if (options.recursive !== true)
+    throw systemError(
+      'ERR_FS_EISDIR',
+      'EISDIR',
+      'Recursive option not enabled, cannot copy a directory',
+      call,
+    );
   const { operations } = client;
   if (options.filter === undefined && options.force !== false)
     return operations.copy(from_, to).pipe(ignoreElements());

@@ -2,7 +2,7 @@ import { EMPTY, Subject, type Observable, type Subscription } from 'rxjs';
 import type { ListOptions } from '../types.js';
 import type { Found } from './directories.js';
 import { FsError, toFsError, type Call } from './errors.js';
-import { Dirent } from './stats.js';
+import { direntIn, type Dirent } from './stats.js';
 
 /** An open directory: its entries one after the other, a page of the listing at a time. */
 export class Dir implements AsyncIterable<Dirent> {
@@ -72,9 +72,7 @@ export class Dir implements AsyncIterable<Dirent> {
     if (this.#subscription === undefined) {
       this.#subscription = this.#entries.subscribe({
         next: ({ path, kind }) => {
-          const slash = path.lastIndexOf('/');
-          const parent = slash < 0 ? this.path : `${this.path.replace(/\/$/, '')}/${path.slice(0, slash)}`;
-          this.#queue.push(new Dirent(path.slice(slash + 1), parent, kind));
+          this.#queue.push(direntIn(this.path, { path, kind }));
           this.#tell();
         },
         error: (error: unknown) => {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { FileReadResult } from 'node:fs/promises';
 import type { Interface } from 'node:readline';
 import type { ReadableStream } from 'node:stream/web';
+import { hideUserInfo } from '../../path/index.js';
 import type { Data, EncodingOptions } from './data.js';
 import { FsError, notSupported, type Call } from './errors.js';
 import type { ReadStream, ReadStreamOptions } from './readStream.js';
@@ -30,8 +31,12 @@ export abstract class FileHandle extends EventEmitter {
   readonly fd = -1;
   #closing: Promise<void> | undefined;
 
-  constructor(protected readonly path: string) {
+  /** As it was given, without credentials. */
+  protected readonly path: string;
+
+  constructor(path: string) {
     super();
+    this.path = hideUserInfo(path);
   }
 
   /** Of an object that is being written: what was written so far. */

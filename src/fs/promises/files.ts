@@ -135,8 +135,11 @@ export class Files {
       concatMap((found) => {
         if (found === undefined) throw new FsError('ENOENT', call);
         if (found.kind === 'directory' || namesDirectory(target)) throw new FsError('EISDIR', call);
-        // A file onto itself stays as it is, as in Node.
-        if (overwrite && source === target) return EMPTY;
+        if (source === target) {
+          // A file onto itself stays as it is, as in Node.
+          if (overwrite) return EMPTY;
+          throw new FsError('EEXIST', call);
+        }
         return this.client.operations.copy(source, target, { overwrite });
       }),
     );

@@ -7,13 +7,26 @@ import { directoryOf } from '../operations/place.js';
  * text is a local path, relative to the working directory. What a glob would take for a wildcard is just a character.
  */
 export function uriOf(path: PathLike): string {
-  const text = textOf(path);
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return fileUri(text, process.cwd());
+  // What `path.join` leaves of two slashes.
+  const text = textOf(path).replace(/^(s3[ax]?|memory|file):\/(?!\/)/i, (_, scheme: string) =>
+    scheme.toLowerCase() === 'file' ? 'file:///' : `${scheme}://`,
+  );
+  if (!isUri(text)) return fileUri(text, process.cwd());
   const [, start = '', rest = ''] = /^([a-z][a-z0-9+.-]*:\/\/[^/]*\/?)([^]*)$/i.exec(text) ?? [];
   return (
     start +
     rest.replace(/[*?[\]{}!\\]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
   );
+}
+
+/** Whether a text is a URI, and so percent-encoded. */
+export function isUri(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^(?:s3[ax]?|memory|file):\//i.test(text);
+}
+
+/** A name as it is appended to the path of its directory, after a slash: in a URI, a percent sign is `%25`. */
+export function nameIn(directory: string): (name: string) => string {
+  return isUri(directory) ? (name) => name.replaceAll('%', '%25') : (name) => name;
 }
 
 /** The text of a path, as errors show it. */

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { hideUserInfo } from '../../path/index.js';
 import type { Observable, Subscription } from 'rxjs';
 import type { SeekableReader } from '../reader/index.js';
 import { toFsError, type Call } from './errors.js';
@@ -21,7 +22,7 @@ export interface ReadStreamOptions {
  * is read; `destroy` aborts the requests under way.
  */
 export class ReadStream extends Readable {
-  /** As it was given. */
+  /** As it was given, without credentials. */
   readonly path: string | Buffer;
   /** Bytes read so far. */
   bytesRead = 0;
@@ -45,7 +46,7 @@ export class ReadStream extends Readable {
       ...(autoClose === undefined ? {} : { autoDestroy: autoClose }),
       ...(signal === undefined || signal === null ? {} : { signal }),
     });
-    this.path = path;
+    this.path = typeof path === 'string' ? hideUserInfo(path) : path;
     this.#open = open;
     this.#call = call;
   }

@@ -1,5 +1,7 @@
 import { constants } from 'node:fs';
 import type { Entry, Stat } from '../types.js';
+import type { Found } from './directories.js';
+import { nameIn } from './paths.js';
 
 /**
  * What Node's `Stats` tell, as far as objects have it: one time (when it was written), no owner, no links. Of a directory that
@@ -113,4 +115,12 @@ export class Dirent<Name extends string | Buffer = string> {
   isSocket(): boolean {
     return false;
   }
+}
+
+/** What was found in a directory; its name and its directory's path, joined by a slash, are its path. */
+export function direntIn(directory: string, { path, kind }: Found): Dirent {
+  const below = nameIn(directory)(path);
+  const slash = below.lastIndexOf('/');
+  const parent = slash < 0 ? directory : `${directory.replace(/\/$/, '')}/${below.slice(0, slash)}`;
+  return new Dirent(below.slice(slash + 1), parent, kind);
 }

@@ -4,12 +4,12 @@ import { concat, concatMap, defer, EMPTY, map, of, toArray, type Observable } fr
 import type { Client } from './client.js';
 import { named, optionsOf, type EncodingOptions } from './data.js';
 import { Dir } from './dir.js';
-import { entriesOf, type Found } from './directories.js';
+import { entriesOf } from './directories.js';
 import { FsError, systemError, type Call } from './errors.js';
 import { checkDirectory } from './opening.js';
-import { directoryUri, nameUri, parentUri, textOf, uriOf } from './paths.js';
+import { directoryUri, nameIn, nameUri, parentUri, textOf, uriOf } from './paths.js';
 import { answer, settle } from './settle.js';
-import { Dirent } from './stats.js';
+import { Dirent, direntIn } from './stats.js';
 
 export interface ReaddirOptions extends EncodingOptions {
   readonly withFileTypes?: boolean;
@@ -37,10 +37,15 @@ export class Tree {
       entriesOf(this.client, uriOf(path), call, { recursive }).pipe(toArray()),
       call,
     );
+    if (withFileTypes)
+      return found.map((each) => {
+        const { name, parentPath } = direntIn(call.path, each);
+        return new Dirent(named(name, encoding), parentPath, each.kind);
+      });
     // A directory and an object of one name are two entries, but one name.
-    if (!withFileTypes)
-      return [...new Set(found.map((each) => each.path))].map((each) => named(each, encoding));
-    return found.map((each) => direntOf(each, call.path, encoding));
+    return [...new Set(found.map(({ path: below }) => nameIn(call.path)(below)))].map((each) =>
+      named(each, encoding),
+    );
   };
 
   opendir = async (path: PathLike, options: { readonly recursive?: boolean } = {}): Promise<Dir> => {
@@ -162,14 +167,4 @@ function pathOf(path: string, uri: string, above: string): string {
   const levels = nameUri(uri).split('/').length - above.split('/').length;
   const names = path.replace(/([^/])\/+$/, '$1').split('/');
   return levels < names.length ? names.slice(0, names.length - levels).join('/') : above;
-}
-
-function direntOf(
-  { path, kind }: Found,
-  parent: string,
-  encoding: EncodingOptions['encoding'],
-): Dirent<string | Buffer> {
-  const slash = path.lastIndexOf('/');
-  const directory = slash < 0 ? parent : `${parent.replace(/\/$/, '')}/${path.slice(0, slash)}`;
-  return new Dirent(named(path.slice(slash + 1), encoding), directory, kind);
 }

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { hideUserInfo } from '../../path/index.js';
 import { catchError, EMPTY, type Observable, type Subscription } from 'rxjs';
 import type { WriteOptions, Written } from '../types.js';
 import { toFsError, type Call } from './errors.js';
@@ -28,7 +29,7 @@ export interface StreamTarget {
  * nothing. It holds a few parts in memory at most, and `write` says false meanwhile.
  */
 export class WriteStream extends Writable {
-  /** As it was given. */
+  /** As it was given, without credentials. */
   readonly path: string | Buffer;
   bytesWritten = 0;
   /** Not open yet. */
@@ -53,7 +54,7 @@ export class WriteStream extends Writable {
       ...(autoClose === undefined ? {} : { autoDestroy: autoClose }),
       ...(signal === undefined || signal === null ? {} : { signal }),
     });
-    this.path = path;
+    this.path = typeof path === 'string' ? hideUserInfo(path) : path;
     this.#open = open;
     this.#call = call;
   }

@@ -95,8 +95,10 @@ export interface ReaderState {
   readonly pieces: readonly Piece[];
   /** Where a sequential read would start. */
   readonly expected: number;
-  /** Bytes that were read sequentially before `expected`. */
+  /** Bytes that were read sequentially before the last read. */
   readonly run: number;
+  /** Bytes of the last read. */
+  readonly last: number;
   /** Nothing is fetched ahead from here on, because that has failed. */
   readonly barrier: number;
   readonly nextId: number;
@@ -115,7 +117,7 @@ export function planReader(
 ): ReaderState {
   const run = sequential ? 2 * limits.fragment : 0;
   const nothing = { wants: [], pieces: [], barrier: Infinity, nextId: 0, closed: false };
-  return { limits, bound, expected: from, run, ...nothing };
+  return { limits, bound, expected: from, run, last: 0, ...nothing };
 }
 
 /** One step of the plan. */
@@ -152,13 +154,13 @@ function wanting(state: ReaderState, read: ReaderEvent & { type: 'read' }): Read
   const { id, start, end, some } = read;
   const { expected, limits, wants } = state;
   const sequential = start >= expected && start <= expected + limits.buffer;
-  const run = sequential ? state.run : 0;
   return {
     ...state,
     wants: [...wants, { id, start, end, at: start, some }],
     // A read that takes what comes has moved only by what it was given.
     expected: some ? start : end,
-    run: some || !sequential ? run : run + end - start,
+    run: sequential ? state.run + state.last : 0,
+    last: some ? 0 : end - start,
     barrier: sequential ? state.barrier : Infinity,
   };
 }
@@ -221,7 +223,7 @@ function drop(state: ReaderState, room: Room, effects: ReaderEffect[]): ReaderSt
   const ahead = Math.max(limits.buffer, aheadOf(state));
   let pieces = state.pieces.filter((piece) => {
     const needed =
-      wants.some(({ at, end }) => piece.start < end && piece.end > at) ||
+      wants.some(({ at, end, some }) => (some ? holds(piece, at) : piece.start < end && piece.end > at)) ||
       (piece.start < expected + ahead && piece.end > expected);
     if (!needed) effects.push({ type: 'drop', piece });
     return needed;
@@ -282,7 +284,7 @@ function ask(state: ReaderState, room: Room, effects: ReaderEffect[]): ReaderSta
   // Ahead only in whole chunks, or small reads would make small requests.
   const whole = (at: number): number =>
     at + chunk <= expected + ahead || bound <= expected + ahead ? Math.min(at + chunk, bound) : at;
-  if (wants.every(({ at, end }) => cover(at, end, rest(end))))
+  if (wants.every(({ at, end, some }) => some || cover(at, end, rest(end))))
     cover(expected, Math.min(expected + ahead, bound), whole);
   return { ...state, pieces, nextId };
 }
