@@ -60,6 +60,8 @@ export interface BulkCopyOptions extends CopyOptions {
    * source. Default true.
    */
   readonly skipSame?: boolean;
+  /** Leaves alone whatever is there already, the same or not; goes with `overwrite: false`, for what comes in between. Default false. */
+  readonly skipExisting?: boolean;
   /**
    * An object of several parts that was interrupted (by a crash, an error, or an unsubscribe) goes on with the parts that
    * have arrived. What that takes is remembered until the object is complete, in a small object `.<name>.millrace-partial`

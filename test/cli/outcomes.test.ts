@@ -128,7 +128,7 @@ const rows: Row[] = [
   [
     'cp: --no-clobber keeps what is there',
     (u) => ['cp', '-n', `${u}a.csv`, `${u}b.txt`],
-    { errHas: ['Not replaced'] },
+    { errHas: ['1 was there already'] },
   ],
   [
     'cp: replaces without it',
@@ -175,6 +175,13 @@ const rows: Row[] = [
     (u) => ['mv', '-n', `${u}a.csv`, `${u}b.txt`],
     { errHas: ['Not replaced'] },
   ],
+  [
+    'mv: --no-clobber moves the others of a directory',
+    (u) => ['mv', '-n', `${u}dir/`, `${u}to/`],
+    { left: { 'a.csv': 'one\n', 'b.txt': 'two!\n', 'to/c.csv': 'three', 'to/deep/d e%[1].csv': 'four' } },
+  ],
+  ['mv: into itself', (u) => ['mv', `${u}dir/`, `${u}dir/deep/`], { code: 2, errHas: ['IntoItself'] }],
+  ['mv: what matches, to where it matches', (u) => ['mv', `${u}**/*.csv`, `${u}to/`], { code: 2 }],
   ['mv: nothing there', (u) => ['mv', `${u}zzz`, `${u}to`], { code: 3 }],
   [
     'rm: an object',

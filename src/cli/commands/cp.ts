@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
-import { PartlyFailed, type Failure } from '../../fs/operations/index.js';
-import { isStoreError } from '../../store/index.js';
 import { Interrupted, Told, UsageError } from '../exit.js';
 import { examples } from '../help.js';
 import { locate, locateTarget, namesDirectory, standard } from '../locate.js';
 import { pairsOf } from '../pairs.js';
 import { Meter } from '../render/meter.js';
-import { tellKept } from '../render/kept.js';
+import { keptBy, tellKept } from '../render/kept.js';
 import type { Session, Start } from '../session.js';
 import { each, taken } from '../wait.js';
 import { catAll } from './cat.js';
@@ -80,6 +78,7 @@ async function copy(session: Session, from: readonly string[], to: string, optio
   const pairs = await pairsOf(session, sources, target, options.recursive === true);
   const work = session.operations.bulkCopy(pairs, {
     overwrite: options.clobber,
+    skipExisting: !options.clobber,
     resume: options.resume,
   });
   using meter = new Meter(session, verb, session.out);
@@ -91,27 +90,12 @@ async function copy(session: Session, from: readonly string[], to: string, optio
     const kept = options.clobber ? undefined : keptBy(error);
     if (kept === undefined) throw error;
     meter.end();
-    for (const { uri } of kept.there) tellKept(session, uri);
+    for (const uri of kept.uris) tellKept(session, uri);
     if (kept.failed === undefined) return;
     session.report(kept.failed);
     throw new Told(1);
   }
   meter.end();
-}
-
-/** What --no-clobber has kept, and what failed for other reasons. `undefined`: the error is about something else. */
-function keptBy(
-  error: unknown,
-): { readonly there: readonly Failure[]; readonly failed: PartlyFailed | undefined } | undefined {
-  if (!(error instanceof PartlyFailed)) return undefined;
-  const isThere = ({ error: why }: Failure): boolean => isStoreError(why, 'AlreadyExists');
-  const there = error.failures.filter(isThere);
-  if (there.length === 0) return undefined;
-  const others = error.failures.filter((failure) => !isThere(failure));
-  return {
-    there,
-    failed: others.length === 0 ? undefined : new PartlyFailed('CopyFailed', 'copied', others),
-  };
 }
 
 async function toStandardOutput(session: Session, from: readonly string[]): Promise<void> {

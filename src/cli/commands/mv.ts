@@ -69,18 +69,22 @@ async function move(
   };
   await each(session, pairs, async (pair, i) => {
     const source = sources[i];
-    if (source?.glob === undefined) return moveOne(pair);
-    const base = fixedDirectory(source.key);
+    // Of a directory each object is asked for by itself, if what is there has to stay.
+    const isDirectory = source?.glob === undefined && pair.from.endsWith('/');
+    if (source === undefined || (source.glob === undefined && (overwrite || !isDirectory)))
+      return moveOne(pair);
+    const base = isDirectory ? parseUri(pair.from).key : fixedDirectory(source.key);
+    const isFound = (key: string): boolean => source.glob?.matches(key) ?? key.startsWith(base);
     const here = stores.open(source.uri).store === stores.open(pair.to).store;
-    await eachMatch(session, source, async (page) => {
+    await eachMatch(session, { ...source, uri: pair.from }, async (page) => {
       const moves = page.map(({ uri: from }) => ({
         from,
         to: below({ uri: pair.to }, parseUri(from).key.slice(base.length)),
       }));
       // What is moved must not be found again, further on in the same listing.
-      if (here && moves.some(({ to }) => source.glob?.matches(parseUri(to).key) === true))
+      if (here && moves.some(({ to }) => isFound(parseUri(to).key)))
         throw new UsageError(
-          `${source.said} matches what is moved, too. Move to a place that it does not match.`,
+          `${source.said} would find what was moved again. Move to a place outside of it.`,
         );
       await each(session, moves, moveOne);
     });

@@ -1,10 +1,32 @@
+import { PartlyFailed } from '../../fs/operations/index.js';
 import { hideUserInfo } from '../../path/index.js';
+import { isStoreError } from '../../store/index.js';
+import { standard } from '../locate.js';
 import type { Session } from '../session.js';
 import { printable, readable } from './text.js';
 
 /** Says that --no-clobber has left a source where it was. */
 export function tellKept({ json, quiet, out, err }: Session, place: string): void {
   const uri = hideUserInfo(place);
+  const name = place === standard ? 'standard input' : printable(readable(uri));
   if (json) out.record({ type: 'kept', uri });
-  else if (!quiet) err.line(`Not replaced: ${printable(readable(uri))} has an object at its target.`);
+  else if (!quiet) err.line(`Not replaced: ${name} has an object at its target.`);
+}
+
+/**
+ * What an error says was kept, because someone has written it in the meantime, and what failed for other reasons.
+ * `undefined`: the error is about something else.
+ */
+export function keptBy(
+  error: unknown,
+): { readonly uris: readonly string[]; readonly failed: PartlyFailed | undefined } | undefined {
+  if (!(error instanceof PartlyFailed)) return undefined;
+  const isThere = (failure: PartlyFailed['failures'][number]): boolean =>
+    isStoreError(failure.error, 'AlreadyExists');
+  const others = error.failures.filter((failure) => !isThere(failure));
+  if (others.length === error.failures.length) return undefined;
+  return {
+    uris: error.failures.filter(isThere).map(({ uri }) => uri),
+    failed: others.length === 0 ? undefined : new PartlyFailed('CopyFailed', 'copied', others),
+  };
 }

@@ -1,7 +1,7 @@
 import type { Progress } from '../../fs/operations/index.js';
 import { decodeKey } from '../../path/uri.js';
 import { ending, printable } from './text.js';
-import { count, size, time } from './units.js';
+import { count, counted, size, time } from './units.js';
 
 /** How far something is. */
 export interface Standing {
@@ -56,10 +56,8 @@ function figures({ progress: { objects, bytes }, rate }: Standing): string[] {
   if (rate !== undefined) texts.push(`${size(rate)}/s`);
   if (rate !== undefined && rate > 0 && bytes.total !== undefined && bytes.total > bytes.done)
     texts.push(`${time((bytes.total - bytes.done) / rate)} left`);
-  if (objects.total !== 1)
-    texts.push(
-      `${count(objects.done)}${objects.total === undefined ? '' : ` of ${count(objects.total)}`} objects`,
-    );
+  if (objects.total === undefined) texts.push(counted(objects.done, 'object'));
+  else if (objects.total !== 1) texts.push(`${count(objects.done)} of ${count(objects.total)} objects`);
   return texts;
 }
 

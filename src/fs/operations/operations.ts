@@ -196,7 +196,10 @@ export function createOperations(options: OperationsOptions = {}): Operations {
       defer(() => {
         const means = meansOf(bulkOptions, transferConfig(), cleanups, open);
         const pairs = 'from' in what ? [what] : what;
-        return transfer(tasksOfPairs(stores(), pairs, means.skipSame || !means.overwrite), means);
+        return transfer(
+          tasksOfPairs(stores(), pairs, means.skipSame || means.skipExisting || !means.overwrite),
+          means,
+        );
       }),
     read: (uri, readOptions) => contents.read(uri, readOptions),
     write: (uri, body, writeOptions) => contents.write(uri, body, writeOptions),

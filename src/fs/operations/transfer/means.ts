@@ -21,7 +21,7 @@ export function meansOf(
   cleanups: Cleanups,
   open: (uri: string) => Place,
 ): Means {
-  const { overwrite = true, skipSame = true, resume = true } = options;
+  const { overwrite = true, skipSame = true, skipExisting = false, resume = true } = options;
   const concurrency = options.concurrency ?? (parallel ? bulkCopy.concurrency : 1);
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 10_000)
     throw new InvalidOption('concurrency', concurrency, 'a whole number from 1 to 10,000');
@@ -39,6 +39,7 @@ export function meansOf(
     partSize,
     overwrite,
     skipSame,
+    skipExisting,
     resume:
       resume === false ? undefined : { directory: typeof resume === 'string' ? open(resume) : undefined },
   };

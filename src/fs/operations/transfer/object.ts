@@ -42,6 +42,7 @@ export interface Means {
   readonly partSize: number;
   readonly overwrite: boolean;
   readonly skipSame: boolean;
+  readonly skipExisting: boolean;
   /** Keeps notes of interrupted uploads, beside their targets or in a place of their own. */
   readonly resume: { readonly directory: Place | undefined } | undefined;
 }
@@ -49,7 +50,7 @@ export interface Means {
 export function copyObject(task: Task, means: Means): Observable<Step> {
   return there(task, means).pipe(
     concatMap((target) => {
-      if (target !== undefined && means.skipSame && isSame(task.source, target))
+      if (target !== undefined && (means.skipExisting || (means.skipSame && isSame(task.source, target))))
         return skipped(task, means, target);
       if (target !== undefined && !means.overwrite) return throwError(() => alreadyThere(task));
       return sameServer(task.from, task.to) ? onServer(task, means) : between(task, means);
@@ -60,7 +61,7 @@ export function copyObject(task: Task, means: Means): Observable<Step> {
 /** What is at the target; not asked for where it makes no difference. */
 function there(task: Task, means: Means): Observable<ObjectInfo | undefined> {
   return defer(() => {
-    if (means.overwrite && !means.skipSame) return of(undefined);
+    if (means.overwrite && !means.skipSame && !means.skipExisting) return of(undefined);
     if (task.there !== undefined) return of(task.there.get(task.key));
     return means.window.run(task, 0, task.to.store.head(task.key)).pipe(
       // Who may only write cannot look; then the condition of the write itself decides.

@@ -12,7 +12,7 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
-import type { Glob } from '../../../path/index.js';
+import { hideUserInfo, type Glob } from '../../../path/index.js';
 import { isStoreError } from '../../../store/errors.js';
 import type { ObjectInfo } from '../../../store/objectStore.js';
 import type { Stores } from '../../../store/services.js';
@@ -39,7 +39,7 @@ export function tasksOfPairs(stores: Stores, pairs: readonly CopyPair[], look: b
         const tasks = defer(() => tasksOfPair(stores, pair, look)(pace));
         if (last === 0) return tasks;
         const noted = tasks.pipe(
-          catchError((error: unknown) => of([{ uri: pair.from, error: asError(error) }])),
+          catchError((error: unknown) => of([{ uri: hideUserInfo(pair.from), error: asError(error) }])),
         );
         return concat(noted, i < last ? pace : EMPTY);
       }, lookups),

@@ -107,7 +107,8 @@ class Transfer {
           this.#skipped.bytes += step.skipped;
           if (step.same === true) this.#skipped.objects += 1;
           this.#onStep?.(task, step);
-          if (step.bytes > 0) this.#tell(task);
+          // The last one is told with the object.
+          if (step.etag === undefined) this.#tell(task);
         },
         error: (error: unknown) => {
           this.#done.bytes -= sent;
