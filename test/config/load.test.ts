@@ -68,6 +68,26 @@ describe('files', () => {
     expect({ ...(credentials as object) }).toEqual({ accessKeyId: '0012', secretAccessKey: '12e5' });
   });
 
+  describe('what is no map of keys and values is told with its line', () => {
+    test.each([
+      ['', 'nothing'],
+      ['# nothing but a comment', 'nothing'],
+      ['- a list', /line 1: the file must be a map/],
+      ['a text', /line 1: the file must be a map/],
+      ['? [a]\n: b', /line 1: a key must be a text/],
+      ['s3: &a\n  b: *a', /line 2: aliases are not read/],
+      ['s3.region: a\ns3.region: b', /line 2: this is no valid YAML \(DUPLICATE_KEY\)/],
+      ['s3.region: a\ns3: { region: b }', /line 2\) is said twice/],
+      ['s3.region: [a, b]', /s3\.region: a list .*line 1\) is not allowed/],
+      ['s3.region:', /s3\.region: '' .*line 1\) is not allowed/],
+      ['{'.repeat(20_000), /YAML|deeply/],
+      [`${'{a: '.repeat(200)}1${'}'.repeat(200)}`, /is no option/],
+    ] as const)('%#', (yaml, expected) => {
+      if (expected === 'nothing') expect(load({ yaml }).s3).toEqual({});
+      else expect(problemsOf({ yaml }).message).toMatch(expected);
+    });
+  });
+
   test('MILLRACE_CONFIG names another file, and it must be there', () => {
     writeFileSync(join(cwd, 'other.yaml'), 's3.region: eu-west-1');
     expect(load({ env: { MILLRACE_CONFIG: 'other.yaml' }, yaml: 's3.region: eu-west-2' }).s3.region).toBe(

@@ -70,7 +70,27 @@ test('every option of S3Options has a key', () => {
   expect(fields.filter((name) => !options.has(name) && name !== 'expiration')).toEqual([]);
 });
 
-test('only the schema names keys as rows, one file a family', () => {
+/** The fields of an interface, as its source has them. */
+function fieldsOf(file: string, name: string): string[] {
+  const source = readFileSync(new URL(`../../src/config/${file}`, import.meta.url), 'utf8');
+  const [, body = ''] = new RegExp(`interface ${name} \\{\n([^]*?)\n\\}`).exec(source) ?? [];
+  return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field]) => field ?? '').sort();
+}
+
+test.each([
+  ['transfer', 'Transfer', 'TransferOptions'],
+  ['checkpoints', 'Checkpoints', 'CheckpointDefaults'],
+  ['restart', 'Restarts', 'RestartDefaults'],
+  ['state', 'State', 'StateOptions'],
+  ['delegationTokens', 'DelegationTokens', 'DelegationTokenOptions'],
+])('the keys of %s are the options of both its types', (group, resolved, given) => {
+  const options = schema.map(({ option }) => option.split('.')).filter(([first]) => first === group);
+  const named = [...new Set(options.map(([, second]) => second ?? ''))].sort();
+  expect(fieldsOf('config.ts', resolved)).toEqual(named);
+  expect(fieldsOf('options.ts', given)).toEqual(named);
+});
+
+test('files of the schema stay small', () => {
   const folder = new URL('../../src/config/schema/', import.meta.url);
   for (const name of readdirSync(folder)) {
     expect(readFileSync(new URL(name, folder), 'utf8').split('\n').length).toBeLessThan(300);

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isAlias, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import type { Sayings } from './said.js';
 
 /** The file that is read where none is named, if it is there. */
 export const defaultFile = 'millrace.yaml';
+
+/** No key has so many steps; the parser gives up much later. */
+const deepest = 32;
 
 /**
  * Reads a YAML file: flat keys, nested maps, or both. Every scalar is taken as it is written, so that a secret of digits
@@ -26,37 +29,47 @@ export function readFile(sayings: Sayings, cwd: string, named: string | undefine
 
 export function readYaml(sayings: Sayings, path: string, text: string): void {
   const lines = new LineCounter();
-  const line = (offset: number | undefined): number => lines.linePos(offset ?? 0).line;
-  const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    // The parser's own messages may repeat what the file says, secrets included.
-    for (const { code, pos } of document.errors) {
-      sayings.problem('InvalidFile', path, `${path}, line ${line(pos[0])}: this is no valid YAML (${code}).`);
-    }
+  const wrong = (offset: number | undefined, what: string): void => {
+    const at = offset === undefined ? '' : `, line ${lines.linePos(offset).line}`;
+    sayings.problem('InvalidFile', path, `${path}${at}: ${what}.`);
+  };
+  let document: Document;
+  try {
+    document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
+  } catch {
+    wrong(undefined, 'this is nested too deeply');
     return;
   }
-  const visit = (node: unknown, prefix: string): void => {
-    const at = isAlias(node) ? node.resolve(document) : node;
-    if (!isMap(at)) {
-      const key = prefix === '' ? path : prefix;
-      sayings.problem('InvalidFile', path, `${key} in ${path} must be a map of keys and values.`);
+  // The parser's own messages may repeat what the file says, secrets included.
+  for (const { code, pos } of document.errors) wrong(pos[0], `this is no valid YAML (${code})`);
+  if (document.errors.length > 0) return;
+
+  const visit = (map: unknown, prefix: string, depth: number): void => {
+    if (!isMap(map)) {
+      wrong(rangeOf(map), 'the file must be a map of keys and values');
       return;
     }
-    for (const pair of at.items) {
-      if (!isPair(pair) || !isScalar(pair.key)) {
-        sayings.problem('InvalidFile', path, `${path}: a key below '${prefix}' is no text.`);
-        continue;
-      }
-      const name = String(pair.key.value);
-      const key = prefix === '' ? name : `${prefix}.${name}`;
-      const value = isAlias(pair.value) ? pair.value.resolve(document) : pair.value;
-      if (isMap(value)) visit(value, key);
+    for (const { key: name, value } of map.items) {
+      const offset = rangeOf(name);
+      if (!isScalar(name)) wrong(offset, 'a key must be a text');
+      // What an alias refers to may hold the alias.
+      else if (isAlias(value)) wrong(offset, 'aliases are not read: write the value out');
       else {
-        const said = isScalar(value) ? value.value : value === null ? '' : [];
-        sayings.say(key, said, { from: 'file', where: `${path}, line ${line(pair.key.range?.[0])}` });
+        const key = prefix === '' ? String(name.value) : `${prefix}.${String(name.value)}`;
+        if (isMap(value) && depth < deepest) visit(value, key, depth + 1);
+        else {
+          const said = isScalar(value) ? value.value : value === null ? '' : [];
+          const where = `${path}, line ${lines.linePos(offset ?? 0).line}`;
+          sayings.say(key, said, { from: 'file', where });
+        }
       }
     }
   };
-  if (document.contents !== null && !(isScalar(document.contents) && document.contents.value === ''))
-    visit(document.contents, '');
+  const { contents } = document;
+  const empty = contents === null || (isScalar(contents) && contents.value === '');
+  if (!empty) visit(contents, '', 1);
+}
+
+function rangeOf(node: unknown): number | undefined {
+  return (node as { readonly range?: readonly number[] } | null)?.range?.[0];
 }

@@ -216,6 +216,6 @@ export const spi: readonly Row[] = [
     kind: size({ least: 5 * 2 ** 20, most: 5 * 2 ** 30, rule: "5 MiB to 5 GiB, such as '8MiB'" }),
     fallback: '8MiB',
     option: 'transfer.writePartSize',
-    doc: 'Part size of what operations and `millrace/fs` write.',
+    doc: 'Part size of what operations and `millrace/fs` write. Streams take at most 4 GiB.',
   },
 ];
