@@ -1,5 +1,5 @@
 /**
- * `node --expose-gc build/bench/memory/run.js <reading|writing|copying|up|down> [--via store|s3] [--bytes N]`
+ * `node --expose-gc build/bench/memory/run.js <reading|writing|copying|streaming|up|down> [--via store|s3] [--bytes N]`
  *
  * How much memory a job (`up`, `down`: a bulk copy) needs for an object of 2 GiB, beyond what the warmed-up process had: one line of JSON, sizes in
  * bytes. `--via s3` puts the store into another process, behind the gateway, so that the S3 adapter and the SDK count.

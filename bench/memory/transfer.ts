@@ -1,5 +1,5 @@
 /**
- * Objects that no memory could hold, read and written by whole jobs. The first round warms the process up with a small
+ * Objects that no memory could hold, read and written by whole jobs, or by streams of `millrace/fs`. The first round warms the process up with a small
  * one, each later round is over the full size. Its digest says whether every byte was there.
  */
 import {
@@ -14,6 +14,8 @@ import {
   type Stores,
   type Writer,
 } from 'millrace';
+import { createFs } from 'millrace/fs';
+import { pipeline } from 'node:stream/promises';
 import { lastValueFrom, tap, type Observable } from 'rxjs';
 import type { Params, Start } from '../harness/workload.js';
 import { blocks } from '../synthetic/blocks.js';
@@ -26,12 +28,15 @@ const window = 8;
 const fragment = 8 * MiB;
 const sourceBudget = 16 * MiB;
 const sinkBudget = 64 * MiB;
+const readBudget = 64 * MiB;
 
 /** What the jobs below may hold by their settings. Bytes. */
 export const budgets = {
   reading: window * fragment + sourceBudget,
   writing: sourceBudget + sinkBudget,
   copying: window * fragment + sourceBudget + sinkBudget,
+  // Four parts under way, one waiting, one being filled.
+  streaming: readBudget + 6 * 8 * MiB,
 };
 export type Transfer = keyof typeof budgets;
 
@@ -57,6 +62,28 @@ export const writing: Start = (params) =>
 export const copying: Start = (params) =>
   transfers(params, (job, { input, output }) => read(job, input).pipe(written(output, bytes())));
 
+/** `createReadStream` into `createWriteStream` of `millrace/fs`, with the settings they have out of the box. */
+export const streaming: Start = (params) => {
+  const { sizes, place } = setUp(params);
+  const fs = createFs({ stores: place.stores });
+  let round = 0;
+  return {
+    async round() {
+      const size = sizes[Math.min(round++, 1)]!;
+      const prefix = `${sink}${round}/`;
+      await pipeline(
+        fs.createReadStream(`${place.base}/${keyOf(size)}`),
+        fs.createWriteStream(`${place.base}/${prefix}copy`),
+      );
+      return { digest: async () => (await place.published(prefix)) ?? 'nothing', amount: size };
+    },
+    async close() {
+      await fs.close();
+      place.close();
+    },
+  };
+};
+
 const read = (job: Job, uri: string) =>
   job.source('in', files(uri, { format: bytes(), prefetch: { window, fragment } }));
 
@@ -74,8 +101,7 @@ interface Task {
 }
 
 function transfers(params: Params, flow: (job: Job, task: Task) => Observable<unknown>): ReturnType<Start> {
-  const sizes = [Number(params['warm']), Number(params['size'])];
-  const place = params['endpoint'] === undefined ? inProcess(sizes) : onServer(params);
+  const { sizes, place } = setUp(params);
   let round = 0;
   return {
     async round() {
@@ -100,6 +126,11 @@ function transfers(params: Params, flow: (job: Job, task: Task) => Observable<un
       return Promise.resolve();
     },
   };
+}
+
+function setUp(params: Params): { readonly sizes: readonly number[]; readonly place: Place } {
+  const sizes = [Number(params['warm']), Number(params['size'])];
+  return { sizes, place: params['endpoint'] === undefined ? inProcess(sizes) : onServer(params) };
 }
 
 interface Place {
