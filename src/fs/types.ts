@@ -57,7 +57,7 @@ export interface CopyOptions {
 export interface BulkCopyOptions extends CopyOptions {
   /**
    * Leaves alone what is there already: of the same size and, where ETags can tell, the same ETag, else not older than the
-   * source. Default true.
+   * source. Servers tell times by the second, so what was written in the second of its copy is copied again. Default true.
    */
   readonly skipSame?: boolean;
   /** Leaves alone whatever is there already, the same or not; goes with `overwrite: false`, for what comes in between. Default false. */

@@ -206,3 +206,25 @@ test('an upload that cannot be aborted holds up no other', async () => {
   });
   expect(await uploadsOf(a)).toEqual(['x']);
 });
+
+describe('`overwrite: false` and somebody who is faster', () => {
+  test.each([
+    ['small', 'x', 'a'],
+    ['small', 'x', 'b'],
+    ['of several parts', 'big', 'a'],
+    ['of several parts', 'big', 'b'],
+  ])('%s', async (_, name, bucket) => {
+    const body = { x: 'x', big: bytes(9 * MiB) };
+    const a = await filled(body);
+    const b = createMemoryStore();
+    const target = bucket === 'a' ? a : b;
+    const theirs = (): Observable<unknown> => target.put('y', Buffer.from('theirs'));
+    const faster = after(a, ({ method }) => method === 'get' || method === 'copyPart', theirs);
+    const { copy } = operationsOn({ a: faster, b });
+    expect(
+      await errorOf(copy(`memory://a/${name}`, `memory://${bucket}/y`, { overwrite: false })),
+    ).toMatchObject({ code: 'AlreadyExists' });
+    expect(await content(target)).toMatchObject({ y: 'theirs' });
+    expect(await uploadsOf(target)).toEqual([]);
+  });
+});
