@@ -112,6 +112,11 @@ const rows: Row[] = [
     { code: 2, errHas: ['Say --recursive'] },
   ],
   [
+    'cp: of several, directories keep their names',
+    (u) => ['cp', '-r', `${u}dir/`, `${u}a.csv`, `${u}to`],
+    { left: { ...seed, 'to/a.csv': 'one\n', 'to/dir/c.csv': 'three', 'to/dir/deep/d e%[1].csv': 'four' } },
+  ],
+  [
     'cp: the content of a directory',
     (u) => ['cp', '-r', `${u}dir`, `${u}to`],
     {

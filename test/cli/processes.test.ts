@@ -141,6 +141,19 @@ describe('the program', () => {
     },
   );
 
+  test('SIGINT while standard input is open, and says nothing', async () => {
+    const child = start('cp', '-', 's3://lake/in');
+    watch = ({ phase, operation }) => {
+      if (operation === 'UploadPart' && phase === 'finished') child.kill('SIGINT');
+    };
+    const end = ended(child);
+    child.stdin.on('error', () => undefined);
+    child.stdin.write(Buffer.alloc(17 * MiB));
+    expect((await end).code).toBe(130);
+    expect(await keys(lake)).toEqual([]);
+    expect(await uploadsOf(lake)).toBe(0);
+  });
+
   test('a second SIGINT ends it at once', async () => {
     await writeFile(join(directory, 'big'), '');
     await truncate(join(directory, 'big'), 20 * MiB);

@@ -122,6 +122,16 @@ describe('a command that is stopped', () => {
     expect(stdin.destroyed).toBe(true);
   });
 
+  test('cp from a standard input that says no more does not wait for it', async () => {
+    const stdin = new Readable({ read: () => undefined });
+    stdin.push(Buffer.alloc(20 * MiB));
+    const interrupt = interruptedWithout('2', 1);
+    const outcome = await cli(['cp', '-', 's3://lake/idle'], { ...given, stdin, interrupt });
+    expect(outcome.code).toBe(130);
+    expect(stdin.destroyed).toBe(true);
+    expect(await uploadsOf(lake)).toBe(0);
+  });
+
   test('before it began', async () => {
     const interrupt = AbortSignal.abort(new Interrupted('SIGTERM'));
     expect(await cli(['ls', 's3://lake'], { ...given, interrupt })).toMatchObject({ code: 143, out: '' });
