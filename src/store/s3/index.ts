@@ -6,7 +6,7 @@
  * secrets. What servers call their errors becomes the store's closed set in `errors.ts`.
  */
 import type { ObjectStore } from '../objectStore.js';
-import { S3Connection } from './connection.js';
+import { S3Connection, type S3Context } from './connection.js';
 import type { S3Options } from './options.js';
 
 export { S3Connection, type OwnOptions, type S3Context } from './connection.js';
@@ -34,7 +34,11 @@ export type { S3Credentials, S3Options } from './options.js';
  * store.get('raw/2026/01.ndjson').subscribe(({ chunks }) => console.log(chunks.length));
  * ```
  */
-export function s3Store(bucket: string, options: S3Options = {}): ObjectStore & { close(): void } {
-  const connection = new S3Connection(options);
+export function s3Store(
+  bucket: string,
+  options: S3Options = {},
+  context: S3Context = {},
+): ObjectStore & { close(): void } {
+  const connection = new S3Connection(options, context);
   return Object.assign(connection.store(bucket), { close: () => connection.close() });
 }
