@@ -2,6 +2,7 @@
 import { of, shareReplay, type Observable } from 'rxjs';
 import { systemClock, type Clock } from '../flow/index.js';
 import { parseUri, UnknownScheme, type Scheme } from '../path/index.js';
+import { retrying } from './decorators/retry.js';
 import { awsMinimumPartSize } from './helpers.js';
 import { createLocalStore } from './local/index.js';
 import { createMemoryStore } from './memory/index.js';
@@ -45,7 +46,7 @@ export function createStores(options: StoresOptions = {}): Stores {
   const around = options.around ?? ((store: ObjectStore): ObjectStore => store);
   const factories: Partial<Record<Scheme, (bucket: string) => ObjectStore>> = {
     memory: (bucket) => createMemoryStore({ uri: `memory://${bucket}`, clock }),
-    file: (bucket) => createLocalStore(`/${bucket}`, { clock }),
+    file: (bucket) => retrying(createLocalStore(`/${bucket}`, { clock }), { clock }),
     ...options.schemes,
   };
   const opened = new Map<string, Omit<StoreLocation, 'key'>>();
