@@ -149,6 +149,28 @@ describe('bounds', () => {
   });
 });
 
+test('what is there already is told by listings, side by side', async () => {
+  const keys = Array.from({ length: 2500 }, (_, i) => `${10_000 + i}`);
+  const a = await filled(Object.fromEntries(keys.map((key) => [`d/${key}`, 'x'])));
+  const b = await filled(
+    Object.fromEntries(
+      keys.slice(3).flatMap((key) => [
+        [`e/${key}`, 'x'],
+        [`f/${key}`, 'x'],
+      ]),
+    ),
+  );
+  const [from, to] = [counting(a), counting(b)];
+  const { bulkCopy } = operationsOn({ a: from.store, b: to.store });
+  const progress = await all(bulkCopy({ from: 'memory://a/d/', to: 'memory://b/e/' }));
+  expect(progress.at(-1)).toMatchObject({ objects: { done: 2500 }, skipped: { objects: 2497 } });
+  expect(from.counts().requests).toEqual({ list: 3, get: 3 });
+  const { head = 0, ...others } = to.counts().requests;
+  expect(others).toEqual({ list: 3, put: 3 });
+  // Where one page ends before the other.
+  expect(head).toBeLessThan(10);
+});
+
 describe('resume', () => {
   const big = bytes(40 * MiB);
   const pair = { from: 'memory://a/big', to: 'memory://b/d/big' };

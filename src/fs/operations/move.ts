@@ -93,7 +93,7 @@ function moveDirectory(from: Place, prefix: string, to: Place, means: Means): Ob
       const last = page.objects.at(-1)?.key;
       if (last === undefined) return EMPTY;
       const etags = new Map<Task, string>();
-      const tasks = tasksOf(page.objects, from, prefix, to, target, undefined);
+      const tasks = tasksOf(page.objects, from, prefix, to, target);
       const copied = transfer(() => of(tasks), means, noting(etags)).pipe(
         map((progress) => ({
           objects: { done: objects },

@@ -77,7 +77,7 @@ export function noteOf(task: Task, parts: Parts, directory: Place | undefined): 
   if (Buffer.byteLength(at) > 1024) return undefined;
   const expected = { version, to: uri, etag: source.etag, size: source.size, partSize: parts.size };
   // The listing of the target tells of what lies beside.
-  const absent = beside && task.there?.has(at) === false;
+  const absent = beside && task.seen?.covers(at) === true && task.seen.get(at) === undefined;
   const erase = defer(() => store.delete([at]));
   return {
     read: () =>

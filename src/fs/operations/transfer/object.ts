@@ -62,7 +62,7 @@ export function copyObject(task: Task, means: Means): Observable<Step> {
 function there(task: Task, means: Means): Observable<ObjectInfo | undefined> {
   return defer(() => {
     if (means.overwrite && !means.skipSame && !means.skipExisting) return of(undefined);
-    if (task.there !== undefined) return of(task.there.get(task.key));
+    if (task.seen?.covers(task.key) === true) return of(task.seen.get(task.key));
     return means.window.run(task, 0, task.to.store.head(task.key)).pipe(
       // Who may only write cannot look; then the condition of the write itself decides.
       catchError((error: unknown) =>

@@ -1,5 +1,6 @@
 import type { ObjectInfo } from '../../../store/objectStore.js';
 import type { Place } from '../place.js';
+import type { Seen } from './seen.js';
 
 /** One object to be copied, as a listing told it, and where it goes. */
 export interface Task {
@@ -7,8 +8,8 @@ export interface Task {
   readonly source: ObjectInfo;
   readonly to: Place;
   readonly key: string;
-  /** What is at the target already, where a listing has told all of it. */
-  readonly there: ReadonlyMap<string, ObjectInfo> | undefined;
+  /** What a listing has told of the target. */
+  readonly seen: Seen | undefined;
 }
 
 /** A piece of an object that has arrived, or had not to be sent. The last of an object has the target's `etag`. */

@@ -13,14 +13,14 @@ import {
   type Observable,
 } from 'rxjs';
 import { hideUserInfo, type Glob } from '../../../path/index.js';
-import { isStoreError } from '../../../store/errors.js';
-import type { ObjectInfo } from '../../../store/objectStore.js';
+import type { ListPage, ObjectInfo } from '../../../store/objectStore.js';
 import type { Stores } from '../../../store/services.js';
 import type { CopyPair } from '../../types.js';
 import { asError, OperationError } from '../errors.js';
-import { listing } from '../pages.js';
+import { eachListed } from '../pages.js';
 import { directoryOf, globbed, isDirectory, nameOf, notFound, placeOf, type Place } from '../place.js';
 import { resolve } from '../resolve.js';
+import { TargetListing } from './seen.js';
 import { sameBucket, type Task } from './task.js';
 import type { Tasks } from './transfer.js';
 
@@ -63,7 +63,7 @@ function tasksOfPair(stores: Stores, pair: CopyPair, look: boolean): Tasks {
 /** An object to a key, or into a directory under its own name. Throws `SamePlace`. */
 export function taskOf(from: Place, source: ObjectInfo, to: Place): Task {
   const key = isDirectory(to.key) ? to.key + nameOf(source.key) : to.key;
-  return checked({ from, source, to, key, there: undefined });
+  return checked({ from, source, to, key, seen: undefined });
 }
 
 /** The content of a directory, into a directory. Errors: `NotFound`, `SamePlace`, `IntoItself`, `Overlap`. */
@@ -72,18 +72,12 @@ export function tasksOfDirectory(from: Place, prefix: string, to: Place, look: b
   return (pace) => {
     // A bucket may be empty.
     let found = prefix === '';
-    const pages = (there: Task['there']): Observable<readonly Task[]> =>
-      listing(from.store, { prefix }, () => pace).pipe(
-        map(({ objects, cursor }) => {
-          found ||= objects.length > 0;
-          if (!found && cursor === undefined) throw notFound(from);
-          return tasksOf(objects, from, prefix, to, target, there);
-        }),
-      );
-    return concat(
-      apart(from, prefix, to, target),
-      defer(() => known(to, target, look)).pipe(concatMap(pages)),
-    );
+    const take = ({ objects, cursor }: ListPage): Task[] => {
+      found ||= objects.length > 0;
+      if (!found && cursor === undefined) throw notFound(from);
+      return tasksOf(objects, from, prefix, to, target);
+    };
+    return concat(apart(from, prefix, to, target), pagesOfTasks(from, prefix, take, to, target, look, pace));
   };
 }
 
@@ -94,11 +88,10 @@ export function tasksOf(
   prefix: string,
   to: Place,
   target: string,
-  there: Task['there'],
 ): Task[] {
   return objects.flatMap((source) => {
     const key = target + source.key.slice(prefix.length);
-    return key === '' ? [] : [{ from, source, to, key, there }];
+    return key === '' ? [] : [{ from, source, to, key, seen: undefined }];
   });
 }
 
@@ -113,19 +106,37 @@ function matching(
   const base = from.key.slice(0, from.key.lastIndexOf('/') + 1);
   const target = directoryOf(to.key);
   const again = sameBucket(from, to);
-  return known(to, target, look).pipe(
-    concatMap((there) =>
-      listing(from.store, { prefix: from.key }, () => pace).pipe(
-        map(({ objects }) => {
-          const wanted = objects.filter(({ key }) => glob.matches(key));
-          const tasks = tasksOf(wanted, from, base, to, target, there);
-          for (const task of tasks)
-            if (again && glob.matches(checked(task).key)) throw overlap(from.uri(base), to.uri(target));
-          return tasks;
-        }),
-      ),
-    ),
-  );
+  const take = ({ objects }: ListPage): Task[] => {
+    const wanted = objects.filter(({ key }) => glob.matches(key));
+    const tasks = tasksOf(wanted, from, base, to, target);
+    for (const task of tasks)
+      if (again && glob.matches(checked(task).key)) throw overlap(from.uri(base), to.uri(target));
+    return tasks;
+  };
+  return pagesOfTasks(from, from.key, take, to, target, look, pace);
+}
+
+/** Page by page of the source's listing, with what the target's tells. */
+function pagesOfTasks(
+  from: Place,
+  prefix: string,
+  take: (page: ListPage) => readonly Task[],
+  to: Place,
+  target: string,
+  look: boolean,
+  pace: Observable<never>,
+): Observable<readonly Task[]> {
+  return defer(() => {
+    const there = new TargetListing(to, target);
+    return eachListed(from.store, { prefix }, (page) => {
+      const tasks = take(page);
+      const told = look ? there.over(tasks.map(({ key }) => key)) : of(undefined);
+      return concat(
+        told.pipe(map((seen) => tasks.map((task) => ({ ...task, seen })))),
+        page.cursor === undefined ? EMPTY : pace,
+      );
+    });
+  });
 }
 
 /** Completes if a directory can be copied to another. */
@@ -142,20 +153,6 @@ export function apart(from: Place, prefix: string, to: Place, target: string): O
       .list({ prefix: again, limit: 1 })
       .pipe(concatMap(({ objects }) => (objects.length === 0 ? EMPTY : throwError(() => overlap(...names)))));
   });
-}
-
-/** All that is at the target, if one page of a listing tells it; else each object is asked for. */
-function known(to: Place, prefix: string, look: boolean): Observable<Task['there']> {
-  if (!look) return of(undefined);
-  return to.store.list({ prefix }).pipe(
-    map(({ objects, cursor }) =>
-      cursor === undefined ? new Map(objects.map((info) => [info.key, info])) : undefined,
-    ),
-    // Who may only write cannot list.
-    catchError((error: unknown) =>
-      isStoreError(error, 'PermissionDenied') ? of(undefined) : throwError(() => error),
-    ),
-  );
 }
 
 function checked(task: Task): Task {
