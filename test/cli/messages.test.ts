@@ -159,6 +159,7 @@ describe('a bucket as a whole', () => {
     [['rm', '-r', 'memory://whole/{a,**/c}']],
     [['rm', '--whole-bucket', 'memory://whole/**']],
     [['rm', '-r', '--dry-run', 'memory://whole/**']],
+    [['rm', '-r', '--dry-run', 'memory://whole']],
   ])('%j is refused, and nothing is gone', async (argv) => {
     await put(store, seed);
     expect(await cli(argv, { stores })).toMatchObject({ code: 2, out: '' });

@@ -54,12 +54,12 @@ export function rm(program: Command, start: Start): void {
 /** Refuses what has to be said more clearly, before anything is done. */
 function refuse(place: Located, { recursive, wholeBucket }: Options): void {
   if (place.glob !== undefined || !namesDirectory(place)) return;
-  if (recursive !== true)
-    throw new UsageError(`${place.said} is a directory. Say --recursive to remove all that is in it.`);
-  if (place.key === '' && wholeBucket !== true)
+  if (place.key === '' && (recursive !== true || wholeBucket !== true))
     throw new UsageError(
       `${place.said} is a bucket as a whole. Say --recursive --whole-bucket to remove everything in it.`,
     );
+  if (recursive !== true)
+    throw new UsageError(`${place.said} is a directory. Say --recursive to remove all that is in it.`);
 }
 
 async function removeEach(session: Session, places: readonly Located[], options: Options): Promise<void> {

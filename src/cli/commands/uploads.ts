@@ -12,6 +12,7 @@ import { taken } from '../wait.js';
 export function uploads(program: Command, start: Start): void {
   const group = program
     .command('uploads')
+    .helpCommand(false)
     .description('multipart uploads that nobody has completed: they cost money, and no listing shows them')
     .addHelpText(
       'after',
