@@ -216,7 +216,7 @@ test('a new session that is refused, too, is Expired; so is one that cannot be h
   sts = false;
   expect(await failure(s3.store('lake').list({}))).toMatchObject({
     code: 'Expired',
-    message: /no new ones: AssumeRole .*Not you.*sts:AssumeRole/,
+    message: expect.stringMatching(/no new ones: AssumeRole .*Not you.*sts:AssumeRole/) as string,
     cause: { code: 'PermissionDenied' },
   });
 });

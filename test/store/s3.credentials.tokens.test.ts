@@ -198,7 +198,10 @@ describe('tokens', () => {
       clock.step();
     }
     expect(tries).toBeGreaterThan(3);
-    expect(await error).toMatchObject({ code: 'PermissionDenied', message: /GetSessionToken.*long-lived/ });
+    expect(await error).toMatchObject({
+      code: 'PermissionDenied',
+      message: expect.stringMatching(/GetSessionToken.*long-lived/) as string,
+    });
     expect(clock.step()).toBe(false);
   });
 
@@ -214,7 +217,7 @@ describe('tokens', () => {
       expect(await failure(tokensOf({ credentials: keys }))).toMatchObject({
         code: 'TemporaryCredentials',
         retryable: false,
-        message: /temporary credentials.*access key of a user/,
+        message: expect.stringMatching(/temporary credentials.*access key of a user/) as string,
       });
     expect(requests).toHaveLength(0);
   });
