@@ -229,6 +229,52 @@ describe('the budget', () => {
     expect(budget.held).toBe(0);
   });
 
+  it('is given up by a reader that came first: soon each fetches ahead as far as the other', async () => {
+    const clock = new SimulatedClock();
+    const budget = new ReadBudget('4MiB');
+    const inner = delayed(await filled(), { clock, before: () => 10 });
+    const stores = [watched(inner), watched(inner)];
+    const opening = Promise.all(stores.map(({ store }) => open(store, { budget, sequential: true })));
+    clock.run();
+    const readers = await opening;
+    const pulled = [0, 0];
+    const pull = (i: number): void => {
+      readers[i]!.pull(MiB).subscribe(() => pulled[i]!++);
+      clock.run();
+    };
+    for (let i = 0; i < 4; i++) pull(0);
+    expect(stores[0]!.ranges.length - pulled[0]!).toBe(4);
+    for (let i = 0; i < 5; i++) {
+      pull(1);
+      pull(0);
+    }
+    // Two ahead each; and one more that the first gave up at once for what the second needed next.
+    expect(stores.map(({ ranges }, i) => ranges.length - pulled[i]!)).toEqual([2 + 1, 2]);
+    for (const reader of readers) reader.close();
+  });
+
+  it('holds, also for a reader that reads while another is just being answered', async () => {
+    const clock = new SimulatedClock();
+    const budget = new ReadBudget('128KiB');
+    const small = { buffer: 16 * KiB, fragment: 32 * KiB, window: 8 };
+    const store = delayed(await filled(), { clock, before: () => 10 });
+    const opening = Promise.all(
+      [true, false].map((sequential) => open(store, { budget, limits: small, sequential })),
+    );
+    clock.run();
+    const [one, two] = (await opening) as [SeekableReader, SeekableReader];
+    const wide = two.read(Buffer.alloc(96 * KiB));
+    let answered = 0;
+    one.pull(32 * KiB).subscribe(() => {
+      void lastValueFrom(wide).then(() => answered++);
+    });
+    while (clock.step()) expect(budget.held).toBeLessThanOrEqual(budget.limit);
+    await Promise.resolve();
+    expect(answered).toBe(1);
+    one.close();
+    two.close();
+  });
+
   it.each(['10KiB', -1, 'much'])('refuses %s', (limit) => {
     expect(() => new ReadBudget(limit)).toThrow(expect.objectContaining({ code: 'InvalidOption' }));
   });

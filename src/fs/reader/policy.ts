@@ -193,7 +193,9 @@ function proceed(state: ReaderState, room: Room): ReaderStep {
   const effects: ReaderEffect[] = [];
   const delivered = deliver(state, effects);
   const kept = drop(delivered, room, effects);
-  return { state: ask(kept, room, effects), effects };
+  const freed = sum(delivered.pieces) - sum(kept.pieces);
+  const ahead = room.ahead < 0 ? 0 : room.ahead + freed;
+  return { state: ask(kept, { ...room, ahead }, effects), effects };
 }
 
 function deliver(state: ReaderState, effects: ReaderEffect[]): ReaderState {
