@@ -121,9 +121,10 @@ describe('stopOn', () => {
     const world = lake();
     const { job } = world.job();
     let seen = 0;
-    const flow = job
-      .source('raw', raw())
-      .pipe(records(tap(() => void (++seen === 100 && process.emit('SIGUSR2')))), out());
+    const signalled = tap(() => {
+      if (++seen === 100) process.emit('SIGUSR2');
+    });
+    const flow = job.source('raw', raw()).pipe(records(signalled), out());
     await expect(world.run(job, flow, { signal })).resolves.toEqual({ outcome: 'stopped' });
     expect(listeners()).toBe(0);
   });
