@@ -12,5 +12,5 @@
  */
 export { ReadBudget } from './budget.js';
 export type { ReaderLimits } from './policy.js';
-export { defaultLimits, limitsOf, openSequential, readObject, type ReadSource } from './read.js';
+export { limitsOf, openSequential, readObject, type ReadSource } from './read.js';
 export { SeekableReader, type ReaderOptions } from './reader.js';

@@ -7,7 +7,7 @@ import type { ReaderLimits } from './policy.js';
 import { SeekableReader } from './reader.js';
 
 /** How readers read unless they are told otherwise. */
-export const defaultLimits: ReaderLimits = { buffer: 256 << 10, fragment: 5 << 20, window: 50 };
+const defaultLimits: ReaderLimits = { buffer: 256 << 10, fragment: 5 << 20, window: 50 };
 
 /** The limits that the options leave. Throws `InvalidOption`. */
 export function limitsOf(
