@@ -1,0 +1,63 @@
+import type { BucketOptions, EncryptionOptions, S3Options } from '../s3Options.js';
+import type { Said, Sayings } from './said.js';
+
+type Winners = ReadonlyMap<string, Said>;
+
+/** A role's name and the like need a role, and so does the provider that assumes one. */
+export function checkRole(options: BucketOptions, prefix: string, winners: Winners, sayings: Sayings): void {
+  const { assumeRole, credentials } = options;
+  if (assumeRole?.arn !== undefined) return;
+  const needs = (key: string): void =>
+    sayings.problem(
+      'Incomplete',
+      key,
+      `${key} (${winners.get(key)?.origin.where ?? ''}) needs ${prefix}assume-role.arn.`,
+    );
+  if (credentials === 'ASSUME_ROLE') {
+    needs(
+      [`${prefix}credentials.provider`, 'aws.credentials.provider'].find((key) => winners.has(key)) ??
+        `${prefix}credentials`,
+    );
+  }
+  if (assumeRole === undefined) return;
+  const said = [...winners.keys()].find(
+    (key) => key.startsWith(`${prefix}assume-role.`) || key.startsWith('aws.credentials.provider.role.'),
+  );
+  if (said !== undefined) needs(said);
+}
+
+/** A KMS key does nothing under another encryption. */
+export function checkEncryption(
+  sse: EncryptionOptions | undefined,
+  prefix: string,
+  winners: Winners,
+  sayings: Sayings,
+): void {
+  if (sse?.kms === undefined || sse.type === 'sse-kms') return;
+  const said = [...winners.keys()].find((key) => key.startsWith(`${prefix}sse.kms.`));
+  if (said === undefined) return;
+  sayings.problem(
+    'Contradiction',
+    said,
+    `${said} (${winners.get(said)?.origin.where ?? ''}) needs ${prefix}sse.type: sse-kms.`,
+  );
+}
+
+/** What chooses among AWS's hosts does nothing where an endpoint names one, and accelerated hosts hold the bucket's name. */
+export function checkHosts(s3: S3Options, winners: Winners, sayings: Sayings): void {
+  const refuse = (key: string, other: string): void => {
+    const where = winners.get(key)?.origin.where ?? '';
+    sayings.problem(
+      'Contradiction',
+      key,
+      `${key} (${where}) chooses among AWS's hosts, which ${other} rules out. Leave one of the two out.`,
+    );
+  };
+  const accelerated = 's3.transfer-acceleration.enabled';
+  if (s3.endpoint !== undefined) {
+    if (s3.dualStack === true) refuse('s3.dual-stack.enabled', 's3.endpoint');
+    if (s3.accelerate === true) refuse(accelerated, 's3.endpoint');
+  } else if (s3.accelerate === true && s3.forcePathStyle === true) {
+    refuse(accelerated, 's3.path-style-access');
+  }
+}
