@@ -19,7 +19,10 @@ import { logKey, logNumber, type Manifest } from './manifest.js';
 import { decodeManifest, encodeManifest } from './manifestCodec.js';
 import { step } from './manifestLog.js';
 
-/** How often a read is tried before the attempt gives up: about half a minute. The PUT of a manifest has no such limit. */
+/**
+ * How often a read is asked for before the attempt gives up, each time with the retries of the store itself: in all that
+ * bridges about ten seconds of outage, more of throttling. The PUT of a manifest has no such limit.
+ */
 const readTries = 8;
 
 export interface LogDriverOptions {

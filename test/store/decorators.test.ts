@@ -2,7 +2,7 @@ import { defer, firstValueFrom, throwError, type Observable } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { clockOf } from '../../src/flow/index.js';
 import { counting } from '../../src/store/decorators/counting.js';
-import { decorate } from '../../src/store/decorators/decorate.js';
+import { decorate, type StoreCall } from '../../src/store/decorators/decorate.js';
 import { delayed } from '../../src/store/decorators/delay.js';
 import { StoreError, type StoreErrorCode } from '../../src/store/errors.js';
 import { crashAt, faulty } from '../../src/store/decorators/faults.js';
@@ -144,9 +144,13 @@ describe('retrying', () => {
     expect(run('Unavailable', 1, (store) => store.get('a', { ifMatch: 'e' })).at).toEqual([0, 100]);
   });
 
-  it('never gives up on what must become definite', () => {
-    const { at, end } = run('Unavailable', 20, (store) => store.put('a', body), { forever: () => true });
-    expect([at.length, end]).toEqual([21, 'answer']);
+  it('leaves alone what others repeat', () => {
+    const except = ({ method }: StoreCall) => method === 'put';
+    expect(run('Throttled', 1, (store) => store.put('a', body), { except })).toEqual({
+      at: [0],
+      end: 'Throttled',
+    });
+    expect(run('Throttled', 1, (store) => store.list({}), { except }).end).toBe('answer');
   });
 });
 

@@ -5,7 +5,7 @@ import { Gate, type GateOptions, type Pass } from '../../src/store/s3/gate.js';
 
 function world(options: Partial<GateOptions> = {}) {
   const time = new VirtualTimeScheduler();
-  const gate = new Gate({ places: 2, clock: clockOf(time), paced: true, ...options });
+  const gate = new Gate({ places: 2, clock: clockOf(time), paced: true, longestHold: 20_000, ...options });
   const log: string[] = [];
   const passes = new Map<string, Pass>();
   const ask = (name: string, bucket = 'a'): (() => void) =>
@@ -157,6 +157,17 @@ describe('pace', () => {
     expect(early).toBe(1);
     expect(log).toEqual(['1', '2']);
     expect(time.now()).toBe(7000);
+  });
+
+  test('does not wait as long as a server says that says anything', () => {
+    const { ask, log, passes, leave, time } = world({ places: 10, longestHold: 9000 });
+    ask('1');
+    passes.get('1')?.answered('throttled', 30 * 86_400_000);
+    leave('1');
+    ask('2');
+    time.flush();
+    expect(log).toEqual(['1', '2']);
+    expect(time.now()).toBe(9000);
   });
 
   test('is nothing to a gate without it', () => {

@@ -150,26 +150,44 @@ test('a manifest does not even wait after one that was refused', async () => {
   }
 });
 
-test('Retry-After is waited for, by the request and by all others of the bucket', async () => {
-  stores.close();
-  const at: number[] = [];
-  const server = createServer((request, response) => {
-    request.resume();
-    at.push(fast.now());
-    if (at.length === 1) response.writeHead(503, { 'retry-after': '10' }).end();
-    else response.writeHead(200, { etag: '"e"' }).end();
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  try {
-    open({ endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, maxSockets: 1 });
-    await puts(3);
-    expect(at).toHaveLength(4);
-    expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(9_900);
-  } finally {
-    server.close();
-    server.closeAllConnections();
-  }
+test('a manifest that is refused is in doubt: its maker repeats it, and nobody else', async () => {
+  refuse = () => true;
+  const { reserved } = stores.open('s3://lake/');
+  const put = lastValueFrom(reserved.put('manifest', body, { ifNoneMatch: '*' }));
+  await expect(put).rejects.toMatchObject({ code: 'Throttled' });
+  expect(seen).toHaveLength(1);
+  await expect(lastValueFrom(reserved.head('manifest'))).rejects.toMatchObject({ code: 'Throttled' });
+  expect(seen).toHaveLength(5);
 });
+
+test.each([
+  ['10', {}, 9_900, Infinity],
+  ['86400', {}, 19_900, 80_000],
+  ['86400', { cap: '1s' }, 900, 19_000],
+] as const)(
+  'Retry-After: %s is waited for, by the request and by all others of the bucket, within the cap',
+  async (asked, retry, least, most) => {
+    stores.close();
+    const at: number[] = [];
+    const server = createServer((request, response) => {
+      request.resume();
+      at.push(fast.now());
+      if (at.length === 1) response.writeHead(503, { 'retry-after': asked }).end();
+      else response.writeHead(200, { etag: '"e"' }).end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      open({ endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, maxSockets: 1, retry });
+      await puts(3);
+      expect(at).toHaveLength(4);
+      expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(least);
+      expect(at[3]! - at[0]!).toBeLessThan(most);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  },
+);
 
 test('maxRetries, base, throttledBase and cap are what was asked for', async () => {
   stores.close();

@@ -18,7 +18,13 @@ function storm(requests: number, capacity: (now: number) => number, paced = true
   const time = new VirtualTimeScheduler();
   const clock = clockOf(time);
   const rates: number[] = [];
-  const gate = new Gate({ places: 50, clock, paced, onPace: (_, rate) => rates.push(rate) });
+  const gate = new Gate({
+    places: 50,
+    clock,
+    paced,
+    longestHold: 20_000,
+    onPace: (_, rate) => rates.push(rate),
+  });
   const arrivals: { readonly at: number; readonly refused: boolean }[] = [];
   let tokens = 0;
   let at = 0;

@@ -23,8 +23,8 @@ export interface RetryOptions {
   readonly throttledBase?: number;
   /** No wait is longer, not even one that the server asks for. Milliseconds. Default 20,000. */
   readonly cap?: number;
-  /** Requests that are retried until they are definite, whatever `retries` says. Default: none. */
-  readonly forever?: (call: StoreCall) => boolean;
+  /** Requests that are not retried here, because whoever makes them repeats them. Default: none. */
+  readonly except?: (call: StoreCall) => boolean;
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
@@ -52,9 +52,9 @@ export function retried<T>(
   notice?: (retry: RetryNotice) => void,
 ): Observable<T> {
   const { retries = 3, base = 100, throttledBase = 1000, cap = 20_000 } = options;
-  const { forever = () => false, clock = systemClock, random = Math.random } = options;
+  const { except = () => false, clock = systemClock, random = Math.random } = options;
   return defer(() => {
-    const limit = forever(call) ? Infinity : retries;
+    const limit = except(call) ? 0 : retries;
     return run.pipe(
       retry({
         delay: (error: unknown, failed) => {

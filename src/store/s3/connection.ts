@@ -4,7 +4,7 @@ import { silent, type Logger } from '../../config/logger.js';
 import type { BucketOptions, S3RetryOptions } from '../../config/s3Options.js';
 import { InvalidOption, parseDuration, type Duration } from '../../config/units.js';
 import { systemClock, type Clock } from '../../flow/index.js';
-import { decorate } from '../decorators/decorate.js';
+import { decorate, type StoreCall } from '../decorators/decorate.js';
 import type { RetryOptions } from '../decorators/retry.js';
 import type { ObjectStore } from '../objectStore.js';
 import { observed, type ObserveOptions } from '../observe/observed.js';
@@ -27,7 +27,8 @@ export interface S3Context {
  * as `S3Options.retry` says.
  *
  * There are two pools. Part uploads and reads use the one; the other, small, is for what must never wait behind them:
- * the manifest whose creation is the commit point.
+ * the manifest whose creation is the commit point. That one PUT is not retried here, not even where the server throttles:
+ * the manifest log counts its doubts, and repeats it until it is definite.
  *
  * @example
  * ```ts
@@ -49,7 +50,8 @@ export class S3Connection {
     const { clock = systemClock, random = Math.random, logger = silent } = context;
     const resolved = resolveOptions(options);
     this.#options = options;
-    this.#observe = { retry: { ...retryOf(options.retry), clock, random }, clock, logger };
+    const retry = { cap: 20_000, ...retryOf(options.retry), clock, random };
+    this.#observe = { retry, clock, logger };
     const onPace = (bucket: string, rate: number): void => {
       if (rate === Infinity)
         logger.info({ bucket }, 'The server no longer throttles: requests are not held back any more');
@@ -59,25 +61,26 @@ export class S3Connection {
       logger.info({ bucket, region }, 'The bucket is in another region: its requests go there'),
     );
     const shared = { clock, credentials: credentialsFor(resolved, clock), regions };
-    this.#main = new S3Pool(resolved, resolved.maxSockets, { ...shared, onPace });
-    // Manifests wait for nobody, not even for a server that throttles: its refusals are retried.
+    this.#main = new S3Pool(resolved, resolved.maxSockets, { ...shared, onPace, longestHold: retry.cap });
+    // Manifests wait for nobody, not even for a server that throttles: whoever is refused comes again.
     this.#reserved = new S3Pool(resolved, resolved.reservedSockets, { ...shared, paced: false });
   }
 
   /** A bucket's store. `own` is what differs for it, but for its server and credentials. */
   store(bucket: string, own: OwnOptions = {}): ObjectStore {
-    return this.#open(this.#main, bucket, own);
+    return this.#open(this.#main, bucket, own, this.#observe);
   }
 
   /** The same bucket over sockets that nothing else uses. */
   reserved(bucket: string, own: OwnOptions = {}): ObjectStore {
-    return this.#open(this.#reserved, bucket, own);
+    const retry = { ...this.#observe.retry, except: isManifest };
+    return this.#open(this.#reserved, bucket, own, { ...this.#observe, retry });
   }
 
-  #open(pool: S3Pool, bucket: string, own: OwnOptions): ObjectStore {
+  #open(pool: S3Pool, bucket: string, own: OwnOptions, observe: ObserveOptions): ObjectStore {
     const { uri, ...differing } = own;
     const options = resolveOptions({ ...this.#options, ...differing });
-    const store = observed(new S3Store(bucket, pool, options, uri), this.#observe);
+    const store = observed(new S3Store(bucket, pool, options, uri), observe);
     return decorate(store, (call, run) => this.#whileOpen(`${call.method} on ${store.uri}`, run));
   }
 
@@ -122,6 +125,9 @@ export class S3Connection {
     this.close();
   }
 }
+
+/** What is created under its name once, which decides something. */
+const isManifest = ({ method, conditional }: StoreCall): boolean => method === 'put' && conditional;
 
 /** What may differ between the buckets of one connection. */
 export interface OwnOptions extends Pick<BucketOptions, 'sse'>, Pick<S3Options, 'checksum'> {

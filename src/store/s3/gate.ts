@@ -22,6 +22,8 @@ export interface GateOptions {
   readonly clock: Clock;
   /** Whether buckets that throttle are asked less. */
   readonly paced: boolean;
+  /** A `Retry-After` holds a bucket back for no longer: servers say anything. Milliseconds. */
+  readonly longestHold: number;
   /** A bucket's rate (requests a second) was lowered, or its limit is gone (`Infinity`). */
   readonly onPace?: (bucket: string, rate: number) => void;
 }
@@ -104,13 +106,15 @@ export class Gate {
     let left = false;
     let told = false;
     return {
-      answered: (how, retryAfter) => {
+      answered: (how, retryAfter = 0) => {
         if (told || !this.#options.paced) return;
         told = true;
         const now = this.#options.clock.now();
         const pace = this.#paces.get(bucket) ?? freePace;
         const next =
-          how === 'throttled' ? throttled(pace, now, since, retryAfter) : answered(pace, now, since);
+          how === 'throttled'
+            ? throttled(pace, now, since, Math.min(retryAfter, this.#options.longestHold))
+            : answered(pace, now, since);
         this.#paces.set(bucket, next);
         if (next.cutAt !== pace.cutAt) this.#options.onPace?.(bucket, next.rate);
         if (next !== pace) this.#pump();

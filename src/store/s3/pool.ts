@@ -22,6 +22,8 @@ export interface PoolContext {
   /** Whether buckets that throttle are asked less. Default true. */
   readonly paced?: boolean;
   readonly onPace?: (bucket: string, rate: number) => void;
+  /** A `Retry-After` holds requests back for no longer. Milliseconds. Default 20,000. */
+  readonly longestHold?: number;
 }
 
 /** Which of AWS's hosts: as said, or else as AWS's environment and profiles have it. Other servers have no such. */
@@ -45,10 +47,11 @@ export class S3Pool {
 
   constructor(options: ResolvedOptions, maxSockets: number, context: PoolContext = {}) {
     const { clock = systemClock, onPace, paced = true, regions = new Regions() } = context;
-    const { credentials = credentialsFor(options, clock) } = context;
+    const { credentials = credentialsFor(options, clock), longestHold = 20_000 } = context;
     this.#options = options;
     this.#clock = clock;
-    this.gate = new Gate({ places: maxSockets, clock, paced, ...(onPace === undefined ? {} : { onPace }) });
+    const told = onPace === undefined ? {} : { onPace };
+    this.gate = new Gate({ places: maxSockets, clock, paced, longestHold, ...told });
     this.#credentials = credentials;
     this.handler = new HttpHandler(maxSockets, options);
     this.#config = {
