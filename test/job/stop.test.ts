@@ -121,7 +121,7 @@ describe('stopOn', () => {
     const world = lake();
     const { job } = world.job();
     let seen = 0;
-    const signalled = tap(() => {
+    const signalled = tap<{ n: number }>(() => {
       if (++seen === 100) process.emit('SIGUSR2');
     });
     const flow = job.source('raw', raw()).pipe(records(signalled), out());
