@@ -46,9 +46,9 @@ function docstrings(path: string): Example[] {
 /** The example as a module: what it does not declare is imported, or declared from the context. */
 function moduleOf({ code }: Example): string {
   const declared = new Set(
-    [...code.matchAll(/\b(?:const|let|using|class|interface|function|type)\s+(?:\{([^}]*)\}|(\w+))/g)].flatMap(
-      ([, destructured, name]) => name ?? (destructured ?? '').split(/[\s,]+/),
-    ),
+    [
+      ...code.matchAll(/\b(?:const|let|using|class|interface|function|type)\s+(?:\{([^}]*)\}|(\w+))/g),
+    ].flatMap(([, destructured, name]) => name ?? (destructured ?? '').split(/[\s,]+/)),
   );
   const uses = (name: string): boolean =>
     !declared.has(name) &&
