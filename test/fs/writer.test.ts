@@ -238,7 +238,12 @@ describe('open options', () => {
     const store: ObjectStore = {
       ...decorate(inner, (_, run) => run),
       uploadPart: (key, uploadId, number, body) =>
-        inner.uploadPart(key, uploadId, number, Buffer.from(body).fill(1, 0, 1)),
+        inner.uploadPart(
+          key,
+          uploadId,
+          number,
+          Buffer.from(body).map((byte, i) => (i === 0 ? byte ^ 1 : byte)),
+        ),
     };
     expect(await code(lastValueFrom(write(store, 'hello', { integrityCheck: true })))).toBe('Integrity');
     expect(now(inner)).toEqual({ uploads: 0, object: undefined });

@@ -161,6 +161,7 @@ export function createOperations(options: OperationsOptions = {}): Operations {
   const transferConfig = (): Config['transfer'] =>
     (options.stores === undefined ? config() : (options.config ?? defaultConfig())).transfer;
   const open = (uri: string): Place => placeOf(stores(), uri);
+  const around = { cleanups, clock, open };
   const at = <T>(uri: string, operation: (place: Place) => Observable<T>): Observable<T> =>
     defer(() => operation(open(uri)));
   const copying = (
@@ -170,7 +171,7 @@ export function createOperations(options: OperationsOptions = {}): Operations {
     operation: (from: Place, to: Place, means: Means) => Observable<Progress>,
   ): Observable<Progress> =>
     defer(() => {
-      const means = meansOf({ overwrite, skipSame: false, resume: false }, transferConfig(), cleanups, open);
+      const means = meansOf({ overwrite, skipSame: false, resume: false }, transferConfig(), around);
       return operation(open(from), open(to), means);
     });
   const contents = new Contents({
@@ -194,7 +195,7 @@ export function createOperations(options: OperationsOptions = {}): Operations {
     move: (from, to, copyOptions = {}) => copying(from, to, copyOptions, move),
     bulkCopy: (what, bulkOptions = {}) =>
       defer(() => {
-        const means = meansOf(bulkOptions, transferConfig(), cleanups, open);
+        const means = meansOf(bulkOptions, transferConfig(), around);
         const pairs = 'from' in what ? [what] : what;
         return transfer(
           tasksOfPairs(stores(), pairs, means.skipSame || means.skipExisting || !means.overwrite),

@@ -2,7 +2,7 @@ import { catchError, concat, concatMap, defer, map, Observable, of, throwError }
 import { isRetryable } from '../../errors.js';
 import type { Clock } from '../../flow/index.js';
 import { isStoreError } from '../../store/errors.js';
-import type { ObjectStore, PutResult } from '../../store/objectStore.js';
+import type { ObjectStore, PutResult, UploadOptions } from '../../store/objectStore.js';
 
 const tries = 5;
 /** Before it is asked again, at least. Milliseconds. */
@@ -10,6 +10,11 @@ const pause = 500;
 
 /** The metadata that proves an object ours. */
 export const putIdMetadata = 'millrace-put-id';
+
+/** What an object is described by, with what proves it ours. */
+export function marked(described: UploadOptions, putId: string): UploadOptions {
+  return { ...described, metadata: { ...described.metadata, [putIdMetadata]: putId } };
+}
 
 export interface Publishing {
   readonly store: ObjectStore;

@@ -1,6 +1,7 @@
 import type { Transfer } from '../../../config/config.js';
 import { InvalidOption, parseSize } from '../../../config/units.js';
 import type { BulkCopyOptions } from '../../types.js';
+import type { Clock } from '../../../flow/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
 import type { Means } from './object.js';
@@ -11,6 +12,13 @@ const MiB = 2 ** 20;
 /** Unless more is said. Bytes. */
 const mostMemory = 512 * MiB;
 
+/** What all runs of operations share. */
+export interface Around {
+  readonly cleanups: Cleanups;
+  readonly clock: Clock;
+  readonly open: (uri: string) => Place;
+}
+
 /**
  * Checks the options and fills in the defaults, for one run of an operation. Without `s3.async.enabled` there is one request
  * at a time, without `s3.bulk-copy.enabled` one object. Throws `InvalidOption`.
@@ -18,8 +26,7 @@ const mostMemory = 512 * MiB;
 export function meansOf(
   options: BulkCopyOptions,
   { bulkCopy, parallel, writePartSize }: Pick<Transfer, 'bulkCopy' | 'parallel' | 'writePartSize'>,
-  cleanups: Cleanups,
-  open: (uri: string) => Place,
+  { cleanups, clock, open }: Around,
 ): Means {
   const { overwrite = true, skipSame = true, skipExisting = false, resume = true } = options;
   const concurrency = options.concurrency ?? (parallel ? bulkCopy.concurrency : 1);
@@ -34,6 +41,7 @@ export function meansOf(
   return {
     window: new Window({ requests: concurrency, bytes }),
     cleanups,
+    clock,
     requestsAtOnce: concurrency,
     objectsAtOnce: bulkCopy.enabled ? concurrency : 1,
     partSize,

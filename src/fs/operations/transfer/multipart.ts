@@ -6,8 +6,10 @@
  * - an unsubscribe or an error drops the upload, unless a note is kept of it and the error may pass;
  * - the request that creates an upload is the only one that an unsubscribe does not abort: the server may have made it
  *   already, and only the answer tells its id. It is dropped when that comes;
- * - a Complete whose answer is lost is proven by the object that is there.
+ * - a Complete whose answer is lost is proven by the put-id of the object that is there, which only this upload bears; where
+ *   there is none, it is asked again.
  */
+import { randomUUID } from 'node:crypto';
 import {
   catchError,
   concat,
@@ -23,10 +25,10 @@ import {
   range,
   throwError,
 } from 'rxjs';
-import { isRetryable } from '../../../errors.js';
+import type { Clock } from '../../../flow/index.js';
 import { isStoreError } from '../../../store/errors.js';
-import { compositeEtag } from '../../../store/helpers.js';
-import type { ByteRange, ObjectStore, UploadedPart, UploadOptions } from '../../../store/objectStore.js';
+import type { ByteRange, UploadedPart, UploadOptions } from '../../../store/objectStore.js';
+import { marked, publish } from '../../writer/index.js';
 import type { Cleanups } from './cleanups.js';
 import type { Begun, Note } from './note.js';
 import type { Parts } from './parts.js';
@@ -46,6 +48,7 @@ export interface Multipart {
   readonly fill: (uploadId: string, number: number, range: Required<ByteRange>) => Observable<UploadedPart>;
   readonly note: Note | undefined;
   readonly overwrite: boolean;
+  readonly clock: Clock;
 }
 
 /** What is at the server, as far as is known here. */
@@ -117,11 +120,12 @@ function create(
   enter: (phase: Phase) => void,
 ): Observable<Begun> {
   const { note, task, window, cleanups } = copy;
+  const putId = randomUUID();
   const request = (options: UploadOptions): Observable<string> =>
     new Observable((out) => {
       let left = false;
       cleanups.run(
-        task.to.store.createUpload(task.key, options).pipe(
+        task.to.store.createUpload(task.key, marked(options, putId)).pipe(
           concatMap(({ uploadId }) => {
             if (left) return drop(uploadId);
             enter({ is: 'begun', uploadId });
@@ -140,9 +144,9 @@ function create(
   return window.run(task, 0, copy.describe).pipe(
     concatMap((options) => window.run(task, 0, request(options))),
     concatMap((uploadId) => {
-      const begun = of({ uploadId, arrived: new Map<number, UploadedPart>() });
+      const begun = of({ uploadId, putId, arrived: new Map<number, UploadedPart>() });
       if (note === undefined) return begun;
-      return window.run(task, 0, note.write(uploadId)).pipe(
+      return window.run(task, 0, note.write(uploadId, putId)).pipe(
         map(() => enter({ is: 'noted', uploadId })),
         // Who may not write notes copies all the same.
         catchError((error: unknown) =>
@@ -155,14 +159,15 @@ function create(
 }
 
 /** Fills what is missing, and completes. */
-function sent(copy: Multipart, { uploadId, arrived }: Begun, completed: () => void): Observable<Step> {
+function sent(copy: Multipart, begun: Begun, completed: () => void): Observable<Step> {
+  const { arrived } = begun;
   const { parts, task, window, note } = copy;
   const all = new Map(arrived);
   const part = (number: number): Observable<Step> => {
     const bounds = parts.range(number);
     const bytes = bounds.end - bounds.start;
     if (arrived.has(number)) return of({ bytes, skipped: bytes });
-    return window.run(task, copy.partBytes, copy.fill(uploadId, number, bounds)).pipe(
+    return window.run(task, copy.partBytes, copy.fill(begun.uploadId, number, bounds)).pipe(
       map((uploaded) => {
         all.set(number, uploaded);
         return { bytes, skipped: 0 };
@@ -170,7 +175,7 @@ function sent(copy: Multipart, { uploadId, arrived }: Begun, completed: () => vo
     );
   };
   const inOrder = (): UploadedPart[] => [...all.values()].sort((a, b) => a.number - b.number);
-  const last = defer(() => complete(copy, uploadId, inOrder())).pipe(
+  const last = defer(() => complete(copy, begun, inOrder())).pipe(
     map((etag): Step => {
       completed();
       return { bytes: 0, skipped: 0, etag };
@@ -182,28 +187,16 @@ function sent(copy: Multipart, { uploadId, arrived }: Begun, completed: () => vo
   return concat(range(1, parts.count).pipe(mergeMap(part, copy.requestsAtOnce)), last, forgotten);
 }
 
-function complete(copy: Multipart, uploadId: string, parts: readonly UploadedPart[]): Observable<string> {
-  const { task, window } = copy;
+function complete(
+  { task, window, overwrite, clock }: Multipart,
+  { uploadId, putId }: Begun,
+  parts: readonly UploadedPart[],
+): Observable<string> {
+  const { key } = task;
   const { store } = task.to;
-  const request = store
-    .completeUpload(task.key, uploadId, parts, copy.overwrite ? {} : { ifNoneMatch: '*' })
-    .pipe(map(({ etag }) => etag));
-  return window.run(task, 0, request).pipe(
-    catchError((error: unknown) => {
-      if (!isRetryable(error) && !isStoreError(error, 'NotFound')) return throwError(() => error);
-      return window.run(task, 0, published(store, task, compositeEtag(parts), error));
-    }),
-  );
-}
-
-/** The ETag of the object if it is the one that was completed; else the first error stands. */
-function published(store: ObjectStore, task: Task, etag: string, error: unknown): Observable<string> {
-  return store.head(task.key).pipe(
-    catchError(() => throwError(() => error)),
-    concatMap((info) =>
-      info.size === task.source.size && info.etag === etag ? of(etag) : throwError(() => error),
-    ),
-  );
+  const request = store.completeUpload(key, uploadId, parts, overwrite ? {} : { ifNoneMatch: '*' });
+  const published = publish({ store, key, request, putId, clock, random: Math.random });
+  return window.run(task, 0, published).pipe(map(({ etag }) => etag));
 }
 
 /** Whether the same copy may succeed later with what has arrived: not if the source has changed, or the upload is over. */

@@ -32,13 +32,15 @@ const version = 1;
 /** An upload to send parts to, and those that it has. */
 export interface Begun {
   readonly uploadId: string;
+  /** In the metadata of what it becomes. */
+  readonly putId: string;
   readonly arrived: ReadonlyMap<number, UploadedPart>;
 }
 
 export interface Note {
   /** The upload to go on with; `stale` is one that nobody can. Asks nothing where there can be none. */
   read(): Observable<Begun | { readonly stale: string } | undefined>;
-  write(uploadId: string): Observable<unknown>;
+  write(uploadId: string, putId: string): Observable<unknown>;
   erase(): Observable<unknown>;
   /** Erases a note that may be there. */
   tidy(): Observable<unknown>;
@@ -48,6 +50,7 @@ interface Written {
   readonly version: number;
   readonly to: string;
   readonly uploadId: string;
+  readonly putId: string;
   readonly etag: string;
   readonly size: number;
   readonly partSize: number;
@@ -90,14 +93,14 @@ export function noteOf(task: Task, parts: Parts, directory: Place | undefined): 
               const fits = Object.entries(expected).every(
                 ([name, value]) => found[name as keyof Written] === value,
               );
-              return fits ? arrived(to.store, key, found.uploadId, parts) : of({ stale: found.uploadId });
+              return fits ? arrived(to.store, key, found, parts) : of({ stale: found.uploadId });
             }),
             // Without the right to list, S3 says 403 for an object that is missing.
             catchError((error: unknown) =>
               isStoreError(error, 'NotFound', 'PermissionDenied') ? of(undefined) : throwError(() => error),
             ),
           ),
-    write: (uploadId) => store.put(at, Buffer.from(JSON.stringify({ ...expected, uploadId }))),
+    write: (uploadId, putId) => store.put(at, Buffer.from(JSON.stringify({ ...expected, uploadId, putId }))),
     erase: () => erase,
     tidy: () => (absent ? EMPTY : eraseIfThere(store, at)),
   };
@@ -107,7 +110,7 @@ export function noteOf(task: Task, parts: Parts, directory: Place | undefined): 
 function arrived(
   store: ObjectStore,
   key: string,
-  uploadId: string,
+  { uploadId, putId }: Written,
   parts: Parts,
 ): Observable<Begun | undefined> {
   return store.listParts(key, uploadId).pipe(
@@ -119,7 +122,7 @@ function arrived(
       }
       return found;
     }, new Map<number, UploadedPart>()),
-    map((found) => ({ uploadId, arrived: found })),
+    map((found) => ({ uploadId, putId, arrived: found })),
     catchError((error: unknown) =>
       isStoreError(error, 'NotFound') ? of(undefined) : throwError(() => error),
     ),
@@ -130,7 +133,8 @@ function arrived(
 function parse(body: Uint8Array): Written | undefined {
   try {
     const found = JSON.parse(Buffer.from(body).toString()) as Partial<Written> | null;
-    return found?.version === version && typeof found.uploadId === 'string' ? (found as Written) : undefined;
+    const whole = typeof found?.uploadId === 'string' && typeof found.putId === 'string';
+    return whole && found.version === version ? (found as Written) : undefined;
   } catch {
     return undefined;
   }

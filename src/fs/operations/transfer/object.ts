@@ -8,6 +8,7 @@
  * All that is read is pinned by the ETag that the listing told: an object that changes meanwhile is an error, never a
  * mixture. Metadata and content headers go along.
  */
+import { randomUUID } from 'node:crypto';
 import {
   catchError,
   concat,
@@ -20,9 +21,11 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
+import type { Clock } from '../../../flow/index.js';
 import { isStoreError, StoreError } from '../../../store/errors.js';
 import { join } from '../../../store/helpers.js';
 import type { ObjectInfo, UploadOptions } from '../../../store/objectStore.js';
+import { marked, publish } from '../../writer/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
 import { multipart } from './multipart.js';
@@ -37,6 +40,7 @@ const MiB = 2 ** 20;
 export interface Means {
   readonly window: Window;
   readonly cleanups: Cleanups;
+  readonly clock: Clock;
   readonly requestsAtOnce: number;
   readonly objectsAtOnce: number;
   readonly partSize: number;
@@ -147,12 +151,13 @@ function whole(task: Task, means: Means): Observable<Step> {
   const { from, to, source, key } = task;
   const { size, etag } = source;
   const request = defer(() => from.store.get(source.key, { ifMatch: etag })).pipe(
-    concatMap(({ info, chunks }) =>
-      to.store.put(key, join(chunks), {
-        ...descriptionOf(info),
-        ...(means.overwrite ? {} : { ifNoneMatch: '*' as const }),
-      }),
-    ),
+    concatMap(({ info, chunks }) => {
+      const described = descriptionOf(info);
+      if (means.overwrite) return to.store.put(key, join(chunks), described);
+      const putId = randomUUID();
+      const put = to.store.put(key, join(chunks), { ...marked(described, putId), ifNoneMatch: '*' });
+      return publish({ store: to.store, key, request: put, putId, clock: means.clock, random: Math.random });
+    }),
   );
   return means.window
     .run(task, size, request)
