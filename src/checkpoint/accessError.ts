@@ -1,4 +1,5 @@
-import { isStoreError } from '../store/errors.js';
+import { hasNoIdentity, isStoreError, type StoreError } from '../store/errors.js';
+import { MissingRight } from '../store/trials.js';
 import { CheckpointError } from './errors.js';
 
 /** What to do when the store does not let us at the log; other errors speak for themselves. */
@@ -13,9 +14,15 @@ export function accessError(error: unknown, where: string): unknown {
   if (isStoreError(error, 'PermissionDenied')) {
     return new CheckpointError(
       'LogAccessDenied',
-      `The store refuses access to the checkpoint directory ${where} (${error.message}). Grant these credentials s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the directory.`,
+      `The store refuses access to the checkpoint directory ${where} (${error.message}).${advice(error)}`,
       { cause: error },
     );
   }
   return error;
+}
+
+/** Rights are no help where the credentials are wrong, or the role is denied. */
+function advice(error: StoreError): string {
+  if (hasNoIdentity(error) || (error instanceof MissingRight && !error.action.startsWith('s3:'))) return '';
+  return ' Grant these credentials s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the directory.';
 }

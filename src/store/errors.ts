@@ -58,3 +58,17 @@ export class StoreError extends MillraceError {
 export function isStoreError(error: unknown, ...codes: readonly StoreErrorCode[]): error is StoreError {
   return error instanceof StoreError && (codes.length === 0 || codes.includes(error.code));
 }
+
+const aboutCredentials: ReadonlySet<string | undefined> = new Set([
+  'CredentialsProviderError',
+  'InvalidAccessKeyId',
+  'InvalidClientTokenId',
+  'InvalidToken',
+  'SignatureDoesNotMatch',
+  'UnrecognizedClientException',
+]);
+
+/** Whether there are no credentials, or wrong ones: then no right that they lack is to be told. */
+export function hasNoIdentity(error: unknown): boolean {
+  return isStoreError(error, 'PermissionDenied') && aboutCredentials.has(error.serverCode);
+}

@@ -14,7 +14,7 @@ import {
   toArray,
   type Observable,
 } from 'rxjs';
-import { isStoreError, StoreError } from './errors.js';
+import { hasNoIdentity, isStoreError, StoreError } from './errors.js';
 import type { ObjectStore, UploadedPart } from './objectStore.js';
 
 const racers = 16;
@@ -107,7 +107,7 @@ export function needing<T>(action: string, store: ObjectStore, request: Observab
   return request.pipe(
     catchError((cause: unknown) =>
       throwError(() =>
-        isStoreError(cause, 'PermissionDenied')
+        isStoreError(cause, 'PermissionDenied') && !hasNoIdentity(cause)
           ? new MissingRight(lacking(cause) ?? action, store.uri, cause)
           : cause,
       ),
@@ -115,9 +115,9 @@ export function needing<T>(action: string, store: ObjectStore, request: Observab
   );
 }
 
-/** AWS says which action was denied: it may be one on the KMS key. */
+/** AWS says which action was denied: it may be one on the KMS key. Where STS denies the role, no other matters yet. */
 function lacking({ message }: StoreError): string | undefined {
-  return /not authorized to perform: ([a-z0-9]+:[A-Za-z]+)/.exec(message)?.[1];
+  return /(?:not authorized to perform:|^AssumeRole .*Allow) ([a-z0-9]+:[A-Za-z]+)/.exec(message)?.[1];
 }
 
 /** `PermissionDenied`, where one knows what for. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { firstValueFrom, lastValueFrom, throwError } from 'rxjs';
+import { accessError } from '../../src/checkpoint/accessError.js';
 import { counting } from '../../src/store/decorators/counting.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import { StoreError } from '../../src/store/errors.js';
@@ -44,6 +45,33 @@ describe('the probe', () => {
       put: (key: string, body: Uint8Array) => inner.put(key, body),
     };
     expect(await firstValueFrom(probe(store, ''))).toMatchObject({ conditionalPut: false });
+  });
+
+  it.each(['CredentialsProviderError', 'InvalidAccessKeyId', 'SignatureDoesNotMatch'])(
+    'asks for no right where the credentials are wrong: %s',
+    async (serverCode) => {
+      const wrong = new StoreError('PermissionDenied', 'Check the keys.', { serverCode });
+      const refusing = decorate(createMemoryStore(), () => throwError(() => wrong));
+      await expect(firstValueFrom(probe(refusing, ''))).rejects.toBe(wrong);
+      expect(accessError(wrong, 's3://lake/checkpoints')).toMatchObject({
+        code: 'LogAccessDenied',
+        message: expect.not.stringContaining('Grant') as string,
+      });
+    },
+  );
+
+  it('names the role that STS denies, whatever was to be done with it', async () => {
+    const denied = new StoreError(
+      'PermissionDenied',
+      'AssumeRole arn:aws:iam::1:role/r: 403 AccessDenied. Allow sts:AssumeRole on the role to the base credentials.',
+      { serverCode: 'AccessDenied', status: 403 },
+    );
+    const refusing = decorate(createMemoryStore(), () => throwError(() => denied));
+    const error: unknown = await firstValueFrom(probe(refusing, '')).catch((refused: unknown) => refused);
+    expect(error).toMatchObject({ action: 'sts:AssumeRole' });
+    expect(accessError(error, 's3://lake/checkpoints')).toMatchObject({
+      message: expect.not.stringContaining('s3:ListBucket') as string,
+    });
   });
 
   it.each([

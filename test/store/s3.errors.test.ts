@@ -27,6 +27,13 @@ describe('what a server says becomes one of the store’s codes', () => {
     $metadata: { httpStatusCode: status },
   });
 
+  test('a server that has no KMS key of its own is told one', () => {
+    const message =
+      'Server Side Encryption with KMS managed key requires HTTP header x-amz-server-side-encryption-aws-kms-key-id';
+    const error = toStoreError({ ...said('InvalidArgument', 400), message }, asked('PutObject'));
+    expect(error.message).toContain('set `s3.sse.kms.key-id`');
+  });
+
   test.each([
     ['NoSuchKey', 404, 'NotFound'],
     ['NoSuchUpload', 404, 'NotFound'],

@@ -110,6 +110,9 @@ const advice: Readonly<Record<string, string>> = {
 const badKey =
   'Check the KMS key: that it is in the bucket’s region and enabled, and that its policy allows kms:GenerateDataKey and kms:Decrypt';
 
+/** Ceph RGW, which has no key of its own. */
+const wantsKey = 'This server wants to be told the key: set `s3.sse.kms.key-id` (in code, `sse.kms.keyId`)';
+
 /** What the SDK rejects with, as far as it is looked at. */
 interface SdkError {
   readonly name?: unknown;
@@ -162,7 +165,8 @@ export function toStoreError(raw: unknown, asked: Asked): MillraceError {
   const serverCode = answered && named ? name : known && name;
   const what =
     (name.startsWith('KMS.') && code !== 'Throttled' ? badKey : advice[name]) ??
-    (code === 'PermissionDenied' ? forbidden(text, asked) : undefined);
+    (code === 'PermissionDenied' ? forbidden(text, asked) : undefined) ??
+    (/aws-kms-key-id/i.test(text) ? wantsKey : undefined);
   const said = answered
     ? serverText(serverCode, status, text)
     : (system ?? (name || 'no answer')) + detail(text);

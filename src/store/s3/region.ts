@@ -46,7 +46,7 @@ const idle = { handle: () => Promise.reject(new Error('never used')) };
 function regionMissing(): MillraceError {
   return new MillraceError(
     'RegionMissing',
-    'No AWS region is known, neither from AWS_REGION, nor from the profile in ~/.aws/config, nor from the instance’s metadata (IMDS): give the `region` option, or set one of these.',
+    'No AWS region is known, neither from AWS_REGION, nor from the profile in ~/.aws/config, nor from the instance’s metadata (IMDS): set `s3.region` (in code, `region`; in the environment, S3_REGION), or one of these.',
   );
 }
 

@@ -40,7 +40,9 @@ export function stsError(raw: unknown, what: string, action: string): unknown {
   const code = codes[name] ?? codeOf(status);
   const system = typeof error.code === 'string' ? error.code : name;
   const line = text.split('\n', 1)[0]?.trim().replace(/\.$/, '').slice(0, 300) ?? '';
-  const said = `${status === undefined ? system : `${status} ${name}`}${line === '' ? '' : ` (${line})`}`;
+  // The SDK's word for an answer without a message.
+  const detail = line === '' || line === 'UnknownError' ? '' : ` (${line})`;
+  const said = `${status === undefined ? system : `${status} ${name}`}${detail}`;
   return new StoreError(code, `${what}: ${said}. ${advice[name] ?? general(code, action)}.`, {
     ...(status === undefined ? {} : { status, serverCode: name }),
     cause: Object.assign(new Error(text), { name }),
