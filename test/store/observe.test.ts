@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
-import { NEVER, VirtualTimeScheduler } from 'rxjs';
+import { concat, NEVER, take, VirtualTimeScheduler } from 'rxjs';
 import type { Logger } from '../../src/config/logger.js';
 import { clockOf, type Clock } from '../../src/flow/index.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
@@ -125,6 +125,18 @@ describe('a request is told', () => {
         tries: 1,
         bytesDown: 0,
       },
+    ]);
+  });
+
+  test('as answered where whoever has the answer does not wait for its completion', () => {
+    const inner = createMemoryStore({ uri: 'memory://told' });
+    const store = observed(decorate(inner, (_, run) => concat(run, NEVER)));
+    listen('end');
+    store.put('a', body).pipe(take(1)).subscribe();
+    store.get('a').pipe(take(1)).subscribe();
+    expect(messages.map(({ outcome, bytesDown }) => [outcome, bytesDown])).toEqual([
+      ['answered', 0],
+      ['answered', 5],
     ]);
   });
 

@@ -40,10 +40,13 @@ export function observed(store: ObjectStore, options: ObserveOptions = {}): Obje
       if (!listenedTo())
         return tried().subscribe(logger === silent ? out : loggingFailure(out, logger, store.uri, call));
       const watch = new Watch(store.uri, call, clock);
+      // Whoever has the answer, the only one, may leave without its completion.
+      let answered = false;
       // Before the subscription: it may answer at once.
-      out.add(() => watch.end('aborted'));
+      out.add(() => watch.end(answered ? 'answered' : 'aborted'));
       return tried(watch).subscribe({
         next: (answer) => {
+          answered = true;
           watch.answer(answer);
           out.next(answer);
         },
