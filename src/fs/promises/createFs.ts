@@ -1,4 +1,4 @@
-import { constants, type PathLike } from 'node:fs';
+import { constants, type PathLike, type StatOptions, type Stats as NodeStats } from 'node:fs';
 import type * as node from 'node:fs/promises';
 import { defer, map, type Observable } from 'rxjs';
 import { filePath } from '../../path/index.js';
@@ -25,7 +25,6 @@ type Shared =
   | 'appendFile'
   | 'copyFile'
   | 'cp'
-  | 'lstat'
   | 'mkdir'
   | 'mkdtemp'
   | 'readFile'
@@ -34,8 +33,14 @@ type Shared =
   | 'rename'
   | 'rm'
   | 'rmdir'
-  | 'stat'
   | 'unlink';
+
+/** What Node tells, and what the store says beyond. */
+type Told = NodeStats & Pick<Stats, 'etag' | 'metadata' | 'content' | 'storageClass'>;
+
+/** The first overload is what holds: sizes and times are numbers. Node's follow for code that is typed by them. */
+type StatOf = ((path: PathLike, options?: StatOptions & { readonly bigint?: false }) => Promise<Told>) &
+  Node['stat'];
 
 /**
  * `node:fs/promises` over every store. Functions behave and fail as Node's do; `docs/fs.md` says where objects differ from
@@ -52,6 +57,9 @@ export interface Fs extends Pick<Node, Shared> {
     flags?: string | number,
     options?: WriteOptions | number | string,
   ) => Promise<FileHandle>;
+  /** Beyond Node's stats: `etag`, `metadata`, `content` and `storageClass`, as far as the store tells them. */
+  readonly stat: StatOf;
+  readonly lstat: StatOf;
   readonly opendir: (path: PathLike, options?: { readonly recursive?: boolean }) => Promise<Dir>;
   readonly createReadStream: (path: PathLike, options?: ReadStreamOptions | BufferEncoding) => ReadStream;
   readonly createWriteStream: (path: PathLike, options?: WriteStreamOptions | BufferEncoding) => WriteStream;
