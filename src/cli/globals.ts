@@ -30,7 +30,9 @@ export function parseSets(sets: readonly string[]): Record<string, string> {
     const at = text.indexOf('=');
     // What is no key may be a secret: it is not repeated.
     if (!/^[a-z][\w-]*(\.[^=]+)+=/i.test(text))
-      throw new UsageError('--set takes key=value, such as --set s3.region=eu-central-1.');
+      throw new UsageError(
+        '--set takes key=value with a configuration key, such as --set s3.region=eu-central-1. millrace config --all tells the keys.',
+      );
     return [text.slice(0, at), text.slice(at + 1)];
   });
   const keys = values.map(([key]) => key);

@@ -32,6 +32,8 @@ describe('errors', () => {
     [['stat', 'memory://x/*', 'memory://x/%zz'], /^millrace: InvalidUri: /],
     [['probe', 'memory://x/*'], /^millrace: Usage: .*wildcards/],
     [['cp', 'memory://x/a', 'memory://x/*'], /^millrace: Usage: .*wildcards/],
+    [['ls', '--set', 'foo=secret'], /^millrace: Usage: --set takes key=value with a configuration key/],
+    [['uploads', 'abort', 'memory://x', '--older-than', '7'], /must be a number with its unit: 30m, 12h, 7d/],
     [['uploads', 'abort', 'memory://x', '--older-than', 'long'], /^millrace: InvalidOption: --older-than/],
   ])('%j cannot be asked like this: exit code 2, and one line', async (argv, message) => {
     const { code, out, err } = await cli(argv, { stores: lasting() });
@@ -48,6 +50,18 @@ describe('errors', () => {
         exitCode: 2,
       }),
     ]);
+  });
+
+  test('a directory is told as one with and without its slash', async () => {
+    const stores = lasting();
+    await put(stores.open('memory://x/').store, { 'd/a': 'a' });
+    for (const place of ['memory://x/d', 'memory://x/d/']) {
+      const { code, err } = await cli(['rm', place], { stores });
+      expect({ code, err }).toEqual({
+        code: 2,
+        err: `millrace: Usage: ${place} is a directory. Say --recursive to remove all that is in it.\n`,
+      });
+    }
   });
 
   test('a stack only with --debug', async () => {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { PartlyFailed, type Entry } from '../../fs/operations/index.js';
+import { OperationError, PartlyFailed, type Entry } from '../../fs/operations/index.js';
 import { parseUri } from '../../path/index.js';
 import { UsageError } from '../exit.js';
 import { examples } from '../help.js';
@@ -58,8 +58,11 @@ function refuse(place: Located, { recursive, wholeBucket }: Options): void {
     throw new UsageError(
       `${place.said} is a bucket as a whole. Say --recursive --whole-bucket to remove everything in it.`,
     );
-  if (recursive !== true)
-    throw new UsageError(`${place.said} is a directory. Say --recursive to remove all that is in it.`);
+  if (recursive !== true) throw new UsageError(isDirectory(place));
+}
+
+function isDirectory({ said }: Located): string {
+  return `${said} is a directory. Say --recursive to remove all that is in it.`;
 }
 
 async function removeEach(session: Session, places: readonly Located[], options: Options): Promise<void> {
@@ -88,6 +91,11 @@ async function removeEach(session: Session, places: readonly Located[], options:
         bytes = progress.bytes.done;
         told(objects, bytes, progress.uri);
       });
+    } catch (error) {
+      // Without a slash at its end, only the server can tell.
+      throw error instanceof OperationError && error.code === 'NotEmpty'
+        ? new UsageError(isDirectory(place))
+        : error;
     } finally {
       before.objects += objects;
       before.bytes += bytes;

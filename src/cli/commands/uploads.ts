@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { parseDuration } from '../../config/units.js';
+import { InvalidOption, parseDuration } from '../../config/units.js';
 import type { UploadEntry } from '../../fs/operations/index.js';
 import { UsageError } from '../exit.js';
 import { examples } from '../help.js';
@@ -67,7 +67,7 @@ async function abort(session: Session, prefix: string, { olderThan, dryRun }: Ab
   const { operations, out, json, quiet, err, io, stop } = session;
   if (olderThan === undefined)
     throw new UsageError('Say how old uploads must be, so that running writers keep theirs: --older-than 1d');
-  const age = parseDuration('--older-than', olderThan);
+  const age = ageOf(olderThan);
   const { uri } = single(await locate(prefix, io.cwd));
   const before = Date.now() - age;
   let done = 0;
@@ -91,4 +91,13 @@ function lineOf({ uri, uploadId, initiated }: UploadEntry): string {
 
 function recordOf({ uri, uploadId, initiated }: UploadEntry): object {
   return { uri, uploadId, initiated: iso(initiated) };
+}
+
+/** A number alone would be milliseconds, which nobody means here. */
+function ageOf(text: string): number {
+  try {
+    return parseDuration('--older-than', text);
+  } catch {
+    throw new InvalidOption('--older-than', text, 'a number with its unit: 30m, 12h, 7d');
+  }
 }
