@@ -116,6 +116,21 @@ describe('a server that stalls', () => {
     });
   });
 
+  test('and one that is only slow is told apart: a large body goes out slice by slice', async () => {
+    const { port } = await raw((socket) => socket.pause());
+    const { store, pool: made } = pool(patient, `http://127.0.0.1:${port}`);
+    const sent = store.put('a', Buffer.alloc(32 * MiB)).subscribe({ error: () => undefined });
+    let waiting = 0;
+    while (waiting === 0) {
+      await new Promise(setImmediate);
+      const [socket] = Object.values(made.handler.http.sockets).flatMap((all) => all ?? []);
+      // What the system has not taken yet, in one write: no progress shows within it under TLS.
+      if (socket?.connecting === false) waiting = socket.writableLength;
+    }
+    expect(waiting).toBeLessThanOrEqual(MiB);
+    sent.unsubscribe();
+  });
+
   test('before the answer', async () => {
     const { port } = await raw((socket) => socket.resume());
     const { store } = pool({ ...patient, requestTimeout: 100 }, `http://127.0.0.1:${port}`);

@@ -190,14 +190,43 @@ function plainHeaders(incoming: IncomingMessage): Record<string, string> {
   return headers;
 }
 
-/** Bodies in pieces go out as they are: they are all in memory, so there is nothing to wait for. */
+/** Bytes that are handed to a socket at once. */
+const slice = 256 * 1024;
+
+/**
+ * A large body goes out slice by slice, each when the one before is gone: a socket notices no progress within a single
+ * write (under TLS), and would call an upload silent that a slow line takes long for.
+ */
 function sendBody(outgoing: ClientRequest, body: unknown): void {
-  if (!Array.isArray(body)) {
-    outgoing.end(bytesOf(body));
+  const pieces: unknown[] = Array.isArray(body) ? body : [body];
+  const [only] = pieces;
+  const small = typeof only === 'string' || (bytesOf(only)?.length ?? 0) <= slice;
+  if (pieces.length === 1 && small) {
+    outgoing.end(bytesOf(only));
     return;
   }
-  for (const piece of body) outgoing.write(bytesOf(piece));
-  outgoing.end();
+  const slices = slicesOf(pieces);
+  const send = (): void => {
+    for (let next = slices.next(); !outgoing.destroyed; next = slices.next()) {
+      if (next.done === true) {
+        outgoing.end();
+        return;
+      }
+      if (!outgoing.write(next.value)) {
+        outgoing.once('drain', send);
+        return;
+      }
+    }
+  };
+  send();
+}
+
+function* slicesOf(pieces: readonly unknown[]): Generator<Uint8Array | string, void> {
+  for (const piece of pieces) {
+    const bytes = bytesOf(piece) ?? '';
+    if (typeof bytes === 'string') yield bytes;
+    else for (let at = 0; at < bytes.length; at += slice) yield bytes.subarray(at, at + slice);
+  }
 }
 
 function bytesOf(body: unknown): Uint8Array | string | undefined {
