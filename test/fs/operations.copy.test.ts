@@ -1,6 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { lastValueFrom } from 'rxjs';
+import { loadConfig } from '../../src/config/index.js';
+import { createOperations } from '../../src/fs/operations/index.js';
+import { fileUri, parseUri } from '../../src/path/index.js';
 import { counting } from '../../src/store/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
+import { openStores } from '../../src/store/open.js';
 import { all, bytes, content, errorOf, filled, MiB, operationsOn, shown, uploadsOf } from './support.js';
 
 describe('copy', () => {
@@ -33,6 +40,33 @@ describe('copy', () => {
     expect(await content(b.store)).toEqual({ small: 'one', big: shown(big) });
     expect(b.counts().requests).toMatchObject({ put: 1, createUpload: 1, uploadPart: 3, completeUpload: 1 });
     expect(await uploadsOf(b.store)).toEqual([]);
+  });
+
+  test('of local files the type follows from the name, unless it was written with one', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'millrace-'));
+    try {
+      await writeFile(join(directory, 'a.html'), '<p>');
+      await writeFile(join(directory, 'big.csv'), bytes(9 * MiB));
+      await writeFile(join(directory, 'plain'), '');
+      using stores = openStores();
+      const local = stores.open(fileUri(directory)).store;
+      await lastValueFrom(
+        local.put(parseUri(fileUri(join(directory, 'b.html'))).key, Buffer.from('b'), {
+          content: { type: 'a/b' },
+        }),
+      );
+      const { copy, stat } = createOperations({ stores, config: loadConfig({ env: {}, file: false }) });
+      await all(copy(`${fileUri(directory)}/`, 'memory://b/'));
+      const typeOf = async (name: string) => (await lastValueFrom(stat(`memory://b/${name}`))).content?.type;
+      expect(await Promise.all(['a.html', 'big.csv', 'plain', 'b.html'].map(typeOf))).toEqual([
+        'text/html',
+        'text/csv',
+        undefined,
+        'a/b',
+      ]);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   test('a directory with its content', async () => {

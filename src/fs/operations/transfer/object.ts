@@ -25,7 +25,7 @@ import type { Clock } from '../../../flow/index.js';
 import { isStoreError, StoreError } from '../../../store/errors.js';
 import { join } from '../../../store/helpers.js';
 import type { ObjectInfo, UploadOptions } from '../../../store/objectStore.js';
-import { marked, publish } from '../../writer/index.js';
+import { describedContent, marked, publish } from '../../writer/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
 import { multipart } from './multipart.js';
@@ -152,7 +152,7 @@ function whole(task: Task, means: Means): Observable<Step> {
   const { size, etag } = source;
   const request = defer(() => from.store.get(source.key, { ifMatch: etag })).pipe(
     concatMap(({ info, chunks }) => {
-      const described = descriptionOf(info);
+      const described = descriptionOf(info, task);
       if (means.overwrite) return to.store.put(key, join(chunks), described);
       const putId = randomUUID();
       const put = to.store.put(key, join(chunks), { ...marked(described, putId), ifNoneMatch: '*' });
@@ -165,15 +165,19 @@ function whole(task: Task, means: Means): Observable<Step> {
 }
 
 /** Listings tell no metadata. */
-function described({ from, source }: Task): Observable<UploadOptions> {
-  return defer(() => from.store.head(source.key, { ifMatch: source.etag })).pipe(map(descriptionOf));
+function described(task: Task): Observable<UploadOptions> {
+  const { from, source } = task;
+  return defer(() => from.store.head(source.key, { ifMatch: source.etag })).pipe(
+    map((info) => descriptionOf(info, task)),
+  );
 }
 
-function descriptionOf({ metadata, content }: ObjectInfo): UploadOptions {
-  return {
-    ...(metadata === undefined ? {} : { metadata }),
-    ...(content === undefined ? {} : { content }),
-  };
+function descriptionOf({ metadata, content }: ObjectInfo, { from, to, key }: Task): UploadOptions {
+  const described = metadata === undefined ? {} : { metadata };
+  // A file tells its type by its name only.
+  if (from.scheme === 'file' && to.scheme !== 'file')
+    return { ...described, ...describedContent(key, content) };
+  return content === undefined ? described : { ...described, content };
 }
 
 function alreadyThere({ to, key }: Task): StoreError {
