@@ -60,6 +60,7 @@ describe('the two flavors of globs', () => {
     ['raw/**/a', 'raw/x/y/a', true, true],
     ['{**/,x}a', 'a', true, false],
     ['**/**/a', 'a', true, false],
+    ['*{*,b}', '/b', false, false],
     ['[\\]]', ']', true, false],
     ['[\\]]', '\\]', false, true],
     ['[\\\\]', '\\', true, true],

@@ -3,6 +3,9 @@ export function referenceGlob(pattern: string, text: string): boolean {
   return alternatives(Array.from(pattern)).some((each) => eats(each, Array.from(text)));
 }
 
+/** Keeps stars of a choice apart from those around it: `*{*,a}` crosses no slash. */
+const seam = '';
+
 /** The pattern without its innermost first group, once for each choice; what is in brackets or escaped is no group. */
 function alternatives(pattern: readonly string[]): string[][] {
   const open: number[] = [];
@@ -22,7 +25,9 @@ function alternatives(pattern: readonly string[]): string[][] {
         .flatMap((cut, at) =>
           alternatives([
             ...pattern.slice(0, from),
+            seam,
             ...pattern.slice(cuts[at]! + 1, cut),
+            seam,
             ...pattern.slice(i + 1),
           ]),
         );
@@ -41,6 +46,7 @@ function eats(pattern: readonly string[], text: readonly string[]): boolean {
   const [p, next] = pattern;
   const [c] = text;
   if (p === undefined) return c === undefined;
+  if (p === seam) return eats(pattern.slice(1), text);
   if (p === '*') {
     const crosses = next === '*';
     const rest = pattern.slice(crosses ? 2 : 1);
