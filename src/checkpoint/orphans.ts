@@ -1,7 +1,6 @@
 import {
   concat,
   concatMap,
-  defer,
   EMPTY,
   expand,
   from,
@@ -12,6 +11,7 @@ import {
   type Observable,
 } from 'rxjs';
 import type { ListPage, ObjectStore } from '../store/objectStore.js';
+import { uploadPages } from '../store/pages.js';
 import { rootsOf, type DataPlace } from './dataPlace.js';
 
 /**
@@ -47,8 +47,7 @@ function objectsBelow(store: ObjectStore, prefix: string, epoch: number): Observ
 
 function abortUploads(store: ObjectStore, prefix: string, epoch: number): Observable<never> {
   const data = `${prefix}data/`;
-  return defer(() => store.listUploads({ prefix: data })).pipe(
-    expand(({ next }) => (next === undefined ? EMPTY : store.listUploads({ prefix: data, after: next }))),
+  return uploadPages(store, data).pipe(
     concatMap(({ uploads }) => from(uploads.filter(({ key }) => epochOf(key.slice(prefix.length)) < epoch))),
     mergeMap(({ key, uploadId }) => store.abortUpload(key, uploadId), 4),
     ignoreElements(),

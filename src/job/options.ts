@@ -2,6 +2,7 @@ import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load/index.js';
 import { encryptBucket, mergeS3 } from '../config/mergeS3.js';
 import type { Logger } from '../config/logger.js';
+import type { RestartDefaults } from '../config/options.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import { systemClock, type Clock } from '../flow/index.js';
 import { hideUserInfo, parseUri } from '../path/index.js';
@@ -59,14 +60,7 @@ export interface CheckpointOptions {
 }
 
 /** See {@link RestartPolicy} for what each does. */
-export interface RestartOptions {
-  readonly initial?: Duration;
-  readonly max?: Duration;
-  readonly multiplier?: number;
-  readonly jitter?: number;
-  readonly resetAfter?: Duration;
-  readonly attempts?: number;
-}
+export type RestartOptions = Omit<RestartDefaults, 'type'>;
 
 export interface ResolvedOptions {
   readonly name: string;

@@ -4,20 +4,20 @@ import {
   concatMap,
   defer,
   EMPTY,
-  expand,
   from,
   ignoreElements,
   map,
-  Observable,
   of,
-  reduce,
   throwError,
+  type Observable,
 } from 'rxjs';
 import { isRetryable } from '../errors.js';
 import type { Attempt } from '../flow/index.js';
+import { pause } from '../flow/pause.js';
 import { isStoreError } from '../store/errors.js';
 import { md5 } from '../store/helpers.js';
 import type { ObjectStore, UploadedPart } from '../store/objectStore.js';
+import { listedParts } from '../store/pages.js';
 import type { CheckpointData } from '../store/services.js';
 import { uriOf, type FileCommittable } from './committable.js';
 import { ForeignObject, LostUpload } from './errors.js';
@@ -157,7 +157,7 @@ export class Publisher {
     left: number,
     error: Error,
   ): Observable<Published> {
-    return listParts(store, file.key, uploadId).pipe(
+    return listedParts(store, file.key, uploadId).pipe(
       catchError((failure: unknown) =>
         isStoreError(failure, 'PermissionDenied') ? of(undefined) : throwError(() => failure),
       ),
@@ -208,6 +208,7 @@ export class Publisher {
     error: unknown,
     again: Observable<Published> = throwError(() => error),
   ): Observable<Published> {
+    const { clock, random } = this.attempt;
     const lost = defer(() => {
       if (this.onMissing === 'accept') return of('missing' as const);
       return throwError(() => new LostUpload(uriOf(file), file, error));
@@ -215,8 +216,8 @@ export class Publisher {
     if (isStoreError(error, 'NotFound')) return lost;
     // Some servers answer 500 for an upload they do not know; its parts tell. If it is gone, the request may have done
     // its work only after the look at the object: look again.
-    return listParts(store, file.key, uploadId).pipe(
-      map(() => concat(this.#pause(), again)),
+    return listedParts(store, file.key, uploadId).pipe(
+      map(() => concat(pause(clock, pauseMs * (1 + random())), again)),
       catchError((failure: unknown) => {
         if (isStoreError(failure, 'NotFound')) return of(this.#prove(store, file, uploadId, parts, failure));
         return throwError(() => error);
@@ -224,28 +225,4 @@ export class Publisher {
       concatMap((then) => then),
     );
   }
-
-  #pause(): Observable<never> {
-    const { clock, random } = this.attempt;
-    // eslint-disable-next-line no-restricted-syntax -- no flow, but time
-    return new Observable((out) =>
-      clock.after(pauseMs * (1 + random()), () => {
-        out.complete();
-      }),
-    );
-  }
-}
-
-function listParts(
-  store: ObjectStore,
-  key: string,
-  uploadId: string,
-): Observable<ReadonlyMap<number, UploadedPart>> {
-  return store.listParts(key, uploadId).pipe(
-    expand((page) => (page.next === undefined ? EMPTY : store.listParts(key, uploadId, page.next))),
-    reduce((all, page) => {
-      for (const part of page.parts) all.set(part.number, part);
-      return all;
-    }, new Map<number, UploadedPart>()),
-  );
 }

@@ -1,18 +1,7 @@
-import {
-  catchError,
-  concatMap,
-  defer,
-  EMPTY,
-  expand,
-  from,
-  map,
-  mergeMap,
-  of,
-  reduce,
-  type Observable,
-} from 'rxjs';
+import { catchError, concatMap, from, map, mergeMap, of, reduce, type Observable } from 'rxjs';
 import type { Attempt, Committable } from '../flow/index.js';
 import type { ObjectStore, UploadInfo } from '../store/objectStore.js';
+import { uploadPages } from '../store/pages.js';
 import { fromCommittable } from './committable.js';
 import { parseUid } from './uids.js';
 
@@ -45,8 +34,7 @@ export function sweep(
     left.set(key, [...(left.get(key) ?? []), uploadId]);
     return false;
   };
-  return defer(() => store.listUploads({ prefix })).pipe(
-    expand((page) => (page.next === undefined ? EMPTY : store.listUploads({ prefix, after: page.next }))),
+  return uploadPages(store, prefix).pipe(
     concatMap((page) => from(page.uploads.filter(orphan))),
     mergeMap(({ key, uploadId }) => store.abortUpload(key, uploadId).pipe(map(() => 1)), 4),
     reduce((sum, one) => sum + one, 0),

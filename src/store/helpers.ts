@@ -1,12 +1,12 @@
 /** Small things that several stores and their users share. */
 import { createHash } from 'node:crypto';
-import { map, Observable } from 'rxjs';
+import { map, type Observable } from 'rxjs';
 import { StoreError } from './errors.js';
+import { listPages } from './pages.js';
 import type {
   ContentHeaders,
   CopyOptions,
   ListOptions,
-  ListPage,
   Metadata,
   ObjectInfo,
   ObjectStore,
@@ -30,25 +30,6 @@ export function listAll(
   options: Omit<ListOptions, 'prefix' | 'cursor' | 'delimiter'> = {},
 ): Observable<readonly ObjectInfo[]> {
   return listPages(store, { ...options, prefix }).pipe(map((page) => page.objects));
-}
-
-/** All pages of a listing, lazily. (`expand` would ask for one more page after a synchronous unsubscribe.) */
-export function listPages(store: ObjectStore, options: Omit<ListOptions, 'cursor'>): Observable<ListPage> {
-  return new Observable((out) => {
-    const ask = (cursor?: string): void => {
-      const asked = store.list(cursor === undefined ? options : { ...options, cursor }).subscribe({
-        next: (page) => {
-          out.next(page);
-          if (out.closed) return;
-          if (page.cursor === undefined) out.complete();
-          else ask(page.cursor);
-        },
-        error: (error: unknown) => out.error(error),
-      });
-      out.add(asked);
-    };
-    ask();
-  });
 }
 
 /** The chunks as one array; copies only if there are several. */

@@ -3,7 +3,7 @@ import type { Glob } from '../../path/index.js';
 import { compareKeys } from '../../store/helpers.js';
 import type { ListPage } from '../../store/objectStore.js';
 import type { Entry, ListOptions } from '../types.js';
-import { listing } from './pages.js';
+import { listPages } from '../../store/pages.js';
 import { directoryEntry, entryOf, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
 
@@ -57,7 +57,7 @@ function entries(
 ): Observable<Entry> {
   return defer(() => {
     let taken: readonly Entry[] = [];
-    return listing(place.store, how, pace === undefined ? undefined : () => pace(taken)).pipe(
+    return listPages(place.store, how, pace === undefined ? undefined : () => pace(taken)).pipe(
       map((page) => (taken = take(page))),
       concatMap((page) => from(page)),
     );

@@ -32,7 +32,7 @@ import type { ObjectInfo } from '../../store/objectStore.js';
 import type { Progress } from '../types.js';
 import { copyOne } from './copy.js';
 import { OperationError, PartlyFailed, type Failure } from './errors.js';
-import { eachListed, listing } from './pages.js';
+import { eachListed, listPages } from '../../store/pages.js';
 import { directoryOf, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
 import type { Means } from './transfer/object.js';
@@ -142,7 +142,7 @@ function unchanged(
 ): Observable<readonly ObjectInfo[]> {
   const last = page.at(-1)?.key ?? '';
   const etags = new Map(page.map(({ key, etag }) => [key, etag]));
-  return listing(from.store, { prefix, ...(before === undefined ? {} : { startAfter: before }) }).pipe(
+  return listPages(from.store, { prefix, ...(before === undefined ? {} : { startAfter: before }) }).pipe(
     takeWhile(({ objects }) => compareKeys(objects.at(-1)?.key ?? '', last) < 0, true),
     reduce((off, { objects }) => {
       for (const { key, etag } of objects) if (etags.has(key) && etags.get(key) !== etag) off.add(key);

@@ -7,7 +7,7 @@ import { concat, concatMap, defer, EMPTY, of, throwError, type Observable } from
 import type { DeleteFailure, ObjectInfo } from '../../store/objectStore.js';
 import type { Progress, RemoveOptions } from '../types.js';
 import { OperationError, PartlyFailed, type Failure } from './errors.js';
-import { eachListed } from './pages.js';
+import { eachListed } from '../../store/pages.js';
 import { isDirectory, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
 import { stat } from './stat.js';

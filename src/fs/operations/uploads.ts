@@ -2,10 +2,10 @@ import { catchError, concat, defer, EMPTY, from, ignoreElements, mergeMap, of, t
 import type { Observable } from 'rxjs';
 import { parseDuration } from '../../config/units.js';
 import type { Clock } from '../../flow/index.js';
-import type { UploadCursor, UploadInfo, UploadPage } from '../../store/objectStore.js';
+import type { UploadInfo } from '../../store/objectStore.js';
 import type { AbortOptions, UploadEntry } from '../types.js';
 import { asError, PartlyFailed, type Failure } from './errors.js';
-import { eachPage } from './pages.js';
+import { eachUploads } from '../../store/pages.js';
 import type { Place } from './place.js';
 import { eraseIfThere, noteBeside } from './transfer/note.js';
 
@@ -14,7 +14,9 @@ const atOnce = 16;
 
 /** The uploads under way of keys that start with the URI's. */
 export function uploads(place: Place): Observable<UploadEntry> {
-  return eachPage(asking(place), nextOf, ({ uploads: page }) => page.map((upload) => entryOf(place, upload)));
+  return eachUploads(place.store, place.key, ({ uploads: page }) =>
+    page.map((upload) => entryOf(place, upload)),
+  );
 }
 
 /** Aborts those begun before a point in time, and emits each that is gone. What fails is told at the end. */
@@ -44,20 +46,12 @@ export function abortUploads(
       failures.length === 0 ? EMPTY : throwError(() => new PartlyFailed('AbortFailed', 'aborted', failures)),
     );
     return concat(
-      eachPage(asking(place), nextOf, ({ uploads: page }) =>
+      eachUploads(place.store, place.key, ({ uploads: page }) =>
         from(page.filter(({ initiated }) => initiated <= before)).pipe(mergeMap(abort, atOnce)),
       ),
       end,
     );
   });
-}
-
-function asking(place: Place): (after: UploadCursor | undefined) => Observable<UploadPage> {
-  return (after) => place.store.listUploads({ prefix: place.key, ...(after === undefined ? {} : { after }) });
-}
-
-function nextOf({ next }: UploadPage): UploadCursor | undefined {
-  return next;
 }
 
 function entryOf(place: Place, { key, uploadId, initiated }: UploadInfo): UploadEntry {

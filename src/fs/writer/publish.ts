@@ -1,12 +1,13 @@
-import { catchError, concat, concatMap, defer, map, Observable, of, throwError } from 'rxjs';
+import { catchError, concat, concatMap, defer, map, of, throwError, type Observable } from 'rxjs';
 import { isRetryable } from '../../errors.js';
 import type { Clock } from '../../flow/index.js';
+import { pause } from '../../flow/pause.js';
 import { isStoreError } from '../../store/errors.js';
 import type { ObjectStore, PutResult, UploadOptions } from '../../store/objectStore.js';
 
 const tries = 5;
 /** Before it is asked again, at least. Milliseconds. */
-const pause = 500;
+const pauseMs = 500;
 
 /** The metadata that proves an object ours. */
 export const putIdMetadata = 'millrace-put-id';
@@ -47,19 +48,11 @@ export function publish(publishing: Publishing, left = tries): Observable<PutRes
           if (ours !== undefined) return of(ours);
           if (refused || left <= 1) return throwError(() => error);
           return concat(
-            wait(clock, pause * (1 + random())),
+            pause(clock, pauseMs * (1 + random())),
             defer(() => publish(publishing, left - 1)),
           );
         }),
       );
-    }),
-  );
-}
-
-function wait(clock: Clock, delay: number): Observable<never> {
-  return new Observable((out) =>
-    clock.after(delay, () => {
-      out.complete();
     }),
   );
 }

@@ -7,8 +7,9 @@
  * that succeeded while its answer was lost would answer `AlreadyExists` to the second try, and a completed upload is
  * unknown to the second Complete. Whoever issues those proves by content what became of them.
  */
-import { defer, Observable, retry, throwError } from 'rxjs';
+import { concat, defer, of, retry, throwError, type Observable } from 'rxjs';
 import { systemClock, type Clock } from '../../flow/index.js';
+import { pause } from '../../flow/pause.js';
 import { isRetryable } from '../../errors.js';
 import { decorate, type StoreCall } from './decorate.js';
 import { isStoreError } from '../errors.js';
@@ -64,7 +65,7 @@ export function retried<T>(
           const drawn = random() * Math.min(cap, start * 2 ** (failed - 1));
           const delay = Math.max(drawn, Math.min(cap, throttle?.retryAfter ?? 0));
           notice?.({ failed, delay, error });
-          return wait(clock, delay);
+          return concat(pause(clock, delay), of(delay));
         },
       }),
     );
@@ -80,13 +81,4 @@ function worthRetrying(call: StoreCall, error: unknown): boolean {
 function repeatable({ method, conditional }: StoreCall): boolean {
   if (method === 'completeUpload') return false;
   return method === 'put' ? !conditional : true;
-}
-
-function wait(clock: Clock, delay: number): Observable<number> {
-  return new Observable((out) =>
-    clock.after(delay, () => {
-      out.next(delay);
-      out.complete();
-    }),
-  );
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { lastValueFrom, tap, type Observable } from 'rxjs';
-import { join, listPages } from '../../store/helpers.js';
+import { join } from '../../store/helpers.js';
+import { listPages } from '../../store/pages.js';
 import { isStoreError, type StoreErrorCode } from '../../store/errors.js';
 import type { ListOptions, ObjectStore, UploadedPart } from '../../store/objectStore.js';
 

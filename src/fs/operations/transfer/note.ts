@@ -8,21 +8,11 @@
  * 3. The note goes when the object is complete. One that a crash left behind goes with the next copy, or says nothing to
  *    anybody: the upload that it names is over.
  */
-import {
-  catchError,
-  concatMap,
-  defer,
-  EMPTY,
-  expand,
-  map,
-  of,
-  reduce,
-  throwError,
-  type Observable,
-} from 'rxjs';
+import { catchError, concatMap, defer, EMPTY, map, of, throwError, type Observable } from 'rxjs';
 import { isStoreError } from '../../../store/errors.js';
 import { join, md5 } from '../../../store/helpers.js';
 import type { ObjectStore, UploadedPart } from '../../../store/objectStore.js';
+import { listedParts } from '../../../store/pages.js';
 import { directoryOf, nameOf, type Place } from '../place.js';
 import type { Parts } from './parts.js';
 import type { Task } from './task.js';
@@ -113,16 +103,12 @@ function arrived(
   { uploadId, putId }: Written,
   parts: Parts,
 ): Observable<Begun | undefined> {
-  return store.listParts(key, uploadId).pipe(
-    expand(({ next }) => (next === undefined ? EMPTY : store.listParts(key, uploadId, next))),
-    reduce((found, page) => {
-      for (const part of page.parts) {
-        const { start, end } = parts.range(part.number);
-        if (part.number <= parts.count && part.size === end - start) found.set(part.number, part);
-      }
-      return found;
-    }, new Map<number, UploadedPart>()),
-    map((found) => ({ uploadId, putId, arrived: found })),
+  const whole = ({ number, size }: UploadedPart): boolean => {
+    const { start, end } = parts.range(number);
+    return number <= parts.count && size === end - start;
+  };
+  return listedParts(store, key, uploadId).pipe(
+    map((found) => ({ uploadId, putId, arrived: new Map([...found].filter(([, part]) => whole(part))) })),
     catchError((error: unknown) =>
       isStoreError(error, 'NotFound') ? of(undefined) : throwError(() => error),
     ),

@@ -17,7 +17,7 @@ import type { ListPage, ObjectInfo } from '../../../store/objectStore.js';
 import type { Stores } from '../../../store/services.js';
 import type { CopyPair } from '../../types.js';
 import { asError, OperationError } from '../errors.js';
-import { eachListed } from '../pages.js';
+import { eachListed } from '../../../store/pages.js';
 import { directoryOf, globbed, isDirectory, nameOf, notFound, placeOf, type Place } from '../place.js';
 import { resolve } from '../resolve.js';
 import { TargetListing } from './seen.js';

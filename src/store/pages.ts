@@ -1,5 +1,13 @@
-import { concat, defer, ignoreElements, Observable, of, type ObservableInput } from 'rxjs';
-import type { ListOptions, ListPage, ObjectStore } from '../../store/objectStore.js';
+/** What comes in pages, lazily: listings of objects, of uploads, of parts. */
+import { concat, defer, ignoreElements, Observable, of, reduce, type ObservableInput } from 'rxjs';
+import type {
+  ListOptions,
+  ListPage,
+  ObjectStore,
+  UploadCursor,
+  UploadedPart,
+  UploadPage,
+} from './objectStore.js';
 
 /**
  * Page after page: `work` on one, whose results are emitted, and the next is asked for when that is complete; never after
@@ -59,7 +67,7 @@ export function pagesOf<P, C>(
 type Listed = Omit<ListOptions, 'cursor'>;
 
 /** All pages of a listing. */
-export function listing(
+export function listPages(
   store: ObjectStore,
   options: Listed,
   pace?: (page: ListPage) => ObservableInput<unknown>,
@@ -78,4 +86,37 @@ export function eachListed<R>(
 
 function asking(store: ObjectStore, options: Listed): (cursor: string | undefined) => Observable<ListPage> {
   return (cursor) => store.list(cursor === undefined ? options : { ...options, cursor });
+}
+
+/** Work on one page of the uploads under a prefix after the other. */
+export function eachUploads<R>(
+  store: ObjectStore,
+  prefix: string,
+  work: (page: UploadPage) => ObservableInput<R>,
+): Observable<R> {
+  const ask = (after: UploadCursor | undefined): Observable<UploadPage> =>
+    store.listUploads({ prefix, ...(after === undefined ? {} : { after }) });
+  return eachPage(ask, ({ next }) => next, work);
+}
+
+/** All uploads under a prefix, page by page. */
+export function uploadPages(store: ObjectStore, prefix: string): Observable<UploadPage> {
+  return eachUploads(store, prefix, (page) => of(page));
+}
+
+/** All parts of an upload, by their numbers. */
+export function listedParts(
+  store: ObjectStore,
+  key: string,
+  uploadId: string,
+): Observable<ReadonlyMap<number, UploadedPart>> {
+  return pagesOf(
+    (after: number | undefined) => store.listParts(key, uploadId, after),
+    ({ next }) => next,
+  ).pipe(
+    reduce((all, { parts }) => {
+      for (const part of parts) all.set(part.number, part);
+      return all;
+    }, new Map<number, UploadedPart>()),
+  );
 }
