@@ -1,3 +1,4 @@
+import { take } from 'rxjs';
 import type { Entry } from '../fs/operations/index.js';
 import { noMatch, reached, type Located } from './locate.js';
 import type { Session } from './session.js';
@@ -26,4 +27,14 @@ export async function eachMatch(
   // Nothing is to be held back after the last page.
   await workOff();
   if (found === 0) throw noMatch(place);
+}
+
+/** Lists as far as the first match. Errors: `NotFound`, if nothing matches. */
+export async function mustMatch(
+  { operations, stop }: Pick<Session, 'operations' | 'stop'>,
+  place: Located,
+): Promise<void> {
+  const found: Entry[] = [];
+  await taken(operations.walk(place.uri).pipe(take(1)), stop, (entry) => found.push(entry));
+  if (found.length === 0) throw noMatch(place);
 }

@@ -136,6 +136,12 @@ export const rows: Row[] = [
   ['cp: standard input needs a name', (u) => ['cp', '-', u], { code: 2, errHas: ['Name the object'] }],
   ['cp: -n, and standard input', (u) => ['cp', '-n', '-', `${u}a.csv`], { errHas: ['Not replaced'] }],
   ['cp: nothing there', (u) => ['cp', `${u}zzz`, `${u}to`], { code: 3 }],
+  [
+    'cp: nothing matches one of several, and nothing is done',
+    (u) => ['cp', `${u}*.csv`, `${u}*.zip`, `${u}to/`],
+    { code: 3, errHas: [/^millrace: NotFound: Nothing matches .*\.zip/] },
+  ],
+  ['mv: nothing matches', (u) => ['mv', `${u}*.zip`, `${u}to/`], { code: 3, errHas: ['Nothing matches'] }],
   ['cp: onto itself', (u) => ['cp', `${u}a.csv`, `${u}a.csv`], { code: 2, errHas: ['SamePlace'] }],
   [
     'cp: two of one name',

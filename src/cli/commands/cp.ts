@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { Interrupted, Told, UsageError } from '../exit.js';
 import { examples } from '../help.js';
 import { locate, locateTarget, namesDirectory, standard } from '../locate.js';
+import { mustMatch } from '../matches.js';
 import { pairsOf } from '../pairs.js';
 import { Meter } from '../render/meter.js';
 import { keptBy, tellKept } from '../render/kept.js';
@@ -76,6 +77,7 @@ async function copy(session: Session, from: readonly string[], to: string, optio
   const target = await locateTarget(to, cwd);
   const sources = await Promise.all(from.map((place) => locate(place, cwd)));
   const pairs = await pairsOf(session, sources, target, options.recursive === true);
+  for (const source of sources) if (source.glob !== undefined) await mustMatch(session, source);
   const work = session.operations.bulkCopy(pairs, {
     overwrite: options.clobber,
     skipExisting: !options.clobber,
