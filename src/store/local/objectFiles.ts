@@ -20,7 +20,7 @@ import { absent, errno, unless, type Disk } from './disk.js';
 import { identityOf, sidecarPath } from './identity.js';
 import { stateName } from './names.js';
 import { dropSidecar } from './sweep.js';
-import { nameHash, type Place } from './tree.js';
+import { checkFile, nameHash, type Place } from './tree.js';
 
 /** What the sidecar holds. */
 export interface Description {
@@ -110,8 +110,9 @@ export class ObjectFiles {
 
   /** Makes a described file the object, in place of any other. Under the object's lock. */
   async replace(place: Place, path: string): Promise<void> {
+    const plain = `${place.directory}/${place.name}`;
+    checkFile(place, await unless(absent, this.disk.stat(plain)));
     await this.#retire(place, async (old) => {
-      const plain = `${place.directory}/${place.name}`;
       try {
         await this.disk.rename(path, old ?? plain);
       } catch (error) {

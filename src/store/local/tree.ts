@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
 import { StoreError } from '../errors.js';
 import { absent, errno, unless, type Disk } from './disk.js';
 import { locked } from './lock.js';
@@ -39,6 +40,9 @@ export class Tree {
     if (place === undefined) throw this.missingRoot();
     let prepared = this.#prepared.get(place.directory);
     if (prepared === undefined) {
+      // Some of its names stand for others' open files: none is to be replaced, whatever it is.
+      if (place.directory === '/dev') throw noFile(`${place.directory}/${place.name}`);
+      checkFile(place, await unless(absent, this.disk.stat(`${place.directory}/${place.name}`)));
       prepared = this.#prepareState(place.directory);
       this.#prepared.set(place.directory, prepared);
       prepared.catch(() => this.#prepared.delete(place.directory));
@@ -145,6 +149,18 @@ export class Tree {
     if (fresh) await Promise.all([this.disk.sync(directory), this.disk.sync(state)]);
     else await sweep(this.disk, directory);
   }
+}
+
+/** Devices, pipes and sockets are not objects, and must not be replaced by one. */
+export function checkFile({ directory, name }: Place, stat: BigIntStats | undefined): void {
+  if (stat?.isFile() === false && !stat.isDirectory()) throw noFile(`${directory}/${name}`);
+}
+
+function noFile(path: string): StoreError {
+  return new StoreError(
+    'InvalidRequest',
+    `${path} is no regular file, and would be replaced by one. Name another; on the command line, - is standard output.`,
+  );
 }
 
 /** Names the files that belong to a name, whatever its length. */

@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { lastValueFrom } from 'rxjs';
+import { nodeDisk, type Disk } from '../../src/store/local/disk.js';
+import { createLocalStore } from '../../src/store/local/index.js';
+
+const refused = { code: 'InvalidRequest', message: expect.stringContaining('no regular file') as string };
+const body = Buffer.from('x');
+
+describe('what is no file is not replaced by one', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-local-'));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  test('a pipe that was there before', async () => {
+    execFileSync('mkfifo', [join(directory, 'pipe')]);
+    const store = createLocalStore(directory);
+    await expect(lastValueFrom(store.put('pipe', body))).rejects.toMatchObject(refused);
+    await expect(lastValueFrom(store.createUpload('pipe'))).rejects.toMatchObject(refused);
+    expect((await lstat(join(directory, 'pipe'))).isFIFO()).toBe(true);
+    expect(await readdir(directory)).toEqual(['pipe']);
+  });
+
+  test('a pipe that came later', async () => {
+    const store = createLocalStore(directory);
+    await lastValueFrom(store.put('file', body));
+    execFileSync('mkfifo', [join(directory, 'pipe')]);
+    await expect(lastValueFrom(store.put('pipe', body))).rejects.toMatchObject(refused);
+    expect((await lstat(join(directory, 'pipe'))).isFIFO()).toBe(true);
+  });
+
+  // Names such as /dev/stdout are links to files of others. The disk does nothing, for this may run as root.
+  test('anything in /dev', async () => {
+    const touched: string[] = [];
+    const never = (path: string): Promise<never> => {
+      touched.push(path);
+      return Promise.reject(new Error('touched'));
+    };
+    const disk: Disk = {
+      ...nodeDisk(false),
+      mkdir: never,
+      create: never,
+      concat: never,
+      touch: never,
+      link: never,
+      rename: never,
+      unlink: never,
+      removeTree: never,
+      mark: never,
+    };
+    for (const [root, key] of [
+      ['/', 'dev/null'],
+      ['/dev', 'stdout'],
+      ['/dev', 'no-such-device'],
+    ] as const)
+      await expect(lastValueFrom(createLocalStore(root, { disk }).put(key, body))).rejects.toMatchObject(
+        refused,
+      );
+    expect(touched).toEqual([]);
+  });
+});
