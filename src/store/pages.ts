@@ -13,7 +13,7 @@ import type {
  * Page after page: `work` on one, whose results are emitted, and the next is asked for when that is complete; never after
  * an unsubscribe. A loop, not a recursion: stores may answer at once, and a walk has any number of pages.
  */
-export function eachPage<P, C, R>(
+function eachPage<P, C, R>(
   ask: (after: C | undefined) => Observable<P>,
   nextOf: (page: P) => C | undefined,
   work: (page: P) => ObservableInput<R>,
@@ -52,7 +52,7 @@ export function eachPage<P, C, R>(
 }
 
 /** All pages, each asked for when `pace`, if any, has completed for the one before. */
-export function pagesOf<P, C>(
+function pagesOf<P, C>(
   ask: (after: C | undefined) => Observable<P>,
   nextOf: (page: P) => C | undefined,
   pace?: (page: P) => ObservableInput<unknown>,
