@@ -28,6 +28,10 @@ const view = screen(chosen.json ? process.stderr : process.stdout);
 const dir = await mkdtemp(join(tmpdir(), 'millrace-demo-'));
 // The embedded store is for this run only, and so are its keys.
 const keys = { AWS_ACCESS_KEY_ID: 'demo', AWS_SECRET_ACCESS_KEY: randomBytes(16).toString('hex') };
+// What the environment says to millrace is for other programs.
+for (const name of Object.keys(process.env))
+  if (/^(S3|STATE|EXECUTION|RESTART_STRATEGY|MILLRACE)_/.test(name))
+    Reflect.deleteProperty(process.env, name);
 if (chosen.store === undefined) Object.assign(process.env, keys);
 // The SDK's reminder that Node 20 grows old, once a process, would be half of what the demo prints.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
