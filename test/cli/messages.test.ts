@@ -97,7 +97,7 @@ describe('errors', () => {
     expect(code).toBe(1);
     expect(err).toMatch(/^millrace: memory:\/\/lake\/a: PermissionDenied: no\.$/m);
     expect(err).toMatch(/^millrace: memory:\/\/lake\/b: PermissionDenied: no\.$/m);
-    expect(err).toMatch(/^millrace: CopyFailed: 2 of them failed; the others are done\./m);
+    expect(err).toMatch(/^millrace: CopyFailed: 2 failed; all else is done\./m);
     const inJson = await cli(['cp', '--json', 'memory://lake/a', 'memory://lake/b', 'memory://other/'], {
       stores: failing,
     });

@@ -62,7 +62,7 @@ function codeAndMessage(error: unknown): { readonly code: string; readonly messa
     const done = error.failures.length;
     return {
       code: error.code,
-      message: `${done} of them failed; the others are done. Run it again for what is left.`,
+      message: `${done} failed; all else is done. Run it again for what is left.`,
     };
   }
   if (error instanceof MillraceError) return { code: error.code, message: oneLine(error.message) };
