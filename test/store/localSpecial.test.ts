@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lastValueFrom } from 'rxjs';
@@ -11,26 +12,35 @@ const body = Buffer.from('x');
 
 describe('what is no file is not replaced by one', () => {
   let directory: string;
+  let server: Server | undefined;
+  const socket = async (): Promise<void> => {
+    server = createServer().listen(join(directory, 'socket'));
+    await once(server, 'listening');
+  };
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-local-'));
   });
-  afterEach(() => rm(directory, { recursive: true }));
-
-  test('a pipe that was there before', async () => {
-    execFileSync('mkfifo', [join(directory, 'pipe')]);
-    const store = createLocalStore(directory);
-    await expect(lastValueFrom(store.put('pipe', body))).rejects.toMatchObject(refused);
-    await expect(lastValueFrom(store.createUpload('pipe'))).rejects.toMatchObject(refused);
-    expect((await lstat(join(directory, 'pipe'))).isFIFO()).toBe(true);
-    expect(await readdir(directory)).toEqual(['pipe']);
+  afterEach(async () => {
+    server?.close();
+    server = undefined;
+    await rm(directory, { recursive: true });
   });
 
-  test('a pipe that came later', async () => {
+  test('a socket that was there before', async () => {
+    await socket();
+    const store = createLocalStore(directory);
+    await expect(lastValueFrom(store.put('socket', body))).rejects.toMatchObject(refused);
+    await expect(lastValueFrom(store.createUpload('socket'))).rejects.toMatchObject(refused);
+    expect((await lstat(join(directory, 'socket'))).isSocket()).toBe(true);
+    expect(await readdir(directory)).toEqual(['socket']);
+  });
+
+  test('a socket that came later', async () => {
     const store = createLocalStore(directory);
     await lastValueFrom(store.put('file', body));
-    execFileSync('mkfifo', [join(directory, 'pipe')]);
-    await expect(lastValueFrom(store.put('pipe', body))).rejects.toMatchObject(refused);
-    expect((await lstat(join(directory, 'pipe'))).isFIFO()).toBe(true);
+    await socket();
+    await expect(lastValueFrom(store.put('socket', body))).rejects.toMatchObject(refused);
+    expect((await lstat(join(directory, 'socket'))).isSocket()).toBe(true);
   });
 
   // Names such as /dev/stdout are links to files of others. The disk does nothing, for this may run as root.
