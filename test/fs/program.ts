@@ -1,5 +1,5 @@
 import type * as node from 'node:fs/promises';
-import { constants, lstatSync, statSync } from 'node:fs';
+import { constants, lstatSync, readdirSync, statSync } from 'node:fs';
 import fc from 'fast-check';
 
 /** The functions that both file systems have, with Node's types. */
@@ -209,12 +209,23 @@ export function comparable(command: Command, disk: (path: string) => string): bo
     case 'rename':
       return inDirectory(command.to);
     case 'copyFile':
+      // Copying a directory fails on both; on disk it removes a file that was there.
+      if (kind(disk(command.path)) === 'directory' && kind(disk(command.to)) === 'file') return false;
       return inDirectory(command.to) && kind(disk(command.to)) !== 'directory';
     case 'cp':
-      return inDirectory(command.to);
+      return inDirectory(command.to) && !clash(disk(command.path), disk(command.to));
     default:
       return true;
   }
+}
+
+/** Whether copying a tree over another puts a directory where a file is, or a file where a directory is. */
+function clash(from: string, to: string): boolean {
+  if (kind(from) !== 'directory' || kind(to) !== 'directory') return false;
+  return readdirSync(from).some((name) => {
+    const [one, other] = [`${from}/${name}`, `${to}/${name}`];
+    return (kind(other) !== 'none' && kind(one) !== kind(other)) || clash(one, other);
+  });
 }
 
 function kind(path: string): 'file' | 'directory' | 'none' {
