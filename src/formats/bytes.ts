@@ -7,7 +7,7 @@ const anywhere: Cutter = {
 };
 
 /**
- * The bytes themselves, in blocks as they arrive (at most 16 KiB each), uncopied: for those who only count, hash or
+ * The bytes themselves, in blocks as they arrive (at most 64 KiB each), uncopied: for those who only count, hash or
  * forward. Where a block ends means nothing; a resumed run may cut elsewhere. Written, they follow one another.
  *
  * @example
@@ -18,6 +18,7 @@ const anywhere: Cutter = {
 export function bytes(): Format<Uint8Array> {
   return {
     extension: '',
+    block: 64 * 1024,
     cutter: () => anywhere,
     decode(block, _start, _line, on) {
       on(block);

@@ -18,6 +18,8 @@ export interface Writer<T> {
 /** Cuts bytes at record boundaries and parses what lies between them. */
 export interface Reader<T> {
   readonly extension: string;
+  /** Bytes that `decode` gets at once, at most. Default 16 KiB, which parsing text likes best. */
+  readonly block?: number;
   /** A finder of boundaries for one pass over an object, beginning at the start of a record. */
   cutter(): Cutter;
   /**

@@ -104,7 +104,7 @@ export function filesSettings<T>(
     maxLineBytes: positive('maxLineBytes', parseSize('maxLineBytes', options.maxLineBytes ?? '16MiB')),
     compression: options.compression ?? 'auto',
     allowEmpty: options.allowEmpty ?? false,
-    slice: 64 * 1024,
+    slice: 4 * (options.format.block ?? 16 * 1024),
   };
 }
 
