@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { throwError } from 'rxjs';
+import { decorate } from '../../src/store/decorators/decorate.js';
 import { StoreError } from '../../src/store/errors.js';
 import { startGateway, type Gateway } from '../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
@@ -252,4 +253,32 @@ describe('help', () => {
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(/^Usage: millrace/);
   });
+});
+
+test('cat reads in fragments of the configured size', async () => {
+  const stores = lasting();
+  const body = Buffer.alloc(1 << 20, 'x');
+  await put(stores.open('memory://fragments/').store, { a: body });
+  const counted = new Map<string, ObjectStore>();
+  const ranges: number[] = [];
+  const watching: OpenedStores = {
+    ...stores,
+    open: (uri) => {
+      const found = stores.open(uri);
+      const get: ObjectStore['get'] = (key, options) => {
+        const { start = 0, end = body.length } = options?.range ?? {};
+        ranges.push(end - start);
+        return found.store.get(key, options);
+      };
+      if (!counted.has(uri)) counted.set(uri, { ...decorate(found.store, (_, run) => run), get });
+      return { ...found, store: counted.get(uri) ?? found.store };
+    },
+  };
+  const set = ['s3.spi.read.max-fragment-size=65536', 's3.read.buffer.size=65536'].flatMap((each) => [
+    '--set',
+    each,
+  ]);
+  const { code, bytes } = await cli(['cat', 'memory://fragments/a', ...set], { stores: watching });
+  expect({ code, whole: bytes.equals(body) }).toEqual({ code: 0, whole: true });
+  expect(Math.max(...ranges)).toBe(65536);
 });

@@ -208,6 +208,17 @@ describe('files: which objects', () => {
     expect((await readAll(source('memory://lake/raw/_tmp/*'), tree)).records).toEqual(['no']);
   });
 
+  it('bytes come in blocks of up to 64 KiB', async () => {
+    const whole = Buffer.from(Array.from({ length: 300_000 }, (_, n) => n % 251));
+    const { records } = await readAll(
+      files('memory://lake/raw', { format: bytes() }),
+      memoryWith({ raw: whole }),
+    );
+    const sizes = (records as Uint8Array[]).map(({ length }) => length);
+    expect(Math.max(...sizes)).toBe(65_536);
+    expect(Buffer.concat(records as Uint8Array[]).equals(whole)).toBe(true);
+  });
+
   it('no object is NoInput, unless allowed; no bucket is MissingBucket', async () => {
     expect((await readAll(source('memory://lake/none/*'), tree)).error).toMatchObject({
       code: 'NoInput',

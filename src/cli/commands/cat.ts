@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
-import { openSequential, ReadBudget } from '../../fs/reader/index.js';
+import { systemClock } from '../../flow/index.js';
+import { Contents } from '../../fs/contents.js';
+import { placeOf } from '../../fs/operations/place.js';
 import type { ByteRange } from '../../store/objectStore.js';
 import { UsageError } from '../exit.js';
 import { examples } from '../help.js';
@@ -51,15 +53,19 @@ export async function catAll(session: Session, place: Located, range?: Wanted): 
 const atOnce = 4 << 20;
 
 async function catOne(
-  { stores, out, stop }: Session,
+  { stores, config, out, stop }: Session,
   uri: string,
   wanted: Wanted | undefined,
 ): Promise<void> {
   const { store, key } = stores.open(uri);
-  const budget = new ReadBudget();
-  const source = { store, key, budget };
+  const contents = new Contents({
+    open: (place) => placeOf(stores, place),
+    transfer: () => config.transfer,
+    settling: (cleanUp) => void cleanUp.subscribe(),
+    clock: systemClock,
+  });
   const range = await rangeIn(wanted);
-  const reader = await one(openSequential(source, range === undefined ? {} : { range }), stop);
+  const reader = await one(contents.sequential(uri, range === undefined ? {} : { range }), stop);
   try {
     for (;;) {
       const chunks = await one(reader.pull(atOnce), stop);
