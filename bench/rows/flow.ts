@@ -15,6 +15,7 @@ export const flow = comparison({
     return Promise.resolve({
       variants: [
         { name: 'ours', program: { module, start: 'lifted' }, params },
+        { name: 'bare', program: { module, start: 'bare' }, params },
         { name: 'rxjs', program: { module, start: 'plain' }, params },
       ],
     });

@@ -13,6 +13,18 @@ import {
 } from './signals.js';
 
 /**
+ * What a {@link FlowSubscriber} is at. Small integers, as one of them is written twice for each record: a text in a field
+ * costs the collector's write barrier. From `other` on, what arrives waits.
+ */
+const closed = 0;
+const unopened = 1;
+const ready = 2;
+const other = 3;
+const record = 4;
+/** A record, with something that waits behind it. */
+const crowded = 5;
+
+/**
  * The one helper that operators are written with: extend it, override what you need, hand it to
  * {@link flowOperator}. Each `on…` method passes its signal on by default, so an operator that says nothing about
  * signals keeps the laws of order, split and teardown.
@@ -40,10 +52,9 @@ import {
  */
 export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   readonly #out: Subscriber<B | Signal>;
-  /** What is being handled: elements that arrive meanwhile wait. */
-  protected handling: 'nothing' | 'record' | 'other' = 'nothing';
+  #phase: number = unopened;
   #opened = false;
-  #waiting: (() => void)[] | undefined;
+  #waiting: (() => void)[] = [];
 
   constructor(out: Subscriber<B | Signal>) {
     // RxJS 7 deprecates calling this constructor outside its own code. The far ends of a chain do it, too: `Tail` in
@@ -52,8 +63,14 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     super(out);
     this.#out = out;
     this.add(() => {
+      this.#phase = closed;
       this.onTeardown();
     });
+  }
+
+  /** Whether a record is being handled right now. */
+  protected get handlingRecord(): boolean {
+    return this.#phase >= record;
   }
 
   /** A record, in its turn. */
@@ -96,61 +113,68 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
 
   /** Runs asynchronous work (an answer, a timer) as an element of the flow: in turn, with errors sent down. */
   protected turn(work: () => void): void {
-    if (this.closed) return;
-    if (this.handling !== 'nothing') {
-      (this.#waiting ??= []).push(work);
+    if (this.#phase === closed) return;
+    if (this.#phase >= other) {
+      this.#waiting.push(work);
+      if (this.#phase === record) this.#phase = crowded;
       return;
     }
-    this.handling = 'other';
+    this.#phase = other;
     try {
       work();
-      if (this.#waiting !== undefined) this.#drain();
     } catch (error) {
       this.error(error);
-    } finally {
-      this.handling = 'nothing';
     }
+    this.#after();
   }
 
   // `next` and not `_next`: every layer between two operators costs, and there is one of these for each record.
   override next(value: A | Signal): void {
-    if (this.closed) return;
-    if (this.handling !== 'nothing') {
-      (this.#waiting ??= []).push(() => {
-        this.#deliver(value);
-      });
+    if (this.#phase !== ready || isSignal(value)) {
+      this.#unusual(value);
       return;
     }
+    this.#phase = record;
     try {
-      if (this.#opened && !isSignal(value)) {
-        this.handling = 'record';
-        this.onRecord(value);
-      } else this.#deliver(value);
-      if (this.#waiting !== undefined) this.#drain();
+      this.onRecord(value);
     } catch (error) {
       this.error(error);
-    } finally {
-      this.handling = 'nothing';
     }
+    if (this.#phase === record) this.#phase = ready;
+    else this.#after();
   }
 
-  #drain(): void {
-    while (this.#waiting !== undefined) {
-      const batch: (() => void)[] = this.#waiting;
-      this.#waiting = undefined;
+  /** Apart from `next`, whose argument no closure must capture: each record would get a context. */
+  #unusual(value: A | Signal): void {
+    this.turn(() => {
+      this.#deliver(value);
+    });
+  }
+
+  /** Handles what arrived meanwhile. */
+  #after(): void {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
       for (const work of batch) {
-        if (this.closed) return;
-        this.handling = 'other';
-        work();
+        if (this.#phase === closed) return;
+        this.#phase = other;
+        try {
+          work();
+        } catch (error) {
+          this.error(error);
+        }
       }
     }
+    if (this.#phase !== closed) this.#phase = this.#opened ? ready : unopened;
   }
 
   #deliver(value: A | Signal): void {
-    this.handling = isSignal(value) ? 'other' : 'record';
     if (isSignal(value)) this.#signal(value);
-    else if (this.#opened) this.onRecord(value);
-    else throw notOpened();
+    else if (this.#opened) {
+      this.#phase = record;
+      this.onRecord(value);
+    } else throw notOpened();
   }
 
   #signal(value: Signal): void {

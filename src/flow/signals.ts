@@ -1,4 +1,4 @@
-import type { Observable } from 'rxjs';
+import { NEVER, type Observable } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import type { Attempt } from './attempt.js';
 
@@ -179,3 +179,13 @@ export function credit(source: string, bytes: number): Credit {
 
 /** There is but one way for an input to be over. */
 export const end: End = new EndSignal();
+
+/**
+ * One of each kind that comes and goes. V8 forgets a shape that no object has when it collects, and with it the optimized
+ * code of every operator that has seen one.
+ */
+export const exemplars: readonly Signal[] = [
+  credit('', 0),
+  watermark(-Infinity),
+  barrier(0, 'periodic', () => undefined, NEVER),
+];

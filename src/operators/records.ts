@@ -48,7 +48,7 @@ class Records<A, B> extends FlowSubscriber<A, B> {
 
   /** Whether the lifted operators may emit. */
   get lets(): boolean {
-    return this.handling === 'record' || this.#flushing;
+    return this.handlingRecord || this.#flushing;
   }
 
   override onRecord(value: A): void {
