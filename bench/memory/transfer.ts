@@ -32,9 +32,9 @@ const readBudget = 64 * MiB;
 
 /** What the jobs below may hold by their settings. Bytes. */
 export const budgets = {
-  reading: window * fragment + sourceBudget,
+  reading: (window + 1) * fragment + sourceBudget,
   writing: sourceBudget + sinkBudget,
-  copying: window * fragment + sourceBudget + sinkBudget,
+  copying: (window + 1) * fragment + sourceBudget + sinkBudget,
   // Four parts under way, one waiting, one being filled.
   streaming: readBudget + 6 * 8 * MiB,
 };

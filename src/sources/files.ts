@@ -15,8 +15,8 @@ export interface FilesOptions<T> {
   readonly format: Reader<T>;
   /**
    * Reading ahead: up to `window` ranged requests of `fragment` bytes, over all objects of this source together; their
-   * product is the memory it takes. Default: 8 (`s3.spi.read.max-fragment-number`) of 8 MiB
-   * (`s3.spi.read.max-fragment-size`); one request at a time without `s3.async.enabled`. Starts small and grows while the input is consumed.
+   * product, and the one fragment that is being consumed, is the memory it takes. Default: 8 (`s3.spi.read.max-fragment-number`) of 8 MiB
+   * (`s3.spi.read.max-fragment-size`); one request at a time without `s3.async.enabled`.
    */
   readonly prefetch?: { readonly window?: number; readonly fragment?: Size };
   /**

@@ -2,7 +2,7 @@
  * One attempt's reading of a `files` source: listing → fetcher → decoder → slicer → format, pulled by `poll`.
  *
  * Only whole records leave, so the position behind the last of them is exact after every poll. What is held is bounded:
- * the fetcher by `window` × `fragment`, the decoder by its own look-ahead, the slicer by the longest record.
+ * the fetcher by (`window` + 1) × `fragment`, the decoder by its own look-ahead, the slicer by the longest record.
  */
 import { catchError, throwError } from 'rxjs';
 import type { CodecName } from '../formats/codec.js';

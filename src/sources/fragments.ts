@@ -2,13 +2,16 @@
  * Which ranges of which objects are fetched when: the plan behind every read, as a pure `step(state, event)`.
  *
  * Objects come one by one in their order and are cut into fragments; fragments are fetched ahead of the reader, several
- * at a time, and consumed in order. One budget of `window` × `fragment` bytes covers everything that is being fetched,
- * waits, or is being consumed, over all objects of the source: a fragment counts by its size, so many small objects are
- * read ahead just as one large one is, and prefetch reaches into the next objects before the current one is over.
+ * at a time, and consumed in order. One budget of `window` × `fragment` bytes covers everything that is being fetched or
+ * waits, over all objects of the source: a fragment counts by its size, so many small objects are read ahead just as one
+ * large one is, and prefetch reaches into the next objects before the current one is over. The fragment that the reader
+ * is at comes on top of it: connections need not idle while it is consumed.
  *
  * 1. The planner asks for an object (`nextObject`) whenever it has nothing left to cut and room to fetch.
- * 2. It starts fragments (`get`) in order, as long as the budget holds them. At first it runs two fragments ahead, and
- *    each fragment that is consumed doubles that, up to the window: one short read does not pull a whole window.
+ * 2. It starts fragments (`get`) in order, as long as the budget holds them. The first ones grow: 1/w of a fragment,
+ *    2/w, … up to a whole one (`w` is the window), though each counts as a whole one. So the first records come early,
+ *    and from then on the fragments of a window arrive one after the other. If they all arrived together, the reader
+ *    would get through a window while no connection had anything to do.
  * 3. `arrived` marks a fragment; the driver hands out the head's chunks when the head has arrived.
  * 4. `consumed` drops the head and frees its bytes.
  * 5. `close` aborts every fragment under way (`abort`), and from then on no event has an effect.
@@ -17,7 +20,7 @@
  */
 
 export interface FragmentLimits {
-  /** Fragments ahead, the one being consumed included. At least 1. */
+  /** Fragments ahead of the one that is being consumed. At least 1. */
   readonly window: number;
   /** Bytes of a fragment. At least 1. */
   readonly fragment: number;
@@ -39,6 +42,8 @@ export interface Fragment<O extends PlannedObject> {
   readonly object: O;
   readonly start: number;
   readonly end: number;
+  /** Bytes that it counts in the budget. */
+  readonly counts: number;
 }
 
 export type FragmentEvent<O extends PlannedObject> =
@@ -58,10 +63,8 @@ export interface FragmentState<O extends PlannedObject> {
   readonly limits: FragmentLimits;
   /** Started and not consumed, in order. */
   readonly queue: readonly { readonly fragment: Fragment<O>; readonly here: boolean }[];
-  /** Bytes of all in `queue`. */
+  /** What all in `queue` count. */
   readonly held: number;
-  /** How many fragments ahead are allowed by now. */
-  readonly ahead: number;
   /** The object that is being cut, and where its next fragment starts. */
   readonly cutting: { readonly object: O; readonly next: number } | undefined;
   readonly objects: 'idle' | 'asked' | 'over';
@@ -79,7 +82,6 @@ export function planFragments<O extends PlannedObject>(limits: FragmentLimits): 
     limits,
     queue: [],
     held: 0,
-    ahead: Math.min(2, limits.window),
     cutting: undefined,
     objects: 'idle',
     nextId: 0,
@@ -114,8 +116,7 @@ export function stepFragments<O extends PlannedObject>(
     case 'consumed': {
       const [head, ...queue] = state.queue;
       if (head === undefined) return { state, effects: [] };
-      const held = state.held - sizeOf(head.fragment);
-      return proceed({ ...state, queue, held, ahead: Math.min(state.ahead * 2, state.limits.window) });
+      return proceed({ ...state, queue, held: state.held - head.fragment.counts });
     }
     case 'close':
       return {
@@ -131,30 +132,33 @@ export function stepFragments<O extends PlannedObject>(
 function proceed<O extends PlannedObject>(
   state: FragmentState<O>,
 ): { readonly state: FragmentState<O>; readonly effects: readonly FragmentEffect<O>[] } {
-  const { limits, ahead } = state;
+  const { limits } = state;
+  const { window } = limits;
   const effects: FragmentEffect<O>[] = [];
   const queue = [...state.queue];
   let { held, cutting, objects, nextId } = state;
   let requests = queue.reduce((sum, entry) => sum + (entry.here ? 0 : 1), 0);
+  const consumed = queue[0]?.here === true ? queue[0].fragment.counts : 0;
   const room = (bytes: number): boolean =>
     queue.length === 0 ||
-    (held + bytes <= ahead * limits.fragment &&
-      requests < (limits.requests ?? ahead * requestsPerFragment) &&
-      queue.length < ahead * heldPerFragment);
+    (held - consumed + bytes <= window * limits.fragment &&
+      requests < (limits.requests ?? window * requestsPerFragment) &&
+      queue.length < window * heldPerFragment);
 
   while (cutting !== undefined) {
     const { object, next } = cutting;
-    const end = Math.min(next + limits.fragment, object.size);
-    if (!room(end - next)) break;
-    const fragment: Fragment<O> = { id: nextId++, object, start: next, end };
-    const here = end <= next;
+    const counts = Math.max(0, Math.min(limits.fragment, object.size - next));
+    if (!room(counts)) break;
+    const size = Math.min(counts, Math.ceil((limits.fragment * Math.min(nextId + 1, window)) / window));
+    const fragment: Fragment<O> = { id: nextId++, object, start: next, end: next + size, counts };
+    const here = size === 0;
     queue.push({ fragment, here });
+    held += counts;
     if (!here) {
-      held += end - next;
       requests++;
       effects.push({ type: 'get', fragment });
     }
-    cutting = end < object.size ? { object, next: end } : undefined;
+    cutting = next + size < object.size ? { object, next: next + size } : undefined;
   }
   if (cutting === undefined && objects === 'idle' && room(1)) {
     objects = 'asked';
@@ -166,8 +170,4 @@ function proceed<O extends PlannedObject>(
 /** Whether nothing is left and nothing will come. */
 export function fragmentsOver<O extends PlannedObject>(state: FragmentState<O>): boolean {
   return state.objects === 'over' && state.cutting === undefined && state.queue.length === 0;
-}
-
-function sizeOf<O extends PlannedObject>({ start, end }: Fragment<O>): number {
-  return Math.max(0, end - start);
 }

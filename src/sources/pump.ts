@@ -17,14 +17,16 @@
  *
  * Everything that comes from outside (data is ready, bytes are released, a barrier, a start) only leaves a mark and
  * wakes the loop, which runs by `clock.yield`: never inside a delivery, never inside itself, and with pending I/O served
- * in between. One turn of the loop:
+ * in between. Each time it goes round for two milliseconds (and 32 slices at most, where time stands still): with a single
+ * slice, eight connections would bring eight times what is handed on, and what is complete would wait for what is not.
+ * One round of the loop:
  *
  * 1. Every waiting barrier is sent, into the dead letters too, and acked with the position. The position is exact here,
  *    because a poll stops at a record boundary. So a barrier waits for one slice at most.
  * 2. Unless the reader waits for data, or `sent − released` has reached the budget, one poll: its records go down.
  * 3. `Credit` with the cumulative bytes follows them. So what is outstanding exceeds the budget by one slice at most
  *    (and by what a single record is longer than that).
- * 4. As long as there is more to do, the loop wakes itself.
+ * 4. As long as there is more to do, the loop goes round, and then wakes itself.
  */
 import type { Subscription } from 'rxjs';
 import { MillraceError } from '../errors.js';
@@ -54,6 +56,8 @@ export interface PumpOptions<T> {
 }
 
 const defaultSourceBudget = 16 * 1024 * 1024;
+const turnMillis = 2;
+const slicesPerTurn = 32;
 
 export class SourcePump<T> {
   readonly id: string;
@@ -197,9 +201,14 @@ export class SourcePump<T> {
   }
 
   #turn(): void {
+    const { clock } = this.#attempt;
+    const start = clock.now();
     try {
-      this.#sendBarriers();
-      if (this.#is('running') && !this.#blocked()) this.#poll();
+      for (let slices = 0; slices < slicesPerTurn && this.#due(); slices++) {
+        this.#sendBarriers();
+        if (this.#is('running') && !this.#blocked()) this.#poll();
+        if (clock.now() - start >= turnMillis) break;
+      }
     } catch (error) {
       this.#fail(error);
     }

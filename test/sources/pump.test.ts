@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { NEVER, Observable, Subject, switchMap, take, VirtualTimeScheduler } from 'rxjs';
-import { clockOf, isSignal, signal, type Json, type Signal } from '../../src/flow/index.js';
+import { clockOf, isSignal, signal, type Clock, type Json, type Signal } from '../../src/flow/index.js';
 import { ndjson } from '../../src/formats/ndjson.js';
 import { text } from '../../src/formats/text.js';
 import { files } from '../../src/sources/files.js';
@@ -69,6 +69,42 @@ describe('the pump', () => {
     run();
     expect(shown(sent)).toEqual(['1', '2', '3', 'end', 'barrier']);
     expect(attempt.acked(1, 'in')).toEqual({ snapshot: { root: 1, skipped: 0 } });
+  });
+
+  it.each([
+    ['two milliseconds', 1, 2],
+    ['32 slices, where time stands still', 0, 32],
+  ])('gives I/O its turn after %s', (_, millisPerLook, expected) => {
+    const slices: number[] = [];
+    let now = 0;
+    const scheduler = new VirtualTimeScheduler();
+    const virtual = clockOf(scheduler);
+    const clock: Clock = {
+      ...virtual,
+      now: () => (now += millisPerLook),
+      yield: (work) =>
+        virtual.yield(() => {
+          slices.push(0);
+          work();
+        }),
+    };
+    const pump = new SourcePump<string>({
+      id: 'in',
+      source: slicedFiles('memory://lake/', { format: text() }, 30),
+      attempt: attemptOver(memoryWith({ a: lines(500) }), clock),
+      records: {
+        next: (value) => {
+          if (isSignal(value) && value[signal] === 'credit') slices[slices.length - 1]!++;
+        },
+      },
+      failed: (error) => {
+        throw error;
+      },
+    });
+    pump.open();
+    pump.start();
+    scheduler.flush();
+    expect(Math.max(...slices)).toBe(expected);
   });
 
   it('goes on from what is restored', () => {
@@ -289,7 +325,7 @@ describe('the pump', () => {
         : run,
     );
     const { pump, run } = pumped(
-      files('memory://lake/', { format: text(), prefetch: { fragment: 10 } }),
+      files('memory://lake/', { format: text(), prefetch: { window: 2, fragment: 10 } }),
       hanging,
     );
     pump.open();
