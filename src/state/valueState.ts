@@ -53,14 +53,13 @@ export function valueState<T>(initial: T, options: ValueStateOptions<T> = {}): S
   return { kind: 'value', serializer, open: (name) => new LiveValueState(name, isolated, serializer) };
 }
 
-const nowhere = Symbol('nowhere');
-
 class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   readonly table: Table<T | Encoded> = new Table();
   readonly #name: string;
   readonly #initial: T | Encoded;
   readonly #serializer: Serializer<T>;
-  #key: StoredKey | typeof nowhere = nowhere;
+  /** Undefined outside a turn. */
+  #key: StoredKey | undefined;
   #entry: Entry<T | Encoded> | undefined;
 
   constructor(name: string, initial: T | Encoded, serializer: Serializer<T>) {
@@ -75,11 +74,10 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
 
   at(key: StoredKey): void {
     this.#key = key;
-    this.#entry = undefined;
   }
 
   leave(): void {
-    this.#key = nowhere;
+    this.#key = undefined;
     this.#entry = undefined;
   }
 
@@ -92,9 +90,10 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   }
 
   update(change: (value: T) => T): T {
-    const value = change(this.#read(this.#entry ?? this.#find()));
+    const entry = this.#entry ?? this.#find();
+    const value = change(this.#read(entry));
     // `change` may itself have set the state.
-    this.#write(this.#entry, value);
+    this.#write(entry ?? this.#entry, value);
     return value;
   }
 
@@ -124,7 +123,7 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   }
 
   #find(): Entry<T | Encoded> | undefined {
-    if (this.#key === nowhere) {
+    if (this.#key === undefined) {
       throw new StateError(
         'StateOutsideTurn',
         `State ${this.#name} was used outside the turn of a record. Use it only before \`onRecord\` has returned (or its last result was taken).`,
@@ -147,6 +146,6 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     const content =
       typeof value === 'number' ? ((value === 0 ? 0 : value) as T) : isolate(value, this.#serializer);
     if (entry !== undefined) this.table.write(entry, content);
-    else if (this.#key !== nowhere) this.#entry = this.table.insert(this.#key, content);
+    else if (this.#key !== undefined) this.#entry = this.table.insert(this.#key, content);
   }
 }
