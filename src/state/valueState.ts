@@ -74,6 +74,7 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
 
   at(key: StoredKey): void {
     this.#key = key;
+    this.#entry = undefined;
   }
 
   leave(): void {
