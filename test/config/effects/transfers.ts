@@ -163,12 +163,12 @@ export const transferEffects: Effects = {
     );
   },
   [`${fragment}size`]: async () => {
-    // Fragments grow until there is a window of them.
-    const set = { [`${fragment}number`]: 1 };
+    // The first of a window of two is half a fragment.
+    const set = { [`${fragment}number`]: 2 };
     expect((await source({ ...set, [`${fragment}size`]: '4MiB' })).sizes('get')).toEqual(
-      [4, 4, 4, 4, 4].map((n) => n * MiB),
+      [2, 4, 4, 4, 4, 2].map((n) => n * MiB),
     );
-    expect((await source(set)).sizes('get')).toEqual([8, 8, 4].map((n) => n * MiB));
+    expect((await source(set)).sizes('get')).toEqual([4, 8, 8].map((n) => n * MiB));
     expect(Math.max(...reading({ [`${fragment}size`]: '1MiB' }).sizes('get'))).toBe(MiB);
     expect(Math.max(...reading({}).sizes('get'))).toBe(5 * MiB);
   },
