@@ -162,7 +162,7 @@ export class Table<C> {
 
 /**
  * Has held an object once, so V8 takes it for an array of objects from the start. A fresh `[]` is one of integers until its first
- * element comes, and where both kinds turn up, the optimizer leaves `push` to a call: 100 ns for each dirty key.
+ * element comes, and where both kinds turn up, the optimizer leaves each `push` to a call.
  */
 function noEntries<C>(): Entry<C>[] {
   const list: Entry<C>[] = [{ key: null, content: absent, generation: 0, older: undefined }];
