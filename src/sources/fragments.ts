@@ -10,8 +10,8 @@
  * 1. The planner asks for an object (`nextObject`) whenever it has nothing left to cut and room to fetch.
  * 2. It starts fragments (`get`) in order, as long as the budget holds them. The first ones grow: 1/w of a fragment,
  *    2/w, … up to a whole one (`w` is the window), though each counts as a whole one. So the first records come early,
- *    and from then on the fragments of a window arrive one after the other. If they all arrived together, the reader
- *    would get through a window while no connection had anything to do.
+ *    and the fragments of a window do not all arrive together, which would leave the connections with nothing to do while
+ *    the reader gets through a window. Nothing keeps them apart later on.
  * 3. `arrived` marks a fragment; the driver hands out the head's chunks when the head has arrived.
  * 4. `consumed` drops the head and frees its bytes.
  * 5. `close` aborts every fragment under way (`abort`), and from then on no event has an effect.
