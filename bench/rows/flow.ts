@@ -5,7 +5,8 @@ const module = new URL('../variants/flow.js', import.meta.url).href;
 /** Lasting processes: the subject is the optimized loop, and what one variant teaches the JIT must not reach the other. */
 export const flow = comparison({
   name: 'flow',
-  title: 'records(map, filter, map) with credits and barriers | a bare type test before the chain | the chain without',
+  title:
+    'records(map, filter, map) with credits and barriers | a bare type test before the chain | the chain without',
   unit: 'records',
   processes: 'lasting',
   rounds: 9,
