@@ -3,10 +3,13 @@
  * slow for all of them; the ratio to a baseline is the median over the rounds of the ratio within a round.
  *
  * Where variants run:
- * - `lasting`: each variant has one process for all its rounds. The heap, the JIT's verdicts about call sites and the
+ * - `lasting`: each variant has one process for many rounds. The heap, the JIT's verdicts about call sites and the
  *   peak of memory are its own, and the warm-up rounds bring it to the steady state that a long job lives in.
+ *   Where a process lies in memory may matter more than what it does: of four that ran one program at the same time, the one started first
+ *   was slower than the last by a fifth, in every round. So all of them start anew as often as there are variants,
+ *   and each variant is the first once.
  * - `fresh`: each round has a new process, for whole programs whose start and end belong to the work. There is no
- *   warm-up then, but for the page cache and the servers: one round is dropped.
+ *   warm-up then, but for the page cache and the servers: one round is dropped. Who comes first takes turns.
  */
 import { Child, type Program } from './childProcess.js';
 import { judge, WrongResult, type Goal, type Report, type Row, type RunOptions } from './row.js';
@@ -19,7 +22,9 @@ export interface Comparison {
   /** What an outcome's `amount` counts: `records`, `bytes`. */
   readonly unit: string;
   readonly processes: 'lasting' | 'fresh';
+  /** Of `lasting` processes: of each. */
   readonly rounds: number;
+  /** Before them. */
   readonly warmups: number;
   /** Starts servers and makes data, for all variants. */
   prepare(options: RunOptions): Promise<Prepared>;
@@ -47,8 +52,7 @@ export function comparison(row: Comparison): Row {
     async run(options) {
       const prepared = await row.prepare(options);
       try {
-        const rounds = options.rounds ?? (options.quick ? 2 : row.rounds);
-        const measured = await alternate(row, prepared, rounds, options);
+        const measured = await alternate(row, prepared, options);
         return report(row, prepared.variants, measured);
       } finally {
         await prepared.close?.();
@@ -59,43 +63,71 @@ export function comparison(row: Comparison): Row {
 
 type Rounds = ReadonlyMap<string, readonly Measured[]>;
 
-async function alternate(
-  row: Comparison,
-  prepared: Prepared,
-  rounds: number,
-  options: RunOptions,
-): Promise<Rounds> {
-  const measured = new Map<string, Measured[]>(prepared.variants.map(({ name }) => [name, []]));
-  const lasting = new Map<string, Child>();
+async function alternate(row: Comparison, prepared: Prepared, options: RunOptions): Promise<Rounds> {
+  const { variants } = prepared;
+  const rounds = options.rounds ?? (options.quick ? 1 : row.rounds);
   const warmups = options.quick ? 1 : row.warmups;
-  try {
-    for (let round = -warmups; round < rounds; round++) {
-      let digest: string | undefined;
-      for (const variant of prepared.variants) {
-        options.progress(
-          `${row.name}: ${variant.name}, ${round < 0 ? 'warm-up' : `round ${round + 1}/${rounds}`}`,
-        );
-        const child = lasting.get(variant.name) ?? (await Child.start(variant.program, variant.params));
-        if (row.processes === 'lasting') lasting.set(variant.name, child);
-        let cost: Measured;
-        try {
-          cost = await child.round();
-        } finally {
-          if (row.processes === 'fresh') await child.close();
-        }
-        digest ??= cost.result.digest;
-        if (cost.result.digest !== digest)
-          throw new WrongResult(
-            `${row.name}: ${variant.name} gives ${cost.result.digest}, but ${prepared.variants[0]!.name} ${digest}`,
-          );
-        if (round >= 0) measured.get(variant.name)!.push(cost);
-        await prepared.between?.();
-      }
+  const measured = new Map<string, Measured[]>(variants.map(({ name }) => [name, []]));
+  /** One round of all; `child` gives a variant's process. */
+  const round = async (order: readonly Variant[], counts: boolean, child: Processes): Promise<void> => {
+    const digests = new Map<string, string>();
+    for (const variant of order) {
+      options.progress(`${row.name}: ${counts ? 'round' : 'warm-up'}, ${variant.name}`);
+      const cost = await child(variant, (process) => process.round());
+      digests.set(variant.name, cost.result.digest);
+      if (counts) measured.get(variant.name)!.push(cost);
+      await prepared.between?.();
     }
-  } finally {
-    for (const child of lasting.values()) await child.close();
+    agree(row, variants, digests);
+  };
+  if (row.processes === 'fresh') {
+    for (let n = -warmups; n < rounds; n++) await round(rotated(variants, n), n >= 0, oneByOne);
+  } else {
+    for (let first = 0; first < variants.length; first++) {
+      const order = rotated(variants, first);
+      await together(order, async (child) => {
+        for (let n = -warmups; n < rounds; n++) await round(order, n >= 0, child);
+      });
+    }
   }
   return measured;
+}
+
+type Processes = <T>(variant: Variant, use: (process: Child) => Promise<T>) => Promise<T>;
+
+const oneByOne: Processes = async (variant, use) => {
+  const process = await Child.start(variant.program, variant.params);
+  try {
+    return await use(process);
+  } finally {
+    await process.close();
+  }
+};
+
+/** Starts the variants' processes in this order, and lets them live for as long as `work`. */
+async function together(order: readonly Variant[], work: (child: Processes) => Promise<void>): Promise<void> {
+  const processes = new Map<Variant, Child>();
+  try {
+    for (const variant of order) processes.set(variant, await Child.start(variant.program, variant.params));
+    await work((variant, use) => use(processes.get(variant)!));
+  } finally {
+    for (const process of processes.values()) await process.close();
+  }
+}
+
+function rotated<T>(list: readonly T[], by: number): T[] {
+  const at = ((by % list.length) + list.length) % list.length;
+  return [...list.slice(at), ...list.slice(0, at)];
+}
+
+function agree(row: Comparison, variants: readonly Variant[], digests: ReadonlyMap<string, string>): void {
+  const ours = variants[0]!.name;
+  for (const { name } of variants) {
+    if (digests.get(name) === digests.get(ours)) continue;
+    throw new WrongResult(
+      `${row.name}: ${name} gives ${String(digests.get(name))}, but ${ours} ${String(digests.get(ours))}`,
+    );
+  }
 }
 
 function report(row: Comparison, variants: readonly Variant[], rounds: Rounds): Report {

@@ -9,7 +9,7 @@ export const flow = comparison({
     'records(map, filter, map) with credits and barriers | a bare type test before the chain | the chain without',
   unit: 'records',
   processes: 'lasting',
-  rounds: 9,
+  rounds: 3,
   warmups: 2,
   prepare({ quick }) {
     const params = { count: quick ? 200_000 : 10_000_000 };

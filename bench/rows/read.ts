@@ -10,7 +10,7 @@ export const read = comparison({
     'files of bytes, window 8, 30 ms to the first byte, 90 MB/s a connection | one GetObject stream | bare ranged GetObjects',
   unit: 'bytes',
   processes: 'lasting',
-  rounds: 5,
+  rounds: 2,
   warmups: 1,
   async prepare({ quick }) {
     const object = { bucket: 'bench', key: 'object', size: (quick ? 32 : 1024) << 20 };

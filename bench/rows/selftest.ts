@@ -8,7 +8,7 @@ function selftest(name: string, wrong: boolean, processes: 'lasting' | 'fresh') 
     title: 'checks the harness itself',
     unit: 'numbers',
     processes,
-    rounds: 3,
+    rounds: 2,
     warmups: 1,
     prepare: () =>
       Promise.resolve({

@@ -6,16 +6,18 @@ const ours = new URL('../variants/state.js', import.meta.url).href;
 /** Lasting processes: a million entries are the point, and each variant's heap would burden the other's collector. */
 export const state = comparison({
   name: 'state',
-  title: 'valueState, read-modify-write on 1 M keys | JavaScript Map | lmdb',
+  title: 'valueState, read-modify-write on 1 M keys | bare generations | JavaScript Map | lmdb',
   unit: 'updates',
   processes: 'lasting',
-  rounds: 7,
-  warmups: 2,
+  rounds: 3,
+  warmups: 5,
   prepare({ quick }) {
     const params = quick ? { keys: 10_000, updates: 20_000 } : { keys: 1_000_000, updates: 2_000_000 };
     return Promise.resolve({
       variants: [
         { name: 'ours', program: { module: ours, start: 'valueStates' }, params },
+        // Judged by no goal: it shows how much of what is missing any knowledge of changes would cost.
+        { name: 'bare', program: { module: ours, start: 'bareGenerations' }, params },
         { name: 'map', program: { module: baselines, start: 'jsMap' }, params },
         { name: 'lmdb', program: { module: baselines, start: 'lmdb' }, params },
       ],

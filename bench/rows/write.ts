@@ -18,7 +18,7 @@ export const write = comparison({
   title: 'fileSink, 8 MiB parts, 4 in flight | lib-storage Upload of a stream | bare UploadPart pool',
   unit: 'bytes',
   processes: 'lasting',
-  rounds: 5,
+  rounds: 2,
   warmups: 1,
   prepare: ({ quick }) =>
     process.env['MILLRACE_TEST_S3_ENDPOINT'] === undefined

@@ -33,3 +33,32 @@ export const valueStates: Start = (params) => {
     },
   };
 };
+
+/**
+ * What it costs at least to know what changed between two barriers: a `Map` of entries that are stamped with the generation
+ * that wrote them, and a list of those written in this one. No handles, no turns, no kinds of values, nothing frozen. Params
+ * as above.
+ */
+export const bareGenerations: Start = (params) => {
+  const names = keyNames(Number(params['keys']));
+  const sequence = keySequence(Number(params['keys']), Number(params['updates']));
+  const entries = new Map(names.map((name) => [name, { count: 0, generation: 0 }]));
+  let generation = 0;
+  return {
+    round() {
+      generation++;
+      const written: unknown[] = [{}];
+      let digest = 0;
+      for (const name of sequence) {
+        const entry = entries.get(name);
+        if (entry === undefined) continue;
+        if (entry.generation !== generation) {
+          entry.generation = generation;
+          written.push(entry);
+        }
+        digest = fold(digest, ++entry.count);
+      }
+      return Promise.resolve({ digest: String(digest), amount: sequence.length });
+    },
+  };
+};

@@ -16,7 +16,8 @@ export const writingFileSink: Start = (params) => {
   let round = 0;
   return {
     async round() {
-      const prefix = `${String(params['prefix'])}/${++round}`;
+      // A process that was here before has left its objects.
+      const prefix = `${String(params['prefix'])}/${process.pid}-${++round}`;
       const uri = `s3://${String(params['bucket'])}/${prefix}`;
       const job = createJob({
         name: `write-${round}`,

@@ -75,7 +75,8 @@ export class Table<C> {
   }
 
   find(key: StoredKey): Entry<C> | undefined {
-    return typeof key === 'object' && key !== null ? this.#composites.get(key.id) : this.#primitives.get(key);
+    // Most keys are primitives; a composite one is none of them.
+    return this.#primitives.get(key as PrimitiveKey) ?? this.#composite(key);
   }
 
   /** Writes through an entry that {@link find} gave. */
@@ -146,6 +147,10 @@ export class Table<C> {
       generation < this.#needed ? undefined : { content, generation, older: trim(entry.older, this.#needed) };
     entry.generation = this.#generation;
     this.#dirty.push(entry);
+  }
+
+  #composite(key: StoredKey): Entry<C> | undefined {
+    return key instanceof CompositeKey ? this.#composites.get(key.id) : undefined;
   }
 
   #add(entry: Entry<C>): void {

@@ -58,9 +58,10 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   readonly #name: string;
   readonly #initial: T | Encoded;
   readonly #serializer: Serializer<T>;
-  /** Undefined outside a turn. */
-  #key: StoredKey | undefined;
+  /** The entry of the key whose turn it is, if it has one. */
   #entry: Entry<T | Encoded> | undefined;
+  /** The key whose turn it is, where it has no entry. Both are undefined outside a turn. */
+  #key: StoredKey | undefined;
 
   constructor(name: string, initial: T | Encoded, serializer: Serializer<T>) {
     this.#name = name;
@@ -72,35 +73,53 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     return this;
   }
 
+  // Each record passes here, and while its key is being looked up in memory the processor reads ahead: the fewer instructions a turn has, the
+  // more lookups overlap. So a key is looked up at once, and remembered only where it is unknown.
   at(key: StoredKey): void {
+    const entry = this.table.find(key);
+    if (entry === undefined) this.#unknown(key);
+    else this.#entry = entry;
+  }
+
+  #unknown(key: StoredKey): void {
     this.#key = key;
     this.#entry = undefined;
   }
 
   leave(): void {
-    this.#key = undefined;
     this.#entry = undefined;
+    this.#key = undefined;
   }
 
   get value(): T {
-    return this.#read(this.#entry ?? this.#find());
+    const entry = this.#entry;
+    const content = entry === undefined ? this.#missing() : entry.content;
+    if (typeof content !== 'object' || content === null) return content;
+    return reveal(
+      (content as unknown) === absent ? this.#initial : (content as T | Encoded),
+      this.#serializer,
+    );
   }
 
   set(value: T): void {
-    this.#write(this.#entry ?? this.#find(), value);
+    // Only what may be an object, a function or a symbol needs isolation: `-0` alone is mended here.
+    const content =
+      typeof value === 'number' ? ((value === 0 ? 0 : value) as T) : isolate(value, this.#serializer);
+    const entry = this.#entry;
+    if (entry === undefined) this.#entry = this.table.insert(this.#known(), content);
+    else this.table.write(entry, content);
   }
 
   update(change: (value: T) => T): T {
-    const entry = this.#entry ?? this.#find();
-    const value = change(this.#read(entry));
-    // `change` may itself have set the state.
-    this.#write(entry ?? this.#entry, value);
+    const value = change(this.value);
+    this.set(value);
     return value;
   }
 
   clear(): void {
-    const entry = this.#entry ?? this.#find();
-    if (entry !== undefined && entry.content !== absent) this.table.write(entry, absent);
+    const entry = this.#entry;
+    if (entry === undefined) this.#known();
+    else if (entry.content !== absent) this.table.write(entry, absent);
   }
 
   dump(content: unknown): unknown {
@@ -123,30 +142,18 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     return isolate(this.#serializer.decode(stored.bytes, version), this.#serializer);
   }
 
-  #find(): Entry<T | Encoded> | undefined {
+  #missing(): T | Encoded {
+    this.#known();
+    return this.#initial;
+  }
+
+  #known(): StoredKey {
     if (this.#key === undefined) {
       throw new StateError(
         'StateOutsideTurn',
         `State ${this.#name} was used outside the turn of a record. Use it only before \`onRecord\` has returned (or its last result was taken).`,
       );
     }
-    return (this.#entry = this.table.find(this.#key));
-  }
-
-  #read(entry: Entry<T | Encoded> | undefined): T {
-    const content = entry === undefined ? this.#initial : entry.content;
-    if (typeof content !== 'object' || content === null) return content;
-    return reveal(
-      (content as unknown) === absent ? this.#initial : (content as T | Encoded),
-      this.#serializer,
-    );
-  }
-
-  #write(entry: Entry<T | Encoded> | undefined, value: T): void {
-    // Only what may be an object, a function or a symbol needs isolation: `-0` alone is mended here.
-    const content =
-      typeof value === 'number' ? ((value === 0 ? 0 : value) as T) : isolate(value, this.#serializer);
-    if (entry !== undefined) this.table.write(entry, content);
-    else if (this.#key !== undefined) this.#entry = this.table.insert(this.#key, content);
+    return this.#key;
   }
 }
