@@ -73,8 +73,8 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     return this;
   }
 
-  // Each record passes here, and while its key is being looked up in memory the processor reads ahead: the fewer instructions a turn has, the
-  // more lookups overlap. So a key is looked up at once, and remembered only where it is unknown.
+  // The fewer instructions a turn has, the more lookups of one record and the next overlap in the processor: so a key is looked up at
+  // once, and remembered only where it has no entry.
   at(key: StoredKey): void {
     const entry = this.table.find(key);
     if (entry === undefined) this.#unknown(key);
@@ -102,12 +102,9 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   }
 
   set(value: T): void {
-    // Only what may be an object, a function or a symbol needs isolation: `-0` alone is mended here.
-    const content =
-      typeof value === 'number' ? ((value === 0 ? 0 : value) as T) : isolate(value, this.#serializer);
     const entry = this.#entry;
-    if (entry === undefined) this.#entry = this.table.insert(this.#known(), content);
-    else this.table.write(entry, content);
+    if (entry === undefined) this.#insert(value);
+    else this.table.write(entry, this.#isolated(value));
   }
 
   update(change: (value: T) => T): T {
@@ -140,6 +137,16 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     if (!(stored instanceof Encoded)) return isolate(stored as T, this.#serializer);
     if ((this.#serializer as Serializer<unknown>) === messagePack) return stored;
     return isolate(this.#serializer.decode(stored.bytes, version), this.#serializer);
+  }
+
+  #insert(value: T): void {
+    const key = this.#known();
+    this.#entry = this.table.insert(key, this.#isolated(value));
+  }
+
+  #isolated(value: T): T | Encoded {
+    // Only what may be an object, a function or a symbol needs isolation: `-0` alone is mended here.
+    return typeof value === 'number' ? ((value === 0 ? 0 : value) as T) : isolate(value, this.#serializer);
   }
 
   #missing(): T | Encoded {

@@ -83,6 +83,33 @@ describe('the harness', () => {
   );
 
   test(
+    'lasting processes: every variant is started first, and measured first, once',
+    async () => {
+      const built = new URL('../../build/bench/', import.meta.url);
+      const { comparison } = (await import(
+        new URL('harness/comparison.js', built).href
+      )) as typeof import('../../bench/harness/comparison.js');
+      const program = { module: new URL('variants/adding.js', built).href, start: 'adding' };
+      const measured: string[] = [];
+      await comparison({
+        name: 'order',
+        title: '',
+        unit: 'numbers',
+        processes: 'lasting',
+        rounds: 1,
+        warmups: 0,
+        prepare: () =>
+          Promise.resolve({
+            variants: ['a', 'b', 'c'].map((name) => ({ name, program, params: { count: 10 } })),
+          }),
+        goals: [],
+      }).run({ quick: false, progress: (text) => measured.push(text) });
+      expect(measured.map((text) => text.at(-1)).join('')).toBe('abcbcacab');
+    },
+    patience,
+  );
+
+  test(
     'an unknown row is refused with the names of the known ones',
     async () => {
       const { code, stderr } = await bench('nonsense');

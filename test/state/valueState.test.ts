@@ -69,7 +69,31 @@ describe('valueState', () => {
     const outside = coded('StateOutsideTurn');
     expect(() => handle.value).toThrow(outside);
     expect(() => handle.set(1)).toThrow(outside);
+    expect(() => handle.update((n) => n)).toThrow(outside);
     expect(() => handle.clear()).toThrow(outside);
+    live.at('unknown');
+    live.leave();
+    expect(() => handle.value).toThrow(outside);
+    expect(() => handle.set(1)).toThrow(outside);
+  });
+
+  test('a turn sees nothing of the one before', () => {
+    const { live, handle } = at(0);
+    handle.set(1);
+    live.at('other');
+    expect(handle.value).toBe(0);
+    handle.set(2);
+    live.at('k');
+    expect(handle.value).toBe(1);
+    expect(live.table.size).toBe(2);
+  });
+
+  test('nothing happens to a value that is set outside a turn', () => {
+    const { live } = at<{ n: number }>({ n: 0 });
+    live.leave();
+    const mine = { n: 1 };
+    expect(() => live.handle.set(mine)).toThrow(coded('StateOutsideTurn'));
+    expect(Object.isFrozen(mine)).toBe(false);
   });
 
   test('objects are frozen all the way, where they stand', () => {
