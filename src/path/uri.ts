@@ -162,7 +162,7 @@ function splitFile(uri: string, host: string, path: string): ObjectUri {
       `"${withoutUserInfo(uri)}" names no directory. Write an absolute path: file:///directory/key.`,
     );
   }
-  return { scheme: 'file', bucket: decodeKey(bucket), key };
+  return { scheme: 'file', bucket: decodeBucket('file', bucket), key };
 }
 
 function firstName(path: string): [string, string] {
@@ -171,13 +171,25 @@ function firstName(path: string): [string, string] {
 }
 
 function bucketOf(scheme: Scheme, text: string): string {
-  const bucket = decodeKey(text);
+  const bucket = decodeBucket(scheme, text);
   if (bucket === '') {
     const form = scheme === 's3x' ? 's3x://host/bucket/key' : `${scheme}://bucket/key`;
     throw new InvalidUri(`This ${scheme}:// URI names no bucket. Write ${form}.`);
   }
   refuseArn(scheme, bucket);
   return bucket;
+}
+
+/** The text is not repeated: after an "@" in a secret, what looks like a bucket is the rest of it. */
+function decodeBucket(scheme: Scheme, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw new InvalidUri(
+      `The bucket of this ${scheme}:// URI holds a "%" that starts no valid escape. Write a percent sign as %25.`,
+      cause,
+    );
+  }
 }
 
 /** Errors: `InvalidUri`, if the bucket is an ARN: that of an access point is the one that people write here. */
