@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { comparison as Comparing } from '../../bench/harness/comparison.js';
 import { summarize } from '../../bench/harness/stats.js';
 import { judge } from '../../bench/harness/row.js';
 import { combineCrc32 } from '../../bench/synthetic/crc.js';
@@ -86,9 +87,9 @@ describe('the harness', () => {
     'lasting processes: every variant is started first, and measured first, once',
     async () => {
       const built = new URL('../../build/bench/', import.meta.url);
-      const { comparison } = (await import(
-        new URL('harness/comparison.js', built).href
-      )) as typeof import('../../bench/harness/comparison.js');
+      const { comparison } = (await import(new URL('harness/comparison.js', built).href)) as {
+        comparison: typeof Comparing;
+      };
       const program = { module: new URL('variants/adding.js', built).href, start: 'adding' };
       const measured: string[] = [];
       await comparison({
