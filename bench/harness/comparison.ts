@@ -5,9 +5,9 @@
  * Where variants run:
  * - `lasting`: each variant has one process for many rounds. The heap, the JIT's verdicts about call sites and the
  *   peak of memory are its own, and the warm-up rounds bring it to the steady state that a long job lives in.
- *   Where a process lies in memory may matter more than what it does: of four that ran one program at the same time, the one started first
- *   was slower than the last by a fifth, in every round. So all of them start anew as often as there are variants,
- *   and each variant is the first once.
+ *   Where a process lies in memory may matter more than what it does: of four that ran one program in turns, the one
+ *   started first was slower than the last by a fifth, in every round. So all of them start anew as often as there are
+ *   variants, and each variant is the first once.
  * - `fresh`: each round has a new process, for whole programs whose start and end belong to the work. There is no
  *   warm-up then, but for the page cache and the servers: one round is dropped. Who comes first takes turns.
  */
@@ -81,7 +81,7 @@ async function alternate(row: Comparison, prepared: Prepared, options: RunOption
     agree(row, variants, digests);
   };
   if (row.processes === 'fresh') {
-    for (let n = -warmups; n < rounds; n++) await round(rotated(variants, n), n >= 0, oneByOne);
+    for (let n = -warmups; n < rounds; n++) await round(rotated(variants, n + warmups), n >= 0, oneByOne);
   } else {
     for (let first = 0; first < variants.length; first++) {
       const order = rotated(variants, first);
@@ -116,7 +116,7 @@ async function together(order: readonly Variant[], work: (child: Processes) => P
 }
 
 function rotated<T>(list: readonly T[], by: number): T[] {
-  const at = ((by % list.length) + list.length) % list.length;
+  const at = by % list.length;
   return [...list.slice(at), ...list.slice(0, at)];
 }
 

@@ -73,8 +73,8 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     return this;
   }
 
-  // The fewer instructions a turn has, the more lookups of one record and the next overlap in the processor: so a key is looked up at
-  // once, and remembered only where it has no entry.
+  // The fewer instructions a turn has, the more lookups of one record and the next overlap in the processor: so a key
+  // is looked up at once, and remembered only where it has no entry.
   at(key: StoredKey): void {
     const entry = this.table.find(key);
     if (entry === undefined) this.#unknown(key);

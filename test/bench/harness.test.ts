@@ -83,9 +83,12 @@ describe('the harness', () => {
     patience,
   );
 
-  test(
-    'lasting processes: every variant is started first, and measured first, once',
-    async () => {
+  test.each([
+    ['lasting', 1],
+    ['fresh', 3],
+  ] as const)(
+    '%s processes: each variant is the first as often as the others',
+    async (processes, rounds) => {
       const built = new URL('../../build/bench/', import.meta.url);
       const { comparison } = (await import(new URL('harness/comparison.js', built).href)) as {
         comparison: typeof Comparing;
@@ -96,8 +99,8 @@ describe('the harness', () => {
         name: 'order',
         title: '',
         unit: 'numbers',
-        processes: 'lasting',
-        rounds: 1,
+        processes,
+        rounds,
         warmups: 0,
         prepare: () =>
           Promise.resolve({
