@@ -3,7 +3,8 @@
  * what is uploaded by multipart under `sink` only checksums are kept. Everything else (manifests, segments, journals)
  * goes to the store underneath.
  *
- * Answers come in a later turn of the event loop, as those of a real store do, and what is read lies in fresh memory.
+ * Answers come in a later turn of the event loop, as those of a real store do, and what is read lies in fresh memory, or in
+ * that which was given.
  */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -100,9 +101,14 @@ export class SyntheticStore implements ObjectStore {
     return later(() => {
       checked(info, options.ifMatch);
       const end = Math.min(options.range?.end ?? info.size, info.size);
-      const chunks: Uint8Array[] = [];
-      for (let at = options.range?.start ?? 0; at < end; at += chunkSize)
-        chunks.push(Buffer.from(slice(at, Math.min(chunkSize, end - at))));
+      const start = options.range?.start ?? 0;
+      const memory = (options.into?.length ?? 0) < end - start ? undefined : options.into;
+      const chunks: Uint8Array[] = memory === undefined ? [] : [memory.subarray(0, end - start)];
+      for (let at = start; at < end; at += chunkSize) {
+        const piece = slice(at, Math.min(chunkSize, end - at));
+        if (memory === undefined) chunks.push(Buffer.from(piece));
+        else memory.set(piece, at - start);
+      }
       return { info, chunks };
     });
   }

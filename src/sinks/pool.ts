@@ -1,5 +1,5 @@
 /**
- * The memory of a sink, and its accountant: whatever the sink buffers (tails, parts, journals) is taken here and
+ * The memory of a sink, or of a copy, and its accountant: whatever a sink buffers (tails, parts, journals) is taken here and
  * given back once the store has acknowledged it, so a repeated request still sees its bytes. Freed buffers are kept
  * for the next part, as long as all together stay within the budget and a quarter of it: a sink at its budget would
  * else leave a part's worth of garbage behind for every part, faster than it is collected.
@@ -55,6 +55,11 @@ export class BufferPool {
     this.#kept += size;
   }
 
+  /** Gives a buffer up that somebody may still look at, or write to: nobody gets it again. */
+  lose(buffer: Buffer): void {
+    this.#held -= buffer.length;
+  }
+
   /** Drops kept buffers, the smallest first, as far as new memory needs it. */
   #evict(): void {
     for (const [each, free] of [...this.#free].sort(([a], [b]) => a - b)) {
@@ -69,7 +74,7 @@ export class BufferPool {
   }
 }
 
-/** Journals have any size: only sizes that come again are worth keeping. */
+/** Journals and last parts have any size: only sizes that come again are worth keeping. */
 function reusable(size: number): boolean {
-  return size % (1 << 20) === 0 || (size & (size - 1)) === 0;
+  return size > 0 && (size % (1 << 20) === 0 || (size & (size - 1)) === 0);
 }

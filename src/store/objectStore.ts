@@ -91,6 +91,12 @@ export interface GetOptions {
   readonly range?: ByteRange;
   /** The ETag that the object must still have. */
   readonly ifMatch?: string;
+  /**
+   * Memory for the answer, so that a caller may use it again and again. If it is large enough, the answer may be one chunk in
+   * it; a store that has the bytes in memory anyway may answer with those. Until the answer has come, it may be written to at any
+   * time, after an unsubscribe, too.
+   */
+  readonly into?: Uint8Array;
 }
 
 export interface PutOptions {
@@ -140,7 +146,7 @@ export interface ObjectInfo {
 
 export interface ObjectBody {
   readonly info: ObjectInfo;
-  /** The range's bytes as they arrived: not joined, not copied. */
+  /** The range's bytes as they arrived, not joined, not copied; or one chunk of the memory given. */
   readonly chunks: readonly Uint8Array[];
 }
 

@@ -1,9 +1,17 @@
 /** What a bulk copy promises beyond copying: nobody waits for the slowest, and nothing goes twice. */
-import { lastValueFrom, NEVER, Observable, of, tap } from 'rxjs';
+import { lastValueFrom, NEVER, Observable, of, tap, throwError } from 'rxjs';
 import { createOperations } from '../../src/fs/operations/index.js';
-import { counting, createStores, decorate, StoreError, type StoreCall } from '../../src/store/index.js';
+import {
+  counting,
+  createStores,
+  decorate,
+  delayed,
+  StoreError,
+  type StoreCall,
+} from '../../src/store/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectInfo, ObjectStore, UploadedPart } from '../../src/store/objectStore.js';
+import { SimulatedClock } from '../../src/testing/simulatedClock.js';
 import { all, bytes, content, errorOf, filled, MiB, operationsOn, shown, uploadsOf } from './support.js';
 
 /** A store some of whose requests are never answered. */
@@ -118,6 +126,48 @@ describe('bounds', () => {
     run();
     expect(open).toEqual({ requests: 0, most: 3 });
     expect(await content(b)).toEqual({ big: shown(bytes(60 * MiB)) });
+  });
+
+  /** Copies two objects of six parts each, three requests at a time; which memory each read of a part was given. */
+  async function memoryOfParts(fails: (call: StoreCall) => boolean) {
+    const a = await filled({ 'd/0': bytes(30 * MiB), 'd/1': bytes(30 * MiB) });
+    const given: { readonly part: string; readonly into: Uint8Array | undefined }[] = [];
+    const reading: ObjectStore = {
+      ...decorate(a, (_, run) => run),
+      get: (key, options) => {
+        given.push({ part: `${key} from ${(options?.range?.start ?? 0) / MiB} MiB`, into: options?.into });
+        return a.get(key, options);
+      },
+    };
+    const writing = decorate(createMemoryStore(), <T>(call: StoreCall, run: Observable<T>) =>
+      fails(call) ? throwError(() => new StoreError('Unavailable', 'No.')) : run,
+    );
+    const later = { before: () => 1, clock: new SimulatedClock() };
+    let outcome: unknown;
+    operationsOn({ a: delayed(reading, later), b: delayed(writing, later) })
+      .bulkCopy({ from: 'memory://a/d/', to: 'memory://b/d/' }, { concurrency: 3, partSize: '5MiB' })
+      .subscribe({ error: (error: unknown) => (outcome = error), complete: () => (outcome = 'done') });
+    later.clock.run();
+    return { given, outcome };
+  }
+
+  test('the memory of a part that has gone serves the next', async () => {
+    const { given, outcome } = await memoryOfParts(() => false);
+    expect(outcome).toBe('done');
+    expect(given.map(({ into }) => into?.length)).toEqual(Array.from({ length: 12 }, () => 5 * MiB));
+    expect(new Set(given.map(({ into }) => into)).size).toBe(3);
+  });
+
+  test('the memory of a part that failed serves none: the store may still be busy with it', async () => {
+    const { given, outcome } = await memoryOfParts(
+      ({ method, key, body }) =>
+        method === 'uploadPart' && key === 'd/0' && body?.[0] === bytes(6 * MiB)[5 * MiB],
+    );
+    expect(outcome).toMatchObject({ code: 'CopyFailed' });
+    const of = (part: string): Uint8Array | undefined => given.find((one) => one.part === part)?.into;
+    expect(of('d/0 from 5 MiB')).toBeDefined();
+    expect(given.filter(({ into }) => into === of('d/0 from 5 MiB'))).toHaveLength(1);
+    expect(given.some(({ part }) => part === 'd/1 from 25 MiB')).toBe(true);
   });
 
   test('`s3.bulk-copy.enabled: false` takes one object at a time, `s3.async.enabled: false` one request', async () => {

@@ -92,6 +92,16 @@ describe('a read whose body breaks off is continued where it stopped', () => {
     expect(await failure(store.get('big', { ifMatch: etag }))).toMatchObject({ code: 'PreconditionFailed' });
   });
 
+  test('in the memory given for it', async () => {
+    fault = () => (requests('GetObject') < 4 ? { failure: { kind: 'cut', at: 40_000 } } : undefined);
+    const into = Buffer.alloc(150_000, '.');
+    const { chunks } = await answer(store.get('big', { range: { start: 1000, end: 141_000 }, into }));
+    expect(requests('GetObject')).toBeGreaterThan(2);
+    expect(chunks.map(({ buffer, length }) => [buffer === into.buffer, length])).toEqual([[true, 140_000]]);
+    expect(into.subarray(0, 140_000).equals(body.subarray(1000, 141_000))).toBe(true);
+    expect(into.subarray(140_000).equals(Buffer.alloc(10_000, '.'))).toBe(true);
+  });
+
   test('in a range, the range is what comes back', async () => {
     fault = (_, attempt) =>
       attempt === 1 && requests('GetObject') === 0 ? { failure: { kind: 'cut', at: 40_000 } } : undefined;

@@ -240,7 +240,7 @@ class LocalStore implements ObjectStore {
     const { file, info } = opened;
     try {
       this.#check(info, options.ifMatch);
-      return { info, chunks: await readRange(file, info, options.range, live) };
+      return { info, chunks: await readRange(file, info, options, live) };
     } finally {
       await file.close();
     }

@@ -1,14 +1,14 @@
 import type { FileHandle } from 'node:fs/promises';
 import { StoreError } from '../errors.js';
-import type { ByteRange, ObjectInfo } from '../objectStore.js';
+import type { GetOptions, ObjectInfo } from '../objectStore.js';
 
 const chunkSize = 8 << 20;
 
-/** The bytes of a range of an open file, read by position. */
+/** The bytes of a range of an open file, read by position, into memory that was given if it is large enough. */
 export async function readRange(
   file: FileHandle,
   { key, size }: ObjectInfo,
-  range: ByteRange = { start: 0 },
+  { range = { start: 0 }, into }: Pick<GetOptions, 'range' | 'into'>,
   live: () => void,
 ): Promise<Uint8Array[]> {
   const { start } = range;
@@ -16,10 +16,13 @@ export async function readRange(
   if (start < 0 || (range.end !== undefined && range.end < start)) {
     throw new StoreError('InvalidRequest', `The range ${start} to ${end} is not a range.`);
   }
+  const length = Math.max(0, end - start);
+  const memory = into !== undefined && into.length >= length ? into.subarray(0, length) : undefined;
   const chunks: Uint8Array[] = [];
   for (let at = start; at < end;) {
     live();
-    const buffer = Buffer.allocUnsafeSlow(Math.min(chunkSize, end - at));
+    const most = Math.min(chunkSize, end - at);
+    const buffer = memory?.subarray(at - start, at - start + most) ?? Buffer.allocUnsafeSlow(most);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
     if (bytesRead === 0) {
       throw new StoreError(
@@ -30,5 +33,5 @@ export async function readRange(
     chunks.push(buffer.subarray(0, bytesRead));
     at += bytesRead;
   }
-  return chunks;
+  return memory === undefined ? chunks : [memory];
 }

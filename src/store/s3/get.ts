@@ -25,11 +25,11 @@ export async function head(place: ObjectPlace, ifMatch: string | undefined): Pro
 }
 
 /**
- * Reads a range into a list of chunks, as they came. A body that stalls or breaks off is continued where it stopped, on
+ * Reads a range into a list of chunks, as they came, or into memory that was given. A body that stalls or breaks off is continued where it stopped, on
  * another connection and pinned to the same object by its ETag, at most `bodyResumes` times.
  */
 export async function get(place: ObjectPlace, options: GetOptions): Promise<ObjectBody> {
-  const { range, ifMatch } = options;
+  const { range, ifMatch, into } = options;
   const { bodyResumes } = place.options;
   if (range?.end !== undefined && range.end <= range.start)
     return { info: await head(place, ifMatch), chunks: [] };
@@ -44,12 +44,14 @@ export async function get(place: ObjectPlace, options: GetOptions): Promise<Obje
   const first = answer;
   const span = spanOf(answer, range, place.key);
   const info = infoOf(place.key, answer, span.size);
-  const chunks: Uint8Array[] = [];
   const expected = span.end - span.start;
+  const memory = into !== undefined && into.length >= expected ? into.subarray(0, expected) : undefined;
+  const chunks: Uint8Array[] = memory === undefined ? [] : [memory];
   let received = 0;
   for (let resumed = 0; ; resumed++) {
     const broken = await collect(answer.Body as IncomingMessage, (chunk) => {
-      chunks.push(chunk);
+      if (memory === undefined) chunks.push(chunk);
+      else if (received + chunk.length <= expected) memory.set(chunk, received);
       received += chunk.length;
     });
     if (received === expected) {

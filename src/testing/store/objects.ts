@@ -74,6 +74,30 @@ export function objectTests(test: Declare): void {
     assert.equal(await range(3, 3), '');
   });
 
+  test('memory for the answer changes nothing about it, nor anything behind it', async ({
+    store,
+    prefix,
+  }) => {
+    await answer(store.put(`${prefix}a`, bytes('0123456789')));
+    for (const length of [0, 3, 4, 10, 16]) {
+      for (const range of [
+        { start: 2, end: 6 },
+        { start: 8, end: 100 },
+        { start: 10, end: 12 },
+        { start: 0 },
+      ]) {
+        const into = Buffer.alloc(length, '.');
+        const { chunks } = await answer(store.get(`${prefix}a`, { range, into }));
+        const expected = '0123456789'.slice(range.start, range.end);
+        assert.equal(Buffer.concat(chunks).toString(), expected);
+        assert.ok(
+          [expected, ''].some((used) => into.toString() === used.padEnd(length, '.')),
+          into.toString(),
+        );
+      }
+    }
+  });
+
   test('metadata makes the round trip', async ({ store, prefix }) => {
     const metadata = { 'put-id': 'abc-123', note: 'a b;c="d", e' };
     await answer(store.put(`${prefix}a`, bytes('x'), { metadata }));

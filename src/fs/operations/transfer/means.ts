@@ -2,6 +2,7 @@ import type { Transfer } from '../../../config/config.js';
 import { InvalidOption, parseSize } from '../../../config/units.js';
 import type { BulkCopyOptions } from '../../types.js';
 import type { Clock } from '../../../flow/index.js';
+import { BufferPool } from '../../../sinks/pool.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
 import type { Means } from './object.js';
@@ -40,6 +41,7 @@ export function meansOf(
   if (bytes < partSize) throw new InvalidOption('memory', options.memory, 'at least `partSize`');
   return {
     window: new Window({ requests: concurrency, bytes }),
+    memory: new BufferPool(bytes),
     cleanups,
     clock,
     requestsAtOnce: concurrency,

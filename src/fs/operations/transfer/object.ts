@@ -15,9 +15,11 @@ import {
   concatMap,
   defer,
   EMPTY,
+  finalize,
   ignoreElements,
   map,
   of,
+  tap,
   throwError,
   type Observable,
 } from 'rxjs';
@@ -25,6 +27,7 @@ import type { Clock } from '../../../flow/index.js';
 import { isStoreError, StoreError } from '../../../store/errors.js';
 import { join } from '../../../store/helpers.js';
 import type { ObjectInfo, UploadOptions } from '../../../store/objectStore.js';
+import type { BufferPool } from '../../../sinks/pool.js';
 import { describedContent, marked, publish } from '../../writer/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
@@ -39,6 +42,7 @@ const MiB = 2 ** 20;
 /** What the copies of one operation share. */
 export interface Means {
   readonly window: Window;
+  readonly memory: BufferPool;
   readonly cleanups: Cleanups;
   readonly clock: Clock;
   readonly requestsAtOnce: number;
@@ -140,9 +144,26 @@ function between(task: Task, means: Means): Observable<Step> {
     describe: described(task),
     note: means.resume === undefined ? undefined : noteOf(task, parts, means.resume.directory),
     fill: (uploadId, number, range) =>
-      from.store
-        .get(source.key, { range, ifMatch: source.etag })
-        .pipe(concatMap(({ chunks }) => to.store.uploadPart(key, uploadId, number, join(chunks)))),
+      lent(means.memory, range.end - range.start, (into) =>
+        from.store
+          .get(source.key, { range, ifMatch: source.etag, into })
+          .pipe(concatMap(({ chunks }) => to.store.uploadPart(key, uploadId, number, join(chunks)))),
+      ),
+  });
+}
+
+/**
+ * Lends a request memory to read into. Of one that does not end well, the store may still be reading or writing when it
+ * is over, so that its memory is never used again.
+ */
+function lent<T>(memory: BufferPool, size: number, request: (into: Buffer) => Observable<T>): Observable<T> {
+  return defer(() => {
+    const buffer = memory.take(size);
+    let ended = false;
+    return request(buffer).pipe(
+      tap({ complete: () => (ended = true) }),
+      finalize(() => (ended ? memory.give(buffer) : memory.lose(buffer))),
+    );
   });
 }
 
@@ -150,14 +171,23 @@ function between(task: Task, means: Means): Observable<Step> {
 function whole(task: Task, means: Means): Observable<Step> {
   const { from, to, source, key } = task;
   const { size, etag } = source;
-  const request = defer(() => from.store.get(source.key, { ifMatch: etag })).pipe(
-    concatMap(({ info, chunks }) => {
-      const described = descriptionOf(info, task);
-      if (means.overwrite) return to.store.put(key, join(chunks), described);
-      const putId = randomUUID();
-      const put = to.store.put(key, join(chunks), { ...marked(described, putId), ifNoneMatch: '*' });
-      return publish({ store: to.store, key, request: put, putId, clock: means.clock, random: Math.random });
-    }),
+  const request = lent(means.memory, size, (into) =>
+    from.store.get(source.key, { ifMatch: etag, into }).pipe(
+      concatMap(({ info, chunks }) => {
+        const described = descriptionOf(info, task);
+        if (means.overwrite) return to.store.put(key, join(chunks), described);
+        const putId = randomUUID();
+        const put = to.store.put(key, join(chunks), { ...marked(described, putId), ifNoneMatch: '*' });
+        return publish({
+          store: to.store,
+          key,
+          request: put,
+          putId,
+          clock: means.clock,
+          random: Math.random,
+        });
+      }),
+    ),
   );
   return means.window
     .run(task, size, request)

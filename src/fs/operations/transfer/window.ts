@@ -42,15 +42,16 @@ export class Window {
         bytes,
         start: () => {
           started = true;
-          out.add(job.subscribe(out));
+          job.subscribe(out);
+          // Once the job has let go of all it had.
+          out.add(() => this.#release(owner, bytes));
         },
       };
       const jobs = this.#waiting.get(owner);
       if (jobs === undefined) this.#waiting.set(owner, [waiting]);
       else jobs.push(waiting);
       out.add(() => {
-        if (started) this.#release(owner, bytes);
-        else this.#withdraw(owner, waiting);
+        if (!started) this.#withdraw(owner, waiting);
       });
       this.#pump();
     });
