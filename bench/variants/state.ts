@@ -35,30 +35,69 @@ export const valueStates: Start = (params) => {
 };
 
 /**
- * What it costs at least to know what changed between two barriers: a `Map` of entries that are stamped with the generation
- * that wrote them, and a list of those written in this one. No handles, no turns, no kinds of values, nothing frozen. Params
- * as above.
+ * What it costs at least to hand a record's value out by a handle, and to know what changed between two barriers: a `Map` of
+ * entries that are stamped with the generation that wrote them, a list of those written in this one, and a field for the entry of
+ * the record. No kinds of keys or values, nothing frozen. Params as above.
  */
-export const bareGenerations: Start = (params) => {
+export const bareHandle: Start = (params) => {
   const names = keyNames(Number(params['keys']));
   const sequence = keySequence(Number(params['keys']), Number(params['updates']));
-  const entries = new Map(names.map((name) => [name, { count: 0, generation: 0 }]));
-  let generation = 0;
+  const handle = new Handle(names);
   return {
     round() {
-      generation++;
-      const written: unknown[] = [{}];
+      handle.next();
       let digest = 0;
       for (const name of sequence) {
-        const entry = entries.get(name);
-        if (entry === undefined) continue;
-        if (entry.generation !== generation) {
-          entry.generation = generation;
-          written.push(entry);
-        }
-        digest = fold(digest, ++entry.count);
+        handle.at(name);
+        digest = fold(
+          digest,
+          handle.update((n) => n + 1),
+        );
+        handle.leave();
       }
       return Promise.resolve({ digest: String(digest), amount: sequence.length });
     },
   };
 };
+
+interface Count {
+  content: number;
+  generation: number;
+}
+
+class Handle {
+  readonly #entries: ReadonlyMap<string, Count>;
+  #entry: Count | undefined;
+  #generation = 0;
+  #written: unknown[] = [];
+
+  constructor(names: readonly string[]) {
+    this.#entries = new Map(names.map((name) => [name, { content: 0, generation: 0 }]));
+  }
+
+  next(): void {
+    this.#generation++;
+    // Of objects from the start, as `Table` does it.
+    this.#written = [{}];
+  }
+
+  at(name: string): void {
+    this.#entry = this.#entries.get(name);
+  }
+
+  update(change: (content: number) => number): number {
+    const entry = this.#entry;
+    if (entry === undefined) throw new Error('not in a turn');
+    const content = change(entry.content);
+    if (entry.generation !== this.#generation) {
+      entry.generation = this.#generation;
+      this.#written.push(entry);
+    }
+    entry.content = content;
+    return content;
+  }
+
+  leave(): void {
+    this.#entry = undefined;
+  }
+}

@@ -76,7 +76,8 @@ export class Table<C> {
 
   find(key: StoredKey): Entry<C> | undefined {
     // Most keys are primitives; a composite one is none of them.
-    return this.#primitives.get(key as PrimitiveKey) ?? this.#composite(key);
+    const entry = this.#primitives.get(key as PrimitiveKey);
+    return entry === undefined ? this.#composite(key) : entry;
   }
 
   /** Writes through an entry that {@link find} gave. */

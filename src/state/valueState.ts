@@ -145,8 +145,8 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   }
 
   #isolated(value: T): T | Encoded {
-    // Only what may be an object, a function or a symbol needs isolation: `-0` alone is mended here.
-    return typeof value === 'number' ? ((value === 0 ? 0 : value) as T) : isolate(value, this.#serializer);
+    // Only what may be an object, a function or a symbol needs isolation; of numbers, adding nothing mends `-0`.
+    return typeof value === 'number' ? ((value + 0) as T) : isolate(value, this.#serializer);
   }
 
   #missing(): T | Encoded {

@@ -41,6 +41,16 @@ describe('valueState', () => {
     expect(handle.value).toBeNull();
   });
 
+  test('numbers stay what they are, but for -0: a segment would bring back 0', () => {
+    const { handle } = at(1);
+    for (const n of [0, 1, -1, 0.5, 2 ** 53, -(2 ** 31), NaN, Infinity, -Infinity, Number.MIN_VALUE]) {
+      handle.set(n);
+      expect(handle.value).toBe(n);
+    }
+    handle.set(-0);
+    expect(handle.value).toBe(0);
+  });
+
   test('a set inside update is kept apart from it', () => {
     const { live, handle } = at(0);
     handle.update((n) => {
