@@ -44,6 +44,19 @@ function slow(world: World): (store: ObjectStore) => ObjectStore {
   return (store) => faulty(store, { random: () => 0.5, delayed: 1, delayUpTo: 100, clock: world.clock });
 }
 
+test('a pool lends what was given back again, and what was lost never', () => {
+  const MiB = KiB * KiB;
+  const pool = new BufferPool(8 * MiB);
+  const [given, lost] = [pool.take(4 * MiB), pool.take(4 * MiB)];
+  pool.lose(lost);
+  expect(pool.held).toBe(4 * MiB);
+  pool.give(given);
+  expect(pool.held).toBe(0);
+  expect(pool.take(4 * MiB)).toBe(given);
+  expect(pool.take(4 * MiB)).not.toBe(lost);
+  expect(pool.held).toBe(8 * MiB);
+});
+
 describe('memory', () => {
   let pools: BufferPool[] = [];
   beforeEach(() => {

@@ -42,6 +42,16 @@ export function uploadTests(test: Declare): void {
     }
   });
 
+  test('the caller may reuse the buffer of a part that was uploaded', async ({ store, prefix }) => {
+    const key = `${prefix}a`;
+    const { uploadId } = await answer(store.createUpload(key));
+    const body = bytes('before');
+    const parts = await uploadParts(store, key, uploadId, [body]);
+    body.fill(0);
+    await answer(store.completeUpload(key, uploadId, parts));
+    assert.equal(await read(store, key), 'before');
+  });
+
   test('a part uploaded again replaces the one before', async ({ store, prefix }) => {
     const key = `${prefix}a`;
     const { uploadId } = await answer(store.createUpload(key));
