@@ -25,8 +25,8 @@ export async function head(place: ObjectPlace, ifMatch: string | undefined): Pro
 }
 
 /**
- * Reads a range into a list of chunks, as they came, or into memory that was given. A body that stalls or breaks off is continued where it stopped, on
- * another connection and pinned to the same object by its ETag, at most `bodyResumes` times.
+ * Reads a range into a list of chunks, as they came, or into memory that was given. A body that stalls or breaks off is
+ * continued where it stopped, on another connection and pinned to the same object by its ETag, at most `bodyResumes` times.
  */
 export async function get(place: ObjectPlace, options: GetOptions): Promise<ObjectBody> {
   const { range, ifMatch, into } = options;
