@@ -397,9 +397,11 @@ describe('files: bad input', () => {
   });
 
   it('corrupt and truncated gzip is Integrity, naming the object, never silently short', async () => {
-    const good = gzipSync(Array.from({ length: 200 }, (_, i) => `line ${i}\n`).join(''));
+    const lines = Array.from({ length: 200 }, (_, i) => `line ${i}`);
+    const good = gzipSync(lines.map((each) => `${each}\n`).join(''));
+    const anywhere = fc.nat(good.length - 2);
     await fc.assert(
-      fc.asyncProperty(fc.nat(good.length - 2), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
+      fc.asyncProperty(anywhere, fc.integer({ min: 1, max: 255 }), async (at, flip) => {
         const truncated = await readAll(
           files('memory://lake/', { format: text() }),
           memoryWith({ 'a.gz': good.subarray(0, at + 1) }),
@@ -414,8 +416,11 @@ describe('files: bad input', () => {
           files('memory://lake/', { format: text() }),
           memoryWith({ 'a.gz': flipped }),
         );
-        expect(corrupt.error).toMatchObject({ code: 'Integrity' });
+        // In repeated text a few flips change only from where it is repeated: the content is what it was.
+        if (corrupt.error === undefined) expect(corrupt.records).toEqual(lines);
+        else expect(corrupt.error).toMatchObject({ code: 'Integrity' });
       }),
+      { examples: [[251, 240]] },
     );
     const garbage = await readAll(
       files('memory://lake/', { format: text() }),
