@@ -33,7 +33,7 @@ const crowded = 5;
  * - routes signals to methods, so that `onRecord` sees only records;
  * - catches whatever a method throws and sends it down as the flow's error (a bare `next` that throws loses the
  *   record silently);
- * - guards re-entrancy: what arrives while an element is being handled waits its turn;
+ * - guards re-entrancy: what arrives while an element is being handled waits its turn, completion too; an error does not;
  * - calls `onTeardown` exactly once, on error, completion and unsubscribe alike.
  *
  * An operator that holds records must hold `Barrier` and `End` behind them (override `onBarrier`, `onEnd`).
@@ -142,6 +142,12 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     }
     if (this.#phase === record) this.#phase = ready;
     else this.#after();
+  }
+
+  /** Waits behind what waits already. */
+  override complete(): void {
+    if (this.#phase >= other) this.turn(() => super.complete());
+    else super.complete();
   }
 
   /** Apart from `next`, whose argument no closure must capture: each record would get a context. */

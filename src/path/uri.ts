@@ -126,6 +126,8 @@ interface Pieces {
 }
 
 function dissect(uri: string): Pieces {
+  if (/\p{Surrogate}/u.test(uri))
+    throw new InvalidUri('A URI with half a surrogate pair is not Unicode text.');
   const match = /^([a-z][a-z0-9+.-]*):\/\/([^/]*)(?:\/([^]*))?$/i.exec(uri);
   if (match === null) {
     throw new InvalidUri(

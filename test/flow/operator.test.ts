@@ -36,7 +36,7 @@ function run(script: (n: number, self: Scripted, input: Subject<number | Signal>
           }),
       ),
     )
-    .subscribe({ error: (error: unknown) => log.push(error) });
+    .subscribe({ error: (error: unknown) => log.push(error), complete: () => log.push('complete') });
   input.next(open(['in'], {} as Attempt));
   return { input, log, subscription };
 }
@@ -54,6 +54,20 @@ test('what arrives during a turn waits, elements and asynchronous work in the or
   });
   input.next(1);
   expect(log).toEqual([1, 'over', 2, 'answer', 3, 5]);
+});
+
+test('completion during a turn waits behind what came before it', () => {
+  const { input, log, subscription } = run((n, self, input) => {
+    if (n !== 1) return;
+    input.next(2);
+    self.later(() => log.push('answer'));
+    input.complete();
+    self.later(() => log.push('too late'));
+    log.push('over');
+  });
+  input.next(1);
+  expect(log).toEqual([1, 'over', 2, 'answer', 'complete']);
+  expect(subscription.closed).toBe(true);
 });
 
 test.each([
