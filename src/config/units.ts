@@ -64,5 +64,9 @@ function parse(key: string, value: unknown, units: Readonly<Record<string, numbe
 }
 
 function show(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : String(value);
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'function') return 'a function';
+  // Not as text: what an object makes of itself may be anything, even an error.
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  return String(value);
 }

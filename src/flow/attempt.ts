@@ -42,7 +42,8 @@ export interface Participant {
   readonly kind: 'source' | 'operator' | 'sink';
   /**
    * The manifest that carries these committables is durable and verified: publish each, idempotently, and
-   * `confirm` it. Those already under way are named again; sinks only.
+   * `confirm` it. Those already under way are named again, and one that was amended may come once more as it was before:
+   * leave that one alone, what it names may be gone. Sinks only.
    */
   commit?(pending: readonly Committable[]): void;
 }

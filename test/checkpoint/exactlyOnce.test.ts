@@ -187,8 +187,14 @@ describe('Kills, zombies and a lossy network over the real coordinator', () => {
           fenced += result.fenced;
           expect(result.units).toEqual(all);
           expect(result.ends).toContain(undefined);
-          const codes = result.ends.map((end) => (end as { code?: string } | undefined)?.code);
-          expect(new Set([...codes, undefined, 'Fenced', 'Unavailable']).size).toBe(3);
+          // Whoever fails otherwise tries again, and is fenced or done then.
+          for (const end of result.ends) {
+            if (end === undefined) continue;
+            const { code, retryable } = end as { readonly code?: string; readonly retryable?: boolean };
+            // A zombie misses what its successors deleted, and a lossy network may not tell it why.
+            if (code === 'NotFound' && faults > 0) continue;
+            expect({ code, retryable: code !== 'Fenced' }).toEqual({ code, retryable });
+          }
         },
       ),
       { numRuns: 150, seed: 20 },

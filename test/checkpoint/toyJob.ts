@@ -35,6 +35,8 @@ export class ToyJob implements Participant {
   #uid: string | undefined;
   #files = 0;
   readonly #busy = new Set<string>();
+  /** Sealed, by uid: published once a manifest names this upload. One without it names journals that may be gone. */
+  readonly #sealed = new Map<string, string | undefined>();
 
   constructor(options: ToyOptions) {
     this.#o = options;
@@ -75,7 +77,8 @@ export class ToyJob implements Participant {
 
   commit(pending: readonly Committable[]): void {
     for (const file of pending as readonly File[]) {
-      if (this.#busy.has(file.uid)) continue;
+      const stale = this.#sealed.has(file.uid) && this.#sealed.get(file.uid) !== file.uploadId;
+      if (this.#busy.has(file.uid) || stale) continue;
       this.#busy.add(file.uid);
       if (file.uploadId === undefined) this.#seal(file);
       else this.#complete(file);
@@ -133,6 +136,7 @@ export class ToyJob implements Participant {
     const upload = (): void => {
       this.#upload(rest, (amended) => {
         this.#busy.delete(file.uid);
+        this.#sealed.set(file.uid, amended.uploadId);
         this.#coordinator.amend('out', amended);
       });
     };
@@ -199,7 +203,9 @@ export class ToyJob implements Participant {
   #end(error: unknown): void {
     if (this.#held.closed) return;
     this.#held.unsubscribe();
-    this.#coordinator?.close();
-    this.#o.done(error);
+    const claimed = this.#coordinator as Coordinator | undefined;
+    claimed?.close();
+    if (claimed === undefined || error === undefined) this.#o.done(error);
+    else claimed.explain(error).subscribe((why) => this.#o.done(why));
   }
 }

@@ -111,10 +111,11 @@ const longestShown = 80;
 /** A value for a message; a secret one, or one that may hold a secret, does not show. */
 export function show(row: Row, value: unknown): string {
   const { name } = row.kind;
-  if (name === 'secret' || name === 'code' || (name === 'uri' && /[@?]/.test(String(value)))) {
+  const text = typeof value === 'string';
+  if (name === 'secret' || name === 'code' || (name === 'uri' && text && /[@?]/.test(value))) {
     return 'its value (not shown)';
   }
-  if (typeof value === 'string') return `'${excerpt(value)}'`;
+  if (text) return `'${excerpt(value)}'`;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return Array.isArray(value) ? 'a list' : value === null ? 'nothing' : typeof value;
 }
