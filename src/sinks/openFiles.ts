@@ -129,9 +129,14 @@ export class OpenFiles {
     return this.#changed;
   }
 
-  /** Frees the memory of what journals hold. */
-  drop(): void {
-    for (const file of this.#files.values()) file.drop();
+  /** Frees memory of what journals hold: so many bytes, or else all of it. Returns whether some may be left. */
+  drop(bytes: number): boolean {
+    let freed = 0;
+    for (const file of this.#files.values()) {
+      if (freed >= bytes) return true;
+      freed += file.drop();
+    }
+    return false;
   }
 
   /** Takes down how the open files are, and those rolled since the last barrier; `inline`: with what is fresh. */

@@ -13,7 +13,7 @@ import type { PartUploads } from './uploads.js';
  */
 export class Pressure {
   readonly #credits = new Map<string, Credit>();
-  /** A journal was stored since memory was last freed of what journals hold. */
+  /** Whether journals may hold what is in memory, too. */
   #droppable = false;
 
   constructor(
@@ -34,10 +34,9 @@ export class Pressure {
   /** Memory was taken or given back. */
   relieve(): void {
     const half = this.pool.budget / 2;
-    if (this.#droppable && this.#tailMemory > half) {
-      this.#droppable = false;
-      this.files.drop();
-    }
+    const excess = this.#tailMemory - half;
+    // What leaves memory is read back when its part is full: so no more of it than makes room for a while.
+    if (this.#droppable && excess > 0) this.#droppable = this.files.drop(excess + half / 4);
     const crowded = this.#tailMemory > half || this.files.fresh > half / 2;
     if (this.journals.underWay === 0 && (crowded || this.#waitedFor)) this.#spill();
     this.#releaseCredits();

@@ -169,18 +169,18 @@ export class OpenFile {
     };
   }
 
-  /** Frees the memory of what a journal holds. */
-  drop(): void {
+  /** Frees the memory of what a journal holds, unless what is left would take as much. Returns the bytes freed. */
+  drop(): number {
     const memory = this.#memory;
-    if (memory === undefined || this.#stored === this.#dropped) return;
+    if (memory === undefined || this.#stored === this.#dropped) return 0;
     const rest = memory.subarray(this.#stored - this.#dropped, this.#tail - this.#dropped);
-    if (rest.length === 0) this.#memory = undefined;
-    else {
-      this.#memory = this.#pool.take(capacity(rest.length, this.#nextPartSize() - this.#stored));
-      rest.copy(this.#memory);
-    }
+    const least = rest.length === 0 ? 0 : capacity(rest.length, this.#nextPartSize() - this.#stored);
+    if (least >= memory.length) return 0;
+    this.#memory = least === 0 ? undefined : this.#pool.take(least);
+    if (this.#memory !== undefined) rest.copy(this.#memory);
     this.#pool.give(memory);
     this.#dropped = this.#stored;
+    return memory.length - least;
   }
 
   /** The file as it is now; `complete` when parts 1 to `cut` have their ETags. */

@@ -165,4 +165,18 @@ describe('requests', () => {
     expect(world.published()).toEqual({ p: `${'y'.repeat(100_000)}\n`.repeat(40) });
     expect(world.keys('cp')).toEqual([]);
   });
+
+  test('what memory is a little short of is little to read back', () => {
+    const world = new World({ minimumPartSize: 64 * KiB });
+    let counts!: ReturnType<typeof counting>;
+    const run = new Run(world, {
+      wrap: (store) => (counts = counting(store)).store,
+      sink: { partSize: 64 * KiB, budget: 512 * KiB, roll: { size: '8MiB', age: '1h', inactivity: '1h' } },
+    });
+    // Tails of five parts at most, where four may stay in memory.
+    drive(world, run, 15_000, 5, Infinity, 500);
+    const { bytesUp, bytesDown } = counts.counts();
+    expect(bytesDown).toBeGreaterThan(0);
+    expect(bytesDown).toBeLessThan(bytesUp / 8);
+  });
 });
