@@ -132,7 +132,7 @@ const restoring = (id: string): MillraceError =>
  *
  * `id` names the state in checkpoints: unique within the job, and kept for as long as its state matters.
  * Errors: `InvalidOption`, `InvalidState` at once; `DuplicateId`, `StateSchemaMismatch`, `SegmentCorrupt`, `SegmentMissing`,
- * `SegmentTooNew` on start; `UnsupportedKey`, `UnsupportedValue`, `StateOutsideTurn` while running.
+ * `SegmentTooNew` on start; `UnsupportedKey`, `UnsupportedValue`, `StateOutsideTurn`, `TooManyKeys` while running.
  *
  * @example
  * ```ts

@@ -7,6 +7,7 @@ import { MillraceError, type MillraceErrorOptions } from '../errors.js';
  * - `UnsupportedValue`: a value cannot be stored by its state's serializer.
  * - `InvalidState`: a state is declared in a way that cannot work.
  * - `StateOutsideTurn`: a handle was used after `onRecord` had returned.
+ * - `TooManyKeys`: a state has as many keys as V8's `Map` can hold, 16,777,216.
  * - `SegmentCorrupt`: the bytes of a segment are not what was written.
  * - `SegmentMissing`: a segment that a checkpoint refers to is gone.
  * - `SegmentTooNew`: a segment was written by a later version of millrace.
@@ -17,6 +18,7 @@ export type StateErrorCode =
   | 'UnsupportedValue'
   | 'InvalidState'
   | 'StateOutsideTurn'
+  | 'TooManyKeys'
   | 'SegmentCorrupt'
   | 'SegmentMissing'
   | 'SegmentTooNew'

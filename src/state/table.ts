@@ -1,3 +1,4 @@
+import { StateError } from './errors.js';
 import { CompositeKey, type PrimitiveKey, type StoredKey } from './keys.js';
 
 /**
@@ -156,8 +157,16 @@ export class Table<C> {
 
   #add(entry: Entry<C>): void {
     const { key } = entry;
-    if (key instanceof CompositeKey) this.#composites.set(key.id, entry);
-    else this.#primitives.set(key, entry);
+    try {
+      if (key instanceof CompositeKey) this.#composites.set(key.id, entry);
+      else this.#primitives.set(key, entry);
+    } catch (cause) {
+      throw new StateError(
+        'TooManyKeys',
+        `A state holds ${this.size.toLocaleString('en-US')} keys, and V8 lets no map have more. Clear keys that are over, or split them: several keyed(…), each with a part of the keys.`,
+        { cause },
+      );
+    }
   }
 
   #remove(key: StoredKey): void {

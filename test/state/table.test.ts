@@ -1,4 +1,6 @@
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
+import { storedKey } from '../../src/state/keys.js';
 import { absent, contentAt, Table, type FrozenSet } from '../../src/state/table.js';
 
 function put(table: Table<number>, key: string, value: number): void {
@@ -89,6 +91,24 @@ describe('table', () => {
       for (let v = table.find('a')?.older; v !== undefined; v = v.older) length++;
       expect(length).toBeLessThanOrEqual(3);
     }
+  });
+
+  test.each([
+    ['a text', 'b'],
+    ['composite', storedKey(['b'])],
+  ])('more keys than a map can hold is TooManyKeys, and the table is as it was: %s', (_, key) => {
+    const table = new Table<number>();
+    put(table, 'a', 1);
+    // V8 stops at 16,777,216 entries: several GB.
+    const full = jest.spyOn(Map.prototype, 'set').mockImplementation(() => {
+      throw new RangeError('Map maximum size exceeded');
+    });
+    try {
+      expect(() => table.insert(key, 2)).toThrow(expect.objectContaining({ code: 'TooManyKeys' }));
+    } finally {
+      full.mockRestore();
+    }
+    expect([...contents(table.freeze())]).toEqual([['a', 1]]);
   });
 
   type Act = { do: 'put' | 'clear'; key: string; value: number } | { do: 'freeze' | 'stored' | 'unfreeze' };
