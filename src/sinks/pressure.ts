@@ -7,9 +7,9 @@ import type { PartUploads } from './uploads.js';
 
 /**
  * Keeps a sink within its budget. Tails may take half of it, and fresh bytes a quarter, as the next journal holds a copy
- * of them; beyond that they go to a journal at once, and what journals hold leaves memory. Sources wait beyond three
- * quarters. All else that is held is on its way to the store and comes back without any help from sources, so holding
- * their credits cannot deadlock.
+ * of them; beyond that they go to a journal at once, and of what journals hold as much leaves memory as makes room.
+ * Sources wait beyond three quarters. All else that is held is on its way to the store and comes back without any help
+ * from sources, so holding their credits cannot deadlock.
  */
 export class Pressure {
   readonly #credits = new Map<string, Credit>();
