@@ -86,6 +86,17 @@ describe('options', () => {
     expect(() => parseDuration('roll.age', 'soon')).toThrow(/roll\.age: 'soon' is not allowed\. It must be/);
   });
 
+  test.each([
+    [Object.create(null), 'an object'],
+    [{ toString: '' }, 'an object'],
+    [[1], 'a list'],
+    [() => 1, 'a function'],
+    [null, 'null'],
+    [Symbol('s'), 'Symbol(s)'],
+  ])('a value of any kind can be refused: %#', (value, shown) => {
+    expect(() => parseSize('k', value as never)).toThrow(`k: ${shown} is not allowed.`);
+  });
+
   test('a rule that is broken names its key', () => {
     const bad = (options: object, key: string): void => {
       expect(() => settingsOf('out', { format: lines, ...options })).toThrow(`fileSink 'out': ${key}: `);
