@@ -65,6 +65,7 @@ export interface State {
   readonly encryption: boolean;
   readonly extension: string;
   readonly partSize: number;
+  readonly compactionTrigger: number;
 }
 
 /** See `DelegationTokenOptions`. */

@@ -69,6 +69,8 @@ export interface StateOptions {
   readonly extension?: string;
   /** Of segments that are larger. 5 MiB to 1 GiB. Default 10 MiB. */
   readonly partSize?: Size;
+  /** As many segments of about one size are merged into one. 2 to 16. Default 8. */
+  readonly compactionTrigger?: number;
 }
 
 /** Session tokens for workers. */

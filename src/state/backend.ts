@@ -3,7 +3,7 @@ import type { Clock, Frozen, Json, OperatorEvent } from '../flow/index.js';
 import type { State } from '../config/config.js';
 import { defaultConfig } from '../config/service.js';
 import type { CheckpointData } from '../store/services.js';
-import { levelOf, planCompaction } from './compaction.js';
+import { planCompaction } from './compaction.js';
 import { defaultMaxParallelism } from './keyGroups.js';
 import type { StoredKey } from './keys.js';
 import { SegmentMerge } from './merge.js';
@@ -15,14 +15,16 @@ import { parseSnapshot, resolveStates, snapshotJson } from './snapshot.js';
 import type { LiveState, StateSpecs } from './state.js';
 import { ObjectUpload } from './upload.js';
 
+type SegmentFiles = Pick<State, 'compression' | 'extension' | 'partSize' | 'compactionTrigger'>;
+
 export interface StateBackendOptions {
   readonly operator: string;
   readonly states: StateSpecs;
   readonly data: CheckpointData;
   readonly clock: Clock;
   readonly report: (event: OperatorEvent) => void;
-  /** How segments are written. Default: as configured where nothing is. */
-  readonly files?: Pick<State, 'compression' | 'extension' | 'partSize'>;
+  /** How segments are written and merged. Default: as configured where nothing is. */
+  readonly files?: SegmentFiles;
   /** Key groups. Default 128; fixed for the life of the state. */
   readonly maxParallelism?: number;
 }
@@ -53,7 +55,7 @@ export class StateBackend {
   readonly #options: StateBackendOptions;
   readonly #states: readonly LiveState<unknown>[];
   readonly #schema: SegmentSchema;
-  readonly #files: Pick<State, 'compression' | 'extension' | 'partSize'>;
+  readonly #files: SegmentFiles;
   #segments: readonly SegmentRef[] = [];
   readonly #queue: Pending[] = [];
   #writing = Subscription.EMPTY;
@@ -233,7 +235,7 @@ export class StateBackend {
   }
 
   #compact(): void {
-    const plan = planCompaction(this.#segments);
+    const plan = planCompaction(this.#segments, this.#files.compactionTrigger);
     if (plan === undefined || this.#compacting !== undefined || this.#closed) return;
     const { operator, states } = this.#options;
     const inputs = this.#segments.slice(plan.first, plan.end);
@@ -311,5 +313,5 @@ export class StateBackend {
 }
 
 function reference(object: string, { bytes, entries, crc }: SegmentEncoder): SegmentRef {
-  return { object, bytes, entries, level: levelOf(bytes), crc };
+  return { object, bytes, entries, crc };
 }

@@ -1,31 +1,32 @@
 /**
  * Which segments to merge: size-tiered.
  *
- * A segment's level is its size tier: up to 256 KiB is level 0, and each level is four times the one before. Older
- * segments are usually larger; one that is not counts as being of the highest level among those younger than it, so
- * that levels never rise from old to young. As soon as four neighbours share a level, they are merged. So there are never more than three
- * segments a level for long: their number is logarithmic in the size of the state, and so is how often an entry is
- * rewritten.
+ * A segment's level is its size tier: up to 256 KiB is level 0, and each level is `trigger` times as large as the one
+ * before. Older segments are usually larger; one that is not counts as being of the highest level among those younger than
+ * it, so that levels never rise from old to young. As soon as `trigger` neighbours share a level, they are merged. So there
+ * are never as many in a level for long: the number of segments is logarithmic in the size of the state, and so is how often
+ * an entry is rewritten.
  */
 const base = 256 * 1024;
-const fan = 4;
 /** Inputs of one merge: bounds its memory. */
 const widest = 16;
 
-export function levelOf(bytes: number): number {
-  return bytes <= base ? 0 : Math.ceil(Math.log(bytes / base) / Math.log(fan));
+export function levelOf(bytes: number, trigger: number): number {
+  return bytes <= base ? 0 : Math.ceil(Math.log(bytes / base) / Math.log(trigger));
 }
 
 /** The neighbours to merge, `first` to `end` (exclusive), of segments in order from old to young; the youngest run first. */
 export function planCompaction(
-  segments: readonly { readonly level: number }[],
+  segments: readonly { readonly bytes: number }[],
+  trigger: number,
 ): { readonly first: number; readonly end: number } | undefined {
+  const levels = segments.map(({ bytes }) => levelOf(bytes, trigger));
   let level = -1;
-  let end = segments.length;
-  for (let i = segments.length - 1; i >= -1; i--) {
-    const own = Math.max(level, segments[i]?.level ?? Infinity);
+  let end = levels.length;
+  for (let i = levels.length - 1; i >= -1; i--) {
+    const own = Math.max(level, levels[i] ?? Infinity);
     if (own === level) continue;
-    if (end - i - 1 >= fan) return { first: Math.max(i + 1, end - widest), end };
+    if (end - i - 1 >= trigger) return { first: Math.max(i + 1, end - widest), end };
     level = own;
     end = i + 1;
   }

@@ -10,8 +10,6 @@ import type { ObjectUpload } from './upload.js';
 /** Where a merge stands in one of its inputs. */
 interface Cursor {
   readonly reader: SegmentReader;
-  /** Older inputs have lower ages. */
-  readonly age: number;
   /** From the input's own state indices to the output's. */
   readonly states: readonly number[];
   block: Block | undefined;
@@ -25,7 +23,8 @@ interface Cursor {
  * `convert` brings what an older version of a state's serializer wrote to the present one.
  */
 export class SegmentMerge {
-  readonly #cursors: Cursor[];
+  /** Of the inputs that are not over, the oldest first. */
+  readonly #cursors: Cursor[] = [];
   readonly #encoder: SegmentEncoder;
   readonly #upload: ObjectUpload;
   readonly #bottom: boolean;
@@ -50,7 +49,6 @@ export class SegmentMerge {
     this.#bottom = options.bottom;
     this.#convert = options.convert;
     this.#resolve = options.resolve;
-    this.#cursors = [];
   }
 
   step(): Step {
@@ -61,9 +59,8 @@ export class SegmentMerge {
           this.#opened++;
           return reader.open();
         }
-        this.#readers.forEach((input, age) =>
-          this.#cursors.push({ reader: input, age, states: this.#resolve(input), block: undefined, at: 0 }),
-        );
+        for (const input of this.#readers)
+          this.#cursors.push({ reader: input, states: this.#resolve(input), block: undefined, at: 0 });
         this.#phase = 'merge';
         return 'more';
       }
@@ -96,12 +93,8 @@ export class SegmentMerge {
   /** Until a block is full or an input needs its next one. */
   #merge(): Step {
     const encoder = this.#encoder;
-    const cursors = this.#cursors;
     while (!encoder.full) {
-      const first = cursors.reduce<Cursor | undefined>(
-        (least, cursor) => (least === undefined || compare(cursor, least) < 0 ? cursor : least),
-        undefined,
-      );
+      const first = this.#first();
       if (first?.block === undefined) {
         this.#upload.push(encoder.flush());
         this.#upload.push(encoder.finish());
@@ -123,6 +116,16 @@ export class SegmentMerge {
     return this.#upload.due ? this.#upload.flush() : 'more';
   }
 
+  /** The input whose entry comes first; of those in one place, the newest. */
+  #first(): Cursor | undefined {
+    const cursors = this.#cursors;
+    let first = cursors.at(-1);
+    for (let i = cursors.length - 2; i >= 0; i--) {
+      if (comparePlace(cursors[i]!, first!) < 0) first = cursors[i];
+    }
+    return first;
+  }
+
   /** Moves past an entry in every input that has it. Says whether one of them needs its next block. */
   #pass(first: Cursor): boolean {
     let exhausted = false;
@@ -132,11 +135,6 @@ export class SegmentMerge {
     }
     return ++first.at === first.block?.entries || exhausted;
   }
-}
-
-/** By place; in the same place, the newest first. */
-function compare(a: Cursor, b: Cursor): number {
-  return comparePlace(a, b) || b.age - a.age;
 }
 
 function comparePlace(a: Cursor, b: Cursor): number {

@@ -21,8 +21,6 @@ export interface SegmentRef {
   readonly object: string;
   readonly bytes: number;
   readonly entries: number;
-  /** Its size tier. */
-  readonly level: number;
   /** Of its footer. */
   readonly crc: number;
 }

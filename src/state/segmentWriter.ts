@@ -2,6 +2,7 @@
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
 import { hashOf, keyGroupOf } from './keyGroups.js';
 import { compareKeys } from './keys.js';
+import { PlaceOrder } from './placeOrder.js';
 import type { SegmentEncoder } from './segmentFormat.js';
 import type { Step } from './slices.js';
 import type { LiveState } from './state.js';
@@ -20,32 +21,27 @@ export interface FrozenState {
 /**
  * Writes the frozen sets of an operator's states as one segment, step by step:
  *
- * 1. hash every key and count its group, a slice a step;
- * 2. scatter the entries to their groups, a slice a step;
- * 3. group by group, sort by (hash, key, state), and encode, a block a step;
+ * 1. hash every key and find its group, a slice a step;
+ * 2. sort by (group, hash), a slice a step;
+ * 3. encode, a block a step; the few with one hash are sorted by (key, state) on the way;
  * 4. upload: one PUT, or parts on the way where there is too much.
  *
- * Nothing sorts more than one key group at a time, so no step is long, however many entries there are.
+ * No step is long, however many entries there are.
  */
 export class SegmentWriter {
   readonly #states: readonly FrozenState[];
   readonly #encoder: SegmentEncoder;
   readonly #upload: ObjectUpload;
-  readonly #entries: Entry<unknown>[] = [];
+  readonly #maxParallelism: number;
+  /** Entries are numbered through all states: the number that each begins with. */
+  readonly #firsts: number[] = [];
   readonly #stateOf: Uint8Array;
-  readonly #hashes: Int32Array;
-  readonly #groups: Uint16Array;
-  readonly #order: Uint32Array;
-  /** Where each group starts in the order; while scattering, where its next entry goes. */
-  readonly #starts: Uint32Array;
-  readonly #total: number;
-  #phase: 'hash' | 'scatter' | 'encode' | 'publish' | 'done' = 'hash';
+  readonly #order: PlaceOrder;
+  #phase: 'hash' | 'sort' | 'encode' | 'publish' | 'done' = 'hash';
   #state = 0;
   #at = 0;
-  #inState = 0;
-  #group = -1;
-  #groupEnd = 0;
-  readonly #maxParallelism: number;
+  /** Where the entries of one hash end. */
+  #end = 0;
 
   constructor(
     states: readonly FrozenState[],
@@ -57,20 +53,22 @@ export class SegmentWriter {
     this.#encoder = encoder;
     this.#upload = upload;
     this.#maxParallelism = maxParallelism;
-    const total = (this.#total = states.reduce((sum, { set }) => sum + set.entries.length, 0));
+    let total = 0;
+    for (const { set } of states) {
+      this.#firsts.push(total);
+      total += set.entries.length;
+    }
     this.#stateOf = new Uint8Array(total);
-    this.#hashes = new Int32Array(total);
-    this.#groups = new Uint16Array(total);
-    this.#order = new Uint32Array(total);
-    this.#starts = new Uint32Array(maxParallelism + 1);
+    this.#order = new PlaceOrder(total, maxParallelism);
   }
 
   step(): Step {
     switch (this.#phase) {
       case 'hash':
         return this.#hash();
-      case 'scatter':
-        return this.#scatter();
+      case 'sort':
+        if (!this.#order.sort(slice)) this.#phase = 'encode';
+        return 'more';
       case 'encode':
         return this.#encode();
       case 'publish':
@@ -82,78 +80,59 @@ export class SegmentWriter {
   }
 
   #hash(): Step {
-    const end = Math.min(this.#at + slice, this.#total);
+    const order = this.#order;
+    const end = Math.min(this.#at + slice, order.size);
     while (this.#at < end) {
-      const entries = this.#states[this.#state]?.set.entries ?? [];
-      const entry = entries[this.#inState++];
+      const entry = this.#states[this.#state]!.set.entries[this.#at - this.#firsts[this.#state]!];
       if (entry === undefined) {
         this.#state++;
-        this.#inState = 0;
         continue;
       }
-      const i = this.#at++;
+      this.#stateOf[this.#at++] = this.#state;
       const hash = hashOf(entry.key);
-      const group = keyGroupOf(hash, this.#maxParallelism);
-      this.#entries.push(entry);
-      this.#stateOf[i] = this.#state;
-      this.#hashes[i] = hash;
-      this.#groups[i] = group;
-      this.#starts[group + 1]!++;
+      order.add(hash, keyGroupOf(hash, this.#maxParallelism));
     }
-    if (this.#at === this.#total) {
-      for (let g = 1; g < this.#starts.length; g++) this.#starts[g]! += this.#starts[g - 1]!;
+    if (this.#at === order.size) {
       this.#at = 0;
-      this.#phase = 'scatter';
-    }
-    return 'more';
-  }
-
-  #scatter(): Step {
-    const end = Math.min(this.#at + slice, this.#total);
-    for (; this.#at < end; this.#at++) this.#order[this.#starts[this.#groups[this.#at]!]!++] = this.#at;
-    if (this.#at === this.#total) {
-      this.#at = 0;
-      this.#phase = 'encode';
+      this.#phase = 'sort';
     }
     return 'more';
   }
 
   #encode(): Step {
     const encoder = this.#encoder;
+    const order = this.#order;
     while (!encoder.full) {
-      if (this.#at === this.#groupEnd) {
-        if (this.#at === this.#total) {
-          this.#upload.push(encoder.flush());
-          this.#upload.push(encoder.finish());
-          this.#phase = 'publish';
-          return 'more';
-        }
-        this.#nextGroup();
-        continue;
+      if (this.#at === order.size) {
+        this.#upload.push(encoder.flush());
+        this.#upload.push(encoder.finish());
+        this.#phase = 'publish';
+        return 'more';
       }
-      const index = this.#order[this.#at++]!;
-      const entry = this.#entries[index]!;
-      const state = this.#stateOf[index]!;
+      if (this.#at === this.#end) this.#nextHash();
+      const number = order.entry(this.#at++);
+      const state = this.#stateOf[number]!;
       const frozen = this.#states[state]!;
+      const entry = this.#entry(number);
       const content = contentAt(entry, frozen.set);
-      encoder.add(this.#group, entry.key, state, content === absent ? absent : frozen.state.dump(content));
+      const value = content === absent ? absent : frozen.state.dump(content);
+      encoder.add(order.groups[number]!, entry.key, state, value);
     }
     this.#upload.push(encoder.flush());
     return this.#upload.due ? this.#upload.flush() : 'more';
   }
 
-  /** After scattering, a group's start has moved to where it ends. */
-  #nextGroup(): void {
-    const group = ++this.#group;
-    this.#groupEnd = this.#starts[group]!;
-    const [hashes, entries, stateOf] = [this.#hashes, this.#entries, this.#stateOf];
-    this.#order
-      .subarray(this.#at, this.#groupEnd)
-      .sort(
-        (a, b) =>
-          hashes[a]! - hashes[b]! ||
-          compareKeys(entries[a]!.key, entries[b]!.key) ||
-          stateOf[a]! - stateOf[b]!,
-      );
+  #nextHash(): void {
+    this.#end = this.#order.end(this.#at);
+    this.#order.settle(
+      this.#at,
+      this.#end,
+      (a, b) => compareKeys(this.#entry(a).key, this.#entry(b).key) || a - b,
+    );
+  }
+
+  #entry(number: number): Entry<unknown> {
+    const state = this.#stateOf[number]!;
+    return this.#states[state]!.set.entries[number - this.#firsts[state]!]!;
   }
 }

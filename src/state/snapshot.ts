@@ -16,13 +16,7 @@ export function snapshotJson(snapshot: StateSnapshot): Json {
   return {
     version,
     maxParallelism,
-    segments: segments.map(({ object, bytes, entries, level, crc }) => ({
-      object,
-      bytes,
-      entries,
-      level,
-      crc,
-    })),
+    segments: segments.map(({ object, bytes, entries, crc }) => ({ object, bytes, entries, crc })),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   fileSink,
   files,
   keyed,
+  loadConfig,
   ndjson,
   records,
   stopOn,
@@ -60,6 +61,8 @@ const job = createJob({
   name: 'counts',
   checkpoints: { dir: checkpoints, interval: 150 },
   restart: { initial: 100, max: 1000 },
+  // Few, so that merges are killed, too.
+  config: loadConfig({ state: { compactionTrigger: 3 } }),
   s3: { requestTimeout: 2000, idleTimeout: 1000 },
 });
 job.events$.subscribe(print);

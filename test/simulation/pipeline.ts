@@ -35,7 +35,10 @@ export function pipeline(
     config: loadConfig({
       env: {},
       file: false,
-      set: scenario.entropy ? { 's3.entropy.key': '_entropy_' } : {},
+      set: {
+        'state.backend.s3.compaction-trigger': 3,
+        ...(scenario.entropy ? { 's3.entropy.key': '_entropy_' } : {}),
+      },
     }),
     restart: scenario.faults === undefined ? 'none' : { initial: 20, max: 100 },
     budget: 4096,

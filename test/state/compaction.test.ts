@@ -1,42 +1,55 @@
 import fc from 'fast-check';
 import { levelOf, planCompaction } from '../../src/state/compaction.js';
 
+/** A segment of a level. */
+const of = (level: number, trigger: number) => ({ bytes: 200_000 * trigger ** level });
+
 describe('compaction', () => {
-  test('four neighbours of one level are merged, the youngest first', () => {
-    const plan = (...levels: number[]) => planCompaction(levels.map((level) => ({ level })));
-    expect(plan()).toBeUndefined();
-    expect(plan(0, 0, 0)).toBeUndefined();
-    expect(plan(0, 0, 0, 0)).toEqual({ first: 0, end: 4 });
-    expect(plan(3, 1, 1, 0, 0, 0, 0)).toEqual({ first: 3, end: 7 });
-    expect(plan(1, 1, 1, 1, 0)).toEqual({ first: 0, end: 4 });
-    expect(plan(1, 0, 1, 0, 1, 0)).toEqual({ first: 0, end: 5 });
+  test('as many neighbours of one level as trigger it are merged, the youngest first', () => {
+    const plan = (trigger: number, ...levels: number[]) =>
+      planCompaction(
+        levels.map((level) => of(level, trigger)),
+        trigger,
+      );
+    expect(plan(4)).toBeUndefined();
+    expect(plan(4, 0, 0, 0)).toBeUndefined();
+    expect(plan(4, 0, 0, 0, 0)).toEqual({ first: 0, end: 4 });
+    expect(plan(4, 3, 1, 1, 0, 0, 0, 0)).toEqual({ first: 3, end: 7 });
+    expect(plan(4, 1, 1, 1, 1, 0)).toEqual({ first: 0, end: 4 });
+    expect(plan(4, 1, 0, 1, 0, 1, 0)).toEqual({ first: 0, end: 5 });
+    expect(plan(2, 1, 0)).toBeUndefined();
+    expect(plan(2, 1, 0, 0)).toEqual({ first: 1, end: 3 });
+    expect(plan(8, ...Array.from({ length: 7 }, () => 0))).toBeUndefined();
+    expect(plan(8, ...Array.from({ length: 8 }, () => 0))).toEqual({ first: 0, end: 8 });
   });
 
   test('a merge has at most 16 inputs', () => {
-    expect(planCompaction(Array.from({ length: 40 }, () => ({ level: 0 })))).toEqual({ first: 24, end: 40 });
+    const segments = Array.from({ length: 40 }, () => of(0, 4));
+    expect(planCompaction(segments, 4)).toEqual({ first: 24, end: 40 });
+    expect(planCompaction(segments, 16)).toEqual({ first: 24, end: 40 });
   });
 
   test('the number of segments stays logarithmic in the size of the state, and so does rewriting', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 100, max: 4_000_000 }), { minLength: 1, maxLength: 300 }),
-        (sizes) => {
-          let segments: { bytes: number; level: number }[] = [];
+        fc.integer({ min: 2, max: 16 }),
+        (sizes, trigger) => {
+          let segments: { bytes: number }[] = [];
           let written = 0;
           let total = 0;
           for (const bytes of sizes) {
             total += bytes;
-            segments.push({ bytes, level: levelOf(bytes) });
-            for (let plan = planCompaction(segments); plan !== undefined; plan = planCompaction(segments)) {
-              const merged = segments.slice(plan.first, plan.end).reduce((sum, s) => sum + s.bytes, 0);
+            segments.push({ bytes });
+            const plan = () => planCompaction(segments, trigger);
+            for (let merge = plan(); merge !== undefined; merge = plan()) {
+              const { first, end } = merge;
+              const merged = segments.slice(first, end).reduce((sum, each) => sum + each.bytes, 0);
               written += merged;
-              segments = segments.toSpliced(plan.first, plan.end - plan.first, {
-                bytes: merged,
-                level: levelOf(merged),
-              });
+              segments = segments.toSpliced(first, end - first, { bytes: merged });
             }
-            const levels = levelOf(total) + 1;
-            expect(segments.length).toBeLessThanOrEqual(3 * levels);
+            const levels = levelOf(total, trigger) + 1;
+            expect(segments.length).toBeLessThanOrEqual((trigger - 1) * levels);
             expect(written).toBeLessThanOrEqual(total * (levels + 4));
           }
         },

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Subscription } from 'rxjs';
+import { defaultConfig } from '../../src/config/service.js';
 import type { Clock, Frozen, Json, OperatorEvent } from '../../src/flow/index.js';
 import { StateBackend } from '../../src/state/backend.js';
 import { storedKey, type Key } from '../../src/state/keys.js';
@@ -67,6 +68,8 @@ export class Bench {
       data: dataOn(store),
       clock: this.clock,
       report: (event) => this.events.push(event),
+      // Few, so that little goes through every part of it.
+      files: { ...defaultConfig().state, compactionTrigger: 4 },
     });
   }
 

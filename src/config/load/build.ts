@@ -61,6 +61,7 @@ export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config
       encryption: false,
       extension: '.state',
       partSize: 10 * MiB,
+      compactionTrigger: 8,
       ...group('state'),
     },
     delegationTokens: {

@@ -1,4 +1,4 @@
-import { choice, flag, size, text } from './kinds.js';
+import { choice, count, flag, size, text } from './kinds.js';
 import type { Row } from './row.js';
 
 const MiB = 2 ** 20;
@@ -68,6 +68,13 @@ export const state: readonly Row[] = [
     fallback: '10MiB',
     option: 'state.partSize',
     doc: 'A segment that is larger goes up in parts of about this size.',
+  },
+  {
+    key: 'state.backend.s3.compaction-trigger',
+    kind: count({ least: 2, most: 16, rule: '2 to 16' }),
+    fallback: '8',
+    option: 'state.compactionTrigger',
+    doc: 'As many segments of about one size are merged into one. With more of them an entry is rewritten less often, and a restart reads more.',
   },
   {
     key: 'state.backend.s3.state-prefix',

@@ -86,8 +86,8 @@ function peeked(set: Set): readonly number[] {
   return world.sizes('get');
 }
 
-/** A job that keeps so many values of 10 kB in its state. */
-async function stateful(set: Set, count = 1200): Promise<World> {
+/** A job that keeps so many values of 10 kB in its state, one after so many milliseconds. */
+async function stateful(set: Set, count = 1200, every = 0): Promise<World> {
   const world = new World();
   const job = world.job(set);
   const kept = keyed('state', {
@@ -99,7 +99,7 @@ async function stateful(set: Set, count = 1200): Promise<World> {
     },
   });
   const sink = fileSink<number>('out', 'memory://lake/out', { format: mebibytes });
-  expect(await world.run(job, [job.source('in', ticks(count, 0, 100)).pipe(kept, sink)])).toBeUndefined();
+  expect(await world.run(job, [job.source('in', ticks(count, every, 100)).pipe(kept, sink)])).toBeUndefined();
   return world;
 }
 
@@ -263,5 +263,17 @@ export const transferEffects: Effects = {
     const [smaller, ...others] = await parts({ [state('state-file-part-size')]: '5MiB' });
     expect(smaller! / MiB).toBeCloseTo(5.25, 0);
     expect(others).toHaveLength(2);
+  },
+  [state('compaction-trigger')]: async () => {
+    /** Merges read segments; nothing else does in a job that starts anew. */
+    const read = async (set: Set) =>
+      (await stateful({ 'execution.checkpointing.interval': '100ms', ...set }, 20, 50)).sizes(
+        'get',
+        'cp/test/data/',
+      ).length;
+    // Eleven segments: eight of them once; or three, and then two more with what was merged, five times in all.
+    expect(await read({})).toBe(8);
+    expect(await read({ [state('compaction-trigger')]: 3 })).toBe(15);
+    expect(await read({ [state('compaction-trigger')]: 16 })).toBe(0);
   },
 };

@@ -1,0 +1,105 @@
+// Indices are computed here and in range; a check at each of them would be noise in the innermost loops.
+/* eslint-disable @typescript-eslint/no-non-null-assertion */
+
+const digits = [
+  { values: 2048, shift: 0 },
+  { values: 2048, shift: 11 },
+  { values: 1024, shift: 22 },
+];
+
+/**
+ * The order of entries in a segment by (group, hash). Entries are numbers from 0 in the order in which they were added.
+ *
+ * A radix sort, least significant digit first: three digits of the hash, then the group. Each is one pass over all
+ * entries that can stop anywhere, so no step grows with their number, as one comparison sort of them would.
+ */
+export class PlaceOrder {
+  readonly groups: Uint16Array;
+  /** As unsigned numbers that are in the order of the signed ones. */
+  readonly #hashes: Uint32Array;
+  /** For each digit and its value: how many entries have it; in its pass, where the next of them goes. */
+  readonly #counts: readonly Uint32Array[];
+  #order: Uint32Array;
+  #next: Uint32Array;
+  #added = 0;
+  #pass = 0;
+  #at = 0;
+
+  constructor(
+    readonly size: number,
+    maxParallelism: number,
+  ) {
+    this.groups = new Uint16Array(size);
+    this.#hashes = new Uint32Array(size);
+    this.#counts = [...digits.map(({ values }) => values), maxParallelism].map((n) => new Uint32Array(n));
+    this.#order = new Uint32Array(size);
+    this.#next = new Uint32Array(size);
+  }
+
+  /** `size` times, before the first {@link sort}. */
+  add(hash: number, group: number): void {
+    const entry = this.#added++;
+    const [low, middle, high, groups] = this.#counts;
+    const unsigned = (hash ^ 0x8000_0000) >>> 0;
+    this.groups[entry] = group;
+    this.#hashes[entry] = unsigned;
+    this.#order[entry] = entry;
+    low![unsigned & 2047]!++;
+    middle![(unsigned >>> 11) & 2047]!++;
+    high![unsigned >>> 22]!++;
+    groups![group]!++;
+  }
+
+  /** Moves up to so many entries. Returns whether there is more to do. */
+  sort(entries: number): boolean {
+    const { size } = this;
+    if (this.#pass > digits.length) return false;
+    const counts = this.#counts[this.#pass]!;
+    if (this.#at === 0) accumulate(counts);
+    const digit = digits[this.#pass];
+    const [order, next] = [this.#order, this.#next];
+    const end = Math.min(this.#at + entries, size);
+    if (digit === undefined) {
+      for (let at = this.#at; at < end; at++) next[counts[this.groups[order[at]!]!]!++] = order[at]!;
+    } else {
+      const mask = digit.values - 1;
+      for (let at = this.#at; at < end; at++)
+        next[counts[(this.#hashes[order[at]!]! >>> digit.shift) & mask]!++] = order[at]!;
+    }
+    this.#at = end;
+    if (end === size) {
+      [this.#order, this.#next] = [next, order];
+      this.#pass++;
+      this.#at = 0;
+    }
+    return true;
+  }
+
+  /** Once sorted: the entry at a place. */
+  entry(place: number): number {
+    return this.#order[place]!;
+  }
+
+  /** Where the entries end that have the hash of the one at `place`. */
+  end(place: number): number {
+    const hash = this.#hashes[this.#order[place]!];
+    let end = place + 1;
+    while (end < this.size && this.#hashes[this.#order[end]!] === hash) end++;
+    return end;
+  }
+
+  /** Sorts entries of one hash. */
+  settle(from: number, to: number, compare: (a: number, b: number) => number): void {
+    if (to - from > 1) this.#order.subarray(from, to).sort(compare);
+  }
+}
+
+/** From how many there are of each to where each begins. */
+function accumulate(counts: Uint32Array): void {
+  let start = 0;
+  for (let value = 0; value < counts.length; value++) {
+    const count = counts[value]!;
+    counts[value] = start;
+    start += count;
+  }
+}
