@@ -12,7 +12,7 @@ import { SegmentReader, type SegmentRef } from './segmentReader.js';
 import { SegmentWriter, type FrozenState } from './segmentWriter.js';
 import { sliced } from './slices.js';
 import { parseSnapshot, resolveStates, snapshotJson } from './snapshot.js';
-import type { LiveState, StateSpecs } from './state.js';
+import { numbered, type LiveState, type StateSpecs } from './state.js';
 import { ObjectUpload } from './upload.js';
 
 type SegmentFiles = Pick<State, 'compression' | 'extension' | 'partSize' | 'compactionTrigger'>;
@@ -65,7 +65,7 @@ export class StateBackend {
   constructor(options: StateBackendOptions) {
     this.#options = options;
     this.#files = options.files ?? defaultConfig().state;
-    const specs = Object.entries(options.states);
+    const specs = numbered(options.states);
     this.#states = specs.map(([name, spec]) => spec.open(name));
     this.#schema = {
       maxParallelism: options.maxParallelism ?? defaultMaxParallelism,
@@ -168,8 +168,7 @@ export class StateBackend {
     for (let i = 0; i < block.entries; i++) {
       const stored = block.states[i] ?? 0;
       const live = this.#states[resolved[stored] ?? 0];
-      const key = block.keys[i] ?? null;
-      live?.restore(key, block.values[i], states[stored]?.serializer.version ?? 1);
+      live?.restore(block.key(i), block.values[i], states[stored]?.serializer.version ?? 1);
     }
   }
 

@@ -31,7 +31,7 @@ export class CompositeKey {
 /** A key as tables hold it. */
 export type StoredKey = PrimitiveKey | CompositeKey;
 
-const Tag = {
+export const Tag = {
   Null: 0,
   False: 1,
   True: 2,
@@ -96,6 +96,12 @@ export class KeyWriter {
       this.bytes.set(key.bytes, this.length);
       this.length += key.bytes.length;
     } else this.value(key, 0);
+  }
+
+  /** One that is encoded already. */
+  encoded(bytes: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start);
+    for (let at = start; at < end; at++) this.bytes[this.length++] = bytes[at] ?? 0;
   }
 
   value(key: unknown, depth: number): void {
@@ -220,6 +226,12 @@ export class KeyReader {
 
   constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** The key that starts there. */
+  keyAt(start: number): StoredKey {
+    this.#at = start;
+    return this.key();
   }
 
   /** The next key as tables hold it. */

@@ -1,7 +1,9 @@
 // Indices are computed here and in range; a check at each of them would be noise in the innermost loops.
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
-import { compareKeys } from './keys.js';
-import type { Block, SegmentEncoder } from './segmentFormat.js';
+import type { Block } from './block.js';
+import { compareEncoded, hashOfEncoded } from './encodedKeys.js';
+import { keyGroupOf } from './keyGroups.js';
+import type { SegmentEncoder } from './segmentFormat.js';
 import type { SegmentReader } from './segmentReader.js';
 import type { Step } from './slices.js';
 import { absent } from './table.js';
@@ -13,7 +15,14 @@ interface Cursor {
   /** From the input's own state indices to the output's. */
   readonly states: readonly number[];
   block: Block | undefined;
+  /** Of the block's entries. */
+  places: Places;
   at: number;
+}
+
+interface Places {
+  readonly groups: Uint16Array;
+  readonly hashes: Int32Array;
 }
 
 /**
@@ -30,6 +39,9 @@ export class SegmentMerge {
   readonly #bottom: boolean;
   readonly #convert: (value: unknown, version: number, state: number) => unknown;
   readonly #resolve: (reader: SegmentReader) => readonly number[];
+  /** Those whose entries are of one key and state, which comes first. */
+  readonly #first: Cursor[] = [];
+  #count = 0;
   #opened = 0;
   #phase: 'open' | 'merge' | 'publish' | 'done' = 'open';
   readonly #readers: readonly SegmentReader[];
@@ -60,7 +72,13 @@ export class SegmentMerge {
           return reader.open();
         }
         for (const input of this.#readers)
-          this.#cursors.push({ reader: input, states: this.#resolve(input), block: undefined, at: 0 });
+          this.#cursors.push({
+            reader: input,
+            states: this.#resolve(input),
+            block: undefined,
+            places: nowhere,
+            at: 0,
+          });
         this.#phase = 'merge';
         return 'more';
       }
@@ -83,6 +101,7 @@ export class SegmentMerge {
       else if (!cursor.reader.ready) return cursor.reader.fetch();
       else {
         cursor.block = cursor.reader.block();
+        cursor.places = placesOf(cursor.block, cursor.reader.footer.schema.maxParallelism);
         cursor.at = 0;
         return 'more';
       }
@@ -94,56 +113,81 @@ export class SegmentMerge {
   #merge(): Step {
     const encoder = this.#encoder;
     while (!encoder.full) {
-      const first = this.#first();
+      const first = this.#lead();
       if (first?.block === undefined) {
         this.#upload.push(encoder.flush());
         this.#upload.push(encoder.finish());
         this.#phase = 'publish';
         return this.#upload.due ? this.#upload.flush() : 'more';
       }
-      const { block, at } = first;
+      const { block, places, at } = first;
       const value = block.values[at];
       if (value !== absent || !this.#bottom) {
         const stored = block.states[at]!;
         const state = first.states[stored]!;
         const { version } = first.reader.footer.schema.states[stored]!.serializer;
         const kept = value === absent ? absent : this.#convert(value, version, state);
-        encoder.add(block.groups[at]!, block.keys[at]!, state, kept);
+        encoder.addEncoded(places.groups[at]!, block.keys, block.starts[at]!, block.ends[at]!, state, kept);
       }
-      if (this.#pass(first)) return 'more';
+      if (this.#pass()) return 'more';
     }
     this.#upload.push(encoder.flush());
     return this.#upload.due ? this.#upload.flush() : 'more';
   }
 
-  /** The input whose entry comes first; of those in one place, the newest. */
-  #first(): Cursor | undefined {
+  /** Finds the inputs whose entries come first; of those in one place, the newest leads. */
+  #lead(): Cursor | undefined {
     const cursors = this.#cursors;
-    let first = cursors.at(-1);
-    for (let i = cursors.length - 2; i >= 0; i--) {
-      if (comparePlace(cursors[i]!, first!) < 0) first = cursors[i];
+    const first = this.#first;
+    let count = 0;
+    for (let i = cursors.length - 1; i >= 0; i--) {
+      const cursor = cursors[i]!;
+      const order = count === 0 ? 0 : comparePlace(cursor, first[0]!);
+      if (order < 0) count = 0;
+      if (order <= 0) first[count++] = cursor;
     }
-    return first;
+    this.#count = count;
+    return cursors.length === 0 ? undefined : first[0];
   }
 
-  /** Moves past an entry in every input that has it. Says whether one of them needs its next block. */
-  #pass(first: Cursor): boolean {
+  /** Moves past their entries. Says whether one of them needs its next block. */
+  #pass(): boolean {
     let exhausted = false;
-    for (const cursor of this.#cursors) {
-      if (cursor !== first && comparePlace(cursor, first) !== 0) continue;
-      if (cursor !== first) exhausted = ++cursor.at === cursor.block?.entries || exhausted;
+    for (let i = 0; i < this.#count; i++) {
+      const cursor = this.#first[i]!;
+      if (++cursor.at === cursor.block?.entries) exhausted = true;
     }
-    return ++first.at === first.block?.entries || exhausted;
+    return exhausted;
   }
 }
 
 function comparePlace(a: Cursor, b: Cursor): number {
+  const [i, j] = [a.at, b.at];
+  return (
+    a.places.groups[i]! - b.places.groups[j]! ||
+    a.places.hashes[i]! - b.places.hashes[j]! ||
+    compareEntries(a, b)
+  );
+}
+
+function compareEntries(a: Cursor, b: Cursor): number {
   const [x, y] = [a.block!, b.block!];
   const [i, j] = [a.at, b.at];
   return (
-    x.groups[i]! - y.groups[j]! ||
-    x.hashes[i]! - y.hashes[j]! ||
-    compareKeys(x.keys[i]!, y.keys[j]!) ||
+    compareEncoded(x.keys, x.starts[i]!, x.ends[i]!, y.keys, y.starts[j]!, y.ends[j]!) ||
     a.states[x.states[i]!]! - b.states[y.states[j]!]!
   );
+}
+
+const nowhere: Places = { groups: new Uint16Array(0), hashes: new Int32Array(0) };
+
+function placesOf({ entries, keys, starts, ends }: Block, maxParallelism: number): Places {
+  const groups = new Uint16Array(entries);
+  const hashes = new Int32Array(entries);
+  for (let i = 0; i < entries; i++) {
+    const hash = hashOfEncoded(keys, starts[i]!, ends[i]!);
+    hashes[i] = hash;
+    groups[i] = keyGroupOf(hash, maxParallelism);
+  }
+  return { groups, hashes };
 }

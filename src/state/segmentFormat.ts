@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import { compress, uncompress } from 'snappyjs';
+import { compress } from 'snappyjs';
+import { compareEncoded } from './encodedKeys.js';
 import { StateError } from './errors.js';
-import { hashOf, keyGroupOf } from './keyGroups.js';
-import { KeyReader, KeyWriter, type StoredKey } from './keys.js';
+import { KeyWriter, type StoredKey } from './keys.js';
 import { Encoded, packr } from './serializer.js';
 import { absent } from './table.js';
 
@@ -17,7 +17,8 @@ import { absent } from './table.js';
  * trailer   u32 version, u32 footer length, u32 CRC-32 of footer, version and length; 4 bytes magic
  * ```
  * Numbers are little-endian. Entries are in the order of (key group, hash, encoded key, state): a range of key groups is a
- * range of blocks, and segments merge as streams. Neither hash nor group is stored: they follow from the key.
+ * range of blocks, and segments merge as streams. Neither hash nor group is stored: they follow from the key. States are
+ * numbered in the order of their names.
  *
  * A block is columns: count; a byte of flags an entry (1: cleared, 2: same key as before, the state's index above); the
  * keys; one MessagePack array of the values of those not cleared. Objects of one shape name their fields once a
@@ -53,18 +54,6 @@ export interface SegmentFooter {
   readonly crc: number;
 }
 
-/** The entries of one block, by column. */
-export interface Block {
-  readonly entries: number;
-  readonly keys: readonly StoredKey[];
-  readonly hashes: Int32Array;
-  readonly groups: Uint16Array;
-  /** Indices into the schema's states. */
-  readonly states: Uint8Array;
-  /** What `LiveState.dump` gave, or {@link absent}. */
-  readonly values: readonly unknown[];
-}
-
 export const maxStates = 64;
 export const headerLength = 8;
 export const trailerLength = 16;
@@ -73,19 +62,23 @@ const version = 1;
 const header = Buffer.from('MILLSEG\x01', 'latin1');
 const trailerMagic = 'GSLM';
 const blockBytes = 64 * 1024;
-const cleared = 1;
-const sameKey = 2;
+
+/** Of an entry: bits, and by how many the state's index is shifted. */
+export const Flag = { cleared: 1, sameKey: 2, state: 2 } as const;
 
 /** Builds a segment block by block; what it returns is to be concatenated. */
 export class SegmentEncoder {
   readonly #schema: SegmentSchema;
   readonly #compression: boolean;
+  /** Only then neighbours may share a key. */
+  readonly #several: boolean;
   readonly #blocks: BlockInfo[] = [];
   #keys = new KeyWriter();
   #flags = Buffer.allocUnsafe(1024);
   #values: unknown[] = [];
   #count = 0;
-  #lastKey: StoredKey | undefined;
+  /** Where the last key starts among the encoded ones. */
+  #lastStart = 0;
   #firstGroup = 0;
   #lastGroup = 0;
   /** Learned from the blocks before, so that blocks stay small whatever the size of values. */
@@ -98,6 +91,7 @@ export class SegmentEncoder {
 
   constructor(schema: SegmentSchema, compression = true) {
     this.#schema = schema;
+    this.#several = schema.states.length > 1;
     this.#compression = compression;
   }
 
@@ -113,21 +107,46 @@ export class SegmentEncoder {
 
   /** Entries come in the order of segments. */
   add(group: number, key: StoredKey, state: number, value: unknown): void {
+    const start = this.#keys.length;
+    this.#keys.key(key);
+    this.#entry(group, start, state, value);
+  }
+
+  /** The same for a key that lies encoded in `keys`. */
+  addEncoded(
+    group: number,
+    keys: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    state: number,
+    value: unknown,
+  ): void {
+    const start = this.#keys.length;
+    this.#keys.encoded(keys, keyStart, keyEnd);
+    this.#entry(group, start, state, value);
+  }
+
+  /** Its key is the last one in `#keys`, from `start`. */
+  #entry(group: number, start: number, state: number, value: unknown): void {
     const index = this.#count++;
     if (index === 0) this.#firstGroup = group;
     this.#lastGroup = group;
-    let flags = state << 2;
-    if (index > 0 && key === this.#lastKey) flags |= sameKey;
-    else {
-      this.#keys.key(key);
-      this.#lastKey = key;
-    }
+    let flags = state << Flag.state;
+    if (this.#several && index > 0 && this.#repeated(start)) {
+      flags |= Flag.sameKey;
+      this.#keys.length = start;
+    } else this.#lastStart = start;
     if (value === absent) {
-      flags |= cleared;
+      flags |= Flag.cleared;
       this.#cleared++;
     } else this.#values.push(value instanceof Encoded ? value.bytes : value);
     if (index === this.#flags.length) this.#flags = Buffer.concat([this.#flags], index * 2);
     this.#flags[index] = flags;
+  }
+
+  #repeated(start: number): boolean {
+    const { bytes, length } = this.#keys;
+    return compareEncoded(bytes, this.#lastStart, start, bytes, start, length) === 0;
   }
 
   /** The block of what was added since the last call; empty if nothing was. */
@@ -250,50 +269,6 @@ export function decodeFooter(object: string, tail: Buffer, size: number): Segmen
 export function checkHeader(object: string, start: Buffer): void {
   if (Buffer.compare(start.subarray(0, headerLength), header) !== 0)
     throw corrupt(object, 'it does not begin as segments do');
-}
-
-/** Reads one block. Errors: `SegmentCorrupt`. */
-export function decodeBlock(object: string, info: BlockInfo, bytes: Buffer, maxParallelism: number): Block {
-  if (bytes.length !== info.length || crc32(bytes) !== info.crc) {
-    throw corrupt(object, `the checksum of its block at byte ${info.offset} is wrong`);
-  }
-  try {
-    return columns(bytes[0] === 1 ? uncompress(bytes.subarray(1)) : bytes.subarray(1), maxParallelism);
-  } catch (cause) {
-    throw corrupt(object, `its block at byte ${info.offset} cannot be decoded`, cause);
-  }
-}
-
-function columns(plain: Buffer, maxParallelism: number): Block {
-  const entries = plain.readUInt32LE(0);
-  const keysEnd = 8 + entries + plain.readUInt32LE(4);
-  const reader = new KeyReader(plain.subarray(8 + entries, keysEnd));
-  const stored = packr.unpack(plain.subarray(keysEnd)) as unknown[];
-  const keys = new Array<StoredKey>(entries);
-  const hashes = new Int32Array(entries);
-  const groups = new Uint16Array(entries);
-  const states = new Uint8Array(entries);
-  const values = new Array<unknown>(entries);
-  let next = 0;
-  for (let i = 0; i < entries; i++) {
-    const flags = plain[8 + i] ?? 0;
-    states[i] = flags >> 2;
-    if ((flags & sameKey) !== 0) {
-      keys[i] = keys[i - 1] ?? null;
-      hashes[i] = hashes[i - 1] ?? 0;
-      groups[i] = groups[i - 1] ?? 0;
-    } else {
-      const key = (keys[i] = reader.key());
-      const hash = (hashes[i] = hashOf(key));
-      groups[i] = keyGroupOf(hash, maxParallelism);
-    }
-    if ((flags & cleared) !== 0) values[i] = absent;
-    else {
-      const value = stored[next++];
-      values[i] = value instanceof Uint8Array ? new Encoded(value) : value;
-    }
-  }
-  return { entries, keys, hashes, groups, states, values };
 }
 
 export function corrupt(object: string, what: string, cause?: unknown): StateError {

@@ -2,16 +2,15 @@ import { catchError, concat, defer, ignoreElements, map, type Observable } from 
 import { isStoreError } from '../store/errors.js';
 import type { ByteRange } from '../store/objectStore.js';
 import type { CheckpointData } from '../store/services.js';
+import { decodeBlock, type Block } from './block.js';
 import { StateError } from './errors.js';
 import {
   checkHeader,
   corrupt,
-  decodeBlock,
   decodeFooter,
   footerLength,
   headerLength,
   trailerLength,
-  type Block,
   type SegmentFooter,
 } from './segmentFormat.js';
 
@@ -112,7 +111,7 @@ export class SegmentReader {
     if (info === undefined) throw new RangeError('the segment has been read');
     const at = info.offset - this.#windowStart;
     const bytes = this.#window.subarray(at, at + info.length);
-    return decodeBlock(this.ref.object, info, bytes, this.footer.schema.maxParallelism);
+    return decodeBlock(this.ref.object, info, bytes);
   }
 
   #holds(offset: number, length: number): boolean {

@@ -2,7 +2,7 @@ import type { Json } from '../flow/index.js';
 import { StateError } from './errors.js';
 import type { SegmentSchema } from './segmentFormat.js';
 import type { SegmentRef } from './segmentReader.js';
-import type { StateSpecs } from './state.js';
+import { numbered, type StateSpecs } from './state.js';
 
 /** What an operator's part of a manifest says: its segments, from old to young. */
 export interface StateSnapshot {
@@ -44,7 +44,7 @@ export function resolveStates(
   stored: SegmentSchema,
   declared: StateSpecs,
 ): readonly number[] {
-  const names = Object.keys(declared);
+  const names = numbered(declared).map(([name]) => name);
   return stored.states.map(({ name, kind, serializer }) => {
     const spec = declared[name];
     if (spec === undefined) {

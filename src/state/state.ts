@@ -34,5 +34,13 @@ export interface LiveState<H> {
 /** The states of an operator, by name. */
 export type StateSpecs = Readonly<Record<string, StateSpec<unknown>>>;
 
+/**
+ * The states by number, as segments know them: in the order of their names. Merges rely on it that two segments have the
+ * states of a key in one order, also when the order of the declaration has changed between them.
+ */
+export function numbered(states: StateSpecs): readonly (readonly [name: string, spec: StateSpec<unknown>])[] {
+  return Object.entries(states).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
 /** The handles that `onRecord` gets for the states of an operator. */
 export type Handles<S> = { readonly [N in keyof S]: S[N] extends StateSpec<infer H> ? H : never };

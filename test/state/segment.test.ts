@@ -122,6 +122,22 @@ describe('segments', () => {
       }
     });
 
+    test('states may be declared in another order: what is older stays older, through compaction too', () => {
+      const states = { b: valueState(0), a: valueState(0) };
+      const store = createMemoryStore();
+      const first = new Bench(store, { a: valueState(0), b: valueState(0) });
+      for (const name of ['a', 'b']) first.with<number>('k', name, (n) => n.set(1));
+      const bench = restore(store, first.checkpoint().snapshot, states as never);
+      for (const name of ['a', 'b']) bench.with<number>('k', name, (n) => n.set(2));
+      bench.checkpoint();
+      for (let i = 0; bench.backend.segments.length > 1; i++) {
+        bench.with<number>(`other ${i}`, 'a', (n) => n.set(i));
+        bench.checkpoint();
+      }
+      const again = restore(store, bench.checkpoint().snapshot, states as never);
+      expect(['a', 'b'].map((name) => again.with<number, number>('k', name, (n) => n.value))).toEqual([2, 2]);
+    });
+
     test('a later serializer reads what earlier ones wrote, through compaction too; new states may be added', () => {
       const { store, snapshot } = stored(1);
       const bench = restore(store, snapshot, { ...text(2), added: valueState(5) } as never);
