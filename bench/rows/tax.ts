@@ -3,13 +3,16 @@ import { mainInput } from '../servers/mainInput.js';
 
 const program = { module: new URL('../variants/mainJob.js', import.meta.url).href, start: 'mainJob' };
 
-/** Fresh processes, as for `job`. The input is longer than that of `job`, so that there are checkpoints to pay for. */
+/**
+ * Fresh processes, as for `job`. The input is longer than that of `job`, so that there are checkpoints to pay for. A round differs
+ * from the next by more than a checkpoint costs: hence so many.
+ */
 export const tax = comparison({
   name: 'tax',
   title: 'the main job with a checkpoint each second | without checkpoints',
   unit: 'events',
   processes: 'fresh',
-  rounds: 5,
+  rounds: 9,
   warmups: 1,
   async prepare(options) {
     const input = await mainInput(options.quick ? 20_000 : 4_000_000, options);

@@ -1,13 +1,16 @@
 // Indices are computed here and in range; a check at each of them would be noise in the innermost loops.
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
 import { hashOf, keyGroupOf } from './keyGroups.js';
-import { compareKeys } from './keys.js';
+import { compareKeys, type StoredKey } from './keys.js';
 import { PlaceOrder } from './placeOrder.js';
 import type { SegmentEncoder } from './segmentFormat.js';
 import type { Step } from './slices.js';
 import type { LiveState } from './state.js';
 import { absent, contentAt, type Entry, type FrozenSet } from './table.js';
 import type { ObjectUpload } from './upload.js';
+
+/** Of so many entries, key and content are kept when they are at hand: going back to an entry is a wait for memory. */
+export const kept = 2 ** 20;
 
 /** How many entries a step looks at before it lets others work: about 2 ms; and how many it moves, which is less work. */
 const slice = 8192;
@@ -38,6 +41,8 @@ export class SegmentWriter {
   readonly #firsts: number[] = [];
   readonly #stateOf: Uint8Array;
   readonly #order: PlaceOrder;
+  readonly #keys: StoredKey[] = [];
+  readonly #contents: unknown[] = [];
   #phase: 'hash' | 'sort' | 'encode' | 'publish' | 'done' = 'hash';
   #state = 0;
   #at = 0;
@@ -84,10 +89,15 @@ export class SegmentWriter {
     const order = this.#order;
     const end = Math.min(this.#at + slice, order.size);
     while (this.#at < end) {
-      const entry = this.#states[this.#state]!.set.entries[this.#at - this.#firsts[this.#state]!];
+      const { set } = this.#states[this.#state]!;
+      const entry = set.entries[this.#at - this.#firsts[this.#state]!];
       if (entry === undefined) {
         this.#state++;
         continue;
+      }
+      if (this.#at < kept) {
+        this.#keys.push(entry.key);
+        this.#contents.push(contentAt(entry, set));
       }
       this.#stateOf[this.#at++] = this.#state;
       const hash = hashOf(entry.key);
@@ -114,10 +124,9 @@ export class SegmentWriter {
       const number = order.entry(this.#at++);
       const state = this.#stateOf[number]!;
       const frozen = this.#states[state]!;
-      const entry = this.#entry(number);
-      const content = contentAt(entry, frozen.set);
+      const content = number < kept ? this.#contents[number] : contentAt(this.#entry(number), frozen.set);
       const value = content === absent ? absent : frozen.state.dump(content);
-      encoder.add(order.groups[number]!, entry.key, state, value);
+      encoder.add(order.groups[number]!, this.#key(number), state, value);
     }
     this.#upload.push(encoder.flush());
     return this.#upload.due ? this.#upload.flush() : 'more';
@@ -125,11 +134,11 @@ export class SegmentWriter {
 
   #nextHash(): void {
     this.#end = this.#order.end(this.#at);
-    this.#order.settle(
-      this.#at,
-      this.#end,
-      (a, b) => compareKeys(this.#entry(a).key, this.#entry(b).key) || a - b,
-    );
+    this.#order.settle(this.#at, this.#end, (a, b) => compareKeys(this.#key(a), this.#key(b)) || a - b);
+  }
+
+  #key(number: number): StoredKey {
+    return number < kept ? this.#keys[number]! : this.#entry(number).key;
   }
 
   #entry(number: number): Entry<unknown> {

@@ -1,5 +1,9 @@
 import { crc32 } from 'node:zlib';
-import { valueState, type Serializer } from '../../src/state/index.js';
+import { valueState, type Serializer, type ValueState } from '../../src/state/index.js';
+import { decodeBlock } from '../../src/state/block.js';
+import { storedKey, userKey } from '../../src/state/keys.js';
+import { headerLength, SegmentEncoder } from '../../src/state/segmentFormat.js';
+import { kept } from '../../src/state/segmentWriter.js';
 import type { SegmentRef } from '../../src/state/segmentReader.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
@@ -42,6 +46,45 @@ describe('segments', () => {
       expect(() => restore(store, snapshot)).toThrow(coded('SegmentCorrupt'));
       expect(() => restore(store, snapshot)).toThrow(snapshot.segments[0]!.object);
     }
+  });
+
+  test('a key is written once for all its states', () => {
+    const serializer = { id: 'msgpackr', version: 1 };
+    const states = ['a', 'b', 'c'].map((name) => ({ name, kind: 'value', serializer }));
+    const encoder = new SegmentEncoder({ maxParallelism: 128, states }, false);
+    const key = storedKey(['x'.repeat(1000)]);
+    for (const state of [0, 1, 2]) encoder.add(5, key, state, state);
+    encoder.add(5, 'y', 0, 'z');
+    const bytes = Buffer.from(encoder.flush().subarray(headerLength));
+    expect(bytes.length).toBeLessThan(1100);
+    const info = { offset: headerLength, length: bytes.length, crc: crc32(bytes), entries: 4 };
+    const block = decodeBlock('object', { ...info, firstGroup: 5, lastGroup: 5 }, bytes);
+    expect(userKey(block.key(0))).toEqual(['x'.repeat(1000)]);
+    expect([block.key(1), block.key(2)]).toEqual([block.key(0), block.key(0)]);
+    expect([block.key(3), ...block.states, ...block.values]).toEqual(['y', 0, 1, 2, 0, 0, 1, 2, 'z']);
+  });
+
+  test('more entries than are kept at hand are all written, in the order of segments', () => {
+    const store = createMemoryStore();
+    const bench = new Bench(store, { n: valueState(-1) });
+    const count = kept + 20_000;
+    const live = bench.backend.handles['n'] as ValueState<number>;
+    for (let i = 0; i < count; i++) {
+      bench.backend.at(i);
+      live.set(2 * i);
+    }
+    bench.backend.leave();
+    const { snapshot } = bench.checkpoint();
+    const again = restore(store, snapshot);
+    const read = again.backend.handles['n'] as ValueState<number>;
+    let wrong = 0;
+    for (let i = 0; i < count; i++) {
+      again.backend.at(i);
+      if (read.value !== 2 * i) wrong++;
+    }
+    expect(wrong).toBe(0);
+    again.backend.at(count);
+    expect(read.value).toBe(0);
   });
 
   test('a cut or lengthened one is found', () => {
@@ -123,19 +166,22 @@ describe('segments', () => {
     });
 
     test('states may be declared in another order: what is older stays older, through compaction too', () => {
-      const states = { b: valueState(0), a: valueState(0) };
+      const states = { b: valueState(''), a: valueState('') };
       const store = createMemoryStore();
-      const first = new Bench(store, { a: valueState(0), b: valueState(0) });
-      for (const name of ['a', 'b']) first.with<number>('k', name, (n) => n.set(1));
+      const first = new Bench(store, { a: valueState(''), b: valueState('') });
+      for (const name of ['a', 'b']) first.with<string>('k', name, (n) => n.set(`old ${name}`));
       const bench = restore(store, first.checkpoint().snapshot, states as never);
-      for (const name of ['a', 'b']) bench.with<number>('k', name, (n) => n.set(2));
+      for (const name of ['a', 'b']) bench.with<string>('k', name, (n) => n.set(`new ${name}`));
       bench.checkpoint();
       for (let i = 0; bench.backend.segments.length > 1; i++) {
-        bench.with<number>(`other ${i}`, 'a', (n) => n.set(i));
+        bench.with<string>(`other ${i}`, 'a', (n) => n.set('x'));
         bench.checkpoint();
       }
       const again = restore(store, bench.checkpoint().snapshot, states as never);
-      expect(['a', 'b'].map((name) => again.with<number, number>('k', name, (n) => n.value))).toEqual([2, 2]);
+      expect(['a', 'b'].map((name) => again.with<string, string>('k', name, (n) => n.value))).toEqual([
+        'new a',
+        'new b',
+      ]);
     });
 
     test('a later serializer reads what earlier ones wrote, through compaction too; new states may be added', () => {
