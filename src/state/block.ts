@@ -19,11 +19,13 @@ export class Block {
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
   readonly #reader: KeyReader;
+  readonly #broken: (cause: unknown) => Error;
   #decoded = -1;
   #key: StoredKey = null;
 
-  /** Throws `RangeError` and what MessagePack throws. */
-  constructor(plain: Buffer) {
+  /** Throws `RangeError` and what MessagePack throws; `broken` makes what {@link key} throws. */
+  constructor(plain: Buffer, broken: (cause: unknown) => Error) {
+    this.#broken = broken;
     const entries = (this.entries = plain.readUInt32LE(0));
     const keysEnd = 8 + entries + plain.readUInt32LE(4);
     this.keys = plain.subarray(8 + entries, keysEnd);
@@ -58,7 +60,11 @@ export class Block {
   key(entry: number): StoredKey {
     const start = this.starts[entry] ?? 0;
     if (this.#decoded !== start) {
-      this.#key = this.#reader.keyAt(start);
+      try {
+        this.#key = this.#reader.keyAt(start);
+      } catch (cause) {
+        throw this.#broken(cause);
+      }
       this.#decoded = start;
     }
     return this.#key;
@@ -70,9 +76,11 @@ export function decodeBlock(object: string, info: BlockInfo, bytes: Buffer): Blo
   if (bytes.length !== info.length || crc32(bytes) !== info.crc) {
     throw corrupt(object, `the checksum of its block at byte ${info.offset} is wrong`);
   }
+  const broken = (cause: unknown): Error =>
+    corrupt(object, `its block at byte ${info.offset} cannot be decoded`, cause);
   try {
-    return new Block(bytes[0] === 1 ? uncompress(bytes.subarray(1)) : bytes.subarray(1));
+    return new Block(bytes[0] === 1 ? uncompress(bytes.subarray(1)) : bytes.subarray(1), broken);
   } catch (cause) {
-    throw corrupt(object, `its block at byte ${info.offset} cannot be decoded`, cause);
+    throw broken(cause);
   }
 }

@@ -4,8 +4,8 @@ import { hashOf } from './keyGroups.js';
 import { KeyReader, Tag } from './keys.js';
 
 /**
- * What merges need to know of keys, taken from their encoding: millions of keys pass through that nobody will ever
- * ask for, and each would be a string to allocate and to collect.
+ * What can be known of a key from its encoding. Millions of keys pass through a merge that nobody will ever ask for, and each
+ * would be a string to allocate and to collect.
  */
 
 /** Where the key that starts at `start` ends. Throws `RangeError` on bytes that hold no whole key there. */

@@ -84,6 +84,8 @@ const scratch = new DataView(new ArrayBuffer(8));
 function numberHash(n: number): number {
   if ((n | 0) === n) return n | 0;
   if (Number.isSafeInteger(n)) return longHash(BigInt(n));
+  // As it is encoded: others have other bits.
+  if (Number.isNaN(n)) return 0x7ff8_0000;
   scratch.setFloat64(0, n);
   return scratch.getInt32(0) ^ scratch.getInt32(4);
 }

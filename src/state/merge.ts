@@ -3,7 +3,7 @@
 import type { Block } from './block.js';
 import { compareEncoded, hashOfEncoded } from './encodedKeys.js';
 import { keyGroupOf } from './keyGroups.js';
-import type { SegmentEncoder } from './segmentFormat.js';
+import { corrupt, type SegmentEncoder } from './segmentFormat.js';
 import type { SegmentReader } from './segmentReader.js';
 import type { Step } from './slices.js';
 import { absent } from './table.js';
@@ -74,7 +74,7 @@ export class SegmentMerge {
         for (const input of this.#readers)
           this.#cursors.push({
             reader: input,
-            states: this.#resolve(input),
+            states: ascending(input, this.#resolve(input)),
             block: undefined,
             places: nowhere,
             at: 0,
@@ -179,15 +179,26 @@ function compareEntries(a: Cursor, b: Cursor): number {
   );
 }
 
+/**
+ * Throws if an input has the states of a key in another order than the output: it was written when they were numbered as
+ * declared, and a merge would let an old value come after a new one.
+ */
+function ascending({ ref }: SegmentReader, states: readonly number[]): readonly number[] {
+  if (states.some((state, i) => i > 0 && state < states[i - 1]!))
+    throw corrupt(ref.object, 'its states are not numbered in the order of their names');
+  return states;
+}
+
 const nowhere: Places = { groups: new Uint16Array(0), hashes: new Int32Array(0) };
 
 function placesOf({ entries, keys, starts, ends }: Block, maxParallelism: number): Places {
   const groups = new Uint16Array(entries);
   const hashes = new Int32Array(entries);
   for (let i = 0; i < entries; i++) {
-    const hash = hashOfEncoded(keys, starts[i]!, ends[i]!);
+    const repeated = i > 0 && starts[i] === starts[i - 1];
+    const hash = repeated ? hashes[i - 1]! : hashOfEncoded(keys, starts[i]!, ends[i]!);
     hashes[i] = hash;
-    groups[i] = keyGroupOf(hash, maxParallelism);
+    groups[i] = repeated ? groups[i - 1]! : keyGroupOf(hash, maxParallelism);
   }
   return { groups, hashes };
 }

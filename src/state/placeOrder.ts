@@ -50,10 +50,9 @@ export class PlaceOrder {
     groups![group]!++;
   }
 
-  /** Moves up to so many entries. Returns whether there is more to do. */
+  /** Moves up to so many entries. Returns whether there is more to do; if not, it must not be called again. */
   sort(entries: number): boolean {
     const { size } = this;
-    if (this.#pass > digits.length) return false;
     const counts = this.#counts[this.#pass]!;
     if (this.#at === 0) accumulate(counts);
     const digit = digits[this.#pass];
@@ -72,7 +71,9 @@ export class PlaceOrder {
       this.#pass++;
       this.#at = 0;
     }
-    return true;
+    if (this.#pass <= digits.length) return true;
+    this.#next = new Uint32Array(0);
+    return false;
   }
 
   /** Once sorted: the entry at a place. */

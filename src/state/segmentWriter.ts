@@ -25,12 +25,12 @@ export interface FrozenState {
 /**
  * Writes the frozen sets of an operator's states as one segment, step by step:
  *
- * 1. hash every key and find its group, a slice a step;
+ * 1. read the entries, hash their keys and find their groups, a slice a step;
  * 2. sort by (group, hash), a slice a step;
  * 3. encode, a block a step; the few with one hash are sorted by (key, state) on the way;
  * 4. upload: one PUT, or parts on the way where there is too much.
  *
- * No step is long, however many entries there are.
+ * No step is long, however many entries there are, unless very many of their keys have one hash.
  */
 export class SegmentWriter {
   readonly #states: readonly FrozenState[];

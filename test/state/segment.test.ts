@@ -1,8 +1,10 @@
 import { crc32 } from 'node:zlib';
 import { valueState, type Serializer, type ValueState } from '../../src/state/index.js';
 import { decodeBlock } from '../../src/state/block.js';
+import { hashOf, keyGroupOf } from '../../src/state/keyGroups.js';
 import { storedKey, userKey } from '../../src/state/keys.js';
 import { headerLength, SegmentEncoder } from '../../src/state/segmentFormat.js';
+import { packr } from '../../src/state/serializer.js';
 import { kept } from '../../src/state/segmentWriter.js';
 import type { SegmentRef } from '../../src/state/segmentReader.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
@@ -100,6 +102,23 @@ describe('segments', () => {
     }
   });
 
+  test('a key that nothing can decode is corrupt, though its checksum is right', () => {
+    const bytes = Buffer.concat([
+      Buffer.of(0, 1, 0, 0, 0, 3, 0, 0, 0, 0),
+      Buffer.of(4, 1, 120),
+      packr.pack([7]),
+    ]);
+    const info = {
+      offset: 8,
+      length: bytes.length,
+      crc: crc32(bytes),
+      entries: 1,
+      firstGroup: 0,
+      lastGroup: 0,
+    };
+    expect(() => decodeBlock('object', info, bytes).key(0)).toThrow(coded('SegmentCorrupt'));
+  });
+
   test('one that is another, though whole, is found', () => {
     const { store, snapshot } = written();
     const [ref] = snapshot.segments;
@@ -181,6 +200,37 @@ describe('segments', () => {
       expect(['a', 'b'].map((name) => again.with<string, string>('k', name, (n) => n.value))).toEqual([
         'new a',
         'new b',
+      ]);
+    });
+
+    test('a segment with states in another order than that of their names is read, and never merged', () => {
+      const store = createMemoryStore();
+      const specs = { a: valueState(''), b: valueState('') };
+      const first = new Bench(store, { b: valueState('') });
+      first.with<string>('k', 'b', (n) => n.set('x'));
+      const { snapshot } = first.checkpoint();
+      const [ref] = (snapshot as unknown as { segments: SegmentRef[] }).segments;
+      const states = ['b', 'a'].map((name) => ({
+        name,
+        kind: 'value',
+        serializer: { id: 'msgpackr', version: 1 },
+      }));
+      const encoder = new SegmentEncoder({ maxParallelism: 128, states });
+      encoder.add(keyGroupOf(hashOf('k'), 128), 'k', 0, 'old b');
+      encoder.add(keyGroupOf(hashOf('k'), 128), 'k', 1, 'old a');
+      store.put(prefix + ref!.object, Buffer.concat([encoder.flush(), encoder.finish()])).subscribe();
+      const { bytes, entries, crc } = encoder;
+      const segments = [{ ...ref, bytes, entries, crc }];
+      const bench = restore(store, { ...(snapshot as object), segments }, specs as never);
+      for (let i = 0; i < 4; i++) {
+        bench.with<string>('k', 'a', (n) => n.set(`new ${i}`));
+        bench.checkpoint();
+      }
+      expect(bench.events.map(({ type }) => type)).toContain('compaction-failed');
+      const again = restore(store, bench.checkpoint().snapshot, specs as never);
+      expect(['a', 'b'].map((name) => again.with<string, string>('k', name, (n) => n.value))).toEqual([
+        'new 3',
+        'old b',
       ]);
     });
 
