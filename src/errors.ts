@@ -12,12 +12,32 @@ export interface MillraceErrorOptions {
 }
 
 /**
+ * Makes `instanceof` see the instances that other copies of millrace in the process made: two versions of a dependency
+ * tree, or one bundled into a library, hand each other their errors. `name` is the same in every copy.
+ */
+export function sharedByCopies(type: { readonly prototype: object }, name: string): void {
+  const brand = Symbol.for(`millrace.${name}`);
+  Object.defineProperty(type.prototype, brand, { value: true });
+  Object.defineProperty(type, Symbol.hasInstance, {
+    value(this: unknown, value: unknown): boolean {
+      // A subclass inherits this method, and tells its own instances in the ordinary way.
+      if (this !== type) return Function.prototype[Symbol.hasInstance].call(this as never, value);
+      return typeof value === 'object' && value !== null && brand in value;
+    },
+  });
+}
+
+/**
  * The base class of every error that millrace raises.
  *
  * `code` is stable across versions; match on it, not on the message. `message` says what happened and what to do.
  * Only errors with `retryable: true` restart a job.
  */
 export class MillraceError extends Error {
+  static {
+    sharedByCopies(this, 'MillraceError');
+  }
+
   override readonly name: string = 'MillraceError';
   readonly code: string;
   readonly retryable: boolean;

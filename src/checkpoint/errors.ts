@@ -1,4 +1,4 @@
-import { MillraceError, type MillraceErrorOptions } from '../errors.js';
+import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
 
 /** The codes of what can go wrong with a job's log. */
 export type CheckpointErrorCode =
@@ -15,6 +15,10 @@ export type CheckpointErrorCode =
 
 /** The error of everything in this room. Only `CheckpointFailed` is worth a restart. */
 export class CheckpointError extends MillraceError {
+  static {
+    sharedByCopies(this, 'CheckpointError');
+  }
+
   override readonly name = 'CheckpointError';
   declare readonly code: CheckpointErrorCode;
 

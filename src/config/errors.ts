@@ -1,4 +1,4 @@
-import { MillraceError } from '../errors.js';
+import { MillraceError, sharedByCopies } from '../errors.js';
 
 /** What is wrong with one key. */
 export interface ConfigProblem {
@@ -22,6 +22,10 @@ export interface ConfigProblem {
  * Code `InvalidConfig`.
  */
 export class ConfigError extends MillraceError {
+  static {
+    sharedByCopies(this, 'ConfigError');
+  }
+
   override readonly name = 'ConfigError';
 
   constructor(readonly problems: readonly ConfigProblem[]) {

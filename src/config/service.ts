@@ -10,7 +10,7 @@ export function defaultConfig(): Config {
 }
 
 /** The configuration as operators, sources and sinks ask for it. An attempt that provides none has the defaults. */
-export const config = new Service<Config>('config', defaultConfig);
+export const config = new Service<Config>('millrace.config', defaultConfig);
 
 /** The configuration of an attempt. */
 export const configOf = (attempt: Attempt): Config => attempt.use(config);

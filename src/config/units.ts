@@ -1,4 +1,4 @@
-import { MillraceError } from '../errors.js';
+import { MillraceError, sharedByCopies } from '../errors.js';
 
 /** Bytes, as a number or with a unit: `8388608`, `'8MiB'`, `'5 GiB'`, `'64kB'`. */
 export type Size = number | string;
@@ -8,6 +8,10 @@ export type Duration = number | string;
 
 /** An option whose value breaks its rule. The message names key, value and rule. Code `InvalidOption`. */
 export class InvalidOption extends MillraceError {
+  static {
+    sharedByCopies(this, 'InvalidOption');
+  }
+
   override readonly name = 'InvalidOption';
 
   constructor(

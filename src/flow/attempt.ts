@@ -62,7 +62,7 @@ export interface OperatorEvent {
   readonly [field: string]: unknown;
 }
 
-/** The typed name of a capability. Rooms below `flow` declare their own; the job provides the values. */
+/** The typed name of a capability. Rooms below `flow` declare their own; the job provides the values, and finds them by name. */
 export class Service<S> {
   declare protected readonly provides: S;
   /** @param fallback what those get whom nobody provides one */

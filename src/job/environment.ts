@@ -24,10 +24,11 @@ export function attemptOf(
   ledger: CreditLedger,
   emit: (event: JobEvent) => void,
 ): Attempt {
-  const services = new Map<Service<unknown>, unknown>([
-    [storesService, environment.stores],
-    [configService, environment.config],
-    [checkpointData, coordinator.data],
+  // By name: an operator may come from another copy of millrace.
+  const services = new Map<string, unknown>([
+    [storesService.name, environment.stores],
+    [configService.name, environment.config],
+    [checkpointData.name, coordinator.data],
   ]);
   return {
     job,
@@ -36,11 +37,11 @@ export function attemptOf(
     clock: environment.clock,
     random: environment.random,
     use<S>(service: Service<S>): S {
-      if (!services.has(service)) {
+      if (!services.has(service.name)) {
         if (service.fallback !== undefined) return service.fallback();
         throw new MillraceError('UnknownService', `This job provides no service '${service.name}'.`);
       }
-      return services.get(service) as S;
+      return services.get(service.name) as S;
     },
     register: (participant) => {
       coordinator.register(participant);

@@ -1,7 +1,11 @@
-import { MillraceError } from '../errors.js';
+import { MillraceError, sharedByCopies } from '../errors.js';
 
 /** The text is no URI of an object. Code `InvalidUri`. */
 export class InvalidUri extends MillraceError {
+  static {
+    sharedByCopies(this, 'InvalidUri');
+  }
+
   override readonly name = 'InvalidUri';
 
   constructor(message: string, cause?: unknown) {
@@ -11,6 +15,10 @@ export class InvalidUri extends MillraceError {
 
 /** The scheme is none that millrace knows. Code `UnknownScheme`. */
 export class UnknownScheme extends MillraceError {
+  static {
+    sharedByCopies(this, 'UnknownScheme');
+  }
+
   override readonly name = 'UnknownScheme';
 
   constructor(scheme: string) {
@@ -30,6 +38,10 @@ export type PathErrorCode =
 
 /** What a path cannot do. Its `code` is a {@link PathErrorCode}. */
 export class PathError extends MillraceError {
+  static {
+    sharedByCopies(this, 'PathError');
+  }
+
   override readonly name = 'PathError';
   declare readonly code: PathErrorCode;
 

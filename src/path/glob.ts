@@ -9,7 +9,7 @@
  * A glob becomes a small automaton that reads the key once, all states side by side: time is bounded by the product of
  * both lengths for every pattern and key.
  */
-import { MillraceError } from '../errors.js';
+import { MillraceError, sharedByCopies } from '../errors.js';
 import { InvalidUri, withoutUserInfo } from './errors.js';
 
 /** A compiled glob. */
@@ -28,6 +28,10 @@ export interface GlobOptions {
 
 /** The pattern is malformed. Code `InvalidGlob`. */
 export class InvalidGlob extends MillraceError {
+  static {
+    sharedByCopies(this, 'InvalidGlob');
+  }
+
   override readonly name = 'InvalidGlob';
 
   constructor(pattern: string, reason: string) {

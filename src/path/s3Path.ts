@@ -9,6 +9,7 @@
  * `..`. `dir` and `dir/` are two paths, of two objects. This is where java.nio, which drops trailing slashes, differs, and all
  * that follows from it: a parent ends in a slash, and so does every name but the last.
  */
+import { sharedByCopies } from '../errors.js';
 import { PathError } from './errors.js';
 import { compilePattern } from './pathPattern.js';
 import { descend, relativeText } from './relative.js';
@@ -34,6 +35,10 @@ function placeOf(bucket: Omit<ObjectUri, 'key'>): Place {
  * ```
  */
 export class S3Path implements Iterable<string> {
+  static {
+    sharedByCopies(this, 'S3Path');
+  }
+
   readonly bucket: string;
   // Not `#private`: test frameworks and deepEqual compare what they can see.
   private readonly place: Place;

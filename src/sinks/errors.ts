@@ -1,8 +1,12 @@
-import { MillraceError } from '../errors.js';
+import { MillraceError, sharedByCopies } from '../errors.js';
 import type { FileCommittable } from './committable.js';
 
 /** Someone else's object stands where a committed file belongs. Code `ForeignObject`. */
 export class ForeignObject extends MillraceError {
+  static {
+    sharedByCopies(this, 'ForeignObject');
+  }
+
   override readonly name = 'ForeignObject';
 
   constructor(
@@ -20,6 +24,10 @@ export class ForeignObject extends MillraceError {
 
 /** A committed file's upload is gone, and the object is not there either. Code `LostUpload`. */
 export class LostUpload extends MillraceError {
+  static {
+    sharedByCopies(this, 'LostUpload');
+  }
+
   override readonly name = 'LostUpload';
 
   constructor(
@@ -39,6 +47,10 @@ export class LostUpload extends MillraceError {
 
 /** A partition makes a key that no store takes. Code `PartitionTooLong`. */
 export class PartitionTooLong extends MillraceError {
+  static {
+    sharedByCopies(this, 'PartitionTooLong');
+  }
+
   override readonly name = 'PartitionTooLong';
 
   constructor(

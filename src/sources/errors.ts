@@ -1,4 +1,4 @@
-import { MillraceError } from '../errors.js';
+import { MillraceError, sharedByCopies } from '../errors.js';
 
 /**
  * What can be wrong with the input itself. None of it is retryable: a restart would find it again. The position that a
@@ -7,6 +7,10 @@ import { MillraceError } from '../errors.js';
 
 /** An object was replaced after it had been listed or partly read. */
 export class ObjectChanged extends MillraceError {
+  static {
+    sharedByCopies(this, 'ObjectChanged');
+  }
+
   override readonly name = 'ObjectChanged';
 
   constructor(
@@ -24,6 +28,10 @@ export class ObjectChanged extends MillraceError {
 
 /** An object was deleted after it had been listed or partly read. */
 export class ObjectVanished extends MillraceError {
+  static {
+    sharedByCopies(this, 'ObjectVanished');
+  }
+
   override readonly name = 'ObjectVanished';
 
   constructor(
@@ -41,6 +49,10 @@ export class ObjectVanished extends MillraceError {
 
 /** There is nothing to list: the bucket, or the directory of a `file://` URI, does not exist. */
 export class MissingBucket extends MillraceError {
+  static {
+    sharedByCopies(this, 'MissingBucket');
+  }
+
   override readonly name = 'MissingBucket';
 
   constructor(
@@ -60,6 +72,10 @@ export class MissingBucket extends MillraceError {
 
 /** A URI or glob of a source matches no object. */
 export class NoInput extends MillraceError {
+  static {
+    sharedByCopies(this, 'NoInput');
+  }
+
   override readonly name = 'NoInput';
 
   constructor(
@@ -75,6 +91,10 @@ export class NoInput extends MillraceError {
 
 /** A record could not be parsed, and the policy is `fail`. */
 export class MalformedRecord extends MillraceError {
+  static {
+    sharedByCopies(this, 'MalformedRecord');
+  }
+
   override readonly name = 'MalformedRecord';
 
   constructor(

@@ -1,4 +1,4 @@
-import { MillraceError, type MillraceErrorOptions } from '../errors.js';
+import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
 
 /**
  * What can go wrong with keyed state. None of it gets better by trying again.
@@ -26,6 +26,10 @@ export type StateErrorCode =
 
 /** The error of everything in this room; the set of codes is closed. */
 export class StateError extends MillraceError {
+  static {
+    sharedByCopies(this, 'StateError');
+  }
+
   override readonly name = 'StateError';
   declare readonly code: StateErrorCode;
 

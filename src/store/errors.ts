@@ -1,4 +1,4 @@
-import { MillraceError, type MillraceErrorOptions } from '../errors.js';
+import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
 
 /**
  * All that can go wrong at a store. `Throttled`, `Unavailable` and `Conflict` are worth a retry; so is `Expired`, once
@@ -39,6 +39,10 @@ export interface StoreErrorOptions extends Omit<MillraceErrorOptions, 'retryable
 
 /** The error of every {@link ObjectStore} method; the set of codes is closed. */
 export class StoreError extends MillraceError {
+  static {
+    sharedByCopies(this, 'StoreError');
+  }
+
   override readonly name = 'StoreError';
   declare readonly code: StoreErrorCode;
   readonly serverCode: string | undefined;

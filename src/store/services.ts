@@ -36,7 +36,7 @@ export interface Stores {
   open(uri: string): StoreLocation;
 }
 
-export const stores = new Service<Stores>('stores');
+export const stores = new Service<Stores>('millrace.stores');
 
 /** Where the attempt keeps data that only its manifests refer to: segments and journals. */
 export interface CheckpointData {
@@ -47,4 +47,4 @@ export interface CheckpointData {
   key(name: string): string;
 }
 
-export const checkpointData = new Service<CheckpointData>('checkpoint data');
+export const checkpointData = new Service<CheckpointData>('millrace.checkpointData');

@@ -14,6 +14,7 @@ import {
   toArray,
   type Observable,
 } from 'rxjs';
+import { sharedByCopies } from '../errors.js';
 import { hasNoIdentity, isStoreError, StoreError } from './errors.js';
 import type { ObjectStore, UploadedPart } from './objectStore.js';
 
@@ -122,6 +123,10 @@ function lacking({ message }: StoreError): string | undefined {
 
 /** `PermissionDenied`, where one knows what for. */
 export class MissingRight extends StoreError {
+  static {
+    sharedByCopies(this, 'MissingRight');
+  }
+
   constructor(
     readonly action: string,
     uri: string,

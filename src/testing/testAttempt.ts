@@ -55,7 +55,8 @@ export class TestAttempt implements Attempt {
   }
 
   use<S>(service: Service<S>): S {
-    const found = this.#options.services?.get(service) ?? service.fallback?.();
+    const named = [...(this.#options.services ?? [])].find(([{ name }]) => name === service.name);
+    const found = named?.[1] ?? service.fallback?.();
     if (found === undefined)
       throw new MillraceError('UnknownService', `The test provides no '${service.name}'.`);
     return found as S;

@@ -1,4 +1,4 @@
-import { MillraceError, type MillraceErrorOptions } from '../../errors.js';
+import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../../errors.js';
 
 /**
  * - `SamePlace`: source and target are one object or directory.
@@ -21,6 +21,10 @@ export type OperationErrorCode =
 
 /** An operation that was refused, or that went wrong in parts. What stores say comes as it is: `StoreError`. */
 export class OperationError extends MillraceError {
+  static {
+    sharedByCopies(this, 'OperationError');
+  }
+
   override readonly name: string = 'OperationError';
   declare readonly code: OperationErrorCode;
 
@@ -37,6 +41,10 @@ export interface Failure {
 
 /** Of several objects, these failed; the others are done. Codes `RemoveFailed`, `AbortFailed`, `CopyFailed`. */
 export class PartlyFailed extends OperationError {
+  static {
+    sharedByCopies(this, 'PartlyFailed');
+  }
+
   override readonly name = 'PartlyFailed';
   readonly failures: readonly Failure[];
 

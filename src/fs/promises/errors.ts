@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import { MillraceError } from '../../errors.js';
+import { MillraceError, sharedByCopies } from '../../errors.js';
 import { hideUserInfo, InvalidUri, UnknownScheme } from '../../path/index.js';
 import { isStoreError, type StoreErrorCode } from '../../store/errors.js';
 import { OperationError, PartlyFailed, type OperationErrorCode } from '../operations/index.js';
@@ -36,6 +36,10 @@ export type ErrnoCode = keyof typeof texts;
  * the `cause`. `ENOTSUP` is what objects cannot do; `ESTALE`, that the object was replaced while it was read or written.
  */
 export class FsError extends MillraceError implements NodeJS.ErrnoException {
+  static {
+    sharedByCopies(this, 'FsError');
+  }
+
   override readonly name = 'FsError';
   readonly errno: number;
   readonly syscall: string;

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { FileReadResult } from 'node:fs/promises';
 import type { Interface } from 'node:readline';
 import type { ReadableStream } from 'node:stream/web';
+import { sharedByCopies } from '../../errors.js';
 import { hideUserInfo } from '../../path/index.js';
 import type { Data, EncodingOptions } from './data.js';
 import { FsError, notSupported, type Call } from './errors.js';
@@ -27,6 +28,10 @@ export type ReadArguments<T extends NodeJS.ArrayBufferView> =
  * that was opened for the other. What objects cannot do at all fails with `ENOTSUP`.
  */
 export abstract class FileHandle extends EventEmitter {
+  static {
+    sharedByCopies(this, 'FileHandle');
+  }
+
   /** There is no descriptor. */
   readonly fd = -1;
   #closing: Promise<void> | undefined;
