@@ -50,9 +50,9 @@ export interface S3RetryOptions {
 
 /** What may differ from bucket to bucket. */
 export interface BucketOptions {
-  /** Default: the AWS chain (`AWS_REGION`, the profile in `~/.aws/config`, IMDS); `us-east-1` for a custom endpoint without one. */
+  /** Default: the AWS chain (`AWS_REGION`, `AWS_DEFAULT_REGION`, the profile, IMDS); `us-east-1` for a custom endpoint without one. */
   readonly region?: string;
-  /** `http(s)://host[:port]` of a server that is not AWS. Default: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, else AWS. */
+  /** `http(s)://host[:port][/path]` of a server. Default: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `endpoint_url` of the profile, else AWS. */
   readonly endpoint?: string;
   /** Address buckets as `host/bucket` rather than `bucket.host`. Default: true with a custom endpoint. */
   readonly forcePathStyle?: boolean;

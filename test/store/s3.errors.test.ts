@@ -5,6 +5,7 @@ import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { toStoreError, type S3Operation } from '../../src/store/s3/errors.js';
 import { S3Connection, s3Store, type S3Options } from '../../src/store/s3/index.js';
+import { AwsSettings } from '../../src/store/s3/aws/settings.js';
 import { resolveOptions } from '../../src/store/s3/options.js';
 import { answer, credentials, failure } from './s3support.js';
 
@@ -208,8 +209,12 @@ function expectNoSecret(shown: readonly unknown[]): void {
 }
 
 describe('options', () => {
+  const told = (env: Record<string, string>): AwsSettings =>
+    new AwsSettings(undefined, { HOME: '/nonexistent', ...env });
+  const nothing = told({});
+
   test('a custom endpoint changes the defaults; AWS’s own hosts do not', () => {
-    expect(resolveOptions({ endpoint: 'http://127.0.0.1:9000' }, {})).toMatchObject({
+    expect(resolveOptions({ endpoint: 'http://127.0.0.1:9000' }, nothing)).toMatchObject({
       custom: true,
       forcePathStyle: true,
       checksum: undefined,
@@ -218,7 +223,7 @@ describe('options', () => {
       unsignedPayload: false,
     });
     expect(
-      resolveOptions({ endpoint: 'https://bucket.vpce-1.s3.eu-west-1.vpce.amazonaws.com' }, {}),
+      resolveOptions({ endpoint: 'https://bucket.vpce-1.s3.eu-west-1.vpce.amazonaws.com' }, nothing),
     ).toMatchObject({
       custom: false,
       forcePathStyle: false,
@@ -227,14 +232,20 @@ describe('options', () => {
       chunkedEncoding: false,
       unsignedPayload: true,
     });
-    expect(resolveOptions({}, { AWS_ENDPOINT_URL: 'http://10.0.0.1' })).toMatchObject({ custom: true });
-    expect(resolveOptions({}, {})).toMatchObject({ endpoint: undefined, custom: false, checksum: 'crc32' });
+    expect(resolveOptions({}, told({ AWS_ENDPOINT_URL: 'http://10.0.0.1' }))).toMatchObject({ custom: true });
+    expect(resolveOptions({}, nothing)).toMatchObject({
+      endpoint: undefined,
+      custom: false,
+      checksum: 'crc32',
+    });
   });
 
   test('are refused when they make no sense, without repeating what may be secret', () => {
     const wrong: S3Options[] = [
       { endpoint: 'nonsense' },
       { endpoint: 'ftp://x' },
+      { endpoint: 'https://x/path?query' },
+      { endpoint: 'https://x/#fragment' },
       { maxSockets: 0 },
       { idleTimeout: 1.5 },
       { checksum: 'md5' as never },
@@ -244,14 +255,14 @@ describe('options', () => {
       { accelerate: true, forcePathStyle: true },
     ];
     for (const options of wrong)
-      expect(() => resolveOptions(options, {})).toThrow(
+      expect(() => resolveOptions(options, nothing)).toThrow(
         expect.objectContaining({
           code: expect.stringMatching(/^Invalid(S3Options|Option)$/) as string,
         }) as Error,
       );
     let message = '';
     try {
-      resolveOptions({ endpoint: 'http://user:hunter2@host' }, {});
+      resolveOptions({ endpoint: 'http://user:hunter2@host' }, nothing);
     } catch (error) {
       message = inspect(error);
     }
@@ -262,6 +273,7 @@ describe('options', () => {
   test('no region anywhere is an error that names every way to give one', async () => {
     const before = { ...process.env };
     delete process.env['AWS_REGION'];
+    delete process.env['AWS_DEFAULT_REGION'];
     process.env['AWS_CONFIG_FILE'] = '/nonexistent';
     process.env['AWS_SHARED_CREDENTIALS_FILE'] = '/nonexistent';
     try {
@@ -269,7 +281,8 @@ describe('options', () => {
       const error = await failure(store.head('a'));
       store.close();
       expect(error).toMatchObject({ code: 'RegionMissing' });
-      for (const way of ['region', 'AWS_REGION', '~/.aws/config']) expect(error.message).toContain(way);
+      for (const way of ['`region`', 'AWS_REGION', 'AWS_DEFAULT_REGION', '/nonexistent'])
+        expect(error.message).toContain(way);
     } finally {
       process.env = before;
     }

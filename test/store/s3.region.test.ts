@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startGateway } from '../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
+import { AwsSettings } from '../../src/store/s3/aws/settings.js';
 import { S3Connection } from '../../src/store/s3/index.js';
 import { firstRegion } from '../../src/store/s3/region.js';
 import { answer, credentials, failure } from './s3support.js';
@@ -168,7 +169,13 @@ describe('a bucket in another region', () => {
 });
 
 describe('the region to start with', () => {
-  const names = ['AWS_REGION', 'AWS_PROFILE', 'AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE'] as const;
+  const names = [
+    'AWS_REGION',
+    'AWS_DEFAULT_REGION',
+    'AWS_PROFILE',
+    'AWS_CONFIG_FILE',
+    'AWS_SHARED_CREDENTIALS_FILE',
+  ] as const;
   const before = Object.fromEntries(names.map((name) => [name, process.env[name]]));
   let directory: string;
 
@@ -199,21 +206,26 @@ describe('the region to start with', () => {
   }
 
   const aws = { region: undefined, custom: false };
+  const settings = (env: Record<string, string>): AwsSettings =>
+    new AwsSettings(undefined, { ...process.env, AWS_EC2_METADATA_DISABLED: '', ...env });
   const find = async (
-    options: Parameters<typeof firstRegion>[0],
+    options: { readonly region: string | undefined; readonly custom: boolean },
     env: Record<string, string>,
   ): Promise<string> => {
-    const region = firstRegion(options, env);
+    const region = firstRegion({ ...options, aws: settings(env) });
     return typeof region === 'string' ? region : region();
   };
 
-  test('is the one that is given, then AWS_REGION, the profile, the instance', async () => {
+  test('is the one that is given, then AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance', async () => {
     const { env, asked } = await instance('sa-east-1');
     expect(await find(aws, env)).toBe('sa-east-1');
     expect(asked).toEqual(['PUT /latest/api/token', 'GET /latest/meta-data/placement/region']);
-    process.env['AWS_CONFIG_FILE'] = join(directory, 'other'); // files are read once
-    await writeFile(join(directory, 'other'), '[default]\nregion = eu-north-1\n');
+    await writeFile(join(directory, 'config'), '[default]\nregion = eu-north-1\n');
     expect(await find(aws, env)).toBe('eu-north-1');
+    process.env['AWS_DEFAULT_REGION'] = 'ap-south-1';
+    expect(await find(aws, env)).toBe('ap-south-1');
+    process.env['AWS_REGION'] = '';
+    expect(await find(aws, env)).toBe('ap-south-1');
     process.env['AWS_REGION'] = 'eu-south-1';
     expect(await find(aws, env)).toBe('eu-south-1');
     expect(await find({ ...aws, region: 'eu-west-1' }, env)).toBe('eu-west-1');
@@ -222,17 +234,19 @@ describe('the region to start with', () => {
 
   test('is asked for once', async () => {
     const { env, asked } = await instance('sa-east-1');
-    const region = firstRegion(aws, env) as () => Promise<string>;
+    const region = firstRegion({ ...aws, aws: settings(env) }) as () => Promise<string>;
     expect(await Promise.all([region(), region(), region()])).toEqual(Array(3).fill('sa-east-1'));
     expect(await region()).toBe('sa-east-1');
     expect(asked).toHaveLength(2);
   });
 
-  test('is never guessed: the error names all three ways to say it', async () => {
+  test('is never guessed: the error names every way to set it', async () => {
     const { env, asked } = await instance('<html>captive portal</html>');
     const missing = {
       code: 'RegionMissing',
-      message: expect.stringMatching(/AWS_REGION.*~\/\.aws\/config.*IMDS/) as string,
+      message: expect.stringMatching(
+        /AWS_REGION or AWS_DEFAULT_REGION.*profile default in \S+config .*no such file.* and \S+credentials.*IMDS/,
+      ) as string,
     };
     await expect(find(aws, env)).rejects.toMatchObject(missing);
     const before = asked.length;

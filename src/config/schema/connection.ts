@@ -8,7 +8,8 @@ export const connection: readonly Row[] = [
   {
     key: 's3.region',
     kind: text("a region's name, such as eu-central-1", /^[a-z0-9-]+$/i),
-    fallback: 'what AWS finds: `AWS_REGION`, `~/.aws/config`, IMDS; `us-east-1` for a custom endpoint',
+    fallback:
+      'what AWS finds: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile, IMDS; `us-east-1` for a custom endpoint',
     option: 's3.region',
     doc: 'Region of the buckets.',
     perBucket: true,
@@ -16,10 +17,10 @@ export const connection: readonly Row[] = [
   {
     key: 's3.endpoint',
     kind: uri(
-      'a URL such as https://s3.example.com:9000, without user, password or path',
-      /^https?:\/\/[^/?#@\s]+\/?$/i,
+      'a URL such as https://s3.example.com:9000, perhaps with a path, without user or password',
+      /^https?:\/\/[^/?#@\s]+(\/[^?#\s]*)?$/i,
     ),
-    fallback: '`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, else AWS',
+    fallback: '`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `endpoint_url` of the profile, else AWS',
     option: 's3.endpoint',
     doc: 'Server to talk to. One that is not AWS is "custom" below.',
     perBucket: true,

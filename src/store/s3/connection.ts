@@ -8,6 +8,7 @@ import { decorate, type StoreCall } from '../decorators/decorate.js';
 import type { RetryOptions } from '../decorators/retry.js';
 import type { ObjectStore } from '../objectStore.js';
 import { observed, type ObserveOptions } from '../observe/observed.js';
+import type { AwsSettings } from './aws/settings.js';
 import { resolveOptions, type S3Options } from './options.js';
 import { connectionClosed, credentialsFor, S3Pool } from './pool.js';
 import { Regions } from './region.js';
@@ -40,6 +41,7 @@ export interface S3Context {
  */
 export class S3Connection {
   readonly #options: S3Options;
+  readonly #aws: AwsSettings;
   readonly #observe: ObserveOptions;
   readonly #underWay = new Set<() => void>();
   readonly #main: S3Pool;
@@ -50,6 +52,7 @@ export class S3Connection {
     const { clock = systemClock, random = Math.random, logger = silent } = context;
     const resolved = resolveOptions(options);
     this.#options = options;
+    this.#aws = resolved.aws;
     const retry = { cap: 20_000, ...retryOf(options.retry), clock, random };
     this.#observe = { retry, clock, logger };
     const onPace = (bucket: string, rate: number): void => {
@@ -79,7 +82,7 @@ export class S3Connection {
 
   #open(pool: S3Pool, bucket: string, own: OwnOptions, observe: ObserveOptions): ObjectStore {
     const { uri, ...differing } = own;
-    const options = resolveOptions({ ...this.#options, ...differing });
+    const options = resolveOptions({ ...this.#options, ...differing }, this.#aws);
     const store = observed(new S3Store(bucket, pool, options, uri), observe);
     return decorate(store, (call, run) => this.#whileOpen(`${call.method} on ${store.uri}`, run));
   }

@@ -1,11 +1,14 @@
 import { MillraceError } from '../../errors.js';
 import { parseDuration, type Duration } from '../../config/units.js';
 import type { BucketOptions, S3Options } from '../../config/s3Options.js';
+import { AwsSettings, type Configured } from './aws/settings.js';
 import { isAws, resolveWire, type WireOptions } from './wire.js';
 
 export type { S3Credentials, S3Options } from '../../config/s3Options.js';
 
 export interface ResolvedOptions extends WireOptions {
+  /** Where else the way to the server is described. */
+  readonly aws: AwsSettings;
   readonly region: string | undefined;
   readonly endpoint: string | undefined;
   /** The endpoint is not one of AWS's own. */
@@ -24,17 +27,19 @@ export interface ResolvedOptions extends WireOptions {
   readonly unsignedPayload: boolean;
 }
 
-/** Fills in the defaults. Throws `InvalidS3Options`. */
+/** Fills in the defaults; what AWS's environment and files say comes before them. Throws `InvalidS3Options`. */
 export function resolveOptions(
   options: S3Options,
-  env: Readonly<Record<string, string | undefined>> = process.env,
+  aws: AwsSettings = new AwsSettings(options.credentials),
 ): ResolvedOptions {
-  const endpoint =
-    options.endpoint ?? nonEmpty(env['AWS_ENDPOINT_URL_S3']) ?? nonEmpty(env['AWS_ENDPOINT_URL']);
-  const url = endpoint === undefined ? undefined : parseEndpoint(endpoint);
+  const configured =
+    options.endpoint === undefined ? aws.endpoint('s3') : { value: options.endpoint, where: 'endpoint' };
+  const endpoint = configured?.value;
+  const url = configured === undefined ? undefined : parseEndpoint(configured);
   const custom = url !== undefined && !isAws(url.hostname);
   return {
     ...resolveWire(options, custom, endpoint),
+    aws,
     region: options.region,
     endpoint,
     custom,
@@ -62,19 +67,16 @@ function duration(name: string, value: Duration | undefined, fallback: number): 
   return ms;
 }
 
-function parseEndpoint(endpoint: string): URL {
-  let url: URL | undefined;
-  try {
-    url = new URL(endpoint);
-  } catch {
-    // Said below, without the text: it may hold a password.
-  }
+/** Errors name who said it, never the value: it may hold a password. */
+function parseEndpoint({ value, where }: Configured): URL {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw invalid('endpoint must be a URL such as https://s3.example.com:9000');
+    throw invalid(`${where} must be a URL such as https://s3.example.com:9000`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw invalid('endpoint must not hold a user or password; give keys as `credentials`');
+    throw invalid(`${where} must not hold a user or password; give keys as \`credentials\``);
   }
+  if (url.search !== '' || url.hash !== '') throw invalid(`${where} must not hold a query or a fragment`);
   return url;
 }
 
@@ -83,10 +85,6 @@ function positive(name: string, value: number | undefined, fallback: number): nu
   if (!Number.isSafeInteger(value) || value < 1)
     throw invalid(`${name} must be a whole number above 0, not ${value}`);
   return value;
-}
-
-function nonEmpty(text: string | undefined): string | undefined {
-  return text === '' ? undefined : text;
 }
 
 function invalid(message: string): MillraceError {

@@ -26,10 +26,11 @@ export interface PoolContext {
   readonly longestHold?: number;
 }
 
-/** Which of AWS's hosts: as said, or else as AWS's environment and profiles have it. Other servers have no such. */
+/** Which host: the endpoint, or one of AWS's, as specified or else as AWS's environment and profiles have it. */
 function hosts({ dualStack, endpoint }: ResolvedOptions): S3ClientConfig {
-  if (endpoint !== undefined) return { useDualstackEndpoint: false, useFipsEndpoint: false };
-  return dualStack ? { useDualstackEndpoint: true } : {};
+  if (endpoint !== undefined) return { endpoint, useDualstackEndpoint: false, useFipsEndpoint: false };
+  // The environment and the files have been asked for an endpoint.
+  return { ignoreConfiguredEndpointUrls: true, ...(dualStack ? { useDualstackEndpoint: true } : {}) };
 }
 
 /** One pool of sockets and the SDK client that uses it. */
@@ -55,6 +56,7 @@ export class S3Pool {
     this.#credentials = credentials;
     this.handler = new HttpHandler(maxSockets, options);
     this.#config = {
+      profile: options.aws.profileName,
       region: firstRegion(options),
       ...hosts(options),
       useAccelerateEndpoint: options.accelerate,
@@ -66,7 +68,6 @@ export class S3Pool {
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
       cacheMiddleware: true,
-      ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     };
     this.#client = following((name) => this.#clientIn(name), regions);
   }
@@ -148,6 +149,9 @@ function closed({ operation, bucket }: Asked): StoreError {
 }
 
 export function credentialsFor(options: ResolvedOptions, clock: Clock): ConnectionCredentials {
-  const { endpoint, custom } = options;
-  return credentialsOf(options, { clock, endpoint: custom ? endpoint : undefined });
+  return credentialsOf(options, {
+    clock,
+    aws: options.aws,
+    endpoint: options.custom ? options.endpoint : undefined,
+  });
 }

@@ -2,35 +2,33 @@
  * In which region a bucket is. A bucket that is elsewhere than was thought says so, in one way or another, by refusing
  * the request; it is then repeated in the right region, which is remembered for the bucket.
  *
- * 1. The region that was given, or that of the AWS chain: `AWS_REGION`, the profile in `~/.aws/config`, the instance this
- *    runs on (IMDS). None is guessed, but for custom endpoints, most of which do not care.
+ * 1. The region that was given, or that of the AWS chain: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile in
+ *    `~/.aws/config`, the instance this runs on (IMDS). None is guessed, but for custom endpoints, most of which do not care.
  * 2. Refused (301, 400 or 403) with another region named in a header or in the error document: that one.
  * 3. Refused for the region without one named: HeadBucket tells it, even to whom it denies all else.
  */
 import { request } from 'node:http';
-import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import { MillraceError } from '../../errors.js';
+import type { AwsSettings } from './aws/settings.js';
 import type { ResolvedOptions } from './options.js';
 
-type Env = Readonly<Record<string, string | undefined>>;
-
-/** The region to start with, as the SDK takes it. The chain is asked once a request needs it. */
-export function firstRegion(
-  options: Pick<ResolvedOptions, 'region' | 'custom'>,
-  env: Env = process.env,
-): string | (() => Promise<string>) {
-  if (options.region !== undefined) return options.region;
-  // A client that was told no region asks environment and profile for one; it never sends a request.
-  const chain = new S3Client({ requestHandler: idle }).config.region;
+/**
+ * The region to start with, as the SDK takes it: as given, else of AWS's environment and files; `us-east-1` for a custom
+ * endpoint that has none, and the instance's otherwise, which is asked once a request needs it.
+ */
+export function firstRegion({
+  region,
+  custom,
+  aws,
+}: Pick<ResolvedOptions, 'region' | 'custom' | 'aws'>): string | (() => Promise<string>) {
+  const known = region ?? aws.region ?? (custom ? 'us-east-1' : undefined);
+  if (known !== undefined) return known;
   let found: Promise<string> | undefined;
   const find = async (): Promise<string> => {
-    const named = await chain().catch((error: unknown) => {
-      if (error instanceof Error && error.message.includes('Region is missing')) return undefined;
-      throw error;
-    });
-    const region = named ?? (options.custom ? 'us-east-1' : await regionOfInstance(env));
-    if (region === undefined) throw regionMissing();
-    return region;
+    const named = await regionOfInstance(aws);
+    if (named === undefined) throw regionMissing(aws);
+    return named;
   };
   return () => {
     found ??= find().catch((error: unknown) => {
@@ -41,12 +39,10 @@ export function firstRegion(
   };
 }
 
-const idle = { handle: () => Promise.reject(new Error('never used')) };
-
-function regionMissing(): MillraceError {
+function regionMissing(aws: AwsSettings): MillraceError {
   return new MillraceError(
     'RegionMissing',
-    'No AWS region is known, neither from AWS_REGION, nor from the profile in ~/.aws/config, nor from the instance’s metadata (IMDS): set `s3.region` (in code, `region`; in the environment, S3_REGION), or one of these.',
+    `No AWS region is known, neither from AWS_REGION or AWS_DEFAULT_REGION, nor from the profile ${aws.profileName} in ${aws.filesRead}, nor from the instance’s metadata (IMDS): set \`s3.region\` (in code, \`region\`; in the environment, S3_REGION), or one of these.`,
   );
 }
 
@@ -54,11 +50,12 @@ function regionMissing(): MillraceError {
 const patience = 1000;
 
 /** What the EC2 instance says that this runs on, if it is one. */
-async function regionOfInstance(env: Env): Promise<string | undefined> {
-  if (env['AWS_EC2_METADATA_DISABLED']?.toLowerCase() === 'true') return undefined;
-  const v6 = env['AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE']?.toLowerCase() === 'ipv6';
+async function regionOfInstance(aws: AwsSettings): Promise<string | undefined> {
+  if (aws.variable('AWS_EC2_METADATA_DISABLED')?.toLowerCase() === 'true') return undefined;
+  const v6 = aws.variable('AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE')?.toLowerCase() === 'ipv6';
   const base =
-    env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] ?? (v6 ? 'http://[fd00:ec2::254]' : 'http://169.254.169.254');
+    aws.variable('AWS_EC2_METADATA_SERVICE_ENDPOINT') ??
+    (v6 ? 'http://[fd00:ec2::254]' : 'http://169.254.169.254');
   const signal = AbortSignal.timeout(patience);
   try {
     const token = await read(base, '/latest/api/token', 'PUT', tokenAge, signal);

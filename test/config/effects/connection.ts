@@ -155,6 +155,8 @@ export const connectionEffects: Effects = {
     const listener = await listen();
     await putTo(listener, configured({ 's3.endpoint': listener.endpoint }));
     expect(listener.seen).toHaveLength(1);
+    await putTo(listener, configured({ 's3.endpoint': `${listener.endpoint}/storage/v1` }));
+    expect(listener.seen[1]?.url).toMatch(/^\/storage\/v1\/lake\/key\b/);
   },
   's3.path-style-access': async () => {
     expect((await putToAws({}))[0]).toMatchObject({

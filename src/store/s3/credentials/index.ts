@@ -16,6 +16,8 @@ import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import type { BucketOptions } from '../../../config/s3Options.js';
 import { systemClock, type Clock } from '../../../flow/index.js';
 import { InvalidOption } from '../../../config/units.js';
+import { AwsSettings } from '../aws/settings.js';
+import { firstRegion } from '../region.js';
 import { providerOf } from './providers.js';
 import { renewing } from './renewal.js';
 import { roleOf, stsEndpoint } from './role.js';
@@ -45,8 +47,8 @@ export interface CredentialsContext {
   readonly endpoint?: string | undefined;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
-  /** Default: `process.env`. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Default: as the environment and the files of this process have it. */
+  readonly aws?: AwsSettings;
 }
 
 /** A connection's credentials, shared by all of its clients. */
@@ -87,8 +89,8 @@ const anonymous: ConnectionCredentials = {
 
 /** `undefined`: requests are not signed. */
 function sourceOf(options: CredentialOptions, context: CredentialsContext): CredentialSource | undefined {
-  const { clock = systemClock, env = process.env } = context;
-  const base = providerOf(options.credentials, { clock, env, region: options.region });
+  const { clock = systemClock, aws = new AwsSettings(options.credentials) } = context;
+  const base = providerOf(options.credentials, { clock, aws, region: options.region });
   const role = options.assumeRole === undefined ? undefined : roleOf(options.assumeRole);
   if (role === undefined) {
     if (options.credentials === 'ASSUME_ROLE')
@@ -100,7 +102,8 @@ function sourceOf(options: CredentialOptions, context: CredentialsContext): Cred
     return base;
   }
   if (base === undefined) return undefined;
-  const endpoint = stsEndpoint('s3.assumeRole.endpoint', options.assumeRole?.endpoint, context.endpoint, env);
-  const sts = { endpoint, region: options.region, base, now: () => clock.now() };
+  const endpoint = stsEndpoint('s3.assumeRole.endpoint', options.assumeRole?.endpoint, context.endpoint, aws);
+  const region = firstRegion({ region: options.region, custom: endpoint !== undefined, aws });
+  const sts = { endpoint, region, base, now: () => clock.now() };
   return new RefreshedCredentials(() => assumeRole(sts, role), clock);
 }

@@ -3,6 +3,7 @@ import { StoreError } from '../../errors.js';
 import type { BucketOptions, S3Credentials } from '../../../config/s3Options.js';
 import { InvalidOption } from '../../../config/units.js';
 import type { Clock } from '../../../flow/index.js';
+import type { AwsSettings } from '../aws/settings.js';
 import { fixed, RefreshedCredentials, type CredentialSource } from './source.js';
 
 export type Given = BucketOptions['credentials'];
@@ -10,7 +11,7 @@ export type Given = BucketOptions['credentials'];
 /** What providers take from the world around them. */
 export interface ProviderContext {
   readonly clock: Clock;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly aws: AwsSettings;
   /** For the AWS services that some of the chain's providers ask. */
   readonly region: string | undefined;
 }
@@ -38,7 +39,7 @@ export function providerOf(given: Given, context: ProviderContext): CredentialSo
     case 'ASSUME_ROLE':
       return refreshed(() => chain(context.region));
     case 'ENV_VAR':
-      return refreshed(() => Promise.resolve(environment(context.env)));
+      return refreshed(() => Promise.resolve(environment(context.aws)));
     case 'PROFILE':
       return refreshed(() => profile(undefined, context.region));
     case 'ANONYMOUS':
@@ -86,15 +87,17 @@ async function custom(provide: () => Promise<S3Credentials>): Promise<S3Credenti
 }
 
 /** The environment as it is now: a process may be given new keys there. */
-function environment(env: ProviderContext['env']): S3Credentials {
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
-  const { AWS_SESSION_TOKEN: sessionToken, AWS_CREDENTIAL_EXPIRATION: expiration } = env;
-  if (accessKeyId === undefined || secretAccessKey === undefined || !accessKeyId || !secretAccessKey)
+function environment(aws: AwsSettings): S3Credentials {
+  const accessKeyId = aws.variable('AWS_ACCESS_KEY_ID');
+  const secretAccessKey = aws.variable('AWS_SECRET_ACCESS_KEY');
+  const sessionToken = aws.variable('AWS_SESSION_TOKEN');
+  const expiration = aws.variable('AWS_CREDENTIAL_EXPIRATION');
+  if (accessKeyId === undefined || secretAccessKey === undefined)
     throw missing('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set');
   return {
     accessKeyId,
     secretAccessKey,
-    ...(sessionToken === undefined || sessionToken === '' ? {} : { sessionToken }),
+    ...(sessionToken === undefined ? {} : { sessionToken }),
     ...(expiration === undefined || Number.isNaN(Date.parse(expiration))
       ? {}
       : { expiration: new Date(expiration) }),

@@ -1,5 +1,6 @@
 import { InvalidOption, parseDuration, type Duration } from '../../../config/units.js';
 import type { AssumeRoleOptions } from '../../../config/s3Options.js';
+import type { AwsSettings } from '../aws/settings.js';
 import type { Role } from './sts.js';
 
 /** Checks a role's options and fills in the defaults. Throws `InvalidOption`. */
@@ -36,18 +37,21 @@ export function secondsOf(key: string, value: Duration, most: number): number {
 }
 
 /**
- * Where STS is: as given, as `AWS_ENDPOINT_URL_STS` has it, at the S3 server if that is not AWS; `undefined` for AWS's own.
- * Throws `InvalidOption`, without the text of what may hold a password.
+ * Where STS is: as given, as AWS's environment and files have it for STS alone, at the S3 server if that is not AWS;
+ * `undefined` for AWS's own. Throws `InvalidOption`, without the text of what may hold a password.
  */
 export function stsEndpoint(
   key: string,
   given: string | undefined,
   s3: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
+  aws: AwsSettings,
 ): string | undefined {
-  const { AWS_ENDPOINT_URL_STS: told } = env;
-  const endpoint = given ?? (told === '' ? undefined : told) ?? s3;
-  if (endpoint === undefined) return undefined;
+  if (given !== undefined) return checked(key, given);
+  const told = aws.ownEndpoint('sts');
+  return told === undefined ? s3 : checked(told.where, told.value);
+}
+
+function checked(key: string, endpoint: string): string {
   const rule = 'a URL such as https://sts.example.com, without user and password';
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw new InvalidOption(key, 'this', rule);

@@ -8,8 +8,7 @@ import { stsError } from './stsErrors.js';
 export interface Sts {
   /** Default: AWS's, of the region. */
   readonly endpoint: string | undefined;
-  /** Default: what the AWS chain says; `us-east-1` at an endpoint. */
-  readonly region: string | undefined;
+  readonly region: string | (() => Promise<string>);
   readonly base: CredentialSource;
   readonly now: () => number;
 }
@@ -66,8 +65,7 @@ async function ask(
 ): Promise<S3Credentials> {
   const sdk = await load();
   const client = new sdk.STSClient({
-    // Other servers than AWS's have no regions to speak of.
-    ...(region !== undefined ? { region } : endpoint !== undefined ? { region: 'us-east-1' } : {}),
+    region,
     ...(endpoint === undefined ? {} : { endpoint }),
     credentials: Object.assign(() => base.get(), { memoized: true }),
     maxAttempts: 1,

@@ -4,7 +4,9 @@ import { hideValues } from '../../../config/secrets.js';
 import type { S3Credentials, S3Options } from '../../../config/s3Options.js';
 import { InvalidOption, type Duration } from '../../../config/units.js';
 import { systemClock, type Clock } from '../../../flow/index.js';
+import { AwsSettings } from '../aws/settings.js';
 import { resolveOptions } from '../options.js';
+import { firstRegion } from '../region.js';
 import { providerOf } from './providers.js';
 import { secondsOf, stsEndpoint } from './role.js';
 import { sessionToken, type Sts } from './sts.js';
@@ -137,19 +139,21 @@ async function obtain(sts: Sts, seconds: number | undefined, signal: AbortSignal
 
 function stsOf(options: DelegationTokensOptions, clock: Clock): Sts {
   const { s3 = {} } = options;
-  const env = process.env;
+  const credentials = options.credentials ?? s3.credentials;
+  const aws = new AwsSettings(credentials);
   const region = options.region ?? s3.region;
-  const base = providerOf(options.credentials ?? s3.credentials, { clock, env, region });
+  const base = providerOf(credentials, { clock, aws, region });
   if (base === undefined)
     throw new InvalidOption(
       'delegationTokens.credentials',
       'ANONYMOUS',
       'keys that last, or a way to find them',
     );
-  const server = resolveOptions(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint });
+  const server = resolveOptions(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }, aws);
   const beside = server.custom ? server.endpoint : undefined;
-  const endpoint = stsEndpoint('delegationTokens.endpoint', options.endpoint, beside, env);
-  return { endpoint, region, base, now: () => clock.now() };
+  const endpoint = stsEndpoint('delegationTokens.endpoint', options.endpoint, beside, aws);
+  const custom = endpoint !== undefined;
+  return { endpoint, region: firstRegion({ region, custom, aws }), base, now: () => clock.now() };
 }
 
 const temporary = (): MillraceError =>

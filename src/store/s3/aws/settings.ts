@@ -1,0 +1,127 @@
+/**
+ * What AWS's environment variables and files say about the way to S3, where the options say nothing: the region, the
+ * endpoint, the certificate authorities.
+ *
+ * The profile is the one that the credentials name, else that of `AWS_PROFILE`, else `default`. It speaks for itself alone:
+ * of a `source_profile` only the credentials are taken. Read once for a connection, when something is first asked for.
+ */
+import { MillraceError } from '../../../errors.js';
+import type { BucketOptions } from '../../../config/s3Options.js';
+import { readAwsFiles, type AwsFiles, type Env, type Section } from './files.js';
+
+/** A value, and who said it, for an error. */
+export interface Configured {
+  readonly value: string;
+  readonly where: string;
+}
+
+export class AwsSettings {
+  /** The profile that is used. */
+  readonly profileName: string;
+  /** Who asked for the profile by name; `undefined` for the default one. */
+  readonly namedBy: 'AWS_PROFILE' | 'the options' | undefined;
+  // Private: both hold secrets, and what is private shows nowhere.
+  readonly #env: Env;
+  #files: AwsFiles | undefined;
+
+  constructor(credentials?: BucketOptions['credentials'], env: Env = process.env) {
+    this.#env = env;
+    const given =
+      typeof credentials === 'object' && 'provider' in credentials ? credentials.profile : undefined;
+    const { AWS_PROFILE = '' } = env;
+    this.profileName = given ?? (AWS_PROFILE === '' ? 'default' : AWS_PROFILE);
+    this.namedBy = given !== undefined ? 'the options' : AWS_PROFILE === '' ? undefined : 'AWS_PROFILE';
+  }
+
+  get files(): AwsFiles {
+    return (this.#files ??= readAwsFiles(this.#env));
+  }
+
+  /** An environment variable; an empty one is none. */
+  variable(name: string): string | undefined {
+    const value = this.#env[name];
+    return value === '' ? undefined : value;
+  }
+
+  /** The files that were read, for an error. */
+  get filesRead(): string {
+    return this.files.read
+      .map(({ path, failure }) =>
+        failure === undefined
+          ? path
+          : `${path} (${failure === 'ENOENT' ? 'there is no such file' : failure})`,
+      )
+      .join(' and ');
+  }
+
+  /** `undefined` if neither file has it. */
+  get profile(): Section | undefined {
+    return this.files.profiles.get(this.profileName);
+  }
+
+  get region(): string | undefined {
+    const said =
+      this.#inVariable('AWS_REGION') ?? this.#inVariable('AWS_DEFAULT_REGION') ?? this.#inProfile('region');
+    return said?.value;
+  }
+
+  /** PEM file of the certificate authorities to trust. */
+  get caBundle(): Configured | undefined {
+    return this.#inVariable('AWS_CA_BUNDLE') ?? this.#inProfile('ca_bundle');
+  }
+
+  /** By AWS's order: what the environment says of the service, of all services, then the same of the profile. Throws `InvalidS3Options`. */
+  endpoint(service: Service): Configured | undefined {
+    if (this.#ignoresEndpoints) return undefined;
+    return (
+      this.#inVariable(variableOf(service)) ??
+      this.#inVariable('AWS_ENDPOINT_URL') ??
+      this.#inServices(service) ??
+      this.#inProfile('endpoint_url')
+    );
+  }
+
+  /** What is said of the service alone. Throws `InvalidS3Options`. */
+  ownEndpoint(service: Service): Configured | undefined {
+    if (this.#ignoresEndpoints) return undefined;
+    return this.#inVariable(variableOf(service)) ?? this.#inServices(service);
+  }
+
+  get #ignoresEndpoints(): boolean {
+    const said =
+      this.#inVariable('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS') ??
+      this.#inProfile('ignore_configured_endpoint_urls');
+    return said?.value.toLowerCase() === 'true';
+  }
+
+  #inVariable(name: string): Configured | undefined {
+    const value = this.variable(name);
+    return value === undefined ? undefined : { value, where: name };
+  }
+
+  #inProfile(name: string): Configured | undefined {
+    const value = this.profile?.get(name);
+    return value === undefined ? undefined : { value, where: `${name} of the profile ${this.profileName}` };
+  }
+
+  #inServices(service: Service): Configured | undefined {
+    const name = this.profile?.get('services');
+    if (name === undefined) return undefined;
+    const section = this.files.services.get(name);
+    if (section === undefined)
+      throw new MillraceError(
+        'InvalidS3Options',
+        `S3 options: the profile ${this.profileName} names the services section ${name}, which is not in ${this.files.read[0].path}. Add [services ${name}], or remove the setting.`,
+      );
+    const value = section.get(`${service}.endpoint_url`);
+    return value === undefined
+      ? undefined
+      : { value, where: `endpoint_url of ${service} in [services ${name}]` };
+  }
+}
+
+type Service = 's3' | 'sts';
+
+function variableOf(service: Service): string {
+  return `AWS_ENDPOINT_URL_${service.toUpperCase()}`;
+}
