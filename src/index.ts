@@ -34,12 +34,15 @@ export { fileSink } from './sinks/fileSink.js';
 export type { FileSinkOptions, RollOptions } from './sinks/options.js';
 export { deadLetter, files, type DeadLetterPolicy, type FilesOptions } from './sources/files.js';
 export * from './sources/errors.js';
+export type { SourceEvent } from './sources/events.js';
 export type * from './sources/source.js';
 export * from './sinks/errors.js';
+export type { SinkEvent } from './sinks/events.js';
 export { CheckpointError, type CheckpointErrorCode, type CheckpointEvent } from './checkpoint/index.js';
 export {
   StateError,
   valueState,
+  type StateEvent,
   type Handles,
   type Key,
   type Serializer,

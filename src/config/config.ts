@@ -38,7 +38,7 @@ export interface Transfer {
 /** See `CheckpointDefaults`. */
 export interface Checkpoints {
   readonly dir?: string;
-  readonly interval?: number;
+  readonly interval: number | 'none';
   readonly timeout?: number;
   readonly minPause?: number;
   readonly mode: 'EXACTLY_ONCE' | 'AT_LEAST_ONCE';

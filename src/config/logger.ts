@@ -1,3 +1,5 @@
+import { Console } from 'node:console';
+
 /** What pino, winston and `console` have in common. */
 export interface Logger {
   debug(context: object, message: string): void;
@@ -8,5 +10,36 @@ export interface Logger {
 
 const nothing = (): void => undefined;
 
-/** Says nothing. The default. */
-export const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+/** Logs nothing: for programs that take all they need from `job.events$` and from errors. */
+export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/** Writes warnings and errors to standard error, one line each. The default where a job or a configuration has no logger. */
+export const standardErrorLogger: Logger = {
+  debug: nothing,
+  info: nothing,
+  warn: (context, message) => write('warn', context, message),
+  error: (context, message) => write('error', context, message),
+};
+
+let standardError: Console | undefined;
+
+/** By a `Console`, which tolerates that nobody reads standard error any more. */
+function write(level: 'warn' | 'error', context: object, message: string): void {
+  const fields = Object.entries(context).flatMap(([name, value]: [string, unknown]) =>
+    value === undefined || value === message ? [] : [`${name}=${shown(value)}`],
+  );
+  standardError ??= new Console(process.stderr);
+  standardError.log([`millrace: ${level}: ${oneLine(message)}`, ...fields].join(' '));
+}
+
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) as string | undefined);
+  return typeof value === 'string' && !/^[^\s"=]+$/.test(value)
+    ? oneLine(JSON.stringify(value))
+    : oneLine(text ?? '');
+}
+
+/** Control characters could forge lines, or command a terminal. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+}

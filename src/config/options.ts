@@ -37,6 +37,7 @@ export interface TransferOptions {
 /** Checkpoints, for all jobs that say nothing else. */
 export interface CheckpointDefaults {
   readonly dir?: string;
+  /** Default 10 s. `'none'`: only the last one is taken. */
   readonly interval?: Duration;
   readonly timeout?: Duration;
   readonly minPause?: Duration;
@@ -91,6 +92,6 @@ export interface ConfigOptions {
   readonly restart?: RestartDefaults;
   readonly state?: StateOptions;
   readonly delegationTokens?: DelegationTokenOptions;
-  /** Default: says nothing. */
+  /** Default: warnings and errors go to standard error, one line each. `silentLogger` logs nothing. */
   readonly logger?: Logger;
 }

@@ -2,7 +2,7 @@
 export type { Checkpoints, Config, DelegationTokens, Origin, Restarts, State, Transfer } from './config.js';
 export { ConfigError, type ConfigProblem } from './errors.js';
 export { loadConfig, type LoadOptions } from './load/index.js';
-export type { Logger } from './logger.js';
+export { silentLogger, type Logger } from './logger.js';
 export type * from './options.js';
 export type * from './s3Options.js';
 export { configOf } from './service.js';

@@ -5,7 +5,7 @@ import { MillraceError } from '../errors.js';
 import type { Attempt, Clock, Service } from '../flow/index.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
 import { checkpointData, stores as storesService, type Stores } from '../store/services.js';
-import type { JobEvent } from './events.js';
+import { reported, type JobEvent } from './events.js';
 
 /** What a job takes from the world around it. Injected as a whole, so that tests and simulations own all of it. */
 export interface Environment {
@@ -59,6 +59,8 @@ export function attemptOf(
     amend: (id, committable) => {
       coordinator.amend(id, committable);
     },
-    report: emit,
+    report: (event) => {
+      emit(reported(event));
+    },
   };
 }

@@ -1,8 +1,17 @@
+import type { CheckpointEvent } from '../checkpoint/index.js';
+import type { OperatorEvent } from '../flow/index.js';
+import type { SinkEvent } from '../sinks/events.js';
+import type { SourceEvent } from '../sources/events.js';
+import type { StateEvent } from '../state/events.js';
+
 /**
- * What `job.events$` shows: a discriminated union on `type`, plain data, in the order in which it happened. Operators
- * may report further types of their own; treat unknown ones as information.
+ * What `job.events$` shows: a closed union that narrows on `type`, plain data, in the order in which it happened. What an
+ * operator of your own reports arrives as `reported`.
  */
-export type JobEvent =
+export type JobEvent = LifeEvent | CheckpointEvent | SourceEvent | SinkEvent | StateEvent | ReportedEvent;
+
+/** The turns in a job's life. Times in milliseconds. */
+export type LifeEvent =
   | { readonly type: 'attempt-started'; readonly job: string; readonly attempt: number }
   | {
       readonly type: 'running';
@@ -15,11 +24,31 @@ export type JobEvent =
   | { readonly type: 'restarting'; readonly job: string; readonly delayMs: number; readonly error: unknown }
   | { readonly type: 'finished'; readonly job: string }
   | { readonly type: 'stopped'; readonly job: string }
-  | { readonly type: 'failed'; readonly job: string; readonly error: unknown }
-  | ReportedEvent;
+  | { readonly type: 'failed'; readonly job: string; readonly error: unknown };
 
-/** What the checkpoint coordinator and operators report. */
-export interface ReportedEvent {
-  readonly type: string;
-  readonly [field: string]: unknown;
+/** What an operator that is not millrace's own gave to `attempt.report`. */
+export type ReportedEvent = {
+  readonly type: 'reported';
+  readonly operator: string;
+  readonly event: OperatorEvent;
+};
+
+type KnownEvent = SourceEvent | SinkEvent | StateEvent;
+
+const known: Readonly<Record<KnownEvent['type'], true>> = {
+  skipped: true,
+  committed: true,
+  'missing-committed': true,
+  'uploads-swept': true,
+  warning: true,
+  'segment-written': true,
+  'segments-compacted': true,
+  'compaction-failed': true,
+};
+
+/** An operator's report as an event of the job. */
+export function reported(event: OperatorEvent): JobEvent {
+  return Object.hasOwn(known, event.type)
+    ? (event as KnownEvent)
+    : { type: 'reported', operator: event.operator, event };
 }

@@ -1,7 +1,7 @@
 /**
  * Jobs: wiring, lifecycle, restart. `createJob` makes one; `run` turns attempts over until one finishes or is stopped.
  */
-export type { JobEvent, ReportedEvent } from './events.js';
+export type { JobEvent, LifeEvent, ReportedEvent } from './events.js';
 export { createJob, type Job, type RunOptions, type RunResult } from './job.js';
 export type { CheckpointOptions, JobOptions, RestartOptions } from './options.js';
 export { stopOn } from './stopOn.js';

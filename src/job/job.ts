@@ -59,7 +59,7 @@ export function createJob(options: JobOptions): Job {
   const { name } = config;
   const events = new Subject<JobEvent>();
   const emit = (event: JobEvent): void => {
-    logEvent(config.logger, event);
+    logEvent(config.logger, name, event);
     events.next(event);
   };
   const sources = new Map<string, Source<unknown>>();

@@ -2,19 +2,53 @@ import type { Logger } from '../config/logger.js';
 import { MillraceError } from '../errors.js';
 import type { JobEvent } from './events.js';
 
-/** Tells a logger of the turns in a job's life. What happens all the time (checkpoints, commits) is for `events$`. */
-export function logEvent(logger: Logger, event: JobEvent): void {
-  const { type, job } = event;
-  if (type === 'restarting')
-    logger.warn({ job, delay: event['delayMs'], ...causeOf(event) }, 'The job failed and starts again');
-  else if (type === 'failed') logger.error({ job, ...causeOf(event) }, 'The job failed');
-  else if (type === 'running')
-    logger.info({ job, epoch: event['epoch'], checkpoint: event['checkpoint'] }, 'The job runs');
-  else if (type === 'finished' || type === 'stopped') logger.info({ job }, `The job has ${type}`);
+/** Logs the turns in a job's life, and what goes wrong on the way. What happens all the time is for `events$` alone. */
+export function logEvent(logger: Logger, job: string, event: JobEvent): void {
+  switch (event.type) {
+    case 'running':
+      logger.info({ job, epoch: event.epoch, checkpoint: event.checkpoint }, 'The job runs');
+      return;
+    case 'finished':
+    case 'stopped':
+      logger.info({ job }, `The job has ${event.type}`);
+      return;
+    case 'restarting':
+      logger.warn(
+        { job, delay: Math.round(event.delayMs), ...causeOf(event.error) },
+        'The job failed and starts again',
+      );
+      return;
+    case 'failed':
+      logger.error({ job, ...causeOf(event.error) }, 'The job failed');
+      return;
+    case 'checkpoint-failed':
+      logger.warn(
+        { job, checkpoint: event.checkpoint, waitingFor: event.waitingFor },
+        'A checkpoint was not acked in time',
+      );
+      return;
+    case 'sweep-skipped':
+      logger.warn(
+        { job, ...causeOf(event.error) },
+        'Data of earlier attempts could not be listed to delete it',
+      );
+      return;
+    case 'compaction-failed':
+      logger.warn(
+        { job, operator: event.operator, ...causeOf(event.error) },
+        'Segments of state could not be merged; it is tried again later',
+      );
+      return;
+    case 'warning':
+      logger.warn({ job, operator: event.operator, ...causeOf(event.error) }, event.message);
+      return;
+    default:
+  }
 }
 
 /** The code, and the message of our own errors, which hold no secrets; what a user's callback threw may hold anything. */
-function causeOf(event: JobEvent): object {
-  const error = 'error' in event ? event.error : undefined;
-  return error instanceof MillraceError ? { code: error.code, error: error.message } : { code: 'UNKNOWN' };
+function causeOf(error: unknown): object {
+  return error instanceof MillraceError
+    ? { code: error.code, error: error.message }
+    : { code: 'UNKNOWN', ...(error instanceof Error ? { name: error.name } : {}) };
 }

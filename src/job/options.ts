@@ -16,7 +16,7 @@ export interface JobOptions {
   readonly name: string;
   /** What is not said here is as configured. */
   readonly checkpoints?: CheckpointOptions;
-  /** What follows a retryable failure. `'none'`: the failure ends the job. What is not said is as configured. */
+  /** What follows a retryable failure. `'none'`: the failure ends the job. What is not specified is as configured. */
   readonly restart?: 'none' | RestartOptions;
   /** Bytes of input that a source may be ahead of its slowest sink. Default 16 MiB (`execution.source-budget`). */
   readonly budget?: Size;
@@ -26,7 +26,11 @@ export interface JobOptions {
   readonly random?: () => number;
   /** What holds for all that these options do not say. Default: environment and file, as `loadConfig()` reads them. */
   readonly config?: Config;
-  /** Hears of restarts and failures, and of retries, throttling, redirects and probes of the job's own stores. Default: that of `config`, silent if it has none. */
+  /**
+   * Gets restarts, failures and stalls, and the retries, throttling, redirects and probes of the job's own stores. Default:
+   * that of `config`, which writes warnings and errors to standard error unless it was given another. `silentLogger` logs
+   * nothing.
+   */
   readonly logger?: Logger;
   /** How to reach `s3://` stores, on top of what is configured. Default: AWS, as its SDK finds region and credentials. */
   readonly s3?: S3Options;
@@ -37,7 +41,7 @@ export interface JobOptions {
 export interface CheckpointOptions {
   /** URI of a directory for this and other jobs' checkpoints. May be missing only where `state.checkpoints.dir` is configured. */
   readonly dir?: string;
-  /** Between two checkpoints. Default: none are taken but the last. */
+  /** Between two checkpoints. Default 10 s. `'none'`: only the last one is taken, at the end of the input or at a stop. */
   readonly interval?: Duration;
   /** For all operators to store what they froze. Default 10 min. */
   readonly timeout?: Duration;
@@ -59,8 +63,8 @@ export interface CheckpointOptions {
   readonly fencing?: 'none';
 }
 
-/** See {@link RestartPolicy} for what each does. */
-export type RestartOptions = Omit<RestartDefaults, 'type'>;
+/** See {@link RestartPolicy} for what each does. `{ type: 'none' }` is `'none'`. */
+export type RestartOptions = RestartDefaults;
 
 export interface ResolvedOptions {
   readonly name: string;
@@ -83,6 +87,7 @@ export interface ResolvedOptions {
   readonly s3: S3Options;
 }
 
+const restartTypes = "'exponential-delay' or 'none'";
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Checks options and fills in what is configured, and defaults. Throws `InvalidOption`, and `InvalidConfig`. */
@@ -99,17 +104,15 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
     name,
     checkpoints: {
       dir,
-      intervalMs: timer('checkpoints.interval', checkpoints.interval, 1),
+      intervalMs:
+        checkpoints.interval === 'none' ? undefined : timer('checkpoints.interval', checkpoints.interval, 1),
       timeoutMs: timer('checkpoints.timeout', checkpoints.timeout, 1),
       minPauseMs: timer('checkpoints.minPause', checkpoints.minPause, 0),
       tolerableFailures: count('checkpoints.tolerableFailures', checkpoints.tolerableFailures, 0),
       retained: count('checkpoints.retained', checkpoints.retained, 1),
       fencing: checkpoints.fencing === 'none' ? 'none' : undefined,
     },
-    restart:
-      (restart ?? config.restart.type) === 'none'
-        ? { ...defaultRestart, attempts: 0 }
-        : restartPolicy({ ...config.restart, ...(restart === 'none' ? {} : said(restart)) }),
+    restart: restartPolicy(restart, config.restart),
     budget: positiveSize('budget', options.budget ?? config.transfer.sourceBudget),
     environment: {
       clock: options.clock ?? systemClock,
@@ -143,7 +146,12 @@ function directory(dir: string | undefined, { state }: Config): string {
   return dir;
 }
 
-function restartPolicy(given: RestartOptions): RestartPolicy {
+function restartPolicy(restart: JobOptions['restart'], configured: RestartOptions): RestartPolicy {
+  const own: RestartOptions = restart === 'none' ? { type: 'none' } : said(restart);
+  const type: string = (restart === undefined ? configured.type : own.type) ?? 'exponential-delay';
+  if (type === 'none') return { ...defaultRestart, attempts: 0 };
+  if (type !== 'exponential-delay') throw new InvalidOption('restart.type', type, restartTypes);
+  const given = { ...configured, ...own };
   const { multiplier = defaultRestart.multiplier, jitter = defaultRestart.jitter } = given;
   if (!(multiplier >= 1)) throw new InvalidOption('restart.multiplier', multiplier, 'a number of 1 or more');
   if (!(jitter >= 0 && jitter <= 1))

@@ -1,4 +1,5 @@
 import type { Attempt, Committable } from '../flow/index.js';
+import type { SinkEvent } from './events.js';
 import { fromCommittable, tailLength, toCommittable, uriOf, type FileCommittable } from './committable.js';
 import type { Outcome, Publisher } from './publisher.js';
 import type { Run } from './run.js';
@@ -90,7 +91,7 @@ export class Committer {
     }
     this.#states.set(uid, 'done');
     const type = outcome === 'published' ? 'committed' : 'missing-committed';
-    this.attempt.report({ type, operator: this.id, uri: uriOf(file), bytes, records });
+    this.attempt.report({ type, operator: this.id, uri: uriOf(file), bytes, records } satisfies SinkEvent);
     this.attempt.confirm(this.id, uid);
   }
 }

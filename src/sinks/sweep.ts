@@ -3,6 +3,7 @@ import type { Attempt, Committable } from '../flow/index.js';
 import type { ObjectStore, UploadInfo } from '../store/objectStore.js';
 import { uploadPages } from '../store/pages.js';
 import { fromCommittable } from './committable.js';
+import type { SinkEvent } from './events.js';
 import { parseUid } from './uids.js';
 
 /**
@@ -23,6 +24,9 @@ export function sweep(
   prefix: string,
   pending: readonly Committable[],
 ): Observable<ReadonlyMap<string, readonly string[]>> {
+  const report = (event: SinkEvent): void => {
+    attempt.report(event);
+  };
   const files = pending.map(fromCommittable);
   const named = new Set(files.flatMap(({ uploadId }) => uploadId ?? []));
   const unsealed = new Set(files.flatMap(({ uploadId, key }) => (uploadId === undefined ? key : [])));
@@ -39,11 +43,11 @@ export function sweep(
     mergeMap(({ key, uploadId }) => store.abortUpload(key, uploadId).pipe(map(() => 1)), 4),
     reduce((sum, one) => sum + one, 0),
     map((uploads) => {
-      if (uploads > 0) attempt.report({ type: 'uploads-swept', operator: id, uploads });
+      if (uploads > 0) report({ type: 'uploads-swept', operator: id, uploads });
       return left;
     }),
     catchError((error: unknown) => {
-      attempt.report({
+      report({
         type: 'warning',
         operator: id,
         message:

@@ -11,6 +11,7 @@ import type { Json } from '../flow/index.js';
 import { hideUserInfo } from '../path/index.js';
 import { stores } from '../store/services.js';
 import { MalformedRecord } from './errors.js';
+import type { SourceEvent } from './events.js';
 import { Fetcher } from './fetcher.js';
 import { decodePosition, encodePosition, type FilesPosition, type ObjectPosition } from './filesPosition.js';
 import type { FragmentLimits } from './fragments.js';
@@ -237,7 +238,7 @@ export class FilesReader<T> implements SourceReader<T> {
       operator: this.#context.id,
       ...example,
       count: this.#skipped,
-    });
+    } satisfies SourceEvent);
   }
 
   #ready(): void {

@@ -1,9 +1,10 @@
 import { EMPTY, Observable, Subscription, type Subscriber } from 'rxjs';
-import type { Clock, Frozen, Json, OperatorEvent } from '../flow/index.js';
+import type { Clock, Frozen, Json } from '../flow/index.js';
 import type { State } from '../config/config.js';
 import { defaultConfig } from '../config/service.js';
 import type { CheckpointData } from '../store/services.js';
 import { planCompaction } from './compaction.js';
+import type { StateEvent } from './events.js';
 import { defaultMaxParallelism } from './keyGroups.js';
 import type { StoredKey } from './keys.js';
 import { SegmentMerge } from './merge.js';
@@ -22,7 +23,7 @@ export interface StateBackendOptions {
   readonly states: StateSpecs;
   readonly data: CheckpointData;
   readonly clock: Clock;
-  readonly report: (event: OperatorEvent) => void;
+  readonly report: (event: StateEvent) => void;
   /** How segments are written and merged. Default: as configured where nothing is. */
   readonly files?: SegmentFiles;
   /** Key groups. Default 128; fixed for the life of the state. */
@@ -199,7 +200,8 @@ export class StateBackend {
         this.#segments = [...this.#segments, reference(object, encoder)];
         this.#settle('stored');
         const { bytes, entries } = encoder;
-        this.#report({ type: 'segment-written', object, entries, bytes, requests: upload.requests });
+        const { operator, report } = this.#options;
+        report({ type: 'segment-written', operator, object, entries, bytes, requests: upload.requests });
         this.#ack(out);
         this.#compact();
         this.#next();
@@ -236,7 +238,7 @@ export class StateBackend {
   #compact(): void {
     const plan = planCompaction(this.#segments, this.#files.compactionTrigger);
     if (plan === undefined || this.#compacting !== undefined || this.#closed) return;
-    const { operator, states } = this.#options;
+    const { operator, states, report } = this.#options;
     const inputs = this.#segments.slice(plan.first, plan.end);
     const object = this.#name();
     const readers = inputs.map((ref) => this.#reader(ref));
@@ -254,8 +256,9 @@ export class StateBackend {
       complete: () => {
         const at = this.#segments.findIndex((ref) => ref === inputs[0]);
         this.#segments = this.#segments.toSpliced(at, inputs.length, reference(object, encoder));
-        this.#report({
+        report({
           type: 'segments-compacted',
+          operator,
           object,
           inputs: inputs.length,
           entries: encoder.entries,
@@ -268,7 +271,7 @@ export class StateBackend {
       },
       error: (error) => {
         this.#compacting = undefined;
-        this.#report({ type: 'compaction-failed', inputs: inputs.length, error });
+        report({ type: 'compaction-failed', operator, inputs: inputs.length, error });
       },
     });
   }
@@ -304,10 +307,6 @@ export class StateBackend {
   #upload(object: string): ObjectUpload {
     const { data } = this.#options;
     return new ObjectUpload(data.store, data.key(object), this.#files.partSize);
-  }
-
-  #report(event: Readonly<Record<string, unknown>> & { readonly type: string }): void {
-    this.#options.report({ ...event, operator: this.#options.operator });
   }
 }
 

@@ -7,6 +7,7 @@
  */
 export { StateBackend } from './backend.js';
 export { StateError } from './errors.js';
+export type { StateEvent } from './events.js';
 export { storedKey, type Key } from './keys.js';
 export { maxStates } from './segmentFormat.js';
 export type { Serializer } from './serializer.js';

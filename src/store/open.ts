@@ -10,7 +10,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { shareReplay, tap } from 'rxjs';
-import { silent } from '../config/logger.js';
+import { silentLogger } from '../config/logger.js';
 import type { BucketOptions, S3Credentials, S3Options } from '../config/s3Options.js';
 import { systemClock } from '../flow/index.js';
 import { formatUri, parseUri, userInfo, type ObjectUri } from '../path/index.js';
@@ -48,7 +48,7 @@ export interface OpenedStores extends Stores {
  * ```
  */
 export function openStores(options: OpenStoresOptions = {}): OpenedStores {
-  const { clock = systemClock, logger = silent } = options;
+  const { clock = systemClock, logger = silentLogger } = options;
   const servers = new Servers(options);
   const watched = (store: ObjectStore, retry?: RetryOptions): ObjectStore =>
     observed(store, { clock, logger, ...(retry === undefined ? {} : { retry }) });
@@ -109,7 +109,7 @@ class Servers {
   }
 
   open(place: ObjectUri, given?: S3Credentials): Opened {
-    const { s3 = {}, random, logger = silent } = this.#options;
+    const { s3 = {}, random, logger = silentLogger } = this.#options;
     const { bucket, server } = place;
     const common = optionsOfBucket(s3, bucket);
     const { sse, ...options } = server === undefined ? common : optionsOfServer(common, server, given);

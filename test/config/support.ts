@@ -1,8 +1,14 @@
-import { ConfigError, loadConfig, type Config, type LoadOptions } from '../../src/config/index.js';
+import {
+  ConfigError,
+  loadConfig,
+  silentLogger,
+  type Config,
+  type LoadOptions,
+} from '../../src/config/index.js';
 
-/** Nothing of this machine: no environment, no file. */
+/** Nothing of this machine: no environment, no file, no standard error. */
 export function load(options: LoadOptions = {}): Config {
-  return loadConfig({ env: {}, file: false, ...options });
+  return loadConfig({ env: {}, file: false, logger: silentLogger, ...options });
 }
 
 /** A configuration of flat keys. */

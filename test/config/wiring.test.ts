@@ -1,7 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createJob, fileSink, type S3Options, type Writer } from '../../src/index.js';
+import {
+  createJob,
+  fileSink,
+  loadConfig,
+  silentLogger,
+  type JobOptions,
+  type Logger,
+  type S3Options,
+  type Writer,
+} from '../../src/index.js';
+import { standardErrorLogger } from '../../src/config/logger.js';
 import { encryptBucket, mergeS3 } from '../../src/config/mergeS3.js';
 import { resolveOptions } from '../../src/job/options.js';
 import { flat, load } from './support.js';
@@ -61,6 +71,39 @@ describe('what a job says wins over what is configured', () => {
     expect(resolveOptions({ name: 'test', config, restart: 'none' }).restart.attempts).toBe(0);
     expect(resolveOptions({ name: 'test', config: none }).restart.attempts).toBe(0);
     expect(resolveOptions({ name: 'test', config: none, restart: {} }).restart.attempts).toBe(Infinity);
+    expect(resolveOptions({ name: 'test', config, restart: { type: 'none' } }).restart.attempts).toBe(0);
+    const exponential = { type: 'exponential-delay' } as const;
+    expect(resolveOptions({ name: 'test', config: none, restart: exponential }).restart.attempts).toBe(
+      Infinity,
+    );
+    expect(() => resolveOptions({ name: 'test', config, restart: { type: 'never' as never } })).toThrow(
+      /restart\.type: 'never'.*'exponential-delay' or 'none'/,
+    );
+  });
+
+  test('checkpoints are taken every 10 s, or every so often, or at the end alone', () => {
+    const interval = (given?: string, set = {}) =>
+      resolveOptions({
+        name: 'test',
+        config: flat({ ...dir, ...set }),
+        checkpoints: given === undefined ? {} : { interval: given },
+      }).checkpoints.intervalMs;
+    const none = { 'execution.checkpointing.interval': 'none' };
+    expect(interval()).toBe(10_000);
+    expect(interval('3s')).toBe(3000);
+    expect(interval('none')).toBeUndefined();
+    expect(interval(undefined, none)).toBeUndefined();
+    expect(interval('3s', none)).toBe(3000);
+  });
+
+  test('the logger: of the job, else of the configuration, else standard error', () => {
+    const logger: Logger = { ...console };
+    const of = (options: Partial<JobOptions>) =>
+      resolveOptions({ name: 'test', checkpoints: { dir: 'memory://cp' }, ...options }).logger;
+    expect(of({})).toBe(standardErrorLogger);
+    expect(of({ config: loadConfig({ env: {}, file: false }) })).toBe(standardErrorLogger);
+    expect(of({ config: load({ logger }) })).toBe(logger);
+    expect(of({ config: load({ logger }), logger: silentLogger })).toBe(silentLogger);
   });
 
   test('sinks, too', async () => {

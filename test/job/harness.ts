@@ -4,6 +4,7 @@ import {
   createMemoryStore,
   createStores,
   listAll,
+  silentLogger,
   type Job,
   type JobEvent,
   type JobOptions,
@@ -42,6 +43,7 @@ export class Lake {
       clock: this.clock,
       random: () => 0.5,
       stores: this.stores,
+      logger: silentLogger,
       ...options,
       checkpoints: { dir: 'memory://lake/checkpoints', ...options.checkpoints },
     });

@@ -1,34 +1,69 @@
-import { MillraceError, type Logger } from '../../src/index.js';
+import { MillraceError, type JobEvent } from '../../src/index.js';
 import { logEvent } from '../../src/job/logEvent.js';
 
-test('a logger hears of the turns in a job’s life, and of no message that is not ours', () => {
-  const said: unknown[] = [];
+interface Line {
+  readonly level: string;
+  readonly context: object;
+  readonly message: string;
+}
+
+/** What a logger gets of events. */
+function logged(...events: readonly JobEvent[]): Line[] {
+  const lines: Line[] = [];
   const noting = (level: string) => (context: object, message: string) => {
-    said.push([level, context, message]);
+    lines.push({ level, context, message });
   };
-  const logger: Logger = {
+  const logger = {
     debug: noting('debug'),
     info: noting('info'),
     warn: noting('warn'),
     error: noting('error'),
   };
-  const job = 'clicks';
-  logEvent(logger, { type: 'attempt-started', job, attempt: 1 });
-  logEvent(logger, { type: 'running', job, jobId: 'j', epoch: 2, checkpoint: 7 });
-  logEvent(logger, {
-    type: 'restarting',
-    job,
-    delayMs: 100,
-    error: new MillraceError('Broken', 'It broke.'),
-  });
-  logEvent(logger, { type: 'stopped', job });
-  logEvent(logger, { type: 'finished', job });
-  logEvent(logger, { type: 'failed', job, error: new Error('a password, perhaps') });
-  expect(said).toEqual([
+  for (const event of events) logEvent(logger, 'clicks', event);
+  return lines;
+}
+
+const job = 'clicks';
+const broken = new MillraceError('Broken', 'It broke.');
+
+test('a logger gets the turns in a job’s life, and no message that is not ours', () => {
+  const lines = logged(
+    { type: 'attempt-started', job, attempt: 1 },
+    { type: 'running', job, jobId: 'j', epoch: 2, checkpoint: 7 },
+    { type: 'restarting', job, delayMs: 100, error: broken },
+    { type: 'stopped', job },
+    { type: 'finished', job },
+    { type: 'failed', job, error: new RangeError('a password, perhaps') },
+  );
+  expect(lines.map(({ level, context, message }) => [level, context, message])).toEqual([
     ['info', { job, epoch: 2, checkpoint: 7 }, 'The job runs'],
     ['warn', { job, delay: 100, code: 'Broken', error: 'It broke.' }, 'The job failed and starts again'],
     ['info', { job }, 'The job has stopped'],
     ['info', { job }, 'The job has finished'],
-    ['error', { job, code: 'UNKNOWN' }, 'The job failed'],
+    ['error', { job, code: 'UNKNOWN', name: 'RangeError' }, 'The job failed'],
   ]);
+});
+
+test('what goes wrong while the job goes on is a warning', () => {
+  const lines = logged(
+    { type: 'checkpoint-failed', checkpoint: 3, waitingFor: ['out'] },
+    { type: 'sweep-skipped', error: broken },
+    { type: 'compaction-failed', operator: 'k', inputs: 8, error: broken },
+    { type: 'warning', operator: 'out', message: 'Uploads were not swept.', error: broken },
+  );
+  expect(lines.map(({ level }) => level)).toEqual(['warn', 'warn', 'warn', 'warn']);
+  expect(lines.at(-1)).toMatchObject({
+    context: { job, operator: 'out', code: 'Broken', error: 'It broke.' },
+    message: 'Uploads were not swept.',
+  });
+});
+
+test('what happens all the time is for events$ alone', () => {
+  const lines = logged(
+    { type: 'checkpoint-started', checkpoint: 1, reason: 'periodic' },
+    { type: 'checkpoint-durable', checkpoint: 1, n: 2, durationMs: 3, bytes: 4 },
+    { type: 'committed', operator: 'out', uri: 'memory://lake/out/a', bytes: 1, records: 1 },
+    { type: 'reported', operator: 'mine', event: { type: 'seen', operator: 'mine', count: 1 } },
+  );
+  expect(lines).toEqual([]);
 });

@@ -39,7 +39,7 @@ test('a retryable failure restarts the job after the delay, and the output is ex
   );
   await expect(world.run(job, flow)).resolves.toEqual({ outcome: 'finished' });
   expect(world.lines('out/')).toEqual(lines);
-  expect(events.flatMap((event) => (event.type === 'restarting' ? [event['delayMs']] : []))).toEqual([
+  expect(events.flatMap((event) => (event.type === 'restarting' ? [event.delayMs] : []))).toEqual([
     1000, 1500, 2250,
   ]);
 });

@@ -216,7 +216,7 @@ describe('a logger', () => {
         ],
         ['debug', { ...where, key: 'a', code: 'Unavailable' }, 'A request failed'],
         [
-          'warn',
+          'info',
           { ...where, key: 'b', failed: 1, delay: 1000, code: 'Throttled' },
           'Throttled: the request is sent again later',
         ],

@@ -138,7 +138,7 @@ test('a manifest does not even wait after one that was refused', async () => {
   const { reserved } = stores.open('s3://lake/');
   refuse = ({ key }) => key !== 'manifest';
   const refusedOne = reserved.put('other', body).subscribe();
-  await until(() => said.some(({ level }) => level === 'warn'));
+  await until(() => said.some(({ message }) => message.startsWith('Throttled')));
   await lastValueFrom(reserved.put('manifest', body));
   refusedOne.unsubscribe();
 });
@@ -198,7 +198,7 @@ test('maxRetries, base, throttledBase and cap are what was asked for', async () 
   await expect(puts(1)).rejects.toMatchObject({ code: 'Throttled' });
   expect(seen).toHaveLength(6);
   const delays = said
-    .filter(({ level }) => level === 'warn')
+    .filter(({ message }) => message.startsWith('Throttled'))
     .flatMap(({ context }) => ('delay' in context ? [context['delay'] as number] : []));
   const draw = seeded(7);
   expect(delays).toEqual([4000, 8000, 10_000, 10_000, 10_000].map((most) => Math.round(draw() * most)));

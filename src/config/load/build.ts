@@ -1,6 +1,6 @@
 import { formatUri, parseUri } from '../../path/index.js';
 import type { Config } from '../config.js';
-import { silent } from '../logger.js';
+import { standardErrorLogger } from '../logger.js';
 import type { ConfigOptions } from '../options.js';
 import type { AssumeRoleOptions, BucketOptions, EncryptionOptions, S3Options } from '../s3Options.js';
 import { findKey } from '../schema/index.js';
@@ -50,6 +50,7 @@ export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config
       entropy: { length: 4, ...(transfer['entropy'] as Data | undefined) },
     },
     checkpoints: {
+      interval: 10_000,
       mode: 'EXACTLY_ONCE',
       fencing: 'required',
       ...group('checkpoints'),
@@ -69,7 +70,7 @@ export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config
       ...group('delegationTokens'),
       ...(delegated === undefined ? {} : { credentials: delegated }),
     },
-    logger: logger ?? silent,
+    logger: logger ?? standardErrorLogger,
     warnings: sayings.warnings,
     origin: (key: string) =>
       winners.get(findKey(key)?.key ?? key)?.origin ?? { from: 'default', where: 'default' },

@@ -1,4 +1,4 @@
-import { choice, count, duration, number, size, uri } from './kinds.js';
+import { choice, count, duration, number, orNone, size, uri } from './kinds.js';
 import { longestTimer, type Row } from './row.js';
 
 const timer = (least: number, rule: string) => duration({ least, most: longestTimer, rule });
@@ -18,10 +18,10 @@ export const checkpointing: readonly Row[] = [
   },
   {
     key: 'execution.checkpointing.interval',
-    kind: positive,
-    fallback: 'none: only the last one is taken',
+    kind: orNone(positive),
+    fallback: '10s',
     option: 'checkpoints.interval',
-    doc: 'Between two checkpoints.',
+    doc: 'Between two checkpoints. With `none` only the last one is taken, at the end of the input or at a stop.',
   },
   {
     key: 'execution.checkpointing.timeout',

@@ -59,6 +59,17 @@ export function size(bounds: Bounds): Kind {
   return bounded('size', bounds, (value) => units(value, (given) => parseSize('', given)));
 }
 
+/** Another kind's values, or the word `none`. */
+export function orNone(kind: Kind): Kind {
+  const isNone = (value: unknown): boolean =>
+    typeof value === 'string' && value.trim().toLowerCase() === 'none';
+  return {
+    ...kind,
+    rule: `${kind.rule}, or none`,
+    read: (value) => (isNone(value) ? { value: 'none' } : kind.read(value)),
+  };
+}
+
 /** Milliseconds, or a text such as `10s`. */
 export function duration(bounds: Bounds): Kind {
   return bounded('duration', bounds, (value) => units(value, (given) => parseDuration('', given)));

@@ -1,5 +1,5 @@
 import { Observable, type Observer } from 'rxjs';
-import { silent, type Logger } from '../../config/logger.js';
+import { silentLogger, type Logger } from '../../config/logger.js';
 import { MillraceError } from '../../errors.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { decorate, type StoreCall } from '../decorators/decorate.js';
@@ -11,7 +11,7 @@ import { listenedTo, requestChannels, type StoreRequest } from './channels.js';
 export interface ObserveOptions {
   /** Retries inside, so that they show as parts of their request. Default: none here. */
   readonly retry?: RetryOptions;
-  /** Hears of retries (`info`, of throttled requests `warn`) and of requests that fail for good (`debug`). Default: silent. */
+  /** Gets retries (`info`) and requests that fail for good (`debug`). Default: `silentLogger`. */
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
@@ -27,7 +27,7 @@ export interface ObserveOptions {
  * ```
  */
 export function observed(store: ObjectStore, options: ObserveOptions = {}): ObjectStore {
-  const { retry, logger = silent, clock = systemClock } = options;
+  const { retry, logger = silentLogger, clock = systemClock } = options;
   return decorate(store, <T>(call: StoreCall, run: Observable<T>) => {
     const tried = (watch?: Watch): Observable<T> => {
       const notice = (notice: RetryNotice): void => {
@@ -38,7 +38,9 @@ export function observed(store: ObjectStore, options: ObserveOptions = {}): Obje
     };
     return new Observable<T>((out) => {
       if (!listenedTo())
-        return tried().subscribe(logger === silent ? out : loggingFailure(out, logger, store.uri, call));
+        return tried().subscribe(
+          logger === silentLogger ? out : loggingFailure(out, logger, store.uri, call),
+        );
       const watch = new Watch(store.uri, call, clock);
       // Whoever has the answer, the only one, may leave without its completion.
       let answered = false;
@@ -130,8 +132,11 @@ function logRetry(
 ): void {
   const code = codeOf(error);
   const context = { store, method: call.method, key: call.key, failed, delay: Math.round(delay), code };
-  if (code === 'Throttled') logger.warn(context, 'Throttled: the request is sent again later');
-  else logger.info(context, 'A request failed and is sent again');
+  const message =
+    code === 'Throttled'
+      ? 'Throttled: the request is sent again later'
+      : 'A request failed and is sent again';
+  logger.info(context, message);
 }
 
 function logFailure(logger: Logger, store: string, call: StoreCall, error: unknown): void {

@@ -1,6 +1,6 @@
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { Observable } from 'rxjs';
-import { silent, type Logger } from '../../config/logger.js';
+import { silentLogger, type Logger } from '../../config/logger.js';
 import type { BucketOptions, S3RetryOptions } from '../../config/s3Options.js';
 import { InvalidOption, parseDuration, type Duration } from '../../config/units.js';
 import { systemClock, type Clock } from '../../flow/index.js';
@@ -16,7 +16,7 @@ import { S3Store } from './store.js';
 
 /** What a connection takes from the world around it. */
 export interface S3Context {
-  /** Hears of retries, throttling, and at `debug` of failures. Default: silent. */
+  /** Gets retries, throttling, and at `debug` failures. Default: `silentLogger`. */
   readonly logger?: Logger;
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
@@ -49,7 +49,7 @@ export class S3Connection {
 
   /** Throws `InvalidS3Options` and `InvalidOption`. Nothing is sent before the first request. */
   constructor(options: S3Options = {}, context: S3Context = {}) {
-    const { clock = systemClock, random = Math.random, logger = silent } = context;
+    const { clock = systemClock, random = Math.random, logger = silentLogger } = context;
     const resolved = resolveOptions(options);
     this.#options = options;
     this.#aws = resolved.aws;

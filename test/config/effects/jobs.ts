@@ -20,11 +20,11 @@ type Set = Readonly<Record<string, unknown>>;
 const out = (uri = 'memory://lake/out') => fileSink<number>('out', uri, { format: ndjson() });
 const key = (name: string): string => `execution.checkpointing.${name}`;
 
-/** A job of twenty records, one each 50 ms. */
-async function plain(set: Set): Promise<World> {
+/** A job of twenty records, one every 50 ms. */
+async function plain(set: Set, every = 50): Promise<World> {
   const world = new World();
   const job = world.job(set);
-  expect(await world.run(job, [job.source('in', ticks(20, 50)).pipe(out())])).toBeUndefined();
+  expect(await world.run(job, [job.source('in', ticks(20, every)).pipe(out())])).toBeUndefined();
   return world;
 }
 
@@ -53,7 +53,7 @@ async function restarts(set: Set, random = 0.5, after = 1): Promise<readonly num
   const done = (): boolean => world.timesOf('restarting').length >= 8;
   const error = await world.run(job, [job.source('in', ticks(1e6, 100)).pipe(flaky, values())], done);
   if (!done()) expect(error).toMatchObject({ code: 'Flaky' });
-  return world.events.flatMap((event) => (event.type === 'restarting' ? [event['delayMs'] as number] : []));
+  return world.events.flatMap((event) => (event.type === 'restarting' ? [event.delayMs] : []));
 }
 
 const delay = (name: string): string => `restart-strategy.exponential-delay.${name}`;
@@ -89,7 +89,9 @@ export const jobEffects: Effects = {
     expect(
       (await plain({ [key('interval')]: '200ms' })).timesOf('checkpoint-durable').length,
     ).toBeGreaterThan(4);
-    expect((await plain({})).timesOf('checkpoint-durable')).toHaveLength(1);
+    const slow = async (set: Set) => (await plain(set, 1000)).timesOf('checkpoint-started').length;
+    expect(await slow({})).toBe(3);
+    expect(await slow({ [key('interval')]: 'none' })).toBe(1);
   },
   [key('timeout')]: async () => {
     for (const timeout of [2000, 7000]) {
