@@ -39,7 +39,10 @@ export function attemptOf(
     use<S>(service: Service<S>): S {
       if (!services.has(service.name)) {
         if (service.fallback !== undefined) return service.fallback();
-        throw new MillraceError('UnknownService', `This job provides no service '${service.name}'.`);
+        throw new MillraceError(
+          'UnknownService',
+          `This job provides no service '${service.name}'. If the process has two copies of millrace, a job takes sources and operators only from its own; 'npm ls millrace' lists the copies.`,
+        );
       }
       return services.get(service.name) as S;
     },

@@ -86,7 +86,7 @@ export function compareKeys(a: StoredKey, b: StoredKey): number {
 
 /** Appends canonical encodings to one growing buffer. */
 export class KeyWriter {
-  bytes = Buffer.allocUnsafe(1024);
+  bytes: Buffer = Buffer.allocUnsafe(1024);
   length = 0;
 
   key(key: StoredKey): void {

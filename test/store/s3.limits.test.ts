@@ -1,3 +1,4 @@
+import { CopyObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { forkJoin, type Observable } from 'rxjs';
@@ -198,6 +199,15 @@ describe('a whole request has the time of its kind', () => {
       put: 'ok',
       copy: 'ok',
     });
+  });
+
+  test('whatever a minifier calls the classes of commands', async () => {
+    for (const command of [GetObjectCommand, PutObjectCommand, CopyObjectCommand]) {
+      const name = Object.getOwnPropertyDescriptor(command, 'name');
+      ends.push(() => name && Object.defineProperty(command, 'name', name));
+      Object.defineProperty(command, 'name', { ...name, value: 'a' });
+    }
+    expect(await outcomes({ lowTimeout: 100 })).toMatchObject({ get: 'ok', put: 'ok', copy: 'ok' });
   });
 
   test('highTimeout is that of copies and Completes', async () => {

@@ -6,7 +6,15 @@
  * Completes, which servers work on for long without a byte, may be silent for all of their time.
  */
 import { Readable } from 'node:stream';
-import type { S3Client } from '@aws-sdk/client-s3';
+import {
+  CompleteMultipartUploadCommand,
+  CopyObjectCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+  UploadPartCopyCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import type { Clock } from '../../flow/index.js';
 import { throttleOf } from './errors.js';
 import type { Gate, Pass } from './gate.js';
@@ -31,14 +39,15 @@ type Send = (command: Command, options?: SendOptions) => Promise<unknown>;
 
 type Kind = 'low' | 'high' | 'body';
 
-const kinds: Readonly<Record<string, Kind>> = {
-  GetObjectCommand: 'body',
-  PutObjectCommand: 'body',
-  UploadPartCommand: 'body',
-  CopyObjectCommand: 'high',
-  UploadPartCopyCommand: 'high',
-  CompleteMultipartUploadCommand: 'high',
-};
+/** By class, not by its name: a bundler that minifies changes names. */
+const kinds = new Map<unknown, Kind>([
+  [GetObjectCommand, 'body'],
+  [PutObjectCommand, 'body'],
+  [UploadPartCommand, 'body'],
+  [CopyObjectCommand, 'high'],
+  [UploadPartCopyCommand, 'high'],
+  [CompleteMultipartUploadCommand, 'high'],
+]);
 
 /** Lets all that `client` sends pass `gate`. Gives the client back. */
 export function gated(client: S3Client, gate: Gate, times: WholeTimes, clock: Clock): S3Client {
@@ -46,7 +55,7 @@ export function gated(client: S3Client, gate: Gate, times: WholeTimes, clock: Cl
   const through: Send = async (command, options = {}) => {
     const { abortSignal } = options;
     const pass = await enter(gate, command.input.Bucket ?? '', abortSignal);
-    const kind = kinds[command.constructor.name] ?? 'low';
+    const kind = kinds.get(command.constructor) ?? 'low';
     const time = kind === 'low' ? times.lowTimeout : kind === 'high' ? times.highTimeout : undefined;
     const limit = new Limit(clock, time, abortSignal);
     try {
