@@ -56,6 +56,7 @@ class LogCoordinator implements Coordinator {
   #claimed: Claimed | undefined;
   #data: CheckpointData | undefined;
   #inject: (barrier: Barrier) => void = () => undefined;
+  #started = false;
   #settling = false;
   #closed = false;
 
@@ -122,7 +123,13 @@ class LogCoordinator implements Coordinator {
     if (this.#participants.has(id)) {
       throw new CheckpointError(
         'DuplicateId',
-        `Two operators have the id '${id}'. Give each an id of its own: state is found by it.`,
+        `Two operators have the id '${id}', or one operator was subscribed twice. Give each operator an id of its own: state is found by it. To feed several sinks from one flow, end it with RxJS's share().`,
+      );
+    }
+    if (this.#started) {
+      throw new CheckpointError(
+        'LateRegistration',
+        `'${id}' registered after the job began to run: a plain asynchronous operator (delay, observeOn) before it holds Open back. Lift operators with records(…).`,
       );
     }
     this.#participants.set(id, participant);
@@ -131,6 +138,7 @@ class LogCoordinator implements Coordinator {
   start(inject: (barrier: Barrier) => void): void {
     const gone = this.ids().filter((id) => !this.#participants.has(id));
     if (gone.length > 0) throw vanished(gone);
+    this.#started = true;
     this.#inject = inject;
     this.#commit(this.#manifest);
     if (this.epoch > 1) this.#sweep();

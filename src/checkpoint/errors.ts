@@ -9,6 +9,7 @@ export type CheckpointErrorCode =
   | 'Fenced'
   | 'CheckpointFailed'
   | 'DuplicateId'
+  | 'LateRegistration'
   | 'UnknownParticipant'
   | 'VanishedOperator'
   | 'GarbageReferenced';

@@ -22,8 +22,15 @@ export interface Attempt {
   /** What the restored checkpoint holds for this id; `undefined` on a first start. */
   restored(id: string): Restored | undefined;
   /**
+   * An operator has `Open` and keeps it until it is ready for records. No source starts before every such operator has
+   * {@link Attempt.opened passed it on}. `FlowSubscriber` calls both.
+   */
+  opening(operator: object): void;
+  /** The operator has passed `Open` on, or was torn down. */
+  opened(operator: object): void;
+  /**
    * Announces a terminal operator (its id or itself) of these sources (`Open.sources`): from now on none of them runs
-   * further ahead of it than its budget.
+   * further ahead of it than its budget. `Open` may end at a terminal that announces itself.
    */
   terminal(terminal: string | object, sources: readonly string[]): void;
   /** A terminal has dealt with everything before `credit`. */

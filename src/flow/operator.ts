@@ -1,6 +1,8 @@
 import { Observable, Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
+import type { Attempt } from './attempt.js';
 import type { Flow, FlowOperator } from './flow.js';
+import { hasHeadroom } from './stack.js';
 import {
   isSignal,
   signal,
@@ -13,8 +15,8 @@ import {
 } from './signals.js';
 
 /**
- * What a {@link FlowSubscriber} is at. Small integers, as one of them is written twice for each record: a text in a field
- * costs the collector's write barrier. From `other` on, what arrives waits.
+ * The phase of a {@link FlowSubscriber}. Small integers, as one of them is written twice for each record: a string in a
+ * field costs the collector's write barrier. From `other` on, what arrives waits.
  */
 const closed = 0;
 const unopened = 1;
@@ -34,6 +36,8 @@ const crowded = 5;
  * - catches whatever a method throws and sends it down as the flow's error (a bare `next` that throws loses the
  *   record silently);
  * - guards re-entrancy: what arrives while an element is being handled waits its turn, completion too; an error does not;
+ * - tells the attempt how long it keeps `Open`, so that no record comes before every operator of the job is ready;
+ * - where the stack is nearly exhausted, leaves an error to a caller that has room to deliver it;
  * - calls `onTeardown` exactly once, on error, completion and unsubscribe alike.
  *
  * An operator that holds records must hold `Barrier` and `End` behind them (override `onBarrier`, `onEnd`).
@@ -52,6 +56,9 @@ const crowded = 5;
  */
 export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   readonly #out: Subscriber<B | Signal>;
+  /** Where elements go: `#out`, with a watch for `Open` until that has passed. */
+  #down: Pick<Subscriber<B | Signal>, 'next'>;
+  #attempt: Attempt | undefined;
   #phase: number = unopened;
   #opened = false;
   #waiting: (() => void)[] = [];
@@ -62,8 +69,10 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     super(out);
     this.#out = out;
+    this.#down = out;
     this.add(() => {
       this.#phase = closed;
+      this.#attempt?.opened(this);
       this.onTeardown();
     });
   }
@@ -103,7 +112,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
 
   /** Sends a record or a signal down. */
   protected emit(value: B | Signal): void {
-    this.#out.next(value);
+    this.#down.next(value);
   }
 
   /** Ends the flow with an error. */
@@ -123,7 +132,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     try {
       work();
     } catch (error) {
-      this.error(error);
+      this.#threw(error);
     }
     this.#after();
   }
@@ -138,10 +147,16 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     try {
       this.onRecord(value);
     } catch (error) {
-      this.error(error);
+      this.#threw(error);
     }
     if (this.#phase === record) this.#phase = ready;
     else this.#after();
+  }
+
+  /** An error that the next subscriber can no longer take is thrown, so that it reaches the source. */
+  override error(error: unknown): void {
+    if (stopped(this.#out) && !this.closed) throw error;
+    super.error(error);
   }
 
   /** Waits behind what waits already. */
@@ -157,6 +172,15 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     });
   }
 
+  /**
+   * RxJS marks a subscriber as stopped before it delivers an error: an overflow during delivery would silence it for
+   * good. So the error stays an exception until the stack has unwound far enough.
+   */
+  #threw(error: unknown): void {
+    if (!hasHeadroom()) throw error;
+    this.error(error);
+  }
+
   /** Handles what arrived meanwhile. */
   #after(): void {
     while (this.#waiting.length > 0) {
@@ -168,7 +192,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
         try {
           work();
         } catch (error) {
-          this.error(error);
+          this.#threw(error);
         }
       }
     }
@@ -183,10 +207,25 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     } else throw notOpened();
   }
 
+  /** The attempt waits until `Open` has gone down, which may take requests. */
+  #watchOpen(attempt: Attempt): void {
+    this.#attempt = attempt;
+    attempt.opening(this);
+    this.#down = {
+      next: (value) => {
+        const passing = isSignal(value) && value[signal] === 'open';
+        if (passing) this.#down = this.#out;
+        this.#out.next(value);
+        if (passing) attempt.opened(this);
+      },
+    };
+  }
+
   #signal(value: Signal): void {
     if (value[signal] === 'open') {
       if (this.#opened) throw openedTwice();
       this.#opened = true;
+      this.#watchOpen(value.attempt);
       this.onOpen(value);
       return;
     }
@@ -212,6 +251,9 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     }
   }
 }
+
+/** RxJS ignores what a stopped subscriber is sent. One that has not unsubscribed those before it was stopped halfway. */
+const stopped = (subscriber: object): boolean => (subscriber as { readonly isStopped: boolean }).isStopped;
 
 const notOpened = (): MillraceError =>
   new MillraceError(

@@ -10,6 +10,7 @@ import type { JobEvent } from './events.js';
 import { HotSource } from './hotSource.js';
 import { Leaf } from './leaf.js';
 import { leafAttempt } from './leafAttempt.js';
+import { Opening } from './opening.js';
 
 /**
  * One attempt of a job: from a verified claim to the end of its inputs, a stop, or a failure.
@@ -19,11 +20,13 @@ import { leafAttempt } from './leafAttempt.js';
  *    such a source is one more leaf.
  * 3. **Opening.** Each source's pump registers, and `Open` goes to each of its branches. Operators register, restore,
  *    and pass `Open` on when they are ready.
- * 4. **Running.** Once every leaf has the `Open` of each of its sources: state without an operator is an error;
- *    otherwise restored committables are published, checkpoints begin, pumps start.
+ * 4. **Running.** Once no operator keeps an `Open` any more (`opening.ts`). A leaf that has not got one by then is an
+ *    error, and so is state without an operator; otherwise restored committables are published, checkpoints begin, pumps
+ *    start.
  * 5. **Ending.** When the last pump has sent `End`: a `final` barrier. Or, asked to stop: a `stop` barrier; before running,
  *    a stop just ends the attempt.
- * 6. **Settling.** The last checkpoint is durable: entries are written until nothing is pending. Leaves complete.
+ * 6. **Settling.** The last checkpoint is durable: entries are written until nothing is pending.
+ * 7. **Completing.** Flows complete. What a leaf still does outside the flow, after `values()`, is waited for.
  *
  * A failure in any state tears everything down at once and issues nothing more; the log says where to go on. A manifest
  * that is already on its way is left alone: it can not be recalled. What is reported is `Fenced` if another process owns
@@ -74,8 +77,12 @@ class RunningAttempt {
   readonly #sources = new Map<string, WiredSource>();
   readonly #leaves: Leaf[] = [];
   readonly #ledger: CreditLedger;
+  readonly #opening = new Opening(() => {
+    this.#run();
+  });
   #coordinator!: Coordinator;
-  #state: 'opening' | 'running' | 'ending' | 'over' = 'opening';
+  #state: 'opening' | 'running' | 'ending' | 'completing' | 'over' = 'opening';
+  #result: Outcome = 'finished';
 
   constructor(plan: AttemptPlan, outcome: Subscriber<Outcome>) {
     this.#plan = plan;
@@ -144,7 +151,6 @@ class RunningAttempt {
         },
       );
       if (this.#over) return;
-      if (leaf.sources.size === 0) throw leafWithoutSource(leaf.index);
     }
     for (const [id, { source, letters }] of this.#sources) {
       if (this.#over) return;
@@ -157,11 +163,11 @@ class RunningAttempt {
 
   #leaf(): Leaf {
     const leaf: Leaf = new Leaf(this.#leaves.length, {
-      opened: () => {
-        this.#runWhenOpen();
-      },
       failed: (error) => {
         this.#fail(error);
+      },
+      completed: () => {
+        this.#end();
       },
     });
     this.#leaves.push(leaf);
@@ -185,7 +191,14 @@ class RunningAttempt {
 
   #open(): void {
     const { environment, name, emit } = this.#plan;
-    const shared: Attempt = attemptOf(environment, name, this.#coordinator, this.#ledger, emit);
+    const shared: Attempt = attemptOf(
+      environment,
+      name,
+      this.#coordinator,
+      this.#ledger,
+      this.#opening,
+      emit,
+    );
     const attempts = new Map(this.#leaves.map((leaf) => [leaf, leafAttempt(shared, leaf)]));
     for (const [id, wired] of this.#sources) {
       wired.pump = new SourcePump({
@@ -208,16 +221,27 @@ class RunningAttempt {
       if (this.#over) return;
     }
     const openOf = (id: string) => (leaf: Leaf) => open([id], attempts.get(leaf) ?? shared);
+    this.#opening.holds(this);
     for (const [id, { records, letters }] of this.#sources) {
       records.open(openOf(id));
       letters.open(openOf(id));
     }
+    this.#opening.passed(this);
   }
 
-  #runWhenOpen(): void {
-    if (this.#state !== 'opening' || !this.#leaves.every((leaf) => leaf.open)) return;
-    this.#state = 'running';
+  /** Every `Open` has arrived somewhere: at each leaf, unless something on its way took it. */
+  #checkOpen(): void {
+    for (const leaf of this.#leaves) if (!leaf.open) throw openLost(leaf.index);
+    const terminals = this.#opening.terminals;
+    const without = this.#leaves.find(({ sources }) => sources.size === 0);
+    if (without !== undefined && terminals < this.#leaves.length) throw leafWithoutSource(without.index);
+  }
+
+  #run(): void {
+    if (this.#state !== 'opening') return;
     this.#guard(() => {
+      this.#checkOpen();
+      this.#state = 'running';
       const { jobId, epoch, restoredCheckpoint } = this.#coordinator;
       this.#plan.emit({
         type: 'running',
@@ -275,12 +299,21 @@ class RunningAttempt {
   }
 
   #complete(outcome: Outcome): void {
+    this.#state = 'completing';
+    this.#result = outcome;
     for (const leaf of this.#leaves) leaf.finish();
     for (const { records, letters } of this.#sources.values()) {
       records.complete();
       letters.complete();
     }
-    this.#outcome.next(outcome);
+    this.#end();
+  }
+
+  /** Ends the attempt once every leaf has completed. */
+  #end(): void {
+    if (this.#state !== 'completing' || !this.#leaves.every(({ closed }) => closed)) return;
+    this.close();
+    this.#outcome.next(this.#result);
     this.#outcome.complete();
   }
 
@@ -303,6 +336,12 @@ class RunningAttempt {
     );
   }
 }
+
+const openLost = (index: number): MillraceError =>
+  new MillraceError(
+    'OpenLost',
+    `Leaf ${index} of run(…) did not get the Open signal of its source: a plain operator on the flow dropped it (filter) or holds it back (delay, observeOn). Lift operators with records(…), so that they see only records.`,
+  );
 
 const leafWithoutSource = (index: number): MillraceError =>
   new MillraceError(

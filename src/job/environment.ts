@@ -6,6 +6,7 @@ import type { Attempt, Clock, Service } from '../flow/index.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
 import { checkpointData, stores as storesService, type Stores } from '../store/services.js';
 import { reported, type JobEvent } from './events.js';
+import type { Opening } from './opening.js';
 
 /** What a job takes from the world around it. Injected as a whole, so that tests and simulations own all of it. */
 export interface Environment {
@@ -22,6 +23,7 @@ export function attemptOf(
   job: string,
   coordinator: Coordinator,
   ledger: CreditLedger,
+  opening: Opening,
   emit: (event: JobEvent) => void,
 ): Attempt {
   // By name: an operator may come from another copy of millrace.
@@ -50,8 +52,15 @@ export function attemptOf(
       coordinator.register(participant);
     },
     restored: (id) => coordinator.restored(id),
+    opening: (operator) => {
+      opening.holds(operator);
+    },
+    opened: (operator) => {
+      opening.passed(operator);
+    },
     terminal: (terminal, sources) => {
       ledger.terminal(terminal, sources);
+      if (typeof terminal === 'object') opening.ended(terminal);
     },
     release: (terminal, credit) => {
       ledger.release(terminal, credit);

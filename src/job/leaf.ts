@@ -1,6 +1,7 @@
 import { Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import { isSignal, signal, type Attempt, type Open } from '../flow/index.js';
+import { hasHeadroom } from '../flow/stack.js';
 
 /** How often each source occurs. */
 class Occurrences {
@@ -19,29 +20,34 @@ class Occurrences {
   }
 }
 
+export interface LeafEvents {
+  readonly failed: (error: unknown) => void;
+  /** It has completed after `finish`. */
+  readonly completed: () => void;
+}
+
 /**
  * The far end of one leaf given to `run`. It is a terminal itself (what gets here has been dealt with), and it knows
- * when `Open` has made its way through the leaf's operators: on every branch, as each has operators of its own that may
- * have to restore first.
+ * from which of its sources `Open` has made its way through the leaf's operators.
  */
 export class Leaf extends Subscriber<unknown> {
   /** The sources that the leaf has subscribed to, once for each branch. */
   readonly sources = new Occurrences();
   readonly #opened = new Occurrences();
-  readonly #events: { readonly opened: () => void; readonly failed: (error: unknown) => void };
+  readonly #events: LeafEvents;
   #attempt: Attempt | undefined;
   #over = false;
 
   constructor(
     readonly index: number,
-    events: { readonly opened: () => void; readonly failed: (error: unknown) => void },
+    events: LeafEvents,
   ) {
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- as in flow/operator.ts
     super();
     this.#events = events;
   }
 
-  /** Whether records may flow as far as this leaf is concerned. */
+  /** Whether `Open` has come through from each source that the leaf has subscribed to. */
   get open(): boolean {
     return this.#opened.covers(this.sources);
   }
@@ -49,7 +55,6 @@ export class Leaf extends Subscriber<unknown> {
   /** A terminal inside the leaf (`values()`) or the leaf itself has the `Open` of these. */
   opened(sources: readonly string[]): void {
     for (const id of sources) this.#opened.add(id);
-    this.#events.opened();
   }
 
   /** From here on the leaf may complete. */
@@ -68,6 +73,11 @@ export class Leaf extends Subscriber<unknown> {
     open.attempt.terminal(this, open.sources);
   }
 
+  override error(error: unknown): void {
+    if (!hasHeadroom()) throw error;
+    super.error(error);
+  }
+
   protected override _error(error: unknown): void {
     this.unsubscribe();
     this.#events.failed(error);
@@ -75,7 +85,11 @@ export class Leaf extends Subscriber<unknown> {
 
   protected override _complete(): void {
     this.unsubscribe();
-    if (this.#over || this.sources.size === 0) return;
+    if (this.#over) {
+      this.#events.completed();
+      return;
+    }
+    if (this.sources.size === 0 && this.#opened.size === 0) return;
     this.#events.failed(
       new MillraceError(
         'LeafCompleted',

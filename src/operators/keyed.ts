@@ -10,6 +10,7 @@ import {
   type Open,
   type Signal,
 } from '../flow/index.js';
+import { isPromise, promiseInFlow } from '../flow/promises.js';
 import {
   maxStates,
   StateBackend,
@@ -95,9 +96,21 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
     const handles = this.#handles;
     if (handles === undefined) throw restoring(this.#id);
     const key: Key = this.#key(record);
-    backend.at(typeof key === 'string' || typeof key === 'number' ? key : storedKey(key));
-    for (const value of this.#onRecord(record, handles)) this.emit(value);
+    backend.at(typeof key === 'string' || typeof key === 'number' ? key : this.#stored(key));
+    const results = this.#onRecord(record, handles);
+    // Callers may be JavaScript, and an async callback is the commonest slip.
+    if (typeof (results as Partial<Iterable<B>> | undefined)?.[Symbol.iterator] !== 'function')
+      throw notIterable(this.#id, results);
+    for (const value of results) {
+      if (isPromise(value)) throw promiseInFlow(`onRecord of keyed('${this.#id}') returned`);
+      this.emit(value);
+    }
     backend.leave();
+  }
+
+  #stored(key: Key): Key {
+    if (isPromise(key)) throw promiseInFlow(`key of keyed('${this.#id}') returned`);
+    return storedKey(key);
   }
 
   override onBarrier(barrier: Barrier): void {
@@ -118,6 +131,16 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
   }
 }
 
+function notIterable(id: string, results: unknown): MillraceError {
+  if (isPromise(results)) return promiseInFlow(`onRecord of keyed('${id}') returned`);
+  const what =
+    results === undefined ? 'nothing' : results === null ? 'null' : `a ${typeof results} that is not iterable`;
+  return new MillraceError(
+    'NotIterable',
+    `onRecord of keyed('${id}') returned ${what}. Return the records to send down as an array or another synchronous Iterable, [] for none.`,
+  );
+}
+
 const restoring = (id: string): MillraceError =>
   new MillraceError(
     'NotOpened',
@@ -132,7 +155,8 @@ const restoring = (id: string): MillraceError =>
  *
  * `id` names the state in checkpoints: unique within the job, and kept for as long as its state matters.
  * Errors: `InvalidOption`, `InvalidState` at once; `DuplicateId`, `StateSchemaMismatch`, `SegmentCorrupt`, `SegmentMissing`,
- * `SegmentTooNew` on start; `UnsupportedKey`, `UnsupportedValue`, `StateOutsideTurn`, `TooManyKeys` while running.
+ * `SegmentTooNew` on start; `UnsupportedKey`, `UnsupportedValue`, `StateOutsideTurn`, `TooManyKeys`, `NotIterable`,
+ * `PromiseInFlow` while running.
  *
  * @example
  * ```ts

@@ -121,6 +121,8 @@ class Input<T> extends FlowSubscriber<T, T> {
     this.sources = open.sources;
     this.#alignment.exactlyOnce = configOf(open.attempt).checkpoints.mode === 'EXACTLY_ONCE';
     this.#align(open);
+    // The attempt waits for what keeps the Open of the other inputs, not for this one.
+    open.attempt.opened(this);
   }
 
   override onBarrier(barrier: Barrier): void {

@@ -1,11 +1,42 @@
+/**
+ * `records(…)` runs plain RxJS operators between two ends of its own: a head that records go into, and a tail that takes
+ * what comes out. Everything must come out in the turn of the record that it comes from, or at `End`; otherwise a barrier
+ * would pass while records are still on their way, and they would be in no checkpoint. So each of these fails the flow:
+ *
+ * - an emission or a completion outside a record's turn (`delay`, a `mergeMap` over promises);
+ * - an emission before the first record (`startWith`): it would come again with each restart;
+ * - operators that have not completed when their input has: what they still wait for would be lost at `End`;
+ * - operators that stopped without a word. RxJS marks a subscriber as stopped before it delivers an error, so a stack
+ *   overflow during the delivery silences it. This is checked at each signal, hence before every barrier.
+ */
 import { Observable, Subscriber, type OperatorFunction } from 'rxjs';
 import { MillraceError } from '../errors.js';
-import { flowOperator, FlowSubscriber, type End, type FlowOperator, type Signal } from '../flow/index.js';
+import {
+  flowOperator,
+  FlowSubscriber,
+  type Barrier,
+  type Credit,
+  type End,
+  type FlowOperator,
+  type Open,
+  type Signal,
+  type Watermark,
+} from '../flow/index.js';
+import { hasHeadroom } from '../flow/stack.js';
+import { isPromise, promiseInFlow } from '../flow/promises.js';
 
-/** Takes what the lifted operators emit; anything outside a record's turn or `End` is an error. */
+/** Emissions of one record after which recursion is suspected, and how often the stack is looked at from there. */
+const many = 256;
+const stride = 64;
+
+/** Takes what the lifted operators emit. */
 class Tail<B> extends Subscriber<B> {
   readonly #records: Records<never, B>;
   readonly #out: Subscriber<B | Signal>;
+  /** The operators have completed: by `take(n)` and the like, or at `End`. */
+  over = false;
+  /** Emissions since the turn began. */
+  emitted = 0;
 
   constructor(records: Records<never, B>, out: Subscriber<B | Signal>) {
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- as in flow/operator.ts
@@ -15,61 +46,156 @@ class Tail<B> extends Subscriber<B> {
   }
 
   override next(value: B): void {
-    if (this.#records.lets) this.#out.next(value);
-    else this.#out.error(asynchronous());
+    if (!this.#records.lets) this.#records.refuse();
+    else if (isPromise(value)) this.error(promiseInFlow('A callback inside records(…) returned'));
+    else {
+      if (++this.emitted > many && this.emitted % stride === 0 && !hasHeadroom()) throw overflow();
+      this.#out.next(value);
+    }
   }
 
-  protected override _error(error: unknown): void {
-    this.#out.error(error);
+  // `error` and not `_error`: the first try to deliver an error may fail for lack of stack, and must not be the last.
+  override error(error: unknown): void {
+    this.#records.broke(error);
   }
 
   protected override _complete(): void {
-    // `take(n)` and the like: records end here, signals go on.
+    this.over = true;
+    if (!this.#records.lets) this.#records.refuse();
   }
 }
 
-class Records<A, B> extends FlowSubscriber<A, B> {
-  #head: Pick<Subscriber<A>, 'next' | 'complete'> = unsubscribed;
-  /** Outside records: while the operators are subscribed (`startWith`), and at `End` (`toArray`). */
-  #flushing = true;
+/** The subscriber of one lifted operator. */
+interface Stage {
+  readonly closed: boolean;
+  readonly isStopped: boolean;
+}
 
-  constructor(out: Subscriber<B | Signal>, lifted: (source: Observable<A>) => Observable<B>) {
+class Records<A, B> extends FlowSubscriber<A, B> {
+  readonly #tail: Tail<B>;
+  /** The operators' subscribers, the newest of each (`repeat` and `retry` subscribe anew). */
+  readonly #stages: Stage[] = [];
+  #head: Pick<Subscriber<A>, 'next' | 'complete'> = unsubscribed;
+  #phase: 'subscribing' | 'running' | 'flushing' = 'subscribing';
+  #error: { readonly error: unknown } | undefined;
+
+  constructor(out: Subscriber<B | Signal>, ops: readonly OperatorFunction<never, unknown>[]) {
     super(out);
-    const tail = new Tail<B>(this, out);
-    this.add(tail);
-    lifted(
-      // eslint-disable-next-line no-restricted-syntax -- the input of the lifted operators; errors leave by the tail
-      new Observable<A>((head) => {
-        this.#head = head;
-      }),
-    ).subscribe(tail);
-    this.#flushing = false;
+    this.#tail = new Tail<B>(this, out);
+    this.add(this.#tail);
+    // eslint-disable-next-line no-restricted-syntax -- the input of the lifted operators; errors leave by the tail
+    const input = new Observable<A>((head) => {
+      this.#head = head;
+    });
+    const output = ops.reduce<Observable<unknown>>(
+      (flow, op, stage) => op(this.#watched(flow, stage) as Observable<never>),
+      input,
+    );
+    (output as Observable<B>).subscribe(this.#tail);
+    this.#phase = 'running';
   }
 
   /** Whether the lifted operators may emit. */
   get lets(): boolean {
-    return this.handlingRecord || this.#flushing;
+    return this.handlingRecord || this.#phase === 'flushing';
+  }
+
+  /** The operators emitted or completed where they must not. */
+  refuse(): void {
+    if (this.#phase !== 'subscribing') this.broke(late());
+    else if (!this.#tail.over) this.broke(early());
+  }
+
+  /** The operators have failed. The error waits for the next signal if there is no stack left to deliver it. */
+  broke(error: unknown): void {
+    this.#error ??= { error };
+    if (hasHeadroom()) this.fail(this.#error.error);
+  }
+
+  override onOpen(open: Open): void {
+    if (this.#head === unsubscribed && !this.#tail.over) throw late();
+    this.emit(open);
   }
 
   override onRecord(value: A): void {
+    this.#tail.emitted = 0;
     this.#head.next(value);
   }
 
+  override onBarrier(barrier: Barrier): void {
+    this.#check();
+    this.emit(barrier);
+  }
+
+  override onWatermark(watermark: Watermark): void {
+    this.#check();
+    this.emit(watermark);
+  }
+
+  override onCredit(credit: Credit): void {
+    this.#check();
+    this.emit(credit);
+  }
+
   override onEnd(end: End): void {
-    this.#flushing = true;
+    this.#check();
+    this.#phase = 'flushing';
+    this.#tail.emitted = 0;
     this.#head.complete();
-    this.#flushing = false;
+    this.#phase = 'running';
+    if (this.#error !== undefined) throw this.#error.error;
+    if (!this.#tail.over) throw pending();
     this.emit(end);
+  }
+
+  #check(): void {
+    if (this.#error !== undefined) throw this.#error.error;
+    if (!this.#tail.over && this.#stages.some(({ closed, isStopped }) => closed || isStopped)) throw stopped();
+  }
+
+  /** `flow`, with the subscriber of the operator after it noted. It costs nothing per record. */
+  #watched(flow: Observable<unknown>, stage: number): Observable<unknown> {
+    // eslint-disable-next-line no-restricted-syntax -- hands the subscriber on as it is
+    return new Observable((subscriber) => {
+      this.#stages[stage] = subscriber as unknown as Stage;
+      return flow.subscribe(subscriber);
+    });
   }
 }
 
 /** Stands for the input of operators that never subscribe to it, such as `take(0)`. */
 const unsubscribed = { next: (): void => undefined, complete: (): void => undefined };
 
-const asynchronous = (): MillraceError =>
+const leave =
+  'Only synchronous operators can be lifted. For asynchronous work leave the flow with values() and use RxJS from there, at least once.';
+
+const late = (): MillraceError =>
   new MillraceError(
     'AsyncInRecords',
-    'An operator inside records(…) emitted outside a record’s turn. Only synchronous operators can be lifted; leave the flow with values() for asynchronous work (at-least-once from there).',
+    `An operator inside records(…) emitted or completed after the turn of its record was over. ${leave} Records that were pending at a checkpoint are not in it: if this job has taken checkpoints, run it again under another name.`,
+  );
+
+const pending = (): MillraceError =>
+  new MillraceError(
+    'AsyncInRecords',
+    `The input is over, but an operator inside records(…) has not completed: records are still on their way in it. It waits for something asynchronous (delay, a mergeMap over promises), never completes, or its recursion overflowed the stack. ${leave}`,
+  );
+
+const early = (): MillraceError =>
+  new MillraceError(
+    'EarlyInRecords',
+    'An operator inside records(…) emitted before the first record (startWith, a mergeWith or concatWith of other Observables): it would do so again after each restart. Write these records to an object and read it as a source of its own, joined with mergeFlows(…); endWith is fine.',
+  );
+
+const stopped = (): MillraceError =>
+  new MillraceError(
+    'StoppedInRecords',
+    'An operator inside records(…) stopped without completing or failing. Most likely synchronous recursion (expand, a mergeMap or concat that calls itself) overflowed the stack: use a loop, or a mergeMap over an array.',
+  );
+
+const overflow = (): RangeError =>
+  new RangeError(
+    'Maximum call stack size exceeded: synchronous recursion inside records(…), such as expand or a mergeMap that calls itself. Use a loop, or a mergeMap over an array.',
   );
 
 /**
@@ -93,8 +219,10 @@ const asynchronous = (): MillraceError =>
  * flow.pipe(records(filter((v) => v.kind === 'click'), map((v) => v.user)));
  * ```
  *
- * Errors: `AsyncInRecords` when an operator emits outside a record's turn (`delay`, `debounceTime`, a `mergeMap` over
- * promises); whatever an operator or its callback throws.
+ * Errors: `AsyncInRecords` when an operator emits outside a record's turn, or has not completed when its input has
+ * (`delay`, `debounceTime`, a `mergeMap` over promises); `EarlyInRecords` when it emits before the first record
+ * (`startWith`); `PromiseInFlow` when a callback returns a promise; `StoppedInRecords` when recursion overflowed the stack
+ * unseen; whatever an operator or its callback throws.
  */
 export function records<A, B>(op1: OperatorFunction<A, B>): FlowOperator<A, B>;
 export function records<A, B, C>(
@@ -158,7 +286,5 @@ export function records<A, B, C, D, E, F, G, H, I, J>(
   op9: OperatorFunction<I, J>,
 ): FlowOperator<A, J>;
 export function records(...ops: OperatorFunction<never, unknown>[]): FlowOperator<never, unknown> {
-  const lifted = (source: Observable<unknown>): Observable<unknown> =>
-    ops.reduce((flow, op) => (op as OperatorFunction<unknown, unknown>)(flow), source);
-  return flowOperator<never, unknown>((out) => new Records(out, lifted));
+  return flowOperator<never, unknown>((out) => new Records(out, ops));
 }

@@ -1,5 +1,6 @@
 import { MillraceError } from '../errors.js';
 import type { Attempt } from '../flow/index.js';
+import { isPromise, promiseInFlow } from '../flow/promises.js';
 import { PartitionTooLong } from './errors.js';
 import type { SinkSettings } from './options.js';
 import { formatUid } from './uids.js';
@@ -17,10 +18,11 @@ export class FileNames {
 
   /** The next file's uid and key. Throws `InvalidPartition`, `PartitionTooLong`. */
   next(partition: string): { readonly uid: string; readonly key: string } {
+    if (isPromise(partition)) throw promiseInFlow(`partitionBy of fileSink('${this.id}') returned`);
     if (typeof partition !== 'string') {
       throw new MillraceError(
         'InvalidPartition',
-        `fileSink '${this.id}': partitionBy returned ${String(partition)}. Return a text; '' is the sink's own folder.`,
+        `fileSink '${this.id}': partitionBy returned ${String(partition)}. Return a string; '' is the sink's own folder.`,
       );
     }
     const { prefix, suffix, format } = this.settings;

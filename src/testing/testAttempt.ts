@@ -73,6 +73,14 @@ export class TestAttempt implements Attempt {
     return this.#options.restored?.get(id);
   }
 
+  opening(): void {
+    // Nothing waits here until every operator is ready.
+  }
+
+  opened(): void {
+    // Nor is anything started then.
+  }
+
   terminal(): void {
     // Every release is in the trace.
   }

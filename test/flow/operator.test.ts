@@ -1,5 +1,6 @@
 import { Subject, type Subscriber } from 'rxjs';
-import { flowOperator, FlowSubscriber, open, type Attempt, type Signal } from '../../src/flow/index.js';
+import { flowOperator, FlowSubscriber, open, systemClock, type Signal } from '../../src/flow/index.js';
+import { TestAttempt } from '../../src/testing/index.js';
 
 /** Handles each number by what the test says, which may send more, fail or unsubscribe meanwhile. */
 class Scripted extends FlowSubscriber<number, number> {
@@ -37,7 +38,7 @@ function run(script: (n: number, self: Scripted, input: Subject<number | Signal>
       ),
     )
     .subscribe({ error: (error: unknown) => log.push(error), complete: () => log.push('complete') });
-  input.next(open(['in'], {} as Attempt));
+  input.next(open(['in'], new TestAttempt({ clock: systemClock })));
   return { input, log, subscription };
 }
 

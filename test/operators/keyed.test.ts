@@ -47,6 +47,8 @@ function fixture(clock: Clock, store: ObjectStore, snapshot?: Json): Fixture {
       return service.fallback();
     },
     register: (participant) => registered.push(participant),
+    opening: () => undefined,
+    opened: () => undefined,
     restored: () => (snapshot === undefined ? undefined : { snapshot, pending: [] }),
     terminal: nothing,
     release: nothing,

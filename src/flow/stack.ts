@@ -1,0 +1,18 @@
+/** About a tenth of V8's default stack, which is just under 1 MB. */
+const frames = 1500;
+
+/**
+ * Whether enough stack is left to deliver an error and to tear a flow down. Synchronous recursion in RxJS (`expand`, a
+ * `mergeMap` that calls itself) can use up all of it, and what then happens in a `catch` or a `finally` fails, too.
+ */
+export function hasHeadroom(): boolean {
+  try {
+    return descend(frames) === 0;
+  } catch {
+    return false;
+  }
+}
+
+function descend(depth: number): number {
+  return depth === 0 ? 0 : descend(depth - 1);
+}
