@@ -2,7 +2,9 @@ import { MillraceError } from '../errors.js';
 
 /** Whether a value is a promise, of any library. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
 }
 
 /** @param what what the promise came from, with its verb: `records(…) emitted` */

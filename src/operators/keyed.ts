@@ -20,6 +20,7 @@ import {
   type Key,
   type StateSpecs,
 } from '../state/index.js';
+import type { StoredKey } from '../state/keys.js';
 import { checkpointData } from '../store/services.js';
 
 /** What {@link keyed} is told. */
@@ -108,7 +109,7 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
     backend.leave();
   }
 
-  #stored(key: Key): Key {
+  #stored(key: Key): StoredKey {
     if (isPromise(key)) throw promiseInFlow(`key of keyed('${this.#id}') returned`);
     return storedKey(key);
   }
@@ -134,7 +135,11 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
 function notIterable(id: string, results: unknown): MillraceError {
   if (isPromise(results)) return promiseInFlow(`onRecord of keyed('${id}') returned`);
   const what =
-    results === undefined ? 'nothing' : results === null ? 'null' : `a ${typeof results} that is not iterable`;
+    results === undefined
+      ? 'nothing'
+      : results === null
+        ? 'null'
+        : `a ${typeof results} that is not iterable`;
   return new MillraceError(
     'NotIterable',
     `onRecord of keyed('${id}') returned ${what}. Return the records to send down as an array or another synchronous Iterable, [] for none.`,

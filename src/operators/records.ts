@@ -106,7 +106,7 @@ class Records<A, B> extends FlowSubscriber<A, B> {
     else if (!this.#tail.over) this.broke(early());
   }
 
-  /** The operators have failed. The error waits for the next signal if there is no stack left to deliver it. */
+  /** The operators have failed. The error waits for the end of the turn if there is no stack left to deliver it. */
   broke(error: unknown): void {
     this.#error ??= { error };
     if (hasHeadroom()) this.fail(this.#error.error);
@@ -120,6 +120,7 @@ class Records<A, B> extends FlowSubscriber<A, B> {
   override onRecord(value: A): void {
     this.#tail.emitted = 0;
     this.#head.next(value);
+    if (this.#error !== undefined) throw this.#error.error;
   }
 
   override onBarrier(barrier: Barrier): void {
@@ -150,7 +151,8 @@ class Records<A, B> extends FlowSubscriber<A, B> {
 
   #check(): void {
     if (this.#error !== undefined) throw this.#error.error;
-    if (!this.#tail.over && this.#stages.some(({ closed, isStopped }) => closed || isStopped)) throw stopped();
+    if (!this.#tail.over && this.#stages.some(({ closed, isStopped }) => closed || isStopped))
+      throw stopped();
   }
 
   /** `flow`, with the subscriber of the operator after it noted. It costs nothing per record. */

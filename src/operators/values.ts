@@ -33,9 +33,12 @@ class Values<T> extends FlowSubscriber<T, T> {
 /**
  * Turns a flow into a plain `Observable` of its records, for any RxJS operator and any subscriber.
  *
- * From here on delivery is **at least once**: after a failure, records since the last durable checkpoint come again. It
- * is a terminal operator: the source may run ahead of the last delivered record by its budget. The Observable
- * completes when the final checkpoint of the job is durable.
+ * From here on delivery is **at least once** to synchronous consumers: after a failure, records since the last durable
+ * checkpoint come again. A record counts as delivered once it has been emitted. Asynchronous work that is still running
+ * at a checkpoint is not part of it, and does not come again after a crash.
+ *
+ * It is a terminal operator: the source may run ahead of the last delivered record by its budget. The Observable
+ * completes when the final checkpoint of the job is durable, and `run` waits until what follows it has completed, too.
  *
  * ```
  * in:   O-a-b-1-c-E2|

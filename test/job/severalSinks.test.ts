@@ -91,12 +91,17 @@ async function twice(slow: string, leaves: (flow: Flow<Row>) => Observable<unkno
   );
   for (const run of ['stopped', 'finished']) {
     const delayed = decorate(world.store, (call, answer) =>
-      call.method === 'get' && call.key.includes(`-${slow}-`) ? concat(pause(world.clock, 300), answer) : answer,
+      call.method === 'get' && call.key.includes(`-${slow}-`)
+        ? concat(pause(world.clock, 300), answer)
+        : answer,
     );
     const stores = createStores({ schemes: { memory: () => delayed }, clock: world.clock });
     const { job } = world.job({ stores, checkpoints: { interval: 5 } });
     const stop = new AbortController();
-    const source = files('memory://lake/in/*', { format: ndjson<Row>(), prefetch: { window: 1, fragment: 4096 } });
+    const source = files('memory://lake/in/*', {
+      format: ndjson<Row>(),
+      prefetch: { window: 1, fragment: 4096 },
+    });
     const flow = job.source('in', source).pipe(
       records(
         tap(({ n }) => {
@@ -110,13 +115,16 @@ async function twice(slow: string, leaves: (flow: Flow<Row>) => Observable<unkno
 }
 
 describe.each(Object.entries(idioms))('%s', (_, leaves) => {
-  test.each(['k0', 'k1', 'k2', 'none'])('a restart with %s slow to restore loses and repeats nothing', async (slow) => {
-    const world = await twice(slow, leaves);
-    for (const out of ['s1/', 's2/']) {
-      const rows = world.lines(out) as Counted[];
-      expect(rows.map(({ n }) => n)).toEqual(Array.from({ length: total }, (_, n) => n));
-      for (const id of ['k0', 'k1', 'k2'])
-        expect(rows.every((row) => row[id] === undefined || row[id] === row.n + 1)).toBe(true);
-    }
-  });
+  test.each(['k0', 'k1', 'k2', 'none'])(
+    'a restart with %s slow to restore loses and repeats nothing',
+    async (slow) => {
+      const world = await twice(slow, leaves);
+      for (const out of ['s1/', 's2/']) {
+        const rows = world.lines(out) as Counted[];
+        expect(rows.map(({ n }) => n)).toEqual(Array.from({ length: total }, (_, n) => n));
+        for (const id of ['k0', 'k1', 'k2'])
+          expect(rows.every((row) => row[id] === undefined || row[id] === row.n + 1)).toBe(true);
+      }
+    },
+  );
 });

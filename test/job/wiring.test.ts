@@ -1,4 +1,18 @@
-import { count, map, merge, of, take, tap, type Observable } from 'rxjs';
+import {
+  asapScheduler,
+  concatMap,
+  connect,
+  count,
+  filter,
+  map,
+  merge,
+  observeOn,
+  of,
+  share,
+  take,
+  tap,
+  type Observable,
+} from 'rxjs';
 import {
   deadLetter,
   fileSink,
@@ -83,6 +97,37 @@ test('values() gives a plain Observable that completes with the job', async () =
   expect(completed).toBe(true);
 });
 
+test('run waits for the asynchronous work of a leaf after values()', async () => {
+  const lake = lakeWithVisits();
+  const { job } = lake.job();
+  const done: number[] = [];
+  const work = async ({ n }: Visit): Promise<void> => {
+    await Promise.resolve();
+    done.push(n);
+  };
+  await expect(lake.run(job, job.source('raw', raw()).pipe(values(), concatMap(work)))).resolves.toEqual({
+    outcome: 'finished',
+  });
+  expect(done).toEqual(visits(0, 50).map(({ n }) => n));
+});
+
+test('a leaf that shares the flow of another needs no source of its own', async () => {
+  const lake = lakeWithVisits();
+  const { job } = lake.job();
+  const seen: number[] = [];
+  const shared = job.source('raw', raw()).pipe(records(map(({ n }) => n)), share());
+  await lake.run(
+    job,
+    shared.pipe(out()),
+    shared.pipe(
+      values(),
+      tap((n) => seen.push(n)),
+    ),
+  );
+  expect(seen).toEqual(lake.lines('out/'));
+  expect(seen).toHaveLength(50);
+});
+
 test('a finished job, run again, does nothing', async () => {
   const lake = lakeWithVisits();
   for (let run = 0; run < 2; run++) {
@@ -149,6 +194,28 @@ describe('mistakes are errors that say what to do', () => {
     ['one sink id twice', 'DuplicateId', (source) => mergeFlows(source.pipe(out()), source.pipe(out()))],
     ['an operator called like its source', 'DuplicateId', (source) => source.pipe(out('raw'))],
     ['a flow that is cut short', 'LeafCompleted', (source) => source.pipe(take(3))],
+    [
+      'a plain filter that drops signals',
+      'OpenLost',
+      (source) =>
+        source.pipe(
+          filter((each): each is Visit => 'n' in each),
+          out(),
+        ),
+    ],
+    [
+      'a plain operator that holds signals back',
+      'OpenLost',
+      (source) => source.pipe(observeOn(asapScheduler), out()),
+    ],
+    [
+      'one on a branch only',
+      'LateRegistration',
+      (source) =>
+        source.pipe(
+          connect((shared) => merge(shared.pipe(out('a')), shared.pipe(observeOn(asapScheduler), out('b')))),
+        ),
+    ],
   ])('%s: %s', async (_, code, leaf) => {
     expect(await failing(leaf)).toMatchObject({ code });
   });

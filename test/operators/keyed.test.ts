@@ -202,6 +202,21 @@ describe('keyed', () => {
     expect(t.seen).toEqual(['open', 'error UnsupportedKey']);
   });
 
+  test.each<[string, string, object]>([
+    ['an async onRecord', 'PromiseInFlow', { onRecord: (w: string) => Promise.resolve([w]) }],
+    ['an async key', 'PromiseInFlow', { key: (w: string) => Promise.resolve(w) }],
+    ['promises among the records', 'PromiseInFlow', { onRecord: (w: string) => [Promise.resolve(w)] }],
+    ['an async generator', 'NotIterable', { async *onRecord(w: string) { yield await Promise.resolve(w); } }], // prettier-ignore
+    ['an onRecord without a return', 'NotIterable', { onRecord: () => undefined }],
+    ['an onRecord that returns a record', 'NotIterable', { onRecord: (w: string) => ({ w }) }],
+  ])('%s: %s', (_, code, override) => {
+    const options = { key: (w: string) => w, state: { n: valueState(0) }, onRecord: (w: string) => [w] };
+    const t = bench(createMemoryStore(), undefined, keyed('count', { ...options, ...override }));
+    t.open();
+    t.send('a');
+    expect(t.seen).toEqual(['open', `error ${code}`]);
+  });
+
   test('a record before open is an error that says what to do', () => {
     const t = bench(createMemoryStore());
     t.send('a');

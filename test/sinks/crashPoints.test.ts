@@ -97,6 +97,9 @@ describe('crash points', () => {
     const second = new Run(world, { sink });
     second.line(undefined as unknown as string, 'no partition');
     expect(second.error).toMatchObject({ code: 'InvalidPartition' });
+    const third = new Run(world, { sink });
+    third.line(Promise.resolve('p') as unknown as string, 'a partition that comes later');
+    expect(third.error).toMatchObject({ code: 'PromiseInFlow' });
     finish(world, new Run(world, { sink }), 30);
   });
 
