@@ -66,7 +66,7 @@ import {
 import { TestAttempt } from '../../src/testing/index.js';
 import { Lake } from '../job/harness.js';
 
-const lift = records as (...ops: OperatorFunction<number, unknown>[]) => FlowOperator<number, unknown>;
+const lift = records;
 
 /** What comes out of `records(…)` for these records, and how it ends. */
 function run(input: readonly number[], ...ops: OperatorFunction<never, unknown>[]) {
@@ -136,7 +136,7 @@ describe('synchronous operators emit in the turn of their record, or at End', ()
           if (n === 2) throw new Error('two');
           return n;
         }),
-        catchError((_, caught) => caught as Observable<unknown>),
+        catchError((_: any, caught) => caught as Observable<unknown>),
       ],
       [1, 3],
     ],
