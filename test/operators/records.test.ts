@@ -66,7 +66,8 @@ import {
 import { TestAttempt } from '../../src/testing/index.js';
 import { Lake } from '../job/harness.js';
 
-const lift = records;
+const lift = (...ops: OperatorFunction<number, unknown>[]): FlowOperator<number, unknown> =>
+  Reflect.apply(records, undefined, ops) as FlowOperator<number, unknown>;
 
 /** What comes out of `records(…)` for these records, and how it ends. */
 function run(input: readonly number[], ...ops: OperatorFunction<never, unknown>[]) {
@@ -136,7 +137,7 @@ describe('synchronous operators emit in the turn of their record, or at End', ()
           if (n === 2) throw new Error('two');
           return n;
         }),
-        catchError((_: any, caught) => caught as Observable<unknown>),
+        catchError((_: unknown, caught) => caught as Observable<unknown>),
       ],
       [1, 3],
     ],
