@@ -82,6 +82,11 @@ export function checkKey(key: string): void {
       `A key of ${bytes} bytes is too long: the limit is 1,024 bytes of UTF-8.`,
     );
   }
+  checkUnicode(key);
+}
+
+/** Throws `InvalidRequest` if the key holds half a surrogate pair. */
+export function checkUnicode(key: string): void {
   if (/\p{Surrogate}/u.test(key)) {
     throw new StoreError('InvalidRequest', 'The key holds half a surrogate pair: keys are Unicode text.');
   }

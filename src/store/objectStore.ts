@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { StoreError } from './errors.js';
 
 /**
  * What the protocols need of an object store, and no more. Each method is one request: it happens on subscribe,
@@ -25,7 +26,7 @@ export interface ObjectStore {
   /** Creates or replaces. Errors: `AlreadyExists` (`ifNoneMatch`), `PreconditionFailed` (`ifMatch`), `Conflict`. */
   put(key: string, body: Uint8Array, options?: PutOptions): Observable<PutResult>;
 
-  /** One page of a listing. `NotFound` when there is no such bucket. */
+  /** One page of a listing. Errors: `NotFound` (no such bucket); on a local directory also as `unlisted` says. */
   list(options: ListOptions): Observable<ListPage>;
 
   /** Deletes any number of keys (in as many requests as it takes); missing ones are no error. Emits those that could not be deleted. */
@@ -164,11 +165,35 @@ export interface ListOptions {
   readonly cursor?: string;
   /** At most so many keys and prefixes, 1 to 1,000. Default 1,000. */
   readonly limit?: number;
+  /**
+   * What becomes of what is there but cannot be listed as an object, as happens on a local directory: `fail` (default)
+   * makes the listing fail with the error of the first, `report` puts all in `ListPage.unlisted`.
+   */
+  readonly unlisted?: 'fail' | 'report';
+  /**
+   * Which symbolic links a local directory follows: `all` (default), those to `files`, or `none`. The others are
+   * `unlisted`. Those that the prefix itself goes through are always followed.
+   */
+  readonly links?: 'all' | 'files' | 'none';
+}
+
+/** Something in a local directory that cannot be listed as an object. */
+export interface Unlisted {
+  /** The key it would have; of a directory with a slash at its end. U+FFFD stands for what is not UTF-8. */
+  readonly key: string;
+  /**
+   * `link`: a link that was not to be followed. `unreadable`: a link that leads nowhere or in a circle, a pipe, socket or
+   * device, a name that is not UTF-8 or the store's own, or what this user may not look at.
+   */
+  readonly reason: 'link' | 'unreadable';
+  readonly error: StoreError;
 }
 
 export interface ListPage {
   readonly objects: readonly ObjectInfo[];
   readonly prefixes: readonly string[];
+  /** With `unlisted: 'report'`, if there are any. They count for the limit. */
+  readonly unlisted?: readonly Unlisted[];
   /** Present if there is more. */
   readonly cursor?: string;
 }

@@ -1,6 +1,17 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
-import { readFileSync, type BigIntStats, type Dirent } from 'node:fs';
+import { constants, readFileSync, type BigIntStats, type Dirent } from 'node:fs';
 import * as fs from 'node:fs/promises';
+
+/** What is in a directory. */
+export interface DirectoryEntry {
+  /** With U+FFFD for what is not UTF-8. */
+  readonly name: string;
+  /** `other`: a pipe, socket or device. */
+  readonly kind: 'file' | 'directory' | 'link' | 'other';
+  /** Only of a name that is not UTF-8: no string leads there. */
+  readonly bytes?: Buffer;
+}
 
 /**
  * All that the local store asks of the file system, one step a method, so that tests can crash it between any two.
@@ -12,7 +23,11 @@ export interface Disk {
   /** Whether an owner can still act. */
   alive(owner: string): boolean;
   stat(path: string): Promise<BigIntStats>;
-  readdir(path: string): Promise<Dirent[]>;
+  /** Of a link itself. */
+  lstat(path: string): Promise<BigIntStats>;
+  /** Without links, `.` and `..`. */
+  realpath(path: string): Promise<string>;
+  readdir(path: string): Promise<DirectoryEntry[]>;
   readFile(path: string): Promise<string>;
   /** Bytes `start` to `end` of an open file, fewer if it ends before. */
   open(path: string): Promise<fs.FileHandle>;
@@ -41,9 +56,12 @@ export function nodeDisk(durable: boolean): Disk {
     owner: thisProcess,
     alive: isAlive,
     stat: (path) => fs.stat(path, { bigint: true }),
-    readdir: (path) => fs.readdir(path, { withFileTypes: true }),
+    lstat: (path) => fs.lstat(path, { bigint: true }),
+    realpath: (path) => fs.realpath(path),
+    readdir,
     readFile: (path) => fs.readFile(path, 'utf8'),
-    open: (path) => fs.open(path, 'r'),
+    // What has become a pipe meanwhile would be waited for.
+    open: (path) => fs.open(path, constants.O_RDONLY | constants.O_NONBLOCK),
     mkdir: async (path) => {
       await fs.mkdir(path);
     },
@@ -75,6 +93,24 @@ export function nodeDisk(durable: boolean): Disk {
   };
 }
 
+async function readdir(path: string): Promise<DirectoryEntry[]> {
+  const entries = await fs.readdir(path, { withFileTypes: true });
+  if (!entries.some(({ name }) => name.includes('\ufffd')))
+    return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
+  const raw = await fs.readdir(path, { withFileTypes: true, encoding: 'buffer' });
+  return raw.map((entry) => ({
+    name: entry.name.toString(),
+    kind: kindOf(entry),
+    ...(isUtf8(entry.name) ? {} : { bytes: entry.name }),
+  }));
+}
+
+function kindOf(entry: Dirent<string | Buffer>): DirectoryEntry['kind'] {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'directory';
+  return entry.isSymbolicLink() ? 'link' : 'other';
+}
+
 /** The system's code of an error, such as `ENOENT`. */
 export function errno(error: unknown): string | undefined {
   // Not by `instanceof`: under a test runner the file system's errors come from another realm.
@@ -92,8 +128,18 @@ export async function unless<T>(codes: readonly string[], step: Promise<T>): Pro
   }
 }
 
-/** What `stat` and the like say when there is nothing at a path. */
-export const absent: readonly string[] = ['ENOENT', 'ENOTDIR'];
+/** The result of `work`. If it fails, `undo` takes back what it has done; what that cannot, a later sweep does. */
+export async function orUndone<T>(work: () => Promise<T>, undo: () => Promise<unknown>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await undo().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What `stat` and the like say when there is nothing at a path; links that lead in a circle lead to nothing. */
+export const absent: readonly string[] = ['ENOENT', 'ENOTDIR', 'ELOOP'];
 
 const startOf = (pid: number): string => {
   try {

@@ -20,13 +20,14 @@ export function io<T>(uri: string, work: (live: () => void) => Promise<T>): Obse
         out.complete();
       },
       (error: unknown) => {
-        if (error !== cancelled) out.error(storeError(uri, error));
+        if (error !== cancelled) out.error(toStoreError(uri, error));
       },
     );
   });
 }
 
-function storeError(uri: string, cause: unknown): unknown {
+/** What went wrong at a place, in the words of a store; what is no error of the file system stays as it is. */
+export function toStoreError(uri: string, cause: unknown): unknown {
   if (cause instanceof StoreError) return cause;
   if (cause instanceof LockBusy)
     return new StoreError('Throttled', `${cause.message} Nothing was done; try again.`, { cause });
@@ -36,11 +37,12 @@ function storeError(uri: string, cause: unknown): unknown {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
+    case 'ELOOP':
       return new StoreError('NotFound', `${uri}: ${text}.`, { cause, serverCode: code });
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return new StoreError('PermissionDenied', `${uri}: ${text}. Give this user the right to write there.`, {
+      return new StoreError('PermissionDenied', `${uri}: ${text}. Give this user access to it.`, {
         cause,
         serverCode: code,
       });

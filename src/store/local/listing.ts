@@ -1,28 +1,34 @@
 import { afterPrefix, checkLimit, compareKeys } from '../helpers.js';
-import type { ListOptions, ListPage, ObjectInfo } from '../objectStore.js';
+import type { ListOptions, ListPage, ObjectInfo, Unlisted } from '../objectStore.js';
+import { rootFolder, type Range } from './folder.js';
 import type { ObjectFiles } from './objectFiles.js';
-import type { Tree } from './tree.js';
-import { walk, type Found, type Range } from './walk.js';
+import type { Place, Tree } from './tree.js';
+import { refused } from './unlisted.js';
+import { walk } from './walk.js';
 
 /** One page of a listing. A cursor is the first key that the next page may start with. */
 export async function listTree(tree: Tree, files: ObjectFiles, options: ListOptions): Promise<ListPage> {
   const limit = checkLimit(options.limit);
-  const { prefix = '', startAfter, delimiter, cursor } = options;
+  const { prefix = '', startAfter, delimiter, cursor, links = 'all' } = options;
   await tree.checkRoot();
   const range: Range = { prefix, from: latest(startAfter, cursor) };
-  const found: Found[] = [];
+  const found: Place[] = [];
   const prefixes: string[] = [];
+  const unlisted: Unlisted[] = [];
   let next: string | undefined;
-  for await (const object of walk(tree.disk, tree.root, '', range)) {
-    const { key } = object;
-    if (key === startAfter || compareKeys(key, range.from) < 0) continue;
-    if (found.length + prefixes.length === limit) {
+  for await (const leaf of walk({ disk: tree.disk, range, links }, rootFolder(tree.root))) {
+    const { low: key } = leaf;
+    if (key === startAfter) continue;
+    // Names that are not UTF-8 may have one key in common, and no page can begin between them.
+    const full = found.length + prefixes.length + unlisted.length >= limit;
+    if (full && unlisted.at(-1)?.key !== key) {
       next = key;
       break;
     }
     const end = delimiter === undefined ? -1 : key.indexOf(delimiter, prefix.length);
     if (delimiter === undefined || end < 0) {
-      found.push(object);
+      if ('place' in leaf) found.push(leaf.place);
+      else unlisted.push(leaf.unlisted);
       continue;
     }
     const folded = key.slice(0, end + delimiter.length);
@@ -31,20 +37,35 @@ export async function listTree(tree: Tree, files: ObjectFiles, options: ListOpti
     if (behind === undefined) break;
     range.from = behind;
   }
-  const objects = await describeAll(files, found);
-  return next === undefined ? { objects, prefixes } : { objects, prefixes, cursor: next };
+  const objects = await describeAll(files, found, unlisted);
+  const [first] = unlisted;
+  if (first !== undefined && options.unlisted !== 'report') throw first.error;
+  return {
+    objects,
+    prefixes,
+    ...(first === undefined ? {} : { unlisted }),
+    ...(next === undefined ? {} : { cursor: next }),
+  };
 }
 
 const together = 32;
 
 /** What has gone since it was found is left out. */
-async function describeAll(files: ObjectFiles, found: readonly Found[]): Promise<ObjectInfo[]> {
+async function describeAll(
+  files: ObjectFiles,
+  found: readonly Place[],
+  unlisted: Unlisted[],
+): Promise<ObjectInfo[]> {
   const objects: ObjectInfo[] = [];
+  const describe = (place: Place): Promise<ObjectInfo | Unlisted | undefined> =>
+    files
+      .info(place)
+      .catch((error: unknown) => refused(place.key, `${place.directory}/${place.part}`, error));
   for (let i = 0; i < found.length; i += together) {
-    for (const info of await Promise.all(found.slice(i, i + together).map((one) => files.info(one)))) {
-      if (info !== undefined) {
-        objects.push({ key: info.key, size: info.size, etag: info.etag, modified: info.modified });
-      }
+    for (const info of await Promise.all(found.slice(i, i + together).map(describe))) {
+      if (info === undefined) continue;
+      if ('reason' in info) unlisted.push(info);
+      else objects.push({ key: info.key, size: info.size, etag: info.etag, modified: info.modified });
     }
   }
   return objects;

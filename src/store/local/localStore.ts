@@ -3,7 +3,8 @@
  *
  * Objects are plain files that any program can read, at the path that their key says (`names.ts`); files that other
  * programs wrote are objects too. What S3 knows beyond bytes is in a directory `.millrace` beside them, so nothing is
- * lost when a directory moves, and it makes no difference which directory above is opened as the store.
+ * lost when a directory moves, and it makes no difference which directory above is opened as the store. What is there
+ * and is no object (a pipe, a link that leads nowhere, a name that is not UTF-8) makes a listing fail, or is told by it.
  *
  * - A create-only put is one `link(2)`: of any number of processes one wins, and none ever waits (`objectFiles.ts`).
  * - Whatever replaces or removes holds the object's lock, which a dead process releases (`lock.ts`).
@@ -110,7 +111,7 @@ class LocalStore implements ObjectStore {
       const place = await this.#tree.prepare(key);
       live();
       const { ifNoneMatch, ifMatch, metadata, content } = options;
-      if (ifNoneMatch !== undefined && (await this.#files.info(place)) !== undefined) throw this.#exists(key);
+      if (ifNoneMatch !== undefined && (await this.#found(key)) !== undefined) throw this.#exists(key);
       return this.#write(place, copy, { etag: md5(copy), metadata, content }, live, async (path) => {
         if (ifNoneMatch !== undefined) {
           if (!(await this.#files.createOnly(place, path))) throw this.#exists(key);
@@ -226,24 +227,33 @@ class LocalStore implements ObjectStore {
   }
 
   async #info(key: string, ifMatch: string | undefined): Promise<ObjectInfo> {
-    const place = await this.#tree.find(key);
-    const info = place === undefined ? undefined : await this.#files.info(place);
+    const info = await this.#found(key);
     if (info === undefined) throw await this.#missing(key);
     this.#check(info, ifMatch);
     return info;
   }
 
-  async #read(key: string, options: GetOptions, live: () => void): Promise<ObjectBody> {
-    const place = await this.#tree.find(key);
-    const opened = place === undefined ? undefined : await this.#files.open(place);
-    if (opened === undefined) throw await this.#missing(key);
-    const { file, info } = opened;
-    try {
-      this.#check(info, options.ifMatch);
-      return { info, chunks: await readRange(file, info, options, live) };
-    } finally {
-      await file.close();
+  async #found(key: string): Promise<ObjectInfo | undefined> {
+    for (const place of await this.#tree.find(key)) {
+      const info = await this.#files.info(place);
+      if (info !== undefined) return info;
     }
+    return undefined;
+  }
+
+  async #read(key: string, options: GetOptions, live: () => void): Promise<ObjectBody> {
+    for (const place of await this.#tree.find(key)) {
+      const opened = await this.#files.open(place);
+      if (opened === undefined) continue;
+      const { file, info } = opened;
+      try {
+        this.#check(info, options.ifMatch);
+        return { info, chunks: await readRange(file, info, options, live) };
+      } finally {
+        await file.close();
+      }
+    }
+    throw await this.#missing(key);
   }
 
   async #write(
@@ -255,7 +265,11 @@ class LocalStore implements ObjectStore {
   ): Promise<PutResult> {
     const path = this.#files.temporary(place);
     try {
-      await this.#disk.create(path, body);
+      try {
+        await this.#disk.create(path, body);
+      } catch (error) {
+        throw await this.#tree.ifRemoved(place.directory, error);
+      }
       await this.#files.describe(place, path, description, this.#clock.now());
       live();
       await publish(path);
@@ -266,13 +280,14 @@ class LocalStore implements ObjectStore {
   }
 
   async #remove(key: string): Promise<void> {
-    const place = await this.#tree.find(key);
-    if (place === undefined || (await this.#files.info(place)) === undefined) return;
-    await this.#tree.prepare(key); // the lock and the temporary name live in the store's own directory
-    await this.#tree.locked(place, async () => {
-      await this.#uploadFiles.settle(place);
-      await this.#files.remove(place);
-    });
+    for (const place of await this.#tree.find(key)) {
+      if ((await this.#files.info(place)) === undefined) continue;
+      await this.#tree.prepareAt(place); // the lock and the temporary name live in the store's own directory
+      await this.#tree.locked(place, async () => {
+        await this.#uploadFiles.settle(place);
+        await this.#files.remove(place);
+      });
+    }
   }
 
   #check(info: ObjectInfo, ifMatch: string | undefined): void {
@@ -290,6 +305,8 @@ class LocalStore implements ObjectStore {
 
   async #missing(key: string): Promise<StoreError> {
     await this.#tree.checkRoot();
+    const link = await this.#tree.brokenLink(key);
+    if (link !== undefined) return new StoreError('NotFound', link.message, { status: 404 });
     return new StoreError('NotFound', `${this.uri}/${key} does not exist.`, { status: 404 });
   }
 }

@@ -1,10 +1,11 @@
 /**
  * A lock among processes that share a directory, released by death.
  *
- * Holders are numbered. The lock is a directory of marks: `n` names the owner of turn n, `n.free` says that the turn is
- * over. Whoever finds the highest turn free, or its owner dead, marks the next number: of several, one can. Someone who
- * looked long ago might mark a number whose turn has passed; so, having marked it, one looks again, and withdraws if
- * there is a higher number or the same is free. Old marks are removed only when far behind, so this look can't miss them.
+ * Holders are numbered. The lock is a directory of marks: `n` names the owner of turn n; renamed to `n.free` it says that
+ * the turn is over. Whoever finds the highest turn free, or its owner dead, marks the next number: of several, one can.
+ * Someone who looked long ago might mark a number whose turn has passed; so, having marked it, one looks again, and
+ * withdraws if there is a higher number or the same is free. Old marks are removed only when far behind, so this look
+ * can't miss them.
  */
 import { errno, unless, type Disk } from './disk.js';
 
@@ -24,7 +25,7 @@ export async function locked<T>(disk: Disk, path: string, work: () => Promise<T>
     try {
       return await work();
     } finally {
-      await disk.mark(disk.owner, `${path}/${turn}.free`);
+      await release(disk, `${path}/${turn}`);
     }
   });
   const settled = mine.then(nothing, nothing);
@@ -37,6 +38,15 @@ export async function locked<T>(disk: Disk, path: string, work: () => Promise<T>
 
 const queues = new Map<string, Promise<void>>();
 const nothing = (): void => undefined;
+
+/** Takes no room: on a disk that is full, the lock must not stay held. */
+async function release(disk: Disk, mark: string): Promise<void> {
+  try {
+    await disk.rename(mark, `${mark}.free`);
+  } catch {
+    await unless(['ENOENT'], disk.unlink(mark));
+  }
+}
 
 async function acquire(disk: Disk, path: string): Promise<number> {
   const started = performance.now();

@@ -1,64 +1,88 @@
 /**
- * How keys become paths. The parts of a key between slashes become names, and nearly all of them stay as they are, so
- * that other programs find plain files. Only what no file system takes is escaped:
+ * How keys become paths, and paths keys. Both ways are unambiguous, whatever other programs call their files:
  *
- * - the empty part is `%_`; `.` and `..` are `%2E` and `%2E%2E`; a NUL is `%00`; our own directory's name starts `%2E`;
- * - a `%` that would look like one of these is `%25`;
- * - a name over 240 bytes goes on in a directory whose name ends in `%+`;
- * - where an object and a directory want one name, the later takes a suffix: `%o` an object, `%d` a directory.
+ * - A part of a key (what is between slashes) that can be a file name is that name, byte for byte. No character is
+ *   escaped, so a file that another program wrote has its own path as its key, and `%41` is `%41`.
+ * - Everything else is below a directory `.millrace-keys`, which holds nothing but names of ours: the empty part, `.`
+ *   and `..`, the store's own two names, a part with a NUL or over 255 bytes, and what lies below such a part; also, where
+ *   an object and a directory want one name, the one that came later.
+ *
+ * A name of ours is a part with `%` as `%25` and NUL as `%00`, followed by what it is: `%o` an object, `%d` a directory.
+ * A part over 240 bytes is cut between characters; each piece but the last is a directory whose name ends in `%+`.
  */
 
-/** Where the store keeps what is not an object; one in each directory that it has written to. */
+/** Where the store keeps what is no object; one in each directory that it has written to. */
 export const stateName = '.millrace';
 
-const longest = 240;
+/** Where objects are whose keys are no paths; one in each directory that has such. */
+export const keptName = '.millrace-keys';
 
-/** The names that a part of a key becomes: directories, then the last. */
-export function namesOf(part: string): readonly string[] {
-  const text = escapePart(part);
-  if (Buffer.byteLength(text) <= longest) return [text];
-  const names: string[] = [];
-  let name = '';
+/** Of a name, on the file systems that there are. Bytes. */
+const longest = 255;
+const longestPiece = 240;
+
+export type Kind = 'object' | 'directory';
+
+const suffixes: Readonly<Record<Kind, string>> = { object: '%o', directory: '%d' };
+
+/**
+ * Where in `directory` an object may be whose key ends in `part`: the first, unless a directory has that name. Paths from
+ * `directory`.
+ */
+export function filesOf(directory: string, part: string): readonly [string, ...string[]] {
+  if (isKept(directory)) return [ownName(part, 'object')];
+  const kept = `${keptName}/${ownName(part, 'object')}`;
+  return isFileName(part) ? [part, kept] : [kept];
+}
+
+/** Where in `directory` the objects may be below `part`. Paths from `directory`; of those that exist, the first counts. */
+export function directoriesOf(directory: string, part: string): readonly [string, ...string[]] {
+  if (isKept(directory)) return [ownName(part, 'directory')];
+  const kept = `${keptName}/${ownName(part, 'directory')}`;
+  return isFileName(part) ? [kept, part] : [kept];
+}
+
+/** Whether all names in a directory are ours. */
+export function isKept(directory: string): boolean {
+  return `${directory}/`.includes(`/${keptName}/`);
+}
+
+/** What an entry of ours stands for. */
+export interface OwnEntry {
+  /** A part, or a piece of one. */
+  readonly text: string;
+  readonly kind: Kind | 'piece';
+}
+
+/** Reads a name of ours; `undefined` if it is none. */
+export function readOwnName(name: string, isDirectory: boolean): OwnEntry | undefined {
+  const [, escaped = '', mark] = /^((?:[^%]|%25|%00)*)%([od+])$/.exec(name) ?? [];
+  if (mark === undefined || isDirectory === (mark === 'o')) return undefined;
+  const text = escaped.replace(/%(25|00)/g, (_, code: string) => (code === '25' ? '%' : '\0'));
+  return { text, kind: mark === 'o' ? 'object' : mark === 'd' ? 'directory' : 'piece' };
+}
+
+function isFileName(part: string): boolean {
+  if (part === '' || part === '.' || part === '..' || part === stateName || part === keptName) return false;
+  return !part.includes('\0') && Buffer.byteLength(part) <= longest;
+}
+
+/** The name of a part, a path if it is long. */
+function ownName(part: string, kind: Kind): string {
+  const escaped = part.replace(/%/g, '%25').replace(/\0/g, '%00');
+  if (Buffer.byteLength(escaped) <= longestPiece) return escaped + suffixes[kind];
+  const pieces: string[] = [];
+  let piece = '';
   let size = 0;
-  for (const atom of text.match(/%(?:00|25|2E)|[^]/gu) ?? []) {
+  for (const atom of escaped.match(/%(?:00|25)|[^]/gu) ?? []) {
     const bytes = Buffer.byteLength(atom);
-    if (size + bytes > longest) {
-      names.push(`${name}%+`);
-      name = '';
+    if (size + bytes > longestPiece) {
+      pieces.push(`${piece}%+`);
+      piece = '';
       size = 0;
     }
-    name += atom;
+    piece += atom;
     size += bytes;
   }
-  return [...names, name];
-}
-
-/** What a directory entry stands for. */
-export interface Entry {
-  /** The text it adds to the key: a part, a piece of one, or a part with its slash. */
-  readonly text: string;
-  readonly kind: 'object' | 'directory' | 'piece';
-}
-
-/** Reads a name; `undefined` if it is no name of ours (then the entry is invisible). */
-export function entryOf(name: string, isDirectory: boolean): Entry | undefined {
-  if (name === stateName) return undefined;
-  const suffix = /%[+od]$/.exec(name)?.[0];
-  const bare = suffix === undefined ? name : name.slice(0, -2);
-  const text = unescapePart(bare);
-  if (suffix === '%+') return isDirectory ? { text, kind: 'piece' } : undefined;
-  if (suffix === (isDirectory ? '%o' : '%d')) return undefined;
-  return isDirectory ? { text: `${text}/`, kind: 'directory' } : { text, kind: 'object' };
-}
-
-function escapePart(part: string): string {
-  if (part === '') return '%_';
-  if (part === '.' || part === '..' || part === stateName)
-    return part.replace(/^\.\.?/, (dots) => '%2E'.repeat(dots.length));
-  return part.replace(/%(?=00|25|2E|[_+od]$)/g, '%25').replace(/\u0000/g, '%00');
-}
-
-function unescapePart(name: string): string {
-  if (name === '%_') return '';
-  return name.replace(/%(00|25|2E)/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+  return [...pieces, piece + suffixes[kind]].join('/');
 }

@@ -14,13 +14,15 @@
 import { randomUUID } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path/posix';
 import { StoreError } from '../errors.js';
 import type { ContentHeaders, Metadata, ObjectInfo } from '../objectStore.js';
 import { absent, errno, unless, type Disk } from './disk.js';
 import { identityOf, sidecarPath } from './identity.js';
-import { stateName } from './names.js';
+import { filesOf, stateName } from './names.js';
 import { dropSidecar } from './sweep.js';
-import { checkFile, nameHash, type Place } from './tree.js';
+import { noObject, whatIs } from './unlisted.js';
+import { checkFile, makeDirectories, partHash, type Place } from './tree.js';
 
 /** What the sidecar holds. */
 export interface Description {
@@ -33,11 +35,11 @@ export class ObjectFiles {
   constructor(private readonly disk: Disk) {}
 
   /** A temporary path in the object's directory, swept if this process dies. */
-  temporary({ directory, name }: Place): string {
-    return `${directory}/${stateName}/tmp/${this.disk.owner}~${nameHash(name)}~${randomUUID()}`;
+  temporary({ directory, part }: Place): string {
+    return `${directory}/${stateName}/tmp/${this.disk.owner}~${partHash(part)}~${randomUUID()}`;
   }
 
-  /** The visible version, by head only. */
+  /** The visible version, by head only. Errors: `NotSupported` (there is a device, a pipe or a socket). */
   async info(place: Place): Promise<ObjectInfo | undefined> {
     for (;;) {
       const found = await this.#visible(place);
@@ -73,11 +75,11 @@ export class ObjectFiles {
 
   /** Gives a temporary file its time and sidecar, and makes all of it durable. */
   async describe(place: Place, path: string, description: Description, modified: number): Promise<void> {
-    const sidecar = JSON.stringify({ name: place.name, ...description });
+    const sidecar = JSON.stringify({ name: place.part, ...description });
     for (let spread = 0.98; ; spread *= 2) {
       await this.disk.touch(path, modified + 0.01 + Math.random() * spread);
       const stat = await this.disk.stat(path);
-      const at = sidecarPath(place.directory, nameHash(place.name), identityOf(stat));
+      const at = sidecarPath(place.directory, partHash(place.part), identityOf(stat));
       try {
         await this.disk.create(at, sidecar);
       } catch (error) {
@@ -93,8 +95,8 @@ export class ObjectFiles {
 
   /** Makes a described file the object, if there is none. `false` if there is one. Needs no lock. */
   async createOnly(place: Place, path: string): Promise<boolean> {
-    for (const name of [place.name, `${place.name}%o`]) {
-      const to = `${place.directory}/${name}`;
+    for (const file of filesOf(place.directory, place.part)) {
+      const to = await this.#ready(place, file);
       try {
         await this.disk.link(path, to);
       } catch (error) {
@@ -102,7 +104,7 @@ export class ObjectFiles {
         if ((await unless(absent, this.disk.stat(to)))?.isDirectory() === true) continue;
         return false;
       }
-      await this.disk.sync(place.directory);
+      await this.disk.sync(dirname(to));
       return true;
     }
     return false;
@@ -110,55 +112,81 @@ export class ObjectFiles {
 
   /** Makes a described file the object, in place of any other. Under the object's lock. */
   async replace(place: Place, path: string): Promise<void> {
-    const plain = `${place.directory}/${place.name}`;
-    checkFile(place, await unless(absent, this.disk.stat(plain)));
+    const [first, apart] = filesOf(place.directory, place.part);
+    const stat = await unless(absent, this.disk.stat(`${place.directory}/${first}`));
+    checkFile(`${place.directory}/${first}`, stat);
+    // A link to a directory would be replaced itself.
+    const free = stat?.isDirectory() === true && apart !== undefined ? apart : first;
     await this.#retire(place, async (old) => {
+      const to = old ?? (await this.#ready(place, free));
       try {
-        await this.disk.rename(path, old ?? plain);
+        await this.disk.rename(path, to);
+        return to;
       } catch (error) {
-        if (errno(error) !== 'EISDIR') throw error;
-        await this.disk.rename(path, `${plain}%o`);
+        if (errno(error) !== 'EISDIR' || apart === undefined) throw error;
+        const beside = await this.#ready(place, apart);
+        await this.disk.rename(path, beside);
+        return beside;
       }
     });
   }
 
   /** Removes the object, if there is one. Under the object's lock. */
   async remove(place: Place): Promise<void> {
-    await this.#retire(place, async (old) => {
-      if (old !== undefined) await unless(absent, this.disk.unlink(old));
-    });
+    // Another program may have made a second one.
+    while ((await this.#visible(place)) !== undefined) {
+      await this.#retire(place, async (old) => {
+        if (old !== undefined) await unless(absent, this.disk.unlink(old));
+        return old;
+      });
+    }
   }
 
   /** Removes a temporary file, and its sidecar unless it became the object. */
   async discard(place: Place, path: string): Promise<void> {
-    await dropSidecar(this.disk, place.directory, path, nameHash(place.name));
+    await dropSidecar(this.disk, place.directory, path, partHash(place.part));
     await unless(absent, this.disk.unlink(path));
   }
 
-  async #retire(place: Place, change: (old: string | undefined) => Promise<void>): Promise<void> {
+  async #retire(
+    place: Place,
+    change: (old: string | undefined) => Promise<string | undefined>,
+  ): Promise<void> {
     const old = await this.#visible(place);
     const kept = this.temporary(place);
     if (old !== undefined) await this.disk.link(old.path, kept);
-    await change(old?.path);
-    await this.disk.sync(place.directory);
-    if (old !== undefined) await this.discard(place, kept);
+    try {
+      const changed = await change(old?.path);
+      if (changed !== undefined) await this.disk.sync(dirname(changed));
+    } finally {
+      if (old !== undefined) await this.discard(place, kept);
+    }
+  }
+
+  /** The path of one of the place's files, whose directory is there. */
+  async #ready({ directory }: Place, file: string): Promise<string> {
+    const slash = file.lastIndexOf('/');
+    if (slash >= 0) await makeDirectories(this.disk, directory, file.slice(0, slash));
+    return `${directory}/${file}`;
   }
 
   async #visible({
     directory,
-    name,
+    part,
   }: Place): Promise<{ readonly path: string; readonly stat: BigIntStats } | undefined> {
-    for (const path of [`${directory}/${name}`, `${directory}/${name}%o`]) {
+    for (const file of filesOf(directory, part)) {
+      const path = `${directory}/${file}`;
       const stat = await unless(absent, this.disk.stat(path));
       if (stat?.isFile() === true) return { path, stat };
+      if (stat?.isDirectory() === false) throw noObject(path, whatIs(stat));
     }
     return undefined;
   }
 
-  async #describe({ key, directory, name }: Place, stat: BigIntStats): Promise<ObjectInfo | undefined> {
+  async #describe({ key, directory, part }: Place, stat: BigIntStats): Promise<ObjectInfo | undefined> {
     const text = await unless(
       absent,
-      this.disk.readFile(sidecarPath(directory, nameHash(name), identityOf(stat))),
+      this.disk.readFile(sidecarPath(directory, partHash(part), identityOf(stat))),
     );
     if (text === undefined) return undefined;
     let description: Description;
@@ -167,7 +195,7 @@ export class ObjectFiles {
     } catch (cause) {
       throw new StoreError(
         'Integrity',
-        `The metadata of ${directory}/${name} cannot be read. Remove the file and write it again.`,
+        `The metadata of ${directory}/${part} cannot be read. Remove the file and write it again.`,
         { cause },
       );
     }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { absent, unless, type Disk } from './disk.js';
 import { identityOf, sidecarPath } from './identity.js';
-import { stateName } from './names.js';
+import { filesOf, stateName } from './names.js';
 import { isUsed, uploadsIn } from './uploadState.js';
 
 /**
@@ -14,7 +14,7 @@ export async function sweep(disk: Disk, directory: string): Promise<void> {
     const [owner = '', hash = ''] = entry.name.split('~');
     if (disk.alive(owner)) continue;
     const path = `${tmp}/${entry.name}`;
-    if (entry.isDirectory()) {
+    if (entry.kind === 'directory') {
       await dropSidecar(disk, directory, `${path}/staged`, hash);
       await disk.removeTree(path);
     } else {
@@ -44,16 +44,16 @@ export async function dropSidecar(disk: Disk, directory: string, path: string, h
   const sidecar = sidecarPath(directory, hash, identityOf(stat));
   const text = await unless(absent, disk.readFile(sidecar));
   if (text === undefined) return;
-  const name = nameIn(text);
-  for (const candidate of name === undefined ? [] : [name, `${name}%o`]) {
+  const part = partIn(text);
+  for (const candidate of part === undefined ? [] : filesOf(directory, part)) {
     const visible = await unless(absent, disk.stat(`${directory}/${candidate}`));
     if (visible?.ino === stat.ino && identityOf(visible) === identityOf(stat)) return;
   }
   await unless(absent, disk.unlink(sidecar));
 }
 
-/** The file name that a sidecar belongs to; one cut short belongs to none. */
-function nameIn(sidecar: string): string | undefined {
+/** The last part of the key that a sidecar belongs to; one cut short belongs to none. */
+function partIn(sidecar: string): string | undefined {
   try {
     const parsed: unknown = JSON.parse(sidecar);
     return typeof parsed === 'object' && parsed !== null && 'name' in parsed

@@ -1,27 +1,33 @@
 import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import { StoreError } from '../errors.js';
+import { checkUnicode } from '../helpers.js';
 import { absent, errno, unless, type Disk } from './disk.js';
 import { locked } from './lock.js';
-import { namesOf, stateName } from './names.js';
+import { directoriesOf, filesOf, stateName } from './names.js';
 import { sweep } from './sweep.js';
+import { broken } from './unlisted.js';
 
-/** Where a key's object is or would be. */
+/** Where a key's object is or would be: in one of `filesOf(directory, part)`. */
 export interface Place {
   readonly key: string;
+  /** The directory that its files are found from. The store's own directory for it is there, too. */
   readonly directory: string;
-  /** The object's file name in it, unless a directory has taken it: then with the suffix `%o`. */
-  readonly name: string;
+  /** The last part of the key. */
+  readonly part: string;
 }
 
 /**
- * The directories of a store. They are never removed, only files are: so once a name is a directory, its object lives
- * beside it under `%o` for good, and two writers can't disagree. The other way round, where an object was first, the
- * directory takes `%d`; that is decided under the object's lock, which whoever deletes the object holds too.
+ * The directories of a store. They are never removed, only files are: so once a name is a directory, the object of that
+ * name is kept apart for good (`names.ts`), and two writers can't disagree. The other way round, where an object was first,
+ * the directory is kept apart; that is decided under the object's lock, which whoever deletes the object holds too.
+ *
+ * Other programs know nothing of this. Should one make a directory where a kept one is in use, both are read, and the kept
+ * one is written to.
  */
 export class Tree {
-  /** Directories that can't change their names any more. */
-  readonly #known = new Map<string, string>();
+  /** Directories that are in use under their plain names: none can be kept apart any more. */
+  readonly #plain = new Set<string>();
   readonly #prepared = new Map<string, Promise<void>>();
 
   constructor(
@@ -29,32 +35,71 @@ export class Tree {
     readonly disk: Disk,
   ) {}
 
-  /** Where the key would be; makes no directory. `undefined` if a directory on the way does not exist. */
-  async find(key: string): Promise<Place | undefined> {
-    return this.#walk(key, (parent, name, isPiece) => this.#existing(parent, name, isPiece));
+  /** The places where the key's object may be; the first that has one counts. Makes no directory. */
+  async find(key: string): Promise<readonly Place[]> {
+    const [part, parents] = partsOf(key);
+    let directories: readonly string[] = [this.root];
+    for (const parent of parents) {
+      const below: string[] = [];
+      for (const directory of directories) below.push(...(await this.#existing(directory, parent)));
+      directories = below;
+    }
+    return directories.map((directory) => ({ key, directory, part }));
   }
 
-  /** Where the key goes; makes the directories, and the store's own beside the object. */
+  /** Where the key is written; makes the directories, and the store's own beside the object. */
   async prepare(key: string): Promise<Place> {
-    const place = await this.#walk(key, (parent, name, isPiece) => this.#made(parent, name, isPiece));
-    if (place === undefined) throw this.missingRoot();
-    let prepared = this.#prepared.get(place.directory);
-    if (prepared === undefined) {
-      // Some of its names stand for others' open files: none is to be replaced, whatever it is.
-      if (place.directory === '/dev') throw noFile(`${place.directory}/${place.name}`);
-      checkFile(place, await unless(absent, this.disk.stat(`${place.directory}/${place.name}`)));
-      prepared = this.#prepareState(place.directory);
-      this.#prepared.set(place.directory, prepared);
-      prepared.catch(() => this.#prepared.delete(place.directory));
-    }
-    await prepared;
+    const [part, parents] = partsOf(key);
+    let directory = this.root;
+    for (const parent of parents) directory = await this.#made(directory, parent);
+    const place = { key, directory, part };
+    await this.prepareAt(place);
     return place;
   }
 
+  /** Makes the store's own directory beside a place. */
+  async prepareAt({ directory, part }: Place): Promise<void> {
+    let prepared = this.#prepared.get(directory);
+    if (prepared === undefined) {
+      const [file] = filesOf(directory, part);
+      // Some of its names stand for others' open files: none is to be replaced, whatever it is.
+      if (directory === '/dev') throw noFile(`${directory}/${file}`);
+      checkFile(`${directory}/${file}`, await unless(absent, this.disk.stat(`${directory}/${file}`)));
+      prepared = this.#prepareState(directory);
+      this.#prepared.set(directory, prepared);
+      prepared.catch(() => this.#prepared.delete(directory));
+    }
+    await prepared;
+  }
+
+  /** The link that is where the key's object would be, if it leads nowhere. */
+  async brokenLink(key: string): Promise<StoreError | undefined> {
+    for (const { directory, part } of await this.find(key)) {
+      const path = `${directory}/${filesOf(directory, part)[0]}`;
+      if ((await unless(absent, this.disk.stat(path))) !== undefined) continue;
+      const found = await broken(this.disk, key, path);
+      if (found !== undefined) return found.error;
+    }
+    return undefined;
+  }
+
   /** Runs `work` while no other process changes the object. */
-  locked<T>(place: Place, work: () => Promise<T>): Promise<T> {
-    const stripe = parseInt(nameHash(place.name).slice(0, 1), 16) % 8;
-    return locked(this.disk, `${place.directory}/${stateName}/locks/${stripe}`, work);
+  locked<T>({ directory, part }: Omit<Place, 'key'>, work: () => Promise<T>): Promise<T> {
+    const stripe = parseInt(partHash(part).slice(0, 1), 16) % 8;
+    return locked(this.disk, `${directory}/${stateName}/locks/${stripe}`, work);
+  }
+
+  /** What an error means that says that a directory in use is not there any more: it is looked for anew. */
+  async ifRemoved(directory: string, error: unknown): Promise<unknown> {
+    if (errno(error) !== 'ENOENT') return error;
+    await this.checkRoot();
+    this.#plain.clear();
+    this.#prepared.clear();
+    return new StoreError(
+      'Unavailable',
+      `The directory ${directory} has been removed while it was used. Try again.`,
+      { cause: error },
+    );
   }
 
   async checkRoot(): Promise<void> {
@@ -69,72 +114,60 @@ export class Tree {
     );
   }
 
-  async #walk(
-    key: string,
-    enter: (parent: string, name: string, isPiece: boolean) => Promise<string | undefined>,
-  ): Promise<Place | undefined> {
-    const parts = key.split('/');
-    let directory = this.root;
-    for (const [i, part] of parts.entries()) {
-      const names = namesOf(part);
-      const own = i === parts.length - 1 ? names.slice(0, -1) : names;
-      for (const [j, name] of own.entries()) {
-        const next = await enter(directory, name, j < names.length - 1);
-        if (next === undefined) return undefined;
-        directory = next;
+  /** The directories that are there for a part; the first is written to. */
+  async #existing(parent: string, part: string): Promise<readonly string[]> {
+    const [first, plain] = directoriesOf(parent, part).map((path) => `${parent}/${path}`);
+    if (first === undefined) return [];
+    if (plain === undefined) return (await this.#isDirectory(first)) ? [first] : [];
+    if (this.#plain.has(plain)) return [plain];
+    const isPlain = await this.#isDirectory(plain);
+    // Asked after the plain name: while that is a directory, no other can come into being.
+    const isKeptApart = await this.#isDirectory(first);
+    if (!isKeptApart && isPlain) {
+      if (this.#plain.size > 10_000) this.#plain.clear();
+      this.#plain.add(plain);
+    }
+    return [...(isKeptApart ? [first] : []), ...(isPlain ? [plain] : [])];
+  }
+
+  async #made(parent: string, part: string): Promise<string> {
+    for (;;) {
+      const [found] = await this.#existing(parent, part);
+      if (found !== undefined) return found;
+      const [first, plain] = directoriesOf(parent, part);
+      if (plain === undefined) await this.#make(parent, first);
+      else if (!(await this.#makePlain(parent, plain))) {
+        // Something has the name: unless it goes just now, the directory is kept apart.
+        await this.#prepareState(parent);
+        await this.locked({ directory: parent, part }, async () => {
+          if (!(await this.#makePlain(parent, plain)) && !(await this.#isDirectory(`${parent}/${plain}`)))
+            await this.#make(parent, first);
+        });
       }
     }
-    return { key, directory, name: namesOf(parts.at(-1) ?? '').at(-1) ?? '' };
   }
 
-  async #existing(parent: string, name: string, isPiece: boolean): Promise<string | undefined> {
-    const path = `${parent}/${name}`;
-    const known = this.#known.get(path);
-    if (known !== undefined) return known;
-    const isDirectory = (await unless(absent, this.disk.stat(path)))?.isDirectory() === true;
-    if (isPiece) return isDirectory ? this.#know(path, path) : undefined;
-    // Asked after the plain name: while that is a directory, no `%d` can come into being.
-    const beside = await unless(absent, this.disk.stat(`${path}%d`));
-    if (beside?.isDirectory() === true) return this.#know(path, `${path}%d`);
-    return isDirectory ? this.#know(path, path) : undefined;
-  }
-
-  async #made(parent: string, name: string, isPiece: boolean): Promise<string> {
-    const found = await this.#existing(parent, name, isPiece);
-    if (found !== undefined) return found;
-    const path = `${parent}/${name}`;
+  /** `false` if there is something of that name. */
+  async #makePlain(parent: string, name: string): Promise<boolean> {
     try {
-      await this.disk.mkdir(path);
+      await this.#make(parent, name, []);
+      return true;
     } catch (error) {
-      if (errno(error) === 'ENOENT') {
-        await this.checkRoot();
-        this.#known.clear(); // someone has removed directories under us
-        throw new StoreError(
-          'Unavailable',
-          `The directory ${parent} has been removed while it was used. Try again.`,
-          { cause: error },
-        );
-      }
-      if (errno(error) !== 'EEXIST') throw error;
-      await this.#makeBeside(parent, name);
+      if (errno(error) === 'EEXIST') return false;
+      throw error;
     }
-    await this.disk.sync(parent);
-    return (await this.#existing(parent, name, isPiece)) ?? this.#made(parent, name, isPiece);
   }
 
-  /** An object has the name: unless it goes just now, the directory gets another. */
-  async #makeBeside(parent: string, name: string): Promise<void> {
-    await this.#prepareState(parent);
-    await this.locked({ key: '', directory: parent, name }, async () => {
-      const stat = await unless(absent, this.disk.stat(`${parent}/${name}`));
-      if (stat?.isDirectory() === false) await unless(['EEXIST'], this.disk.mkdir(`${parent}/${name}%d`));
-    });
+  async #make(parent: string, path: string, tolerated: readonly string[] = ['EEXIST']): Promise<void> {
+    try {
+      await makeDirectories(this.disk, parent, path, tolerated);
+    } catch (error) {
+      throw await this.ifRemoved(parent, error);
+    }
   }
 
-  #know(path: string, actual: string): string {
-    if (this.#known.size > 10_000) this.#known.clear();
-    this.#known.set(path, actual);
-    return actual;
+  async #isDirectory(path: string): Promise<boolean> {
+    return (await unless(absent, this.disk.stat(path)))?.isDirectory() === true;
   }
 
   async #prepareState(directory: string): Promise<void> {
@@ -151,9 +184,31 @@ export class Tree {
   }
 }
 
+/** The last part of a key, and those before it. Throws `InvalidRequest` for what is no Unicode. */
+function partsOf(key: string): readonly [part: string, parents: readonly string[]] {
+  checkUnicode(key);
+  const parts = key.split('/');
+  return [parts.pop() ?? '', parts];
+}
+
+/** Makes the directories of a path below `base`, durably. */
+export async function makeDirectories(
+  disk: Disk,
+  base: string,
+  path: string,
+  tolerated: readonly string[] = ['EEXIST'],
+): Promise<void> {
+  let at = base;
+  for (const name of path.split('/')) {
+    await unless(tolerated, disk.mkdir(`${at}/${name}`));
+    await disk.sync(at);
+    at = `${at}/${name}`;
+  }
+}
+
 /** Devices, pipes and sockets are not objects, and must not be replaced by one. */
-export function checkFile({ directory, name }: Place, stat: BigIntStats | undefined): void {
-  if (stat?.isFile() === false && !stat.isDirectory()) throw noFile(`${directory}/${name}`);
+export function checkFile(path: string, stat: BigIntStats | undefined): void {
+  if (stat?.isFile() === false && !stat.isDirectory()) throw noFile(path);
 }
 
 function noFile(path: string): StoreError {
@@ -163,7 +218,7 @@ function noFile(path: string): StoreError {
   );
 }
 
-/** Names the files that belong to a name, whatever its length. */
-export function nameHash(name: string): string {
-  return createHash('sha256').update(name).digest('hex').slice(0, 16);
+/** Names the files that belong to a part, whatever its length. */
+export function partHash(part: string): string {
+  return createHash('sha256').update(part).digest('hex').slice(0, 16);
 }

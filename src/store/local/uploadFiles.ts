@@ -16,11 +16,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { StoreError } from '../errors.js';
 import { checkParts, compositeEtag, noSuchUpload } from '../helpers.js';
 import type { PutResult, UploadedPart, UploadInfo, UploadOptions } from '../objectStore.js';
-import { absent, unless, type Disk } from './disk.js';
-import { entryOf } from './names.js';
+import { absent, orUndone, unless, type Disk } from './disk.js';
+import { filesOf } from './names.js';
 import type { ObjectFiles } from './objectFiles.js';
 import { dropSidecar } from './sweep.js';
-import { nameHash, type Place } from './tree.js';
+import { partHash, type Place } from './tree.js';
 import { isUsed, readInfo, uploadsIn, type Info } from './uploadState.js';
 
 interface PartFile {
@@ -42,32 +42,45 @@ export class UploadFiles {
     const uploadId = `${Math.max(0, Math.floor(initiated)).toString(36).padStart(10, '0')}-${randomBytes(8).toString('hex')}`;
     const made = this.files.temporary(place);
     const info: Info = {
-      name: place.name,
+      name: place.part,
       initiated,
       ...(metadata === undefined ? {} : { metadata }),
       ...(content === undefined ? {} : { content }),
     };
-    await this.disk.mkdir(made);
-    await this.disk.create(`${made}/info`, JSON.stringify(info));
-    await Promise.all([this.disk.sync(`${made}/info`), this.disk.sync(made)]);
-    await this.disk.rename(made, this.#path(place, uploadId));
-    await this.disk.sync(uploadsIn(place.directory));
-    return uploadId;
+    const path = this.#path(place, uploadId);
+    return orUndone(
+      async () => {
+        await this.disk.mkdir(made);
+        await this.disk.create(`${made}/info`, JSON.stringify(info));
+        await Promise.all([this.disk.sync(`${made}/info`), this.disk.sync(made)]);
+        await this.disk.rename(made, path);
+        await this.disk.sync(uploadsIn(place.directory));
+        return uploadId;
+      },
+      () => Promise.all([this.disk.removeTree(made), this.disk.removeTree(path)]),
+    );
   }
 
   /** Writes a part under a name that does not count yet. */
   async write(place: Place, uploadId: string, body: Uint8Array): Promise<string> {
     await this.#info(place, uploadId);
     const written = `${this.#path(place, uploadId)}/writing-${randomUUID()}`;
-    if (
-      (await unless(
-        absent,
-        this.disk.create(written, body).then(() => true),
-      )) === undefined
-    )
-      throw noSuchUpload(place.key, uploadId);
-    await unless(absent, this.disk.sync(written));
+    const write = async (): Promise<true> => {
+      await this.disk.create(written, body);
+      await this.disk.sync(written);
+      return true;
+    };
+    const done = await unless(
+      absent,
+      orUndone(write, () => this.disk.unlink(written)),
+    );
+    if (done === undefined) throw noSuchUpload(place.key, uploadId);
     return written;
+  }
+
+  /** Drops a written part that is not to count. */
+  async drop(written: string): Promise<void> {
+    await unless(absent, this.disk.unlink(written));
   }
 
   /** Makes a written part count, in place of an earlier one. Under the object's lock. */
@@ -109,14 +122,16 @@ export class UploadFiles {
     if (occupied !== undefined && (await this.files.info(place)) !== undefined) throw occupied();
     const path = this.#path(place, uploadId);
     const etag = compositeEtag(named);
-    await this.#stage(
-      place,
-      path,
-      named.map(({ number }) => `${path}/${uploaded.get(number)?.file ?? ''}`),
+    const sources = named.map(({ number }) => `${path}/${uploaded.get(number)?.file ?? ''}`);
+    await orUndone(
+      async () => {
+        await this.#stage(place, path, sources);
+        await this.files.describe(place, `${path}/staged`, { etag, metadata, content }, modified);
+        await this.disk.create(`${path}/completing`, '');
+        await this.disk.sync(path);
+      },
+      () => this.#unstage(place, path),
     );
-    await this.files.describe(place, `${path}/staged`, { etag, metadata, content }, modified);
-    await this.disk.create(`${path}/completing`, '');
-    await this.disk.sync(path);
     if (occupied === undefined) {
       await this.settle(place);
       await this.files.replace(place, `${path}/staged`);
@@ -132,7 +147,7 @@ export class UploadFiles {
 
   async exists(place: Place, uploadId: string): Promise<boolean> {
     return (
-      validId.test(uploadId) && (await readInfo(this.disk, this.#path(place, uploadId)))?.name === place.name
+      validId.test(uploadId) && (await readInfo(this.disk, this.#path(place, uploadId)))?.name === place.part
     );
   }
 
@@ -147,10 +162,8 @@ export class UploadFiles {
     for (const { name } of (await unless(absent, this.disk.readdir(uploadsIn(directory)))) ?? []) {
       const path = `${uploadsIn(directory)}/${name}`;
       const info = await readInfo(this.disk, path);
-      const text = entryOf(info?.name ?? '', false)?.text;
-      if (info !== undefined && text !== undefined && !(await isUsed(this.disk, directory, path))) {
-        uploads.push({ key: start + text, uploadId: name, initiated: info.initiated });
-      }
+      if (info !== undefined && !(await isUsed(this.disk, directory, path)))
+        uploads.push({ key: start + info.name, uploadId: name, initiated: info.initiated });
     }
     return uploads;
   }
@@ -158,8 +171,8 @@ export class UploadFiles {
   /** Before the object goes: an upload that has become it, but whose `staged` is still there, is over. Under the lock. */
   async settle(place: Place): Promise<void> {
     const stats = await Promise.all(
-      [place.name, `${place.name}%o`].map((name) =>
-        unless(absent, this.disk.stat(`${place.directory}/${name}`)),
+      filesOf(place.directory, place.part).map((file) =>
+        unless(absent, this.disk.stat(`${place.directory}/${file}`)),
       ),
     );
     if (!stats.some((stat) => stat?.isFile() === true && stat.nlink > 1n)) return;
@@ -176,7 +189,10 @@ export class UploadFiles {
     if (only !== undefined && sources.length === 1) await this.disk.link(only, `${path}/staged`);
     else {
       const written = `${path}/writing-${randomUUID()}`;
-      await this.disk.concat(written, sources);
+      await orUndone(
+        () => this.disk.concat(written, sources),
+        () => this.disk.unlink(written),
+      );
       await this.disk.rename(written, `${path}/staged`);
     }
   }
@@ -184,13 +200,13 @@ export class UploadFiles {
   /** Takes back what a Complete that came to nothing has left: first the mark, so that the id never looks used. */
   async #unstage(place: Place, path: string): Promise<void> {
     await unless(absent, this.disk.unlink(`${path}/completing`));
-    await dropSidecar(this.disk, place.directory, `${path}/staged`, nameHash(place.name));
+    await dropSidecar(this.disk, place.directory, `${path}/staged`, partHash(place.part));
     await unless(absent, this.disk.unlink(`${path}/staged`));
   }
 
   async #remove(place: Place, path: string): Promise<void> {
     const gone = this.files.temporary(place);
-    await dropSidecar(this.disk, place.directory, `${path}/staged`, nameHash(place.name));
+    await dropSidecar(this.disk, place.directory, `${path}/staged`, partHash(place.part));
     // A sweeper may have been faster.
     await unless(absent, this.disk.rename(path, gone));
     await this.disk.sync(uploadsIn(place.directory));
@@ -200,7 +216,7 @@ export class UploadFiles {
   async #info(place: Place, uploadId: string): Promise<Info> {
     const path = this.#path(place, uploadId);
     const info = validId.test(uploadId) ? await readInfo(this.disk, path) : undefined;
-    if (info?.name !== place.name || (await isUsed(this.disk, place.directory, path))) {
+    if (info?.name !== place.part || (await isUsed(this.disk, place.directory, path))) {
       throw noSuchUpload(place.key, uploadId);
     }
     return info;

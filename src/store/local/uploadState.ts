@@ -1,9 +1,9 @@
 import type { ContentHeaders, Metadata } from '../objectStore.js';
 import { absent, unless, type Disk } from './disk.js';
-import { stateName } from './names.js';
+import { filesOf, stateName } from './names.js';
 
 export interface Info {
-  /** The object's file name; whose key that is depends on the directory that the store was opened at. */
+  /** The last part of the object's key; the rest depends on the directory that the store was opened at. */
   readonly name: string;
   readonly initiated: number;
   readonly metadata?: Metadata;
@@ -22,8 +22,8 @@ export async function isUsed(disk: Disk, directory: string, path: string): Promi
   if ((await unless(absent, disk.stat(`${path}/completing`))) === undefined) return false;
   const staged = await unless(absent, disk.stat(`${path}/staged`));
   if (staged === undefined) return true;
-  const name = (await readInfo(disk, path))?.name ?? '';
-  for (const candidate of [name, `${name}%o`]) {
+  const part = (await readInfo(disk, path))?.name ?? '';
+  for (const candidate of filesOf(directory, part)) {
     const visible = await unless(absent, disk.stat(`${directory}/${candidate}`));
     if (visible?.ino === staged.ino) return true;
   }

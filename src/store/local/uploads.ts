@@ -2,10 +2,11 @@ import type { Clock } from '../../flow/index.js';
 import type { StoreError } from '../errors.js';
 import { checkPartNumber, compareUploads, maxPage, md5, noSuchUpload } from '../helpers.js';
 import type { PutResult, UploadCursor, UploadedPart, UploadOptions, UploadPage } from '../objectStore.js';
-import type { Disk } from './disk.js';
+import { orUndone, type Disk } from './disk.js';
 import type { Tree, Place } from './tree.js';
 import type { UploadFiles } from './uploadFiles.js';
-import { directories } from './walk.js';
+import { rootFolder } from './folder.js';
+import { folders } from './walk.js';
 
 /** The multipart verbs: finds the place of each upload, and takes the object's lock where it must. */
 export class Uploads {
@@ -32,10 +33,14 @@ export class Uploads {
     const place = await this.#place(key, uploadId);
     const part = { number, etag: md5(body), size: body.length };
     const written = await this.files.write(place, uploadId, body);
-    await this.tree.locked(place, () => {
+    const add = (): Promise<void> => {
       live();
       return this.files.add(place, uploadId, written, part);
-    });
+    };
+    await orUndone(
+      () => this.tree.locked(place, add),
+      () => this.files.drop(written),
+    );
     return part;
   }
 
@@ -56,9 +61,10 @@ export class Uploads {
   async list(prefix: string, after: UploadCursor | undefined, live: () => void): Promise<UploadPage> {
     await this.tree.checkRoot();
     const all: UploadPage['uploads'][number][] = [];
-    for await (const { directory, start } of directories(this.disk, this.tree.root, '', prefix)) {
+    const look = { disk: this.disk, range: { prefix, from: '' }, links: 'all' } as const;
+    for await (const { path, start } of folders(look, rootFolder(this.tree.root))) {
       live();
-      for (const upload of await this.files.in(directory, start)) {
+      for (const upload of await this.files.in(path, start)) {
         if (upload.key.startsWith(prefix) && (after === undefined || compareUploads(upload, after) > 0))
           all.push(upload);
       }
@@ -86,15 +92,15 @@ export class Uploads {
   }
 
   async abort(key: string, uploadId: string): Promise<void> {
-    const place = await this.tree.find(key);
-    if (place !== undefined && (await this.files.exists(place, uploadId))) {
-      await this.tree.locked(place, () => this.files.abort(place, uploadId));
-    }
+    for (const place of await this.tree.find(key))
+      if (await this.files.exists(place, uploadId))
+        await this.tree.locked(place, () => this.files.abort(place, uploadId));
   }
 
   async #place(key: string, uploadId: string): Promise<Place> {
-    const place = await this.tree.find(key);
-    if (place === undefined) throw noSuchUpload(key, uploadId);
-    return place;
+    const places = await this.tree.find(key);
+    for (const place of places)
+      if (places.length === 1 || (await this.files.exists(place, uploadId))) return place;
+    throw noSuchUpload(key, uploadId);
   }
 }
