@@ -110,8 +110,8 @@ describe('the endpoint', () => {
   test('that is no URL is an error that names who said it, not what: it may hold a password', () => {
     const of = (url: string): string => `[default]\nendpoint_url = ${url}\n`;
     const wrong: readonly (readonly [string, string, Record<string, string>?])[] = [
-      ['endpoint_url of the profile default', of('https://me:hunter2@x.test')],
-      ['endpoint_url of the profile default', of('hunter2')],
+      [`endpoint_url of the profile 'default'`, of('https://me:hunter2@x.test')],
+      [`endpoint_url of the profile 'default'`, of('hunter2')],
       ['AWS_ENDPOINT_URL', '', { AWS_ENDPOINT_URL: 'hunter2' }],
       ['AWS_ENDPOINT_URL_S3', '', { AWS_ENDPOINT_URL_S3: 'http://:hunter2@x.test' }],
     ];
@@ -132,7 +132,9 @@ describe('the endpoint', () => {
     expect(() => resolved({}, files('[default]\nservices = local\n'))).toThrow(
       expect.objectContaining({
         code: 'InvalidS3Options',
-        message: expect.stringMatching(/profile default names the services section local.*config/) as string,
+        message: expect.stringMatching(
+          /profile 'default' names the services section local.*config/,
+        ) as string,
       }) as Error,
     );
   });

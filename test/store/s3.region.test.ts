@@ -245,7 +245,7 @@ describe('the region to start with', () => {
     const missing = {
       code: 'RegionMissing',
       message: expect.stringMatching(
-        /AWS_REGION or AWS_DEFAULT_REGION.*profile default in \S+config .*no such file.* and \S+credentials.*IMDS/,
+        /AWS_REGION or AWS_DEFAULT_REGION.*profile 'default' in \S+config .*no such file.* or \S+credentials.*IMDS/,
       ) as string,
     };
     await expect(find(aws, env)).rejects.toMatchObject(missing);

@@ -95,8 +95,6 @@ const advice: Readonly<Record<string, string>> = {
   SignatureDoesNotMatch:
     'The signature is wrong: check the secret access key (and that no proxy alters requests)',
   InvalidToken: 'The session token does not belong to this access key: refresh the credentials',
-  CredentialsProviderError:
-    'No credentials were found: give `credentials`, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or configure a profile, SSO or role',
   ExpiredToken: 'The session token has expired: refresh the credentials',
   RequestTimeTooSkewed: 'This machine’s clock differs from the server’s: set it by NTP',
   PermanentRedirect: region,

@@ -42,7 +42,7 @@ export function firstRegion({
 function regionMissing(aws: AwsSettings): MillraceError {
   return new MillraceError(
     'RegionMissing',
-    `No AWS region is known, neither from AWS_REGION or AWS_DEFAULT_REGION, nor from the profile ${aws.profileName} in ${aws.filesRead}, nor from the instance’s metadata (IMDS): set \`s3.region\` (in code, \`region\`; in the environment, S3_REGION), or one of these.`,
+    `No AWS region is known, neither from AWS_REGION or AWS_DEFAULT_REGION, nor from the profile '${aws.profileName}' in ${aws.filesRead}, nor from the instance’s metadata (IMDS): set \`s3.region\` (in code, \`region\`; in the environment, S3_REGION), or one of these.`,
   );
 }
 
@@ -51,7 +51,7 @@ const patience = 1000;
 
 /** What the EC2 instance says that this runs on, if it is one. */
 async function regionOfInstance(aws: AwsSettings): Promise<string | undefined> {
-  if (aws.variable('AWS_EC2_METADATA_DISABLED')?.toLowerCase() === 'true') return undefined;
+  if (aws.metadataDisabled) return undefined;
   const v6 = aws.variable('AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE')?.toLowerCase() === 'ipv6';
   const base =
     aws.variable('AWS_EC2_METADATA_SERVICE_ENDPOINT') ??

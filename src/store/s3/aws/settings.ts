@@ -3,7 +3,7 @@
  * endpoint, the certificate authorities.
  *
  * The profile is the one that the credentials name, else that of `AWS_PROFILE`, else `default`. It speaks for itself alone:
- * of a `source_profile` only the credentials are taken. Read once for a connection, when something is first asked for.
+ * of a `source_profile` only the credentials are taken. The files are read once, when something is first asked for.
  */
 import { MillraceError } from '../../../errors.js';
 import type { BucketOptions } from '../../../config/s3Options.js';
@@ -21,16 +21,23 @@ export class AwsSettings {
   /** Who asked for the profile by name; `undefined` for the default one. */
   readonly namedBy: 'AWS_PROFILE' | 'the options' | undefined;
   // Private: both hold secrets, and what is private shows nowhere.
+  readonly #credentials: BucketOptions['credentials'];
   readonly #env: Env;
   #files: AwsFiles | undefined;
 
   constructor(credentials?: BucketOptions['credentials'], env: Env = process.env) {
+    this.#credentials = credentials;
     this.#env = env;
     const given =
       typeof credentials === 'object' && 'provider' in credentials ? credentials.profile : undefined;
     const { AWS_PROFILE = '' } = env;
     this.profileName = given ?? (AWS_PROFILE === '' ? 'default' : AWS_PROFILE);
     this.namedBy = given !== undefined ? 'the options' : AWS_PROFILE === '' ? undefined : 'AWS_PROFILE';
+  }
+
+  /** The same, from the files as they are now. */
+  readAnew(): AwsSettings {
+    return new AwsSettings(this.#credentials, this.#env);
   }
 
   get files(): AwsFiles {
@@ -51,12 +58,18 @@ export class AwsSettings {
           ? path
           : `${path} (${failure === 'ENOENT' ? 'there is no such file' : failure})`,
       )
-      .join(' and ');
+      .join(' or ');
   }
 
   /** `undefined` if neither file has it. */
   get profile(): Section | undefined {
     return this.files.profiles.get(this.profileName);
+  }
+
+  /** Whether the instance's metadata service must not be asked. */
+  get metadataDisabled(): boolean {
+    const said = this.variable('AWS_EC2_METADATA_DISABLED');
+    return said !== undefined && said.toLowerCase() !== 'false';
   }
 
   get region(): string | undefined {
@@ -101,7 +114,7 @@ export class AwsSettings {
 
   #inProfile(name: string): Configured | undefined {
     const value = this.profile?.get(name);
-    return value === undefined ? undefined : { value, where: `${name} of the profile ${this.profileName}` };
+    return value === undefined ? undefined : { value, where: `${name} of the profile '${this.profileName}'` };
   }
 
   #inServices(service: Service): Configured | undefined {
@@ -111,7 +124,7 @@ export class AwsSettings {
     if (section === undefined)
       throw new MillraceError(
         'InvalidS3Options',
-        `S3 options: the profile ${this.profileName} names the services section ${name}, which is not in ${this.files.read[0].path}. Add [services ${name}], or remove the setting.`,
+        `S3 options: the profile '${this.profileName}' names the services section ${name}, which is not in ${this.files.read[0].path}. Add [services ${name}], or remove the setting.`,
       );
     const value = section.get(`${service}.endpoint_url`);
     return value === undefined

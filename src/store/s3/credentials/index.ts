@@ -18,6 +18,7 @@ import { systemClock, type Clock } from '../../../flow/index.js';
 import { InvalidOption } from '../../../config/units.js';
 import { AwsSettings } from '../aws/settings.js';
 import { firstRegion } from '../region.js';
+import { seldom } from './http.js';
 import { providerOf } from './providers.js';
 import { renewing } from './renewal.js';
 import { roleOf, stsEndpoint } from './role.js';
@@ -90,7 +91,10 @@ const anonymous: ConnectionCredentials = {
 /** `undefined`: requests are not signed. */
 function sourceOf(options: CredentialOptions, context: CredentialsContext): CredentialSource | undefined {
   const { clock = systemClock, aws = new AwsSettings(options.credentials) } = context;
-  const base = providerOf(options.credentials, { clock, aws, region: options.region });
+  const regionAt = (endpoint: string | undefined) =>
+    firstRegion({ region: options.region, custom: endpoint !== undefined, aws });
+  const http = seldom;
+  const base = providerOf(options.credentials, { clock, aws, region: regionAt(context.endpoint), http });
   const role = options.assumeRole === undefined ? undefined : roleOf(options.assumeRole);
   if (role === undefined) {
     if (options.credentials === 'ASSUME_ROLE')
@@ -103,7 +107,6 @@ function sourceOf(options: CredentialOptions, context: CredentialsContext): Cred
   }
   if (base === undefined) return undefined;
   const endpoint = stsEndpoint('s3.assumeRole.endpoint', options.assumeRole?.endpoint, context.endpoint, aws);
-  const region = firstRegion({ region: options.region, custom: endpoint !== undefined, aws });
-  const sts = { endpoint, region, base, now: () => clock.now() };
+  const sts = { endpoint, region: regionAt(endpoint), base, now: () => clock.now(), http };
   return new RefreshedCredentials(() => assumeRole(sts, role), clock);
 }

@@ -4,16 +4,16 @@ import type { BucketOptions, S3Credentials } from '../../../config/s3Options.js'
 import { InvalidOption } from '../../../config/units.js';
 import type { Clock } from '../../../flow/index.js';
 import type { AwsSettings } from '../aws/settings.js';
+import { chain, keysOfEnvironment, type ChainContext } from './chain.js';
+import { noCredentials } from './errors.js';
+import { ofProfile } from './profile.js';
 import { fixed, RefreshedCredentials, type CredentialSource } from './source.js';
 
 export type Given = BucketOptions['credentials'];
 
 /** What providers take from the world around them. */
-export interface ProviderContext {
+export interface ProviderContext extends Omit<ChainContext, 'now'> {
   readonly clock: Clock;
-  readonly aws: AwsSettings;
-  /** For the AWS services that some of the chain's providers ask. */
-  readonly region: string | undefined;
 }
 
 const rule =
@@ -21,14 +21,17 @@ const rule =
 
 /** Where the credentials come from that `S3Options.credentials` asks for; `undefined` for none at all. Throws `InvalidOption`. */
 export function providerOf(given: Given, context: ProviderContext): CredentialSource | undefined {
+  const { clock, aws } = context;
   const refreshed = (load: () => Promise<S3Credentials>): CredentialSource =>
-    new RefreshedCredentials(load, context.clock);
+    new RefreshedCredentials(load, clock);
+  const asked = { ...context, now: () => clock.now() };
+  const profile = (): Promise<S3Credentials> => ofProfile({ ...asked, aws: aws.readAnew() });
   if (typeof given === 'function') return refreshed(() => custom(given));
   if (typeof given === 'object') {
     if ('accessKeyId' in given) {
       if (isCredentials(given)) return fixed({ ...given });
     } else if ((given.provider as string) === 'PROFILE') {
-      return refreshed(() => profile(given.profile, context.region));
+      return refreshed(profile);
     }
     throw invalid('an object of another form');
   }
@@ -37,11 +40,11 @@ export function providerOf(given: Given, context: ProviderContext): CredentialSo
     case 'AUTO':
     // The role comes on top; these are its base.
     case 'ASSUME_ROLE':
-      return refreshed(() => chain(context.region));
+      return refreshed(() => chain(asked));
     case 'ENV_VAR':
-      return refreshed(() => Promise.resolve(environment(context.aws)));
+      return refreshed(() => Promise.resolve(environment(aws)));
     case 'PROFILE':
-      return refreshed(() => profile(undefined, context.region));
+      return refreshed(profile);
     case 'ANONYMOUS':
       return undefined;
     default:
@@ -86,45 +89,11 @@ async function custom(provide: () => Promise<S3Credentials>): Promise<S3Credenti
   );
 }
 
-/** The environment as it is now: a process may be given new keys there. */
 function environment(aws: AwsSettings): S3Credentials {
-  const accessKeyId = aws.variable('AWS_ACCESS_KEY_ID');
-  const secretAccessKey = aws.variable('AWS_SECRET_ACCESS_KEY');
-  const sessionToken = aws.variable('AWS_SESSION_TOKEN');
-  const expiration = aws.variable('AWS_CREDENTIAL_EXPIRATION');
-  if (accessKeyId === undefined || secretAccessKey === undefined)
-    throw missing('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set');
-  return {
-    accessKeyId,
-    secretAccessKey,
-    ...(sessionToken === undefined ? {} : { sessionToken }),
-    ...(expiration === undefined || Number.isNaN(Date.parse(expiration))
-      ? {}
-      : { expiration: new Date(expiration) }),
-  };
-}
-
-// Loaded late: the chain's providers are most of the SDK's code, and keys that are given need none of them. Made anew each
-// time: the SDK's own memory would give what has been refused once more.
-
-async function chain(region: string | undefined): Promise<S3Credentials> {
-  const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
-  return fromNodeProviderChain({ ignoreCache: true, ...clientConfig(region) })();
-}
-
-async function profile(name: string | undefined, region: string | undefined): Promise<S3Credentials> {
-  const { fromIni } = await import('@aws-sdk/credential-providers');
-  return fromIni({
-    ignoreCache: true,
-    ...(name === undefined ? {} : { profile: name }),
-    ...clientConfig(region),
-  })();
-}
-
-function clientConfig(region: string | undefined): { readonly clientConfig?: { readonly region: string } } {
-  return region === undefined ? {} : { clientConfig: { region } };
-}
-
-function missing(why: string): StoreError {
-  return new StoreError('PermissionDenied', `There are no credentials: ${why}.`);
+  const keys = keysOfEnvironment(aws);
+  if (keys === undefined)
+    throw noCredentials(
+      'There are no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set. Set them, or choose another provider.',
+    );
+  return keys;
 }

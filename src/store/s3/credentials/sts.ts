@@ -1,7 +1,8 @@
 import { StoreError } from '../../errors.js';
 import type { AssumeRoleOptions, S3Credentials } from '../../../config/s3Options.js';
-import type { CredentialSource } from './source.js';
+import type { HttpHandler } from '../httpHandler.js';
 import { renewing } from './renewal.js';
+import { fixed, type CredentialSource } from './source.js';
 import { stsError } from './stsErrors.js';
 
 /** Where STS is, and who asks it. */
@@ -11,6 +12,16 @@ export interface Sts {
   readonly region: string | (() => Promise<string>);
   readonly base: CredentialSource;
   readonly now: () => number;
+  /** What carries a request; it is destroyed afterwards. */
+  readonly http: () => HttpHandler;
+}
+
+/** A token, as the SDK's providers hand it over. */
+export interface WebIdentity {
+  readonly RoleArn: string | undefined;
+  readonly RoleSessionName: string | undefined;
+  readonly WebIdentityToken: string | undefined;
+  readonly DurationSeconds?: number | undefined;
 }
 
 /** What STS is asked with, once it is checked. */
@@ -30,6 +41,22 @@ export function assumeRole(sts: Sts, role: Role): Promise<S3Credentials> {
     };
     return (await client.send(new AssumeRoleCommand(input))).Credentials;
   });
+}
+
+/** A session under a role for the bearer of a token of an identity provider. Errors: as {@link assumeRole}. */
+export function assumeRoleWithWebIdentity(
+  sts: Omit<Sts, 'base'>,
+  { RoleArn, RoleSessionName, WebIdentityToken, DurationSeconds }: WebIdentity,
+): Promise<S3Credentials> {
+  const action = 'sts:AssumeRoleWithWebIdentity';
+  const input = { RoleArn, RoleSessionName, WebIdentityToken, DurationSeconds };
+  return ask(
+    { ...sts, base: fixed({ accessKeyId: '', secretAccessKey: '' }) },
+    `AssumeRoleWithWebIdentity ${RoleArn ?? ''}`,
+    action,
+    async (client, { AssumeRoleWithWebIdentityCommand }) =>
+      (await client.send(new AssumeRoleWithWebIdentityCommand(input))).Credentials,
+  );
 }
 
 /** A session of the caller itself. Errors: as {@link assumeRole}. */
@@ -58,7 +85,7 @@ interface Answer {
 
 /** Seldom enough that a client of its own each time, and no socket kept open, are the simplest. */
 async function ask(
-  { endpoint, region, base, now }: Sts,
+  { endpoint, region, base, now, http }: Sts,
   what: string,
   action: string,
   exchange: (client: Client, sdk: Sdk) => Promise<Answer | undefined>,
@@ -69,7 +96,7 @@ async function ask(
     ...(endpoint === undefined ? {} : { endpoint }),
     credentials: Object.assign(() => base.get(), { memoized: true }),
     maxAttempts: 1,
-    requestHandler: { connectionTimeout: 10_000, requestTimeout: 60_000, throwOnRequestTimeout: true },
+    requestHandler: http(),
   });
   // The types name one service's commands; the plugin looks at none.
   client.middlewareStack.use(

@@ -8,24 +8,29 @@ interface SdkError {
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
+/** Some servers, and the SDK, end the names with `Exception`. */
+const plain = (name: string): string => name.replace(/Exception$/, '');
+
 const codes: Readonly<Record<string, StoreErrorCode>> = {
   ExpiredToken: 'Expired',
-  ExpiredTokenException: 'Expired',
   Throttling: 'Throttled',
-  ThrottlingException: 'Throttled',
+  IDPCommunicationError: 'Unavailable',
+  InvalidIdentityToken: 'PermissionDenied',
+  IDPRejectedClaim: 'PermissionDenied',
   InvalidClientTokenId: 'PermissionDenied',
-  UnrecognizedClientException: 'PermissionDenied',
+  UnrecognizedClient: 'PermissionDenied',
   SignatureDoesNotMatch: 'PermissionDenied',
   AccessDenied: 'PermissionDenied',
-  AccessDeniedException: 'PermissionDenied',
-  RegionDisabledException: 'PermissionDenied',
+  RegionDisabled: 'PermissionDenied',
 };
 
 const advice: Readonly<Record<string, string>> = {
   InvalidClientTokenId:
     'STS does not know the access key id of the base credentials: check it, and the endpoint',
   SignatureDoesNotMatch: 'The signature is wrong: check the secret access key of the base credentials',
-  RegionDisabledException: 'STS is not active in this region: activate it in the account, or set `region`',
+  InvalidIdentityToken:
+    'The token of the web identity is not one that the role takes: check its audience and issuer against the identity provider in the account',
+  RegionDisabled: 'STS is not active in this region: activate it in the account, or set `region`',
 };
 
 /** Tells STS's refusal in the store's language. Like `toStoreError`, it passes nothing on that refers to the request. */
@@ -35,15 +40,13 @@ export function stsError(raw: unknown, what: string, action: string): unknown {
   const name = typeof error.name === 'string' ? error.name : '';
   const text = typeof error.message === 'string' ? error.message : '';
   const status = error.$metadata?.httpStatusCode;
-  // The chain that found no region or no credentials: said the same way for every request.
-  if (name === 'CredentialsProviderError' || text.includes('Region is missing')) return raw;
-  const code = codes[name] ?? codeOf(status);
+  const code = codes[plain(name)] ?? codeOf(status);
   const system = typeof error.code === 'string' ? error.code : name;
   const line = text.split('\n', 1)[0]?.trim().replace(/\.$/, '').slice(0, 300) ?? '';
   // The SDK's word for an answer without a message.
   const detail = line === '' || line === 'UnknownError' ? '' : ` (${line})`;
   const said = `${status === undefined ? system : `${status} ${name}`}${detail}`;
-  return new StoreError(code, `${what}: ${said}. ${advice[name] ?? general(code, action)}.`, {
+  return new StoreError(code, `${what}: ${said}. ${advice[plain(name)] ?? general(code, action)}.`, {
     ...(status === undefined ? {} : { status, serverCode: name }),
     cause: Object.assign(new Error(text), { name }),
   });
@@ -56,14 +59,21 @@ function codeOf(status: number | undefined): StoreErrorCode {
   return status === 401 || status === 403 ? 'PermissionDenied' : 'InvalidRequest';
 }
 
+const forbidden: Readonly<Record<string, string>> = {
+  'sts:AssumeRole':
+    "Allow sts:AssumeRole on the role to the base credentials, name them in the role's trust policy, and check the external id",
+  'sts:AssumeRoleWithWebIdentity':
+    "Allow sts:AssumeRoleWithWebIdentity in the role's trust policy to the identity provider, for the subject and the audience of the token",
+};
+
 function general(code: StoreErrorCode, action: string): string {
   switch (code) {
     case 'PermissionDenied':
-      return action === 'sts:AssumeRole'
-        ? `Allow ${action} on the role to the base credentials, name them in the role's trust policy, and check the external id`
-        : `Allow ${action} to the base credentials, which must be long-lived`;
+      return forbidden[action] ?? `Allow ${action} to the base credentials, which must be long-lived`;
     case 'Expired':
-      return 'The base credentials have expired: give some that last, or a function that provides new ones';
+      return action === 'sts:AssumeRoleWithWebIdentity'
+        ? 'The token of the web identity has expired: see why its file is not renewed'
+        : 'The base credentials have expired: give some that last, or a function that provides new ones';
     case 'Throttled':
       return 'STS asks for fewer requests; trying again later helps';
     case 'Unavailable':

@@ -7,6 +7,7 @@ import { systemClock, type Clock } from '../../../flow/index.js';
 import { AwsSettings } from '../aws/settings.js';
 import { resolveOptions } from '../options.js';
 import { firstRegion } from '../region.js';
+import { seldom } from './http.js';
 import { providerOf } from './providers.js';
 import { secondsOf, stsEndpoint } from './role.js';
 import { sessionToken, type Sts } from './sts.js';
@@ -141,19 +142,19 @@ function stsOf(options: DelegationTokensOptions, clock: Clock): Sts {
   const { s3 = {} } = options;
   const credentials = options.credentials ?? s3.credentials;
   const aws = new AwsSettings(credentials);
-  const region = options.region ?? s3.region;
-  const base = providerOf(credentials, { clock, aws, region });
+  const regionAt = (custom: boolean) => firstRegion({ region: options.region ?? s3.region, custom, aws });
+  const server = resolveOptions(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }, aws);
+  const base = providerOf(credentials, { clock, aws, region: regionAt(server.custom), http: seldom });
   if (base === undefined)
     throw new InvalidOption(
       'delegationTokens.credentials',
       'ANONYMOUS',
       'keys that last, or a way to find them',
     );
-  const server = resolveOptions(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }, aws);
   const beside = server.custom ? server.endpoint : undefined;
   const endpoint = stsEndpoint('delegationTokens.endpoint', options.endpoint, beside, aws);
-  const custom = endpoint !== undefined;
-  return { endpoint, region: firstRegion({ region, custom, aws }), base, now: () => clock.now() };
+  const region = regionAt(endpoint !== undefined);
+  return { endpoint, region, base, now: () => clock.now(), http: seldom };
 }
 
 const temporary = (): MillraceError =>

@@ -1,0 +1,95 @@
+/**
+ * Where AWS's tools look for credentials, in their order:
+ *
+ * 1. the profile that `AWS_PROFILE` names, if it has some; it is an error if there is no such profile;
+ * 2. `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`;
+ * 3. the profile `default`, if it has some;
+ * 4. a web identity: `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`;
+ * 5. the container's credentials: `AWS_CONTAINER_CREDENTIALS_FULL_URI` or `…_RELATIVE_URI`;
+ * 6. the instance's role (IMDS).
+ *
+ * The first place that is there must give credentials. The SDK's own chain goes on to the next one after most failures, and
+ * in the end knows of none: here the error is that of the place which should have given them.
+ */
+import type { S3Credentials } from '../../../config/s3Options.js';
+import { StoreError } from '../../errors.js';
+import type { AwsSettings } from '../aws/settings.js';
+import { noCredentials } from './errors.js';
+import { hasCredentials, ofProfile, profileMissing } from './profile.js';
+import { reasonOf } from './redact.js';
+import type { Sts } from './sts.js';
+import { ofTokenFile } from './webIdentity.js';
+
+/** What the places of the chain are asked with. */
+export interface ChainContext extends Omit<Sts, 'base' | 'endpoint'> {
+  readonly aws: AwsSettings;
+}
+
+export async function chain(context: ChainContext): Promise<S3Credentials> {
+  const aws = context.aws.readAnew();
+  if (aws.profile === undefined && aws.profileName !== 'default') throw profileMissing(aws);
+  const ofThatProfile = (): Promise<S3Credentials> => ofProfile({ ...context, aws });
+  if (aws.namedBy !== undefined && hasCredentials(aws.profile)) return ofThatProfile();
+  const keys = keysOfEnvironment(aws);
+  if (keys !== undefined) return keys;
+  if (hasCredentials(aws.profile)) return ofThatProfile();
+  if (aws.variable('AWS_WEB_IDENTITY_TOKEN_FILE') !== undefined) return ofTokenFile({ ...context, aws });
+  const container = containers.find((name) => aws.variable(name) !== undefined);
+  return container === undefined ? ofInstance(aws) : ofContainer(container);
+}
+
+/** The environment as it is now: a process may be given new keys there. */
+export function keysOfEnvironment(aws: AwsSettings): S3Credentials | undefined {
+  const accessKeyId = aws.variable('AWS_ACCESS_KEY_ID');
+  const secretAccessKey = aws.variable('AWS_SECRET_ACCESS_KEY');
+  const sessionToken = aws.variable('AWS_SESSION_TOKEN');
+  const expiration = aws.variable('AWS_CREDENTIAL_EXPIRATION');
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
+  return {
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+    ...(expiration === undefined || Number.isNaN(Date.parse(expiration))
+      ? {}
+      : { expiration: new Date(expiration) }),
+  };
+}
+
+const containers = ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'AWS_CONTAINER_CREDENTIALS_FULL_URI'] as const;
+
+async function ofContainer(variable: string): Promise<S3Credentials> {
+  const { fromHttp } = await import('@aws-sdk/credential-providers');
+  try {
+    // The requests that need them are repeated.
+    return await fromHttp({ maxRetries: 0 })();
+  } catch (error) {
+    const why = reasonOf(error);
+    const refused = /status: 4\d\d|not of the required format|not valid|Invalid/i.test(why);
+    const message = `The container's credentials, which ${variable} points at, could not be had (${why}). `;
+    if (refused) throw noCredentials(`${message}Check the role of the task or pod, and the variable.`);
+    throw new StoreError(
+      'Unavailable',
+      `${message}Trying again may help; if it stays so, check the variable.`,
+    );
+  }
+}
+
+async function ofInstance(aws: AwsSettings): Promise<S3Credentials> {
+  if (aws.metadataDisabled) throw nothingFound(aws, 'which AWS_EC2_METADATA_DISABLED turns off');
+  const { fromInstanceMetadata } = await import('@aws-sdk/credential-providers');
+  try {
+    return await fromInstanceMetadata()();
+  } catch (error) {
+    const { statusCode } = error as { readonly statusCode?: number };
+    throw nothingFound(
+      aws,
+      statusCode === undefined ? 'which does not answer' : `which answers ${statusCode}: it may have no role`,
+    );
+  }
+}
+
+function nothingFound(aws: AwsSettings, instance: string): StoreError {
+  return noCredentials(
+    `No credentials were found: none in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, none for the profile '${aws.profileName}' in ${aws.filesRead}, no web identity, no container, and none from the instance's metadata, ${instance}: give \`credentials\`, set these variables, or configure a profile, SSO or a role.`,
+  );
+}
