@@ -6,7 +6,7 @@ export type Size = number | string;
 /** Time, in milliseconds or with a unit: `10_000`, `'10s'`, `'1m'`, `'500ms'`. */
 export type Duration = number | string;
 
-/** An option whose value breaks its rule. The message names key, value and rule. Code `InvalidOption`. */
+/** An option whose value breaks its rule, or that does not exist. The message names key, value and rule. Code `InvalidOption`. */
 export class InvalidOption extends MillraceError {
   static {
     sharedByCopies(this, 'InvalidOption');
@@ -18,8 +18,9 @@ export class InvalidOption extends MillraceError {
     readonly key: string,
     value: unknown,
     readonly rule: string,
+    message = `${key}: ${show(value)} is not allowed. It must be ${rule}.`,
   ) {
-    super('InvalidOption', `${key}: ${show(value)} is not allowed. It must be ${rule}.`);
+    super('InvalidOption', message);
   }
 }
 

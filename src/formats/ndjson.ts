@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import { MillraceError } from '../errors.js';
 import type { Format, Malformed } from './format.js';
 import { LineBytes, lineCutter, nextSpan, textStart } from './lines.js';
@@ -12,6 +13,8 @@ export interface NdjsonOptions<T> {
    */
   readonly schema?: StandardSchemaV1<unknown, T>;
 }
+
+const names: OptionNames<NdjsonOptions<never>> = { schema: true };
 
 /**
  * One JSON value a line, in UTF-8.
@@ -28,6 +31,7 @@ export interface NdjsonOptions<T> {
  * ```
  */
 export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
+  checkOptions('ndjson', options, names);
   const parse = options.schema === undefined ? (JSON.parse as (text: string) => T) : checked(options.schema);
   return {
     extension: '.ndjson',

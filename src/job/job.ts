@@ -1,4 +1,6 @@
 import { defer, fromEvent, isObservable, map, NEVER, of, Subject, type Observable } from 'rxjs';
+import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
+import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import type { Flow, Known } from '../flow/index.js';
 import type { Source } from '../sources/source.js';
@@ -42,6 +44,16 @@ export interface RunResult {
   readonly outcome: Outcome;
 }
 
+const runNames: OptionNames<RunOptions> = { signal: true };
+
+function checkRunOptions(options: RunOptions): void {
+  const what = 'an argument of job.run';
+  // It has no properties of its own, so its names tell nothing.
+  if (options instanceof AbortSignal)
+    throw new InvalidOption(what, options, '{ signal }, a flow, or several');
+  checkOptions('job.run', required(what, options), runNames);
+}
+
 /**
  * Makes a job. Nothing happens before `run`.
  *
@@ -80,6 +92,10 @@ export function createJob(options: JobOptions): Job {
     events$: events.asObservable(),
 
     source<T>(id: string, source: Source<T>): Flow<T> {
+      if (typeof (id as unknown) !== 'string' || id === '')
+        throw new InvalidOption('job.source(id)', id, 'a string, the same from run to run');
+      if (typeof (source as Partial<Source<T>> | undefined)?.open !== 'function')
+        throw new InvalidOption(`job.source('${id}', source)`, source, 'a source, such as files(…)');
       if (sources.has(id)) throw duplicateSource(id);
       sources.set(id, source);
       return defer(() => {
@@ -90,9 +106,11 @@ export function createJob(options: JobOptions): Job {
 
     async run(...args): Promise<RunResult> {
       if (running) throw alreadyRunning(name);
+      const others = args.filter((arg): arg is RunOptions => !isObservable(arg));
+      for (const each of others) checkRunOptions(each);
       const leaves = args.filter((arg) => isObservable(arg));
       if (leaves.length === 0) throw noLeaves(name);
-      const { signal } = args.find((arg): arg is RunOptions => !isObservable(arg)) ?? {};
+      const { signal } = others.at(-1) ?? {};
       // Asked anew by each who waits for it: an AbortSignal tells those who come later nothing.
       const stop = defer(() =>
         signal === undefined ? NEVER : signal.aborted ? of(undefined) : fromEvent(signal, 'abort'),

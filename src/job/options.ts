@@ -1,5 +1,7 @@
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load/index.js';
+import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
+import { checkS3Options } from '../config/checkS3Options.js';
 import { encryptBucket, mergeS3 } from '../config/mergeS3.js';
 import type { Logger } from '../config/logger.js';
 import type { RestartDefaults } from '../config/options.js';
@@ -87,11 +89,46 @@ export interface ResolvedOptions {
   readonly s3: S3Options;
 }
 
+const names: OptionNames<JobOptions> = {
+  name: true,
+  checkpoints: true,
+  restart: true,
+  budget: true,
+  clock: true,
+  random: true,
+  config: true,
+  logger: true,
+  s3: true,
+  stores: true,
+};
+
+const checkpointNames: OptionNames<CheckpointOptions> = {
+  dir: true,
+  interval: true,
+  timeout: true,
+  minPause: true,
+  tolerableFailures: true,
+  retained: true,
+  mode: true,
+  fencing: true,
+};
+
+const restartNames: OptionNames<RestartOptions> = {
+  type: true,
+  initial: true,
+  max: true,
+  multiplier: true,
+  jitter: true,
+  resetAfter: true,
+  attempts: true,
+};
+
 const restartTypes = "'exponential-delay' or 'none'";
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Checks options and fills in what is configured, and defaults. Throws `InvalidOption`, and `InvalidConfig`. */
 export function resolveOptions(options: JobOptions): ResolvedOptions {
+  checkNames(options);
   const { name, restart, logger } = options;
   const config = options.config ?? loadConfig(logger === undefined ? {} : { logger });
   const checkpoints = { ...config.checkpoints, ...said(options.checkpoints) };
@@ -123,6 +160,16 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
     stores: options.stores,
     s3: config.state.encryption ? encryptBucket(s3, dir) : s3,
   };
+}
+
+/** Callers may be JavaScript: the types are not to be relied on here. */
+function checkNames(options: JobOptions): void {
+  const of = 'createJob';
+  const { checkpoints, restart, s3 } = required('the options of createJob', options);
+  checkOptions(of, options, names);
+  checkOptions(of, checkpoints, checkpointNames, 'checkpoints.');
+  if (restart !== 'none') checkOptions(of, restart, restartNames, 'restart.');
+  checkS3Options(of, s3, 's3.');
 }
 
 /** What is said, without what is there but undefined. */

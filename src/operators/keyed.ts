@@ -1,5 +1,6 @@
 import type { Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
+import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
 import { configOf } from '../config/service.js';
 import { InvalidOption } from '../config/units.js';
 import {
@@ -182,11 +183,18 @@ export function keyed<A, K extends Key, S extends StateSpecs, B>(
   return flowOperator<A, B>((out) => new Keyed(out, id, options));
 }
 
+const names: OptionNames<KeyedOptions<never, never, never, never>> = {
+  key: true,
+  state: true,
+  onRecord: true,
+};
+
 /** Callers may be JavaScript: the types are not to be relied on here. */
 function validate(id: unknown, options: object): void {
   if (typeof id !== 'string' || id === '') {
     throw new InvalidOption('the id of keyed', id, 'a text, the same from run to run');
   }
+  checkOptions(`keyed '${id}'`, required(`the options of keyed '${id}'`, options), names);
   const { key, state, onRecord } = options as Readonly<Record<string, unknown>>;
   if (typeof key !== 'function') throw new InvalidOption(`keyed('${id}').key`, key, 'a function');
   if (typeof onRecord !== 'function')

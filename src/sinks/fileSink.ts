@@ -13,6 +13,7 @@ import {
 import type { ObjectStore } from '../store/objectStore.js';
 import { checkpointData, stores, type CheckpointData, type StoreLocation } from '../store/services.js';
 import { configOf } from '../config/service.js';
+import { InvalidOption } from '../config/units.js';
 import { plainUri } from '../path/index.js';
 import { Acks } from './acks.js';
 import { Committer } from './committer.js';
@@ -48,6 +49,7 @@ import type { PartCut } from './writer.js';
  * ```
  */
 export function fileSink<A>(id: string, uri: string, options: FileSinkOptions<A>): FlowOperator<A, never> {
+  if (typeof (uri as unknown) !== 'string') throw new InvalidOption(`fileSink '${id}': uri`, uri, 'a URI');
   // What is wrong in any configuration shows at once; the job's own comes with `Open`.
   settingsOf(id, options);
   return flowOperator<A, never>((out) => new FileSink(out, id, uri, options));

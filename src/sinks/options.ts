@@ -1,3 +1,4 @@
+import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
 import { defaultConfig } from '../config/service.js';
 import type { Transfer } from '../config/config.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
@@ -62,6 +63,28 @@ export interface SinkSettings<A> {
   readonly onMissingCommitted: OnMissingCommitted;
 }
 
+const names: OptionNames<FileSinkOptions<never>> = {
+  format: true,
+  partitionBy: true,
+  roll: true,
+  partSize: true,
+  inFlight: true,
+  budget: true,
+  maxOpenFiles: true,
+  naming: true,
+  onMissingCommitted: true,
+};
+const rollNames: OptionNames<RollOptions> = {
+  size: true,
+  age: true,
+  inactivity: true,
+  everyCheckpoint: true,
+};
+const namingNames: OptionNames<NonNullable<FileSinkOptions<never>['naming']>> = {
+  prefix: true,
+  suffix: true,
+};
+
 const MiB = 2 ** 20;
 const partSizeRule = 'what the store takes as a part (S3: 5 MiB) to 1 GiB';
 
@@ -71,12 +94,29 @@ export function checkPartSize(id: string, partSize: number, least: number): void
     throw new InvalidOption(`fileSink '${id}': partSize`, partSize, `at least ${least} bytes here`);
 }
 
+/** Callers may be JavaScript: the types are not to be relied on here. */
+function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
+  if (typeof (id as unknown) !== 'string' || id === '')
+    throw new InvalidOption('the id of fileSink', id, 'a string, the same from run to run');
+  const of = `fileSink '${id}'`;
+  const given = required<Partial<FileSinkOptions<A>>>(`the options of ${of}`, options);
+  const { format, partitionBy, roll, naming } = given;
+  checkOptions(of, options, names);
+  checkOptions(of, roll, rollNames, 'roll.');
+  checkOptions(of, naming, namingNames, 'naming.');
+  if (typeof format?.encode !== 'function')
+    throw new InvalidOption(`${of}: format`, format, 'a format such as ndjson(), text() or bytes()');
+  if (partitionBy !== undefined && typeof partitionBy !== 'function')
+    throw new InvalidOption(`${of}: partitionBy`, partitionBy, 'a function');
+}
+
 /** Throws `InvalidOption`, which names the key as in `fileSink 'out': roll.size`. */
 export function settingsOf<A>(
   id: string,
   options: FileSinkOptions<A>,
   defaults: Transfer = defaultConfig().transfer,
 ): SinkSettings<A> {
+  checkSinkOptions(id, options);
   const { roll = {}, naming = {} } = options;
   const key = (name: string): string => `fileSink '${id}': ${name}`;
   const between = (name: string, value: number, least: number, most: number, rule: string): number => {

@@ -2,6 +2,7 @@ import type { FlowOperator } from '../flow/index.js';
 import type { CodecName } from '../formats/codec.js';
 import type { Reader } from '../formats/format.js';
 import type { Transfer } from '../config/config.js';
+import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
 import { configOf, defaultConfig } from '../config/service.js';
 import { InvalidOption, parseSize, type Size } from '../config/units.js';
 import { compileUriGlob, hideUserInfo, plainUri, splitUri } from '../path/index.js';
@@ -33,6 +34,20 @@ export interface FilesOptions<T> {
   /** A URI that matches no object is no error. Default `false`. */
   readonly allowEmpty?: boolean;
 }
+
+const names: OptionNames<FilesOptions<never>> = {
+  format: true,
+  prefetch: true,
+  onMalformed: true,
+  hidden: true,
+  maxLineBytes: true,
+  compression: true,
+  allowEmpty: true,
+};
+const prefetchNames: OptionNames<NonNullable<FilesOptions<never>['prefetch']>> = {
+  window: true,
+  fragment: true,
+};
 
 /** Made by {@link deadLetter}. */
 export interface DeadLetterPolicy {
@@ -75,6 +90,7 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * ```
  */
 export function files<T>(uri: string | readonly string[], options: FilesOptions<T>): Source<T> {
+  checkFilesOptions(options);
   const settings = filesSettings(uri, options);
   return {
     description: `files ${settings.uris.map(hideUserInfo).join(', ')}`,
@@ -92,8 +108,9 @@ export function filesSettings<T>(
   uri: string | readonly string[],
   options: FilesOptions<T>,
 ): FilesSettings<T> {
-  const uris = typeof uri === 'string' ? [uri] : [...uri];
-  if (uris.length === 0) throw new InvalidOption('files(uri)', '[]', 'at least one URI');
+  const uris: readonly unknown[] = Array.isArray(uri) ? uri : [uri];
+  if (uris.length === 0 || !uris.every((each) => typeof each === 'string'))
+    throw new InvalidOption('files(uri)', uri, 'a URI, or a list of at least one URI');
   for (const each of uris) compileUriGlob(splitUri(each).key);
   return {
     uris,
@@ -106,6 +123,19 @@ export function filesSettings<T>(
     allowEmpty: options.allowEmpty ?? false,
     slice: 4 * (options.format.block ?? 16 * 1024),
   };
+}
+
+/** Callers may be JavaScript: the types are not to be relied on here. */
+function checkFilesOptions<T>(options: FilesOptions<T>): void {
+  const given = required<Partial<FilesOptions<T>>>('the options of files', options);
+  const { format, prefetch, onMalformed = 'fail' } = given;
+  checkOptions('files', options, names);
+  checkOptions('files', prefetch, prefetchNames, 'prefetch.');
+  if (typeof format?.decode !== 'function' || typeof format.cutter !== 'function')
+    throw new InvalidOption('files: format', format, 'a format such as ndjson(), text() or bytes()');
+  const policy: unknown = typeof onMalformed === 'object' ? onMalformed.deadLetter : onMalformed;
+  if (typeof policy !== 'function' && policy !== 'fail' && policy !== 'skip')
+    throw new InvalidOption('files: onMalformed', onMalformed, "'fail', 'skip' or deadLetter(…)");
 }
 
 /** How far to read ahead, with what is configured for options that say nothing. */

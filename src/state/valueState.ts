@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import { StateError } from './errors.js';
 import type { StoredKey } from './keys.js';
 import { Encoded, isolate, messagePack, reveal, type Serializer } from './serializer.js';
@@ -26,6 +27,8 @@ export interface ValueStateOptions<T> {
   readonly serializer?: Serializer<T>;
 }
 
+const names: OptionNames<ValueStateOptions<never>> = { serializer: true };
+
 /**
  * Declares a state that holds one value for every key, `initial` until it is set.
  *
@@ -42,6 +45,7 @@ export interface ValueStateOptions<T> {
  * ```
  */
 export function valueState<T>(initial: T, options: ValueStateOptions<T> = {}): StateSpec<ValueState<T>> {
+  checkOptions('valueState', options, names);
   const serializer = options.serializer ?? (messagePack as Serializer<T>);
   if (!Number.isSafeInteger(serializer.version) || serializer.version < 1) {
     throw new StateError(

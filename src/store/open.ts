@@ -10,6 +10,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { shareReplay, tap } from 'rxjs';
+import { checkOptions, type OptionNames } from '../config/checkOptions.js';
+import { checkS3Options } from '../config/checkS3Options.js';
 import { silentLogger } from '../config/logger.js';
 import type { BucketOptions, S3Credentials, S3Options } from '../config/s3Options.js';
 import { systemClock } from '../flow/index.js';
@@ -28,6 +30,8 @@ export interface OpenStoresOptions extends S3Context {
   /** How to reach `s3://` stores. Default: AWS, as its SDK finds region and credentials. */
   readonly s3?: S3Options;
 }
+
+const names: OptionNames<OpenStoresOptions> = { s3: true, logger: true, clock: true, random: true };
 
 /** Stores whose connections can be ended. */
 export interface OpenedStores extends Stores {
@@ -48,6 +52,8 @@ export interface OpenedStores extends Stores {
  * ```
  */
 export function openStores(options: OpenStoresOptions = {}): OpenedStores {
+  checkOptions('openStores', options, names);
+  checkS3Options('openStores', options.s3, 's3.');
   const { clock = systemClock, logger = silentLogger } = options;
   const servers = new Servers(options);
   const watched = (store: ObjectStore, retry?: RetryOptions): ObjectStore =>

@@ -1,5 +1,6 @@
 /** Opens stores by URI, each once. */
 import { of, shareReplay, type Observable } from 'rxjs';
+import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import { systemClock, type Clock } from '../flow/index.js';
 import { parseUri, UnknownScheme, type Scheme } from '../path/index.js';
 import { retrying } from './decorators/retry.js';
@@ -32,6 +33,14 @@ export const awsCapabilities: StoreCapabilities = {
   minimumPartSize: awsMinimumPartSize,
 };
 
+const names: OptionNames<StoresOptions> = {
+  schemes: true,
+  reserved: true,
+  capabilities: true,
+  around: true,
+  clock: true,
+};
+
 /**
  * The stores of this process. The same bucket gives the same store, for as long as this registry lives: two jobs that
  * share memory stores share the registry.
@@ -42,6 +51,7 @@ export const awsCapabilities: StoreCapabilities = {
  * ```
  */
 export function createStores(options: StoresOptions = {}): Stores {
+  checkOptions('createStores', options, names);
   const { capabilities = () => of(awsCapabilities), clock = systemClock } = options;
   const around = options.around ?? ((store: ObjectStore): ObjectStore => store);
   const factories: Partial<Record<Scheme, (bucket: string) => ObjectStore>> = {

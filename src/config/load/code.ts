@@ -1,5 +1,6 @@
 import { findOption, schema } from '../schema/index.js';
-import { nearest, type Origin, type Sayings } from './said.js';
+import { nearest } from '../nearest.js';
+import type { Origin, Sayings } from './said.js';
 
 const origin: Origin = { from: 'code', where: 'options in code' };
 

@@ -1,5 +1,6 @@
 import { schema, variableName, variableOf, type Row } from '../schema/index.js';
-import { nearest, type Sayings } from './said.js';
+import { nearest } from '../nearest.js';
+import type { Sayings } from './said.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

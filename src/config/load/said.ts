@@ -1,5 +1,5 @@
-import { closest, distance } from 'fastest-levenshtein';
 import type { ConfigProblem } from '../errors.js';
+import { nearest } from '../nearest.js';
 import { findKey, schema, type Found, type Row } from '../schema/index.js';
 
 /** Where a value was said. */
@@ -97,13 +97,6 @@ export function suggestKey(key: string): string | undefined {
       ? spellings
       : spellings.map((each) => each.replace('s3.bucket.<name>.', `s3.bucket.${named}.`)),
   );
-}
-
-/** The word that needs the fewest changes, unless that is more than a third of it. */
-export function nearest(word: string, words: readonly string[]): string | undefined {
-  if (word.length > 200 || words.length === 0) return undefined;
-  const best = closest(word, words);
-  return distance(word, best) <= Math.max(2, best.length / 3) ? best : undefined;
 }
 
 const longestShown = 80;

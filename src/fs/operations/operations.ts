@@ -1,4 +1,5 @@
 import { concat, defer, EMPTY, type Observable } from 'rxjs';
+import { checkOptions, required, type OptionNames } from '../../config/checkOptions.js';
 import { defaultConfig, loadConfig, type Config } from '../../config/index.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { openStores, type OpenedStores } from '../../store/open.js';
@@ -21,6 +22,16 @@ import type {
   Written,
 } from '../types.js';
 import { Contents } from '../contents.js';
+import {
+  abortNames,
+  bulkCopyNames,
+  copyNames,
+  listNames,
+  pairNames,
+  readNames,
+  removeNames,
+  writeNames,
+} from '../optionNames.js';
 import { copy } from './copy.js';
 import { list, walk } from './list.js';
 import { makeDirectory } from './makeDirectory.js';
@@ -43,6 +54,8 @@ export interface OperationsOptions {
   /** Default: the machine's clock. */
   readonly clock?: Clock;
 }
+
+const names: OptionNames<OperationsOptions> = { stores: true, config: true, clock: true };
 
 /** File operations on every store. Each starts when it is subscribed, and unsubscribing aborts its requests. */
 export interface Operations {
@@ -149,6 +162,7 @@ export interface Operations {
  * ```
  */
 export function createOperations(options: OperationsOptions = {}): Operations {
+  checkOptions('createOperations', options, names);
   const { clock = systemClock } = options;
   const cleanups = new Cleanups();
   let loaded = options.config;
@@ -167,10 +181,12 @@ export function createOperations(options: OperationsOptions = {}): Operations {
   const copying = (
     from: string,
     to: string,
-    { overwrite = true }: CopyOptions,
+    copyOptions: CopyOptions,
     operation: (from: Place, to: Place, means: Means) => Observable<Progress>,
   ): Observable<Progress> =>
     defer(() => {
+      checkOptions(operation.name, copyOptions, copyNames);
+      const { overwrite = true } = copyOptions;
       const means = meansOf({ overwrite, skipSame: false, resume: false }, transferConfig(), around);
       return operation(open(from), open(to), means);
     });
@@ -181,31 +197,54 @@ export function createOperations(options: OperationsOptions = {}): Operations {
     clock,
   });
   return {
-    list: (uri, listOptions = {}) => at(uri, (place) => list(place, listOptions)),
+    list: (uri, listOptions = {}) =>
+      at(uri, (place) => {
+        checkOptions('list', listOptions, listNames);
+        return list(place, listOptions);
+      }),
     walk: (uri, listOptions = {}) =>
       defer(() => {
+        checkOptions('walk', listOptions, listNames);
         const { place, glob } = globbed(stores(), uri);
         return walk(place, glob, listOptions);
       }),
     stat: (uri) => at(uri, stat),
     exists: (uri) => at(uri, exists),
-    remove: (uri, removeOptions = {}) => at(uri, (place) => remove(place, removeOptions)),
+    remove: (uri, removeOptions = {}) =>
+      at(uri, (place) => {
+        checkOptions('remove', removeOptions, removeNames);
+        return remove(place, removeOptions);
+      }),
     makeDirectory: (uri) => at(uri, makeDirectory),
     copy: (from, to, copyOptions = {}) => copying(from, to, copyOptions, copy),
     move: (from, to, copyOptions = {}) => copying(from, to, copyOptions, move),
     bulkCopy: (what, bulkOptions = {}) =>
       defer(() => {
-        const means = meansOf(bulkOptions, transferConfig(), around);
+        checkOptions('bulkCopy', bulkOptions, bulkCopyNames);
         const pairs = 'from' in what ? [what] : what;
+        for (const pair of pairs) checkOptions('bulkCopy', pair, pairNames);
+        const means = meansOf(bulkOptions, transferConfig(), around);
         return transfer(
           tasksOfPairs(stores(), pairs, means.skipSame || means.skipExisting || !means.overwrite),
           means,
         );
       }),
-    read: (uri, readOptions) => contents.read(uri, readOptions),
-    write: (uri, body, writeOptions) => contents.write(uri, body, writeOptions),
+    read: (uri, readOptions) =>
+      defer(() => {
+        checkOptions('read', readOptions, readNames);
+        return contents.read(uri, readOptions);
+      }),
+    write: (uri, body, writeOptions) =>
+      defer(() => {
+        checkOptions('write', writeOptions, writeNames);
+        return contents.write(uri, body, writeOptions);
+      }),
     uploads: (uri) => at(uri, uploads),
-    abortUploads: (uri, abortOptions) => at(uri, (place) => abortUploads(place, abortOptions, clock)),
+    abortUploads: (uri, abortOptions) =>
+      at(uri, (place) => {
+        checkOptions('abortUploads', required('the options of abortUploads', abortOptions), abortNames);
+        return abortUploads(place, abortOptions, clock);
+      }),
     close: () =>
       concat(
         cleanups.idle,

@@ -10,6 +10,7 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
+import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { defaultConfig, loadConfig, type Config } from '../../config/index.js';
 import { systemClock } from '../../flow/index.js';
 import { isStoreError } from '../../store/errors.js';
@@ -29,6 +30,8 @@ export interface FsOptions {
   readonly config?: Config;
 }
 
+const names: OptionNames<FsOptions> = { stores: true, config: true };
+
 /** What all functions of one `millrace/fs` share: stores, operations, and the memory of readers. */
 export class Client {
   readonly contents: Contents;
@@ -39,6 +42,7 @@ export class Client {
   #operations: Operations | undefined;
 
   constructor(options: FsOptions = {}) {
+    checkOptions('createFs', options, names);
     this.#options = options;
     this.contents = new Contents({
       open: (uri) => placeOf(this.#stores(), uri),

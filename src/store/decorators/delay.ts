@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs';
+import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { decorate, type StoreCall } from './decorate.js';
 import type { ObjectStore } from '../objectStore.js';
@@ -9,8 +10,12 @@ export interface DelayOptions {
   readonly clock?: Clock;
 }
 
+const names: OptionNames<DelayOptions> = { before: true, clock: true };
+
 /** A store whose requests take their time: latency for simulations and benches. */
-export function delayed(store: ObjectStore, { before, clock = systemClock }: DelayOptions): ObjectStore {
+export function delayed(store: ObjectStore, options: DelayOptions): ObjectStore {
+  checkOptions('delayed', options, names);
+  const { before, clock = systemClock } = options;
   return decorate(
     store,
     (call, run) =>

@@ -2,6 +2,7 @@
  * Faults on demand: a store that dies at a chosen request, and one that fails now and then by the throw of a seeded die.
  */
 import { concat, ignoreElements, Observable, throwError } from 'rxjs';
+import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { decorate, type StoreCall } from './decorate.js';
 import { StoreError } from '../errors.js';
@@ -83,8 +84,20 @@ export interface FaultOptions {
   readonly only?: (call: StoreCall) => boolean;
 }
 
+const names: OptionNames<FaultOptions> = {
+  random: true,
+  before: true,
+  after: true,
+  throttled: true,
+  delayed: true,
+  delayUpTo: true,
+  clock: true,
+  only: true,
+};
+
 /** A store that fails at random. */
 export function faulty(inner: ObjectStore, options: FaultOptions): ObjectStore {
+  checkOptions('faulty', options, names);
   const {
     random,
     before = 0,

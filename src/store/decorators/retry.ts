@@ -8,6 +8,7 @@
  * unknown to the second Complete. Whoever issues those proves by content what became of them.
  */
 import { concat, defer, of, retry, throwError, type Observable } from 'rxjs';
+import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { pause } from '../../flow/pause.js';
 import { isRetryable } from '../../errors.js';
@@ -31,6 +32,16 @@ export interface RetryOptions {
   readonly random?: () => number;
 }
 
+const names: OptionNames<RetryOptions> = {
+  retries: true,
+  base: true,
+  throttledBase: true,
+  cap: true,
+  except: true,
+  clock: true,
+  random: true,
+};
+
 /** A retry that is about to be waited for. */
 export interface RetryNotice {
   /** The try that failed: 1, 2, … */
@@ -42,6 +53,7 @@ export interface RetryNotice {
 
 /** A store whose requests are retried. */
 export function retrying(store: ObjectStore, options: RetryOptions = {}): ObjectStore {
+  checkOptions('retrying', options, names);
   return decorate(store, (call, run) => retried(call, run, options));
 }
 

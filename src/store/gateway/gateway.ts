@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import type { ObjectStore } from '../objectStore.js';
 import type { S3Credentials } from '../s3/options.js';
 import { readBody, type Body } from './body.js';
@@ -43,6 +44,22 @@ export interface GatewayOptions {
   /** Milliseconds since the epoch. Default the machine's clock. */
   readonly now?: () => number;
 }
+
+const names: OptionNames<GatewayOptions> = {
+  buckets: true,
+  credentials: true,
+  createBucket: true,
+  host: true,
+  port: true,
+  region: true,
+  domain: true,
+  maxBody: true,
+  sts: true,
+  requireEncryption: true,
+  faults: true,
+  observe: true,
+  now: true,
+};
 
 /** One step in the life of a request. */
 export interface GatewayEvent {
@@ -87,6 +104,7 @@ const keepAliveTimeout = 60_000;
 
 /** Starts a gateway. Rejects with what `listen` failed with, such as `EADDRINUSE`. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  checkOptions('startGateway', options, names);
   const handler = new Handler(options);
   const server = createServer({ keepAliveTimeout }, (request, response) => handler.handle(request, response));
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>

@@ -16,6 +16,7 @@
  */
 import { resolve } from 'node:path';
 import type { Observable } from 'rxjs';
+import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { formatUri } from '../../path/index.js';
 import { StoreError } from '../errors.js';
@@ -59,6 +60,14 @@ export interface LocalStoreOptions {
   readonly disk?: Disk;
 }
 
+const names: OptionNames<LocalStoreOptions> = {
+  clock: true,
+  minimumPartSize: true,
+  completeSubset: true,
+  durable: true,
+  disk: true,
+};
+
 /**
  * Opens a directory as a store. It must exist: a store makes no buckets.
  *
@@ -68,6 +77,7 @@ export interface LocalStoreOptions {
  * ```
  */
 export function createLocalStore(directory: string, options: LocalStoreOptions = {}): ObjectStore {
+  checkOptions('createLocalStore', options, names);
   return new LocalStore(resolve(directory), options);
 }
 

@@ -5,6 +5,7 @@
  * returns, so a whole job runs on it in virtual time. Every method is one atomic step.
  */
 import { Observable } from 'rxjs';
+import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { StoreError } from '../errors.js';
 import {
@@ -48,6 +49,13 @@ export interface MemoryStoreOptions {
   readonly completeSubset?: boolean;
 }
 
+const names: OptionNames<MemoryStoreOptions> = {
+  uri: true,
+  clock: true,
+  minimumPartSize: true,
+  completeSubset: true,
+};
+
 interface Stored {
   readonly info: ObjectInfo;
   readonly chunks: readonly Uint8Array[];
@@ -55,6 +63,7 @@ interface Stored {
 
 /** Makes an empty store in memory. */
 export function createMemoryStore(options: MemoryStoreOptions = {}): ObjectStore {
+  checkOptions('createMemoryStore', options, names);
   return new MemoryStore(options);
 }
 

@@ -1,4 +1,5 @@
 import { Observable, type Observer } from 'rxjs';
+import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { silentLogger, type Logger } from '../../config/logger.js';
 import { MillraceError } from '../../errors.js';
 import { systemClock, type Clock } from '../../flow/index.js';
@@ -16,6 +17,8 @@ export interface ObserveOptions {
   readonly clock?: Clock;
 }
 
+const names: OptionNames<ObserveOptions> = { retry: true, logger: true, clock: true };
+
 /**
  * A store whose requests show on the channels `millrace:request:start`, `retry`, `error` and `end` of
  * `node:diagnostics_channel`. While nobody listens it costs next to nothing. Stores of `openStores` and `S3Connection` are
@@ -27,6 +30,7 @@ export interface ObserveOptions {
  * ```
  */
 export function observed(store: ObjectStore, options: ObserveOptions = {}): ObjectStore {
+  checkOptions('observed', options, names);
   const { retry, logger = silentLogger, clock = systemClock } = options;
   return decorate(store, <T>(call: StoreCall, run: Observable<T>) => {
     const tried = (watch?: Watch): Observable<T> => {

@@ -13,6 +13,7 @@ import {
   type Span,
   type Tracer,
 } from '@opentelemetry/api';
+import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import type { RequestEnd, RequestError, RequestRetry, RequestStart, StoreRequest } from './channels.js';
 
 export interface OpenTelemetryOptions {
@@ -21,6 +22,8 @@ export interface OpenTelemetryOptions {
   /** Default: the global provider's meter `millrace`. `'none'`: no metrics. */
   readonly meter?: Meter | 'none';
 }
+
+const names: OptionNames<OpenTelemetryOptions> = { tracer: true, meter: true };
 
 /** Ends the bridge; spans of requests under way are ended. */
 export interface OpenTelemetryBridge {
@@ -41,6 +44,7 @@ export interface OpenTelemetryBridge {
  * ```
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): OpenTelemetryBridge {
+  checkOptions('openTelemetry', options, names);
   const { tracer = trace.getTracer('millrace'), meter = metrics.getMeter('millrace') } = options;
   const views = [
     ...(tracer === 'none' ? [] : [new Spans(tracer)]),

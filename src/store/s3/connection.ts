@@ -1,5 +1,6 @@
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { Observable } from 'rxjs';
+import { checkS3Options } from '../../config/checkS3Options.js';
 import { silentLogger, type Logger } from '../../config/logger.js';
 import type { BucketOptions, S3RetryOptions } from '../../config/s3Options.js';
 import { InvalidOption, parseDuration, type Duration } from '../../config/units.js';
@@ -50,6 +51,7 @@ export class S3Connection {
   /** Throws `InvalidS3Options` and `InvalidOption`. Nothing is sent before the first request. */
   constructor(options: S3Options = {}, context: S3Context = {}) {
     const { clock = systemClock, random = Math.random, logger = silentLogger } = context;
+    checkS3Options('S3Connection', options);
     const resolved = resolveOptions(options);
     this.#options = options;
     this.#aws = resolved.aws;

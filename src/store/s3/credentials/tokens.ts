@@ -1,4 +1,5 @@
 import { Observable, ReplaySubject, share, Subscription } from 'rxjs';
+import { checkOptions, type OptionNames } from '../../../config/checkOptions.js';
 import { isRetryable, MillraceError } from '../../../errors.js';
 import { hideValues } from '../../../config/secrets.js';
 import type { S3Credentials, S3Options } from '../../../config/s3Options.js';
@@ -40,6 +41,19 @@ export interface DelegationTokensOptions {
   readonly random?: () => number;
 }
 
+const names: OptionNames<DelegationTokensOptions> = {
+  enabled: true,
+  credentials: true,
+  region: true,
+  endpoint: true,
+  s3: true,
+  duration: true,
+  renewalRatio: true,
+  onFailure: true,
+  clock: true,
+  random: true,
+};
+
 /** Waits between tries: 0.5 to 1 of base × 2^n, at most the cap. Milliseconds. */
 const backoff = { base: 1000, cap: 5 * 60_000 };
 
@@ -65,6 +79,7 @@ const longest = 2 ** 31 - 1;
  * ```
  */
 export function delegationTokens(options: DelegationTokensOptions = {}): Observable<DelegationToken> {
+  checkOptions('delegationTokens', options, names);
   const { clock = systemClock, random = Math.random, renewalRatio = 0.75, enabled = true } = options;
   if (!(renewalRatio > 0 && renewalRatio < 1))
     throw new InvalidOption('delegationTokens.renewalRatio', renewalRatio, 'a number between 0 and 1');

@@ -1,0 +1,54 @@
+import type { OptionNames } from '../config/checkOptions.js';
+import type {
+  AbortOptions,
+  BulkCopyOptions,
+  CopyOptions,
+  CopyPair,
+  ListOptions,
+  ReadOptions,
+  RemoveOptions,
+  WriteOptions,
+} from './types.js';
+
+export const listNames: OptionNames<ListOptions> = { pace: true };
+
+export const removeNames: OptionNames<RemoveOptions> = {
+  recursive: true,
+  wholeBucket: true,
+  mustExist: true,
+};
+
+export const copyNames: OptionNames<CopyOptions> = { overwrite: true };
+
+export const bulkCopyNames: OptionNames<BulkCopyOptions> = {
+  ...copyNames,
+  skipSame: true,
+  skipExisting: true,
+  resume: true,
+  concurrency: true,
+  partSize: true,
+  memory: true,
+};
+
+export const pairNames: OptionNames<CopyPair> = { from: true, to: true };
+
+export const abortNames: OptionNames<AbortOptions> = { olderThan: true };
+
+export const readNames: OptionNames<ReadOptions> = {
+  range: true,
+  ifMatch: true,
+  fragment: true,
+  window: true,
+};
+
+export const writeNames: OptionNames<WriteOptions> = {
+  assumeObjectNotExists: true,
+  ifMatch: true,
+  preventConcurrentOverwrite: true,
+  putOnlyIfModified: true,
+  integrityCheck: true,
+  metadata: true,
+  content: true,
+  partSize: true,
+  inFlight: true,
+};
