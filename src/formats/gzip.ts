@@ -7,7 +7,8 @@
  *
  * - header: bytes are collected until the header is whole.
  * - deflate: chunks go to a raw inflater as they are. It works in the thread pool and pauses when enough output waits.
- *   Bytes that it leaves are behind the deflate stream.
+ *   A chunk that it takes all of belongs to the deflate stream. One that it leaves bytes of holds the end of it: the
+ *   engine then ends, too, once its output has been read.
  * - trailer: eight bytes, CRC-32 and length modulo 2³² of what came out.
  * - between: zero padding is skipped, as gzip does; anything else must be a header.
  * The end of the input is `Integrity` anywhere but between members.
@@ -35,6 +36,8 @@ export class Gunzipper implements Decoder {
   #engine: InflateRaw | undefined;
   /** The engine is at work on `#input`. */
   #working = false;
+  /** Bytes that it had taken before. */
+  #takenBefore = 0;
   #crc = 0;
   #length = 0;
   readonly #output: Buffer[] = [];
@@ -77,7 +80,7 @@ export class Gunzipper implements Decoder {
     this.#held -= chunk.length;
     if (this.#held < aheadBytes) {
       if (this.#engine?.isPaused() === true) this.#engine.resume();
-      else this.#advance();
+      this.#advance();
     }
     return chunk;
   }
@@ -167,6 +170,9 @@ export class Gunzipper implements Decoder {
       if (this.#held >= aheadBytes) engine.pause();
       this.#options.ready();
     });
+    engine.on('end', () => {
+      this.#inflated(engine, true);
+    });
     engine.on('error', (cause: Error) => {
       if (this.#engine === engine) this.#corrupt(this.#inputAt, cause.message, cause);
     });
@@ -176,26 +182,27 @@ export class Gunzipper implements Decoder {
   #inflate(): void {
     const engine = this.#engine;
     if (engine === undefined) return;
-    const before = engine.bytesWritten;
-    const done = (ended: boolean): void => {
-      if (this.#engine !== engine || !this.#working) return;
-      engine.off('end', onEnd);
-      this.#working = false;
-      this.#drop(engine.bytesWritten - before);
-      if (ended) {
-        this.#engine = undefined;
-        this.#state = 'trailer';
-      }
-      this.#advance();
-      this.#options.ready();
-    };
-    const onEnd = (): void => done(true);
-    engine.once('end', onEnd);
+    const chunk = this.#input.length;
+    this.#takenBefore = engine.bytesWritten;
     this.#working = true;
-    // The callback says that all was taken; it never comes for a chunk in which the deflate stream ends early.
     engine.write(this.#input, (error) => {
-      if (error == null) done(false);
+      // If the engine left bytes, its end tells: before this callback, or after, when it is paused.
+      if (error == null && engine.bytesWritten - this.#takenBefore === chunk) this.#inflated(engine, false);
     });
+  }
+
+  /** The engine has taken what it wants of `#input`, and all its output is here if it has `ended`. */
+  #inflated(engine: InflateRaw, ended: boolean): void {
+    if (this.#engine !== engine) return;
+    this.#working = false;
+    this.#drop(engine.bytesWritten - this.#takenBefore);
+    if (ended) {
+      this.#engine = undefined;
+      engine.destroy();
+      this.#state = 'trailer';
+    }
+    this.#advance();
+    this.#options.ready();
   }
 
   #trailer(): boolean {

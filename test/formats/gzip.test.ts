@@ -1,4 +1,6 @@
 import { jest } from '@jest/globals';
+import fc from 'fast-check';
+import { randomBytes } from 'node:crypto';
 import { gzipSync, inflateRaw, deflateRawSync } from 'node:zlib';
 import { gunzip, type Decoder } from '../../src/formats/codec.js';
 import { parseGzipHeader } from '../../src/formats/gzipHeader.js';
@@ -11,6 +13,12 @@ const poolTurn = (): Promise<void> =>
   new Promise((resolve) => {
     inflateRaw(deflateRawSync(Buffer.from('x')), () => setImmediate(resolve));
   });
+
+/** `RUNS=5000` looks harder. */
+const runs = Number(process.env['RUNS'] ?? 100);
+
+/** Turns of the pool after which a decoder that neither takes nor gives anything is taken for stuck. */
+const patience = 300;
 
 function decoderOf(): { decoder: Decoder; failures: Error[] } {
   const failures: Error[] = [];
@@ -65,6 +73,84 @@ describe('gunzip', () => {
     expect(out).toBe('hello world');
     expect(decoder.member(5)).toEqual({ at: 0, offset: 0 });
     expect(decoder.member(6)).toEqual({ at: plain.length, offset: 6 });
+  });
+
+  /** Sizes on both sides of the engine's output blocks and of the look-ahead, among others. */
+  const size = fc.oneof(
+    fc.constantFrom(0, 0, 1, 1000, 63_000, 200_000),
+    fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: -2, max: 2 })).map(([n, d]) => n * 65_536 + d),
+    fc.nat(700_000),
+  );
+  const member = fc.record({
+    size,
+    /** Compresses 1000:1, or not at all. */
+    dense: fc.boolean(),
+    padding: fc.constantFrom(0, 0, 0, 1, 7, 512),
+  });
+  const pace = fc.record({ reads: fc.integer({ min: 0, max: 6 }), turns: fc.integer({ min: 0, max: 3 }) });
+
+  it('gives every byte, whatever the members, the chunks and the pace of the reader', async () => {
+    const noise = randomBytes(1 << 20);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(member, { minLength: 1, maxLength: 6 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.array(pace, { minLength: 1, maxLength: 8 }),
+        async (members, chunks, paces) => {
+          const contents = members.map(({ size, dense }, i) =>
+            dense ? Buffer.alloc(size, i + 1) : noise.subarray(0, size),
+          );
+          const stored = Buffer.concat(
+            contents.flatMap((each, i) => [gzipSync(each), Buffer.alloc(members[i]!.padding)]),
+          );
+          const chunk = Math.ceil(stored.length / chunks);
+          const { decoder, failures } = decoderOf();
+          const out: Buffer[] = [];
+          let at = 0;
+          let finished = false;
+          let idle = 0;
+          for (let step = 0; !decoder.over && failures.length === 0 && idle < patience; step++) {
+            const before = at + out.length + (finished ? 1 : 0);
+            const { reads, turns } = idle > 20 ? { reads: 1, turns: 1 } : paces[step % paces.length]!;
+            for (let i = 0; i < reads; i++) {
+              const read = decoder.read();
+              if (read !== undefined) out.push(read);
+            }
+            if (decoder.hungry && at < stored.length) {
+              decoder.push(stored.subarray(at, at + chunk));
+              at = Math.min(at + chunk, stored.length);
+            } else if (decoder.hungry && !finished) {
+              decoder.finish();
+              finished = true;
+            }
+            for (let i = 0; i < turns; i++) await poolTurn();
+            idle = at + out.length + (finished ? 1 : 0) === before ? idle + 1 : 0;
+          }
+          decoder.close();
+          expect({ failures, idle: idle >= patience }).toEqual({ failures: [], idle: false });
+          expect(Buffer.concat(out).equals(Buffer.concat(contents))).toBe(true);
+        },
+      ),
+      // Shrinking would wait for a stuck decoder again and again.
+      { numRuns: runs, endOnFailure: true },
+    );
+  });
+
+  it('gets past a member that ends while its output waits to be read', async () => {
+    const sizes = [200_000, 63_000, 1000];
+    const { decoder } = decoderOf();
+    decoder.push(Buffer.concat(sizes.map((size) => gzipSync(Buffer.alloc(size)))));
+    for (let i = 0; i < 50; i++) await poolTurn();
+    let bytes = 0;
+    let finished = false;
+    for (let turn = 0; turn < 1000 && !decoder.over; turn++) {
+      bytes += decoder.read()?.length ?? 0;
+      if (decoder.hungry && !finished) decoder.finish();
+      finished ||= decoder.over;
+      await poolTurn();
+    }
+    expect(bytes).toBe(264_000);
+    expect(decoder.over).toBe(true);
   });
 
   it('is quiet after close', async () => {
