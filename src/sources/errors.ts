@@ -1,4 +1,5 @@
 import { MillraceError, sharedByCopies } from '../errors.js';
+import type { Json } from '../flow/index.js';
 
 /**
  * What can be wrong with the input itself. None of it is retryable: a restart would find it again. The position that a
@@ -85,6 +86,29 @@ export class NoInput extends MillraceError {
     super(
       'NoInput',
       `No object matches ${uri}. Correct the URI; say hidden: true if names start with "." or "_"; or allowEmpty: true if no input is fine.`,
+    );
+  }
+}
+
+/** A source is asked for records again and again and neither gives any, nor waits, nor ends: a defect of its reader. */
+export class SourceStuck extends MillraceError {
+  static {
+    sharedByCopies(this, 'SourceStuck');
+  }
+
+  override readonly name = 'SourceStuck';
+
+  constructor(
+    /** The source's id. */
+    readonly source: string,
+    description: string,
+    /** Where it is: what a checkpoint would hold, the object's key included. */
+    readonly position: Json,
+    polls: number,
+  ) {
+    super(
+      'SourceStuck',
+      `Source '${source}' (${description}) makes no progress at ${JSON.stringify(position)}: it was polled ${polls} times without a record, a byte, or a change of position. Its reader must answer 'wait' until there is more, and 'end' at the end. For a source of millrace this is a bug: report it with the object it is at.`,
     );
   }
 }

@@ -26,11 +26,14 @@
  * 2. Unless the reader waits for data, or `sent − released` has reached the budget, one poll: its records go down.
  * 3. `Credit` with the cumulative bytes follows them. So what is outstanding exceeds the budget by one slice at most
  *    (and by what a single record is longer than that).
- * 4. As long as there is more to do, the loop goes round, and then wakes itself.
+ * 4. As long as there is more to do, the loop goes round, and then wakes itself. A reader that is polled again and again
+ *    and gets nowhere fails the source (`progress.ts`).
  */
 import type { Subscription } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import { credit, end, type Attempt, type Barrier, type Signal } from '../flow/index.js';
+import { SourceStuck } from './errors.js';
+import { Progress } from './progress.js';
 import type { DeadLetter, Source, SourceOutput, SourceReader } from './source.js';
 
 /** Where a pump sends to. */
@@ -73,6 +76,7 @@ export class SourcePump<T> {
   #ready = false;
   #sent = 0;
   #released = 0;
+  readonly #progress: Progress;
 
   constructor(options: PumpOptions<T>) {
     this.id = options.id;
@@ -80,11 +84,15 @@ export class SourcePump<T> {
     this.#attempt = options.attempt;
     this.#budget = options.budget ?? defaultSourceBudget;
     const { records, letters } = options;
+    const progress = new Progress(options.attempt.clock, () => this.#reader?.position() ?? null);
+    this.#progress = progress;
     this.#output = {
       record: (value) => {
+        progress.made();
         if (this.#state === 'running') records.next(value);
       },
       deadLetter: (letter) => {
+        progress.made();
         if (this.#state === 'running') letters?.next(letter);
       },
     };
@@ -240,13 +248,20 @@ export class SourcePump<T> {
     if (reader.bytes > this.#sent) {
       this.#sent = reader.bytes;
       this.#send(credit(this.id, this.#sent));
-    }
+      this.#progress.made();
+    } else if (result !== 'end') this.#checkProgress(reader);
     if (result !== 'end' || !this.#is('running')) return;
     this.#state = 'ended';
     // What operators held was flushed by the End of the attempt that is restored: a second one would flush it twice.
     const flushed = this.#options.flushed === true && this.#sent === 0;
     if (!flushed) this.end();
     if (this.#is('ended')) this.#options.ended?.(flushed);
+  }
+
+  #checkProgress(reader: SourceReader<T>): void {
+    const polls = this.#progress.missed();
+    if (polls === undefined) return;
+    throw new SourceStuck(this.id, this.#options.source.description, reader.position(), polls);
   }
 
   #send(signal: Signal): void {

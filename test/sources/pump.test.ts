@@ -389,4 +389,84 @@ describe('the pump', () => {
     run();
     expect(records()).toEqual([0, 1, 2]);
   });
+
+  describe('with a reader that gets nowhere', () => {
+    /** Polled without end: says `answer`, and that it is ready, and where it is. */
+    const idle = (
+      answer: 'more' | 'wait',
+      position: (poll: number) => Json,
+      last = Infinity,
+    ): Source<number> => ({
+      description: 'files memory://lake/',
+      open: ({ ready }) => {
+        let polls = 0;
+        return {
+          poll: () => {
+            if (answer === 'wait') ready();
+            return ++polls < last ? answer : 'end';
+          },
+          position: () => position(polls),
+          bytes: 0,
+          close: () => undefined,
+        };
+      },
+    });
+    const here = { root: 0, object: { key: 'a.gz' } };
+
+    it.each(['more', 'wait'] as const)(
+      'fails when it says %s for ever, and names source and object',
+      (answer) => {
+        const { pump, said, run } = pumped(
+          idle(answer, () => here),
+          small,
+        );
+        pump.open();
+        pump.start();
+        run();
+        expect(said).toMatchObject([{ code: 'SourceStuck', source: 'in', position: here, retryable: false }]);
+        expect((said[0] as Error).message).toMatch(/Source 'in' \(files memory:\/\/lake\/\).*"key":"a.gz"/);
+      },
+    );
+
+    it('goes on while the position moves, though nothing is handed over', () => {
+      const { pump, said, run } = pumped(
+        idle('more', (polls) => Math.floor(polls / 60_000), 500_000),
+        small,
+      );
+      pump.open();
+      pump.start();
+      run();
+      expect(said).toEqual(['ended']);
+    });
+
+    it('goes on when it is woken in vain now and then', () => {
+      // Some ten thousand polls a minute.
+      let now = 0;
+      let polls = 0;
+      const work: (() => void)[] = [];
+      const said: unknown[] = [];
+      const pump = new SourcePump<number>({
+        id: 'in',
+        source: idle('wait', () => here, 500_000),
+        attempt: attemptOver(small, {
+          now: () => now,
+          after: () => NEVER.subscribe(),
+          yield: (each) => {
+            work.push(each);
+            return NEVER.subscribe();
+          },
+        }),
+        records: { next: () => polls++ },
+        ended: () => said.push('ended'),
+        failed: (error) => said.push(error),
+      });
+      pump.open();
+      pump.start();
+      for (let each = work.pop(); each !== undefined; each = work.pop()) {
+        now += 200;
+        each();
+      }
+      expect(said).toEqual(['ended']);
+    });
+  });
 });
