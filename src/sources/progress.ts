@@ -25,12 +25,12 @@ export class Progress {
     this.#position = position;
   }
 
-  /** Something was handed over. */
+  /** Something is handed over. */
   made(): void {
     this.#idle = 0;
   }
 
-  /** A poll has given nothing. The number of such polls if the reader is in a loop. */
+  /** A poll is over, and nothing came of it since the last `made`. The number of such polls if the reader is in a loop. */
   missed(): number | undefined {
     this.#idle++;
     if (this.#idle === fewPolls) {
