@@ -33,7 +33,7 @@ function log(rows: number): Buffer {
 }
 
 /** Counts records, and deals with them a little later than gzip can inflate more. */
-class Patient extends FlowSubscriber<unknown, never> {
+class Patient extends FlowSubscriber<{ at: number }, never> {
   static records = 0;
   #open: Open | undefined;
 
@@ -73,8 +73,10 @@ it('a job over local gzip objects of 24:1 with a slow consumer reads all of them
     checkpoints: { dir: `${uri}/checkpoints`, interval: '200ms' },
     budget: '64KiB',
   });
-  const input = job.source('in', files(`${uri}/in/*.ndjson.gz`, { format: ndjson() }));
-  const { outcome } = await job.run(input.pipe(flowOperator<unknown, never>((out) => new Patient(out))));
+  const input = job.source('in', files(`${uri}/in/*.ndjson.gz`, { format: ndjson<{ at: number }>() }));
+  const { outcome } = await job.run(
+    input.pipe(flowOperator<{ at: number }, never>((out) => new Patient(out))),
+  );
   expect(outcome).toBe('finished');
   expect(Patient.records).toBe(objects * rows + (objects * (objects - 1)) / 2);
 });
