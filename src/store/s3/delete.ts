@@ -22,18 +22,21 @@ export async function deleteKeys(place: Place, keys: readonly string[]): Promise
   return failures;
 }
 
-async function deleteBatch(
-  { client, bucket, signal }: Place,
-  keys: readonly string[],
-): Promise<DeleteFailure[]> {
-  const input = { Bucket: bucket, Delete: { Quiet: true, Objects: keys.map((Key) => ({ Key })) } };
-  const { Errors } = await client.send(new DeleteObjectsCommand(input), { abortSignal: signal });
-  return (Errors ?? [])
-    .filter(({ Code }) => Code !== 'NoSuchKey')
-    .map(({ Key = '', Code = 'InternalError', Message }) => {
-      const raw = { name: Code, message: Message };
-      return { key: Key, error: toStoreError(raw, { operation: 'DeleteObjects', bucket, key: Key }) };
-    });
+/** What the answer says nothing about is deleted alone. Of a quiet batch it could not be told. */
+async function deleteBatch(place: Place, keys: readonly string[]): Promise<DeleteFailure[]> {
+  const { client, bucket, signal } = place;
+  const input = { Bucket: bucket, Delete: { Objects: keys.map((Key) => ({ Key })) } };
+  const { Deleted, Errors } = await client.send(new DeleteObjectsCommand(input), { abortSignal: signal });
+  const open = new Set(keys);
+  const failures: DeleteFailure[] = [];
+  for (const { Key = '' } of Deleted ?? []) open.delete(Key);
+  for (const { Key = '', Code = 'InternalError', Message } of Errors ?? []) {
+    if (!open.delete(Key) || Code === 'NoSuchKey') continue;
+    const raw = { name: Code, message: Message };
+    failures.push({ key: Key, error: toStoreError(raw, { operation: 'DeleteObjects', bucket, key: Key }) });
+  }
+  for (const key of open) failures.push(...(await deleteOne(place, key)));
+  return failures;
 }
 
 async function deleteOne({ client, bucket, signal }: Place, key: string): Promise<DeleteFailure[]> {

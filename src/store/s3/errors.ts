@@ -82,6 +82,8 @@ function codeOfStatus(status: number | undefined): StoreErrorCode {
   if (status === 409) return 'Conflict';
   if (status === 412) return 'PreconditionFailed';
   if (status === 429 || status === 503) return 'Throttled';
+  // Followed elsewhere where it names a region. Else it leads away from S3: to a login page, or to where DNS will point soon.
+  if (status === 302 || status === 303 || status === 307 || status === 308) return 'Unavailable';
   return status >= 500 || status < 300 ? 'Unavailable' : 'InvalidRequest';
 }
 
@@ -117,8 +119,10 @@ interface SdkError {
   readonly message?: unknown;
   readonly code?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
-  readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> };
+  readonly $response?: { readonly statusCode?: number; readonly headers?: SdkHeaders };
 }
+
+type SdkHeaders = Readonly<Record<string, string>>;
 
 /** What a server that wants fewer requests said, if that is what the SDK's error is about; `retryAfter` in milliseconds. */
 export function throttleOf(raw: unknown): { readonly retryAfter?: number } | undefined {
@@ -132,7 +136,7 @@ export function throttleOf(raw: unknown): { readonly retryAfter?: number } | und
 }
 
 /** Seconds or a date, which is read against the server's own clock where it tells the time. Milliseconds. */
-function retryAfterOf(headers: Readonly<Record<string, string>> = {}): number | undefined {
+function retryAfterOf(headers: SdkHeaders = {}): number | undefined {
   const text = headers['retry-after'];
   if (text === undefined) return undefined;
   if (/^\s*\d+\s*$/.test(text)) return Number(text) * 1000;
@@ -164,6 +168,7 @@ export function toStoreError(raw: unknown, asked: Asked): MillraceError {
   const what =
     (name.startsWith('KMS.') && code !== 'Throttled' ? badKey : advice[name]) ??
     (code === 'PermissionDenied' ? forbidden(text, asked) : undefined) ??
+    redirect(status, error.$response?.headers) ??
     (/aws-kms-key-id/i.test(text) ? wantsKey : undefined);
   const said = answered
     ? serverText(serverCode, status, text)
@@ -183,6 +188,14 @@ function specific(code: StoreErrorCode, name: string, asked: Asked): StoreErrorC
   // AWS answers a conditional put of an object that is not there with 404 instead of 412.
   const missing = code === 'NotFound' && name !== 'NoSuchBucket';
   return missing && asked.operation === 'PutObject' && asked.ifMatch === true ? 'PreconditionFailed' : code;
+}
+
+/** The host alone: the rest of where a login page sends may hold a secret. */
+function redirect(status: number | undefined, headers: SdkHeaders = {}): string | undefined {
+  if (status === undefined || ![301, 302, 303, 307, 308].includes(status)) return undefined;
+  const location = headers['location'];
+  const host = location !== undefined && URL.canParse(location) ? ` to ${new URL(location).host}` : '';
+  return `The answer is a redirect${host}, which is not followed: check the endpoint, and whether a proxy or a login page is in between`;
 }
 
 function forbidden(text: string, asked: Asked): string {
@@ -220,7 +233,7 @@ function serverText(code: string | undefined, status: number, text: string): str
 }
 
 /** Keys hold anything; messages end up in terminals and logs. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

@@ -1,28 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import {
-  GetObjectCommand,
-  HeadObjectCommand,
-  type GetObjectCommandOutput,
-  type HeadObjectCommandOutput,
-} from '@aws-sdk/client-s3';
+import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { StoreError } from '../errors.js';
-import type { ByteRange, GetOptions, ObjectBody, ObjectInfo } from '../objectStore.js';
+import type { ByteRange, GetOptions, ObjectBody } from '../objectStore.js';
 import { toStoreError } from './errors.js';
-import { contentOf } from './headers.js';
-import { quoted, stripQuotes } from './keys.js';
+import { head, infoOf, isUnsatisfiable, pinned, pinnedEtag, type ObjectPlace } from './head.js';
+import { quoted } from './keys.js';
 import { verify } from './payload.js';
-import type { Place } from './place.js';
-
-interface ObjectPlace extends Place {
-  readonly key: string;
-}
-
-export async function head(place: ObjectPlace, ifMatch: string | undefined): Promise<ObjectInfo> {
-  const { client, bucket, key, signal } = place;
-  const input = { Bucket: bucket, Key: key, IfMatch: quoted(ifMatch) };
-  const answer = await client.send(new HeadObjectCommand(input), { abortSignal: signal });
-  return infoOf(key, answer, answer.ContentLength ?? 0);
-}
+import { drop, spanOf } from './span.js';
 
 /**
  * Reads a range into a list of chunks, as they came, or into memory that was given. A body that stalls or breaks off is
@@ -31,18 +15,23 @@ export async function head(place: ObjectPlace, ifMatch: string | undefined): Pro
 export async function get(place: ObjectPlace, options: GetOptions): Promise<ObjectBody> {
   const { range, ifMatch, into } = options;
   const { bodyResumes } = place.options;
-  if (range?.end !== undefined && range.end <= range.start)
-    return { info: await head(place, ifMatch), chunks: [] };
+  if (range?.end !== undefined && range.end <= range.start) return nothing(place, range.start, ifMatch);
   let answer: GetObjectCommandOutput;
   try {
     answer = await send(place, range, ifMatch);
   } catch (error) {
-    // A range that starts at or behind the end: the object is there, with no bytes for us.
-    if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== 416) throw error;
-    return { info: await head(place, ifMatch), chunks: [] };
+    // The object is there, with no bytes for us.
+    if (isUnsatisfiable(error)) return nothing(place, range?.start ?? 0, ifMatch, error);
+    throw error;
   }
   const first = answer;
   const span = spanOf(answer, range, place.key);
+  if (span === undefined) {
+    drop(answer);
+    // Without a length nobody knows whether the body is whole. The answer to a ranged read names its bytes.
+    if (range === undefined) return get(place, { ...options, range: { start: 0 } });
+    throw unknownLength(place.key);
+  }
   const info = infoOf(place.key, answer, span.size);
   const expected = span.end - span.start;
   const memory = into !== undefined && into.length >= expected ? into.subarray(0, expected) : undefined;
@@ -69,22 +58,41 @@ export async function get(place: ObjectPlace, options: GetOptions): Promise<Obje
   }
 }
 
-function send(
+/** No bytes of an object: those of a range that is empty, or (416) begins at the end or beyond. */
+async function nothing(
+  place: ObjectPlace,
+  start: number,
+  ifMatch: string | undefined,
+  refused?: unknown,
+): Promise<ObjectBody> {
+  const info = await head(place, ifMatch);
+  if (refused === undefined || start >= info.size) return { info, chunks: [] };
+  throw new StoreError(
+    'Integrity',
+    `GetObject ${place.key}: the server has nothing from byte ${start} on, of ${info.size}. Read it again.`,
+    { status: 416 },
+  );
+}
+
+async function send(
   place: ObjectPlace,
   range: ByteRange | undefined,
   ifMatch: string | undefined,
 ): Promise<GetObjectCommandOutput> {
   const { client, bucket, key, signal } = place;
-  const input = {
-    Bucket: bucket,
-    Key: key,
-    IfMatch: quoted(ifMatch),
-    Range:
-      range === undefined
-        ? undefined
-        : `bytes=${range.start}-${range.end === undefined ? '' : range.end - 1}`,
-  };
-  return client.send(new GetObjectCommand(input), { abortSignal: signal });
+  const last = range?.end === undefined ? '' : range.end - 1;
+  const Range = range === undefined ? undefined : `bytes=${range.start}-${last}`;
+  const answer = await pinned(place, ifMatch, (condition) => {
+    const input = { Bucket: bucket, Key: key, IfMatch: quoted(condition), Range };
+    return client.send(new GetObjectCommand(input), { abortSignal: signal });
+  });
+  try {
+    pinnedEtag('GetObject', key, answer.ETag, ifMatch);
+  } catch (error) {
+    drop(answer);
+    throw error;
+  }
+  return answer;
 }
 
 async function resume(
@@ -105,8 +113,9 @@ async function resume(
       : 'it is shorter than the server had said';
     throw new StoreError('Integrity', `GetObject ${place.key}: ${what}. Read it again.`, { cause: error });
   }
-  spanOf(answer, rest, place.key);
-  return answer;
+  if (spanOf(answer, rest, place.key) !== undefined) return answer;
+  drop(answer);
+  throw unknownLength(place.key);
 }
 
 /** Reads to the end, or to where it breaks off: what broke it is the answer then. */
@@ -121,35 +130,11 @@ function collect(body: IncomingMessage, onChunk: (chunk: Buffer) => void): Promi
   });
 }
 
-/** Which bytes the answer holds, and of how many. Throws, with the body dropped, if they are not those asked for. */
-function spanOf(
-  answer: GetObjectCommandOutput,
-  range: ByteRange | undefined,
-  key: string,
-): { readonly start: number; readonly end: number; readonly size: number } {
-  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(answer.ContentRange ?? '');
-  if (match === null) {
-    const size = answer.ContentLength ?? 0;
-    if (range === undefined || (range.start === 0 && size <= (range.end ?? Infinity)))
-      return { start: 0, end: size, size };
-    drop(answer);
-    throw new StoreError(
-      'NotSupported',
-      `GetObject ${key}: the server ignored the range. Use a server (or proxy) that answers ranged reads.`,
-    );
-  }
-  const [start, end, size] = [Number(match[1]), Number(match[2]) + 1, Number(match[3])];
-  if (range !== undefined && start === range.start && end === Math.min(range.end ?? size, size))
-    return { start, end, size };
-  drop(answer);
-  throw new StoreError(
-    'Integrity',
-    `GetObject ${key}: the server sent bytes ${start} to ${end}, which is not what was asked.`,
+function unknownLength(key: string): StoreError {
+  return new StoreError(
+    'NotSupported',
+    `GetObject ${key}: the server does not tell how many bytes it sends. Use a server, and proxies, that send Content-Length or Content-Range.`,
   );
-}
-
-function drop(answer: GetObjectCommandOutput): void {
-  (answer.Body as IncomingMessage).destroy();
 }
 
 function wrongLength(key: string, received: number, expected: number): StoreError {
@@ -157,20 +142,4 @@ function wrongLength(key: string, received: number, expected: number): StoreErro
     'Integrity',
     `GetObject ${key}: ${received} bytes came instead of ${expected}. Read it again.`,
   );
-}
-
-function infoOf(
-  key: string,
-  answer: GetObjectCommandOutput | HeadObjectCommandOutput,
-  size: number,
-): ObjectInfo {
-  return {
-    key,
-    size,
-    etag: stripQuotes(answer.ETag),
-    modified: answer.LastModified?.getTime() ?? 0,
-    metadata: answer.Metadata ?? {},
-    content: contentOf(answer),
-    ...(answer.StorageClass === undefined ? {} : { storageClass: answer.StorageClass }),
-  };
 }

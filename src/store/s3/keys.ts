@@ -1,4 +1,5 @@
 import { StoreError } from '../errors.js';
+import { incomplete } from './answers.js';
 import { escapeUri } from './httpHandler.js';
 
 /** The `x-amz-copy-source` of a key. */
@@ -22,8 +23,27 @@ export function fitsXml(key: string): boolean {
   return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/.test(key);
 }
 
-export function stripQuotes(etag: string | undefined): string {
-  return etag === undefined ? '' : etag.replace(/^"(.*)"$/, '$1');
+/**
+ * An ETag as it is compared and sent: without its quotes, and without the mark of a weak one. A proxy that compresses
+ * weakens the ETags that pass it; S3 knows the strong ones only, and a condition on a weak one never holds.
+ */
+export function bareEtag(etag: string | undefined): string {
+  return (etag ?? '').trim().replace(/^(?:W\/)?"?(.*?)"?$/i, '$1');
+}
+
+export function isWeak(etag: string | undefined): boolean {
+  return /^\s*W\//i.test(etag ?? '');
+}
+
+/** What a request writes, by the ETag that it is answered with. Errors: `Unavailable`, as without one it is in doubt. */
+export function writtenEtag(etag: string | undefined, operation: string, key: string): string {
+  const bare = bareEtag(etag);
+  if (bare !== '') return bare;
+  throw incomplete(
+    operation,
+    key,
+    'the answer has no ETag, so it is not known whether the write took effect. Something other than S3 answers, or alters answers on the way: check the endpoint and the proxies.',
+  );
 }
 
 export function quoted(etag: string | undefined): string | undefined {

@@ -1,63 +1,191 @@
-import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { checkLimit } from '../helpers.js';
-import type { ListOptions, ListPage, UploadCursor, UploadPage } from '../objectStore.js';
-import { decodeKey, stripQuotes } from './keys.js';
+/**
+ * Listings of objects. Callers rely on what S3 promises of them: every key once, in the order of UTF-8 bytes, below the prefix
+ * and after the point they were to start at, page after page to the end. A server that does not keep to it would make a job
+ * lose records or read them twice, so each page is checked, together with what the cursor tells of the one before.
+ */
+import { ListObjectsV2Command, type ListObjectsV2Output } from '@aws-sdk/client-s3';
+import { checkLimit, compareKeys } from '../helpers.js';
+import type { StoreError } from '../errors.js';
+import type { ListOptions, ListPage, ObjectInfo } from '../objectStore.js';
+import { incomplete } from './answers.js';
+import { bareEtag } from './keys.js';
+import { echoes, type ListedKeys } from './listedKeys.js';
 import type { Place } from './place.js';
 
-/** One page of the objects. */
-export async function list(place: Place, options: ListOptions): Promise<ListPage> {
-  const input = {
-    Bucket: place.bucket,
-    Prefix: options.prefix,
-    StartAfter: options.startAfter,
-    Delimiter: options.delimiter,
-    ContinuationToken: options.cursor,
-    MaxKeys: checkLimit(options.limit),
-    EncodingType: 'url' as const,
-  };
-  const answer = await place.client.send(new ListObjectsV2Command(input), { abortSignal: place.signal });
-  const encoding = answer.EncodingType;
-  return {
-    objects: (answer.Contents ?? []).map((object) => ({
-      key: decodeKey(object.Key, encoding),
-      size: object.Size ?? 0,
-      etag: stripQuotes(object.ETag),
+export interface ListPlace extends Place {
+  readonly keys: ListedKeys;
+}
+
+/** Where a page begins. */
+interface From {
+  /** The server's own mark. Without one, the page is asked for by `after`. */
+  readonly token?: string;
+  /** Whatever the page holds comes after it. */
+  readonly after?: string;
+  /** `after` is a common prefix, which has been listed. */
+  readonly folded?: boolean;
+  /** Pages without a key, one after the other. */
+  readonly empty?: number;
+}
+
+/** Where millions of objects were deleted from a bucket with versions, pages without a key are usual; more in a row have no end. */
+const maxEmpty = 10_000;
+
+/** One page of the objects. Errors: `NotSupported`, `Integrity` if it is not what a listing must be. */
+export async function list(place: ListPlace, options: ListOptions): Promise<ListPage> {
+  const from = options.cursor === undefined ? startOf(options) : (JSON.parse(options.cursor) as From);
+  const { answer, keys } = await ask(place, options, from);
+  checkName(answer, place.bucket);
+  checkEcho(answer, options);
+  const objects = (answer.Contents ?? []).map((object, i): ObjectInfo => {
+    const [key = '', etag] = [keys[i], bareEtag(object.ETag)];
+    if (key === '' || object.Size === undefined || etag === '')
+      throw broken(`it tells no ${key === '' ? 'key' : etag === '' ? 'ETag' : 'size'} of an object`);
+    return {
+      key,
+      size: object.Size,
+      etag,
       modified: object.LastModified?.getTime() ?? 0,
       ...(object.StorageClass === undefined ? {} : { storageClass: object.StorageClass }),
-    })),
-    prefixes: (answer.CommonPrefixes ?? []).map((common) => decodeKey(common.Prefix, encoding)),
-    ...(answer.IsTruncated === true && answer.NextContinuationToken !== undefined
-      ? { cursor: answer.NextContinuationToken }
-      : {}),
+    };
+  });
+  const listed = keys.slice(objects.length);
+  // Some servers repeat the prefix that a page ended with.
+  const prefixes = from.folded === true && listed[0] === from.after ? listed.slice(1) : listed;
+  checkOrder(objects, prefixes, options, from);
+  const next = nextOf(answer, objects, prefixes, from);
+  return { objects, prefixes, ...(next === undefined ? {} : { cursor: JSON.stringify(next) }) };
+}
+
+function startOf({ startAfter }: ListOptions): From {
+  return startAfter === undefined || startAfter === '' ? {} : { after: startAfter };
+}
+
+/** The page, and its keys and common prefixes decoded. */
+async function ask(
+  { client, bucket, signal, keys }: ListPlace,
+  options: ListOptions,
+  from: From,
+): Promise<{ readonly answer: ListObjectsV2Output; readonly keys: readonly string[] }> {
+  const input = {
+    Bucket: bucket,
+    Prefix: options.prefix,
+    Delimiter: options.delimiter,
+    MaxKeys: checkLimit(options.limit),
+    ...(from.token === undefined ? { StartAfter: startAfter(from) } : { ContinuationToken: from.token }),
+  };
+  const encoded = new ListObjectsV2Command({ ...input, EncodingType: 'url' });
+  const answer = await client.send(encoded, { abortSignal: signal });
+  const clear = keys.decode(rawKeys(answer), answer.EncodingType === 'url');
+  if (clear !== undefined) return { answer, keys: clear };
+  const plain = await client.send(new ListObjectsV2Command(input), { abortSignal: signal });
+  const learned = keys.learn(rawKeys(answer), rawKeys(plain));
+  // The bucket may have changed in between: then the plain page counts.
+  return learned === undefined ? { answer: plain, keys: rawKeys(plain) } : { answer, keys: learned };
+}
+
+/** A common prefix that was listed is left behind with all that is below it. */
+function startAfter({ after, folded }: From): string | undefined {
+  return folded === true && after !== undefined ? `${after}\u{10ffff}` : after;
+}
+
+function rawKeys({ Contents, CommonPrefixes }: ListObjectsV2Output): string[] {
+  return [
+    ...(Contents ?? []).map(({ Key }) => Key),
+    ...(CommonPrefixes ?? []).map(({ Prefix }) => Prefix),
+  ].map((key) => key ?? '');
+}
+
+/** Ceph puts a tenant before the bucket's name; the alias of an access point is no name of a bucket. */
+function checkName({ Name }: ListObjectsV2Output, bucket: string): void {
+  const own = bucket.slice(bucket.lastIndexOf(':') + 1);
+  if (
+    Name === undefined ||
+    Name === '' ||
+    Name === own ||
+    Name === bucket ||
+    /(-s3alias|--ol-s3)$/.test(bucket)
+  )
+    return;
+  throw broken(`it is that of another bucket, ${Name}`, 'Integrity');
+}
+
+/** An empty listing of another prefix would look like an empty directory. */
+function checkEcho({ Prefix }: ListObjectsV2Output, { prefix = '' }: ListOptions): void {
+  if (Prefix === undefined || Prefix === '' || echoes(Prefix, prefix)) return;
+  throw broken(`it is that of another prefix, ${Prefix}, not ${prefix}`, 'Integrity');
+}
+
+function checkOrder(
+  objects: readonly ObjectInfo[],
+  prefixes: readonly string[],
+  { prefix = '', delimiter = '' }: ListOptions,
+  { after }: From,
+): void {
+  const misplaced = (key: string): string | undefined =>
+    key.startsWith(prefix) ? undefined : `it holds ${key}, which is not below the prefix ${prefix}`;
+  const folds = (key: string): boolean => delimiter !== '' && key.includes(delimiter, prefix.length);
+  let last = after;
+  for (const { key } of objects) {
+    const why =
+      misplaced(key) ??
+      (folds(key) ? `it holds ${key}, which the delimiter folds` : undefined) ??
+      (last === undefined || compareKeys(key, last) > 0 ? undefined : outOfOrder(key, last));
+    if (why !== undefined) throw broken(why);
+    last = key;
+  }
+  last = undefined;
+  for (const common of prefixes) {
+    // What is below a common prefix may come after a key that the prefix itself comes before.
+    const begun = last === undefined && (after ?? '').startsWith(common);
+    const before = last ?? after;
+    const why =
+      misplaced(common) ??
+      (folds(common) ? undefined : `it folds keys into ${common}, which was not asked for`) ??
+      (begun || before === undefined || compareKeys(common, before) > 0
+        ? undefined
+        : outOfOrder(common, before));
+    if (why !== undefined) throw broken(why);
+    last = common;
+  }
+}
+
+function outOfOrder(key: string, last: string): string {
+  return `${key} comes after ${last}, so keys are out of order, or come again`;
+}
+
+/** Where the next page begins, if there is one. */
+function nextOf(
+  answer: ListObjectsV2Output,
+  objects: readonly ObjectInfo[],
+  prefixes: readonly string[],
+  from: From,
+): From | undefined {
+  const { IsTruncated, KeyCount = 0, NextContinuationToken } = answer;
+  const count = objects.length + prefixes.length;
+  const listed = objects.length + (answer.CommonPrefixes ?? []).length;
+  // Not every server counts the common prefixes.
+  if (KeyCount > listed)
+    throw broken(`it holds ${listed} keys and prefixes, and counts ${KeyCount}`, 'Integrity');
+  if (IsTruncated === undefined) throw broken('it does not tell whether there is more');
+  const token = NextContinuationToken === '' ? undefined : NextContinuationToken;
+  if (!IsTruncated && (token === undefined || count === 0)) return undefined;
+  const empty = count > 0 ? 0 : (from.empty ?? 0) + 1;
+  if (empty > 0 && (token === undefined || token === from.token || empty > maxEmpty))
+    throw broken('it tells that there is more, and neither a key nor where to go on');
+  const [object, common] = [objects.at(-1)?.key, prefixes.at(-1)];
+  const folded = common !== undefined && (object === undefined || compareKeys(common, object) > 0);
+  const after = (folded ? common : object) ?? from.after;
+  return {
+    // A server that names a place to go on, and tells that there is nothing, is asked for what comes after its last key.
+    ...(IsTruncated && token !== undefined ? { token } : {}),
+    ...(after === undefined ? {} : { after }),
+    ...((count > 0 ? folded : from.folded === true) ? { folded: true } : {}),
+    ...(empty > 0 ? { empty } : {}),
   };
 }
 
-/** One page of the uploads under way. */
-export async function listUploads(
-  place: Place,
-  options: { readonly prefix: string; readonly after?: UploadCursor },
-): Promise<UploadPage> {
-  const input = {
-    Bucket: place.bucket,
-    Prefix: options.prefix,
-    KeyMarker: options.after?.key,
-    UploadIdMarker: options.after?.uploadId,
-    // No encoding-type: there are servers that encode the keys of this listing without saying so.
-  };
-  const answer = await place.client.send(new ListMultipartUploadsCommand(input), {
-    abortSignal: place.signal,
-  });
-  const encoding = answer.EncodingType;
-  const uploads = (answer.Uploads ?? []).map((upload) => ({
-    key: decodeKey(upload.Key, encoding),
-    uploadId: upload.UploadId ?? '',
-    initiated: upload.Initiated?.getTime() ?? 0,
-  }));
-  const last = uploads.at(-1);
-  return {
-    uploads,
-    ...(answer.IsTruncated === true && last !== undefined
-      ? { next: { key: last.key, uploadId: last.uploadId } }
-      : {}),
-  };
+function broken(why: string, code: 'NotSupported' | 'Integrity' = 'NotSupported'): StoreError {
+  const advice = code === 'Integrity' ? 'List again.' : 'Use a server, and proxies, that list as S3 does.';
+  return incomplete('ListObjectsV2', undefined, `the listing is not one of S3's: ${why}. ${advice}`, code);
 }

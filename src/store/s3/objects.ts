@@ -3,7 +3,7 @@ import { checkKey } from '../helpers.js';
 import type { CopyOptions, PutOptions, PutResult } from '../objectStore.js';
 import { payload } from './payload.js';
 import { described, stored } from './headers.js';
-import { copySource, quoted, stripQuotes } from './keys.js';
+import { copySource, quoted, writtenEtag } from './keys.js';
 import type { Place } from './place.js';
 
 export async function put(
@@ -21,7 +21,7 @@ export async function put(
     ...described(options, place.options),
   };
   const answer = await place.client.send(new PutObjectCommand(input), { abortSignal: place.signal });
-  return { etag: stripQuotes(answer.ETag) };
+  return { etag: writtenEtag(answer.ETag, 'PutObject', key) };
 }
 
 export async function copy(place: Place, from: string, to: string, options: CopyOptions): Promise<PutResult> {
@@ -34,5 +34,5 @@ export async function copy(place: Place, from: string, to: string, options: Copy
     ...stored(place.options),
   };
   const answer = await place.client.send(new CopyObjectCommand(input), { abortSignal: place.signal });
-  return { etag: stripQuotes(answer.CopyObjectResult?.ETag) };
+  return { etag: writtenEtag(answer.CopyObjectResult?.ETag, 'CopyObject', to) };
 }

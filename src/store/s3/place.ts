@@ -8,3 +8,9 @@ export interface Place {
   readonly signal: AbortSignal;
   readonly options: ResolvedOptions;
 }
+
+/** An upload under way, or what was one. */
+export interface UploadPlace extends Place {
+  readonly key: string;
+  readonly uploadId: string;
+}

@@ -2,6 +2,7 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { StoreError } from '../errors.js';
+import { answersOfS3 } from './answers.js';
 import { chunkedBodies } from './chunked.js';
 import { credentialsOf, type ConnectionCredentials } from './credentials/index.js';
 import { toStoreError, type Asked } from './errors.js';
@@ -131,6 +132,7 @@ export class S3Pool {
 
   #connect(own: S3ClientConfig): S3Client {
     const client = new S3Client({ ...this.#config, ...own });
+    client.middlewareStack.use(answersOfS3);
     client.middlewareStack.use(md5ForDelete);
     client.middlewareStack.use(this.#credentials.renewal);
     if (this.#options.unsignedPayload) client.middlewareStack.use(unsignedPayload);

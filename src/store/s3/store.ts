@@ -20,13 +20,16 @@ import type {
 } from '../objectStore.js';
 import { deleteKeys } from './delete.js';
 import type { Asked, S3Operation } from './errors.js';
-import { get, head } from './get.js';
-import { list, listUploads } from './list.js';
+import { get } from './get.js';
+import { head } from './head.js';
+import { list } from './list.js';
+import { ListedKeys } from './listedKeys.js';
 import { copy, put } from './objects.js';
 import type { ResolvedOptions } from './options.js';
 import { wantedBy } from './wire.js';
-import type { Place } from './place.js';
+import type { Place, UploadPlace } from './place.js';
 import type { S3Pool } from './pool.js';
+import { listParts, listUploads } from './uploadListings.js';
 import * as uploads from './uploads.js';
 
 /** A bucket as an {@link ObjectStore}: one method, one request of the SDK. */
@@ -36,6 +39,7 @@ export class S3Store implements ObjectStore {
   readonly #pool: S3Pool;
   readonly #options: ResolvedOptions;
   readonly #wanted: Pick<Asked, 'wanted'>;
+  readonly #keys = new ListedKeys();
 
   /** Throws `InvalidUri` for the ARN of an access point. */
   constructor(bucket: string, pool: S3Pool, options = pool.options, uri = `s3://${bucket}`) {
@@ -67,7 +71,7 @@ export class S3Store implements ObjectStore {
 
   list(options: ListOptions): Observable<ListPage> {
     return this.#request({ operation: 'ListObjectsV2', bucket: this.#bucket }, (place) =>
-      list(place, options),
+      list({ ...place, keys: this.#keys }, options),
     );
   }
 
@@ -107,7 +111,7 @@ export class S3Store implements ObjectStore {
     uploadId: string,
     after?: number,
   ): Observable<{ readonly parts: readonly UploadedPart[]; readonly next?: number }> {
-    return this.#upload(key, uploadId, 'ListParts', {}, (place) => uploads.listParts(place, after));
+    return this.#upload(key, uploadId, 'ListParts', {}, (place) => listParts(place, after));
   }
 
   listUploads(options: { readonly prefix: string; readonly after?: UploadCursor }): Observable<UploadPage> {
@@ -154,7 +158,7 @@ export class S3Store implements ObjectStore {
     uploadId: string,
     operation: S3Operation,
     conditions: Partial<Asked>,
-    exchange: (place: uploads.UploadPlace) => Promise<T>,
+    exchange: (place: UploadPlace) => Promise<T>,
   ): Observable<T> {
     return this.#on(key, operation, conditions, (place) => {
       const upload = { ...place, key, uploadId };

@@ -2,11 +2,9 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  ListPartsCommand,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import { StoreError } from '../errors.js';
 import { checkKey, checkPartNumber, checkPartOrder } from '../helpers.js';
 import type {
   ByteRange,
@@ -16,18 +14,13 @@ import type {
   UploadedPart,
   UploadOptions,
 } from '../objectStore.js';
-import { payload, wholeChecksum } from './payload.js';
-import { head } from './get.js';
+import { incomplete } from './answers.js';
+import { head } from './head.js';
 import { described } from './headers.js';
-import { copySource, quoted, stripQuotes } from './keys.js';
-import { listUploads } from './list.js';
-import type { Place } from './place.js';
-
-/** An upload under way, or what was one. */
-export interface UploadPlace extends Place {
-  readonly key: string;
-  readonly uploadId: string;
-}
+import { copySource, quoted, writtenEtag } from './keys.js';
+import { payload, wholeChecksum } from './payload.js';
+import type { Place, UploadPlace } from './place.js';
+import { listUploads } from './uploadListings.js';
 
 export async function createUpload(
   place: Place,
@@ -43,8 +36,8 @@ export async function createUpload(
   const { UploadId } = await place.client.send(new CreateMultipartUploadCommand(input), {
     abortSignal: place.signal,
   });
-  if (UploadId === undefined)
-    throw new StoreError('Unavailable', `CreateMultipartUpload ${key}: no id came back.`);
+  if (UploadId === undefined || UploadId === '')
+    throw incomplete('CreateMultipartUpload', key, 'the answer has no id of the upload. Try again.');
   return { uploadId: UploadId };
 }
 
@@ -56,7 +49,7 @@ export async function uploadPart(
   checkPartNumber(number);
   const input = { ...named(place), PartNumber: number, ...payload(body, place.options) };
   const answer = await place.client.send(new UploadPartCommand(input), { abortSignal: place.signal });
-  return { number, etag: stripQuotes(answer.ETag), size: body.length };
+  return { number, etag: writtenEtag(answer.ETag, 'UploadPart', place.key), size: body.length };
 }
 
 export async function copyPart(
@@ -86,22 +79,8 @@ export async function copyPart(
   const answer = await place.client.send(new UploadPartCopyCommand(input), { abortSignal: place.signal });
   // There are servers that ignore the condition here: what is the same afterwards was the same then.
   if (ifMatch !== undefined) await head(source, ifMatch);
-  return { number, etag: stripQuotes(answer.CopyPartResult?.ETag), size: end - start };
-}
-
-export async function listParts(
-  place: UploadPlace,
-  after: number | undefined,
-): Promise<{ readonly parts: readonly UploadedPart[]; readonly next?: number }> {
-  const input = { ...named(place), PartNumberMarker: after === undefined ? undefined : String(after) };
-  const answer = await place.client.send(new ListPartsCommand(input), { abortSignal: place.signal });
-  const parts = (answer.Parts ?? []).map((part) => ({
-    number: part.PartNumber ?? 0,
-    etag: stripQuotes(part.ETag),
-    size: part.Size ?? 0,
-  }));
-  const last = parts.at(-1);
-  return { parts, ...(answer.IsTruncated === true && last !== undefined ? { next: last.number } : {}) };
+  const etag = writtenEtag(answer.CopyPartResult?.ETag, 'UploadPartCopy', place.key);
+  return { number, etag, size: end - start };
 }
 
 export async function completeUpload(
@@ -122,7 +101,7 @@ export async function completeUpload(
   const answer = await place.client.send(new CompleteMultipartUploadCommand(input), {
     abortSignal: place.signal,
   });
-  return { etag: stripQuotes(answer.ETag) };
+  return { etag: writtenEtag(answer.ETag, 'CompleteMultipartUpload', place.key) };
 }
 
 /** What is not there any more need not be aborted. */

@@ -1,0 +1,137 @@
+/**
+ * Which answers are S3's. Whatever stands between here and the server answers, too, and often with success: a login page, the
+ * default backend of a cluster, a cache with the answer to another request. So nothing is taken for a success, or for
+ * something that does not exist, unless the answer looks like S3's:
+ *
+ * 1. Where S3 sends a document, the answer is that document. Another one, or none, is no answer. An error document is an
+ *    error, whatever the status: S3 itself sends 200 before it knows how a copy or a Complete ends.
+ * 2. Where S3 sends nothing, the answer is empty.
+ * 3. What is missing (404) is not said in HTML.
+ *
+ * What a single request needs of its answer, it checks itself: see `incomplete`.
+ */
+import type { S3Client } from '@aws-sdk/client-s3';
+import { StoreError, type StoreErrorCode } from '../errors.js';
+import { printable } from './errors.js';
+
+type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];
+
+/** The roots of the documents that answer a command. */
+const documents: Readonly<Record<string, readonly string[]>> = {
+  ListObjectsV2Command: ['ListBucketResult'],
+  ListMultipartUploadsCommand: ['ListMultipartUploadsResult'],
+  ListPartsCommand: ['ListPartsResult'],
+  CreateMultipartUploadCommand: ['InitiateMultipartUploadResult'],
+  CompleteMultipartUploadCommand: ['CompleteMultipartUploadResult'],
+  CopyObjectCommand: ['CopyObjectResult'],
+  UploadPartCopyCommand: ['CopyPartResult', 'CopyObjectResult'],
+  DeleteObjectsCommand: ['DeleteResult'],
+};
+
+const empty: readonly string[] = ['DeleteObjectCommand', 'AbortMultipartUploadCommand'];
+
+interface Response {
+  statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+  body?: unknown;
+}
+
+interface Input {
+  readonly Bucket?: string;
+  readonly Key?: string;
+}
+
+/** Refuses what is not S3's. Errors: `Unavailable`, as nobody knows what became of the request. */
+export const answersOfS3: Plugin = {
+  applyToStack: (stack) =>
+    stack.add(
+      (next, { commandName = '' }) =>
+        async (args) => {
+          const result = await next(args);
+          const response = result.response as Response;
+          const success = response.statusCode >= 200 && response.statusCode < 300;
+          const roots = success ? documents[commandName] : undefined;
+          const nothing = success && empty.includes(commandName);
+          const missing = response.statusCode === 404 && isHtml(response);
+          if (roots === undefined && !nothing && !missing) return result;
+          const body = await collect(response.body);
+          const root = rootOf(body);
+          response.body = roots === undefined ? body : withoutReferences(body);
+          if (success && root === 'Error') response.statusCode = 500;
+          else if (missing || !(roots?.includes(root ?? '') ?? isBlank(body)))
+            throw foreign(commandName, args.input as Input, response, root);
+          return result;
+        },
+      // Low: before anything else has looked at the answer.
+      { step: 'deserialize', priority: 'low', name: 'millraceAnswers' },
+    ),
+};
+
+/** An answer that lacks what it must have, or contradicts itself or the request. */
+export function incomplete(
+  operation: string,
+  what: string | undefined,
+  why: string,
+  code: StoreErrorCode = 'Unavailable',
+): StoreError {
+  return new StoreError(code, printable(`${operation}${what === undefined ? '' : ` ${what}`}: ${why}`));
+}
+
+function isHtml({ headers }: Response): boolean {
+  return /^\s*text\/html\b/i.test(headers['content-type'] ?? '');
+}
+
+function foreign(command: string, { Bucket, Key }: Input, response: Response, root?: string): StoreError {
+  const { statusCode: status, headers, body } = response;
+  const where = printable(`s3://${Bucket ?? ''}${Key === undefined ? '' : `/${Key}`}`);
+  const type = headers['content-type'];
+  const found =
+    root !== undefined
+      ? `a document <${root}>`
+      : isBlank(body as Uint8Array) && !isHtml(response)
+        ? 'nothing'
+        : `a body of type ${type ?? 'unknown'}`;
+  return new StoreError(
+    'Unavailable',
+    `${command.replace(/Command$/, '')} ${where}: ${status} with ${printable(found)}, which is no answer of S3's. Something else answers there: check the endpoint, and whether a proxy or a login page is in between.`,
+    { status },
+  );
+}
+
+/** The body as a whole. Rejects if it breaks off. */
+function collect(body: unknown): Promise<Buffer> {
+  if (body === undefined) return Promise.resolve(Buffer.alloc(0));
+  if (body instanceof Uint8Array) return Promise.resolve(Buffer.from(body));
+  const stream = body as NodeJS.ReadableStream;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('end', () => resolve(Buffer.concat(chunks)));
+    stream.once('error', reject);
+    stream.once('close', () => reject(new Error('The connection was closed')));
+  });
+}
+
+/** The name of a document's root. Before it there may be a declaration, comments, and the blanks that S3 sends while it works. */
+function rootOf(body: Buffer): string | undefined {
+  const head = /^(?:\xef\xbb\xbf)?\s*(?:(?:<\?[^]*?\?>|<!--[^]*?-->)\s*)*<([A-Za-z_][\w:.-]*)/;
+  return head.exec(body.toString('latin1'))?.[1];
+}
+
+const blanks: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
+
+function isBlank(body: Uint8Array): boolean {
+  return body.every((byte) => blanks.has(byte));
+}
+
+/** The SDK's parser cuts references to characters beyond the basic plane to 16 bits. */
+function withoutReferences(body: Buffer): Buffer {
+  if (!body.includes('&#')) return body;
+  const text = body
+    .toString('utf8')
+    .replace(/&#(?:x([0-9a-f]{5,6})|(\d{5,7}));/gi, (all, hex?: string, decimal?: string) => {
+      const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+      return code > 0xffff && code <= 0x10ffff ? String.fromCodePoint(code) : all;
+    });
+  return Buffer.from(text);
+}

@@ -1,0 +1,63 @@
+import type { IncomingMessage } from 'node:http';
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { StoreError } from '../errors.js';
+import type { ByteRange } from '../objectStore.js';
+
+/** Bytes `start` to `end` of an object of `size`. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly size: number;
+}
+
+/**
+ * Which bytes the answer holds, and of how many; `undefined` where it does not tell. Throws, with the body dropped, if they are
+ * not those asked for.
+ */
+export function spanOf(
+  answer: GetObjectCommandOutput,
+  range: ByteRange | undefined,
+  key: string,
+): Span | undefined {
+  const { ContentRange, ContentLength: size, $metadata } = answer;
+  if (ContentRange === undefined && $metadata.httpStatusCode !== 206) {
+    if (size === undefined) return undefined;
+    if (range === undefined || (range.start === 0 && size <= (range.end ?? Infinity)))
+      return { start: 0, end: size, size };
+    drop(answer);
+    throw new StoreError(
+      'NotSupported',
+      `GetObject ${key}: the server ignored the range. Use a server (or proxy) that answers ranged reads.`,
+    );
+  }
+  const part = partOf(answer);
+  if (
+    part !== undefined &&
+    range?.start === part.start &&
+    part.end === Math.min(range.end ?? part.size, part.size)
+  )
+    return part;
+  drop(answer);
+  const what = part === undefined ? 'a part that it does not name' : `bytes ${part.start} to ${part.end}`;
+  throw new StoreError(
+    'Integrity',
+    `GetObject ${key}: the server sent ${what}, which is not what was asked for. Read it again.`,
+  );
+}
+
+/** The size of the whole object, where the answer tells it. */
+export function totalOf(answer: GetObjectCommandOutput): number | undefined {
+  const whole = answer.ContentRange === undefined && answer.$metadata.httpStatusCode !== 206;
+  return whole ? answer.ContentLength : partOf(answer)?.size;
+}
+
+export function drop(answer: GetObjectCommandOutput): void {
+  (answer.Body as IncomingMessage).destroy();
+}
+
+function partOf({ ContentRange = '' }: GetObjectCommandOutput): Span | undefined {
+  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(ContentRange);
+  return match === null
+    ? undefined
+    : { start: Number(match[1]), end: Number(match[2]) + 1, size: Number(match[3]) };
+}
