@@ -203,8 +203,9 @@ describe('an endpoint with a path', () => {
       request.resume().once('end', () => {
         try {
           verifier.verify(request, targetOf(url, undefined, 'localhost'), 's3');
-          response.writeHead(200, { etag: '"tag"' });
-          response.end(request.headers['x-amz-copy-source'] === undefined ? '' : '<CopyObjectResult/>');
+          const copied = '<CopyObjectResult><ETag>"tag"</ETag></CopyObjectResult>';
+          const body = request.headers['x-amz-copy-source'] === undefined ? '' : copied;
+          response.writeHead(200, { etag: '"tag"', 'content-length': body.length }).end(body);
         } catch {
           response.writeHead(403).end();
         }
