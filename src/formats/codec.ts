@@ -1,5 +1,5 @@
 /**
- * Codecs: what lies between the stored bytes of an object and its records, told by the end of the object's name.
+ * Codecs: what lies between the stored bytes of an object and its records. `detect.ts` tells which one it is.
  *
  * A decoder is fed compressed chunks and read for decompressed ones, both at the reader's pace. It works off the main
  * thread and stops when it has `aheadBytes` waiting, so that what a small object inflates to never fills the memory.
@@ -7,7 +7,6 @@
  * member starts, in stored and in decompressed bytes, is known to the reader, who may begin a later run there.
  */
 import { Gunzipper } from './gzip.js';
-import { MillraceError } from '../errors.js';
 
 export type CodecName = 'none' | 'gzip';
 
@@ -45,18 +44,6 @@ export interface DecoderOptions {
   readonly ready: () => void;
   /** Errors: `Integrity`, naming object and offset. */
   readonly fail: (error: Error) => void;
-}
-
-/** The codec that an object's name asks for: `gzip` for `.gz`, else none. */
-export function codecOf(key: string): CodecName {
-  if (key.endsWith('.gz')) return 'gzip';
-  if (key.endsWith('.zst') || key.endsWith('.zstd')) {
-    throw new MillraceError(
-      'UnknownCodec',
-      `No codec for ${key}: zstd is not supported. Recompress it as .gz, or read it as it is with compression: 'none'.`,
-    );
-  }
-  return 'none';
 }
 
 /** A decoder for one pass over an object. */

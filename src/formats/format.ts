@@ -20,6 +20,11 @@ export interface Reader<T> {
   readonly extension: string;
   /** Bytes that `decode` gets at once, at most. Default 16 KiB, which parsing text likes best. */
   readonly block?: number;
+  /**
+   * The content is UTF-8 text: an object that is known to be something else (a Parquet file, UTF-16, compressed twice) is
+   * refused before any of it is decoded. Default `false`: any bytes.
+   */
+  readonly text?: boolean;
   /** A finder of boundaries for one pass over an object, beginning at the start of a record. */
   cutter(): Cutter;
   /**

@@ -35,6 +35,7 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
   const parse = options.schema === undefined ? (JSON.parse as (text: string) => T) : checked(options.schema);
   return {
     extension: '.ndjson',
+    text: true,
     cutter: () => lineCutter,
     encode(record) {
       // `JSON.stringify` says string and means string | undefined.

@@ -15,6 +15,7 @@ import { lineCutter, nextSpan, textStart } from './lines.js';
 export function text(): Format<string> {
   return {
     extension: '.txt',
+    text: true,
     cutter: () => lineCutter,
     encode: (record) => record + '\n',
     decode(block, start, _line, on) {

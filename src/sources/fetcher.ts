@@ -1,6 +1,6 @@
 import { Subscription, type Observable } from 'rxjs';
 import { StoreError } from '../store/errors.js';
-import type { ObjectBody } from '../store/objectStore.js';
+import type { ContentHeaders, ObjectBody } from '../store/objectStore.js';
 import {
   fragmentsOver,
   planFragments,
@@ -32,7 +32,7 @@ export interface FetcherOptions<O extends PlannedObject> {
 export class Fetcher<O extends PlannedObject> {
   readonly #options: FetcherOptions<O>;
   readonly #requests = new Map<number, Subscription>();
-  readonly #bodies = new Map<number, readonly Uint8Array[]>();
+  readonly #bodies = new Map<number, ObjectBody>();
   #state: FragmentState<O>;
   #events: FragmentEvent<O>[] = [];
   #stepping = false;
@@ -53,6 +53,12 @@ export class Fetcher<O extends PlannedObject> {
     return head?.here === true ? head.fragment.object : undefined;
   }
 
+  /** What the store says of the current object's body. */
+  get content(): ContentHeaders | undefined {
+    const head = this.#state.queue[0];
+    return head === undefined ? undefined : this.#bodies.get(head.fragment.id)?.info.content;
+  }
+
   /** No object is left. */
   get over(): boolean {
     return fragmentsOver(this.#state);
@@ -67,7 +73,7 @@ export class Fetcher<O extends PlannedObject> {
   get atObjectEnd(): boolean {
     const head = this.#state.queue[0];
     if (head?.here !== true || head.fragment.end < head.fragment.object.size) return false;
-    return this.#chunk >= (this.#bodies.get(head.fragment.id)?.length ?? 0);
+    return this.#chunk >= (this.#bodies.get(head.fragment.id)?.chunks.length ?? 0);
   }
 
   /** The current object's next chunk; `wait` while it is under way; `end` when there is none, once `atObjectEnd`. */
@@ -75,7 +81,7 @@ export class Fetcher<O extends PlannedObject> {
     for (;;) {
       const head = this.#state.queue[0];
       if (head?.here !== true) return 'wait';
-      const chunk = this.#bodies.get(head.fragment.id)?.[this.#chunk];
+      const chunk = this.#bodies.get(head.fragment.id)?.chunks[this.#chunk];
       if (chunk !== undefined) {
         this.#chunk++;
         return chunk;
@@ -137,15 +143,15 @@ export class Fetcher<O extends PlannedObject> {
     this.#requests.set(fragment.id, request);
     request.add(
       this.#options.get(fragment).subscribe({
-        next: ({ chunks }) => {
+        next: (body) => {
           this.#requests.delete(fragment.id);
           if (this.#state.closed) return;
-          const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+          const bytes = body.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
           if (bytes !== fragment.end - fragment.start) {
             this.#options.fail(shortRead(fragment, bytes));
             return;
           }
-          this.#bodies.set(fragment.id, chunks);
+          this.#bodies.set(fragment.id, body);
           this.#step({ type: 'arrived', id: fragment.id });
           this.#options.ready();
         },

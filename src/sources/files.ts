@@ -29,7 +29,10 @@ export interface FilesOptions<T> {
   readonly hidden?: boolean;
   /** A longer line (its end included) is malformed. Default 16 MiB. */
   readonly maxLineBytes?: Size;
-  /** `auto` (default) goes by the name: `.gz` is gzip. */
+  /**
+   * `auto` (default): the first bytes of an object, its name and its Content-Encoding tell whether it is gzip; other
+   * compressions are refused. `gzip`, `none`: whatever the object says of itself.
+   */
   readonly compression?: CodecName | 'auto';
   /** A URI that matches no object is no error. Default `false`. */
   readonly allowEmpty?: boolean;
@@ -81,7 +84,7 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * last gzip member before it) and reads nothing before it again.
  *
  * Errors: `NoInput` (nothing matches), `MissingBucket`, `ObjectChanged`, `ObjectVanished`, `MalformedRecord`,
- * `Integrity` (broken gzip), `UnknownCodec`, `BadPosition`, `InvalidUri`, `InvalidGlob`, `InvalidOption`, and the
+ * `Integrity` (broken gzip), `UnknownCodec`, `NotUtf8`, `BadPosition`, `InvalidUri`, `InvalidGlob`, `InvalidOption`, and the
  * store's.
  *
  * @example
@@ -128,7 +131,7 @@ export function filesSettings<T>(
 /** Callers may be JavaScript: the types are not to be relied on here. */
 function checkFilesOptions<T>(options: FilesOptions<T>): void {
   const given = required<Partial<FilesOptions<T>>>('the options of files', options);
-  const { format, prefetch, onMalformed = 'fail' } = given;
+  const { format, prefetch, onMalformed = 'fail', compression = 'auto' } = given;
   checkOptions('files', options, names);
   checkOptions('files', prefetch, prefetchNames, 'prefetch.');
   if (typeof format?.decode !== 'function' || typeof format.cutter !== 'function')
@@ -136,6 +139,8 @@ function checkFilesOptions<T>(options: FilesOptions<T>): void {
   const policy: unknown = typeof onMalformed === 'object' ? onMalformed.deadLetter : onMalformed;
   if (typeof policy !== 'function' && policy !== 'fail' && policy !== 'skip')
     throw new InvalidOption('files: onMalformed', onMalformed, "'fail', 'skip' or deadLetter(…)");
+  if (!['auto', 'none', 'gzip'].includes(compression))
+    throw new InvalidOption('files: compression', compression, "'auto', 'none' or 'gzip'");
 }
 
 /** How far to read ahead, with what is configured for options that say nothing. */

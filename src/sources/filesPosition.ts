@@ -1,6 +1,6 @@
 import { MillraceError } from '../errors.js';
 import type { Json } from '../flow/index.js';
-import type { MemberStart } from '../formats/codec.js';
+import type { CodecName, MemberStart } from '../formats/codec.js';
 
 /**
  * Where a `files` source is: what a checkpoint holds of it, and all it needs to go on. Its size does not depend on how
@@ -39,14 +39,26 @@ export function encodePosition(position: FilesPosition): Json {
   return { ...rest, object: member === undefined ? fields : { ...fields, member: { ...member } } };
 }
 
+/** The codec of an object that was read up to `position`. Errors: `BadPosition` (another one is set now). */
+export function codecAt(id: string, position: ObjectPosition, set: CodecName | 'auto'): CodecName {
+  const codec = position.member === undefined ? 'none' : 'gzip';
+  if (set === 'auto' || set === codec) return codec;
+  throw badPosition(
+    id,
+    `is in the middle of ${position.key}, which was read with compression '${codec}', and not '${set}' as it is set now`,
+  );
+}
+
+const badPosition = (id: string, what: string): MillraceError =>
+  new MillraceError(
+    'BadPosition',
+    `The checkpoint's position of source '${id}' ${what}. Give a changed source a new id, or start the job afresh.`,
+  );
+
 /** Errors: `BadPosition` (not a position of this source, or the URIs were changed). */
 export function decodePosition(id: string, json: Json, uris: readonly string[]): FilesPosition {
   const position = json as unknown as Partial<FilesPosition> | null;
-  const bad = (what: string): MillraceError =>
-    new MillraceError(
-      'BadPosition',
-      `The checkpoint's position of source '${id}' ${what}. Give a changed source a new id, or start the job afresh.`,
-    );
+  const bad = (what: string): MillraceError => badPosition(id, what);
   if (
     typeof position !== 'object' ||
     position === null ||

@@ -158,10 +158,13 @@ export class FilesReader<T> implements SourceReader<T> {
   #openNext(): ObjectReader | undefined {
     const object = this.#fetcher.object;
     if (object === undefined) return undefined;
-    const { format, maxLineBytes } = this.#settings;
+    const { format, maxLineBytes, compression } = this.#settings;
     const reader = new ObjectReader({
+      id: this.#context.id,
       object,
       fetcher: this.#fetcher,
+      compression,
+      text: format.text ?? false,
       cutter: format.cutter(),
       maxLineBytes,
       block: this.#block,

@@ -10,7 +10,6 @@
  * does not end in a slash, the object of that name (HEAD), which then is all; else the listing, after the last key read.
  */
 import { catchError, map, of, Subscription, throwError, type Observable } from 'rxjs';
-import { codecOf, type CodecName } from '../formats/codec.js';
 import { compileUriGlob, formatUri, hideUserInfo, splitUri } from '../path/index.js';
 import { isStoreError } from '../store/errors.js';
 import type { ObjectInfo, ObjectStore } from '../store/objectStore.js';
@@ -24,7 +23,6 @@ export interface FileObject extends PlannedObject {
   readonly root: number;
   readonly uri: string;
   readonly store: ObjectStore;
-  readonly codec: CodecName;
   /** Where it was left by the run that is resumed. */
   readonly resume: ObjectPosition | undefined;
 }
@@ -35,7 +33,6 @@ export interface ListingOptions {
   readonly from: FilesPosition;
   readonly hidden: boolean;
   readonly allowEmpty: boolean;
-  readonly compression: CodecName | 'auto';
   readonly fail: (error: unknown) => void;
 }
 
@@ -256,17 +253,17 @@ class Root {
 
   #object({ key, size, etag }: ObjectInfo, resume: ObjectPosition | undefined): FileObject {
     this.#matched = true;
-    const codec = this.#options.compression === 'auto' ? codecOf(key) : this.#options.compression;
+    // At its start there is nothing to resume: what it is, is to be found out.
+    const begun = resume === undefined || resume.offset === 0 ? undefined : resume;
     return {
       root: this.#index,
       uri: this.#objectUri(key),
       store: this.#store,
-      codec,
       key,
       size,
       etag,
-      from: resume === undefined ? 0 : codec === 'none' ? resume.offset : (resume.member?.at ?? 0),
-      resume,
+      from: begun === undefined ? 0 : (begun.member?.at ?? begun.offset),
+      resume: begun,
     };
   }
 }

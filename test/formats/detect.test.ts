@@ -1,0 +1,169 @@
+import fc from 'fast-check';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { checkText, codecOf } from '../../src/formats/detect.js';
+import { headBytes, looksLikeText, recognise } from '../../src/formats/recognise.js';
+
+/** The beginnings of files as their programs write them. */
+const beginnings: Readonly<Record<string, Buffer>> = {
+  zstd: Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x58, 0x41, 0, 0]),
+  'zstd or lz4': Buffer.from([0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]),
+  bzip2: Buffer.from([...Buffer.from('BZh91AY&SY'), 0x8b, 0x4f, 0x1a, 0x02]),
+  xz: Buffer.from([0xfd, ...Buffer.from('7zXZ'), 0, 0, 4]),
+  lz4: Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x64, 0x40]),
+  snappy: Buffer.from([0xff, 6, 0, 0, ...Buffer.from('sNaPpY'), 1, 9]),
+  'a zip archive': Buffer.from([...Buffer.from('PK'), 3, 4, 20, 0]),
+  'a 7z archive': Buffer.from([...Buffer.from('7z'), 0xbc, 0xaf, 0x27, 0x1c]),
+  'a tar archive': Buffer.concat([Buffer.from('a.txt'), Buffer.alloc(252), Buffer.from('ustar\0' + '00')]),
+  'a Parquet file': Buffer.from([...Buffer.from('PAR1'), 0x15, 0x04, 0x15, 0x10]),
+  'an Avro file': Buffer.from([...Buffer.from('Obj'), 1, 4, 22]),
+  'an ORC file': Buffer.from([...Buffer.from('ORC'), 0x0a, 0x06, 0x08, 0x03]),
+  'UTF-16': Buffer.from('\uFEFF{"a":1}', 'utf16le'),
+  'UTF-32': Buffer.from([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0]),
+};
+
+const stored = (uri: string, head: Buffer | string, more: { encoding?: string; text?: boolean } = {}) =>
+  codecOf({
+    uri: `s3://lake/${uri}`,
+    encoding: more.encoding,
+    head: Buffer.from(head),
+    whole: true,
+    text: more.text ?? true,
+  });
+
+const json = '{"a":1}\n';
+const zipped = gzipSync(json);
+
+describe('the codec of an object', () => {
+  it.each([
+    ['a.json', json, undefined, 'none'],
+    ['a.json.gz', zipped, undefined, 'gzip'],
+    ['a.json.GZ', zipped, undefined, 'gzip'],
+    ['a.json.gzip', zipped, undefined, 'gzip'],
+    ['a.json', zipped, undefined, 'gzip'],
+    ['a.json', zipped, 'gzip', 'gzip'],
+    ['a.json', zipped, 'GZIP', 'gzip'],
+    ['a.json', zipped, 'x-gzip', 'gzip'],
+    ['a.json', zipped, 'aws-chunked', 'gzip'],
+    ['a.json', zipped, 'gzip, aws-chunked', 'gzip'],
+    ['a.json', zipped, 'gzip,gzip', 'gzip'],
+    ['a.json', zipped, 'br', 'gzip'],
+    ['a.zst', zipped, undefined, 'gzip'],
+    // What was decompressed on the way, or never compressed.
+    ['a.json', json, 'gzip', 'none'],
+    ['a.json.gz', json, 'gzip', 'none'],
+    ['a.json.gz', json, undefined, 'none'],
+    ['a.json', json, 'br', 'none'],
+    ['a.json', json, 'identity', 'none'],
+    ['a.json', json, 'utf-8', 'none'],
+    ['a.json', '', 'gzip', 'none'],
+    // Broken: its decoder says so.
+    ['a.json.gz', Buffer.from([0x1f, 0x8b]), undefined, 'gzip'],
+    ['a.json', Buffer.from([0, 1, 2, 0xff]), 'gzip', 'gzip'],
+    // Text of another encoding, to be replaced or refused line by line.
+    ['a.txt', Buffer.from('gr\xfcn', 'latin1'), undefined, 'none'],
+  ] as const)('%s with %j and Content-Encoding %s is %s', (uri, head, encoding, codec) => {
+    expect(stored(uri, Buffer.from(head), encoding === undefined ? {} : { encoding })).toBe(codec);
+  });
+
+  it.each([
+    ...['zst', 'zstd', 'bz2', 'xz', 'lzma', 'lz4', 'lzo', 'snappy', 'sz', 'br', 'Z', 'ZST'],
+    ...['deflate', 'parquet', 'avro', 'orc', 'zip', '7z', 'tar', 'tgz', 'Parquet'],
+  ])('.%s is refused by name, whatever the bytes', (ending) => {
+    for (const head of [json, Buffer.from([0, 1, 2, 0xff])]) {
+      expect(() => stored(`a.${ending}`, head)).toThrow(
+        expect.objectContaining({ code: 'UnknownCodec', retryable: false }) as Error,
+      );
+      expect(() => stored(`a.${ending}`, head)).toThrow(
+        new RegExp(`s3://lake/a.${ending}\\b.*\\.${ending}`, 'i'),
+      );
+    }
+  });
+
+  it.each([
+    ['br', brotliCompressSync(json)],
+    ['deflate', deflateSync(json)],
+    ['gzip, br', brotliCompressSync(zipped)],
+    ['zstd', Buffer.from([0xfd, 0x2f, 0xb5])],
+    ['squeezed', Buffer.from([0, 1, 2])],
+  ])('Content-Encoding: %s is refused, unless the bytes are text', (encoding, head) => {
+    expect(() => stored('a.json', head, { encoding })).toThrow(/s3:\/\/lake\/a\.json.*Content-Encoding is/);
+    expect(stored('a.json', json, { encoding })).toBe('none');
+  });
+
+  it.each(Object.entries(beginnings))('%s is refused by its first bytes, and named', (name, head) => {
+    for (const uri of ['a', 'a.json', 'a.gz']) {
+      expect(() => stored(uri, head)).toThrow(name);
+      expect(() => stored(uri, head)).toThrow(
+        expect.objectContaining({ code: name.startsWith('UTF') ? 'NotUtf8' : 'UnknownCodec' }) as Error,
+      );
+    }
+  });
+
+  it.each(['{"a":1}', '"x"', '\uFEFF{}'])(
+    '%s in UTF-16 of either order is refused, with a mark or without',
+    (text) => {
+      const little = Buffer.from(text, 'utf16le');
+      for (const head of [little, Buffer.from(little).swap16()]) {
+        expect(() => stored('a.json', head)).toThrow(expect.objectContaining({ code: 'NotUtf8' }) as Error);
+      }
+    },
+  );
+
+  it('lets texts be that begin as other files do', () => {
+    for (const head of ['ORC attack\n', 'PAR1,PAR2\n', 'BZh9 is bzip2\n', 'SEQ\n', 'PK\n', 'ARROW1\n']) {
+      expect(stored('a.txt', head)).toBe('none');
+    }
+  });
+
+  it('takes other bytes as they are, unless what declares a compression is borne out', () => {
+    const any = { text: false };
+    for (const name of ['a Parquet file', 'a zip archive', 'zstd', 'UTF-16', 'a tar archive']) {
+      expect(stored('images/a.bin', beginnings[name]!, any)).toBe('none');
+      expect(stored('images/a.bin', beginnings[name]!, { ...any, encoding: 'gzip' })).toBe('none');
+    }
+    expect(stored('a.parquet', beginnings['a Parquet file']!, any)).toBe('none');
+    expect(stored('a.tgz', zipped, any)).toBe('none');
+    expect(stored('a.tar.gz', zipped, any)).toBe('gzip');
+    expect(stored('a.bin', zipped, any)).toBe('none');
+    expect(stored('a.bin', zipped, { ...any, encoding: 'gzip' })).toBe('gzip');
+    expect(stored('a.gz', json, any)).toBe('gzip');
+    expect(() => stored('a.zst', json, any)).toThrow('zstd');
+    expect(() => stored('a', beginnings['zstd']!, { ...any, encoding: 'zstd' })).toThrow('zstd');
+    expect(() => stored('a', brotliCompressSync('x'), { ...any, encoding: 'br' })).toThrow('brotli');
+  });
+
+  it('refuses what is inside of gzip and no text', () => {
+    expect(() => checkText('s3://lake/a.gz', zipped, 'gzip')).toThrow('compressed twice');
+    expect(() => checkText('s3://lake/a.tgz', beginnings['a tar archive']!, 'gzip')).toThrow('a tar archive');
+    expect(() => checkText('s3://lake/a.gz', Buffer.from(json, 'utf16le'), 'gzip')).toThrow('UTF-16');
+    // As it lies, a user has said: but text it must be.
+    expect(() => checkText('s3://lake/a.gz', zipped, 'none')).not.toThrow();
+    expect(() => checkText('s3://lake/a', Buffer.from('\uFEFFa', 'utf16le'), 'none')).toThrow('UTF-16');
+  });
+});
+
+describe('text', () => {
+  it('is known as such wherever the head of it is cut, and never taken for something else', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 400 }),
+        fc.nat(headBytes),
+        (text, cut) => {
+          const clean = text.replace(/\p{Cc}/gu, ' ');
+          const bytes = Buffer.from(clean);
+          expect(looksLikeText(bytes, true)).toBe(true);
+          expect(looksLikeText(bytes.subarray(0, cut), cut >= bytes.length)).toBe(true);
+          expect(recognise(bytes)).toBeUndefined();
+        },
+      ),
+    );
+  });
+
+  it('is not what has other bytes', () => {
+    expect(looksLikeText(Buffer.from([0x61, 0]), true)).toBe(false);
+    for (const bytes of [[0x61, 0xff, 0x62], [0x61, 0xff], [0xc3, 0x28], [0xe2, 0x28, 0xa1], [0x80]])
+      expect(looksLikeText(Buffer.from(bytes), false)).toBe(false);
+    expect(looksLikeText(Buffer.from([0xe2, 0x82]), true)).toBe(false);
+    expect(looksLikeText(Buffer.from('\t\r\n\f\u001b[1m'), true)).toBe(true);
+  });
+});
