@@ -71,6 +71,22 @@ export class MissingBucket extends MillraceError {
   }
 }
 
+/** A store does not list keys in the order of their UTF-8 bytes, each once, and to an end. */
+export class UnorderedListing extends MillraceError {
+  override readonly name = 'UnorderedListing';
+
+  constructor(
+    /** URI of what was listed. */
+    readonly uri: string,
+    reason: string,
+  ) {
+    super(
+      'UnorderedListing',
+      `The listing of ${uri} is out of order: ${reason}. A source cannot tell what it has read there. Use a store that lists as S3 does.`,
+    );
+  }
+}
+
 /** A URI or glob of a source matches no object. */
 export class NoInput extends MillraceError {
   static {

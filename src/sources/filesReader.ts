@@ -4,11 +4,13 @@
  * Only whole records leave, so the position behind the last of them is exact after every poll. What is held is bounded:
  * the fetcher by (`window` + 1) × `fragment`, the decoder by its own look-ahead, the slicer by the longest record.
  */
-import { catchError, throwError } from 'rxjs';
+import { catchError, tap, throwError } from 'rxjs';
 import type { CodecName } from '../formats/codec.js';
 import type { Malformed, Reader } from '../formats/format.js';
 import type { Json } from '../flow/index.js';
 import { hideUserInfo } from '../path/index.js';
+import { StoreError } from '../store/errors.js';
+import type { ObjectInfo } from '../store/objectStore.js';
 import { stores } from '../store/services.js';
 import { MalformedRecord } from './errors.js';
 import type { SourceEvent } from './events.js';
@@ -81,9 +83,10 @@ export class FilesReader<T> implements SourceReader<T> {
       limits: settings.limits,
       nextObject: (answer) => this.#listing.next(answer),
       get: ({ object, start, end }) =>
-        object.store
-          .get(object.key, { range: { start, end }, ifMatch: object.etag })
-          .pipe(catchError((error: unknown) => throwError(() => inputError(object.uri, error)))),
+        object.store.get(object.key, { range: { start, end }, ifMatch: object.etag }).pipe(
+          tap(({ info }) => checkVersion(object, info)),
+          catchError((error: unknown) => throwError(() => inputError(object.uri, error))),
+        ),
       ready: () => this.#ready(),
       fail,
     });
@@ -253,4 +256,12 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#error ??= { error };
     this.#ready();
   }
+}
+
+/** What is read is what was listed. Errors: `PreconditionFailed`, `Integrity`. */
+function checkVersion({ uri, etag, size }: FileObject, info: ObjectInfo): void {
+  if (info.etag !== etag)
+    throw new StoreError('PreconditionFailed', `${uri} has another ETag than it was listed with.`);
+  if (info.size === size) return;
+  throw new StoreError('Integrity', `${uri} has ${info.size} bytes, and was listed with ${size}. Try again.`);
 }

@@ -12,9 +12,10 @@
 import { catchError, map, of, Subscription, throwError, type Observable } from 'rxjs';
 import { compileUriGlob, formatUri, hideUserInfo, splitUri } from '../path/index.js';
 import { isStoreError } from '../store/errors.js';
+import { compareKeys } from '../store/helpers.js';
 import type { ObjectInfo, ObjectStore } from '../store/objectStore.js';
 import type { Stores } from '../store/services.js';
-import { MissingBucket, NoInput, ObjectChanged, ObjectVanished } from './errors.js';
+import { MissingBucket, NoInput, ObjectChanged, ObjectVanished, UnorderedListing } from './errors.js';
 import type { FilesPosition, ObjectPosition } from './filesPosition.js';
 import type { PlannedObject } from './fragments.js';
 
@@ -139,6 +140,8 @@ class Root {
   #resume: ObjectPosition | undefined;
   #after: string | undefined;
   #cursor: string | undefined;
+  /** The key that was listed last, or is to be passed. */
+  #last: string | undefined;
   #page: readonly ObjectInfo[] = [];
   #at = 0;
   #found: FileObject | undefined;
@@ -160,6 +163,7 @@ class Root {
     this.#matches = glob.wild ? (key) => glob.matches(key) : () => true;
     this.#resume = from?.object;
     this.#after = from?.object?.key ?? from?.after;
+    this.#last = this.#after;
     this.#matched = this.#after !== undefined;
     if (this.#resume !== undefined) this.#phase = 'resume';
     else if (this.#after === undefined) this.#phase = this.#exact === undefined ? 'list' : 'exact';
@@ -234,6 +238,9 @@ class Root {
     });
     return page.pipe(
       map(({ objects, cursor: next }) => {
+        this.#checkOrder(objects);
+        if (next !== undefined && next === this.#cursor)
+          throw new UnorderedListing(this.#listed(), 'it has no end');
         this.#page = objects;
         this.#at = 0;
         this.#cursor = next;
@@ -243,6 +250,21 @@ class Root {
         throw isStoreError(error, 'NotFound') ? new MissingBucket(this.#store.uri, error) : error;
       }),
     );
+  }
+
+  /** Not every store promises what a position depends on: one key says which objects have been read. */
+  #checkOrder(objects: readonly ObjectInfo[]): void {
+    for (const { key } of objects) {
+      const last = this.#last;
+      if (!key.startsWith(this.#prefix)) throw new UnorderedListing(this.#listed(), `it holds ${key}`);
+      if (last !== undefined && compareKeys(key, last) <= 0)
+        throw new UnorderedListing(this.#listed(), `${key} comes after ${last}`);
+      this.#last = key;
+    }
+  }
+
+  #listed(): string {
+    return this.#objectUri(this.#prefix);
   }
 
   /** A key that ends in a slash is the marker of a directory. */

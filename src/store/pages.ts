@@ -1,5 +1,7 @@
 /** What comes in pages, lazily: listings of objects, of uploads, of parts. */
+import { isDeepStrictEqual } from 'node:util';
 import { concat, defer, ignoreElements, Observable, of, reduce, type ObservableInput } from 'rxjs';
+import { StoreError } from './errors.js';
 import type {
   ListOptions,
   ListPage,
@@ -11,7 +13,8 @@ import type {
 
 /**
  * Page after page: `work` on one, whose results are emitted, and the next is asked for when that is complete; never after
- * an unsubscribe. A loop, not a recursion: stores may answer at once, and a walk has any number of pages.
+ * an unsubscribe. A page that leads to itself is an error. A loop, not a recursion: stores may answer at once, and a walk
+ * has any number of pages.
  */
 function eachPage<P, C, R>(
   ask: (after: C | undefined) => Observable<P>,
@@ -39,9 +42,13 @@ function eachPage<P, C, R>(
     };
     const taken = (page: P): void => {
       const complete = (): void => {
-        after = nextOf(page);
-        if (after === undefined) out.complete();
-        else goOn();
+        const next = nextOf(page);
+        if (next === undefined) out.complete();
+        else if (isDeepStrictEqual(next, after)) out.error(endless());
+        else {
+          after = next;
+          goOn();
+        }
       };
       out.add(
         defer(() => work(page)).subscribe({ next: (result) => out.next(result), error: fail, complete }),
@@ -49,6 +56,13 @@ function eachPage<P, C, R>(
     };
     goOn();
   });
+}
+
+function endless(): StoreError {
+  return new StoreError(
+    'NotSupported',
+    'The store gives the same page of a listing for ever: nothing more can be listed there.',
+  );
 }
 
 /** All pages, each asked for when `pace`, if any, has completed for the one before. */

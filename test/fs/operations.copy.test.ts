@@ -1,12 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lastValueFrom } from 'rxjs';
+import { defer, lastValueFrom, map } from 'rxjs';
 import { loadConfig } from '../../src/config/index.js';
 import { createOperations } from '../../src/fs/operations/index.js';
 import { fileUri, parseUri } from '../../src/path/index.js';
-import { counting } from '../../src/store/index.js';
+import { counting, decorate } from '../../src/store/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
+import type { ListPage, ObjectBody } from '../../src/store/objectStore.js';
 import { openStores } from '../../src/store/open.js';
 import { all, bytes, content, errorOf, filled, MiB, operationsOn, shown, uploadsOf } from './support.js';
 
@@ -40,6 +41,43 @@ describe('copy', () => {
     expect(await content(b.store)).toEqual({ small: 'one', big: shown(big) });
     expect(b.counts().requests).toMatchObject({ put: 1, createUpload: 1, uploadPart: 3, completeUpload: 1 });
     expect(await uploadsOf(b.store)).toEqual([]);
+  });
+
+  test('an object that is not as long as it was listed is not taken for whole', async () => {
+    const a = decorate(await filled({ 'd/x': 'one' }), (call, run) =>
+      call.method === 'get'
+        ? run.pipe(
+            map((value) => {
+              const { info } = value as ObjectBody;
+              return { info: { ...info, size: 2 }, chunks: [Buffer.from('on')] } as typeof value;
+            }),
+          )
+        : run,
+    );
+    const b = await filled({});
+    const error = await errorOf(operationsOn({ a, b }).copy('memory://a/d/x', 'memory://b/x'));
+    expect(error).toMatchObject({ code: 'Integrity', retryable: true });
+    expect(await content(b)).toEqual({});
+  });
+
+  test('an object of unknown age is not taken for the same', async () => {
+    const ageless = decorate(await filled({ 'd/x': 'new' }), (call, run) =>
+      call.method === 'list'
+        ? run.pipe(
+            map((value) => {
+              const page = value as ListPage;
+              const objects = page.objects.map((info) => ({ ...info, etag: 'opaque', modified: 0 }));
+              return { ...page, objects } as typeof value;
+            }),
+          )
+        : call.method === 'get' // the ETag that was listed
+          ? defer(() => counted.get('d/x') as typeof run)
+          : run,
+    );
+    const counted = await filled({ 'd/x': 'new' });
+    const b = await filled({ 'd/x': 'old' });
+    await all(operationsOn({ a: ageless, b }).bulkCopy({ from: 'memory://a/d/', to: 'memory://b/d/' }));
+    expect(await content(b)).toEqual({ 'd/x': 'new' });
   });
 
   test('of local files the type follows from the name, unless it was written with one', async () => {

@@ -11,7 +11,7 @@ import { ndjson } from '../../src/formats/ndjson.js';
 import { text } from '../../src/formats/text.js';
 import { createStores } from '../../src/store/registry.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
-import type { ObjectBody } from '../../src/store/objectStore.js';
+import type { ListPage, ObjectBody, ObjectInfo, ObjectStore } from '../../src/store/objectStore.js';
 import { counting } from '../../src/store/decorators/counting.js';
 import { files } from '../../src/sources/files.js';
 import type { FilesPosition } from '../../src/sources/filesPosition.js';
@@ -377,6 +377,49 @@ describe('files: bad input', () => {
       code: 'Integrity',
       retryable: true,
     });
+  });
+
+  it('an object that is not as long as it was listed is Integrity; one with another ETag is ObjectChanged', async () => {
+    const told = (info: Partial<ObjectInfo>): ObjectStore =>
+      decorate(memoryWith({ a: '1\n2\n' }), (call, run) =>
+        call.method === 'get'
+          ? run.pipe(
+              map((value) => {
+                const body = value as ObjectBody;
+                return { ...body, info: { ...body.info, ...info } } as never;
+              }),
+            )
+          : run,
+      );
+    const source = files('memory://lake/', { format: text() });
+    expect((await readAll(source, told({ size: 8 }))).error).toMatchObject({
+      code: 'Integrity',
+      retryable: true,
+    });
+    expect((await readAll(source, told({ etag: 'other' }))).error).toMatchObject({ code: 'ObjectChanged' });
+  });
+
+  it('a listing that is out of order, holds a key twice or of another prefix, or has no end, is an error before a record is lost or repeated', async () => {
+    const objects = memoryWith({ 'd/a': '1\n', 'd/b': '2\n', 'd/c': '3\n', 'e/a': '4\n' });
+    const listed = (edit: (page: ListPage) => Partial<ListPage>): ObjectStore =>
+      decorate(objects, (call, run) =>
+        call.method === 'list'
+          ? run.pipe(map((page) => ({ ...(page as ListPage), ...edit(page as ListPage) }) as never))
+          : run,
+      );
+    const cases: readonly (readonly [(page: ListPage) => Partial<ListPage>, readonly string[]])[] = [
+      [({ objects: page }) => ({ objects: page.toReversed() }), []],
+      [({ objects: page }) => ({ objects: [...page, ...page.slice(-1)] }), []],
+      [({ objects: page }) => ({ objects: page.map((info) => ({ ...info, key: `x${info.key}` })) }), []],
+      [({ objects: page }) => ({ objects: page.slice(0, 1), cursor: 'd/a' }), ['1']],
+      [() => ({ objects: [], cursor: 'd/a' }), []],
+      [() => ({ cursor: '' }), ['1', '2', '3']],
+    ];
+    for (const [edit, before] of cases) {
+      const { records, error } = await readAll(files('memory://lake/d/', { format: text() }), listed(edit));
+      expect(error).toMatchObject({ code: 'UnorderedListing', retryable: false, uri: 'memory://lake/d/' });
+      expect(records).toEqual(before);
+    }
   });
 
   it('refuses options that make no sense', () => {

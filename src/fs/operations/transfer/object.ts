@@ -174,6 +174,7 @@ function whole(task: Task, means: Means): Observable<Step> {
   const request = lent(means.memory, size, (into) =>
     from.store.get(source.key, { ifMatch: etag, into }).pipe(
       concatMap(({ info, chunks }) => {
+        if (info.size !== size) return throwError(() => wrongSize(task, info));
         const described = descriptionOf(info, task);
         if (means.overwrite) return to.store.put(key, join(chunks), described);
         const putId = randomUUID();
@@ -208,6 +209,13 @@ function descriptionOf({ metadata, content }: ObjectInfo, { from, to, key }: Tas
   if (from.scheme === 'file' && to.scheme !== 'file')
     return { ...described, ...describedContent(key, content) };
   return content === undefined ? described : { ...described, content };
+}
+
+function wrongSize({ from, source }: Task, { size }: ObjectInfo): StoreError {
+  return new StoreError(
+    'Integrity',
+    `${from.uri(source.key)} has ${size} bytes, and was listed with ${source.size}. Copy it again.`,
+  );
 }
 
 function alreadyThere({ to, key }: Task): StoreError {

@@ -42,5 +42,6 @@ export function isSame(source: ObjectInfo, target: ObjectInfo): boolean {
   if (source.size !== target.size) return false;
   if (source.etag === target.etag) return true;
   if (md5.test(source.etag) && md5.test(target.etag)) return false;
-  return target.modified >= source.modified;
+  // Zero: the store does not tell.
+  return source.modified > 0 && target.modified >= source.modified;
 }
