@@ -13,7 +13,7 @@ import { sharedByCopies } from '../errors.js';
 import { PathError } from './errors.js';
 import { compilePattern } from './pathPattern.js';
 import { descend, relativeText } from './relative.js';
-import { formatUri, parseUri, refuseArn, type ObjectUri } from './uri.js';
+import { formatUri, parseUri, refuseBucket, type ObjectUri } from './uri.js';
 
 /** A bucket on a server, and its URI. */
 interface Place extends Omit<ObjectUri, 'key'> {
@@ -68,7 +68,7 @@ export class S3Path implements Iterable<string> {
    */
   static of(bucket: string, ...parts: readonly string[]): S3Path {
     if (bucket === '') throw new PathError('InvalidPath', 'A path needs a bucket: S3Path.of(bucket, path).');
-    refuseArn('s3', bucket);
+    refuseBucket('s3', bucket);
     return new S3Path(placeOf({ scheme: 's3', bucket }), parts.filter((part) => part !== '').join('/'));
   }
 

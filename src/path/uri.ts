@@ -53,7 +53,7 @@ export function splitUri(uri: string): ObjectUri {
   if (scheme === 's3x') return splitServer(parseAuthority(authority), rest);
   const host = authority.slice(authority.lastIndexOf('@') + 1);
   if (scheme === 'file') return splitFile(uri, host, rest);
-  refuseArn(scheme, host);
+  refuseBucket(scheme, host);
   if (host.includes(':')) {
     // Perhaps a secret with a slash in it: the text is not repeated.
     throw new InvalidUri(
@@ -142,7 +142,7 @@ function dissect(uri: string): Pieces {
 
 function splitServer({ server }: Authority, path: string): ObjectUri {
   const [bucket, key] = firstName(path);
-  refuseArn('s3x', bucket);
+  refuseBucket('s3x', bucket);
   if (bucket.includes('@')) {
     // The rest of a secret with a slash in it, most likely.
     throw new InvalidUri(
@@ -178,7 +178,7 @@ function bucketOf(scheme: Scheme, text: string): string {
     const form = scheme === 's3x' ? 's3x://host/bucket/key' : `${scheme}://bucket/key`;
     throw new InvalidUri(`This ${scheme}:// URI names no bucket. Write ${form}.`);
   }
-  refuseArn(scheme, bucket);
+  refuseBucket(scheme, bucket);
   return bucket;
 }
 
@@ -194,10 +194,21 @@ function decodeBucket(scheme: Scheme, text: string): string {
   }
 }
 
-/** Errors: `InvalidUri`, if the bucket is an ARN: that of an access point is the one that people write here. */
-export function refuseArn(scheme: Scheme, bucket: string): void {
-  if (!/^arn:/i.test(bucket) || scheme === 'memory') return;
+/** Errors: `InvalidUri`, for what AWS takes in place of a bucket's name and millrace does not: an ARN, a directory bucket. */
+export function refuseBucket(scheme: Scheme, bucket: string): void {
+  if (scheme !== 's3' && scheme !== 's3x') return;
+  if (isDirectoryBucket(bucket)) {
+    throw new InvalidUri(
+      'The bucket of this URI is a directory bucket (S3 Express One Zone; its name ends in "--x-s3"), or an access point of one ("--xa-s3"). These list keys in no order, and are not supported: use a general purpose bucket.',
+    );
+  }
+  if (!/^arn:/i.test(bucket)) return;
   throw new InvalidUri(
     `An ARN cannot be the bucket of a URI. Write the access point's alias instead, ${scheme}://${scheme === 's3x' ? 'host/' : ''}<alias>/key: a name that ends in "-s3alias", shown as "Access point alias" in the S3 console and as "Alias" by "aws s3control get-access-point".`,
   );
+}
+
+/** AWS keeps these ends of names for directory buckets, and for access points of those. */
+export function isDirectoryBucket(name: string): boolean {
+  return /--xa?-s3$/i.test(name);
 }

@@ -73,6 +73,10 @@ export class MissingBucket extends MillraceError {
 
 /** A store does not list keys in the order of their UTF-8 bytes, each once, and to an end. */
 export class UnorderedListing extends MillraceError {
+  static {
+    sharedByCopies(this, 'UnorderedListing');
+  }
+
   override readonly name = 'UnorderedListing';
 
   constructor(

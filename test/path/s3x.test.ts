@@ -5,6 +5,7 @@ import {
   hideUserInfo,
   InvalidUri,
   parseUri,
+  S3Path,
   splitUri,
   UnknownScheme,
   userInfo,
@@ -126,6 +127,32 @@ describe('access points', () => {
   });
 });
 
+describe('directory buckets', () => {
+  it.each([
+    's3://mine--usw2-az1--x-s3/x',
+    's3a://mine--usw2-az1--X-S3/x',
+    's3://point--usw2-az1--xa-s3',
+    's3x://host/mine--usw2-az1--x-s3/x',
+    's3x://key:secret@host:9000/mine--usw2-az1-%2Dx-s3/x',
+    's3x://key:S3cr/et@host/mine--usw2-az1--x-s3/x',
+  ])('%s is refused', (uri) => {
+    expect(() => parseUri(uri)).toThrow(InvalidUri);
+    expect(() => S3Path.from(uri)).toThrow(InvalidUri);
+    expect(() => parseUri(uri)).not.toThrow(/S3cr/);
+    if (!uri.includes('et@')) expect(() => parseUri(uri)).toThrow(/directory bucket/);
+  });
+
+  it('are told by the end of the name alone, on S3 alone', () => {
+    for (const uri of [
+      's3://mine--x-s3-logs/x',
+      's3://lake/a--x-s3',
+      'memory://mine--x-s3/x',
+      'file:///mine--x-s3/x',
+    ])
+      expect(formatUri(parseUri(uri))).toBe(uri);
+  });
+});
+
 describe('any text', () => {
   const secret = fc
     .array(fc.constantFrom('S3cr3t', '/', '+', '@', ':', '%', '%2F', '?', '#', ' ', '1'), { maxLength: 6 })
@@ -202,7 +229,7 @@ describe('any text', () => {
 
   it('is shown without user info', () => {
     expect(hideUserInfo('s3x://key:secret@host:9000/lake/x@y')).toBe('s3x://host:9000/lake/x@y');
-    expect(hideUserInfo('s3x://key:sec/ret@host/lake/x')).toBe('s3x://host/lake/x');
+    expect(hideUserInfo('s3x://key:S3cr/et@host/lake/x')).toBe('s3x://host/lake/x');
     expect(hideUserInfo('key:secret@host/x')).toBe('host/x');
     expect(hideUserInfo('s3x://host:9000/lake/x@y')).toBe('s3x://host:9000/lake/x@y');
     expect(hideUserInfo('s3x://[::1]:9000/lake/x@y')).toBe('s3x://[::1]:9000/lake/x@y');

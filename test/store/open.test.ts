@@ -8,7 +8,9 @@ import { inspect } from 'node:util';
 import type { S3Options } from '../../src/config/s3Options.js';
 import { startGateway, type Gateway } from '../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
+import { InvalidUri } from '../../src/path/index.js';
 import { openStores, optionsOfBucket, type OpenedStores } from '../../src/store/open.js';
+import { S3Connection } from '../../src/store/s3/index.js';
 import { answer, credentials, failure } from './s3support.js';
 
 const others = { accessKeyId: 'OTHERKEY', secretAccessKey: 'another-secret' };
@@ -71,6 +73,28 @@ test('every scheme, the same place the same store', async () => {
 test('memory is the process’s: two registries see the same', async () => {
   await answer(open().open('memory://shared-open-test/').store.put('a', body));
   expect((await answer(open().open('memory://shared-open-test/').store.head('a'))).size).toBe(1);
+});
+
+test('directory buckets are refused, by their names and by their hosts', () => {
+  const host = 'mine--usw2-az1--x-s3.s3express-usw2-az1.us-west-2.amazonaws.com';
+  const refused: readonly (readonly [string, S3Options, string])[] = [
+    ['s3://mine--usw2-az1--x-s3/a', {}, 'InvalidUri'],
+    ['s3://point--usw2-az1--xa-s3/a', {}, 'InvalidUri'],
+    ['s3x://host/mine--usw2-az1--x-s3/a', {}, 'InvalidUri'],
+    [`s3x://${host}/lake/a`, {}, 'InvalidS3Options'],
+    ['s3x://s3express-control.us-west-2.amazonaws.com/lake/a', {}, 'InvalidS3Options'],
+    ['s3://lake/a', { endpoint: `https://${host}` }, 'InvalidS3Options'],
+    ['s3://lake/a', { endpoint: 'https://mine--usw2-az1--x-s3.s3.example.com/path' }, 'InvalidS3Options'],
+  ];
+  for (const [uri, options, code] of refused)
+    expect(() => open(options).open(uri)).toThrow(
+      expect.objectContaining({
+        code,
+        message: expect.stringContaining('irectory bucket') as string,
+      }) as Error,
+    );
+  expect(() => open().open('s3x://s3expresso.example.com/lake/a')).not.toThrow();
+  expect(() => new S3Connection({ region: 'us-west-2' }).store('mine--usw2-az1--x-s3')).toThrow(InvalidUri);
 });
 
 describe('buckets', () => {

@@ -1,6 +1,7 @@
 import { MillraceError } from '../../errors.js';
 import { parseDuration, type Duration } from '../../config/units.js';
 import type { BucketOptions, S3Options } from '../../config/s3Options.js';
+import { isDirectoryBucket } from '../../path/index.js';
 import { AwsSettings, type Configured } from './aws/settings.js';
 import { isAws, resolveWire, type WireOptions } from './wire.js';
 
@@ -76,6 +77,11 @@ function parseEndpoint({ value, where }: Configured): URL {
   if (url.username !== '' || url.password !== '') {
     throw invalid(`${where} must not hold a user or password; give keys as \`credentials\``);
   }
+  const express = (label: string): boolean => isDirectoryBucket(label) || /^s3express(-|$)/i.test(label);
+  if (url.hostname.split('.').some(express))
+    throw invalid(
+      `${where} is that of directory buckets (S3 Express One Zone), which are not supported: use a general purpose bucket`,
+    );
   if (url.search !== '' || url.hash !== '') throw invalid(`${where} must not hold a query or a fragment`);
   return url;
 }

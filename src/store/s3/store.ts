@@ -1,5 +1,5 @@
 import { defer, type Observable } from 'rxjs';
-import { refuseArn } from '../../path/index.js';
+import { refuseBucket } from '../../path/index.js';
 import { checkKey } from '../helpers.js';
 import type {
   ByteRange,
@@ -43,7 +43,7 @@ export class S3Store implements ObjectStore {
 
   /** Throws `InvalidUri` for the ARN of an access point. */
   constructor(bucket: string, pool: S3Pool, options = pool.options, uri = `s3://${bucket}`) {
-    refuseArn('s3', bucket);
+    refuseBucket('s3', bucket);
     this.uri = uri;
     this.#bucket = bucket;
     this.#pool = pool;
