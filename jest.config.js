@@ -1,5 +1,7 @@
 // Nothing here may ask the metadata service of a cloud: where there is none, that is a request into the void.
 process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
+// Servers of tests are on loopback, which a proxy of this machine cannot reach.
+for (const name of Object.keys(process.env)) if (/_proxy$/i.test(name)) delete process.env[name];
 
 /** @type {import('jest').Config} */
 export default {

@@ -6,6 +6,7 @@ export function storesOf(params: Params): { readonly stores: Stores; close(): vo
   const connection = new S3Connection({
     endpoint: String(params['endpoint']),
     region: String(params['region'] ?? 'us-east-1'),
+    proxy: 'none',
     credentials: {
       accessKeyId: String(params['accessKeyId'] ?? 'bench'),
       secretAccessKey: String(params['secretAccessKey'] ?? 'bench-secret'),

@@ -136,7 +136,8 @@ async function runJob({ options, children, view }: Run, place: Place, layout: La
     checkpoints: root + layout.checkpoints.slice(0, -1),
     roll: { size: Math.min(12 << 20, Math.max(256 << 10, events * 6)), age: '3s' },
   };
-  const env: NodeJS.ProcessEnv = { AWS_REGION: place.region };
+  // What the job talks to is in this process, whatever proxy there is for the rest of the world.
+  const env: NodeJS.ProcessEnv = { AWS_REGION: place.region, S3_PROXY: 'none' };
   const show = view.job(events, kills);
   const supervisor = new Supervisor({
     children,

@@ -5,8 +5,8 @@ const hidden = '<hidden>';
 /** A shorter text could be part of any word. */
 const shortest = 6;
 
-/** Keys and secret of an `s3x://` URI, also where they were written into another, or hold a slash. */
-const inUri = /\b(s3[ax]?:\/\/)(?:[^/\s@:[]*:(?!\d+\/)\S*|[^/\s@]*)@/gi;
+/** Keys and secret of an `s3x://` URI, or those of a proxy, also where they were written into another, or hold a slash. */
+const inUri = /\b((?:s3[ax]?|https?):\/\/)(?:[^/\s@:[]*:(?!\d+\/)\S*|[^/\s@]*)@/gi;
 
 const variables: ReadonlySet<string> = new Set([
   'AWS_ACCESS_KEY_ID',

@@ -14,12 +14,16 @@ const bucketNames: OptionNames<BucketOptions> = {
   credentials: true,
   assumeRole: true,
   sse: true,
+  proxy: true,
+  caBundle: true,
 };
 
 const names: OptionNames<S3Options> = {
   ...bucketNames,
   buckets: true,
   endpointProtocol: true,
+  noProxy: true,
+  agent: true,
   dualStack: true,
   accelerate: true,
   storageClass: true,

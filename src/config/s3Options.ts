@@ -1,3 +1,4 @@
+import type { Agent } from 'node:http';
 import type { Duration } from './units.js';
 
 /** Keys as the server hands them out. */
@@ -64,6 +65,10 @@ export interface BucketOptions {
     | (() => Promise<S3Credentials>);
   readonly assumeRole?: AssumeRoleOptions;
   readonly sse?: EncryptionOptions;
+  /** URL of an HTTP proxy, with user and password if it wants them, or `none`. Default: `HTTPS_PROXY` for https servers, `HTTP_PROXY` for others. */
+  readonly proxy?: string;
+  /** PEM file of certificate authorities to trust besides Node's. Default: `AWS_CA_BUNDLE`, `ca_bundle` of the profile. */
+  readonly caBundle?: string;
 }
 
 /** How to reach S3 servers. Everything has a default; on AWS usually nothing needs to be said. */
@@ -72,6 +77,10 @@ export interface S3Options extends BucketOptions {
   readonly buckets?: Readonly<Record<string, BucketOptions>>;
   /** For `s3x://` servers. Default `https`. */
   readonly endpointProtocol?: 'http' | 'https';
+  /** Hosts that are reached without a proxy: names (with all below them), addresses, networks; `*` for all. Default: `NO_PROXY`. */
+  readonly noProxy?: string;
+  /** Makes connections in place of ours, with neither `proxy` nor `caBundle`. One for both schemes, or one for each. It is not closed. */
+  readonly agent?: Agent | { readonly http?: Agent; readonly https?: Agent };
   /** AWS's dual-stack (IPv4 and IPv6) hosts. Default false. */
   readonly dualStack?: boolean;
   /** AWS's Transfer Acceleration hosts. Default false. */

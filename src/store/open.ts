@@ -147,8 +147,8 @@ class Servers {
   }
 
   #server(options: S3Options): Server {
-    const { endpoint, region, forcePathStyle, credentials, assumeRole } = options;
-    const reached = defined({ endpoint, region, forcePathStyle, credentials, assumeRole });
+    const { endpoint, region, forcePathStyle, credentials, assumeRole, proxy, caBundle } = options;
+    const reached = defined({ endpoint, region, forcePathStyle, credentials, assumeRole, proxy, caBundle });
     let found = this.#servers.find((server) => isDeepStrictEqual(server.reached, reached));
     if (found === undefined) {
       const connection = new S3Connection(options, this.#options);

@@ -201,7 +201,12 @@ describe('config', () => {
       );
       const { code, out } = await cli(['config', '--json', '--set', 's3.connection.max=7'], {
         cwd: directory,
-        env: { S3_REGION: 'us-west-2', S3_ACCESS_KEY: 'AKIDAKID', S3_SECRET_KEY: secret },
+        env: {
+          S3_REGION: 'us-west-2',
+          S3_ACCESS_KEY: 'AKIDAKID',
+          S3_SECRET_KEY: secret,
+          S3_PROXY: 'http://me:sEcReT@proxy.test:3128',
+        },
       });
       expect(code).toBe(0);
       expect(records(out)).toEqual(
@@ -214,6 +219,12 @@ describe('config', () => {
           },
           { key: 's3.connection.max', value: '7', from: 'set', where: 'set' },
           { key: 's3.secret-key', value: '<hidden>', from: 'environment', where: anyText },
+          {
+            key: 's3.proxy',
+            value: 'http://<hidden>@proxy.test:3128',
+            from: 'environment',
+            where: anyText,
+          },
           {
             key: 's3.bucket.logs.example.region',
             value: 'eu-west-1',

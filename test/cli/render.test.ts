@@ -206,6 +206,9 @@ describe('what is told of errors', () => {
     expect(clean('a top/secret b top%2Fsecret c other+one d other%2Bone /home/me')).toBe(
       'a <hidden> b <hidden> c <hidden> d <hidden> /home/me',
     );
+    expect(clean('by http://me:pass@proxy.test:3128/ and https://host:9000/a@b')).toBe(
+      'by http://proxy.test:3128/ and https://host:9000/a@b',
+    );
     expect(clean('s3x://k:s@h:9000/b/x s3x://h:9000/b/x@y s3://b/x@y s3x://k:a/b@h/b')).toBe(
       's3x://h:9000/b/x s3x://h:9000/b/x@y s3://b/x@y s3x://h/b',
     );

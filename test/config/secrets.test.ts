@@ -29,6 +29,8 @@ test('a configuration shows no secret, whatever it is printed by', () => {
       ...set,
       's3.assume-role.arn': 'arn:aws:iam::1:role/a',
       's3.bucket.lake.assume-role.arn': 'arn:aws:iam::1:role/a',
+      's3.proxy': `http://me:${secret}@proxy.test:3128`,
+      's3.bucket.lake.proxy': `http://me:${secret}@proxy.test:3128`,
     },
     env: {},
     file: false,
@@ -43,6 +45,7 @@ test('a configuration shows no secret, whatever it is printed by', () => {
   for (const part of parts) expect(everywhere(part)).not.toContain(secret);
   expect(config.s3.credentials).toMatchObject({ secretAccessKey: expect.stringContaining(secret) as string });
   expect(config.s3.assumeRole?.externalId).toContain(secret);
+  expect(config.s3.proxy).toContain(secret);
   expect(config.delegationTokens.credentials?.secretAccessKey).toContain(secret);
 });
 
@@ -65,6 +68,7 @@ describe('errors show no secret', () => {
     ]),
     ['one key without the other', { set: { 's3.access-key': secret } }],
     ['a password in the endpoint', { set: { 's3.endpoint': `https://me:${secret}@host` } }],
+    ['a password in the proxy', { set: { 's3.proxy': `socks5://me:${secret}@host` } }],
     ['a password in the directory', { set: { 'state.checkpoints.dir': `s3x://me:${secret}@host/b` } }],
     ['credentials in code that lack a key', { s3: { credentials: { secretAccessKey: secret } as never } }],
     ['credentials of an unknown provider', { s3: { credentials: { provider: secret } as never } }],

@@ -83,6 +83,7 @@ function settingOf(family: string, row: Row, names: readonly string[], loaded: C
 
 function shown({ kind }: Row, value: unknown): string {
   if (kind.name === 'secret' || kind.name === 'code') return '<hidden>';
+  if (kind.name === 'uri') return String(value).replace(/[^/]*@/, '<hidden>@');
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
     return String(value);
   return value === undefined ? '' : JSON.stringify(value);

@@ -125,9 +125,14 @@ function connectionOf(data: Data, winners: ReadonlyMap<string, Said>, sayings: S
     };
     checkRole(bucket, prefix, winners, sayings);
     checkEncryption(sse, prefix, winners, sayings);
-    return [name, bucket] as const;
+    return [name, hideProxy(bucket)] as const;
   });
-  return { ...whole, ...(buckets.length === 0 ? {} : { buckets: Object.fromEntries(buckets) }) };
+  return hideProxy({ ...whole, ...(buckets.length === 0 ? {} : { buckets: Object.fromEntries(buckets) }) });
+}
+
+/** The URL of a proxy may hold a password. */
+function hideProxy<T extends BucketOptions>(options: T): T {
+  return options.proxy?.includes('@') === true ? hideValues(options, ['proxy']) : options;
 }
 
 function roleOf(role: AssumeRoleOptions | undefined): Pick<BucketOptions, 'assumeRole'> {

@@ -9,15 +9,10 @@ export function readCode(sayings: Sayings, options: Readonly<Record<string, unkn
   const visit = (value: unknown, path: readonly string[]): void => {
     if (value === undefined) return;
     const name = path.join('.');
-    if (path.at(-1) === 'credentials' && path[0] === 's3') {
-      const found = findOption(path);
-      if (found !== undefined) {
-        sayings.found(found, name, typeof value === 'string' ? { provider: value } : value, origin);
-        return;
-      }
-    }
-    const found = isPlain(value) ? undefined : findOption(path);
-    if (found !== undefined) sayings.found(found, name, value, origin);
+    const found = findOption(path);
+    const named = typeof value === 'string' && path[0] === 's3' && path.at(-1) === 'credentials';
+    if (found !== undefined && (!isPlain(value) || found.row.kind.name === 'code'))
+      sayings.found(found, name, named ? { provider: value } : value, origin);
     else if (isPlain(value) && leadsOn(path)) {
       for (const [key, each] of Object.entries(value)) visit(each, [...path, key]);
     } else sayings.unknown(name, origin, nearest(name, optionNames));

@@ -1,7 +1,17 @@
-import { choice, count, duration, flag, size, text, uri } from './kinds.js';
+import { choice, code, count, duration, flag, size, text, uri } from './kinds.js';
 import { longestTimer, type Row } from './row.js';
 
 const timer = duration({ least: 1, most: longestTimer, rule: "1 ms to 24 days, such as '60s'" });
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+/** An agent is known by what Node calls of it: packages have their own base classes. */
+const isAgent = (value: unknown): boolean =>
+  isObject(value) &&
+  ['addRequest' in value ? value : undefined, value['http'], value['https']].some(
+    (each) => isObject(each) && typeof each['addRequest'] === 'function',
+  );
 
 /** Which server, and how requests to it are made. */
 export const connection: readonly Row[] = [
@@ -87,6 +97,40 @@ export const connection: readonly Row[] = [
     fallback: 'false',
     option: 's3.accelerate',
     doc: "AWS's Transfer Acceleration hosts.",
+  },
+  {
+    key: 's3.proxy',
+    kind: uri(
+      'the URL of an HTTP proxy, such as http://proxy.example.com:3128, or none',
+      /^(none|(https?:\/\/)?[^/?#\s]+\/?)$/i,
+    ),
+    fallback: '`HTTPS_PROXY` for https servers, `HTTP_PROXY` for others',
+    option: 's3.proxy',
+    doc: 'Proxy that requests go through, with `user:password@` if it wants them. `none`: they go directly.',
+    perBucket: true,
+  },
+  {
+    key: 's3.no-proxy',
+    kind: text('hosts between commas'),
+    fallback: '`NO_PROXY`',
+    option: 's3.noProxy',
+    doc: 'Servers that are reached without a proxy: names, which stand for all below them, addresses, networks, each perhaps with a port; `*` is all.',
+  },
+  {
+    key: 's3.ca-bundle',
+    kind: text("a file's path"),
+    fallback: '`AWS_CA_BUNDLE`, `ca_bundle` of the profile',
+    option: 's3.caBundle',
+    doc: 'PEM file of certificate authorities that are trusted besides those of Node and `NODE_EXTRA_CA_CERTS`.',
+    perBucket: true,
+  },
+  {
+    key: 's3.agent',
+    kind: code('an http.Agent, or { http, https } with one for each', isAgent),
+    fallback: 'none',
+    option: 's3.agent',
+    doc: 'Makes the connections, in place of ours and of `s3.proxy` and `s3.ca-bundle`.',
+    where: 'code',
   },
   {
     key: 's3.connection.max',

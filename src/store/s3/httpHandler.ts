@@ -1,10 +1,17 @@
 import {
-  Agent as HttpAgent,
   request as httpRequest,
+  type Agent as HttpAgent,
   type ClientRequest,
   type IncomingMessage,
+  type RequestOptions,
 } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { request as httpsRequest, type Agent as HttpsAgent } from 'node:https';
+import { MillraceError } from '../../errors.js';
+import { named, refused } from './proxy/errors.js';
+import type { Proxy } from './proxy/proxies.js';
+import type { Making } from './proxy/tunnel.js';
+import { Sockets, type Way } from './sockets.js';
+import type { Transport } from './transport.js';
 
 /** The part of the SDK's request that goes over the wire. */
 interface WireRequest {
@@ -51,14 +58,20 @@ function mayRepeat(method: string, outgoing: ClientRequest, code: string | undef
  */
 export class HttpHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
-  readonly http: HttpAgent;
-  readonly https: HttpsAgent;
+  readonly #sockets: Sockets;
   readonly #times: HandlerTimes;
 
-  constructor(maxSockets: number, times: HandlerTimes) {
+  constructor(maxSockets: number, times: HandlerTimes, transport: Transport) {
     this.#times = times;
-    this.http = new HttpAgent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets });
-    this.https = new HttpsAgent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets });
+    this.#sockets = new Sockets(maxSockets, transport);
+  }
+
+  get http(): HttpAgent {
+    return this.#sockets.http;
+  }
+
+  get https(): HttpsAgent {
+    return this.#sockets.https;
   }
 
   handle(
@@ -80,24 +93,51 @@ export class HttpHandler {
     resolve: (answer: { response: WireResponse }) => void,
     reject: (error: Error) => void,
   ): void {
-    const secure = request.protocol === 'https:';
+    let way: Way;
+    try {
+      way = this.#sockets.wayTo(request);
+    } catch (error) {
+      reject(error as Error);
+      return;
+    }
+    const { handedTo } = way;
+    const secure = handedTo === undefined ? request.protocol === 'https:' : handedTo.secure;
+    const making: Making = { within: times.connectionTimeout, signal };
     const outgoing = (secure ? httpsRequest : httpRequest)({
+      ...(handedTo === undefined ? direct(request) : handed(request, handedTo)),
       method: request.method,
-      host: request.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: request.port,
-      path: request.path + queryString(request.query),
-      headers: request.headers,
-      agent: secure ? this.https : this.http,
+      agent: way.agent,
+      ...{ making },
     });
     let answered = false;
+    const onAbort = (): void => {
+      // A request that still waits for a socket emits nothing when it is destroyed: hence the rejection.
+      outgoing.destroy();
+      settled();
+      reject(aborted());
+    };
+    watch(outgoing, request.method, secure, times);
+    const unmade = way.foreign === undefined ? undefined : limit(outgoing, times.connectionTimeout, reject);
+    const settled = (): void => {
+      signal?.removeEventListener('abort', onAbort);
+      unmade?.();
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    outgoing.once('close', settled);
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      // Without a socket there is no end to hear of.
+      settled();
       if (!answered && signal?.aborted !== true && mayRepeat(request.method, outgoing, error.code))
         this.#send(request, times, signal, resolve, reject);
-      // Without what hangs off Node's error: the SDK and the logs of others get a message and a code.
-      else reject(Object.assign(new Error(error.message), { name: error.name, code: error.code }));
+      else reject(plain(handedTo === undefined ? error : named(handedTo, error)));
     });
     outgoing.on('response', (incoming) => {
       answered = true;
+      if (handedTo !== undefined && incoming.statusCode === 407) {
+        incoming.resume();
+        reject(refused(handedTo, incoming, authorityOf(request)));
+        return;
+      }
       resolve({
         response: {
           statusCode: incoming.statusCode ?? 0,
@@ -107,22 +147,11 @@ export class HttpHandler {
         },
       });
     });
-    if (signal !== undefined) {
-      const onAbort = (): void => {
-        // A request that still waits for a socket emits nothing when it is destroyed: hence the rejection.
-        outgoing.destroy();
-        reject(aborted());
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      outgoing.once('close', () => signal.removeEventListener('abort', onAbort));
-    }
-    watch(outgoing, request.method, secure, times);
     sendBody(outgoing, request.body);
   }
 
   destroy(): void {
-    this.http.destroy();
-    this.https.destroy();
+    this.#sockets.destroy();
   }
 
   // The SDK adjusts handlers it made itself; this one is complete.
@@ -135,6 +164,48 @@ export class HttpHandler {
   }
 }
 
+/** The request as the server wants it. */
+function direct({ hostname, port, path, query, headers }: WireRequest): RequestOptions {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  return { host, port, path: path + queryString(query), headers };
+}
+
+/** The request as a proxy wants it that takes it for the server. Nothing in it is normalized: it is signed. */
+function handed(request: WireRequest, proxy: Proxy): RequestOptions {
+  return {
+    host: proxy.host,
+    port: proxy.port,
+    path: `http://${authorityOf(request)}${request.path}${queryString(request.query)}`,
+    headers: { ...request.headers, ...proxy.headers() },
+  };
+}
+
+function authorityOf({ hostname, port }: WireRequest): string {
+  return port === undefined ? hostname : `${hostname}:${port}`;
+}
+
+/** Without what hangs off Node's error: the SDK and the logs of others get a message and a code. */
+function plain(error: NodeJS.ErrnoException): Error {
+  if (error instanceof MillraceError) return error;
+  return Object.assign(new Error(error.message), { name: error.name, code: error.code });
+}
+
+/** Ends a request that gets no socket in time. What comes back ends the limit. */
+function limit(outgoing: ClientRequest, ms: number, reject: (error: Error) => void): () => void {
+  const late = setTimeout(() => {
+    const error = timedOut(`connect within ${ms} ms`);
+    outgoing.destroy(error);
+    reject(error);
+  }, ms);
+  const end = (): void => clearTimeout(late);
+  outgoing.once('socket', end);
+  return end;
+}
+
+function timedOut(what: string): Error {
+  return Object.assign(new Error(`The server did not ${what}`), { name: 'TimeoutError', code: 'ETIMEDOUT' });
+}
+
 /** Ends a request whose connection is silent for too long: while it is made, until the answer starts, and within a body that is read. */
 function watch(outgoing: ClientRequest, method: string, secure: boolean, times: HandlerTimes): void {
   const { connectionTimeout, requestTimeout, idleTimeout } = times;
@@ -142,11 +213,7 @@ function watch(outgoing: ClientRequest, method: string, secure: boolean, times: 
     let incoming: IncomingMessage | undefined;
     let phase = '';
     const onTimeout = (): void => {
-      const error = Object.assign(new Error(`The server did not ${phase}`), {
-        name: 'TimeoutError',
-        code: 'ETIMEDOUT',
-      });
-      (incoming ?? outgoing).destroy(error);
+      (incoming ?? outgoing).destroy(timedOut(phase));
     };
     const arm = (ms: number, promise: string): void => {
       phase = promise;

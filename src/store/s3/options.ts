@@ -3,6 +3,7 @@ import { parseDuration, type Duration } from '../../config/units.js';
 import type { BucketOptions, S3Options } from '../../config/s3Options.js';
 import { isDirectoryBucket } from '../../path/index.js';
 import { AwsSettings, type Configured } from './aws/settings.js';
+import { checkAgent, transportOf, type Transport } from './transport.js';
 import { isAws, resolveWire, type WireOptions } from './wire.js';
 
 export type { S3Credentials, S3Options } from '../../config/s3Options.js';
@@ -26,6 +27,7 @@ export interface ResolvedOptions extends WireOptions {
   readonly highTimeout: number;
   readonly bodyResumes: number;
   readonly unsignedPayload: boolean;
+  readonly transport: Transport;
 }
 
 /** Fills in the defaults; what AWS's environment and files say comes before them. Throws `InvalidS3Options`. */
@@ -47,8 +49,7 @@ export function resolveOptions(
     forcePathStyle: options.forcePathStyle ?? custom,
     credentials: options.credentials,
     assumeRole: options.assumeRole,
-    maxSockets: positive('maxSockets', options.maxSockets, 50),
-    reservedSockets: positive('reservedSockets', options.reservedSockets, 4),
+    ...socketsOf(options),
     connectionTimeout: duration('connectionTimeout', options.connectionTimeout, 60_000),
     requestTimeout: duration('requestTimeout', options.requestTimeout, 60_000),
     idleTimeout: duration('idleTimeout', options.idleTimeout, 10_000),
@@ -57,7 +58,15 @@ export function resolveOptions(
     bodyResumes: options.bodyResumes ?? 5,
     unsignedPayload:
       (options.payloadSigning ?? (url?.protocol === 'http:' ? 'signed' : 'unsigned')) === 'unsigned',
+    transport: transportOf(options, aws),
   };
+}
+
+function socketsOf(options: S3Options): Pick<ResolvedOptions, 'maxSockets' | 'reservedSockets'> {
+  const maxSockets = positive('maxSockets', options.maxSockets, 50);
+  const reservedSockets = positive('reservedSockets', options.reservedSockets, 4);
+  checkAgent(options, maxSockets + reservedSockets);
+  return { maxSockets, reservedSockets };
 }
 
 function duration(name: string, value: Duration | undefined, fallback: number): number {

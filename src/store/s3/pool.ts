@@ -55,7 +55,7 @@ export class S3Pool {
     const told = onPace === undefined ? {} : { onPace };
     this.gate = new Gate({ places: maxSockets, clock, paced, longestHold, ...told });
     this.#credentials = credentials;
-    this.handler = new HttpHandler(maxSockets, options);
+    this.handler = new HttpHandler(maxSockets, options, options.transport);
     this.#config = {
       profile: options.aws.profileName,
       region: firstRegion(options),
@@ -154,6 +154,7 @@ export function credentialsFor(options: ResolvedOptions, clock: Clock): Connecti
   return credentialsOf(options, {
     clock,
     aws: options.aws,
+    transport: options.transport,
     endpoint: options.custom ? options.endpoint : undefined,
   });
 }

@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent } from 'node:http';
 import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { forkJoin, lastValueFrom } from 'rxjs';
@@ -6,6 +10,8 @@ import { systemClock, type Clock } from '../../../src/flow/index.js';
 import { startGateway, type Faults, type GatewayEvent } from '../../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import type { Stores } from '../../../src/store/services.js';
+import { authority } from '../../store/certificates.js';
+import { startProxy, startTls, type Passed, type ProxyServer } from '../../store/proxies.js';
 import {
   configured,
   header,
@@ -17,6 +23,47 @@ import {
   using,
   type Effects,
 } from './listener.js';
+
+/** What a proxy is asked for on the way to a server. */
+export async function passedBy(
+  set: (proxy: ProxyServer) => Readonly<Record<string, unknown>>,
+  bucket = 'lake',
+): Promise<readonly Passed[]> {
+  const listener = await listen();
+  const proxy = await startProxy({ to: listener.port });
+  try {
+    await putTo(listener, configured({ 's3.endpoint': 'http://s3.test', ...set(proxy) }), bucket);
+    return proxy.passed;
+  } finally {
+    proxy.close();
+  }
+}
+
+/** Whether the certificate of a server is trusted. */
+export async function trusts(
+  set: (bundle: string) => Readonly<Record<string, unknown>>,
+  bucket = 'lake',
+): Promise<boolean> {
+  const listener = await listen();
+  const front = await startTls(listener.port);
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-effects-'));
+  const bundle = join(directory, 'ca.pem');
+  writeFileSync(bundle, authority);
+  try {
+    await putTo(
+      listener,
+      configured({ 's3.endpoint': `https://localhost:${front.port}`, ...set(bundle) }),
+      bucket,
+    );
+    return true;
+  } catch (error) {
+    expect(String(error)).toMatch(/certificate/);
+    return false;
+  } finally {
+    front.close();
+    rmSync(directory, { recursive: true });
+  }
+}
 
 /** What the gateway sees of some work, one event a request that was begun. */
 async function atGateway(
@@ -218,6 +265,40 @@ export const connectionEffects: Effects = {
     expect(header(await putToAws({ 's3.transfer-acceleration.enabled': true }), 'host')).toBe(
       'lake.s3-accelerate.amazonaws.com',
     );
+  },
+  's3.proxy': async () => {
+    expect(await passedBy(({ host }) => ({ 's3.proxy': `http://me:pass@${host}` }))).toMatchObject([
+      { target: 'http://s3.test/lake/key?x-id=PutObject', authorization: 'Basic bWU6cGFzcw==' },
+    ]);
+    process.env['HTTP_PROXY'] = 'http://127.0.0.1:1';
+    try {
+      expect(await put({ 's3.proxy': 'none' })).toHaveLength(1);
+    } finally {
+      delete process.env['HTTP_PROXY'];
+    }
+  },
+  's3.no-proxy': async () => {
+    expect(await put({ 's3.proxy': 'http://127.0.0.1:1', 's3.no-proxy': 'x.test,127.0.0.1' })).toHaveLength(
+      1,
+    );
+    const elsewhere = { 's3.no-proxy': 'x.test' };
+    expect(await passedBy(({ host }) => ({ 's3.proxy': host, ...elsewhere }))).toHaveLength(1);
+  },
+  's3.ca-bundle': async () => {
+    expect(await trusts((bundle) => ({ 's3.ca-bundle': bundle }))).toBe(true);
+    expect(await trusts(() => ({}))).toBe(false);
+  },
+  's3.agent': async () => {
+    const agent = new Agent({ keepAlive: true });
+    try {
+      for (const value of [agent, { http: agent }]) {
+        await put({ 's3.agent': value });
+        expect(Object.values(agent.freeSockets).flat()).toHaveLength(1);
+        agent.destroy();
+      }
+    } finally {
+      agent.destroy();
+    }
   },
   's3.connection.max': async () => {
     expect((await atGateway({ 's3.connection.max': 2 }, burst('store'), { faults: slow })).most).toBe(2);

@@ -12,6 +12,7 @@ import {
   type Seen,
 } from './listener.js';
 
+import { passedBy, trusts } from './connection.js';
 import {
   admitted,
   arn,
@@ -115,6 +116,16 @@ export const credentialEffects: Effects = {
       const set = { [`${bucket}path-style-access`]: true };
       expect(header(await putToAws(set), 'host')).toBe('s3.us-east-1.amazonaws.com');
       expect(header(await putToAws(set, 'other'), 'host')).toBe('other.s3.us-east-1.amazonaws.com');
+    },
+    [`${bucket}proxy`]: async () => {
+      const set = ({ host }: { readonly host: string }) => ({ [`${bucket}proxy`]: host });
+      expect(await passedBy(set)).toHaveLength(1);
+      await expect(passedBy(set, 'other')).rejects.toMatchObject({ code: 'Unavailable' });
+    },
+    [`${bucket}ca-bundle`]: async () => {
+      const set = (bundle: string) => ({ [`${bucket}ca-bundle`]: bundle });
+      expect(await trusts(set)).toBe(true);
+      expect(await trusts(set, 'other')).toBe(false);
     },
     ...keys(`${bucket}access-key`, `${bucket}secret-key`, 'lake'),
     [`${bucket}session-token`]: async () => {

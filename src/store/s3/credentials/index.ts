@@ -18,6 +18,7 @@ import { systemClock, type Clock } from '../../../flow/index.js';
 import { InvalidOption } from '../../../config/units.js';
 import { AwsSettings } from '../aws/settings.js';
 import { firstRegion } from '../region.js';
+import { transportOf, type Transport } from '../transport.js';
 import { seldom } from './http.js';
 import { providerOf } from './providers.js';
 import { renewing } from './renewal.js';
@@ -50,6 +51,8 @@ export interface CredentialsContext {
   readonly clock?: Clock;
   /** Default: as the environment and the files of this process have it. */
   readonly aws?: AwsSettings;
+  /** Default: as the environment and the files of this process have it. */
+  readonly transport?: Transport;
 }
 
 /** A connection's credentials, shared by all of its clients. */
@@ -93,7 +96,7 @@ function sourceOf(options: CredentialOptions, context: CredentialsContext): Cred
   const { clock = systemClock, aws = new AwsSettings(options.credentials) } = context;
   const regionAt = (endpoint: string | undefined) =>
     firstRegion({ region: options.region, custom: endpoint !== undefined, aws });
-  const http = seldom;
+  const http = seldom(context.transport ?? transportOf({}, aws));
   const base = providerOf(options.credentials, { clock, aws, region: regionAt(context.endpoint), http });
   const role = options.assumeRole === undefined ? undefined : roleOf(options.assumeRole);
   if (role === undefined) {

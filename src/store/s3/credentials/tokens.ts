@@ -8,6 +8,7 @@ import { systemClock, type Clock } from '../../../flow/index.js';
 import { AwsSettings } from '../aws/settings.js';
 import { resolveOptions } from '../options.js';
 import { firstRegion } from '../region.js';
+import { transportOf } from '../transport.js';
 import { seldom } from './http.js';
 import { providerOf } from './providers.js';
 import { secondsOf, stsEndpoint } from './role.js';
@@ -28,7 +29,10 @@ export interface DelegationTokensOptions {
   /** Default: AWS's STS in the region; the S3 endpoint of `s3` for other servers. */
   readonly endpoint?: string;
   /** What is not said above. */
-  readonly s3?: Pick<S3Options, 'credentials' | 'region' | 'endpoint'>;
+  readonly s3?: Pick<
+    S3Options,
+    'credentials' | 'region' | 'endpoint' | 'proxy' | 'noProxy' | 'caBundle' | 'agent'
+  >;
   /** Of a token: 900 s to 36 h; a number is seconds. Default: what STS gives (AWS: 12 h). */
   readonly duration?: Duration;
   /** The share of a token's life after which the next one is obtained, between 0 and 1. Default 0.75. */
@@ -158,8 +162,9 @@ function stsOf(options: DelegationTokensOptions, clock: Clock): Sts {
   const credentials = options.credentials ?? s3.credentials;
   const aws = new AwsSettings(credentials);
   const regionAt = (custom: boolean) => firstRegion({ region: options.region ?? s3.region, custom, aws });
+  const http = seldom(transportOf(s3, aws));
   const server = resolveOptions(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }, aws);
-  const base = providerOf(credentials, { clock, aws, region: regionAt(server.custom), http: seldom });
+  const base = providerOf(credentials, { clock, aws, region: regionAt(server.custom), http });
   if (base === undefined)
     throw new InvalidOption(
       'delegationTokens.credentials',
@@ -169,7 +174,7 @@ function stsOf(options: DelegationTokensOptions, clock: Clock): Sts {
   const beside = server.custom ? server.endpoint : undefined;
   const endpoint = stsEndpoint('delegationTokens.endpoint', options.endpoint, beside, aws);
   const region = regionAt(endpoint !== undefined);
-  return { endpoint, region, base, now: () => clock.now(), http: seldom };
+  return { endpoint, region, base, now: () => clock.now(), http };
 }
 
 const temporary = (): MillraceError =>

@@ -1,0 +1,48 @@
+/** How servers are reached: directly or through a proxy, with whose certificates, by whose agent. */
+import type { Agent } from 'node:http';
+import type { SecureContext } from 'node:tls';
+import type { S3Options } from '../../config/s3Options.js';
+import { MillraceError } from '../../errors.js';
+import type { AwsSettings } from './aws/settings.js';
+import { proxiesOf, type Proxy } from './proxy/proxies.js';
+import { trusted } from './trust.js';
+
+export interface Transport {
+  /** Throws `InvalidS3Options`. */
+  readonly proxyFor: ReturnType<typeof proxiesOf>;
+  /** Throws `InvalidS3Options`. */
+  readonly trust: () => SecureContext | undefined;
+  /** The user's own, which is in place of all that. */
+  readonly agentFor: (scheme: 'http' | 'https') => Agent | undefined;
+}
+
+export type { Proxy };
+
+type Options = Pick<S3Options, 'proxy' | 'noProxy' | 'caBundle' | 'agent'>;
+
+/** Nothing is read before the first connection. */
+export function transportOf(options: Options, aws: AwsSettings): Transport {
+  const { agent } = options;
+  let trust: { readonly context: SecureContext | undefined } | undefined;
+  return {
+    proxyFor: proxiesOf(options, (name) => aws.variable(name)),
+    trust: () => (trust ??= { context: trusted(options.caBundle, aws) }).context,
+    agentFor: (scheme) => (agent === undefined || isAgent(agent) ? agent : agent[scheme]),
+  };
+}
+
+/** A pool of the user's that is smaller than ours would make manifests wait for uploads. Throws `InvalidS3Options`. */
+export function checkAgent({ agent }: Options, sockets: number): void {
+  if (agent === undefined) return;
+  for (const each of isAgent(agent) ? [agent] : [agent.http, agent.https]) {
+    if (each === undefined || each.maxSockets >= sockets) continue;
+    throw new MillraceError(
+      'InvalidS3Options',
+      `S3 options: agent has ${each.maxSockets} sockets for a server, and ${sockets} requests may be under way (maxSockets and reservedSockets): raise the one or lower the other.`,
+    );
+  }
+}
+
+function isAgent(value: NonNullable<Options['agent']>): value is Agent {
+  return 'addRequest' in value;
+}
