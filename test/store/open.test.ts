@@ -205,8 +205,11 @@ describe('s3x', () => {
 
   test('is https unless said otherwise', async () => {
     const stores = open({ connectionTimeout: 1000, retry: { maxRetries: 0 } });
-    const error = await failure(stores.open(`s3x://k:s@${host(0)}/lake/`).store.head('a'));
-    expect(error).toMatchObject({ code: 'Unavailable' });
+    const error = await failure(stores.open(`s3x://key:hidden@${host(0)}/lake/`).store.head('a'));
+    expect(error).toMatchObject({
+      code: 'InvalidRequest',
+      message: expect.stringContaining('does not speak TLS') as string,
+    });
   });
 });
 

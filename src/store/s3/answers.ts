@@ -13,6 +13,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { StoreError, type StoreErrorCode } from '../errors.js';
 import { printable } from './errors.js';
+import { brokenOff } from './unanswered.js';
 
 type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];
 
@@ -41,7 +42,10 @@ interface Input {
   readonly Key?: string;
 }
 
-/** Refuses what is not S3's. Errors: `Unavailable`, as nobody knows what became of the request. */
+/**
+ * Refuses what is not S3's. Nobody knows what became of the request then. Errors: `NotSupported`; `Unavailable` for what is
+ * missing, as clusters answer so while a service moves.
+ */
 export const answersOfS3: Plugin = {
   applyToStack: (stack) =>
     stack.add(
@@ -72,7 +76,7 @@ export function incomplete(
   operation: string,
   what: string | undefined,
   why: string,
-  code: StoreErrorCode = 'Unavailable',
+  code: StoreErrorCode = 'NotSupported',
 ): StoreError {
   return new StoreError(code, printable(`${operation}${what === undefined ? '' : ` ${what}`}: ${why}`));
 }
@@ -92,7 +96,7 @@ function foreign(command: string, { Bucket, Key }: Input, response: Response, ro
         ? 'nothing'
         : `a body of type ${type ?? 'unknown'}`;
   return new StoreError(
-    'Unavailable',
+    status === 404 ? 'Unavailable' : 'NotSupported',
     `${command.replace(/Command$/, '')} ${where}: ${status} with ${printable(found)}, which is no answer of S3's. Something else answers there: check the endpoint, and whether a proxy or a login page is in between.`,
     { status },
   );
@@ -108,7 +112,7 @@ function collect(body: unknown): Promise<Buffer> {
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.once('end', () => resolve(Buffer.concat(chunks)));
     stream.once('error', reject);
-    stream.once('close', () => reject(new Error('The connection was closed')));
+    stream.once('close', () => reject(brokenOff()));
   });
 }
 

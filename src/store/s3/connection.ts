@@ -10,6 +10,7 @@ import type { RetryOptions } from '../decorators/retry.js';
 import type { ObjectStore } from '../objectStore.js';
 import { observed, type ObserveOptions } from '../observe/observed.js';
 import type { AwsSettings } from './aws/settings.js';
+import { Reached } from './firstContact.js';
 import { resolveOptions, type S3Options } from './options.js';
 import { connectionClosed, credentialsFor, S3Pool } from './pool.js';
 import { Regions } from './region.js';
@@ -65,7 +66,7 @@ export class S3Connection {
     const regions = new Regions((bucket, region) =>
       logger.info({ bucket, region }, 'The bucket is in another region: its requests go there'),
     );
-    const shared = { clock, credentials: credentialsFor(resolved, clock), regions };
+    const shared = { clock, credentials: credentialsFor(resolved, clock), regions, reached: new Reached() };
     this.#main = new S3Pool(resolved, resolved.maxSockets, { ...shared, onPace, longestHold: retry.cap });
     // Manifests wait for nobody, not even for a server that throttles: whoever is refused comes again.
     this.#reserved = new S3Pool(resolved, resolved.reservedSockets, { ...shared, paced: false });

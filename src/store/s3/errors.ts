@@ -1,5 +1,6 @@
 import { MillraceError } from '../../errors.js';
 import { StoreError, type StoreErrorCode, type StoreErrorOptions } from '../errors.js';
+import { reasonOf, type Reason } from './unanswered.js';
 
 /** The requests that the adapter makes, and the IAM actions that each needs. */
 const actions = {
@@ -78,7 +79,7 @@ function codeOfStatus(status: number | undefined): StoreErrorCode {
   if (status === 304) return 'NotModified';
   if (status === 401 || status === 403) return 'PermissionDenied';
   if (status === 404) return 'NotFound';
-  if (status === 405 || status === 501) return 'NotSupported';
+  if (status === 405 || status === 501 || status === 505) return 'NotSupported';
   if (status === 409) return 'Conflict';
   if (status === 412) return 'PreconditionFailed';
   if (status === 429 || status === 503) return 'Throttled';
@@ -118,6 +119,8 @@ interface SdkError {
   readonly name?: unknown;
   readonly message?: unknown;
   readonly code?: unknown;
+  /** Of what the server itself called an error. */
+  readonly $fault?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
   readonly $response?: { readonly statusCode?: number; readonly headers?: SdkHeaders };
 }
@@ -146,12 +149,15 @@ function retryAfterOf(headers: SdkHeaders = {}): number | undefined {
 
 /**
  * Tells the SDK's error in the store's language: first by the server's code, then by status (HEAD answers and some
- * servers' errors have no code), and as `Unavailable` where no answer came.
+ * servers' errors have no code), and where no answer came, or none that can be read, by what kept it. `certain` is what
+ * the caller knows better.
  *
  * The SDK's error itself is not passed on, not even as `cause`: it refers to the request with its session token, and
  * servers echo what was signed into error documents.
  */
-export function toStoreError(raw: unknown, asked: Asked): MillraceError {
+export function toStoreError(raw: unknown, asked: Asked, certain?: Reason): MillraceError {
+  if (raw instanceof StoreError && certain !== undefined)
+    return new StoreError(certain.code, raw.message, raw.status === undefined ? {} : { status: raw.status });
   if (raw instanceof MillraceError) return raw;
   const error = (typeof raw === 'object' && raw !== null ? raw : {}) as SdkError;
   const text = typeof error.message === 'string' ? error.message : '';
@@ -160,13 +166,19 @@ export function toStoreError(raw: unknown, asked: Asked): MillraceError {
   const system = typeof error.code === 'string' ? error.code : undefined;
   const known = codes[name];
   const answered = status !== undefined;
-  const code = specific(known ?? codeOfStatus(status), name, asked);
+  const reason =
+    certain ??
+    (known === undefined
+      ? reasonOf({ name, text, code: system, status, refused: error.$fault !== undefined })
+      : undefined);
+  const code = specific(known ?? reason?.code ?? codeOfStatus(status), name, asked);
   // The SDK's words for an answer without a code.
   const named =
     /^[A-Z][A-Za-z0-9]+$/.test(name) && !['Error', 'Unknown', 'UnknownError', 'SyntaxError'].includes(name);
   const serverCode = answered && named ? name : known && name;
   const what =
     (name.startsWith('KMS.') && code !== 'Throttled' ? badKey : advice[name]) ??
+    reason?.advice ??
     (code === 'PermissionDenied' ? forbidden(text, asked) : undefined) ??
     redirect(status, error.$response?.headers) ??
     (/aws-kms-key-id/i.test(text) ? wantsKey : undefined);

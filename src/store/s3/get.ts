@@ -7,6 +7,7 @@ import { head, infoOf, isUnsatisfiable, pinned, pinnedEtag, type ObjectPlace } f
 import { quoted } from './keys.js';
 import { verify } from './payload.js';
 import { drop, spanOf } from './span.js';
+import { brokenOff } from './unanswered.js';
 
 /**
  * Reads a range into a list of chunks, as they came, or into memory that was given. A body that stalls or breaks off is
@@ -124,9 +125,8 @@ function collect(body: IncomingMessage, onChunk: (chunk: Buffer) => void): Promi
     body.on('data', onChunk);
     body.once('end', () => resolve(undefined));
     body.once('error', resolve);
-    body.once('close', () => resolve(new Error('The connection was closed')));
-    if (body.destroyed && !body.readableEnded)
-      resolve(body.errored ?? new Error('The connection was closed'));
+    body.once('close', () => resolve(brokenOff()));
+    if (body.destroyed && !body.readableEnded) resolve(body.errored ?? brokenOff());
   });
 }
 

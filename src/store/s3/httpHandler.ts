@@ -82,7 +82,14 @@ export class HttpHandler {
     return new Promise((resolve, reject) => {
       const signal = options.abortSignal as AbortSignal | undefined;
       if (signal?.aborted === true) reject(aborted());
-      else this.#send(request, { ...this.#times, ...patience }, signal, resolve, reject);
+      else {
+        try {
+          this.#send(request, { ...this.#times, ...patience }, signal, resolve, reject);
+        } catch (error) {
+          // It cannot be sent: a header holds a line end.
+          reject(plain(error as NodeJS.ErrnoException));
+        }
+      }
     });
   }
 

@@ -35,7 +35,7 @@ export function isWeak(etag: string | undefined): boolean {
   return /^\s*W\//i.test(etag ?? '');
 }
 
-/** What a request writes, by the ETag that it is answered with. Errors: `Unavailable`, as without one it is in doubt. */
+/** What a request writes, by the ETag that it is answered with. Errors: `NotSupported`. */
 export function writtenEtag(etag: string | undefined, operation: string, key: string): string {
   const bare = bareEtag(etag);
   if (bare !== '') return bare;

@@ -5,7 +5,9 @@ import { StoreError } from '../errors.js';
 import { answersOfS3 } from './answers.js';
 import { chunkedBodies } from './chunked.js';
 import { credentialsOf, type ConnectionCredentials } from './credentials/index.js';
+import { readableDates } from './dates.js';
 import { toStoreError, type Asked } from './errors.js';
+import { Reached } from './firstContact.js';
 import { Gate } from './gate.js';
 import { gated } from './gatedClient.js';
 import { HttpHandler } from './httpHandler.js';
@@ -19,6 +21,8 @@ export interface PoolContext {
   readonly credentials?: ConnectionCredentials;
   /** Where buckets were found to be. */
   readonly regions?: Regions;
+  /** Which buckets were answered for. */
+  readonly reached?: Reached;
   readonly clock?: Clock;
   /** Whether buckets that throttle are asked less. Default true. */
   readonly paced?: boolean;
@@ -42,6 +46,7 @@ export class S3Pool {
   readonly #config: S3ClientConfig;
   readonly #options: ResolvedOptions;
   readonly #credentials: ConnectionCredentials;
+  readonly #reached: Reached;
   readonly #underWay = new Set<AbortController>();
   readonly #clients = new Map<string | undefined, S3Client>();
   readonly #client: Sender;
@@ -51,6 +56,7 @@ export class S3Pool {
     const { clock = systemClock, onPace, paced = true, regions = new Regions() } = context;
     const { credentials = credentialsFor(options, clock), longestHold = 20_000 } = context;
     this.#options = options;
+    this.#reached = context.reached ?? new Reached();
     this.#clock = clock;
     const told = onPace === undefined ? {} : { onPace };
     this.gate = new Gate({ places: maxSockets, clock, paced, longestHold, ...told });
@@ -96,12 +102,16 @@ export class S3Pool {
         (answer) => {
           // Before the answer goes out: what it sets off may unsubscribe, and there is nothing to abort any more.
           this.#underWay.delete(abort);
+          this.#reached.answered(asked.bucket);
           subscriber.next(answer);
           subscriber.complete();
         },
-        (raw: unknown) => {
+        async (raw: unknown) => {
+          const why = abort.signal.aborted
+            ? undefined
+            : await this.#reached.why(asked.bucket, raw, this.#options.endpoint, abort.signal);
           this.#underWay.delete(abort);
-          subscriber.error(this.#closed ? closed(asked) : toStoreError(raw, asked));
+          subscriber.error(this.#closed ? closed(asked) : toStoreError(raw, asked, why));
         },
       );
       return () => {
@@ -134,6 +144,7 @@ export class S3Pool {
     const client = new S3Client({ ...this.#config, ...own });
     client.middlewareStack.use(answersOfS3);
     client.middlewareStack.use(md5ForDelete);
+    client.middlewareStack.use(readableDates);
     client.middlewareStack.use(this.#credentials.renewal);
     if (this.#options.unsignedPayload) client.middlewareStack.use(unsignedPayload);
     if (this.#options.checksumValidation) client.middlewareStack.use(askForChecksum);

@@ -92,6 +92,5 @@ function brokenListing(operation: string, key: string | undefined): (why: string
       operation,
       key,
       `the listing is not one of S3's: ${why}. Use a server, and proxies, that list as S3 does.`,
-      'NotSupported',
     );
 }

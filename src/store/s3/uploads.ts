@@ -33,12 +33,25 @@ export async function createUpload(
     ...described(options, place.options),
     ...wholeChecksum(place.options),
   };
-  const { UploadId } = await place.client.send(new CreateMultipartUploadCommand(input), {
-    abortSignal: place.signal,
-  });
+  const command = new CreateMultipartUploadCommand(input);
+  const answer = place.client.send(command, { abortSignal: place.signal });
+  const { UploadId } = await answer.catch((error: unknown) => dropUnreadable(place, key, error));
   if (UploadId === undefined || UploadId === '')
-    throw incomplete('CreateMultipartUpload', key, 'the answer has no id of the upload. Try again.');
+    throw incomplete(
+      'CreateMultipartUpload',
+      key,
+      'the answer has no id of the upload. Check that the endpoint is an S3 server, and what stands between.',
+    );
   return { uploadId: UploadId };
+}
+
+/** An upload whose answer cannot be read is of no use: it is aborted, if the answer tells its id nevertheless. */
+async function dropUnreadable(place: Place, key: string, error: unknown): Promise<never> {
+  const { $responseBodyText: text = '' } = error as { readonly $responseBodyText?: string };
+  const uploadId = /<UploadId>\s*([^<\s]+)\s*<\/UploadId>/.exec(text)?.[1];
+  // The first error counts; what is left then is for sweeps.
+  if (uploadId !== undefined) await abortUpload({ ...place, key, uploadId }).catch(() => undefined);
+  throw error;
 }
 
 export async function uploadPart(

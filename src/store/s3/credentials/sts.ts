@@ -3,6 +3,7 @@ import type { AssumeRoleOptions, S3Credentials } from '../../../config/s3Options
 import type { HttpHandler } from '../httpHandler.js';
 import { renewing } from './renewal.js';
 import { fixed, type CredentialSource } from './source.js';
+import { readableDates } from '../dates.js';
 import { stsError } from './stsErrors.js';
 
 /** Where STS is, and who asks it. */
@@ -98,15 +99,14 @@ async function ask(
     maxAttempts: 1,
     requestHandler: http(),
   });
-  // The types name one service's commands; the plugin looks at none.
-  client.middlewareStack.use(
-    renewing(base, now) as unknown as Parameters<Client['middlewareStack']['use']>[0],
-  );
+  // The types name one service's commands; the plugins look at names alone.
+  for (const plugin of [renewing(base, now), readableDates])
+    client.middlewareStack.use(plugin as unknown as Parameters<Client['middlewareStack']['use']>[0]);
   try {
     const answer = await exchange(client, sdk);
     const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer ?? {};
     if (AccessKeyId === undefined || SecretAccessKey === undefined || SessionToken === undefined)
-      throw new StoreError('Unavailable', `${what}: no credentials came back. Check the STS endpoint.`);
+      throw new StoreError('NotSupported', `${what}: no credentials came back. Check the STS endpoint.`);
     return {
       accessKeyId: AccessKeyId,
       secretAccessKey: SecretAccessKey,

@@ -1,10 +1,13 @@
 import { MillraceError } from '../../../errors.js';
 import { StoreError, type StoreErrorCode } from '../../errors.js';
+import { reasonOf } from '../unanswered.js';
 
 interface SdkError {
   readonly name?: unknown;
   readonly message?: unknown;
   readonly code?: unknown;
+  /** Of what STS itself called an error. */
+  readonly $fault?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
@@ -40,13 +43,15 @@ export function stsError(raw: unknown, what: string, action: string): unknown {
   const name = typeof error.name === 'string' ? error.name : '';
   const text = typeof error.message === 'string' ? error.message : '';
   const status = error.$metadata?.httpStatusCode;
-  const code = codes[plain(name)] ?? codeOf(status);
-  const system = typeof error.code === 'string' ? error.code : name;
+  const system = typeof error.code === 'string' ? error.code : undefined;
+  const reason = reasonOf({ name, text, code: system, status, refused: error.$fault !== undefined });
+  const code = codes[plain(name)] ?? reason?.code ?? codeOf(status);
   const line = text.split('\n', 1)[0]?.trim().replace(/\.$/, '').slice(0, 300) ?? '';
   // The SDK's word for an answer without a message.
   const detail = line === '' || line === 'UnknownError' ? '' : ` (${line})`;
-  const said = `${status === undefined ? system : `${status} ${name}`}${detail}`;
-  return new StoreError(code, `${what}: ${said}. ${advice[plain(name)] ?? general(code, action)}.`, {
+  const said = `${status === undefined ? (system ?? name) : `${status} ${name}`}${detail}`;
+  const next = advice[plain(name)] ?? reason?.advice ?? general(code, action);
+  return new StoreError(code, `${what}: ${said}. ${next}.`, {
     ...(status === undefined ? {} : { status, serverCode: name }),
     cause: Object.assign(new Error(text), { name }),
   });

@@ -1,0 +1,90 @@
+/**
+ * What only time can tell once a server has answered is an error of the configuration before it ever has: a host that is
+ * not found, a port that hangs up. A host that did answer may be missing for a while (a service of a cluster is no name
+ * while it has no instances), so from then on a connection takes both for an outage.
+ */
+import { connect } from 'node:tls';
+import { isStoreError } from '../errors.js';
+import type { Reason } from './unanswered.js';
+
+/** The buckets of a connection that were ever answered for. */
+export class Reached {
+  readonly #buckets = new Set<string>();
+
+  answered(bucket: string): void {
+    this.#buckets.add(bucket);
+  }
+
+  /** Why a bucket that was never answered for cannot be reached, if that is certain. */
+  async why(
+    bucket: string,
+    raw: unknown,
+    endpoint: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Reason | undefined> {
+    const { code, name, $metadata } = (raw ?? {}) as SdkError;
+    const status = $metadata?.httpStatusCode;
+    const away = [302, 303, 307, 308].includes(status ?? 0) && name !== 'TemporaryRedirect';
+    if (status !== undefined && status !== 400 && !away) this.answered(bucket);
+    if (this.#buckets.has(bucket)) return undefined;
+    if (away || (isStoreError(raw, 'Unavailable') && raw.status === 404)) return noServer;
+    if (code === 'ENOTFOUND') return unknownHost;
+    const garbled = typeof code === 'string' && code.startsWith('HPE_INVALID_');
+    // Servers that expect TLS answer plain requests with words (400), with an alert of TLS, or not at all.
+    const refused = garbled || status === 400 || code === 'ECONNRESET' || code === 'EPIPE';
+    if (refused && endpoint?.startsWith('http:') === true && (await speaksTls(new URL(endpoint), signal)))
+      return tlsPort;
+    return garbled ? notHttp : undefined;
+  }
+}
+
+interface SdkError {
+  readonly code?: unknown;
+  readonly name?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: number };
+}
+
+/** Something answers, with a redirect or that nothing is there, and its error says what. */
+const noServer: Reason = { code: 'NotSupported' };
+
+const unknownHost: Reason = {
+  code: 'InvalidRequest',
+  advice:
+    'No such host is known: check the endpoint and the region, and the DNS of this machine; where the bucket’s name is part of the host, set `s3.path-style-access` (in code, `forcePathStyle`)',
+};
+
+const tlsPort: Reason = {
+  code: 'InvalidRequest',
+  advice: 'This port speaks TLS: use https:// in the endpoint, or the port for http',
+};
+
+const notHttp: Reason = {
+  code: 'InvalidRequest',
+  advice: 'What answers there does not speak HTTP: check the endpoint and its port',
+};
+
+/** Milliseconds. */
+const patience = 2000;
+
+/** Whether TLS can be agreed on with whom answers there; nothing is sent over it. */
+function speaksTls({ hostname, port }: URL, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: port === '' ? 80 : Number(port),
+      // It is asked for its language, not trusted.
+      rejectUnauthorized: false,
+    });
+    const tell = (speaks: boolean) => () => {
+      signal.removeEventListener('abort', hangUp);
+      socket.destroy();
+      resolve(speaks);
+    };
+    const hangUp = tell(false);
+    signal.addEventListener('abort', hangUp, { once: true });
+    socket.setTimeout(patience, hangUp);
+    socket.once('secureConnect', tell(true));
+    socket.once('error', hangUp);
+    socket.once('close', hangUp);
+  });
+}
