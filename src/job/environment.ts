@@ -43,7 +43,7 @@ export function attemptOf(
         if (service.fallback !== undefined) return service.fallback();
         throw new MillraceError(
           'UnknownService',
-          `This job provides no service '${service.name}'. If the process has two copies of millrace, a job takes sources and operators only from its own; 'npm ls millrace' lists the copies.`,
+          `This job provides no service '${service.name}'. If 'npm ls millrace' shows two versions, use one.`,
         );
       }
       return services.get(service.name) as S;
