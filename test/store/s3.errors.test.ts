@@ -49,7 +49,7 @@ describe('what a server says becomes one of the store’s codes', () => {
     ['SlowDown', 503, 'Throttled'],
     ['SlowDown', 200, 'Throttled'],
     ['RequestTimeout', 400, 'Unavailable'],
-    ['RequestTimeTooSkewed', 403, 'Unavailable'],
+    ['RequestTimeTooSkewed', 403, 'InvalidRequest'],
     ['InternalError', 500, 'Unavailable'],
     ['InternalError', 200, 'Unavailable'],
     ['BadDigest', 400, 'Integrity'],

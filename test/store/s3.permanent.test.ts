@@ -80,8 +80,8 @@ const lasting = (advice: RegExp) => ({
 
 describe('certificates', () => {
   test.each<[string, string, string | undefined, RegExp]>([
-    ['issued by itself', certificates.selfSigned, undefined, /NODE_EXTRA_CA_CERTS/],
-    ['of an unknown authority', certificates.localhost, undefined, /NODE_EXTRA_CA_CERTS/],
+    ['issued by itself', certificates.selfSigned, undefined, /s3\.ca-bundle.*NODE_EXTRA_CA_CERTS/],
+    ['of an unknown authority', certificates.localhost, undefined, /s3\.ca-bundle.*NODE_EXTRA_CA_CERTS/],
     ['that has expired', certificates.expired, certificates.authority, /renew it/],
     ['of another host', certificates.otherHost, certificates.authority, /another host/],
   ])('%s', async (_, cert, trusted, advice) => {

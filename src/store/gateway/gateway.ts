@@ -168,6 +168,8 @@ class Handler {
   handle(request: IncomingMessage, response: ServerResponse): void {
     const abort = new AbortController();
     response.once('close', () => abort.abort());
+    if (this.#options.now !== undefined)
+      response.setHeader('date', new Date(this.#options.now()).toUTCString());
     response.setHeader('x-amz-request-id', randomBytes(8).toString('hex').toUpperCase());
     this.#pass(request, response, abort.signal).catch(() => {
       // The connection has gone, or an answer broke off in the middle: there is nobody left to tell.

@@ -60,7 +60,7 @@ const codes: Readonly<Record<string, StoreErrorCode>> = {
   'KMS.ThrottlingException': 'Throttled',
   RequestLimitExceeded: 'Throttled',
   RequestTimeout: 'Unavailable',
-  RequestTimeTooSkewed: 'Unavailable',
+  RequestTimeTooSkewed: 'InvalidRequest',
   InternalError: 'Unavailable',
   BadDigest: 'Integrity',
   InvalidDigest: 'Integrity',
@@ -99,7 +99,8 @@ const advice: Readonly<Record<string, string>> = {
     'The signature is wrong: check the secret access key (and that no proxy alters requests)',
   InvalidToken: 'The session token does not belong to this access key: refresh the credentials',
   ExpiredToken: 'The session token has expired: refresh the credentials',
-  RequestTimeTooSkewed: 'This machine’s clock differs from the server’s: set it by NTP',
+  RequestTimeTooSkewed:
+    'This machine’s clock differs from the server’s, and the answer does not tell by how much: set it by NTP',
   PermanentRedirect: region,
   AuthorizationHeaderMalformed: region,
   IllegalLocationConstraintException: region,

@@ -13,6 +13,7 @@ import { gated } from './gatedClient.js';
 import { HttpHandler } from './httpHandler.js';
 import { askForChecksum, unsignedPayload, md5ForDelete } from './middleware.js';
 import type { ResolvedOptions } from './options.js';
+import { byServerTime } from './serverTime.js';
 import { firstRegion, following, Regions, type Sender } from './region.js';
 
 /** What the pools of a connection have in common, and what they tell. */
@@ -146,6 +147,7 @@ export class S3Pool {
     client.middlewareStack.use(md5ForDelete);
     client.middlewareStack.use(readableDates);
     client.middlewareStack.use(this.#credentials.renewal);
+    client.middlewareStack.use(byServerTime(client));
     if (this.#options.unsignedPayload) client.middlewareStack.use(unsignedPayload);
     if (this.#options.checksumValidation) client.middlewareStack.use(askForChecksum);
     if (this.#options.chunkedEncoding) client.middlewareStack.use(chunkedBodies(this.#options));

@@ -82,7 +82,7 @@ const lastingReasons: readonly (readonly [RegExp, (text: string) => string])[] =
   [
     /^CERT_|SELF_SIGNED|^UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)|^INVALID_(CA|PURPOSE)$|^(CRL|ERROR_IN_C)|^PATH_LENGTH_EXCEEDED$/,
     () =>
-      'The server’s certificate is not trusted: have NODE_EXTRA_CA_CERTS name a PEM file with the certificate of its CA (or with its own, if it is self-signed) before the process starts',
+      'The server’s certificate is not trusted: have `s3.ca-bundle` (in code, `caBundle`) or NODE_EXTRA_CA_CERTS name a PEM file with the certificate of its CA, or with its own if it is self-signed',
   ],
   [
     /^EPROTO$|^ERR_SSL_/,

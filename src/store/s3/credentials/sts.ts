@@ -4,6 +4,7 @@ import type { HttpHandler } from '../httpHandler.js';
 import { renewing } from './renewal.js';
 import { fixed, type CredentialSource } from './source.js';
 import { readableDates } from '../dates.js';
+import { byLocalClock, byServerTime } from '../serverTime.js';
 import { stsError } from './stsErrors.js';
 
 /** Where STS is, and who asks it. */
@@ -100,7 +101,7 @@ async function ask(
     requestHandler: http(),
   });
   // The types name one service's commands; the plugins look at names alone.
-  for (const plugin of [renewing(base, now), readableDates])
+  for (const plugin of [renewing(base, now), byServerTime(client), readableDates])
     client.middlewareStack.use(plugin as unknown as Parameters<Client['middlewareStack']['use']>[0]);
   try {
     const answer = await exchange(client, sdk);
@@ -111,7 +112,7 @@ async function ask(
       accessKeyId: AccessKeyId,
       secretAccessKey: SecretAccessKey,
       sessionToken: SessionToken,
-      ...(Expiration === undefined ? {} : { expiration: Expiration }),
+      ...(Expiration === undefined ? {} : { expiration: byLocalClock(Expiration, client) }),
     };
   } catch (error) {
     throw stsError(error, what, action);
