@@ -14,6 +14,8 @@ const bucketNames: OptionNames<BucketOptions> = {
   credentials: true,
   assumeRole: true,
   sse: true,
+  acl: true,
+  requesterPays: true,
   proxy: true,
   caBundle: true,
 };
@@ -57,7 +59,13 @@ const roleNames: OptionNames<AssumeRoleOptions> = {
   endpoint: true,
 };
 
-const encryptionNames: OptionNames<EncryptionOptions> = { type: true, kms: true };
+const encryptionNames: OptionNames<EncryptionOptions> = {
+  type: true,
+  kms: true,
+  customerKey: true,
+  customerKeyFile: true,
+  customerKeyOverHttp: true,
+};
 
 const kmsNames: OptionNames<NonNullable<EncryptionOptions['kms']>> = {
   keyId: true,

@@ -1,5 +1,5 @@
 import { parseUri } from '../path/index.js';
-import type { BucketOptions, S3Options } from './s3Options.js';
+import type { BucketOptions, EncryptionOptions, S3Options } from './s3Options.js';
 
 /** `over` on top of `base`: groups are merged, everything else replaced; of keys and roles only the whole. */
 export function mergeS3(base: S3Options, over: S3Options | undefined): S3Options {
@@ -28,6 +28,12 @@ function mergeBucket<T extends BucketOptions>(base: T, over: BucketOptions): T {
 export function encryptBucket(s3: S3Options, uri: string): S3Options {
   const { scheme, bucket } = parseUri(uri);
   const own = s3.buckets?.[bucket];
-  if (scheme !== 's3' || (own?.sse ?? s3.sse)?.type !== undefined) return s3;
+  if (scheme !== 's3' || encryptionType(own?.sse ?? s3.sse) !== undefined) return s3;
   return { ...s3, buckets: { ...s3.buckets, [bucket]: { ...own, sse: { type: 'sse-s3' } } } };
+}
+
+/** A customer's key is for `sse-c`, which need not be said besides. */
+export function encryptionType(sse: EncryptionOptions = {}): EncryptionOptions['type'] {
+  const { type, customerKey, customerKeyFile } = sse;
+  return type ?? ((customerKey ?? customerKeyFile) === undefined ? undefined : 'sse-c');
 }

@@ -27,14 +27,20 @@ export interface AssumeRoleOptions {
 
 /** Encryption by the server of everything that is written: objects, uploads, copies, state, manifests, journals. */
 export interface EncryptionOptions {
-  /** Default `none`: what the bucket does by default. `aes256` is `sse-s3`, `aws:kms` is `sse-kms`. */
-  readonly type?: 'none' | 'sse-s3' | 'sse-kms';
+  /** Default `none`: what the bucket does by default; `sse-c` with a customer's key. */
+  readonly type?: 'none' | 'sse-s3' | 'sse-kms' | 'sse-c';
   readonly kms?: {
     /** Key id, ARN or `alias/…`. Default: the account's key for S3. */
     readonly keyId?: string;
     /** Names and values that are bound to the data, and that key policies may ask for. */
     readonly encryptionContext?: Readonly<Record<string, string>>;
   };
+  /** The customer's key of `sse-c`: 32 bytes, or their base64. It is sent with every request, to read as to write; what it encrypts cannot be read without. */
+  readonly customerKey?: string | Uint8Array;
+  /** A file with the same. */
+  readonly customerKeyFile?: string;
+  /** The key may be sent to an http server that is not on this machine. Default false. */
+  readonly customerKeyOverHttp?: boolean;
 }
 
 /** Waits between tries: uniform from 0 to base × 2^n. */
@@ -65,6 +71,17 @@ export interface BucketOptions {
     | (() => Promise<S3Credentials>);
   readonly assumeRole?: AssumeRoleOptions;
   readonly sse?: EncryptionOptions;
+  /** Canned ACL of what is written, such as `bucket-owner-full-control`. Default: none is sent. */
+  readonly acl?:
+    | 'private'
+    | 'public-read'
+    | 'public-read-write'
+    | 'authenticated-read'
+    | 'aws-exec-read'
+    | 'bucket-owner-read'
+    | 'bucket-owner-full-control';
+  /** Requests are paid for by whoever makes them, as Requester Pays buckets demand. Default false. */
+  readonly requesterPays?: boolean;
   /** URL of an HTTP proxy, with user and password if it wants them, or `none`. Default: `HTTPS_PROXY` for https servers, `HTTP_PROXY` for others. */
   readonly proxy?: string;
   /** PEM file of certificate authorities to trust besides Node's. Default: `AWS_CA_BUNDLE`, `ca_bundle` of the profile. */

@@ -118,12 +118,13 @@ class Servers {
     const { s3 = {}, random, logger = silentLogger } = this.#options;
     const { bucket, server } = place;
     const common = optionsOfBucket(s3, bucket);
-    const { sse, ...options } = server === undefined ? common : optionsOfServer(common, server, given);
+    const { sse, acl, requesterPays, ...options } =
+      server === undefined ? common : optionsOfServer(common, server, given);
     const { connection, buckets } = this.#server(options);
     let opened = buckets.get(bucket);
     if (opened === undefined) {
       const uri = formatUri({ ...place, key: '' }).replace(/\/$/, '');
-      const own = { uri, ...(sse === undefined ? {} : { sse }) };
+      const own = { uri, ...defined({ sse, acl, requesterPays }), others: this.#ofBucket };
       const store = connection.store(bucket, own);
       opened = {
         store,
@@ -140,6 +141,12 @@ class Servers {
     }
     return opened;
   }
+
+  /** What differs from bucket to bucket of one server. */
+  readonly #ofBucket = (bucket: string): BucketOptions => {
+    const { sse, acl, requesterPays } = optionsOfBucket(this.#options.s3 ?? {}, bucket);
+    return defined({ sse, acl, requesterPays });
+  };
 
   close(): void {
     this.#closed = true;

@@ -15,7 +15,11 @@ export function valueOf(row: Row): fc.Arbitrary<string> {
     case 'choice':
       return fc.constantFrom(...(kind.words ?? []));
     case 'secret':
-      return fc.string({ minLength: 1, maxLength: 40 }).filter((text) => text.trim() !== '');
+      return fits('x')
+        ? fc.string({ minLength: 1, maxLength: 40 }).filter((text) => text.trim() !== '')
+        : fc
+            .uint8Array({ minLength: 32, maxLength: 32 })
+            .map((bytes) => Buffer.from(bytes).toString('base64'));
     case 'size':
       return fc
         .tuple(fc.integer({ min: 1, max: 2000 }), fc.constantFrom('', 'kB', 'KiB', 'MiB', ' GiB'))

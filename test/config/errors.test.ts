@@ -97,6 +97,19 @@ describe('what does nothing alone, or cannot be, is refused', () => {
       'Contradiction s3.sse.kms.encryption-context.a',
     ],
     [{ 's3.bucket.lake.sse.kms.key-id': 'k' }, 'Contradiction s3.bucket.lake.sse.kms.key-id'],
+    [{ 's3.sse.type': 'sse-c' }, 'Incomplete s3.sse.type'],
+    [{ 's3.bucket.lake.sse.type': 'sse-c' }, 'Incomplete s3.bucket.lake.sse.type'],
+    [{ 's3.sse.customer-key': 'short' }, 'InvalidValue s3.sse.customer-key'],
+    [{ 's3.sse.type': 'sse-s3', 's3.sse.customer-key-file': 'k' }, 'Contradiction s3.sse.customer-key-file'],
+    [
+      { 's3.sse.customer-key': `${'A'.repeat(43)}=`, 's3.sse.customer-key-file': 'k' },
+      'Contradiction s3.sse.customer-key',
+    ],
+    [{ 's3.sse.customer-key-over-http': true }, 'Contradiction s3.sse.customer-key-over-http'],
+    [
+      { 's3.sse.type': 'sse-c', 's3.sse.customer-key-file': 'k', 's3.sse.kms.key-id': 'x' },
+      'Contradiction s3.sse.kms.key-id',
+    ],
     [
       { 's3.transfer-acceleration.enabled': true, 's3.endpoint': 'http://127.0.0.1' },
       'Contradiction s3.transfer-acceleration.enabled',

@@ -23,7 +23,10 @@ function everywhere(value: unknown): string {
 }
 
 test('a configuration shows no secret, whatever it is printed by', () => {
-  const set = Object.fromEntries(secretKeys.map((key, i) => [key, `${secret}-${i}`]));
+  const inBase64 = `${secret.padEnd(43, 'A')}=`;
+  const set = Object.fromEntries(
+    secretKeys.map((key, i) => [key, key.endsWith('customer-key') ? inBase64 : `${secret}-${i}`]),
+  );
   const config = loadConfig({
     set: {
       ...set,
@@ -46,6 +49,7 @@ test('a configuration shows no secret, whatever it is printed by', () => {
   expect(config.s3.credentials).toMatchObject({ secretAccessKey: expect.stringContaining(secret) as string });
   expect(config.s3.assumeRole?.externalId).toContain(secret);
   expect(config.s3.proxy).toContain(secret);
+  expect(config.s3.sse?.customerKey).toContain(secret);
   expect(config.delegationTokens.credentials?.secretAccessKey).toContain(secret);
 });
 

@@ -3,6 +3,7 @@ import type { Config } from '../config.js';
 import { standardErrorLogger } from '../logger.js';
 import type { ConfigOptions } from '../options.js';
 import type { AssumeRoleOptions, BucketOptions, EncryptionOptions, S3Options } from '../s3Options.js';
+import { encryptionType } from '../mergeS3.js';
 import { findKey } from '../schema/index.js';
 import { hideValues } from '../secrets.js';
 import { checkEncryption, checkHosts, checkRole } from './checks.js';
@@ -102,6 +103,7 @@ function connectionOf(data: Data, winners: ReadonlyMap<string, Said>, sayings: S
     ...given,
     ...(credentials === undefined ? {} : { credentials }),
     ...roleOf(given.assumeRole),
+    ...sealed(given.sse),
   };
   checkRole(whole, 's3.', winners, sayings);
   checkEncryption(whole.sse, 's3.', winners, sayings);
@@ -121,7 +123,7 @@ function connectionOf(data: Data, winners: ReadonlyMap<string, Said>, sayings: S
       ...own,
       ...(ownCredentials === undefined ? {} : { credentials: ownCredentials }),
       ...roleOf(assumeRole),
-      ...(sse === undefined ? {} : { sse }),
+      ...sealed(sse),
     };
     checkRole(bucket, prefix, winners, sayings);
     checkEncryption(sse, prefix, winners, sayings);
@@ -139,11 +141,22 @@ function roleOf(role: AssumeRoleOptions | undefined): Pick<BucketOptions, 'assum
   return role === undefined ? {} : { assumeRole: hideValues({ ...role }, ['externalId']) };
 }
 
+function sealed(sse: EncryptionOptions | undefined): Pick<BucketOptions, 'sse'> {
+  return sse === undefined ? {} : { sse: hideValues({ ...sse }, ['customerKey']) };
+}
+
 /** What a bucket says goes on top of what all say, but not another kind's key. */
-function encryptionOf(all: EncryptionOptions | undefined, own: EncryptionOptions): EncryptionOptions {
-  const type = own.type ?? all?.type;
-  const kms = type === 'sse-kms' || own.kms !== undefined ? { ...all?.kms, ...own.kms } : undefined;
-  return { ...(type === undefined ? {} : { type }), ...(kms === undefined ? {} : { kms }) };
+function encryptionOf(all: EncryptionOptions = {}, own: EncryptionOptions): EncryptionOptions {
+  const { type, kms, ...customer } = own;
+  const keyed = (customer.customerKey ?? customer.customerKeyFile) !== undefined;
+  const wanted = type ?? (keyed ? 'sse-c' : encryptionType(all));
+  const customerOfAll = Object.entries(all).filter(([name]) => name.startsWith('customer'));
+  return {
+    ...(wanted === undefined ? {} : { type: wanted }),
+    ...(wanted === 'sse-kms' || kms !== undefined ? { kms: { ...all.kms, ...kms } } : {}),
+    ...(wanted === 'sse-c' && !keyed ? Object.fromEntries(customerOfAll) : {}),
+    ...customer,
+  };
 }
 
 /** Never more than there are connections. */

@@ -1,4 +1,5 @@
 import type { BucketOptions, EncryptionOptions, S3Options } from '../s3Options.js';
+import { encryptionType } from '../mergeS3.js';
 import type { Said, Sayings } from './said.js';
 
 type Winners = ReadonlyMap<string, Said>;
@@ -26,21 +27,35 @@ export function checkRole(options: BucketOptions, prefix: string, winners: Winne
   if (said !== undefined) needs(said);
 }
 
-/** A KMS key does nothing under another encryption. */
+/** A key does nothing under another encryption, and SSE-C nothing without one. */
 export function checkEncryption(
-  sse: EncryptionOptions | undefined,
+  sse: EncryptionOptions = {},
   prefix: string,
   winners: Winners,
   sayings: Sayings,
 ): void {
-  if (sse?.kms === undefined || sse.type === 'sse-kms') return;
-  const said = [...winners.keys()].find((key) => key.startsWith(`${prefix}sse.kms.`));
-  if (said === undefined) return;
-  sayings.problem(
-    'Contradiction',
-    said,
-    `${said} (${winners.get(said)?.origin.where ?? ''}) needs ${prefix}sse.type: sse-kms.`,
-  );
+  const type = encryptionType(sse);
+  const where = (key: string): string => winners.get(key)?.origin.where ?? '';
+  const misplaced = (start: string, wanted: string): void => {
+    const said = [...winners.keys()].find((key) => key.startsWith(`${prefix}sse.${start}`));
+    if (said !== undefined && type !== wanted)
+      sayings.problem('Contradiction', said, `${said} (${where(said)}) needs ${prefix}sse.type: ${wanted}.`);
+  };
+  if (sse.kms !== undefined) misplaced('kms.', 'sse-kms');
+  misplaced('customer-key', 'sse-c');
+  const [key, file] = [`${prefix}sse.customer-key`, `${prefix}sse.customer-key-file`];
+  if (winners.has(key) && winners.has(file))
+    sayings.problem(
+      'Contradiction',
+      key,
+      `${key} (${where(key)}) and ${file} (${where(file)}) are both said. Leave one out.`,
+    );
+  if (type === 'sse-c' && sse.customerKey === undefined && sse.customerKeyFile === undefined)
+    sayings.problem(
+      'Incomplete',
+      `${prefix}sse.type`,
+      `${prefix}sse.type: sse-c (${where(`${prefix}sse.type`)}) needs ${key} or ${file}.`,
+    );
 }
 
 /** What chooses among AWS's hosts does nothing where an endpoint names one, and accelerated hosts hold the bucket's name. */

@@ -1,4 +1,4 @@
-import { choice, code, flag, seconds, secret, text, uri } from './kinds.js';
+import { choice, code, flag, seconds, secret, text, uri, type Kind } from './kinds.js';
 import type { Row } from './row.js';
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -93,6 +93,15 @@ export const credentials: readonly Row[] = [
   },
 ];
 
+const customerKey: Kind = {
+  ...secret,
+  rule: 'the base64 of 32 bytes',
+  read: (value) => {
+    const key = typeof value === 'string' ? Buffer.from(value, 'base64') : value;
+    return key instanceof Uint8Array && key.length === 32 ? { value } : undefined;
+  },
+};
+
 export const encryption: readonly Row[] = [
   {
     key: 's3.sse.type',
@@ -102,8 +111,9 @@ export const encryption: readonly Row[] = [
       aes256: 'sse-s3',
       'sse-kms': 'sse-kms',
       'aws:kms': 'sse-kms',
+      'sse-c': 'sse-c',
     }),
-    fallback: 'none: what the bucket does',
+    fallback: "none: what the bucket does; `sse-c` with a customer's key",
     option: 's3.sse.type',
     doc: 'Encryption by the server of everything that is written.',
     perBucket: true,
@@ -123,6 +133,30 @@ export const encryption: readonly Row[] = [
     option: 's3.sse.kms.encryptionContext.<name>',
     doc: 'A pair that is bound to the data and that key policies may ask for.',
     where: 'file',
+    perBucket: true,
+  },
+  {
+    key: 's3.sse.customer-key',
+    kind: customerKey,
+    fallback: 'none',
+    option: 's3.sse.customerKey',
+    doc: "Customer's key (SSE-C) that objects are written and read with.",
+    perBucket: true,
+  },
+  {
+    key: 's3.sse.customer-key-file',
+    kind: text("a file's path"),
+    fallback: 'none',
+    option: 's3.sse.customerKeyFile',
+    doc: 'File with that key: its 32 bytes, or their base64.',
+    perBucket: true,
+  },
+  {
+    key: 's3.sse.customer-key-over-http',
+    kind: flag,
+    fallback: 'false: only over https, or to this machine',
+    option: 's3.sse.customerKeyOverHttp',
+    doc: 'The key may be sent to a server without https.',
     perBucket: true,
   },
 ];

@@ -3,7 +3,8 @@ import type { Observable } from 'rxjs';
 import type { Bucket } from './bucket.js';
 import { invalidArgument, notImplemented } from './errors.js';
 
-export type GatewayEncryption = 'AES256' | 'aws:kms';
+/** As the header names it; `customer`: by a key that the request brings. */
+export type GatewayEncryption = 'AES256' | 'aws:kms' | 'customer';
 
 /** A request that has been routed and whose signature was right. */
 export interface Call {

@@ -75,7 +75,7 @@ export interface GatewayEvent {
   readonly bucket: string;
   readonly key: string;
   readonly query: ReadonlyMap<string, string>;
-  /** As they came, but for what could be used to ask again: signature and session token. */
+  /** As they came, but for what could be used to ask again: signature, session token and customers' keys. */
   readonly headers: Readonly<Record<string, string>>;
   /** From `finished` on. */
   readonly status?: number;
@@ -300,7 +300,12 @@ async function created(buckets: Buckets, name: string): Promise<Reply> {
   return { status: 200, headers: { location: `/${name}` } };
 }
 
-const secret: ReadonlySet<string> = new Set(['authorization', 'x-amz-security-token']);
+const secret: ReadonlySet<string> = new Set([
+  'authorization',
+  'x-amz-security-token',
+  'x-amz-server-side-encryption-customer-key',
+  'x-amz-copy-source-server-side-encryption-customer-key',
+]);
 
 function shown(request: IncomingMessage): Record<string, string> {
   const names = Object.keys(request.headers).filter((name) => !secret.has(name));

@@ -11,7 +11,7 @@ import type { ObjectStore } from '../objectStore.js';
 import { observed, type ObserveOptions } from '../observe/observed.js';
 import type { AwsSettings } from './aws/settings.js';
 import { Reached } from './firstContact.js';
-import { resolveOptions, type S3Options } from './options.js';
+import { resolveOptions, type ResolvedOptions, type S3Options } from './options.js';
 import { connectionClosed, credentialsFor, S3Pool } from './pool.js';
 import { Regions } from './region.js';
 import { S3Store } from './store.js';
@@ -84,9 +84,11 @@ export class S3Connection {
   }
 
   #open(pool: S3Pool, bucket: string, own: OwnOptions, observe: ObserveOptions): ObjectStore {
-    const { uri, ...differing } = own;
-    const options = resolveOptions({ ...this.#options, ...differing }, this.#aws);
-    const store = observed(new S3Store(bucket, pool, options, uri), observe);
+    const { uri, others = () => ({}), ...differing } = own;
+    const resolved = (differs: Differing): ResolvedOptions =>
+      resolveOptions({ ...this.#options, ...differs }, this.#aws);
+    const accessOf = (name: string): ResolvedOptions => resolved(others(name));
+    const store = observed(new S3Store(bucket, pool, resolved(differing), { uri, accessOf }), observe);
     return decorate(store, (call, run) => this.#whileOpen(`${call.method} on ${store.uri}`, run));
   }
 
@@ -135,10 +137,14 @@ export class S3Connection {
 /** What is created under its name once, which decides something. */
 const isManifest = ({ method, conditional }: StoreCall): boolean => method === 'put' && conditional;
 
+type Differing = Pick<BucketOptions, 'sse' | 'acl' | 'requesterPays'> & Pick<S3Options, 'checksum'>;
+
 /** What may differ between the buckets of one connection. */
-export interface OwnOptions extends Pick<BucketOptions, 'sse'>, Pick<S3Options, 'checksum'> {
+export interface OwnOptions extends Differing {
   /** How the store calls itself. Default: `s3://<bucket>`. */
   readonly uri?: string;
+  /** What differs for the buckets that it copies from. Default: nothing. */
+  readonly others?: (bucket: string) => Differing;
 }
 
 function retryOf(given: S3RetryOptions = {}): RetryOptions {

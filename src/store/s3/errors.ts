@@ -32,6 +32,10 @@ export interface Asked {
   readonly ifMatch?: boolean;
   /** What was asked for that not every server has, in words. */
   readonly wanted?: string;
+  /** A customer's key comes with it. */
+  readonly sealed?: boolean;
+  /** What is written gets an ACL. */
+  readonly acl?: boolean;
 }
 
 const codes: Readonly<Record<string, StoreErrorCode>> = {
@@ -106,6 +110,8 @@ const advice: Readonly<Record<string, string>> = {
   IllegalLocationConstraintException: region,
   EntityTooSmall:
     'A part but the last is below the server’s minimum part size: raise the part size (AWS: 5 MiB)',
+  AccessControlListNotSupported:
+    'The bucket takes no ACLs: leave `s3.acl` out, or set it to bucket-owner-full-control',
   InvalidObjectState: 'The object is archived: restore it from its storage class first',
 };
 
@@ -180,6 +186,7 @@ export function toStoreError(raw: unknown, asked: Asked, certain?: Reason): Mill
   const what =
     (name.startsWith('KMS.') && code !== 'Throttled' ? badKey : advice[name]) ??
     reason?.advice ??
+    aboutCustomerKey(status, name, text, asked) ??
     (code === 'PermissionDenied' ? forbidden(text, asked) : undefined) ??
     redirect(status, error.$response?.headers) ??
     (/aws-kms-key-id/i.test(text) ? wantsKey : undefined);
@@ -213,7 +220,30 @@ function redirect(status: number | undefined, headers: SdkHeaders = {}): string 
 
 function forbidden(text: string, asked: Asked): string {
   const kms = /kms/i.test(text) ? ', and kms:GenerateDataKey and kms:Decrypt on the key' : '';
-  return `Allow ${actions[asked.operation]} on ${asked.bucket}${kms}`;
+  const acl = asked.acl === true ? ' and s3:PutObjectAcl' : '';
+  const key =
+    asked.sealed === true ? ', and check that `s3.sse.customer-key` is the key that it was written with' : '';
+  return `Allow ${actions[asked.operation]}${acl} on ${asked.bucket}${kms}${key}`;
+}
+
+/** The answer to a HEAD has no words: there it is but a guess. */
+function aboutCustomerKey(
+  status: number | undefined,
+  name: string,
+  text: string,
+  { operation, sealed }: Asked,
+): string | undefined {
+  const said = /encryption parameters|form of server.side encryption/i.test(text);
+  const unsaid = status === 400 && operation === 'HeadObject' && !isCode(name);
+  if (!said && !unsaid) return undefined;
+  const what = `it is ${sealed === true ? 'not ' : ''}encrypted with a customer's key`;
+  const advice = sealed === true ? 'no `s3.sse.customer-key`' : 'the key as `s3.sse.customer-key`';
+  return `${said ? 'I' : 'Perhaps i'}${what.slice(1)}: set ${advice} for the bucket`;
+}
+
+/** Whether the SDK's name of an error is the server's code, and not a word of its own for none. */
+export function isCode(name: unknown): boolean {
+  return typeof name === 'string' && /^(?!Unknown|BadRequest$|Error$)[A-Z][A-Za-z0-9]+$/.test(name);
 }
 
 function general(code: StoreErrorCode, asked: Asked): string {

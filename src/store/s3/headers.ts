@@ -2,7 +2,7 @@ import type { StorageClass } from '@aws-sdk/client-s3';
 import { checkContent, checkMetadata } from '../helpers.js';
 import type { ContentHeaders, UploadOptions } from '../objectStore.js';
 import type { ResolvedOptions } from './options.js';
-import type { Encryption } from './wire.js';
+import type { Encryption } from './encryption.js';
 
 /** What HTTP says of a body, as the SDK calls it. */
 interface SdkContent {
@@ -37,12 +37,15 @@ export function described(
   };
 }
 
-type Stored = Encryption & { readonly StorageClass: StorageClass | undefined };
+type Stored = Encryption & {
+  readonly StorageClass: StorageClass | undefined;
+  readonly ACL: ResolvedOptions['acl'];
+};
 
 /** How whatever is written is stored. A copy inherits nothing of it from its source. */
-export function stored({ encryption, storageClass }: ResolvedOptions): Stored {
+export function stored({ encryption, storageClass, acl }: ResolvedOptions): Stored {
   // Servers that are not AWS have classes of their own.
-  return { ...encryption, StorageClass: storageClass as StorageClass | undefined };
+  return { ...encryption, StorageClass: storageClass as StorageClass | undefined, ACL: acl };
 }
 
 export function contentOf(answer: SdkContent): ContentHeaders {

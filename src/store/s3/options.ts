@@ -41,7 +41,7 @@ export function resolveOptions(
   const url = configured === undefined ? undefined : parseEndpoint(configured);
   const custom = url !== undefined && !isAws(url.hostname);
   return {
-    ...resolveWire(options, custom, endpoint),
+    ...resolveWire(options, custom, url),
     aws,
     region: options.region,
     endpoint,

@@ -11,6 +11,7 @@ import { request } from 'node:http';
 import { HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import { MillraceError } from '../../errors.js';
 import type { AwsSettings } from './aws/settings.js';
+import { isCode } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 
 /**
@@ -182,8 +183,5 @@ const aboutRegions: readonly unknown[] = [
 
 /** The answer to a HEAD has no document, and so no code. */
 function aboutRegion({ name }: Refused, status: number): boolean {
-  const unnamed = typeof name !== 'string' || !codesOfS3.test(name) || name === 'BadRequest';
-  return aboutRegions.includes(name) || status === 301 || (status === 400 && unnamed);
+  return aboutRegions.includes(name) || status === 301 || (status === 400 && !isCode(name));
 }
-
-const codesOfS3 = /^(?!Unknown)[A-Z][A-Za-z0-9]+$/;

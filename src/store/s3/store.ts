@@ -18,6 +18,7 @@ import type {
   UploadOptions,
   UploadPage,
 } from '../objectStore.js';
+import { withAccess, type Access } from './access.js';
 import { deleteKeys } from './delete.js';
 import type { Asked, S3Operation } from './errors.js';
 import { get } from './get.js';
@@ -32,24 +33,39 @@ import type { S3Pool } from './pool.js';
 import { listParts, listUploads } from './uploadListings.js';
 import * as uploads from './uploads.js';
 
+/** What a store is told of the world around its bucket. */
+interface Surroundings {
+  /** How it calls itself. */
+  readonly uri?: string | undefined;
+  /** What other buckets want that it copies from. Default: what this one wants. */
+  readonly accessOf?: (bucket: string) => Access;
+}
+
 /** A bucket as an {@link ObjectStore}: one method, one request of the SDK. */
 export class S3Store implements ObjectStore {
   readonly uri: string;
   readonly #bucket: string;
   readonly #pool: S3Pool;
   readonly #options: ResolvedOptions;
-  readonly #wanted: Pick<Asked, 'wanted'>;
+  readonly #accessOf: (bucket: string) => Access;
+  readonly #wanted: Pick<Asked, 'wanted' | 'acl'>;
   readonly #keys = new ListedKeys();
 
   /** Throws `InvalidUri` for the ARN of an access point. */
-  constructor(bucket: string, pool: S3Pool, options = pool.options, uri = `s3://${bucket}`) {
+  constructor(
+    bucket: string,
+    pool: S3Pool,
+    options = pool.options,
+    { uri = `s3://${bucket}`, accessOf = () => options }: Surroundings = {},
+  ) {
     refuseBucket('s3', bucket);
     this.uri = uri;
     this.#bucket = bucket;
     this.#pool = pool;
     this.#options = options;
+    this.#accessOf = (name) => (name === bucket ? options : accessOf(name));
     const wanted = wantedBy(options);
-    this.#wanted = wanted === undefined ? {} : { wanted };
+    this.#wanted = { ...(wanted === undefined ? {} : { wanted }), acl: options.acl !== undefined };
   }
 
   head(key: string, options: { readonly ifMatch?: string } = {}): Observable<ObjectInfo> {
@@ -169,8 +185,14 @@ export class S3Store implements ObjectStore {
   #request<T>(asked: Asked, exchange: (place: Place) => Promise<T>): Observable<T> {
     return defer(() => {
       if (asked.key !== undefined) checkKey(asked.key);
-      return this.#pool.request(asked, (client, signal) =>
-        exchange({ client, bucket: this.#bucket, signal, options: this.#options }),
+      const sealed = this.#options.customerKey !== undefined;
+      return this.#pool.request({ ...asked, sealed }, (client, signal) =>
+        exchange({
+          client: withAccess(client, this.#accessOf),
+          bucket: this.#bucket,
+          signal,
+          options: this.#options,
+        }),
       );
     });
   }

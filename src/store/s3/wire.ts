@@ -1,6 +1,7 @@
-import type { EncryptionOptions, S3Options } from '../../config/s3Options.js';
+import type { S3Options } from '../../config/s3Options.js';
 import { MillraceError } from '../../errors.js';
 import type { ChecksumKind } from '../checksums.js';
+import { customerKeyOf, encryptionOf, type Encryption } from './encryption.js';
 
 /** What requests look like, as servers differ in what they understand. */
 export interface WireOptions {
@@ -12,19 +13,16 @@ export interface WireOptions {
   readonly accelerate: boolean;
   readonly dualStack: boolean;
   readonly encryption: Encryption;
-}
-
-/** Said with everything that makes an object, copies included: they inherit nothing from their source. */
-export interface Encryption {
-  readonly ServerSideEncryption?: 'AES256' | 'aws:kms';
-  readonly SSEKMSKeyId?: string;
-  readonly SSEKMSEncryptionContext?: string;
+  /** In base64. It comes with every request about what it encrypts. */
+  readonly customerKey: string | undefined;
+  readonly acl: S3Options['acl'];
+  readonly requesterPays: boolean;
 }
 
 const checksums: readonly string[] = ['crc32', 'crc32c', 'crc64nvme', 'when-required'];
 
 /** Throws `InvalidS3Options`. */
-export function resolveWire(options: S3Options, custom: boolean, endpoint: string | undefined): WireOptions {
+export function resolveWire(options: S3Options, custom: boolean, endpoint: URL | undefined): WireOptions {
   const { checksum = custom ? 'when-required' : 'crc32', storageClass } = options;
   if (!checksums.includes(checksum))
     throw invalid(`checksum must be one of ${checksums.join(', ')}, not ${checksum}`);
@@ -47,35 +45,36 @@ export function resolveWire(options: S3Options, custom: boolean, endpoint: strin
     accelerate,
     dualStack,
     encryption: encryptionOf(options.sse),
+    customerKey: customerKeyOf(options.sse, endpoint),
+    acl: aclOf(options.acl),
+    requesterPays: options.requesterPays ?? false,
   };
 }
 
-function encryptionOf({ type = 'none', kms }: EncryptionOptions = {}): Encryption {
-  const { keyId, encryptionContext } = kms ?? {};
-  if (type !== 'sse-kms' && (keyId !== undefined || encryptionContext !== undefined))
-    throw invalid(`sse.kms means something with sse.type sse-kms only, which is ${type}`);
-  if (type === 'none') return {};
-  if (type === 'sse-s3') return { ServerSideEncryption: 'AES256' };
-  // Not all that calls this is checked by a compiler.
-  if ((type as string) !== 'sse-kms')
-    throw invalid(`sse.type must be one of none, sse-s3, sse-kms, not ${type}`);
-  if (keyId !== undefined && !/^[\x21-\x7e]+$/.test(keyId))
-    throw invalid('sse.kms.keyId must be a key id, an ARN or alias/<name>');
-  return {
-    ServerSideEncryption: 'aws:kms',
-    ...(keyId === undefined ? {} : { SSEKMSKeyId: keyId }),
-    ...(encryptionContext === undefined || Object.keys(encryptionContext).length === 0
-      ? {}
-      : { SSEKMSEncryptionContext: Buffer.from(JSON.stringify(encryptionContext)).toString('base64') }),
-  };
+const acls: readonly string[] = [
+  'private',
+  'public-read',
+  'public-read-write',
+  'authenticated-read',
+  'aws-exec-read',
+  'bucket-owner-read',
+  'bucket-owner-full-control',
+];
+
+function aclOf(acl: S3Options['acl']): S3Options['acl'] {
+  if (acl !== undefined && !acls.includes(acl))
+    throw invalid(`acl must be one of ${acls.join(', ')}, not ${acl}`);
+  return acl;
 }
 
 /** What writes ask for that not every server has, in words. */
 export function wantedBy(options: WireOptions & { readonly custom: boolean }): string | undefined {
-  const { encryption, storageClass, checksum, custom } = options;
+  const { encryption, customerKey, acl, storageClass, checksum, custom } = options;
   const { ServerSideEncryption: sse } = encryption;
   const wanted = [
     ...(sse === undefined ? [] : [`the encryption ${sse === 'AES256' ? 'sse-s3' : 'sse-kms'}`]),
+    ...(customerKey === undefined ? [] : ["the encryption sse-c, by a customer's key"]),
+    ...(acl === undefined ? [] : [`the ACL ${acl}`]),
     ...(storageClass === undefined ? [] : [`the storage class ${storageClass}`]),
     ...(checksum === undefined || !custom ? [] : [`the checksum ${checksum}`]),
   ];

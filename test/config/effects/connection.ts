@@ -256,6 +256,16 @@ export const connectionEffects: Effects = {
       'STANDARD_IA',
     );
   },
+  's3.acl': async () => {
+    expect(header(await put({}), 'x-amz-acl')).toBeUndefined();
+    expect(header(await put({ 's3.acl': 'bucket-owner-full-control' }), 'x-amz-acl')).toBe(
+      'bucket-owner-full-control',
+    );
+  },
+  's3.requester-pays': async () => {
+    expect(header(await put({}), 'x-amz-request-payer')).toBeUndefined();
+    expect(header(await put({ 's3.requester-pays': true }), 'x-amz-request-payer')).toBe('requester');
+  },
   's3.dual-stack.enabled': async () => {
     expect(header(await putToAws({ 's3.dual-stack.enabled': true }), 'host')).toBe(
       'lake.s3.dualstack.us-east-1.amazonaws.com',

@@ -117,6 +117,16 @@ export const credentialEffects: Effects = {
       expect(header(await putToAws(set), 'host')).toBe('s3.us-east-1.amazonaws.com');
       expect(header(await putToAws(set, 'other'), 'host')).toBe('other.s3.us-east-1.amazonaws.com');
     },
+    [`${bucket}acl`]: async () => {
+      const set = { [`${bucket}acl`]: 'bucket-owner-read' };
+      expect(header(await put(set), 'x-amz-acl')).toBe('bucket-owner-read');
+      expect(header(await put(set, 'other'), 'x-amz-acl')).toBeUndefined();
+    },
+    [`${bucket}requester-pays`]: async () => {
+      const set = { [`${bucket}requester-pays`]: true };
+      expect(header(await put(set), 'x-amz-request-payer')).toBe('requester');
+      expect(header(await put(set, 'other'), 'x-amz-request-payer')).toBeUndefined();
+    },
     [`${bucket}proxy`]: async () => {
       const set = ({ host }: { readonly host: string }) => ({ [`${bucket}proxy`]: host });
       expect(await passedBy(set)).toHaveLength(1);

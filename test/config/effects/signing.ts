@@ -101,11 +101,13 @@ export function role(
 
 /** Effects of the keys of encryption. */
 export function encryption(prefix: string, context: string, bucket?: string): Effects {
+  const base64 = Buffer.alloc(32, 'k').toString('base64');
+  const prefixed = (set: Set): Set =>
+    Object.fromEntries(Object.entries(set).map(([key, value]) => [prefix + key, value]));
+  const customer = async (set: Set, more: Set = {}) =>
+    header(await put({ ...prefixed(set), ...more }, bucket), 'x-amz-server-side-encryption-customer-key');
   const of = async (set: Set): Promise<readonly (string | undefined)[]> => {
-    const seen = await put(
-      Object.fromEntries(Object.entries(set).map(([key, value]) => [prefix + key, value])),
-      bucket,
-    );
+    const seen = await put(prefixed(set), bucket);
     return ['', '-aws-kms-key-id', '-context'].map((name) =>
       header(seen, `x-amz-server-side-encryption${name}`),
     );
@@ -115,6 +117,28 @@ export function encryption(prefix: string, context: string, bucket?: string): Ef
       expect(await of({})).toEqual([undefined, undefined, undefined]);
       expect(await of({ 'sse.type': 'aes256' })).toEqual(['AES256', undefined, undefined]);
       expect(await of({ 'sse.type': 'aws:kms' })).toEqual(['aws:kms', undefined, undefined]);
+    },
+    [`${prefix}sse.customer-key`]: async () => {
+      expect(await customer({ 'sse.customer-key': base64 })).toBe(base64);
+      expect(await customer({ 'sse.type': 'sse-c', 'sse.customer-key': base64 })).toBe(base64);
+    },
+    [`${prefix}sse.customer-key-file`]: async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'millrace-effects-'));
+      try {
+        const file = join(directory, 'key');
+        writeFileSync(file, Buffer.alloc(32, 'k'));
+        expect(await customer({ 'sse.customer-key-file': file })).toBe(base64);
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+    },
+    [`${prefix}sse.customer-key-over-http`]: async () => {
+      const key = { 'sse.customer-key': base64 };
+      const far = { 's3.endpoint': 'http://s3.test', 's3.proxy': 'http://127.0.0.1:1' };
+      await expect(customer(key, far)).rejects.toMatchObject({ code: 'InvalidS3Options' });
+      await expect(customer({ ...key, 'sse.customer-key-over-http': true }, far)).rejects.toMatchObject({
+        code: 'Unavailable',
+      });
     },
     [`${prefix}sse.kms.key-id`]: async () => {
       expect((await of({ 'sse.type': 'sse-kms', 'sse.kms.key-id': 'alias/lake' }))[1]).toBe('alias/lake');

@@ -8,6 +8,7 @@ import type { Bucket, Kept } from '../bucket.js';
 import { etagOf, headerOf, isoTime, once, refuse, type Call, type Reply } from '../call.js';
 import { GatewayError, invalidArgument, notImplemented, toGatewayError } from '../errors.js';
 import { document } from '../xml.js';
+import { checkKey, checkPartKey } from './customerKey.js';
 import { keptBy } from './kept.js';
 import { partNumber, uploadId } from './multipart.js';
 
@@ -17,6 +18,7 @@ export async function copyObject(call: Call): Promise<Reply> {
   if ((headerOf(call, 'x-amz-metadata-directive') ?? 'COPY') !== 'COPY')
     throw notImplemented('replacing metadata in a copy');
   const source = sourceOf(call);
+  await checkSource(call, source);
   const { etag } =
     source.store === call.store
       ? await once(call.store.copy(source.key, call.key, source.condition, kept), call.signal)
@@ -40,6 +42,8 @@ async function fetched(call: Call, source: Source, kept: Kept): Promise<{ readon
 export async function uploadPartCopy(call: Call): Promise<Reply> {
   refuse(call, 'x-amz-copy-source-if-none', 'x-amz-copy-source-if-un');
   const source = sourceOf(call);
+  checkPartKey(call, call.store.keptOfUpload(uploadId(call)));
+  await checkSource(call, source);
   const range = rangeOf(call);
   const number = partNumber(call);
   const part =
@@ -68,6 +72,11 @@ async function fetchedPart(
   const options = { ...source.condition, ...range };
   const { chunks } = await missingKey(once(source.store.get(source.key, options), call.signal));
   return once(call.store.uploadPart(call.key, uploadId(call), number, join(chunks)), call.signal);
+}
+
+async function checkSource(call: Call, { store, key }: Source): Promise<void> {
+  const info = await missingKey(once(store.head(key, {}), call.signal));
+  checkKey(call, store.keptOf(info), 'source');
 }
 
 /** A source that is not there is no upload or bucket that is not there. */

@@ -2,6 +2,7 @@ import type { ByteRange, ObjectBody, ObjectInfo } from '../../objectStore.js';
 import type { Bucket } from '../bucket.js';
 import { etagOf, headerOf, once, type Call, type Reply } from '../call.js';
 import { GatewayError } from '../errors.js';
+import { checkKey } from './customerKey.js';
 import { headersOf } from './described.js';
 import { keptHeaders } from './kept.js';
 
@@ -10,6 +11,7 @@ const fragment = 8 * 1024 * 1024;
 
 export async function headObject(call: Call): Promise<Reply> {
   const info = await once(call.store.head(call.key, ifMatch(call)), call.signal);
+  checkKey(call, call.store.keptOf(info));
   notModified(call, info);
   return { status: 200, headers: { ...told(call, info), 'content-length': String(info.size) } };
 }
@@ -27,6 +29,7 @@ export async function getObject(call: Call): Promise<Reply> {
     call.signal,
   );
   const { info } = first;
+  checkKey(call, call.store.keptOf(info));
   notModified(call, info);
   if (asked !== undefined && start >= info.size) throw unsatisfiable(info.size);
   const end = Math.min(asked?.end ?? info.size, info.size);

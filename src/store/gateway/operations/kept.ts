@@ -4,11 +4,14 @@
  */
 import { nothingKept, type Kept } from '../bucket.js';
 import { headerOf, refuse, type Call } from '../call.js';
+import { customerKeyOf } from './customerKey.js';
 import { GatewayError, invalidArgument, notImplemented } from '../errors.js';
 
 const sse = 'x-amz-server-side-encryption';
 const kmsKey = `${sse}-aws-kms-key-id`;
 const kmsContext = `${sse}-context`;
+
+const none: Readonly<Record<string, string>> = {};
 
 const checksum = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 
@@ -16,22 +19,33 @@ const checksum = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 export function keptBy(call: Call): Kept {
   refuse(
     call,
-    `${sse}-customer`,
     `${sse}-bucket-key`,
+    'x-amz-grant-',
     'x-amz-tagging',
     'x-amz-object-lock',
     'x-amz-write-offset',
   );
+  checkAcl(call);
   const type = headerOf(call, sse);
-  demand(call, type);
+  const customer = customerKeyOf(call);
+  if (type !== undefined && customer !== undefined)
+    throw invalidArgument('Server Side Encryption with a customer provided key excludes any other.');
+  demand(call, customer === undefined ? type : 'customer');
   const [checksumName] = Object.keys(call.headers).filter((name) => checksum.test(name));
   const trailing = [...call.trailers].find(([name]) => checksum.test(name));
-  const encryption = encryptionOf(call, type);
+  const encryption = customer ?? encryptionOf(call, type);
   const storageClass = headerOf(call, 'x-amz-storage-class');
   const sum =
     checksumName === undefined ? trailing : ([checksumName, headerOf(call, checksumName) ?? ''] as const);
-  if (type === undefined && storageClass === undefined && sum === undefined) return nothingKept;
-  return { encryption, opaque: type === 'aws:kms', storageClass, checksum: sum };
+  if (encryption === none && storageClass === undefined && sum === undefined) return nothingKept;
+  return { encryption, opaque: type === 'aws:kms' || customer !== undefined, storageClass, checksum: sum };
+}
+
+/** As a bucket that its owner owns all objects of, which is how AWS makes them. */
+function checkAcl(call: Call): void {
+  const acl = headerOf(call, 'x-amz-acl');
+  if (acl === undefined || acl === 'bucket-owner-full-control') return;
+  throw new GatewayError(400, 'AccessControlListNotSupported', 'The bucket does not allow ACLs');
 }
 
 function demand({ requireEncryption: required }: Call, type: string | undefined): void {
@@ -43,14 +57,14 @@ function demand({ requireEncryption: required }: Call, type: string | undefined)
   );
 }
 
-function encryptionOf(call: Call, type: string | undefined): Record<string, string> {
+function encryptionOf(call: Call, type: string | undefined): Readonly<Record<string, string>> {
   const [key, context] = [headerOf(call, kmsKey), headerOf(call, kmsContext)];
   if (type !== 'aws:kms') {
     if (key !== undefined || context !== undefined)
       throw invalidArgument(
         `Server Side Encryption with AWS KMS managed key requires HTTP header ${sse} : aws:kms`,
       );
-    if (type === undefined) return {};
+    if (type === undefined) return none;
     if (type !== 'AES256') throw notImplemented(`the encryption ${type}`);
     return { [sse]: type };
   }

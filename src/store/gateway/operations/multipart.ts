@@ -1,8 +1,9 @@
 import type { UploadCursor, UploadedPart } from '../../objectStore.js';
-import { etagOf, isoTime, numberOf, once, refuse, type Call, type Reply } from '../call.js';
+import { etagOf, isoTime, numberOf, once, type Call, type Reply } from '../call.js';
 import { GatewayError, notImplemented } from '../errors.js';
 import { childText, document, malformedXml, parseXml } from '../xml.js';
 import { encoder } from './bucket.js';
+import { checkPartKey, customerKeyOf } from './customerKey.js';
 import { describedBy } from './described.js';
 import { keptBy } from './kept.js';
 import { createOnly, replaceOnly } from './put.js';
@@ -19,13 +20,15 @@ export async function createMultipartUpload(call: Call): Promise<Reply> {
 }
 
 export async function uploadPart(call: Call): Promise<Reply> {
-  refuse(call, 'x-amz-server-side-encryption');
-  const { encryption } = call.store.keptOfUpload(uploadId(call));
+  const kept = call.store.keptOfUpload(uploadId(call));
+  if (call.headers['x-amz-server-side-encryption'] !== undefined)
+    throw notImplemented('the header x-amz-server-side-encryption with a part');
+  checkPartKey(call, kept);
   const part = await once(
     call.store.uploadPart(call.key, uploadId(call), partNumber(call), call.body),
     call.signal,
   );
-  return { status: 200, headers: { etag: `"${part.etag}"`, ...encryption } };
+  return { status: 200, headers: { etag: `"${part.etag}"`, ...kept.encryption } };
 }
 
 export async function listParts(call: Call): Promise<Reply> {
@@ -84,6 +87,8 @@ export async function listMultipartUploads(call: Call): Promise<Reply> {
 }
 
 export async function completeMultipartUpload(call: Call): Promise<Reply> {
+  // It need not have the key: nothing is encrypted any more.
+  if (customerKeyOf(call) !== undefined) checkPartKey(call, call.store.keptOfUpload(uploadId(call)));
   const named = parts(call);
   const uploaded = await sizes(call, named.at(-1)?.number ?? 0);
   const whole = named.map(({ number, etag }): UploadedPart => {

@@ -1,0 +1,59 @@
+/**
+ * Customers' keys (SSE-C): of the key with which an object was made, only a hash is kept, and whoever asks for the object
+ * must have the same one. As on AWS, who has none is told so by 400, and who has another one is denied access.
+ */
+import { createHash } from 'node:crypto';
+import type { Kept } from '../bucket.js';
+import { headerOf, type Call } from '../call.js';
+import { GatewayError, invalidArgument } from '../errors.js';
+
+const ofTarget = 'x-amz-server-side-encryption-customer';
+const ofSource = 'x-amz-copy-source-server-side-encryption-customer';
+
+/** What is kept of the key that a request has, and told in the answer. Throws `InvalidArgument`. */
+export function customerKeyOf(call: Call, prefix = ofTarget): Readonly<Record<string, string>> | undefined {
+  const [algorithm, key, hash] = ['algorithm', 'key', 'key-md5'].map((name) =>
+    headerOf(call, `${prefix}-${name}`),
+  );
+  if (algorithm === undefined && key === undefined && hash === undefined) return undefined;
+  if (algorithm !== 'AES256')
+    throw invalidArgument('The encryption request you specified is not valid. Supported value: AES256.');
+  const bytes = Buffer.from(key ?? '', 'base64');
+  if (bytes.length !== 32) throw invalidArgument('The secret key was invalid for the specified algorithm.');
+  if (createHash('md5').update(bytes).digest('base64') !== hash)
+    throw invalidArgument('The calculated MD5 hash of the key did not match the hash that was provided.');
+  return { [`${ofTarget}-algorithm`]: algorithm, [`${ofTarget}-key-md5`]: hash };
+}
+
+/** Lets through who has the key of an object, or needs none. Throws `InvalidRequest`, `AccessDenied`. */
+export function checkKey(call: Call, kept: Kept, of: 'target' | 'source' = 'target'): void {
+  const given = hashIn(customerKeyOf(call, of === 'target' ? ofTarget : ofSource));
+  const needed = hashIn(kept.encryption);
+  if (given === needed) return;
+  if (needed === undefined)
+    throw invalidRequest('The encryption parameters are not applicable to this object.');
+  if (given === undefined)
+    throw invalidRequest(
+      'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.',
+    );
+  throw new GatewayError(403, 'AccessDenied', 'Access Denied');
+}
+
+/** A part is encrypted as its upload was begun. Throws `InvalidRequest`. */
+export function checkPartKey(call: Call, kept: Kept): void {
+  const given = hashIn(customerKeyOf(call));
+  if (given === hashIn(kept.encryption)) return;
+  throw invalidRequest(
+    given === undefined
+      ? 'The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.'
+      : 'The provided encryption parameters did not match the ones used originally.',
+  );
+}
+
+function hashIn(headers: Readonly<Record<string, string>> | undefined): string | undefined {
+  return headers?.[`${ofTarget}-key-md5`];
+}
+
+function invalidRequest(message: string): GatewayError {
+  return new GatewayError(400, 'InvalidRequest', message);
+}
