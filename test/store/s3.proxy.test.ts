@@ -155,6 +155,14 @@ describe('requests to an https server', () => {
     },
   );
 
+  test('name the proxy that is not known', async () => {
+    const s3 = connected({ proxy: 'http://no-such-proxy.invalid:3128' });
+    expect(await failure(s3.store('lake').head('a'))).toMatchObject({
+      code: 'InvalidRequest',
+      message: expect.stringMatching(/by the proxy http:\/\/no-such-proxy.*No such proxy is known/) as string,
+    });
+  });
+
   test('name the proxy that cannot be reached', async () => {
     const s3 = connected({ proxy: 'http://127.0.0.1:1' });
     expect(await failure(s3.store('lake').head('a'))).toMatchObject({
@@ -232,6 +240,22 @@ describe('requests to an http server', () => {
     });
     expect(proxy.passed[0]!.authorization).toBe(`Basic ${Buffer.from('me:secret').toString('base64')}`);
     expect(proxy.sockets.size).toBe(1);
+  });
+
+  test('that break off ask nobody but the proxy why', async () => {
+    const direct: unknown[] = [];
+    const server = createTcpServer((socket) => {
+      direct.push(socket);
+      socket.destroy();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    closing.push(() => server.close());
+    faults = () => ({ failure: { kind: 'reset' } });
+    const proxy = await proxyTo(gateway.port);
+    const { port } = server.address() as AddressInfo;
+    const s3 = connected({ endpoint: `http://127.0.0.1:${port}`, proxy: proxy.host });
+    expect(await failure(s3.store('lake').head('a'))).toMatchObject({ code: 'Unavailable' });
+    expect(direct).toEqual([]);
   });
 
   test('that the proxy wants to know a password for say so', async () => {

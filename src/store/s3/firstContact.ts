@@ -5,6 +5,7 @@
  */
 import { connect } from 'node:tls';
 import { isStoreError } from '../errors.js';
+import { isProxys } from './proxy/errors.js';
 import type { Reason } from './unanswered.js';
 
 /** The buckets of a connection that were ever answered for. */
@@ -28,7 +29,7 @@ export class Reached {
     if (status !== undefined && status !== 400 && !away) this.answered(bucket);
     if (this.#buckets.has(bucket)) return undefined;
     if (away || (isStoreError(raw, 'Unavailable') && raw.status === 404)) return noServer;
-    if (code === 'ENOTFOUND') return unknownHost;
+    if (code === 'ENOTFOUND') return isProxys(raw) ? unknownProxy : unknownHost;
     const garbled = typeof code === 'string' && code.startsWith('HPE_INVALID_');
     // Servers that expect TLS answer plain requests with words (400), with an alert of TLS, or not at all.
     const refused = garbled || status === 400 || code === 'ECONNRESET' || code === 'EPIPE';
@@ -51,6 +52,11 @@ const unknownHost: Reason = {
   code: 'InvalidRequest',
   advice:
     'No such host is known: check the endpoint and the region, and the DNS of this machine; where the bucket’s name is part of the host, set `s3.path-style-access` (in code, `forcePathStyle`)',
+};
+
+const unknownProxy: Reason = {
+  code: 'InvalidRequest',
+  advice: 'No such proxy is known: check its URL, and the DNS of this machine',
 };
 
 const tlsPort: Reason = {

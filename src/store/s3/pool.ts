@@ -14,6 +14,7 @@ import { HttpHandler } from './httpHandler.js';
 import { askForChecksum, unsignedPayload, md5ForDelete } from './middleware.js';
 import type { ResolvedOptions } from './options.js';
 import { byServerTime } from './serverTime.js';
+import { isDirect } from './transport.js';
 import { firstRegion, following, Regions, type Sender } from './region.js';
 
 /** What the pools of a connection have in common, and what they tell. */
@@ -89,6 +90,12 @@ export class S3Pool {
     return this.#underWay.size;
   }
 
+  /** The endpoint, if it is reached without a proxy. */
+  get #direct(): string | undefined {
+    const { endpoint, transport } = this.#options;
+    return endpoint !== undefined && isDirect(transport, endpoint) ? endpoint : undefined;
+  }
+
   /** One exchange with the server as an Observable: made on subscribe, aborted on unsubscribe. */
   request<T>(asked: Asked, exchange: (client: Sender, signal: AbortSignal) => Promise<T>): Observable<T> {
     return new Observable<T>((subscriber) => {
@@ -110,7 +117,7 @@ export class S3Pool {
         async (raw: unknown) => {
           const why = abort.signal.aborted
             ? undefined
-            : await this.#reached.why(asked.bucket, raw, this.#options.endpoint, abort.signal);
+            : await this.#reached.why(asked.bucket, raw, this.#direct, abort.signal);
           this.#underWay.delete(abort);
           subscriber.error(this.#closed ? closed(asked) : toStoreError(raw, asked, why));
         },

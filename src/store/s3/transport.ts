@@ -31,6 +31,19 @@ export function transportOf(options: Options, aws: AwsSettings): Transport {
   };
 }
 
+/** Whether nothing stands between this machine and a server. */
+export function isDirect({ agentFor, proxyFor }: Transport, endpoint: string): boolean {
+  const { protocol, hostname, port } = new URL(endpoint);
+  try {
+    const agent = agentFor(protocol === 'https:' ? 'https' : 'http');
+    return (
+      (agent ?? proxyFor({ protocol, hostname, port: port === '' ? undefined : Number(port) })) === undefined
+    );
+  } catch {
+    return false; // what is no proxy is an error of the request itself
+  }
+}
+
 /** A pool of the user's that is smaller than ours would make manifests wait for uploads. Throws `InvalidS3Options`. */
 export function checkAgent({ agent }: Options, sockets: number): void {
   if (agent === undefined) return;

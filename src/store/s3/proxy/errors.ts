@@ -27,5 +27,12 @@ export function refused(
 export function named(proxy: Proxy, error: NodeJS.ErrnoException): Error {
   if (error instanceof StoreError) return error;
   const { name, code, message } = error;
-  return Object.assign(new Error(`by the proxy ${proxy.name}: ${message}`), { name, code });
+  return Object.assign(new Error(`${byProxy}${proxy.name}: ${message}`), { name, code });
+}
+
+const byProxy = 'by the proxy ';
+
+/** Whether it is an error of the way to a proxy. */
+export function isProxys(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith(byProxy);
 }
