@@ -130,7 +130,7 @@ export const credentialEffects: Effects = {
     [`${bucket}proxy`]: async () => {
       const set = ({ host }: { readonly host: string }) => ({ [`${bucket}proxy`]: host });
       expect(await passedBy(set)).toHaveLength(1);
-      await expect(passedBy(set, 'other')).rejects.toMatchObject({ code: 'Unavailable' });
+      await expect(passedBy(set, 'other')).rejects.toThrow(/s3\.test/);
     },
     [`${bucket}ca-bundle`]: async () => {
       const set = (bundle: string) => ({ [`${bucket}ca-bundle`]: bundle });
