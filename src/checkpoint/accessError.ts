@@ -4,7 +4,7 @@ import { CheckpointError } from './errors.js';
 
 /** What to do when the store does not let us at the log; other errors speak for themselves. */
 export function accessError(error: unknown, where: string): unknown {
-  if (isStoreError(error, 'NotFound')) {
+  if (isStoreError(error, 'NotFound') && error.serverCode !== 'NoSuchUpload') {
     return new CheckpointError(
       'MissingBucket',
       `The bucket of the checkpoint directory ${where} does not exist (${error.message}). Create it, or correct 'checkpoints.dir': a job never creates buckets.`,

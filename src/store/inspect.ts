@@ -213,8 +213,7 @@ function finding(
 
 /** Says nothing about the server, or all there is to say. */
 function passing(error: StoreError): boolean {
-  const here = error.code === 'Unavailable' || error.code === 'Throttled' || error.code === 'Expired';
-  return here || error.serverCode === 'NoSuchBucket';
+  return error.retryable || error.serverCode === 'NoSuchBucket';
 }
 
 /** Does it. */

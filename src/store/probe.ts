@@ -13,7 +13,7 @@ import type { ObjectStore } from './objectStore.js';
 import type { StoreCapabilities } from './services.js';
 import { cleaned, needing, race, subset, tried } from './trials.js';
 
-const version = 1;
+const version = 2;
 
 /**
  * What the store at hand can do; reads, or makes, `<prefix>probe.json`. Errors: `PermissionDenied`, `NotFound` (no such

@@ -16,6 +16,7 @@ import {
 } from 'rxjs';
 import { sharedByCopies } from '../errors.js';
 import { hasNoIdentity, isStoreError, StoreError } from './errors.js';
+import { join } from './helpers.js';
 import type { ObjectStore, UploadedPart } from './objectStore.js';
 
 const racers = 16;
@@ -23,34 +24,91 @@ const racers = 16;
 /** The names of what the trials here make, behind `at`. */
 export const tried: readonly string[] = ['-race', '-parts'];
 
-/** Whether of 16 concurrent create-only puts exactly one wins. */
+/**
+ * Whether of 16 concurrent create-only puts exactly one wins. A winner may be told that it lost: its put took effect, was
+ * answered with 503, and was sent again, by us or by a proxy. So the object itself tells whether there was one.
+ */
 export function race(store: ObjectStore, at: string): Observable<boolean> {
-  return forkJoin(
-    Array.from({ length: racers }, (_, i) =>
-      needing(
-        's3:PutObject',
-        store,
-        store.put(`${at}-race`, Buffer.from(String(i)), { ifNoneMatch: '*' }),
-      ).pipe(
-        map(() => true),
-        catchError((error: unknown) =>
-          isStoreError(error, 'AlreadyExists', 'Conflict', 'NotSupported')
-            ? of(false)
-            : throwError(() => error),
-        ),
-      ),
-    ),
-  ).pipe(map((won) => won.filter(Boolean).length === 1));
-}
-
-/** Whether Complete accepts one of two parts. */
-export function subset(store: ObjectStore, at: string): Observable<boolean> {
-  return upload(store, `${at}-parts`, [1, 1].map(part), (parts) => parts.slice(0, 1)).pipe(
-    map(() => true),
-    catchError((error: unknown) =>
-      isStoreError(error, 'InvalidPart') ? of(false) : throwError(() => error),
+  const key = `${at}-race`;
+  const run = forkJoin(Array.from({ length: racers }, (_, i) => racer(store, key, String(i))));
+  const round = run.pipe(
+    concatMap((outcomes) => {
+      const winners = outcomes.filter((outcome) => outcome === 'won').length;
+      if (winners > 1 || outcomes.every((outcome) => outcome === 'unsupported')) return of(false);
+      if (outcomes.includes('unsupported')) return of(undefined);
+      return winners === 1
+        ? of(true)
+        : content(store, key).pipe(map((found) => found !== undefined || undefined));
+    }),
+    concatMap((found) =>
+      found === true
+        ? of(found)
+        : needing('s3:DeleteObject', store, store.delete([key])).pipe(map(() => found)),
     ),
   );
+  return decided(`which of ${racers} writers created ${store.uri}/${key}`, round);
+}
+
+type Outcome = 'won' | 'lost' | 'unsupported';
+
+function racer(store: ObjectStore, key: string, body: string): Observable<Outcome> {
+  const put = store.put(key, Buffer.from(body), { ifNoneMatch: '*' });
+  return needing('s3:PutObject', store, put).pipe(
+    map((): Outcome => 'won'),
+    catchError((error: unknown) => {
+      if (isStoreError(error, 'AlreadyExists', 'Conflict')) return of<Outcome>('lost');
+      return isStoreError(error, 'NotSupported') ? of<Outcome>('unsupported') : throwError(() => error);
+    }),
+  );
+}
+
+function content(store: ObjectStore, key: string): Observable<string | undefined> {
+  return needing('s3:GetObject', store, store.get(key)).pipe(
+    map(({ chunks }) => Buffer.from(join(chunks)).toString()),
+    catchError((error: unknown) => (isMissing(error) ? of(undefined) : throwError(() => error))),
+  );
+}
+
+/** Whether Complete accepts one of two parts. One that took effect may be answered with an error, too. */
+export function subset(store: ObjectStore, at: string): Observable<boolean> {
+  const key = `${at}-parts`;
+  const round = upload(store, key, [1, 1].map(part), (parts) => parts.slice(0, 1)).pipe(
+    map((): boolean | undefined => true),
+    catchError((error: unknown) =>
+      content(store, key).pipe(
+        map((found) => {
+          if (found !== undefined) return true;
+          if (isStoreError(error, 'InvalidPart')) return false;
+          if (isMissing(error)) return undefined;
+          throw error;
+        }),
+      ),
+    ),
+  );
+  return decided(`whether the upload of ${store.uri}/${key} was completed`, round);
+}
+
+const rounds = 4;
+
+/**
+ * What rounds of a trial tell: `true` the first time, `false` if two in a row do, since what goes wrong looks like it.
+ * Errors: `Unavailable` if they remain in doubt.
+ */
+function decided(what: string, round: Observable<boolean | undefined>): Observable<boolean> {
+  const ask = (left: number, before?: boolean): Observable<boolean> =>
+    round.pipe(
+      concatMap((found) => {
+        if (found === true || (found === false && before === false)) return of(found);
+        if (left > 0) return ask(left - 1, found);
+        throw new StoreError('Unavailable', `It could not be found out ${what}. Trying again may help.`);
+      }),
+    );
+  return ask(rounds - 1);
+}
+
+/** It is not there; the bucket is. */
+function isMissing(error: unknown): boolean {
+  return isStoreError(error, 'NotFound') && error.serverCode !== 'NoSuchBucket';
 }
 
 /** Bytes of a part. */
