@@ -9,7 +9,7 @@
 import { Command, CommanderError } from 'commander';
 import { lastValueFrom } from 'rxjs';
 import { loadConfig, type Config, type Logger } from '../config/index.js';
-import { createOperations } from '../fs/operations/index.js';
+import { createOperations, type Failure } from '../fs/operations/index.js';
 import { openStores } from '../store/open.js';
 import { commands } from './commands/index.js';
 import { parseSets, type GlobalOptions } from './globals.js';
@@ -18,7 +18,7 @@ import { describe } from './help.js';
 import type { Io } from './io.js';
 import { Output } from './output.js';
 import { redactor } from './redact.js';
-import { errorLines, errorRecords } from './render/errors.js';
+import { errorLines, errorRecords, skippedLine, skippedRecord } from './render/errors.js';
 import type { Session, Start } from './session.js';
 
 /** Runs a command line, without the names of the program. Resolves with the exit code; never rejects. */
@@ -36,6 +36,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       for (const record of errorRecords(error, shown.debug)) err.line(clean(JSON.stringify(record)));
     else for (const line of errorLines(error, shown.debug)) err.line(clean(line));
   };
+  const warn = (skipped: Failure): void =>
+    err.line(clean(shown.json === true ? JSON.stringify(skippedRecord(skipped)) : skippedLine(skipped)));
   const stop = AbortSignal.any([io.interrupt, out.gone]);
   const program = new Command('millrace');
   const start: Start = async (work) => {
@@ -66,6 +68,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       quiet: options.quiet === true,
       stop,
       report,
+      warn,
     };
     try {
       await work(session);

@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.js';
-import type { Operations } from '../fs/operations/index.js';
+import type { Failure, Operations } from '../fs/operations/index.js';
 import type { OpenedStores } from '../store/open.js';
 import type { Io } from './io.js';
 import type { Output } from './output.js';
@@ -20,6 +20,8 @@ export interface Session {
   readonly stop: AbortSignal;
   /** Tells of an error, and goes on. */
   report(error: unknown): void;
+  /** Tells of something that was left out as it was asked for. */
+  readonly warn: (skipped: Failure) => void;
 }
 
 /** Runs a command's work: opens what it needs, tells of its errors, closes. */

@@ -54,6 +54,12 @@ function unknownOption(of: string, path: string, name: string, names: readonly s
   return new InvalidOption(`${path}${name}`, undefined, rule, `${of}: ${path}${name} is no option. ${hint}`);
 }
 
+/** Refuses a value that is none of these. Throws `InvalidOption`. */
+export function oneOf(key: string, value: string | undefined, values: readonly string[]): void {
+  if (value === undefined || values.includes(value)) return;
+  throw new InvalidOption(key, value, values.map((each) => `'${each}'`).join(' or '));
+}
+
 /** An option object that must be there. Throws `InvalidOption`. */
 export function required<T extends object>(key: string, options: T | undefined): T {
   if (!isObject(options)) throw new InvalidOption(key, options, 'an object');

@@ -10,15 +10,18 @@ import type {
   WriteOptions,
 } from './types.js';
 
-export const listNames: OptionNames<ListOptions> = { pace: true };
+const skippingNames = { links: true, unreadable: true, onSkipped: true } as const;
+
+export const listNames: OptionNames<ListOptions> = { ...skippingNames, pace: true };
 
 export const removeNames: OptionNames<RemoveOptions> = {
+  ...skippingNames,
   recursive: true,
   wholeBucket: true,
   mustExist: true,
 };
 
-export const copyNames: OptionNames<CopyOptions> = { overwrite: true };
+export const copyNames: OptionNames<CopyOptions> = { ...skippingNames, overwrite: true };
 
 export const bulkCopyNames: OptionNames<BulkCopyOptions> = {
   ...copyNames,

@@ -2,6 +2,8 @@
 import type { Observable, ObservableInput } from 'rxjs';
 import type { Duration, Size } from '../config/units.js';
 import type { ByteRange, ContentHeaders, Metadata } from '../store/objectStore.js';
+import type { Links } from '../store/links.js';
+import type { Failure } from './operations/errors.js';
 
 /** An object, or a directory: the common start of other keys, up to a slash. */
 export interface Entry {
@@ -22,7 +24,22 @@ export interface Stat extends Entry {
   readonly content?: ContentHeaders;
 }
 
-export interface ListOptions {
+export type { Links };
+
+/** What becomes of what is in local directories and is no object. */
+export interface Skipping {
+  /**
+   * Links that lead nowhere or in a circle, pipes, sockets and devices, names that are not UTF-8, and what this user may
+   * not look at: `fail` (default) does all else and ends with an error that names them, `skip` leaves them out.
+   */
+  readonly unreadable?: 'fail' | 'skip';
+  /** Hears of each that was skipped, links too. */
+  readonly onSkipped?: (skipped: Failure) => void;
+}
+
+export interface ListOptions extends Skipping {
+  /** Default `follow`. */
+  readonly links?: Links;
   /**
    * Brakes: the next page (at most 1,000 entries) is asked for when what this returns completes. It is called when the
    * entries of a page have been emitted. Default: pages follow each other as fast as they come, and a consumer that is
@@ -40,7 +57,9 @@ export interface Progress {
   readonly uri: string;
 }
 
-export interface RemoveOptions {
+export interface RemoveOptions extends Skipping {
+  /** Of what is below a directory. A link that is removed leaves what it leads to. Default `files`: nothing outside goes. */
+  readonly links?: Exclude<Links, 'follow'>;
   /** Directories with all their content. Default false: only an empty one goes. */
   readonly recursive?: boolean;
   /** Said along with `recursive` where the URI is a bucket as a whole. Default false. */
@@ -49,9 +68,16 @@ export interface RemoveOptions {
   readonly mustExist?: boolean;
 }
 
-export interface CopyOptions {
+export interface CopyOptions extends Skipping {
+  /** Of what is below a directory, or matches. Default `follow`. */
+  readonly links?: Links;
   /** With false, an object that is there already fails with `AlreadyExists` (`If-None-Match: *`, so nobody's is lost). Default true, as `cp`. */
   readonly overwrite?: boolean;
+}
+
+export interface MoveOptions extends Omit<CopyOptions, 'links'> {
+  /** Of what is below a directory. Default `files`: nothing outside goes. */
+  readonly links?: Exclude<Links, 'follow'>;
 }
 
 export interface BulkCopyOptions extends CopyOptions {

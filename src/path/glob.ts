@@ -19,6 +19,8 @@ export interface Glob {
   /** Whether there is anything but literal text; if not, `prefix` is the one key that matches. */
   readonly wild: boolean;
   matches(key: string): boolean;
+  /** Whether a key that starts with `start` can match: what is below a directory. */
+  reaches(start: string): boolean;
 }
 
 export interface GlobOptions {
@@ -66,6 +68,8 @@ export function compileGlob(pattern: string, { flavor = 'files' }: GlobOptions =
     prefix,
     wild: rest.length > 0,
     matches: (key) => key.startsWith(prefix) && automaton.matches(key.slice(prefix.length)),
+    reaches: (start) =>
+      prefix.startsWith(start) || (start.startsWith(prefix) && automaton.reaches(start.slice(prefix.length))),
   };
 }
 
@@ -213,6 +217,15 @@ class Automaton {
   }
 
   matches(text: string): boolean {
+    return this.#read(text).has(0);
+  }
+
+  reaches(start: string): boolean {
+    return this.#read(start).size > 0;
+  }
+
+  /** The states that a text leads to. */
+  #read(text: string): ReadonlySet<number> {
     let now = new Set<number>();
     this.#enter(this.#start, now);
     for (const char of text) {
@@ -221,10 +234,10 @@ class Automaton {
         const state = this.#states[id];
         if (state?.test?.(char) === true) for (const next of state.next) this.#enter(next, after);
       }
-      if (after.size === 0) return false;
+      if (after.size === 0) return after;
       now = after;
     }
-    return now.has(0);
+    return now;
   }
 
   #enter(first: number, into: Set<number>): void {

@@ -91,6 +91,23 @@ export class UnorderedListing extends MillraceError {
   }
 }
 
+/** Something in a local directory that a source is to read, and that is no file or may not be looked at. */
+export class UnreadableInput extends MillraceError {
+  override readonly name = 'UnreadableInput';
+
+  constructor(
+    /** Its URI; U+FFFD stands for what is not UTF-8. */
+    readonly uri: string,
+    cause: Error,
+  ) {
+    super(
+      'UnreadableInput',
+      `${uri} cannot be read: ${cause.message} Take it away, or set unreadable: 'skip', or links: 'skip' for links.`,
+      { cause },
+    );
+  }
+}
+
 /** A URI or glob of a source matches no object. */
 export class NoInput extends MillraceError {
   static {

@@ -2,10 +2,11 @@ import type { FlowOperator } from '../flow/index.js';
 import type { CodecName } from '../formats/codec.js';
 import type { Reader } from '../formats/format.js';
 import type { Transfer } from '../config/config.js';
-import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
+import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
 import { configOf, defaultConfig } from '../config/service.js';
 import { InvalidOption, parseSize, type Size } from '../config/units.js';
 import { compileUriGlob, hideUserInfo, plainUri, splitUri } from '../path/index.js';
+import { linksFollowed, type Links } from '../store/links.js';
 import type { FragmentLimits } from './fragments.js';
 import { FilesReader, type FilesSettings } from './filesReader.js';
 import type { DeadLetter, Source } from './source.js';
@@ -34,6 +35,14 @@ export interface FilesOptions<T> {
    * compressions are refused. `gzip`, `none`: whatever the object says of itself.
    */
   readonly compression?: CodecName | 'auto';
+  /**
+   * What becomes of what is in local directories and is no file: links that lead nowhere or in a circle, pipes, sockets
+   * and devices, names that are not UTF-8, and what this user may not look at. `fail` (default): the job ends with
+   * `UnreadableInput`. `skip`: it shows as an event `input-skipped`.
+   */
+  readonly unreadable?: 'fail' | 'skip';
+  /** What becomes of symbolic links in local directories. Default `follow`. Those that fail or are skipped are as `unreadable`. */
+  readonly links?: Links;
   /** A URI that matches no object is no error. Default `false`. */
   readonly allowEmpty?: boolean;
 }
@@ -45,6 +54,8 @@ const names: OptionNames<FilesOptions<never>> = {
   hidden: true,
   maxLineBytes: true,
   compression: true,
+  unreadable: true,
+  links: true,
   allowEmpty: true,
 };
 const prefetchNames: OptionNames<NonNullable<FilesOptions<never>['prefetch']>> = {
@@ -83,7 +94,7 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * The position is exact at every record. A resumed job opens the object it was in at that byte (a compressed one at the
  * last gzip member before it) and reads nothing before it again.
  *
- * Errors: `NoInput` (nothing matches), `MissingBucket`, `ObjectChanged`, `ObjectVanished`, `MalformedRecord`,
+ * Errors: `NoInput` (nothing matches), `UnreadableInput` (in a local directory), `MissingBucket`, `ObjectChanged`, `ObjectVanished`, `MalformedRecord`,
  * `Integrity` (broken gzip), `UnknownCodec`, `NotUtf8`, `BadPosition`, `InvalidUri`, `InvalidGlob`, `InvalidOption`, and the
  * store's.
  *
@@ -123,6 +134,8 @@ export function filesSettings<T>(
     hidden: options.hidden ?? false,
     maxLineBytes: positive('maxLineBytes', parseSize('maxLineBytes', options.maxLineBytes ?? '16MiB')),
     compression: options.compression ?? 'auto',
+    unreadable: options.unreadable ?? 'fail',
+    links: options.links ?? 'follow',
     allowEmpty: options.allowEmpty ?? false,
     slice: 4 * (options.format.block ?? 16 * 1024),
   };
@@ -136,6 +149,8 @@ function checkFilesOptions<T>(options: FilesOptions<T>): void {
   checkOptions('files', prefetch, prefetchNames, 'prefetch.');
   if (typeof format?.decode !== 'function' || typeof format.cutter !== 'function')
     throw new InvalidOption('files: format', format, 'a format such as ndjson(), text() or bytes()');
+  oneOf('files: unreadable', given.unreadable, ['fail', 'skip']);
+  oneOf('files: links', given.links, Object.keys(linksFollowed));
   const policy: unknown = typeof onMalformed === 'object' ? onMalformed.deadLetter : onMalformed;
   if (typeof policy !== 'function' && policy !== 'fail' && policy !== 'skip')
     throw new InvalidOption('files: onMalformed', onMalformed, "'fail', 'skip' or deadLetter(…)");

@@ -11,6 +11,7 @@ import type { Json } from '../flow/index.js';
 import { hideUserInfo } from '../path/index.js';
 import { StoreError } from '../store/errors.js';
 import type { ObjectInfo } from '../store/objectStore.js';
+import type { Links } from '../store/links.js';
 import { stores } from '../store/services.js';
 import { MalformedRecord } from './errors.js';
 import type { SourceEvent } from './events.js';
@@ -30,6 +31,8 @@ export interface FilesSettings<T> {
   readonly hidden: boolean;
   readonly maxLineBytes: number;
   readonly compression: CodecName | 'auto';
+  readonly unreadable: 'fail' | 'skip';
+  readonly links: Links;
   readonly allowEmpty: boolean;
   /** Bytes handed over by one poll, at most, but for the last record of it. */
   readonly slice: number;
@@ -78,7 +81,9 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#resuming = from.object;
     this.#skipped = from.skipped;
     const fail = (error: unknown): void => this.#fail(error);
-    this.#listing = new Listing({ ...settings, stores: context.attempt.use(stores), from, fail });
+    const skipped = (object: string, { message }: Error): void =>
+      context.attempt.report({ type: 'input-skipped', operator: context.id, object, reason: message });
+    this.#listing = new Listing({ ...settings, stores: context.attempt.use(stores), from, fail, skipped });
     this.#fetcher = new Fetcher<FileObject>({
       limits: settings.limits,
       nextObject: (answer) => this.#listing.next(answer),

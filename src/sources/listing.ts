@@ -13,9 +13,17 @@ import { catchError, map, of, Subscription, throwError, type Observable } from '
 import { compileUriGlob, formatUri, hideUserInfo, splitUri } from '../path/index.js';
 import { isStoreError } from '../store/errors.js';
 import { compareKeys } from '../store/helpers.js';
-import type { ObjectInfo, ObjectStore } from '../store/objectStore.js';
+import { linksFollowed, type Links } from '../store/links.js';
+import type { ObjectInfo, ObjectStore, Unlisted } from '../store/objectStore.js';
 import type { Stores } from '../store/services.js';
-import { MissingBucket, NoInput, ObjectChanged, ObjectVanished, UnorderedListing } from './errors.js';
+import {
+  MissingBucket,
+  NoInput,
+  ObjectChanged,
+  ObjectVanished,
+  UnorderedListing,
+  UnreadableInput,
+} from './errors.js';
 import type { FilesPosition, ObjectPosition } from './filesPosition.js';
 import type { PlannedObject } from './fragments.js';
 
@@ -33,7 +41,11 @@ export interface ListingOptions {
   readonly stores: Stores;
   readonly from: FilesPosition;
   readonly hidden: boolean;
+  readonly unreadable: 'fail' | 'skip';
+  readonly links: Links;
   readonly allowEmpty: boolean;
+  /** Hears of what is left out as it was asked for. */
+  readonly skipped: (uri: string, error: Error) => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -131,6 +143,8 @@ class Root {
   readonly #store: ObjectStore;
   readonly #objectUri: (key: string) => string;
   readonly #matches: (key: string) => boolean;
+  /** Whether there may be matches below a directory. */
+  readonly #reaches: (directory: string) => boolean;
   /** The key of the object that the URI may name. */
   readonly #exact: string | undefined;
   readonly #prefix: string;
@@ -161,6 +175,7 @@ class Root {
     this.#prefix = this.#exact === undefined ? glob.prefix : `${glob.prefix}/`;
     this.#base = this.#prefix.lastIndexOf('/') + 1;
     this.#matches = glob.wild ? (key) => glob.matches(key) : () => true;
+    this.#reaches = glob.wild ? (directory) => glob.reaches(directory) : () => true;
     this.#resume = from?.object;
     this.#after = from?.object?.key ?? from?.after;
     this.#last = this.#after;
@@ -230,6 +245,8 @@ class Root {
   #listPage(): Observable<void> {
     const page = this.#store.list({
       prefix: this.#prefix,
+      unlisted: 'report',
+      links: linksFollowed[this.#options.links],
       ...(this.#cursor !== undefined
         ? { cursor: this.#cursor }
         : this.#after !== undefined
@@ -237,7 +254,8 @@ class Root {
           : {}),
     });
     return page.pipe(
-      map(({ objects, cursor: next }) => {
+      map(({ objects, cursor: next, unlisted = [] }) => {
+        for (const one of unlisted) this.#except(one);
         this.#checkOrder(objects);
         if (next !== undefined && next === this.#cursor)
           throw new UnorderedListing(this.#listed(), 'it has no end');
@@ -267,10 +285,22 @@ class Root {
     return this.#objectUri(this.#prefix);
   }
 
+  /** Errors: `UnreadableInput`. */
+  #except({ key, reason, error }: Unlisted): void {
+    if (this.#hides(key) || !(key.endsWith('/') ? this.#reaches(key) : this.#matches(key))) return;
+    const { links, unreadable, skipped } = this.#options;
+    const uri = this.#objectUri(key);
+    if ((reason === 'link' ? links : unreadable) !== 'skip') throw new UnreadableInput(uri, error);
+    skipped(uri, error);
+  }
+
   /** A key that ends in a slash is the marker of a directory. */
   #wanted(key: string): boolean {
-    if (key.endsWith('/') || !this.#matches(key)) return false;
-    return this.#options.hidden || !/(?:^|\/)[._]/.test(key.slice(this.#base));
+    return !key.endsWith('/') && this.#matches(key) && !this.#hides(key);
+  }
+
+  #hides(key: string): boolean {
+    return !this.#options.hidden && /(?:^|\/)[._]/.test(key.slice(this.#base));
   }
 
   #object({ key, size, etag }: ObjectInfo, resume: ObjectPosition | undefined): FileObject {

@@ -179,7 +179,7 @@ export interface ListOptions {
 
 /** Something in a local directory that cannot be listed as an object. */
 export interface Unlisted {
-  /** The key it would have; of a directory with a slash at its end. U+FFFD stands for what is not UTF-8. */
+  /** The key it would have; of a directory, or a link to one, with a slash at its end. U+FFFD stands for what is not UTF-8. */
   readonly key: string;
   /**
    * `link`: a link that was not to be followed. `unreadable`: a link that leads nowhere or in a circle, a pipe, socket or

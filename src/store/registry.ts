@@ -5,7 +5,7 @@ import { systemClock, type Clock } from '../flow/index.js';
 import { parseUri, UnknownScheme, type Scheme } from '../path/index.js';
 import { retrying } from './decorators/retry.js';
 import { awsMinimumPartSize } from './helpers.js';
-import { createLocalStore } from './local/index.js';
+import { createLocalStore, localIdentities } from './local/index.js';
 import { createMemoryStore } from './memory/index.js';
 import type { ObjectStore } from './objectStore.js';
 import type { StoreCapabilities, StoreLocation, Stores } from './services.js';
@@ -74,6 +74,7 @@ export function createStores(options: StoresOptions = {}): Stores {
           store,
           bucket,
           reserved: reserved === undefined ? store : around(reserved(bucket)),
+          ...(scheme === 'file' ? { identities: localIdentities(`/${bucket}`) } : {}),
           capabilities: capabilities(store, scheme).pipe(shareReplay({ bufferSize: 1, refCount: false })),
         };
         opened.set(id, found);

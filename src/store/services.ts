@@ -14,10 +14,27 @@ export interface StoreLocation {
   readonly server?: object;
   /** The same place through sockets of its own, which part uploads cannot starve. Where there are none, `store`. */
   readonly reserved: ObjectStore;
+  /** What names stand for, where the store can tell. Absent where it cannot: on S3, two buckets may be one. */
+  readonly identities?: Identities;
   /** The same place with another checksum on what is written, to try it. Absent where there are none such. */
   readonly variant?: (options: Pick<S3Options, 'checksum'>) => ObjectStore;
   /** What the probe of this store and bucket found. Probes on the first subscribe; emits once. */
   readonly capabilities: Observable<StoreCapabilities>;
+}
+
+/** Tells whether two names, of one store or of two, mean one thing: then their identities are equal. */
+export interface Identities {
+  /** Of the object of a key; `undefined` if there is none. */
+  object(key: string): Observable<string | undefined>;
+  /** Of the directory that a key is in: of `d/` that is `d`. */
+  directory(key: string): Observable<DirectoryIdentity>;
+}
+
+export interface DirectoryIdentity {
+  /** The directory, if nothing is missing, and those it is in, from the inside out, with their own names. */
+  readonly within: readonly { readonly id: string; readonly name: string }[];
+  /** The last parts of its path, as far as they do not exist. */
+  readonly missing: readonly string[];
 }
 
 /** What differs between servers and changes what the protocols do. */

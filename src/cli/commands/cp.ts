@@ -7,11 +7,12 @@ import { pairsOf } from '../pairs.js';
 import { Meter } from '../render/meter.js';
 import { keptBy, tellKept } from '../render/kept.js';
 import type { Session, Start } from '../session.js';
+import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
 import { each, taken } from '../wait.js';
 import { catAll } from './cat.js';
 import { writeStandardInput } from '../standardInput.js';
 
-interface Options {
+interface Options extends SkippingOptions {
   readonly recursive?: true;
   /** Commander's name for what `--no-clobber` turns off. */
   readonly clobber: boolean;
@@ -19,8 +20,7 @@ interface Options {
 }
 
 export function cp(program: Command, start: Start): void {
-  program
-    .command('cp')
+  addSkipping(program.command('cp'), ['follow', 'files', 'skip', 'fail'])
     .description('copies objects, files and directories, of any size, between any two places')
     .usage('[options] <source...> <target>')
     .argument(
@@ -77,8 +77,10 @@ async function copy(session: Session, from: readonly string[], to: string, optio
   const target = await locateTarget(to, cwd);
   const sources = await Promise.all(from.map((place) => locate(place, cwd)));
   const pairs = await pairsOf(session, sources, target, options.recursive === true);
-  for (const source of sources) if (source.glob !== undefined) await mustMatch(session, source);
+  const skipping = skippingOf(session, options);
+  for (const source of sources) if (source.glob !== undefined) await mustMatch(session, source, skipping);
   const work = session.operations.bulkCopy(pairs, {
+    ...skipping,
     overwrite: options.clobber,
     skipExisting: !options.clobber,
     resume: options.resume,

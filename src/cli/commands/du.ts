@@ -7,18 +7,19 @@ import { wholeNumber } from '../globals.js';
 import { printable, readable } from '../render/text.js';
 import { counted, size } from '../render/units.js';
 import type { Session, Start } from '../session.js';
+import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
 import { each, taken } from '../wait.js';
+import { PartlyFailed } from '../../fs/operations/index.js';
 import { formatUri, splitUri } from '../../path/index.js';
 
-interface Options {
+interface Options extends SkippingOptions {
   readonly summarize?: true;
   readonly depth?: number;
   readonly bytes?: true;
 }
 
 export function du(program: Command, start: Start): void {
-  program
-    .command('du')
+  addSkipping(program.command('du'), ['follow', 'files', 'skip', 'fail'])
     .description('adds up how much is in each directory')
     .argument('[place...]', 'directories, wildcards', ['.'])
     .option('-s, --summarize', 'one sum for each place')
@@ -40,11 +41,8 @@ export function du(program: Command, start: Start): void {
     );
 }
 
-async function sumUp(
-  { operations, out, json, stop }: Session,
-  place: Located,
-  options: Options,
-): Promise<void> {
+async function sumUp(session: Session, place: Located, options: Options): Promise<void> {
+  const { operations, out, json, stop } = session;
   const base =
     place.glob === undefined
       ? namesDirectory(place)
@@ -62,9 +60,16 @@ async function sumUp(
     }
   };
   const sums = new DirectorySums(base, depth, tell);
-  await taken(operations.walk(place.uri, { pace: () => out.room() }), stop, (entry) =>
-    sums.add(parseUri(entry.uri).key, entry.size),
-  );
+  const how = { ...skippingOf(session, options), pace: () => out.room() };
+  try {
+    await taken(operations.walk(place.uri, how), stop, (entry) =>
+      sums.add(parseUri(entry.uri).key, entry.size),
+    );
+  } catch (error) {
+    // The sums are those of all else.
+    if (error instanceof PartlyFailed && error.code === 'ListFailed') sums.end();
+    throw error;
+  }
   if (place.glob !== undefined && sums.objects === 0) throw noMatch(place);
   sums.end();
 }

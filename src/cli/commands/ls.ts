@@ -7,9 +7,10 @@ import { fixedDirectory, locate, namesDirectory, noMatch, type Located } from '.
 import { entryLine, entryRecord } from '../render/entries.js';
 import { printable } from '../render/text.js';
 import type { Session, Start } from '../session.js';
+import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
 import { each, taken } from '../wait.js';
 
-interface Options {
+interface Options extends SkippingOptions {
   readonly recursive?: true;
   readonly long?: true;
   readonly bytes?: true;
@@ -17,8 +18,7 @@ interface Options {
 }
 
 export function ls(program: Command, start: Start): void {
-  program
-    .command('ls')
+  addSkipping(program.command('ls'), ['follow', 'files', 'skip', 'fail'])
     .description('lists what is in a directory, or matches')
     .argument('[place...]', 'directories, objects, wildcards', ['.'])
     .option('-r, --recursive', 'everything below, instead of one level')
@@ -69,12 +69,9 @@ async function listOne(session: Session, place: Located, options: Options): Prom
   if (place.glob !== undefined && found === 0) throw noMatch(place);
 }
 
-function entriesOf(
-  { operations, out }: Session,
-  { uri, glob }: Located,
-  { recursive }: Options,
-): Observable<Entry> {
-  const options = { pace: () => out.room() };
-  if (glob !== undefined || recursive === true) return operations.walk(uri, options);
-  return operations.list(uri, options);
+function entriesOf(session: Session, { uri, glob }: Located, options: Options): Observable<Entry> {
+  const { operations, out } = session;
+  const how = { ...skippingOf(session, options), pace: () => out.room() };
+  if (glob !== undefined || options.recursive === true) return operations.walk(uri, how);
+  return operations.list(uri, how);
 }

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
-import type { CopyPair, Progress } from '../../fs/operations/index.js';
+import type { CopyPair, Entry, Progress } from '../../fs/operations/index.js';
+import { placeOf } from '../../fs/operations/place.js';
+import { foundAgain, relationOf } from '../../fs/operations/relation.js';
 import { parseUri } from '../../path/index.js';
 import { isStoreError } from '../../store/index.js';
 import { UsageError } from '../exit.js';
@@ -10,11 +12,16 @@ import { pairsOf } from '../pairs.js';
 import { Meter } from '../render/meter.js';
 import { tellKept } from '../render/kept.js';
 import type { Session, Start } from '../session.js';
-import { each, taken } from '../wait.js';
+import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
+import { each, one, taken } from '../wait.js';
+
+interface Options extends SkippingOptions<'files' | 'skip' | 'fail'> {
+  /** Commander's name for what `--no-clobber` turns off. */
+  readonly clobber: boolean;
+}
 
 export function mv(program: Command, start: Start): void {
-  program
-    .command('mv')
+  addSkipping(program.command('mv'), ['files', 'skip', 'fail'])
     .description('moves objects, files and directories: copies, verifies, then deletes')
     .usage('[options] <source...> <target>')
     .argument('<place...>', 'sources (wildcards), then the target')
@@ -28,7 +35,7 @@ export function mv(program: Command, start: Start): void {
       ) +
         '\n\nInterrupted, everything is at its old place or, whole, at its new one; the same command again ends it.',
     )
-    .action((places: readonly string[], options: { readonly clobber: boolean }) =>
+    .action((places: readonly string[], options: Options) =>
       start(async (session) => {
         const [to, from] = [places.at(-1), places.slice(0, -1)];
         if (to === undefined || from.length === 0)
@@ -39,7 +46,7 @@ export function mv(program: Command, start: Start): void {
         const target = await locateTarget(to, cwd);
         const sources = await Promise.all(from.map((place) => locate(place, cwd)));
         const pairs = await pairsOf(session, sources, target, true);
-        await move(session, sources, pairs, options.clobber);
+        await move(session, sources, pairs, options);
       }),
     );
 }
@@ -48,15 +55,17 @@ async function move(
   session: Session,
   sources: readonly Located[],
   pairs: readonly CopyPair[],
-  overwrite: boolean,
+  options: Options,
 ): Promise<void> {
   const { operations, stores, stop } = session;
+  const overwrite = options.clobber;
+  const skipping = skippingOf(session, options);
   using meter = new Meter(session, { doing: 'Moving', done: 'Moved' }, session.out);
   const before = { objects: 0, bytes: 0 };
   const moveOne = async ({ from, to }: CopyPair): Promise<void> => {
     let last: Progress | undefined;
     try {
-      await taken(operations.move(from, to, { overwrite }), stop, (progress) => {
+      await taken(operations.move(from, to, { ...skipping, overwrite }), stop, (progress) => {
         last = progress;
         meter.update(added(before, progress));
       });
@@ -75,19 +84,23 @@ async function move(
       return moveOne(pair);
     const base = isDirectory ? parseUri(pair.from).key : fixedDirectory(source.key);
     const isFound = (key: string): boolean => source.glob?.matches(key) ?? key.startsWith(base);
-    const here = stores.open(source.uri).store === stores.open(pair.to).store;
-    await eachMatch(session, { ...source, uri: pair.from }, async (page) => {
-      const moves = page.map(({ uri: from }) => ({
-        from,
-        to: below({ uri: pair.to }, parseUri(from).key.slice(base.length)),
-      }));
+    const [place, target] = [placeOf(stores, source.uri), placeOf(stores, pair.to)];
+    const relation = await one(relationOf(place, base, target, target.key), stop);
+    const moveAll = async (page: readonly Entry[]): Promise<void> => {
+      const rests = page.map(({ uri }) => parseUri(uri).key.slice(base.length));
       // What is moved must not be found again, further on in the same listing.
-      if (here && moves.some(({ to }) => isFound(parseUri(to).key)))
+      const again = rests.map((rest) => foundAgain(relation, base, rest));
+      if (again.some((key) => key !== undefined && isFound(key)))
         throw new UsageError(
           `${source.said} would find what was moved again. Move to a place outside of it.`,
         );
+      const moves = page.map(({ uri: from }, at) => ({
+        from,
+        to: below({ uri: pair.to }, rests[at] ?? ''),
+      }));
       await each(session, moves, moveOne);
-    });
+    };
+    await eachMatch(session, { ...source, uri: pair.from }, moveAll, { links: 'files', ...skipping });
   });
   meter.end();
 }

@@ -9,9 +9,10 @@ import { Meter } from '../render/meter.js';
 import { printable, readable } from '../render/text.js';
 import { counted, size } from '../render/units.js';
 import type { Session, Start } from '../session.js';
+import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
 import { each, one, taken } from '../wait.js';
 
-interface Options {
+interface Options extends SkippingOptions<'files' | 'skip' | 'fail'> {
   readonly recursive?: true;
   readonly wholeBucket?: true;
   readonly dryRun?: true;
@@ -20,8 +21,7 @@ interface Options {
 const verb = { doing: 'Removing', done: 'Removed' };
 
 export function rm(program: Command, start: Start): void {
-  program
-    .command('rm')
+  addSkipping(program.command('rm'), ['files', 'skip', 'fail'])
     .description('removes objects, and with --recursive directories')
     .argument('<place...>', 'objects, directories, wildcards')
     .option('-r, --recursive', 'directories with all that is in them')
@@ -84,7 +84,12 @@ async function removeEach(session: Session, places: readonly Located[], options:
         return;
       }
       const recursive = options.recursive === true;
-      const removal = { recursive, wholeBucket: options.wholeBucket === true, mustExist: true };
+      const removal = {
+        ...skippingOf(session, options),
+        recursive,
+        wholeBucket: options.wholeBucket === true,
+        mustExist: true,
+      };
       // An object is not asked for with `recursive`; what is not there at all is an error, as everywhere.
       await taken(operations.remove(place.uri, removal), stop, (progress) => {
         objects = progress.objects.done;
@@ -116,7 +121,7 @@ async function removeMatches(
   // The store of what was said: an entry's URI has no user info.
   const { store } = stores.open(place.uri);
   const failures: { readonly uri: string; readonly error: Error }[] = [];
-  await eachMatch(session, place, async (page) => {
+  const removePage = async (page: readonly Entry[]): Promise<void> => {
     const entries = new Map(page.map((entry) => [parseUri(entry.uri).key, entry]));
     const refused = await one(store.delete([...entries.keys()]), stop);
     for (const { key, error } of refused) {
@@ -124,7 +129,13 @@ async function removeMatches(
       entries.delete(key);
     }
     removed([...entries.values()]);
-  });
+  };
+  try {
+    await eachMatch(session, place, removePage, { links: 'files', ...skippingOf(session, options) });
+  } catch (error) {
+    if (!(error instanceof PartlyFailed)) throw error;
+    failures.push(...error.failures);
+  }
   if (failures.length > 0) throw new PartlyFailed('RemoveFailed', 'removed', failures);
 }
 
@@ -137,7 +148,10 @@ async function refuseAll({ stores, stop }: Session, place: Located, options: Opt
   let cursor: string | undefined;
   let found = false;
   do {
-    const page = await one(store.list(cursor === undefined ? {} : { cursor }), stop);
+    const page = await one(
+      store.list({ unlisted: 'report', ...(cursor === undefined ? {} : { cursor }) }),
+      stop,
+    );
     if (page.objects.some((object) => !glob.matches(object.key))) return;
     found ||= page.objects.length > 0;
     cursor = page.cursor;
@@ -164,7 +178,8 @@ async function tellAll(session: Session, place: Located, options: Options): Prom
     if (kind === 'directory' && options.recursive !== true)
       refuse({ ...place, key: `${place.key}/` }, options);
   }
-  await taken(operations.walk(place.uri, { pace: () => out.room() }), stop, tell);
+  const how = { links: 'files' as const, ...skippingOf(session, options), pace: () => out.room() };
+  await taken(operations.walk(place.uri, how), stop, tell);
   if (place.glob !== undefined && objects === 0) throw noMatch(place);
   if (!json && !session.quiet)
     session.err.line(`Nothing was removed; it would be ${counted(objects, 'object')}, ${size(bytes)}.`);

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { MillraceError } from '../../errors.js';
-import { PartlyFailed } from '../../fs/operations/index.js';
+import { PartlyFailed, type Failure } from '../../fs/operations/index.js';
 import { ConfigError } from '../../config/index.js';
 import { exitCodeOf } from '../exit.js';
 import { printable } from './text.js';
@@ -36,6 +36,16 @@ export function errorRecords(error: unknown, debug = false): object[] {
   ];
 }
 
+/** Something that was skipped, as a line for people. */
+export function skippedLine({ uri, error }: Failure): string {
+  const { code, message } = codeAndMessage(error);
+  return printable(`millrace: warning: skipped ${uri}: ${code}: ${message}`);
+}
+
+export function skippedRecord({ uri, error }: Failure): object {
+  return { type: 'skipped', uri, ...codeAndMessage(error) };
+}
+
 function failureLines(error: unknown): string[] {
   if (!(error instanceof PartlyFailed)) return [];
   const lines = error.failures.slice(0, told).map((failure) => {
@@ -60,10 +70,11 @@ function codeAndMessage(error: unknown): { readonly code: string; readonly messa
   }
   if (error instanceof PartlyFailed) {
     const done = error.failures.length;
-    return {
-      code: error.code,
-      message: `${done} failed; all else is done. Run it again for what is left.`,
-    };
+    const message =
+      error.code === 'ListFailed'
+        ? `${done} could not be listed; all else was.`
+        : `${done} failed; all else is done. Run it again for what is left.`;
+    return { code: error.code, message };
   }
   if (error instanceof MillraceError) return { code: error.code, message: oneLine(error.message) };
   const message = error instanceof Error ? error.message : String(error);

@@ -7,14 +7,18 @@ import type { Means } from './transfer/object.js';
 import type { Task } from './transfer/task.js';
 import { taskOf, tasksOfDirectory } from './transfer/tasks.js';
 import { transfer, type OnStep } from './transfer/transfer.js';
+import type { Exceptions } from './unlisted.js';
 
 /** An object, or the content of a directory. */
-export function copy(from: Place, to: Place, means: Means): Observable<Progress> {
+export function copy(from: Place, to: Place, means: Means, exceptions: Exceptions): Observable<Progress> {
   return resolve(from).pipe(
     concatMap((named) =>
       named.kind === 'object'
         ? defer(() => copyOne(taskOf(from, named.info, to), means))
-        : transfer(tasksOfDirectory(from, named.prefix, to, !means.overwrite), means).pipe(map(plain)),
+        : transfer(
+            tasksOfDirectory(from, named.prefix, to, { targets: !means.overwrite, exceptions }),
+            means,
+          ).pipe(map(plain)),
     ),
   );
 }

@@ -17,7 +17,8 @@ export type OperationErrorCode =
   | 'NotVerified'
   | 'RemoveFailed'
   | 'AbortFailed'
-  | 'CopyFailed';
+  | 'CopyFailed'
+  | 'ListFailed';
 
 /** An operation that was refused, or that went wrong in parts. What stores say comes as it is: `StoreError`. */
 export class OperationError extends MillraceError {
@@ -33,13 +34,16 @@ export class OperationError extends MillraceError {
   }
 }
 
+/** What an operation gives up after: more of the same would tell nothing new, and take memory. */
+export const mostFailures = 1000;
+
 /** One of those that failed. */
 export interface Failure {
   readonly uri: string;
   readonly error: Error;
 }
 
-/** Of several objects, these failed; the others are done. Codes `RemoveFailed`, `AbortFailed`, `CopyFailed`. */
+/** Of several objects, these failed; the others are done. Codes `RemoveFailed`, `AbortFailed`, `CopyFailed`, `ListFailed`. */
 export class PartlyFailed extends OperationError {
   static {
     sharedByCopies(this, 'PartlyFailed');
@@ -49,7 +53,7 @@ export class PartlyFailed extends OperationError {
   readonly failures: readonly Failure[];
 
   constructor(
-    code: 'RemoveFailed' | 'AbortFailed' | 'CopyFailed',
+    code: 'RemoveFailed' | 'AbortFailed' | 'CopyFailed' | 'ListFailed',
     done: string,
     failures: readonly Failure[],
     options: { readonly more?: boolean } = {},
@@ -68,6 +72,15 @@ export class PartlyFailed extends OperationError {
     );
     this.failures = failures;
   }
+}
+
+/** Two names, of objects or directories, are one thing. */
+export function samePlace(from: string, to: string): OperationError {
+  const both =
+    from === to
+      ? `Source and target are both ${to}.`
+      : `${from} and ${to} are one and the same, under two names: it stays as it is.`;
+  return new OperationError('SamePlace', `${both} Name another target.`);
 }
 
 export function asError(error: unknown): Error {

@@ -1,11 +1,13 @@
-import { concatMap, defer, from, map, of, type Observable } from 'rxjs';
+import { concat, concatMap, defer, EMPTY, from, of, throwError, type Observable } from 'rxjs';
 import type { Glob } from '../../path/index.js';
 import { compareKeys } from '../../store/helpers.js';
 import type { ListPage } from '../../store/objectStore.js';
 import type { Entry, ListOptions } from '../types.js';
 import { listPages } from '../../store/pages.js';
+import { mostFailures, PartlyFailed, type Failure } from './errors.js';
 import { directoryEntry, entryOf, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
+import { couldMatch, Exceptions } from './unlisted.js';
 
 /** The objects and directories right in a directory, in the order of their keys; an object is listed as itself. */
 export function list(place: Place, options: ListOptions): Observable<Entry> {
@@ -22,8 +24,12 @@ export function list(place: Place, options: ListOptions): Observable<Entry> {
 export function walk(place: Place, glob: Glob, options: ListOptions): Observable<Entry> {
   if (!glob.wild)
     return below(place, options, {}, ({ objects }) => objects.map((info) => entryOf(place, info)));
-  return entries(place, options, { prefix: place.key }, ({ objects }) =>
-    objects.filter(({ key }) => glob.matches(key)).map((info) => entryOf(place, info)),
+  return entries(
+    place,
+    options,
+    { prefix: place.key },
+    ({ objects }) => objects.filter(({ key }) => glob.matches(key)).map((info) => entryOf(place, info)),
+    couldMatch(glob),
   );
 }
 
@@ -41,7 +47,7 @@ function below(
       // An empty bucket is there; an empty directory is not.
       let found = prefix === '';
       return entries(place, options, { ...how, prefix }, (page) => {
-        found ||= page.objects.length > 0 || page.prefixes.length > 0;
+        found ||= page.objects.length > 0 || page.prefixes.length > 0 || page.unlisted !== undefined;
         if (!found && page.cursor === undefined) throw notFound(place);
         return take(page, prefix);
       });
@@ -51,15 +57,34 @@ function below(
 
 function entries(
   place: Place,
-  { pace }: ListOptions,
+  options: ListOptions,
   how: { readonly prefix: string; readonly delimiter?: string },
   take: (page: ListPage) => readonly Entry[],
+  concerns?: (key: string) => boolean,
 ): Observable<Entry> {
   return defer(() => {
+    const { pace } = options;
+    const exceptions = new Exceptions(options, 'follow');
+    const failures: Failure[] = [];
     let taken: readonly Entry[] = [];
-    return listPages(place.store, how, pace === undefined ? undefined : () => pace(taken)).pipe(
-      map((page) => (taken = take(page))),
-      concatMap((page) => from(page)),
+    const pages = listPages(
+      place.store,
+      { ...how, ...exceptions.listing },
+      pace === undefined ? undefined : () => pace(taken),
+    ).pipe(
+      concatMap((page) => {
+        taken = take(page);
+        failures.push(...exceptions.of(place, page, concerns));
+        return failures.length < mostFailures ? from(taken) : concat(from(taken), failed(failures, true));
+      }),
+    );
+    return concat(
+      pages,
+      defer(() => (failures.length === 0 ? EMPTY : failed(failures, false))),
     );
   });
+}
+
+function failed(failures: readonly Failure[], more: boolean): Observable<never> {
+  return throwError(() => new PartlyFailed('ListFailed', 'listed', failures, { more }));
 }

@@ -1,7 +1,7 @@
 /**
  * Moving: copy, verify, and only then delete. A directory goes by the pages of its listing:
  *
- * 1. The objects of a page are copied, each pinned by its ETag.
+ * 1. The objects of a page are copied, each pinned by its ETag, and proven to be others than what is written (`proof.ts`).
  * 2. Each copy is looked at: it has the ETag that its write was answered with, and the source's size.
  * 3. The page is listed once more: what has changed since it was copied stays.
  * 4. The page is deleted, and the next one asked for.
@@ -36,22 +36,25 @@ import { eachListed, listPages } from '../../store/pages.js';
 import { directoryOf, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
 import type { Means } from './transfer/object.js';
-import type { Task } from './transfer/task.js';
+import { TargetListing } from './transfer/seen.js';
+import type { Task, Written } from './transfer/task.js';
 import { apart, taskOf, tasksOf } from './transfer/tasks.js';
 import { transfer, type OnStep } from './transfer/transfer.js';
+import type { Exceptions } from './unlisted.js';
+import { putIdMetadata } from '../writer/index.js';
 
-export function move(from: Place, to: Place, means: Means): Observable<Progress> {
+export function move(from: Place, to: Place, means: Means, exceptions: Exceptions): Observable<Progress> {
   return resolve(from).pipe(
     concatMap((named) =>
       named.kind === 'object'
         ? defer(() => moveObject(taskOf(from, named.info, to), means))
-        : moveDirectory(from, named.prefix, to, means),
+        : moveDirectory(from, named.prefix, to, means, exceptions),
     ),
   );
 }
 
 function moveObject(task: Task, means: Means): Observable<Progress> {
-  const etags = new Map<Task, string>();
+  const written = new Map<Task, Written>();
   const { from, source } = task;
   const unchanged = from.store.head(source.key, { ifMatch: source.etag }).pipe(
     catchError((error: unknown) =>
@@ -62,11 +65,11 @@ function moveObject(task: Task, means: Means): Observable<Progress> {
     ),
   );
   return concat(
-    copyOne(task, means, noting(etags)).pipe(
+    copyOne(task, means, noting(written)).pipe(
       // Done is what is moved.
       map((progress) => ({ ...progress, objects: { done: 0, total: 1 } })),
     ),
-    verified(task, etags).pipe(ignoreElements()),
+    verified(task, written).pipe(ignoreElements()),
     unchanged.pipe(ignoreElements()),
     deleted(from, [source]).pipe(
       map(() => ({
@@ -78,23 +81,26 @@ function moveObject(task: Task, means: Means): Observable<Progress> {
   );
 }
 
-function moveDirectory(from: Place, prefix: string, to: Place, means: Means): Observable<Progress> {
+function moveDirectory(
+  from: Place,
+  prefix: string,
+  to: Place,
+  means: Means,
+  exceptions: Exceptions,
+): Observable<Progress> {
   return defer(() => {
     const target = directoryOf(to.key);
+    const there = new TargetListing(to, target);
+    const failures: Failure[] = [];
     let objects = 0;
     let bytes = 0;
     let uri = to.uri(target);
     // A bucket may be empty.
     let found = prefix === '';
     let before: string | undefined;
-    const pages = eachListed(from.store, { prefix }, (page) => {
-      found ||= page.objects.length > 0;
-      if (!found && page.cursor === undefined) return throwError(() => notFound(from));
-      const last = page.objects.at(-1)?.key;
-      if (last === undefined) return EMPTY;
-      const etags = new Map<Task, string>();
-      const tasks = tasksOf(page.objects, from, prefix, to, target);
-      const copied = transfer(() => of(tasks), means, noting(etags)).pipe(
+    const movePage = (page: readonly ObjectInfo[], tasks: readonly Task[]): Observable<Progress> => {
+      const written = new Map<Task, Written>();
+      const copied = transfer(() => of(tasks), means, noting(written)).pipe(
         map((progress) => ({
           objects: { done: objects },
           bytes: { done: bytes + progress.bytes.done },
@@ -102,33 +108,54 @@ function moveDirectory(from: Place, prefix: string, to: Place, means: Means): Ob
         })),
       );
       const checked = each(tasks).pipe(
-        mergeMap((task) => verified(task, etags), means.requestsAtOnce),
+        mergeMap((task) => verified(task, written), means.requestsAtOnce),
         ignoreElements(),
       );
-      const removed = unchanged(from, prefix, before, page.objects).pipe(
+      const removed = unchanged(from, prefix, before, page).pipe(
         concatMap((sure) => deleted(from, sure).pipe(map(() => sure))),
         map((sure) => {
-          before = last;
+          before = page.at(-1)?.key;
           objects += sure.length;
           bytes += sure.reduce((sum, { size }) => sum + size, 0);
-          if (sure.length < page.objects.length) throw stillThere(from, page.objects, sure);
+          if (sure.length < page.length) throw stillThere(from, page, sure);
           return { objects: { done: objects }, bytes: { done: bytes }, uri };
         }),
       );
       return concat(copied, checked, removed);
+    };
+    const pages = eachListed(from.store, { prefix, ...exceptions.listing }, (page) => {
+      found ||= page.objects.length > 0 || page.unlisted !== undefined;
+      if (!found && page.cursor === undefined) return throwError(() => notFound(from));
+      const { tasks, failures: nameless } = tasksOf(page.objects, from, prefix, to, target);
+      failures.push(...exceptions.of(from, page), ...nameless);
+      const stay = new Set(nameless.map(({ uri: one }) => one));
+      const movable = page.objects.filter(({ key }) => !stay.has(from.uri(key)));
+      if (movable.length === 0) return EMPTY;
+      return there.over(tasks.map(({ key }) => key)).pipe(
+        concatMap((seen) =>
+          movePage(
+            movable,
+            tasks.map((task) => ({ ...task, seen })),
+          ),
+        ),
+      );
     });
-    const end = defer(() =>
-      of({ objects: { done: objects, total: objects }, bytes: { done: bytes, total: bytes }, uri }),
-    );
+    const end = defer(() => {
+      if (failures.length > 0) return throwError(() => new PartlyFailed('CopyFailed', 'moved', failures));
+      return of({ objects: { done: objects, total: objects }, bytes: { done: bytes, total: bytes }, uri });
+    });
     return concat(apart(from, prefix, to, target), pages, end);
   });
 }
 
 /** Errors unless the target is what was written. */
-function verified(task: Task, etags: ReadonlyMap<Task, string>): Observable<unknown> {
+function verified(task: Task, written: ReadonlyMap<Task, Written>): Observable<unknown> {
   return defer(() => task.to.store.head(task.key)).pipe(
-    tap(({ etag, size }) => {
-      if (etag !== etags.get(task) || size !== task.source.size) throw notVerified(task);
+    tap(({ etag, size, metadata }) => {
+      const mine = written.get(task);
+      const same = etag === mine?.etag && size === task.source.size;
+      if (!same || (mine.putId !== undefined && metadata?.[putIdMetadata] !== mine.putId))
+        throw notVerified(task);
     }),
   );
 }
@@ -142,7 +169,8 @@ function unchanged(
 ): Observable<readonly ObjectInfo[]> {
   const last = page.at(-1)?.key ?? '';
   const etags = new Map(page.map(({ key, etag }) => [key, etag]));
-  return listPages(from.store, { prefix, ...(before === undefined ? {} : { startAfter: before }) }).pipe(
+  const listing = { prefix, unlisted: 'report', links: 'files' } as const;
+  return listPages(from.store, before === undefined ? listing : { ...listing, startAfter: before }).pipe(
     takeWhile(({ objects }) => compareKeys(objects.at(-1)?.key ?? '', last) < 0, true),
     reduce((off, { objects }) => {
       for (const { key, etag } of objects) if (etags.has(key) && etags.get(key) !== etag) off.add(key);
@@ -162,9 +190,9 @@ function deleted(from: Place, objects: readonly ObjectInfo[]): Observable<unknow
   );
 }
 
-function noting(etags: Map<Task, string>): OnStep {
-  return (task, { etag }) => {
-    if (etag !== undefined) etags.set(task, etag);
+function noting(written: Map<Task, Written>): OnStep {
+  return (task, { etag, putId }) => {
+    if (etag !== undefined) written.set(task, putId === undefined ? { etag } : { etag, putId });
   };
 }
 

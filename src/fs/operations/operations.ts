@@ -12,6 +12,7 @@ import type {
   CopyPair,
   Entry,
   ListOptions,
+  MoveOptions,
   Progress,
   ReadOptions,
   RemoveOptions,
@@ -44,6 +45,7 @@ import { meansOf } from './transfer/means.js';
 import type { Means } from './transfer/object.js';
 import { tasksOfPairs } from './transfer/tasks.js';
 import { transfer } from './transfer/transfer.js';
+import { Exceptions } from './unlisted.js';
 import { abortUploads, uploads } from './uploads.js';
 
 export interface OperationsOptions {
@@ -61,13 +63,15 @@ const names: OptionNames<OperationsOptions> = { stores: true, config: true, cloc
 export interface Operations {
   /**
    * What is right in a directory: its objects and directories, in the order of their names, page by page. An object is
-   * listed as itself. Errors: `NotFound` (there is neither; a bucket may be empty).
+   * listed as itself. Errors: `NotFound` (there is neither; a bucket may be empty), `ListFailed` (at the end, with what is
+   * in a local directory and is no object).
    */
   list(uri: string, options?: ListOptions): Observable<Entry>;
 
   /**
    * All objects below a directory, in the order of their keys, by one listing. With wildcards (`*`, `**`, `?`, `[a-z]`,
-   * `{a,b}`; percent-encoded they are ordinary characters), all that match, which may be none. Errors: `NotFound`, `InvalidGlob`.
+   * `{a,b}`; percent-encoded they are ordinary characters), all that match, which may be none. Errors: `NotFound`,
+   * `InvalidGlob`, `ListFailed`.
    */
   walk(uri: string, options?: ListOptions): Observable<Entry>;
 
@@ -97,9 +101,10 @@ export interface Operations {
 
   /**
    * Copies, verifies, and then deletes, a directory page by page: nothing is lost whenever it is interrupted, and moving
-   * again ends it. Errors: as `copy`, and `NotVerified` (somebody else has written to source or target meanwhile).
+   * again ends it. Nothing is deleted before it is proven that source and target are two things, whatever they are called.
+   * Errors: as `copy`, and `NotVerified` (somebody else has written to source or target meanwhile).
    */
-  move(from: string, to: string, options?: CopyOptions): Observable<Progress>;
+  move(from: string, to: string, options?: MoveOptions): Observable<Progress>;
 
   /**
    * Copies objects, directories and globs, one pair or many, of any size and number in bounded memory, and goes on where
@@ -181,14 +186,16 @@ export function createOperations(options: OperationsOptions = {}): Operations {
   const copying = (
     from: string,
     to: string,
-    copyOptions: CopyOptions,
-    operation: (from: Place, to: Place, means: Means) => Observable<Progress>,
+    options: CopyOptions,
+    sourceGoes: boolean,
+    operation: (from: Place, to: Place, means: Means, exceptions: Exceptions) => Observable<Progress>,
   ): Observable<Progress> =>
     defer(() => {
-      checkOptions(operation.name, copyOptions, copyNames);
-      const { overwrite = true } = copyOptions;
-      const means = meansOf({ overwrite, skipSame: false, resume: false }, transferConfig(), around);
-      return operation(open(from), open(to), means);
+      checkOptions(operation.name, options, copyNames);
+      const { overwrite = true } = options;
+      const how = { overwrite, skipSame: false, resume: false, sourceGoes };
+      const exceptions = new Exceptions(options, sourceGoes ? 'files' : 'follow');
+      return operation(open(from), open(to), meansOf(how, transferConfig(), around), exceptions);
     });
   const contents = new Contents({
     open,
@@ -216,18 +223,17 @@ export function createOperations(options: OperationsOptions = {}): Operations {
         return remove(place, removeOptions);
       }),
     makeDirectory: (uri) => at(uri, makeDirectory),
-    copy: (from, to, copyOptions = {}) => copying(from, to, copyOptions, copy),
-    move: (from, to, copyOptions = {}) => copying(from, to, copyOptions, move),
+    copy: (from, to, copyOptions = {}) => copying(from, to, copyOptions, false, copy),
+    move: (from, to, moveOptions = {}) => copying(from, to, moveOptions, true, move),
     bulkCopy: (what, bulkOptions = {}) =>
       defer(() => {
         checkOptions('bulkCopy', bulkOptions, bulkCopyNames);
         const pairs = 'from' in what ? [what] : what;
         for (const pair of pairs) checkOptions('bulkCopy', pair, pairNames);
         const means = meansOf(bulkOptions, transferConfig(), around);
-        return transfer(
-          tasksOfPairs(stores(), pairs, means.skipSame || means.skipExisting || !means.overwrite),
-          means,
-        );
+        const targets = means.skipSame || means.skipExisting || !means.overwrite;
+        const exceptions = new Exceptions(bulkOptions, 'follow');
+        return transfer(tasksOfPairs(stores(), pairs, { targets, exceptions }), means);
       }),
     read: (uri, readOptions) =>
       defer(() => {

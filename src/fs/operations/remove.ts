@@ -11,6 +11,7 @@ import { eachListed } from '../../store/pages.js';
 import { isDirectory, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
 import { stat } from './stat.js';
+import { Exceptions } from './unlisted.js';
 
 export function remove(place: Place, options: RemoveOptions): Observable<Progress> {
   return defer(() => {
@@ -45,9 +46,10 @@ function removeObject(place: Place, { key, size }: Pick<ObjectInfo, 'key' | 'siz
 
 /** A directory that holds nothing but its marker. Errors: `NotEmpty`. */
 function removeEmpty(place: Place, prefix: string, options: RemoveOptions): Observable<Progress> {
-  return place.store.list({ prefix, limit: 2 }).pipe(
-    concatMap(({ objects }) => {
-      if (objects.some(({ key }) => key !== prefix)) return throwError(() => notEmpty(place));
+  return place.store.list({ prefix, limit: 2, unlisted: 'report' }).pipe(
+    concatMap(({ objects, unlisted }) => {
+      if (unlisted !== undefined || objects.some(({ key }) => key !== prefix))
+        return throwError(() => notEmpty(place));
       const [marker] = objects;
       if (marker !== undefined) return removeObject(place, marker);
       return options.mustExist === true ? throwError(() => notFound(place)) : of(nothing(place));
@@ -58,13 +60,15 @@ function removeEmpty(place: Place, prefix: string, options: RemoveOptions): Obse
 function removeTree(place: Place, prefix: string, options: RemoveOptions): Observable<Progress> {
   return defer(() => {
     if (prefix === '' && options.wholeBucket !== true) return throwError(() => wholeBucket(place));
+    const exceptions = new Exceptions(options, 'files');
     const failures: Failure[] = [];
     let found = 0;
     let objects = 0;
     let bytes = 0;
     let uri = place.uri(prefix);
-    const pages = eachListed(place.store, { prefix }, (page) => {
-      found += page.objects.length;
+    const pages = eachListed(place.store, { prefix, ...exceptions.listing }, (page) => {
+      found += page.objects.length + (page.unlisted?.length ?? 0);
+      failures.push(...exceptions.of(place, page));
       if (page.objects.length === 0) return EMPTY;
       return place.store.delete(page.objects.map(({ key }) => key)).pipe(
         concatMap((refused) => {

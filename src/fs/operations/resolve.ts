@@ -1,4 +1,5 @@
-import { defer, map, of, type Observable } from 'rxjs';
+import { catchError, concatMap, defer, map, of, throwError, type Observable } from 'rxjs';
+import { isStoreError } from '../../store/errors.js';
 import type { ObjectInfo } from '../../store/objectStore.js';
 import { directoryOf, isDirectory, type Place } from './place.js';
 
@@ -15,14 +16,21 @@ export type Named =
 export function resolve(place: Place): Observable<Named> {
   return defer(() => {
     if (isDirectory(place.key)) return of<Named>({ kind: 'directory', prefix: place.key });
-    return place.store
-      .list({ prefix: place.key, limit: 1 })
-      .pipe(
-        map(({ objects: [first] }): Named =>
-          first?.key === place.key
-            ? { kind: 'object', info: first }
-            : { kind: 'directory', prefix: directoryOf(place.key) },
-        ),
-      );
+    return place.store.list({ prefix: place.key, limit: 1, unlisted: 'report' }).pipe(
+      concatMap(({ objects: [first], unlisted }): Observable<Named> => {
+        const no = unlisted?.[0];
+        if (first?.key === place.key) return of({ kind: 'object', info: first });
+        if (no === undefined || !place.key.startsWith(no.key))
+          return of({ kind: 'directory', prefix: directoryOf(place.key) });
+        if (no.key === place.key) return throwError(() => no.error);
+        // In a directory that may not be read, what one knows the name of may be.
+        return place.store.head(place.key).pipe(
+          map((info): Named => ({ kind: 'object', info })),
+          catchError((error: unknown) =>
+            throwError(() => (isStoreError(error, 'NotFound') ? no.error : error)),
+          ),
+        );
+      }),
+    );
   });
 }

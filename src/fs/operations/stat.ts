@@ -27,10 +27,11 @@ export function exists(place: Place): Observable<boolean> {
 
 /** The marker, if there is one, is the first of what is below. */
 function directory(place: Place, prefix: string): Observable<Stat> {
-  return place.store.list({ prefix, limit: 1 }).pipe(
-    concatMap(({ objects: [first] }): Observable<Stat> => {
+  return place.store.list({ prefix, limit: 1, unlisted: 'report' }).pipe(
+    concatMap(({ objects: [first], unlisted }): Observable<Stat> => {
       if (first !== undefined && first.key === prefix) return of(entryOf(place, first));
-      if (first !== undefined || prefix === '') return of(directoryEntry(place, prefix));
+      if (first !== undefined || unlisted !== undefined || prefix === '')
+        return of(directoryEntry(place, prefix));
       return throwError(() => notFound(place));
     }),
   );

@@ -130,8 +130,9 @@ function directory(
         concatMap((yes): Observable<never> => {
           if (!yes) refused.push(path);
           if (!yes) return EMPTY;
-          if (kind === 'object') return one(client, within(from_, path), within(to, path), options, call);
-          return operations.makeDirectory(directoryUri(within(to, path))).pipe(ignoreElements());
+          if (kind === 'directory')
+            return operations.makeDirectory(directoryUri(within(to, path))).pipe(ignoreElements());
+          return one(client, within(from_, path), within(to, path), options, call);
         }),
       );
     }),

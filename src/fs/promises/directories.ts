@@ -1,6 +1,18 @@
-import { catchError, concatMap, defer, EMPTY, filter, from, throwError, type Observable } from 'rxjs';
-import { splitUri } from '../../path/index.js';
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  filter,
+  from,
+  map,
+  throwError,
+  type Observable,
+} from 'rxjs';
+import { parseUri, splitUri } from '../../path/index.js';
 import { isStoreError } from '../../store/errors.js';
+import type { Failure } from '../operations/index.js';
 import { isDirectory } from '../operations/place.js';
 import type { Entry, ListOptions } from '../types.js';
 import type { Client } from './client.js';
@@ -8,10 +20,10 @@ import type { Call } from './errors.js';
 import { checkDirectory } from './opening.js';
 import { directoryUri } from './paths.js';
 
-/** Something in a directory: its path from there, without a slash at its end. */
+/** Something in a directory: its path from there, without a slash at its end. `other`: it cannot be read. */
 export interface Found {
   readonly path: string;
-  readonly kind: Entry['kind'];
+  readonly kind: Entry['kind'] | 'other';
 }
 
 /**
@@ -26,20 +38,38 @@ export function entriesOf(
 ): Observable<Found> {
   return defer(() => {
     const directory = directoryUri(uri);
-    const options = pace === undefined ? {} : { pace };
+    const others: Failure[] = [];
+    const options = {
+      unreadable: 'skip',
+      onSkipped: (skipped: Failure) => others.push(skipped),
+      ...(pace === undefined ? {} : { pace }),
+    } as const;
     const { operations } = client;
     const found = recursive
       ? operations.walk(directory, options).pipe(concatMap(pathsBelow(directory)))
       : operations
           .list(directory, options)
           .pipe(concatMap(({ name, kind }) => from([{ path: name.replace(/\/$/, ''), kind }])));
-    return found.pipe(
+    return concat(found, from(others).pipe(map(otherIn(directory)))).pipe(
       filter(({ path }) => path !== ''),
       catchError((error: unknown) =>
         isStoreError(error, 'NotFound') ? checkDirectory(client, uri, call) : throwError(() => error),
       ),
     );
   });
+}
+
+/**
+ * What is in a local directory and can be no object has a name all the same; only what is in a directory that may not be
+ * read is not known.
+ */
+function otherIn(directory: string): (failure: Failure) => Found {
+  const { key: prefix } = parseUri(directory);
+  return ({ uri, error }) => {
+    const path = parseUri(uri).key.slice(prefix.length);
+    if (isStoreError(error, 'PermissionDenied') && isDirectory(path)) throw error;
+    return { path: path.replace(/\/$/, ''), kind: 'other' };
+  };
 }
 
 /** An object, and the directories on the way to it that were not met before: objects come in the order of their keys. */

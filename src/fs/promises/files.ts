@@ -1,5 +1,17 @@
 import { constants, type PathLike } from 'node:fs';
-import { concat, concatMap, defer, EMPTY, finalize, map, type Observable } from 'rxjs';
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  finalize,
+  map,
+  take,
+  throwError,
+  type Observable,
+} from 'rxjs';
+import { OperationError } from '../operations/index.js';
 import type { WriteOptions } from '../types.js';
 import type { Client } from './client.js';
 import { bodyOf, bufferOf, decoded, optionsOf, type Data, type EncodingOptions } from './data.js';
@@ -140,7 +152,12 @@ export class Files {
           if (overwrite) return EMPTY;
           throw new FsError('EEXIST', call);
         }
-        return this.client.operations.copy(source, target, { overwrite });
+        return this.client.operations.copy(source, target, { overwrite }).pipe(
+          catchError((error: unknown) => {
+            if (!isSamePlace(error)) return throwError(() => error);
+            return overwrite ? EMPTY : throwError(() => new FsError('EEXIST', call, error));
+          }),
+        );
       }),
     );
     await settle(copied, call);
@@ -157,6 +174,8 @@ export class Files {
           ? this.#moveFile(source, target, call)
           : this.#moveDirectory(source, target, call);
       }),
+      // Two names of one thing: nothing happens, as in Node.
+      catchError((error: unknown) => (isSamePlace(error) ? EMPTY : throwError(() => error))),
     );
     await settle(moved, call);
   };
@@ -189,17 +208,25 @@ export class Files {
     const { operations } = this.client;
     const [from, to] = [directoryUri(source), directoryUri(target)];
     if (to.startsWith(from)) throw new FsError('EINVAL', call);
+    const notEmpty = (): never => {
+      throw new FsError('ENOTEMPTY', call);
+    };
     return this.client.find(target).pipe(
       concatMap((there) => {
         if (there?.kind === 'object') throw new FsError('ENOTDIR', call);
-        const emptied = there === undefined ? EMPTY : operations.remove(to).pipe(concatMap(() => EMPTY));
+        // Nothing is removed there: it may be the source under another name.
+        const empty = there === undefined ? EMPTY : operations.list(to).pipe(take(1), map(notEmpty));
         return concat(
-          emptied,
+          empty,
           defer(() => operations.move(from, to)),
         );
       }),
     );
   }
+}
+
+function isSamePlace(error: unknown): boolean {
+  return error instanceof OperationError && error.code === 'SamePlace';
 }
 
 /** As Node's streams show their path. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import type { Entry, Stat } from '../types.js';
+import type { Stat } from '../types.js';
 import type { Found } from './directories.js';
 import { nameIn } from './paths.js';
 
@@ -78,15 +78,15 @@ export class Stats {
 
 /** An entry of a directory. */
 export class Dirent<Name extends string | Buffer = string> {
-  readonly #directory: boolean;
+  readonly #kind: Found['kind'];
 
   constructor(
     readonly name: Name,
     /** The directory it is in, as it was asked for. */
     readonly parentPath: string,
-    kind: Entry['kind'],
+    kind: Found['kind'],
   ) {
-    this.#directory = kind === 'directory';
+    this.#kind = kind;
   }
 
   /** As `parentPath`. */
@@ -95,10 +95,10 @@ export class Dirent<Name extends string | Buffer = string> {
   }
 
   isFile(): boolean {
-    return !this.#directory;
+    return this.#kind === 'object';
   }
   isDirectory(): boolean {
-    return this.#directory;
+    return this.#kind === 'directory';
   }
   isSymbolicLink(): boolean {
     return false;

@@ -16,6 +16,6 @@
  * Parts grow with their number as those of the sink do: 10,000 of them hold 5 TiB.
  */
 export { describedContent } from './contentType.js';
-export { marked, publish } from './publish.js';
+export { marked, publish, putIdMetadata } from './publish.js';
 export { conditioned, writeObject } from './write.js';
 export { ObjectWriter, type WriteTarget } from './writer.js';

@@ -132,17 +132,20 @@ async function linkedChild(look: Look, folder: Folder, name: string): Promise<Ch
   try {
     stat = await disk.stat(path);
   } catch (error) {
+    if (links === 'none') return not(linkTo(key, path, 'what cannot be looked at'));
     if (!absent.includes(errno(error) ?? '')) return not(refused(key, path, error));
     const unlisted = await broken(disk, key, path);
     return unlisted === undefined ? undefined : not(unlisted);
   }
-  if (!stat.isFile() && !stat.isDirectory()) return not(special(key, path, `a link to ${whatIs(stat)}`));
-  const what = stat.isFile() ? 'a file' : 'a directory';
-  if (links === 'none' || (links === 'files' && stat.isDirectory())) return not(linkTo(key, path, what));
-  if (stat.isFile()) return objectIn(folder, name);
-  for (let above: Folder | undefined = folder; above !== undefined; above = above.parent)
-    if ((await idOf(disk, above)) === idOfStat(stat)) return not(circle(key, path, above.path));
-  return { low: `${key}/`, folder: below(folder, name, `${name}/`) };
+  if (stat.isDirectory()) {
+    if (links !== 'all') return not(linkTo(`${key}/`, path, 'a directory'));
+    for (let above: Folder | undefined = folder; above !== undefined; above = above.parent)
+      if ((await idOf(disk, above)) === idOfStat(stat)) return not(circle(`${key}/`, path, above.path));
+    return { low: `${key}/`, folder: below(folder, name, `${name}/`) };
+  }
+  const what = stat.isFile() ? 'a file' : whatIs(stat);
+  if (links === 'none') return not(linkTo(key, path, what));
+  return stat.isFile() ? objectIn(folder, name) : not(special(key, path, `a link to ${what}`));
 }
 
 /** In a directory where all names are ours. A name that no key leads to is another program's. */

@@ -1,1 +1,2 @@
+export { localIdentities } from './identify.js';
 export { createLocalStore, type LocalStoreOptions } from './localStore.js';

@@ -32,6 +32,10 @@ export async function listTree(tree: Tree, files: ObjectFiles, options: ListOpti
       continue;
     }
     const folded = key.slice(0, end + delimiter.length);
+    if ('unlisted' in leaf && leaf.unlisted.reason === 'link' && key === folded) {
+      unlisted.push(leaf.unlisted);
+      continue;
+    }
     if (folded !== startAfter) prefixes.push(folded);
     const behind = afterPrefix(folded);
     if (behind === undefined) break;

@@ -47,6 +47,18 @@ export class Tree {
     return directories.map((directory) => ({ key, directory, part }));
   }
 
+  /** The innermost directory that is there of those that the key is in, and the parts of it that are missing. */
+  async nearest(key: string): Promise<{ readonly path: string; readonly missing: readonly string[] }> {
+    const [, parents] = partsOf(key);
+    let path = this.root;
+    for (const [i, parent] of parents.entries()) {
+      const [below] = await this.#existing(path, parent);
+      if (below === undefined) return { path, missing: parents.slice(i) };
+      path = below;
+    }
+    return { path, missing: [] };
+  }
+
   /** Where the key is written; makes the directories, and the store's own beside the object. */
   async prepare(key: string): Promise<Place> {
     const [part, parents] = partsOf(key);

@@ -25,11 +25,17 @@ export interface Around {
  * at a time, without `s3.bulk-copy.enabled` one object. Throws `InvalidOption`.
  */
 export function meansOf(
-  options: BulkCopyOptions,
+  options: BulkCopyOptions & { readonly sourceGoes?: boolean },
   { bulkCopy, parallel, writePartSize }: Pick<Transfer, 'bulkCopy' | 'parallel' | 'writePartSize'>,
   { cleanups, clock, open }: Around,
 ): Means {
-  const { overwrite = true, skipSame = true, skipExisting = false, resume = true } = options;
+  const {
+    overwrite = true,
+    skipSame = true,
+    skipExisting = false,
+    resume = true,
+    sourceGoes = false,
+  } = options;
   const concurrency = options.concurrency ?? (parallel ? bulkCopy.concurrency : 1);
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 10_000)
     throw new InvalidOption('concurrency', concurrency, 'a whole number from 1 to 10,000');
@@ -50,6 +56,7 @@ export function meansOf(
     overwrite,
     skipSame,
     skipExisting,
+    sourceGoes,
     resume:
       resume === false ? undefined : { directory: typeof resume === 'string' ? open(resume) : undefined },
   };

@@ -178,7 +178,7 @@ function sent(copy: Multipart, begun: Begun, completed: () => void): Observable<
   const last = defer(() => complete(copy, begun, inOrder())).pipe(
     map((etag): Step => {
       completed();
-      return { bytes: 0, skipped: 0, etag };
+      return { bytes: 0, skipped: 0, etag, putId: begun.putId };
     }),
   );
   const forgotten = defer(() =>

@@ -34,6 +34,7 @@ import type { Cleanups } from './cleanups.js';
 import { multipart } from './multipart.js';
 import { noteOf } from './note.js';
 import { partsOf } from './parts.js';
+import { oneObject, proven, sameFile } from './proof.js';
 import { isSame, sameBucket, sameServer, type Step, type Task } from './task.js';
 import type { Window } from './window.js';
 
@@ -51,31 +52,48 @@ export interface Means {
   readonly overwrite: boolean;
   readonly skipSame: boolean;
   readonly skipExisting: boolean;
+  /** It is removed afterwards: so it must be proven that it is not the target itself (`proof.ts`). */
+  readonly sourceGoes: boolean;
   /** Keeps notes of interrupted uploads, beside their targets or in a place of their own. */
   readonly resume: { readonly directory: Place | undefined } | undefined;
 }
 
+/** `marked`: what is written carries a put-id. */
+type Marking = Means & { readonly marked: boolean };
+
 export function copyObject(task: Task, means: Means): Observable<Step> {
-  return there(task, means).pipe(
-    concatMap((target) => {
-      if (target !== undefined && (means.skipExisting || (means.skipSame && isSame(task.source, target))))
-        return skipped(task, means, target);
-      if (target !== undefined && !means.overwrite) return throwError(() => alreadyThere(task));
-      return sameServer(task.from, task.to) ? onServer(task, means) : between(task, means);
+  return sameFile(task).pipe(
+    concatMap((same) => {
+      if (same === true) return throwError(() => oneObject(task));
+      const unproven = means.sourceGoes && same === undefined;
+      return there(task, means, unproven).pipe(
+        concatMap((found) => {
+          const target = found === 'unknown' ? undefined : found;
+          if (target !== undefined && (means.skipExisting || (means.skipSame && isSame(task.source, target))))
+            return skipped(task, means, target);
+          if (target !== undefined && !means.overwrite) return throwError(() => alreadyThere(task));
+          // What only creates proves by itself that there was nothing.
+          const doubtful = unproven && means.overwrite && found !== undefined;
+          const how = { ...means, marked: doubtful || !means.overwrite };
+          const written = sameServer(task.from, task.to) ? onServer(task, how) : between(task, how);
+          return doubtful ? written.pipe(concatMap((step) => proven(task, step))) : written;
+        }),
+      );
     }),
   );
 }
 
 /** What is at the target; not asked for where it makes no difference. */
-function there(task: Task, means: Means): Observable<ObjectInfo | undefined> {
+function there(task: Task, means: Means, unproven: boolean): Observable<ObjectInfo | 'unknown' | undefined> {
   return defer(() => {
-    if (means.overwrite && !means.skipSame && !means.skipExisting) return of(undefined);
+    if (means.overwrite && !means.skipSame && !means.skipExisting && !unproven) return of(undefined);
     if (task.seen?.covers(task.key) === true) return of(task.seen.get(task.key));
     return means.window.run(task, 0, task.to.store.head(task.key)).pipe(
       // Who may only write cannot look; then the condition of the write itself decides.
-      catchError((error: unknown) =>
-        isStoreError(error, 'NotFound', 'PermissionDenied') ? of(undefined) : throwError(() => error),
-      ),
+      catchError((error: unknown) => {
+        if (isStoreError(error, 'NotFound')) return of(undefined);
+        return isStoreError(error, 'PermissionDenied') ? of('unknown' as const) : throwError(() => error);
+      }),
     );
   });
 }
@@ -104,20 +122,20 @@ const copiedPart = 256 * MiB;
 /** Where the server is this process, what it copies by one request passes its memory. */
 const largestCopyHere = 64 * MiB;
 
-function onServer(task: Task, means: Means): Observable<Step> {
+function onServer(task: Task, means: Marking): Observable<Step> {
   const { from, to, source, key } = task;
   const remote = to.scheme !== 'file' && to.scheme !== 'memory';
   const pinned = {
     ifMatch: source.etag,
     ...(sameBucket(from, to) ? {} : { bucket: from.location.bucket }),
   };
-  if (means.overwrite && source.size <= (remote ? largestCopy : largestCopyHere)) {
+  if (!means.marked && source.size <= (remote ? largestCopy : largestCopyHere)) {
     const request = defer(() => to.store.copy(source.key, key, pinned));
     return means.window
       .run(task, remote ? 0 : source.size, request)
       .pipe(map(({ etag }) => ({ bytes: source.size, skipped: 0, etag })));
   }
-  // A copy has no condition on its target, a put and a Complete have.
+  // A copy has no condition on its target and takes no mark, a put and a Complete do.
   if (source.size <= means.partSize) return whole(task, means);
   const parts = partsOf(source.size, remote ? Math.max(copiedPart, means.partSize) : means.partSize);
   return multipart({
@@ -132,7 +150,7 @@ function onServer(task: Task, means: Means): Observable<Step> {
   });
 }
 
-function between(task: Task, means: Means): Observable<Step> {
+function between(task: Task, means: Marking): Observable<Step> {
   const { from, to, source, key } = task;
   if (source.size <= means.partSize) return whole(task, means);
   const parts = partsOf(source.size, means.partSize);
@@ -168,17 +186,19 @@ function lent<T>(memory: BufferPool, size: number, request: (into: Buffer) => Ob
 }
 
 /** By one get and one put. */
-function whole(task: Task, means: Means): Observable<Step> {
+function whole(task: Task, means: Marking): Observable<Step> {
   const { from, to, source, key } = task;
   const { size, etag } = source;
+  const putId = means.marked ? randomUUID() : undefined;
   const request = lent(means.memory, size, (into) =>
     from.store.get(source.key, { ifMatch: etag, into }).pipe(
       concatMap(({ info, chunks }) => {
         if (info.size !== size) return throwError(() => wrongSize(task, info));
         const described = descriptionOf(info, task);
-        if (means.overwrite) return to.store.put(key, join(chunks), described);
-        const putId = randomUUID();
-        const put = to.store.put(key, join(chunks), { ...marked(described, putId), ifNoneMatch: '*' });
+        if (putId === undefined) return to.store.put(key, join(chunks), described);
+        const options = marked(described, putId);
+        if (means.overwrite) return to.store.put(key, join(chunks), options);
+        const put = to.store.put(key, join(chunks), { ...options, ifNoneMatch: '*' });
         return publish({
           store: to.store,
           key,
@@ -190,9 +210,14 @@ function whole(task: Task, means: Means): Observable<Step> {
       }),
     ),
   );
-  return means.window
-    .run(task, size, request)
-    .pipe(map((written) => ({ bytes: size, skipped: 0, etag: written.etag })));
+  return means.window.run(task, size, request).pipe(
+    map((written) => ({
+      bytes: size,
+      skipped: 0,
+      etag: written.etag,
+      ...(putId === undefined ? {} : { putId }),
+    })),
+  );
 }
 
 /** Listings tell no metadata. */

@@ -55,7 +55,8 @@ export class TargetListing {
       const after = this.#first ? undefined : before(first, this.prefix);
       this.#first = false;
       const { prefix } = this;
-      return this.to.store.list(after === undefined ? { prefix } : { prefix, startAfter: after }).pipe(
+      const listing = { prefix, unlisted: 'report' } as const;
+      return this.to.store.list(after === undefined ? listing : { ...listing, startAfter: after }).pipe(
         map((page) => (this.#seen = new Seen(prefix, after, page))),
         // Who may only write cannot list.
         catchError((error: unknown) =>

@@ -12,13 +12,19 @@ export interface Task {
   readonly seen: Seen | undefined;
 }
 
+/** What was written at the target, so that it can be told from everything else. */
+export interface Written {
+  readonly etag: string;
+  /** In its metadata, if it was marked. */
+  readonly putId?: string;
+}
+
 /** A piece of an object that has arrived, or had not to be sent. The last of an object has the target's `etag`. */
-export interface Step {
+export interface Step extends Partial<Written> {
   readonly bytes: number;
   readonly skipped: number;
   /** The target was the same already. */
   readonly same?: true;
-  readonly etag?: string;
 }
 
 /** Whether both are one bucket of one server. */

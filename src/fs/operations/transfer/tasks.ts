@@ -13,13 +13,16 @@ import {
   type Observable,
 } from 'rxjs';
 import { hideUserInfo, type Glob } from '../../../path/index.js';
+import { StoreError } from '../../../store/errors.js';
 import type { ListPage, ObjectInfo } from '../../../store/objectStore.js';
 import type { Stores } from '../../../store/services.js';
 import type { CopyPair } from '../../types.js';
-import { asError, OperationError } from '../errors.js';
+import { asError, OperationError, samePlace, type Failure } from '../errors.js';
 import { eachListed } from '../../../store/pages.js';
 import { directoryOf, globbed, isDirectory, nameOf, notFound, placeOf, type Place } from '../place.js';
+import { foundAgain, relationOf } from '../relation.js';
 import { resolve } from '../resolve.js';
+import { couldMatch, type Exceptions } from '../unlisted.js';
 import { TargetListing } from './seen.js';
 import { sameBucket, type Task } from './task.js';
 import type { Tasks } from './transfer.js';
@@ -27,11 +30,15 @@ import type { Tasks } from './transfer.js';
 /** Pairs of a list that are looked up at the same time. */
 const lookups = 8;
 
-/**
- * The objects of all pairs. Of several pairs, one whose source is not there is a failure among others.
- * `look`: whether it matters what is at the targets.
- */
-export function tasksOfPairs(stores: Stores, pairs: readonly CopyPair[], look: boolean): Tasks {
+/** How sources and targets are listed. */
+export interface Looking {
+  /** Whether it matters what is at the targets. */
+  readonly targets: boolean;
+  readonly exceptions: Exceptions;
+}
+
+/** The objects of all pairs. Of several pairs, one whose source is not there is a failure among others. */
+export function tasksOfPairs(stores: Stores, pairs: readonly CopyPair[], look: Looking): Tasks {
   const last = pairs.length - 1;
   return (pace) =>
     from(pairs).pipe(
@@ -46,7 +53,7 @@ export function tasksOfPairs(stores: Stores, pairs: readonly CopyPair[], look: b
     );
 }
 
-function tasksOfPair(stores: Stores, pair: CopyPair, look: boolean): Tasks {
+function tasksOfPair(stores: Stores, pair: CopyPair, look: Looking): Tasks {
   const { place, glob } = globbed(stores, pair.from);
   const to = placeOf(stores, pair.to);
   if (glob.wild) return (pace) => matching(place, glob, to, look, pace);
@@ -67,32 +74,45 @@ export function taskOf(from: Place, source: ObjectInfo, to: Place): Task {
 }
 
 /** The content of a directory, into a directory. Errors: `NotFound`, `SamePlace`, `IntoItself`, `Overlap`. */
-export function tasksOfDirectory(from: Place, prefix: string, to: Place, look: boolean): Tasks {
+export function tasksOfDirectory(from: Place, prefix: string, to: Place, look: Looking): Tasks {
   const target = directoryOf(to.key);
   return (pace) => {
     // A bucket may be empty.
     let found = prefix === '';
-    const take = ({ objects, cursor }: ListPage): Task[] => {
-      found ||= objects.length > 0;
+    const take = (page: ListPage): readonly (Task | Failure)[] => {
+      const { objects, cursor } = page;
+      found ||= objects.length > 0 || page.unlisted !== undefined;
       if (!found && cursor === undefined) throw notFound(from);
-      return tasksOf(objects, from, prefix, to, target);
+      const { tasks, failures } = tasksOf(objects, from, prefix, to, target);
+      return [...look.exceptions.of(from, page), ...failures, ...tasks];
     };
     return concat(apart(from, prefix, to, target), pagesOfTasks(from, prefix, take, to, target, look, pace));
   };
 }
 
-/** The objects of one page. The marker of a directory has no counterpart in a bucket as a whole. */
+/** The objects of one page. The marker of a directory has no counterpart in a bucket as a whole, nor has what it may hold. */
 export function tasksOf(
   objects: readonly ObjectInfo[],
   from: Place,
   prefix: string,
   to: Place,
   target: string,
-): Task[] {
-  return objects.flatMap((source) => {
+): { readonly tasks: Task[]; readonly failures: Failure[] } {
+  const tasks: Task[] = [];
+  const failures: Failure[] = [];
+  for (const source of objects) {
     const key = target + source.key.slice(prefix.length);
-    return key === '' ? [] : [{ from, source, to, key, seen: undefined }];
-  });
+    if (key !== '') tasks.push({ from, source, to, key, seen: undefined });
+    else if (source.size > 0) failures.push({ uri: from.uri(source.key), error: nameless(source, from, to) });
+  }
+  return { tasks, failures };
+}
+
+function nameless({ key }: ObjectInfo, from: Place, to: Place): StoreError {
+  return new StoreError(
+    'InvalidRequest',
+    `${from.uri(key)} is an object with content, and would have no name right in ${to.uri('')}. Name a directory there, or copy it by itself.`,
+  );
 }
 
 /** What matches, under its key from the last fixed slash of the pattern on. */
@@ -100,69 +120,74 @@ function matching(
   from: Place,
   glob: Glob,
   to: Place,
-  look: boolean,
+  look: Looking,
   pace: Observable<never>,
-): Observable<readonly Task[]> {
+): Observable<readonly (Task | Failure)[]> {
   const base = from.key.slice(0, from.key.lastIndexOf('/') + 1);
   const target = directoryOf(to.key);
-  const again = sameBucket(from, to);
-  const take = ({ objects }: ListPage): Task[] => {
-    const wanted = objects.filter(({ key }) => glob.matches(key));
-    const tasks = tasksOf(wanted, from, base, to, target);
-    for (const task of tasks)
-      if (again && glob.matches(checked(task).key)) throw overlap(from.uri(base), to.uri(target));
-    return tasks;
-  };
-  return pagesOfTasks(from, from.key, take, to, target, look, pace);
+  return relationOf(from, base, to, target).pipe(
+    concatMap((relation) => {
+      const take = (page: ListPage): readonly (Task | Failure)[] => {
+        const wanted = page.objects.filter(({ key }) => glob.matches(key));
+        const { tasks, failures } = tasksOf(wanted, from, base, to, target);
+        for (const { source, key } of tasks) {
+          const again = foundAgain(relation, base, key.slice(target.length));
+          if (again === source.key) throw samePlace(from.uri(source.key), to.uri(key));
+          if (again !== undefined && glob.matches(again)) throw overlap(from.uri(base), to.uri(target));
+        }
+        return [...look.exceptions.of(from, page, couldMatch(glob)), ...failures, ...tasks];
+      };
+      return pagesOfTasks(from, from.key, take, to, target, look, pace);
+    }),
+  );
 }
 
 /** Page by page of the source's listing, with what the target's tells. */
 function pagesOfTasks(
   from: Place,
   prefix: string,
-  take: (page: ListPage) => readonly Task[],
+  take: (page: ListPage) => readonly (Task | Failure)[],
   to: Place,
   target: string,
-  look: boolean,
+  look: Looking,
   pace: Observable<never>,
-): Observable<readonly Task[]> {
+): Observable<readonly (Task | Failure)[]> {
   return defer(() => {
     const there = new TargetListing(to, target);
-    return eachListed(from.store, { prefix }, (page) => {
+    return eachListed(from.store, { prefix, ...look.exceptions.listing }, (page) => {
       const tasks = take(page);
-      const told = look ? there.over(tasks.map(({ key }) => key)) : of(undefined);
+      const keys = tasks.flatMap((task) => ('error' in task ? [] : [task.key]));
+      const told = look.targets ? there.over(keys) : of(undefined);
       return concat(
-        told.pipe(map((seen) => tasks.map((task) => ({ ...task, seen })))),
+        told.pipe(map((seen) => tasks.map((task) => ('error' in task ? task : { ...task, seen })))),
         page.cursor === undefined ? EMPTY : pace,
       );
     });
   });
 }
 
-/** Completes if a directory can be copied to another. */
+/** Completes if a directory can be copied to another. Errors: `SamePlace`, `IntoItself`, `Overlap`. */
 export function apart(from: Place, prefix: string, to: Place, target: string): Observable<never> {
-  return defer(() => {
-    if (!sameBucket(from, to)) return EMPTY;
-    const names = [from.uri(prefix), to.uri(target)] as const;
-    if (prefix === target) return throwError(() => samePlace(names[1]));
-    if (target.startsWith(prefix)) return throwError(() => intoItself(...names));
-    if (!prefix.startsWith(target)) return EMPTY;
-    // Out of a subdirectory: `d/s/s/x` would go where `d/s/x` may still have to be read.
-    const again = prefix + prefix.slice(target.length);
-    return from.store
-      .list({ prefix: again, limit: 1 })
-      .pipe(concatMap(({ objects }) => (objects.length === 0 ? EMPTY : throwError(() => overlap(...names)))));
-  });
+  return relationOf(from, prefix, to, target).pipe(
+    concatMap((relation) => {
+      if (relation === undefined) return EMPTY;
+      const names = [from.uri(prefix), to.uri(target)] as const;
+      if (relation.target === 'same') return throwError(() => samePlace(...names));
+      if (relation.target === 'inside') return throwError(() => intoItself(...names));
+      // Out of a subdirectory: `d/s/s/x` would go where `d/s/x` may still have to be read.
+      return from.store
+        .list({ prefix: prefix + relation.way, limit: 1, unlisted: 'report' })
+        .pipe(
+          concatMap(({ objects }) => (objects.length === 0 ? EMPTY : throwError(() => overlap(...names)))),
+        );
+    }),
+  );
 }
 
 function checked(task: Task): Task {
   const { from, source, to, key } = task;
-  if (source.key === key && sameBucket(from, to)) throw samePlace(to.uri(key));
+  if (source.key === key && sameBucket(from, to)) throw samePlace(from.uri(key), to.uri(key));
   return task;
-}
-
-function samePlace(uri: string): OperationError {
-  return new OperationError('SamePlace', `Source and target are both ${uri}. Name another target.`);
 }
 
 function intoItself(from: string, to: string): OperationError {

@@ -4,13 +4,10 @@
  * or under way; which of them gets a place is the window's business. An object that fails holds no other up.
  */
 import { Observable, type Subscriber } from 'rxjs';
-import { asError, PartlyFailed, type Failure } from '../errors.js';
+import { asError, mostFailures, OperationError, PartlyFailed, type Failure } from '../errors.js';
 import type { BulkProgress } from '../../types.js';
 import { copyObject, type Means } from './object.js';
 import type { Step, Task } from './task.js';
-
-/** What a transfer gives up after: more of the same would tell nothing new, and take memory. */
-const mostFailures = 1000;
 
 /** Pages of tasks, and of what could not become one. The next may come when `pace`, subscribed anew, completes. */
 export type Tasks = (pace: Observable<never>) => Observable<readonly (Task | Failure)[]>;
@@ -111,6 +108,11 @@ class Transfer {
           if (step.etag === undefined) this.#tell(task);
         },
         error: (error: unknown) => {
+          // Where one is, all may be: none of them is to be written over with itself.
+          if (this.#means.sourceGoes && error instanceof OperationError) {
+            this.#out.error(error);
+            return;
+          }
           this.#done.bytes -= sent;
           this.#skipped.bytes -= skipped;
           this.#failed({ uri: task.from.uri(task.source.key), error: asError(error) });
