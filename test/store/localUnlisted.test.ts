@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { lastValueFrom } from 'rxjs';
 import { nodeDisk, type Disk } from '../../src/store/local/disk.js';
 import { createLocalStore, type ListOptions, type ObjectStore } from '../../src/store/index.js';
+import { refusingDisk, type Refused } from './refusingDisk.js';
 
 /** What other programs leave in directories and no object store can hold. */
 describe('what is no object', () => {
@@ -160,8 +161,8 @@ describe('what is no object', () => {
     });
 
     test.each([
-      ['files', ['src/file', 'src/good.txt', 'src/sub/x'], ['link src/dir']],
-      ['none', ['src/good.txt', 'src/sub/x'], ['link src/dir', 'link src/file']],
+      ['files', ['src/file', 'src/good.txt', 'src/sub/x'], ['link src/dir/']],
+      ['none', ['src/good.txt', 'src/sub/x'], ['link src/dir/', 'link src/file']],
     ] as const)('as it is asked: %s', async (links, keys, unlisted) => {
       expect(await list({ prefix: 'src/', links })).toEqual({ keys, unlisted });
       // Those in the prefix are.
@@ -171,10 +172,10 @@ describe('what is no object', () => {
     test('that lead back to where one comes from are told, not followed', async () => {
       await symlink('..', at('src/sub/loop'));
       await symlink('../src', at('other/back'));
-      const circles = ['unreadable src/dir/back', 'unreadable src/sub/loop'];
+      const circles = ['unreadable src/dir/back/', 'unreadable src/sub/loop/'];
       expect((await list({ prefix: 'src/' })).unlisted).toEqual(circles);
       expect((await list({ prefix: 'src/sub/loop/sub/' })).unlisted).toEqual([
-        'unreadable src/sub/loop/sub/loop',
+        'unreadable src/sub/loop/sub/loop/',
       ]);
     });
 
@@ -212,22 +213,8 @@ describe('what is no object', () => {
   });
 
   describe('without permission', () => {
-    /** A disk that refuses paths as the system does; tests may run as root, to whom everything is permitted. */
-    const refusing = (...refused: readonly [keyof Disk, string][]): ObjectStore => {
-      const real = nodeDisk(false);
-      return createLocalStore(directory, {
-        disk: new Proxy(real, {
-          get: (target, name: keyof Disk) => {
-            const step = target[name] as (...args: unknown[]) => unknown;
-            if (typeof step !== 'function') return step;
-            return (...args: unknown[]) =>
-              refused.some(([method, path]) => method === name && String(args[0]).endsWith(path))
-                ? Promise.reject(Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' }))
-                : step.apply(target, args);
-          },
-        }),
-      });
-    };
+    const refusing = (...refused: Refused[]): ObjectStore =>
+      createLocalStore(directory, { disk: refusingDisk(...refused) });
 
     test('a directory is reported, and the others are listed', async () => {
       store = refusing(['readdir', '/src/sub']);
