@@ -92,28 +92,33 @@ export function checkUnicode(key: string): void {
   }
 }
 
-/** Throws `InvalidRequest` unless names are lower-case ASCII tokens and values printable ASCII. */
+/** Throws `InvalidRequest` unless names are those of HTTP headers, in lower case, and values Unicode without control characters. */
 export function checkMetadata(metadata: Metadata | undefined): void {
   for (const [name, value] of Object.entries(metadata ?? {})) {
-    if (!/^[a-z0-9!#$%&'*+.^_|~-]+$/.test(name) || !/^[\x20-\x7e]*$/.test(value)) {
+    if (!/^[a-z0-9!#$%&'*+.^_`|~-]*$/.test(name) || !isText(value)) {
       throw new StoreError(
         'InvalidRequest',
-        `Metadata "${name}" is not ASCII: use lower-case names and printable values, or encode it.`,
+        `Metadata "${name}" cannot be kept: use a lower-case ASCII name, and a value without control characters.`,
       );
     }
   }
 }
 
-/** Throws `InvalidRequest` unless values are printable ASCII without blanks around them, as HTTP carries them. */
+/** Throws `InvalidRequest` unless values are Unicode without control characters, and without blanks around them. */
 export function checkContent(content: ContentHeaders | undefined): void {
   for (const [name, value] of Object.entries(content ?? {}) as [string, string | undefined][]) {
-    if (value !== undefined && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)) {
+    if (value !== undefined && (/^$|^[ \t]|[ \t]$/.test(value) || !isText(value))) {
       throw new StoreError(
         'InvalidRequest',
-        `The content header "${name}" is empty or not ASCII: leave it out, or encode its value.`,
+        `The content header "${name}" is empty, or has blanks around it or control characters: leave it out, or change its value.`,
       );
     }
   }
+}
+
+/** What an HTTP header can carry, in one encoding or another. */
+function isText(value: string): boolean {
+  return !/[\x00-\x08\x0a-\x1f\x7f]|\p{Surrogate}/u.test(value);
 }
 
 /** Throws `NotSupported` unless the source of a copy is in the one bucket that the store is. */

@@ -79,7 +79,7 @@ export interface ObjectStore {
   abortUpload(key: string, uploadId: string): Observable<void>;
 }
 
-/** User metadata: ASCII lower-case names, ASCII values. */
+/** User metadata: ASCII lower-case names; values are any text without control characters. */
 export type Metadata = Readonly<Record<string, string>>;
 
 /** Bytes `start` to `end`, end exclusive; without an end, to the end of the object. */
@@ -120,7 +120,7 @@ export interface CopyOptions {
   readonly bucket?: string;
 }
 
-/** What HTTP says of a body; S3 keeps it with the object. */
+/** What HTTP says of a body; S3 keeps it with the object. Any text without control characters and blanks around it. */
 export interface ContentHeaders {
   readonly type?: string;
   readonly encoding?: string;

@@ -40,6 +40,9 @@ export interface Altered {
   close(): Promise<void>;
 }
 
+/** Bytes. Enough for any metadata. */
+const maxHeaderSize = 256 * 1024;
+
 /** A gateway behind a proxy that alters its answers. */
 export async function altered(
   options: S3Options = {},
@@ -48,7 +51,7 @@ export async function altered(
   const gateway = await startGateway({ buckets, credentials });
   const { port } = new URL(gateway.endpoint);
   const requests: ProxyRequest[] = [];
-  const proxy = createServer((incoming, outgoing) => {
+  const proxy = createServer({ maxHeaderSize }, (incoming, outgoing) => {
     const url = new URL(incoming.url ?? '/', 'http://proxy');
     const { method = 'GET', headers } = incoming;
     const request = { method, path: decodeURIComponent(url.pathname), query: url.searchParams, headers };
@@ -65,7 +68,7 @@ export async function altered(
       incoming.resume().once('end', () => send(own));
       return;
     }
-    const onward = { host: '127.0.0.1', port, method, path: incoming.url ?? '/', headers };
+    const onward = { host: '127.0.0.1', port, method, path: incoming.url ?? '/', headers, maxHeaderSize };
     const forwarded = httpRequest(onward, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -106,7 +106,9 @@ const keepAliveTimeout = 60_000;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   checkOptions('startGateway', options, names);
   const handler = new Handler(options);
-  const server = createServer({ keepAliveTimeout }, (request, response) => handler.handle(request, response));
+  const server = createServer({ keepAliveTimeout, maxHeaderSize: 64 * 1024 }, (request, response) =>
+    handler.handle(request, response),
+  );
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
     handler.handle(request, response),
   );

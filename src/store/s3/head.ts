@@ -3,7 +3,7 @@ import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/c
 import { StoreError } from '../errors.js';
 import type { ObjectInfo } from '../objectStore.js';
 import { incomplete } from './answers.js';
-import { contentOf } from './headers.js';
+import { contentOf, metadataOf } from './headers.js';
 import { bareEtag, isWeak, quoted } from './keys.js';
 import type { Place } from './place.js';
 import { drop, totalOf } from './span.js';
@@ -76,7 +76,7 @@ export function infoOf(
     size,
     etag: bareEtag(answer.ETag),
     modified: answer.LastModified?.getTime() ?? 0,
-    metadata: answer.Metadata ?? {},
+    metadata: metadataOf(answer),
     content: contentOf(answer),
     ...(answer.StorageClass === undefined ? {} : { storageClass: answer.StorageClass }),
   };

@@ -1,6 +1,7 @@
 import type { StorageClass } from '@aws-sdk/client-s3';
+import { decodeHeader, encodeHeader } from '../headerText.js';
 import { checkContent, checkMetadata } from '../helpers.js';
-import type { ContentHeaders, UploadOptions } from '../objectStore.js';
+import type { ContentHeaders, Metadata, UploadOptions } from '../objectStore.js';
 import type { ResolvedOptions } from './options.js';
 import type { Encryption } from './encryption.js';
 
@@ -31,8 +32,13 @@ export function described(
   checkMetadata(metadata);
   checkContent(content);
   return {
-    Metadata: metadata,
-    ...Object.fromEntries(fields.map(([ours, theirs]) => [theirs, content[ours]])),
+    Metadata: metadata === undefined ? undefined : mapped(metadata, encodeHeader),
+    ...Object.fromEntries(
+      fields.map(([ours, theirs]) => {
+        const value = content[ours];
+        return [theirs, value === undefined ? undefined : encodeHeader(value)];
+      }),
+    ),
     ...stored(options),
   };
 }
@@ -48,11 +54,24 @@ export function stored({ encryption, storageClass, acl }: ResolvedOptions): Stor
   return { ...encryption, StorageClass: storageClass as StorageClass | undefined, ACL: acl };
 }
 
+/** The metadata of an answer. */
+export function metadataOf({
+  Metadata = {},
+}: {
+  readonly Metadata?: Record<string, string> | undefined;
+}): Metadata {
+  return mapped(Metadata, decodeHeader);
+}
+
 export function contentOf(answer: SdkContent): ContentHeaders {
   return Object.fromEntries(
     fields.flatMap(([ours, theirs]) => {
       const value = answer[theirs];
-      return value === undefined || value === '' ? [] : [[ours, value]];
+      return value === undefined || value === '' ? [] : [[ours, decodeHeader(value)]];
     }),
   );
+}
+
+function mapped(metadata: Metadata, change: (value: string) => string): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, change(value)]));
 }

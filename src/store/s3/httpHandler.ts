@@ -38,6 +38,9 @@ export interface HandlerTimes {
   readonly idleTimeout: number;
 }
 
+/** Of an answer, in bytes: servers take more metadata than Node expects of headers in all. */
+const maxHeaderSize = 256 * 1024;
+
 /** Nothing of the answer had come, and doing it twice is as good as once. */
 function mayRepeat(method: string, outgoing: ClientRequest, code: string | undefined): boolean {
   const read = method === 'GET' || method === 'HEAD';
@@ -114,6 +117,7 @@ export class HttpHandler {
       ...(handedTo === undefined ? direct(request) : handed(request, handedTo)),
       method: request.method,
       agent: way.agent,
+      maxHeaderSize,
       ...{ making },
     });
     let answered = false;

@@ -1,3 +1,4 @@
+import { decodeHeader, encodeHeader } from '../../headerText.js';
 import type { ContentHeaders, Metadata, ObjectInfo, UploadOptions } from '../../objectStore.js';
 import { headerOf, type Call } from '../call.js';
 
@@ -20,7 +21,7 @@ function metadataOf(call: Call): Metadata {
   return Object.fromEntries(
     Object.keys(call.headers)
       .filter((name) => name.startsWith(metadataPrefix))
-      .map((name) => [name.slice(metadataPrefix.length), headerOf(call, name) ?? '']),
+      .map((name) => [name.slice(metadataPrefix.length), decodeHeader(headerOf(call, name) ?? '')]),
   );
 }
 
@@ -30,7 +31,7 @@ function contentOf(call: Call): ContentHeaders {
       const text = headerOf(call, name) ?? '';
       // How the body travelled is not how it is stored.
       const value = ours === 'encoding' ? withoutChunks(text) : text;
-      return value === '' ? [] : [[ours, value]];
+      return value === '' ? [] : [[ours, decodeHeader(value)]];
     }),
   );
 }
@@ -47,7 +48,7 @@ function withoutChunks(encoding: string): string {
 export function headersOf(info: ObjectInfo): Record<string, string> {
   const content = Object.entries(contentHeaders).flatMap(([ours, name]) => {
     const value = info.content?.[ours as keyof ContentHeaders];
-    return value === undefined ? [] : [[name, value] as const];
+    return value === undefined ? [] : [[name, encodeHeader(value)] as const];
   });
   return {
     etag: `"${info.etag}"`,
@@ -56,7 +57,10 @@ export function headersOf(info: ObjectInfo): Record<string, string> {
     'content-type': 'binary/octet-stream',
     ...Object.fromEntries(content),
     ...Object.fromEntries(
-      Object.entries(info.metadata ?? {}).map(([name, value]) => [`${metadataPrefix}${name}`, value]),
+      Object.entries(info.metadata ?? {}).map(([name, value]) => [
+        `${metadataPrefix}${name}`,
+        encodeHeader(value),
+      ]),
     ),
   };
 }
