@@ -2,7 +2,7 @@ import { Subscription, type Observable } from 'rxjs';
 import { isRetryable } from '../errors.js';
 import type { Clock } from '../flow/index.js';
 import type { ObjectStore } from '../store/objectStore.js';
-import { isStoreError } from '../store/errors.js';
+import { isInDoubt, isStoreError } from '../store/errors.js';
 import { backoff } from './backoff.js';
 import {
   initial,
@@ -217,7 +217,7 @@ export class LogDriver {
         error: (error: unknown) => {
           if (this.#closed) return;
           if (isStoreError(error, 'AlreadyExists', 'PreconditionFailed')) this.send({ type: 'taken' });
-          else if (isStoreError(error, 'PermissionDenied', 'NotFound', 'NotSupported', 'InvalidRequest')) {
+          else if (isRefusal(error)) {
             this.send({ type: 'refused', error: this.#explained(error) });
           } else {
             inDoubt(manifest.n, doubts + 1, error);
@@ -264,4 +264,11 @@ export class LogDriver {
     const { logStore, prefix } = this.#options;
     return accessError(error, `${logStore.uri}/${prefix}`);
   }
+}
+
+/** Nothing was written, nor ever will be by this request. */
+function isRefusal(error: unknown): boolean {
+  return (
+    isStoreError(error, 'PermissionDenied', 'NotFound', 'NotSupported', 'InvalidRequest') && !isInDoubt(error)
+  );
 }

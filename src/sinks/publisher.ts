@@ -11,10 +11,9 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
-import { isRetryable } from '../errors.js';
 import type { Attempt } from '../flow/index.js';
 import { pause } from '../flow/pause.js';
-import { isStoreError } from '../store/errors.js';
+import { isInDoubt, isStoreError } from '../store/errors.js';
 import { md5 } from '../store/helpers.js';
 import type { ObjectStore, UploadedPart } from '../store/objectStore.js';
 import { listedParts } from '../store/pages.js';
@@ -186,7 +185,7 @@ export class Publisher {
     again?: Observable<Published>,
   ): Observable<Published> {
     const gone = isStoreError(error, 'NotFound', 'PreconditionFailed', 'AlreadyExists');
-    if (!gone && !isRetryable(error)) return throwError(() => error);
+    if (!gone && !isInDoubt(error)) return throwError(() => error);
     return store.head(file.key).pipe(
       map((info) => {
         const why = notOurs(info, file, parts);

@@ -1,4 +1,4 @@
-import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
+import { isRetryable, MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
 
 /**
  * All that can go wrong at a store. `Throttled`, `Unavailable` and `Conflict` are worth a retry; so is `Expired`, once
@@ -61,6 +61,12 @@ export class StoreError extends MillraceError {
 /** Whether `error` is a store's, of one of these codes. */
 export function isStoreError(error: unknown, ...codes: readonly StoreErrorCode[]): error is StoreError {
   return error instanceof StoreError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** Whether a request may have taken effect although it failed: no answer came, or a success that is not believed. */
+export function isInDoubt(error: unknown): boolean {
+  if (isRetryable(error)) return true;
+  return isStoreError(error) && error.status !== undefined && error.status >= 200 && error.status < 300;
 }
 
 const aboutCredentials: ReadonlySet<string | undefined> = new Set([

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import { writeObject } from '../../src/fs/writer/index.js';
 import type { GetOptions, ObjectStore } from '../../src/store/objectStore.js';
 import { altered, type Altered, type Alter, type ProxyReply, type ProxyRequest } from './alteringProxy.js';
 import { answer, failure } from './s3support.js';
@@ -119,6 +120,22 @@ describe('a write is done when the answer proves it', () => {
       retryable: false,
     });
     expect((await answer(proxy.lake.head('b'))).size).toBe(body.length);
+  });
+
+  test('is looked for where it bears a mark: what only creates, and what is completed', async () => {
+    proxy.alter = (reply, request) =>
+      request.query.has('partNumber') || request.query.has('uploads') || request.method === 'HEAD'
+        ? undefined
+        : withoutEtag(reply, request);
+    for (const [key, size, options] of [
+      ['c', 4, { assumeObjectNotExists: true }],
+      ['d', 9 * 2 ** 20, {}],
+    ] as const) {
+      const target = { store, key, uri: `s3://lake/${key}` };
+      const written = await answer(writeObject(target, Buffer.alloc(size), options));
+      const { etag } = await answer(proxy.lake.head(key));
+      expect(written).toMatchObject({ etag, size, modified: true });
+    }
   });
 
   test('so are parts, copied parts and Complete', async () => {

@@ -1,8 +1,7 @@
 import { catchError, concat, concatMap, defer, map, of, throwError, type Observable } from 'rxjs';
-import { isRetryable } from '../../errors.js';
 import type { Clock } from '../../flow/index.js';
 import { pause } from '../../flow/pause.js';
-import { isStoreError } from '../../store/errors.js';
+import { isInDoubt, isStoreError } from '../../store/errors.js';
 import type { ObjectStore, PutResult, UploadOptions } from '../../store/objectStore.js';
 
 const tries = 5;
@@ -38,7 +37,7 @@ export function publish(publishing: Publishing, left = tries): Observable<PutRes
   return request.pipe(
     catchError((error: unknown) => {
       const refused = isStoreError(error, 'NotFound', 'AlreadyExists', 'PreconditionFailed');
-      if (!refused && !isRetryable(error)) return throwError(() => error);
+      if (!refused && !isInDoubt(error)) return throwError(() => error);
       return store.head(key).pipe(
         map((info) => (info.metadata?.[putIdMetadata] === putId ? { etag: info.etag } : undefined)),
         catchError((failure: unknown) =>

@@ -78,7 +78,9 @@ export function incomplete(
   why: string,
   code: StoreErrorCode = 'NotSupported',
 ): StoreError {
-  return new StoreError(code, printable(`${operation}${what === undefined ? '' : ` ${what}`}: ${why}`));
+  const message = printable(`${operation}${what === undefined ? '' : ` ${what}`}: ${why}`);
+  // It is a success that is not believed.
+  return new StoreError(code, message, code === 'NotSupported' ? { status: 200 } : {});
 }
 
 function isHtml({ headers }: Response): boolean {

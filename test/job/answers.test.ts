@@ -106,6 +106,20 @@ test.each(harmless)('every record counts once over listings %s', async (_, edit)
   expect(await written()).toEqual(all);
 });
 
+test('writes whose answers do not prove them are looked for, and every record counts once', async () => {
+  proxy.alter = (reply, { method, path, query }) => {
+    const manifest = method === 'PUT' && path.startsWith('/lake/checkpoints/job/log/');
+    const complete = method === 'POST' && path.startsWith('/lake/out/') && query.has('uploadId');
+    if (reply.status !== 200 || !(manifest || complete)) return undefined;
+    reply.headers['etag'] = undefined;
+    reply.body = '<html><body>Please log in</body></html>';
+    return undefined;
+  };
+  await run(rows * 17);
+  expect(await run()).toBe('finished');
+  expect(await written()).toEqual(all);
+});
+
 const below =
   (prefix: string, alter: Alter): Alter =>
   (reply, request) =>
