@@ -252,6 +252,11 @@ describe('the region to start with', () => {
     const before = asked.length;
     await expect(find(aws, { ...env, AWS_EC2_METADATA_DISABLED: 'true' })).rejects.toMatchObject(missing);
     expect(asked).toHaveLength(before);
+    await expect(
+      find(aws, { AWS_EC2_METADATA_DISABLED: 'true', AWS_PROFILE: 'nobody' }),
+    ).rejects.toMatchObject({
+      message: expect.stringMatching(/profile 'nobody' \(there is no such profile\) in/) as string,
+    });
     const silent = await serve(() => undefined);
     await expect(find(aws, { AWS_EC2_METADATA_SERVICE_ENDPOINT: silent })).rejects.toMatchObject(missing);
   });

@@ -41,9 +41,10 @@ export function firstRegion({
 }
 
 function regionMissing(aws: AwsSettings): MillraceError {
+  const unknown = aws.profile === undefined && aws.namedBy !== undefined ? ' (there is no such profile)' : '';
   return new MillraceError(
     'RegionMissing',
-    `No AWS region is known, neither from AWS_REGION or AWS_DEFAULT_REGION, nor from the profile '${aws.profileName}' in ${aws.filesRead}, nor from the instance’s metadata (IMDS): set \`s3.region\` (in code, \`region\`; in the environment, S3_REGION), or one of these.`,
+    `No AWS region is known, neither from AWS_REGION or AWS_DEFAULT_REGION, nor from the profile '${aws.profileName}'${unknown} in ${aws.filesRead}, nor from the instance’s metadata (IMDS): set \`s3.region\` (in code, \`region\`; in the environment, S3_REGION), or one of these.`,
   );
 }
 
