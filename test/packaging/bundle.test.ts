@@ -18,15 +18,8 @@ beforeAll(async () => {
   await project.write({
     'job.mjs': program,
     'webpack.config.cjs': fromPage('webpack.config.cjs'),
-    // Minifying takes most of the time, and other people's tests hold it.
-    'bundle.cjs': `
-      const webpack = require(${JSON.stringify(join(root, 'node_modules/webpack'))});
-      const config = { ...require('./webpack.config.cjs'), context: __dirname, optimization: { minimize: false } };
-      webpack(config, (error, stats) => {
-        console.log(error ?? stats.toString({ all: false, errors: true, warnings: true }));
-      });`,
   });
-  const { out, err } = await project.node(['bundle.cjs']);
+  const { out, err } = await project.node([join(root, 'test/packaging/bundle.mjs')]);
   expect([out.trim(), err]).toEqual(['', '']);
   await cp(project.path('dist'), alone, { recursive: true });
 }, 120_000);
