@@ -49,8 +49,8 @@ export interface Coordinator {
   /** Before `start`. Throws `DuplicateId`. */
   register(participant: Participant): void;
   /**
-   * All participants are registered and running: commits what was restored, sweeps orphans, and starts periodic
-   * barriers, each handed to `inject`. Throws `VanishedOperator` if an id that has state did not register.
+   * All participants are registered and running: commits what was restored, removes what dead attempts left, and starts
+   * periodic barriers, each handed to `inject`. Throws `VanishedOperator` if an id that has state did not register.
    */
   start(inject: (barrier: Barrier) => void): void;
   /** A barrier to inject. `stop` and `final` end the periodic ones. */
@@ -61,13 +61,17 @@ export interface Coordinator {
   amend(sink: string, committable: Committable): void;
   /** Injects the last barrier, waits until it is durable, and settles. Emits once. Call it after `start`. */
   finish(reason: 'stop' | 'final'): Observable<void>;
-  /** After the last barrier is durable: writes entries until nothing is pending, then emits and completes. */
+  /**
+   * After the last barrier is durable: writes entries until nothing is pending, removes what no entry names, then emits
+   * and completes. What can not be removed is told, and left to the next start.
+   */
   settle(): Observable<void>;
   /**
-   * Why an attempt that failed with `error` really failed. Once another owns the log, that one may abort its uploads and
-   * take its files further, so whatever a zombie stumbles over first, it is `Fenced`. Emits once.
+   * Closes after `error`, and emits once: why the attempt really failed. Once another owns the log, that one may abort its
+   * uploads and take its files further, so whatever a zombie stumbles over first, it is `Fenced`. Then it removes what it
+   * has made since, for its heir may have looked before.
    */
-  explain(error: unknown): Observable<unknown>;
+  leave(error: unknown): Observable<unknown>;
   /** Ends as a crash would: nothing more is asked, no answer heard, and a manifest under way is left to land. Idempotent. */
   close(): void;
 }

@@ -1,4 +1,17 @@
-import { filter, Observable, ReplaySubject, Subscription, switchMap, take, type Subscriber } from 'rxjs';
+import {
+  concat,
+  concatMap,
+  EMPTY,
+  filter,
+  ignoreElements,
+  Observable,
+  of,
+  ReplaySubject,
+  Subscription,
+  switchMap,
+  take,
+  type Subscriber,
+} from 'rxjs';
 import type { Barrier, CheckpointReason, Committable, Frozen, Participant, Restored } from '../flow/index.js';
 import type { CheckpointData } from '../store/services.js';
 import type { Round } from './barriers.js';
@@ -7,26 +20,28 @@ import { dataNames, type DataPlace } from './dataPlace.js';
 import { CheckpointError, fenced, vanished } from './errors.js';
 import type { CheckpointEvent } from './events.js';
 import { drawId } from './ids.js';
+import { sweep, told } from './leftovers.js';
 import { LogDriver } from './logDriver.js';
 import type { LogEffect } from './logState.js';
-import type { Manifest } from './manifest.js';
-import { orphans } from './orphans.js';
+import { isStray, logKey, type Manifest } from './manifest.js';
 import { idsOf, restoredOf } from './restored.js';
 import { Rounds } from './rounds.js';
 import { settlement, toPublish } from './settlement.js';
-import { explain } from './superseded.js';
+import { explain, heirOf, isFenced } from './superseded.js';
 
 /**
  * The coordinator turns barriers into manifests.
  *
  * 1. **Claim.** The log is claimed and verified before anyone hears of this attempt; `restored` shows what the claim repeats.
- * 2. **Start.** All participants are there. Restored committables go to their sinks; leftovers of dead attempts are listed.
+ * 2. **Start.** All participants are there. Restored committables go to their sinks; what dead attempts left is removed.
  * 3. **Barrier.** It goes to the sources; each participant acks with what it froze. What comes late is still carried.
  * 4. **Manifest.** All acks are there: the draft goes to the manifest log, which gives it a number.
  * 5. **Durable.** The barrier's outcome emits, then sinks get all that the manifest has pending, publish and confirm it.
- * 6. **Settle.** After the last barrier, further entries are written until nothing is pending.
+ * 6. **Settle.** After the last barrier, further entries are written until nothing is pending. Participants have nothing
+ *    under way then; what is left over is removed before anyone hears of the end.
  *
- * A crash between any two steps is covered by the log's own rules (`manifestLog.ts`). `close` is such a crash.
+ * A crash between any two steps is covered by the log's own rules (`manifestLog.ts`). `close` is such a crash. What
+ * is left over, and why it may go, is told in `leftovers.ts`.
  */
 export function claim(options: ClaimOptions): Observable<Coordinator> {
   return new Observable((claimant) => {
@@ -51,7 +66,7 @@ class LogCoordinator implements Coordinator {
   readonly #claimant: Subscriber<Coordinator>;
   readonly #driver: LogDriver;
   readonly #participants = new Map<string, Participant>();
-  readonly #sweeping = new Subscription();
+  #sweeping = Subscription.EMPTY;
   readonly #settled = new ReplaySubject<void>(1);
   #claimed: Claimed | undefined;
   #data: CheckpointData | undefined;
@@ -141,7 +156,7 @@ class LogCoordinator implements Coordinator {
     this.#started = true;
     this.#inject = inject;
     this.#commit(this.#manifest);
-    if (this.epoch > 1) this.#sweep();
+    if (this.epoch > 1) this.#sweeping = this.#sweep(this.epoch - 1, this.#manifest).subscribe();
     this.#owned.rounds.start();
   }
 
@@ -193,8 +208,12 @@ class LogCoordinator implements Coordinator {
     if (this.#claimed === undefined) this.close();
   }
 
-  explain(error: unknown): Observable<unknown> {
-    return explain(error, this.#driver.state.last?.manifest ?? this.#manifest, this.#options);
+  leave(error: unknown): Observable<unknown> {
+    this.close();
+    const last = this.#driver.state.last?.manifest ?? this.#manifest;
+    return explain(error, last, this.#options).pipe(
+      concatMap((why) => concat(isFenced(why) ? this.#sweepOwn(last) : EMPTY, of(why))),
+    );
   }
 
   close(): void {
@@ -298,20 +317,37 @@ class LogCoordinator implements Coordinator {
       return;
     }
     this.#settling = false;
-    this.#tell({ type: 'settled', n: settling.n, finished: settling.finished });
-    this.#settled.next();
+    const { manifest } = settling;
+    this.#sweeping.unsubscribe();
+    this.#sweeping = this.#sweep(this.epoch, manifest).subscribe({
+      complete: () => {
+        this.#tell({ type: 'settled', n: manifest.n, finished: manifest.finished === true });
+        this.#settled.next();
+      },
+    });
   }
 
-  #sweep(): void {
-    this.#sweeping.add(
-      orphans(this.#options.store, this.#place, this.epoch).subscribe({
-        next: (keys) => {
-          this.#driver.send({ type: 'orphans', keys });
-        },
-        error: (error: unknown) => {
-          this.#tell({ type: 'sweep-skipped', error });
-        },
-      }),
+  /** Removes what is of attempts up to `epoch`, which are over, and not named in the newest entry. */
+  #sweep(epoch: number, standing: Manifest): Observable<never> {
+    const { store, clock, on } = this.#options;
+    const participants = this.#participants.values();
+    const tell = (event: CheckpointEvent): void => on?.(event);
+    return sweep({ store, place: this.#place, epoch, standing, participants, clock, tell });
+  }
+
+  /** What this attempt, which is over, has made since its heir looked: an entry in a slot that was free again, too. */
+  #sweepOwn(last: Manifest): Observable<never> {
+    const { store, prefix, on } = this.#options;
+    const issued = this.#driver.state.issued?.manifest.n;
+    return heirOf(last, this.#options).pipe(
+      concatMap((heir) =>
+        concat(
+          this.#sweep(last.epoch, heir),
+          issued !== undefined && isStray(issued, heir) ? store.delete([prefix + logKey(issued)]) : EMPTY,
+        ),
+      ),
+      ignoreElements(),
+      told((event) => on?.(event)),
     );
   }
 

@@ -12,7 +12,8 @@ export type CheckpointErrorCode =
   | 'LateRegistration'
   | 'UnknownParticipant'
   | 'VanishedOperator'
-  | 'GarbageReferenced';
+  | 'GarbageReferenced'
+  | 'SweepTooLong';
 
 /** The error of everything in this room. Only `CheckpointFailed` is worth a restart. */
 export class CheckpointError extends MillraceError {
@@ -52,5 +53,12 @@ export function vanished(ids: readonly string[]): CheckpointError {
   return new CheckpointError(
     'VanishedOperator',
     `The restored checkpoint holds state for ${ids.map((id) => `'${id}'`).join(', ')}, but no operator of that id is in the job. Put it back under the same id, or start the job with a new name or checkpoint directory.`,
+  );
+}
+
+export function sweepTooLong(milliseconds: number): CheckpointError {
+  return new CheckpointError(
+    'SweepTooLong',
+    `What earlier attempts of the job left was not removed within ${milliseconds / 1000} s; the rest stays until the job is started again. Start it again, or set a lifecycle rule AbortIncompleteMultipartUpload.`,
   );
 }

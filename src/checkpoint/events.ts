@@ -34,6 +34,7 @@ export type CheckpointEvent =
   /** No manifest carries it any more. */
   | { readonly type: 'confirmed'; readonly sink: string; readonly uid: string }
   | { readonly type: 'garbage-deleted'; readonly keys: readonly string[]; readonly failed: number }
+  /** Not all that attempts of the job left could be removed. The next start tries again. */
   | { readonly type: 'sweep-skipped'; readonly error: unknown }
   | { readonly type: 'settled'; readonly n: number; readonly finished: boolean }
   | { readonly type: 'fenced'; readonly n: number; readonly message: string };

@@ -111,13 +111,6 @@ export function track(ledger: Ledger, keys: Iterable<string>, since: number): Le
   return { ...ledger, objects };
 }
 
-/** Leftovers of dead attempts: garbage for the next manifest, unless it refers to them. */
-export function sweep(ledger: Ledger, keys: readonly string[]): Ledger {
-  const declared = new Set(ledger.declared);
-  const orphans = keys.filter((key) => !declared.has(key) && !ledger.objects.has(key));
-  return track(ledger, orphans, 0);
-}
-
 export function deleted(ledger: Ledger, keys: readonly string[], failed: readonly string[]): Ledger {
   const gone = new Set(keys);
   const done = new Set([...keys, ...failed]);

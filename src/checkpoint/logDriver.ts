@@ -239,13 +239,13 @@ export class LogDriver {
           const bad = new Set(failures.map(({ key }) => key));
           const failed = keys.filter((name) => bad.has(dataKey(place, name)));
           const gone = keys.filter((name) => !bad.has(dataKey(place, name)));
-          this.send({ type: 'deleted', keys: gone, failed });
           deleted(gone, failed.length);
+          this.send({ type: 'deleted', keys: gone, failed });
         },
         error: () => {
           // Stays declared: the next entry tries again.
-          this.send({ type: 'deleted', keys: [], failed: keys });
           deleted([], keys.length);
+          this.send({ type: 'deleted', keys: [], failed: keys });
         },
       }),
     );

@@ -77,7 +77,6 @@ export type LogEvent =
   | { readonly type: 'named'; readonly objects: Iterable<string>; readonly checkpoint: number }
   | { readonly type: 'confirm'; readonly sink: string; readonly uid: string }
   | { readonly type: 'amend'; readonly sink: string; readonly committable: Committable }
-  | { readonly type: 'orphans'; readonly keys: readonly string[] }
   | { readonly type: 'deleted'; readonly keys: readonly string[]; readonly failed: readonly string[] };
 
 export type LogEffect =

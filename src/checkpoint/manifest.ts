@@ -78,6 +78,11 @@ export function logNumber(key: string): number | undefined {
   return match !== null && Number.isSafeInteger(n) && n > 0 ? n : undefined;
 }
 
+/** Whether entry `n` is of no use any more where `newest` is the newest: its predecessor is kept, and what it retains. */
+export function isStray(n: number, newest: Manifest): boolean {
+  return n <= newest.n - 2 && newest.retained.every((entry) => entry.n !== n);
+}
+
 /** Every data object that restoring from this entry alone needs. */
 export function references(manifest: Pick<Manifest, 'operators' | 'pending'>): Set<string> {
   const keys = new Set<string>();

@@ -31,6 +31,7 @@ import { nextManifest } from './nextManifest.js';
  * 7–8. Seals, uploads and journals belong to the sinks; here they are committables and data objects.
  * 9. **Garbage** is declared in an entry, and deleted once that entry is durable and verified: data objects that no kept entry
  *    refers to, and log entries up to n − 2. *Crash in between:* the claim repeats the declaration, and deletes again.
+ *    What was never named in an entry is no garbage but a leftover: `leftovers.ts`.
  *
  * `now` is what entries issued by this step are stamped with; nothing is decided by it. Throws `GarbageReferenced`.
  */
@@ -73,8 +74,6 @@ export function step(state: LogState, event: LogEvent, now: number): Step {
       return same({ ...state, ledger: ledgers.confirm(ledger, event.sink, event.uid) });
     case 'amend':
       return same({ ...state, ledger: ledgers.amend(ledger, event.sink, event.committable) });
-    case 'orphans':
-      return same({ ...state, ledger: ledgers.sweep(ledger, event.keys) });
     case 'deleted':
       return same({ ...state, ledger: ledgers.deleted(ledger, event.keys, event.failed) });
   }

@@ -1,5 +1,5 @@
 import { Subscription } from 'rxjs';
-import type { Barrier, CheckpointReason, Frozen, Participant } from '../flow/index.js';
+import { isLast, type Barrier, type CheckpointReason, type Frozen, type Participant } from '../flow/index.js';
 import { Barriers, type Round } from './barriers.js';
 import type { ClaimOptions } from './contract.js';
 import { checkpointFailed } from './errors.js';
@@ -66,7 +66,7 @@ export class Rounds {
   }
 
   begin(reason: CheckpointReason): Barrier {
-    if (endsAll(reason)) {
+    if (isLast(reason)) {
       this.#last = reason;
       this.#triggers?.stop();
     }
@@ -131,12 +131,7 @@ export class Rounds {
     const waitingFor = [...round.missing];
     this.#owner.tell({ type: 'checkpoint-failed', checkpoint, waitingFor });
     const { tolerableFailures = 0 } = this.#options;
-    if (endsAll(reason) || ++this.#failures > tolerableFailures)
+    if (isLast(reason) || ++this.#failures > tolerableFailures)
       this.#owner.failed(checkpointFailed(checkpoint, waitingFor));
   }
-}
-
-/** Whether no barrier follows one of this kind. */
-function endsAll(reason: CheckpointReason): boolean {
-  return reason === 'stop' || reason === 'final';
 }

@@ -26,10 +26,10 @@ export function toPublish(manifest: Manifest, ledger: Ledger): Map<string, Commi
 export function settlement(
   { phase, last, next, ledger }: LogState,
   final: boolean,
-): Draft | 'waiting' | { readonly n: number; readonly finished: boolean } {
+): Draft | 'waiting' | { readonly manifest: Manifest } {
   if (phase !== 'owned' || last === undefined || next !== undefined) return 'waiting';
-  const { pending, n, checkpoint, operators, finished = false } = last.manifest;
-  if (pending.length === 0) return ledger.deleting.length > 0 ? 'waiting' : { n, finished };
+  const { pending, checkpoint, operators } = last.manifest;
+  if (pending.length === 0) return ledger.deleting.length > 0 ? 'waiting' : { manifest: last.manifest };
   const unmoved = new Set(ledger.pending.map(({ committable }) => committable));
   return pending.some(({ committable }) => unmoved.has(committable))
     ? 'waiting'

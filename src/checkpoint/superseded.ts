@@ -1,4 +1,4 @@
-import { catchError, concatMap, map, of, retry, type Observable } from 'rxjs';
+import { catchError, concatMap, EMPTY, map, of, retry, throwError, type Observable } from 'rxjs';
 import { isRetryable } from '../errors.js';
 import { isStoreError } from '../store/errors.js';
 import type { ObjectStore } from '../store/objectStore.js';
@@ -7,50 +7,73 @@ import { CheckpointError, fenced } from './errors.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
 import { decodeManifest } from './manifestCodec.js';
 
+/** What ends a job is worth asking so often. */
+const tries = 5;
+
 /**
  * Why an attempt whose newest entry is `last` really failed: `error`, or `Fenced` if another attempt owns the log. A
- * restart would look again, so only what ends the job is worth asking more than once.
+ * restart would look again, so only what ends the job is worth asking more than once. A store that does not answer says
+ * nothing.
  */
 export function explain(
   error: unknown,
   last: Manifest,
   { store, logStore = store, prefix, job, on }: ClaimOptions,
 ): Observable<unknown> {
-  if (error instanceof CheckpointError && error.code === 'Fenced') return of(error);
-  return supersededBy(logStore, prefix, last, isRetryable(error) ? 0 : 4).pipe(
-    map((n) => {
-      if (n === undefined) return error;
-      const explained = fenced(job, n, error);
-      on?.({ type: 'fenced', n, message: explained.message });
+  if (isFenced(error)) return of(error);
+  return newestAbove(logStore, prefix, last).pipe(
+    map((newest) => {
+      // Only a later attempt deletes what is above our newest.
+      if (newest === undefined || (newest.manifest?.epoch ?? Infinity) <= last.epoch) return error;
+      const explained = fenced(job, newest.n, error);
+      on?.({ type: 'fenced', n: newest.n, message: explained.message });
       return explained;
     }),
+    retry({ count: isRetryable(error) ? 0 : tries - 1 }),
+    catchError(() => of(error)),
   );
 }
 
-/**
- * The number of an entry by which a later attempt owns the log, if there is one. `last` is the newest entry that the asking
- * attempt knows to be its own. To tell why an attempt failed: a store that does not answer, tried `again` so often, says
- * nothing.
- */
-function supersededBy(
+export function isFenced(error: unknown): boolean {
+  return error instanceof CheckpointError && error.code === 'Fenced';
+}
+
+/** The newest entry of the job, if a later attempt than that of `last` wrote it. */
+export function heirOf(
+  last: Manifest,
+  { store, logStore = store, prefix }: ClaimOptions,
+): Observable<Manifest> {
+  return newestAbove(logStore, prefix, last).pipe(
+    concatMap((newest) => {
+      if (newest === undefined) return EMPTY;
+      const { n, manifest } = newest;
+      if (manifest === undefined) return throwError(() => new Error(`Entry ${n} is gone already.`));
+      return manifest.jobId === last.jobId && manifest.epoch > last.epoch ? of(manifest) : EMPTY;
+    }),
+    retry({ count: tries - 1 }),
+  );
+}
+
+/** The newest entry above `last`, if there is one; without its content if it is deleted before it can be read. */
+function newestAbove(
   store: ObjectStore,
   prefix: string,
   last: Manifest,
-  again: number,
-): Observable<number | undefined> {
+): Observable<{ readonly n: number; readonly manifest: Manifest | undefined } | undefined> {
   return store.list({ prefix: `${prefix}log/`, startAfter: prefix + logKey(last.n) }).pipe(
     concatMap(({ objects }) => {
       const n = objects.flatMap(({ key }) => logNumber(key.slice(prefix.length)) ?? []).at(-1);
       if (n === undefined) return of(undefined);
       const key = prefix + logKey(n);
       return store.get(key).pipe(
-        map(({ chunks }) => decodeManifest(Buffer.concat(chunks), `${store.uri}/${key}`)),
-        map(({ epoch }) => (epoch > last.epoch ? n : undefined)),
-        // Only a later attempt deletes what is above our newest.
-        catchError((error: unknown) => of(isStoreError(error, 'NotFound') ? n : undefined)),
+        map(({ chunks }) => ({
+          n,
+          manifest: decodeManifest(Buffer.concat(chunks), `${store.uri}/${key}`),
+        })),
+        catchError((error: unknown) =>
+          isStoreError(error, 'NotFound') ? of({ n, manifest: undefined }) : throwError(() => error),
+        ),
       );
     }),
-    retry({ count: again }),
-    catchError(() => of(undefined)),
   );
 }

@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs';
 import type { Clock } from './clock.js';
 import type { Committable, Credit, Json } from './signals.js';
 
@@ -53,6 +54,20 @@ export interface Participant {
    * leave that one alone, what it names may be gone. Sinks only.
    */
   commit?(pending: readonly Committable[]): void;
+  /**
+   * Removes what it left in the world in attempts that are over, and that no entry of the log will ever name. Completes
+   * when that is done; failures are reported, not thrown. Called once the attempt itself runs, when it has settled, and
+   * when it is torn down because a later one owns the log.
+   */
+  sweep?(leftovers: Leftovers): Observable<unknown>;
+}
+
+/** What a sweep may remove. */
+export interface Leftovers {
+  /** Of attempts up to this epoch. Later ones may be alive. */
+  readonly epoch: number;
+  /** What the newest entry of the log names of this participant's. It stays. */
+  readonly named: readonly Committable[];
 }
 
 /** What a restored checkpoint holds for one participant. */

@@ -16,6 +16,11 @@ export interface Open {
 /** Why a checkpoint is taken. A `stop` flushes nothing; `final` comes after {@link End}. */
 export type CheckpointReason = 'periodic' | 'savepoint' | 'stop' | 'final';
 
+/** Whether no barrier follows one of this kind in its attempt, nor any record. */
+export function isLast(reason: CheckpointReason): boolean {
+  return reason === 'stop' || reason === 'final';
+}
+
 /** Separates what is in checkpoint `checkpoint` from what is not: everything before it is in, nothing after. */
 export interface Barrier {
   readonly [signal]: 'barrier';

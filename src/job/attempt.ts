@@ -25,7 +25,8 @@ import { Opening } from './opening.js';
  *    start.
  * 5. **Ending.** When the last pump has sent `End`: a `final` barrier. Or, asked to stop: a `stop` barrier; before running,
  *    a stop just ends the attempt.
- * 6. **Settling.** The last checkpoint is durable: entries are written until nothing is pending.
+ * 6. **Settling.** The last checkpoint is durable: entries are written until nothing is pending, and what is left over is
+ *    removed.
  * 7. **Completing.** Flows complete. What a leaf still does outside the flow, after `values()`, is waited for.
  *
  * A failure in any state tears everything down at once and issues nothing more; the log says where to go on. A manifest
@@ -330,7 +331,7 @@ class RunningAttempt {
     this.close();
     const claimed = this.#coordinator as Coordinator | undefined;
     this.#outcome.add(
-      (claimed?.explain(error) ?? of(error)).subscribe((why) => {
+      (claimed?.leave(error) ?? of(error)).subscribe((why) => {
         this.#outcome.error(why);
       }),
     );

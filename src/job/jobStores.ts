@@ -38,7 +38,7 @@ export function jobStores(config: ResolvedOptions): { readonly stores: Stores; r
   // What a server can do is asked below the checkpoint directory, where the job may write, and holds for all its buckets.
   // Of another server than that of the checkpoints, it is asked in the bucket at hand.
   const base = checkpoints.key.replace(/\/+$/, '');
-  const probed = probe(checkpoints.store, base === '' ? '' : `${base}/`, random).pipe(
+  const probed = probe(checkpoints.store, base === '' ? '' : `${base}/`, random, config.logger).pipe(
     tap((found) => config.logger.info({ store: checkpoints.store.uri, ...found }, 'What the server can do')),
     shareReplay({ bufferSize: 1, refCount: false }),
   );

@@ -30,7 +30,7 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
     case 'sweep-skipped':
       logger.warn(
         { job, ...causeOf(event.error) },
-        'Data of earlier attempts could not be listed to delete it',
+        'Not all that attempts of the job left could be removed; the next start tries again',
       );
       return;
     case 'compaction-failed':

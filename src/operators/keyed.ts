@@ -6,6 +6,7 @@ import { InvalidOption } from '../config/units.js';
 import {
   flowOperator,
   FlowSubscriber,
+  isLast,
   type Barrier,
   type FlowOperator,
   type Open,
@@ -116,7 +117,7 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
   }
 
   override onBarrier(barrier: Barrier): void {
-    const frozen = this.#backend.freeze();
+    const frozen = this.#backend.freeze(isLast(barrier.reason));
     this.emit(barrier);
     this.add(
       frozen.subscribe({

@@ -15,11 +15,9 @@ const completesAtOnce = 16;
 export class Committer {
   /** By uid: under way, done, or waiting for a manifest that names this upload. */
   readonly #states = new Map<string, 'running' | 'done' | { readonly amended: string }>();
-  #named: readonly Committable[] = [];
   #queue: FileCommittable[] = [];
   #running = 0;
   #tailBytes = 0;
-  #sweeping: boolean;
 
   constructor(
     private readonly id: string,
@@ -28,28 +26,12 @@ export class Committer {
     private readonly run: Run,
     /** Tails in memory at once; one is always allowed. Bytes. */
     private readonly tailBudget: number,
-  ) {
-    this.#sweeping = attempt.epoch > 1;
-  }
-
-  /** Earlier attempts may have left uploads behind: files without an upload wait for {@link swept}. */
-  get sweeping(): boolean {
-    return this.#sweeping;
-  }
-
-  /** `left` is what dead attempts left. Only now may a file get an upload: the sweep would take it for one of theirs. */
-  swept(left: ReadonlyMap<string, readonly string[]>): void {
-    this.#sweeping = false;
-    this.publisher.left = left;
-    this.commit(this.#named);
-  }
+  ) {}
 
   /** A durable manifest has these pending. */
   commit(pending: readonly Committable[]): void {
-    this.#named = pending;
-    const ready = this.#sweeping ? pending.filter((each) => each['uploadId'] !== undefined) : pending;
     const named = new Set<string>();
-    for (const each of ready) {
+    for (const each of pending) {
       named.add(each.uid);
       const state = this.#states.get(each.uid);
       if (state === 'running' || state === 'done') continue;

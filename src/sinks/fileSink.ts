@@ -2,6 +2,7 @@ import { Subscription, type Observable, type Subscriber } from 'rxjs';
 import {
   flowOperator,
   FlowSubscriber,
+  isLast,
   type Attempt,
   type Barrier,
   type Credit,
@@ -69,9 +70,8 @@ class FileSink<A> extends FlowSubscriber<A, never> {
   #acks!: Acks;
   #files!: OpenFiles;
   #pressure!: Pressure;
-  #committer!: Committer;
   #rollAlways = false;
-  #swept: () => void = () => undefined;
+  #resting = false;
   #timer = Subscription.EMPTY;
 
   constructor(out: Subscriber<Signal>, id: string, uri: string, options: FileSinkOptions<A>) {
@@ -122,9 +122,8 @@ class FileSink<A> extends FlowSubscriber<A, never> {
         attempt.release(this.#id, credit);
       },
     );
-    this.#committer = this.#register(attempt, data);
+    this.#register(attempt, data, folder === '' ? '' : `${folder}/`);
     attempt.terminal(this.#id, open.sources);
-    if (this.#committer.sweeping) this.#sweep(folder === '' ? '' : `${folder}/`);
     this.#run(location.capabilities, ({ minimumPartSize, completeSubset }) => {
       checkPartSize(this.#id, settings.partSize, minimumPartSize);
       this.#rollAlways = settings.everyCheckpoint || !completeSubset;
@@ -150,8 +149,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     if (!inline) this.#pressure.journal();
     const { open, closed } = this.#files.freeze(this.#location.store.uri, barrier.checkpoint, inline);
     this.emit(barrier);
-    // A job that has little left to do would finish first, and nobody would ever sweep.
-    if (barrier.reason === 'final' && this.#committer.sweeping) this.#swept = this.#acks.begin();
+    if (isLast(barrier.reason)) this.#rest();
     this.#acks.barrier(barrier, open, closed);
     this.#pressure.relieve();
   }
@@ -163,7 +161,15 @@ class FileSink<A> extends FlowSubscriber<A, never> {
 
   // Nothing is aborted at teardown but requests: a durable checkpoint may name any upload. The next claim sweeps.
 
-  #register(attempt: Attempt, data: CheckpointData): Committer {
+  /** No file changes any more: what would be made of one now, no checkpoint would name. */
+  #rest(): void {
+    this.#resting = true;
+    this.#timer.unsubscribe();
+    this.#pressure.rest();
+  }
+
+  /** @param prefix all keys of files start with it */
+  #register(attempt: Attempt, data: CheckpointData, prefix: string): void {
     const { onMissingCommitted, budget } = this.#settings;
     const { store } = this.#location;
     const storeOf = (uri: string): ObjectStore =>
@@ -178,16 +184,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
           committer.commit(pending);
         });
       },
-    });
-    return committer;
-  }
-
-  #sweep(prefix: string): void {
-    const { store } = this.#location;
-    const pending = this.#attempt.restored(this.#id)?.pending ?? [];
-    this.#run(sweep(this.#id, this.#attempt, store, prefix, pending), (left) => {
-      this.#swept();
-      this.#committer.swept(left);
+      sweep: (leftovers) => sweep(this.#id, attempt, store, prefix, leftovers),
     });
   }
 
@@ -201,7 +198,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
 
   #schedule(): void {
     const { deadline } = this.#files;
-    if (deadline === undefined) return;
+    if (deadline === undefined || this.#resting) return;
     const { clock } = this.#attempt;
     this.#timer = clock.after(Math.max(0, deadline - clock.now()), () => {
       this.#timer.unsubscribe();

@@ -15,6 +15,7 @@ export class Pressure {
   readonly #credits = new Map<string, Credit>();
   /** Whether journals may hold what is in memory, too. */
   #droppable = false;
+  #resting = false;
 
   constructor(
     private readonly pool: BufferPool,
@@ -31,8 +32,14 @@ export class Pressure {
     this.relieve();
   }
 
+  /** Nothing comes any more. */
+  rest(): void {
+    this.#resting = true;
+  }
+
   /** Memory was taken or given back. */
   relieve(): void {
+    if (this.#resting) return;
     const half = this.pool.budget / 2;
     const excess = this.#tailMemory - half;
     // What leaves memory is read back when its part is full: so no more of it than makes room for a while.

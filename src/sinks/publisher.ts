@@ -1,16 +1,4 @@
-import {
-  catchError,
-  concat,
-  concatMap,
-  defer,
-  EMPTY,
-  from,
-  ignoreElements,
-  map,
-  of,
-  throwError,
-  type Observable,
-} from 'rxjs';
+import { catchError, concat, concatMap, defer, map, of, throwError, type Observable } from 'rxjs';
 import type { Attempt } from '../flow/index.js';
 import { pause } from '../flow/pause.js';
 import { isInDoubt, isStoreError } from '../store/errors.js';
@@ -39,8 +27,7 @@ const pauseMs = 500;
  * 2. Sealed by a restore, {upload, parts 1..k, tail}: upload the tail as part k+1, then Complete 1..k+1. A zombie may
  *    overwrite part k+1 in between; Complete then refuses (InvalidPart), and both are done again.
  * 3. All tail: create an upload, put the tail in, amend the committable; a later manifest names the upload, and only
- *    then is it completed, as in 1, and what earlier attempts left under its name aborted. So nothing is ever published
- *    by an upload that no manifest knows.
+ *    then is it completed, as in 1. So nothing is ever published by an upload that no manifest knows.
  * 4. Any doubt about an answer: HEAD. An object with our uid (or our composite ETag) and our length is ours, and the
  *    work is done. Another one is foreign. None at all: if the upload is still there, Complete is asked again in a
  *    while; if it is gone, the file is lost, or already taken by a consumer.
@@ -48,9 +35,6 @@ const pauseMs = 500;
  * A crash at any point leaves the manifest as it was, and the next attempt starts over.
  */
 export class Publisher {
-  /** Uploads by key that earlier attempts left where this one seals a file without an upload: see `sweep`. */
-  left: ReadonlyMap<string, readonly string[]> = new Map();
-
   constructor(
     private readonly attempt: Pick<Attempt, 'clock' | 'random'>,
     private readonly data: CheckpointData,
@@ -63,25 +47,11 @@ export class Publisher {
       const store = this.storeOf(file.store);
       const { uploadId, tail } = file;
       if (uploadId === undefined) return this.#begin(store, file);
-      if (tail === undefined) {
-        return concat(
-          this.#drop(store, file.key),
-          this.#complete(store, file, uploadId, file.parts, undefined, repairs),
-        );
-      }
+      if (tail === undefined) return this.#complete(store, file, uploadId, file.parts, undefined, repairs);
       return readTail(tail, this.data).pipe(
         concatMap((bytes) => this.#seal(store, file, uploadId, bytes, file.parts, repairs)),
       );
     });
-  }
-
-  /** A durable manifest names our upload for the file: the others under its name are orphans for good. */
-  #drop(store: ObjectStore, key: string): Observable<never> {
-    return from(this.left.get(key) ?? []).pipe(
-      concatMap((uploadId) => store.abortUpload(key, uploadId)),
-      ignoreElements(),
-      catchError(() => EMPTY), // the next start sweeps it
-    );
   }
 
   #begin(store: ObjectStore, file: FileCommittable): Observable<Outcome> {

@@ -1,60 +1,56 @@
-import { catchError, concatMap, from, map, mergeMap, of, reduce, type Observable } from 'rxjs';
-import type { Attempt, Committable } from '../flow/index.js';
+import { catchError, EMPTY, ignoreElements, tap, type Observable } from 'rxjs';
+import type { Attempt, Leftovers } from '../flow/index.js';
+import { abortUploads } from '../store/abortUploads.js';
 import type { ObjectStore, UploadInfo } from '../store/objectStore.js';
-import { uploadPages } from '../store/pages.js';
 import { fromCommittable } from './committable.js';
 import type { SinkEvent } from './events.js';
 import { parseUid } from './uids.js';
 
 /**
- * Aborts the uploads that earlier attempts of this sink left behind and that no checkpoint needs: those whose file
- * name says this job, this sink and an epoch below this one, and that the claim does not have pending.
+ * Aborts the uploads that attempts of this sink left and that no entry of the log names: those whose file name says this
+ * job, this sink and an epoch that is over. There may be several to a file: a request to create one may be executed twice.
  *
- * A file that is pending without an upload is an exception: should this attempt be a zombie by now, a later one may have
- * made an upload of that name and committed to it. What is found there is emitted, uploads by key, to be aborted once a
- * durable manifest of this attempt names an upload of its own for the file: no later attempt makes another one then.
+ * A file that is named without an upload is let be: whoever owns the log by now may have made one for it, and named that
+ * in an entry that is not known here. What else is under its name goes once the file is published.
  *
- * Only after the claim is verified, and before this attempt makes such an upload itself. Safety never depends on the
- * sweep, so whatever stops it is a warning.
+ * Safety never depends on the sweep, so whatever stops it is a warning.
  */
 export function sweep(
   id: string,
   attempt: Attempt,
   store: ObjectStore,
   prefix: string,
-  pending: readonly Committable[],
-): Observable<ReadonlyMap<string, readonly string[]>> {
+  { epoch, named }: Leftovers,
+): Observable<never> {
   const report = (event: SinkEvent): void => {
     attempt.report(event);
   };
-  const files = pending.map(fromCommittable);
-  const named = new Set(files.flatMap(({ uploadId }) => uploadId ?? []));
+  const files = named.map(fromCommittable);
+  const uploads = new Set(files.flatMap(({ uploadId }) => uploadId ?? []));
   const unsealed = new Set(files.flatMap(({ uploadId, key }) => (uploadId === undefined ? key : [])));
-  const left = new Map<string, string[]>();
-  const orphan = ({ key, uploadId }: UploadInfo): boolean => {
+  const isLeft = ({ key, uploadId }: UploadInfo): boolean => {
     const uid = parseUid(key);
-    if (uid?.jobId !== attempt.jobId || uid.sink !== id || uid.epoch >= attempt.epoch) return false;
-    if (!unsealed.has(key)) return !named.has(uploadId);
-    left.set(key, [...(left.get(key) ?? []), uploadId]);
-    return false;
+    if (uid?.jobId !== attempt.jobId || uid.sink !== id || uid.epoch > epoch) return false;
+    return !unsealed.has(key) && !uploads.has(uploadId);
   };
-  return uploadPages(store, prefix).pipe(
-    concatMap((page) => from(page.uploads.filter(orphan))),
-    mergeMap(({ key, uploadId }) => store.abortUpload(key, uploadId).pipe(map(() => 1)), 4),
-    reduce((sum, one) => sum + one, 0),
-    map((uploads) => {
-      if (uploads > 0) report({ type: 'uploads-swept', operator: id, uploads });
-      return left;
+  const warn = (error: unknown): void => {
+    report({
+      type: 'warning',
+      operator: id,
+      message:
+        'Not all uploads that earlier attempts left were aborted. Allow s3:ListBucketMultipartUploads and s3:AbortMultipartUpload, or set a lifecycle rule AbortIncompleteMultipartUpload.',
+      error,
+    });
+  };
+  return abortUploads(store, prefix, isLeft).pipe(
+    tap(({ uploads: aborted, failure }) => {
+      if (aborted > 0) report({ type: 'uploads-swept', operator: id, uploads: aborted });
+      if (failure !== undefined) warn(failure.error);
     }),
+    ignoreElements(),
     catchError((error: unknown) => {
-      report({
-        type: 'warning',
-        operator: id,
-        message:
-          'Uploads that earlier attempts left behind were not swept. Allow s3:ListBucketMultipartUploads and s3:AbortMultipartUpload, or set a lifecycle rule AbortIncompleteMultipartUpload.',
-        error,
-      });
-      return of(left);
+      warn(error);
+      return EMPTY;
     }),
   );
 }

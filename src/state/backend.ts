@@ -11,7 +11,7 @@ import { SegmentMerge } from './merge.js';
 import { SegmentEncoder, type SegmentSchema } from './segmentFormat.js';
 import { SegmentReader, type SegmentRef } from './segmentReader.js';
 import { SegmentWriter, type FrozenState } from './segmentWriter.js';
-import { sliced } from './slices.js';
+import { sliced, type Step } from './slices.js';
 import { parseSnapshot, resolveStates, snapshotJson } from './snapshot.js';
 import { numbered, type LiveState, type StateSpecs } from './state.js';
 import { ObjectUpload } from './upload.js';
@@ -48,9 +48,11 @@ interface Pending {
  * 4. A part that cannot be stored, or is cancelled, goes back under whatever was written since, and so into the next segment.
  * 5. **Compaction** merges segments meanwhile; the next ack refers to the result. What no manifest refers to any more
  *    is the checkpoint's to delete. A compaction that fails costs nothing, and is tried again after the next segment.
+ * 6. **The last freeze** ends a compaction at its next request, and is acked when that one is answered: nothing is under way
+ *    then, so whatever no manifest refers to can be found and deleted.
  *
  * Crash points: before the upload is done nothing refers to its object; after it, before the manifest is durable,
- * nothing does either. Such orphans lie below the attempt's epoch, where the next attempt sweeps them.
+ * nothing does either. Such leftovers bear the attempt's epoch, by which later attempts find them.
  */
 export class StateBackend {
   readonly #options: StateBackendOptions;
@@ -62,6 +64,7 @@ export class StateBackend {
   #writing = Subscription.EMPTY;
   #compacting: Subscription | undefined;
   #closed = false;
+  #resting = false;
 
   constructor(options: StateBackendOptions) {
     this.#options = options;
@@ -142,8 +145,11 @@ export class StateBackend {
   /**
    * Freezes at once. The result, to be subscribed exactly once, stores what was frozen and emits the ack; unsubscribing
    * cancels, and what was frozen is part of the next checkpoint.
+   *
+   * @param last no other freeze follows
    */
-  freeze(): Observable<Frozen> {
+  freeze(last = false): Observable<Frozen> {
+    this.#resting ||= last;
     const frozen = this.#states.map((state) => ({ state, set: state.table.freeze() }));
     const pending: Pending = { frozen, out: undefined, cancelled: false };
     this.#queue.push(pending);
@@ -195,7 +201,7 @@ export class StateBackend {
     const encoder = new SegmentEncoder(this.#schema, this.#files.compression);
     const upload = this.#upload(object);
     const writer = new SegmentWriter(frozen, encoder, upload, this.#schema.maxParallelism);
-    this.#writing = this.#run(writer, upload, {
+    this.#writing = this.#run(() => writer.step(), upload, {
       complete: () => {
         this.#segments = [...this.#segments, reference(object, encoder)];
         this.#settle('stored');
@@ -226,6 +232,12 @@ export class StateBackend {
   }
 
   #ack(out: Subscriber<Frozen>): void {
+    if (this.#resting && this.#compacting !== undefined) {
+      this.#compacting.add(() => {
+        if (!this.#closed) this.#ack(out);
+      });
+      return;
+    }
     const segments = this.#segments;
     const { maxParallelism } = this.#schema;
     out.next({
@@ -237,7 +249,7 @@ export class StateBackend {
 
   #compact(): void {
     const plan = planCompaction(this.#segments, this.#files.compactionTrigger);
-    if (plan === undefined || this.#compacting !== undefined || this.#closed) return;
+    if (plan === undefined || this.#compacting !== undefined || this.#resting || this.#closed) return;
     const { operator, states, report } = this.#options;
     const inputs = this.#segments.slice(plan.first, plan.end);
     const object = this.#name();
@@ -252,8 +264,11 @@ export class StateBackend {
       resolve: ({ footer }) => resolveStates(operator, footer.schema, states),
       convert: (value, version, state) => this.#states[state]?.convert(value, version),
     });
-    this.#compacting = this.#run(merge, upload, {
+    const step = (): Step => (this.#resting && !upload.published ? 'done' : merge.step());
+    this.#compacting = this.#run(step, upload, {
       complete: () => {
+        this.#compacting = undefined;
+        if (!upload.published) return;
         const at = this.#segments.findIndex((ref) => ref === inputs[0]);
         this.#segments = this.#segments.toSpliced(at, inputs.length, reference(object, encoder));
         report({
@@ -266,7 +281,6 @@ export class StateBackend {
           bytes: encoder.bytes,
           requests: upload.requests + readers.reduce((sum, { requests }) => sum + requests, 0),
         });
-        this.#compacting = undefined;
         this.#compact();
       },
       error: (error) => {
@@ -278,20 +292,13 @@ export class StateBackend {
 
   /** Runs a writer or a merge; whatever stops it before it is done gives up its upload. */
   #run(
-    work: { step(): ReturnType<Parameters<typeof sliced>[1]> },
+    step: () => Step,
     upload: ObjectUpload,
     then: { complete: () => void; error: (error: unknown) => void },
   ): Subscription {
-    let published = false;
-    const running = sliced(this.#options.clock, () => work.step()).subscribe({
-      complete: () => {
-        published = true;
-        then.complete();
-      },
-      error: then.error,
-    });
+    const running = sliced(this.#options.clock, step).subscribe(then);
     running.add(() => {
-      if (!published) (upload.abort() ?? EMPTY).subscribe({ error: () => undefined });
+      if (!upload.published) (upload.abort() ?? EMPTY).subscribe({ error: () => undefined });
     });
     return running;
   }

@@ -19,6 +19,8 @@ export class ObjectUpload {
   readonly #parts: UploadedPart[] = [];
   /** Requests made so far. */
   requests = 0;
+  /** The object is there. */
+  published = false;
 
   constructor(store: ObjectStore, key: string, partSize: number) {
     this.#store = store;
@@ -43,18 +45,21 @@ export class ObjectUpload {
 
   /** Uploads the rest and publishes the object. */
   finish(): Observable<unknown> {
-    if (this.#uploadId === undefined) {
-      return defer(() => {
-        this.requests++;
-        return this.#store.put(this.#key, this.#take());
-      });
-    }
-    return concat(this.#part(), this.#complete(this.#uploadId));
+    const publish =
+      this.#uploadId === undefined ? this.#put() : concat(this.#part(), this.#complete(this.#uploadId));
+    return publish.pipe(tap({ complete: () => (this.published = true) }));
   }
 
   /** Gives up a multipart upload; needs no request if there is none. */
   abort(): Observable<void> | undefined {
     return this.#uploadId === undefined ? undefined : this.#store.abortUpload(this.#key, this.#uploadId);
+  }
+
+  #put(): Observable<unknown> {
+    return defer(() => {
+      this.requests++;
+      return this.#store.put(this.#key, this.#take());
+    });
   }
 
   #create(): Observable<never> {

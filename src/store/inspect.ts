@@ -3,7 +3,7 @@
  * protocols depend on, what only changes how they go about it, and which rights are missing.
  *
  * Each thing is tried by itself, so that one missing right hides nothing else. Everything is made under names that start
- * with `<prefix>probe-`, and removed again.
+ * with `<prefix>inspect-millrace-`, and removed again.
  */
 import {
   catchError,
@@ -21,9 +21,8 @@ import type { ChecksumKind } from './checksums.js';
 import { isStoreError, StoreError } from './errors.js';
 import { awsMinimumPartSize, join } from './helpers.js';
 import type { ObjectStore } from './objectStore.js';
-import { trialName } from './probe.js';
 import type { StoreLocation } from './services.js';
-import { cleaned, MissingRight, needing, part, race, subset, tried, upload } from './trials.js';
+import { cleaned, MissingRight, needing, part, race, subset, trialName, tried, upload } from './trials.js';
 
 /** One thing that was tried. */
 export interface Finding {
@@ -76,7 +75,7 @@ export function inspectServer(
 ): Observable<ServerReport> {
   return defer(() => {
     const { store } = location;
-    const at = trialName(prefix, random);
+    const at = trialName(prefix, 'inspect-millrace', random);
     const names = [...tried, '-a', '-b', '-c', '-copy', '-uploaded', ...checksums.map((kind) => `-${kind}`)];
     const report = concat(...trials(location, at)).pipe(
       reduce((findings: Finding[], finding) => [...findings, finding], []),

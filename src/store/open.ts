@@ -132,7 +132,7 @@ class Servers {
         server: connection,
         reserved: connection.reserved(bucket, own),
         variant: (other) => connection.store(bucket, { ...own, ...other }),
-        capabilities: probe(store, '.millrace/', random).pipe(
+        capabilities: probe(store, '.millrace/', random, logger).pipe(
           tap((found) => logger.info({ store: uri, ...found }, 'What the server can do')),
           shareReplay({ bufferSize: 1, refCount: false }),
         ),

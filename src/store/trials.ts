@@ -21,7 +21,13 @@ import type { ObjectStore, UploadedPart } from './objectStore.js';
 
 const racers = 16;
 
-/** The names of what the trials here make, behind `at`. */
+/** What the names of one trial start with; ten characters tell it from others. */
+export function trialName(prefix: string, stem: string, random: () => number): string {
+  const characters = Array.from({ length: 10 }, () => Math.floor(random() * 36).toString(36));
+  return `${prefix}${stem}-${characters.join('')}`;
+}
+
+/** The names of what the trials here make, after `at`. */
 export const tried: readonly string[] = ['-race', '-parts'];
 
 /**
@@ -142,8 +148,7 @@ export function upload(
   );
 }
 
-/** What the trials at `at` left is removed, whether `work`, which emits once, succeeds or fails; not if it is
- * unsubscribed from. */
+/** Removes what the trials made, whether `work`, which emits once, succeeds or fails; not if it is unsubscribed from. */
 export function cleaned<T>(store: ObjectStore, keys: readonly string[], work: Observable<T>): Observable<T> {
   const remove = defer(() => needing('s3:DeleteObject', store, store.delete(keys))).pipe(
     concatMap(([failure]) => (failure === undefined ? of(undefined) : throwError(() => failure.error))),

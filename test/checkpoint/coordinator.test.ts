@@ -259,25 +259,6 @@ describe('Checkpoints', () => {
     job.coordinator.trigger('periodic').ack('in', { objects: ['data/x'] });
     expect(job.code).toBe('GarbageReferenced');
   });
-
-  test('leftovers of dead attempts are declared by the next checkpoint, and only they', () => {
-    const harness = new Harness();
-    const first = harness.claim().start();
-    const kept = first.coordinator.data.name('op', '');
-    const barrier = first.coordinator.trigger('periodic');
-    barrier.ack('in', { objects: [kept] });
-    barrier.ack('out', {});
-    harness.write(kept);
-    harness.write(first.coordinator.data.name('op', ''));
-    harness.write('data/by-hand');
-    const second = harness.claim().start();
-    const own = second.coordinator.data.name('op', '');
-    harness.write(own);
-    const next = second.coordinator.trigger('periodic');
-    next.ack('in', { objects: [kept] });
-    next.ack('out', {});
-    expect(harness.keys('data/')).toEqual([kept, own, 'data/by-hand']);
-  });
 });
 
 describe('Time', () => {

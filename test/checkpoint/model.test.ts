@@ -13,6 +13,7 @@ const small: Bounds = {
   claims: 1,
   openFiles: false,
   failures: false,
+  sweeps: 'at the start',
   rules: {},
 };
 
@@ -28,6 +29,10 @@ describe('All rules on: no reachable world breaks the promise', () => {
     ['two attempts that write until slots are freed', { barriers: [1, 2] }],
     ['two attempts that claim again when they lost', { claims: 2 }],
     ['three attempts, a PUT in doubt', { barriers: [1, 0, 0], doubts: 1 }],
+    ['two attempts that sweep whenever they may, open files', { sweeps: 'always', openFiles: true }],
+    ['two that sweep, two PUTs in doubt', { sweeps: 'always', barriers: [1, 0], doubts: 2 }],
+    ['two that sweep, slots that are freed', { sweeps: 'always', barriers: [0, 3] }],
+    ['three that sweep', { sweeps: 'always', barriers: [0, 1, 0] }],
   ])(
     '%s',
     (_, bounds) => {
@@ -53,6 +58,11 @@ describe('One rule off: the checker finds the way to break it', () => {
   ])('%s', (rule, bounds, wrong) => {
     const { counterexample } = explore({ ...small, ...bounds, rules: { [rule]: false } });
     expect(counterexample).toMatch(wrong);
+  });
+
+  test('a fenced attempt that trusts its own newest entry, not its heir’s, removes what the heir needs', () => {
+    const { counterexample } = explore({ ...small, barriers: [1, 0], sweeps: 'always', trusts: 'its own' });
+    expect(counterexample).toMatch(/A looks for what it has left\n.*A removes .*\n.*upload 1\.1, .* is gone/);
   });
 
   test('the trace of a counterexample is short and says what happened', () => {

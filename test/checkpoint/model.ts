@@ -2,7 +2,15 @@ import type { Committable, Json } from '../../src/flow/index.js';
 import { initial, type LogEffect, type LogEvent, type LogState } from '../../src/checkpoint/logState.js';
 import { step } from '../../src/checkpoint/manifestLog.js';
 import type { Rules } from '../../src/checkpoint/rules.js';
-import { logNumber, type Manifest, type OperatorState } from '../../src/checkpoint/manifest.js';
+import {
+  isStray,
+  logKey,
+  logNumber,
+  references,
+  type Manifest,
+  type OperatorState,
+} from '../../src/checkpoint/manifest.js';
+import { settlement } from '../../src/checkpoint/settlement.js';
 
 /**
  * A world in which some attempts of one job run the real protocol against one store, all at once.
@@ -13,6 +21,8 @@ import { logNumber, type Manifest, type OperatorState } from '../../src/checkpoi
  *
  * The job reads units of input; each checkpoint takes the next unit into a file that is published once the checkpoint is
  * durable, or leaves the file open for the next. Each writes one data object, which its snapshot and its open file refer to.
+ *
+ * Sweeps look first, and remove what they found at any time later: by then others have gone on.
  */
 export interface World {
   /** By log number. */
@@ -41,13 +51,26 @@ interface Attempt {
   /** The request of the log that is under way. */
   readonly asked: LogEffect | undefined;
   readonly owner: boolean;
+  /** What dead attempts left is not looked for yet. */
   readonly sweeps: boolean;
+  /** Its last barrier is sent. */
+  readonly settling: boolean;
+  /** It has looked for what it left itself, the last thing that it does. */
+  readonly over: boolean;
+  /** Leftovers that were found. */
+  readonly found: readonly Found[];
   readonly completes: readonly Committable[];
   readonly deletes: readonly (readonly string[])[];
   readonly position: number;
   readonly checkpoint: number;
   readonly barriers: number;
   readonly open: Committable | undefined;
+}
+
+interface Found {
+  readonly uploads: readonly string[];
+  /** Data objects and log entries. */
+  readonly keys: readonly string[];
 }
 
 export interface Bounds {
@@ -61,6 +84,10 @@ export interface Bounds {
   readonly openFiles: boolean;
   /** Whether checkpoints may fail before they are written. */
   readonly failures: boolean;
+  /** Whether attempts remove leftovers only when they start, or also when they have settled, and when they are fenced. */
+  readonly sweeps: 'at the start' | 'always';
+  /** Whose newest entry a fenced attempt trusts to name what must stay. Default, and safe: its heir's. */
+  readonly trusts?: 'its own';
   /** `false` switches a rule off; those not named are on. */
   readonly rules: Partial<Rules>;
 }
@@ -78,6 +105,9 @@ export function firstWorld(bounds: Bounds): World {
       asked: undefined,
       owner: false,
       sweeps: false,
+      settling: false,
+      over: false,
+      found: [],
       completes: [],
       deletes: [],
       position: 0,
@@ -129,9 +159,22 @@ export function actions(world: World, bounds: Bounds): Action[] {
       const done: LogEvent = { type: 'confirm', sink: 'out', uid };
       can(`${who} completes ${uid}`, tell(done, publish(world, committable), { completes }));
     });
-    if (!attempt.owner || attempt.log.phase === 'fenced') return;
-    if (attempt.sweeps) can(`${who} sweeps orphans`, sweep(world, attempt, tell));
-    if (attempt.barriers === 0 || attempt.log.next !== undefined) return;
+    attempt.found.forEach((found) => {
+      const left = { ...attempt, found: attempt.found.filter((each) => each !== found) };
+      can(
+        `${who} removes ${[...found.uploads, ...found.keys].join(' ')}`,
+        replace(clear(world, found), i, left),
+      );
+    });
+    if (!attempt.owner || attempt.over) return;
+    for (const [label, next] of sweeps(world, i, bounds, tell)) can(`${who} ${label}`, next);
+    if (
+      attempt.settling ||
+      attempt.log.phase === 'fenced' ||
+      attempt.barriers === 0 ||
+      attempt.log.next !== undefined
+    )
+      return;
     for (const open of bounds.openFiles ? [false, true] : [false]) {
       can(
         `${who} checkpoint ${attempt.checkpoint + 1}${open ? ', file left open' : ''}`,
@@ -236,7 +279,7 @@ function advance(world: World, i: number, attempt: Attempt, event: LogEvent): Wo
         break;
     }
   }
-  return { ...world, attempts: world.attempts.map((each, at) => (at === i ? next : each)) };
+  return replace(world, i, next);
 }
 
 /** The attempt takes the next unit, writes a data object, and freezes. */
@@ -275,18 +318,74 @@ function barrier(
     { type: 'closed', sink: 'out', committables: closed, checkpoint },
   ];
   if (succeeds) events.push({ type: 'write', draft: { checkpoint, operators, final: false } });
-  let next: World = { ...after, attempts: world.attempts.map((each, at) => (at === i ? changed : each)) };
+  let next = replace(after, i, changed);
   for (const event of events) next = advance(next, i, next.attempts[i]!, event);
   return next;
 }
 
-/** Orphan uploads are aborted at once; orphan data objects are declared first. Only epochs below one's own. */
-function sweep(world: World, attempt: Attempt, tell: Tell): World {
-  const { epoch } = attempt.log.last!.manifest;
-  const named = new Set(attempt.log.ledger.pending.map(({ committable }) => committable.uid));
-  const uploads = [...world.uploads].filter((uid) => Number(uid.split('.')[0]) >= epoch || named.has(uid));
-  const keys = [...world.objects.keys()].filter((key) => Number(key.split('/')[1]) < epoch);
-  return tell({ type: 'orphans', keys }, { ...world, uploads: new Set(uploads) }, { sweeps: false });
+/** When an attempt looks for leftovers. */
+function sweeps(world: World, i: number, bounds: Bounds, tell: Tell): [string, World][] {
+  const attempt = world.attempts[i]!;
+  const ways: [string, World][] = [];
+  if (attempt.sweeps && attempt.log.phase !== 'fenced') {
+    const last = attempt.log.last!.manifest;
+    const looked = look(world, attempt, last.epoch - 1, last);
+    ways.push(['looks for what others have left', replace(world, i, { ...looked, sweeps: false })]);
+  }
+  return bounds.sweeps === 'always' ? [...ways, ...lastSweeps(world, i, bounds, tell)] : ways;
+}
+
+function lastSweeps(world: World, i: number, { trusts }: Bounds, tell: Tell): [string, World][] {
+  const attempt = world.attempts[i]!;
+  const { log } = attempt;
+  const last = log.last!.manifest;
+  if (log.phase === 'fenced') {
+    const newest = trusts === undefined ? world.slots.at(-1) : last;
+    if (newest === undefined || (trusts === undefined && newest.epoch <= last.epoch)) return [];
+    const issued = log.issued?.manifest.n;
+    const strays = issued !== undefined && isStray(issued, newest) ? [logKey(issued)] : [];
+    const over = look(world, attempt, last.epoch, newest, strays);
+    return [['looks for what it has left', replace(world, i, { ...over, over: true, sweeps: false })]];
+  }
+  if (!attempt.settling)
+    return log.phase === 'owned' && log.next === undefined
+      ? [['ends', replace(world, i, { ...attempt, settling: true })]]
+      : [];
+  const settling = settlement(log, false);
+  if (settling === 'waiting') return [];
+  if ('operators' in settling) return [['writes on', tell({ type: 'write', draft: settling })]];
+  const settled = look(world, attempt, last.epoch, settling.manifest);
+  return [['has settled', replace(world, i, { ...settled, over: true, sweeps: false })]];
+}
+
+/** What is of attempts up to `epoch`, and not named in `newest`. */
+function look(
+  world: World,
+  attempt: Attempt,
+  epoch: number,
+  newest: Manifest,
+  strays: readonly string[] = [],
+): Attempt {
+  const open = Object.values(newest.operators).flatMap((operator) => operator.open);
+  const files = new Set(
+    [...open, ...newest.pending.map(({ committable }) => committable)].map(({ uid }) => uid),
+  );
+  const objects = references(newest);
+  const uploads = [...world.uploads].filter((uid) => Number(uid.split('.')[0]) <= epoch && !files.has(uid));
+  const keys = [...world.objects.keys()].filter(
+    (key) => Number(key.split('/')[1]) <= epoch && !objects.has(key),
+  );
+  if (uploads.length + keys.length + strays.length === 0) return attempt;
+  return { ...attempt, found: [...attempt.found, { uploads, keys: [...keys, ...strays] }] };
+}
+
+function clear(world: World, { uploads, keys }: Found): World {
+  const left = [...world.uploads].filter((uid) => !uploads.includes(uid));
+  return { ...remove(world, keys), uploads: new Set(left) };
+}
+
+function replace(world: World, i: number, attempt: Attempt): World {
+  return { ...world, attempts: world.attempts.map((each, at) => (at === i ? attempt : each)) };
 }
 
 /** The same world if the slot is taken. */

@@ -206,6 +206,6 @@ export class ToyJob implements Participant {
     const claimed = this.#coordinator as Coordinator | undefined;
     claimed?.close();
     if (claimed === undefined || error === undefined) this.#o.done(error);
-    else claimed.explain(error).subscribe((why) => this.#o.done(why));
+    else claimed.leave(error).subscribe((why) => this.#o.done(why));
   }
 }

@@ -1,7 +1,7 @@
 import { live, type Blow, type Lives } from '../processes/lives.js';
 import { kinds, openTarget, type Kind, type Target } from '../processes/target.js';
 
-const exact = { lost: 0, duplicated: 0, uploads: 0, wrong: [] };
+const exact = { lost: 0, duplicated: 0, leftovers: [], wrong: [] };
 
 describe.each(kinds.filter((kind) => kind !== 'real behind a gateway'))(
   'a real process on %s',

@@ -4,7 +4,7 @@ import { conclude, live, prepare, progress } from '../processes/lives.js';
 import { kinds, openTarget, type Hooks, type Target } from '../processes/target.js';
 
 const records = 8000;
-const exact = { lost: 0, duplicated: 0, uploads: 0, wrong: [] };
+const exact = { lost: 0, duplicated: 0, leftovers: [], wrong: [] };
 
 /** Resolves at the first event that is wanted. */
 function seen(hooks: Hooks, wanted: (event: GatewayEvent) => boolean): Promise<GatewayEvent> {

@@ -5,13 +5,14 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { entryOf, keptBy } from '../support/entry.js';
 import { eventOf, type Event } from './input.js';
 
 export interface Audit {
   readonly lost: number;
   readonly duplicated: number;
-  /** Uploads that nobody completed or aborted. */
-  readonly uploads: number;
+  /** Uploads under way anywhere in the bucket, and objects of the job that are neither input, output, log, nor named by it. */
+  readonly leftovers: readonly string[];
   /** Everything else, in words. */
   readonly wrong: readonly string[];
 }
@@ -27,8 +28,7 @@ export async function audit(s3: S3Client, bucket: string, prefix: string, record
     last.set(what, value);
   };
   for (const key of await keysBelow(s3, bucket, `${prefix}out/`)) {
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    const text = (await Body?.transformToString()) ?? '';
+    const text = await textOf(s3, bucket, key);
     if (!text.endsWith('\n')) wrong.push(`${key} is not whole`);
     for (const line of text.split('\n').slice(0, -1)) {
       const { id, user, partition, count } = JSON.parse(line) as Event & { readonly count: number };
@@ -53,15 +53,29 @@ export async function audit(s3: S3Client, bucket: string, prefix: string, record
   return {
     lost: times.filter((each) => each === 0).length,
     duplicated: times.reduce((sum, each) => sum + Math.max(0, each - 1), 0),
-    uploads: await uploadsBelow(s3, bucket, prefix),
+    leftovers: await leftoversBelow(s3, bucket, prefix),
     wrong: wrong.slice(0, 10),
   };
 }
 
-/** How many multipart uploads are under way. */
-export async function uploadsBelow(s3: S3Client, bucket: string, prefix: string): Promise<number> {
-  const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
-  return Uploads.length;
+/** What a finished job must not leave. Its input is in `raw/`, its output in `out/`. */
+export async function leftoversBelow(s3: S3Client, bucket: string, prefix: string): Promise<string[]> {
+  const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+  const keys = await keysBelow(s3, bucket, prefix);
+  const newest = keys.findLast((key) => key.startsWith(`${prefix}checkpoints/counts/log/`));
+  const kept =
+    newest === undefined
+      ? new Set<string>()
+      : keptBy(entryOf(await textOf(s3, bucket, newest)), `${prefix}checkpoints`, 'counts');
+  const others = keys.filter(
+    (key) => !key.startsWith(`${prefix}raw/`) && !key.startsWith(`${prefix}out/`) && !kept.has(key),
+  );
+  return [...Uploads.map(({ Key }) => `upload ${Key ?? ''}`), ...others.map((key) => `object ${key}`)];
+}
+
+async function textOf(s3: S3Client, bucket: string, key: string): Promise<string> {
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  return (await Body?.transformToString()) ?? '';
 }
 
 export async function keysBelow(s3: S3Client, bucket: string, prefix: string): Promise<string[]> {

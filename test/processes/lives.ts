@@ -8,7 +8,7 @@
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Faults } from 'millrace';
 import { between, seeded } from '../simulation/random.js';
-import { audit, type Audit } from './audit.js';
+import { audit, leftoversBelow, type Audit } from './audit.js';
 import { JobProcess, type Exit } from './child.js';
 import { inputObject } from './input.js';
 import type { Line, Task } from './job.js';
@@ -42,7 +42,7 @@ const nothing: Lives = {
   records: 0,
   lost: 0,
   duplicated: 0,
-  uploads: 0,
+  leftovers: [],
   wrong: [],
 };
 
@@ -66,7 +66,7 @@ export function plus(a: Lives, b: Lives): Lives {
     records: a.records + b.records,
     lost: a.lost + b.lost,
     duplicated: a.duplicated + b.duplicated,
-    uploads: a.uploads + b.uploads,
+    leftovers: [...a.leftovers, ...b.leftovers],
     wrong: [...a.wrong, ...b.wrong],
   };
 }
@@ -159,11 +159,27 @@ class JobLives {
         } else over = finished(await process.exit);
       }
       await Promise.all(this.#zombies);
+      const left = await this.#left();
       const audit = await conclude(target, task, this.#prefix, records);
-      return { ...this.#dealt, ...audit, records, checkpoints: this.#checkpoints() };
+      const leftovers = [...left, ...audit.leftovers];
+      return { ...this.#dealt, ...audit, leftovers, records, checkpoints: this.#checkpoints() };
     } finally {
       await Promise.all(this.#processes.map((each) => each.end()));
     }
+  }
+
+  /**
+   * What is left over when the job has finished. A request of a zombie, withdrawn as it ended, may have been executed later;
+   * what could not be removed is reported. In both cases it is the next start's to remove.
+   */
+  async #left(): Promise<string[]> {
+    const { target } = this.#options;
+    const last = this.#processes.at(-1)?.lines ?? [];
+    const reported = last.some(
+      ({ type, failed = 0 }) => ['sweep-skipped', 'warning'].includes(type) || failed !== 0,
+    );
+    if (reported || this.#dealt.zombies > 0) return [];
+    return leftoversBelow(target.s3, target.bucket, this.#prefix);
   }
 
   /** Waits for durable progress, and then for a drawn number of things to happen. False if it ends before. */

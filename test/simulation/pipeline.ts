@@ -9,6 +9,7 @@ import {
   mergeFlows,
   ndjson,
   records,
+  silentLogger,
   valueState,
   type Clock,
   type Job,
@@ -42,6 +43,7 @@ export function pipeline(
     }),
     restart: scenario.faults === undefined ? 'none' : { initial: 20, max: 100 },
     budget: 4096,
+    logger: silentLogger,
     ...environment,
   });
   const format = ndjson<Event>();

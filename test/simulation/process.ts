@@ -24,6 +24,7 @@ export class SimulatedProcess {
   state: 'running' | 'stopped' | 'dead' = 'running';
   /** The request at which its fate befell it. */
   struck: Kind | undefined;
+  readonly #stop = new AbortController();
   readonly #world: Clock;
   readonly #fate: Fate | undefined;
   #waiting: (() => void)[] = [];
@@ -38,6 +39,11 @@ export class SimulatedProcess {
       yield: (work) => this.#timer(0, work),
     };
     this.store = decorate(network, (call, run) => this.#request(call, run));
+  }
+
+  /** For the job: fires when it is asked to stop. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /** Dies at once. What is under way is lost. */
@@ -95,7 +101,8 @@ export class SimulatedProcess {
       this.kill();
       return Subscription.EMPTY;
     }
-    if (fate !== undefined) this.state = fate.kind === 'crash' ? 'dead' : 'stopped';
+    if (fate?.kind === 'stop') this.#stop.abort();
+    else if (fate !== undefined) this.state = fate.kind === 'crash' ? 'dead' : 'stopped';
     if (fate?.kind === 'pause') {
       this.#world.after(fate.resume, () => {
         this.resume();

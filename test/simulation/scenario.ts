@@ -1,6 +1,6 @@
 import { between, pick, seeded } from './random.js';
 
-/** What happens to a process: it dies at a request, or it is stopped for a while, as by SIGSTOP. */
+/** What happens to a process: it dies at a request, is stopped for a while, as by SIGSTOP, or is asked to end. */
 export type Fate =
   /**
    * It dies at its n-th request. `before`: none of what is under way reaches the store. `after`: all of it still does,
@@ -11,7 +11,9 @@ export type Fate =
    * It is stopped at its n-th request and the next process starts. `late` milliseconds later that request reaches the
    * store; after `resume` milliseconds it goes on and gets all answers that came meanwhile.
    */
-  | { readonly kind: 'pause'; readonly at: number; readonly late: number; readonly resume: number };
+  | { readonly kind: 'pause'; readonly at: number; readonly late: number; readonly resume: number }
+  /** It is asked to stop at its n-th request, as by SIGTERM, and the next process starts when it has. */
+  | { readonly kind: 'stop'; readonly at: number };
 
 /** Shares of requests, 0 to 1, that go wrong in passing. */
 export interface FaultRates {
@@ -81,7 +83,9 @@ export function drawScenario(seed: number): Scenario {
 
 function drawFate(random: () => number): Fate {
   const at = between(random, 1, 150);
-  return random() < 0.6
+  const kind = random();
+  if (kind < 0.15) return { kind: 'stop', at };
+  return kind < 0.65
     ? { kind: 'crash', at, when: pick(random, ['before', 'after']) }
     : { kind: 'pause', at, late: between(random, 0, 150), resume: between(random, 0, 200) };
 }

@@ -1,30 +1,34 @@
 /**
  * Whole jobs in virtual time, on one memory store that all their processes share.
  *
- * 1. The first process starts. At the request that its fate names, it dies or is stopped, and the next one starts, until
+ * 1. The first process starts. At the request that its fate names, it dies, is stopped or ends, and the next one starts, until
  *    one gets to the end of the input. A stopped process goes on while its successors run, or after them.
- * 2. The clock runs until every process that is not dead has ended: as `finished`, or by `Fenced`. At least one finishes.
- * 3. One more process starts, finds nothing to do, and sweeps what the others left.
- * 4. The output is audited; uploads and data objects that nobody refers to are counted.
+ * 2. The clock runs until every process that is not dead has ended: as `finished`, because it was asked to, or by `Fenced`.
+ *    At least one finishes.
+ * 3. What the finished job left is noted.
+ * 4. One more process starts, finds nothing to do, and removes what came too late for the others to see.
+ * 5. The output is audited, and nothing may be left over.
  *
  * Everything is drawn from the scenario's seed, so a failure comes again.
  */
-import { of } from 'rxjs';
+import { map } from 'rxjs';
 import {
   createMemoryStore,
   createStores,
   delayed,
   faulty,
+  probe,
   retrying,
   type JobEvent,
   type ObjectStore,
 } from 'millrace';
 import { SimulatedClock } from 'millrace/testing';
+import { leftovers, madeTooLate, traced, type Leftover, type Traces } from './leftovers.js';
 import { minimumPartSize, pipeline } from './pipeline.js';
 import { SimulatedProcess, type Kind } from './process.js';
 import { between, seeded } from './random.js';
 import type { Fate, Scenario } from './scenario.js';
-import { audit, fill, skippedBy, unnamedData, uploadsIn, type Findings, type Input } from './world.js';
+import { audit, fill, skippedBy, type Findings, type Input } from './world.js';
 
 export interface Result extends Findings {
   readonly records: number;
@@ -38,20 +42,20 @@ export interface Result extends Findings {
   readonly outcomes: readonly Outcome[];
   readonly checkpoints: number;
   readonly kills: number;
-  /** Uploads left when the job had finished, and after one more start. */
-  readonly unsweptUploads: number;
-  readonly leakedUploads: number;
-  /** Data objects left, in the end, that the newest entry does not name. */
-  readonly leakedObjects: number;
+  /** What was left over when the job had finished, but for what dead processes made too late to be seen. */
+  readonly left: readonly string[];
+  /** What was left over after one more start. */
+  readonly leaked: readonly string[];
   readonly events: readonly JobEvent[];
 }
 
-export type Outcome = 'finished' | 'fenced';
+export type Outcome = 'finished' | 'stopped' | 'fenced';
 
 /** The longest a whole simulation may take. Milliseconds of virtual time. */
 const patience = 3_600_000;
 
-const job = 'checkpoints/sim';
+const job = 'sim';
+const folders = ['out/', 'rejects/'];
 
 /** Runs the scenario to its end. Throws if a process ends in any other way than it may, or never. */
 export function simulate(scenario: Scenario): Result {
@@ -60,7 +64,11 @@ export function simulate(scenario: Scenario): Result {
 
 interface Running {
   readonly process: SimulatedProcess;
+  readonly traces: Traces;
+  readonly events: JobEvent[];
   outcome: Outcome | undefined;
+  /** When it ended by itself. */
+  endedAt: number;
 }
 
 class Simulation {
@@ -90,12 +98,12 @@ class Simulation {
     const ended = (): boolean =>
       started.every(({ process, outcome }) => process.state === 'dead' || outcome !== undefined);
     this.#until(ended);
-    const unsweptUploads = uploadsIn(this.#world);
+    while (this.#clock.step()); // what is still on its way to the store
+    const left = this.#left(started);
 
     const last = this.#start(undefined, false);
     this.#until(() => last.outcome !== undefined);
     if (last.outcome !== 'finished') throw new Error('The last process was fenced, by nobody.');
-    while (this.#clock.step()); // what is still on its way to the store
 
     const outcomes = started.flatMap(({ outcome }) => outcome ?? []);
     if (!outcomes.includes('finished')) throw new Error('Every process was fenced.');
@@ -111,9 +119,8 @@ class Simulation {
       outcomes,
       checkpoints: this.#events.filter(({ type }) => type === 'checkpoint-durable').length,
       kills: started.filter(({ process }) => process.state === 'dead').length,
-      unsweptUploads,
-      leakedUploads: uploadsIn(this.#world),
-      leakedObjects: unnamedData(this.#world, job).length,
+      left,
+      leaked: leftovers(this.#world, job, folders).map(({ what, key }) => `${what} ${key}`),
       events: this.#events,
     };
   }
@@ -129,39 +136,68 @@ class Simulation {
   }
 
   #start(fate: Fate | undefined, unlucky = true): Running {
-    const { completeSubset, faults, seed } = this.scenario;
+    const { faults, seed } = this.scenario;
     const clock = this.#clock;
     const random = this.#random;
+    const { store: world, traces } = traced(this.#world, clock);
     const unreliable =
-      faults === undefined || !unlucky
-        ? this.#world
-        : faulty(this.#world, { ...faults, random, clock, delayUpTo: 60 });
+      faults === undefined || !unlucky ? world : faulty(world, { ...faults, random, clock, delayUpTo: 60 });
     const network = delayed(unreliable, { clock, before: () => between(random, 0, 3) });
     const process = new SimulatedProcess(network, clock, fate);
     const store = retrying(process.store, { clock: process.clock, random, base: 5, throttledBase: 5 });
     const stores = createStores({
       schemes: { memory: () => store },
-      capabilities: () => of({ conditionalPut: true, completeSubset, minimumPartSize }),
+      // Of a store in memory as of any other, so that this is cut short as everything else is.
+      capabilities: () =>
+        probe(store, 'checkpoints/', random).pipe(map((found) => ({ ...found, minimumPartSize }))),
       clock: process.clock,
     });
     const { job: simulated, leaf } = pipeline(this.scenario, { clock: process.clock, random, stores });
-    const running: Running = { process, outcome: undefined };
+    const running: Running = { process, traces, events: [], outcome: undefined, endedAt: Infinity };
     simulated.events$.subscribe((event) => {
       this.#events.push(event);
-      if (event.type === 'finished') running.outcome = 'finished';
+      running.events.push(event);
+      if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed')
+        running.endedAt = clock.now();
+      if (event.type === 'finished' || event.type === 'stopped') running.outcome = event.type;
       if (event.type !== 'failed') return;
       const error = event['error'] as Error & { readonly code?: string };
       if (error.code === 'Fenced') running.outcome = 'fenced';
       else this.#failure ??= { error: new Error(`seed ${seed}: a process failed`, { cause: error }) };
     });
-    simulated.run(leaf).catch(() => undefined); // the event has it
+    simulated.run(leaf, { signal: process.signal }).catch(() => undefined); // the event has it
     return running;
+  }
+
+  /**
+   * What is left over now although the process that finished, or its maker, should have removed it. Not counted is what
+   * processes made later that were killed or had ended, and what could not be removed for a failure that was reported.
+   */
+  #left(started: readonly Running[]): string[] {
+    const epochOf = ({ events }: Running): number =>
+      Math.max(0, ...events.map((event) => (event.type === 'claimed' ? event.epoch : 0)));
+    const finisher = started
+      .filter(({ outcome }) => outcome === 'finished')
+      .reduce((a, b) => (epochOf(a) > epochOf(b) ? a : b));
+    const excused = (each: Leftover): boolean =>
+      started.some(({ process, traces, endedAt }) =>
+        madeTooLate(each, traces, finisher.traces, process.state === 'dead' ? 0 : endedAt),
+      );
+    const reported = finisher.events.some(
+      (event) =>
+        ['sweep-skipped', 'warning'].includes(event.type) ||
+        (event.type === 'garbage-deleted' && event.failed > 0),
+    );
+    if (reported) return [];
+    return leftovers(this.#world, job, folders)
+      .filter((each) => !excused(each))
+      .map(({ what, key }) => `${what} ${key}`);
   }
 
   /** The count of skipped lines, which checkpoints hold, is exact as well. */
   #skips(): string[] {
     const skipped = this.#input.malformed.filter(({ source }) => source === 'a').length;
-    const counted = skippedBy(this.#world, job, 'a');
+    const counted = skippedBy(this.#world, `checkpoints/${job}`, 'a');
     return counted === skipped || this.scenario.shape === 'single'
       ? []
       : [`${counted} lines count as skipped, not ${skipped}`];

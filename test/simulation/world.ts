@@ -1,5 +1,6 @@
 import { toArray, type Observable } from 'rxjs';
 import { listAll, type ObjectStore } from 'millrace';
+import { entryOf, type Entry } from '../support/entry.js';
 import { between, seeded } from './random.js';
 import type { Scenario } from './scenario.js';
 
@@ -146,32 +147,15 @@ function linesBelow(
   });
 }
 
-/** Uploads that nobody completed or aborted. */
-export function uploadsIn(store: ObjectStore): number {
-  return now(store.listUploads({ prefix: '' })).uploads.length;
-}
-
-/** Data objects below the checkpoint directory that the newest entry of the log does not name. */
-export function unnamedData(store: ObjectStore, job: string): string[] {
-  const manifest = newestManifest(store, job);
-  const data = `${job}/data/`;
-  return keysOf(store, '').filter(
-    (key) => key.includes(data) && !manifest.includes(key.slice(key.indexOf(data) + job.length + 1)),
-  );
-}
-
 /** Lines that a source has skipped, as the newest checkpoint has it. */
 export function skippedBy(store: ObjectStore, job: string, source: string): number {
-  const { operators } = JSON.parse(newestManifest(store, job)) as {
-    readonly operators: Readonly<Record<string, { readonly snapshot?: { readonly skipped?: number } }>>;
-  };
-  return operators[source]?.snapshot?.skipped ?? 0;
-}
-
-/** Its JSON, behind the line with the checksum. */
-function newestManifest(store: ObjectStore, job: string): string {
   const newest = keysOf(store, `${job}/log/`).at(-1);
   if (newest === undefined) throw new Error('The job has no log.');
-  const text = textOf(store, newest);
-  return text.slice(text.indexOf('\n') + 1);
+  const snapshot = manifestAt(store, newest).operators[source]?.snapshot;
+  return (snapshot as { readonly skipped?: number } | undefined)?.skipped ?? 0;
+}
+
+/** The entry of a log under that key. */
+export function manifestAt(store: ObjectStore, key: string): Entry {
+  return entryOf(textOf(store, key));
 }

@@ -118,6 +118,7 @@ describe.each(targets)('crash points over HTTP: %s', (_, start) => {
       if (world.manifest.position === records && world.manifest.pending.length === 0) break;
       run.settle();
     }
+    if (!mortal.dead) run.sweep(run.epoch);
     await quiet.reached();
     run.stop();
     expect(run.error).toBeUndefined();

@@ -1,4 +1,4 @@
-import { concat, concatMap, defer, ignoreElements, map, throwError, type Observable } from 'rxjs';
+import { concat, concatMap, defer, ignoreElements, map, Observable, throwError } from 'rxjs';
 import { counting } from '../../src/store/decorators/counting.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import { StoreError } from '../../src/store/errors.js';
@@ -20,6 +20,7 @@ function finish(world: World, run: Run, to: number): void {
   feed(run, run.position, to);
   run.end();
   for (let i = 0; i < 4; i++) run.settle();
+  run.sweep(run.epoch);
   expect(run.error).toBeUndefined();
   expect(world.manifest.pending).toEqual([]);
   expect(world.published()).toEqual({ p: text(0, to) });
@@ -306,6 +307,29 @@ describe('crash points', () => {
     expect(world.published()).toEqual({});
     second.settle();
     expect(world.published()).toEqual({ p: text(0, 3) });
+  });
+
+  test('a zombie that sweeps late aborts no upload that its heir has made for a file without one', () => {
+    const world = new World(small);
+    const first = new Run(world, { sink });
+    feed(first, 0, 3);
+    first.barrier();
+    expect(world.manifest.open[0]!['uploadId']).toBeUndefined();
+    let look: () => void = () => undefined;
+    const zombie = new Run(world, {
+      sink,
+      wrap: (store) => ({
+        ...decorate(store, (_, run) => run),
+        listUploads: (options) =>
+          new Observable((out) => {
+            look = () => store.listUploads(options).subscribe(out);
+          }),
+      }),
+    });
+    const heir = new Run(world, { sink });
+    look();
+    finish(world, heir, 20);
+    expect(zombie.error).toBeUndefined();
   });
 
   test('listing uploads is not allowed: a warning, and no sweep', () => {

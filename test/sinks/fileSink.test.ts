@@ -1,3 +1,6 @@
+import { decorate } from '../../src/store/decorators/decorate.js';
+import { delayed } from '../../src/store/decorators/delay.js';
+import type { ObjectStore } from '../../src/store/objectStore.js';
 import { Run, World } from './harness.js';
 
 const small = { minimumPartSize: 64 };
@@ -19,6 +22,7 @@ function finish(run: Run): void {
   for (let i = 0; i < 4 && run.pending.length > 0; i++) run.settle();
   expect(run.error).toBeUndefined();
   expect(run.pending).toEqual([]);
+  run.sweep(run.epoch);
 }
 
 describe('fileSink', () => {
@@ -47,5 +51,35 @@ describe('fileSink', () => {
     finish(second);
     expect(world.published()).toEqual(expected(100, 2));
     expect(world.uploads()).toEqual([]);
+  });
+
+  test('once it has acked a stop, it asks for nothing more: no file grows old, and no tail is moved to a journal', () => {
+    let later = 0;
+    // Tails of many small files are inline in the manifest, though they take more memory than they may.
+    const many = { partSize: 16_384, roll: { size: 16_384 }, budget: 32_768 };
+    for (let records = 1; records < 120; records++) {
+      const [options, partitions] = records < 60 ? [{ ...sink, budget: 300 }, 6] : [many, records];
+      const world = new World(small);
+      let requests = 0;
+      const wrap = (store: ObjectStore): ObjectStore =>
+        delayed(
+          decorate(store, (_, run) => {
+            requests++;
+            return run;
+          }),
+          { clock: world.clock, before: () => 5 },
+        );
+      const first = new Run(world, { sink: options, wrap, auto: false });
+      feed(first, 0, records, partitions);
+      first.barrier('stop');
+      const sent = requests;
+      while (first.acked.length === 0) world.clock.advance(1);
+      if (requests > sent) later++;
+      const acked = requests;
+      world.clock.advance(10 * 3_600_000);
+      expect({ records, requests }).toEqual({ records, requests: acked });
+      expect(first.error).toBeUndefined();
+    }
+    expect(later).toBeGreaterThan(10);
   });
 });

@@ -218,6 +218,7 @@ export class Run {
       });
     this.#input.next(open(['src'], this.#attempt(store)));
     this.commit();
+    if (this.epoch > 1) this.sweep(this.epoch - 1);
   }
 
   get dead(): boolean {
@@ -275,6 +276,14 @@ export class Run {
 
   commit(): void {
     if (!this.dead) this.#participant?.commit?.(this.#world.manifest.pending);
+  }
+
+  /** As a coordinator asks for it. */
+  sweep(epoch: number): void {
+    const { open: opened, pending } = this.#world.manifest;
+    this.#subscription.add(
+      this.#participant?.sweep?.({ epoch, named: [...opened, ...pending] }).subscribe(),
+    );
   }
 
   end(): void {

@@ -13,7 +13,8 @@ export interface Tally {
   readonly records: number;
   readonly lost: number;
   readonly duplicated: number;
-  readonly leakedUploads: number;
+  /** Uploads and objects that a finished job left: `upload <key>`, `object <key>`. */
+  readonly leftovers: readonly string[];
   /** What else is wrong, in words. */
   readonly wrong: readonly string[];
   /** For the progress line: what else there was to count. */

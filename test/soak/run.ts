@@ -3,7 +3,7 @@
  * its seed, too, and seeds count up, so `--seed S` repeats the round of seed S first.
  *
  * Progress goes to stderr. The last line of stdout is JSON: `{kills, checkpoints, records, lost, duplicated,
- * leakedUploads, leakedHandles}`. Exit code 1 if anything was lost, duplicated or leaked, or a round failed.
+ * leakedUploads, leakedObjects, leakedHandles}`. Exit code 1 if anything was lost, duplicated or leaked, or a round failed.
  */
 import { inspect, parseArgs } from 'node:util';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -40,6 +40,7 @@ const total = {
   lost: 0,
   duplicated: 0,
   leakedUploads: 0,
+  leakedObjects: 0,
   leakedHandles: 0,
 };
 let bad = 0;
@@ -59,7 +60,11 @@ for (let seed = first, ran = 0; ran === 0 || performance.now() < end; seed++) {
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   for (const what of tally?.wrong ?? []) say(what);
-  if (tally === undefined || tally.lost + tally.duplicated + tally.leakedUploads + tally.wrong.length > 0) {
+  for (const what of tally?.leftovers ?? []) say(`Left over: ${what}`);
+  if (
+    tally === undefined ||
+    tally.lost + tally.duplicated + tally.leftovers.length + tally.wrong.length > 0
+  ) {
     bad++;
     say(`FAILED: ${round.name}, after ${seconds} s. Repeat: npm run soak -- --minutes 1 --seed ${seed}`);
   } else {
@@ -73,7 +78,10 @@ for (let seed = first, ran = 0; ran === 0 || performance.now() < end; seed++) {
 total.leakedHandles = Math.max(0, (await handles()) - before);
 console.log(JSON.stringify(total));
 process.exitCode =
-  bad > 0 || total.lost + total.duplicated + total.leakedUploads + total.leakedHandles > 0 ? 1 : 0;
+  bad > 0 ||
+  total.lost + total.duplicated + total.leakedUploads + total.leakedObjects + total.leakedHandles > 0
+    ? 1
+    : 0;
 
 function add(tally: Tally): void {
   total.kills += tally.kills;
@@ -81,7 +89,9 @@ function add(tally: Tally): void {
   total.records += tally.records;
   total.lost += tally.lost;
   total.duplicated += tally.duplicated;
-  total.leakedUploads += tally.leakedUploads;
+  const uploads = tally.leftovers.filter((each) => each.startsWith('upload ')).length;
+  total.leakedUploads += uploads;
+  total.leakedObjects += tally.leftovers.length - uploads;
 }
 
 /** What keeps this process busy, once what was closed has had the time to go. Our own pipes are not counted. */

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
+import { Observable, Subscription } from 'rxjs';
 import type { Frozen, Json } from '../../src/flow/index.js';
 import type { Key } from '../../src/state/keys.js';
 import { encodeKey, storedKey } from '../../src/state/keys.js';
 import { messagePack } from '../../src/state/serializer.js';
 import { valueState, type ValueState } from '../../src/state/valueState.js';
 import { counting } from '../../src/store/decorators/counting.js';
+import { decorate } from '../../src/store/decorators/decorate.js';
 import { faulty } from '../../src/store/decorators/faults.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { fewKeys, valueArbitrary } from './arbitraries.js';
@@ -139,6 +141,52 @@ describe('state backend', () => {
     const mean = counts().bytesDown / (counts().requests.get ?? 0);
     expect(counts().requests.get).toBeGreaterThan(8);
     expect(mean).toBeLessThanOrEqual(2 * 1024 * 1024);
+  });
+
+  test('the last checkpoint ends a merge, wherever it is: once acked, no request is under way and none follows', () => {
+    const outcomes = new Set<string>();
+    for (let turns = 0; turns < 250; turns++) {
+      let requests = 0;
+      let underWay = 0;
+      const memory = createMemoryStore();
+      // Every request takes some turns, so that one of a merge outlives the writing of a segment.
+      const slow = decorate(
+        memory,
+        (_, run) =>
+          new Observable((out) => {
+            let left = requests++ % 3 === 0 ? 1 : 30;
+            underWay++;
+            const answer = new Subscription(() => underWay--);
+            const wait = (): void => {
+              answer.add(bench.clock.yield(() => (left-- > 0 ? wait() : answer.add(run.subscribe(out)))));
+            };
+            wait();
+            return answer;
+          }),
+      );
+      const bench: Bench = new Bench(slow, counter);
+      for (let i = 0; i < 3; i++) {
+        set(bench, `k${i}`, i);
+        bench.checkpoint();
+      }
+      set(bench, 'k3', 3);
+      let merging = false;
+      bench.backend.freeze().subscribe(() => (merging = true));
+      while (!merging) bench.clock.run(1);
+      bench.clock.run(turns);
+      set(bench, 'k4', 4);
+      let ack: Frozen | undefined;
+      bench.backend.freeze(true).subscribe((frozen) => (ack = frozen));
+      while (ack === undefined) bench.clock.run(1);
+      expect(underWay).toBe(0);
+      const before = requests;
+      bench.clock.run();
+      expect(requests).toBe(before);
+      const restored = new Bench(memory, counter).restore(ack.snapshot);
+      expect([0, 1, 2, 3, 4].map((i) => get(restored, `k${i}`))).toEqual([0, 1, 2, 3, 4]);
+      outcomes.add(segmentsOf(ack).length === 2 ? 'merged' : 'not merged');
+    }
+    expect([...outcomes].sort()).toEqual(['merged', 'not merged']);
   });
 
   type Act =

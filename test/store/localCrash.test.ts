@@ -277,6 +277,43 @@ describe('local', () => {
     expect(await readFile(join(directory, 'out/day=1/part-0.ndjson'), 'utf8')).toBe('ours');
   });
 
+  it('removes what a process that died left in a directory, when uploads are looked for there', async () => {
+    let found = 0;
+    for (let n = 1, over = false; !over; n++) {
+      const root = join(directory, `${n}`);
+      await mkdir(join(root, 'out/day=1'), { recursive: true });
+      const { disk, died } = mortalDisk(n, 'after');
+      const put = answer(createLocalStore(root, { disk }).put('out/day=1/a', Buffer.from('x'), { metadata }));
+      over = await Promise.race([put.then(() => true), died.then(() => false)]);
+      const temporary = async (): Promise<string[]> =>
+        (await readdir(root, { recursive: true })).filter((path) => path.includes('/tmp/'));
+      found += (await temporary()).length;
+      const before = await read(createLocalStore(root), 'out/day=1/a');
+      expect((await answer(createLocalStore(root).listUploads({ prefix: 'out/' }))).uploads).toEqual([]);
+      expect({ n, left: await temporary() }).toEqual({ n, left: [] });
+      expect(await read(createLocalStore(root), 'out/day=1/a')).toBe(before);
+    }
+    expect(found).toBeGreaterThan(2);
+  });
+
+  it('lists uploads where nothing may be removed', async () => {
+    const { disk, died } = mortalDisk(12, 'after');
+    await answer(createLocalStore(directory).put('out/b', Buffer.from('x')));
+    const { uploadId } = await answer(createLocalStore(directory).createUpload('out/c'));
+    await Promise.race([died, answer(createLocalStore(directory, { disk }).put('out/a', Buffer.from('x')))]);
+    await writeFile(join(directory, 'out/.millrace/tmp/0.0.gone~0~0'), '');
+    const readOnly = new Proxy(nodeDisk(false), {
+      get: (target, name: keyof Disk) =>
+        name === 'unlink'
+          ? () => Promise.reject(Object.assign(new Error('read-only'), { code: 'EROFS' }))
+          : target[name],
+    });
+    const { uploads } = await answer(
+      createLocalStore(directory, { disk: readOnly }).listUploads({ prefix: 'out/' }),
+    );
+    expect(uploads.map((upload) => upload.uploadId)).toEqual([uploadId]);
+  });
+
   it('is the same store whichever directory above it is opened', async () => {
     await answer(createLocalStore(directory).put('a/b/c', Buffer.from('x'), { metadata }));
     await mkdir(join(directory, 'a'), { recursive: true });

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { firstValueFrom, lastValueFrom, throwError } from 'rxjs';
+import { concat, concatMap, defer, firstValueFrom, ignoreElements, lastValueFrom, throwError } from 'rxjs';
 import { accessError } from '../../src/checkpoint/accessError.js';
 import { counting } from '../../src/store/decorators/counting.js';
+import { silentLogger } from '../../src/config/logger.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
+import { crashAt } from '../../src/store/decorators/faults.js';
 import { StoreError } from '../../src/store/errors.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
+import type { ObjectStore } from '../../src/store/objectStore.js';
 import { probe } from '../../src/store/probe.js';
 import { S3Connection } from '../../src/store/s3/index.js';
 import { emptyCephBucket } from './s3support.js';
@@ -24,12 +27,12 @@ describe('the probe', () => {
     expect((await firstValueFrom(store.listUploads({ prefix: '' }))).uploads).toEqual([]);
   });
 
-  it('asks one object the next time', async () => {
+  it('reads one object the next time, and looks for what trials left', async () => {
     const { store, counts, reset } = counting(createMemoryStore());
     const first = await firstValueFrom(probe(store, 'jobs/'));
     reset();
     expect(await firstValueFrom(probe(store, 'jobs/'))).toEqual(first);
-    expect(counts().requests).toEqual({ get: 1 });
+    expect(counts().requests).toEqual({ get: 1, list: 1, listUploads: 1 });
   });
 
   it('tries again what it cannot read', async () => {
@@ -46,6 +49,103 @@ describe('the probe', () => {
     };
     expect(await firstValueFrom(probe(store, ''))).toMatchObject({ conditionalPut: false });
   });
+
+  const uploads = async (store: ObjectStore): Promise<string[]> =>
+    (await firstValueFrom(store.listUploads({ prefix: '' }))).uploads.map(({ key }) => key);
+
+  it.each(['before', 'after'] as const)(
+    'leaves nothing, wherever earlier ones died, %s a request',
+    async (when) => {
+      let dead = true;
+      for (let at = 1; dead; at++) {
+        const store = createMemoryStore();
+        const mortal = crashAt(store, at, when);
+        const alive = probe(mortal.store, 'jobs/').subscribe();
+        ({ dead } = mortal);
+        alive.unsubscribe();
+        const found = await firstValueFrom(probe(store, 'jobs/'));
+        expect({ at, found }).toMatchObject({ found: { conditionalPut: true, completeSubset: true } });
+        expect({ at, left: await left(store), uploads: await uploads(store) }).toEqual({
+          at,
+          left: ['jobs/probe.json'],
+          uploads: [],
+        });
+      }
+    },
+  );
+
+  it('leaves no second upload where one was made although the answer was lost', async () => {
+    const inner = createMemoryStore();
+    const store = decorate(inner, (call, run) =>
+      call.method === 'createUpload' ? concat(run.pipe(ignoreElements()), run) : run,
+    );
+    await firstValueFrom(probe(store, 'jobs/'));
+    expect(await uploads(inner)).toEqual([]);
+  });
+
+  it('touches nothing that is not of a probe', async () => {
+    const store = createMemoryStore();
+    const others = [
+      'jobs/inspect-millrace-0123456789-parts',
+      'jobs/probe-millrace-0123456789-parts-of-mine',
+      'jobs/probe-millrace-0123456789-parts/log/1',
+      'jobs/probe-millrace-parts',
+      'jobs/probe-spare-parts',
+      'mine/probe-millrace-0123456789-parts',
+    ];
+    for (const key of others) {
+      await firstValueFrom(store.put(key, Buffer.from('')));
+      await firstValueFrom(store.createUpload(key));
+    }
+    await firstValueFrom(probe(store, 'jobs/'));
+    expect(await left(store)).toEqual([...others, 'jobs/probe.json'].sort());
+    expect(await uploads(store)).toEqual(others);
+  });
+
+  it('finds the same, whenever another process removes what it is at', async () => {
+    let reached = true;
+    for (let at = 2; reached; at++) {
+      reached = false;
+      let requests = 0;
+      const store = createMemoryStore();
+      const slow = decorate(store, (_, run) =>
+        defer(() => {
+          if (++requests !== at) return run;
+          reached = true;
+          return probe(store, 'jobs/').pipe(concatMap(() => run));
+        }),
+      );
+      expect({ at, ...(await firstValueFrom(probe(slow, 'jobs/'))) }).toMatchObject({
+        at,
+        conditionalPut: true,
+        completeSubset: true,
+      });
+      expect(await firstValueFrom(probe(store, 'jobs/'))).toMatchObject({
+        conditionalPut: true,
+        completeSubset: true,
+      });
+      expect({ at, left: await left(store) }).toEqual({ at, left: ['jobs/probe.json'] });
+    }
+  });
+
+  it.each(['list', 'listUploads', 'delete', 'abortUpload'] as const)(
+    'gives its answer although %s is refused to the sweep, and logs that',
+    async (method) => {
+      const store = createMemoryStore();
+      await firstValueFrom(probe(store, 'jobs/'));
+      await firstValueFrom(store.put('jobs/probe-millrace-0123456789-race', Buffer.from('')));
+      await firstValueFrom(store.createUpload('jobs/probe-millrace-0123456789-parts'));
+      const refusing = decorate(store, (call, run) =>
+        call.method === method ? throwError(() => new StoreError('PermissionDenied', 'no')) : run,
+      );
+      const warned: unknown[] = [];
+      const logger = { ...silentLogger, warn: (context: object) => warned.push(context) };
+      expect(await firstValueFrom(probe(refusing, 'jobs/', Math.random, logger))).toMatchObject({
+        conditionalPut: true,
+      });
+      expect(warned).toHaveLength(1);
+    },
+  );
 
   it.each(['CredentialsProviderError', 'InvalidAccessKeyId', 'SignatureDoesNotMatch'])(
     'asks for no right where the credentials are wrong: %s',

@@ -2,7 +2,8 @@ import type { Clock } from '../../flow/index.js';
 import type { StoreError } from '../errors.js';
 import { checkPartNumber, compareUploads, maxPage, md5, noSuchUpload } from '../helpers.js';
 import type { PutResult, UploadCursor, UploadedPart, UploadOptions, UploadPage } from '../objectStore.js';
-import { orUndone, type Disk } from './disk.js';
+import { orUndone, unless, type Disk } from './disk.js';
+import { sweep } from './sweep.js';
 import type { Tree, Place } from './tree.js';
 import type { UploadFiles } from './uploadFiles.js';
 import { rootFolder } from './folder.js';
@@ -57,13 +58,17 @@ export class Uploads {
     return all.length > maxPage && last !== undefined ? { parts, next: last.number } : { parts };
   }
 
-  /** One page of the uploads under way. */
+  /**
+   * One page of the uploads under way. Whoever looks for what processes left unfinished finds directories that nobody writes
+   * to any more: what dead ones left half-done in them is removed on the way.
+   */
   async list(prefix: string, after: UploadCursor | undefined, live: () => void): Promise<UploadPage> {
     await this.tree.checkRoot();
     const all: UploadPage['uploads'][number][] = [];
     const look = { disk: this.disk, range: { prefix, from: '' }, links: 'all' } as const;
     for await (const { path, start } of folders(look, rootFolder(this.tree.root))) {
       live();
+      await unless(['EACCES', 'EPERM', 'EROFS'], sweep(this.disk, path));
       for (const upload of await this.files.in(path, start)) {
         if (upload.key.startsWith(prefix) && (after === undefined || compareUploads(upload, after) > 0))
           all.push(upload);

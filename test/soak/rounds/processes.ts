@@ -21,8 +21,8 @@ async function run(kind: Kind, seed: number): Promise<Tally> {
   const target = await openTarget(kind);
   try {
     const records = between(random, 8, 24) * 1000;
-    const { uploads, zombies, terms, ...lives } = await live({ target, seed, blows, records, faults });
-    return { ...lives, leakedUploads: uploads, note: `${zombies} zombies, ${terms} terms` };
+    const { zombies, terms, ...lives } = await live({ target, seed, blows, records, faults });
+    return { ...lives, note: `${zombies} zombies, ${terms} terms` };
   } finally {
     await target.close();
   }

@@ -17,7 +17,8 @@ async function run(seed: number): Promise<Tally> {
     try {
       const { events, ...result } = simulate(scenario);
       results.push({ ...result, events: events.slice(0, 0) });
-      if (result.wrong.length + result.lost + result.duplicated + result.leakedUploads > 0)
+      const { lost, duplicated, left, leaked } = result;
+      if (lost + duplicated + result.wrong.length + left.length + leaked.length > 0)
         wrong.push(`${repeat}: ${JSON.stringify(result)}`);
     } catch (error) {
       throw new Error(`${repeat} failed`, { cause: error });
@@ -34,7 +35,7 @@ async function run(seed: number): Promise<Tally> {
     records: sum(({ records }) => records),
     lost: sum(({ lost }) => lost),
     duplicated: sum(({ duplicated }) => duplicated),
-    leakedUploads: sum(({ leakedUploads }) => leakedUploads),
+    leftovers: results.flatMap(({ left, leaked }) => [...left, ...leaked]),
     wrong,
     note: `${lives} lives, ${fenced} fenced`,
   };
