@@ -281,9 +281,7 @@ export class Run {
   /** As a coordinator asks for it. */
   sweep(epoch: number): void {
     const { open: opened, pending } = this.#world.manifest;
-    this.#subscription.add(
-      this.#participant?.sweep?.({ epoch, named: [...opened, ...pending] }).subscribe(),
-    );
+    this.#subscription.add(this.#participant?.sweep?.({ epoch, named: [...opened, ...pending] }).subscribe());
   }
 
   end(): void {
