@@ -10,6 +10,8 @@ import { MillraceError } from '../../errors.js';
 import { named, refused } from './proxy/errors.js';
 import type { Proxy } from './proxy/proxies.js';
 import type { Making } from './proxy/tunnel.js';
+import { sendBody } from './requestBody.js';
+import { limit, watch } from './silence.js';
 import { Sockets, type Way } from './sockets.js';
 import type { Transport } from './transport.js';
 
@@ -201,61 +203,6 @@ function plain(error: NodeJS.ErrnoException): Error {
   return Object.assign(new Error(error.message), { name: error.name, code: error.code });
 }
 
-/** Ends a request that gets no socket in time. What comes back ends the limit. */
-function limit(outgoing: ClientRequest, ms: number, reject: (error: Error) => void): () => void {
-  const late = setTimeout(() => {
-    const error = timedOut(`connect within ${ms} ms`);
-    outgoing.destroy(error);
-    reject(error);
-  }, ms);
-  const end = (): void => clearTimeout(late);
-  outgoing.once('socket', end);
-  return end;
-}
-
-function timedOut(what: string): Error {
-  return Object.assign(new Error(`The server did not ${what}`), { name: 'TimeoutError', code: 'ETIMEDOUT' });
-}
-
-/** Ends a request whose connection is silent for too long: while it is made, until the answer starts, and within a body that is read. */
-function watch(outgoing: ClientRequest, method: string, secure: boolean, times: HandlerTimes): void {
-  const { connectionTimeout, requestTimeout, idleTimeout } = times;
-  outgoing.once('socket', (socket) => {
-    let incoming: IncomingMessage | undefined;
-    let phase = '';
-    const onTimeout = (): void => {
-      (incoming ?? outgoing).destroy(timedOut(phase));
-    };
-    const arm = (ms: number, promise: string): void => {
-      phase = promise;
-      socket.setTimeout(ms);
-    };
-    const connected = secure ? 'secureConnect' : 'connect';
-    let connecting: NodeJS.Timeout | undefined;
-    const waiting = (): void => {
-      clearTimeout(connecting);
-      arm(requestTimeout, `move a byte for ${requestTimeout} ms`);
-    };
-    socket.on('timeout', onTimeout);
-    if (socket.connecting) {
-      // In all, with the handshake of TLS, however many bytes that moves.
-      phase = `connect within ${connectionTimeout} ms`;
-      connecting = setTimeout(onTimeout, connectionTimeout);
-      socket.once(connected, waiting);
-    } else waiting();
-    outgoing.once('response', (response) => {
-      incoming = response;
-      if (method === 'GET') arm(idleTimeout, `send a byte of the body for ${idleTimeout} ms`);
-    });
-    outgoing.once('close', () => {
-      clearTimeout(connecting);
-      socket.off('timeout', onTimeout);
-      socket.off(connected, waiting);
-      socket.setTimeout(0);
-    });
-  });
-}
-
 function aborted(): Error {
   return Object.assign(new Error('The request was aborted'), { name: 'AbortError' });
 }
@@ -266,53 +213,6 @@ function plainHeaders(incoming: IncomingMessage): Record<string, string> {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   return headers;
-}
-
-/** Bytes that are handed to a socket at once. */
-const slice = 256 * 1024;
-
-/**
- * A large body goes out slice by slice, each when the one before is gone: a socket notices no progress within a single
- * write (under TLS), and would call an upload silent that a slow line takes long for.
- */
-function sendBody(outgoing: ClientRequest, body: unknown): void {
-  const pieces: unknown[] = Array.isArray(body) ? body : [body];
-  const [only] = pieces;
-  const small = typeof only === 'string' || (bytesOf(only)?.length ?? 0) <= slice;
-  if (pieces.length === 1 && small) {
-    outgoing.end(bytesOf(only));
-    return;
-  }
-  const slices = slicesOf(pieces);
-  const send = (): void => {
-    for (let next = slices.next(); !outgoing.destroyed; next = slices.next()) {
-      if (next.done === true) {
-        outgoing.end();
-        return;
-      }
-      if (!outgoing.write(next.value)) {
-        outgoing.once('drain', send);
-        return;
-      }
-    }
-  };
-  send();
-}
-
-function* slicesOf(pieces: readonly unknown[]): Generator<Uint8Array | string, void> {
-  for (const piece of pieces) {
-    const bytes = bytesOf(piece) ?? '';
-    if (typeof bytes === 'string') yield bytes;
-    else for (let at = 0; at < bytes.length; at += slice) yield bytes.subarray(at, at + slice);
-  }
-}
-
-function bytesOf(body: unknown): Uint8Array | string | undefined {
-  if (body === undefined || body === null) return undefined;
-  if (typeof body === 'string' || body instanceof Uint8Array) return body;
-  throw new TypeError(
-    'S3 request bodies are bytes or text, never streams: every request must be repeatable.',
-  );
 }
 
 function queryString(query: WireRequest['query']): string {

@@ -4,7 +4,7 @@ import type { SecureContext } from 'node:tls';
 import type { S3Options } from '../../config/s3Options.js';
 import { MillraceError } from '../../errors.js';
 import type { AwsSettings } from './aws/settings.js';
-import { proxiesOf, type Proxy } from './proxy/proxies.js';
+import { proxiesOf } from './proxy/proxies.js';
 import { trusted } from './trust.js';
 
 export interface Transport {
@@ -15,8 +15,6 @@ export interface Transport {
   /** The user's own, which is in place of all that. */
   readonly agentFor: (scheme: 'http' | 'https') => Agent | undefined;
 }
-
-export type { Proxy };
 
 type Options = Pick<S3Options, 'proxy' | 'noProxy' | 'caBundle' | 'agent'>;
 
