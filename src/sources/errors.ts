@@ -93,6 +93,10 @@ export class UnorderedListing extends MillraceError {
 
 /** Something in a local directory that a source is to read, and that is no file or may not be looked at. */
 export class UnreadableInput extends MillraceError {
+  static {
+    sharedByCopies(this, 'UnreadableInput');
+  }
+
   override readonly name = 'UnreadableInput';
 
   constructor(

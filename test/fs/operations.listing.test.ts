@@ -102,7 +102,7 @@ describe('walk', () => {
         of({
           objects: [{ key: 'k', size: 1, etag: 'e', modified: 0 }],
           prefixes: [],
-          ...(++pages < 20_000 ? { cursor: 'more' } : {}),
+          ...(++pages < 20_000 ? { cursor: `${pages}` } : {}),
         }),
     };
     let seen = 0;
