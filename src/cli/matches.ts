@@ -10,7 +10,7 @@ import { taken } from './wait.js';
  * all else is done.
  */
 export async function eachMatch(
-  { operations, stop }: Pick<Session, 'operations' | 'stop'>,
+  { operations, report, stop }: Pick<Session, 'operations' | 'report' | 'stop'>,
   place: Located,
   work: (page: readonly Entry[]) => Promise<void>,
   options: Omit<ListOptions, 'pace'> = {},
@@ -33,7 +33,12 @@ export async function eachMatch(
     failed = error;
   }
   // Nothing is to be held back after the last page.
-  await workOff();
+  try {
+    await workOff();
+  } catch (error) {
+    if (failed !== undefined) report(failed);
+    throw error;
+  }
   if (failed !== undefined) throw failed;
   if (found === 0) throw noMatch(place);
 }

@@ -36,6 +36,18 @@ describe('globs', () => {
     expect(compileGlob(pattern)).toMatchObject({ prefix, wild });
   });
 
+  it.each([
+    ['raw/*.txt', ['', 'raw/', 'r'], ['raw/sub/', 'other/']],
+    ['raw/**/*.txt', ['raw/sub/', 'raw/a/b/', 'raw/a.txt/'], ['other/']],
+    ['raw/{a,b/c}/*.txt', ['raw/a/', 'raw/b/', 'raw/b/c/'], ['raw/c/', 'raw/a/x/']],
+    ['raw/[a-c]?/x', ['raw/ab/'], ['raw/dd/', 'raw/a/']],
+    ['raw/a', ['raw/'], ['raw/a/']],
+  ] as const)('%s reaches into directories that may hold a match', (pattern, yes, no) => {
+    const glob = compileGlob(pattern);
+    for (const start of yes) expect([start, glob.reaches(start)]).toEqual([start, true]);
+    for (const start of no) expect([start, glob.reaches(start)]).toEqual([start, false]);
+  });
+
   it('takes percent escapes of a URI literally', () => {
     expect(compileUriGlob('a%20b%2A*').matches('a b*xyz')).toBe(true);
     expect(compileUriGlob('a%2A').matches('ab')).toBe(false);

@@ -183,6 +183,10 @@ describe('what is no object', () => {
       await lastValueFrom(store.delete(['src/file']));
       expect(await readFile(at('src/good.txt'), 'utf8')).toBe('good');
       await symlink('nowhere', at('src/broken'));
+      await symlink('good.txt', at('src/file'));
+      // The second leads nowhere once the first has gone.
+      expect(await lastValueFrom(store.delete(['src/good.txt', 'src/file']))).toEqual([]);
+      await expect(lstat(at('src/file'))).rejects.toMatchObject({ code: 'ENOENT' });
       await lastValueFrom(store.put('src/broken', Buffer.from('new')));
       expect((await lstat(at('src/broken'))).isFile()).toBe(true);
     });

@@ -291,7 +291,7 @@ class LocalStore implements ObjectStore {
 
   async #remove(key: string): Promise<void> {
     for (const place of await this.#tree.find(key)) {
-      if ((await this.#files.info(place)) === undefined) continue;
+      if ((await this.#files.info(place)) === undefined && !(await this.#files.isBrokenLink(place))) continue;
       await this.#tree.prepareAt(place); // the lock and the temporary name live in the store's own directory
       await this.#tree.locked(place, async () => {
         await this.#uploadFiles.settle(place);

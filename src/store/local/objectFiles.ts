@@ -131,8 +131,20 @@ export class ObjectFiles {
     });
   }
 
-  /** Removes the object, if there is one. Under the object's lock. */
+  /** Whether the name is that of a link which leads nowhere: perhaps to what has just been removed. */
+  async isBrokenLink({ directory, part }: Place): Promise<boolean> {
+    const path = `${directory}/${filesOf(directory, part)[0]}`;
+    if ((await unless(absent, this.disk.stat(path))) !== undefined) return false;
+    return (await unless(absent, this.disk.lstat(path)))?.isSymbolicLink() === true;
+  }
+
+  /** Removes the object, if there is one, or a link that leads nowhere. Under the object's lock. */
   async remove(place: Place): Promise<void> {
+    if (await this.isBrokenLink(place)) {
+      const path = `${place.directory}/${filesOf(place.directory, place.part)[0]}`;
+      await unless(absent, this.disk.unlink(path));
+      await this.disk.sync(place.directory);
+    }
     // Another program may have made a second one.
     while ((await this.#visible(place)) !== undefined) {
       await this.#retire(place, async (old) => {
