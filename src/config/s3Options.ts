@@ -122,7 +122,7 @@ export interface S3Options extends BucketOptions {
   readonly bodyResumes?: number;
   readonly retry?: S3RetryOptions;
   /** Bodies carry a checksum that the server verifies. Default: `crc32` on AWS, else `when-required`. */
-  readonly checksum?: 'crc32' | 'crc32c' | 'crc64nvme' | 'when-required';
+  readonly checksum?: 'crc32' | 'crc32c' | 'crc64nvme' | 'md5' | 'when-required';
   /** Whole objects that are read are compared with the checksum the server keeps. Default: true on AWS, else false. */
   readonly checksumValidation?: boolean;
   /** Bodies are sent as `aws-chunked`, with their checksum behind them. Default false: bodies are in memory, and so are their checksums. */

@@ -63,6 +63,7 @@ export const connection: readonly Row[] = [
       CRC32: 'crc32',
       CRC32C: 'crc32c',
       CRC64NVME: 'crc64nvme',
+      MD5: 'md5',
       disabled: 'when-required',
       'when-required': 'when-required',
     }),

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../errors.js';
 import { StoreError, type StoreErrorCode, type StoreErrorOptions } from '../errors.js';
+import { demandsChecksum } from './contentMd5.js';
 import { reasonOf, type Reason } from './unanswered.js';
 
 /** The requests that the adapter makes, and the IAM actions that each needs. */
@@ -121,6 +122,10 @@ const badKey =
 /** Ceph RGW, which has no key of its own. */
 const wantsKey = 'This server wants to be told the key: set `s3.sse.kms.key-id` (in code, `sse.kms.keyId`)';
 
+/** Object Lock. */
+const wantsChecksum =
+  'This bucket wants a checksum with every body: set `s3.integrity-check-algorithm` (in code, `checksum`) to CRC32, or to MD5 if the server knows no other';
+
 /** What the SDK rejects with, as far as it is looked at. */
 interface SdkError {
   readonly name?: unknown;
@@ -189,6 +194,7 @@ export function toStoreError(raw: unknown, asked: Asked, certain?: Reason): Mill
     aboutCustomerKey(status, name, text, asked) ??
     (code === 'PermissionDenied' ? forbidden(text, asked) : undefined) ??
     redirect(status, error.$response?.headers) ??
+    (demandsChecksum(error) ? wantsChecksum : undefined) ??
     (/aws-kms-key-id/i.test(text) ? wantsKey : undefined);
   const said = answered
     ? serverText(serverCode, status, text)

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { contentMd5 } from './contentMd5.js';
 
 type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];
 
@@ -48,9 +48,7 @@ export const md5ForDelete: Plugin = {
           for (const name of Object.keys(headers)) {
             if (/^x-amz-(sdk-)?checksum-/i.test(name)) Reflect.deleteProperty(headers, name);
           }
-          headers['content-md5'] = createHash('md5')
-            .update(body as string)
-            .digest('base64');
+          headers['content-md5'] = contentMd5(Buffer.from(body as string));
         }
         return next(args);
       },

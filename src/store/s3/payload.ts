@@ -1,6 +1,7 @@
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { checksumOf, type ChecksumKind } from '../checksums.js';
 import { StoreError } from '../errors.js';
+import { contentMd5 as contentMd5Of } from './contentMd5.js';
 import type { ResolvedOptions } from './options.js';
 
 const names = {
@@ -14,9 +15,10 @@ type Checksums = { readonly [K in ChecksumKind as (typeof names)[K]]?: string };
 /** A body as the SDK takes it, with its checksum. One that goes in chunks has it behind them. */
 export function payload(
   body: Uint8Array,
-  { checksum, chunkedEncoding }: ResolvedOptions,
-): { Body: Uint8Array; ContentLength: number } & Checksums {
+  { checksum, chunkedEncoding, contentMd5 }: ResolvedOptions,
+): { Body: Uint8Array; ContentLength: number; ContentMD5?: string } & Checksums {
   const plain = { Body: body, ContentLength: body.length };
+  if (contentMd5) return { ...plain, ContentMD5: contentMd5Of(body) };
   if (checksum === undefined || chunkedEncoding) return plain;
   return { ...plain, [names[checksum]]: checksumOf(checksum, body) };
 }

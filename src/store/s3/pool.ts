@@ -4,6 +4,7 @@ import { systemClock, type Clock } from '../../flow/index.js';
 import { StoreError } from '../errors.js';
 import { answersOfS3 } from './answers.js';
 import { chunkedBodies } from './chunked.js';
+import { contentMd5OnDemand } from './contentMd5.js';
 import { credentialsOf, type ConnectionCredentials } from './credentials/index.js';
 import { readableDates } from './dates.js';
 import { toStoreError, type Asked } from './errors.js';
@@ -152,6 +153,7 @@ export class S3Pool {
     const client = new S3Client({ ...this.#config, ...own });
     client.middlewareStack.use(answersOfS3);
     client.middlewareStack.use(md5ForDelete);
+    if (!this.#options.chunkedEncoding) client.middlewareStack.use(contentMd5OnDemand());
     client.middlewareStack.use(readableDates);
     client.middlewareStack.use(this.#credentials.renewal);
     client.middlewareStack.use(byServerTime(client));

@@ -7,6 +7,8 @@ import { customerKeyOf, encryptionOf, type Encryption } from './encryption.js';
 export interface WireOptions {
   /** Of every body. */
   readonly checksum: ChecksumKind | undefined;
+  /** Of every body, too, in place of `checksum`. */
+  readonly contentMd5: boolean;
   readonly checksumValidation: boolean;
   readonly chunkedEncoding: boolean;
   readonly storageClass: string | undefined;
@@ -19,13 +21,15 @@ export interface WireOptions {
   readonly requesterPays: boolean;
 }
 
-const checksums: readonly string[] = ['crc32', 'crc32c', 'crc64nvme', 'when-required'];
+const checksums: readonly string[] = ['crc32', 'crc32c', 'crc64nvme', 'md5', 'when-required'];
 
 /** Throws `InvalidS3Options`. */
 export function resolveWire(options: S3Options, custom: boolean, endpoint: URL | undefined): WireOptions {
   const { checksum = custom ? 'when-required' : 'crc32', storageClass } = options;
   if (!checksums.includes(checksum))
     throw invalid(`checksum must be one of ${checksums.join(', ')}, not ${checksum}`);
+  if (checksum === 'md5' && options.chunkedEncoding === true)
+    throw invalid('checksum md5 and chunkedEncoding exclude each other: chunks are followed by a CRC');
   if (storageClass !== undefined && !/^[\x21-\x7e]+$/.test(storageClass))
     throw invalid('storageClass must be a name such as STANDARD_IA, without blanks');
   const { accelerate = false, dualStack = false } = options;
@@ -38,7 +42,8 @@ export function resolveWire(options: S3Options, custom: boolean, endpoint: URL |
       'accelerate and forcePathStyle exclude each other: accelerated hosts hold the bucket’s name',
     );
   return {
-    checksum: checksum === 'when-required' ? undefined : checksum,
+    checksum: checksum === 'when-required' || checksum === 'md5' ? undefined : checksum,
+    contentMd5: checksum === 'md5',
     checksumValidation: options.checksumValidation ?? !custom,
     chunkedEncoding: options.chunkedEncoding ?? false,
     storageClass,

@@ -242,6 +242,7 @@ export const connectionEffects: Effects = {
     expect(header(await of('CRC32'), 'x-amz-checksum-crc32')).toBeDefined();
     expect(header(await of('CRC32C'), 'x-amz-checksum-crc32c')).toBeDefined();
     expect(header(await of('CRC64NVME'), 'x-amz-checksum-crc64nvme')).toBeDefined();
+    expect(header(await of('MD5'), 'content-md5')).toMatch(/^[A-Za-z0-9+/]{22}==$/);
     expect(Object.keys((await of('disabled'))[0]!.headers).join()).not.toContain('checksum');
   },
   's3.payload-signing': async () => {
