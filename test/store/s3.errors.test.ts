@@ -248,7 +248,7 @@ describe('options', () => {
       { endpoint: 'https://x/#fragment' },
       { maxSockets: 0 },
       { idleTimeout: 1.5 },
-      { checksum: 'md5' as never },
+      { checksum: 'sha1' as never },
       { storageClass: 'two words' },
       { accelerate: true, endpoint: 'http://127.0.0.1:9000' },
       { dualStack: true, endpoint: 'https://s3.eu-west-1.amazonaws.com' },
