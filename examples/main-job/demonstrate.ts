@@ -7,12 +7,13 @@ import { dataset, type Dataset } from './dataset.js';
 import type { JobTask } from './job.js';
 import type { Options } from './options.js';
 import { Pace } from './pace.js';
-import { clear, makeBucket, openUploads, upload } from './place.js';
+import { clear, makeBucket, upload } from './place.js';
 import { startProxy } from './proxy.js';
 import type { Screen } from './screen.js';
 import type { ServerReady, ServerTask } from './server.js';
 import { Supervisor } from './supervise.js';
 import type { Report, Task } from './verify/index.js';
+import { leftovers } from './verify/leftovers.js';
 import { client, type Place } from './verify/objects.js';
 import type { Watch } from './watcher.js';
 
@@ -47,8 +48,8 @@ export interface Result {
   readonly watch: Watch;
   /** Of the job alone, its restarts included. */
   readonly jobSeconds: number;
-  /** Multipart uploads that the job has left behind. */
-  readonly openUploads: number;
+  /** Unfinished uploads, and objects that the job should have deleted. */
+  readonly leftovers: readonly string[];
 }
 
 export async function demonstrate(run: Run): Promise<Result> {
@@ -89,13 +90,14 @@ export async function demonstrate(run: Run): Promise<Result> {
         seconds: Math.round((performance.now() - started) / 100) / 10,
         store: options.store ?? 'embedded',
       };
-      const off = report.lost + report.duplicated + report.misplaced + partial;
+      const left = await leftovers(s3, place, layout.checkpoints, 'clicks');
+      const off = report.lost + report.duplicated + report.misplaced + partial + left.length;
       return {
         ...job,
         line,
         report,
         exact: off === 0 && job.kills === options.kills && report.events === events,
-        openUploads: (await openUploads(s3, place.bucket, place.prefix)).length,
+        leftovers: left,
       };
     } finally {
       if (options.store !== undefined && !options.keep) await clear(s3, place, madeBucket);

@@ -63,7 +63,7 @@ export async function upload(
 }
 
 /** How many uploads under this prefix are neither completed nor aborted. */
-export async function openUploads(
+async function openUploads(
   s3: S3Client,
   bucket: string,
   prefix: string,

@@ -19,7 +19,8 @@ export function summary(result: Result): string {
     `${n(report.records)} counts of ${n(report.clicks)} clicks in ${n(report.objects)} objects: ` +
       `${n(line.lost)} lost, ${n(line.duplicated)} duplicated`,
     `${n(watch.rounds)} listings and ${n(watch.reads)} full reads meanwhile: ${n(line.partial)} partial objects`,
-    `${n(result.openUploads)} uploads left open`,
+    `${n(result.leftovers.length)} uploads and objects left over`,
+    ...result.leftovers.slice(0, 10),
     ...(seen.journal > 0
       ? []
       : ['No journals: files roll at every checkpoint on this server, or their tails are small.']),
