@@ -1,13 +1,15 @@
 /** About a tenth of V8's default stack, which is just under 1 MB. */
-const frames = 1500;
+const tenth = 1500;
 
 /**
  * Whether enough stack is left to deliver an error and to tear a flow down. Synchronous recursion in RxJS (`expand`, a
  * `mergeMap` that calls itself) can use up all of it, and what then happens in a `catch` or a `finally` fails, too.
+ *
+ * @param tenths how much to look for, in tenths of the whole; each takes some microseconds
  */
-export function hasHeadroom(): boolean {
+export function hasHeadroom(tenths = 1): boolean {
   try {
-    return descend(frames) === 0;
+    return descend(tenths * tenth) === 0;
   } catch {
     return false;
   }

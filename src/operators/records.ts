@@ -25,9 +25,13 @@ import {
 import { hasHeadroom } from '../flow/stack.js';
 import { isPromise, promiseInFlow } from '../flow/promises.js';
 
-/** Emissions of one record after which recursion is suspected, and how often the stack is looked at from there. */
-const many = 256;
+/**
+ * Emissions of one record after which recursion is suspected, and how often the stack is looked at from there. A level of
+ * recursion takes up to some kilobytes, so three tenths of the stack last until the next look.
+ */
+const many = 128;
 const stride = 64;
+const room = 3;
 
 /** Takes what the lifted operators emit. */
 class Tail<B> extends Subscriber<B> {
@@ -49,7 +53,7 @@ class Tail<B> extends Subscriber<B> {
     if (!this.#records.lets) this.#records.refuse();
     else if (isPromise(value)) this.error(promiseInFlow('A callback inside records(…) returned'));
     else {
-      if (++this.emitted > many && this.emitted % stride === 0 && !hasHeadroom()) throw overflow();
+      if (++this.emitted > many && this.emitted % stride === 0 && !hasHeadroom(room)) throw overflow();
       this.#out.next(value);
     }
   }
