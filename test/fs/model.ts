@@ -116,15 +116,16 @@ export class Model {
     }
     if (keys.length === 0) return prefix === '' ? ok() : refused('NotFound');
     let failed = false;
+    // A directory's own object, with content that would have no name right in a bucket.
+    let nameless: string | undefined;
     for (const key of keys) {
       const copied = into + key.slice(prefix.length);
-      if (copied === '') continue;
-      if (!overwrite && target.has(copied)) failed = true;
+      if (copied === '') nameless = source.get(key) === '' ? undefined : key;
+      else if (!overwrite && target.has(copied)) failed = true;
       else target.set(copied, source.get(key)!);
     }
-    if (failed) return refused('CopyFailed');
-    if (move) for (const key of keys) source.delete(key);
-    return ok();
+    if (move && !failed) for (const key of keys) if (key !== nameless) source.delete(key);
+    return failed || nameless !== undefined ? refused('CopyFailed') : ok();
   }
 
   #named({
