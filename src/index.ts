@@ -9,6 +9,7 @@ export { isRetryable, MillraceError, type MillraceErrorOptions } from './errors.
 export * from './flow/index.js';
 export { bytes } from './formats/bytes.js';
 export type { Cutter, Format, Malformed, Reader, Writer } from './formats/format.js';
+export { JsonNumber } from './formats/jsonNumbers.js';
 export { ndjson, type NdjsonOptions } from './formats/ndjson.js';
 export { text } from './formats/text.js';
 export * from './job/index.js';

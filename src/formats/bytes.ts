@@ -1,4 +1,7 @@
+import { types } from 'node:util';
+import { MillraceError } from '../errors.js';
 import type { Cutter, Format } from './format.js';
+import { typeName } from './typeName.js';
 
 /** Every place is a boundary. */
 const anywhere: Cutter = {
@@ -9,6 +12,8 @@ const anywhere: Cutter = {
 /**
  * The bytes themselves, in blocks as they arrive (at most 64 KiB each), uncopied: for those who only count, hash or
  * forward. Where a block ends means nothing; a resumed run may cut elsewhere. Written, they follow one another.
+ *
+ * Errors: `NotBytes` (a record to be written is no `Uint8Array`).
  *
  * @example
  * ```ts
@@ -24,6 +29,12 @@ export function bytes(): Format<Uint8Array> {
       on(block);
       return 0;
     },
-    encode: (block) => block,
+    encode(block: unknown) {
+      if (types.isUint8Array(block)) return block;
+      throw new MillraceError(
+        'NotBytes',
+        `A record is a value of type ${typeName(block)}, and bytes() writes Uint8Arrays: map it to one before the sink.`,
+      );
+    },
   };
 }

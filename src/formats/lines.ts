@@ -31,13 +31,12 @@ export interface Span {
   readonly to: number;
   /** The text with all its line ends; `undefined` if the bytes are not UTF-8, for the caller to go line by line. */
   readonly text: string | undefined;
+  readonly ascii: boolean;
 }
 
-/** Where the text of a block begins: behind the byte order mark, if the block is the start of its object. */
-export function textStart(block: Buffer, start: number): number {
-  return start === 0 && block.length >= 3 && block[0] === 0xef && block[1] === 0xbb && block[2] === 0xbf
-    ? 3
-    : 0;
+/** Whether the line at `at` starts with a byte order mark. */
+export function startsWithMark(text: string, at: number): boolean {
+  return text.charCodeAt(at) === 0xfeff;
 }
 
 /** The next span of `block` at `from`, which must be before its end. */
@@ -49,20 +48,18 @@ export function nextSpan(block: Buffer, from: number): Span {
     if (cut >= 0) to = cut;
   }
   const bytes = block.subarray(from, to);
-  if (isAscii(bytes)) return { from, to, text: block.toString('latin1', from, to) };
-  return { from, to, text: isUtf8(bytes) ? block.toString('utf8', from, to) : undefined };
+  if (isAscii(bytes)) return { from, to, text: block.toString('latin1', from, to), ascii: true };
+  return { from, to, text: isUtf8(bytes) ? block.toString('utf8', from, to) : undefined, ascii: false };
 }
 
 /** Walks forward over the lines of `block` to name the bytes of one of them. Cheap for lines that come in order. */
 export class LineBytes {
   readonly #block: Buffer;
   #line = 0;
-  #from: number;
+  #from = 0;
 
-  /** `from`: where line 0 begins. */
-  constructor(block: Buffer, from: number) {
+  constructor(block: Buffer) {
     this.#block = block;
-    this.#from = from;
   }
 
   /** The bytes of line `line` (0-based, never before the last one asked for), without its boundary. */

@@ -1,9 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkOptions, type OptionNames } from '../config/checkOptions.js';
+import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import type { Format, Malformed } from './format.js';
-import { LineBytes, lineCutter, nextSpan, textStart } from './lines.js';
+import { jsonEncoder } from './jsonEncoder.js';
+import { hasLongNumber, parseExactly } from './jsonNumbers.js';
+import { LineBytes, lineCutter, nextSpan, startsWithMark, type Span } from './lines.js';
 
 /** Settings of {@link ndjson}. */
 export interface NdjsonOptions<T> {
@@ -12,18 +15,29 @@ export interface NdjsonOptions<T> {
    * validates synchronously. What it refuses is malformed.
    */
   readonly schema?: StandardSchemaV1<unknown, T>;
+  /**
+   * Numbers with more digits than a double holds. `exact` (default): an integer beyond ±(2⁵³ − 1) is read as a `bigint`,
+   * any other as a `JsonNumber`, so that no digit is lost; a line without such a number is parsed as fast as ever.
+   * `double`: every number is a `number`, rounded, as `JSON.parse` has it. Writing keeps all digits either way.
+   */
+  readonly numbers?: 'exact' | 'double';
 }
 
-const names: OptionNames<NdjsonOptions<never>> = { schema: true };
+const names: OptionNames<NdjsonOptions<never>> = { schema: true, numbers: true };
 
 /**
  * One JSON value a line, in UTF-8.
  *
- * Reading takes CRLF, a byte order mark at the object's start and a last line without newline; blank lines are no
- * records. A line that is not JSON, not UTF-8, or not what the schema wants is malformed. Without a schema `T` is
- * believed, not checked.
+ * Reading takes CRLF, a byte order mark at the start of a line (joined files have several), and a last line without newline;
+ * blank lines are no records. A line that is not JSON, not UTF-8, or not what the schema wants is malformed. Without a schema
+ * `T` is believed, not checked.
  *
- * Errors: `AsyncSchema` (the schema answers with a promise), `NotJson` (a record to be written has no JSON form).
+ * Writing goes by `JSON.stringify`: properties that are `undefined` or functions are left out, `NaN` and infinities are `null`,
+ * and `toJSON` counts. Bigints are integers. A Promise, a Map, a Set or an Error, of which `JSON.stringify` makes `{}`, is
+ * refused.
+ *
+ * Errors: `AsyncSchema` (the schema answers with a promise), `NotJson` (a record to be written has no JSON form),
+ * `InvalidOption`.
  *
  * @example
  * ```ts
@@ -32,33 +46,39 @@ const names: OptionNames<NdjsonOptions<never>> = { schema: true };
  */
 export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
   checkOptions('ndjson', options, names);
-  const parse = options.schema === undefined ? (JSON.parse as (text: string) => T) : checked(options.schema);
+  const { schema, numbers = 'exact' } = options;
+  if (!['exact', 'double'].includes(numbers))
+    throw new InvalidOption('ndjson: numbers', numbers, "'exact' or 'double'");
+  const parserOf = (parse: Parse<unknown>): Parse<T> =>
+    schema === undefined ? (parse as Parse<T>) : checked(schema, parse);
+  const parse = parserOf(JSON.parse);
+  const parseLong = numbers === 'exact' ? parserOf(parseExactly) : undefined;
+  const encode = jsonEncoder();
   return {
     extension: '.ndjson',
     text: true,
     cutter: () => lineCutter,
-    encode(record) {
-      // `JSON.stringify` says string and means string | undefined.
-      const text = JSON.stringify(record) as string | undefined;
-      if (text === undefined) {
-        throw new MillraceError(
-          'NotJson',
-          `A record of type ${typeof record} has no JSON form: map it to one before the sink.`,
-        );
-      }
-      return text + '\n';
-    },
-    decode: (block, start, line, on, malformed) => decode(parse, block, start, line, on, malformed),
+    encode: (record) => encode(record) + '\n',
+    decode: (block, start, line, on, malformed) =>
+      decode({ parse, parseLong }, block, start, line, on, malformed),
   };
+}
+
+type Parse<T> = (text: string) => T;
+
+interface Parsers<T> {
+  readonly parse: Parse<T>;
+  /** For spans in which there are numbers that a double may not hold. */
+  readonly parseLong: Parse<T> | undefined;
 }
 
 /** What a schema's complaint becomes on its way from the parser to `malformed`. */
 class Refused extends Error {}
 
-function checked<T>(schema: StandardSchemaV1<unknown, T>): (text: string) => T {
+function checked<T>(schema: StandardSchemaV1<unknown, T>, parse: Parse<unknown>): Parse<T> {
   const standard = schema['~standard'];
   return (text) => {
-    const result = standard.validate(JSON.parse(text));
+    const result = standard.validate(parse(text));
     if (result instanceof Promise) {
       throw new MillraceError(
         'AsyncSchema',
@@ -76,7 +96,7 @@ function issueText({ message, path }: StandardSchemaV1.Issue): string {
 }
 
 function decode<T>(
-  parse: (text: string) => T,
+  parsers: Parsers<T>,
   block: Buffer,
   start: number,
   firstLine: number,
@@ -85,20 +105,20 @@ function decode<T>(
 ): number {
   let lines = 0;
   let places: LineBytes | undefined;
-  const textFrom = textStart(block, start);
 
   const refuse = (line: number, reason: string): void => {
-    const { from, to } = (places ??= new LineBytes(block, textFrom)).at(line);
+    const { from, to } = (places ??= new LineBytes(block)).at(line);
     const text = block.toString('utf8', from, to);
     if (text.trim() === '') return;
     malformed({ offset: start + from, length: to - from, line: firstLine + line, text, reason });
   };
 
-  for (let from = textFrom; from < block.length;) {
+  for (let from = 0; from < block.length;) {
     const span = nextSpan(block, from);
     from = span.to;
+    const parse = parserOf(span);
     if (span.text === undefined) {
-      lines += decodeBadSpan(span.from, span.to);
+      lines += decodeBadSpan(parse, span.from, span.to);
       continue;
     }
     const text = span.text;
@@ -110,9 +130,13 @@ function decode<T>(
         try {
           value = parse(text.slice(at, to));
         } catch (error) {
-          refuse(lines, reasonOf(error));
-          at = to + 1;
-          continue;
+          const again = parseAgain(parse, text.slice(at, to), error);
+          if (typeof again === 'string') {
+            refuse(lines, again);
+            at = to + 1;
+            continue;
+          }
+          value = again.value;
         }
         on(value);
       }
@@ -121,8 +145,13 @@ function decode<T>(
   }
   return lines;
 
+  function parserOf({ from, to }: Span): Parse<T> {
+    const { parse, parseLong } = parsers;
+    return parseLong !== undefined && hasLongNumber(block, from, to) ? parseLong : parse;
+  }
+
   /** Some line here is not UTF-8: one by one, so that its neighbours are read. */
-  function decodeBadSpan(from: number, to: number): number {
+  function decodeBadSpan(parse: Parse<T>, from: number, to: number): number {
     let seen = 0;
     for (; from < to; seen++) {
       const next = lineCutter.first(block, from, to);
@@ -130,18 +159,30 @@ function decode<T>(
       if (lineEnd > from) {
         if (!isUtf8(block.subarray(from, lineEnd))) refuse(lines + seen, 'not valid UTF-8');
         else {
-          let value: { readonly parsed: T } | undefined;
+          const text = block.toString('utf8', from, lineEnd);
+          let result: { readonly value: T } | string;
           try {
-            value = { parsed: parse(block.toString('utf8', from, lineEnd)) };
+            result = { value: parse(text) };
           } catch (error) {
-            refuse(lines + seen, reasonOf(error));
+            result = parseAgain(parse, text, error);
           }
-          if (value !== undefined) on(value.parsed);
+          if (typeof result === 'string') refuse(lines + seen, result);
+          else on(result.value);
         }
       }
       from = next < 0 ? to : next;
     }
     return seen;
+  }
+}
+
+/** Parses a line without its byte order mark, which joined files have in their middle, too; or says why it is malformed. */
+function parseAgain<T>(parse: Parse<T>, line: string, error: unknown): { readonly value: T } | string {
+  if (!startsWithMark(line, 0)) return reasonOf(error);
+  try {
+    return { value: parse(line.slice(1)) };
+  } catch (second) {
+    return reasonOf(second);
   }
 }
 

@@ -1,11 +1,14 @@
+import { MillraceError } from '../errors.js';
 import type { Format } from './format.js';
-import { lineCutter, nextSpan, textStart } from './lines.js';
+import { lineCutter, nextSpan, startsWithMark } from './lines.js';
+import { typeName } from './typeName.js';
 
 /**
  * One line of UTF-8 text a record, without its line end. Empty lines are records; bytes that are not UTF-8 read as
- * U+FFFD; a byte order mark at the object's start is dropped. Nothing is malformed but a line over the maximum length.
+ * U+FFFD; a byte order mark at the start of a line is dropped (joined files have several). Nothing is malformed but a line
+ * over the maximum length.
  *
- * A record to be written must not hold a newline: it would read back as two.
+ * A record to be written must not hold a newline: it would read back as two. Errors: `NotText` (it is no string).
  *
  * @example
  * ```ts
@@ -17,17 +20,28 @@ export function text(): Format<string> {
     extension: '.txt',
     text: true,
     cutter: () => lineCutter,
-    encode: (record) => record + '\n',
-    decode(block, start, _line, on) {
+    encode(record: unknown) {
+      if (typeof record === 'string') return record + '\n';
+      throw new MillraceError(
+        'NotText',
+        `A record is a value of type ${typeName(record)}, and text() writes strings: map it to one before the sink.`,
+      );
+    },
+    decode(block, _start, _line, on) {
       let lines = 0;
-      for (let from = textStart(block, start); from < block.length;) {
+      for (let from = 0; from < block.length;) {
         const span = nextSpan(block, from);
         from = span.to;
         const chars = span.text ?? block.toString('utf8', span.from, span.to);
         for (let at = 0; at < chars.length; lines++) {
           let to = chars.indexOf('\n', at);
-          if (to < 0) to = chars.length;
-          on(chars.slice(at, to > at && chars[to - 1] === '\r' ? to - 1 : to));
+          const first = !span.ascii && startsWithMark(chars, at) ? at + 1 : at;
+          if (to < 0) {
+            to = chars.length;
+            // A mark that nothing follows is no line.
+            if (first === to) break;
+          }
+          on(chars.slice(first, to > at && chars[to - 1] === '\r' ? to - 1 : to));
           at = to + 1;
         }
       }

@@ -21,7 +21,7 @@ describe('ndjson', () => {
   it('reads what it wrote, whatever the values and however long the block', () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue({ maxDepth: 2 }), { maxLength: 200 }), (values) => {
-        const format = ndjson<unknown>();
+        const format = ndjson<unknown>({ numbers: 'double' });
         const content = values.map((value) => String(format.encode(value))).join('');
         const { records, bad, lines } = decode(format, content);
         expect(bad).toEqual([]);
@@ -49,8 +49,19 @@ describe('ndjson', () => {
     expect(lines).toBe(4);
   });
 
-  it('finds a byte order mark malformed anywhere but at the start of the object', () => {
-    expect(decode(ndjson(), '\uFEFF1\n', 10).bad).toMatchObject([{ offset: 10, line: 1 }]);
+  it('skips a byte order mark at the start of any line, as joined files have them, and nowhere else', () => {
+    const { records, bad } = decode(
+      ndjson(),
+      '\uFEFF1\n\uFEFF{"a":"\uFEFF"}\n\uFEFF\n\uFEFF\r\n1\uFEFF\n\uFEFFx\n',
+      10,
+    );
+    expect(records).toEqual([1, { a: '\uFEFF' }]);
+    expect(bad).toMatchObject([
+      { offset: 39, line: 5 },
+      { offset: 44, length: 4, line: 6, text: '\uFEFFx' },
+    ]);
+    const besideBadUtf8 = Buffer.concat([Buffer.from('\uFEFF1\n'), Buffer.from([0xff, 0x0a])]);
+    expect(decode(ndjson(), besideBadUtf8)).toMatchObject({ records: [1], bad: [{ line: 2 }] });
   });
 
   it('finds a line malformed that is not UTF-8, and reads its neighbours', () => {
@@ -120,18 +131,90 @@ describe('ndjson', () => {
     expect(() => ndjson().decode(Buffer.from('1\n'), 0, 1, consumer, () => undefined)).toThrow('mine');
   });
 
-  it('refuses to write what has no JSON form', () => {
-    expect(() => ndjson<unknown>().encode(undefined)).toThrow('has no JSON form');
+  const circle: Record<string, unknown> = {};
+  circle['self'] = circle;
+  let deep: unknown[] = [];
+  for (let i = 0; i < 200_000; i++) deep = [deep];
+
+  it.each<[string, unknown, string]>([
+    ['undefined', undefined, 'is a value of type Undefined'],
+    ['a function', () => 1, 'is a value of type Function'],
+    ['a symbol', Symbol('a'), 'is a value of type Symbol'],
+    ['a promise', Promise.resolve({ a: 1 }), 'is a value of type Promise'],
+    ['a map', new Map([[1, 2]]), 'is a value of type Map'],
+    ['a promise in it', { a: 1, geo: Promise.resolve(1) }, 'has a value of type Promise at geo'],
+    ['a set in an array in it', { a: {}, b: [1, new Set([1])] }, 'has a value of type Set at b.1'],
+    ['an error in it', { a: { b: new Error('no') } }, 'has a value of type Error at a.b'],
+    ['a promise beside a bigint', { a: 1n, b: Promise.resolve() }, 'has a value of type Promise at b'],
+    ['itself in it', circle, 'circular'],
+    ['itself beside a bigint', { a: 1n, circle }, 'circular'],
+    ['no end to it', deep, 'nested too deeply'],
+  ])('refuses to write what has no JSON form: %s', (_, record, message) => {
+    const format = ndjson<unknown>();
+    for (let again = 0; again < 2; again++) {
+      expect(() => format.encode(record)).toThrow(
+        expect.objectContaining({
+          code: 'NotJson',
+          retryable: false,
+          message: expect.stringContaining(message) as string,
+        }) as Error,
+      );
+    }
+    expect(format.encode({ a: 1 })).toBe('{"a":1}\n');
+  });
+
+  it('writes by the rules of JSON.stringify otherwise', () => {
+    const format = ndjson<unknown>();
+    for (const record of [
+      { a: NaN, b: -Infinity, c: undefined, d: () => 1, e: new Date(0), f: {}, g: [undefined], h: { i: {} } },
+      [new Uint8Array(0), { toJSON: () => ({}) }, Object.create(null)],
+      {},
+      [],
+      'text',
+      null,
+    ]) {
+      expect(format.encode(record)).toBe(`${JSON.stringify(record)}\n`);
+    }
+  });
+
+  it('lets what a toJSON throws through', () => {
+    const boom = new Error('boom');
+    const record = {
+      toJSON: () => {
+        throw boom;
+      },
+    };
+    expect(() => ndjson<unknown>().encode(record)).toThrow(boom);
   });
 });
 
 describe('text', () => {
   it('gives each line without its end, empty ones too', () => {
     expect(decode(text(), '\uFEFFa\r\n\nb c\n\uFEFFd')).toEqual({
-      records: ['a', '', 'b c', '\uFEFFd'],
+      records: ['a', '', 'b c', 'd'],
       bad: [],
       lines: 4,
     });
+  });
+
+  it('drops a byte order mark at the start of a line only; one that nothing follows is no line', () => {
+    expect(decode(text(), 'a\uFEFF\n\uFEFF\nb\n\uFEFF').records).toEqual(['a\uFEFF', '', 'b']);
+    expect(decode(text(), '\uFEFF').records).toEqual([]);
+  });
+
+  it('refuses to write what is no string', () => {
+    for (const [value, name] of [
+      [Promise.resolve('a'), 'Promise'],
+      [{}, 'Object'],
+      [undefined, 'Undefined'],
+    ] as const) {
+      expect(() => text().encode(value as never)).toThrow(
+        expect.objectContaining({
+          code: 'NotText',
+          message: expect.stringContaining(name) as string,
+        }) as Error,
+      );
+    }
   });
 
   it('replaces what is not UTF-8', () => {
@@ -151,5 +234,14 @@ describe('bytes', () => {
       () => undefined,
     );
     expect(records[0]).toBe(block);
+  });
+
+  it('refuses to write what is no bytes', () => {
+    expect(bytes().encode(new Uint8Array([1]))).toEqual(new Uint8Array([1]));
+    for (const value of [Promise.resolve(), 'a', [1]]) {
+      expect(() => bytes().encode(value as never)).toThrow(
+        expect.objectContaining({ code: 'NotBytes' }) as Error,
+      );
+    }
   });
 });

@@ -1,0 +1,85 @@
+import { MillraceError } from '../errors.js';
+import { hasRounded, stringifyExactly } from './jsonNumbers.js';
+import { typeName } from './typeName.js';
+
+/** Records written digit by digit after one that needed it: it is slower, and finding out is slower still. */
+const exactRun = 1000;
+
+/**
+ * Writes records as JSON, by the rules of `JSON.stringify` but for two: bigints and `JsonNumber`s are written digit by
+ * digit, and what has no JSON form is refused where `JSON.stringify` would make it `{}`.
+ *
+ * Errors: `NotJson`.
+ */
+export function jsonEncoder(): (record: unknown) => string {
+  let exact = 0;
+  return (record) => {
+    let text: string | undefined;
+    if (exact > 0) {
+      exact--;
+      text = exactly(record);
+    } else {
+      try {
+        text = JSON.stringify(record);
+      } catch (error) {
+        // A bigint, or something that has no JSON form: the second try tells.
+        if (!(error instanceof TypeError)) throw failure(error);
+        exact = exactRun;
+      }
+      if (hasRounded()) exact = exactRun;
+      if (exact > 0) text = exactly(record);
+    }
+    if (text === undefined) throw notJson(`is a value of type ${typeName(record)}`);
+    if (mayHide(record) && text.includes('{}')) checkEmpty(record, '');
+    return text;
+  };
+}
+
+/**
+ * Whether something other than a plain value may be in `record`. The usual record is flat, and a look at its values costs
+ * less than one at its text.
+ */
+function mayHide(record: unknown): boolean {
+  if (typeof record !== 'object') return false;
+  let empty = true;
+  for (const name in record) {
+    const value = (record as Record<string, unknown>)[name];
+    if (typeof value === 'object' && value !== null) return true;
+    empty = false;
+  }
+  return empty;
+}
+
+function exactly(record: unknown): string | undefined {
+  try {
+    return stringifyExactly(record);
+  } catch (error) {
+    throw failure(error);
+  }
+}
+
+/** Finds what `JSON.stringify` makes `{}` of though it is more than an empty object: a Promise, a Map, a Set, an Error. */
+function checkEmpty(value: unknown, path: string): void {
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return;
+  const entries = Object.entries(value);
+  const type = typeName(value);
+  if (entries.length === 0 && type !== 'Object' && !Array.isArray(value) && !ArrayBuffer.isView(value))
+    throw notJson(path === '' ? `is a value of type ${type}` : `has a value of type ${type} at ${path}`);
+  for (const [name, inner] of entries) checkEmpty(inner, path === '' ? name : `${path}.${name}`);
+}
+
+/** What a failure of `JSON.stringify` is. What a user's `toJSON` throws stays what it is. */
+function failure(error: unknown): unknown {
+  if (error instanceof TypeError) return notJson('cannot be written', error);
+  if (error instanceof RangeError) return notJson('is nested too deeply, or too long', error);
+  return error;
+}
+
+function notJson(what: string, cause?: Error): MillraceError {
+  const because = cause === undefined ? '' : ` (${cause.message.replaceAll(/\s*\n\s*/g, ' ')})`;
+  return new MillraceError(
+    'NotJson',
+    `A record ${what}${because}, which has no JSON form: map it to plain data before the sink.`,
+    cause === undefined ? {} : { cause },
+  );
+}
