@@ -1,4 +1,5 @@
-import { Packr } from 'msgpackr';
+import { addExtension, Packr } from 'msgpackr';
+import { JsonNumber } from '../formats/jsonNumbers.js';
 import { StateError } from './errors.js';
 import { isPlain } from './plain.js';
 
@@ -34,9 +35,17 @@ export const packr = new Packr({
   useBigIntExtension: true,
 });
 
+// Its type is part of the bytes of state: it never changes.
+addExtension({
+  Class: JsonNumber,
+  type: 0x4a,
+  write: ({ text }: JsonNumber) => text,
+  read: (text: string) => new JsonNumber(text),
+});
+
 /**
- * MessagePack, with everything plain data is made of: also `undefined`, bigints, dates, maps, sets, and binary data.
- * Not class instances, functions and symbols. `-0` comes back as `0`, a lone surrogate as U+FFFD.
+ * MessagePack, with everything plain data is made of: also `undefined`, bigints, `JsonNumber`s, dates, maps, sets, and
+ * binary data. Not class instances, functions and symbols. `-0` comes back as `0`, a lone surrogate as U+FFFD.
  */
 export const messagePack: Serializer<unknown> = {
   id: 'msgpackr',
@@ -135,6 +144,7 @@ function surveyObject(value: object, depth: number): number {
     return nature;
   }
   if (prototype === Array.prototype) return surveyAll(value as unknown[], Nature.Plain, depth);
+  if (value instanceof JsonNumber) return Nature.Plain;
   if (prototype === Map.prototype)
     return surveyAll((value as Map<unknown, unknown>).entries(), Nature.Data, depth);
   if (prototype === Set.prototype) return surveyAll(value as Set<unknown>, Nature.Data, depth);

@@ -1,5 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
+import { JsonNumber } from '../../src/formats/jsonNumbers.js';
 import { valueState, type Serializer } from '../../src/state/index.js';
 import { storedKey } from '../../src/state/keys.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
@@ -145,6 +146,20 @@ describe('valueState', () => {
     const cyclic: { self?: unknown } = {};
     cyclic.self = cyclic;
     expect(() => at<unknown>(0).handle.set(cyclic)).toThrow(coded('UnsupportedValue'));
+  });
+
+  test('numbers that no double holds come back from a segment digit by digit', () => {
+    const value = {
+      id: 2n ** 64n,
+      of: [new JsonNumber('1.20000000000000000000000000005'), -(2n ** 63n), 2n ** 200n],
+    };
+    const store = createMemoryStore();
+    const specs = { v: valueState<unknown>(undefined) };
+    const bench = new Bench(store, specs);
+    bench.with<unknown>('k', 'v', (v) => v.set(value));
+    expect(bench.with<unknown, unknown>('k', 'v', (v) => v.value)).toBe(value);
+    const restored = new Bench(store, specs).restore(bench.checkpoint().snapshot);
+    expect(restored.with<unknown, unknown>('k', 'v', (v) => v.value)).toEqual(value);
   });
 
   test('class instances live with a serializer of their own', () => {
