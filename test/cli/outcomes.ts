@@ -154,7 +154,7 @@ export const rows: Row[] = [
     (u) => ['mv', `${u}a.csv`, `${u}dir/`],
     {
       left: { 'b.txt': 'two!\n', 'dir/a.csv': 'one\n', 'dir/c.csv': 'three', 'dir/deep/d e%[1].csv': 'four' },
-      errHas: [/^Moved 1 object, 4 B\.$/m],
+      errHas: [/^Moved 1 object, 4 B( in \d+ s \([^)]*\))?\.$/m],
     },
   ],
   [
