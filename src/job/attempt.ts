@@ -240,6 +240,8 @@ class RunningAttempt {
 
   #run(): void {
     if (this.#state !== 'opening') return;
+    // Operators that are torn down keep no `Open` either; why they are, their leaf tells next.
+    if (this.#leaves.some((leaf) => leaf.failed)) return;
     this.#guard(() => {
       this.#checkOpen();
       this.#state = 'running';

@@ -37,6 +37,8 @@ export class Leaf extends Subscriber<unknown> {
   readonly #events: LeafEvents;
   #attempt: Attempt | undefined;
   #over = false;
+  /** It got an error, which it reports when its operators are torn down. */
+  failed = false;
 
   constructor(
     readonly index: number,
@@ -79,6 +81,7 @@ export class Leaf extends Subscriber<unknown> {
   }
 
   protected override _error(error: unknown): void {
+    this.failed = true;
     this.unsubscribe();
     this.#events.failed(error);
   }

@@ -1,5 +1,13 @@
-import { merge, throwError } from 'rxjs';
-import { values, type Source } from '../../src/index.js';
+import { identity, map, merge, throwError, type Observable } from 'rxjs';
+import {
+  flowOperator,
+  FlowSubscriber,
+  records,
+  values,
+  type FlowOperator,
+  type Open,
+  type Source,
+} from '../../src/index.js';
 import { Lake } from './harness.js';
 
 /** A source that counts its readers. */
@@ -27,6 +35,28 @@ test('a leaf that fails while it is subscribed: no source is opened', async () =
   );
   await expect(world.run(job, broken)).rejects.toThrow('bug');
   expect(opened).toBe(0);
+});
+
+test('an operator that fails while it opens: its error is the job’s', async () => {
+  class Failing extends FlowSubscriber<number, number> {
+    override onOpen(open: Open): void {
+      this.add(
+        open.attempt.clock.after(1, () => {
+          this.fail(new Error('the store is away'));
+        }),
+      );
+    }
+    override onRecord(): void {
+      // There are none.
+    }
+  }
+  const failing = (): FlowOperator<number, number> => flowOperator((out) => new Failing(out));
+  for (const tail of [identity, values<number>(), records<number, number>(map((n) => n))]) {
+    const world = new Lake();
+    const { job } = world.job();
+    const flow = job.source('in', counted()).pipe(failing()) as Observable<never>;
+    await expect(world.run(job, flow.pipe(tail as typeof identity))).rejects.toThrow('the store is away');
+  }
 });
 
 test('a source that can not be opened leaves no other open', async () => {
