@@ -253,10 +253,17 @@ describe('keys come out right, however a server encodes them', () => {
       /<(Key|Prefix)>(.*?)<\/\1>/gs,
       (_, tag: string, value: string) => `<${tag}>${value.replaceAll('%2B', '+')}</${tag}>`,
     );
+  const asCeph = (xml: string): string =>
+    xml.replace(
+      /<(Key|Prefix)>(.*?)<\/\1>/gs,
+      (_, tag: string, value: string) =>
+        `<${tag}>${value.replaceAll('%7C', '|').replaceAll('/', '%2F')}</${tag}>`,
+    );
   const silent = remove('EncodingType');
   const encodings: Readonly<Record<string, (xml: string) => string>> = {
     'as URLs': (xml) => xml,
     'as URLs, without telling': silent,
+    'as Ceph RGW does': asCeph,
     'as forms': asForm,
     'as forms, without telling': (xml) => silent(asForm(xml)),
     'as URLs, + being itself': asPath,
@@ -270,6 +277,7 @@ describe('keys come out right, however a server encodes them', () => {
     'd/a+b.txt',
     'd/ü.txt',
     'd/x%20y.txt',
+    'd/a|b',
     'd/&#38;<',
     'd/\u{1f600}',
   ];

@@ -75,9 +75,9 @@ function likelyOf(raw: readonly string[]): readonly Coding[] {
   return all.filter((coding) => coding !== (holds(/%20/) ? 'form' : 'url'));
 }
 
-/** Whether it holds nothing that every encoder escapes. */
+/** Whether it holds nothing that every encoder escapes. Ceph RGW leaves `|` as it is. */
 function isEncoded(text: string): boolean {
-  return /^[!#-;=?-[\]_a-z~]*$/.test(text);
+  return /^[!#-;=?-[\]_a-z|~]*$/.test(text);
 }
 
 /** `undefined` for an escape that means nothing. */
