@@ -82,7 +82,7 @@ function checked<T>(schema: StandardSchemaV1<unknown, T>, parse: Parse<unknown>)
     if (result instanceof Promise) {
       throw new MillraceError(
         'AsyncSchema',
-        `The ${standard.vendor} schema given to ndjson validates asynchronously: use one that answers at once, or check later with mapAsync.`,
+        `The ${standard.vendor} schema given to ndjson validates asynchronously: use one that answers at once, or validate after values().`,
       );
     }
     if (result.issues === undefined) return result.value;
