@@ -56,7 +56,7 @@ export interface Sweep {
   readonly tell: (event: CheckpointEvent) => void;
 }
 
-/** Nobody waits longer for a sweep. Milliseconds. */
+/** The longest that a settling job waits for a sweep, in milliseconds. */
 const patience = 60_000;
 
 /** Completes when all is removed that can be, or when it has taken too long. */

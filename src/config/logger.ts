@@ -23,7 +23,7 @@ export const standardErrorLogger: Logger = {
 
 let standardError: Console | undefined;
 
-/** By a `Console`, which tolerates that nobody reads standard error any more. */
+/** Uses a `Console`, which tolerates that standard error has been closed. */
 function write(level: 'warn' | 'error', context: object, message: string): void {
   const fields = Object.entries(context).flatMap(([name, value]: [string, unknown]) =>
     value === undefined || value === message ? [] : [`${name}=${shown(value)}`],

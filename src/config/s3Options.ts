@@ -80,7 +80,7 @@ export interface BucketOptions {
     | 'aws-exec-read'
     | 'bucket-owner-read'
     | 'bucket-owner-full-control';
-  /** Requests are paid for by whoever makes them, as Requester Pays buckets demand. Default false. */
+  /** The requester pays for requests, as Requester Pays buckets demand. Default false. */
   readonly requesterPays?: boolean;
   /** URL of an HTTP proxy, with user and password if it wants them, or `none`. Default: `HTTPS_PROXY` for https servers, `HTTP_PROXY` for others. */
   readonly proxy?: string;

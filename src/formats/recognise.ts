@@ -1,7 +1,7 @@
 /**
  * What an object is, by its first bytes. A name or a header may be wrong; these are what a parser would get.
  *
- * Signatures are those of the formats' own specifications. One that could begin a text ("ORC", "PAR1") counts only if
+ * Signatures are those of the formats' own specifications. One that could begin a text file ("ORC", "PAR1") counts only if
  * bytes that no text has come after it.
  */
 import { isUtf8 } from 'node:buffer';
@@ -26,7 +26,7 @@ interface Signature {
   readonly content: Content;
   readonly at?: number;
   readonly bytes: Buffer;
-  /** It could begin a text. */
+  /** It could begin a text file. */
   readonly readable?: boolean;
 }
 

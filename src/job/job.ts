@@ -26,7 +26,9 @@ export interface Job {
   source<T>(id: string, source: Source<T> & Known<T>): Flow<T>;
   /**
    * Restores the newest durable checkpoint, runs the leaves, commits, restarts after retryable failures. Resolves when
-   * the inputs are over and everything is published, or when stopped with a last checkpoint.
+   * the inputs are over and everything is published, or when stopped with a last checkpoint, and every leaf has
+   * completed: work that a leaf still does after `values()` is waited for, and a leaf that never completes (merged with an
+   * `interval`, say) keeps `run` from resolving.
    *
    * Errors: `Fenced` when another process has taken over; `VanishedOperator` when the checkpoint holds state of an
    * operator that the leaves lack; `AlreadyRunning`; `NoLeaves`; and whatever ended the job under its policies.

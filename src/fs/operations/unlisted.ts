@@ -13,7 +13,7 @@ export class Exceptions {
   readonly #links: Links;
   readonly #options: Skipping;
 
-  /** @param links what becomes of links where nobody says */
+  /** @param links what happens to links by default */
   constructor(options: Skipping & { readonly links?: Links }, links: Links) {
     oneOf('links', options.links, Object.keys(linksFollowed));
     oneOf('unreadable', options.unreadable, ['fail', 'skip']);
