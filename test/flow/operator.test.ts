@@ -94,3 +94,25 @@ test('what a waiting element throws is the error of the flow', () => {
   input.next(1);
   expect(log).toEqual([1, 2, new Error('at 2')]);
 });
+
+test('where no stack is left to deliver an error, it stays an exception, and can be delivered later', () => {
+  const pad = (frames: number, work: () => void): void => (frames === 0 ? work() : pad(frames - 1, work));
+  // What has never run needs stack to be compiled, and would fail sooner.
+  for (let i = 0; i < 200; i++) run((_, self) => self.giveUp(i)).input.next(1);
+  for (let frames = 0; frames < 300; frames++) {
+    const { input, log } = run(() => pad(frames % 17, () => undefined));
+    const descend = (): void => {
+      input.next(1);
+      pad(1, descend);
+    };
+    let thrown: unknown;
+    try {
+      pad(frames % 23, descend);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(RangeError);
+    input.error(thrown);
+    expect(log.at(-1)).toBe(thrown);
+  }
+});
