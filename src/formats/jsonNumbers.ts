@@ -156,7 +156,7 @@ function isName(text: string, end: number): boolean {
   return text.charAt(at) === ':';
 }
 
-/** Whether a double holds all digits of the number, so that it is the same again when it is printed with as many. */
+/** Whether a double holds all digits of the number, so that it is the same again when it is printed with as many, or as usual. */
 function isHeld(token: string): boolean {
   const value = Number(token);
   if (/^-?\d+$/.test(token)) return Number.isSafeInteger(value);
@@ -164,7 +164,12 @@ function isHeld(token: string): boolean {
   if (value === 0) return digits === '';
   // More than toPrecision can print, and than anybody prints of a double.
   if (!Number.isFinite(value) || digits.length > 100) return false;
-  return digits.length <= 15 || significant(value.toPrecision(digits.length)) === digits;
+  // Of two numbers that are equally near, `toPrecision` prints the larger, and `String` the even one.
+  return (
+    digits.length <= 15 ||
+    significant(value.toPrecision(digits.length)) === digits ||
+    significant(String(value)) === digits
+  );
 }
 
 /** The digits of a number without the zeros before and after them, its sign, its point and its exponent. */

@@ -68,6 +68,17 @@ function numbersOf(value: unknown): unknown[] {
   return Object.values(value).flatMap(numbersOf);
 }
 
+/** A value as it is after it was written: `JSON.stringify` writes 9.01e15 as an integer, and one that large is a bigint. */
+function asRead(value: unknown): unknown {
+  if (typeof value === 'number')
+    return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21
+      ? BigInt(JSON.stringify(value))
+      : value;
+  if (typeof value !== 'object' || value === null || value instanceof JsonNumber) return value;
+  if (Array.isArray(value)) return value.map(asRead);
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, asRead(inner)]));
+}
+
 /** Digits and exponent of a number: equal for equal numbers, however they are written. */
 function canonical(text: string): string {
   const [, sign = '', integer = '', fraction = '', exponent = '0'] =
@@ -92,14 +103,13 @@ describe('numbers of ndjson', () => {
           // As many digits as it was written with give it back.
           else {
             const [, shown = ''] = /^-?(\d+)/.exec(canonical(literal)) ?? [];
-            expect(canonical((got as number).toPrecision(Math.min(100, shown.length)))).toBe(
-              canonical(literal),
-            );
+            const printed = [(got as number).toPrecision(Math.min(100, shown.length)), String(got)];
+            expect(printed.map(canonical)).toContain(canonical(literal));
           }
         }
         const format = ndjson<unknown>();
         const written = String(format.encode(value));
-        expect(read(written)).toEqual([value]);
+        expect(read(written)).toEqual([asRead(value)]);
         expect(String(format.encode(read(written)[0]))).toBe(written);
       }),
       runs,
@@ -145,6 +155,9 @@ describe('numbers of ndjson', () => {
     ['1.20000000000000000000000000005', new JsonNumber('1.20000000000000000000000000005')],
     ['0.1000000000000000055511151231257827', 0.1],
     ['0.10000000000000000000000000', 0.1],
+    ['9010000000000000.0', 9.01e15],
+    ['1797457212174522.2', 1797457212174522.25],
+    ['1797457212174522.3', 1797457212174522.25],
     ['1.0000000000000000e400', new JsonNumber('1.0000000000000000e400')],
     ['1.0000000000000000e-400', new JsonNumber('1.0000000000000000e-400')],
     ['0.00000000000000000000e5', 0],
