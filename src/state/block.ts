@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib';
-import { uncompress } from 'snappyjs';
 import { keyEnd } from './encodedKeys.js';
 import { KeyReader, type StoredKey } from './keys.js';
 import { corrupt, Flag, type BlockInfo } from './segmentFormat.js';
 import { Encoded, packr } from './serializer.js';
+import { decompress } from './snappy.js';
 import { absent } from './table.js';
 
 /** The entries of one block of a segment, by column. Keys stay encoded until they are asked for. */
@@ -27,6 +27,7 @@ export class Block {
   constructor(plain: Buffer, broken: (cause: unknown) => Error) {
     this.#broken = broken;
     const entries = (this.entries = plain.readUInt32LE(0));
+    if (entries > plain.length) throw new RangeError('a block claims more entries than it has bytes');
     const keysEnd = 8 + entries + plain.readUInt32LE(4);
     this.keys = plain.subarray(8 + entries, keysEnd);
     this.#reader = new KeyReader(this.keys);
@@ -79,7 +80,7 @@ export function decodeBlock(object: string, info: BlockInfo, bytes: Buffer): Blo
   const broken = (cause: unknown): Error =>
     corrupt(object, `its block at byte ${info.offset} cannot be decoded`, cause);
   try {
-    return new Block(bytes[0] === 1 ? uncompress(bytes.subarray(1)) : bytes.subarray(1), broken);
+    return new Block(bytes[0] === 1 ? decompress(bytes.subarray(1)) : bytes.subarray(1), broken);
   } catch (cause) {
     throw broken(cause);
   }
