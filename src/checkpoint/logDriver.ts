@@ -217,7 +217,7 @@ export class LogDriver {
         error: (error: unknown) => {
           if (this.#closed) return;
           if (isStoreError(error, 'AlreadyExists', 'PreconditionFailed')) this.send({ type: 'taken' });
-          else if (isRefusal(error)) {
+          else if (doubts === 0 && isRefusal(error)) {
             this.send({ type: 'refused', error: this.#explained(error) });
           } else {
             inDoubt(manifest.n, doubts + 1, error);
@@ -268,7 +268,8 @@ export class LogDriver {
 
 /** Nothing was written, nor ever will be by this request. */
 function isRefusal(error: unknown): boolean {
+  if (!isStoreError(error) || isInDoubt(error)) return false;
   return (
-    isStoreError(error, 'PermissionDenied', 'NotFound', 'NotSupported', 'InvalidRequest') && !isInDoubt(error)
+    error.unchanged || isStoreError(error, 'PermissionDenied', 'NotFound', 'NotSupported', 'InvalidRequest')
   );
 }

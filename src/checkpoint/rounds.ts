@@ -1,5 +1,12 @@
 import { Subscription } from 'rxjs';
-import { isLast, type Barrier, type CheckpointReason, type Frozen, type Participant } from '../flow/index.js';
+import {
+  isLast,
+  monotonic,
+  type Barrier,
+  type CheckpointReason,
+  type Frozen,
+  type Participant,
+} from '../flow/index.js';
 import { Barriers, type Round } from './barriers.js';
 import type { ClaimOptions } from './contract.js';
 import { checkpointFailed } from './errors.js';
@@ -70,7 +77,7 @@ export class Rounds {
       this.#last = reason;
       this.#triggers?.stop();
     }
-    const round = this.#barriers.begin(reason, this.#options.clock.now(), (of, id, frozen) => {
+    const round = this.#barriers.begin(reason, monotonic(this.#options.clock), (of, id, frozen) => {
       this.#acked(of, id, frozen);
     });
     const { barrier } = round;
@@ -86,7 +93,7 @@ export class Rounds {
     if (round === undefined || round.state === 'over') return;
     this.#failures = 0;
     this.#triggers?.ended();
-    const durationMs = this.#options.clock.now() - round.startedAt;
+    const durationMs = Math.round(monotonic(this.#options.clock) - round.startedAt);
     this.#owner.tell({ type: 'checkpoint-durable', checkpoint, n, durationMs, bytes });
     for (const { barrier } of this.#barriers.settle(checkpoint)) {
       this.#owner.tell({ type: 'checkpoint-subsumed', checkpoint: barrier.checkpoint, by: checkpoint });

@@ -1,5 +1,5 @@
 import { Subscription } from 'rxjs';
-import type { Clock } from '../flow/index.js';
+import { monotonic, type Clock } from '../flow/index.js';
 
 /**
  * When periodic barriers are due: every `interval`, but not while a checkpoint is unfinished (that turn is skipped), and
@@ -28,7 +28,7 @@ export class Triggers {
 
   /** A checkpoint became durable or failed. */
   ended(): void {
-    this.#endedAt = this.#clock.now();
+    this.#endedAt = monotonic(this.#clock);
   }
 
   stop(): void {
@@ -49,7 +49,7 @@ export class Triggers {
       this.#schedule(this.#interval);
       return;
     }
-    const pause = this.#endedAt + this.#minPause - this.#clock.now();
+    const pause = this.#endedAt + this.#minPause - monotonic(this.#clock);
     if (pause > 0) {
       this.#schedule(pause);
       return;

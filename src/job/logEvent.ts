@@ -27,6 +27,14 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
         'A checkpoint was not acked in time',
       );
       return;
+    case 'manifest-in-doubt':
+      // The 1st, 2nd, 4th, 8th time: the longer it lasts, the less often it is told.
+      if (Number.isInteger(Math.log2(event.tries)))
+        logger.warn(
+          { job, n: event.n, tries: event.tries, ...causeOf(event.error) },
+          'It is not known whether an entry of the job’s log was written; the request is repeated until it is',
+        );
+      return;
     case 'sweep-skipped':
       logger.warn(
         { job, ...causeOf(event.error) },

@@ -1,6 +1,6 @@
 import { Observable, Subscription } from 'rxjs';
 import { isRetryable } from '../errors.js';
-import type { Clock } from '../flow/index.js';
+import { monotonic, type Clock } from '../flow/index.js';
 import type { Outcome } from './attempt.js';
 import type { JobEvent } from './events.js';
 import { freshRestarts, nextRestart, type RestartPolicy, type RestartState } from './restart.js';
@@ -27,7 +27,7 @@ export function runJob(life: {
     outcome.add(current);
 
     const attempt = (): void => {
-      const started = clock.now();
+      const started = monotonic(clock);
       emit({ type: 'attempt-started', job, attempt: ++count });
       current.add(
         life.attempt().subscribe({
@@ -37,7 +37,7 @@ export function runJob(life: {
             outcome.complete();
           },
           error: (error: unknown) => {
-            again(error, clock.now() - started);
+            again(error, monotonic(clock) - started);
           },
         }),
       );

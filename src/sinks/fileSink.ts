@@ -3,6 +3,7 @@ import {
   flowOperator,
   FlowSubscriber,
   isLast,
+  monotonic,
   type Attempt,
   type Barrier,
   type Credit,
@@ -200,7 +201,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     const { deadline } = this.#files;
     if (deadline === undefined || this.#resting) return;
     const { clock } = this.#attempt;
-    this.#timer = clock.after(Math.max(0, deadline - clock.now()), () => {
+    this.#timer = clock.after(Math.max(0, deadline - monotonic(clock)), () => {
       this.#timer.unsubscribe();
       this.turn(() => {
         this.#files.rollDue();

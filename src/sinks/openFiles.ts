@@ -1,4 +1,4 @@
-import type { Clock } from '../flow/index.js';
+import { monotonic, type Clock } from '../flow/index.js';
 import type { FileNames } from './fileNames.js';
 import { maxRanges } from './journal.js';
 import type { SinkSettings } from './options.js';
@@ -110,7 +110,7 @@ export class OpenFiles {
   }
 
   rollDue(): void {
-    for (const file of this.#policy.due(this.#files.values(), this.clock.now())) this.#roll(file);
+    for (const file of this.#policy.due(this.#files.values(), monotonic(this.clock))) this.#roll(file);
   }
 
   /** Counts what a journal would have to hold, once files in too many journals are dealt with. */
@@ -158,7 +158,7 @@ export class OpenFiles {
     const { maxOpenFiles, partSize } = this.settings;
     const { uid, key } = this.names.next(partition);
     if (this.#files.size >= maxOpenFiles) for (const file of leastRecent(this.#files)) this.#roll(file);
-    const file = new OpenFile(uid, key, partition, this.clock.now(), partSize, this.pool);
+    const file = new OpenFile(uid, key, partition, monotonic(this.clock), partSize, this.pool);
     this.#files.set(partition, file);
     this.opened();
     return file;

@@ -4,7 +4,7 @@
  * A slow store is no reason: a reader that waits is not polled. It is polled in vain when data arrives out of order, a few
  * times for each request under way. So only a great many polls in a row, in a short time, are a loop.
  */
-import type { Clock, Json } from '../flow/index.js';
+import { monotonic, type Clock, type Json } from '../flow/index.js';
 
 /** Polls in a row that give nothing. */
 const manyPolls = 200_000;
@@ -34,12 +34,12 @@ export class Progress {
   missed(): number | undefined {
     this.#idle++;
     if (this.#idle === fewPolls) {
-      this.#since = this.#clock.now();
+      this.#since = monotonic(this.#clock);
       this.#at = JSON.stringify(this.#position());
     }
     if (this.#idle < manyPolls) return undefined;
     const loop =
-      this.#clock.now() - this.#since < loopMillis && JSON.stringify(this.#position()) === this.#at;
+      monotonic(this.#clock) - this.#since < loopMillis && JSON.stringify(this.#position()) === this.#at;
     this.#idle = 0;
     return loop ? manyPolls : undefined;
   }

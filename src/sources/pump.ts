@@ -31,7 +31,7 @@
  */
 import type { Subscription } from 'rxjs';
 import { MillraceError } from '../errors.js';
-import { credit, end, type Attempt, type Barrier, type Signal } from '../flow/index.js';
+import { credit, end, monotonic, type Attempt, type Barrier, type Signal } from '../flow/index.js';
 import { SourceStuck } from './errors.js';
 import { Progress } from './progress.js';
 import type { DeadLetter, Source, SourceOutput, SourceReader } from './source.js';
@@ -210,12 +210,12 @@ export class SourcePump<T> {
 
   #turn(): void {
     const { clock } = this.#attempt;
-    const start = clock.now();
+    const start = monotonic(clock);
     try {
       for (let slices = 0; slices < slicesPerTurn && this.#due(); slices++) {
         this.#sendBarriers();
         if (this.#is('running') && !this.#blocked()) this.#poll();
-        if (clock.now() - start >= turnMillis) break;
+        if (monotonic(clock) - start >= turnMillis) break;
       }
     } catch (error) {
       this.#fail(error);

@@ -35,6 +35,8 @@ export interface StoreErrorOptions extends Omit<MillraceErrorOptions, 'retryable
   readonly status?: number;
   /** For how long a throttling server asked to be left alone (`Retry-After`). Milliseconds. */
   readonly retryAfter?: number;
+  /** Nothing was changed, nor ever will be by this request. */
+  readonly unchanged?: boolean;
 }
 
 /** The error of every {@link ObjectStore} method; the set of codes is closed. */
@@ -49,12 +51,15 @@ export class StoreError extends MillraceError {
   readonly status: number | undefined;
   /** Milliseconds. */
   readonly retryAfter: number | undefined;
+  /** Whether it is certain that nothing was changed, although the error may pass: no answer is in doubt then. */
+  readonly unchanged: boolean;
 
   constructor(code: StoreErrorCode, message: string, options: StoreErrorOptions = {}) {
     super(code, message, { cause: options.cause, retryable: retryable.has(code) });
     this.serverCode = options.serverCode;
     this.status = options.status;
     this.retryAfter = options.retryAfter;
+    this.unchanged = options.unchanged ?? false;
   }
 }
 
@@ -65,6 +70,7 @@ export function isStoreError(error: unknown, ...codes: readonly StoreErrorCode[]
 
 /** Whether a request may have taken effect although it failed: no answer came, or a success that is not believed. */
 export function isInDoubt(error: unknown): boolean {
+  if (isStoreError(error) && error.unchanged) return false;
   if (isRetryable(error)) return true;
   return isStoreError(error) && error.status !== undefined && error.status >= 200 && error.status < 300;
 }

@@ -14,6 +14,7 @@ interface Timer {
  */
 export class SimulatedClock implements Clock {
   #now: number;
+  #wall = 0;
   #order = 0;
   /** A binary heap by time, then order. */
   readonly #timers: Timer[] = [];
@@ -24,7 +25,16 @@ export class SimulatedClock implements Clock {
   }
 
   now(): number {
+    return this.#now + this.#wall;
+  }
+
+  monotonic(): number {
     return this.#now;
+  }
+
+  /** Sets the time that `now` tells, as an operator or NTP does. Timers and `monotonic` take no notice. */
+  setTime(now: number): void {
+    this.#wall = now - this.#now;
   }
 
   after(delay: number, work: () => void): Subscription {

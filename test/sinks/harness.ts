@@ -53,10 +53,20 @@ interface Timer {
 /** Time that stands still until told otherwise. */
 export class ManualClock implements Clock {
   #now = 1_000_000;
+  #wall = 0;
   #queue: Timer[] = [];
 
   now(): number {
+    return this.#now + this.#wall;
+  }
+
+  monotonic(): number {
     return this.#now;
+  }
+
+  /** Sets the system time forward or back; timers take no notice. */
+  step(ms: number): void {
+    this.#wall += ms;
   }
 
   after(delay: number, work: () => void): Subscription {

@@ -26,8 +26,17 @@ export function io<T>(uri: string, work: (live: () => void) => Promise<T>): Obse
   });
 }
 
+/** Runs a step that publishes nothing: if it fails, nothing has changed. */
+export async function unpublished<T>(path: string, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    throw toStoreError(path, error, true);
+  }
+}
+
 /** What went wrong at a place, in the words of a store; what is no error of the file system stays as it is. */
-export function toStoreError(uri: string, cause: unknown): unknown {
+export function toStoreError(uri: string, cause: unknown, unchanged = false): unknown {
   if (cause instanceof StoreError) return cause;
   if (cause instanceof LockBusy)
     return new StoreError('Throttled', `${cause.message} Nothing was done; try again.`, { cause });
@@ -51,8 +60,22 @@ export function toStoreError(uri: string, cause: unknown): unknown {
         cause,
         serverCode: code,
       });
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new StoreError('Unavailable', `${uri}: ${text}. Free some space on that disk, or use another.`, {
+        cause,
+        serverCode: code,
+        unchanged,
+      });
+    case 'EMFILE':
+    case 'ENFILE':
+      return new StoreError(
+        'Unavailable',
+        `${uri}: ${text}. Raise the limit of open files (ulimit -n), or do less at the same time.`,
+        { cause, serverCode: code, unchanged },
+      );
     default:
-      return new StoreError('Unavailable', `${uri}: ${text}.`, { cause, serverCode: code });
+      return new StoreError('Unavailable', `${uri}: ${text}.`, { cause, serverCode: code, unchanged });
   }
 }
 

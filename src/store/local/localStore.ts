@@ -38,8 +38,8 @@ import type {
   UploadOptions,
   UploadPage,
 } from '../objectStore.js';
-import { nodeDisk, type Disk } from './disk.js';
-import { io } from './io.js';
+import { nodeDisk, orUndone, type Disk } from './disk.js';
+import { io, unpublished } from './io.js';
 import { listTree } from './listing.js';
 import { ObjectFiles, type Description } from './objectFiles.js';
 import { readRange } from './read.js';
@@ -118,7 +118,7 @@ class LocalStore implements ObjectStore {
       checkMetadata(options.metadata);
       checkContent(options.content);
       const copy = Buffer.from(body); // the caller may reuse the buffer
-      const place = await this.#tree.prepare(key);
+      const place = await unpublished(this.uri, () => this.#tree.prepare(key));
       live();
       const { ifNoneMatch, ifMatch, metadata, content } = options;
       if (ifNoneMatch !== undefined && (await this.#found(key)) !== undefined) throw this.#exists(key);
@@ -162,7 +162,7 @@ class LocalStore implements ObjectStore {
       checkBucket(this.uri, this.#bucket, options);
       const source = await this.#read(from, options, live);
       const { etag, metadata, content } = source.info;
-      const place = await this.#tree.prepare(to);
+      const place = await unpublished(this.uri, () => this.#tree.prepare(to));
       const kept = etag.startsWith('file-') ? md5(Buffer.concat(source.chunks)) : etag;
       return this.#write(
         place,
@@ -274,18 +274,20 @@ class LocalStore implements ObjectStore {
     publish: (path: string) => Promise<void>,
   ): Promise<PutResult> {
     const path = this.#files.temporary(place);
-    try {
-      try {
-        await this.#disk.create(path, body);
-      } catch (error) {
-        throw await this.#tree.ifRemoved(place.directory, error);
-      }
-      await this.#files.describe(place, path, description, this.#clock.now());
+    const discard = (): Promise<void> => this.#files.discard(place, path);
+    await orUndone(async () => {
+      await unpublished(path, async () => {
+        try {
+          await this.#disk.create(path, body);
+        } catch (error) {
+          throw await this.#tree.ifRemoved(place.directory, error);
+        }
+        await this.#files.describe(place, path, description, this.#clock.now());
+      });
       live();
       await publish(path);
-    } finally {
-      await this.#files.discard(place, path);
-    }
+    }, discard);
+    await discard();
     return { etag: description.etag };
   }
 

@@ -18,6 +18,7 @@ import { dirname } from 'node:path/posix';
 import { StoreError } from '../errors.js';
 import type { ContentHeaders, Metadata, ObjectInfo } from '../objectStore.js';
 import { absent, errno, unless, type Disk } from './disk.js';
+import { toStoreError, unpublished } from './io.js';
 import { identityOf, sidecarPath } from './identity.js';
 import { filesOf, stateName } from './names.js';
 import { dropSidecar } from './sweep.js';
@@ -100,7 +101,7 @@ export class ObjectFiles {
       try {
         await this.disk.link(path, to);
       } catch (error) {
-        if (errno(error) !== 'EEXIST') throw error;
+        if (errno(error) !== 'EEXIST') throw toStoreError(to, error, true);
         if ((await unless(absent, this.disk.stat(to)))?.isDirectory() === true) continue;
         return false;
       }
@@ -123,7 +124,7 @@ export class ObjectFiles {
         await this.disk.rename(path, to);
         return to;
       } catch (error) {
-        if (errno(error) !== 'EISDIR' || apart === undefined) throw error;
+        if (errno(error) !== 'EISDIR' || apart === undefined) throw toStoreError(to, error, true);
         const beside = await this.#ready(place, apart);
         await this.disk.rename(path, beside);
         return beside;
@@ -166,7 +167,7 @@ export class ObjectFiles {
   ): Promise<void> {
     const old = await this.#visible(place);
     const kept = this.temporary(place);
-    if (old !== undefined) await this.disk.link(old.path, kept);
+    if (old !== undefined) await unpublished(kept, () => this.disk.link(old.path, kept));
     try {
       const changed = await change(old?.path);
       if (changed !== undefined) await this.disk.sync(dirname(changed));

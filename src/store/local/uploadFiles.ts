@@ -17,6 +17,7 @@ import { StoreError } from '../errors.js';
 import { checkParts, compositeEtag, noSuchUpload } from '../helpers.js';
 import type { PutResult, UploadedPart, UploadInfo, UploadOptions } from '../objectStore.js';
 import { absent, orUndone, unless, type Disk } from './disk.js';
+import { unpublished } from './io.js';
 import { filesOf } from './names.js';
 import type { ObjectFiles } from './objectFiles.js';
 import { dropSidecar } from './sweep.js';
@@ -48,17 +49,19 @@ export class UploadFiles {
       ...(content === undefined ? {} : { content }),
     };
     const path = this.#path(place, uploadId);
-    return orUndone(
-      async () => {
-        await this.disk.mkdir(made);
-        await this.disk.create(`${made}/info`, JSON.stringify(info));
-        await Promise.all([this.disk.sync(`${made}/info`), this.disk.sync(made)]);
-        await this.disk.rename(made, path);
-        await this.disk.sync(uploadsIn(place.directory));
-        return uploadId;
-      },
-      () => Promise.all([this.disk.removeTree(made), this.disk.removeTree(path)]),
-    );
+    const create = (): Promise<string> =>
+      orUndone(
+        async () => {
+          await this.disk.mkdir(made);
+          await this.disk.create(`${made}/info`, JSON.stringify(info));
+          await Promise.all([this.disk.sync(`${made}/info`), this.disk.sync(made)]);
+          await this.disk.rename(made, path);
+          await this.disk.sync(uploadsIn(place.directory));
+          return uploadId;
+        },
+        () => Promise.all([this.disk.removeTree(made), this.disk.removeTree(path)]),
+      );
+    return unpublished(path, create);
   }
 
   /** Writes a part under a name that does not count yet. */
@@ -70,9 +73,11 @@ export class UploadFiles {
       await this.disk.sync(written);
       return true;
     };
-    const done = await unless(
-      absent,
-      orUndone(write, () => this.disk.unlink(written)),
+    const done = await unpublished(written, () =>
+      unless(
+        absent,
+        orUndone(write, () => this.disk.unlink(written)),
+      ),
     );
     if (done === undefined) throw noSuchUpload(place.key, uploadId);
     return written;
@@ -124,12 +129,13 @@ export class UploadFiles {
     const etag = compositeEtag(named);
     const sources = named.map(({ number }) => `${path}/${uploaded.get(number)?.file ?? ''}`);
     await orUndone(
-      async () => {
-        await this.#stage(place, path, sources);
-        await this.files.describe(place, `${path}/staged`, { etag, metadata, content }, modified);
-        await this.disk.create(`${path}/completing`, '');
-        await this.disk.sync(path);
-      },
+      () =>
+        unpublished(path, async () => {
+          await this.#stage(place, path, sources);
+          await this.files.describe(place, `${path}/staged`, { etag, metadata, content }, modified);
+          await this.disk.create(`${path}/completing`, '');
+          await this.disk.sync(path);
+        }),
       () => this.#unstage(place, path),
     );
     if (occupied === undefined) {

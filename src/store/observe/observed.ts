@@ -2,7 +2,7 @@ import { Observable, type Observer } from 'rxjs';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { silentLogger, type Logger } from '../../config/logger.js';
 import { MillraceError } from '../../errors.js';
-import { systemClock, type Clock } from '../../flow/index.js';
+import { monotonic, systemClock, type Clock } from '../../flow/index.js';
 import { decorate, type StoreCall } from '../decorators/decorate.js';
 import { retried, type RetryNotice, type RetryOptions } from '../decorators/retry.js';
 import { isStoreError } from '../errors.js';
@@ -84,7 +84,7 @@ class Watch {
   constructor(store: string, { method, key, body }: StoreCall, clock: Clock) {
     this.#request = { id: ++lastId, store, method, key, bytesUp: body?.length ?? 0 };
     this.#clock = clock;
-    this.#since = clock.now();
+    this.#since = monotonic(clock);
     requestChannels.start.publish({ request: this.#request });
   }
 
@@ -116,7 +116,7 @@ class Watch {
     requestChannels.end.publish({
       request: this.#request,
       outcome,
-      duration: this.#clock.now() - this.#since,
+      duration: monotonic(this.#clock) - this.#since,
       tries: this.#tries,
       bytesDown: this.#bytesDown,
       ...(code === undefined ? {} : { code }),

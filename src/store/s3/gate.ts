@@ -6,7 +6,7 @@
  * in order. A bucket that is held back by its pace holds back nobody else.
  */
 import type { Subscription } from 'rxjs';
-import type { Clock } from '../../flow/index.js';
+import { monotonic, type Clock } from '../../flow/index.js';
 import { answered, freePace, started, throttled, waitOf, type Pace } from './pace.js';
 
 /** A request that was let in. */
@@ -82,7 +82,7 @@ export class Gate {
   /** Who may start now, its turn taken; sets the alarm if time alone is missing. */
   #next(): (() => void) | undefined {
     if (this.#inside >= this.#options.places) return undefined;
-    const now = this.#options.clock.now();
+    const now = monotonic(this.#options.clock);
     let soonest = Infinity;
     for (const [bucket, queue] of this.#waiting) {
       const pace = this.#paces.get(bucket) ?? freePace;
@@ -109,7 +109,7 @@ export class Gate {
       answered: (how, retryAfter = 0) => {
         if (told || !this.#options.paced) return;
         told = true;
-        const now = this.#options.clock.now();
+        const now = monotonic(this.#options.clock);
         const pace = this.#paces.get(bucket) ?? freePace;
         const next =
           how === 'throttled'

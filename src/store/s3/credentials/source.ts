@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from '../../../flow/index.js';
+import { monotonic, systemClock, type Clock } from '../../../flow/index.js';
 import type { S3Credentials } from '../../../config/s3Options.js';
 
 /** Where a client gets credentials from, and gets others once a server has refused them. */
@@ -31,7 +31,8 @@ export class RefreshedCredentials implements CredentialSource {
   readonly #load: () => Promise<S3Credentials>;
   readonly #clock: Clock;
   #held: S3Credentials | undefined;
-  #askAt = Infinity;
+  /** By either reading of the clock: the system time may be set, and the other may stand still while the machine sleeps. */
+  #askAt = { wall: Infinity, monotonic: Infinity };
   #asked: Promise<S3Credentials> | undefined;
 
   constructor(load: () => Promise<S3Credentials>, clock: Clock = systemClock) {
@@ -42,7 +43,7 @@ export class RefreshedCredentials implements CredentialSource {
   async get(): Promise<S3Credentials> {
     const held = this.#held;
     if (held === undefined) return this.#refresh();
-    if (this.#clock.now() < this.#askAt) return held;
+    if (!this.#due()) return held;
     const fresh = this.#refresh();
     const orHeld = fresh.catch((error: unknown) => {
       if (this.#left(held) > 0) return held;
@@ -66,11 +67,11 @@ export class RefreshedCredentials implements CredentialSource {
           const left = this.#left(fresh);
           this.#held = fresh;
           // Whoever hands out what has ended already is not asked by every request.
-          this.#askAt = this.#clock.now() + Math.max(left - Math.min(margin, left / 4), 1000);
+          this.#askIn(Math.max(left - Math.min(margin, left / 4), 1000));
           return fresh;
         },
         (error: unknown) => {
-          this.#askAt = this.#clock.now() + pause;
+          this.#askIn(pause);
           throw error;
         },
       )
@@ -78,6 +79,14 @@ export class RefreshedCredentials implements CredentialSource {
         this.#asked = undefined;
       });
     return this.#asked;
+  }
+
+  #due(): boolean {
+    return this.#clock.now() >= this.#askAt.wall || monotonic(this.#clock) >= this.#askAt.monotonic;
+  }
+
+  #askIn(ms: number): void {
+    this.#askAt = { wall: this.#clock.now() + ms, monotonic: monotonic(this.#clock) + ms };
   }
 
   #left({ expiration }: S3Credentials): number {
