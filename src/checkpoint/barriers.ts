@@ -13,6 +13,8 @@ import type { OperatorState } from './manifest.js';
 export interface Round {
   readonly barrier: Barrier;
   readonly startedAt: number;
+  /** All acks are there since. */
+  completeAt?: number;
   readonly missing: Set<string>;
   readonly operators: Map<string, OperatorState>;
   readonly outcome: ReplaySubject<'durable' | 'subsumed'>;
@@ -89,6 +91,19 @@ export class Barriers {
       open: frozen.open ?? [],
       objects: frozen.objects ?? [],
     });
+  }
+
+  /** The oldest checkpoint that is neither durable nor failed, if there is one. */
+  get oldest(): Round | undefined {
+    return this.#rounds.find(({ state }) => state === 'waiting' || state === 'written');
+  }
+
+  /** Whose acks a round lacks: those of its own barrier, and of sinks those of earlier ones, too. */
+  waitingFor(round: Round): string[] {
+    const missing = new Set(round.missing);
+    for (const earlier of this.#rounds.slice(0, this.#rounds.indexOf(round)))
+      for (const id of earlier.missing) if (this.#participants.get(id)?.kind === 'sink') missing.add(id);
+    return [...missing];
   }
 
   /** Takes the rounds that are ready to be written, in order. One that a newer one has overtaken is not. */

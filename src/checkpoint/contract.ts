@@ -30,6 +30,19 @@ export interface ClaimOptions {
   readonly on?: ((event: CheckpointEvent) => void) | undefined;
 }
 
+/** What checkpoints wait for, and since when. */
+export type CheckpointWait =
+  | {
+      readonly on: 'acks';
+      readonly checkpoint: number;
+      readonly operators: readonly string[];
+      readonly since: number;
+    }
+  /** The store has not answered whether the manifest is written. */
+  | { readonly on: 'manifest'; readonly checkpoint: number; readonly since: number }
+  /** The last checkpoint is durable, and what it has pending is not published: by these sinks. */
+  | { readonly on: 'publishing'; readonly operators: readonly string[]; readonly since: number };
+
 /** One attempt's hold on its job's log, from the verified claim on. */
 export interface Coordinator {
   /** Drawn at the first start; stays for the life of the log. URL-safe, 12 characters. */
@@ -43,6 +56,8 @@ export interface Coordinator {
   readonly data: CheckpointData;
   /** What went wrong for good, once: the attempt must be torn down. `Fenced` and store errors; `CheckpointFailed` is retryable. */
   readonly errors$: Observable<unknown>;
+  /** What the oldest unfinished checkpoint waits for, or the settling after the last one. */
+  readonly waiting: CheckpointWait | undefined;
   /** The ids that the restored checkpoint holds something for. */
   ids(): readonly string[];
   restored(id: string): Restored | undefined;

@@ -15,7 +15,7 @@ import {
 import type { Barrier, CheckpointReason, Committable, Frozen, Participant, Restored } from '../flow/index.js';
 import type { CheckpointData } from '../store/services.js';
 import type { Round } from './barriers.js';
-import type { ClaimOptions, Coordinator } from './contract.js';
+import type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
 import { dataNames, type DataPlace } from './dataPlace.js';
 import { CheckpointError, fenced, vanished } from './errors.js';
 import type { CheckpointEvent } from './events.js';
@@ -73,6 +73,8 @@ class LogCoordinator implements Coordinator {
   #inject: (barrier: Barrier) => void = () => undefined;
   #started = false;
   #settling = false;
+  /** When the settling last got on. */
+  #settlingSince = 0;
   #closed = false;
 
   constructor(options: ClaimOptions, claimant: Subscriber<Coordinator>) {
@@ -125,6 +127,16 @@ class LogCoordinator implements Coordinator {
     return (this.#data ??= dataNames(store, this.#place, this.epoch, random));
   }
 
+  get waiting(): CheckpointWait | undefined {
+    if (!this.#settling) return this.#claimed?.rounds.waiting;
+    const { pending } = this.#driver.state.ledger;
+    return {
+      on: 'publishing',
+      operators: [...new Set(pending.map(({ sink }) => sink))],
+      since: this.#settlingSince,
+    };
+  }
+
   ids(): readonly string[] {
     return idsOf(this.#manifest);
   }
@@ -169,6 +181,7 @@ class LogCoordinator implements Coordinator {
       (each) => each.sink === sink && each.committable.uid === uid,
     );
     if (!known || this.#closed) return;
+    this.#settlingSince = this.#options.clock.now();
     this.#tell({ type: 'confirmed', sink, uid });
     this.#driver.send({ type: 'confirm', sink, uid });
   }
@@ -195,6 +208,7 @@ class LogCoordinator implements Coordinator {
     return new Observable((done) => {
       done.add(this.#settled.pipe(take(1)).subscribe(done));
       this.#settling = true;
+      this.#settlingSince = this.#options.clock.now();
       this.#settle();
     });
   }

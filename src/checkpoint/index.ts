@@ -1,6 +1,6 @@
 /** Checkpoints: one log of manifests per job, and the coordinator that writes it. `manifestLog.ts` tells the protocol. */
 export { accessError } from './accessError.js';
-export type { ClaimOptions, Coordinator } from './contract.js';
+export type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
 export { claim } from './coordinator.js';
 export { newPlace } from './dataPlace.js';
 export { CheckpointError, type CheckpointErrorCode } from './errors.js';

@@ -8,7 +8,7 @@ import {
   type Participant,
 } from '../flow/index.js';
 import { Barriers, type Round } from './barriers.js';
-import type { ClaimOptions } from './contract.js';
+import type { CheckpointWait, ClaimOptions } from './contract.js';
 import { checkpointFailed } from './errors.js';
 import type { CheckpointEvent } from './events.js';
 import { Triggers } from './triggers.js';
@@ -67,6 +67,16 @@ export class Rounds {
     return this.#last === 'final';
   }
 
+  /** What the oldest unfinished checkpoint waits for. */
+  get waiting(): CheckpointWait | undefined {
+    const round = this.#barriers.oldest;
+    if (round === undefined) return undefined;
+    const { checkpoint } = round.barrier;
+    return round.completeAt === undefined
+      ? { on: 'acks', checkpoint, operators: this.#barriers.waitingFor(round), since: round.startedAt }
+      : { on: 'manifest', checkpoint, since: round.completeAt };
+  }
+
   /** Periodic barriers from now on. */
   start(): void {
     this.#triggers?.start();
@@ -114,7 +124,10 @@ export class Rounds {
   }
 
   #takeReady(): void {
-    for (const round of this.#barriers.takeReady()) this.#owner.ready(round);
+    for (const round of this.#barriers.takeReady()) {
+      round.completeAt = this.#options.clock.now();
+      this.#owner.ready(round);
+    }
   }
 
   #startTimeout(round: Round): void {
@@ -135,7 +148,7 @@ export class Rounds {
     round.state = 'failed';
     this.#triggers?.ended();
     const { checkpoint, reason } = round.barrier;
-    const waitingFor = [...round.missing];
+    const waitingFor = this.#barriers.waitingFor(round);
     this.#owner.tell({ type: 'checkpoint-failed', checkpoint, waitingFor });
     const { tolerableFailures = 0 } = this.#options;
     if (isLast(reason) || ++this.#failures > tolerableFailures)

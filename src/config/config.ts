@@ -10,6 +10,7 @@ export interface Config {
   readonly transfer: Transfer;
   readonly checkpoints: Checkpoints;
   readonly restart: Restarts;
+  readonly stalled: Stalls;
   readonly state: State;
   readonly delegationTokens: DelegationTokens;
   readonly logger: Logger;
@@ -45,6 +46,11 @@ export interface Checkpoints {
   readonly tolerableFailures?: number;
   readonly retained?: number;
   readonly fencing: 'required' | 'none';
+}
+
+/** See `StallDefaults`. */
+export interface Stalls {
+  readonly after: number | 'none';
 }
 
 /** See `RestartDefaults`. */

@@ -47,6 +47,12 @@ export interface CheckpointDefaults {
   readonly fencing?: 'required' | 'none';
 }
 
+/** When a job that waits tells so, for all jobs that set nothing else. */
+export interface StallDefaults {
+  /** Default 30 s. `'none'`: never. */
+  readonly after?: Duration;
+}
+
 /** Restarts, for all jobs that say nothing else. */
 export interface RestartDefaults {
   readonly type?: 'exponential-delay' | 'none';
@@ -90,6 +96,7 @@ export interface ConfigOptions {
   readonly transfer?: TransferOptions;
   readonly checkpoints?: CheckpointDefaults;
   readonly restart?: RestartDefaults;
+  readonly stalled?: StallDefaults;
   readonly state?: StateOptions;
   readonly delegationTokens?: DelegationTokenOptions;
   /** Default: warnings and errors go to standard error, one line each. `silentLogger` logs nothing. */

@@ -1,5 +1,14 @@
 /** The part of this room that users see. */
-export type { Checkpoints, Config, DelegationTokens, Origin, Restarts, State, Transfer } from './config.js';
+export type {
+  Checkpoints,
+  Config,
+  DelegationTokens,
+  Origin,
+  Restarts,
+  Stalls,
+  State,
+  Transfer,
+} from './config.js';
 export { ConfigError, type ConfigProblem } from './errors.js';
 export { loadConfig, type LoadOptions } from './load/index.js';
 export { silentLogger, type Logger } from './logger.js';

@@ -11,6 +11,9 @@ import { HotSource } from './hotSource.js';
 import { Leaf } from './leaf.js';
 import { leafAttempt } from './leafAttempt.js';
 import { Opening } from './opening.js';
+import type { Wait } from './stalls.js';
+import { StallWatch } from './stallWatch.js';
+import { checkpointWait, sourceWait } from './waits.js';
 
 /**
  * One attempt of a job: from a verified claim to the end of its inputs, a stop, or a failure.
@@ -55,6 +58,8 @@ export interface AttemptPlan {
   readonly leaves: readonly Observable<unknown>[];
   /** Bytes that a source may be ahead of its slowest terminal. */
   readonly budget: number;
+  /** How long it may wait for one thing before it is told. `undefined`: for ever. */
+  readonly stalledAfterMs: number | undefined;
   /** Emits when the job is asked to stop; at once if it was before. */
   readonly stop: Observable<unknown>;
   /** Runs `subscribe` so that the flows of `job.source` find their source by `find`. */
@@ -84,11 +89,23 @@ class RunningAttempt {
   #coordinator!: Coordinator;
   #state: 'opening' | 'running' | 'ending' | 'completing' | 'over' = 'opening';
   #result: Outcome = 'finished';
+  /** When the state was entered. */
+  #since: number;
+  readonly #stalls: StallWatch;
 
   constructor(plan: AttemptPlan, outcome: Subscriber<Outcome>) {
     this.#plan = plan;
     this.#outcome = outcome;
     this.#ledger = new CreditLedger((source, bytes) => this.#sources.get(source)?.pump?.released(bytes));
+    const { clock } = plan.environment;
+    this.#since = clock.now();
+    this.#stalls = new StallWatch({
+      job: plan.name,
+      clock,
+      afterMs: plan.stalledAfterMs,
+      waits: () => this.#waits(),
+      tell: plan.emit,
+    });
   }
 
   claim(): void {
@@ -110,10 +127,12 @@ class RunningAttempt {
         },
       }),
     );
+    this.#stalls.nudge();
   }
 
   #claimed(coordinator: Coordinator): void {
     this.#coordinator = coordinator;
+    this.#since = this.#plan.environment.clock.now();
     this.#held.add(() => {
       coordinator.close();
     });
@@ -124,6 +143,7 @@ class RunningAttempt {
     );
     this.#wire();
     if (!this.#over) this.#open();
+    this.#stalls.nudge();
   }
 
   /** A failure may come from within any call that subscribes, opens or sends: nothing is begun after it. */
@@ -134,6 +154,7 @@ class RunningAttempt {
   close(): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
+    this.#stalls.close();
     for (const { pump } of this.#sources.values()) pump?.close();
     for (const leaf of this.#leaves) leaf.unsubscribe();
     this.#held.unsubscribe();
@@ -214,6 +235,9 @@ class RunningAttempt {
           wired.ended = flushed ? 'flushed' : 'now';
           this.#endWhenEnded();
         },
+        turned: () => {
+          this.#stalls.nudge();
+        },
         failed: (error) => {
           this.#fail(error);
         },
@@ -262,6 +286,38 @@ class RunningAttempt {
 
   #inject(barrier: Barrier): void {
     for (const { pump } of this.#sources.values()) pump?.barrier(barrier);
+    this.#held.add(
+      barrier.outcome.subscribe(() => {
+        this.#stalls.nudge();
+      }),
+    );
+    this.#stalls.nudge();
+  }
+
+  #waits(): Wait[] {
+    const since = this.#since;
+    const indexesOf = (leaves: readonly Leaf[]): number[] => leaves.map(({ index }) => index);
+    switch (this.#state) {
+      case 'opening': {
+        if ((this.#coordinator as Coordinator | undefined) === undefined)
+          return [{ who: 'job', since, waiting: { on: 'claim' } }];
+        const leaves = indexesOf(this.#leaves.filter(({ open }) => !open));
+        return [{ who: 'job', since, waiting: { on: 'opening', leaves } }];
+      }
+      case 'running':
+      case 'ending': {
+        const sources = [...this.#sources].flatMap(([id, { pump }]) =>
+          sourceWait(id, pump?.waiting, this.#ledger, this.#leaves),
+        );
+        return [...sources, ...checkpointWait(this.#coordinator.waiting)];
+      }
+      case 'completing': {
+        const leaves = indexesOf(this.#leaves.filter(({ closed }) => !closed));
+        return leaves.length === 0 ? [] : [{ who: 'job', since, waiting: { on: 'completion', leaves } }];
+      }
+      case 'over':
+        return [];
+    }
   }
 
   #endWhenEnded(): void {
@@ -303,6 +359,7 @@ class RunningAttempt {
 
   #complete(outcome: Outcome): void {
     this.#state = 'completing';
+    this.#since = this.#plan.environment.clock.now();
     this.#result = outcome;
     for (const leaf of this.#leaves) leaf.finish();
     for (const { records, letters } of this.#sources.values()) {
@@ -314,6 +371,7 @@ class RunningAttempt {
 
   /** Ends the attempt once every leaf has completed. */
   #end(): void {
+    this.#stalls.nudge();
     if (this.#state !== 'completing' || !this.#leaves.every(({ closed }) => closed)) return;
     this.close();
     this.#outcome.next(this.#result);

@@ -3,12 +3,14 @@ import type { OperatorEvent } from '../flow/index.js';
 import type { SinkEvent } from '../sinks/events.js';
 import type { SourceEvent } from '../sources/events.js';
 import type { StateEvent } from '../state/events.js';
+import type { StallEvent } from './stalls.js';
 
 /**
  * What `job.events$` shows: a closed union that narrows on `type`, plain data, in the order in which it happened. What an
  * operator of your own reports arrives as `reported`.
  */
-export type JobEvent = LifeEvent | CheckpointEvent | SourceEvent | SinkEvent | StateEvent | ReportedEvent;
+export type JobEvent =
+  LifeEvent | StallEvent | CheckpointEvent | SourceEvent | SinkEvent | StateEvent | ReportedEvent;
 
 /** The turns in a job's life. Times in milliseconds. */
 export type LifeEvent =

@@ -130,6 +130,7 @@ export function createJob(options: JobOptions): Job {
           sources,
           leaves,
           budget: config.budget,
+          stalledAfterMs: config.stalledAfterMs,
           stop,
           wired,
           emit,

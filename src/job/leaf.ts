@@ -33,6 +33,8 @@ export interface LeafEvents {
 export class Leaf extends Subscriber<unknown> {
   /** The sources that the leaf has subscribed to, once for each branch. */
   readonly sources = new Occurrences();
+  /** The terminals inside it, by id or in person. */
+  readonly terminals = new Set<string | object>();
   readonly #opened = new Occurrences();
   readonly #events: LeafEvents;
   #attempt: Attempt | undefined;

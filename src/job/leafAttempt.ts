@@ -9,6 +9,7 @@ export function leafAttempt(shared: Attempt, leaf: Leaf): Attempt {
       // A flow that two leaves share carries the attempt of the one that subscribed first.
       if (terminal instanceof Leaf) terminal.opened(sources);
       else if (typeof terminal === 'object') leaf.opened(sources);
+      if (terminal !== leaf) leaf.terminals.add(terminal);
       shared.terminal(terminal, sources);
     },
   };

@@ -21,6 +21,12 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
     case 'failed':
       logger.error({ job, ...causeOf(event.error) }, 'The job failed');
       return;
+    case 'stalled':
+      logger.warn({ job, ...event.waiting }, event.message);
+      return;
+    case 'resumed':
+      logger.info({ job, ...event.waiting }, event.message);
+      return;
     case 'checkpoint-failed':
       logger.warn(
         { job, checkpoint: event.checkpoint, waitingFor: event.waitingFor },

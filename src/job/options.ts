@@ -20,6 +20,8 @@ export interface JobOptions {
   readonly checkpoints?: CheckpointOptions;
   /** What follows a retryable failure. `'none'`: the failure ends the job. What is not specified is as configured. */
   readonly restart?: 'none' | RestartOptions;
+  /** When a job that makes no progress tells what it waits for. What is not specified is as configured. */
+  readonly stalled?: StallOptions;
   /** Bytes of input that a source may be ahead of its slowest sink. Default 16 MiB (`execution.source-budget`). */
   readonly budget?: Size;
   /** Default: the machine's clock. */
@@ -65,6 +67,11 @@ export interface CheckpointOptions {
   readonly fencing?: 'none';
 }
 
+export interface StallOptions {
+  /** A job that waits so long for one thing reports a `stalled` event. Default 30 s. `'none'`: it reports none. */
+  readonly after?: Duration;
+}
+
 /** See {@link RestartPolicy} for what each does. `{ type: 'none' }` is `'none'`. */
 export type RestartOptions = RestartDefaults;
 
@@ -80,6 +87,7 @@ export interface ResolvedOptions {
     readonly fencing: 'none' | undefined;
   };
   readonly restart: RestartPolicy;
+  readonly stalledAfterMs: number | undefined;
   readonly budget: number;
   readonly environment: Pick<Environment, 'clock' | 'random'>;
   /** What operators, sources and sinks ask for. */
@@ -93,6 +101,7 @@ const names: OptionNames<JobOptions> = {
   name: true,
   checkpoints: true,
   restart: true,
+  stalled: true,
   budget: true,
   clock: true,
   random: true,
@@ -112,6 +121,8 @@ const checkpointNames: OptionNames<CheckpointOptions> = {
   mode: true,
   fencing: true,
 };
+
+const stalledNames: OptionNames<StallOptions> = { after: true };
 
 const restartNames: OptionNames<RestartOptions> = {
   type: true,
@@ -137,6 +148,7 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
   }
   const dir = directory(checkpoints.dir, config);
   const s3 = mergeS3(config.s3, options.s3);
+  const stalledAfter = options.stalled?.after ?? config.stalled.after;
   return {
     name,
     checkpoints: {
@@ -150,6 +162,7 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
       fencing: checkpoints.fencing === 'none' ? 'none' : undefined,
     },
     restart: restartPolicy(restart, config.restart),
+    stalledAfterMs: stalledAfter === 'none' ? undefined : timer('stalled.after', stalledAfter, 1),
     budget: positiveSize('budget', options.budget ?? config.transfer.sourceBudget),
     environment: {
       clock: options.clock ?? systemClock,
@@ -165,10 +178,11 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
 /** Callers may be JavaScript: the types are not to be relied on here. */
 function checkNames(options: JobOptions): void {
   const of = 'createJob';
-  const { checkpoints, restart, s3 } = required('the options of createJob', options);
+  const { checkpoints, restart, stalled, s3 } = required('the options of createJob', options);
   checkOptions(of, options, names);
   checkOptions(of, checkpoints, checkpointNames, 'checkpoints.');
   if (restart !== 'none') checkOptions(of, restart, restartNames, 'restart.');
+  checkOptions(of, stalled, stalledNames, 'stalled.');
   checkS3Options(of, s3, 's3.');
 }
 

@@ -43,6 +43,14 @@ export class CreditLedger {
     if (now > released) this.#released(source, now);
   }
 
+  /** The terminals that are furthest behind: what `released` waits for. */
+  behind(source: string): TerminalKey[] {
+    const released = this.released(source);
+    return [...(this.#positions.get(source) ?? [])].flatMap(([terminal, bytes]) =>
+      bytes === released ? [terminal] : [],
+    );
+  }
+
   /** Bytes of `source` that every terminal has dealt with; `Infinity` without terminals. */
   released(source: string): number {
     let released = Infinity;

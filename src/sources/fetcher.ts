@@ -53,6 +53,12 @@ export class Fetcher<O extends PlannedObject> {
     return head?.here === true ? head.fragment.object : undefined;
   }
 
+  /** The fragment that is to be read next, while it is under way. */
+  get awaited(): Fragment<O> | undefined {
+    const head = this.#state.queue[0];
+    return head?.here === false ? head.fragment : undefined;
+  }
+
   /** What the store says of the current object's body. */
   get content(): ContentHeaders | undefined {
     const head = this.#state.queue[0];

@@ -136,6 +136,12 @@ export class FilesReader<T> implements SourceReader<T> {
     });
   }
 
+  waitsFor(): string | undefined {
+    const { awaited } = this.#fetcher;
+    if (awaited !== undefined) return `bytes ${awaited.start} to ${awaited.end} of ${awaited.object.uri}`;
+    return this.#current === undefined ? this.#listing.waitsFor : undefined;
+  }
+
   close(): void {
     this.#closed = true;
     this.#listing.close();

@@ -69,6 +69,11 @@ export class Listing {
     this.#advance();
   }
 
+  /** What was asked for and has not come. */
+  get waitsFor(): string | undefined {
+    return this.#asked ? this.#root?.asksFor : undefined;
+  }
+
   /** Aborts the request under way. Nothing is answered any more. */
   close(): void {
     this.#answer = undefined;
@@ -211,6 +216,14 @@ class Root {
       case 'over':
         return undefined;
     }
+  }
+
+  /** What `request` brings; different for each. */
+  get asksFor(): string {
+    if (this.#phase !== 'list')
+      return `an answer about ${this.#objectUri(this.#resume?.key ?? this.#exact ?? '')}`;
+    const after = this.#last === undefined ? '' : ` after ${this.#last}`;
+    return `the listing of ${this.#listed()}${after}`;
   }
 
   /** Errors: `NoInput`. */

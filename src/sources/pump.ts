@@ -35,6 +35,7 @@ import { credit, end, monotonic, type Attempt, type Barrier, type Signal } from 
 import { SourceStuck } from './errors.js';
 import { Progress } from './progress.js';
 import type { DeadLetter, Source, SourceOutput, SourceReader } from './source.js';
+import { Standstill, type SourceWait } from './standstill.js';
 
 /** Where a pump sends to. */
 export interface PumpOutput<T> {
@@ -54,6 +55,8 @@ export interface PumpOptions<T> {
   readonly flushed?: boolean;
   /** The input is over and `End` has gone down: the job may inject the final barrier. */
   readonly ended?: (flushed: boolean) => void;
+  /** A turn is over, or bytes were released while it waited for them: `waiting` may have changed. */
+  readonly turned?: () => void;
   /** The source cannot go on. The pump has freed everything; nothing more is sent. */
   readonly failed: (error: unknown) => void;
 }
@@ -77,6 +80,7 @@ export class SourcePump<T> {
   #sent = 0;
   #released = 0;
   readonly #progress: Progress;
+  readonly #standstill: Standstill;
 
   constructor(options: PumpOptions<T>) {
     this.id = options.id;
@@ -86,6 +90,7 @@ export class SourcePump<T> {
     const { records, letters } = options;
     const progress = new Progress(options.attempt.clock, () => this.#reader?.position() ?? null);
     this.#progress = progress;
+    this.#standstill = new Standstill(options.attempt.clock);
     this.#output = {
       record: (value) => {
         progress.made();
@@ -106,6 +111,16 @@ export class SourcePump<T> {
   /** Whether `End` has gone down. */
   get ended(): boolean {
     return this.#state === 'ended';
+  }
+
+  /** What it waits for, if it waits. */
+  get waiting(): SourceWait | undefined {
+    const running = this.#is('running');
+    if (running && this.#exhausted()) return this.#standstill.waits(undefined, this.#released);
+    const input = running && this.#waiting ? this.#reader?.waitsFor?.() : undefined;
+    if (input !== undefined) return this.#standstill.waits(input, this.#sent);
+    this.#standstill.over();
+    return undefined;
   }
 
   /** Joins the attempt and opens the reader. Throws `DuplicateId`; everything else is reported as a failure. */
@@ -155,7 +170,9 @@ export class SourcePump<T> {
   /** Every terminal has dealt with the first `bytes` bytes. Cumulative. */
   released(bytes: number): void {
     if (bytes <= this.#released) return;
+    const waited = this.#exhausted();
     this.#released = bytes;
+    if (waited) this.#options.turned?.();
     this.#wake();
   }
 
@@ -205,7 +222,11 @@ export class SourcePump<T> {
   }
 
   #blocked(): boolean {
-    return (this.#waiting && !this.#ready) || this.#sent - this.#released >= this.#budget;
+    return (this.#waiting && !this.#ready) || this.#exhausted();
+  }
+
+  #exhausted(): boolean {
+    return this.#sent - this.#released >= this.#budget;
   }
 
   #turn(): void {
@@ -223,6 +244,7 @@ export class SourcePump<T> {
     // Only now: what came during the turn must not have started another one.
     this.#wakeup = undefined;
     this.#wake();
+    this.#options.turned?.();
   }
 
   #sendBarriers(): void {

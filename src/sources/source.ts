@@ -32,6 +32,12 @@ export interface SourceReader<T> {
   position(): Json;
   /** Bytes of (decompressed) input handed over since `open`, cumulative. */
   readonly bytes: number;
+  /**
+   * What a reader whose last `poll` gave `wait` has asked for and not got, as the end of a sentence: `an answer about …`.
+   * Where that is the same for a while, the job is stalled. `undefined`, or no such method: it waits for data that does
+   * not exist yet, for as long as it takes.
+   */
+  waitsFor?(): string | undefined;
   /** Aborts requests and frees buffers. */
   close(): void;
 }

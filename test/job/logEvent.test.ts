@@ -58,6 +58,19 @@ test('what goes wrong while the job goes on is a warning', () => {
   });
 });
 
+test('a stall is a warning, and its end is not', () => {
+  const waiting = { on: 'acks', checkpoint: 3, operators: ['out'] } as const;
+  expect(
+    logged(
+      { type: 'stalled', job, waiting, forMs: 30_000, message: 'It waits.' },
+      { type: 'resumed', job, waiting, forMs: 40_000, message: 'It goes on.' },
+    ),
+  ).toEqual([
+    { level: 'warn', context: { job, ...waiting }, message: 'It waits.' },
+    { level: 'info', context: { job, ...waiting }, message: 'It goes on.' },
+  ]);
+});
+
 test('what happens all the time is for events$ alone', () => {
   const lines = logged(
     { type: 'checkpoint-started', checkpoint: 1, reason: 'periodic' },

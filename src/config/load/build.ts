@@ -58,6 +58,7 @@ export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config
       ...(dir === undefined ? {} : { dir }),
     },
     restart: { type: 'exponential-delay', ...group('restart') },
+    stalled: { after: 30_000, ...group('stalled') },
     state: {
       compression: true,
       encryption: false,

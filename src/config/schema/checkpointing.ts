@@ -73,6 +73,13 @@ export const checkpointing: readonly Row[] = [
     doc: 'Bytes of input that a source may be ahead of its slowest sink.',
   },
   {
+    key: 'execution.stalled-after',
+    kind: orNone(positive),
+    fallback: '30s',
+    option: 'stalled.after',
+    doc: 'A job that waits so long for one thing tells what it waits for. With `none` it does not.',
+  },
+  {
     key: 'state.savepoints.dir',
     kind: uri('a URI', /./),
     fallback: 'none',

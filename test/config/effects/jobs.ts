@@ -138,6 +138,21 @@ export const jobEffects: Effects = {
     expect(await run({})).toMatchObject({ code: 'NoConditionalWrites' });
     expect(await run({ [key('fencing')]: 'none' })).toBeUndefined();
   },
+  'execution.stalled-after': async () => {
+    const stalledFor = async (set: Set): Promise<number | undefined> => {
+      const world = new World();
+      const job = world.job({ [key('interval')]: 'none', ...set });
+      const over = (): boolean => world.clock.now() >= 1_700_000_100_000;
+      world.clock.after(100_000, () => undefined);
+      await world.run(job, [job.source('in', ticks(1, 0)).pipe(neverStores(), values())], over);
+      const [began = 0] = world.timesOf('checkpoint-started');
+      const [told] = world.timesOf('stalled');
+      return told === undefined ? undefined : told - began;
+    };
+    expect(await stalledFor({})).toBe(30_000);
+    expect(await stalledFor({ 'execution.stalled-after': '5s' })).toBe(5_000);
+    expect(await stalledFor({ 'execution.stalled-after': 'none' })).toBeUndefined();
+  },
   'execution.source-budget': async () => {
     const ahead = async (set: Set): Promise<number> => {
       const world = new World();

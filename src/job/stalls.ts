@@ -1,0 +1,116 @@
+import { readableDuration } from '../config/readable.js';
+
+/** What a job waits for. Operators, sources and sinks are named by their ids, leaves by their place in `run(…)`, from 0. */
+export type Waiting =
+  /** The source has sent as much as its budget allows. Of each of these leaves, the named terminals are furthest behind. */
+  | {
+      readonly on: 'credit';
+      readonly source: string;
+      readonly leaves: readonly number[];
+      readonly operators: readonly string[];
+    }
+  /** The store has not answered the source. New data, which may come or not, is not waited for in this sense. */
+  | { readonly on: 'input'; readonly source: string; readonly input: string }
+  /** A barrier is under way, or what operators froze is not stored. */
+  | { readonly on: 'acks'; readonly checkpoint: number; readonly operators: readonly string[] }
+  /** All operators have acked; the store has not answered. */
+  | { readonly on: 'manifest'; readonly checkpoint: number }
+  /** The last checkpoint is durable; these sinks have not published all their output. */
+  | { readonly on: 'publishing'; readonly operators: readonly string[] }
+  /** Everything is durable and published; what a leaf does after `values()` is not over. */
+  | { readonly on: 'completion'; readonly leaves: readonly number[] }
+  /** The store has not answered the claim of the job's log. */
+  | { readonly on: 'claim' }
+  /** Operators of these leaves are not ready for records. */
+  | { readonly on: 'opening'; readonly leaves: readonly number[] };
+
+/** The job waits for one thing and gets nowhere, or has stopped to. Times in milliseconds. */
+export type StallEvent = {
+  readonly type: 'stalled' | 'resumed';
+  readonly job: string;
+  readonly waiting: Waiting;
+  /** How long it has waited. */
+  readonly forMs: number;
+  /** All of it in words. */
+  readonly message: string;
+};
+
+/** One thing that a job waits for right now. */
+export interface Wait {
+  /** Who waits. One can wait for one thing at a time. */
+  readonly who: string;
+  /** When it began, or last got on. */
+  readonly since: number;
+  readonly waiting: Waiting;
+}
+
+export function stalled(job: string, waiting: Waiting, forMs: number): StallEvent {
+  const message = `${stallOf(waiting, readableDuration(forMs))}${adviceFor(waiting)}`;
+  return { type: 'stalled', job, waiting, forMs, message };
+}
+
+export function resumed(job: string, waiting: Waiting, forMs: number): StallEvent {
+  const message = `${subjectOf(waiting)} goes on after ${readableDuration(forMs)}.`;
+  return { type: 'resumed', job, waiting, forMs, message };
+}
+
+function subjectOf(waiting: Waiting): string {
+  switch (waiting.on) {
+    case 'credit':
+    case 'input':
+      return `Source '${waiting.source}'`;
+    case 'acks':
+    case 'manifest':
+      return `Checkpoint ${waiting.checkpoint}`;
+    default:
+      return 'The job';
+  }
+}
+
+function stallOf(waiting: Waiting, time: string): string {
+  const subject = subjectOf(waiting);
+  switch (waiting.on) {
+    case 'credit':
+      return `${subject} stands still: no credit from ${leavesOf(waiting.leaves, waiting.operators)} for ${time}.`;
+    case 'input':
+      return `${subject} stands still: it has been waiting for ${waiting.input} for ${time}.`;
+    case 'acks':
+      return `${subject} has been waiting for the ack of ${ids(waiting.operators)} for ${time}.`;
+    case 'manifest':
+      return `${subject} has been waiting for the store to answer whether its manifest is written, for ${time}.`;
+    case 'publishing':
+      return waiting.operators.length === 0
+        ? `The last checkpoint is durable, but the store has not answered for ${time}, so the job cannot end.`
+        : `The last checkpoint is durable, but ${ids(waiting.operators)} has published nothing for ${time}, so the job cannot end.`;
+    case 'completion':
+      return `Everything is published, but ${leavesOf(waiting.leaves)} has not completed for ${time}, so the job cannot end.`;
+    case 'claim':
+      return `The job has not started for ${time}: the store has not answered the claim of its log below checkpoints.dir.`;
+    case 'opening':
+      return `The job has not started for ${time}: an operator of ${leavesOf(waiting.leaves)} is not ready for records.`;
+  }
+}
+
+function adviceFor(waiting: Waiting): string {
+  switch (waiting.on) {
+    case 'credit':
+      return waiting.operators.length === 0
+        ? ' What consumes its records there is stuck, or an operator of it does not pass Credit signals on.'
+        : ' It is slow or stuck, or an operator before it holds records or Credit signals back.';
+    case 'acks':
+      return ' It is slow to store its state or output, or records before the barrier are still being worked on.';
+    case 'completion':
+      return ' What follows values() has to complete when its input does.';
+    default:
+      return '';
+  }
+}
+
+/** `leaf 0 ('out')`, `leaf 0 and leaf 1 ('a', 'b')`, `'out'`. */
+function leavesOf(leaves: readonly number[], operators: readonly string[] = []): string {
+  if (leaves.length === 0) return ids(operators);
+  const names = leaves.map((leaf) => `leaf ${leaf}`).join(' and ');
+  return operators.length === 0 ? names : `${names} (${ids(operators)})`;
+}
+
+const ids = (operators: readonly string[]): string => operators.map((id) => `'${id}'`).join(', ');

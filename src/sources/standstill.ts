@@ -1,0 +1,40 @@
+import type { Clock } from '../flow/index.js';
+
+/** What a source waits for. */
+export interface SourceWait {
+  /** `undefined`: credit. */
+  readonly input: string | undefined;
+  /** When it last got on, or began to wait for this. */
+  readonly since: number;
+}
+
+/** Remembers since when a source has waited for one thing and got nowhere. */
+export class Standstill {
+  readonly #clock: Clock;
+  #input: string | undefined;
+  #progress: number | undefined;
+  #since = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The source does not wait, or for nothing that is anybody's to give. */
+  over(): void {
+    this.#progress = undefined;
+  }
+
+  /**
+   * The source waits for `input`, or without one for credit.
+   *
+   * @param progress a number that changes when the source gets on
+   */
+  waits(input: string | undefined, progress: number): SourceWait {
+    if (this.#progress !== progress || this.#input !== input) {
+      this.#input = input;
+      this.#progress = progress;
+      this.#since = this.#clock.now();
+    }
+    return { input, since: this.#since };
+  }
+}

@@ -1,0 +1,378 @@
+import { concat, merge, NEVER, Observable, share, type Subscriber } from 'rxjs';
+import {
+  createStores,
+  decorate,
+  fileSink,
+  files,
+  flowOperator,
+  FlowSubscriber,
+  ndjson,
+  values,
+  type Barrier,
+  type Credit,
+  type FlowOperator,
+  type Job,
+  type JobEvent,
+  type Open,
+  type Signal,
+  type Source,
+  type StallEvent,
+  type StoreCall,
+  type Waiting,
+} from '../../src/index.js';
+import { Lake } from './harness.js';
+
+const second = 1000;
+const minute = 60 * second;
+
+interface Line {
+  readonly n: number;
+}
+
+const lines = (count: number): readonly Line[] => Array.from({ length: count }, (_, n) => ({ n }));
+
+/** A lake with an object of 890 bytes. */
+function lake(): Lake {
+  const world = new Lake();
+  world.put('in/a', lines(100));
+  return world;
+}
+
+/** A lake with more than a source sends at once. */
+function deepLake(): Lake {
+  const world = new Lake();
+  world.put('in/a', lines(20_000));
+  return world;
+}
+
+const input = (uri = 'memory://lake/in/*') => files(uri, { format: ndjson<Line>() });
+const out = <A>(id = 'out') => fileSink<A>(id, `memory://lake/${id}`, { format: ndjson() });
+
+/** Runs leaves for so long in virtual time, or until nothing is left to do. Gives the stalls that were told, with their times. */
+async function stallsOf(
+  world: Lake,
+  { job, events }: { readonly job: Job; readonly events: readonly JobEvent[] },
+  leaves: readonly Observable<unknown>[],
+  duration: number,
+): Promise<readonly (StallEvent & { readonly at: number })[]> {
+  const start = world.clock.now();
+  const told: (StallEvent & { readonly at: number })[] = [];
+  job.events$.subscribe((event) => {
+    if (event.type === 'stalled' || event.type === 'resumed')
+      told.push({ ...event, at: (world.clock.now() - start) / second });
+  });
+  const run = job.run(...(leaves as [Observable<unknown>]));
+  let failure: unknown;
+  run.catch((error: unknown) => (failure = error));
+  for (let turn = 0; turn < 20; turn++) {
+    world.clock.run(() => world.clock.now() - start >= duration);
+    await Promise.resolve();
+  }
+  if (failure instanceof Error) throw failure;
+  expect(events.length).toBeGreaterThan(0);
+  return told;
+}
+
+const brief = (told: readonly (StallEvent & { readonly at: number })[]) =>
+  told.map(({ type, at, message }) => `${at} ${type}: ${message}`);
+
+/** Stores whose requests go through `each`. */
+const storesOf = (world: Lake, each: <T>(call: StoreCall, run: Observable<T>) => Observable<T>) =>
+  createStores({ schemes: { memory: () => decorate(world.store, each) }, clock: world.clock });
+
+/** Emits nothing, and completes after so many milliseconds of virtual time. */
+const pause = (world: Lake, milliseconds: number) =>
+  new Observable<never>((subscriber) =>
+    world.clock.after(milliseconds, () => {
+      subscriber.complete();
+    }),
+  );
+
+/** An operator of a user's who forgot about credit. */
+class SwallowsCredit extends FlowSubscriber<Line, Line> {
+  override onRecord(value: Line): void {
+    this.emit(value);
+  }
+  override onCredit(): void {
+    // Forgotten.
+  }
+}
+const swallowsCredit = (): FlowOperator<Line, Line> => flowOperator((down) => new SwallowsCredit(down));
+
+/** A sink of a user's that releases credit, and ends it there. */
+class Counting extends FlowSubscriber<Line, never> {
+  #open: Open | undefined;
+  override onOpen(open: Open): void {
+    this.#open = open;
+    open.attempt.terminal('counting', open.sources);
+    this.emit(open);
+  }
+  override onRecord(): void {
+    // It counts.
+  }
+  override onCredit(credit: Credit): void {
+    this.#open?.attempt.release('counting', credit);
+  }
+}
+const counting = (): FlowOperator<Line, never> => flowOperator((down) => new Counting(down));
+
+/** Acks barriers only when it is told to. */
+class Acks extends FlowSubscriber<Line, Line> {
+  constructor(
+    down: Subscriber<Line | Signal>,
+    private readonly id: string,
+    private readonly hold: (barrier: Barrier, ack: () => void) => void,
+  ) {
+    super(down);
+  }
+  override onOpen(open: Open): void {
+    open.attempt.register({ id: this.id, kind: 'operator' });
+    this.emit(open);
+  }
+  override onRecord(value: Line): void {
+    this.emit(value);
+  }
+  override onBarrier(barrier: Barrier): void {
+    this.emit(barrier);
+    this.hold(barrier, () => {
+      barrier.ack(this.id, {});
+    });
+  }
+}
+const acks = (id: string, hold: (barrier: Barrier, ack: () => void) => void): FlowOperator<Line, Line> =>
+  flowOperator((down) => new Acks(down, id, hold));
+
+/** A source that waits for new data, for as long as it takes. */
+const tailing: Source<Line> = {
+  description: 'tailing',
+  open: () => ({
+    poll: () => 'wait',
+    position: () => 0,
+    bytes: 0,
+    close: () => undefined,
+  }),
+};
+
+const quiet = { checkpoints: { interval: 'none' } } as const;
+
+test('a leaf that gives no credit is named, with the sink in it', async () => {
+  const world = deepLake();
+  const { job, events } = world.job({ ...quiet, budget: 1 });
+  const flow = job.source('in', input()).pipe(swallowsCredit(), out());
+  const told = await stallsOf(world, { job, events }, [flow], 10 * minute);
+  expect(brief(told)).toEqual([
+    "30 stalled: Source 'in' stands still: no credit from leaf 0 ('out') for 30 s. It is slow or stuck, or an operator before it holds records or Credit signals back.",
+  ]);
+  expect(told[0]).toMatchObject({
+    job: 'test',
+    forMs: 30_000,
+    waiting: { on: 'credit', source: 'in', leaves: [0], operators: ['out'] } satisfies Waiting,
+  });
+});
+
+test('of several leaves that one is named which is behind', async () => {
+  const world = deepLake();
+  const { job, events } = world.job({ ...quiet, budget: 1 });
+  const flow = job.source('in', input());
+  const told = await stallsOf(
+    world,
+    { job, events },
+    [flow.pipe(out('fine')), flow.pipe(swallowsCredit(), values()), flow.pipe(out('too'))],
+    10 * minute,
+  );
+  expect(brief(told)).toEqual([
+    "30 stalled: Source 'in' stands still: no credit from leaf 1 for 30 s. What consumes its records there is stuck, or an operator of it does not pass Credit signals on.",
+  ]);
+});
+
+test('a sink that releases credit and does not pass it on is found out while checkpoints go on', async () => {
+  const world = deepLake();
+  const { job, events } = world.job({ budget: 1, checkpoints: { interval: '10s' } });
+  const flow = job.source('in', input());
+  const told = await stallsOf(world, { job, events }, [flow.pipe(out()), flow.pipe(counting())], 10 * minute);
+  expect(brief(told)).toEqual([
+    "30 stalled: Source 'in' stands still: no credit from leaf 1 for 30 s. What consumes its records there is stuck, or an operator of it does not pass Credit signals on.",
+  ]);
+  expect(events.filter(({ type }) => type === 'checkpoint-durable').length).toBeGreaterThan(50);
+});
+
+test('where leaves share a flow the sink is named alone', async () => {
+  const world = deepLake();
+  const { job, events } = world.job({ ...quiet, budget: 1 });
+  const flow = job.source('in', input()).pipe(share());
+  const told = await stallsOf(
+    world,
+    { job, events },
+    [flow.pipe(out('fine')), flow.pipe(swallowsCredit(), out('late'))],
+    minute,
+  );
+  expect(told.map(({ waiting }) => waiting)).toEqual([
+    { on: 'credit', source: 'in', leaves: [1], operators: ['late'] },
+  ]);
+});
+
+test('a store that does not answer a source is told, with what was asked for', async () => {
+  for (const [method, text] of [
+    ['get', 'bytes 0 to 890 of memory://lake/in/a'],
+    ['list', 'the listing of memory://lake/in/'],
+  ] as const) {
+    const world = lake();
+    const stores = storesOf(world, (call, run) =>
+      call.method === method && !call.key.startsWith('checkpoints') ? NEVER : run,
+    );
+    const { job, events } = world.job({ ...quiet, stores });
+    const told = await stallsOf(world, { job, events }, [job.source('in', input()).pipe(out())], 10 * minute);
+    expect(brief(told)).toEqual([
+      `30 stalled: Source 'in' stands still: it has been waiting for ${text} for 30 s.`,
+    ]);
+  }
+});
+
+test('a source that waits for new data is not stalled', async () => {
+  const world = lake();
+  const { job, events } = world.job();
+  const flow = job.source('in', tailing).pipe(out());
+  expect(await stallsOf(world, { job, events }, [flow], 60 * minute)).toEqual([]);
+});
+
+test('a store that answers slowly is not stalled, nor is a long listing in which nothing matches', async () => {
+  const world = new Lake();
+  for (let n = 0; n < 5000; n++) world.put(`in/${String(n).padStart(5, '0')}.txt`, []);
+  world.put('in/z.ndjson', lines(1));
+  const stores = storesOf(world, (call, run) =>
+    call.method === 'list' && call.key.startsWith('in') ? concat(pause(world, 29 * second), run) : run,
+  );
+  const { job, events } = world.job({ ...quiet, stores });
+  const flow = job.source('in', input('memory://lake/in/*.ndjson')).pipe(out());
+  expect(await stallsOf(world, { job, events }, [flow], 60 * minute)).toEqual([]);
+  expect(events.at(-1)).toMatchObject({ type: 'finished' });
+});
+
+test('a checkpoint that lacks acks names who has not acked, and is told when it goes on', async () => {
+  const world = lake();
+  const { job, events } = world.job({ checkpoints: { interval: '10s' } });
+  let once = true;
+  const slow = acks('slow', (_, ack) => {
+    if (once) world.clock.after(45 * second, ack);
+    else ack();
+    once = false;
+  });
+  const flow = job.source('in', tailing).pipe(slow, out());
+  expect(brief(await stallsOf(world, { job, events }, [flow], 5 * minute))).toEqual([
+    "40 stalled: Checkpoint 1 has been waiting for the ack of 'slow' for 30 s. It is slow to store its state or output, or records before the barrier are still being worked on.",
+    '55 resumed: Checkpoint 1 goes on after 45 s.',
+  ]);
+});
+
+test('a checkpoint that waits for the store, and a job that waits for it to begin', async () => {
+  for (const [written, text] of [
+    [
+      2,
+      '40 stalled: Checkpoint 1 has been waiting for the store to answer whether its manifest is written, for 30 s.',
+    ],
+    [
+      1,
+      '30 stalled: The job has not started for 30 s: the store has not answered the claim of its log below checkpoints.dir.',
+    ],
+  ] as const) {
+    const world = lake();
+    let puts = 0;
+    const stores = storesOf(world, (call, run) =>
+      call.method === 'put' && call.key.includes('/log/') && ++puts >= written ? NEVER : run,
+    );
+    const { job, events } = world.job({ stores });
+    const flow = job.source('in', tailing).pipe(out());
+    expect(brief(await stallsOf(world, { job, events }, [flow], 5 * minute))).toEqual([text]);
+  }
+});
+
+test('output that is not published at the end is told, with its sink', async () => {
+  const world = lake();
+  const stores = storesOf(world, (call, run) => (call.method === 'completeUpload' ? NEVER : run));
+  const { job, events } = world.job({ ...quiet, stores });
+  const flow = job.source('in', input()).pipe(out());
+  expect(brief(await stallsOf(world, { job, events }, [flow], 5 * minute))).toEqual([
+    "30 stalled: The last checkpoint is durable, but 'out' has published nothing for 30 s, so the job cannot end.",
+  ]);
+});
+
+test('an operator that is not ready for records is told by its leaf', async () => {
+  const world = lake();
+  class NeverReady extends FlowSubscriber<Line, Line> {
+    override onOpen(): void {
+      // It keeps it.
+    }
+    override onRecord(): void {
+      // None comes.
+    }
+  }
+  const { job, events } = world.job();
+  const flow = job.source('in', input());
+  const leaves = [flow.pipe(out()), flow.pipe(flowOperator((down) => new NeverReady(down)))];
+  expect(brief(await stallsOf(world, { job, events }, leaves, 5 * minute))).toEqual([
+    '30 stalled: The job has not started for 30 s: an operator of leaf 1 is not ready for records.',
+  ]);
+});
+
+test('a leaf that does not complete is told, and so is one that does in the end', async () => {
+  const world = lake();
+  const { job, events } = world.job(quiet);
+  const flow = job.source('in', input());
+  const told = await stallsOf(
+    world,
+    { job, events },
+    [flow.pipe(out()), merge(flow.pipe(values()), pause(world, 40 * second))],
+    5 * minute,
+  );
+  expect(brief(told)).toEqual([
+    '30 stalled: Everything is published, but leaf 1 has not completed for 30 s, so the job cannot end. What follows values() has to complete when its input does.',
+    '40 resumed: The job goes on after 40 s.',
+  ]);
+  expect(events.at(-1)).toMatchObject({ type: 'finished' });
+});
+
+test('a leaf that gives credit now and then is told of at growing intervals', async () => {
+  const world = deepLake();
+  const { job, events } = world.job({ ...quiet, budget: 1 });
+  class Slow extends FlowSubscriber<Line, Line> {
+    override onRecord(value: Line): void {
+      this.emit(value);
+    }
+    override onCredit(credit: Credit): void {
+      world.clock.after(31 * second, () => {
+        this.turn(() => {
+          this.emit(credit);
+        });
+      });
+    }
+  }
+  const flow = job.source('in', input()).pipe(
+    flowOperator<Line, Line>((down) => new Slow(down)),
+    out(),
+  );
+  const told = await stallsOf(world, { job, events }, [flow], 60 * minute);
+  expect(told.map(({ type, at }) => [type, at])).toEqual([
+    ['stalled', 30],
+    ['resumed', 31],
+  ]);
+  expect(events.at(-1)).toMatchObject({ type: 'finished' });
+});
+
+test('the time may be set, or that nothing is told; a job that is over leaves no timer', async () => {
+  for (const [after, expected] of [
+    ['2 s', [2]],
+    ['none', []],
+  ] as const) {
+    const world = lake();
+    const { job, events } = world.job({ ...quiet, stalled: { after } });
+    const never = acks('never', () => undefined);
+    const flow = job.source('in', input()).pipe(never, out());
+    const told = await stallsOf(world, { job, events }, [flow], 5 * minute);
+    expect(told.map(({ at }) => at)).toEqual(expected);
+  }
+  expect(() => lake().job({ stalled: { after: 0 } })).toThrow('stalled.after');
+  const world = lake();
+  const { job } = world.job(quiet);
+  await world.run(job, job.source('in', input()).pipe(out()));
+  expect(world.clock.step()).toBe(false);
+});
