@@ -1,6 +1,7 @@
 import { concat, merge, NEVER, Observable, share, type Subscriber } from 'rxjs';
 import {
   createStores,
+  credit as creditOf,
   decorate,
   fileSink,
   files,
@@ -356,6 +357,45 @@ test('a leaf that gives credit now and then is told of at growing intervals', as
     ['resumed', 31],
   ]);
   expect(events.at(-1)).toMatchObject({ type: 'finished' });
+});
+
+test('credit for a part of what is out is progress', async () => {
+  const world = deepLake();
+  const { job, events } = world.job({ ...quiet, budget: 1 });
+  class Halving extends FlowSubscriber<Line, never> {
+    #open: Open | undefined;
+    override onOpen(open: Open): void {
+      this.#open = open;
+      open.attempt.terminal('halving', open.sources);
+      this.emit(open);
+    }
+    override onRecord(): void {
+      // It is slow.
+    }
+    override onCredit(credit: Credit): void {
+      this.emit(credit);
+      world.clock.after(40 * second, () => {
+        this.#open?.attempt.release('halving', creditOf(credit.source, credit.bytes - 1));
+      });
+    }
+  }
+  const flow = job.source('in', input()).pipe(flowOperator<Line, never>((down) => new Halving(down)));
+  const told = await stallsOf(world, { job, events }, [flow], 5 * minute);
+  expect(told.map(({ type, at }) => [type, at])).toEqual([
+    ['stalled', 30],
+    ['resumed', 40],
+    ['stalled', 100],
+  ]);
+});
+
+test('an attempt that ends while it waits leaves no timer', async () => {
+  const world = lake();
+  const { job } = world.job({ ...quiet, stores: storesOf(world, () => NEVER) });
+  const stop = new AbortController();
+  const run = job.run(job.source('in', input()).pipe(out()), { signal: stop.signal });
+  stop.abort();
+  await expect(run).resolves.toEqual({ outcome: 'stopped' });
+  expect(world.clock.step()).toBe(false);
 });
 
 test('the time may be set, or that nothing is told; a job that is over leaves no timer', async () => {
