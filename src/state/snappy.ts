@@ -1,8 +1,5 @@
 import { uncompress } from 'snappyjs';
 
-/** What the two low bits of a tag say. The fourth is a copy with an offset of four bytes. */
-const Tag = { literal: 0, nearCopy: 1, farCopy: 2 } as const;
-
 /**
  * Decompresses a raw Snappy block, as snappyjs does, whatever the bytes are: snappyjs follows a negative length backwards
  * for ever, and allocates what a block promises. So the tags are walked first, and must give the promised length.
@@ -11,44 +8,58 @@ const Tag = { literal: 0, nearCopy: 1, farCopy: 2 } as const;
  * Throws `RangeError`.
  */
 export function decompress(block: Uint8Array): Buffer {
+  const size = block.length;
   let at = 0;
-  const next = (): number => {
-    const byte = block[at++];
-    if (byte === undefined) throw new RangeError('a Snappy block ends too early');
-    return byte;
-  };
-  /** Little-endian, unsigned. */
-  const uint = (bytes: number): number => {
-    let value = 0;
-    for (let i = 0; i < bytes; i++) value += next() * 2 ** (8 * i);
-    return value;
-  };
-
   let promised = 0;
-  for (let shift = 0, byte = 0x80; byte >= 0x80; shift += 7) {
-    if (shift > 28) throw new RangeError('the length of a Snappy block is no 32-bit number');
-    byte = next();
-    promised += (byte & 0x7f) * 2 ** shift;
+  for (let scale = 1, byte = 0x80; byte >= 0x80; scale *= 128) {
+    if (at === 5 || at === size) throw new RangeError('a Snappy block has no length');
+    byte = block[at++] ?? 0;
+    promised += (byte & 0x7f) * scale;
   }
 
   let length = 0;
-  while (at < block.length) {
-    const tag = next();
-    const kind = tag & 3;
-    if (kind === Tag.literal) {
-      const short = tag >>> 2;
-      const literal = 1 + (short < 60 ? short : uint(short - 59));
-      at += literal;
-      length += literal;
-      if (at > block.length) throw new RangeError('a literal of a Snappy block ends too late');
-    } else {
-      const offset = kind === Tag.nearCopy ? ((tag >>> 5) << 8) + next() : uint(kind === Tag.farCopy ? 2 : 4);
-      if (offset === 0 || offset > length)
-        throw new RangeError('a copy of a Snappy block begins outside of it');
-      length += kind === Tag.nearCopy ? ((tag >>> 2) & 7) + 4 : (tag >>> 2) + 1;
+  while (at < size) {
+    const tag = block[at++] ?? 0;
+    const six = tag >>> 2;
+    switch (tag & 3) {
+      case 0: {
+        // A literal: its length less one, in six bits or in the one to four bytes that follow.
+        const literal = six < 60 ? six + 1 : unsigned(block, at, six - 59) + 1;
+        if (six >= 60) at += six - 59;
+        at += literal;
+        length += literal;
+        break;
+      }
+      // Copies, with offsets of eleven bits, of two bytes, and of four.
+      case 1:
+        checkOffset(((tag >>> 5) << 8) + (block[at] ?? 0), length);
+        length += (six & 7) + 4;
+        at++;
+        break;
+      case 2:
+        checkOffset((block[at] ?? 0) + ((block[at + 1] ?? 0) << 8), length);
+        length += six + 1;
+        at += 2;
+        break;
+      default:
+        checkOffset(unsigned(block, at, 4), length);
+        length += six + 1;
+        at += 4;
     }
   }
+  if (at > size) throw new RangeError('a Snappy block is cut off');
   if (length !== promised)
     throw new RangeError(`a Snappy block promises ${promised} bytes, and has ${length}`);
-  return uncompress(Buffer.from(block.buffer, block.byteOffset, block.byteLength));
+  return uncompress(Buffer.from(block.buffer, block.byteOffset, size));
+}
+
+function checkOffset(offset: number, length: number): void {
+  if (offset === 0 || offset > length) throw new RangeError('a copy of a Snappy block begins outside of it');
+}
+
+/** Little-endian. */
+function unsigned(bytes: Uint8Array, at: number, count: number): number {
+  let value = 0;
+  for (let i = count - 1; i >= 0; i--) value = value * 256 + (bytes[at + i] ?? 0);
+  return value;
 }
