@@ -17,6 +17,7 @@ export default {
     '^millrace/testing$': '<rootDir>/src/testing/index.ts',
     '^millrace/operations$': '<rootDir>/src/fs/operations/index.ts',
     '^millrace/fs$': '<rootDir>/src/fs/promises/index.ts',
+    '^#src/(.*)\\.js$': '<rootDir>/src/$1',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],

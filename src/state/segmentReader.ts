@@ -4,15 +4,8 @@ import type { ByteRange } from '../store/objectStore.js';
 import type { CheckpointData } from '../store/services.js';
 import { decodeBlock, type Block } from './block.js';
 import { StateError } from './errors.js';
-import {
-  checkHeader,
-  corrupt,
-  decodeFooter,
-  footerLength,
-  headerLength,
-  trailerLength,
-  type SegmentFooter,
-} from './segmentFormat.js';
+import { checkHeader, decodeFooter, footerLength } from './segmentFooter.js';
+import { corrupt, headerLength, trailerLength, type SegmentFooter } from './segmentFormat.js';
 
 /** How a snapshot refers to a segment. */
 export interface SegmentRef {

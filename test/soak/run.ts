@@ -1,31 +1,38 @@
 /**
- * `npm run soak -- --minutes N [--seed S]`: rounds with fresh seeds until the time is up. The kind of a round follows from
+ * `npm run soak -- --minutes N [--seed S] [--fuzz]`: rounds with fresh seeds until the time is up. The kind of a round follows from
  * its seed, too, and seeds count up, so `--seed S` repeats the round of seed S first.
  *
  * Progress goes to stderr. The last line of stdout is JSON: `{kills, checkpoints, records, lost, duplicated,
  * leakedUploads, leakedObjects, leakedHandles}`. Exit code 1 if anything was lost, duplicated or leaked, or a round failed.
+ *
+ * With `--fuzz`, rounds are decoders of foreign input instead, each with some thousand inputs in a thread of its own.
  */
 import { inspect, parseArgs } from 'node:util';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Round, Tally } from './round.js';
+import { fuzzing } from './rounds/fuzzing.js';
 import { processes } from './rounds/processes.js';
 import { simulation } from './rounds/simulation.js';
 
-/** By the seed's remainder. New kinds go to the end. */
-const rounds: readonly Round[] = [
-  simulation,
-  processes('gateway'),
-  processes('real'),
-  processes('real behind a gateway'),
-];
-
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' } },
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    fuzz: { type: 'boolean', default: false },
+  },
 });
+
+/** By the seed's remainder. New kinds go to the end. */
+const rounds: readonly Round[] = values.fuzz
+  ? fuzzing
+  : [simulation, processes('gateway'), processes('real'), processes('real behind a gateway')];
+
 const minutes = Number(values.minutes);
 const first = values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : Number(values.seed);
 if (!(minutes > 0) || !Number.isSafeInteger(first) || first < 0) {
-  console.error('Usage: npm run soak -- --minutes N [--seed S], N above 0, S a whole number from 0.');
+  console.error(
+    'Usage: npm run soak -- --minutes N [--seed S] [--fuzz], N above 0, S a whole number from 0.',
+  );
   process.exit(2);
 }
 
@@ -66,7 +73,9 @@ for (let seed = first, ran = 0; ran === 0 || performance.now() < end; seed++) {
     tally.lost + tally.duplicated + tally.leftovers.length + tally.wrong.length > 0
   ) {
     bad++;
-    say(`FAILED: ${round.name}, after ${seconds} s. Repeat: npm run soak -- --minutes 1 --seed ${seed}`);
+    say(
+      `FAILED: ${round.name}, after ${seconds} s. Repeat: npm run soak -- --minutes 1 --seed ${seed}${values.fuzz ? ' --fuzz' : ''}`,
+    );
   } else {
     const { kills, checkpoints, records, note } = tally;
     say(

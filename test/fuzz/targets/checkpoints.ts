@@ -1,0 +1,75 @@
+import { decodeManifest, encodeManifest } from '#src/checkpoint/manifestCodec.js';
+import type { Manifest } from '#src/checkpoint/manifest.js';
+import { fromCommittable, toCommittable } from '#src/sinks/committable.js';
+import { decodePosition } from '#src/sources/filesPosition.js';
+import { between } from '../../simulation/random.js';
+import { mutated, mutatedJson } from '../mutate.js';
+import { target } from '../target.js';
+
+const committable = toCommittable({
+  uid: 'uid-1',
+  store: 's3://lake',
+  key: 'clicks/part-1.ndjson',
+  uploadId: 'upload',
+  parts: [{ number: 1, etag: 'e1', size: 5 << 20 }],
+  tail: {
+    ranges: [{ journal: 'data/0000000001/out-x.journal', offset: 0, length: 10, crc: 1 }],
+    inline: Buffer.from('a tail\n'),
+  },
+  size: (5 << 20) + 17,
+  records: 100,
+  checkpoint: 3,
+});
+
+const position = {
+  root: 0,
+  uri: 's3://lake/raw/**',
+  after: 'raw/1.gz',
+  object: { key: 'raw/2.gz', etag: 'e', offset: 100, line: 3, member: { at: 50, offset: 90 } },
+  skipped: 2,
+};
+
+const manifest = {
+  version: 1,
+  jobId: 'job-id',
+  job: 'clicks',
+  n: 4,
+  prev: { n: 3, putId: 'put-3' },
+  parent: 3,
+  epoch: 2,
+  putId: 'put-4',
+  kind: 'checkpoint',
+  checkpoint: 3,
+  at: 1_700_000_000_000,
+  operators: {
+    raw: { kind: 'source', position, open: [], objects: [] },
+    out: { kind: 'sink', open: [committable], objects: ['data/0000000001/out-x.journal'] },
+  },
+  pending: [{ sink: 'out', committable }],
+  garbage: ['data/0000000001/old.state'],
+  retained: [{ n: 3, putId: 'put-3', checkpoint: 2, objects: ['data/0000000001/visits.state'] }],
+} as unknown as Manifest;
+
+export const checkpointTargets = [
+  target({
+    name: 'manifest',
+    errors: ['ManifestCorrupt', 'ManifestTooNew'],
+    draw: (random) =>
+      between(random, 0, 2) === 0
+        ? mutated(random, encodeManifest(manifest))
+        : encodeManifest(mutatedJson(random, manifest)),
+    run: (bytes: Buffer) => decodeManifest(bytes, 's3://lake/log/1'),
+  }),
+  target({
+    name: 'committable',
+    errors: ['InvalidCommittable'],
+    draw: (random) => mutatedJson(random, { ...committable, uid: 'uid-1' }),
+    run: fromCommittable,
+  }),
+  target({
+    name: 'position of a files source',
+    errors: ['BadPosition'],
+    draw: (random) => mutatedJson(random, position),
+    run: (json) => decodePosition('raw', json as never, ['s3://lake/raw/**']),
+  }),
+];

@@ -1,0 +1,119 @@
+import { gzipSync } from 'node:zlib';
+import { gunzip } from '#src/formats/codec.js';
+import { codecOf } from '#src/formats/detect.js';
+import { parseGzipHeader } from '#src/formats/gzipHeader.js';
+import { headBytes } from '#src/formats/recognise.js';
+import { bytes, ndjson, text, type Format } from 'millrace';
+import { between, pick } from '../../simulation/random.js';
+import { mutated, noise } from '../mutate.js';
+import { target } from '../target.js';
+
+const lines = [
+  '{"id":144126219108390099,"name":"Grüße","nested":[1,{"a":null}],"price":1.20000000000000000000000000005}',
+  '{"id":1,"ok":true,"text":"\\u0000\\ud83d\\ude00"}',
+  '',
+  '[[[[[[[[[[1]]]]]]]]]]',
+  '"alone"',
+].join('\n');
+
+/** Decodes whole records, as the reader of a source does. */
+function decodeAll<T>(format: Format<T>, input: Buffer): void {
+  const whole = Buffer.concat([input, Buffer.from('\n')]);
+  const cutter = format.cutter();
+  for (let at = 0; at < whole.length;) {
+    const end = cutter.last(whole, at, Math.min(whole.length, at + 4096));
+    const next = end < 0 ? cutter.first(whole, at, whole.length) : end;
+    const to = next < 0 ? whole.length : next;
+    format.decode(
+      whole.subarray(at, to),
+      at,
+      1,
+      () => undefined,
+      () => undefined,
+    );
+    at = to;
+  }
+}
+
+/** Decompresses all of it, in chunks of `size`. */
+async function decompress(input: Buffer, size: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    let at = 0;
+    let finished = false;
+    const step = (): void => {
+      while (decoder.read() !== undefined);
+      if (decoder.over) {
+        decoder.close();
+        resolve();
+      } else if (decoder.hungry && at < input.length) {
+        decoder.push(input.subarray(at, (at += size)));
+        setImmediate(step);
+      } else if (decoder.hungry && !finished) {
+        finished = true;
+        decoder.finish();
+        setImmediate(step);
+      }
+    };
+    const decoder = gunzip({
+      object: 's3://lake/a.gz',
+      from: { at: 0, offset: 0 },
+      ready: step,
+      fail: (error) => {
+        decoder.close();
+        reject(error);
+      },
+    });
+    step();
+  });
+}
+
+export const formatTargets = [
+  target({
+    name: 'ndjson',
+    errors: [],
+    draw: (random) => mutated(random, Buffer.from(lines)),
+    run: (input: Buffer) => {
+      decodeAll(ndjson(), input);
+    },
+  }),
+  target({
+    name: 'text and bytes',
+    errors: [],
+    draw: (random) => mutated(random, Buffer.from(lines)),
+    run: (input: Buffer) => {
+      decodeAll(text(), input);
+      decodeAll(bytes(), input);
+    },
+  }),
+  target({
+    name: 'gzip',
+    errors: ['Integrity'],
+    draw: (random) => ({
+      input: mutated(random, Buffer.concat([gzipSync(lines), gzipSync(''), gzipSync('x'.repeat(9000))])),
+      size: between(random, 1, 200),
+    }),
+    run: ({ input, size }: { input: Buffer; size: number }) => decompress(input, size),
+  }),
+  target({
+    name: 'gzip header',
+    errors: [],
+    draw: (random) =>
+      mutated(random, Buffer.from('1f8b081f0000000002ff0400abcd0102616263006465660099aa', 'hex')),
+    run: parseGzipHeader,
+  }),
+  target({
+    name: 'codec of an object',
+    errors: ['UnknownCodec', 'NotUtf8'],
+    draw: (random) => ({
+      uri: `s3://lake/a${pick(random, ['', '.gz', '.zst', '.ndjson', '.parquet', '.'])}`,
+      encoding: pick(random, ['', 'gzip', 'aws-chunked, gzip', 'br', ',', '=']),
+      head: (between(random, 0, 1) === 0
+        ? mutated(random, Buffer.from(lines))
+        : noise(random, between(random, 0, headBytes))
+      ).subarray(0, headBytes),
+      whole: between(random, 0, 1) === 0,
+      text: between(random, 0, 1) === 0,
+    }),
+    run: codecOf,
+  }),
+];

@@ -1,0 +1,15 @@
+import type { Target } from '../target.js';
+import { checkpointTargets } from './checkpoints.js';
+import { formatTargets } from './formats.js';
+import { nameTargets } from './names.js';
+import { stateTargets } from './state.js';
+import { wholeJobTargets } from './wholeJob.js';
+
+/** Every decoder of foreign input. */
+export const targets: readonly Target[] = [
+  ...checkpointTargets,
+  ...stateTargets,
+  ...formatTargets,
+  ...nameTargets,
+  ...wholeJobTargets,
+];

@@ -1,0 +1,141 @@
+import { crc32 } from 'node:zlib';
+import { compress } from 'snappyjs';
+import { decodeBlock } from '#src/state/block.js';
+import { compareEncoded, hashOfEncoded } from '#src/state/encodedKeys.js';
+import { storedKey, type Key } from '#src/state/keys.js';
+import { decodeFooter } from '#src/state/segmentFooter.js';
+import { headerLength, SegmentEncoder } from '#src/state/segmentFormat.js';
+import { messagePack } from '#src/state/serializer.js';
+import { decompress } from '#src/state/snappy.js';
+import { parseSnapshot } from '#src/state/snapshot.js';
+import { between, pick } from '../../simulation/random.js';
+import { mutated, mutatedJson, noise } from '../mutate.js';
+import { target } from '../target.js';
+
+const keys: readonly Key[] = [
+  'user-1',
+  17,
+  2n ** 70n,
+  true,
+  null,
+  '\ud800',
+  [1, ['a', null]],
+  { b: 1, a: [true] },
+];
+const values: readonly unknown[] = [
+  1,
+  'text',
+  { id: 7, tags: ['a', 'b'], at: new Date(0) },
+  { id: 8, tags: [], at: new Date(1) },
+  new Map([['a', new Set([1])]]),
+  [undefined, 2n ** 80n, Buffer.from('bytes')],
+];
+
+function segment(
+  random: () => number,
+  compression: boolean,
+): { blocks: Buffer; footer: Buffer; size: number } {
+  const serializer = { id: 'msgpackr', version: 1 };
+  const states = ['a', 'b'].map((name) => ({ name, kind: 'value', serializer }));
+  const encoder = new SegmentEncoder({ maxParallelism: 128, states }, compression);
+  for (let i = between(random, 1, 40); i > 0; i--)
+    encoder.add(3, storedKey(pick(random, keys)), between(random, 0, 1), pick(random, values));
+  const blocks = Buffer.from(encoder.flush());
+  const footer = Buffer.from(encoder.finish());
+  return { blocks, footer, size: blocks.length + footer.length };
+}
+
+/** A block whose checksum is right, whatever it holds. */
+function readBlock(bytes: Buffer): void {
+  const info = { offset: headerLength, length: bytes.length, entries: 1, firstGroup: 0, lastGroup: 0 };
+  const block = decodeBlock('segment', { ...info, crc: crc32(bytes) }, bytes);
+  for (let i = 0; i < Math.min(block.entries, 1000); i++) block.key(i);
+}
+
+export const stateTargets = [
+  target({
+    name: 'snappy',
+    errors: [],
+    draw: (random) => mutated(random, compress(segment(random, false).blocks)),
+    run: (bytes: Buffer) => {
+      try {
+        decompress(bytes);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+      }
+    },
+  }),
+  target({
+    name: 'block',
+    errors: ['SegmentCorrupt'],
+    draw: (random) => {
+      const compressed = between(random, 0, 1) === 1;
+      return mutated(random, segment(random, compressed).blocks.subarray(headerLength));
+    },
+    run: readBlock,
+  }),
+  target({
+    name: 'block of compressed noise',
+    errors: ['SegmentCorrupt'],
+    draw: (random) => {
+      const { blocks } = segment(random, false);
+      const plain = mutated(random, blocks.subarray(headerLength + 1));
+      return Buffer.concat([Buffer.of(1), compress(plain)]);
+    },
+    run: readBlock,
+  }),
+  target({
+    name: 'segment footer',
+    errors: ['SegmentCorrupt', 'SegmentTooNew'],
+    draw: (random) => {
+      const { footer, size } = segment(random, true);
+      const body = mutated(random, footer.subarray(0, -16));
+      const trailer = Buffer.from(footer.subarray(-16));
+      trailer.writeUInt32LE(body.length, 4);
+      trailer.writeUInt32LE(crc32(trailer.subarray(0, 8), crc32(body)), 8);
+      const object = Buffer.concat([Buffer.alloc(headerLength), body, trailer]);
+      return { object, size: size - footer.length + body.length + 16 };
+    },
+    run: ({ object, size }: { object: Buffer; size: number }) => decodeFooter('segment', object, size),
+  }),
+  target({
+    name: 'MessagePack',
+    errors: [],
+    draw: (random) =>
+      between(random, 0, 3) === 0
+        ? noise(random, between(random, 1, 400))
+        : mutated(random, messagePack.encode(values.slice(between(random, 0, 3)))),
+    run: (bytes: Buffer) => {
+      // A block reports whatever this throws as SegmentCorrupt; it must not hang, or exhaust memory.
+      try {
+        messagePack.decode(bytes, 1);
+      } catch {
+        // Any error will do.
+      }
+    },
+  }),
+  target({
+    name: 'encoded keys in a merge',
+    errors: [],
+    draw: (random) => noise(random, between(random, 1, 40)),
+    run: (bytes: Buffer) => {
+      compareEncoded(bytes, 0, bytes.length, bytes, 0, bytes.length - 1);
+      try {
+        hashOfEncoded(bytes, 0, bytes.length);
+      } catch (error) {
+        if (!(error instanceof RangeError) && !(error instanceof SyntaxError)) throw error;
+      }
+    },
+  }),
+  target({
+    name: 'snapshot of keyed state',
+    errors: ['StateSchemaMismatch', 'SegmentCorrupt'],
+    draw: (random) =>
+      mutatedJson(random, {
+        version: 1,
+        maxParallelism: 128,
+        segments: [{ object: '0000000001/visits-a.state', bytes: 1000, entries: 3, crc: 7 }],
+      }),
+    run: (json) => parseSnapshot('visits', json as never, 128),
+  }),
+];
