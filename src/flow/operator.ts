@@ -1,9 +1,11 @@
-import { Observable, Subscriber } from 'rxjs';
+import { Observable, Subscriber, type OperatorFunction } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import type { Attempt } from './attempt.js';
 import type { Flow, FlowOperator } from './flow.js';
+import { FlowObservable } from './flowObservable.js';
 import { hasHeadroom } from './stack.js';
 import {
+  isLast,
   isSignal,
   signal,
   type Barrier,
@@ -61,6 +63,8 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   #attempt: Attempt | undefined;
   #phase: number = unopened;
   #opened = false;
+  /** The last barrier has gone down: no record may follow. */
+  #over = false;
   #waiting: (() => void)[] = [];
 
   constructor(out: Subscriber<B | Signal>) {
@@ -196,15 +200,17 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
         }
       }
     }
-    if (this.#phase !== closed) this.#phase = this.#opened ? ready : unopened;
+    if (this.#phase !== closed) this.#phase = this.#opened && !this.#over ? ready : unopened;
   }
 
   #deliver(value: A | Signal): void {
     if (isSignal(value)) this.#signal(value);
-    else if (this.#opened) {
+    else if (!this.#opened) throw notOpened();
+    else if (this.#over) throw afterLast();
+    else {
       this.#phase = record;
       this.onRecord(value);
-    } else throw notOpened();
+    }
   }
 
   /** The attempt waits until `Open` has gone down, which may take requests. */
@@ -232,6 +238,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     if (!this.#opened) throw notOpened();
     switch (value[signal]) {
       case 'barrier':
+        this.#over = isLast(value.reason);
         this.onBarrier(value);
         return;
       case 'watermark':
@@ -258,7 +265,13 @@ const stopped = (subscriber: object): boolean => (subscriber as { readonly isSto
 const notOpened = (): MillraceError =>
   new MillraceError(
     'NotOpened',
-    'Something arrived before Open: flows start with job.source(…) and are subscribed by job.run(…), not by hand.',
+    'Something arrived before Open: a plain RxJS operator put a record there, or something else in the place of Open (lift it with records(…)), or the flow was subscribed by hand (hand it to job.run(…)).',
+  );
+
+const afterLast = (): MillraceError =>
+  new MillraceError(
+    'RecordAfterEnd',
+    'A record came after the last checkpoint, and would be in none: a plain RxJS operator (endWith, concat) put it there. Lift it with records(…): its records then come before that checkpoint.',
   );
 
 const openedTwice = (): MillraceError =>
@@ -277,7 +290,17 @@ export function flowOperator<A, B>(
     });
 }
 
+/** Makes an operator that leaves the flow: what comes out are records only, and any RxJS operator may follow. */
+export function flowExit<A, B>(
+  subscriber: (out: Subscriber<B | Signal>) => FlowSubscriber<A, B>,
+): OperatorFunction<A | Signal, B> {
+  return (source: Flow<A>) =>
+    new Observable<B>((out) => {
+      source.subscribe(subscriber(out));
+    });
+}
+
 /** Makes a flow of several: `connect` subscribes each input with a {@link FlowSubscriber} of `out`. */
 export function flowOf<B>(connect: (out: Subscriber<B | Signal>) => void): Flow<B> {
-  return new Observable<B | Signal>(connect);
+  return new FlowObservable<B | Signal>(connect);
 }

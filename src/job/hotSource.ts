@@ -1,5 +1,5 @@
-import { Observable, type Subscriber } from 'rxjs';
-import type { Signal } from '../flow/index.js';
+import type { Subscriber } from 'rxjs';
+import { flowOf, type Flow, type Signal } from '../flow/index.js';
 import type { Leaf } from './leaf.js';
 
 /**
@@ -10,8 +10,8 @@ export class HotSource<T> {
   #branches: readonly { readonly leaf: Leaf; readonly subscriber: Subscriber<T | Signal> }[] = [];
 
   /** A branch of the source in `leaf`. */
-  branch(leaf: Leaf): Observable<T | Signal> {
-    return new Observable((subscriber) => {
+  branch(leaf: Leaf): Flow<T> {
+    return flowOf((subscriber) => {
       const branch = { leaf, subscriber };
       this.#branches = [...this.#branches, branch];
       subscriber.add(() => {

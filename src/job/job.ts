@@ -2,7 +2,7 @@ import { defer, fromEvent, isObservable, map, NEVER, of, Subject, type Observabl
 import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
 import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
-import type { Flow, Known } from '../flow/index.js';
+import { flowOf, type Flow, type Known } from '../flow/index.js';
 import type { Source } from '../sources/source.js';
 import { runAttempt, type Outcome } from './attempt.js';
 import { claimLog } from './claim.js';
@@ -100,9 +100,9 @@ export function createJob(options: JobOptions): Job {
         throw new InvalidOption(`job.source('${id}', source)`, source, 'a source, such as files(…)');
       if (sources.has(id)) throw duplicateSource(id);
       sources.set(id, source);
-      return defer(() => {
+      return flowOf((out) => {
         if (find === undefined) throw outsideRun(id);
-        return find(id) as Flow<T>;
+        (find(id) as Flow<T>).subscribe(out);
       });
     },
 
@@ -156,7 +156,7 @@ const duplicateSource = (id: string): MillraceError =>
 const outsideRun = (id: string): MillraceError =>
   new MillraceError(
     'OutsideRun',
-    `The flow of source '${id}' was subscribed outside job.run(…). Hand the flow to run; use values() to get a plain Observable.`,
+    `The flow of source '${id}' was subscribed outside job.run(…), or only later by an operator such as subscribeOn. Hand the flow to run; use values() to get a plain Observable.`,
   );
 
 const noLeaves = (name: string): MillraceError =>

@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs';
-import { flowOperator, FlowSubscriber, type Credit, type Open, type Signal } from '../flow/index.js';
+import { flowExit, FlowSubscriber, type Credit, type Open, type Signal } from '../flow/index.js';
 
 class Values<T> extends FlowSubscriber<T, T> {
   #open: Open | undefined;
@@ -52,5 +52,5 @@ class Values<T> extends FlowSubscriber<T, T> {
  * ```
  */
 export function values<T>(): OperatorFunction<T | Signal, T> {
-  return flowOperator<T, T>((out) => new Values(out)) as OperatorFunction<T | Signal, T>;
+  return flowExit<T, T>((out) => new Values(out));
 }

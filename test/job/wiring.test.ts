@@ -183,33 +183,50 @@ describe('mistakes are errors that say what to do', () => {
     ['a leaf that starts at no source', 'LeafWithoutSource', () => of(1)],
     ['a plain merge of two branches', 'OpenedTwice', (source) => merge(source, source).pipe(out())],
     [
-      'a plain map that copies signals',
+      'a plain operator',
+      'PlainOperator',
+      (source) =>
+        source.pipe(
+          map((each) => each as Visit),
+          out(),
+        ),
+    ],
+    [
+      'one that copies signals, on what connect(…) hands out',
       'CopiedSignal',
       (source) =>
         source.pipe(
-          map((each) => ({ ...each }) as Visit),
+          connect((shared) => shared.pipe(map((each) => ({ ...each }) as Visit))),
           out(),
         ),
     ],
     ['one sink id twice', 'DuplicateId', (source) => mergeFlows(source.pipe(out()), source.pipe(out()))],
     ['an operator called like its source', 'DuplicateId', (source) => source.pipe(out('raw'))],
-    ['a flow that is cut short', 'LeafCompleted', (source) => source.pipe(take(3))],
     [
-      'a plain filter that drops signals',
+      'a flow that is cut short',
+      'LeafCompleted',
+      (source) => source.pipe(connect((shared) => shared.pipe(take(3)))),
+    ],
+    [
+      'one that drops signals there',
       'OpenLost',
       (source) =>
         source.pipe(
-          filter((each): each is Visit => 'n' in each),
+          connect((shared) => shared.pipe(filter((each): each is Visit => 'n' in each))),
           out(),
         ),
     ],
     [
-      'a plain operator that holds signals back',
+      'one that holds signals back there',
       'OpenLost',
-      (source) => source.pipe(observeOn(asapScheduler), out()),
+      (source) =>
+        source.pipe(
+          connect((shared) => shared.pipe(observeOn(asapScheduler))),
+          out(),
+        ),
     ],
     [
-      'one on a branch only',
+      'one that does so on a branch only',
       'LateRegistration',
       (source) =>
         source.pipe(
