@@ -1,8 +1,9 @@
+import { crc32 } from 'node:zlib';
 import { lastValueFrom, Observable, toArray } from 'rxjs';
 import { loadConfig, type TransferOptions } from '../../src/config/index.js';
 import { createOperations } from '../../src/fs/operations/index.js';
 import { decorate, StoreError } from '../../src/store/index.js';
-import { listAll, md5 } from '../../src/store/helpers.js';
+import { listAll } from '../../src/store/helpers.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { createStores } from '../../src/store/registry.js';
@@ -43,15 +44,17 @@ export async function filled(
   objects: Readonly<Record<string, string | Uint8Array>>,
   store = createMemoryStore(),
 ): Promise<ObjectStore> {
-  for (const [key, body] of Object.entries(objects)) await lastValueFrom(store.put(key, Buffer.from(body)));
+  for (const [key, body] of Object.entries(objects))
+    await lastValueFrom(store.put(key, typeof body === 'string' ? Buffer.from(body) : body));
   return store;
 }
 
-/** A body for comparisons: itself, or of a large one size and digest. */
-export function shown(body: string | Uint8Array): string {
-  return body.length < MiB
-    ? Buffer.from(body).toString('latin1')
-    : `${body.length}: ${md5(Buffer.from(body))}`;
+/** A body for comparisons: itself, or the size and checksum of a large one. */
+export function shown(...chunks: readonly (string | Uint8Array)[]): string {
+  const bytes = chunks.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
+  const size = bytes.reduce((sum, { length }) => sum + length, 0);
+  if (size < MiB) return Buffer.concat(bytes).toString('latin1');
+  return `${size}: ${bytes.reduce((crc, chunk) => crc32(chunk, crc), 0)}`;
 }
 
 /** What a store holds, as `shown`. */
@@ -59,7 +62,7 @@ export async function content(store: ObjectStore): Promise<Record<string, string
   const found: Record<string, string> = {};
   for (const { key } of (await all(listAll(store, ''))).flat()) {
     const { chunks } = await lastValueFrom(store.get(key));
-    found[key] = shown(Buffer.concat(chunks));
+    found[key] = shown(...chunks);
   }
   return found;
 }
