@@ -83,7 +83,7 @@ async function alternate(row: Comparison, prepared: Prepared, options: RunOption
   if (row.processes === 'fresh') {
     for (let n = -warmups; n < rounds; n++) await round(rotated(variants, n + warmups), n >= 0, oneByOne);
   } else {
-    for (let first = 0; first < variants.length; first++) {
+    for (let first = 0; first < (options.quick ? 1 : variants.length); first++) {
       const order = rotated(variants, first);
       await together(order, async (child) => {
         for (let n = -warmups; n < rounds; n++) await round(order, n >= 0, child);

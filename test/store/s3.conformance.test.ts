@@ -6,10 +6,20 @@ import { startGateway } from '../../src/store/gateway/index.js';
 import { createLocalStore } from '../../src/store/local/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { S3Connection, type S3Options } from '../../src/store/s3/index.js';
-import { storeConformance } from '../../src/testing/storeConformance.js';
+import { storeConformance, type TestRunner } from '../../src/testing/storeConformance.js';
 import { credentials, emptyCephBucket } from './s3support.js';
 
 const ceph = process.env['MILLRACE_TEST_S3_ENDPOINT'];
+
+/** Jest, for a store of which the tests with such titles would repeat what they show of another. */
+const without = (titles: RegExp): TestRunner => ({
+  describe,
+  beforeAll,
+  afterAll,
+  it: (title, ...test) => {
+    if (!titles.test(title)) it(title, ...test);
+  },
+});
 
 storeConformance('s3 through the gateway on memory', async () => {
   const gateway = await startGateway({
@@ -29,25 +39,30 @@ storeConformance('s3 through the gateway on memory', async () => {
   };
 });
 
-storeConformance('s3 through the gateway on a directory', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'millrace-s3-'));
-  const gateway = await startGateway({
-    buckets: { lake: createLocalStore(directory), other: createMemoryStore() },
-    credentials,
-  });
-  const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials });
-  return {
-    store: s3.store('lake'),
-    missing: s3.store('no-such-bucket'),
-    bucket: 'lake',
-    other: { bucket: 'other', store: s3.store('other') },
-    close: async () => {
-      s3.close();
-      await gateway.close();
-      await rm(directory, { recursive: true });
-    },
-  };
-});
+// The gateway makes pages of a thousand whatever is underneath; fsync changes no answer.
+storeConformance(
+  's3 through the gateway on a directory',
+  async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'millrace-s3-'));
+    const gateway = await startGateway({
+      buckets: { lake: createLocalStore(directory, { durable: false }), other: createMemoryStore() },
+      credentials,
+    });
+    const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials });
+    return {
+      store: s3.store('lake'),
+      missing: s3.store('no-such-bucket'),
+      bucket: 'lake',
+      other: { bucket: 'other', store: s3.store('other') },
+      close: async () => {
+        s3.close();
+        await gateway.close();
+        await rm(directory, { recursive: true });
+      },
+    };
+  },
+  without(/^more than a page/),
+);
 
 const wires: readonly [string, S3Options][] = [
   ['CRC32 and unsigned bodies', { checksum: 'crc32', payloadSigning: 'unsigned' }],
@@ -64,25 +79,31 @@ const wires: readonly [string, S3Options][] = [
     },
   ],
 ];
+// What lists objects, and what tries keys, sends no body.
+const bodiless = /\bpages?\b|prefix|starts strictly|keys are opaque|Unicode keys/;
 for (const [name, options] of wires) {
-  storeConformance(`s3 with ${name}, through the gateway on memory`, async () => {
-    const gateway = await startGateway({
-      buckets: { lake: createMemoryStore(), other: createMemoryStore() },
-      credentials,
-    });
-    const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials, ...options });
-    return {
-      store: s3.store('lake'),
-      missing: s3.store('no-such-bucket'),
-      bucket: 'lake',
-      other: { bucket: 'other', store: s3.store('other') },
-      supports: { md5Etags: options.sse === undefined },
-      close: async () => {
-        s3.close();
-        await gateway.close();
-      },
-    };
-  });
+  storeConformance(
+    `s3 with ${name}, through the gateway on memory`,
+    async () => {
+      const gateway = await startGateway({
+        buckets: { lake: createMemoryStore(), other: createMemoryStore() },
+        credentials,
+      });
+      const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials, ...options });
+      return {
+        store: s3.store('lake'),
+        missing: s3.store('no-such-bucket'),
+        bucket: 'lake',
+        other: { bucket: 'other', store: s3.store('other') },
+        supports: { md5Etags: options.sse === undefined },
+        close: async () => {
+          s3.close();
+          await gateway.close();
+        },
+      };
+    },
+    without(bodiless),
+  );
 }
 
 if (ceph !== undefined) {
