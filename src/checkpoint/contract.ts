@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { Barrier, CheckpointReason, Clock, Committable, Participant, Restored } from '../flow/index.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import type { CheckpointData } from '../store/services.js';
-import type { DataPlace } from './dataPlace.js';
+import type { EntropyMark } from './dataPlace.js';
 import type { CheckpointEvent } from './events.js';
 
 export interface ClaimOptions {
@@ -12,8 +12,8 @@ export interface ClaimOptions {
   readonly logStore?: ObjectStore;
   /** The job's checkpoint directory as a key prefix, with a trailing slash. */
   readonly prefix: string;
-  /** For a new log: where its data objects lie, if not below `prefix`. */
-  readonly data?: DataPlace | undefined;
+  /** Where entropy goes into `prefix` in the keys of data objects, and how much of it a new log draws. */
+  readonly entropy?: (EntropyMark & { readonly length: number }) | undefined;
   readonly job: string;
   readonly clock: Clock;
   readonly random: () => number;

@@ -16,7 +16,7 @@ import type { Barrier, CheckpointReason, Committable, Frozen, Participant, Resto
 import type { CheckpointData } from '../store/services.js';
 import type { Round } from './barriers.js';
 import type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
-import { dataNames, type DataPlace } from './dataPlace.js';
+import { dataNames, drawEntropy, isDataName, noDataName, type DataPlace } from './dataPlace.js';
 import { CheckpointError, fenced, vanished } from './errors.js';
 import type { CheckpointEvent } from './events.js';
 import { drawId } from './ids.js';
@@ -28,6 +28,7 @@ import { idsOf, restoredOf } from './restored.js';
 import { Rounds } from './rounds.js';
 import { settlement, toPublish } from './settlement.js';
 import { explain, heirOf, isFenced } from './superseded.js';
+import { scopeOf } from './trust.js';
 
 /**
  * The coordinator turns barriers into manifests.
@@ -80,14 +81,21 @@ class LogCoordinator implements Coordinator {
   constructor(options: ClaimOptions, claimant: Subscriber<Coordinator>) {
     this.#options = options;
     this.#claimant = claimant;
-    const { store, logStore = store, prefix, data, job, clock, random, retained = 1 } = options;
+    const { store, logStore = store, prefix, entropy, job, clock, random, retained = 1 } = options;
     this.#driver = new LogDriver({
       store,
       logStore,
       prefix,
       clock,
       random,
-      self: { job, jobId: drawId(random), nonce: drawId(random), retained, data },
+      scope: scopeOf(options),
+      self: {
+        job,
+        jobId: drawId(random),
+        nonce: drawId(random),
+        retained,
+        entropy: entropy && drawEntropy(entropy, random),
+      },
       on: (effect) => {
         this.#on(effect);
       },
@@ -243,7 +251,7 @@ class LogCoordinator implements Coordinator {
   }
 
   get #place(): DataPlace {
-    return this.#manifest.data ?? { prefix: this.#options.prefix };
+    return { prefix: this.#options.prefix, entropy: this.#manifest.entropy };
   }
 
   get #manifest(): Manifest {
@@ -305,6 +313,11 @@ class LogCoordinator implements Coordinator {
   #acked(sink: string, frozen: Frozen, checkpoint: number): void {
     const { objects = [], open = [], closed = [] } = frozen;
     const named = [...objects, ...[...open, ...closed].flatMap((each) => each.objects ?? [])];
+    const foreign = named.find((name) => !isDataName(name));
+    if (foreign !== undefined) {
+      this.#fail(noDataName(`Operator '${sink}'`, foreign));
+      return;
+    }
     this.#driver.send({ type: 'named', objects: named, checkpoint: this.#owned.rounds.newest });
     this.#driver.send({ type: 'closed', sink, committables: closed, checkpoint });
   }

@@ -17,7 +17,7 @@ import type { Clock, Committable, Participant } from '../flow/index.js';
 import { abortUploads } from '../store/abortUploads.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import { listPages } from '../store/pages.js';
-import { dataKey, rootsOf, type DataPlace } from './dataPlace.js';
+import { epochOf, rootsOf, type DataPlace } from './dataPlace.js';
 import { sweepTooLong } from './errors.js';
 import type { CheckpointEvent } from './events.js';
 import { references, type Manifest } from './manifest.js';
@@ -101,7 +101,7 @@ function uploads(root: string, { store, epoch, tell }: Sweep): Observable<never>
   );
 }
 
-function objects(root: string, { store, place, epoch, standing, tell }: Sweep): Observable<never> {
+function objects(root: string, { store, epoch, standing, tell }: Sweep): Observable<never> {
   const named = references(standing);
   for (const retained of standing.retained) for (const name of retained.objects) named.add(name);
   return listPages(store, { prefix: `${root}data/` }).pipe(
@@ -111,10 +111,10 @@ function objects(root: string, { store, place, epoch, standing, tell }: Sweep): 
     concatMap((names) => {
       const dead = names.filter((name) => epochOf(name) <= epoch && !named.has(name));
       if (dead.length === 0) return EMPTY;
-      return store.delete(dead.map((name) => dataKey(place, name))).pipe(
+      return store.delete(dead.map((name) => root + name)).pipe(
         tap((failures) => {
           const failed = new Set(failures.map(({ key }) => key));
-          const gone = dead.filter((name) => !failed.has(dataKey(place, name)));
+          const gone = dead.filter((name) => !failed.has(root + name));
           tell({ type: 'garbage-deleted', keys: gone, failed: failed.size });
           const [first] = failures;
           if (first !== undefined) tell({ type: 'sweep-skipped', error: first.error });
@@ -137,10 +137,4 @@ export function told(tell: Sweep['tell']): MonoTypeOperatorFunction<never> {
 function namedOf({ operators, pending }: Manifest, id: string): Committable[] {
   const open = Object.hasOwn(operators, id) ? (operators[id]?.open ?? []) : [];
   return [...open, ...pending.flatMap(({ sink, committable }) => (sink === id ? committable : []))];
-}
-
-/** The epoch that a data object's name begins with; infinite for what we did not name. */
-function epochOf(name: string): number {
-  const match = /^data\/(\d{10})\//.exec(name);
-  return match === null ? Infinity : Number(match[1]);
 }

@@ -16,8 +16,9 @@ import {
 import { accessError } from './accessError.js';
 import { dataKey } from './dataPlace.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
-import { decodeManifest, encodeManifest } from './manifestCodec.js';
+import { encodeManifest } from './manifestCodec.js';
 import { step } from './manifestLog.js';
+import { readManifest, type Scope } from './trust.js';
 
 /**
  * How often a read is asked for before the attempt gives up, each time with the retries of the store itself: in all that
@@ -33,6 +34,7 @@ export interface LogDriverOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly self: Self;
+  readonly scope: Scope;
   /** Hears of every effect that is no request. */
   readonly on: (effect: Exclude<LogEffect, Request>) => void;
   readonly inDoubt: (n: number, tries: number, error: unknown) => void;
@@ -163,10 +165,7 @@ export class LogDriver {
       ({ info, chunks }) => {
         let entry: Entry;
         try {
-          entry = {
-            manifest: decodeManifest(Buffer.concat(chunks), `${logStore.uri}/${key}`),
-            etag: info.etag,
-          };
+          entry = { manifest: readManifest(Buffer.concat(chunks), n, this.#options.scope), etag: info.etag };
         } catch (error) {
           this.send({ type: 'unreadable', error });
           return;
@@ -232,13 +231,15 @@ export class LogDriver {
 
   #delete(keys: readonly string[]): void {
     const { store, prefix, deleted } = this.#options;
-    const place = this.#state.last?.manifest.data ?? { prefix };
+    const place = { prefix, entropy: this.#state.last?.manifest.entropy };
+    const keyOf = (name: string): string =>
+      logNumber(name) === undefined ? dataKey(place, name) : prefix + name;
     this.#held.add(
-      store.delete(keys.map((name) => dataKey(place, name))).subscribe({
+      store.delete(keys.map(keyOf)).subscribe({
         next: (failures) => {
           const bad = new Set(failures.map(({ key }) => key));
-          const failed = keys.filter((name) => bad.has(dataKey(place, name)));
-          const gone = keys.filter((name) => !bad.has(dataKey(place, name)));
+          const failed = keys.filter((name) => bad.has(keyOf(name)));
+          const gone = keys.filter((name) => !bad.has(keyOf(name)));
           deleted(gone, failed.length);
           this.send({ type: 'deleted', keys: gone, failed });
         },

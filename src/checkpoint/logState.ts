@@ -1,5 +1,5 @@
 import type { Committable } from '../flow/index.js';
-import type { DataPlace } from './dataPlace.js';
+import type { Entropy } from './dataPlace.js';
 import { emptyLedger, type Draft, type Ledger } from './ledger.js';
 import type { Manifest } from './manifest.js';
 import { allRules, type Rules } from './rules.js';
@@ -36,8 +36,8 @@ export interface Self {
   readonly nonce: string;
   /** Checkpoints kept to be restored from. */
   readonly retained: number;
-  /** For the first claim of a log, if data objects are not to lie beside it. */
-  readonly data?: DataPlace | undefined;
+  /** For the first claim of a log. */
+  readonly entropy?: Entropy | undefined;
 }
 
 export interface Entry {

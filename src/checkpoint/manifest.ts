@@ -1,5 +1,5 @@
 import type { Committable, Json, Participant } from '../flow/index.js';
-import type { DataPlace } from './dataPlace.js';
+import type { Entropy } from './dataPlace.js';
 
 /** Names one entry of a log beyond doubt: a freed slot can be filled again, but never with the same put-id. */
 export interface EntryRef {
@@ -49,8 +49,8 @@ export interface Manifest {
   readonly checkpoint: number;
   /** When it was issued: milliseconds since the epoch. For people; nothing is decided by it. */
   readonly at: number;
-  /** Where its data objects lie. Default: the job's checkpoint directory. */
-  readonly data?: DataPlace;
+  /** What stands in the keys of data objects, if the checkpoint directory has a marker for it. */
+  readonly entropy?: Entropy;
   readonly operators: Readonly<Record<string, OperatorState>>;
   readonly pending: readonly Pending[];
   /** Names of data objects that no entry refers to from here on. Deleted once this is durable. */

@@ -103,12 +103,7 @@ const fields: Readonly<Record<keyof Manifest, Check>> = {
   kind: oneOf('claim', 'checkpoint', 'savepoint', 'rewind'),
   checkpoint: isCount,
   at: (value) => Number.isFinite(value),
-  data: optional(
-    shape({
-      prefix: isString,
-      entropy: optional(shape({ at: isCount, name: isFlag, values: listOf(isString) })),
-    }),
-  ),
+  entropy: optional(shape({ at: isCount, name: isFlag, values: listOf(isString) })),
   operators: (value) => isObject(value) && Object.values(value).every(operator),
   pending,
   garbage: keys,

@@ -18,7 +18,7 @@ export function nextManifest(
     )
     .map(({ sink, committable }) => ({ sink, committable }));
   const retained = retainedBy(state, draft);
-  const data = parent === undefined ? self.data : parent.data;
+  const entropy = parent === undefined ? self.entropy : parent.entropy;
   const ledger = declare(state.ledger, n, draft, pending, retained);
   const manifest: Manifest = {
     version: 1,
@@ -32,7 +32,7 @@ export function nextManifest(
     kind,
     checkpoint: draft.checkpoint,
     at: now,
-    ...(data === undefined ? {} : { data }),
+    ...(entropy === undefined ? {} : { entropy }),
     operators: draft.operators,
     pending,
     garbage: ledger.declared,

@@ -1,11 +1,10 @@
 import { catchError, concatMap, EMPTY, map, of, retry, throwError, type Observable } from 'rxjs';
 import { isRetryable } from '../errors.js';
 import { isStoreError } from '../store/errors.js';
-import type { ObjectStore } from '../store/objectStore.js';
 import type { ClaimOptions } from './contract.js';
 import { CheckpointError, fenced } from './errors.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
-import { decodeManifest } from './manifestCodec.js';
+import { readManifest, scopeOf } from './trust.js';
 
 /** What ends a job is worth asking so often. */
 const tries = 5;
@@ -15,13 +14,10 @@ const tries = 5;
  * restart would look again, so only what ends the job is worth asking more than once. A store that does not answer says
  * nothing.
  */
-export function explain(
-  error: unknown,
-  last: Manifest,
-  { store, logStore = store, prefix, job, on }: ClaimOptions,
-): Observable<unknown> {
+export function explain(error: unknown, last: Manifest, options: ClaimOptions): Observable<unknown> {
   if (isFenced(error)) return of(error);
-  return newestAbove(logStore, prefix, last).pipe(
+  const { job, on } = options;
+  return newestAbove(last, options).pipe(
     map((newest) => {
       // Only a later attempt deletes what is above our newest.
       if (newest === undefined || (newest.manifest?.epoch ?? Infinity) <= last.epoch) return error;
@@ -39,11 +35,8 @@ export function isFenced(error: unknown): boolean {
 }
 
 /** The newest entry of the job, if a later attempt than that of `last` wrote it. */
-export function heirOf(
-  last: Manifest,
-  { store, logStore = store, prefix }: ClaimOptions,
-): Observable<Manifest> {
-  return newestAbove(logStore, prefix, last).pipe(
+export function heirOf(last: Manifest, options: ClaimOptions): Observable<Manifest> {
+  return newestAbove(last, options).pipe(
     concatMap((newest) => {
       if (newest === undefined) return EMPTY;
       const { n, manifest } = newest;
@@ -56,20 +49,16 @@ export function heirOf(
 
 /** The newest entry above `last`, if there is one; without its content if it is deleted before it can be read. */
 function newestAbove(
-  store: ObjectStore,
-  prefix: string,
   last: Manifest,
+  options: ClaimOptions,
 ): Observable<{ readonly n: number; readonly manifest: Manifest | undefined } | undefined> {
-  return store.list({ prefix: `${prefix}log/`, startAfter: prefix + logKey(last.n) }).pipe(
+  const { prefix, logStore = options.store } = options;
+  return logStore.list({ prefix: `${prefix}log/`, startAfter: prefix + logKey(last.n) }).pipe(
     concatMap(({ objects }) => {
       const n = objects.flatMap(({ key }) => logNumber(key.slice(prefix.length)) ?? []).at(-1);
       if (n === undefined) return of(undefined);
-      const key = prefix + logKey(n);
-      return store.get(key).pipe(
-        map(({ chunks }) => ({
-          n,
-          manifest: decodeManifest(Buffer.concat(chunks), `${store.uri}/${key}`),
-        })),
+      return logStore.get(prefix + logKey(n)).pipe(
+        map(({ chunks }) => ({ n, manifest: readManifest(Buffer.concat(chunks), n, scopeOf(options)) })),
         catchError((error: unknown) =>
           isStoreError(error, 'NotFound') ? of({ n, manifest: undefined }) : throwError(() => error),
         ),

@@ -8,5 +8,6 @@
 export * from './attempt.js';
 export * from './clock.js';
 export * from './flow.js';
+export * from './foreignName.js';
 export * from './operator.js';
 export * from './signals.js';

@@ -1,5 +1,5 @@
 import { catchError, concatMap, defer, throwError, type Observable } from 'rxjs';
-import { accessError, claim, newPlace, type Coordinator } from '../checkpoint/index.js';
+import { accessError, claim, type Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
 import { withoutEntropy } from '../path/index.js';
 import type { Stores } from '../store/services.js';
@@ -15,7 +15,6 @@ export function claimLog(
   return defer(() => {
     const { dir, fencing, ...settings } = config.checkpoints;
     const { store, reserved, key, capabilities } = stores.open(dir);
-    const { random } = config.environment;
     const { key: marker, length } = config.config.transfer.entropy;
     const { plain, at, name = false } = withoutEntropy(key, marker);
     const base = plain.replace(/\/+$/, '');
@@ -30,7 +29,7 @@ export function claimLog(
           store,
           logStore: reserved,
           prefix,
-          data: at === undefined ? undefined : newPlace(prefix, { at, name, length }, random),
+          entropy: at === undefined ? undefined : { at, name, length },
           job: config.name,
           on: emit,
         });

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { MillraceError } from '../errors.js';
 import type { Committable, Json } from '../flow/index.js';
 import type { UploadedPart } from '../store/objectStore.js';
+import { maxParts } from './writer.js';
 
 /** Some bytes of a file's tail, in a journal object. */
 export interface Range {
@@ -101,9 +102,14 @@ export function fromCommittable(value: Committable): FileCommittable {
   const rows = (field: Json | undefined, name: string): readonly (readonly Json[])[] =>
     Array.isArray(field) && field.every((row) => Array.isArray(row)) ? field : bad(`${name} is no list`);
 
+  const uploadId = value['uploadId'] === undefined ? undefined : text('uploadId');
+  if (uploadId !== undefined && !/^[^\u0000-\u0020]{1,2048}$/.test(uploadId)) bad('uploadId is no id');
+  const parts = rows(value['parts'], 'parts');
+  if (parts.length > maxParts) bad('it has too many parts');
   const objects = value.objects ?? [];
   const tail = value['tail'] as
-    { readonly ranges?: Json; readonly inline?: Json; readonly crc?: Json } | undefined;
+    { readonly ranges?: Json; readonly inline?: Json; readonly crc?: Json } | null | undefined;
+  if (tail === null) return bad('its tail is null');
   let inline: Buffer | undefined;
   if (typeof tail?.inline === 'string') {
     inline = Buffer.from(tail.inline, 'base64');
@@ -113,8 +119,8 @@ export function fromCommittable(value: Committable): FileCommittable {
     uid: value.uid,
     store: text('store'),
     key: text('key'),
-    uploadId: value['uploadId'] === undefined ? undefined : text('uploadId'),
-    parts: rows(value['parts'], 'parts').map(([etag, size], i) => ({
+    uploadId,
+    parts: parts.map(([etag, size], i) => ({
       number: i + 1,
       etag: typeof etag === 'string' ? etag : bad('a part has no etag'),
       size: count(size, 'a part’s size'),

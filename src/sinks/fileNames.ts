@@ -2,6 +2,7 @@ import { MillraceError } from '../errors.js';
 import type { Attempt } from '../flow/index.js';
 import { isPromise, promiseInFlow } from '../flow/promises.js';
 import { PartitionTooLong } from './errors.js';
+import { isOrdinary } from './places.js';
 import type { SinkSettings } from './options.js';
 import { formatUid } from './uids.js';
 
@@ -12,7 +13,8 @@ export class FileNames {
   constructor(
     private readonly id: string,
     private readonly attempt: Attempt,
-    private readonly folder: string,
+    /** Empty, or with a slash at its end. */
+    private readonly prefix: string,
     private readonly settings: Pick<SinkSettings<never>, 'prefix' | 'suffix' | 'format'>,
   ) {}
 
@@ -25,11 +27,17 @@ export class FileNames {
         `fileSink '${this.id}': partitionBy returned ${String(partition)}. Return a string; '' is the sink's own folder.`,
       );
     }
+    if (!isOrdinary(partition)) {
+      throw new MillraceError(
+        'InvalidPartition',
+        `fileSink '${this.id}': partitionBy returned ${JSON.stringify(partition.slice(0, 200))}. A partition has no NUL, and none of its names is '.' or '..'.`,
+      );
+    }
     const { prefix, suffix, format } = this.settings;
     const { jobId, epoch } = this.attempt;
     const uid = formatUid({ jobId, sink: this.id, epoch, counter: this.#counter++ });
     const name = `${prefix === '' ? '' : `${prefix}-`}part-${uid}${suffix}${format.extension}`;
-    const key = [this.folder, partition, name].filter((each) => each !== '').join('/');
+    const key = `${this.prefix}${partition}${partition === '' ? '' : '/'}${name}`;
     const bytes = Buffer.byteLength(key);
     if (bytes > 1024) throw new PartitionTooLong(partition, bytes);
     return { uid, key };

@@ -1,4 +1,4 @@
-import { Subscription, type Observable, type Subscriber } from 'rxjs';
+import { merge, Subscription, type Observable, type Subscriber } from 'rxjs';
 import {
   flowOperator,
   FlowSubscriber,
@@ -12,17 +12,18 @@ import {
   type Open,
   type Signal,
 } from '../flow/index.js';
-import type { ObjectStore } from '../store/objectStore.js';
 import { checkpointData, stores, type CheckpointData, type StoreLocation } from '../store/services.js';
 import { configOf } from '../config/service.js';
 import { InvalidOption } from '../config/units.js';
 import { plainUri } from '../path/index.js';
 import { Acks } from './acks.js';
+import { fromCommittable } from './committable.js';
 import { Committer } from './committer.js';
 import { FileNames } from './fileNames.js';
 import { inlineLimit, Journals } from './journal.js';
 import { OpenFiles } from './openFiles.js';
 import { checkPartSize, settingsOf, type FileSinkOptions, type SinkSettings } from './options.js';
+import { placeOf, Places } from './places.js';
 import { BufferPool } from './pool.js';
 import { Pressure } from './pressure.js';
 import { Publisher } from './publisher.js';
@@ -40,7 +41,7 @@ import type { PartCut } from './writer.js';
  * journal. Memory stays within `budget`: beyond three quarters of it sources wait; where the tails of many open files
  * need more than half, they move to a journal between checkpoints.
  *
- * Errors: `InvalidOption`, `InvalidPartition`, `PartitionTooLong`, `ForeignObject`, `LostUpload`, `LostJournal`,
+ * Errors: `InvalidOption`, `InvalidPartition`, `PartitionTooLong`, `ForeignName`, `ForeignObject`, `LostUpload`, `LostJournal`,
  * `CorruptJournal`, and the store's own.
  *
  * @param id names the sink in checkpoints; keep it while the job lives
@@ -93,7 +94,10 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     const data = attempt.use(checkpointData);
     this.#attempt = attempt;
     this.#location = location;
-    const folder = location.key.replace(/\/+$/, '');
+    const own = placeOf(location);
+    const earlier = (this.#options.earlier ?? []).map((uri) =>
+      placeOf(attempt.use(stores).open(plainUri(uri, transfer.entropy.key))),
+    );
     this.#uploads = new PartUploads(
       location.store,
       data,
@@ -105,7 +109,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     this.#acks = new Acks(this.#id);
     this.#files = new OpenFiles(
       settings,
-      new FileNames(this.#id, attempt, folder, settings),
+      new FileNames(this.#id, attempt, own.prefix, settings),
       attempt.clock,
       this.#pool,
       this.#cut,
@@ -123,7 +127,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
         attempt.release(this.#id, credit);
       },
     );
-    this.#register(attempt, data, folder === '' ? '' : `${folder}/`);
+    this.#register(attempt, data, new Places(this.#id, attempt, [own, ...earlier]));
     attempt.terminal(this.#id, open.sources);
     this.#run(location.capabilities, ({ minimumPartSize, completeSubset }) => {
       checkPartSize(this.#id, settings.partSize, minimumPartSize);
@@ -169,13 +173,11 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     this.#pressure.rest();
   }
 
-  /** @param prefix all keys of files start with it */
-  #register(attempt: Attempt, data: CheckpointData, prefix: string): void {
+  #register(attempt: Attempt, data: CheckpointData, places: Places): void {
     const { onMissingCommitted, budget } = this.#settings;
-    const { store } = this.#location;
-    const storeOf = (uri: string): ObjectStore =>
-      uri === store.uri ? store : attempt.use(stores).open(uri).store;
-    const publisher = new Publisher(attempt, data, storeOf, onMissingCommitted);
+    // All of them before anything is done for one.
+    for (const each of attempt.restored(this.#id)?.pending ?? []) places.storeOf(fromCommittable(each));
+    const publisher = new Publisher(attempt, data, places, onMissingCommitted);
     const committer = new Committer(this.#id, attempt, publisher, this.#run, budget / 4);
     attempt.register({
       id: this.#id,
@@ -185,7 +187,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
           committer.commit(pending);
         });
       },
-      sweep: (leftovers) => sweep(this.#id, attempt, store, prefix, leftovers),
+      sweep: (leftovers) => merge(...places.all.map((place) => sweep(this.#id, attempt, place, leftovers))),
     });
   }
 

@@ -44,6 +44,11 @@ export interface FileSinkOptions<A> {
   readonly naming?: { readonly prefix?: string; readonly suffix?: string };
   /** A committed file that has vanished: fail with `LostUpload`, or accept that a consumer took it. Default `'error'`. */
   readonly onMissingCommitted?: OnMissingCommitted;
+  /**
+   * Former URIs of this sink. Files that a checkpoint has still to publish there are published; in any other place but the
+   * sink's own they are refused with `ForeignName`. Default: none.
+   */
+  readonly earlier?: readonly string[];
 }
 
 /** The same, checked and in bytes and milliseconds. */
@@ -73,6 +78,7 @@ const names: OptionNames<FileSinkOptions<never>> = {
   maxOpenFiles: true,
   naming: true,
   onMissingCommitted: true,
+  earlier: true,
 };
 const rollNames: OptionNames<RollOptions> = {
   size: true,
@@ -100,7 +106,7 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
     throw new InvalidOption('the id of fileSink', id, 'a string, the same from run to run');
   const of = `fileSink '${id}'`;
   const given = required<Partial<FileSinkOptions<A>>>(`the options of ${of}`, options);
-  const { format, partitionBy, roll, naming } = given;
+  const { format, partitionBy, roll, naming, earlier = [] } = given;
   checkOptions(of, options, names);
   checkOptions(of, roll, rollNames, 'roll.');
   checkOptions(of, naming, namingNames, 'naming.');
@@ -108,6 +114,8 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
     throw new InvalidOption(`${of}: format`, format, 'a format such as ndjson(), text() or bytes()');
   if (partitionBy !== undefined && typeof partitionBy !== 'function')
     throw new InvalidOption(`${of}: partitionBy`, partitionBy, 'a function');
+  if (!Array.isArray(earlier) || !earlier.every((uri) => typeof uri === 'string'))
+    throw new InvalidOption(`${of}: earlier`, earlier, 'a list of URIs');
 }
 
 /** Throws `InvalidOption`, which names the key as in `fileSink 'out': roll.size`. */

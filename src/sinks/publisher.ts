@@ -11,6 +11,7 @@ import { ForeignObject, LostUpload } from './errors.js';
 import { readTail } from './journal.js';
 import type { OnMissingCommitted } from './options.js';
 import { notOurs } from './ownership.js';
+import type { Places } from './places.js';
 import { uidMetadata } from './uploads.js';
 
 type Published = 'published' | 'missing';
@@ -38,13 +39,13 @@ export class Publisher {
   constructor(
     private readonly attempt: Pick<Attempt, 'clock' | 'random'>,
     private readonly data: CheckpointData,
-    private readonly storeOf: (uri: string) => ObjectStore,
+    private readonly places: Pick<Places, 'storeOf'>,
     private readonly onMissing: OnMissingCommitted,
   ) {}
 
   publish(file: FileCommittable): Observable<Outcome> {
     return defer(() => {
-      const store = this.storeOf(file.store);
+      const store = this.places.storeOf(file);
       const { uploadId, tail } = file;
       if (uploadId === undefined) return this.#begin(store, file);
       if (tail === undefined) return this.#complete(store, file, uploadId, file.parts, undefined, repairs);

@@ -1,9 +1,10 @@
 import { catchError, EMPTY, ignoreElements, tap, type Observable } from 'rxjs';
 import type { Attempt, Leftovers } from '../flow/index.js';
 import { abortUploads } from '../store/abortUploads.js';
-import type { ObjectStore, UploadInfo } from '../store/objectStore.js';
+import type { UploadInfo } from '../store/objectStore.js';
 import { fromCommittable } from './committable.js';
 import type { SinkEvent } from './events.js';
+import type { Place } from './places.js';
 import { parseUid } from './uids.js';
 
 /**
@@ -18,8 +19,7 @@ import { parseUid } from './uids.js';
 export function sweep(
   id: string,
   attempt: Attempt,
-  store: ObjectStore,
-  prefix: string,
+  { store, prefix }: Place,
   { epoch, named }: Leftovers,
 ): Observable<never> {
   const report = (event: SinkEvent): void => {

@@ -1,5 +1,5 @@
 import { MillraceError } from '../errors.js';
-import type { Json } from '../flow/index.js';
+import { ForeignName, type Json } from '../flow/index.js';
 import type { CodecName, MemberStart } from '../formats/codec.js';
 
 /**
@@ -49,27 +49,33 @@ export function codecAt(id: string, position: ObjectPosition, set: CodecName | '
   );
 }
 
-const badPosition = (id: string, what: string): MillraceError =>
+export const badPosition = (id: string, what: string): MillraceError =>
   new MillraceError(
     'BadPosition',
     `The checkpoint's position of source '${id}' ${what}. Give a changed source a new id, or start the job afresh.`,
   );
 
-/** Errors: `BadPosition` (not a position of this source, or the URIs were changed). */
+/**
+ * Reads what {@link encodePosition} made. Whether the object is one of this source's, `Listing` checks.
+ * Errors: `BadPosition` (not a position of this source, or the URIs were changed), `ForeignName` (an object without a version).
+ */
 export function decodePosition(id: string, json: Json, uris: readonly string[]): FilesPosition {
-  const position = json as unknown as Partial<FilesPosition> | null;
   const bad = (what: string): MillraceError => badPosition(id, what);
-  if (
-    typeof position !== 'object' ||
-    position === null ||
-    !Number.isSafeInteger(position.root) ||
-    typeof position.skipped !== 'number'
-  ) {
+  const position = json as unknown as Partial<FilesPosition> | null;
+  if (typeof position !== 'object' || position === null || !isPosition(position))
     throw bad('is not one of a files source');
-  }
-  const { root = 0, skipped, uri, after, object } = position;
+  const { root, skipped, uri, after, object } = position;
   if (uri !== uris[root])
     throw bad(`belongs to ${uri ?? 'the end of its input'}, where there is now ${uris[root] ?? 'nothing'}`);
+  // `*` would hold for whatever is there by now.
+  if (object !== undefined && (((object.etag as string | undefined) ?? '') === '' || object.etag === '*')) {
+    throw new ForeignName(
+      `The checkpoint's position of source '${id}'`,
+      object.key,
+      'not tied to the version that was read',
+      'Positions of this source always have an ETag.',
+    );
+  }
   return {
     root,
     skipped,
@@ -77,4 +83,31 @@ export function decodePosition(id: string, json: Json, uris: readonly string[]):
     ...(after === undefined ? {} : { after }),
     ...(object === undefined ? {} : { object }),
   };
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText = (value: unknown): boolean => typeof value === 'string';
+
+function isPosition(value: Partial<FilesPosition>): value is FilesPosition {
+  const { root, skipped, uri, after, object } = value;
+  return (
+    isCount(root) &&
+    isCount(skipped) &&
+    (uri === undefined || isText(uri)) &&
+    (after === undefined || isText(after)) &&
+    (object === undefined || isObjectPosition(object))
+  );
+}
+
+function isObjectPosition(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { key, etag = '', offset, line, member } = value as Partial<ObjectPosition>;
+  const start = member as Partial<MemberStart> | null | undefined;
+  return (
+    isText(key) &&
+    isText(etag) &&
+    isCount(offset) &&
+    isCount(line) &&
+    (start === undefined || (start !== null && isCount(start.at) && isCount(start.offset)))
+  );
 }

@@ -83,7 +83,14 @@ export class FilesReader<T> implements SourceReader<T> {
     const fail = (error: unknown): void => this.#fail(error);
     const skipped = (object: string, { message }: Error): void =>
       context.attempt.report({ type: 'input-skipped', operator: context.id, object, reason: message });
-    this.#listing = new Listing({ ...settings, stores: context.attempt.use(stores), from, fail, skipped });
+    this.#listing = new Listing({
+      ...settings,
+      id: context.id,
+      stores: context.attempt.use(stores),
+      from,
+      fail,
+      skipped,
+    });
     this.#fetcher = new Fetcher<FileObject>({
       limits: settings.limits,
       nextObject: (answer) => this.#listing.next(answer),

@@ -10,8 +10,9 @@
  * does not end in a slash, the object of that name (HEAD), which then is all; else the listing, after the last key read.
  */
 import { catchError, map, of, Subscription, throwError, type Observable } from 'rxjs';
+import { ForeignName } from '../flow/index.js';
 import { compileUriGlob, formatUri, hideUserInfo, splitUri } from '../path/index.js';
-import { isStoreError } from '../store/errors.js';
+import { isStoreError, StoreError } from '../store/errors.js';
 import { compareKeys } from '../store/helpers.js';
 import { linksFollowed, type Links } from '../store/links.js';
 import type { ObjectInfo, ObjectStore, Unlisted } from '../store/objectStore.js';
@@ -24,7 +25,7 @@ import {
   UnorderedListing,
   UnreadableInput,
 } from './errors.js';
-import type { FilesPosition, ObjectPosition } from './filesPosition.js';
+import { badPosition, type FilesPosition, type ObjectPosition } from './filesPosition.js';
 import type { PlannedObject } from './fragments.js';
 
 /** An object to be read, and where in it to begin. */
@@ -37,6 +38,8 @@ export interface FileObject extends PlannedObject {
 }
 
 export interface ListingOptions {
+  /** Of the source. */
+  readonly id: string;
   readonly uris: readonly string[];
   readonly stores: Stores;
   readonly from: FilesPosition;
@@ -185,9 +188,25 @@ class Root {
     this.#after = from?.object?.key ?? from?.after;
     this.#last = this.#after;
     this.#matched = this.#after !== undefined;
+    this.#checkPosition(from);
     if (this.#resume !== undefined) this.#phase = 'resume';
     else if (this.#after === undefined) this.#phase = this.#exact === undefined ? 'list' : 'exact';
     else this.#phase = this.#after === this.#exact ? 'over' : 'list';
+  }
+
+  /** What a checkpoint names is read only if it is this source's own. Errors: `ForeignName`. */
+  #checkPosition(from: FilesPosition | undefined): void {
+    const { after, object } = from ?? {};
+    const named = object?.key ?? after;
+    if (named === undefined || named === this.#exact) return;
+    const ours = named.startsWith(this.#prefix) && (object === undefined || this.#wanted(named));
+    if (ours) return;
+    throw new ForeignName(
+      `The checkpoint's position of source '${this.#options.id}'`,
+      this.#objectUri(named),
+      `not an object of ${hideUserInfo(this.#uri)}`,
+      'If the options of files(…) were changed (hidden, say), change them back, or give the source a new id.',
+    );
   }
 
   /** The next object that is known already. */
@@ -234,6 +253,10 @@ class Root {
   #reopen(resume: ObjectPosition): Observable<void> {
     return this.#store.head(resume.key, { ifMatch: resume.etag }).pipe(
       map((info) => {
+        if (info.etag !== resume.etag)
+          throw new StoreError('PreconditionFailed', `${this.#objectUri(resume.key)} has another ETag.`);
+        if ((resume.member?.at ?? resume.offset) > info.size)
+          throw badPosition(this.#options.id, `is beyond the end of ${this.#objectUri(resume.key)}`);
         this.#found = this.#object(info, resume);
         this.#phase = resume.key === this.#exact ? 'over' : 'list';
       }),

@@ -1,5 +1,4 @@
 import { NEVER, Observable, of, throwError } from 'rxjs';
-import { dataKey, type DataPlace } from '../../src/checkpoint/dataPlace.js';
 import type { Committable, Leftovers, Participant } from '../../src/flow/index.js';
 import { StoreError } from '../../src/store/errors.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
@@ -80,16 +79,17 @@ describe('An attempt that starts', () => {
 
   test('looks under each value of the entropy', () => {
     const harness = new Harness();
-    const place: DataPlace = { prefix, entropy: { at: 4, name: true, values: ['aaaa', 'bbbb', 'aaaa'] } };
-    const at = (epoch: number, value: string): string => dataKey(place, data(epoch, `${value}/left`));
-    harness.claim({ data: place }).start();
+    const entropy = { at: 4, name: true, length: 4 };
+    harness.claim({ entropy }).start();
+    const [one = '', other = ''] = harness.manifest(1).entropy?.values ?? [];
+    const at = (epoch: number, value: string): string => `chk/${value}/job/${data(epoch, `${value}/left`)}`;
     for (const epoch of [1, 2])
-      for (const value of ['aaaa', 'bbbb', 'cccc']) {
+      for (const value of [one, other, 'cccc']) {
         harness.memory.put(at(epoch, value), Buffer.from('')).subscribe();
         harness.memory.createUpload(at(epoch, value)).subscribe();
       }
-    harness.claim({ data: place }).start();
-    const left = [at(2, 'aaaa'), at(2, 'bbbb'), at(1, 'cccc'), at(2, 'cccc')];
+    harness.claim({ entropy }).start();
+    const left = [at(2, one), at(2, other), at(1, 'cccc'), at(2, 'cccc')].sort();
     const keys: string[] = [];
     harness.memory
       .list({})

@@ -1,0 +1,113 @@
+import { ForeignName } from '../flow/index.js';
+import type { ObjectStore } from '../store/objectStore.js';
+import { isDataName, noDataName, type EntropyMark } from './dataPlace.js';
+import { CheckpointError } from './errors.js';
+import { logKey, logNumber, type Manifest } from './manifest.js';
+import { decodeManifest } from './manifestCodec.js';
+
+/**
+ * What lies in a bucket is not believed. A checksum tells an accident, not an attacker: whoever can write below a job's
+ * checkpoint directory can write a manifest that is as well formed as the job's own. So everything that is read from there is
+ * held against what the job may touch, and that follows from its code and configuration alone: its own log and data
+ * prefix, the stores and folders of its sinks, the patterns of its sources. What reaches beyond is `ForeignName`, before
+ * anything is asked for it.
+ *
+ * | what is read | what it could reach | checked by |
+ * |---|---|---|
+ * | manifest: `job`, `n` | a log that goes in circles | here: they are those of the slot |
+ * | `jobId`, `epoch`, `checkpoint`, `retained[].n` | names that sweeps take for dead, numbers that end | here: form and range |
+ * | `prev`, `parent`, `putId`, `kind`, `at`, `savepoint`, `revokes` | nothing: compared, or not read | the codec: form |
+ * | `entropy` | other prefixes of the bucket | here: its marker is that of the checkpoint directory |
+ * | `garbage` | objects, log entries to delete | here: data names, and entries that are over |
+ * | `objects` of operators, committables, `retained` | objects to keep, read, delete | here, and `dataKey` at each use |
+ * | `operators[].snapshot` of a source | objects to read | `sources/listing.ts`: the source's pattern, and a version |
+ * | `operators[].snapshot` of keyed state | segments to read | `dataKey`; `state/snapshot.ts`: form |
+ * | `open`, `pending`: committables | stores to open, objects to write | `sinks/places.ts`: the sink's own places and names |
+ * | a committable's journals | objects to read | `dataKey`; `sinks/journal.ts`: content |
+ * | segments, journals | state and output of this job | `state/segmentReader.ts`, `sinks/journal.ts`: content |
+ * | listings of the log, of data, of uploads | objects and uploads to delete | `logNumber`, `leftovers.ts`, `sinks/sweep.ts`: names of this job, of epochs that are over |
+ * | `probe.json` | how this job writes its own files | `store/probe.ts`: form |
+ * | `.<name>.millrace-partial` of a copy | an upload of its own target | `fs/operations/transfer/note.ts`: target, source and sizes |
+ *
+ * Within these bounds an unsigned checkpoint is still believed: who writes it decides what the job's own output holds.
+ * See docs/security.md.
+ */
+export interface Scope {
+  /** The log's directory, for messages. */
+  readonly uri: string;
+  readonly job: string;
+  readonly entropy: EntropyMark | undefined;
+}
+
+export function scopeOf(options: {
+  readonly store: ObjectStore;
+  readonly prefix: string;
+  readonly job: string;
+  readonly entropy?: EntropyMark | undefined;
+}): Scope {
+  const { store, prefix, job, entropy } = options;
+  return { uri: `${store.uri}/${prefix}`, job, entropy };
+}
+
+/** Reads the entry of slot `n`. Errors: `ManifestCorrupt`, `ManifestTooNew`, `ForeignName`. */
+export function readManifest(bytes: Buffer, n: number, scope: Scope): Manifest {
+  const where = scope.uri + logKey(n);
+  const manifest = decodeManifest(bytes, where);
+  if (manifest.n !== n || manifest.job !== scope.job) throw misplaced(where, n, manifest, scope.job);
+  checkNames(manifest, where, scope);
+  return manifest;
+}
+
+/** Names of data objects have ten digits for it. */
+const lastEpoch = 1e10 - 2;
+/** Far from where numbers are no longer exact. */
+const lastNumber = 1e15;
+
+function checkNames(manifest: Manifest, where: string, { entropy }: Scope): void {
+  const { jobId, n, epoch, checkpoint, operators, pending, garbage, retained } = manifest;
+  const at = `The manifest ${where}`;
+  if (!/^[\w-]{12}$/.test(jobId)) throw new ForeignName(at, jobId, 'not the id of a job', restore);
+  const numbers = [n, checkpoint, ...retained.map((each) => each.n)].filter((each) => each > lastNumber);
+  for (const number of epoch > lastEpoch ? [epoch] : numbers)
+    throw new ForeignName(at, String(number), 'not a number that a log gets to', restore);
+  const mark = manifest.entropy;
+  if (mark !== undefined && (mark.at !== entropy?.at || mark.name !== entropy.name)) {
+    throw new ForeignName(
+      at,
+      mark.values[0] ?? '',
+      'not entropy of this checkpoint directory',
+      "Put the marker s3.entropy.key back where it stood in 'checkpoints.dir' when the job first started.",
+    );
+  }
+  for (const value of mark?.values ?? [])
+    if (!/^[a-z0-9]{1,64}$/.test(value)) throw new ForeignName(at, value, 'not entropy', restore);
+  const data = (names: readonly string[] = []): void => {
+    for (const name of names) if (!isDataName(name)) throw noDataName(at, name);
+  };
+  for (const { objects, open } of Object.values(operators)) {
+    data(objects);
+    for (const committable of open) data(committable.objects);
+  }
+  for (const { committable } of pending) data(committable.objects);
+  for (const { objects } of retained) data(objects);
+  for (const name of garbage) {
+    const entry = logNumber(name);
+    if (entry === undefined ? isDataName(name) : entry <= n - 2) continue;
+    throw new ForeignName(
+      at,
+      name,
+      entry === undefined ? "not in the job's own folder" : 'an entry of the log that is still needed',
+      restore,
+    );
+  }
+}
+
+const restore = 'Restore the object from a version or backup of the bucket.';
+
+/** An older entry copied over the newest, say: the next one would always find its slot taken. */
+function misplaced(where: string, n: number, says: Manifest, job: string): CheckpointError {
+  return new CheckpointError(
+    'ManifestCorrupt',
+    `The manifest ${where} is entry ${n} of job '${job}', and says that it is entry ${says.n} of job '${says.job}': another entry was copied over it. Nothing was changed. Restore the object from a version or backup of the bucket; if there is none, start the job under a new name or in another checkpoint directory.`,
+  );
+}

@@ -1,0 +1,67 @@
+import { ForeignName, type Attempt } from '../flow/index.js';
+import { hideUserInfo } from '../path/index.js';
+import type { ObjectStore } from '../store/objectStore.js';
+import type { StoreLocation } from '../store/services.js';
+import { uriOf, type FileCommittable } from './committable.js';
+import { formatUid, parseUid } from './uids.js';
+
+/** A folder of a store that a sink writes files to. */
+export interface Place {
+  readonly store: ObjectStore;
+  /** All keys of files start with it: empty, or with a slash at its end. */
+  readonly prefix: string;
+}
+
+export function placeOf({ store, key }: Pick<StoreLocation, 'store' | 'key'>): Place {
+  const folder = key.replace(/\/+$/, '');
+  return { store, prefix: folder === '' ? '' : `${folder}/` };
+}
+
+/**
+ * Where a sink may publish: its own folder, and the earlier ones that its options name. A file that a checkpoint names
+ * must lie in one of them, under a name that this very sink of this very job gives.
+ */
+export class Places {
+  constructor(
+    private readonly id: string,
+    private readonly attempt: Pick<Attempt, 'jobId' | 'epoch'>,
+    readonly all: readonly Place[],
+  ) {}
+
+  /** The store of a file. Errors: `ForeignName`. */
+  storeOf(file: FileCommittable): ObjectStore {
+    const of = this.all.filter(({ store }) => store.uri === file.store);
+    const place = of.find(({ prefix }) => file.key.startsWith(prefix) && file.key.length > prefix.length);
+    if (place === undefined) {
+      throw this.#foreign(
+        file,
+        'outside of the folder of this sink',
+        `If the sink was moved, name its former URI in the options of fileSink: earlier: ['${hideUserInfo(file.store)}/…'].`,
+      );
+    }
+    const rest = file.key.slice(place.prefix.length);
+    if (!isOrdinary(rest) || !this.#isMine(file))
+      throw this.#foreign(file, 'not a file name of this sink', 'Files are named by their sink alone.');
+    return place.store;
+  }
+
+  #isMine({ uid, key }: FileCommittable): boolean {
+    const found = parseUid(key);
+    return (
+      found !== undefined &&
+      formatUid(found) === uid &&
+      found.jobId === this.attempt.jobId &&
+      found.sink === this.id &&
+      found.epoch <= this.attempt.epoch
+    );
+  }
+
+  #foreign(file: FileCommittable, why: string, advice: string): ForeignName {
+    return new ForeignName(`The checkpoint of fileSink '${this.id}'`, hideUserInfo(uriOf(file)), why, advice);
+  }
+}
+
+/** No piece is `.` or `..`, which servers and proxies may resolve, and there is no NUL. */
+export function isOrdinary(path: string): boolean {
+  return !/(?:^|\/)\.{1,2}(?:\/|$)|\0/.test(path);
+}
