@@ -68,7 +68,7 @@ export const checkpointTargets = [
   }),
   target({
     name: 'position of a files source',
-    errors: ['BadPosition'],
+    errors: ['BadPosition', 'ForeignName'],
     draw: (random) => mutatedJson(random, position),
     run: (json) => decodePosition('raw', json as never, ['s3://lake/raw/**']),
   }),

@@ -105,6 +105,7 @@ export const wholeJobTargets = [
     errors: [
       'BadPosition',
       'CorruptJournal',
+      'ForeignName',
       'InvalidCommittable',
       'LostJournal',
       'LostUpload',
