@@ -62,6 +62,7 @@ const misuse: ReadonlySet<string> = new Set([
   'SamePlace',
   'IntoItself',
   'Overlap',
+  'OutsideTarget',
 ]);
 
 /** What a run that ended with this error exits with. */

@@ -4,6 +4,7 @@ import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../../
  * - `SamePlace`: source and target are one object or directory.
  * - `IntoItself`: a directory into its own subdirectory.
  * - `Overlap`: the copy would write over what it has still to read.
+ * - `OutsideTarget`: a link in the target directory leads a key out of it.
  * - `NotEmpty`: a directory with content, and `recursive` was not said.
  * - `WholeBucket`: a bucket as a whole, and `wholeBucket` was not said.
  * - `NotVerified`: what a move has copied is not what is there now, so the source stays.
@@ -12,6 +13,7 @@ export type OperationErrorCode =
   | 'SamePlace'
   | 'IntoItself'
   | 'Overlap'
+  | 'OutsideTarget'
   | 'NotEmpty'
   | 'WholeBucket'
   | 'NotVerified'

@@ -94,7 +94,8 @@ export interface Operations {
    * Copies an object, or the content of a directory; to a URI that ends in a slash, an object goes under its own name. By
    * the server where one has both, else through this process, a few parts at a time. Metadata and content headers go
    * along. Unsubscribing leaves no upload behind, and no part of an object. Errors: `NotFound`, `AlreadyExists`
-   * (`overwrite: false`), `SamePlace`, `IntoItself`, `Overlap`, `PreconditionFailed` (the source has changed meanwhile); of
+   * (`overwrite: false`), `SamePlace`, `IntoItself`, `Overlap`, `OutsideTarget` (a link in a local target directory leads out
+   * of it), `PreconditionFailed` (the source has changed meanwhile); of
    * a directory `CopyFailed`, with all that could not be copied; the rest is.
    */
   copy(from: string, to: string, options?: CopyOptions): Observable<Progress>;

@@ -7,7 +7,7 @@ import type { AbortOptions, UploadEntry } from '../types.js';
 import { asError, PartlyFailed, type Failure } from './errors.js';
 import { eachUploads } from '../../store/pages.js';
 import type { Place } from './place.js';
-import { eraseIfThere, noteBeside } from './transfer/note.js';
+import { eraseBeside } from './transfer/note.js';
 
 /** Abort requests under way. */
 const atOnce = 16;
@@ -33,7 +33,7 @@ export function abortUploads(
       const requests = concat(
         place.store.abortUpload(upload.key, upload.uploadId),
         // What a bulk copy would have gone on with; without its upload it says nothing, so it may as well stay.
-        eraseIfThere(place.store, noteBeside(upload.key)).pipe(catchError(() => EMPTY)),
+        eraseBeside(place.store, upload.key, upload.uploadId).pipe(catchError(() => EMPTY)),
       );
       return concat(requests.pipe(ignoreElements()), of(entry)).pipe(
         catchError((error: unknown) => {

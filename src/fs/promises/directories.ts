@@ -1,15 +1,4 @@
-import {
-  catchError,
-  concat,
-  concatMap,
-  defer,
-  EMPTY,
-  filter,
-  from,
-  map,
-  throwError,
-  type Observable,
-} from 'rxjs';
+import { catchError, concat, concatMap, defer, filter, from, map, throwError, type Observable } from 'rxjs';
 import { parseUri, splitUri } from '../../path/index.js';
 import { isStoreError } from '../../store/errors.js';
 import type { Failure } from '../operations/index.js';
@@ -28,7 +17,8 @@ export interface Found {
 
 /**
  * What is in a directory, page by page; with `recursive`, what is in those below it, too: every directory before what is in it.
- * Names that no file system has (empty ones, as in `a//b`) are left out. Errors: `ENOENT`, `ENOTDIR`.
+ * Names that no directory has (empty ones, as in `a//b`, `.` and `..`) are left out, and what is below them: joined to a path,
+ * they would lead elsewhere. Errors: `ENOENT`, `ENOTDIR`.
  */
 export function entriesOf(
   client: Client,
@@ -51,7 +41,7 @@ export function entriesOf(
           .list(directory, options)
           .pipe(concatMap(({ name, kind }) => from([{ path: name.replace(/\/$/, ''), kind }])));
     return concat(found, from(others).pipe(map(otherIn(directory)))).pipe(
-      filter(({ path }) => path !== ''),
+      filter(({ path }) => path.split('/').every((name) => !['', '.', '..'].includes(name))),
       catchError((error: unknown) =>
         isStoreError(error, 'NotFound') ? checkDirectory(client, uri, call) : throwError(() => error),
       ),
@@ -78,7 +68,6 @@ function pathsBelow(directory: string): (entry: Entry) => Observable<Found> {
   const met = new Set<string>();
   return ({ uri }) => {
     const key = decodeURIComponent(splitUri(uri).key.slice(prefix.length));
-    if (key.split('/').slice(0, -1).includes('')) return EMPTY;
     const found: Found[] = [];
     for (let slash = key.indexOf('/'); slash >= 0; slash = key.indexOf('/', slash + 1)) {
       const path = key.slice(0, slash);

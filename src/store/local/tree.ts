@@ -149,7 +149,9 @@ export class Tree {
       const [first, plain] = directoriesOf(parent, part);
       if (plain === undefined) await this.#make(parent, first);
       else if (!(await this.#makePlain(parent, plain))) {
-        // Something has the name: unless it goes just now, the directory is kept apart.
+        // Somebody else has just made it.
+        if (await this.#isDirectory(`${parent}/${plain}`)) continue;
+        // An object has the name: unless it goes just now, the directory is kept apart.
         await this.#prepareState(parent);
         await this.locked({ directory: parent, part }, async () => {
           if (!(await this.#makePlain(parent, plain)) && !(await this.#isDirectory(`${parent}/${plain}`)))

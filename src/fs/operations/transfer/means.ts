@@ -5,6 +5,7 @@ import type { Clock } from '../../../flow/index.js';
 import { BufferPool } from '../../../sinks/pool.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
+import { Containment } from './containment.js';
 import type { Means } from './object.js';
 import { Window } from './window.js';
 
@@ -49,6 +50,7 @@ export function meansOf(
     window: new Window({ requests: concurrency, bytes }),
     memory: new BufferPool(bytes),
     cleanups,
+    containment: new Containment(),
     clock,
     requestsAtOnce: concurrency,
     objectsAtOnce: bulkCopy.enabled ? concurrency : 1,

@@ -23,7 +23,6 @@ import {
   Observable,
   of,
   range,
-  throwError,
 } from 'rxjs';
 import type { Clock } from '../../../flow/index.js';
 import { isStoreError } from '../../../store/errors.js';
@@ -53,7 +52,7 @@ export interface Multipart {
 
 /** What is at the server, as far as is known here. */
 type Phase =
-  { readonly is: 'nothing' | 'completed' } | { readonly is: 'begun' | 'noted'; readonly uploadId: string };
+  { readonly is: 'nothing' } | { readonly is: 'begun' | 'noted' | 'completed'; readonly uploadId: string };
 
 export function multipart(copy: Multipart): Observable<Step> {
   return new Observable((out) => {
@@ -62,14 +61,14 @@ export function multipart(copy: Multipart): Observable<Step> {
     let over = false;
     const drop = (uploadId: string): Observable<unknown> => {
       const aborted = store.abortUpload(copy.task.key, uploadId).pipe(orIgnored);
-      return copy.note === undefined ? aborted : concat(aborted, copy.note.erase().pipe(orIgnored));
+      return copy.note === undefined ? aborted : concat(aborted, copy.note.erase(uploadId).pipe(orIgnored));
     };
     const leftovers = (keep: boolean): Observable<unknown> | undefined => {
       if (phase.is === 'begun' || (phase.is === 'noted' && !keep)) return drop(phase.uploadId);
-      return phase.is === 'completed' ? copy.note?.erase().pipe(orIgnored) : undefined;
+      return phase.is === 'completed' ? copy.note?.erase(phase.uploadId).pipe(orIgnored) : undefined;
     };
     const steps = begin(copy, drop, (now) => (phase = now)).pipe(
-      concatMap((begun) => sent(copy, begun, () => (phase = { is: 'completed' }))),
+      concatMap((begun) => sent(copy, begun, () => (phase = { is: 'completed', uploadId: begun.uploadId }))),
     );
     const running = steps.subscribe({
       next: (step) => out.next(step),
@@ -147,11 +146,7 @@ function create(
       const begun = of({ uploadId, putId, arrived: new Map<number, UploadedPart>() });
       if (note === undefined) return begun;
       return window.run(task, 0, note.write(uploadId, putId)).pipe(
-        map(() => enter({ is: 'noted', uploadId })),
-        // Who may not write notes copies all the same.
-        catchError((error: unknown) =>
-          isStoreError(error, 'PermissionDenied') ? of(undefined) : throwError(() => error),
-        ),
+        map((noted) => (noted ? enter({ is: 'noted', uploadId }) : undefined)),
         concatMap(() => begun),
       );
     }),
@@ -182,7 +177,9 @@ function sent(copy: Multipart, begun: Begun, completed: () => void): Observable<
     }),
   );
   const forgotten = defer(() =>
-    note === undefined ? EMPTY : window.run(task, 0, note.erase()).pipe(orIgnored, ignoreElements()),
+    note === undefined
+      ? EMPTY
+      : window.run(task, 0, note.erase(begun.uploadId)).pipe(orIgnored, ignoreElements()),
   );
   return concat(range(1, parts.count).pipe(mergeMap(part, copy.requestsAtOnce)), last, forgotten);
 }

@@ -31,6 +31,7 @@ import type { BufferPool } from '../../../sinks/pool.js';
 import { describedContent, marked, publish } from '../../writer/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
+import type { Containment } from './containment.js';
 import { multipart } from './multipart.js';
 import { noteOf } from './note.js';
 import { partsOf } from './parts.js';
@@ -45,6 +46,7 @@ export interface Means {
   readonly window: Window;
   readonly memory: BufferPool;
   readonly cleanups: Cleanups;
+  readonly containment: Containment;
   readonly clock: Clock;
   readonly requestsAtOnce: number;
   readonly objectsAtOnce: number;
@@ -62,7 +64,7 @@ export interface Means {
 type Marking = Means & { readonly marked: boolean };
 
 export function copyObject(task: Task, means: Means): Observable<Step> {
-  return sameFile(task).pipe(
+  const copied = sameFile(task).pipe(
     concatMap((same) => {
       if (same === true) return throwError(() => oneObject(task));
       const unproven = means.sourceGoes && same === undefined;
@@ -81,6 +83,7 @@ export function copyObject(task: Task, means: Means): Observable<Step> {
       );
     }),
   );
+  return concat(means.containment.check(task), copied);
 }
 
 /** What is at the target; not asked for where it makes no difference. */

@@ -8,6 +8,8 @@ export interface Task {
   readonly source: ObjectInfo;
   readonly to: Place;
   readonly key: string;
+  /** What the keys of all targets start with, if a directory was named: nothing is written outside of it. */
+  readonly root?: string;
   /** What a listing has told of the target. */
   readonly seen: Seen | undefined;
 }

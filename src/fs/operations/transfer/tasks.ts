@@ -69,8 +69,9 @@ function tasksOfPair(stores: Stores, pair: CopyPair, look: Looking): Tasks {
 
 /** An object to a key, or into a directory under its own name. Throws `SamePlace`. */
 export function taskOf(from: Place, source: ObjectInfo, to: Place): Task {
-  const key = isDirectory(to.key) ? to.key + nameOf(source.key) : to.key;
-  return checked({ from, source, to, key, seen: undefined });
+  const into = isDirectory(to.key);
+  const key = into ? to.key + nameOf(source.key) : to.key;
+  return checked({ from, source, to, key, ...(into ? { root: to.key } : {}), seen: undefined });
 }
 
 /** The content of a directory, into a directory. Errors: `NotFound`, `SamePlace`, `IntoItself`, `Overlap`. */
@@ -102,7 +103,7 @@ export function tasksOf(
   const failures: Failure[] = [];
   for (const source of objects) {
     const key = target + source.key.slice(prefix.length);
-    if (key !== '') tasks.push({ from, source, to, key, seen: undefined });
+    if (key !== '') tasks.push({ from, source, to, key, root: target, seen: undefined });
     else if (source.size > 0) failures.push({ uri: from.uri(source.key), error: nameless(source, from, to) });
   }
   return { tasks, failures };

@@ -6,6 +6,7 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { asError, mostFailures, OperationError, PartlyFailed, type Failure } from '../errors.js';
 import type { BulkProgress } from '../../types.js';
+import { namedLikeNote } from './note.js';
 import { copyObject, type Means } from './object.js';
 import type { Step, Task } from './task.js';
 
@@ -30,6 +31,8 @@ class Transfer {
   readonly #brakes = new Set<Subscriber<never>>();
   readonly #failures: Failure[] = [];
   #open = 0;
+  /** The object that is copied has the name of a note: no other is copied meanwhile. */
+  #alone = false;
   #listed = false;
   #pumping = false;
   #told = false;
@@ -79,7 +82,7 @@ class Transfer {
     if (this.#pumping) return;
     this.#pumping = true;
     while (!this.#out.closed) {
-      if (this.#open < this.#means.objectsAtOnce && this.#waiting.length > 0) this.#begin();
+      if (this.#mayBegin()) this.#begin();
       else if (this.#waiting.length < this.#means.objectsAtOnce && this.#brakes.size > 0) this.#release();
       else break;
     }
@@ -89,10 +92,17 @@ class Transfer {
     if (this.#open === 0) this.#end();
   }
 
+  #mayBegin(): boolean {
+    const [next] = this.#waiting;
+    if (next === undefined || this.#alone) return false;
+    return this.#open < (namedLikeNote(next.key) ? 1 : this.#means.objectsAtOnce);
+  }
+
   #begin(): void {
     const task = this.#waiting.shift();
     if (task === undefined) return;
     this.#open += 1;
+    this.#alone = namedLikeNote(task.key);
     let sent = 0;
     let skipped = 0;
     this.#out.add(
@@ -135,6 +145,7 @@ class Transfer {
 
   #closed(): void {
     this.#open -= 1;
+    this.#alone = false;
     this.#pump();
   }
 

@@ -1,0 +1,43 @@
+/**
+ * Keys are foreign input: whoever writes to a bucket chooses them. In a local directory, a link that lies there may lead a key
+ * out of it; nothing is written through such a link. Links that the target itself is named by are the user's own.
+ */
+import { defer, EMPTY, forkJoin, mergeMap, type Observable } from 'rxjs';
+import { OperationError } from '../errors.js';
+import type { Task } from './task.js';
+
+const remembered = 10_000;
+
+export class Containment {
+  /** Directories of keys that are known to lie in their roots. */
+  readonly #inside = new Set<string>();
+
+  /** Completes if the target of a task lies in the directory that it was given. Errors: `OutsideTarget`. */
+  check({ to, key, root }: Task): Observable<never> {
+    return defer(() => {
+      const { identities } = to.location;
+      const directory = key.slice(0, key.lastIndexOf('/') + 1);
+      if (root === undefined || identities === undefined || directory.length <= root.length) return EMPTY;
+      const uri = to.uri(directory);
+      if (this.#inside.has(uri)) return EMPTY;
+      return forkJoin([identities.directory(root), identities.directory(directory)]).pipe(
+        mergeMap(([outer, inner]) => {
+          const [own] = outer.within;
+          // What does not exist has no link in it.
+          const inside = outer.missing.length > 0 || inner.within.some(({ id }) => id === own?.id);
+          if (!inside) throw outside(to.uri(key), to.uri(root));
+          if (this.#inside.size >= remembered) this.#inside.clear();
+          this.#inside.add(uri);
+          return EMPTY;
+        }),
+      );
+    });
+  }
+}
+
+function outside(uri: string, root: string): OperationError {
+  return new OperationError(
+    'OutsideTarget',
+    `${uri} would be written outside of ${root}: a link there leads out of it. Remove the link, or name what it leads to as the target.`,
+  );
+}
