@@ -25,30 +25,19 @@ function transfer(kind: string, size: number, via: string): Promise<Figures> {
 
 const MiB = 2 ** 20;
 
-/**
- * 384 MiB are more than all budgets and the slack together, so an object of that size shows what is kept whole. Those of
- * 2 GiB show what keeps a small share.
- */
-describe('an object takes no more memory than the budgets and 150 MB above the warmed-up process', () => {
-  test.each([
-    ['reading', 384, 'store'],
-    ['writing', 384, 'store'],
-    ['copying', 2048, 'store'],
-    ['streaming', 2048, 'store'],
-    ['reading', 384, 's3'],
-    ['writing', 384, 's3'],
-    ['streaming', 384, 's3'],
-    ['up', 2048, 'store'],
-    ['up', 384, 's3'],
-    ['down', 384, 's3'],
-  ])(
-    '%s %d MiB, the store behind %s',
-    async (kind, size, via) => {
-      const { bytes, exact, above, budget } = await transfer(kind, size * MiB, via);
-      expect({ bytes, exact }).toEqual({ bytes: size * MiB, exact: true });
-      expect(budget + 150e6).toBeLessThan(size * MiB);
-      expect(above).toBeLessThanOrEqual(budget + 150e6);
-    },
-    180_000,
-  );
-});
+/** Declares a test for each kind of transfer and size in MiB, with the store under test in the process or behind `s3`. */
+export function bounded(via: 'store' | 's3', transfers: readonly (readonly [string, number])[]): void {
+  describe(`over ${via}, an object takes no more memory than the budgets and 150 MB above the warmed-up process`, () => {
+    test.each(transfers)(
+      '%s %d MiB',
+      async (kind, size) => {
+        const { bytes, exact, above, budget } = await transfer(kind, size * MiB, via);
+        expect({ bytes, exact }).toEqual({ bytes: size * MiB, exact: true });
+        // It would show if the object were kept whole.
+        expect(budget + 150e6).toBeLessThan(size * MiB);
+        expect(above).toBeLessThanOrEqual(budget + 150e6);
+      },
+      180_000,
+    );
+  });
+}
