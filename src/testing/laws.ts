@@ -1,19 +1,25 @@
-import type { Arbitrary, default as FastCheck } from 'fast-check';
-import { Subject, VirtualTimeScheduler, type OperatorFunction } from 'rxjs';
-import { clockOf, credit, end, isSignal, open, signal, watermark } from '../flow/index.js';
-import type { Json, Restored, Service } from '../flow/index.js';
-import { sealed } from './sealed.js';
-import { TestAttempt, type TestBarrier } from './testAttempt.js';
+import type { OperatorFunction } from 'rxjs';
+import { isSignal, signal, type Signal } from '../flow/index.js';
+import type { LawElement, LawInput } from './lawInputs.js';
+import { runInput, type LawOptions, type LawRun } from './lawRun.js';
+
+export { lawInputs, type LawElement, type LawInput } from './lawInputs.js';
+export type { LawOptions } from './lawRun.js';
 
 /**
  * The laws of flows as checks of one operator on one input. Feed them inputs from a property-based testing library;
  * a broken law is an `Error` that says which law, and where.
  *
- * - **Order and hold**: `Open`, `Barrier` and `End` come out once each, in order; what is before a barrier depends on
- *   nothing after it; `Watermark` and `Credit` do not overtake records.
+ * - **Order**: `Open`, `Barrier` and `End` come out once each, in order. `Watermark` and `Credit` do not overtake records, and
+ *   the last credit comes out.
+ * - **Hold**: what is before a barrier depends on nothing after it.
  * - **Snapshot**: every barrier is acked once by every participant, and what the user does to a record afterwards
- *   does not change what was frozen.
- * - **Restore**: output up to a cut plus the output of an attempt restored there is the output of an uninterrupted run.
+ *   changes nothing that was kept of it.
+ * - **Restore**: output up to a cut plus the output of an attempt restored there is the output of an uninterrupted run,
+ *   also where the first attempt went on for a while after the cut.
+ * - **Publishing**, for sinks that give {@link LawOptions.published}: at the end of the input each record has been published
+ *   once, in order, whatever attempt did it; before, none twice. An attempt may die between a checkpoint and its commit, or
+ *   between the commit and the next checkpoint.
  * - **Teardown**: after an unsubscribe nothing more comes out, and no timer is left.
  *
  * @example
@@ -26,128 +32,26 @@ export function checkLaws<A>(
   input: LawInput<A>,
   options: LawOptions = {},
 ): void {
-  const whole = runInput(operator, input.elements, options);
-  checkOrder(whole, input.elements);
-  checkAcks(whole, input.elements);
-  input.elements.forEach((element, index) => {
-    if (element.kind !== 'barrier') return;
-    checkCut(operator, input.elements, index, whole, options);
+  const { elements } = input;
+  const whole = runInput(operator, elements, options);
+  checkSignals(whole, elements);
+  checkAcks(whole, elements);
+  checkMutation(whole, runInput(operator, elements, { ...options, mutate: () => undefined }));
+  checkPublished(whole, elements, options, 'an uninterrupted run');
+  elements.forEach(({ kind }, index) => {
+    if (kind === 'barrier') checkCut(operator, elements, index, whole, options);
+    else if (kind === 'watermark' || kind === 'credit')
+      checkOvertaking(operator, elements.slice(0, index + 1), kind, options);
   });
   checkTeardown(operator, input, options);
 }
 
-/** One element of an input, `wait` milliseconds after the one before. */
-export type LawElement<A> = { readonly wait: number } & (
-  | { readonly kind: 'record'; readonly value: A }
-  | { readonly kind: 'barrier' | 'credit' | 'watermark' | 'end' }
-);
-
-export interface LawInput<A> {
-  readonly elements: readonly LawElement<A>[];
-  /** Where the teardown check unsubscribes: so many elements in. */
-  readonly unsubscribeAfter: number;
+function broken(law: string, detail: string): Error {
+  return new Error(`Law of ${law} broken: ${detail}`);
 }
 
-/**
- * Inputs for {@link checkLaws}: records and signals at random distances, sometimes with an end.
- *
- * @param fc the `fast-check` module
- * @param record what the records are
- */
-export function lawInputs<A>(fc: typeof FastCheck, record: Arbitrary<A>): Arbitrary<LawInput<A>> {
-  const wait = fc.nat({ max: 3 });
-  const element: Arbitrary<LawElement<A>> = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ wait, kind: fc.constant('record' as const), value: record }) },
-    { weight: 2, arbitrary: fc.record({ wait, kind: fc.constant('barrier' as const) }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({ wait, kind: fc.constantFrom('credit' as const, 'watermark' as const) }),
-    },
-  );
-  return fc
-    .tuple(fc.array(element, { maxLength: 25 }), fc.boolean(), fc.nat({ max: 25 }))
-    .map(([elements, ends, unsubscribeAfter]) => ({
-      elements: ends ? [...elements, { wait: 1, kind: 'end' }, { wait: 1, kind: 'barrier' }] : elements,
-      unsubscribeAfter,
-    }));
-}
-
-export interface LawOptions {
-  /** What `Open` gives the operator; made anew for each run, so that runs share nothing. */
-  readonly services?: () => ReadonlyMap<Service<unknown>, unknown>;
-  /** Changes a record in place after it was handled, as a careless user might. */
-  readonly mutate?: (record: unknown) => void;
-}
-
-interface LawRun {
-  readonly output: readonly unknown[];
-  readonly attempt: TestAttempt;
-  readonly scheduler: VirtualTimeScheduler;
-  readonly afterUnsubscribe: number;
-}
-
-function runInput<A>(
-  operator: () => OperatorFunction<never, unknown>,
-  elements: readonly LawElement<A>[],
-  options: LawOptions & {
-    readonly restored?: ReadonlyMap<string, Restored>;
-    readonly shared?: ReadonlyMap<Service<unknown>, unknown>;
-    readonly epoch?: number;
-    readonly firstBarrier?: number;
-    readonly unsubscribeAfter?: number;
-  },
-): LawRun {
-  const scheduler = new VirtualTimeScheduler();
-  const attempt = new TestAttempt({
-    clock: clockOf(scheduler),
-    restored: options.restored ?? new Map(),
-    services: options.shared ?? options.services?.() ?? new Map(),
-    epoch: options.epoch ?? 1,
-  });
-  const input = new Subject<unknown>();
-  const output: unknown[] = [];
-  let afterUnsubscribe = 0;
-  const subscription = (input as unknown as Subject<never>).pipe(operator()).subscribe({
-    next: (value) => {
-      output.push(isSignal(value) ? value : (JSON.parse(JSON.stringify(value)) as Json));
-    },
-    error: (error: unknown) => {
-      output.push(error);
-    },
-  });
-  let at = 0;
-  let barriers = options.firstBarrier ?? 0;
-  let bytes = 0;
-  const pending: TestBarrier[] = [];
-  // As a job does: records come once the Open has made its way through.
-  input.next(open(['in'], attempt));
-  scheduler.flush();
-  elements.forEach((element, index) => {
-    at += element.wait;
-    scheduler.schedule(() => {
-      if (options.unsubscribeAfter === index) {
-        subscription.unsubscribe();
-        afterUnsubscribe = output.length;
-      }
-      if (element.kind === 'record') {
-        const record = structuredClone(element.value);
-        input.next(record);
-        options.mutate?.(record);
-      } else if (element.kind === 'barrier') {
-        const barrier = attempt.barrier(++barriers);
-        pending.push(barrier);
-        input.next(barrier.barrier);
-      } else if (element.kind === 'credit') input.next(credit('in', ++bytes));
-      else if (element.kind === 'watermark') input.next(watermark(at));
-      else input.next(end);
-    }, at);
-  });
-  scheduler.flush();
-  return { output, attempt, scheduler, afterUnsubscribe };
-}
-
-const strict = (value: unknown): boolean =>
-  isSignal(value) && (value[signal] === 'open' || value[signal] === 'barrier' || value[signal] === 'end');
+const isKind = (value: unknown, ...kinds: readonly Signal[typeof signal][]): boolean =>
+  isSignal(value) && kinds.includes(value[signal]);
 
 const show = (value: unknown): string => {
   if (value instanceof Error) return `error ${value.message}`;
@@ -157,20 +61,41 @@ const show = (value: unknown): string => {
 
 const records = (output: readonly unknown[]): string[] => output.filter((each) => !isSignal(each)).map(show);
 
-function broken(law: string, detail: string): Error {
-  return new Error(`Law of ${law} broken: ${detail}`);
-}
-
-function checkOrder<A>({ output }: LawRun, elements: readonly LawElement<A>[]): void {
+function checkSignals<A>({ output }: LawRun, elements: readonly LawElement<A>[]): void {
   let barriers = 0;
   const expected = ['open'];
   for (const { kind } of elements) {
     if (kind === 'barrier') expected.push(`barrier ${++barriers}`);
     else if (kind === 'end') expected.push('end');
   }
-  const actual = output.filter(strict).map(show);
+  const actual = output.filter((each) => isKind(each, 'open', 'barrier', 'end')).map(show);
   if (actual.join() !== expected.join())
     throw broken('order', `signals in: ${expected.join()}; out: ${actual.join()}`);
+
+  const given = elements.filter(({ kind }) => kind === 'credit').length;
+  const passed = output.flatMap((each) => (isSignal(each) && each[signal] === 'credit' ? each.bytes : []));
+  if (Math.max(0, ...passed) !== given)
+    throw broken('order', `credit up to ${given} went in; out came ${passed.join() || 'none'}`);
+}
+
+/** In a run that ends with a signal, every record went in before it. */
+function checkOvertaking<A>(
+  operator: () => OperatorFunction<never, unknown>,
+  elements: readonly LawElement<A>[],
+  kind: 'watermark' | 'credit',
+  options: LawOptions,
+): void {
+  const { output } = runInput(operator, elements, options);
+  const last = elements.filter((element) => element.kind === kind).length;
+  const at = output.findIndex(
+    (each) =>
+      isSignal(each) &&
+      ((each[signal] === 'watermark' && kind === 'watermark' && each.time >= last) ||
+        (each[signal] === 'credit' && kind === 'credit' && each.bytes >= last)),
+  );
+  const late = at < 0 ? [] : records(output.slice(at));
+  if (late.length > 0)
+    throw broken('order', `${kind} ${last} came out before records that went in before it: ${late.join()}`);
 }
 
 function checkAcks<A>({ attempt }: LawRun, elements: readonly LawElement<A>[]): void {
@@ -186,6 +111,15 @@ function checkAcks<A>({ attempt }: LawRun, elements: readonly LawElement<A>[]): 
   }
 }
 
+function checkMutation(mutated: LawRun, untouched: LawRun): void {
+  const [got, expected] = [mutated, untouched].map(({ output }) => records(output).join());
+  if (got !== expected)
+    throw broken(
+      'snapshot',
+      `a record that was changed after it was handled changed the output ${expected} to ${got}`,
+    );
+}
+
 function checkCut<A>(
   operator: () => OperatorFunction<never, unknown>,
   elements: readonly LawElement<A>[],
@@ -193,34 +127,77 @@ function checkCut<A>(
   whole: LawRun,
   options: LawOptions,
 ): void {
-  const shared = options.services?.() ?? new Map<Service<unknown>, unknown>();
-  const head = runInput(operator, elements.slice(0, index + 1), { ...options, shared });
-  const checkpoint = elements.slice(0, index + 1).filter(({ kind }) => kind === 'barrier').length;
+  const upTo = elements.slice(0, index + 1);
+  const checkpoint = upTo.filter(({ kind }) => kind === 'barrier').length;
   const at = whole.output.findIndex(
     (each) => isSignal(each) && each[signal] === 'barrier' && each.checkpoint === checkpoint,
   );
   const before = records(whole.output.slice(0, at));
+  const head = runInput(operator, upTo, options);
   if (records(head.output).join() !== before.join()) {
     throw broken(
       'hold',
       `before barrier ${checkpoint}: ${before.join()}; without what follows it: ${records(head.output).join()}`,
     );
   }
-  const tail = runInput(operator, elements.slice(index + 1), {
-    ...options,
-    shared,
-    restored: sealed(head.attempt, checkpoint),
-    epoch: 2,
-    firstBarrier: checkpoint,
-  });
-  const resumed = [...before, ...records(tail.output)];
-  if (resumed.join() !== records(whole.output).join()) {
-    throw broken(
-      'restore',
-      `uninterrupted: ${records(whole.output).join()}; restored at barrier ${checkpoint}: ${resumed.join()}`,
-    );
+  // One that died at the cut, and one that went on.
+  const dead = runInput(operator, elements, { ...options, diesAt: checkpoint });
+  for (const { manifests, services } of [head, dead]) {
+    const tail = runInput(operator, elements.slice(index + 1), {
+      ...options,
+      shared: services,
+      restored: manifests.get(checkpoint) ?? new Map(),
+      epoch: 2,
+      after: checkpoint,
+    });
+    const resumed = [...before, ...records(tail.output)];
+    if (resumed.join() !== records(whole.output).join()) {
+      throw broken(
+        'restore',
+        `uninterrupted: ${records(whole.output).join()}; restored at barrier ${checkpoint}: ${resumed.join()}`,
+      );
+    }
+    checkPublished(tail, elements, options, `a run restored at barrier ${checkpoint}`);
   }
 }
+
+function checkPublished<A>(
+  run: LawRun,
+  elements: readonly LawElement<A>[],
+  { published }: LawOptions,
+  what: string,
+): void {
+  if (published === undefined) return;
+  const given = elements.flatMap((element) => (element.kind === 'record' ? show(element.value) : []));
+  const partitions = published(run.services).map((partition) => partition.map(show));
+  const ended = elements.some(({ kind }) => kind === 'end');
+  const fits = partitions.every((partition) => isSubsequence(partition, given));
+  const all = partitions.flat();
+  const right = ended ? isSame(all, given) : isPart(all, given);
+  if (!fits || !right)
+    throw broken('publishing', `in ${what}, given ${given.join()}; published ${JSON.stringify(partitions)}`);
+}
+
+function isSubsequence(part: readonly string[], whole: readonly string[]): boolean {
+  let at = 0;
+  return part.every((each) => {
+    const found = whole.indexOf(each, at);
+    at = found + 1;
+    return found >= 0;
+  });
+}
+
+/** As multisets. */
+function isPart(part: readonly string[], whole: readonly string[]): boolean {
+  const left = [...whole];
+  return part.every((each) => {
+    const found = left.indexOf(each);
+    if (found >= 0) left.splice(found, 1);
+    return found >= 0;
+  });
+}
+
+const isSame = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && isPart(a, b);
 
 function checkTeardown<A>(
   operator: () => OperatorFunction<never, unknown>,
@@ -230,7 +207,7 @@ function checkTeardown<A>(
   const { unsubscribeAfter } = input;
   if (unsubscribeAfter >= input.elements.length) return;
   const run = runInput(operator, input.elements, { ...options, unsubscribeAfter });
-  if (run.output.length !== run.afterUnsubscribe)
+  if (run.output.length !== run.unsubscribed.output)
     throw broken('teardown', 'something came out after the unsubscribe');
-  if (run.scheduler.actions.length > 0) throw broken('teardown', 'a timer was left behind');
+  if (run.unsubscribed.timers > 0) throw broken('teardown', 'a timer was left behind');
 }

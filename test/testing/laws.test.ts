@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { filter, map, mergeMap, scan, type OperatorFunction } from 'rxjs';
+import {
+  fileSink,
+  type Flow,
+  keyed,
+  listAll,
+  mergeFlows,
+  ndjson,
+  type ObjectStore,
+  records,
+  type Service,
+  stores,
+  type Stores,
+  valueState,
+} from '../../src/index.js';
+import { memoryServices } from '../support/marbleServices.js';
+import { type Board, board, type Item, onBoard, right, wrong } from './wrongOperators.js';
+import { checkLaws, lawInputs, type LawOptions } from '../../src/testing/index.js';
+
+/** The records below `out/`, in the order of the files' names. */
+const publishedFiles: LawOptions['published'] = (services) => {
+  const { store } = (services.get(stores) as Stores).open('memory://lake/out');
+  return [keysOf(store, 'out/').flatMap((key) => linesOf(store, key))];
+};
+
+function keysOf(store: ObjectStore, prefix: string): string[] {
+  const keys: string[] = [];
+  listAll(store, prefix).subscribe((page) => keys.push(...page.map(({ key }) => key)));
+  return keys;
+}
+
+function linesOf(store: ObjectStore, key: string): unknown[] {
+  const lines: unknown[] = [];
+  store.get(key).subscribe(({ chunks }) => {
+    const content = Buffer.concat(chunks).toString();
+    for (const line of content.split('\n')) if (line !== '') lines.push(JSON.parse(line));
+  });
+  return lines;
+}
+
+const check = (operator: () => OperatorFunction<never, unknown>, options: LawOptions = {}): void => {
+  const { errorInstance } = fc.check(
+    fc.property(lawInputs(fc, fc.record({ n: fc.nat({ max: 9 }) })), (input) => {
+      checkLaws(operator, input, {
+        services: memoryServices,
+        mutate: (record) => {
+          (record as Item).n = -1;
+        },
+        ...options,
+      });
+    }),
+  );
+  if (errorInstance !== null && errorInstance !== undefined) throw errorInstance as Error;
+};
+
+describe('every law is kept by', () => {
+  test('records of stateless operators', () => {
+    check(() =>
+      records(
+        map(({ n }: Item) => n + 1),
+        filter((n) => n % 3 !== 0),
+        mergeMap((n) => [n, -n]),
+      ),
+    );
+  });
+
+  test('keyed', () => {
+    check(() =>
+      keyed('sums', {
+        key: ({ n }: Item) => n % 3,
+        state: { sum: valueState(0), last: valueState<Item | undefined>(undefined) },
+        onRecord: (record, { sum, last }) => {
+          const before = last.value?.n ?? null;
+          last.set({ n: record.n });
+          return [{ sum: sum.update((each) => each + record.n), before }];
+        },
+      }),
+    );
+  });
+
+  test('fileSink', () => {
+    check(() => fileSink<Item>('out', 'memory://lake/out', { format: ndjson(), partSize: 16 }), {
+      published: publishedFiles,
+    });
+  });
+
+  test('mergeFlows', () => {
+    check(() => (source: Flow<Item>) => mergeFlows(source));
+  });
+});
+
+describe('laws', () => {
+  const options: LawOptions = {
+    services: () => new Map<Service<unknown>, unknown>([[board, new Map()]]),
+    published: (services) => onBoard(services.get(board) as Board),
+  };
+  const optionsFor = (name: string): LawOptions =>
+    name.includes('publish') || name in (wrong['publishing'] ?? {}) ? options : {};
+
+  test.each(Object.keys(right))('hold for an operator that %s', (name) => {
+    check(right[name]!, optionsFor(name));
+  });
+
+  test.each(
+    Object.entries(wrong).flatMap(([law, operators]) =>
+      Object.keys(operators).map((name) => [law, name] as const),
+    ),
+  )('of %s find an operator that %s', (law, name) => {
+    const operator = wrong[law]![name]!;
+    expect(() => {
+      check(operator, optionsFor(name));
+    }).toThrow(`Law of ${law} broken`);
+  });
+
+  test('of restore find that records(scan) is not restored', () => {
+    expect(() => {
+      check(() => records(scan((sum, { n }: Item) => sum + n, 0)));
+    }).toThrow('Law of restore broken');
+  });
+});
