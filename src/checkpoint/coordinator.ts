@@ -74,6 +74,8 @@ class LogCoordinator implements Coordinator {
   #inject: (barrier: Barrier) => void = () => undefined;
   #started = false;
   #settling = false;
+  /** The last deletion failed, and that was told. */
+  #refused = false;
   /** When the settling last got on. */
   #settlingSince = 0;
   #closed = false;
@@ -105,8 +107,10 @@ class LogCoordinator implements Coordinator {
       inDoubt: (n, tries, error) => {
         this.#tell({ type: 'manifest-in-doubt', n, tries, error });
       },
-      deleted: (keys, failed) => {
+      deleted: (keys, failed, error) => {
         this.#tell({ type: 'garbage-deleted', keys, failed });
+        if (failed > 0 && !this.#refused) this.#tell({ type: 'deletion-refused', names: failed, error });
+        this.#refused = failed > 0;
       },
       broken: (error) => {
         this.#fail(error);

@@ -34,6 +34,8 @@ export type CheckpointEvent =
   /** No manifest carries it any more. */
   | { readonly type: 'confirmed'; readonly sink: string; readonly uid: string }
   | { readonly type: 'garbage-deleted'; readonly keys: readonly string[]; readonly failed: number }
+  /** Objects that nothing needs any more could not be deleted. Told once, until a deletion has succeeded again. */
+  | { readonly type: 'deletion-refused'; readonly names: number; readonly error: unknown }
   /** Not all that attempts of the job left could be removed. The next start tries again. */
   | { readonly type: 'sweep-skipped'; readonly error: unknown }
   | { readonly type: 'settled'; readonly n: number; readonly finished: boolean }

@@ -25,7 +25,7 @@ export interface Ledger {
   readonly objects: ReadonlyMap<string, number>;
   /** Log entries that may exist. */
   readonly entries: readonly number[];
-  /** Keys below the checkpoint directory, log entries included. */
+  /** Keys below the checkpoint directory, log entries included. At most {@link maxGarbage}. */
   readonly declared: readonly string[];
   /** Those of `declared` that are being deleted right now. */
   readonly deleting: readonly string[];
@@ -42,6 +42,13 @@ export interface Draft {
   /** The input is over: the entry is `finished` if nothing is pending. */
   readonly final: boolean;
 }
+
+/**
+ * So many names are garbage in one entry at most: an entry stays small, and is one request to delete. What is more waits
+ * for the next entry. Names whose deletion was refused are declared again and again as long as there is room; then they
+ * give way, and are leftovers that the next sweep finds.
+ */
+export const maxGarbage = 1000;
 
 export const emptyLedger: Ledger = {
   pending: [],
@@ -62,7 +69,7 @@ export function ledgerOf(parent: Manifest, entries: readonly number[]): Ledger {
     pending: pending.map((each) => ({ ...each, since: 0 })),
     objects: new Map(keys.map((key) => [key, 0])),
     entries,
-    declared: parent.garbage,
+    declared: parent.garbage.slice(0, maxGarbage),
     deleting: [],
   };
 }
@@ -134,15 +141,18 @@ export function declare(
   const kept = new Set(retained.map((entry) => entry.n));
   for (const { objects } of retained) for (const key of objects) needed.add(key);
   for (const key of ledger.declared) if (needed.has(key)) throw referenced(key);
-  const garbage = new Set(ledger.declared);
+  const declared = new Set(ledger.declared);
+  const busy = new Set(ledger.deleting);
+  const fresh: string[] = [];
+  const found = (key: string): boolean =>
+    fresh.length < maxGarbage - busy.size && !declared.has(key) && fresh.push(key) > 0;
   const objects = new Map(ledger.objects);
-  for (const [key, since] of ledger.objects) {
-    if (since > draft.checkpoint || needed.has(key)) continue;
-    objects.delete(key);
-    garbage.add(key);
-  }
-  for (const entry of ledger.entries) if (entry <= n - 2 && !kept.has(entry)) garbage.add(logKey(entry));
-  return { ...ledger, objects, declared: [...garbage] };
+  for (const [key, since] of ledger.objects)
+    if (since <= draft.checkpoint && !needed.has(key) && found(key)) objects.delete(key);
+  for (const entry of ledger.entries) if (entry <= n - 2 && !kept.has(entry)) found(logKey(entry));
+  let over = declared.size + fresh.length - maxGarbage;
+  const stay = ledger.declared.filter((key) => busy.has(key) || over-- <= 0);
+  return { ...ledger, objects, declared: [...stay, ...fresh] };
 }
 
 function referenced(key: string): CheckpointError {

@@ -40,7 +40,8 @@ export interface LogDriverOptions {
   readonly inDoubt: (n: number, tries: number, error: unknown) => void;
   /** Everything that was sent has been dealt with. */
   readonly idle: () => void;
-  readonly deleted: (keys: readonly string[], failed: number) => void;
+  /** What could be deleted, how many could not, and why the first of those. */
+  readonly deleted: (keys: readonly string[], failed: number, error: unknown) => void;
   /** The protocol itself refused, such as `GarbageReferenced`. */
   readonly broken: (error: unknown) => void;
 }
@@ -240,12 +241,12 @@ export class LogDriver {
           const bad = new Set(failures.map(({ key }) => key));
           const failed = keys.filter((name) => bad.has(keyOf(name)));
           const gone = keys.filter((name) => !bad.has(keyOf(name)));
-          deleted(gone, failed.length);
+          deleted(gone, failed.length, failures[0]?.error);
           this.send({ type: 'deleted', keys: gone, failed });
         },
-        error: () => {
+        error: (error: unknown) => {
           // Stays declared: the next entry tries again.
-          deleted([], keys.length);
+          deleted([], keys.length, error);
           this.send({ type: 'deleted', keys: [], failed: keys });
         },
       }),

@@ -41,6 +41,12 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
           'It is not known whether an entry of the job’s log was written; the request is repeated until it is',
         );
       return;
+    case 'deletion-refused':
+      logger.warn(
+        { job, names: event.names, ...causeOf(event.error) },
+        'Objects of earlier checkpoints could not be deleted and stay: grant s3:DeleteObject below the checkpoint directory',
+      );
+      return;
     case 'sweep-skipped':
       logger.warn(
         { job, ...causeOf(event.error) },

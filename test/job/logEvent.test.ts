@@ -47,11 +47,12 @@ test('a logger gets the turns in a job’s life, and no message that is not ours
 test('what goes wrong while the job goes on is a warning', () => {
   const lines = logged(
     { type: 'checkpoint-failed', checkpoint: 3, waitingFor: ['out'] },
+    { type: 'deletion-refused', names: 3, error: broken },
     { type: 'sweep-skipped', error: broken },
     { type: 'compaction-failed', operator: 'k', inputs: 8, error: broken },
     { type: 'warning', operator: 'out', message: 'Uploads were not swept.', error: broken },
   );
-  expect(lines.map(({ level }) => level)).toEqual(['warn', 'warn', 'warn', 'warn']);
+  expect(lines.map(({ level }) => level)).toEqual(['warn', 'warn', 'warn', 'warn', 'warn']);
   expect(lines.at(-1)).toMatchObject({
     context: { job, operator: 'out', code: 'Broken', error: 'It broke.' },
     message: 'Uploads were not swept.',
