@@ -30,7 +30,7 @@ export interface ClaimOptions {
   readonly on?: ((event: CheckpointEvent) => void) | undefined;
 }
 
-/** What checkpoints wait for, and since when. */
+/** What checkpoints wait for, and since when by the monotonic clock. */
 export type CheckpointWait =
   | {
       readonly on: 'acks';
@@ -66,8 +66,11 @@ export interface Coordinator {
   /**
    * All participants are registered and running: commits what was restored, removes what dead attempts left, and starts
    * periodic barriers, each handed to `inject`. Throws `VanishedOperator` if an id that has state did not register.
+   *
+   * @param buffered bytes of each source before the newest barrier that are still on their way: asked for when a
+   * checkpoint has timed out, to tell why
    */
-  start(inject: (barrier: Barrier) => void): void;
+  start(inject: (barrier: Barrier) => void, buffered?: () => Readonly<Record<string, number>>): void;
   /** A barrier to inject. `stop` and `final` end the periodic ones. */
   trigger(reason: CheckpointReason): Barrier;
   /** A sink has published a committable. Idempotent. */

@@ -12,7 +12,15 @@ import {
   take,
   type Subscriber,
 } from 'rxjs';
-import type { Barrier, CheckpointReason, Committable, Frozen, Participant, Restored } from '../flow/index.js';
+import {
+  monotonic,
+  type Barrier,
+  type CheckpointReason,
+  type Committable,
+  type Frozen,
+  type Participant,
+  type Restored,
+} from '../flow/index.js';
 import type { CheckpointData } from '../store/services.js';
 import type { Round } from './barriers.js';
 import type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
@@ -72,6 +80,7 @@ class LogCoordinator implements Coordinator {
   #claimed: Claimed | undefined;
   #data: CheckpointData | undefined;
   #inject: (barrier: Barrier) => void = () => undefined;
+  #buffered: () => Readonly<Record<string, number>> = () => ({});
   #started = false;
   #settling = false;
   /** The last deletion failed, and that was told. */
@@ -174,11 +183,12 @@ class LogCoordinator implements Coordinator {
     this.#participants.set(id, participant);
   }
 
-  start(inject: (barrier: Barrier) => void): void {
+  start(inject: (barrier: Barrier) => void, buffered = this.#buffered): void {
     const gone = this.ids().filter((id) => !this.#participants.has(id));
     if (gone.length > 0) throw vanished(gone);
     this.#started = true;
     this.#inject = inject;
+    this.#buffered = buffered;
     this.#commit(this.#manifest);
     if (this.epoch > 1) this.#sweeping = this.#sweep(this.epoch - 1, this.#manifest).subscribe();
     this.#owned.rounds.start();
@@ -193,7 +203,7 @@ class LogCoordinator implements Coordinator {
       (each) => each.sink === sink && each.committable.uid === uid,
     );
     if (!known || this.#closed) return;
-    this.#settlingSince = this.#options.clock.now();
+    this.#settlingSince = monotonic(this.#options.clock);
     this.#tell({ type: 'confirmed', sink, uid });
     this.#driver.send({ type: 'confirm', sink, uid });
   }
@@ -220,7 +230,7 @@ class LogCoordinator implements Coordinator {
     return new Observable((done) => {
       done.add(this.#settled.pipe(take(1)).subscribe(done));
       this.#settling = true;
-      this.#settlingSince = this.#options.clock.now();
+      this.#settlingSince = monotonic(this.#options.clock);
       this.#settle();
     });
   }
@@ -305,6 +315,7 @@ class LogCoordinator implements Coordinator {
       ready: (round) => {
         this.#write(round);
       },
+      buffered: () => this.#buffered(),
       failed: (error) => {
         this.#fail(error);
       },

@@ -1,3 +1,4 @@
+import { readableDuration, readableSize } from '../config/readable.js';
 import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
 
 /** The codes of what can go wrong with a job's log. */
@@ -8,6 +9,7 @@ export type CheckpointErrorCode =
   | 'LogAccessDenied'
   | 'Fenced'
   | 'CheckpointFailed'
+  | 'CheckpointsNeverDurable'
   | 'DuplicateId'
   | 'LateRegistration'
   | 'UnknownParticipant'
@@ -42,17 +44,46 @@ export function fenced(job: string, n: number, cause?: unknown): CheckpointError
   );
 }
 
-export function checkpointFailed(checkpoint: number, waitingFor: readonly string[]): CheckpointError {
+/** A checkpoint that was given up. */
+export interface TimedOut {
+  readonly checkpoint: number;
+  /** Operators that had not acked. */
+  readonly waitingFor: readonly string[];
+  /** Since its barrier was sent. */
+  readonly durationMs: number;
+  /** Bytes of each source before the barrier that a terminal had not dealt with. */
+  readonly buffered: Readonly<Record<string, number>>;
+}
+
+/** What happened and what to do, for the event and the error. */
+export function timeoutMessage({ checkpoint, waitingFor, durationMs, buffered }: TimedOut): string {
+  const operators = quoted(waitingFor);
+  const behind = Object.entries(buffered)
+    .filter(([, bytes]) => bytes > 0)
+    .map(([source, bytes]) => `${readableSize(bytes)} of source '${source}'`);
+  const happened = `Checkpoint ${checkpoint} failed: ${operators} had not acked it after ${readableDuration(durationMs)}`;
+  return behind.length === 0
+    ? `${happened}. If it stores much or slowly, set a larger checkpoints.timeout.`
+    : `${happened}; ${behind.join(' and ')} before its barrier had not been dealt with. Set a larger checkpoints.timeout, or a smaller budget, so that fewer records lie before a barrier.`;
+}
+
+export function checkpointFailed(timedOut: TimedOut): CheckpointError {
+  return new CheckpointError('CheckpointFailed', timeoutMessage(timedOut));
+}
+
+/** @param last why the last of these attempts failed */
+export function neverDurable(attempts: number, last: unknown): CheckpointError {
   return new CheckpointError(
-    'CheckpointFailed',
-    `Checkpoint ${checkpoint} was not acked in time by ${waitingFor.join(', ') || 'an earlier barrier'}. If uploads are slow, raise the checkpoint timeout or the tolerable failures.`,
+    'CheckpointsNeverDurable',
+    `The job makes no progress: ${attempts} attempts failed because a checkpoint timed out, and none became durable between them. Another attempt would do the same work again. ${last instanceof Error ? last.message : ''}`.trimEnd(),
+    { cause: last },
   );
 }
 
 export function vanished(ids: readonly string[]): CheckpointError {
   return new CheckpointError(
     'VanishedOperator',
-    `The restored checkpoint holds state for ${ids.map((id) => `'${id}'`).join(', ')}, but no operator of that id is in the job. Put it back under the same id, or start the job with a new name or checkpoint directory.`,
+    `The restored checkpoint holds state for ${quoted(ids)}, but no operator of that id is in the job. Put it back under the same id, or start the job with a new name or checkpoint directory.`,
   );
 }
 
@@ -62,3 +93,5 @@ export function sweepTooLong(milliseconds: number): CheckpointError {
     `What earlier attempts of the job left was not removed within ${milliseconds / 1000} s; the rest stays until the job is started again. Start it again, or set a lifecycle rule AbortIncompleteMultipartUpload.`,
   );
 }
+
+const quoted = (ids: readonly string[]): string => ids.map((id) => `'${id}'`).join(', ');

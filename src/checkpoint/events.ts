@@ -22,7 +22,14 @@ export type CheckpointEvent =
   | {
       readonly type: 'checkpoint-failed';
       readonly checkpoint: number;
+      /** Operators that had not acked. */
       readonly waitingFor: readonly string[];
+      /** Since its barrier was sent. */
+      readonly durationMs: number;
+      /** Bytes of each source before the barrier that a leaf had not dealt with. */
+      readonly buffered: Readonly<Record<string, number>>;
+      /** All of it in words, and what to set. */
+      readonly message: string;
     }
   | { readonly type: 'checkpoint-subsumed'; readonly checkpoint: number; readonly by: number }
   | {

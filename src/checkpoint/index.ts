@@ -2,6 +2,6 @@
 export { accessError } from './accessError.js';
 export type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
 export { claim } from './coordinator.js';
-export { CheckpointError, type CheckpointErrorCode } from './errors.js';
+export { CheckpointError, neverDurable, type CheckpointErrorCode } from './errors.js';
 export type { CheckpointEvent } from './events.js';
 export { decodeManifest, encodeManifest } from './manifestCodec.js';

@@ -9,7 +9,7 @@ import {
 } from '../flow/index.js';
 import { Barriers, type Round } from './barriers.js';
 import type { CheckpointWait, ClaimOptions } from './contract.js';
-import { checkpointFailed } from './errors.js';
+import { checkpointFailed, timeoutMessage } from './errors.js';
 import type { CheckpointEvent } from './events.js';
 import { Triggers } from './triggers.js';
 
@@ -20,6 +20,8 @@ export interface RoundsOwner {
   readonly acked: (id: string, frozen: Frozen, checkpoint: number) => void;
   /** All acks are there: its manifest may be written. */
   readonly ready: (round: Round) => void;
+  /** Bytes of each source before the newest barrier that are still on their way. */
+  readonly buffered: () => Readonly<Record<string, number>>;
   /** More checkpoints failed than are borne. */
   readonly failed: (error: unknown) => void;
   readonly tell: (event: CheckpointEvent) => void;
@@ -125,7 +127,7 @@ export class Rounds {
 
   #takeReady(): void {
     for (const round of this.#barriers.takeReady()) {
-      round.completeAt = this.#options.clock.now();
+      round.completeAt = monotonic(this.#options.clock);
       this.#owner.ready(round);
     }
   }
@@ -148,10 +150,15 @@ export class Rounds {
     round.state = 'failed';
     this.#triggers?.ended();
     const { checkpoint, reason } = round.barrier;
-    const waitingFor = this.#barriers.waitingFor(round);
-    this.#owner.tell({ type: 'checkpoint-failed', checkpoint, waitingFor });
+    const timedOut = {
+      checkpoint,
+      waitingFor: this.#barriers.waitingFor(round),
+      durationMs: Math.round(monotonic(this.#options.clock) - round.startedAt),
+      buffered: this.#owner.buffered(),
+    };
+    this.#owner.tell({ type: 'checkpoint-failed', ...timedOut, message: timeoutMessage(timedOut) });
     const { tolerableFailures = 0 } = this.#options;
     if (isLast(reason) || ++this.#failures > tolerableFailures)
-      this.#owner.failed(checkpointFailed(checkpoint, waitingFor));
+      this.#owner.failed(checkpointFailed(timedOut));
   }
 }

@@ -62,6 +62,7 @@ export interface Restarts {
   readonly jitter?: number;
   readonly resetAfter?: number;
   readonly attempts?: number;
+  readonly checkpointTimeouts?: number;
 }
 
 /** See `StateOptions`. */

@@ -62,6 +62,7 @@ export interface RestartDefaults {
   readonly jitter?: number;
   readonly resetAfter?: Duration;
   readonly attempts?: number;
+  readonly checkpointTimeouts?: number;
 }
 
 /** Keyed state in the store. */

@@ -1,7 +1,7 @@
 import { Observable, of, Subscription, type Subscriber } from 'rxjs';
 import type { Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
-import { open, type Attempt, type Barrier } from '../flow/index.js';
+import { monotonic, open, type Attempt, type Barrier } from '../flow/index.js';
 import { CreditLedger } from '../sources/creditLedger.js';
 import { SourcePump } from '../sources/pump.js';
 import type { DeadLetter, Source } from '../sources/source.js';
@@ -98,7 +98,7 @@ class RunningAttempt {
     this.#outcome = outcome;
     this.#ledger = new CreditLedger((source, bytes) => this.#sources.get(source)?.pump?.released(bytes));
     const { clock } = plan.environment;
-    this.#since = clock.now();
+    this.#since = monotonic(clock);
     this.#stalls = new StallWatch({
       job: plan.name,
       clock,
@@ -132,7 +132,7 @@ class RunningAttempt {
 
   #claimed(coordinator: Coordinator): void {
     this.#coordinator = coordinator;
-    this.#since = this.#plan.environment.clock.now();
+    this.#since = monotonic(this.#plan.environment.clock);
     this.#held.add(() => {
       coordinator.close();
     });
@@ -277,9 +277,11 @@ class RunningAttempt {
         epoch,
         checkpoint: restoredCheckpoint,
       });
+      const buffered = (): Record<string, number> =>
+        Object.fromEntries([...this.#sources].map(([id, { pump }]) => [id, pump?.buffered ?? 0]));
       this.#coordinator.start((barrier) => {
         this.#inject(barrier);
-      });
+      }, buffered);
       for (const { pump } of this.#sources.values()) pump?.start();
     });
   }
@@ -359,7 +361,7 @@ class RunningAttempt {
 
   #complete(outcome: Outcome): void {
     this.#state = 'completing';
-    this.#since = this.#plan.environment.clock.now();
+    this.#since = monotonic(this.#plan.environment.clock);
     this.#result = outcome;
     for (const leaf of this.#leaves) leaf.finish();
     for (const { records, letters } of this.#sources.values()) {

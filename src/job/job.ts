@@ -135,7 +135,15 @@ export function createJob(options: JobOptions): Job {
           wired,
           emit,
         });
-      const life = runJob({ name, attempt, restart: config.restart, ...environment, stop, emit });
+      const life = runJob({
+        name,
+        attempt,
+        restart: config.restart,
+        ...environment,
+        stop,
+        events$: events,
+        emit,
+      });
       return new Promise<RunResult>((resolve, reject) => {
         life.pipe(map((outcome) => ({ outcome }))).subscribe({ next: resolve, error: reject });
       }).finally(() => {

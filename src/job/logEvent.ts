@@ -29,8 +29,8 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       return;
     case 'checkpoint-failed':
       logger.warn(
-        { job, checkpoint: event.checkpoint, waitingFor: event.waitingFor },
-        'A checkpoint was not acked in time',
+        { job, checkpoint: event.checkpoint, waitingFor: event.waitingFor, buffered: event.buffered },
+        event.message,
       );
       return;
     case 'manifest-in-doubt':

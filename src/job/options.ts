@@ -132,6 +132,7 @@ const restartNames: OptionNames<RestartOptions> = {
   jitter: true,
   resetAfter: true,
   attempts: true,
+  checkpointTimeouts: true,
 };
 
 const restartTypes = "'exponential-delay' or 'none'";
@@ -224,6 +225,8 @@ function restartPolicy(restart: JobOptions['restart'], configured: RestartOption
     jitter,
     resetAfter: timer('restart.resetAfter', given.resetAfter, 1) ?? defaultRestart.resetAfter,
     attempts: count('restart.attempts', given.attempts, 0) ?? defaultRestart.attempts,
+    checkpointTimeouts:
+      count('restart.checkpointTimeouts', given.checkpointTimeouts, 1) ?? defaultRestart.checkpointTimeouts,
   };
 }
 

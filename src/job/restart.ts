@@ -11,10 +11,12 @@ export interface RestartPolicy {
   readonly multiplier: number;
   /** Share of the delay, drawn uniformly, by which it is moved either way. Default 0.1. */
   readonly jitter: number;
-  /** An attempt that ran so long makes the next delay the initial one again. Default 1 h. */
+  /** An attempt that ran so long, and made a checkpoint durable, makes the next delay the initial one again. Default 1 h. */
   readonly resetAfter: number;
   /** Restarts in a row before the job gives up. Default: no limit. */
   readonly attempts: number;
+  /** Attempts that fail because a checkpoint timed out, with none durable between them, before the job gives up. Default 3. */
+  readonly checkpointTimeouts: number;
 }
 
 export const defaultRestart: RestartPolicy = {
@@ -24,29 +26,45 @@ export const defaultRestart: RestartPolicy = {
   jitter: 0.1,
   resetAfter: 3_600_000,
   attempts: Infinity,
+  checkpointTimeouts: 3,
 };
 
-/** Restarts so far without a quiet run between them. */
+/** What came of the attempts so far. */
 export interface RestartState {
+  /** Restarts without a quiet run between them. */
   readonly restarts: number;
+  /** Attempts that failed because a checkpoint timed out, since one was durable. */
+  readonly timeouts: number;
 }
 
-export const freshRestarts: RestartState = { restarts: 0 };
+export const freshRestarts: RestartState = { restarts: 0, timeouts: 0 };
+
+/** An attempt that failed. */
+export interface FailedAttempt {
+  readonly ranMs: number;
+  /** Whether one of its checkpoints became durable: only then has the job got on. */
+  readonly durable: boolean;
+  /** Whether it failed because a checkpoint timed out. */
+  readonly timedOut: boolean;
+}
 
 /**
- * What to do after an attempt that ran for `ranMs` and failed: the delay before the next one, or `undefined` to give up.
+ * What to do after an attempt that failed: the delay before the next one, or why to give up.
  *
  * @param random uniform in [0, 1)
  */
 export function nextRestart(
   policy: RestartPolicy,
-  state: RestartState,
-  ranMs: number,
+  before: RestartState,
+  { ranMs, durable, timedOut }: FailedAttempt,
   random: number,
-): { readonly state: RestartState; readonly delay: number | undefined } {
-  const restarts = ranMs >= policy.resetAfter ? 0 : state.restarts;
-  if (restarts >= policy.attempts) return { state: { restarts }, delay: undefined };
+): { readonly state: RestartState; readonly next: number | 'attempts' | 'checkpointTimeouts' } {
+  const restarts = durable && ranMs >= policy.resetAfter ? 0 : before.restarts;
+  const timeouts = (durable ? 0 : before.timeouts) + (timedOut ? 1 : 0);
+  const state = { restarts, timeouts };
+  if (restarts >= policy.attempts) return { state, next: 'attempts' };
+  if (timeouts >= policy.checkpointTimeouts) return { state, next: 'checkpointTimeouts' };
   const base = Math.min(policy.max, policy.initial * policy.multiplier ** restarts);
-  const delay = Math.min(policy.max, base * (1 + policy.jitter * (2 * random - 1)));
-  return { state: { restarts: restarts + 1 }, delay };
+  const next = Math.min(policy.max, base * (1 + policy.jitter * (2 * random - 1)));
+  return { state: { restarts: restarts + 1, timeouts }, next };
 }

@@ -1,5 +1,6 @@
 import { Observable, Subscription } from 'rxjs';
-import { isRetryable } from '../errors.js';
+import { neverDurable } from '../checkpoint/index.js';
+import { isRetryable, MillraceError } from '../errors.js';
 import { monotonic, type Clock } from '../flow/index.js';
 import type { Outcome } from './attempt.js';
 import type { JobEvent } from './events.js';
@@ -7,7 +8,7 @@ import { freshRestarts, nextRestart, type RestartPolicy, type RestartState } fro
 
 /**
  * A job's life: attempts one after the other until one finishes or is stopped, or until an error says that another
- * would not help. Errors that are not `retryable` (bad data, a user's callback, `Fenced`) end the job at once. After a
+ * would not help, or until attempts fail again and again before any checkpoint is durable. Errors that are not `retryable` (bad data, a user's callback, `Fenced`) end the job at once. After a
  * stop nothing is restarted: what the newest checkpoint lacks is left to the next run.
  */
 export function runJob(life: {
@@ -17,16 +18,24 @@ export function runJob(life: {
   readonly clock: Clock;
   readonly random: () => number;
   readonly stop: Observable<unknown>;
+  readonly events$: Observable<JobEvent>;
   readonly emit: (event: JobEvent) => void;
 }): Observable<Outcome> {
   const { name: job, clock, emit } = life;
   return new Observable<Outcome>((outcome) => {
     let restarts: RestartState = freshRestarts;
     let count = 0;
+    let durable = false;
     const current = new Subscription();
     outcome.add(current);
+    outcome.add(
+      life.events$.subscribe(({ type }) => {
+        if (type === 'checkpoint-durable') durable = true;
+      }),
+    );
 
     const attempt = (): void => {
+      durable = false;
       const started = monotonic(clock);
       emit({ type: 'attempt-started', job, attempt: ++count });
       current.add(
@@ -43,19 +52,29 @@ export function runJob(life: {
       );
     };
 
+    const giveUp = (error: unknown): void => {
+      emit({ type: 'failed', job, error });
+      outcome.error(error);
+    };
+
     const again = (error: unknown, ranMs: number): void => {
-      const next = isRetryable(error) ? nextRestart(life.restart, restarts, ranMs, life.random()) : undefined;
-      if (next?.delay === undefined) {
-        emit({ type: 'failed', job, error });
-        outcome.error(error);
+      if (!isRetryable(error)) {
+        giveUp(error);
         return;
       }
-      restarts = next.state;
-      emit({ type: 'restarting', job, delayMs: next.delay, error });
+      const timedOut = isTimeout(error);
+      const failed = { ranMs, durable, timedOut };
+      const { state, next } = nextRestart(life.restart, restarts, failed, life.random());
+      if (typeof next === 'string') {
+        giveUp(next === 'checkpointTimeouts' ? neverDurable(state.timeouts, error) : error);
+        return;
+      }
+      restarts = state;
+      emit({ type: 'restarting', job, delayMs: next, error });
       const backoff = new Subscription();
       current.add(backoff);
       backoff.add(
-        clock.after(next.delay, () => {
+        clock.after(next, () => {
           backoff.unsubscribe();
           attempt();
         }),
@@ -73,3 +92,6 @@ export function runJob(life: {
     attempt();
   });
 }
+
+const isTimeout = (error: unknown): boolean =>
+  error instanceof MillraceError && error.code === 'CheckpointFailed';

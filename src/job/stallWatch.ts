@@ -1,5 +1,5 @@
 import { Subscription } from 'rxjs';
-import type { Clock } from '../flow/index.js';
+import { monotonic, type Clock } from '../flow/index.js';
 import { resumed, stalled, type StallEvent, type Wait } from './stalls.js';
 
 export interface StallWatchOptions {
@@ -37,7 +37,7 @@ export class StallWatch {
   nudge(): void {
     const { clock, afterMs = Infinity } = this.#options;
     if (this.#closed) return;
-    if (this.#told.size === 0 && this.#timerAt - clock.now() <= afterMs) return;
+    if (this.#told.size === 0 && this.#timerAt - monotonic(clock) <= afterMs) return;
     this.#look();
   }
 
@@ -48,12 +48,12 @@ export class StallWatch {
 
   #look(): void {
     const { clock, job, waits, tell, afterMs = Infinity } = this.#options;
-    const now = clock.now();
+    const now = monotonic(clock);
     const current = waits();
     for (const [who, wait] of this.#told) {
       if (current.some((each) => each.who === who && each.since === wait.since)) continue;
       this.#told.delete(who);
-      tell(resumed(job, wait.waiting, now - wait.since));
+      tell(resumed(job, wait.waiting, Math.round(now - wait.since)));
     }
     let next = Infinity;
     for (const wait of current) {
@@ -67,7 +67,7 @@ export class StallWatch {
       }
       this.#told.set(wait.who, wait);
       this.#patience.set(wait.who, 2 * patience);
-      tell(stalled(job, wait.waiting, now - wait.since));
+      tell(stalled(job, wait.waiting, Math.round(now - wait.since)));
     }
     this.#schedule(next, now);
   }
@@ -80,7 +80,7 @@ export class StallWatch {
     const timer = new Subscription();
     this.#timer = timer;
     timer.add(
-      clock.after(Math.min(at - now, longest), () => {
+      clock.after(at - now, () => {
         // What has arrived while the process was busy is taken in first.
         timer.add(
           clock.yield(() => {
@@ -92,6 +92,3 @@ export class StallWatch {
     );
   }
 }
-
-/** A timer of the machine's clock that is set further ahead fires at once. */
-const longest = 2 ** 31 - 1;

@@ -35,7 +35,7 @@ export type StallEvent = {
   readonly message: string;
 };
 
-/** One thing that a job waits for right now. */
+/** One thing that a job waits for right now, by the monotonic clock. */
 export interface Wait {
   /** Who waits. One can wait for one thing at a time. */
   readonly who: string;

@@ -79,6 +79,8 @@ export class SourcePump<T> {
   #ready = false;
   #sent = 0;
   #released = 0;
+  /** What was sent before the newest barrier. */
+  #beforeBarrier = 0;
   readonly #progress: Progress;
   readonly #standstill: Standstill;
 
@@ -111,6 +113,11 @@ export class SourcePump<T> {
   /** Whether `End` has gone down. */
   get ended(): boolean {
     return this.#state === 'ended';
+  }
+
+  /** Bytes sent before the newest barrier and not yet released. */
+  get buffered(): number {
+    return Math.max(0, this.#beforeBarrier - this.#released);
   }
 
   /** What it waits for, if it waits. */
@@ -253,6 +260,7 @@ export class SourcePump<T> {
       const reader = this.#reader;
       if (reader === undefined) return;
       const snapshot = reader.position();
+      this.#beforeBarrier = this.#sent;
       this.#send(barrier);
       if (!this.#is('running') && !this.#is('ended')) return;
       barrier.ack(this.id, { snapshot });

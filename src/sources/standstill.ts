@@ -1,10 +1,10 @@
-import type { Clock } from '../flow/index.js';
+import { monotonic, type Clock } from '../flow/index.js';
 
 /** What a source waits for. */
 export interface SourceWait {
   /** `undefined`: credit. */
   readonly input: string | undefined;
-  /** When it last got on, or began to wait for this. */
+  /** When it last got on, or began to wait for this: by the monotonic clock. */
   readonly since: number;
 }
 
@@ -33,7 +33,7 @@ export class Standstill {
     if (this.#progress !== progress || this.#input !== input) {
       this.#input = input;
       this.#progress = progress;
-      this.#since = this.#clock.now();
+      this.#since = monotonic(this.#clock);
     }
     return { input, since: this.#since };
   }

@@ -187,7 +187,15 @@ describe('Checkpoints', () => {
     const failing = job.coordinator.trigger('periodic');
     failing.ack('out', { closed: [{ uid: 'a' }] });
     harness.advance(100);
-    expect(job.events.at(-1)).toEqual({ type: 'checkpoint-failed', checkpoint: 1, waitingFor: ['in'] });
+    expect(job.events.at(-1)).toEqual({
+      type: 'checkpoint-failed',
+      checkpoint: 1,
+      waitingFor: ['in'],
+      durationMs: 100,
+      buffered: {},
+      message:
+        "Checkpoint 1 failed: 'in' had not acked it after 100 ms. If it stores much or slowly, set a larger checkpoints.timeout.",
+    });
     job.checkpoint(2, [{ uid: 'b' }]);
     expect(harness.manifest(2)).toMatchObject({
       checkpoint: 2,

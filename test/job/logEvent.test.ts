@@ -46,7 +46,14 @@ test('a logger gets the turns in a job’s life, and no message that is not ours
 
 test('what goes wrong while the job goes on is a warning', () => {
   const lines = logged(
-    { type: 'checkpoint-failed', checkpoint: 3, waitingFor: ['out'] },
+    {
+      type: 'checkpoint-failed',
+      checkpoint: 3,
+      waitingFor: ['out'],
+      durationMs: 600_000,
+      buffered: { in: 8 },
+      message: 'It failed.',
+    },
     { type: 'deletion-refused', names: 3, error: broken },
     { type: 'sweep-skipped', error: broken },
     { type: 'compaction-failed', operator: 'k', inputs: 8, error: broken },

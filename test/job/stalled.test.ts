@@ -10,7 +10,9 @@ import {
   ndjson,
   values,
   type Barrier,
+  type Clock,
   type Credit,
+  type Flow,
   type FlowOperator,
   type Job,
   type JobEvent,
@@ -396,6 +398,32 @@ test('an attempt that ends while it waits leaves no timer', async () => {
   stop.abort();
   await expect(run).resolves.toEqual({ outcome: 'stopped' });
   expect(world.clock.step()).toBe(false);
+});
+
+test('what lasts is measured by the monotonic clock, and not by the system time', async () => {
+  const waits: readonly ((flow: Flow<Line>) => Observable<unknown>)[] = [
+    (flow) => flow.pipe(swallowsCredit(), out()),
+    (flow) =>
+      flow.pipe(
+        acks('never', () => undefined),
+        out(),
+      ),
+    (flow) => merge(flow.pipe(values()), NEVER),
+  ];
+  for (const [index, leaf] of waits.entries()) {
+    const world = deepLake();
+    const { clock } = world;
+    const start = clock.now();
+    const split: Clock = {
+      now: () => clock.now(),
+      monotonic: () => clock.now() - start,
+      after: (delay, work) => clock.after(delay, work),
+      yield: (work) => clock.yield(work),
+    };
+    const { job, events } = world.job({ ...quiet, clock: split, ...(index === 0 ? { budget: 1 } : {}) });
+    const told = await stallsOf(world, { job, events }, [leaf(job.source('in', input()))], 5 * minute);
+    expect(told.map(({ at, forMs }) => [at, forMs])).toEqual([[30, 30_000]]);
+  }
 });
 
 test('the time may be set, or that nothing is told; a job that is over leaves no timer', async () => {

@@ -99,10 +99,19 @@ describe.each(steps)('%s', (_, step) => {
         clock.step(step);
         return throwError(() => error);
       },
-      restart: { initial: 1000, max: 60_000, multiplier: 2, jitter: 0, resetAfter: hour, attempts: 3 },
+      restart: {
+        initial: 1000,
+        max: 60_000,
+        multiplier: 2,
+        jitter: 0,
+        resetAfter: hour,
+        attempts: 3,
+        checkpointTimeouts: 3,
+      },
       clock,
       random: () => 0.5,
       stop: NEVER,
+      events$: NEVER,
       emit: (event) => event.type === 'restarting' && delays.push(event.delayMs),
     }).subscribe({ error: () => undefined });
     clock.advance(60_000);

@@ -142,7 +142,7 @@ export const restart: readonly Row[] = [
     kind: positive,
     fallback: '1h',
     option: 'restart.resetAfter',
-    doc: 'An attempt that ran so long makes the next wait the first one again.',
+    doc: 'An attempt that ran so long, and made a checkpoint durable, makes the next wait the first one again.',
   },
   {
     key: 'restart-strategy.exponential-delay.attempts-before-reset-backoff',
@@ -150,5 +150,12 @@ export const restart: readonly Row[] = [
     fallback: 'no limit',
     option: 'restart.attempts',
     doc: 'Restarts in a row before the job gives up.',
+  },
+  {
+    key: 'restart-strategy.checkpoint-timeouts',
+    kind: count({ least: 1, rule: '1 or more' }),
+    fallback: '3',
+    option: 'restart.checkpointTimeouts',
+    doc: 'Attempts that fail because a checkpoint timed out, with none durable between them, before the job gives up with `CheckpointsNeverDurable`.',
   },
 ];

@@ -197,6 +197,18 @@ export const jobEffects: Effects = {
     expect(await restarts({ [delay('attempts-before-reset-backoff')]: 2 })).toHaveLength(2);
   },
 
+  'restart-strategy.checkpoint-timeouts': async () => {
+    const attempts = async (set: Set): Promise<number> => {
+      const world = new World();
+      const job = world.job({ [key('timeout')]: '2s', ...set });
+      const flow = job.source('in', ticks(1e6, 100)).pipe(neverStores(), values());
+      expect(await world.run(job, [flow])).toMatchObject({ code: 'CheckpointsNeverDurable' });
+      return world.timesOf('attempt-started').length;
+    };
+    expect(await attempts({})).toBe(3);
+    expect(await attempts({ 'restart-strategy.checkpoint-timeouts': 5 })).toBe(5);
+  },
+
   'state.backend': () => {
     const dir = { 'state.checkpoints.dir': 'file:///tmp/cp' };
     const job = (set: Set) => createJob({ name: 'test', config: flat(set) });
