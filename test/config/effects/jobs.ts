@@ -188,10 +188,10 @@ export const jobEffects: Effects = {
     expect((await restarts({ [delay('jitter-factor')]: 0 }, 0))[0]).toBe(1000);
   },
   [delay('reset-backoff-threshold')]: async () => {
-    expect((await restarts({ [delay('reset-backoff-threshold')]: '300ms' }, 0.5, 5)).slice(0, 3)).toEqual([
-      1000, 1000, 1000,
-    ]);
-    expect((await restarts({}, 0.5, 5)).slice(0, 3)).toEqual([1000, 1500, 2250]);
+    const often = { [key('interval')]: '200ms' };
+    const set = { ...often, [delay('reset-backoff-threshold')]: '300ms' };
+    expect((await restarts(set, 0.5, 5)).slice(0, 3)).toEqual([1000, 1000, 1000]);
+    expect((await restarts(often, 0.5, 5)).slice(0, 3)).toEqual([1000, 1500, 2250]);
   },
   [delay('attempts-before-reset-backoff')]: async () => {
     expect(await restarts({ [delay('attempts-before-reset-backoff')]: 2 })).toHaveLength(2);
