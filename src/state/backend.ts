@@ -6,13 +6,14 @@ import type { CheckpointData } from '../store/services.js';
 import { planCompaction } from './compaction.js';
 import type { StateEvent } from './events.js';
 import { defaultMaxParallelism } from './keyGroups.js';
+import type { Block } from './block.js';
 import type { StoredKey } from './keys.js';
 import { SegmentMerge } from './merge.js';
-import { SegmentEncoder, type SegmentSchema } from './segmentFormat.js';
+import { corrupt, SegmentEncoder, type SegmentSchema, type StateSchema } from './segmentFormat.js';
 import { SegmentReader, type SegmentRef } from './segmentReader.js';
 import { SegmentWriter, type FrozenState } from './segmentWriter.js';
 import { sliced, type Step } from './slices.js';
-import { parseSnapshot, resolveStates, snapshotJson } from './snapshot.js';
+import { parseSnapshot, resolveStates, snapshotJson, unreadable } from './snapshot.js';
 import { numbered, type LiveState, type StateSpecs } from './state.js';
 import { ObjectUpload } from './upload.js';
 
@@ -26,6 +27,8 @@ export interface StateBackendOptions {
   readonly report: (event: StateEvent) => void;
   /** How segments are written and merged. Default: as configured where nothing is. */
   readonly files?: SegmentFiles;
+  /** Whether a value that cannot be stored must be refused when it is set. Default `false`: at the next freeze, at the latest. */
+  readonly early?: boolean;
   /** Key groups. Default 128; fixed for the life of the state. */
   readonly maxParallelism?: number;
 }
@@ -70,7 +73,8 @@ export class StateBackend {
     this.#options = options;
     this.#files = options.files ?? defaultConfig().state;
     const specs = numbered(options.states);
-    this.#states = specs.map(([name, spec]) => spec.open(name));
+    const home = { operator: options.operator, early: options.early ?? false };
+    this.#states = specs.map(([name, spec]) => spec.open(name, home));
     this.#schema = {
       maxParallelism: options.maxParallelism ?? defaultMaxParallelism,
       states: specs.map(
@@ -79,11 +83,13 @@ export class StateBackend {
           {
             kind,
             serializer: { id, version },
+            type,
           },
         ]) => ({
           name,
           kind,
           serializer: { id, version },
+          type,
         }),
       ),
     };
@@ -107,6 +113,15 @@ export class StateBackend {
   /** Turns all handles to a key. */
   at(key: StoredKey): void {
     for (const state of this.#states) state.at(key);
+  }
+
+  /** What all states hold for the key can be brought back by {@link undo}, until {@link leave}. */
+  remember(): void {
+    for (const state of this.#states) state.remember();
+  }
+
+  undo(): void {
+    for (const state of this.#states) state.undo();
   }
 
   /** The handles are of no use until the next {@link at}. */
@@ -174,8 +189,24 @@ export class StateBackend {
     const { states } = reader.footer.schema;
     for (let i = 0; i < block.entries; i++) {
       const stored = block.states[i] ?? 0;
-      const live = this.#states[resolved[stored] ?? 0];
-      live?.restore(block.key(i), block.values[i], states[stored]?.serializer.version ?? 1);
+      this.#restoreEntry(reader, block, i, states[stored], this.#states[resolved[stored] ?? 0]);
+    }
+  }
+
+  #restoreEntry(
+    reader: SegmentReader,
+    block: Block,
+    entry: number,
+    stored: StateSchema | undefined,
+    live: LiveState<unknown> | undefined,
+  ): void {
+    if (stored === undefined || live === undefined)
+      throw corrupt(reader.ref.object, 'a value is of no state');
+    const key = block.key(entry);
+    try {
+      live.restore(key, block.values[entry], stored.serializer.version);
+    } catch (cause) {
+      throw unreadable(this.#options.operator, stored, key, reader.ref.object, cause);
     }
   }
 

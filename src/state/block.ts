@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { keyEnd } from './encodedKeys.js';
 import { KeyReader, type StoredKey } from './keys.js';
 import { corrupt, Flag, type BlockInfo } from './segmentFormat.js';
-import { Encoded, packr } from './serializer.js';
+import { Encoded, unpackForeign } from './serializer.js';
 import { decompress } from './snappy.js';
 import { absent } from './table.js';
 
@@ -13,7 +13,7 @@ export class Block {
   readonly states: Uint8Array;
   /** What `LiveState.dump` gave, or {@link absent}. */
   readonly values: readonly unknown[];
-  /** Encoded keys, one behind the other. */
+  /** Encoded keys, one after the other. */
   readonly keys: Buffer;
   /** Of an entry's key in `keys`. */
   readonly starts: Uint32Array;
@@ -29,9 +29,11 @@ export class Block {
     const entries = (this.entries = plain.readUInt32LE(0));
     if (entries > plain.length) throw new RangeError('a block claims more entries than it has bytes');
     const keysEnd = 8 + entries + plain.readUInt32LE(4);
+    if (keysEnd > plain.length) throw new RangeError('it is shorter than it says');
     this.keys = plain.subarray(8 + entries, keysEnd);
     this.#reader = new KeyReader(this.keys);
-    const stored = packr.unpack(plain.subarray(keysEnd)) as unknown[];
+    const stored = unpackForeign(plain.subarray(keysEnd));
+    if (!Array.isArray(stored)) throw new RangeError('its values are no array');
     const values = new Array<unknown>(entries);
     this.states = new Uint8Array(entries);
     this.starts = new Uint32Array(entries);
@@ -51,7 +53,8 @@ export class Block {
       this.ends[i] = end;
       if ((flags & Flag.cleared) !== 0) values[i] = absent;
       else {
-        const value = stored[next++];
+        if (next === stored.length) throw new RangeError('values are missing');
+        const value: unknown = stored[next++];
         values[i] = value instanceof Uint8Array ? new Encoded(value) : value;
       }
     }

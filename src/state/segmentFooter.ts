@@ -11,7 +11,7 @@ import {
   type BlockInfo,
   type SegmentFooter,
 } from './segmentFormat.js';
-import { packr } from './serializer.js';
+import { unpackForeign } from './serializer.js';
 
 /** Bytes of the footer, by the trailer that ends `tail`. Errors: `SegmentCorrupt`. */
 export function footerLength(object: string, tail: Buffer): number {
@@ -51,7 +51,12 @@ export function decodeFooter(object: string, tail: Buffer, size: number): Segmen
   return {
     schema: {
       maxParallelism,
-      states: states.map(([name, kind, id, v]) => ({ name, kind, serializer: { id, version: v } })),
+      states: states.map(([name, kind, id, v, type]) => ({
+        name,
+        kind,
+        serializer: { id, version: v },
+        type,
+      })),
     },
     entries,
     cleared,
@@ -66,12 +71,15 @@ export function checkHeader(object: string, start: Buffer): void {
     throw corrupt(object, 'it does not begin as segments do');
 }
 
-/** Maximum parallelism; name, kind, serializer and its version of each state; cleared entries; five numbers a block. */
-type Footer = [number, [string, string, string, number][], number, number[]];
+/** Maximum parallelism; name, kind, serializer and its version, and perhaps type of each state; cleared entries; five numbers a block. */
+type Footer = [number, [string, string, string, number, string?][], number, number[]];
+
+const isTyped = tuple(isString, isString, isString, isCount, isString);
+const isUntyped = tuple(isString, isString, isString, isCount);
 
 const isFooter = tuple(
   isCount,
-  listOf(tuple(isString, isString, isString, isCount)),
+  listOf((value) => isTyped(value) || isUntyped(value)),
   isCount,
   (value) => listOf(isCount)(value) && (value as number[]).length % 5 === 0,
 );
@@ -79,7 +87,7 @@ const isFooter = tuple(
 function unpacked(object: string, bytes: Buffer): Footer {
   let footer: unknown;
   try {
-    footer = packr.unpack(bytes);
+    footer = unpackForeign(bytes);
   } catch (cause) {
     throw corrupt(object, 'its footer cannot be decoded', cause);
   }

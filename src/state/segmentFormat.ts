@@ -33,6 +33,8 @@ export interface StateSchema {
   readonly name: string;
   readonly kind: string;
   readonly serializer: { readonly id: string; readonly version: number };
+  /** As {@link StateSpec.type}. */
+  readonly type?: string | undefined;
 }
 
 export interface BlockInfo {
@@ -191,7 +193,9 @@ export class SegmentEncoder {
     const { maxParallelism, states } = this.#schema;
     const footer = packr.pack([
       maxParallelism,
-      states.map(({ name, kind, serializer }) => [name, kind, serializer.id, serializer.version]),
+      states.map(({ name, kind, serializer: { id, version: v }, type }) =>
+        type === undefined ? [name, kind, id, v] : [name, kind, id, v, type],
+      ),
       this.#cleared,
       this.#blocks.flatMap((b) => [b.length, b.entries, b.firstGroup, b.lastGroup, b.crc]),
     ]);

@@ -125,8 +125,9 @@ export class SegmentWriter {
       const state = this.#stateOf[number]!;
       const frozen = this.#states[state]!;
       const content = number < kept ? this.#contents[number] : contentAt(this.#entry(number), frozen.set);
-      const value = content === absent ? absent : frozen.state.dump(content);
-      encoder.add(order.groups[number]!, this.#key(number), state, value);
+      const key = this.#key(number);
+      const value = content === absent ? absent : frozen.state.dump(content, key);
+      encoder.add(order.groups[number]!, key, state, value);
     }
     this.#upload.push(encoder.flush());
     return this.#upload.due ? this.#upload.flush() : 'more';

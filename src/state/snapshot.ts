@@ -1,7 +1,10 @@
 import type { Json } from '../flow/index.js';
 import { StateError } from './errors.js';
-import type { SegmentSchema } from './segmentFormat.js';
+import type { StoredKey } from './keys.js';
+import { keyText } from './refusals.js';
+import { corrupt, type SegmentSchema, type StateSchema } from './segmentFormat.js';
 import type { SegmentRef } from './segmentReader.js';
+import { messagePack } from './serializer.js';
 import { numbered, type StateSpecs } from './state.js';
 
 /** What an operator's part of a manifest says: its segments, from old to young. */
@@ -45,7 +48,7 @@ export function resolveStates(
   declared: StateSpecs,
 ): readonly number[] {
   const names = numbered(declared).map(([name]) => name);
-  return stored.states.map(({ name, kind, serializer }) => {
+  return stored.states.map(({ name, kind, serializer, type }) => {
     const spec = declared[name];
     if (spec === undefined) {
       throw mismatch(
@@ -62,7 +65,7 @@ export function resolveStates(
     if (spec.serializer.id !== serializer.id) {
       throw mismatch(
         operator,
-        `state ${name} was written by serializer ${serializer.id} and is declared with ${spec.serializer.id}. Let one serializer, under one id, read both, and raise its version.`,
+        `state ${name} was written by serializer ${serializer.id} (version ${serializer.version}) and is declared with ${spec.serializer.id} (version ${spec.serializer.version}). Declare it with the serializer that wrote it, or use another name for the new one. To change the bytes, keep the id of a serializer and raise its version.`,
       );
     }
     if (spec.serializer.version < serializer.version) {
@@ -71,10 +74,37 @@ export function resolveStates(
         `state ${name} was written by version ${serializer.version} of serializer ${serializer.id}, which has version ${spec.serializer.version} here. Run the later code.`,
       );
     }
+    if (type !== undefined && spec.type !== undefined && spec.type !== type) {
+      throw mismatch(
+        operator,
+        `state ${name} is stored as state that holds values of type ${type} and declared with an initial value of type ${spec.type}. Use another name for the new one; if it is to hold both, declare it with the initial value \`null\`.`,
+      );
+    }
     return names.indexOf(name);
   });
 }
 
-function mismatch(operator: string, what: string): StateError {
-  return new StateError('StateSchemaMismatch', `The state of operator ${operator} does not fit: ${what}`);
+/** What a value that cannot be restored means, of what `stored` says about its state. */
+export function unreadable(
+  operator: string,
+  { name, serializer: { id, version } }: StateSchema,
+  key: StoredKey,
+  object: string,
+  cause: unknown,
+): unknown {
+  if (cause instanceof StateError) return cause;
+  if (id === messagePack.id) return corrupt(object, `a value of state ${name} cannot be decoded`, cause);
+  return mismatch(
+    operator,
+    `serializer ${id} fails on what its version ${version} wrote for key ${keyText(key)} of state ${name}. Let it read what earlier code wrote: raise its version whenever the bytes change, and go by the version that \`decode\` is given.`,
+    cause,
+  );
+}
+
+function mismatch(operator: string, what: string, cause?: unknown): StateError {
+  return new StateError(
+    'StateSchemaMismatch',
+    `The state of operator ${operator} does not fit: ${what}`,
+    cause === undefined ? {} : { cause },
+  );
 }

@@ -10,8 +10,17 @@ export interface StateSpec<H> {
   /** Goes into segments: state of another kind is refused. */
   readonly kind: string;
   readonly serializer: Pick<Serializer<never>, 'id' | 'version'>;
+  /** Goes into segments, too: where both are known, state of another type is refused. */
+  readonly type?: string | undefined;
   /** One attempt's live state under this name. */
-  open(name: string): LiveState<H>;
+  open(name: string, home?: StateHome): LiveState<H>;
+}
+
+/** What a state knows of the operator it belongs to. */
+export interface StateHome {
+  readonly operator: string;
+  /** A value that cannot be stored is to be refused when it is set, never later. */
+  readonly early: boolean;
 }
 
 /** One state of one operator in one attempt. */
@@ -22,9 +31,12 @@ export interface LiveState<H> {
   at(key: StoredKey): void;
   /** The record's turn is over: the handle refuses to work. */
   leave(): void;
+  /** What the key holds now can be brought back by {@link undo}, until {@link leave}. */
+  remember(): void;
+  undo(): void;
   readonly table: Table<unknown>;
-  /** What a segment holds for a content: `Encoded`, or a value that MessagePack can write as it stands. */
-  dump(content: unknown): unknown;
+  /** What a segment holds for a content: `Encoded`, or a value that MessagePack can write as it stands. Errors: `UnsupportedValue`. */
+  dump(content: unknown, key?: StoredKey): unknown;
   /** Takes over what a segment holds for a key, `absent` included; `version` is the serializer's that wrote it. */
   restore(key: StoredKey, stored: unknown, version: number): void;
   /** What a segment of today holds for what one of `version` held. */

@@ -1,9 +1,12 @@
 import { checkOptions, type OptionNames } from '../config/checkOptions.js';
+import { typeName } from '../formats/typeName.js';
 import { StateError } from './errors.js';
+import { checkLosses, encode, isolate, reveal } from './isolate.js';
 import type { StoredKey } from './keys.js';
-import { Encoded, isolate, messagePack, reveal, type Serializer } from './serializer.js';
-import type { LiveState, StateSpec } from './state.js';
-import { absent, Table, type Entry } from './table.js';
+import { initialRefusal, refusal } from './refusals.js';
+import { Encoded, messagePack, unpackForeign, type Serializer } from './serializer.js';
+import type { LiveState, StateHome, StateSpec } from './state.js';
+import { absent, Table, type Absent, type Entry } from './table.js';
 
 /**
  * One value for every key. Works only during the turn of the record it was handed to.
@@ -14,7 +17,10 @@ import { absent, Table, type Entry } from './table.js';
 export interface ValueState<T> {
   /** The value of the record's key; the initial value if there is none. */
   readonly value: T;
-  /** Errors: `UnsupportedValue`. */
+  /**
+   * Errors: `UnsupportedValue`. What is wrong with an array or a plain object may show only when a checkpoint is written, and
+   * ends the job then.
+   */
   set(value: T): void;
   /** Sets what `change` makes of the value, and returns it. */
   update(change: (value: T) => T): T;
@@ -23,7 +29,10 @@ export interface ValueState<T> {
 }
 
 export interface ValueStateOptions<T> {
-  /** How values are stored. Default MessagePack, which takes plain data. */
+  /**
+   * How values are stored. Default MessagePack, which takes plain data: all of it comes back as it was, and what would not is
+   * refused. With it, the type of the initial value (`null` and `undefined` aside) stays the same from run to run.
+   */
   readonly serializer?: Serializer<T>;
 }
 
@@ -47,19 +56,53 @@ const names: OptionNames<ValueStateOptions<never>> = { serializer: true };
 export function valueState<T>(initial: T, options: ValueStateOptions<T> = {}): StateSpec<ValueState<T>> {
   checkOptions('valueState', options, names);
   const serializer = options.serializer ?? (messagePack as Serializer<T>);
-  if (!Number.isSafeInteger(serializer.version) || serializer.version < 1) {
-    throw new StateError(
-      'InvalidState',
-      `Serializer ${serializer.id} has version ${serializer.version}: give it an integer from 1.`,
+  checkSerializer(serializer);
+  const isolated = isolateInitial(initial, serializer);
+  return {
+    kind: 'value',
+    serializer,
+    // A serializer of the user's own reads whatever its versions wrote.
+    ...(options.serializer === undefined ? { type: typeOf(initial) } : {}),
+    open: (name, home) => new LiveValueState(name, isolated, serializer, home),
+  };
+}
+
+/** Callers may be JavaScript: the types are not to be relied on here. */
+function checkSerializer<T>(serializer: Serializer<T>): void {
+  const { id, version } = serializer;
+  const invalid = (what: string): StateError => new StateError('InvalidState', what);
+  if (typeof (id as unknown) !== 'string' || id === '')
+    throw invalid(
+      'A serializer has no id: give it a string that names the format of its bytes and never changes.',
     );
+  if (!Number.isSafeInteger(version) || version < 1)
+    throw invalid(`Serializer ${id} has version ${version}: give it an integer from 1.`);
+  if ((serializer as Serializer<unknown>) !== messagePack && id === messagePack.id)
+    throw invalid(`The id ${id} is that of the default serializer: give yours another.`);
+  for (const method of ['encode', 'decode'] as const) {
+    if (typeof (serializer[method] as unknown) !== 'function')
+      throw invalid(`Serializer ${id} has no method \`${method}\`.`);
   }
-  const isolated = isolate(initial, serializer);
-  return { kind: 'value', serializer, open: (name) => new LiveValueState(name, isolated, serializer) };
+}
+
+function isolateInitial<T>(initial: T, serializer: Serializer<T>): T | Encoded {
+  try {
+    return isolate(initial, serializer);
+  } catch (error) {
+    throw initialRefusal(error);
+  }
+}
+
+/** What a state is declared to hold, as far as its initial value tells: `null` and `undefined` are where it is to be anything. */
+function typeOf(initial: unknown): string | undefined {
+  if (initial === null || initial === undefined) return undefined;
+  return typeof initial === 'object' ? typeName(initial) : typeof initial;
 }
 
 class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   readonly table: Table<T | Encoded> = new Table();
   readonly #name: string;
+  readonly #home: StateHome;
   readonly #initial: T | Encoded;
   readonly #serializer: Serializer<T>;
   /** The entry of the key whose turn it is, if it has one. */
@@ -67,8 +110,17 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   /** The key whose turn it is, where it has no entry. Both are undefined outside a turn. */
   #key: StoredKey | undefined;
 
-  constructor(name: string, initial: T | Encoded, serializer: Serializer<T>) {
+  /** What the key held when its turn began, if that may be asked for. */
+  #before: T | Encoded | Absent = absent;
+
+  constructor(
+    name: string,
+    initial: T | Encoded,
+    serializer: Serializer<T>,
+    home: StateHome = { operator: '', early: false },
+  ) {
     this.#name = name;
+    this.#home = home;
     this.#initial = initial;
     this.#serializer = serializer;
   }
@@ -108,7 +160,7 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   set(value: T): void {
     const entry = this.#entry;
     if (entry === undefined) this.#insert(value);
-    else this.table.write(entry, this.#isolated(value));
+    else this.table.write(entry, this.#isolated(value, entry.key));
   }
 
   update(change: (value: T) => T): T {
@@ -123,10 +175,24 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     else if (entry.content !== absent) this.table.write(entry, absent);
   }
 
-  dump(content: unknown): unknown {
-    if (content instanceof Encoded || (this.#serializer as Serializer<unknown>) === messagePack)
+  remember(): void {
+    this.#before = this.#entry === undefined ? absent : this.#entry.content;
+  }
+
+  undo(): void {
+    const entry = this.#entry;
+    if (entry !== undefined && entry.content !== this.#before) this.table.write(entry, this.#before);
+  }
+
+  dump(content: unknown, key?: StoredKey): unknown {
+    if (content instanceof Encoded) return content;
+    try {
+      if (!this.#isDefault) return encode(content as T, this.#serializer);
+      checkLosses(content);
       return content;
-    return new Encoded(this.#serializer.encode(content as T));
+    } catch (error) {
+      throw this.#refusal(error, key);
+    }
   }
 
   restore(key: StoredKey, stored: unknown, version: number): void {
@@ -137,20 +203,38 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     return version === this.#serializer.version ? stored : this.dump(this.#content(stored, version));
   }
 
+  get #isDefault(): boolean {
+    return (this.#serializer as Serializer<unknown>) === messagePack;
+  }
+
   #content(stored: unknown, version: number): T | Encoded {
     if (!(stored instanceof Encoded)) return isolate(stored as T, this.#serializer);
-    if ((this.#serializer as Serializer<unknown>) === messagePack) return stored;
+    if (this.#isDefault) {
+      unpackForeign(stored.bytes);
+      return stored;
+    }
     return isolate(this.#serializer.decode(stored.bytes, version), this.#serializer);
   }
 
   #insert(value: T): void {
     const key = this.#known();
-    this.#entry = this.table.insert(key, this.#isolated(value));
+    this.#entry = this.table.insert(key, this.#isolated(value, key));
   }
 
-  #isolated(value: T): T | Encoded {
-    // Only what may be an object, a function or a symbol needs isolation; of numbers, adding nothing mends `-0`.
-    return typeof value === 'number' ? ((value + 0) as T) : isolate(value, this.#serializer);
+  #isolated(value: T, key: StoredKey): T | Encoded {
+    // Only what may be an object, a function or a symbol needs isolation; of numbers, -0.
+    if (typeof value === 'number' && (value !== 0 || 1 / value > 0)) return value;
+    try {
+      const held = isolate(value, this.#serializer);
+      if (this.#home.early && !(held instanceof Encoded)) this.dump(held, key);
+      return held;
+    } catch (error) {
+      throw this.#refusal(error, key);
+    }
+  }
+
+  #refusal(error: unknown, key: StoredKey | undefined): unknown {
+    return refusal(error, { operator: this.#home.operator, state: this.#name }, key);
   }
 
   #missing(): T | Encoded {
