@@ -1,7 +1,7 @@
 import { isDeepStrictEqual, types } from 'node:util';
 import { JsonNumber } from '../formats/jsonNumbers.js';
 import { typeName } from '../formats/typeName.js';
-import { isStorable, lossIn } from './losses.js';
+import { isStorable, lossIn, mostObjects } from './losses.js';
 import { isAwkward } from './marks.js';
 import { isPlain } from './plain.js';
 import { deepest, Encoded, messagePack, type Serializer } from './serializer.js';
@@ -27,7 +27,7 @@ export function isolate<T>(value: T, serializer: Serializer<T>): T | Encoded {
       return value.isWellFormed() ? value : encode(value, serializer);
     case 'object':
       if (value === null) return value;
-      parts = 0;
+      objects = 0;
       if (!isFreezableObject(value, 0)) return encode(value, serializer);
       deepFreeze(value);
       return value;
@@ -105,12 +105,11 @@ function isFreezable(value: unknown, depth: number): boolean {
   }
 }
 
-/** Values of which one part is shared by many others may take for ever to walk through. */
-const mostParts = 2 ** 24;
-let parts = 0;
+/** So far in the value that is looked at. */
+let objects = 0;
 
 function isFreezableObject(value: object, depth: number): boolean {
-  if (depth > deepest || ++parts > mostParts) return false;
+  if (depth >= deepest || ++objects > mostObjects) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Array.prototype) {
     for (const element of value as unknown[]) if (!isFreezable(element, depth + 1)) return false;

@@ -24,8 +24,11 @@ const binary: ReadonlySet<unknown> = new Set(
   ].map(({ prototype }) => prototype as unknown),
 );
 
-/** Values of which one part is shared by many others may take for ever to walk through. */
-const mostParts = 2 ** 24;
+/** What msgpackr knows typed arrays by: those of another realm are none of its. */
+const typedArray = Object.getPrototypeOf(Uint8Array) as typeof Uint8Array;
+
+/** Objects in one value. Where they share parts, there may be more of them than anybody could count. */
+export const mostObjects = 2 ** 20;
 
 /** A quick yes, for most values. */
 export function isStorable(value: unknown): boolean {
@@ -34,65 +37,81 @@ export function isStorable(value: unknown): boolean {
     : typeof value !== 'function' && typeof value !== 'symbol';
 }
 
-/** The first part of `value` that MessagePack would not bring back as it was, in words that go on after "the value". */
+/** The first part of `value` that MessagePack would not bring back as it was, in words that go on after "it". */
 export function lossIn(value: unknown): string | undefined {
-  return new Search().in(value, '', 0);
+  const loss = new Search().in(value, 0);
+  if (loss === undefined) return undefined;
+  const path = loss.path.reverse().join('').slice(0, 100);
+  return path === '' ? `is ${loss.what}` : `holds ${loss.what} (at ${JSON.stringify(path).slice(1, -1)})`;
 }
+
+interface Loss {
+  readonly what: string;
+  /** From the inside out. */
+  readonly path: string[];
+}
+
+const lost = (what: string): Loss => ({ what, path: [] });
 
 class Search {
-  #parts = 0;
+  #objects = 0;
 
-  in(value: unknown, path: string, depth: number): string | undefined {
+  in(value: unknown, depth: number): Loss | undefined {
     if (isStorable(value)) return undefined;
-    if (typeof value !== 'object' || value === null) return is(path, `a ${typeof value}`);
-    if (depth > deepest) return `is nested more than ${deepest} deep, or contains itself`;
-    if (++this.#parts > mostParts) return 'has too many parts';
+    if (typeof value !== 'object' || value === null) return lost(`a ${typeof value}`);
+    if (depth >= deepest) return lost(`something nested more than ${deepest} deep, or in itself`);
+    if (++this.#objects > mostObjects)
+      return lost(`one of more than ${mostObjects.toLocaleString('en-US')} objects`);
     const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype === Array.prototype) return this.#inArray(value as unknown[], path, depth);
-    if (isPlain(prototype)) return this.#inObject(value as Record<string, unknown>, path, depth);
-    if (value instanceof JsonNumber || binary.has(prototype)) return undefined;
-    const type = prototype === Date.prototype || prototype === Map.prototype || prototype === Set.prototype;
-    if (!type) return is(path, `an instance of ${className(value)}`);
-    if (Reflect.ownKeys(value).length > 0) return is(path, `a ${typeName(value)} with properties of its own`);
-    if (value instanceof Date) return Number.isNaN(value.getTime()) ? is(path, 'an invalid Date') : undefined;
-    return this.#inAll(value instanceof Map ? [...value].flat() : (value as Set<unknown>), path, depth + 2);
+    if (prototype === Array.prototype) return this.#inArray(value as unknown[], depth + 1);
+    if (isPlain(prototype)) return this.#inObject(value as Record<string, unknown>, depth);
+    if (value instanceof JsonNumber) return undefined;
+    if (
+      binary.has(prototype) &&
+      (value instanceof typedArray || !ArrayBuffer.isView(value) || value instanceof DataView)
+    )
+      return undefined;
+    if (prototype !== Date.prototype && prototype !== Map.prototype && prototype !== Set.prototype)
+      return lost(`an instance of ${className(value)}`);
+    if (Reflect.ownKeys(value).length > 0) return lost(`a ${typeName(value)} with properties of its own`);
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? lost('an invalid Date') : undefined;
+    return this.#inAll(value instanceof Map ? [...value].flat() : (value as Set<unknown>), depth + 2);
   }
 
-  #inArray(array: readonly unknown[], path: string, depth: number): string | undefined {
-    const own = Object.keys(array).length;
+  #inArray(array: readonly unknown[], depth: number): Loss | undefined {
     for (let i = 0; i < array.length; i++) {
       const element = array[i];
-      if (element === undefined && !(i in array)) return is(path, 'an array with holes');
-      const loss = isStorable(element) ? undefined : this.in(element, `${path}[${i}]`, depth + 1);
-      if (loss !== undefined) return loss;
+      if (element === undefined && !(i in array)) return lost('an array with holes');
+      const loss = this.in(element, depth);
+      if (loss !== undefined) return within(`[${i}]`, loss);
     }
-    const more = own > array.length || Object.getOwnPropertySymbols(array).length > 0;
-    return more ? is(path, 'an array with properties of its own') : undefined;
+    const more = Object.keys(array).length > array.length || Object.getOwnPropertySymbols(array).length > 0;
+    return more ? lost('an array with properties of its own') : undefined;
   }
 
-  #inObject(object: Record<string, unknown>, path: string, depth: number): string | undefined {
-    if (Object.getOwnPropertySymbols(object).length > 0) return is(path, 'an object with a symbol as a name');
+  #inObject(object: Record<string, unknown>, depth: number): Loss | undefined {
+    if (Object.getOwnPropertySymbols(object).length > 0) return lost('an object with a symbol as a name');
     const names = Object.keys(object);
-    const step = names.some(isAwkward) ? markDepth : 1;
+    const step = Object.getPrototypeOf(object) === null || names.some(isAwkward) ? markDepth : 1;
     for (const name of names) {
-      const inner = object[name];
-      const loss = isStorable(inner) ? undefined : this.in(inner, `${path}.${name}`, depth + step);
-      if (loss !== undefined) return loss;
+      const loss = this.in(object[name], depth + step);
+      if (loss !== undefined) return within(`.${name}`, loss);
     }
     return undefined;
   }
 
-  #inAll(values: Iterable<unknown>, path: string, depth: number): string | undefined {
+  #inAll(values: Iterable<unknown>, depth: number): Loss | undefined {
     for (const value of values) {
-      const loss = this.in(value, path, depth);
+      const loss = this.in(value, depth);
       if (loss !== undefined) return loss;
     }
     return undefined;
   }
 }
 
-function is(path: string, what: string): string {
-  return path === '' ? `is ${what}` : `holds ${what} (at ${JSON.stringify(path.slice(0, 100)).slice(1, -1)})`;
+function within(part: string, loss: Loss): Loss {
+  loss.path.push(part);
+  return loss;
 }
 
 function className(value: object): string {

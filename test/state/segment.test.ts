@@ -171,6 +171,41 @@ describe('segments', () => {
       expect(() => restore(store, snapshot, other as never)).toThrow(coded('StateSchemaMismatch'));
     });
 
+    test('the mismatch names operator, state, both serializers, and what to do', () => {
+      const { store, snapshot } = stored(2);
+      expect(() => restore(store, snapshot, { t: valueState('') } as never)).toThrow(
+        'The state of operator op does not fit: state t was written by serializer text (version 2) and is declared with msgpackr (version 1). Declare it with the serializer that wrote it',
+      );
+    });
+
+    test.each<[string, unknown, unknown, boolean]>([
+      ['number to binary data', 0, new Uint8Array(), false],
+      ['number to string', 0, '', false],
+      ['number to bigint', 0, 0n, false],
+      ['object to array', {}, [], false],
+      ['object to map', {}, new Map(), false],
+      ['number to number', 0, 7, true],
+      ['null, which is anything, to number', null, 0, true],
+      ['number to null', 0, null, true],
+    ])('another type of initial value: %s', (_, was, is, fits) => {
+      const store = createMemoryStore();
+      const bench = new Bench(store, { v: valueState(was) });
+      bench.with<unknown>('k', 'v', (v) => v.set(was));
+      const { snapshot } = bench.checkpoint();
+      const again = (): Bench => restore(store, snapshot, { v: valueState(is) } as never);
+      if (fits) expect(again).not.toThrow();
+      else expect(again).toThrow(coded('StateSchemaMismatch'));
+    });
+
+    test('what a serializer cannot decode names the state, the key and the version', () => {
+      const { store, snapshot } = stored(1);
+      const other = { ...utf8(2), decode: () => JSON.parse('x') as string };
+      const again = (): Bench =>
+        restore(store, snapshot, { t: valueState('', { serializer: other }) } as never);
+      expect(again).toThrow(coded('StateSchemaMismatch'));
+      expect(again).toThrow('serializer text fails on what its version 1 wrote for key "k" of state t');
+    });
+
     test('a snapshot that is not ours, or for another number of key groups, is a mismatch', () => {
       const { store, snapshot } = stored(1);
       for (const bad of [

@@ -1,4 +1,3 @@
-import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { JsonNumber } from '../../src/formats/jsonNumbers.js';
 import { valueState, type Serializer } from '../../src/state/index.js';
@@ -42,14 +41,12 @@ describe('valueState', () => {
     expect(handle.value).toBeNull();
   });
 
-  test('numbers stay what they are, but for -0: a segment would bring back 0', () => {
+  test('numbers stay what they are', () => {
     const { handle } = at(1);
-    for (const n of [0, 1, -1, 0.5, 2 ** 53, -(2 ** 31), NaN, Infinity, -Infinity, Number.MIN_VALUE]) {
+    for (const n of [0, -0, 1, -1, 0.5, 2 ** 53, -(2 ** 31), NaN, Infinity, -Infinity, Number.MIN_VALUE]) {
       handle.set(n);
       expect(handle.value).toBe(n);
     }
-    handle.set(-0);
-    expect(handle.value).toBe(0);
   });
 
   test('a set inside update is kept apart from it', () => {
@@ -129,23 +126,6 @@ describe('valueState', () => {
     const { handle } = at(new Set([1]));
     handle.value.add(2);
     expect(handle.value.size).toBe(1);
-  });
-
-  test.each([
-    ['a class instance', new Money(1)],
-    ['a function', () => 1],
-    ['a symbol inside', { a: [Symbol('s')] }],
-    ['the name __proto__', JSON.parse('{"__proto__":1}') as unknown],
-    ['binary data of another realm', runInNewContext('new Uint32Array([1])') as unknown],
-    ['a function in a map', new Map([[1, () => 1]])],
-  ])('%s is refused by the default serializer', (_, value) => {
-    expect(() => at<unknown>(0).handle.set(value)).toThrow(coded('UnsupportedValue'));
-  });
-
-  test('an object that contains itself is refused', () => {
-    const cyclic: { self?: unknown } = {};
-    cyclic.self = cyclic;
-    expect(() => at<unknown>(0).handle.set(cyclic)).toThrow(coded('UnsupportedValue'));
   });
 
   test('numbers that no double holds come back from a segment digit by digit', () => {
