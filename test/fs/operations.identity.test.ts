@@ -319,16 +319,13 @@ describe('local files and directories under two names', () => {
 });
 
 test.each([
-  ['small objects', ['x', 'd/x', 'd/s/x', 'd/s/s/x', 'e/x', 'd/'], 300],
-  ['one that is copied in parts', ['x', 'd/x', 'd/', 'd/big', 'big'], 30],
+  ['small objects', ['x', 'd/x', 'd/s/x', 'd/s/s/x', 'e/x', 'd/'], ['x', 'd/', 'd/s/', 'e/', 'd/x', ''], 300],
+  ['one that is copied in parts', ['x', 'd/', 'd/big', 'big'], ['big', 'd/'], 50],
 ] as const)(
   'no move loses a byte, whatever its names stand for: %s',
-  async (_, names, numRuns) => {
+  async (_, names, places, numRuns) => {
     const key = fc.constantFrom(...names);
-    const place = fc.tuple(
-      fc.constantFrom('a', 'b', 'c'),
-      fc.constantFrom('x', 'd/', 'd/s/', 'e/', 'd/x', 'big', ''),
-    );
+    const place = fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom(...places));
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(key, { minLength: 1 }),
