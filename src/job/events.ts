@@ -39,6 +39,7 @@ type KnownEvent = SourceEvent | SinkEvent | StateEvent;
 
 const known: Readonly<Record<KnownEvent['type'], true>> = {
   skipped: true,
+  'input-not-read': true,
   committed: true,
   'missing-committed': true,
   'uploads-swept': true,

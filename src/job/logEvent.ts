@@ -47,6 +47,12 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
         'Objects of earlier checkpoints could not be deleted and stay: grant s3:DeleteObject below the checkpoint directory',
       );
       return;
+    case 'input-not-read':
+      logger.warn(
+        { job, operator: event.operator, objects: event.objects, object: event.object },
+        event.message,
+      );
+      return;
     case 'sweep-skipped':
       logger.warn(
         { job, ...causeOf(event.error) },

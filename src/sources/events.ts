@@ -1,5 +1,7 @@
 /** What sources report to `job.events$`. `operator` is the source's id. */
-export type SourceEvent = {
+export type SourceEvent = SkippedEvent | NotReadEvent;
+
+export type SkippedEvent = {
   /** Malformed records were skipped: reported once for a slice of input, with the last of them as the example. */
   readonly type: 'skipped';
   readonly operator: string;
@@ -12,4 +14,18 @@ export type SourceEvent = {
   readonly reason: string;
   /** Skipped so far, over the job's life. */
   readonly count: number;
+};
+
+/** A source that had read everything before this run has input that came afterwards. Reported once for each attempt. */
+export type NotReadEvent = {
+  readonly type: 'input-not-read';
+  readonly operator: string;
+  /** How many objects, as far as one page of a listing shows. */
+  readonly objects: number;
+  /** There may be more than these. */
+  readonly more: boolean;
+  /** URI of the first. */
+  readonly object: string;
+  /** All of it in words, and what to do. */
+  readonly message: string;
 };

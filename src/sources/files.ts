@@ -89,7 +89,9 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  *
  * A URI without wildcards names an object or, if there is none of that name, everything under it. Objects are read in
  * the order of their keys' UTF-8 bytes, each from its start to its end, in the version (ETag) that was listed. Bounded:
- * an object that appears later under a key that is already passed is not read.
+ * an object that appears later under a key that is already passed is not read. A job that is run again after it has read
+ * everything reports `input-not-read` if objects have come behind the last one; it looks at one page of the last URI's
+ * listing, and not at earlier keys or URIs.
  *
  * The position is exact at every record. A resumed job opens the object it was in at that byte (a compressed one at the
  * last gzip member before it) and reads nothing before it again.

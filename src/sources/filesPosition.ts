@@ -14,6 +14,8 @@ export interface FilesPosition {
   readonly uri?: string;
   /** The last key of this root that is read to its end. */
   readonly after?: string;
+  /** When all is read: the last key that was read of the last URI; '' if none was. */
+  readonly last?: string;
   /** The object that is being read. */
   readonly object?: ObjectPosition;
   /** Malformed records skipped so far, over the job's life. */
@@ -64,7 +66,7 @@ export function decodePosition(id: string, json: Json, uris: readonly string[]):
   const position = json as unknown as Partial<FilesPosition> | null;
   if (typeof position !== 'object' || position === null || !isPosition(position))
     throw bad('is not one of a files source');
-  const { root, skipped, uri, after, object } = position;
+  const { root, skipped, uri, after, last, object } = position;
   if (uri !== uris[root])
     throw bad(`belongs to ${uri ?? 'the end of its input'}, where there is now ${uris[root] ?? 'nothing'}`);
   // `*` would hold for whatever is there by now.
@@ -81,6 +83,7 @@ export function decodePosition(id: string, json: Json, uris: readonly string[]):
     skipped,
     ...(uri === undefined ? {} : { uri }),
     ...(after === undefined ? {} : { after }),
+    ...(last === undefined ? {} : { last }),
     ...(object === undefined ? {} : { object }),
   };
 }
@@ -89,12 +92,13 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (val
 const isText = (value: unknown): boolean => typeof value === 'string';
 
 function isPosition(value: Partial<FilesPosition>): value is FilesPosition {
-  const { root, skipped, uri, after, object } = value;
+  const { root, skipped, uri, after, last, object } = value;
   return (
     isCount(root) &&
     isCount(skipped) &&
     (uri === undefined || isText(uri)) &&
     (after === undefined || isText(after)) &&
+    (last === undefined || isText(last)) &&
     (object === undefined || isObjectPosition(object))
   );
 }

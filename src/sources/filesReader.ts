@@ -4,7 +4,7 @@
  * Only whole records leave, so the position behind the last of them is exact after every poll. What is held is bounded:
  * the fetcher by (`window` + 1) × `fragment`, the decoder by its own look-ahead, the slicer by the longest record.
  */
-import { catchError, tap, throwError } from 'rxjs';
+import { catchError, Subscription, tap, throwError, type Observable } from 'rxjs';
 import type { CodecName } from '../formats/codec.js';
 import type { Malformed, Reader } from '../formats/format.js';
 import type { Json } from '../flow/index.js';
@@ -14,10 +14,11 @@ import type { ObjectInfo } from '../store/objectStore.js';
 import type { Links } from '../store/links.js';
 import { stores } from '../store/services.js';
 import { MalformedRecord } from './errors.js';
-import type { SourceEvent } from './events.js';
+import type { NotReadEvent, SkippedEvent } from './events.js';
 import { Fetcher } from './fetcher.js';
 import { decodePosition, encodePosition, type FilesPosition, type ObjectPosition } from './filesPosition.js';
 import type { FragmentLimits } from './fragments.js';
+import { laterObjects, type LaterObjects } from './laterObjects.js';
 import { inputError, Listing, type FileObject } from './listing.js';
 import { ObjectReader } from './objectReader.js';
 import type { Piece } from './slicer.js';
@@ -58,6 +59,10 @@ export class FilesReader<T> implements SourceReader<T> {
   #after: string | undefined;
   /** The object to resume in, until it is open. */
   #resuming: ObjectPosition | undefined;
+  /** The last key of the last URI, when all is read. */
+  #last: string | undefined;
+  /** Looks at what came after all was read. */
+  #looking = Subscription.EMPTY;
   #skipped: number;
   #lastSkipped:
     | { readonly object: string; readonly offset: number; readonly line: number; readonly reason: string }
@@ -80,17 +85,12 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#after = from.after;
     this.#resuming = from.object;
     this.#skipped = from.skipped;
+    this.#last = from.last;
     const fail = (error: unknown): void => this.#fail(error);
     const skipped = (object: string, { message }: Error): void =>
       context.attempt.report({ type: 'input-skipped', operator: context.id, object, reason: message });
-    this.#listing = new Listing({
-      ...settings,
-      id: context.id,
-      stores: context.attempt.use(stores),
-      from,
-      fail,
-      skipped,
-    });
+    const listing = { ...settings, id: context.id, stores: context.attempt.use(stores), fail, skipped };
+    this.#listing = new Listing({ ...listing, from });
     this.#fetcher = new Fetcher<FileObject>({
       limits: settings.limits,
       nextObject: (answer) => this.#listing.next(answer),
@@ -105,6 +105,7 @@ export class FilesReader<T> implements SourceReader<T> {
     // An answer at once is no reason to call back before the pump has the reader.
     this.#polling = true;
     this.#fetcher.start();
+    if (from.last !== undefined) this.#lookBehind(laterObjects(listing, from.last));
     this.#polling = false;
   }
 
@@ -139,6 +140,7 @@ export class FilesReader<T> implements SourceReader<T> {
       ...(uri === undefined ? {} : { uri }),
       ...(object === undefined && this.#after !== undefined ? { after: this.#after } : {}),
       ...(object === undefined ? {} : { object }),
+      ...(this.#last === undefined ? {} : { last: this.#last }),
       skipped: this.#skipped,
     });
   }
@@ -146,11 +148,13 @@ export class FilesReader<T> implements SourceReader<T> {
   waitsFor(): string | undefined {
     const { awaited } = this.#fetcher;
     if (awaited !== undefined) return `bytes ${awaited.start} to ${awaited.end} of ${awaited.object.uri}`;
+    if (!this.#looking.closed) return `the listing of ${this.#uris.at(-1) ?? ''}`;
     return this.#current === undefined ? this.#listing.waitsFor : undefined;
   }
 
   close(): void {
     this.#closed = true;
+    this.#looking.unsubscribe();
     this.#listing.close();
     this.#fetcher.close();
     this.#current?.close();
@@ -162,7 +166,7 @@ export class FilesReader<T> implements SourceReader<T> {
     const limit = start + this.#settings.slice - this.#block;
     for (let finished = 0; !this.#closed;) {
       const current = (this.#current ??= this.#openNext());
-      if (current === undefined) return this.#fetcher.over ? this.#end() : 'wait';
+      if (current === undefined) return this.#fetcher.over && this.#looking.closed ? this.#end() : 'wait';
       if (current.atEnd) {
         this.#finish(current);
         if (++finished >= objectsPerPoll) return 'more';
@@ -206,9 +210,32 @@ export class FilesReader<T> implements SourceReader<T> {
   }
 
   #end(): 'end' {
+    this.#last ??= this.#root === this.#uris.length - 1 ? (this.#after ?? '') : '';
     this.#root = this.#uris.length;
     this.#after = undefined;
     return 'end';
+  }
+
+  /** A failure is reported, and no more: nothing was to be read. */
+  #lookBehind(found: Observable<LaterObjects>): void {
+    const { attempt, id: operator } = this.#context;
+    const looking = new Subscription();
+    this.#looking = looking;
+    looking.add(
+      found.subscribe({
+        next: (later) => {
+          looking.unsubscribe();
+          if (later.first !== undefined) attempt.report(notRead(operator, later, later.first));
+          this.#ready();
+        },
+        error: (error: unknown) => {
+          looking.unsubscribe();
+          const message = `Source '${operator}' has read everything; whether input came since is not known.`;
+          attempt.report({ type: 'warning', operator, message, error });
+          this.#ready();
+        },
+      }),
+    );
   }
 
   #hand(current: ObjectReader, piece: Piece, out: SourceOutput<T>): void {
@@ -262,7 +289,7 @@ export class FilesReader<T> implements SourceReader<T> {
       operator: this.#context.id,
       ...example,
       count: this.#skipped,
-    } satisfies SourceEvent);
+    } satisfies SkippedEvent);
   }
 
   #ready(): void {
@@ -274,6 +301,12 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#error ??= { error };
     this.#ready();
   }
+}
+
+function notRead(operator: string, { count, more }: LaterObjects, object: string): NotReadEvent {
+  const objects = `${more ? 'At least ' : ''}${count} ${count === 1 ? 'object' : 'objects'}`;
+  const message = `${objects} came after source '${operator}' had read everything, and ${count === 1 ? 'is' : 'are'} not read; the first is ${object}. A finished job stays finished: read them with a job of their own, or everything again with this job under another name.`;
+  return { type: 'input-not-read', operator, objects: count, more, object, message };
 }
 
 /** What is read is what was listed. Errors: `PreconditionFailed`, `Integrity`. */

@@ -144,7 +144,7 @@ export class Listing {
 }
 
 /** The objects of one URI. */
-class Root {
+export class Root {
   readonly #index: number;
   readonly #uri: string;
   readonly #options: ListingOptions;
@@ -235,6 +235,11 @@ class Root {
       case 'over':
         return undefined;
     }
+  }
+
+  /** Whether the next request is for a page of a listing. */
+  lists(): boolean {
+    return this.#phase === 'list';
   }
 
   /** What `request` brings; different for each. */
