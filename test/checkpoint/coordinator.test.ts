@@ -238,6 +238,17 @@ describe('Checkpoints', () => {
     expect(harness.manifest(2)).toMatchObject({ checkpoint: 2, pending: [{ committable: { uid: 'a' } }] });
   });
 
+  test('a checkpoint that times out for want of an ack of an earlier barrier names that sink', () => {
+    const harness = new Harness();
+    const job = harness.claim({ timeoutMs: 100, tolerableFailures: 5 }).start();
+    job.coordinator.trigger('periodic').ack('in', { snapshot: 1 });
+    harness.advance(100);
+    job.checkpoint(2);
+    expect(job.coordinator.waiting).toMatchObject({ on: 'acks', checkpoint: 2, operators: ['out'] });
+    harness.advance(100);
+    expect(job.events.at(-1)).toMatchObject({ type: 'checkpoint-failed', checkpoint: 2, waitingFor: ['out'] });
+  });
+
   test('an ack from nobody, and a second one, are errors', () => {
     const job = new Harness().claim().start();
     const barrier = job.coordinator.trigger('periodic');

@@ -2,6 +2,7 @@ import { throwError, type Observable } from 'rxjs';
 import {
   createStores,
   decorate,
+  delayed,
   fileSink,
   files,
   ndjson,
@@ -24,7 +25,8 @@ async function run(
   fails = false,
 ): Promise<{ readonly events: readonly JobEvent[]; readonly asked: readonly string[] }> {
   const asked: string[] = [];
-  const store = decorate(world.store, <T>(call: StoreCall, request: Observable<T>): Observable<T> => {
+  const slow = delayed(world.store, { before: () => 10, clock: world.clock });
+  const store = decorate(slow, <T>(call: StoreCall, request: Observable<T>): Observable<T> => {
     if (!call.key.startsWith('in') || !['list', 'head'].includes(call.method)) return request;
     asked.push(call.method);
     return fails ? throwError(() => new StoreError('PermissionDenied', 'No.')) : request;
