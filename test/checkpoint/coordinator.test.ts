@@ -246,7 +246,11 @@ describe('Checkpoints', () => {
     job.checkpoint(2);
     expect(job.coordinator.waiting).toMatchObject({ on: 'acks', checkpoint: 2, operators: ['out'] });
     harness.advance(100);
-    expect(job.events.at(-1)).toMatchObject({ type: 'checkpoint-failed', checkpoint: 2, waitingFor: ['out'] });
+    expect(job.events.at(-1)).toMatchObject({
+      type: 'checkpoint-failed',
+      checkpoint: 2,
+      waitingFor: ['out'],
+    });
   });
 
   test('an ack from nobody, and a second one, are errors', () => {

@@ -25,7 +25,10 @@ async function run(
   fails = false,
 ): Promise<{ readonly events: readonly JobEvent[]; readonly asked: readonly string[] }> {
   const asked: string[] = [];
-  const slow = delayed(world.store, { before: () => 10, clock: world.clock });
+  const slow = delayed(world.store, {
+    before: ({ key }) => (key.startsWith('in') ? 5000 : 0),
+    clock: world.clock,
+  });
   const store = decorate(slow, <T>(call: StoreCall, request: Observable<T>): Observable<T> => {
     if (!call.key.startsWith('in') || !['list', 'head'].includes(call.method)) return request;
     asked.push(call.method);
