@@ -27,6 +27,11 @@ export interface ClaimOptions {
   readonly tolerableFailures?: number | undefined;
   /** Checkpoints kept to be restored from, 1 or more. Default 1. */
   readonly retained?: number | undefined;
+  /**
+   * Ids whose state is given up where nobody registers them. The log holds it until a checkpoint without it is durable:
+   * until then, the job can still go on with it.
+   */
+  readonly allowDropped?: readonly string[] | undefined;
   readonly on?: ((event: CheckpointEvent) => void) | undefined;
 }
 
@@ -65,7 +70,8 @@ export interface Coordinator {
   register(participant: Participant): void;
   /**
    * All participants are registered and running: commits what was restored, removes what dead attempts left, and starts
-   * periodic barriers, each handed to `inject`. Throws `VanishedOperator` if an id that has state did not register.
+   * periodic barriers, each handed to `inject`. Throws `VanishedOperator` if an id that has state
+   * did not register and may not be dropped, `DroppedOperator` if one that may be dropped did, and `DroppedPending` if one has something to publish.
    *
    * @param buffered bytes of each source before the newest barrier that are still on their way: asked for when a
    * checkpoint has timed out, to tell why

@@ -25,7 +25,7 @@ import type { CheckpointData } from '../store/services.js';
 import type { Round } from './barriers.js';
 import type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
 import { dataNames, drawEntropy, isDataName, noDataName, type DataPlace } from './dataPlace.js';
-import { CheckpointError, fenced, vanished } from './errors.js';
+import { CheckpointError, droppedInUse, droppedPending, fenced, vanished } from './errors.js';
 import type { CheckpointEvent } from './events.js';
 import { drawId } from './ids.js';
 import { sweep, told } from './leftovers.js';
@@ -184,14 +184,23 @@ class LogCoordinator implements Coordinator {
   }
 
   start(inject: (barrier: Barrier) => void, buffered = this.#buffered): void {
-    const gone = this.ids().filter((id) => !this.#participants.has(id));
-    if (gone.length > 0) throw vanished(gone);
+    this.#checkIds();
     this.#started = true;
     this.#inject = inject;
     this.#buffered = buffered;
     this.#commit(this.#manifest);
     if (this.epoch > 1) this.#sweeping = this.#sweep(this.epoch - 1, this.#manifest).subscribe();
     this.#owned.rounds.start();
+  }
+
+  #checkIds(): void {
+    const dropped = new Set(this.#options.allowDropped);
+    const kept = [...dropped].filter((id) => this.#participants.has(id));
+    if (kept.length > 0) throw droppedInUse(kept);
+    const gone = this.ids().filter((id) => !this.#participants.has(id) && !dropped.has(id));
+    if (gone.length > 0) throw vanished(gone);
+    const pending = this.#manifest.pending.filter(({ sink }) => dropped.has(sink));
+    if (pending.length > 0) throw droppedPending(pending);
   }
 
   trigger(reason: CheckpointReason): Barrier {

@@ -1,5 +1,6 @@
 import { readableDuration, readableSize } from '../config/readable.js';
 import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
+import type { Pending } from './manifest.js';
 
 /** The codes of what can go wrong with a job's log. */
 export type CheckpointErrorCode =
@@ -14,6 +15,8 @@ export type CheckpointErrorCode =
   | 'LateRegistration'
   | 'UnknownParticipant'
   | 'VanishedOperator'
+  | 'DroppedOperator'
+  | 'DroppedPending'
   | 'GarbageReferenced'
   | 'SweepTooLong';
 
@@ -80,10 +83,32 @@ export function neverDurable(attempts: number, last: unknown): CheckpointError {
   );
 }
 
+const quoted = (ids: readonly string[]): string => ids.map((id) => `'${id}'`).join(', ');
+
 export function vanished(ids: readonly string[]): CheckpointError {
   return new CheckpointError(
     'VanishedOperator',
-    `The restored checkpoint holds state for ${quoted(ids)}, but no operator of that id is in the job. Put it back under the same id, or start the job with a new name or checkpoint directory.`,
+    `The restored checkpoint holds state for ${quoted(ids)}, but no operator of that id is in the job. Put it back under the same id. If its state may go for good, list the id in \`allowDropped\` of createJob. To start from nothing, give the job a new name or checkpoint directory.`,
+  );
+}
+
+export function droppedInUse(ids: readonly string[]): CheckpointError {
+  return new CheckpointError(
+    'DroppedOperator',
+    `allowDropped lists ${quoted(ids)}, but the job has an operator of that id, whose state it goes on with. Take the id off the list, or give the operator another.`,
+  );
+}
+
+/** @param pending what is promised and not published yet, by sink */
+export function droppedPending(pending: readonly Pending[]): CheckpointError {
+  const sinks = [...new Set(pending.map(({ sink }) => sink))];
+  const shown = pending.slice(0, 10).map(({ sink, committable: { uid, key } }) => {
+    return `${sink}: ${typeof key === 'string' ? key : uid}`;
+  });
+  const more = pending.length > shown.length ? `, and ${pending.length - shown.length} more` : '';
+  return new CheckpointError(
+    'DroppedPending',
+    `allowDropped lists ${quoted(sinks)}, but a completed checkpoint holds output of it that is not published yet (${shown.join('; ')}${more}). Run the job once more with the sink and stop it: a stop publishes all of it. Then drop the sink.`,
   );
 }
 
@@ -93,5 +118,3 @@ export function sweepTooLong(milliseconds: number): CheckpointError {
     `What earlier attempts of the job left was not removed within ${milliseconds / 1000} s; the rest stays until the job is started again. Start it again, or set a lifecycle rule AbortIncompleteMultipartUpload.`,
   );
 }
-
-const quoted = (ids: readonly string[]): string => ids.map((id) => `'${id}'`).join(', ');

@@ -31,6 +31,7 @@ export function claimLog(
           prefix,
           entropy: at === undefined ? undefined : { at, name, length },
           job: config.name,
+          allowDropped: config.allowDropped,
           on: emit,
         });
       }),

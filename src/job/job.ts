@@ -31,7 +31,7 @@ export interface Job {
    * `interval`, say) keeps `run` from resolving.
    *
    * Errors: `Fenced` when another process has taken over; `VanishedOperator` when the checkpoint holds state of an
-   * operator that the leaves lack; `AlreadyRunning`; `NoLeaves`; and whatever ended the job under its policies.
+   * operator that the leaves lack (see `allowDropped`); `DroppedOperator`, `DroppedPending`; `AlreadyRunning`; `NoLeaves`; and whatever ended the job under its policies.
    */
   run(...leaves: readonly [...Observable<unknown>[], Observable<unknown> | RunOptions]): Promise<RunResult>;
 }

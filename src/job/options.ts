@@ -24,6 +24,13 @@ export interface JobOptions {
   readonly stalled?: StallOptions;
   /** Bytes of input that a source may be ahead of its slowest sink. Default 16 MiB (`execution.source-budget`). */
   readonly budget?: Size;
+  /**
+   * Ids of sources, operators and sinks that the job no longer has, and whose state may go for good. Without it, such state is
+   * error `VanishedOperator`. It is gone once the first checkpoint is durable; before, the job can still be started as it
+   * was. Ids that are still in the job are error `DroppedOperator`; a sink whose output is not published yet is
+   * `DroppedPending`; ids that never were are ignored.
+   */
+  readonly allowDropped?: readonly string[];
   /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
@@ -89,6 +96,7 @@ export interface ResolvedOptions {
   readonly restart: RestartPolicy;
   readonly stalledAfterMs: number | undefined;
   readonly budget: number;
+  readonly allowDropped: readonly string[];
   readonly environment: Pick<Environment, 'clock' | 'random'>;
   /** What operators, sources and sinks ask for. */
   readonly config: Config;
@@ -103,6 +111,7 @@ const names: OptionNames<JobOptions> = {
   restart: true,
   stalled: true,
   budget: true,
+  allowDropped: true,
   clock: true,
   random: true,
   config: true,
@@ -165,6 +174,7 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
     restart: restartPolicy(restart, config.restart),
     stalledAfterMs: stalledAfter === 'none' ? undefined : timer('stalled.after', stalledAfter, 1),
     budget: positiveSize('budget', options.budget ?? config.transfer.sourceBudget),
+    allowDropped: idsOf(options.allowDropped),
     environment: {
       clock: options.clock ?? systemClock,
       random: options.random ?? Math.random,
@@ -185,6 +195,12 @@ function checkNames(options: JobOptions): void {
   if (restart !== 'none') checkOptions(of, restart, restartNames, 'restart.');
   checkOptions(of, stalled, stalledNames, 'stalled.');
   checkS3Options(of, s3, 's3.');
+}
+
+function idsOf(ids: unknown): readonly string[] {
+  if (ids === undefined) return [];
+  if (Array.isArray(ids) && ids.every((id) => typeof id === 'string' && id !== '')) return ids as string[];
+  throw new InvalidOption('allowDropped', ids, 'a list of ids');
 }
 
 /** What is said, without what is there but undefined. */

@@ -1,6 +1,7 @@
 import { NEVER, Observable, throwError } from 'rxjs';
 import { logKey } from '../../src/checkpoint/manifest.js';
 import { StoreError } from '../../src/store/errors.js';
+import type { Coordinator } from '../../src/checkpoint/index.js';
 import { Harness, outcomeOf, prefix } from './harness.js';
 import type { Call } from './intercepted.js';
 
@@ -119,6 +120,118 @@ describe('Claim', () => {
     const second = harness.claim().coordinator;
     second.register({ id: 'out', kind: 'sink' });
     expect(() => second.start(() => undefined)).toThrow("state for 'in'");
+  });
+
+  describe('dropped operators', () => {
+    const wants = (harness: Harness, ids: readonly string[], allowDropped?: readonly string[]) => {
+      const claimed = harness.claim({ allowDropped });
+      for (const id of ids) claimed.coordinator.register({ id, kind: id === 'out' ? 'sink' : 'source' });
+      claimed.coordinator.start((barrier) => claimed.barriers.push(barrier));
+      return claimed;
+    };
+    const position = (harness: Harness): unknown => {
+      const claimed = harness.claim();
+      const { snapshot } = claimed.coordinator.restored('in') ?? {};
+      claimed.coordinator.close();
+      return snapshot;
+    };
+
+    test('the advice names the option', () => {
+      const harness = new Harness();
+      harness.claim().start().checkpoint(1);
+      expect(() => wants(harness, ['out'])).toThrow('allowDropped');
+    });
+
+    test('state is dropped with the first durable checkpoint; a crash before leaves it', () => {
+      const harness = new Harness();
+      harness.claim().start().checkpoint(7);
+      const before = wants(harness, ['out'], ['in', 'never was']);
+      before.coordinator.trigger('periodic'); // not acked
+      before.coordinator.close();
+      expect(position(harness)).toBe(7);
+      const after = wants(harness, ['out'], ['in']);
+      after.coordinator.trigger('periodic').ack('out', {});
+      after.coordinator.close();
+      expect(position(harness)).toBeUndefined();
+      expect(() => wants(harness, ['out'])).not.toThrow();
+    });
+
+    test('a crash at any request of the attempt that drops leaves the old state or the new one', () => {
+      const seen = new Set<unknown>();
+      for (let crash = 0, over = false; !over; crash++) {
+        const harness = new Harness();
+        harness.claim().start().checkpoint(7);
+        let requests = 0;
+        over = true;
+        const store = harness.store((_, request) => {
+          if (requests++ < crash) return request;
+          over = false;
+          return NEVER;
+        });
+        const claimed = harness.claim({ store, allowDropped: ['in'] });
+        const coordinator = claimed.coordinator as Coordinator | undefined;
+        if (coordinator !== undefined) {
+          coordinator.register({ id: 'out', kind: 'sink' });
+          coordinator.start(() => undefined);
+          const barrier = coordinator.trigger('periodic');
+          barrier.ack('out', {});
+          if (outcomeOf(barrier) === 'durable') expect(position(harness)).toBeUndefined();
+          coordinator.close();
+        }
+        const left = position(harness);
+        expect([7, undefined]).toContain(left);
+        seen.add(left);
+      }
+      expect(seen.size).toBe(2);
+    });
+
+    test('objects of what was dropped are garbage of that checkpoint, not before', () => {
+      const harness = new Harness();
+      const first = harness.claim().start();
+      harness.write('data/0000000001/s');
+      const barrier = first.coordinator.trigger('periodic');
+      barrier.ack('in', { snapshot: 1, objects: ['data/0000000001/s'] });
+      barrier.ack('out', {});
+      first.coordinator.close();
+      const next = wants(harness, ['out'], ['in']);
+      expect(harness.keys('data/')).toEqual(['data/0000000001/s']);
+      next.coordinator.trigger('periodic').ack('out', {});
+      expect(harness.keys('data/')).toEqual([]);
+    });
+
+    test('an id that is in use is an error', () => {
+      const harness = new Harness();
+      harness.claim().start().checkpoint(1);
+      expect(() => wants(harness, ['in', 'out'], ['in'])).toThrow(
+        expect.objectContaining({
+          code: 'DroppedOperator',
+          message: expect.stringContaining("'in'") as string,
+        }),
+      );
+    });
+
+    test.each(['closed', 'open'] as const)(
+      'a sink whose output is %s and not published is not dropped',
+      (how) => {
+        const harness = new Harness();
+        const output = [{ uid: 'file-1', key: 'out/file-1' }];
+        harness
+          .claim()
+          .start()
+          .checkpoint(1, how === 'closed' ? output : [], how === 'open' ? output : []);
+        expect(() => wants(harness, ['in'], ['out'])).toThrow(
+          expect.objectContaining({
+            code: 'DroppedPending',
+            message: expect.stringContaining('out: out/file-1') as string,
+          }),
+        );
+        const again = harness.claim().start();
+        expect(again.commits.flat().map(({ uid }) => uid)).toEqual(['file-1']);
+        again.coordinator.confirm('out', 'file-1');
+        again.checkpoint(2);
+        expect(() => wants(harness, ['in'], ['out'])).not.toThrow();
+      },
+    );
   });
 });
 

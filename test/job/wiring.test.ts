@@ -294,6 +294,15 @@ describe('mistakes are errors that say what to do', () => {
       code: 'VanishedOperator',
       message: expect.stringContaining("'k'") as string,
     });
+    const used = lake.job({ allowDropped: ['k'] });
+    const inUse: unknown = await lake
+      .run(used.job, counted(used.job.source('raw', raw())).pipe(out()))
+      .catch((each: unknown) => each);
+    expect(inUse).toMatchObject({ code: 'DroppedOperator' });
+    const third = lake.job({ allowDropped: ['k', 'never was'] });
+    await lake.run(third.job, third.job.source('raw', raw()).pipe(out()));
+    const fourth = lake.job();
+    await lake.run(fourth.job, fourth.job.source('raw', raw()).pipe(out()));
   });
 
   test.each([
@@ -302,6 +311,7 @@ describe('mistakes are errors that say what to do', () => {
     [{ restart: { jitter: 2 } }, 'restart.jitter'],
     [{ budget: -1 }, 'budget'],
     [{ budget: 0 }, 'budget'],
+    [{ allowDropped: ['k', ''] }, 'allowDropped'],
     [{ checkpoints: { dir: 'memory://lake/c', timeout: '25d' } }, 'checkpoints.timeout'],
   ])('option %j: InvalidOption names it', (options, key) => {
     expect(() => new Lake().job(options)).toThrow(expect.objectContaining({ code: 'InvalidOption', key }));
