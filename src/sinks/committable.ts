@@ -11,7 +11,7 @@ export interface Range {
   /** Where in the journal. Bytes. */
   readonly offset: number;
   readonly length: number;
-  readonly crc: number;
+  readonly sha256: string;
 }
 
 /** The end of a file that no part holds yet. */
@@ -55,7 +55,7 @@ export function journalsOf(tail: Tail | undefined): string[] {
   return tail === undefined ? [] : [...new Set(tail.ranges.map((range) => range.journal))];
 }
 
-/** As JSON: journals by their index in `objects`, parts as [etag, size], inline bytes as base64 with their CRC-32. */
+/** As JSON: journals by their index in `objects`, parts as [etag, size], inline bytes as base64 with their CRC-32, ranges with their SHA-256. */
 export function toCommittable(file: FileCommittable): Committable {
   const { uid, store, key, uploadId, parts, tail, size, records, checkpoint } = file;
   const objects = journalsOf(tail);
@@ -70,11 +70,11 @@ export function toCommittable(file: FileCommittable): Committable {
     checkpoint,
     ...(tail !== undefined && {
       tail: {
-        ranges: tail.ranges.map(({ journal, offset, length, crc }) => [
+        ranges: tail.ranges.map(({ journal, offset, length, sha256 }) => [
           objects.indexOf(journal),
           offset,
           length,
-          crc,
+          sha256,
         ]),
         ...(tail.inline !== undefined && { inline: tail.inline.toString('base64'), crc: crc32(tail.inline) }),
       },
@@ -127,11 +127,11 @@ export function fromCommittable(value: Committable): FileCommittable {
     })),
     tail: tail && {
       inline,
-      ranges: rows(tail.ranges, 'tail').map(([index, offset, length, crc]) => ({
+      ranges: rows(tail.ranges, 'tail').map(([index, offset, length, sha256]) => ({
         journal: objects[count(index, 'a journal')] ?? bad('a journal is not among its objects'),
         offset: count(offset, 'an offset'),
         length: count(length, 'a length'),
-        crc: count(crc, 'a checksum'),
+        sha256: typeof sha256 === 'string' ? sha256 : bad('a checksum is no text'),
       })),
     },
     size: count(value['size'], 'size'),

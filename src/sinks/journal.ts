@@ -1,7 +1,7 @@
-import { crc32 } from 'node:zlib';
 import { catchError, endWith, from, ignoreElements, map, mergeMap, of, type Observable } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import { isStoreError } from '../store/errors.js';
+import { sha256 } from '../store/helpers.js';
 import type { CheckpointData } from '../store/services.js';
 import { tailLength, type Range, type Tail } from './committable.js';
 import type { BufferPool } from './pool.js';
@@ -51,7 +51,7 @@ export class Journals {
     const stored = sources.map((file) => {
       const length = file.fresh;
       file.copyFresh(body, offset);
-      const range = { journal, offset, length, crc: crc32(body.subarray(offset, offset + length)) };
+      const range = { journal, offset, length, sha256: sha256(body.subarray(offset, offset + length)) };
       offset += length;
       return file.journal(range);
     });
@@ -122,7 +122,7 @@ function fill(
     target.set(chunk.subarray(0, start + range.length - at), at);
     at += chunk.length;
   }
-  if (at !== start + range.length || crc32(target.subarray(start, at)) !== range.crc) {
+  if (at !== start + range.length || sha256(target.subarray(start, at)) !== range.sha256) {
     throw new MillraceError(
       'CorruptJournal',
       `${nameOf(range, data)}: bytes ${range.offset} to ${range.offset + range.length} are not those that were written. Restore the object from a backup or rewind to an earlier checkpoint.`,

@@ -348,6 +348,6 @@ export class StateBackend {
   }
 }
 
-function reference(object: string, { bytes, entries, crc }: SegmentEncoder): SegmentRef {
-  return { object, bytes, entries, crc };
+function reference(object: string, { bytes, entries, crc, sha256 }: SegmentEncoder): SegmentRef {
+  return { object, bytes, entries, crc, sha256 };
 }

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { isCount, isString, listOf, tuple } from '../shape.js';
+import { sha256 } from '../store/helpers.js';
 import { StateError } from './errors.js';
 import {
   corrupt,
@@ -36,13 +37,21 @@ export function decodeFooter(object: string, tail: Buffer, size: number): Segmen
       `Segment ${object} has format version ${written}; this millrace reads up to ${version}. Run the version that wrote it, or a later one.`,
     );
   }
-  const [maxParallelism, states, cleared, flat] = unpacked(object, footer);
+  const [maxParallelism, states, cleared, flat, sums] = unpacked(object, footer);
   const blocks: BlockInfo[] = [];
   let offset = headerLength;
   let entries = 0;
   for (let i = 0; i < flat.length; i += 5) {
     const [blockLength = 0, count = 0, firstGroup = 0, lastGroup = 0, blockCrc = 0] = flat.slice(i, i + 5);
-    blocks.push({ offset, length: blockLength, entries: count, firstGroup, lastGroup, crc: blockCrc });
+    blocks.push({
+      offset,
+      length: blockLength,
+      entries: count,
+      firstGroup,
+      lastGroup,
+      crc: blockCrc,
+      sha256: sums.subarray((i / 5) * 32, (i / 5) * 32 + 32),
+    });
     offset += blockLength;
     entries += count;
   }
@@ -62,6 +71,7 @@ export function decodeFooter(object: string, tail: Buffer, size: number): Segmen
     cleared,
     blocks,
     crc,
+    sha256: sha256(tail.subarray(at - length, at + 8)),
   };
 }
 
@@ -71,8 +81,8 @@ export function checkHeader(object: string, start: Buffer): void {
     throw corrupt(object, 'it does not begin as segments do');
 }
 
-/** Maximum parallelism; name, kind, serializer and its version, and perhaps type of each state; cleared entries; five numbers a block. */
-type Footer = [number, [string, string, string, number, string?][], number, number[]];
+/** Maximum parallelism; name, kind, serializer and its version, and perhaps type of each state; cleared entries; five numbers a block; their digests. */
+type Footer = [number, [string, string, string, number, string?][], number, number[], Uint8Array];
 
 const isTyped = tuple(isString, isString, isString, isCount, isString);
 const isUntyped = tuple(isString, isString, isString, isCount);
@@ -82,6 +92,7 @@ const isFooter = tuple(
   listOf((value) => isTyped(value) || isUntyped(value)),
   isCount,
   (value) => listOf(isCount)(value) && (value as number[]).length % 5 === 0,
+  (value) => value instanceof Uint8Array,
 );
 
 function unpacked(object: string, bytes: Buffer): Footer {
@@ -91,6 +102,7 @@ function unpacked(object: string, bytes: Buffer): Footer {
   } catch (cause) {
     throw corrupt(object, 'its footer cannot be decoded', cause);
   }
-  if (!isFooter(footer)) throw corrupt(object, 'its footer is malformed');
+  if (!isFooter(footer) || (footer as Footer)[4].length * 5 !== (footer as Footer)[3].length * 32)
+    throw corrupt(object, 'its footer is malformed');
   return footer as Footer;
 }

@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { compress } from 'snappyjs';
 import { compareEncoded } from './encodedKeys.js';
+import { sha256 } from '../store/helpers.js';
 import { StateError } from './errors.js';
 import { KeyWriter, type StoredKey } from './keys.js';
 import { Encoded, packr } from './serializer.js';
@@ -13,11 +15,12 @@ import { absent } from './table.js';
  * header    7 bytes magic, 1 byte version
  * blocks    some thousand entries each; 1 byte codec, then the block, Snappy-compressed if that makes it smaller and nobody forbids it
  * footer    MessagePack: maximum parallelism, the states' names, kinds and serializers, counts, and of each
- *           block: length, entries, first and last key group, CRC-32
+ *           block: length, entries, first and last key group, CRC-32; the SHA-256 of all blocks, one after the other
  * trailer   u32 version, u32 footer length, u32 CRC-32 of footer, version and length; 4 bytes magic
  * ```
  * Numbers are little-endian. Entries are in the order of (key group, hash, encoded key, state): a range of key groups is a
- * range of blocks, and segments merge as streams. Neither hash nor group is stored: they follow from the key. States are
+ * range of blocks, and segments merge as streams. A checkpoint holds the SHA-256 of the footer, which holds those of the
+ * blocks: what is read is what was written, whoever else can write to the bucket. Neither hash nor group is stored: they follow from the key. States are
  * numbered in the order of their names.
  *
  * A block is columns: count; a byte of flags an entry (1: cleared, 2: same key as before, the state's index above); the
@@ -45,6 +48,8 @@ export interface BlockInfo {
   readonly firstGroup: number;
   readonly lastGroup: number;
   readonly crc: number;
+  /** Binary. */
+  readonly sha256?: Uint8Array;
 }
 
 export interface SegmentFooter {
@@ -54,6 +59,8 @@ export interface SegmentFooter {
   readonly blocks: readonly BlockInfo[];
   /** Of footer, version and length: tells one segment from another. */
   readonly crc: number;
+  /** Of the same, in base64url. */
+  readonly sha256: string;
 }
 
 export const maxStates = 64;
@@ -86,6 +93,7 @@ export class SegmentEncoder {
   /** Learned from the blocks before, so that blocks stay small whatever the size of values. */
   #limit = 64;
   #crc = 0;
+  #sha256 = '';
   /** Bytes given out so far. */
   bytes = 0;
   entries = 0;
@@ -100,6 +108,11 @@ export class SegmentEncoder {
   /** Of the finished segment. */
   get crc(): number {
     return this.#crc;
+  }
+
+  /** Of the finished segment. */
+  get sha256(): string {
+    return this.#sha256;
   }
 
   /** Time to call {@link flush}. */
@@ -178,6 +191,7 @@ export class SegmentEncoder {
       firstGroup: this.#firstGroup,
       lastGroup: this.#lastGroup,
       crc: crc32(block),
+      sha256: hash('sha256', block, 'buffer'),
     });
     this.bytes += block.length;
     this.entries += count;
@@ -198,12 +212,14 @@ export class SegmentEncoder {
       ),
       this.#cleared,
       this.#blocks.flatMap((b) => [b.length, b.entries, b.firstGroup, b.lastGroup, b.crc]),
+      Buffer.concat(this.#blocks.flatMap((b) => b.sha256 ?? [])),
     ]);
     const start = this.#start();
     const trailer = Buffer.alloc(trailerLength);
     trailer.writeUInt32LE(version, 0);
     trailer.writeUInt32LE(footer.length, 4);
     this.#crc = crc32(trailer.subarray(0, 8), crc32(footer));
+    this.#sha256 = sha256(Buffer.concat([footer, trailer.subarray(0, 8)]));
     trailer.writeUInt32LE(this.#crc, 8);
     trailer.write(trailerMagic, 12, 'latin1');
     this.bytes += footer.length + trailerLength;

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { catchError, concat, defer, ignoreElements, map, type Observable } from 'rxjs';
 import { isStoreError } from '../store/errors.js';
 import type { ByteRange } from '../store/objectStore.js';
@@ -15,6 +16,8 @@ export interface SegmentRef {
   readonly entries: number;
   /** Of its footer. */
   readonly crc: number;
+  /** Of its footer, which has the digests of its blocks. Always there in what this millrace writes. */
+  readonly sha256?: string;
 }
 
 const windowBytes = 2 * 1024 * 1024;
@@ -69,7 +72,8 @@ export class SegmentReader {
       }),
       defer(() => {
         this.#footer = decodeFooter(object, this.#window, bytes);
-        if (this.#footer.crc !== this.ref.crc)
+        const { crc, sha256 = this.#footer.sha256 } = this.ref;
+        if (this.#footer.crc !== crc || this.#footer.sha256 !== sha256)
           throw corrupt(object, 'it is not the segment that the checkpoint refers to');
         if (this.#windowStart === 0) checkHeader(object, this.#window);
         return [];
@@ -104,6 +108,8 @@ export class SegmentReader {
     if (info === undefined) throw new RangeError('the segment has been read');
     const at = info.offset - this.#windowStart;
     const bytes = this.#window.subarray(at, at + info.length);
+    if (info.sha256 !== undefined && !hash('sha256', bytes, 'buffer').equals(info.sha256))
+      throw corrupt(this.ref.object, `the checksum of its block at byte ${info.offset} is wrong`);
     return decodeBlock(this.ref.object, info, bytes);
   }
 

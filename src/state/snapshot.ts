@@ -1,4 +1,5 @@
 import type { Json } from '../flow/index.js';
+import { isCount, isString } from '../shape.js';
 import { StateError } from './errors.js';
 import type { StoredKey } from './keys.js';
 import { keyText } from './refusals.js';
@@ -19,8 +20,20 @@ export function snapshotJson(snapshot: StateSnapshot): Json {
   return {
     version,
     maxParallelism,
-    segments: segments.map(({ object, bytes, entries, crc }) => ({ object, bytes, entries, crc })),
+    segments: segments.map(({ object, bytes, entries, crc, sha256 }) => ({
+      object,
+      bytes,
+      entries,
+      crc,
+      ...(sha256 === undefined ? {} : { sha256 }),
+    })),
   };
+}
+
+function isSegmentRef(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { object, bytes, entries, crc, sha256 = '' } = value as Partial<SegmentRef>;
+  return isString(object) && [bytes, entries].every(isCount) && Number.isInteger(crc) && isString(sha256);
 }
 
 /** Errors: `StateSchemaMismatch`. */
@@ -38,6 +51,8 @@ export function parseSnapshot(operator: string, json: Json, maxParallelism: numb
       `it was written for ${snapshot.maxParallelism} key groups and is declared for ${maxParallelism}. The number cannot change.`,
     );
   }
+  if (!snapshot.segments.every(isSegmentRef))
+    throw mismatch(operator, 'what its part of the checkpoint says of a segment is malformed.');
   return snapshot as StateSnapshot;
 }
 

@@ -1,5 +1,5 @@
 /** Small things that several stores and their users share. */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { map, type Observable } from 'rxjs';
 import { StoreError } from './errors.js';
 import { listPages } from './pages.js';
@@ -64,11 +64,16 @@ export function md5(body: Uint8Array): string {
   return createHash('md5').update(body).digest('hex');
 }
 
+/** The SHA-256 of some bytes, in base64url: 43 characters. */
+export function sha256(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'base64url');
+}
+
 /** The ETag of an object made of these parts: MD5 of the concatenated MD5s, then `-` and their number. */
 export function compositeEtag(parts: readonly Pick<UploadedPart, 'etag'>[]): string {
-  const hash = createHash('md5');
-  for (const part of parts) hash.update(part.etag, 'hex');
-  return `${hash.digest('hex')}-${parts.length}`;
+  const sums = createHash('md5');
+  for (const part of parts) sums.update(part.etag, 'hex');
+  return `${sums.digest('hex')}-${parts.length}`;
 }
 
 /** Throws `InvalidRequest` unless the key is 1 to 1,024 bytes of well-formed Unicode. */

@@ -49,11 +49,12 @@ export class Victim {
     clock: this.lake.clock,
   });
 
-  constructor(readonly objects = ['raw/a.ndjson', 'raw/b.ndjson']) {
-    for (const [i, key] of objects.entries())
+  /** @param lines of each of the two objects of its input */
+  constructor(lines = 4000) {
+    for (const [i, name] of ['a', 'b'].entries())
       this.lake.put(
-        key,
-        Array.from({ length: 4000 }, (_, n) => ({ n: i * 4000 + n })),
+        `raw/${name}.ndjson`,
+        Array.from({ length: lines }, (_, n) => ({ n: i * lines + n })),
       );
     this.lake.put('raw/_hidden.ndjson', [{ n: -1 }]);
     this.lake.put('elsewhere/secret.ndjson', [{ n: -2 }]);

@@ -254,8 +254,8 @@ describe('segments', () => {
       encoder.add(keyGroupOf(hashOf('k'), 128), 'k', 0, 'old b');
       encoder.add(keyGroupOf(hashOf('k'), 128), 'k', 1, 'old a');
       store.put(prefix + ref!.object, Buffer.concat([encoder.flush(), encoder.finish()])).subscribe();
-      const { bytes, entries, crc } = encoder;
-      const segments = [{ ...ref, bytes, entries, crc }];
+      const { bytes, entries, crc, sha256 } = encoder;
+      const segments = [{ ...ref, bytes, entries, crc, sha256 }];
       const bench = restore(store, { ...(snapshot as object), segments }, specs as never);
       for (let i = 0; i < 4; i++) {
         bench.with<string>('k', 'a', (n) => n.set(`new ${i}`));

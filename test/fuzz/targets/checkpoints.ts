@@ -13,7 +13,7 @@ const committable = toCommittable({
   uploadId: 'upload',
   parts: [{ number: 1, etag: 'e1', size: 5 << 20 }],
   tail: {
-    ranges: [{ journal: 'data/0000000001/out-x.journal', offset: 0, length: 10, crc: 1 }],
+    ranges: [{ journal: 'data/0000000001/out-x.journal', offset: 0, length: 10, sha256: 'x' }],
     inline: Buffer.from('a tail\n'),
   },
   size: (5 << 20) + 17,
