@@ -11,3 +11,4 @@ export * from './flow.js';
 export * from './foreignName.js';
 export * from './operator.js';
 export * from './signals.js';
+export * from './unencodable.js';

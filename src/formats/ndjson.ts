@@ -3,6 +3,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
+import { isDeeper } from './depth.js';
 import type { Format, Malformed } from './format.js';
 import { jsonEncoder } from './jsonEncoder.js';
 import { hasLongNumber, parseExactly } from './jsonNumbers.js';
@@ -21,15 +22,20 @@ export interface NdjsonOptions<T> {
    * `double`: every number is a `number`, rounded, as `JSON.parse` has it. Writing keeps all digits either way.
    */
   readonly numbers?: 'exact' | 'double';
+  /**
+   * Arrays and objects in each other, at most; a line with more is malformed. 1 to 3,000, default 400: what takes a record further
+   * is recursive, and state holds 500 levels.
+   */
+  readonly maxDepth?: number;
 }
 
-const names: OptionNames<NdjsonOptions<never>> = { schema: true, numbers: true };
+const names: OptionNames<NdjsonOptions<never>> = { schema: true, numbers: true, maxDepth: true };
 
 /**
  * One JSON value a line, in UTF-8.
  *
  * Reading takes CRLF, a byte order mark at the start of a line (joined files have several), and a last line without newline;
- * blank lines are no records. A line that is not JSON, not UTF-8, or not what the schema wants is malformed. Without a schema
+ * blank lines are no records. A line that is not JSON, not UTF-8, nested too deeply, or not what the schema wants is malformed. Without a schema
  * `T` is believed, not checked.
  *
  * Writing goes by `JSON.stringify`: properties that are `undefined` or functions are left out, `NaN` and infinities are `null`,
@@ -46,11 +52,13 @@ const names: OptionNames<NdjsonOptions<never>> = { schema: true, numbers: true }
  */
 export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
   checkOptions('ndjson', options, names);
-  const { schema, numbers = 'exact' } = options;
+  const { schema, numbers = 'exact', maxDepth = 400 } = options;
   if (!['exact', 'double'].includes(numbers))
     throw new InvalidOption('ndjson: numbers', numbers, "'exact' or 'double'");
+  if (!Number.isInteger(maxDepth) || maxDepth < 1 || maxDepth > 3000)
+    throw new InvalidOption('ndjson: maxDepth', maxDepth, 'a whole number from 1 to 3,000');
   const parserOf = (parse: Parse<unknown>): Parse<T> =>
-    schema === undefined ? (parse as Parse<T>) : checked(schema, parse);
+    schema === undefined ? (limited(maxDepth, parse) as Parse<T>) : checked(schema, limited(maxDepth, parse));
   const parse = parserOf(JSON.parse);
   const parseLong = numbers === 'exact' ? parserOf(parseExactly) : undefined;
   const encode = jsonEncoder();
@@ -74,6 +82,15 @@ interface Parsers<T> {
 
 /** What a schema's complaint becomes on its way from the parser to `malformed`. */
 class Refused extends Error {}
+
+class TooDeep extends Error {}
+
+function limited(maxDepth: number, parse: Parse<unknown>): Parse<unknown> {
+  return (text) => {
+    if (isDeeper(text, maxDepth)) throw new TooDeep(`nested more than ${maxDepth} deep (maxDepth)`);
+    return parse(text);
+  };
+}
 
 function checked<T>(schema: StandardSchemaV1<unknown, T>, parse: Parse<unknown>): Parse<T> {
   const standard = schema['~standard'];
@@ -189,6 +206,6 @@ function parseAgain<T>(parse: Parse<T>, line: string, error: unknown): { readonl
 /** Why the line is malformed; anything but a parser's or a schema's complaint is a bug and is thrown on. */
 function reasonOf(error: unknown): string {
   if (error instanceof Refused) return `refused by the schema: ${error.message}`;
-  if (error instanceof SyntaxError) return error.message;
+  if (error instanceof SyntaxError || error instanceof TooDeep) return error.message;
   throw error;
 }

@@ -1,5 +1,5 @@
 import type { CheckpointEvent } from '../checkpoint/index.js';
-import type { OperatorEvent } from '../flow/index.js';
+import type { OperatorEvent, RecordSkipped } from '../flow/index.js';
 import type { SinkEvent } from '../sinks/events.js';
 import type { SourceEvent } from '../sources/events.js';
 import type { StateEvent } from '../state/events.js';
@@ -10,7 +10,14 @@ import type { StallEvent } from './stalls.js';
  * operator of your own reports arrives as `reported`.
  */
 export type JobEvent =
-  LifeEvent | StallEvent | CheckpointEvent | SourceEvent | SinkEvent | StateEvent | ReportedEvent;
+  | LifeEvent
+  | StallEvent
+  | CheckpointEvent
+  | SourceEvent
+  | SinkEvent
+  | StateEvent
+  | RecordSkipped
+  | ReportedEvent;
 
 /** The turns in a job's life. Times in milliseconds. */
 export type LifeEvent =
@@ -35,10 +42,11 @@ export type ReportedEvent = {
   readonly event: OperatorEvent;
 };
 
-type KnownEvent = SourceEvent | SinkEvent | StateEvent;
+type KnownEvent = SourceEvent | SinkEvent | StateEvent | RecordSkipped;
 
 const known: Readonly<Record<KnownEvent['type'], true>> = {
   skipped: true,
+  'record-skipped': true,
   'input-not-read': true,
   committed: true,
   'missing-committed': true,

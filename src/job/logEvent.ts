@@ -65,6 +65,13 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
         'Segments of state could not be merged; it is tried again later',
       );
       return;
+    case 'record-skipped': {
+      const { operator, count, reason } = event;
+      // The first, the second, the fourth, …: a log is no place for all of them.
+      if (Number.isInteger(Math.log2(count)))
+        logger.warn({ job, operator, count, reason }, 'A record could not be encoded and was skipped');
+      return;
+    }
     case 'warning':
       logger.warn({ job, operator: event.operator, ...causeOf(event.error) }, event.message);
       return;

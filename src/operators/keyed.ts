@@ -1,14 +1,16 @@
 import type { Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
-import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
+import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
 import { configOf } from '../config/service.js';
 import { InvalidOption } from '../config/units.js';
 import {
   flowOperator,
   FlowSubscriber,
   isLast,
+  SkippedRecords,
   type Barrier,
   type FlowOperator,
+  type OnUnencodable,
   type Open,
   type Signal,
 } from '../flow/index.js';
@@ -33,6 +35,12 @@ export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
   readonly state: S;
   /** Handles a record, with the states of its key. What it returns goes down, in order. */
   readonly onRecord: (record: A, states: Handles<S>) => Iterable<B>;
+  /**
+   * A record whose key or whose values no state can hold (`UnsupportedKey`, `UnsupportedValue`): the job ends, or the record is
+   * skipped, with all that `onRecord` did to states, and all it returned. To know of that in time, `skip` encodes every value
+   * when it is set. Default `'fail'`.
+   */
+  readonly onUnencodable?: OnUnencodable;
 }
 
 /**
@@ -44,6 +52,8 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
   readonly #options: KeyedOptions<A, K, S, B>;
   readonly #key: (record: A) => K;
   readonly #onRecord: (record: A, states: Handles<S>) => Iterable<B>;
+  readonly #skipping: boolean;
+  #skipped!: SkippedRecords;
   #backend!: StateBackend;
   /** Undefined while restoring. */
   #handles: Handles<S> | undefined;
@@ -54,17 +64,20 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
     this.#options = options;
     this.#key = options.key;
     this.#onRecord = options.onRecord;
+    this.#skipping = options.onUnencodable === 'skip';
   }
 
   override onOpen(open: Open): void {
     const id = this.#id;
     const { attempt } = open;
     attempt.register({ id, kind: 'operator' });
+    this.#skipped = new SkippedRecords(id, attempt);
     const backend = (this.#backend = new StateBackend({
       operator: id,
       states: this.#options.state,
       data: attempt.use(checkpointData),
       clock: attempt.clock,
+      early: this.#skipping,
       files: configOf(attempt).state,
       report: (event) => {
         attempt.report(event);
@@ -98,12 +111,41 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
     const backend = this.#backend;
     const handles = this.#handles;
     if (handles === undefined) throw restoring(this.#id);
+    if (this.#skipping) {
+      this.#tryRecord(record, handles);
+      return;
+    }
     const key: Key = this.#key(record);
     backend.at(typeof key === 'string' || typeof key === 'number' ? key : this.#stored(key));
     const results = this.#onRecord(record, handles);
     // Callers may be JavaScript, and an async callback is the commonest slip.
     if (typeof (results as Partial<Iterable<B>> | undefined)?.[Symbol.iterator] !== 'function')
       throw notIterable(this.#id, results);
+    for (const value of results) {
+      if (isPromise(value)) throw promiseInFlow(`onRecord of keyed('${this.#id}') returned`);
+      this.emit(value);
+    }
+    backend.leave();
+  }
+
+  /** As above, but a record that state cannot hold leaves no trace. */
+  #tryRecord(record: A, handles: Handles<S>): void {
+    const backend = this.#backend;
+    let results: readonly B[];
+    try {
+      backend.at(this.#stored(this.#key(record)));
+      backend.remember();
+      const returned = this.#onRecord(record, handles);
+      if (typeof (returned as Partial<Iterable<B>> | undefined)?.[Symbol.iterator] !== 'function')
+        throw notIterable(this.#id, returned);
+      results = [...returned];
+    } catch (error) {
+      if (!isUnencodable(error)) throw error;
+      backend.undo();
+      backend.leave();
+      this.#skipped.skip(error);
+      return;
+    }
     for (const value of results) {
       if (isPromise(value)) throw promiseInFlow(`onRecord of keyed('${this.#id}') returned`);
       this.emit(value);
@@ -132,6 +174,10 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
       }),
     );
   }
+}
+
+function isUnencodable(error: unknown): boolean {
+  return error instanceof StateError && ['UnsupportedKey', 'UnsupportedValue'].includes(error.code);
 }
 
 function notIterable(id: string, results: unknown): MillraceError {
@@ -188,6 +234,7 @@ const names: OptionNames<KeyedOptions<never, never, never, never>> = {
   key: true,
   state: true,
   onRecord: true,
+  onUnencodable: true,
 };
 
 /** Callers may be JavaScript: the types are not to be relied on here. */
@@ -196,10 +243,11 @@ function validate(id: unknown, options: object): void {
     throw new InvalidOption('the id of keyed', id, 'a text, the same from run to run');
   }
   checkOptions(`keyed '${id}'`, required(`the options of keyed '${id}'`, options), names);
-  const { key, state, onRecord } = options as Readonly<Record<string, unknown>>;
+  const { key, state, onRecord, onUnencodable } = options as Readonly<Record<string, unknown>>;
   if (typeof key !== 'function') throw new InvalidOption(`keyed('${id}').key`, key, 'a function');
   if (typeof onRecord !== 'function')
     throw new InvalidOption(`keyed('${id}').onRecord`, onRecord, 'a function');
+  oneOf(`keyed('${id}').onUnencodable`, onUnencodable as string | undefined, ['fail', 'skip']);
   const specs = typeof state === 'object' && state !== null ? Object.entries(state) : [];
   if (specs.length === 0 || specs.length > maxStates) {
     throw new StateError(

@@ -3,6 +3,7 @@ import {
   flowOperator,
   FlowSubscriber,
   isLast,
+  SkippedRecords,
   monotonic,
   type Attempt,
   type Barrier,
@@ -66,6 +67,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
   #settings!: SinkSettings<A>;
   #pool!: BufferPool;
   #inlineLimit = 0;
+  #skipped!: SkippedRecords;
   #attempt!: Attempt;
   #location!: StoreLocation;
   #uploads!: PartUploads;
@@ -93,6 +95,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     const location = attempt.use(stores).open(plainUri(this.#uri, transfer.entropy.key));
     const data = attempt.use(checkpointData);
     this.#attempt = attempt;
+    this.#skipped = new SkippedRecords(this.#id, attempt);
     this.#location = location;
     const own = placeOf(location);
     const earlier = (this.#options.earlier ?? []).map((uri) =>
@@ -137,9 +140,17 @@ class FileSink<A> extends FlowSubscriber<A, never> {
   }
 
   override onRecord(value: A): void {
-    const { partitionBy, format } = this.#settings;
-    const file = this.#files.of(partitionBy === undefined ? '' : partitionBy(value));
-    if (this.#files.write(file, format.encode(value))) this.#pressure.relieve();
+    const { partitionBy, format, onUnencodable } = this.#settings;
+    const partition = partitionBy === undefined ? '' : partitionBy(value);
+    let encoded: string | Uint8Array;
+    try {
+      encoded = format.encode(value);
+    } catch (error) {
+      if (onUnencodable === 'fail') throw error;
+      this.#skipped.skip(error);
+      return;
+    }
+    if (this.#files.write(this.#files.of(partition), encoded)) this.#pressure.relieve();
   }
 
   override onCredit(credit: Credit): void {

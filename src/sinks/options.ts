@@ -1,5 +1,6 @@
-import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
+import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
 import { defaultConfig } from '../config/service.js';
+import type { OnUnencodable } from '../flow/index.js';
 import type { Transfer } from '../config/config.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import type { Writer } from '../formats/format.js';
@@ -45,6 +46,11 @@ export interface FileSinkOptions<A> {
   /** A committed file that has vanished: fail with `LostUpload`, or accept that a consumer took it. Default `'error'`. */
   readonly onMissingCommitted?: OnMissingCommitted;
   /**
+   * A record that the format cannot encode (`NotJson`, `NotText`, `NotBytes`, or whatever its `encode` throws): the job ends, or
+   * the record is skipped. Default `'fail'`.
+   */
+  readonly onUnencodable?: OnUnencodable;
+  /**
    * Former URIs of this sink. Files that a checkpoint has still to publish there are published; in any other place but the
    * sink's own they are refused with `ForeignName`. Default: none.
    */
@@ -66,6 +72,7 @@ export interface SinkSettings<A> {
   readonly prefix: string;
   readonly suffix: string;
   readonly onMissingCommitted: OnMissingCommitted;
+  readonly onUnencodable: OnUnencodable;
 }
 
 const names: OptionNames<FileSinkOptions<never>> = {
@@ -78,6 +85,7 @@ const names: OptionNames<FileSinkOptions<never>> = {
   maxOpenFiles: true,
   naming: true,
   onMissingCommitted: true,
+  onUnencodable: true,
   earlier: true,
 };
 const rollNames: OptionNames<RollOptions> = {
@@ -110,6 +118,7 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
   checkOptions(of, options, names);
   checkOptions(of, roll, rollNames, 'roll.');
   checkOptions(of, naming, namingNames, 'naming.');
+  oneOf(`${of}: onUnencodable`, given.onUnencodable, ['fail', 'skip']);
   if (typeof format?.encode !== 'function')
     throw new InvalidOption(`${of}: format`, format, 'a format such as ndjson(), text() or bytes()');
   if (partitionBy !== undefined && typeof partitionBy !== 'function')
@@ -177,5 +186,6 @@ export function settingsOf<A>(
     prefix: name('prefix'),
     suffix: name('suffix'),
     onMissingCommitted: missing,
+    onUnencodable: options.onUnencodable ?? 'fail',
   };
 }
