@@ -137,7 +137,7 @@ export const stateTargets = [
         segments: [{ object: '0000000001/visits-a.state', bytes: 1000, entries: 3, crc: 7 }],
       }),
     run: (json) => {
-      for (const { object, bytes, entries, crc } of parseSnapshot('visits', json as never, 128).segments)
+      for (const { object, bytes, entries, crc } of parseSnapshot('visits', json, 128).segments)
         if (typeof object !== 'string' || ![bytes, entries, crc].every(Number.isSafeInteger))
           throw new TypeError(object);
     },
