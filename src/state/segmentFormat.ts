@@ -68,7 +68,7 @@ export const headerLength = 8;
 export const trailerLength = 16;
 
 export const version = 1;
-export const header = Buffer.from('MILLSEG\x01', 'latin1');
+export const header: Buffer = Buffer.from('MILLSEG\x01', 'latin1');
 export const trailerMagic = 'GSLM';
 const blockBytes = 64 * 1024;
 

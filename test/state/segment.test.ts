@@ -122,7 +122,7 @@ describe('segments', () => {
   test('one that is another, though whole, is found', () => {
     const { store, snapshot } = written();
     const [ref] = snapshot.segments;
-    expect(() => restore(store, { ...snapshot, segments: [{ ...ref, crc: ref!.crc ^ 1 }] })).toThrow(
+    expect(() => restore(store, { ...snapshot, segments: [{ ...ref, crc: (ref!.crc ^ 1) >>> 0 }] })).toThrow(
       coded('SegmentCorrupt'),
     );
   });
