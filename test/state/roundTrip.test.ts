@@ -106,6 +106,11 @@ describe('comes back as it was', () => {
   });
 });
 
+test('an awkward name does not spoil what is written after it', () => {
+  for (const value of [[{ __keys__: [1], a: 2 }, { __keys__: 3 }], { a: 1 }, {}])
+    expect(restored(value)).toEqual(value);
+});
+
 describe('is refused', () => {
   class Money {
     constructor(readonly cents: number) {}
