@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Terminal } from './io.js';
 import { ReaderGone } from './exit.js';
+import { printable, printableJson } from './render/text.js';
 
 /**
  * What is written for others to read, at their pace. A reader that goes away (`millrace cat … | head`) aborts `gone`, with
@@ -41,14 +42,15 @@ export class Output {
     if (!this.#stream.write(chunk)) this.#full = true;
   }
 
+  /** Whatever the text is made of, it is one line, and moves no cursor. */
   line(text: string): void {
     this.beforeLine?.();
-    this.write(`${text}\n`);
+    this.write(`${printable(text)}\n`);
   }
 
   /** One line of JSON. */
   record(value: unknown): void {
-    this.line(JSON.stringify(value));
+    this.line(printableJson(value));
   }
 
   /** Resolves when there is room for more. Rejects with a `ReaderGone`, an `Interrupted`, or what else went wrong. */

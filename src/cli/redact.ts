@@ -5,8 +5,11 @@ const hidden = '<hidden>';
 /** A shorter text could be part of any word. */
 const shortest = 6;
 
-/** Keys and secret of an `s3x://` URI, or those of a proxy, also where they were written into another, or hold a slash. */
-const inUri = /\b((?:s3[ax]?|https?):\/\/)(?:[^/\s@:[]*:(?!\d+\/)\S*|[^/\s@]*)@/gi;
+/**
+ * Keys and secret of an `s3x://` URI, or those of a proxy, also where they were written into another, or hold a slash. None is
+ * so long that every URI of a long text had to be looked through to its end.
+ */
+const inUri = /\b((?:s3[ax]?|https?):\/\/)(?:[^/\s@:[]{0,1000}:(?!\d+\/)\S{0,3000}|[^/\s@]{0,3000})@/gi;
 
 const variables: ReadonlySet<string> = new Set([
   'AWS_ACCESS_KEY_ID',

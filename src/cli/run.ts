@@ -19,6 +19,7 @@ import type { Io } from './io.js';
 import { Output } from './output.js';
 import { redactor } from './redact.js';
 import { errorLines, errorRecords, skippedLine, skippedRecord } from './render/errors.js';
+import { printableJson } from './render/text.js';
 import type { Session, Start } from './session.js';
 
 /** Runs a command line, without the names of the program. Resolves with the exit code; never rejects. */
@@ -33,11 +34,11 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   };
   const report = (error: unknown): void => {
     if (shown.json === true)
-      for (const record of errorRecords(error, shown.debug)) err.line(clean(JSON.stringify(record)));
+      for (const record of errorRecords(error, shown.debug)) err.line(clean(printableJson(record)));
     else for (const line of errorLines(error, shown.debug)) err.line(clean(line));
   };
   const warn = (skipped: Failure): void =>
-    err.line(clean(shown.json === true ? JSON.stringify(skippedRecord(skipped)) : skippedLine(skipped)));
+    err.line(clean(shown.json === true ? printableJson(skippedRecord(skipped)) : skippedLine(skipped)));
   const stop = AbortSignal.any([io.interrupt, out.gone]);
   const program = new Command('millrace');
   const start: Start = async (work) => {
@@ -47,7 +48,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const log = loggerTo((level, message) =>
       err.line(
         clean(
-          options.json === true ? JSON.stringify({ type: level, message }) : `millrace: ${level}: ${message}`,
+          options.json === true ? printableJson({ type: level, message }) : `millrace: ${level}: ${message}`,
         ),
       ),
     );

@@ -13,10 +13,18 @@ export function mergeS3(base: S3Options, over: S3Options | undefined): S3Options
       ? {}
       : {
           buckets: Object.fromEntries(
-            names.map((name) => [name, mergeBucket(base.buckets?.[name] ?? {}, buckets[name] ?? {})]),
+            names.map((name) => [
+              name,
+              mergeBucket(bucketOf(base, name) ?? {}, bucketOf({ buckets }, name) ?? {}),
+            ]),
           ),
         }),
   };
+}
+
+/** What is set for a bucket, whatever its name. */
+function bucketOf({ buckets = {} }: S3Options, name: string): BucketOptions | undefined {
+  return Object.hasOwn(buckets, name) ? buckets[name] : undefined;
 }
 
 function mergeBucket<T extends BucketOptions>(base: T, over: BucketOptions): T {
@@ -27,7 +35,7 @@ function mergeBucket<T extends BucketOptions>(base: T, over: BucketOptions): T {
 /** SSE-S3 in the bucket of a URI, unless something else is said of it. */
 export function encryptBucket(s3: S3Options, uri: string): S3Options {
   const { scheme, bucket } = parseUri(uri);
-  const own = s3.buckets?.[bucket];
+  const own = bucketOf(s3, bucket);
   if (scheme !== 's3' || encryptionType(own?.sse ?? s3.sse) !== undefined) return s3;
   return { ...s3, buckets: { ...s3.buckets, [bucket]: { ...own, sse: { type: 'sse-s3' } } } };
 }

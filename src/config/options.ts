@@ -10,7 +10,7 @@ export interface TransferOptions {
   readonly uploadConcurrency?: number;
   /** Memory of a sink for what is not uploaded yet. Default 64 MiB, or twice the largest part. */
   readonly uploadBudget?: Size;
-  /** Of what operations and `millrace/fs` write. 5 MiB to 5 GiB. Default 8 MiB. */
+  /** Of what operations and `millrace/fs` write. 5 MiB to 1 GiB. Default 8 MiB. */
   readonly writePartSize?: Size;
   /** Bytes that a read stream hands over at once. 64 KiB to 4 MiB; beyond is moved to the bound. Default 256 KiB. */
   readonly readBuffer?: Size;

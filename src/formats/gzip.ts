@@ -6,14 +6,15 @@
  *                                                                      └──finish──▶ over
  *
  * - header: bytes are collected until the header is whole.
- * - deflate: chunks go to a raw inflater as they are. It works in the thread pool and pauses when enough output waits.
+ * - deflate: a small member that is here as a whole is inflated at once; an engine of its own costs ten times as much. Any other
+ *   way round, chunks go to a raw inflater as they are. It works in the thread pool and pauses when enough output waits.
  *   A chunk that it takes all of belongs to the deflate stream. One that it leaves bytes of holds the end of it: the
  *   engine then ends, too, once its output has been read.
  * - trailer: eight bytes, CRC-32 and length modulo 2³² of what came out.
  * - between: zero padding is skipped, as gzip does; anything else must be a header.
  * The end of the input is `Integrity` anywhere but between members.
  */
-import { createInflateRaw, crc32, type InflateRaw } from 'node:zlib';
+import { createInflateRaw, crc32, inflateRawSync, type InflateRaw } from 'node:zlib';
 import { MillraceError } from '../errors.js';
 import type { Decoder, DecoderOptions, MemberStart } from './codec.js';
 import { parseGzipHeader } from './gzipHeader.js';
@@ -21,6 +22,11 @@ import { parseGzipHeader } from './gzipHeader.js';
 /** Decompressed bytes that may wait for the reader. */
 const aheadBytes = 256 * 1024;
 const outputBytes = 64 * 1024;
+/** So much of a member may be inflated while others wait; and so many members in a row. */
+const smallBytes = 4096;
+const smallInARow = 64;
+/** More chunks than this do not wait for the reader, however small: removing the first costs as much as there are. */
+const aheadChunks = 1024;
 /** A header of more is no header: names and comments have no limit of their own. */
 const maxHeaderBytes = 128 * 1024;
 
@@ -43,7 +49,10 @@ export class Gunzipper implements Decoder {
   readonly #output: Buffer[] = [];
   #held = 0;
   #produced: number;
-  readonly #members: MemberStart[];
+  #members: MemberStart[];
+  /** Those before are passed. */
+  #firstMember = 0;
+  #smallOnes = 0;
 
   constructor(options: DecoderOptions) {
     this.#options = options;
@@ -78,7 +87,7 @@ export class Gunzipper implements Decoder {
     const chunk = this.#output.shift();
     if (chunk === undefined) return undefined;
     this.#held -= chunk.length;
-    if (this.#held < aheadBytes) {
+    if (!this.#full) {
       if (this.#engine?.isPaused() === true) this.#engine.resume();
       this.#advance();
     }
@@ -86,10 +95,17 @@ export class Gunzipper implements Decoder {
   }
 
   member(offset: number): MemberStart {
-    for (let next = this.#members[1]; next !== undefined && next.offset <= offset; next = this.#members[1]) {
-      this.#members.shift();
+    for (;;) {
+      const next = this.#members[this.#firstMember + 1];
+      if (next === undefined || next.offset > offset) break;
+      this.#firstMember++;
     }
-    return this.#members[0] ?? this.#options.from;
+    // Not each time: what is left moves.
+    if (this.#firstMember > this.#members.length / 2 + 32) {
+      this.#members = this.#members.slice(this.#firstMember);
+      this.#firstMember = 0;
+    }
+    return this.#members[this.#firstMember] ?? this.#options.from;
   }
 
   close(): void {
@@ -123,7 +139,8 @@ export class Gunzipper implements Decoder {
       case 'header':
         return this.#header();
       case 'deflate':
-        if (this.#input.length === 0 || this.#held >= aheadBytes) return false;
+        if (this.#input.length === 0 || this.#full) return false;
+        if (this.#engine === undefined && this.#inflateSmall()) return true;
         this.#inflate();
         return false;
       case 'trailer':
@@ -154,7 +171,6 @@ export class Gunzipper implements Decoder {
     this.#members.push({ at, offset: this.#produced });
     this.#crc = 0;
     this.#length = 0;
-    this.#engine = this.#newEngine();
     this.#state = 'deflate';
     return true;
   }
@@ -162,12 +178,8 @@ export class Gunzipper implements Decoder {
   #newEngine(): InflateRaw {
     const engine = createInflateRaw({ chunkSize: outputBytes });
     engine.on('data', (chunk: Buffer) => {
-      this.#crc = crc32(chunk, this.#crc);
-      this.#length = (this.#length + chunk.length) >>> 0;
-      this.#produced += chunk.length;
-      this.#output.push(chunk);
-      this.#held += chunk.length;
-      if (this.#held >= aheadBytes) engine.pause();
+      this.#put(chunk);
+      if (this.#full) engine.pause();
       this.#options.ready();
     });
     engine.on('end', () => {
@@ -179,9 +191,46 @@ export class Gunzipper implements Decoder {
     return engine;
   }
 
+  get #full(): boolean {
+    return this.#held >= aheadBytes || this.#output.length >= aheadChunks;
+  }
+
+  #put(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    this.#crc = crc32(chunk, this.#crc);
+    this.#length = (this.#length + chunk.length) >>> 0;
+    this.#produced += chunk.length;
+    this.#output.push(chunk);
+    this.#held += chunk.length;
+  }
+
+  /** Inflates a whole member that is small; false if it is not, or if it is time for others. */
+  #inflateSmall(): boolean {
+    if (++this.#smallOnes > smallInARow) {
+      this.#smallOnes = 0;
+      return false;
+    }
+    const input = this.#input.subarray(0, smallBytes);
+    try {
+      const { buffer, engine } = inflateRawSync(input, {
+        info: true,
+        chunkSize: smallBytes,
+        maxOutputLength: smallBytes,
+      }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } };
+      // The engine's own is larger than what is in it.
+      this.#put(Buffer.from(buffer));
+      this.#drop(engine.bytesWritten);
+    } catch {
+      // Larger than that, cut off here, or no deflate: the engine tells.
+      return false;
+    }
+    this.#state = 'trailer';
+    this.#options.ready();
+    return true;
+  }
+
   #inflate(): void {
-    const engine = this.#engine;
-    if (engine === undefined) return;
+    const engine = (this.#engine ??= this.#newEngine());
     const chunk = this.#input.length;
     this.#takenBefore = engine.bytesWritten;
     this.#working = true;

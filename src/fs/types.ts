@@ -96,7 +96,7 @@ export interface BulkCopyOptions extends CopyOptions {
   readonly resume?: boolean | string;
   /** Requests at the same time, 1 to 10,000. Default: `s3.bulk-copy.max-concurrent`, 16. */
   readonly concurrency?: number;
-  /** Bytes of a part, 5 MiB to 5 GiB; larger where an object would have more than 10,000. Default: `s3.spi.write.multipart-part-size`, 8 MiB. */
+  /** Bytes of a part, 5 MiB to 1 GiB; larger where an object would have more than 10,000. Default: `s3.spi.write.multipart-part-size`, 8 MiB. */
   readonly partSize?: Size;
   /** Bytes in memory at the same time; a single part may exceed it. Default `concurrency` × `partSize`, at most 512 MiB. */
   readonly memory?: Size;
@@ -159,7 +159,7 @@ export interface WriteOptions {
   readonly metadata?: Metadata;
   /** Default: the type that the key's extension stands for. */
   readonly content?: ContentHeaders;
-  /** Bytes of a part, 5 MiB to 4 GiB; from the thousandth on they grow. Default 8 MiB. */
+  /** Bytes of a part, 5 MiB to 1 GiB; from the thousandth on they grow. Default 8 MiB. */
   readonly partSize?: Size;
   /** Parts under way at once; one more may wait, and one be filled. Default 4. */
   readonly inFlight?: number;

@@ -62,5 +62,7 @@ export function hideUserInfo(uri: string): string {
 
 /** For text that is malformed, where anything before an @ may be a secret: what is left cannot hold one. */
 export function withoutUserInfo(text: string): string {
-  return text.replace(/^((?:s3[ax]?|file|memory):\/*)?[^]*@/i, '$1');
+  const at = text.lastIndexOf('@');
+  const [scheme = ''] = /^(?:s3[ax]?|file|memory):\/*/i.exec(text) ?? [];
+  return at < scheme.length ? text : scheme + text.slice(at + 1);
 }

@@ -98,12 +98,16 @@ type Node =
   | { readonly kind: 'directories' }
   | { readonly kind: 'choice'; readonly of: readonly (readonly Node[])[] };
 
+/** Choices in choices. */
+const deepest = 500;
+
 const inName = (char: string): boolean => char !== '/';
 const anything = (): boolean => true;
 
 class Parser {
   readonly #chars: readonly string[];
   #at = 0;
+  #depth = 0;
 
   /** `lenient`: the flavor is `files`. */
   constructor(
@@ -160,9 +164,12 @@ class Parser {
 
   #choice(start: boolean): Node {
     const of: Node[][] = [];
+    if (++this.#depth > deepest) throw new InvalidGlob(this.pattern, 'nests too many choices');
     for (;;) {
       of.push(this.#sequence(start, true));
-      if (this.#next('has a "{" without its "}"') === '}') return { kind: 'choice', of };
+      if (this.#next('has a "{" without its "}"') !== '}') continue;
+      this.#depth -= 1;
+      return { kind: 'choice', of };
     }
   }
 

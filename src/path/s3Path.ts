@@ -24,6 +24,12 @@ function placeOf(bucket: Omit<ObjectUri, 'key'>): Place {
   return { ...bucket, uri: formatUri({ ...bucket, key: '' }).replace(/\/$/, '') };
 }
 
+/** A URI in place of a path would lose its second slash, and with it its meaning. */
+function refuseUri(text: string): void {
+  if (!/^(?:s3[ax]?|file|memory):\/\//i.test(text)) return;
+  throw new PathError('InvalidPath', 'A URI is no path in a bucket. Use S3Path.from(uri).');
+}
+
 /**
  * A path in a bucket, immutable. Two paths are the same if their bucket and their text are ({@link S3Path.equals}).
  *
@@ -59,7 +65,7 @@ export class S3Path implements Iterable<string> {
 
   /**
    * A path in an S3 bucket: parts are joined by slashes, empty ones left out. Absolute if the first starts with a slash.
-   * Errors: `InvalidPath`; `InvalidUri` for a bucket that is an ARN.
+   * Errors: `InvalidPath`, for a part that is a URI, too; `InvalidUri` for a bucket that is an ARN.
    *
    * @example
    * ```ts
@@ -69,6 +75,7 @@ export class S3Path implements Iterable<string> {
   static of(bucket: string, ...parts: readonly string[]): S3Path {
     if (bucket === '') throw new PathError('InvalidPath', 'A path needs a bucket: S3Path.of(bucket, path).');
     refuseBucket('s3', bucket);
+    for (const part of parts) refuseUri(part);
     return new S3Path(placeOf({ scheme: 's3', bucket }), parts.filter((part) => part !== '').join('/'));
   }
 
@@ -219,7 +226,10 @@ export class S3Path implements Iterable<string> {
     return path.names.every((name, i) => name === this.names[from + i]);
   }
 
-  /** Negative, 0 or positive, for `sort`: by bucket, then in the order in which S3 lists keys (by UTF-8 bytes). */
+  /**
+   * Negative, 0 or positive, for `sort`: by bucket, then by the UTF-8 bytes of the text, as java.nio. Absolute paths, or relative
+   * ones, are so in the order in which S3 lists keys; use `toAbsolute()` where there are both.
+   */
   compare(other: S3Path): number {
     const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
     return order(this.place.uri, other.place.uri) || order(this.text, other.text);
@@ -267,7 +277,10 @@ export class S3Path implements Iterable<string> {
   }
 
   private peer(other: S3Path | string): S3Path | undefined {
-    if (typeof other === 'string') return this.with(other);
+    if (typeof other === 'string') {
+      refuseUri(other);
+      return this.with(other);
+    }
     return other.place.uri === this.place.uri ? other : undefined;
   }
 

@@ -64,7 +64,7 @@ export function resolveStates(
 ): readonly number[] {
   const names = numbered(declared).map(([name]) => name);
   return stored.states.map(({ name, kind, serializer, type }) => {
-    const spec = declared[name];
+    const spec = Object.hasOwn(declared, name) ? declared[name] : undefined;
     if (spec === undefined) {
       throw mismatch(
         operator,

@@ -148,7 +148,7 @@ class MarbleRun {
     if (token === 'E') return end;
     if (token === 'C') return credit(line, ++this.#credits);
     if (token === 'W') return watermark(0);
-    return token in this.#file.values ? this.#file.values[token] : token;
+    return Object.hasOwn(this.#file.values, token) ? this.#file.values[token] : token;
   }
 
   #nameOf(value: unknown): string {

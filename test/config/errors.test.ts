@@ -31,7 +31,7 @@ test.each(
 
 test.each([
   ['s3.upload.min.part.size', '5MiB', '5242879'],
-  ['s3.upload.min.part.size', '5GiB', '5368709121'],
+  ['s3.upload.min.part.size', '1GiB', '1073741825'],
   ['s3.assume-role.session-duration', '900', '899'],
   ['s3.assume-role.session-duration', '12h', '43201'],
   ['s3.spi.read.max-fragment-size', '1', '0'],

@@ -8,6 +8,7 @@ import { MillraceError } from 'millrace';
 import { seeded } from '../simulation/random.js';
 import { brokenTargets } from './targets/broken.js';
 import { targets } from './targets/index.js';
+import { largeTargets } from './targets/large.js';
 
 export interface Errand {
   readonly errands: readonly { readonly name: string; readonly count: number }[];
@@ -26,7 +27,7 @@ export interface Finding {
 const { errands, first, progress } = workerData as Errand;
 
 for (const { name, count } of errands) {
-  const target = [...targets, ...brokenTargets].find((each) => each.name === name);
+  const target = [...targets, ...largeTargets, ...brokenTargets].find((each) => each.name === name);
   if (target === undefined) throw new RangeError(`There is no target ${name}.`);
   for (let seed = first; seed < first + count; seed++) {
     try {

@@ -41,7 +41,10 @@ function show({ config: loaded, out, err, json, quiet }: Session, all: boolean):
       ]),
     );
     for (const [i, setting] of settings.entries()) {
-      if (setting.family !== family) out.line(`${i === 0 ? '' : '\n'}${setting.family}`);
+      if (setting.family !== family) {
+        if (i > 0) out.line('');
+        out.line(setting.family);
+      }
       ({ family } = setting);
       out.line(`  ${printable(lines[i] ?? '')}`);
     }

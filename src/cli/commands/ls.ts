@@ -5,7 +5,6 @@ import { isStoreError } from '../../store/index.js';
 import { examples } from '../help.js';
 import { fixedDirectory, locate, namesDirectory, noMatch, type Located } from '../locate.js';
 import { entryLine, entryRecord } from '../render/entries.js';
-import { printable } from '../render/text.js';
 import type { Session, Start } from '../session.js';
 import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
 import { each, taken } from '../wait.js';
@@ -38,8 +37,10 @@ export function ls(program: Command, start: Start): void {
       start(async (session) => {
         const located = await Promise.all(places.map((place) => locate(place, session.io.cwd)));
         await each(session, located, async (place, i) => {
-          if (located.length > 1 && !session.json && options.names !== true)
-            session.out.line(`${i === 0 ? '' : '\n'}${printable(place.said)}:`);
+          if (located.length > 1 && !session.json && options.names !== true) {
+            if (i > 0) session.out.line('');
+            session.out.line(`${place.said}:`);
+          }
           await listOne(session, place, options);
         });
       }),

@@ -82,7 +82,11 @@ function codeAndMessage(error: unknown): { readonly code: string; readonly messa
 }
 
 function oneLine(text: string): string {
-  return text.trim().replace(/\s*\n\s*/g, ' ');
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join(' ');
 }
 
 function stackOf(error: unknown): string[] {

@@ -1,10 +1,20 @@
 import { decodeKey, encodePart } from '../../path/uri.js';
 
-/** Text from a store, fit for a terminal: what would move the cursor, or turn text around, is written as an escape. */
+/** Moves the cursor, turns text around, or cannot be seen. Two joiners are letters' own in some scripts, and make emoji. */
+const unprintable = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Text from wherever, fit for a terminal: a character that is not is written as an escape. */
 export function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
-    (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
+  return text.replace(unprintable, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** A value as a line of JSON, fit for a terminal as it is: what is not printable comes as JSON's own escapes. */
+export function printableJson(value: unknown): string {
+  return JSON.stringify(value).replace(unprintable, (char) =>
+    Array.from(
+      { length: char.length },
+      (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`,
+    ).join(''),
   );
 }
 

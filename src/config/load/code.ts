@@ -15,7 +15,7 @@ export function readCode(sayings: Sayings, options: Readonly<Record<string, unkn
       sayings.found(found, name, named ? { provider: value } : value, origin);
     else if (isPlain(value) && leadsOn(path)) {
       for (const [key, each] of Object.entries(value)) visit(each, [...path, key]);
-    } else sayings.unknown(name, origin, nearest(name, optionNames));
+    } else sayings.unknown(name, origin, () => nearest(name, optionNames));
   };
   for (const [key, value] of Object.entries(options)) visit(value, [key]);
 }

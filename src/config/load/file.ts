@@ -35,7 +35,13 @@ export function readYaml(sayings: Sayings, path: string, text: string): void {
   };
   let document: Document;
   try {
-    document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
+    document = parseDocument(text, {
+      schema: 'failsafe',
+      lineCounter: lines,
+      prettyErrors: false,
+      // The parser compares each key with all before it.
+      uniqueKeys: false,
+    });
   } catch {
     wrong(undefined, 'this is nested too deeply');
     return;
@@ -49,9 +55,13 @@ export function readYaml(sayings: Sayings, path: string, text: string): void {
       wrong(rangeOf(map), 'the file must be a map of keys and values');
       return;
     }
+    const met = new Set<unknown>();
     for (const { key: name, value } of map.items) {
       const offset = rangeOf(name);
+      const twice = isScalar(name) && met.has(name.value);
+      if (isScalar(name)) met.add(name.value);
       if (!isScalar(name)) wrong(offset, 'a key must be a text');
+      else if (twice) wrong(offset, 'this is no valid YAML (DUPLICATE_KEY)');
       // What an alias refers to may hold the alias.
       else if (isAlias(value)) wrong(offset, 'aliases are not read: write the value out');
       else {

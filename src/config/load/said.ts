@@ -30,11 +30,14 @@ export class Sayings {
   readonly all: Said[] = [];
   readonly problems: ConfigProblem[] = [];
   readonly warnings: string[] = [];
+  /** What was said where, so that twice is noticed. */
+  readonly #said = new Set<string>();
+  #strangers = 0;
 
   /** A value under a flat key. */
   say(key: string, value: unknown, origin: Origin): void {
     const found = findKey(key);
-    if (found === undefined) this.unknown(key, origin, suggestKey(key));
+    if (found === undefined) this.unknown(key, origin, () => suggestKey(key));
     else this.found(found, key, value, origin);
   }
 
@@ -60,7 +63,8 @@ export class Sayings {
       );
       return;
     }
-    if (this.all.some((each) => each.key === key && each.origin.from === origin.from)) {
+    const saying = `${origin.from} ${key}`;
+    if (this.#said.has(saying)) {
       this.problem(
         'SaidTwice',
         key,
@@ -73,12 +77,16 @@ export class Sayings {
         `${as}: ${show(row, value)} (${where}) is out of bounds, ${String(reading.value)} is used. It should be ${row.kind.rule}.`,
       );
     }
+    this.#said.add(saying);
     this.all.push({ ...found, value: reading.value, origin });
   }
 
-  unknown(key: string, { where }: Origin, suggestion: string | undefined): void {
+  /** `suggest` is asked for the first of many only: a file of another program's has thousands. */
+  unknown(key: string, { where }: Origin, suggest: () => string | undefined): void {
+    const suggestion = ++this.#strangers <= mostSuggestions ? suggest() : undefined;
     const hint = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`;
-    this.problem('UnknownKey', key, `${excerpt(key)} (${where}) is no option.${hint}`);
+    const shown = suggestion === undefined ? masked(key) : key;
+    this.problem('UnknownKey', shown, `${excerpt(shown)} (${where}) is no option.${hint}`);
   }
 
   problem(code: ConfigProblem['code'], key: string, message: string): void {
@@ -99,7 +107,20 @@ export function suggestKey(key: string): string | undefined {
   );
 }
 
+const mostSuggestions = 100;
 const longestShown = 80;
+
+/** Words as keys are made of: `access-key`, `accessKey`, `ACCESS_KEY`, `s3`. */
+const words =
+  /^(?:[a-z][a-z0-9]{0,2}|[a-z]+(?:[-_][a-z]+)*|[a-z]+(?:[A-Z][a-z]+)*|[A-Z][A-Z0-9]?(?:_[A-Z]+)*|[A-Z]{1,12}(?:_[A-Z]+)*)$/;
+
+/** A key that is no option for a message: what is not made of words may be a secret that came to stand in its place. */
+function masked(key: string): string {
+  return key
+    .split('.')
+    .map((step) => (words.test(step) && step.length <= 32 ? step : '<hidden>'))
+    .join('.');
+}
 
 /** A value for a message; a secret one, or one that may hold a secret, does not show. */
 export function show(row: Row, value: unknown): string {

@@ -283,9 +283,9 @@ export const spi: readonly Row[] = [
   },
   {
     key: 's3.spi.write.multipart-part-size',
-    kind: size({ least: 5 * 2 ** 20, most: 5 * 2 ** 30, rule: "5 MiB to 5 GiB, such as '8MiB'" }),
+    kind: size({ least: 5 * 2 ** 20, most: 2 ** 30, rule: "5 MiB to 1 GiB, such as '8MiB'" }),
     fallback: '8MiB',
     option: 'transfer.writePartSize',
-    doc: 'Part size of what operations and `millrace/fs` write. Streams take at most 4 GiB.',
+    doc: 'Part size of what operations and `millrace/fs` write.',
   },
 ];

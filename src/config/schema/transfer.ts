@@ -11,10 +11,10 @@ const budget = size({ least: MiB, most: 1024 * GiB, rule: "1 MiB to 1 TiB, such 
 export const transfer: readonly Row[] = [
   {
     key: 's3.upload.min.part.size',
-    kind: size({ least: 5 * MiB, most: 5 * GiB, rule: "5 MiB to 5 GiB, such as '8MiB'" }),
+    kind: size({ least: 5 * MiB, most: GiB, rule: "5 MiB to 1 GiB, such as '8MiB'" }),
     fallback: '8MiB',
     option: 'transfer.partSize',
-    doc: 'Part size of what sinks write; parts of very large files are larger. Sinks take at most 1 GiB.',
+    doc: 'Part size of what sinks write; parts of very large files are larger. A part is in memory as a whole.',
   },
   {
     key: 's3.upload.max.concurrent.uploads',

@@ -47,8 +47,8 @@ export class ObjectWriter {
     this.#options = options;
     const { partSize = '8MiB', inFlight = 4 } = options;
     const base = parseSize('partSize', partSize);
-    if (base < awsMinimumPartSize || base > 2 ** 32)
-      throw new InvalidOption('partSize', partSize, '5 MiB to 4 GiB');
+    if (base < awsMinimumPartSize || base > 2 ** 30)
+      throw new InvalidOption('partSize', partSize, '5 MiB to 1 GiB');
     if (!Number.isSafeInteger(inFlight) || inFlight < 1)
       throw new InvalidOption('inFlight', inFlight, 'a whole number from 1 on');
     this.#buffer = new PartBuffer((number) => partSizeOf(number, base));

@@ -72,13 +72,15 @@ function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
   });
 }
 
-const checksums: Readonly<Record<string, (body: Buffer) => string>> = {
-  crc32: (body) => checksumOf('crc32', body),
-  crc32c: (body) => checksumOf('crc32c', body),
-  crc64nvme: (body) => checksumOf('crc64nvme', body),
-  sha1: (body) => createHash('sha1').update(body).digest('base64'),
-  sha256: (body) => createHash('sha256').update(body).digest('base64'),
-};
+const checksums: ReadonlyMap<string, (body: Buffer) => string> = new Map(
+  Object.entries({
+    crc32: (body: Buffer) => checksumOf('crc32', body),
+    crc32c: (body: Buffer) => checksumOf('crc32c', body),
+    crc64nvme: (body: Buffer) => checksumOf('crc64nvme', body),
+    sha1: (body: Buffer) => createHash('sha1').update(body).digest('base64'),
+    sha256: (body: Buffer) => createHash('sha256').update(body).digest('base64'),
+  }),
+);
 
 const prefix = 'x-amz-checksum-';
 
@@ -93,7 +95,7 @@ function check(body: Buffer, request: IncomingMessage, trailers: ReadonlyMap<str
     if (!name.startsWith(prefix)) continue;
     const kind = name.slice(prefix.length);
     if (kind === 'type' || kind === 'algorithm' || kind === 'mode') continue;
-    const compute = checksums[kind];
+    const compute = checksums.get(kind);
     if (compute === undefined) throw notImplemented(`the checksum ${kind}`);
     if (compute(body) === value) continue;
     throw new GatewayError(

@@ -14,14 +14,14 @@ const namespace = 'https://sts.amazonaws.com/doc/2011-06-15/';
 
 /** The two operations of STS that hand out sessions, at the gateway's root, as Ceph RGW has them. */
 export class Sts {
-  readonly #roles: NonNullable<StsOptions['roles']>;
+  readonly #roles: ReadonlyMap<string, { readonly externalId?: string }>;
   readonly #now: () => number;
   readonly #admit: (session: S3Credentials) => void;
   #sessions: S3Credentials[] = [];
 
   /** `admit` makes the gateway accept a session's keys, or refuse them as expired once they carry a time that has passed. */
   constructor(options: StsOptions, now: () => number, admit: (session: S3Credentials) => void) {
-    this.#roles = options.roles ?? {};
+    this.#roles = new Map(Object.entries(options.roles ?? {}));
     this.#now = now;
     this.#admit = admit;
   }
@@ -45,7 +45,7 @@ export class Sts {
 
   #assumeRole(form: URLSearchParams): Xml {
     const [arn, name] = [form.get('RoleArn') ?? '', form.get('RoleSessionName') ?? ''];
-    const role = this.#roles[arn];
+    const role = this.#roles.get(arn);
     if (role === undefined || (role.externalId ?? null) !== form.get('ExternalId'))
       throw new GatewayError(403, 'AccessDenied', `Not authorized to perform: sts:AssumeRole on ${arn}`);
     if (!/^[\w+=,.@-]{2,64}$/.test(name)) throw invalid('RoleSessionName');

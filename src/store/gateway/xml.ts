@@ -26,12 +26,17 @@ function inner(content: Xml | readonly Xml[]): string {
     .join('');
 }
 
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+const entities: ReadonlyMap<string, string> = new Map([
+  ['&', '&amp;'],
+  ['<', '&lt;'],
+  ['>', '&gt;'],
+  ['"', '&quot;'],
+]);
 
 /** Control characters go out as references, as S3 sends them, though XML 1.0 has no place for most. */
 function escape(text: string): string {
   return text.replace(/[&<>"\u0000-\u001f\u007f\u0085\u2028\ufffe\uffff]/g, (c) => {
-    return entities[c] ?? `&#x${c.charCodeAt(0).toString(16)};`;
+    return entities.get(c) ?? `&#x${c.charCodeAt(0).toString(16)};`;
   });
 }
 
@@ -79,13 +84,19 @@ export function childText(element: XmlElement, name: string): string | undefined
   return element.children.find((child) => child.name === name)?.text;
 }
 
-const references: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+const references: ReadonlyMap<string, string> = new Map([
+  ['amp', '&'],
+  ['lt', '<'],
+  ['gt', '>'],
+  ['quot', '"'],
+  ['apos', "'"],
+]);
 
 function unescape(text: string): string {
   return text.replace(
     /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z]+));|&/gi,
     (_, hex?: string, decimal?: string, name?: string) => {
-      const named = name === undefined ? undefined : references[name];
+      const named = name === undefined ? undefined : references.get(name);
       if (named !== undefined) return named;
       const code = hex !== undefined ? Number.parseInt(hex, 16) : Number(decimal);
       if (!(code <= 0x10ffff)) throw malformedXml();

@@ -39,45 +39,47 @@ export interface Asked {
   readonly acl?: boolean;
 }
 
-const codes: Readonly<Record<string, StoreErrorCode>> = {
-  NoSuchKey: 'NotFound',
-  NoSuchUpload: 'NotFound',
-  NoSuchBucket: 'NotFound',
-  NotFound: 'NotFound',
-  NotModified: 'NotModified',
-  PreconditionFailed: 'PreconditionFailed',
-  ConditionalRequestConflict: 'Conflict',
-  OperationAborted: 'Conflict',
-  AccessDenied: 'PermissionDenied',
-  AllAccessDisabled: 'PermissionDenied',
-  AccountProblem: 'PermissionDenied',
-  InvalidAccessKeyId: 'PermissionDenied',
-  SignatureDoesNotMatch: 'PermissionDenied',
-  InvalidToken: 'PermissionDenied',
-  CredentialsProviderError: 'PermissionDenied',
-  ExpiredToken: 'Expired',
-  ExpiredTokenException: 'Expired',
-  TokenRefreshRequired: 'Expired',
-  SlowDown: 'Throttled',
-  TooManyRequests: 'Throttled',
-  Throttling: 'Throttled',
-  ThrottlingException: 'Throttled',
-  'KMS.ThrottlingException': 'Throttled',
-  RequestLimitExceeded: 'Throttled',
-  RequestTimeout: 'Unavailable',
-  RequestTimeTooSkewed: 'InvalidRequest',
-  InternalError: 'Unavailable',
-  BadDigest: 'Integrity',
-  InvalidDigest: 'Integrity',
-  IncompleteBody: 'Integrity',
-  XAmzContentSHA256Mismatch: 'Integrity',
-  EntityTooSmall: 'TooSmall',
-  InvalidPart: 'InvalidPart',
-  InvalidPartOrder: 'InvalidPart',
-  NotImplemented: 'NotSupported',
-  MethodNotAllowed: 'NotSupported',
-  InvalidObjectState: 'NotSupported',
-};
+const codes: ReadonlyMap<string, StoreErrorCode> = new Map<string, StoreErrorCode>(
+  Object.entries({
+    NoSuchKey: 'NotFound',
+    NoSuchUpload: 'NotFound',
+    NoSuchBucket: 'NotFound',
+    NotFound: 'NotFound',
+    NotModified: 'NotModified',
+    PreconditionFailed: 'PreconditionFailed',
+    ConditionalRequestConflict: 'Conflict',
+    OperationAborted: 'Conflict',
+    AccessDenied: 'PermissionDenied',
+    AllAccessDisabled: 'PermissionDenied',
+    AccountProblem: 'PermissionDenied',
+    InvalidAccessKeyId: 'PermissionDenied',
+    SignatureDoesNotMatch: 'PermissionDenied',
+    InvalidToken: 'PermissionDenied',
+    CredentialsProviderError: 'PermissionDenied',
+    ExpiredToken: 'Expired',
+    ExpiredTokenException: 'Expired',
+    TokenRefreshRequired: 'Expired',
+    SlowDown: 'Throttled',
+    TooManyRequests: 'Throttled',
+    Throttling: 'Throttled',
+    ThrottlingException: 'Throttled',
+    'KMS.ThrottlingException': 'Throttled',
+    RequestLimitExceeded: 'Throttled',
+    RequestTimeout: 'Unavailable',
+    RequestTimeTooSkewed: 'InvalidRequest',
+    InternalError: 'Unavailable',
+    BadDigest: 'Integrity',
+    InvalidDigest: 'Integrity',
+    IncompleteBody: 'Integrity',
+    XAmzContentSHA256Mismatch: 'Integrity',
+    EntityTooSmall: 'TooSmall',
+    InvalidPart: 'InvalidPart',
+    InvalidPartOrder: 'InvalidPart',
+    NotImplemented: 'NotSupported',
+    MethodNotAllowed: 'NotSupported',
+    InvalidObjectState: 'NotSupported',
+  }),
+);
 
 function codeOfStatus(status: number | undefined): StoreErrorCode {
   if (status === undefined || status === 408) return 'Unavailable';
@@ -96,25 +98,27 @@ function codeOfStatus(status: number | undefined): StoreErrorCode {
 const region =
   'The bucket is in another region: set `region` to the bucket’s (`aws s3api get-bucket-location` tells it)';
 
-const advice: Readonly<Record<string, string>> = {
-  NoSuchBucket: 'There is no such bucket: create it, or correct the name, endpoint or account',
-  InvalidAccessKeyId:
-    'The server does not know this access key id: check which credentials are used, and the endpoint',
-  SignatureDoesNotMatch:
-    'The signature is wrong: check the secret access key (and that no proxy alters requests)',
-  InvalidToken: 'The session token does not belong to this access key: refresh the credentials',
-  ExpiredToken: 'The session token has expired: refresh the credentials',
-  RequestTimeTooSkewed:
-    'This machine’s clock differs from the server’s, and the answer does not tell by how much: set it by NTP',
-  PermanentRedirect: region,
-  AuthorizationHeaderMalformed: region,
-  IllegalLocationConstraintException: region,
-  EntityTooSmall:
-    'A part but the last is below the server’s minimum part size: raise the part size (AWS: 5 MiB)',
-  AccessControlListNotSupported:
-    'The bucket takes no ACLs: leave `s3.acl` out, or set it to bucket-owner-full-control',
-  InvalidObjectState: 'The object is archived: restore it from its storage class first',
-};
+const advice: ReadonlyMap<string, string> = new Map<string, string>(
+  Object.entries({
+    NoSuchBucket: 'There is no such bucket: create it, or correct the name, endpoint or account',
+    InvalidAccessKeyId:
+      'The server does not know this access key id: check which credentials are used, and the endpoint',
+    SignatureDoesNotMatch:
+      'The signature is wrong: check the secret access key (and that no proxy alters requests)',
+    InvalidToken: 'The session token does not belong to this access key: refresh the credentials',
+    ExpiredToken: 'The session token has expired: refresh the credentials',
+    RequestTimeTooSkewed:
+      'This machine’s clock differs from the server’s, and the answer does not tell by how much: set it by NTP',
+    PermanentRedirect: region,
+    AuthorizationHeaderMalformed: region,
+    IllegalLocationConstraintException: region,
+    EntityTooSmall:
+      'A part but the last is below the server’s minimum part size: raise the part size (AWS: 5 MiB)',
+    AccessControlListNotSupported:
+      'The bucket takes no ACLs: leave `s3.acl` out, or set it to bucket-owner-full-control',
+    InvalidObjectState: 'The object is archived: restore it from its storage class first',
+  }),
+);
 
 const badKey =
   'Check the KMS key: that it is in the bucket’s region and enabled, and that its policy allows kms:GenerateDataKey and kms:Decrypt';
@@ -144,7 +148,7 @@ export function throttleOf(raw: unknown): { readonly retryAfter?: number } | und
   if (typeof raw !== 'object' || raw === null) return undefined;
   const { name, $metadata, $response } = raw as SdkError;
   const status = $metadata?.httpStatusCode ?? $response?.statusCode;
-  const code = (typeof name === 'string' ? codes[name] : undefined) ?? codeOfStatus(status);
+  const code = (typeof name === 'string' ? codes.get(name) : undefined) ?? codeOfStatus(status);
   if (code !== 'Throttled') return undefined;
   const retryAfter = retryAfterOf($response?.headers);
   return retryAfter === undefined ? {} : { retryAfter };
@@ -176,7 +180,7 @@ export function toStoreError(raw: unknown, asked: Asked, certain?: Reason): Mill
   const name = typeof error.name === 'string' ? error.name : '';
   const status = error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
   const system = typeof error.code === 'string' ? error.code : undefined;
-  const known = codes[name];
+  const known = codes.get(name);
   const answered = status !== undefined;
   const reason =
     certain ??
@@ -189,7 +193,7 @@ export function toStoreError(raw: unknown, asked: Asked, certain?: Reason): Mill
     /^[A-Z][A-Za-z0-9]+$/.test(name) && !['Error', 'Unknown', 'UnknownError', 'SyntaxError'].includes(name);
   const serverCode = answered && named ? name : known && name;
   const what =
-    (name.startsWith('KMS.') && code !== 'Throttled' ? badKey : advice[name]) ??
+    (name.startsWith('KMS.') && code !== 'Throttled' ? badKey : advice.get(name)) ??
     reason?.advice ??
     aboutCustomerKey(status, name, text, asked) ??
     (code === 'PermissionDenied' ? forbidden(text, asked) : undefined) ??

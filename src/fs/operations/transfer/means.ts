@@ -11,6 +11,9 @@ import { Window } from './window.js';
 
 const MiB = 2 ** 20;
 
+/** S3 takes five times as much; but a part is one buffer, and what hashes and writes it takes at most 2 GiB. Bytes. */
+const largestPart = 1024 * MiB;
+
 /** Unless more is said. Bytes. */
 const mostMemory = 512 * MiB;
 
@@ -41,8 +44,8 @@ export function meansOf(
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 10_000)
     throw new InvalidOption('concurrency', concurrency, 'a whole number from 1 to 10,000');
   const partSize = parseSize('partSize', options.partSize ?? writePartSize);
-  if (partSize < 5 * MiB || partSize > 5 * 1024 * MiB)
-    throw new InvalidOption('partSize', options.partSize, '5 MiB to 5 GiB');
+  if (partSize < 5 * MiB || partSize > largestPart)
+    throw new InvalidOption('partSize', options.partSize, '5 MiB to 1 GiB');
   const enough = Math.max(partSize, Math.min(concurrency * partSize, mostMemory));
   const bytes = parseSize('memory', options.memory ?? enough);
   if (bytes < partSize) throw new InvalidOption('memory', options.memory, 'at least `partSize`');

@@ -14,27 +14,31 @@ interface SdkError {
 /** Some servers, and the SDK, end the names with `Exception`. */
 const plain = (name: string): string => name.replace(/Exception$/, '');
 
-const codes: Readonly<Record<string, StoreErrorCode>> = {
-  ExpiredToken: 'Expired',
-  Throttling: 'Throttled',
-  IDPCommunicationError: 'Unavailable',
-  InvalidIdentityToken: 'PermissionDenied',
-  IDPRejectedClaim: 'PermissionDenied',
-  InvalidClientTokenId: 'PermissionDenied',
-  UnrecognizedClient: 'PermissionDenied',
-  SignatureDoesNotMatch: 'PermissionDenied',
-  AccessDenied: 'PermissionDenied',
-  RegionDisabled: 'PermissionDenied',
-};
+const codes: ReadonlyMap<string, StoreErrorCode> = new Map<string, StoreErrorCode>(
+  Object.entries({
+    ExpiredToken: 'Expired',
+    Throttling: 'Throttled',
+    IDPCommunicationError: 'Unavailable',
+    InvalidIdentityToken: 'PermissionDenied',
+    IDPRejectedClaim: 'PermissionDenied',
+    InvalidClientTokenId: 'PermissionDenied',
+    UnrecognizedClient: 'PermissionDenied',
+    SignatureDoesNotMatch: 'PermissionDenied',
+    AccessDenied: 'PermissionDenied',
+    RegionDisabled: 'PermissionDenied',
+  }),
+);
 
-const advice: Readonly<Record<string, string>> = {
-  InvalidClientTokenId:
-    'STS does not know the access key id of the base credentials: check it, and the endpoint',
-  SignatureDoesNotMatch: 'The signature is wrong: check the secret access key of the base credentials',
-  InvalidIdentityToken:
-    'The token of the web identity is not one that the role takes: check its audience and issuer against the identity provider in the account',
-  RegionDisabled: 'STS is not active in this region: activate it in the account, or set `region`',
-};
+const advice: ReadonlyMap<string, string> = new Map<string, string>(
+  Object.entries({
+    InvalidClientTokenId:
+      'STS does not know the access key id of the base credentials: check it, and the endpoint',
+    SignatureDoesNotMatch: 'The signature is wrong: check the secret access key of the base credentials',
+    InvalidIdentityToken:
+      'The token of the web identity is not one that the role takes: check its audience and issuer against the identity provider in the account',
+    RegionDisabled: 'STS is not active in this region: activate it in the account, or set `region`',
+  }),
+);
 
 /** Tells STS's refusal in the store's language. Like `toStoreError`, it passes nothing on that refers to the request. */
 export function stsError(raw: unknown, what: string, action: string): unknown {
@@ -45,12 +49,12 @@ export function stsError(raw: unknown, what: string, action: string): unknown {
   const status = error.$metadata?.httpStatusCode;
   const system = typeof error.code === 'string' ? error.code : undefined;
   const reason = reasonOf({ name, text, code: system, status, refused: error.$fault !== undefined });
-  const code = codes[plain(name)] ?? reason?.code ?? codeOf(status);
+  const code = codes.get(plain(name)) ?? reason?.code ?? codeOf(status);
   const line = text.split('\n', 1)[0]?.trim().replace(/\.$/, '').slice(0, 300) ?? '';
   // The SDK's word for an answer without a message.
   const detail = line === '' || line === 'UnknownError' ? '' : ` (${line})`;
   const said = `${status === undefined ? (system ?? name) : `${status} ${name}`}${detail}`;
-  const next = advice[plain(name)] ?? reason?.advice ?? general(code, action);
+  const next = advice.get(plain(name)) ?? reason?.advice ?? general(code, action);
   return new StoreError(code, `${what}: ${said}. ${next}.`, {
     ...(status === undefined ? {} : { status, serverCode: name }),
     cause: Object.assign(new Error(text), { name }),
@@ -64,17 +68,19 @@ function codeOf(status: number | undefined): StoreErrorCode {
   return status === 401 || status === 403 ? 'PermissionDenied' : 'InvalidRequest';
 }
 
-const forbidden: Readonly<Record<string, string>> = {
-  'sts:AssumeRole':
-    "Allow sts:AssumeRole on the role to the base credentials, name them in the role's trust policy, and check the external id",
-  'sts:AssumeRoleWithWebIdentity':
-    "Allow sts:AssumeRoleWithWebIdentity in the role's trust policy to the identity provider, for the subject and the audience of the token",
-};
+const forbidden: ReadonlyMap<string, string> = new Map<string, string>(
+  Object.entries({
+    'sts:AssumeRole':
+      "Allow sts:AssumeRole on the role to the base credentials, name them in the role's trust policy, and check the external id",
+    'sts:AssumeRoleWithWebIdentity':
+      "Allow sts:AssumeRoleWithWebIdentity in the role's trust policy to the identity provider, for the subject and the audience of the token",
+  }),
+);
 
 function general(code: StoreErrorCode, action: string): string {
   switch (code) {
     case 'PermissionDenied':
-      return forbidden[action] ?? `Allow ${action} to the base credentials, which must be long-lived`;
+      return forbidden.get(action) ?? `Allow ${action} to the base credentials, which must be long-lived`;
     case 'Expired':
       return action === 'sts:AssumeRoleWithWebIdentity'
         ? 'The token of the web identity has expired: see why its file is not renewed'

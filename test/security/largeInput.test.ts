@@ -1,0 +1,39 @@
+import { gzipSync } from 'node:zlib';
+import { Gunzipper } from '../../src/formats/gzip.js';
+import { fuzz } from '../fuzz/fuzz.js';
+import { largeTargets } from '../fuzz/targets/large.js';
+
+test.each(largeTargets.map((target) => [target.name, target] as const))(
+  'time does not grow with the square: %s',
+  async (_, target) => {
+    expect(await fuzz([target], 1, 1)).toEqual([]);
+  },
+  60_000,
+);
+
+describe('small gzip members', () => {
+  const opened = (): Gunzipper =>
+    new Gunzipper({
+      object: 'o',
+      from: { at: 0, offset: 0 },
+      ready: () => undefined,
+      fail: (error) => {
+        throw error;
+      },
+    });
+
+  test('that are there are inflated at once, without an engine for each', () => {
+    const gunzipper = opened();
+    gunzipper.push(Buffer.concat(Array<Buffer>(50).fill(gzipSync('{"a":1}\n'))));
+    expect(gunzipper.held).toBe(50 * 8);
+    expect(gunzipper.hungry).toBe(true);
+    gunzipper.close();
+  });
+
+  test('let others have their turn', () => {
+    const gunzipper = opened();
+    gunzipper.push(Buffer.concat(Array<Buffer>(1000).fill(gzipSync('x'))));
+    expect(gunzipper.held).toBeLessThan(100);
+    gunzipper.close();
+  });
+});

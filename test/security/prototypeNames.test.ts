@@ -1,0 +1,83 @@
+/** Names from outside are looked up among what was set, never among what every object has. */
+import { createHash } from 'node:crypto';
+import { StoreError } from '../../src/index.js';
+import { mergeS3, encryptBucket } from '../../src/config/mergeS3.js';
+import { startGateway, type Gateway } from '../../src/store/gateway/index.js';
+import { document, parseXml } from '../../src/store/gateway/xml.js';
+import { createMemoryStore } from '../../src/store/memory/index.js';
+import { stsError } from '../../src/store/s3/credentials/stsErrors.js';
+import { throttleOf, toStoreError } from '../../src/store/s3/errors.js';
+import { resolveStates } from '../../src/state/snapshot.js';
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { credentials } from '../store/s3support.js';
+
+const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__proto__'];
+
+let gateway: Gateway;
+beforeEach(async () => {
+  gateway = await startGateway({
+    buckets: { lake: createMemoryStore() },
+    credentials,
+    sts: { roles: { 'arn:aws:iam:::role/lake': {} } },
+  });
+});
+afterEach(() => gateway.close());
+
+describe.each(names)('%s', (name) => {
+  test('is no role', async () => {
+    const client = new STSClient({
+      endpoint: gateway.endpoint,
+      region: 'us-east-1',
+      credentials,
+      maxAttempts: 1,
+    });
+    const session = client.send(new AssumeRoleCommand({ RoleArn: name, RoleSessionName: 'me' }));
+    await expect(session).rejects.toMatchObject({ name: 'AccessDenied' });
+    client.destroy();
+  });
+
+  test('is no entity of XML', () => {
+    expect(() => parseXml(`<a>&${name};</a>`)).toThrow('not well-formed');
+    expect(document('a', { b: name })).toContain(`<b>${name}</b>`);
+  });
+
+  test('is no header that a request was signed with', async () => {
+    const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+    const response = await fetch(`${gateway.endpoint}/lake/x`, {
+      headers: {
+        'x-amz-date': date,
+        'x-amz-content-sha256': createHash('sha256').update('').digest('hex'),
+        authorization: `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${date.slice(0, 8)}/us-east-1/s3/aws4_request, SignedHeaders=${name};host;x-amz-content-sha256;x-amz-date, Signature=${'0'.repeat(64)}`,
+      },
+    });
+    expect(response.status).toBe(403);
+    expect(await response.text()).toContain('SignatureDoesNotMatch');
+  });
+
+  test('from a server is no code that is known', () => {
+    const raw = { name, message: 'm', $fault: 'client', $metadata: { httpStatusCode: 400 } };
+    const error = toStoreError(raw, { operation: 's3:GetObject', bucket: 'lake' } as never);
+    expect(error).toBeInstanceOf(StoreError);
+    expect(error.code).toBe('InvalidRequest');
+    expect(error.message).not.toMatch(/function|native code/);
+    expect(throttleOf(raw)).toBeUndefined();
+    const refused = stsError(raw, 'No session', name) as StoreError;
+    expect(refused.code).toBe('InvalidRequest');
+    expect(refused.message).not.toMatch(/function|native code/);
+  });
+
+  test('is a bucket like any other', () => {
+    const merged = mergeS3({ buckets: { other: {} } }, { buckets: { [name]: { region: 'r' } } });
+    if (name !== '__proto__') expect(merged.buckets?.[name]).toEqual({ region: 'r' });
+    const encrypted = encryptBucket({}, `s3://${name}/x`);
+    if (name !== '__proto__') expect(encrypted.buckets).toEqual({ [name]: { sse: { type: 'sse-s3' } } });
+  });
+
+  test('is no state that was declared', () => {
+    const stored = {
+      maxParallelism: 1,
+      states: [{ name, kind: 'value', serializer: { id: 'a', version: 1 } }],
+    };
+    expect(() => resolveStates('op', stored, {})).toThrow('no longer declared');
+  });
+});
