@@ -4,6 +4,7 @@ import type { ObjectStore } from '../store/objectStore.js';
 import type { CheckpointData } from '../store/services.js';
 import type { EntropyMark } from './dataPlace.js';
 import type { CheckpointEvent } from './events.js';
+import type { Signing } from './signature.js';
 
 export interface ClaimOptions {
   /** For data objects, listings and deletes. */
@@ -15,6 +16,8 @@ export interface ClaimOptions {
   /** Where entropy goes into `prefix` in the keys of data objects, and how much of it a new log draws. */
   readonly entropy?: (EntropyMark & { readonly length: number }) | undefined;
   readonly job: string;
+  /** Signs manifests, and reads none that are not signed. */
+  readonly sign?: Signing | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   /** Between periodic barriers, milliseconds. Without it there are none. */

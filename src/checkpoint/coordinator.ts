@@ -93,15 +93,17 @@ class LogCoordinator implements Coordinator {
     this.#options = options;
     this.#claimant = claimant;
     const { store, logStore = store, prefix, entropy, job, clock, random, retained = 1 } = options;
+    const scope = scopeOf(options);
     this.#driver = new LogDriver({
       store,
       logStore,
       prefix,
       clock,
       random,
-      scope: scopeOf(options),
+      scope,
       self: {
         job,
+        dir: scope.sign && scope.uri,
         jobId: drawId(random),
         nonce: drawId(random),
         retained,

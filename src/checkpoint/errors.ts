@@ -6,6 +6,7 @@ import type { Pending } from './manifest.js';
 export type CheckpointErrorCode =
   | 'ManifestCorrupt'
   | 'ManifestTooNew'
+  | 'ManifestNotTrusted'
   | 'MissingBucket'
   | 'LogAccessDenied'
   | 'Fenced'

@@ -205,7 +205,7 @@ export class LogDriver {
   }
 
   #put(manifest: Manifest, doubts: number): void {
-    const body = encodeManifest(manifest);
+    const body = encodeManifest(manifest, this.#options.scope.sign?.keys[0]);
     this.bytes = body.length;
     const issue = (): void => {
       const { logStore, prefix, inDoubt } = this.#options;

@@ -32,6 +32,8 @@ export interface Self {
   readonly job: string;
   /** For the first claim of a log. */
   readonly jobId: string;
+  /** The URI of the log's directory, where manifests are signed. */
+  readonly dir?: string | undefined;
   /** Unique to this attempt: put-ids are made of it. */
   readonly nonce: string;
   /** Checkpoints kept to be restored from. */

@@ -36,6 +36,8 @@ export interface Manifest {
   readonly version: 1;
   readonly jobId: string;
   readonly job: string;
+  /** Where it is signed: the URI of the log's directory, so that it verifies nowhere else. */
+  readonly dir?: string;
   /** The log number: the slot that the entry was created in. Not the checkpoint's id. */
   readonly n: number;
   /** The entry before this one; `null` for the first. */

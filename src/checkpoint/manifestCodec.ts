@@ -1,29 +1,42 @@
 import { crc32 } from 'node:zlib';
 import { CheckpointError } from './errors.js';
 import type { Manifest } from './manifest.js';
+import { signatureOf } from './signature.js';
 
 /**
  * A manifest as bytes: one header line, `millrace-manifest <version> <crc32 of the rest, 8 hex digits>`, then JSON.
+ * Where the job has a key, the line ends with the signature of the rest, 64 hex digits (`signature.ts`).
  * The version stands outside the JSON so that a reader knows what it can't read before it tries.
  */
 const magic = 'millrace-manifest';
 const version = 1;
 
-export function encodeManifest(manifest: Manifest): Buffer {
+/** @param key signs it */
+export function encodeManifest(manifest: Manifest, key?: string): Buffer {
   const json = Buffer.from(JSON.stringify(manifest));
-  return Buffer.concat([Buffer.from(`${magic} ${version} ${checksum(json)}\n`), json]);
+  const signed = key === undefined ? '' : ` ${signatureOf(json, key)}`;
+  return Buffer.concat([Buffer.from(`${magic} ${version} ${checksum(json)}${signed}\n`), json]);
 }
 
-/** Errors: `ManifestCorrupt`, `ManifestTooNew`. `where` is a URI, for the message. */
-export function decodeManifest(bytes: Buffer, where: string): Manifest {
+/**
+ * Errors: `ManifestCorrupt`, `ManifestTooNew`, and those of `verify`, which sees the JSON before anything is made of it.
+ *
+ * @param where a URI, for messages
+ */
+export function decodeManifest(
+  bytes: Buffer,
+  where: string,
+  verify: (json: Buffer, signature: string | undefined) => void = () => undefined,
+): Manifest {
   const newline = bytes.indexOf(0x0a);
-  const header = /^millrace-manifest ([1-9]\d*) ([0-9a-f]{8})$/.exec(
+  const header = /^millrace-manifest ([1-9]\d*) ([0-9a-f]{8})(?: ([0-9a-f]{64}))?$/.exec(
     bytes.toString('latin1', 0, Math.max(newline, 0)),
   );
   if (header === null) throw corrupt(where, 'it does not start with the header of a manifest');
   if (Number(header[1]) > version) throw tooNew(where, Number(header[1]));
   const json = bytes.subarray(newline + 1);
   if (checksum(json) !== header[2]) throw corrupt(where, 'its checksum does not match');
+  verify(json, header[3]);
   let value: unknown;
   try {
     value = JSON.parse(json.toString());
@@ -110,6 +123,7 @@ const fields: Readonly<Record<keyof Manifest, Check>> = {
   retained: listOf(shape({ n: isCount, putId: isString, checkpoint: isCount, objects: keys })),
   finished: optional(isFlag),
   savepoint: optional(isString),
+  dir: optional(isString),
   revokes: optional(pending),
 };
 

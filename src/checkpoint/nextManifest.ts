@@ -24,6 +24,7 @@ export function nextManifest(
     version: 1,
     jobId: parent?.jobId ?? self.jobId,
     job: self.job,
+    ...(self.dir === undefined ? {} : { dir: self.dir }),
     n,
     prev: parent === undefined ? null : { n: parent.n, putId: parent.putId },
     parent: parent?.n ?? null,

@@ -4,6 +4,7 @@ import { isDataName, noDataName, type EntropyMark } from './dataPlace.js';
 import { CheckpointError } from './errors.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
 import { decodeManifest } from './manifestCodec.js';
+import { isSignedBy, type Signing } from './signature.js';
 
 /**
  * What lies in a bucket is not believed. A checksum tells an accident, not an attacker: whoever can write below a job's
@@ -29,14 +30,16 @@ import { decodeManifest } from './manifestCodec.js';
  * | `probe.json` | how this job writes its own files | `store/probe.ts`: form |
  * | `.<name>.millrace-partial` of a copy | an upload of its own target | `fs/operations/transfer/note.ts`: target, source and sizes |
  *
- * Within these bounds an unsigned checkpoint is still believed: who writes it decides what the job's own output holds.
- * See docs/security.md.
+ * Within these bounds an unsigned checkpoint is still believed: who writes it decides what the job's own output holds. With
+ * `checkpoints.sign` only the job's own manifests are read (`signature.ts`), each in its own slot, and what they name is
+ * held against its SHA-256. See docs/security.md.
  */
 export interface Scope {
   /** The log's directory, for messages. */
   readonly uri: string;
   readonly job: string;
   readonly entropy: EntropyMark | undefined;
+  readonly sign: Signing | undefined;
 }
 
 export function scopeOf(options: {
@@ -44,18 +47,59 @@ export function scopeOf(options: {
   readonly prefix: string;
   readonly job: string;
   readonly entropy?: EntropyMark | undefined;
+  readonly sign?: Signing | undefined;
 }): Scope {
-  const { store, prefix, job, entropy } = options;
-  return { uri: `${store.uri}/${prefix}`, job, entropy };
+  const { store, prefix, job, entropy, sign } = options;
+  return { uri: `${store.uri}/${prefix}`, job, entropy, sign };
 }
 
-/** Reads the entry of slot `n`. Errors: `ManifestCorrupt`, `ManifestTooNew`, `ForeignName`. */
+/** Reads the entry of slot `n`. Errors: `ManifestCorrupt`, `ManifestTooNew`, `ManifestNotTrusted`, `ForeignName`. */
 export function readManifest(bytes: Buffer, n: number, scope: Scope): Manifest {
   const where = scope.uri + logKey(n);
-  const manifest = decodeManifest(bytes, where);
+  const { sign } = scope;
+  const manifest = decodeManifest(bytes, where, (json, signature) => {
+    if (sign !== undefined) verify(json, signature, sign, where);
+  });
   if (manifest.n !== n || manifest.job !== scope.job) throw misplaced(where, n, manifest, scope.job);
+  if (
+    sign !== undefined &&
+    sign.accept !== 'moved' &&
+    manifest.dir !== undefined &&
+    manifest.dir !== scope.uri
+  )
+    throw notTrusted(
+      where,
+      `is signed for ${manifest.dir}`,
+      'moved',
+      'the directory was moved there on purpose',
+    );
   checkNames(manifest, where, scope);
   return manifest;
+}
+
+/** What was signed has a directory, so one without is what was accepted unsigned. Errors: `ManifestNotTrusted`. */
+function verify(json: Buffer, signature: string | undefined, { keys, accept }: Signing, where: string): void {
+  if (signature === undefined) {
+    if (accept !== 'unsigned')
+      throw notTrusted(
+        where,
+        'is not signed',
+        'unsigned',
+        'the job ran without a key before, and nobody else can write there',
+      );
+  } else if (!isSignedBy(json, signature, keys)) {
+    throw new CheckpointError(
+      'ManifestNotTrusted',
+      `The manifest ${where} is signed with none of the keys of checkpoints.sign. Nothing was changed. If the key was changed, add the former one to the list, behind the new one. If not, somebody else has written the object: restore it from a version or backup of the bucket.`,
+    );
+  }
+}
+
+function notTrusted(where: string, what: string, accept: string, reason: string): CheckpointError {
+  return new CheckpointError(
+    'ManifestNotTrusted',
+    `The manifest ${where} ${what}, and checkpoints.sign has a key. Nothing was changed. If ${reason}, start the job once with checkpoints.sign.accept: '${accept}'. If not, somebody else has written the object: restore it from a version or backup of the bucket.`,
+  );
 }
 
 /** Names of data objects have ten digits for it. */

@@ -46,6 +46,7 @@ export interface Checkpoints {
   readonly tolerableFailures?: number;
   readonly retained?: number;
   readonly fencing: 'required' | 'none';
+  readonly sign?: { readonly keys?: readonly string[]; readonly accept?: 'unsigned' | 'moved' };
 }
 
 /** See `StallDefaults`. */

@@ -45,6 +45,8 @@ export interface CheckpointDefaults {
   readonly tolerableFailures?: number;
   readonly retained?: number;
   readonly fencing?: 'required' | 'none';
+  /** Keys of 32 characters or more: the first signs manifests, all verify. Default: manifests are not signed. */
+  readonly sign?: { readonly keys?: string | readonly string[]; readonly accept?: 'unsigned' | 'moved' };
 }
 
 /** When a job that waits tells so, for all jobs that set nothing else. */

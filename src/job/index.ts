@@ -3,6 +3,6 @@
  */
 export type { JobEvent, LifeEvent, ReportedEvent } from './events.js';
 export { createJob, type Job, type RunOptions, type RunResult } from './job.js';
-export type { CheckpointOptions, JobOptions, RestartOptions, StallOptions } from './options.js';
+export type { CheckpointOptions, JobOptions, RestartOptions, SignOptions, StallOptions } from './options.js';
 export type { StallEvent, Waiting } from './stalls.js';
 export { stopOn } from './stopOn.js';

@@ -1,15 +1,17 @@
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load/index.js';
-import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
+import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
 import { checkS3Options } from '../config/checkS3Options.js';
 import { encryptBucket, mergeS3 } from '../config/mergeS3.js';
 import type { Logger } from '../config/logger.js';
 import type { RestartDefaults } from '../config/options.js';
+import { signingKeys } from '../config/schema/kinds.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import { systemClock, type Clock } from '../flow/index.js';
 import { hideUserInfo, parseUri } from '../path/index.js';
 import type { S3Options } from '../config/s3Options.js';
 import type { Stores } from '../store/services.js';
+import type { Signing } from '../checkpoint/index.js';
 import type { Environment } from './environment.js';
 import { defaultRestart, type RestartPolicy } from './restart.js';
 
@@ -72,6 +74,22 @@ export interface CheckpointOptions {
    * once. Default: such a store is refused.
    */
   readonly fencing?: 'none';
+  /** Signs manifests, and refuses with `ManifestNotTrusted` what this job has not signed. Default: no signatures. */
+  readonly sign?: SignOptions;
+}
+
+/** See docs/security.md for what a signature defends against, for rotation, and for how to begin. */
+export interface SignOptions {
+  /**
+   * A key of 32 characters or more, such as `openssl rand -base64 32` prints, or several: the first signs, all verify. Give
+   * each job its own. Nothing ever shows them.
+   */
+  readonly keys: string | readonly string[];
+  /**
+   * For one start, to take over a log: `'unsigned'` manifests of a job that ran without a key, or those that were signed in
+   * another directory, which was `'moved'`. Default: neither.
+   */
+  readonly accept?: 'unsigned' | 'moved';
 }
 
 export interface StallOptions {
@@ -92,6 +110,7 @@ export interface ResolvedOptions {
     readonly tolerableFailures: number | undefined;
     readonly retained: number | undefined;
     readonly fencing: 'none' | undefined;
+    readonly sign: Signing | undefined;
   };
   readonly restart: RestartPolicy;
   readonly stalledAfterMs: number | undefined;
@@ -129,7 +148,10 @@ const checkpointNames: OptionNames<CheckpointOptions> = {
   retained: true,
   mode: true,
   fencing: true,
+  sign: true,
 };
+
+const signNames: OptionNames<SignOptions> = { keys: true, accept: true };
 
 const stalledNames: OptionNames<StallOptions> = { after: true };
 
@@ -170,6 +192,7 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
       tolerableFailures: count('checkpoints.tolerableFailures', checkpoints.tolerableFailures, 0),
       retained: count('checkpoints.retained', checkpoints.retained, 1),
       fencing: checkpoints.fencing === 'none' ? 'none' : undefined,
+      sign: signing(checkpoints.sign),
     },
     restart: restartPolicy(restart, config.restart),
     stalledAfterMs: stalledAfter === 'none' ? undefined : timer('stalled.after', stalledAfter, 1),
@@ -192,6 +215,10 @@ function checkNames(options: JobOptions): void {
   const { checkpoints, restart, stalled, s3 } = required('the options of createJob', options);
   checkOptions(of, options, names);
   checkOptions(of, checkpoints, checkpointNames, 'checkpoints.');
+  const sign: unknown = checkpoints?.sign;
+  if (sign !== undefined && typeof sign !== 'object')
+    throw notShown('checkpoints.sign', 'an object: { keys }');
+  checkOptions(of, checkpoints?.sign, signNames, 'checkpoints.sign.');
   if (restart !== 'none') checkOptions(of, restart, restartNames, 'restart.');
   checkOptions(of, stalled, stalledNames, 'stalled.');
   checkS3Options(of, s3, 's3.');
@@ -222,6 +249,25 @@ function directory(dir: string | undefined, { state }: Config): string {
     );
   }
   return dir;
+}
+
+function signing(sign: Partial<SignOptions> | undefined): Signing | undefined {
+  if (sign === undefined) return undefined;
+  const { keys, accept } = sign;
+  oneOf('checkpoints.sign.accept', accept, ['unsigned', 'moved']);
+  const read = signingKeys.read(keys)?.value as readonly string[] | undefined;
+  if (read === undefined) throw notShown('checkpoints.sign.keys', signingKeys.rule);
+  return { keys: read, accept };
+}
+
+/** Of what may be a secret. */
+function notShown(key: string, rule: string): InvalidOption {
+  return new InvalidOption(
+    key,
+    undefined,
+    rule,
+    `${key}: its value (not shown) is not allowed. It must be ${rule}.`,
+  );
 }
 
 function restartPolicy(restart: JobOptions['restart'], configured: RestartOptions): RestartPolicy {

@@ -25,7 +25,10 @@ function everywhere(value: unknown): string {
 test('a configuration shows no secret, whatever it is printed by', () => {
   const inBase64 = `${secret.padEnd(43, 'A')}=`;
   const set = Object.fromEntries(
-    secretKeys.map((key, i) => [key, key.endsWith('customer-key') ? inBase64 : `${secret}-${i}`]),
+    secretKeys.map((key, i) => [
+      key,
+      key.endsWith('customer-key') ? inBase64 : `${secret}-${i}`.padEnd(32, 'x'),
+    ]),
   );
   const config = loadConfig({
     set: {
@@ -50,6 +53,7 @@ test('a configuration shows no secret, whatever it is printed by', () => {
   expect(config.s3.assumeRole?.externalId).toContain(secret);
   expect(config.s3.proxy).toContain(secret);
   expect(config.s3.sse?.customerKey).toContain(secret);
+  expect(config.checkpoints.sign?.keys?.[0]).toContain(secret);
   expect(config.delegationTokens.credentials?.secretAccessKey).toContain(secret);
 });
 

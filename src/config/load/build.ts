@@ -54,7 +54,7 @@ export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config
       interval: 10_000,
       mode: 'EXACTLY_ONCE',
       fencing: 'required',
-      ...group('checkpoints'),
+      ...signed(group('checkpoints')),
       ...(dir === undefined ? {} : { dir }),
     },
     restart: { type: 'exponential-delay', ...group('restart') },
@@ -131,6 +131,11 @@ function connectionOf(data: Data, winners: ReadonlyMap<string, Said>, sayings: S
     return [name, hideProxy(bucket)] as const;
   });
   return hideProxy({ ...whole, ...(buckets.length === 0 ? {} : { buckets: Object.fromEntries(buckets) }) });
+}
+
+function signed(checkpoints: Data): Data {
+  const { sign } = checkpoints;
+  return sign === undefined ? checkpoints : { ...checkpoints, sign: hideValues({ ...sign }, ['keys']) };
 }
 
 /** The URL of a proxy may hold a password. */

@@ -1,4 +1,4 @@
-import { choice, count, duration, number, orNone, size, uri } from './kinds.js';
+import { choice, count, duration, number, orNone, signingKeys, size, uri } from './kinds.js';
 import { longestTimer, type Row } from './row.js';
 
 const timer = (least: number, rule: string) => duration({ least, most: longestTimer, rule });
@@ -64,6 +64,20 @@ export const checkpointing: readonly Row[] = [
     fallback: 'required',
     option: 'checkpoints.fencing',
     doc: 'With `none` a job runs on a store without conditional writes, where nothing keeps two processes from running it at once.',
+  },
+  {
+    key: 'execution.checkpointing.sign.keys',
+    kind: signingKeys,
+    fallback: 'none: manifests are not signed',
+    option: 'checkpoints.sign.keys',
+    doc: 'Keys that sign the manifests of checkpoints, so that whoever else can write to the directory cannot steer a job. The first signs, all verify.',
+  },
+  {
+    key: 'execution.checkpointing.sign.accept',
+    kind: choice({ unsigned: 'unsigned', moved: 'moved' }),
+    fallback: 'neither',
+    option: 'checkpoints.sign.accept',
+    doc: 'For one start, to take over a log: `unsigned` manifests, or those that were signed in another directory.',
   },
   {
     key: 'execution.source-budget',

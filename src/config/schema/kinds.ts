@@ -30,6 +30,17 @@ export function text(rule = 'a text that is not empty', test: RegExp = /./su): K
 /** A text that no message, log or printout ever shows. */
 export const secret: Kind = { ...text(), name: 'secret' };
 
+/** Keys that sign: one, or several with commas between them. Read as a list. */
+export const signingKeys: Kind = {
+  ...secret,
+  rule: 'a key of 32 to 1,024 characters without commas and blanks, or several, separated by commas',
+  read: (value) => {
+    const keys: unknown[] = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? value : [];
+    const fit = (key: unknown): key is string => typeof key === 'string' && /^[^,\s]{32,1024}$/.test(key);
+    return keys.length > 0 && keys.every(fit) ? { value: keys } : undefined;
+  },
+};
+
 /** A URL or URI that holds no secret: what breaks the rule may hold one, and is not shown. */
 export function uri(rule: string, test: RegExp): Kind {
   return { ...text(rule, test), name: 'uri' };

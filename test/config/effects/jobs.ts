@@ -28,6 +28,15 @@ async function plain(set: Set, every = 50): Promise<World> {
   return world;
 }
 
+const signingKey = 'k'.repeat(32);
+
+/** How a job ends that goes on from manifests without a signature. */
+async function afterUnsigned(set: Set): Promise<unknown> {
+  const world = await plain({});
+  const job = world.job(set);
+  return world.run(job, [job.source('in', ticks(20, 50)).pipe(out())]);
+}
+
 /** A job that cannot store its checkpoints, up to its first restart. */
 async function unstorable(set: Set): Promise<World> {
   const world = new World();
@@ -137,6 +146,16 @@ export const jobEffects: Effects = {
     };
     expect(await run({})).toMatchObject({ code: 'NoConditionalWrites' });
     expect(await run({ [key('fencing')]: 'none' })).toBeUndefined();
+  },
+  [key('sign.keys')]: async () => {
+    expect(await afterUnsigned({ [key('sign.keys')]: signingKey })).toMatchObject({
+      code: 'ManifestNotTrusted',
+    });
+    expect(await afterUnsigned({})).toBeUndefined();
+  },
+  [key('sign.accept')]: async () => {
+    const accept = { [key('sign.accept')]: 'unsigned' };
+    expect(await afterUnsigned({ [key('sign.keys')]: signingKey, ...accept })).toBeUndefined();
   },
   'execution.stalled-after': async () => {
     const stalledFor = async (set: Set): Promise<number | undefined> => {
