@@ -61,6 +61,19 @@ export class Model {
     return ok();
   }
 
+  /**
+   * Whether two buckets of a server may pass for one: what is copied is in both, under one key, and the places nest. Then a
+   * server whose clock stands for two seconds cannot tell them apart, and the operation is refused.
+   */
+  mayBeOne(from: At, to: At): boolean {
+    const [prefix, target] = [directoryOf(from.key), directoryOf(to.key)];
+    if (from.bucket === to.bucket || !(prefix.startsWith(target) || target.startsWith(prefix))) return false;
+    const there = this.objects(to.bucket);
+    return [...this.objects(from.bucket)].some(
+      ([key, body]) => key.startsWith(prefix) && there.get(key) === body,
+    );
+  }
+
   remove(
     at: At,
     { recursive, mustExist, wholeBucket }: { recursive: boolean; mustExist: boolean; wholeBucket: boolean },

@@ -60,9 +60,10 @@ function step(
   text: string,
   expected: (model: Model) => Outcome,
   real: (real: Real) => Observable<unknown>,
+  check: (model: Readonly<Model>) => boolean = () => true,
 ): Step {
   return {
-    check: () => true,
+    check,
     run: async (model, at) => {
       let found: Outcome;
       try {
@@ -160,6 +161,7 @@ const steps: fc.Arbitrary<Step>[] = [
         `${operation} ${show(from)} to ${show(to)}${overwrite ? '' : ', not over anything'}`,
         (model) => model[operation](from, to, overwrite),
         ({ operations, uri }) => done(operations[operation](uri(from), uri(to), { overwrite })),
+        (model) => !model.mayBeOne(from, to),
       ),
     ),
   ),
