@@ -1,24 +1,22 @@
 #!/usr/bin/env node
-/** The program: `run` with the streams and signals of this process. A second interrupt ends it at once. */
-import { Interrupted, exitCodes } from './exit.js';
-import { run } from './run.js';
-
-// What the SDK thinks of this version of Node is not for whoever copies a file.
-process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-
-const interrupt = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (interrupt.signal.aborted) process.exit(exitCodes[signal]);
-    interrupt.abort(new Interrupted(signal));
-  });
+/**
+ * The program. Node opens all modules of an import together, so they are imported room by room, and the shell's usual limits of
+ * open files suffice; where they do not, that is told in words.
+ */
+try {
+  await import('../config/index.js');
+  await import('../store/errors.js');
+  await import('../store/local/index.js');
+  await import('../store/s3/index.js');
+  await import('../store/index.js');
+  await import('../fs/operations/index.js');
+  await import('./commands/index.js');
+  await import('./main.js');
+} catch (error) {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
+  process.stderr.write(
+    'millrace: Unavailable: Too many open files. Raise the limit of this shell (ulimit -n 1024), and run it again.\n',
+  );
+  process.exitCode = 1;
 }
-
-process.exitCode = await run(process.argv.slice(2), {
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  env: process.env,
-  cwd: process.cwd(),
-  interrupt: interrupt.signal,
-});

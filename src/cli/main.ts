@@ -1,0 +1,23 @@
+/** `run` with the streams and signals of this process. A second interrupt ends it at once. */
+import { Interrupted, exitCodes } from './exit.js';
+import { run } from './run.js';
+
+// What the SDK thinks of this version of Node is not for whoever copies a file.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (interrupt.signal.aborted) process.exit(exitCodes[signal]);
+    interrupt.abort(new Interrupted(signal));
+  });
+}
+
+process.exitCode = await run(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  interrupt: interrupt.signal,
+});
