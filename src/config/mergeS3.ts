@@ -32,10 +32,18 @@ function mergeBucket<T extends BucketOptions>(base: T, over: BucketOptions): T {
   return { ...base, ...(Object.fromEntries(said) as BucketOptions) };
 }
 
+/** What holds for a bucket alone: what is set under its name, or else under the longest `*.ending` that its name has. */
+export function ownOptions(s3: S3Options, bucket: string): BucketOptions | undefined {
+  const [ending] = Object.keys(s3.buckets ?? {})
+    .filter((name) => name.startsWith('*.') && bucket.endsWith(name.slice(1)))
+    .sort((a, b) => b.length - a.length);
+  return bucketOf(s3, bucket) ?? (ending === undefined ? undefined : bucketOf(s3, ending));
+}
+
 /** SSE-S3 in the bucket of a URI, unless something else is said of it. */
 export function encryptBucket(s3: S3Options, uri: string): S3Options {
   const { scheme, bucket } = parseUri(uri);
-  const own = bucketOf(s3, bucket);
+  const own = ownOptions(s3, bucket);
   if (scheme !== 's3' || encryptionType(own?.sse ?? s3.sse) !== undefined) return s3;
   return { ...s3, buckets: { ...s3.buckets, [bucket]: { ...own, sse: { type: 'sse-s3' } } } };
 }

@@ -90,7 +90,7 @@ export interface BucketOptions {
 
 /** How to reach S3 servers. Everything has a default; on AWS usually nothing needs to be said. */
 export interface S3Options extends BucketOptions {
-  /** Overrides by bucket name; the longest suffix of dotted names wins. */
+  /** Overrides by bucket name. `*.logs` is for all buckets whose names end in `.logs`; an exact name wins, then the longest. */
   readonly buckets?: Readonly<Record<string, BucketOptions>>;
   /** For `s3x://` servers. Default `https`. */
   readonly endpointProtocol?: 'http' | 'https';

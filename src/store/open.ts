@@ -13,6 +13,7 @@ import { shareReplay, tap } from 'rxjs';
 import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import { checkS3Options } from '../config/checkS3Options.js';
 import { silentLogger } from '../config/logger.js';
+import { ownOptions } from '../config/mergeS3.js';
 import type { BucketOptions, S3Credentials, S3Options } from '../config/s3Options.js';
 import { systemClock } from '../flow/index.js';
 import { formatUri, parseUri, userInfo, type ObjectUri } from '../path/index.js';
@@ -77,13 +78,10 @@ export function openStores(options: OpenStoresOptions = {}): OpenedStores {
   };
 }
 
-/** The options of a bucket: the common ones, with the longest name of `buckets` over them that is its name or ends it after a dot. */
+/** The options of a bucket: the common ones, with its own over them. */
 export function optionsOfBucket(options: S3Options, bucket: string): S3Options {
-  const { buckets = {}, ...common } = options;
-  const [name] = Object.keys(buckets)
-    .filter((candidate) => bucket === candidate || bucket.endsWith(`.${candidate}`))
-    .sort((a, b) => b.length - a.length);
-  return { ...common, ...(name === undefined ? {} : buckets[name]) };
+  const common = Object.entries(options).filter(([name]) => name !== 'buckets');
+  return { ...Object.fromEntries(common), ...ownOptions(options, bucket) };
 }
 
 const ofServer: ReadonlySet<string> = new Set(['endpoint', 'forcePathStyle', 'credentials', 'assumeRole']);

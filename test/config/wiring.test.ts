@@ -214,6 +214,10 @@ describe('options of S3 on top of others', () => {
   test('SSE-S3 for a bucket is said unless something else is', () => {
     const sealed = { sse: { customerKeyFile: 'k' } };
     expect(encryptBucket(sealed, 's3://lake/cp')).toBe(sealed);
+    const kept = { region: 'eu-west-1' };
+    expect(encryptBucket({ buckets: { '*.lake': kept } }, 's3://eu.lake/cp')).toEqual({
+      buckets: { '*.lake': kept, 'eu.lake': { ...kept, sse: { type: 'sse-s3' } } },
+    });
     expect(encryptBucket({}, 's3://lake/cp')).toEqual({ buckets: { lake: { sse: { type: 'sse-s3' } } } });
     expect(encryptBucket(base, 's3://lake/cp')).toBe(base);
     expect(encryptBucket({}, 'file:///lake/cp')).toEqual({});

@@ -147,19 +147,28 @@ describe('buckets', () => {
 
   test.each([
     ['logs', 'logs'],
-    ['eu.logs', 'eu.logs'],
-    ['de.eu.logs', 'eu.logs'],
-    ['us.logs', 'logs'],
+    ['evil.logs', 'common'],
+    ['archive', 'common'],
+    ['de.archive', '*.archive'],
+    ['eu.archive', 'eu.archive'],
+    ['de.eu.archive', '*.eu.archive'],
+    ['*.archive', '*.archive'],
     ['catalogs', 'common'],
     ['logs.eu', 'common'],
-  ])('%s has the options of the longest name that it ends in, after a dot: %s', (bucket, region) => {
-    const options: S3Options = {
-      region: 'common',
-      maxSockets: 7,
-      buckets: { logs: { region: 'logs' }, 'eu.logs': { region: 'eu.logs' } },
-    };
-    expect(optionsOfBucket(options, bucket)).toEqual({ region, maxSockets: 7 });
-  });
+    ['__proto__', 'common'],
+  ])(
+    '%s has the options of its own name, or of the longest ending that is marked as one: %s',
+    (bucket, region) => {
+      const options: S3Options = {
+        region: 'common',
+        maxSockets: 7,
+        buckets: Object.fromEntries(
+          ['logs', '*.archive', 'eu.archive', '*.eu.archive'].map((name) => [name, { region: name }]),
+        ),
+      };
+      expect(optionsOfBucket(options, bucket)).toEqual({ region, maxSockets: 7 });
+    },
+  );
 });
 
 describe('s3x', () => {
