@@ -28,6 +28,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { silentLogger, type Logger } from '../config/logger.js';
+import { isCount } from '../shape.js';
 import { abortUploads } from './abortUploads.js';
 import { isStoreError } from './errors.js';
 import { awsMinimumPartSize, join } from './helpers.js';
@@ -136,14 +137,14 @@ function sweep(store: ObjectStore, prefix: string, logger: Logger): Observable<n
 
 /** What was found before; `undefined` if another version wrote it, or it is damaged: then it is tried again. */
 function parse(body: Uint8Array): StoreCapabilities | undefined {
-  let found: Partial<StoreCapabilities> & { readonly version?: number };
+  let found: (Partial<StoreCapabilities> & { readonly version?: number }) | null;
   try {
     found = JSON.parse(Buffer.from(body).toString()) as typeof found;
   } catch {
     return undefined;
   }
-  const { conditionalPut, completeSubset, minimumPartSize } = found;
-  if (found.version !== version || conditionalPut === undefined) return undefined;
-  if (completeSubset === undefined || minimumPartSize === undefined) return undefined;
-  return { conditionalPut, completeSubset, minimumPartSize };
+  const { conditionalPut, completeSubset, minimumPartSize } = found ?? {};
+  const fits = typeof conditionalPut === 'boolean' && typeof completeSubset === 'boolean';
+  if (found?.version !== version || !fits || !isCount(minimumPartSize)) return undefined;
+  return { conditionalPut, completeSubset, minimumPartSize: Number(minimumPartSize) };
 }

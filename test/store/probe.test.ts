@@ -35,6 +35,20 @@ describe('the probe', () => {
     expect(counts().requests).toEqual({ get: 1, list: 1, listUploads: 1 });
   });
 
+  it.each([
+    'null',
+    '7',
+    '{"version":2}',
+    '{"version":2,"conditionalPut":"yes","completeSubset":true,"minimumPartSize":1}',
+    '{"version":2,"conditionalPut":true,"completeSubset":1,"minimumPartSize":1}',
+    '{"version":2,"conditionalPut":true,"completeSubset":true,"minimumPartSize":-1}',
+  ])('tries again where it finds %s', async (kept) => {
+    const store = createMemoryStore({ completeSubset: false });
+    await lastValueFrom(store.put('jobs/probe.json', Buffer.from(kept)));
+    const found = await firstValueFrom(probe(store, 'jobs/'));
+    expect(found).toMatchObject({ completeSubset: false, minimumPartSize: 5 * 1024 * 1024 });
+  });
+
   it('tries again what it cannot read', async () => {
     const store = createMemoryStore();
     await lastValueFrom(store.put('probe.json', Buffer.from('{"version":')));
