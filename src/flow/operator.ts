@@ -3,6 +3,7 @@ import { MillraceError } from '../errors.js';
 import type { Attempt } from './attempt.js';
 import type { Flow, FlowOperator } from './flow.js';
 import { FlowObservable } from './flowObservable.js';
+import { noteOrigin } from './origin.js';
 import { hasHeadroom } from './stack.js';
 import {
   isLast,
@@ -81,6 +82,11 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     });
   }
 
+  /** How errors that arise in it are told: by its id, or what the user wrote. */
+  protected get label(): string {
+    return this.constructor.name;
+  }
+
   /** Whether a record is being handled right now. */
   protected get handlingRecord(): boolean {
     return this.#phase >= record;
@@ -121,6 +127,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
 
   /** Ends the flow with an error. */
   protected fail(error: unknown): void {
+    this.#arose(error);
     this.error(error);
   }
 
@@ -182,7 +189,12 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
    */
   #threw(error: unknown): void {
     if (!hasHeadroom()) throw error;
+    this.#arose(error);
     this.error(error);
+  }
+
+  #arose(error: unknown): void {
+    if (this.#phase !== closed) noteOrigin(error, this.label);
   }
 
   /** Handles what arrived meanwhile. */

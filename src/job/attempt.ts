@@ -2,11 +2,13 @@ import { Observable, of, Subscription, type Subscriber } from 'rxjs';
 import type { Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
 import { monotonic, open, type Attempt, type Barrier } from '../flow/index.js';
+import { takeOrigin } from '../flow/origin.js';
 import { CreditLedger } from '../sources/creditLedger.js';
 import { SourcePump } from '../sources/pump.js';
 import type { DeadLetter, Source } from '../sources/source.js';
 import { attemptOf, type Environment } from './environment.js';
 import type { JobEvent } from './events.js';
+import { AttemptFailure, type FailurePlace } from './failure.js';
 import { HotSource } from './hotSource.js';
 import { Leaf } from './leaf.js';
 import { leafAttempt } from './leafAttempt.js';
@@ -186,7 +188,7 @@ class RunningAttempt {
   #leaf(): Leaf {
     const leaf: Leaf = new Leaf(this.#leaves.length, {
       failed: (error) => {
-        this.#fail(error);
+        this.#fail(error, this.#place());
       },
       completed: () => {
         this.#end();
@@ -238,8 +240,8 @@ class RunningAttempt {
         turned: () => {
           this.#stalls.nudge();
         },
-        failed: (error) => {
-          this.#fail(error);
+        failed: (error, place) => {
+          this.#fail(error, place === undefined ? {} : { source: id, ...place });
         },
       });
       wired.pump.open();
@@ -388,13 +390,25 @@ class RunningAttempt {
     }
   }
 
-  #fail(error: unknown): void {
+  /** The record that is on its way down right now. */
+  #place(): FailurePlace {
+    for (const [source, { pump }] of this.#sources) {
+      const place = pump?.place;
+      if (place !== undefined) return { source, ...place };
+    }
+    return {};
+  }
+
+  #fail(error: unknown, place: FailurePlace = {}): void {
     if (this.#state === 'over') return;
     this.close();
     const claimed = this.#coordinator as Coordinator | undefined;
+    const operator = takeOrigin(error);
     this.#outcome.add(
       (claimed?.leave(error) ?? of(error)).subscribe((why) => {
-        this.#outcome.error(why);
+        this.#outcome.error(
+          new AttemptFailure(why, { ...(operator === undefined ? {} : { operator }), ...place }),
+        );
       }),
     );
   }

@@ -1,5 +1,6 @@
 import type { CheckpointEvent } from '../checkpoint/index.js';
 import type { OperatorEvent, RecordSkipped } from '../flow/index.js';
+import type { FailurePlace } from './failure.js';
 import type { SinkEvent } from '../sinks/events.js';
 import type { SourceEvent } from '../sources/events.js';
 import type { StateEvent } from '../state/events.js';
@@ -30,10 +31,15 @@ export type LifeEvent =
       /** The restored checkpoint; 0 on a first start. */
       readonly checkpoint: number;
     }
-  | { readonly type: 'restarting'; readonly job: string; readonly delayMs: number; readonly error: unknown }
+  | (FailurePlace & {
+      readonly type: 'restarting';
+      readonly job: string;
+      readonly delayMs: number;
+      readonly error: unknown;
+    })
   | { readonly type: 'finished'; readonly job: string }
   | { readonly type: 'stopped'; readonly job: string }
-  | { readonly type: 'failed'; readonly job: string; readonly error: unknown };
+  | (FailurePlace & { readonly type: 'failed'; readonly job: string; readonly error: unknown });
 
 /** What an operator that is not millrace's own gave to `attempt.report`. */
 export type ReportedEvent = {

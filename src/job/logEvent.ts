@@ -1,6 +1,7 @@
 import type { Logger } from '../config/logger.js';
 import { MillraceError } from '../errors.js';
 import type { JobEvent } from './events.js';
+import type { FailurePlace } from './failure.js';
 
 /** Logs the turns in a job's life, and what goes wrong on the way. What happens all the time is for `events$` alone. */
 export function logEvent(logger: Logger, job: string, event: JobEvent): void {
@@ -14,12 +15,12 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       return;
     case 'restarting':
       logger.warn(
-        { job, delay: Math.round(event.delayMs), ...causeOf(event.error) },
+        { job, delay: Math.round(event.delayMs), ...placeOf(event), ...causeOf(event.error) },
         'The job failed and starts again',
       );
       return;
     case 'failed':
-      logger.error({ job, ...causeOf(event.error) }, 'The job failed');
+      logger.error({ job, ...placeOf(event), ...causeOf(event.error) }, 'The job failed');
       return;
     case 'stalled':
       logger.warn({ job, ...event.waiting }, event.message);
@@ -77,6 +78,14 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       return;
     default:
   }
+}
+
+const placeNames = ['operator', 'source', 'object', 'offset', 'line'] as const;
+
+function placeOf(place: FailurePlace): object {
+  return Object.fromEntries(
+    placeNames.flatMap((name) => (place[name] === undefined ? [] : [[name, place[name]]])),
+  );
 }
 
 /** The code, and the message of our own errors, which hold no secrets; what a user's callback threw may hold anything. */

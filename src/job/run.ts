@@ -4,6 +4,7 @@ import { isRetryable, MillraceError } from '../errors.js';
 import { monotonic, type Clock } from '../flow/index.js';
 import type { Outcome } from './attempt.js';
 import type { JobEvent } from './events.js';
+import { AttemptFailure, type FailurePlace } from './failure.js';
 import { freshRestarts, nextRestart, type RestartPolicy, type RestartState } from './restart.js';
 
 /**
@@ -45,32 +46,34 @@ export function runJob(life: {
             outcome.next(result);
             outcome.complete();
           },
-          error: (error: unknown) => {
-            again(error, monotonic(clock) - started);
+          error: (failure: unknown) => {
+            const { error, place } =
+              failure instanceof AttemptFailure ? failure : new AttemptFailure(failure, {});
+            again(error, place, monotonic(clock) - started);
           },
         }),
       );
     };
 
-    const giveUp = (error: unknown): void => {
-      emit({ type: 'failed', job, error });
+    const giveUp = (error: unknown, place: FailurePlace): void => {
+      emit({ type: 'failed', job, error, ...place });
       outcome.error(error);
     };
 
-    const again = (error: unknown, ranMs: number): void => {
+    const again = (error: unknown, place: FailurePlace, ranMs: number): void => {
       if (!isRetryable(error)) {
-        giveUp(error);
+        giveUp(error, place);
         return;
       }
       const timedOut = isTimeout(error);
       const failed = { ranMs, durable, timedOut };
       const { state, next } = nextRestart(life.restart, restarts, failed, life.random());
       if (typeof next === 'string') {
-        giveUp(next === 'checkpointTimeouts' ? neverDurable(state.timeouts, error) : error);
+        giveUp(next === 'checkpointTimeouts' ? neverDurable(state.timeouts, error) : error, place);
         return;
       }
       restarts = state;
-      emit({ type: 'restarting', job, delayMs: next, error });
+      emit({ type: 'restarting', job, delayMs: next, error, ...place });
       const backoff = new Subscription();
       current.add(backoff);
       backoff.add(

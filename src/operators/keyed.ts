@@ -67,6 +67,10 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
     this.#skipping = options.onUnencodable === 'skip';
   }
 
+  protected override get label(): string {
+    return this.#id;
+  }
+
   override onOpen(open: Open): void {
     const id = this.#id;
     const { attempt } = open;

@@ -112,6 +112,10 @@ class Input<T> extends FlowSubscriber<T, T> {
     this.#alignment = alignment;
   }
 
+  protected override get label(): string {
+    return 'mergeFlows(…)';
+  }
+
   override onRecord(value: T): void {
     if (this.at === undefined) this.emit(value);
     else this.#held.push(() => this.onRecord(value));

@@ -116,6 +116,10 @@ class Records<A, B> extends FlowSubscriber<A, B> {
     if (hasHeadroom()) this.fail(this.#error.error);
   }
 
+  protected override get label(): string {
+    return 'records(…)';
+  }
+
   override onOpen(open: Open): void {
     if (this.#head === unsubscribed && !this.#tail.over) throw late();
     this.emit(open);

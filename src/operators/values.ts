@@ -4,6 +4,10 @@ import { flowExit, FlowSubscriber, type Credit, type Open, type Signal } from '.
 class Values<T> extends FlowSubscriber<T, T> {
   #open: Open | undefined;
 
+  protected override get label(): string {
+    return 'values()';
+  }
+
   override onOpen(open: Open): void {
     this.#open = open;
     open.attempt.terminal(this, open.sources);

@@ -85,6 +85,10 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     this.#options = options;
   }
 
+  protected override get label(): string {
+    return this.#id;
+  }
+
   override onOpen(open: Open): void {
     const { attempt } = open;
     const { transfer } = configOf(attempt);

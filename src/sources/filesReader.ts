@@ -21,6 +21,7 @@ import type { FragmentLimits } from './fragments.js';
 import { laterObjects, type LaterObjects } from './laterObjects.js';
 import { inputError, Listing, type FileObject } from './listing.js';
 import { ObjectReader } from './objectReader.js';
+import { locate, type RecordPlace } from './place.js';
 import type { Piece } from './slicer.js';
 import type { SourceContext, SourceOutput, SourceReader } from './source.js';
 
@@ -68,6 +69,10 @@ export class FilesReader<T> implements SourceReader<T> {
     | { readonly object: string; readonly offset: number; readonly line: number; readonly reason: string }
     | undefined;
   #bytes = 0;
+  /** Finds the record that is being handed over. */
+  #place: (() => RecordPlace) | undefined;
+  /** Records of the block that have been handed over. */
+  #handed = 0;
   #polling = false;
   #error: { readonly error: unknown } | undefined;
   #closed = false;
@@ -150,6 +155,10 @@ export class FilesReader<T> implements SourceReader<T> {
     if (awaited !== undefined) return `bytes ${awaited.start} to ${awaited.end} of ${awaited.object.uri}`;
     if (!this.#looking.closed) return `the listing of ${this.#uris.at(-1) ?? ''}`;
     return this.#current === undefined ? this.#listing.waitsFor : undefined;
+  }
+
+  place(): RecordPlace | undefined {
+    return this.#place?.();
   }
 
   close(): void {
@@ -240,14 +249,7 @@ export class FilesReader<T> implements SourceReader<T> {
 
   #hand(current: ObjectReader, piece: Piece, out: SourceOutput<T>): void {
     if (piece.kind === 'records') {
-      this.#bytes += piece.bytes.length;
-      current.line += this.#settings.format.decode(
-        piece.bytes,
-        piece.start,
-        current.line + 1,
-        (record) => out.record(record),
-        (bad) => this.#malformed(current.object, bad, out),
-      );
+      this.#handBlock(current, piece.bytes, piece.start, out);
       return;
     }
     this.#bytes += piece.length;
@@ -263,10 +265,39 @@ export class FilesReader<T> implements SourceReader<T> {
       },
       out,
     );
+    this.#place = undefined;
+  }
+
+  #handBlock(current: ObjectReader, bytes: Buffer, start: number, out: SourceOutput<T>): void {
+    const { format } = this.#settings;
+    const { object } = current;
+    const line = current.line + 1;
+    const inBlock = (): RecordPlace => ({
+      object: object.uri,
+      ...locate(format, { bytes, start, line }, this.#handed),
+    });
+    this.#bytes += bytes.length;
+    this.#place = inBlock;
+    this.#handed = 0;
+    current.line += format.decode(
+      bytes,
+      start,
+      line,
+      (record) => {
+        out.record(record);
+        this.#handed++;
+      },
+      (bad) => {
+        this.#malformed(object, bad, out);
+        this.#place = inBlock;
+      },
+    );
+    this.#place = undefined;
   }
 
   #malformed(object: FileObject, bad: Malformed, out: SourceOutput<T>): void {
     const { offset, line, text, reason } = bad;
+    this.#place = () => ({ object: object.uri, offset, line });
     switch (this.#settings.onMalformed) {
       case 'fail':
         throw new MalformedRecord(object.uri, offset, line, text.slice(0, excerptLength), reason);

@@ -32,7 +32,9 @@
 import type { Subscription } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import { credit, end, monotonic, type Attempt, type Barrier, type Signal } from '../flow/index.js';
+import { noteOrigin } from '../flow/origin.js';
 import { SourceStuck } from './errors.js';
+import type { RecordPlace } from './place.js';
 import { Progress } from './progress.js';
 import type { DeadLetter, Source, SourceOutput, SourceReader } from './source.js';
 import { Standstill, type SourceWait } from './standstill.js';
@@ -58,7 +60,7 @@ export interface PumpOptions<T> {
   /** A turn is over, or bytes were released while it waited for them: `waiting` may have changed. */
   readonly turned?: () => void;
   /** The source cannot go on. The pump has freed everything; nothing more is sent. */
-  readonly failed: (error: unknown) => void;
+  readonly failed: (error: unknown, place?: RecordPlace) => void;
 }
 
 const defaultSourceBudget = 16 * 1024 * 1024;
@@ -75,6 +77,7 @@ export class SourcePump<T> {
   #reader: SourceReader<T> | undefined;
   readonly #barriers: Barrier[] = [];
   #wakeup: Subscription | undefined;
+  #polling = false;
   #waiting = false;
   #ready = false;
   #sent = 0;
@@ -128,6 +131,11 @@ export class SourcePump<T> {
     if (input !== undefined) return this.#standstill.waits(input, this.#sent);
     this.#standstill.over();
     return undefined;
+  }
+
+  /** The record that is going down right now, if one is. */
+  get place(): RecordPlace | undefined {
+    return this.#polling ? this.#reader?.place?.() : undefined;
   }
 
   /** Joins the attempt and opens the reader. Throws `DuplicateId`; everything else is reported as a failure. */
@@ -211,8 +219,10 @@ export class SourcePump<T> {
   #fail(error: unknown): void {
     if (this.#state === 'failed' || this.#state === 'closed') return;
     this.#state = 'failed';
+    const { place } = this;
     this.#free();
-    this.#options.failed(error);
+    noteOrigin(error, this.id);
+    this.#options.failed(error, place);
   }
 
   #wake(): void {
@@ -272,7 +282,10 @@ export class SourcePump<T> {
     const reader = this.#reader;
     if (reader === undefined) return;
     this.#ready = false;
+    // Stays set where the poll throws: then it tells where.
+    this.#polling = true;
     const result = reader.poll(this.#output);
+    this.#polling = false;
     if (!this.#is('running')) return;
     this.#waiting = result === 'wait';
     if (reader.bytes > this.#sent) {

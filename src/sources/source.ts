@@ -1,4 +1,7 @@
 import type { Attempt, FlowOperator, Json } from '../flow/index.js';
+import type { RecordPlace } from './place.js';
+
+export type { RecordPlace } from './place.js';
 
 /** Something that records come from, with a position that a checkpoint can hold. */
 export interface Source<T> {
@@ -38,6 +41,8 @@ export interface SourceReader<T> {
    * not exist yet, for as long as it takes.
    */
   waitsFor?(): string | undefined;
+  /** The record that `poll` is handing over or decoding; asked from within a poll when an error arises there. */
+  place?(): RecordPlace | undefined;
   /** Aborts requests and frees buffers. */
   close(): void;
 }

@@ -1,0 +1,50 @@
+import type { Reader } from '../formats/format.js';
+
+/** Where a record is in the input: what errors of callbacks are told with. */
+export interface RecordPlace {
+  /** URI of the object. */
+  readonly object: string;
+  /** Byte offset in the (decompressed) object. */
+  readonly offset: number;
+  /** 1-based; absent where the format has no lines. */
+  readonly line?: number;
+}
+
+/** A block of whole records, as it was handed over. */
+export interface HandedBlock {
+  readonly bytes: Buffer;
+  /** Offset of its first byte, and the number of its first line. */
+  readonly start: number;
+  readonly line: number;
+}
+
+/**
+ * Where the record of that index is. Decoders do not tell, as nobody asks of the many records that cause no error: so the
+ * block is cut and decoded again, record by record.
+ */
+export function locate(
+  format: Reader<unknown>,
+  { bytes, start, line: first }: HandedBlock,
+  index: number,
+): { readonly offset: number; readonly line?: number } {
+  const cutter = format.cutter();
+  let line = first;
+  let seen = 0;
+  for (let at = 0; at < bytes.length;) {
+    const next = cutter.first(bytes, at, bytes.length);
+    const end = next < 0 ? bytes.length : next;
+    const count = (): number => seen++;
+    const ignore = (): void => undefined;
+    let lines: number;
+    try {
+      lines = format.decode(bytes.subarray(at, end), start + at, line, count, ignore);
+    } catch {
+      // This is the record that cannot be decoded.
+      return { offset: start + at, line };
+    }
+    if (seen > index) return lines > 0 ? { offset: start + at, line } : { offset: start + at };
+    line += lines;
+    at = end;
+  }
+  return { offset: start };
+}
