@@ -68,7 +68,7 @@ describe('the pump', () => {
     pump.barrier(attempt.barrier(1, 'final').barrier);
     run();
     expect(shown(sent)).toEqual(['1', '2', '3', 'end', 'barrier']);
-    expect(attempt.acked(1, 'in')).toEqual({ snapshot: { root: 1, skipped: 0 } });
+    expect(attempt.acked(1, 'in')).toEqual({ snapshot: { root: 1, skipped: 0, last: 'b' } });
   });
 
   it.each([
