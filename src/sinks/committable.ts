@@ -83,6 +83,9 @@ export function toCommittable(file: FileCommittable): Committable {
   };
 }
 
+/** Above what the largest part of the largest file has. Bytes. */
+const largestTail = 4 * 2 ** 30 - 1;
+
 /** Reads what {@link toCommittable} wrote. Throws `InvalidCommittable`. */
 export function fromCommittable(value: Committable): FileCommittable {
   const bad = (what: string): never => {
@@ -115,7 +118,7 @@ export function fromCommittable(value: Committable): FileCommittable {
     inline = Buffer.from(tail.inline, 'base64');
     if (crc32(inline) !== tail.crc) bad('the checksum of its inline tail is wrong');
   }
-  return {
+  const file: FileCommittable = {
     uid: value.uid,
     store: text('store'),
     key: text('key'),
@@ -138,4 +141,7 @@ export function fromCommittable(value: Committable): FileCommittable {
     records: count(value['records'], 'records'),
     checkpoint: count(value['checkpoint'], 'checkpoint'),
   };
+  // It is read into memory.
+  if (tailLength(file.tail) > largestTail) bad('its tail is longer than a part');
+  return file;
 }

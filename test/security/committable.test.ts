@@ -72,6 +72,29 @@ test.each<[string, object]>([
   expect(victim.requests.filter((request) => /Upload|Part/.test(request))).toEqual([]);
 });
 
+test('a tail that no memory holds is refused before any is taken', async () => {
+  const victim = new Victim();
+  await victim.run({ until: 2000 });
+  victim.forge((m) => {
+    const uid = uidOf(m.jobId);
+    const range = { journal: 'data/0000000001/out-1.journal', offset: 0, length: 2 ** 52, sha256: 'x' };
+    const committable = toCommittable({
+      uid,
+      store: 'memory://lake',
+      key: `out/part-${uid}.ndjson`,
+      uploadId: 'u',
+      parts: [],
+      size: 2 ** 52,
+      records: 1,
+      checkpoint: m.checkpoint,
+      tail: { ranges: [range], inline: undefined },
+    });
+    m.pending = [{ sink: 'out', committable }];
+    m.operators['out']!.objects.push(range.journal);
+  });
+  await expect(victim.failure()).resolves.toMatchObject({ code: 'InvalidCommittable', retryable: false });
+});
+
 test('the same file in the sink’s own folder is published: the forgeries above lack nothing else', async () => {
   const victim = await pending(() => ({}));
   const { jobId } = victim.read();
