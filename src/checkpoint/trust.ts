@@ -17,12 +17,14 @@ import { isSignedBy, type Signing } from './signature.js';
  * |---|---|---|
  * | manifest: `job`, `n` | a log that goes in circles | here: they are those of the slot |
  * | `jobId`, `epoch`, `checkpoint`, `retained[].n` | names that sweeps take for dead, numbers that end | here: form and range |
- * | `prev`, `parent`, `putId`, `kind`, `at`, `savepoint`, `revokes` | nothing: compared, or not read | the codec: form |
+ * | `dir` | a log of another directory | here, where it is signed |
+ * | `version`, `prev`, `parent`, `putId`, `kind`, `at`, `finished` | nothing: compared, or taken as it is | the codec: form |
+ * | `savepoint`, `revokes` | nothing: not read | the codec: form |
  * | `entropy` | other prefixes of the bucket | here: its marker is that of the checkpoint directory |
  * | `garbage` | objects, log entries to delete | here: data names, and entries that are over |
  * | `objects` of operators, committables, `retained` | objects to keep, read, delete | here, and `dataKey` at each use |
- * | `operators[].snapshot` of a source | objects to read | `sources/listing.ts`: the source's pattern, and a version |
- * | `operators[].snapshot` of keyed state | segments to read | `dataKey`; `state/snapshot.ts`: form |
+ * | `operators`: `snapshot` of a source | objects to read | `sources/listing.ts`: the source's pattern, and a version |
+ * | `operators`: `snapshot` of keyed state | segments to read | `dataKey`; `state/snapshot.ts`: form |
  * | `open`, `pending`: committables | stores to open, objects to write | `sinks/places.ts`: the sink's own places and names |
  * | a committable's journals | objects to read | `dataKey`; `sinks/journal.ts`: content |
  * | segments, journals | state and output of this job | `state/segmentReader.ts`, `sinks/journal.ts`: content |

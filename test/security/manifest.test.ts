@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { logKey, type Manifest } from '../../src/checkpoint/manifest.js';
 import { now } from '../job/harness.js';
 import { Victim, type Forgery } from './forge.js';
@@ -94,4 +95,37 @@ test.each([
   expect(error.message).toContain(
     `log/${String(n).padStart(20, '0')} is entry ${n} of job 'test', and says that it is entry ${says.n} of job '${says.job}'`,
   );
+});
+
+/** The compiler holds it complete. */
+const fields: Readonly<Record<keyof Manifest, true>> = {
+  version: true,
+  jobId: true,
+  job: true,
+  dir: true,
+  n: true,
+  prev: true,
+  parent: true,
+  epoch: true,
+  putId: true,
+  kind: true,
+  checkpoint: true,
+  at: true,
+  entropy: true,
+  operators: true,
+  pending: true,
+  garbage: true,
+  retained: true,
+  finished: true,
+  savepoint: true,
+  revokes: true,
+};
+
+test('the table of what is read from a store names every field of a manifest', () => {
+  const source = readFileSync('src/checkpoint/trust.ts', 'utf8');
+  const rows = source.split('\n').filter((line) => line.startsWith(' * |'));
+  const named = rows.flatMap((row) =>
+    [...(row.split('|')[1] ?? '').matchAll(/`(\w+)/g)].map(([, name]) => name),
+  );
+  expect(Object.keys(fields).filter((field) => !named.includes(field))).toEqual([]);
 });
