@@ -53,6 +53,7 @@ type KnownEvent = SourceEvent | SinkEvent | StateEvent | RecordSkipped;
 const known: Readonly<Record<KnownEvent['type'], true>> = {
   skipped: true,
   'record-skipped': true,
+  'input-skipped': true,
   'input-not-read': true,
   committed: true,
   'missing-committed': true,

@@ -48,6 +48,14 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
         'Objects of earlier checkpoints could not be deleted and stay: grant s3:DeleteObject below the checkpoint directory',
       );
       return;
+    case 'input-skipped': {
+      const { operator, object, reason } = event;
+      logger.warn(
+        { job, operator, object, reason },
+        'Something that cannot be read was left out of the input',
+      );
+      return;
+    }
     case 'input-not-read':
       logger.warn(
         { job, operator: event.operator, objects: event.objects, object: event.object },

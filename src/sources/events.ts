@@ -1,5 +1,5 @@
 /** What sources report to `job.events$`. `operator` is the source's id. */
-export type SourceEvent = SkippedEvent | NotReadEvent;
+export type SourceEvent = SkippedEvent | InputSkippedEvent | NotReadEvent;
 
 export type SkippedEvent = {
   /** Malformed records were skipped: reported once for a slice of input, with the last of them as the example. */
@@ -14,6 +14,15 @@ export type SkippedEvent = {
   readonly reason: string;
   /** Skipped so far, over the job's life. */
   readonly count: number;
+};
+
+/** Something that matches and cannot be read was left out, as `unreadable: 'skip'` asks. */
+export type InputSkippedEvent = {
+  readonly type: 'input-skipped';
+  readonly operator: string;
+  /** Its URI. */
+  readonly object: string;
+  readonly reason: string;
 };
 
 /** A source that had read everything before this run has input that came afterwards. Reported once for each attempt. */

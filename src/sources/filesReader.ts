@@ -14,7 +14,7 @@ import type { ObjectInfo } from '../store/objectStore.js';
 import type { Links } from '../store/links.js';
 import { stores } from '../store/services.js';
 import { MalformedRecord } from './errors.js';
-import type { NotReadEvent, SkippedEvent } from './events.js';
+import type { InputSkippedEvent, NotReadEvent, SkippedEvent } from './events.js';
 import { Fetcher } from './fetcher.js';
 import { decodePosition, encodePosition, type FilesPosition, type ObjectPosition } from './filesPosition.js';
 import type { FragmentLimits } from './fragments.js';
@@ -93,7 +93,12 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#last = from.last;
     const fail = (error: unknown): void => this.#fail(error);
     const skipped = (object: string, { message }: Error): void =>
-      context.attempt.report({ type: 'input-skipped', operator: context.id, object, reason: message });
+      context.attempt.report({
+        type: 'input-skipped',
+        operator: context.id,
+        object,
+        reason: message,
+      } satisfies InputSkippedEvent);
     const listing = { ...settings, id: context.id, stores: context.attempt.use(stores), fail, skipped };
     this.#listing = new Listing({ ...listing, from });
     this.#fetcher = new Fetcher<FileObject>({

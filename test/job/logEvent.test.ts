@@ -44,6 +44,17 @@ test('a logger gets the turns in a job’s life, and no message that is not ours
   ]);
 });
 
+test('input that was left out is a warning', () => {
+  const left = { operator: 'raw', object: 'file:///data/socket', reason: 'It is a socket.' };
+  expect(logged({ type: 'input-skipped', ...left })).toEqual([
+    {
+      level: 'warn',
+      context: { job, ...left },
+      message: 'Something that cannot be read was left out of the input',
+    },
+  ]);
+});
+
 test('what goes wrong while the job goes on is a warning', () => {
   const lines = logged(
     {
