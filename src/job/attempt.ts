@@ -1,21 +1,19 @@
 import { Observable, of, Subscription, type Subscriber } from 'rxjs';
 import type { Coordinator } from '../checkpoint/index.js';
-import { MillraceError } from '../errors.js';
-import { monotonic, open, type Attempt, type Barrier } from '../flow/index.js';
+import { monotonic, type Attempt, type Barrier } from '../flow/index.js';
 import { takeOrigin } from '../flow/origin.js';
 import { CreditLedger } from '../sources/creditLedger.js';
 import { SourcePump } from '../sources/pump.js';
-import type { DeadLetter, Source } from '../sources/source.js';
 import { attemptOf, type Environment } from './environment.js';
 import type { JobEvent } from './events.js';
 import { AttemptFailure, type FailurePlace } from './failure.js';
-import { HotSource } from './hotSource.js';
-import { Leaf } from './leaf.js';
+import type { Leaf } from './leaf.js';
 import { leafAttempt } from './leafAttempt.js';
 import { Opening } from './opening.js';
 import type { Wait } from './stalls.js';
 import { StallWatch } from './stallWatch.js';
 import { checkpointWait, sourceWait } from './waits.js';
+import { Wiring, type WiringPlan } from './wiring.js';
 
 /**
  * One attempt of a job: from a verified claim to the end of its inputs, a stop, or a failure.
@@ -50,40 +48,26 @@ export function runAttempt(plan: AttemptPlan): Observable<Outcome> {
 
 export type Outcome = 'finished' | 'stopped';
 
-export interface AttemptPlan {
+export interface AttemptPlan extends WiringPlan {
   /** The job's name. */
   readonly name: string;
   readonly environment: Environment;
   /** Claims the log on subscribe; emits once. */
   readonly claim: Observable<Coordinator>;
-  readonly sources: ReadonlyMap<string, Source<unknown>>;
-  readonly leaves: readonly Observable<unknown>[];
   /** Bytes that a source may be ahead of its slowest terminal. */
   readonly budget: number;
   /** How long it may wait for one thing before it is told. `undefined`: for ever. */
   readonly stalledAfterMs: number | undefined;
   /** Emits when the job is asked to stop; at once if it was before. */
   readonly stop: Observable<unknown>;
-  /** Runs `subscribe` so that the flows of `job.source` find their source by `find`. */
-  wired(find: (id: string) => Observable<unknown>, subscribe: () => void): void;
   readonly emit: (event: JobEvent) => void;
-}
-
-interface WiredSource {
-  readonly source: Source<unknown>;
-  readonly records: HotSource<unknown>;
-  readonly letters: HotSource<DeadLetter>;
-  pump?: SourcePump<unknown>;
-  /** Whether `End` has been sent by this attempt, or by the one that finished before it. */
-  ended: 'no' | 'now' | 'flushed';
 }
 
 class RunningAttempt {
   readonly #plan: AttemptPlan;
   readonly #outcome: Subscriber<Outcome>;
   readonly #held = new Subscription();
-  readonly #sources = new Map<string, WiredSource>();
-  readonly #leaves: Leaf[] = [];
+  readonly #wiring: Wiring;
   readonly #ledger: CreditLedger;
   readonly #opening = new Opening(() => {
     this.#run();
@@ -98,7 +82,17 @@ class RunningAttempt {
   constructor(plan: AttemptPlan, outcome: Subscriber<Outcome>) {
     this.#plan = plan;
     this.#outcome = outcome;
-    this.#ledger = new CreditLedger((source, bytes) => this.#sources.get(source)?.pump?.released(bytes));
+    this.#wiring = new Wiring(plan, {
+      failed: (error) => {
+        this.#fail(error, this.#wiring.place);
+      },
+      completed: () => {
+        this.#end();
+      },
+    });
+    this.#ledger = new CreditLedger((source, bytes) =>
+      this.#wiring.sources.get(source)?.pump?.released(bytes),
+    );
     const { clock } = plan.environment;
     this.#since = monotonic(clock);
     this.#stalls = new StallWatch({
@@ -143,7 +137,7 @@ class RunningAttempt {
         this.#fail(error);
       }),
     );
-    this.#wire();
+    this.#wiring.connect(() => this.#over);
     if (!this.#over) this.#open();
     this.#stalls.nudge();
   }
@@ -157,60 +151,8 @@ class RunningAttempt {
     if (this.#state === 'over') return;
     this.#state = 'over';
     this.#stalls.close();
-    for (const { pump } of this.#sources.values()) pump?.close();
-    for (const leaf of this.#leaves) leaf.unsubscribe();
+    this.#wiring.close();
     this.#held.unsubscribe();
-  }
-
-  #wire(): void {
-    for (const flow of this.#plan.leaves) {
-      const leaf = this.#leaf();
-      this.#plan.wired(
-        (id) => {
-          leaf.sources.add(id);
-          return this.#wiredSource(id).records.branch(leaf);
-        },
-        () => {
-          flow.subscribe(leaf);
-        },
-      );
-      if (this.#over) return;
-    }
-    for (const [id, { source, letters }] of this.#sources) {
-      if (this.#over) return;
-      if (source.deadLetter === undefined) continue;
-      const leaf = this.#leaf();
-      leaf.sources.add(id);
-      source.deadLetter(letters.branch(leaf)).subscribe(leaf);
-    }
-  }
-
-  #leaf(): Leaf {
-    const leaf: Leaf = new Leaf(this.#leaves.length, {
-      failed: (error) => {
-        this.#fail(error, this.#place());
-      },
-      completed: () => {
-        this.#end();
-      },
-    });
-    this.#leaves.push(leaf);
-    return leaf;
-  }
-
-  #wiredSource(id: string): WiredSource {
-    const known = this.#sources.get(id);
-    if (known !== undefined) return known;
-    const source = this.#plan.sources.get(id);
-    if (source === undefined) throw new MillraceError('UnknownSource', `This job has no source '${id}'.`);
-    const wired = {
-      source,
-      records: new HotSource<unknown>(),
-      letters: new HotSource<DeadLetter>(),
-      ended: 'no' as const,
-    };
-    this.#sources.set(id, wired);
-    return wired;
   }
 
   #open(): void {
@@ -223,8 +165,8 @@ class RunningAttempt {
       this.#opening,
       emit,
     );
-    const attempts = new Map(this.#leaves.map((leaf) => [leaf, leafAttempt(shared, leaf)]));
-    for (const [id, wired] of this.#sources) {
+    const attempts = new Map(this.#wiring.leaves.map((leaf) => [leaf, leafAttempt(shared, leaf)]));
+    for (const [id, wired] of this.#wiring.sources) {
       wired.pump = new SourcePump({
         id,
         source: wired.source,
@@ -247,29 +189,17 @@ class RunningAttempt {
       wired.pump.open();
       if (this.#over) return;
     }
-    const openOf = (id: string) => (leaf: Leaf) => open([id], attempts.get(leaf) ?? shared);
     this.#opening.holds(this);
-    for (const [id, { records, letters }] of this.#sources) {
-      records.open(openOf(id));
-      letters.open(openOf(id));
-    }
+    this.#wiring.open((leaf) => attempts.get(leaf) ?? shared);
     this.#opening.passed(this);
-  }
-
-  /** Every `Open` has arrived somewhere: at each leaf, unless something on its way took it. */
-  #checkOpen(): void {
-    for (const leaf of this.#leaves) if (!leaf.open) throw openLost(leaf.index);
-    const terminals = this.#opening.terminals;
-    const without = this.#leaves.find(({ sources }) => sources.size === 0);
-    if (without !== undefined && terminals < this.#leaves.length) throw leafWithoutSource(without.index);
   }
 
   #run(): void {
     if (this.#state !== 'opening') return;
     // Operators that are torn down keep no `Open` either; why they are, their leaf tells next.
-    if (this.#leaves.some((leaf) => leaf.failed)) return;
+    if (this.#wiring.leaves.some((leaf) => leaf.failed)) return;
     this.#guard(() => {
-      this.#checkOpen();
+      this.#wiring.checkOpen(this.#opening.terminals);
       this.#state = 'running';
       const { jobId, epoch, restoredCheckpoint } = this.#coordinator;
       this.#plan.emit({
@@ -279,17 +209,18 @@ class RunningAttempt {
         epoch,
         checkpoint: restoredCheckpoint,
       });
-      const buffered = (): Record<string, number> =>
-        Object.fromEntries([...this.#sources].map(([id, { pump }]) => [id, pump?.buffered ?? 0]));
-      this.#coordinator.start((barrier) => {
-        this.#inject(barrier);
-      }, buffered);
-      for (const { pump } of this.#sources.values()) pump?.start();
+      this.#coordinator.start(
+        (barrier) => {
+          this.#inject(barrier);
+        },
+        () => this.#wiring.buffered,
+      );
+      for (const { pump } of this.#wiring.sources.values()) pump?.start();
     });
   }
 
   #inject(barrier: Barrier): void {
-    for (const { pump } of this.#sources.values()) pump?.barrier(barrier);
+    for (const { pump } of this.#wiring.sources.values()) pump?.barrier(barrier);
     this.#held.add(
       barrier.outcome.subscribe(() => {
         this.#stalls.nudge();
@@ -305,18 +236,18 @@ class RunningAttempt {
       case 'opening': {
         if ((this.#coordinator as Coordinator | undefined) === undefined)
           return [{ who: 'job', since, waiting: { on: 'claim' } }];
-        const leaves = indexesOf(this.#leaves.filter(({ open }) => !open));
+        const leaves = indexesOf(this.#wiring.leaves.filter(({ open }) => !open));
         return [{ who: 'job', since, waiting: { on: 'opening', leaves } }];
       }
       case 'running':
       case 'ending': {
-        const sources = [...this.#sources].flatMap(([id, { pump }]) =>
-          sourceWait(id, pump?.waiting, this.#ledger, this.#leaves),
+        const sources = [...this.#wiring.sources].flatMap(([id, { pump }]) =>
+          sourceWait(id, pump?.waiting, this.#ledger, this.#wiring.leaves),
         );
         return [...sources, ...checkpointWait(this.#coordinator.waiting)];
       }
       case 'completing': {
-        const leaves = indexesOf(this.#leaves.filter(({ closed }) => !closed));
+        const leaves = indexesOf(this.#wiring.leaves.filter(({ closed }) => !closed));
         return leaves.length === 0 ? [] : [{ who: 'job', since, waiting: { on: 'completion', leaves } }];
       }
       case 'over':
@@ -325,7 +256,7 @@ class RunningAttempt {
   }
 
   #endWhenEnded(): void {
-    const sources = [...this.#sources.values()];
+    const sources = [...this.#wiring.sources.values()];
     if (sources.some(({ ended }) => ended === 'no')) return;
     if (sources.some(({ ended }) => ended === 'now')) {
       for (const { pump } of sources.filter(({ ended }) => ended === 'flushed')) pump?.end();
@@ -365,18 +296,14 @@ class RunningAttempt {
     this.#state = 'completing';
     this.#since = monotonic(this.#plan.environment.clock);
     this.#result = outcome;
-    for (const leaf of this.#leaves) leaf.finish();
-    for (const { records, letters } of this.#sources.values()) {
-      records.complete();
-      letters.complete();
-    }
+    this.#wiring.complete();
     this.#end();
   }
 
   /** Ends the attempt once every leaf has completed. */
   #end(): void {
     this.#stalls.nudge();
-    if (this.#state !== 'completing' || !this.#leaves.every(({ closed }) => closed)) return;
+    if (this.#state !== 'completing' || !this.#wiring.leaves.every(({ closed }) => closed)) return;
     this.close();
     this.#outcome.next(this.#result);
     this.#outcome.complete();
@@ -388,15 +315,6 @@ class RunningAttempt {
     } catch (error) {
       this.#fail(error);
     }
-  }
-
-  /** The record that is on its way down right now. */
-  #place(): FailurePlace {
-    for (const [source, { pump }] of this.#sources) {
-      const place = pump?.place;
-      if (place !== undefined) return { source, ...place };
-    }
-    return {};
   }
 
   #fail(error: unknown, place: FailurePlace = {}): void {
@@ -413,15 +331,3 @@ class RunningAttempt {
     );
   }
 }
-
-const openLost = (index: number): MillraceError =>
-  new MillraceError(
-    'OpenLost',
-    `Leaf ${index} of run(…) did not get the Open signal of its source: a plain operator on the flow dropped it (filter) or holds it back (delay, observeOn). Lift operators with records(…), so that they see only records.`,
-  );
-
-const leafWithoutSource = (index: number): MillraceError =>
-  new MillraceError(
-    'LeafWithoutSource',
-    `Leaf ${index} of run(…) does not start at a source of this job: begin it with job.source(…).`,
-  );
