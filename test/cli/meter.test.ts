@@ -114,7 +114,10 @@ describe('--no-clobber, and much that is there', () => {
     await put(from, { z: 'new' });
     await put(to, old);
     const { code, err } = await cli(['cp', '-n', '-r', 'memory://many/', 'memory://kept/'], { stores });
-    expect({ code, err }).toEqual({ code: 0, err: 'Copied 1 object, 3 B. 1,100 were there already.\n' });
+    expect({ code, err: err.replace(/ in \d+ s \([^)]*\)/, '') }).toEqual({
+      code: 0,
+      err: 'Copied 1 object, 3 B. 1,100 were there already.\n',
+    });
     expect((await contents(to, 'z'))['z']).toBe('new');
     expect((await contents(to, 'k10'))['k10']).toBe('old');
   });
