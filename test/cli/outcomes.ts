@@ -85,7 +85,7 @@ export const rows: Row[] = [
   [
     'cp: an object to a name',
     (u) => ['cp', `${u}a.csv`, `${u}new`],
-    { left: { ...seed, new: 'one\n' }, errHas: [/^Copied 1 object, 4 B\.$/m] },
+    { left: { ...seed, new: 'one\n' }, errHas: [/^Copied 1 object, 4 B( in \d+ s \([^)]*\))?\.$/m] },
   ],
   [
     'cp: into a directory',
@@ -162,7 +162,7 @@ export const rows: Row[] = [
     (u) => ['mv', `${u}dir`, `${u}to`],
     {
       left: { 'a.csv': 'one\n', 'b.txt': 'two!\n', 'to/c.csv': 'three', 'to/deep/d e%[1].csv': 'four' },
-      errHas: [/^Moved 2 objects, 9 B\.$/m],
+      errHas: [/^Moved 2 objects, 9 B( in \d+ s \([^)]*\))?\.$/m],
     },
   ],
   [
@@ -190,7 +190,7 @@ export const rows: Row[] = [
     (u) => ['rm', `${u}a.csv`],
     {
       left: { 'b.txt': 'two!\n', 'dir/c.csv': 'three', 'dir/deep/d e%[1].csv': 'four' },
-      errHas: [/^Removed 1 object, 4 B\.$/m],
+      errHas: [/^Removed 1 object, 4 B( in \d+ s \([^)]*\))?\.$/m],
     },
   ],
   ['rm: nothing there', (u) => ['rm', `${u}zzz`], { code: 3 }],
@@ -203,7 +203,10 @@ export const rows: Row[] = [
   [
     'rm: recursive',
     (u) => ['rm', '-r', `${u}dir`],
-    { left: { 'a.csv': 'one\n', 'b.txt': 'two!\n' }, errHas: [/^Removed 2 objects, 9 B\.$/m] },
+    {
+      left: { 'a.csv': 'one\n', 'b.txt': 'two!\n' },
+      errHas: [/^Removed 2 objects, 9 B( in \d+ s \([^)]*\))?\.$/m],
+    },
   ],
   [
     'rm: --dry-run removes nothing',
@@ -216,7 +219,7 @@ export const rows: Row[] = [
   [
     'rm: what matches',
     (u) => ['rm', `${u}dir/**/*.csv`, `${u}b*`],
-    { left: { 'a.csv': 'one\n' }, errHas: [/^Removed 3 objects, 14 B\.$/m] },
+    { left: { 'a.csv': 'one\n' }, errHas: [/^Removed 3 objects, 14 B( in \d+ s \([^)]*\))?\.$/m] },
   ],
   ['rm: what matches without --recursive is objects', (u) => ['rm', `${u}di*`], { code: 3 }],
   ['uploads: none', (u) => ['uploads', 'ls', u], { out: '', errHas: ['no uploads'] }],
