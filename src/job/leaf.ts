@@ -1,4 +1,4 @@
-import { Subscriber } from 'rxjs';
+import { Subscriber, UnsubscriptionError } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import { isSignal, signal, type Attempt, type Open } from '../flow/index.js';
 import { hasHeadroom } from '../flow/stack.js';
@@ -77,6 +77,15 @@ export class Leaf extends Subscriber<unknown> {
     open.attempt.terminal(this, open.sources);
   }
 
+  /** A teardown that throws (the callback of `finalize`) fails the leaf; after an error, that error counts. */
+  override unsubscribe(): void {
+    try {
+      super.unsubscribe();
+    } catch (error) {
+      if (!this.failed) this.#events.failed(thrown(error));
+    }
+  }
+
   override error(error: unknown): void {
     if (!hasHeadroom()) throw error;
     super.error(error);
@@ -102,4 +111,9 @@ export class Leaf extends Subscriber<unknown> {
       ),
     );
   }
+}
+
+/** What a teardown threw: RxJS runs all of them before it throws, and wraps what they threw. */
+function thrown(error: unknown): unknown {
+  return error instanceof UnsubscriptionError && error.errors.length === 1 ? error.errors[0] : error;
 }
