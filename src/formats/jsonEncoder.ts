@@ -30,24 +30,22 @@ export function jsonEncoder(): (record: unknown) => string {
       if (exact > 0) text = exactly(record);
     }
     if (text === undefined) throw notJson(`is a value of type ${typeName(record)}`);
-    if (mayHide(record) && text.includes('{}')) checkEmpty(record, '');
+    if (text === '{}' || (mayHide(record) && text.includes('{}'))) checkEmpty(record, '');
     return text;
   };
 }
 
 /**
- * Whether something other than a plain value may be in `record`. The usual record is flat, and a look at its values costs
+ * Whether something other than a plain value may be inside `record`. The usual record is flat, and a look at its values costs
  * less than one at its text.
  */
 function mayHide(record: unknown): boolean {
   if (typeof record !== 'object') return false;
-  let empty = true;
   for (const name in record) {
     const value = (record as Record<string, unknown>)[name];
     if (typeof value === 'object' && value !== null) return true;
-    empty = false;
   }
-  return empty;
+  return false;
 }
 
 function exactly(record: unknown): string | undefined {
@@ -63,9 +61,14 @@ function checkEmpty(value: unknown, path: string): void {
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return;
   const entries = Object.entries(value);
   const type = typeName(value);
-  if (entries.length === 0 && type !== 'Object' && !Array.isArray(value) && !ArrayBuffer.isView(value))
+  if (entries.length === 0 && type !== 'Object' && !Array.isArray(value) && !isEmptyArray(value))
     throw notJson(path === '' ? `is a value of type ${type}` : `has a value of type ${type} at ${path}`);
   for (const [name, inner] of entries) checkEmpty(inner, path === '' ? name : `${path}.${name}`);
+}
+
+/** A typed array without elements. A `DataView` shows none of what it holds. */
+function isEmptyArray(value: object): boolean {
+  return ArrayBuffer.isView(value) && value.byteLength === 0;
 }
 
 /** What a failure of `JSON.stringify` is. What a user's `toJSON` throws stays what it is. */

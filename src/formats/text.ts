@@ -8,7 +8,7 @@ import { typeName } from './typeName.js';
  * U+FFFD; a byte order mark at the start of a line is dropped (joined files have several). Nothing is malformed but a line
  * over the maximum length.
  *
- * A record to be written must not hold a newline: it would read back as two. Errors: `NotText` (it is no string).
+ * Errors: `NotText` (a record to be written is no string, or holds a newline: it would read back as two).
  *
  * @example
  * ```ts
@@ -21,11 +21,11 @@ export function text(): Format<string> {
     text: true,
     cutter: () => lineCutter,
     encode(record: unknown) {
-      if (typeof record === 'string') return record + '\n';
-      throw new MillraceError(
-        'NotText',
-        `A record is a value of type ${typeName(record)}, and text() writes strings: map it to one before the sink.`,
-      );
+      if (typeof record !== 'string')
+        throw notText(`is a value of type ${typeName(record)}, and text() writes strings: map it to one`);
+      if (record.includes('\n'))
+        throw notText('holds a newline, and would read back as two: split it, or write it with ndjson()');
+      return record + '\n';
     },
     decode(block, _start, _line, on) {
       let lines = 0;
@@ -49,3 +49,6 @@ export function text(): Format<string> {
     },
   };
 }
+
+const notText = (what: string): MillraceError =>
+  new MillraceError('NotText', `A record ${what} before the sink.`);

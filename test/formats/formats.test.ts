@@ -142,6 +142,9 @@ describe('ndjson', () => {
     ['a symbol', Symbol('a'), 'is a value of type Symbol'],
     ['a promise', Promise.resolve({ a: 1 }), 'is a value of type Promise'],
     ['a map', new Map([[1, 2]]), 'is a value of type Map'],
+    ['search parameters', new URLSearchParams('a=1'), 'is a value of type URLSearchParams'],
+    ['headers', new Headers({ a: 'b' }), 'is a value of type Headers'],
+    ['a view of bytes', new DataView(new ArrayBuffer(2)), 'is a value of type DataView'],
     ['a promise in it', { a: 1, geo: Promise.resolve(1) }, 'has a value of type Promise at geo'],
     ['a set in an array in it', { a: {}, b: [1, new Set([1])] }, 'has a value of type Set at b.1'],
     ['an error in it', { a: { b: new Error('no') } }, 'has a value of type Error at a.b'],
@@ -215,6 +218,16 @@ describe('text', () => {
         }) as Error,
       );
     }
+  });
+
+  it('refuses to write a record that would read back as two', () => {
+    for (const record of ['a\nb', 'a\n', '\n', 'a\r\nb'])
+      expect(() => text().encode(record)).toThrow(
+        expect.objectContaining({
+          code: 'NotText',
+          message: expect.stringContaining('newline') as string,
+        }) as Error,
+      );
   });
 
   it('replaces what is not UTF-8', () => {
