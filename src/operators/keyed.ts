@@ -14,7 +14,8 @@ import {
   type Open,
   type Signal,
 } from '../flow/index.js';
-import { isPromise, promiseInFlow } from '../flow/promises.js';
+import { typeName } from '../formats/typeName.js';
+import { deferredInFlow, isDeferred } from '../flow/deferred.js';
 import {
   maxStates,
   StateBackend,
@@ -123,10 +124,9 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
     backend.at(typeof key === 'string' || typeof key === 'number' ? key : this.#stored(key));
     const results = this.#onRecord(record, handles);
     // Callers may be JavaScript, and an async callback is the commonest slip.
-    if (typeof (results as Partial<Iterable<B>> | undefined)?.[Symbol.iterator] !== 'function')
-      throw notIterable(this.#id, results);
+    if (!isIterable(results)) throw notIterable(this.#id, results);
     for (const value of results) {
-      if (isPromise(value)) throw promiseInFlow(`onRecord of keyed('${this.#id}') returned`);
+      if (isDeferred(value)) throw deferredInFlow(`onRecord of keyed('${this.#id}') returned`, value);
       this.emit(value);
     }
     backend.leave();
@@ -140,8 +140,7 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
       backend.at(this.#stored(this.#key(record)));
       backend.remember();
       const returned = this.#onRecord(record, handles);
-      if (typeof (returned as Partial<Iterable<B>> | undefined)?.[Symbol.iterator] !== 'function')
-        throw notIterable(this.#id, returned);
+      if (!isIterable(returned)) throw notIterable(this.#id, returned);
       results = [...returned];
     } catch (error) {
       if (!isUnencodable(error)) throw error;
@@ -151,14 +150,14 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
       return;
     }
     for (const value of results) {
-      if (isPromise(value)) throw promiseInFlow(`onRecord of keyed('${this.#id}') returned`);
+      if (isDeferred(value)) throw deferredInFlow(`onRecord of keyed('${this.#id}') returned`, value);
       this.emit(value);
     }
     backend.leave();
   }
 
   #stored(key: Key): StoredKey {
-    if (isPromise(key)) throw promiseInFlow(`key of keyed('${this.#id}') returned`);
+    if (isDeferred(key)) throw deferredInFlow(`key of keyed('${this.#id}') returned`, key);
     return storedKey(key);
   }
 
@@ -184,17 +183,19 @@ function isUnencodable(error: unknown): boolean {
   return error instanceof StateError && ['UnsupportedKey', 'UnsupportedValue'].includes(error.code);
 }
 
+/** A string is iterable, too, but one that is returned means one record, not one for each of its characters. */
+function isIterable(results: unknown): boolean {
+  return (
+    typeof (results as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function' &&
+    typeof results !== 'string'
+  );
+}
+
 function notIterable(id: string, results: unknown): MillraceError {
-  if (isPromise(results)) return promiseInFlow(`onRecord of keyed('${id}') returned`);
-  const what =
-    results === undefined
-      ? 'nothing'
-      : results === null
-        ? 'null'
-        : `a ${typeof results} that is not iterable`;
+  if (isDeferred(results)) return deferredInFlow(`onRecord of keyed('${id}') returned`, results);
   return new MillraceError(
     'NotIterable',
-    `onRecord of keyed('${id}') returned ${what}. Return the records to send down as an array or another synchronous Iterable, [] for none.`,
+    `onRecord of keyed('${id}') returned a value of type ${typeName(results)}. Return the records to send down as an array or another synchronous Iterable, [] for none.`,
   );
 }
 
@@ -213,7 +214,7 @@ const restoring = (id: string): MillraceError =>
  * `id` names the state in checkpoints: unique within the job, and kept for as long as its state matters.
  * Errors: `InvalidOption`, `InvalidState` at once; `DuplicateId`, `StateSchemaMismatch`, `SegmentCorrupt`, `SegmentMissing`,
  * `SegmentTooNew` on start; `UnsupportedKey`, `UnsupportedValue`, `StateOutsideTurn`, `TooManyKeys`, `NotIterable`,
- * `PromiseInFlow` while running.
+ * `PromiseInFlow`, `ObservableInFlow` while running.
  *
  * @example
  * ```ts

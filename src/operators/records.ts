@@ -23,7 +23,7 @@ import {
   type Watermark,
 } from '../flow/index.js';
 import { hasHeadroom } from '../flow/stack.js';
-import { isPromise, promiseInFlow } from '../flow/promises.js';
+import { deferredInFlow, isDeferred } from '../flow/deferred.js';
 
 /**
  * Emissions of one record after which recursion is suspected, and how often the stack is looked at from there. A level of
@@ -51,7 +51,7 @@ class Tail<B> extends Subscriber<B> {
 
   override next(value: B): void {
     if (!this.#records.lets) this.#records.refuse();
-    else if (isPromise(value)) this.error(promiseInFlow('A callback inside records(…) returned'));
+    else if (isDeferred(value)) this.error(deferredInFlow('An operator inside records(…) emitted', value));
     else {
       if (++this.emitted > many && this.emitted % stride === 0 && !hasHeadroom(room)) throw overflow();
       this.#out.next(value);
@@ -231,7 +231,7 @@ const overflow = (): RangeError =>
  *
  * Errors: `AsyncInRecords` when an operator emits outside a record's turn, or has not completed when its input has
  * (`delay`, `debounceTime`, a `mergeMap` over promises); `EarlyInRecords` when it emits before the first record
- * (`startWith`); `PromiseInFlow` when a callback returns a promise; `StoppedInRecords` when recursion overflowed the stack
+ * (`startWith`); `PromiseInFlow` and `ObservableInFlow` when an operator emits one; `StoppedInRecords` when recursion overflowed the stack
  * unseen; whatever an operator or its callback throws.
  */
 export function records<A, B>(op1: OperatorFunction<A, B>): FlowOperator<A, B>;

@@ -1,6 +1,7 @@
 import { MillraceError } from '../errors.js';
 import type { Attempt } from '../flow/index.js';
-import { isPromise, promiseInFlow } from '../flow/promises.js';
+import { typeName } from '../formats/typeName.js';
+import { deferredInFlow, isDeferred } from '../flow/deferred.js';
 import { PartitionTooLong } from './errors.js';
 import { isOrdinary } from './places.js';
 import type { SinkSettings } from './options.js';
@@ -20,11 +21,12 @@ export class FileNames {
 
   /** The next file's uid and key. Throws `InvalidPartition`, `PartitionTooLong`. */
   next(partition: string): { readonly uid: string; readonly key: string } {
-    if (isPromise(partition)) throw promiseInFlow(`partitionBy of fileSink('${this.id}') returned`);
+    if (isDeferred(partition))
+      throw deferredInFlow(`partitionBy of fileSink('${this.id}') returned`, partition);
     if (typeof partition !== 'string') {
       throw new MillraceError(
         'InvalidPartition',
-        `fileSink '${this.id}': partitionBy returned ${String(partition)}. Return a string; '' is the sink's own folder.`,
+        `fileSink '${this.id}': partitionBy returned a value of type ${typeName(partition)}. Return a string; '' is the sink's own folder.`,
       );
     }
     if (!isOrdinary(partition)) {

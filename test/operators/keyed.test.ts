@@ -1,4 +1,4 @@
-import { NEVER, Subject } from 'rxjs';
+import { NEVER, of, Subject } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import {
   barrier,
@@ -207,6 +207,10 @@ describe('keyed', () => {
     ['an async key', 'PromiseInFlow', { key: (w: string) => Promise.resolve(w) }],
     ['promises among the records', 'PromiseInFlow', { onRecord: (w: string) => [Promise.resolve(w)] }],
     ['an async generator', 'NotIterable', { async *onRecord(w: string) { yield await Promise.resolve(w); } }], // prettier-ignore
+    ['an onRecord that returns an Observable', 'ObservableInFlow', { onRecord: (w: string) => of(w) }],
+    ['Observables among the records', 'ObservableInFlow', { onRecord: (w: string) => [of(w)] }],
+    ['an Observable for a key', 'ObservableInFlow', { key: (w: string) => of(w) }],
+    ['an onRecord that returns a string', 'NotIterable', { onRecord: (w: string) => w }],
     ['an onRecord without a return', 'NotIterable', { onRecord: () => undefined }],
     ['an onRecord that returns a record', 'NotIterable', { onRecord: (w: string) => ({ w }) }],
   ])('%s: %s', (_, code, override) => {

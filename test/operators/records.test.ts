@@ -176,6 +176,9 @@ describe('what cannot keep its place among signals is refused', () => {
       'PromiseInFlow',
       [mergeMap((n: number) => [[Promise.resolve(n)]]), mergeMap((n) => n)],
     ],
+    ['map to an Observable', 'ObservableInFlow', [map((n: number) => of(n))]],
+    ['groupBy whose groups nothing takes', 'ObservableInFlow', [groupBy((n: number) => n % 2)]],
+    ['map to a Subject', 'ObservableInFlow', [map(() => new Subject())]],
   ])('%s: %s', (_, code, ops) => {
     const { error, completed } = run([1, 2, 3], ...ops);
     expect(error).toMatchObject({ code });

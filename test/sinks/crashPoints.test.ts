@@ -101,6 +101,9 @@ describe('crash points', () => {
     const third = new Run(world, { sink });
     third.line(Promise.resolve('p') as unknown as string, 'a partition that comes later');
     expect(third.error).toMatchObject({ code: 'PromiseInFlow' });
+    const fourth = new Run(world, { sink });
+    fourth.line(Object.create(null) as string, 'a partition that no string can be made of');
+    expect(fourth.error).toMatchObject({ code: 'InvalidPartition' });
     finish(world, new Run(world, { sink }), 30);
   });
 
