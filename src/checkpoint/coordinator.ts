@@ -82,7 +82,7 @@ class LogCoordinator implements Coordinator {
   #inject: (barrier: Barrier) => void = () => undefined;
   #buffered: () => Readonly<Record<string, number>> = () => ({});
   #started = false;
-  #settling = false;
+  #settling: 'no' | 'publishing' | 'sweeping' = 'no';
   /** The last deletion failed, and that was told. */
   #refused = false;
   /** When the settling last got on. */
@@ -151,7 +151,7 @@ class LogCoordinator implements Coordinator {
   }
 
   get waiting(): CheckpointWait | undefined {
-    if (!this.#settling) return this.#claimed?.rounds.waiting;
+    if (this.#settling === 'no') return this.#claimed?.rounds.waiting;
     const { pending } = this.#driver.state.ledger;
     return {
       on: 'publishing',
@@ -240,8 +240,7 @@ class LogCoordinator implements Coordinator {
   settle(): Observable<void> {
     return new Observable((done) => {
       done.add(this.#settled.pipe(take(1)).subscribe(done));
-      this.#settling = true;
-      this.#settlingSince = monotonic(this.#options.clock);
+      this.#enter('publishing');
       this.#settle();
     });
   }
@@ -360,20 +359,26 @@ class LogCoordinator implements Coordinator {
     }
   }
 
+  #enter(phase: 'publishing' | 'sweeping'): void {
+    this.#settling = phase;
+    this.#settlingSince = monotonic(this.#options.clock);
+  }
+
   /** One more entry once everything in the newest one has moved on. */
   #settle(): void {
-    if (!this.#settling || this.#closed) return;
+    if (this.#settling !== 'publishing' || this.#closed) return;
     const settling = settlement(this.#driver.state, this.#owned.rounds.final);
     if (settling === 'waiting') return;
     if ('operators' in settling) {
       this.#driver.send({ type: 'write', draft: settling });
       return;
     }
-    this.#settling = false;
+    this.#enter('sweeping');
     const { manifest } = settling;
     this.#sweeping.unsubscribe();
     this.#sweeping = this.#sweep(this.epoch, manifest).subscribe({
       complete: () => {
+        this.#settling = 'no';
         this.#tell({ type: 'settled', n: manifest.n, finished: manifest.finished === true });
         this.#settled.next();
       },

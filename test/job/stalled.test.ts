@@ -299,6 +299,18 @@ test('output that is not published at the end is told, with its sink', async () 
   ]);
 });
 
+test('a sweep that the store does not answer is told while the job waits for it', async () => {
+  const world = lake();
+  const stores = storesOf(world, (call, run) => (call.method === 'listUploads' ? NEVER : run));
+  const { job, events } = world.job({ stores });
+  const told = await stallsOf(world, { job, events }, [job.source('in', input()).pipe(out())], 5 * minute);
+  expect(brief(told)).toEqual([
+    '30 stalled: The last checkpoint is durable, but the store has not answered for 30 s, so the job cannot end.',
+    '60 resumed: The job goes on after 1 min.',
+  ]);
+  expect(events.at(-1)).toMatchObject({ type: 'finished' });
+});
+
 test('an operator that is not ready for records is told by its leaf', async () => {
   const world = lake();
   class NeverReady extends FlowSubscriber<Line, Line> {
