@@ -8,7 +8,8 @@ export type Shape = (value: unknown) => boolean;
 export const isString: Shape = (value) => typeof value === 'string';
 
 /** A whole number from 0 that a double holds. */
-export const isCount: Shape = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+export const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** A list of any length. */
 export const listOf =

@@ -185,6 +185,18 @@ describe('keys that a listing must not hold', () => {
       /d\/a\/ comes after d\/s\//,
     ],
     ['without a size', { prefix: 'd/' }, remove('Size'), /no size/],
+    [
+      'with a negative size',
+      { prefix: 'd/' },
+      (xml) => xml.replace(/<Size>.*?<\/Size>/, '<Size>-1</Size>'),
+      /no size/,
+    ],
+    [
+      'with a size that is no number',
+      { prefix: 'd/' },
+      (xml) => xml.replace(/<Size>.*?<\/Size>/, '<Size>big</Size>'),
+      /no size/,
+    ],
     ['without an ETag', { prefix: 'd/' }, remove('ETag'), /no ETag/],
     ['without a name', { prefix: 'd/' }, (xml) => xml.replaceAll('<Key>d/c</Key>', ''), /no key/],
   ])('%s', async (_, options, edit, message) => {
@@ -413,6 +425,12 @@ describe('a listing of parts', () => {
   test.each<[string, (xml: string) => string, RegExp]>([
     ['without an ETag', (xml) => xml.replace(/<ETag>.*?<\/ETag>/, ''), /no ETag/],
     ['without a size', (xml) => xml.replace(/<Size>.*?<\/Size>/, ''), /no size/],
+    ['with a negative size', (xml) => xml.replace(/<Size>.*?<\/Size>/, '<Size>-1</Size>'), /no size/],
+    [
+      'with a number that is none',
+      (xml) => xml.replace(/<PartNumber>.*?<\/PartNumber>/, '<PartNumber>x</PartNumber>'),
+      /no number/,
+    ],
     ['out of order', (xml) => xml.replace('<PartNumber>3', '<PartNumber>1'), /out of order/],
     ['of another upload', (xml) => xml.replace(/<UploadId>/, '<UploadId>x'), /another upload/],
     ['that does not tell whether it is whole', remove('IsTruncated'), /nothing about it/],

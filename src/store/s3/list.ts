@@ -4,6 +4,7 @@
  * lose records or read them twice, so each page is checked, together with what the cursor tells of the one before.
  */
 import { ListObjectsV2Command, type ListObjectsV2Output } from '@aws-sdk/client-s3';
+import { isCount } from '../../shape.js';
 import { checkLimit, compareKeys } from '../helpers.js';
 import type { StoreError } from '../errors.js';
 import type { ListOptions, ListPage, ObjectInfo } from '../objectStore.js';
@@ -39,7 +40,7 @@ export async function list(place: ListPlace, options: ListOptions): Promise<List
   checkEcho(answer, options);
   const objects = (answer.Contents ?? []).map((object, i): ObjectInfo => {
     const [key = '', etag] = [keys[i], bareEtag(object.ETag)];
-    if (key === '' || object.Size === undefined || etag === '')
+    if (key === '' || !isCount(object.Size) || etag === '')
       throw broken(`it tells no ${key === '' ? 'key' : etag === '' ? 'ETag' : 'size'} of an object`);
     return {
       key,

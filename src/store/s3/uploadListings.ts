@@ -1,5 +1,6 @@
 /** Listings of what multipart uploads are under way, and of their parts. Both go on after what they have listed last. */
 import { ListMultipartUploadsCommand, ListPartsCommand } from '@aws-sdk/client-s3';
+import { isCount } from '../../shape.js';
 import type { StoreError } from '../errors.js';
 import { compareKeys } from '../helpers.js';
 import type { UploadCursor, UploadedPart, UploadPage } from '../objectStore.js';
@@ -65,10 +66,8 @@ export async function listParts(
     throw broken('it is that of another upload');
   const parts = (answer.Parts ?? []).map(({ PartNumber: number, ETag, Size: size }) => {
     const etag = bareEtag(ETag);
-    if (number === undefined || size === undefined || etag === '')
-      throw broken(
-        `it tells no ${number === undefined ? 'number' : etag === '' ? 'ETag' : 'size'} of a part`,
-      );
+    if (!isCount(number) || !isCount(size) || etag === '')
+      throw broken(`it tells no ${!isCount(number) ? 'number' : etag === '' ? 'ETag' : 'size'} of a part`);
     return { number, etag, size };
   });
   let last = after ?? 0;
