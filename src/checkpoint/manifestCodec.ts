@@ -55,7 +55,7 @@ function checksum(bytes: Buffer): string {
 function corrupt(where: string, why: string, cause?: unknown): CheckpointError {
   return new CheckpointError(
     'ManifestCorrupt',
-    `The manifest ${where} is corrupt: ${why}. Nothing was changed. Restore the object from a version or backup of the bucket, or start from a savepoint in another checkpoint directory.`,
+    `The manifest ${where} is corrupt: ${why}. Nothing was changed. Restore the object from a version or backup of the bucket; if there is none, start the job under a new name or in another checkpoint directory.`,
     { cause },
   );
 }

@@ -125,7 +125,7 @@ function fill(
   if (at !== start + range.length || sha256(target.subarray(start, at)) !== range.sha256) {
     throw new MillraceError(
       'CorruptJournal',
-      `${nameOf(range, data)}: bytes ${range.offset} to ${range.offset + range.length} are not those that were written. Restore the object from a backup or rewind to an earlier checkpoint.`,
+      `${nameOf(range, data)}: bytes ${range.offset} to ${range.offset + range.length} are not those that were written. Restore the object from a version or backup of the bucket.`,
     );
   }
 }

@@ -236,7 +236,7 @@ export class SegmentEncoder {
 export function corrupt(object: string, what: string, cause?: unknown): StateError {
   return new StateError(
     'SegmentCorrupt',
-    `Segment ${object} is corrupt: ${what}. Restore the object from a backup or another version of it, or start from a savepoint.`,
+    `Segment ${object} is corrupt: ${what}. Restore the object from a version or backup of the bucket.`,
     cause === undefined ? {} : { cause },
   );
 }

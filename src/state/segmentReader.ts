@@ -133,7 +133,7 @@ export class SegmentReader {
         if (!isStoreError(error, 'NotFound')) throw error;
         throw new StateError(
           'SegmentMissing',
-          `Segment ${object} is gone, and a checkpoint needs it. Nothing but millrace may delete ${this.#data.store.uri}/${this.#data.key(object)}: restore the object, or start from a savepoint.`,
+          `Segment ${object} is gone, and a checkpoint needs it. Nothing but millrace may delete ${this.#data.store.uri}/${this.#data.key(object)}: restore the object from a version or backup of the bucket.`,
           { cause: error },
         );
       }),

@@ -1,0 +1,338 @@
+/**
+ * What each code of an error means, and what to do: by the room that raises it. `docs/errors.md` is generated from it, and
+ * `errors.test.ts` holds it to the source.
+ */
+export const errorCatalog: Readonly<
+  Record<string, Readonly<Record<string, readonly [means: string, todo: string]>>>
+> = {
+  config: {
+    InvalidConfig: [
+      'Keys of the configuration are unknown, malformed or contradict each other',
+      'Fix the keys: `problems` lists all of them',
+    ],
+    InvalidOption: [
+      'An option given in code has a wrong name or value',
+      'Fix the option: the message gives its name, its value and the rule',
+    ],
+  },
+  flow: {
+    CopiedSignal: ['A plain RxJS operator copied a signal', 'Lift the operator with `records(…)`'],
+    ForeignName: [
+      'A checkpoint names an object, a place or a number that this job may not touch',
+      'Restore the checkpoint from a backup, and find out who can write to the checkpoint directory. For a sink that moved, list its former URIs in `earlier`',
+    ],
+    NotOpened: [
+      'A record arrived before `Open`',
+      'Give the flow to `job.run(…)`, and lift plain operators with `records(…)`',
+    ],
+    OpenedTwice: ['Two flows were joined by a plain RxJS operator', 'Use `mergeFlows(…)`'],
+    PlainOperator: [
+      'A plain RxJS operator was applied to a flow',
+      'Lift it with `records(…)`, or leave the flow with `values()`',
+    ],
+    PromiseInFlow: [
+      'A callback of a flow returned a promise',
+      'Return the value itself. Do asynchronous work after `values()`',
+    ],
+    RecordAfterEnd: [
+      'A record came after the last barrier',
+      'Lift the operator that sent it with `records(…)`',
+    ],
+    UnknownSignal: [
+      'A signal comes from another version of millrace',
+      'Keep one version in the process: `npm ls millrace` shows which are there',
+    ],
+  },
+  store: {
+    AlreadyExists: ['A conditional write found an object', 'Choose another key, or read what is there'],
+    Conflict: ['The server was changing the same object', 'Try again'],
+    Expired: ['The credentials or the session have expired', 'Provide credentials that are renewed'],
+    Integrity: ['Bytes do not match their checksum or length', 'Try again; if it stays, restore the object'],
+    InvalidCredentials: [
+      'A provider of credentials returned something else',
+      'Return `accessKeyId` and `secretAccessKey`, and `sessionToken` and `expiration` where they apply',
+    ],
+    InvalidPart: [
+      'A part of an upload is missing, has another ETag, or may not be left out',
+      'Upload the part again',
+    ],
+    InvalidRequest: [
+      'The server or the store refuses the request as malformed',
+      'Fix what the message names',
+    ],
+    InvalidS3Options: [
+      'Options of an S3 connection are malformed or contradict each other',
+      'Fix the option that the message names',
+    ],
+    NoChannel: [
+      'Session tokens cannot be handed to this process',
+      "Start it with `fork`, or with an `'ipc'` channel",
+    ],
+    NoTokens: [
+      'No session token came',
+      'Enable the token provider, or give the worker credentials of its own',
+    ],
+    NotFound: ['There is no such object, bucket or upload', 'Check the URI'],
+    NotModified: ['A conditional read found the version that the caller has', 'Use that version'],
+    NotSupported: ['The store cannot do this', 'Do what the message proposes'],
+    PermissionDenied: [
+      'The store refuses access',
+      'Grant the action that the message names, or fix the credentials',
+    ],
+    PreconditionFailed: ['The object is not in the version that was asked for', 'Read it again'],
+    RegionMissing: ['No AWS region is known', 'Set `s3.region` or AWS_REGION'],
+    TemporaryCredentials: [
+      'Session tokens cannot be obtained with temporary credentials',
+      'Use the access key of a user, or let workers assume the role',
+    ],
+    Throttled: ['The store asks for fewer requests', 'Wait and try again'],
+    TooSmall: ['A part of an upload is smaller than the store allows', 'Use larger parts'],
+    Unavailable: ['The store did not answer, or failed', 'Try again; check network and endpoint'],
+  },
+  formats: {
+    AsyncSchema: [
+      'A schema validates asynchronously',
+      'Use a synchronous schema, or validate after `values()`',
+    ],
+    NotBytes: ['A record that `bytes()` is to write is not a Uint8Array', 'Map it before the sink'],
+    NotJson: ['A record has no JSON form', 'Map it to plain data before the sink'],
+    NotText: ['A record that `text()` is to write is not a string', 'Map it before the sink'],
+    NotUtf8: ['The input is text in another encoding', 'Convert it to UTF-8'],
+    UnknownCodec: [
+      'The input is compressed in a way that has no codec, or is not text',
+      'Recompress it with gzip, leave it out, or read it with `bytes()`',
+    ],
+  },
+  path: {
+    AbsoluteAndRelative: [
+      'No path leads from an absolute path to a relative one, or back',
+      'Use `toAbsolute()` on both',
+    ],
+    DifferentBuckets: ['Two paths that must be in one bucket are not', 'Use URIs'],
+    IndexOutOfRange: ['The path has no such name', 'Check against `nameCount`'],
+    InvalidGlob: ['A glob is malformed', 'Put a backslash before characters that are meant literally'],
+    InvalidPath: ['The string is not a path', 'Fix the string'],
+    InvalidPattern: [
+      'A pattern has no syntax prefix, or its regular expression is malformed',
+      'Write `glob:…` or `regex:…`',
+    ],
+    InvalidUri: ['The string is not the URI of an object', 'Fix the URI'],
+    UnknownScheme: ['The scheme of a URI is unknown', 'Use s3, s3a, s3x, file or memory'],
+  },
+  state: {
+    InvalidState: ['A state is declared in a way that cannot work', 'Fix the declaration'],
+    SegmentCorrupt: [
+      'The bytes of a segment are not those that were written',
+      'Restore the object from a version or backup of the bucket',
+    ],
+    SegmentMissing: [
+      'A segment that a checkpoint needs is gone',
+      'Restore the object from a version or backup of the bucket; exempt the checkpoint directory from lifecycle rules that delete',
+    ],
+    SegmentTooNew: ['A later version of millrace wrote the segment', 'Run that version, or a later one'],
+    StateOutsideTurn: ['A state was used after `onRecord` had returned', 'Use it only during the call'],
+    StateSchemaMismatch: [
+      'The stored state and the declared one do not fit',
+      'Put the declaration back, or give the operator a new id',
+    ],
+    TooManyKeys: [
+      'A state has 16,777,216 keys',
+      'Clear keys that are over, or split the keys over several `keyed(…)`',
+    ],
+    UnsupportedKey: [
+      'A key has no canonical encoding',
+      'Return a string, number, bigint, boolean, null, date, or an array or plain object of these',
+    ],
+    UnsupportedValue: [
+      'A value cannot be stored by the serializer of its state',
+      'Keep plain data, or give the state a `serializer`',
+    ],
+  },
+  operators: {
+    AsyncInRecords: [
+      'An operator inside `records(…)` emitted after the turn of its record',
+      'Use synchronous operators there, and asynchronous ones after `values()`',
+    ],
+    EarlyInRecords: [
+      'An operator inside `records(…)` emitted before the first record',
+      'Read those records from a source, and join it with `mergeFlows(…)`',
+    ],
+    Misaligned: ['The inputs of `mergeFlows(…)` carry different barriers', 'Merge flows of one job only'],
+    NotIterable: [
+      '`onRecord` returned something that is not iterable',
+      'Return an array; `[]` for no records',
+    ],
+    StoppedInRecords: [
+      'An operator inside `records(…)` stopped without completing or failing',
+      'Replace recursion by a loop or by `mergeMap` over an array',
+    ],
+  },
+  sources: {
+    BadPosition: [
+      'The checkpoint holds a position that this source cannot use',
+      'Give a changed source a new id, or start the job under another name',
+    ],
+    MalformedRecord: [
+      'A record cannot be parsed',
+      "Fix the input, or set `onMalformed` to `'skip'` or `deadLetter(…)`",
+    ],
+    MissingBucket: [
+      'The bucket of the input, or of the checkpoint directory, does not exist',
+      'Create it, or fix the URI',
+    ],
+    NoDeadLetters: [
+      'A source of your own has a dead letter flow that nothing subscribes to',
+      'Use the source by `job.source(…)`',
+    ],
+    NoInput: ['The URI matches no object', 'Fix the URI, or set `allowEmpty`'],
+    ObjectChanged: [
+      'An input object was replaced while it was read',
+      'Put the version back, or start the job afresh',
+    ],
+    ObjectVanished: ['An input object was deleted before it was read to its end', 'Put it back'],
+    SourceStuck: [
+      'A source was polled again and again without progress',
+      "Let its reader answer `'wait'` until there is more, and `'end'` at the end",
+    ],
+    UnorderedListing: ['The store lists keys out of order', 'Use a store that lists as S3 does'],
+    UnreadableInput: [
+      'Something in a local directory cannot be read',
+      "Remove it, or set `unreadable: 'skip'`",
+    ],
+  },
+  sinks: {
+    CorruptJournal: [
+      'The bytes of a journal are not those that were written',
+      'Restore the object from a version or backup of the bucket',
+    ],
+    ForeignObject: [
+      'Another writer has an object where this job committed a file',
+      'Move it away, and keep other writers out of the prefix of the sink',
+    ],
+    InvalidCommittable: [
+      'A manifest holds a committable that this version cannot read',
+      'Run the version that wrote it',
+    ],
+    InvalidPartition: [
+      '`partitionBy` returned something that cannot be a folder',
+      'Return a string without NUL and without the names `.` and `..`',
+    ],
+    LostJournal: [
+      'A journal that a checkpoint needs is gone',
+      'Restore the object; exempt the checkpoint directory from lifecycle rules that delete',
+    ],
+    LostUpload: [
+      'A committed file is neither an upload nor an object',
+      "Lengthen the lifecycle rule that aborts uploads; where consumers remove files, set `onMissingCommitted: 'accept'`",
+    ],
+    PartitionTooLong: [
+      'A partition makes a key that is longer than 1,024 bytes',
+      'Let `partitionBy` return something shorter',
+    ],
+  },
+  checkpoint: {
+    CheckpointFailed: [
+      'Not all operators acked a barrier in time',
+      'Raise `checkpoints.timeout` or `checkpoints.tolerableFailures`, or lower `budget`',
+    ],
+    CheckpointsNeverDurable: [
+      'Several attempts in a row failed because a checkpoint timed out',
+      'Raise `checkpoints.timeout`, or lower `budget`',
+    ],
+    DroppedOperator: ['`allowDropped` lists an operator that the job has', 'Take its id off the list'],
+    DroppedPending: [
+      '`allowDropped` lists a sink that has output still to publish',
+      'Run the job with the sink once more and stop it; then drop the sink',
+    ],
+    DuplicateId: [
+      'Two sources or operators have one id, or one operator was subscribed twice',
+      'Give each its own id; end a flow with several sinks with `share()`',
+    ],
+    Fenced: [
+      'Another process has taken over the job',
+      'Nothing is lost. Run one process per job and checkpoint directory',
+    ],
+    GarbageReferenced: [
+      'A participant refers to a data object that was declared garbage',
+      'An operator of your own must name an object in every checkpoint from its creation to its last use',
+    ],
+    LateRegistration: [
+      'An operator registered after records began to flow',
+      'Register on `Open`; lift asynchronous operators out of the flow',
+    ],
+    LogAccessDenied: [
+      'The store refuses access to the checkpoint directory',
+      'Grant the rights that the message names',
+    ],
+    ManifestNotTrusted: [
+      'A manifest is not signed by a key of `checkpoints.sign`, or for another place',
+      'Check the keys; to take over such a log once, see docs/security.md',
+    ],
+    ManifestCorrupt: [
+      'An entry of the log is not what was written',
+      'Restore it from a version or backup of the bucket, or start the job under a new name',
+    ],
+    ManifestTooNew: ['A later version of millrace wrote the log', 'Run that version, or a later one'],
+    SweepTooLong: [
+      'What earlier attempts left was not removed in time. It is logged; the job has finished',
+      'Start the job again, or set a lifecycle rule for unfinished uploads',
+    ],
+    UnknownParticipant: [
+      'An operator acked that had not registered, or acked twice',
+      'Call `register` on `Open`, and ack each barrier once',
+    ],
+    VanishedOperator: [
+      'The checkpoint holds state of an operator that the job lacks',
+      'Put it back under the same id, or start the job under a new name',
+    ],
+  },
+  job: {
+    AlreadyRunning: ['The job is running', 'Wait for `run(…)`'],
+    LeafCompleted: ['A leaf completed before its sources ended', 'Limit records with `records(take(n))`'],
+    LeafWithoutSource: ['A leaf does not start at a source of the job', 'Begin it with `job.source(…)`'],
+    NoConditionalWrites: [
+      'The store of the checkpoint directory has no conditional writes',
+      "Use another store, or set `checkpoints.fencing` to `'none'` and run one process only",
+    ],
+    NoLeaves: ['`run(…)` was given no flow', 'Give it at least one'],
+    OpenLost: ['A leaf did not get `Open`', 'Lift plain operators with `records(…)`'],
+    OutsideRun: ['A flow was subscribed outside `job.run(…)`', 'Give the flow to `run(…)`'],
+    UnknownService: [
+      'An operator asks for a service that nothing provides',
+      'Keep one version of millrace in the process; in a test, provide the service',
+    ],
+    UnknownSource: ['A flow belongs to a source that the job lacks', 'Use the flows of this job only'],
+  },
+  fs: {
+    AbortFailed: ['Some unfinished uploads were not aborted', 'See `failures`, and run it again'],
+    CopyFailed: ['Some objects were not copied', 'See `failures`, and run it again'],
+    IntoItself: ['A directory was to be copied or moved into itself', 'Name a target outside'],
+    ListFailed: ['Some objects could not be listed', 'See `failures`'],
+    NotEmpty: ['The directory has content', 'Set `recursive`'],
+    NotVerified: ['The source of a move has changed since it was copied, and stays', 'Move it again'],
+    OutsideTarget: [
+      'A link leads out of the target directory',
+      'Remove the link, or name its destination as the target',
+    ],
+    Overlap: ['The copy would overwrite what it has still to read', 'Copy to another place first'],
+    ReaderClosed: ['The reader is closed', 'Open the object again'],
+    RemoveFailed: ['Some objects were not removed', 'See `failures`, and run it again'],
+    SamePlace: ['Source and target are the same', 'Name another target'],
+    WholeBucket: ['A whole bucket was to be removed', 'Set `wholeBucket`'],
+    WriterClosed: ['The writer is closed', 'Open a new one'],
+    EACCES: ['Access is denied', 'See `cause`'],
+    EAGAIN: ['The store is throttling or away for a moment', 'Try again'],
+    EBADF: ['The file handle is closed, or not open for this', 'Open the file again'],
+    EBUSY: ['The object is being changed', 'Try again'],
+    EEXIST: ['The object exists', 'Choose another name'],
+    EINVAL: ['An argument is invalid', 'Fix it: see the message'],
+    EIO: ['Reading or writing failed', 'See `cause`'],
+    EISDIR: ['The path is a directory', 'Name an object'],
+    ENOENT: ['There is no such object or directory', 'Check the path'],
+    ENOTDIR: ['The path, or a part of it, is not a directory', 'Check the path'],
+    ENOTEMPTY: ['The directory has content', 'Empty it, or remove it with `recursive`'],
+    ENOTSUP: ['Objects cannot do this', 'See the message'],
+    EPERM: ['The operation is not permitted', 'See `cause`'],
+    ESTALE: ['The object was replaced while it was open', 'Open it again'],
+  },
+};
