@@ -25,6 +25,10 @@ export const errorCatalog: Readonly<
       'A record arrived before `Open`',
       'Give the flow to `job.run(…)`, and lift plain operators with `records(…)`',
     ],
+    ObservableInFlow: [
+      'A callback of a flow returned an Observable',
+      'Emit what is in it: use `concatMap` or `mergeMap` in place of `map`',
+    ],
     OpenedTwice: ['Two flows were joined by a plain RxJS operator', 'Use `mergeFlows(…)`'],
     PlainOperator: [
       'A plain RxJS operator was applied to a flow',

@@ -1,0 +1,152 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import fc from 'fast-check';
+import {
+  createJob,
+  createMemoryStore,
+  createStores,
+  listAll,
+  memoryStore,
+  silentLogger,
+  values,
+  type ObjectStore,
+} from 'millrace';
+import { checkLaws, lawInputs } from 'millrace/testing';
+import { tap } from 'rxjs';
+import { countTo } from './examples/countTo.js';
+import { countVisits } from './examples/countVisits.js';
+import { runUntil } from './examples/crashedJob.js';
+import { numbered } from './examples/numbered.js';
+
+const root = join(import.meta.dirname, '../..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+
+function linesBelow(store: ObjectStore, prefix: string): string[] {
+  const keys: string[] = [];
+  listAll(store, prefix).subscribe((page) => keys.push(...page.map(({ key }) => key)));
+  return keys.flatMap((key) => {
+    let lines: string[] = [];
+    store.get(key).subscribe(({ chunks }) => {
+      lines = Buffer.concat(chunks).toString().split('\n').slice(0, -1);
+    });
+    return lines;
+  });
+}
+
+describe('The examples of the pages', () => {
+  test.each([
+    ['concepts.md', 'countVisits.ts'],
+    ['testing.md', 'crashedJob.ts'],
+    ['writing-operators.md', 'numbered.ts'],
+    ['writing-operators.md', 'countTo.ts'],
+  ])('%s shows test/docs/examples/%s', (page, example) => {
+    expect(read(`docs/${page}`)).toContain(`\`\`\`ts\n${read(`test/docs/examples/${example}`)}\`\`\``);
+  });
+
+  test('countVisits counts, and does nothing when it is run again', async () => {
+    const lake = memoryStore('lake');
+    lake.put('raw/1.ndjson', Buffer.from('{"user":"a"}\n{"user":"b"}\n{"user":"a"}\n')).subscribe();
+    const expected = ['{"user":"a","visits":1}', '{"user":"b","visits":1}', '{"user":"a","visits":2}'];
+    expect(await countVisits()).toEqual({ outcome: 'finished' });
+    expect(linesBelow(lake, 'counts/')).toEqual(expected);
+    expect(await countVisits()).toEqual({ outcome: 'finished' });
+    expect(linesBelow(lake, 'counts/')).toEqual(expected);
+  });
+
+  test('crashedJob: a crash at any request, then a start without one, copies every line once', () => {
+    let n = 0;
+    for (let finished = false; !finished;) {
+      const lake = createMemoryStore({ uri: 'memory://lake' });
+      lake.put('in/1.txt', Buffer.from('one\ntwo\n')).subscribe();
+      finished = runUntil(lake, ++n);
+      if (!finished) expect(runUntil(lake, Infinity)).toBe(true);
+      expect(linesBelow(lake, 'out/')).toEqual(['one', 'two']);
+    }
+    expect(n).toBeGreaterThan(10);
+  });
+
+  test('numbered keeps the laws', () => {
+    fc.assert(
+      fc.property(lawInputs(fc, fc.nat()), (input) => {
+        checkLaws(() => numbered<number>('n'), input);
+      }),
+    );
+  });
+
+  test('countTo reads on from its position', async () => {
+    const stores = createStores();
+    const run = async (): Promise<number[]> => {
+      const seen: number[] = [];
+      const stop = new AbortController();
+      const job = createJob({
+        name: 'numbers',
+        checkpoints: { dir: 'memory://lake/checkpoints' },
+        stores,
+        logger: silentLogger,
+      });
+      const flow = job.source('numbers', countTo(200_000)).pipe(
+        values(),
+        tap((n) => {
+          seen.push(n);
+          if (n === 0) stop.abort();
+        }),
+      );
+      await job.run(flow, { signal: stop.signal });
+      return seen;
+    };
+    const [first, second] = [await run(), await run()];
+    expect([...first, ...second]).toEqual(Array.from({ length: 200_000 }, (_, n) => n));
+    expect(second.length).toBeGreaterThan(0);
+  });
+});
+
+describe('The pages', () => {
+  const linksOf = (path: string): string[] =>
+    [...read(path).matchAll(/\]\(([^)#\s]+)(?:#[\w-]*)?\)/g)]
+      .map(([, target]) => target ?? '')
+      .filter((target) => !/^\w+:/.test(target))
+      .map((target) => normalize(join(dirname(path), target)));
+
+  test.each(['README.md', 'CONTRIBUTING.md', ...pages.map((name) => `docs/${name}`)])(
+    '%s links to what exists',
+    (path) => {
+      expect(linksOf(path).filter((target) => !existsSync(join(root, target)))).toEqual([]);
+    },
+  );
+
+  test('every page is reached from docs/README.md, and that from the README', () => {
+    expect(linksOf('README.md')).toContain('docs/README.md');
+    const index = linksOf('docs/README.md');
+    const missing = pages.filter((name) => name !== 'README.md' && !index.includes(`docs/${name}`));
+    expect(missing).toEqual([]);
+  });
+
+  test.each(['architecture.md', 'protocol.md', 'testing.md'])(
+    '%s names files and functions that exist',
+    (page) => {
+      const named = [
+        ...read(`docs/${page}`).matchAll(
+          /`((?:src|test)\/[\w/.-]+)`\]?(?:\([^)]*\))?(?: \(((?:`[\w.]+`(?:, )?)+)\))?/g,
+        ),
+      ];
+      expect(named.length).toBeGreaterThan(0);
+      const wrong = named.flatMap(([, path = '', names = '']) => {
+        if (!existsSync(join(root, path))) return [path];
+        const words = [...names.matchAll(/\w+/g)].map(([word]) => word);
+        const code = words.length === 0 ? '' : read(path);
+        return words
+          .filter((word) => !new RegExp(`\\b${word}\\b`).test(code))
+          .map((word) => `${path}: ${word}`);
+      });
+      expect(wrong).toEqual([]);
+    },
+  );
+
+  test('the rooms of architecture.md are those of the lint rule, in its order', () => {
+    const [, table = ''] = /<!-- rooms -->([^]*?)<!-- end -->/.exec(read('docs/architecture.md')) ?? [];
+    const rooms = [...table.matchAll(/^\| `(\w+)` /gm)].map(([, room]) => room);
+    const [, list = ''] = /const rooms = \[([^\]]*)\]/.exec(read('eslint.config.js')) ?? [];
+    expect(rooms).toEqual([...list.matchAll(/'(\w+)'/g)].map(([, room]) => room));
+  });
+});
