@@ -40,6 +40,11 @@ export interface Attempt {
   confirm(id: string, uid: string): void;
   /** A sink has moved a pending committable one step on; the next manifest carries the new version. */
   amend(id: string, committable: Committable): void;
+  /**
+   * An error arose in an operator: its id, or what it is called; and whether the record that it is handling caused it. The
+   * first to tell of an error counts. `FlowSubscriber` calls it; an attempt that has nobody to tell leaves it out.
+   */
+  failing?(error: unknown, operator: string, ofRecord: boolean): void;
   /** Shows something to `job.events$`. */
   report(event: OperatorEvent): void;
 }

@@ -3,7 +3,6 @@ import { MillraceError } from '../errors.js';
 import type { Attempt } from './attempt.js';
 import type { Flow, FlowOperator } from './flow.js';
 import { FlowObservable } from './flowObservable.js';
-import { noteOrigin } from './origin.js';
 import { hasHeadroom } from './stack.js';
 import {
   isLast,
@@ -125,9 +124,13 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     this.#down.next(value);
   }
 
-  /** Ends the flow with an error. */
-  protected fail(error: unknown): void {
-    this.#arose(error);
+  /**
+   * Ends the flow with an error.
+   *
+   * @param ofRecord whether the record that is being handled caused it, so that events name its place
+   */
+  protected fail(error: unknown, ofRecord = false): void {
+    if (this.#phase !== closed) this.#attempt?.failing?.(error, this.label, ofRecord);
     this.error(error);
   }
 
@@ -158,7 +161,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     try {
       this.onRecord(value);
     } catch (error) {
-      this.#threw(error);
+      this.#threw(error, true);
     }
     if (this.#phase === record) this.#phase = ready;
     else this.#after();
@@ -187,14 +190,9 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
    * RxJS marks a subscriber as stopped before it delivers an error: an overflow during delivery would silence it for
    * good. So the error stays an exception until the stack has unwound far enough.
    */
-  #threw(error: unknown): void {
+  #threw(error: unknown, ofRecord = false): void {
     if (!hasHeadroom()) throw error;
-    this.#arose(error);
-    this.error(error);
-  }
-
-  #arose(error: unknown): void {
-    if (this.#phase !== closed) noteOrigin(error, this.label);
+    this.fail(error, ofRecord);
   }
 
   /** Handles what arrived meanwhile. */

@@ -1,12 +1,11 @@
 import { Observable, of, Subscription, type Subscriber } from 'rxjs';
 import type { Coordinator } from '../checkpoint/index.js';
 import { monotonic, type Attempt, type Barrier } from '../flow/index.js';
-import { takeOrigin } from '../flow/origin.js';
 import { CreditLedger } from '../sources/creditLedger.js';
 import { SourcePump } from '../sources/pump.js';
 import { attemptOf, type Environment } from './environment.js';
 import type { JobEvent } from './events.js';
-import { AttemptFailure, type FailurePlace } from './failure.js';
+import { AttemptFailure, Origins, type FailurePlace } from './failure.js';
 import type { Leaf } from './leaf.js';
 import { leafAttempt } from './leafAttempt.js';
 import { Opening } from './opening.js';
@@ -72,6 +71,7 @@ class RunningAttempt {
   readonly #opening = new Opening(() => {
     this.#run();
   });
+  readonly #origins = new Origins();
   #coordinator!: Coordinator;
   #state: 'opening' | 'running' | 'ending' | 'completing' | 'over' = 'opening';
   #result: Outcome = 'finished';
@@ -84,7 +84,7 @@ class RunningAttempt {
     this.#outcome = outcome;
     this.#wiring = new Wiring(plan, {
       failed: (error) => {
-        this.#fail(error, this.#wiring.place);
+        this.#fail(error, this.#placeOf(error));
       },
       completed: () => {
         this.#end();
@@ -163,6 +163,7 @@ class RunningAttempt {
       this.#coordinator,
       this.#ledger,
       this.#opening,
+      this.#origins,
       emit,
     );
     const attempts = new Map(this.#wiring.leaves.map((leaf) => [leaf, leafAttempt(shared, leaf)]));
@@ -183,7 +184,8 @@ class RunningAttempt {
           this.#stalls.nudge();
         },
         failed: (error, place) => {
-          this.#fail(error, place === undefined ? {} : { source: id, ...place });
+          const { operator = id } = this.#origins.of(error) ?? {};
+          this.#fail(error, { operator, ...(place === undefined ? {} : { source: id, ...place }) });
         },
       });
       wired.pump.open();
@@ -317,16 +319,21 @@ class RunningAttempt {
     }
   }
 
+  /** Where an error arose that comes out of a leaf, with the record that is on its way down right now, if that caused it. */
+  #placeOf(error: unknown): FailurePlace {
+    const origin = this.#origins.of(error);
+    if (origin === undefined) return this.#wiring.place;
+    const { operator, ofRecord } = origin;
+    return { operator, ...(ofRecord ? this.#wiring.place : {}) };
+  }
+
   #fail(error: unknown, place: FailurePlace = {}): void {
     if (this.#state === 'over') return;
     this.close();
     const claimed = this.#coordinator as Coordinator | undefined;
-    const operator = takeOrigin(error);
     this.#outcome.add(
       (claimed?.leave(error) ?? of(error)).subscribe((why) => {
-        this.#outcome.error(
-          new AttemptFailure(why, { ...(operator === undefined ? {} : { operator }), ...place }),
-        );
+        this.#outcome.error(new AttemptFailure(why, Object.is(why, error) ? place : {}));
       }),
     );
   }

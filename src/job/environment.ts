@@ -6,6 +6,7 @@ import type { Attempt, Clock, Service } from '../flow/index.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
 import { checkpointData, stores as storesService, type Stores } from '../store/services.js';
 import { reported, type JobEvent } from './events.js';
+import type { Origins } from './failure.js';
 import type { Opening } from './opening.js';
 
 /** What a job takes from the world around it. Injected as a whole, so that tests and simulations own all of it. */
@@ -24,6 +25,7 @@ export function attemptOf(
   coordinator: Coordinator,
   ledger: CreditLedger,
   opening: Opening,
+  origins: Origins,
   emit: (event: JobEvent) => void,
 ): Attempt {
   // By name: an operator may come from another copy of millrace.
@@ -70,6 +72,9 @@ export function attemptOf(
     },
     amend: (id, committable) => {
       coordinator.amend(id, committable);
+    },
+    failing: (error, operator, ofRecord) => {
+      origins.note({ error, operator, ofRecord });
     },
     report: (event) => {
       emit(reported(event));

@@ -17,3 +17,24 @@ export class AttemptFailure {
     readonly place: FailurePlace,
   ) {}
 }
+
+/** Remembers the operator in which an error arose. Errors stay what they are: nothing is written to them. */
+export class Origins {
+  #latest: Origin | undefined;
+
+  /** The operator that tells of an error first is where it arose; those after it pass it on. */
+  note(origin: Origin): void {
+    if (this.of(origin.error) === undefined) this.#latest = origin;
+  }
+
+  of(error: unknown): Origin | undefined {
+    return this.#latest !== undefined && Object.is(this.#latest.error, error) ? this.#latest : undefined;
+  }
+}
+
+export interface Origin {
+  readonly error: unknown;
+  readonly operator: string;
+  /** The record that was being handled caused it. */
+  readonly ofRecord: boolean;
+}

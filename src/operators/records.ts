@@ -113,7 +113,7 @@ class Records<A, B> extends FlowSubscriber<A, B> {
   /** The operators have failed. The error waits for the end of the turn if there is no stack left to deliver it. */
   broke(error: unknown): void {
     this.#error ??= { error };
-    if (hasHeadroom()) this.fail(this.#error.error);
+    if (hasHeadroom()) this.fail(this.#error.error, this.handlingRecord);
   }
 
   protected override get label(): string {

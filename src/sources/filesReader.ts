@@ -71,8 +71,6 @@ export class FilesReader<T> implements SourceReader<T> {
   #bytes = 0;
   /** Finds the record that is being handed over. */
   #place: (() => RecordPlace) | undefined;
-  /** Records of the block that have been handed over. */
-  #handed = 0;
   #polling = false;
   #error: { readonly error: unknown } | undefined;
   #closed = false;
@@ -277,21 +275,18 @@ export class FilesReader<T> implements SourceReader<T> {
     const { format } = this.#settings;
     const { object } = current;
     const line = current.line + 1;
+    const before = out.taken;
     const inBlock = (): RecordPlace => ({
       object: object.uri,
-      ...locate(format, { bytes, start, line }, this.#handed),
+      ...locate(format, { bytes, start, line }, out.taken - before),
     });
     this.#bytes += bytes.length;
     this.#place = inBlock;
-    this.#handed = 0;
     current.line += format.decode(
       bytes,
       start,
       line,
-      (record) => {
-        out.record(record);
-        this.#handed++;
-      },
+      (record) => out.record(record),
       (bad) => {
         this.#malformed(object, bad, out);
         this.#place = inBlock;

@@ -40,7 +40,7 @@ export function locate(
       lines = format.decode(bytes.subarray(at, end), start + at, line, count, ignore);
     } catch {
       // This is the record that cannot be decoded.
-      return { offset: start + at, line };
+      return format.text === true ? { offset: start + at, line } : { offset: start + at };
     }
     if (seen > index) return lines > 0 ? { offset: start + at, line } : { offset: start + at };
     line += lines;

@@ -32,7 +32,6 @@
 import type { Subscription } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import { credit, end, monotonic, type Attempt, type Barrier, type Signal } from '../flow/index.js';
-import { noteOrigin } from '../flow/origin.js';
 import { SourceStuck } from './errors.js';
 import type { RecordPlace } from './place.js';
 import { Progress } from './progress.js';
@@ -60,7 +59,7 @@ export interface PumpOptions<T> {
   /** A turn is over, or bytes were released while it waited for them: `waiting` may have changed. */
   readonly turned?: () => void;
   /** The source cannot go on. The pump has freed everything; nothing more is sent. */
-  readonly failed: (error: unknown, place?: RecordPlace) => void;
+  readonly failed: (error: unknown, place: RecordPlace | undefined) => void;
 }
 
 const defaultSourceBudget = 16 * 1024 * 1024;
@@ -72,7 +71,7 @@ export class SourcePump<T> {
   readonly #options: PumpOptions<T>;
   readonly #attempt: Attempt;
   readonly #budget: number;
-  readonly #output: SourceOutput<T>;
+  readonly #output: SourceOutput<T> & { taken: number };
   #state: 'new' | 'opened' | 'running' | 'ended' | 'failed' | 'closed' = 'new';
   #reader: SourceReader<T> | undefined;
   readonly #barriers: Barrier[] = [];
@@ -96,16 +95,17 @@ export class SourcePump<T> {
     const progress = new Progress(options.attempt.clock, () => this.#reader?.position() ?? null);
     this.#progress = progress;
     this.#standstill = new Standstill(options.attempt.clock);
-    this.#output = {
-      record: (value) => {
-        progress.made();
+    const output = (this.#output = {
+      taken: 0,
+      record: (value: T): void => {
         if (this.#state === 'running') records.next(value);
+        output.taken++;
       },
-      deadLetter: (letter) => {
+      deadLetter: (letter: DeadLetter): void => {
         progress.made();
         if (this.#state === 'running') letters?.next(letter);
       },
-    };
+    });
   }
 
   /** Bytes sent, cumulative: what the last `Credit` said. */
@@ -221,7 +221,6 @@ export class SourcePump<T> {
     this.#state = 'failed';
     const { place } = this;
     this.#free();
-    noteOrigin(error, this.id);
     this.#options.failed(error, place);
   }
 
@@ -282,10 +281,12 @@ export class SourcePump<T> {
     const reader = this.#reader;
     if (reader === undefined) return;
     this.#ready = false;
+    this.#output.taken = 0;
     // Stays set where the poll throws: then it tells where.
     this.#polling = true;
     const result = reader.poll(this.#output);
     this.#polling = false;
+    if (this.#output.taken > 0) this.#progress.made();
     if (!this.#is('running')) return;
     this.#waiting = result === 'wait';
     if (reader.bytes > this.#sent) {

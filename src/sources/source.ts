@@ -49,6 +49,8 @@ export interface SourceReader<T> {
 
 export interface SourceOutput<T> {
   record(value: T): void;
+  /** Records that have been taken in this poll. While one is being taken, it does not count. */
+  readonly taken: number;
   deadLetter(letter: DeadLetter): void;
 }
 

@@ -6,6 +6,8 @@ export function types(event: JobEvent): string {
   if (event.type === 'restarting') {
     expectTypeOf(event).toEqualTypeOf<Extract<JobEvent, { type: 'restarting' }>>();
     expectTypeOf(event.delayMs).toEqualTypeOf<number>();
+    expectTypeOf(event.operator).toEqualTypeOf<string | undefined>();
+    expectTypeOf(event.offset).toEqualTypeOf<number | undefined>();
   }
   if (event.type === 'checkpoint-failed') expectTypeOf(event.waitingFor).toEqualTypeOf<readonly string[]>();
   if (event.type === 'committed') expectTypeOf(event.records).toEqualTypeOf<number>();

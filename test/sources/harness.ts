@@ -99,6 +99,7 @@ export async function readAll<T>(
     while (error === undefined) {
       inPoll = true;
       const result = reader.poll({
+        taken: 0,
         record: (value) => records.push(value),
         deadLetter: (letter) => letters.push(letter),
       });
