@@ -1,4 +1,5 @@
 import { defer, fromEvent, isObservable, map, NEVER, of, Subject, type Observable } from 'rxjs';
+import { checkId } from '../config/checkId.js';
 import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
 import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
@@ -94,8 +95,7 @@ export function createJob(options: JobOptions): Job {
     events$: events.asObservable(),
 
     source<T>(id: string, source: Source<T>): Flow<T> {
-      if (typeof (id as unknown) !== 'string' || id === '')
-        throw new InvalidOption('job.source(id)', id, 'a string, the same from run to run');
+      checkId('job.source(id)', id);
       if (typeof (source as Partial<Source<T>> | undefined)?.open !== 'function')
         throw new InvalidOption(`job.source('${id}', source)`, source, 'a source, such as files(…)');
       if (sources.has(id)) throw duplicateSource(id);

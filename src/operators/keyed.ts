@@ -1,5 +1,6 @@
 import type { Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
+import { checkId } from '../config/checkId.js';
 import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
 import { configOf } from '../config/service.js';
 import { InvalidOption } from '../config/units.js';
@@ -243,10 +244,8 @@ const names: OptionNames<KeyedOptions<never, never, never, never>> = {
 };
 
 /** Callers may be JavaScript: the types are not to be relied on here. */
-function validate(id: unknown, options: object): void {
-  if (typeof id !== 'string' || id === '') {
-    throw new InvalidOption('the id of keyed', id, 'a text, the same from run to run');
-  }
+function validate(id: string, options: object): void {
+  checkId('the id of keyed', id);
   checkOptions(`keyed '${id}'`, required(`the options of keyed '${id}'`, options), names);
   const { key, state, onRecord, onUnencodable } = options as Readonly<Record<string, unknown>>;
   if (typeof key !== 'function') throw new InvalidOption(`keyed('${id}').key`, key, 'a function');

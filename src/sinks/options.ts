@@ -1,3 +1,4 @@
+import { checkId } from '../config/checkId.js';
 import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
 import { defaultConfig } from '../config/service.js';
 import type { OnUnencodable } from '../flow/index.js';
@@ -110,8 +111,7 @@ export function checkPartSize(id: string, partSize: number, least: number): void
 
 /** Callers may be JavaScript: the types are not to be relied on here. */
 function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
-  if (typeof (id as unknown) !== 'string' || id === '')
-    throw new InvalidOption('the id of fileSink', id, 'a string, the same from run to run');
+  checkId('the id of fileSink', id);
   const of = `fileSink '${id}'`;
   const given = required<Partial<FileSinkOptions<A>>>(`the options of ${of}`, options);
   const { format, partitionBy, roll, naming, earlier = [] } = given;

@@ -1,12 +1,7 @@
 import { decodeKey, encodePart } from '../../path/uri.js';
+import { unprintable } from '../../printable.js';
 
-/** Moves the cursor, turns text around, or cannot be seen. Two joiners are letters' own in some scripts, and make emoji. */
-const unprintable = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-
-/** Text from wherever, fit for a terminal: a character that is not is written as an escape. */
-export function printable(text: string): string {
-  return text.replace(unprintable, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
-}
+export { printable } from '../../printable.js';
 
 /** A value as a line of JSON, fit for a terminal as it is: what is not printable comes as JSON's own escapes. */
 export function printableJson(value: unknown): string {

@@ -12,7 +12,7 @@
  */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { StoreError, type StoreErrorCode } from '../errors.js';
-import { printable } from './errors.js';
+import { printable } from '../../printable.js';
 import { brokenOff } from './unanswered.js';
 
 type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../errors.js';
+import { printable } from '../../printable.js';
 import { StoreError, type StoreErrorCode, type StoreErrorOptions } from '../errors.js';
 import { demandsChecksum } from './contentMd5.js';
 import { reasonOf, type Reason } from './unanswered.js';
@@ -285,20 +286,17 @@ function serverText(code: string | undefined, status: number, text: string): str
   return `${status}${code === undefined || code === '' ? '' : ` ${code}`}${text === code ? '' : detail(text)}`;
 }
 
-/** Keys hold anything; messages end up in terminals and logs. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
 function detail(text: string): string {
   if (text.startsWith('@aws-sdk XML parse error')) return ' (with a body that is not S3’s)';
   const line = text.split('\n', 1)[0]?.trim().replace(/\.$/, '') ?? '';
-  return line === '' || line === 'UnknownError' || line === 'Unknown' ? '' : ` (${line.slice(0, 300)})`;
+  return line === '' || line === 'UnknownError' || line === 'Unknown'
+    ? ''
+    : ` (${printable(line.slice(0, 300))})`;
 }
 
 function cause(name: string, text: string, code: string | undefined, requestId: string | undefined): Error {
-  const plain = new Error(text);
-  plain.name = name === '' ? 'Error' : name;
+  const plain = new Error(printable(text));
+  plain.name = name === '' ? 'Error' : printable(name);
   return Object.assign(
     plain,
     code === undefined ? {} : { code },

@@ -1,0 +1,23 @@
+import { InvalidOption } from './units.js';
+
+/** Ids are parts of keys, which have 1,024 bytes. */
+const longest = 200;
+
+/**
+ * Checks the id of an operator, a source or a sink: checkpoints and the names of objects have it. Errors: `InvalidOption`.
+ *
+ * @param of for the message: `the id of keyed`
+ */
+export function checkId(of: string, id: unknown): void {
+  const right =
+    typeof id === 'string' &&
+    id !== '' &&
+    Buffer.byteLength(id) <= longest &&
+    !/[\p{Cc}\p{Surrogate}]/u.test(id);
+  if (!right)
+    throw new InvalidOption(
+      of,
+      id,
+      `a string of 1 to ${longest} bytes without control characters, the same from run to run`,
+    );
+}
