@@ -65,3 +65,11 @@ export function required<T extends object>(key: string, options: T | undefined):
   if (!isObject(options)) throw new InvalidOption(key, options, 'an object');
   return options;
 }
+
+/** Refuses an object that lacks one of these methods. Throws `InvalidOption`. */
+export function withMethods(key: string, value: object | undefined, names: readonly string[]): void {
+  if (value === undefined) return;
+  const found = ((value as object | null) ?? {}) as Readonly<Record<string, unknown>>;
+  if (names.some((name) => typeof found[name] !== 'function'))
+    throw new InvalidOption(key, value, `an object with the methods ${names.join(', ')}`);
+}

@@ -21,6 +21,24 @@ export const standardErrorLogger: Logger = {
   error: (context, message) => write('error', context, message),
 };
 
+const own: ReadonlySet<Logger> = new Set([silentLogger, standardErrorLogger]);
+
+/** A logger that does not throw: a log that is full or closed must not stop what it tells of. That it threw is written to standard error. */
+export function tolerant(logger: Logger): Logger {
+  if (own.has(logger)) return logger;
+  const at =
+    (level: keyof Logger) =>
+    (context: object, message: string): void => {
+      try {
+        logger[level](context, message);
+      } catch (error) {
+        const name = error instanceof Error ? error.name : typeof error;
+        standardErrorLogger.error({ level, name, message }, 'The logger threw');
+      }
+    };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
 let standardError: Console | undefined;
 
 /** Uses a `Console`, which tolerates that standard error has been closed. */

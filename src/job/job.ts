@@ -1,6 +1,7 @@
 import { defer, fromEvent, isObservable, map, NEVER, of, Subject, type Observable } from 'rxjs';
 import { checkId } from '../config/checkId.js';
 import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
+import { tolerant } from '../config/logger.js';
 import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import { flowOf, type Flow, type Known } from '../flow/index.js';
@@ -70,7 +71,8 @@ function checkRunOptions(options: RunOptions): void {
  * Errors: `InvalidOption`, which names the option, its value and the rule.
  */
 export function createJob(options: JobOptions): Job {
-  const config = resolveOptions(options);
+  const resolved = resolveOptions(options);
+  const config = { ...resolved, logger: tolerant(resolved.logger) };
   const { name } = config;
   const events = new Subject<JobEvent>();
   const emit = (event: JobEvent): void => {

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load/index.js';
-import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
+import { checkOptions, oneOf, required, withMethods, type OptionNames } from '../config/checkOptions.js';
 import { checkS3Options } from '../config/checkS3Options.js';
 import { encryptBucket, mergeS3 } from '../config/mergeS3.js';
 import type { Logger } from '../config/logger.js';
@@ -172,12 +172,10 @@ const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 /** Checks options and fills in what is configured, and defaults. Throws `InvalidOption`, and `InvalidConfig`. */
 export function resolveOptions(options: JobOptions): ResolvedOptions {
   checkNames(options);
+  checkValues(options);
   const { name, restart, logger } = options;
   const config = options.config ?? loadConfig(logger === undefined ? {} : { logger });
   const checkpoints = { ...config.checkpoints, ...said(options.checkpoints) };
-  if (!namePattern.test(name) || /^\.+$/.test(name)) {
-    throw new InvalidOption('name', name, "1 to 64 of letters, digits, '.', '_' and '-'");
-  }
   const dir = directory(checkpoints.dir, config);
   const s3 = mergeS3(config.s3, options.s3);
   const stalledAfter = options.stalled?.after ?? config.stalled.after;
@@ -222,6 +220,19 @@ function checkNames(options: JobOptions): void {
   if (restart !== 'none') checkOptions(of, restart, restartNames, 'restart.');
   checkOptions(of, stalled, stalledNames, 'stalled.');
   checkS3Options(of, s3, 's3.');
+}
+
+function checkValues({ name, checkpoints, clock, logger, random, stores, config }: JobOptions): void {
+  if (typeof (name as unknown) !== 'string' || !namePattern.test(name) || /^\.+$/.test(name))
+    throw new InvalidOption('name', name, "1 to 64 of letters, digits, '.', '_' and '-'");
+  oneOf('checkpoints.mode', checkpoints?.mode, ['EXACTLY_ONCE', 'AT_LEAST_ONCE']);
+  oneOf('checkpoints.fencing', checkpoints?.fencing, ['none']);
+  withMethods('clock', clock, ['now', 'after', 'yield']);
+  withMethods('logger', logger, ['debug', 'info', 'warn', 'error']);
+  withMethods('stores', stores, ['open']);
+  withMethods('config', config, ['origin']);
+  if (random !== undefined && typeof (random as unknown) !== 'function')
+    throw new InvalidOption('random', random, 'a function that returns numbers from 0 to 1, without 1');
 }
 
 function idsOf(ids: unknown): readonly string[] {
@@ -277,8 +288,9 @@ function restartPolicy(restart: JobOptions['restart'], configured: RestartOption
   if (type !== 'exponential-delay') throw new InvalidOption('restart.type', type, restartTypes);
   const given = { ...configured, ...own };
   const { multiplier = defaultRestart.multiplier, jitter = defaultRestart.jitter } = given;
-  if (!(multiplier >= 1)) throw new InvalidOption('restart.multiplier', multiplier, 'a number of 1 or more');
-  if (!(jitter >= 0 && jitter <= 1))
+  if (!(Number.isFinite(multiplier) && multiplier >= 1))
+    throw new InvalidOption('restart.multiplier', multiplier, 'a number of 1 or more');
+  if (!(Number.isFinite(jitter) && jitter >= 0 && jitter <= 1))
     throw new InvalidOption('restart.jitter', jitter, 'a number from 0 to 1');
   return {
     initial: timer('restart.initial', given.initial, 1) ?? defaultRestart.initial,

@@ -1,8 +1,13 @@
+import { constants } from 'node:os';
+import { InvalidOption } from '../config/units.js';
+
 interface Watch {
   users: number;
   start(): void;
   stop(): void;
 }
+
+const deaf: ReadonlySet<string> = new Set(['SIGKILL', 'SIGSTOP']);
 
 const watches = new WeakMap<AbortSignal, Watch>();
 
@@ -15,8 +20,18 @@ const watches = new WeakMap<AbortSignal, Watch>();
  * ```ts
  * await job.run(clicks, { signal: stopOn('SIGTERM', 'SIGINT') });
  * ```
+ *
+ * Errors: `InvalidOption` for what is no signal of this system, or none that a process can listen to.
  */
 export function stopOn(...signals: readonly NodeJS.Signals[]): AbortSignal {
+  if (signals.length === 0) throw new InvalidOption('stopOn', undefined, 'one signal or more');
+  for (const name of signals)
+    if (!Object.hasOwn(constants.signals, name) || deaf.has(name))
+      throw new InvalidOption(
+        'stopOn',
+        name,
+        "a signal that a process can listen to, such as 'SIGTERM' or 'SIGINT'",
+      );
   const controller = new AbortController();
   const fire = (): void => {
     watch.stop();

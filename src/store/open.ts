@@ -10,9 +10,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { shareReplay, tap } from 'rxjs';
-import { checkOptions, type OptionNames } from '../config/checkOptions.js';
+import { checkOptions, withMethods, type OptionNames } from '../config/checkOptions.js';
 import { checkS3Options } from '../config/checkS3Options.js';
-import { silentLogger } from '../config/logger.js';
+import { silentLogger, tolerant } from '../config/logger.js';
 import { ownOptions } from '../config/mergeS3.js';
 import type { BucketOptions, S3Credentials, S3Options } from '../config/s3Options.js';
 import { systemClock } from '../flow/index.js';
@@ -55,8 +55,10 @@ export interface OpenedStores extends Stores {
 export function openStores(options: OpenStoresOptions = {}): OpenedStores {
   checkOptions('openStores', options, names);
   checkS3Options('openStores', options.s3, 's3.');
-  const { clock = systemClock, logger = silentLogger } = options;
-  const servers = new Servers(options);
+  withMethods('openStores: logger', options.logger, ['debug', 'info', 'warn', 'error']);
+  const { clock = systemClock } = options;
+  const logger = tolerant(options.logger ?? silentLogger);
+  const servers = new Servers({ ...options, logger });
   const watched = (store: ObjectStore, retry?: RetryOptions): ObjectStore =>
     observed(store, { clock, logger, ...(retry === undefined ? {} : { retry }) });
   const others = createStores({
