@@ -179,6 +179,12 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     else super.complete();
   }
 
+  /** What completes without `Open` was subscribed when the flow was over, and its output would be missing without a word. */
+  protected override _complete(): void {
+    if (this.#opened) super._complete();
+    else super._error(completedUnopened());
+  }
+
   /** Apart from `next`, whose argument no closure must capture: each record would get a context. */
   #unusual(value: A | Signal): void {
     this.turn(() => {
@@ -276,6 +282,12 @@ const notOpened = (): MillraceError =>
   new MillraceError(
     'NotOpened',
     'Something arrived before Open: a plain RxJS operator put a record there, or something else in the place of Open (lift it with records(…)), or the flow was subscribed by hand (hand it to job.run(…)).',
+  );
+
+const completedUnopened = (): MillraceError =>
+  new MillraceError(
+    'NotOpened',
+    'A flow completed before Open: it was subscribed when its source was over (the second flow of a concat, say). Subscribe all branches of a flow at once: with share() and a leaf each, or with merge in connect(…).',
   );
 
 const afterLast = (): MillraceError =>

@@ -55,6 +55,12 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
   const { schema, numbers = 'exact', maxDepth = 400 } = options;
   if (!['exact', 'double'].includes(numbers))
     throw new InvalidOption('ndjson: numbers', numbers, "'exact' or 'double'");
+  if (schema !== undefined && typeof validatorOf(schema) !== 'function')
+    throw new InvalidOption(
+      'ndjson: schema',
+      schema,
+      'a Standard Schema, such as zod, valibot and arktype make',
+    );
   if (!Number.isInteger(maxDepth) || maxDepth < 1 || maxDepth > 3000)
     throw new InvalidOption('ndjson: maxDepth', maxDepth, 'a whole number from 1 to 3,000');
   const parserOf = (parse: Parse<unknown>): Parse<T> =>
@@ -71,6 +77,10 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
       decode({ parse, parseLong }, block, start, line, on, malformed),
   };
 }
+
+/** Callers may be JavaScript. Some schemas are functions. */
+const validatorOf = (schema: object): unknown =>
+  (schema as { readonly '~standard'?: { readonly validate?: unknown } } | null)?.['~standard']?.validate;
 
 type Parse<T> = (text: string) => T;
 

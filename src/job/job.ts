@@ -56,6 +56,9 @@ function checkRunOptions(options: RunOptions): void {
   if (options instanceof AbortSignal)
     throw new InvalidOption(what, options, '{ signal }, a flow, or several');
   checkOptions('job.run', required(what, options), runNames);
+  const signal: unknown = options.signal;
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new InvalidOption('job.run: signal', signal, 'an AbortSignal, such as that of stopOn(…)');
 }
 
 /**

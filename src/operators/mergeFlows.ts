@@ -1,4 +1,5 @@
-import type { Subscriber } from 'rxjs';
+import { isObservable, type Subscriber } from 'rxjs';
+import { InvalidOption } from '../config/units.js';
 import { configOf } from '../config/service.js';
 import { MillraceError } from '../errors.js';
 import { credit, FlowSubscriber, flowOf, open, signal, watermark } from '../flow/index.js';
@@ -232,6 +233,9 @@ const misaligned = (): MillraceError =>
  * Errors: `Misaligned` when the inputs belong to different jobs.
  */
 export function mergeFlows<F extends readonly Flow<unknown>[]>(...flows: F): Flow<RecordOf<F[number]>> {
+  for (const flow of flows)
+    if (!isObservable(flow))
+      throw new InvalidOption('mergeFlows(…)', flow, 'flows, each an argument of its own');
   return flowOf((out) => {
     const alignment = new Alignment<RecordOf<F[number]>>(out);
     alignment.inputs.push(...flows.map(() => new Input(out, alignment)));

@@ -10,6 +10,7 @@
  *   overflow during the delivery silences it. This is checked at each signal, hence before every barrier.
  */
 import { Observable, Subscriber, type OperatorFunction } from 'rxjs';
+import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import {
   flowOperator,
@@ -296,5 +297,7 @@ export function records<A, B, C, D, E, F, G, H, I, J>(
   op9: OperatorFunction<I, J>,
 ): FlowOperator<A, J>;
 export function records(...ops: OperatorFunction<never, unknown>[]): FlowOperator<never, unknown> {
+  for (const op of ops as readonly unknown[])
+    if (typeof op !== 'function') throw new InvalidOption('records(…)', op, 'RxJS operators, such as map(…)');
   return flowOperator<never, unknown>((out) => new Records(out, ops));
 }

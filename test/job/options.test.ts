@@ -1,5 +1,21 @@
-import { createJob, fileSink, files, ndjson, openStores, stopOn, type JobOptions } from '../../src/index.js';
+import { concat, connect, map, of, type OperatorFunction } from 'rxjs';
+import {
+  createJob,
+  fileSink,
+  files,
+  mergeFlows,
+  ndjson,
+  openStores,
+  records,
+  stopOn,
+  type Flow,
+  type JobOptions,
+} from '../../src/index.js';
 import { Lake } from './harness.js';
+
+interface Row {
+  readonly n: number;
+}
 
 const base: JobOptions = { name: 'test', checkpoints: { dir: 'memory://lake/checkpoints' } };
 
@@ -54,9 +70,39 @@ test('a logger that throws stops nothing', async () => {
   };
   const { job } = lake.job({ logger: { debug: log, info: log, warn: log, error: log } });
   const flow = job
-    .source('raw', files('memory://lake/raw/', { format: ndjson() }))
-    .pipe(fileSink('out', 'memory://lake/out', { format: ndjson() }));
+    .source('raw', files('memory://lake/raw/', { format: ndjson<Row>() }))
+    .pipe(fileSink<Row>('out', 'memory://lake/out', { format: ndjson() }));
   expect(await lake.run(job, flow)).toEqual({ outcome: 'finished' });
   expect(lake.lines('out')).toEqual([{ n: 1 }]);
   expect(calls).toBeGreaterThan(0);
+});
+
+const invalid = expect.objectContaining({ code: 'InvalidOption' }) as Error;
+
+test('a stop signal that is none is refused before the job runs', async () => {
+  for (const signal of [{}, new AbortController(), 'SIGTERM', null])
+    await expect(createJob(base).run(of(1), { signal: signal as never })).rejects.toEqual(invalid);
+});
+
+test('what is no operator, no flow or no schema is refused where it is given', () => {
+  expect(() => records(5 as never)).toThrow(invalid);
+  expect(() => records(map(String), undefined as unknown as OperatorFunction<string, string>)).toThrow(
+    invalid,
+  );
+  expect(() => mergeFlows([of(1)] as unknown as Flow<number>)).toThrow(invalid);
+  for (const schema of [{}, null, (value: unknown) => value, { '~standard': {} }])
+    expect(() => ndjson({ schema: schema as never })).toThrow(invalid);
+});
+
+test('a branch that is subscribed when the flow is over fails the job', async () => {
+  const lake = new Lake();
+  lake.put('raw/a.ndjson', [{ n: 1 }]);
+  const { job } = lake.job();
+  const out = (id: string) => fileSink<Row>(id, `memory://lake/${id}`, { format: ndjson() });
+  const flow = job.source('raw', files('memory://lake/raw/', { format: ndjson<Row>() }));
+  const leaf = flow.pipe(connect((shared) => concat(shared.pipe(out('a')), shared.pipe(out('b')))));
+  await expect(lake.run(job, leaf)).rejects.toMatchObject({
+    code: 'NotOpened',
+    message: expect.stringContaining('Subscribe all branches') as string,
+  });
 });

@@ -230,7 +230,7 @@ describe('keyed', () => {
   test('the matrix: empty, completion, error, early unsubscribe', () => {
     const empty = bench(createMemoryStore());
     empty.input.complete();
-    expect(empty.seen).toEqual(['complete']);
+    expect(empty.seen).toEqual(['error NotOpened']);
 
     const failing = bench(createMemoryStore());
     failing.open();
