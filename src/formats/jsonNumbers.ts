@@ -72,6 +72,8 @@ export function hasLongNumber(bytes: Uint8Array, from: number, to: number): bool
     let end = at + 1;
     while (end < to && isDigitOf(bytes, end)) end++;
     if (end - start >= longest && (start === from || beforeNumber.has(bytes[start - 1] ?? 0))) return true;
+    // Each run is measured once, however long it is.
+    at = end;
   }
   return false;
 }

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { loadConfig, parseUri, S3Path } from 'millrace';
+import { loadConfig, ndjson, parseUri, S3Path } from 'millrace';
 import { printable } from '#src/cli/render/text.js';
 import { errorLines } from '#src/cli/render/errors.js';
 import { redactor } from '#src/cli/redact.js';
@@ -42,6 +42,18 @@ function gunzip(stored: Buffer): Promise<number> {
     });
     pump();
   });
+}
+
+function decode(block: Buffer): number {
+  let records = 0;
+  ndjson().decode(
+    block,
+    0,
+    1,
+    () => records++,
+    () => undefined,
+  );
+  return records;
 }
 
 /** Inputs so large that a decoder takes minutes if its time grows with their square. */
@@ -100,6 +112,18 @@ export const largeTargets = [
     draw: () =>
       Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`s3.${'conection'.repeat(20)}${i}`, 'x'])),
     run: (set: Record<string, string>) => loadConfig({ file: false, env: {}, set }),
+  }),
+  target({
+    name: 'a string of a million digits',
+    errors: [],
+    draw: () => Buffer.from(`{"a":"x${'1'.repeat(1_000_000)}"}\n`),
+    run: decode,
+  }),
+  target({
+    name: 'a number of a million digits',
+    errors: [],
+    draw: () => Buffer.from(`{"a":${'7'.repeat(1_000_000)}}\n`),
+    run: decode,
   }),
   target({
     name: 'gzip of 100,000 members of a byte',
