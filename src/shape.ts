@@ -5,7 +5,7 @@
 /** Whether a value has a shape. */
 export type Shape = (value: unknown) => boolean;
 
-export const isString: Shape = (value) => typeof value === 'string';
+export const isString = (value: unknown): value is string => typeof value === 'string';
 
 /** A whole number from 0 that a double holds. */
 export const isCount = (value: unknown): value is number =>

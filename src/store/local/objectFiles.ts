@@ -24,6 +24,7 @@ import { filesOf, stateName } from './names.js';
 import { dropSidecar } from './sweep.js';
 import { noObject, whatIs } from './unlisted.js';
 import { checkFile, makeDirectories, partHash, type Place } from './tree.js';
+import { areTexts } from './uploadState.js';
 
 /** What the sidecar holds. */
 export interface Description {
@@ -202,18 +203,26 @@ export class ObjectFiles {
       this.disk.readFile(sidecarPath(directory, partHash(part), identityOf(stat))),
     );
     if (text === undefined) return undefined;
-    let description: Description;
-    try {
-      description = JSON.parse(text) as Description;
-    } catch (cause) {
+    const description = parse(text);
+    if (description === undefined) {
       throw new StoreError(
         'Integrity',
         `The metadata of ${directory}/${part} cannot be read. Remove the file and write it again.`,
-        { cause },
       );
     }
     const { etag, metadata = {}, content = {} } = description;
     return { key, size: Number(stat.size), etag, modified: modifiedOf(stat), metadata, content };
+  }
+}
+
+/** What lies beside a file; `undefined` if it is no description of one. */
+function parse(text: string): Description | undefined {
+  try {
+    const found = JSON.parse(text) as Partial<Description> | null;
+    const whole = typeof found?.etag === 'string' && areTexts(found.metadata) && areTexts(found.content);
+    return whole ? (found as Description) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,3 +1,4 @@
+import { isString } from '../../shape.js';
 import type { ContentHeaders, Metadata } from '../objectStore.js';
 import { absent, unless, type Disk } from './disk.js';
 import { filesOf, stateName } from './names.js';
@@ -14,7 +15,28 @@ export const uploadsIn = (directory: string): string => `${directory}/${stateNam
 
 export async function readInfo(disk: Disk, path: string): Promise<Info | undefined> {
   const text = await unless(absent, disk.readFile(`${path}/info`));
-  return text === undefined ? undefined : (JSON.parse(text) as Info);
+  return text === undefined ? undefined : parse(text);
+}
+
+/** Whoever can write to the directory may have written it: what is no description of an upload makes none. */
+function parse(text: string): Info | undefined {
+  let info: Partial<Info> | null;
+  try {
+    info = JSON.parse(text) as Partial<Info> | null;
+  } catch {
+    return undefined;
+  }
+  const { name, initiated, metadata, content } = info ?? {};
+  if (typeof name !== 'string' || /[/\0]/.test(name)) return undefined;
+  if (typeof initiated !== 'number') return undefined;
+  return areTexts(metadata) && areTexts(content) ? (info as Info) : undefined;
+}
+
+/** Whether it is nothing, or an object with strings alone. */
+export function areTexts(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every(isString);
 }
 
 /** Whether the upload at `path` has become an object: `staged` has moved there, or is the same file. */

@@ -1,0 +1,65 @@
+/** What others write into a local store's own directories makes no error of another kind. */
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { lastValueFrom } from 'rxjs';
+import { createLocalStore, type ObjectStore } from '../../src/store/index.js';
+
+let root: string;
+let store: ObjectStore;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'millrace-'));
+  store = createLocalStore(root);
+});
+
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const infos = [
+  '',
+  '{',
+  'null',
+  '1',
+  '[]',
+  '{}',
+  '{"name":1,"initiated":1}',
+  '{"name":"../../x","initiated":1}',
+  '{"name":"a","initiated":"soon"}',
+  '{"name":"a","initiated":1,"metadata":[]}',
+  '{"name":"a","initiated":1,"metadata":{"a":{}}}',
+  '{"name":"a","initiated":1,"content":null}',
+];
+
+test.each(infos)('an upload described by %s is none', async (info) => {
+  const { uploadId } = await lastValueFrom(store.createUpload('a'));
+  const uploads = join(root, '.millrace', 'uploads');
+  await writeFile(join(uploads, uploadId, 'info'), info);
+  await mkdir(join(uploads, 'empty'));
+  expect(await lastValueFrom(store.listUploads({ prefix: '' }))).toEqual({ uploads: [] });
+  await expect(lastValueFrom(store.uploadPart('a', uploadId, 1, Buffer.from('x')))).rejects.toMatchObject({
+    code: 'NotFound',
+  });
+  await expect(
+    lastValueFrom(store.completeUpload('a', uploadId, [{ number: 1, etag: 'e', size: 1 }])),
+  ).rejects.toMatchObject({ code: 'NotFound' });
+});
+
+test.each([
+  '',
+  'null',
+  '1',
+  '{}',
+  '{"etag":1}',
+  '{"etag":"e","metadata":"x"}',
+  '{"etag":"e","content":{"a":1}}',
+])('metadata that is %s is damaged', async (sidecar) => {
+  await lastValueFrom(store.put('a', Buffer.from('x'), { metadata: { m: 'v' } }));
+  const meta = join(root, '.millrace', 'meta');
+  const files = (await readdir(meta, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  );
+  expect(files).toHaveLength(1);
+  await writeFile(join(files[0]!.parentPath, files[0]!.name), sidecar);
+  for (const request of [store.head('a'), store.get('a')])
+    await expect(lastValueFrom(request)).rejects.toMatchObject({ code: 'Integrity' });
+});
