@@ -120,8 +120,17 @@ function collect(body: unknown): Promise<Buffer> {
 
 /** The name of a document's root. Before it there may be a declaration, comments, and the blanks that S3 sends while it works. */
 function rootOf(body: Buffer): string | undefined {
-  const head = /^(?:\xef\xbb\xbf)?\s*(?:(?:<\?[^]*?\?>|<!--[^]*?-->)\s*)*<([A-Za-z_][\w:.-]*)/;
-  return head.exec(body.toString('latin1'))?.[1];
+  const text = body.toString('latin1');
+  const next = /\s*(?:(<\?|<!--)|<([A-Za-z_][\w:.-]*))/y;
+  next.lastIndex = text.startsWith('\xef\xbb\xbf') ? 3 : 0;
+  for (;;) {
+    const match = next.exec(text);
+    if (match === null || match[2] !== undefined) return match?.[2];
+    const end = match[1] === '<?' ? '?>' : '-->';
+    const at = text.indexOf(end, next.lastIndex);
+    if (at < 0) return undefined;
+    next.lastIndex = at + end.length;
+  }
 }
 
 const blanks: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);

@@ -68,10 +68,14 @@ async function whole(body: Readable | Uint8Array): Promise<Buffer> {
 function rewriteHeaders(headers: Record<string, string>): void {
   const [modified, ...unread] = dateHeaders;
   for (const name of unread) Reflect.deleteProperty(headers, name);
+  // The SDK signs by the server's clock. One that shows no time of four digits a year would spoil every later signature.
+  if (!isTime(Date.parse(headers['date'] ?? ''))) Reflect.deleteProperty(headers, 'date');
   const date = dateOf(headers[modified]);
   if (date === undefined) Reflect.deleteProperty(headers, modified);
   else headers[modified] = date.toUTCString();
 }
+
+const isTime = (ms: number): boolean => ms >= 0 && ms < Date.UTC(9999, 11, 31);
 
 const elements = new RegExp(`<(${dateElements.join('|')})>([^<]*)</\\1>`, 'g');
 

@@ -191,7 +191,8 @@ export function toStoreError(raw: unknown, asked: Asked, certain?: Reason): Mill
   const code = specific(known ?? reason?.code ?? codeOfStatus(status), name, asked);
   // The SDK's words for an answer without a code.
   const named =
-    /^[A-Z][A-Za-z0-9]+$/.test(name) && !['Error', 'Unknown', 'UnknownError', 'SyntaxError'].includes(name);
+    /^[A-Z][A-Za-z0-9]{1,99}$/.test(name) &&
+    !['Error', 'Unknown', 'UnknownError', 'SyntaxError'].includes(name);
   const serverCode = answered && named ? name : known && name;
   const what =
     (name.startsWith('KMS.') && code !== 'Throttled' ? badKey : advice.get(name)) ??

@@ -123,6 +123,7 @@ export class HttpHandler {
       ...{ making },
     });
     let answered = false;
+    let failed = false;
     const onAbort = (): void => {
       // A request that still waits for a socket emits nothing when it is destroyed: hence the rejection.
       outgoing.destroy();
@@ -136,8 +137,13 @@ export class HttpHandler {
       unmade?.();
     };
     signal?.addEventListener('abort', onAbort, { once: true });
-    outgoing.once('close', settled);
+    outgoing.once('close', () => {
+      settled();
+      // The end without an answer or an error: the server wants another protocol (101).
+      if (!answered && !failed) reject(unanswered());
+    });
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      failed = true;
       // Without a socket there is no end to hear of.
       settled();
       if (!answered && signal?.aborted !== true && mayRepeat(request.method, outgoing, error.code))
@@ -201,6 +207,13 @@ function authorityOf({ hostname, port }: WireRequest): string {
 function plain(error: NodeJS.ErrnoException): Error {
   if (error instanceof MillraceError) return error;
   return Object.assign(new Error(error.message), { name: error.name, code: error.code });
+}
+
+function unanswered(): Error {
+  return Object.assign(new Error('The connection ended without an answer'), {
+    name: 'Error',
+    code: 'ECONNRESET',
+  });
 }
 
 function aborted(): Error {

@@ -63,11 +63,16 @@ async function regionOfInstance(aws: AwsSettings): Promise<string | undefined> {
     const token = await read(base, '/latest/api/token', 'PUT', tokenAge, signal);
     const headers = { 'x-aws-ec2-metadata-token': token };
     const region = await read(base, '/latest/meta-data/placement/region', 'GET', headers, signal);
-    return /^[a-z0-9-]+$/.test(region) ? region : undefined;
+    return isRegion(region) ? region : undefined;
   } catch {
     // Not EC2, or not allowed: no region is known, and the error that follows names this way, too.
     return undefined;
   }
+}
+
+/** It becomes part of host names: what a server says must not be more than a name. */
+function isRegion(text: string): boolean {
+  return /^[a-z0-9-]{1,32}$/.test(text);
 }
 
 const tokenAge = { 'x-aws-ec2-metadata-token-ttl-seconds': '60' };
@@ -172,7 +177,7 @@ async function ask(bucket: string, client: S3Client, options: Options): Promise<
 function told({ $response, Region }: Refused): string | undefined {
   const header = $response?.headers?.['x-amz-bucket-region'];
   const region = header ?? Region;
-  return typeof region === 'string' && region !== '' ? region : undefined;
+  return typeof region === 'string' && isRegion(region) ? region : undefined;
 }
 
 const aboutRegions: readonly unknown[] = [

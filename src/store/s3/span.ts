@@ -1,3 +1,4 @@
+import { isCount } from '../../shape.js';
 import type { IncomingMessage } from 'node:http';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { StoreError } from '../errors.js';
@@ -57,7 +58,7 @@ export function drop(answer: GetObjectCommandOutput): void {
 
 function partOf({ ContentRange = '' }: GetObjectCommandOutput): Span | undefined {
   const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(ContentRange);
-  return match === null
-    ? undefined
-    : { start: Number(match[1]), end: Number(match[2]) + 1, size: Number(match[3]) };
+  if (match === null) return undefined;
+  const [start, last, size] = match.slice(1).map(Number);
+  return isCount(start) && isCount(last) && isCount(size) ? { start, end: last + 1, size } : undefined;
 }
