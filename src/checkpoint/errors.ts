@@ -5,6 +5,7 @@ import type { Pending } from './manifest.js';
 /** The codes of what can go wrong with a job's log. */
 export type CheckpointErrorCode =
   | 'ManifestCorrupt'
+  | 'ManifestTooLarge'
   | 'ManifestTooNew'
   | 'ManifestNotTrusted'
   | 'MissingBucket'

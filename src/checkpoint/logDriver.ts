@@ -16,7 +16,7 @@ import {
 import { accessError } from './accessError.js';
 import { dataKey } from './dataPlace.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
-import { encodeManifest } from './manifestCodec.js';
+import { encodeManifest, largest } from './manifestCodec.js';
 import { step } from './manifestLog.js';
 import { readManifest, type Scope } from './trust.js';
 
@@ -132,7 +132,7 @@ export class LogDriver {
     else this.#after(again, list);
   }
 
-  #page(from: number, found: readonly Listed[], cursor: string | undefined, tries: number): void {
+  #page(from: number, found: Listed[], cursor: string | undefined, tries: number): void {
     const { logStore, prefix } = this.#options;
     const startAfter = from > 1 ? { startAfter: prefix + logKey(from - 1) } : {};
     this.#read(
@@ -143,13 +143,12 @@ export class LogDriver {
       ),
       tries,
       (page) => {
-        const more = page.objects.flatMap(({ key, etag }) => {
+        for (const { key, etag } of page.objects) {
           const n = logNumber(key.slice(prefix.length));
-          return n === undefined ? [] : [{ n, etag }];
-        });
-        const entries = [...found, ...more];
-        if (page.cursor === undefined) this.send({ type: 'listed', entries });
-        else this.#page(from, entries, page.cursor, 1);
+          if (n !== undefined) found.push({ n, etag });
+        }
+        if (page.cursor === undefined) this.send({ type: 'listed', entries: found });
+        else this.#page(from, found, page.cursor, 1);
       },
       (next) => {
         this.#page(from, found, cursor, next);
@@ -161,7 +160,7 @@ export class LogDriver {
     const { logStore, prefix } = this.#options;
     const key = prefix + logKey(n);
     this.#read(
-      logStore.get(key),
+      logStore.get(key, { range: { start: 0, end: largest + 1 } }),
       tries,
       ({ info, chunks }) => {
         let entry: Entry;

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { isDeeper } from '../formats/depth.js';
 import { CheckpointError } from './errors.js';
 import type { Manifest } from './manifest.js';
 import { signatureOf } from './signature.js';
@@ -11,11 +12,33 @@ import { signatureOf } from './signature.js';
 const magic = 'millrace-manifest';
 const version = 1;
 
-/** @param key signs it */
+/** No manifest is larger, in bytes, nor nested deeper: to be parsed and written again it must fit memory and stack. */
+export const largest = 64 * 2 ** 20;
+const deepest = 1000;
+
+/**
+ * Errors: `ManifestTooLarge`.
+ *
+ * @param key signs it
+ */
 export function encodeManifest(manifest: Manifest, key?: string): Buffer {
-  const json = Buffer.from(JSON.stringify(manifest));
+  const json = jsonOf(manifest);
   const signed = key === undefined ? '' : ` ${signatureOf(json, key)}`;
   return Buffer.concat([Buffer.from(`${magic} ${version} ${checksum(json)}${signed}\n`), json]);
+}
+
+function jsonOf(manifest: Manifest): Buffer {
+  let text: string;
+  try {
+    text = JSON.stringify(manifest);
+  } catch (cause) {
+    // What cannot be written in JSON is a fault of another kind.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw tooLarge(cause);
+  }
+  const json = Buffer.from(text);
+  if (json.length > largest - 128 || isDeeper(text, deepest)) throw tooLarge();
+  return json;
 }
 
 /**
@@ -28,7 +51,8 @@ export function decodeManifest(
   where: string,
   verify: (json: Buffer, signature: string | undefined) => void = () => undefined,
 ): Manifest {
-  const newline = bytes.indexOf(0x0a);
+  if (bytes.length > largest) throw corrupt(where, `it has more than ${largest} bytes`);
+  const newline = bytes.subarray(0, 128).indexOf(0x0a);
   const header = /^millrace-manifest ([1-9]\d*) ([0-9a-f]{8})(?: ([0-9a-f]{64}))?$/.exec(
     bytes.toString('latin1', 0, Math.max(newline, 0)),
   );
@@ -37,9 +61,11 @@ export function decodeManifest(
   const json = bytes.subarray(newline + 1);
   if (checksum(json) !== header[2]) throw corrupt(where, 'its checksum does not match');
   verify(json, header[3]);
+  const text = json.toString();
+  if (isDeeper(text, deepest)) throw corrupt(where, `it is nested more than ${deepest} deep`);
   let value: unknown;
   try {
-    value = JSON.parse(json.toString());
+    value = JSON.parse(text);
   } catch (cause) {
     throw corrupt(where, 'it is not JSON', cause);
   }
@@ -64,6 +90,14 @@ function tooNew(where: string, found: number): CheckpointError {
   return new CheckpointError(
     'ManifestTooNew',
     `The manifest ${where} has version ${found}; this millrace reads up to ${version}. Nothing was changed. Run the job with the newer millrace that wrote it.`,
+  );
+}
+
+function tooLarge(cause?: unknown): CheckpointError {
+  return new CheckpointError(
+    'ManifestTooLarge',
+    `The checkpoint needs a manifest of more than ${largest / 2 ** 20} MiB, or one nested more than ${deepest} deep, which could not be restored. Nothing was written. Let operators snapshot less, or keep it in keyed state; let sinks have fewer files open at a time.`,
+    cause === undefined ? {} : { cause },
   );
 }
 

@@ -4,6 +4,7 @@ import { isStoreError } from '../store/errors.js';
 import type { ClaimOptions } from './contract.js';
 import { CheckpointError, fenced } from './errors.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
+import { largest } from './manifestCodec.js';
 import { readManifest, scopeOf } from './trust.js';
 
 /** What ends a job is worth asking so often. */
@@ -57,7 +58,7 @@ function newestAbove(
     concatMap(({ objects }) => {
       const n = objects.flatMap(({ key }) => logNumber(key.slice(prefix.length)) ?? []).at(-1);
       if (n === undefined) return of(undefined);
-      return logStore.get(prefix + logKey(n)).pipe(
+      return logStore.get(prefix + logKey(n), { range: { start: 0, end: largest + 1 } }).pipe(
         map(({ chunks }) => ({ n, manifest: readManifest(Buffer.concat(chunks), n, scopeOf(options)) })),
         catchError((error: unknown) =>
           isStoreError(error, 'NotFound') ? of({ n, manifest: undefined }) : throwError(() => error),

@@ -39,6 +39,8 @@ import { cleaned, needing, race, subset, trialName, tried } from './trials.js';
 
 const version = 2;
 const stem = 'probe-millrace';
+/** No finding is larger. Bytes. */
+const largest = 16 * 1024;
 
 /**
  * What the store at hand can do; reads, or makes, `<prefix>probe.json`. Errors: `PermissionDenied`, `NotFound` (no such
@@ -61,7 +63,7 @@ export function probe(
 }
 
 function known(store: ObjectStore, file: string): Observable<StoreCapabilities | undefined> {
-  return needing('s3:GetObject', store, store.get(file)).pipe(
+  return needing('s3:GetObject', store, store.get(file, { range: { start: 0, end: largest } })).pipe(
     map(({ chunks }) => parse(join(chunks))),
     catchError((error: unknown) => {
       // Without the right to list, S3 says 403 for an object that is missing; the listing below says so.
@@ -146,5 +148,5 @@ function parse(body: Uint8Array): StoreCapabilities | undefined {
   const { conditionalPut, completeSubset, minimumPartSize } = found ?? {};
   const fits = typeof conditionalPut === 'boolean' && typeof completeSubset === 'boolean';
   if (found?.version !== version || !fits || !isCount(minimumPartSize)) return undefined;
-  return { conditionalPut, completeSubset, minimumPartSize: Number(minimumPartSize) };
+  return { conditionalPut, completeSubset, minimumPartSize };
 }
