@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, type Observable } from 'rxjs';
 import { createLocalStore, type ObjectStore } from '../../src/store/index.js';
 
 let root: string;
@@ -60,6 +60,7 @@ test.each([
   );
   expect(files).toHaveLength(1);
   await writeFile(join(files[0]!.parentPath, files[0]!.name), sidecar);
-  for (const request of [store.head('a'), store.get('a')])
+  const requests: Observable<unknown>[] = [store.head('a'), store.get('a')];
+  for (const request of requests)
     await expect(lastValueFrom(request)).rejects.toMatchObject({ code: 'Integrity' });
 });
