@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, type Observable } from 'rxjs';
 import { openStores, type ObjectStore } from '../../src/store/index.js';
 
 let server: Server | undefined;
@@ -97,4 +97,23 @@ test('a code of a million letters is no code', async () => {
   };
   expect(error.message.length).toBeLessThan(1000);
   expect(error.serverCode).toBeUndefined();
+});
+
+test.each([
+  [200, 'a document'],
+  [400, 'an error'],
+])('%i: %s without end is given up', async (status) => {
+  const store = await opened((_, response) => {
+    response.writeHead(status);
+    const more = (): void => {
+      while (!response.destroyed && response.write(' '.repeat(2 ** 20)));
+    };
+    response.on('drain', more);
+    more();
+  });
+  const request: Observable<unknown> = status === 200 ? store.list({}) : store.put('k', Buffer.from('x'));
+  await expect(lastValueFrom(request)).rejects.toMatchObject({
+    code: 'NotSupported',
+    message: expect.stringContaining('a document of more than 64 MiB') as string,
+  });
 });

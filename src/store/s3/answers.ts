@@ -10,6 +10,7 @@
  *
  * What a single request needs of its answer, it checks itself: see `incomplete`.
  */
+import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { StoreError, type StoreErrorCode } from '../errors.js';
 import { printable } from '../../printable.js';
@@ -57,7 +58,10 @@ export const answersOfS3: Plugin = {
           const roots = success ? documents[commandName] : undefined;
           const nothing = success && empty.includes(commandName);
           const missing = response.statusCode === 404 && isHtml(response);
-          if (roots === undefined && !nothing && !missing) return result;
+          if (roots === undefined && !nothing && !missing) {
+            if (response.statusCode >= 400) response.body = await collect(response.body);
+            return result;
+          }
           const body = await collect(response.body);
           const root = rootOf(body);
           response.body = roots === undefined ? body : withoutReferences(body);
@@ -104,18 +108,37 @@ function foreign(command: string, { Bucket, Key }: Input, response: Response, ro
   );
 }
 
-/** The body as a whole. Rejects if it breaks off. */
-function collect(body: unknown): Promise<Buffer> {
+/** No document is larger: a page of a listing has 1,000 keys of 1 KiB. Bytes. */
+const largest = 64 * 2 ** 20;
+
+/** The body as a whole, whoever has read it. Rejects if it breaks off, or goes on and on. */
+export function collect(body: unknown): Promise<Buffer> {
   if (body === undefined) return Promise.resolve(Buffer.alloc(0));
   if (body instanceof Uint8Array) return Promise.resolve(Buffer.from(body));
-  const stream = body as NodeJS.ReadableStream;
+  const stream = body as Readable;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    let left = largest;
+    stream.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left >= 0) chunks.push(chunk);
+      else {
+        reject(tooLarge());
+        stream.destroy();
+      }
+    });
     stream.once('end', () => resolve(Buffer.concat(chunks)));
     stream.once('error', reject);
     stream.once('close', () => reject(brokenOff()));
   });
+}
+
+function tooLarge(): StoreError {
+  return new StoreError(
+    'NotSupported',
+    `The answer is a document of more than ${largest / 2 ** 20} MiB, which is none of S3's. Something else answers there: check the endpoint, and whether a proxy is in between.`,
+    { status: 200 },
+  );
 }
 
 /** The name of a document's root. Before it there may be a declaration, comments, and the blanks that S3 sends while it works. */

@@ -3,9 +3,8 @@
  * that was created, or an object that was read, would be lost to its date. So what the SDK would not parse is rewritten
  * before it gets there, and left out where it is no date at all.
  */
-import { buffer } from 'node:stream/consumers';
-import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { collect } from './answers.js';
 
 type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];
 
@@ -52,18 +51,13 @@ export const readableDates: Plugin = {
         const response = result.response as Response;
         rewriteHeaders(response.headers);
         if (documents.has(context.commandName) && response.statusCode === 200)
-          response.body = rewriteElements(await whole(response.body as Readable | Uint8Array));
+          response.body = rewriteElements(await collect(response.body));
         return result;
       },
       // Low: the answer passes here before it is parsed.
       { step: 'deserialize', priority: 'low', name: 'millraceReadableDates' },
     ),
 };
-
-/** Another middleware may have read it. */
-async function whole(body: Readable | Uint8Array): Promise<Buffer> {
-  return body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.length) : buffer(body);
-}
 
 function rewriteHeaders(headers: Record<string, string>): void {
   const [modified, ...unread] = dateHeaders;
