@@ -276,6 +276,10 @@ export const errorCatalog: Readonly<
       'An entry of the log is not what was written',
       'Restore it from a version or backup of the bucket, or start the job under a new name',
     ],
+    ManifestTooLarge: [
+      'A checkpoint needs a manifest of more than 64 MiB, or nested more than 1,000 deep',
+      'Keep what operators snapshot in keyed state; have fewer files open at a time',
+    ],
     ManifestTooNew: ['A later version of millrace wrote the log', 'Run that version, or a later one'],
     SweepTooLong: [
       'What earlier attempts left was not removed in time. It is logged; the job has finished',
