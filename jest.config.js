@@ -10,6 +10,10 @@ export default {
   testTimeout: 30_000,
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // Those that take long run in CI: MILLRACE_TEST_LONG=1 npm test.
+  testPathIgnorePatterns: process.env['MILLRACE_TEST_LONG'] === '1' ? [] : ['\\.long\\.test\\.ts$'],
+  // Tests wait now and then, for processes and servers.
+  maxWorkers: '150%',
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^millrace$': '<rootDir>/src/index.ts',

@@ -1,6 +1,3 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { comparison as Comparing } from '../../bench/harness/comparison.js';
 import { summarize } from '../../bench/harness/stats.js';
 import { judge } from '../../bench/harness/row.js';
@@ -8,31 +5,7 @@ import { combineCrc32 } from '../../bench/synthetic/crc.js';
 import { slice } from '../../bench/synthetic/content.js';
 import { SampledDigest } from '../../bench/synthetic/digest.js';
 import { crc32 } from 'node:zlib';
-
-/** Each starts processes; on a busy machine that takes its time. */
-const patience = 120_000;
-
-const run = fileURLToPath(new URL('../../build/bench/run.js', import.meta.url));
-
-/** The harness as its users meet it: compiled, by its command line (`npm test` builds first). */
-function bench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  if (!existsSync(run)) throw new Error('build/bench is missing: run npm run build.');
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['--expose-gc', run, ...args], (error, stdout, stderr) => {
-      resolve({
-        code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1,
-        stdout,
-        stderr,
-      });
-    });
-  });
-}
-
-interface Line {
-  readonly name: string;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly goals: readonly { metric: string; value: number; goal: number; met: boolean }[];
-}
+import { bench, patience, type Line } from './command.js';
 
 describe('the harness', () => {
   test.each(['selftest', 'selftest-fresh'])(
@@ -119,19 +92,6 @@ describe('the harness', () => {
       const { code, stderr } = await bench('nonsense');
       expect(code).toBe(2);
       expect(stderr).toContain('flow');
-    },
-    patience,
-  );
-});
-
-describe('every row runs at small sizes, and its variants agree about the result', () => {
-  test.each(['flow', 'read', 'write', 'state', 'tax', 'job', 'checkpoint'])(
-    '%s',
-    async (name) => {
-      const { code, stdout, stderr } = await bench(name, '--quick', '--json', '--rounds', '1');
-      expect({ code, errors: code === 0 ? '' : stderr }).toEqual({ code: 0, errors: '' });
-      const { goals } = JSON.parse(stdout) as Line;
-      for (const { value } of goals) expect(Number.isFinite(value)).toBe(true);
     },
     patience,
   );

@@ -20,10 +20,10 @@ describe.each(kinds.filter((kind) => kind !== 'real behind a gateway'))(
       more: { records: number; faults?: boolean },
     ): Promise<Lives> => live({ target, seed, blows, ...more });
 
-    test('killed eight times at any moment: exactly once', async () => {
-      const lives = await deal(1, Array<Blow>(8).fill('kill'), { records: 11_000 });
-      expect(lives).toMatchObject({ ...exact, kills: 8 });
-      expect(lives.checkpoints).toBeGreaterThanOrEqual(8);
+    test('killed five times at any moment: exactly once', async () => {
+      const lives = await deal(1, Array<Blow>(5).fill('kill'), { records: 8000 });
+      expect(lives).toMatchObject({ ...exact, kills: 5 });
+      expect(lives.checkpoints).toBeGreaterThanOrEqual(5);
     }, 300_000);
 
     test('SIGTERM: a last checkpoint, exit code 0, and the next start goes on exactly there', async () => {

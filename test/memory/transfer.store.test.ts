@@ -1,10 +1,9 @@
 import { bounded } from './transfer.js';
 
-// Of 2 GiB even a small share that is kept would show.
 bounded('store', [
   ['reading', 384],
   ['writing', 384],
-  ['copying', 2048],
-  ['streaming', 2048],
-  ['up', 2048],
+  ['copying', 384],
+  ['streaming', 384],
+  ['up', 384],
 ]);

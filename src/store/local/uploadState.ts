@@ -27,7 +27,7 @@ function parse(text: string): Info | undefined {
     return undefined;
   }
   const { name, initiated, metadata, content } = info ?? {};
-  if (typeof name !== 'string' || /[/\0]/.test(name)) return undefined;
+  if (typeof name !== 'string' || name.includes('/')) return undefined;
   if (typeof initiated !== 'number') return undefined;
   return areTexts(metadata) && areTexts(content) ? (info as Info) : undefined;
 }

@@ -1,0 +1,14 @@
+import { bench, patience, type Line } from './command.js';
+
+describe('every row runs at small sizes, and its variants agree about the result', () => {
+  test.each(['flow', 'read', 'write', 'state', 'tax', 'job', 'checkpoint'])(
+    '%s',
+    async (name) => {
+      const { code, stdout, stderr } = await bench(name, '--quick', '--json', '--rounds', '1');
+      expect({ code, errors: code === 0 ? '' : stderr }).toEqual({ code: 0, errors: '' });
+      const { goals } = JSON.parse(stdout) as Line;
+      for (const { value } of goals) expect(Number.isFinite(value)).toBe(true);
+    },
+    patience,
+  );
+});

@@ -1,0 +1,13 @@
+import type { Bounds } from './model.js';
+
+/** What tests of the model checker vary. */
+export const small: Bounds = {
+  units: 2,
+  barriers: [1, 1],
+  doubts: 0,
+  claims: 1,
+  openFiles: false,
+  failures: false,
+  sweeps: 'at the start',
+  rules: {},
+};
