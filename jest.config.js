@@ -12,8 +12,8 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // Those that take long run in CI: MILLRACE_TEST_LONG=1 npm test.
   testPathIgnorePatterns: process.env['MILLRACE_TEST_LONG'] === '1' ? [] : ['\\.long\\.test\\.ts$'],
-  // Tests wait now and then, for processes and servers.
-  maxWorkers: '150%',
+  // Of a machine with two cores, too, both.
+  maxWorkers: '100%',
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^millrace$': '<rootDir>/src/index.ts',
