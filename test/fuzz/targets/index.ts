@@ -3,6 +3,7 @@ import { checkpointTargets } from './checkpoints.js';
 import { formatTargets } from './formats.js';
 import { nameTargets } from './names.js';
 import { stateTargets } from './state.js';
+import { wireTargets } from './wire.js';
 import { wholeJobTargets } from './wholeJob.js';
 
 /** Every decoder of foreign input. */
@@ -11,5 +12,6 @@ export const targets: readonly Target[] = [
   ...stateTargets,
   ...formatTargets,
   ...nameTargets,
+  ...wireTargets,
   ...wholeJobTargets,
 ];
