@@ -36,9 +36,17 @@ test('64 are enough to copy more files than that', () => {
 }, 90_000);
 
 test('with fewer than it takes to start, the program says what to raise, and shows no stack', () => {
-  const { status, stderr } = limited(28, 'ls', directory);
-  expect([status, stderr]).toEqual([
-    1,
-    'millrace: Unavailable: Too many open files. Raise the limit of this shell (ulimit -n 1024), and run it again.\n',
-  ]);
+  const advice =
+    'millrace: Unavailable: Too many open files. Raise the limit of this shell (ulimit -n 1024), and run it again.\n';
+  // How many that is depends on the Node.
+  const outcomes = [28, 25, 22].map((descriptors) => {
+    const { status, stderr } = limited(descriptors, 'ls', directory);
+    return [status, stderr];
+  });
+  for (const outcome of outcomes)
+    expect([
+      [0, ''],
+      [1, advice],
+    ]).toContainEqual(outcome);
+  expect(outcomes.at(-1)).toEqual([1, advice]);
 }, 90_000);
