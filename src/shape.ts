@@ -22,3 +22,28 @@ export const tuple =
   (...items: readonly Shape[]): Shape =>
   (value) =>
     Array.isArray(value) && value.length === items.length && items.every((item, i) => item(value[i]));
+
+/** An object with these fields, and whatever else. */
+export const fields =
+  (shapes: Readonly<Record<string, Shape>>): Shape =>
+  (value) =>
+    isRecord(value) && Object.entries(shapes).every(([name, shape]) => shape(value[name]));
+
+/** An object, by its names, and no list. */
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export const oneOf =
+  (...words: readonly string[]): Shape =>
+  (value) =>
+    words.includes(value as string);
+
+export const optional =
+  (shape: Shape): Shape =>
+  (value) =>
+    value === undefined || shape(value);
+
+export const nullable =
+  (shape: Shape): Shape =>
+  (value) =>
+    value === null || shape(value);

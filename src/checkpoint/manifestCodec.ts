@@ -1,5 +1,16 @@
 import { crc32 } from 'node:zlib';
 import { isDeeper } from '../formats/depth.js';
+import {
+  fields,
+  isCount,
+  isRecord,
+  isString,
+  listOf,
+  nullable,
+  oneOf,
+  optional,
+  type Shape,
+} from '../shape.js';
 import { CheckpointError } from './errors.js';
 import type { Manifest } from './manifest.js';
 import { signatureOf } from './signature.js';
@@ -101,60 +112,33 @@ function tooLarge(cause?: unknown): CheckpointError {
   );
 }
 
-type Check = (value: unknown) => boolean;
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isString: Check = (value) => typeof value === 'string';
-const isFlag: Check = (value) => typeof value === 'boolean';
-const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const optional =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined || check(value);
-const nullable =
-  (check: Check): Check =>
-  (value) =>
-    value === null || check(value);
-const listOf =
-  (check: Check): Check =>
-  (value) =>
-    Array.isArray(value) && value.every(check);
-const oneOf =
-  (...words: readonly string[]): Check =>
-  (value) =>
-    words.includes(value as string);
-const shape =
-  (checks: Readonly<Record<string, Check>>): Check =>
-  (value) =>
-    isObject(value) && Object.entries(checks).every(([field, check]) => check(value[field]));
-
+const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
 const keys = listOf(isString);
-const committable = shape({ uid: isString, objects: optional(keys) });
-const pending = listOf(shape({ sink: isString, committable }));
-const operator = shape({
+const committable = fields({ uid: isString, objects: optional(keys) });
+const pending = listOf(fields({ sink: isString, committable }));
+const operator = fields({
   kind: oneOf('source', 'operator', 'sink'),
   open: listOf(committable),
   objects: keys,
 });
 
-const fields: Readonly<Record<keyof Manifest, Check>> = {
+const shapes: Readonly<Record<keyof Manifest, Shape>> = {
   version: (value) => value === version,
   jobId: isString,
   job: isString,
   n: (value) => isCount(value) && value !== 0,
-  prev: nullable(shape({ n: isCount, putId: isString })),
+  prev: nullable(fields({ n: isCount, putId: isString })),
   parent: nullable(isCount),
   epoch: isCount,
   putId: isString,
   kind: oneOf('claim', 'checkpoint', 'savepoint', 'rewind'),
   checkpoint: isCount,
   at: (value) => Number.isFinite(value),
-  entropy: optional(shape({ at: isCount, name: isFlag, values: listOf(isString) })),
-  operators: (value) => isObject(value) && Object.values(value).every(operator),
+  entropy: optional(fields({ at: isCount, name: isFlag, values: listOf(isString) })),
+  operators: (value) => isRecord(value) && Object.values(value).every(operator),
   pending,
   garbage: keys,
-  retained: listOf(shape({ n: isCount, putId: isString, checkpoint: isCount, objects: keys })),
+  retained: listOf(fields({ n: isCount, putId: isString, checkpoint: isCount, objects: keys })),
   finished: optional(isFlag),
   savepoint: optional(isString),
   dir: optional(isString),
@@ -162,7 +146,7 @@ const fields: Readonly<Record<keyof Manifest, Check>> = {
 };
 
 function flawOf(value: unknown): string | undefined {
-  if (!isObject(value)) return 'it is not a JSON object';
-  const wrong = Object.entries(fields).find(([field, check]) => !check(value[field]));
+  if (!isRecord(value)) return 'it is not a JSON object';
+  const wrong = Object.entries(shapes).find(([field, shape]) => !shape(value[field]));
   return wrong && `its field ${wrong[0]} is missing or malformed`;
 }

@@ -1,6 +1,7 @@
 import { MillraceError } from '../errors.js';
 import { ForeignName, type Json } from '../flow/index.js';
 import type { CodecName, MemberStart } from '../formats/codec.js';
+import { fields, isCount, isString, optional } from '../shape.js';
 
 /**
  * Where a `files` source is: what a checkpoint holds of it, and all it needs to go on. Its size does not depend on how
@@ -63,10 +64,8 @@ export const badPosition = (id: string, what: string): MillraceError =>
  */
 export function decodePosition(id: string, json: Json, uris: readonly string[]): FilesPosition {
   const bad = (what: string): MillraceError => badPosition(id, what);
-  const position = json as unknown as Partial<FilesPosition> | null;
-  if (typeof position !== 'object' || position === null || !isPosition(position))
-    throw bad('is not one of a files source');
-  const { root, skipped, uri, after, last, object } = position;
+  if (!isPosition(json)) throw bad('is not one of a files source');
+  const { root, skipped, uri, after, last, object } = json as unknown as FilesPosition;
   if (uri !== uris[root])
     throw bad(`belongs to ${uri ?? 'the end of its input'}, where there is now ${uris[root] ?? 'nothing'}`);
   // `*` would hold for whatever is there by now.
@@ -88,30 +87,20 @@ export function decodePosition(id: string, json: Json, uris: readonly string[]):
   };
 }
 
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-const isText = (value: unknown): boolean => typeof value === 'string';
+const isObjectPosition = fields({
+  key: isString,
+  // One without is told as what it is: a name that is not pinned.
+  etag: optional(isString),
+  offset: isCount,
+  line: isCount,
+  member: optional(fields({ at: isCount, offset: isCount })),
+});
 
-function isPosition(value: Partial<FilesPosition>): value is FilesPosition {
-  const { root, skipped, uri, after, last, object } = value;
-  return (
-    isCount(root) &&
-    isCount(skipped) &&
-    (uri === undefined || isText(uri)) &&
-    (after === undefined || isText(after)) &&
-    (last === undefined || isText(last)) &&
-    (object === undefined || isObjectPosition(object))
-  );
-}
-
-function isObjectPosition(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const { key, etag = '', offset, line, member } = value as Partial<ObjectPosition>;
-  const start = member as Partial<MemberStart> | null | undefined;
-  return (
-    isText(key) &&
-    isText(etag) &&
-    isCount(offset) &&
-    isCount(line) &&
-    (start === undefined || (start !== null && isCount(start.at) && isCount(start.offset)))
-  );
-}
+const isPosition = fields({
+  root: isCount,
+  skipped: isCount,
+  uri: optional(isString),
+  after: optional(isString),
+  last: optional(isString),
+  object: optional(isObjectPosition),
+});

@@ -1,5 +1,5 @@
 import type { Json } from '../flow/index.js';
-import { isCount, isString } from '../shape.js';
+import { fields, isCount, isString, listOf, optional } from '../shape.js';
 import { StateError } from './errors.js';
 import type { StoredKey } from './keys.js';
 import { keyText } from './refusals.js';
@@ -30,11 +30,13 @@ export function snapshotJson(snapshot: StateSnapshot): Json {
   };
 }
 
-function isSegmentRef(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const { object, bytes, entries, crc, sha256 = '' } = value as Partial<SegmentRef>;
-  return isString(object) && [bytes, entries].every(isCount) && Number.isInteger(crc) && isString(sha256);
-}
+const isSegmentRef = fields({
+  object: isString,
+  bytes: isCount,
+  entries: isCount,
+  crc: isCount,
+  sha256: optional(isString),
+});
 
 /** Errors: `StateSchemaMismatch`. */
 export function parseSnapshot(operator: string, json: Json, maxParallelism: number): StateSnapshot {
@@ -51,7 +53,7 @@ export function parseSnapshot(operator: string, json: Json, maxParallelism: numb
       `it was written for ${snapshot.maxParallelism} key groups and is declared for ${maxParallelism}. The number cannot change.`,
     );
   }
-  if (!snapshot.segments.every(isSegmentRef))
+  if (!listOf(isSegmentRef)(snapshot.segments))
     throw mismatch(operator, 'what its part of the checkpoint says of a segment is malformed.');
   return snapshot as StateSnapshot;
 }
