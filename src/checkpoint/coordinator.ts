@@ -25,14 +25,14 @@ import type { CheckpointData } from '../store/services.js';
 import type { Round } from './barriers.js';
 import type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
 import { dataNames, drawEntropy, isDataName, noDataName, type DataPlace } from './dataPlace.js';
-import { CheckpointError, droppedInUse, droppedPending, fenced, vanished } from './errors.js';
+import { CheckpointError, fenced } from './errors.js';
 import type { CheckpointEvent } from './events.js';
 import { drawId } from './ids.js';
 import { sweep, told } from './leftovers.js';
 import { LogDriver } from './logDriver.js';
 import type { LogEffect } from './logState.js';
 import { isStray, logKey, type Manifest } from './manifest.js';
-import { idsOf, restoredOf } from './restored.js';
+import { checkIds, idsOf, restoredOf } from './restored.js';
 import { Rounds } from './rounds.js';
 import { settlement, toPublish } from './settlement.js';
 import { explain, heirOf, isFenced } from './superseded.js';
@@ -186,23 +186,13 @@ class LogCoordinator implements Coordinator {
   }
 
   start(inject: (barrier: Barrier) => void, buffered = this.#buffered): void {
-    this.#checkIds();
+    checkIds(this.#manifest, this.#participants, this.#options.allowDropped);
     this.#started = true;
     this.#inject = inject;
     this.#buffered = buffered;
     this.#commit(this.#manifest);
     if (this.epoch > 1) this.#sweeping = this.#sweep(this.epoch - 1, this.#manifest).subscribe();
     this.#owned.rounds.start();
-  }
-
-  #checkIds(): void {
-    const dropped = new Set(this.#options.allowDropped);
-    const kept = [...dropped].filter((id) => this.#participants.has(id));
-    if (kept.length > 0) throw droppedInUse(kept);
-    const gone = this.ids().filter((id) => !this.#participants.has(id) && !dropped.has(id));
-    if (gone.length > 0) throw vanished(gone);
-    const pending = this.#manifest.pending.filter(({ sink }) => dropped.has(sink));
-    if (pending.length > 0) throw droppedPending(pending);
   }
 
   trigger(reason: CheckpointReason): Barrier {

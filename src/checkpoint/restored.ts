@@ -1,4 +1,5 @@
 import type { Restored } from '../flow/index.js';
+import { droppedInUse, droppedPending, vanished } from './errors.js';
 import type { Manifest } from './manifest.js';
 
 /** The ids that a claim holds something for: state, or something to publish. */
@@ -15,4 +16,22 @@ export function restoredOf({ operators, pending }: Manifest, id: string): Restor
   return operator === undefined && mine.length === 0
     ? undefined
     : { snapshot: operator?.snapshot, pending: mine };
+}
+
+/**
+ * Whether the operators of an attempt take up all that is restored, but for what is dropped on purpose. Errors:
+ * `VanishedOperator`, `DroppedOperator`, `DroppedPending`.
+ */
+export function checkIds(
+  manifest: Manifest,
+  registered: ReadonlyMap<string, unknown>,
+  allowDropped: readonly string[] = [],
+): void {
+  const dropped = new Set(allowDropped);
+  const kept = [...dropped].filter((id) => registered.has(id));
+  if (kept.length > 0) throw droppedInUse(kept);
+  const gone = idsOf(manifest).filter((id) => !registered.has(id) && !dropped.has(id));
+  if (gone.length > 0) throw vanished(gone);
+  const pending = manifest.pending.filter(({ sink }) => dropped.has(sink));
+  if (pending.length > 0) throw droppedPending(pending);
 }
