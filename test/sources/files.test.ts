@@ -250,6 +250,8 @@ describe('files: which objects', () => {
   });
 });
 
+const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown }).code;
+
 describe('files: bad input', () => {
   const store = memoryWith({ 'a.ndjson': '{"n":1}\n{"n":2}\n', 'b.ndjson': '{"n":3}\nnö!\n{"n":4}\nbad\n' });
   const options = { format: ndjson<{ n: number }>() };
@@ -455,7 +457,11 @@ describe('files: bad input', () => {
         );
         // In repeated text a few flips change only from where it is repeated: the content is what it was.
         if (corrupt.error === undefined) expect(corrupt.records).toEqual(lines);
-        else expect(corrupt.error).toMatchObject({ code: 'Integrity' });
+        // Without its signature it is no gzip, but something that is not text.
+        else
+          expect(at < 2 ? ['Integrity', 'NotUtf8', 'UnknownCodec'] : ['Integrity']).toContain(
+            codeOf(corrupt.error),
+          );
       }),
       { examples: [[251, 240]] },
     );
