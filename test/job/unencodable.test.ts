@@ -7,6 +7,8 @@ import {
   records,
   valueState,
   type FileSinkOptions,
+  type Job,
+  type JobEvent,
 } from '../../src/index.js';
 import type { OnUnencodable } from '../../src/flow/index.js';
 import { Lake } from './harness.js';
@@ -26,6 +28,16 @@ const failure = (run: Promise<unknown>): Promise<unknown> =>
     () => undefined,
     (error: unknown) => error,
   );
+/** What came of a job: its error, its output, and what it reported as skipped. */
+async function outcome(lake: Lake, job: Job, events: readonly JobEvent[], flow: Parameters<Job['run']>[0]) {
+  const error = await failure(lake.run(job, flow));
+  return {
+    error,
+    lines: lake.lines('out').map((line) => JSON.stringify(line)),
+    skipped: events.filter(({ type }) => type === 'record-skipped'),
+  };
+}
+
 const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
 /** Keeps the last value of each key, and hands on the one before. */
@@ -83,12 +95,7 @@ describe('a record that a sink cannot encode', () => {
         records(map(({ v }): unknown => (Number(v) % 2 === 0 ? new Map([[v, v]]) : v))),
         out(onUnencodable === undefined ? {} : { onUnencodable }),
       );
-    const error = await failure(lake.run(job, flow));
-    return {
-      error,
-      lines: lake.lines('out').map((line) => JSON.stringify(line)),
-      skipped: events.filter(({ type }) => type === 'record-skipped'),
-    };
+    return outcome(lake, job, events, flow);
   };
 
   test('ends the job by default', async () => {
@@ -128,12 +135,7 @@ describe('a record that state cannot hold', () => {
       }),
       out(),
     );
-    const error = await failure(lake.run(job, flow));
-    return {
-      error,
-      lines: lake.lines('out').map((line) => JSON.stringify(line)),
-      skipped: events.filter(({ type }) => type === 'record-skipped'),
-    };
+    return outcome(lake, job, events, flow);
   };
 
   test('ends the job by default', async () => {

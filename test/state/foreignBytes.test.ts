@@ -4,12 +4,17 @@ import fc from 'fast-check';
 import { decodeBlock } from '../../src/state/block.js';
 import { valueState } from '../../src/state/index.js';
 import { hashOf, keyGroupOf } from '../../src/state/keyGroups.js';
-import { headerLength, SegmentEncoder, trailerLength } from '../../src/state/segmentFormat.js';
+import {
+  headerLength,
+  SegmentEncoder,
+  trailerLength,
+  type BlockInfo,
+} from '../../src/state/segmentFormat.js';
 import type { SegmentRef } from '../../src/state/segmentReader.js';
 import { Encoded, messagePack, unpackForeign } from '../../src/state/serializer.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { valueArbitrary } from './arbitraries.js';
-import { Bench, coded } from './harness.js';
+import { Bench, blockInfo, coded } from './harness.js';
 
 /** Bytes that a state is not made of, and that msgpackr takes for ever to decode, or a lot of memory, or makes something dangerous of. */
 const evil: readonly (readonly [string, Buffer])[] = [
@@ -64,17 +69,9 @@ function thrownBy(work: () => unknown): unknown {
 }
 
 /** A block with one key and these values. */
-function blockOf(values: Buffer): { bytes: Buffer; info: Parameters<typeof decodeBlock>[1] } {
+function blockOf(values: Buffer): { bytes: Buffer; info: BlockInfo } {
   const bytes = Buffer.concat([Buffer.of(0, 1, 0, 0, 0, 3, 0, 0, 0, 0), Buffer.of(5, 1, 120), values]);
-  const info = {
-    offset: 8,
-    length: bytes.length,
-    crc: crc32(bytes),
-    entries: 1,
-    firstGroup: 0,
-    lastGroup: 0,
-  };
-  return { bytes, info };
+  return { bytes, info: blockInfo(bytes) };
 }
 
 /** Restores a segment that holds `content` for the key `k` of state `v`. */

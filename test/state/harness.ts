@@ -1,14 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
+import { crc32 } from 'node:zlib';
 import { Subscription } from 'rxjs';
 import { defaultConfig } from '../../src/config/service.js';
 import type { Clock, Frozen, Json, OperatorEvent } from '../../src/flow/index.js';
 import { StateBackend } from '../../src/state/backend.js';
+import type { BlockInfo } from '../../src/state/segmentFormat.js';
 import { storedKey, type Key } from '../../src/state/keys.js';
 import { messagePack } from '../../src/state/serializer.js';
 import type { StateSpecs } from '../../src/state/state.js';
 import type { ValueState } from '../../src/state/valueState.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import type { CheckpointData } from '../../src/store/services.js';
+
+/** How a footer describes a block of these bytes, with one entry: its checksum is right, whatever the bytes are. */
+export function blockInfo(bytes: Buffer): BlockInfo {
+  return { offset: 8, length: bytes.length, crc: crc32(bytes), entries: 1, firstGroup: 0, lastGroup: 0 };
+}
 
 /** A clock whose turns are taken by hand, so that tests choose every interleaving. */
 export class TurnClock implements Clock {

@@ -9,7 +9,7 @@ import { kept } from '../../src/state/segmentWriter.js';
 import type { SegmentRef } from '../../src/state/segmentReader.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
-import { Bench, coded } from './harness.js';
+import { Bench, blockInfo, coded } from './harness.js';
 
 const prefix = 'checkpoints/job/';
 
@@ -108,15 +108,7 @@ describe('segments', () => {
       Buffer.of(4, 1, 120),
       packr.pack([7]),
     ]);
-    const info = {
-      offset: 8,
-      length: bytes.length,
-      crc: crc32(bytes),
-      entries: 1,
-      firstGroup: 0,
-      lastGroup: 0,
-    };
-    expect(() => decodeBlock('object', info, bytes).key(0)).toThrow(coded('SegmentCorrupt'));
+    expect(() => decodeBlock('object', blockInfo(bytes), bytes).key(0)).toThrow(coded('SegmentCorrupt'));
   });
 
   test('one that is another, though whole, is found', () => {

@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { compress, uncompress } from 'snappyjs';
 import { decodeBlock } from '../../src/state/block.js';
 import { decompress } from '../../src/state/snappy.js';
-import { coded } from './harness.js';
-import { crc32 } from 'node:zlib';
+import { blockInfo, coded } from './harness.js';
 
 /** Bytes that Snappy finds something to copy in. */
 const plain = fc
@@ -65,27 +64,11 @@ describe('Snappy', () => {
   ])('%s is refused', (_, bytes) => {
     expect(() => decompress(Uint8Array.from(bytes))).toThrow(RangeError);
     const block = Buffer.from([1, ...bytes]);
-    const info = {
-      offset: 8,
-      length: block.length,
-      crc: crc32(block),
-      entries: 1,
-      firstGroup: 0,
-      lastGroup: 0,
-    };
-    expect(() => decodeBlock('segment', info, block)).toThrow(coded('SegmentCorrupt'));
+    expect(() => decodeBlock('segment', blockInfo(block), block)).toThrow(coded('SegmentCorrupt'));
   });
 
   test('a block that claims more entries than it has bytes is refused before any of them is allocated', () => {
     const block = Buffer.from([0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0x90]);
-    const info = {
-      offset: 8,
-      length: block.length,
-      crc: crc32(block),
-      entries: 1,
-      firstGroup: 0,
-      lastGroup: 0,
-    };
-    expect(() => decodeBlock('segment', info, block)).toThrow(coded('SegmentCorrupt'));
+    expect(() => decodeBlock('segment', blockInfo(block), block)).toThrow(coded('SegmentCorrupt'));
   });
 });

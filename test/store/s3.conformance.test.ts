@@ -5,8 +5,13 @@ import { lastValueFrom } from 'rxjs';
 import { startGateway } from '../../src/store/gateway/index.js';
 import { createLocalStore } from '../../src/store/local/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
+import type { ObjectStore } from '../../src/store/objectStore.js';
 import { S3Connection, type S3Options } from '../../src/store/s3/index.js';
-import { storeConformance, type TestRunner } from '../../src/testing/storeConformance.js';
+import {
+  storeConformance,
+  type ConformanceStore,
+  type TestRunner,
+} from '../../src/testing/storeConformance.js';
 import { credentials, emptyCephBucket } from './s3support.js';
 
 const ceph = process.env['MILLRACE_TEST_S3_ENDPOINT'];
@@ -21,42 +26,35 @@ const without = (titles: RegExp): TestRunner => ({
   },
 });
 
-storeConformance('s3 through the gateway on memory', async () => {
-  const gateway = await startGateway({
-    buckets: { lake: createMemoryStore(), other: createMemoryStore() },
-    credentials,
-  });
-  const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials });
+/** A bucket that the gateway has on `lake`. */
+async function overGateway(lake: ObjectStore, options: S3Options = {}): Promise<ConformanceStore> {
+  const gateway = await startGateway({ buckets: { lake, other: createMemoryStore() }, credentials });
+  const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials, ...options });
   return {
     store: s3.store('lake'),
     missing: s3.store('no-such-bucket'),
     bucket: 'lake',
     other: { bucket: 'other', store: s3.store('other') },
+    supports: { md5Etags: options.sse === undefined },
     close: async () => {
       s3.close();
       await gateway.close();
     },
   };
-});
+}
+
+storeConformance('s3 through the gateway on memory', () => overGateway(createMemoryStore()));
 
 // The gateway makes pages of a thousand whatever is underneath; fsync changes no answer.
 storeConformance(
   's3 through the gateway on a directory',
   async () => {
     const directory = await mkdtemp(join(tmpdir(), 'millrace-s3-'));
-    const gateway = await startGateway({
-      buckets: { lake: createLocalStore(directory, { durable: false }), other: createMemoryStore() },
-      credentials,
-    });
-    const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials });
+    const subject = await overGateway(createLocalStore(directory, { durable: false }));
     return {
-      store: s3.store('lake'),
-      missing: s3.store('no-such-bucket'),
-      bucket: 'lake',
-      other: { bucket: 'other', store: s3.store('other') },
+      ...subject,
       close: async () => {
-        s3.close();
-        await gateway.close();
+        await subject.close();
         await rm(directory, { recursive: true });
       },
     };
@@ -84,24 +82,7 @@ const bodiless = /\bpages?\b|prefix|starts strictly|keys are opaque|Unicode keys
 for (const [name, options] of wires) {
   storeConformance(
     `s3 with ${name}, through the gateway on memory`,
-    async () => {
-      const gateway = await startGateway({
-        buckets: { lake: createMemoryStore(), other: createMemoryStore() },
-        credentials,
-      });
-      const s3 = new S3Connection({ endpoint: gateway.endpoint, credentials, ...options });
-      return {
-        store: s3.store('lake'),
-        missing: s3.store('no-such-bucket'),
-        bucket: 'lake',
-        other: { bucket: 'other', store: s3.store('other') },
-        supports: { md5Etags: options.sse === undefined },
-        close: async () => {
-          s3.close();
-          await gateway.close();
-        },
-      };
-    },
+    () => overGateway(createMemoryStore(), options),
     without(bodiless),
   );
 }
