@@ -31,7 +31,7 @@ export interface ClaimOptions {
   /** Checkpoints kept to be restored from, 1 or more. Default 1. */
   readonly retained?: number | undefined;
   /**
-   * Ids whose state is given up where nobody registers them. The log holds it until a checkpoint without it is durable:
+   * Ids whose state is dropped if no operator registers them. The log holds it until a checkpoint without it is durable:
    * until then, the job can still go on with it.
    */
   readonly allowDropped?: readonly string[] | undefined;

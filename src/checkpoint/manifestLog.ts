@@ -31,8 +31,8 @@ import { nextManifest } from './nextManifest.js';
  * 7–8. Seals, uploads and journals belong to the sinks; here they are committables and data objects.
  * 9. **Garbage** is declared in an entry, and deleted once that entry is durable and verified: data objects that no kept entry
  *    refers to, and log entries up to n − 2. *Crash in between:* the claim repeats the declaration, and deletes again.
- *    What was never named in an entry is no garbage but a leftover: `leftovers.ts`. An entry has room for so many names; what
- *    the store refuses to delete gives way to what is new, and is a leftover from then on.
+ *    An object that no entry ever named is not garbage but a leftover: `leftovers.ts`. An entry holds a limited number of
+ *    names; those that the store refuses to delete give way to new ones, and are leftovers from then on.
  *
  * `now` is what entries issued by this step are stamped with; nothing is decided by it. Throws `GarbageReferenced`.
  */

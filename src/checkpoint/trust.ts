@@ -7,11 +7,11 @@ import { decodeManifest } from './manifestCodec.js';
 import { isSignedBy, type Signing } from './signature.js';
 
 /**
- * What lies in a bucket is not believed. A checksum tells an accident, not an attacker: whoever can write below a job's
- * checkpoint directory can write a manifest that is as well formed as the job's own. So everything that is read from there is
- * held against what the job may touch, and that follows from its code and configuration alone: its own log and data
- * prefix, the stores and folders of its sinks, the patterns of its sources. What reaches beyond is `ForeignName`, before
- * anything is asked for it.
+ * The content of a bucket is not trusted. A checksum detects an accident, not an attacker: anyone who can write below a job's
+ * checkpoint directory can write a manifest that is as well formed as the job's own. So everything read from there is
+ * checked against what the job may touch, which follows from its code and configuration alone: its own log and data
+ * prefix, the stores and folders of its sinks, the patterns of its sources. A name outside of these is `ForeignName`,
+ * before any request is made for it.
  *
  * | what is read | what it could reach | checked by |
  * |---|---|---|

@@ -2,7 +2,7 @@
 import { Interrupted, exitCodes } from './exit.js';
 import { run } from './run.js';
 
-// What the SDK thinks of this version of Node is not for whoever copies a file.
+// The SDK's warnings about Node versions are no concern of someone who copies a file.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
 const interrupt = new AbortController();

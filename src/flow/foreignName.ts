@@ -3,7 +3,7 @@ import { MillraceError, sharedByCopies } from '../errors.js';
 /**
  * A checkpoint names something that its job may not touch. Code `ForeignName`.
  *
- * What lies in a bucket is not believed: whoever can write to a checkpoint directory could otherwise have the job read,
+ * The content of a bucket is not trusted: anyone who can write to a checkpoint directory could otherwise have the job read,
  * write and delete with rights of its own. `checkpoint/trust.ts` lists every name that is read, and who checks it.
  */
 export class ForeignName extends MillraceError {

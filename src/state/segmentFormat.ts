@@ -20,7 +20,7 @@ import { absent } from './table.js';
  * ```
  * Numbers are little-endian. Entries are in the order of (key group, hash, encoded key, state): a range of key groups is a
  * range of blocks, and segments merge as streams. A checkpoint holds the SHA-256 of the footer, which holds those of the
- * blocks: what is read is what was written, whoever else can write to the bucket. Neither hash nor group is stored: they follow from the key. States are
+ * blocks: what is read is what was written, even if others can write to the bucket. Neither hash nor group is stored: they follow from the key. States are
  * numbered in the order of their names.
  *
  * A block is columns: count; a byte of flags an entry (1: cleared, 2: same key as before, the state's index above); the

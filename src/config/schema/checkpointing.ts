@@ -70,7 +70,7 @@ export const checkpointing: readonly Row[] = [
     kind: signingKeys,
     fallback: 'none: manifests are not signed',
     option: 'checkpoints.sign.keys',
-    doc: 'Keys that sign the manifests of checkpoints, so that whoever else can write to the directory cannot steer a job. The first signs, all verify.',
+    doc: 'Keys that sign the manifests of checkpoints, so that others who can write to the directory cannot steer a job. The first signs, all verify.',
   },
   {
     key: 'execution.checkpointing.sign.accept',

@@ -1,5 +1,5 @@
 /**
- * Keys are foreign input: whoever writes to a bucket chooses them. In a local directory, a link that lies there may lead a key
+ * Keys are foreign input, chosen by anyone who can write to the bucket. In a local directory, a link may lead a key
  * out of it; nothing is written through such a link. Links that the target itself is named by are the user's own.
  */
 import { defer, EMPTY, forkJoin, mergeMap, type Observable } from 'rxjs';
