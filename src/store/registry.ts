@@ -2,7 +2,7 @@
 import { of, shareReplay, type Observable } from 'rxjs';
 import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import { systemClock, type Clock } from '../flow/index.js';
-import { parseUri, UnknownScheme, type Scheme } from '../path/index.js';
+import { filePath, parseUri, UnknownScheme, type Scheme } from '../path/index.js';
 import { retrying } from './decorators/retry.js';
 import { awsMinimumPartSize } from './helpers.js';
 import { createLocalStore, localIdentities } from './local/index.js';
@@ -74,7 +74,8 @@ export function createStores(options: StoresOptions = {}): Stores {
           store,
           bucket,
           reserved: reserved === undefined ? store : around(reserved(bucket)),
-          ...(scheme === 'file' ? { identities: localIdentities(`/${bucket}`) } : {}),
+          // Of where the store is, which a factory may have put anywhere.
+          ...(store.uri.startsWith('file://') ? { identities: localIdentities(filePath(store.uri)) } : {}),
           capabilities: capabilities(store, scheme).pipe(shareReplay({ bufferSize: 1, refCount: false })),
         };
         opened.set(id, found);

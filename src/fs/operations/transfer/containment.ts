@@ -24,8 +24,7 @@ export class Containment {
         mergeMap(([outer, inner]) => {
           const [own] = outer.within;
           // What does not exist has no link in it.
-          const inside =
-            own === undefined || outer.missing.length > 0 || inner.within.some(({ id }) => id === own.id);
+          const inside = outer.missing.length > 0 || inner.within.some(({ id }) => id === own?.id);
           if (!inside) throw outside(to.uri(key), to.uri(root));
           if (this.#inside.size >= remembered) this.#inside.clear();
           this.#inside.add(uri);
