@@ -72,6 +72,13 @@ test.each<[string, object]>([
   expect(victim.requests.filter((request) => /Upload|Part/.test(request))).toEqual([]);
 });
 
+test('more parts than an upload may have are refused', async () => {
+  const part = ['etag', 5 * 2 ** 20];
+  const victim = await pending(() => ({ uploadId: 'u', parts: Array<unknown>(10_001).fill(part) }));
+  await expect(victim.failure()).resolves.toMatchObject({ code: 'InvalidCommittable', retryable: false });
+  expect(victim.requests.filter((request) => /Upload|Part/.test(request))).toEqual([]);
+});
+
 test('a tail that no memory holds is refused before any is taken', async () => {
   const victim = new Victim();
   await victim.run({ until: 2000 });

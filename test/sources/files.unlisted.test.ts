@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createJob, fileSink, silentLogger, type JobEvent } from '../../src/index.js';
 import { text } from '../../src/formats/text.js';
 import { files, type FilesOptions } from '../../src/sources/files.js';
 import { createLocalStore } from '../../src/store/local/index.js';
@@ -52,6 +53,27 @@ describe('what is no file in a local directory', () => {
     expect(reading.error).toBeUndefined();
     expect(reading.records).toEqual(['a', 'b']);
     expect(skipped(reading)).toEqual(['raw/Z\ufffd.txt', 'raw/broken']);
+  });
+
+  test('is an event of the job', async () => {
+    await symlink('nowhere', at('raw/broken'));
+    const job = createJob({
+      name: 'unlisted',
+      checkpoints: { dir: `file://${root}/checkpoints` },
+      logger: silentLogger,
+    });
+    const events: JobEvent[] = [];
+    job.events$.subscribe((event) => events.push(event));
+    const source = files(`file://${root}/raw/`, { format: text(), unreadable: 'skip' });
+    await job.run(job.source('raw', source).pipe(fileSink('out', `file://${root}/out`, { format: text() })));
+    expect(events.filter(({ type }) => type === 'input-skipped')).toEqual([
+      {
+        type: 'input-skipped',
+        operator: 'raw',
+        object: `file://${root}/raw/broken`,
+        reason: expect.stringContaining('leads nowhere') as string,
+      },
+    ]);
   });
 
   test('is nobody’s business where it could not match, or is hidden', async () => {
