@@ -6,7 +6,7 @@ import { throwError } from 'rxjs';
 import { loadConfig } from '../../src/config/index.js';
 import { createOperations, type PartlyFailed } from '../../src/fs/operations/index.js';
 import { createFs } from '../../src/fs/promises/index.js';
-import { createStores, decorate, StoreError } from '../../src/store/index.js';
+import { createLocalStore, createStores, decorate, StoreError } from '../../src/store/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { all, bytes, content, errorOf, filled, MiB } from '../fs/support.js';
@@ -178,4 +178,19 @@ describe('readdir', () => {
     for await (const { name } of await fs.opendir('memory://a/d')) opened.push(name);
     expect(opened).toEqual(['...', '..a', '.a', 'a']);
   });
+});
+
+test('where a store has been put elsewhere than its name says, links are looked for there', async () => {
+  const file = (): ObjectStore => createLocalStore(target, { durable: false });
+  const source = createMemoryStore();
+  const stores = createStores({ schemes: { memory: () => source, file } });
+  const moved = createOperations({ config: loadConfig({ env: {}, file: false }), stores });
+  await symlink('../secret', join(target, 'link'));
+  for (const key of ['a', 'a/', 'd/b']) await all(source.put(key, Buffer.from('mine')));
+  await all(moved.copy('memory://x/', 'file:///nowhere/'));
+  expect(await content(file())).toMatchObject({ a: 'mine', 'a/': 'mine', 'd/b': 'mine' });
+  await all(source.put('link/passwd', Buffer.from('mine')));
+  const error = (await errorOf(moved.copy('memory://x/', 'file:///nowhere/'))) as PartlyFailed;
+  expect(error.failures).toMatchObject([{ error: { code: 'OutsideTarget' } }]);
+  expect(await readFile(join(outer, 'secret/passwd'), 'utf8')).toBe('theirs');
 });
