@@ -31,13 +31,13 @@ export {
   type PathErrorCode,
   type Scheme,
 } from './path/index.js';
-export { fileSink } from './sinks/fileSink.js';
-export type { FileSinkOptions, RollOptions } from './sinks/options.js';
+export { fileSink } from './sinks/file/fileSink.js';
+export type { FileSinkOptions, RollOptions } from './sinks/file/options.js';
 export { deadLetter, files, type DeadLetterPolicy, type FilesOptions } from './sources/files.js';
 export * from './sources/errors.js';
 export type { SourceEvent } from './sources/events.js';
 export type * from './sources/source.js';
-export * from './sinks/errors.js';
+export * from './sinks/file/errors.js';
 export type { SinkEvent } from './sinks/events.js';
 export { CheckpointError, type CheckpointErrorCode, type CheckpointEvent } from './checkpoint/index.js';
 export {

@@ -25,10 +25,10 @@ import { isSignedBy, type Signing } from './signature.js';
  * | `objects` of operators, committables, `retained` | objects to keep, read, delete | here, and `dataKey` at each use |
  * | `operators`: `snapshot` of a source | objects to read | `sources/listing.ts`: the source's pattern, and a version |
  * | `operators`: `snapshot` of keyed state | segments to read | `dataKey`; `state/snapshot.ts`: form |
- * | `open`, `pending`: committables | stores to open, objects to write | `sinks/places.ts`: the sink's own places and names |
- * | a committable's journals | objects to read | `dataKey`; `sinks/journal.ts`: content |
- * | segments, journals | state and output of this job | `state/segmentReader.ts`, `sinks/journal.ts`: content |
- * | listings of the log, of data, of uploads | objects and uploads to delete | `logNumber`, `leftovers.ts`, `sinks/sweep.ts`: names of this job, of epochs that are over |
+ * | `open`, `pending`: committables | stores to open, objects to write | `sinks/file/places.ts`: the sink's own places and names |
+ * | a committable's journals | objects to read | `dataKey`; `sinks/file/journal.ts`: content |
+ * | segments, journals | state and output of this job | `state/segmentReader.ts`, `sinks/file/journal.ts`: content |
+ * | listings of the log, of data, of uploads | objects and uploads to delete | `logNumber`, `leftovers.ts`, `sinks/file/leftUploads.ts`: names of this job, of epochs that are over |
  * | `probe.json` | how this job writes its own files | `store/probe.ts`: form |
  * | `.<name>.millrace-partial` of a copy | an upload of its own target | `fs/operations/transfer/note.ts`: target, source and sizes |
  *

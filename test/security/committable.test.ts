@@ -1,5 +1,5 @@
-import { toCommittable } from '../../src/sinks/committable.js';
-import { formatUid } from '../../src/sinks/uids.js';
+import { toCommittable } from '../../src/sinks/file/committable.js';
+import { formatUid } from '../../src/sinks/file/uids.js';
 import { now } from '../job/harness.js';
 import { Victim } from './forge.js';
 

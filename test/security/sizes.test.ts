@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { decodeManifest, encodeManifest, largest } from '../../src/checkpoint/manifestCodec.js';
 import type { Manifest } from '../../src/checkpoint/manifest.js';
 import { logKey } from '../../src/checkpoint/manifest.js';
-import { fromCommittable } from '../../src/sinks/committable.js';
+import { fromCommittable } from '../../src/sinks/file/committable.js';
 import { probe } from '../../src/store/probe.js';
 import { createMemoryStore } from '../../src/store/index.js';
 import { now } from '../job/harness.js';

@@ -16,9 +16,9 @@ import {
   type Signal,
 } from '../../src/flow/index.js';
 import type { Writer } from '../../src/formats/format.js';
-import { parseUid } from '../../src/sinks/uids.js';
-import { fileSink } from '../../src/sinks/fileSink.js';
-import type { FileSinkOptions } from '../../src/sinks/options.js';
+import { parseUid } from '../../src/sinks/file/uids.js';
+import { fileSink } from '../../src/sinks/file/fileSink.js';
+import type { FileSinkOptions } from '../../src/sinks/file/options.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore, UploadInfo } from '../../src/store/objectStore.js';
 import { checkpointData, stores, type StoreCapabilities } from '../../src/store/services.js';

@@ -4,7 +4,7 @@ import { catchError, concat, concatMap, defer, EMPTY, map, of, tap, throwError }
 import { InvalidOption, parseSize } from '../../config/units.js';
 import { MillraceError } from '../../errors.js';
 import { systemClock, type Clock } from '../../flow/index.js';
-import { maxObject, partSizeOf } from '../../sinks/writer.js';
+import { maxObject, partSizeOf } from '../../sinks/file/partSizes.js';
 import { isStoreError, StoreError } from '../../store/errors.js';
 import { awsMinimumPartSize, compositeEtag, md5 } from '../../store/helpers.js';
 import type { Metadata, ObjectStore, PutResult } from '../../store/objectStore.js';

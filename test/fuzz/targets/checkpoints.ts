@@ -1,6 +1,6 @@
 import { decodeManifest, encodeManifest } from '#src/checkpoint/manifestCodec.js';
 import type { Manifest } from '#src/checkpoint/manifest.js';
-import { fromCommittable, toCommittable } from '#src/sinks/committable.js';
+import { fromCommittable, toCommittable } from '#src/sinks/file/committable.js';
 import { decodePosition } from '#src/sources/filesPosition.js';
 import { between } from '../../simulation/random.js';
 import { mutated, mutatedJson } from '../mutate.js';

@@ -27,7 +27,7 @@ import type { Clock } from '../../../flow/index.js';
 import { isStoreError, StoreError } from '../../../store/errors.js';
 import { join } from '../../../store/helpers.js';
 import type { ObjectInfo, UploadOptions } from '../../../store/objectStore.js';
-import type { BufferPool } from '../../../sinks/pool.js';
+import type { BufferPool } from '../../../sinks/file/pool.js';
 import { describedContent, marked, publish } from '../../writer/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';

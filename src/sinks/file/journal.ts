@@ -1,12 +1,12 @@
 import { catchError, endWith, from, ignoreElements, map, mergeMap, of, type Observable } from 'rxjs';
-import { MillraceError } from '../errors.js';
-import { isStoreError } from '../store/errors.js';
-import { sha256 } from '../store/helpers.js';
-import type { CheckpointData } from '../store/services.js';
+import { MillraceError } from '../../errors.js';
+import { isStoreError } from '../../store/errors.js';
+import { sha256 } from '../../store/helpers.js';
+import type { CheckpointData } from '../../store/services.js';
 import { tailLength, type Range, type Tail } from './committable.js';
 import type { BufferPool } from './pool.js';
-import type { Run } from './run.js';
-import type { OpenFile } from './writer.js';
+import type { Request } from '../twoPhase/request.js';
+import type { OpenFile } from './openFile.js';
 
 /**
  * One journal object holds the fresh tail bytes of all open files of a sink, one after the other. A checkpoint writes
@@ -24,7 +24,7 @@ export class Journals {
     private readonly id: string,
     private readonly data: CheckpointData,
     private readonly pool: BufferPool,
-    private readonly run: Run,
+    private readonly request: Request,
   ) {}
 
   /** Bytes of memory that journals under way take. */
@@ -55,7 +55,7 @@ export class Journals {
       offset += length;
       return file.journal(range);
     });
-    this.run(this.data.store.put(this.data.key(journal), body), () => {
+    this.request(this.data.store.put(this.data.key(journal), body), () => {
       this.#held -= body.length;
       this.#underWay--;
       this.pool.give(body);

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { finalize, firstValueFrom, lastValueFrom } from 'rxjs';
-import { decorate } from '../../src/store/decorators/decorate.js';
-import { crashAt } from '../../src/store/decorators/faults.js';
-import type { ObjectStore } from '../../src/store/objectStore.js';
-import { retrying } from '../../src/store/decorators/retry.js';
-import { startGateway } from '../../src/store/gateway/index.js';
-import { createMemoryStore } from '../../src/store/memory/index.js';
-import { S3Connection } from '../../src/store/s3/index.js';
-import { parseUid } from '../../src/sinks/uids.js';
-import { emptyCephBucket } from '../store/s3support.js';
-import { Run, World } from './harness.js';
+import { decorate } from '../../../src/store/decorators/decorate.js';
+import { crashAt } from '../../../src/store/decorators/faults.js';
+import type { ObjectStore } from '../../../src/store/objectStore.js';
+import { retrying } from '../../../src/store/decorators/retry.js';
+import { startGateway } from '../../../src/store/gateway/index.js';
+import { createMemoryStore } from '../../../src/store/memory/index.js';
+import { S3Connection } from '../../../src/store/s3/index.js';
+import { parseUid } from '../../../src/sinks/file/uids.js';
+import { emptyCephBucket } from '../../store/s3support.js';
+import { Run, World } from '../harness.js';
 
 const endpoint = process.env['MILLRACE_TEST_S3_ENDPOINT'];
 const credentials = {

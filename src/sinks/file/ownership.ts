@@ -1,5 +1,5 @@
-import { compositeEtag } from '../store/helpers.js';
-import type { ObjectInfo, UploadedPart } from '../store/objectStore.js';
+import { compositeEtag } from '../../store/helpers.js';
+import type { ObjectInfo, UploadedPart } from '../../store/objectStore.js';
 import type { FileCommittable } from './committable.js';
 import { uidMetadata } from './uploads.js';
 

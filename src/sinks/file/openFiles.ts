@@ -1,10 +1,10 @@
-import { monotonic, type Clock } from '../flow/index.js';
+import { monotonic, type Clock } from '../../flow/index.js';
 import type { FileNames } from './fileNames.js';
 import { maxRanges } from './journal.js';
 import type { SinkSettings } from './options.js';
 import type { BufferPool } from './pool.js';
 import { leastRecent, RollPolicy } from './rolling.js';
-import { OpenFile, type FrozenFile, type PartCut } from './writer.js';
+import { OpenFile, type FrozenFile, type PartCut } from './openFile.js';
 
 /** Text is turned into bytes once a file has so many characters of it. */
 const block = 16 * 1024;

@@ -1,4 +1,4 @@
-import { Run, World } from './harness.js';
+import { Run, World } from '../harness.js';
 
 const MiB = 2 ** 20;
 

@@ -1,11 +1,11 @@
 import { catchError, concat, concatMap, defer, map, of, throwError, type Observable } from 'rxjs';
-import type { Attempt } from '../flow/index.js';
-import { pause } from '../flow/pause.js';
-import { isInDoubt, isStoreError } from '../store/errors.js';
-import { md5 } from '../store/helpers.js';
-import type { ObjectStore, UploadedPart } from '../store/objectStore.js';
-import { listedParts } from '../store/pages.js';
-import type { CheckpointData } from '../store/services.js';
+import type { Attempt } from '../../flow/index.js';
+import { pause } from '../../flow/pause.js';
+import { isInDoubt, isStoreError } from '../../store/errors.js';
+import { md5 } from '../../store/helpers.js';
+import type { ObjectStore, UploadedPart } from '../../store/objectStore.js';
+import { listedParts } from '../../store/pages.js';
+import type { CheckpointData } from '../../store/services.js';
 import { uriOf, type FileCommittable } from './committable.js';
 import { ForeignObject, LostUpload } from './errors.js';
 import { readTail } from './journal.js';

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import { MillraceError } from '../errors.js';
-import type { Committable, Json } from '../flow/index.js';
-import type { UploadedPart } from '../store/objectStore.js';
-import { maxParts } from './writer.js';
+import { MillraceError } from '../../errors.js';
+import type { Committable, Json } from '../../flow/index.js';
+import type { UploadedPart } from '../../store/objectStore.js';
+import { maxParts } from './partSizes.js';
 
 /** Some bytes of a file's tail, in a journal object. */
 export interface Range {

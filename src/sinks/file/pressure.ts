@@ -1,5 +1,5 @@
-import type { Credit } from '../flow/index.js';
-import type { Acks } from './acks.js';
+import type { Credit } from '../../flow/index.js';
+import type { Acks } from '../twoPhase/acks.js';
 import type { Journals } from './journal.js';
 import type { OpenFiles } from './openFiles.js';
 import type { BufferPool } from './pool.js';

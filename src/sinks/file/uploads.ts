@@ -1,10 +1,10 @@
 import { concatMap, of } from 'rxjs';
-import type { ObjectStore } from '../store/objectStore.js';
-import type { CheckpointData } from '../store/services.js';
+import type { ObjectStore } from '../../store/objectStore.js';
+import type { CheckpointData } from '../../store/services.js';
 import { readRanges } from './journal.js';
 import type { BufferPool } from './pool.js';
-import type { Run } from './run.js';
-import type { OpenFile, PartCut } from './writer.js';
+import type { Request } from '../twoPhase/request.js';
+import type { OpenFile, PartCut } from './openFile.js';
 
 /** The metadata that proves an object ours: the file's uid. */
 export const uidMetadata = 'millrace-uid';
@@ -31,7 +31,7 @@ export class PartUploads {
     private readonly store: ObjectStore,
     private readonly data: CheckpointData,
     private readonly pool: BufferPool,
-    private readonly run: Run,
+    private readonly request: Request,
     private readonly inFlight: number,
     private readonly partSize: number,
   ) {}
@@ -84,7 +84,7 @@ export class PartUploads {
     }
     this.#aside.set(file, []);
     const metadata = { [uidMetadata]: file.uid };
-    this.run(this.store.createUpload(file.key, { metadata }), ({ uploadId }) => {
+    this.request(this.store.createUpload(file.key, { metadata }), ({ uploadId }) => {
       file.uploadId = uploadId;
       this.#send(job, body, uploadId);
       this.#queue.splice(this.#head, 0, ...(this.#aside.get(file) ?? []));
@@ -100,7 +100,7 @@ export class PartUploads {
     const request = whole.pipe(
       concatMap((bytes) => this.store.uploadPart(file.key, uploadId, number, bytes.subarray(0, size))),
     );
-    this.run(request, ({ etag }) => {
+    this.request(request, ({ etag }) => {
       file.parts[number - 1] = { number, etag, size };
       this.#load -= this.#weight(part);
       this.#held -= body.length;

@@ -12,14 +12,14 @@ import {
   type FlowOperator,
   type Open,
   type Signal,
-} from '../flow/index.js';
-import { checkpointData, stores, type CheckpointData, type StoreLocation } from '../store/services.js';
-import { configOf } from '../config/service.js';
-import { InvalidOption } from '../config/units.js';
-import { plainUri } from '../path/index.js';
-import { Acks } from './acks.js';
+} from '../../flow/index.js';
+import { checkpointData, stores, type CheckpointData, type StoreLocation } from '../../store/services.js';
+import { configOf } from '../../config/service.js';
+import { InvalidOption } from '../../config/units.js';
+import { plainUri } from '../../path/index.js';
+import { Acks } from '../twoPhase/acks.js';
 import { fromCommittable } from './committable.js';
-import { Committer } from './committer.js';
+import { Committer } from '../twoPhase/committer.js';
 import { FileNames } from './fileNames.js';
 import { inlineLimit, Journals } from './journal.js';
 import { OpenFiles } from './openFiles.js';
@@ -28,10 +28,10 @@ import { placeOf, Places } from './places.js';
 import { BufferPool } from './pool.js';
 import { Pressure } from './pressure.js';
 import { Publisher } from './publisher.js';
-import type { Run } from './run.js';
-import { sweep } from './sweep.js';
+import type { Request } from '../twoPhase/request.js';
+import { abortLeftUploads } from './leftUploads.js';
 import { PartUploads } from './uploads.js';
-import type { PartCut } from './writer.js';
+import type { PartCut } from './openFile.js';
 
 /**
  * Writes records to objects below `uri`, each exactly once: files appear whole, once a checkpoint that holds them is
@@ -109,7 +109,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
       location.store,
       data,
       this.#pool,
-      this.#run,
+      this.#request,
       settings.inFlight,
       settings.partSize,
     );
@@ -128,7 +128,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
       this.#pool,
       this.#files,
       this.#uploads,
-      new Journals(this.#id, data, this.#pool, this.#run),
+      new Journals(this.#id, data, this.#pool, this.#request),
       this.#acks,
       (credit) => {
         attempt.release(this.#id, credit);
@@ -136,7 +136,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     );
     this.#register(attempt, data, new Places(this.#id, attempt, [own, ...earlier]));
     attempt.terminal(this.#id, open.sources);
-    this.#run(location.capabilities, ({ minimumPartSize, completeSubset }) => {
+    this.#request(location.capabilities, ({ minimumPartSize, completeSubset }) => {
       checkPartSize(this.#id, settings.partSize, minimumPartSize);
       this.#rollAlways = settings.everyCheckpoint || !completeSubset;
       this.emit(open);
@@ -193,7 +193,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     // All of them before anything is done for one.
     for (const each of attempt.restored(this.#id)?.pending ?? []) places.storeOf(fromCommittable(each));
     const publisher = new Publisher(attempt, data, places, onMissingCommitted);
-    const committer = new Committer(this.#id, attempt, publisher, this.#run, budget / 4);
+    const committer = new Committer(this.#id, attempt, publisher, this.#request, budget / 4);
     attempt.register({
       id: this.#id,
       kind: 'sink',
@@ -202,7 +202,8 @@ class FileSink<A> extends FlowSubscriber<A, never> {
           committer.commit(pending);
         });
       },
-      sweep: (leftovers) => merge(...places.all.map((place) => sweep(this.#id, attempt, place, leftovers))),
+      sweep: (leftovers) =>
+        merge(...places.all.map((place) => abortLeftUploads(this.#id, attempt, place, leftovers))),
     });
   }
 
@@ -228,7 +229,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     this.add(this.#timer);
   }
 
-  readonly #run: Run = <T>(request: Observable<T>, done: (answer: T) => void): void => {
+  readonly #request: Request = <T>(request: Observable<T>, done: (answer: T) => void): void => {
     this.add(
       request.subscribe({
         next: (answer) => {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { concat, ignoreElements, throwError } from 'rxjs';
-import { decorate } from '../../src/store/decorators/decorate.js';
-import { StoreError } from '../../src/store/errors.js';
-import { crashAt, faulty, type MortalStore } from '../../src/store/decorators/faults.js';
-import { Run, World } from './harness.js';
+import { decorate } from '../../../src/store/decorators/decorate.js';
+import { StoreError } from '../../../src/store/errors.js';
+import { crashAt, faulty, type MortalStore } from '../../../src/store/decorators/faults.js';
+import { Run, World } from '../harness.js';
 
 /** A small seeded generator, so that one number tells a whole history. */
 function dice(seed: number): () => number {

@@ -1,7 +1,7 @@
-import { decorate } from '../../src/store/decorators/decorate.js';
-import { delayed } from '../../src/store/decorators/delay.js';
-import type { ObjectStore } from '../../src/store/objectStore.js';
-import { Run, World } from './harness.js';
+import { decorate } from '../../../src/store/decorators/decorate.js';
+import { delayed } from '../../../src/store/decorators/delay.js';
+import type { ObjectStore } from '../../../src/store/objectStore.js';
+import { Run, World } from '../harness.js';
 
 const small = { minimumPartSize: 64 };
 const sink = { partSize: 64, roll: { size: 300 }, budget: 2048 };

@@ -1,4 +1,4 @@
-import { MillraceError, sharedByCopies } from '../errors.js';
+import { MillraceError, sharedByCopies } from '../../errors.js';
 import type { FileCommittable } from './committable.js';
 
 /** Someone else's object stands where a committed file belongs. Code `ForeignObject`. */

@@ -1,9 +1,9 @@
 import { concat, concatMap, defer, ignoreElements, map, Observable, throwError } from 'rxjs';
-import { counting } from '../../src/store/decorators/counting.js';
-import { decorate } from '../../src/store/decorators/decorate.js';
-import { StoreError } from '../../src/store/errors.js';
-import type { ObjectStore } from '../../src/store/objectStore.js';
-import { now, Run, World } from './harness.js';
+import { counting } from '../../../src/store/decorators/counting.js';
+import { decorate } from '../../../src/store/decorators/decorate.js';
+import { StoreError } from '../../../src/store/errors.js';
+import type { ObjectStore } from '../../../src/store/objectStore.js';
+import { now, Run, World } from '../harness.js';
 
 const sink = { partSize: 64, roll: { size: 300 }, budget: 2048 };
 const small = { minimumPartSize: 64 };

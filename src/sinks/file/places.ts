@@ -1,7 +1,7 @@
-import { ForeignName, type Attempt } from '../flow/index.js';
-import { hideUserInfo } from '../path/index.js';
-import type { ObjectStore } from '../store/objectStore.js';
-import type { StoreLocation } from '../store/services.js';
+import { ForeignName, type Attempt } from '../../flow/index.js';
+import { hideUserInfo } from '../../path/index.js';
+import type { ObjectStore } from '../../store/objectStore.js';
+import type { StoreLocation } from '../../store/services.js';
 import { uriOf, type FileCommittable } from './committable.js';
 import { formatUid, parseUid } from './uids.js';
 

@@ -1,6 +1,6 @@
-import type { Barrier, Committable } from '../flow/index.js';
-import { toCommittable } from './committable.js';
-import type { FrozenFile } from './writer.js';
+import type { Barrier, Committable } from '../../flow/index.js';
+import { toCommittable } from '../file/committable.js';
+import type { FrozenFile } from '../file/openFile.js';
 
 /** What was begun between two barriers. */
 interface Interval {

@@ -1,8 +1,14 @@
-import type { Attempt, Committable } from '../flow/index.js';
-import type { SinkEvent } from './events.js';
-import { fromCommittable, tailLength, toCommittable, uriOf, type FileCommittable } from './committable.js';
-import type { Outcome, Publisher } from './publisher.js';
-import type { Run } from './run.js';
+import type { Attempt, Committable } from '../../flow/index.js';
+import type { SinkEvent } from '../events.js';
+import {
+  fromCommittable,
+  tailLength,
+  toCommittable,
+  uriOf,
+  type FileCommittable,
+} from '../file/committable.js';
+import type { Outcome, Publisher } from '../file/publisher.js';
+import type { Request } from './request.js';
 
 const completesAtOnce = 16;
 
@@ -23,7 +29,7 @@ export class Committer {
     private readonly id: string,
     private readonly attempt: Attempt,
     private readonly publisher: Publisher,
-    private readonly run: Run,
+    private readonly request: Request,
     /** Tails in memory at once; one is always allowed. Bytes. */
     private readonly tailBudget: number,
   ) {}
@@ -54,7 +60,7 @@ export class Committer {
       if (tail > 0 && this.#tailBytes > 0 && this.#tailBytes + tail > this.tailBudget) break;
       this.#running++;
       this.#tailBytes += tail;
-      this.run(this.publisher.publish(file), (outcome) => {
+      this.request(this.publisher.publish(file), (outcome) => {
         this.#running--;
         this.#tailBytes -= tail;
         this.#finish(file, outcome);

@@ -1,9 +1,9 @@
 import { jest } from '@jest/globals';
-import { BufferPool } from '../../src/sinks/pool.js';
-import { counting } from '../../src/store/decorators/counting.js';
-import { faulty } from '../../src/store/decorators/faults.js';
-import type { ObjectStore } from '../../src/store/objectStore.js';
-import { Run, World } from './harness.js';
+import { BufferPool } from '../../../src/sinks/file/pool.js';
+import { counting } from '../../../src/store/decorators/counting.js';
+import { faulty } from '../../../src/store/decorators/faults.js';
+import type { ObjectStore } from '../../../src/store/objectStore.js';
+import { Run, World } from '../harness.js';
 
 const KiB = 1024;
 

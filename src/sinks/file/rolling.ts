@@ -1,4 +1,4 @@
-import type { OpenFile } from './writer.js';
+import type { OpenFile } from './openFile.js';
 
 /**
  * When files are rolled, size aside: by age, by inactivity, and by their number. One deadline for the whole sink

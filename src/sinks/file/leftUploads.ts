@@ -1,9 +1,9 @@
 import { catchError, EMPTY, ignoreElements, tap, type Observable } from 'rxjs';
-import type { Attempt, Leftovers } from '../flow/index.js';
-import { abortUploads } from '../store/abortUploads.js';
-import type { UploadInfo } from '../store/objectStore.js';
+import type { Attempt, Leftovers } from '../../flow/index.js';
+import { abortUploads } from '../../store/abortUploads.js';
+import type { UploadInfo } from '../../store/objectStore.js';
 import { fromCommittable } from './committable.js';
-import type { SinkEvent } from './events.js';
+import type { SinkEvent } from '../events.js';
 import type { Place } from './places.js';
 import { parseUid } from './uids.js';
 
@@ -16,7 +16,7 @@ import { parseUid } from './uids.js';
  *
  * Safety never depends on the sweep, so whatever stops it is a warning.
  */
-export function sweep(
+export function abortLeftUploads(
   id: string,
   attempt: Attempt,
   { store, prefix }: Place,

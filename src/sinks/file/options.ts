@@ -1,11 +1,11 @@
-import { checkId } from '../config/checkId.js';
-import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
-import { defaultConfig } from '../config/service.js';
-import type { OnUnencodable } from '../flow/index.js';
-import type { Transfer } from '../config/config.js';
-import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
-import type { Writer } from '../formats/format.js';
-import { largestPart, maxObject } from './writer.js';
+import { checkId } from '../../config/checkId.js';
+import { checkOptions, oneOf, required, type OptionNames } from '../../config/checkOptions.js';
+import { defaultConfig } from '../../config/service.js';
+import type { OnUnencodable } from '../../flow/index.js';
+import type { Transfer } from '../../config/config.js';
+import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../../config/units.js';
+import type { Writer } from '../../formats/format.js';
+import { largestPart, maxObject } from './partSizes.js';
 
 /** What to do when a committed file is neither an upload nor an object any more. */
 export type OnMissingCommitted = 'error' | 'accept';

@@ -1,7 +1,7 @@
-import { MillraceError } from '../errors.js';
-import type { Attempt } from '../flow/index.js';
-import { typeName } from '../formats/typeName.js';
-import { deferredInFlow, isDeferred } from '../flow/deferred.js';
+import { MillraceError } from '../../errors.js';
+import type { Attempt } from '../../flow/index.js';
+import { typeName } from '../../formats/typeName.js';
+import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
 import { PartitionTooLong } from './errors.js';
 import { isOrdinary } from './places.js';
 import type { SinkSettings } from './options.js';

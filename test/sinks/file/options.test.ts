@@ -1,0 +1,42 @@
+import { InvalidOption, parseDuration, parseSize } from '../../../src/config/units.js';
+import { settingsOf } from '../../../src/sinks/file/options.js';
+import { lines } from '../harness.js';
+
+const MiB = 2 ** 20;
+
+describe('options', () => {
+  test('sizes and durations', () => {
+    expect(parseSize('k', '8MiB')).toBe(8 * MiB);
+    expect(parseSize('k', '1.5 kB')).toBe(1500);
+    expect(parseSize('k', 17)).toBe(17);
+    expect(parseDuration('k', '10s')).toBe(10_000);
+    expect(parseDuration('k', '1m')).toBe(60_000);
+    for (const bad of ['', '8', '8 MB/s', '-1s', 'toString', NaN, -1, 1.5]) {
+      expect(() => parseSize('sink.part', bad)).toThrow(InvalidOption);
+    }
+    expect(() => parseDuration('roll.age', 'soon')).toThrow(/roll\.age: 'soon' is not allowed\. It must be/);
+  });
+
+  test.each([
+    [Object.create(null), 'an object'],
+    [{ toString: '' }, 'an object'],
+    [[1], 'a list'],
+    [() => 1, 'a function'],
+    [null, 'null'],
+    [Symbol('s'), 'Symbol(s)'],
+  ])('a value of any kind can be refused: %#', (value, shown) => {
+    expect(() => parseSize('k', value as never)).toThrow(`k: ${shown} is not allowed.`);
+  });
+
+  test('a rule that is broken names its key', () => {
+    const bad = (options: object, key: string): void => {
+      expect(() => settingsOf('out', { format: lines, ...options })).toThrow(`fileSink 'out': ${key}: `);
+    };
+    bad({ roll: { size: '6TiB' } }, 'roll.size');
+    bad({ inFlight: 0 }, 'inFlight');
+    bad({ budget: '15MiB' }, 'budget');
+    bad({ roll: { size: '1TiB' }, budget: '64MiB' }, 'budget');
+    bad({ naming: { prefix: 'a/b' } }, 'naming.prefix');
+    bad({ roll: { age: 0 } }, 'roll.age');
+  });
+});
