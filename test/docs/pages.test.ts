@@ -20,7 +20,9 @@ import { numbered } from './examples/numbered.js';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.md'))
+  .sort();
 
 function linesBelow(store: ObjectStore, prefix: string): string[] {
   const keys: string[] = [];
@@ -117,9 +119,28 @@ describe('The pages', () => {
 
   test('every page is reached from docs/README.md, and that from the README', () => {
     expect(linksOf('README.md')).toContain('docs/README.md');
-    const index = linksOf('docs/README.md');
+    const index = [...linksOf('docs/README.md'), ...linksOf('docs/decisions/README.md')];
     const missing = pages.filter((name) => name !== 'README.md' && !index.includes(`docs/${name}`));
     expect(missing).toEqual([]);
+  });
+
+  test('every link to a heading leads to one', () => {
+    const slugs = (path: string): string[] =>
+      [...read(path).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+        heading
+          .toLowerCase()
+          .replace(/[^\w\- ]/g, '')
+          .replaceAll(' ', '-'),
+      );
+    const wrong = ['README.md', 'CONTRIBUTING.md', ...pages.map((name) => `docs/${name}`)].flatMap((path) =>
+      [...read(path).matchAll(/\]\(([^)#\s:]*)#([\w-]+)\)/g)]
+        .filter(([, target = '', heading = '']) => {
+          const page = target === '' ? path : normalize(join(dirname(path), target));
+          return page.endsWith('.md') && !slugs(page).includes(heading);
+        })
+        .map(([link]) => `${path}: ${link}`),
+    );
+    expect(wrong).toEqual([]);
   });
 
   test.each(['architecture.md', 'protocol.md', 'testing.md'])(
