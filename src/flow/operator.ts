@@ -1,4 +1,4 @@
-import { Observable, Subscriber, type OperatorFunction } from 'rxjs';
+import { Observable, Subscriber, type Observer, type OperatorFunction } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import type { Attempt } from './attempt.js';
 import type { Flow, FlowOperator } from './flow.js';
@@ -42,8 +42,9 @@ const crowded = 5;
  * - where the stack is nearly exhausted, leaves an error to a caller that has room to deliver it;
  * - calls `onTeardown` exactly once, on error, completion and unsubscribe alike.
  *
- * An operator that holds records must hold `Barrier` and `End` behind them (override `onBarrier`, `onEnd`).
- * Asynchronous work re-enters through {@link FlowSubscriber.turn}, which gives it the same guards.
+ * An operator that holds records must hold `Barrier` and `End` until it has sent them (override `onBarrier`, `onEnd`).
+ * Requests go through {@link FlowSubscriber.request}; other asynchronous work re-enters by {@link FlowSubscriber.turn},
+ * which gives it the same guards.
  *
  * @example
  * ```ts
@@ -134,7 +135,28 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     this.error(error);
   }
 
-  /** Runs asynchronous work (an answer, a timer) as an element of the flow: in turn, with errors sent down. */
+  /**
+   * Subscribes to `request` for the life of the operator. Each answer is handled as a turn of the flow, and so
+   * is the completion. An error ends the flow.
+   */
+  protected request<T>(request: Observable<T>, answered: ((answer: T) => void) | RequestObserver<T>): void {
+    const observer = typeof answered === 'function' ? { next: answered } : answered;
+    this.add(
+      request.subscribe({
+        next: (answer) => {
+          this.turn(() => observer.next?.(answer));
+        },
+        complete: () => {
+          this.turn(() => observer.complete?.());
+        },
+        error: (error: unknown) => {
+          this.fail(error);
+        },
+      }),
+    );
+  }
+
+  /** Runs asynchronous work, such as that of a timer, as an element of the flow: in turn, with errors sent down. */
   protected turn(work: () => void): void {
     if (this.#phase === closed) return;
     if (this.#phase >= other) {
@@ -274,6 +296,9 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     }
   }
 }
+
+/** What {@link FlowSubscriber.request} tells of a request. Its error is the flow's. */
+export type RequestObserver<T> = Partial<Pick<Observer<T>, 'next' | 'complete'>>;
 
 /** RxJS ignores what a stopped subscriber is sent. One that has not unsubscribed those before it was stopped halfway. */
 const stopped = (subscriber: object): boolean => (subscriber as { readonly isStopped: boolean }).isStopped;

@@ -101,16 +101,7 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
       ready();
       return;
     }
-    this.add(
-      backend.restore(snapshot).subscribe({
-        complete: () => {
-          this.turn(ready);
-        },
-        error: (error: unknown) => {
-          this.fail(error);
-        },
-      }),
-    );
+    this.request(backend.restore(snapshot), { complete: ready });
   }
 
   override onRecord(record: A): void {
@@ -165,18 +156,9 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A,
   override onBarrier(barrier: Barrier): void {
     const frozen = this.#backend.freeze(isLast(barrier.reason));
     this.emit(barrier);
-    this.add(
-      frozen.subscribe({
-        next: (part) => {
-          this.turn(() => {
-            barrier.ack(this.#id, part);
-          });
-        },
-        error: (error: unknown) => {
-          this.fail(error);
-        },
-      }),
-    );
+    this.request(frozen, (part) => {
+      barrier.ack(this.#id, part);
+    });
   }
 }
 

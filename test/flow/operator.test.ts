@@ -1,5 +1,12 @@
-import { Subject, type Subscriber } from 'rxjs';
-import { flowOperator, FlowSubscriber, open, systemClock, type Signal } from '../../src/flow/index.js';
+import { Observable, of, Subject, throwError, type Subscriber } from 'rxjs';
+import {
+  flowOperator,
+  FlowSubscriber,
+  open,
+  systemClock,
+  type RequestObserver,
+  type Signal,
+} from '../../src/flow/index.js';
 import { TestAttempt } from '../../src/testing/index.js';
 
 /** Handles each number by what the test says, which may send more, fail or unsubscribe meanwhile. */
@@ -17,6 +24,10 @@ class Scripted extends FlowSubscriber<number, number> {
 
   later(work: () => void): void {
     this.turn(work);
+  }
+
+  ask<T>(request: Observable<T>, answered: ((answer: T) => void) | RequestObserver<T>): void {
+    this.request(request, answered);
   }
 
   giveUp(error: unknown): void {
@@ -93,6 +104,95 @@ test('what a waiting element throws is the error of the flow', () => {
   });
   input.next(1);
   expect(log).toEqual([1, 2, new Error('at 2')]);
+});
+
+describe('a request', () => {
+  test('answered during a turn waits its turn, its completion too', () => {
+    const { input, log } = run((n, self, input) => {
+      if (n !== 1) return;
+      input.next(2);
+      self.ask(of('a', 'b'), { next: (answer) => log.push(answer), complete: () => log.push('all') });
+      input.next(3);
+      log.push('over');
+    });
+    input.next(1);
+    expect(log).toEqual([1, 'over', 2, 'a', 'b', 'all', 3]);
+  });
+
+  test('answered later interrupts nothing', () => {
+    const answers = new Subject<string>();
+    const { input, log } = run((n, self) => {
+      if (n === 1)
+        self.ask(answers, (answer) => {
+          log.push(answer);
+          input.next(3);
+          log.push('handled');
+        });
+      else if (n === 2) {
+        answers.next('a');
+        log.push('over');
+      }
+    });
+    input.next(1);
+    input.next(2);
+    expect(log).toEqual([1, 2, 'over', 'a', 'handled', 3]);
+  });
+
+  test.each([
+    [
+      'its own error',
+      (self: Scripted) =>
+        self.ask(
+          throwError(() => new Error('refused')),
+          () => undefined,
+        ),
+      new Error('refused'),
+    ],
+    [
+      'what the handler of an answer throws',
+      (self: Scripted) =>
+        self.ask(of(1), () => {
+          throw new Error('misread');
+        }),
+      new Error('misread'),
+    ],
+    [
+      'what the handler of its completion throws',
+      (self: Scripted) =>
+        self.ask(of(1), {
+          complete: () => {
+            throw new Error('misread');
+          },
+        }),
+      new Error('misread'),
+    ],
+  ])('%s is the error of the flow', (_, ask, error) => {
+    const { input, log, subscription } = run((n, self, input) => {
+      if (n === 1) {
+        ask(self);
+        input.next(2);
+      }
+    });
+    input.next(1);
+    input.next(3);
+    expect(log).toEqual([1, error]);
+    expect(subscription.closed).toBe(true);
+  });
+
+  test('is aborted when the flow is unsubscribed, and is forgotten when it is answered', () => {
+    let aborted = 0;
+    const pending = new Observable<never>(() => () => aborted++);
+    const { input, log, subscription } = run((n, self) => {
+      if (n === 1) self.ask(pending, () => log.push('answered'));
+      else self.ask(of(n), (answer) => log.push(-answer));
+    });
+    input.next(1);
+    input.next(2);
+    expect(aborted).toBe(0);
+    subscription.unsubscribe();
+    expect(aborted).toBe(1);
+    expect(log).toEqual([1, 2, -2]);
+  });
 });
 
 test('where no stack is left to deliver an error, it stays an exception, and can be delivered later', () => {

@@ -1,4 +1,4 @@
-import { merge, Subscription, type Observable, type Subscriber } from 'rxjs';
+import { merge, Subscription, type Subscriber } from 'rxjs';
 import {
   flowOperator,
   FlowSubscriber,
@@ -229,18 +229,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     this.add(this.#timer);
   }
 
-  readonly #request: Request = <T>(request: Observable<T>, done: (answer: T) => void): void => {
-    this.add(
-      request.subscribe({
-        next: (answer) => {
-          this.turn(() => {
-            done(answer);
-          });
-        },
-        error: (error: unknown) => {
-          this.fail(error);
-        },
-      }),
-    );
+  readonly #request: Request = (request, done) => {
+    this.request(request, done);
   };
 }
