@@ -45,7 +45,7 @@ import { scopeOf } from './trust.js';
  * 2. **Start.** All participants are there. Restored committables go to their sinks; what dead attempts left is removed.
  * 3. **Barrier.** It goes to the sources; each participant acks with what it froze. What comes late is still carried.
  * 4. **Manifest.** All acks are there: the draft goes to the manifest log, which gives it a number.
- * 5. **Durable.** The barrier's outcome emits, then sinks get all that the manifest has pending, publish and confirm it.
+ * 5. **Durable.** Participants hear of it, the barrier's outcome emits, then sinks get all that the manifest has pending, publish and confirm it.
  * 6. **Settle.** After the last barrier, further entries are written until nothing is pending. Participants have nothing
  *    under way then; what is left over is removed before anyone hears of the end.
  *
@@ -190,6 +190,8 @@ class LogCoordinator implements Coordinator {
     this.#started = true;
     this.#inject = inject;
     this.#buffered = buffered;
+    this.#tellDurable(this.restoredCheckpoint);
+    if (this.#closed) return;
     this.#commit(this.#manifest);
     if (this.epoch > 1) this.#sweeping = this.#sweep(this.epoch - 1, this.#manifest).subscribe();
     this.#owned.rounds.start();
@@ -288,6 +290,9 @@ class LogCoordinator implements Coordinator {
         return;
       }
       case 'durable':
+        // First: the outcome may end the attempt.
+        this.#tellDurable(effect.manifest.checkpoint);
+        if (this.#closed) return;
         this.#owned.rounds.durable(effect.manifest.checkpoint, effect.manifest.n, this.#driver.bytes);
         this.#commit(effect.manifest);
         return;
@@ -347,6 +352,10 @@ class LogCoordinator implements Coordinator {
     for (const [sink, committables] of toPublish(manifest, this.#driver.state.ledger)) {
       this.#participants.get(sink)?.commit?.(committables);
     }
+  }
+
+  #tellDurable(checkpoint: number): void {
+    for (const participant of this.#participants.values()) participant.durable?.(checkpoint);
   }
 
   #enter(phase: 'publishing' | 'sweeping'): void {

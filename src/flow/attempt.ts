@@ -60,6 +60,11 @@ export interface Participant {
    */
   commit?(pending: readonly Committable[]): void;
   /**
+   * The checkpoint is durable and verified; or it is the restored one, and this attempt's claim is verified. In order, and
+   * before the barrier's outcome. A checkpoint that a newer one has subsumed is left out, and one may come again.
+   */
+  durable?(checkpoint: number): void;
+  /**
    * Removes what it left in the world in attempts that are over, and that no entry of the log will ever name. Completes
    * when that is done; failures are reported, not thrown. Called once the attempt itself runs, when it has settled, and
    * when it is torn down because a later one owns the log.

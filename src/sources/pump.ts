@@ -19,6 +19,9 @@
  * wakes the loop, which runs by `clock.yield`: never inside a delivery, never inside itself, and with pending I/O served
  * in between. Each time it goes round for two milliseconds (and 32 slices at most, where time stands still): with a single
  * slice, eight connections would bring eight times what is handed on, and what is complete would wait for what is not.
+ * One thing is not put off: that a checkpoint is durable is told to the reader at once, or right after its poll, for the
+ * attempt may end with it.
+ *
  * One round of the loop:
  *
  * 1. Every waiting barrier is sent, into the dead letters too, and acked with the position. The position is exact here,
@@ -31,7 +34,7 @@
  */
 import type { Subscription } from 'rxjs';
 import { MillraceError } from '../errors.js';
-import { credit, end, monotonic, type Attempt, type Barrier, type Signal } from '../flow/index.js';
+import { credit, end, monotonic, type Attempt, type Barrier, type Json, type Signal } from '../flow/index.js';
 import { SourceStuck } from './errors.js';
 import type { RecordPlace } from './place.js';
 import { Progress } from './progress.js';
@@ -81,6 +84,10 @@ export class SourcePump<T> {
   #ready = false;
   #sent = 0;
   #released = 0;
+  /** Positions that checkpoints hold and that are not known to be durable, in order; of readers that want to know. */
+  #undurable: { readonly checkpoint: number; readonly position: Json }[] = [];
+  /** The newest of them that is, until the reader has heard of it. */
+  #durable: { readonly checkpoint: number; readonly position: Json } | undefined;
   /** What was sent before the newest barrier. */
   #beforeBarrier = 0;
   readonly #progress: Progress;
@@ -142,7 +149,13 @@ export class SourcePump<T> {
   open(): void {
     if (this.#state !== 'new') return;
     const { id, source, letters } = this.#options;
-    this.#attempt.register({ id, kind: 'source' });
+    this.#attempt.register({
+      id,
+      kind: 'source',
+      durable: (checkpoint) => {
+        this.#becameDurable(checkpoint);
+      },
+    });
     this.#state = 'opened';
     try {
       if (source.deadLetter !== undefined && letters === undefined) {
@@ -151,10 +164,13 @@ export class SourcePump<T> {
           `Source '${id}' has a dead letter flow that nobody subscribed to.`,
         );
       }
+      const restored = this.#attempt.restored(id)?.snapshot;
+      // Whatever the restored checkpoint is, it is the first that is reported.
+      if (restored !== undefined) this.#undurable.push({ checkpoint: 0, position: restored });
       const reader = source.open({
         id,
         attempt: this.#attempt,
-        position: this.#attempt.restored(id)?.snapshot,
+        position: restored,
         ready: () => {
           this.#ready = true;
           this.#wake();
@@ -164,6 +180,25 @@ export class SourcePump<T> {
       // The reader may have failed, or the job closed the pump, while it was being opened.
       if (this.#is('opened')) this.#reader = reader;
       else reader.close();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #becameDurable(checkpoint: number): void {
+    const passed = this.#undurable.filter((each) => each.checkpoint <= checkpoint).length;
+    const newest = this.#undurable.splice(0, passed).at(-1);
+    if (newest === undefined) return;
+    this.#durable = { checkpoint, position: newest.position };
+    if (!this.#polling) this.#reportDurable();
+  }
+
+  #reportDurable(): void {
+    const durable = this.#durable;
+    if (durable === undefined) return;
+    this.#durable = undefined;
+    try {
+      this.#reader?.durable?.(durable.position, durable.checkpoint);
     } catch (error) {
       this.#fail(error);
     }
@@ -207,6 +242,7 @@ export class SourcePump<T> {
     this.#wakeup?.unsubscribe();
     this.#wakeup = undefined;
     this.#barriers.length = 0;
+    this.#undurable = [];
     this.#reader?.close();
     this.#reader = undefined;
   }
@@ -269,6 +305,8 @@ export class SourcePump<T> {
       const reader = this.#reader;
       if (reader === undefined) return;
       const snapshot = reader.position();
+      if (reader.durable !== undefined)
+        this.#undurable.push({ checkpoint: barrier.checkpoint, position: snapshot });
       this.#beforeBarrier = this.#sent;
       this.#send(barrier);
       if (!this.#is('running') && !this.#is('ended')) return;
@@ -286,6 +324,7 @@ export class SourcePump<T> {
     this.#polling = true;
     const result = reader.poll(this.#output);
     this.#polling = false;
+    this.#reportDurable();
     if (this.#output.taken > 0) this.#progress.made();
     if (!this.#is('running')) return;
     this.#waiting = result === 'wait';

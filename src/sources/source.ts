@@ -33,6 +33,15 @@ export interface SourceReader<T> {
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end';
   /** Where the next record starts. Exact after every `poll`. */
   position(): Json;
+  /**
+   * A checkpoint that holds `position` is durable: no later run starts before it, unless the job is rewound by hand. For
+   * readers that tell the origin how far it may forget (offsets to commit, messages to delete).
+   *
+   * Called in order, for the newest durable checkpoint only: one that was subsumed is not reported, the one that took its
+   * place is. The restored position is reported again at each start, because the attempt before may have died before it
+   * acted on it. What is still under way when the reader is closed may be given up. Never called inside `poll`.
+   */
+  durable?(position: Json, checkpoint: number): void;
   /** Bytes of (decompressed) input handed over since `open`, cumulative. */
   readonly bytes: number;
   /**

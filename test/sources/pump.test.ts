@@ -59,7 +59,7 @@ describe('the pump', () => {
     const { pump, attempt, sent, said, run } = pumped(source, small);
     pump.open();
     run();
-    expect(attempt.participants.get('in')).toEqual({ id: 'in', kind: 'source' });
+    expect(attempt.participants.get('in')).toMatchObject({ id: 'in', kind: 'source' });
     expect(sent).toEqual([]);
     pump.start();
     run();
@@ -388,6 +388,101 @@ describe('the pump', () => {
     pump.start();
     run();
     expect(records()).toEqual([0, 1, 2]);
+  });
+
+  describe('tells a reader which of its positions are durable', () => {
+    function heard(options: { position?: Json; durable?: (position: Json) => void } = {}) {
+      const told: unknown[] = [];
+      let next = 0;
+      const source: Source<number> = {
+        description: 'x',
+        open: () => ({
+          poll: (out) => {
+            out.record(next++);
+            return next < 10 ? 'more' : 'end';
+          },
+          position: () => next,
+          bytes: 0,
+          durable: (position, checkpoint) => {
+            told.push([position, checkpoint]);
+            options.durable?.(position);
+          },
+          close: () => told.push('closed'),
+        }),
+      };
+      const run = pumped(source, small, {
+        ...options,
+        on: (value) => {
+          if (value === 3 || value === 5 || value === 7) run.pump.barrier(run.attempt.barrier(value).barrier);
+        },
+      });
+      run.pump.open();
+      const durable = (checkpoint: number): void => run.attempt.participants.get('in')?.durable?.(checkpoint);
+      return { ...run, told, durable };
+    }
+
+    it('once each, and the one that took the place of others for all of them', () => {
+      const { pump, run, told, durable } = heard();
+      pump.start();
+      run();
+      durable(5);
+      durable(5);
+      durable(7);
+      expect(told).toEqual([
+        [6, 5],
+        [8, 7],
+      ]);
+      pump.close();
+      expect(told.at(-1)).toBe('closed');
+      durable(9);
+      expect(told).toHaveLength(3);
+    });
+
+    it('the restored one first', () => {
+      const { told, durable } = heard({ position: 17 });
+      durable(4);
+      expect(told).toEqual([[17, 4]]);
+      expect(heard().told).toEqual([]);
+    });
+
+    it('not while it is polled, but right after', () => {
+      const order: unknown[] = [];
+      const source: Source<number> = {
+        description: 'x',
+        open: () => ({
+          poll: (out) => {
+            out.record(1);
+            order.push('polled');
+            return 'end';
+          },
+          position: () => 1,
+          bytes: 0,
+          durable: () => order.push('durable'),
+          close: () => undefined,
+        }),
+      };
+      const run = pumped(source, small, {
+        position: 0,
+        on: (value) => {
+          if (value === 1) run.attempt.participants.get('in')?.durable?.(1);
+        },
+      });
+      run.pump.open();
+      run.pump.start();
+      run.run();
+      expect(order).toEqual(['polled', 'durable']);
+    });
+
+    it('and fails with what the reader throws', () => {
+      const { said, durable } = heard({
+        position: 1,
+        durable: () => {
+          throw new Error('no');
+        },
+      });
+      durable(4);
+      expect(said).toEqual([new Error('no')]);
+    });
   });
 
   describe('with a reader that gets nowhere', () => {
