@@ -115,6 +115,11 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     this.emit(end);
   }
 
+  /** The flow has completed: after its last barrier, and after what waited for its turn. */
+  onComplete(): void {
+    super._complete();
+  }
+
   /** Frees what is held. Synchronous: abort, don't await. Must not throw. */
   onTeardown(): void {
     // Nothing is held by default.
@@ -203,7 +208,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
 
   /** What completes without `Open` was subscribed when the flow was over, and its output would be missing without a word. */
   protected override _complete(): void {
-    if (this.#opened) super._complete();
+    if (this.#opened) this.onComplete();
     else super._error(completedUnopened());
   }
 

@@ -15,7 +15,7 @@ class Alignment<T> {
   exactlyOnce = true;
   readonly inputs: Input<T>[] = [];
   readonly #out: Subscriber<T | Signal>;
-  #watermark = -Infinity;
+  #watermark = watermark(-Infinity);
   #ended = false;
   readonly #credits = new Map<string, number>();
 
@@ -62,31 +62,40 @@ class Alignment<T> {
   }
 
   /** Passes on how far every input that brings this source has brought it. */
-  credit({ source }: Credit): void {
+  credit(source: string): void {
     const bringing = this.inputs.filter(({ sources, over }) => !over && sources.includes(source));
     const bytes = Math.min(...bringing.map(({ credits }) => credits.get(source) ?? 0));
-    if (bytes <= (this.#credits.get(source) ?? 0)) return;
+    if (bringing.length === 0 || bytes <= (this.#credits.get(source) ?? 0)) return;
     this.#credits.set(source, bytes);
     this.#out.next(credit(source, bytes));
   }
 
-  /** The minimum over the inputs that are not idle, when it rises. */
+  /** The minimum over the inputs that are neither over nor idle, when it rises. It is idle when all of them are. */
   advance(): void {
-    const active = this.inputs.filter(({ watermark: each }) => each?.idle !== true);
+    const live = this.inputs.filter(({ ended, over }) => ended === undefined && !over);
+    if (live.length === 0) return;
+    const active = live.filter((input) => input.watermark?.idle !== true);
     const idle = active.length === 0;
-    const times = (idle ? this.inputs : active).map((input) => input.watermark?.time ?? -Infinity);
-    const time = idle ? Math.max(...times) : Math.min(...times);
-    if (time < this.#watermark || time === -Infinity || (time === this.#watermark && !idle)) return;
-    this.#watermark = time;
-    this.#out.next(watermark(time, idle));
+    const times = (idle ? live : active).map((input) => input.watermark?.time ?? -Infinity);
+    const before = this.#watermark;
+    const time = Math.max(before.time, idle ? Math.max(...times) : Math.min(...times));
+    if (time === before.time && idle === before.idle) return;
+    this.#watermark = watermark(time, idle);
+    this.#out.next(this.#watermark);
   }
 
-  complete(): void {
-    if (this.inputs.every(({ over }) => over)) this.#out.complete();
-    else {
-      this.align();
-      this.pass();
+  /** An input has completed: nobody waits for it any longer. */
+  complete(input: Input<T>): void {
+    if (this.inputs.every(({ over }) => over)) {
+      this.#out.complete();
+      return;
     }
+    this.align();
+    this.pass();
+    const ended = this.inputs.find((each) => each.ended !== undefined)?.ended;
+    if (ended !== undefined) this.end(ended);
+    this.advance();
+    for (const source of new Set(input.sources)) this.credit(source);
   }
 
   #sources(): string[] {
@@ -148,6 +157,7 @@ class Input<T> extends FlowSubscriber<T, T> {
     }
     this.ended = end;
     this.#alignment.end(end);
+    this.#alignment.advance();
   }
 
   override onCredit(credit: Credit): void {
@@ -156,7 +166,7 @@ class Input<T> extends FlowSubscriber<T, T> {
       return;
     }
     this.credits.set(credit.source, credit.bytes);
-    this.#alignment.credit(credit);
+    this.#alignment.credit(credit.source);
   }
 
   override onWatermark(each: Watermark): void {
@@ -179,9 +189,13 @@ class Input<T> extends FlowSubscriber<T, T> {
     this.#held = [];
   }
 
-  protected override _complete(): void {
+  override onComplete(): void {
+    if (this.at !== undefined) {
+      this.#held.push(() => this.onComplete());
+      return;
+    }
     this.over = true;
-    this.#alignment.complete();
+    this.#alignment.complete(this);
     this.unsubscribe();
   }
 
@@ -214,7 +228,7 @@ const misaligned = (): MillraceError =>
  * `Open` and each `Barrier` come out once, when every input has brought them; an input that is ahead is held there
  * meanwhile, so what comes out before a barrier is what every input had before it (with the checkpointing mode
  * `AT_LEAST_ONCE` it is not held, and what it brings early may come again after a restart). `End` comes out with the last input's.
- * `Watermark` is the minimum over the inputs that are not idle, `Credit` over those that bring the source. Held records are bounded by the budgets of the sources.
+ * `Watermark` is the minimum over the inputs that are neither over nor idle, `Credit` over those that bring the source. Held records are bounded by the budgets of the sources.
  *
  * ```
  * a:    O-a-1-b---E--2|

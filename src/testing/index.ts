@@ -7,3 +7,4 @@ export * from './testAttempt.js';
 export * from './laws.js';
 export * from './simulatedClock.js';
 export * from './storeConformance.js';
+export * from './mergeLaws.js';

@@ -1,9 +1,17 @@
 import type { Arbitrary, default as FastCheck } from 'fast-check';
 
 /** One element of an input, `wait` milliseconds after the one before. */
-export type LawElement<A> = { readonly wait: number } & (
+export type LawElement<A> = {
+  readonly wait: number;
+  /** Which input of a merge it belongs to. Default: 0. */
+  readonly input?: number;
+} & (
   | { readonly kind: 'record'; readonly value: A }
-  | { readonly kind: 'barrier' | 'credit' | 'watermark' | 'end' }
+  /** Event time rises by `rise` milliseconds. Default: 1, and not idle. */
+  | { readonly kind: 'watermark'; readonly rise?: number; readonly idle?: boolean }
+  /** One more byte of `source`. Default: the first source of the input. */
+  | { readonly kind: 'credit'; readonly source?: string }
+  | { readonly kind: 'barrier' | 'end' | 'complete' }
 );
 
 export interface LawInput<A> {
@@ -23,9 +31,10 @@ export function lawInputs<A>(fc: typeof FastCheck, record: Arbitrary<A>): Arbitr
   const element: Arbitrary<LawElement<A>> = fc.oneof(
     { weight: 6, arbitrary: fc.record({ wait, kind: fc.constant('record' as const), value: record }) },
     { weight: 2, arbitrary: fc.record({ wait, kind: fc.constant('barrier' as const) }) },
+    { weight: 1, arbitrary: fc.record({ wait, kind: fc.constant('credit' as const) }) },
     {
       weight: 1,
-      arbitrary: fc.record({ wait, kind: fc.constantFrom('credit' as const, 'watermark' as const) }),
+      arbitrary: fc.record({ wait, kind: fc.constant('watermark' as const), idle: fc.boolean() }),
     },
   );
   return fc

@@ -1,6 +1,7 @@
-import { Subject, VirtualTimeScheduler, type OperatorFunction, type Subscription } from 'rxjs';
+import { Subject, VirtualTimeScheduler, type Observable, type OperatorFunction } from 'rxjs';
 import { clockOf, credit, end, isSignal, open, watermark } from '../flow/index.js';
-import type { Clock, Json, Restored, Service } from '../flow/index.js';
+import type { Json, Restored, Service, Signal } from '../flow/index.js';
+import { countedClock } from './countedClock.js';
 import type { LawElement } from './lawInputs.js';
 import { pendingOf, sealed } from './sealed.js';
 import { TestAttempt, type TestBarrier } from './testAttempt.js';
@@ -38,16 +39,30 @@ export interface LawRun {
   readonly services: Services;
   /** What an attempt finds that is restored from a checkpoint. */
   readonly manifests: ReadonlyMap<number, ReadonlyMap<string, Restored>>;
-  /** At the unsubscribe: how much had come out, and how many timers were left. */
-  readonly unsubscribed: { readonly output: number; readonly timers: number };
+  readonly completed: boolean;
+  /** At the unsubscribe: how much had come out, how many timers were left, and how many inputs were still subscribed to. */
+  readonly unsubscribed: { readonly output: number; readonly timers: number; readonly inputs: number };
+}
+
+/** What turns inputs into the output under test. */
+export type Connect = (inputs: readonly Observable<never>[]) => Observable<unknown>;
+
+/** Runs an operator over one input, as {@link runInputs} does. */
+export function runInput<A>(
+  operator: () => OperatorFunction<never, unknown>,
+  elements: readonly LawElement<A>[],
+  options: RunOptions,
+): LawRun {
+  return runInputs(([input]) => operator()(input as Observable<never>), [['in']], elements, options);
 }
 
 /**
- * Runs an operator over an input in virtual time. As in a job, a checkpoint is durable when every participant has acked it and
- * all before it are; then sinks commit.
+ * Runs inputs, each with its sources, in virtual time. As in a job, a checkpoint is durable when every participant has acked it
+ * and all before it are; then sinks commit.
  */
-export function runInput<A>(
-  operator: () => OperatorFunction<never, unknown>,
+export function runInputs<A>(
+  connect: Connect,
+  sources: readonly (readonly string[])[],
   elements: readonly LawElement<A>[],
   options: RunOptions,
 ): LawRun {
@@ -56,7 +71,7 @@ export function runInput<A>(
   const services = options.shared ?? options.services?.() ?? new Map<Service<unknown>, unknown>();
   const waiting: TestBarrier[] = [];
   const manifests = new Map<number, ReadonlyMap<string, Restored>>();
-  const { clock, timers } = counted(clockOf(scheduler));
+  const { clock, timers } = countedClock(clockOf(scheduler));
   const attempt = new TestAttempt({
     clock,
     restored,
@@ -83,86 +98,102 @@ export function runInput<A>(
     }
   };
 
-  const input = new Subject<unknown>();
+  const inputs = sources.map((of) => new LawInputFeed(of, after));
   const output: unknown[] = [];
-  let unsubscribed = { output: 0, timers: 0 };
-  const subscription = (input as unknown as Subject<never>).pipe(operator()).subscribe({
+  let completed = false;
+  let unsubscribed = { output: 0, timers: 0, inputs: 0 };
+  const subscription = connect(
+    inputs.map(({ elements: each }) => each as unknown as Observable<never>),
+  ).subscribe({
     next: (value) => {
       output.push(isSignal(value) ? value : (JSON.parse(JSON.stringify(value)) as Json));
     },
     error: (error: unknown) => {
       output.push(error);
     },
+    complete: () => {
+      completed = true;
+    },
   });
   // As a job does: records come once the Open has made its way through.
-  input.next(open(['in'], attempt));
+  for (const input of inputs) input.elements.next(open(input.sources, attempt));
   scheduler.flush();
   for (const participant of attempt.participants.values())
     participant.commit?.(restored.get(participant.id)?.pending ?? []);
   scheduler.flush();
 
+  const barriers = new Map<number, TestBarrier>();
+  /** The barrier of this number, the same one for each input. */
+  const barrier = (checkpoint: number): TestBarrier => {
+    const known = barriers.get(checkpoint);
+    if (known !== undefined) return known;
+    const made = attempt.barrier(checkpoint, inputs.every(({ ended }) => ended) ? 'final' : 'periodic');
+    barriers.set(checkpoint, made);
+    waiting.push(made);
+    return made;
+  };
+  const send = (element: LawElement<A>): void => {
+    const input = inputs[element.input ?? 0] as LawInputFeed;
+    switch (element.kind) {
+      case 'record': {
+        const record = structuredClone(element.value);
+        input.elements.next(record);
+        options.mutate?.(record);
+        return;
+      }
+      case 'barrier':
+        input.elements.next(barrier(++input.checkpoint).barrier);
+        settle();
+        return;
+      case 'credit':
+        input.elements.next(input.credit(element.source ?? (input.sources[0] as string)));
+        return;
+      case 'watermark':
+        input.time += element.rise ?? 1;
+        input.elements.next(watermark(input.time, element.idle));
+        return;
+      case 'end':
+        input.ended = true;
+        input.elements.next(end);
+        return;
+      case 'complete':
+        input.elements.complete();
+    }
+  };
   let at = 0;
-  let checkpoint = after;
-  let bytes = 0;
-  let time = 0;
-  let ended = false;
   elements.forEach((element, index) => {
     at += element.wait;
     scheduler.schedule(() => {
       if (options.unsubscribeAfter === index) {
         subscription.unsubscribe();
-        unsubscribed = { output: output.length, timers: timers.size };
+        unsubscribed = {
+          output: output.length,
+          timers: timers.size,
+          inputs: inputs.filter(({ elements: each }) => each.observed).length,
+        };
       }
-      switch (element.kind) {
-        case 'record': {
-          const record = structuredClone(element.value);
-          input.next(record);
-          options.mutate?.(record);
-          return;
-        }
-        case 'barrier': {
-          const barrier = attempt.barrier(++checkpoint, ended ? 'final' : 'periodic');
-          waiting.push(barrier);
-          input.next(barrier.barrier);
-          settle();
-          return;
-        }
-        case 'credit':
-          input.next(credit('in', ++bytes));
-          return;
-        case 'watermark':
-          input.next(watermark(++time));
-          return;
-        case 'end':
-          ended = true;
-          input.next(end);
-      }
+      send(element);
     }, at);
   });
   scheduler.flush();
-  return { output, attempt, services, manifests, unsubscribed };
+  return { output, attempt, services, manifests, completed, unsubscribed };
 }
 
-/** A clock, and those of its timers that are still to come. */
-function counted(clock: Clock): { readonly clock: Clock; readonly timers: ReadonlySet<object> } {
-  const timers = new Set<object>();
-  const count = (start: (work: () => void) => Subscription, work: () => void): Subscription => {
-    const timer = {};
-    timers.add(timer);
-    const running = start(() => {
-      timers.delete(timer);
-      work();
-    });
-    running.add(() => timers.delete(timer));
-    return running;
-  };
-  return {
-    timers,
-    clock: {
-      ...clock,
-      now: () => clock.now(),
-      after: (delay, work) => count((counting) => clock.after(delay, counting), work),
-      yield: (work) => count((counting) => clock.yield(counting), work),
-    },
-  };
+/** One input on its way in. */
+class LawInputFeed {
+  readonly elements = new Subject<unknown>();
+  readonly #credits = new Map<string, number>();
+  time = 0;
+  ended = false;
+
+  constructor(
+    readonly sources: readonly string[],
+    public checkpoint: number,
+  ) {}
+
+  credit(source: string): Signal {
+    const bytes = (this.#credits.get(source) ?? 0) + 1;
+    this.#credits.set(source, bytes);
+    return credit(source, bytes);
+  }
 }

@@ -1,0 +1,26 @@
+import type { Subscription } from 'rxjs';
+import type { Clock } from '../flow/index.js';
+
+/** A clock, and those of its timers that are still to come. */
+export function countedClock(clock: Clock): { readonly clock: Clock; readonly timers: ReadonlySet<object> } {
+  const timers = new Set<object>();
+  const count = (start: (work: () => void) => Subscription, work: () => void): Subscription => {
+    const timer = {};
+    timers.add(timer);
+    const running = start(() => {
+      timers.delete(timer);
+      work();
+    });
+    running.add(() => timers.delete(timer));
+    return running;
+  };
+  return {
+    timers,
+    clock: {
+      ...clock,
+      now: () => clock.now(),
+      after: (delay, work) => count((counting) => clock.after(delay, counting), work),
+      yield: (work) => count((counting) => clock.yield(counting), work),
+    },
+  };
+}
