@@ -17,6 +17,7 @@ export default {
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^millrace$': '<rootDir>/src/index.ts',
+    '^millrace/(operators|stores)$': '<rootDir>/src/entries/$1.ts',
     '^millrace/opentelemetry$': '<rootDir>/src/store/observe/openTelemetry.ts',
     '^millrace/testing$': '<rootDir>/src/testing/index.ts',
     '^millrace/operations$': '<rootDir>/src/fs/operations/index.ts',

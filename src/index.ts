@@ -2,48 +2,44 @@
  * millrace: RxJS pipelines over S3 that survive `kill -9`.
  *
  * Start at `createJob`. A job has sources (`files`), operators (`records`, `keyed`, `mergeFlows`, `values`), and sinks
- * (`fileSink`); everything else here is for those who write their own.
+ * (`fileSink`). What is needed to write operators, sources, sinks and formats is in `millrace/operators`; object stores,
+ * their connections and credentials are in `millrace/stores`.
  */
-export * from './config/public.js';
-export { isRetryable, MillraceError, type MillraceErrorOptions } from './errors.js';
-export * from './flow/index.js';
+
+// Jobs
+export { createJob, type Job, type RunOptions, type RunResult } from './job/job.js';
+export type { JobEvent } from './job/events.js';
+export type {
+  CheckpointOptions,
+  JobOptions,
+  RestartOptions,
+  SignOptions,
+  StallOptions,
+} from './job/options.js';
+export { stopOn } from './job/stopOn.js';
+export type { Flow, FlowOperator } from './flow/flow.js';
+export type { Json, Signal } from './flow/signals.js';
+
+// Sources
+export { deadLetter, files, type DeadLetterPolicy, type FilesOptions } from './sources/files.js';
+export type { DeadLetter } from './sources/source.js';
+
+// Formats
 export { bytes } from './formats/bytes.js';
-export type { Cutter, Format, Malformed, Reader, Writer } from './formats/format.js';
+export type { Format } from './formats/format.js';
 export { JsonNumber } from './formats/jsonNumbers.js';
 export { ndjson, type NdjsonOptions } from './formats/ndjson.js';
 export { text } from './formats/text.js';
-export * from './job/index.js';
+
+// Operators
 export { keyed, type KeyedOptions } from './operators/keyed.js';
 export { mergeFlows } from './operators/mergeFlows.js';
 export { records } from './operators/records.js';
 export { values } from './operators/values.js';
+
+// State
 export {
-  filePath,
-  fileUri,
-  formatUri,
-  InvalidGlob,
-  InvalidUri,
-  parseUri,
-  PathError,
-  S3Path,
-  UnknownScheme,
-  type ObjectUri,
-  type PathErrorCode,
-  type Scheme,
-} from './path/index.js';
-export { fileSink } from './sinks/file/fileSink.js';
-export type { FileSinkOptions, RollOptions } from './sinks/file/options.js';
-export { deadLetter, files, type DeadLetterPolicy, type FilesOptions } from './sources/files.js';
-export * from './sources/errors.js';
-export type { SourceEvent } from './sources/events.js';
-export type * from './sources/source.js';
-export * from './sinks/file/errors.js';
-export type { SinkEvent } from './sinks/events.js';
-export { CheckpointError, type CheckpointErrorCode, type CheckpointEvent } from './checkpoint/index.js';
-export {
-  StateError,
   valueState,
-  type StateEvent,
   type Handles,
   type Key,
   type Serializer,
@@ -52,4 +48,20 @@ export {
   type ValueState,
   type ValueStateOptions,
 } from './state/index.js';
-export * from './store/index.js';
+
+// Sinks
+export { fileSink } from './sinks/file/fileSink.js';
+export type { FileSinkOptions, RollOptions } from './sinks/file/options.js';
+export type { OnUnencodable } from './flow/unencodable.js';
+
+// Configuration
+export type { Config } from './config/config.js';
+export { ConfigError, type ConfigProblem } from './config/errors.js';
+export { loadConfig, type LoadOptions } from './config/load/index.js';
+export { silentLogger, type Logger } from './config/logger.js';
+export type { ConfigOptions } from './config/options.js';
+export type { S3Options } from './config/s3Options.js';
+export type { Duration, Size } from './config/units.js';
+
+// Errors
+export { isRetryable, MillraceError } from './errors.js';

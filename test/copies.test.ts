@@ -1,10 +1,16 @@
 /** Two copies of millrace in one process, as a program and a library of operators or stores may bring them. */
 import { jest } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import * as ours from '../src/index.js';
 import * as fs from '../src/fs/promises/index.js';
 
-const theirs = await another(() => import('../src/index.js'));
+const entries = async () => ({
+  ...(await import('../src/index.js')),
+  ...(await import('../src/entries/operators.js')),
+  ...(await import('../src/entries/stores.js')),
+});
+
+const ours = await entries();
+const theirs = await another(entries);
 
 /** The module once more, with all that it imports. */
 async function another<T>(load: () => Promise<T>): Promise<T> {
@@ -40,7 +46,7 @@ test('a class that someone derives has its own instances only', () => {
 });
 
 test('every error class that is exported knows those of the other copy', () => {
-  const classes = Object.entries<unknown>({ ...ours }).filter(
+  const classes = Object.entries<unknown>(ours).filter(
     (entry): entry is [keyof typeof ours, abstract new () => Error] =>
       typeof entry[1] === 'function' && entry[1].prototype instanceof Error,
   );

@@ -2,7 +2,7 @@
  * Objects that no memory could hold, copied by `bulkCopy` from one store to another: up (from this process to where the
  * store under test is) and down. As in `transfer.ts`, the first round warms the process up with a small one.
  */
-import { createMemoryStore, createStores, type Stores } from 'millrace';
+import { createMemoryStore, createStores, type Stores } from 'millrace/stores';
 import { createOperations } from 'millrace/operations';
 import { lastValueFrom } from 'rxjs';
 import type { Params, Start } from '../harness/workload.js';

@@ -2,18 +2,9 @@
  * Objects that no memory could hold, read and written by whole jobs, or by streams of `millrace/fs`. The first round warms the process up with a small
  * one, each later round is over the full size. Its digest says whether every byte was there.
  */
-import {
-  bytes,
-  createJob,
-  createMemoryStore,
-  createStores,
-  fileSink,
-  files,
-  values,
-  type Job,
-  type Stores,
-  type Writer,
-} from 'millrace';
+import { bytes, createJob, fileSink, files, values, type Job } from 'millrace';
+import { createMemoryStore, createStores, type Stores } from 'millrace/stores';
+import type { Writer } from 'millrace/operators';
 import { createFs } from 'millrace/fs';
 import { pipeline } from 'node:stream/promises';
 import { lastValueFrom, tap, type Observable } from 'rxjs';

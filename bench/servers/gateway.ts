@@ -1,4 +1,5 @@
-import { createMemoryStore, startGateway } from 'millrace';
+import { createMemoryStore } from 'millrace/stores';
+import { startGateway } from 'millrace/testing';
 import type { Start } from '../harness/workload.js';
 import { SyntheticStore } from '../synthetic/store.js';
 

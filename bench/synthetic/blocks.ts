@@ -1,4 +1,4 @@
-import type { Source, SourceReader } from 'millrace';
+import type { Source, SourceReader } from 'millrace/operators';
 import { period, text } from './content.js';
 
 const blockSize = 64 << 10;

@@ -1,4 +1,4 @@
-import { decorate, type ObjectStore, type StoreCall } from 'millrace';
+import { decorate, type ObjectStore, type StoreCall } from 'millrace/stores';
 
 /** A request as it was made. */
 export interface CountedRequest {

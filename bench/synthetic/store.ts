@@ -22,7 +22,7 @@ import {
   type UploadCursor,
   type UploadedPart,
   type UploadPage,
-} from 'millrace';
+} from 'millrace/stores';
 import { slice } from './content.js';
 import { combineCrc32 } from './crc.js';
 

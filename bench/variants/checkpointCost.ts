@@ -3,16 +3,9 @@
  * noted. The job holds a state per key and has so many files open; a batch then touches so many keys, once each, and
  * the requests from that batch's barrier to the next one are the cost of its checkpoint.
  */
-import {
-  createJob,
-  createStores,
-  fileSink,
-  keyed,
-  ndjson,
-  valueState,
-  type Source,
-  type SourceContext,
-} from 'millrace';
+import { createJob, fileSink, keyed, ndjson, valueState } from 'millrace';
+import { createStores } from 'millrace/stores';
+import type { Source, SourceContext } from 'millrace/operators';
 import { SimulatedClock } from 'millrace/testing';
 import { pack } from 'msgpackr';
 import { createHash } from 'node:crypto';

@@ -3,7 +3,8 @@
  * carries credits and barriers at the rates of a real job.
  */
 import { filter, map, Observable, NEVER, Subscriber } from 'rxjs';
-import { barrier, credit, end, isSignal, open, records, systemClock, type Flow, type Signal } from 'millrace';
+import { barrier, credit, end, isSignal, open, systemClock } from 'millrace/operators';
+import { records, type Flow, type Signal } from 'millrace';
 import { TestAttempt } from 'millrace/testing';
 import type { Outcome, Start } from '../harness/workload.js';
 

@@ -1,4 +1,4 @@
-import { createStores, S3Connection, type Stores } from 'millrace';
+import { createStores, S3Connection, type Stores } from 'millrace/stores';
 import type { Params } from '../harness/workload.js';
 
 /** The stores of a job that works on the server the params name; its checkpoints may be in memory. */

@@ -1,4 +1,5 @@
-import { createJob, fileSink, type Writer } from 'millrace';
+import { createJob, fileSink } from 'millrace';
+import type { Writer } from 'millrace/operators';
 import { lastValueFrom } from 'rxjs';
 import type { Start } from '../harness/workload.js';
 import { blocks } from '../synthetic/blocks.js';

@@ -2,7 +2,8 @@
  * The embedded S3: the library's gateway over a local directory, in a process of its own, so that the store outlives
  * every kill as a real one would. Its one argument names the directory; it tells its parent the endpoint.
  */
-import { createLocalStore, startGateway } from 'millrace';
+import { createLocalStore } from 'millrace/stores';
+import { startGateway } from 'millrace/testing';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -2,7 +2,7 @@
 export { accessError } from './accessError.js';
 export type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
 export { claim } from './coordinator.js';
-export { CheckpointError, neverDurable, type CheckpointErrorCode } from './errors.js';
+export { neverDurable } from './errors.js';
 export type { CheckpointEvent } from './events.js';
 export type { Signing } from './signature.js';
 export { decodeManifest, encodeManifest } from './manifestCodec.js';

@@ -8,7 +8,6 @@ try {
   await import('../store/errors.js');
   await import('../store/local/index.js');
   await import('../store/s3/index.js');
-  await import('../store/index.js');
   await import('../fs/operations/index.js');
   await import('./commands/index.js');
   await import('./main.js');

@@ -18,7 +18,7 @@ import {
   type Scheme,
 } from '../path/index.js';
 import { decodeKey, encodePart } from '../path/uri.js';
-import { StoreError } from '../store/index.js';
+import { StoreError } from '../store/errors.js';
 import { UsageError } from './exit.js';
 import { readable } from './render/text.js';
 

@@ -1,4 +1,4 @@
-import { isStoreError } from '../store/index.js';
+import { isStoreError } from '../store/errors.js';
 import type { Progress } from '../fs/operations/index.js';
 import type { Located } from './locate.js';
 import type { Session } from './session.js';

@@ -1,2 +1,7 @@
-export * from './public.js';
+/** The configuration: what can be set, where it is read from, and what holds for an attempt. */
+export type { Config } from './config.js';
+export { ConfigError } from './errors.js';
+export { loadConfig, type LoadOptions } from './load/index.js';
+export { silentLogger, type Logger } from './logger.js';
+export type { TransferOptions } from './options.js';
 export { config, defaultConfig } from './service.js';

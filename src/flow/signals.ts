@@ -188,6 +188,8 @@ export const end: End = new EndSignal();
 /**
  * One of each kind that comes and goes. V8 forgets a shape that no object has when it collects, and with it the optimized
  * code of every operator that has seen one.
+ *
+ * @internal exported so that it is kept
  */
 export const exemplars: readonly Signal[] = [
   credit('', 0),

@@ -1,10 +1,50 @@
 /**
- * millrace/testing: what we test operators and stores with, for those who write their own.
+ * `millrace/testing`: what we test operators, stores and jobs with, for those who write their own.
  */
-export * from './marbleFile.js';
-export * from './runMarbles.js';
-export * from './testAttempt.js';
-export * from './laws.js';
-export * from './simulatedClock.js';
-export * from './storeConformance.js';
-export * from './mergeLaws.js';
+
+// Operators
+export { lawInputs, type LawElement, type LawInput } from './lawInputs.js';
+export type { LawOptions } from './lawRun.js';
+export { checkLaws } from './laws.js';
+export {
+  checkMergeLaws,
+  mergeInputs,
+  type MergeInput,
+  type MergeLawOptions,
+  type MergeRecord,
+} from './mergeLaws.js';
+export { parseMarbleFile, type MarbleAttempt, type MarbleFile, type MarbleLine } from './marbleFile.js';
+export { runMarbles, type MarbleResult, type MarbleServices } from './runMarbles.js';
+export { TestAttempt, type TestAttemptOptions, type TestBarrier, type Trace } from './testAttempt.js';
+
+// Time
+export { clockOf } from '../flow/clock.js';
+export { SimulatedClock } from './simulatedClock.js';
+
+// Stores
+export { delayed, type DelayOptions } from '../store/decorators/delay.js';
+export { crashAt, faulty, type FaultOptions, type MortalStore } from '../store/decorators/faults.js';
+export {
+  storeConformance,
+  type Case,
+  type ConformanceStore,
+  type Declare,
+  type OtherBucket,
+  type StoreFeatures,
+  type TestRunner,
+} from './storeConformance.js';
+
+// An S3 server in the process
+export {
+  startGateway,
+  type Failure,
+  type Fault,
+  type FaultRequest,
+  type Faults,
+  type Gateway,
+  type GatewayEncryption,
+  type GatewayEvent,
+  type GatewayOperation,
+  type GatewayOptions,
+  type StsOptions,
+} from '../store/gateway/index.js';

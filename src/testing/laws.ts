@@ -3,9 +3,6 @@ import { isSignal, signal, type Signal } from '../flow/index.js';
 import type { LawElement, LawInput } from './lawInputs.js';
 import { runInput, type LawOptions, type LawRun } from './lawRun.js';
 
-export { lawInputs, type LawElement, type LawInput } from './lawInputs.js';
-export type { LawOptions } from './lawRun.js';
-
 /**
  * The laws of flows as checks of one operator on one input. Feed them inputs from a property-based testing library;
  * a broken law is an `Error` that says which law, and where.

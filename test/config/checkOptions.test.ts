@@ -5,26 +5,26 @@ import { createFs } from '../../src/fs/promises/index.js';
 import { createOperations } from '../../src/fs/operations/index.js';
 import {
   createJob,
-  createLocalStore,
-  createMemoryStore,
-  createStores,
-  delayed,
-  delegationTokens,
-  faulty,
   files,
   fileSink,
-  InvalidOption,
   keyed,
   loadConfig,
   ndjson,
+  valueState,
+  type Flow,
+} from '../../src/index.js';
+import {
+  createLocalStore,
+  createMemoryStore,
+  createStores,
+  delegationTokens,
   observed,
   openStores,
   retrying,
   S3Connection,
-  startGateway,
-  valueState,
-  type Flow,
-} from '../../src/index.js';
+} from '../../src/entries/stores.js';
+import { delayed, faulty, startGateway } from '../../src/testing/index.js';
+import { InvalidOption } from '../../src/entries/operators.js';
 import { openTelemetry } from '../../src/store/observe/openTelemetry.js';
 
 type Slip = Readonly<Record<string, unknown>>;

@@ -9,8 +9,8 @@ import {
   type JobOptions,
   type Logger,
   type S3Options,
-  type Writer,
 } from '../../src/index.js';
+import type { Writer } from '../../src/entries/operators.js';
 import { standardErrorLogger } from '../../src/config/logger.js';
 import { encryptBucket, mergeS3 } from '../../src/config/mergeS3.js';
 import { resolveOptions } from '../../src/job/options.js';

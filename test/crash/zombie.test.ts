@@ -1,4 +1,4 @@
-import type { GatewayEvent } from 'millrace';
+import type { GatewayEvent } from 'millrace/testing';
 import { JobProcess } from '../processes/child.js';
 import { conclude, live, prepare, progress } from '../processes/lives.js';
 import { kinds, openTarget, type Hooks, type Target } from '../processes/target.js';

@@ -1,6 +1,8 @@
 import { join, relative } from 'node:path';
 import ts from 'typescript';
-import { CheckpointError, type MillraceError, StoreError } from '../../src/index.js';
+import { CheckpointError } from '../../src/entries/operators.js';
+import type { MillraceError } from '../../src/index.js';
+import { StoreError } from '../../src/entries/stores.js';
 
 const root = join(import.meta.dirname, '../..');
 

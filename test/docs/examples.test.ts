@@ -2,7 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as rxjs from 'rxjs';
 import ts from 'typescript';
+import * as operators from '../../src/entries/operators.js';
+import * as stores from '../../src/entries/stores.js';
+import * as operations from '../../src/fs/operations/index.js';
 import * as millrace from '../../src/index.js';
+import * as openTelemetry from '../../src/store/observe/openTelemetry.js';
 import * as path from '../../src/path/index.js';
 import * as testing from '../../src/testing/index.js';
 
@@ -16,7 +20,7 @@ const context: Readonly<Record<string, string>> = {
     'declare const visits: import("millrace").Flow<{ user: string; kind: string; at: string; day: string }>;',
   flow: 'declare const flow: import("millrace").Flow<{ user: string; kind: string; at: string; day: string }>;',
   clicks: 'declare const clicks: import("millrace").Flow<{ user: string; day: string; clicks: number }>;',
-  store: 'declare const store: import("millrace").ObjectStore;',
+  store: 'declare const store: import("millrace/stores").ObjectStore;',
   credentials: 'declare const credentials: { accessKeyId: string; secretAccessKey: string };',
   accessKeyId: 'declare const accessKeyId: string;',
   secretAccessKey: 'declare const secretAccessKey: string;',
@@ -25,26 +29,45 @@ const context: Readonly<Record<string, string>> = {
   fc: 'import fc from "fast-check";',
 };
 
+/** What every example may use without an import. */
+const everywhere = { rxjs, millrace };
+
+/** What docstrings may, too: they are read next to what they show. A page names the entry once. */
+const inDocstrings = {
+  'millrace/operators': operators,
+  'millrace/stores': stores,
+  'millrace/testing': testing,
+  'millrace/operations': operations,
+  'millrace/opentelemetry': openTelemetry,
+  '../../src/path/index.js': path,
+};
+
 interface Example {
   readonly name: string;
   readonly code: string;
+  /** Modules whose names are imported where the example uses them. */
+  readonly implied: Readonly<Record<string, object>>;
 }
 
-/** The fenced TypeScript of a Markdown text. */
-function fenced(name: string, text: string): Example[] {
-  return [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map((match, i) => ({
-    name: `${name} ${i + 1}`,
-    code: match[1] ?? '',
-  }));
+/** The fenced TypeScript of a Markdown text. What one example imports, those after it on the page may use. */
+function fenced(name: string, text: string, implied: Example['implied'] = everywhere): Example[] {
+  const shown: Record<string, Record<string, unknown>> = {};
+  return [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ''], i) => {
+    const example = { name: `${name} ${i + 1}`, code, implied: { ...implied, ...structuredClone(shown) } };
+    for (const [, names = '', from = ''] of code.matchAll(/^import \{([^}]*)\} from '(millrace\/\w+)'/gm))
+      for (const word of names.split(',')) (shown[from] ??= {})[word.trim()] = true;
+    return example;
+  });
 }
 
 function docstrings(path: string): Example[] {
   const comments = readFileSync(join(root, path), 'utf8').match(/\/\*\*[\s\S]*?\*\//g) ?? [];
-  return fenced(path, comments.map((comment) => comment.replace(/^\s*\* ?/gm, '')).join('\n'));
+  const text = comments.map((comment) => comment.replace(/^\s*\* ?/gm, '')).join('\n');
+  return fenced(path, text, { ...everywhere, ...inDocstrings });
 }
 
 /** The example as a module: what it does not declare is imported, or declared from the context. */
-function moduleOf({ code }: Example): string {
+function moduleOf({ code, implied }: Example): string {
   const declared = new Set(
     [
       ...code.matchAll(/\b(?:const|let|using|class|interface|function|type)\s+(?:\{([^}]*)\}|(\w+))/g),
@@ -54,28 +77,22 @@ function moduleOf({ code }: Example): string {
     !declared.has(name) &&
     new RegExp(`(?<![.\\w'"/])${name}\\b(?!:)`).test(code) &&
     !new RegExp(`import[^;]*\\b${name}\\b`).test(code);
-  const imports = Object.entries({
-    rxjs,
-    millrace,
-    'millrace/testing': testing,
-    '../../src/path/index.js': path,
-  }).flatMap(([from, names]) => {
+  const imported = new Set<string>();
+  const imports = Object.entries(implied).flatMap(([from, names]) => {
     const used = Object.keys(names).filter(
       (name) =>
         /^\w+$/.test(name) &&
-        name !== 'default' &&
-        name !== 'async' &&
-        name !== 'using' &&
-        // Some of the room's names are public: one import is enough.
-        !(names === path && name in millrace) &&
-        uses(name) &&
-        !(name in context),
+        !['default', 'async', 'using'].includes(name) &&
+        !(name in context) &&
+        !imported.has(name) &&
+        uses(name),
     );
+    for (const name of used) imported.add(name);
     return used.length === 0 ? [] : [`import { ${used.join(', ')} } from '${from}';`];
   });
-  const types = ['FlowOperator', 'Flow', 'Barrier', 'Serializer']
-    .filter((name) => uses(name))
-    .map((name) => `import type { ${name} } from 'millrace';`);
+  const types = Object.entries({ Flow: '', FlowOperator: '', Serializer: '', Barrier: '/operators' })
+    .filter(([name]) => uses(name))
+    .map(([name, entry]) => `import type { ${name} } from 'millrace${entry}';`);
   const given = Object.entries(context).flatMap(([name, declaration]) => (uses(name) ? [declaration] : []));
   return [...imports, ...types, ...given, code, 'export {};'].join('\n');
 }

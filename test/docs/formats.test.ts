@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import * as rxjs from 'rxjs';
 import ts from 'typescript';
 import * as millrace from '../../src/index.js';
+import { createMemoryStore, createStores, listAll } from '../../src/entries/stores.js';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -20,8 +21,8 @@ function programOf(page: string, names: readonly string[]): Run {
 }
 
 test('the example of docs/formats.md keeps every digit', async () => {
-  const lake = millrace.createMemoryStore({ uri: 'memory://lake' });
-  const stores = millrace.createStores({ schemes: { memory: () => lake } });
+  const lake = createMemoryStore({ uri: 'memory://lake' });
+  const stores = createStores({ schemes: { memory: () => lake } });
   const large = '{"id":144126219108390099,"text":"kept"}\n';
   await rxjs.lastValueFrom(
     lake.put(
@@ -41,7 +42,7 @@ test('the example of docs/formats.md keeps every digit', async () => {
     'filter',
   ]);
   await program(createJob, fileSink, files, ndjson, records, filter);
-  const [page] = await rxjs.lastValueFrom(millrace.listAll(lake, 'posts/').pipe(rxjs.toArray()));
+  const [page] = await rxjs.lastValueFrom(listAll(lake, 'posts/').pipe(rxjs.toArray()));
   const bodies = await Promise.all((page ?? []).map(({ key }) => rxjs.lastValueFrom(lake.get(key))));
   expect(bodies.map(({ chunks }) => Buffer.concat(chunks).toString())).toEqual([large]);
 });

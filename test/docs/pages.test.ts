@@ -1,16 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import fc from 'fast-check';
-import {
-  createJob,
-  createMemoryStore,
-  createStores,
-  listAll,
-  memoryStore,
-  silentLogger,
-  values,
-  type ObjectStore,
-} from 'millrace';
+import { createJob, silentLogger, values } from 'millrace';
+import { createMemoryStore, createStores, listAll, memoryStore, type ObjectStore } from 'millrace/stores';
 import { checkLaws, lawInputs } from 'millrace/testing';
 import { tap } from 'rxjs';
 import { countTo } from './examples/countTo.js';

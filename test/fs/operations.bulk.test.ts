@@ -1,14 +1,8 @@
 /** What a bulk copy promises beyond copying: nobody waits for the slowest, and nothing goes twice. */
 import { lastValueFrom, NEVER, Observable, of, tap, throwError } from 'rxjs';
 import { createOperations } from '../../src/fs/operations/index.js';
-import {
-  counting,
-  createStores,
-  decorate,
-  delayed,
-  StoreError,
-  type StoreCall,
-} from '../../src/store/index.js';
+import { counting, createStores, decorate, StoreError, type StoreCall } from '../../src/entries/stores.js';
+import { delayed } from '../../src/testing/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectInfo, ObjectStore, UploadedPart } from '../../src/store/objectStore.js';
 import { SimulatedClock } from '../../src/testing/simulatedClock.js';

@@ -5,7 +5,7 @@ import { defer, lastValueFrom, map } from 'rxjs';
 import { loadConfig } from '../../src/config/index.js';
 import { createOperations } from '../../src/fs/operations/index.js';
 import { fileUri, parseUri } from '../../src/path/index.js';
-import { counting, decorate } from '../../src/store/index.js';
+import { counting, decorate } from '../../src/entries/stores.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ListPage, ObjectBody } from '../../src/store/objectStore.js';
 import { openStores } from '../../src/store/open.js';

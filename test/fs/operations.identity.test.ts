@@ -13,12 +13,11 @@ import {
   createStores,
   decorate,
   openStores,
-  startGateway,
-  type Gateway,
   type ObjectStore,
   type OpenedStores,
   type Stores,
-} from '../../src/store/index.js';
+} from '../../src/entries/stores.js';
+import { startGateway, type Gateway } from '../../src/testing/index.js';
 import { cli } from '../cli/support.js';
 import { credentials } from '../store/s3support.js';
 import { all, bytes, content, errorOf, filled, MiB, shown } from './support.js';

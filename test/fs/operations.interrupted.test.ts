@@ -1,7 +1,7 @@
 /** What an interruption leaves behind, at whichever request it comes. */
 import { lastValueFrom, type Observable } from 'rxjs';
 import type { Operations } from '../../src/fs/operations/index.js';
-import { delayed } from '../../src/store/index.js';
+import { delayed } from '../../src/testing/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { SimulatedClock } from '../../src/testing/simulatedClock.js';

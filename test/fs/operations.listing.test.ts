@@ -1,7 +1,7 @@
 import { lastValueFrom, map, of, Subject, take, throwError, toArray, type Observable } from 'rxjs';
 import { systemClock } from '../../src/flow/index.js';
 import { createOperations } from '../../src/fs/operations/index.js';
-import { counting, StoreError } from '../../src/store/index.js';
+import { counting, StoreError } from '../../src/entries/stores.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { createStores } from '../../src/store/registry.js';

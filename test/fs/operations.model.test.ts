@@ -12,8 +12,8 @@ import {
   createStores,
   openStores,
   S3Connection,
-  startGateway,
-} from '../../src/store/index.js';
+} from '../../src/entries/stores.js';
+import { startGateway } from '../../src/testing/index.js';
 import type { Stores } from '../../src/store/services.js';
 import { credentials, emptyCephBucket } from '../store/s3support.js';
 import { Model, type At, type Outcome } from './model.js';

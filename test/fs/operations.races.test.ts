@@ -1,7 +1,7 @@
 /** Somebody else writes at the same time, or has taken rights away. */
 import { concatMap, lastValueFrom, map, of, throwError, type Observable } from 'rxjs';
 import { createOperations } from '../../src/fs/operations/index.js';
-import { counting, decorate, StoreError, type StoreCall } from '../../src/store/index.js';
+import { counting, decorate, StoreError, type StoreCall } from '../../src/entries/stores.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import type { StoreLocation } from '../../src/store/services.js';

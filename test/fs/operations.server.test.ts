@@ -11,10 +11,10 @@ import {
   decorate,
   openStores,
   S3Connection,
-  startGateway,
-  type S3Options,
   type StoreCall,
-} from '../../src/store/index.js';
+} from '../../src/entries/stores.js';
+import { startGateway } from '../../src/testing/index.js';
+import type { S3Options } from '../../src/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import type { Stores } from '../../src/store/services.js';
 import { credentials, emptyCephBucket } from '../store/s3support.js';

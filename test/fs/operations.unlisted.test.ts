@@ -13,7 +13,7 @@ import {
   type Links,
   type Operations,
 } from '../../src/fs/operations/index.js';
-import { createLocalStore, createStores, openStores, type Stores } from '../../src/store/index.js';
+import { createLocalStore, createStores, openStores, type Stores } from '../../src/entries/stores.js';
 import { cli } from '../cli/support.js';
 import { refusingDisk } from '../store/refusingDisk.js';
 import { all, content, errorOf } from './support.js';

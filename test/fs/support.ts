@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { lastValueFrom, Observable, toArray } from 'rxjs';
 import { loadConfig, type TransferOptions } from '../../src/config/index.js';
 import { createOperations } from '../../src/fs/operations/index.js';
-import { decorate, StoreError } from '../../src/store/index.js';
+import { decorate, StoreError } from '../../src/entries/stores.js';
 import { listAll } from '../../src/store/helpers.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';

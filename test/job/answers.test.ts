@@ -1,15 +1,6 @@
 import { lastValueFrom, map, toArray } from 'rxjs';
-import {
-  createJob,
-  createMemoryStore,
-  files,
-  fileSink,
-  listAll,
-  ndjson,
-  openStores,
-  records,
-  silentLogger,
-} from '../../src/index.js';
+import { createJob, files, fileSink, ndjson, records, silentLogger } from '../../src/index.js';
+import { createMemoryStore, listAll, openStores } from '../../src/entries/stores.js';
 import { altered, listings, type Alter, type Altered } from '../store/alteringProxy.js';
 import { answer, credentials } from '../store/s3support.js';
 

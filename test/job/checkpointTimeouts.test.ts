@@ -1,13 +1,11 @@
+import { values, type JobEvent, type Flow, type FlowOperator, MillraceError } from '../../src/index.js';
 import {
-  values,
-  type JobEvent,
   type Open,
   type Barrier,
-  type Flow,
-  type FlowOperator,
   type Source,
-} from '../../src/index.js';
-import { MillraceError, flowOperator, FlowSubscriber } from '../../src/index.js';
+  flowOperator,
+  FlowSubscriber,
+} from '../../src/entries/operators.js';
 import { Lake } from './harness.js';
 
 /** Twenty bytes of input a second, without end. */

@@ -1,5 +1,6 @@
 import { expectTypeOf } from 'expect-type';
-import type { JobEvent, OperatorEvent } from '../../src/index.js';
+import type { JobEvent } from '../../src/index.js';
+import type { OperatorEvent } from '../../src/entries/operators.js';
 
 /** Never run: the compiler is the test. */
 export function types(event: JobEvent): string {

@@ -4,12 +4,12 @@ import {
   fileSink,
   files,
   keyed,
-  listAll,
   ndjson,
   records,
   valueState,
   type JsonNumber,
 } from '../../src/index.js';
+import { listAll } from '../../src/entries/stores.js';
 import { Lake, now } from './harness.js';
 
 interface Row {

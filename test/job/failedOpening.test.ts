@@ -1,13 +1,6 @@
 import { identity, map, merge, throwError, type Observable } from 'rxjs';
-import {
-  flowOperator,
-  FlowSubscriber,
-  records,
-  values,
-  type FlowOperator,
-  type Open,
-  type Source,
-} from '../../src/index.js';
+import { flowOperator, FlowSubscriber, type Open, type Source } from '../../src/entries/operators.js';
+import { records, values, type FlowOperator } from '../../src/index.js';
 import { Lake } from './harness.js';
 
 /** A source that counts its readers. */

@@ -16,21 +16,16 @@ import {
   toArray,
   type Observable,
 } from 'rxjs';
+import { createStores, decorate, StoreError } from '../../src/entries/stores.js';
 import {
-  createStores,
   deadLetter,
-  decorate,
   fileSink,
   files,
-  flowOperator,
-  systemClock,
-  FlowSubscriber,
   keyed,
   mergeFlows,
   MillraceError,
   ndjson,
   records,
-  StoreError,
   text,
   values,
   valueState,
@@ -41,6 +36,7 @@ import {
   type JobOptions,
   type Logger,
 } from '../../src/index.js';
+import { flowOperator, systemClock, FlowSubscriber } from '../../src/entries/operators.js';
 import { pause } from '../../src/flow/pause.js';
 import { Lake } from './harness.js';
 

@@ -1,16 +1,12 @@
 import { toArray, type Observable } from 'rxjs';
+import { createJob, silentLogger, type Job, type JobEvent, type JobOptions } from '../../src/index.js';
 import {
-  createJob,
   createMemoryStore,
   createStores,
   listAll,
-  silentLogger,
-  type Job,
-  type JobEvent,
-  type JobOptions,
   type ObjectStore,
   type Stores,
-} from '../../src/index.js';
+} from '../../src/entries/stores.js';
 import { SimulatedClock } from '../../src/testing/index.js';
 
 /** A memory store with input, and jobs on it in virtual time. */

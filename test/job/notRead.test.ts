@@ -1,16 +1,7 @@
 import { throwError, type Observable } from 'rxjs';
-import {
-  createStores,
-  decorate,
-  delayed,
-  fileSink,
-  files,
-  ndjson,
-  StoreError,
-  type FilesOptions,
-  type JobEvent,
-  type StoreCall,
-} from '../../src/index.js';
+import { createStores, decorate, StoreError, type StoreCall } from '../../src/entries/stores.js';
+import { delayed } from '../../src/testing/index.js';
+import { fileSink, files, ndjson, type FilesOptions, type JobEvent } from '../../src/index.js';
 import { Lake } from './harness.js';
 
 interface Line {

@@ -1,7 +1,6 @@
 import { delay, merge, of, tap, type Observable } from 'rxjs';
+import { createStores, decorate } from '../../src/entries/stores.js';
 import {
-  createStores,
-  decorate,
   fileSink,
   files,
   keyed,

@@ -5,12 +5,12 @@ import {
   files,
   mergeFlows,
   ndjson,
-  openStores,
   records,
   stopOn,
   type Flow,
   type JobOptions,
 } from '../../src/index.js';
+import { openStores } from '../../src/entries/stores.js';
 import { Lake } from './harness.js';
 
 interface Row {

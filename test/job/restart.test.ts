@@ -1,18 +1,9 @@
 import fc from 'fast-check';
-import { tap } from 'rxjs';
-import {
-  decorate,
-  fileSink,
-  files,
-  MillraceError,
-  ndjson,
-  records,
-  StoreError,
-  createStores,
-} from '../../src/index.js';
+import { tap, throwError } from 'rxjs';
+import { decorate, StoreError, createStores } from '../../src/entries/stores.js';
+import { fileSink, files, MillraceError, ndjson, records } from '../../src/index.js';
 import { defaultRestart, freshRestarts, nextRestart } from '../../src/job/restart.js';
 import { Lake } from './harness.js';
-import { throwError } from 'rxjs';
 
 const lines = Array.from({ length: 40_000 }, (_, n) => ({ n }));
 

@@ -1,7 +1,6 @@
 import { concat, connect, merge, share, tap, type Observable } from 'rxjs';
+import { createStores, decorate } from '../../src/entries/stores.js';
 import {
-  createStores,
-  decorate,
   fileSink,
   files,
   keyed,

@@ -1,27 +1,27 @@
 import { concat, merge, NEVER, Observable, share, type Subscriber } from 'rxjs';
+import { createStores, decorate, type StoreCall } from '../../src/entries/stores.js';
 import {
-  createStores,
   credit as creditOf,
-  decorate,
-  fileSink,
-  files,
   flowOperator,
   FlowSubscriber,
-  ndjson,
-  values,
   type Barrier,
   type Clock,
   type Credit,
+  type Open,
+  type Source,
+  type StallEvent,
+  type Waiting,
+} from '../../src/entries/operators.js';
+import {
+  fileSink,
+  files,
+  ndjson,
+  values,
   type Flow,
   type FlowOperator,
   type Job,
   type JobEvent,
-  type Open,
   type Signal,
-  type Source,
-  type StallEvent,
-  type StoreCall,
-  type Waiting,
 } from '../../src/index.js';
 import { Lake } from './harness.js';
 

@@ -1,15 +1,6 @@
 import { NEVER, tap } from 'rxjs';
-import {
-  createStores,
-  decorate,
-  fileSink,
-  files,
-  MillraceError,
-  ndjson,
-  records,
-  stopOn,
-  values,
-} from '../../src/index.js';
+import { createStores, decorate } from '../../src/entries/stores.js';
+import { fileSink, files, MillraceError, ndjson, records, stopOn, values } from '../../src/index.js';
 import { Lake, now } from './harness.js';
 
 const lines = Array.from({ length: 40_000 }, (_, n) => ({ n }));

@@ -8,7 +8,8 @@ import { upload } from '../../examples/main-job/place.js';
 import { Audit } from '../../examples/main-job/verify/audit.js';
 import { list, read } from '../../examples/main-job/verify/objects.js';
 import { truthOf } from '../../examples/main-job/verify/truth.js';
-import { createMemoryStore, startGateway } from '../../src/store/index.js';
+import { createMemoryStore } from '../../src/entries/stores.js';
+import { startGateway } from '../../src/testing/index.js';
 
 const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
 

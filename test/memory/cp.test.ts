@@ -4,7 +4,8 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createMemoryStore, startGateway, type Gateway } from 'millrace';
+import { createMemoryStore } from 'millrace/stores';
+import { startGateway, type Gateway } from 'millrace/testing';
 import { Digest, expectedDigest } from '../../bench/synthetic/digest.js';
 import { SyntheticStore } from '../../bench/synthetic/store.js';
 

@@ -47,17 +47,13 @@ import {
   Observable,
   type OperatorFunction,
 } from 'rxjs';
+import { credit, end, isSignal, open, systemClock } from '../../src/entries/operators.js';
 import {
-  credit,
-  end,
   fileSink,
   files,
-  isSignal,
   keyed,
   ndjson,
-  open,
   records,
-  systemClock,
   values,
   valueState,
   type FlowOperator,

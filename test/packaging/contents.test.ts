@@ -19,7 +19,7 @@ afterAll(() => project.remove());
 test('code with declarations and maps, the documentation, and nothing else', () => {
   const strange = files.filter(
     (name) =>
-      !/^((README|CONTRIBUTING)\.md|LICENSE|package\.json|docs\/[\w-]+\.md|dist\/.*\.(js|js\.map|d\.ts))$/.test(
+      !/^((README|CONTRIBUTING)\.md|LICENSE|package\.json|docs\/([\w-]+\/)?[\w-]+\.md|dist\/.*\.(js|js\.map|d\.ts))$/.test(
         name,
       ),
   );

@@ -27,7 +27,8 @@ export const doubled = (flow: Flow<number>): Observable<number | Signal> => flow
 
 const tests = `
 import { expect, test } from '@jest/globals';
-import { createJob, createStores, fileSink, files, listAll, MillraceError, ndjson } from 'millrace';
+import { createJob, fileSink, files, MillraceError, ndjson } from 'millrace';
+import { createStores, listAll } from 'millrace/stores';
 import { lastValueFrom } from 'rxjs';
 import { doubled } from @@;
 

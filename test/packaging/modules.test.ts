@@ -56,7 +56,7 @@ describe('CommonJS', () => {
     expect(await printed('entries.cjs', text, ['--no-warnings'])).toEqual(
       entries.map((name) => [name, true]),
     );
-    expect(entries).toHaveLength(5);
+    expect(entries).toHaveLength(7);
   });
 
   test('as the page shows it', async () => {

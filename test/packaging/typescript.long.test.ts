@@ -1,7 +1,7 @@
 /** The package under the settings of TypeScript that the page names, as a user's compiler sees it. */
 import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromPage, Project, root } from './project.js';
+import { fromPage, manifest, Project, root } from './project.js';
 
 let project: Project;
 let said: readonly (readonly string[])[];
@@ -88,8 +88,9 @@ beforeAll(async () => {
     'job.ts': esm,
     'helpers.ts': helpers,
     'wrong.ts': wrong,
-    'all.ts': ['millrace', 'millrace/fs', 'millrace/operations', 'millrace/testing', 'millrace/opentelemetry']
-      .map((name, i) => `export * as m${i} from '${name}';`)
+    'all.ts': Object.keys(manifest.exports)
+      .filter((name) => !name.endsWith('.json'))
+      .map((name, i) => `export * as m${i} from 'millrace${name.slice(1)}';`)
       .join('\n'),
     ...Object.fromEntries(shown.map((code, i) => [`readme${i}.ts`, code])),
     'commonjs/package.json': '{}',

@@ -6,7 +6,8 @@
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { lastValueFrom } from 'rxjs';
-import { openStores, receivedTokens, MillraceError } from 'millrace';
+import { openStores, receivedTokens } from 'millrace/stores';
+import { MillraceError } from 'millrace';
 
 export interface Errand {
   readonly endpoint: string;

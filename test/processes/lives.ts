@@ -6,7 +6,7 @@
  * Nothing here waits for a time: what happens next is driven by what processes print and what the gateway sees.
  */
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import type { Faults } from 'millrace';
+import type { Faults } from 'millrace/testing';
 import { between, seeded } from '../simulation/random.js';
 import { audit, leftoversBelow, type Audit } from './audit.js';
 import { JobProcess, type Exit } from './child.js';

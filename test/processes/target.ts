@@ -4,15 +4,8 @@
  */
 import { CreateBucketCommand, DeleteBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { concatMap, from, lastValueFrom } from 'rxjs';
-import {
-  createLocalStore,
-  decorate,
-  s3Store,
-  startGateway,
-  type Faults,
-  type GatewayEvent,
-  type ObjectStore,
-} from 'millrace';
+import { createLocalStore, decorate, s3Store, type ObjectStore } from 'millrace/stores';
+import { startGateway, type Faults, type GatewayEvent } from 'millrace/testing';
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

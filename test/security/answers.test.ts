@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { lastValueFrom, type Observable } from 'rxjs';
-import { openStores, type ObjectStore } from '../../src/store/index.js';
+import { openStores, type ObjectStore } from '../../src/entries/stores.js';
 
 let server: Server | undefined;
 let stores: ReturnType<typeof openStores> | undefined;

@@ -2,7 +2,7 @@
 import { jest } from '@jest/globals';
 import { NEVER, throwError } from 'rxjs';
 import { Triggers } from '../../src/checkpoint/triggers.js';
-import { StoreError } from '../../src/index.js';
+import { StoreError } from '../../src/entries/stores.js';
 import { systemClock } from '../../src/flow/index.js';
 import { runJob } from '../../src/job/run.js';
 import { RefreshedCredentials } from '../../src/store/s3/credentials/source.js';

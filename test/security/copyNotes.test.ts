@@ -1,6 +1,6 @@
 /** Objects that are named like a copy's notes (`.big.millrace-partial`) are objects like any other. */
 import { lastValueFrom, throwError } from 'rxjs';
-import { decorate, StoreError, type StoreCall } from '../../src/store/index.js';
+import { decorate, StoreError, type StoreCall } from '../../src/entries/stores.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { all, bytes, content, errorOf, filled, MiB, operationsOn, uploadsOf } from '../fs/support.js';

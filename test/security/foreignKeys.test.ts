@@ -6,7 +6,7 @@ import { throwError } from 'rxjs';
 import { loadConfig } from '../../src/config/index.js';
 import { createOperations, type PartlyFailed } from '../../src/fs/operations/index.js';
 import { createFs } from '../../src/fs/promises/index.js';
-import { createLocalStore, createStores, decorate, StoreError } from '../../src/store/index.js';
+import { createLocalStore, createStores, decorate, StoreError } from '../../src/entries/stores.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { all, bytes, content, errorOf, filled, MiB } from '../fs/support.js';

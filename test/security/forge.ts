@@ -1,10 +1,8 @@
 import { tap } from 'rxjs';
 import { decodeManifest, encodeManifest } from '../../src/checkpoint/index.js';
 import { logKey, type Manifest } from '../../src/checkpoint/manifest.js';
+import { createMemoryStore, createStores, decorate, type ObjectStore } from '../../src/entries/stores.js';
 import {
-  createMemoryStore,
-  createStores,
-  decorate,
   fileSink,
   files,
   keyed,
@@ -14,7 +12,6 @@ import {
   type FilesOptions,
   type JobOptions,
   type MillraceError,
-  type ObjectStore,
 } from '../../src/index.js';
 import { Lake, now } from '../job/harness.js';
 

@@ -5,15 +5,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { filter, firstValueFrom, lastValueFrom, throwError } from 'rxjs';
-import {
-  createJob,
-  createStores,
-  files,
-  fileSink,
-  text,
-  type JobEvent,
-  type Logger,
-} from '../../src/index.js';
+import { createJob, files, fileSink, text, type JobEvent, type Logger } from '../../src/index.js';
+import { createStores } from '../../src/entries/stores.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import { isInDoubt, StoreError } from '../../src/store/errors.js';
 import { nodeDisk, type Disk } from '../../src/store/local/disk.js';

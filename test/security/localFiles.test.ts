@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lastValueFrom, type Observable } from 'rxjs';
-import { createLocalStore, type ObjectStore } from '../../src/store/index.js';
+import { createLocalStore, type ObjectStore } from '../../src/entries/stores.js';
 
 let root: string;
 let store: ObjectStore;

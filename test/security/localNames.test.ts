@@ -4,7 +4,7 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lastValueFrom, toArray } from 'rxjs';
-import { createLocalStore, listAll, type ObjectStore } from '../../src/store/index.js';
+import { createLocalStore, listAll, type ObjectStore } from '../../src/entries/stores.js';
 
 const parts = [
   ...['', '.', '..', '\0', 'a\0', '%00', '%2F', '%2e%2e', '%o', '%d', '%+', 'x%o', 'x%d'],

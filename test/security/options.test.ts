@@ -1,4 +1,5 @@
-import { loadConfig, S3Path } from '../../src/index.js';
+import { loadConfig } from '../../src/index.js';
+import { S3Path } from '../../src/entries/stores.js';
 import { createOperations } from '../../src/fs/operations/index.js';
 import { createFs } from '../../src/fs/promises/index.js';
 import { lastValueFrom } from 'rxjs';

@@ -1,6 +1,6 @@
 /** Names from outside are looked up among what was set, never among what every object has. */
 import { createHash } from 'node:crypto';
-import { StoreError } from '../../src/index.js';
+import { StoreError } from '../../src/entries/stores.js';
 import { mergeS3, encryptBucket } from '../../src/config/mergeS3.js';
 import { startGateway, type Gateway } from '../../src/store/gateway/index.js';
 import { document, parseXml } from '../../src/store/gateway/xml.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { lastValueFrom } from 'rxjs';
 import { inspect } from 'node:util';
-import { openStores } from '../../src/store/index.js';
+import { openStores } from '../../src/entries/stores.js';
 
 const title = '\u001b]0;gone\u0007';
 const turned = '\u202e\u061c\u009b31m';

@@ -1,11 +1,10 @@
 /** What a checkpoint directory holds is read within bounds of size, depth and form. */
 import { crc32 } from 'node:zlib';
 import { decodeManifest, encodeManifest, largest } from '../../src/checkpoint/manifestCodec.js';
-import type { Manifest } from '../../src/checkpoint/manifest.js';
-import { logKey } from '../../src/checkpoint/manifest.js';
+import { type Manifest, logKey } from '../../src/checkpoint/manifest.js';
 import { fromCommittable } from '../../src/sinks/file/committable.js';
 import { probe } from '../../src/store/probe.js';
-import { createMemoryStore } from '../../src/store/index.js';
+import { createMemoryStore } from '../../src/entries/stores.js';
 import { now } from '../job/harness.js';
 import { Victim } from './forge.js';
 

@@ -1,6 +1,6 @@
 /** What stores and servers say is shown on terminals, and must not act on them. */
 import fc from 'fast-check';
-import { createMemoryStore, StoreError } from '../../src/index.js';
+import { createMemoryStore, StoreError } from '../../src/entries/stores.js';
 import { printable, printableJson } from '../../src/cli/render/text.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import type { OpenedStores } from '../../src/store/open.js';

@@ -1,16 +1,6 @@
-import {
-  createJob,
-  createStores,
-  fileSink,
-  loadConfig,
-  ndjson,
-  records,
-  silentLogger,
-  type Json,
-  type ObjectStore,
-  type Source,
-  values,
-} from 'millrace';
+import { createJob, fileSink, loadConfig, ndjson, records, silentLogger, type Json, values } from 'millrace';
+import { createStores, type ObjectStore } from 'millrace/stores';
+import type { Source } from 'millrace/operators';
 import { SimulatedClock } from 'millrace/testing';
 import { map } from 'rxjs';
 import { crashes, live, type LivesOptions, type Surroundings } from './lives.js';

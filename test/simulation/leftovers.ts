@@ -7,7 +7,8 @@
  * looked where.
  */
 import { tap } from 'rxjs';
-import { decorate, type Clock, type ObjectStore, type StoreCall } from 'millrace';
+import { decorate, type ObjectStore, type StoreCall } from 'millrace/stores';
+import type { Clock } from 'millrace/operators';
 import { keptBy } from '../support/entry.js';
 import { keysOf, manifestAt, now } from './world.js';
 

@@ -6,14 +6,14 @@ import { map, type Observable } from 'rxjs';
 import {
   createMemoryStore,
   createStores,
-  delayed,
   probe,
   retrying,
-  type Clock,
-  type Job,
   type ObjectStore,
   type Stores,
-} from 'millrace';
+} from 'millrace/stores';
+import { delayed } from 'millrace/testing';
+import type { Clock } from 'millrace/operators';
+import type { Job } from 'millrace';
 import { SimulatedClock } from 'millrace/testing';
 import { minimumPartSize } from './pipeline.js';
 import { SimulatedProcess, type Kind } from './process.js';

@@ -11,10 +11,10 @@ import {
   records,
   silentLogger,
   valueState,
-  type Clock,
   type Job,
-  type Stores,
 } from 'millrace';
+import type { Clock } from 'millrace/operators';
+import type { Stores } from 'millrace/stores';
 import type { Scenario } from './scenario.js';
 import type { Event } from './world.js';
 

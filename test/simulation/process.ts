@@ -1,5 +1,6 @@
 import { Observable, Subscription } from 'rxjs';
-import { decorate, type Clock, type ObjectStore, type StoreCall } from 'millrace';
+import { decorate, type ObjectStore, type StoreCall } from 'millrace/stores';
+import type { Clock } from 'millrace/operators';
 import type { Fate } from './scenario.js';
 
 /** What a request is to the protocol. */

@@ -12,17 +12,9 @@
  * Everything is drawn from the scenario's seed, so a failure comes again.
  */
 import { map } from 'rxjs';
-import {
-  createMemoryStore,
-  createStores,
-  delayed,
-  faulty,
-  probe,
-  retrying,
-  type JobEvent,
-  type ObjectStore,
-} from 'millrace';
-import { SimulatedClock } from 'millrace/testing';
+import { createMemoryStore, createStores, probe, retrying, type ObjectStore } from 'millrace/stores';
+import { delayed, faulty, SimulatedClock } from 'millrace/testing';
+import type { JobEvent } from 'millrace';
 import { leftovers, madeTooLate, traced, type Leftover, type Traces } from './leftovers.js';
 import { minimumPartSize, pipeline } from './pipeline.js';
 import { SimulatedProcess, type Kind } from './process.js';

@@ -1,5 +1,5 @@
 import { toArray, type Observable } from 'rxjs';
-import { listAll, type ObjectStore } from 'millrace';
+import { listAll, type ObjectStore } from 'millrace/stores';
 import { entryOf, type Entry } from '../support/entry.js';
 import { between, seeded } from './random.js';
 import type { Scenario } from './scenario.js';

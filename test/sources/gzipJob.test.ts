@@ -3,15 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import {
-  createJob,
-  files,
-  flowOperator,
-  FlowSubscriber,
-  ndjson,
-  type Credit,
-  type Open,
-} from '../../src/index.js';
+import { createJob, files, ndjson } from '../../src/index.js';
+import { flowOperator, FlowSubscriber, type Credit, type Open } from '../../src/entries/operators.js';
 import { gzipMembers } from './harness.js';
 
 // The machine may be busy with other tests.

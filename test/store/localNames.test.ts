@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { lastValueFrom, toArray } from 'rxjs';
-import { createLocalStore, listAll, type ObjectStore } from '../../src/store/index.js';
+import { createLocalStore, listAll, type ObjectStore } from '../../src/entries/stores.js';
 import { directoriesOf, filesOf, keptName, readOwnName } from '../../src/store/local/names.js';
 
 const odd = [

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lastValueFrom } from 'rxjs';
 import { nodeDisk, type Disk } from '../../src/store/local/disk.js';
-import { createLocalStore, type ListOptions, type ObjectStore } from '../../src/store/index.js';
+import { createLocalStore, type ListOptions, type ObjectStore } from '../../src/entries/stores.js';
 import { refusingDisk, type Refused } from './refusingDisk.js';
 
 /** What other programs leave in directories and no object store can hold. */

@@ -1,7 +1,8 @@
 /** A machine whose clock is off: its first requests are refused, and nobody hears of it. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { forkJoin } from 'rxjs';
-import { createJob, files, openStores, text, values } from '../../src/index.js';
+import { createJob, files, text, values } from '../../src/index.js';
+import { openStores } from '../../src/entries/stores.js';
 import { startGateway, type Gateway, type GatewayEvent } from '../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';

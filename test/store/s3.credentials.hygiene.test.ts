@@ -6,21 +6,15 @@ import { jest } from '@jest/globals';
 import { catchError, lastValueFrom, of, toArray, type Observable } from 'rxjs';
 import {
   createJob,
-  delegationTokens,
   fileSink,
   files,
   MillraceError,
-  openStores,
-  S3Connection,
-  startGateway,
   text,
-  type Fault,
-  type Faults,
-  type Gateway,
   type Logger,
-  type ObjectStore,
   type S3Options,
 } from '../../src/index.js';
+import { delegationTokens, openStores, S3Connection, type ObjectStore } from '../../src/entries/stores.js';
+import { startGateway, type Fault, type Faults, type Gateway } from '../../src/testing/index.js';
 import { requestChannels } from '../../src/store/observe/channels.js';
 import { listAll } from '../../src/store/helpers.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';

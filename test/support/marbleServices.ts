@@ -1,15 +1,7 @@
 import { of } from 'rxjs';
-import {
-  checkpointData,
-  createMemoryStore,
-  delayed,
-  stores,
-  type CheckpointData,
-  type ObjectStore,
-  type Service,
-  type Stores,
-} from '../../src/index.js';
-import type { MarbleServices } from '../../src/testing/index.js';
+import { checkpointData, stores, type CheckpointData, type Service } from '../../src/entries/operators.js';
+import { createMemoryStore, type ObjectStore, type Stores } from '../../src/entries/stores.js';
+import { delayed, type MarbleServices } from '../../src/testing/index.js';
 
 /** A memory store that the attempts of one marble file share, and whose answers take 2 ms. */
 export function marbleServices(): MarbleServices {

@@ -1,19 +1,8 @@
 import fc from 'fast-check';
 import { filter, map, mergeMap, scan, type OperatorFunction } from 'rxjs';
-import {
-  fileSink,
-  type Flow,
-  keyed,
-  listAll,
-  mergeFlows,
-  ndjson,
-  type ObjectStore,
-  records,
-  type Service,
-  stores,
-  type Stores,
-  valueState,
-} from '../../src/index.js';
+import { fileSink, type Flow, keyed, mergeFlows, ndjson, records, valueState } from '../../src/index.js';
+import { listAll, type ObjectStore, type Stores } from '../../src/entries/stores.js';
+import { type Service, stores } from '../../src/entries/operators.js';
 import { memoryServices } from '../support/marbleServices.js';
 import { type Board, board, type Item, onBoard, right, wrong } from './wrongOperators.js';
 import { checkLaws, lawInputs, type LawOptions } from '../../src/testing/index.js';

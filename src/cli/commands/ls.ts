@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Observable } from 'rxjs';
 import type { Entry } from '../../fs/operations/index.js';
-import { isStoreError } from '../../store/index.js';
+import { isStoreError } from '../../store/errors.js';
 import { examples } from '../help.js';
 import { fixedDirectory, locate, namesDirectory, noMatch, type Located } from '../locate.js';
 import { entryLine, entryRecord } from '../render/entries.js';

@@ -3,7 +3,7 @@ import type { CopyPair, Entry, Progress } from '../../fs/operations/index.js';
 import { placeOf } from '../../fs/operations/place.js';
 import { foundAgain, relationOf } from '../../fs/operations/relation.js';
 import { parseUri } from '../../path/index.js';
-import { isStoreError } from '../../store/index.js';
+import { isStoreError } from '../../store/errors.js';
 import { UsageError } from '../exit.js';
 import { examples } from '../help.js';
 import { below, fixedDirectory, locate, locateTarget, type Located } from '../locate.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { inspectServer, type Finding, type ServerReport } from '../../store/index.js';
+import { inspectServer, type Finding, type ServerReport } from '../../store/inspect.js';
 import { examples } from '../help.js';
 import { locate, single } from '../locate.js';
 import { printable, readable } from '../render/text.js';

@@ -1,6 +1,6 @@
 import { PartlyFailed } from '../../fs/operations/index.js';
 import { hideUserInfo } from '../../path/index.js';
-import { isStoreError } from '../../store/index.js';
+import { isStoreError } from '../../store/errors.js';
 import { standard } from '../locate.js';
 import type { Session } from '../session.js';
 import { printable, readable } from './text.js';

@@ -3,16 +3,8 @@ import { lastValueFrom, map } from 'rxjs';
 import { Contents } from '../../../src/fs/contents.js';
 import { createOperations, type Operations } from '../../../src/fs/operations/index.js';
 import { placeOf } from '../../../src/fs/operations/place.js';
-import {
-  bytes,
-  fileSink,
-  files,
-  keyed,
-  records,
-  valueState,
-  values,
-  type Writer,
-} from '../../../src/index.js';
+import { bytes, fileSink, files, keyed, records, valueState, values } from '../../../src/index.js';
+import type { Writer } from '../../../src/entries/operators.js';
 import { jobStores } from '../../../src/job/jobStores.js';
 import { resolveOptions } from '../../../src/job/options.js';
 import { flat } from '../support.js';

@@ -1,18 +1,15 @@
 import { defer, finalize, of, tap, type Observable, type Subscription } from 'rxjs';
+import { createJob, type FlowOperator, type Job, type JobEvent } from '../../../src/index.js';
 import {
-  createJob,
   createMemoryStore,
   createStores,
   decorate,
-  delayed,
-  type FlowOperator,
-  type Job,
-  type JobEvent,
   type ObjectStore,
-  type Source,
   type StoreCapabilities,
   type StoreMethod,
-} from '../../../src/index.js';
+} from '../../../src/entries/stores.js';
+import { delayed, SimulatedClock } from '../../../src/testing/index.js';
+import type { Source } from '../../../src/entries/operators.js';
 import {
   flowOperator,
   FlowSubscriber,
@@ -20,7 +17,6 @@ import {
   type Barrier,
   type Open,
 } from '../../../src/flow/index.js';
-import { SimulatedClock } from '../../../src/testing/index.js';
 import { flat } from '../support.js';
 
 export const MiB = 2 ** 20;

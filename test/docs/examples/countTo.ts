@@ -1,4 +1,4 @@
-import type { Source } from 'millrace';
+import type { Source } from 'millrace/operators';
 
 /** The numbers from 0 to `end` - 1. */
 export function countTo(end: number): Source<number> {

@@ -1,14 +1,6 @@
-import {
-  crashAt,
-  createJob,
-  createStores,
-  fileSink,
-  files,
-  silentLogger,
-  text,
-  type ObjectStore,
-} from 'millrace';
-import { SimulatedClock } from 'millrace/testing';
+import { createJob, fileSink, files, silentLogger, text } from 'millrace';
+import { createStores, type ObjectStore } from 'millrace/stores';
+import { crashAt, SimulatedClock } from 'millrace/testing';
 
 /** Runs a job that dies at its n-th request. Tells whether it finished before. */
 export function runUntil(lake: ObjectStore, n: number): boolean {

@@ -1,11 +1,5 @@
-import {
-  flowOperator,
-  FlowSubscriber,
-  type Barrier,
-  type FlowOperator,
-  type Open,
-  type Signal,
-} from 'millrace';
+import type { FlowOperator, Signal } from 'millrace';
+import { flowOperator, FlowSubscriber, type Barrier, type Open } from 'millrace/operators';
 import type { Subscriber } from 'rxjs';
 
 class Numbered<A> extends FlowSubscriber<A, readonly [number, A]> {

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
-import { loadConfig, ndjson, parseUri, S3Path } from 'millrace';
+import { loadConfig, ndjson } from 'millrace';
+import { parseUri, S3Path } from 'millrace/stores';
 import { printable } from '#src/cli/render/text.js';
 import { errorLines } from '#src/cli/render/errors.js';
 import { redactor } from '#src/cli/redact.js';

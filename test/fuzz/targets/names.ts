@@ -1,4 +1,5 @@
-import { formatUri, loadConfig, parseUri, S3Path } from 'millrace';
+import { formatUri, parseUri, S3Path } from 'millrace/stores';
+import { loadConfig } from 'millrace';
 import { compileGlob, compileUriGlob } from '#src/path/index.js';
 import { parseAuthority } from '#src/path/authority.js';
 import { readOwnName } from '#src/store/local/names.js';

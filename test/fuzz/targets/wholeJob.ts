@@ -4,8 +4,8 @@
  * manifest was set right, it may be wrong, but touches nothing outside of its folders.
  */
 import { map } from 'rxjs';
-import { createMemoryStore, createStores, delayed, probe, type ObjectStore } from 'millrace';
-import { SimulatedClock } from 'millrace/testing';
+import { createMemoryStore, createStores, probe, type ObjectStore } from 'millrace/stores';
+import { delayed, SimulatedClock } from 'millrace/testing';
 import { encodeManifest } from '#src/checkpoint/manifestCodec.js';
 import { minimumPartSize, pipeline } from '../../simulation/pipeline.js';
 import { SimulatedProcess } from '../../simulation/process.js';

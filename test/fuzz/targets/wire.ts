@@ -3,7 +3,7 @@ import { decodeChunked } from '#src/store/gateway/chunked.js';
 import { GatewayError } from '#src/store/gateway/errors.js';
 import { targetOf } from '#src/store/gateway/target.js';
 import { parseXml } from '#src/store/gateway/xml.js';
-import { deserializeToken } from 'millrace';
+import { deserializeToken } from 'millrace/stores';
 import { pick } from '../../simulation/random.js';
 import { mutated, mutatedJson } from '../mutate.js';
 import { target } from '../target.js';

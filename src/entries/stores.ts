@@ -1,0 +1,112 @@
+/**
+ * `millrace/stores`: object stores, how they are reached, and where objects are.
+ *
+ * {@link openStores} opens stores of every scheme by URI. An {@link ObjectStore} of your own takes part in a job by
+ * {@link createStores}.
+ */
+
+// Stores by URI
+export { openStores, type OpenedStores, type OpenStoresOptions } from '../store/open.js';
+export { createStores, type StoresOptions } from '../store/registry.js';
+export type {
+  DirectoryIdentity,
+  Identities,
+  StoreCapabilities,
+  StoreLocation,
+  Stores,
+} from '../store/services.js';
+
+// The port
+export type {
+  ByteRange,
+  ContentHeaders,
+  CopyOptions,
+  DeleteFailure,
+  GetOptions,
+  ListOptions,
+  ListPage,
+  Metadata,
+  ObjectBody,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+  PutResult,
+  Unlisted,
+  UploadCursor,
+  UploadedPart,
+  UploadInfo,
+  UploadOptions,
+  UploadPage,
+} from '../store/objectStore.js';
+export { isStoreError, StoreError, type StoreErrorCode, type StoreErrorOptions } from '../store/errors.js';
+export { listAll } from '../store/helpers.js';
+
+// Adapters
+export { createLocalStore, type LocalStoreOptions } from '../store/local/index.js';
+export { createMemoryStore, memoryStore, type MemoryStoreOptions } from '../store/memory/index.js';
+export { S3Connection, s3Store, type OwnOptions, type S3Context } from '../store/s3/index.js';
+
+// Decorators
+export { counting, type CountingStore, type StoreCounts } from '../store/decorators/counting.js';
+export { decorate, type Around, type StoreCall, type StoreMethod } from '../store/decorators/decorate.js';
+export { retrying, type RetryOptions } from '../store/decorators/retry.js';
+export { observed, type ObserveOptions } from '../store/observe/observed.js';
+
+// What stores do and can do
+export {
+  requestChannels,
+  type RequestEnd,
+  type RequestError,
+  type RequestRetry,
+  type RequestStart,
+  type StoreRequest,
+} from '../store/observe/channels.js';
+export { inspectServer, type Finding, type FindingName, type ServerReport } from '../store/inspect.js';
+export { probe } from '../store/probe.js';
+
+// Credentials
+export type {
+  AssumeRoleOptions,
+  BucketOptions,
+  CredentialProvider,
+  EncryptionOptions,
+  S3Credentials,
+  S3RetryOptions,
+} from '../config/s3Options.js';
+export {
+  delegationTokens,
+  deserializeToken,
+  receivedTokens,
+  sendTokens,
+  serializeToken,
+  type DelegationToken,
+  type DelegationTokensOptions,
+  type ReceivedTokensOptions,
+  type SerializedToken,
+} from '../store/s3/credentials/index.js';
+
+// URIs and paths
+export { filePath, fileUri } from '../path/local.js';
+export { InvalidGlob } from '../path/glob.js';
+export { InvalidUri, PathError, UnknownScheme, type PathErrorCode } from '../path/errors.js';
+export { S3Path } from '../path/s3Path.js';
+export { formatUri, parseUri, type ObjectUri, type Scheme } from '../path/uri.js';
+
+// The sections of a `Config`, and of the `ConfigOptions` that they come from
+export type {
+  Checkpoints,
+  DelegationTokens,
+  Origin,
+  Restarts,
+  Stalls,
+  State,
+  Transfer,
+} from '../config/config.js';
+export type {
+  CheckpointDefaults,
+  DelegationTokenOptions,
+  RestartDefaults,
+  StallDefaults,
+  StateOptions,
+  TransferOptions,
+} from '../config/options.js';
