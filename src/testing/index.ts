@@ -3,16 +3,19 @@
  */
 
 // Operators
-export { lawInputs, type LawElement, type LawInput } from './lawInputs.js';
-export type { LawOptions } from './lawRun.js';
-export { checkLaws } from './laws.js';
 export {
+  checkLaws,
   checkMergeLaws,
+  lawInputs,
   mergeInputs,
+  type LawElement,
+  type LawInput,
+  type LawOptions,
   type MergeInput,
   type MergeLawOptions,
   type MergeRecord,
-} from './mergeLaws.js';
+  type StuckOptions,
+} from './laws/index.js';
 export { parseMarbleFile, type MarbleAttempt, type MarbleFile, type MarbleLine } from './marbleFile.js';
 export { runMarbles, type MarbleResult, type MarbleServices } from './runMarbles.js';
 export { TestAttempt, type TestAttemptOptions, type TestBarrier, type Trace } from './testAttempt.js';

@@ -1,6 +1,6 @@
-import { of } from 'rxjs';
+import { Observable, of } from 'rxjs';
 import { checkpointData, stores, type CheckpointData, type Service } from '../../src/entries/operators.js';
-import { createMemoryStore, type ObjectStore, type Stores } from '../../src/entries/stores.js';
+import { createMemoryStore, decorate, type ObjectStore, type Stores } from '../../src/entries/stores.js';
 import { delayed, type MarbleServices } from '../../src/testing/index.js';
 
 /** A memory store that the attempts of one marble file share, and whose answers take 2 ms. */
@@ -12,6 +12,19 @@ export function marbleServices(): MarbleServices {
 /** A memory store whose answers are there at once. */
 export function memoryServices(): ReadonlyMap<Service<unknown>, unknown> {
   return servicesOf(smallParts(), 1);
+}
+
+/** A store that answers nothing, and how many requests wait for it to do so. */
+export function stuckServices(pending: { requests: number }): ReadonlyMap<Service<unknown>, unknown> {
+  const store = decorate(
+    smallParts(),
+    () =>
+      new Observable(() => {
+        pending.requests++;
+        return () => pending.requests--;
+      }),
+  );
+  return servicesOf(store, 1);
 }
 
 const minimumPartSize = 16;

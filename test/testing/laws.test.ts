@@ -3,8 +3,11 @@ import { filter, map, mergeMap, scan, type OperatorFunction } from 'rxjs';
 import { fileSink, type Flow, keyed, mergeFlows, ndjson, records, valueState } from '../../src/index.js';
 import { listAll, type ObjectStore, type Stores } from '../../src/entries/stores.js';
 import { type Service, stores } from '../../src/entries/operators.js';
-import { memoryServices } from '../support/marbleServices.js';
-import { type Board, board, type Item, onBoard, right, wrong } from './wrongOperators.js';
+import { memoryServices, stuckServices } from '../support/marbleServices.js';
+import { right, wrong } from './wrong/operators.js';
+import type { Item } from './wrong/passing.js';
+import { type Board, board, onBoard } from './wrong/publishing.js';
+import { type Outlet, outlet } from './wrong/writing.js';
 import { checkLaws, lawInputs, type LawOptions } from '../../src/testing/index.js';
 
 /** The records below `out/`, in the order of the files' names. */
@@ -34,7 +37,8 @@ const check = (operator: () => OperatorFunction<never, unknown>, options: LawOpt
       checkLaws(operator, input, {
         services: memoryServices,
         mutate: (record) => {
-          (record as Item).n = -1;
+          // Not where it is frozen.
+          Reflect.set(record as Item, 'n', -1);
         },
         ...options,
       });
@@ -68,10 +72,43 @@ describe('every law is kept by', () => {
     );
   });
 
+  test("keyed, of the user's own objects", () => {
+    check(() =>
+      keyed('last', {
+        key: ({ n }: Item) => n % 3,
+        state: { last: valueState<Item | undefined>(undefined) },
+        onRecord: (record, { last }) => {
+          const before = last.value;
+          last.set(record);
+          return before === undefined ? [] : [before];
+        },
+      }),
+    );
+  });
+
   test('fileSink', () => {
-    check(() => fileSink<Item>('out', 'memory://lake/out', { format: ndjson(), partSize: 16 }), {
-      published: publishedFiles,
-    });
+    const pending = { requests: 0 };
+    check(
+      () =>
+        fileSink<Item>('out', 'memory://lake/out', {
+          format: ndjson(),
+          partSize: 16,
+          roll: { size: 32 },
+          budget: 64,
+        }),
+      {
+        published: publishedFiles,
+        stuck: {
+          services: () => {
+            pending.requests = 0;
+            return stuckServices(pending);
+          },
+          requests: () => pending.requests,
+          // A record takes eight bytes.
+          budget: 8,
+        },
+      },
+    );
   });
 
   test('mergeFlows', () => {
@@ -80,12 +117,24 @@ describe('every law is kept by', () => {
 });
 
 describe('laws', () => {
-  const options: LawOptions = {
-    services: () => new Map<Service<unknown>, unknown>([[board, new Map()]]),
-    published: (services) => onBoard(services.get(board) as Board),
-  };
-  const optionsFor = (name: string): LawOptions =>
-    name.includes('publish') || name in (wrong['publishing'] ?? {}) ? options : {};
+  const services = (answers: boolean) => () =>
+    new Map<Service<unknown>, unknown>([
+      [board, new Map()],
+      [outlet, { pending: 0, answers } satisfies Outlet],
+    ]);
+  const optionsFor = (name: string): LawOptions => ({
+    services: services(true),
+    ...((name.includes('publish') || name in (wrong['publishing'] ?? {})) && {
+      published: (given) => onBoard(given.get(board) as Board),
+    }),
+    ...(/writ|request/.test(name) && {
+      stuck: {
+        services: services(false),
+        requests: (given) => (given.get(outlet) as Outlet).pending,
+        budget: 3,
+      },
+    }),
+  });
 
   test.each(Object.keys(right))('hold for an operator that %s', (name) => {
     check(right[name]!, optionsFor(name));
@@ -100,6 +149,22 @@ describe('laws', () => {
     expect(() => {
       check(operator, optionsFor(name));
     }).toThrow(`Law of ${law} broken`);
+  });
+
+  test.each([
+    ['drops every record', () => false],
+    ['loses every second record', (_: Item, index: number) => index % 2 === 0],
+  ])('of publishing find a fileSink that %s', (_, keeps) => {
+    expect(() => {
+      check(
+        () => (flow) =>
+          (flow as Flow<Item>).pipe(
+            records(filter(keeps)),
+            fileSink<Item>('out', 'memory://lake/out', { format: ndjson() }),
+          ),
+        { published: publishedFiles },
+      );
+    }).toThrow('Law of publishing broken');
   });
 
   test('of restore find that records(scan) is not restored', () => {

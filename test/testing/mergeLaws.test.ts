@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { Observable } from 'rxjs';
 import { mergeFlows } from '../../src/index.js';
 import { checkMergeLaws, mergeInputs, type MergeInput } from '../../src/testing/index.js';
-import { rightMerge, wrongMerges } from './wrongMerges.js';
+import { rightMerge, wrongMerges } from './wrong/merges.js';
 
 type Merge = (left: Observable<never>, right: Observable<never>) => Observable<unknown>;
 

@@ -1,23 +1,34 @@
 import { Subject, VirtualTimeScheduler, type Observable, type OperatorFunction } from 'rxjs';
-import { clockOf, credit, end, isSignal, open, watermark } from '../flow/index.js';
-import type { Json, Restored, Service, Signal } from '../flow/index.js';
-import { countedClock } from './countedClock.js';
-import type { LawElement } from './lawInputs.js';
-import { pendingOf, sealed } from './sealed.js';
-import { TestAttempt, type TestBarrier } from './testAttempt.js';
+import { clockOf, credit, end, isSignal, open, watermark } from '../../flow/index.js';
+import type { Frozen, Json, Restored, Service, Signal } from '../../flow/index.js';
+import { countedClock } from '../countedClock.js';
+import type { LawElement } from './inputs.js';
+import { pendingOf, sealed } from '../sealed.js';
+import { TestAttempt, type TestBarrier } from '../testAttempt.js';
 
 export type Services = ReadonlyMap<Service<unknown>, unknown>;
 
 export interface LawOptions {
   /** What `Open` gives the operator; made anew for each run, so that runs share nothing. */
   readonly services?: () => Services;
-  /** Changes a record in place after it was handled, as a careless user might. */
+  /** Changes a record in place after it was handled, and what came out once it was delivered, as a careless user might. */
   readonly mutate?: (record: unknown) => void;
   /**
    * For sinks: the records that readers can see now, by partition, each in its order. With it the laws compare what a sink
    * publishes with what it was given.
    */
   readonly published?: (services: Services) => readonly (readonly unknown[])[];
+  /** For operators that make requests: what they do while none is answered. */
+  readonly stuck?: StuckOptions;
+}
+
+export interface StuckOptions {
+  /** Services that answer nothing. */
+  readonly services: () => Services;
+  /** Requests that were made to them and not given up. */
+  readonly requests: (services: Services) => number;
+  /** At most so many records may be dealt with meanwhile. */
+  readonly budget: number;
 }
 
 export interface RunOptions extends LawOptions {
@@ -39,6 +50,13 @@ export interface LawRun {
   readonly services: Services;
   /** What an attempt finds that is restored from a checkpoint. */
   readonly manifests: ReadonlyMap<number, ReadonlyMap<string, Restored>>;
+  /** What was acked, as it was then. */
+  readonly acked: readonly {
+    readonly checkpoint: number;
+    readonly id: string;
+    readonly then: string;
+    readonly frozen: Frozen;
+  }[];
   readonly completed: boolean;
   /** At the unsubscribe: how much had come out, how many timers were left, and how many inputs were still subscribed to. */
   readonly unsubscribed: { readonly output: number; readonly timers: number; readonly inputs: number };
@@ -77,11 +95,21 @@ export function runInputs<A>(
     restored,
     services,
     epoch,
-    on: ({ type }) => {
+    on: (trace) => {
+      if (trace.type !== 'ack') return;
+      acked.push({ ...trace, then: JSON.stringify(trace.frozen) });
       // Not within the call that acks.
-      if (type === 'ack') scheduler.schedule(settle);
+      scheduler.schedule(settle);
     },
   });
+  const acked: LawRun['acked'][number][] = [];
+  /** All that the user has had in hand. */
+  const handled: unknown[] = [];
+  const mutate = (record: unknown): void => {
+    if (typeof record !== 'object' || record === null) return;
+    options.mutate?.(record);
+    handled.push(record);
+  };
   const settle = (): void => {
     for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
       const { checkpoint } = next.barrier;
@@ -107,6 +135,7 @@ export function runInputs<A>(
   ).subscribe({
     next: (value) => {
       output.push(isSignal(value) ? value : (JSON.parse(JSON.stringify(value)) as Json));
+      if (!isSignal(value)) mutate(value);
     },
     error: (error: unknown) => {
       output.push(error);
@@ -138,11 +167,13 @@ export function runInputs<A>(
       case 'record': {
         const record = structuredClone(element.value);
         input.elements.next(record);
-        options.mutate?.(record);
+        mutate(record);
         return;
       }
       case 'barrier':
         input.elements.next(barrier(++input.checkpoint).barrier);
+        // What was frozen may not be stored yet.
+        for (const record of handled) options.mutate?.(record);
         settle();
         return;
       case 'credit':
@@ -176,7 +207,7 @@ export function runInputs<A>(
     }, at);
   });
   scheduler.flush();
-  return { output, attempt, services, manifests, completed, unsubscribed };
+  return { output, attempt, services, manifests, acked, completed, unsubscribed };
 }
 
 /** One input on its way in. */

@@ -1,10 +1,10 @@
 import type { Observable } from 'rxjs';
-import { isSignal, signal, type Signal } from '../flow/index.js';
-import type { LawElement } from './lawInputs.js';
-import { runInputs, type LawRun, type RunOptions, type Services } from './lawRun.js';
+import { isSignal } from '../../flow/index.js';
+import type { LawElement } from './inputs.js';
+import { runInputs, type LawRun, type RunOptions, type Services } from './run.js';
+import { checkCredits, checkWatermarks } from './minimums.js';
+import { broken, isKind, show } from './output.js';
 import { mergeSources, type MergeInput, type MergeRecord } from './mergeInputs.js';
-
-export { mergeInputs, type MergeInput, type MergeRecord } from './mergeInputs.js';
 
 export interface MergeLawOptions {
   /** What `Open` gives the operator; made anew for each run. */
@@ -57,23 +57,14 @@ export function checkMergeLaws(merge: Merge, input: MergeInput, options: MergeLa
     inputs.forEach((some, index) => {
       const resumed = [...recordsOf(upTo(whole.output, checkpoint), index), ...recordsOf(rest.output, index)];
       if (resumed.join() !== given(some).join())
-        throw broken(`restored at barrier ${checkpoint}: of input ${index} came out ${resumed.join()}`);
+        throw broken(
+          'merging',
+          `restored at barrier ${checkpoint}: of input ${index} came out ${resumed.join()}`,
+        );
     });
   }
   if (unsubscribeAfter < elements.length) checkTeardown(run(elements, { unsubscribeAfter }));
 }
-
-function broken(detail: string): Error {
-  return new Error(`Law of merging broken: ${detail}`);
-}
-
-const isKind = <K extends Signal[typeof signal]>(
-  value: unknown,
-  kind: K,
-): value is Extract<Signal, { [signal]: K }> => isSignal(value) && value[signal] === kind;
-
-const show = (value: unknown): string =>
-  isKind(value, 'barrier') ? `barrier ${value.checkpoint}` : (value as Signal)[signal];
 
 const given = (elements: Elements): number[] =>
   elements.flatMap((each) => (each.kind === 'record' ? each.value.n : []));
@@ -107,7 +98,7 @@ function after(elements: Elements, checkpoint: number): Elements {
 
 function checkSignals({ output, completed }: LawRun, inputs: readonly Elements[]): void {
   const error = output.find((each) => each instanceof Error);
-  if (error !== undefined) throw broken(`error ${error.message}`);
+  if (error !== undefined) throw broken('merging', `error ${error.message}`);
   const barriers = Math.max(...inputs.map((each) => each.filter(({ kind }) => kind === 'barrier').length));
   const ends = inputs.map((each) => each.findIndex(({ kind }) => kind === 'end'));
   const beforeEnd = inputs.map(
@@ -119,13 +110,14 @@ function checkSignals({ output, completed }: LawRun, inputs: readonly Elements[]
     .filter((each) => isKind(each, 'open') || isKind(each, 'barrier') || isKind(each, 'end'))
     .map(show);
   if (actual.join() !== expected.join())
-    throw broken(`expected the signals ${expected.join()}; out came ${actual.join()}`);
+    throw broken('merging', `expected the signals ${expected.join()}; out came ${actual.join()}`);
   const sources = output.flatMap((each) => (isKind(each, 'open') ? each.sources : []));
   if ([...sources].sort().join() !== mergeSources.flat().sort().join())
-    throw broken(`open has the sources ${sources.join()}`);
+    throw broken('merging', `open has the sources ${sources.join()}`);
   const over = inputs.every((each) => each.some(({ kind }) => kind === 'complete'));
   if (completed !== over)
     throw broken(
+      'merging',
       `${over ? 'both inputs completed' : 'an input is not over'}, and the merge ${completed ? 'completed' : 'did not'}`,
     );
 }
@@ -134,7 +126,7 @@ function checkRecords({ output }: LawRun, inputs: readonly Elements[]): void {
   inputs.forEach((elements, input) => {
     const out = recordsOf(output, input);
     if (out.join() !== given(elements).join())
-      throw broken(`input ${input} brought ${given(elements).join()}; out came ${out.join()}`);
+      throw broken('merging', `input ${input} brought ${given(elements).join()}; out came ${out.join()}`);
     let barriers = 0;
     for (const each of elements) {
       if (each.kind === 'barrier') {
@@ -143,6 +135,7 @@ function checkRecords({ output }: LawRun, inputs: readonly Elements[]): void {
         const before = given(elements.slice(0, elements.indexOf(each)));
         if (early.length > before.length)
           throw broken(
+            'merging',
             `barrier ${barriers} was overtaken by ${early.slice(before.length).join()} of input ${input}`,
           );
       }
@@ -150,105 +143,13 @@ function checkRecords({ output }: LawRun, inputs: readonly Elements[]): void {
   });
   const end = output.findIndex((each) => isKind(each, 'end'));
   if (end >= 0 && output.slice(end).some((each) => !isSignal(each)))
-    throw broken('records came after the end');
-}
-
-interface EventTime {
-  time: number;
-  idle: boolean;
-}
-
-const unset: EventTime = { time: -Infinity, idle: false };
-
-function checkWatermarks({ output }: LawRun, inputs: readonly Elements[]): void {
-  // Of each record, the event time that its input had reached. After it was idle, others need not wait for it.
-  const reached = inputs.map((elements) => {
-    const at = new Map<number, EventTime>();
-    const now = { ...unset };
-    for (const each of elements) {
-      if (each.kind === 'record') at.set(each.value.n, { ...now });
-      else if (each.kind === 'watermark') {
-        now.time = Math.max(0, now.time) + (each.rise ?? 1);
-        now.idle ||= each.idle === true;
-      }
-    }
-    return at;
-  });
-  let last = unset;
-  for (const each of output) {
-    if (isKind(each, 'watermark')) {
-      if (each.time < last.time) throw broken(`watermark ${each.time} came after ${last.time}`);
-      last = each;
-    } else if (!isSignal(each)) {
-      const { input, n } = each as MergeRecord;
-      const { time, idle } = reached[input]?.get(n) ?? unset;
-      if (last.time > time && !idle)
-        throw broken(`watermark ${last.time} overtook record ${n} of input ${input}, which was at ${time}`);
-    }
-  }
-  const live = inputs.filter((elements) => !elements.some(({ kind }) => kind === 'end'));
-  const times = live.map((elements) => {
-    let time = -Infinity;
-    let idle = false;
-    for (const each of elements) {
-      if (each.kind !== 'watermark') continue;
-      time = Math.max(0, time) + (each.rise ?? 1);
-      idle = each.idle === true;
-    }
-    return { time, idle };
-  });
-  const active = times.filter(({ idle }) => !idle);
-  const least = Math.min(...active.map(({ time }) => time));
-  if (active.length > 0 && last.time < least)
-    throw broken(`the inputs that are not idle are at watermark ${least}; out came ${last.time}`);
-  const idle = live.length > 0 && active.length === 0;
-  if (live.length > 0 && last.idle !== idle)
-    throw broken(
-      `${idle ? 'all inputs are' : 'not all inputs are'} idle, and the last watermark says otherwise`,
-    );
-}
-
-function checkCredits({ output }: LawRun, inputs: readonly Elements[]): void {
-  for (const source of new Set(mergeSources.flat())) {
-    const bringing = mergeSources.flatMap((sources, input) =>
-      (sources as readonly string[]).includes(source) ? input : [],
-    );
-    // For each input, the records that come before each byte of credit.
-    const before = bringing.map((input) => {
-      const at: number[] = [];
-      let records = 0;
-      for (const each of inputs[input] ?? []) {
-        if (each.kind === 'record') records++;
-        else if (each.kind === 'credit' && (each.source ?? mergeSources[input]?.[0]) === source)
-          at.push(records);
-      }
-      const over = inputs[input]?.some(({ kind }) => kind === 'complete') === true;
-      return { input, at, records, over };
-    });
-    let last = 0;
-    const seen = new Map<number, number>();
-    for (const each of output) {
-      if (!isSignal(each)) {
-        const { input } = each as MergeRecord;
-        seen.set(input, (seen.get(input) ?? 0) + 1);
-      } else if (isKind(each, 'credit') && each.source === source) {
-        last = Math.max(last, each.bytes);
-        for (const { input, at, records, over } of before) {
-          const due = at[each.bytes - 1] ?? (over ? records : Infinity);
-          if ((seen.get(input) ?? 0) < due)
-            throw broken(`credit ${each.bytes} of '${source}' came before input ${input} had brought it`);
-        }
-      }
-    }
-    const waited = before.filter(({ over }) => !over);
-    const least = Math.min(...waited.map(({ at }) => at.length));
-    if (waited.length > 0 && last < least)
-      throw broken(`both inputs have brought credit ${least} of '${source}'; out came ${last}`);
-  }
+    throw broken('merging', 'records came after the end');
 }
 
 function checkTeardown({ output, unsubscribed }: LawRun): void {
-  if (output.length !== unsubscribed.output) throw broken('something came out after the unsubscribe');
-  if (unsubscribed.timers > 0) throw broken('a timer was left after the unsubscribe');
-  if (unsubscribed.inputs > 0) throw broken('an input was still subscribed to after the unsubscribe');
+  if (output.length !== unsubscribed.output)
+    throw broken('merging', 'something came out after the unsubscribe');
+  if (unsubscribed.timers > 0) throw broken('merging', 'a timer was left after the unsubscribe');
+  if (unsubscribed.inputs > 0)
+    throw broken('merging', 'an input was still subscribed to after the unsubscribe');
 }

@@ -1,5 +1,5 @@
 import type { Arbitrary, default as FastCheck } from 'fast-check';
-import type { LawElement } from './lawInputs.js';
+import type { LawElement } from './inputs.js';
 
 /** What {@link mergeInputs} puts into the inputs of a merge: the `n`-th record of input 0 or 1. */
 export interface MergeRecord {

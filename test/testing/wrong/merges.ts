@@ -13,7 +13,7 @@ import {
   type Signal,
   watermark,
   type Watermark,
-} from '../../src/flow/index.js';
+} from '../../../src/flow/index.js';
 
 type Record = object;
 type Merge = (left: Observable<never>, right: Observable<never>) => Observable<unknown>;
