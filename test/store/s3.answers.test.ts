@@ -251,6 +251,13 @@ describe('the length of an object', () => {
     expect((await answer(store.head('nothing'))).size).toBe(0);
   });
 
+  test('that a HEAD exaggerates beyond what a number holds comes from a ranged read, too', async () => {
+    proxy.alter = on('HEAD', (reply) => {
+      reply.headers['content-length'] = '5555555555555555555';
+    });
+    expect((await answer(store.head('a'))).size).toBe(body.length);
+  });
+
   test('that no answer tells is an error, not zero', async () => {
     proxy.alter = (reply, { headers }) => {
       reply.headers['content-length'] = undefined;

@@ -1,5 +1,6 @@
 import { GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import { isCount } from '../../shape.js';
 import { StoreError } from '../errors.js';
 import type { ObjectInfo } from '../objectStore.js';
 import { incomplete } from './answers.js';
@@ -20,7 +21,8 @@ export async function head(place: ObjectPlace, ifMatch: string | undefined): Pro
     return client.send(new HeadObjectCommand(input), { abortSignal: signal });
   });
   const etag = pinnedEtag('HeadObject', key, answer.ETag, ifMatch);
-  return infoOf(key, answer, answer.ContentLength ?? (await sizeByRange(place, etag)));
+  const { ContentLength: size } = answer;
+  return infoOf(key, answer, isCount(size) ? size : await sizeByRange(place, etag));
 }
 
 /**

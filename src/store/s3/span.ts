@@ -22,7 +22,7 @@ export function spanOf(
 ): Span | undefined {
   const { ContentRange, ContentLength: size, $metadata } = answer;
   if (ContentRange === undefined && $metadata.httpStatusCode !== 206) {
-    if (size === undefined) return undefined;
+    if (!isCount(size)) return undefined;
     if (range === undefined || (range.start === 0 && size <= (range.end ?? Infinity)))
       return { start: 0, end: size, size };
     drop(answer);
@@ -49,7 +49,8 @@ export function spanOf(
 /** The size of the whole object, where the answer tells it. */
 export function totalOf(answer: GetObjectCommandOutput): number | undefined {
   const whole = answer.ContentRange === undefined && answer.$metadata.httpStatusCode !== 206;
-  return whole ? answer.ContentLength : partOf(answer)?.size;
+  const size = whole ? answer.ContentLength : partOf(answer)?.size;
+  return isCount(size) ? size : undefined;
 }
 
 export function drop(answer: GetObjectCommandOutput): void {

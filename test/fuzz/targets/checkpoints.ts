@@ -1,5 +1,6 @@
 import { decodeManifest, encodeManifest } from '#src/checkpoint/manifestCodec.js';
-import type { Manifest } from '#src/checkpoint/manifest.js';
+import { readManifest } from '#src/checkpoint/trust.js';
+import { logKey, type Manifest } from '#src/checkpoint/manifest.js';
 import { fromCommittable, toCommittable } from '#src/sinks/file/committable.js';
 import { decodePosition } from '#src/sources/filesPosition.js';
 import { between } from '../../simulation/random.js';
@@ -50,7 +51,39 @@ const manifest = {
   retained: [{ n: 3, putId: 'put-3', checkpoint: 2, objects: ['data/0000000001/visits.state'] }],
 } as unknown as Manifest;
 
+const key = 'a key of forty characters and some more.';
+const dir = 's3://lake/checkpoints/clicks/';
+const signed: Buffer = encodeManifest({ ...manifest, jobId: 'job-id-01234', dir }, key);
+
+/** The same signature before other content, with its checksum set right: what an attacker can do without the key. */
+function resealed(random: () => number): Buffer {
+  const [, signature = ''] = /( [0-9a-f]{64})\n/.exec(signed.toString('latin1')) ?? [];
+  const content = JSON.parse(signed.subarray(signed.indexOf(0x0a) + 1).toString()) as Manifest;
+  const changed = encodeManifest(mutatedJson(random, content));
+  const end = changed.indexOf(0x0a);
+  return Buffer.concat([changed.subarray(0, end), Buffer.from(signature), changed.subarray(end)]);
+}
+
+function believe(bytes: Buffer): void {
+  readManifest(bytes, manifest.n, {
+    uri: dir,
+    job: manifest.job,
+    entropy: undefined,
+    sign: { keys: ['another key of more than thirty-two bytes', key] },
+  });
+}
+believe(signed);
+
 export const checkpointTargets = [
+  target({
+    name: 'signed manifest',
+    errors: ['ManifestCorrupt', 'ManifestNotTrusted', 'ManifestTooNew'],
+    draw: (random) => (between(random, 0, 1) === 0 ? mutated(random, signed) : resealed(random)),
+    run: (bytes: Buffer) => {
+      believe(bytes);
+      if (!bytes.equals(signed)) throw new TypeError(`${logKey(manifest.n)} was changed, and is believed.`);
+    },
+  }),
   target({
     name: 'manifest',
     errors: ['ManifestCorrupt', 'ManifestTooNew'],

@@ -1,7 +1,9 @@
 import type { Target } from '../target.js';
+import { answerTargets } from './answers.js';
 import { checkpointTargets } from './checkpoints.js';
 import { formatTargets } from './formats.js';
 import { nameTargets } from './names.js';
+import { noteTargets } from './notes.js';
 import { stateTargets } from './state.js';
 import { wireTargets } from './wire.js';
 import { wholeJobTargets } from './wholeJob.js';
@@ -13,5 +15,7 @@ export const targets: readonly Target[] = [
   ...formatTargets,
   ...nameTargets,
   ...wireTargets,
+  ...answerTargets,
+  ...noteTargets,
   ...wholeJobTargets,
 ];
