@@ -3,19 +3,14 @@ import { tap } from 'rxjs';
 import { decodeManifest, encodeManifest } from '../../src/checkpoint/index.js';
 import type { Manifest } from '../../src/checkpoint/manifest.js';
 import {
-  createJob,
   createMemoryStore,
   decorate,
-  fileSink,
-  files,
-  keyed,
   listAll,
-  ndjson,
-  silentLogger,
-  valueState,
-} from '../../src/index.js';
+  openStores,
+  type OpenedStores,
+} from '../../src/entries/stores.js';
+import { createJob, fileSink, files, keyed, ndjson, silentLogger, valueState } from '../../src/index.js';
 import { startGateway, type Gateway } from '../../src/store/gateway/index.js';
-import { openStores, type OpenedStores } from '../../src/store/index.js';
 import { now } from '../job/harness.js';
 
 const key = 'one-'.padEnd(40, 'x');

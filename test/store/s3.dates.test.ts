@@ -32,6 +32,7 @@ const forms: readonly (readonly [string, number])[] = [
   ['2026-12-05T12:00:00', noon],
   ['2026-12-05 12:00:00', noon],
   ['1796472000', noon],
+  ['Sat, 05 Dec 202666 12:00:00 GMT', 0],
   ['never', 0],
   ['0', 0],
   ['', 0],

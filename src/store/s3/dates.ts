@@ -62,13 +62,14 @@ export const readableDates: Plugin = {
 function rewriteHeaders(headers: Record<string, string>): void {
   const [modified, ...unread] = dateHeaders;
   for (const name of unread) Reflect.deleteProperty(headers, name);
-  // The SDK signs by the server's clock. One that shows no time of four digits a year would spoil every later signature.
+  // The SDK signs by the server's clock: one that shows no time would spoil every later signature.
   if (!isTime(Date.parse(headers['date'] ?? ''))) Reflect.deleteProperty(headers, 'date');
   const date = dateOf(headers[modified]);
   if (date === undefined) Reflect.deleteProperty(headers, modified);
   else headers[modified] = date.toUTCString();
 }
 
+/** What the SDK parses: a year has four digits. */
 const isTime = (ms: number): boolean => ms >= 0 && ms < Date.UTC(9999, 11, 31);
 
 const elements = new RegExp(`<(${dateElements.join('|')})>([^<]*)</\\1>`, 'g');
@@ -94,5 +95,5 @@ function dateOf(given = ''): Date | undefined {
   const zoned = /(GMT|UTC|Z|[+-]\d\d:?\d\d)$/i.test(text);
   const zone = /\dT\d/.test(text) ? 'Z' : ' GMT';
   const date = new Date(zoned ? text : text + zone);
-  return Number.isNaN(date.getTime()) ? undefined : date;
+  return isTime(date.getTime()) ? date : undefined;
 }

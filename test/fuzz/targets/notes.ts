@@ -1,4 +1,4 @@
-import { createMemoryStore, listAll, type ObjectInfo } from 'millrace';
+import { createMemoryStore, listAll, type ObjectInfo } from 'millrace/stores';
 import { noteBeside, noteOf } from '#src/fs/operations/transfer/note.js';
 import type { Parts } from '#src/fs/operations/transfer/parts.js';
 import type { Place } from '#src/fs/operations/place.js';
