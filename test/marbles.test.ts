@@ -39,3 +39,9 @@ test('every exported operator has a marble', () => {
   );
   expect(readdirSync(root)).toEqual(expect.arrayContaining([...names, 'fileSink']));
 });
+
+test.each(readdirSync(root))('a marble shows what %s does with watermarks', (operator) => {
+  const folder = new URL(`${operator}/`, root);
+  const texts = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
+  expect(texts.filter((text) => /^\w = W\d+ ?/m.test(text))).not.toEqual([]);
+});

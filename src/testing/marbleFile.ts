@@ -1,3 +1,5 @@
+import { watermark } from '../flow/index.js';
+
 /**
  * Executable marbles: a text file that says what an operator promises.
  *
@@ -13,8 +15,8 @@
  * ```
  *
  * One character is one millisecond; groups `(ab)`, times such as `10ms`, spaces, `|` and `#` mean what they mean in
- * RxJS. `O` is Open, `E` End, a digit a Barrier, `C` a Credit, `W` a Watermark; other letters are records, given as
- * JSON by lines `a = …`.
+ * RxJS. `O` is Open, `E` End, a digit a Barrier, `C` a Credit, `W` the Watermark of time 0; other letters are records, given as
+ * JSON by lines `a = …`, or Watermarks, given by lines `w = W5` (of time 5) and `i = W5 idle`.
  *
  * Lines that drive: `in`; `in2` (a second input, `in2` in the operator's expression); `durable` (at a digit, that checkpoint becomes durable and sinks may commit); `unsub` (at
  * `!`). Lines that are compared: `out`, `acks` (digits), `releases` (`C`), `confirms` (`c`), `amends` (`a`), `error` (the code behind `#`).
@@ -67,7 +69,7 @@ export function parseMarbleFile(text: string): MarbleFile {
     if (line === '' || line.startsWith('# ')) continue;
     if (operator === undefined && name !== 'operator') title.push(line);
     else if (name === 'operator') operator = rest;
-    else if (value !== null) values[value[1] as string] = JSON.parse(value[2] as string) as unknown;
+    else if (value !== null) values[value[1] as string] = valueOf(value[2] as string);
     else if (restored !== null) {
       current = { from: Number(restored[1]), lines: new Map() };
       attempts.push(current);
@@ -77,6 +79,11 @@ export function parseMarbleFile(text: string): MarbleFile {
   }
   if (operator === undefined) throw new Error('A marble file needs a line `operator: …`.');
   return { title: title.join(' '), operator, values, attempts };
+}
+
+function valueOf(text: string): unknown {
+  const [, time, idle] = /^W(\d+)( idle)?$/.exec(text) ?? [];
+  return time === undefined ? (JSON.parse(text) as unknown) : watermark(Number(time), idle !== undefined);
 }
 
 function isLine(name: string): name is MarbleLine {

@@ -1,7 +1,7 @@
 import { Subject, type Observable, type OperatorFunction } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { clockOf, credit, end, isSignal, open, signal, watermark } from '../flow/index.js';
-import type { Clock, Restored, Service } from '../flow/index.js';
+import type { Clock, Restored, Service, Watermark } from '../flow/index.js';
 import type { MarbleAttempt, MarbleFile, MarbleLine } from './marbleFile.js';
 import { pendingOf, sealed } from './sealed.js';
 import { TestAttempt, type Trace } from './testAttempt.js';
@@ -154,13 +154,23 @@ class MarbleRun {
   #nameOf(value: unknown): string {
     if (isSignal(value)) {
       if (value[signal] === 'barrier') return String(value.checkpoint);
-      return { open: 'O', end: 'E', credit: 'C', watermark: 'W' }[value[signal]];
+      if (value[signal] === 'watermark') return this.#nameOfWatermark(value);
+      return { open: 'O', end: 'E', credit: 'C' }[value[signal]];
     }
     const text = JSON.stringify(value);
     return (
-      Object.entries(this.#file.values).find(([, each]) => JSON.stringify(each) === text)?.[0] ??
-      (typeof value === 'string' ? value : text)
+      Object.entries(this.#file.values).find(
+        ([, each]) => !isSignal(each) && JSON.stringify(each) === text,
+      )?.[0] ?? (typeof value === 'string' ? value : text)
     );
+  }
+
+  #nameOfWatermark({ time, idle }: Watermark): string {
+    const named = Object.entries(this.#file.values).find(
+      ([, each]) =>
+        isSignal(each) && each[signal] === 'watermark' && each.time === time && each.idle === idle,
+    );
+    return named?.[0] ?? (time === 0 && !idle ? 'W' : `W${time}${idle ? ' idle' : ''}`);
   }
 
   #durable(checkpoint: number): void {
