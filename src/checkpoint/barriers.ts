@@ -1,144 +1,133 @@
-import { ReplaySubject } from 'rxjs';
-import {
-  barrier,
-  type Barrier,
-  type CheckpointReason,
-  type Frozen,
-  type Participant,
-} from '../flow/index.js';
-import { CheckpointError } from './errors.js';
-import type { OperatorState } from './manifest.js';
+import { isLast, type CheckpointReason, type Frozen } from '../flow/index.js';
+import type { CheckpointEffect, CheckpointState, CheckpointStep, Moment, Round } from './checkpointState.js';
+import { fail, same, tell, then } from './checkpointTurn.js';
+import { isDataName, noDataName } from './dataPlace.js';
+import { checkpointFailed, timeoutMessage } from './errors.js';
+import type { LogEvent } from './logState.js';
+import { log } from './logTurn.js';
+import { isUnfinished, mayFail, newRound, readyRound, replaceRound, waitingFor, withAck } from './rounds.js';
 
-/** One barrier on its way through the job. */
-export interface Round {
-  readonly barrier: Barrier;
-  readonly startedAt: number;
-  /** All acks are there since. */
-  completeAt?: number;
-  readonly missing: Set<string>;
-  readonly operators: Map<string, OperatorState>;
-  readonly outcome: ReplaySubject<'durable' | 'subsumed'>;
-  state: 'waiting' | 'written' | 'failed' | 'over';
+/** From a barrier to its manifest, or its failure: parts 3 to 6 of `checkpoints.ts`. */
+
+/** When a `tick` is due. */
+export function wakeAt(state: CheckpointState): number | undefined {
+  if (state.phase !== 'running') return undefined;
+  const timeouts = state.rounds
+    .filter((round) => mayFail(round, state.rules))
+    .map(({ startedAt }) => startedAt + state.settings.timeoutMs);
+  const next = Math.min(state.dueAt ?? Infinity, ...timeouts);
+  return next === Infinity ? undefined : next;
 }
 
-/**
- * Collects the acks of all barriers that are under way.
- *
- * A checkpoint is complete once everyone has acked it and every sink has acked all barriers before it: what a sink closed
- * for an earlier barrier, a failed one too, belongs into this manifest, or its records would be in none.
- */
-export class Barriers {
-  readonly #participants: ReadonlyMap<string, Participant>;
-  readonly #rounds: Round[] = [];
-  #newest: number;
-  #written = 0;
+// 3. Barriers.
 
-  constructor(participants: ReadonlyMap<string, Participant>, restored: number) {
-    this.#participants = participants;
-    this.#newest = restored;
-  }
+export function begin(state: CheckpointState, reason: CheckpointReason, at: Moment): CheckpointStep {
+  if (state.phase !== 'running' || (state.last !== undefined && state.rules.nothingAfterLast))
+    return same(state);
+  const round = newRound(state, reason, at.monotonic);
+  const { checkpoint } = round;
+  const begun: CheckpointState = {
+    ...state,
+    newest: checkpoint,
+    rounds: [...state.rounds, round],
+    last: isLast(reason) ? reason : state.last,
+    dueAt: isLast(reason) && state.rules.nothingAfterLast ? undefined : state.dueAt,
+  };
+  const effects: CheckpointEffect[] = [
+    { type: 'tell', event: { type: 'checkpoint-started', checkpoint, reason } },
+    { type: 'inject', checkpoint, reason },
+  ];
+  return then({ state: begun, effects }, (next) => writeReady(next, at));
+}
 
-  /** The id of the barrier sent last. */
-  get newest(): number {
-    return this.#newest;
-  }
+export function tick(
+  state: CheckpointState,
+  buffered: Readonly<Record<string, number>>,
+  at: Moment,
+): CheckpointStep {
+  let turn = same(state);
+  for (const round of state.rounds)
+    if (mayFail(round, state.rules) && round.startedAt + state.settings.timeoutMs <= at.monotonic)
+      turn = then(turn, (next) => timeOut(next, round, buffered, at));
+  return then(turn, (next) => due(next, at));
+}
 
-  /** The checkpoint that is neither durable nor failed, if there is one. */
-  get unfinished(): Round | undefined {
-    return this.#rounds.findLast(({ state }) => state === 'waiting' || state === 'written');
-  }
+function due(state: CheckpointState, at: Moment): CheckpointStep {
+  const { dueAt, endedAt, rules } = state;
+  const { intervalMs = Infinity, minPauseMs } = state.settings;
+  if (state.phase !== 'running' || dueAt === undefined || dueAt > at.monotonic) return same(state);
+  const next = { ...state, dueAt: at.monotonic + intervalMs };
+  if (rules.oneUnfinished && state.rounds.some(isUnfinished)) return same(next);
+  const pauseEnds = endedAt + minPauseMs;
+  if (rules.minPause && pauseEnds > at.monotonic) return same({ ...state, dueAt: pauseEnds });
+  return begin(next, 'periodic', at);
+}
 
-  begin(
-    reason: CheckpointReason,
-    now: number,
-    ack: (round: Round, id: string, frozen: Frozen) => void,
-  ): Round {
-    const outcome = new ReplaySubject<'durable' | 'subsumed'>(1);
-    const round: Round = {
-      barrier: barrier(
-        ++this.#newest,
-        reason,
-        (id, frozen) => {
-          ack(round, id, frozen);
-        },
-        outcome.asObservable(),
-      ),
-      startedAt: now,
-      missing: new Set(this.#participants.keys()),
-      operators: new Map(),
-      outcome,
-      state: 'waiting',
-    };
-    this.#rounds.push(round);
-    return round;
-  }
+// 4. Acks.
 
-  /** Throws `UnknownParticipant` for an id that is not registered, or that has acked this barrier before. */
-  acked(round: Round, id: string, frozen: Frozen): void {
-    const participant = this.#participants.get(id);
-    const { checkpoint } = round.barrier;
-    if (participant === undefined || !round.missing.delete(id)) {
-      throw new CheckpointError(
-        'UnknownParticipant',
-        participant === undefined
-          ? `'${id}' acked checkpoint ${checkpoint} but never registered. Call attempt.register(…) on Open.`
-          : `'${id}' acked checkpoint ${checkpoint} twice. Ack each barrier exactly once.`,
-      );
-    }
-    round.operators.set(id, {
-      kind: participant.kind,
-      ...(frozen.snapshot === undefined ? {} : { snapshot: frozen.snapshot }),
-      open: frozen.open ?? [],
-      objects: frozen.objects ?? [],
-    });
-  }
+export function ack(
+  state: CheckpointState,
+  checkpoint: number,
+  id: string,
+  frozen: Frozen,
+  at: Moment,
+): CheckpointStep {
+  const { objects = [], open = [], closed = [] } = frozen;
+  const inClosed = closed.flatMap((each) => each.objects ?? []);
+  const inState = [...objects, ...open.flatMap((each) => each.objects ?? [])];
+  const foreign = [...inState, ...inClosed].find((name) => !isDataName(name));
+  if (foreign !== undefined) return fail(state, noDataName(`Operator '${id}'`, foreign));
+  const round = state.rounds.find((each) => each.checkpoint === checkpoint);
+  const turn = same(withAck(state, checkpoint, id, frozen));
+  if (round?.phase === 'failed' && !state.rules.lateAcks) return turn;
+  const events: LogEvent[] = [
+    { type: 'named', objects: [...named(state, round, inState), ...inClosed], checkpoint: state.newest },
+    { type: 'closed', sink: id, committables: closed, checkpoint },
+  ];
+  const carried = events.reduce((reached, event) => then(reached, (next) => log(next, event, at)), turn);
+  return then(carried, (next) => writeReady(next, at));
+}
 
-  /** The oldest checkpoint that is neither durable nor failed, if there is one. */
-  get oldest(): Round | undefined {
-    return this.#rounds.find(({ state }) => state === 'waiting' || state === 'written');
-  }
+/** State that no entry will hold any more needs nothing, but what is new in it has to be deleted one day. */
+function named(
+  { rules, written, log: { inventory } }: CheckpointState,
+  round: Round | undefined,
+  names: string[],
+): string[] {
+  const overtaken = round === undefined || round.phase !== 'waiting' || round.checkpoint < written;
+  if (!overtaken || !rules.overtakenNeedsNothing) return names;
+  const declared = new Set(inventory.declared);
+  return names.filter((name) => !declared.has(name));
+}
 
-  /** Whose acks a round lacks: those of its own barrier, and of sinks those of earlier ones, too. */
-  waitingFor(round: Round): string[] {
-    const missing = new Set(round.missing);
-    for (const earlier of this.#rounds.slice(0, this.#rounds.indexOf(round)))
-      for (const id of earlier.missing) if (this.#participants.get(id)?.kind === 'sink') missing.add(id);
-    return [...missing];
-  }
+// 5. Manifests.
 
-  /** Takes the rounds that are ready to be written, in order. One that a newer one has overtaken is not. */
-  takeReady(): Round[] {
-    const ready: Round[] = [];
-    let sinksComplete = true;
-    for (const round of this.#rounds) {
-      const complete = round.missing.size === 0 && sinksComplete;
-      const { checkpoint } = round.barrier;
-      if (complete && round.state === 'waiting' && checkpoint > this.#written) {
-        round.state = 'written';
-        this.#written = checkpoint;
-        ready.push(round);
-      }
-      if ([...round.missing].some((id) => this.#participants.get(id)?.kind === 'sink')) sinksComplete = false;
-    }
-    return ready;
-  }
+function writeReady(state: CheckpointState, at: Moment): CheckpointStep {
+  const round = readyRound(state);
+  if (round === undefined || state.phase !== 'running') return same(state);
+  const { checkpoint, operators, reason } = round;
+  const ready = replaceRound(state, checkpoint, { phase: 'written', completeAt: at.monotonic });
+  const draft = { checkpoint, operators, final: reason === 'final' };
+  const written = log({ ...ready, written: checkpoint }, { type: 'write', draft }, at);
+  return then(written, (next) => writeReady(next, at));
+}
 
-  find(checkpoint: number): Round | undefined {
-    return this.#rounds.find(({ barrier }) => barrier.checkpoint === checkpoint);
-  }
+// 6. Failures.
 
-  /** `checkpoint` is durable: it and all before it are over. Returns those that it subsumed. */
-  settle(checkpoint: number): Round[] {
-    const subsumed: Round[] = [];
-    for (const round of this.#rounds) {
-      if (round.barrier.checkpoint > checkpoint || round.state === 'over') continue;
-      if (round.barrier.checkpoint < checkpoint && round.state !== 'failed') subsumed.push(round);
-      round.state = 'over';
-      round.outcome.next(round.barrier.checkpoint === checkpoint ? 'durable' : 'subsumed');
-      round.outcome.complete();
-    }
-    const kept = this.#rounds.filter(({ state, missing }) => state !== 'over' || missing.size > 0);
-    this.#rounds.splice(0, this.#rounds.length, ...kept);
-    return subsumed;
-  }
+function timeOut(
+  state: CheckpointState,
+  round: Round,
+  buffered: Readonly<Record<string, number>>,
+  at: Moment,
+): CheckpointStep {
+  const { rules, settings } = state;
+  const { checkpoint, reason, startedAt } = round;
+  const durationMs = Math.round(at.monotonic - startedAt);
+  const timedOut = { checkpoint, waitingFor: waitingFor(state, round), durationMs, buffered };
+  const failures = state.failures + 1;
+  const failed = { ...replaceRound(state, checkpoint, { phase: 'failed' }), failures, endedAt: at.monotonic };
+  const turn = tell(failed, { type: 'checkpoint-failed', ...timedOut, message: timeoutMessage(timedOut) });
+  const tolerated = failures <= settings.tolerableFailures || !rules.tolerance;
+  if (tolerated && !(isLast(reason) && rules.lastMustSucceed)) return turn;
+  return then(turn, (next) => fail(next, checkpointFailed(timedOut)));
 }

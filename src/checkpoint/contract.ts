@@ -80,19 +80,18 @@ export interface Coordinator {
    * checkpoint has timed out, to tell why
    */
   start(inject: (barrier: Barrier) => void, buffered?: () => Readonly<Record<string, number>>): void;
-  /** A barrier to inject. `stop` and `final` end the periodic ones. */
+  /** Injects a barrier now. None follows a `stop` or `final` one: that one is returned then. */
   trigger(reason: CheckpointReason): Barrier;
   /** A sink has published a committable. Idempotent. */
   confirm(sink: string, uid: string): void;
   /** A sink has moved a pending committable one step on. */
   amend(sink: string, committable: Committable): void;
-  /** Injects the last barrier, waits until it is durable, and settles. Emits once. Call it after `start`. */
-  finish(reason: 'stop' | 'final'): Observable<void>;
   /**
-   * After the last barrier is durable: writes entries until nothing is pending, removes what no entry names, then emits
-   * and completes. What can not be removed is told, and left to the next start.
+   * Injects the last barrier, waits until it is durable, and settles: writes entries until nothing is pending, and removes
+   * what no entry names. Then it emits and completes. What cannot be removed is told, and left to the next start.
+   * Call it after `start`.
    */
-  settle(): Observable<void>;
+  finish(reason: 'stop' | 'final'): Observable<void>;
   /**
    * Closes after `error`, and emits once: why the attempt really failed. Once another owns the log, that one may abort its
    * uploads and take its files further, so whatever a zombie stumbles over first, it is `Fenced`. Then it removes what it

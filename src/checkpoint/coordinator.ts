@@ -2,130 +2,78 @@ import {
   concat,
   concatMap,
   EMPTY,
-  filter,
   ignoreElements,
   Observable,
   of,
   ReplaySubject,
   Subscription,
-  switchMap,
   take,
   type Subscriber,
 } from 'rxjs';
 import {
-  monotonic,
   type Barrier,
   type CheckpointReason,
   type Committable,
-  type Frozen,
   type Participant,
   type Restored,
 } from '../flow/index.js';
 import type { CheckpointData } from '../store/services.js';
-import type { Round } from './barriers.js';
+import { CheckpointDriver, type CheckpointDriverOptions } from './checkpointDriver.js';
 import type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
-import { dataNames, drawEntropy, isDataName, noDataName, type DataPlace } from './dataPlace.js';
-import { CheckpointError, fenced } from './errors.js';
+import { dataNames, type DataPlace } from './dataPlace.js';
+import { CheckpointError } from './errors.js';
 import type { CheckpointEvent } from './events.js';
-import { drawId } from './ids.js';
 import { sweep, told } from './leftovers.js';
-import { LogDriver } from './logDriver.js';
-import type { LogEffect } from './logState.js';
 import { isStray, logKey, type Manifest } from './manifest.js';
 import { checkIds, idsOf, restoredOf } from './restored.js';
-import { Rounds } from './rounds.js';
-import { settlement, toPublish } from './settlement.js';
+import { checkAck, waitOf } from './rounds.js';
+import { SentBarriers } from './sentBarriers.js';
 import { explain, heirOf, isFenced } from './superseded.js';
-import { scopeOf } from './trust.js';
 
 /**
- * The coordinator turns barriers into manifests.
- *
- * 1. **Claim.** The log is claimed and verified before anyone hears of this attempt; `restored` shows what the claim repeats.
- * 2. **Start.** All participants are there. Restored committables go to their sinks; what dead attempts left is removed.
- * 3. **Barrier.** It goes to the sources; each participant acks with what it froze. What comes late is still carried.
- * 4. **Manifest.** All acks are there: the draft goes to the manifest log, which gives it a number.
- * 5. **Durable.** Participants hear of it, the barrier's outcome emits, then sinks get all that the manifest has pending, publish and confirm it.
- * 6. **Settle.** After the last barrier, further entries are written until nothing is pending. Participants have nothing
- *    under way then; what is left over is removed before anyone hears of the end.
- *
- * A crash between any two steps is covered by the log's own rules (`manifestLog.ts`). `close` is such a crash. What
- * is left over, and why it may go, is told in `leftovers.ts`.
+ * Claims the log on subscribe, and emits its coordinator, which turns barriers into manifests: it feeds `checkpoints.ts`
+ * with what happens, and carries out what that decides. Unsubscribing before the log is claimed ends it as a crash would.
  */
 export function claim(options: ClaimOptions): Observable<Coordinator> {
-  return new Observable((claimant) => {
-    const coordinator = new LogCoordinator(options, claimant);
-    coordinator.claim();
-    return () => {
-      coordinator.abandon();
-    };
-  });
-}
-
-/** What there is from the verified claim on. */
-interface Claimed {
-  readonly manifest: Manifest;
-  readonly finished: boolean;
-  readonly rounds: Rounds;
+  return new Observable((claimant) => new LogCoordinator(options, claimant).claim());
 }
 
 class LogCoordinator implements Coordinator {
   readonly errors$ = new ReplaySubject<unknown>(1);
   readonly #options: ClaimOptions;
   readonly #claimant: Subscriber<Coordinator>;
-  readonly #driver: LogDriver;
+  readonly #driver: CheckpointDriver;
   readonly #participants = new Map<string, Participant>();
-  #sweeping = Subscription.EMPTY;
+  readonly #barriers: SentBarriers;
   readonly #settled = new ReplaySubject<void>(1);
-  #claimed: Claimed | undefined;
+  #sweeping = Subscription.EMPTY;
+  #claimed: { readonly manifest: Manifest; readonly finished: boolean } | undefined;
   #data: CheckpointData | undefined;
   #inject: (barrier: Barrier) => void = () => undefined;
   #buffered: () => Readonly<Record<string, number>> = () => ({});
-  #started = false;
-  #settling: 'no' | 'publishing' | 'sweeping' = 'no';
-  /** The last deletion failed, and that was told. */
-  #refused = false;
-  /** When the settling last got on. */
-  #settlingSince = 0;
+  #announced = false;
   #closed = false;
 
   constructor(options: ClaimOptions, claimant: Subscriber<Coordinator>) {
     this.#options = options;
     this.#claimant = claimant;
-    const { store, logStore = store, prefix, entropy, job, clock, random, retained = 1 } = options;
-    const scope = scopeOf(options);
-    this.#driver = new LogDriver({
-      store,
-      logStore,
-      prefix,
-      clock,
-      random,
-      scope,
-      self: {
-        job,
-        dir: scope.sign && scope.uri,
-        jobId: drawId(random),
-        nonce: drawId(random),
-        retained,
-        entropy: entropy && drawEntropy(entropy, random),
-      },
-      on: (effect) => {
-        this.#on(effect);
+    this.#driver = new CheckpointDriver({
+      ...options,
+      buffered: () => this.#buffered(),
+      run: (effect) => {
+        this.#run(effect);
       },
       idle: () => {
-        this.#settle();
-      },
-      inDoubt: (n, tries, error) => {
-        this.#tell({ type: 'manifest-in-doubt', n, tries, error });
-      },
-      deleted: (keys, failed, error) => {
-        this.#tell({ type: 'garbage-deleted', keys, failed });
-        if (failed > 0 && !this.#refused) this.#tell({ type: 'deletion-refused', names: failed, error });
-        this.#refused = failed > 0;
+        this.#announce();
       },
       broken: (error) => {
         this.#fail(error);
       },
+    });
+    this.#barriers = new SentBarriers((checkpoint, id, frozen) => {
+      if (this.#closed) return;
+      checkAck(this.#driver.state, checkpoint, id);
+      this.#driver.send({ type: 'ack', checkpoint, id, frozen });
     });
   }
 
@@ -142,7 +90,7 @@ class LogCoordinator implements Coordinator {
   }
 
   get finished(): boolean {
-    return this.#owned.finished;
+    return this.#claimed?.finished === true;
   }
 
   get data(): CheckpointData {
@@ -151,13 +99,7 @@ class LogCoordinator implements Coordinator {
   }
 
   get waiting(): CheckpointWait | undefined {
-    if (this.#settling === 'no') return this.#claimed?.rounds.waiting;
-    const { pending } = this.#driver.state.ledger;
-    return {
-      on: 'publishing',
-      operators: [...new Set(pending.map(({ sink }) => sink))],
-      since: this.#settlingSince,
-    };
+    return waitOf(this.#driver.state);
   }
 
   ids(): readonly string[] {
@@ -176,7 +118,7 @@ class LogCoordinator implements Coordinator {
         `Two operators have the id '${id}', or one operator was subscribed twice. Give each operator an id of its own: state is found by it. To feed several sinks from one flow, end it with RxJS's share().`,
       );
     }
-    if (this.#started) {
+    if (this.#driver.state.phase !== 'claimed') {
       throw new CheckpointError(
         'LateRegistration',
         `'${id}' registered after the job began to run: a plain asynchronous operator (delay, observeOn) before it holds Open back. Lift operators with records(…).`,
@@ -187,68 +129,43 @@ class LogCoordinator implements Coordinator {
 
   start(inject: (barrier: Barrier) => void, buffered = this.#buffered): void {
     checkIds(this.#manifest, this.#participants, this.#options.allowDropped);
-    this.#started = true;
     this.#inject = inject;
     this.#buffered = buffered;
-    this.#tellDurable(this.restoredCheckpoint);
-    if (this.#closed) return;
-    this.#commit(this.#manifest);
-    if (this.epoch > 1) this.#sweeping = this.#sweep(this.epoch - 1, this.#manifest).subscribe();
-    this.#owned.rounds.start();
+    const kinds = [...this.#participants].map(([id, { kind }]) => [id, kind] as const);
+    this.#driver.send({ type: 'start', participants: new Map(kinds) });
   }
 
   trigger(reason: CheckpointReason): Barrier {
-    return this.#owned.rounds.begin(reason);
+    this.#driver.send({ type: 'requested', reason });
+    return this.#barriers.of(this.#driver.state.newest, reason);
   }
 
   confirm(sink: string, uid: string): void {
-    const known = this.#driver.state.ledger.pending.some(
-      (each) => each.sink === sink && each.committable.uid === uid,
-    );
-    if (!known || this.#closed) return;
-    this.#settlingSince = monotonic(this.#options.clock);
-    this.#tell({ type: 'confirmed', sink, uid });
     this.#driver.send({ type: 'confirm', sink, uid });
   }
 
   amend(sink: string, committable: Committable): void {
-    const { objects = [] } = committable;
-    this.#driver.send({ type: 'named', objects, checkpoint: this.#owned.rounds.newest });
     this.#driver.send({ type: 'amend', sink, committable });
   }
 
   finish(reason: 'stop' | 'final'): Observable<void> {
     return new Observable((done) => {
-      const barrier = this.trigger(reason);
-      const settled = barrier.outcome.pipe(
-        filter((outcome) => outcome === 'durable'),
-        switchMap(() => this.settle()),
-      );
-      done.add(settled.subscribe(done));
-      this.#inject(barrier);
-    });
-  }
-
-  settle(): Observable<void> {
-    return new Observable((done) => {
       done.add(this.#settled.pipe(take(1)).subscribe(done));
-      this.#enter('publishing');
-      this.#settle();
+      this.#driver.send({ type: 'requested', reason });
     });
   }
 
-  claim(): void {
-    this.#driver.send({ type: 'start' });
-  }
-
-  /** Nobody waits for the claim any more; a claimed one is its owner's to close. */
-  abandon(): void {
-    if (this.#claimed === undefined) this.close();
+  /** Nobody waits for the claim any more once it is torn down; a claimed one is its owner's to close. */
+  claim(): () => void {
+    this.#driver.send({ type: 'claim' });
+    return () => {
+      if (this.#claimed === undefined) this.close();
+    };
   }
 
   leave(error: unknown): Observable<unknown> {
     this.close();
-    const last = this.#driver.state.last?.manifest ?? this.#manifest;
+    const last = this.#driver.state.log.last?.manifest ?? this.#manifest;
     return explain(error, last, this.#options).pipe(
       concatMap((why) => concat(isFenced(why) ? this.#sweepOwn(last) : EMPTY, of(why))),
     );
@@ -257,13 +174,7 @@ class LogCoordinator implements Coordinator {
   close(): void {
     this.#closed = true;
     this.#driver.close();
-    this.#claimed?.rounds.close();
     this.#sweeping.unsubscribe();
-  }
-
-  get #owned(): Claimed {
-    if (this.#claimed === undefined) throw new Error('The log is not claimed yet.');
-    return this.#claimed;
   }
 
   get #place(): DataPlace {
@@ -271,117 +182,53 @@ class LogCoordinator implements Coordinator {
   }
 
   get #manifest(): Manifest {
-    return this.#owned.manifest;
+    if (this.#claimed === undefined) throw new Error('The log is not claimed yet.');
+    return this.#claimed.manifest;
   }
 
-  #on(effect: Extract<LogEffect, { type: 'claimed' | 'durable' | 'subsumed' | 'fenced' | 'failed' }>): void {
+  #run(effect: Parameters<CheckpointDriverOptions['run']>[0]): void {
     switch (effect.type) {
       case 'claimed': {
         const { manifest, parent } = effect;
         const { jobId, epoch, n, checkpoint } = manifest;
-        this.#claimed = {
-          manifest,
-          finished: parent?.finished === true,
-          rounds: this.#roundsAfter(checkpoint),
-        };
-        this.#tell({ type: 'claimed', jobId, epoch, n, checkpoint });
-        this.#claimant.next(this);
-        this.#claimant.complete();
+        this.#claimed = { manifest, finished: parent?.finished === true };
+        this.#options.on?.({ type: 'claimed', jobId, epoch, n, checkpoint });
         return;
       }
+      case 'inject':
+        this.#inject(this.#barriers.of(effect.checkpoint, effect.reason));
+        return;
       case 'durable':
-        // First: the outcome may end the attempt.
-        this.#tellDurable(effect.manifest.checkpoint);
-        if (this.#closed) return;
-        this.#owned.rounds.durable(effect.manifest.checkpoint, effect.manifest.n, this.#driver.bytes);
-        this.#commit(effect.manifest);
+        for (const participant of this.#participants.values()) participant.durable?.(effect.checkpoint);
         return;
-      case 'subsumed':
-        return; // told when the one that took its place is durable
-      case 'fenced': {
-        const error = fenced(this.#options.job, effect.n);
-        this.#tell({ type: 'fenced', n: effect.n, message: error.message });
-        this.#fail(error);
+      case 'outcome':
+        this.#barriers.tell(effect.checkpoint, effect.outcome);
         return;
-      }
-      case 'failed':
+      case 'commit':
+        this.#participants.get(effect.sink)?.commit?.(effect.committables);
+        return;
+      case 'sweep':
+        this.#sweeping.unsubscribe();
+        this.#sweeping = this.#sweep(effect.epoch, effect.standing).subscribe({
+          complete: () => {
+            if (effect.last) this.#driver.send({ type: 'swept' });
+          },
+        });
+        return;
+      case 'settled':
+        this.#settled.next();
+        return;
+      case 'fail':
         this.#fail(effect.error);
     }
   }
 
-  #roundsAfter(restored: number): Rounds {
-    return new Rounds(this.#options, this.#participants, restored, {
-      due: () => {
-        this.#inject(this.trigger('periodic'));
-      },
-      acked: (id, frozen, checkpoint) => {
-        this.#acked(id, frozen, checkpoint);
-      },
-      ready: (round) => {
-        this.#write(round);
-      },
-      buffered: () => this.#buffered(),
-      failed: (error) => {
-        this.#fail(error);
-      },
-      tell: (event) => {
-        this.#tell(event);
-      },
-    });
-  }
-
-  #acked(sink: string, frozen: Frozen, checkpoint: number): void {
-    const { objects = [], open = [], closed = [] } = frozen;
-    const named = [...objects, ...[...open, ...closed].flatMap((each) => each.objects ?? [])];
-    const foreign = named.find((name) => !isDataName(name));
-    if (foreign !== undefined) {
-      this.#fail(noDataName(`Operator '${sink}'`, foreign));
-      return;
-    }
-    this.#driver.send({ type: 'named', objects: named, checkpoint: this.#owned.rounds.newest });
-    this.#driver.send({ type: 'closed', sink, committables: closed, checkpoint });
-  }
-
-  #write({ barrier, operators }: Round): void {
-    const { checkpoint, reason } = barrier;
-    const draft = { checkpoint, operators: Object.fromEntries(operators), final: reason === 'final' };
-    this.#driver.send({ type: 'write', draft });
-  }
-
-  #commit(manifest: Manifest): void {
-    for (const [sink, committables] of toPublish(manifest, this.#driver.state.ledger)) {
-      this.#participants.get(sink)?.commit?.(committables);
-    }
-  }
-
-  #tellDurable(checkpoint: number): void {
-    for (const participant of this.#participants.values()) participant.durable?.(checkpoint);
-  }
-
-  #enter(phase: 'publishing' | 'sweeping'): void {
-    this.#settling = phase;
-    this.#settlingSince = monotonic(this.#options.clock);
-  }
-
-  /** One more entry once everything in the newest one has moved on. */
-  #settle(): void {
-    if (this.#settling !== 'publishing' || this.#closed) return;
-    const settling = settlement(this.#driver.state, this.#owned.rounds.final);
-    if (settling === 'waiting') return;
-    if ('operators' in settling) {
-      this.#driver.send({ type: 'write', draft: settling });
-      return;
-    }
-    this.#enter('sweeping');
-    const { manifest } = settling;
-    this.#sweeping.unsubscribe();
-    this.#sweeping = this.#sweep(this.epoch, manifest).subscribe({
-      complete: () => {
-        this.#settling = 'no';
-        this.#tell({ type: 'settled', n: manifest.n, finished: manifest.finished === true });
-        this.#settled.next();
-      },
-    });
+  /** The claimant may start at once: nothing of the claim is left to do then. */
+  #announce(): void {
+    if (this.#claimed === undefined || this.#announced) return;
+    this.#announced = true;
+    this.#claimant.next(this);
+    this.#claimant.complete();
   }
 
   /** Removes what is of attempts up to `epoch`, which are over, and not named in the newest entry. */
@@ -395,7 +242,7 @@ class LogCoordinator implements Coordinator {
   /** What this attempt, which is over, has made since its heir looked: an entry in a slot that was free again, too. */
   #sweepOwn(last: Manifest): Observable<never> {
     const { store, prefix, on } = this.#options;
-    const issued = this.#driver.state.issued?.manifest.n;
+    const issued = this.#driver.state.log.issued?.manifest.n;
     return heirOf(last, this.#options).pipe(
       concatMap((heir) =>
         concat(
@@ -406,10 +253,6 @@ class LogCoordinator implements Coordinator {
       ignoreElements(),
       told((event) => on?.(event)),
     );
-  }
-
-  #tell(event: CheckpointEvent): void {
-    if (!this.#closed) this.#options.on?.(event);
   }
 
   #fail(error: unknown): void {

@@ -1,8 +1,7 @@
 import type { Committable } from '../flow/index.js';
 import type { Entropy } from './dataPlace.js';
-import { emptyLedger, type Draft, type Ledger } from './ledger.js';
+import { emptyInventory, type Draft, type Inventory } from './inventory.js';
 import type { Manifest } from './manifest.js';
-import { allRules, type Rules } from './rules.js';
 
 /** Where one attempt stands with its job's log; `manifestLog.ts` tells the story. */
 export interface LogState {
@@ -24,8 +23,8 @@ export interface LogState {
   readonly last: Entry | undefined;
   readonly issued: Issued | undefined;
   readonly next: Draft | undefined;
-  readonly ledger: Ledger;
-  readonly rules: Rules;
+  readonly inventory: Inventory;
+  readonly rules: LogRules;
 }
 
 export interface Self {
@@ -93,12 +92,37 @@ export type LogEffect =
   | { readonly type: 'fenced'; readonly n: number }
   | { readonly type: 'failed'; readonly error: unknown };
 
+/** What the driver has to ask the store. */
+export type LogRequest = Extract<LogEffect, { readonly type: 'list' | 'get' | 'put' | 'delete' }>;
+
+/** The rules of `manifestLog.ts`. All hold; the model checker switches one off at a time, to see it break. */
+export interface LogRules {
+  /** Off: the barrier's id decides the slot. */
+  readonly numberAtIssue: boolean;
+  /** Off: an entry holds only the committables of its own checkpoint. */
+  readonly carryPending: boolean;
+  /** Off: a claim that was created is believed. */
+  readonly verifyClaim: boolean;
+  /** Off: a checkpoint that was created is acted upon. */
+  readonly verifyEntry: boolean;
+  /** Off: a PUT in doubt is a failed checkpoint, and what it wrote is cleaned up. */
+  readonly repeatInDoubt: boolean;
+}
+
+export const logRules: LogRules = {
+  numberAtIssue: true,
+  carryPending: true,
+  verifyClaim: true,
+  verifyEntry: true,
+  repeatInDoubt: true,
+};
+
 export interface Step {
   readonly state: LogState;
   readonly effects: readonly LogEffect[];
 }
 
-export function initial(self: Self, rules: Partial<Rules> = {}): LogState {
+export function initialLog(self: Self, rules: Partial<LogRules> = {}): LogState {
   return {
     phase: 'idle',
     self,
@@ -106,7 +130,7 @@ export function initial(self: Self, rules: Partial<Rules> = {}): LogState {
     last: undefined,
     issued: undefined,
     next: undefined,
-    ledger: emptyLedger,
-    rules: { ...allRules, ...rules },
+    inventory: emptyInventory,
+    rules: { ...logRules, ...rules },
   };
 }

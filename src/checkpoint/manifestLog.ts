@@ -1,5 +1,5 @@
-import * as ledgers from './ledger.js';
-import type { Draft } from './ledger.js';
+import * as inventories from './inventory.js';
+import type { Draft } from './inventory.js';
 import type { Entry, Issued, Listed, LogEffect, LogEvent, LogState, Step } from './logState.js';
 import { references, type Manifest } from './manifest.js';
 import { nextManifest } from './nextManifest.js';
@@ -38,7 +38,7 @@ import { nextManifest } from './nextManifest.js';
  */
 export function step(state: LogState, event: LogEvent, now: number): Step {
   if (state.phase === 'fenced' || state.phase === 'failed') return same(state);
-  const { ledger } = state;
+  const { inventory } = state;
   switch (event.type) {
     case 'start':
       return startOver(state);
@@ -67,16 +67,16 @@ export function step(state: LogState, event: LogEvent, now: number): Step {
     case 'closed':
       return same({
         ...state,
-        ledger: ledgers.carry(ledger, event.sink, event.committables, event.checkpoint),
+        inventory: inventories.carry(inventory, event.sink, event.committables, event.checkpoint),
       });
     case 'named':
-      return same({ ...state, ledger: ledgers.track(ledger, event.objects, event.checkpoint) });
+      return same({ ...state, inventory: inventories.track(inventory, event.objects, event.checkpoint) });
     case 'confirm':
-      return same({ ...state, ledger: ledgers.confirm(ledger, event.sink, event.uid) });
+      return same({ ...state, inventory: inventories.confirm(inventory, event.sink, event.uid) });
     case 'amend':
-      return same({ ...state, ledger: ledgers.amend(ledger, event.sink, event.committable) });
+      return same({ ...state, inventory: inventories.amend(inventory, event.sink, event.committable) });
     case 'deleted':
-      return same({ ...state, ledger: ledgers.deleted(ledger, event.keys, event.failed) });
+      return same({ ...state, inventory: inventories.deleted(inventory, event.keys, event.failed) });
   }
 }
 
@@ -84,26 +84,32 @@ export function step(state: LogState, event: LogEvent, now: number): Step {
 
 function startOver(state: LogState): Step {
   return {
-    state: { ...state, phase: 'listing', last: undefined, issued: undefined, ledger: ledgers.emptyLedger },
+    state: {
+      ...state,
+      phase: 'listing',
+      last: undefined,
+      issued: undefined,
+      inventory: inventories.emptyInventory,
+    },
     effects: [{ type: 'list', from: 1 }],
   };
 }
 
 function newest(state: LogState, entries: readonly Listed[], now: number): Step {
   const highest = entries.at(-1);
-  const ledger = { ...ledgers.emptyLedger, entries: entries.map(({ n }) => n) };
+  const inventory = { ...inventories.emptyInventory, entries: entries.map(({ n }) => n) };
   if (highest === undefined) {
-    return issue({ ...state, ledger }, 'claim', { checkpoint: 0, operators: {}, final: false }, now);
+    return issue({ ...state, inventory }, 'claim', { checkpoint: 0, operators: {}, final: false }, now);
   }
-  return { state: { ...state, phase: 'reading', ledger }, effects: [{ type: 'get', n: highest.n }] };
+  return { state: { ...state, phase: 'reading', inventory }, effects: [{ type: 'get', n: highest.n }] };
 }
 
 function got(state: LogState, entry: Entry | undefined, now: number): Step {
   switch (state.phase) {
     case 'reading': {
       if (entry === undefined) return startOver(state); // deleted since the listing: others have gone on
-      const ledger = ledgers.ledgerOf(entry.manifest, state.ledger.entries);
-      return issue({ ...state, last: entry, ledger }, 'claim', ledgers.sealed(entry.manifest), now);
+      const inventory = inventories.inventoryOf(entry.manifest, state.inventory.entries);
+      return issue({ ...state, last: entry, inventory }, 'claim', inventories.sealed(entry.manifest), now);
     }
     case 'comparing':
       return entry?.manifest.putId === issuedOf(state).manifest.putId
@@ -129,13 +135,13 @@ function write(state: LogState, draft: Draft, now: number): Step {
 }
 
 function issue(state: LogState, kind: 'claim' | 'checkpoint', draft: Draft, now: number): Step {
-  const { manifest, ledger } = nextManifest(state, kind, draft, now);
+  const { manifest, inventory } = nextManifest(state, kind, draft, now);
   return {
     state: {
       ...state,
       phase: 'writing',
       serial: state.serial + 1,
-      ledger,
+      inventory,
       issued: { manifest, etag: undefined, doubts: 0 },
     },
     effects: [{ type: 'put', manifest, doubts: 0 }],
@@ -199,15 +205,19 @@ function verify(state: LogState, entries: readonly Listed[], now: number): Step 
 function accept(state: LogState, now: number): Step {
   const { manifest, etag } = issuedOf(state);
   const parent = state.last?.manifest;
-  const { deleting, entries } = state.ledger;
-  const declared = new Set(state.ledger.declared);
+  const { deleting, entries } = state.inventory;
+  const declared = new Set(state.inventory.declared);
   const busy = new Set(deleting);
   const keys = manifest.garbage.filter((key) => declared.has(key) && !busy.has(key));
-  const ledger = { ...state.ledger, deleting: [...deleting, ...keys], entries: [...entries, manifest.n] };
+  const inventory = {
+    ...state.inventory,
+    deleting: [...deleting, ...keys],
+    entries: [...entries, manifest.n],
+  };
   const owned: LogState = {
     ...state,
     phase: 'owned',
-    ledger,
+    inventory,
     last: { manifest, etag: etag ?? '' },
     issued: undefined,
     next: undefined,

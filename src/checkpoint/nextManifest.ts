@@ -1,25 +1,25 @@
-import { declare, type Draft, type Ledger } from './ledger.js';
+import { declare, type Draft, type Inventory } from './inventory.js';
 import type { LogState } from './logState.js';
 import { references, type Manifest, type RetainedEntry } from './manifest.js';
 
-/** What the entry that is issued now says, and what the ledger is from then on. */
+/** What the entry that is issued now says, and what the inventory is from then on. */
 export function nextManifest(
   state: LogState,
   kind: 'claim' | 'checkpoint',
   draft: Draft,
   now: number,
-): { readonly manifest: Manifest; readonly ledger: Ledger } {
+): { readonly manifest: Manifest; readonly inventory: Inventory } {
   const { self, rules, last } = state;
   const parent = last?.manifest;
   const n = numberOf(state, kind, draft);
-  const pending = state.ledger.pending
+  const pending = state.inventory.pending
     .filter(({ since }) =>
       rules.carryPending || kind === 'claim' ? since <= draft.checkpoint : since === draft.checkpoint,
     )
     .map(({ sink, committable }) => ({ sink, committable }));
   const retained = retainedBy(state, draft);
   const entropy = parent === undefined ? self.entropy : parent.entropy;
-  const ledger = declare(state.ledger, n, draft, pending, retained);
+  const inventory = declare(state.inventory, n, draft, pending, retained);
   const manifest: Manifest = {
     version: 1,
     jobId: parent?.jobId ?? self.jobId,
@@ -36,11 +36,11 @@ export function nextManifest(
     ...(entropy === undefined ? {} : { entropy }),
     operators: draft.operators,
     pending,
-    garbage: ledger.declared,
+    garbage: inventory.declared,
     retained,
     ...(draft.final && pending.length === 0 ? { finished: true } : {}),
   };
-  return { manifest, ledger };
+  return { manifest, inventory };
 }
 
 function numberOf(state: LogState, kind: 'claim' | 'checkpoint', draft: Draft): number {

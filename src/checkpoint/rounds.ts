@@ -1,164 +1,140 @@
-import { Subscription } from 'rxjs';
-import {
-  isLast,
-  monotonic,
-  type Barrier,
-  type CheckpointReason,
-  type Frozen,
-  type Participant,
-} from '../flow/index.js';
-import { Barriers, type Round } from './barriers.js';
-import type { CheckpointWait, ClaimOptions } from './contract.js';
-import { checkpointFailed, timeoutMessage } from './errors.js';
-import type { CheckpointEvent } from './events.js';
-import { Triggers } from './triggers.js';
-
-/** What becomes of the rounds is their owner's business. */
-export interface RoundsOwner {
-  /** A periodic barrier is due. */
-  readonly due: () => void;
-  readonly acked: (id: string, frozen: Frozen, checkpoint: number) => void;
-  /** All acks are there: its manifest may be written. */
-  readonly ready: (round: Round) => void;
-  /** Bytes of each source before the newest barrier that are still on their way. */
-  readonly buffered: () => Readonly<Record<string, number>>;
-  /** More checkpoints failed than are borne. */
-  readonly failed: (error: unknown) => void;
-  readonly tell: (event: CheckpointEvent) => void;
-}
+import type { CheckpointReason, Frozen } from '../flow/index.js';
+import type { CheckpointState, Round } from './checkpointState.js';
+import type { CheckpointWait } from './contract.js';
+import { CheckpointError } from './errors.js';
 
 /**
- * The rounds of barriers in time: when the next one is due, which one has waited too long for its acks, and how many
- * failures in a row are borne.
+ * The rounds of barriers, one for each, as pure functions of the state: which acks they lack, and what is over.
  *
- * waiting → written → over, or waiting → failed → over. A written one has no timeout: its manifest was issued, and may
- * land. A `stop` or `final` one ends the periodic ones, and must not fail.
+ *     waiting → written → over
+ *        ↘ failed ↗
  */
-export class Rounds {
-  readonly #options: ClaimOptions;
-  readonly #owner: RoundsOwner;
-  readonly #barriers: Barriers;
-  readonly #triggers: Triggers | undefined;
-  readonly #timeouts = new Subscription();
-  #failures = 0;
-  #last: CheckpointReason | undefined;
+export function newRound(
+  { newest, participants }: CheckpointState,
+  reason: CheckpointReason,
+  startedAt: number,
+): Round {
+  return {
+    checkpoint: newest + 1,
+    reason,
+    startedAt,
+    completeAt: undefined,
+    missing: new Set(participants.keys()),
+    operators: {},
+    phase: 'waiting',
+  };
+}
 
-  /** @param restored the restored checkpoint's id */
-  constructor(
-    options: ClaimOptions,
-    participants: ReadonlyMap<string, Participant>,
-    restored: number,
-    owner: RoundsOwner,
-  ) {
-    this.#options = options;
-    this.#owner = owner;
-    this.#barriers = new Barriers(participants, restored);
-    const { clock, intervalMs, minPauseMs = 0 } = options;
-    if (intervalMs === undefined) return;
-    const busy = (): boolean => this.#barriers.unfinished !== undefined;
-    this.#triggers = new Triggers(clock, intervalMs, minPauseMs, busy, owner.due);
-  }
+/** Throws `UnknownParticipant` for an id that is not registered, or that has acked this barrier before. */
+export function checkAck({ participants, rounds }: CheckpointState, checkpoint: number, id: string): void {
+  const registered = participants.has(id);
+  if (registered && rounds.some((round) => round.checkpoint === checkpoint && round.missing.has(id))) return;
+  throw new CheckpointError(
+    'UnknownParticipant',
+    registered
+      ? `'${id}' acked checkpoint ${checkpoint} twice. Ack each barrier exactly once.`
+      : `'${id}' acked checkpoint ${checkpoint} but never registered. Call attempt.register(…) on Open.`,
+  );
+}
 
-  /** The id of the barrier sent last. */
-  get newest(): number {
-    return this.#barriers.newest;
-  }
-
-  /** Whether the last barrier was sent after the end of the input. */
-  get final(): boolean {
-    return this.#last === 'final';
-  }
-
-  /** What the oldest unfinished checkpoint waits for. */
-  get waiting(): CheckpointWait | undefined {
-    const round = this.#barriers.oldest;
-    if (round === undefined) return undefined;
-    const { checkpoint } = round.barrier;
-    return round.completeAt === undefined
-      ? { on: 'acks', checkpoint, operators: this.#barriers.waitingFor(round), since: round.startedAt }
-      : { on: 'manifest', checkpoint, since: round.completeAt };
-  }
-
-  /** Periodic barriers from now on. */
-  start(): void {
-    this.#triggers?.start();
-  }
-
-  begin(reason: CheckpointReason): Barrier {
-    if (isLast(reason)) {
-      this.#last = reason;
-      this.#triggers?.stop();
-    }
-    const round = this.#barriers.begin(reason, monotonic(this.#options.clock), (of, id, frozen) => {
-      this.#acked(of, id, frozen);
-    });
-    const { barrier } = round;
-    this.#owner.tell({ type: 'checkpoint-started', checkpoint: barrier.checkpoint, reason });
-    this.#startTimeout(round);
-    this.#takeReady();
-    return barrier;
-  }
-
-  /** A manifest of `checkpoint` is durable, the nth of the log: that round is over, and all before it. */
-  durable(checkpoint: number, n: number, bytes: number): void {
-    const round = this.#barriers.find(checkpoint);
-    if (round === undefined || round.state === 'over') return;
-    this.#failures = 0;
-    this.#triggers?.ended();
-    const durationMs = Math.round(monotonic(this.#options.clock) - round.startedAt);
-    this.#owner.tell({ type: 'checkpoint-durable', checkpoint, n, durationMs, bytes });
-    for (const { barrier } of this.#barriers.settle(checkpoint)) {
-      this.#owner.tell({ type: 'checkpoint-subsumed', checkpoint: barrier.checkpoint, by: checkpoint });
-    }
-  }
-
-  /** No barrier is due any more, none times out, and no ack is heard. */
-  close(): void {
-    this.#triggers?.stop();
-    this.#timeouts.unsubscribe();
-  }
-
-  #acked(round: Round, id: string, frozen: Frozen): void {
-    if (this.#timeouts.closed) return;
-    this.#barriers.acked(round, id, frozen);
-    this.#owner.acked(id, frozen, round.barrier.checkpoint);
-    this.#takeReady();
-  }
-
-  #takeReady(): void {
-    for (const round of this.#barriers.takeReady()) {
-      round.completeAt = monotonic(this.#options.clock);
-      this.#owner.ready(round);
-    }
-  }
-
-  #startTimeout(round: Round): void {
-    if (this.#timeouts.closed) return;
-    const { clock, timeoutMs = 600_000 } = this.#options;
-    const timer = clock.after(timeoutMs, () => {
-      this.#timedOut(round);
-    });
-    this.#timeouts.add(timer);
-    round.outcome.subscribe(() => {
-      timer.unsubscribe();
-      this.#timeouts.remove(timer);
-    });
-  }
-
-  #timedOut(round: Round): void {
-    if (round.state !== 'waiting') return;
-    round.state = 'failed';
-    this.#triggers?.ended();
-    const { checkpoint, reason } = round.barrier;
-    const timedOut = {
-      checkpoint,
-      waitingFor: this.#barriers.waitingFor(round),
-      durationMs: Math.round(monotonic(this.#options.clock) - round.startedAt),
-      buffered: this.#owner.buffered(),
+/** What a participant froze joins its round. */
+export function withAck(
+  state: CheckpointState,
+  checkpoint: number,
+  id: string,
+  frozen: Frozen,
+): CheckpointState {
+  const rounds = state.rounds.map((round) => {
+    if (round.checkpoint !== checkpoint) return round;
+    const operator = {
+      kind: state.participants.get(id) ?? 'operator',
+      ...(frozen.snapshot === undefined ? {} : { snapshot: frozen.snapshot }),
+      open: frozen.open ?? [],
+      objects: frozen.objects ?? [],
     };
-    this.#owner.tell({ type: 'checkpoint-failed', ...timedOut, message: timeoutMessage(timedOut) });
-    const { tolerableFailures = 0 } = this.#options;
-    if (isLast(reason) || ++this.#failures > tolerableFailures)
-      this.#owner.failed(checkpointFailed(timedOut));
+    const missing = new Set(round.missing);
+    missing.delete(id);
+    return { ...round, missing, operators: { ...round.operators, [id]: operator } };
+  });
+  return { ...state, rounds: rounds.filter(isKept) };
+}
+
+/** Whose acks a round lacks: those of its own barrier, and of sinks those of earlier ones, too. */
+export function waitingFor(state: CheckpointState, round: Round): string[] {
+  const { allAcks, sinksInOrder } = state.rules;
+  const missing = new Set(allAcks ? round.missing : ofKind(state, round, 'source'));
+  if (sinksInOrder)
+    for (const earlier of state.rounds)
+      if (earlier.checkpoint < round.checkpoint)
+        for (const id of ofKind(state, earlier, 'sink')) missing.add(id);
+  return [...missing];
+}
+
+function ofKind({ participants }: CheckpointState, { missing }: Round, kind: string): string[] {
+  return [...missing].filter((id) => participants.get(id) === kind);
+}
+
+/** The oldest round that may be written now. One that a newer one has overtaken may not. */
+export function readyRound(state: CheckpointState): Round | undefined {
+  const { newerOnly, failedForGood } = state.rules;
+  return state.rounds.find(
+    (round) =>
+      (round.phase === 'waiting' || (round.phase === 'failed' && !failedForGood)) &&
+      (round.checkpoint > state.written || !newerOnly) &&
+      waitingFor(state, round).length === 0,
+  );
+}
+
+export function isUnfinished({ phase }: Round): boolean {
+  return phase === 'waiting' || phase === 'written';
+}
+
+/** Whether its time runs. */
+export function mayFail({ phase }: Round, { issuedNeverFails }: CheckpointState['rules']): boolean {
+  return phase === 'waiting' || (phase === 'written' && !issuedNeverFails);
+}
+
+export function replaceRound(
+  state: CheckpointState,
+  checkpoint: number,
+  change: Partial<Round>,
+): CheckpointState {
+  const rounds = state.rounds.map((round) =>
+    round.checkpoint === checkpoint ? { ...round, ...change } : round,
+  );
+  return { ...state, rounds };
+}
+
+/** A checkpoint is durable: the rounds that are over with it, oldest first, and the state after them. */
+export function endRounds(
+  state: CheckpointState,
+  checkpoint: number,
+): { readonly state: CheckpointState; readonly over: readonly Round[] } {
+  const over = state.rounds.filter(
+    (round) =>
+      round.phase !== 'over' &&
+      (state.rules.subsumes ? round.checkpoint <= checkpoint : round.checkpoint === checkpoint),
+  );
+  const rounds = state.rounds
+    .map((round) => (over.includes(round) ? { ...round, phase: 'over' as const } : round))
+    .filter(isKept);
+  return { state: { ...state, rounds }, over };
+}
+
+/** A round that is over is still needed to tell whom later ones wait for. */
+const isKept = ({ phase, missing }: Round): boolean => phase !== 'over' || missing.size > 0;
+
+/** What the oldest unfinished checkpoint waits for, or, after the last one, its publishing. */
+export function waitOf(state: CheckpointState): CheckpointWait | undefined {
+  const { phase, movedAt: since, log } = state;
+  if (phase === 'publishing' || phase === 'sweeping') {
+    const operators = new Set(log.inventory.pending.map(({ sink }) => sink));
+    return { on: 'publishing', operators: [...operators], since };
   }
+  const round = state.rounds.find(isUnfinished);
+  if (round === undefined) return undefined;
+  const { checkpoint, completeAt, startedAt } = round;
+  return completeAt === undefined
+    ? { on: 'acks', checkpoint, operators: waitingFor(state, round), since: startedAt }
+    : { on: 'manifest', checkpoint, since: completeAt };
 }

@@ -17,7 +17,7 @@ export interface Open {
 export type CheckpointReason = 'periodic' | 'savepoint' | 'stop' | 'final';
 
 /** Whether no barrier follows one of this kind in its attempt, nor any record. */
-export function isLast(reason: CheckpointReason): boolean {
+export function isLast(reason: CheckpointReason): reason is 'stop' | 'final' {
   return reason === 'stop' || reason === 'final';
 }
 

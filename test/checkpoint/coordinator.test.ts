@@ -2,6 +2,7 @@ import { NEVER, Observable, throwError } from 'rxjs';
 import { logKey } from '../../src/checkpoint/manifest.js';
 import { StoreError } from '../../src/store/errors.js';
 import type { Coordinator } from '../../src/checkpoint/index.js';
+import type { Barrier } from '../../src/flow/index.js';
 import { Harness, outcomeOf, prefix } from './harness.js';
 import type { Call } from './intercepted.js';
 
@@ -366,6 +367,24 @@ describe('Checkpoints', () => {
     });
   });
 
+  test('a late ack of a checkpoint that a newer one has overtaken may name what is garbage by now', () => {
+    const harness = new Harness();
+    const job = harness.claim().start();
+    const ack = (barrier: Barrier, objects: readonly string[]): void => {
+      barrier.ack('in', { objects });
+      barrier.ack('out', {});
+    };
+    ack(job.coordinator.trigger('periodic'), ['data/0000000001/a']);
+    const late = job.coordinator.trigger('periodic');
+    late.ack('out', {});
+    ack(job.coordinator.trigger('periodic'), ['data/0000000001/c']);
+    expect(outcomeOf(late)).toBe('subsumed');
+    late.ack('in', { objects: ['data/0000000001/a', 'data/0000000001/b'] });
+    expect(job.error).toBeUndefined();
+    ack(job.coordinator.trigger('periodic'), ['data/0000000001/c']);
+    expect(harness.manifest(4).garbage).toContain('data/0000000001/b');
+  });
+
   test('an ack from nobody, and a second one, are errors', () => {
     const job = new Harness().claim().start();
     const barrier = job.coordinator.trigger('periodic');
@@ -572,7 +591,7 @@ describe('The end', () => {
     const periodic = job.checkpoint(1);
     let done = 0;
     job.coordinator.finish('final').subscribe(() => done++);
-    for (const id of ['in', 'out']) job.barriers[0]!.ack(id, {});
+    for (const id of ['in', 'out']) job.barriers.at(-1)!.ack(id, {});
     expect(done).toBe(0);
     release();
     expect([outcomeOf(periodic), done, harness.manifest(3).finished]).toEqual(['durable', 1, true]);

@@ -1,7 +1,8 @@
-import type { Draft } from '../../src/checkpoint/ledger.js';
+import type { Draft } from '../../src/checkpoint/inventory.js';
+import type { CheckpointState } from '../../src/checkpoint/checkpointState.js';
 import type { LogState } from '../../src/checkpoint/logState.js';
 import type { Manifest } from '../../src/checkpoint/manifest.js';
-import { violation } from './invariants.js';
+import { stuck, violation } from './invariants.js';
 import { actions, firstWorld, type Bounds, type World } from './model.js';
 
 export interface Explored {
@@ -10,6 +11,9 @@ export interface Explored {
   readonly counterexample: string | undefined;
 }
 
+/** A model that has grown beyond this is a mistake. */
+const most = 200_000;
+
 /** Visits every reachable world, breadth first, so that a counterexample is a shortest one. */
 export function explore(bounds: Bounds): Explored {
   const key = keyOf();
@@ -17,20 +21,24 @@ export function explore(bounds: Bounds): Explored {
   const seen = new Set([key(first)]);
   let ring: Visit[] = [{ world: first, from: undefined, label: '' }];
   while (ring.length > 0) {
-    const next: Visit[] = [];
+    const later: Visit[] = [];
     for (const from of ring) {
-      for (const { world, label } of actions(from.world!, bounds)) {
+      const next = actions(from.world!, bounds);
+      const waits = next.length === 0 && bounds.stops ? stuck(from.world!, bounds.claims) : undefined;
+      if (waits !== undefined) return { states: seen.size, counterexample: trace(from, waits) };
+      for (const { world, label } of next) {
+        if (seen.size > most) throw new Error(`More than ${most} worlds: bound them more tightly.`);
         const id = key(world);
         if (seen.has(id)) continue;
         seen.add(id);
         const visit = { world, from, label };
-        const wrong = violation(world);
+        const wrong = violation(world, bounds.amends);
         if (wrong !== undefined) return { states: seen.size, counterexample: trace(visit, wrong) };
-        next.push(visit);
+        later.push(visit);
       }
       from.world = undefined; // only the labels are needed from here on
     }
-    ring = next;
+    ring = later;
   }
   return { states: seen.size, counterexample: undefined };
 }
@@ -68,16 +76,28 @@ function keyOf(): (world: World) => string {
   const draft = (d: Draft | undefined): number => number(d, (part) => JSON.stringify(part));
   const log = (state: LogState): string => {
     const { phase, serial, last, issued, next } = state;
-    const ledger = number(state.ledger, ({ objects, ...rest }) =>
+    const inventory = number(state.inventory, ({ objects, ...rest }) =>
       JSON.stringify([[...objects].sort(), rest]),
     );
-    return `${phase},${serial},${manifest(last?.manifest)},${manifest(issued?.manifest)},${draft(next)},${ledger}`;
+    return `${phase},${serial},${manifest(last?.manifest)},${manifest(issued?.manifest)},${draft(next)},${inventory}`;
   };
+  const checkpoints = (state: CheckpointState): number =>
+    number(state, ({ log: entries, rounds, settings: _, rules: __, participants: ___, ...rest }) => {
+      const missing = rounds.map((round) => ({ ...round, missing: [...round.missing].sort() }));
+      return `${log(entries)}|${JSON.stringify([missing, rest])}`;
+    });
   type Attempt = World['attempts'][number];
   const attempt = (a: Attempt): number =>
-    number(a, ({ log: state, asked, completes, deletes, ...rest }) => {
+    number(a, ({ state, asked, completes, deletes, acks, sweeps, seen: has, freezing: _, ...rest }) => {
       const request = asked?.type === 'put' ? 'put' : JSON.stringify(asked);
-      return `${log(state)}|${request}|${JSON.stringify([completes.map(({ uid, to }) => `${uid}-${Number(to)}`).sort(), deletes.map(String).sort(), rest])}`;
+      const lists = [
+        completes.map(({ uid, to }) => `${uid}-${Number(to)}`).sort(),
+        deletes.map(String).sort(),
+        acks.map((ack) => JSON.stringify(ack)).sort(),
+        sweeps.map(({ epoch, standing }) => [epoch, standing.putId]),
+      ];
+      const told = { ...has, ended: [...has.ended], amended: [...has.amended] };
+      return `${checkpoints(state)}|${request}|${JSON.stringify([lists, told, rest])}`;
     });
   return (world) =>
     [
@@ -88,6 +108,7 @@ function keyOf(): (world: World) => string {
       number(world.published, (part) => `p${JSON.stringify([...part].sort())}`),
       world.delayed.map(manifest).sort().join(),
       world.doubts,
+      world.wrong,
       world.attempts.map(attempt).join(),
     ].join(';');
 }

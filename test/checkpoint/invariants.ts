@@ -1,26 +1,39 @@
 import type { Committable } from '../../src/flow/index.js';
 import { references } from '../../src/checkpoint/manifest.js';
-import { fieldOf, positionOf, unitsOf, type World } from './model.js';
+import type { World } from './model.js';
+import { fieldOf, positionOf, unitsOf, uploadOf } from './modelStore.js';
 
 /**
  * What must hold at every moment, because anybody may crash at every moment: a job that restores from the newest entry
  * now, publishes what is pending there, and reads on from its position, produces every unit exactly once.
  */
-export function violation(world: World): string | undefined {
+export function violation(world: World, amends: boolean): string | undefined {
+  if (world.wrong !== undefined) return world.wrong;
   const newest = world.slots.at(-1);
   if ((newest?.n ?? 0) !== world.highest) return `the newest entry, ${world.highest}, was deleted`;
   const position = newest === undefined ? 0 : positionOf(newest);
   const pending: Committable[] = newest?.pending.map(({ committable }) => committable) ?? [];
   pending.push(...(newest?.operators['out']?.open ?? []));
+  const unamended = (committable: Committable): boolean => amends && committable['by'] !== undefined;
   const times = new Map<number, number>();
   const count = ({ from, to }: { readonly from: number; readonly to: number }): void => {
     for (let unit = from; unit < to; unit++) times.set(unit, (times.get(unit) ?? 0) + 1);
   };
-  for (const units of world.published.values()) count(units);
+  for (const [uid, units] of world.published) {
+    if (units.times > 1) return `file ${uid} is published twice`;
+    count(units);
+  }
   for (const committable of pending) {
     const { uid } = committable;
-    if (world.published.has(uid)) continue;
-    if (!world.uploads.has(uid)) return `upload ${uid}, pending in the newest entry, is gone`;
+    if (world.published.has(uid)) {
+      if (unamended(committable))
+        return `file ${uid} is published, and will be again: the newest entry does not know how`;
+      continue;
+    }
+    // What was open has no upload before it is amended; then its journals tell.
+    const upload = unamended(committable) ? undefined : uploadOf(committable);
+    if (upload !== undefined && !world.uploads.has(upload))
+      return `upload ${upload}, pending in the newest entry, is gone`;
     count(unitsOf(committable));
   }
   for (let unit = 0; unit < position; unit++) {
@@ -48,4 +61,13 @@ export function violation(world: World): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Nothing can happen any more, and somebody is still not over: it waits for ever. */
+export function stuck({ attempts }: World, claims: number): string | undefined {
+  const waiting = attempts.find(
+    ({ state, over }) =>
+      !over && state.phase !== 'failed' && !(state.log.phase === 'listing' && state.log.serial >= claims),
+  );
+  return waiting && `${waiting.nonce} waits for ever`;
 }

@@ -1,10 +1,10 @@
-import { initial, type LogEffect, type LogEvent, type LogState } from '../../src/checkpoint/logState.js';
+import { initialLog, type LogEffect, type LogEvent, type LogState } from '../../src/checkpoint/logState.js';
 import type { Manifest } from '../../src/checkpoint/manifest.js';
 import { step } from '../../src/checkpoint/manifestLog.js';
 
 /** Feeds events and remembers what came of the last one. */
 class Log {
-  state: LogState = initial({ job: 'job', jobId: 'id', nonce: 'me', retained: 1 });
+  state: LogState = initialLog({ job: 'job', jobId: 'id', nonce: 'me', retained: 1 });
   effects: readonly LogEffect[] = [];
 
   on(...events: LogEvent[]): this {

@@ -1,4 +1,5 @@
-import type { Rules } from '../../src/checkpoint/rules.js';
+import { checkpointRules, type CheckpointRules } from '../../src/checkpoint/checkpointState.js';
+import { logRules, type LogRules } from '../../src/checkpoint/logState.js';
 import { explore } from './explore.js';
 import type { Bounds } from './model.js';
 import { small } from './small.js';
@@ -8,6 +9,12 @@ import { small } from './small.js';
  * of them off, the checker shows how it goes wrong.
  */
 const total = { states: 0 };
+const tried = new Set<string>();
+
+const periodic = { intervalMs: 10, minPauseMs: 15 };
+const timeouts = { timeoutMs: 10, tolerableFailures: 1 };
+const anyOrder: Partial<Bounds> = { acks: 'in any order' };
+const amended: Partial<Bounds> = { openFiles: true, amends: true, barriers: [1, 1] };
 
 describe('All rules on: no reachable world breaks the promise', () => {
   test.each<[string, Partial<Bounds>]>([
@@ -21,6 +28,15 @@ describe('All rules on: no reachable world breaks the promise', () => {
     ['three attempts, a PUT in doubt', { barriers: [1, 0, 0], doubts: 1 }],
     ['two attempts that sweep whenever they may, open files', { sweeps: 'always', openFiles: true }],
     ['two that sweep, two PUTs in doubt', { sweeps: 'always', barriers: [1, 0], doubts: 2 }],
+    ['two that sweep and may stop', { sweeps: 'always', stops: true, barriers: [1, 0] }],
+    ['acks in any order', { ...anyOrder, barriers: [3] }],
+    ['acks in any order, open files, two attempts', { ...anyOrder, openFiles: true, barriers: [2, 0] }],
+    [
+      'acks in any order, failures, a stop',
+      { ...anyOrder, barriers: [2], ticks: 2, stops: true, settings: timeouts },
+    ],
+    ['periodic barriers, a stop', { ...anyOrder, barriers: [0], ticks: 4, stops: true, settings: periodic }],
+    ['files that are amended before they are published', amended],
   ])(
     '%s',
     (_, bounds) => {
@@ -37,20 +53,74 @@ describe('All rules on: no reachable world breaks the promise', () => {
 });
 
 describe('One rule off: the checker finds the way to break it', () => {
-  test.each<[keyof Rules, Partial<Bounds>, RegExp]>([
+  test.each<[keyof (LogRules & CheckpointRules), Partial<Bounds>, RegExp]>([
     ['numberAtIssue', { barriers: [2, 1], failures: true }, /newest entry/],
     ['carryPending', { barriers: [2], failures: true }, /is lost/],
     ['verifyClaim', { barriers: [0, 3] }, /upload .* is gone/],
     ['verifyEntry', { barriers: [1, 2] }, /published 2 times/],
     ['repeatInDoubt', { barriers: [1], doubts: 1 }, /was deleted/],
+    [
+      'oneUnfinished',
+      { ...anyOrder, barriers: [0], ticks: 2, settings: periodic },
+      /begins checkpoint 2 while 1 is unfinished/,
+    ],
+    ['minPause', { barriers: [0], ticks: 2, settings: periodic }, /begins checkpoint 2 without a pause/],
+    ['nothingAfterLast', { barriers: [1], stops: true }, /after its last one/],
+    ['allAcks', { ...anyOrder, barriers: [1] }, /is lost/],
+    ['sinksInOrder', { ...anyOrder, barriers: [2] }, /is lost/],
+    ['newerOnly', { ...anyOrder, barriers: [2] }, /is published, and will be again/],
+    ['lateAcks', { ...anyOrder, barriers: [2], ticks: 1, settings: timeouts }, /is lost/],
+    ['overtakenNeedsNothing', { ...anyOrder, barriers: [3] }, /A breaks: .*declared garbage/],
+    [
+      'failedForGood',
+      { ...anyOrder, barriers: [1], ticks: 1, settings: timeouts },
+      /checkpoint 1 is durable, after it was failed/,
+    ],
+    [
+      'issuedNeverFails',
+      { barriers: [1], ticks: 1, settings: timeouts },
+      /checkpoint 1 is durable, after it was failed/,
+    ],
+    [
+      'subsumes',
+      { ...anyOrder, barriers: [2], ticks: 1, settings: timeouts },
+      /checkpoint 1 is failed, after 2 was durable/,
+    ],
+    [
+      'tolerance',
+      { failures: true, barriers: [2], ticks: 2, settings: timeouts },
+      /goes on after 2 failures in a row/,
+    ],
+    ['inARow', { failures: true, barriers: [3], ticks: 2, settings: timeouts }, /had to tolerate it/],
+    [
+      'lastMustSucceed',
+      { ...anyOrder, ticks: 1, stops: true, settings: timeouts },
+      /goes on after its last checkpoint failed/,
+    ],
+    ['publishRestored', { barriers: [1, 0], stops: true }, /B has not been told to publish 1\.1/],
+    ['publishDurable', amended, /1\.1 is published, and will be again/],
+    ['settle', { barriers: [1], stops: true }, /has settled, and 1\.1 is pending/],
   ])('%s', (rule, bounds, wrong) => {
     const { counterexample } = explore({ ...small, ...bounds, rules: { [rule]: false } });
     expect(counterexample).toMatch(wrong);
+    tried.add(rule);
+  });
+
+  test('every rule has been switched off', () => {
+    expect([...tried].sort()).toEqual(Object.keys({ ...logRules, ...checkpointRules }).sort());
   });
 
   test('a fenced attempt that trusts its own newest entry, not its heir’s, removes what the heir needs', () => {
-    const { counterexample } = explore({ ...small, barriers: [1, 0], sweeps: 'always', trusts: 'its own' });
-    expect(counterexample).toMatch(/A looks for what it has left\n.*A removes .*\n.*upload 1\.1, .* is gone/);
+    const { counterexample } = explore({
+      ...small,
+      barriers: [1, 0],
+      sweeps: 'always',
+      stops: true,
+      trusts: 'its own',
+    });
+    expect(counterexample).toMatch(
+      /A looks for what it has left\n.*A removes .*\n.* the newest entry .*, was deleted/,
+    );
   });
 
   test('the trace of a counterexample is short and says what happened', () => {

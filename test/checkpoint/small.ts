@@ -7,7 +7,12 @@ export const small: Bounds = {
   doubts: 0,
   claims: 1,
   openFiles: false,
+  amends: false,
   failures: false,
+  acks: 'at once',
+  ticks: 0,
+  stops: false,
   sweeps: 'at the start',
+  settings: {},
   rules: {},
 };

@@ -1,8 +1,8 @@
 /** The system time is set while the process runs: whatever lasts a while lasts as long as before. */
 import { jest } from '@jest/globals';
 import { NEVER, throwError } from 'rxjs';
-import { Triggers } from '../../src/checkpoint/triggers.js';
-import { StoreError } from '../../src/entries/stores.js';
+import { claim } from '../../src/checkpoint/index.js';
+import { createMemoryStore, StoreError } from '../../src/entries/stores.js';
 import { systemClock } from '../../src/flow/index.js';
 import { runJob } from '../../src/job/run.js';
 import { RefreshedCredentials } from '../../src/store/s3/credentials/source.js';
@@ -22,20 +22,17 @@ describe.each(steps)('%s', (_, step) => {
     const clock = new ManualClock();
     const fired: number[] = [];
     const start = clock.monotonic();
-    const triggers = new Triggers(
-      clock,
-      10_000,
-      25_000,
-      () => false,
-      () => {
+    const options = { intervalMs: 10_000, minPauseMs: 25_000, clock, random: () => 0.5 };
+    const store = createMemoryStore({ clock });
+    claim({ ...options, store, prefix: 'chk/', job: 'j' }).subscribe((coordinator) => {
+      coordinator.register({ id: 'in', kind: 'source' });
+      coordinator.start((barrier) => {
         fired.push(clock.monotonic() - start);
-        triggers.ended();
+        barrier.ack('in', {});
         clock.step(step);
-      },
-    );
-    triggers.start();
+      });
+    });
     clock.advance(100_000);
-    triggers.stop();
     expect(fired).toEqual([10_000, 35_000, 60_000, 85_000]);
   });
 

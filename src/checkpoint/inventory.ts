@@ -20,7 +20,7 @@ import {
  * An object goes through three states: *tracked* (may exist, may be referred to) → *declared* (in the garbage of an issued
  * manifest, never referred to again) → deleted, once that manifest is durable and verified.
  */
-export interface Ledger {
+export interface Inventory {
   readonly pending: readonly Carried[];
   readonly objects: ReadonlyMap<string, number>;
   /** Log entries that may exist. */
@@ -50,7 +50,7 @@ export interface Draft {
  */
 export const maxGarbage = 1000;
 
-export const emptyLedger: Ledger = {
+export const emptyInventory: Inventory = {
   pending: [],
   objects: new Map(),
   entries: [],
@@ -59,7 +59,7 @@ export const emptyLedger: Ledger = {
 };
 
 /** Restore seals: what was open in the parent is pending from here on (rule 7). */
-export function ledgerOf(parent: Manifest, entries: readonly number[]): Ledger {
+export function inventoryOf(parent: Manifest, entries: readonly number[]): Inventory {
   const pending = [...parent.pending];
   for (const [sink, { open }] of Object.entries(parent.operators)) {
     for (const committable of open) pending.push({ sink, committable });
@@ -86,73 +86,78 @@ export function sealed(parent: Manifest): Draft {
   };
 }
 
-export function carry(ledger: Ledger, sink: string, closed: readonly Committable[], since: number): Ledger {
-  if (closed.length === 0) return ledger;
-  const known = new Set(ledger.pending.map(({ committable }) => committable.uid));
+export function carry(
+  inventory: Inventory,
+  sink: string,
+  closed: readonly Committable[],
+  since: number,
+): Inventory {
+  if (closed.length === 0) return inventory;
+  const known = new Set(inventory.pending.map(({ committable }) => committable.uid));
   const added = closed
     .filter(({ uid }) => !known.has(uid))
     .map((committable) => ({ sink, committable, since }));
-  return { ...ledger, pending: [...ledger.pending, ...added] };
+  return { ...inventory, pending: [...inventory.pending, ...added] };
 }
 
-export function confirm(ledger: Ledger, sink: string, uid: string): Ledger {
-  const pending = ledger.pending.filter((each) => each.sink !== sink || each.committable.uid !== uid);
-  return pending.length === ledger.pending.length ? ledger : { ...ledger, pending };
+export function confirm(inventory: Inventory, sink: string, uid: string): Inventory {
+  const pending = inventory.pending.filter((each) => each.sink !== sink || each.committable.uid !== uid);
+  return pending.length === inventory.pending.length ? inventory : { ...inventory, pending };
 }
 
-export function amend(ledger: Ledger, sink: string, committable: Committable): Ledger {
-  const pending = ledger.pending.map((each) =>
+export function amend(inventory: Inventory, sink: string, committable: Committable): Inventory {
+  const pending = inventory.pending.map((each) =>
     each.sink === sink && each.committable.uid === committable.uid ? { ...each, committable } : each,
   );
-  return { ...ledger, pending };
+  return { ...inventory, pending };
 }
 
 /** Objects exist, or are about to. Throws `GarbageReferenced`. */
-export function track(ledger: Ledger, keys: Iterable<string>, since: number): Ledger {
-  const objects = new Map(ledger.objects);
-  const declared = new Set(ledger.declared);
+export function track(inventory: Inventory, keys: Iterable<string>, since: number): Inventory {
+  const objects = new Map(inventory.objects);
+  const declared = new Set(inventory.declared);
   for (const key of keys) {
     if (declared.has(key)) throw referenced(key);
     objects.set(key, Math.max(since, objects.get(key) ?? 0));
   }
-  return { ...ledger, objects };
+  return { ...inventory, objects };
 }
 
-export function deleted(ledger: Ledger, keys: readonly string[], failed: readonly string[]): Ledger {
+export function deleted(inventory: Inventory, keys: readonly string[], failed: readonly string[]): Inventory {
   const gone = new Set(keys);
   const done = new Set([...keys, ...failed]);
   return {
-    ...ledger,
-    entries: ledger.entries.filter((n) => !gone.has(logKey(n))),
-    declared: ledger.declared.filter((key) => !gone.has(key)),
-    deleting: ledger.deleting.filter((key) => !done.has(key)),
+    ...inventory,
+    entries: inventory.entries.filter((n) => !gone.has(logKey(n))),
+    declared: inventory.declared.filter((key) => !gone.has(key)),
+    deleting: inventory.deleting.filter((key) => !done.has(key)),
   };
 }
 
 /** Decides the garbage of entry `n`: from now on nothing may refer to it. */
 export function declare(
-  ledger: Ledger,
+  inventory: Inventory,
   n: number,
   draft: Draft,
   pending: readonly Pending[],
   retained: readonly RetainedEntry[],
-): Ledger {
+): Inventory {
   const needed = references({ operators: draft.operators, pending });
   const kept = new Set(retained.map((entry) => entry.n));
   for (const { objects } of retained) for (const key of objects) needed.add(key);
-  for (const key of ledger.declared) if (needed.has(key)) throw referenced(key);
-  const declared = new Set(ledger.declared);
-  const busy = new Set(ledger.deleting);
+  for (const key of inventory.declared) if (needed.has(key)) throw referenced(key);
+  const declared = new Set(inventory.declared);
+  const busy = new Set(inventory.deleting);
   const fresh: string[] = [];
   const found = (key: string): boolean =>
     fresh.length < maxGarbage - busy.size && !declared.has(key) && fresh.push(key) > 0;
-  const objects = new Map(ledger.objects);
-  for (const [key, since] of ledger.objects)
+  const objects = new Map(inventory.objects);
+  for (const [key, since] of inventory.objects)
     if (since <= draft.checkpoint && !needed.has(key) && found(key)) objects.delete(key);
-  for (const entry of ledger.entries) if (entry <= n - 2 && !kept.has(entry)) found(logKey(entry));
+  for (const entry of inventory.entries) if (entry <= n - 2 && !kept.has(entry)) found(logKey(entry));
   let over = declared.size + fresh.length - maxGarbage;
-  const stay = ledger.declared.filter((key) => busy.has(key) || over-- <= 0);
-  return { ...ledger, objects, declared: [...stay, ...fresh] };
+  const stay = inventory.declared.filter((key) => busy.has(key) || over-- <= 0);
+  return { ...inventory, objects, declared: [...stay, ...fresh] };
 }
 
 function referenced(key: string): CheckpointError {

@@ -3,21 +3,11 @@ import { isRetryable } from '../errors.js';
 import type { Clock } from '../flow/index.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import { isInDoubt, isStoreError } from '../store/errors.js';
-import { backoff } from './backoff.js';
-import {
-  initial,
-  type Entry,
-  type Listed,
-  type LogEffect,
-  type LogEvent,
-  type LogState,
-  type Self,
-} from './logState.js';
 import { accessError } from './accessError.js';
 import { dataKey } from './dataPlace.js';
+import type { Entry, Listed, LogEvent, LogRequest, LogState } from './logState.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
 import { encodeManifest, largest } from './manifestCodec.js';
-import { step } from './manifestLog.js';
 import { readManifest, type Scope } from './trust.js';
 
 /**
@@ -26,108 +16,64 @@ import { readManifest, type Scope } from './trust.js';
  */
 const readTries = 8;
 
-export interface LogDriverOptions {
+const firstDelay = 100;
+const longestDelay = 10_000;
+
+export interface LogRequestsOptions {
   readonly store: ObjectStore;
   /** For manifests: sockets that part uploads can't starve. */
   readonly logStore: ObjectStore;
   readonly prefix: string;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly self: Self;
   readonly scope: Scope;
-  /** Hears of every effect that is no request. */
-  readonly on: (effect: Exclude<LogEffect, Request>) => void;
+  readonly answered: (answer: LogEvent) => void;
   readonly inDoubt: (n: number, tries: number, error: unknown) => void;
-  /** Everything that was sent has been dealt with. */
-  readonly idle: () => void;
   /** What could be deleted, how many could not, and why the first of those. */
   readonly deleted: (keys: readonly string[], failed: number, error: unknown) => void;
-  /** The protocol itself refused, such as `GarbageReferenced`. */
-  readonly broken: (error: unknown) => void;
 }
 
-type Request = Extract<LogEffect, { readonly type: 'list' | 'get' | 'put' | 'delete' }>;
-
-/** Runs the manifest log against a store: its effects become requests, their answers events. One step at a time. */
-export class LogDriver {
-  readonly #options: LogDriverOptions;
+/** The requests of the manifest log to its store: each is answered by an event of the log. */
+export class LogRequests {
+  readonly #options: LogRequestsOptions;
   readonly #held = new Subscription();
-  readonly #waiting: LogEvent[] = [];
-  #state: LogState;
-  #busy = false;
   #closed = false;
   #lists = 0;
   /** Bytes of the manifest issued last. */
   bytes = 0;
 
-  constructor(options: LogDriverOptions) {
+  constructor(options: LogRequestsOptions) {
     this.#options = options;
-    this.#state = initial(options.self);
-  }
-
-  get state(): LogState {
-    return this.#state;
-  }
-
-  send(event: LogEvent): void {
-    if (this.#closed) return;
-    this.#waiting.push(event);
-    if (this.#busy) return;
-    this.#busy = true;
-    try {
-      for (
-        let next = this.#waiting.shift();
-        next !== undefined && !this.isClosed();
-        next = this.#waiting.shift()
-      ) {
-        const { state, effects } = step(this.#state, next, this.#options.clock.now());
-        this.#state = state;
-        for (const effect of effects) if (!this.isClosed()) this.#run(effect);
-      }
-    } catch (error) {
-      this.#options.broken(error);
-    } finally {
-      this.#busy = false;
-    }
-    if (!this.isClosed()) this.#options.idle();
   }
 
   /** As a crash: a PUT under way is left alone, everything else is dropped. */
   close(): void {
     this.#closed = true;
-    this.#waiting.length = 0;
     this.#held.unsubscribe();
   }
 
-  private isClosed(): boolean {
-    return this.#closed;
-  }
-
-  #run(effect: LogEffect): void {
-    switch (effect.type) {
+  send(request: LogRequest, { phase, last }: LogState): void {
+    switch (request.type) {
       case 'list':
-        this.#list(effect.from);
+        this.#list(request.from, phase === 'listing');
         return;
       case 'get':
-        this.#get(effect.n, 1);
+        this.#get(request.n, 1);
         return;
       case 'put':
-        this.#put(effect.manifest, effect.doubts);
+        this.#put(request.manifest, request.doubts);
         return;
       case 'delete':
-        this.#delete(effect.keys);
-        return;
-      default:
-        this.#options.on(effect);
+        this.#delete(request.keys, last?.manifest);
     }
   }
 
-  #list(from: number): void {
+  #list(from: number, claiming: boolean): void {
     const list = (): void => {
       this.#page(from, [], undefined, 1);
     };
     // Two attempts that claim in turn must not do so for ever.
-    const again = this.#state.phase === 'listing' ? this.#lists++ : 0;
+    const again = claiming ? this.#lists++ : 0;
     if (again === 0) list();
     else this.#after(again, list);
   }
@@ -147,7 +93,7 @@ export class LogDriver {
           const n = logNumber(key.slice(prefix.length));
           if (n !== undefined) found.push({ n, etag });
         }
-        if (page.cursor === undefined) this.send({ type: 'listed', entries: found });
+        if (page.cursor === undefined) this.#answer({ type: 'listed', entries: found });
         else this.#page(from, found, page.cursor, 1);
       },
       (next) => {
@@ -167,16 +113,16 @@ export class LogDriver {
         try {
           entry = { manifest: readManifest(Buffer.concat(chunks), n, this.#options.scope), etag: info.etag };
         } catch (error) {
-          this.send({ type: 'unreadable', error });
+          this.#answer({ type: 'unreadable', error });
           return;
         }
-        this.send({ type: 'got', entry });
+        this.#answer({ type: 'got', entry });
       },
       (next) => {
         this.#get(n, next);
       },
       () => {
-        this.send({ type: 'got', entry: undefined });
+        this.#answer({ type: 'got', entry: undefined });
       },
     );
   }
@@ -197,7 +143,7 @@ export class LogDriver {
             this.#after(tries, () => {
               again(tries + 1);
             });
-          } else this.send({ type: 'refused', error: this.#explained(error) });
+          } else this.#answer({ type: 'refused', error: this.#explained(error) });
         },
       }),
     );
@@ -211,16 +157,16 @@ export class LogDriver {
       // Not among `held`: an issued manifest can not be aborted.
       logStore.put(prefix + logKey(manifest.n), body, { ifNoneMatch: '*' }).subscribe({
         next: ({ etag }) => {
-          this.send({ type: 'created', etag });
+          this.#answer({ type: 'created', etag });
         },
         error: (error: unknown) => {
           if (this.#closed) return;
-          if (isStoreError(error, 'AlreadyExists', 'PreconditionFailed')) this.send({ type: 'taken' });
+          if (isStoreError(error, 'AlreadyExists', 'PreconditionFailed')) this.#answer({ type: 'taken' });
           else if (doubts === 0 && isRefusal(error)) {
-            this.send({ type: 'refused', error: this.#explained(error) });
+            this.#answer({ type: 'refused', error: this.#explained(error) });
           } else {
             inDoubt(manifest.n, doubts + 1, error);
-            this.send({ type: 'in-doubt' });
+            this.#answer({ type: 'in-doubt' });
           }
         },
       });
@@ -229,9 +175,9 @@ export class LogDriver {
     else this.#after(doubts, issue);
   }
 
-  #delete(keys: readonly string[]): void {
+  #delete(keys: readonly string[], last: Manifest | undefined): void {
     const { store, prefix, deleted } = this.#options;
-    const place = { prefix, entropy: this.#state.last?.manifest.entropy };
+    const place = { prefix, entropy: last?.entropy };
     const keyOf = (name: string): string =>
       logNumber(name) === undefined ? dataKey(place, name) : prefix + name;
     this.#held.add(
@@ -241,12 +187,12 @@ export class LogDriver {
           const failed = keys.filter((name) => bad.has(keyOf(name)));
           const gone = keys.filter((name) => !bad.has(keyOf(name)));
           deleted(gone, failed.length, failures[0]?.error);
-          this.send({ type: 'deleted', keys: gone, failed });
+          this.#answer({ type: 'deleted', keys: gone, failed });
         },
         error: (error: unknown) => {
           // Stays declared: the next entry tries again.
           deleted([], keys.length, error);
-          this.send({ type: 'deleted', keys: [], failed: keys });
+          this.#answer({ type: 'deleted', keys: [], failed: keys });
         },
       }),
     );
@@ -261,6 +207,10 @@ export class LogDriver {
     this.#held.add(timer);
   }
 
+  #answer(answer: LogEvent): void {
+    if (!this.#closed) this.#options.answered(answer);
+  }
+
   #explained(error: unknown): unknown {
     const { logStore, prefix } = this.#options;
     return accessError(error, `${logStore.uri}/${prefix}`);
@@ -273,4 +223,10 @@ function isRefusal(error: unknown): boolean {
   return (
     error.unchanged || isStoreError(error, 'PermissionDenied', 'NotFound', 'NotSupported', 'InvalidRequest')
   );
+}
+
+/** Milliseconds to wait before try `tries + 1`: doubling from 100 ms to 10 s, the upper half of it random. */
+function backoff(tries: number, random: () => number): number {
+  const full = Math.min(longestDelay, firstDelay * 2 ** Math.min(tries - 1, 20));
+  return full / 2 + (random() * full) / 2;
 }

@@ -1,0 +1,137 @@
+import { Subscription } from 'rxjs';
+import { monotonic } from '../flow/index.js';
+import { wakeAt } from './barriers.js';
+import { step } from './checkpoints.js';
+import type { CheckpointEffect, CheckpointInput, CheckpointState } from './checkpointState.js';
+import type { ClaimOptions } from './contract.js';
+import type { CheckpointEvent } from './events.js';
+import { firstState } from './firstState.js';
+import { LogRequests } from './logRequests.js';
+import type { LogRequest } from './logState.js';
+import { scopeOf } from './trust.js';
+
+export interface CheckpointDriverOptions extends ClaimOptions {
+  /** Bytes of each source before the newest barrier that are still on their way. */
+  readonly buffered: () => Readonly<Record<string, number>>;
+  /** Carries out an effect that is no request and no event. */
+  readonly run: (effect: Exclude<CheckpointEffect, LogRequest | { readonly type: 'tell' }>) => void;
+  /** All effects are carried out; for now. */
+  readonly idle: () => void;
+  /** The step itself refused, such as by `GarbageReferenced`, or an effect could not be carried out. */
+  readonly broken: (error: unknown) => void;
+}
+
+/** Runs `checkpoints.ts` against a store and a clock: what happens becomes a step, and what it decides is done, in order. */
+export class CheckpointDriver {
+  readonly #options: CheckpointDriverOptions;
+  readonly #requests: LogRequests;
+  #state: CheckpointState;
+  #effects: CheckpointEffect[] = [];
+  #busy = false;
+  #timer = Subscription.EMPTY;
+  #timerAt: number | undefined;
+  /** The last deletion failed, and that was told. */
+  #refused = false;
+  #closed = false;
+
+  constructor(options: CheckpointDriverOptions) {
+    this.#options = options;
+    this.#state = firstState(options);
+    const { store, logStore = store, prefix, clock, random } = options;
+    this.#requests = new LogRequests({
+      store,
+      logStore,
+      prefix,
+      clock,
+      random,
+      scope: scopeOf(options),
+      answered: (answer) => {
+        this.send({ type: 'answered', answer });
+      },
+      inDoubt: (n, tries, error) => {
+        this.#tell({ type: 'manifest-in-doubt', n, tries, error });
+      },
+      deleted: (keys, failed, error) => {
+        this.#tell({ type: 'garbage-deleted', keys, failed });
+        if (failed > 0 && !this.#refused) this.#tell({ type: 'deletion-refused', names: failed, error });
+        this.#refused = failed > 0;
+      },
+    });
+  }
+
+  get state(): CheckpointState {
+    return this.#state;
+  }
+
+  /** One step, then its effects. Those of a step that an effect causes come after them. */
+  send(event: CheckpointInput): void {
+    if (this.#closed) return;
+    const { clock } = this.#options;
+    try {
+      const { state, effects } = step(this.#state, event, { now: clock.now(), monotonic: monotonic(clock) });
+      this.#state = state;
+      this.#effects.push(...effects);
+      this.#carryOut();
+    } catch (error) {
+      this.#options.broken(error);
+    }
+    this.#wake();
+  }
+
+  /** As a crash: a PUT under way is left alone, everything else is dropped. */
+  close(): void {
+    this.#closed = true;
+    this.#effects = [];
+    this.#requests.close();
+    this.#timer.unsubscribe();
+  }
+
+  #carryOut(): void {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift())
+        this.#run(next);
+    } finally {
+      this.#busy = false;
+    }
+    this.#options.idle();
+  }
+
+  #run(effect: CheckpointEffect): void {
+    switch (effect.type) {
+      case 'list':
+      case 'get':
+      case 'put':
+      case 'delete':
+        this.#requests.send(effect, this.#state.log);
+        return;
+      case 'tell': {
+        const { event } = effect;
+        const { bytes } = this.#requests;
+        this.#tell(event.type === 'checkpoint-durable' ? { ...event, bytes } : event);
+        return;
+      }
+      default:
+        this.#options.run(effect);
+    }
+  }
+
+  /** A timer until the next step that is due. */
+  #wake(): void {
+    const at = this.#closed ? undefined : wakeAt(this.#state);
+    if (at === this.#timerAt) return;
+    this.#timer.unsubscribe();
+    this.#timerAt = at;
+    if (at === undefined) return;
+    const { clock, buffered } = this.#options;
+    this.#timer = clock.after(Math.max(0, at - monotonic(clock)), () => {
+      this.#timerAt = undefined;
+      this.send({ type: 'tick', buffered: buffered() });
+    });
+  }
+
+  #tell(event: CheckpointEvent): void {
+    if (!this.#closed) this.#options.on?.(event);
+  }
+}
