@@ -82,13 +82,13 @@ function keyOf(): (world: World) => string {
     return `${phase},${serial},${manifest(last?.manifest)},${manifest(issued?.manifest)},${draft(next)},${inventory}`;
   };
   const checkpoints = (state: CheckpointState): number =>
-    number(state, ({ log: entries, rounds, settings: _, rules: __, participants: ___, ...rest }) => {
+    number(state, ({ log: entries, rounds, ...rest }) => {
       const missing = rounds.map((round) => ({ ...round, missing: [...round.missing].sort() }));
-      return `${log(entries)}|${JSON.stringify([missing, rest])}`;
+      return `${log(entries)}|${JSON.stringify([missing, { ...rest, settings: 0, rules: 0, participants: 0 }])}`;
     });
   type Attempt = World['attempts'][number];
   const attempt = (a: Attempt): number =>
-    number(a, ({ state, asked, completes, deletes, acks, sweeps, seen: has, freezing: _, ...rest }) => {
+    number(a, ({ state, asked, completes, deletes, acks, sweeps, seen: has, ...rest }) => {
       const request = asked?.type === 'put' ? 'put' : JSON.stringify(asked);
       const lists = [
         completes.map(({ uid, to }) => `${uid}-${Number(to)}`).sort(),
@@ -97,7 +97,7 @@ function keyOf(): (world: World) => string {
         sweeps.map(({ epoch, standing }) => [epoch, standing.putId]),
       ];
       const told = { ...has, ended: [...has.ended], amended: [...has.amended] };
-      return `${checkpoints(state)}|${request}|${JSON.stringify([lists, told, rest])}`;
+      return `${checkpoints(state)}|${request}|${JSON.stringify([lists, told, { ...rest, freezing: 0 }])}`;
     });
   return (world) =>
     [
