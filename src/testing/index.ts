@@ -16,6 +16,7 @@ export {
   type MergeRecord,
   type StuckOptions,
 } from './laws/index.js';
+export { matrix, type MatrixRow, type MatrixSubject } from './matrix/index.js';
 export { parseMarbleFile, type MarbleAttempt, type MarbleFile, type MarbleLine } from './marbleFile.js';
 export { runMarbles, type MarbleResult, type MarbleServices } from './runMarbles.js';
 export { TestAttempt, type TestAttemptOptions, type TestBarrier, type Trace } from './testAttempt.js';
