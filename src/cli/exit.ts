@@ -1,7 +1,7 @@
 /** How a run ends: its exit code, and what is no error of a store. */
 import { CommanderError } from 'commander';
 import { MillraceError } from '../errors.js';
-import { PartlyFailed } from '../fs/operations/index.js';
+import { PartlyFailed } from '../fs/operations/errors.js';
 
 /** The exit codes. SIGINT and SIGTERM give those of a shell: 128 and the signal's number. */
 export const exitCodes = {

@@ -1,5 +1,6 @@
 import { take } from 'rxjs';
-import { PartlyFailed, type Entry, type ListOptions } from '../fs/operations/index.js';
+import { PartlyFailed } from '../fs/operations/errors.js';
+import type { Entry, ListOptions } from '../fs/operations/index.js';
 import { noMatch, reached, type Located } from './locate.js';
 import type { Session } from './session.js';
 import { taken } from './wait.js';

@@ -8,9 +8,8 @@
  */
 import { Command, CommanderError } from 'commander';
 import { lastValueFrom } from 'rxjs';
-import { loadConfig, type Config, type Logger } from '../config/index.js';
-import { createOperations, type Failure } from '../fs/operations/index.js';
-import { openStores } from '../store/open.js';
+import type { Logger, LoadOptions } from '../config/index.js';
+import type { Failure } from '../fs/operations/index.js';
 import { commands } from './commands/index.js';
 import { parseSets, type GlobalOptions } from './globals.js';
 import { exitCodeOf, ReaderGone, Told } from './exit.js';
@@ -20,6 +19,7 @@ import { Output } from './output.js';
 import { redactor } from './redact.js';
 import { errorLines, errorRecords, skippedLine, skippedRecord } from './render/errors.js';
 import { printableJson } from './render/text.js';
+import { loadRooms } from './rooms.js';
 import type { Session, Start } from './session.js';
 
 /** Runs a command line, without the names of the program. Resolves with the exit code; never rejects. */
@@ -52,7 +52,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
         ),
       ),
     );
-    const config = configOf(options, io, log);
+    const { createOperations, loadConfig, openStores } = await loadRooms();
+    stop.throwIfAborted();
+    const config = loadConfig(configured(options, io, log));
     const stores = (io.openStores ?? openStores)({
       s3: config.s3,
       ...(options.debug === true ? { logger: log } : {}),
@@ -102,14 +104,14 @@ function isSilent(error: unknown): boolean {
   return helped || error instanceof Told || error instanceof ReaderGone;
 }
 
-function configOf(options: GlobalOptions, { env, cwd }: Io, logger: Logger): Config {
-  return loadConfig({
+function configured(options: GlobalOptions, { env, cwd }: Io, logger: Logger): LoadOptions {
+  return {
     set: parseSets(options.set ?? []),
     env,
     cwd,
     logger,
     ...(options.config === undefined ? {} : { file: options.config }),
-  });
+  };
 }
 
 /** Warnings are for whoever runs the command; what stores say else comes with --debug only. */

@@ -96,7 +96,7 @@ test.each([
 
 test('what Node trusts is trusted besides: NODE_EXTRA_CA_CERTS, too', async () => {
   const program = `
-    import { S3Connection } from ${JSON.stringify(join(import.meta.dirname, '../../dist/index.js'))};
+    import { S3Connection } from ${JSON.stringify(join(import.meta.dirname, '../../dist/entries/stores.js'))};
     const s3 = new S3Connection(JSON.parse(process.argv[1]));
     s3.store('lake').head('a').subscribe({
       next: () => console.log('trusted'),

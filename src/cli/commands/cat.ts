@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
-import { systemClock } from '../../flow/index.js';
-import { Contents } from '../../fs/contents.js';
-import { placeOf } from '../../fs/operations/place.js';
+import { systemClock } from '../../flow/clock.js';
 import type { ByteRange } from '../../store/objectStore.js';
 import { UsageError } from '../exit.js';
 import { examples } from '../help.js';
@@ -58,6 +56,8 @@ async function catOne(
   wanted: Wanted | undefined,
 ): Promise<void> {
   const { store, key } = stores.open(uri);
+  const { Contents } = await import('../../fs/contents.js');
+  const { placeOf } = await import('../../fs/operations/place.js');
   const contents = new Contents({
     open: (place) => placeOf(stores, place),
     transfer: () => config.transfer,

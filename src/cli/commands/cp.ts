@@ -4,7 +4,6 @@ import { examples } from '../help.js';
 import { locate, locateTarget, namesDirectory, standard } from '../locate.js';
 import { mustMatch } from '../matches.js';
 import { pairsOf } from '../pairs.js';
-import { Meter } from '../render/meter.js';
 import { keptBy, tellKept } from '../render/kept.js';
 import type { Session, Start } from '../session.js';
 import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
@@ -85,6 +84,7 @@ async function copy(session: Session, from: readonly string[], to: string, optio
     skipExisting: !options.clobber,
     resume: options.resume,
   });
+  const { Meter } = await import('../render/meter.js');
   using meter = new Meter(session, verb, session.out);
   try {
     await taken(work, session.stop, (progress) => meter.update(progress));
@@ -117,6 +117,7 @@ async function fromStandardInput(session: Session, to: string, options: Options)
     throw new UsageError(
       `${target.said} is a directory, and standard input has no name. Name the object: ${target.said}name`,
     );
+  const { Meter } = await import('../render/meter.js');
   using meter = new Meter(session, verb, session.out);
   const written = await writeStandardInput(session, target, { overwrite: options.clobber }, (progress) =>
     meter.update(progress),

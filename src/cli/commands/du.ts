@@ -9,7 +9,7 @@ import { counted, size } from '../render/units.js';
 import type { Session, Start } from '../session.js';
 import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
 import { each, taken } from '../wait.js';
-import { PartlyFailed } from '../../fs/operations/index.js';
+import { PartlyFailed } from '../../fs/operations/errors.js';
 import { formatUri, splitUri } from '../../path/index.js';
 
 interface Options extends SkippingOptions {

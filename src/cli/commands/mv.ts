@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
 import type { CopyPair, Entry, Progress } from '../../fs/operations/index.js';
-import { placeOf } from '../../fs/operations/place.js';
-import { foundAgain, relationOf } from '../../fs/operations/relation.js';
 import { parseUri } from '../../path/index.js';
 import { isStoreError } from '../../store/errors.js';
 import { UsageError } from '../exit.js';
@@ -9,7 +7,6 @@ import { examples } from '../help.js';
 import { below, fixedDirectory, locate, locateTarget, type Located } from '../locate.js';
 import { eachMatch } from '../matches.js';
 import { pairsOf } from '../pairs.js';
-import { Meter } from '../render/meter.js';
 import { tellKept } from '../render/kept.js';
 import type { Session, Start } from '../session.js';
 import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
@@ -60,6 +57,7 @@ async function move(
   const { operations, stores, stop } = session;
   const overwrite = options.clobber;
   const skipping = skippingOf(session, options);
+  const { Meter } = await import('../render/meter.js');
   using meter = new Meter(session, { doing: 'Moving', done: 'Moved' }, session.out);
   const before = { objects: 0, bytes: 0 };
   const moveOne = async ({ from, to }: CopyPair): Promise<void> => {
@@ -84,6 +82,8 @@ async function move(
       return moveOne(pair);
     const base = isDirectory ? parseUri(pair.from).key : fixedDirectory(source.key);
     const isFound = (key: string): boolean => source.glob?.matches(key) ?? key.startsWith(base);
+    const { placeOf } = await import('../../fs/operations/place.js');
+    const { foundAgain, relationOf } = await import('../../fs/operations/relation.js');
     const [place, target] = [placeOf(stores, source.uri), placeOf(stores, pair.to)];
     const relation = await one(relationOf(place, base, target, target.key), stop);
     const moveAll = async (page: readonly Entry[]): Promise<void> => {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { inspectServer, type Finding, type ServerReport } from '../../store/inspect.js';
+import type { Finding, ServerReport } from '../../store/inspect.js';
 import { examples } from '../help.js';
 import { locate, single } from '../locate.js';
 import { printable, readable } from '../render/text.js';
@@ -30,6 +30,7 @@ export function probe(program: Command, start: Start): void {
 async function tell({ stores, out, err, json, quiet, io, stop }: Session, place: string): Promise<void> {
   const { uri, said } = single(await locate(place, io.cwd));
   if (!json && !quiet && err.isTerminal) err.line(`Trying ${said} …`);
+  const { inspectServer } = await import('../../store/inspect.js');
   const report = await one(inspectServer(stores.open(uri)), stop);
   if (json) out.record({ ...report, findings: report.findings.map(recordOf) });
   else for (const line of linesOf(report, Math.min(out.columns, widest))) out.line(line);

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { OperationError, PartlyFailed, type Entry } from '../../fs/operations/index.js';
+import { OperationError, PartlyFailed } from '../../fs/operations/errors.js';
+import type { Entry } from '../../fs/operations/index.js';
 import { parseUri } from '../../path/index.js';
 import { UsageError } from '../exit.js';
 import { examples } from '../help.js';
 import { locate, namesDirectory, noMatch, type Located } from '../locate.js';
 import { eachMatch } from '../matches.js';
-import { Meter } from '../render/meter.js';
 import { printable, readable } from '../render/text.js';
 import { counted, size } from '../render/units.js';
 import type { Session, Start } from '../session.js';
@@ -67,6 +67,7 @@ function isDirectory({ said }: Located): string {
 
 async function removeEach(session: Session, places: readonly Located[], options: Options): Promise<void> {
   const { operations, stop } = session;
+  const { Meter } = await import('../render/meter.js');
   using meter = new Meter(session, verb, session.out);
   const before = { objects: 0, bytes: 0 };
   const told = (objects: number, bytes: number, uri: string): void =>

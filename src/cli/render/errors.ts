@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { MillraceError } from '../../errors.js';
-import { PartlyFailed, type Failure } from '../../fs/operations/index.js';
-import { ConfigError } from '../../config/index.js';
+import { PartlyFailed, type Failure } from '../../fs/operations/errors.js';
+import { ConfigError } from '../../config/errors.js';
 import { exitCodeOf } from '../exit.js';
 import { printable } from './text.js';
 

@@ -1,4 +1,4 @@
-import { PartlyFailed } from '../../fs/operations/index.js';
+import { PartlyFailed } from '../../fs/operations/errors.js';
 import { hideUserInfo } from '../../path/index.js';
 import { isStoreError } from '../../store/errors.js';
 import { standard } from '../locate.js';

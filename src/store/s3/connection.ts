@@ -1,4 +1,3 @@
-import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { Observable } from 'rxjs';
 import { checkS3Options } from '../../config/checkS3Options.js';
 import { silentLogger, type Logger } from '../../config/logger.js';
@@ -104,7 +103,8 @@ export class S3Connection {
 
   /** Creates a bucket; one that is ours already is no error. Jobs never do this. */
   createBucket(bucket: string): Observable<void> {
-    return this.#main.request({ operation: 'CreateBucket', bucket }, async (client, abortSignal) => {
+    return this.#main.request({ operation: 'CreateBucket', bucket }, async (_, client, abortSignal) => {
+      const { CreateBucketCommand } = await import('@aws-sdk/client-s3');
       const name = await this.#main.region();
       const location =
         this.#main.options.custom || name === 'us-east-1' ? undefined : { LocationConstraint: name as never };

@@ -1,4 +1,4 @@
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { StoreError } from '../errors.js';
@@ -10,8 +10,8 @@ import { readableDates } from './dates.js';
 import { toStoreError, type Asked } from './errors.js';
 import { Reached } from './firstContact.js';
 import { Gate } from './gate.js';
-import { gated } from './gatedClient.js';
 import { HttpHandler } from './httpHandler.js';
+import { withSdk, type Sdk } from './loadSdk.js';
 import { askForChecksum, unsignedPayload, md5ForDelete } from './middleware.js';
 import type { ResolvedOptions } from './options.js';
 import { byServerTime } from './serverTime.js';
@@ -52,7 +52,7 @@ export class S3Pool {
   readonly #reached: Reached;
   readonly #underWay = new Set<AbortController>();
   readonly #clients = new Map<string | undefined, S3Client>();
-  readonly #client: Sender;
+  readonly #regions: Regions;
   #closed = false;
 
   constructor(options: ResolvedOptions, maxSockets: number, context: PoolContext = {}) {
@@ -79,7 +79,7 @@ export class S3Pool {
       responseChecksumValidation: 'WHEN_REQUIRED',
       cacheMiddleware: true,
     };
-    this.#client = following((name) => this.#clientIn(name), regions);
+    this.#regions = regions;
   }
 
   get options(): ResolvedOptions {
@@ -98,16 +98,22 @@ export class S3Pool {
   }
 
   /** One exchange with the server as an Observable: made on subscribe, aborted on unsubscribe. */
-  request<T>(asked: Asked, exchange: (client: Sender, signal: AbortSignal) => Promise<T>): Observable<T> {
+  request<T>(
+    asked: Asked,
+    exchange: (sdk: Sdk, client: Sender, signal: AbortSignal) => Promise<T>,
+  ): Observable<T> {
     return new Observable<T>((subscriber) => {
       if (this.#closed) {
         subscriber.error(closed(asked));
         return;
       }
       const abort = new AbortController();
-      const client = this.#client;
       this.#underWay.add(abort);
-      exchange(client, abort.signal).then(
+      withSdk((sdk) => {
+        abort.signal.throwIfAborted();
+        const client = following((name) => this.#clientIn(sdk, name), this.#regions);
+        return exchange(sdk, client, abort.signal);
+      }).then(
         (answer) => {
           // Before the answer goes out: what it sets off may unsubscribe, and there is nothing to abort any more.
           this.#underWay.delete(abort);
@@ -137,20 +143,20 @@ export class S3Pool {
 
   /** The name of the region where requests start. */
   async region(): Promise<string> {
-    return this.#clientIn(undefined).config.region();
+    return withSdk((sdk) => this.#clientIn(sdk, undefined).config.region());
   }
 
-  #clientIn(name: string | undefined): S3Client {
+  #clientIn(sdk: Sdk, name: string | undefined): S3Client {
     let client = this.#clients.get(name);
     if (client === undefined) {
-      client = this.#connect(name === undefined ? {} : { region: name });
+      client = this.#connect(sdk, name === undefined ? {} : { region: name });
       this.#clients.set(name, client);
     }
     return client;
   }
 
-  #connect(own: S3ClientConfig): S3Client {
-    const client = new S3Client({ ...this.#config, ...own });
+  #connect(sdk: Sdk, own: S3ClientConfig): S3Client {
+    const client = sdk.createClient({ ...this.#config, ...own });
     client.middlewareStack.use(answersOfS3);
     client.middlewareStack.use(md5ForDelete);
     if (!this.#options.chunkedEncoding) client.middlewareStack.use(contentMd5OnDemand());
@@ -160,7 +166,7 @@ export class S3Pool {
     if (this.#options.unsignedPayload) client.middlewareStack.use(unsignedPayload);
     if (this.#options.checksumValidation) client.middlewareStack.use(askForChecksum);
     if (this.#options.chunkedEncoding) client.middlewareStack.use(chunkedBodies(this.#options));
-    return gated(client, this.gate, this.#options, this.#clock);
+    return sdk.gated(client, this.gate, this.#options, this.#clock);
   }
 }
 

@@ -8,7 +8,7 @@
  * 3. Refused for the region without one named: HeadBucket tells it, even to whom it denies all else.
  */
 import { request } from 'node:http';
-import { HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { MillraceError } from '../../errors.js';
 import type { AwsSettings } from './aws/settings.js';
 import { isCode } from './errors.js';
@@ -168,6 +168,7 @@ export class Regions {
 /** HeadBucket tells the region even to whom it denies all else. */
 async function ask(bucket: string, client: S3Client, options: Options): Promise<string | undefined> {
   try {
+    const { HeadBucketCommand } = await import('@aws-sdk/client-s3');
     return (await client.send(new HeadBucketCommand({ Bucket: bucket }), options)).BucketRegion;
   } catch (error) {
     return told(error as Refused);

@@ -18,20 +18,14 @@ import type {
   UploadOptions,
   UploadPage,
 } from '../objectStore.js';
-import { withAccess, type Access } from './access.js';
-import { deleteKeys } from './delete.js';
+import type { Access } from './access.js';
 import type { Asked, S3Operation } from './errors.js';
-import { get } from './get.js';
-import { head } from './head.js';
-import { list } from './list.js';
 import { ListedKeys } from './listedKeys.js';
-import { copy, put } from './objects.js';
 import type { ResolvedOptions } from './options.js';
 import { wantedBy } from './wire.js';
 import type { Place, UploadPlace } from './place.js';
 import type { S3Pool } from './pool.js';
-import { listParts, listUploads } from './uploadListings.js';
-import * as uploads from './uploads.js';
+import type { Sdk } from './loadSdk.js';
 
 /** What a store is told of the world around its bucket. */
 interface Surroundings {
@@ -69,11 +63,11 @@ export class S3Store implements ObjectStore {
   }
 
   head(key: string, options: { readonly ifMatch?: string } = {}): Observable<ObjectInfo> {
-    return this.#on(key, 'HeadObject', {}, (place) => head({ ...place, key }, options.ifMatch));
+    return this.#on(key, 'HeadObject', {}, ({ head }, place) => head({ ...place, key }, options.ifMatch));
   }
 
   get(key: string, options: GetOptions = {}): Observable<ObjectBody> {
-    return this.#on(key, 'GetObject', {}, (place) => get({ ...place, key }, options));
+    return this.#on(key, 'GetObject', {}, ({ get }, place) => get({ ...place, key }, options));
   }
 
   put(key: string, body: Uint8Array, options: PutOptions = {}): Observable<PutResult> {
@@ -82,33 +76,35 @@ export class S3Store implements ObjectStore {
       ifMatch: options.ifMatch !== undefined,
       ...this.#wanted,
     };
-    return this.#on(key, 'PutObject', conditions, (place) => put(place, key, body, options));
+    return this.#on(key, 'PutObject', conditions, ({ put }, place) => put(place, key, body, options));
   }
 
   list(options: ListOptions): Observable<ListPage> {
-    return this.#request({ operation: 'ListObjectsV2', bucket: this.#bucket }, (place) =>
+    return this.#request({ operation: 'ListObjectsV2', bucket: this.#bucket }, ({ list }, place) =>
       list({ ...place, keys: this.#keys }, options),
     );
   }
 
   delete(keys: readonly string[]): Observable<readonly DeleteFailure[]> {
-    return this.#request({ operation: 'DeleteObjects', bucket: this.#bucket }, (place) =>
+    return this.#request({ operation: 'DeleteObjects', bucket: this.#bucket }, ({ deleteKeys }, place) =>
       deleteKeys(place, keys),
     );
   }
 
   copy(from: string, to: string, options: CopyOptions = {}): Observable<PutResult> {
-    return this.#on(to, 'CopyObject', this.#wanted, (place) => copy(place, from, to, options));
+    return this.#on(to, 'CopyObject', this.#wanted, ({ copy }, place) => copy(place, from, to, options));
   }
 
   createUpload(key: string, options: UploadOptions = {}): Observable<{ readonly uploadId: string }> {
-    return this.#on(key, 'CreateMultipartUpload', this.#wanted, (place) =>
+    return this.#on(key, 'CreateMultipartUpload', this.#wanted, ({ uploads }, place) =>
       uploads.createUpload(place, key, options),
     );
   }
 
   uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart> {
-    return this.#upload(key, uploadId, 'UploadPart', {}, (place) => uploads.uploadPart(place, number, body));
+    return this.#upload(key, uploadId, 'UploadPart', {}, ({ uploads }, place) =>
+      uploads.uploadPart(place, number, body),
+    );
   }
 
   copyPart(
@@ -117,7 +113,7 @@ export class S3Store implements ObjectStore {
     number: number,
     from: CopyOptions & { readonly key: string; readonly range?: ByteRange },
   ): Observable<UploadedPart> {
-    return this.#upload(key, uploadId, 'UploadPartCopy', {}, (place) =>
+    return this.#upload(key, uploadId, 'UploadPartCopy', {}, ({ uploads }, place) =>
       uploads.copyPart(place, number, from),
     );
   }
@@ -127,12 +123,13 @@ export class S3Store implements ObjectStore {
     uploadId: string,
     after?: number,
   ): Observable<{ readonly parts: readonly UploadedPart[]; readonly next?: number }> {
-    return this.#upload(key, uploadId, 'ListParts', {}, (place) => listParts(place, after));
+    return this.#upload(key, uploadId, 'ListParts', {}, ({ listParts }, place) => listParts(place, after));
   }
 
   listUploads(options: { readonly prefix: string; readonly after?: UploadCursor }): Observable<UploadPage> {
-    return this.#request({ operation: 'ListMultipartUploads', bucket: this.#bucket }, (place) =>
-      listUploads(place, options),
+    return this.#request(
+      { operation: 'ListMultipartUploads', bucket: this.#bucket },
+      ({ listUploads }, place) => listUploads(place, options),
     );
   }
 
@@ -147,13 +144,13 @@ export class S3Store implements ObjectStore {
       ifMatch: options.ifMatch !== undefined,
       ...this.#wanted,
     };
-    return this.#upload(key, uploadId, 'CompleteMultipartUpload', conditions, (place) =>
+    return this.#upload(key, uploadId, 'CompleteMultipartUpload', conditions, ({ uploads }, place) =>
       uploads.completeUpload(place, parts, options),
     );
   }
 
   abortUpload(key: string, uploadId: string): Observable<void> {
-    return this.#on(key, 'AbortMultipartUpload', {}, (place) =>
+    return this.#on(key, 'AbortMultipartUpload', {}, ({ uploads }, place) =>
       uploads.abortUpload({ ...place, key, uploadId }),
     );
   }
@@ -163,7 +160,7 @@ export class S3Store implements ObjectStore {
     key: string,
     operation: S3Operation,
     conditions: Partial<Asked>,
-    exchange: (place: Place) => Promise<T>,
+    exchange: (sdk: Sdk, place: Place) => Promise<T>,
   ): Observable<T> {
     return this.#request({ operation, bucket: this.#bucket, key, ...conditions }, exchange);
   }
@@ -174,21 +171,21 @@ export class S3Store implements ObjectStore {
     uploadId: string,
     operation: S3Operation,
     conditions: Partial<Asked>,
-    exchange: (place: UploadPlace) => Promise<T>,
+    exchange: (sdk: Sdk, place: UploadPlace) => Promise<T>,
   ): Observable<T> {
-    return this.#on(key, operation, conditions, (place) => {
+    return this.#on(key, operation, conditions, (sdk, place) => {
       const upload = { ...place, key, uploadId };
-      return uploads.orGone(upload, () => exchange(upload));
+      return sdk.uploads.orGone(upload, () => exchange(sdk, upload));
     });
   }
 
-  #request<T>(asked: Asked, exchange: (place: Place) => Promise<T>): Observable<T> {
+  #request<T>(asked: Asked, exchange: (sdk: Sdk, place: Place) => Promise<T>): Observable<T> {
     return defer(() => {
       if (asked.key !== undefined) checkKey(asked.key);
       const sealed = this.#options.customerKey !== undefined;
-      return this.#pool.request({ ...asked, sealed }, (client, signal) =>
-        exchange({
-          client: withAccess(client, this.#accessOf),
+      return this.#pool.request({ ...asked, sealed }, (sdk, client, signal) =>
+        exchange(sdk, {
+          client: sdk.withAccess(client, this.#accessOf),
           bucket: this.#bucket,
           signal,
           options: this.#options,

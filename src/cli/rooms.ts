@@ -1,0 +1,19 @@
+import { StoreError } from '../store/errors.js';
+import { isTooManyFiles, tooManyFiles } from './tooManyFiles.js';
+
+/**
+ * What commands work with: help and version need none of it. One room after the other, for the reason that `index.ts` gives.
+ * Error: `Unavailable`, where there are too many open files.
+ */
+export async function loadRooms() {
+  try {
+    const { loadConfig } = await import('../config/index.js');
+    await import('../store/local/index.js');
+    await import('../store/s3/index.js');
+    const { openStores } = await import('../store/open.js');
+    const { createOperations } = await import('../fs/operations/index.js');
+    return { loadConfig, createOperations, openStores };
+  } catch (error) {
+    throw isTooManyFiles(error) ? new StoreError('Unavailable', tooManyFiles) : error;
+  }
+}

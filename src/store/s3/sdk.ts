@@ -1,0 +1,17 @@
+/**
+ * All that needs the AWS SDK, which is the larger part of this room's code. The first request loads it, so that a program that
+ * asks no S3 server does not pay for it.
+ */
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+
+export { withAccess } from './access.js';
+export { deleteKeys } from './delete.js';
+export { get } from './get.js';
+export { head } from './head.js';
+export { list } from './list.js';
+export { copy, put } from './objects.js';
+export { gated } from './gatedClient.js';
+export { listParts, listUploads } from './uploadListings.js';
+export * as uploads from './uploads.js';
+
+export const createClient = (config: S3ClientConfig): S3Client => new S3Client(config);
