@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Clock } from './clock.js';
-import type { Committable, Credit, Json } from './signals.js';
+import type { Committable, Credit, Json } from './signalTypes.js';
 
 /**
  * One run of a job from a restored checkpoint to its end, its failure or its stop, as operators see it.

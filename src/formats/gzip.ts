@@ -16,7 +16,7 @@
  */
 import { createInflateRaw, crc32, inflateRawSync, type InflateRaw } from 'node:zlib';
 import { MillraceError } from '../errors.js';
-import type { Decoder, DecoderOptions, MemberStart } from './codec.js';
+import type { Decoder, DecoderOptions, MemberStart } from './decoder.js';
 import { parseGzipHeader } from './gzipHeader.js';
 
 /** Decompressed bytes that may wait for the reader. */

@@ -10,50 +10,14 @@
  * storeConformance('my store', async () => ({ store: createMemoryStore(), close: async () => {} }));
  * ```
  */
-import type { ObjectStore } from '../store/objectStore.js';
+import type { ConformanceStore, Declare, StoreFeatures } from './store/case.js';
 import { conditionTests } from './store/conditions.js';
 import { describedTests } from './store/described.js';
 import { listingTests } from './store/listings.js';
 import { objectTests } from './store/objects.js';
 import { uploadTests } from './store/uploads.js';
 
-/** What differs between stores. All `true` by default, and parts as AWS has them. */
-export interface StoreFeatures {
-  /** `put` with `ifMatch`. */
-  readonly putIfMatch: boolean;
-  /** `completeUpload` with `ifNoneMatch`. */
-  readonly conditionalComplete: boolean;
-  /** Complete may leave uploaded parts out; otherwise it must answer `InvalidPart`. */
-  readonly completeSubset: boolean;
-  /** Completed, aborted and unknown uploads answer `NotFound`; otherwise any error will do. */
-  readonly exactUploadErrors: boolean;
-  /** Of concurrent completes of one upload, one succeeds and leaves the object intact; otherwise it is not tried. */
-  readonly concurrentComplete: boolean;
-  /** Keys may hold control characters, which XML cannot carry. */
-  readonly controlCharacters: boolean;
-  /** An upload’s ETag is the MD5 of its parts’ MD5s. Under KMS it is not. */
-  readonly md5Etags: boolean;
-  /** Parts but the last have at least so many bytes. Default 5 MiB. */
-  readonly minimumPartSize: number;
-}
-
-export interface ConformanceStore {
-  readonly store: ObjectStore;
-  /** Called once, at the end. */
-  readonly close: () => Promise<void>;
-  readonly supports?: Partial<StoreFeatures>;
-  /** The same kind of store on a bucket that does not exist. */
-  readonly missing?: ObjectStore;
-  /** The name of the store's own bucket. */
-  readonly bucket?: string;
-  /** Another bucket, from which the store can copy by itself. Without one, such copies must be `NotSupported`. */
-  readonly other?: OtherBucket;
-}
-
-export interface OtherBucket {
-  readonly bucket: string;
-  readonly store: ObjectStore;
-}
+export type { Case, ConformanceStore, Declare, OtherBucket, StoreFeatures } from './store/case.js';
 
 /** The part of a test runner that the suite needs. Default: the globals of Jest, Vitest and the like. */
 export interface TestRunner {
@@ -121,16 +85,3 @@ const everything: StoreFeatures = {
   md5Etags: true,
   minimumPartSize: 5 * 1024 * 1024,
 };
-
-/** What one test has to work with. */
-export interface Case {
-  readonly store: ObjectStore;
-  readonly missing: ObjectStore | undefined;
-  readonly bucket: string | undefined;
-  readonly other: OtherBucket | undefined;
-  readonly supports: StoreFeatures;
-  /** Everything the test writes is below it. */
-  readonly prefix: string;
-}
-
-export type Declare = (title: string, body: (test: Case) => Promise<void>) => void;

@@ -11,7 +11,7 @@ import { named, refused } from './proxy/errors.js';
 import type { Proxy } from './proxy/proxies.js';
 import type { Making } from './proxy/tunnel.js';
 import { sendBody } from './requestBody.js';
-import { limit, watch } from './silence.js';
+import { limit, watch, type HandlerTimes } from './silence.js';
 import { Sockets, type Way } from './sockets.js';
 import type { Transport } from './transport.js';
 
@@ -32,12 +32,6 @@ interface WireResponse {
   readonly reason: string | undefined;
   readonly headers: Record<string, string>;
   readonly body: IncomingMessage;
-}
-
-export interface HandlerTimes {
-  readonly connectionTimeout: number;
-  readonly requestTimeout: number;
-  readonly idleTimeout: number;
 }
 
 /** Of an answer, in bytes: servers take more metadata than Node expects of headers in all. */

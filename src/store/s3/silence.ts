@@ -1,5 +1,11 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { HandlerTimes } from './httpHandler.js';
+
+/** Milliseconds. */
+export interface HandlerTimes {
+  readonly connectionTimeout: number;
+  readonly requestTimeout: number;
+  readonly idleTimeout: number;
+}
 
 /** Ends a request that gets no socket in time. What comes back ends the limit. */
 export function limit(outgoing: ClientRequest, ms: number, reject: (error: Error) => void): () => void {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Declare } from '../storeConformance.js';
+import type { Declare } from './case.js';
 import { answer, bytes, fails, outcomes, read } from './support.js';
 
 /** Conditional requests, and who wins when several race. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ContentHeaders, ObjectInfo } from '../../store/objectStore.js';
-import type { Declare } from '../storeConformance.js';
+import type { Declare } from './case.js';
 import { answer, bytes, fails, keysOf, read, uploadParts } from './support.js';
 
 const content: Required<ContentHeaders> = {

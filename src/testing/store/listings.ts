@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Declare } from '../storeConformance.js';
+import type { Declare } from './case.js';
 import { answer, bytes, fails, keysOf, pages } from './support.js';
 
 /** Listings: order, pages, prefixes, delimiters. */

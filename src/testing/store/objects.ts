@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Observable } from 'rxjs';
 import { join } from '../../store/helpers.js';
-import type { Declare } from '../storeConformance.js';
+import type { Declare } from './case.js';
 import { answer, bytes, fails, keysOf, read, seeded } from './support.js';
 
 /** Reading, writing, copying and deleting whole objects, whatever their keys. */

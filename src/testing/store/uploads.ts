@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { compositeEtag } from '../../store/helpers.js';
 import type { StoreErrorCode } from '../../store/errors.js';
-import type { Case, Declare } from '../storeConformance.js';
+import type { Case, Declare } from './case.js';
 import { answer, bytes, fails, keysOf, outcomes, read, uploadParts } from './support.js';
 
 /** Multipart uploads. */

@@ -14,16 +14,11 @@
 import type { S3Credentials } from '../../../config/s3Options.js';
 import { StoreError } from '../../errors.js';
 import type { AwsSettings } from '../aws/settings.js';
+import type { ChainContext } from './context.js';
 import { noCredentials } from './errors.js';
 import { hasCredentials, ofProfile, profileMissing } from './profile.js';
 import { reasonOf } from './redact.js';
-import type { Sts } from './sts.js';
 import { ofTokenFile } from './webIdentity.js';
-
-/** What the places of the chain are asked with. */
-export interface ChainContext extends Omit<Sts, 'base' | 'endpoint'> {
-  readonly aws: AwsSettings;
-}
 
 export async function chain(context: ChainContext): Promise<S3Credentials> {
   const aws = context.aws.readAnew();

@@ -7,7 +7,7 @@ import { MillraceError } from '../../../errors.js';
 import { StoreError } from '../../errors.js';
 import type { Section } from '../aws/files.js';
 import type { AwsSettings } from '../aws/settings.js';
-import type { ChainContext } from './chain.js';
+import type { ChainContext } from './context.js';
 import { isAboutNetwork, noCredentials } from './errors.js';
 import { reasonOf } from './redact.js';
 import { assumeRole } from './sts.js';

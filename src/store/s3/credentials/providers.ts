@@ -4,7 +4,8 @@ import type { BucketOptions, S3Credentials } from '../../../config/s3Options.js'
 import { InvalidOption } from '../../../config/units.js';
 import type { Clock } from '../../../flow/index.js';
 import type { AwsSettings } from '../aws/settings.js';
-import { chain, keysOfEnvironment, type ChainContext } from './chain.js';
+import { chain, keysOfEnvironment } from './chain.js';
+import type { ChainContext } from './context.js';
 import { noCredentials } from './errors.js';
 import { ofProfile } from './profile.js';
 import { fixed, RefreshedCredentials, type CredentialSource } from './source.js';

@@ -1,6 +1,6 @@
 import type { S3Credentials } from '../../../config/s3Options.js';
 import type { StoreError } from '../../errors.js';
-import type { ChainContext } from './chain.js';
+import type { ChainContext } from './context.js';
 import { noCredentials } from './errors.js';
 import { assumeRoleWithWebIdentity, type WebIdentity } from './sts.js';
 
