@@ -6,13 +6,12 @@ import { SourcePump } from '../sources/pump.js';
 import { attemptOf, type Environment } from './environment.js';
 import type { JobEvent } from './events.js';
 import { AttemptFailure, Origins, type FailurePlace } from './failure.js';
-import type { Leaf } from './leaf.js';
-import { leafAttempt } from './leafAttempt.js';
+import { leafAttempt } from './leaf.js';
 import { Opening } from './opening.js';
 import type { Wait } from './stalls.js';
 import { StallWatch } from './stallWatch.js';
-import { checkpointWait, sourceWait } from './waits.js';
-import { Wiring, type WiringPlan } from './wiring.js';
+import { waitsOf, type AttemptState } from './waits.js';
+import { Wiring, type Graph } from './wiring.js';
 
 /**
  * One attempt of a job: from a verified claim to the end of its inputs, a stop, or a failure.
@@ -47,9 +46,10 @@ export function runAttempt(plan: AttemptPlan): Observable<Outcome> {
 
 export type Outcome = 'finished' | 'stopped';
 
-export interface AttemptPlan extends WiringPlan {
+export interface AttemptPlan {
   /** The job's name. */
   readonly name: string;
+  readonly graph: Graph;
   readonly environment: Environment;
   /** Claims the log on subscribe; emits once. */
   readonly claim: Observable<Coordinator>;
@@ -73,7 +73,7 @@ class RunningAttempt {
   });
   readonly #origins = new Origins();
   #coordinator!: Coordinator;
-  #state: 'opening' | 'running' | 'ending' | 'completing' | 'over' = 'opening';
+  #state: AttemptState = 'opening';
   #result: Outcome = 'finished';
   /** When the state was entered. */
   #since: number;
@@ -82,7 +82,7 @@ class RunningAttempt {
   constructor(plan: AttemptPlan, outcome: Subscriber<Outcome>) {
     this.#plan = plan;
     this.#outcome = outcome;
-    this.#wiring = new Wiring(plan, {
+    this.#wiring = new Wiring(plan.graph, {
       failed: (error) => {
         this.#fail(error, this.#placeOf(error));
       },
@@ -231,30 +231,15 @@ class RunningAttempt {
     this.#stalls.nudge();
   }
 
-  #waits(): Wait[] {
-    const since = this.#since;
-    const indexesOf = (leaves: readonly Leaf[]): number[] => leaves.map(({ index }) => index);
-    switch (this.#state) {
-      case 'opening': {
-        if ((this.#coordinator as Coordinator | undefined) === undefined)
-          return [{ who: 'job', since, waiting: { on: 'claim' } }];
-        const leaves = indexesOf(this.#wiring.leaves.filter(({ open }) => !open));
-        return [{ who: 'job', since, waiting: { on: 'opening', leaves } }];
-      }
-      case 'running':
-      case 'ending': {
-        const sources = [...this.#wiring.sources].flatMap(([id, { pump }]) =>
-          sourceWait(id, pump?.waiting, this.#ledger, this.#wiring.leaves),
-        );
-        return [...sources, ...checkpointWait(this.#coordinator.waiting)];
-      }
-      case 'completing': {
-        const leaves = indexesOf(this.#wiring.leaves.filter(({ closed }) => !closed));
-        return leaves.length === 0 ? [] : [{ who: 'job', since, waiting: { on: 'completion', leaves } }];
-      }
-      case 'over':
-        return [];
-    }
+  #waits(): readonly Wait[] {
+    const coordinator = this.#coordinator as Coordinator | undefined;
+    return waitsOf({
+      state: this.#state,
+      since: this.#since,
+      coordinator,
+      wiring: this.#wiring,
+      ledger: this.#ledger,
+    });
   }
 
   #endWhenEnded(): void {

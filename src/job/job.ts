@@ -6,14 +6,13 @@ import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import { flowOf, type Flow, type Known } from '../flow/index.js';
 import type { Source } from '../sources/source.js';
-import { runAttempt, type Outcome } from './attempt.js';
-import { claimLog } from './claim.js';
+import type { Outcome } from './attempt.js';
 import type { JobEvent } from './events.js';
 import { held } from './stopOn.js';
 import { jobStores } from './jobStores.js';
 import { logEvent } from './logEvent.js';
+import { runLog } from './logRunner.js';
 import { resolveOptions, type JobOptions } from './options.js';
-import { runJob } from './run.js';
 
 /** A job: named sources, and leaves to run. Made by {@link createJob}. */
 export interface Job {
@@ -87,11 +86,12 @@ export function createJob(options: JobOptions): Job {
   let running = false;
 
   const wired = (using: (id: string) => Observable<unknown>, subscribe: () => void): void => {
+    const before = find;
     find = using;
     try {
       subscribe();
     } finally {
-      find = undefined;
+      find = before;
     }
   };
 
@@ -127,27 +127,11 @@ export function createJob(options: JobOptions): Job {
       running = true;
       const { stores } = opened;
       const environment = { ...config.environment, stores, config: config.config };
-      const attempt = (): Observable<Outcome> =>
-        runAttempt({
-          name,
-          environment,
-          claim: claimLog(config, stores, emit),
-          sources,
-          leaves,
-          budget: config.budget,
-          stalledAfterMs: config.stalledAfterMs,
-          stop,
-          wired,
-          emit,
-        });
-      const life = runJob({
-        name,
-        attempt,
-        restart: config.restart,
-        ...environment,
-        stop,
-        events$: events,
-        emit,
+      const { checkpoints, allowDropped, restart, budget, stalledAfterMs } = config;
+      const graph = { sources, leaves, wired };
+      const life = runLog({
+        ...{ name, checkpoints, allowDropped, graph, environment },
+        ...{ restart, budget, stalledAfterMs, stop, emit },
       });
       return new Promise<RunResult>((resolve, reject) => {
         life.pipe(map((outcome) => ({ outcome }))).subscribe({ next: resolve, error: reject });

@@ -113,6 +113,20 @@ export class Leaf extends Subscriber<unknown> {
   }
 }
 
+/** The attempt as the operators of one leaf see it: a terminal that announces itself has had its `Open`. */
+export function leafAttempt(shared: Attempt, leaf: Leaf): Attempt {
+  return {
+    ...shared,
+    terminal: (terminal, sources) => {
+      // A flow that two leaves share carries the attempt of the one that subscribed first.
+      if (terminal instanceof Leaf) terminal.opened(sources);
+      else if (typeof terminal === 'object') leaf.opened(sources);
+      if (terminal !== leaf) leaf.terminals.add(terminal);
+      shared.terminal(terminal, sources);
+    },
+  };
+}
+
 /** What a teardown threw: RxJS runs all of them before it throws, and wraps what they threw. */
 function thrown(error: unknown): unknown {
   return error instanceof UnsubscriptionError && error.errors.length === 1 ? error.errors[0] : error;

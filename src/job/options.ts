@@ -13,7 +13,7 @@ import type { S3Options } from '../config/s3Options.js';
 import type { Stores } from '../store/services.js';
 import type { Signing } from '../checkpoint/index.js';
 import type { Environment } from './environment.js';
-import { defaultRestart, type RestartPolicy } from './restart.js';
+import { defaultRestart, type RestartPolicy } from './restartPolicy.js';
 
 export interface JobOptions {
   /** Names the job's log below `checkpoints.dir`: letters, digits, `.`, `_` and `-`, at most 64. */

@@ -1,11 +1,48 @@
-import type { CheckpointWait } from '../checkpoint/index.js';
+import type { CheckpointWait, Coordinator } from '../checkpoint/index.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
 import type { SourceWait } from '../sources/standstill.js';
 import { Leaf } from './leaf.js';
 import type { Wait } from './stalls.js';
+import type { Wiring } from './wiring.js';
+
+export type AttemptState = 'opening' | 'running' | 'ending' | 'completing' | 'over';
+
+/** What an attempt waits for right now, and since when. */
+export function waitsOf(attempt: {
+  readonly state: AttemptState;
+  /** When the state was entered. */
+  readonly since: number;
+  /** Once the log is claimed. */
+  readonly coordinator: Coordinator | undefined;
+  readonly wiring: Wiring;
+  readonly ledger: CreditLedger;
+}): Wait[] {
+  const { state, since, coordinator, wiring, ledger } = attempt;
+  const indexesOf = (leaves: readonly Leaf[]): number[] => leaves.map(({ index }) => index);
+  switch (state) {
+    case 'opening': {
+      if (coordinator === undefined) return [{ who: 'job', since, waiting: { on: 'claim' } }];
+      const leaves = indexesOf(wiring.leaves.filter(({ open }) => !open));
+      return [{ who: 'job', since, waiting: { on: 'opening', leaves } }];
+    }
+    case 'running':
+    case 'ending': {
+      const sources = [...wiring.sources].flatMap(([id, { pump }]) =>
+        sourceWait(id, pump?.waiting, ledger, wiring.leaves),
+      );
+      return [...sources, ...checkpointWait(coordinator?.waiting)];
+    }
+    case 'completing': {
+      const leaves = indexesOf(wiring.leaves.filter(({ closed }) => !closed));
+      return leaves.length === 0 ? [] : [{ who: 'job', since, waiting: { on: 'completion', leaves } }];
+    }
+    case 'over':
+      return [];
+  }
+}
 
 /** What a source waits for, as it concerns the job. */
-export function sourceWait(
+function sourceWait(
   source: string,
   wait: SourceWait | undefined,
   ledger: CreditLedger,
@@ -18,7 +55,7 @@ export function sourceWait(
   return [{ who, since, waiting: { on: 'credit', source, ...blamed(ledger.behind(source), leaves) } }];
 }
 
-export function checkpointWait(wait: CheckpointWait | undefined): Wait[] {
+function checkpointWait(wait: CheckpointWait | undefined): Wait[] {
   if (wait === undefined) return [];
   const { since, ...waiting } = wait;
   return [{ who: 'checkpoints', since, waiting }];

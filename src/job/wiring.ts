@@ -17,7 +17,8 @@ export interface WiredSource {
   ended: 'no' | 'now' | 'flushed';
 }
 
-export interface WiringPlan {
+/** What a job is made of, ready to be subscribed. */
+export interface Graph {
   readonly sources: ReadonlyMap<string, Source<unknown>>;
   readonly leaves: readonly Observable<unknown>[];
   /** Runs `subscribe` so that the flows of `job.source` find their source by `find`. */
@@ -28,11 +29,11 @@ export interface WiringPlan {
 export class Wiring {
   readonly leaves: Leaf[] = [];
   readonly #sources = new Map<string, WiredSource>();
-  readonly #plan: WiringPlan;
+  readonly #graph: Graph;
   readonly #events: LeafEvents;
 
-  constructor(plan: WiringPlan, events: LeafEvents) {
-    this.#plan = plan;
+  constructor(graph: Graph, events: LeafEvents) {
+    this.#graph = graph;
     this.#events = events;
   }
 
@@ -43,9 +44,9 @@ export class Wiring {
 
   /** Subscribes every leaf, and the dead letter sinks of the sources that these need; until it is `over`. */
   connect(over: () => boolean): void {
-    for (const flow of this.#plan.leaves) {
+    for (const flow of this.#graph.leaves) {
       const leaf = this.#leaf();
-      this.#plan.wired(
+      this.#graph.wired(
         (id) => {
           leaf.sources.add(id);
           return this.#source(id).records.branch(leaf);
@@ -121,7 +122,7 @@ export class Wiring {
   #source(id: string): WiredSource {
     const known = this.#sources.get(id);
     if (known !== undefined) return known;
-    const source = this.#plan.sources.get(id);
+    const source = this.#graph.sources.get(id);
     if (source === undefined) throw new MillraceError('UnknownSource', `This job has no source '${id}'.`);
     const wired = {
       source,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { tap, throwError } from 'rxjs';
 import { decorate, StoreError, createStores } from '../../src/entries/stores.js';
 import { fileSink, files, MillraceError, ndjson, records } from '../../src/index.js';
-import { defaultRestart, freshRestarts, nextRestart } from '../../src/job/restart.js';
+import { defaultRestart, freshRestarts, nextRestart } from '../../src/job/restartPolicy.js';
 import { Lake } from './harness.js';
 
 const lines = Array.from({ length: 40_000 }, (_, n) => ({ n }));

@@ -4,7 +4,7 @@ import { NEVER, throwError } from 'rxjs';
 import { claim } from '../../src/checkpoint/index.js';
 import { createMemoryStore, StoreError } from '../../src/entries/stores.js';
 import { systemClock } from '../../src/flow/index.js';
-import { runJob } from '../../src/job/run.js';
+import { withRestarts } from '../../src/job/restarts.js';
 import { RefreshedCredentials } from '../../src/store/s3/credentials/source.js';
 import { Gate } from '../../src/store/s3/gate.js';
 import { SimulatedClock } from '../../src/testing/index.js';
@@ -90,7 +90,7 @@ describe.each(steps)('%s', (_, step) => {
     const clock = new ManualClock();
     const delays: number[] = [];
     const error = new StoreError('Unavailable', 'away');
-    const run = runJob({
+    const run = withRestarts({
       name: 'j',
       attempt: () => {
         clock.step(step);
@@ -108,7 +108,6 @@ describe.each(steps)('%s', (_, step) => {
       clock,
       random: () => 0.5,
       stop: NEVER,
-      events$: NEVER,
       emit: (event) => event.type === 'restarting' && delays.push(event.delayMs),
     }).subscribe({ error: () => undefined });
     clock.advance(60_000);

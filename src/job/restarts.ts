@@ -5,53 +5,55 @@ import { monotonic, type Clock } from '../flow/index.js';
 import type { Outcome } from './attempt.js';
 import type { JobEvent } from './events.js';
 import { AttemptFailure, type FailurePlace } from './failure.js';
-import { freshRestarts, nextRestart, type RestartPolicy, type RestartState } from './restart.js';
+import {
+  freshRestarts,
+  nextRestart,
+  type FailedAttempt,
+  type RestartPolicy,
+  type RestartState,
+} from './restartPolicy.js';
 
 /**
- * A job's life: attempts one after the other until one finishes or is stopped, or until an error says that another
- * would not help, or until attempts fail again and again before any checkpoint is durable. Errors that are not `retryable` (bad data, a user's callback, `Fenced`) end the job at once. After a
- * stop nothing is restarted: what the newest checkpoint lacks is left to the next run.
+ * Attempts one after the other, until one finishes or is stopped, or until an error says that another would not help, or
+ * until attempts fail again and again before any checkpoint is durable. Errors that are not `retryable` (bad data, a
+ * user's callback, `Fenced`) end it at once. After a stop nothing is restarted: what the newest checkpoint lacks is left
+ * to the next run.
  */
-export function runJob(life: {
+export function withRestarts(life: {
   readonly name: string;
-  readonly attempt: () => Observable<Outcome>;
+  /** Emits what came of it, once. Calls `durable` when a checkpoint is. */
+  readonly attempt: (durable: () => void) => Observable<Outcome>;
   readonly restart: RestartPolicy;
   readonly clock: Clock;
   readonly random: () => number;
   readonly stop: Observable<unknown>;
-  readonly events$: Observable<JobEvent>;
   readonly emit: (event: JobEvent) => void;
 }): Observable<Outcome> {
   const { name: job, clock, emit } = life;
   return new Observable<Outcome>((outcome) => {
     let restarts: RestartState = freshRestarts;
     let count = 0;
-    let durable = false;
     const current = new Subscription();
     outcome.add(current);
-    outcome.add(
-      life.events$.subscribe(({ type }) => {
-        if (type === 'checkpoint-durable') durable = true;
-      }),
-    );
-
     const attempt = (): void => {
-      durable = false;
+      let durable = false;
       const started = monotonic(clock);
       emit({ type: 'attempt-started', job, attempt: ++count });
       current.add(
-        life.attempt().subscribe({
-          next: (result) => {
-            emit({ type: result, job });
-            outcome.next(result);
-            outcome.complete();
-          },
-          error: (failure: unknown) => {
-            const { error, place } =
-              failure instanceof AttemptFailure ? failure : new AttemptFailure(failure, {});
-            again(error, place, monotonic(clock) - started);
-          },
-        }),
+        life
+          .attempt(() => (durable = true))
+          .subscribe({
+            next: (result) => {
+              emit({ type: result, job });
+              outcome.next(result);
+              outcome.complete();
+            },
+            error: (failure: unknown) => {
+              const { error, place } =
+                failure instanceof AttemptFailure ? failure : new AttemptFailure(failure, {});
+              again(error, place, { ranMs: monotonic(clock) - started, durable, timedOut: isTimeout(error) });
+            },
+          }),
       );
     };
 
@@ -60,13 +62,11 @@ export function runJob(life: {
       outcome.error(error);
     };
 
-    const again = (error: unknown, place: FailurePlace, ranMs: number): void => {
+    const again = (error: unknown, place: FailurePlace, failed: FailedAttempt): void => {
       if (!isRetryable(error)) {
         giveUp(error, place);
         return;
       }
-      const timedOut = isTimeout(error);
-      const failed = { ranMs, durable, timedOut };
       const { state, next } = nextRestart(life.restart, restarts, failed, life.random());
       if (typeof next === 'string') {
         giveUp(next === 'checkpointTimeouts' ? neverDurable(state.timeouts, error) : error, place);

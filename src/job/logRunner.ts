@@ -1,0 +1,85 @@
+import { catchError, concatMap, defer, tap, throwError, type Observable } from 'rxjs';
+import { accessError, claim, type ClaimOptions, type Coordinator } from '../checkpoint/index.js';
+import { MillraceError } from '../errors.js';
+import { withoutEntropy } from '../path/index.js';
+import { runAttempt, type Outcome } from './attempt.js';
+import type { Environment } from './environment.js';
+import type { JobEvent } from './events.js';
+import type { ResolvedOptions } from './options.js';
+import type { RestartPolicy } from './restartPolicy.js';
+import { withRestarts } from './restarts.js';
+import type { Graph } from './wiring.js';
+
+/** Everything that one log is run with. Nothing of it is changed, so several may share what they are given. */
+export interface LogPlan {
+  /** The log's folder below `checkpoints.dir`; events name it as the job. */
+  readonly name: string;
+  readonly checkpoints: ResolvedOptions['checkpoints'];
+  readonly allowDropped: readonly string[];
+  readonly graph: Graph;
+  readonly environment: Environment;
+  readonly restart: RestartPolicy;
+  /** Bytes that a source may be ahead of its slowest terminal. */
+  readonly budget: number;
+  /** How long an attempt may wait for one thing before that is reported. `undefined`: for ever. */
+  readonly stalledAfterMs: number | undefined;
+  /** Emits when the run is asked to stop; at once if it was before. */
+  readonly stop: Observable<unknown>;
+  readonly emit: (event: JobEvent) => void;
+}
+
+/**
+ * Runs over one manifest log, on subscribe: claims it, makes an attempt, and restarts after a failure that another attempt
+ * may get over. Emits what came of it, once. Unsubscribing ends it as a crash would.
+ *
+ * A job runs one. It owns nothing outside itself, so any number of them run side by side in a process, each with a log,
+ * sources and leaves of its own, and none hears of another's failures, restarts or fences.
+ */
+export function runLog(plan: LogPlan): Observable<Outcome> {
+  const { name, environment, restart, stop, emit } = plan;
+  return withRestarts({
+    name,
+    restart,
+    clock: environment.clock,
+    random: environment.random,
+    stop,
+    emit,
+    attempt: (durable) => {
+      const on = (event: JobEvent): void => {
+        if (event.type === 'checkpoint-durable') durable();
+        emit(event);
+      };
+      return runAttempt({ ...plan, claim: claimed(plan, on) });
+    },
+  });
+}
+
+/** Claims the log below `checkpoints.dir`, once the store there is known to tell winners from losers. */
+function claimed(plan: LogPlan, on: ClaimOptions['on']): Observable<Coordinator> {
+  return defer(() => {
+    const { name: job, checkpoints, environment, allowDropped } = plan;
+    const { clock, random, config } = environment;
+    const { dir, fencing, ...settings } = checkpoints;
+    const { store, reserved: logStore, key, capabilities } = environment.stores.open(dir);
+    const { key: marker, length } = config.transfer.entropy;
+    const { plain, at, name = false } = withoutEntropy(key, marker);
+    const base = plain.replace(/\/+$/, '');
+    const prefix = `${base === '' ? '' : `${base}/`}${job}/`;
+    const entropy = at === undefined ? undefined : { at, name, length };
+    return capabilities.pipe(
+      catchError((error: unknown) => throwError(() => accessError(error, dir))),
+      tap(({ conditionalPut }) => {
+        if (!conditionalPut && fencing !== 'none') throw noFencing(dir);
+      }),
+      concatMap(() =>
+        claim({ ...settings, clock, random, store, logStore, prefix, entropy, job, allowDropped, on }),
+      ),
+    );
+  });
+}
+
+const noFencing = (dir: string): MillraceError =>
+  new MillraceError(
+    'NoConditionalWrites',
+    `The store of checkpoints.dir ${dir} does not honour If-None-Match on writes, so two processes could both own this job. Use a store that does, or set checkpoints.fencing: 'none' and make sure yourself that only one runs.`,
+  );
