@@ -90,6 +90,13 @@ export default tseslint.config(
   {
     files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'ClassDeclaration:has(TSClassImplements > Identifier[name=/^(Clock|Attempt)$/])',
+          message: 'Tests share SimulatedClock and TestAttempt of src/testing.',
+        },
+      ],
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/unbound-method': 'off',
       // Jest's asymmetric matchers are `any`.

@@ -67,6 +67,22 @@ export class SimulatedClock implements Clock {
     return true;
   }
 
+  /** Lets `duration` milliseconds pass: runs the timers that are due by then. */
+  advance(duration: number): void {
+    const until = this.#now + duration;
+    this.run(() => {
+      const next = this.#next();
+      return next === undefined || next.at > until;
+    });
+    this.#now = until;
+  }
+
+  /** The timer that is due next. Drops those before it that were cancelled. */
+  #next(): Timer | undefined {
+    while (this.#timers[0]?.work === idle) this.#pop();
+    return this.#timers[0];
+  }
+
   #push(timer: Timer): void {
     const heap = this.#timers;
     let index = heap.push(timer) - 1;

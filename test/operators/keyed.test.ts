@@ -7,12 +7,10 @@ import {
   isSignal,
   open,
   signal,
-  type Attempt,
   type Clock,
   type Frozen,
   type Json,
-  type OperatorEvent,
-  type Participant,
+  type Service,
   type Signal,
 } from '../../src/flow/index.js';
 import { keyed } from '../../src/operators/keyed.js';
@@ -23,40 +21,15 @@ import { faulty } from '../../src/store/decorators/faults.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { checkpointData } from '../../src/store/services.js';
-import { dataOn, TurnClock } from '../state/harness.js';
+import { SimulatedClock, TestAttempt } from '../../src/testing/index.js';
+import { dataOn } from '../state/harness.js';
 
-interface Fixture {
-  readonly attempt: Attempt;
-  readonly registered: Participant[];
-  readonly events: OperatorEvent[];
-}
-
-function fixture(clock: Clock, store: ObjectStore, snapshot?: Json): Fixture {
-  const registered: Participant[] = [];
-  const events: OperatorEvent[] = [];
-  const nothing = (): void => undefined;
-  const attempt: Attempt = {
-    job: 'job',
-    jobId: 'jobid0000000',
-    epoch: 1,
+function attemptOver(clock: Clock, store: ObjectStore, snapshot?: Json): TestAttempt {
+  return new TestAttempt({
     clock,
-    random: () => 0.5,
-    use: (service) => {
-      if ((service as unknown) === checkpointData) return dataOn(store) as never;
-      if (service.fallback === undefined) throw new Error(service.name);
-      return service.fallback();
-    },
-    register: (participant) => registered.push(participant),
-    opening: () => undefined,
-    opened: () => undefined,
-    restored: () => (snapshot === undefined ? undefined : { snapshot, pending: [] }),
-    terminal: nothing,
-    release: nothing,
-    confirm: nothing,
-    amend: nothing,
-    report: (event) => events.push(event),
-  };
-  return { attempt, registered, events };
+    services: new Map<Service<unknown>, unknown>([[checkpointData, dataOn(store)]]),
+    restored: new Map(snapshot === undefined ? [] : [['count', { snapshot, pending: [] }]]),
+  });
 }
 
 const counts = () =>
@@ -68,8 +41,8 @@ const counts = () =>
 
 /** An input by hand, and what comes of it: signals by name, errors by code. */
 function bench(store: ObjectStore, snapshot?: Json, operator = counts()) {
-  const clock = new TurnClock();
-  const { attempt, ...rest } = fixture(clock, store, snapshot);
+  const clock = new SimulatedClock();
+  const attempt = attemptOver(clock, store, snapshot);
   const input = new Subject<string | Signal>();
   const seen: unknown[] = [];
   const acks: Frozen[] = [];
@@ -79,7 +52,7 @@ function bench(store: ObjectStore, snapshot?: Json, operator = counts()) {
     complete: () => seen.push('complete'),
   });
   return {
-    ...rest,
+    attempt,
     clock,
     seen,
     acks,
@@ -98,7 +71,7 @@ describe('keyed', () => {
     });
     scheduler.run(({ cold, expectObservable }) => {
       const clock = clockOf(scheduler);
-      const { attempt } = fixture(clock, delayed(createMemoryStore({ clock }), { clock, before: () => 5 }));
+      const attempt = attemptOver(clock, delayed(createMemoryStore({ clock }), { clock, before: () => 5 }));
       const acks = new Subject<string>();
       const b = barrier(1, 'periodic', (id) => acks.next(id), NEVER);
       const o = open(['s'], attempt);
@@ -153,8 +126,10 @@ describe('keyed', () => {
     t.send('a');
     t.barrier();
     t.clock.run();
-    expect(t.registered).toEqual([expect.objectContaining({ id: 'count', kind: 'operator' })]);
-    expect(t.events).toEqual([
+    expect([...t.attempt.participants.values()]).toEqual([
+      expect.objectContaining({ id: 'count', kind: 'operator' }),
+    ]);
+    expect(t.attempt.trace.flatMap((each) => (each.type === 'report' ? each.event : []))).toEqual([
       expect.objectContaining({ type: 'segment-written', operator: 'count', entries: 1, requests: 1 }),
     ]);
   });

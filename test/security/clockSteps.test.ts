@@ -8,7 +8,7 @@ import { withRestarts } from '../../src/job/restarts.js';
 import { RefreshedCredentials } from '../../src/store/s3/credentials/source.js';
 import { Gate } from '../../src/store/s3/gate.js';
 import { SimulatedClock } from '../../src/testing/index.js';
-import { ManualClock, Run, World } from '../sinks/harness.js';
+import { Run, World } from '../sinks/harness.js';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -19,7 +19,7 @@ const steps = [
 
 describe.each(steps)('%s', (_, step) => {
   test('checkpoints are due at the same intervals, and after the same pause', () => {
-    const clock = new ManualClock();
+    const clock = new SimulatedClock(1_000_000);
     const fired: number[] = [];
     const start = clock.monotonic();
     const options = { intervalMs: 10_000, minPauseMs: 25_000, clock, random: () => 0.5 };
@@ -29,7 +29,7 @@ describe.each(steps)('%s', (_, step) => {
       coordinator.start((barrier) => {
         fired.push(clock.monotonic() - start);
         barrier.ack('in', {});
-        clock.step(step);
+        clock.setTime(clock.now() + step);
       });
     });
     clock.advance(100_000);
@@ -40,7 +40,7 @@ describe.each(steps)('%s', (_, step) => {
     const world = new World();
     const run = new Run(world, { sink: { roll: { age: '60s', inactivity: '1h' } } });
     run.line('a', '1');
-    world.clock.step(step);
+    world.clock.setTime(world.clock.now() + step);
     world.clock.advance(59_999);
     run.barrier();
     expect(world.published()).toEqual({});
@@ -57,7 +57,7 @@ describe.each(steps)('%s', (_, step) => {
       world.clock.advance(10_000);
       run.line('b', '1');
     }
-    world.clock.step(step);
+    world.clock.setTime(world.clock.now() + step);
     run.barrier();
     expect(world.published()).toEqual({});
     for (let i = 0; i < 4; i++) {
@@ -69,7 +69,7 @@ describe.each(steps)('%s', (_, step) => {
   });
 
   test('a bucket that throttles is held back as long as it asked for', () => {
-    const clock = new ManualClock();
+    const clock = new SimulatedClock(1_000_000);
     const gate = new Gate({ places: 2, clock, paced: true, longestHold: 20_000 });
     const entered: string[] = [];
     gate.enter('b', (pass) => {
@@ -77,7 +77,7 @@ describe.each(steps)('%s', (_, step) => {
       pass.leave();
     });
     gate.enter('b', () => entered.push('second'));
-    clock.step(step);
+    clock.setTime(clock.now() + step);
     gate.enter('b', () => entered.push('third'));
     expect(entered).toEqual([]);
     clock.advance(4_999);
@@ -87,13 +87,13 @@ describe.each(steps)('%s', (_, step) => {
   });
 
   test('a restart backs off by how long the attempt really ran', () => {
-    const clock = new ManualClock();
+    const clock = new SimulatedClock(1_000_000);
     const delays: number[] = [];
     const error = new StoreError('Unavailable', 'away');
     const run = withRestarts({
       name: 'j',
       attempt: () => {
-        clock.step(step);
+        clock.setTime(clock.now() + step);
         return throwError(() => error);
       },
       restart: {
@@ -118,11 +118,11 @@ describe.each(steps)('%s', (_, step) => {
 
 /** Asks for sessions of an hour. */
 async function sessions(): Promise<{
-  clock: ManualClock;
+  clock: SimulatedClock;
   source: RefreshedCredentials;
   asked: () => number;
 }> {
-  const clock = new ManualClock();
+  const clock = new SimulatedClock(1_000_000);
   let asked = 0;
   const source = new RefreshedCredentials(() => {
     const expiration = new Date(clock.now() + hour);
@@ -135,7 +135,7 @@ async function sessions(): Promise<{
 describe('credentials', () => {
   test('are renewed before they end at the server, although the system time was set back', async () => {
     const { clock, source, asked } = await sessions();
-    clock.step(-10 * hour);
+    clock.setTime(clock.now() - 10 * hour);
     clock.advance(54 * 60_000);
     await source.get();
     expect(asked()).toBe(1);
@@ -146,7 +146,7 @@ describe('credentials', () => {
 
   test('are renewed after a sleep, in which only the system time went on', async () => {
     const { clock, source, asked } = await sessions();
-    clock.step(2 * hour);
+    clock.setTime(clock.now() + 2 * hour);
     expect(await source.get()).toMatchObject({ accessKeyId: 'k2' });
     expect(asked()).toBe(2);
   });

@@ -1,12 +1,9 @@
-import { EMPTY, Observable, of, Subject, Subscription } from 'rxjs';
+import { Observable, of, Subject, type Subscription } from 'rxjs';
 import {
-  barrier,
   credit,
   end,
   open,
-  type Attempt,
   type Barrier,
-  type Clock,
   type Committable,
   type Credit,
   type Frozen,
@@ -21,7 +18,16 @@ import { fileSink } from '../../src/sinks/file/fileSink.js';
 import type { FileSinkOptions } from '../../src/sinks/file/options.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore, UploadInfo } from '../../src/store/objectStore.js';
-import { checkpointData, stores, type StoreCapabilities } from '../../src/store/services.js';
+import {
+  checkpointData,
+  stores,
+  type CheckpointData,
+  type StoreCapabilities,
+  type Stores,
+} from '../../src/store/services.js';
+import { pendingOf } from '../../src/testing/sealed.js';
+import { SimulatedClock } from '../../src/testing/simulatedClock.js';
+import { TestAttempt, type Trace } from '../../src/testing/testAttempt.js';
 
 export interface Line {
   readonly p: string;
@@ -44,58 +50,6 @@ export function now<T>(request: Observable<T>): T {
   return got[0] as T;
 }
 
-interface Timer {
-  readonly at: number;
-  readonly work: () => void;
-  readonly subscription: Subscription;
-}
-
-/** Time that stands still until told otherwise. */
-export class ManualClock implements Clock {
-  #now = 1_000_000;
-  #wall = 0;
-  #queue: Timer[] = [];
-
-  now(): number {
-    return this.#now + this.#wall;
-  }
-
-  monotonic(): number {
-    return this.#now;
-  }
-
-  /** Sets the system time forward or back; timers take no notice. */
-  step(ms: number): void {
-    this.#wall += ms;
-  }
-
-  after(delay: number, work: () => void): Subscription {
-    const subscription = new Subscription();
-    this.#queue.push({ at: this.#now + delay, work, subscription });
-    return subscription;
-  }
-
-  yield(work: () => void): Subscription {
-    return this.after(0, work);
-  }
-
-  advance(ms: number): void {
-    const until = this.#now + ms;
-    for (;;) {
-      this.#queue = this.#queue.filter((entry) => !entry.subscription.closed);
-      const next = this.#queue.reduce<Timer | undefined>(
-        (first, entry) => (entry.at <= until && (first === undefined || entry.at < first.at) ? entry : first),
-        undefined,
-      );
-      if (next === undefined) break;
-      this.#queue.splice(this.#queue.indexOf(next), 1);
-      this.#now = Math.max(this.#now, next.at);
-      next.work();
-    }
-    this.#now = until;
-  }
-}
-
 export interface Manifest {
   readonly checkpoint: number;
   readonly position: number;
@@ -113,7 +67,7 @@ export interface WorldOptions {
 
 /** What outlives an attempt: the store and the newest durable manifest. */
 export class World {
-  readonly clock = new ManualClock();
+  readonly clock = new SimulatedClock(1_000_000);
   readonly jobId = 'job-4567_abc';
   readonly store: ObjectStore;
   readonly capabilities: StoreCapabilities;
@@ -183,7 +137,7 @@ export interface RunOptions {
   readonly id?: string;
 }
 
-/** One attempt: claims, restores, runs one sink under a coordinator of a few lines. */
+/** One attempt: claims, restores, runs one sink under a manifest log of a few lines. */
 export class Run {
   readonly #world: World;
   readonly #input = new Subject<Line | Signal>();
@@ -194,10 +148,12 @@ export class Run {
   readonly events: OperatorEvent[] = [];
   readonly signals: Signal[] = [];
   readonly released: Credit[] = [];
+  readonly #attempt: TestAttempt;
+  readonly #id: string;
+  readonly #positions = new Map<number, number>();
   #undurable: Frozen[] = [];
-  #participant: Participant | undefined;
-  #pending: Map<string, Committable>;
   #checkpoint: number;
+  #durable: number;
   position: number;
   error: unknown;
 
@@ -211,9 +167,9 @@ export class Run {
     // The claim: what was open is sealed.
     const claimed = { ...manifest, open: [], pending: [...manifest.pending, ...manifest.open] };
     world.manifest = claimed;
-    this.#pending = new Map(claimed.pending.map((each) => [each.uid, each]));
-    const store = options.wrap?.(world.store) ?? world.store;
-    const id = options.id ?? 'out';
+    this.#durable = manifest.checkpoint;
+    const id = (this.#id = options.id ?? 'out');
+    this.#attempt = this.#attemptOver(options.wrap?.(world.store) ?? world.store);
     this.#subscription = this.#input
       .pipe(
         fileSink<Line>(id, `${world.store.uri}/${world.folder}out`, {
@@ -226,7 +182,7 @@ export class Run {
         next: (value) => this.signals.push(value),
         error: (error: unknown) => (this.error = error),
       });
-    this.#input.next(open(['src'], this.#attempt(store)));
+    this.#input.next(open(['src'], this.#attempt));
     this.commit();
     if (this.epoch > 1) this.sweep(this.epoch - 1);
   }
@@ -236,7 +192,7 @@ export class Run {
   }
 
   get pending(): readonly Committable[] {
-    return [...this.#pending.values()];
+    return pendingOf(this.#attempt, this.#id, this.#durable, []);
   }
 
   line(p: string, text: string): void {
@@ -250,14 +206,8 @@ export class Run {
 
   barrier(reason: Barrier['reason'] = 'periodic'): number {
     const checkpoint = ++this.#checkpoint;
-    const position = this.position;
-    const ack = (_: string, frozen: Frozen): void => {
-      if (this.dead) return;
-      this.acked.push({ checkpoint, position, frozen });
-      this.#undurable.push(frozen);
-      if (this.#options.auto !== false) this.durable();
-    };
-    this.#input.next(barrier(checkpoint, reason, ack, EMPTY));
+    this.#positions.set(checkpoint, this.position);
+    this.#input.next(this.#attempt.barrier(checkpoint, reason).barrier);
     return checkpoint;
   }
 
@@ -267,12 +217,12 @@ export class Run {
     if (last === undefined || this.dead) return;
     const { checkpoint, position, frozen } = last;
     for (const { open = [], closed = [], objects = [] } of this.#undurable) {
-      for (const each of closed) this.#pending.set(each.uid, each);
       for (const each of [...open, ...closed])
         for (const name of each.objects ?? []) this.#world.journals.add(name);
       for (const name of objects) this.#world.journals.add(name);
     }
     this.#undurable = [];
+    this.#durable = checkpoint;
     this.#write({ checkpoint, position, open: frozen.open ?? [], pending: this.pending });
     if (commit) this.commit();
   }
@@ -313,46 +263,50 @@ export class Run {
     }
   }
 
-  #attempt(store: ObjectStore): Attempt {
+  get #participant(): Participant | undefined {
+    return this.#attempt.participants.get(this.#id);
+  }
+
+  #traced(trace: Trace): void {
+    if (trace.type === 'release') this.released.push(trace.credit);
+    else if (trace.type === 'report') this.events.push(trace.event);
+    else if (trace.type === 'ack' && !this.dead) {
+      const { checkpoint, frozen } = trace;
+      this.acked.push({ checkpoint, position: this.#positions.get(checkpoint) ?? 0, frozen });
+      this.#undurable.push(frozen);
+      if (this.#options.auto !== false) this.durable();
+    }
+  }
+
+  #attemptOver(store: ObjectStore): TestAttempt {
     const world = this.#world;
     let names = 0;
-    const services = new Map<Service<never>, unknown>([
-      [
-        stores as Service<never>,
-        {
-          open: (uri: string) => ({
-            store,
-            key: uri.slice(world.store.uri.length + 1),
-            reserved: store,
-            capabilities: of(world.capabilities),
-          }),
-        },
-      ],
-      [
-        checkpointData as Service<never>,
-        {
-          store,
-          key: (name: string) => `${world.folder}cp/job/${name}`,
-          name: (operator: string, suffix: string) => `data/${this.epoch}/${operator}-${names++}${suffix}`,
-        },
-      ],
-    ]);
-    return {
-      job: 'test',
+    const located: Stores = {
+      open: (uri) => ({
+        store,
+        key: uri.slice(world.store.uri.length + 1),
+        bucket: 'test',
+        reserved: store,
+        capabilities: of(world.capabilities),
+      }),
+    };
+    const data: CheckpointData = {
+      store,
+      key: (name) => `${world.folder}cp/job/${name}`,
+      name: (operator, suffix) => `data/${this.epoch}/${operator}-${names++}${suffix}`,
+    };
+    return new TestAttempt({
+      clock: world.clock,
       jobId: world.jobId,
       epoch: this.epoch,
-      clock: world.clock,
-      random: () => 0.5,
-      use: <S>(service: Service<S>) => (services.get(service as Service<never>) ?? service.fallback?.()) as S,
-      register: (participant) => (this.#participant = participant),
-      restored: () => ({ snapshot: undefined, pending: world.manifest.pending }),
-      opening: () => undefined,
-      opened: () => undefined,
-      terminal: () => undefined,
-      release: (_, released) => this.released.push(released),
-      confirm: (_, uid) => this.#pending.delete(uid),
-      amend: (_, committable) => this.#pending.set(committable.uid, committable),
-      report: (event) => this.events.push(event),
-    };
+      restored: new Map([[this.#id, { snapshot: undefined, pending: world.manifest.pending }]]),
+      services: new Map<Service<unknown>, unknown>([
+        [stores, located],
+        [checkpointData, data],
+      ]),
+      on: (trace) => {
+        this.#traced(trace);
+      },
+    });
   }
 }

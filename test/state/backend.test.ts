@@ -10,7 +10,7 @@ import { decorate } from '../../src/store/decorators/decorate.js';
 import { faulty } from '../../src/store/decorators/faults.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { fewKeys, valueArbitrary } from './arbitraries.js';
-import { Bench, coded, same } from './harness.js';
+import { Bench, coded, same, takeTurns } from './harness.js';
 
 const counter = { n: valueState(0) };
 const set = (bench: Bench, key: Key, value: number): void =>
@@ -52,7 +52,7 @@ describe('state backend', () => {
     const bench = new Bench(createMemoryStore(), counter);
     for (let i = 0; i < 50_000; i++) set(bench, i, i);
     bench.backend.freeze().subscribe();
-    expect(bench.clock.run()).toBeGreaterThan(20);
+    expect(takeTurns(bench.clock)).toBeGreaterThan(20);
   });
 
   test('a part that fails to store is in the next segment, under what was written since', () => {
@@ -84,7 +84,7 @@ describe('state backend', () => {
     const bench = new Bench(store, counter);
     set(bench, 'a', 1);
     bench.backend.freeze().subscribe();
-    bench.clock.run(1);
+    takeTurns(bench.clock, 1);
     bench.backend.close();
     bench.clock.run();
     expect(counts().total).toBe(0);
@@ -172,12 +172,12 @@ describe('state backend', () => {
       set(bench, 'k3', 3);
       let merging = false;
       bench.backend.freeze().subscribe(() => (merging = true));
-      while (!merging) bench.clock.run(1);
-      bench.clock.run(turns);
+      while (!merging) takeTurns(bench.clock, 1);
+      takeTurns(bench.clock, turns);
       set(bench, 'k4', 4);
       let ack: Frozen | undefined;
       bench.backend.freeze(true).subscribe((frozen) => (ack = frozen));
-      while (ack === undefined) bench.clock.run(1);
+      while (ack === undefined) takeTurns(bench.clock, 1);
       expect(underWay).toBe(0);
       const before = requests;
       bench.clock.run();
@@ -254,7 +254,7 @@ describe('state backend', () => {
           } else if (act.do === 'clear') {
             bench.with(act.key, act.state, (h) => h.clear());
             model.delete(place(act.key, act.state));
-          } else if (act.do === 'turns') bench.clock.run(act.count);
+          } else if (act.do === 'turns') takeTurns(bench.clock, act.count);
           else barrier(act.do === 'cancel');
           if (act.do === 'checkpoint') bench.clock.run();
         }

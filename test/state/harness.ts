@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
-import { Subscription } from 'rxjs';
 import { defaultConfig } from '../../src/config/service.js';
-import type { Clock, Frozen, Json, OperatorEvent } from '../../src/flow/index.js';
+import type { Frozen, Json, OperatorEvent } from '../../src/flow/index.js';
 import { StateBackend } from '../../src/state/backend.js';
 import type { BlockInfo } from '../../src/state/segmentFormat.js';
 import { storedKey, type Key } from '../../src/state/keys.js';
@@ -11,38 +10,18 @@ import type { StateSpecs } from '../../src/state/state.js';
 import type { ValueState } from '../../src/state/valueState.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import type { CheckpointData } from '../../src/store/services.js';
+import { SimulatedClock } from '../../src/testing/simulatedClock.js';
 
 /** How a footer describes a block of these bytes, with one entry: its checksum is right, whatever the bytes are. */
 export function blockInfo(bytes: Buffer): BlockInfo {
   return { offset: 8, length: bytes.length, crc: crc32(bytes), entries: 1, firstGroup: 0, lastGroup: 0 };
 }
 
-/** A clock whose turns are taken by hand, so that tests choose every interleaving. */
-export class TurnClock implements Clock {
-  #turns: (() => void)[] = [];
-  now = (): number => 0;
-
-  after(_delay: number, work: () => void): Subscription {
-    return this.yield(work);
-  }
-
-  yield(work: () => void): Subscription {
-    this.#turns.push(work);
-    return new Subscription(() => {
-      this.#turns = this.#turns.filter((turn) => turn !== work);
-    });
-  }
-
-  /** Takes up to `turns` turns, by default until nothing is left. */
-  run(turns = Infinity): number {
-    let taken = 0;
-    for (; taken < turns; taken++) {
-      const turn = this.#turns.shift();
-      if (turn === undefined) break;
-      turn();
-    }
-    return taken;
-  }
+/** Takes up to `most` turns of a clock, by default until nothing is left, so that tests choose every interleaving. */
+export function takeTurns(clock: SimulatedClock, most = Infinity): number {
+  let taken = 0;
+  while (taken < most && clock.step()) taken++;
+  return taken;
 }
 
 let names = 0;
@@ -64,7 +43,7 @@ export const coded = (code: string): Error => expect.objectContaining({ code }) 
 
 /** A backend with the means to use it as an operator would. */
 export class Bench {
-  readonly clock = new TurnClock();
+  readonly clock = new SimulatedClock();
   readonly events: OperatorEvent[] = [];
   readonly backend: StateBackend;
 

@@ -5,7 +5,7 @@ import { listAll } from '../../src/store/helpers.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { S3Connection, type S3Options } from '../../src/store/s3/index.js';
-import { ManualClock } from '../sinks/harness.js';
+import { SimulatedClock } from '../../src/testing/index.js';
 import { answer, credentials, failure } from './s3support.js';
 
 const MiB = 2 ** 20;
@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => gateway.close());
 
-const connect = (options: S3Options = {}, clock = new ManualClock()): S3Connection =>
+const connect = (options: S3Options = {}, clock = new SimulatedClock(1_000_000)): S3Connection =>
   new S3Connection(
     {
       endpoint: gateway.endpoint,
@@ -61,7 +61,7 @@ function endAt(operation: string, n: number): void {
 }
 
 /** A clock that runs with the machine's, and can be moved on. */
-class MovedClock extends ManualClock {
+class MovedClock extends SimulatedClock {
   offset = 0;
   override now(): number {
     return Date.now() + this.offset;

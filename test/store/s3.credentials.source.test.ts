@@ -1,6 +1,6 @@
 import { RefreshedCredentials } from '../../src/store/s3/credentials/source.js';
 import type { S3Credentials } from '../../src/store/s3/index.js';
-import { ManualClock } from '../sinks/harness.js';
+import { SimulatedClock } from '../../src/testing/index.js';
 
 const minute = 60_000;
 
@@ -10,8 +10,8 @@ interface Question {
 }
 
 /** A source whose every question is answered by hand. */
-function asked(): { clock: ManualClock; source: RefreshedCredentials; questions: Question[] } {
-  const clock = new ManualClock();
+function asked(): { clock: SimulatedClock; source: RefreshedCredentials; questions: Question[] } {
+  const clock = new SimulatedClock(1_000_000);
   const questions: Question[] = [];
   const settled = async (): Promise<void> => {
     for (let i = 0; i < 10; i++) await Promise.resolve();
@@ -30,7 +30,7 @@ function asked(): { clock: ManualClock; source: RefreshedCredentials; questions:
 }
 
 /** Session number `n`, which ends after so many milliseconds. */
-function session(n: number, clock: ManualClock, life?: number): S3Credentials {
+function session(n: number, clock: SimulatedClock, life?: number): S3Credentials {
   return {
     accessKeyId: `KEY${n}`,
     secretAccessKey: `secret${n}`,
