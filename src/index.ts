@@ -16,6 +16,7 @@ export type {
   SignOptions,
   StallOptions,
 } from './job/options.js';
+export { provide, type Provided } from './job/services.js';
 export { stopOn } from './job/stopOn.js';
 export type { Flow, FlowOperator } from './flow/flow.js';
 export type { Json, Signal } from './flow/signals.js';

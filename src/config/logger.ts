@@ -1,4 +1,5 @@
 import { Console } from 'node:console';
+import { MillraceError } from '../errors.js';
 
 /** What pino, winston and `console` have in common. */
 export interface Logger {
@@ -37,6 +38,13 @@ export function tolerant(logger: Logger): Logger {
       }
     };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** The code, and the message of our own errors, which hold no secrets; what a user's callback threw may hold anything. */
+export function errorFields(error: unknown): object {
+  return error instanceof MillraceError
+    ? { code: error.code, error: error.message }
+    : { code: 'UNKNOWN', ...(error instanceof Error ? { name: error.name } : {}) };
 }
 
 let standardError: Console | undefined;

@@ -8,6 +8,7 @@ import { checkpointData, stores as storesService, type Stores } from '../store/s
 import { reported, type JobEvent } from './events.js';
 import type { Origins } from './failure.js';
 import type { Opening } from './opening.js';
+import type { RunServices } from './services.js';
 
 /** What a job takes from the world around it. Injected as a whole, so that tests and simulations own all of it. */
 export interface Environment {
@@ -16,6 +17,8 @@ export interface Environment {
   readonly random: () => number;
   readonly stores: Stores;
   readonly config: Config;
+  /** A user's own. */
+  readonly services?: RunServices | undefined;
 }
 
 /** The attempt that operators see: the coordinator, the ledger and the environment behind one small interface. */
@@ -41,11 +44,13 @@ export function attemptOf(
     clock: environment.clock,
     random: environment.random,
     use<S>(service: Service<S>): S {
+      const { services: own } = environment;
+      if (own?.has(service.name) === true) return own.get(service.name) as S;
       if (!services.has(service.name)) {
         if (service.fallback !== undefined) return service.fallback();
         throw new MillraceError(
           'UnknownService',
-          `This job provides no service '${service.name}'. If 'npm ls millrace' shows two versions, use one.`,
+          `This job provides no service '${service.name}'. Give it to createJob: services: [provide(…)].`,
         );
       }
       return services.get(service.name) as S;

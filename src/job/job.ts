@@ -8,6 +8,7 @@ import { flowOf, type Flow, type Known } from '../flow/index.js';
 import type { Source } from '../sources/source.js';
 import type { Outcome } from './attempt.js';
 import type { JobEvent } from './events.js';
+import { RunServices } from './services.js';
 import { held } from './stopOn.js';
 import { jobStores } from './jobStores.js';
 import { logEvent } from './logEvent.js';
@@ -126,7 +127,8 @@ export function createJob(options: JobOptions): Job {
       const release = held(signal);
       running = true;
       const { stores } = opened;
-      const environment = { ...config.environment, stores, config: config.config };
+      const services = new RunServices(config.services, config.logger);
+      const environment = { ...config.environment, stores, config: config.config, services };
       const { checkpoints, allowDropped, restart, budget, stalledAfterMs } = config;
       const graph = { sources, leaves, wired };
       const life = runLog({
@@ -135,7 +137,8 @@ export function createJob(options: JobOptions): Job {
       });
       return new Promise<RunResult>((resolve, reject) => {
         life.pipe(map((outcome) => ({ outcome }))).subscribe({ next: resolve, error: reject });
-      }).finally(() => {
+      }).finally(async () => {
+        await services.close();
         running = false;
         release();
         opened.close();

@@ -1,5 +1,4 @@
-import type { Logger } from '../config/logger.js';
-import { MillraceError } from '../errors.js';
+import { errorFields, type Logger } from '../config/logger.js';
 import type { JobEvent } from './events.js';
 import type { FailurePlace } from './failure.js';
 
@@ -15,12 +14,12 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       return;
     case 'restarting':
       logger.warn(
-        { job, delay: Math.round(event.delayMs), ...placeOf(event), ...causeOf(event.error) },
+        { job, delay: Math.round(event.delayMs), ...placeOf(event), ...errorFields(event.error) },
         'The job failed and starts again',
       );
       return;
     case 'failed':
-      logger.error({ job, ...placeOf(event), ...causeOf(event.error) }, 'The job failed');
+      logger.error({ job, ...placeOf(event), ...errorFields(event.error) }, 'The job failed');
       return;
     case 'stalled':
       logger.warn({ job, ...event.waiting }, event.message);
@@ -38,13 +37,13 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       // The 1st, 2nd, 4th, 8th time: the longer it lasts, the less often it is told.
       if (Number.isInteger(Math.log2(event.tries)))
         logger.warn(
-          { job, n: event.n, tries: event.tries, ...causeOf(event.error) },
+          { job, n: event.n, tries: event.tries, ...errorFields(event.error) },
           'It is not known whether an entry of the job’s log was written; the request is repeated until it is',
         );
       return;
     case 'deletion-refused':
       logger.warn(
-        { job, names: event.names, ...causeOf(event.error) },
+        { job, names: event.names, ...errorFields(event.error) },
         'Objects of earlier checkpoints could not be deleted and stay: grant s3:DeleteObject below the checkpoint directory',
       );
       return;
@@ -64,13 +63,13 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       return;
     case 'sweep-skipped':
       logger.warn(
-        { job, ...causeOf(event.error) },
+        { job, ...errorFields(event.error) },
         'Not all that attempts of the job left could be removed; the next start tries again',
       );
       return;
     case 'compaction-failed':
       logger.warn(
-        { job, operator: event.operator, ...causeOf(event.error) },
+        { job, operator: event.operator, ...errorFields(event.error) },
         'Segments of state could not be merged; it is tried again later',
       );
       return;
@@ -82,7 +81,7 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       return;
     }
     case 'warning':
-      logger.warn({ job, operator: event.operator, ...causeOf(event.error) }, event.message);
+      logger.warn({ job, operator: event.operator, ...errorFields(event.error) }, event.message);
       return;
     default:
   }
@@ -94,11 +93,4 @@ function placeOf(place: FailurePlace): object {
   return Object.fromEntries(
     placeNames.flatMap((name) => (place[name] === undefined ? [] : [[name, place[name]]])),
   );
-}
-
-/** The code, and the message of our own errors, which hold no secrets; what a user's callback threw may hold anything. */
-function causeOf(error: unknown): object {
-  return error instanceof MillraceError
-    ? { code: error.code, error: error.message }
-    : { code: 'UNKNOWN', ...(error instanceof Error ? { name: error.name } : {}) };
 }

@@ -13,6 +13,7 @@ import type { S3Options } from '../config/s3Options.js';
 import type { Stores } from '../store/services.js';
 import type { Signing } from '../checkpoint/index.js';
 import type { Environment } from './environment.js';
+import type { Provided } from './services.js';
 import { defaultRestart, type RestartPolicy } from './restartPolicy.js';
 
 export interface JobOptions {
@@ -47,6 +48,8 @@ export interface JobOptions {
   readonly logger?: Logger;
   /** How to reach `s3://` stores, on top of what is configured. Default: AWS, as its SDK finds region and credentials. */
   readonly s3?: S3Options;
+  /** What operators, sources and sinks get by `attempt.use`, besides what millrace provides: see `provide`. Default: none. */
+  readonly services?: readonly Provided[];
   /** Replaces the stores of all URIs; `s3` is then of no use. */
   readonly stores?: Stores;
 }
@@ -120,6 +123,7 @@ export interface ResolvedOptions {
   /** What operators, sources and sinks ask for. */
   readonly config: Config;
   readonly logger: Logger;
+  readonly services: readonly Provided[];
   readonly stores: Stores | undefined;
   readonly s3: S3Options;
 }
@@ -136,6 +140,7 @@ const names: OptionNames<JobOptions> = {
   config: true,
   logger: true,
   s3: true,
+  services: true,
   stores: true,
 };
 
@@ -202,6 +207,7 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
     },
     config: { ...config, checkpoints: { ...config.checkpoints, mode: checkpoints.mode } },
     logger: logger ?? config.logger,
+    services: servicesOf(options.services),
     stores: options.stores,
     s3: config.state.encryption ? encryptBucket(s3, dir) : s3,
   };
@@ -239,6 +245,18 @@ function idsOf(ids: unknown): readonly string[] {
   if (ids === undefined) return [];
   if (Array.isArray(ids) && ids.every((id) => typeof id === 'string' && id !== '')) return ids as string[];
   throw new InvalidOption('allowDropped', ids, 'a list of ids');
+}
+
+function servicesOf(services: unknown): readonly Provided[] {
+  if (services === undefined) return [];
+  if (!Array.isArray(services))
+    throw new InvalidOption('services', services, 'a list of what provide(…) returns');
+  for (const each of services as readonly object[]) withMethods('services', each, ['make', 'close']);
+  const provided = services as readonly Provided[];
+  const names = provided.map(({ name }) => name);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw new InvalidOption('services', twice, 'each name once');
+  return provided;
 }
 
 /** What is said, without what is there but undefined. */
