@@ -48,6 +48,7 @@ export class CheckpointDriver {
       answered: (answer) => {
         this.send({ type: 'answered', answer });
       },
+      repeated: (error) => options.repeated?.(error),
       inDoubt: (n, tries, error) => {
         this.#tell({ type: 'manifest-in-doubt', n, tries, error });
       },

@@ -26,7 +26,7 @@ export interface ClaimOptions {
   readonly timeoutMs?: number | undefined;
   /** Between the end of one checkpoint and the next periodic barrier, milliseconds. Default 0. */
   readonly minPauseMs?: number | undefined;
-  /** So many failed checkpoints in a row are borne. A stop or final one is never. Default 0. */
+  /** So many failed checkpoints in a row are tolerated; that of a stop or final one never is. Default 0. */
   readonly tolerableFailures?: number | undefined;
   /** Checkpoints kept to be restored from, 1 or more. Default 1. */
   readonly retained?: number | undefined;
@@ -36,6 +36,8 @@ export interface ClaimOptions {
    */
   readonly allowDropped?: readonly string[] | undefined;
   readonly on?: ((event: CheckpointEvent) => void) | undefined;
+  /** Hears why a request of the log is repeated, and `undefined` once one is answered. */
+  readonly repeated?: ((error: unknown) => void) | undefined;
 }
 
 /** What checkpoints wait for, and since when by the monotonic clock. */

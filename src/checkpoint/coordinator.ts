@@ -35,7 +35,7 @@ import { explain, heirOf, isFenced } from './superseded.js';
  * with what happens, and carries out what that decides. Unsubscribing before the log is claimed ends it as a crash would.
  */
 export function claim(options: ClaimOptions): Observable<Coordinator> {
-  return new Observable((claimant) => new LogCoordinator(options, claimant).claim());
+  return new Observable((claimant) => new LogCoordinator(options, claimant).begin());
 }
 
 class LogCoordinator implements Coordinator {
@@ -156,7 +156,7 @@ class LogCoordinator implements Coordinator {
   }
 
   /** Nobody waits for the claim any more once it is torn down; a claimed one is its owner's to close. */
-  claim(): () => void {
+  begin(): () => void {
     this.#driver.send({ type: 'claim' });
     return () => {
       if (this.#claimed === undefined) this.close();

@@ -28,6 +28,8 @@ export interface LogRequestsOptions {
   readonly random: () => number;
   readonly scope: Scope;
   readonly answered: (answer: LogEvent) => void;
+  /** A request has failed and is repeated; `undefined`: it is answered. */
+  readonly repeated: (error: unknown) => void;
   readonly inDoubt: (n: number, tries: number, error: unknown) => void;
   /** What could be deleted, how many could not, and why the first of those. */
   readonly deleted: (keys: readonly string[], failed: number, error: unknown) => void;
@@ -140,6 +142,7 @@ export class LogRequests {
         error: (error: unknown) => {
           if (missing !== undefined && isStoreError(error, 'NotFound')) missing();
           else if (isRetryable(error) && tries < readTries) {
+            this.#options.repeated(error);
             this.#after(tries, () => {
               again(tries + 1);
             });
@@ -153,7 +156,7 @@ export class LogRequests {
     const body = encodeManifest(manifest, this.#options.scope.sign?.keys[0]);
     this.bytes = body.length;
     const issue = (): void => {
-      const { logStore, prefix, inDoubt } = this.#options;
+      const { logStore, prefix, repeated, inDoubt } = this.#options;
       // Not among `held`: an issued manifest can not be aborted.
       logStore.put(prefix + logKey(manifest.n), body, { ifNoneMatch: '*' }).subscribe({
         next: ({ etag }) => {
@@ -165,6 +168,7 @@ export class LogRequests {
           else if (doubts === 0 && isRefusal(error)) {
             this.#answer({ type: 'refused', error: this.#explained(error) });
           } else {
+            repeated(error);
             inDoubt(manifest.n, doubts + 1, error);
             this.#answer({ type: 'in-doubt' });
           }
@@ -208,7 +212,9 @@ export class LogRequests {
   }
 
   #answer(answer: LogEvent): void {
-    if (!this.#closed) this.#options.answered(answer);
+    if (this.#closed) return;
+    if (answer.type !== 'in-doubt') this.#options.repeated(undefined);
+    this.#options.answered(answer);
   }
 
   #explained(error: unknown): unknown {

@@ -37,7 +37,7 @@ import { Wiring, type Graph } from './wiring.js';
 export function runAttempt(plan: AttemptPlan): Observable<Outcome> {
   return new Observable<Outcome>((outcome) => {
     const running = new RunningAttempt(plan, outcome);
-    running.claim();
+    running.start();
     return () => {
       running.close();
     };
@@ -53,6 +53,8 @@ export interface AttemptPlan {
   readonly environment: Environment;
   /** Claims the log on subscribe; emits once. */
   readonly claim: Observable<Coordinator>;
+  /** Why the request of the log that is under way is repeated, if it is. */
+  readonly logFailure: () => unknown;
   /** Bytes that a source may be ahead of its slowest terminal. */
   readonly budget: number;
   /** How long it may wait for one thing before it is told. `undefined`: for ever. */
@@ -104,7 +106,7 @@ class RunningAttempt {
     });
   }
 
-  claim(): void {
+  start(): void {
     this.#held.add(
       this.#plan.stop.subscribe(() => {
         this.#stop();
@@ -237,6 +239,7 @@ class RunningAttempt {
       state: this.#state,
       since: this.#since,
       coordinator,
+      logFailure: this.#plan.logFailure(),
       wiring: this.#wiring,
       ledger: this.#ledger,
     });

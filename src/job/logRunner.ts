@@ -49,13 +49,19 @@ export function runLog(plan: LogPlan): Observable<Outcome> {
         if (event.type === 'checkpoint-durable') durable();
         emit(event);
       };
-      return runAttempt({ ...plan, claim: claimed(plan, on) });
+      let failing: unknown;
+      const repeated = (error: unknown): void => void (failing = error);
+      return runAttempt({ ...plan, claim: claimed(plan, on, repeated), logFailure: () => failing });
     },
   });
 }
 
 /** Claims the log below `checkpoints.dir`, once the store there is known to tell winners from losers. */
-function claimed(plan: LogPlan, on: ClaimOptions['on']): Observable<Coordinator> {
+function claimed(
+  plan: LogPlan,
+  on: ClaimOptions['on'],
+  repeated: ClaimOptions['repeated'],
+): Observable<Coordinator> {
   return defer(() => {
     const { name: job, checkpoints, environment, allowDropped } = plan;
     const { clock, random, config } = environment;
@@ -72,7 +78,19 @@ function claimed(plan: LogPlan, on: ClaimOptions['on']): Observable<Coordinator>
         if (!conditionalPut && fencing !== 'none') throw noFencing(dir);
       }),
       concatMap(() =>
-        claim({ ...settings, clock, random, store, logStore, prefix, entropy, job, allowDropped, on }),
+        claim({
+          ...settings,
+          clock,
+          random,
+          store,
+          logStore,
+          prefix,
+          entropy,
+          job,
+          allowDropped,
+          on,
+          repeated,
+        }),
       ),
     );
   });

@@ -19,7 +19,7 @@ import { defaultRestart, type RestartPolicy } from './restartPolicy.js';
 export interface JobOptions {
   /** Names the job's log below `checkpoints.dir`: letters, digits, `.`, `_` and `-`, at most 64. */
   readonly name: string;
-  /** What is not said here is as configured. */
+  /** What is not specified is as configured. */
   readonly checkpoints?: CheckpointOptions;
   /** What follows a retryable failure. `'none'`: the failure ends the job. What is not specified is as configured. */
   readonly restart?: 'none' | RestartOptions;
@@ -38,7 +38,7 @@ export interface JobOptions {
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
-  /** What holds for all that these options do not say. Default: environment and file, as `loadConfig()` reads them. */
+  /** What holds where these options specify nothing. Default: environment and file, as `loadConfig()` reads them. */
   readonly config?: Config;
   /**
    * Gets restarts, failures and stalls, and the retries, throttling, redirects and probes of the job's own stores. Default:
@@ -63,7 +63,7 @@ export interface CheckpointOptions {
   readonly timeout?: Duration;
   /** Between the end of one checkpoint and the start of the next. Default 0. */
   readonly minPause?: Duration;
-  /** Failed checkpoints in a row that are borne before the attempt fails. Default 0. */
+  /** Failed checkpoints in a row that are tolerated before the attempt fails. Default 0. */
   readonly tolerableFailures?: number;
   /** Checkpoints kept to be restored from. Default 1. */
   readonly retained?: number;
@@ -268,7 +268,7 @@ function said<T extends object>(options: T | undefined): Partial<T> {
 
 function directory(dir: string | undefined, { state }: Config): string {
   if (dir === undefined) {
-    throw new InvalidOption('checkpoints.dir', dir, 'said here, or configured as state.checkpoints.dir');
+    throw new InvalidOption('checkpoints.dir', dir, 'specified here, or configured as state.checkpoints.dir');
   }
   if (state.backend === 's3' && parseUri(dir).scheme !== 's3') {
     throw new InvalidOption(

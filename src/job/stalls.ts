@@ -13,14 +13,14 @@ export type Waiting =
   | { readonly on: 'input'; readonly source: string; readonly input: string }
   /** A barrier is under way, or what operators froze is not stored. */
   | { readonly on: 'acks'; readonly checkpoint: number; readonly operators: readonly string[] }
-  /** All operators have acked; the store has not answered. */
-  | { readonly on: 'manifest'; readonly checkpoint: number }
+  /** All operators have acked; the store has not answered, or the request fails each time, as `error` says. */
+  | { readonly on: 'manifest'; readonly checkpoint: number; readonly error?: string }
   /** The last checkpoint is durable; these sinks have not published all their output. */
   | { readonly on: 'publishing'; readonly operators: readonly string[] }
   /** Everything is durable and published; what a leaf does after `values()` is not over. */
   | { readonly on: 'completion'; readonly leaves: readonly number[] }
-  /** The store has not answered the claim of the job's log. */
-  | { readonly on: 'claim' }
+  /** The store has not answered the claim of the job's log, or a request of it fails each time, as `error` says. */
+  | { readonly on: 'claim'; readonly error?: string }
   /** Operators of these leaves are not ready for records. */
   | { readonly on: 'opening'; readonly leaves: readonly number[] };
 
@@ -77,6 +77,8 @@ function stallOf(waiting: Waiting, time: string): string {
     case 'acks':
       return `${subject} has been waiting for the ack of ${ids(waiting.operators)} for ${time}.`;
     case 'manifest':
+      if (waiting.error !== undefined)
+        return `${subject} has been trying to write its manifest for ${time}; the last request failed: ${waiting.error}`;
       return `${subject} has been waiting for the store to answer whether its manifest is written, for ${time}.`;
     case 'publishing':
       return waiting.operators.length === 0
@@ -85,6 +87,8 @@ function stallOf(waiting: Waiting, time: string): string {
     case 'completion':
       return `Everything is published, but ${leavesOf(waiting.leaves)} has not completed for ${time}, so the job cannot end.`;
     case 'claim':
+      if (waiting.error !== undefined)
+        return `The job has been trying to claim its log below checkpoints.dir for ${time}; the last request failed: ${waiting.error}`;
       return `The job has not started for ${time}: the store has not answered the claim of its log below checkpoints.dir.`;
     case 'opening':
       return `The job has not started for ${time}: an operator of ${leavesOf(waiting.leaves)} is not ready for records.`;

@@ -1,4 +1,5 @@
 import type { CheckpointWait, Coordinator } from '../checkpoint/index.js';
+import { MillraceError } from '../errors.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
 import type { SourceWait } from '../sources/standstill.js';
 import { Leaf } from './leaf.js';
@@ -14,14 +15,16 @@ export function waitsOf(attempt: {
   readonly since: number;
   /** Once the log is claimed. */
   readonly coordinator: Coordinator | undefined;
+  readonly logFailure: unknown;
   readonly wiring: Wiring;
   readonly ledger: CreditLedger;
 }): Wait[] {
-  const { state, since, coordinator, wiring, ledger } = attempt;
+  const { state, since, coordinator, logFailure, wiring, ledger } = attempt;
+  const failure = logFailure instanceof MillraceError ? { error: logFailure.message } : {};
   const indexesOf = (leaves: readonly Leaf[]): number[] => leaves.map(({ index }) => index);
   switch (state) {
     case 'opening': {
-      if (coordinator === undefined) return [{ who: 'job', since, waiting: { on: 'claim' } }];
+      if (coordinator === undefined) return [{ who: 'job', since, waiting: { on: 'claim', ...failure } }];
       const leaves = indexesOf(wiring.leaves.filter(({ open }) => !open));
       return [{ who: 'job', since, waiting: { on: 'opening', leaves } }];
     }
@@ -30,7 +33,7 @@ export function waitsOf(attempt: {
       const sources = [...wiring.sources].flatMap(([id, { pump }]) =>
         sourceWait(id, pump?.waiting, ledger, wiring.leaves),
       );
-      return [...sources, ...checkpointWait(coordinator?.waiting)];
+      return [...sources, ...checkpointWait(coordinator?.waiting, failure)];
     }
     case 'completing': {
       const leaves = indexesOf(wiring.leaves.filter(({ closed }) => !closed));
@@ -55,10 +58,12 @@ function sourceWait(
   return [{ who, since, waiting: { on: 'credit', source, ...blamed(ledger.behind(source), leaves) } }];
 }
 
-function checkpointWait(wait: CheckpointWait | undefined): Wait[] {
+function checkpointWait(wait: CheckpointWait | undefined, failure: { readonly error?: string }): Wait[] {
   if (wait === undefined) return [];
   const { since, ...waiting } = wait;
-  return [{ who: 'checkpoints', since, waiting }];
+  return [
+    { who: 'checkpoints', since, waiting: waiting.on === 'manifest' ? { ...waiting, ...failure } : waiting },
+  ];
 }
 
 /**

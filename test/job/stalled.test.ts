@@ -1,5 +1,5 @@
-import { concat, merge, NEVER, Observable, share, type Subscriber } from 'rxjs';
-import { createStores, decorate, type StoreCall } from '../../src/entries/stores.js';
+import { concat, merge, NEVER, Observable, share, throwError, type Subscriber } from 'rxjs';
+import { createStores, decorate, StoreError, type StoreCall } from '../../src/entries/stores.js';
 import {
   credit as creditOf,
   flowOperator,
@@ -282,6 +282,30 @@ test('a checkpoint that waits for the store, and a job that waits for it to begi
     let puts = 0;
     const stores = storesOf(world, (call, run) =>
       call.method === 'put' && call.key.includes('/log/') && ++puts >= written ? NEVER : run,
+    );
+    const { job, events } = world.job({ stores });
+    const flow = job.source('in', tailing).pipe(out());
+    expect(brief(await stallsOf(world, { job, events }, [flow], 5 * minute))).toEqual([text]);
+  }
+});
+
+test('a store that refuses each time has answered: what it said is told', async () => {
+  for (const [written, text] of [
+    [
+      2,
+      '40 stalled: Checkpoint 1 has been trying to write its manifest for 30 s; the last request failed: Busy.',
+    ],
+    [
+      1,
+      '30 stalled: The job has been trying to claim its log below checkpoints.dir for 30 s; the last request failed: Busy.',
+    ],
+  ] as const) {
+    const world = lake();
+    let puts = 0;
+    const stores = storesOf(world, (call, run) =>
+      call.method === 'put' && call.key.includes('/log/') && ++puts >= written
+        ? throwError(() => new StoreError('Throttled', 'Busy.'))
+        : run,
     );
     const { job, events } = world.job({ stores });
     const flow = job.source('in', tailing).pipe(out());
