@@ -64,4 +64,4 @@ test('a job on a directory that was killed again and again leaves no unfinished 
     await Promise.all(processes.map((process) => process.end()));
     await rm(dir, { recursive: true });
   }
-}, 120_000);
+});

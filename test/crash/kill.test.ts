@@ -24,17 +24,17 @@ describe.each(kinds.filter((kind) => kind !== 'real behind a gateway'))(
       const lives = await deal(1, Array<Blow>(5).fill('kill'), { records: 8000 });
       expect(lives).toMatchObject({ ...exact, kills: 5 });
       expect(lives.checkpoints).toBeGreaterThanOrEqual(5);
-    }, 300_000);
+    });
 
     test('SIGTERM: a last checkpoint, exit code 0, and the next start goes on exactly there', async () => {
       const lives = await deal(2, ['term'], { records: 8000 });
       expect(lives).toMatchObject({ ...exact, terms: 1 });
-    }, 120_000);
+    });
 
     if (kind === 'gateway') {
       test('requests that fail, are reset, lose their answers or stall: exactly once', async () => {
         expect(await deal(3, [], { records: 12_000, faults: true })).toMatchObject(exact);
-      }, 120_000);
+      });
     }
   },
 );

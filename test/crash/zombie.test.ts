@@ -47,44 +47,40 @@ describe.each(kinds.filter((kind) => kind !== 'real'))('a process that is paused
     first.signal('SIGCONT');
     expect(await first.exit).toMatchObject({ code: 1, last: { type: 'exit', code: 'Fenced' } });
     expect(await conclude(target, task, 'a/', records)).toMatchObject(exact);
-  }, 120_000);
+  });
 
   test.each([
     ['has claimed the log', 'claimed'],
     ['has finished, and the slot is free again', 'exit'],
-  ])(
-    'with its manifest on the way, which lands when the other %s',
-    async (_, landing) => {
-      const task = await prepare(target, 'b/', records);
-      const first = start(task);
-      await progress(first);
-      let release: () => void = () => undefined;
-      const manifest = new Promise<string>((issued) => {
-        hooks.hold = (_, key) => {
-          if (!/\/log\/\d+$/.test(key)) return undefined;
-          hooks.hold = () => undefined;
-          issued(key);
-          return new Promise((resolve) => (release = resolve));
-        };
-      });
-      const key = await manifest;
-      first.signal('SIGSTOP');
-      const second = start(task);
-      await second.line(({ type }) => type === landing);
-      if (landing === 'exit') await second.exit;
-      const landed = seen(
-        hooks,
-        (event) => event.key === key && event.phase !== 'started' && event.phase !== 'received',
-      );
-      release();
-      await landed;
-      first.signal('SIGCONT');
-      expect(await first.exit).toMatchObject({ code: 1, last: { type: 'exit', code: 'Fenced' } });
-      expect(await second.exit).toMatchObject({ code: 0, last: { type: 'exit', outcome: 'finished' } });
-      expect(await conclude(target, task, 'b/', records)).toMatchObject(exact);
-    },
-    120_000,
-  );
+  ])('with its manifest on the way, which lands when the other %s', async (_, landing) => {
+    const task = await prepare(target, 'b/', records);
+    const first = start(task);
+    await progress(first);
+    let release: () => void = () => undefined;
+    const manifest = new Promise<string>((issued) => {
+      hooks.hold = (_, key) => {
+        if (!/\/log\/\d+$/.test(key)) return undefined;
+        hooks.hold = () => undefined;
+        issued(key);
+        return new Promise((resolve) => (release = resolve));
+      };
+    });
+    const key = await manifest;
+    first.signal('SIGSTOP');
+    const second = start(task);
+    await second.line(({ type }) => type === landing);
+    if (landing === 'exit') await second.exit;
+    const landed = seen(
+      hooks,
+      (event) => event.key === key && event.phase !== 'started' && event.phase !== 'received',
+    );
+    release();
+    await landed;
+    first.signal('SIGCONT');
+    expect(await first.exit).toMatchObject({ code: 1, last: { type: 'exit', code: 'Fenced' } });
+    expect(await second.exit).toMatchObject({ code: 0, last: { type: 'exit', outcome: 'finished' } });
+    expect(await conclude(target, task, 'b/', records)).toMatchObject(exact);
+  });
 });
 
 const last = kinds.at(-1) === 'gateway' ? 'gateway' : 'real';
@@ -102,4 +98,4 @@ test(`paused at any moment, one after the other, on ${last}: all are fenced`, as
   } finally {
     await target.close();
   }
-}, 180_000);
+});

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { randomBytes } from 'node:crypto';
 import { gzipSync, inflateRaw, deflateRawSync } from 'node:zlib';
@@ -6,8 +5,6 @@ import { gunzip, type Decoder } from '../../src/formats/codec.js';
 import { parseGzipHeader } from '../../src/formats/gzipHeader.js';
 
 // The machine may be busy with other tests.
-jest.setTimeout(60_000);
-
 /** Work in the thread pool, behind what is queued there already. */
 const poolTurn = (): Promise<void> =>
   new Promise((resolve) => {

@@ -36,8 +36,10 @@ describe('millrace/fs over a server that misbehaves', () => {
       s3: {
         endpoint: gateway.endpoint,
         credentials,
-        idleTimeout: '100ms',
-        retry: { base: 1, throttledBase: 1, cap: 5 },
+        // Only a body that stalls is waited for as long as that.
+        idleTimeout: '1s',
+        bodyResumes: 100,
+        retry: { maxRetries: 100, base: 1, throttledBase: 1, cap: 5 },
       },
     });
     fs = createFs({ stores });

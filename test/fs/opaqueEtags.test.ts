@@ -1,5 +1,7 @@
 /** Under KMS an ETag says nothing about bytes: what was written is known by other means, over the wire. */
-import { lastValueFrom } from 'rxjs';
+import { AsyncSubject, lastValueFrom, map, tap } from 'rxjs';
+import { decorate, type Around } from '../../src/store/decorators/decorate.js';
+import { StoreError } from '../../src/store/errors.js';
 import { createOperations, type Operations } from '../../src/fs/operations/index.js';
 import { startGateway, type Fault, type FaultRequest, type Gateway } from '../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
@@ -21,14 +23,16 @@ let stores: OpenedStores;
 let operations: Operations;
 let fault: (request: FaultRequest) => Fault | undefined;
 let seen: string[];
+let around: Around;
 let name: string;
 
 beforeEach(async () => {
   lake = createMemoryStore();
   fault = () => undefined;
+  around = (_, run) => run;
   seen = [];
   gateway = await startGateway({
-    buckets: { lake },
+    buckets: { lake: decorate(lake, (call, run) => around(call, run)) },
     credentials,
     faults: (request) => {
       seen.push(request.operation);
@@ -103,9 +107,26 @@ describe('a copy is published once, and known to be', () => {
   test('after an interruption', async () => {
     await put(`${name}/big`, big);
     const what = { from: `${name}/big`, to: 's3://lake/big' };
-    fault = ({ query }) => (query.get('partNumber') === '2' ? failed : undefined);
+    // The second part fails, once the first is there.
+    const first = new AsyncSubject<unknown>();
+    around = ({ method, body }, run) => {
+      if (method !== 'uploadPart') return run;
+      if (body?.length === 8 * MiB)
+        return run.pipe(
+          tap((part) => {
+            first.next(part);
+            first.complete();
+          }),
+        );
+      return first.pipe(
+        map((): never => {
+          throw new StoreError('Unavailable', 'The part is not taken.');
+        }),
+      );
+    };
     await errorOf(operations.bulkCopy(what));
     const [upload] = (await lastValueFrom(lake.listUploads({ prefix: '' }))).uploads;
+    around = (_, run) => run;
     once(lost);
     seen.length = 0;
     expect((await all(operations.bulkCopy(what))).at(-1)).toMatchObject({ skipped: { bytes: 8 * MiB } });

@@ -48,5 +48,5 @@ describe('the hand-written program', () => {
       await gateway.close();
       await rm(dir, { recursive: true });
     }
-  }, 30_000);
+  });
 });

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const { out, err } = await project.node([join(root, 'test/packaging/bundle.mjs')]);
   expect([out.trim(), err]).toEqual(['', '']);
   await cp(project.path('dist'), alone, { recursive: true });
-}, 120_000);
+});
 afterAll(async () => {
   await project.remove();
   await rm(alone, { recursive: true });

@@ -66,8 +66,8 @@ const passed = { numPassedTests: 2, numFailedTests: 0, messages: '' };
 test('ES modules, with the flag', async () => {
   expect(page).toContain('node --experimental-vm-modules node_modules/jest/bin/jest.js');
   expect(await jest('esm', '--experimental-vm-modules')).toEqual(passed);
-}, 120_000);
+});
 
 test('CommonJS, transformed, without a flag', async () => {
   expect(await jest('cjs')).toEqual(passed);
-}, 120_000);
+});

@@ -106,7 +106,7 @@ beforeAll(async () => {
   const { out, err } = await project.node([join(root, 'test/packaging/compile.mjs')]);
   if (out === '') throw new Error(err);
   said = JSON.parse(out) as readonly (readonly string[])[];
-}, 120_000);
+});
 afterAll(() => project.remove());
 
 test('the settings of the page, with every declaration checked', () => {

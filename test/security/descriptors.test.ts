@@ -33,7 +33,7 @@ test('64 are enough to copy more files than that', () => {
   } finally {
     rmSync(`${directory}-copy`, { recursive: true, force: true });
   }
-}, 90_000);
+});
 
 test('with fewer than it takes to start, the program says what to raise, and shows no stack', () => {
   const advice =
@@ -49,4 +49,4 @@ test('with fewer than it takes to start, the program says what to raise, and sho
       [1, advice],
     ]).toContainEqual(outcome);
   if (Number.parseInt(process.versions.node) < 24) expect(outcomes).toEqual(Array(3).fill([1, advice]));
-}, 90_000);
+});

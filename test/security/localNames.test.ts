@@ -110,7 +110,7 @@ test('whatever is done to keys, each is its own object, and nothing outside chan
     }),
     { numRuns: 60 },
   );
-}, 240_000);
+});
 
 test.each([
   [`${'a'.repeat(240)}../victim`],

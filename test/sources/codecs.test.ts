@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { gzipSync } from 'node:zlib';
 import { lastValueFrom, map } from 'rxjs';
@@ -17,8 +16,6 @@ import { credentials } from '../store/s3support.js';
 import { gzipMembers, readAll, slicedFiles } from './harness.js';
 
 // The machine may be busy with other tests.
-jest.setTimeout(60_000);
-
 interface Stored {
   readonly key: string;
   readonly body: Uint8Array;

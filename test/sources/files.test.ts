@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,8 +17,6 @@ import type { FilesPosition } from '../../src/sources/filesPosition.js';
 import { gzipMembers, memoryWith, readAll, slicedFiles, type Reading } from './harness.js';
 
 // The machine may be busy with other tests.
-jest.setTimeout(60_000);
-
 const line = fc.oneof(
   {
     weight: 6,

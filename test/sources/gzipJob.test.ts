@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +7,6 @@ import { flowOperator, FlowSubscriber, type Credit, type Open } from '../../src/
 import { gzipMembers } from './harness.js';
 
 // The machine may be busy with other tests.
-jest.setTimeout(120_000);
-
 let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'millrace-gzip-'));

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { NEVER, Observable, Subject, switchMap, take, VirtualTimeScheduler } from 'rxjs';
 import { clockOf, isSignal, signal, type Clock, type Json, type Signal } from '../../src/flow/index.js';
@@ -13,8 +12,6 @@ import type { ObjectStore } from '../../src/store/objectStore.js';
 import { attemptOver, memoryWith, slicedFiles } from './harness.js';
 
 // The machine may be busy with other tests.
-jest.setTimeout(60_000);
-
 const lines = (n: number): string => Array.from({ length: n }, (_, i) => `line ${i}\n`).join('');
 
 /** A pump in virtual time, with all it sends and says. */

@@ -135,7 +135,7 @@ describe('in a directory', () => {
       }),
       { numRuns: 40 },
     );
-  }, 120_000);
+  });
 
   test('keys of 1,024 bytes that are nothing but what no file system takes', async () => {
     for (const name of longest) await put(name);

@@ -45,7 +45,7 @@ describe('processes on one directory', () => {
     work = await mkdtemp(join(tmpdir(), 'millrace-processes-'));
     await compile(work);
     await writeFile(join(work, 'child.mjs'), child);
-  }, 60_000);
+  });
   afterAll(() => rm(work, { recursive: true }));
 
   it('lose no update and have one winner for each create; a killed one blocks nobody', async () => {
@@ -70,14 +70,14 @@ describe('processes on one directory', () => {
     }
     const all = done.flatMap(({ won }) => won);
     expect(new Set(all).size).toBe(all.length);
-  }, 60_000);
+  });
 
   it('never lose an update to each other', async () => {
     const directory = await mkdtemp(join(work, 'store-'));
     await firstValueFrom(createLocalStore(directory).put('counter', Buffer.from('0')));
     await Promise.all(['a', 'b', 'c', 'd'].map((name) => report(start(work, directory, name))));
     expect(await readFile(join(directory, 'counter'), 'utf8')).toBe('160');
-  }, 60_000);
+  });
 });
 
 function start(work: string, directory: string, name: string): ChildProcess {

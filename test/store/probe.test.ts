@@ -227,5 +227,5 @@ const endpoint = process.env['MILLRACE_TEST_S3_ENDPOINT'];
     } finally {
       await emptyCephBucket(s3, bucket);
     }
-  }, 60_000);
+  });
 });

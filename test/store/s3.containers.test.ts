@@ -56,7 +56,7 @@ if (engine) {
       s3.close();
       await container.stop();
     }
-  }, 180_000);
+  });
 } else {
   test.todo(`s3 in a container: skipped, there is no Docker engine at ${host}`);
 }

