@@ -19,7 +19,7 @@ export const valueStates: Start = (params) => {
   }
   return {
     round() {
-      counts.table.stored(counts.table.freeze());
+      counts.freeze().stored();
       let digest = 0;
       for (const name of sequence) {
         counts.at(name);

@@ -6,15 +6,17 @@ import type { CheckpointData } from '../store/services.js';
 import { planCompaction } from './compaction.js';
 import type { StateEvent } from './events.js';
 import { defaultMaxParallelism } from './keyGroups.js';
-import type { Block } from './block.js';
 import type { StoredKey } from './keys.js';
 import { SegmentMerge } from './merge.js';
-import { corrupt, SegmentEncoder, type SegmentSchema, type StateSchema } from './segmentFormat.js';
-import { SegmentReader, type SegmentRef } from './segmentReader.js';
-import { SegmentWriter, type FrozenState } from './segmentWriter.js';
+import { RunWriter } from './runWriter.js';
+import { SegmentEncoder } from './segmentEncoder.js';
+import { limits as defaultLimits, type SegmentLimits, type SegmentSchema } from './segmentFormat.js';
+import type { SegmentRef } from './segmentObject.js';
+import { SegmentReader } from './segmentReader.js';
+import { SegmentWriter } from './segmentWriter.js';
 import { sliced, type Step } from './slices.js';
-import { parseSnapshot, resolveStates, snapshotJson, unreadable } from './snapshot.js';
-import { numbered, type LiveState, type StateSpecs } from './state.js';
+import { parseSnapshot, resolveStates, snapshotJson, unreadable, type Run } from './snapshot.js';
+import { numbered, type FrozenCells, type LiveState, type StateSpecs } from './state.js';
 import { ObjectUpload } from './upload.js';
 
 type SegmentFiles = Pick<State, 'compression' | 'extension' | 'partSize' | 'compactionTrigger'>;
@@ -29,30 +31,34 @@ export interface StateBackendOptions {
   readonly files?: SegmentFiles;
   /** Whether a value that cannot be stored must be refused when it is set. Default `false`: at the next freeze, at the latest. */
   readonly early?: boolean;
+  /** No segment has more. Default: what segments may have at all. */
+  readonly limits?: SegmentLimits;
   /** Key groups. Default 128; fixed for the life of the state. */
   readonly maxParallelism?: number;
 }
 
 /** A frozen part of all states on its way into a segment. */
 interface Pending {
-  readonly frozen: readonly FrozenState[];
+  readonly frozen: readonly FrozenCells[];
   out: Subscriber<Frozen> | undefined;
   cancelled: boolean;
 }
 
 /**
- * The keyed state of one operator during one attempt. All of it is in memory; the store has it as a list of
- * segments, each with what changed between two barriers.
+ * The keyed state of one operator during one attempt. All of it is in memory; the store has it as a list of runs of
+ * segments, each with the cells that changed between two barriers.
  *
- * 1. **Restore** reads the segments of the snapshot, oldest first: the newest entry of a key wins.
- * 2. **Freeze**, at a barrier, swaps every state's dirty array: O(1). Frozen parts are stored strictly in order.
- * 3. A frozen part becomes one segment, by one request; one without entries becomes none, by none. Then it is acked with the
- *    list of all segments up to it. A segment stays in the list whatever becomes of its checkpoint.
- * 4. A part that cannot be stored, or is cancelled, goes back under whatever was written since, and so into the next segment.
- * 5. **Compaction** merges segments meanwhile; the next ack refers to the result. What no manifest refers to any more
- *    is the checkpoint's to delete. A compaction that fails costs nothing, and is tried again after the next segment.
+ * 1. **Restore** reads the runs of the snapshot, oldest first: the newest value of a cell wins, operands are applied to it.
+ * 2. **Freeze**, at a barrier, takes from every state the cells that changed: O(1). Frozen parts are stored strictly in order.
+ * 3. A frozen part becomes one run, nearly always one segment by one request; one without cells becomes none, by none. Then it
+ *    is acked with the list of all runs up to it. A run stays in the list whatever becomes of its checkpoint.
+ * 4. A part that cannot be stored, or is cancelled, goes back under whatever was written since, and so into the next run.
+ * 5. **Compaction** merges runs meanwhile; the next ack refers to the result. What no manifest refers to any more
+ *    is the checkpoint's to delete. A compaction that fails costs nothing, and is tried again after the next run.
  * 6. **The last freeze** ends a compaction at its next request, and is acked when that one is answered: nothing is under way
  *    then, so whatever no manifest refers to can be found and deleted.
+ *
+ * Which cells a state has, and what they hold, is its kind's affair.
  *
  * Crash points: before the upload is done nothing refers to its object; after it, before the manifest is durable,
  * nothing does either. Such leftovers bear the attempt's epoch, by which later attempts find them.
@@ -62,7 +68,8 @@ export class StateBackend {
   readonly #states: readonly LiveState<unknown>[];
   readonly #schema: SegmentSchema;
   readonly #files: SegmentFiles;
-  #segments: readonly SegmentRef[] = [];
+  /** From old to young. */
+  #runs: readonly Run[] = [];
   readonly #queue: Pending[] = [];
   #writing = Subscription.EMPTY;
   #compacting: Subscription | undefined;
@@ -107,7 +114,7 @@ export class StateBackend {
 
   /** Segments that the next ack refers to. */
   get segments(): readonly SegmentRef[] {
-    return this.#segments;
+    return this.#runs.flat();
   }
 
   /** Turns all handles to a key. */
@@ -133,15 +140,15 @@ export class StateBackend {
   restore(json: Json): Observable<never> {
     const { operator, clock, states: declared } = this.#options;
     return new Observable((out) => {
-      const { segments } = parseSnapshot(operator, json, this.#schema.maxParallelism);
-      let index = -1;
+      const { runs } = parseSnapshot(operator, json, this.#schema.maxParallelism);
+      const left = runs.flat();
       let reader: SegmentReader | undefined;
       let resolved: readonly number[] | undefined;
       return sliced(clock, () => {
         if (reader === undefined || (resolved !== undefined && reader.done)) {
-          const ref = segments[++index];
+          const ref = left.shift();
           if (ref === undefined) {
-            this.#segments = segments;
+            this.#runs = runs;
             return 'done';
           }
           resolved = undefined;
@@ -165,7 +172,7 @@ export class StateBackend {
    */
   freeze(last = false): Observable<Frozen> {
     this.#resting ||= last;
-    const frozen = this.#states.map((state) => ({ state, set: state.table.freeze() }));
+    const frozen = this.#states.map((state) => state.freeze());
     const pending: Pending = { frozen, out: undefined, cancelled: false };
     this.#queue.push(pending);
     return new Observable((out) => {
@@ -187,26 +194,17 @@ export class StateBackend {
   #load(reader: SegmentReader, resolved: readonly number[]): void {
     const block = reader.block();
     const { states } = reader.footer.schema;
-    for (let i = 0; i < block.entries; i++) {
-      const stored = block.states[i] ?? 0;
-      this.#restoreEntry(reader, block, i, states[stored], this.#states[resolved[stored] ?? 0]);
-    }
-  }
-
-  #restoreEntry(
-    reader: SegmentReader,
-    block: Block,
-    entry: number,
-    stored: StateSchema | undefined,
-    live: LiveState<unknown> | undefined,
-  ): void {
-    if (stored === undefined || live === undefined)
-      throw corrupt(reader.ref.object, 'a value is of no state');
-    const key = block.key(entry);
-    try {
-      live.restore(key, block.values[entry], stored.serializer.version);
-    } catch (cause) {
-      throw unreadable(this.#options.operator, stored, key, reader.ref.object, cause);
+    for (let i = 0; i < block.count; i++) {
+      const at = block.states[i] ?? 0;
+      const stored = states[at];
+      const live = this.#states[resolved[at] ?? 0];
+      if (stored === undefined || live === undefined) continue; // The reader lets no such cell pass.
+      const key = block.key(i);
+      try {
+        live.load(key, block.path(i), block.contents[i], stored.serializer.version);
+      } catch (cause) {
+        throw unreadable(this.#options.operator, stored, key, reader.ref.object, cause);
+      }
     }
   }
 
@@ -214,11 +212,11 @@ export class StateBackend {
   #next(): void {
     for (let head = this.#queue[0]; head !== undefined && !this.#closed; head = this.#queue[0]) {
       if (head.cancelled) {
-        this.#settle('unfreeze');
+        this.#release('giveBack');
       } else if (head.out === undefined) {
         return;
-      } else if (head.frozen.every(({ set }) => set.entries.length === 0)) {
-        this.#settle('stored');
+      } else if (head.frozen.every(({ size }) => size === 0)) {
+        this.#release('stored');
         this.#ack(head.out);
       } else {
         this.#write(head.frozen, head.out);
@@ -227,24 +225,24 @@ export class StateBackend {
     }
   }
 
-  #write(frozen: readonly FrozenState[], out: Subscriber<Frozen>): void {
-    const object = this.#name();
-    const encoder = new SegmentEncoder(this.#schema, this.#files.compression);
-    const upload = this.#upload(object);
-    const writer = new SegmentWriter(frozen, encoder, upload, this.#schema.maxParallelism);
-    this.#writing = this.#run(() => writer.step(), upload, {
+  #write(frozen: readonly FrozenCells[], out: Subscriber<Frozen>): void {
+    const run = this.#run();
+    const writer = new SegmentWriter(frozen, run, this.#schema.maxParallelism);
+    this.#writing = this.#drive(() => writer.step(), run, {
       complete: () => {
-        this.#segments = [...this.#segments, reference(object, encoder)];
-        this.#settle('stored');
-        const { bytes, entries } = encoder;
+        this.#runs = [...this.#runs, run.refs];
+        this.#release('stored');
         const { operator, report } = this.#options;
-        report({ type: 'segment-written', operator, object, entries, bytes, requests: upload.requests });
+        for (const { ref, requests } of run.written) {
+          const { object, cells, bytes } = ref;
+          report({ type: 'segment-written', operator, object, entries: cells, bytes, requests });
+        }
         this.#ack(out);
         this.#compact();
         this.#next();
       },
       error: (error) => {
-        this.#settle('unfreeze');
+        this.#release('giveBack');
         out.error(error);
         this.#next();
       },
@@ -258,8 +256,9 @@ export class StateBackend {
     this.#next();
   }
 
-  #settle(how: 'stored' | 'unfreeze'): void {
-    for (const { state, set } of this.#queue.shift()?.frozen ?? []) state.table[how](set);
+  /** The oldest frozen part is dealt with. */
+  #release(how: 'stored' | 'giveBack'): void {
+    for (const cells of this.#queue.shift()?.frozen ?? []) cells[how]();
   }
 
   #ack(out: Subscriber<Frozen>): void {
@@ -269,85 +268,88 @@ export class StateBackend {
       });
       return;
     }
-    const segments = this.#segments;
-    const { maxParallelism } = this.#schema;
     out.next({
-      snapshot: snapshotJson({ version: 1, maxParallelism, segments }),
-      objects: segments.map(({ object }) => object),
+      snapshot: snapshotJson(this.#schema.maxParallelism, this.#runs),
+      objects: this.segments.map(({ object }) => object),
     });
     out.complete();
   }
 
   #compact(): void {
-    const plan = planCompaction(this.#segments, this.#files.compactionTrigger);
+    const plan = planCompaction(this.#runs.map(bytesOf), this.#files.compactionTrigger);
     if (plan === undefined || this.#compacting !== undefined || this.#resting || this.#closed) return;
     const { operator, states, report } = this.#options;
-    const inputs = this.#segments.slice(plan.first, plan.end);
-    const object = this.#name();
-    const readers = inputs.map((ref) => this.#reader(ref));
-    const encoder = new SegmentEncoder(this.#schema, this.#files.compression);
-    const upload = this.#upload(object);
+    const runs = this.#runs.slice(plan.first, plan.end);
+    const inputs = runs.map((refs) => refs.map((ref) => this.#reader(ref)));
+    const run = this.#run();
     const merge = new SegmentMerge({
-      readers,
-      encoder,
-      upload,
+      inputs,
+      run,
       bottom: plan.first === 0,
+      states: this.#states,
       resolve: ({ footer }) => resolveStates(operator, footer.schema, states),
-      convert: (value, version, state) => this.#states[state]?.convert(value, version),
     });
-    const step = (): Step => (this.#resting && !upload.published ? 'done' : merge.step());
-    this.#compacting = this.#run(step, upload, {
+    const step = (): Step => (this.#resting && !run.finished ? 'done' : merge.step());
+    this.#compacting = this.#drive(step, run, {
       complete: () => {
         this.#compacting = undefined;
-        if (!upload.published) return;
-        const at = this.#segments.findIndex((ref) => ref === inputs[0]);
-        this.#segments = this.#segments.toSpliced(at, inputs.length, reference(object, encoder));
+        if (!run.finished) return;
+        const at = this.#runs.findIndex((refs) => refs === runs[0]);
+        const { refs, written } = run;
+        this.#runs = this.#runs.toSpliced(at, runs.length, ...(refs.length === 0 ? [] : [refs]));
+        const readers = inputs.flat();
         report({
           type: 'segments-compacted',
           operator,
-          object,
-          inputs: inputs.length,
-          entries: encoder.entries,
-          bytesRead: inputs.reduce((sum, { bytes }) => sum + bytes, 0),
-          bytes: encoder.bytes,
-          requests: upload.requests + readers.reduce((sum, { requests }) => sum + requests, 0),
+          objects: refs.map(({ object }) => object),
+          inputs: readers.length,
+          entries: sum(refs, ({ cells }) => cells),
+          bytesRead: sum(runs, bytesOf),
+          bytes: bytesOf(refs),
+          requests: sum(written, ({ requests }) => requests) + sum(readers, ({ requests }) => requests),
         });
         this.#compact();
       },
       error: (error) => {
         this.#compacting = undefined;
-        report({ type: 'compaction-failed', operator, inputs: inputs.length, error });
+        report({ type: 'compaction-failed', operator, inputs: runs.flat().length, error });
       },
     });
   }
 
-  /** Runs a writer or a merge; whatever stops it before it is done gives up its upload. */
-  #run(
+  /** Drives a writer or a merge; whatever stops it before it is done gives up its upload. */
+  #drive(
     step: () => Step,
-    upload: ObjectUpload,
+    run: RunWriter,
     then: { complete: () => void; error: (error: unknown) => void },
   ): Subscription {
     const running = sliced(this.#options.clock, step).subscribe(then);
     running.add(() => {
-      if (!upload.published) (upload.abort() ?? EMPTY).subscribe({ error: () => undefined });
+      (run.abort() ?? EMPTY).subscribe({ error: () => undefined });
     });
     return running;
   }
 
-  #name(): string {
-    return this.#options.data.name(this.#options.operator, this.#files.extension);
+  #run(): RunWriter {
+    const { data, operator, limits = defaultLimits } = this.#options;
+    const { extension, partSize, compression } = this.#files;
+    return new RunWriter(() => {
+      const object = data.name(operator, extension);
+      return {
+        object,
+        encoder: new SegmentEncoder(this.#schema, compression, limits),
+        upload: new ObjectUpload(data.store, data.key(object), partSize),
+      };
+    });
   }
 
   #reader(ref: SegmentRef): SegmentReader {
     return new SegmentReader(this.#options.data, ref);
   }
-
-  #upload(object: string): ObjectUpload {
-    const { data } = this.#options;
-    return new ObjectUpload(data.store, data.key(object), this.#files.partSize);
-  }
 }
 
-function reference(object: string, { bytes, entries, crc, sha256 }: SegmentEncoder): SegmentRef {
-  return { object, bytes, entries, crc, sha256 };
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }
+
+const bytesOf = (run: Run): number => sum(run, ({ bytes }) => bytes);

@@ -1,23 +1,88 @@
 import { crc32 } from 'node:zlib';
-import { keyEnd } from './encodedKeys.js';
+import { absent, noPath, Operand, type CellContent, type CellPath } from './cells.js';
+import { afterCount, countAt, keyEnd } from './encodedKeys.js';
 import { KeyReader, type StoredKey } from './keys.js';
-import { corrupt, Flag, type BlockInfo } from './segmentFormat.js';
+import { Content, corrupt, Flag, limits, type BlockInfo } from './segmentFormat.js';
 import { Encoded, unpackForeign } from './serializer.js';
 import { decompress } from './snappy.js';
-import { absent } from './table.js';
 
-/** The entries of one block of a segment, by column. Keys stay encoded until they are asked for. */
-export class Block {
-  readonly entries: number;
+/** The addresses of a block's cells, by column. Keys stay encoded. Throws `RangeError` on bytes that are no block. */
+export class BlockAddresses {
+  readonly count: number;
   /** Indices into the schema's states. */
-  readonly states: Uint8Array;
-  /** What `LiveState.dump` gave, or {@link absent}. */
-  readonly values: readonly unknown[];
-  /** Encoded keys, one after the other. */
-  readonly keys: Buffer;
-  /** Of an entry's key in `keys`. */
+  readonly states: Uint16Array;
+  readonly addresses: Buffer;
+  /** Of a cell's key in `addresses`. */
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
+  /** Undefined where no cell of the block has one. */
+  readonly #paths: CellPath[] | undefined;
+  readonly #flags: Buffer;
+
+  constructor(plain: Buffer) {
+    const count = (this.count = plain.readUInt32LE(0));
+    if (count > plain.length) throw new RangeError('it claims more cells than it has bytes');
+    if (count > limits.cellsInBlock) throw new RangeError(`it claims more than ${limits.cellsInBlock} cells`);
+    const end = 8 + count + plain.readUInt32LE(4);
+    if (end > plain.length) throw new RangeError('it is shorter than it says');
+    const flags = (this.#flags = plain.subarray(8, 8 + count));
+    const addresses = (this.addresses = plain.subarray(8 + count, end));
+    this.states = new Uint16Array(count);
+    this.starts = new Uint32Array(count);
+    this.ends = new Uint32Array(count);
+    let paths: CellPath[] | undefined;
+    let path = noPath;
+    let at = 0;
+    let keyStart = 0;
+    let keyStop = 0;
+    let state = 0;
+    if (count > 0 && ((flags[0] ?? 0) & Flag.key) === 0) throw new RangeError('its first cell has no key');
+    for (let i = 0; i < count; i++) {
+      const flag = flags[i] ?? 0;
+      if ((flag & Flag.key) !== 0) {
+        keyStart = at;
+        at = keyStop = keyEnd(addresses, at);
+      }
+      if ((flag & Flag.state) !== 0) {
+        state = countAt(addresses, at);
+        at = afterCount(addresses, at);
+        if (state >= 0x1_0000 || at > addresses.length) throw new RangeError('a cell is of no state');
+      }
+      if ((flag & (Flag.namespace | Flag.subKey)) !== 0) {
+        let { namespace, subKey } = path;
+        if ((flag & Flag.namespace) !== 0) {
+          namespace = sizedAt(addresses, at);
+          at = afterCount(addresses, at) + namespace.length;
+        }
+        if ((flag & Flag.subKey) !== 0) {
+          subKey = sizedAt(addresses, at);
+          at = afterCount(addresses, at) + subKey.length;
+        }
+        path = namespace.length === 0 && subKey.length === 0 ? noPath : { namespace, subKey };
+        paths ??= new Array<CellPath>(i).fill(noPath);
+      }
+      paths?.push(path);
+      this.states[i] = state;
+      this.starts[i] = keyStart;
+      this.ends[i] = keyStop;
+    }
+    if (at !== addresses.length) throw new RangeError('there are bytes after its addresses');
+    this.#paths = paths;
+  }
+
+  path(cell: number): CellPath {
+    return this.#paths?.[cell] ?? noPath;
+  }
+
+  /** The bits of {@link Content}. */
+  kind(cell: number): number {
+    return (this.#flags[cell] ?? 0) & Flag.content;
+  }
+}
+
+/** The cells of one block of a segment. Keys stay encoded until they are asked for. */
+export class Block extends BlockAddresses {
+  readonly contents: readonly CellContent[];
   readonly #reader: KeyReader;
   readonly #broken: (cause: unknown) => Error;
   #decoded = -1;
@@ -25,44 +90,32 @@ export class Block {
 
   /** Throws `RangeError` and what MessagePack throws; `broken` makes what {@link key} throws. */
   constructor(plain: Buffer, broken: (cause: unknown) => Error) {
+    super(plain);
     this.#broken = broken;
-    const entries = (this.entries = plain.readUInt32LE(0));
-    if (entries > plain.length) throw new RangeError('a block claims more entries than it has bytes');
-    const keysEnd = 8 + entries + plain.readUInt32LE(4);
-    if (keysEnd > plain.length) throw new RangeError('it is shorter than it says');
-    this.keys = plain.subarray(8 + entries, keysEnd);
-    this.#reader = new KeyReader(this.keys);
-    const stored = unpackForeign(plain.subarray(keysEnd));
+    this.#reader = new KeyReader(this.addresses);
+    const { count } = this;
+    const stored = unpackForeign(plain.subarray(8 + count + this.addresses.length));
     if (!Array.isArray(stored)) throw new RangeError('its values are no array');
-    const values = new Array<unknown>(entries);
-    this.states = new Uint8Array(entries);
-    this.starts = new Uint32Array(entries);
-    this.ends = new Uint32Array(entries);
-    this.values = values;
+    const contents = new Array<CellContent>(count);
     let next = 0;
-    let start = 0;
-    let end = 0;
-    for (let i = 0; i < entries; i++) {
-      const flags = plain[8 + i] ?? 0;
-      this.states[i] = flags >> Flag.state;
-      if ((flags & Flag.sameKey) === 0) {
-        start = end;
-        end = keyEnd(this.keys, start);
+    for (let i = 0; i < count; i++) {
+      const kind = this.kind(i);
+      if (kind === Content.tombstone) {
+        contents[i] = absent;
+        continue;
       }
-      this.starts[i] = start;
-      this.ends[i] = end;
-      if ((flags & Flag.cleared) !== 0) values[i] = absent;
-      else {
-        if (next === stored.length) throw new RangeError('values are missing');
-        const value: unknown = stored[next++];
-        values[i] = value instanceof Uint8Array ? new Encoded(value) : value;
-      }
+      if (next === stored.length) throw new RangeError('values are missing');
+      const value: unknown = stored[next++];
+      const held = value instanceof Uint8Array ? new Encoded(value) : value;
+      if (kind > Content.operand) throw new RangeError('a cell has no kind of content');
+      contents[i] = kind === Content.operand ? new Operand(held) : held;
     }
+    this.contents = contents;
   }
 
-  /** An entry's key as tables hold it: one object for neighbours that share it. */
-  key(entry: number): StoredKey {
-    const start = this.starts[entry] ?? 0;
+  /** A cell's key as tables hold it: one object for neighbours that share it. */
+  key(cell: number): StoredKey {
+    const start = this.starts[cell] ?? 0;
     if (this.#decoded !== start) {
       try {
         this.#key = this.#reader.keyAt(start);
@@ -83,8 +136,17 @@ export function decodeBlock(object: string, info: BlockInfo, bytes: Buffer): Blo
   const broken = (cause: unknown): Error =>
     corrupt(object, `its block at byte ${info.offset} cannot be decoded`, cause);
   try {
-    return new Block(bytes[0] === 1 ? decompress(bytes.subarray(1)) : bytes.subarray(1), broken);
+    const plain = bytes[0] === 1 ? decompress(bytes.subarray(1), limits.block) : bytes.subarray(1);
+    return new Block(plain, broken);
   } catch (cause) {
     throw broken(cause);
   }
+}
+
+/** The bytes at `start` that have their length before them, copied: few of them would pin a whole window. */
+function sizedAt(bytes: Buffer, start: number): Uint8Array {
+  const from = afterCount(bytes, start);
+  const end = from + countAt(bytes, start);
+  if (end > bytes.length) throw new RangeError('a part of an address is cut off');
+  return Uint8Array.prototype.slice.call(bytes, from, end);
 }

@@ -1,10 +1,10 @@
 /**
- * Which segments to merge: size-tiered.
+ * Which runs of segments to merge: size-tiered.
  *
- * A segment's level is its size tier: up to 256 KiB is level 0, and each level is `trigger` times as large as the one
+ * A run's level is its size tier: up to 256 KiB is level 0, and each level is `trigger` times as large as the one
  * before. Older segments are usually larger; one that is not counts as being of the highest level among those younger than
  * it, so that levels never rise from old to young. As soon as `trigger` neighbours share a level, they are merged. So there
- * are never as many in a level for long: the number of segments is logarithmic in the size of the state, and so is how often
+ * are never as many in a level for long: the number of runs is logarithmic in the size of the state, and so is how often
  * an entry is rewritten.
  */
 const base = 256 * 1024;
@@ -15,12 +15,12 @@ export function levelOf(bytes: number, trigger: number): number {
   return bytes <= base ? 0 : Math.ceil(Math.log(bytes / base) / Math.log(trigger));
 }
 
-/** The neighbours to merge, `first` to `end` (exclusive), of segments in order from old to young; the youngest run first. */
+/** The neighbours to merge, `first` to `end` (exclusive), of runs of so many bytes, from old to young; the youngest neighbours first. */
 export function planCompaction(
-  segments: readonly { readonly bytes: number }[],
+  runs: readonly number[],
   trigger: number,
 ): { readonly first: number; readonly end: number } | undefined {
-  const levels = segments.map(({ bytes }) => levelOf(bytes, trigger));
+  const levels = runs.map((bytes) => levelOf(bytes, trigger));
   let level = -1;
   let end = levels.length;
   for (let i = levels.length - 1; i >= -1; i--) {

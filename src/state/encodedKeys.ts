@@ -72,7 +72,13 @@ export function compareEncoded(
   return aEnd - aStart - (bEnd - bStart);
 }
 
-function countAt(bytes: Uint8Array, start: number): number {
+/** The order of a path's parts. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return compareEncoded(a, 0, a.length, b, 0, b.length);
+}
+
+/** The unsigned LEB128 number at `start`. Bytes that hold no whole number there give one that is too large or cut off. */
+export function countAt(bytes: Uint8Array, start: number): number {
   let count = 0;
   for (let at = start, scale = 1; at < bytes.length; at++, scale *= 128) {
     count += (bytes[at]! & 127) * scale;
@@ -81,7 +87,8 @@ function countAt(bytes: Uint8Array, start: number): number {
   return count;
 }
 
-function afterCount(bytes: Uint8Array, start: number): number {
+/** Where that number ends. */
+export function afterCount(bytes: Uint8Array, start: number): number {
   let at = start;
   while (at < bytes.length && bytes[at]! >= 128) at++;
   return at + 1;

@@ -11,7 +11,8 @@ export type StateEvent =
   | {
       readonly type: 'segments-compacted';
       readonly operator: string;
-      readonly object: string;
+      /** The segments that replace the merged ones: one, unless they are very large; none if everything was cleared. */
+      readonly objects: readonly string[];
       /** Segments merged. */
       readonly inputs: number;
       readonly entries: number;

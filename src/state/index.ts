@@ -1,9 +1,11 @@
 /**
  * State: what an operator remembers for every key.
  *
- * A state's kind (`valueState`) keeps its entries in a `Table`, where writing is an assignment and freezing a swap.
- * At a barrier the backend turns what was frozen into one segment, an immutable object sorted by
- * key group, and refers to it from the manifest. Restoring reads the segments back.
+ * State is made of cells (`cells.ts`). A kind of state (`valueState`) decides which cells it has, keeps them in memory, and says
+ * at a barrier which of them changed; freezing is O(1). The backend, which knows no kind, turns these into a segment, an
+ * immutable object sorted by the cells' addresses, and refers to it from the manifest. Restoring reads the segments back.
+ *
+ * A kind is one file that exports a function which makes a `StateSpec` (`state.ts`).
  */
 export { StateBackend } from './backend.js';
 export { StateError } from './errors.js';

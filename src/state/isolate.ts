@@ -3,7 +3,7 @@ import { JsonNumber } from '../formats/jsonNumbers.js';
 import { typeName } from '../formats/typeName.js';
 import { isStorable, lossIn, mostObjects } from './losses.js';
 import { isAwkward } from './marks.js';
-import { isPlain } from './plain.js';
+import { isPlain } from './keys.js';
 import { deepest, Encoded, messagePack, type Serializer } from './serializer.js';
 
 /**

@@ -1,5 +1,4 @@
 import { StateError } from './errors.js';
-import { isPlain } from './plain.js';
 
 /**
  * Keys: their canonical, typed encoding, which is what makes two keys one.
@@ -43,6 +42,11 @@ export const Tag = {
   Array: 8,
   Object: 9,
 } as const;
+
+/** Whether an object with this prototype is a plain one; of another realm (`vm`, a test runner's) too. */
+export function isPlain(prototype: unknown): boolean {
+  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
+}
 
 const deepest = 64;
 
@@ -104,6 +108,22 @@ export class KeyWriter {
     for (let at = start; at < end; at++) this.bytes[this.length++] = bytes[at] ?? 0;
   }
 
+  /** Any bytes, with their length before them. */
+  sized(bytes: Uint8Array): void {
+    this.count(bytes.length);
+    this.encoded(bytes, 0, bytes.length);
+  }
+
+  /** An unsigned LEB128 number. */
+  count(n: number): void {
+    let rest = n;
+    while (rest > 127) {
+      this.#byte((rest & 127) | 128);
+      rest = Math.floor(rest / 128);
+    }
+    this.#byte(rest);
+  }
+
   value(key: unknown, depth: number): void {
     switch (typeof key) {
       case 'string':
@@ -131,7 +151,7 @@ export class KeyWriter {
     if (depth >= deepest) throw unsupported(`nested more than ${deepest} deep, or in itself`);
     if (Array.isArray(key)) {
       this.#byte(Tag.Array);
-      this.#count(key.length);
+      this.count(key.length);
       for (const element of key as unknown[]) this.value(element, depth + 1);
       return;
     }
@@ -150,7 +170,7 @@ export class KeyWriter {
     if (Object.getOwnPropertySymbols(key).length > 0) throw unsupported('an object with symbols as names');
     const names = Object.keys(key).sort();
     this.#byte(Tag.Object);
-    this.#count(names.length);
+    this.count(names.length);
     for (const name of names) {
       this.#string(name);
       this.value((key as Record<string, unknown>)[name], depth + 1);
@@ -183,7 +203,7 @@ export class KeyWriter {
   #text(tag: number, text: string, encoding: BufferEncoding): void {
     const size = Buffer.byteLength(text, encoding);
     this.#byte(tag);
-    this.#count(size);
+    this.count(size);
     this.#reserve(size);
     this.bytes.write(text, this.length, encoding);
     this.length += size;
@@ -195,15 +215,6 @@ export class KeyWriter {
     // Adding 0 makes 0 of -0; one bit pattern stands for all NaNs.
     this.bytes.writeDoubleBE(Number.isNaN(n) ? NaN : n + 0, this.length);
     this.length += 8;
-  }
-
-  #count(n: number): void {
-    let rest = n;
-    while (rest > 127) {
-      this.#byte((rest & 127) | 128);
-      rest = Math.floor(rest / 128);
-    }
-    this.#byte(rest);
   }
 
   #byte(byte: number): void {

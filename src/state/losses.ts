@@ -1,7 +1,7 @@
 import { JsonNumber } from '../formats/jsonNumbers.js';
 import { typeName } from '../formats/typeName.js';
 import { isAwkward, markDepth } from './marks.js';
-import { isPlain } from './plain.js';
+import { isPlain } from './keys.js';
 import { deepest } from './serializer.js';
 
 /** What MessagePack, as we write it, brings back as it was; of another realm it would be taken for plain objects, silently. */

@@ -1,21 +1,24 @@
 // Indices are computed here and in range; a check at each of them would be noise in the innermost loops.
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
 import type { Block } from './block.js';
+import { absent, comparePaths, Operand, type CellContent } from './cells.js';
 import { compareEncoded, hashOfEncoded } from './encodedKeys.js';
 import { keyGroupOf } from './keyGroups.js';
-import { corrupt, type SegmentEncoder } from './segmentFormat.js';
+import type { RunWriter } from './runWriter.js';
+import { corrupt } from './segmentFormat.js';
 import type { SegmentReader } from './segmentReader.js';
 import type { Step } from './slices.js';
-import { absent } from './table.js';
-import type { ObjectUpload } from './upload.js';
+import type { LiveState } from './state.js';
 
-/** Where a merge stands in one of its inputs. */
+/** Where a merge stands in one of its inputs, a run of segments. */
 interface Cursor {
-  readonly reader: SegmentReader;
-  /** From the input's own state indices to the output's. */
-  readonly states: readonly number[];
+  /** The segments that are still to be read, the present one first. */
+  readonly readers: SegmentReader[];
+  reader: SegmentReader;
+  /** From the present segment's own state indices to the output's. */
+  states: readonly number[] | undefined;
   block: Block | undefined;
-  /** Of the block's entries. */
+  /** Of the block's cells. */
   places: Places;
   at: number;
 }
@@ -26,123 +29,145 @@ interface Places {
 }
 
 /**
- * Merges segments, oldest first, into one: of each (key, state) the newest wins. With `bottom` nothing is older than
- * the inputs, so tombstones go. Memory is one window and one block an input, whatever their size.
- *
- * `convert` brings what an older version of a state's serializer wrote to the present one.
+ * Merges runs, oldest first, into one. Of the contents at one address, the newest value or tombstone hides what is older; newer
+ * operands are folded into it, as the kind of the state says. With `bottom` nothing is older than the inputs, so tombstones go,
+ * and operands become values. Memory is one window and one block an input, whatever their size.
  */
 export class SegmentMerge {
   /** Of the inputs that are not over, the oldest first. */
-  readonly #cursors: Cursor[] = [];
-  readonly #encoder: SegmentEncoder;
-  readonly #upload: ObjectUpload;
+  readonly #cursors: Cursor[];
+  readonly #run: RunWriter;
   readonly #bottom: boolean;
-  readonly #convert: (value: unknown, version: number, state: number) => unknown;
+  readonly #states: readonly Pick<LiveState<unknown>, 'convert' | 'fold'>[];
   readonly #resolve: (reader: SegmentReader) => readonly number[];
-  /** Those whose entries are of one key and state, which comes first. */
+  /** Those whose cells are of one address, which comes first; the newest first. */
   readonly #first: Cursor[] = [];
   #count = 0;
-  #opened = 0;
-  #phase: 'open' | 'merge' | 'publish' | 'done' = 'open';
-  readonly #readers: readonly SegmentReader[];
+  #phase: 'merge' | 'done' = 'merge';
 
   constructor(options: {
-    readonly readers: readonly SegmentReader[];
-    readonly encoder: SegmentEncoder;
-    readonly upload: ObjectUpload;
+    /** Of each input its segments. */
+    readonly inputs: readonly (readonly SegmentReader[])[];
+    readonly run: RunWriter;
     readonly bottom: boolean;
-    /** Maps an input's state indices to the output's, or throws. */
+    /** Those of the output, by index. */
+    readonly states: readonly Pick<LiveState<unknown>, 'convert' | 'fold'>[];
+    /** Maps a segment's state indices to the output's, or throws. */
     readonly resolve: (reader: SegmentReader) => readonly number[];
-    readonly convert: (value: unknown, version: number, state: number) => unknown;
   }) {
-    this.#readers = options.readers;
-    this.#encoder = options.encoder;
-    this.#upload = options.upload;
+    this.#cursors = options.inputs.flatMap((readers) => {
+      const [reader] = readers;
+      if (reader === undefined) return [];
+      return { readers: [...readers], reader, states: undefined, block: undefined, places: nowhere, at: 0 };
+    });
+    this.#run = options.run;
     this.#bottom = options.bottom;
-    this.#convert = options.convert;
+    this.#states = options.states;
     this.#resolve = options.resolve;
   }
 
   step(): Step {
-    switch (this.#phase) {
-      case 'open': {
-        const reader = this.#readers[this.#opened];
-        if (reader !== undefined) {
-          this.#opened++;
-          return reader.open();
-        }
-        for (const input of this.#readers)
-          this.#cursors.push({
-            reader: input,
-            states: ascending(input, this.#resolve(input)),
-            block: undefined,
-            places: nowhere,
-            at: 0,
-          });
-        this.#phase = 'merge';
-        return 'more';
-      }
-      case 'merge':
-        return this.#fill() ?? this.#merge();
-      case 'publish':
-        this.#phase = 'done';
-        return this.#upload.finish();
-      case 'done':
-        return 'done';
-    }
+    return this.#phase === 'done' ? 'done' : (this.#fill() ?? this.#merge());
   }
 
   /** Makes sure that every input that is not over has a block. */
   #fill(): Step | undefined {
     for (let i = this.#cursors.length - 1; i >= 0; i--) {
       const cursor = this.#cursors[i]!;
-      if (cursor.block !== undefined && cursor.at < cursor.block.entries) continue;
-      if (cursor.reader.done) this.#cursors.splice(i, 1);
-      else if (!cursor.reader.ready) return cursor.reader.fetch();
-      else {
-        cursor.block = cursor.reader.block();
-        cursor.places = placesOf(cursor.block, cursor.reader.footer.schema.maxParallelism);
-        cursor.at = 0;
+      if (cursor.block !== undefined && cursor.at < cursor.block.count) continue;
+      const { reader } = cursor;
+      if (!reader.opened) return reader.open();
+      if (reader.done) {
+        cursor.readers.shift();
+        const next = cursor.readers[0];
+        if (next === undefined) this.#cursors.splice(i, 1);
+        else Object.assign(cursor, { reader: next, states: undefined, block: undefined });
         return 'more';
       }
+      cursor.states ??= ascending(reader, this.#resolve(reader));
+      if (!reader.ready) return reader.fetch();
+      cursor.block = reader.block();
+      cursor.places = placesOf(cursor.block, reader.footer.schema.maxParallelism);
+      cursor.at = 0;
+      return 'more';
     }
     return undefined;
   }
 
   /** Until a block is full or an input needs its next one. */
   #merge(): Step {
-    const encoder = this.#encoder;
-    while (!encoder.full) {
+    const run = this.#run;
+    while (!run.full) {
       const first = this.#lead();
       if (first?.block === undefined) {
-        this.#upload.push(encoder.flush());
-        this.#upload.push(encoder.finish());
-        this.#phase = 'publish';
-        return this.#upload.due ? this.#upload.flush() : 'more';
+        this.#phase = 'done';
+        return run.finish();
       }
-      const { block, places, at } = first;
-      const value = block.values[at];
-      if (value !== absent || !this.#bottom) {
-        const stored = block.states[at]!;
-        const state = first.states[stored]!;
-        const { version } = first.reader.footer.schema.states[stored]!.serializer;
-        const kept = value === absent ? absent : this.#convert(value, version, state);
-        encoder.addEncoded(places.groups[at]!, block.keys, block.starts[at]!, block.ends[at]!, state, kept);
+      const { block, places, at, states } = first;
+      const content = this.#content();
+      if (content !== absent || !this.#bottom) {
+        run.addEncoded(
+          places.groups[at]!,
+          places.hashes[at]!,
+          block.addresses,
+          block.starts[at]!,
+          block.ends[at]!,
+          states![block.states[at]!]!,
+          block.path(at),
+          content,
+        );
       }
       if (this.#pass()) return 'more';
     }
-    this.#upload.push(encoder.flush());
-    return this.#upload.due ? this.#upload.flush() : 'more';
+    return run.flush();
   }
 
-  /** Finds the inputs whose entries come first; of those in one place, the newest leads. */
+  /** What stands for all contents at the first address. */
+  #content(): CellContent {
+    const newest = this.#contentOf(this.#first[0]!);
+    if (!(newest instanceof Operand)) return newest;
+    const operands = [newest];
+    let content: CellContent = this.#bottom ? absent : undefined;
+    let based = this.#bottom;
+    for (let i = 1; i < this.#count; i++) {
+      const older = this.#contentOf(this.#first[i]!);
+      if (older instanceof Operand) operands.push(older);
+      else {
+        content = older;
+        based = true;
+        break;
+      }
+    }
+    if (!based) content = operands.pop();
+    for (let operand = operands.pop(); operand !== undefined; operand = operands.pop())
+      content = this.#fold(content, operand);
+    return content;
+  }
+
+  #fold(older: CellContent, operand: Operand): CellContent {
+    const { reader, states, block, at } = this.#first[0]!;
+    const state = this.#states[states![block!.states[at]!]!]!;
+    if (state.fold === undefined)
+      throw corrupt(reader.ref.object, 'it has an operand of a state that has none');
+    return state.fold(older, operand);
+  }
+
+  #contentOf({ block, at, states, reader }: Cursor): CellContent {
+    const content = block!.contents[at];
+    if (content === absent) return absent;
+    const stored = block!.states[at]!;
+    const { version } = reader.footer.schema.states[stored]!.serializer;
+    return this.#states[states![stored]!]!.convert(content, version);
+  }
+
+  /** Finds the inputs whose cells come first; of those at one address, the newest leads. */
   #lead(): Cursor | undefined {
     const cursors = this.#cursors;
     const first = this.#first;
     let count = 0;
     for (let i = cursors.length - 1; i >= 0; i--) {
       const cursor = cursors[i]!;
-      const order = count === 0 ? 0 : comparePlace(cursor, first[0]!);
+      const order = count === 0 ? 0 : compareAddresses(cursor, first[0]!);
       if (order < 0) count = 0;
       if (order <= 0) first[count++] = cursor;
     }
@@ -150,32 +175,33 @@ export class SegmentMerge {
     return cursors.length === 0 ? undefined : first[0];
   }
 
-  /** Moves past their entries. Says whether one of them needs its next block. */
+  /** Moves past their cells. Says whether one of them needs its next block. */
   #pass(): boolean {
     let exhausted = false;
     for (let i = 0; i < this.#count; i++) {
       const cursor = this.#first[i]!;
-      if (++cursor.at === cursor.block?.entries) exhausted = true;
+      if (++cursor.at === cursor.block?.count) exhausted = true;
     }
     return exhausted;
   }
 }
 
-function comparePlace(a: Cursor, b: Cursor): number {
+function compareAddresses(a: Cursor, b: Cursor): number {
   const [i, j] = [a.at, b.at];
   return (
     a.places.groups[i]! - b.places.groups[j]! ||
     a.places.hashes[i]! - b.places.hashes[j]! ||
-    compareEntries(a, b)
+    compareCells(a, b)
   );
 }
 
-function compareEntries(a: Cursor, b: Cursor): number {
+function compareCells(a: Cursor, b: Cursor): number {
   const [x, y] = [a.block!, b.block!];
   const [i, j] = [a.at, b.at];
   return (
-    compareEncoded(x.keys, x.starts[i]!, x.ends[i]!, y.keys, y.starts[j]!, y.ends[j]!) ||
-    a.states[x.states[i]!]! - b.states[y.states[j]!]!
+    compareEncoded(x.addresses, x.starts[i]!, x.ends[i]!, y.addresses, y.starts[j]!, y.ends[j]!) ||
+    a.states![x.states[i]!]! - b.states![y.states[j]!]! ||
+    comparePaths(x.path(i), y.path(j))
   );
 }
 
@@ -191,12 +217,12 @@ function ascending({ ref }: SegmentReader, states: readonly number[]): readonly 
 
 const nowhere: Places = { groups: new Uint16Array(0), hashes: new Int32Array(0) };
 
-function placesOf({ entries, keys, starts, ends }: Block, maxParallelism: number): Places {
-  const groups = new Uint16Array(entries);
-  const hashes = new Int32Array(entries);
-  for (let i = 0; i < entries; i++) {
+function placesOf({ count, addresses, starts, ends }: Block, maxParallelism: number): Places {
+  const groups = new Uint16Array(count);
+  const hashes = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
     const repeated = i > 0 && starts[i] === starts[i - 1];
-    const hash = repeated ? hashes[i - 1]! : hashOfEncoded(keys, starts[i]!, ends[i]!);
+    const hash = repeated ? hashes[i - 1]! : hashOfEncoded(addresses, starts[i]!, ends[i]!);
     hashes[i] = hash;
     groups[i] = repeated ? groups[i - 1]! : keyGroupOf(hash, maxParallelism);
   }

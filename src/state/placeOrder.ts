@@ -81,6 +81,11 @@ export class PlaceOrder {
     return this.#order[place]!;
   }
 
+  /** The hash of an entry, signed. */
+  hash(entry: number): number {
+    return (this.#hashes[entry]! ^ 0x8000_0000) | 0;
+  }
+
   /** Where the entries end that have the hash of the one at `place`. */
   end(place: number): number {
     const hash = this.#hashes[this.#order[place]!];
@@ -90,7 +95,7 @@ export class PlaceOrder {
   }
 
   /** Sorts entries of one hash. */
-  settle(from: number, to: number, compare: (a: number, b: number) => number): void {
+  sortTies(from: number, to: number, compare: (a: number, b: number) => number): void {
     if (to - from > 1) this.#order.subarray(from, to).sort(compare);
   }
 }

@@ -1,70 +1,56 @@
 // Indices are computed here and in range; a check at each of them would be noise in the innermost loops.
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
+import { comparePaths } from './cells.js';
 import { hashOf, keyGroupOf } from './keyGroups.js';
 import { compareKeys, type StoredKey } from './keys.js';
 import { PlaceOrder } from './placeOrder.js';
-import type { SegmentEncoder } from './segmentFormat.js';
+import type { RunWriter } from './runWriter.js';
 import type { Step } from './slices.js';
-import type { LiveState } from './state.js';
-import { absent, contentAt, type Entry, type FrozenSet } from './table.js';
-import type { ObjectUpload } from './upload.js';
+import type { FrozenCells } from './state.js';
 
-/** Of so many entries, key and content are kept when they are at hand: going back to an entry is a wait for memory. */
+/** Of so many cells, key and content are kept when they are at hand: going back to an entry is a wait for memory. */
 export const kept = 2 ** 20;
 
-/** How many entries a step looks at before it lets others work: about 2 ms; and how many it moves, which is less work. */
+/** How many cells a step looks at before it lets others work: about 2 ms; and how many it moves, which is less work. */
 const slice = 8192;
 const moved = 65_536;
 
-/** What one state contributes to a segment. */
-export interface FrozenState {
-  readonly state: LiveState<unknown>;
-  readonly set: FrozenSet<unknown>;
-}
-
 /**
- * Writes the frozen sets of an operator's states as one segment, step by step:
+ * Writes what one freeze took from an operator's states as a run of segments, step by step:
  *
- * 1. read the entries, hash their keys and find their groups, a slice a step;
+ * 1. read the cells, hash their keys and find their groups, a slice a step;
  * 2. sort by (group, hash), a slice a step;
- * 3. encode, a block a step; the few with one hash are sorted by (key, state) on the way;
+ * 3. encode, a block a step; the few with one hash are sorted by the rest of their addresses on the way;
  * 4. upload: one PUT, or parts on the way where there is too much.
  *
- * No step is long, however many entries there are, unless very many of their keys have one hash.
+ * No step is long, however many cells there are, unless very many of them have one hash.
  */
 export class SegmentWriter {
-  readonly #states: readonly FrozenState[];
-  readonly #encoder: SegmentEncoder;
-  readonly #upload: ObjectUpload;
+  readonly #states: readonly FrozenCells[];
+  readonly #run: RunWriter;
   readonly #maxParallelism: number;
-  /** Entries are numbered through all states: the number that each begins with. */
+  /** Cells are numbered through all states: the number that each begins with. */
   readonly #firsts: number[] = [];
-  readonly #stateOf: Uint8Array;
+  readonly #stateOf: Uint16Array;
   readonly #order: PlaceOrder;
   readonly #keys: StoredKey[] = [];
   readonly #contents: unknown[] = [];
-  #phase: 'hash' | 'sort' | 'encode' | 'publish' | 'done' = 'hash';
+  #phase: 'hash' | 'sort' | 'encode' | 'done' = 'hash';
   #state = 0;
   #at = 0;
-  /** Where the entries of one hash end. */
+  /** Where the cells of one hash end. */
   #end = 0;
 
-  constructor(
-    states: readonly FrozenState[],
-    encoder: SegmentEncoder,
-    upload: ObjectUpload,
-    maxParallelism: number,
-  ) {
+  constructor(states: readonly FrozenCells[], run: RunWriter, maxParallelism: number) {
     this.#states = states;
-    this.#encoder = encoder;
-    this.#upload = upload;
+    this.#run = run;
     this.#maxParallelism = maxParallelism;
     let total = 0;
-    for (const { set } of states) {
+    for (const { size } of states) {
       this.#firsts.push(total);
-      total += set.entries.length;
+      total += size;
     }
-    this.#stateOf = new Uint8Array(total);
+    this.#stateOf = new Uint16Array(total);
     this.#order = new PlaceOrder(total, maxParallelism);
   }
 
@@ -77,9 +63,6 @@ export class SegmentWriter {
         return 'more';
       case 'encode':
         return this.#encode();
-      case 'publish':
-        this.#phase = 'done';
-        return this.#upload.finish();
       case 'done':
         return 'done';
     }
@@ -89,18 +72,19 @@ export class SegmentWriter {
     const order = this.#order;
     const end = Math.min(this.#at + slice, order.size);
     while (this.#at < end) {
-      const { set } = this.#states[this.#state]!;
-      const entry = set.entries[this.#at - this.#firsts[this.#state]!];
-      if (entry === undefined) {
+      const cells = this.#states[this.#state]!;
+      const cell = this.#at - this.#firsts[this.#state]!;
+      if (cell === cells.size) {
         this.#state++;
         continue;
       }
+      const key = cells.key(cell);
       if (this.#at < kept) {
-        this.#keys.push(entry.key);
-        this.#contents.push(contentAt(entry, set));
+        this.#keys.push(key);
+        this.#contents.push(cells.read(cell));
       }
       this.#stateOf[this.#at++] = this.#state;
-      const hash = hashOf(entry.key);
+      const hash = hashOf(key);
       order.add(hash, keyGroupOf(hash, this.#maxParallelism));
     }
     if (this.#at === order.size) {
@@ -111,39 +95,36 @@ export class SegmentWriter {
   }
 
   #encode(): Step {
-    const encoder = this.#encoder;
+    const run = this.#run;
     const order = this.#order;
-    while (!encoder.full) {
+    while (!run.full) {
       if (this.#at === order.size) {
-        this.#upload.push(encoder.flush());
-        this.#upload.push(encoder.finish());
-        this.#phase = 'publish';
-        return 'more';
+        this.#phase = 'done';
+        return run.finish();
       }
       if (this.#at === this.#end) this.#nextHash();
       const number = order.entry(this.#at++);
       const state = this.#stateOf[number]!;
-      const frozen = this.#states[state]!;
-      const content = number < kept ? this.#contents[number] : contentAt(this.#entry(number), frozen.set);
-      const key = this.#key(number);
-      const value = content === absent ? absent : frozen.state.dump(content, key);
-      encoder.add(order.groups[number]!, key, state, value);
+      const cells = this.#states[state]!;
+      const cell = number - this.#firsts[state]!;
+      const near = number < kept;
+      const key = near ? this.#keys[number]! : cells.key(cell);
+      const content = cells.encode(near ? this.#contents[number] : cells.read(cell), key);
+      run.add(order.groups[number]!, order.hash(number), key, state, cells.path(cell), content);
     }
-    this.#upload.push(encoder.flush());
-    return this.#upload.due ? this.#upload.flush() : 'more';
+    return run.flush();
   }
 
   #nextHash(): void {
     this.#end = this.#order.end(this.#at);
-    this.#order.settle(this.#at, this.#end, (a, b) => compareKeys(this.#key(a), this.#key(b)) || a - b);
+    this.#order.sortTies(this.#at, this.#end, (a, b) => this.#compare(a, b));
   }
 
-  #key(number: number): StoredKey {
-    return number < kept ? this.#keys[number]! : this.#entry(number).key;
-  }
-
-  #entry(number: number): Entry<unknown> {
-    const state = this.#stateOf[number]!;
-    return this.#states[state]!.set.entries[number - this.#firsts[state]!]!;
+  /** Of cells with one hash. */
+  #compare(a: number, b: number): number {
+    const [s, t] = [this.#stateOf[a]!, this.#stateOf[b]!];
+    const [x, y] = [this.#states[s]!, this.#states[t]!];
+    const [i, j] = [a - this.#firsts[s]!, b - this.#firsts[t]!];
+    return compareKeys(x.key(i), y.key(j)) || s - t || comparePaths(x.path(i), y.path(j));
   }
 }

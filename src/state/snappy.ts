@@ -6,8 +6,10 @@ import { uncompress } from 'snappyjs';
  * A block expands to at most 22 times its size. Format: google/snappy, `format_description.txt`.
  *
  * Throws `RangeError`.
+ *
+ * @param most bytes that it may expand to
  */
-export function decompress(block: Uint8Array): Buffer {
+export function decompress(block: Uint8Array, most = Infinity): Buffer {
   const size = block.length;
   let at = 0;
   let promised = 0;
@@ -17,6 +19,7 @@ export function decompress(block: Uint8Array): Buffer {
     promised += (byte & 0x7f) * scale;
   }
 
+  if (promised > most) throw new RangeError(`a Snappy block promises more than ${most} bytes`);
   let length = 0;
   while (at < size) {
     const tag = block[at++] ?? 0;

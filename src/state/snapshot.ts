@@ -1,47 +1,64 @@
 import type { Json } from '../flow/index.js';
-import { fields, isCount, isString, listOf, optional } from '../shape.js';
+import { fields, isCount, isString, listOf, oneOf, optional } from '../shape.js';
 import { StateError } from './errors.js';
 import type { StoredKey } from './keys.js';
 import { keyText } from './refusals.js';
 import { corrupt, type SegmentSchema, type StateSchema } from './segmentFormat.js';
-import type { SegmentRef } from './segmentReader.js';
+import type { SegmentRef } from './segmentObject.js';
 import { messagePack } from './serializer.js';
 import { numbered, type StateSpecs } from './state.js';
 
-/** What an operator's part of a manifest says: its segments, from old to young. */
+/** What an operator's part of a manifest says: its runs of segments, from old to young. */
 export interface StateSnapshot {
-  readonly version: 1;
+  readonly kind: typeof kind;
+  readonly version: typeof version;
   readonly maxParallelism: number;
-  readonly segments: readonly SegmentRef[];
+  /** Of each freeze or merge its segments, in the order of their addresses. */
+  readonly runs: readonly Run[];
 }
 
-export function snapshotJson(snapshot: StateSnapshot): Json {
-  const { version, maxParallelism, segments } = snapshot;
+/** The segments of one freeze or one merge. No two have cells of one address. */
+export type Run = readonly SegmentRef[];
+
+const kind = 'keyed-state';
+const version = 2;
+
+export function snapshotJson(maxParallelism: number, runs: readonly Run[]): Json {
   return {
+    kind,
     version,
     maxParallelism,
-    segments: segments.map(({ object, bytes, entries, crc, sha256 }) => ({
-      object,
-      bytes,
-      entries,
-      crc,
-      ...(sha256 === undefined ? {} : { sha256 }),
-    })),
+    runs: runs.map((run) =>
+      run.map(({ object, bytes, cells, crc, sha256 }) => ({
+        object,
+        bytes,
+        cells,
+        crc,
+        ...(sha256 === undefined ? {} : { sha256 }),
+      })),
+    ),
   };
 }
+
+const isSnapshot = fields({
+  kind: oneOf(kind),
+  version: (value) => value === version,
+  maxParallelism: isCount,
+  runs: Array.isArray,
+});
 
 const isSegmentRef = fields({
   object: isString,
   bytes: isCount,
-  entries: isCount,
+  cells: isCount,
   crc: isCount,
   sha256: optional(isString),
 });
 
 /** Errors: `StateSchemaMismatch`. */
 export function parseSnapshot(operator: string, json: Json, maxParallelism: number): StateSnapshot {
-  const snapshot = json as unknown as Partial<StateSnapshot> | null;
-  if (typeof snapshot !== 'object' || snapshot?.version !== 1 || !Array.isArray(snapshot.segments)) {
+  const snapshot = json as unknown as StateSnapshot;
+  if (!isSnapshot(snapshot)) {
     throw mismatch(
       operator,
       'its part of the checkpoint is not keyed state that this millrace can read. Was another kind of operator under this id, or a later version at work?',
@@ -53,9 +70,9 @@ export function parseSnapshot(operator: string, json: Json, maxParallelism: numb
       `it was written for ${snapshot.maxParallelism} key groups and is declared for ${maxParallelism}. The number cannot change.`,
     );
   }
-  if (!listOf(isSegmentRef)(snapshot.segments))
+  if (!listOf(listOf(isSegmentRef))(snapshot.runs))
     throw mismatch(operator, 'what its part of the checkpoint says of a segment is malformed.');
-  return snapshot as StateSnapshot;
+  return snapshot;
 }
 
 /** From the states of a stored schema to those declared, by index. Errors: `StateSchemaMismatch`. */

@@ -1,10 +1,10 @@
+import type { CellContent, CellPath, Operand } from './cells.js';
 import type { StoredKey } from './keys.js';
 import type { Serializer } from './serializer.js';
-import type { Table } from './table.js';
 
 /**
- * What the backend and the operator know of a state, whatever its kind. A new kind of state is a file that
- * makes a {@link StateSpec}.
+ * What the backend and the operator know of a state, whatever its kind. A kind of state is one file, which exports a function
+ * that makes a {@link StateSpec}; nothing else knows of it.
  */
 export interface StateSpec<H> {
   /** Goes into segments: state of another kind is refused. */
@@ -34,13 +34,38 @@ export interface LiveState<H> {
   /** What the key holds now can be brought back by {@link undo}, until {@link leave}. */
   remember(): void;
   undo(): void;
-  readonly table: Table<unknown>;
-  /** What a segment holds for a content: `Encoded`, or a value that MessagePack can write as it stands. Errors: `UnsupportedValue`. */
-  dump(content: unknown, key?: StoredKey): unknown;
-  /** Takes over what a segment holds for a key, `absent` included; `version` is the serializer's that wrote it. */
-  restore(key: StoredKey, stored: unknown, version: number): void;
-  /** What a segment of today holds for what one of `version` held. */
-  convert(stored: unknown, version: number): unknown;
+  /** The cells that changed since the last freeze. O(1), whatever changed. */
+  freeze(): FrozenCells;
+  /**
+   * Takes over a cell of a segment. Segments come from old to young: a value or tombstone replaces what came before at its
+   * address, an operand is applied to it. `version` is the serializer's that wrote it.
+   */
+  load(key: StoredKey, path: CellPath, content: CellContent, version: number): void;
+  /** What a segment of today holds for what one of `version` held. Tombstones are never converted. */
+  convert(content: CellContent, version: number): CellContent;
+  /**
+   * The content that stands for `older` with `operand` applied to it, both as segments hold them. `older` is a value, another
+   * operand, or {@link absent}. Needed by kinds that write operands.
+   */
+  fold?(older: CellContent, operand: Operand): CellContent;
+}
+
+/**
+ * The cells of one state that one freeze took. Nothing that users do afterwards changes them. They are stored, or given back,
+ * in the order of the freezes.
+ */
+export interface FrozenCells {
+  readonly size: number;
+  key(cell: number): StoredKey;
+  path(cell: number): CellPath;
+  /** The content, in the state's own form. */
+  read(cell: number): unknown;
+  /** What a segment holds for what {@link read} gave: an operand, a tombstone, `Encoded`, or a value that MessagePack can write as it stands. Errors: `UnsupportedValue`. */
+  encode(content: unknown, key: StoredKey): CellContent;
+  /** All of it has been read, and is in a segment. */
+  stored(): void;
+  /** It is in no segment: its cells go **under** whatever was written since, into the next freeze. */
+  giveBack(): void;
 }
 
 /** The states of an operator, by name. */

@@ -1,5 +1,7 @@
+import { absent, Absent, noPath, type CellContent, type CellPath } from './cells.js';
 import { StateError } from './errors.js';
 import { CompositeKey, type PrimitiveKey, type StoredKey } from './keys.js';
+import type { FrozenCells } from './state.js';
 
 /**
  * The hot path of keyed state: one `Map` from key to an {@link Entry} that is changed in place.
@@ -11,7 +13,7 @@ import { CompositeKey, type PrimitiveKey, type StoredKey } from './keys.js';
  * 2. A later write to an entry that a frozen generation still needs keeps the old content as `older`.
  * 3. A frozen generation is read by {@link contentAt}: the newest content that is not younger than it. Generations are
  *    stored in order, so whatever is older still is forgotten at this moment.
- * 4. Once it is stored, {@link Table.stored} drops what it cleared. If storing failed, {@link Table.unfreeze} puts its
+ * 4. Once it is stored, {@link Generations.stored} drops what it cleared. If storing failed, {@link Generations.giveBack} puts its
  *    entries back **under** everything written since: into the next frozen generation, or the current one.
  *
  * An entry is never copied, and nothing is done for entries that nobody writes.
@@ -32,24 +34,18 @@ interface Older<C> {
   older: Older<C> | undefined;
 }
 
-/** Stands for "no value": a tombstone. */
-export class Absent {
-  declare protected readonly brand: never;
-}
-export const absent = new Absent();
-
 /** The entries that one generation wrote, as they were when it was frozen. */
-export interface FrozenSet<C> {
+export interface FrozenSet<C, E extends Entry<C> = Entry<C>> {
   readonly generation: number;
   /** The oldest generation that this set took over from failed ones. */
   oldest: number;
-  entries: Entry<C>[];
+  entries: E[];
   /** Those that were found absent while the set was read. */
-  readonly cleared: Entry<C>[];
+  readonly cleared: E[];
 }
 
 /** What `set`, the oldest that is not stored yet, holds for one of its entries. */
-export function contentAt<C>(entry: Entry<C>, set: FrozenSet<C>): C | Absent {
+export function contentAt<C, E extends Entry<C>>(entry: E, set: FrozenSet<C, E>): C | Absent {
   let version: Entry<C> | Older<C> = entry;
   while (version.generation > set.generation) {
     if (version.older === undefined) throw new RangeError('what a frozen set needs is kept');
@@ -60,15 +56,83 @@ export function contentAt<C>(entry: Entry<C>, set: FrozenSet<C>): C | Absent {
   return version.content;
 }
 
-export class Table<C> {
-  readonly #primitives = new Map<PrimitiveKey, Entry<C>>();
-  readonly #composites = new Map<string, Entry<C>>();
-  #generation = 1;
+/** What a kind of state keeps of generations: which entries are dirty, and what frozen sets still need. */
+export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
+  protected generation = 1;
   /** Frozen, not yet stored; oldest first. */
-  readonly #frozen: FrozenSet<C>[] = [];
+  readonly #frozen: FrozenSet<C, E>[] = [];
   /** Contents of this generation and younger ones are kept when they are overwritten. */
   #needed = 1;
-  #dirty = noEntries<C>();
+  #dirty = noEntries<E>();
+
+  /** Takes an entry whose tombstone is stored out of memory. */
+  protected abstract remove(entry: E): void;
+
+  write(entry: E, content: C | Absent): void {
+    if (entry.generation !== this.generation) this.#touch(entry);
+    entry.content = content;
+  }
+
+  /** An entry that the present generation made is dirty from the start. */
+  protected made(entry: E): void {
+    this.#dirty.push(entry);
+  }
+
+  /** O(1). The set stays readable until it is given to {@link stored} or {@link giveBack}. */
+  freeze(): FrozenSet<C, E> {
+    const generation = this.generation++;
+    const set: FrozenSet<C, E> = { generation, oldest: generation, entries: this.#dirty, cleared: [] };
+    this.#frozen.push(set);
+    this.#dirty = noEntries();
+    return set;
+  }
+
+  /** The oldest frozen set has been read as a whole, and is stored. */
+  stored(set: FrozenSet<C, E>): void {
+    this.#release(set);
+    for (const entry of set.cleared) {
+      if (entry.generation <= set.generation) this.remove(entry);
+    }
+    set.entries = [];
+  }
+
+  /** The oldest frozen set could not be stored: its entries go on to the next one. */
+  giveBack(set: FrozenSet<C, E>): void {
+    const next = this.#frozen[1];
+    if (next === undefined) {
+      for (const entry of set.entries) {
+        if (entry.generation > set.generation) continue;
+        entry.generation = this.generation;
+        this.#dirty.push(entry);
+      }
+      this.#release(set);
+      return;
+    }
+    const rewritten = new Set(next.entries);
+    for (const entry of set.entries) if (!rewritten.has(entry)) next.entries.push(entry);
+    next.oldest = set.oldest;
+    this.#release(set);
+  }
+
+  #release(set: FrozenSet<C, E>): void {
+    if (this.#frozen[0] !== set) throw new RangeError('frozen sets are released in order');
+    this.#frozen.shift();
+    this.#needed = this.#frozen.at(0)?.oldest ?? this.generation;
+  }
+
+  #touch(entry: E): void {
+    const { content, generation } = entry;
+    entry.older =
+      generation < this.#needed ? undefined : { content, generation, older: trim(entry.older, this.#needed) };
+    entry.generation = this.generation;
+    this.#dirty.push(entry);
+  }
+}
+
+/** One entry for every key. */
+export class Table<C> extends Generations<C> {
+  readonly #primitives = new Map<PrimitiveKey, Entry<C>>();
+  readonly #composites = new Map<string, Entry<C>>();
 
   /** Keys held, cleared ones included until their tombstones are stored. */
   get size(): number {
@@ -81,74 +145,19 @@ export class Table<C> {
     return entry === undefined ? this.#composite(key) : entry;
   }
 
-  /** Writes through an entry that {@link find} gave. */
-  write(entry: Entry<C>, content: C | Absent): void {
-    if (entry.generation !== this.#generation) this.#touch(entry);
-    entry.content = content;
-  }
-
   /** Writes a key that {@link find} did not know. */
   insert(key: StoredKey, content: C): Entry<C> {
-    const entry: Entry<C> = { key, content, generation: this.#generation, older: undefined };
+    const entry: Entry<C> = { key, content, generation: this.generation, older: undefined };
     this.#add(entry);
-    this.#dirty.push(entry);
+    this.made(entry);
     return entry;
   }
 
   /** Takes over what a checkpoint holds for a key: clean, over anything loaded before. */
   load(key: StoredKey, content: C | Absent): void {
-    if (content instanceof Absent) this.#remove(key);
-    else this.#add({ key, content, generation: 0, older: undefined });
-  }
-
-  /** O(1). The set stays readable until it is given to {@link stored} or {@link unfreeze}. */
-  freeze(): FrozenSet<C> {
-    const generation = this.#generation++;
-    const set: FrozenSet<C> = { generation, oldest: generation, entries: this.#dirty, cleared: [] };
-    this.#frozen.push(set);
-    this.#dirty = noEntries();
-    return set;
-  }
-
-  /** The oldest frozen set has been read as a whole, and is stored. */
-  stored(set: FrozenSet<C>): void {
-    this.#settle(set);
-    for (const entry of set.cleared) {
-      if (entry.generation <= set.generation) this.#remove(entry.key);
-    }
-    set.entries = [];
-  }
-
-  /** The oldest frozen set could not be stored: its entries go on to the next one. */
-  unfreeze(set: FrozenSet<C>): void {
-    const next = this.#frozen[1];
-    if (next === undefined) {
-      for (const entry of set.entries) {
-        if (entry.generation > set.generation) continue;
-        entry.generation = this.#generation;
-        this.#dirty.push(entry);
-      }
-      this.#settle(set);
-      return;
-    }
-    const rewritten = new Set(next.entries);
-    for (const entry of set.entries) if (!rewritten.has(entry)) next.entries.push(entry);
-    next.oldest = set.oldest;
-    this.#settle(set);
-  }
-
-  #settle(set: FrozenSet<C>): void {
-    if (this.#frozen[0] !== set) throw new RangeError('frozen sets are settled in order');
-    this.#frozen.shift();
-    this.#needed = this.#frozen.at(0)?.oldest ?? this.#generation;
-  }
-
-  #touch(entry: Entry<C>): void {
-    const { content, generation } = entry;
-    entry.older =
-      generation < this.#needed ? undefined : { content, generation, older: trim(entry.older, this.#needed) };
-    entry.generation = this.#generation;
-    this.#dirty.push(entry);
+    const entry: Entry<C> = { key, content, generation: 0, older: undefined };
+    if (content instanceof Absent) this.remove(entry);
+    else this.#add(entry);
   }
 
   #composite(key: StoredKey): Entry<C> | undefined {
@@ -169,9 +178,55 @@ export class Table<C> {
     }
   }
 
-  #remove(key: StoredKey): void {
+  protected override remove({ key }: Entry<C>): void {
     if (key instanceof CompositeKey) this.#composites.delete(key.id);
     else this.#primitives.delete(key);
+  }
+}
+
+/** The frozen set of some {@link Generations}, as cells. */
+export class FrozenEntries<C, E extends Entry<C> = Entry<C>> implements FrozenCells {
+  readonly #of: Generations<C, E>;
+  readonly #set: FrozenSet<C, E>;
+
+  /** @param encode what a segment holds for a content that is not {@link absent} */
+  constructor(
+    of: Generations<C, E>,
+    readonly encode: (content: unknown, key: StoredKey) => CellContent,
+    readonly pathOf: (entry: E) => CellPath = () => noPath,
+  ) {
+    this.#of = of;
+    this.#set = of.freeze();
+  }
+
+  get size(): number {
+    return this.#set.entries.length;
+  }
+
+  key(cell: number): StoredKey {
+    return this.#entry(cell).key;
+  }
+
+  path(cell: number): CellPath {
+    return this.pathOf(this.#entry(cell));
+  }
+
+  read(cell: number): C | Absent {
+    return contentAt(this.#entry(cell), this.#set);
+  }
+
+  stored(): void {
+    this.#of.stored(this.#set);
+  }
+
+  giveBack(): void {
+    this.#of.giveBack(this.#set);
+  }
+
+  #entry(cell: number): E {
+    const entry = this.#set.entries[cell];
+    if (entry === undefined) throw new RangeError(`there is no cell ${cell}`);
+    return entry;
   }
 }
 
@@ -179,10 +234,10 @@ export class Table<C> {
  * Has held an object once, so V8 takes it for an array of objects from the start. A fresh `[]` is one of integers until its first
  * element comes, and where both kinds turn up, the optimizer leaves each `push` to a call.
  */
-function noEntries<C>(): Entry<C>[] {
-  const list: Entry<C>[] = [{ key: null, content: absent, generation: 0, older: undefined }];
+function noEntries<E>(): E[] {
+  const list: unknown[] = [{ key: null, content: absent, generation: 0, older: undefined }];
   list.pop();
-  return list;
+  return list as E[];
 }
 
 /** Cuts off what no frozen set needs any more, so that histories are never longer than the sets in flight. */

@@ -1,12 +1,13 @@
 import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import { typeName } from '../formats/typeName.js';
+import { absent, noPath, type Absent, type CellContent, type CellPath } from './cells.js';
 import { StateError } from './errors.js';
 import { checkLosses, encode, isolate, reveal } from './isolate.js';
 import type { StoredKey } from './keys.js';
 import { initialRefusal, refusal } from './refusals.js';
 import { Encoded, messagePack, unpackForeign, type Serializer } from './serializer.js';
-import type { LiveState, StateHome, StateSpec } from './state.js';
-import { absent, Table, type Absent, type Entry } from './table.js';
+import type { FrozenCells, LiveState, StateHome, StateSpec } from './state.js';
+import { FrozenEntries, Table, type Entry } from './table.js';
 
 /**
  * One value for every key. Works only during the turn of the record it was handed to.
@@ -184,8 +185,21 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     if (entry !== undefined && entry.content !== this.#before) this.table.write(entry, this.#before);
   }
 
-  dump(content: unknown, key?: StoredKey): unknown {
-    if (content instanceof Encoded) return content;
+  freeze(): FrozenCells {
+    return new FrozenEntries(this.table, this.#encode);
+  }
+
+  load(key: StoredKey, path: CellPath, content: CellContent, version: number): void {
+    if (path !== noPath) throw new RangeError('a value is the only cell of its key');
+    this.table.load(key, content === absent ? absent : this.#decode(content, version));
+  }
+
+  convert(content: CellContent, version: number): CellContent {
+    return version === this.#serializer.version ? content : this.#encode(this.#decode(content, version));
+  }
+
+  readonly #encode = (content: unknown, key?: StoredKey): CellContent => {
+    if (content instanceof Encoded || content === absent) return content;
     try {
       if (!this.#isDefault) return encode(content as T, this.#serializer);
       checkLosses(content);
@@ -193,21 +207,13 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     } catch (error) {
       throw this.#refusal(error, key);
     }
-  }
-
-  restore(key: StoredKey, stored: unknown, version: number): void {
-    this.table.load(key, stored === absent ? absent : this.#content(stored, version));
-  }
-
-  convert(stored: unknown, version: number): unknown {
-    return version === this.#serializer.version ? stored : this.dump(this.#content(stored, version));
-  }
+  };
 
   get #isDefault(): boolean {
     return (this.#serializer as Serializer<unknown>) === messagePack;
   }
 
-  #content(stored: unknown, version: number): T | Encoded {
+  #decode(stored: CellContent, version: number): T | Encoded {
     if (!(stored instanceof Encoded)) return isolate(stored as T, this.#serializer);
     if (this.#isDefault) {
       unpackForeign(stored.bytes);
@@ -226,7 +232,7 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     if (typeof value === 'number' && (value !== 0 || 1 / value > 0)) return value;
     try {
       const held = isolate(value, this.#serializer);
-      if (this.#home.early && !(held instanceof Encoded)) this.dump(held, key);
+      if (this.#home.early && !(held instanceof Encoded)) this.#encode(held, key);
       return held;
     } catch (error) {
       throw this.#refusal(error, key);

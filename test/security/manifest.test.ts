@@ -53,8 +53,8 @@ test.each(['foreign/x', '../other/data/0000000001/x', 'data/../log/x', ''])(
   'a segment named %j is refused, and not read',
   async (object) => {
     const victim = await forged(({ operators }) => {
-      const { segments } = operators['seen']?.snapshot as { segments: { object: string }[] };
-      for (const segment of segments) segment.object = object;
+      const { runs } = operators['seen']?.snapshot as { runs: { object: string }[][] };
+      for (const segment of runs.flat()) segment.object = object;
     });
     await expect(victim.failure()).resolves.toMatchObject({ code: 'ForeignName', retryable: false });
     expect(victim.beyond).toEqual([]);

@@ -10,15 +10,12 @@ import { decorate } from '../../src/store/decorators/decorate.js';
 import { faulty } from '../../src/store/decorators/faults.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { fewKeys, valueArbitrary } from './arbitraries.js';
-import { Bench, coded, same, takeTurns } from './harness.js';
+import { Bench, coded, same, segmentsOf, tableOf, takeTurns } from './harness.js';
 
 const counter = { n: valueState(0) };
 const set = (bench: Bench, key: Key, value: number): void =>
   bench.with<number>(key, 'n', (n) => n.set(value));
 const get = (bench: Bench, key: Key): number => bench.with<number, number>(key, 'n', (n) => n.value);
-
-type Segments = { segments: { object: string; bytes: number; entries: number }[] };
-const segmentsOf = (ack: Frozen): Segments['segments'] => (ack.snapshot as unknown as Segments).segments;
 
 describe('state backend', () => {
   test('a checkpoint of 100,000 keys is one PUT of at most 1.2 times what its entries encode to', () => {
@@ -45,7 +42,7 @@ describe('state backend', () => {
     bench.backend.freeze().subscribe((frozen) => (ack = frozen));
     expect(ack).toEqual(first);
     expect(counts().total).toBe(before);
-    expect(ack?.objects).toEqual(segmentsOf(first).map(({ object }) => object));
+    expect(ack?.objects).toEqual(segmentsOf(first.snapshot).map(({ object }) => object));
   });
 
   test('a checkpoint takes many short turns, however much there is', () => {
@@ -101,7 +98,7 @@ describe('state backend', () => {
         set(bench, `k${i}`, attempt);
         snapshot = bench.checkpoint().snapshot;
       }
-      expect((snapshot as unknown as Segments).segments.length).toBeLessThanOrEqual(4);
+      expect(segmentsOf(snapshot).length).toBeLessThanOrEqual(4);
     }
     expect(get(new Bench(store, counter).restore(snapshot), 'untouched')).toBe(42);
   });
@@ -114,7 +111,7 @@ describe('state backend', () => {
       bench.checkpoint();
     }
     expect(bench.backend.segments).toHaveLength(1);
-    expect(bench.backend.segments[0]?.entries).toBe(3);
+    expect(bench.backend.segments[0]?.cells).toBe(3);
     const compacted = bench.events.filter(({ type }) => type === 'segments-compacted');
     expect(compacted).toEqual([
       expect.objectContaining({ operator: 'op', inputs: 4, entries: 3, requests: 5 }),
@@ -137,7 +134,7 @@ describe('state backend', () => {
       bench.checkpoint();
     }
     expect(bench.backend.segments).toHaveLength(1);
-    expect(bench.backend.segments[0]?.entries).toBe(4000);
+    expect(bench.backend.segments[0]?.cells).toBe(4000);
     const mean = counts().bytesDown / (counts().requests.get ?? 0);
     expect(counts().requests.get).toBeGreaterThan(8);
     expect(mean).toBeLessThanOrEqual(2 * 1024 * 1024);
@@ -184,7 +181,7 @@ describe('state backend', () => {
       expect(requests).toBe(before);
       const restored = new Bench(memory, counter).restore(ack.snapshot);
       expect([0, 1, 2, 3, 4].map((i) => get(restored, `k${i}`))).toEqual([0, 1, 2, 3, 4]);
-      outcomes.add(segmentsOf(ack).length === 2 ? 'merged' : 'not merged');
+      outcomes.add(segmentsOf(ack.snapshot).length === 2 ? 'merged' : 'not merged');
     }
     expect([...outcomes].sort()).toEqual(['merged', 'not merged']);
   });
@@ -273,7 +270,7 @@ describe('state backend', () => {
             const read = restored.with<unknown, unknown>(key, name, (h: ValueState<unknown>) => h.value);
             expect(same(read, value)).toBe(true);
           }
-          expect(restored.backend.states.reduce((sum, { table }) => sum + table.size, 0)).toBe(size);
+          expect(restored.backend.states.reduce((sum, live) => sum + tableOf(live).size, 0)).toBe(size);
         }
       }),
       { numRuns: 200, interruptAfterTimeLimit: 60_000 },

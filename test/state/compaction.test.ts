@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { levelOf, planCompaction } from '../../src/state/compaction.js';
 
-/** A segment of a level. */
-const of = (level: number, trigger: number) => ({ bytes: 200_000 * trigger ** level });
+/** The bytes of a run of a level. */
+const of = (level: number, trigger: number) => 200_000 * trigger ** level;
 
 describe('compaction', () => {
   test('as many neighbours of one level as trigger it are merged, the youngest first', () => {
@@ -35,18 +35,18 @@ describe('compaction', () => {
         fc.array(fc.integer({ min: 100, max: 4_000_000 }), { minLength: 1, maxLength: 300 }),
         fc.integer({ min: 2, max: 16 }),
         (sizes, trigger) => {
-          let segments: { bytes: number }[] = [];
+          let segments: number[] = [];
           let written = 0;
           let total = 0;
           for (const bytes of sizes) {
             total += bytes;
-            segments.push({ bytes });
+            segments.push(bytes);
             const plan = () => planCompaction(segments, trigger);
             for (let merge = plan(); merge !== undefined; merge = plan()) {
               const { first, end } = merge;
-              const merged = segments.slice(first, end).reduce((sum, each) => sum + each.bytes, 0);
+              const merged = segments.slice(first, end).reduce((sum, each) => sum + each, 0);
               written += merged;
-              segments = segments.toSpliced(first, end - first, { bytes: merged });
+              segments = segments.toSpliced(first, end - first, merged);
             }
             const levels = levelOf(total, trigger) + 1;
             expect(segments.length).toBeLessThanOrEqual((trigger - 1) * levels);

@@ -4,13 +4,10 @@ import fc from 'fast-check';
 import { decodeBlock } from '../../src/state/block.js';
 import { valueState } from '../../src/state/index.js';
 import { hashOf, keyGroupOf } from '../../src/state/keyGroups.js';
-import {
-  headerLength,
-  SegmentEncoder,
-  trailerLength,
-  type BlockInfo,
-} from '../../src/state/segmentFormat.js';
-import type { SegmentRef } from '../../src/state/segmentReader.js';
+import { noPath } from '../../src/state/cells.js';
+import { SegmentEncoder } from '../../src/state/segmentEncoder.js';
+import { headerLength, trailerLength, type BlockInfo } from '../../src/state/segmentFormat.js';
+import type { SegmentRef } from '../../src/state/segmentObject.js';
 import { Encoded, messagePack, unpackForeign } from '../../src/state/serializer.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { valueArbitrary } from './arbitraries.js';
@@ -70,7 +67,7 @@ function thrownBy(work: () => unknown): unknown {
 
 /** A block with one key and these values. */
 function blockOf(values: Buffer): { bytes: Buffer; info: BlockInfo } {
-  const bytes = Buffer.concat([Buffer.of(0, 1, 0, 0, 0, 3, 0, 0, 0, 0), Buffer.of(5, 1, 120), values]);
+  const bytes = Buffer.concat([Buffer.of(0, 1, 0, 0, 0, 3, 0, 0, 0, 4), Buffer.of(5, 1, 120), values]);
   return { bytes, info: blockInfo(bytes) };
 }
 
@@ -83,12 +80,18 @@ function restoreOf(content: unknown, change: (segment: Buffer) => Buffer = (segm
     maxParallelism: 128,
     states: [{ name: 'v', kind: 'value', serializer }],
   });
-  encoder.add(keyGroupOf(hashOf('k'), 128), 'k', 0, content);
+  const hash = hashOf('k');
+  encoder.add(keyGroupOf(hash, 128), hash, 'k', 0, noPath, content);
   const bytes = change(Buffer.concat([encoder.flush(), encoder.finish()]));
   store.put('checkpoints/job/data/x', bytes).subscribe();
   const crc = bytes.readUInt32LE(bytes.length - 8);
-  const segments: SegmentRef[] = [{ object: 'data/x', bytes: bytes.length, entries: 1, crc }];
-  return new Bench(store, specs).restore({ version: 1, maxParallelism: 128, segments } as never);
+  const runs: SegmentRef[][] = [[{ object: 'data/x', bytes: bytes.length, cells: 1, crc }]];
+  return new Bench(store, specs).restore({
+    kind: 'keyed-state',
+    version: 2,
+    maxParallelism: 128,
+    runs,
+  } as never);
 }
 
 describe('bytes of others in a segment are found corrupt at once, checksums or not', () => {
@@ -122,7 +125,7 @@ describe('bytes of others in a segment are found corrupt at once, checksums or n
 
   test('more entries than a block has bytes, or values', () => {
     const many = Buffer.concat([Buffer.of(0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0), Buffer.of(0x90)]);
-    const info = { offset: headerLength, entries: 1, firstGroup: 0, lastGroup: 0 };
+    const info = { offset: headerLength, cells: 1, firstGroup: 0, lastGroup: 0 };
     const decode = (bytes: Buffer) => () =>
       decodeBlock('object', { ...info, length: bytes.length, crc: crc32(bytes) }, bytes);
     expect(thrownBy(decode(many))).toMatchObject({ code: 'SegmentCorrupt' });
@@ -135,7 +138,7 @@ describe('bytes of others in a segment are found corrupt at once, checksums or n
         const { bytes: block, info } = blockOf(Buffer.from(bytes));
         const result = thrownBy(() => decodeBlock('object', info, block));
         expect(result).toMatchObject(
-          result instanceof Error ? { code: 'SegmentCorrupt' } : { returned: { entries: 1 } },
+          result instanceof Error ? { code: 'SegmentCorrupt' } : { returned: { count: 1 } },
         );
       }),
       { numRuns: 2000 },

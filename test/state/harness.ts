@@ -4,9 +4,11 @@ import { defaultConfig } from '../../src/config/service.js';
 import type { Frozen, Json, OperatorEvent } from '../../src/flow/index.js';
 import { StateBackend } from '../../src/state/backend.js';
 import type { BlockInfo } from '../../src/state/segmentFormat.js';
+import type { SegmentRef } from '../../src/state/segmentObject.js';
 import { storedKey, type Key } from '../../src/state/keys.js';
 import { messagePack } from '../../src/state/serializer.js';
 import type { StateSpecs } from '../../src/state/state.js';
+import type { Table } from '../../src/state/table.js';
 import type { ValueState } from '../../src/state/valueState.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import type { CheckpointData } from '../../src/store/services.js';
@@ -14,7 +16,7 @@ import { SimulatedClock } from '../../src/testing/simulatedClock.js';
 
 /** How a footer describes a block of these bytes, with one entry: its checksum is right, whatever the bytes are. */
 export function blockInfo(bytes: Buffer): BlockInfo {
-  return { offset: 8, length: bytes.length, crc: crc32(bytes), entries: 1, firstGroup: 0, lastGroup: 0 };
+  return { offset: 8, length: bytes.length, crc: crc32(bytes), cells: 1, firstGroup: 0, lastGroup: 0 };
 }
 
 /** Takes up to `most` turns of a clock, by default until nothing is left, so that tests choose every interleaving. */
@@ -23,6 +25,13 @@ export function takeTurns(clock: SimulatedClock, most = Infinity): number {
   while (taken < most && clock.step()) taken++;
   return taken;
 }
+
+/** The segments of a snapshot. */
+export const segmentsOf = (snapshot: unknown): SegmentRef[] =>
+  (snapshot as { runs: SegmentRef[][] }).runs.flat();
+
+/** The table of a value state. */
+export const tableOf = (state: unknown): Table<unknown> => (state as { table: Table<unknown> }).table;
 
 let names = 0;
 

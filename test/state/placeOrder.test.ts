@@ -31,6 +31,6 @@ test('the end of a hash is where another begins; what lies before can be sorted 
   for (const hash of given) order.add(hash, 0);
   while (order.sort(2));
   expect([0, 1, 2, 3, 4].map((place) => order.end(place))).toEqual([1, 4, 4, 4, 5]);
-  order.settle(1, 4, (a, b) => b - a);
+  order.sortTies(1, 4, (a, b) => b - a);
   expect([0, 1, 2, 3, 4].map((place) => order.entry(place))).toEqual([1, 4, 2, 0, 3]);
 });

@@ -3,13 +3,15 @@ import { valueState, type Serializer, type ValueState } from '../../src/state/in
 import { decodeBlock } from '../../src/state/block.js';
 import { hashOf, keyGroupOf } from '../../src/state/keyGroups.js';
 import { storedKey, userKey } from '../../src/state/keys.js';
-import { headerLength, SegmentEncoder } from '../../src/state/segmentFormat.js';
+import { noPath } from '../../src/state/cells.js';
+import { decodeFooter, decodeIndex } from '../../src/state/segmentFooter.js';
+import { SegmentEncoder } from '../../src/state/segmentEncoder.js';
+import { headerLength } from '../../src/state/segmentFormat.js';
 import { packr } from '../../src/state/serializer.js';
 import { kept } from '../../src/state/segmentWriter.js';
-import type { SegmentRef } from '../../src/state/segmentReader.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
-import { Bench, blockInfo, coded } from './harness.js';
+import { Bench, blockInfo, coded, segmentsOf } from './harness.js';
 
 const prefix = 'checkpoints/job/';
 
@@ -20,15 +22,16 @@ function read(store: ObjectStore, key: string): Buffer {
 }
 
 /** A store with one segment of some hundred entries. */
-function written(): { store: ObjectStore; snapshot: { segments: SegmentRef[] }; key: string; bytes: Buffer } {
+function written(): { store: ObjectStore; snapshot: object; object: string; key: string; bytes: Buffer } {
   const store = createMemoryStore();
   const bench = new Bench(store, { n: valueState<unknown>(0) });
   for (let i = 0; i < 300; i++)
     bench.with(`key-${i}`, 'n', (n) => n.set(i % 3 === 0 ? { i, t: `text ${i}` } : i));
   bench.with('key-7', 'n', (n) => n.clear());
-  const snapshot = bench.checkpoint().snapshot as unknown as { segments: SegmentRef[] };
-  const key = prefix + snapshot.segments[0]!.object;
-  return { store, snapshot, key, bytes: read(store, key) };
+  const snapshot = bench.checkpoint().snapshot as unknown as object;
+  const { object } = segmentsOf(snapshot)[0]!;
+  const key = prefix + object;
+  return { store, snapshot, object, key, bytes: read(store, key) };
 }
 
 const restore = (
@@ -39,14 +42,21 @@ const restore = (
 
 describe('segments', () => {
   test('any flipped byte is found, and the error names the object', () => {
-    const { store, snapshot, key, bytes } = written();
+    const { store, snapshot, object, key, bytes } = written();
     expect(() => restore(store, snapshot)).not.toThrow();
-    for (let at = 0; at < bytes.length; at++) {
+    const size = bytes.length;
+    const footer = decodeFooter(object, bytes, size);
+    const { offset, length } = footer.index;
+    const index = decodeIndex(object, footer, bytes.subarray(offset, offset + length));
+    // A restore reads no filters.
+    const filters = index.filters[0]!.offset;
+    for (let at = 0; at < size; at++) {
+      if (at >= filters && at < offset) continue;
       const bad = Buffer.from(bytes);
       bad[at]! ^= 1 << (at % 8);
       store.put(key, bad).subscribe();
       expect(() => restore(store, snapshot)).toThrow(coded('SegmentCorrupt'));
-      expect(() => restore(store, snapshot)).toThrow(snapshot.segments[0]!.object);
+      expect(() => restore(store, snapshot)).toThrow(object);
     }
   });
 
@@ -55,15 +65,15 @@ describe('segments', () => {
     const states = ['a', 'b', 'c'].map((name) => ({ name, kind: 'value', serializer }));
     const encoder = new SegmentEncoder({ maxParallelism: 128, states }, false);
     const key = storedKey(['x'.repeat(1000)]);
-    for (const state of [0, 1, 2]) encoder.add(5, key, state, state);
-    encoder.add(5, 'y', 0, 'z');
+    for (const state of [0, 1, 2]) encoder.add(5, 7, key, state, noPath, state);
+    encoder.add(5, 7, 'y', 0, noPath, 'z');
     const bytes = Buffer.from(encoder.flush().subarray(headerLength));
     expect(bytes.length).toBeLessThan(1100);
-    const info = { offset: headerLength, length: bytes.length, crc: crc32(bytes), entries: 4 };
+    const info = { offset: headerLength, length: bytes.length, crc: crc32(bytes), cells: 4 };
     const block = decodeBlock('object', { ...info, firstGroup: 5, lastGroup: 5 }, bytes);
     expect(userKey(block.key(0))).toEqual(['x'.repeat(1000)]);
     expect([block.key(1), block.key(2)]).toEqual([block.key(0), block.key(0)]);
-    expect([block.key(3), ...block.states, ...block.values]).toEqual(['y', 0, 1, 2, 0, 0, 1, 2, 'z']);
+    expect([block.key(3), ...block.states, ...block.contents]).toEqual(['y', 0, 1, 2, 0, 0, 1, 2, 'z']);
   });
 
   test('more entries than are kept at hand are all written, in the order of segments', () => {
@@ -104,7 +114,7 @@ describe('segments', () => {
 
   test('a key that nothing can decode is corrupt, though its checksum is right', () => {
     const bytes = Buffer.concat([
-      Buffer.of(0, 1, 0, 0, 0, 3, 0, 0, 0, 0),
+      Buffer.of(0, 1, 0, 0, 0, 3, 0, 0, 0, 4),
       Buffer.of(4, 1, 120),
       packr.pack([7]),
     ]);
@@ -113,10 +123,9 @@ describe('segments', () => {
 
   test('one that is another, though whole, is found', () => {
     const { store, snapshot } = written();
-    const [ref] = snapshot.segments;
-    expect(() => restore(store, { ...snapshot, segments: [{ ...ref, crc: (ref!.crc ^ 1) >>> 0 }] })).toThrow(
-      coded('SegmentCorrupt'),
-    );
+    const [ref] = segmentsOf(snapshot);
+    const other = { ...ref, crc: (ref!.crc ^ 1) >>> 0 };
+    expect(() => restore(store, { ...snapshot, runs: [[other]] })).toThrow(coded('SegmentCorrupt'));
   });
 
   test('one that is gone is named', () => {
@@ -128,7 +137,7 @@ describe('segments', () => {
   test('a later format is refused as such', () => {
     const { store, snapshot, key, bytes } = written();
     const at = bytes.length - 16;
-    bytes[at] = 2;
+    bytes[at] = 3;
     const footer = bytes.subarray(at - bytes.readUInt32LE(at + 4), at);
     bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 8), crc32(footer)), at + 8);
     store.put(key, bytes).subscribe();
@@ -204,7 +213,10 @@ describe('segments', () => {
         null,
         5,
         {},
-        { version: 2, segments: [] },
+        { version: 2, runs: [] },
+        { ...(snapshot as object), kind: 'other' },
+        { ...(snapshot as object), version: 3 },
+        { ...(snapshot as object), runs: [{}] },
         { ...(snapshot as object), maxParallelism: 256 },
       ]) {
         expect(() => restore(store, bad, text(1) as never)).toThrow(coded('StateSchemaMismatch'));
@@ -236,19 +248,20 @@ describe('segments', () => {
       const first = new Bench(store, { b: valueState('') });
       first.with<string>('k', 'b', (n) => n.set('x'));
       const { snapshot } = first.checkpoint();
-      const [ref] = (snapshot as unknown as { segments: SegmentRef[] }).segments;
+      const [ref] = segmentsOf(snapshot);
       const states = ['b', 'a'].map((name) => ({
         name,
         kind: 'value',
         serializer: { id: 'msgpackr', version: 1 },
       }));
       const encoder = new SegmentEncoder({ maxParallelism: 128, states });
-      encoder.add(keyGroupOf(hashOf('k'), 128), 'k', 0, 'old b');
-      encoder.add(keyGroupOf(hashOf('k'), 128), 'k', 1, 'old a');
+      const hash = hashOf('k');
+      encoder.add(keyGroupOf(hash, 128), hash, 'k', 0, noPath, 'old b');
+      encoder.add(keyGroupOf(hash, 128), hash, 'k', 1, noPath, 'old a');
       store.put(prefix + ref!.object, Buffer.concat([encoder.flush(), encoder.finish()])).subscribe();
-      const { bytes, entries, crc, sha256 } = encoder;
-      const segments = [{ ...ref, bytes, entries, crc, sha256 }];
-      const bench = restore(store, { ...(snapshot as object), segments }, specs as never);
+      const { bytes, cells, crc, sha256 } = encoder;
+      const runs = [[{ ...ref, bytes, cells, crc, sha256 }]];
+      const bench = restore(store, { ...(snapshot as object), runs }, specs as never);
       for (let i = 0; i < 4; i++) {
         bench.with<string>('k', 'a', (n) => n.set(`new ${i}`));
         bench.checkpoint();

@@ -67,12 +67,12 @@ describe('Snappy', () => {
     expect(() => decodeBlock('segment', blockInfo(block), block)).toThrow(coded('SegmentCorrupt'));
   });
 
-  test('a block that claims more entries than it has bytes is refused before any of them is allocated', () => {
+  test('a block that claims more cells than it has bytes is refused before any of them is allocated', () => {
     const block = Buffer.from([0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0x90]);
     const error = thrown(() => decodeBlock('segment', blockInfo(block), block));
     expect(error).toMatchObject({ code: 'SegmentCorrupt' });
     // Without the check it is refused as well, but only after gigabytes were taken.
-    expect(String(error.cause)).toContain('more entries than it has bytes');
+    expect(String(error.cause)).toContain('more cells than it has bytes');
   });
 });
 

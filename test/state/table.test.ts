@@ -1,7 +1,8 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { storedKey } from '../../src/state/keys.js';
-import { absent, contentAt, Table, type FrozenSet } from '../../src/state/table.js';
+import { absent } from '../../src/state/cells.js';
+import { contentAt, Table, type FrozenSet } from '../../src/state/table.js';
 
 function put(table: Table<number>, key: string, value: number): void {
   const entry = table.find(key);
@@ -111,7 +112,7 @@ describe('table', () => {
     expect([...contents(table.freeze())]).toEqual([['a', 1]]);
   });
 
-  type Act = { do: 'put' | 'clear'; key: string; value: number } | { do: 'freeze' | 'stored' | 'unfreeze' };
+  type Act = { do: 'put' | 'clear'; key: string; value: number } | { do: 'freeze' | 'stored' | 'give back' };
   const acts: fc.Arbitrary<Act[]> = fc.array(
     fc.oneof(
       {
@@ -125,7 +126,7 @@ describe('table', () => {
       {
         weight: 3,
         arbitrary: fc.record({
-          do: fc.constantFrom('freeze' as const, 'stored' as const, 'unfreeze' as const),
+          do: fc.constantFrom('freeze' as const, 'stored' as const, 'give back' as const),
         }),
       },
     ),
@@ -164,7 +165,7 @@ describe('table', () => {
             const failed = frozen.shift();
             if (failed === undefined) continue;
             contents(failed.set); // it was read before its upload failed
-            table.unfreeze(failed.set);
+            table.giveBack(failed.set);
           }
         }
         frozen.push({ set: table.freeze(), model: new Map(model) });

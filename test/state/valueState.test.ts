@@ -4,7 +4,7 @@ import { valueState, type Serializer } from '../../src/state/index.js';
 import { storedKey } from '../../src/state/keys.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { valueArbitrary } from './arbitraries.js';
-import { Bench, coded, same } from './harness.js';
+import { Bench, coded, same, tableOf } from './harness.js';
 
 function at<T>(initial: T, serializer?: Serializer<T>) {
   const live = valueState(initial, serializer === undefined ? {} : { serializer }).open('s');
@@ -56,7 +56,7 @@ describe('valueState', () => {
       return n + 1;
     });
     expect(handle.value).toBe(1);
-    expect(live.table.freeze().entries).toHaveLength(1);
+    expect(live.freeze().size).toBe(1);
   });
 
   test('keys do not mix: 1 and "1", and composites by content', () => {
@@ -93,7 +93,7 @@ describe('valueState', () => {
     handle.set(2);
     live.at('k');
     expect(handle.value).toBe(1);
-    expect(live.table.size).toBe(2);
+    expect(tableOf(live).size).toBe(2);
   });
 
   test('nothing happens to a value that is set outside a turn', () => {

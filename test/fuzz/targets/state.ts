@@ -1,10 +1,13 @@
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { compress } from 'snappyjs';
 import { decodeBlock } from '#src/state/block.js';
+import { absent, noPath, Operand, type CellPath } from '#src/state/cells.js';
 import { compareEncoded, hashOfEncoded } from '#src/state/encodedKeys.js';
 import { storedKey, type Key } from '#src/state/keys.js';
-import { decodeFooter } from '#src/state/segmentFooter.js';
-import { headerLength, SegmentEncoder } from '#src/state/segmentFormat.js';
+import { decodeFooter, decodeIndex } from '#src/state/segmentFooter.js';
+import { SegmentEncoder } from '#src/state/segmentEncoder.js';
+import { headerLength, type SegmentFooter } from '#src/state/segmentFormat.js';
 import { messagePack, unpackForeign } from '#src/state/serializer.js';
 import { decompress } from '#src/state/snappy.js';
 import { parseSnapshot } from '#src/state/snapshot.js';
@@ -31,6 +34,14 @@ const values: readonly unknown[] = [
   [undefined, 2n ** 80n, Buffer.from('bytes')],
 ];
 
+const paths: readonly CellPath[] = [
+  noPath,
+  noPath,
+  { namespace: Buffer.from('window'), subKey: noPath.subKey },
+  { namespace: Buffer.from('window'), subKey: Buffer.from('entry') },
+];
+const contents: readonly unknown[] = [...values, absent, new Operand([1, 2])];
+
 function segment(
   random: () => number,
   compression: boolean,
@@ -39,7 +50,14 @@ function segment(
   const states = ['a', 'b'].map((name) => ({ name, kind: 'value', serializer }));
   const encoder = new SegmentEncoder({ maxParallelism: 128, states }, compression);
   for (let i = between(random, 1, 40); i > 0; i--)
-    encoder.add(3, storedKey(pick(random, keys)), between(random, 0, 1), pick(random, values));
+    encoder.add(
+      3,
+      between(random, 0, 3),
+      storedKey(pick(random, keys)),
+      between(random, 0, 1),
+      pick(random, paths),
+      pick(random, contents),
+    );
   const blocks = Buffer.from(encoder.flush());
   const footer = Buffer.from(encoder.finish());
   return { blocks, footer, size: blocks.length + footer.length };
@@ -47,9 +65,9 @@ function segment(
 
 /** A block whose checksum is right, whatever it holds. */
 function readBlock(bytes: Buffer): void {
-  const info = { offset: headerLength, length: bytes.length, entries: 1, firstGroup: 0, lastGroup: 0 };
+  const info = { offset: headerLength, length: bytes.length, cells: 1, firstGroup: 0, lastGroup: 0 };
   const block = decodeBlock('segment', { ...info, crc: crc32(bytes) }, bytes);
-  for (let i = 0; i < Math.min(block.entries, 1000); i++) block.key(i);
+  for (let i = 0; i < Math.min(block.count, 1000); i++) block.key(i);
 }
 
 export const stateTargets = [
@@ -99,6 +117,21 @@ export const stateTargets = [
     run: ({ object, size }: { object: Buffer; size: number }) => decodeFooter('segment', object, size),
   }),
   target({
+    name: 'segment index',
+    errors: ['SegmentCorrupt'],
+    draw: (random) => {
+      const { blocks, footer, size } = segment(random, true);
+      const whole = decodeFooter('segment', Buffer.concat([blocks, footer]), size);
+      const at = whole.index.offset - blocks.length;
+      const bytes = mutated(random, footer.subarray(at, at + whole.index.length));
+      // As if the footer had been written for it.
+      const sha256 = hash('sha256', bytes, 'buffer');
+      return { footer: { ...whole, index: { ...whole.index, length: bytes.length, sha256 } }, bytes };
+    },
+    run: ({ footer, bytes }: { footer: SegmentFooter; bytes: Buffer }) =>
+      decodeIndex('segment', footer, bytes),
+  }),
+  target({
     name: 'MessagePack',
     errors: [],
     draw: (random) =>
@@ -132,13 +165,14 @@ export const stateTargets = [
     errors: ['StateSchemaMismatch', 'SegmentCorrupt'],
     draw: (random) =>
       mutatedJson(random, {
-        version: 1,
+        kind: 'keyed-state',
+        version: 2,
         maxParallelism: 128,
-        segments: [{ object: '0000000001/visits-a.state', bytes: 1000, entries: 3, crc: 7 }],
+        runs: [[{ object: '0000000001/visits-a.state', bytes: 1000, cells: 3, crc: 7 }]],
       }),
     run: (json) => {
-      for (const { object, bytes, entries, crc } of parseSnapshot('visits', json, 128).segments)
-        if (typeof object !== 'string' || ![bytes, entries, crc].every(Number.isSafeInteger))
+      for (const { object, bytes, cells, crc } of parseSnapshot('visits', json, 128).runs.flat())
+        if (typeof object !== 'string' || ![bytes, cells, crc].every(Number.isSafeInteger))
           throw new TypeError(object);
     },
   }),

@@ -1,0 +1,110 @@
+import type { Observable } from 'rxjs';
+import { tap } from 'rxjs';
+import type { CellContent, CellPath } from './cells.js';
+import type { StoredKey } from './keys.js';
+import type { SegmentEncoder } from './segmentEncoder.js';
+import type { SegmentRef } from './segmentObject.js';
+import type { Step } from './slices.js';
+import type { ObjectUpload } from './upload.js';
+
+/** A segment on its way into the store. */
+export interface SegmentDraft {
+  readonly object: string;
+  readonly encoder: SegmentEncoder;
+  readonly upload: ObjectUpload;
+}
+
+/** A segment that is in the store, and what that took. */
+export interface WrittenSegment {
+  readonly ref: SegmentRef;
+  readonly requests: number;
+}
+
+/**
+ * Writes cells, which come in the order of their addresses, as a **run**: the segments of one freeze or one merge, none of
+ * which is larger than segments may be. Add cells until {@link full}, then take a {@link flush}; at the end, {@link finish}.
+ */
+export class RunWriter {
+  readonly #draft: () => SegmentDraft;
+  #now: SegmentDraft;
+  readonly written: WrittenSegment[] = [];
+  /** Everything is in the store. */
+  finished = false;
+
+  /** @param draft starts another segment */
+  constructor(draft: () => SegmentDraft) {
+    this.#draft = draft;
+    this.#now = draft();
+  }
+
+  get full(): boolean {
+    return this.#now.encoder.full;
+  }
+
+  get refs(): readonly SegmentRef[] {
+    return this.written.map(({ ref }) => ref);
+  }
+
+  add(
+    group: number,
+    keyHash: number,
+    key: StoredKey,
+    state: number,
+    path: CellPath,
+    content: CellContent,
+  ): void {
+    this.#now.encoder.add(group, keyHash, key, state, path, content);
+  }
+
+  addEncoded(
+    group: number,
+    keyHash: number,
+    bytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    state: number,
+    path: CellPath,
+    content: CellContent,
+  ): void {
+    this.#now.encoder.addEncoded(group, keyHash, bytes, keyStart, keyEnd, state, path, content);
+  }
+
+  /** Ends a block. */
+  flush(): Step {
+    const { encoder, upload } = this.#now;
+    upload.push(encoder.flush());
+    if (encoder.complete) return this.#publish(() => (this.#now = this.#draft()));
+    return upload.due ? upload.flush() : 'more';
+  }
+
+  /** Ends the run. No cells at all become no segment. */
+  finish(): Step {
+    const { encoder, upload } = this.#now;
+    upload.push(encoder.flush());
+    if (encoder.cells > 0) return this.#publish(() => (this.finished = true));
+    this.finished = true;
+    return 'more';
+  }
+
+  /** Gives up what is not in the store yet. */
+  abort(): Observable<void> | undefined {
+    return this.finished ? undefined : this.#now.upload.abort();
+  }
+
+  #publish(then: () => void): Observable<unknown> {
+    const { object, encoder, upload } = this.#now;
+    upload.push(encoder.finish());
+    return upload.finish().pipe(
+      tap({
+        complete: () => {
+          const { bytes, cells, crc, sha256 } = encoder;
+          this.written.push({
+            ref: { object, bytes, cells, crc, sha256 },
+            requests: upload.requests,
+          });
+          then();
+        },
+      }),
+    );
+  }
+}

@@ -1,0 +1,366 @@
+import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { compress } from 'snappyjs';
+import { sha256 } from '../store/helpers.js';
+import { cellHash, filterOf } from './cellFilter.js';
+import { absent, noPath, Operand, type CellContent, type CellPath } from './cells.js';
+import { BlockAddresses } from './block.js';
+import { compareBytes, compareEncoded, hashOfEncoded } from './encodedKeys.js';
+import { StateError } from './errors.js';
+import { keyGroupOf } from './keyGroups.js';
+import { KeyReader, KeyWriter, type StoredKey } from './keys.js';
+import { keyText } from './refusals.js';
+import {
+  blockBytes,
+  Content,
+  Flag,
+  header,
+  headerLength,
+  limits as defaultLimits,
+  trailerLength,
+  trailerMagic,
+  version,
+  type SegmentLimits,
+  type SegmentSchema,
+} from './segmentFormat.js';
+import { Encoded, packr } from './serializer.js';
+
+/** Longer ones are left out of the index: a look-up may then read a block in vain. */
+const indexedAddress = 256;
+
+/** Builds a segment block by block; what it returns is to be concatenated. Cells come in the order of their addresses. */
+export class SegmentEncoder {
+  readonly #schema: SegmentSchema;
+  readonly #compression: boolean;
+  readonly #limits: SegmentLimits;
+  /** Length, cells, first and last group, CRC-32, hash and state of the first cell, of each block. */
+  readonly #numbers: number[] = [];
+  /** Key, namespace and sub-key of the first cell of each block. */
+  readonly #firsts: Uint8Array[] = [];
+  readonly #digests: Uint8Array[] = [];
+  readonly #filters: Uint8Array[] = [];
+  readonly #filterDigests: Uint8Array[] = [];
+
+  // The block that is being filled.
+  readonly #addresses = new KeyWriter();
+  #flags = Buffer.allocUnsafe(1024);
+  readonly #hashes = new Uint32Array(defaultLimits.cellsInBlock);
+  #contents: unknown[] = [];
+  #count = 0;
+  /** Bytes of contents, as far as they are known at once. */
+  #weight = 0;
+  #tombstonesInBlock = 0;
+  #firstGroup = 0;
+  #lastGroup = 0;
+  #firstHash = 0;
+  #firstState = 0;
+  #firstPath: CellPath = noPath;
+  #firstKeyEnd = 0;
+  // The address before.
+  #keyHash = 0;
+  #keyStart = 0;
+  #keyEnd = 0;
+  #state = 0;
+  #path: CellPath = noPath;
+
+  /** Learned from the blocks before, so that blocks stay small whatever the size of values. */
+  #limit = 64;
+  #crc = 0;
+  #sha256 = '';
+  #tombstones = 0;
+  /** Bytes given out so far. */
+  bytes = 0;
+  cells = 0;
+
+  constructor(schema: SegmentSchema, compression = true, limits = defaultLimits) {
+    this.#schema = schema;
+    this.#compression = compression;
+    this.#limits = limits;
+  }
+
+  /** Of the finished segment. */
+  get crc(): number {
+    return this.#crc;
+  }
+
+  /** Of the finished segment. */
+  get sha256(): string {
+    return this.#sha256;
+  }
+
+  /** Time to call {@link flush}. */
+  get full(): boolean {
+    return this.#count >= this.#limit || this.#addresses.length >= blockBytes || this.#weight >= blockBytes;
+  }
+
+  /** After a {@link flush}: no more cells fit, and others belong to another segment. */
+  get complete(): boolean {
+    const { bytes, blocks, cells } = this.#limits;
+    return (
+      this.bytes >= bytes ||
+      2 * this.#digests.length >= blocks || // Half of them are for blocks that are split.
+      this.cells + this.#limits.cellsInBlock > cells
+    );
+  }
+
+  add(
+    group: number,
+    keyHash: number,
+    key: StoredKey,
+    state: number,
+    path: CellPath,
+    content: CellContent,
+  ): void {
+    const start = this.#addresses.length;
+    this.#addresses.key(key);
+    this.#cell(group, keyHash, start, state, path, content);
+  }
+
+  /** The same for a key that lies encoded in `bytes`. */
+  addEncoded(
+    group: number,
+    keyHash: number,
+    bytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    state: number,
+    path: CellPath,
+    content: CellContent,
+  ): void {
+    const start = this.#addresses.length;
+    this.#addresses.encoded(bytes, keyStart, keyEnd);
+    this.#cell(group, keyHash, start, state, path, content);
+  }
+
+  /** Its key is the last one in `#addresses`, from `start`. */
+  #cell(
+    group: number,
+    keyHash: number,
+    start: number,
+    state: number,
+    path: CellPath,
+    content: CellContent,
+  ): void {
+    const addresses = this.#addresses;
+    const index = this.#count++;
+    let flags: number = Flag.key;
+    if (index === 0) {
+      this.#firstGroup = group;
+      this.#firstHash = keyHash;
+      this.#firstState = state;
+      this.#firstPath = path;
+      this.#firstKeyEnd = addresses.length;
+    }
+    if (index > 0 && keyHash === this.#keyHash && this.#repeated(start)) {
+      flags = 0;
+      addresses.length = start;
+    } else {
+      this.#keyHash = keyHash;
+      this.#keyStart = start;
+      this.#keyEnd = addresses.length;
+    }
+    this.#lastGroup = group;
+    if (state !== this.#state) {
+      flags |= Flag.state;
+      addresses.count(state);
+      this.#state = state;
+    }
+    if (path !== this.#path) {
+      const before = this.#path;
+      if (!same(path.namespace, before.namespace)) {
+        flags |= Flag.namespace;
+        addresses.sized(path.namespace);
+      }
+      if (!same(path.subKey, before.subKey)) {
+        flags |= Flag.subKey;
+        addresses.sized(path.subKey);
+      }
+      this.#path = path;
+    }
+    if (content === absent) {
+      flags |= Content.tombstone;
+      this.#tombstonesInBlock++;
+    } else if (content instanceof Operand) {
+      flags |= Content.operand;
+      this.#content(content.value);
+    } else this.#content(content);
+    if (index === this.#flags.length) this.#flags = Buffer.concat([this.#flags], index * 2);
+    this.#flags[index] = flags;
+    this.#hashes[index] = cellHash(keyHash, state, path);
+  }
+
+  #content(value: unknown): void {
+    if (value instanceof Encoded) {
+      this.#weight += value.bytes.length;
+      this.#contents.push(value.bytes);
+      return;
+    }
+    if (typeof value === 'string') this.#weight += value.length;
+    this.#contents.push(value);
+  }
+
+  #repeated(start: number): boolean {
+    const { bytes, length } = this.#addresses;
+    return compareEncoded(bytes, this.#keyStart, this.#keyEnd, bytes, start, length) === 0;
+  }
+
+  /** The block of what was added since the last call; empty if nothing was. Errors: `UnsupportedValue`. */
+  flush(): Uint8Array {
+    const count = this.#count;
+    if (count === 0) return this.#start();
+    const plain = this.#plain();
+    if (plain.length > this.#limits.block) {
+      if (count === 1) throw this.#tooLarge(plain.length);
+      return this.#halves(plain);
+    }
+    const small = this.#compression ? compress(plain) : plain;
+    const packed = small.length < plain.length ? small : plain;
+    const start = this.#start();
+    const chunk = Buffer.allocUnsafe(start.length + 1 + packed.length);
+    chunk.set(start);
+    chunk[start.length] = packed === plain ? 0 : 1;
+    chunk.set(packed, start.length + 1);
+    const block = chunk.subarray(start.length);
+    this.#describe(block, count);
+    this.bytes += block.length;
+    this.cells += count;
+    this.#tombstones += this.#tombstonesInBlock;
+    const fitting = Math.floor((blockBytes * count) / plain.length);
+    this.#limit = Math.min(Math.max(fitting, 1), this.#limits.cellsInBlock);
+    this.#clear();
+    return chunk;
+  }
+
+  #plain(): Buffer {
+    const count = this.#count;
+    const contents = packr.pack(this.#contents);
+    const { bytes, length } = this.#addresses;
+    const plain = Buffer.allocUnsafe(8 + count + length + contents.length);
+    plain.writeUInt32LE(count, 0);
+    plain.writeUInt32LE(length, 4);
+    plain.set(this.#flags.subarray(0, count), 8);
+    plain.set(bytes.subarray(0, length), 8 + count);
+    plain.set(contents, 8 + count + length);
+    return plain;
+  }
+
+  #describe(block: Uint8Array, count: number): void {
+    const { bytes } = this.#addresses;
+    const filter = filterOf(this.#hashes, count);
+    this.#numbers.push(
+      block.length,
+      count,
+      this.#firstGroup,
+      this.#lastGroup,
+      crc32(block),
+      this.#firstHash >>> 0,
+      this.#firstState,
+    );
+    const { namespace, subKey } = this.#firstPath;
+    const long = this.#firstKeyEnd + namespace.length + subKey.length > indexedAddress;
+    this.#firsts.push(
+      ...(long
+        ? [noPath.namespace, noPath.namespace, noPath.subKey]
+        : [bytes.subarray(0, this.#firstKeyEnd), namespace, subKey].map((part) => Buffer.from(part))),
+    );
+    this.#digests.push(hash('sha256', block, 'buffer'));
+    this.#filters.push(filter);
+    this.#filterDigests.push(hash('sha256', filter, 'buffer'));
+  }
+
+  #clear(): void {
+    this.#count = 0;
+    this.#contents = [];
+    this.#weight = 0;
+    this.#tombstonesInBlock = 0;
+    this.#addresses.length = 0;
+    this.#state = 0;
+    this.#path = noPath;
+  }
+
+  /** Two blocks instead of one that is too large: its values are of very unequal sizes. */
+  #halves(plain: Buffer): Uint8Array {
+    const { maxParallelism } = this.#schema;
+    const cells = new BlockAddresses(plain);
+    const contents = this.#contents;
+    const chunks: Uint8Array[] = [];
+    let next = 0;
+    this.#clear();
+    for (let i = 0; i < cells.count; i++) {
+      if (i === cells.count >>> 1) chunks.push(this.flush());
+      const kind = cells.kind(i);
+      const value = kind === Content.tombstone ? absent : contents[next++];
+      const held = value instanceof Uint8Array ? new Encoded(value) : value;
+      const [start, end] = [cells.starts[i] ?? 0, cells.ends[i] ?? 0];
+      const keyHash = hashOfEncoded(cells.addresses, start, end);
+      this.addEncoded(
+        keyGroupOf(keyHash, maxParallelism),
+        keyHash,
+        cells.addresses,
+        start,
+        end,
+        cells.states[i] ?? 0,
+        cells.path(i),
+        kind === Content.operand ? new Operand(held) : held,
+      );
+    }
+    chunks.push(this.flush());
+    return Buffer.concat(chunks);
+  }
+
+  #tooLarge(bytes: number): StateError {
+    const { bytes: addresses } = this.#addresses;
+    const { name = '' } = this.#schema.states[this.#firstState] ?? {};
+    const key =
+      this.#firstKeyEnd > 65_536 ? 'a very long key' : `key ${keyText(new KeyReader(addresses).key())}`;
+    return new StateError(
+      'UnsupportedValue',
+      `State ${name} cannot hold what is set for ${key}: with the key, it takes ${bytes} bytes, and a segment takes ${this.#limits.block} for one entry. Spread the value over more keys.`,
+    );
+  }
+
+  /** The end of the segment, after the last {@link flush}. */
+  finish(): Uint8Array {
+    const start = this.#start();
+    const index = packr.pack([
+      this.#numbers,
+      this.#firsts,
+      Buffer.concat(this.#digests),
+      Buffer.concat(this.#filterDigests),
+    ]);
+    const { maxParallelism, states } = this.#schema;
+    const footer = packr.pack([
+      maxParallelism,
+      states.map(({ name, kind, serializer: { id, version: v }, type }) =>
+        type === undefined ? [name, kind, id, v] : [name, kind, id, v, type],
+      ),
+      this.cells,
+      this.#tombstones,
+      index.length,
+      hash('sha256', index, 'buffer'),
+    ]);
+    if (footer.length > this.#limits.footer || index.length > this.#limits.index)
+      throw new StateError(
+        'InvalidState',
+        `The names of ${states.length} states take more than the ${this.#limits.footer} bytes that a segment has for them. Declare fewer states, with shorter names.`,
+      );
+    const trailer = Buffer.alloc(trailerLength);
+    trailer.writeUInt32LE(version, 0);
+    trailer.writeUInt32LE(footer.length, 4);
+    this.#crc = crc32(trailer.subarray(0, 8), crc32(footer));
+    this.#sha256 = sha256(Buffer.concat([footer, trailer.subarray(0, 8)]));
+    trailer.writeUInt32LE(this.#crc, 8);
+    trailer.write(trailerMagic, 12, 'latin1');
+    const end = Buffer.concat([...this.#filters, index, footer, trailer]);
+    this.bytes += end.length;
+    return Buffer.concat([start, end]);
+  }
+
+  #start(): Uint8Array {
+    if (this.bytes > 0) return Buffer.alloc(0);
+    this.bytes = headerLength;
+    return header;
+  }
+}
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => a === b || compareBytes(a, b) === 0;

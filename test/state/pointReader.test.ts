@@ -1,0 +1,88 @@
+import type { Observable } from 'rxjs';
+import { valueState } from '../../src/state/index.js';
+import { absent, noPath, type CellContent } from '../../src/state/cells.js';
+import { storedKey, type Key } from '../../src/state/keys.js';
+import { PointReader } from '../../src/state/pointReader.js';
+import { counting } from '../../src/store/decorators/counting.js';
+import { createMemoryStore } from '../../src/store/memory/index.js';
+import { Bench, coded, dataOn, segmentsOf } from './harness.js';
+
+function now<T>(source: Observable<T>): T | undefined {
+  let last: T | undefined;
+  let failure: unknown;
+  source.subscribe({ next: (value) => (last = value), error: (error: unknown) => (failure = error) });
+  if (failure !== undefined) throw failure as Error;
+  return last;
+}
+
+function written(count: number, key: (i: number) => Key = (i) => `key-${i}`) {
+  const memory = createMemoryStore();
+  const bench = new Bench(memory, { n: valueState<unknown>(0), other: valueState(0) });
+  for (let i = 0; i < count; i++) bench.with<unknown>(key(i), 'n', (n) => n.set(i));
+  bench.with<unknown>(key(7), 'n', (n) => n.clear());
+  const [ref] = segmentsOf(bench.checkpoint().snapshot);
+  const { store, counts } = counting(memory);
+  const reader = new PointReader(dataOn(store), ref!);
+  const get = (at: Key, state = 0): { content: CellContent } | undefined =>
+    now(reader.get({ key: storedKey(at), state, path: noPath }));
+  return { memory, ref: ref!, reader, get, counts };
+}
+
+describe('a point read', () => {
+  test('finds every cell, tombstones too, and no other', () => {
+    const { reader, get } = written(20_000);
+    expect([now(reader.state('n')), now(reader.state('other')), now(reader.state('x'))]).toEqual([
+      0,
+      1,
+      undefined,
+    ]);
+    for (let i = 0; i < 20_000; i += 97) expect(get(`key-${i}`)).toEqual({ content: i });
+    expect(get('key-7')).toEqual({ content: absent });
+    expect(get('key-97', 1)).toBeUndefined();
+    expect(get('key-20000')).toBeUndefined();
+  });
+
+  test('reads the end of the segment once, then a filter and a block; of what is not there, hardly ever a block', () => {
+    const { get, counts, ref } = written(200_000);
+    expect(ref.bytes).toBeGreaterThan(1_500_000);
+    get('key-5');
+    const opened = counts();
+    expect(opened.bytesDown).toBeLessThan(64 * 1024 + 16 * 1024 + 64 * 1024);
+    for (let i = 0; i < 50; i++) get(`key-${i * 3001}`);
+    const found = counts();
+    expect((found.bytesDown - opened.bytesDown) / 50).toBeLessThan(80 * 1024);
+    expect((found.requests.get ?? 0) - (opened.requests.get ?? 0)).toBeLessThanOrEqual(100);
+    for (let i = 0; i < 200; i++) get(`none-${i}`);
+    const missed = counts();
+    // A filter has 10 bits for each of a block's cells.
+    expect((missed.bytesDown - found.bytesDown) / 200).toBeLessThan(14 * 1024);
+    expect((missed.requests.get ?? 0) - (found.requests.get ?? 0)).toBeLessThanOrEqual(220);
+  });
+
+  test('finds keys that are too long for the index', () => {
+    const { get } = written(300, (i) => ['x'.repeat(2000), i]);
+    for (let i = 8; i < 300; i += 29) expect(get(['x'.repeat(2000), i])).toEqual({ content: i });
+    expect(get(['x'.repeat(2000), 300])).toBeUndefined();
+  });
+
+  test('finds whatever it reads corrupt, filters too', () => {
+    const { memory, ref } = written(60);
+    const key = `checkpoints/job/${ref.object}`;
+    const bytes = Buffer.concat(now(memory.get(key))!.chunks);
+    let failures = 0;
+    for (let at = 8; at < bytes.length; at += 5) {
+      const bad = Buffer.from(bytes);
+      bad[at]! ^= 1;
+      memory.put(key, bad).subscribe();
+      const again = new PointReader(dataOn(memory), ref);
+      const read = (): unknown => now(again.get({ key: 'key-1', state: 0, path: noPath }));
+      try {
+        expect(read()).toEqual({ content: 1 });
+      } catch (error) {
+        expect(error).toEqual(coded('SegmentCorrupt'));
+        failures++;
+      }
+    }
+    expect(failures).toBe(Math.ceil((bytes.length - 8) / 5));
+  });
+});
