@@ -1,5 +1,6 @@
 import { Subscription, type Observable } from 'rxjs';
 import { isRetryable } from '../errors.js';
+import { backoffDelay, halfJitter, type Backoff } from '../flow/backoff.js';
 import type { Clock } from '../flow/index.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import { isInDoubt, isStoreError } from '../store/errors.js';
@@ -16,8 +17,8 @@ import { readManifest, type Scope } from './trust.js';
  */
 const readTries = 8;
 
-const firstDelay = 100;
-const longestDelay = 10_000;
+/** Between two tries. */
+const pauses: Backoff = { first: 100, max: 10_000, spread: halfJitter };
 
 export interface LogRequestsOptions {
   readonly store: ObjectStore;
@@ -204,7 +205,7 @@ export class LogRequests {
 
   #after(tries: number, work: () => void): void {
     const { clock, random } = this.#options;
-    const timer: Subscription = clock.after(backoff(tries, random), () => {
+    const timer: Subscription = clock.after(backoffDelay(pauses, tries, random()), () => {
       this.#held.remove(timer);
       work();
     });
@@ -229,10 +230,4 @@ function isRefusal(error: unknown): boolean {
   return (
     error.unchanged || isStoreError(error, 'PermissionDenied', 'NotFound', 'NotSupported', 'InvalidRequest')
   );
-}
-
-/** Milliseconds to wait before try `tries + 1`: doubling from 100 ms to 10 s, the upper half of it random. */
-function backoff(tries: number, random: () => number): number {
-  const full = Math.min(longestDelay, firstDelay * 2 ** Math.min(tries - 1, 20));
-  return full / 2 + (random() * full) / 2;
 }

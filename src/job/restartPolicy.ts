@@ -1,3 +1,5 @@
+import { backoffDelay } from '../flow/backoff.js';
+
 /**
  * When a failed attempt is followed by another: exponential backoff with jitter, back to the start after a long
  * enough quiet run. The shape and the defaults are those of Flink's `exponential-delay` restart strategy.
@@ -64,7 +66,8 @@ export function nextRestart(
   const state = { restarts, timeouts };
   if (restarts >= policy.attempts) return { state, next: 'attempts' };
   if (timeouts >= policy.checkpointTimeouts) return { state, next: 'checkpointTimeouts' };
-  const base = Math.min(policy.max, policy.initial * policy.multiplier ** restarts);
-  const next = Math.min(policy.max, base * (1 + policy.jitter * (2 * random - 1)));
+  const { initial: first, max, multiplier, jitter } = policy;
+  const spread = [1 - jitter, 1 + jitter] as const;
+  const next = backoffDelay({ first, max, multiplier, spread }, restarts + 1, random);
   return { state: { restarts: restarts + 1, timeouts }, next };
 }

@@ -41,7 +41,7 @@ import type { Task, Written } from './transfer/task.js';
 import { apart, taskOf, tasksOf } from './transfer/tasks.js';
 import { transfer, type OnStep } from './transfer/transfer.js';
 import type { Exceptions } from './unlisted.js';
-import { putIdMetadata } from '../writer/index.js';
+import { putIdMetadata } from '../../store/multipart/index.js';
 
 export function move(from: Place, to: Place, means: Means, exceptions: Exceptions): Observable<Progress> {
   return resolve(from).pipe(

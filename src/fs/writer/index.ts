@@ -6,9 +6,8 @@
  *    part an upload is created; parts go up several at once, and whoever writes waits while too many are under way.
  * 2. At the end: what never filled a part is one PUT. Else the rest is the last part, and Complete publishes them.
  *    Conditions (`If-None-Match: *`, `If-Match`) go with that request, so they hold at the moment of publishing.
- * 3. An answer to 2 that was lost is looked for (`publish.ts`): an object with our put-id is ours
- *    and done; else it is asked again. So neither a success is reported as a failure, nor anybody's object
- *    overwritten against the condition.
+ * 3. What became of 2 when its answer was lost, `store/multipart` finds out by the put-id. So no success is reported as a
+ *    failure, and nobody's object is overwritten against the condition.
  * 4. On an error or an unsubscribe before that, requests are aborted, then the upload. An upload that is just being
  *    created is waited for, so that it can be aborted. After a crash it stays, for `millrace uploads abort` or a
  *    lifecycle rule of the bucket.
@@ -16,6 +15,5 @@
  * Parts grow with their number as those of the sink do: 10,000 of them hold 5 TiB.
  */
 export { describedContent } from './contentType.js';
-export { marked, publish, putIdMetadata } from './publish.js';
 export { conditioned, writeObject } from './write.js';
 export { ObjectWriter, type WriteTarget } from './writer.js';

@@ -4,15 +4,24 @@ import { catchError, concat, concatMap, defer, EMPTY, map, of, tap, throwError }
 import { InvalidOption, parseSize } from '../../config/units.js';
 import { MillraceError } from '../../errors.js';
 import { systemClock, type Clock } from '../../flow/index.js';
-import { maxObject, partSizeOf } from '../../sinks/file/partSizes.js';
 import { isStoreError, StoreError } from '../../store/errors.js';
-import { awsMinimumPartSize, compositeEtag, md5 } from '../../store/helpers.js';
+import { compositeEtag, md5 } from '../../store/helpers.js';
+import {
+  completeUpload,
+  etagOf,
+  markOf,
+  maxObject,
+  minPart,
+  partSizeOf,
+  publish,
+  putIdMetadata,
+  type Publishing,
+} from '../../store/multipart/index.js';
 import type { Metadata, ObjectStore, PutResult } from '../../store/objectStore.js';
 import type { WriteOptions, Written } from '../types.js';
 import { describedContent } from './contentType.js';
 import { MultipartUpload } from './multipart.js';
 import { PartBuffer, type Part } from './partBuffer.js';
-import { publish, putIdMetadata } from './publish.js';
 
 /** Where an object is to be written. */
 export interface WriteTarget {
@@ -47,8 +56,7 @@ export class ObjectWriter {
     this.#options = options;
     const { partSize = '8MiB', inFlight = 4 } = options;
     const base = parseSize('partSize', partSize);
-    if (base < awsMinimumPartSize || base > 2 ** 30)
-      throw new InvalidOption('partSize', partSize, '5 MiB to 1 GiB');
+    if (base < minPart || base > 2 ** 30) throw new InvalidOption('partSize', partSize, '5 MiB to 1 GiB');
     if (!Number.isSafeInteger(inFlight) || inFlight < 1)
       throw new InvalidOption('inFlight', inFlight, 'a whole number from 1 on');
     this.#buffer = new PartBuffer((number) => partSizeOf(number, base));
@@ -116,20 +124,19 @@ export class ObjectWriter {
     const conditional = Object.keys(conditions).length > 0;
     const described = this.#described(conditional ? { [putIdMetadata]: this.#putId } : undefined);
     const request = store.put(key, bytes, { ...described, ...conditions });
-    const put = conditional ? this.#publish(request) : request;
+    const put = conditional ? publish(this.#publishing(), request).pipe(map(etagOf)) : request;
     return this.#unlessSame(() => md5(bytes), put);
   }
 
   #complete(): Observable<Written> {
-    const { store, key } = this.#target;
     const rest = this.#buffer.rest();
     this.#add(rest);
     const complete = defer(() => {
       const { uploadId = '', parts } = this.#upload;
-      const request = store.completeUpload(key, uploadId, parts, this.#conditions());
+      const completed = completeUpload({ ...this.#publishing(), uploadId }, parts, this.#conditions());
       return this.#unlessSame(
         () => compositeEtag(this.#hashes.map((etag) => ({ etag }))),
-        this.#publish(request),
+        completed.pipe(map(etagOf)),
       );
     });
     const checked = defer(() => this.#checkParts());
@@ -138,8 +145,10 @@ export class ObjectWriter {
     );
   }
 
-  #publish(request: Observable<PutResult>): Observable<PutResult> {
-    return publish({ ...this.#target, request, putId: this.#putId });
+  /** Others may write to the key as well. */
+  #publishing(): Publishing {
+    const identity = { mark: markOf(this.#putId), size: this.size };
+    return { ...this.#target, identity, exclusive: false };
   }
 
   /** Publishes, unless that is not wanted for an object that is there with these bytes. */

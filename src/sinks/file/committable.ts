@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../errors.js';
 import type { Committable, Json } from '../../flow/index.js';
 import type { UploadedPart } from '../../store/objectStore.js';
-import { maxParts } from './partSizes.js';
+import { maxParts } from '../../store/multipart/index.js';
 
 /** Some bytes of a file's tail, in a journal object. */
 export interface Range {

@@ -25,7 +25,7 @@ import { inlineLimit, Journals } from './journal.js';
 import { OpenFiles } from './openFiles.js';
 import { checkPartSize, settingsOf, type FileSinkOptions, type SinkSettings } from './options.js';
 import { placeOf, Places } from './places.js';
-import { BufferPool } from './pool.js';
+import { BufferPool } from '../../store/multipart/index.js';
 import { Pressure } from './pressure.js';
 import { Publisher } from './publisher.js';
 import type { Request } from '../twoPhase/request.js';

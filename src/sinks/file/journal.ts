@@ -4,7 +4,7 @@ import { isStoreError } from '../../store/errors.js';
 import { sha256 } from '../../store/helpers.js';
 import type { CheckpointData } from '../../store/services.js';
 import { tailLength, type Range, type Tail } from './committable.js';
-import type { BufferPool } from './pool.js';
+import type { BufferPool } from '../../store/multipart/index.js';
 import type { Request } from '../twoPhase/request.js';
 import type { OpenFile } from './openFile.js';
 

@@ -1,7 +1,6 @@
 import type { UploadedPart } from '../../store/objectStore.js';
 import type { FileCommittable, Range, Tail } from './committable.js';
-import { partSizeOf } from './partSizes.js';
-import type { BufferPool } from './pool.js';
+import { partSizeOf, type BufferPool } from '../../store/multipart/index.js';
 
 /**
  * The recoverable writer of one file: a plain object without I/O. It promises that at any barrier the file can be

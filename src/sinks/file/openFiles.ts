@@ -2,7 +2,7 @@ import { monotonic, type Clock } from '../../flow/index.js';
 import type { FileNames } from './fileNames.js';
 import { maxRanges } from './journal.js';
 import type { SinkSettings } from './options.js';
-import type { BufferPool } from './pool.js';
+import type { BufferPool } from '../../store/multipart/index.js';
 import { leastRecent, RollPolicy } from './rolling.js';
 import { OpenFile, type FrozenFile, type PartCut } from './openFile.js';
 

@@ -5,7 +5,7 @@ import type { OnUnencodable } from '../../flow/index.js';
 import type { Transfer } from '../../config/config.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../../config/units.js';
 import type { Writer } from '../../formats/format.js';
-import { largestPart, maxObject } from './partSizes.js';
+import { largestPart, maxObject } from '../../store/multipart/index.js';
 
 /** What to do when a committed file is neither an upload nor an object any more. */
 export type OnMissingCommitted = 'error' | 'accept';

@@ -2,7 +2,7 @@ import type { Credit } from '../../flow/index.js';
 import type { Acks } from '../twoPhase/acks.js';
 import type { Journals } from './journal.js';
 import type { OpenFiles } from './openFiles.js';
-import type { BufferPool } from './pool.js';
+import type { BufferPool } from '../../store/multipart/index.js';
 import type { PartUploads } from './uploads.js';
 
 /**

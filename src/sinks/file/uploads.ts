@@ -2,7 +2,7 @@ import { concatMap, of } from 'rxjs';
 import type { ObjectStore } from '../../store/objectStore.js';
 import type { CheckpointData } from '../../store/services.js';
 import { readRanges } from './journal.js';
-import type { BufferPool } from './pool.js';
+import type { BufferPool } from '../../store/multipart/index.js';
 import type { Request } from '../twoPhase/request.js';
 import type { OpenFile, PartCut } from './openFile.js';
 

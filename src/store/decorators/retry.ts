@@ -9,6 +9,7 @@
  */
 import { concat, defer, of, retry, throwError, type Observable } from 'rxjs';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
+import { backoffDelay, fullJitter } from '../../flow/backoff.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { pause } from '../../flow/pause.js';
 import { isRetryable } from '../../errors.js';
@@ -73,8 +74,8 @@ export function retried<T>(
         delay: (error: unknown, failed) => {
           if (failed > limit || !worthRetrying(call, error)) return throwError(() => error);
           const throttle = isStoreError(error, 'Throttled') ? error : undefined;
-          const start = throttle === undefined ? base : throttledBase;
-          const drawn = random() * Math.min(cap, start * 2 ** (failed - 1));
+          const first = throttle === undefined ? base : throttledBase;
+          const drawn = backoffDelay({ first, max: cap, spread: fullJitter }, failed, random());
           const delay = Math.max(drawn, Math.min(cap, throttle?.retryAfter ?? 0));
           notice?.({ failed, delay, error });
           return concat(pause(clock, delay), of(delay));

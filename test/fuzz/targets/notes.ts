@@ -1,6 +1,6 @@
 import { createMemoryStore, listAll, type ObjectInfo } from 'millrace/stores';
 import { noteBeside, noteOf } from '#src/fs/operations/transfer/note.js';
-import type { Parts } from '#src/fs/operations/transfer/parts.js';
+import type { Parts } from '#src/store/multipart/index.js';
 import type { Place } from '#src/fs/operations/place.js';
 import { between, pick } from '../../simulation/random.js';
 import { now } from '../../simulation/world.js';

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { BufferPool } from '../../../src/sinks/file/pool.js';
+import { BufferPool } from '../../../src/store/multipart/index.js';
 import { counting } from '../../../src/store/decorators/counting.js';
 import { faulty } from '../../../src/store/decorators/faults.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';

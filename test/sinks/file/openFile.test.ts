@@ -1,5 +1,5 @@
 import { OpenFile, type PartCut } from '../../../src/sinks/file/openFile.js';
-import { BufferPool } from '../../../src/sinks/file/pool.js';
+import { BufferPool } from '../../../src/store/multipart/index.js';
 
 describe('OpenFile', () => {
   test('cuts parts of exactly the part size, whatever the records', () => {

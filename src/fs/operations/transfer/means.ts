@@ -2,7 +2,7 @@ import type { Transfer } from '../../../config/config.js';
 import { InvalidOption, parseSize } from '../../../config/units.js';
 import type { BulkCopyOptions } from '../../types.js';
 import type { Clock } from '../../../flow/index.js';
-import { BufferPool } from '../../../sinks/file/pool.js';
+import { BufferPool } from '../../../store/multipart/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
 import { Containment } from './containment.js';

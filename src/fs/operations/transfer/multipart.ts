@@ -27,10 +27,9 @@ import {
 import type { Clock } from '../../../flow/index.js';
 import { isStoreError } from '../../../store/errors.js';
 import type { ByteRange, UploadedPart, UploadOptions } from '../../../store/objectStore.js';
-import { marked, publish } from '../../writer/index.js';
+import { completeUpload, etagOf, marked, markOf, type Parts } from '../../../store/multipart/index.js';
 import type { Cleanups } from './cleanups.js';
 import type { Begun, Note } from './note.js';
-import type { Parts } from './parts.js';
 import type { Step, Task } from './task.js';
 import type { Window } from './window.js';
 
@@ -191,9 +190,10 @@ function complete(
 ): Observable<string> {
   const { key } = task;
   const { store } = task.to;
-  const request = store.completeUpload(key, uploadId, parts, overwrite ? {} : { ifNoneMatch: '*' });
-  const published = publish({ store, key, request, putId, clock, random: Math.random });
-  return window.run(task, 0, published).pipe(map(({ etag }) => etag));
+  const identity = { mark: markOf(putId), size: task.source.size };
+  const publishing = { store, key, uploadId, identity, exclusive: false, clock, random: Math.random };
+  const completed = completeUpload(publishing, parts, overwrite ? {} : { ifNoneMatch: '*' });
+  return window.run(task, 0, completed).pipe(map((outcome) => etagOf(outcome).etag));
 }
 
 /** Whether the same copy may succeed later with what has arrived: not if the source has changed, or the upload is over. */

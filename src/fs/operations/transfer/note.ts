@@ -18,7 +18,7 @@ import { join, md5 } from '../../../store/helpers.js';
 import type { ObjectStore, UploadedPart } from '../../../store/objectStore.js';
 import { listedParts } from '../../../store/pages.js';
 import { directoryOf, nameOf, type Place } from '../place.js';
-import type { Parts } from './parts.js';
+import type { Parts } from '../../../store/multipart/index.js';
 import type { Task } from './task.js';
 
 const version = 1;

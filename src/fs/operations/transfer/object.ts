@@ -27,14 +27,13 @@ import type { Clock } from '../../../flow/index.js';
 import { isStoreError, StoreError } from '../../../store/errors.js';
 import { join } from '../../../store/helpers.js';
 import type { ObjectInfo, UploadOptions } from '../../../store/objectStore.js';
-import type { BufferPool } from '../../../sinks/file/pool.js';
-import { describedContent, marked, publish } from '../../writer/index.js';
+import { etagOf, marked, markOf, partsOf, publish, type BufferPool } from '../../../store/multipart/index.js';
+import { describedContent } from '../../writer/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
 import type { Containment } from './containment.js';
 import { multipart } from './multipart.js';
 import { noteOf } from './note.js';
-import { partsOf } from './parts.js';
 import { oneObject, proven, sameFile } from './proof.js';
 import { isSame, sameBucket, sameServer, type Step, type Task } from './task.js';
 import type { Window } from './window.js';
@@ -202,14 +201,10 @@ function whole(task: Task, means: Marking): Observable<Step> {
         const options = marked(described, putId);
         if (means.overwrite) return to.store.put(key, join(chunks), options);
         const put = to.store.put(key, join(chunks), { ...options, ifNoneMatch: '*' });
-        return publish({
-          store: to.store,
-          key,
-          request: put,
-          putId,
-          clock: means.clock,
-          random: Math.random,
-        });
+        const identity = { mark: markOf(putId), size };
+        const { clock } = means;
+        const publishing = { store: to.store, key, identity, exclusive: false, clock, random: Math.random };
+        return publish(publishing, put).pipe(map(etagOf));
       }),
     ),
   );

@@ -12,7 +12,7 @@
  */
 import { catchError, defer, forkJoin, map, of, throwError, type Observable } from 'rxjs';
 import { isStoreError } from '../../../store/errors.js';
-import { putIdMetadata } from '../../writer/index.js';
+import { putIdMetadata } from '../../../store/multipart/index.js';
 import { samePlace, type OperationError } from '../errors.js';
 import type { Step, Task } from './task.js';
 

@@ -4,6 +4,7 @@ import { isRetryable, MillraceError } from '../../../errors.js';
 import { hideValues } from '../../../config/secrets.js';
 import type { S3Credentials, S3Options } from '../../../config/s3Options.js';
 import { InvalidOption, type Duration } from '../../../config/units.js';
+import { backoffDelay, halfJitter, type Backoff } from '../../../flow/backoff.js';
 import { systemClock, type Clock } from '../../../flow/index.js';
 import { AwsSettings } from '../aws/settings.js';
 import { resolveOptions } from '../options.js';
@@ -59,7 +60,7 @@ const names: OptionNames<DelegationTokensOptions> = {
 };
 
 /** Waits between tries: 0.5 to 1 of base × 2^n, at most the cap. Milliseconds. */
-const backoff = { base: 1000, cap: 5 * 60_000 };
+const renewal: Backoff = { first: 1000, max: 5 * 60_000, spread: halfJitter };
 
 /** A timer of the machine's clock that is set further ahead fires at once. */
 const longest = 2 ** 31 - 1;
@@ -113,7 +114,7 @@ export function delegationTokens(options: DelegationTokensOptions = {}): Observa
         out.error(error);
         return;
       }
-      const delay = Math.min(backoff.cap, backoff.base * 2 ** failures++) * (0.5 + random() / 2);
+      const delay = backoffDelay(renewal, ++failures, random());
       next = clock.after(delay, ask);
       options.onFailure?.(error, delay);
     };

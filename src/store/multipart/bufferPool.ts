@@ -1,8 +1,8 @@
 /**
- * The memory of a sink, or of a copy, and its accountant: whatever a sink buffers (tails, parts, journals) is taken here and
+ * The memory of whoever uploads, and its accountant. What is buffered (tails, parts, journals) is taken here and
  * given back once the store has acknowledged it, so a repeated request still sees its bytes. Freed buffers are kept
- * for the next part, as long as all together stay within the budget and a quarter of it: a sink at its budget would
- * else leave a part's worth of garbage behind for every part, faster than it is collected.
+ * for the next part as long as all together stay within 1.25 times the budget: otherwise an uploader at its budget leaves
+ * a part's worth of garbage for every part, faster than it is collected.
  */
 export class BufferPool {
   readonly budget: number;
