@@ -43,6 +43,8 @@ describe('parts of an object whose size is not known', () => {
           total += largest;
         }
         expect(largestPart(size, first)).toBe(largest);
+        expect(largestPart(1000 * first, first)).toBe(first);
+        expect(largestPart(1000 * first + 1, first)).toBe(first + MiB);
       }),
     );
   });

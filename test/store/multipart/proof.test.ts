@@ -193,6 +193,15 @@ describe('the outcome of a Complete', () => {
     expect(nextStep(rules, look, { is: 'error', error: denied })).toEqual({ is: 'failed', error });
   });
 
+  it('is looked for once more when the upload is over: it may have been published since the first look', () => {
+    const rules: Rules = { identity, exclusive: true, upload: true };
+    const error = new StoreError('Unavailable', 'down');
+    const look = nextStep(rules, { is: 'list', left: 4, error }, { is: 'upload', upload: 'gone' });
+    expect(look.is).toBe('look');
+    expect(nextStep(rules, look, { is: 'object', object: ours }).is).toBe('ours');
+    expect(nextStep(rules, look, { is: 'object', object: undefined })).toEqual({ is: 'lost', error });
+  });
+
   it('is asked for again while the upload is there, and so often only', () => {
     const rules: Rules = { identity, exclusive: true, upload: true };
     const error = new StoreError('Unavailable', 'down');
@@ -200,6 +209,7 @@ describe('the outcome of a Complete', () => {
     let step: Step = { is: 'ask', left: 4 };
     while (!isOutcome(step)) {
       if (step.is === 'ask') asked++;
+      if (asked > 100) throw new Error('asked for ever');
       const answers: Record<'ask' | 'look' | 'list' | 'wait', Answer> = {
         ask: { is: 'error', error },
         look: { is: 'object', object: undefined },
