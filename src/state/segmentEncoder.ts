@@ -64,7 +64,7 @@ export class SegmentEncoder {
   #path: CellPath = noPath;
 
   /** Learned from the blocks before, so that blocks stay small whatever the size of values. */
-  #limit = 64;
+  #limit: number;
   #crc = 0;
   #sha256 = '';
   #tombstones = 0;
@@ -76,6 +76,7 @@ export class SegmentEncoder {
     this.#schema = schema;
     this.#compression = compression;
     this.#limits = limits;
+    this.#limit = Math.min(64, limits.cellsInBlock);
   }
 
   /** Of the finished segment. */

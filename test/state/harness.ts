@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { defaultConfig } from '../../src/config/service.js';
 import type { Frozen, Json, OperatorEvent } from '../../src/flow/index.js';
 import { StateBackend } from '../../src/state/backend.js';
-import type { BlockInfo } from '../../src/state/segmentFormat.js';
+import { limits, type BlockInfo, type SegmentLimits } from '../../src/state/segmentFormat.js';
 import type { SegmentRef } from '../../src/state/segmentObject.js';
 import { storedKey, type Key } from '../../src/state/keys.js';
 import { messagePack } from '../../src/state/serializer.js';
@@ -56,13 +56,14 @@ export class Bench {
   readonly events: OperatorEvent[] = [];
   readonly backend: StateBackend;
 
-  constructor(store: ObjectStore, states: StateSpecs) {
+  constructor(store: ObjectStore, states: StateSpecs, most: Partial<SegmentLimits> = {}) {
     this.backend = new StateBackend({
       operator: 'op',
       states,
       data: dataOn(store),
       clock: this.clock,
       report: (event) => this.events.push(event),
+      limits: { ...limits, ...most },
       // Few, so that little goes through every part of it.
       files: { ...defaultConfig().state, compactionTrigger: 4 },
     });
