@@ -2,32 +2,19 @@ import type { Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import { checkId } from '../config/checkId.js';
 import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
-import { configOf } from '../config/service.js';
 import { InvalidOption } from '../config/units.js';
 import {
   flowOperator,
-  FlowSubscriber,
-  isLast,
   SkippedRecords,
-  type Barrier,
   type FlowOperator,
   type OnUnencodable,
   type Open,
   type Signal,
 } from '../flow/index.js';
-import { typeName } from '../formats/typeName.js';
 import { deferredInFlow, isDeferred } from '../flow/deferred.js';
-import {
-  maxStates,
-  StateBackend,
-  StateError,
-  storedKey,
-  type Handles,
-  type Key,
-  type StateSpecs,
-} from '../state/index.js';
-import type { StoredKey } from '../state/keys.js';
-import { checkpointData } from '../store/services.js';
+import { typeName } from '../formats/typeName.js';
+import { StateError, type Handles, type Key, type StateSpecs } from '../state/index.js';
+import { checkStates, KeyedOperator } from './keyedOperator.js';
 
 /** What {@link keyed} is told. */
 export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
@@ -45,120 +32,65 @@ export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
   readonly onUnencodable?: OnUnencodable;
 }
 
-/**
- * Holds the state of one attempt. `Open` is held until it is restored; at a barrier it is frozen, the barrier passes, and the
- * ack follows when the frozen part is stored.
- */
-class Keyed<A, K extends Key, S extends StateSpecs, B> extends FlowSubscriber<A, B> {
-  readonly #id: string;
-  readonly #options: KeyedOptions<A, K, S, B>;
+/** Calls `onRecord` with the states of a record's key. */
+class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, B, S> {
   readonly #key: (record: A) => K;
   readonly #onRecord: (record: A, states: Handles<S>) => Iterable<B>;
   readonly #skipping: boolean;
   #skipped!: SkippedRecords;
-  #backend!: StateBackend;
-  /** Undefined while restoring. */
-  #handles: Handles<S> | undefined;
 
   constructor(out: Subscriber<B | Signal>, id: string, options: KeyedOptions<A, K, S, B>) {
-    super(out);
-    this.#id = id;
-    this.#options = options;
+    const skipping = options.onUnencodable === 'skip';
+    super(out, { name: 'keyed', id, state: options.state, early: skipping });
     this.#key = options.key;
     this.#onRecord = options.onRecord;
-    this.#skipping = options.onUnencodable === 'skip';
-  }
-
-  protected override get label(): string {
-    return this.#id;
+    this.#skipping = skipping;
   }
 
   override onOpen(open: Open): void {
-    const id = this.#id;
-    const { attempt } = open;
-    attempt.register({ id, kind: 'operator' });
-    this.#skipped = new SkippedRecords(id, attempt);
-    const backend = (this.#backend = new StateBackend({
-      operator: id,
-      states: this.#options.state,
-      data: attempt.use(checkpointData),
-      clock: attempt.clock,
-      early: this.#skipping,
-      files: configOf(attempt).state,
-      report: (event) => {
-        attempt.report(event);
-      },
-    }));
-    this.add(() => {
-      backend.close();
-    });
-    const ready = (): void => {
-      this.#handles = backend.handles as Handles<S>;
-      this.emit(open);
-    };
-    const snapshot = attempt.restored(id)?.snapshot;
-    if (snapshot === undefined) {
-      ready();
-      return;
-    }
-    this.request(backend.restore(snapshot), { complete: ready });
+    this.#skipped = new SkippedRecords(this.id, open.attempt);
+    super.onOpen(open);
   }
 
   override onRecord(record: A): void {
-    const backend = this.#backend;
-    const handles = this.#handles;
-    if (handles === undefined) throw restoring(this.#id);
+    const states = this.states;
     if (this.#skipping) {
-      this.#tryRecord(record, handles);
+      this.#tryRecord(record, states);
       return;
     }
-    const key: Key = this.#key(record);
-    backend.at(typeof key === 'string' || typeof key === 'number' ? key : this.#stored(key));
-    const results = this.#onRecord(record, handles);
+    this.enter(this.#key(record));
+    const results = this.#onRecord(record, states);
     // Callers may be JavaScript, and an async callback is the commonest slip.
-    if (!isIterable(results)) throw notIterable(this.#id, results);
-    for (const value of results) {
-      if (isDeferred(value)) throw deferredInFlow(`onRecord of keyed('${this.#id}') returned`, value);
-      this.emit(value);
-    }
-    backend.leave();
+    if (!isIterable(results)) throw notIterable(this.id, results);
+    this.#emitAll(results);
+    this.leave();
   }
 
   /** As above, but a record that state cannot hold leaves no trace. */
-  #tryRecord(record: A, handles: Handles<S>): void {
-    const backend = this.#backend;
+  #tryRecord(record: A, states: Handles<S>): void {
     let results: readonly B[];
     try {
-      backend.at(this.#stored(this.#key(record)));
-      backend.remember();
-      const returned = this.#onRecord(record, handles);
-      if (!isIterable(returned)) throw notIterable(this.#id, returned);
+      this.enter(this.#key(record));
+      this.remember();
+      const returned = this.#onRecord(record, states);
+      if (!isIterable(returned)) throw notIterable(this.id, returned);
       results = [...returned];
     } catch (error) {
       if (!isUnencodable(error)) throw error;
-      backend.undo();
-      backend.leave();
+      this.undo();
+      this.leave();
       this.#skipped.skip(error);
       return;
     }
+    this.#emitAll(results);
+    this.leave();
+  }
+
+  #emitAll(results: Iterable<B>): void {
     for (const value of results) {
-      if (isDeferred(value)) throw deferredInFlow(`onRecord of keyed('${this.#id}') returned`, value);
+      if (isDeferred(value)) throw deferredInFlow(`onRecord of keyed('${this.id}') returned`, value);
       this.emit(value);
     }
-    backend.leave();
-  }
-
-  #stored(key: Key): StoredKey {
-    if (isDeferred(key)) throw deferredInFlow(`key of keyed('${this.#id}') returned`, key);
-    return storedKey(key);
-  }
-
-  override onBarrier(barrier: Barrier): void {
-    const frozen = this.#backend.freeze(isLast(barrier.reason));
-    this.emit(barrier);
-    this.request(frozen, (part) => {
-      barrier.ack(this.#id, part);
-    });
   }
 }
 
@@ -181,12 +113,6 @@ function notIterable(id: string, results: unknown): MillraceError {
     `onRecord of keyed('${id}') returned a value of type ${typeName(results)}. Return the records to send down as an array or another synchronous Iterable, [] for none.`,
   );
 }
-
-const restoring = (id: string): MillraceError =>
-  new MillraceError(
-    'NotOpened',
-    `A record reached keyed '${id}' before its state was restored: only job.run(…) sends records, once every Open has come through.`,
-  );
 
 /**
  * Handles records with state that belongs to their key and survives crashes.
@@ -234,19 +160,5 @@ function validate(id: string, options: object): void {
   if (typeof onRecord !== 'function')
     throw new InvalidOption(`keyed('${id}').onRecord`, onRecord, 'a function');
   oneOf(`keyed('${id}').onUnencodable`, onUnencodable as string | undefined, ['fail', 'skip']);
-  const specs = typeof state === 'object' && state !== null ? Object.entries(state) : [];
-  if (specs.length === 0 || specs.length > maxStates) {
-    throw new StateError(
-      'InvalidState',
-      `keyed('${id}', …) needs \`state\` with 1 to ${maxStates} named states.`,
-    );
-  }
-  for (const [name, spec] of specs) {
-    if (typeof (spec as { open?: unknown } | null)?.open !== 'function') {
-      throw new StateError(
-        'InvalidState',
-        `State ${name} of keyed('${id}', …) is no state: use valueState(…) or another kind.`,
-      );
-    }
-  }
+  checkStates(`keyed('${id}', …)`, state);
 }

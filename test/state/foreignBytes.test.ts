@@ -1,4 +1,5 @@
 import { runInNewContext } from 'node:vm';
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { decodeBlock } from '../../src/state/block.js';
@@ -6,7 +7,8 @@ import { valueState } from '../../src/state/index.js';
 import { hashOf, keyGroupOf } from '../../src/state/keyGroups.js';
 import { noPath } from '../../src/state/cells.js';
 import { SegmentEncoder } from '../../src/state/segmentEncoder.js';
-import { headerLength, trailerLength, type BlockInfo } from '../../src/state/segmentFormat.js';
+import { decodeFooter, decodeIndex } from '../../src/state/segmentFooter.js';
+import { headerLength, limits, trailerLength, type BlockInfo } from '../../src/state/segmentFormat.js';
 import type { SegmentRef } from '../../src/state/segmentObject.js';
 import { Encoded, messagePack, unpackForeign } from '../../src/state/serializer.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
@@ -143,6 +145,108 @@ describe('bytes of others in a segment are found corrupt at once, checksums or n
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('a size that no segment has is refused before anything of it is allocated or read', () => {
+  const refused = (work: () => unknown, what: string): void => {
+    expect(thrownBy(work)).toMatchObject({
+      code: 'SegmentCorrupt',
+      message: expect.stringContaining(what) as string,
+    });
+  };
+  const whole = (): Buffer => {
+    const states = [{ name: 'v', kind: 'value', serializer: { id: 'msgpackr', version: 1 } }];
+    const encoder = new SegmentEncoder({ maxParallelism: 128, states });
+    encoder.add(0, 0, 'k', 0, noPath, 1);
+    return Buffer.concat([encoder.flush(), encoder.finish()]);
+  };
+  /** A footer of these parts, whose checksum is right, behind a header. */
+  const footerOf = (change: (footer: unknown[]) => void): { object: Buffer; size: number } => {
+    const bytes = whole();
+    const at = bytes.length - trailerLength;
+    const footer = unpackForeign(bytes.subarray(at - bytes.readUInt32LE(at + 4), at)) as unknown[];
+    change(footer);
+    const packed = Buffer.from(messagePack.encode(footer));
+    const trailer = Buffer.from(bytes.subarray(at));
+    trailer.writeUInt32LE(packed.length, 4);
+    trailer.writeUInt32LE(crc32(trailer.subarray(0, 8), crc32(packed)), 8);
+    const object = Buffer.concat([bytes.subarray(0, headerLength), packed, trailer]);
+    return { object, size: 2 ** 40 };
+  };
+  const decode = (change: (footer: unknown[]) => void) => () => {
+    const { object, size } = footerOf(change);
+    return decodeFooter('object', object, size);
+  };
+  /** The index of a segment, changed, with the digest that its footer would have. */
+  const index = (change: (index: [number[], Uint8Array[], Buffer, Buffer]) => void) => () => {
+    const segment = whole();
+    const footer = decodeFooter('object', segment, segment.length);
+    const { offset, length } = footer.index;
+    const parts = unpackForeign(segment.subarray(offset, offset + length)) as never;
+    change(parts);
+    const bytes = Buffer.from(messagePack.encode(parts));
+    const sha256 = hash('sha256', bytes, 'buffer');
+    return decodeIndex('object', { ...footer, index: { offset, length: bytes.length, sha256 } }, bytes);
+  };
+
+  test('of a footer', () => {
+    const bytes = whole();
+    bytes.writeUInt32LE(limits.footer + 1, bytes.length - 12);
+    refused(() => decodeFooter('object', bytes, bytes.length), 'its footer has more than');
+  });
+
+  test('of an index, or counts of cells', () => {
+    expect(decode(() => undefined)).not.toThrow();
+    refused(
+      decode((footer) => (footer[4] = limits.index + 1)),
+      'its footer is malformed',
+    );
+    refused(
+      decode((footer) => (footer[2] = limits.cells + 1)),
+      'its footer is malformed',
+    );
+    refused(
+      decode((footer) => (footer[3] = limits.cells + 1)),
+      'its footer is malformed',
+    );
+  });
+
+  test('of a block, its cells, and their number', () => {
+    expect(index(() => undefined)).not.toThrow();
+    refused(
+      index(([numbers]) => (numbers[0] = limits.block + 2)),
+      'is larger than blocks are',
+    );
+    refused(
+      index(([numbers]) => (numbers[1] = limits.cellsInBlock + 1)),
+      'is larger than blocks are',
+    );
+    refused(
+      index((parts) => (parts[0] = [...parts[0], 1])),
+      'its index is malformed',
+    );
+    refused(
+      index((parts) => (parts[2] = Buffer.alloc(0))),
+      'its index is malformed',
+    );
+    const cells = limits.cellsInBlock + 1;
+    const many = Buffer.alloc(9 + 2 * cells);
+    many.writeUInt32LE(cells, 1);
+    refused(() => decodeBlock('object', blockInfo(many), many), 'cannot be decoded');
+    expect((thrownBy(() => decodeBlock('object', blockInfo(many), many)) as Error).cause).toMatchObject({
+      message: expect.stringContaining('more than') as string,
+    });
+  });
+
+  test('of a block when it is decompressed', () => {
+    const copies = Buffer.alloc(3 * 2 ** 21, Buffer.of(0xfe, 1, 0));
+    const length = 1 + 64 * 2 ** 21;
+    const varint = [0, 7, 14, 21].map((shift) => ((length >>> shift) & 127) | (shift < 21 ? 128 : 0));
+    const block = Buffer.concat([Buffer.of(1, ...varint), Buffer.of(0, 0), copies]);
+    const error = thrownBy(() => decodeBlock('object', blockInfo(block), block)) as Error;
+    expect(error).toMatchObject({ code: 'SegmentCorrupt' });
+    expect(String(error.cause)).toContain(`promises more than ${limits.block} bytes`);
   });
 });
 

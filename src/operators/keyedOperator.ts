@@ -1,0 +1,166 @@
+import type { Subscriber } from 'rxjs';
+import { MillraceError } from '../errors.js';
+import { configOf } from '../config/service.js';
+import { FlowSubscriber, isLast, type Barrier, type Open, type Signal } from '../flow/index.js';
+import { deferredInFlow, isDeferred } from '../flow/deferred.js';
+import {
+  maxStates,
+  StateBackend,
+  StateError,
+  storedKey,
+  type Handles,
+  type Key,
+  type StateSpecs,
+} from '../state/index.js';
+import { checkpointData } from '../store/services.js';
+
+/** What a {@link KeyedOperator} is. */
+export interface KeyedOperatorOptions<S extends StateSpecs> {
+  /** Of the operator, for errors: `keyed`. */
+  readonly name: string;
+  /** Names the state in checkpoints. */
+  readonly id: string;
+  /** The states, by name. Names are stored. */
+  readonly state: S;
+  /** Whether a value that cannot be stored is refused when it is set, never later. Default `false`. */
+  readonly early?: boolean;
+}
+
+/**
+ * An operator with keyed state: what `keyed`, and any other operator that remembers something for each key, is made of.
+ * `Open` is held until the state is restored; at a barrier the state is frozen, the barrier passes, and the ack follows when the
+ * frozen part is stored.
+ *
+ * A subclass implements `onRecord`, and `onWatermark` where time matters. There it has a **turn** for each key it works on:
+ * {@link enter} a key, use {@link states}, emit, and {@link leave}.
+ */
+export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubscriber<A, B> {
+  protected readonly id: string;
+  readonly #options: KeyedOperatorOptions<S>;
+  #backend!: StateBackend;
+  /** Undefined while restoring. */
+  #states: Handles<S> | undefined;
+
+  constructor(out: Subscriber<B | Signal>, options: KeyedOperatorOptions<S>) {
+    super(out);
+    this.id = options.id;
+    this.#options = options;
+  }
+
+  protected override get label(): string {
+    return this.id;
+  }
+
+  /** The handles, of the key whose turn it is. The same objects for every key. */
+  protected get states(): Handles<S> {
+    if (this.#states === undefined) throw restoring(this.#options);
+    return this.#states;
+  }
+
+  /** Begins the turn of a key. Errors: `UnsupportedKey`, `PromiseInFlow`, `ObservableInFlow`. */
+  protected enter(key: Key): void {
+    this.#backend.at(typeof key === 'string' || typeof key === 'number' ? key : this.#stored(key));
+  }
+
+  /** Ends the turn: the handles refuse to work. */
+  protected leave(): void {
+    this.#backend.leave();
+  }
+
+  /** What the states hold for the key can be brought back by {@link undo} during this turn. */
+  protected remember(): void {
+    this.#backend.remember();
+  }
+
+  protected undo(): void {
+    this.#backend.undo();
+  }
+
+  override onOpen(open: Open): void {
+    const { id, state, early = false } = this.#options;
+    const { attempt } = open;
+    attempt.register({ id, kind: 'operator' });
+    const backend = (this.#backend = new StateBackend({
+      operator: id,
+      states: state,
+      data: attempt.use(checkpointData),
+      clock: attempt.clock,
+      early,
+      files: configOf(attempt).state,
+      report: (event) => {
+        attempt.report(event);
+      },
+    }));
+    this.add(() => {
+      backend.close();
+    });
+    const ready = (): void => {
+      this.#states = backend.handles as Handles<S>;
+      this.emit(open);
+    };
+    const snapshot = attempt.restored(id)?.snapshot;
+    if (snapshot === undefined) {
+      ready();
+      return;
+    }
+    this.add(
+      backend.restore(snapshot).subscribe({
+        complete: () => {
+          this.turn(ready);
+        },
+        error: (error: unknown) => {
+          this.fail(error);
+        },
+      }),
+    );
+  }
+
+  override onBarrier(barrier: Barrier): void {
+    const frozen = this.#backend.freeze(isLast(barrier.reason));
+    this.emit(barrier);
+    this.add(
+      frozen.subscribe({
+        next: (part) => {
+          this.turn(() => {
+            barrier.ack(this.id, part);
+          });
+        },
+        error: (error: unknown) => {
+          this.fail(error);
+        },
+      }),
+    );
+  }
+
+  #stored(key: Key): ReturnType<typeof storedKey> {
+    const { name, id } = this.#options;
+    if (isDeferred(key)) throw deferredInFlow(`key of ${name}('${id}') returned`, key);
+    return storedKey(key);
+  }
+}
+
+const restoring = ({ name, id }: Pick<KeyedOperatorOptions<StateSpecs>, 'name' | 'id'>): MillraceError =>
+  new MillraceError(
+    'NotOpened',
+    `A record reached ${name} '${id}' before its state was restored: only job.run(…) sends records, once every Open has come through.`,
+  );
+
+/**
+ * Whether these are states, by name. Callers may be JavaScript: the types are not to be relied on. Errors: `InvalidState`.
+ *
+ * @param what has them, such as `keyed('per-user', …)`
+ */
+export function checkStates(what: string, state: unknown): asserts state is StateSpecs {
+  const specs = typeof state === 'object' && state !== null ? Object.entries(state) : [];
+  if (specs.length === 0 || specs.length > maxStates) {
+    throw new StateError('InvalidState', `${what} needs \`state\` with 1 to ${maxStates} named states.`);
+  }
+  for (const [name, spec] of specs) {
+    if (typeof (spec as { open?: unknown } | null)?.open !== 'function') {
+      throw new StateError(
+        'InvalidState',
+        `State ${name} of ${what} is no state: use valueState(…) or another kind.`,
+      );
+    }
+  }
+}
