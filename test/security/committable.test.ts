@@ -1,5 +1,6 @@
-import { toCommittable } from '../../src/sinks/file/committable.js';
+import { fileCodec } from '../../src/sinks/file/fileKind.js';
 import { formatUid } from '../../src/sinks/file/uids.js';
+import { encodeCommittable } from '../../src/sinks/twoPhase/committables.js';
 import { now } from '../job/harness.js';
 import { Victim } from './forge.js';
 
@@ -12,7 +13,7 @@ async function pending(file: (jobId: string) => object): Promise<Victim> {
   await victim.run({ until: 2000 });
   victim.forge((m) => {
     const uid = uidOf(m.jobId);
-    const committable = toCommittable({
+    const committable = encodeCommittable(fileCodec, {
       uid,
       store: 'memory://lake',
       key: `out/part-${uid}.ndjson`,
@@ -85,7 +86,7 @@ test('a tail that no memory holds is refused before any is taken', async () => {
   victim.forge((m) => {
     const uid = uidOf(m.jobId);
     const range = { journal: 'data/0000000001/out-1.journal', offset: 0, length: 2 ** 52, sha256: 'x' };
-    const committable = toCommittable({
+    const committable = encodeCommittable(fileCodec, {
       uid,
       store: 'memory://lake',
       key: `out/part-${uid}.ndjson`,

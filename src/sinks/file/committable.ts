@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib';
-import { MillraceError } from '../../errors.js';
-import type { Committable, Json } from '../../flow/index.js';
+import type { Committable } from '../../flow/index.js';
+import { fields, isCount, isString, listOf, optional, tuple, type Shape } from '../../shape.js';
 import type { UploadedPart } from '../../store/objectStore.js';
 import { maxParts } from '../../store/multipart/index.js';
+import type { CommittableFields } from '../twoPhase/kind.js';
 
 /** Some bytes of a file's tail, in a journal object. */
 export interface Range {
@@ -55,93 +56,117 @@ export function journalsOf(tail: Tail | undefined): string[] {
   return tail === undefined ? [] : [...new Set(tail.ranges.map((range) => range.journal))];
 }
 
-/** As JSON: journals by their index in `objects`, parts as [etag, size], inline bytes as base64 with their CRC-32, ranges with their SHA-256. */
-export function toCommittable(file: FileCommittable): Committable {
-  const { uid, store, key, uploadId, parts, tail, size, records, checkpoint } = file;
-  const objects = journalsOf(tail);
-  return {
-    uid,
-    store,
-    key,
-    ...(uploadId !== undefined && { uploadId }),
-    parts: parts.map((part) => [part.etag, part.size]),
-    size,
-    records,
-    checkpoint,
-    ...(tail !== undefined && {
-      tail: {
-        ranges: tail.ranges.map(({ journal, offset, length, sha256 }) => [
-          objects.indexOf(journal),
-          offset,
-          length,
-          sha256,
-        ]),
-        ...(tail.inline !== undefined && { inline: tail.inline.toString('base64'), crc: crc32(tail.inline) }),
-      },
-    }),
-    ...(objects.length > 0 && { objects }),
-  };
+const atMost =
+  (most: number, shape: Shape): Shape =>
+  (value) =>
+    shape(value) && (value as { readonly length: number }).length <= most;
+const isUploadId: Shape = (value) => isString(value) && /^[^\u0000-\u0020]{1,2048}$/.test(value);
+
+/** A file in a manifest: journals by their index in `objects`, inline bytes as base64. */
+interface StoredFile {
+  readonly uid: string;
+  readonly store: string;
+  readonly key: string;
+  readonly uploadId?: string;
+  readonly parts: readonly (readonly [etag: string, size: number])[];
+  readonly size: number;
+  readonly records: number;
+  readonly checkpoint: number;
+  readonly tail?: StoredTail;
+  readonly objects?: readonly string[];
 }
 
-/** Above what the largest part of the largest file has. Bytes. */
+interface StoredTail {
+  readonly ranges: readonly (readonly [journal: number, offset: number, length: number, sha256: string])[];
+  readonly inline?: string;
+  /** CRC-32 of the inline bytes. */
+  readonly crc?: number;
+}
+
+/** The form of a file's fields in a manifest. */
+export const fileFields = {
+  shapes: {
+    store: isString,
+    key: isString,
+    uploadId: optional(isUploadId),
+    parts: atMost(maxParts, listOf(tuple(isString, isCount))),
+    size: isCount,
+    records: isCount,
+    checkpoint: isCount,
+    tail: optional(
+      fields({
+        ranges: listOf(tuple(isCount, isCount, isCount, isString)),
+        inline: optional(isString),
+        crc: optional(isCount),
+      }),
+    ),
+  },
+
+  encode(file: FileCommittable): CommittableFields {
+    const { uid, store, key, uploadId, parts, tail, size, records, checkpoint } = file;
+    const objects = journalsOf(tail);
+    return {
+      uid,
+      store,
+      key,
+      ...(uploadId !== undefined && { uploadId }),
+      parts: parts.map((part) => [part.etag, part.size]),
+      size,
+      records,
+      checkpoint,
+      ...(tail !== undefined && {
+        tail: {
+          ranges: tail.ranges.map(({ journal, offset, length, sha256 }) => [
+            objects.indexOf(journal),
+            offset,
+            length,
+            sha256,
+          ]),
+          ...(tail.inline !== undefined && {
+            inline: tail.inline.toString('base64'),
+            crc: crc32(tail.inline),
+          }),
+        },
+      }),
+      ...(objects.length > 0 && { objects }),
+    };
+  },
+
+  decode(stored: Committable, bad: (why: string) => Error): FileCommittable {
+    const { uid, store, key, uploadId, parts, tail, size, records, checkpoint, objects } =
+      stored as unknown as StoredFile;
+    return {
+      uid,
+      store,
+      key,
+      uploadId,
+      parts: parts.map(([etag, bytes], i) => ({ number: i + 1, etag, size: bytes })),
+      tail: tail && decodeTail(tail, objects ?? [], bad),
+      size,
+      records,
+      checkpoint,
+    };
+  },
+};
+
+/** More than the largest part of the largest file. A tail is read into memory. Bytes. */
 const largestTail = 4 * 2 ** 30 - 1;
 
-/** Reads what {@link toCommittable} wrote. Throws `InvalidCommittable`. */
-export function fromCommittable(value: Committable): FileCommittable {
-  const bad = (what: string): never => {
-    throw new MillraceError(
-      'InvalidCommittable',
-      `The manifest's committable ${value.uid} is not one of a file sink of this version: ${what}. Run the version of millrace that wrote it, or one that reads both.`,
-    );
+function decodeTail(
+  { ranges, inline, crc }: StoredTail,
+  objects: readonly string[],
+  bad: (why: string) => Error,
+): Tail {
+  const bytes = inline === undefined ? undefined : Buffer.from(inline, 'base64');
+  if (bytes !== undefined && crc32(bytes) !== crc) throw bad('the checksum of its inline tail is wrong');
+  const tail: Tail = {
+    ranges: ranges.map(([index, offset, length, sha256]) => {
+      const journal = objects[index];
+      if (journal === undefined) throw bad('its tail is in a journal that is not among its objects');
+      return { journal, offset, length, sha256 };
+    }),
+    inline: bytes,
   };
-  const text = (name: string): string => {
-    const field = value[name];
-    return typeof field === 'string' ? field : bad(`${name} is no text`);
-  };
-  const count = (field: Json | undefined, name: string): number =>
-    typeof field === 'number' && Number.isSafeInteger(field) && field >= 0
-      ? field
-      : bad(`${name} is no count`);
-  const rows = (field: Json | undefined, name: string): readonly (readonly Json[])[] =>
-    Array.isArray(field) && field.every((row) => Array.isArray(row)) ? field : bad(`${name} is no list`);
-
-  const uploadId = value['uploadId'] === undefined ? undefined : text('uploadId');
-  if (uploadId !== undefined && !/^[^\u0000-\u0020]{1,2048}$/.test(uploadId)) bad('uploadId is no id');
-  const parts = rows(value['parts'], 'parts');
-  if (parts.length > maxParts) bad('it has too many parts');
-  const objects = value.objects ?? [];
-  const tail = value['tail'] as
-    { readonly ranges?: Json; readonly inline?: Json; readonly crc?: Json } | null | undefined;
-  if (tail === null) return bad('its tail is null');
-  let inline: Buffer | undefined;
-  if (typeof tail?.inline === 'string') {
-    inline = Buffer.from(tail.inline, 'base64');
-    if (crc32(inline) !== tail.crc) bad('the checksum of its inline tail is wrong');
-  }
-  const file: FileCommittable = {
-    uid: value.uid,
-    store: text('store'),
-    key: text('key'),
-    uploadId,
-    parts: parts.map(([etag, size], i) => ({
-      number: i + 1,
-      etag: typeof etag === 'string' ? etag : bad('a part has no etag'),
-      size: count(size, 'a part’s size'),
-    })),
-    tail: tail && {
-      inline,
-      ranges: rows(tail.ranges, 'tail').map(([index, offset, length, sha256]) => ({
-        journal: objects[count(index, 'a journal')] ?? bad('a journal is not among its objects'),
-        offset: count(offset, 'an offset'),
-        length: count(length, 'a length'),
-        sha256: typeof sha256 === 'string' ? sha256 : bad('a checksum is no text'),
-      })),
-    },
-    size: count(value['size'], 'size'),
-    records: count(value['records'], 'records'),
-    checkpoint: count(value['checkpoint'], 'checkpoint'),
-  };
-  // It is read into memory.
-  if (tailLength(file.tail) > largestTail) bad('its tail is longer than a part');
-  return file;
+  if (tailLength(tail) > largestTail) throw bad('its tail is longer than a part');
+  return tail;
 }

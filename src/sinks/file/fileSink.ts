@@ -1,37 +1,33 @@
-import { merge, Subscription, type Subscriber } from 'rxjs';
-import {
-  flowOperator,
-  FlowSubscriber,
-  isLast,
-  SkippedRecords,
-  monotonic,
-  type Attempt,
-  type Barrier,
-  type Credit,
-  type End,
-  type FlowOperator,
-  type Open,
-  type Signal,
-} from '../../flow/index.js';
-import { checkpointData, stores, type CheckpointData, type StoreLocation } from '../../store/services.js';
+import { Subscription, take, tap, type Subscriber } from 'rxjs';
 import { configOf } from '../../config/service.js';
 import { InvalidOption } from '../../config/units.js';
+import {
+  flowOperator,
+  monotonic,
+  SkippedRecords,
+  type Attempt,
+  type Barrier,
+  type Clock,
+  type End,
+  type FlowOperator,
+  type Signal,
+} from '../../flow/index.js';
 import { plainUri } from '../../path/index.js';
-import { Acks } from '../twoPhase/acks.js';
-import { fromCommittable } from './committable.js';
-import { Committer } from '../twoPhase/committer.js';
+import { checkpointData, stores, type StoreLocation } from '../../store/services.js';
+import type { FrozenWork, Request } from '../twoPhase/kind.js';
+import { TwoPhaseSink, type Prepared } from '../twoPhase/twoPhaseSink.js';
+import type { FileCommittable } from './committable.js';
+import { fileKind } from './fileKind.js';
 import { FileNames } from './fileNames.js';
 import { inlineLimit, Journals } from './journal.js';
+import type { PartCut } from './openFile.js';
 import { OpenFiles } from './openFiles.js';
 import { checkPartSize, settingsOf, type FileSinkOptions, type SinkSettings } from './options.js';
 import { placeOf, Places } from './places.js';
 import { BufferPool } from '../../store/multipart/index.js';
 import { Pressure } from './pressure.js';
 import { Publisher } from './publisher.js';
-import type { Request } from '../twoPhase/request.js';
-import { abortLeftUploads } from './leftUploads.js';
 import { PartUploads } from './uploads.js';
-import type { PartCut } from './openFile.js';
 
 /**
  * Writes records to objects below `uri`, each exactly once: files appear whole, once a checkpoint that holds them is
@@ -59,88 +55,67 @@ export function fileSink<A>(id: string, uri: string, options: FileSinkOptions<A>
   return flowOperator<A, never>((out) => new FileSink(out, id, uri, options));
 }
 
-class FileSink<A> extends FlowSubscriber<A, never> {
-  readonly #id: string;
+class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
   readonly #uri: string;
   readonly #options: FileSinkOptions<A>;
 
   #settings!: SinkSettings<A>;
-  #pool!: BufferPool;
   #inlineLimit = 0;
   #skipped!: SkippedRecords;
-  #attempt!: Attempt;
+  #clock!: Clock;
   #location!: StoreLocation;
   #uploads!: PartUploads;
-  #acks!: Acks;
   #files!: OpenFiles;
   #pressure!: Pressure;
   #rollAlways = false;
-  #resting = false;
   #timer = Subscription.EMPTY;
 
   constructor(out: Subscriber<Signal>, id: string, uri: string, options: FileSinkOptions<A>) {
-    super(out);
-    this.#id = id;
+    super(out, id);
     this.#uri = uri;
     this.#options = options;
   }
 
-  protected override get label(): string {
-    return this.#id;
-  }
-
-  override onOpen(open: Open): void {
-    const { attempt } = open;
+  protected override prepare(attempt: Attempt): Prepared<FileCommittable> {
+    const { id } = this;
     const { transfer } = configOf(attempt);
-    const settings = settingsOf(this.#id, this.#options, transfer);
-    this.#settings = settings;
-    this.#pool = new BufferPool(settings.budget);
-    this.#inlineLimit = Math.min(inlineLimit, settings.partSize / 16);
-    const location = attempt.use(stores).open(plainUri(this.#uri, transfer.entropy.key));
+    const settings = settingsOf(id, this.#options, transfer);
+    const { budget, partSize, inFlight } = settings;
+    const open = (uri: string): StoreLocation =>
+      attempt.use(stores).open(plainUri(uri, transfer.entropy.key));
+    const location = open(this.#uri);
     const data = attempt.use(checkpointData);
-    this.#attempt = attempt;
-    this.#skipped = new SkippedRecords(this.#id, attempt);
-    this.#location = location;
+    const pool = new BufferPool(budget);
     const own = placeOf(location);
-    const earlier = (this.#options.earlier ?? []).map((uri) =>
-      placeOf(attempt.use(stores).open(plainUri(uri, transfer.entropy.key))),
-    );
-    this.#uploads = new PartUploads(
-      location.store,
-      data,
-      this.#pool,
-      this.#request,
-      settings.inFlight,
-      settings.partSize,
-    );
-    this.#acks = new Acks(this.#id);
-    this.#files = new OpenFiles(
-      settings,
-      new FileNames(this.#id, attempt, own.prefix, settings),
-      attempt.clock,
-      this.#pool,
-      this.#cut,
-      () => {
-        if (this.#timer.closed) this.#schedule();
-      },
-    );
-    this.#pressure = new Pressure(
-      this.#pool,
-      this.#files,
-      this.#uploads,
-      new Journals(this.#id, data, this.#pool, this.#request),
-      this.#acks,
-      (credit) => {
-        attempt.release(this.#id, credit);
-      },
-    );
-    this.#register(attempt, data, new Places(this.#id, attempt, [own, ...earlier]));
-    attempt.terminal(this.#id, open.sources);
-    this.#request(location.capabilities, ({ minimumPartSize, completeSubset }) => {
-      checkPartSize(this.#id, settings.partSize, minimumPartSize);
-      this.#rollAlways = settings.everyCheckpoint || !completeSubset;
-      this.emit(open);
+    this.#settings = settings;
+    this.#inlineLimit = Math.min(inlineLimit, partSize / 16);
+    this.#clock = attempt.clock;
+    this.#skipped = new SkippedRecords(id, attempt);
+    this.#location = location;
+    this.#uploads = new PartUploads(location.store, data, pool, this.#request, inFlight, partSize);
+    const names = new FileNames(id, attempt, own.prefix, settings);
+    this.#files = new OpenFiles(settings, names, attempt.clock, pool, this.#cut, () => {
+      if (this.#timer.closed) this.#schedule();
     });
+    const journals = new Journals(id, data, pool, this.#request, (name) => this.begin(name));
+    this.#pressure = new Pressure(pool, this.#files, this.#uploads, journals, () => {
+      this.relieve();
+    });
+    const places = new Places(id, attempt, [
+      own,
+      ...(this.#options.earlier ?? []).map((uri) => placeOf(open(uri))),
+    ]);
+    return {
+      kind: fileKind(id, attempt, places, new Publisher(attempt, data, places), budget / 4),
+      ready: location.capabilities.pipe(
+        take(1),
+        tap(({ minimumPartSize, completeSubset }) => {
+          checkPartSize(id, partSize, minimumPartSize);
+          this.#rollAlways = settings.everyCheckpoint || !completeSubset;
+        }),
+      ),
+      acceptsLost: settings.onMissingCommitted === 'accept',
+    };
   }
 
   override onRecord(value: A): void {
@@ -154,24 +129,15 @@ class FileSink<A> extends FlowSubscriber<A, never> {
       this.#skipped.skip(error);
       return;
     }
-    if (this.#files.write(this.#files.of(partition), encoded)) this.#pressure.relieve();
+    if (this.#files.write(this.#files.of(partition), encoded)) this.relieve();
   }
 
-  override onCredit(credit: Credit): void {
-    this.#pressure.hold(credit);
-    this.emit(credit);
-  }
-
-  override onBarrier(barrier: Barrier): void {
+  protected override freeze({ checkpoint }: Barrier): FrozenWork<FileCommittable> {
     this.#files.flushAll();
     if (this.#rollAlways) this.#files.rollAll();
     const inline = this.#files.prepare() <= this.#inlineLimit;
     if (!inline) this.#pressure.journal();
-    const { open, closed } = this.#files.freeze(this.#location.store.uri, barrier.checkpoint, inline);
-    this.emit(barrier);
-    if (isLast(barrier.reason)) this.#rest();
-    this.#acks.barrier(barrier, open, closed);
-    this.#pressure.relieve();
+    return this.#files.freeze(this.#location.store.uri, checkpoint, inline);
   }
 
   override onEnd(end: End): void {
@@ -179,47 +145,30 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     this.emit(end);
   }
 
-  // Nothing is aborted at teardown but requests: a durable checkpoint may name any upload. The next claim sweeps.
-
-  /** No file changes any more: what would be made of one now, no checkpoint would name. */
-  #rest(): void {
-    this.#resting = true;
-    this.#timer.unsubscribe();
-    this.#pressure.rest();
+  protected override get full(): boolean {
+    return this.#pressure.full;
   }
 
-  #register(attempt: Attempt, data: CheckpointData, places: Places): void {
-    const { onMissingCommitted, budget } = this.#settings;
-    // All of them before anything is done for one.
-    for (const each of attempt.restored(this.#id)?.pending ?? []) places.storeOf(fromCommittable(each));
-    const publisher = new Publisher(attempt, data, places, onMissingCommitted);
-    const committer = new Committer(this.#id, attempt, publisher, this.#request, budget / 4);
-    attempt.register({
-      id: this.#id,
-      kind: 'sink',
-      commit: (pending) => {
-        this.turn(() => {
-          committer.commit(pending);
-        });
-      },
-      sweep: (leftovers) =>
-        merge(...places.all.map((place) => abortLeftUploads(this.#id, attempt, place, leftovers))),
-    });
+  protected override makeRoom(): void {
+    this.#pressure.makeRoom(() => this.waitedFor);
+  }
+
+  protected override onRest(): void {
+    this.#timer.unsubscribe();
   }
 
   readonly #cut = (part: PartCut): void => {
-    const stored = this.#acks.begin();
+    const stored = this.begin();
     this.#uploads.upload(part, () => {
       stored();
-      this.#pressure.relieve();
+      this.relieve();
     });
   };
 
   #schedule(): void {
     const { deadline } = this.#files;
-    if (deadline === undefined || this.#resting) return;
-    const { clock } = this.#attempt;
-    this.#timer = clock.after(Math.max(0, deadline - monotonic(clock)), () => {
+    if (deadline === undefined || this.resting) return;
+    this.#timer = this.#clock.after(Math.max(0, deadline - monotonic(this.#clock)), () => {
       this.#timer.unsubscribe();
       this.turn(() => {
         this.#files.rollDue();
@@ -229,7 +178,7 @@ class FileSink<A> extends FlowSubscriber<A, never> {
     this.add(this.#timer);
   }
 
-  readonly #request: Request = (request, done) => {
-    this.request(request, done);
+  readonly #request: Request = (request, answered) => {
+    this.request(request, answered);
   };
 }

@@ -5,7 +5,7 @@ import { sha256 } from '../../store/helpers.js';
 import type { CheckpointData } from '../../store/services.js';
 import { tailLength, type Range, type Tail } from './committable.js';
 import type { BufferPool } from '../../store/multipart/index.js';
-import type { Request } from '../twoPhase/request.js';
+import type { Request } from '../twoPhase/kind.js';
 import type { OpenFile } from './openFile.js';
 
 /**
@@ -25,6 +25,7 @@ export class Journals {
     private readonly data: CheckpointData,
     private readonly pool: BufferPool,
     private readonly request: Request,
+    private readonly begin: (journal: string) => () => void,
   ) {}
 
   /** Bytes of memory that journals under way take. */
@@ -36,17 +37,15 @@ export class Journals {
     return this.#underWay;
   }
 
-  /** Stores the fresh bytes of `files` in one journal and returns its name; `done` is told when it is stored. */
-  write(files: Iterable<OpenFile>, done: () => void): string | undefined {
+  /** Stores the fresh bytes of `files` in one journal, if there are any; `done` is called when it is stored. */
+  write(files: Iterable<OpenFile>, done: () => void): void {
     const sources = [...files].filter((file) => file.fresh > 0);
-    if (sources.length === 0) {
-      done();
-      return undefined;
-    }
+    if (sources.length === 0) return;
     const body = this.pool.take(sources.reduce((sum, file) => sum + file.fresh, 0));
     this.#held += body.length;
     this.#underWay++;
     const journal = this.data.name(this.id, '.journal');
+    const acked = this.begin(journal);
     let offset = 0;
     const stored = sources.map((file) => {
       const length = file.fresh;
@@ -60,9 +59,9 @@ export class Journals {
       this.#underWay--;
       this.pool.give(body);
       for (const each of stored) each();
+      acked();
       done();
     });
-    return journal;
   }
 }
 

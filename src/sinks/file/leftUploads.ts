@@ -1,8 +1,8 @@
 import { catchError, EMPTY, ignoreElements, tap, type Observable } from 'rxjs';
-import type { Attempt, Leftovers } from '../../flow/index.js';
+import type { Attempt } from '../../flow/index.js';
 import { abortUploads } from '../../store/abortUploads.js';
 import type { UploadInfo } from '../../store/objectStore.js';
-import { fromCommittable } from './committable.js';
+import type { FileCommittable } from './committable.js';
 import type { SinkEvent } from '../events.js';
 import type { Place } from './places.js';
 import { parseUid } from './uids.js';
@@ -20,12 +20,11 @@ export function abortLeftUploads(
   id: string,
   attempt: Attempt,
   { store, prefix }: Place,
-  { epoch, named }: Leftovers,
+  { epoch, named: files }: { readonly epoch: number; readonly named: readonly FileCommittable[] },
 ): Observable<never> {
   const report = (event: SinkEvent): void => {
     attempt.report(event);
   };
-  const files = named.map(fromCommittable);
   const uploads = new Set(files.flatMap(({ uploadId }) => uploadId ?? []));
   const unsealed = new Set(files.flatMap(({ uploadId, key }) => (uploadId === undefined ? key : [])));
   const isLeft = ({ key, uploadId }: UploadInfo): boolean => {

@@ -1,5 +1,3 @@
-import type { Credit } from '../../flow/index.js';
-import type { Acks } from '../twoPhase/acks.js';
 import type { Journals } from './journal.js';
 import type { OpenFiles } from './openFiles.js';
 import type { BufferPool } from '../../store/multipart/index.js';
@@ -12,52 +10,42 @@ import type { PartUploads } from './uploads.js';
  * from sources, so holding their credits cannot deadlock.
  */
 export class Pressure {
-  readonly #credits = new Map<string, Credit>();
   /** Whether journals may hold what is in memory, too. */
   #droppable = false;
-  #resting = false;
 
   constructor(
     private readonly pool: BufferPool,
     private readonly files: OpenFiles,
     private readonly uploads: PartUploads,
     private readonly journals: Journals,
-    private readonly acks: Acks,
-    private readonly release: (credit: Credit) => void,
+    /** A journal is stored: what it holds may leave memory. */
+    private readonly journaled: () => void,
   ) {}
 
-  /** A source has come this far; it hears of it when there is room for more. */
-  hold(credit: Credit): void {
-    this.#credits.set(credit.source, credit);
-    this.relieve();
-  }
-
-  /** Nothing comes any more. */
-  rest(): void {
-    this.#resting = true;
-  }
-
-  /** Memory was taken or given back. */
-  relieve(): void {
-    if (this.#resting) return;
+  /** @param waitedFor whether sources wait for room */
+  makeRoom(waitedFor: () => boolean): void {
     const half = this.pool.budget / 2;
     const excess = this.#tailMemory - half;
     // What leaves memory is read back when its part is full: so no more of it than makes room for a while.
     if (this.#droppable && excess > 0) this.#droppable = this.files.drop(excess + half / 4);
+    if (this.journals.underWay > 0) return;
     const crowded = this.#tailMemory > half || this.files.fresh > half / 2;
-    if (this.journals.underWay === 0 && (crowded || this.#waitedFor)) this.#spill();
-    this.#releaseCredits();
+    // Sources may wait for room that no request under way will make.
+    if (crowded || (this.uploads.held === 0 && waitedFor())) this.#spill();
   }
 
   /** Stores what is fresh in one journal, which the next barrier waits for. */
   journal(): void {
-    const stored = this.acks.begin();
-    const name = this.journals.write(this.files.takeFresh(), () => {
+    this.journals.write(this.files.takeFresh(), () => {
       this.#droppable = true;
-      stored();
-      this.relieve();
+      this.journaled();
     });
-    if (name !== undefined) this.acks.journal(name);
+  }
+
+  /** Whether there is no room for a copy of what is fresh: a barrier may come at any time. */
+  get full(): boolean {
+    const { fresh, textLength } = this.files;
+    return this.pool.held + fresh + textLength > this.pool.budget * 0.75;
   }
 
   /** Bytes of memory that the tails of open files take. */
@@ -65,25 +53,8 @@ export class Pressure {
     return this.pool.held - this.uploads.held - this.journals.held;
   }
 
-  /** Whether sources wait for room that no request under way will make. */
-  get #waitedFor(): boolean {
-    return this.#credits.size > 0 && this.#full && this.uploads.held === 0;
-  }
-
-  /** Sources wait while there is no room for a copy of what is fresh: a barrier may come at any time. */
-  get #full(): boolean {
-    const { fresh, textLength } = this.files;
-    return this.pool.held + fresh + textLength > this.pool.budget * 0.75;
-  }
-
   #spill(): void {
     this.files.flushAll();
     if (this.files.prepare() > 0) this.journal();
-  }
-
-  #releaseCredits(): void {
-    if (this.#credits.size === 0 || this.#full) return;
-    for (const credit of this.#credits.values()) this.release(credit);
-    this.#credits.clear();
   }
 }

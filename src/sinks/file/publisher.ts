@@ -6,16 +6,16 @@ import { md5 } from '../../store/helpers.js';
 import type { ObjectStore, UploadedPart } from '../../store/objectStore.js';
 import { listedParts } from '../../store/pages.js';
 import type { CheckpointData } from '../../store/services.js';
+import type { Outcome } from '../twoPhase/kind.js';
 import { uriOf, type FileCommittable } from './committable.js';
 import { ForeignObject, LostUpload } from './errors.js';
 import { readTail } from './journal.js';
-import type { OnMissingCommitted } from './options.js';
 import { notOurs } from './ownership.js';
 import type { Places } from './places.js';
 import { uidMetadata } from './uploads.js';
 
-type Published = 'published' | 'missing';
-export type Outcome = Published | { readonly amended: FileCommittable };
+type Step = Outcome<FileCommittable>;
+const mine: Step = { is: 'mine' };
 
 const repairs = 5;
 /** Before Complete is asked again, at least. */
@@ -40,10 +40,9 @@ export class Publisher {
     private readonly attempt: Pick<Attempt, 'clock' | 'random'>,
     private readonly data: CheckpointData,
     private readonly places: Pick<Places, 'storeOf'>,
-    private readonly onMissing: OnMissingCommitted,
   ) {}
 
-  publish(file: FileCommittable): Observable<Outcome> {
+  publish(file: FileCommittable): Observable<Step> {
     return defer(() => {
       const store = this.places.storeOf(file);
       const { uploadId, tail } = file;
@@ -55,16 +54,16 @@ export class Publisher {
     });
   }
 
-  #begin(store: ObjectStore, file: FileCommittable): Observable<Outcome> {
+  #begin(store: ObjectStore, file: FileCommittable): Observable<Step> {
     const { key, tail } = file;
     return readTail(tail ?? { ranges: [], inline: undefined }, this.data).pipe(
       concatMap((bytes) =>
         store.createUpload(key, { metadata: { [uidMetadata]: file.uid } }).pipe(
           concatMap(({ uploadId }) =>
             store.uploadPart(key, uploadId, 1, bytes).pipe(
-              map(({ etag }) => {
+              map(({ etag }): Step => {
                 const parts = [{ number: 1, etag, size: bytes.length }];
-                return { amended: { ...file, uploadId, parts, tail: undefined } };
+                return { is: 'notYet', amended: { ...file, uploadId, parts, tail: undefined } };
               }),
             ),
           ),
@@ -80,7 +79,7 @@ export class Publisher {
     tail: Buffer,
     parts: readonly UploadedPart[],
     left: number,
-  ): Observable<Published> {
+  ): Observable<Step> {
     const number = parts.length + 1;
     return store.uploadPart(file.key, uploadId, number, tail).pipe(
       map(({ etag }) => [...parts, { number, etag, size: tail.length }]),
@@ -88,9 +87,7 @@ export class Publisher {
         const all = [...parts, { number, etag: md5(tail), size: tail.length }];
         return this.#prove(store, file, uploadId, all, error);
       }),
-      concatMap((all) =>
-        typeof all === 'string' ? of(all) : this.#complete(store, file, uploadId, all, tail, left),
-      ),
+      concatMap((all) => ('is' in all ? of(all) : this.#complete(store, file, uploadId, all, tail, left))),
     );
   }
 
@@ -101,10 +98,10 @@ export class Publisher {
     parts: readonly UploadedPart[],
     tail: Buffer | undefined,
     left: number,
-  ): Observable<Published> {
+  ): Observable<Step> {
     const again = defer(() => this.#complete(store, file, uploadId, parts, tail, left - 1));
     return store.completeUpload(file.key, uploadId, parts).pipe(
-      map((): Published => 'published'),
+      map(() => mine),
       catchError((error: unknown) =>
         isStoreError(error, 'InvalidPart') && left > 0
           ? this.#repair(store, file, uploadId, parts, tail, left - 1, error)
@@ -126,7 +123,7 @@ export class Publisher {
     tail: Buffer | undefined,
     left: number,
     error: Error,
-  ): Observable<Published> {
+  ): Observable<Step> {
     return listedParts(store, file.key, uploadId).pipe(
       catchError((failure: unknown) =>
         isStoreError(failure, 'PermissionDenied') ? of(undefined) : throwError(() => failure),
@@ -153,15 +150,15 @@ export class Publisher {
     uploadId: string,
     parts: readonly UploadedPart[],
     error: unknown,
-    again?: Observable<Published>,
-  ): Observable<Published> {
+    again?: Observable<Step>,
+  ): Observable<Step> {
     const gone = isStoreError(error, 'NotFound', 'PreconditionFailed', 'AlreadyExists');
     if (!gone && !isInDoubt(error)) return throwError(() => error);
     return store.head(file.key).pipe(
-      map((info) => {
+      map((info): Step => {
         const why = notOurs(info, file, parts);
-        if (why !== undefined) throw new ForeignObject(uriOf(file), why, error);
-        return 'published' as const;
+        if (why === undefined) return mine;
+        return { is: 'foreign', error: new ForeignObject(uriOf(file), why, error) };
       }),
       catchError((failure: unknown) => {
         if (!isStoreError(failure, 'NotFound')) return throwError(() => failure);
@@ -176,14 +173,11 @@ export class Publisher {
     uploadId: string,
     parts: readonly UploadedPart[],
     error: unknown,
-    again: Observable<Published> = throwError(() => error),
-  ): Observable<Published> {
+    again: Observable<Step> = throwError(() => error),
+  ): Observable<Step> {
     const { clock, random } = this.attempt;
-    const lost = defer(() => {
-      if (this.onMissing === 'accept') return of('missing' as const);
-      return throwError(() => new LostUpload(uriOf(file), file, error));
-    });
-    if (isStoreError(error, 'NotFound')) return lost;
+    if (isStoreError(error, 'NotFound'))
+      return of<Step>({ is: 'lost', error: new LostUpload(uriOf(file), file, error) });
     // Some servers answer 500 for an upload they do not know; its parts tell. If it is gone, the request may have done
     // its work only after the look at the object: look again.
     return listedParts(store, file.key, uploadId).pipe(

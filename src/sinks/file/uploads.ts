@@ -3,7 +3,7 @@ import type { ObjectStore } from '../../store/objectStore.js';
 import type { CheckpointData } from '../../store/services.js';
 import { readRanges } from './journal.js';
 import type { BufferPool } from '../../store/multipart/index.js';
-import type { Request } from '../twoPhase/request.js';
+import type { Request } from '../twoPhase/kind.js';
 import type { OpenFile, PartCut } from './openFile.js';
 
 /** The metadata that proves an object ours: the file's uid. */

@@ -1,49 +1,48 @@
 import type { Barrier, Committable } from '../../flow/index.js';
-import { toCommittable } from '../file/committable.js';
-import type { FrozenFile } from '../file/openFile.js';
+import type { Freezable, FrozenWork } from './kind.js';
 
 /** What was begun between two barriers. */
-interface Interval {
-  /** Parts and journals that are not stored yet. */
+interface Interval<C> {
+  /** How much of it is not stored yet. */
   outstanding: number;
-  /** Journals written. */
-  readonly journals: string[];
-  frozen?: {
-    readonly barrier: Barrier;
-    readonly open: readonly FrozenFile[];
-    readonly closed: readonly FrozenFile[];
-  };
+  /** Data objects written. */
+  readonly objects: string[];
+  frozen?: FrozenWork<C> & { readonly barrier: Barrier };
 }
 
 /**
  * Acks barriers once all that was begun before them is stored: records keep flowing meanwhile. Strictly in order: a
  * later checkpoint must not become durable without what an earlier one closed.
  */
-export class Acks {
-  #current: Interval = { outstanding: 0, journals: [] };
-  readonly #waiting: Interval[] = [];
-  readonly #json = new WeakMap<FrozenFile, Committable>();
+export class Acks<C> {
+  #current: Interval<C> = { outstanding: 0, objects: [] };
+  readonly #waiting: Interval<C>[] = [];
+  readonly #encoded = new WeakMap<Freezable<C>, Committable>();
 
-  constructor(private readonly id: string) {}
+  constructor(
+    private readonly id: string,
+    private readonly encode: (committable: C) => Committable,
+  ) {}
 
-  /** Something begins that the next barrier has to wait for. Returns what to call when it is stored. */
-  begin(): () => void {
+  /**
+   * Something begins that the next barrier has to wait for. Returns what to call when it is stored.
+   *
+   * @param object the name of the data object that it writes, if it does
+   */
+  begin(object?: string): () => void {
     const interval = this.#current;
     interval.outstanding++;
+    if (object !== undefined) interval.objects.push(object);
     return () => {
       interval.outstanding--;
       this.#drain();
     };
   }
 
-  journal(name: string): void {
-    this.#current.journals.push(name);
-  }
-
-  barrier(barrier: Barrier, open: readonly FrozenFile[], closed: readonly FrozenFile[]): void {
+  barrier(barrier: Barrier, { open, closed }: FrozenWork<C>): void {
     this.#current.frozen = { barrier, open, closed };
     this.#waiting.push(this.#current);
-    this.#current = { outstanding: 0, journals: [] };
+    this.#current = { outstanding: 0, objects: [] };
     this.#drain();
   }
 
@@ -53,21 +52,21 @@ export class Acks {
       if (next?.frozen === undefined || next.outstanding > 0) return;
       this.#waiting.shift();
       const { barrier, open, closed } = next.frozen;
-      const committables = open.map((file) => this.#committable(file));
-      const named = new Set(committables.flatMap((committable) => committable.objects ?? []));
+      const committables = open.map((each) => this.#committable(each));
+      const named = new Set(committables.flatMap(({ objects }) => objects ?? []));
       barrier.ack(this.id, {
         open: committables,
-        closed: closed.map((file) => this.#committable(file)),
-        // A journal that came and went between two barriers is named once, so that the next manifest can drop it.
-        objects: next.journals.filter((name) => !named.has(name)),
+        closed: closed.map((each) => this.#committable(each)),
+        // An object that came and went between two barriers is named once, so that the next manifest can drop it.
+        objects: next.objects.filter((name) => !named.has(name)),
       });
     }
   }
 
-  /** A file that has not changed since an earlier barrier is the same object again. */
-  #committable(file: FrozenFile): Committable {
-    let json = this.#json.get(file);
-    if (json === undefined) this.#json.set(file, (json = toCommittable(file.committable())));
-    return json;
+  /** What has not changed since an earlier barrier is the same object again. */
+  #committable(frozen: Freezable<C>): Committable {
+    let encoded = this.#encoded.get(frozen);
+    if (encoded === undefined) this.#encoded.set(frozen, (encoded = this.encode(frozen.committable())));
+    return encoded;
   }
 }

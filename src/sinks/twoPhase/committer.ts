@@ -1,50 +1,55 @@
 import type { Attempt, Committable } from '../../flow/index.js';
 import type { SinkEvent } from '../events.js';
-import {
-  fromCommittable,
-  tailLength,
-  toCommittable,
-  uriOf,
-  type FileCommittable,
-} from '../file/committable.js';
-import type { Outcome, Publisher } from '../file/publisher.js';
-import type { Request } from './request.js';
+import { decodeCommittable, encodeCommittable } from './committables.js';
+import type { Outcome, Request, TwoPhaseKind } from './kind.js';
 
-const completesAtOnce = 16;
+interface Queued<C> {
+  readonly uid: string;
+  readonly committable: C;
+}
 
 /**
- * Has every file published that a durable manifest names, some at a time, and confirms it; `publisher.ts` tells how.
+ * Has everything published that a durable manifest names, some at a time, and confirms it; the kind tells how.
  *
- * A file is named again by every manifest until it is confirmed: what is under way or done is left alone. A file that had
- * no upload is amended first, and waits for a manifest that names the upload it was given.
+ * A committable is named again by every manifest until it is confirmed: what is under way or done is left alone. One that
+ * was amended waits for a manifest with its new version.
  */
-export class Committer {
-  /** By uid: under way, done, or waiting for a manifest that names this upload. */
+export class Committer<C> {
+  /** By uid: under way, done, or the version that a manifest has to name. */
   readonly #states = new Map<string, 'running' | 'done' | { readonly amended: string }>();
-  #queue: FileCommittable[] = [];
+  #queue: Queued<C>[] = [];
   #running = 0;
-  #tailBytes = 0;
+  /** Those that wait for a manifest. */
+  #amended = 0;
+  #memory = 0;
 
   constructor(
     private readonly id: string,
-    private readonly attempt: Attempt,
-    private readonly publisher: Publisher,
+    private readonly attempt: Pick<Attempt, 'amend' | 'confirm' | 'report'>,
+    private readonly kind: TwoPhaseKind<C>,
     private readonly request: Request,
-    /** Tails in memory at once; one is always allowed. Bytes. */
-    private readonly tailBudget: number,
+    /** Whether what is lost counts as published. */
+    private readonly acceptsLost: boolean,
   ) {}
 
   /** A durable manifest has these pending. */
   commit(pending: readonly Committable[]): void {
     const named = new Set<string>();
     for (const each of pending) {
-      named.add(each.uid);
-      const state = this.#states.get(each.uid);
+      const { uid } = each;
+      named.add(uid);
+      const state = this.#states.get(uid);
       if (state === 'running' || state === 'done') continue;
-      const file = fromCommittable(each);
-      if (state !== undefined && state.amended !== file.uploadId) continue;
-      this.#states.set(file.uid, 'running');
-      this.#queue.push(file);
+      if (state !== undefined && state.amended !== JSON.stringify(each)) continue;
+      const committable = decodeCommittable(this.kind, each);
+      this.kind.check?.(committable);
+      this.#states.set(uid, 'running');
+      if (state === undefined) this.#queue.push({ uid, committable });
+      else {
+        // It keeps its place in the order: those after it wait.
+        this.#amended--;
+        this.#queue.unshift({ uid, committable });
+      }
     }
     for (const [uid, state] of this.#states)
       if (state === 'done' && !named.has(uid)) this.#states.delete(uid);
@@ -52,34 +57,52 @@ export class Committer {
   }
 
   #pump(): void {
+    const { concurrency, memory } = this.kind;
+    if (concurrency === 1 && this.#amended > 0) return;
     let next = 0;
-    for (; next < this.#queue.length && this.#running < completesAtOnce; next++) {
-      const file = this.#queue[next];
-      if (file === undefined) break;
-      const tail = tailLength(file.tail);
-      if (tail > 0 && this.#tailBytes > 0 && this.#tailBytes + tail > this.tailBudget) break;
+    for (; next < this.#queue.length && this.#running < concurrency; next++) {
+      const queued = this.#queue[next];
+      if (queued === undefined) break;
+      const { uid, committable } = queued;
+      const bytes = memory?.of(committable) ?? 0;
+      if (bytes > 0 && this.#memory > 0 && this.#memory + bytes > (memory?.budget ?? Infinity)) break;
       this.#running++;
-      this.#tailBytes += tail;
-      this.request(this.publisher.publish(file), (outcome) => {
+      this.#memory += bytes;
+      this.request(this.kind.publish(committable), (outcome) => {
         this.#running--;
-        this.#tailBytes -= tail;
-        this.#finish(file, outcome);
+        this.#memory -= bytes;
+        this.#finish(uid, committable, outcome);
         this.#pump();
       });
     }
     if (next > 0) this.#queue = this.#queue.slice(next);
   }
 
-  #finish(file: FileCommittable, outcome: Outcome): void {
-    const { uid, size: bytes, records } = file;
-    if (typeof outcome === 'object') {
-      this.#states.set(uid, { amended: outcome.amended.uploadId ?? '' });
-      this.attempt.amend(this.id, toCommittable(outcome.amended));
-      return;
+  #finish(uid: string, committable: C, outcome: Outcome<C>): void {
+    switch (outcome.is) {
+      case 'mine':
+        this.#confirm(uid, committable, 'committed');
+        return;
+      case 'notYet': {
+        const amended = encodeCommittable(this.kind, outcome.amended);
+        this.#states.set(uid, { amended: JSON.stringify(amended) });
+        this.#amended++;
+        this.attempt.amend(this.id, amended);
+        return;
+      }
+      case 'lost':
+        if (!this.acceptsLost) throw outcome.error;
+        this.#confirm(uid, committable, 'missing-committed');
+        return;
+      case 'foreign':
+        throw outcome.error;
     }
+  }
+
+  #confirm(uid: string, committable: C, type: 'committed' | 'missing-committed'): void {
     this.#states.set(uid, 'done');
-    const type = outcome === 'published' ? 'committed' : 'missing-committed';
-    this.attempt.report({ type, operator: this.id, uri: uriOf(file), bytes, records } satisfies SinkEvent);
+    const event: SinkEvent = { type, operator: this.id, ...this.kind.describe(committable) };
+    this.attempt.report(event);
     this.attempt.confirm(this.id, uid);
   }
 }

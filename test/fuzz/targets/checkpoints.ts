@@ -1,13 +1,14 @@
 import { decodeManifest, encodeManifest } from '#src/checkpoint/manifestCodec.js';
 import { readManifest } from '#src/checkpoint/trust.js';
 import { logKey, type Manifest } from '#src/checkpoint/manifest.js';
-import { fromCommittable, toCommittable } from '#src/sinks/file/committable.js';
+import { fileCodec } from '#src/sinks/file/fileKind.js';
+import { decodeCommittable, encodeCommittable } from '#src/sinks/twoPhase/committables.js';
 import { decodePosition } from '#src/sources/filesPosition.js';
 import { between } from '../../simulation/random.js';
 import { mutated, mutatedJson } from '../mutate.js';
 import { target } from '../target.js';
 
-const committable = toCommittable({
+const committable = encodeCommittable(fileCodec, {
   uid: 'uid-1',
   store: 's3://lake',
   key: 'clicks/part-1.ndjson',
@@ -97,7 +98,7 @@ export const checkpointTargets = [
     name: 'committable',
     errors: ['InvalidCommittable'],
     draw: (random) => mutatedJson(random, { ...committable, uid: 'uid-1' }),
-    run: fromCommittable,
+    run: (stored) => decodeCommittable(fileCodec, stored as never),
   }),
   target({
     name: 'position of a files source',

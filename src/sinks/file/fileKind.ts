@@ -1,0 +1,36 @@
+import { merge } from 'rxjs';
+import type { Attempt } from '../../flow/index.js';
+import type { TwoPhaseKind } from '../twoPhase/kind.js';
+import { fileFields, tailLength, uriOf, type FileCommittable } from './committable.js';
+import { abortLeftUploads } from './leftUploads.js';
+import type { Places } from './places.js';
+import type { Publisher } from './publisher.js';
+
+/** The form of a file in a manifest. */
+export const fileCodec = { name: 'file', version: 1, ...fileFields };
+
+/**
+ * Files as a kind of committable: an upload that is completed, or first made.
+ *
+ * @param budget tails in memory at once, in bytes
+ */
+export function fileKind(
+  id: string,
+  attempt: Attempt,
+  places: Places,
+  publisher: Publisher,
+  budget: number,
+): TwoPhaseKind<FileCommittable> {
+  return {
+    ...fileCodec,
+    check: (file) => {
+      places.storeOf(file);
+    },
+    publish: (file) => publisher.publish(file),
+    describe: (file) => ({ uri: uriOf(file), bytes: file.size, records: file.records }),
+    concurrency: 16,
+    memory: { budget, of: ({ tail }) => tailLength(tail) },
+    sweep: (leftovers) =>
+      merge(...places.all.map((place) => abortLeftUploads(id, attempt, place, leftovers))),
+  };
+}
