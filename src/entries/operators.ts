@@ -39,6 +39,18 @@ export {
 export { systemClock, type Clock } from '../flow/clock.js';
 export { checkpointData, stores, type CheckpointData } from '../store/services.js';
 
+// Sinks
+export type {
+  CommittableDescription,
+  CommittableFields,
+  Freezable,
+  FrozenWork,
+  PublishOutcome,
+  TwoPhaseKind,
+} from '../sinks/twoPhase/kind.js';
+export { TwoPhaseSink, type Prepared } from '../sinks/twoPhase/twoPhaseSink.js';
+export type { Shape } from '../shape.js';
+
 // Sources and formats
 export type { RecordPlace, Source, SourceContext, SourceOutput, SourceReader } from '../sources/source.js';
 export type { Cutter, Malformed, Reader, Writer } from '../formats/format.js';

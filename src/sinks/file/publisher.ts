@@ -6,7 +6,7 @@ import { md5 } from '../../store/helpers.js';
 import type { ObjectStore, UploadedPart } from '../../store/objectStore.js';
 import { listedParts } from '../../store/pages.js';
 import type { CheckpointData } from '../../store/services.js';
-import type { Outcome } from '../twoPhase/kind.js';
+import type { PublishOutcome } from '../twoPhase/kind.js';
 import { uriOf, type FileCommittable } from './committable.js';
 import { ForeignObject, LostUpload } from './errors.js';
 import { readTail } from './journal.js';
@@ -14,7 +14,7 @@ import { notOurs } from './ownership.js';
 import type { Places } from './places.js';
 import { uidMetadata } from './uploads.js';
 
-type Step = Outcome<FileCommittable>;
+type Step = PublishOutcome<FileCommittable>;
 const mine: Step = { is: 'mine' };
 
 const repairs = 5;

@@ -1,7 +1,7 @@
 import type { Attempt, Committable } from '../../flow/index.js';
 import type { SinkEvent } from '../events.js';
 import { decodeCommittable, encodeCommittable } from './committables.js';
-import type { Outcome, Request, TwoPhaseKind } from './kind.js';
+import type { PublishOutcome, Request, TwoPhaseKind } from './kind.js';
 
 interface Queued<C> {
   readonly uid: string;
@@ -78,7 +78,7 @@ export class Committer<C> {
     if (next > 0) this.#queue = this.#queue.slice(next);
   }
 
-  #finish(uid: string, committable: C, outcome: Outcome<C>): void {
+  #finish(uid: string, committable: C, outcome: PublishOutcome<C>): void {
     switch (outcome.is) {
       case 'mine':
         this.#confirm(uid, committable, 'committed');

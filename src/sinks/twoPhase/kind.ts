@@ -23,9 +23,9 @@ export interface TwoPhaseKind<C> {
    */
   check?(committable: C): void;
   /** Publishes, idempotently. Emits once. An error ends the attempt; the next one starts over. */
-  publish(committable: C): Observable<Outcome<C>>;
+  publish(committable: C): Observable<PublishOutcome<C>>;
   /** For events. */
-  describe(committable: C): Description;
+  describe(committable: C): CommittableDescription;
   /** How many are published at once. With 1 they are published in order, each after the one before it is done. */
   readonly concurrency: number;
   /** Memory that publishing takes, in bytes, and how much it may take at once; one is always allowed. Default: not counted. */
@@ -41,14 +41,14 @@ export interface CommittableFields {
   readonly [field: string]: Json | undefined;
 }
 
-export interface Description {
+export interface CommittableDescription {
   readonly uri: string;
   readonly bytes: number;
   readonly records: number;
 }
 
 /** How publishing a committable went. */
-export type Outcome<C> =
+export type PublishOutcome<C> =
   /** It is where it belongs, and proven to be this one. It needs no more carrying. */
   | { readonly is: 'mine' }
   /** A step is done, and nothing is visible. The next step comes when a manifest has this version of it. */
