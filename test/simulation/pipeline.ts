@@ -11,12 +11,14 @@ import {
   records,
   silentLogger,
   valueState,
+  type FlowOperator,
   type Job,
 } from 'millrace';
 import type { Clock } from 'millrace/operators';
 import type { Stores } from 'millrace/stores';
 import type { Scenario } from './scenario.js';
-import type { Event } from './world.js';
+import { tableSink } from '../sinks/twoPhase/outbox.js';
+import { tableUri, type Event, type Output } from './world.js';
 
 export const minimumPartSize = 256;
 
@@ -71,12 +73,17 @@ export function pipeline(
         { ...event, count: seen.update((n) => n + 1), padding: '.'.repeat(scenario.padding) },
       ],
     }),
-    fileSink('out', 'memory://lake/out', {
-      ...small(ndjson()),
-      partitionBy: (each) => `p=${each.partition}`,
-    }),
+    output(scenario),
   );
   return { job, leaf };
+}
+
+function output(scenario: Scenario): FlowOperator<Output, never> {
+  if (scenario.output === 'table') return tableSink('out', tableUri, { rows: 5, budget: 2048 });
+  return fileSink('out', 'memory://lake/out', {
+    ...small(ndjson<Output>()),
+    partitionBy: ({ partition }) => `p=${partition}`,
+  });
 }
 
 function small<F>(format: F): {

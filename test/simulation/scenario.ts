@@ -43,6 +43,8 @@ export interface Scenario {
   readonly completeSubset: boolean;
   /** Data objects have entropy in their keys. */
   readonly entropy: boolean;
+  /** Where the output goes: to files of lines, by default, or as batches to a table. */
+  readonly output?: 'table';
   readonly faults?: FaultRates;
   /** For each process but the last. */
   readonly fates: readonly Fate[];

@@ -1,6 +1,7 @@
 import { toArray, type Observable } from 'rxjs';
 import { listAll, type ObjectStore } from 'millrace/stores';
 import { entryOf, type Entry } from '../support/entry.js';
+import { Table } from '../sinks/twoPhase/table.js';
 import { between, seeded } from './random.js';
 import type { Scenario } from './scenario.js';
 
@@ -95,7 +96,7 @@ export function audit(store: ObjectStore, input: Input): Findings {
     if (value <= (last.get(what) ?? -1)) wrong.push(`${what}: ${value} comes after ${last.get(what) ?? 0}`);
     last.set(what, value);
   };
-  for (const { key, line } of linesBelow(store, 'out/', wrong)) {
+  for (const { key, line } of [...linesBelow(store, 'out/p=', wrong), ...tableRows(store)]) {
     const { id, source, user, partition, count } = JSON.parse(line) as Output;
     const event = known.get(id);
     if (event === undefined) {
@@ -129,6 +130,14 @@ export function audit(store: ObjectStore, input: Input): Findings {
     duplicated: copies.reduce((sum, each) => sum + each - 1, 0),
     wrong,
   };
+}
+
+export const tableUri = 'memory://lake/out/table';
+
+/** The rows of the table, as if each partition were a file. */
+function tableRows(store: ObjectStore): { readonly key: string; readonly line: string }[] {
+  const rows = now(new Table(store, 'out/table').rows()) as readonly Output[];
+  return rows.map((row) => ({ key: `out/p=${row.partition}/`, line: JSON.stringify(row) }));
 }
 
 /** Lines of all files below a prefix; files in the order of their names. */

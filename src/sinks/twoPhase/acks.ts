@@ -52,11 +52,13 @@ export class Acks<C> {
       if (next?.frozen === undefined || next.outstanding > 0) return;
       this.#waiting.shift();
       const { barrier, open, closed } = next.frozen;
-      const committables = open.map((each) => this.#committable(each));
-      const named = new Set(committables.flatMap(({ objects }) => objects ?? []));
-      barrier.ack(this.id, {
-        open: committables,
+      const frozen = {
+        open: open.map((each) => this.#committable(each)),
         closed: closed.map((each) => this.#committable(each)),
+      };
+      const named = new Set([...frozen.open, ...frozen.closed].flatMap(({ objects }) => objects ?? []));
+      barrier.ack(this.id, {
+        ...frozen,
         // An object that came and went between two barriers is named once, so that the next manifest can drop it.
         objects: next.objects.filter((name) => !named.has(name)),
       });

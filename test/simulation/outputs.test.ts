@@ -1,0 +1,41 @@
+import { plain, type Fate, type Scenario } from './scenario.js';
+import { simulate } from './simulation.js';
+
+/** Kills the process that follows `earlier` at every `step`-th of its requests; the output must be exact each time. */
+function crashEverywhere(
+  scenario: Scenario,
+  earlier: readonly Fate[],
+  when: 'before' | 'after',
+  step: number,
+) {
+  const calls = simulate({ ...scenario, fates: earlier }).calls[earlier.length]!;
+  for (let at = 1; at <= calls; at += step) {
+    const fates = [...earlier, { kind: 'crash', at, when } as const];
+    const { lost, duplicated, wrong, left, leaked } = simulate({ ...scenario, fates });
+    const exact = { fates, lost: 0, duplicated: 0, wrong: [], left: [], leaked: [] };
+    expect({ fates, lost, duplicated, wrong, left, leaked }).toEqual(exact);
+  }
+}
+
+describe.each(['table'] as const)('output to %s is exact', (output) => {
+  const scenario: Scenario = { ...plain, records: 60, output };
+
+  test.each(['before', 'after'] as const)('whichever request a process dies %s', (when) => {
+    crashEverywhere(scenario, [], when, 1);
+  });
+
+  test('whichever request of its recovery a process dies at', () => {
+    const first: Fate = { kind: 'crash', at: Math.floor(simulate(scenario).calls[0]! / 2), when: 'after' };
+    crashEverywhere(scenario, [first], 'before', 3);
+    crashEverywhere(scenario, [first], 'after', 4);
+  });
+
+  test('with a process that is paused and goes on as a zombie', () => {
+    const calls = simulate(scenario).calls[0]!;
+    for (let at = 1; at <= calls; at += 5) {
+      const fates = [{ kind: 'pause', at, late: (at * 7) % 120, resume: (at * 13) % 160 } as const];
+      const { lost, duplicated, wrong } = simulate({ ...scenario, fates });
+      expect({ fates, lost, duplicated, wrong }).toEqual({ fates, lost: 0, duplicated: 0, wrong: [] });
+    }
+  });
+});
