@@ -136,7 +136,7 @@ describe('a table behind an outbox', () => {
     const apply = (checkpoint: number, epoch: number, row: string): void => {
       table.apply({ job: 'j', sink: 's', checkpoint, epoch, sequence: 0 }, [row]).subscribe({
         complete: () => answers.push(row),
-        error: ({ code }: { readonly code: string }) => answers.push(code),
+        error: (error: unknown) => answers.push((error as { readonly code: string }).code),
       });
     };
     apply(1, 1, 'a');
