@@ -17,6 +17,7 @@ export {
   type StuckOptions,
 } from './laws/index.js';
 export { matrix, type MatrixRow, type MatrixSubject } from './matrix/index.js';
+export { memoryServices, type MemoryServicesOptions } from './memoryServices.js';
 export { parseMarbleFile, type MarbleAttempt, type MarbleFile, type MarbleLine } from './marbleFile.js';
 export { runMarbles, type MarbleResult, type MarbleServices } from './runMarbles.js';
 export { TestAttempt, type TestAttemptOptions, type TestBarrier, type Trace } from './testAttempt.js';

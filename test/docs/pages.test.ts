@@ -30,12 +30,13 @@ function linesBelow(store: ObjectStore, prefix: string): string[] {
 
 describe('The examples of the pages', () => {
   test.each([
-    ['concepts.md', 'countVisits.ts'],
-    ['testing.md', 'crashedJob.ts'],
-    ['writing-operators.md', 'numbered.ts'],
-    ['writing-operators.md', 'countTo.ts'],
-  ])('%s shows test/docs/examples/%s', (page, example) => {
-    expect(read(`docs/${page}`)).toContain(`\`\`\`ts\n${read(`test/docs/examples/${example}`)}\`\`\``);
+    ['concepts.md', 'test/docs/examples/countVisits.ts'],
+    ['testing.md', 'test/docs/examples/crashedJob.ts'],
+    ['writing-operators.md', 'test/docs/examples/numbered.ts'],
+    ['writing-operators.md', 'test/docs/examples/countTo.ts'],
+    ['writing-operators.md', 'examples/topN.ts'],
+  ])('%s shows %s', (page, example) => {
+    expect(read(`docs/${page}`)).toContain(`\`\`\`ts\n${read(example)}\`\`\``);
   });
 
   test('countVisits counts, and does nothing when it is run again', async () => {

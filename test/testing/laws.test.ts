@@ -3,12 +3,12 @@ import { filter, map, mergeMap, scan, type OperatorFunction } from 'rxjs';
 import { fileSink, type Flow, keyed, mergeFlows, ndjson, records, valueState } from '../../src/index.js';
 import { listAll, type ObjectStore, type Stores } from '../../src/entries/stores.js';
 import { type Service, stores } from '../../src/entries/operators.js';
-import { memoryServices, stuckServices } from '../support/marbleServices.js';
+import { stuckServices } from '../support/marbleServices.js';
 import { right, wrong } from './wrong/operators.js';
 import type { Item } from './wrong/passing.js';
 import { type Board, board, onBoard } from './wrong/publishing.js';
 import { type Outlet, outlet } from './wrong/writing.js';
-import { checkLaws, lawInputs, type LawOptions } from '../../src/testing/index.js';
+import { checkLaws, lawInputs, memoryServices, type LawOptions } from '../../src/testing/index.js';
 
 /** The records below `out/`, in the order of the files' names. */
 const publishedFiles: LawOptions['published'] = (services) => {

@@ -1,8 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { filter, map } from 'rxjs';
 import { fileSink, type Flow, keyed, mergeFlows, records, values, valueState } from '../../src/index.js';
-import { matrix, type MatrixSubject } from '../../src/testing/index.js';
-import { memoryServices } from '../support/marbleServices.js';
+import { matrix, memoryServices, type MatrixSubject } from '../../src/testing/index.js';
 import { wrongRows } from './wrong/rows.js';
 
 const numbers = { records: [3, 5, 4, 8], services: memoryServices };
