@@ -26,6 +26,7 @@ const context: Readonly<Record<string, string>> = {
   secretAccessKey: 'declare const secretAccessKey: string;',
   Money:
     'declare class Money { cents: number; currency: string; static parse(text: string, currency?: string): Money }',
+  Pool: 'declare class Pool { end(): Promise<void> }',
   fc: 'import fc from "fast-check";',
 };
 
