@@ -99,9 +99,10 @@ describe.each(
 });
 
 test('every exported operator is tried', () => {
-  const names = readdirSync(new URL('../../src/operators/', import.meta.url)).map((file) =>
-    file.replace('.ts', ''),
-  );
+  // keyedOperator.ts is what `keyed` is made of.
+  const names = readdirSync(new URL('../../src/operators/', import.meta.url))
+    .map((file) => file.replace('.ts', ''))
+    .filter((name) => name !== 'keyedOperator');
   expect(Object.keys(subjects).sort()).toEqual([...names, 'fileSink'].sort());
 });
 
