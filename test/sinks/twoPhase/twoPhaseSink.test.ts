@@ -5,8 +5,7 @@ import { createMemoryStore, type Stores } from '../../../src/entries/stores.js';
 import { decodeCommittable, encodeCommittable } from '../../../src/sinks/twoPhase/committables.js';
 import { Committer } from '../../../src/sinks/twoPhase/committer.js';
 import type { PublishOutcome } from '../../../src/sinks/twoPhase/kind.js';
-import { checkLaws, lawInputs } from '../../../src/testing/index.js';
-import { memoryServices } from '../../support/marbleServices.js';
+import { checkLaws, lawInputs, memoryServices } from '../../../src/testing/index.js';
 import { tableSink } from './outbox.js';
 import { Table } from './table.js';
 
