@@ -1,5 +1,5 @@
 /** What others write into a local store's own directories makes no error of another kind. */
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lastValueFrom, type Observable } from 'rxjs';
@@ -63,4 +63,52 @@ test.each([
   const requests: Observable<unknown>[] = [store.head('a'), store.get('a')];
   for (const request of requests)
     await expect(lastValueFrom(request)).rejects.toMatchObject({ code: 'Integrity' });
+});
+
+describe('among the marks of a lock,', () => {
+  const lockOf = async (): Promise<string> => {
+    await lastValueFrom(store.put('a', Buffer.from('1')));
+    const locks = join(root, '.millrace', 'locks');
+    const [stripe = ''] = await readdir(locks);
+    return join(locks, stripe);
+  };
+
+  test.each(['note', '.DS_Store', 'NaN', '7~', 'x.free', '.free', '-1', '1e3', '9'.repeat(20), 'Infinity'])(
+    'a file %s of another program holds nothing, and stays',
+    async (name) => {
+      const lock = await lockOf();
+      await writeFile(join(lock, name), '');
+      await lastValueFrom(store.put('a', Buffer.from('2')));
+      await lastValueFrom(store.put('a', Buffer.from('3')));
+      expect((await lastValueFrom(store.get('a'))).chunks.join('')).toBe('3');
+      const marks = await readdir(lock);
+      expect(marks).toContain(name);
+      expect(marks.filter((mark) => mark !== name && !/^\d+\.free$/.test(mark))).toEqual([]);
+    },
+  );
+
+  test('a number that is no link holds nothing', async () => {
+    const lock = await lockOf();
+    await writeFile(join(lock, '5'), '');
+    await lastValueFrom(store.put('a', Buffer.from('2')));
+    expect(await readdir(lock)).toContain('6.free');
+  });
+
+  test('the mark of a dead process among them still holds nothing', async () => {
+    const lock = await lockOf();
+    await symlink('999999999.0.dead', join(lock, '5'));
+    await writeFile(join(lock, 'note'), '');
+    await lastValueFrom(store.put('a', Buffer.from('2')));
+    expect(await readdir(lock)).toContain('6.free');
+  });
+
+  test('a file in place of the lock is reported', async () => {
+    const lock = await lockOf();
+    await rm(lock, { recursive: true });
+    await writeFile(lock, '');
+    await expect(lastValueFrom(store.put('a', Buffer.from('2')))).rejects.toMatchObject({
+      code: 'InvalidRequest',
+      message: `${lock} is not a directory: another program has put it where this store keeps its locks. Remove it.`,
+    });
+  });
 });

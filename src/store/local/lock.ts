@@ -2,12 +2,13 @@
  * A lock among processes that share a directory, released by death.
  *
  * Holders are numbered. The lock is a directory of marks: `n` names the owner of turn n; renamed to `n.free` it says that
- * the turn is over. Whoever finds the highest turn free, or its owner dead, marks the next number: of several, one can.
- * Someone who looked long ago might mark a number whose turn has passed; so, having marked it, one looks again, and
- * withdraws if there is a higher number or the same is free. Old marks are removed only when far behind, so this look
- * can't miss them.
+ * the turn is over. A process that finds the highest turn free, or its owner dead, marks the next number: of several, one can.
+ * A process that looked long ago might mark a number whose turn has passed; so, having marked it, it looks again, and
+ * withdraws if there is a higher number or the same is free. Marks are removed only many turns later, so this look can't
+ * miss them.
  */
-import { errno, unless, type Disk } from './disk.js';
+import { StoreError } from '../errors.js';
+import { errno, unless, type DirectoryEntry, type Disk } from './disk.js';
 
 const patience = 10_000;
 const keep = 32;
@@ -81,12 +82,28 @@ async function attempt(disk: Disk, path: string): Promise<number | undefined> {
 }
 
 async function look(disk: Disk, path: string): Promise<string[]> {
-  const entries = await unless(['ENOENT'], disk.readdir(path));
+  let entries: readonly DirectoryEntry[] | undefined;
+  try {
+    entries = await unless(['ENOENT'], disk.readdir(path));
+  } catch (error) {
+    throw errno(error) === 'ENOTDIR' ? notALock(path, error) : error;
+  }
   if (entries === undefined) {
     await unless(['EEXIST'], disk.mkdir(path));
     return [];
   }
-  return entries.map(({ name }) => name);
+  return entries.map(({ name }) => name).filter((name) => isMark.test(name));
+}
+
+/** Other names are other programs', and stay. A number of more digits would not be exact. */
+const isMark = /^[1-9]\d{0,14}(\.free)?$/;
+
+function notALock(path: string, cause: unknown): StoreError {
+  return new StoreError(
+    'InvalidRequest',
+    `${path} is not a directory: another program has put it where this store keeps its locks. Remove it.`,
+    { cause },
+  );
 }
 
 function top(marks: readonly string[]): number | undefined {
@@ -95,6 +112,13 @@ function top(marks: readonly string[]): number | undefined {
 
 async function isOver(disk: Disk, path: string, marks: readonly string[], turn: number): Promise<boolean> {
   if (marks.includes(`${turn}.free`)) return true;
-  const owner = await unless(['ENOENT'], disk.readMark(`${path}/${turn}`));
-  return owner !== undefined && !disk.alive(owner);
+  const mark = `${path}/${turn}`;
+  try {
+    const owner = await unless(['ENOENT'], disk.readMark(mark));
+    return owner !== undefined && !disk.alive(owner);
+  } catch (error) {
+    // No link: no process of ours has made it, so nobody holds it.
+    if (errno(error) === 'EINVAL') return true;
+    throw error;
+  }
 }
