@@ -115,7 +115,7 @@ class LogCoordinator implements Coordinator {
     if (this.#participants.has(id)) {
       throw new CheckpointError(
         'DuplicateId',
-        `Two operators have the id '${id}', or one operator was subscribed twice. Give each operator an id of its own: state is found by it. To feed several sinks from one flow, end it with RxJS's share().`,
+        `Two operators have the id '${id}', or one operator was subscribed twice. Give each operator its own id, which names its state. To feed several sinks from one flow, end it with RxJS's share().`,
       );
     }
     if (this.#driver.state.phase !== 'claimed') {

@@ -90,14 +90,14 @@ const quoted = (ids: readonly string[]): string => ids.map((id) => `'${id}'`).jo
 export function vanished(ids: readonly string[]): CheckpointError {
   return new CheckpointError(
     'VanishedOperator',
-    `The restored checkpoint holds state for ${quoted(ids)}, but no operator of that id is in the job. Put it back under the same id. If its state may go for good, list the id in \`allowDropped\` of createJob. To start from nothing, give the job a new name or checkpoint directory.`,
+    `The restored checkpoint holds state for ${quoted(ids)}, but no operator of that id is in the job. Put it back under the same id. If its state may be dropped, list the id in \`allowDropped\` of createJob. To start from nothing, give the job a new name or checkpoint directory.`,
   );
 }
 
 export function droppedInUse(ids: readonly string[]): CheckpointError {
   return new CheckpointError(
     'DroppedOperator',
-    `allowDropped lists ${quoted(ids)}, but the job has an operator of that id, whose state it goes on with. Take the id off the list, or give the operator another.`,
+    `allowDropped lists ${quoted(ids)}, but the job has an operator of that id, whose state it continues. Remove the id from the list, or give the operator another.`,
   );
 }
 

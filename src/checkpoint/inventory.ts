@@ -163,6 +163,6 @@ export function declare(
 function referenced(key: string): CheckpointError {
   return new CheckpointError(
     'GarbageReferenced',
-    `A participant refers to '${key}', which an earlier checkpoint declared garbage because nobody referred to it. Name an object in every checkpoint from its creation to its last use.`,
+    `A participant refers to '${key}', which an earlier checkpoint declared garbage because nothing referred to it. Name an object in every checkpoint from its creation to its last use.`,
   );
 }

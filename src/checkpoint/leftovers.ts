@@ -24,7 +24,7 @@ import { references, type Manifest } from './manifest.js';
 
 /**
  * Leftovers: what attempts that are over have made, and no entry of the log names. Data objects, their uploads, and what
- * participants made elsewhere, such as the uploads of sinks. All bear the epoch that made them.
+ * participants made elsewhere, such as the uploads of sinks. All names hold the epoch that made them.
  *
  * An attempt is over when a later one owns the log, or when it has settled. The entries that follow go on from the newest
  * one then, and add names of their own epochs only: what is of an epoch that is over, and not named in the newest entry,

@@ -35,7 +35,7 @@ export interface Self {
   readonly dir?: string | undefined;
   /** Unique to this attempt: put-ids are made of it. */
   readonly nonce: string;
-  /** Checkpoints kept to be restored from. */
+  /** Checkpoints that are kept. */
   readonly retained: number;
   /** For the first claim of a log. */
   readonly entropy?: Entropy | undefined;

@@ -54,7 +54,7 @@ function durable(state: CheckpointState, manifest: Manifest, at: Moment): Checkp
     failures: state.rules.inARow ? 0 : state.failures,
     endedAt: at.monotonic,
   };
-  // `bytes` is known to whoever encoded it.
+  // `bytes` is known to the caller that encoded it.
   const told: CheckpointEffect = {
     type: 'tell',
     event: { type: 'checkpoint-durable', checkpoint, n, durationMs, bytes: 0 },

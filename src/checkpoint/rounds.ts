@@ -121,7 +121,7 @@ export function endRounds(
   return { state: { ...state, rounds }, over };
 }
 
-/** A round that is over is still needed to tell whom later ones wait for. */
+/** A round that is over is still needed to tell what later ones wait for. */
 const isKept = ({ phase, missing }: Round): boolean => phase !== 'over' || missing.size > 0;
 
 /** What the oldest unfinished checkpoint waits for, or, after the last one, its publishing. */

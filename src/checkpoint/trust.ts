@@ -92,7 +92,7 @@ function verify(json: Buffer, signature: string | undefined, { keys, accept }: S
   } else if (!isSignedBy(json, signature, keys)) {
     throw new CheckpointError(
       'ManifestNotTrusted',
-      `The manifest ${where} is signed with none of the keys of checkpoints.sign. Nothing was changed. If the key was changed, add the former one to the list, behind the new one. If not, somebody else has written the object: restore it from a version or backup of the bucket.`,
+      `The manifest ${where} is signed with none of the keys of checkpoints.sign. Nothing was changed. If the key was changed, add the former one to the list, after the new one. If not, somebody else has written the object: restore it from a version or backup of the bucket.`,
     );
   }
 }

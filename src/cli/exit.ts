@@ -13,7 +13,7 @@ export const exitCodes = {
   SIGTERM: 143,
 } as const;
 
-/** The command line asks for something that cannot be, or that has to be said more clearly. Nothing was done. */
+/** The command line asks for something that cannot be, or that must be more specific. Nothing was done. */
 export class UsageError extends MillraceError {
   override readonly name = 'UsageError';
 
@@ -31,12 +31,12 @@ export class Interrupted extends MillraceError {
   }
 }
 
-/** Whoever read the output has gone, as `head` does: no error. */
+/** The reader of the output has gone, as `head` does: no error. */
 export class ReaderGone extends MillraceError {
   override readonly name = 'ReaderGone';
 
   constructor() {
-    super('ReaderGone', 'Nobody reads the output any more.');
+    super('ReaderGone', 'The reader of the output has gone.');
   }
 }
 

@@ -31,13 +31,13 @@ export function parseSets(sets: readonly string[]): Record<string, string> {
     // What is no key may be a secret: it is not repeated.
     if (!/^[a-z][\w-]*(\.[^=]+)+=/i.test(text))
       throw new UsageError(
-        '--set takes key=value with a configuration key, such as --set s3.region=eu-central-1. millrace config --all tells the keys.',
+        '--set takes key=value with a configuration key, such as --set s3.region=eu-central-1. millrace config --all shows the keys.',
       );
     return [text.slice(0, at), text.slice(at + 1)];
   });
   const keys = values.map(([key]) => key);
   const twice = keys.find((key, i) => keys.indexOf(key) !== i);
-  if (twice !== undefined) throw new UsageError(`--set ${twice} is there twice. Say it once.`);
+  if (twice !== undefined) throw new UsageError(`--set ${twice} is given twice. Give it once.`);
   return Object.fromEntries(values);
 }
 

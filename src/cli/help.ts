@@ -46,10 +46,10 @@ Servers other than AWS:
   millrace ls s3://lake --set s3.endpoint=http://127.0.0.1:9000
 
 Exit codes:
-  0 done, 1 failed, 2 cannot be asked like this, 3 not found, 130 interrupted (143 terminated)
+  0 done, 1 failed, 2 wrong usage, 3 not found, 130 interrupted (143 terminated)
 
 First steps:
   millrace ls s3://lake            what is there
-  millrace config                  which settings hold, and where each comes from
+  millrace config                  the effective settings, and where each comes from
   millrace probe s3://lake         whether the server answers, and what it can do
 `;

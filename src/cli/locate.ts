@@ -26,7 +26,7 @@ import { readable } from './render/text.js';
 export interface Located {
   /** For the library; may hold the user info of `s3x://`. */
   readonly uri: string;
-  /** For people: what was said, without secrets. */
+  /** For people: what was given, without secrets. */
   readonly said: string;
   readonly scheme: Scheme;
   /** Decoded; of a glob, the fixed text before its first wildcard. */
@@ -88,13 +88,13 @@ export function fixedDirectory(fixed: string): string {
   return fixed.slice(0, fixed.lastIndexOf('/') + 1);
 }
 
-/** The URI of something that was found there, with the user info by which it was. */
+/** The URI of something that was found there, with the user info that it was found with. */
 export function reached(uri: string, { uri: by }: Pick<Located, 'uri'>): string {
   const [, user] = /^s3x:\/\/([^/]*@)/i.exec(by) ?? [];
   return user === undefined ? uri : uri.replace(/^s3x:\/\//i, (scheme) => scheme + user);
 }
 
-/** What a command says to whom a glob gave nothing. */
+/** The error of a command whose glob matches nothing. */
 export function noMatch({ said }: Pick<Located, 'said'>): StoreError {
   return new StoreError('NotFound', `Nothing matches ${said}.`);
 }

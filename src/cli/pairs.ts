@@ -51,8 +51,8 @@ async function pairOf(
     return { from, to: several || namesDirectory(target) ? below(target, name) : target.uri };
   }
   if (!recursive)
-    throw new UsageError(`${source.said} is a directory. Say --recursive to take all that is in it.`);
+    throw new UsageError(`${source.said} is a directory. Add --recursive to copy everything in it.`);
   if (several && name === '')
-    throw new UsageError(`${source.said} has no name to go by in ${target.said}. Take it alone.`);
+    throw new UsageError(`${source.said} has no name to copy it to in ${target.said}. Take it alone.`);
   return { from: asDirectory(from), to: asDirectory(several ? below(target, name) : target.uri) };
 }

@@ -21,7 +21,7 @@ const variables: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Takes secrets out of text, whoever wrote it: user info of URIs, and every secret that the environment or the command
+ * Takes secrets out of text of any origin: user info of URIs, and every secret that the environment or the command
  * line holds. The library shows none; this is for what comes from elsewhere, such as a mistyped argument, or a foreign error
  * under `--debug`.
  */

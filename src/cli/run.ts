@@ -114,7 +114,7 @@ function configured(options: GlobalOptions, { env, cwd }: Io, logger: Logger): L
   };
 }
 
-/** Warnings are for whoever runs the command; what stores say else comes with --debug only. */
+/** Warnings are for the user of the command; other messages of stores come with --debug only. */
 function loggerTo(tell: (level: string, message: string) => void): Logger {
   const at =
     (level: string) =>

@@ -45,7 +45,7 @@ export function taken<T>(
 export async function one<T>(source: Observable<T>, stop: AbortSignal): Promise<T> {
   const values: T[] = [];
   await taken(source, stop, (value) => values.push(value));
-  if (values.length === 0) throw new Error('The request was answered by nothing.');
+  if (values.length === 0) throw new Error('The request ended without an answer.');
   return values[0] as T;
 }
 

@@ -13,7 +13,7 @@ export interface ConfigProblem {
     | 'InvalidFile';
   /** The flat key; of `InvalidFile`, the file. */
   readonly key: string;
-  /** Names key, value (never a secret), rule and where it was said. */
+  /** Names key, value (never a secret), rule and where it was set. */
   readonly message: string;
 }
 

@@ -40,7 +40,7 @@ export function ownOptions(s3: S3Options, bucket: string): BucketOptions | undef
   return bucketOf(s3, bucket) ?? (ending === undefined ? undefined : bucketOf(s3, ending));
 }
 
-/** SSE-S3 in the bucket of a URI, unless something else is said of it. */
+/** SSE-S3 in the bucket of a URI, unless the bucket has its own setting. */
 export function encryptBucket(s3: S3Options, uri: string): S3Options {
   const { scheme, bucket } = parseUri(uri);
   const own = ownOptions(s3, bucket);
@@ -48,7 +48,7 @@ export function encryptBucket(s3: S3Options, uri: string): S3Options {
   return { ...s3, buckets: { ...s3.buckets, [bucket]: { ...own, sse: { type: 'sse-s3' } } } };
 }
 
-/** A customer's key is for `sse-c`, which need not be said besides. */
+/** A customer's key is for `sse-c`, which need not be set besides. */
 export function encryptionType(sse: EncryptionOptions = {}): EncryptionOptions['type'] {
   const { type, customerKey, customerKeyFile } = sse;
   return type ?? ((customerKey ?? customerKeyFile) === undefined ? undefined : 'sse-c');

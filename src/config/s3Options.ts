@@ -88,7 +88,7 @@ export interface BucketOptions {
   readonly caBundle?: string;
 }
 
-/** How to reach S3 servers. Everything has a default; on AWS usually nothing needs to be said. */
+/** How to reach S3 servers. Everything has a default; AWS usually needs no configuration. */
 export interface S3Options extends BucketOptions {
   /** Overrides by bucket name. `*.logs` is for all buckets whose names end in `.logs`; an exact name wins, then the longest. */
   readonly buckets?: Readonly<Record<string, BucketOptions>>;
@@ -110,13 +110,13 @@ export interface S3Options extends BucketOptions {
   readonly reservedSockets?: number;
   /** To establish a connection. Default 60 s. */
   readonly connectionTimeout?: Duration;
-  /** That a request may go without a byte in either direction before its answer starts. Default 60 s. */
+  /** Time without a byte in either direction before the answer starts. Default 60 s. */
   readonly requestTimeout?: Duration;
-  /** That a body being read may stand still before the rest is asked for again. Default 10 s. */
+  /** Time that a body may stall before the rest is requested again. Default 10 s. */
   readonly idleTimeout?: Duration;
   /** For a whole request: head, list, delete and the like. Default 1 min. */
   readonly lowTimeout?: Duration;
-  /** For a whole copy or Complete, which servers work on for long. Default 5 min. */
+  /** For a whole copy or Complete, which take servers long. Default 5 min. */
   readonly highTimeout?: Duration;
   /** How often one read asks again for the rest of a body that stalled or broke off. Default 5. */
   readonly bodyResumes?: number;

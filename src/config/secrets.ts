@@ -4,7 +4,7 @@ const hidden = '<hidden>';
 
 /**
  * Makes values of an object show nowhere: not in `inspect`, `console.log`, `JSON.stringify`, `String()`. They stay
- * ordinary properties, so that whoever needs them reads or spreads them as ever; a spread copy is not hidden any more.
+ * ordinary properties, so that code which needs them reads or spreads them as usual; a spread copy is not hidden any more.
  *
  * @param names the properties to hide. Default: all
  */

@@ -4,7 +4,7 @@ import { loadConfig } from './load/index.js';
 
 let defaults: Config | undefined;
 
-/** What holds when nothing is said: no environment, no file. */
+/** The defaults: no environment, no file. */
 export function defaultConfig(): Config {
   return (defaults ??= loadConfig({ env: {}, file: false }));
 }

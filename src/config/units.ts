@@ -47,12 +47,12 @@ const durations: Readonly<Record<string, number>> = {
 
 /** Reads a size in bytes. Throws `InvalidOption`. */
 export function parseSize(key: string, value: Size): number {
-  return parse(key, value, sizes, "a whole number of bytes, or a text such as '8MiB'");
+  return parse(key, value, sizes, "a whole number of bytes, or a string such as '8MiB'");
 }
 
 /** Reads a duration in milliseconds. Throws `InvalidOption`. */
 export function parseDuration(key: string, value: Duration): number {
-  return parse(key, value, durations, "a whole number of milliseconds, or a text such as '10s'");
+  return parse(key, value, durations, "a whole number of milliseconds, or a string such as '10s'");
 }
 
 function parse(key: string, value: unknown, units: Readonly<Record<string, number>>, rule: string): number {

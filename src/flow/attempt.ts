@@ -97,7 +97,7 @@ export interface OperatorEvent {
 /** The typed name of a capability. Rooms below `flow` declare their own; the job provides the values, and finds them by name. */
 export class Service<S> {
   declare protected readonly provides: S;
-  /** @param fallback what those get whom nobody provides one */
+  /** @param fallback used when the job provides no value */
   constructor(
     readonly name: string,
     readonly fallback?: () => S,

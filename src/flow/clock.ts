@@ -38,7 +38,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** The reading of a clock by which durations are measured. */
+/** The reading of a clock that durations are measured with. */
 export function monotonic(clock: Pick<Clock, 'now' | 'monotonic'>): number {
   return clock.monotonic?.() ?? clock.now();
 }

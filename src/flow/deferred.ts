@@ -1,6 +1,6 @@
 import { MillraceError } from '../errors.js';
 
-/** Whether a value is a promise or an Observable, of any library or copy of RxJS: it stands for what is not there yet. */
+/** Whether a value is a promise or an Observable, of any library or copy of RxJS: a value that is not there yet. */
 export function isDeferred(value: unknown): boolean {
   return typeof value === 'object' && value !== null && (isPromise(value) || isObservable(value));
 }

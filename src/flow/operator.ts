@@ -317,7 +317,7 @@ const notOpened = (): MillraceError =>
 const completedUnopened = (): MillraceError =>
   new MillraceError(
     'NotOpened',
-    'A flow completed before Open: it was subscribed when its source was over (the second flow of a concat, say). Subscribe all branches of a flow at once: with share() and a leaf each, or with merge in connect(…).',
+    'A flow completed before Open: it was subscribed after its source had ended, as the second flow of a concat is. Subscribe all branches of a flow at once: with share() and a leaf each, or with merge in connect(…).',
   );
 
 const afterLast = (): MillraceError =>

@@ -29,7 +29,7 @@ export type Signal = Open | Barrier | Watermark | Credit | End;
  * `instanceof`, which does not depend on how many shapes records have.
  *
  * A copy of a signal (`{ ...barrier }`) would pass for a record, and its checkpoint would never end. So a signal has an
- * enumerable property that refuses to be read: whoever copies it finds out at once.
+ * enumerable property that throws when it is read: a copy fails at once.
  */
 // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- it exists for `instanceof`
 abstract class Genuine {

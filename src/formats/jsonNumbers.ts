@@ -3,7 +3,7 @@
  *
  * Such a number has sixteen digits or more in a row, counting its point. That is rare and quickly seen, so blocks without
  * one are parsed by `JSON.parse` alone. In the others, each such number is replaced by a marked string, the line is parsed,
- * and the marked strings become what they stand for:
+ * and the marked strings become what they mean:
  *
  * - an integer beyond ±(2⁵³ − 1): a `bigint`;
  * - another number that the nearest double, printed with as many digits, differs from: a {@link JsonNumber}.

@@ -109,7 +109,7 @@ function checked<T>(schema: StandardSchemaV1<unknown, T>, parse: Parse<unknown>)
     if (result instanceof Promise) {
       throw new MillraceError(
         'AsyncSchema',
-        `The ${standard.vendor} schema given to ndjson validates asynchronously: use one that answers at once, or validate after values().`,
+        `The ${standard.vendor} schema given to ndjson validates asynchronously: use one that validates synchronously, or validate after values().`,
       );
     }
     if (result.issues === undefined) return result.value;

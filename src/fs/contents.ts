@@ -47,7 +47,7 @@ export class Contents {
     return defer(() => writeObject(this.#target(uri), body, this.#writing(options), this.#options.settling));
   }
 
-  /** Nothing is written yet; whoever opens it ends or aborts it. */
+  /** Nothing is written yet; the caller that opens it ends or aborts it. */
   writer(uri: string, options: WriteOptions = {}): Observable<ObjectWriter> {
     return defer(() => {
       const target = this.#target(uri);

@@ -157,7 +157,7 @@ export interface WriteOptions {
    */
   readonly integrityCheck?: boolean;
   readonly metadata?: Metadata;
-  /** Default: the type that the key's extension stands for. */
+  /** Default: the type of the key's extension. */
   readonly content?: ContentHeaders;
   /** Bytes of a part, 5 MiB to 1 GiB; from the thousandth on they grow. Default 8 MiB. */
   readonly partSize?: Size;

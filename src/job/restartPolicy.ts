@@ -11,7 +11,7 @@ export interface RestartPolicy {
   readonly max: number;
   /** Default 1.5. */
   readonly multiplier: number;
-  /** Share of the delay, drawn uniformly, by which it is moved either way. Default 0.1. */
+  /** Random jitter, as a share of the delay, in either direction. Default 0.1. */
   readonly jitter: number;
   /** An attempt that ran so long, and made a checkpoint durable, makes the next delay the initial one again. Default 1 h. */
   readonly resetAfter: number;

@@ -50,7 +50,7 @@ export function stalled(job: string, waiting: Waiting, forMs: number): StallEven
 }
 
 export function resumed(job: string, waiting: Waiting, forMs: number): StallEvent {
-  const message = `${subjectOf(waiting)} goes on after ${readableDuration(forMs)}.`;
+  const message = `${subjectOf(waiting)} continues after ${readableDuration(forMs)}.`;
   return { type: 'resumed', job, waiting, forMs, message };
 }
 
@@ -71,9 +71,9 @@ function stallOf(waiting: Waiting, time: string): string {
   const subject = subjectOf(waiting);
   switch (waiting.on) {
     case 'credit':
-      return `${subject} stands still: no credit from ${leavesOf(waiting.leaves, waiting.operators)} for ${time}.`;
+      return `${subject} is stalled: no credit from ${leavesOf(waiting.leaves, waiting.operators)} for ${time}.`;
     case 'input':
-      return `${subject} stands still: it has been waiting for ${waiting.input} for ${time}.`;
+      return `${subject} is stalled: it has been waiting for ${waiting.input} for ${time}.`;
     case 'acks':
       return `${subject} has been waiting for the ack of ${ids(waiting.operators)} for ${time}.`;
     case 'manifest':
@@ -99,7 +99,7 @@ function adviceFor(waiting: Waiting): string {
   switch (waiting.on) {
     case 'credit':
       return waiting.operators.length === 0
-        ? ' What consumes its records there is stuck, or an operator of it does not pass Credit signals on.'
+        ? ' The consumer of its records there is stuck, or an operator of it does not pass Credit signals on.'
         : ' It is slow or stuck, or an operator before it holds records or Credit signals back.';
     case 'acks':
       return ' It is slow to store its state or output, or records before the barrier are still being worked on.';

@@ -249,7 +249,7 @@ const misaligned = (): MillraceError =>
 export function mergeFlows<F extends readonly Flow<unknown>[]>(...flows: F): Flow<RecordOf<F[number]>> {
   for (const flow of flows)
     if (!isObservable(flow))
-      throw new InvalidOption('mergeFlows(…)', flow, 'flows, each an argument of its own');
+      throw new InvalidOption('mergeFlows(…)', flow, 'flows, each as a separate argument');
   return flowOf((out) => {
     const alignment = new Alignment<RecordOf<F[number]>>(out);
     alignment.inputs.push(...flows.map(() => new Input(out, alignment)));

@@ -174,11 +174,11 @@ class Records<A, B> extends FlowSubscriber<A, B> {
   }
 }
 
-/** Stands for the input of operators that never subscribe to it, such as `take(0)`. */
+/** In place of the input of operators that never subscribe to it, such as `take(0)`. */
 const unsubscribed = { next: (): void => undefined, complete: (): void => undefined };
 
 const leave =
-  'Only synchronous operators can be lifted. For asynchronous work leave the flow with values() and use RxJS from there, at least once.';
+  'Only synchronous operators can be lifted. For asynchronous work, leave the flow with values() and use RxJS from there (at-least-once).';
 
 const late = (): MillraceError =>
   new MillraceError(
@@ -189,13 +189,13 @@ const late = (): MillraceError =>
 const pending = (): MillraceError =>
   new MillraceError(
     'AsyncInRecords',
-    `The input is over, but an operator inside records(…) has not completed: records are still on their way in it. It waits for something asynchronous (delay, a mergeMap over promises), never completes, or its recursion overflowed the stack. ${leave}`,
+    `The input is over, but an operator inside records(…) has not completed: records are still in it. It waits for something asynchronous (delay, a mergeMap over promises), never completes, or its recursion overflowed the stack. ${leave}`,
   );
 
 const early = (): MillraceError =>
   new MillraceError(
     'EarlyInRecords',
-    'An operator inside records(…) emitted before the first record (startWith, a mergeWith or concatWith of other Observables): it would do so again after each restart. Write these records to an object and read it as a source of its own, joined with mergeFlows(…); endWith is fine.',
+    'An operator inside records(…) emitted before the first record (startWith, a mergeWith or concatWith of other Observables): it would do so again after each restart. Write these records to an object and read it as a second source, joined with mergeFlows(…); endWith is fine.',
   );
 
 const stopped = (): MillraceError =>

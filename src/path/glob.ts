@@ -74,7 +74,7 @@ export function compileGlob(pattern: string, { flavor = 'files' }: GlobOptions =
 }
 
 /**
- * Compiles the key of a URI as it was written (`splitUri`): percent escapes are decoded, and what they stand for is
+ * Compiles the key of a URI as it was written (`splitUri`): percent escapes are decoded, and what they encode is
  * literal, so that `%2A` is a star in a name and `*` a wildcard. Errors: `InvalidGlob`, `InvalidUri`.
  */
 export function compileUriGlob(key: string): Glob {
@@ -121,7 +121,7 @@ class Parser {
     return this.#sequence(this.lenient, false);
   }
 
-  /** `fresh`: a name starts here, where `**` with a slash may stand for no directory. */
+  /** `fresh`: a name starts here, where `**` with a slash may match no directory. */
   #sequence(fresh: boolean, inChoice: boolean): Node[] {
     const nodes: Node[] = [];
     let start = fresh;
@@ -208,7 +208,7 @@ class Parser {
   }
 }
 
-/** A state waits for a character (`test`, then on to `next[0]`) or stands for several states at once. */
+/** A state waits for a character (`test`, then on to `next[0]`) or is several states at once. */
 interface State {
   readonly test: ((char: string) => boolean) | undefined;
   next: number[];

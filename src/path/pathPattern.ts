@@ -16,7 +16,7 @@ export function compilePattern(pattern: string | RegExp): (text: string) => bool
     default:
       throw new PathError(
         'InvalidPattern',
-        `The pattern "${pattern}" does not say what it is. Write "glob:…" or "regex:…", or pass a regular expression.`,
+        `The pattern "${pattern}" has no syntax. Write "glob:…" or "regex:…", or pass a regular expression.`,
       );
   }
 }

@@ -27,7 +27,7 @@ function placeOf(bucket: Omit<ObjectUri, 'key'>): Place {
 /** A URI in place of a path would lose its second slash, and with it its meaning. */
 function refuseUri(text: string): void {
   if (!/^(?:s3[ax]?|file|memory):\/\//i.test(text)) return;
-  throw new PathError('InvalidPath', 'A URI is no path in a bucket. Use S3Path.from(uri).');
+  throw new PathError('InvalidPath', 'A URI is not a path in a bucket. Use S3Path.from(uri).');
 }
 
 /**
@@ -159,7 +159,7 @@ export class S3Path implements Iterable<string> {
   }
 
   /**
-   * `other` below this path, whether or not this one ends in a slash. An absolute `other` stands for itself, an empty one for
+   * `other` below this path, whether or not this one ends in a slash. An absolute `other` is itself, an empty one is
    * this path. Errors: `DifferentBuckets`.
    */
   resolve(other: S3Path | string): S3Path {

@@ -5,7 +5,7 @@
  * - `s3x://[key:secret@]host[:port]/bucket/key` names the server, too.
  * - `memory://name/key`.
  * - `file:///directory/key`. What a server calls a bucket is, for files, the first directory of the path:
- *   `file:///tmp/lake/raw` is the key `lake/raw` in the bucket `tmp`, so that the same URI means the same place whoever
+ *   `file:///tmp/lake/raw` is the key `lake/raw` in the bucket `tmp`, so that the same URI means the same place no matter who
  *   opens it.
  *
  * The key is percent-decoded, and nothing else happens to it: `a//b`, `../x` and `+` are what they are. So that globs

@@ -3,7 +3,7 @@ import type { Json } from '../flow/index.js';
 
 /**
  * What can be wrong with the input itself. None of it is retryable: a restart would find it again. The position that a
- * checkpoint holds stays valid, so after the cause is mended the job goes on where it was.
+ * checkpoint holds stays valid, so after the cause is fixed the job continues where it was.
  */
 
 /** An object was replaced after it had been listed or partly read. */
@@ -100,7 +100,7 @@ export class UnreadableInput extends MillraceError {
   override readonly name = 'UnreadableInput';
 
   constructor(
-    /** Its URI; U+FFFD stands for what is not UTF-8. */
+    /** Its URI, with U+FFFD for what is not UTF-8. */
     readonly uri: string,
     cause: Error,
   ) {
@@ -126,7 +126,7 @@ export class NoInput extends MillraceError {
   ) {
     super(
       'NoInput',
-      `No object matches ${uri}. Correct the URI; say hidden: true if names start with "." or "_"; or allowEmpty: true if no input is fine.`,
+      `No object matches ${uri}. Correct the URI; set hidden: true if names start with "." or "_"; or allowEmpty: true if no input is fine.`,
     );
   }
 }
@@ -175,7 +175,7 @@ export class MalformedRecord extends MillraceError {
   ) {
     super(
       'MalformedRecord',
-      `${object}, byte ${offset}, line ${line}: ${reason}: ${JSON.stringify(excerpt)}. Mend the object's producer, or set onMalformed to 'skip' or deadLetter(…).`,
+      `${object}, byte ${offset}, line ${line}: ${reason}: ${JSON.stringify(excerpt)}. Fix the object's producer, or set onMalformed to 'skip' or deadLetter(…).`,
     );
   }
 }

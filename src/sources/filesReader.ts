@@ -62,7 +62,7 @@ export class FilesReader<T> implements SourceReader<T> {
   #resuming: ObjectPosition | undefined;
   /** The last key of the last URI, when all is read. */
   #last: string | undefined;
-  /** Looks at what came after all was read. */
+  /** Looks for objects that were added after the last one read. */
   #looking = Subscription.EMPTY;
   #skipped: number;
   #lastSkipped:
@@ -228,7 +228,7 @@ export class FilesReader<T> implements SourceReader<T> {
     return 'end';
   }
 
-  /** A failure is reported, and no more: nothing was to be read. */
+  /** A failure is only reported: nothing was to be read. */
   #lookBehind(found: Observable<LaterObjects>): void {
     const { attempt, id: operator } = this.#context;
     const looking = new Subscription();
@@ -242,7 +242,7 @@ export class FilesReader<T> implements SourceReader<T> {
         },
         error: (error: unknown) => {
           looking.unsubscribe();
-          const message = `Source '${operator}' has read everything; whether input came since is not known.`;
+          const message = `Source '${operator}' has read everything; whether input was added since is unknown.`;
           attempt.report({ type: 'warning', operator, message, error });
           this.#ready();
         },
@@ -336,7 +336,7 @@ export class FilesReader<T> implements SourceReader<T> {
 
 function notRead(operator: string, { count, more }: LaterObjects, object: string): NotReadEvent {
   const objects = `${more ? 'At least ' : ''}${count} ${count === 1 ? 'object' : 'objects'}`;
-  const message = `${objects} came after source '${operator}' had read everything, and ${count === 1 ? 'is' : 'are'} not read; the first is ${object}. A finished job stays finished: read them with a job of their own, or everything again with this job under another name.`;
+  const message = `${objects} were added after source '${operator}' had read everything, and ${count === 1 ? 'is' : 'are'} not read; the first is ${object}. A finished job stays finished: read them with a job of their own, or everything again with this job under another name.`;
   return { type: 'input-not-read', operator, objects: count, more, object, message };
 }
 

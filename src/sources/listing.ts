@@ -205,7 +205,7 @@ export class Root {
       `The checkpoint's position of source '${this.#options.id}'`,
       this.#objectUri(named),
       `not an object of ${hideUserInfo(this.#uri)}`,
-      'If the options of files(…) were changed (hidden, say), change them back, or give the source a new id.',
+      'If the options of files(…) were changed, such as hidden, change them back, or give the source a new id.',
     );
   }
 

@@ -14,7 +14,7 @@ export interface ObjectReaderOptions extends ObjectBytesOptions {
 /** One object on its way from (decompressed) chunks to blocks of whole records. */
 export class ObjectReader {
   readonly object: FileObject;
-  /** Lines read; whoever decodes the blocks counts. */
+  /** Lines read; counted where the blocks are decoded. */
   line: number;
   readonly #bytes: ObjectBytes;
   readonly #slicer: Slicer;

@@ -161,7 +161,7 @@ export class SourcePump<T> {
       if (source.deadLetter !== undefined && letters === undefined) {
         throw new MillraceError(
           'NoDeadLetters',
-          `Source '${id}' has a dead letter flow that nobody subscribed to.`,
+          `Source '${id}' has a dead letter flow without a subscriber.`,
         );
       }
       const restored = this.#attempt.restored(id)?.snapshot;

@@ -61,7 +61,7 @@ interface Pending {
  * Which cells a state has, and what they hold, is its kind's affair.
  *
  * Crash points: before the upload is done nothing refers to its object; after it, before the manifest is durable,
- * nothing does either. Such leftovers bear the attempt's epoch, by which later attempts find them.
+ * nothing does either. Such leftovers have the attempt's epoch in their names, so later attempts find them.
  */
 export class StateBackend {
   readonly #options: StateBackendOptions;

@@ -212,7 +212,7 @@ export class KeyWriter {
   #number(tag: number, n: number): void {
     this.#byte(tag);
     this.#reserve(8);
-    // Adding 0 makes 0 of -0; one bit pattern stands for all NaNs.
+    // Adding 0 makes 0 of -0; one bit pattern is used for all NaNs.
     this.bytes.writeDoubleBE(Number.isNaN(n) ? NaN : n + 0, this.length);
     this.length += 8;
   }

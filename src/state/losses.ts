@@ -73,7 +73,7 @@ class Search {
       return undefined;
     if (prototype !== Date.prototype && prototype !== Map.prototype && prototype !== Set.prototype)
       return lost(`an instance of ${className(value)}`);
-    if (Reflect.ownKeys(value).length > 0) return lost(`a ${typeName(value)} with properties of its own`);
+    if (Reflect.ownKeys(value).length > 0) return lost(`a ${typeName(value)} with extra properties`);
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? lost('an invalid Date') : undefined;
     return this.#inAll(value instanceof Map ? [...value].flat() : (value as Set<unknown>), depth + 2);
   }
@@ -86,7 +86,7 @@ class Search {
       if (loss !== undefined) return within(`[${i}]`, loss);
     }
     const more = Object.keys(array).length > array.length || Object.getOwnPropertySymbols(array).length > 0;
-    return more ? lost('an array with properties of its own') : undefined;
+    return more ? lost('an array with extra properties') : undefined;
   }
 
   #inObject(object: Record<string, unknown>, depth: number): Loss | undefined {

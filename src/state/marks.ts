@@ -4,7 +4,7 @@ import { addExtension } from 'msgpackr';
  * Marks: how MessagePack carries what it would otherwise not bring back as it was. `-0`, strings with half a surrogate
  * pair, objects without a prototype, and objects with a name that msgpackr stumbles over.
  *
- * They are put in before a value is encoded, and turn into what they stand for while it is decoded.
+ * They are put in before a value is encoded, and turn into what they mean while it is decoded.
  */
 class Mark {
   constructor(
@@ -17,7 +17,7 @@ const Kind = { NegativeZero: 0, Utf16: 1, Object: 2 } as const;
 
 /** Its type is part of the bytes of state: it never changes. */
 export const markType = 0x4d;
-/** How deep an object that bears a mark is in MessagePack: the extension, its content, and the values. */
+/** How deep an object with a mark is in MessagePack: the extension, its content, and the values. */
 export const markDepth = 3;
 
 addExtension({

@@ -11,7 +11,7 @@ const recordType = 0x72;
  * length beyond the bytes. Throws `RangeError`, which says what is wrong, for any others.
  *
  * Anybody may have written the bytes of an object. msgpackr also decodes what we never write: with references, a few hundred
- * bytes stand for more objects than memory holds. Here every byte is looked at once at most, and nothing is
+ * bytes mean more objects than memory holds. Here every byte is looked at once at most, and nothing is
  * allocated; what passes takes as long to decode as it is long.
  */
 export function scan(bytes: Uint8Array, deepest: number): void {

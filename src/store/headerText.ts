@@ -1,5 +1,5 @@
 /**
- * Text in HTTP headers, which carry ASCII for certain and no more. Metadata and content headers are any text; what is not ASCII
+ * Text in HTTP headers, which carry only ASCII for certain. Metadata and content headers are any text; what is not ASCII
  * travels as RFC 2047 encoded words, `=?UTF-8?Q?gr=C3=BC=C3=9Fe?=`, as S3 itself sends it.
  *
  * Servers differ in what they send, and Node shows the bytes of a header as Latin-1. So it is read in this order:

@@ -93,7 +93,7 @@ export function checkKey(key: string): void {
 /** Throws `InvalidRequest` if the key holds half a surrogate pair. */
 export function checkUnicode(key: string): void {
   if (/\p{Surrogate}/u.test(key)) {
-    throw new StoreError('InvalidRequest', 'The key holds half a surrogate pair: keys are Unicode text.');
+    throw new StoreError('InvalidRequest', 'The key holds half a surrogate pair: keys are Unicode strings.');
   }
 }
 
@@ -103,7 +103,7 @@ export function checkMetadata(metadata: Metadata | undefined): void {
     if (!/^[a-z0-9!#$%&'*+.^_`|~-]*$/.test(name) || !isText(value)) {
       throw new StoreError(
         'InvalidRequest',
-        `Metadata "${name}" cannot be kept: use a lower-case ASCII name, and a value without control characters.`,
+        `Metadata "${name}" cannot be stored: use a lower-case ASCII name, and a value without control characters.`,
       );
     }
   }
@@ -115,7 +115,7 @@ export function checkContent(content: ContentHeaders | undefined): void {
     if (value !== undefined && (/^$|^[ \t]|[ \t]$/.test(value) || !isText(value))) {
       throw new StoreError(
         'InvalidRequest',
-        `The content header "${name}" is empty, or has blanks around it or control characters: leave it out, or change its value.`,
+        `The content header "${name}" is empty, or has blanks around it or control characters: remove it, or change its value.`,
       );
     }
   }
@@ -131,7 +131,7 @@ export function checkBucket(uri: string, own: string, { bucket = own }: CopyOpti
   if (bucket === own) return;
   throw new StoreError(
     'NotSupported',
-    `${uri} cannot copy from another place (${bucket}) by itself: read there and write here.`,
+    `${uri} cannot copy from another bucket (${bucket}): read there and write here.`,
   );
 }
 
@@ -213,7 +213,7 @@ export function compareUploads(a: UploadCursor, b: UploadCursor): number {
 export function noSuchUpload(key: string, uploadId: string): StoreError {
   return new StoreError(
     'NotFound',
-    `Upload ${uploadId} of ${key} is not under way: it was completed, aborted or never made.`,
+    `Upload ${uploadId} of ${key} is not under way: it was completed or aborted, or never existed.`,
     {
       serverCode: 'NoSuchUpload',
       status: 404,

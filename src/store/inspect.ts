@@ -100,8 +100,8 @@ function trials(
   const wrong = '0'.repeat(32);
   return [
     finding('conditional-put', race(store, at), {
-      yes: 'jobs keep each other off their logs by it',
-      no: 'jobs refuse to start, unless execution.checkpointing.fencing is none: then nothing keeps two of them apart',
+      yes: 'two jobs cannot own one log',
+      no: 'jobs refuse to start, unless execution.checkpointing.fencing is none: then nothing keeps two processes from owning one log',
     }),
     finding('conditional-replace', refused(store.put(a, part(2), { ifMatch: wrong })), {
       yes: 'what is replaced can be guarded by its ETag',
@@ -120,11 +120,11 @@ function trials(
       no: 'parts of 5 MiB are too small: raise s3.upload.min.part.size',
     }),
     finding('ordered-listing', ordered(store, at, a, b, c), {
-      yes: 'listings come in the order of keys, and start where they are told',
+      yes: 'listings come in the order of keys, and start where they are asked to',
       no: 'logs and sources rely on it: jobs do not work here',
     }),
     finding('ranged-read', rangedRead(store, a), {
-      yes: 'large objects are read in pieces, and reads that break off go on where they were',
+      yes: 'large objects are read in pieces, and reads that break off continue where they were',
       no: 'sources and reads of large objects do not work here',
     }),
     finding('copy', accepted(needing('s3:GetObject', store, store.copy(a, `${at}-copy`))), {
@@ -204,7 +204,7 @@ function finding(
     catchError((error: unknown) => {
       if (!(error instanceof StoreError) || passing(error)) return throwError(() => error);
       const denied = isStoreError(error, 'PermissionDenied');
-      const means = denied ? `it could not be tried for want of a right; if it is not so, ${no}` : no;
+      const means = denied ? `it could not be tested, because a right is missing; if it does not work, ${no}` : no;
       return of({ name, found: denied ? undefined : false, means, error });
     }),
   );
@@ -220,7 +220,7 @@ function accepted(request: Observable<unknown>): Observable<boolean> {
   return request.pipe(map(() => true));
 }
 
-/** Does heed a condition that does not hold. */
+/** Whether a condition that does not hold is respected. */
 function refused(request: Observable<unknown>): Observable<Tried> {
   return request.pipe(
     map(() => ({ found: false })),

@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { StoreError } from './errors.js';
 
 /**
- * What the protocols need of an object store, and no more. Each method is one request: it happens on subscribe,
+ * Just what the protocols need of an object store. Each method is one request: it happens on subscribe,
  * emits its one answer and completes, or errors with a `StoreError`; unsubscribing aborts it. Nothing is retried
  * here; retry, limits, faults and metrics are decorators.
  *
@@ -179,7 +179,7 @@ export interface ListOptions {
 
 /** Something in a local directory that cannot be listed as an object. */
 export interface Unlisted {
-  /** The key it would have; of a directory, or a link to one, with a slash at its end. U+FFFD stands for what is not UTF-8. */
+  /** The key it would have; of a directory, or a link to one, with a slash at its end. U+FFFD is what is not UTF-8. */
   readonly key: string;
   /**
    * `link`: a link that was not to be followed. `unreadable`: a link that leads nowhere or in a circle, a pipe, socket or

@@ -88,7 +88,7 @@ export function optionsOfBucket(options: S3Options, bucket: string): S3Options {
 
 const ofServer: ReadonlySet<string> = new Set(['endpoint', 'forcePathStyle', 'credentials', 'assumeRole']);
 
-/** What was said of other servers is of no use for one that the URI names: above all not the credentials. */
+/** Options of other servers are of no use for one that the URI names: above all not the credentials. */
 function optionsOfServer(common: S3Options, server: string, given: S3Credentials | undefined): S3Options {
   const { endpointProtocol = 'https' } = common;
   const kept = Object.fromEntries(Object.entries(common).filter(([name]) => !ofServer.has(name)));

@@ -61,7 +61,7 @@ function eachPage<P, C, R>(
 function endless(): StoreError {
   return new StoreError(
     'NotSupported',
-    'The store gives the same page of a listing for ever: nothing more can be listed there.',
+    'The store returns the same page of a listing again and again: it cannot be listed to its end.',
   );
 }
 

@@ -14,7 +14,7 @@ export interface StoreLocation {
   readonly server?: object;
   /** The same place through sockets of its own, which part uploads cannot starve. Where there are none, `store`. */
   readonly reserved: ObjectStore;
-  /** What names stand for, where the store can tell. Absent where it cannot: on S3, two buckets may be one. */
+  /** What names refer to, where the store can tell. Absent where it cannot: on S3, two buckets may be one. */
   readonly identities?: Identities;
   /** The same place with another checksum on what is written, to try it. Absent where there are none such. */
   readonly variant?: (options: Pick<S3Options, 'checksum'>) => ObjectStore;

@@ -161,7 +161,7 @@ export function cleaned<T>(store: ObjectStore, keys: readonly string[], work: Ob
         throwError(() => error),
       ),
     ),
-    // Whoever has the answer may unsubscribe: so it comes last.
+    // A consumer that has the answer may unsubscribe: so it comes last.
     concatMap((answer) => concat(remove, of(answer))),
   );
 }

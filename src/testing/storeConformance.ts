@@ -3,7 +3,7 @@
  *
  * It states each promise of the port as a test, needs nothing but a runner with the usual four globals, and checks errors
  * by code. The store is opened once; each test works below a prefix of its own, so a store that holds other objects is
- * fine. What an implementation does not support is said in `supports`, and the tests of it pass empty.
+ * fine. `supports` says what an implementation does not support; the tests of that pass empty.
  *
  * @example
  * ```ts

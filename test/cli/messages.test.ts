@@ -27,7 +27,7 @@ describe('errors', () => {
     [['ls', '--set', 's3.regoin=x'], /^millrace: InvalidConfig: s3\.regoin .*Did you mean s3\.region\?\n$/],
     [
       ['ls', '--set', 's3.region=a', '--set', 's3.region=b'],
-      /^millrace: Usage: --set s3.region is there twice/,
+      /^millrace: Usage: --set s3.region is given twice/,
     ],
     [['ls', '--config', '/nowhere/at/all.yaml'], /^millrace: InvalidConfig: .*\/nowhere\/at\/all\.yaml/],
     [['stat', 'memory://x/*', 'memory://x/%zz'], /^millrace: InvalidUri: /],
@@ -60,7 +60,7 @@ describe('errors', () => {
       const { code, err } = await cli(['rm', place], { stores });
       expect({ code, err }).toEqual({
         code: 2,
-        err: `millrace: Usage: ${place} is a directory. Say --recursive to remove all that is in it.\n`,
+        err: `millrace: Usage: ${place} is a directory. Add --recursive to remove everything in it.\n`,
       });
     }
   });
@@ -255,7 +255,7 @@ describe('help', () => {
     const { code, out } = await cli(['--help']);
     expect(code).toBe(0);
     expect(out).toMatch(/AWS_ACCESS_KEY_ID/);
-    expect(out).toMatch(/0 done, 1 failed, 2 cannot be asked like this, 3 not found, 130 interrupted/);
+    expect(out).toMatch(/0 done, 1 failed, 2 wrong usage, 3 not found, 130 interrupted/);
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(110);
   });
 

@@ -100,7 +100,7 @@ export const rows: Row[] = [
   [
     'cp: a directory asks for --recursive',
     (u) => ['cp', `${u}dir`, `${u}to`],
-    { code: 2, errHas: ['Say --recursive'] },
+    { code: 2, errHas: ['Add --recursive'] },
   ],
   [
     'cp: of several, directories keep their names',
@@ -197,7 +197,7 @@ export const rows: Row[] = [
   [
     'rm: a directory asks for --recursive',
     (u) => ['rm', `${u}dir/`],
-    { code: 2, errHas: ['Say --recursive'] },
+    { code: 2, errHas: ['Add --recursive'] },
   ],
   ['rm: a directory without its slash, too', (u) => ['rm', `${u}dir`], { code: 2 }],
   [

@@ -188,7 +188,7 @@ test('ranges', () => {
   expect(rangeOf('5-')).toEqual({ start: 5 });
   expect(rangeOf('-5')).toEqual({ last: 5 });
   for (const text of ['-', '', '5', '5-4', 'a-b', '1-2-3'])
-    expect(() => rangeOf(text)).toThrow('is no range');
+    expect(() => rangeOf(text)).toThrow('is not a range');
 });
 
 describe('what is told of errors', () => {

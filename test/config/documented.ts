@@ -44,7 +44,7 @@ function line(row: Row): string {
 }
 
 function rule({ kind, unavailable }: Row): string {
-  if (unavailable !== undefined || kind.name === 'flag' || kind.rule === 'a text that is not empty')
+  if (unavailable !== undefined || kind.name === 'flag' || kind.rule === 'a string that is not empty')
     return '';
   return `Must be ${kind.rule}.`;
 }

@@ -175,7 +175,7 @@ describe('the environment', () => {
 
   test('a name that is all but one of ours gets a warning', () => {
     expect(load({ env: { S3_REGOIN: 'x' } }).warnings).toEqual([
-      'Environment variable S3_REGOIN is no option. Did you mean S3_REGION?',
+      'Environment variable S3_REGOIN is not an option. Did you mean S3_REGION?',
     ]);
   });
 });

@@ -74,14 +74,14 @@ describe('files', () => {
       ['# nothing but a comment', 'nothing'],
       ['- a list', /line 1: the file must be a map/],
       ['a text', /line 1: the file must be a map/],
-      ['? [a]\n: b', /line 1: a key must be a text/],
+      ['? [a]\n: b', /line 1: a key must be a string/],
       ['s3: &a\n  b: *a', /line 2: aliases are not read/],
-      ['s3.region: a\ns3.region: b', /line 2: this is no valid YAML \(DUPLICATE_KEY\)/],
-      ['s3.region: a\ns3: { region: b }', /line 2\) is said twice/],
+      ['s3.region: a\ns3.region: b', /line 2: this is not valid YAML \(DUPLICATE_KEY\)/],
+      ['s3.region: a\ns3: { region: b }', /line 2\) is set twice/],
       ['s3.region: [a, b]', /s3\.region: a list .*line 1\) is not allowed/],
       ['s3.region:', /s3\.region: '' .*line 1\) is not allowed/],
       ['{'.repeat(20_000), /YAML|deeply/],
-      [`${'{a: '.repeat(200)}1${'}'.repeat(200)}`, /is no option/],
+      [`${'{a: '.repeat(200)}1${'}'.repeat(200)}`, /is not an option/],
     ] as const)('%#', (yaml, expected) => {
       if (expected === 'nothing') expect(load({ yaml }).s3).toEqual({});
       else expect(problemsOf({ yaml }).message).toMatch(expected);

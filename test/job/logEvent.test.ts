@@ -50,7 +50,7 @@ test('input that was left out is a warning', () => {
     {
       level: 'warn',
       context: { job, ...left },
-      message: 'Something that cannot be read was left out of the input',
+      message: 'Part of the input cannot be read and was skipped',
     },
   ]);
 });

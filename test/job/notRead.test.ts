@@ -59,7 +59,7 @@ test('a finished job that is run again tells of objects that came since, and doe
       more: false,
       object: 'memory://lake/in/c.ndjson',
       message:
-        "2 objects came after source 'in' had read everything, and are not read; the first is memory://lake/in/c.ndjson. A finished job stays finished: read them with a job of their own, or everything again with this job under another name.",
+        "2 objects were added after source 'in' had read everything, and are not read; the first is memory://lake/in/c.ndjson. A finished job stays finished: read them with a job of their own, or everything again with this job under another name.",
     },
   ]);
   expect(asked).toEqual(['list']);
@@ -85,7 +85,7 @@ test('one page is looked at, however many objects came', async () => {
     {
       objects: 1000,
       more: true,
-      message: expect.stringMatching(/^At least 1000 objects came after /) as string,
+      message: expect.stringMatching(/^At least 1000 objects were added after /) as string,
     },
   ]);
   expect(asked).toEqual(['list']);
@@ -131,7 +131,7 @@ test('a look that fails is reported, and the job is as finished as before', asyn
     {
       type: 'warning',
       operator: 'in',
-      message: "Source 'in' has read everything; whether input came since is not known.",
+      message: "Source 'in' has read everything; whether input was added since is unknown.",
       error: { code: 'PermissionDenied' },
     },
   ]);

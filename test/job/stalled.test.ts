@@ -164,7 +164,7 @@ test('a leaf that gives no credit is named, with the sink in it', async () => {
   const flow = job.source('in', input()).pipe(swallowsCredit(), out());
   const told = await stallsOf(world, { job, events }, [flow], 10 * minute);
   expect(brief(told)).toEqual([
-    "30 stalled: Source 'in' stands still: no credit from leaf 0 ('out') for 30 s. It is slow or stuck, or an operator before it holds records or Credit signals back.",
+    "30 stalled: Source 'in' is stalled: no credit from leaf 0 ('out') for 30 s. It is slow or stuck, or an operator before it holds records or Credit signals back.",
   ]);
   expect(told[0]).toMatchObject({
     job: 'test',
@@ -184,7 +184,7 @@ test('of several leaves that one is named which is behind', async () => {
     10 * minute,
   );
   expect(brief(told)).toEqual([
-    "30 stalled: Source 'in' stands still: no credit from leaf 1 for 30 s. What consumes its records there is stuck, or an operator of it does not pass Credit signals on.",
+    "30 stalled: Source 'in' is stalled: no credit from leaf 1 for 30 s. The consumer of its records there is stuck, or an operator of it does not pass Credit signals on.",
   ]);
 });
 
@@ -194,7 +194,7 @@ test('a sink that releases credit and does not pass it on is found out while che
   const flow = job.source('in', input());
   const told = await stallsOf(world, { job, events }, [flow.pipe(out()), flow.pipe(counting())], 10 * minute);
   expect(brief(told)).toEqual([
-    "30 stalled: Source 'in' stands still: no credit from leaf 1 for 30 s. What consumes its records there is stuck, or an operator of it does not pass Credit signals on.",
+    "30 stalled: Source 'in' is stalled: no credit from leaf 1 for 30 s. The consumer of its records there is stuck, or an operator of it does not pass Credit signals on.",
   ]);
   expect(events.filter(({ type }) => type === 'checkpoint-durable').length).toBeGreaterThan(50);
 });
@@ -226,7 +226,7 @@ test('a store that does not answer a source is told, with what was asked for', a
     const { job, events } = world.job({ ...quiet, stores });
     const told = await stallsOf(world, { job, events }, [job.source('in', input()).pipe(out())], 10 * minute);
     expect(brief(told)).toEqual([
-      `30 stalled: Source 'in' stands still: it has been waiting for ${text} for 30 s.`,
+      `30 stalled: Source 'in' is stalled: it has been waiting for ${text} for 30 s.`,
     ]);
   }
 });
@@ -263,7 +263,7 @@ test('a checkpoint that lacks acks names who has not acked, and is told when it 
   const flow = job.source('in', tailing).pipe(slow, out());
   expect(brief(await stallsOf(world, { job, events }, [flow], 5 * minute))).toEqual([
     "40 stalled: Checkpoint 1 has been waiting for the ack of 'slow' for 30 s. It is slow to store its state or output, or records before the barrier are still being worked on.",
-    '55 resumed: Checkpoint 1 goes on after 45 s.',
+    '55 resumed: Checkpoint 1 continues after 45 s.',
   ]);
 });
 
@@ -330,7 +330,7 @@ test('a sweep that the store does not answer is told while the job waits for it'
   const told = await stallsOf(world, { job, events }, [job.source('in', input()).pipe(out())], 5 * minute);
   expect(brief(told)).toEqual([
     '30 stalled: The last checkpoint is durable, but the store has not answered for 30 s, so the job cannot end.',
-    '60 resumed: The job goes on after 1 min.',
+    '60 resumed: The job continues after 1 min.',
   ]);
   expect(events.at(-1)).toMatchObject({ type: 'finished' });
 });
@@ -365,7 +365,7 @@ test('a leaf that does not complete is told, and so is one that does in the end'
   );
   expect(brief(told)).toEqual([
     '30 stalled: Everything is published, but leaf 1 has not completed for 30 s, so the job cannot end. What follows values() has to complete when its input does.',
-    '40 resumed: The job goes on after 40 s.',
+    '40 resumed: The job continues after 40 s.',
   ]);
   expect(events.at(-1)).toMatchObject({ type: 'finished' });
 });

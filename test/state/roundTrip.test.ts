@@ -125,7 +125,7 @@ describe('is refused', () => {
     ['an invalid date', [new Date(NaN)], 'it holds an invalid Date (at [0])'],
     ['a symbol as a name', { [Symbol('s')]: 1 }, 'it is an object with a symbol as a name'],
     ['holes', [, 1], 'it is an array with holes'],
-    ['a match', 'x'.match(/x/), 'it is an array with properties of its own'],
+    ['a match', 'x'.match(/x/), 'it is an array with extra properties'],
     ['a map with properties', Object.assign(new Map(), { a: 1 }), 'it is a Map with properties of its own'],
     ['a subclass', new (class Bytes extends Uint8Array {})(1), 'it is an instance of Bytes'],
     [

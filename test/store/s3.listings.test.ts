@@ -389,13 +389,13 @@ describe('a listing of uploads', () => {
   test.each<[string, (xml: string) => string, RegExp]>([
     ['with an upload of another prefix', (xml) => xml.replace('<Key>d/c', '<Key>e/c'), /not below/],
     ['with an upload without an id', (xml) => xml.replace(/<UploadId>.*?<\/UploadId>/, ''), /no id/],
-    ['with an upload of no age', remove('Initiated'), /when an upload was begun/],
+    ['with an upload of no age', remove('Initiated'), /no start time for an upload/],
     ['out of order', (xml) => xml.replace('<Key>d/a', '<Key>d/z'), /out of order/],
-    ['that does not tell whether it is whole', remove('IsTruncated'), /nothing about it/],
+    ['that does not tell whether it is whole', remove('IsTruncated'), /does not announce whether there is more/],
     [
       'that is truncated and empty',
       (xml) => xml.replace(/<Upload>.*<\/Upload>/s, '').replace('<IsTruncated>false', '<IsTruncated>true'),
-      /not where to go on/,
+      /no place to continue from/,
     ],
     ['that comes again', (xml) => xml.replace('<IsTruncated>false', '<IsTruncated>true'), /or again/],
   ])('%s is NotSupported', async (_, edit, message) => {
@@ -433,7 +433,7 @@ describe('a listing of parts', () => {
     ],
     ['out of order', (xml) => xml.replace('<PartNumber>3', '<PartNumber>1'), /out of order/],
     ['of another upload', (xml) => xml.replace(/<UploadId>/, '<UploadId>x'), /another upload/],
-    ['that does not tell whether it is whole', remove('IsTruncated'), /nothing about it/],
+    ['that does not tell whether it is whole', remove('IsTruncated'), /does not announce whether there is more/],
     ['that comes again', (xml) => xml.replace('<IsTruncated>false', '<IsTruncated>true'), /or again/],
   ])('%s is NotSupported', async (_, edit, message) => {
     let first: string | undefined;

@@ -24,7 +24,7 @@ export function cat(program: Command, start: Start): void {
         ["millrace cat 's3://lake/raw/*.csv' > all.csv", 'several, in the order of their keys'],
         [
           'millrace cat --range 0-1023 s3://lake/video.mp4 | xxd',
-          'the first KiB, and no other byte is asked for',
+          'the first KiB, without requesting more',
         ],
       ),
     )
@@ -92,7 +92,7 @@ export function rangeOf(text: string): Wanted {
   if (from === '' && to !== '') return { last: Number(to) };
   if (from === '' || (to !== '' && Number(to) < Number(from))) {
     throw new UsageError(
-      `--range ${text} is no range. Write from-to with both ends included, from- or -last: 0-99, 100-, -100.`,
+      `--range ${text} is not a range. Write from-to with both ends included, from- or -last: 0-99, 100-, -100.`,
     );
   }
   return { start: Number(from), ...(to === '' ? {} : { end: Number(to) + 1 }) };

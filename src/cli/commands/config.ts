@@ -8,8 +8,8 @@ import type { Session, Start } from '../session.js';
 export function config(program: Command, start: Start): void {
   program
     .command('config')
-    .description('shows the settings that hold, and where each comes from; secrets are hidden')
-    .option('-a, --all', 'those that nobody has set, too, with their defaults')
+    .description('shows the effective settings, and where each comes from; secrets are hidden')
+    .option('-a, --all', 'also settings that are not set, with their defaults')
     .addHelpText(
       'after',
       examples(
@@ -48,7 +48,7 @@ function show({ config: loaded, out, err, json, quiet }: Session, all: boolean):
       ({ family } = setting);
       out.line(`  ${printable(lines[i] ?? '')}`);
     }
-    if (settings.length === 0 && !quiet) err.line('Nothing is set: defaults hold. --all shows them.');
+    if (settings.length === 0 && !quiet) err.line('Nothing is set: defaults apply. --all shows them.');
   }
   return Promise.resolve();
 }
@@ -59,7 +59,7 @@ function settingsOf(loaded: Config): Setting[] {
   );
 }
 
-/** What stands for `<name>` in a key: every bucket that has options, and every name below it. */
+/** The values of `<name>` in a key: every bucket that has options, and every name below it. */
 function namesOf(row: Row, loaded: Config): string[][] {
   let found: { readonly names: string[]; readonly at: unknown }[] = [{ names: [], at: loaded }];
   for (const step of row.option.split('.')) {

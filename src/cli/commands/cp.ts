@@ -26,18 +26,18 @@ export function cp(program: Command, start: Start): void {
       '<place...>',
       'sources (wildcards, - for standard input), then the target (- for standard output)',
     )
-    .option('-r, --recursive', 'directories with all that is in them')
-    .option('-n, --no-clobber', 'what is there already stays as it is')
+    .option('-r, --recursive', 'directories with everything in them')
+    .option('-n, --no-clobber', 'keeps what is there already')
     .option(
       '--no-resume',
-      'drop what an interrupted copy leaves, and go on with nothing that an earlier one left',
+      'drop what an interrupted copy leaves, and do not continue an earlier one',
     )
     .addHelpText(
       'after',
       examples(
-        ['millrace cp big.tar s3://lake/backup/', 'a file into a directory: the slash says so'],
+        ['millrace cp big.tar s3://lake/backup/', 'a file into a directory, which the slash names'],
         ['millrace cp s3://lake/backup/big.tar .', 'and back'],
-        ['millrace cp -r ./site/ s3://www/', 'all that is in a directory; again: only what has changed'],
+        ['millrace cp -r ./site/ s3://www/', 'everything in a directory; again: only what has changed'],
         ["millrace cp 's3://lake/raw/**/*.csv' ./csv/", 'what matches, with its directories from raw/ on'],
         [
           'millrace cp s3://old/a s3x://minio:9000/new/a',
@@ -47,7 +47,7 @@ export function cp(program: Command, start: Start): void {
       ) +
         `
 
-A copy that was interrupted goes on where it was when the same command is given again: parts that have arrived stay on
+Repeat the command to continue a copy that was interrupted: parts that have arrived stay on
 the server, with a note .<name>.millrace-partial beside the target. "millrace uploads abort" drops such parts. What is at
 the target already, of the same size and not older, is not copied again.`,
     )
@@ -61,7 +61,7 @@ the target already, of the same size and not older, is not copied again.`,
         if (target === standard) return toStandardOutput(session, sources);
         if (sources.includes(standard)) {
           if (sources.length > 1)
-            throw new UsageError('Standard input (-) goes alone: nothing tells where it ends in a row.');
+            throw new UsageError('Standard input (-) must be the only source.');
           return fromStandardInput(session, target, options);
         }
         return copy(session, sources, target, options);
@@ -90,7 +90,7 @@ async function copy(session: Session, from: readonly string[], to: string, optio
     await taken(work, session.stop, (progress) => meter.update(progress));
   } catch (error) {
     if (error instanceof Interrupted && options.resume && !session.quiet && !session.json)
-      session.err.line('The same command again goes on where this one was stopped.');
+      session.err.line('Repeat the command to continue.');
     const kept = options.clobber ? undefined : keptBy(error);
     if (kept === undefined) throw error;
     meter.end();

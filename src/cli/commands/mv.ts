@@ -27,10 +27,10 @@ export function mv(program: Command, start: Start): void {
       'after',
       examples(
         ['millrace mv s3://lake/in/a.csv s3://lake/done/', 'under its own name, by the server itself'],
-        ['millrace mv s3://lake/2025/ s3://archive/2025/', 'all that is in a directory'],
+        ['millrace mv s3://lake/2025/ s3://archive/2025/', 'everything in a directory'],
         ["millrace mv 's3://lake/in/*.csv' s3://lake/done/", 'what matches'],
       ) +
-        '\n\nInterrupted, everything is at its old place or, whole, at its new one; the same command again ends it.',
+        '\n\nAfter an interrupt, everything is at its old place or, whole, at its new one; repeat the command to finish.',
     )
     .action((places: readonly string[], options: Options) =>
       start(async (session) => {

@@ -11,13 +11,13 @@ export function probe(program: Command, start: Start): void {
   program
     .command('probe')
     .description(
-      'tries what a server does, and which rights are missing, with small objects below .millrace/',
+      'tests what a server does, and which rights are missing, with small objects below .millrace/',
     )
     .argument('<place>', 'a bucket')
     .addHelpText(
       'after',
       examples(
-        ['millrace probe s3://lake', 'what the server does, and what follows for jobs'],
+        ['millrace probe s3://lake', 'what the server does, and what it means for jobs'],
         [
           'millrace probe s3://lake --json --set s3.endpoint=http://127.0.0.1:9000',
           'another server; for programs',

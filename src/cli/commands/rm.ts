@@ -24,19 +24,19 @@ export function rm(program: Command, start: Start): void {
   addSkipping(program.command('rm'), ['files', 'skip', 'fail'])
     .description('removes objects, and with --recursive directories')
     .argument('<place...>', 'objects, directories, wildcards')
-    .option('-r, --recursive', 'directories with all that is in them')
-    .option('--whole-bucket', 'said along with --recursive: everything in a bucket')
-    .option('--dry-run', 'tell what would be removed, and remove nothing')
+    .option('-r, --recursive', 'directories with everything in them')
+    .option('--whole-bucket', 'with --recursive: everything in a bucket')
+    .option('--dry-run', 'show what would be removed, and remove nothing')
     .addHelpText(
       'after',
       examples(
         ['millrace rm s3://lake/raw/a.csv', 'one object'],
         ['millrace rm -r --dry-run s3://lake/tmp/', 'what would go'],
-        ['millrace rm -r s3://lake/tmp/', 'a directory with all that is in it'],
+        ['millrace rm -r s3://lake/tmp/', 'a directory with everything in it'],
         ["millrace rm 's3://lake/raw/**/*.tmp'", 'what matches'],
         [
           'millrace rm -r --whole-bucket s3://lake',
-          'empties a bucket: said twice, so that nobody does it by a slip',
+          'empties a bucket: both options, so that it is never a slip',
         ],
       ),
     )
@@ -51,18 +51,18 @@ export function rm(program: Command, start: Start): void {
     );
 }
 
-/** Refuses what has to be said more clearly, before anything is done. */
+/** Refuses what must be more specific, before anything is done. */
 function refuse(place: Located, { recursive, wholeBucket }: Options): void {
   if (place.glob !== undefined || !namesDirectory(place)) return;
   if (place.key === '' && (recursive !== true || wholeBucket !== true))
     throw new UsageError(
-      `${place.said} is a bucket as a whole. Say --recursive --whole-bucket to remove everything in it.`,
+      `${place.said} is a whole bucket. Add --recursive --whole-bucket to remove everything in it.`,
     );
   if (recursive !== true) throw new UsageError(isDirectory(place));
 }
 
 function isDirectory({ said }: Located): string {
-  return `${said} is a directory. Say --recursive to remove all that is in it.`;
+  return `${said} is a directory. Add --recursive to remove everything in it.`;
 }
 
 async function removeEach(session: Session, places: readonly Located[], options: Options): Promise<void> {
@@ -119,7 +119,7 @@ async function removeMatches(
 ): Promise<void> {
   const { stores, stop } = session;
   await refuseAll(session, place, options);
-  // The store of what was said: an entry's URI has no user info.
+  // The store of the URI that was given: an entry's URI has no user info.
   const { store } = stores.open(place.uri);
   const failures: { readonly uri: string; readonly error: Error }[] = [];
   const removePage = async (page: readonly Entry[]): Promise<void> => {
@@ -159,7 +159,7 @@ async function refuseAll({ stores, stop }: Session, place: Located, options: Opt
   } while (cursor !== undefined);
   if (found)
     throw new UsageError(
-      `${said} matches everything in the bucket. Say --recursive --whole-bucket to remove all of it.`,
+      `${said} matches everything in the bucket. Add --recursive --whole-bucket to remove all of it.`,
     );
 }
 

@@ -9,7 +9,7 @@ import { each, one } from '../wait.js';
 export function stat(program: Command, start: Start): void {
   program
     .command('stat')
-    .description('tells all that is known of objects and directories')
+    .description('shows everything that is known about objects and directories')
     .argument('<place...>', 'objects, directories, wildcards')
     .addHelpText(
       'after',

@@ -13,7 +13,7 @@ export function uploads(program: Command, start: Start): void {
   const group = program
     .command('uploads')
     .helpCommand(false)
-    .description('multipart uploads that nobody has completed: they cost money, and no listing shows them')
+    .description('multipart uploads that were not completed: they cost money, and no listing shows them')
     .addHelpText(
       'after',
       examples(
@@ -33,9 +33,9 @@ export function uploads(program: Command, start: Start): void {
     .argument('<prefix>', 'of the objects that they would become')
     .option(
       '--older-than <time>',
-      'only those begun longer ago: 12h, 7d; 0s takes all, those of running writers, too',
+      'only those begun longer ago: 12h, 7d; 0s is all, including those of running writers',
     )
-    .option('--dry-run', 'tell what would be aborted, and abort nothing')
+    .option('--dry-run', 'show what would be aborted, and abort nothing')
     .addHelpText(
       'after',
       examples(
@@ -66,7 +66,7 @@ async function listUploads(session: Session, prefix: string): Promise<void> {
 async function abort(session: Session, prefix: string, { olderThan, dryRun }: AbortOptions): Promise<void> {
   const { operations, out, json, quiet, err, io, stop } = session;
   if (olderThan === undefined)
-    throw new UsageError('Say how old uploads must be, so that running writers keep theirs: --older-than 1d');
+    throw new UsageError('Specify how old uploads must be, so that running writers keep theirs: --older-than 1d');
   const age = ageOf(olderThan);
   const { uri } = single(await locate(prefix, io.cwd));
   const before = Date.now() - age;

@@ -53,7 +53,7 @@ function failureLines(error: unknown): string[] {
     return `millrace: ${failure.uri}: ${code}: ${message}`;
   });
   const left = error.failures.length - lines.length;
-  return left === 0 ? lines : [...lines, `millrace: … and ${left} more; --json tells all.`];
+  return left === 0 ? lines : [...lines, `millrace: … and ${left} more; --json shows all.`];
 }
 
 function codeAndMessage(error: unknown): { readonly code: string; readonly message: string } {

@@ -14,7 +14,7 @@ export class Rate {
     while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) >= span) this.#samples.shift();
   }
 
-  /** Bytes per second up to now; `undefined` before anything can be said. */
+  /** Bytes per second up to now; `undefined` before there is enough to tell. */
   at(now: number, bytes: number): number | undefined {
     const first = this.#samples[0];
     if (first === undefined || now - first.at < 2 * spacing) return undefined;

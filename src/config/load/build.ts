@@ -16,7 +16,7 @@ const MiB = 2 ** 20;
 type Data = Record<string, unknown>;
 
 /**
- * From what was said to the configuration: of each key the highest place wins, then of each family one group; what is
+ * From what was set to the configuration: of each key the highest place wins, then of each family one group; what is
  * left goes to its place among the nested options, and what only makes sense together is checked.
  */
 export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config {

@@ -48,7 +48,7 @@ export function checkEncryption(
     sayings.problem(
       'Contradiction',
       key,
-      `${key} (${where(key)}) and ${file} (${where(file)}) are both said. Leave one out.`,
+      `${key} (${where(key)}) and ${file} (${where(file)}) are both set. Remove one.`,
     );
   if (type === 'sse-c' && sse.customerKey === undefined && sse.customerKeyFile === undefined)
     sayings.problem(
@@ -65,7 +65,7 @@ export function checkHosts(s3: S3Options, winners: Winners, sayings: Sayings): v
     sayings.problem(
       'Contradiction',
       key,
-      `${key} (${where}) chooses among AWS's hosts, which ${other} rules out. Leave one of the two out.`,
+      `${key} (${where}) chooses among AWS's hosts, which ${other} rules out. Remove one of the two.`,
     );
   };
   const accelerated = 's3.transfer-acceleration.enabled';

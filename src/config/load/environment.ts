@@ -45,12 +45,12 @@ function stranger(sayings: Sayings, name: string): void {
   const pattern = named.find(({ test }) => test.test(name));
   if (pattern !== undefined) {
     sayings.warnings.push(
-      `Environment variable ${name} is not used: ${pattern.key} is for files and code, since a variable cannot say whose name it holds.`,
+      `Environment variable ${name} is not used: ${pattern.key} is for files and code, since a variable's name cannot hold the name of a bucket.`,
     );
     return;
   }
   const suggestion = nearest(name, [...variables.keys()]);
   if (suggestion !== undefined && Math.abs(suggestion.length - name.length) <= 2) {
-    sayings.warnings.push(`Environment variable ${name} is no option. Did you mean ${suggestion}?`);
+    sayings.warnings.push(`Environment variable ${name} is not an option. Did you mean ${suggestion}?`);
   }
 }

@@ -2,8 +2,8 @@ import { fill } from '../schema/index.js';
 import { ranks, type Said, type Sayings } from './said.js';
 
 /**
- * Keys that mean the same, in groups. The group that was said in the higher place (set, code, environment, file) wins; of
- * two said in the same place the one that comes first here. What is said of the others is not used, and a warning tells.
+ * Keys that mean the same, in groups. The group that was set in the higher place (set, code, environment, file) wins; of
+ * two set in the same place the one that comes first here. The others are not used, and a warning tells.
  */
 export interface Family {
   readonly meaning: string;
@@ -57,7 +57,7 @@ export const familyTable: readonly Family[] = [
   },
 ];
 
-/** Of each key what was said in the highest place. */
+/** The value of each key from the highest place. */
 export function winnersOf(all: readonly Said[]): Map<string, Said> {
   const winners = new Map<string, Said>();
   for (const said of all) {
@@ -104,7 +104,7 @@ function settle(
       winners.delete(key);
       if (rank(group) === rank(best)) {
         sayings.warnings.push(
-          `${key} (${origin.where}) is not used: ${best[0]?.key ?? ''} (${best[0]?.origin.where ?? ''}) is said.`,
+          `${key} (${origin.where}) is not used: ${best[0]?.key ?? ''} (${best[0]?.origin.where ?? ''}) is set.`,
         );
       }
     }

@@ -47,7 +47,7 @@ export function readYaml(sayings: Sayings, path: string, text: string): void {
     return;
   }
   // The parser's own messages may repeat what the file says, secrets included.
-  for (const { code, pos } of document.errors) wrong(pos[0], `this is no valid YAML (${code})`);
+  for (const { code, pos } of document.errors) wrong(pos[0], `this is not valid YAML (${code})`);
   if (document.errors.length > 0) return;
 
   const visit = (map: unknown, prefix: string, depth: number): void => {
@@ -60,8 +60,8 @@ export function readYaml(sayings: Sayings, path: string, text: string): void {
       const offset = rangeOf(name);
       const twice = isScalar(name) && met.has(name.value);
       if (isScalar(name)) met.add(name.value);
-      if (!isScalar(name)) wrong(offset, 'a key must be a text');
-      else if (twice) wrong(offset, 'this is no valid YAML (DUPLICATE_KEY)');
+      if (!isScalar(name)) wrong(offset, 'a key must be a string');
+      else if (twice) wrong(offset, 'this is not valid YAML (DUPLICATE_KEY)');
       // What an alias refers to may hold the alias.
       else if (isAlias(value)) wrong(offset, 'aliases are not read: write the value out');
       else {

@@ -2,7 +2,7 @@ import type { ConfigProblem } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { findKey, schema, type Found, type Row } from '../schema/index.js';
 
-/** Where a value was said. */
+/** Where a value was set. */
 export interface Origin {
   readonly from: 'set' | 'code' | 'environment' | 'file' | 'default';
   /** In words: `environment variable S3_REGION`, `/etc/millrace.yaml, line 3`. */
@@ -30,7 +30,7 @@ export class Sayings {
   readonly all: Said[] = [];
   readonly problems: ConfigProblem[] = [];
   readonly warnings: string[] = [];
-  /** What was said where, so that twice is noticed. */
+  /** What was set where, so that duplicates are noticed. */
   readonly #said = new Set<string>();
   #strangers = 0;
 
@@ -51,7 +51,7 @@ export class Sayings {
     }
     const inCode = origin.from === 'code' || origin.from === 'set';
     if (row.where === 'code' && !inCode) {
-      this.problem('NotHere', key, `${as} (${where}): only code can say this. It must be ${row.kind.rule}.`);
+      this.problem('NotHere', key, `${as} (${where}): only code can set this. It must be ${row.kind.rule}.`);
       return;
     }
     const reading = row.kind.read(value);
@@ -68,7 +68,7 @@ export class Sayings {
       this.problem(
         'SaidTwice',
         key,
-        `${as} (${where}) is said twice, perhaps in another spelling. Say it once.`,
+        `${as} (${where}) is set twice, perhaps in another spelling. Set it once.`,
       );
       return;
     }
@@ -86,7 +86,7 @@ export class Sayings {
     const suggestion = ++this.#strangers <= mostSuggestions ? suggest() : undefined;
     const hint = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`;
     const shown = suggestion === undefined ? masked(key) : key;
-    this.problem('UnknownKey', shown, `${excerpt(shown)} (${where}) is no option.${hint}`);
+    this.problem('UnknownKey', shown, `${excerpt(shown)} (${where}) is not an option.${hint}`);
   }
 
   problem(code: ConfigProblem['code'], key: string, message: string): void {

@@ -12,7 +12,7 @@ export const checkpointing: readonly Row[] = [
       'a URI such as s3://bucket/checkpoints, without user or password',
       /^[a-z][a-z0-9+.-]*:\/\/[^@/\s]*(\/.*)?$/i,
     ),
-    fallback: 'none: say it here or in code',
+    fallback: 'none: set it here or in code',
     option: 'checkpoints.dir',
     doc: "Directory of jobs' checkpoints.",
   },
@@ -28,7 +28,7 @@ export const checkpointing: readonly Row[] = [
     kind: positive,
     fallback: '10m',
     option: 'checkpoints.timeout',
-    doc: 'For all operators to store what they froze.',
+    doc: 'Time for all operators to store what they froze.',
   },
   {
     key: 'execution.checkpointing.min-pause',
@@ -49,21 +49,21 @@ export const checkpointing: readonly Row[] = [
     kind: count({ least: 0, rule: '0 or more' }),
     fallback: '0',
     option: 'checkpoints.tolerableFailures',
-    doc: 'Failed checkpoints in a row that are borne before the attempt fails.',
+    doc: 'Failed checkpoints in a row that are tolerated before the attempt fails.',
   },
   {
     key: 'execution.checkpointing.num-retained',
     kind: count({ least: 1, rule: '1 or more' }),
     fallback: '1',
     option: 'checkpoints.retained',
-    doc: 'Checkpoints kept to be restored from.',
+    doc: 'Checkpoints that are kept.',
   },
   {
     key: 'execution.checkpointing.fencing',
     kind: choice({ required: 'required', none: 'none' }),
     fallback: 'required',
     option: 'checkpoints.fencing',
-    doc: 'With `none` a job runs on a store without conditional writes, where nothing keeps two processes from running it at once.',
+    doc: 'With `none` a job runs on a store without conditional writes, where nothing keeps two processes from running it at the same time.',
   },
   {
     key: 'execution.checkpointing.sign.keys',
@@ -91,7 +91,7 @@ export const checkpointing: readonly Row[] = [
     kind: orNone(positive),
     fallback: '30s',
     option: 'stalled.after',
-    doc: 'A job that waits so long for one thing tells what it waits for. With `none` it does not.',
+    doc: 'A job that waits this long for one thing reports what it waits for. With `none` it does not.',
   },
   {
     key: 'state.savepoints.dir',
@@ -100,7 +100,7 @@ export const checkpointing: readonly Row[] = [
     option: '',
     doc: 'Refused: there are no savepoints.',
     unavailable:
-      'millrace takes no savepoints yet. Remove the key; retained checkpoints are what a job restores from',
+      'millrace has no savepoints. Remove the key; a job restores from its newest checkpoint',
   },
 ];
 
@@ -142,14 +142,14 @@ export const restart: readonly Row[] = [
     kind: number({ least: 1, rule: 'a number of 1 or more' }),
     fallback: '1.5',
     option: 'restart.multiplier',
-    doc: 'By which each wait is longer than the one before.',
+    doc: 'Backoff multiplier.',
   },
   {
     key: 'restart-strategy.exponential-delay.jitter-factor',
     kind: number({ least: 0, most: 1, rule: 'a number from 0 to 1' }),
     fallback: '0.1',
     option: 'restart.jitter',
-    doc: 'Share of a wait by which it is moved either way, at random.',
+    doc: 'Random jitter, as a share of each wait, in either direction.',
   },
   {
     key: 'restart-strategy.exponential-delay.reset-backoff-threshold',

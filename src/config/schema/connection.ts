@@ -27,12 +27,12 @@ export const connection: readonly Row[] = [
   {
     key: 's3.endpoint',
     kind: uri(
-      'a URL such as https://s3.example.com:9000, perhaps with a path, without user or password',
+      'a URL such as https://s3.example.com:9000, optionally with a path, without user or password',
       /^https?:\/\/[^/?#@\s]+(\/[^?#\s]*)?$/i,
     ),
     fallback: '`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `endpoint_url` of the profile, else AWS',
     option: 's3.endpoint',
-    doc: 'Server to talk to. One that is not AWS is "custom" below.',
+    doc: 'The server. One that is not AWS is "custom" below.',
     perBucket: true,
   },
   {
@@ -48,7 +48,7 @@ export const connection: readonly Row[] = [
     kind: flag,
     fallback: 'false',
     option: 's3.chunkedEncoding',
-    doc: 'Bodies go out as `aws-chunked`, with their checksum behind them.',
+    doc: 'Bodies are sent as `aws-chunked`, with a trailing checksum.',
   },
   {
     key: 's3.checksum-validation.enabled',
@@ -106,7 +106,7 @@ export const connection: readonly Row[] = [
     kind: flag,
     fallback: 'false',
     option: 's3.requesterPays',
-    doc: 'Whoever makes a request pays for it, as Requester Pays buckets demand.',
+    doc: 'Agrees that the requester pays, as Requester Pays buckets demand.',
     perBucket: true,
   },
   {
@@ -131,7 +131,7 @@ export const connection: readonly Row[] = [
     ),
     fallback: '`HTTPS_PROXY` for https servers, `HTTP_PROXY` for others',
     option: 's3.proxy',
-    doc: 'Proxy that requests go through, with `user:password@` if it wants them. `none`: they go directly.',
+    doc: 'Proxy that requests go through, with `user:password@` if it requires them. `none`: no proxy.',
     perBucket: true,
   },
   {
@@ -139,7 +139,7 @@ export const connection: readonly Row[] = [
     kind: text('hosts between commas'),
     fallback: '`NO_PROXY`',
     option: 's3.noProxy',
-    doc: 'Servers that are reached without a proxy: names, which stand for all below them, addresses, networks, each perhaps with a port; `*` is all.',
+    doc: 'Servers that are reached without a proxy: names, which include all subdomains, addresses, networks, each optionally with a port; `*` is all.',
   },
   {
     key: 's3.ca-bundle',
@@ -183,21 +183,21 @@ export const connection: readonly Row[] = [
     kind: timer,
     fallback: '60s',
     option: 's3.requestTimeout',
-    doc: 'That a request may go without a byte in either direction before its answer starts.',
+    doc: 'Time without a byte in either direction before the answer starts.',
   },
   {
     key: 's3.read.idle-timeout',
     kind: timer,
     fallback: '10s',
     option: 's3.idleTimeout',
-    doc: 'That a body being read may stand still before the rest is asked for again.',
+    doc: 'Time that a body may stall before the rest is requested again.',
   },
   {
     key: 's3.read.max-resumes',
     kind: count({ least: 0, most: 1000, rule: '0 to 1,000' }),
     fallback: '5',
     option: 's3.bodyResumes',
-    doc: 'How often one read asks for the rest of a body that stalled or broke off.',
+    doc: 'How often one read requests the rest of a body that stalled or broke off.',
   },
   {
     key: 's3.retry.max-num-retries',
@@ -242,7 +242,7 @@ export const spi: readonly Row[] = [
     kind: choice({ https: 'https', http: 'http' }),
     fallback: 'https',
     option: 's3.endpointProtocol',
-    doc: 'How the servers of `s3x://` URIs are talked to.',
+    doc: 'Protocol for the servers of `s3x://` URIs.',
   },
   {
     key: 's3.spi.force-path-style',
@@ -263,7 +263,7 @@ export const spi: readonly Row[] = [
     kind: wholeRequest,
     fallback: '5m',
     option: 's3.highTimeout',
-    doc: 'For a whole copy or Complete, which servers work on for long.',
+    doc: 'For a whole copy or Complete, which take servers long.',
   },
   {
     key: 's3.spi.read.max-fragment-size',

@@ -168,7 +168,7 @@ export const aws: readonly Row[] = [
     kind: text("a region's name, such as eu-central-1", /^[a-z0-9-]+$/i),
     fallback: 'as `s3.region`',
     option: 's3.region',
-    doc: 'Means the same as `s3.region`. `AWS_REGION` is read by AWS itself, where neither is said.',
+    doc: 'Means the same as `s3.region`. `AWS_REGION` is read by the AWS SDK, where neither is set.',
     where: 'file',
   },
   {

@@ -34,12 +34,12 @@ export const families: Readonly<Record<string, readonly Row[]>> = {
 
 export const schema: readonly Row[] = Object.values(families).flat();
 
-/** A key as it was said, and the row that it belongs to. */
+/** A key as it was written, and the row that it belongs to. */
 export interface Found {
   readonly row: Row;
   /** The key in its main spelling, with the names in it. */
   readonly key: string;
-  /** What stands for `<name>` and the like, in order. */
+  /** The values of `<name>` and the like, in order. */
   readonly names: readonly string[];
 }
 

@@ -19,7 +19,7 @@ export interface Reading {
 }
 
 /** A text that is not empty. */
-export function text(rule = 'a text that is not empty', test: RegExp = /./su): Kind {
+export function text(rule = 'a string that is not empty', test: RegExp = /./su): Kind {
   return {
     name: 'text',
     rule,

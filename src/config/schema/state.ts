@@ -22,7 +22,7 @@ export const state: readonly Row[] = [
     kind: text("a bucket's name", /^[^/\s:@]+$/),
     fallback: 'none',
     option: 'checkpoints.dir',
-    doc: 'With the next two another way to say `state.checkpoints.dir`: `s3://<bucket>/<base-path>/<checkpoint-prefix>`.',
+    doc: 'With the next two, another way to set `state.checkpoints.dir`: `s3://<bucket>/<base-path>/<checkpoint-prefix>`.',
   },
   {
     key: 'state.backend.s3.base-path',
@@ -50,12 +50,12 @@ export const state: readonly Row[] = [
     kind: flag,
     fallback: 'false: as `s3.sse.type`',
     option: 'state.encryption',
-    doc: 'What is written to the bucket of the checkpoints is encrypted with SSE-S3, unless `s3.sse.type` says how.',
+    doc: 'What is written to the bucket of the checkpoints is encrypted with SSE-S3, unless `s3.sse.type` is set.',
   },
   {
     key: 'state.backend.s3.state-file-extension',
     kind: text(
-      'a text that starts with a dot, without slashes, of 32 characters at most',
+      'a string that starts with a dot, without slashes, of at most 32 characters',
       /^\.[\w.-]{1,31}$/,
     ),
     fallback: '`.state`',
@@ -92,6 +92,6 @@ export const state: readonly Row[] = [
     option: '',
     doc: 'Refused: there are no savepoints.',
     unavailable:
-      'millrace takes no savepoints yet. Remove the key; retained checkpoints are what a job restores from',
+      'millrace has no savepoints. Remove the key; a job restores from its newest checkpoint',
   },
 ];

@@ -77,7 +77,7 @@ export const transfer: readonly Row[] = [
   },
   {
     key: 's3.entropy.key',
-    kind: text('a text without ~ # @ * + % { } < > [ ] | " \\ or a backtick', /^[^~#@*+%{}<>[\]|"\\`]+$/),
+    kind: text('a string without ~ # @ * + % { } < > [ ] | " \\ or a backtick', /^[^~#@*+%{}<>[\]|"\\`]+$/),
     fallback: 'none',
     option: 'transfer.entropy.key',
     doc: 'Marker in the checkpoint directory: random characters replace it in the names of data, nothing elsewhere.',

@@ -81,7 +81,7 @@ export function samePlace(from: string, to: string): OperationError {
   const both =
     from === to
       ? `Source and target are both ${to}.`
-      : `${from} and ${to} are one and the same, under two names: it stays as it is.`;
+      : `${from} and ${to} are the same, under two names: nothing was changed.`;
   return new OperationError('SamePlace', `${both} Name another target.`);
 }
 

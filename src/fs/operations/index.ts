@@ -7,7 +7,7 @@
  *
  * Every operation is an Observable: nothing happens before it is subscribed, each subscription does it anew, and
  * unsubscribing aborts what is under way. RxJS knows no backpressure: what an Observable of entries emits is the
- * consumer's to keep, and a listing goes on page by page, as fast as the store answers. Whoever does slow work on each of
+ * consumer's to keep, and a listing goes on page by page, as fast as the store answers. A consumer that does slow work on each of
  * many entries gives `pace`, which holds the next page back.
  */
 export { createOperations, type Operations, type OperationsOptions } from './operations.js';

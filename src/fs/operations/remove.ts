@@ -108,13 +108,13 @@ function failed(place: Place, failures: readonly DeleteFailure[]): PartlyFailed 
 function notEmpty(place: Place): OperationError {
   return new OperationError(
     'NotEmpty',
-    `${place.uri(place.key)} is a directory with content. Say \`recursive: true\` to remove all of it.`,
+    `${place.uri(place.key)} is a directory with content. Set \`recursive: true\` to remove all of it.`,
   );
 }
 
 function wholeBucket(place: Place): OperationError {
   return new OperationError(
     'WholeBucket',
-    `${place.uri('')} is a bucket as a whole. Say \`wholeBucket: true\` to remove everything in it.`,
+    `${place.uri('')} is a whole bucket. Set \`wholeBucket: true\` to remove everything in it.`,
   );
 }

@@ -9,7 +9,7 @@ export type Named =
   | { readonly kind: 'directory'; readonly prefix: string };
 
 /**
- * The one rule by which a URI without wildcards names something: with a slash at its end it is a directory; without, it is
+ * How a URI without wildcards names something, in one rule: with a slash at its end it is a directory; without, it is
  * the object of that key if there is one, else the directory. Asks the listing, where the object, if it exists, comes
  * first: that takes the right to list and no other, and nothing at all for a directory.
  */

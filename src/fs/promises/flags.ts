@@ -6,7 +6,7 @@ export type Mode = 'read' | 'write' | 'create';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_TRUNC } = constants;
 
-/** What Node's flags stand for here: reading or writing anew, nothing in between. Errors: `ENOTSUP`. */
+/** What Node's flags mean here: reading or writing anew, nothing in between. Errors: `ENOTSUP`. */
 export function modeOf(flags: string | number | undefined, call: Call): Mode {
   switch (flags) {
     case undefined:

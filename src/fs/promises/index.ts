@@ -9,7 +9,7 @@
  * console.log(await readFile('s3://lake/notes.txt', 'utf8'));
  * ```
  *
- * Objects are not files, and where that shows it is said rather than hidden: they are written as a whole, from start to end,
+ * Objects are not files, and where that shows it is documented rather than hidden: they are written as a whole, from start to end,
  * and are there when the write has ended (a handle: when it is closed; a stream: when it has finished), all of it or none;
  * a directory is there as long as something is in it, or its marker; what objects cannot do is `ENOTSUP`. The page
  * `docs/fs.md` has the whole list.

@@ -88,7 +88,7 @@ export class WriteHandle extends FileHandle {
       await settle(this.#writer.write(bytes), call);
     });
     this.#last = written;
-    // Whoever waits is told; so is `close`.
+    // Writers that wait are told; so is `close`.
     written.catch(() => undefined);
     await written;
   }

@@ -57,7 +57,7 @@ function written(
   });
 }
 
-/** The options with `preventConcurrentOverwrite` turned into the condition that it stands for now: one HEAD. */
+/** The options with `preventConcurrentOverwrite` turned into the condition that it means now: one HEAD. */
 export function conditioned(
   { store, key }: Pick<WriteTarget, 'store' | 'key'>,
   options: WriteOptions,
@@ -106,7 +106,7 @@ function pulled(
     const iterator = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
     let over = false;
     out.add(() => {
-      // Whoever feeds us may hold something open.
+      // The source may hold something open.
       if (!over) Promise.resolve(iterator.return?.()).catch(() => undefined);
     });
     const next = (): void => {

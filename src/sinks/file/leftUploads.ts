@@ -11,7 +11,7 @@ import { parseUid } from './uids.js';
  * Aborts the uploads that attempts of this sink left and that no entry of the log names: those whose file name says this
  * job, this sink and an epoch that is over. There may be several to a file: a request to create one may be executed twice.
  *
- * A file that is named without an upload is let be: whoever owns the log by now may have made one for it, and named that
+ * A file that is named without an upload is left alone: the attempt that owns the log by now may have made one for it, and named that
  * in an entry that is not known here. What else is under its name goes once the file is published.
  *
  * Safety never depends on the sweep, so whatever stops it is a warning.

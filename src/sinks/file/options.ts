@@ -148,7 +148,7 @@ export function settingsOf<A>(
   const name = (which: 'prefix' | 'suffix'): string => {
     const value = naming[which] ?? '';
     if (/[/\u0000-\u001f]/.test(value))
-      throw new InvalidOption(key(`naming.${which}`), value, 'a text without slashes');
+      throw new InvalidOption(key(`naming.${which}`), value, 'a string without slashes');
     return value;
   };
 

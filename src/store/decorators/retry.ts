@@ -5,7 +5,7 @@
  *
  * A request that is not idempotent is tried again only if it certainly had no effect (`Throttled`): a conditional put
  * that succeeded while its answer was lost would answer `AlreadyExists` to the second try, and a completed upload is
- * unknown to the second Complete. Whoever issues those proves by content what became of them.
+ * unknown to the second Complete. The callers that issue those prove by content what became of them.
  */
 import { concat, defer, of, retry, throwError, type Observable } from 'rxjs';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
@@ -26,7 +26,7 @@ export interface RetryOptions {
   readonly throttledBase?: number;
   /** No wait is longer, not even one that the server asks for. Milliseconds. Default 20,000. */
   readonly cap?: number;
-  /** Requests that are not retried here, because whoever makes them repeats them. Default: none. */
+  /** Requests that are not retried here, because their caller repeats them. Default: none. */
   readonly except?: (call: StoreCall) => boolean;
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */

@@ -12,7 +12,7 @@ export interface Body {
 }
 
 /**
- * Reads a request's body and checks all that is said about it: its length, the hash under the signature, the
+ * Reads a request's body and checks everything that the request claims about it: its length, the hash under the signature, the
  * signatures of its chunks, `Content-MD5`, and the checksum header or trailer.
  */
 export async function readBody(

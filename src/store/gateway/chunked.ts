@@ -9,7 +9,7 @@ export interface Decoded {
 
 /**
  * Decodes `aws-chunked`: `<hex size>[;chunk-signature=<signature>] CRLF <data> CRLF`, up to a chunk of size 0, and then
- * perhaps trailers. Which signatures there must be is said by `x-amz-content-sha256`.
+ * perhaps trailers. `x-amz-content-sha256` says which signatures there must be.
  */
 export function decodeChunked(raw: Buffer, authorized: Authorized): Decoded {
   const signed = authorized.payload.startsWith('STREAMING-AWS4-HMAC-SHA256-PAYLOAD');
@@ -78,6 +78,6 @@ export function incomplete(): GatewayError {
   return new GatewayError(
     400,
     'IncompleteBody',
-    'The request body is not what its headers say: its chunks or its length are wrong.',
+    'The request body does not match its headers: its chunks or its length are wrong.',
   );
 }

@@ -18,7 +18,7 @@ export interface DirectoryEntry {
  * Errors are Node's own.
  */
 export interface Disk {
-  /** Who creates temporary files and holds locks: unique to this process, or to whoever pretends to be one. */
+  /** Who creates temporary files and holds locks: unique to this process, or to a test that pretends to be one. */
   readonly owner: string;
   /** Whether an owner can still act. */
   alive(owner: string): boolean;

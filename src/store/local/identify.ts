@@ -7,7 +7,7 @@ import { io } from './io.js';
 import { filesOf } from './names.js';
 import { Tree } from './tree.js';
 
-/** What names in a directory's store stand for: device and inode, whatever links or mounts they lead through. */
+/** What names in a directory's store refer to: device and inode, whatever links or mounts they lead through. */
 export function localIdentities(root: string): Identities {
   const disk = nodeDisk(false);
   const tree = new Tree(root === '/' ? '' : root, disk);

@@ -47,7 +47,7 @@ export function isKept(directory: string): boolean {
   return `${directory}/`.includes(`/${keptName}/`);
 }
 
-/** What an entry of ours stands for. */
+/** What an entry of ours means. */
 export interface OwnEntry {
   /** A part, or a piece of one. */
   readonly text: string;

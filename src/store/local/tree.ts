@@ -20,7 +20,7 @@ export interface Place {
 /**
  * The directories of a store. They are never removed, only files are: so once a name is a directory, the object of that
  * name is kept apart for good (`names.ts`), and two writers can't disagree. The other way round, where an object was first,
- * the directory is kept apart; that is decided under the object's lock, which whoever deletes the object holds too.
+ * the directory is kept apart; that is decided under the object's lock, which a process that deletes the object holds too.
  *
  * Other programs know nothing of this. Should one make a directory where a kept one is in use, both are read, and the kept
  * one is written to.
@@ -74,7 +74,7 @@ export class Tree {
     let prepared = this.#prepared.get(directory);
     if (prepared === undefined) {
       const [file] = filesOf(directory, part);
-      // Some of its names stand for others' open files: none is to be replaced, whatever it is.
+      // Some of its names are others' open files: none is to be replaced, whatever it is.
       if (directory === '/dev') throw noFile(`${directory}/${file}`);
       checkFile(`${directory}/${file}`, await unless(absent, this.disk.stat(`${directory}/${file}`)));
       prepared = this.#prepareState(directory);
@@ -121,7 +121,7 @@ export class Tree {
   missingRoot(): StoreError {
     return new StoreError(
       'NotFound',
-      `The directory ${this.root} does not exist. It stands for the bucket, and jobs never create buckets: make it (mkdir ${this.root}) or correct the URI.`,
+      `The directory ${this.root} does not exist. It is the bucket, and jobs never create buckets: make it (mkdir ${this.root}) or correct the URI.`,
       { serverCode: 'NoSuchBucket', status: 404 },
     );
   }

@@ -23,7 +23,7 @@ export function special(key: string, path: string, what: string): Unlisted {
   return unreadable(key, noObject(path, what));
 }
 
-/** A name that no key stands for. */
+/** A name that no key leads to. */
 export function notUnicode(key: string, directory: string, bytes: Buffer): Unlisted {
   const shown = [...bytes]
     .map((byte) =>

@@ -10,7 +10,7 @@
  *
  * A crash before 3 leaves an upload that can be completed again; after 3, one that is over, whatever became of the
  * object since. With `ifNoneMatch` step 3 is a link, and `staged` goes next; should the process die in between, the
- * object and `staged` are one file, which tells the same, and whoever removes the object removes such a `staged` first.
+ * object and `staged` are one file, which tells the same, and a process that removes the object removes such a `staged` first.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { StoreError } from '../errors.js';

@@ -18,7 +18,7 @@ export async function readInfo(disk: Disk, path: string): Promise<Info | undefin
   return text === undefined ? undefined : parse(text);
 }
 
-/** Whoever can write to the directory may have written it: what is no description of an upload makes none. */
+/** Any process that can write to the directory may have written it: what is no description of an upload makes none. */
 function parse(text: string): Info | undefined {
   let info: Partial<Info> | null;
   try {

@@ -59,7 +59,7 @@ export class Uploads {
   }
 
   /**
-   * One page of the uploads under way. Whoever looks for what processes left unfinished finds directories that nobody writes
+   * One page of the uploads under way. A search for what processes left unfinished finds directories that nobody writes
    * to any more: what dead ones left half-done in them is removed on the way.
    */
   async list(prefix: string, after: UploadCursor | undefined, live: () => void): Promise<UploadPage> {

@@ -29,7 +29,7 @@ export async function* walk(look: Look, folder: Folder): AsyncGenerator<Leaf, vo
     const { head } = least;
     const isObject = 'place' in head;
     if (!(isObject && head.low === last) && touches(head, range)) yield head;
-    // Only now: whoever wants no more makes no further directory be read.
+    // Only now: a consumer that wants no more causes no further reads.
     const next = await least.rest?.next();
     if (next === undefined || next.done === true) open.splice(open.indexOf(least), 1);
     else least.head = next.value;

@@ -1,7 +1,7 @@
 /**
  * A store in this process's memory, for tests, examples and simulations.
  *
- * It promises what AWS S3 promises, and answers synchronously: whoever subscribes has the answer before `subscribe`
+ * It promises what AWS S3 promises, and answers synchronously: a subscriber has the answer before `subscribe`
  * returns, so a whole job runs on it in virtual time. Every method is one atomic step.
  */
 import { Observable } from 'rxjs';

@@ -30,7 +30,7 @@ export class BufferPool {
     return (this.#free.get(size)?.length ?? 0) > 0;
   }
 
-  /** A buffer of exactly `size` bytes, of unknown content. Never refuses: whoever asks must mind the budget. */
+  /** A buffer of exactly `size` bytes, of unknown content. Never refuses: the caller minds the budget. */
   take(size: number): Buffer {
     this.#held += size;
     if (this.#held > this.#peak) this.#peak = this.#held;
@@ -68,7 +68,7 @@ export class BufferPool {
     }
   }
 
-  /** Bytes by which `size` more would be too many. */
+  /** How many bytes too many `size` more would be. */
   #over(size: number): number {
     return this.#held + this.#kept + size - this.budget * 1.25;
   }

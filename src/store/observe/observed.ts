@@ -46,7 +46,7 @@ export function observed(store: ObjectStore, options: ObserveOptions = {}): Obje
           logger === silentLogger ? out : loggingFailure(out, logger, store.uri, call),
         );
       const watch = new Watch(store.uri, call, clock);
-      // Whoever has the answer, the only one, may leave without its completion.
+      // A consumer that has the answer, the only one, may unsubscribe before the completion.
       let answered = false;
       // Before the subscription: it may answer at once.
       out.add(() => watch.end(answered ? 'answered' : 'aborted'));

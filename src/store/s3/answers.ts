@@ -111,7 +111,7 @@ function foreign(command: string, { Bucket, Key }: Input, response: Response, ro
 /** No document is larger: a page of a listing has 1,000 keys of 1 KiB. Bytes. */
 const largest = 64 * 2 ** 20;
 
-/** The body as a whole, whoever has read it. Rejects if it breaks off, or goes on and on. */
+/** The body as a whole, even if it was read before. Rejects if it breaks off, or goes on and on. */
 export function collect(body: unknown): Promise<Buffer> {
   if (body === undefined) return Promise.resolve(Buffer.alloc(0));
   if (body instanceof Uint8Array) return Promise.resolve(Buffer.from(body));

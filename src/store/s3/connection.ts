@@ -67,7 +67,7 @@ export class S3Connection {
     );
     const shared = { clock, credentials: credentialsFor(resolved, clock), regions, reached: new Reached() };
     this.#main = new S3Pool(resolved, resolved.maxSockets, { ...shared, onPace, longestHold: retry.cap });
-    // Manifests wait for nobody, not even for a server that throttles: whoever is refused comes again.
+    // Manifests wait for nobody, not even for a server that throttles: a refused one is sent again.
     this.#reserved = new S3Pool(resolved, resolved.reservedSockets, { ...shared, paced: false });
   }
 

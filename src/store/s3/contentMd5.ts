@@ -53,7 +53,7 @@ function summed(input: Input): boolean {
   );
 }
 
-/** Whether a request was refused for want of a checksum. */
+/** Whether a request was refused because it has no checksum. */
 export function demandsChecksum(error: unknown): boolean {
   const { name, message, $metadata } = error as {
     readonly name?: unknown;

@@ -109,7 +109,7 @@ const advice: ReadonlyMap<string, string> = new Map<string, string>(
     InvalidToken: 'The session token does not belong to this access key: refresh the credentials',
     ExpiredToken: 'The session token has expired: refresh the credentials',
     RequestTimeTooSkewed:
-      'This machine’s clock differs from the server’s, and the answer does not tell by how much: set it by NTP',
+      'This machine’s clock differs from the server’s, and the answer does not show by how much: synchronize it with NTP',
     PermanentRedirect: region,
     AuthorizationHeaderMalformed: region,
     IllegalLocationConstraintException: region,

@@ -72,7 +72,7 @@ const notHttp: Reason = {
 /** Milliseconds. */
 const patience = 2000;
 
-/** Whether TLS can be agreed on with whom answers there; nothing is sent over it. */
+/** Whether the server that answers there agrees on TLS; nothing is sent over it. */
 function speaksTls({ hostname, port }: URL, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({

@@ -111,7 +111,7 @@ async function resume(
     if (!replaced && !(error instanceof StoreError && error.status === 416)) throw error;
     const what = replaced
       ? 'the object was replaced while it was read'
-      : 'it is shorter than the server had said';
+      : 'it is shorter than the server announced';
     throw new StoreError('Integrity', `GetObject ${place.key}: ${what}. Read it again.`, { cause: error });
   }
   if (spanOf(answer, rest, place.key) !== undefined) return answer;
@@ -133,7 +133,7 @@ function collect(body: IncomingMessage, onChunk: (chunk: Buffer) => void): Promi
 function unknownLength(key: string): StoreError {
   return new StoreError(
     'NotSupported',
-    `GetObject ${key}: the server does not tell how many bytes it sends. Use a server, and proxies, that send Content-Length or Content-Range.`,
+    `GetObject ${key}: the server does not announce how many bytes it sends. Use a server, and proxies, that send Content-Length or Content-Range.`,
   );
 }
 

@@ -45,7 +45,7 @@ export async function pinned<T>(
   }
 }
 
-/** The ETag of an answer, which is `pin` if there is one: not every server heeds If-Match. */
+/** The ETag of an answer, which is `pin` if there is one: not every server respects If-Match. */
 export function pinnedEtag(
   operation: 'HeadObject' | 'GetObject',
   key: string,
@@ -100,7 +100,7 @@ async function sizeByRange({ client, bucket, key, signal }: ObjectPlace, etag: s
   if (size !== undefined) return size;
   throw new StoreError(
     'NotSupported',
-    `HeadObject ${key}: the server does not tell how long the object is. Use a server, and proxies, that send Content-Length or Content-Range.`,
+    `HeadObject ${key}: the server does not announce the size of the object. Use a server, and proxies, that send Content-Length or Content-Range.`,
   );
 }
 

@@ -41,7 +41,7 @@ export async function list(place: ListPlace, options: ListOptions): Promise<List
   const objects = (answer.Contents ?? []).map((object, i): ObjectInfo => {
     const [key = '', etag] = [keys[i], bareEtag(object.ETag)];
     if (key === '' || !isCount(object.Size) || etag === '')
-      throw broken(`it tells no ${key === '' ? 'key' : etag === '' ? 'ETag' : 'size'} of an object`);
+      throw broken(`it has no ${key === '' ? 'key' : etag === '' ? 'ETag' : 'size'} of an object`);
     return {
       key,
       size: object.Size,
@@ -168,12 +168,12 @@ function nextOf(
   // Not every server counts the common prefixes.
   if (KeyCount > listed)
     throw broken(`it holds ${listed} keys and prefixes, and counts ${KeyCount}`, 'Integrity');
-  if (IsTruncated === undefined) throw broken('it does not tell whether there is more');
+  if (IsTruncated === undefined) throw broken('it does not announce whether there is more');
   const token = NextContinuationToken === '' ? undefined : NextContinuationToken;
   if (!IsTruncated && (token === undefined || count === 0)) return undefined;
   const empty = count > 0 ? 0 : (from.empty ?? 0) + 1;
   if (empty > 0 && (token === undefined || token === from.token || empty > maxEmpty))
-    throw broken('it tells that there is more, and neither a key nor where to go on');
+    throw broken('it announces more, and has neither a key nor a place to continue from');
   const [object, common] = [objects.at(-1)?.key, prefixes.at(-1)];
   const folded = common !== undefined && (object === undefined || compareKeys(common, object) > 0);
   const after = (folded ? common : object) ?? from.after;

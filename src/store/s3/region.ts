@@ -5,7 +5,7 @@
  * 1. The region that was given, or that of the AWS chain: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile in
  *    `~/.aws/config`, the instance this runs on (IMDS). None is guessed, but for custom endpoints, most of which do not care.
  * 2. Refused (301, 400 or 403) with another region named in a header or in the error document: that one.
- * 3. Refused for the region without one named: HeadBucket tells it, even to whom it denies all else.
+ * 3. Refused for the region without one named: HeadBucket tells it, even where it denies all else.
  */
 import { request } from 'node:http';
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -165,7 +165,7 @@ export class Regions {
   }
 }
 
-/** HeadBucket tells the region even to whom it denies all else. */
+/** HeadBucket tells the region even where it denies all else. */
 async function ask(bucket: string, client: S3Client, options: Options): Promise<string | undefined> {
   try {
     const { HeadBucketCommand } = await import('@aws-sdk/client-s3');

@@ -43,6 +43,6 @@ function bytesOf(body: unknown): Uint8Array | string | undefined {
   if (body === undefined || body === null) return undefined;
   if (typeof body === 'string' || body instanceof Uint8Array) return body;
   throw new TypeError(
-    'S3 request bodies are bytes or text, never streams: every request must be repeatable.',
+    'S3 request bodies are bytes or strings, never streams: every request must be repeatable.',
   );
 }

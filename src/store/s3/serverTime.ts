@@ -12,7 +12,7 @@ interface Client {
 
 /**
  * Repeats a command that was refused because this machine's clock is off. The SDK learns the server's time from every answer
- * and signs by it from then on, but gives up the request that it learned from. Whoever is told of that refusal knows nothing
+ * and signs by it from then on, but gives up the request that it learned from. The caller that gets that refusal knows nothing
  * of clocks: a HEAD is answered with a bare 403.
  *
  * A refused command had no effect, and its body is in memory, so it can be sent again.

@@ -27,9 +27,9 @@ export async function listUploads(
   const broken = brokenListing('ListMultipartUploads', undefined);
   const uploads = (answer.Uploads ?? []).map(({ Key, UploadId = '', Initiated }) => {
     const key = decodeKey(Key, answer.EncodingType);
-    if (key === '' || UploadId === '') throw broken(`it tells no ${key === '' ? 'key' : 'id'} of an upload`);
-    // Whoever aborts what is old would abort this one.
-    if (Initiated === undefined) throw broken('it does not tell when an upload was begun');
+    if (key === '' || UploadId === '') throw broken(`it has no ${key === '' ? 'key' : 'id'} of an upload`);
+    // A caller that aborts what is old would abort this one.
+    if (Initiated === undefined) throw broken('it has no start time for an upload');
     if (!key.startsWith(prefix)) throw broken(`it holds ${key}, which is not below the prefix ${prefix}`);
     return { key, uploadId: UploadId, initiated: Initiated.getTime() };
   });
@@ -67,7 +67,7 @@ export async function listParts(
   const parts = (answer.Parts ?? []).map(({ PartNumber: number, ETag, Size: size }) => {
     const etag = bareEtag(ETag);
     if (!isCount(number) || !isCount(size) || etag === '')
-      throw broken(`it tells no ${!isCount(number) ? 'number' : etag === '' ? 'ETag' : 'size'} of a part`);
+      throw broken(`it has no ${!isCount(number) ? 'number' : etag === '' ? 'ETag' : 'size'} of a part`);
     return { number, etag, size };
   });
   let last = after ?? 0;
@@ -79,7 +79,7 @@ export async function listParts(
   return { parts, ...(answer.IsTruncated ? { next: last } : {}) };
 }
 
-const noEnd = 'it tells that there is more and not where to go on, or nothing about it';
+const noEnd = 'it announces more and no place to continue from, or does not announce whether there is more';
 
 function comesAgain(what: string): string {
   return `${what} comes out of order, or again`;

@@ -23,7 +23,7 @@ import { checkStuck } from './stuck.js';
  *   between the commit and the next checkpoint.
  * - **Teardown**: after an unsubscribe nothing more comes out, the input is not subscribed to, and no timer or request is left.
  * - **Memory**, for operators that give {@link LawOptions.stuck}: while no request is answered, credit is released for a
- *   budget of records, and no more.
+ *   budget of records at most.
  *
  * @example
  * ```ts

@@ -28,7 +28,7 @@ export function describedTests(test: Declare): void {
     assert.deepEqual(head.metadata, { n: '1' });
     const { info, chunks } = await answer(store.get(`${prefix}all`));
     assertKept(info);
-    assert.equal(Buffer.concat(chunks).toString(), 'x', 'an encoding that is said is not undone');
+    assert.equal(Buffer.concat(chunks).toString(), 'x', 'a declared encoding is not undone');
     await answer(store.put(`${prefix}some`, bytes('x'), { content: { language: 'fr' } }));
     assertKept(await answer(store.head(`${prefix}some`)), { language: 'fr' });
   });

@@ -54,7 +54,7 @@ export function objectTests(test: Declare): void {
     await fails(put, 'AlreadyExists');
   });
 
-  test('ranges: inside, cut at the end, open, and behind the end', async ({ store, prefix }) => {
+  test('ranges: inside, cut at the end, open, and beyond the end', async ({ store, prefix }) => {
     await answer(store.put(`${prefix}a`, bytes('0123456789')));
     const range = async (start: number, end?: number): Promise<string> => {
       const { info, chunks } = await answer(
@@ -74,7 +74,7 @@ export function objectTests(test: Declare): void {
     assert.equal(await range(3, 3), '');
   });
 
-  test('memory for the answer changes nothing about it, nor anything behind it', async ({
+  test('memory for the answer changes nothing about it, nor anything after it', async ({
     store,
     prefix,
   }) => {

@@ -8,7 +8,7 @@ export class Cleanups {
   #running = 0;
   readonly #waiting = new Set<() => void>();
 
-  /** Does it now, whoever unsubscribes. What fails is left to the store's rules for old uploads: nobody is there to be told. */
+  /** Does it now, even after an unsubscribe. What fails is left to the store's rules for old uploads: nobody is there to be told. */
   run(work: Observable<unknown>): void {
     this.#running += 1;
     const done = (): void => {

@@ -14,7 +14,7 @@ const MiB = 2 ** 20;
 /** S3 takes five times as much; but a part is one buffer, and what hashes and writes it takes at most 2 GiB. Bytes. */
 const largestPart = 1024 * MiB;
 
-/** Unless more is said. Bytes. */
+/** Unless more is asked for. Bytes. */
 const mostMemory = 512 * MiB;
 
 /** What all runs of operations share. */

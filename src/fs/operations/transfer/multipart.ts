@@ -6,7 +6,7 @@
  * - an unsubscribe or an error drops the upload, unless a note is kept of it and the error may pass;
  * - the request that creates an upload is the only one that an unsubscribe does not abort: the server may have made it
  *   already, and only the answer tells its id. It is dropped when that comes;
- * - a Complete whose answer is lost is proven by the put-id of the object that is there, which only this upload bears; where
+ * - a Complete whose answer is lost is proven by the put-id of the object that is there, which only this upload has; where
  *   there is none, it is asked again.
  */
 import { randomUUID } from 'node:crypto';

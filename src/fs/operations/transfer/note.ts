@@ -3,7 +3,7 @@
  * come from. Servers tell nothing about an upload but its parts, and so the note is an object of its own.
  *
  * 1. The upload is created, then the note written, then parts sent.
- * 2. Whoever copies next finds the note. If the source still has its ETag and size, the parts that the server lists, each
+ * 2. The next copy finds the note. If the source still has its ETag and size, the parts that the server lists, each
  *    of the size it must have, are those of this source, and only the others are sent. Else the old upload is dropped.
  * 3. The note goes when the object is complete. One that a crash left behind goes with the next copy, or says nothing to
  *    anybody: the upload that it names is over.

@@ -244,7 +244,7 @@ function wrongSize({ from, source }: Task, { size }: ObjectInfo): StoreError {
 function alreadyThere({ to, key }: Task): StoreError {
   return new StoreError(
     'AlreadyExists',
-    `${to.uri(key)} already exists. Say \`overwrite: true\` to replace it.`,
+    `${to.uri(key)} already exists. Set \`overwrite: true\` to replace it.`,
     {
       status: 412,
     },

@@ -112,7 +112,7 @@ export function tasksOf(
 function nameless({ key }: ObjectInfo, from: Place, to: Place): StoreError {
   return new StoreError(
     'InvalidRequest',
-    `${from.uri(key)} is an object with content, and would have no name right in ${to.uri('')}. Name a directory there, or copy it by itself.`,
+    `${from.uri(key)} is an object with content, and would have no name in ${to.uri('')}. Name a directory there, or copy it separately.`,
   );
 }
 
@@ -194,7 +194,7 @@ function checked(task: Task): Task {
 function intoItself(from: string, to: string): OperationError {
   return new OperationError(
     'IntoItself',
-    `${to} is inside ${from}: a directory has no place in itself. Name a target outside.`,
+    `${to} is inside ${from}: a directory cannot be copied into itself. Name a target outside.`,
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * Customers' keys (SSE-C): of the key with which an object was made, only a hash is kept, and whoever asks for the object
+ * Customers' keys (SSE-C): of the key with which an object was made, only a hash is kept, and a client that asks for the object
  * must have the same one. As on AWS, who has none is told so by 400, and who has another one is denied access.
  */
 import { createHash } from 'node:crypto';

@@ -91,7 +91,7 @@ function checkContext(context: string | undefined): void {
   )
     return;
   throw invalidArgument(
-    'The header x-amz-server-side-encryption-context is not JSON of names and texts in base64.',
+    'The header x-amz-server-side-encryption-context is not JSON of names and strings in base64.',
   );
 }
 

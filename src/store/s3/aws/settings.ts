@@ -94,7 +94,7 @@ export class AwsSettings {
     );
   }
 
-  /** What is said of the service alone. Throws `InvalidS3Options`. */
+  /** The settings of the service alone. Throws `InvalidS3Options`. */
   ownEndpoint(service: Service): Configured | undefined {
     if (this.#ignoresEndpoints) return undefined;
     return this.#inVariable(variableOf(service)) ?? this.#inServices(service);

@@ -1,6 +1,6 @@
 import { StoreError } from '../../errors.js';
 
-/** There are no credentials. It carries the SDK's name for that, by which it is told from a lack of rights. */
+/** There are no credentials. It carries the SDK's name for that, which tells it from a lack of rights. */
 export function noCredentials(message: string): StoreError {
   return new StoreError('PermissionDenied', message, { serverCode: 'CredentialsProviderError' });
 }

@@ -9,7 +9,7 @@ import { token, type DelegationToken } from './tokens.js';
 /**
  * Tokens are pulled: a worker that needs one (its first, the next before the last one ends, another after a refusal) asks,
  * and is answered with the newest. So it keeps no listener between, which would keep it alive, and misses nothing that
- * was said before it listened. The messages are plain values, which both ways of cloning carry.
+ * was sent before it listened. The messages are plain values, which both ways of cloning carry.
  */
 const tag = 'millrace.s3-native';
 
@@ -198,7 +198,7 @@ function told(error: unknown): { code: string; message: string; retryable: boole
 const noTokens = (): MillraceError =>
   new MillraceError(
     'NoTokens',
-    'There are no session tokens: set security.delegation.token.provider.s3-native.enabled, or give the worker credentials of its own.',
+    'There are no session tokens: set security.delegation.token.provider.s3-native.enabled, or give the worker its own credentials.',
   );
 
 function unanswered(what: string): MillraceError {

@@ -17,7 +17,7 @@ interface SdkError {
 const repeats = 2;
 
 /**
- * Repeats a command whose credentials have expired with new ones: its caller sees nothing of it. What cannot be mended so
+ * Repeats a command whose credentials have expired with new ones: its caller sees nothing of it. What cannot be fixed so
  * goes on to the caller, without the secrets of the credentials in use.
  *
  * It goes around the whole command, since the SDK chooses credentials at its start. Bodies are in memory, so a command

@@ -32,7 +32,7 @@ export function roleOf(options: AssumeRoleOptions): Role {
 export function secondsOf(key: string, value: Duration, most: number): number {
   const seconds = typeof value === 'number' ? value : parseDuration(key, value) / 1000;
   if (!Number.isInteger(seconds) || seconds < 900 || seconds > most)
-    throw new InvalidOption(key, value, `900 s to ${most} s: a number of seconds, or a text such as '1h'`);
+    throw new InvalidOption(key, value, `900 s to ${most} s: a number of seconds, or a string such as '1h'`);
   return seconds;
 }
 

@@ -66,7 +66,7 @@ export class RefreshedCredentials implements CredentialSource {
         (fresh) => {
           const left = this.#left(fresh);
           this.#held = fresh;
-          // Whoever hands out what has ended already is not asked by every request.
+          // A provider that returns what has expired already is not asked by every request.
           this.#askIn(Math.max(left - Math.min(margin, left / 4), 1000));
           return fresh;
         },

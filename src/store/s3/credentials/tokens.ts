@@ -70,7 +70,7 @@ const longest = 2 ** 31 - 1;
  * has passed. Subscribers share them, and late ones get the newest at once; when the last one goes, so does the timer.
  *
  * A failure is followed by another try, after a second at first and five minutes at most. Errors, while there is no token
- * that holds: what no other try would mend (`PermissionDenied`, `InvalidRequest`), and `TemporaryCredentials`, since
+ * that holds: what no other try would fix (`PermissionDenied`, `InvalidRequest`), and `TemporaryCredentials`, since
  * STS gives session tokens only to keys that last. Throws `InvalidOption`.
  *
  * @example

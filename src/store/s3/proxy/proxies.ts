@@ -50,7 +50,7 @@ type Variable = (name: string) => string | undefined;
 
 function ofEnvironment(scheme: string, variable: Variable): Configured | undefined {
   const found = configured(`${scheme}_proxy`, variable);
-  // In a CGI program, HTTP_PROXY is a header of whoever asks.
+  // In a CGI program, HTTP_PROXY is a header of the client.
   return found?.where === 'HTTP_PROXY' && variable('REQUEST_METHOD') !== undefined ? undefined : found;
 }
 
@@ -92,6 +92,6 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // a percent sign that stands for itself
+    return text; // a literal percent sign
   }
 }
