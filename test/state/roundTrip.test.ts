@@ -126,7 +126,7 @@ describe('is refused', () => {
     ['a symbol as a name', { [Symbol('s')]: 1 }, 'it is an object with a symbol as a name'],
     ['holes', [, 1], 'it is an array with holes'],
     ['a match', 'x'.match(/x/), 'it is an array with extra properties'],
-    ['a map with properties', Object.assign(new Map(), { a: 1 }), 'it is a Map with properties of its own'],
+    ['a map with properties', Object.assign(new Map(), { a: 1 }), 'it is a Map with extra properties'],
     ['a subclass', new (class Bytes extends Uint8Array {})(1), 'it is an instance of Bytes'],
     [
       'binary data of another realm',
