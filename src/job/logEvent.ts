@@ -38,20 +38,20 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       if (Number.isInteger(Math.log2(event.tries)))
         logger.warn(
           { job, n: event.n, tries: event.tries, ...errorFields(event.error) },
-          'It is not known whether an entry of the job’s log was written; the request is repeated until it is',
+          'It is unknown whether an entry of the job’s log was written; the request is repeated until it is known',
         );
       return;
     case 'deletion-refused':
       logger.warn(
         { job, names: event.names, ...errorFields(event.error) },
-        'Objects of earlier checkpoints could not be deleted and stay: grant s3:DeleteObject below the checkpoint directory',
+        'Objects of earlier checkpoints could not be deleted: grant s3:DeleteObject below the checkpoint directory',
       );
       return;
     case 'input-skipped': {
       const { operator, object, reason } = event;
       logger.warn(
         { job, operator, object, reason },
-        'Something that cannot be read was left out of the input',
+        'Part of the input cannot be read and was skipped',
       );
       return;
     }
@@ -64,13 +64,13 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
     case 'sweep-skipped':
       logger.warn(
         { job, ...errorFields(event.error) },
-        'Not all that attempts of the job left could be removed; the next start tries again',
+        'Leftovers of earlier attempts could not all be removed; the next start tries again',
       );
       return;
     case 'compaction-failed':
       logger.warn(
         { job, operator: event.operator, ...errorFields(event.error) },
-        'Segments of state could not be merged; it is tried again later',
+        'Segments of state could not be merged; the merge is retried later',
       );
       return;
     case 'record-skipped': {

@@ -59,13 +59,13 @@ export interface CheckpointOptions {
   readonly dir?: string;
   /** Between two checkpoints. Default 10 s. `'none'`: only the last one is taken, at the end of the input or at a stop. */
   readonly interval?: Duration;
-  /** For all operators to store what they froze. Default 10 min. */
+  /** Time for all operators to store what they froze. Default 10 min. */
   readonly timeout?: Duration;
   /** Between the end of one checkpoint and the start of the next. Default 0. */
   readonly minPause?: Duration;
   /** Failed checkpoints in a row that are tolerated before the attempt fails. Default 0. */
   readonly tolerableFailures?: number;
-  /** Checkpoints kept to be restored from. Default 1. */
+  /** Checkpoints that are kept. Default 1. */
   readonly retained?: number;
   /**
    * With `AT_LEAST_ONCE` `mergeFlows` holds no records back to align its inputs; after a restart records may count twice.
@@ -259,7 +259,7 @@ function servicesOf(services: unknown): readonly Provided[] {
   return provided;
 }
 
-/** What is said, without what is there but undefined. */
+/** The options that are set, without those that are there but undefined. */
 function said<T extends object>(options: T | undefined): Partial<T> {
   return Object.fromEntries(
     Object.entries(options ?? {}).filter(([, value]) => value !== undefined),

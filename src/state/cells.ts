@@ -13,7 +13,7 @@ import { compareBytes } from './encodedKeys.js';
  */
 export type CellContent = unknown;
 
-/** Stands for "no value": a tombstone. */
+/** "No value": a tombstone. */
 export class Absent {
   declare protected readonly brand: never;
 }

@@ -122,7 +122,7 @@ export class SegmentMerge {
     return run.flush();
   }
 
-  /** What stands for all contents at the first address. */
+  /** The one content that replaces all at the first address. */
   #content(): CellContent {
     const newest = this.#contentOf(this.#first[0]!);
     if (!(newest instanceof Operand)) return newest;

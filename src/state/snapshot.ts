@@ -71,7 +71,7 @@ export function parseSnapshot(operator: string, json: Json, maxParallelism: numb
     );
   }
   if (!listOf(listOf(isSegmentRef))(snapshot.runs))
-    throw mismatch(operator, 'what its part of the checkpoint says of a segment is malformed.');
+    throw mismatch(operator, 'its part of the checkpoint describes a segment that is malformed.');
   return snapshot;
 }
 

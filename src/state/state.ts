@@ -44,7 +44,7 @@ export interface LiveState<H> {
   /** What a segment of today holds for what one of `version` held. Tombstones are never converted. */
   convert(content: CellContent, version: number): CellContent;
   /**
-   * The content that stands for `older` with `operand` applied to it, both as segments hold them. `older` is a value, another
+   * `older` with `operand` applied to it, as one content, both as segments hold them. `older` is a value, another
    * operand, or {@link absent}. Needed by kinds that write operands.
    */
   fold?(older: CellContent, operand: Operand): CellContent;

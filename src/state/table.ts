@@ -172,7 +172,7 @@ export class Table<C> extends Generations<C> {
     } catch (cause) {
       throw new StateError(
         'TooManyKeys',
-        `A state holds ${this.size.toLocaleString('en-US')} keys, and V8 lets no map have more. Clear keys that are over, or split them: several keyed(…), each with a part of the keys.`,
+        `A state holds ${this.size.toLocaleString('en-US')} keys, and V8 allows no more in a map. Clear keys that are no longer needed, or split them: several keyed(…), each with a part of the keys.`,
         { cause },
       );
     }

@@ -1,5 +1,5 @@
 /**
- * The memory of whoever uploads, and its accountant. What is buffered (tails, parts, journals) is taken here and
+ * The memory of uploads, and its accountant. What is buffered (tails, parts, journals) is taken here and
  * given back once the store has acknowledged it, so a repeated request still sees its bytes. Freed buffers are kept
  * for the next part as long as all together stay within 1.25 times the budget: otherwise an uploader at its budget leaves
  * a part's worth of garbage for every part, faster than it is collected.

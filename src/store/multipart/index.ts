@@ -9,7 +9,7 @@
  *    of the store's decorators.
  * 4. **Complete asked.** All parts have arrived, and Complete names them with its conditions. Nothing was visible before.
  * 5. **In doubt** after most errors. Then the object and the upload are asked (`proof.ts`, `publish.ts`), until it is
- *    **ours**, **not yet** published and asked again, **lost**, or **foreign**. Ours is what bears our mark in its
+ *    **ours**, **not yet** published and asked again, **lost**, or **foreign**. Ours is what has our mark in its
  *    metadata and has our length; where nobody else writes to the key, also what has our composite ETag. Under KMS ETags
  *    prove nothing, and the mark alone counts.
  * 6. **Aborted**, if it ends before 4: requests first, then the upload, since a part that arrives late may outlive it.

@@ -41,7 +41,7 @@ export function notOurs(
   const found = metadata?.[mark.name];
   const sameBytes = parts.length > 0 && parts.every(hasMd5) && etag === compositeEtag(parts);
   if (found !== mark.value && !sameBytes)
-    return found === undefined ? 'it bears no mark of this job' : `it is marked ${found}`;
+    return found === undefined ? 'it has no mark of this job' : `it is marked ${found}`;
   return size === expected ? undefined : `it has ${size} bytes, not ${expected}`;
 }
 
