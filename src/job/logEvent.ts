@@ -49,10 +49,7 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       return;
     case 'input-skipped': {
       const { operator, object, reason } = event;
-      logger.warn(
-        { job, operator, object, reason },
-        'Part of the input cannot be read and was skipped',
-      );
+      logger.warn({ job, operator, object, reason }, 'Part of the input cannot be read and was skipped');
       return;
     }
     case 'input-not-read':
