@@ -51,7 +51,12 @@ function unknownOption(of: string, path: string, name: string, names: readonly s
   const rule =
     near === undefined ? `one of ${names.map((each) => path + each).join(', ')}` : `${path}${near}`;
   const hint = near === undefined ? `The options are ${names.join(', ')}.` : `Did you mean ${path}${near}?`;
-  return new InvalidOption(`${path}${name}`, undefined, rule, `${of}: ${path}${name} is not an option. ${hint}`);
+  return new InvalidOption(
+    `${path}${name}`,
+    undefined,
+    rule,
+    `${of}: ${path}${name} is not an option. ${hint}`,
+  );
 }
 
 /** Refuses a value that is none of these. Throws `InvalidOption`. */

@@ -204,7 +204,9 @@ function finding(
     catchError((error: unknown) => {
       if (!(error instanceof StoreError) || passing(error)) return throwError(() => error);
       const denied = isStoreError(error, 'PermissionDenied');
-      const means = denied ? `it could not be tested, because a right is missing; if it does not work, ${no}` : no;
+      const means = denied
+        ? `it could not be tested, because a right is missing; if it does not work, ${no}`
+        : no;
       return of({ name, found: denied ? undefined : false, means, error });
     }),
   );

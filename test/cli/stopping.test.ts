@@ -75,9 +75,7 @@ describe('a command that is stopped', () => {
     await writeFile(join(directory, 'big'), body);
     const first = await cli(['cp', 'big', 's3://lake/'], { ...given, interrupt: interruptedWithout('3', 2) });
     expect(first).toMatchObject({ code: 130, out: '' });
-    expect(first.err).toBe(
-      'Repeat the command to continue.\nmillrace: Interrupted: Stopped by SIGINT.\n',
-    );
+    expect(first.err).toBe('Repeat the command to continue.\nmillrace: Interrupted: Stopped by SIGINT.\n');
     expect(await keys(lake)).toEqual(['.big.millrace-partial']);
     expect(await uploadsOf(lake)).toBe(1);
 

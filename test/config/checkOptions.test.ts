@@ -73,7 +73,12 @@ const slips: readonly (readonly [string, (options: Slip) => unknown, Slip, strin
   ['s3.sse.kms', (of) => job({ s3: { sse: { kms: of } } }), { keyID: 'alias/lake' }, 's3.sse.kms.keyId?'],
   ['s3.assumeRole', (of) => job({ s3: { assumeRole: of } }), { ARN: 'a' }, 's3.assumeRole.arn?'],
   ['s3.buckets', (of) => job({ s3: { buckets: { lake: of } } }), { regoin: 'x' }, 's3.buckets.lake.region?'],
-  ['run', (of) => job().run(of), { abort: 'signal' }, 'job.run: abort is not an option. The options are signal.'],
+  [
+    'run',
+    (of) => job().run(of),
+    { abort: 'signal' },
+    'job.run: abort is not an option. The options are signal.',
+  ],
   [
     'files',
     (of) => files(at, { format, ...of }),
@@ -105,7 +110,12 @@ const slips: readonly (readonly [string, (options: Slip) => unknown, Slip, strin
   ],
   ['openStores', (of) => openStores(of), { region: 'x' }, 'openStores: region is not an option.'],
   ['openStores.s3', (of) => openStores({ s3: of }), { maxSocket: 1 }, 's3.maxSockets?'],
-  ['S3Connection', (of) => new S3Connection(of), { accesKey: 'a' }, 'S3Connection: accesKey is not an option.'],
+  [
+    'S3Connection',
+    (of) => new S3Connection(of),
+    { accesKey: 'a' },
+    'S3Connection: accesKey is not an option.',
+  ],
   ['createStores', (of) => createStores(of), { scheme: {} }, 'schemes?'],
   ['createMemoryStore', (of) => createMemoryStore(of), { url: 'a' }, 'uri?'],
   ['createLocalStore', (of) => createLocalStore('/tmp', of), { durables: true }, 'durable?'],

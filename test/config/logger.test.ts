@@ -41,7 +41,8 @@ test('nothing in a message or a value makes a second line or commands the termin
 
 test('it is the logger of a configuration that is given none, and warns of slips', () => {
   const slip = { S3_REGIO: 'eu-central-1' };
-  const expected = 'millrace: warn: Environment variable S3_REGIO is not an option. Did you mean S3_REGION?\n';
+  const expected =
+    'millrace: warn: Environment variable S3_REGIO is not an option. Did you mean S3_REGION?\n';
   expect(written(() => loadConfig({ env: slip, file: false }))).toBe(expected);
   expect(written(() => loadConfig({ env: slip, file: false, logger: silentLogger }))).toBe('');
 });

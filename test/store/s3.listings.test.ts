@@ -391,7 +391,11 @@ describe('a listing of uploads', () => {
     ['with an upload without an id', (xml) => xml.replace(/<UploadId>.*?<\/UploadId>/, ''), /no id/],
     ['with an upload of no age', remove('Initiated'), /no start time for an upload/],
     ['out of order', (xml) => xml.replace('<Key>d/a', '<Key>d/z'), /out of order/],
-    ['that does not tell whether it is whole', remove('IsTruncated'), /does not announce whether there is more/],
+    [
+      'that does not tell whether it is whole',
+      remove('IsTruncated'),
+      /does not announce whether there is more/,
+    ],
     [
       'that is truncated and empty',
       (xml) => xml.replace(/<Upload>.*<\/Upload>/s, '').replace('<IsTruncated>false', '<IsTruncated>true'),
@@ -433,7 +437,11 @@ describe('a listing of parts', () => {
     ],
     ['out of order', (xml) => xml.replace('<PartNumber>3', '<PartNumber>1'), /out of order/],
     ['of another upload', (xml) => xml.replace(/<UploadId>/, '<UploadId>x'), /another upload/],
-    ['that does not tell whether it is whole', remove('IsTruncated'), /does not announce whether there is more/],
+    [
+      'that does not tell whether it is whole',
+      remove('IsTruncated'),
+      /does not announce whether there is more/,
+    ],
     ['that comes again', (xml) => xml.replace('<IsTruncated>false', '<IsTruncated>true'), /or again/],
   ])('%s is NotSupported', async (_, edit, message) => {
     let first: string | undefined;

@@ -22,10 +22,7 @@ export function cat(program: Command, start: Start): void {
       examples(
         ['millrace cat s3://lake/raw/a.ndjson.gz | gunzip | head', 'reads no more than head wants'],
         ["millrace cat 's3://lake/raw/*.csv' > all.csv", 'several, in the order of their keys'],
-        [
-          'millrace cat --range 0-1023 s3://lake/video.mp4 | xxd',
-          'the first KiB, without requesting more',
-        ],
+        ['millrace cat --range 0-1023 s3://lake/video.mp4 | xxd', 'the first KiB, without requesting more'],
       ),
     )
     .action((places: readonly string[], options: { readonly range?: string }) =>

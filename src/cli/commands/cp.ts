@@ -28,10 +28,7 @@ export function cp(program: Command, start: Start): void {
     )
     .option('-r, --recursive', 'directories with everything in them')
     .option('-n, --no-clobber', 'keeps what is there already')
-    .option(
-      '--no-resume',
-      'drop what an interrupted copy leaves, and do not continue an earlier one',
-    )
+    .option('--no-resume', 'drop what an interrupted copy leaves, and do not continue an earlier one')
     .addHelpText(
       'after',
       examples(
@@ -60,8 +57,7 @@ the target already, of the same size and not older, is not copied again.`,
           );
         if (target === standard) return toStandardOutput(session, sources);
         if (sources.includes(standard)) {
-          if (sources.length > 1)
-            throw new UsageError('Standard input (-) must be the only source.');
+          if (sources.length > 1) throw new UsageError('Standard input (-) must be the only source.');
           return fromStandardInput(session, target, options);
         }
         return copy(session, sources, target, options);

@@ -66,7 +66,9 @@ async function listUploads(session: Session, prefix: string): Promise<void> {
 async function abort(session: Session, prefix: string, { olderThan, dryRun }: AbortOptions): Promise<void> {
   const { operations, out, json, quiet, err, io, stop } = session;
   if (olderThan === undefined)
-    throw new UsageError('Specify how old uploads must be, so that running writers keep theirs: --older-than 1d');
+    throw new UsageError(
+      'Specify how old uploads must be, so that running writers keep theirs: --older-than 1d',
+    );
   const age = ageOf(olderThan);
   const { uri } = single(await locate(prefix, io.cwd));
   const before = Date.now() - age;

@@ -99,8 +99,7 @@ export const checkpointing: readonly Row[] = [
     fallback: 'none',
     option: '',
     doc: 'Refused: there are no savepoints.',
-    unavailable:
-      'millrace has no savepoints. Remove the key; a job restores from its newest checkpoint',
+    unavailable: 'millrace has no savepoints. Remove the key; a job restores from its newest checkpoint',
   },
 ];
 

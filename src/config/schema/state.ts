@@ -91,7 +91,6 @@ export const state: readonly Row[] = [
     fallback: 'none',
     option: '',
     doc: 'Refused: there are no savepoints.',
-    unavailable:
-      'millrace has no savepoints. Remove the key; a job restores from its newest checkpoint',
+    unavailable: 'millrace has no savepoints. Remove the key; a job restores from its newest checkpoint',
   },
 ];

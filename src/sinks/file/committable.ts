@@ -23,7 +23,7 @@ export interface Tail {
 }
 
 /**
- * One file as a manifest carries it: enough to publish it exactly as it was when it was frozen, whoever does it.
+ * One file as a manifest carries it: enough for any process to publish it exactly as it was when it was frozen.
  * `uploadId` is absent while all of the file is tail.
  */
 export interface FileCommittable {

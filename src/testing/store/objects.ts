@@ -74,10 +74,7 @@ export function objectTests(test: Declare): void {
     assert.equal(await range(3, 3), '');
   });
 
-  test('memory for the answer changes nothing about it, nor anything after it', async ({
-    store,
-    prefix,
-  }) => {
+  test('memory for the answer changes nothing about it, nor anything after it', async ({ store, prefix }) => {
     await answer(store.put(`${prefix}a`, bytes('0123456789')));
     for (const length of [0, 3, 4, 10, 16]) {
       for (const range of [
