@@ -19,5 +19,5 @@
  */
 export * from './bufferPool.js';
 export * from './partSizes.js';
-export { notOurs, type Identity } from './proof.js';
+export { notOurs } from './proof.js';
 export * from './publish.js';

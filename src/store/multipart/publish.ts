@@ -5,15 +5,7 @@ import { pause } from '../../flow/pause.js';
 import { isStoreError } from '../errors.js';
 import type { ObjectStore, PutResult, UploadedPart, UploadOptions } from '../objectStore.js';
 import { listedParts } from '../pages.js';
-import {
-  afterError,
-  isOutcome,
-  nextStep,
-  type Answer,
-  type Identity,
-  type Outcome,
-  type Step,
-} from './proof.js';
+import { isOutcome, nextStep, type Answer, type Identity, type Outcome, type Step } from './proof.js';
 
 /** The metadata that proves an object ours, unless a caller has a mark of its own. */
 export const putIdMetadata = 'millrace-put-id';
@@ -53,15 +45,6 @@ export type Published = Exclude<Outcome, { is: 'failed' }>;
  */
 export function publish(publishing: Publishing, request: Observable<PutResult>): Observable<Published> {
   return follow(publishing, { is: 'ask', left: repeats }, request);
-}
-
-/** What became of an upload for which a request failed that will not be repeated. Errors: `error`, as {@link publish}. */
-export function prove(publishing: Publishing, error: unknown): Observable<Published> {
-  return follow(
-    publishing,
-    afterError(error, 0),
-    defer(() => throwError(() => error)),
-  );
 }
 
 /** Completes an upload whose parts have arrived. */

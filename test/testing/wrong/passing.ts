@@ -52,11 +52,7 @@ export class Passing extends FlowSubscriber<Item, Item> {
 }
 
 /** Holds records for a millisecond; of the signals, `onBarrier` and `onEnd` wait for them, and what is given as well. */
-export function delaying(waits: {
-  readonly watermark: boolean;
-  readonly credit: boolean;
-  readonly end?: boolean;
-}): Wrong {
+export function delaying(waits: { readonly watermark: boolean; readonly credit: boolean }): Wrong {
   return passing((self) => {
     const after = (value: Item | Signal): void => {
       const copy = 'n' in value ? { ...value } : value;
@@ -67,7 +63,7 @@ export function delaying(waits: {
     return {
       onRecord: after,
       onBarrier: after,
-      onEnd: waits.end === false ? self.send.bind(self) : after,
+      onEnd: after,
       onWatermark: waits.watermark ? after : self.send.bind(self),
       onCredit: waits.credit ? after : self.send.bind(self),
     };
