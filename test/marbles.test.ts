@@ -34,9 +34,10 @@ for (const operator of readdirSync(root)) {
 }
 
 test('every exported operator has a marble', () => {
-  const names = readdirSync(new URL('../src/operators/', import.meta.url)).map((file) =>
-    file.replace('.ts', ''),
-  );
+  // keyedOperator.ts is what `keyed` is made of.
+  const names = readdirSync(new URL('../src/operators/', import.meta.url))
+    .map((file) => file.replace('.ts', ''))
+    .filter((name) => name !== 'keyedOperator');
   expect(readdirSync(root)).toEqual(expect.arrayContaining([...names, 'fileSink']));
 });
 
