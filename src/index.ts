@@ -64,5 +64,13 @@ export type { ConfigOptions } from './config/options.js';
 export type { S3Options } from './config/s3Options.js';
 export type { Duration, Size } from './config/units.js';
 
+// Stores to try a job on. All else about stores is in millrace/stores and millrace/testing, which have these, too.
+export { decorate } from './store/decorators/decorate.js';
+export { startGateway } from './store/gateway/index.js';
+export { listAll } from './store/helpers.js';
+export { createMemoryStore } from './store/memory/index.js';
+export { openStores } from './store/open.js';
+export { createStores } from './store/registry.js';
+
 // Errors
 export { isRetryable, MillraceError } from './errors.js';

@@ -42,6 +42,9 @@ test.each(entries)('%s exports what its list names', (entry) => {
   expect(namesOf(entry)).toEqual(listed(entry));
 });
 
+/** In the root as well: stores to try a job on. */
+const tried = ['createMemoryStore', 'createStores', 'decorate', 'listAll', 'openStores', 'startGateway'];
+
 test('a name is exported by one entry', () => {
   // millrace/fs has the names of node:fs, and millrace/operations those of what people do with files.
   const unlike = entries.filter((entry) => !['millrace/fs', 'millrace/operations'].includes(entry));
@@ -50,5 +53,5 @@ test('a name is exported by one entry', () => {
     const { values, types } = namesOf(entry);
     for (const name of [...values, ...types]) homes.set(name, [...(homes.get(name) ?? []), entry]);
   }
-  expect([...homes].filter(([, all]) => all.length > 1)).toEqual([]);
+  expect([...homes].filter(([name, all]) => all.length > 1 && !tried.includes(name))).toEqual([]);
 });
