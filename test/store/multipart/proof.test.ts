@@ -37,7 +37,7 @@ describe('an object is ours', () => {
     const etag = compositeEtag(parts);
     expect(notOurs(object({ etag }), { ...identity, parts })).toBeUndefined();
     expect(notOurs(object({ etag, size: 11 }), { ...identity, parts })).toBe('it has 11 bytes, not 12');
-    expect(notOurs(object({ etag }), identity)).toBe('it bears no mark of this job');
+    expect(notOurs(object({ etag }), identity)).toBe('it has no mark of this job');
   });
 
   it('never by its length, or by ETags that are no MD5s', () => {
