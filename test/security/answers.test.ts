@@ -53,7 +53,7 @@ test.each(['-5', '1.5', 'many', '99999999999999999999'])('%s is no size of an ob
   const store = await opened((_, response) => response.end(listing(object)));
   await expect(lastValueFrom(store.list({}))).rejects.toMatchObject({
     code: 'NotSupported',
-    message: expect.stringContaining('tells no size of an object') as string,
+    message: expect.stringContaining('has no size of an object') as string,
   });
 });
 
