@@ -140,7 +140,7 @@ test('a server that tells no time has its refusal explained; no retry changes th
     expect(await failure(server.store.list({}))).toMatchObject({
       code: 'InvalidRequest',
       retryable: false,
-      message: expect.stringContaining('set it by NTP') as string,
+      message: expect.stringContaining('synchronize it with NTP') as string,
     });
     expect(server.requests).toHaveLength(2);
   } finally {
