@@ -110,7 +110,7 @@ describe('ndjson', () => {
     const schema = {
       '~standard': { version: 1 as const, vendor: 'test', validate: () => Promise.resolve({ value: 1 }) },
     };
-    expect(() => decode(ndjson({ schema }), '1\n')).toThrow('answers at once');
+    expect(() => decode(ndjson({ schema }), '1\n')).toThrow('validates asynchronously');
   });
 
   it('lets what a schema throws, and what the consumer throws, through', () => {

@@ -52,7 +52,7 @@ test.each(secrets)('%s', (secret) => {
     expect(JSON.stringify(error.problems)).not.toContain(secret);
     expect(inspect(error)).not.toContain(secret);
   }
-  expect(errors[1]?.message).toMatch(/s3\.<hidden> \(.*line 2\) is no option/);
+  expect(errors[1]?.message).toMatch(/s3\.<hidden> \(.*line 2\) is not an option/);
 });
 
 test.each(['s3.regoin', 's3.acces-key', 'region', 's3.connectionTimeout', 'S3_REGION', 'io.tmp.dirs'])(

@@ -186,7 +186,7 @@ describe('a doubt that lasts', () => {
       .source('in', files('memory://lake/in/', { format: text() }))
       .pipe(fileSink('out', 'memory://lake/out', { format: text() }));
     await lake.run(job, out);
-    const told = lines.filter(({ message }) => message?.includes('not known whether') === true);
+    const told = lines.filter(({ message }) => message?.includes('unknown whether an entry') === true);
     expect(told.map(({ level, context }) => [level, context['tries']])).toEqual(
       [1, 2, 4, 8, 16, 32].map((n) => ['warn', n]),
     );
