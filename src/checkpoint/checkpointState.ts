@@ -86,7 +86,7 @@ export interface CheckpointRules {
   readonly tolerance: boolean;
   /** Off: failures count although a checkpoint was durable between them. */
   readonly inARow: boolean;
-  /** Off: the failure of the last checkpoint is tolerated as any other. */
+  /** Off: the last checkpoint may fail like any other. */
   readonly lastMustSucceed: boolean;
   /** Off: what was restored is not published. */
   readonly publishRestored: boolean;

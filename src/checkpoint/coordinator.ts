@@ -155,7 +155,7 @@ class LogCoordinator implements Coordinator {
     });
   }
 
-  /** Nobody waits for the claim any more once it is torn down; a claimed one is its owner's to close. */
+  /** Claims the log. The teardown closes this coordinator unless it has been handed to its owner, who closes it then. */
   begin(): () => void {
     this.#driver.send({ type: 'claim' });
     return () => {

@@ -27,6 +27,9 @@ export {
   type Watermark,
 } from '../flow/signals.js';
 
+// With keyed state
+export { checkStates, KeyedOperator, type KeyedOperatorOptions } from '../operators/keyedOperator.js';
+
 // What they reach the world by
 export {
   Service,

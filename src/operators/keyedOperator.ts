@@ -33,6 +33,25 @@ export interface KeyedOperatorOptions<S extends StateSpecs> {
  *
  * A subclass implements `onRecord`, and `onWatermark` where time matters. There it has a **turn** for each key it works on:
  * {@link enter} a key, use {@link states}, emit, and {@link leave}.
+ *
+ * @example
+ * ```ts
+ * const state = { count: valueState(0) };
+ *
+ * // Each word, with how often it has come.
+ * class Counting extends KeyedOperator<string, string, typeof state> {
+ *   override onRecord(word: string): void {
+ *     this.enter(word);
+ *     this.emit(`${word} ${this.states.count.update((n) => n + 1)}`);
+ *     this.leave();
+ *   }
+ * }
+ *
+ * const counting = (id: string) =>
+ *   flowOperator<string, string>((out) => new Counting(out, { name: 'counting', id, state }));
+ * ```
+ *
+ * Errors: `DuplicateId`, `StateSchemaMismatch`, `SegmentCorrupt`, `SegmentMissing`, `SegmentTooNew`, `NotOpened`.
  */
 export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubscriber<A, B> {
   protected readonly id: string;
@@ -103,33 +122,15 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
       ready();
       return;
     }
-    this.add(
-      backend.restore(snapshot).subscribe({
-        complete: () => {
-          this.turn(ready);
-        },
-        error: (error: unknown) => {
-          this.fail(error);
-        },
-      }),
-    );
+    this.request(backend.restore(snapshot), { complete: ready });
   }
 
   override onBarrier(barrier: Barrier): void {
     const frozen = this.#backend.freeze(isLast(barrier.reason));
     this.emit(barrier);
-    this.add(
-      frozen.subscribe({
-        next: (part) => {
-          this.turn(() => {
-            barrier.ack(this.id, part);
-          });
-        },
-        error: (error: unknown) => {
-          this.fail(error);
-        },
-      }),
-    );
+    this.request(frozen, (part) => {
+      barrier.ack(this.id, part);
+    });
   }
 
   #stored(key: Key): ReturnType<typeof storedKey> {

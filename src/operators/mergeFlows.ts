@@ -84,7 +84,7 @@ class Alignment<T> {
     this.#out.next(this.#watermark);
   }
 
-  /** An input has completed: nobody waits for it any longer. */
+  /** An input has completed: the others no longer wait for it. */
   complete(input: Input<T>): void {
     if (this.inputs.every(({ over }) => over)) {
       this.#out.complete();

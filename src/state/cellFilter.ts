@@ -7,7 +7,7 @@ import type { CellPath } from './cells.js';
 const bitsPerCell = 10;
 const probes = 6;
 
-/** Bytes of the filter of so many cells. */
+/** Bytes of a filter for `cells` cells. */
 export function filterLength(cells: number): number {
   return Math.ceil((cells * bitsPerCell) / 8);
 }

@@ -97,7 +97,8 @@ export class SegmentMerge {
   /** Until a block is full or an input needs its next one. */
   #merge(): Step {
     const run = this.#run;
-    while (!run.full) {
+    const { encoder } = run;
+    while (!encoder.full) {
       const first = this.#lead();
       if (first?.block === undefined) {
         this.#phase = 'done';
@@ -106,7 +107,7 @@ export class SegmentMerge {
       const { block, places, at, states } = first;
       const content = this.#content();
       if (content !== absent || !this.#bottom) {
-        run.addEncoded(
+        encoder.addEncoded(
           places.groups[at]!,
           places.hashes[at]!,
           block.addresses,

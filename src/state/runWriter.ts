@@ -1,7 +1,5 @@
 import type { Observable } from 'rxjs';
 import { tap } from 'rxjs';
-import type { CellContent, CellPath } from './cells.js';
-import type { StoredKey } from './keys.js';
 import type { SegmentEncoder } from './segmentEncoder.js';
 import type { SegmentRef } from './segmentObject.js';
 import type { Step } from './slices.js';
@@ -22,7 +20,8 @@ export interface WrittenSegment {
 
 /**
  * Writes cells, which come in the order of their addresses, as a **run**: the segments of one freeze or one merge, none of
- * which is larger than segments may be. Add cells until {@link full}, then take a {@link flush}; at the end, {@link finish}.
+ * which is larger than segments may be. Add cells to the {@link encoder} until it is full, then {@link flush}; at the end,
+ * {@link finish}.
  */
 export class RunWriter {
   readonly #draft: () => SegmentDraft;
@@ -37,36 +36,13 @@ export class RunWriter {
     this.#now = draft();
   }
 
-  get full(): boolean {
-    return this.#now.encoder.full;
+  /** Takes the cells until it is full. Another one after each {@link flush}, perhaps. */
+  get encoder(): SegmentEncoder {
+    return this.#now.encoder;
   }
 
   get refs(): readonly SegmentRef[] {
     return this.written.map(({ ref }) => ref);
-  }
-
-  add(
-    group: number,
-    keyHash: number,
-    key: StoredKey,
-    state: number,
-    path: CellPath,
-    content: CellContent,
-  ): void {
-    this.#now.encoder.add(group, keyHash, key, state, path, content);
-  }
-
-  addEncoded(
-    group: number,
-    keyHash: number,
-    bytes: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    state: number,
-    path: CellPath,
-    content: CellContent,
-  ): void {
-    this.#now.encoder.addEncoded(group, keyHash, bytes, keyStart, keyEnd, state, path, content);
   }
 
   /** Ends a block. */

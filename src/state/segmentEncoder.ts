@@ -2,11 +2,12 @@ import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { compress } from 'snappyjs';
 import { sha256 } from '../store/helpers.js';
-import { cellHash, filterOf } from './cellFilter.js';
+import { cellHash } from './cellFilter.js';
 import { absent, noPath, Operand, type CellContent, type CellPath } from './cells.js';
 import { BlockAddresses } from './block.js';
 import { compareBytes, compareEncoded, hashOfEncoded } from './encodedKeys.js';
 import { StateError } from './errors.js';
+import { IndexBuilder } from './indexBuilder.js';
 import { keyGroupOf } from './keyGroups.js';
 import { KeyReader, KeyWriter, type StoredKey } from './keys.js';
 import { keyText } from './refusals.js';
@@ -25,21 +26,12 @@ import {
 } from './segmentFormat.js';
 import { Encoded, packr } from './serializer.js';
 
-/** Longer ones are left out of the index: a look-up may then read a block in vain. */
-const indexedAddress = 256;
-
 /** Builds a segment block by block; what it returns is to be concatenated. Cells come in the order of their addresses. */
 export class SegmentEncoder {
   readonly #schema: SegmentSchema;
   readonly #compression: boolean;
   readonly #limits: SegmentLimits;
-  /** Length, cells, first and last group, CRC-32, hash and state of the first cell, of each block. */
-  readonly #numbers: number[] = [];
-  /** Key, namespace and sub-key of the first cell of each block. */
-  readonly #firsts: Uint8Array[] = [];
-  readonly #digests: Uint8Array[] = [];
-  readonly #filters: Uint8Array[] = [];
-  readonly #filterDigests: Uint8Array[] = [];
+  readonly #index = new IndexBuilder();
 
   // The block that is being filled.
   readonly #addresses = new KeyWriter();
@@ -99,7 +91,7 @@ export class SegmentEncoder {
     const { bytes, blocks, cells } = this.#limits;
     return (
       this.bytes >= bytes ||
-      2 * this.#digests.length >= blocks || // Half of them are for blocks that are split.
+      2 * this.#index.blocks >= blocks || // Half of them are for blocks that are split.
       this.cells + this.#limits.cellsInBlock > cells
     );
   }
@@ -222,7 +214,19 @@ export class SegmentEncoder {
     chunk[start.length] = packed === plain ? 0 : 1;
     chunk.set(packed, start.length + 1);
     const block = chunk.subarray(start.length);
-    this.#describe(block, count);
+    this.#index.add(
+      {
+        bytes: block,
+        cells: count,
+        firstGroup: this.#firstGroup,
+        lastGroup: this.#lastGroup,
+        firstHash: this.#firstHash,
+        firstState: this.#firstState,
+        firstKey: this.#addresses.bytes.subarray(0, this.#firstKeyEnd),
+        firstPath: this.#firstPath,
+      },
+      this.#hashes,
+    );
     this.bytes += block.length;
     this.cells += count;
     this.#tombstones += this.#tombstonesInBlock;
@@ -243,30 +247,6 @@ export class SegmentEncoder {
     plain.set(bytes.subarray(0, length), 8 + count);
     plain.set(contents, 8 + count + length);
     return plain;
-  }
-
-  #describe(block: Uint8Array, count: number): void {
-    const { bytes } = this.#addresses;
-    const filter = filterOf(this.#hashes, count);
-    this.#numbers.push(
-      block.length,
-      count,
-      this.#firstGroup,
-      this.#lastGroup,
-      crc32(block),
-      this.#firstHash >>> 0,
-      this.#firstState,
-    );
-    const { namespace, subKey } = this.#firstPath;
-    const long = this.#firstKeyEnd + namespace.length + subKey.length > indexedAddress;
-    this.#firsts.push(
-      ...(long
-        ? [noPath.namespace, noPath.namespace, noPath.subKey]
-        : [bytes.subarray(0, this.#firstKeyEnd), namespace, subKey].map((part) => Buffer.from(part))),
-    );
-    this.#digests.push(hash('sha256', block, 'buffer'));
-    this.#filters.push(filter);
-    this.#filterDigests.push(hash('sha256', filter, 'buffer'));
   }
 
   #clear(): void {
@@ -323,12 +303,7 @@ export class SegmentEncoder {
   /** The end of the segment, after the last {@link flush}. */
   finish(): Uint8Array {
     const start = this.#start();
-    const index = packr.pack([
-      this.#numbers,
-      this.#firsts,
-      Buffer.concat(this.#digests),
-      Buffer.concat(this.#filterDigests),
-    ]);
+    const index = this.#index.encode();
     const { maxParallelism, states } = this.#schema;
     const footer = packr.pack([
       maxParallelism,
@@ -352,7 +327,7 @@ export class SegmentEncoder {
     this.#sha256 = sha256(Buffer.concat([footer, trailer.subarray(0, 8)]));
     trailer.writeUInt32LE(this.#crc, 8);
     trailer.write(trailerMagic, 12, 'latin1');
-    const end = Buffer.concat([...this.#filters, index, footer, trailer]);
+    const end = Buffer.concat([...this.#index.filters, index, footer, trailer]);
     this.bytes += end.length;
     return Buffer.concat([start, end]);
   }

@@ -96,8 +96,9 @@ export class SegmentWriter {
 
   #encode(): Step {
     const run = this.#run;
+    const { encoder } = run;
     const order = this.#order;
-    while (!run.full) {
+    while (!encoder.full) {
       if (this.#at === order.size) {
         this.#phase = 'done';
         return run.finish();
@@ -110,7 +111,7 @@ export class SegmentWriter {
       const near = number < kept;
       const key = near ? this.#keys[number]! : cells.key(cell);
       const content = cells.encode(near ? this.#contents[number] : cells.read(cell), key);
-      run.add(order.groups[number]!, order.hash(number), key, state, cells.path(cell), content);
+      encoder.add(order.groups[number]!, order.hash(number), key, state, cells.path(cell), content);
     }
     return run.flush();
   }

@@ -3,7 +3,8 @@ import { createStores, type ObjectStore } from 'millrace/stores';
 import type { Source } from 'millrace/operators';
 import { SimulatedClock } from 'millrace/testing';
 import { map } from 'rxjs';
-import { crashes, live, type LivesOptions, type Surroundings } from './lives.js';
+import { crashes, live, type LivesOptions } from './lives.js';
+import type { Surroundings } from './surroundings.js';
 import { keysOf, textOf } from './world.js';
 
 /** A queue outside of everything: what was deleted from it is gone for good. */

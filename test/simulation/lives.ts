@@ -2,29 +2,15 @@
  * Lives of any job in virtual time: each process meets its fate at a request, the next one starts, and the last one gets to
  * the end of the input. For jobs that {@link simulate} has no shape for.
  */
-import { map, type Observable } from 'rxjs';
-import {
-  createMemoryStore,
-  createStores,
-  probe,
-  retrying,
-  type ObjectStore,
-  type Stores,
-} from 'millrace/stores';
-import { delayed } from 'millrace/testing';
-import type { Clock } from 'millrace/operators';
+import type { Observable } from 'rxjs';
+import { createMemoryStore, type ObjectStore } from 'millrace/stores';
+import { delayed, SimulatedClock } from 'millrace/testing';
 import type { Job } from 'millrace';
-import { SimulatedClock } from 'millrace/testing';
 import { minimumPartSize } from './pipeline.js';
 import { SimulatedProcess, type Kind } from './process.js';
 import { between, seeded } from './random.js';
 import type { Fate } from './scenario.js';
-
-export interface Surroundings {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly stores: Stores;
-}
+import { surroundingsOf, turnUntil, type Surroundings } from './surroundings.js';
 
 export interface LivesOptions {
   /** Makes the input on `memory://lake`. */
@@ -44,9 +30,6 @@ export interface Lived {
   readonly checkpoints: number;
 }
 
-/** Milliseconds of virtual time that all of it may take. */
-const patience = 3_600_000;
-
 /** Runs the job until a process finishes. Throws if one fails, or none gets to the end. */
 export function live({ fill, begin, fates }: LivesOptions): Lived {
   const clock = new SimulatedClock(1_700_000_000_000);
@@ -59,14 +42,7 @@ export function live({ fill, begin, fates }: LivesOptions): Lived {
     const network = delayed(world, { clock, before: () => between(random, 0, 3) });
     const process = new SimulatedProcess(network, clock, fate);
     processes.push(process);
-    const store = retrying(process.store, { clock: process.clock, random, base: 5, throttledBase: 5 });
-    const stores = createStores({
-      schemes: { memory: () => store },
-      capabilities: () =>
-        probe(store, 'checkpoints/', random).pipe(map((found) => ({ ...found, minimumPartSize }))),
-      clock: process.clock,
-    });
-    const { job, leaf } = begin({ clock: process.clock, random, stores });
+    const { job, leaf } = begin(surroundingsOf(process, random));
     let over: string | undefined;
     let failure: unknown;
     job.events$.subscribe((event) => {
@@ -75,11 +51,7 @@ export function live({ fill, begin, fates }: LivesOptions): Lived {
       if (['finished', 'stopped', 'failed'].includes(event.type)) over = event.type;
     });
     job.run(leaf, { signal: process.signal }).catch(() => undefined); // the event has it
-    const end = clock.now() + patience;
-    while (over === undefined && process.state === 'running') {
-      if (!clock.step()) throw new Error('The job stands still: no timer is left, and it is not over.');
-      if (clock.now() > end) throw new Error('The job does not come to an end.');
-    }
+    turnUntil(clock, () => over !== undefined || process.state !== 'running');
     if (failure !== undefined) throw new Error('A process failed', { cause: failure });
     if (over === 'finished') break;
   }

@@ -11,8 +11,7 @@
  *
  * Everything is drawn from the scenario's seed, so a failure comes again.
  */
-import { map } from 'rxjs';
-import { createMemoryStore, createStores, probe, retrying, type ObjectStore } from 'millrace/stores';
+import { createMemoryStore, type ObjectStore } from 'millrace/stores';
 import { delayed, faulty, SimulatedClock } from 'millrace/testing';
 import type { JobEvent } from 'millrace';
 import { leftovers, madeTooLate, traced, type Leftover, type Traces } from './leftovers.js';
@@ -20,6 +19,7 @@ import { minimumPartSize, pipeline } from './pipeline.js';
 import { SimulatedProcess, type Kind } from './process.js';
 import { between, seeded } from './random.js';
 import type { Fate, Scenario } from './scenario.js';
+import { surroundingsOf, turnUntil } from './surroundings.js';
 import { audit, fill, skippedBy, type Findings, type Input } from './world.js';
 
 export interface Result extends Findings {
@@ -42,9 +42,6 @@ export interface Result extends Findings {
 }
 
 export type Outcome = 'finished' | 'stopped' | 'fenced';
-
-/** The longest a whole simulation may take. Milliseconds of virtual time. */
-const patience = 3_600_000;
 
 const job = 'sim';
 const folders = ['out/', 'rejects/'];
@@ -119,11 +116,7 @@ class Simulation {
 
   /** Turns the clock until `done`. */
   #until(done: () => boolean): void {
-    const end = this.#clock.now() + patience;
-    while (!done() && this.#failure === undefined) {
-      if (!this.#clock.step()) throw new Error('The job stands still: no timer is left, and it is not over.');
-      if (this.#clock.now() > end) throw new Error('The job does not come to an end.');
-    }
+    turnUntil(this.#clock, () => done() || this.#failure !== undefined);
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
@@ -136,15 +129,7 @@ class Simulation {
       faults === undefined || !unlucky ? world : faulty(world, { ...faults, random, clock, delayUpTo: 60 });
     const network = delayed(unreliable, { clock, before: () => between(random, 0, 3) });
     const process = new SimulatedProcess(network, clock, fate);
-    const store = retrying(process.store, { clock: process.clock, random, base: 5, throttledBase: 5 });
-    const stores = createStores({
-      schemes: { memory: () => store },
-      // Of a store in memory as of any other, so that this is cut short as everything else is.
-      capabilities: () =>
-        probe(store, 'checkpoints/', random).pipe(map((found) => ({ ...found, minimumPartSize }))),
-      clock: process.clock,
-    });
-    const { job: simulated, leaf } = pipeline(this.scenario, { clock: process.clock, random, stores });
+    const { job: simulated, leaf } = pipeline(this.scenario, surroundingsOf(process, random));
     const running: Running = { process, traces, events: [], outcome: undefined, endedAt: Infinity };
     simulated.events$.subscribe((event) => {
       this.#events.push(event);

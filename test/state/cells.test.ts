@@ -9,9 +9,10 @@ import { faulty } from '../../src/store/decorators/faults.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { fewKeys } from './arbitraries.js';
-import { Bench, coded, segmentsOf, takeTurns } from './harness.js';
+import { Bench, coded, takeTurns } from './harness.js';
 import { appendsState, type Appends } from './kinds/appends.js';
 import { entriesState, type Entries } from './kinds/entries.js';
+import { costOfOne } from './oneOfMany.js';
 
 const specs: StateSpecs = { list: appendsState(), map: entriesState(), n: valueState(0) };
 
@@ -224,20 +225,10 @@ describe('kinds of state that the backend does not know', () => {
     expect(last).toBe(12);
   });
 
-  test('an entry of a million costs an entry', () => {
-    const { store, counts } = counting(createMemoryStore());
-    const bench = new Bench(store, { map: entriesState() });
-    at(bench, 'k', ({ map }) => {
-      for (let i = 0; i < 1_000_000; i++) map.set(i, i);
-    });
-    bench.checkpoint();
-    const before = counts().bytesUp;
-    at(bench, 'k', ({ map }) => {
-      map.set(500_000, 'changed');
-    });
-    const { snapshot } = bench.checkpoint();
-    expect(counts().bytesUp - before).toBeLessThan(600);
-    expect(segmentsOf(snapshot).at(-1)?.cells).toBe(1);
+  test('an entry of a large map costs an entry', () => {
+    const { bytes, cells } = costOfOne(20_000);
+    expect(bytes).toBeLessThan(600);
+    expect(cells).toBe(1);
   });
 
   test.each([

@@ -7,7 +7,7 @@
  * 2. At the end: what never filled a part is one PUT. Else the rest is the last part, and Complete publishes them.
  *    Conditions (`If-None-Match: *`, `If-Match`) go with that request, so they hold at the moment of publishing.
  * 3. What became of 2 when its answer was lost, `store/multipart` finds out by the put-id. So no success is reported as a
- *    failure, and nobody's object is overwritten against the condition.
+ *    failure, and no object is overwritten against the condition.
  * 4. On an error or an unsubscribe before that, requests are aborted, then the upload. An upload that is just being
  *    created is waited for, so that it can be aborted. After a crash it stays, for `millrace uploads abort` or a
  *    lifecycle rule of the bucket.

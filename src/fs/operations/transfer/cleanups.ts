@@ -8,7 +8,7 @@ export class Cleanups {
   #running = 0;
   readonly #waiting = new Set<() => void>();
 
-  /** Does it now, even after an unsubscribe. What fails is left to the store's rules for old uploads: nobody is there to be told. */
+  /** Runs it now, even after an unsubscribe. A failure cannot be reported then; the bucket's lifecycle rules remove the upload. */
   run(work: Observable<unknown>): void {
     this.#running += 1;
     const done = (): void => {

@@ -1,0 +1,39 @@
+/** What every process of a simulation has around it, and how time passes there. */
+import { map } from 'rxjs';
+import { createStores, probe, retrying, type Stores } from 'millrace/stores';
+import type { Clock } from 'millrace/operators';
+import type { SimulatedClock } from 'millrace/testing';
+import { minimumPartSize } from './pipeline.js';
+import type { SimulatedProcess } from './process.js';
+
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly stores: Stores;
+}
+
+/** The clock of a process, and its stores, which ask again what failed. */
+export function surroundingsOf(process: SimulatedProcess, random: () => number): Surroundings {
+  const { clock } = process;
+  const store = retrying(process.store, { clock, random, base: 5, throttledBase: 5 });
+  const stores = createStores({
+    schemes: { memory: () => store },
+    // Of a store in memory as of any other, so that this is cut short as everything else is.
+    capabilities: () =>
+      probe(store, 'checkpoints/', random).pipe(map((found) => ({ ...found, minimumPartSize }))),
+    clock,
+  });
+  return { clock, random, stores };
+}
+
+/** The longest that may take. Milliseconds of virtual time. */
+const patience = 3_600_000;
+
+/** Turns the clock until `done`. Throws if that does not come. */
+export function turnUntil(clock: SimulatedClock, done: () => boolean): void {
+  const end = clock.now() + patience;
+  while (!done()) {
+    if (!clock.step()) throw new Error('The job stands still: no timer is left, and it is not over.');
+    if (clock.now() > end) throw new Error('The job does not come to an end.');
+  }
+}
