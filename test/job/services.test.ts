@@ -7,10 +7,12 @@ import {
   files,
   provide,
   records,
+  silentLogger,
   text,
   values,
   type FlowOperator,
 } from '../../src/index.js';
+import { RunServices } from '../../src/job/services.js';
 import { Lake } from './harness.js';
 
 interface Pool {
@@ -100,6 +102,25 @@ test('restarts keep it', async () => {
 test('one that nobody uses is not made', async () => {
   const { outcome, log } = await run({ used: false });
   expect([outcome, log]).toEqual(['finished', []]);
+});
+
+test('the one made last is closed first, and the others after it', async () => {
+  const log: string[] = [];
+  const services = ['a', 'b'].map((name) =>
+    provide(
+      new Service<string>(name),
+      () => name,
+      async (made) => {
+        await Promise.resolve();
+        log.push(made);
+      },
+    ),
+  );
+  const run = new RunServices(services, silentLogger);
+  run.get('a');
+  run.get('b');
+  await run.close();
+  expect(log).toEqual(['b', 'a']);
 });
 
 test('it is closed, and waited for, when the job has failed', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import type { Frozen, Json } from '../../src/flow/index.js';
 import type { Key } from '../../src/state/keys.js';
@@ -292,6 +293,16 @@ describe('the size of segments', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  test('its bytes are bounded, too', () => {
+    const bench = new Bench(createMemoryStore(), { v: valueState('') }, { bytes: 100_000 });
+    for (let i = 0; i < 300; i++) bench.with<string>(i, 'v', (v) => v.set(randomBytes(1000).toString('hex')));
+    bench.checkpoint();
+    const { segments } = bench.backend;
+    expect(segments.length).toBeGreaterThan(2);
+    // The last block may be beyond.
+    for (const { bytes } of segments) expect(bytes).toBeLessThan(200_000);
   });
 
   test('values of very unequal sizes make no block that is too large', () => {

@@ -42,6 +42,17 @@ describe('a point read', () => {
     expect(get('key-20000')).toBeUndefined();
   });
 
+  test('tells the states of a key apart', () => {
+    const memory = createMemoryStore();
+    const bench = new Bench(memory, { n: valueState(0), other: valueState(0) });
+    bench.with<number>('k', 'n', (n) => n.set(1));
+    bench.with<number>('k', 'other', (other) => other.set(2));
+    const [ref] = segmentsOf(bench.checkpoint().snapshot);
+    const reader = new PointReader(dataOn(memory), ref!);
+    const get = (state: number) => now(reader.get({ key: 'k', state, path: noPath }));
+    expect([get(0), get(1)]).toEqual([{ content: 1 }, { content: 2 }]);
+  });
+
   test('reads the end of the segment once, then a filter and a block; of what is not there, hardly ever a block', () => {
     const { get, counts, ref } = written(200_000);
     expect(ref.bytes).toBeGreaterThan(1_500_000);

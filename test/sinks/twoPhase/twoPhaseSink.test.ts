@@ -45,12 +45,13 @@ describe('a committable', () => {
 
 describe('what is pending', () => {
   /** A committer whose publications wait until they are answered. */
-  function committing(concurrency: number, acceptsLost = false) {
+  function committing(concurrency: number, acceptsLost = false, memory?: TwoPhaseKind<Note>['memory']) {
     const log: string[] = [];
     const answers = new Map<string, (outcome: PublishOutcome<Note>) => void>();
     const kind: TwoPhaseKind<Note> = {
       ...notes,
       concurrency,
+      ...(memory !== undefined && { memory }),
       describe: ({ uid }) => ({ uri: uid, bytes: 0, records: 0 }),
       publish: ({ uid, step }) => {
         log.push(`publish ${uid} ${step}`);
@@ -96,6 +97,17 @@ describe('what is pending', () => {
       'publish b 0',
       'publish c 0',
     ]);
+  });
+
+  test('waits for memory that others take; one alone may take more', () => {
+    const bytes: Record<string, number> = { a: 6, b: 0, c: 5, d: 20 };
+    const { committer, log, answer } = committing(9, false, { budget: 10, of: ({ uid }) => bytes[uid] ?? 0 });
+    committer.commit(Object.keys(bytes).map((uid) => noteOf(uid)));
+    expect(log).toEqual(['publish a 0', 'publish b 0']);
+    answer('a', { is: 'mine' });
+    expect(log.at(-1)).toBe('publish c 0');
+    answer('c', { is: 'mine' });
+    expect(log.at(-1)).toBe('publish d 0');
   });
 
   test('and lost is an error, unless that is accepted', () => {
