@@ -13,6 +13,7 @@ import {
   type Signal,
   type Watermark,
 } from '../../src/flow/index.js';
+import { keyed } from '../../src/operators/keyed.js';
 import { KeyedOperator } from '../../src/operators/keyedOperator.js';
 import { valueState, type StateSpec, type ValueState } from '../../src/state/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
@@ -53,7 +54,7 @@ class CountUntilWatermark extends KeyedOperator<string, string, States> {
 const counts = (): FlowOperator<string, string> =>
   flowOperator((out) => new CountUntilWatermark(out, { name: 'counts', id: 'counts', state }));
 
-function bench(snapshot?: Json) {
+function bench(snapshot?: Json, operator = counts()) {
   const clock = new SimulatedClock();
   const attempt = new TestAttempt({
     clock,
@@ -63,11 +64,22 @@ function bench(snapshot?: Json) {
   const input = new Subject<string | Signal>();
   const seen: unknown[] = [];
   const acks: Frozen[] = [];
-  input.pipe(counts()).subscribe({
+  const running = input.pipe(operator).subscribe({
     next: (value) => seen.push(isSignal(value) ? value[signal] : value),
     error: (error: unknown) => seen.push(`error ${(error as { code?: string }).code ?? String(error)}`),
   });
-  return { clock, attempt, input, seen, acks };
+  /** Sends barriers, each after a word, until a merge of their segments has begun. Returns how many. */
+  const merging = (): number => {
+    input.next(open(['s'], attempt));
+    for (let n = 1; n < 100; n++) {
+      input.next(`word ${n}`);
+      input.next(barrier(n, 'periodic', (_, frozen) => acks.push(frozen), NEVER));
+      while (acks.length < n) clock.step();
+      if (clock.step()) return n;
+    }
+    throw new Error('Nothing is merged.');
+  };
+  return { clock, attempt, input, seen, acks, running, merging };
 }
 
 let store = createMemoryStore();
@@ -92,6 +104,38 @@ describe('an operator made of KeyedOperator', () => {
     again.input.next(watermark(1));
     again.input.next(watermark(2));
     expect(again.seen).toEqual(['open', 'a2', 'b2', 'watermark', 'watermark']);
+  });
+
+  test('ends the turn of a key: handles that were kept refuse to work', () => {
+    let kept: ValueState<number> | undefined;
+    const keeping = keyed('counts', {
+      key: (word: string) => word,
+      state: { n: valueState(0) },
+      onRecord: (word, { n }) => {
+        kept = n;
+        return [word];
+      },
+    });
+    const { attempt, input } = bench(undefined, keeping);
+    input.next(open(['s'], attempt));
+    input.next('a');
+    expect(() => kept?.value).toThrow(expect.objectContaining({ code: 'StateOutsideTurn' }) as Error);
+  });
+
+  test('stops a merge when it is unsubscribed', () => {
+    const { clock, running, merging } = bench();
+    merging();
+    running.unsubscribe();
+    expect(clock.step()).toBe(false);
+  });
+
+  test('has nothing under way once it has acked the last barrier', () => {
+    const { clock, input, acks, merging } = bench();
+    const n = merging() + 1;
+    input.next('last');
+    input.next(barrier(n, 'stop', (_, frozen) => acks.push(frozen), NEVER));
+    while (acks.length < n) clock.step();
+    expect(clock.step()).toBe(false);
   });
 
   test('fails on a record that comes before its state is restored', () => {
