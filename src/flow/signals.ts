@@ -43,7 +43,7 @@ const uncopied = Symbol('signals are not to be copied');
 function refuseCopy(this: Signal): never {
   throw new MillraceError(
     'CopiedSignal',
-    `A plain operator copied a ${this[signal]} signal: lift it with records(…), so that it sees only records.`,
+    `A plain operator copied the ${this[signal]} signal: lift it with records(…), so that it sees only records.`,
   );
 }
 

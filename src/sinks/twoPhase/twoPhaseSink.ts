@@ -103,7 +103,10 @@ export abstract class TwoPhaseSink<A, C> extends FlowSubscriber<A, never> {
     this.#attempt = attempt;
     const { kind, ready, acceptsLost = false } = this.prepare(attempt);
     this.#acks = new Acks<C>(this.id, (committable) => encodeCommittable(kind, committable));
-    for (const each of attempt.restored(this.id)?.pending ?? []) kind.check?.(decodeCommittable(kind, each));
+    for (const each of attempt.restored(this.id)?.pending ?? []) {
+      const committable = decodeCommittable(kind, each);
+      kind.check?.(committable);
+    }
     const committer = new Committer(
       this.id,
       attempt,

@@ -1,11 +1,25 @@
 import fc from 'fast-check';
-import { of, type Observable } from 'rxjs';
-import { stores, type Attempt, type Committable, type TwoPhaseKind } from '../../../src/entries/operators.js';
+import { of, Subject, type Observable } from 'rxjs';
+import {
+  open,
+  signal,
+  stores,
+  type Attempt,
+  type Committable,
+  type TwoPhaseKind,
+} from '../../../src/entries/operators.js';
 import { createMemoryStore, type Stores } from '../../../src/entries/stores.js';
 import { decodeCommittable, encodeCommittable } from '../../../src/sinks/twoPhase/committables.js';
 import { Committer } from '../../../src/sinks/twoPhase/committer.js';
 import type { PublishOutcome } from '../../../src/sinks/twoPhase/kind.js';
-import { checkLaws, lawInputs, memoryServices } from '../../../src/testing/index.js';
+import type { MillraceError, Signal } from '../../../src/index.js';
+import {
+  checkLaws,
+  lawInputs,
+  memoryServices,
+  SimulatedClock,
+  TestAttempt,
+} from '../../../src/testing/index.js';
 import { tableSink } from './outbox.js';
 import { Table } from './table.js';
 
@@ -122,6 +136,23 @@ describe('what is pending', () => {
     lenient.committer.commit([noteOf('b')]);
     expect(() => lenient.answer('b', { is: 'foreign', error })).toThrow(error);
   });
+});
+
+test('a sink opens only if it may publish what the checkpoint has pending', () => {
+  const attempt = new TestAttempt({
+    clock: new SimulatedClock(),
+    services: memoryServices(),
+    restored: new Map([['out', { snapshot: null, pending: [noteOf('a')] }]]),
+  });
+  const input = new Subject<Signal>();
+  const seen: unknown[] = [];
+  input.pipe(tableSink('out', 'memory://lake/table', { rows: 2, budget: 1000 })).subscribe({
+    next: (each) => seen.push(each[signal]),
+    error: (error: unknown) => seen.push((error as MillraceError).code),
+  });
+  input.next(open(['s'], attempt));
+  expect(seen).toEqual(['InvalidCommittable']);
+  expect(attempt.participants.size).toBe(0);
 });
 
 describe('a table behind an outbox', () => {
