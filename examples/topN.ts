@@ -1,26 +1,26 @@
 /**
- * An operator with keyed state, written outside of millrace: it imports public names only. Its state is in every checkpoint, as it
- * is built on `keyed`; a job that is killed goes on with the rankings it had.
+ * An operator with keyed state, written outside of millrace with public names only. It is built on `keyed`, so its state is in
+ * every checkpoint: a job that was killed continues with its rankings.
  */
 import { keyed, valueState, type FlowOperator, type Key } from 'millrace';
 import { InvalidOption } from 'millrace/operators';
 
 export interface TopNOptions<A, K extends Key> {
-  /** Records in a ranking. 1 or more. */
+  /** Records in a ranking: 1 or more. */
   readonly n: number;
-  /** What is ranked together. */
+  /** Records with the same key are in one ranking. */
   readonly key: (record: A) => K;
-  /** The higher, the better. Of equal ones the earlier is better. */
+  /** Higher is better. Of equal records the earlier one is better. */
   readonly score: (record: A) => number;
 }
 
-/** The best records of a key so far, best first. */
+/** The best records of a key so far. The best one is first. */
 export interface Ranking<A, K> {
   readonly key: K;
   readonly top: readonly A[];
 }
 
-/** Sends the ranking of a record's key whenever the record changes it. `id` names its state in checkpoints. Error: `InvalidOption`. */
+/** Emits the ranking of a key whenever a record changes it. `id` names its state in checkpoints. Error: `InvalidOption`. */
 export function topN<A, K extends Key>(
   id: string,
   { n, key, score }: TopNOptions<A, K>,

@@ -58,10 +58,8 @@ function row(code: string, means: string, todo: string): string {
     raisedCodes().get(code)?.retryable.has('no') === true && retryable[0] === 'yes'
       ? 'sometimes'
       : retryable[0];
-  return `| \`${code}\` | ${means} | ${todo} | ${when ?? 'no'} |`.replaceAll(
-    /(?<=`[^`|]*)\|(?=[^`|]*`)/g,
-    '\\|',
-  );
+  const cells = [`\`${code}\``, means, todo, when ?? 'no'];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
 describe('What messages and the catalog name', () => {

@@ -104,10 +104,18 @@ const sources = (readdirSync(join(root, 'src'), { recursive: true }) as string[]
 const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((path) =>
   path.endsWith('.md'),
 );
+/** Files that a page shows whole are compiled as files. */
+const shown = new Set(
+  ['examples', 'examples/outbox', 'test/docs/examples'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => readFileSync(join(root, folder, name), 'utf8')),
+  ),
+);
 const examples = [
   ...pages.flatMap((path) => fenced(path, readFileSync(join(root, path), 'utf8'))),
   ...sources.flatMap(docstrings),
-];
+].filter(({ code }) => !shown.has(code));
 
 test('every example in the README, in docs/ and in docstrings compiles', () => {
   const files = new Map(

@@ -1,14 +1,24 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import fc from 'fast-check';
-import { createJob, silentLogger, values } from 'millrace';
-import { createMemoryStore, createStores, listAll, memoryStore, type ObjectStore } from 'millrace/stores';
-import { checkLaws, lawInputs } from 'millrace/testing';
+import { createJob, files, fileSink, silentLogger, text, values } from 'millrace';
+import {
+  counting,
+  createMemoryStore,
+  createStores,
+  listAll,
+  memoryStore,
+  type ObjectStore,
+} from 'millrace/stores';
+import { checkLaws, lawInputs, SimulatedClock } from 'millrace/testing';
 import { tap } from 'rxjs';
+import { seeded } from '../../src/testing/store/support.js';
 import { countTo } from './examples/countTo.js';
 import { countVisits } from './examples/countVisits.js';
 import { runUntil } from './examples/crashedJob.js';
+import { flakyStores } from './examples/flakyStores.js';
 import { numbered } from './examples/numbered.js';
+import { results } from './examples/tenfold.js';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -32,9 +42,12 @@ describe('The examples of the pages', () => {
   test.each([
     ['concepts.md', 'test/docs/examples/countVisits.ts'],
     ['testing.md', 'test/docs/examples/crashedJob.ts'],
+    ['testing.md', 'test/docs/examples/flakyStores.ts'],
+    ['testing.md', 'test/docs/examples/tenfold.ts'],
     ['writing-operators.md', 'test/docs/examples/numbered.ts'],
     ['writing-operators.md', 'test/docs/examples/countTo.ts'],
     ['writing-operators.md', 'examples/topN.ts'],
+    ['writing-operators.md', 'examples/outbox/outbox.ts'],
   ])('%s shows %s', (page, example) => {
     expect(read(`docs/${page}`)).toContain(`\`\`\`ts\n${read(example)}\`\`\``);
   });
@@ -59,6 +72,37 @@ describe('The examples of the pages', () => {
       expect(linesBelow(lake, 'out/')).toEqual(['one', 'two']);
     }
     expect(n).toBeGreaterThan(10);
+  });
+
+  test('flakyStores: a job on them copies every line once', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const clock = new SimulatedClock();
+      const lake = createMemoryStore({ uri: 'memory://lake' });
+      lake.put('in/1.txt', Buffer.from('one\ntwo\n')).subscribe();
+      const { store, counts } = counting(lake);
+      const job = createJob({
+        name: 'copy',
+        checkpoints: { dir: 'memory://lake/checkpoints', interval: '10s' },
+        stores: flakyStores(store, seeded(seed), clock),
+        clock,
+        logger: silentLogger,
+      });
+      let outcome = '';
+      job.events$.subscribe(({ type }) => {
+        if (type === 'finished' || type === 'failed') outcome = type;
+      });
+      const lines = job.source('in', files('memory://lake/in/', { format: text() }));
+      void job.run(lines.pipe(fileSink('out', 'memory://lake/out', { format: text() })));
+      clock.run(() => outcome !== '');
+      expect(outcome).toBe('finished');
+      expect(linesBelow(lake, 'out/')).toEqual(['one', 'two']);
+      expect(counts().total).toBeGreaterThan(10);
+    }
+  });
+
+  test('tenfold: the marbles are as drawn', () => {
+    expect(results.length).toBeGreaterThan(0);
+    for (const { expected, actual } of results) expect(actual).toEqual(expected);
   });
 
   test('numbered keeps the laws', () => {
@@ -115,6 +159,42 @@ describe('The pages', () => {
     const index = [...linksOf('docs/README.md'), ...linksOf('docs/decisions/README.md')];
     const missing = pages.filter((name) => name !== 'README.md' && !index.includes(`docs/${name}`));
     expect(missing).toEqual([]);
+  });
+
+  test('every row of a table has as many cells as its head', () => {
+    const wrong = ['README.md', 'CONTRIBUTING.md', ...pages.map((name) => `docs/${name}`)].flatMap((path) => {
+      let cells = 0;
+      return read(path)
+        .replace(/```[^]*?```/g, (block) => block.replace(/[^\n]/g, ''))
+        .split('\n')
+        .flatMap((line, i) => {
+          const found = line.startsWith('|') ? line.replaceAll('\\|', '').split('|').length : 0;
+          const isWrong = cells > 0 && found > 0 && found !== cells;
+          cells = found === 0 ? 0 : cells > 0 ? cells : found;
+          return isWrong ? [`${path}:${i + 1}: ${line}`] : [];
+        });
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('docs/README.md names every entry of the package, and no other', () => {
+    const [, table = ''] = /## Entries\n([^]*)/.exec(read('docs/README.md')) ?? [];
+    const named = [...table.matchAll(/^\|([^|]*)\|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`(millrace[\w/]*)`/g)].map(([, entry]) => entry),
+    );
+    const { exports } = JSON.parse(read('package.json')) as { exports: Record<string, unknown> };
+    const entries = Object.keys(exports).filter((name) => !name.endsWith('.json'));
+    expect(named.sort()).toEqual(entries.map((name) => `millrace${name.slice(1)}`).sort());
+  });
+
+  test('every rule of protocol.md links to its code and to a test, and is numbered', () => {
+    const rules = [...read('docs/protocol.md').matchAll(/^\| (\d+) \| \*\*.*$/gm)];
+    expect(rules.map(([, number]) => Number(number))).toEqual(rules.map((_, i) => i + 1));
+    expect(rules.length).toBeGreaterThan(10);
+    const unlinked = rules
+      .map(([row]) => row)
+      .filter((row) => !/\]\(\.\.\/src\//.test(row) || !/\]\(\.\.\/test\//.test(row));
+    expect(unlinked).toEqual([]);
   });
 
   test('every link to a heading leads to one', () => {

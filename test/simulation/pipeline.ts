@@ -17,7 +17,7 @@ import {
 import type { Clock } from 'millrace/operators';
 import type { Stores } from 'millrace/stores';
 import type { Scenario } from './scenario.js';
-import { tableSink } from '../sinks/twoPhase/outbox.js';
+import { tableSink } from '../../examples/outbox/outbox.js';
 import { tableUri, type Event, type Output } from './world.js';
 
 export const minimumPartSize = 256;

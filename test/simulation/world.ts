@@ -1,7 +1,7 @@
 import { toArray, type Observable } from 'rxjs';
 import { listAll, type ObjectStore } from 'millrace/stores';
 import { entryOf, type Entry } from '../support/entry.js';
-import { Table } from '../sinks/twoPhase/table.js';
+import { Table } from '../../examples/outbox/table.js';
 import { between, seeded } from './random.js';
 import type { Scenario } from './scenario.js';
 

@@ -2,7 +2,7 @@ import { createJob, fileSink, files, silentLogger, text } from 'millrace';
 import { createStores, type ObjectStore } from 'millrace/stores';
 import { crashAt, SimulatedClock } from 'millrace/testing';
 
-/** Runs a job that dies at its n-th request. Tells whether it finished before. */
+/** Runs a job whose process dies at its n-th request. Returns whether the job finished before that. */
 export function runUntil(lake: ObjectStore, n: number): boolean {
   const clock = new SimulatedClock();
   const process = crashAt(lake, n, 'after');

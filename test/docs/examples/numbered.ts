@@ -29,7 +29,7 @@ class Numbered<A> extends FlowSubscriber<A, readonly [number, A]> {
   }
 }
 
-/** Numbers records from 0; a restored job goes on with the next number. */
+/** Numbers records from 0. A restored job continues with the next number. */
 export function numbered<A>(id: string): FlowOperator<A, readonly [number, A]> {
   return flowOperator((out) => new Numbered<A>(out, id));
 }

@@ -20,8 +20,8 @@ import {
   SimulatedClock,
   TestAttempt,
 } from '../../../src/testing/index.js';
-import { tableSink } from './outbox.js';
-import { Table } from './table.js';
+import { tableSink } from '../../../examples/outbox/outbox.js';
+import { Table } from '../../../examples/outbox/table.js';
 
 interface Note {
   readonly uid: string;

@@ -2,7 +2,7 @@ import { catchError, concatMap, defer, map, of, throwError, type Observable } fr
 import { MillraceError } from 'millrace';
 import { isStoreError, type ObjectStore } from 'millrace/stores';
 
-/** What a batch comes with. `sequence` counts the batches of a checkpoint. */
+/** The place of a batch in the history of its sink. `sequence` counts the batches of a checkpoint. */
 export interface BatchMark {
   readonly job: string;
   readonly sink: string;
@@ -18,8 +18,8 @@ interface Content {
 }
 
 /**
- * A table that remembers the newest batch of each sink in the same transaction as its rows, so that it takes each batch once,
- * and none of an attempt that is over. It is one object; a transaction is a conditional put.
+ * A table that remembers the newest batch of each sink in the same transaction as the rows. So it takes each batch once, and
+ * none of an attempt that is over. Here the table is one object, and a transaction is a conditional put.
  */
 export class Table {
   constructor(
@@ -27,7 +27,7 @@ export class Table {
     private readonly key: string,
   ) {}
 
-  /** Takes the batch, if it has not. Errors: `LowerEpoch`. */
+  /** Adds the rows of a batch, unless the table has them. Error: `LowerEpoch`. */
   apply(mark: BatchMark, rows: readonly unknown[]): Observable<void> {
     const name = `${mark.job}/${mark.sink}`;
     return defer(() => this.#read()).pipe(

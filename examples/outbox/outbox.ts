@@ -1,3 +1,7 @@
+/**
+ * A sink for a table: an outbox, written outside of millrace with public names only. At a barrier its batches are data objects
+ * of the checkpoint. Once the manifest is durable, the table takes them in order, each in one transaction.
+ */
 import { concatMap, map, type Observable, type Subscriber } from 'rxjs';
 import type { FlowOperator, Signal } from 'millrace';
 import {
@@ -15,7 +19,7 @@ import {
 } from 'millrace/operators';
 import { Table } from './table.js';
 
-/** Rows in a data object, for the table to take as one. */
+/** Rows in a data object, which the table takes in one transaction. */
 interface Batch {
   readonly object: string;
   readonly checkpoint: number;
@@ -26,19 +30,18 @@ interface Batch {
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value);
 
-/** Writes rows to the table at `uri`, each once and in order. */
+/** Writes rows to the table at `uri`, each once and in order. `id` names the sink in checkpoints. */
 export function tableSink<A>(id: string, uri: string, options: OutboxOptions): FlowOperator<A, never> {
   return flowOperator<A, never>((out) => new Outbox<A>(out, id, uri, options));
 }
 
 export interface OutboxOptions {
-  /** Rows in a batch, at most. */
+  /** The most rows in a batch. */
   readonly rows: number;
-  /** Bytes in memory, about. */
+  /** Bytes of batches that are not stored yet. Sources wait while there are more. */
   readonly budget: number;
 }
 
-/** The outbox: at a barrier its batches are data objects; once the manifest is durable the table takes them in order. */
 class Outbox<A> extends TwoPhaseSink<A, Batch> {
   #data!: CheckpointData;
   #rows: A[] = [];

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import ts from 'typescript';
+
+const root = resolve(import.meta.dirname, '../..');
+
+export type Names = Readonly<Record<string, unknown>>;
+
+/** The n-th example of a page, as it is shown. */
+export function exampleOf(page: string, n = 0): string {
+  const examples = [...readFileSync(join(root, page), 'utf8').matchAll(/```(?:ts|js)\n([\s\S]*?)```/g)];
+  const [, code] = examples[n] ?? [];
+  if (code === undefined) throw new Error(`${page} has no example ${n}`);
+  return code;
+}
+
+/** Runs an example: its imports are looked up in `names`, and one that is not there is an error. */
+export async function runExample(code: string, names: Names): Promise<void> {
+  const imported = [...code.matchAll(/^import \{([^}]*)\} from '[^']*';$/gm)].flatMap(([, list = '']) =>
+    list
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '' && !name.startsWith('type ')),
+  );
+  const missing = imported.filter((name) => !(name in names));
+  if (missing.length > 0) throw new Error(`Nothing is given for ${missing.join()}`);
+  const { outputText } = ts.transpileModule(code.replace(/^import .*$/gm, ''), {
+    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+  });
+  const body = outputText.replace(/^export \{\};?$/gm, '');
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- it is our own page
+  const program = new Function(...Object.keys(names), `return (async () => {${body}})();`) as (
+    ...values: readonly unknown[]
+  ) => Promise<void>;
+  await program(...Object.values(names));
+}
