@@ -11,6 +11,9 @@ import {
   type ObjectStore,
 } from 'millrace/stores';
 import { checkLaws, lawInputs, SimulatedClock } from 'millrace/testing';
+import * as millrace from 'millrace';
+import * as testing from 'millrace/testing';
+import * as rxjs from 'rxjs';
 import { tap } from 'rxjs';
 import { seeded } from '../../src/testing/store/support.js';
 import { countTo } from './examples/countTo.js';
@@ -18,6 +21,7 @@ import { countVisits } from './examples/countVisits.js';
 import { runUntil } from './examples/crashedJob.js';
 import { flakyStores } from './examples/flakyStores.js';
 import { numbered } from './examples/numbered.js';
+import { examplesOf, runExample } from './program.js';
 import { results } from './examples/tenfold.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -103,6 +107,12 @@ describe('The examples of the pages', () => {
   test('tenfold: the marbles are as drawn', () => {
     expect(results.length).toBeGreaterThan(0);
     for (const { expected, actual } of results) expect(actual).toEqual(expected);
+  });
+
+  test('the other examples of testing.md run as they are shown', async () => {
+    const others = examplesOf('docs/testing.md').filter((code) => /\bcheck|\bfc\./.test(code));
+    expect(others).toHaveLength(3);
+    for (const code of others) await runExample(code, { ...rxjs, ...millrace, ...testing, fc });
   });
 
   test('numbered keeps the laws', () => {

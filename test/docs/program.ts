@@ -6,16 +6,23 @@ const root = resolve(import.meta.dirname, '../..');
 
 export type Names = Readonly<Record<string, unknown>>;
 
-/** The n-th example of a page, as it is shown. */
+/** The programs of a page, as they are shown. */
+export function examplesOf(page: string): string[] {
+  const text = readFileSync(join(root, page), 'utf8');
+  return [...text.matchAll(/```(?:ts|js)\n([\s\S]*?)```/g)].map(([, code = '']) => code);
+}
+
 export function exampleOf(page: string, n = 0): string {
-  const examples = [...readFileSync(join(root, page), 'utf8').matchAll(/```(?:ts|js)\n([\s\S]*?)```/g)];
-  const [, code] = examples[n] ?? [];
+  const code = examplesOf(page)[n];
   if (code === undefined) throw new Error(`${page} has no example ${n}`);
   return code;
 }
 
 /** Runs an example: its imports are looked up in `names`, and one that is not there is an error. */
-export async function runExample(code: string, names: Names): Promise<void> {
+export async function runExample(code: string, given: Names): Promise<void> {
+  const names = Object.fromEntries(
+    Object.entries(given).filter(([name]) => /^\w+$/.test(name) && name !== 'default'),
+  );
   const imported = [...code.matchAll(/^import \{([^}]*)\} from '[^']*';$/gm)].flatMap(([, list = '']) =>
     list
       .split(',')

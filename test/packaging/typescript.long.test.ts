@@ -80,7 +80,7 @@ beforeAll(async () => {
   await cp(join(root, 'examples'), project.path('examples'), { recursive: true });
   const readme = await readFile(project.path('node_modules/millrace/README.md'), 'utf8');
   const shown = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code ?? '');
-  expect(shown.length).toBeGreaterThan(1);
+  expect(shown.length).toBeGreaterThan(0);
   await project.write({
     'package.json': JSON.stringify({ type: 'module' }),
     'cases.json': JSON.stringify(Object.values(cases)),
