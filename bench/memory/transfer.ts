@@ -4,7 +4,7 @@
  */
 import { bytes, createJob, fileSink, files, values, type Job } from 'millrace';
 import { createMemoryStore, createStores, type Stores } from 'millrace/stores';
-import type { Writer } from 'millrace/operators';
+import type { RowWriter } from 'millrace/operators';
 import { createFs } from 'millrace/fs';
 import { pipeline } from 'node:stream/promises';
 import { lastValueFrom, tap, type Observable } from 'rxjs';
@@ -78,9 +78,9 @@ export const streaming: Start = (params) => {
 const read = (job: Job, uri: string) =>
   job.source('in', files(uri, { format: bytes(), prefetch: { window, fragment } }));
 
-const asIs: Writer<string> = { extension: '', encode: (block) => block };
+const asIs: RowWriter<string> = { extension: '', encode: (block) => block };
 const roll = { size: '8GiB', age: '1h', inactivity: '1h' } as const;
-const written = <T>(uri: string, format: Writer<T>) =>
+const written = <T>(uri: string, format: RowWriter<T>) =>
   fileSink<T>('out', uri, { format, budget: sinkBudget, roll });
 
 interface Task {

@@ -1,12 +1,12 @@
 import { createJob, fileSink } from 'millrace';
-import type { Writer } from 'millrace/operators';
+import type { RowWriter } from 'millrace/operators';
 import { lastValueFrom } from 'rxjs';
 import type { Start } from '../harness/workload.js';
 import { blocks } from '../synthetic/blocks.js';
 import { storesOf } from './stores.js';
 
 /** Text as it is: formatting is not the subject. */
-const asIs: Writer<string> = { extension: '', encode: (block) => block };
+const asIs: RowWriter<string> = { extension: '', encode: (block) => block };
 
 /**
  * A whole job that does nothing but write one object. Params: `bucket`, `prefix`, `size`, `partSize` (bytes),

@@ -2,7 +2,7 @@
  * `millrace/operators`: for those who write operators, sources, sinks and formats.
  *
  * An operator is a {@link FlowSubscriber} made into a `FlowOperator` by {@link flowOperator}; a source is a {@link Source}, a
- * format a `Format` of a {@link Reader} and a {@link Writer}. docs/writing-operators.md shows each.
+ * format a `Format` of a {@link Reader} and a {@link RowWriter} or {@link Writer}. docs/writing-operators.md shows each.
  */
 
 // Operators
@@ -56,7 +56,16 @@ export type { Shape } from '../shape.js';
 
 // Sources and formats
 export type { RecordPlace, Source, SourceContext, SourceOutput, SourceReader } from '../sources/source.js';
-export type { Cutter, Malformed, Reader, Writer } from '../formats/format.js';
+export type { Cutter, Malformed, Reader } from '../formats/format.js';
+export type {
+  FileEncoder,
+  FileOutput,
+  Persisted,
+  Restore,
+  RowSeal,
+  RowWriter,
+  Writer,
+} from '../formats/writer.js';
 
 // Events, one by one: `JobEvent` has them all
 export type { CheckpointEvent } from '../checkpoint/events.js';

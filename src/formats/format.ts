@@ -6,14 +6,7 @@
  * cut its input into blocks of whole records without copying; {@link Reader.decode} then parses such a block. The
  * source knows where in the object a block lies and tells the reader, which names the place of what it cannot parse.
  */
-
-/** Writes records one after the other; every record's bytes end in the format's own boundary. */
-export interface Writer<T> {
-  /** The usual ending of such files, with the dot: `.ndjson`. */
-  readonly extension: string;
-  /** One record, boundary included: text, which is stored as UTF-8, or bytes, which are copied at once. */
-  encode(record: T): string | Uint8Array;
-}
+import type { RowWriter } from './writer.js';
 
 /** Cuts bytes at record boundaries and parses what lies between them. */
 export interface Reader<T> {
@@ -64,4 +57,4 @@ export interface Malformed {
   readonly reason: string;
 }
 
-export interface Format<T> extends Writer<T>, Reader<T> {}
+export interface Format<T> extends RowWriter<T>, Reader<T> {}

@@ -10,7 +10,7 @@ import {
   type Logger,
   type S3Options,
 } from '../../src/index.js';
-import type { Writer } from '../../src/entries/operators.js';
+import type { RowWriter } from '../../src/entries/operators.js';
 import { standardErrorLogger } from '../../src/config/logger.js';
 import { encryptBucket, mergeS3 } from '../../src/config/mergeS3.js';
 import { resolveOptions } from '../../src/job/options.js';
@@ -109,7 +109,7 @@ describe('what a job says wins over what is configured', () => {
   test('sinks, too', async () => {
     const world = new World();
     const job = world.job({ 's3.upload.min.part.size': '5MiB' });
-    const format: Writer<number> = { extension: '.bin', encode: (n) => Buffer.alloc(MiB, n) };
+    const format: RowWriter<number> = { extension: '.bin', encode: (n) => Buffer.alloc(MiB, n) };
     const sink = fileSink<number>('out', 'memory://lake/out', { format, partSize: '10MiB' });
     await world.run(job, [job.source('in', ticks(12, 0, MiB)).pipe(sink)]);
     expect(world.sizes('uploadPart')).toEqual([10 * MiB, 2 * MiB]);
@@ -126,7 +126,7 @@ test('a sink whose parts are large has the memory for two of them; a budget that
   const failure = async (set: Readonly<Record<string, unknown>>): Promise<unknown> => {
     const world = new World();
     const job = world.job({ 's3.upload.min.part.size': '64MiB', ...set });
-    const format: Writer<number> = { extension: '.bin', encode: () => 'x' };
+    const format: RowWriter<number> = { extension: '.bin', encode: () => 'x' };
     return world.run(job, [
       job.source('in', ticks(1, 0)).pipe(fileSink<number>('out', 'memory://lake/out', { format })),
     ]);

@@ -1,4 +1,4 @@
-import { plain, type Fate, type Scenario } from './scenario.js';
+import { outputFormats, plain, type Fate, type Scenario } from './scenario.js';
 import { simulate } from './simulation.js';
 
 /** Kills the process that follows `earlier` at every `step`-th of its requests; the output must be exact each time. */
@@ -17,7 +17,9 @@ function crashEverywhere(
   }
 }
 
-describe.each(['table'] as const)('output to %s is exact', (output) => {
+const outputs = ['table', ...Object.keys(outputFormats)] as NonNullable<Scenario['output']>[];
+
+describe.each(outputs)('output as %s is exact', (output) => {
   const scenario: Scenario = { ...plain, records: 60, output };
 
   test.each(['before', 'after'] as const)('whichever request a process dies %s', (when) => {

@@ -16,8 +16,8 @@ import {
 } from 'millrace';
 import type { Clock } from 'millrace/operators';
 import type { Stores } from 'millrace/stores';
-import type { Scenario } from './scenario.js';
 import { tableSink } from '../../examples/outbox/outbox.js';
+import { outputFormats, type Scenario } from './scenario.js';
 import { tableUri, type Event, type Output } from './world.js';
 
 export const minimumPartSize = 256;
@@ -81,7 +81,7 @@ export function pipeline(
 function output(scenario: Scenario): FlowOperator<Output, never> {
   if (scenario.output === 'table') return tableSink('out', tableUri, { rows: 5, budget: 2048 });
   return fileSink('out', 'memory://lake/out', {
-    ...small(ndjson<Output>()),
+    ...small(scenario.output === undefined ? ndjson<Output>() : outputFormats[scenario.output]),
     partitionBy: ({ partition }) => `p=${partition}`,
   });
 }

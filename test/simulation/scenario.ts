@@ -1,4 +1,15 @@
+import { array, columns, gzipped, rows, whole } from '../support/encoders.js';
 import { between, pick, seeded } from './random.js';
+
+/** One of each way to be restored, and compression around them. */
+export const outputFormats = {
+  array: array(),
+  columns: columns(4),
+  whole: whole(),
+  'gzip of rows': gzipped(rows),
+  'gzip of an array': gzipped(array()),
+  'gzip of columns': gzipped(columns(4)),
+};
 
 /** What happens to a process: it dies at a request, is stopped for a while, as by SIGSTOP, or is asked to end. */
 export type Fate =
@@ -43,8 +54,8 @@ export interface Scenario {
   readonly completeSubset: boolean;
   /** Data objects have entropy in their keys. */
   readonly entropy: boolean;
-  /** Where the output goes: to files of lines, by default, or as batches to a table. */
-  readonly output?: 'table';
+  /** Where the output goes: to files of lines, by default, to files of another format, or as batches to a table. */
+  readonly output?: 'table' | keyof typeof outputFormats;
   readonly faults?: FaultRates;
   /** For each process but the last. */
   readonly fates: readonly Fate[];

@@ -1,5 +1,6 @@
 import { toArray, type Observable } from 'rxjs';
 import { listAll, type ObjectStore } from 'millrace/stores';
+import { recordsOf } from '../support/encoders.js';
 import { entryOf, type Entry } from '../support/entry.js';
 import { Table } from '../../examples/outbox/table.js';
 import { between, seeded } from './random.js';
@@ -53,7 +54,11 @@ export function keysOf(store: ObjectStore, prefix: string): string[] {
 }
 
 export function textOf(store: ObjectStore, key: string): string {
-  return Buffer.concat(now(store.get(key)).chunks).toString();
+  return bytesOf(store, key).toString();
+}
+
+function bytesOf(store: ObjectStore, key: string): Buffer {
+  return Buffer.concat(now(store.get(key)).chunks);
 }
 
 /** Writes the input below `raw/a/` and `raw/b/`. */
@@ -147,12 +152,15 @@ function linesBelow(
   wrong: string[],
 ): { readonly key: string; readonly line: string }[] {
   return keysOf(store, prefix).flatMap((key) => {
-    const text = textOf(store, key);
-    if (!text.endsWith('\n')) wrong.push(`${key} is not whole`);
-    return text
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => ({ key, line }));
+    try {
+      return recordsOf(key, bytesOf(store, key)).map((record) => ({
+        key,
+        line: JSON.stringify(record),
+      }));
+    } catch (error) {
+      wrong.push(`${key}: ${String(error)}`);
+      return [];
+    }
   });
 }
 

@@ -12,7 +12,7 @@ import {
   type Service,
   type Signal,
 } from '../../src/flow/index.js';
-import type { Writer } from '../../src/formats/format.js';
+import type { RowWriter } from '../../src/formats/writer.js';
 import { parseUid } from '../../src/sinks/file/uids.js';
 import { fileSink } from '../../src/sinks/file/fileSink.js';
 import type { FileSinkOptions } from '../../src/sinks/file/options.js';
@@ -35,7 +35,7 @@ export interface Line {
 }
 
 /** Every third length as bytes, the others as text: both mix in one file. */
-export const lines: Writer<Line> = {
+export const lines: RowWriter<Line> = {
   extension: '.txt',
   encode: ({ text }) => (text.length % 3 === 0 ? Buffer.from(`${text}\n`) : `${text}\n`),
 };

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { Committable } from '../../flow/index.js';
+import type { Committable, Json } from '../../flow/index.js';
 import { fields, isCount, isString, listOf, optional, tuple, type Shape } from '../../shape.js';
 import type { UploadedPart } from '../../store/objectStore.js';
 import { maxParts } from '../../store/multipart/index.js';
@@ -22,6 +22,14 @@ export interface Tail {
   readonly inline: Buffer | undefined;
 }
 
+/** Rows that are not in the file yet. */
+export interface SealedRows {
+  /** The `RowSeal` that reads them, by name. */
+  readonly name: string;
+  readonly state: Tail;
+  readonly rows: Tail;
+}
+
 /**
  * One file as a manifest carries it: enough for any process to publish it exactly as it was when it was frozen.
  * `uploadId` is absent while all of the file is tail.
@@ -35,7 +43,9 @@ export interface FileCommittable {
   /** Parts 1 to k, without gaps. */
   readonly parts: readonly UploadedPart[];
   readonly tail: Tail | undefined;
-  /** Bytes of the whole file. */
+  /** What comes after the tail is made of these by the format, once the file is published. */
+  readonly seal?: SealedRows | undefined;
+  /** Bytes of the whole file, but for what `seal` adds. */
   readonly size: number;
   readonly records: number;
   /** The checkpoint that froze it. */
@@ -51,9 +61,15 @@ export function tailLength(tail: Tail | undefined): number {
   return tail.ranges.reduce((sum, range) => sum + range.length, tail.inline?.length ?? 0);
 }
 
-/** The names of the journals that a tail needs. */
-export function journalsOf(tail: Tail | undefined): string[] {
-  return tail === undefined ? [] : [...new Set(tail.ranges.map((range) => range.journal))];
+/** The names of the journals that a file needs. */
+function journalsOf({ tail, seal }: FileCommittable): string[] {
+  const tails = [tail, seal?.state, seal?.rows];
+  return [...new Set(tails.flatMap((each) => each?.ranges.map(({ journal }) => journal) ?? []))];
+}
+
+/** Bytes of memory that publishing a file takes. Rows are in it twice, as such and sealed. */
+export function memoryOf({ tail, seal }: FileCommittable): number {
+  return tailLength(tail) + tailLength(seal?.state) + 2 * tailLength(seal?.rows);
 }
 
 const atMost =
@@ -61,6 +77,12 @@ const atMost =
   (value) =>
     shape(value) && (value as { readonly length: number }).length <= most;
 const isUploadId: Shape = (value) => isString(value) && /^[^\u0000-\u0020]{1,2048}$/.test(value);
+
+const isTail = fields({
+  ranges: listOf(tuple(isCount, isCount, isCount, isString)),
+  inline: optional(isString),
+  crc: optional(isCount),
+});
 
 /** A file in a manifest: journals by their index in `objects`, inline bytes as base64. */
 interface StoredFile {
@@ -73,6 +95,7 @@ interface StoredFile {
   readonly records: number;
   readonly checkpoint: number;
   readonly tail?: StoredTail;
+  readonly seal?: { readonly name: string; readonly state: StoredTail; readonly rows: StoredTail };
   readonly objects?: readonly string[];
 }
 
@@ -93,18 +116,13 @@ export const fileFields = {
     size: isCount,
     records: isCount,
     checkpoint: isCount,
-    tail: optional(
-      fields({
-        ranges: listOf(tuple(isCount, isCount, isCount, isString)),
-        inline: optional(isString),
-        crc: optional(isCount),
-      }),
-    ),
+    tail: optional(isTail),
+    seal: optional(fields({ name: isString, state: isTail, rows: isTail })),
   },
 
   encode(file: FileCommittable): CommittableFields {
-    const { uid, store, key, uploadId, parts, tail, size, records, checkpoint } = file;
-    const objects = journalsOf(tail);
+    const { uid, store, key, uploadId, parts, tail, seal, size, records, checkpoint } = file;
+    const objects = journalsOf(file);
     return {
       uid,
       store,
@@ -114,18 +132,12 @@ export const fileFields = {
       size,
       records,
       checkpoint,
-      ...(tail !== undefined && {
-        tail: {
-          ranges: tail.ranges.map(({ journal, offset, length, sha256 }) => [
-            objects.indexOf(journal),
-            offset,
-            length,
-            sha256,
-          ]),
-          ...(tail.inline !== undefined && {
-            inline: tail.inline.toString('base64'),
-            crc: crc32(tail.inline),
-          }),
+      ...(tail !== undefined && { tail: encodeTail(tail, objects) }),
+      ...(seal !== undefined && {
+        seal: {
+          name: seal.name,
+          state: encodeTail(seal.state, objects),
+          rows: encodeTail(seal.rows, objects),
         },
       }),
       ...(objects.length > 0 && { objects }),
@@ -133,7 +145,7 @@ export const fileFields = {
   },
 
   decode(stored: Committable, bad: (why: string) => Error): FileCommittable {
-    const { uid, store, key, uploadId, parts, tail, size, records, checkpoint, objects } =
+    const { uid, store, key, uploadId, parts, tail, seal, size, records, checkpoint, objects } =
       stored as unknown as StoredFile;
     return {
       uid,
@@ -142,6 +154,13 @@ export const fileFields = {
       uploadId,
       parts: parts.map(([etag, bytes], i) => ({ number: i + 1, etag, size: bytes })),
       tail: tail && decodeTail(tail, objects ?? [], bad),
+      ...(seal !== undefined && {
+        seal: {
+          name: seal.name,
+          state: decodeTail(seal.state, objects ?? [], bad),
+          rows: decodeTail(seal.rows, objects ?? [], bad),
+        },
+      }),
       size,
       records,
       checkpoint,
@@ -151,6 +170,18 @@ export const fileFields = {
 
 /** More than the largest part of the largest file. A tail is read into memory. Bytes. */
 const largestTail = 4 * 2 ** 30 - 1;
+
+function encodeTail({ ranges, inline }: Tail, objects: readonly string[]): Json {
+  return {
+    ranges: ranges.map(({ journal, offset, length, sha256 }) => [
+      objects.indexOf(journal),
+      offset,
+      length,
+      sha256,
+    ]),
+    ...(inline !== undefined && { inline: inline.toString('base64'), crc: crc32(inline) }),
+  };
+}
 
 function decodeTail(
   { ranges, inline, crc }: StoredTail,

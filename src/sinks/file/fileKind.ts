@@ -1,7 +1,7 @@
 import { merge } from 'rxjs';
 import type { Attempt } from '../../flow/index.js';
 import type { TwoPhaseKind } from '../twoPhase/kind.js';
-import { fileFields, tailLength, uriOf, type FileCommittable } from './committable.js';
+import { fileFields, memoryOf, uriOf, type FileCommittable } from './committable.js';
 import { abortLeftUploads } from './leftUploads.js';
 import type { Places } from './places.js';
 import type { Publisher } from './publisher.js';
@@ -25,11 +25,12 @@ export function fileKind(
     ...fileCodec,
     check: (file) => {
       places.storeOf(file);
+      publisher.check(file);
     },
     publish: (file) => publisher.publish(file),
     describe: (file) => ({ uri: uriOf(file), bytes: file.size, records: file.records }),
     concurrency: 16,
-    memory: { budget, of: ({ tail }) => tailLength(tail) },
+    memory: { budget, of: memoryOf },
     sweep: (leftovers) =>
       merge(...places.all.map((place) => abortLeftUploads(id, attempt, place, leftovers))),
   };

@@ -20,7 +20,7 @@ import type { FileCommittable } from './committable.js';
 import { fileKind } from './fileKind.js';
 import { FileNames } from './fileNames.js';
 import { inlineLimit, Journals } from './journal.js';
-import type { PartCut } from './openFile.js';
+import type { OpenFile, PartCut } from './openFile.js';
 import { OpenFiles } from './openFiles.js';
 import { checkPartSize, settingsOf, type FileSinkOptions, type SinkSettings } from './options.js';
 import { placeOf, Places } from './places.js';
@@ -65,7 +65,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
   #clock!: Clock;
   #location!: StoreLocation;
   #uploads!: PartUploads;
-  #files!: OpenFiles;
+  #files!: OpenFiles<A>;
   #pressure!: Pressure;
   #rollAlways = false;
   #timer = Subscription.EMPTY;
@@ -106,12 +106,13 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
       ...(this.#options.earlier ?? []).map((uri) => placeOf(open(uri))),
     ]);
     return {
-      kind: fileKind(id, attempt, places, new Publisher(attempt, data, places), budget / 4),
+      kind: fileKind(id, attempt, places, new Publisher(attempt, data, places, settings.format), budget / 4),
       ready: location.capabilities.pipe(
         take(1),
         tap(({ minimumPartSize, completeSubset }) => {
           checkPartSize(id, partSize, minimumPartSize);
-          this.#rollAlways = settings.everyCheckpoint || !completeSubset;
+          this.#rollAlways =
+            settings.everyCheckpoint || !completeSubset || settings.format.restore === 'whole';
         }),
       ),
       acceptsLost: settings.onMissingCommitted === 'accept',
@@ -119,24 +120,33 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
   }
 
   override onRecord(value: A): void {
-    const { partitionBy, format, onUnencodable } = this.#settings;
+    const { partitionBy, onUnencodable } = this.#settings;
     const partition = partitionBy === undefined ? '' : partitionBy(value);
-    let encoded: string | Uint8Array;
+    const file = this.#files.of(partition);
+    if (onUnencodable === 'fail') {
+      if (this.#files.write(file, value)) this.relieve();
+    } else this.#tryRecord(file, value);
+  }
+
+  /** As above, but a record that cannot be encoded leaves no trace. */
+  #tryRecord(file: OpenFile, value: A): void {
+    const { records } = file;
     try {
-      encoded = format.encode(value);
+      if (!this.#files.write(file, value)) return;
     } catch (error) {
-      if (onUnencodable === 'fail') throw error;
+      if (file.records > records) throw error;
+      this.#files.forget(file);
       this.#skipped.skip(error);
       return;
     }
-    if (this.#files.write(this.#files.of(partition), encoded)) this.relieve();
+    this.relieve();
   }
 
   protected override freeze({ checkpoint }: Barrier): FrozenWork<FileCommittable> {
-    this.#files.flushAll();
     if (this.#rollAlways) this.#files.rollAll();
+    this.#files.persist();
     const inline = this.#files.prepare() <= this.#inlineLimit;
-    if (!inline) this.#pressure.journal();
+    if (!inline) this.#pressure.journal(true);
     return this.#files.freeze(this.#location.store.uri, checkpoint, inline);
   }
 

@@ -6,7 +6,7 @@ import type { CheckpointData } from '../../store/services.js';
 import { tailLength, type Range, type Tail } from './committable.js';
 import type { BufferPool } from '../../store/multipart/index.js';
 import type { Request } from '../twoPhase/kind.js';
-import type { OpenFile } from './openFile.js';
+import type { Piece } from './remainder.js';
 
 /**
  * One journal object holds the fresh tail bytes of all open files of a sink, one after the other. A checkpoint writes
@@ -37,22 +37,21 @@ export class Journals {
     return this.#underWay;
   }
 
-  /** Stores the fresh bytes of `files` in one journal, if there are any; `done` is called when it is stored. */
-  write(files: Iterable<OpenFile>, done: () => void): void {
-    const sources = [...files].filter((file) => file.fresh > 0);
-    if (sources.length === 0) return;
-    const body = this.pool.take(sources.reduce((sum, file) => sum + file.fresh, 0));
+  /** Stores `pieces` in one journal, if there are any; `done` is called when it is stored. */
+  write(pieces: readonly Piece[], done: () => void): void {
+    if (pieces.length === 0) return;
+    const body = this.pool.take(pieces.reduce((sum, { length }) => sum + length, 0));
     this.#held += body.length;
     this.#underWay++;
     const journal = this.data.name(this.id, '.journal');
     const acked = this.begin(journal);
     let offset = 0;
-    const stored = sources.map((file) => {
-      const length = file.fresh;
-      file.copyFresh(body, offset);
+    const stored = pieces.map((piece) => {
+      const { length } = piece;
+      piece.copyTo(body, offset);
       const range = { journal, offset, length, sha256: sha256(body.subarray(offset, offset + length)) };
       offset += length;
-      return file.journal(range);
+      return piece.journaled(range);
     });
     this.request(this.data.store.put(this.data.key(journal), body), () => {
       this.#held -= body.length;

@@ -1,5 +1,7 @@
 import type { UploadedPart } from '../../store/objectStore.js';
-import type { FileCommittable, Range, Tail } from './committable.js';
+import type { FileEncoder } from '../../formats/writer.js';
+import type { FileCommittable, Range, SealedRows, Tail } from './committable.js';
+import type { Piece, Remainder } from './remainder.js';
 import { partSizeOf, type BufferPool } from '../../store/multipart/index.js';
 
 /**
@@ -33,6 +35,15 @@ export class OpenFile {
   touched = 0;
   seen = 0;
   activeAt: number;
+
+  /** Set once, when the file is opened. */
+  encoder!: FileEncoder<never>;
+  /** What checkpoints keep besides its bytes, if its encoder persists. */
+  remainder: Remainder | undefined;
+  /** A record came since its encoder persisted. */
+  dirty = false;
+  /** Bytes that its encoder held when the sink last looked. */
+  held = 0;
 
   records = 0;
   /** Bytes written, text aside. */
@@ -150,13 +161,24 @@ export class OpenFile {
     return this.fresh;
   }
 
+  /** The fresh bytes, for a journal to hold. */
+  get piece(): Piece {
+    return {
+      length: this.fresh,
+      copyTo: (target, offset) => {
+        this.#copyFresh(target, offset);
+      },
+      journaled: (range) => this.#journal(range),
+    };
+  }
+
   /** Copies the fresh bytes to `target`. */
-  copyFresh(target: Buffer, offset: number): void {
+  #copyFresh(target: Buffer, offset: number): void {
     this.#memory?.copy(target, offset, this.#journaled - this.#dropped, this.#tail - this.#dropped);
   }
 
   /** The fresh bytes are on their way into a journal. Returns what to call when they are stored. */
-  journal(range: Range): () => void {
+  #journal(range: Range): () => void {
     this.#ranges = [...this.#ranges, range]; // frozen tails keep the array they saw
     this.#journaled = this.#tail;
     return () => {
@@ -184,11 +206,19 @@ export class OpenFile {
   }
 
   /** The file as it is now; `complete` when parts 1 to `cut` have their ETags. */
-  freeze(store: string, checkpoint: number, inline: boolean): FrozenFile {
+  freeze(store: string, checkpoint: number, inline: boolean, seal?: string): FrozenFile {
     let bytes: Buffer | undefined;
-    if (inline && this.fresh > 0) this.copyFresh((bytes = Buffer.allocUnsafe(this.fresh)), 0);
+    if (inline && this.fresh > 0) this.#copyFresh((bytes = Buffer.allocUnsafe(this.fresh)), 0);
     const tail: Tail | undefined = this.#tail > 0 ? { ranges: this.#ranges, inline: bytes } : undefined;
-    return new FrozenFile(this, store, checkpoint, this.cut, tail);
+    const { remainder } = this;
+    return new FrozenFile(
+      this,
+      store,
+      checkpoint,
+      this.cut,
+      remainder === undefined ? tail : remainder.close(tail),
+      seal === undefined ? undefined : remainder?.seal(seal),
+    );
   }
 
   #nextPartSize(): number {
@@ -246,16 +276,17 @@ export class FrozenFile {
     readonly checkpoint: number,
     readonly cut: number,
     readonly tail: Tail | undefined,
+    readonly seal: SealedRows | undefined,
   ) {
-    this.size = file.size;
+    this.size = file.size + (file.remainder?.closingLength ?? 0);
     this.records = file.records;
   }
 
   committable(): FileCommittable {
-    const { file, store, checkpoint, tail, size, records } = this;
+    const { file, store, checkpoint, tail, seal, size, records } = this;
     const parts = file.parts.slice(0, this.cut);
     const uploadId = this.cut > 0 ? file.uploadId : undefined;
-    return { uid: file.uid, store, key: file.key, uploadId, parts, tail, size, records, checkpoint };
+    return { uid: file.uid, store, key: file.key, uploadId, parts, tail, seal, size, records, checkpoint };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { FileEncoder } from '../../formats/writer.js';
 import { monotonic, type Clock } from '../../flow/index.js';
 import type { FileNames } from './fileNames.js';
 import { maxRanges } from './journal.js';
@@ -5,6 +6,7 @@ import type { SinkSettings } from './options.js';
 import type { BufferPool } from '../../store/multipart/index.js';
 import { leastRecent, RollPolicy } from './rolling.js';
 import { OpenFile, type FrozenFile, type PartCut } from './openFile.js';
+import { Remainder, type Piece } from './remainder.js';
 
 /** Text is turned into bytes once a file has so many characters of it. */
 const block = 16 * 1024;
@@ -14,7 +16,7 @@ const block = 16 * 1024;
  * inactivity or number. It knows which of them have text, which have changed since they were last frozen, and which
  * were rolled since the last barrier, so that neither a record nor a barrier has to look at all of them.
  */
-export class OpenFiles {
+export class OpenFiles<A> {
   readonly #policy: RollPolicy;
   readonly #block: number;
   readonly #textBudget: number;
@@ -31,11 +33,19 @@ export class OpenFiles {
   readonly #changed = new Set<OpenFile>();
   readonly #frozen = new Map<OpenFile, FrozenFile>();
   #rolled: OpenFile[] = [];
+  /** Files that have reached their size. They are rolled between records, when their encoders are at rest. */
+  #full: OpenFile[] = [];
+  /** Bytes were added to memory since the last look. */
+  #grown = false;
+  /** Files whose encoders have something to persist. */
+  #dirty: OpenFile[] = [];
+  #held = 0;
+  readonly #persists: boolean;
 
   constructor(
     private readonly settings: Pick<
-      SinkSettings<never>,
-      'partSize' | 'rollSize' | 'age' | 'inactivity' | 'maxOpenFiles' | 'budget'
+      SinkSettings<A>,
+      'format' | 'partSize' | 'rollSize' | 'age' | 'inactivity' | 'maxOpenFiles' | 'budget'
     >,
     private readonly names: FileNames,
     private readonly clock: Clock,
@@ -46,6 +56,8 @@ export class OpenFiles {
   ) {
     const { age, inactivity, rollSize, partSize, budget } = settings;
     this.#policy = new RollPolicy(age, inactivity);
+    const { restore } = settings.format;
+    this.#persists = restore !== 'anywhere' && restore !== 'whole';
     this.#block = Math.min(block, rollSize, partSize);
     this.#textBudget = Math.min(4 * 2 ** 20, budget / 32);
   }
@@ -60,6 +72,11 @@ export class OpenFiles {
     return this.#textLength;
   }
 
+  /** Bytes that encoders hold. */
+  get held(): number {
+    return this.#held;
+  }
+
   /** When the next file may be due, if any is open. */
   get deadline(): number | undefined {
     return this.#policy.deadline(this.#files.values());
@@ -72,18 +89,43 @@ export class OpenFiles {
     return (this.#last = this.#files.get(partition) ?? this.#open(partition));
   }
 
-  /** Appends one encoded record. Returns whether bytes were added to memory, so that it is worth a look. */
-  write(file: OpenFile, encoded: string | Uint8Array): boolean {
+  /** Writes one record. Returns whether bytes were added to memory, so that it is worth a look. */
+  write(file: OpenFile, record: A): boolean {
+    const encoder = file.encoder as FileEncoder<A>;
+    encoder.write(record);
     file.records++;
     file.touched = ++this.#records;
-    if (typeof encoded === 'string') return this.#collect(file, encoded);
-    this.#append(file, () => {
-      file.write(encoded, this.cut);
-    });
+    if (encoder.held !== file.held) this.#hold(file, encoder.held);
+    if (this.#persists && !file.dirty) {
+      file.dirty = true;
+      this.#dirty.push(file);
+    }
+    if (!this.#grown) return false;
+    this.#grown = false;
+    this.#rollFull();
     return true;
   }
 
-  #collect(file: OpenFile, text: string): boolean {
+  /** Gives up a file that was opened for a record that cannot be encoded. */
+  forget(file: OpenFile): void {
+    if (file.records === 0) this.#roll(file);
+  }
+
+  #output(file: OpenFile, chunk: string | Uint8Array): void {
+    if (typeof chunk === 'string') this.#collect(file, chunk);
+    else
+      this.#append(file, () => {
+        file.write(chunk, this.cut);
+      });
+  }
+
+  #hold(file: OpenFile, held: number): void {
+    this.#held += held - file.held;
+    file.held = held;
+    this.#grown = true;
+  }
+
+  #collect(file: OpenFile, text: string): void {
     file.text += text;
     if (!file.listed) {
       file.listed = true;
@@ -91,12 +133,40 @@ export class OpenFiles {
     }
     this.#textLength += text.length;
     if (file.text.length >= this.#block) this.#flush(file);
-    else if (this.#textLength >= this.#textBudget) this.flushAll();
-    else return false;
-    return true;
+    else if (this.#textLength >= this.#textBudget) this.#flushTexts();
+  }
+
+  /** Has encoders persist what they hold: a barrier has come. */
+  persist(): void {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const file of dirty) {
+      file.dirty = false;
+      if (this.#files.get(file.partition) !== file) continue;
+      const remainder = (file.remainder ??= new Remainder());
+      const persisted = file.encoder.persist?.(remainder.rowRanges >= maxRanges - 1);
+      if (persisted !== undefined) remainder.persisted(persisted);
+      this.#hold(file, file.encoder.held);
+      this.#changed.add(file);
+    }
+    this.flushAll();
   }
 
   flushAll(): void {
+    this.#flushTexts();
+    this.#rollFull();
+  }
+
+  /** Rolls the files whose encoders hold the most, until the others hold at most `most` bytes. */
+  rollHolding(most: number): void {
+    const holding = [...this.#files.values()].filter(({ held }) => held > 0).sort((a, b) => b.held - a.held);
+    for (const file of holding) {
+      if (this.#held <= most) break;
+      this.#roll(file);
+    }
+  }
+
+  #flushTexts(): void {
     const texts = this.#texts;
     this.#texts = [];
     for (const file of texts) {
@@ -120,13 +190,25 @@ export class OpenFiles {
       if (file.ranges.length >= maxRanges && file.spilled) this.#roll(file);
       else this.#fresh += file.prepare(maxRanges);
     }
-    return this.#fresh;
+    return this.#fresh + this.#persistedFresh();
   }
 
-  /** The files with all that is fresh, for a journal to hold. */
-  takeFresh(): Iterable<OpenFile> {
+  /** All that is fresh, for a journal to hold; at a barrier with what encoders have persisted. */
+  takeFresh(barrier: boolean): Piece[] {
     this.#fresh = 0;
-    return this.#changed;
+    const pieces: Piece[] = [];
+    for (const file of this.#changed) {
+      if (file.fresh > 0) pieces.push(file.piece);
+      if (barrier && file.remainder !== undefined) pieces.push(...file.remainder.pieces());
+    }
+    return pieces;
+  }
+
+  #persistedFresh(): number {
+    if (!this.#persists) return 0;
+    let fresh = 0;
+    for (const { remainder } of this.#changed) fresh += remainder?.fresh ?? 0;
+    return fresh;
   }
 
   /** Frees memory of what journals hold: so many bytes, or else all of it. Returns whether some may be left. */
@@ -146,12 +228,19 @@ export class OpenFiles {
     inline: boolean,
   ): { readonly open: readonly FrozenFile[]; readonly closed: readonly FrozenFile[] } {
     for (const file of this.#changed) {
-      if (file.size > 0) this.#frozen.set(file, file.freeze(store, checkpoint, inline));
-      if (file.fresh === 0) this.#changed.delete(file);
+      const { remainder } = file;
+      if (file.size > 0 || remainder?.isEmpty === false)
+        this.#frozen.set(file, file.freeze(store, checkpoint, inline, this.#sealName));
+      if (file.fresh === 0 && (remainder?.fresh ?? 0) === 0) this.#changed.delete(file);
     }
     const closed = this.#rolled.map((file) => file.freeze(store, checkpoint, false));
     this.#rolled = [];
     return { open: [...this.#frozen.values()], closed };
+  }
+
+  get #sealName(): string | undefined {
+    const { restore } = this.settings.format;
+    return typeof restore === 'string' ? undefined : restore.name;
   }
 
   #open(partition: string): OpenFile {
@@ -159,6 +248,11 @@ export class OpenFiles {
     const { uid, key } = this.names.next(partition);
     if (this.#files.size >= maxOpenFiles) for (const file of leastRecent(this.#files)) this.#roll(file);
     const file = new OpenFile(uid, key, partition, monotonic(this.clock), partSize, this.pool);
+    file.encoder = this.settings.format.open({
+      write: (chunk) => {
+        this.#output(file, chunk);
+      },
+    });
     this.#files.set(partition, file);
     this.opened();
     return file;
@@ -178,11 +272,19 @@ export class OpenFiles {
     append();
     this.#fresh += file.fresh - before;
     this.#changed.add(file);
-    if (file.size >= this.settings.rollSize) this.#roll(file);
+    this.#grown = true;
+    if (file.size >= this.settings.rollSize) this.#full.push(file);
+  }
+
+  #rollFull(): void {
+    for (const file of this.#full.splice(0)) this.#roll(file);
   }
 
   #roll(file: OpenFile): void {
     if (this.#files.get(file.partition) !== file) return;
+    if (file.records > 0) file.encoder.finish();
+    this.#hold(file, 0);
+    file.remainder = undefined;
     this.#files.delete(file.partition);
     if (this.#last === file) this.#last = undefined;
     this.#textLength -= file.text.length;

@@ -4,7 +4,7 @@ import { defaultConfig } from '../../config/service.js';
 import type { OnUnencodable } from '../../flow/index.js';
 import type { Transfer } from '../../config/config.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../../config/units.js';
-import type { Writer } from '../../formats/format.js';
+import { writerOf, type RowWriter, type Writer } from '../../formats/writer.js';
 import { largestPart, maxObject } from '../../store/multipart/index.js';
 
 /** What to do when a committed file is neither an upload nor an object any more. */
@@ -27,7 +27,7 @@ export interface RollOptions {
  * the configuration may say another.
  */
 export interface FileSinkOptions<A> {
-  readonly format: Writer<NoInfer<A>>;
+  readonly format: RowWriter<NoInfer<A>> | Writer<NoInfer<A>>;
   /** The folder below the sink's URI that a record goes to: `day=2026-01-31`. Default: none. */
   readonly partitionBy?: (value: A) => string;
   readonly roll?: RollOptions;
@@ -119,7 +119,8 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
   checkOptions(of, roll, rollNames, 'roll.');
   checkOptions(of, naming, namingNames, 'naming.');
   oneOf(`${of}: onUnencodable`, given.onUnencodable, ['fail', 'skip']);
-  if (typeof format?.encode !== 'function')
+  const { encode, open } = (format ?? {}) as Partial<RowWriter<A> & Writer<A>>;
+  if (typeof encode !== 'function' && typeof open !== 'function')
     throw new InvalidOption(`${of}: format`, format, 'a format such as ndjson(), text() or bytes()');
   if (partitionBy !== undefined && typeof partitionBy !== 'function')
     throw new InvalidOption(`${of}: partitionBy`, partitionBy, 'a function');
@@ -161,7 +162,7 @@ export function settingsOf<A>(
     throw new InvalidOption(key('onMissingCommitted'), missing, "'error' or 'accept'");
   }
   return {
-    format: options.format,
+    format: writerOf<A>(options.format),
     partitionBy: options.partitionBy,
     rollSize,
     age: duration('roll.age', roll.age ?? 60_000),

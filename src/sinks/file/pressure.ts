@@ -7,7 +7,8 @@ import type { PartUploads } from './uploads.js';
  * Keeps a sink within its budget. Tails may take half of it, and fresh bytes a quarter, as the next journal holds a copy
  * of them; beyond that they go to a journal at once, and of what journals hold as much leaves memory as makes room.
  * Sources wait beyond three quarters. All else that is held is on its way to the store and comes back without any help
- * from sources, so holding their credits cannot deadlock.
+ * from sources, so holding their credits cannot deadlock. What encoders hold may take half of the budget, too; beyond that,
+ * and where sources wait for nothing else, the files that hold the most are rolled.
  */
 export class Pressure {
   /** Whether journals may hold what is in memory, too. */
@@ -15,7 +16,7 @@ export class Pressure {
 
   constructor(
     private readonly pool: BufferPool,
-    private readonly files: OpenFiles,
+    private readonly files: OpenFiles<never>,
     private readonly uploads: PartUploads,
     private readonly journals: Journals,
     /** A journal is stored: what it holds may leave memory. */
@@ -29,14 +30,17 @@ export class Pressure {
     // What leaves memory is read back when its part is full: so no more of it than makes room for a while.
     if (this.#droppable && excess > 0) this.#droppable = this.files.drop(excess + half / 4);
     if (this.journals.underWay > 0) return;
+    if (this.files.held > half) this.files.rollHolding(half * 0.75);
     const crowded = this.#tailMemory > half || this.files.fresh > half / 2;
     // Sources may wait for room that no request under way will make.
     if (crowded || (this.uploads.held === 0 && waitedFor())) this.#spill();
+    if (this.files.held > 0 && this.uploads.held + this.journals.held === 0 && waitedFor())
+      this.files.rollHolding(this.files.held / 2);
   }
 
   /** Stores what is fresh in one journal, which the next barrier waits for. */
-  journal(): void {
-    this.journals.write(this.files.takeFresh(), () => {
+  journal(barrier = false): void {
+    this.journals.write(this.files.takeFresh(barrier), () => {
       this.#droppable = true;
       this.journaled();
     });
@@ -44,8 +48,8 @@ export class Pressure {
 
   /** Whether there is no room for a copy of what is fresh: a barrier may come at any time. */
   get full(): boolean {
-    const { fresh, textLength } = this.files;
-    return this.pool.held + fresh + textLength > this.pool.budget * 0.75;
+    const { fresh, textLength, held } = this.files;
+    return this.pool.held + fresh + textLength + held > this.pool.budget * 0.75;
   }
 
   /** Bytes of memory that the tails of open files take. */

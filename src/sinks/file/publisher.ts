@@ -5,13 +5,14 @@ import { isInDoubt, isStoreError } from '../../store/errors.js';
 import { md5 } from '../../store/helpers.js';
 import type { ObjectStore, UploadedPart } from '../../store/objectStore.js';
 import { listedParts } from '../../store/pages.js';
+import type { Writer } from '../../formats/writer.js';
 import type { CheckpointData } from '../../store/services.js';
 import type { PublishOutcome } from '../twoPhase/kind.js';
 import { uriOf, type FileCommittable } from './committable.js';
 import { ForeignObject, LostUpload } from './errors.js';
-import { readTail } from './journal.js';
 import { notOurs } from './ownership.js';
 import type { Places } from './places.js';
+import { restOf, sealOf } from './rest.js';
 import { uidMetadata } from './uploads.js';
 
 type Step = PublishOutcome<FileCommittable>;
@@ -40,30 +41,42 @@ export class Publisher {
     private readonly attempt: Pick<Attempt, 'clock' | 'random'>,
     private readonly data: CheckpointData,
     private readonly places: Pick<Places, 'storeOf'>,
+    private readonly format: Pick<Writer<never>, 'restore'>,
   ) {}
+
+  /** Errors: `FormatChanged`. */
+  check(file: FileCommittable): void {
+    if (file.seal !== undefined) sealOf(file, this.format);
+  }
 
   publish(file: FileCommittable): Observable<Step> {
     return defer(() => {
       const store = this.places.storeOf(file);
-      const { uploadId, tail } = file;
+      const { uploadId, tail, seal } = file;
       if (uploadId === undefined) return this.#begin(store, file);
-      if (tail === undefined) return this.#complete(store, file, uploadId, file.parts, undefined, repairs);
-      return readTail(tail, this.data).pipe(
-        concatMap((bytes) => this.#seal(store, file, uploadId, bytes, file.parts, repairs)),
+      if (tail === undefined && seal === undefined)
+        return this.#complete(store, file, uploadId, file.parts, undefined, repairs);
+      return restOf(file, this.data, this.format).pipe(
+        concatMap(({ file: whole, bytes }) =>
+          this.#seal(store, whole, uploadId, bytes, whole.parts, repairs),
+        ),
       );
     });
   }
 
   #begin(store: ObjectStore, file: FileCommittable): Observable<Step> {
-    const { key, tail } = file;
-    return readTail(tail ?? { ranges: [], inline: undefined }, this.data).pipe(
-      concatMap((bytes) =>
+    const { key } = file;
+    return restOf(file, this.data, this.format).pipe(
+      concatMap(({ file: { size }, bytes }) =>
         store.createUpload(key, { metadata: { [uidMetadata]: file.uid } }).pipe(
           concatMap(({ uploadId }) =>
             store.uploadPart(key, uploadId, 1, bytes).pipe(
               map(({ etag }): Step => {
                 const parts = [{ number: 1, etag, size: bytes.length }];
-                return { is: 'notYet', amended: { ...file, uploadId, parts, tail: undefined } };
+                return {
+                  is: 'notYet',
+                  amended: { ...file, size, uploadId, parts, tail: undefined, seal: undefined },
+                };
               }),
             ),
           ),

@@ -4,7 +4,7 @@ import { Contents } from '../../../src/fs/contents.js';
 import { createOperations, type Operations } from '../../../src/fs/operations/index.js';
 import { placeOf } from '../../../src/fs/operations/place.js';
 import { bytes, fileSink, files, keyed, records, valueState, values } from '../../../src/index.js';
-import type { Writer } from '../../../src/entries/operators.js';
+import type { RowWriter } from '../../../src/entries/operators.js';
 import { jobStores } from '../../../src/job/jobStores.js';
 import { resolveOptions } from '../../../src/job/options.js';
 import { flat } from '../support.js';
@@ -15,7 +15,7 @@ import { MiB, ticks, World } from './world.js';
 type Set = Readonly<Record<string, unknown>>;
 
 /** Numbers as a MiB each. */
-const mebibytes: Writer<number> = { extension: '.bin', encode: (n) => Buffer.alloc(MiB, n) };
+const mebibytes: RowWriter<number> = { extension: '.bin', encode: (n) => Buffer.alloc(MiB, n) };
 
 /** A sink that writes one file of so many MiB. */
 async function written(set: Set, size = 20): Promise<World> {

@@ -1,0 +1,112 @@
+import type { Persisted } from '../../formats/writer.js';
+import type { Range, SealedRows, Tail } from './committable.js';
+
+/** Bytes that a journal is to hold. */
+export interface Piece {
+  readonly length: number;
+  copyTo(target: Buffer, offset: number): void;
+  /** It has its place in a journal. Returns what to call when that is stored. */
+  journaled(range: Range): () => void;
+}
+
+/**
+ * What a checkpoint keeps of an open file besides the bytes that were written: those that would close it, or rows that its
+ * encoder holds. It is small or new, and goes inline into the manifest or into the checkpoint's journal, as tails do.
+ */
+export class Remainder {
+  #closing = new Kept();
+  #state = new Kept();
+  #rows = new Kept();
+
+  /** Bytes that would close the file. */
+  get closingLength(): number {
+    return this.#closing.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.#closing.length + this.#rows.length === 0;
+  }
+
+  /** In how many journals rows are. */
+  get rowRanges(): number {
+    return this.#rows.ranges.length;
+  }
+
+  /** Bytes that no journal holds. */
+  get fresh(): number {
+    return this.#all.reduce((sum, { fresh }) => sum + fresh.length, 0);
+  }
+
+  persisted({ closing, rows }: Persisted): void {
+    // Committables that were frozen keep what they saw.
+    this.#closing = new Kept(closing);
+    if (rows === undefined) return;
+    this.#state = new Kept(rows.state);
+    this.#rows = rows.afresh ? new Kept(rows.added) : this.#rows.and(rows.added);
+  }
+
+  pieces(): Piece[] {
+    return this.#all.filter(({ fresh }) => fresh.length > 0).map((each) => each.piece);
+  }
+
+  /** The tail, and what closes it. */
+  close(tail: Tail | undefined): Tail | undefined {
+    if (this.#closing.length === 0) return tail;
+    const closing = this.#closing.tail;
+    const inline = [tail?.inline, closing.inline].filter((each) => each !== undefined);
+    return {
+      ranges: [...(tail?.ranges ?? []), ...closing.ranges],
+      inline: inline.length === 0 ? undefined : Buffer.concat(inline),
+    };
+  }
+
+  /** @param name of the `RowSeal` */
+  seal(name: string): SealedRows | undefined {
+    if (this.#rows.length === 0 && this.#state.length === 0) return undefined;
+    return { name, state: this.#state.tail, rows: this.#rows.tail };
+  }
+
+  get #all(): readonly Kept[] {
+    return [this.#closing, this.#state, this.#rows];
+  }
+}
+
+/** Bytes, first those in journals, then those that are in none yet. */
+class Kept {
+  ranges: readonly Range[] = [];
+  fresh: Uint8Array;
+
+  constructor(bytes: Uint8Array = Buffer.alloc(0)) {
+    this.fresh = bytes;
+  }
+
+  get length(): number {
+    return this.ranges.reduce((sum, range) => sum + range.length, this.fresh.length);
+  }
+
+  get tail(): Tail {
+    return { ranges: this.ranges, inline: this.fresh.length === 0 ? undefined : Buffer.from(this.fresh) };
+  }
+
+  and(more: Uint8Array): Kept {
+    const kept = new Kept(Buffer.concat([this.fresh, more]));
+    kept.ranges = this.ranges;
+    return kept;
+  }
+
+  /** What is in no journal. */
+  get piece(): Piece {
+    const bytes = this.fresh;
+    return {
+      length: bytes.length,
+      copyTo: (target, offset) => {
+        target.set(bytes, offset);
+      },
+      journaled: (range) => {
+        this.ranges = [...this.ranges, range];
+        this.fresh = Buffer.alloc(0);
+        return () => undefined;
+      },
+    };
+  }
+}
