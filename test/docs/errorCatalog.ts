@@ -213,6 +213,10 @@ export const errorCatalog: Readonly<
       'Another writer has an object where this job committed a file',
       'Move it away, and keep other writers out of the prefix of the sink',
     ],
+    FormatChanged: [
+      'A checkpoint holds rows of a file in a form that the format of the sink does not read',
+      'Start the job once more with the former format and stop it',
+    ],
     InvalidCommittable: [
       'A manifest holds a committable that this version cannot read',
       'Run the version that wrote it',

@@ -39,7 +39,7 @@ import { PartUploads } from './uploads.js';
  * need more than half, they move to a journal between checkpoints.
  *
  * Errors: `InvalidOption`, `InvalidPartition`, `PartitionTooLong`, `ForeignName`, `ForeignObject`, `LostUpload`, `LostJournal`,
- * `CorruptJournal`, and the store's own.
+ * `CorruptJournal`, `FormatChanged`, and the store's own.
  *
  * @param id names the sink in checkpoints; keep it while the job lives
  *
@@ -135,7 +135,6 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
       if (!this.#files.write(file, value)) return;
     } catch (error) {
       if (file.records > records) throw error;
-      this.#files.forget(file);
       this.#skipped.skip(error);
       return;
     }

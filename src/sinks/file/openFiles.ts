@@ -106,11 +106,6 @@ export class OpenFiles<A> {
     return true;
   }
 
-  /** Gives up a file that was opened for a record that cannot be encoded. */
-  forget(file: OpenFile): void {
-    if (file.records === 0) this.#roll(file);
-  }
-
   #output(file: OpenFile, chunk: string | Uint8Array): void {
     if (typeof chunk === 'string') this.#collect(file, chunk);
     else
@@ -282,6 +277,7 @@ export class OpenFiles<A> {
 
   #roll(file: OpenFile): void {
     if (this.#files.get(file.partition) !== file) return;
+    // None came where the record that it was opened for could not be encoded: then it has no bytes, and is no object.
     if (file.records > 0) file.encoder.finish();
     this.#hold(file, 0);
     file.remainder = undefined;

@@ -18,7 +18,7 @@ export interface RollOptions {
   readonly age?: Duration;
   /** So long without a record. Default 60 s. */
   readonly inactivity?: Duration;
-  /** At every checkpoint. Default `false`; always on where the server cannot complete a part of an upload. */
+  /** At every checkpoint. Default `false`; always on where the server cannot complete a part of an upload, and with a format whose files are whole only when finished. */
   readonly everyCheckpoint?: boolean;
 }
 

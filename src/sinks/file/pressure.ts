@@ -29,8 +29,8 @@ export class Pressure {
     const excess = this.#tailMemory - half;
     // What leaves memory is read back when its part is full: so no more of it than makes room for a while.
     if (this.#droppable && excess > 0) this.#droppable = this.files.drop(excess + half / 4);
-    if (this.journals.underWay > 0) return;
     if (this.files.held > half) this.files.rollHolding(half * 0.75);
+    if (this.journals.underWay > 0) return;
     const crowded = this.#tailMemory > half || this.files.fresh > half / 2;
     // Sources may wait for room that no request under way will make.
     if (crowded || (this.uploads.held === 0 && waitedFor())) this.#spill();

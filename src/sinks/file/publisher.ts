@@ -16,7 +16,7 @@ import { restOf, sealOf } from './rest.js';
 import { uidMetadata } from './uploads.js';
 
 type Step = PublishOutcome<FileCommittable>;
-const mine: Step = { is: 'mine' };
+const mine = (file: FileCommittable): Step => ({ is: 'mine', committable: file });
 
 const repairs = 5;
 /** Before Complete is asked again, at least. */
@@ -114,7 +114,7 @@ export class Publisher {
   ): Observable<Step> {
     const again = defer(() => this.#complete(store, file, uploadId, parts, tail, left - 1));
     return store.completeUpload(file.key, uploadId, parts).pipe(
-      map(() => mine),
+      map(() => mine(file)),
       catchError((error: unknown) =>
         isStoreError(error, 'InvalidPart') && left > 0
           ? this.#repair(store, file, uploadId, parts, tail, left - 1, error)
@@ -170,7 +170,7 @@ export class Publisher {
     return store.head(file.key).pipe(
       map((info): Step => {
         const why = notOurs(info, file, parts);
-        if (why === undefined) return mine;
+        if (why === undefined) return mine(file);
         return { is: 'foreign', error: new ForeignObject(uriOf(file), why, error) };
       }),
       catchError((failure: unknown) => {

@@ -81,7 +81,7 @@ export class Committer<C> {
   #finish(uid: string, committable: C, outcome: PublishOutcome<C>): void {
     switch (outcome.is) {
       case 'mine':
-        this.#confirm(uid, committable, 'committed');
+        this.#confirm(uid, outcome.committable ?? committable, 'committed');
         return;
       case 'notYet': {
         const amended = encodeCommittable(this.kind, outcome.amended);

@@ -50,7 +50,11 @@ export interface CommittableDescription {
 /** How publishing a committable went. */
 export type PublishOutcome<C> =
   /** It is where it belongs, and proven to be this one. It needs no more carrying. */
-  | { readonly is: 'mine' }
+  | {
+      readonly is: 'mine';
+      /** As it was published, where more is known of it by now. */
+      readonly committable?: C;
+    }
   /** A step is done, and nothing is visible. The next step comes when a manifest has this version of it. */
   | { readonly is: 'notYet'; readonly amended: C }
   /** It can no longer be published, and is not there: it was published and taken away, or never was. */

@@ -1,0 +1,234 @@
+import { counting } from '../../../src/store/decorators/counting.js';
+import { faulty } from '../../../src/store/decorators/faults.js';
+import type { Writer } from '../../../src/formats/writer.js';
+import { array, columns, gzipped, recordsOf, whole } from '../../support/encoders.js';
+import { now, Run, World, type Line } from '../harness.js';
+
+const KiB = 1024;
+const format = (writer: Writer<never>): Writer<Line> => writer as unknown as Writer<Line>;
+
+/** The texts of all files, in the order of their names. */
+function texts(world: World): string[] {
+  return world
+    .keys()
+    .flatMap((key) => recordsOf(key, Buffer.concat(now(world.store.get(key)).chunks)) as Line[])
+    .map(({ text }) => text);
+}
+
+function feed(run: Run, from: number, to: number): string[] {
+  const all = Array.from({ length: to - from }, (_, i) => `record ${from + i}`);
+  for (const text of all) run.line('p', text);
+  return all;
+}
+
+const roll = { age: '1h', inactivity: '1h' } as const;
+
+describe.each([
+  ['closing', array()],
+  ['rows', columns(7)],
+  ['closing, of a compression', gzipped(array())],
+  ['rows, of a compression', gzipped(columns(7))],
+] as const)('a file that is restored by %s', (_, writer) => {
+  const sink = { format: format(writer as Writer<never>), roll };
+
+  test('stays open over any number of checkpoints', () => {
+    const world = new World();
+    const run = new Run(world, { sink });
+    const all: string[] = [];
+    for (let i = 0; i < 60; i++) {
+      all.push(...feed(run, i * 3, i * 3 + 3));
+      run.barrier();
+      expect(run.acked.at(-1)!.frozen).toMatchObject({ open: [{}], closed: [] });
+    }
+    run.end();
+    run.settle();
+    expect(run.error).toBeUndefined();
+    expect(world.keys()).toHaveLength(1);
+    expect(texts(world)).toEqual(all);
+    expect(world.keys('cp')).toEqual([]);
+  });
+
+  test('is whole after a crash at any checkpoint, and has nothing of what came after it', () => {
+    for (let checkpoints = 1; checkpoints < 25; checkpoints++) {
+      const world = new World();
+      const first = new Run(world, { sink });
+      const all: string[] = [];
+      for (let i = 0; i < checkpoints; i++) {
+        all.push(...feed(first, i * 2, i * 2 + 2));
+        first.barrier();
+      }
+      feed(first, checkpoints * 2, checkpoints * 2 + 5);
+      const second = new Run(world, { sink });
+      for (let i = 0; i < 3; i++) second.settle();
+      expect(second.error).toBeUndefined();
+      expect(texts(world)).toEqual(all);
+      const sizes = world.keys().map((key) => now(world.store.head(key)).size);
+      const committed = second.events.flatMap((event) => (event.type === 'committed' ? event['bytes'] : []));
+      expect(committed).toEqual(sizes);
+    }
+  });
+});
+
+test('of rows a checkpoint stores only what is new, in at most 16 journals', () => {
+  const world = new World();
+  let counts!: ReturnType<typeof counting>;
+  const run = new Run(world, {
+    wrap: (store) => (counts = counting(store)).store,
+    sink: { format: format(columns(100_000) as Writer<never>), roll, partSize: '5MiB' },
+  });
+  let total = 0;
+  for (let i = 0; i < 40; i++) {
+    counts.reset();
+    run.line('p', 'x'.repeat(100 * KiB));
+    total++;
+    run.barrier();
+    const { bytesUp } = counts.counts();
+    // All rows go into one journal again, now and then.
+    expect(bytesUp).toBeLessThan(total % 15 === 1 ? (total + 1) * 101 * KiB : 102 * KiB);
+    expect(run.acked.at(-1)!.frozen.open![0]!.objects!.length).toBeLessThanOrEqual(16 + 1);
+  }
+});
+
+test('a format that can do nothing at a checkpoint has its files finished there', () => {
+  const world = new World();
+  const run = new Run(world, { sink: { format: format(whole() as Writer<never>), roll } });
+  const all = feed(run, 0, 5);
+  run.barrier();
+  expect(run.acked[0]!.frozen.open).toEqual([]);
+  expect(texts(world)).toEqual(all);
+});
+
+describe('what encoders hold', () => {
+  test.each([1, 40, 400])(
+    'in %d files counts towards the budget, and keeps no source waiting for ever',
+    (files) => {
+      const world = new World({ minimumPartSize: 64 * KiB });
+      const budget = 512 * KiB;
+      const held = new Map<object, number>();
+      let peak = 0;
+      const inner = columns(100_000) as Writer<never>;
+      const watched: Writer<never> = {
+        ...inner,
+        open(out) {
+          const encoder = inner.open(out);
+          return {
+            get held() {
+              return encoder.held;
+            },
+            write: (record) => {
+              encoder.write(record);
+              held.set(encoder, encoder.held);
+              peak = Math.max(
+                peak,
+                [...held.values()].reduce((a, b) => a + b),
+              );
+            },
+            persist: (all) => encoder.persist!(all),
+            finish: () => {
+              encoder.finish();
+              held.delete(encoder);
+            },
+          };
+        },
+      };
+      const run = new Run(world, {
+        wrap: (store) => faulty(store, { random: () => 0.5, delayed: 1, delayUpTo: 100, clock: world.clock }),
+        sink: {
+          format: format(watched),
+          roll: { ...roll, size: 200 * KiB },
+          partSize: 64 * KiB,
+          budget,
+        },
+      });
+      let sent = 0;
+      for (let i = 0; i < 3000; i++) {
+        const text = `${i} ${'x'.repeat(400)}`;
+        run.line(`p${i % files}`, text);
+        sent += text.length;
+        run.credit(sent);
+        for (let waited = 0; sent - (run.released.at(-1)?.bytes ?? 0) > 32 * KiB; waited++) {
+          if (run.error !== undefined || waited > 1000)
+            throw new Error(`stuck at ${i}: ${String(run.error)}`);
+          world.clock.advance(10);
+        }
+        if (i % 500 === 499) run.barrier();
+      }
+      expect(peak).toBeGreaterThan(budget / 8);
+      expect(peak).toBeLessThanOrEqual(budget / 2 + KiB);
+      run.end();
+      for (let i = 0; i < 3000 && world.manifest.pending.length + world.manifest.open.length > 0; i++) {
+        world.clock.advance(1000);
+        run.settle();
+      }
+      expect(run.error).toBeUndefined();
+      expect(texts(world)).toHaveLength(3000);
+    },
+  );
+});
+
+test('what encoders hold is no room for more, while parts are under way', () => {
+  const world = new World({ minimumPartSize: 64 * KiB });
+  const budget = 1024 * KiB;
+  /** Holds as much as it writes. */
+  const hoarder: Writer<Line> = {
+    extension: '.txt',
+    restore: 'whole',
+    open(out) {
+      let held = 0;
+      return {
+        get held() {
+          return held;
+        },
+        write: ({ text }) => {
+          out.write(text);
+          held += text.length;
+        },
+        finish: () => undefined,
+      };
+    },
+  };
+  const run = new Run(world, {
+    wrap: (store) => faulty(store, { random: () => 0.5, delayed: 1, delayUpTo: 1000, clock: world.clock }),
+    sink: { format: hoarder, roll: { ...roll, size: '8MiB' }, partSize: 64 * KiB, budget },
+  });
+  for (let sent = KiB; sent <= budget; sent += KiB) {
+    run.line('p', 'x'.repeat(KiB));
+    run.credit(sent);
+    if (run.released.at(-1)?.bytes !== sent) break;
+  }
+  expect(run.released.at(-1)!.bytes).toBeGreaterThan(0.25 * budget);
+  expect(run.released.at(-1)!.bytes).toBeLessThan(0.5 * budget);
+});
+
+test('rows of a checkpoint are sealed by the format that wrote them, or not at all', () => {
+  const world = new World();
+  const columnar = { format: format(columns(7) as Writer<never>), roll };
+  const first = new Run(world, { sink: { ...columnar, maxOpenFiles: 1 }, auto: false });
+  first.line('closed', 'first');
+  const all = ['first', ...feed(first, 0, 5)];
+  first.barrier();
+  first.durable(false);
+  const wrong = new Run(world, { sink: { format: format(array() as Writer<never>), roll } });
+  expect(wrong.error).toMatchObject({ code: 'FormatChanged', retryable: false });
+  expect(world.keys()).toEqual([]); // nothing of that checkpoint is published
+  const right = new Run(world, { sink: columnar });
+  for (let i = 0; i < 3; i++) right.settle();
+  expect(texts(world)).toEqual(all);
+});
+
+test('a record that cannot be encoded leaves no file and no trace', () => {
+  const world = new World();
+  const refusing = {
+    extension: '.txt',
+    encode: ({ text }: Line): string => {
+      if (text === 'bad') throw new Error('not this one');
+      return text;
+    },
+  };
+  const run = new Run(world, { sink: { format: refusing, roll, onUnencodable: 'skip', maxOpenFiles: 2 } });
+  run.line('a', 'good');
+  for (const p of ['b', 'c', 'd', 'a']) run.line(p, 'bad'); // more files than may be open
+  run.barrier();
+  expect(run.error).toBeUndefined();
+  expect(run.acked[0]!.frozen).toMatchObject({ open: [{ records: 1, size: 4 }], closed: [] });
+});
