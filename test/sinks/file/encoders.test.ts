@@ -5,7 +5,7 @@ import { array, columns, gzipped, recordsOf, whole } from '../../support/encoder
 import { now, Run, World, type Line } from '../harness.js';
 
 const KiB = 1024;
-const format = (writer: Writer<never>): Writer<Line> => writer as unknown as Writer<Line>;
+const format = (writer: Writer<never>): Writer<Line> => writer;
 
 /** The texts of all files, in the order of their names. */
 function texts(world: World): string[] {
@@ -29,7 +29,7 @@ describe.each([
   ['closing, of a compression', gzipped(array())],
   ['rows, of a compression', gzipped(columns(7))],
 ] as const)('a file that is restored by %s', (_, writer) => {
-  const sink = { format: format(writer as Writer<never>), roll };
+  const sink = { format: format(writer), roll };
 
   test('stays open over any number of checkpoints', () => {
     const world = new World();
@@ -74,7 +74,7 @@ test('of rows a checkpoint stores only what is new, in at most 16 journals', () 
   let counts!: ReturnType<typeof counting>;
   const run = new Run(world, {
     wrap: (store) => (counts = counting(store)).store,
-    sink: { format: format(columns(100_000) as Writer<never>), roll, partSize: '5MiB' },
+    sink: { format: format(columns(100_000)), roll, partSize: '5MiB' },
   });
   let total = 0;
   for (let i = 0; i < 40; i++) {
@@ -91,7 +91,7 @@ test('of rows a checkpoint stores only what is new, in at most 16 journals', () 
 
 test('a format that can do nothing at a checkpoint has its files finished there', () => {
   const world = new World();
-  const run = new Run(world, { sink: { format: format(whole() as Writer<never>), roll } });
+  const run = new Run(world, { sink: { format: format(whole()), roll } });
   const all = feed(run, 0, 5);
   run.barrier();
   expect(run.acked[0]!.frozen.open).toEqual([]);
@@ -202,13 +202,13 @@ test('what encoders hold is no room for more, while parts are under way', () => 
 
 test('rows of a checkpoint are sealed by the format that wrote them, or not at all', () => {
   const world = new World();
-  const columnar = { format: format(columns(7) as Writer<never>), roll };
+  const columnar = { format: format(columns(7)), roll };
   const first = new Run(world, { sink: { ...columnar, maxOpenFiles: 1 }, auto: false });
   first.line('closed', 'first');
   const all = ['first', ...feed(first, 0, 5)];
   first.barrier();
   first.durable(false);
-  const wrong = new Run(world, { sink: { format: format(array() as Writer<never>), roll } });
+  const wrong = new Run(world, { sink: { format: format(array()), roll } });
   expect(wrong.error).toMatchObject({ code: 'FormatChanged', retryable: false });
   expect(world.keys()).toEqual([]); // nothing of that checkpoint is published
   const right = new Run(world, { sink: columnar });
