@@ -13,12 +13,12 @@ export interface FileOutput {
 
 /** Writes one file. All of it is synchronous. */
 export interface FileEncoder<T> {
-  /** Adds a record. What it throws is a fault of the record: nothing of that one may have been written. */
+  /** Adds a record. If it throws, that is the record's fault: nothing of that one may have been written. */
   write(record: T): void;
   /** Bytes of memory that it holds, about. They count towards the sink's budget; a file that holds much may be finished early. */
   readonly held: number;
   /**
-   * A checkpoint: see {@link Restore}. Called only where something was written since the last one.
+   * A checkpoint: see {@link Restore}. Called only where `write` was called since the last one.
    *
    * @param all rows that earlier checkpoints have are wanted again, because they lie in too many places
    */

@@ -135,6 +135,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
       if (!this.#files.write(file, value)) return;
     } catch (error) {
       if (file.records > records) throw error;
+      this.#files.discardEmpty(file);
       this.#skipped.skip(error);
       return;
     }

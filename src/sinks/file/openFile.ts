@@ -149,6 +149,13 @@ export class OpenFile {
     if (this.#tail > 0) cut(this.#cutPart());
   }
 
+  /** Frees its memory. Nothing is written any more. */
+  discard(): void {
+    this.text = '';
+    if (this.#memory !== undefined) this.#pool.give(this.#memory);
+    this.#memory = undefined;
+  }
+
   /**
    * The fresh bytes are about to be stored. A tail in too many journals that is still in memory counts as fresh as a
    * whole, so that it ends up in one.

@@ -72,6 +72,11 @@ export class OpenFiles<A> {
     return this.#textLength;
   }
 
+  /** Whether journals hold what encoders hold, too. */
+  get journalsRows(): boolean {
+    return this.#sealName !== undefined;
+  }
+
   /** Bytes that encoders hold. */
   get held(): number {
     return this.#held;
@@ -92,26 +97,26 @@ export class OpenFiles<A> {
   /** Writes one record. Returns whether bytes were added to memory, so that it is worth a look. */
   write(file: OpenFile, record: A): boolean {
     const encoder = file.encoder as FileEncoder<A>;
-    encoder.write(record);
-    file.records++;
-    file.touched = ++this.#records;
-    if (encoder.held !== file.held) this.#hold(file, encoder.held);
+    // First of all: an encoder may write out what it holds and then refuse the record.
     if (this.#persists && !file.dirty) {
       file.dirty = true;
       this.#dirty.push(file);
     }
+    encoder.write(record);
+    file.records++;
+    file.touched = ++this.#records;
+    if (encoder.held !== file.held) this.#hold(file, encoder.held);
     if (!this.#grown) return false;
     this.#grown = false;
     this.#rollFull();
     return true;
   }
 
-  #output(file: OpenFile, chunk: string | Uint8Array): void {
-    if (typeof chunk === 'string') this.#collect(file, chunk);
-    else
-      this.#append(file, () => {
-        file.write(chunk, this.cut);
-      });
+  /** Forgets a file that was opened for a record which could not be encoded. It may have a header. */
+  discardEmpty(file: OpenFile): void {
+    if (file.records > 0) return;
+    this.#forget(file);
+    file.discard();
   }
 
   #hold(file: OpenFile, held: number): void {
@@ -180,11 +185,9 @@ export class OpenFiles<A> {
 
   /** Counts what a journal would have to hold, once files in too many journals are dealt with. */
   prepare(): number {
+    for (const file of this.#changed) if (file.ranges.length >= maxRanges && file.spilled) this.#roll(file);
     this.#fresh = 0;
-    for (const file of this.#changed) {
-      if (file.ranges.length >= maxRanges && file.spilled) this.#roll(file);
-      else this.#fresh += file.prepare(maxRanges);
-    }
+    for (const file of this.#changed) this.#fresh += file.prepare(maxRanges);
     return this.#fresh + this.#persistedFresh();
   }
 
@@ -245,7 +248,8 @@ export class OpenFiles<A> {
     const file = new OpenFile(uid, key, partition, monotonic(this.clock), partSize, this.pool);
     file.encoder = this.settings.format.open({
       write: (chunk) => {
-        this.#output(file, chunk);
+        if (typeof chunk === 'string') this.#collect(file, chunk);
+        else this.#append(file, () => file.write(chunk, this.cut));
       },
     });
     this.#files.set(partition, file);
@@ -277,17 +281,21 @@ export class OpenFiles<A> {
 
   #roll(file: OpenFile): void {
     if (this.#files.get(file.partition) !== file) return;
-    // None came where the record that it was opened for could not be encoded: then it has no bytes, and is no object.
-    if (file.records > 0) file.encoder.finish();
+    file.encoder.finish();
+    this.#forget(file);
+    file.roll(this.cut);
+    if (file.size > 0) this.#rolled.push(file);
+  }
+
+  /** The file is no longer open. */
+  #forget(file: OpenFile): void {
     this.#hold(file, 0);
     file.remainder = undefined;
     this.#files.delete(file.partition);
     if (this.#last === file) this.#last = undefined;
     this.#textLength -= file.text.length;
     this.#fresh -= file.fresh;
-    file.roll(this.cut);
     this.#changed.delete(file);
     this.#frozen.delete(file);
-    if (file.size > 0) this.#rolled.push(file);
   }
 }

@@ -4,7 +4,7 @@ import { defaultConfig } from '../../config/service.js';
 import type { OnUnencodable } from '../../flow/index.js';
 import type { Transfer } from '../../config/config.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../../config/units.js';
-import { writerOf, type RowWriter, type Writer } from '../../formats/writer.js';
+import { writerOf, type Restore, type RowWriter, type Writer } from '../../formats/writer.js';
 import { largestPart, maxObject } from '../../store/multipart/index.js';
 
 /** What to do when a committed file is neither an upload nor an object any more. */
@@ -101,6 +101,7 @@ const namingNames: OptionNames<NonNullable<FileSinkOptions<never>['naming']>> = 
 };
 
 const MiB = 2 ** 20;
+const ways: ReadonlySet<unknown> = new Set<Restore>(['anywhere', 'closing', 'whole']);
 const partSizeRule = 'what the store takes as a part (S3: 5 MiB) to 1 GiB';
 
 /** Only the store knows the least size of a part. Throws `InvalidOption`. */
@@ -119,9 +120,16 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
   checkOptions(of, roll, rollNames, 'roll.');
   checkOptions(of, naming, namingNames, 'naming.');
   oneOf(`${of}: onUnencodable`, given.onUnencodable, ['fail', 'skip']);
-  const { encode, open } = (format ?? {}) as Partial<RowWriter<A> & Writer<A>>;
+  const { encode, open, restore } = (format ?? {}) as Partial<RowWriter<A> & Writer<A>>;
   if (typeof encode !== 'function' && typeof open !== 'function')
     throw new InvalidOption(`${of}: format`, format, 'a format such as ndjson(), text() or bytes()');
+  const restores = typeof restore === 'object' ? typeof restore.seal === 'function' : ways.has(restore);
+  if (open !== undefined && !restores)
+    throw new InvalidOption(
+      `${of}: format.restore`,
+      restore,
+      "'anywhere', 'closing', 'whole' or an object with `seal`",
+    );
   if (partitionBy !== undefined && typeof partitionBy !== 'function')
     throw new InvalidOption(`${of}: partitionBy`, partitionBy, 'a function');
   if (!Array.isArray(earlier) || !earlier.every((uri) => typeof uri === 'string'))

@@ -7,8 +7,9 @@ import type { PartUploads } from './uploads.js';
  * Keeps a sink within its budget. Tails may take half of it, and fresh bytes a quarter, as the next journal holds a copy
  * of them; beyond that they go to a journal at once, and of what journals hold as much leaves memory as makes room.
  * Sources wait beyond three quarters. All else that is held is on its way to the store and comes back without any help
- * from sources, so holding their credits cannot deadlock. What encoders hold may take half of the budget, too; beyond that,
- * and where sources wait for nothing else, the files that hold the most are rolled.
+ * from sources, so holding their credits cannot deadlock. What encoders hold may take half of the budget, too, or a quarter
+ * where the next journal holds a copy; beyond that, and where sources wait for nothing else, the files that hold the most are
+ * rolled.
  */
 export class Pressure {
   /** Whether journals may hold what is in memory, too. */
@@ -29,7 +30,8 @@ export class Pressure {
     const excess = this.#tailMemory - half;
     // What leaves memory is read back when its part is full: so no more of it than makes room for a while.
     if (this.#droppable && excess > 0) this.#droppable = this.files.drop(excess + half / 4);
-    if (this.files.held > half) this.files.rollHolding(half * 0.75);
+    const most = half / this.#copies;
+    if (this.files.held > most) this.files.rollHolding(most * 0.75);
     if (this.journals.underWay > 0) return;
     const crowded = this.#tailMemory > half || this.files.fresh > half / 2;
     // Sources may wait for room that no request under way will make.
@@ -49,7 +51,12 @@ export class Pressure {
   /** Whether there is no room for a copy of what is fresh: a barrier may come at any time. */
   get full(): boolean {
     const { fresh, textLength, held } = this.files;
-    return this.pool.held + fresh + textLength + held > this.pool.budget * 0.75;
+    return this.pool.held + fresh + textLength + held * this.#copies > this.pool.budget * 0.75;
+  }
+
+  /** How often memory has what encoders hold, once a barrier has come. */
+  get #copies(): number {
+    return this.files.journalsRows ? 2 : 1;
   }
 
   /** Bytes of memory that the tails of open files take. */
