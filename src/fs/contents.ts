@@ -12,7 +12,7 @@ export interface ContentsOptions {
   readonly open: (uri: string) => Place;
   readonly transfer: () => Transfer;
   /** Runs what goes on after an unsubscribe: an upload to be dropped. */
-  readonly settling: (cleanUp: Observable<never>) => void;
+  readonly onCleanUp: (cleanUp: Observable<never>) => void;
   readonly clock: Clock;
 }
 
@@ -44,7 +44,7 @@ export class Contents {
   }
 
   write(uri: string, body: WriteBody, options: WriteOptions = {}): Observable<Written> {
-    return defer(() => writeObject(this.#target(uri), body, this.#writing(options), this.#options.settling));
+    return defer(() => writeObject(this.#target(uri), body, this.#writing(options), this.#options.onCleanUp));
   }
 
   /** Nothing is written yet; the caller that opens it ends or aborts it. */

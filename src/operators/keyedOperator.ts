@@ -104,6 +104,7 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
       states: state,
       data: attempt.use(checkpointData),
       clock: attempt.clock,
+      random: attempt.random,
       early,
       files: configOf(attempt).state,
       report: (event) => {

@@ -26,6 +26,8 @@ export interface StateBackendOptions {
   readonly states: StateSpecs;
   readonly data: CheckpointData;
   readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   readonly report: (event: StateEvent) => void;
   /** How segments are written and merged. Default: as configured where nothing is. */
   readonly files?: SegmentFiles;
@@ -331,14 +333,14 @@ export class StateBackend {
   }
 
   #run(): RunWriter {
-    const { data, operator, limits = defaultLimits } = this.#options;
+    const { data, operator, clock, random, limits = defaultLimits } = this.#options;
     const { extension, partSize, compression } = this.#files;
     return new RunWriter(() => {
       const object = data.name(operator, extension);
       return {
         object,
         encoder: new SegmentEncoder(this.#schema, compression, limits),
-        upload: new ObjectUpload(data.store, data.key(object), partSize),
+        upload: new ObjectUpload({ store: data.store, key: data.key(object), clock, random }, partSize),
       };
     });
   }

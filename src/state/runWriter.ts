@@ -63,7 +63,7 @@ export class RunWriter {
   }
 
   /** Gives up what is not in the store yet. */
-  abort(): Observable<void> | undefined {
+  abort(): Observable<never> | undefined {
     return this.finished ? undefined : this.#now.upload.abort();
   }
 

@@ -1,6 +1,16 @@
-import { catchError, concat, defer, ignoreElements, map, tap, type Observable } from 'rxjs';
-import { isStoreError } from '../store/errors.js';
-import type { ObjectStore, UploadedPart } from '../store/objectStore.js';
+import { randomUUID } from 'node:crypto';
+import { concat, defer, map, type Observable } from 'rxjs';
+import {
+  etagOf,
+  marked,
+  markOf,
+  MultipartUpload,
+  publish,
+  type Publishing,
+} from '../store/multipart/index.js';
+
+/** Where an object is to be written, and what it takes to wait for a doubtful answer. */
+export type UploadTarget = Pick<Publishing, 'store' | 'key' | 'clock' | 'random'>;
 
 /**
  * Writes one immutable object whose size is not known in advance: by a single PUT if it turns out to have at most
@@ -10,27 +20,26 @@ import type { ObjectStore, UploadedPart } from '../store/objectStore.js';
  * Names are never used twice, so the PUT needs no condition, and repeating it after a doubtful answer is safe.
  */
 export class ObjectUpload {
-  readonly #store: ObjectStore;
-  readonly #key: string;
+  readonly #target: UploadTarget;
   readonly #partSize: number;
+  readonly #putId = randomUUID();
   #chunks: Uint8Array[] = [];
   #buffered = 0;
-  #uploadId: string | undefined;
-  readonly #parts: UploadedPart[] = [];
-  /** Requests made so far. */
+  #size = 0;
+  #upload: MultipartUpload | undefined;
+  #cut = 0;
+  /** Requests made so far, but for those that clear up a doubt. */
   requests = 0;
-  /** The object is there. */
-  published = false;
 
-  constructor(store: ObjectStore, key: string, partSize: number) {
-    this.#store = store;
-    this.#key = key;
+  constructor(target: UploadTarget, partSize: number) {
+    this.#target = target;
     this.#partSize = partSize;
   }
 
   push(chunk: Uint8Array): void {
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;
+    this.#size += chunk.length;
   }
 
   /** There is more than a part buffered: wait for {@link flush} before the next push. */
@@ -39,58 +48,55 @@ export class ObjectUpload {
   }
 
   /** Uploads what is buffered as a part. */
-  flush(): Observable<unknown> {
-    return this.#uploadId === undefined ? concat(this.#create(), this.#part()) : this.#part();
+  flush(): Observable<never> {
+    return defer(() => {
+      const upload = (this.#upload ??= this.#create());
+      this.requests++;
+      upload.add({ number: ++this.#cut, bytes: this.#take() });
+      return upload.idle();
+    });
   }
 
   /** Uploads the rest and publishes the object. */
   finish(): Observable<unknown> {
-    const publish =
-      this.#uploadId === undefined ? this.#put() : concat(this.#part(), this.#complete(this.#uploadId));
-    return publish.pipe(tap({ complete: () => (this.published = true) }));
-  }
-
-  /** Gives up a multipart upload; needs no request if there is none. */
-  abort(): Observable<void> | undefined {
-    return this.#uploadId === undefined ? undefined : this.#store.abortUpload(this.#key, this.#uploadId);
-  }
-
-  #put(): Observable<unknown> {
     return defer(() => {
-      this.requests++;
-      return this.#store.put(this.#key, this.#take());
+      const upload = this.#upload;
+      return upload === undefined ? this.#put() : concat(this.flush(), this.#complete(upload));
     });
   }
 
-  #create(): Observable<never> {
-    return defer(() => {
-      this.requests++;
-      return this.#store.createUpload(this.#key);
-    }).pipe(
-      tap(({ uploadId }) => (this.#uploadId = uploadId)),
-      ignoreElements(),
-    );
+  /** Gives up a multipart upload; needs no request if there is none. */
+  abort(): Observable<never> | undefined {
+    return this.#upload?.abort();
   }
 
-  #part(): Observable<unknown> {
-    return defer(() => {
-      this.requests++;
-      return this.#store.uploadPart(this.#key, this.#uploadId ?? '', this.#parts.length + 1, this.#take());
-    }).pipe(map((part) => this.#parts.push(part)));
+  #put(): Observable<unknown> {
+    const { store, key } = this.#target;
+    this.requests++;
+    return store.put(key, this.#take());
   }
 
-  #complete(uploadId: string): Observable<unknown> {
+  #create(): MultipartUpload {
+    const { store, key } = this.#target;
+    this.requests++;
+    return new MultipartUpload(store, key, {
+      ...marked({}, this.#putId),
+      inFlight: 1,
+      partSize: this.#partSize,
+    });
+  }
+
+  #complete(upload: MultipartUpload): Observable<unknown> {
     return defer(() => {
-      this.requests++;
-      return this.#store.completeUpload(this.#key, uploadId, this.#parts);
-    }).pipe(
-      // A repeated Complete after a lost answer finds no upload any more; the name is ours alone, so is the object.
-      catchError((error: unknown) => {
-        if (!isStoreError(error, 'NotFound')) throw error;
+      const { uploadId = '', parts } = upload;
+      const { store, key } = this.#target;
+      const identity = { mark: markOf(this.#putId), size: this.#size, parts };
+      const request = defer(() => {
         this.requests++;
-        return this.#store.head(this.#key);
-      }),
-    );
+        return store.completeUpload(key, uploadId, parts);
+      });
+      return publish({ ...this.#target, uploadId, identity, exclusive: true }, request).pipe(map(etagOf));
+    });
   }
 
   #take(): Uint8Array {

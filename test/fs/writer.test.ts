@@ -88,8 +88,8 @@ describe('writing an object', () => {
       }
     })();
     const done = lastValueFrom(write(store, body, { inFlight: 2 }));
-    const settle = () => new Promise((resolve) => setImmediate(resolve));
-    for (let i = 0; i < 50; i++) await settle();
+    const promised = () => new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 50; i++) await promised();
     // Two parts under way, one waiting, and the chunk that did not fit.
     expect(given).toBe(15);
     expect(await code(lastValueFrom(inner.head('o.json')))).toBe('NotFound');
@@ -97,7 +97,7 @@ describe('writing an object', () => {
     void done.then(() => (over = true));
     while (!over) {
       clock.step();
-      await settle();
+      await promised();
     }
     expect((await read(inner)).length).toBe(40 * MiB);
   });

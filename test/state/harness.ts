@@ -62,6 +62,7 @@ export class Bench {
       states,
       data: dataOn(store),
       clock: this.clock,
+      random: () => 0.5,
       report: (event) => this.events.push(event),
       limits: { ...limits, ...most },
       // Few, so that little goes through every part of it.

@@ -58,7 +58,7 @@ async function catOne(
   const contents = new Contents({
     open: (place) => placeOf(stores, place),
     transfer: () => config.transfer,
-    settling: (cleanUp) => void cleanUp.subscribe(),
+    onCleanUp: (cleanUp) => void cleanUp.subscribe(),
     clock: systemClock,
   });
   const range = await rangeIn(wanted);

@@ -201,7 +201,7 @@ export function createOperations(options: OperationsOptions = {}): Operations {
   const contents = new Contents({
     open,
     transfer: transferConfig,
-    settling: (cleanUp) => cleanups.run(cleanUp),
+    onCleanUp: (cleanUp) => cleanups.run(cleanUp),
     clock,
   });
   return {

@@ -47,7 +47,7 @@ export class Client {
     this.contents = new Contents({
       open: (uri) => placeOf(this.#stores(), uri),
       transfer: () => this.config.transfer,
-      settling: (cleanUp) => {
+      onCleanUp: (cleanUp) => {
         this.#cleanups.run(cleanUp);
       },
       clock: systemClock,
@@ -79,12 +79,7 @@ export class Client {
     return this.find(nameUri(uri)).pipe(map((found) => found?.kind === 'object'));
   }
 
-  /** What goes on after a call is over, such as dropping an upload. */
-  settling(cleanUp: Observable<unknown>): void {
-    this.#cleanups.run(cleanUp);
-  }
-
-  /** Waits for that, and closes what was opened here. */
+  /** Waits for what goes on after calls are over, such as dropping an upload, and closes what was opened here. */
   async close(): Promise<void> {
     const operations = this.#operations?.close() ?? EMPTY;
     const idle = this.#cleanups.idle.pipe(finalize(() => this.#opened?.close()));

@@ -15,7 +15,7 @@ import type { Client } from './client.js';
 import { entriesOf } from './directories.js';
 import { FsError, systemError, type Call } from './errors.js';
 import { directoryUri, nameIn, nameUri, textOf, uriOf, within } from './paths.js';
-import { settle } from './settle.js';
+import { promised } from './promised.js';
 
 export interface CpOptions {
   /** Directories with all their content. Default false. */
@@ -41,7 +41,7 @@ export async function cp(
   const copied = defer(() => wanted('')).pipe(
     concatMap((yes) => (yes ? copyAll(client, from_, to, options, call, wanted) : EMPTY)),
   );
-  await settle(copied, call);
+  await promised(copied, call);
 }
 
 type Wanted = (path: string) => Observable<boolean>;

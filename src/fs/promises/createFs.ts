@@ -11,7 +11,7 @@ import type { FileHandle } from './fileHandle.js';
 import { Files, type WriteFileOptions } from './files.js';
 import { textOf, uriOf } from './paths.js';
 import type { ReadStream, ReadStreamOptions } from './readStream.js';
-import { answer } from './settle.js';
+import { answer } from './promised.js';
 import { Stats } from './stats.js';
 import { Tree } from './tree.js';
 import type { Stat, WriteOptions } from '../types.js';

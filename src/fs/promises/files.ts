@@ -22,7 +22,7 @@ import { namesDirectory, reading, writing } from './opening.js';
 import { directoryUri, nameUri, textOf, uriOf } from './paths.js';
 import { ReadHandle } from './readHandle.js';
 import { rangeOf, ReadStream, type ReadStreamOptions } from './readStream.js';
-import { answer, settle } from './settle.js';
+import { answer, promised } from './promised.js';
 import { WriteHandle } from './writeHandle.js';
 import { WriteStream, type WriteStreamOptions } from './writeStream.js';
 
@@ -160,7 +160,7 @@ export class Files {
         );
       }),
     );
-    await settle(copied, call);
+    await promised(copied, call);
   };
 
   rename = async (from: PathLike, to: PathLike): Promise<void> => {
@@ -177,7 +177,7 @@ export class Files {
       // Two names of one thing: nothing happens, as in Node.
       catchError((error: unknown) => (isSamePlace(error) ? EMPTY : throwError(() => error))),
     );
-    await settle(moved, call);
+    await promised(moved, call);
   };
 
   unlink = async (path: PathLike): Promise<void> => {
@@ -190,7 +190,7 @@ export class Files {
         return this.client.operations.remove(uri);
       }),
     );
-    await settle(removed, call);
+    await promised(removed, call);
   };
 
   #moveFile(source: string, target: string, call: Call): Observable<unknown> {

@@ -9,7 +9,7 @@ import type { Client } from './client.js';
 import { bufferOf, bytesOf, decoded, optionsOf, type EncodingOptions } from './data.js';
 import { FileHandle, type HandleReadOptions, type ReadArguments } from './fileHandle.js';
 import { outOfRange, rangeOf, ReadStream, type ReadStreamOptions } from './readStream.js';
-import { answer } from './settle.js';
+import { answer } from './promised.js';
 import { Stats } from './stats.js';
 
 /** An object open for reading: the version it had when it was opened, whatever happens to it. */

@@ -8,7 +8,7 @@ import { entriesOf } from './directories.js';
 import { FsError, systemError, type Call } from './errors.js';
 import { checkDirectory } from './opening.js';
 import { directoryUri, nameIn, nameUri, parentUri, textOf, uriOf } from './paths.js';
-import { answer, settle } from './settle.js';
+import { answer, promised } from './promised.js';
 import { Dirent, direntIn } from './stats.js';
 
 export interface ReaddirOptions extends EncodingOptions {
@@ -95,7 +95,7 @@ export class Tree {
       this.#directory(uri, call).pipe(concatMap(() => EMPTY)),
       defer(() => this.client.operations.remove(directoryUri(uri), { recursive })),
     );
-    await settle(removed, call);
+    await promised(removed, call);
   };
 
   rm = async (path: PathLike, options: RmOptions = {}): Promise<void> => {
@@ -115,7 +115,7 @@ export class Tree {
         });
       }),
     );
-    await settle(removed, call);
+    await promised(removed, call);
   };
 
   /** Emits if there is one. Errors: `ENOENT`, `ENOTDIR`. */

@@ -4,7 +4,7 @@ import type { ObjectWriter } from '../writer/index.js';
 import { bodyOf, bytesOf, optionsOf, type Data, type EncodingOptions } from './data.js';
 import { FsError, notSupported } from './errors.js';
 import { FileHandle } from './fileHandle.js';
-import { answer, settle } from './settle.js';
+import { answer, promised } from './promised.js';
 import { Stats } from './stats.js';
 import { WriteStream, type WriteStreamOptions } from './writeStream.js';
 
@@ -76,7 +76,7 @@ export class WriteHandle extends FileHandle {
   }
 
   protected override async drop(): Promise<void> {
-    await settle(this.#writer.abort(), this.call('close'));
+    await promised(this.#writer.abort(), this.call('close'));
   }
 
   async #append(bytes: Uint8Array, position?: unknown): Promise<void> {
@@ -85,7 +85,7 @@ export class WriteHandle extends FileHandle {
     const written = this.#last.then(async () => {
       if (typeof position === 'number' && position !== this.#writer.size)
         throw notSupported(call, 'An object is written from its start to its end.');
-      await settle(this.#writer.write(bytes), call);
+      await promised(this.#writer.write(bytes), call);
     });
     this.#last = written;
     // Writers that wait are told; so is `close`.

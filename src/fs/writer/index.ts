@@ -3,7 +3,8 @@
  * all of it; what fails or is unsubscribed leaves nothing behind.
  *
  * 1. Bytes are copied into a buffer, which becomes a part when it is full and more come (`writer.ts`). With the first
- *    part an upload is created; several parts are uploaded at once, and the writer waits while too many are under way.
+ *    part an upload is created (`store/multipart`); several parts are uploaded at once, and the writer waits while too many are
+ *    under way.
  * 2. At the end: what never filled a part is one PUT. Else the rest is the last part, and Complete publishes them.
  *    Conditions (`If-None-Match: *`, `If-Match`) go with that request, so they hold at the moment of publishing.
  * 3. What became of 2 when its answer was lost, `store/multipart` finds out by the put-id. So no success is reported as a

@@ -1,11 +1,4 @@
-/** A part that is full, or the last. */
-export interface Part {
-  /** 1, 2, … */
-  readonly number: number;
-  readonly bytes: Uint8Array;
-  /** The part is uploaded: its memory is free for another. */
-  done(): void;
-}
+import type { Part } from '../../store/multipart/index.js';
 
 const smallest = 64 << 10;
 

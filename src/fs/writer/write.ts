@@ -20,24 +20,24 @@ import { ObjectWriter, type WriteTarget } from './writer.js';
 type Chunk = Uint8Array | string;
 
 /**
- * Writes an object; emits once, when it is published. Unsubscribing before that aborts, and leaves nothing. `settling`
- * hears of the clean-up that then goes on behind, and may wait for it.
+ * Writes an object; emits once, when it is published. Unsubscribing before that aborts, and leaves nothing. `onCleanUp`
+ * gets the clean-up that is then still to be done, and subscribes to it.
  */
 export function writeObject(
   target: WriteTarget,
   body: WriteBody,
   options: WriteOptions = {},
-  settling: (cleanUp: Observable<never>) => void = start,
+  onCleanUp: (cleanUp: Observable<never>) => void = start,
 ): Observable<Written> {
   return conditioned(target, options).pipe(
-    concatMap((resolved) => written(new ObjectWriter(target, resolved), body, settling)),
+    concatMap((resolved) => written(new ObjectWriter(target, resolved), body, onCleanUp)),
   );
 }
 
 function written(
   writer: ObjectWriter,
   body: WriteBody,
-  settling: (cleanUp: Observable<never>) => void,
+  onCleanUp: (cleanUp: Observable<never>) => void,
 ): Observable<Written> {
   return defer(() => {
     let over = false;
@@ -51,7 +51,7 @@ function written(
         );
       }),
       finalize(() => {
-        if (!over) settling(quietly(writer.abort()));
+        if (!over) onCleanUp(quietly(writer.abort()));
       }),
     );
   });

@@ -12,16 +12,17 @@ import {
   markOf,
   maxObject,
   minPart,
+  MultipartUpload,
   partSizeOf,
   publish,
   putIdMetadata,
+  type Part,
   type Publishing,
 } from '../../store/multipart/index.js';
 import type { Metadata, ObjectStore, PutResult } from '../../store/objectStore.js';
 import type { WriteOptions, Written } from '../types.js';
 import { describedContent } from './contentType.js';
-import { MultipartUpload } from './multipart.js';
-import { PartBuffer, type Part } from './partBuffer.js';
+import { PartBuffer } from './partBuffer.js';
 
 /** Where an object is to be written. */
 export interface WriteTarget {
@@ -61,8 +62,7 @@ export class ObjectWriter {
       throw new InvalidOption('inFlight', inFlight, 'a whole number from 1 on');
     this.#buffer = new PartBuffer((number) => partSizeOf(number, base));
     const described = this.#described({ [putIdMetadata]: this.#putId });
-    const limits = { inFlight, budget: inFlight * base };
-    this.#upload = new MultipartUpload(target.store, target.key, { ...described, ...limits });
+    this.#upload = new MultipartUpload(target.store, target.key, { ...described, inFlight, partSize: base });
   }
 
   /** Bytes that were written so far. */
@@ -182,9 +182,9 @@ export class ObjectWriter {
     const { store, key, uri } = this.#target;
     const damaged = defer(() => throwError(() => changed(uri, first.number)));
     if (wrong.length < parts.length) return damaged;
-    const trial = new MultipartUpload(store, key, { inFlight: 1, budget: 1 });
+    const trial = new MultipartUpload(store, key, { inFlight: 1, partSize: minPart });
     this.#trial = trial;
-    trial.add({ number: 1, bytes: nothing, done: () => undefined });
+    trial.add({ number: 1, bytes: nothing });
     return concat(
       trial.idle(),
       defer(() => (trial.parts[0]?.etag === md5(nothing) ? damaged : throwError(() => unchecked(uri)))),

@@ -147,7 +147,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
     this.#files.persist();
     const inline = this.#files.prepare() <= this.#inlineLimit;
     if (!inline) this.#pressure.journal(true);
-    return this.#files.freeze(this.#location.store.uri, checkpoint, inline);
+    return this.#files.frozen.freeze(this.#location.store.uri, checkpoint, inline);
   }
 
   override onEnd(end: End): void {

@@ -1,22 +1,25 @@
 import type { FileEncoder } from '../../formats/writer.js';
 import { monotonic, type Clock } from '../../flow/index.js';
 import type { FileNames } from './fileNames.js';
+import { FrozenFiles } from './frozenFiles.js';
 import { maxRanges } from './journal.js';
 import type { SinkSettings } from './options.js';
 import type { BufferPool } from '../../store/multipart/index.js';
 import { leastRecent, RollPolicy } from './rolling.js';
-import { OpenFile, type FrozenFile, type PartCut } from './openFile.js';
-import { Remainder, type Piece } from './remainder.js';
+import { OpenFile, type PartCut } from './openFile.js';
+import { Remainder } from './remainder.js';
 
 /** Text is turned into bytes once a file has so many characters of it. */
 const block = 16 * 1024;
 
 /**
  * The files that a sink has open, one for each partition, from their first record until they are rolled: by size, age,
- * inactivity or number. It knows which of them have text, which have changed since they were last frozen, and which
- * were rolled since the last barrier, so that neither a record nor a barrier has to look at all of them.
+ * inactivity or number. It knows which of them have text, and which of their encoders have something to persist, so that
+ * neither a record nor a barrier has to look at all of them.
  */
 export class OpenFiles<A> {
+  /** How a barrier finds them. */
+  readonly frozen: FrozenFiles;
   readonly #policy: RollPolicy;
   readonly #block: number;
   readonly #textBudget: number;
@@ -28,11 +31,6 @@ export class OpenFiles<A> {
   /** Files with text; a file may be named again after its text is gone. */
   #texts: OpenFile[] = [];
   #textLength = 0;
-  #fresh = 0;
-  /** Open files that are not as `#frozen` has them. */
-  readonly #changed = new Set<OpenFile>();
-  readonly #frozen = new Map<OpenFile, FrozenFile>();
-  #rolled: OpenFile[] = [];
   /** Files that have reached their size. They are rolled between records, when their encoders are at rest. */
   #full: OpenFile[] = [];
   /** Bytes were added to memory since the last look. */
@@ -57,14 +55,10 @@ export class OpenFiles<A> {
     const { age, inactivity, rollSize, partSize, budget } = settings;
     this.#policy = new RollPolicy(age, inactivity);
     const { restore } = settings.format;
+    this.frozen = new FrozenFiles(typeof restore === 'string' ? undefined : restore.name);
     this.#persists = restore !== 'anywhere' && restore !== 'whole';
     this.#block = Math.min(block, rollSize, partSize);
     this.#textBudget = Math.min(4 * 2 ** 20, budget / 32);
-  }
-
-  /** Bytes of tails that are nowhere but in memory. */
-  get fresh(): number {
-    return this.#fresh;
   }
 
   /** Characters that are no bytes yet. */
@@ -74,7 +68,7 @@ export class OpenFiles<A> {
 
   /** Whether journals hold what encoders hold, too. */
   get journalsRows(): boolean {
-    return this.#sealName !== undefined;
+    return typeof this.settings.format.restore !== 'string';
   }
 
   /** Bytes that encoders hold. */
@@ -147,7 +141,7 @@ export class OpenFiles<A> {
       const persisted = file.encoder.persist?.(remainder.rowRanges >= maxRanges - 1);
       if (persisted !== undefined) remainder.persisted(persisted);
       this.#hold(file, file.encoder.held);
-      this.#changed.add(file);
+      this.frozen.changed(file, 0);
     }
     this.flushAll();
   }
@@ -185,28 +179,8 @@ export class OpenFiles<A> {
 
   /** Counts what a journal would have to hold, once files in too many journals are dealt with. */
   prepare(): number {
-    for (const file of this.#changed) if (file.ranges.length >= maxRanges && file.spilled) this.#roll(file);
-    this.#fresh = 0;
-    for (const file of this.#changed) this.#fresh += file.prepare(maxRanges);
-    return this.#fresh + this.#persistedFresh();
-  }
-
-  /** All that is fresh, for a journal to hold; at a barrier with what encoders have persisted. */
-  takeFresh(barrier: boolean): Piece[] {
-    this.#fresh = 0;
-    const pieces: Piece[] = [];
-    for (const file of this.#changed) {
-      if (file.fresh > 0) pieces.push(file.piece);
-      if (barrier && file.remainder !== undefined) pieces.push(...file.remainder.pieces());
-    }
-    return pieces;
-  }
-
-  #persistedFresh(): number {
-    if (!this.#persists) return 0;
-    let fresh = 0;
-    for (const { remainder } of this.#changed) fresh += remainder?.fresh ?? 0;
-    return fresh;
+    for (const file of this.frozen.scattered) this.#roll(file);
+    return this.frozen.prepare();
   }
 
   /** Frees memory of what journals hold: so many bytes, or else all of it. Returns whether some may be left. */
@@ -217,28 +191,6 @@ export class OpenFiles<A> {
       freed += file.drop();
     }
     return false;
-  }
-
-  /** Takes down how the open files are, and those rolled since the last barrier; `inline`: with what is fresh. */
-  freeze(
-    store: string,
-    checkpoint: number,
-    inline: boolean,
-  ): { readonly open: readonly FrozenFile[]; readonly closed: readonly FrozenFile[] } {
-    for (const file of this.#changed) {
-      const { remainder } = file;
-      if (file.size > 0 || remainder?.isEmpty === false)
-        this.#frozen.set(file, file.freeze(store, checkpoint, inline, this.#sealName));
-      if (file.fresh === 0 && (remainder?.fresh ?? 0) === 0) this.#changed.delete(file);
-    }
-    const closed = this.#rolled.map((file) => file.freeze(store, checkpoint, false));
-    this.#rolled = [];
-    return { open: [...this.#frozen.values()], closed };
-  }
-
-  get #sealName(): string | undefined {
-    const { restore } = this.settings.format;
-    return typeof restore === 'string' ? undefined : restore.name;
   }
 
   #open(partition: string): OpenFile {
@@ -267,10 +219,9 @@ export class OpenFiles<A> {
   /** What text the file has collected becomes bytes with it. */
   #append(file: OpenFile, append: () => void): void {
     this.#textLength -= file.text.length;
-    const before = file.fresh;
+    const before = file.tail.fresh;
     append();
-    this.#fresh += file.fresh - before;
-    this.#changed.add(file);
+    this.frozen.changed(file, file.tail.fresh - before);
     this.#grown = true;
     if (file.size >= this.settings.rollSize) this.#full.push(file);
   }
@@ -284,7 +235,7 @@ export class OpenFiles<A> {
     file.encoder.finish();
     this.#forget(file);
     file.roll(this.cut);
-    if (file.size > 0) this.#rolled.push(file);
+    if (file.size > 0) this.frozen.rolled(file);
   }
 
   /** The file is no longer open. */
@@ -294,8 +245,6 @@ export class OpenFiles<A> {
     this.#files.delete(file.partition);
     if (this.#last === file) this.#last = undefined;
     this.#textLength -= file.text.length;
-    this.#fresh -= file.fresh;
-    this.#changed.delete(file);
-    this.#frozen.delete(file);
+    this.frozen.forget(file);
   }
 }

@@ -33,7 +33,7 @@ export class Pressure {
     const most = half / this.#copies;
     if (this.files.held > most) this.files.rollHolding(most * 0.75);
     if (this.journals.underWay > 0) return;
-    const crowded = this.#tailMemory > half || this.files.fresh > half / 2;
+    const crowded = this.#tailMemory > half || this.files.frozen.fresh > half / 2;
     // Sources may wait for room that no request under way will make.
     if (crowded || (this.uploads.held === 0 && waitedFor())) this.#spill();
     if (this.files.held > 0 && this.uploads.held + this.journals.held === 0 && waitedFor())
@@ -42,7 +42,7 @@ export class Pressure {
 
   /** Stores what is fresh in one journal, which the next barrier waits for. */
   journal(barrier = false): void {
-    this.journals.write(this.files.takeFresh(barrier), () => {
+    this.journals.write(this.files.frozen.takeFresh(barrier), () => {
       this.#droppable = true;
       this.journaled();
     });
@@ -50,8 +50,8 @@ export class Pressure {
 
   /** Whether there is no room for a copy of what is fresh: a barrier may come at any time. */
   get full(): boolean {
-    const { fresh, textLength, held } = this.files;
-    return this.pool.held + fresh + textLength + held * this.#copies > this.pool.budget * 0.75;
+    const { frozen, textLength, held } = this.files;
+    return this.pool.held + frozen.fresh + textLength + held * this.#copies > this.pool.budget * 0.75;
   }
 
   /** How often memory has what encoders hold, once a barrier has come. */

@@ -60,7 +60,7 @@ export function completeUpload(
   );
 }
 
-/** The ETag of what is ours. Errors: that of the request, where the key is not exclusive and the object somebody else's. */
+/** The ETag of what is ours. Errors: that of the request, where there is nothing of ours. */
 export function etagOf(outcome: Published): PutResult {
   if (outcome.is === 'ours') return { etag: outcome.etag };
   throw outcome.error;

@@ -69,7 +69,7 @@ function peeked(set: Set): readonly number[] {
   const contents = new Contents({
     open: (uri) => placeOf(world.stores, uri),
     transfer: () => flat(set).transfer,
-    settling: () => undefined,
+    onCleanUp: () => undefined,
     clock: world.clock,
   });
   const [reader] = world.finish(contents.seekable('memory://lake/big'));

@@ -165,7 +165,7 @@ describe('crash points', () => {
     run.barrier();
     expect(run.error).toBeUndefined();
     expect(world.published()).toEqual({});
-    world.clock.advance(2000);
+    world.clock.advance(3000); // 1 s and 2 s, at most
     expect(world.published()).toEqual({ p: text(0, 30) });
     finish(world, run, 60);
   });
@@ -176,7 +176,7 @@ describe('crash points', () => {
     const run = new Run(world, { sink, wrap: refuse });
     feed(run, 0, 30);
     run.barrier();
-    world.clock.advance(10_000);
+    world.clock.advance(15_000); // 1, 2, 4 and 8 s, at most
     expect(run.error).toMatchObject({ code: 'Unavailable', retryable: true });
   });
 

@@ -5,7 +5,7 @@ import { toFsError, type Call } from './errors.js';
  * The last value of an Observable as a promise; an abort unsubscribes, and rejects as Node does. This is where `millrace/fs`
  * leaves RxJS.
  */
-export function settle<T>(
+export function promised<T>(
   work: Observable<T>,
   call: Call,
   signal?: AbortSignal | null,
@@ -37,9 +37,9 @@ export function settle<T>(
   });
 }
 
-/** As {@link settle}, for work that always emits. */
+/** As {@link promised}, for work that always emits. */
 export async function answer<T>(work: Observable<T>, call: Call, signal?: AbortSignal | null): Promise<T> {
-  return (await settle(work, call, signal)) as T;
+  return (await promised(work, call, signal)) as T;
 }
 
 export function abortError(signal: AbortSignal | null | undefined): Error {

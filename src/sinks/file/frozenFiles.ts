@@ -1,0 +1,85 @@
+import { maxRanges } from './journal.js';
+import type { FrozenFile, OpenFile } from './openFile.js';
+import type { Piece } from './remainder.js';
+
+/**
+ * What a barrier has to freeze: the files that have changed since they were last frozen, those that have not, as they
+ * were frozen then, and those that were rolled since the last barrier. So a barrier looks at no file that has not changed.
+ */
+export class FrozenFiles {
+  #fresh = 0;
+  /** Open files that are not as `#frozen` has them. */
+  readonly #changed = new Set<OpenFile>();
+  readonly #frozen = new Map<OpenFile, FrozenFile>();
+  #rolled: OpenFile[] = [];
+
+  /** @param seal the name of what seals rows that encoders hold, if they do */
+  constructor(private readonly seal: string | undefined) {}
+
+  /** Bytes of tails that are nowhere but in memory. */
+  get fresh(): number {
+    return this.#fresh;
+  }
+
+  /** Changed files that lie in so many journals that they cannot lie in more, and have left memory. */
+  get scattered(): readonly OpenFile[] {
+    return [...this.#changed].filter(({ tail }) => tail.ranges.length >= maxRanges && tail.spilled);
+  }
+
+  /** The file has so many more bytes that no journal has. */
+  changed(file: OpenFile, bytes: number): void {
+    this.#fresh += bytes;
+    this.#changed.add(file);
+  }
+
+  /** The file is no longer open. */
+  forget(file: OpenFile): void {
+    this.#fresh -= file.tail.fresh;
+    this.#changed.delete(file);
+    this.#frozen.delete(file);
+  }
+
+  /** The file is finished. */
+  rolled(file: OpenFile): void {
+    this.#rolled.push(file);
+  }
+
+  /** Counts what a journal would have to hold. Bytes. */
+  prepare(): number {
+    this.#fresh = 0;
+    let persisted = 0;
+    for (const { tail, remainder } of this.#changed) {
+      this.#fresh += tail.prepare(maxRanges);
+      persisted += remainder?.fresh ?? 0;
+    }
+    return this.#fresh + persisted;
+  }
+
+  /** All that is fresh, for a journal to hold; at a barrier with what encoders have persisted. */
+  takeFresh(barrier: boolean): Piece[] {
+    this.#fresh = 0;
+    const pieces: Piece[] = [];
+    for (const { tail, remainder } of this.#changed) {
+      if (tail.fresh > 0) pieces.push(tail.piece);
+      if (barrier && remainder !== undefined) pieces.push(...remainder.pieces());
+    }
+    return pieces;
+  }
+
+  /** Takes down how the open files are, and those rolled since the last barrier; `inline`: with what is fresh. */
+  freeze(
+    store: string,
+    checkpoint: number,
+    inline: boolean,
+  ): { readonly open: readonly FrozenFile[]; readonly closed: readonly FrozenFile[] } {
+    for (const file of this.#changed) {
+      const { tail, remainder } = file;
+      if (file.size > 0 || remainder?.isEmpty === false)
+        this.#frozen.set(file, file.freeze(store, checkpoint, inline, this.seal));
+      if (tail.fresh === 0 && (remainder?.fresh ?? 0) === 0) this.#changed.delete(file);
+    }
+    const closed = this.#rolled.map((file) => file.freeze(store, checkpoint, false));
+    this.#rolled = [];
+    return { open: [...this.#frozen.values()], closed };
+  }
+}

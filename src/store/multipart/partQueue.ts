@@ -1,0 +1,138 @@
+import type { UploadedPart } from '../objectStore.js';
+
+/** What parts go to: an upload, which is created with the first of them. */
+export interface Upload {
+  /** Known once it is created. */
+  uploadId: string | undefined;
+  /** Those that have arrived, each at its number less one. */
+  readonly parts: UploadedPart[];
+}
+
+export interface QueuedPart<U extends Upload> {
+  readonly upload: U;
+  /** 1, 2, … */
+  readonly number: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Bytes of memory that it takes, waiting or under way. Changed by {@link PartQueue.hold} only. */
+  held: number;
+  /** It has arrived. */
+  done(): void;
+}
+
+/** How parts are sent. An error is not reported here: then nothing is sent any more. */
+export interface Sending<U extends Upload, P extends QueuedPart<U>> {
+  /** Parts under way at once, */
+  readonly inFlight: number;
+  /** of so many bytes; or up to eight times as many small ones. */
+  readonly partSize: number;
+  create(upload: U, created: (uploadId: string) => void): void;
+  send(part: P, uploadId: string, arrived: (part: Pick<UploadedPart, 'etag'>) => void): void;
+  /** Whether there is room for what the part takes once it is under way. Not asked where nothing else is. */
+  mayStart?(part: P): boolean;
+  /** Its turn has come. */
+  started?(part: P): void;
+}
+
+/**
+ * Parts on their way, in the order in which they were added, several at once, of one upload or of many. The first part of an
+ * upload creates it; the others of that upload wait aside meanwhile, and keep no others waiting.
+ */
+export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
+  #waiting: P[] = [];
+  #head = 0;
+  #load = 0;
+  #held = 0;
+  #size = 0;
+  /** Parts of uploads that are being created. */
+  readonly #aside = new Map<U, P[]>();
+
+  constructor(private readonly sending: Sending<U, P>) {}
+
+  /** Bytes of memory that parts take, waiting or under way. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Parts waiting or under way. */
+  get size(): number {
+    return this.#size;
+  }
+
+  add(part: P): void {
+    this.#size++;
+    this.#held += part.held;
+    this.#waiting.push(part);
+    this.#pump();
+  }
+
+  /** The part takes so many bytes of memory from now on. */
+  hold(part: P, bytes: number): void {
+    this.#held += bytes - part.held;
+    part.held = bytes;
+  }
+
+  /** Forgets what is not under way. */
+  clear(): void {
+    this.#waiting = [];
+    this.#head = 0;
+    this.#aside.clear();
+  }
+
+  #pump(): void {
+    for (;;) {
+      const part = this.#waiting[this.#head];
+      if (part === undefined) break;
+      const { upload } = part;
+      const aside = upload.uploadId === undefined ? this.#aside.get(upload) : undefined;
+      if (aside === undefined && !this.#mayStart(part)) break;
+      this.#head++;
+      if (aside === undefined) this.#start(part);
+      else aside.push(part);
+    }
+    if (this.#head === this.#waiting.length || this.#head > 1024) {
+      this.#waiting.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #mayStart(part: P): boolean {
+    if (this.#load === 0) return true;
+    const room = this.sending.mayStart?.(part) ?? true;
+    return room && this.#load + this.#weight(part) <= this.sending.inFlight;
+  }
+
+  #weight({ size }: P): number {
+    return Math.max(1 / 8, Math.min(1, size / this.sending.partSize));
+  }
+
+  #start(part: P): void {
+    const { upload } = part;
+    this.#load += this.#weight(part);
+    this.sending.started?.(part);
+    if (upload.uploadId !== undefined) {
+      this.#send(part, upload.uploadId);
+      return;
+    }
+    this.#aside.set(upload, []);
+    this.sending.create(upload, (uploadId) => {
+      upload.uploadId = uploadId;
+      this.#send(part, uploadId);
+      this.#waiting.splice(this.#head, 0, ...(this.#aside.get(upload) ?? []));
+      this.#aside.delete(upload);
+      this.#pump();
+    });
+  }
+
+  #send(part: P, uploadId: string): void {
+    this.sending.send(part, uploadId, ({ etag }) => {
+      const { upload, number, size } = part;
+      upload.parts[number - 1] = { number, etag, size };
+      this.#load -= this.#weight(part);
+      this.#size--;
+      this.hold(part, 0);
+      part.done();
+      this.#pump();
+    });
+  }
+}

@@ -1,0 +1,135 @@
+import { concatMap, defer, EMPTY, ignoreElements, Observable, ReplaySubject, Subscription } from 'rxjs';
+import type { ObjectStore, UploadedPart, UploadOptions } from '../objectStore.js';
+import { PartQueue, type QueuedPart, type Upload } from './partQueue.js';
+
+/** A part that is full, or the last. */
+export interface Part {
+  /** 1, 2, … */
+  readonly number: number;
+  readonly bytes: Uint8Array;
+  /** The part is uploaded: its memory is free for another. */
+  readonly done?: () => void;
+}
+
+export interface MultipartOptions extends UploadOptions {
+  /** Parts under way at once. */
+  readonly inFlight: number;
+  /** Of all parts but the last, at least. Bytes. */
+  readonly partSize: number;
+}
+
+interface PartOf extends QueuedPart<MultipartUpload> {
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * One upload, from its first part on. Its parts may be waited for, and an abort leaves nothing behind: the request that creates
+ * the upload is not aborted with the rest, since an upload that is created unseen would stay.
+ */
+export class MultipartUpload implements Upload {
+  /** Known once a part is uploaded. */
+  uploadId: string | undefined;
+  /** In their order; complete when `idle`. */
+  readonly parts: UploadedPart[] = [];
+  readonly #options: MultipartOptions;
+  readonly #queue: PartQueue<MultipartUpload, PartOf>;
+  #created: ReplaySubject<string> | undefined;
+  readonly #requests = new Subscription();
+  #failed: { readonly error: unknown } | undefined;
+  #waiting: (() => void)[] = [];
+
+  constructor(
+    readonly store: ObjectStore,
+    readonly key: string,
+    options: MultipartOptions,
+  ) {
+    this.#options = options;
+    this.#queue = new PartQueue({
+      ...options,
+      create: (_, created) => {
+        this.#create(created);
+      },
+      send: ({ number, bytes }, uploadId, arrived) => {
+        if (this.#requests.closed) return;
+        this.#requests.add(
+          store.uploadPart(key, uploadId, number, bytes).subscribe({
+            next: (part) => {
+              arrived(part);
+              this.#wake();
+            },
+            error: this.#fail,
+          }),
+        );
+      },
+    });
+  }
+
+  add({ number, bytes, done = () => undefined }: Part): void {
+    this.#queue.add({ upload: this, number, bytes, size: bytes.length, held: bytes.length, done });
+  }
+
+  /** Completes when more parts may be added: memory has `inFlight` of them, or one that is larger. Fails when one has failed. */
+  room(): Observable<never> {
+    const { inFlight, partSize } = this.#options;
+    return this.#when(() => this.#queue.held <= inFlight * partSize || this.#queue.size <= 1);
+  }
+
+  /** Completes when all parts are uploaded. */
+  idle(): Observable<never> {
+    return this.#when(() => this.#queue.size === 0);
+  }
+
+  /** Stops at once. Completes when the upload is gone; one that is just being created is waited for. */
+  abort(): Observable<never> {
+    return defer(() => {
+      this.#requests.unsubscribe();
+      this.#queue.clear();
+      return this.#created ?? EMPTY;
+    }).pipe(
+      concatMap((uploadId) => this.store.abortUpload(this.key, uploadId)),
+      ignoreElements(),
+    );
+  }
+
+  #create(created: (uploadId: string) => void): void {
+    const { metadata, content } = this.#options;
+    const described = { ...(metadata && { metadata }), ...(content && { content }) };
+    const answer = (this.#created = new ReplaySubject<string>(1));
+    this.store.createUpload(this.key, described).subscribe({
+      next: ({ uploadId }) => {
+        answer.next(uploadId);
+        created(uploadId);
+      },
+      error: (error: unknown) => {
+        this.#fail(error);
+        answer.complete();
+      },
+      complete: () => {
+        answer.complete();
+      },
+    });
+  }
+
+  readonly #fail = (error: unknown): void => {
+    this.#failed ??= { error };
+    this.#wake();
+  };
+
+  #when(ready: () => boolean): Observable<never> {
+    return new Observable((out) => {
+      const check = (): void => {
+        if (out.closed) return;
+        if (this.#failed !== undefined) out.error(this.#failed.error);
+        else if (ready()) out.complete();
+        else this.#waiting.push(check);
+      };
+      check();
+    });
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const check of waiting) check();
+  }
+}
