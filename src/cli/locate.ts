@@ -42,7 +42,17 @@ export const standard = '-';
 
 const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i;
 
-/** Finds out what an argument names. Errors: `InvalidUri`, `UnknownScheme`, `InvalidGlob`. */
+/** A URI that lacks a slash: as a local path it would be the directory `s3:`. */
+const nearlyUri = /^(s3a?|s3x|file|memory):(?!\/\/)\/?(.*)$/is;
+
+function refuseNearlyUri(argument: string): void {
+  const [, scheme = '', rest] = nearlyUri.exec(argument) ?? [];
+  if (rest === undefined) return;
+  const shown = readable(hideUserInfo(`${scheme}://${scheme.toLowerCase() === 'file' ? '/' : ''}${rest}`));
+  throw new UsageError(`A URI has two slashes after its scheme: ${shown}. For a local path, begin with ./`);
+}
+
+/** Finds out what an argument names. Errors: `InvalidUri`, `UnknownScheme`, `InvalidGlob`, `Usage`. */
 export async function locate(argument: string, cwd: string): Promise<Located> {
   if (withScheme.test(argument)) {
     const located = ofUri(argument, readable(hideUserInfo(argument)));
@@ -50,6 +60,7 @@ export async function locate(argument: string, cwd: string): Promise<Located> {
     return (await isDirectory(filePath(argument))) === true ? directory(located) : located;
   }
   const there = await isDirectory(resolve(cwd, argument));
+  if (there === undefined) refuseNearlyUri(argument);
   if (there === undefined && /[*?[{\\]/.test(argument)) return ofUri(patternUri(argument, cwd), argument);
   const located = ofUri(fileUri(argument, cwd), argument);
   return there === true ? directory(located) : located;
@@ -58,8 +69,10 @@ export async function locate(argument: string, cwd: string): Promise<Located> {
 /** Finds out where an argument says that something goes: no wildcards. Errors: `InvalidUri`, `UnknownScheme`, `Usage`. */
 export async function locateTarget(argument: string, cwd: string): Promise<Located> {
   if (withScheme.test(argument)) return single(await locate(argument, cwd));
+  const there = await isDirectory(resolve(cwd, argument));
+  if (there === undefined) refuseNearlyUri(argument);
   const located = ofUri(fileUri(argument, cwd), argument);
-  return (await isDirectory(resolve(cwd, argument))) === true ? directory(located) : located;
+  return there === true ? directory(located) : located;
 }
 
 /** The URI of a key right below a directory. */

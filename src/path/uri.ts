@@ -131,7 +131,7 @@ function dissect(uri: string): Pieces {
   const match = /^([a-z][a-z0-9+.-]*):\/\/([^/]*)(?:\/([^]*))?$/i.exec(uri);
   if (match === null) {
     throw new InvalidUri(
-      `"${withoutUserInfo(uri)}" is not a URI. Write s3://bucket/key, s3x://host/bucket/key, file:///directory/key or memory://name/key.`,
+      `"${withoutUserInfo(uri)}" is not a URI. Write s3://bucket/key, s3x://host/bucket/key, file:///directory/key or memory://name/key. For a local path, fileUri(path) of millrace/stores makes a URI.`,
     );
   }
   const [, prefix = '', authority = '', rest = ''] = match;

@@ -100,43 +100,43 @@ function trials(
   const wrong = '0'.repeat(32);
   return [
     finding('conditional-put', race(store, at), {
-      yes: 'two jobs cannot own one log',
-      no: 'jobs refuse to start, unless execution.checkpointing.fencing is none: then nothing keeps two processes from owning one log',
+      yes: 'two processes cannot own one log',
+      no: 'jobs do not start, unless execution.checkpointing.fencing is none: then two processes can own one log',
     }),
     finding('conditional-replace', refused(store.put(a, part(2), { ifMatch: wrong })), {
-      yes: 'what is replaced can be guarded by its ETag',
-      no: 'writes that ask for an ETag to be there fail or are not guarded',
+      yes: 'an object can be replaced only if it has a given ETag',
+      no: 'writes with an expected ETag fail, or ignore it',
     }),
     finding('conditional-complete', refused(upload(store, a, [part(1)], undefined, { ifNoneMatch: '*' })), {
-      yes: 'large files can be created without ever replacing one',
-      no: 'large files that must not replace one are not guarded against others being written at that moment',
+      yes: 'large files can be created only if there is no object',
+      no: 'large files that must not replace an object may replace one that is written at the same time',
     }),
     finding('complete-subset', subset(store, at), {
-      yes: 'files stay open over checkpoints',
+      yes: 'files stay open across checkpoints',
       no: 'files roll at every checkpoint, so a short checkpoint interval makes small files',
     }),
     finding('minimum-part-size', minimumPartSize(store, uploaded), {
-      yes: 'parts but the last have at least so many bytes',
+      yes: 'minimum size of all parts but the last',
       no: 'parts of 5 MiB are too small: raise s3.upload.min.part.size',
     }),
     finding('ordered-listing', ordered(store, at, a, b, c), {
-      yes: 'listings come in the order of keys, and start where they are asked to',
-      no: 'logs and sources rely on it: jobs do not work here',
+      yes: 'listings are in key order, and can start at a key',
+      no: 'jobs do not work here: logs and sources need it',
     }),
     finding('ranged-read', rangedRead(store, a), {
-      yes: 'large objects are read in pieces, and reads that break off continue where they were',
-      no: 'sources and reads of large objects do not work here',
+      yes: 'large objects are read in ranges, and interrupted reads continue',
+      no: 'jobs and reads of large objects do not work here',
     }),
     finding('copy', accepted(needing('s3:GetObject', store, store.copy(a, `${at}-copy`))), {
-      yes: 'objects are copied and moved on the server',
-      no: 'copies inside the server fail',
+      yes: 'copies and moves stay on the server',
+      no: 'copies within the server fail',
     }),
     finding(
       'conditional-copy',
       refused(needing('s3:GetObject', store, store.copy(a, `${at}-copy`, { ifMatch: wrong }))),
       {
-        yes: 'a copy is of the version that was asked for',
-        no: 'a copy may be of a version that was written in the meantime',
+        yes: 'a copy has the requested version',
+        no: 'a copy may have a version that was written meanwhile',
       },
     ),
     finding(
@@ -151,8 +151,8 @@ function trials(
         ),
       ),
       {
-        yes: 'objects of more than 5 GiB are copied on the server',
-        no: 'objects of more than 5 GiB can not be copied',
+        yes: 'copies of more than 5 GiB stay on the server',
+        no: 'copies of more than 5 GiB within the server fail',
       },
     ),
     finding(
@@ -163,16 +163,16 @@ function trials(
         ),
       ),
       {
-        yes: 'what became of an upload can be found out',
-        no: 'an upload whose part was refused can not be repaired',
+        yes: 'the outcome of an upload can be checked',
+        no: 'an upload with a refused part cannot be repaired',
       },
     ),
     finding(
       'list-uploads',
       accepted(needing('s3:ListBucketMultipartUploads', store, store.listUploads({ prefix: at }))),
       {
-        yes: 'uploads that nobody will finish are found and aborted',
-        no: 'uploads that nobody will finish stay: set a lifecycle rule that aborts them',
+        yes: 'abandoned uploads are found and aborted',
+        no: 'abandoned uploads stay: set a lifecycle rule that aborts them',
       },
     ),
     ...(variant === undefined
@@ -182,8 +182,8 @@ function trials(
           const own = variant({ checksum: kind });
           const both = own.put(key, part(10)).pipe(concatMap(() => upload(own, key, [part(10)])));
           return finding(`checksum-${kind}`, accepted(both), {
-            yes: 'bodies may carry it: see s3.integrity-check-algorithm',
-            no: 'bodies must not carry it: see s3.integrity-check-algorithm',
+            yes: 'bodies can be sent with it: see s3.integrity-check-algorithm',
+            no: 'bodies cannot be sent with it: see s3.integrity-check-algorithm',
           });
         })),
   ];

@@ -20,6 +20,14 @@ describe('errors', () => {
     [['ls', '--frob'], /^millrace: Usage: Unknown option '--frob'/],
     [['cat'], /^millrace: Usage: Missing required argument 'place'/],
     [['ls', 'ftp://host/x'], /^millrace: UnknownScheme: /],
+    [
+      ['ls', 's3:/b/x'],
+      /^millrace: Usage: A URI has two slashes after its scheme: s3:\/\/b\/x\. For a local/,
+    ],
+    [
+      ['cp', '.', 's3:b/x'],
+      /^millrace: Usage: A URI has two slashes after its scheme: s3:\/\/b\/x\. For a local/,
+    ],
     [['ls', 's3:///x'], /^millrace: InvalidUri: /],
     [['ls', 's3://b/[a'], /^millrace: InvalidGlob: /],
     [['du', '-d', 'x', '.'], /^millrace: Usage: .*whole number/],

@@ -217,6 +217,6 @@ describe('two values are clamped, with a warning; no others', () => {
 
 test('a file that cannot be read, or is no YAML, is named with its line', () => {
   expect(() => loadConfig({ env: {}, file: '/nowhere/millrace.yaml' })).toThrow(
-    '/nowhere/millrace.yaml (the file option) cannot be read: ENOENT',
+    '/nowhere/millrace.yaml (option file, or --config) does not exist',
   );
 });

@@ -21,7 +21,8 @@ export function readFile(sayings: Sayings, cwd: string, named: string | undefine
   } catch (error) {
     const { code = 'error' } = error as NodeJS.ErrnoException;
     if (named === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) return;
-    sayings.problem('InvalidFile', path, `${path} (${by}) cannot be read: ${code}.`);
+    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${code}`;
+    sayings.problem('InvalidFile', path, `${path} (${by}) ${why}.`);
     return;
   }
   readYaml(sayings, path, text);

@@ -49,7 +49,7 @@ export function loadConfig(options: LoadOptions = {}): Config {
   readEnvironment(sayings, env);
   if (file !== false) {
     const named = env['MILLRACE_CONFIG'] === '' ? undefined : env['MILLRACE_CONFIG'];
-    if (file !== undefined) readFile(sayings, cwd, file, 'the file option');
+    if (file !== undefined) readFile(sayings, cwd, file, 'option file, or --config');
     else readFile(sayings, cwd, named, named === undefined ? defaultFile : 'MILLRACE_CONFIG');
   }
   const config = build(sayings, logger);

@@ -72,7 +72,7 @@ export function directoryEntry(place: Place, key: string): Entry {
 export function notFound(place: Place): StoreError {
   return new StoreError(
     'NotFound',
-    `${place.uri(place.key)} does not exist: there is neither an object of that key nor anything below it.`,
+    `${place.uri(place.key)} does not exist: there is no object with this key, and nothing below it.`,
     { status: 404 },
   );
 }
