@@ -27,7 +27,7 @@ export const errorCatalog: Readonly<
     ],
     ObservableInFlow: [
       'A callback of a flow returned an Observable',
-      'Emit what is in it: use `concatMap` or `mergeMap` in place of `map`',
+      'Emit its values: use `concatMap` or `mergeMap` instead of `map`',
     ],
     OpenedTwice: ['Two flows were joined by a plain RxJS operator', 'Use `mergeFlows(…)`'],
     PlainOperator: [
@@ -44,7 +44,7 @@ export const errorCatalog: Readonly<
     ],
     UnknownSignal: [
       'A signal comes from another version of millrace',
-      'Keep one version in the process: `npm ls millrace` shows which are there',
+      'Use one version in the process: `npm ls millrace` lists the copies',
     ],
   },
   store: {
@@ -53,7 +53,7 @@ export const errorCatalog: Readonly<
     Expired: ['The credentials or the session have expired', 'Provide credentials that are renewed'],
     Integrity: ['Bytes do not match their checksum or length', 'Try again; if it stays, restore the object'],
     InvalidCredentials: [
-      'A provider of credentials returned something else',
+      'A provider of credentials returned something that is not credentials',
       'Return `accessKeyId` and `secretAccessKey`, and `sessionToken` and `expiration` where they apply',
     ],
     InvalidPart: [
@@ -137,11 +137,11 @@ export const errorCatalog: Readonly<
     StateOutsideTurn: ['A state was used after `onRecord` had returned', 'Use it only during the call'],
     StateSchemaMismatch: [
       'The stored state and the declared one do not fit',
-      'Put the declaration back, or give the operator a new id',
+      'Restore the declaration, or give the operator a new id',
     ],
     TooManyKeys: [
       'A state has 16,777,216 keys',
-      'Clear keys that are over, or split the keys over several `keyed(…)`',
+      'Clear keys that are no longer needed, or split the keys over several `keyed(…)`',
     ],
     UnsupportedKey: [
       'A key has no canonical encoding',
@@ -168,7 +168,7 @@ export const errorCatalog: Readonly<
     ],
     StoppedInRecords: [
       'An operator inside `records(…)` stopped without completing or failing',
-      'Replace recursion by a loop or by `mergeMap` over an array',
+      'Replace recursion with a loop or with `mergeMap` over an array',
     ],
   },
   sources: {
@@ -191,9 +191,9 @@ export const errorCatalog: Readonly<
     NoInput: ['The URI matches no object', 'Fix the URI, or set `allowEmpty`'],
     ObjectChanged: [
       'An input object was replaced while it was read',
-      'Put the version back, or start the job afresh',
+      'Restore the version, or start the job under a new name',
     ],
-    ObjectVanished: ['An input object was deleted before it was read to its end', 'Put it back'],
+    ObjectVanished: ['An input object was deleted before it was read to its end', 'Restore it'],
     SourceStuck: [
       'A source was polled again and again without progress',
       "Let its reader answer `'wait'` until there is more, and `'end'` at the end",
@@ -235,7 +235,7 @@ export const errorCatalog: Readonly<
     ],
     PartitionTooLong: [
       'A partition makes a key that is longer than 1,024 bytes',
-      'Let `partitionBy` return something shorter',
+      'Return a shorter string from `partitionBy`',
     ],
   },
   checkpoint: {
@@ -247,7 +247,7 @@ export const errorCatalog: Readonly<
       'Several attempts in a row failed because a checkpoint timed out',
       'Raise `checkpoints.timeout`, or lower `budget`',
     ],
-    DroppedOperator: ['`allowDropped` lists an operator that the job has', 'Take its id off the list'],
+    DroppedOperator: ['`allowDropped` lists an operator that the job has', 'Remove its id from the list'],
     DroppedPending: [
       '`allowDropped` lists a sink that has output still to publish',
       'Run the job with the sink once more and stop it; then drop the sink',
@@ -286,7 +286,7 @@ export const errorCatalog: Readonly<
     ],
     ManifestTooNew: ['A later version of millrace wrote the log', 'Run that version, or a later one'],
     SweepTooLong: [
-      'What earlier attempts left was not removed in time. It is logged; the job has finished',
+      'Leftovers of earlier attempts were not removed in time. This is logged; the job has finished',
       'Start the job again, or set a lifecycle rule for unfinished uploads',
     ],
     UnknownParticipant: [
@@ -295,7 +295,7 @@ export const errorCatalog: Readonly<
     ],
     VanishedOperator: [
       'The checkpoint holds state of an operator that the job lacks',
-      'Put it back under the same id, or start the job under a new name',
+      'Restore it under the same id, or start the job under a new name',
     ],
   },
   job: {
@@ -318,7 +318,7 @@ export const errorCatalog: Readonly<
   fs: {
     AbortFailed: ['Some unfinished uploads were not aborted', 'See `failures`, and run it again'],
     CopyFailed: ['Some objects were not copied', 'See `failures`, and run it again'],
-    IntoItself: ['A directory was to be copied or moved into itself', 'Name a target outside'],
+    IntoItself: ['The target is inside the source directory', 'Choose a target outside'],
     ListFailed: ['Some objects could not be listed', 'See `failures`'],
     NotEmpty: ['The directory has content', 'Set `recursive`'],
     NotVerified: ['The source of a move has changed since it was copied, and stays', 'Move it again'],
@@ -326,14 +326,14 @@ export const errorCatalog: Readonly<
       'A link leads out of the target directory',
       'Remove the link, or name its destination as the target',
     ],
-    Overlap: ['The copy would overwrite what it has still to read', 'Copy to another place first'],
+    Overlap: ['The copy would overwrite objects that it has not read yet', 'Copy to another place first'],
     ReaderClosed: ['The reader is closed', 'Open the object again'],
     RemoveFailed: ['Some objects were not removed', 'See `failures`, and run it again'],
     SamePlace: ['Source and target are the same', 'Name another target'],
-    WholeBucket: ['A whole bucket was to be removed', 'Set `wholeBucket`'],
+    WholeBucket: ['The target is a whole bucket', 'Set `wholeBucket`'],
     WriterClosed: ['The writer is closed', 'Open a new one'],
     EACCES: ['Access is denied', 'See `cause`'],
-    EAGAIN: ['The store is throttling or away for a moment', 'Try again'],
+    EAGAIN: ['The store is throttling or temporarily unavailable', 'Try again'],
     EBADF: ['The file handle is closed, or not open for this', 'Open the file again'],
     EBUSY: ['The object is being changed', 'Try again'],
     EEXIST: ['The object exists', 'Choose another name'],

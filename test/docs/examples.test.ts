@@ -30,11 +30,10 @@ const context: Readonly<Record<string, string>> = {
   fc: 'import fc from "fast-check";',
 };
 
-/** What every example may use without an import. */
-const everywhere = { rxjs, millrace };
-
-/** What docstrings may, too: they are read next to what they show. A page names the entry once. */
+/** What docstrings may use without an import: they are read next to what they show. A page imports each name once. */
 const inDocstrings = {
+  rxjs,
+  millrace,
   'millrace/operators': operators,
   'millrace/stores': stores,
   'millrace/testing': testing,
@@ -51,11 +50,13 @@ interface Example {
 }
 
 /** The fenced TypeScript of a Markdown text. What one example imports, those after it on the page may use. */
-function fenced(name: string, text: string, implied: Example['implied'] = everywhere): Example[] {
+function fenced(name: string, text: string, implied: Example['implied'] = {}): Example[] {
   const shown: Record<string, Record<string, unknown>> = {};
   return [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ''], i) => {
     const example = { name: `${name} ${i + 1}`, code, implied: { ...implied, ...structuredClone(shown) } };
-    for (const [, names = '', from = ''] of code.matchAll(/^import \{([^}]*)\} from '(millrace\/\w+)'/gm))
+    for (const [, names = '', from = ''] of code.matchAll(
+      /^import \{([^}]*)\} from '(rxjs|millrace(?:\/\w+)?)';/gm,
+    ))
       for (const word of names.split(',')) (shown[from] ??= {})[word.trim()] = true;
     return example;
   });
@@ -64,7 +65,7 @@ function fenced(name: string, text: string, implied: Example['implied'] = everyw
 function docstrings(path: string): Example[] {
   const comments = readFileSync(join(root, path), 'utf8').match(/\/\*\*[\s\S]*?\*\//g) ?? [];
   const text = comments.map((comment) => comment.replace(/^\s*\* ?/gm, '')).join('\n');
-  return fenced(path, text, { ...everywhere, ...inDocstrings });
+  return fenced(path, text, inDocstrings);
 }
 
 /** The example as a module: what it does not declare is imported, or declared from the context. */
