@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { filter, map, mergeMap, scan, type OperatorFunction } from 'rxjs';
+import { fileSink, type Flow, keyed, mergeFlows, ndjson, records, valueState } from '../../../src/index.js';
+import { listAll, type ObjectStore, type Stores } from '../../../src/entries/stores.js';
+import { type Service, stores } from '../../../src/entries/operators.js';
+import { stuckServices } from '../../support/marbleServices.js';
+import { right, wrong } from '../wrong/operators.js';
+import type { Item } from '../wrong/passing.js';
+import { type Board, board, onBoard } from '../wrong/publishing.js';
+import { type Outlet, outlet } from '../wrong/writing.js';
+import { checkLaws, lawInputs, memoryServices, type LawOptions } from '../../../src/testing/index.js';
+
+/** The records below `out/`, in the order of the files' names. */
+const publishedFiles: LawOptions['published'] = (services) => {
+  const { store } = (services.get(stores) as Stores).open('memory://lake/out');
+  return [keysOf(store, 'out/').flatMap((key) => linesOf(store, key))];
+};
+
+function keysOf(store: ObjectStore, prefix: string): string[] {
+  const keys: string[] = [];
+  listAll(store, prefix).subscribe((page) => keys.push(...page.map(({ key }) => key)));
+  return keys;
+}
+
+function linesOf(store: ObjectStore, key: string): unknown[] {
+  const lines: unknown[] = [];
+  store.get(key).subscribe(({ chunks }) => {
+    const content = Buffer.concat(chunks).toString();
+    for (const line of content.split('\n')) if (line !== '') lines.push(JSON.parse(line));
+  });
+  return lines;
+}
+
+const check = (operator: () => OperatorFunction<never, unknown>, options: LawOptions = {}): void => {
+  const { errorInstance } = fc.check(
+    fc.property(lawInputs(fc, fc.record({ n: fc.nat({ max: 9 }) })), (input) => {
+      checkLaws(operator, input, {
+        services: memoryServices,
+        mutate: (record) => {
+          // Not where it is frozen.
+          Reflect.set(record as Item, 'n', -1);
+        },
+        ...options,
+      });
+    }),
+  );
+  if (errorInstance !== null && errorInstance !== undefined) throw errorInstance as Error;
+};
+
+describe('every law is kept by', () => {
+  test('records of stateless operators', () => {
+    check(() =>
+      records(
+        map(({ n }: Item) => n + 1),
+        filter((n) => n % 3 !== 0),
+        mergeMap((n) => [n, -n]),
+      ),
+    );
+  });
+
+  test('keyed', () => {
+    check(() =>
+      keyed('sums', {
+        key: ({ n }: Item) => n % 3,
+        state: { sum: valueState(0), last: valueState<Item | undefined>(undefined) },
+        onRecord: (record, { sum, last }) => {
+          const before = last.value?.n ?? null;
+          last.set({ n: record.n });
+          return [{ sum: sum.update((each) => each + record.n), before }];
+        },
+      }),
+    );
+  });
+
+  test("keyed, of the user's own objects", () => {
+    check(() =>
+      keyed('last', {
+        key: ({ n }: Item) => n % 3,
+        state: { last: valueState<Item | undefined>(undefined) },
+        onRecord: (record, { last }) => {
+          const before = last.value;
+          last.set(record);
+          return before === undefined ? [] : [before];
+        },
+      }),
+    );
+  });
+
+  test('fileSink', () => {
+    const pending = { requests: 0 };
+    check(
+      () =>
+        fileSink<Item>('out', 'memory://lake/out', {
+          format: ndjson(),
+          partSize: 16,
+          roll: { size: 32 },
+          budget: 64,
+        }),
+      {
+        published: publishedFiles,
+        stuck: {
+          services: () => {
+            pending.requests = 0;
+            return stuckServices(pending);
+          },
+          requests: () => pending.requests,
+          // A record takes eight bytes.
+          budget: 8,
+        },
+      },
+    );
+  });
+
+  test('mergeFlows', () => {
+    check(() => (source: Flow<Item>) => mergeFlows(source));
+  });
+});
+
+describe('laws', () => {
+  const services = (answers: boolean) => () =>
+    new Map<Service<unknown>, unknown>([
+      [board, new Map()],
+      [outlet, { pending: 0, answers } satisfies Outlet],
+    ]);
+  const optionsFor = (name: string): LawOptions => ({
+    services: services(true),
+    ...((name.includes('publish') || name in (wrong['publishing'] ?? {})) && {
+      published: (given) => onBoard(given.get(board) as Board),
+    }),
+    ...(/writ|request/.test(name) && {
+      stuck: {
+        services: services(false),
+        requests: (given) => (given.get(outlet) as Outlet).pending,
+        budget: 3,
+      },
+    }),
+  });
+
+  test.each(Object.keys(right))('hold for an operator that %s', (name) => {
+    check(right[name]!, optionsFor(name));
+  });
+
+  test.each(
+    Object.entries(wrong).flatMap(([law, operators]) =>
+      Object.keys(operators).map((name) => [law, name] as const),
+    ),
+  )('of %s find an operator that %s', (law, name) => {
+    const operator = wrong[law]![name]!;
+    expect(() => {
+      check(operator, optionsFor(name));
+    }).toThrow(`Law of ${law} broken`);
+  });
+
+  test.each([
+    ['drops every record', () => false],
+    ['loses every second record', (_: Item, index: number) => index % 2 === 0],
+  ])('of publishing find a fileSink that %s', (_, keeps) => {
+    expect(() => {
+      check(
+        () => (flow) =>
+          (flow as Flow<Item>).pipe(
+            records(filter(keeps)),
+            fileSink<Item>('out', 'memory://lake/out', { format: ndjson() }),
+          ),
+        { published: publishedFiles },
+      );
+    }).toThrow('Law of publishing broken');
+  });
+
+  test('of restore find that records(scan) is not restored', () => {
+    expect(() => {
+      check(() => records(scan((sum, { n }: Item) => sum + n, 0)));
+    }).toThrow('Law of restore broken');
+  });
+});
