@@ -8,7 +8,8 @@ import { startGateway } from '../../src/store/gateway/index.js';
 import { openStores } from '../../src/store/open.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { S3Connection } from '../../src/store/s3/index.js';
-import { credentials, emptyCephBucket } from '../store/s3support.js';
+import { emptyCephBucket } from '../store/realBucket.js';
+import { credentials } from '../store/s3support.js';
 import { lasting, type Given } from './support.js';
 
 /** Somewhere that commands are tried: a bucket or directory of its own, empty. */

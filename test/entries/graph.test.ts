@@ -1,7 +1,7 @@
 import { circles, importGraph } from './graph.js';
 
 test('no module of src imports itself, however long the way round', () => {
-  const graph = importGraph();
+  const graph = importGraph('src');
   expect(graph.size).toBeGreaterThan(300);
   expect(graph.get('src/index.ts')).toContain('src/job/job.ts');
   expect(circles(graph)).toEqual([]);

@@ -3,29 +3,50 @@ import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
 import { root } from './entries.js';
 
-/** The modules of `src` with those of `src` that each imports, types included. What is imported by `import()` comes later, and is left out. */
-export function importGraph(): ReadonlyMap<string, readonly string[]> {
-  const paths = (readdirSync(join(root, 'src'), { recursive: true }) as string[])
-    .filter((path) => path.endsWith('.ts'))
-    .map((path) => join('src', path));
-  return new Map(paths.map((path) => [path, importsOf(path)]));
+export type ImportGraph = ReadonlyMap<string, readonly string[]>;
+
+const aliases = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => readFileSync(path, 'utf8'))
+  .config as {
+  readonly compilerOptions: { readonly paths: Readonly<Record<string, readonly string[]>> };
+};
+
+/** Modules with those of ours that each imports, types included. What is imported by `import()` comes later, and is left out. */
+export const importGraph = (...folders: readonly string[]): ImportGraph => graphOf(folders, true);
+
+/** Without what is imported for its types alone. */
+export const valueGraph = (...folders: readonly string[]): ImportGraph => graphOf(folders, false);
+
+function graphOf(folders: readonly string[], types: boolean): ImportGraph {
+  const paths = folders.flatMap((folder) =>
+    (readdirSync(join(root, folder), { recursive: true }) as string[])
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => join(folder, path)),
+  );
+  return new Map(paths.map((path) => [path, importsOf(path, types)]));
 }
 
-function importsOf(path: string): string[] {
+function importsOf(path: string, types: boolean): string[] {
   const text = readFileSync(join(root, path), 'utf8');
-  const { statements } = ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
-  return statements.flatMap((statement) => {
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
+  return file.statements.flatMap((statement) => {
     if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return [];
     const { moduleSpecifier } = statement;
     if (moduleSpecifier === undefined || !ts.isStringLiteral(moduleSpecifier)) return [];
-    if (!moduleSpecifier.text.startsWith('.')) return [];
-    const target = resolve(root, dirname(path), moduleSpecifier.text.replace(/\.js$/, '.ts'));
-    return [relative(root, target)];
+    if (!types && /^(import|export) type\b/.test(text.slice(statement.getStart(file)))) return [];
+    return moduleOf(path, moduleSpecifier.text) ?? [];
   });
 }
 
+/** The path of what a module imports by that name; `undefined` if it is not ours. */
+export function moduleOf(importer: string, name: string): string | undefined {
+  const source = name.replace(/\.js$/, '.ts');
+  if (name.startsWith('.')) return relative(root, resolve(root, dirname(importer), source));
+  if (name.startsWith('#src/')) return source.slice(1);
+  return aliases.compilerOptions.paths[name]?.[0]?.replace('./', '');
+}
+
 /** The groups of modules that import each other in a circle, each in the order of names. Tarjan's algorithm. */
-export function circles(graph: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
+export function circles(graph: ImportGraph): readonly (readonly string[])[] {
   const found: string[][] = [];
   const index = new Map<string, number>();
   const low = new Map<string, number>();

@@ -10,7 +10,8 @@ import { openStores } from '../../src/store/open.js';
 import { createStores } from '../../src/store/registry.js';
 import { S3Connection } from '../../src/store/s3/index.js';
 import type { Stores } from '../../src/store/services.js';
-import { credentials, emptyCephBucket } from '../store/s3support.js';
+import { emptyCephBucket } from '../store/realBucket.js';
+import { credentials } from '../store/s3support.js';
 
 /** A place to write to, on some store. */
 export interface Backend {

@@ -8,7 +8,8 @@ import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { openStores } from '../../src/store/open.js';
 import { S3Connection } from '../../src/store/s3/index.js';
-import { credentials, emptyCephBucket } from './s3support.js';
+import { emptyCephBucket } from './realBucket.js';
+import { credentials } from './s3support.js';
 
 const inspect = (store: ObjectStore): Promise<ServerReport> => firstValueFrom(inspectServer({ store }));
 

@@ -10,7 +10,7 @@ import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { probe } from '../../src/store/probe.js';
 import { S3Connection } from '../../src/store/s3/index.js';
-import { emptyCephBucket } from './s3support.js';
+import { emptyCephBucket } from './realBucket.js';
 
 const left = async (store: ReturnType<typeof createMemoryStore>): Promise<string[]> =>
   (await lastValueFrom(store.list({}))).objects.map(({ key }) => key);

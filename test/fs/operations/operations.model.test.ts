@@ -15,7 +15,8 @@ import {
 } from '../../../src/entries/stores.js';
 import { startGateway } from '../../../src/testing/index.js';
 import type { Stores } from '../../../src/store/services.js';
-import { credentials, emptyCephBucket } from '../../store/s3support.js';
+import { emptyCephBucket } from '../../store/realBucket.js';
+import { credentials } from '../../store/s3support.js';
 import { Model, type At, type Outcome } from '../model.js';
 import { all, content, uploadsOf } from '../support.js';
 

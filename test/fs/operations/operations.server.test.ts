@@ -17,7 +17,8 @@ import { startGateway } from '../../../src/testing/index.js';
 import type { S3Options } from '../../../src/index.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
 import type { Stores } from '../../../src/store/services.js';
-import { credentials, emptyCephBucket } from '../../store/s3support.js';
+import { emptyCephBucket } from '../../store/realBucket.js';
+import { credentials } from '../../store/s3support.js';
 import { all, bytes, MiB, uploadsOf } from '../support.js';
 
 interface Server {

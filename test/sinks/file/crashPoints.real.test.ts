@@ -9,7 +9,7 @@ import { startGateway } from '../../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { S3Connection } from '../../../src/store/s3/index.js';
 import { parseUid } from '../../../src/sinks/file/uids.js';
-import { emptyCephBucket } from '../../store/s3support.js';
+import { emptyCephBucket } from '../../store/realBucket.js';
 import { Run, World } from '../harness.js';
 
 const endpoint = process.env['MILLRACE_TEST_S3_ENDPOINT'];

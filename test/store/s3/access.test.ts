@@ -19,7 +19,8 @@ import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { openStores } from '../../../src/store/open.js';
 import { S3Connection, type S3Options } from '../../../src/store/s3/index.js';
 import { everyId, published, runJob, writeInput } from '../encryptedJob.js';
-import { answer, credentials, emptyCephBucket, failure } from '../s3support.js';
+import { emptyCephBucket } from '../realBucket.js';
+import { answer, credentials, failure } from '../s3support.js';
 
 const key = randomBytes(32).toString('base64');
 const anotherKey = randomBytes(32).toString('base64');

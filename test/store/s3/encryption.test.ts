@@ -7,7 +7,8 @@ import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { S3Connection, type S3Options } from '../../../src/store/s3/index.js';
 import type { EncryptionOptions } from '../../../src/config/s3Options.js';
 import { everyId, inputs, published, runJob, writeInput } from '../encryptedJob.js';
-import { answer, credentials, emptyCephBucket, failure } from '../s3support.js';
+import { emptyCephBucket } from '../realBucket.js';
+import { answer, credentials, failure } from '../s3support.js';
 
 const sse = 'x-amz-server-side-encryption';
 const context = { 'aws:s3:arn': 'arn:aws:s3:::lake', tenant: 'ä' };

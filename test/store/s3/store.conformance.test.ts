@@ -12,7 +12,8 @@ import {
   type ConformanceStore,
   type TestRunner,
 } from '../../../src/testing/storeConformance.js';
-import { credentials, emptyCephBucket } from '../s3support.js';
+import { emptyCephBucket } from '../realBucket.js';
+import { credentials } from '../s3support.js';
 
 const ceph = process.env['MILLRACE_TEST_S3_ENDPOINT'];
 

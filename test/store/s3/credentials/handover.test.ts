@@ -17,7 +17,8 @@ import {
 } from '../../../../src/store/s3/index.js';
 import { SimulatedClock } from '../../../../src/testing/simulatedClock.js';
 import type { Errand, Report } from '../../../processes/borrower.js';
-import { answer, credentials, emptyCephBucket } from '../../s3support.js';
+import { emptyCephBucket } from '../../realBucket.js';
+import { answer, credentials } from '../../s3support.js';
 
 /** The program is always the compiled one. */
 const program = fileURLToPath(new URL('../../../../build/test/processes/borrower.js', import.meta.url));

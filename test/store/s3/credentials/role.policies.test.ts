@@ -27,7 +27,8 @@ import {
   type Asked,
   type Policy,
 } from '../../policies.js';
-import { answer, credentials, emptyCephBucket } from '../../s3support.js';
+import { emptyCephBucket } from '../../realBucket.js';
+import { answer, credentials } from '../../s3support.js';
 
 const page = readFileSync(join(import.meta.dirname, '../../../../docs/credentials.md'), 'utf8');
 

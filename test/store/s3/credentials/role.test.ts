@@ -6,7 +6,8 @@ import { startGateway, type Gateway } from '../../../../src/store/gateway/index.
 import { createMemoryStore } from '../../../../src/store/memory/index.js';
 import { S3Connection, type S3Options } from '../../../../src/store/s3/index.js';
 import { credentialsOf } from '../../../../src/store/s3/credentials/index.js';
-import { answer, credentials, emptyCephBucket, failure } from '../../s3support.js';
+import { emptyCephBucket } from '../../realBucket.js';
+import { answer, credentials, failure } from '../../s3support.js';
 
 const arn = 'arn:aws:iam:::role/lake';
 

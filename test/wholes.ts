@@ -1,0 +1,254 @@
+import type { Whole } from './mirror.js';
+
+/** What belongs together is tested together: by a property of the whole, or through the only function that uses it. */
+export const wholes: readonly Whole[] = [
+  {
+    files:
+      'checkpoint/{barriers,checkpointState,checkpointTurn,checkpoints,inventory,logState,logTurn,nextManifest,publishing,rounds}.ts',
+    by: 'checkpoint/model.test.ts',
+    because: 'Pure steps of one protocol: the model checker runs them, with each rule switched off as well.',
+  },
+  {
+    files:
+      'checkpoint/{checkpointDriver,dataPlace,firstState,logRequests,restored,sentBarriers,superseded}.ts',
+    by: 'checkpoint/coordinator.test.ts',
+    because: 'They carry out the steps and read what was written, for the coordinator alone.',
+  },
+  {
+    files: 'checkpoint/manifestCodec.ts',
+    by: 'checkpoint/manifest.test.ts',
+    because: 'A property decodes what manifests encode.',
+  },
+  {
+    files: 'checkpoint/{signature,trust}.ts',
+    by: 'security/sign.test.ts',
+    because: 'Forged manifests are what they are for.',
+  },
+  {
+    files: 'checkpoint/accessError.ts',
+    by: 'store/probe.test.ts',
+    because: 'It words what the probe of a store finds.',
+  },
+  {
+    files: 'cli/{index,main}.ts',
+    by: 'cli/processes.test.ts',
+    because: 'It starts the program that was built, and so imports nothing of it.',
+  },
+  {
+    files: 'cli/render/{errors,progressLine,rate,text,units}.ts',
+    by: 'cli/render/render.test.ts',
+    because: 'Small pure functions, one table of cases.',
+  },
+  {
+    files: 'cli/{commands/,render/,}*.ts',
+    by: 'cli/outcomes.test.ts',
+    because: 'A program: commands run as users type them, and are judged by what they print and leave.',
+  },
+  {
+    files: 'config/{load,schema}/*.ts',
+    by: 'config/effects.test.ts',
+    because: 'Every key there is has an effect, however it is set.',
+  },
+  {
+    files: 'config/{checkId,checkS3Options,nearest,readable}.ts',
+    by: 'config/checkOptions.test.ts',
+    because: 'They find and word what is wrong with options.',
+  },
+  {
+    files: 'config/{mergeS3,service,units}.ts',
+    by: 'config/wiring.test.ts',
+    because: 'They carry settings from the configuration to who uses them.',
+  },
+  {
+    files: 'flow/{attempt,clock,flowObservable,foreignName,signals,signalTypes,stack}.ts',
+    by: 'flow/operator.test.ts',
+    because: 'Signals, and what the helper of operators is made of.',
+  },
+  {
+    files: 'flow/unencodable.ts',
+    by: 'job/unencodable.test.ts',
+    because: 'It is about records, and needs a job that has some.',
+  },
+  {
+    files: 'flow/deferred.ts',
+    by: 'operators/records.test.ts',
+    because: 'What an operator defers is held by its place among signals.',
+  },
+  {
+    files: 'flow/pause.ts',
+    by: 'job/failure.test.ts',
+    because: 'Retries pause by it.',
+  },
+  {
+    files: 'formats/{bytes,depth,jsonEncoder,lines,ndjson,text,typeName}.ts',
+    by: 'formats/formats.test.ts',
+    because: 'One suite is run on every format.',
+  },
+  {
+    files: 'formats/jsonNumbers.ts',
+    by: 'formats/numbers.test.ts',
+    because: 'Numbers go through encoder and decoder together.',
+  },
+  {
+    files: 'formats/{codec,gzipHeader}.ts',
+    by: 'formats/gzip.test.ts',
+    because: 'There is one codec, and it is gzip.',
+  },
+  {
+    files: 'formats/recognise.ts',
+    by: 'formats/detect.test.ts',
+    because: 'A format is detected by what is recognised.',
+  },
+  {
+    files: 'fs/operations/{,transfer/}*.ts',
+    by: 'fs/operations/operations.model.test.ts',
+    because: 'Any sequence of operations is held against a model of a file system.',
+  },
+  {
+    files: 'fs/promises/*.ts',
+    by: 'fs/promises/createFs.differential.test.ts',
+    because: 'Every function is held against the one of Node.',
+  },
+  {
+    files: 'fs/{contents,optionNames}.ts',
+    by: 'fs/promises/createFs.test.ts',
+    because: 'They check what callers of the functions give.',
+  },
+  { files: 'fs/reader/*.ts', by: 'fs/reader/reader.property.test.ts', because: 'Parts of one reader.' },
+  { files: 'fs/writer/*.ts', by: 'fs/writer/writer.test.ts', because: 'Parts of one writer.' },
+  {
+    files: 'job/{attempt,environment,hotSource,job,leaf}.ts',
+    by: 'job/wiring.test.ts',
+    because: 'They are what a job is wired of.',
+  },
+  {
+    files: 'job/restartPolicy.ts',
+    by: 'job/restarts.test.ts',
+    because: 'The policy decides on restarts.',
+  },
+  { files: 'job/waits.ts', by: 'job/stalls.test.ts', because: 'What waits is told by stalls.' },
+  {
+    files: 'operators/values.ts',
+    by: 'marbles.test.ts',
+    because: 'What an operator promises is drawn as marbles.',
+  },
+  {
+    files: 'path/{authority,pathPattern,relative}.ts',
+    by: 'path/s3Path.test.ts',
+    because: 'Parts of a path.',
+  },
+  {
+    files: '{printable,shape}.ts',
+    by: 'config/checkOptions.test.ts',
+    because: 'Messages show what was given by them.',
+  },
+  {
+    files:
+      'sinks/file/{committable,fileKind,fileNames,journal,leftUploads,openFiles,ownership,places,pressure,publisher,uploads}.ts',
+    by: 'sinks/file/crashPoints.test.ts',
+    because: 'Parts of one sink, which crashes at every request of theirs.',
+  },
+  {
+    files: 'sinks/twoPhase/{acks,committables,committer}.ts',
+    by: 'sinks/twoPhase/twoPhaseSink.test.ts',
+    because: 'Parts of the base of two-phase sinks.',
+  },
+  {
+    files:
+      'sources/{fetcher,filesPosition,filesReader,laterObjects,listing,objectBytes,objectReader,place,preview,slicer}.ts',
+    by: 'sources/files.test.ts',
+    because: 'Parts of one source.',
+  },
+  {
+    files: 'sources/{progress,standstill}.ts',
+    by: 'sources/pump.test.ts',
+    because: 'Parts of the pump.',
+  },
+  {
+    files:
+      'state/{block,cellFilter,indexBuilder,merge,runWriter,scan,segmentEncoder,segmentFooter,segmentFormat,segmentObject,segmentReader,slices}.ts',
+    by: 'state/segmentWriter.test.ts',
+    because: 'A segment is written and read; each half is the test of the other.',
+  },
+  {
+    files: 'state/{isolate,losses,marks,refusals,serializer}.ts',
+    by: 'state/roundTrip.test.ts',
+    because: 'A value comes back as it was, or is refused: one property.',
+  },
+  {
+    files: 'state/{snapshot,state,upload}.ts',
+    by: 'state/backend.test.ts',
+    because: 'The backend alone uses them.',
+  },
+  {
+    files: 'store/decorators/*.ts',
+    by: 'store/decorators/decorate.test.ts',
+    because: 'The conformance suite runs on each, and on all together.',
+  },
+  {
+    files: 'store/gateway/{,operations/}*.ts',
+    by: 'store/gateway/gateway.objects.test.ts',
+    because: 'A server is tested by requests.',
+  },
+  {
+    files: 'store/local/*.ts',
+    by: 'store/local/localStore.test.ts',
+    because: 'An adapter of a port: the conformance suite calls all of it.',
+  },
+  {
+    files: 'store/memory/*.ts',
+    by: 'store/memory/memoryStore.test.ts',
+    because: 'An adapter of a port: the conformance suite calls all of it.',
+  },
+  {
+    files: 'store/multipart/bufferPool.ts',
+    by: 'fs/writer/writer.test.ts',
+    because: 'Those who use buffers show that none is lost.',
+  },
+  {
+    files: 'store/observe/channels.ts',
+    by: 'store/observe/observed.test.ts',
+    because: 'What is observed is published there.',
+  },
+  {
+    files: 'store/{abortUploads,registry}.ts',
+    by: 'store/open.test.ts',
+    because: 'Stores are opened through them.',
+  },
+  {
+    files: 'store/links.ts',
+    by: 'sources/files.test.ts',
+    because: 'It tells what a listing leaves out.',
+  },
+  {
+    files: 'store/services.ts',
+    by: 'job/services.test.ts',
+    because: 'A job has them.',
+  },
+  { files: 'store/trials.ts', by: 'store/probe.test.ts', because: 'The probe is made of trials.' },
+  {
+    files: 'store/s3/{,aws/,credentials/,proxy/}*.ts',
+    by: 'store/s3/store.conformance.test.ts',
+    because: 'An adapter of a port: the conformance suite calls all of it, over HTTP.',
+  },
+  {
+    files: 'testing/{laws,matrix}/*.ts',
+    by: 'testing/laws/laws.test.ts',
+    because: 'Operators that are wrong on purpose show that each law and each case can fail.',
+  },
+  {
+    files: 'testing/{storeConformance,store/*}.ts',
+    by: 'store/decorators/decorate.test.ts',
+    because: 'Stores that are wrong on purpose show that the suite can fail.',
+  },
+  {
+    files: 'testing/{countedClock,marbleFile,memoryServices,sealed,testAttempt}.ts',
+    by: 'marbles.test.ts',
+    because: 'Marbles run on them.',
+  },
+  {
+    files: '{,**/}errors.ts',
+    by: 'docs/errors.test.ts',
+    because: 'It finds every place that raises a code, and holds it against the catalog.',
+  },
+];
