@@ -14,6 +14,8 @@ export default {
   testPathIgnorePatterns: process.env['MILLRACE_TEST_LONG'] === '1' ? [] : ['\\.long\\.test\\.ts$'],
   // Of a machine with two cores, too, both.
   maxWorkers: '100%',
+  // What a file has loaded is never let go: a worker whose heap is large collects garbage most of the time.
+  workerIdleMemoryLimit: '600MB',
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^millrace$': '<rootDir>/src/index.ts',

@@ -18,6 +18,12 @@ const otherKey = 'other-'.padEnd(40, 'y');
 const credentials = { accessKeyId: 'KEY', secretAccessKey: 'secret-of-the-test' };
 const records = 6000;
 
+interface Stopped {
+  readonly objects: readonly (readonly [string, Buffer])[];
+  readonly history: readonly (readonly [string, Buffer])[];
+}
+let stopped: Stopped | undefined;
+
 /** A bucket behind a gateway, with a signed job that was stopped in the middle; the attacker has kept all it ever held. */
 class Bucket {
   readonly lake = createMemoryStore({ uri: 'memory://lake' });
@@ -25,21 +31,36 @@ class Bucket {
   #gateway!: Gateway;
   #stores!: OpenedStores;
 
+  /** As it was when the three jobs were stopped; they run once for all tests. */
   static async open(): Promise<Bucket> {
     const bucket = new Bucket();
-    const { lake } = bucket;
-    const watched = decorate(lake, ({ method, key: at, body }, run) =>
-      run.pipe(tap(() => method === 'put' && bucket.#history.set(at, Buffer.from(body ?? '')))),
-    );
-    const line = (n: number): string => `${JSON.stringify({ n, filler: 'x'.repeat(100) })}\n`;
-    bucket.put('raw/a.ndjson', Array.from({ length: records }, (_, n) => line(n)).join(''));
-    bucket.put('victim', 'not the job’s');
-    bucket.#gateway = await startGateway({ buckets: { lake: watched }, credentials });
-    bucket.#stores = openStores({ s3: { endpoint: bucket.#gateway.endpoint, credentials } });
-    await bucket.run({ until: 3000 });
-    await bucket.run({ until: 3000, name: 'neighbour' });
-    await bucket.run({ until: 3000, name: 'stranger', keys: otherKey });
+    await bucket.#serve();
+    if (stopped === undefined) stopped = await bucket.#fill();
+    else {
+      for (const [at, body] of stopped.objects) bucket.put(at, body);
+      for (const [at, body] of stopped.history) bucket.#history.set(at, body);
+    }
     return bucket;
+  }
+
+  async #serve(): Promise<void> {
+    const { lake } = this;
+    const watched = decorate(lake, ({ method, key: at, body }, run) =>
+      run.pipe(tap(() => method === 'put' && this.#history.set(at, Buffer.from(body ?? '')))),
+    );
+    this.#gateway = await startGateway({ buckets: { lake: watched }, credentials });
+    this.#stores = openStores({ s3: { endpoint: this.#gateway.endpoint, credentials } });
+  }
+
+  async #fill(): Promise<Stopped> {
+    const line = (n: number): string => `${JSON.stringify({ n, filler: 'x'.repeat(100) })}\n`;
+    this.put('raw/a.ndjson', Array.from({ length: records }, (_, n) => line(n)).join(''));
+    this.put('victim', 'not the job’s');
+    await this.run({ until: 3000 });
+    await this.run({ until: 3000, name: 'neighbour' });
+    await this.run({ until: 3000, name: 'stranger', keys: otherKey });
+    expect(now(this.lake.listUploads({ prefix: '' })).uploads).toEqual([]);
+    return { objects: this.keys('').map((at) => [at, this.read(at)]), history: [...this.#history] };
   }
 
   async close(): Promise<void> {
