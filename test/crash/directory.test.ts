@@ -30,6 +30,7 @@ test('a job on a directory that was killed again and again leaves no unfinished 
       checkpoints: at('checkpoints'),
       padding: 2000,
       pause: { every: 50, ms: 8 },
+      patience: 60_000,
     };
     const start = (): JobProcess => {
       const process = new JobProcess(task, {});

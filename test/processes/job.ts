@@ -29,6 +29,8 @@ export interface Task {
   readonly padding: number;
   /** The job stops for a moment, blocking, every so many records: its pace. 0: it doesn't. */
   readonly pause: { readonly every: number; readonly ms: number };
+  /** Milliseconds for which the server may be silent. What stalls costs as much; a slow machine makes no server silent for a minute. */
+  readonly patience: number;
 }
 
 /** A line of its output. */
@@ -39,7 +41,7 @@ export interface Line {
   readonly [field: string]: unknown;
 }
 
-const { input, output, checkpoints, padding, pause } = JSON.parse(process.argv[2] ?? '') as Task;
+const { input, output, checkpoints, padding, pause, patience } = JSON.parse(process.argv[2] ?? '') as Task;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 let seen = 0;
 
@@ -63,7 +65,7 @@ const job = createJob({
   restart: { initial: 100, max: 1000 },
   // Few, so that merges are killed, too.
   config: loadConfig({ state: { compactionTrigger: 3 } }),
-  s3: { requestTimeout: 2000, idleTimeout: 1000 },
+  s3: { requestTimeout: patience, idleTimeout: patience },
 });
 job.events$.subscribe(print);
 

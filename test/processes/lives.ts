@@ -71,8 +71,16 @@ export function plus(a: Lives, b: Lives): Lives {
   };
 }
 
+/** For a server that stalls: a request that takes longer for other reasons is repeated, and the output is as exact. */
+const patienceWithStalls = 3000;
+
 /** Writes the input below `prefix`, and says what the job is to do there. */
-export async function prepare(target: Target, prefix: string, records: number): Promise<Task> {
+export async function prepare(
+  target: Target,
+  prefix: string,
+  records: number,
+  patience = 60_000,
+): Promise<Task> {
   const { s3, bucket } = target;
   const objects = 4;
   for (let i = 0; i < objects; i++) {
@@ -87,6 +95,7 @@ export async function prepare(target: Target, prefix: string, records: number): 
     checkpoints: `${base}checkpoints`,
     padding: 2000,
     pause: { every: 50, ms: 8 },
+    patience,
   };
 }
 
@@ -144,7 +153,8 @@ class JobLives {
 
   async run(): Promise<Lives> {
     const { target, records, faults = false } = this.#options;
-    const task = await prepare(target, this.#prefix, records);
+    const patience = faults ? patienceWithStalls : undefined;
+    const task = await prepare(target, this.#prefix, records, patience);
     if (target.hooks !== undefined && faults) target.hooks.faults = randomFaults(this.#random);
     try {
       const blows = [...this.#options.blows];

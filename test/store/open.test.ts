@@ -213,7 +213,7 @@ describe('s3x', () => {
   });
 
   test('is https unless said otherwise', async () => {
-    const stores = open({ connectionTimeout: 1000, retry: { maxRetries: 0 } });
+    const stores = open({ retry: { maxRetries: 0 } });
     const error = await failure(stores.open(`s3x://key:hidden@${host(0)}/lake/`).store.head('a'));
     expect(error).toMatchObject({
       code: 'InvalidRequest',

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,8 +97,6 @@ async function expectClean(directory: string): Promise<void> {
 }
 
 describe('a process that dies at any step of', () => {
-  jest.setTimeout(60_000);
-
   const etagOf = (text: string | undefined): string => text?.split(' ').at(-1) ?? '';
 
   it('a put leaves the old object or the new one', async () => {

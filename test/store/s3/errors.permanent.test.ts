@@ -68,7 +68,7 @@ function bundle(authority: string): string {
 /** What a request fails with; `authority` is trusted. */
 async function refusal(options: S3Options, authority?: string): Promise<Error & { readonly code?: string }> {
   const trust = authority === undefined ? {} : { caBundle: bundle(authority) };
-  const pool = closingPool({ connectionTimeout: 2000, ...trust, ...options });
+  const pool = closingPool({ connectionTimeout: '60s', ...trust, ...options });
   return failure(new S3Store('lake', pool).head('a'));
 }
 

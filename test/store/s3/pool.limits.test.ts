@@ -399,8 +399,14 @@ describe('stores of a connection retry', () => {
       return kinds[broken++ % kinds.length];
     };
     const store = connect(
-      // On this clock, hours are minutes.
-      { ...quick, requestTimeout: 5000, lowTimeout: '10h', highTimeout: '10h', maxSockets: 8 },
+      // On this clock, hours are minutes. What is only slow is repeated, too.
+      {
+        retry: { ...quick.retry, maxRetries: 1000 },
+        requestTimeout: 2000,
+        lowTimeout: '10h',
+        highTimeout: '10h',
+        maxSockets: 8,
+      },
       { clock: fast },
     ).store('lake');
     const pieces = Array.from({ length: 600 }, (_, i) => Buffer.alloc(1000 + i, i & 0xff));

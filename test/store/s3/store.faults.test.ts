@@ -69,7 +69,7 @@ describe('a read whose body breaks off is continued where it stopped', () => {
   beforeEach(() => answer(lake.put('big', body)));
 
   test('when it stalls', async () => {
-    await restart({ idleTimeout: 500 });
+    await restart({ idleTimeout: 500, bodyResumes: 1000 });
     await answer(lake.put('big', body));
     fault = (_, attempt) => (attempt === 1 ? { failure: { kind: 'stall', at: MiB } } : undefined);
     expect((await read()).equals(body)).toBe(true);

@@ -115,7 +115,7 @@ describe('between two ends of a channel', () => {
     const asked = [ask(), ask()];
     const others = once(port2, 'message');
     expect(await others).toEqual(['of someone else']);
-    const expiration = new Date(Date.now() + 1000);
+    const expiration = new Date(Date.now() + 60_000);
     tokens$.next(token({ ...credentials, sessionToken: 'x', expiration }));
     for (const given of await Promise.all(asked))
       expect({ ...given }).toMatchObject({ ...credentials, sessionToken: 'x', expiration });
