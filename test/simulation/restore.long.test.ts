@@ -1,0 +1,3 @@
+import { restores } from './restores.js';
+
+restores({ thin: 1, seeds: 100 });
