@@ -64,6 +64,8 @@ export interface Coordinator {
   readonly finished: boolean;
   /** The service that operators name their data objects by. */
   readonly data: CheckpointData;
+  /** The key prefixes of the log and of its data objects. */
+  readonly prefixes: readonly string[];
   /** What went wrong for good, once: the attempt must be torn down. `Fenced` and store errors; `CheckpointFailed` is retryable. */
   readonly errors$: Observable<unknown>;
   /** What the oldest unfinished checkpoint waits for, or the settling after the last one. */

@@ -20,7 +20,7 @@ import {
 import type { CheckpointData } from '../store/services.js';
 import { CheckpointDriver, type CheckpointDriverOptions } from './checkpointDriver.js';
 import type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
-import { dataNames, type DataPlace } from './dataPlace.js';
+import { dataNames, rootsOf, type DataPlace } from './dataPlace.js';
 import { CheckpointError } from './errors.js';
 import type { CheckpointEvent } from './events.js';
 import { sweep, told } from './leftovers.js';
@@ -96,6 +96,10 @@ class LogCoordinator implements Coordinator {
   get data(): CheckpointData {
     const { store, random } = this.#options;
     return (this.#data ??= dataNames(store, this.#place, this.epoch, random));
+  }
+
+  get prefixes(): readonly string[] {
+    return [...new Set([this.#options.prefix, ...rootsOf(this.#place)])];
   }
 
   get waiting(): CheckpointWait | undefined {

@@ -53,9 +53,11 @@ export type {
 } from '../sinks/twoPhase/kind.js';
 export { TwoPhaseSink, type Prepared } from '../sinks/twoPhase/twoPhaseSink.js';
 export type { Shape } from '../shape.js';
+export type { OnMissingCommitted } from '../sinks/file/options.js';
 
 // Sources and formats
 export type { RecordPlace, Source, SourceContext, SourceOutput, SourceReader } from '../sources/source.js';
+export type { CodecName } from '../formats/codec.js';
 export type { Cutter, Malformed, Reader } from '../formats/format.js';
 export type {
   FileEncoder,
@@ -66,14 +68,16 @@ export type {
   RowWriter,
   Writer,
 } from '../formats/writer.js';
+export type { RecordOf } from '../operators/mergeFlows.js';
 
 // Events, one by one: `JobEvent` has them all
 export type { CheckpointEvent } from '../checkpoint/events.js';
 export type { RecordSkipped } from '../flow/unencodable.js';
 export type { LifeEvent, ReportedEvent } from '../job/events.js';
+export type { FailurePlace } from '../job/failure.js';
 export type { StallEvent, Waiting } from '../job/stalls.js';
 export type { SinkEvent } from '../sinks/events.js';
-export type { SourceEvent } from '../sources/events.js';
+export type { InputSkippedEvent, NotReadEvent, SkippedEvent, SourceEvent } from '../sources/events.js';
 
 // Errors
 export { CheckpointError, type CheckpointErrorCode } from '../checkpoint/errors.js';
@@ -91,4 +95,4 @@ export {
   UnorderedListing,
   UnreadableInput,
 } from '../sources/errors.js';
-export { StateError, type StateEvent } from '../state/index.js';
+export { StateError, type StateErrorCode, type StateEvent } from '../state/index.js';

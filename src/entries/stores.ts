@@ -42,6 +42,8 @@ export { isStoreError, StoreError, type StoreErrorCode, type StoreErrorOptions }
 export { listAll } from '../store/helpers.js';
 
 // Adapters
+export type { Links } from '../store/links.js';
+export type { DirectoryEntry, Disk } from '../store/local/disk.js';
 export { createLocalStore, type LocalStoreOptions } from '../store/local/index.js';
 export { createMemoryStore, memoryStore, type MemoryStoreOptions } from '../store/memory/index.js';
 export { S3Connection, s3Store, type OwnOptions, type S3Context } from '../store/s3/index.js';

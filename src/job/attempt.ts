@@ -51,6 +51,7 @@ export interface AttemptPlan {
   readonly name: string;
   readonly graph: Graph;
   readonly environment: Environment;
+  readonly checkpoints: { readonly dir: string };
   /** Claims the log on subscribe; emits once. */
   readonly claim: Observable<Coordinator>;
   /** Why the request of the log that is under way is repeated, if it is. */
@@ -158,15 +159,12 @@ class RunningAttempt {
   }
 
   #open(): void {
-    const { environment, name, emit } = this.#plan;
     const shared: Attempt = attemptOf(
-      environment,
-      name,
+      this.#plan,
       this.#coordinator,
       this.#ledger,
       this.#opening,
       this.#origins,
-      emit,
     );
     const attempts = new Map(this.#wiring.leaves.map((leaf) => [leaf, leafAttempt(shared, leaf)]));
     for (const [id, wired] of this.#wiring.sources) {

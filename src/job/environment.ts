@@ -4,7 +4,14 @@ import { config as configService } from '../config/service.js';
 import { MillraceError } from '../errors.js';
 import type { Attempt, Clock, Service } from '../flow/index.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
-import { checkpointData, stores as storesService, type Stores } from '../store/services.js';
+import {
+  checkpointData,
+  checkpointFolders,
+  stores as storesService,
+  type CheckpointFolder,
+  type Stores,
+} from '../store/services.js';
+import { checkpointPlace } from './checkpointPlace.js';
 import { reported, type JobEvent } from './events.js';
 import type { Origins } from './failure.js';
 import type { Opening } from './opening.js';
@@ -21,21 +28,32 @@ export interface Environment {
   readonly services?: RunServices | undefined;
 }
 
+/** What operators are told of the job that an attempt is of. */
+export interface AttemptContext {
+  readonly name: string;
+  readonly environment: Environment;
+  readonly checkpoints: { readonly dir: string };
+  readonly emit: (event: JobEvent) => void;
+}
+
 /** The attempt that operators see: the coordinator, the ledger and the environment behind one small interface. */
 export function attemptOf(
-  environment: Environment,
-  job: string,
+  { name: job, environment, checkpoints, emit }: AttemptContext,
   coordinator: Coordinator,
   ledger: CreditLedger,
   opening: Opening,
   origins: Origins,
-  emit: (event: JobEvent) => void,
 ): Attempt {
+  const { location, directory } = checkpointPlace(environment, checkpoints.dir, job);
+  // Other jobs keep theirs in the directory, too. A bucket as a whole is for everybody.
+  const prefixes = directory === '' ? coordinator.prefixes : [directory, ...coordinator.prefixes];
+  const folders: readonly CheckpointFolder[] = prefixes.map((prefix) => ({ location, prefix }));
   // By name: an operator may come from another copy of millrace.
   const services = new Map<string, unknown>([
     [storesService.name, environment.stores],
     [configService.name, environment.config],
     [checkpointData.name, coordinator.data],
+    [checkpointFolders.name, folders],
   ]);
   return {
     job,

@@ -6,7 +6,6 @@ import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import { flowOf, type Flow, type Known } from '../flow/index.js';
 import type { Source } from '../sources/source.js';
-import type { Outcome } from './attempt.js';
 import type { JobEvent } from './events.js';
 import { RunServices } from './services.js';
 import { held } from './stopOn.js';
@@ -45,7 +44,7 @@ export interface RunOptions {
 
 export interface RunResult {
   /** `finished`: the inputs were over. `stopped`: the signal asked for it. */
-  readonly outcome: Outcome;
+  readonly outcome: 'finished' | 'stopped';
 }
 
 const runNames: OptionNames<RunOptions> = { signal: true };

@@ -1,8 +1,8 @@
 import { catchError, concatMap, defer, tap, throwError, type Observable } from 'rxjs';
 import { accessError, claim, type ClaimOptions, type Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
-import { withoutEntropy } from '../path/index.js';
 import { runAttempt, type Outcome } from './attempt.js';
+import { checkpointPlace } from './checkpointPlace.js';
 import type { Environment } from './environment.js';
 import type { JobEvent } from './events.js';
 import type { ResolvedOptions } from './options.js';
@@ -64,14 +64,10 @@ function claimed(
 ): Observable<Coordinator> {
   return defer(() => {
     const { name: job, checkpoints, environment, allowDropped } = plan;
-    const { clock, random, config } = environment;
+    const { clock, random } = environment;
     const { dir, fencing, ...settings } = checkpoints;
-    const { store, reserved: logStore, key, capabilities } = environment.stores.open(dir);
-    const { key: marker, length } = config.transfer.entropy;
-    const { plain, at, name = false } = withoutEntropy(key, marker);
-    const base = plain.replace(/\/+$/, '');
-    const prefix = `${base === '' ? '' : `${base}/`}${job}/`;
-    const entropy = at === undefined ? undefined : { at, name, length };
+    const { location, prefix, entropy } = checkpointPlace(environment, dir, job);
+    const { store, reserved: logStore, capabilities } = location;
     return capabilities.pipe(
       catchError((error: unknown) => throwError(() => accessError(error, dir))),
       tap(({ conditionalPut }) => {

@@ -210,7 +210,8 @@ class Input<T> extends FlowSubscriber<T, T> {
 }
 
 /** The record type of a flow. */
-type RecordOf<F> = F extends Flow<infer T> ? Exclude<T, Signal> : never;
+/** The records of a flow. */
+export type RecordOf<F> = F extends Flow<infer T> ? Exclude<T, Signal> : never;
 
 /** Two inputs are at the same signal. Open differs by its sources only. */
 const same = (a: Aligned | undefined, b: Aligned): boolean =>

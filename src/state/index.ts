@@ -8,7 +8,7 @@
  * A kind is one file that exports a function which makes a `StateSpec` (`state.ts`).
  */
 export { StateBackend } from './backend.js';
-export { StateError } from './errors.js';
+export { StateError, type StateErrorCode } from './errors.js';
 export type { StateEvent } from './events.js';
 export { storedKey, type Key } from './keys.js';
 export { maxStates } from './segmentFormat.js';

@@ -49,7 +49,9 @@ export type FindingName =
   | 'copy-part'
   | 'list-parts'
   | 'list-uploads'
-  | `checksum-${ChecksumKind}`;
+  | 'checksum-crc32'
+  | 'checksum-crc32c'
+  | 'checksum-crc64nvme';
 
 export interface ServerReport {
   readonly uri: string;

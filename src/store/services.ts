@@ -64,4 +64,17 @@ export interface CheckpointData {
   key(name: string): string;
 }
 
+/** A directory of a job's checkpoints. */
+export interface CheckpointFolder {
+  readonly location: StoreLocation;
+  /** Of keys in `location.store`, with a slash at its end. */
+  readonly prefix: string;
+}
+
+/** Where no sink may write to. */
+export const checkpointFolders = new Service<readonly CheckpointFolder[]>(
+  'millrace.checkpointFolders',
+  () => [],
+);
+
 export const checkpointData = new Service<CheckpointData>('millrace.checkpointData');

@@ -14,6 +14,7 @@ export {
   type MergeInput,
   type MergeLawOptions,
   type MergeRecord,
+  type Services,
   type StuckOptions,
 } from './laws/index.js';
 export { matrix, type MatrixRow, type MatrixSubject } from './matrix/index.js';

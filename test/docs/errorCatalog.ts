@@ -223,7 +223,7 @@ export const errorCatalog: Readonly<
     ],
     InvalidPartition: [
       '`partitionBy` returned something that cannot be a folder',
-      'Return a string without NUL and without the names `.` and `..`',
+      'Return a string without NUL and without the names `.` and `..`, and not a folder of the checkpoint directory',
     ],
     LostJournal: [
       'A journal that a checkpoint needs is gone',

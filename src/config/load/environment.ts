@@ -2,7 +2,7 @@ import { schema, variableName, variableOf, type Row } from '../schema/index.js';
 import { nearest } from '../nearest.js';
 import type { Sayings } from './said.js';
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+type Environment = Readonly<Record<string, string | undefined>>;
 
 const variables: ReadonlyMap<string, { readonly row: Row; readonly key: string }> = new Map(
   schema.flatMap((row) =>

@@ -12,7 +12,7 @@ import { ConfigError } from '../errors.js';
 import type { ConfigOptions } from '../options.js';
 import { build } from './build.js';
 import { readCode } from './code.js';
-import { readEnvironment, type Environment } from './environment.js';
+import { readEnvironment } from './environment.js';
 import { defaultFile, readFile } from './file.js';
 import { Sayings } from './said.js';
 
@@ -20,7 +20,7 @@ export interface LoadOptions extends ConfigOptions {
   /** Values by flat key, such as a command line's `--set key=value`. Over everything else. */
   readonly set?: Readonly<Record<string, unknown>>;
   /** Default `process.env`. */
-  readonly env?: Environment;
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** A YAML file. Default: the one that `MILLRACE_CONFIG` names, else `millrace.yaml` in `cwd`, if there is one. `false`: none. */
   readonly file?: string | false;
   /** Default: the process's. */

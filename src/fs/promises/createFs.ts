@@ -17,10 +17,23 @@ import { Tree } from './tree.js';
 import type { Stat, WriteOptions } from '../types.js';
 import type { WriteStream, WriteStreamOptions } from './writeStream.js';
 
-type Node = typeof node;
+/** What Node tells, and what the store says beyond. */
+export type ObjectStats = NodeStats & Pick<Stats, 'etag' | 'metadata' | 'content' | 'storageClass'>;
 
-/** The part of `node:fs/promises` that objects can do, with the types it has there. */
-type Shared =
+/** The first overload is what holds: sizes and times are numbers. Node's follow for code that is typed by them. */
+export type StatFunction = ((
+  path: PathLike,
+  options?: StatOptions & { readonly bigint?: false },
+) => Promise<ObjectStats>) &
+  (typeof node)['stat'];
+
+/**
+ * `node:fs/promises` over every store. Functions behave and fail as Node's do; `docs/fs.md` says where objects differ from
+ * files. Paths are `s3://`, `s3a://`, `s3x://`, `file://` and `memory://` URIs, or local paths.
+ */
+/** The part of `node:fs/promises` that objects can do has the types it has there. */
+export interface Fs extends Pick<
+  typeof node,
   | 'access'
   | 'appendFile'
   | 'copyFile'
@@ -33,23 +46,11 @@ type Shared =
   | 'rename'
   | 'rm'
   | 'rmdir'
-  | 'unlink';
-
-/** What Node tells, and what the store says beyond. */
-type Told = NodeStats & Pick<Stats, 'etag' | 'metadata' | 'content' | 'storageClass'>;
-
-/** The first overload is what holds: sizes and times are numbers. Node's follow for code that is typed by them. */
-type StatOf = ((path: PathLike, options?: StatOptions & { readonly bigint?: false }) => Promise<Told>) &
-  Node['stat'];
-
-/**
- * `node:fs/promises` over every store. Functions behave and fail as Node's do; `docs/fs.md` says where objects differ from
- * files. Paths are `s3://`, `s3a://`, `s3x://`, `file://` and `memory://` URIs, or local paths.
- */
-export interface Fs extends Pick<Node, Shared> {
-  readonly constants: Node['constants'];
+  | 'unlink'
+> {
+  readonly constants: (typeof node)['constants'];
   /** Beyond Node's options, those of a write: `assumeObjectNotExists`, `ifMatch`, `metadata`, `partSize`, … */
-  readonly writeFile: Node['writeFile'] &
+  readonly writeFile: (typeof node)['writeFile'] &
     ((file: PathLike | FileHandle, data: Data, options?: WriteFileOptions) => Promise<void>);
   /** For reading (`r`), writing anew (`w`) or creating (`wx`). What is written is there when the handle is closed. */
   readonly open: (
@@ -58,8 +59,8 @@ export interface Fs extends Pick<Node, Shared> {
     options?: WriteOptions | number | string,
   ) => Promise<FileHandle>;
   /** Beyond Node's stats: `etag`, `metadata`, `content` and `storageClass`, as far as the store tells them. */
-  readonly stat: StatOf;
-  readonly lstat: StatOf;
+  readonly stat: StatFunction;
+  readonly lstat: StatFunction;
   readonly opendir: (path: PathLike, options?: { readonly recursive?: boolean }) => Promise<Dir>;
   readonly createReadStream: (path: PathLike, options?: ReadStreamOptions | BufferEncoding) => ReadStream;
   readonly createWriteStream: (path: PathLike, options?: WriteStreamOptions | BufferEncoding) => WriteStream;

@@ -1,12 +1,11 @@
 import { EMPTY, Subject, type Observable, type Subscription } from 'rxjs';
 import type { ListOptions } from '../types.js';
-import type { Found } from './directories.js';
 import { FsError, toFsError, type Call } from './errors.js';
 import { direntIn, type Dirent } from './stats.js';
 
 /** An open directory: its entries one after the other, a page of the listing at a time. */
 export class Dir implements AsyncIterable<Dirent> {
-  readonly #entries: Observable<Found>;
+  readonly #entries: ReturnType<ConstructorParameters<typeof Dir>[1]>;
   readonly #call: Call;
   readonly #queue: Dirent[] = [];
   #subscription: Subscription | undefined;
@@ -21,7 +20,9 @@ export class Dir implements AsyncIterable<Dirent> {
   constructor(
     /** As it was given. */
     readonly path: string,
-    list: (pace: NonNullable<ListOptions['pace']>) => Observable<Found>,
+    list: (
+      pace: NonNullable<ListOptions['pace']>,
+    ) => Observable<{ readonly path: string; readonly kind: 'object' | 'directory' | 'other' }>,
     call: Call,
   ) {
     this.#call = call;

@@ -18,15 +18,15 @@
  */
 import { createFs, type Fs } from './createFs.js';
 
-export { createFs, type Fs } from './createFs.js';
+export { createFs, type Fs, type ObjectStats, type StatFunction } from './createFs.js';
 export type { FsOptions } from './client.js';
 export type { CpOptions } from './cp.js';
-export type { Data } from './data.js';
+export type { Data, EncodingOptions } from './data.js';
 export { Dir } from './dir.js';
-export { FsError, type ErrnoCode } from './errors.js';
+export { FsError, type Call, type ErrnoCode } from './errors.js';
 export { FileHandle, type HandleReadOptions, type ReadArguments } from './fileHandle.js';
 export type { ReadFileOptions, WriteFileOptions } from './files.js';
-export { ReadStream, type ReadStreamOptions } from './readStream.js';
+export { ReadStream, type ReadStreamOptions, type StreamSource } from './readStream.js';
 export { Dirent, Stats } from './stats.js';
 export type { ReaddirOptions, RmOptions } from './tree.js';
 export { WriteStream, type StreamTarget, type WriteStreamOptions } from './writeStream.js';

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { hideUserInfo } from '../../path/index.js';
 import type { Observable, Subscription } from 'rxjs';
-import type { SeekableReader } from '../reader/index.js';
 import { toFsError, type Call } from './errors.js';
 
 export interface ReadStreamOptions {
@@ -17,6 +16,13 @@ export interface ReadStreamOptions {
   readonly signal?: AbortSignal | null;
 }
 
+/** What a stream reads from. */
+export interface StreamSource {
+  /** The next bytes, at most so many; none at the end. */
+  pull(most: number): Observable<readonly Uint8Array[]>;
+  close(): void;
+}
+
 /**
  * An object as a Node stream. What is fetched ahead is bounded by the memory budget of the client, and asked for as the stream
  * is read; `destroy` aborts the requests under way.
@@ -28,14 +34,14 @@ export class ReadStream extends Readable {
   bytesRead = 0;
   /** Not open yet. */
   pending = true;
-  readonly #open: Observable<SeekableReader>;
+  readonly #open: Observable<StreamSource>;
   readonly #call: Call;
-  #reader: SeekableReader | undefined;
+  #reader: StreamSource | undefined;
   #request: Subscription | undefined;
 
   constructor(
     path: string | Buffer,
-    open: Observable<SeekableReader>,
+    open: Observable<StreamSource>,
     { encoding, highWaterMark, emitClose, autoClose, signal }: ReadStreamOptions,
     call: Call,
   ) {

@@ -78,13 +78,13 @@ export class Stats {
 
 /** An entry of a directory. */
 export class Dirent<Name extends string | Buffer = string> {
-  readonly #kind: Found['kind'];
+  readonly #kind: 'object' | 'directory' | 'other';
 
   constructor(
     readonly name: Name,
     /** The directory it is in, as it was asked for. */
     readonly parentPath: string,
-    kind: Found['kind'],
+    kind: 'object' | 'directory' | 'other',
   ) {
     this.#kind = kind;
   }

@@ -1,5 +1,4 @@
 import { MillraceError, sharedByCopies } from '../../errors.js';
-import type { FileCommittable } from './committable.js';
 
 /** Someone else's object stands where a committed file belongs. Code `ForeignObject`. */
 export class ForeignObject extends MillraceError {
@@ -32,7 +31,7 @@ export class LostUpload extends MillraceError {
 
   constructor(
     readonly uri: string,
-    file: FileCommittable,
+    file: Readonly<{ uploadId: string | undefined; checkpoint: number; size: number; records: number }>,
     cause?: unknown,
   ) {
     super(

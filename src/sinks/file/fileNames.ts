@@ -10,6 +10,8 @@ import { formatUid } from './uids.js';
 /** Names the files of one sink in one attempt: `<folder>/<partition>/<prefix->part-<uid><suffix><extension>`. */
 export class FileNames {
   #counter = 0;
+  /** Key prefixes that no file's key may start with. */
+  reserved: readonly string[] = [];
 
   constructor(
     private readonly id: string,
@@ -40,6 +42,12 @@ export class FileNames {
     const uid = formatUid({ jobId, sink: this.id, epoch, counter: this.#counter++ });
     const name = `${prefix === '' ? '' : `${prefix}-`}part-${uid}${suffix}${format.extension}`;
     const key = `${this.prefix}${partition}${partition === '' ? '' : '/'}${name}`;
+    if (this.reserved.some((folder) => key.startsWith(folder))) {
+      throw new MillraceError(
+        'InvalidPartition',
+        `fileSink '${this.id}': partitionBy returned ${JSON.stringify(partition.slice(0, 200))}, which lies in the checkpoint directory of the job. Return another, or give the sink a folder that checkpoints.dir is not in.`,
+      );
+    }
     const bytes = Buffer.byteLength(key);
     if (bytes > 1024) throw new PartitionTooLong(partition, bytes);
     return { uid, key };

@@ -1,4 +1,4 @@
-import { Subscription, take, tap, type Subscriber } from 'rxjs';
+import { concat, Subscription, take, tap, type Subscriber } from 'rxjs';
 import { configOf } from '../../config/service.js';
 import { InvalidOption } from '../../config/units.js';
 import {
@@ -13,7 +13,7 @@ import {
   type Signal,
 } from '../../flow/index.js';
 import { plainUri } from '../../path/index.js';
-import { checkpointData, stores, type StoreLocation } from '../../store/services.js';
+import { checkpointData, checkpointFolders, stores, type StoreLocation } from '../../store/services.js';
 import type { FrozenWork, Request } from '../twoPhase/kind.js';
 import { TwoPhaseSink, type Prepared } from '../twoPhase/twoPhaseSink.js';
 import type { FileCommittable } from './committable.js';
@@ -23,7 +23,7 @@ import { inlineLimit, Journals } from './journal.js';
 import type { OpenFile, PartCut } from './openFile.js';
 import { OpenFiles } from './openFiles.js';
 import { checkPartSize, settingsOf, type FileSinkOptions, type SinkSettings } from './options.js';
-import { placeOf, Places } from './places.js';
+import { checkpointsBelow, placeOf, Places } from './places.js';
 import { BufferPool } from '../../store/multipart/index.js';
 import { Pressure } from './pressure.js';
 import { Publisher } from './publisher.js';
@@ -38,8 +38,8 @@ import { PartUploads } from './uploads.js';
  * journal. Memory stays within `budget`: beyond three quarters of it sources wait; where the tails of many open files
  * need more than half, they move to a journal between checkpoints.
  *
- * Errors: `InvalidOption`, `InvalidPartition`, `PartitionTooLong`, `ForeignName`, `ForeignObject`, `LostUpload`, `LostJournal`,
- * `CorruptJournal`, `FormatChanged`, and the store's own.
+ * Errors: `InvalidOption` (also for a folder in the checkpoint directory), `InvalidPartition`, `PartitionTooLong`,
+ * `ForeignName`, `ForeignObject`, `LostUpload`, `LostJournal`, `CorruptJournal`, `FormatChanged`, and the store's own.
  *
  * @param id names the sink in checkpoints; keep it while the job lives
  *
@@ -105,16 +105,17 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
       own,
       ...(this.#options.earlier ?? []).map((uri) => placeOf(open(uri))),
     ]);
+    const reserved = checkpointsBelow(id, this.#uri, location, attempt.use(checkpointFolders));
+    const capable = location.capabilities.pipe(
+      take(1),
+      tap(({ minimumPartSize, completeSubset }) => {
+        checkPartSize(id, partSize, minimumPartSize);
+        this.#rollAlways = settings.everyCheckpoint || !completeSubset || settings.format.restore === 'whole';
+      }),
+    );
     return {
       kind: fileKind(id, attempt, places, new Publisher(attempt, data, places, settings.format), budget / 4),
-      ready: location.capabilities.pipe(
-        take(1),
-        tap(({ minimumPartSize, completeSubset }) => {
-          checkPartSize(id, partSize, minimumPartSize);
-          this.#rollAlways =
-            settings.everyCheckpoint || !completeSubset || settings.format.restore === 'whole';
-        }),
-      ),
+      ready: concat(reserved.pipe(tap((below) => (names.reserved = below))), capable),
       acceptsLost: settings.onMissingCommitted === 'accept',
     };
   }

@@ -1,7 +1,10 @@
+import { concatMap, from, map, toArray, type Observable } from 'rxjs';
+import { InvalidOption } from '../../config/units.js';
 import { ForeignName, type Attempt } from '../../flow/index.js';
 import { hideUserInfo } from '../../path/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
-import type { StoreLocation } from '../../store/services.js';
+import { relationsOf } from '../../store/relation.js';
+import type { CheckpointFolder, StoreLocation } from '../../store/services.js';
 import { uriOf, type FileCommittable } from './committable.js';
 import { formatUid, parseUid } from './uids.js';
 
@@ -59,6 +62,40 @@ export class Places {
   #foreign(file: FileCommittable, why: string, advice: string): ForeignName {
     return new ForeignName(`The checkpoint of fileSink '${this.id}'`, hideUserInfo(uriOf(file)), why, advice);
   }
+}
+
+/**
+ * The key prefixes below the sink's folder that belong to the job's checkpoints: a file there could be taken for part of the
+ * log, and be removed with it. Emits once. Errors: `InvalidOption`, where the folder itself lies in a checkpoint directory.
+ */
+export function checkpointsBelow(
+  id: string,
+  uri: string,
+  location: StoreLocation,
+  folders: readonly CheckpointFolder[],
+): Observable<readonly string[]> {
+  const { prefix } = placeOf(location);
+  return from(folders).pipe(
+    concatMap((folder) =>
+      relationsOf(folder.location, folder.prefix, location, prefix).pipe(
+        map(({ target, way }) => {
+          if (target === 'around') return prefix + way;
+          throw inCheckpoints(id, uri, `${folder.location.store.uri}/${folder.prefix}`);
+        }),
+      ),
+    ),
+    toArray(),
+  );
+}
+
+function inCheckpoints(id: string, uri: string, folder: string): InvalidOption {
+  const rule = 'a folder outside of the checkpoint directory';
+  return new InvalidOption(
+    `fileSink '${id}': uri`,
+    hideUserInfo(uri),
+    rule,
+    `fileSink '${id}': ${hideUserInfo(uri)} lies in the checkpoint directory of the job, ${folder}, where its files could be taken for checkpoints, and be removed with them. Name ${rule}, such as one beside it.`,
+  );
 }
 
 /** No piece is `.` or `..`, which servers and proxies may resolve, and there is no NUL. */

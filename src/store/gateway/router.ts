@@ -7,9 +7,6 @@ import * as multipart from './operations/multipart.js';
 import { deleteObject, putObject } from './operations/put.js';
 import type { Target } from './target.js';
 
-/** The operations that only the gateway itself can answer. */
-export type ServiceOperation = 'ListBuckets' | 'CreateBucket' | 'GetBucketLocation' | 'Sts';
-
 /** The operations that a bucket's store answers, by S3's names. */
 export const operations = {
   HeadBucket: headBucket,
@@ -30,7 +27,9 @@ export const operations = {
 } as const satisfies Readonly<Record<string, (call: Call) => Promise<Reply>>>;
 
 export type StoreOperation = keyof typeof operations;
-export type GatewayOperation = ServiceOperation | StoreOperation;
+/** Of a bucket's store, and those that only the gateway itself can answer. */
+export type GatewayOperation =
+  keyof typeof operations | 'ListBuckets' | 'CreateBucket' | 'GetBucketLocation' | 'Sts';
 
 /** Query names that make another request of the same method and path; none of them is implemented. */
 const subresources: ReadonlySet<string> = new Set(

@@ -28,14 +28,16 @@ export interface Disk {
   /** Without links, `.` and `..`. */
   realpath(path: string): Promise<string>;
   readdir(path: string): Promise<DirectoryEntry[]>;
+  /** Of a file of the store's own: `ELOOP` if it is a link. */
   readFile(path: string): Promise<string>;
   /** Bytes `start` to `end` of an open file, fewer if it ends before. */
   open(path: string): Promise<fs.FileHandle>;
   mkdir(path: string): Promise<void>;
   /** A new file of these bytes. `EEXIST` if there is one. */
   create(path: string, body: Uint8Array | string): Promise<void>;
-  /** A new file of the bytes of others, copied piece by piece. */
+  /** A new file of the bytes of others, copied piece by piece; `ELOOP` if one is a link. */
   concat(path: string, sources: readonly string[]): Promise<void>;
+  /** Of a link itself. */
   touch(path: string, milliseconds: number): Promise<void>;
   /** Makes a file's bytes, or a directory's entries, survive a power failure. */
   sync(path: string): Promise<void>;
@@ -50,6 +52,11 @@ export interface Disk {
 
 const copySize = 1 << 20;
 
+/** What has become a pipe meanwhile would be waited for. */
+const atOnce = constants.O_RDONLY | constants.O_NONBLOCK;
+/** Nobody lays out the store's own files with links. */
+const ownFile = atOnce | constants.O_NOFOLLOW;
+
 /** The real file system. With `durable: false`, what survives `kill -9` may still be lost to a power failure. */
 export function nodeDisk(durable: boolean): Disk {
   return {
@@ -59,9 +66,8 @@ export function nodeDisk(durable: boolean): Disk {
     lstat: (path) => fs.lstat(path, { bigint: true }),
     realpath: (path) => fs.realpath(path),
     readdir,
-    readFile: (path) => fs.readFile(path, 'utf8'),
-    // What has become a pipe meanwhile would be waited for.
-    open: (path) => fs.open(path, constants.O_RDONLY | constants.O_NONBLOCK),
+    readFile: (path) => fs.readFile(path, { encoding: 'utf8', flag: ownFile }),
+    open: (path) => fs.open(path, atOnce),
     mkdir: async (path) => {
       await fs.mkdir(path);
     },
@@ -70,7 +76,7 @@ export function nodeDisk(durable: boolean): Disk {
       await using to = await fs.open(path, 'wx');
       const buffer = Buffer.allocUnsafeSlow(copySize);
       for (const source of sources) {
-        await using from = await fs.open(source, 'r');
+        await using from = await fs.open(source, ownFile);
         for (;;) {
           const { bytesRead } = await from.read(buffer, 0, copySize);
           if (bytesRead === 0) break;
@@ -78,10 +84,10 @@ export function nodeDisk(durable: boolean): Disk {
         }
       }
     },
-    touch: (path, milliseconds) => fs.utimes(path, milliseconds / 1000, milliseconds / 1000),
+    touch: (path, milliseconds) => fs.lutimes(path, milliseconds / 1000, milliseconds / 1000),
     sync: async (path) => {
       if (!durable) return;
-      await using file = await fs.open(path, 'r');
+      await using file = await fs.open(path, atOnce);
       await file.sync();
     },
     link: (from, to) => fs.link(from, to),

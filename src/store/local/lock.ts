@@ -51,6 +51,7 @@ async function release(disk: Disk, mark: string): Promise<void> {
 
 async function acquire(disk: Disk, path: string): Promise<number> {
   const started = performance.now();
+  if ((await unless(['ENOENT'], disk.lstat(path)))?.isSymbolicLink() === true) throw notALock(path);
   for (let pause = 1; ; pause = Math.min(pause * 2, 20)) {
     const turn = await attempt(disk, path);
     if (turn !== undefined) return turn;
@@ -98,11 +99,11 @@ async function look(disk: Disk, path: string): Promise<string[]> {
 /** Other names are other programs', and stay. A number of more digits would not be exact. */
 const isMark = /^[1-9]\d{0,14}(\.free)?$/;
 
-function notALock(path: string, cause: unknown): StoreError {
+function notALock(path: string, cause?: unknown): StoreError {
   return new StoreError(
     'InvalidRequest',
     `${path} is not a directory: another program has put it where this store keeps its locks. Remove it.`,
-    { cause },
+    cause === undefined ? {} : { cause },
   );
 }
 

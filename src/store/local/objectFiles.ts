@@ -80,7 +80,7 @@ export class ObjectFiles {
     const sidecar = JSON.stringify({ name: place.part, ...description });
     for (let spread = 0.98; ; spread *= 2) {
       await this.disk.touch(path, modified + 0.01 + Math.random() * spread);
-      const stat = await this.disk.stat(path);
+      const stat = await this.disk.lstat(path);
       const at = sidecarPath(place.directory, partHash(place.part), identityOf(stat));
       try {
         await this.disk.create(at, sidecar);

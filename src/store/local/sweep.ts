@@ -39,7 +39,7 @@ async function sweepUploads(disk: Disk, directory: string): Promise<void> {
 
 /** Removes the sidecar of a file unless that very file is the object now. */
 export async function dropSidecar(disk: Disk, directory: string, path: string, hash: string): Promise<void> {
-  const stat = await unless(absent, disk.stat(path));
+  const stat = await unless(absent, disk.lstat(path));
   if (stat === undefined) return;
   const sidecar = sidecarPath(directory, hash, identityOf(stat));
   const text = await unless(absent, disk.readFile(sidecar));

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
+import { posix } from 'node:path';
 import { StoreError } from '../errors.js';
 import { checkUnicode } from '../helpers.js';
 import { absent, errno, unless, type Disk } from './disk.js';
@@ -29,6 +30,8 @@ export class Tree {
   /** Directories that are in use under their plain names: none can be kept apart any more. */
   readonly #plain = new Set<string>();
   readonly #prepared = new Map<string, Promise<void>>();
+  /** Where directories that were written to really are. */
+  readonly #ways = new Map<string, string>();
 
   constructor(
     readonly root: string,
@@ -77,11 +80,47 @@ export class Tree {
       // Some of its names are others' open files: none is to be replaced, whatever it is.
       if (directory === '/dev') throw noFile(`${directory}/${file}`);
       checkFile(`${directory}/${file}`, await unless(absent, this.disk.stat(`${directory}/${file}`)));
+      await this.#checkWay(directory, '');
       prepared = this.#prepareState(directory);
       this.#prepared.set(directory, prepared);
       prepared.catch(() => this.#prepared.delete(directory));
     }
     await prepared;
+    await this.checkWay(directory);
+  }
+
+  /**
+   * Links are a user's own where a directory is first written to; one that is put there later leads where nobody has asked
+   * for. What changes after this look is not noticed. Errors: `InvalidRequest`.
+   */
+  checkWay(directory: string): Promise<void> {
+    return this.#checkWay(directory, stateName);
+  }
+
+  async #checkWay(directory: string, below: string): Promise<void> {
+    let way = this.#ways.get(directory);
+    if (way === undefined) {
+      if (directory !== this.root) await this.#checkWay(posix.dirname(directory), '');
+      way = await unless(absent, this.disk.realpath(directory));
+      // What is gone is told by the step that needs it.
+      if (way === undefined) return;
+      if (this.#ways.size > 10_000) this.#ways.clear();
+      this.#ways.set(directory, way);
+      if (below === '') return;
+    }
+    const real = await unless(absent, this.disk.realpath(posix.join(directory, below)));
+    const before = posix.join(way, below);
+    if (real === before) return;
+    if (real === undefined) {
+      // It is gone, or what it was in leads elsewhere.
+      if (below !== '') await this.#checkWay(directory, '');
+      else if (directory !== this.root) await this.#checkWay(posix.dirname(directory), '');
+      return;
+    }
+    throw new StoreError(
+      'InvalidRequest',
+      `${posix.join(directory, below)} was the directory ${before}, and leads to ${real} now: a link was put there while it was in use. Nothing was written there. If you have moved the directory, start again; if not, find out who can write beside it.`,
+    );
   }
 
   /** The link that is where the key's object would be, if it leads nowhere. */
@@ -147,6 +186,7 @@ export class Tree {
       const [found] = await this.#existing(parent, part);
       if (found !== undefined) return found;
       const [first, plain] = directoriesOf(parent, part);
+      await this.#checkWay(parent, '');
       if (plain === undefined) await this.#make(parent, first);
       else if (!(await this.#makePlain(parent, plain))) {
         // Somebody else has just made it.
@@ -186,13 +226,8 @@ export class Tree {
 
   async #prepareState(directory: string): Promise<void> {
     const state = `${directory}/${stateName}`;
-    const fresh =
-      (await unless(
-        ['EEXIST'],
-        this.disk.mkdir(state).then(() => true),
-      )) === true;
-    for (const sub of ['tmp', 'meta', 'locks', 'uploads'])
-      await unless(['EEXIST'], this.disk.mkdir(`${state}/${sub}`));
+    const fresh = await makeOwn(this.disk, state);
+    for (const sub of ['tmp', 'meta', 'locks', 'uploads']) await makeOwn(this.disk, `${state}/${sub}`);
     if (fresh) await Promise.all([this.disk.sync(directory), this.disk.sync(state)]);
     else await sweep(this.disk, directory);
   }
@@ -203,6 +238,20 @@ function partsOf(key: string): readonly [part: string, parents: readonly string[
   checkUnicode(key);
   const parts = key.split('/');
   return [parts.pop() ?? '', parts];
+}
+
+/** Makes a directory of the store's own; `false` if it is there. Throws `InvalidRequest` for a link: nobody lays out with those. */
+async function makeOwn(disk: Disk, path: string): Promise<boolean> {
+  const made = await unless(
+    ['EEXIST'],
+    disk.mkdir(path).then(() => true),
+  );
+  if (made === true) return true;
+  if ((await unless(absent, disk.lstat(path)))?.isSymbolicLink() !== true) return false;
+  throw new StoreError(
+    'InvalidRequest',
+    `${path} is a link: another program has put it where this store keeps files of its own. Remove it, and find out who can write there.`,
+  );
 }
 
 /** Makes the directories of a path below `base`, durably. */

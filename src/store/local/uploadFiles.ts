@@ -231,9 +231,9 @@ export class UploadFiles {
   async #files(place: Place, uploadId: string): Promise<PartFile[]> {
     const entries = await unless(absent, this.disk.readdir(this.#path(place, uploadId)));
     if (entries === undefined) throw noSuchUpload(place.key, uploadId);
-    return entries.flatMap(({ name }) => {
+    return entries.flatMap(({ name, kind }) => {
       const [, number, turn, etag, size] = /^part-(\d+)-(\d+)-([0-9a-f]+)-(\d+)$/.exec(name) ?? [];
-      if (etag === undefined) return [];
+      if (etag === undefined || kind !== 'file') return [];
       return [{ part: { number: Number(number), etag, size: Number(size) }, turn: Number(turn), file: name }];
     });
   }

@@ -14,6 +14,7 @@ export interface Info {
 export const uploadsIn = (directory: string): string => `${directory}/${stateName}/uploads`;
 
 export async function readInfo(disk: Disk, path: string): Promise<Info | undefined> {
+  if ((await unless(absent, disk.lstat(path)))?.isDirectory() !== true) return undefined;
   const text = await unless(absent, disk.readFile(`${path}/info`));
   return text === undefined ? undefined : parse(text);
 }
@@ -42,7 +43,7 @@ export function areTexts(value: unknown): boolean {
 /** Whether the upload at `path` has become an object: `staged` has moved there, or is the same file. */
 export async function isUsed(disk: Disk, directory: string, path: string): Promise<boolean> {
   if ((await unless(absent, disk.stat(`${path}/completing`))) === undefined) return false;
-  const staged = await unless(absent, disk.stat(`${path}/staged`));
+  const staged = await unless(absent, disk.lstat(`${path}/staged`));
   if (staged === undefined) return true;
   const part = (await readInfo(disk, path))?.name ?? '';
   for (const candidate of filesOf(directory, part)) {

@@ -98,14 +98,19 @@ export class Uploads {
 
   async abort(key: string, uploadId: string): Promise<void> {
     for (const place of await this.tree.find(key))
-      if (await this.files.exists(place, uploadId))
+      if (await this.files.exists(place, uploadId)) {
+        await this.tree.checkWay(place.directory);
         await this.tree.locked(place, () => this.files.abort(place, uploadId));
+      }
   }
 
   async #place(key: string, uploadId: string): Promise<Place> {
     const places = await this.tree.find(key);
     for (const place of places)
-      if (places.length === 1 || (await this.files.exists(place, uploadId))) return place;
+      if (places.length === 1 || (await this.files.exists(place, uploadId))) {
+        await this.tree.checkWay(place.directory);
+        return place;
+      }
     throw noSuchUpload(key, uploadId);
   }
 }

@@ -84,7 +84,7 @@ export class S3Connection {
 
   #open(pool: S3Pool, bucket: string, own: OwnOptions, observe: ObserveOptions): ObjectStore {
     const { uri, others = () => ({}), ...differing } = own;
-    const resolved = (differs: Differing): ResolvedOptions =>
+    const resolved = (differs: Omit<OwnOptions, 'uri' | 'others'>): ResolvedOptions =>
       resolveOptions({ ...this.#options, ...differs }, this.#aws);
     const accessOf = (name: string): ResolvedOptions => resolved(others(name));
     const store = observed(new S3Store(bucket, pool, resolved(differing), { uri, accessOf }), observe);
@@ -137,14 +137,13 @@ export class S3Connection {
 /** What is created under its name once, which decides something. */
 const isManifest = ({ method, conditional }: StoreCall): boolean => method === 'put' && conditional;
 
-type Differing = Pick<BucketOptions, 'sse' | 'acl' | 'requesterPays'> & Pick<S3Options, 'checksum'>;
-
 /** What may differ between the buckets of one connection. */
-export interface OwnOptions extends Differing {
+export interface OwnOptions
+  extends Pick<BucketOptions, 'sse' | 'acl' | 'requesterPays'>, Pick<S3Options, 'checksum'> {
   /** How the store calls itself. Default: `s3://<bucket>`. */
   readonly uri?: string;
   /** What differs for the buckets that it copies from. Default: nothing. */
-  readonly others?: (bucket: string) => Differing;
+  readonly others?: (bucket: string) => Omit<OwnOptions, 'uri' | 'others'>;
 }
 
 function retryOf(given: S3RetryOptions = {}): RetryOptions {

@@ -3,4 +3,4 @@ export * from './inputs.js';
 export * from './laws.js';
 export * from './mergeLaws.js';
 export { mergeInputs, type MergeInput, type MergeRecord } from './mergeInputs.js';
-export type { LawOptions, StuckOptions } from './run.js';
+export type { LawOptions, Services, StuckOptions } from './run.js';

@@ -11,7 +11,6 @@ export interface MergeLawOptions {
   readonly services?: () => Services;
 }
 
-type Merge = (left: Observable<never>, right: Observable<never>) => Observable<unknown>;
 type Elements = readonly LawElement<MergeRecord>[];
 
 /**
@@ -32,7 +31,11 @@ type Elements = readonly LawElement<MergeRecord>[];
  * fc.assert(fc.property(mergeInputs(fc), (input) => checkMergeLaws((left, right) => mergeFlows(left, right), input)));
  * ```
  */
-export function checkMergeLaws(merge: Merge, input: MergeInput, options: MergeLawOptions = {}): void {
+export function checkMergeLaws(
+  merge: (left: Observable<never>, right: Observable<never>) => Observable<unknown>,
+  input: MergeInput,
+  options: MergeLawOptions = {},
+): void {
   const { elements, unsubscribeAfter } = input;
   const run = (some: Elements, more: RunOptions = {}): LawRun =>
     runInputs(

@@ -27,6 +27,7 @@ import type { Clock } from '../../../flow/index.js';
 import { isStoreError, StoreError } from '../../../store/errors.js';
 import { join } from '../../../store/helpers.js';
 import type { ObjectInfo, UploadOptions } from '../../../store/objectStore.js';
+import { isSameBucket, isSameServer } from '../../../store/relation.js';
 import { etagOf, marked, markOf, partsOf, publish, type BufferPool } from '../../../store/multipart/index.js';
 import { describedContent } from '../../writer/index.js';
 import type { Place } from '../place.js';
@@ -35,7 +36,7 @@ import type { Containment } from './containment.js';
 import { multipart } from './multipart.js';
 import { noteOf } from './note.js';
 import { oneObject, proven, sameFile } from './proof.js';
-import { isSame, sameBucket, sameServer, type Step, type Task } from './task.js';
+import { isSame, type Step, type Task } from './task.js';
 import type { Window } from './window.js';
 
 const MiB = 2 ** 20;
@@ -76,7 +77,9 @@ export function copyObject(task: Task, means: Means): Observable<Step> {
           // What only creates proves by itself that there was nothing.
           const doubtful = unproven && means.overwrite && found !== undefined;
           const how = { ...means, marked: doubtful || !means.overwrite };
-          const written = sameServer(task.from, task.to) ? onServer(task, how) : between(task, how);
+          const written = isSameServer(task.from.location, task.to.location)
+            ? onServer(task, how)
+            : between(task, how);
           return doubtful ? written.pipe(concatMap((step) => proven(task, step))) : written;
         }),
       );
@@ -129,7 +132,7 @@ function onServer(task: Task, means: Marking): Observable<Step> {
   const remote = to.scheme !== 'file' && to.scheme !== 'memory';
   const pinned = {
     ifMatch: source.etag,
-    ...(sameBucket(from, to) ? {} : { bucket: from.location.bucket }),
+    ...(isSameBucket(from.location, to.location) ? {} : { bucket: from.location.bucket }),
   };
   if (!means.marked && source.size <= (remote ? largestCopy : largestCopyHere)) {
     const request = defer(() => to.store.copy(source.key, key, pinned));

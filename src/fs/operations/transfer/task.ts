@@ -29,17 +29,6 @@ export interface Step extends Partial<Written> {
   readonly same?: true;
 }
 
-/** Whether both are one bucket of one server. */
-export function sameBucket(a: Place, b: Place): boolean {
-  if (a.store === b.store) return true;
-  return sameServer(a, b) && a.location.bucket === b.location.bucket;
-}
-
-/** Whether the server itself can copy from one to the other. */
-export function sameServer(a: Place, b: Place): boolean {
-  return a.store === b.store || (a.location.server !== undefined && a.location.server === b.location.server);
-}
-
 const md5 = /^[0-9a-f]{32}$/;
 
 /**

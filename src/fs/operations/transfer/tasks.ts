@@ -15,6 +15,7 @@ import {
 import { hideUserInfo, type Glob } from '../../../path/index.js';
 import { StoreError } from '../../../store/errors.js';
 import type { ListPage, ObjectInfo } from '../../../store/objectStore.js';
+import { isSameBucket } from '../../../store/relation.js';
 import type { Stores } from '../../../store/services.js';
 import type { CopyPair } from '../../types.js';
 import { asError, OperationError, samePlace, type Failure } from '../errors.js';
@@ -24,7 +25,7 @@ import { foundAgain, relationOf } from '../relation.js';
 import { resolve } from '../resolve.js';
 import { couldMatch, type Exceptions } from '../unlisted.js';
 import { TargetListing } from './seen.js';
-import { sameBucket, type Task } from './task.js';
+import type { Task } from './task.js';
 import type { Tasks } from './transfer.js';
 
 /** Pairs of a list that are looked up at the same time. */
@@ -187,7 +188,8 @@ export function apart(from: Place, prefix: string, to: Place, target: string): O
 
 function checked(task: Task): Task {
   const { from, source, to, key } = task;
-  if (source.key === key && sameBucket(from, to)) throw samePlace(from.uri(key), to.uri(key));
+  if (source.key === key && isSameBucket(from.location, to.location))
+    throw samePlace(from.uri(key), to.uri(key));
   return task;
 }
 
