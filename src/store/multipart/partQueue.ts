@@ -41,6 +41,9 @@ export interface Sending<U extends Upload, P extends QueuedPart<U>> {
 export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
   #waiting: P[] = [];
   #head = 0;
+  /** Parts under way, */
+  #underWay = 0;
+  /** by their weights: of fractions, which do not add up to nothing again. */
   #load = 0;
   #held = 0;
   #size = 0;
@@ -97,7 +100,7 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
   }
 
   #mayStart(part: P): boolean {
-    if (this.#load === 0) return true;
+    if (this.#underWay === 0) return true;
     const room = this.sending.mayStart?.(part) ?? true;
     return room && this.#load + this.#weight(part) <= this.sending.inFlight;
   }
@@ -108,7 +111,8 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
 
   #start(part: P): void {
     const { upload } = part;
-    this.#load += this.#weight(part);
+    this.#load = this.#underWay === 0 ? this.#weight(part) : this.#load + this.#weight(part);
+    this.#underWay++;
     this.sending.started?.(part);
     if (upload.uploadId !== undefined) {
       this.#send(part, upload.uploadId);
@@ -129,6 +133,7 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
       const { upload, number, size } = part;
       upload.parts[number - 1] = { number, etag, size };
       this.#load -= this.#weight(part);
+      this.#underWay--;
       this.#size--;
       this.hold(part, 0);
       part.done();
