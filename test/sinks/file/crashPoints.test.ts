@@ -268,6 +268,29 @@ describe('crash points', () => {
     finish(world, second, 40);
   });
 
+  test.each(['before', 'after'] as const)(
+    'the tail of a sealed file meets errors %s it is uploaded: uploaded again, without a restart',
+    (when) => {
+      const world = new World(small);
+      const first = new Run(world, { sink });
+      feed(first, 0, 7);
+      first.barrier();
+      let left = 2;
+      const wrap = (store: ObjectStore): ObjectStore =>
+        decorate(store, (call, run) => {
+          if (call.method !== 'uploadPart' || left-- <= 0) return run;
+          const failed = throwError(() => new StoreError('Unavailable', 'no answer'));
+          return when === 'before' ? failed : concat(run.pipe(ignoreElements()), failed);
+        });
+      const second = new Run(world, { sink, wrap });
+      expect(world.published()).toEqual({});
+      world.clock.advance(3000); // 1 s and 2 s, at most
+      expect(second.error).toBeUndefined();
+      expect(world.published()).toEqual({ p: text(0, 7) });
+      finish(world, second, 40);
+    },
+  );
+
   test('part ETags that are not what the server now says (KMS): sizes by ListParts decide', () => {
     const world = new World(small);
     let n = 0;
