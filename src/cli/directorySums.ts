@@ -1,4 +1,4 @@
-/** What is in a directory and all below it. */
+/** The totals of a directory, including its subdirectories. */
 export interface DirectorySum {
   /** Ends in a slash, or is empty. */
   readonly key: string;
@@ -13,23 +13,23 @@ interface Open {
 }
 
 /**
- * Adds up directories over a listing in the order of its keys, in which all of a directory comes in one piece: a directory
- * is told when the listing has left it, after those in it, so that only as many sums are held as directories are nested.
+ * Sums up directories over a listing in key order, where each directory is contiguous. A directory is reported when the listing
+ * has left it, after its subdirectories, so memory is bounded by the nesting depth.
  */
 export class DirectorySums {
   readonly #tell: (sum: DirectorySum) => void;
   readonly #depth: number;
-  /** From `base` down. */
+  /** The current directories, from `base` down. */
   readonly #open: Open[];
 
-  /** @param depth how many levels below `base` are told; those deeper count for the ones above */
+  /** @param depth levels below `base` that are reported; deeper ones count towards their parents */
   constructor(base: string, depth: number, tell: (sum: DirectorySum) => void) {
     this.#tell = tell;
     this.#depth = depth;
     this.#open = [{ key: base, objects: 0, bytes: 0 }];
   }
 
-  /** Of those directories that are still open. */
+  /** Objects in `base` so far. */
   get objects(): number {
     return this.#open[0]?.objects ?? 0;
   }
@@ -48,7 +48,7 @@ export class DirectorySums {
     }
   }
 
-  /** There is nothing more. */
+  /** Reports the remaining directories. */
   end(): void {
     while (this.#open.length > 0) this.#leave();
   }

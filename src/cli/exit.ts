@@ -1,9 +1,9 @@
-/** How a run ends: its exit code, and what is no error of a store. */
+/** Exit codes, and the errors of the command itself. */
 import { CommanderError } from 'commander';
 import { MillraceError } from '../errors.js';
 import { PartlyFailed } from '../fs/operations/errors.js';
 
-/** The exit codes. SIGINT and SIGTERM give those of a shell: 128 and the signal's number. */
+/** The exit codes. For SIGINT and SIGTERM, as in a shell, 128 plus the signal's number. */
 export const exitCodes = {
   ok: 0,
   failure: 1,
@@ -13,7 +13,7 @@ export const exitCodes = {
   SIGTERM: 143,
 } as const;
 
-/** The command line asks for something that cannot be, or that must be more specific. Nothing was done. */
+/** The command line is invalid, or must be more specific. Nothing was done. */
 export class UsageError extends MillraceError {
   override readonly name = 'UsageError';
 
@@ -22,7 +22,7 @@ export class UsageError extends MillraceError {
   }
 }
 
-/** Someone wants no more: what is under way was aborted. */
+/** A signal stopped the run; its requests were aborted. */
 export class Interrupted extends MillraceError {
   override readonly name = 'Interrupted';
 
@@ -31,7 +31,7 @@ export class Interrupted extends MillraceError {
   }
 }
 
-/** The reader of the output has gone, as `head` does: no error. */
+/** The reader of the output, such as `head`, has exited. This is not a failure. */
 export class ReaderGone extends MillraceError {
   override readonly name = 'ReaderGone';
 
@@ -40,12 +40,12 @@ export class ReaderGone extends MillraceError {
   }
 }
 
-/** All of it was told already; only the exit code is left. */
-export class Told extends MillraceError {
-  override readonly name = 'Told';
+/** All errors were already reported; it only carries the exit code. */
+export class Reported extends MillraceError {
+  override readonly name = 'Reported';
 
   constructor(readonly exitCode: number) {
-    super('Told', 'Some of it failed.');
+    super('Reported', 'Some of it failed.');
   }
 }
 
@@ -65,9 +65,9 @@ const misuse: ReadonlySet<string> = new Set([
   'OutsideTarget',
 ]);
 
-/** What a run that ended with this error exits with. */
+/** The exit code of a run that ended with this error. */
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof Told) return error.exitCode;
+  if (error instanceof Reported) return error.exitCode;
   if (error instanceof ReaderGone) return exitCodes.ok;
   if (error instanceof Interrupted) return exitCodes[error.signal];
   // Help and version end a run, too.
@@ -78,7 +78,7 @@ export function exitCodeOf(error: unknown): number {
   return error.code === 'NotFound' ? exitCodes.notFound : exitCodes.failure;
 }
 
-/** What all of them would exit with, if that is one code. */
+/** The common exit code of several errors, else that of a failure. */
 export function sameFor(errors: readonly unknown[]): number {
   const codes = new Set(errors.map(exitCodeOf));
   const [code] = codes;

@@ -24,11 +24,11 @@ export function addGlobalOptions(program: Command): void {
     .option('--debug', 'stack traces, and what the stores log');
 }
 
-/** Reads `key=value`. Errors: `Usage`. */
+/** Parses `key=value`. Errors: `Usage`. */
 export function parseSets(sets: readonly string[]): Record<string, string> {
   const values: [string, string][] = sets.map((text) => {
     const at = text.indexOf('=');
-    // What is no key may be a secret: it is not repeated.
+    // An invalid key is not repeated: it may be a secret.
     if (!/^[a-z][\w-]*(\.[^=]+)+=/i.test(text))
       throw new UsageError(
         '--set takes key=value with a configuration key, such as --set s3.region=eu-central-1. millrace config --all shows the keys.',
@@ -41,7 +41,7 @@ export function parseSets(sets: readonly string[]): Record<string, string> {
   return Object.fromEntries(values);
 }
 
-/** Reads a whole number of an option. */
+/** Parses the whole number of an option. */
 export function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { Command, OutputConfiguration } from 'commander';
 import { addGlobalOptions } from './globals.js';
 
-/** What the program says of itself. Has to come before its commands, which take over how it talks. */
+/** Configures the program's help and output. Call it before adding commands, which inherit these settings. */
 export function describe(program: Command, output: OutputConfiguration): void {
   const { version } = createRequire(import.meta.url)('../../package.json') as { readonly version: string };
   program

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The program. Node opens all modules of an import together, so they are imported room by room, and the shell's usual limits of
- * open files suffice; where they do not, that is told in words.
+ * The program. Node opens all modules of an import concurrently, so folders are imported one by one to stay within the usual
+ * limit of open files; if that is exceeded, an error explains it.
  */
 import { isTooManyFiles, tooManyFiles } from './tooManyFiles.js';
 

@@ -1,10 +1,9 @@
 /**
- * What the arguments of commands name.
+ * Resolves the arguments of commands.
  *
- * A text with a scheme is a URI, as everywhere in the library: its key is percent-decoded, and wildcards in it are
- * wildcards unless they are percent-encoded. Any other text is a local path: it is taken as it is, and has wildcards only
- * where there is no file of that very name, so that what a shell has expanded stays what it is. A local directory is one
- * even without a slash at its end. `-` is standard input or output.
+ * An argument with a scheme is a URI, as in the library: its key is percent-decoded, and wildcards are active unless
+ * percent-encoded. Any other argument is a local path. Its wildcards are active only if no file has exactly this name, so that
+ * names expanded by a shell stay literal. A local directory needs no trailing slash. `-` is standard input or output.
  */
 import { stat } from 'node:fs/promises';
 import { posix, resolve } from 'node:path';
@@ -22,18 +21,18 @@ import { StoreError } from '../store/errors.js';
 import { UsageError } from './exit.js';
 import { readable } from './render/text.js';
 
-/** A place that an argument names. */
+/** The place of an argument. */
 export interface Located {
   /** For the library; may hold the user info of `s3x://`. */
   readonly uri: string;
-  /** For people: what was given, without secrets. */
+  /** For people: the argument, without secrets. */
   readonly said: string;
   readonly scheme: Scheme;
-  /** Decoded; of a glob, the fixed text before its first wildcard. */
+  /** Decoded; for a glob, the fixed prefix before its first wildcard. */
   readonly key: string;
   /** Only with wildcards. */
   readonly glob?: Glob;
-  /** A local directory that is there, though perhaps with nothing in it. */
+  /** An existing local directory, possibly empty. */
   readonly localDirectory?: true;
 }
 
@@ -42,7 +41,7 @@ export const standard = '-';
 
 const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i;
 
-/** A URI that lacks a slash: as a local path it would be the directory `s3:`. */
+/** A URI that lacks a slash, which as a local path would be in the directory `s3:`. */
 const nearlyUri = /^(s3a?|s3x|file|memory):(?!\/\/)\/?(.*)$/is;
 
 function refuseNearlyUri(argument: string): void {
@@ -52,7 +51,7 @@ function refuseNearlyUri(argument: string): void {
   throw new UsageError(`A URI has two slashes after its scheme: ${shown}. For a local path, begin with ./`);
 }
 
-/** Finds out what an argument names. Errors: `InvalidUri`, `UnknownScheme`, `InvalidGlob`, `Usage`. */
+/** Resolves an argument. Errors: `InvalidUri`, `UnknownScheme`, `InvalidGlob`, `Usage`. */
 export async function locate(argument: string, cwd: string): Promise<Located> {
   if (withScheme.test(argument)) {
     const located = ofUri(argument, readable(hideUserInfo(argument)));
@@ -66,7 +65,7 @@ export async function locate(argument: string, cwd: string): Promise<Located> {
   return there === true ? directory(located) : located;
 }
 
-/** Finds out where an argument says that something goes: no wildcards. Errors: `InvalidUri`, `UnknownScheme`, `Usage`. */
+/** Resolves the argument of a target, without wildcards. Errors: `InvalidUri`, `UnknownScheme`, `Usage`. */
 export async function locateTarget(argument: string, cwd: string): Promise<Located> {
   if (withScheme.test(argument)) return single(await locate(argument, cwd));
   const there = await isDirectory(resolve(cwd, argument));
@@ -75,33 +74,33 @@ export async function locateTarget(argument: string, cwd: string): Promise<Locat
   return there === true ? directory(located) : located;
 }
 
-/** The URI of a key right below a directory. */
+/** The URI of a key below a directory. */
 export function below({ uri }: Pick<Located, 'uri'>, name: string): string {
   return `${asDirectory(uri)}${name.split('/').map(encodePart).join('/')}`;
 }
 
-/** With a slash at its end. */
+/** The URI with a trailing slash. */
 export function asDirectory(uri: string): string {
   return uri.endsWith('/') ? uri : `${uri}/`;
 }
 
-/** Whether it can only be a directory. */
+/** Whether the key is a directory's. */
 export function namesDirectory({ key }: Pick<Located, 'key'>): boolean {
   return key === '' || key.endsWith('/');
 }
 
-/** The last name of a key, without a slash at its end. */
+/** The last name of a key, without a trailing slash. */
 export function lastName(key: string): string {
   const bare = key.replace(/\/$/, '');
   return bare.slice(bare.lastIndexOf('/') + 1);
 }
 
-/** The directory in which all matches of a glob are, from the fixed text before its first wildcard. */
+/** The directory of all matches of a glob, by its fixed prefix. */
 export function fixedDirectory(fixed: string): string {
   return fixed.slice(0, fixed.lastIndexOf('/') + 1);
 }
 
-/** The URI of something that was found there, with the user info that it was found with. */
+/** Adds the user info of the argument to the URI of an entry found with it. */
 export function reached(uri: string, { uri: by }: Pick<Located, 'uri'>): string {
   const [, user] = /^s3x:\/\/([^/]*@)/i.exec(by) ?? [];
   return user === undefined ? uri : uri.replace(/^s3x:\/\//i, (scheme) => scheme + user);
@@ -112,7 +111,7 @@ export function noMatch({ said }: Pick<Located, 'said'>): StoreError {
   return new StoreError('NotFound', `Nothing matches ${said}.`);
 }
 
-/** Errors: `Usage`, if it is a glob, and the command takes one place at a time. */
+/** Throws `Usage` for a glob: the command takes a single place. */
 export function single(located: Located): Located {
   if (located.glob === undefined) return located;
   throw new UsageError(
@@ -132,17 +131,17 @@ function directory(located: Located): Located {
   return { ...located, uri: asDirectory(located.uri), key, localDirectory: true };
 }
 
-/** `undefined`: there is nothing. */
+/** `undefined`: it does not exist. */
 async function isDirectory(path: string): Promise<boolean | undefined> {
   try {
     return (await stat(path)).isDirectory();
   } catch {
-    // Whatever it is that does not let us look, the store will tell.
+    // Other errors are reported by the store later.
     return undefined;
   }
 }
 
-/** A path as a URI in which wildcards and backslashes are left as they are. */
+/** Converts a path to a URI, keeping wildcards and backslashes. */
 function patternUri(pattern: string, cwd: string): string {
   const names = pattern.split('/').map((name) => name.replace(/[^*?[\]{},\\!-]+/g, encodePart));
   const base = pattern.startsWith('/') ? '' : fileUri(cwd).slice('file://'.length);

@@ -1,8 +1,8 @@
-/** `run` with the streams and signals of this process. A second interrupt ends it at once. */
+/** Calls `run` with the streams and signals of this process. A second interrupt exits immediately. */
 import { Interrupted, exitCodes } from './exit.js';
 import { run } from './run.js';
 
-// The SDK's warnings about Node versions are no concern of someone who copies a file.
+// The SDK's warnings about Node versions do not concern users of the command.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
 const interrupt = new AbortController();

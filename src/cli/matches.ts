@@ -6,9 +6,8 @@ import type { Session } from './session.js';
 import { taken } from './wait.js';
 
 /**
- * Works on all objects that match a pattern, a page of the listing at a time; the next page is asked for when the work is
- * done. URIs of entries have the user info that the pattern has. Errors: `NotFound`, if nothing matches; `ListFailed`, when
- * all else is done.
+ * Runs `work` on all objects that match a pattern, page by page of the listing; the next page is requested when it is done. The
+ * entries' URIs have the user info of the pattern. Errors: `NotFound` if nothing matches; `ListFailed` after all others.
  */
 export async function eachMatch(
   { operations, report, stop }: Pick<Session, 'operations' | 'report' | 'stop'>,
@@ -33,7 +32,7 @@ export async function eachMatch(
     if (!(error instanceof PartlyFailed) || error.code !== 'ListFailed') throw error;
     failed = error;
   }
-  // Nothing is to be held back after the last page.
+  // The entries since the last full page.
   try {
     await workOff();
   } catch (error) {
@@ -44,7 +43,7 @@ export async function eachMatch(
   if (found === 0) throw noMatch(place);
 }
 
-/** Lists as far as the first match. Errors: `NotFound`, if nothing matches. */
+/** Lists up to the first match. Errors: `NotFound` if nothing matches. */
 export async function mustMatch(
   { operations, stop }: Pick<Session, 'operations' | 'stop'>,
   place: Located,

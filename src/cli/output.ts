@@ -4,17 +4,17 @@ import { ReaderGone } from './exit.js';
 import { printable, printableJson } from './render/text.js';
 
 /**
- * What is written for others to read, at their pace. A reader that goes away (`millrace cat … | head`) aborts `gone`, with
- * a `ReaderGone`; what is written after that is dropped.
+ * An output stream with backpressure. When its reader exits (`millrace cat … | head`), `gone` is aborted with a `ReaderGone`,
+ * and later writes are dropped.
  */
 export class Output {
   readonly isTerminal: boolean;
   readonly #stream: Terminal;
-  /** Aborted by `gone`, and by an interrupt: a reader may stand still for ever. */
+  /** Aborted by `gone`, and by an interrupt, since a reader may never continue. */
   readonly #stop: AbortSignal;
   readonly #gone = new AbortController();
   #full = false;
-  /** Makes room on a terminal, where a bar is in the way of lines. */
+  /** Called before each line, to hide a progress bar. */
   beforeLine: (() => void) | undefined;
 
   constructor(stream: Terminal, interrupt: AbortSignal) {
@@ -27,12 +27,12 @@ export class Output {
     });
   }
 
-  /** Aborted when nobody takes what is written any more. */
+  /** Aborted when the output has no reader any more. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }
 
-  /** Columns, where it is a terminal that tells. */
+  /** Columns of the terminal; 80 if unknown. */
   get columns(): number {
     return this.#stream.columns ?? 80;
   }
@@ -42,18 +42,18 @@ export class Output {
     if (!this.#stream.write(chunk)) this.#full = true;
   }
 
-  /** Whatever the text is made of, it is one line, and moves no cursor. */
+  /** Writes one line. Control characters are escaped. */
   line(text: string): void {
     this.beforeLine?.();
     this.write(`${printable(text)}\n`);
   }
 
-  /** One line of JSON. */
+  /** Writes one line of JSON. */
   record(value: unknown): void {
     this.line(printableJson(value));
   }
 
-  /** Resolves when there is room for more. Rejects with a `ReaderGone`, an `Interrupted`, or what else went wrong. */
+  /** Resolves when there is room for more. Rejects with a `ReaderGone`, an `Interrupted`, or the error of the stream. */
   async room(): Promise<void> {
     this.#stop.throwIfAborted();
     if (!this.#full) return;
@@ -65,7 +65,7 @@ export class Output {
     }
   }
 
-  /** Resolves when everything has been taken. Rejects as `room`. */
+  /** Resolves when everything is written. Rejects as `room`. */
   async flush(): Promise<void> {
     this.#stop.throwIfAborted();
     await new Promise<void>((resolve) => {

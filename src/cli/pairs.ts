@@ -1,11 +1,11 @@
 /**
- * From where to where, by the rules of `cp` and `mv`:
+ * The sources and targets of `cp` and `mv`:
  *
- * - An object goes to the target's name; where the target is a directory (it ends in a slash, is a bucket as a whole, or a
- *   local directory that is there), under its own name into it.
- * - Of a directory the content goes to the target, so that doing it again does the same. What matches a pattern keeps
- *   its path from the last fixed slash on.
- * - Of several sources, each goes into the target under its own name, directories too.
+ * - An object gets the target's name; if the target is a directory (it ends in a slash, is a whole bucket, or an existing local
+ *   directory), the object keeps its name in it.
+ * - The content of a directory is copied into the target, so repeating the command has the same result. Matches of a pattern
+ *   keep their path after the last fixed slash.
+ * - Of several sources, each keeps its name in the target, including directories.
  */
 import type { CopyPair } from '../fs/operations/index.js';
 import { UsageError } from './exit.js';
@@ -13,7 +13,7 @@ import { asDirectory, below, lastName, namesDirectory, type Located } from './lo
 import type { Session } from './session.js';
 import { one } from './wait.js';
 
-/** One pair for each source. `recursive`: whether directories were asked for. Errors: `Usage`, `NotFound`. */
+/** One pair for each source. `recursive`: whether directories are allowed. Errors: `Usage`, `NotFound`. */
 export async function pairsOf(
   session: Pick<Session, 'operations' | 'stop'>,
   sources: readonly Located[],

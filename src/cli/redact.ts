@@ -2,12 +2,12 @@ import { findKey, schema, variableOf } from '../config/schema/index.js';
 
 const hidden = '<hidden>';
 
-/** A shorter text could be part of any word. */
+/** Shorter strings could be part of any word. */
 const shortest = 6;
 
 /**
- * Keys and secret of an `s3x://` URI, or those of a proxy, also where they were written into another, or hold a slash. None is
- * so long that every URI of a long text had to be looked through to its end.
+ * User info of `s3x://` URIs and proxies, also misplaced in other URIs, or with a slash in the secret. The lengths are bounded to
+ * bound the time of the search.
  */
 const inUri = /\b((?:s3[ax]?|https?):\/\/)(?:[^/\s@:[]{0,1000}:(?!\d+\/)\S{0,3000}|[^/\s@]{0,3000})@/gi;
 
@@ -21,22 +21,21 @@ const variables: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Takes secrets out of text of any origin: user info of URIs, and every secret that the environment or the command
- * line holds. The library shows none; this is for what comes from elsewhere, such as a mistyped argument, or a foreign error
- * under `--debug`.
+ * Removes secrets from any text: user info of URIs, and every secret in the environment and the command line. The library shows
+ * none; this is for text from other sources, such as a mistyped argument, or another library's error under `--debug`.
  */
 export function redactor(
   env: Readonly<Record<string, string | undefined>>,
   argv: readonly string[],
 ): (text: string) => string {
   const given = Object.entries(env).flatMap(([name, value]) => (variables.has(name) ? [value ?? ''] : []));
-  const said = argv.flatMap((argument) => {
+  const inArguments = argv.flatMap((argument) => {
     const [, key = '', value = ''] = /^(?:--[\w-]+=)?([^=\s]+)=([^]*)$/.exec(argument) ?? [];
     return findKey(key)?.row.kind.name === 'secret' || /secret|token|password|access-?key/i.test(key)
       ? [value]
       : [];
   });
-  const secrets = [...given, ...said]
+  const secrets = [...given, ...inArguments]
     .filter((secret) => secret.length >= shortest)
     .sort((a, b) => b.length - a.length)
     .flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]);

@@ -2,8 +2,8 @@ import { StoreError } from '../store/errors.js';
 import { isTooManyFiles, tooManyFiles } from './tooManyFiles.js';
 
 /**
- * What commands work with: help and version need none of it. One room after the other, for the reason that `index.ts` gives.
- * Error: `Unavailable`, where there are too many open files.
+ * Loads the library, which help and version do not need, folder by folder (see `index.ts`). Error: `Unavailable` if there are
+ * too many open files.
  */
 export async function loadRooms() {
   try {

@@ -1,10 +1,9 @@
 /**
- * The command `millrace`: what people do with files, on `s3://`, `file://` and local paths.
+ * The command `millrace`: file operations on `s3://`, `file://` and local paths.
  *
- * A run reads its arguments, loads the configuration, does one command's work, and closes what it opened. Results go to
- * standard output and nothing else does; progress, summaries and errors go to standard error. With `--json` both are
- * lines of JSON. What ends a run early (an interrupt, a reader that has gone, an error) unsubscribes from the work, which
- * aborts its requests; then what they leave is cleaned up before the run ends.
+ * A run parses its arguments, loads the configuration, runs one command, and closes what it opened. Only results are written to
+ * standard output; progress, summaries and errors to standard error. With `--json` both are lines of JSON. An interrupt, a
+ * reader that exits, or an error unsubscribes from the work, which aborts its requests; the run ends after their clean-up.
  */
 import { Command, CommanderError } from 'commander';
 import { lastValueFrom } from 'rxjs';
@@ -12,7 +11,7 @@ import type { Logger, LoadOptions } from '../config/index.js';
 import type { Failure } from '../fs/operations/index.js';
 import { commands } from './commands/index.js';
 import { parseSets, type GlobalOptions } from './globals.js';
-import { exitCodeOf, ReaderGone, Told } from './exit.js';
+import { exitCodeOf, ReaderGone, Reported } from './exit.js';
 import { describe } from './help.js';
 import type { Io } from './io.js';
 import { Output } from './output.js';
@@ -22,12 +21,12 @@ import { printableJson } from './render/text.js';
 import { loadRooms } from './rooms.js';
 import type { Session, Start } from './session.js';
 
-/** Runs a command line, without the names of the program. Resolves with the exit code; never rejects. */
+/** Runs a command line, without the program's name. Resolves with the exit code; never rejects. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const out = new Output(io.stdout, io.interrupt);
   const err = new Output(io.stderr, io.interrupt);
   const clean = redactor(io.env, argv);
-  // Before the arguments are understood: their errors are for the same readers.
+  // Errors of parsing the arguments depend on these options, too.
   let shown: Pick<GlobalOptions, 'json' | 'debug'> = {
     json: argv.includes('--json'),
     debug: argv.includes('--debug'),
@@ -77,7 +76,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       await work(session);
       await out.flush();
     } finally {
-      // What an interrupt has left is dropped before the connections are.
+      // Clean up after an interrupt before closing the connections.
       await lastValueFrom(operations.close(), { defaultValue: undefined });
       stores.close();
     }
@@ -98,10 +97,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** Whether it was told already, or there is nobody to tell, or nothing. */
+/** Whether the error was already reported, or needs no report. */
 function isSilent(error: unknown): boolean {
   const helped = error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help');
-  return helped || error instanceof Told || error instanceof ReaderGone;
+  return helped || error instanceof Reported || error instanceof ReaderGone;
 }
 
 function configured(options: GlobalOptions, { env, cwd }: Io, logger: Logger): LoadOptions {
@@ -114,7 +113,7 @@ function configured(options: GlobalOptions, { env, cwd }: Io, logger: Logger): L
   };
 }
 
-/** Warnings are for the user of the command; other messages of stores come with --debug only. */
+/** Warnings are always shown; other messages of stores only with --debug. */
 function loggerTo(tell: (level: string, message: string) => void): Logger {
   const at =
     (level: string) =>

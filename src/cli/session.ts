@@ -4,25 +4,25 @@ import type { OpenedStores } from '../store/open.js';
 import type { Io } from './io.js';
 import type { Output } from './output.js';
 
-/** What a command works with. */
+/** The context of a command. */
 export interface Session {
   readonly operations: Operations;
   readonly stores: OpenedStores;
   readonly config: Config;
   readonly out: Output;
-  /** For people: progress and what was done. */
+  /** Standard error, for people: progress and summaries. */
   readonly err: Output;
   readonly io: Io;
-  /** Results as lines of JSON. */
+  /** Whether results are lines of JSON. */
   readonly json: boolean;
   readonly quiet: boolean;
-  /** Aborted when nobody wants any more: an interrupt, or a reader that has gone. */
+  /** Aborted by an interrupt, or when the reader of the output exits. */
   readonly stop: AbortSignal;
-  /** Tells of an error, and goes on. */
+  /** Reports an error and continues. */
   report(error: unknown): void;
-  /** Tells of something that was left out as it was asked for. */
+  /** Reports an entry that was skipped. */
   readonly warn: (skipped: Failure) => void;
 }
 
-/** Runs a command's work: opens what it needs, tells of its errors, closes. */
+/** Runs a command: opens what it needs, reports errors, and closes. */
 export type Start = (work: (session: Session) => Promise<void>) => Promise<void>;

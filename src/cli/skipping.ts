@@ -2,20 +2,20 @@ import { Option, type Command } from 'commander';
 import type { Links, Skipping } from '../fs/operations/index.js';
 import type { Session } from './session.js';
 
-/** Options about what local directories hold besides files. */
+/** Options for entries of local directories that are not files. */
 export interface SkippingOptions<L extends Links = Links> {
   readonly links?: L;
   readonly skipUnreadable?: true;
 }
 
-/** Adds `--links`, with what the command can do with them, and `--skip-unreadable`. */
+/** Adds `--links`, with the choices of the command, and `--skip-unreadable`. */
 export function addSkipping(command: Command, links: readonly Links[]): Command {
   const [usual = ''] = links;
   return command
     .addOption(
       new Option(
         '--links <what>',
-        `symbolic links in local directories: ${said(links)}; default: ${usual}`,
+        `symbolic links in local directories: ${described(links)}; default: ${usual}`,
       ).choices(links),
     )
     .option(
@@ -24,7 +24,7 @@ export function addSkipping(command: Command, links: readonly Links[]): Command 
     );
 }
 
-/** What the options say, for an operation. What is skipped is told. */
+/** The corresponding options of an operation. Skipped entries are reported. */
 export function skippingOf<L extends Links>(
   { warn }: Pick<Session, 'warn'>,
   { links, skipUnreadable }: SkippingOptions<L>,
@@ -43,6 +43,6 @@ const meanings: Readonly<Record<Links, string>> = {
   fail: 'fail',
 };
 
-function said(links: readonly Links[]): string {
+function described(links: readonly Links[]): string {
   return links.map((one) => meanings[one]).join(', ');
 }

@@ -5,8 +5,8 @@ import type { Session } from './session.js';
 import { one } from './wait.js';
 
 /**
- * Writes what comes from standard input, as fast as the store takes it, in bounded memory. Nothing is visible before its end;
- * an interrupt leaves nothing. Emits false if there is an object that must not be replaced.
+ * Writes standard input to an object, with backpressure and in bounded memory. Nothing is visible before the end; an interrupt
+ * leaves nothing. Resolves with false if there is an object that must not be replaced.
  */
 export async function writeStandardInput(
   { operations, io, stop }: Session,
@@ -24,7 +24,7 @@ export async function writeStandardInput(
       progress({ objects: { done: 0, total: 1 }, bytes: { done }, uri });
     }
   }
-  // Asked before anything is read: what comes from a pipe cannot be read again.
+  // Checked before reading: a pipe cannot be read again.
   if (!overwrite && (await there())) return false;
   try {
     const condition = overwrite ? {} : { assumeObjectNotExists: true };

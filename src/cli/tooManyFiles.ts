@@ -1,4 +1,4 @@
-/** What to do where the shell allows fewer open files than it takes to start. */
+/** The advice if the limit of open files is too low to start. */
 export const tooManyFiles =
   'Too many open files. Raise the limit of this shell (ulimit -n 1024), and run it again.';
 

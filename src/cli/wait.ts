@@ -1,10 +1,10 @@
 import { Subscription, type Observable } from 'rxjs';
-import { exitCodeOf, exitCodes, Interrupted, ReaderGone, Told } from './exit.js';
+import { exitCodeOf, exitCodes, Interrupted, ReaderGone, Reported } from './exit.js';
 import type { Session } from './session.js';
 
 /**
- * Takes all that an Observable emits. `stop` unsubscribes, which aborts its requests, and rejects with its reason; so does
- * what `next` throws.
+ * Consumes an Observable. `stop` unsubscribes, which aborts its requests, and rejects with its reason; so does an error thrown by
+ * `next`.
  */
 export function taken<T>(
   source: Observable<T>,
@@ -23,7 +23,7 @@ export function taken<T>(
     };
     const stopped = (): void => end(() => reject(stop.reason as Error));
     stop.addEventListener('abort', stopped);
-    // Declared first: a source may end while it is subscribed.
+    // Declared first: a source may end synchronously.
     const subscription = new Subscription();
     subscription.add(
       source.subscribe({
@@ -41,7 +41,7 @@ export function taken<T>(
   });
 }
 
-/** The one value that an Observable emits. */
+/** The single value of an Observable. */
 export async function one<T>(source: Observable<T>, stop: AbortSignal): Promise<T> {
   const values: T[] = [];
   await taken(source, stop, (value) => values.push(value));
@@ -50,8 +50,7 @@ export async function one<T>(source: Observable<T>, stop: AbortSignal): Promise<
 }
 
 /**
- * The same for each of several things. What fails is told at once, and the others are done all the same; then it rejects
- * with a `Told`.
+ * Runs `work` for each item. Failures are reported immediately, and the others continue; then it rejects with a `Reported`.
  */
 export async function each<T>(
   { report, stop }: Pick<Session, 'report' | 'stop'>,
@@ -66,12 +65,12 @@ export async function each<T>(
     } catch (error) {
       if (stop.aborted || error instanceof Interrupted || error instanceof ReaderGone) throw error;
       if (things.length === 1) throw error;
-      if (!(error instanceof Told)) report(error);
+      if (!(error instanceof Reported)) report(error);
       codes.add(exitCodeOf(error));
     }
   }
   const [code] = codes;
-  if (code !== undefined) throw new Told(codes.size === 1 ? code : exitCodes.failure);
+  if (code !== undefined) throw new Reported(codes.size === 1 ? code : exitCodes.failure);
 }
 
 function asError(error: unknown): Error {

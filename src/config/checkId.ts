@@ -1,10 +1,10 @@
 import { InvalidOption } from './units.js';
 
-/** Ids are parts of keys, which have 1,024 bytes. */
+/** Bytes. Ids are parts of keys, which have at most 1,024 bytes. */
 const longest = 200;
 
 /**
- * Checks the id of an operator, a source or a sink: checkpoints and the names of objects have it. Errors: `InvalidOption`.
+ * Checks the id of an operator, source or sink, which checkpoints and object names contain. Errors: `InvalidOption`.
  *
  * @param of for the message: `the id of keyed`
  */

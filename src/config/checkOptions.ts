@@ -1,15 +1,15 @@
 import { nearest } from './nearest.js';
 import { InvalidOption } from './units.js';
 
-/** The options of an interface by name, all of them: the compiler holds the list complete. */
+/** The names of all options of an interface. The compiler requires the list to be complete. */
 export type OptionNames<T> = Readonly<Record<keyof T, true>>;
 
 /**
- * Refuses an option that does not exist: a slip would otherwise be ignored, and the default be used in its place.
- * Callers may be JavaScript, so what is no object is refused, too. Throws `InvalidOption`.
+ * Refuses unknown options, which are otherwise typing errors that go unnoticed. Callers may be JavaScript, so values that are
+ * not objects are refused, too. Throws `InvalidOption`.
  *
- * @param of what has the options: `createJob`
- * @param path where they are among them, with a dot at its end: `checkpoints.`
+ * @param of the owner of the options: `createJob`
+ * @param path the prefix of nested options, with a trailing dot: `checkpoints.`
  */
 export function checkOptions<T extends object>(
   of: string,
@@ -32,7 +32,7 @@ function isObject<T>(value: T): value is T & object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The option that was probably meant: spelled nearly the same, or with a part more or less (`retries` of `maxRetries`). */
+/** The option that was probably meant: with a similar spelling, or containing or contained in the name (`retries`, `maxRetries`). */
 function meant(name: string, names: readonly string[]): string | undefined {
   const small = name.toLowerCase();
   const near = nearest(
@@ -59,19 +59,19 @@ function unknownOption(of: string, path: string, name: string, names: readonly s
   );
 }
 
-/** Refuses a value that is none of these. Throws `InvalidOption`. */
+/** Throws `InvalidOption` unless the value is one of these. */
 export function oneOf(key: string, value: string | undefined, values: readonly string[]): void {
   if (value === undefined || values.includes(value)) return;
   throw new InvalidOption(key, value, values.map((each) => `'${each}'`).join(' or '));
 }
 
-/** An option object that must be there. Throws `InvalidOption`. */
+/** Throws `InvalidOption` unless the options are an object. */
 export function required<T extends object>(key: string, options: T | undefined): T {
   if (!isObject(options)) throw new InvalidOption(key, options, 'an object');
   return options;
 }
 
-/** Refuses an object that lacks one of these methods. Throws `InvalidOption`. */
+/** Throws `InvalidOption` if the object lacks one of these methods. */
 export function withMethods(key: string, value: object | undefined, names: readonly string[]): void {
   if (value === undefined) return;
   const found = ((value as object | null) ?? {}) as Readonly<Record<string, unknown>>;

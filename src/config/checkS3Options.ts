@@ -73,8 +73,8 @@ const kmsNames: OptionNames<NonNullable<EncryptionOptions['kms']>> = {
 };
 
 /**
- * Refuses options that do not exist, those of buckets, roles, encryption and retries too. Credentials may hold more than
- * is used: SDKs add fields of their own. Throws `InvalidOption`.
+ * Refuses unknown options, including those of buckets, roles, encryption and retries. Credentials may have additional fields,
+ * which SDKs add. Throws `InvalidOption`.
  */
 export function checkS3Options(of: string, options: S3Options | undefined, path = ''): void {
   if (options === undefined) return;

@@ -4,7 +4,7 @@ import type { S3Credentials, S3Options } from './s3Options.js';
 
 export type { Origin } from './load/said.js';
 
-/** The configuration: checked, sizes in bytes and durations in milliseconds. Secrets do not show when it is printed. */
+/** The validated configuration: sizes in bytes, durations in milliseconds. Printing it does not show secrets. */
 export interface Config {
   readonly s3: S3Options;
   readonly transfer: Transfer;
@@ -14,13 +14,13 @@ export interface Config {
   readonly state: State;
   readonly delegationTokens: DelegationTokens;
   readonly logger: Logger;
-  /** Values that were moved into their bounds, names that are likely slips, keys that another one overrules. */
+  /** Clamped values, names that are probably misspelled, keys that another one overrides. */
   readonly warnings: readonly string[];
-  /** Where the value of a flat key comes from. */
+  /** The origin of a flat key's value. */
   origin(key: string): Origin;
 }
 
-/** See `TransferOptions`. What is missing has a default that depends on who transfers. */
+/** See `TransferOptions`. The defaults of missing values depend on the user of the option. */
 export interface Transfer {
   readonly partSize: number;
   readonly uploadConcurrency: number;

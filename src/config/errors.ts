@@ -1,6 +1,6 @@
 import { MillraceError, sharedByCopies } from '../errors.js';
 
-/** What is wrong with one key. */
+/** A problem with one key. */
 export interface ConfigProblem {
   readonly code:
     | 'UnknownKey'
@@ -11,15 +11,14 @@ export interface ConfigProblem {
     | 'Incomplete'
     | 'Contradiction'
     | 'InvalidFile';
-  /** The flat key; of `InvalidFile`, the file. */
+  /** The flat key; for `InvalidFile`, the file. */
   readonly key: string;
-  /** Names key, value (never a secret), rule and where it was set. */
+  /** Contains the key, the value (never a secret), the rule and the origin. */
   readonly message: string;
 }
 
 /**
- * The configuration is wrong. The message lists everything that is, not only the first; `problems` has it for programs.
- * Code `InvalidConfig`.
+ * The configuration is invalid. The message lists all problems; `problems` has them for programs. Code `InvalidConfig`.
  */
 export class ConfigError extends MillraceError {
   static {

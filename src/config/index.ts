@@ -1,4 +1,4 @@
-/** The configuration: what can be set, where it is read from, and what holds for an attempt. */
+/** The configuration: its keys, its sources, and the service that provides it to an attempt. */
 export type { Config } from './config.js';
 export { ConfigError } from './errors.js';
 export { loadConfig, type LoadOptions } from './load/index.js';

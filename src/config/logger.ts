@@ -1,7 +1,7 @@
 import { Console } from 'node:console';
 import { MillraceError } from '../errors.js';
 
-/** What pino, winston and `console` have in common. */
+/** The common interface of pino, winston and `console`. */
 export interface Logger {
   debug(context: object, message: string): void;
   info(context: object, message: string): void;
@@ -11,10 +11,10 @@ export interface Logger {
 
 const nothing = (): void => undefined;
 
-/** Logs nothing: for programs that take all they need from `job.events$` and from errors. */
+/** Logs nothing: for programs that use `job.events$` and errors instead. */
 export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-/** Writes warnings and errors to standard error, one line each. The default where a job or a configuration has no logger. */
+/** Writes warnings and errors to standard error, one line each. The default logger. */
 export const standardErrorLogger: Logger = {
   debug: nothing,
   info: nothing,
@@ -24,7 +24,7 @@ export const standardErrorLogger: Logger = {
 
 const own: ReadonlySet<Logger> = new Set([silentLogger, standardErrorLogger]);
 
-/** A logger that does not throw: a log that is full or closed must not stop what it tells of. That it threw is written to standard error. */
+/** Wraps a logger so that its errors, such as of a full disk, do not fail the caller; they are written to standard error. */
 export function tolerant(logger: Logger): Logger {
   if (own.has(logger)) return logger;
   const at =
@@ -40,7 +40,7 @@ export function tolerant(logger: Logger): Logger {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** The code, and the message of our own errors, which hold no secrets; what a user's callback threw may hold anything. */
+/** The code, and the message of our own errors, which contain no secrets; errors of users' callbacks may. */
 export function errorFields(error: unknown): object {
   return error instanceof MillraceError
     ? { code: error.code, error: error.message }
@@ -49,7 +49,7 @@ export function errorFields(error: unknown): object {
 
 let standardError: Console | undefined;
 
-/** Uses a `Console`, which tolerates that standard error has been closed. */
+/** Uses a `Console`, which tolerates a closed standard error. */
 function write(level: 'warn' | 'error', context: object, message: string): void {
   const fields = Object.entries(context).flatMap(([name, value]: [string, unknown]) =>
     value === undefined || value === message ? [] : [`${name}=${shown(value)}`],
@@ -65,7 +65,7 @@ function shown(value: unknown): string {
     : oneLine(text ?? '');
 }
 
-/** Control characters could forge lines, or command a terminal. */
+/** Replaces control characters, which could forge lines or control a terminal. */
 function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 }

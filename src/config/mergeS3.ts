@@ -1,7 +1,7 @@
 import { parseUri } from '../path/index.js';
 import type { BucketOptions, EncryptionOptions, S3Options } from './s3Options.js';
 
-/** `over` on top of `base`: groups are merged, everything else replaced; of keys and roles only the whole. */
+/** Merges `over` into `base`: retries and buckets are merged, everything else is replaced, such as credentials and roles. */
 export function mergeS3(base: S3Options, over: S3Options | undefined): S3Options {
   if (over === undefined) return base;
   const { buckets = {}, retry, ...rest } = over;
@@ -22,17 +22,17 @@ export function mergeS3(base: S3Options, over: S3Options | undefined): S3Options
   };
 }
 
-/** What is set for a bucket, whatever its name. */
+/** The options of a bucket, whose name may be `__proto__`. */
 function bucketOf({ buckets = {} }: S3Options, name: string): BucketOptions | undefined {
   return Object.hasOwn(buckets, name) ? buckets[name] : undefined;
 }
 
 function mergeBucket<T extends BucketOptions>(base: T, over: BucketOptions): T {
-  const said = Object.entries(over).filter(([, value]) => value !== undefined);
-  return { ...base, ...(Object.fromEntries(said) as BucketOptions) };
+  const given = Object.entries(over).filter(([, value]) => value !== undefined);
+  return { ...base, ...(Object.fromEntries(given) as BucketOptions) };
 }
 
-/** What holds for a bucket alone: what is set under its name, or else under the longest `*.ending` that its name has. */
+/** The options of one bucket: under its name, else under the longest matching `*.ending`. */
 export function ownOptions(s3: S3Options, bucket: string): BucketOptions | undefined {
   const [ending] = Object.keys(s3.buckets ?? {})
     .filter((name) => name.startsWith('*.') && bucket.endsWith(name.slice(1)))
@@ -48,7 +48,7 @@ export function encryptBucket(s3: S3Options, uri: string): S3Options {
   return { ...s3, buckets: { ...s3.buckets, [bucket]: { ...own, sse: { type: 'sse-s3' } } } };
 }
 
-/** A customer's key is for `sse-c`, which need not be set besides. */
+/** The type of encryption; a customer's key implies `sse-c`. */
 export function encryptionType(sse: EncryptionOptions = {}): EncryptionOptions['type'] {
   const { type, customerKey, customerKeyFile } = sse;
   return type ?? ((customerKey ?? customerKeyFile) === undefined ? undefined : 'sse-c');

@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 
-/** The word that needs the fewest changes, unless that is more than a third of it. */
+/** The most similar word, unless more than a third of it differs. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   if (word.length > 200 || words.length === 0) return undefined;
   const best = closest(word, words);

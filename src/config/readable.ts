@@ -1,8 +1,8 @@
-/** Numbers as people read them. */
+/** Formats sizes and durations for people. */
 
 const sizes = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** `812 B`, `1.2 MiB`, `340 GiB`: three digits or so. */
+/** `812 B`, `1.2 MiB`, `340 GiB`. */
 export function readableSize(bytes: number): string {
   if (bytes < 1024) return `${Math.round(bytes)} B`;
   let amount = bytes;

@@ -3,8 +3,8 @@ import { inspect } from 'node:util';
 const hidden = '<hidden>';
 
 /**
- * Makes values of an object show nowhere: not in `inspect`, `console.log`, `JSON.stringify`, `String()`. They stay
- * ordinary properties, so that code which needs them reads or spreads them as usual; a spread copy is not hidden any more.
+ * Hides values of an object from `inspect`, `console.log`, `JSON.stringify` and `String()`. They remain ordinary properties,
+ * which code can read and spread; a spread copy is no longer hidden.
  *
  * @param names the properties to hide. Default: all
  */

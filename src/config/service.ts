@@ -4,12 +4,12 @@ import { loadConfig } from './load/index.js';
 
 let defaults: Config | undefined;
 
-/** The defaults: no environment, no file. */
+/** The default configuration, without environment and file. */
 export function defaultConfig(): Config {
   return (defaults ??= loadConfig({ env: {}, file: false }));
 }
 
-/** The configuration as operators, sources and sinks ask for it. An attempt that provides none has the defaults. */
+/** The configuration for operators, sources and sinks. Default: {@link defaultConfig}. */
 export const config = new Service<Config>('millrace.config', defaultConfig);
 
 /** The configuration of an attempt. */

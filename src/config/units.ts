@@ -6,7 +6,7 @@ export type Size = number | string;
 /** Time, in milliseconds or with a unit: `10_000`, `'10s'`, `'1m'`, `'500ms'`. */
 export type Duration = number | string;
 
-/** An option whose value breaks its rule, or that does not exist. The message names key, value and rule. Code `InvalidOption`. */
+/** An unknown option, or an invalid value. The message contains key, value and rule. Code `InvalidOption`. */
 export class InvalidOption extends MillraceError {
   static {
     sharedByCopies(this, 'InvalidOption');
@@ -45,12 +45,12 @@ const durations: Readonly<Record<string, number>> = {
   d: 86_400e3,
 };
 
-/** Reads a size in bytes. Throws `InvalidOption`. */
+/** Parses a size in bytes. Throws `InvalidOption`. */
 export function parseSize(key: string, value: Size): number {
   return parse(key, value, sizes, "a whole number of bytes, or a string such as '8MiB'");
 }
 
-/** Reads a duration in milliseconds. Throws `InvalidOption`. */
+/** Parses a duration in milliseconds. Throws `InvalidOption`. */
 export function parseDuration(key: string, value: Duration): number {
   return parse(key, value, durations, "a whole number of milliseconds, or a string such as '10s'");
 }
@@ -71,7 +71,7 @@ function parse(key: string, value: unknown, units: Readonly<Record<string, numbe
 function show(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
   if (typeof value === 'function') return 'a function';
-  // Not as text: what an object makes of itself may be anything, even an error.
+  // Not converted to a string: an object's conversion may return anything, or throw.
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   return String(value);
 }

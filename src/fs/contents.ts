@@ -11,12 +11,12 @@ import { conditioned, ObjectWriter, writeObject, type WriteTarget } from './writ
 export interface ContentsOptions {
   readonly open: (uri: string) => Place;
   readonly transfer: () => Transfer;
-  /** Runs what goes on after an unsubscribe: an upload to be dropped. */
+  /** Runs the clean-up after an unsubscribe, such as aborting an upload. */
   readonly onCleanUp: (cleanUp: Observable<never>) => void;
   readonly clock: Clock;
 }
 
-/** What is done with objects' bytes, for one client: all its readers share one budget. */
+/** Reads and writes the bytes of objects for one client. Its readers share one memory budget. */
 export class Contents {
   readonly #options: ContentsOptions;
   #budget: ReadBudget | undefined;
@@ -30,12 +30,12 @@ export class Contents {
     return defer(() => readObject(this.#source(uri), options));
   }
 
-  /** To be pulled from the start on. */
+  /** A reader to be pulled from the start. */
   sequential(uri: string, options: ReadOptions = {}, info?: ObjectInfo): Observable<SeekableReader> {
     return defer(() => openSequential(this.#source(uri, info), options));
   }
 
-  /** To be read anywhere. */
+  /** A reader for any position. */
   seekable(uri: string, info?: ObjectInfo): Observable<SeekableReader> {
     return defer(() => {
       const { store, key, ...rest } = this.#source(uri, info);
@@ -47,7 +47,7 @@ export class Contents {
     return defer(() => writeObject(this.#target(uri), body, this.#writing(options), this.#options.onCleanUp));
   }
 
-  /** Nothing is written yet; the caller that opens it ends or aborts it. */
+  /** A writer that has written nothing yet. The caller must end or abort it. */
   writer(uri: string, options: WriteOptions = {}): Observable<ObjectWriter> {
     return defer(() => {
       const target = this.#target(uri);

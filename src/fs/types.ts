@@ -1,19 +1,19 @@
-/** What the operations of `millrace/operations` take and give. */
+/** The options and results of `millrace/operations`. */
 import type { Observable, ObservableInput } from 'rxjs';
 import type { Duration, Size } from '../config/units.js';
 import type { ByteRange, ContentHeaders, Metadata } from '../store/objectStore.js';
 import type { Links } from '../store/links.js';
 import type { Failure } from './operations/errors.js';
 
-/** An object, or a directory: the common start of other keys, up to a slash. */
+/** An object, or a directory: the common prefix of other keys, up to a slash. */
 export interface Entry {
   readonly uri: string;
-  /** The last name of the key; a directory's ends in a slash. Empty for a bucket as a whole. */
+  /** The last name of the key; a directory's ends in a slash. Empty for a whole bucket. */
   readonly name: string;
   readonly kind: 'object' | 'directory';
-  /** Bytes; of a directory those of its marker, if there is one: 0 as a rule. */
+  /** Bytes; for a directory those of its marker, usually 0. */
   readonly size: number;
-  /** Milliseconds since the epoch; 0 where it is not known. */
+  /** Milliseconds since the epoch; 0 if unknown. */
   readonly modified: number;
   readonly etag?: string;
   readonly storageClass?: string;
@@ -26,14 +26,14 @@ export interface Stat extends Entry {
 
 export type { Links };
 
-/** What becomes of what is in local directories and is no object. */
+/** The treatment of entries in local directories that are not objects. */
 export interface Skipping {
   /**
-   * Links that lead nowhere or in a circle, pipes, sockets and devices, names that are not UTF-8, and what this user may
-   * not look at: `fail` (default) does all else and ends with an error that names them, `skip` leaves them out.
+   * For dangling or circular links, pipes, sockets, devices, names that are not UTF-8, and entries without permission: `fail`
+   * (default) processes all others and ends with an error that lists them, `skip` ignores them.
    */
   readonly unreadable?: 'fail' | 'skip';
-  /** Hears of each that was skipped, links too. */
+  /** Called for each skipped entry, including links. */
   readonly onSkipped?: (skipped: Failure) => void;
 }
 
@@ -41,86 +41,85 @@ export interface ListOptions extends Skipping {
   /** Default `follow`. */
   readonly links?: Links;
   /**
-   * Brakes: the next page (at most 1,000 entries) is asked for when what this returns completes. It is called when the
-   * entries of a page have been emitted. Default: pages follow each other as fast as they come, and a consumer that is
-   * slower than the store has to keep what it was given.
+   * Backpressure: called when the entries of a page (at most 1,000) have been emitted; the next page is requested when the
+   * returned Observable completes. Default: pages are requested without pause, and a slow consumer has to buffer entries.
    */
   readonly pace?: (page: readonly Entry[]) => ObservableInput<unknown>;
 }
 
-/** How far a long operation has come. The last one has `done` equal to `total`. */
+/** The progress of an operation. The last one has `done` equal to `total`. */
 export interface Progress {
-  /** `total` is absent until it is known: a listing may be under way. */
+  /** `total` is absent until the listing has ended. */
   readonly objects: { readonly done: number; readonly total?: number };
   readonly bytes: { readonly done: number; readonly total?: number };
-  /** What was just dealt with. */
+  /** The object that was processed last. */
   readonly uri: string;
 }
 
 export interface RemoveOptions extends Skipping {
-  /** Of what is below a directory. A link that is removed leaves what it leads to. Default `files`: nothing outside goes. */
+  /** For links below a directory. Removing a link keeps its target. Default `files`: nothing outside is removed. */
   readonly links?: Exclude<Links, 'follow'>;
-  /** Directories with all their content. Default false: only an empty one goes. */
+  /** Removes directories with their content. Default false: only an empty directory is removed. */
   readonly recursive?: boolean;
-  /** Said along with `recursive` where the URI is a bucket as a whole. Default false. */
+  /** Required with `recursive` if the URI is a whole bucket. Default false. */
   readonly wholeBucket?: boolean;
-  /** Asks first, and fails with `NotFound` if there is nothing. Default false: stores do not tell. */
+  /** Checks first, and fails with `NotFound` if nothing exists. Default false. */
   readonly mustExist?: boolean;
 }
 
 export interface CopyOptions extends Skipping {
-  /** Of what is below a directory, or matches. Default `follow`. */
+  /** For links below a directory, or that match. Default `follow`. */
   readonly links?: Links;
-  /** With false, an object that is there already fails with `AlreadyExists` (`If-None-Match: *`, so nobody's is lost). Default true, as `cp`. */
+  /** With false, an existing object is never overwritten (`If-None-Match: *`), but fails with `AlreadyExists`. Default true, as `cp`. */
   readonly overwrite?: boolean;
 }
 
 export interface MoveOptions extends Omit<CopyOptions, 'links'> {
-  /** Of what is below a directory. Default `files`: nothing outside goes. */
+  /** For links below a directory. Default `files`: nothing outside is moved. */
   readonly links?: Exclude<Links, 'follow'>;
 }
 
 export interface BulkCopyOptions extends CopyOptions {
   /**
-   * Leaves alone what is there already: of the same size and, where ETags can tell, the same ETag, else not older than the
-   * source. Servers tell times by the second, so what was written in the second of its copy is copied again. Default true.
+   * Skips objects whose target has the same size and, if ETags are comparable, the same ETag, else is not older than the
+   * source. Servers report times in seconds, so an object written in the second of its copy is copied again. Default true.
    */
   readonly skipSame?: boolean;
-  /** Leaves alone whatever is there already, the same or not; goes with `overwrite: false`, for what comes in between. Default false. */
+  /** Skips all existing targets. Add `overwrite: false` to protect those created meanwhile. Default false. */
   readonly skipExisting?: boolean;
   /**
-   * An object of several parts that was interrupted (by a crash, an error, or an unsubscribe) goes on with the parts that
-   * have arrived. What that takes is remembered until the object is complete, in a small object `.<name>.millrace-partial`
-   * beside it, or below the URI given here. With false, an interruption drops what it leaves. Default true.
+   * Resumes an object of several parts that was interrupted (by a crash, an error, or an unsubscribe) with its uploaded parts.
+   * Until the object is complete, a small object `.<name>.millrace-partial` is stored next to it, or below the URI given
+   * here. With false, an interruption aborts the upload. Default true.
    */
   readonly resume?: boolean | string;
-  /** Requests at the same time, 1 to 10,000. Default: `s3.bulk-copy.max-concurrent`, 16. */
+  /** Concurrent requests, 1 to 10,000. Default: `s3.bulk-copy.max-concurrent`, 16. */
   readonly concurrency?: number;
-  /** Bytes of a part, 5 MiB to 1 GiB; larger where an object would have more than 10,000. Default: `s3.spi.write.multipart-part-size`, 8 MiB. */
+  /** The size of a part, 5 MiB to 1 GiB; larger if an object would have more than 10,000. Default: `s3.spi.write.multipart-part-size`, 8 MiB. */
   readonly partSize?: Size;
-  /** Bytes in memory at the same time; a single part may exceed it. Default `concurrency` × `partSize`, at most 512 MiB. */
+  /** The limit of bytes in memory; a single part may exceed it. Default `concurrency` × `partSize`, at most 512 MiB. */
   readonly memory?: Size;
 }
 
-/** From where to where: an object, a directory (its content), or a glob (what matches, from its last fixed slash on). */
+/** Source and target: an object, a directory's content, or a glob's matches, with their keys after its last fixed slash. */
 export interface CopyPair {
   readonly from: string;
   readonly to: string;
 }
 
 export interface BulkProgress extends Progress {
-  /** What had not to be sent: objects that were there already, and parts that an earlier copy had brought. */
+  /** Objects that already existed, and parts that an earlier copy had uploaded. */
   readonly skipped: { readonly objects: number; readonly bytes: number };
 }
 
 export interface AbortOptions {
-  /** Only what was begun longer ago than this; `0` takes all, those of running writers, too. */
+  /** The minimum age of an upload; `0` aborts all, including those of running writers. */
   readonly olderThan: Duration;
 }
 
-/** A multipart upload that was begun, and neither completed nor aborted. */
+/** A multipart upload that was neither completed nor aborted. */
 export interface UploadEntry {
-  /** Of the object that it would become. */
+  /** The URI of the object that it would become. */
   readonly uri: string;
   readonly uploadId: string;
   /** Milliseconds since the epoch. */
@@ -129,45 +128,45 @@ export interface UploadEntry {
 
 export interface ReadOptions {
   readonly range?: ByteRange;
-  /** The ETag that the object must have. Default: the one it has when it is opened. */
+  /** The ETag that the object must have. Default: the ETag when it is opened. */
   readonly ifMatch?: string;
   readonly fragment?: Size;
-  /** Fragments under way or held at once. */
+  /** The maximum number of fragments in flight or in memory. */
   readonly window?: number;
 }
 
 export interface WriteOptions {
-  /** Fails with `AlreadyExists` if there is an object. */
+  /** Fails with `AlreadyExists` if the object exists. */
   readonly assumeObjectNotExists?: boolean;
-  /** Fails with `PreconditionFailed` unless the object has this ETag still. */
+  /** Fails with `PreconditionFailed` unless the object still has this ETag. */
   readonly ifMatch?: string;
   /**
-   * Fails with `PreconditionFailed` or `AlreadyExists` if anyone else writes the object between the start and the end: what is
-   * there at the start is asked for (one HEAD), and demanded at the end.
+   * Fails with `PreconditionFailed` or `AlreadyExists` if another writer changes the object between the start and the end. Its
+   * ETag at the start (one HEAD) is the condition at the end.
    */
   readonly preventConcurrentOverwrite?: boolean;
   /**
-   * Writes nothing where the object has these bytes already, which its ETag tells without a download: an MD5, of the whole
-   * or of parts of the same size. Where ETags are no MD5s (SSE-KMS), the object is written.
+   * Writes nothing if the object already has these bytes, judged by its ETag: an MD5, of the whole or of parts of the same
+   * size. If ETags are not MD5s (SSE-KMS), the object is written.
    */
   readonly putOnlyIfModified?: boolean;
   /**
-   * Compares what the server says it got, part by part, before anything is visible. Errors: `Integrity`; `NotSupported`
-   * where ETags are no MD5s. Default false: the connection's own checksums watch over the way.
+   * Verifies the ETag of each part before the object is published. Errors: `Integrity`; `NotSupported` if ETags are not MD5s.
+   * Default false: the connection's checksums already protect the transfer.
    */
   readonly integrityCheck?: boolean;
   readonly metadata?: Metadata;
   /** Default: the type of the key's extension. */
   readonly content?: ContentHeaders;
-  /** Bytes of a part, 5 MiB to 1 GiB; from the thousandth on they grow. Default 8 MiB. */
+  /** The size of a part, 5 MiB to 1 GiB; it grows after the first thousand. Default 8 MiB. */
   readonly partSize?: Size;
-  /** Parts under way at once; one more may wait, and one be filled. Default 4. */
+  /** Concurrent part uploads; one more part may wait, and one be filled. Default 4. */
   readonly inFlight?: number;
 }
 
 /**
- * What an object is to hold. Of anything iterable, a Node stream too, the next chunk is taken when the one before is
- * written. An Observable cannot be told to wait: what it emits too early is kept in memory.
+ * The content of an object. Iterables, including Node streams, are read with backpressure. Observables have none, so values
+ * that are emitted too early are buffered in memory.
  */
 export type WriteBody =
   | Uint8Array

@@ -1,10 +1,10 @@
 /**
- * What stands between `s3x://` and the bucket: `[key:secret@]host[:port]`. Nothing of it is ever repeated in a message: in a
- * URI that is not what it should be, any part may be a secret.
+ * The authority of an `s3x://` URI: `[key:secret@]host[:port]`. No message repeats any part of it: in a malformed URI, any part
+ * may be a secret.
  */
 import { InvalidUri } from './errors.js';
 
-/** The credentials that a URI brings with it. */
+/** The credentials in a URI. */
 export interface UserInfo {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -25,10 +25,10 @@ export function parseAuthority(text: string): Authority {
   };
 }
 
-/** A host with or without port, in the one way to write it. Errors: `InvalidUri`. */
+/** Normalizes a host with an optional port. Errors: `InvalidUri`. */
 export function parseServer(text: string): string {
   const [, host, port] = /^(\[[0-9a-f:.]+\]|[\p{L}\p{M}\p{N}._-]+)(?::(\d{1,5}))?$/iu.exec(text) ?? [];
-  // A parser that knows addresses and international names; it would also take more than a host.
+  // URL validates addresses and international names, but also accepts more than a host.
   if (host === undefined || !URL.canParse(`http://${host}`)) {
     throw new InvalidUri(
       'The host of this s3x:// URI is not one. Write s3x://[key:secret@]host[:port]/bucket/key, with %2F, %40 and %25 for "/", "@" and "%" in a secret.',

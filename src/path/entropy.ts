@@ -1,16 +1,16 @@
-/** A text with the place that an entropy marker had in it. */
+/** A key without its entropy marker, and the marker's position. */
 export interface WithoutEntropy {
-  /** The text without the marker: what people look up. */
+  /** The key without the marker. */
   readonly plain: string;
-  /** Where the marker was: entropy goes in here. Absent if it was not there. UTF-16 units of `plain`. */
+  /** The position of the marker, where entropy is inserted. Absent without a marker. UTF-16 units of `plain`. */
   readonly at?: number;
-  /** The marker was a whole name, so entropy brings its slash with it. */
+  /** The marker was a whole name, so entropy is inserted with a slash. */
   readonly name?: boolean;
 }
 
 /**
- * Takes the first occurrence of an entropy marker out of a key or of what comes after a URI's bucket: `a/_e_/b` is
- * `a/b`, and `x-_e_-y` is `x--y`.
+ * Removes the first occurrence of an entropy marker from a key, or from the part of a URI after its bucket: `a/_e_/b` becomes
+ * `a/b`, and `x-_e_-y` becomes `x--y`.
  */
 export function withoutEntropy(key: string, marker: string | undefined): WithoutEntropy {
   const found = marker === undefined || marker === '' ? -1 : key.indexOf(marker);
@@ -21,9 +21,9 @@ export function withoutEntropy(key: string, marker: string | undefined): Without
   return { plain: before + (name ? after.slice(1) : after), at: found, name };
 }
 
-/** The URI without the marker, which is looked for behind the bucket only. */
+/** The URI without the marker, which is only looked for after the bucket. */
 export function plainUri(uri: string, marker: string | undefined): string {
-  // The server of s3x:// stands before the bucket.
+  // In s3x:// URIs, the server precedes the bucket.
   const match = /^((?:s3x:\/\/[^/]*\/|(?!s3x:)[a-z][a-z0-9+.-]*:\/\/)[^/]*\/)([^]*)$/i.exec(uri);
   return match === null ? uri : (match[1] ?? '') + withoutEntropy(match[2] ?? '', marker).plain;
 }

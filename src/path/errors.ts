@@ -1,6 +1,6 @@
 import { MillraceError, sharedByCopies } from '../errors.js';
 
-/** The text is no URI of an object. Code `InvalidUri`. */
+/** The string is not a valid URI of an object. Code `InvalidUri`. */
 export class InvalidUri extends MillraceError {
   static {
     sharedByCopies(this, 'InvalidUri');
@@ -13,7 +13,7 @@ export class InvalidUri extends MillraceError {
   }
 }
 
-/** The scheme is none that millrace knows. Code `UnknownScheme`. */
+/** The scheme is not supported. Code `UnknownScheme`. */
 export class UnknownScheme extends MillraceError {
   static {
     sharedByCopies(this, 'UnknownScheme');
@@ -27,16 +27,16 @@ export class UnknownScheme extends MillraceError {
 }
 
 /**
- * - `InvalidPath`: the text is no path (half a surrogate pair), or the bucket has no name.
- * - `DifferentBuckets`: two paths that have to be of one bucket are not.
- * - `AbsoluteAndRelative`: no path leads from an absolute path to a relative one, or back.
- * - `IndexOutOfRange`: the path has no such name.
+ * - `InvalidPath`: the string is not a path (half a surrogate pair), or the bucket name is empty.
+ * - `DifferentBuckets`: two paths are in different buckets.
+ * - `AbsoluteAndRelative`: one path is absolute, the other relative.
+ * - `IndexOutOfRange`: the path has fewer names.
  * - `InvalidPattern`: neither `glob:…` nor `regex:…`, or a malformed regular expression.
  */
 export type PathErrorCode =
   'InvalidPath' | 'DifferentBuckets' | 'AbsoluteAndRelative' | 'IndexOutOfRange' | 'InvalidPattern';
 
-/** What a path cannot do. Its `code` is a {@link PathErrorCode}. */
+/** An error of a path operation. Its `code` is a {@link PathErrorCode}. */
 export class PathError extends MillraceError {
   static {
     sharedByCopies(this, 'PathError');
@@ -50,17 +50,17 @@ export class PathError extends MillraceError {
   }
 }
 
-/** The text without `user:secret@`, fit for messages and checkpoints. */
+/** Removes `user:secret@`, for messages and checkpoints. */
 export function hideUserInfo(uri: string): string {
   const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*:\/+)?([^]*)$/i.exec(uri) ?? [];
   const authority = rest.split('/', 1)[0] ?? '';
   if (authority.includes('@')) return scheme + rest.slice(authority.lastIndexOf('@') + 1);
-  // No port behind the colon: a secret with a slash in it, which goes on to some later @.
+  // No port after the colon: a secret that contains a slash, and ends at a later @.
   const secret = /:(?!\d*$)/.test(authority) && !authority.startsWith('[');
   return secret ? withoutUserInfo(uri) : uri;
 }
 
-/** For text that is malformed, where anything before an @ may be a secret: what is left cannot hold one. */
+/** For malformed URIs, where everything before an @ may be a secret. */
 export function withoutUserInfo(text: string): string {
   const at = text.lastIndexOf('@');
   const [scheme = ''] = /^(?:s3[ax]?|file|memory):\/*/i.exec(text) ?? [];

@@ -1,25 +1,25 @@
 /**
- * Globs over keys and paths: `*` stays within a name, `**` crosses slashes, `?` is one character but a slash, `[a-z]` and `[!a]`
- * are classes (which never match a slash), `{a,b}` is a choice and may nest, `\` takes the next character as it is.
- * Case-sensitive, by code point.
+ * Globs over keys and paths: `*` matches within a name, `**` also across slashes, `?` any character except a slash, `[a-z]` and
+ * `[!a]` classes (never a slash), `{a,b}` alternatives, which may nest, and `\` escapes the next character. Case-sensitive, by
+ * code point.
  *
- * Two flavors. In `files`, what one expects of a shell or of .gitignore: `**` followed by a slash, where a name starts, also
- * matches no directory. In `path`, java.nio's: that slash wants a directory, and a backslash in a class is a backslash.
+ * There are two flavors. `files` is like a shell or .gitignore: `**` followed by a slash, at the start of a name, also matches no
+ * directory. `path` is java.nio's: that slash requires a directory, and a backslash in a class is literal.
  *
- * A glob becomes a small automaton that reads the key once, all states side by side: time is bounded by the product of
- * both lengths for every pattern and key.
+ * A glob is compiled to an automaton that reads the key once and tracks all states, so the time is bounded by the product of
+ * both lengths.
  */
 import { MillraceError, sharedByCopies } from '../errors.js';
 import { InvalidUri, withoutUserInfo } from './errors.js';
 
 /** A compiled glob. */
 export interface Glob {
-  /** What every matching key starts with: the prefix to list. */
+  /** The common prefix of all matching keys, for listings. */
   readonly prefix: string;
-  /** Whether there is anything but literal text; if not, `prefix` is the one key that matches. */
+  /** Whether it has wildcards; if not, only `prefix` itself matches. */
   readonly wild: boolean;
   matches(key: string): boolean;
-  /** Whether a key that starts with `start` can match: what is below a directory. */
+  /** Whether a key that starts with `start` can match. */
   reaches(start: string): boolean;
 }
 
@@ -74,8 +74,8 @@ export function compileGlob(pattern: string, { flavor = 'files' }: GlobOptions =
 }
 
 /**
- * Compiles the key of a URI as it was written (`splitUri`): percent escapes are decoded, and what they encode is
- * literal, so that `%2A` is a star in a name and `*` a wildcard. Errors: `InvalidGlob`, `InvalidUri`.
+ * Compiles the undecoded key of a URI (`splitUri`). Percent-encoded characters are literal: `%2A` is a star in a name, `*` a
+ * wildcard. Errors: `InvalidGlob`, `InvalidUri`.
  */
 export function compileUriGlob(key: string): Glob {
   const pattern = key.replace(/(?:%[0-9a-f]{2})+|%/gi, (escapes) => {
@@ -98,7 +98,7 @@ type Node =
   | { readonly kind: 'directories' }
   | { readonly kind: 'choice'; readonly of: readonly (readonly Node[])[] };
 
-/** Choices in choices. */
+/** The maximum nesting of alternatives. */
 const deepest = 500;
 
 const inName = (char: string): boolean => char !== '/';
@@ -121,7 +121,7 @@ class Parser {
     return this.#sequence(this.lenient, false);
   }
 
-  /** `fresh`: a name starts here, where `**` with a slash may match no directory. */
+  /** `fresh`: at the start of a name, where `**` with a slash may match no directory. */
   #sequence(fresh: boolean, inChoice: boolean): Node[] {
     const nodes: Node[] = [];
     let start = fresh;
@@ -208,7 +208,7 @@ class Parser {
   }
 }
 
-/** A state waits for a character (`test`, then on to `next[0]`) or is several states at once. */
+/** A state consumes a character (`test`), or has only epsilon transitions to `next`. */
 interface State {
   readonly test: ((char: string) => boolean) | undefined;
   next: number[];
@@ -231,7 +231,7 @@ class Automaton {
     return this.#read(start).size > 0;
   }
 
-  /** The states that a text leads to. */
+  /** The states after reading a string. */
   #read(text: string): ReadonlySet<number> {
     let now = new Set<number>();
     this.#enter(this.#start, now);
@@ -257,7 +257,7 @@ class Automaton {
     }
   }
 
-  /** Builds from the end: gives the state from which the nodes lead to `to`. */
+  /** Builds from the end: returns the start state of the nodes, which lead to `to`. */
   #sequence(nodes: readonly Node[], to: number): number {
     return nodes.reduceRight((next, node) => this.#node(node, next), to);
   }

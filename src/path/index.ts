@@ -1,4 +1,4 @@
-/** Where objects are: URIs, globs, paths. Pure; imports nothing of ours but the error class. */
+/** URIs, globs and paths of objects. Pure; depends only on the error class. */
 export type { UserInfo } from './authority.js';
 export { plainUri, withoutEntropy, type WithoutEntropy } from './entropy.js';
 export { PathError, type PathErrorCode } from './errors.js';

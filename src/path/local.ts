@@ -1,11 +1,11 @@
-/** Paths of the local file system as URIs, and back. Lexical, on POSIX: links are not followed. */
+/** Converts local POSIX paths to URIs and back. Lexical: links are not followed. */
 import { posix } from 'node:path';
 import { InvalidUri } from './errors.js';
 import { decodeKey, encodePart, splitUri } from './uri.js';
 
 /**
- * The `file://` URI of a local path; `cwd`, an absolute path, is where a relative one starts. What names a directory as such
- * (`dir/`, `dir/.`, `..`) ends in a slash. Errors: `InvalidUri`.
+ * The `file://` URI of a local path. Relative paths start at `cwd`, an absolute path. The URI of an explicit directory (`dir/`,
+ * `dir/.`, `..`) ends in a slash. Errors: `InvalidUri`.
  *
  * @example
  * ```ts
@@ -33,7 +33,7 @@ export function fileUri(path: string, cwd?: string): string {
  * ```
  */
 export function filePath(uri: string): string {
-  // The root is no bucket, but a directory.
+  // The root has no bucket, but is a directory.
   const root = /^file:\/\/(?:localhost)?\/$/i.test(uri);
   if (!root && splitUri(uri).scheme !== 'file') {
     throw new InvalidUri('Only a file:// URI names a local file. Write file:///directory/name.');

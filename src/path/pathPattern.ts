@@ -2,7 +2,7 @@
 import { PathError } from './errors.js';
 import { compileGlob } from './glob.js';
 
-/** What {@link S3Path.matcher} asks. Errors: `InvalidPattern`, `InvalidGlob`. */
+/** Compiles a pattern of {@link S3Path.matcher}. Errors: `InvalidPattern`, `InvalidGlob`. */
 export function compilePattern(pattern: string | RegExp): (text: string) => boolean {
   if (typeof pattern !== 'string') return whole(pattern.source, pattern.flags);
   const [, syntax = '', rest = ''] = /^(glob|regex):([^]*)$/i.exec(pattern) ?? [];
@@ -23,9 +23,9 @@ export function compilePattern(pattern: string | RegExp): (text: string) => bool
 
 function whole(source: string, flags: string): (text: string) => boolean {
   try {
-    // By itself first: ")|(" is malformed, though not between parentheses.
+    // Compile it alone first: ")|(" is malformed, but valid within parentheses.
     const { source: sound } = new RegExp(source, flags);
-    // Start and end of the text, whatever the flags say about lines.
+    // Match the whole string, whatever the m flag.
     const regex = new RegExp(`(?<![^])(?:${sound})(?![^])`, flags.replace(/[gy]/g, ''));
     return (text) => regex.test(text);
   } catch (cause) {

@@ -1,12 +1,12 @@
-/** From one place to another, by names. */
+/** Computes relative paths. */
 
-/** A place: the names that lead to it from the root, without `.` and `..`, and whether it is a directory. */
+/** A normalized path from the root, without `.` and `..`. */
 interface Place {
   readonly names: readonly string[];
   readonly directory: boolean;
 }
 
-/** Takes `.` and `..` out; above the root there is nothing. */
+/** Resolves `.` and `..`; above the root, `..` is ignored. */
 export function descend(names: readonly string[]): string[] {
   const steps: string[] = [];
   for (const name of names) {
@@ -17,8 +17,8 @@ export function descend(names: readonly string[]): string[] {
 }
 
 /**
- * The way from `base` to `target`; empty if they are the same. Where it only goes up, to an object rather than to a directory, it
- * goes up one more and down by name, since `..` is a directory: from `a/b` to `a` it is `../../a`, and to `a/` it is `..`.
+ * The relative path from `base` to `target`; empty if they are the same. `..` is a directory, so the path up to an object goes
+ * one level higher and down by name: from `a/b` to `a` it is `../../a`, and to `a/` it is `..`.
  */
 export function relativeText(base: Place, target: Place): string {
   let common = 0;

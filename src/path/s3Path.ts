@@ -1,13 +1,13 @@
 /**
- * Paths in a bucket, as `java.nio.file.Path` has them on POSIX. Pure: no path asks a server.
+ * Paths in a bucket, like `java.nio.file.Path` on POSIX. Pure: makes no requests.
  *
- * A path is text: names with a slash between them. It is absolute if it starts with a slash, which is the root of the bucket.
- * Doubled slashes collapse; nothing else happens to a name. There is no working directory: a relative path starts at the
- * root when it is used (`key`, `toUri`), and nothing leads above the root.
+ * A path is a string of names separated by slashes. It is absolute if it starts with a slash, the root of the bucket. Repeated
+ * slashes collapse; names are not changed otherwise. There is no working directory: relative paths start at the root (`key`,
+ * `toUri`), and `..` cannot leave it.
  *
- * **Directories.** Buckets have none, so the text tells: a path is a directory if it ends in `/`, `/.` or `/..`, or is empty, `.` or
- * `..`. `dir` and `dir/` are two paths, of two objects. This is where java.nio, which drops trailing slashes, differs, and all
- * that follows from it: a parent ends in a slash, and so does every name but the last.
+ * **Directories.** Buckets have none, so the path itself decides: it is a directory if it ends in `/`, `/.` or `/..`, or is empty,
+ * `.` or `..`. `dir` and `dir/` are different paths, of different objects. java.nio differs, since it drops trailing slashes;
+ * here a parent ends in a slash, and so does every name but the last.
  */
 import { sharedByCopies } from '../errors.js';
 import { PathError } from './errors.js';
@@ -24,14 +24,14 @@ function placeOf(bucket: Omit<ObjectUri, 'key'>): Place {
   return { ...bucket, uri: formatUri({ ...bucket, key: '' }).replace(/\/$/, '') };
 }
 
-/** A URI in place of a path would lose its second slash, and with it its meaning. */
+/** Throws for a URI, which would lose its second slash. */
 function refuseUri(text: string): void {
   if (!/^(?:s3[ax]?|file|memory):\/\//i.test(text)) return;
   throw new PathError('InvalidPath', 'A URI is not a path in a bucket. Use S3Path.from(uri).');
 }
 
 /**
- * A path in a bucket, immutable. Two paths are the same if their bucket and their text are ({@link S3Path.equals}).
+ * An immutable path in a bucket. Paths are equal if their buckets and strings are ({@link S3Path.equals}).
  *
  * @example
  * ```ts
@@ -46,26 +46,26 @@ export class S3Path implements Iterable<string> {
   }
 
   readonly bucket: string;
-  // Not `#private`: test frameworks and deepEqual compare what they can see.
+  // Not `#private`, so that deepEqual compares them.
   private readonly place: Place;
   private readonly text: string;
   private readonly names: readonly string[];
 
   private constructor(place: Place, text: string) {
-    // A lone surrogate is in no key: keys are UTF-8.
+    // Keys are UTF-8, which has no lone surrogates.
     if (/\p{Surrogate}/u.test(text)) {
       throw new PathError('InvalidPath', 'A path with half a surrogate pair is not Unicode text.');
     }
     this.place = place;
     this.bucket = place.bucket;
     this.text = text.replace(/\/{2,}/g, '/');
-    // As in java.nio, the root has no name, and the empty path one that is empty.
+    // As in java.nio, the root has no name, and the empty path has one empty name.
     this.names = this.text === '/' ? [] : this.text.replace(/^\/|\/$/g, '').split('/');
   }
 
   /**
-   * A path in an S3 bucket: parts are joined by slashes, empty ones left out. Absolute if the first starts with a slash.
-   * Errors: `InvalidPath`, for a part that is a URI, too; `InvalidUri` for a bucket that is an ARN.
+   * A path in an S3 bucket: joins the non-empty parts with slashes. Absolute if the first starts with a slash. Errors:
+   * `InvalidPath` (also for a part that is a URI), `InvalidUri` (a bucket that is an ARN).
    *
    * @example
    * ```ts
@@ -79,15 +79,15 @@ export class S3Path implements Iterable<string> {
     return new S3Path(placeOf({ scheme: 's3', bucket }), parts.filter((part) => part !== '').join('/'));
   }
 
-  /** The absolute path that a URI names; user info is dropped. Errors: `InvalidUri`, `UnknownScheme`. */
+  /** The absolute path of a URI, without its user info. Errors: `InvalidUri`, `UnknownScheme`. */
   static from(uri: string): S3Path {
     const { key, ...place } = parseUri(uri);
     return new S3Path(placeOf(place), `/${key}`);
   }
 
   /**
-   * Compiles `glob:…` or `regex:…`, as java.nio's PathMatcher has them, or a regular expression. It has to match the whole text,
-   * but for the slash at the end of a directory. Errors: `InvalidPattern`, `InvalidGlob`.
+   * Compiles `glob:…` or `regex:…`, like java.nio's PathMatcher, or a regular expression. It must match the whole path, without
+   * the trailing slash of a directory. Errors: `InvalidPattern`, `InvalidGlob`.
    *
    * @example
    * ```ts
@@ -107,7 +107,7 @@ export class S3Path implements Iterable<string> {
     return this.endsInSlash || ['', '.', '..'].includes(this.names.at(-1) ?? '');
   }
 
-  /** The key of the object: absolute and normalized, without the leading slash. That of the root is empty. */
+  /** The object's key: absolute and normalized, without the leading slash. Empty for the root. */
   get key(): string {
     return this.toAbsolute().normalize().text.slice(1);
   }
@@ -123,7 +123,7 @@ export class S3Path implements Iterable<string> {
     return this.nameCount === 1 ? this.root : undefined;
   }
 
-  /** The last name, with the slash of a directory; `undefined` for the root. */
+  /** The last name, with a directory's slash; `undefined` for the root. */
   get fileName(): S3Path | undefined {
     return this.nameCount === 0 ? undefined : this.name(this.nameCount - 1);
   }
@@ -138,7 +138,7 @@ export class S3Path implements Iterable<string> {
     return this.subpath(index, index + 1);
   }
 
-  /** The names from `begin` to before `end`, as a relative path. Errors: `IndexOutOfRange`. */
+  /** The names from `begin` to `end`, exclusive, as a relative path. Errors: `IndexOutOfRange`. */
   subpath(begin: number, end = this.nameCount): S3Path {
     const whole = Number.isInteger(begin) && Number.isInteger(end);
     if (!whole || begin < 0 || end > this.nameCount || begin >= end) {
@@ -151,16 +151,16 @@ export class S3Path implements Iterable<string> {
   }
 
   /**
-   * The names as text, one after the other. Not as paths: a path of one name would hold itself, and what compares deeply
-   * would never end.
+   * Iterates over the names as strings. Not as paths: a path of one name would contain itself, and deep comparisons would not
+   * terminate.
    */
   *[Symbol.iterator](): IterableIterator<string> {
     for (let i = 0; i < this.nameCount; i += 1) yield this.slice(i, i + 1);
   }
 
   /**
-   * `other` below this path, whether or not this one ends in a slash. An absolute `other` is itself, an empty one is
-   * this path. Errors: `DifferentBuckets`.
+   * Appends `other` to this path, whether or not this one ends in a slash. Returns `other` if it is absolute, this path if
+   * `other` is empty. Errors: `DifferentBuckets`.
    */
   resolve(other: S3Path | string): S3Path {
     const path = this.same(other);
@@ -168,15 +168,15 @@ export class S3Path implements Iterable<string> {
     return path.text === '' ? this : this.with(`${this.text}/${path.text}`);
   }
 
-  /** `other` below this path's parent. Errors: `DifferentBuckets`. */
+  /** Appends `other` to this path's parent. Errors: `DifferentBuckets`. */
   resolveSibling(other: S3Path | string): S3Path {
     const path = this.same(other);
     return this.parent?.resolve(path) ?? path;
   }
 
   /**
-   * The relative path that leads from here to `other`: `this.resolve(it)`, normalized, is `other`, normalized. Empty if they are
-   * the same. Errors: `DifferentBuckets`, `AbsoluteAndRelative`.
+   * The relative path from here to `other`: `this.resolve(it)`, normalized, equals `other`, normalized. Empty if both are the
+   * same. Errors: `DifferentBuckets`, `AbsoluteAndRelative`.
    */
   relativize(other: S3Path | string): S3Path {
     const path = this.same(other);
@@ -191,15 +191,14 @@ export class S3Path implements Iterable<string> {
   }
 
   /**
-   * Without `.` and without `..`, which takes the name before it along; above the root there is nothing, so `..` at the start just
-   * goes. A directory stays one.
+   * Resolves `.` and `..`. At the root, `..` is ignored. A directory remains one.
    */
   normalize(): S3Path {
     const { names, directory } = this.steps;
     return this.with(this.start + names.join('/') + (directory && names.length > 0 ? '/' : ''));
   }
 
-  /** This path, from the root. */
+  /** This path as an absolute one. */
   toAbsolute(): S3Path {
     return this.isAbsolute ? this : this.with(`/${this.text}`);
   }
@@ -209,7 +208,7 @@ export class S3Path implements Iterable<string> {
     return formatUri({ ...this.place, key: this.key });
   }
 
-  /** Whether the first names are those of `other`, whole names. `dir` does not start with `dir/`, but `dir/` does with `dir`. */
+  /** Whether the first names equal those of `other`. `dir` does not start with `dir/`, but `dir/` starts with `dir`. */
   startsWith(other: S3Path | string): boolean {
     const path = this.peer(other);
     if (path === undefined || path.isAbsolute !== this.isAbsolute) return false;
@@ -217,7 +216,7 @@ export class S3Path implements Iterable<string> {
     return path.names.every((name, i) => name === this.names[i]);
   }
 
-  /** Whether the last names are those of `other`, whole names. `x/dir/` ends with `dir/`, not with `dir`. */
+  /** Whether the last names equal those of `other`. `x/dir/` ends with `dir/`, not with `dir`. */
   endsWith(other: S3Path | string): boolean {
     const path = this.peer(other);
     if (path === undefined || path.endsInSlash !== this.endsInSlash) return false;
@@ -227,25 +226,25 @@ export class S3Path implements Iterable<string> {
   }
 
   /**
-   * Negative, 0 or positive, for `sort`: by bucket, then by the UTF-8 bytes of the text, as java.nio. Absolute paths, or relative
-   * ones, are so in the order in which S3 lists keys; use `toAbsolute()` where there are both.
+   * Compares by bucket, then by UTF-8 bytes, like java.nio: negative, 0 or positive, for `sort`. This is S3's order of keys if all
+   * paths are absolute, or all relative; otherwise use `toAbsolute()` first.
    */
   compare(other: S3Path): number {
     const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
     return order(this.place.uri, other.place.uri) || order(this.text, other.text);
   }
 
-  /** The same bucket on the same server, and the same text. */
+  /** Whether `other` is the same path in the same bucket on the same server. */
   equals(other: unknown): boolean {
     return other instanceof S3Path && other.place.uri === this.place.uri && other.text === this.text;
   }
 
-  /** Whether the path matches: {@link S3Path.matcher}, for one path. */
+  /** Whether the path matches a pattern of {@link S3Path.matcher}. */
   matches(pattern: string | RegExp): boolean {
     return S3Path.matcher(pattern)(this);
   }
 
-  /** The text of the path: what {@link S3Path.of} takes after the bucket. */
+  /** The path as a string, as {@link S3Path.of} takes it after the bucket. */
   toString(): string {
     return this.text;
   }
@@ -262,7 +261,7 @@ export class S3Path implements Iterable<string> {
     return this.isAbsolute ? '/' : '';
   }
 
-  /** The names that lead there from the root, normalized. */
+  /** The normalized names from the root. */
   private get steps(): { names: readonly string[]; directory: boolean } {
     return { names: descend(this.names), directory: this.isDirectory };
   }

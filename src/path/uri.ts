@@ -4,27 +4,25 @@
  * - `s3://bucket/key`; `s3a://` is the same.
  * - `s3x://[key:secret@]host[:port]/bucket/key` names the server, too.
  * - `memory://name/key`.
- * - `file:///directory/key`. What a server calls a bucket is, for files, the first directory of the path:
- *   `file:///tmp/lake/raw` is the key `lake/raw` in the bucket `tmp`, so that the same URI means the same place no matter who
- *   opens it.
+ * - `file:///directory/key`. For files, the bucket is the first directory of the path: `file:///tmp/lake/raw` is the key
+ *   `lake/raw` in the bucket `tmp`, so a URI always refers to the same file.
  *
- * The key is percent-decoded, and nothing else happens to it: `a//b`, `../x` and `+` are what they are. So that globs
- * can be written plainly, everything after the bucket is key: `?` starts no query and `#` no fragment. Whether `*` is a
- * wildcard or part of a name is not the URI's business: `files()` takes the key undecoded ({@link splitUri}), compiles it
- * (`compileGlob`), and decodes the pieces.
+ * The key is percent-decoded and not changed otherwise: `a//b`, `../x` and `+` stay as they are. Everything after the bucket
+ * is the key, so that globs need no escapes: `?` starts no query and `#` no fragment. URIs do not distinguish wildcards from
+ * names: `files()` takes the undecoded key ({@link splitUri}), compiles it (`compileGlob`), and decodes the pieces.
  *
- * Any text gives a value or throws `InvalidUri` or `UnknownScheme`. No message repeats user info, not even that of a URI
- * that is malformed because its secret has a slash.
+ * Any string is parsed or throws `InvalidUri` or `UnknownScheme`. No message repeats user info, not even of a URI that is
+ * malformed because its secret contains a slash.
  */
 import { parseAuthority, parseServer, type Authority, type UserInfo } from './authority.js';
 import { InvalidUri, UnknownScheme, withoutUserInfo } from './errors.js';
 
 export { hideUserInfo, InvalidUri, UnknownScheme } from './errors.js';
 
-/** A parsed URI. `key` is decoded and has no leading slash of its own, unless the key starts with one. */
+/** A parsed URI. `key` is decoded, without the slash after the bucket. */
 export interface ObjectUri {
   readonly scheme: Scheme;
-  /** `host` or `host:port`; only and always with `s3x`. */
+  /** `host` or `host:port`; required for `s3x`, absent otherwise. */
   readonly server?: string;
   /** Bucket, access point alias, memory store name, or first directory of a file path. */
   readonly bucket: string;
@@ -34,7 +32,7 @@ export interface ObjectUri {
 export type Scheme = 's3' | 's3x' | 'file' | 'memory';
 
 /**
- * Takes a URI apart; user info is dropped. Errors: `InvalidUri`, `UnknownScheme`.
+ * Parses a URI, without its user info. Errors: `InvalidUri`, `UnknownScheme`.
  *
  * @example
  * ```ts
@@ -47,7 +45,7 @@ export function parseUri(uri: string): ObjectUri {
   return { ...parts, key: decodeKey(parts.key) };
 }
 
-/** Like {@link parseUri}, but leaves the key percent-encoded, as a glob needs it. */
+/** Like {@link parseUri}, but leaves the key percent-encoded, as globs require. */
 export function splitUri(uri: string): ObjectUri {
   const { scheme, authority, rest } = dissect(uri);
   if (scheme === 's3x') return splitServer(parseAuthority(authority), rest);
@@ -55,7 +53,7 @@ export function splitUri(uri: string): ObjectUri {
   if (scheme === 'file') return splitFile(uri, host, rest);
   refuseBucket(scheme, host);
   if (host.includes(':')) {
-    // Perhaps a secret with a slash in it: the text is not repeated.
+    // Not repeated: it may be a secret that contains a slash.
     throw new InvalidUri(
       `The bucket of this ${scheme}:// URI holds a colon. Write ${scheme}://bucket/key, without credentials or port; only s3x://host:port/bucket/key names a server.`,
     );
@@ -77,8 +75,8 @@ export function userInfo(uri: string): UserInfo | undefined {
 }
 
 /**
- * The inverse of {@link parseUri}; every key round-trips. `*`, `?`, `[` and the like come out percent-encoded, user info
- * not at all. Errors: `InvalidUri`, for `s3x` without a server, and for what is not Unicode text.
+ * The inverse of {@link parseUri}; every key round-trips. Wildcards such as `*`, `?` and `[` are percent-encoded. Errors:
+ * `InvalidUri` (`s3x` without a server, invalid Unicode).
  */
 export function formatUri(uri: ObjectUri): string {
   const bucket = encodePart(uri.bucket);
@@ -88,7 +86,7 @@ export function formatUri(uri: ObjectUri): string {
   return `${uri.scheme}://${server}${bucket}/${key}`;
 }
 
-/** Percent-decodes a key. Errors: `InvalidUri` (a `%` that starts no escape, or bytes that are not UTF-8). */
+/** Percent-decodes a key. Errors: `InvalidUri` (an invalid escape, or bytes that are not UTF-8). */
 export function decodeKey(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -144,7 +142,7 @@ function splitServer({ server }: Authority, path: string): ObjectUri {
   const [bucket, key] = firstName(path);
   refuseBucket('s3x', bucket);
   if (bucket.includes('@')) {
-    // The rest of a secret with a slash in it, most likely.
+    // Probably the rest of a secret that contains a slash.
     throw new InvalidUri(
       'The bucket of this s3x:// URI holds an "@". Write s3x://[key:secret@]host[:port]/bucket/key, with %2F for a slash in a secret.',
     );
@@ -182,7 +180,7 @@ function bucketOf(scheme: Scheme, text: string): string {
   return bucket;
 }
 
-/** The text is not repeated: after an "@" in a secret, what looks like a bucket is the rest of it. */
+/** Errors do not repeat the bucket: if a secret contains an "@", it is the rest of the secret. */
 function decodeBucket(scheme: Scheme, text: string): string {
   try {
     return decodeURIComponent(text);
@@ -194,7 +192,7 @@ function decodeBucket(scheme: Scheme, text: string): string {
   }
 }
 
-/** Errors: `InvalidUri`, for what AWS takes in place of a bucket's name and millrace does not: an ARN, a directory bucket. */
+/** Throws `InvalidUri` for bucket names that only AWS supports: ARNs and directory buckets. */
 export function refuseBucket(scheme: Scheme, bucket: string): void {
   if (scheme !== 's3' && scheme !== 's3x') return;
   if (isDirectoryBucket(bucket)) {
@@ -208,7 +206,7 @@ export function refuseBucket(scheme: Scheme, bucket: string): void {
   );
 }
 
-/** AWS keeps these ends of names for directory buckets, and for access points of those. */
+/** AWS reserves these suffixes for directory buckets and their access points. */
 export function isDirectoryBucket(name: string): boolean {
   return /--xa?-s3$/i.test(name);
 }

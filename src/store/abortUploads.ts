@@ -4,11 +4,11 @@ import { uploadPages } from './pages.js';
 
 export interface Aborted {
   readonly uploads: number;
-  /** The first failure; the others were tried all the same. */
+  /** The first failure; the other uploads were aborted nevertheless. */
   readonly failure?: { readonly error: unknown };
 }
 
-/** Aborts those uploads below a prefix that are `unwanted`. Emits once. Errors: those of the listing. */
+/** Aborts the uploads below a prefix that are `unwanted`. Emits once. Errors: those of the listing. */
 export function abortUploads(
   store: ObjectStore,
   prefix: string,

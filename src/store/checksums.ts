@@ -1,12 +1,12 @@
 /**
- * The checksums that S3 knows and that are cheap enough to send with every body. Node computes CRC32 itself; the other two
- * are computed here, eight bytes a step by tables (Kounavis and Berry's slicing-by-8).
+ * The checksums of S3 that are cheap enough to send with every body. Node computes CRC32 itself; the other two are computed
+ * here with tables, eight bytes per step (Kounavis and Berry's slicing-by-8).
  */
 import { crc32 } from 'node:zlib';
 
 export type ChecksumKind = 'crc32' | 'crc32c' | 'crc64nvme';
 
-/** The checksum of these bytes, one chunk after the other, as S3 writes it: big-endian, in base64. */
+/** The checksum of the concatenated chunks in S3's form: big-endian, in base64. */
 export function checksumOf(kind: ChecksumKind, ...chunks: readonly Uint8Array[]): string {
   if (kind === 'crc64nvme') return crc64nvme(chunks).toString('base64');
   const next = kind === 'crc32' ? crc32 : crc32c;
@@ -17,7 +17,7 @@ export function checksumOf(kind: ChecksumKind, ...chunks: readonly Uint8Array[])
 
 /** Castagnoli's, reflected. */
 const castagnoli = 0x82f63b78;
-/** Rocksoft's, as NVMe has it, reflected. */
+/** Rocksoft's, as in NVMe, reflected. */
 const rocksoft = 0x9a6c9329ac4bc9b5n;
 
 let tables32: readonly Uint32Array[] | undefined;

@@ -1,8 +1,8 @@
 import { isRetryable, MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
 
 /**
- * All that can go wrong at a store. `Throttled`, `Unavailable` and `Conflict` are worth a retry; so is `Expired`, once
- * the credentials are fresh.
+ * The codes of store errors. `Throttled`, `Unavailable`, `Conflict` and `Integrity` are retryable; so is `Expired`, once the
+ * credentials are renewed.
  */
 export type StoreErrorCode =
   | 'NotFound'
@@ -29,13 +29,13 @@ const retryable: ReadonlySet<StoreErrorCode> = new Set([
 ]);
 
 export interface StoreErrorOptions extends Omit<MillraceErrorOptions, 'retryable'> {
-  /** What the server itself called it, such as `NoSuchBucket`. */
+  /** The server's own code, such as `NoSuchBucket`. */
   readonly serverCode?: string;
-  /** The HTTP status, where there was one. */
+  /** The HTTP status, if there was one. */
   readonly status?: number;
-  /** For how long a throttling server asked to be left alone (`Retry-After`). Milliseconds. */
+  /** The `Retry-After` of a server that throttles. Milliseconds. */
   readonly retryAfter?: number;
-  /** Nothing was changed, nor ever will be by this request. */
+  /** The request has certainly changed nothing, and will not. */
   readonly unchanged?: boolean;
 }
 
@@ -51,7 +51,7 @@ export class StoreError extends MillraceError {
   readonly status: number | undefined;
   /** Milliseconds. */
   readonly retryAfter: number | undefined;
-  /** Whether it is certain that nothing was changed, although the error may pass: no answer is in doubt then. */
+  /** Whether the request has certainly changed nothing, so its outcome is not in doubt although the error is retryable. */
   readonly unchanged: boolean;
 
   constructor(code: StoreErrorCode, message: string, options: StoreErrorOptions = {}) {
@@ -63,12 +63,12 @@ export class StoreError extends MillraceError {
   }
 }
 
-/** Whether `error` is a store's, of one of these codes. */
+/** Whether `error` is a `StoreError` with one of these codes, or with any if none is given. */
 export function isStoreError(error: unknown, ...codes: readonly StoreErrorCode[]): error is StoreError {
   return error instanceof StoreError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** Whether a request may have taken effect although it failed: no answer came, or a success that is not believed. */
+/** Whether a failed request may have taken effect: there was no response, or an implausible success. */
 export function isInDoubt(error: unknown): boolean {
   if (isStoreError(error) && error.unchanged) return false;
   if (isRetryable(error)) return true;
@@ -84,7 +84,7 @@ const aboutCredentials: ReadonlySet<string | undefined> = new Set([
   'UnrecognizedClientException',
 ]);
 
-/** Whether there are no credentials, or wrong ones: then no right that they lack is to be told. */
+/** Whether credentials are missing or wrong, so advice about permissions would mislead. */
 export function hasNoIdentity(error: unknown): boolean {
   return isStoreError(error, 'PermissionDenied') && aboutCredentials.has(error.serverCode);
 }

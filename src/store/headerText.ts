@@ -1,30 +1,30 @@
 /**
- * Text in HTTP headers, which carry only ASCII for certain. Metadata and content headers are any text; what is not ASCII
- * travels as RFC 2047 encoded words, `=?UTF-8?Q?gr=C3=BC=C3=9Fe?=`, as S3 itself sends it.
+ * Unicode in HTTP headers, which reliably transport only ASCII. Values of metadata and content headers that are not ASCII
+ * are sent as RFC 2047 encoded words, `=?UTF-8?Q?gr=C3=BC=C3=9Fe?=`, as S3 itself does.
  *
- * Servers differ in what they send, and Node shows the bytes of a header as Latin-1. So it is read in this order:
+ * Servers differ in what they send, and Node decodes headers as Latin-1. So a header is decoded in this order:
  *
  * 1. Bytes that are UTF-8 are UTF-8; others are Latin-1.
- * 2. Encoded words are decoded; one that is malformed, or hides a control character, stays as it is.
- * 3. S3 takes the bytes that it is sent for Latin-1 and encodes them once more as UTF-8. That is undone.
+ * 2. Encoded words are decoded; one that is malformed, or contains a control character, stays as it is.
+ * 3. S3 interprets the bytes it receives as Latin-1 and encodes them again as UTF-8. That is undone.
  */
 
-/** What a header means, as Node shows it. */
+/** Decodes a header value as Node returns it. */
 export function decodeHeader(raw: string): string {
   const text = utf8Of(raw) ?? raw;
   const decoded = text.replace(runs, (run) => decodeWords(run) ?? run);
   return decoded === text ? text : (utf8Of(decoded) ?? decoded);
 }
 
-/** What to send, in ASCII. `decodeHeader` gives `text` again, unless it is ASCII with encoded words in it. */
+/** Encodes a header value in ASCII. `decodeHeader` reverses it, unless `text` is ASCII with encoded words in it. */
 export function encodeHeader(text: string): string {
   if (/^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/.test(text)) return text;
-  // What looks like UTF-8 that was taken for Latin-1 would be undone.
+  // Text that looks like UTF-8 read as Latin-1 would be changed by `decodeHeader`.
   const bytes = utf8Of(text) === undefined ? text : Buffer.from(text).toString('latin1');
   return words(bytes).join(' ');
 }
 
-/** Encoded words, with nothing but blanks between them. */
+/** Encoded words separated only by spaces and tabs. */
 const runs = /=\?[^?\s]+\?[bq]\?[^?\s]*\?=(?:[ \t]+=\?[^?\s]+\?[bq]\?[^?\s]*\?=)*/gi;
 
 const word = /=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bq])\?([^?\s]*)\?=/gi;
@@ -35,7 +35,7 @@ function decodeWords(run: string): string | undefined {
     const bytes = encoding.toLowerCase() === 'b' ? fromBase64(content) : fromQuoted(content);
     if (bytes === undefined) return undefined;
     const last = pieces.at(-1);
-    // A character may be cut between two words.
+    // A character may be split between two words.
     if (last?.charset === charset.toLowerCase()) last.bytes = Buffer.concat([last.bytes, bytes]);
     else pieces.push({ charset: charset.toLowerCase(), bytes });
   }
@@ -62,7 +62,7 @@ function fromQuoted(content: string): Buffer | undefined {
   );
 }
 
-/** The text whose UTF-8 bytes these characters are, taken for Latin-1; `undefined` if there is none. */
+/** Decodes UTF-8 that was read as Latin-1; `undefined` if it is not UTF-8. */
 function utf8Of(latin1: string): string | undefined {
   if (!/[\x80-\xff]/.test(latin1) || /[^\x00-\xff]/.test(latin1)) return undefined;
   try {
@@ -72,7 +72,7 @@ function utf8Of(latin1: string): string | undefined {
   }
 }
 
-/** The most that a word may be long (RFC 2047, 2). */
+/** The maximum length of a word (RFC 2047, 2). */
 const maxWord = 75;
 
 /** In Base64 or quoted, whichever is shorter. */

@@ -1,4 +1,3 @@
-/** Small things that several stores and their users share. */
 import { createHash, hash } from 'node:crypto';
 import { map, type Observable } from 'rxjs';
 import { StoreError } from './errors.js';
@@ -14,15 +13,15 @@ import type {
   UploadedPart,
 } from './objectStore.js';
 
-/** A listing page holds at most so many entries. */
+/** The maximum number of entries on a listing page. */
 export const maxPage = 1000;
 
 /** AWS's minimum for every part but the last. Bytes. */
 export const awsMinimumPartSize = 5 * 1024 * 1024;
 
 /**
- * All objects under a prefix, page by page: the next page is asked for only when the one before has arrived, and never
- * after an unsubscribe.
+ * All objects under a prefix, page by page. The next page is requested once the previous one has arrived, and never after an
+ * unsubscribe.
  */
 export function listAll(
   store: ObjectStore,
@@ -40,8 +39,8 @@ export function join(chunks: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Compares two keys by their UTF-8 bytes, which is how stores list. Differs from `<` where surrogate pairs meet
- * U+E000 to U+FFFF.
+ * Compares two keys by their UTF-8 bytes, the order of listings. Differs from `<` between surrogate pairs and U+E000 to
+ * U+FFFF.
  */
 export function compareKeys(a: string, b: string): number {
   const shorter = Math.min(a.length, b.length);
@@ -53,7 +52,7 @@ export function compareKeys(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Moves surrogates behind everything else in the basic plane, where UTF-8 has them. */
+/** Moves surrogates after the rest of the basic plane, as in UTF-8. */
 function rank(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
@@ -69,7 +68,7 @@ export function sha256(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'base64url');
 }
 
-/** The ETag of an object made of these parts: MD5 of the concatenated MD5s, then `-` and their number. */
+/** The ETag of an object of these parts: MD5 of the concatenated MD5s, then `-` and their number. */
 export function compositeEtag(parts: readonly Pick<UploadedPart, 'etag'>[]): string {
   const sums = createHash('md5');
   for (const part of parts) sums.update(part.etag, 'hex');
@@ -97,7 +96,7 @@ export function checkUnicode(key: string): void {
   }
 }
 
-/** Throws `InvalidRequest` unless names are those of HTTP headers, in lower case, and values Unicode without control characters. */
+/** Throws `InvalidRequest` unless names are lower-case HTTP header names, and values Unicode without control characters. */
 export function checkMetadata(metadata: Metadata | undefined): void {
   for (const [name, value] of Object.entries(metadata ?? {})) {
     if (!/^[a-z0-9!#$%&'*+.^_`|~-]*$/.test(name) || !isText(value)) {
@@ -109,7 +108,7 @@ export function checkMetadata(metadata: Metadata | undefined): void {
   }
 }
 
-/** Throws `InvalidRequest` unless values are Unicode without control characters, and without blanks around them. */
+/** Throws `InvalidRequest` unless values are Unicode without control characters and surrounding spaces. */
 export function checkContent(content: ContentHeaders | undefined): void {
   for (const [name, value] of Object.entries(content ?? {}) as [string, string | undefined][]) {
     if (value !== undefined && (/^$|^[ \t]|[ \t]$/.test(value) || !isText(value))) {
@@ -121,12 +120,12 @@ export function checkContent(content: ContentHeaders | undefined): void {
   }
 }
 
-/** What an HTTP header can carry, in one encoding or another. */
+/** Whether an HTTP header can represent the value, possibly encoded. */
 function isText(value: string): boolean {
   return !/[\x00-\x08\x0a-\x1f\x7f]|\p{Surrogate}/u.test(value);
 }
 
-/** Throws `NotSupported` unless the source of a copy is in the one bucket that the store is. */
+/** Throws `NotSupported` if the source of a copy is in another bucket. */
 export function checkBucket(uri: string, own: string, { bucket = own }: CopyOptions = {}): void {
   if (bucket === own) return;
   throw new StoreError(
@@ -142,7 +141,7 @@ export function checkPartNumber(number: number): void {
   }
 }
 
-/** What Complete checks before anything else: parts named, in ascending order, each once. */
+/** Throws `InvalidRequest` unless parts are named in ascending order, each once. */
 export function checkPartOrder(parts: readonly UploadedPart[]): void {
   if (parts.length === 0)
     throw new StoreError(
@@ -157,7 +156,7 @@ export function checkPartOrder(parts: readonly UploadedPart[]): void {
   });
 }
 
-/** What Complete checks of each named part against those uploaded. */
+/** Checks the parts that Complete names against the uploaded ones. Throws `InvalidRequest`, `InvalidPart`, `TooSmall`. */
 export function checkParts(
   key: string,
   named: readonly UploadedPart[],
@@ -184,7 +183,7 @@ export function checkParts(
   }
 }
 
-/** The page size asked for, checked. */
+/** The page size, validated. Throws `InvalidRequest`. */
 export function checkLimit(limit: number | undefined): number {
   if (limit === undefined) return maxPage;
   if (!Number.isInteger(limit) || limit < 1 || limit > maxPage) {
@@ -193,7 +192,7 @@ export function checkLimit(limit: number | undefined): number {
   return limit;
 }
 
-/** The first text behind every text that starts with `prefix`, in UTF-8 order; `undefined` if there is none. */
+/** The first string after all strings that start with `prefix`, in UTF-8 order; `undefined` if there is none. */
 export function afterPrefix(prefix: string): string | undefined {
   const points = Array.from(prefix, (c) => c.codePointAt(0) ?? 0);
   for (let last = points.pop(); last !== undefined; last = points.pop()) {
@@ -205,7 +204,7 @@ export function afterPrefix(prefix: string): string | undefined {
   return undefined;
 }
 
-/** By key, then by id: the order of every listing of uploads. */
+/** Compares by key, then by id: the order of upload listings. */
 export function compareUploads(a: UploadCursor, b: UploadCursor): number {
   return compareKeys(a.key, b.key) || compareKeys(a.uploadId, b.uploadId);
 }

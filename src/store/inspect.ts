@@ -1,9 +1,8 @@
 /**
- * All that can be found out about what a server does and what these credentials may do, for people to read: what the
- * protocols depend on, what only changes how they go about it, and which rights are missing.
+ * A report of a server's features and of the credentials' permissions, for people to read.
  *
- * Each thing is tried by itself, so that one missing right hides nothing else. Everything is made under names that start
- * with `<prefix>inspect-millrace-`, and removed again.
+ * Each feature is tested separately, so one missing permission does not hide the others. All test objects have names that
+ * start with `<prefix>inspect-millrace-`, and are removed.
  */
 import {
   catchError,
@@ -24,15 +23,15 @@ import type { ObjectStore } from './objectStore.js';
 import type { StoreLocation } from './services.js';
 import { cleaned, MissingRight, needing, part, race, subset, trialName, tried, upload } from './trials.js';
 
-/** One thing that was tried. */
+/** The result of one test. */
 export interface Finding {
   /** A stable name, such as `conditional-put`. */
   readonly name: FindingName;
-  /** Whether the server does it; a number of bytes for `minimum-part-size`. `undefined`: it could not be tried, see `error`. */
+  /** Whether the server supports it; bytes for `minimum-part-size`. `undefined`: it could not be tested, see `error`. */
   readonly found: boolean | number | undefined;
-  /** What follows for millrace, in one line. */
+  /** The consequence for millrace, in one line. */
   readonly means: string;
-  /** Why it is not so, or could not be tried. */
+  /** Why it is not supported, or could not be tested. */
   readonly error?: StoreError;
 }
 
@@ -61,9 +60,9 @@ export interface ServerReport {
 }
 
 /**
- * Tries everything, one after the other; about 60 small requests and one of 5 MiB. Errors: `NotFound` (no such bucket),
- * `PermissionDenied` (without `s3:PutObject` nothing can be tried, without `s3:DeleteObject` nothing removed), and
- * whatever is worth a retry. `random` names what is made, default `Math.random`.
+ * Runs all tests in sequence: about 60 small requests and one of 5 MiB. Errors: `NotFound` (no such bucket),
+ * `PermissionDenied` (`s3:PutObject` and `s3:DeleteObject` are required), and retryable errors. `random` makes the names of
+ * the test objects, default `Math.random`.
  *
  * @example
  * ```ts
@@ -204,7 +203,7 @@ function finding(
       return { name, found, means: found === false ? no : yes, ...why };
     }),
     catchError((error: unknown) => {
-      if (!(error instanceof StoreError) || passing(error)) return throwError(() => error);
+      if (!(error instanceof StoreError) || isFatal(error)) return throwError(() => error);
       const denied = isStoreError(error, 'PermissionDenied');
       const means = denied
         ? `it could not be tested, because a right is missing; if it does not work, ${no}`
@@ -214,28 +213,28 @@ function finding(
   );
 }
 
-/** Says nothing about the server, or all there is to say. */
-function passing(error: StoreError): boolean {
+/** Whether the error ends the report instead of being a finding. */
+function isFatal(error: StoreError): boolean {
   return error.retryable || error.serverCode === 'NoSuchBucket';
 }
 
-/** Does it. */
+/** Whether the request succeeds. */
 function accepted(request: Observable<unknown>): Observable<boolean> {
   return request.pipe(map(() => true));
 }
 
-/** Whether a condition that does not hold is respected. */
+/** Whether the server refuses a request whose condition is false. */
 function refused(request: Observable<unknown>): Observable<Tried> {
   return request.pipe(
     map(() => ({ found: false })),
     catchError((error: unknown) => {
-      const heeded = isStoreError(error, 'PreconditionFailed', 'AlreadyExists', 'Conflict');
-      return heeded ? of({ found: true }) : throwError(() => error);
+      const respected = isStoreError(error, 'PreconditionFailed', 'AlreadyExists', 'Conflict');
+      return respected ? of({ found: true }) : throwError(() => error);
     }),
   );
 }
 
-/** 1 where there is none. */
+/** The minimum part size; 1 if there is none. */
 function minimumPartSize(store: ObjectStore, key: string): Observable<Tried> {
   const takes = (size: number): Observable<Tried> =>
     upload(store, key, [part(size), part(1)]).pipe(map(() => ({ found: size })));
@@ -246,7 +245,7 @@ function minimumPartSize(store: ObjectStore, key: string): Observable<Tried> {
   return takes(1).pipe(orElse(takes(awsMinimumPartSize)), orElse(of({ found: false })));
 }
 
-/** Three keys, put out of order; the listing starts behind the first. */
+/** Puts three keys out of order, and lists those after the first. */
 function ordered(store: ObjectStore, at: string, a: string, b: string, c: string): Observable<boolean> {
   return needing('s3:PutObject', store, store.put(c, part(1))).pipe(
     concatMap(() => store.put(b, part(1))),
@@ -265,7 +264,7 @@ function rangedRead(store: ObjectStore, key: string): Observable<boolean> {
   );
 }
 
-/** What `work` does with an upload, which is aborted again, whatever comes of it. */
+/** Runs `work` with an upload, which is aborted afterwards. */
 function withUpload(
   store: ObjectStore,
   key: string,

@@ -1,12 +1,12 @@
 import type { ListOptions } from './objectStore.js';
 
 /**
- * What becomes of symbolic links in local directories: they are followed (`follow`), those to files are and those to
- * directories are failures (`files`), or all are skipped or failures. Those that a URI itself goes through are followed.
+ * The treatment of symbolic links in local directories: `follow` all, follow those to `files` and fail on others, `skip` all,
+ * or `fail` on all. Links in the path of the URI itself are always followed.
  */
 export type Links = 'follow' | 'files' | 'skip' | 'fail';
 
-/** What a listing is asked for. */
+/** The corresponding option of listings. */
 export const linksFollowed: Readonly<Record<Links, NonNullable<ListOptions['links']>>> = {
   follow: 'all',
   files: 'files',

@@ -1,12 +1,11 @@
 /**
- * The stores of a program: `s3://` (and `s3a://`, the same), `s3x://`, `file://` and `memory://` behind one `open`.
+ * Opens stores of all schemes: `s3://` (with its alias `s3a://`), `s3x://`, `file://` and `memory://`.
  *
- * A bucket's options are the common ones with those of `S3Options.buckets` over them. Buckets of one server that are
- * reached with the same credentials share a connection, and so its sockets, its limits and its pace; nothing is connected
- * before the first request. An `s3x://` URI names its server itself: it gets that server's connection, with the
- * credentials that it holds, or those of the chain, never those that were configured for another server.
+ * A bucket's options are the common ones, overridden by `S3Options.buckets`. Buckets of one server with the same credentials
+ * share a connection, with its sockets, limits and pace; it connects on the first request. An `s3x://` URI names its server:
+ * it is reached with the URI's credentials, or those of the chain, never those configured for another server.
  *
- * Whatever can fail for a moment is retried inside.
+ * Retryable errors are retried.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { shareReplay, tap } from 'rxjs';
@@ -34,15 +33,15 @@ export interface OpenStoresOptions extends S3Context {
 
 const names: OptionNames<OpenStoresOptions> = { s3: true, logger: true, clock: true, random: true };
 
-/** Stores whose connections can be ended. */
+/** Stores whose connections can be closed. */
 export interface OpenedStores extends Stores {
-  /** Aborts what is under way and closes every socket; later requests to S3 fail. */
+  /** Aborts all requests and closes every socket; later requests to S3 fail. */
   close(): void;
   [Symbol.dispose](): void;
 }
 
 /**
- * Opens stores of every scheme by URI. The same place gives the same store. Errors of `open`: `InvalidUri`,
+ * Opens stores of every scheme by URI, the same bucket always as the same store. Errors of `open`: `InvalidUri`,
  * `UnknownScheme`, `InvalidS3Options`, `InvalidOption`.
  *
  * @example
@@ -80,7 +79,7 @@ export function openStores(options: OpenStoresOptions = {}): OpenedStores {
   };
 }
 
-/** The options of a bucket: the common ones, with its own over them. */
+/** The options of a bucket: the common ones, overridden by its own. */
 export function optionsOfBucket(options: S3Options, bucket: string): S3Options {
   const common = Object.entries(options).filter(([name]) => name !== 'buckets');
   return { ...Object.fromEntries(common), ...ownOptions(options, bucket) };
@@ -88,7 +87,7 @@ export function optionsOfBucket(options: S3Options, bucket: string): S3Options {
 
 const ofServer: ReadonlySet<string> = new Set(['endpoint', 'forcePathStyle', 'credentials', 'assumeRole']);
 
-/** Options of other servers are of no use for one that the URI names: above all not the credentials. */
+/** The options for a server that the URI names: without those of another server, above all its credentials. */
 function optionsOfServer(common: S3Options, server: string, given: S3Credentials | undefined): S3Options {
   const { endpointProtocol = 'https' } = common;
   const kept = Object.fromEntries(Object.entries(common).filter(([name]) => !ofServer.has(name)));
@@ -98,7 +97,7 @@ function optionsOfServer(common: S3Options, server: string, given: S3Credentials
 
 type Opened = Omit<StoreLocation, 'key'>;
 
-/** A connection, what it was made for, and the buckets opened over it. */
+/** A connection, the options it was made with, and the buckets opened on it. */
 interface Server {
   readonly reached: BucketOptions;
   readonly connection: S3Connection;
@@ -142,7 +141,7 @@ class Servers {
     return opened;
   }
 
-  /** What differs from bucket to bucket of one server. */
+  /** The options that may differ between buckets of one server. */
   readonly #ofBucket = (bucket: string): BucketOptions => {
     const { sse, acl, requesterPays } = optionsOfBucket(this.#options.s3 ?? {}, bucket);
     return defined({ sse, acl, requesterPays });

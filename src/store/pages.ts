@@ -1,4 +1,4 @@
-/** What comes in pages, lazily: listings of objects, of uploads, of parts. */
+/** Lazy paged listings: of objects, uploads and parts. */
 import { isDeepStrictEqual } from 'node:util';
 import { concat, defer, ignoreElements, Observable, of, reduce, type ObservableInput } from 'rxjs';
 import { StoreError } from './errors.js';
@@ -12,9 +12,9 @@ import type {
 } from './objectStore.js';
 
 /**
- * Page after page: `work` on one, whose results are emitted, and the next is asked for when that is complete; never after
- * an unsubscribe. A page that leads to itself is an error. A loop, not a recursion: stores may answer at once, and a walk
- * has any number of pages.
+ * Emits the results of `work` on page after page. The next page is requested when `work` completes, and never after an
+ * unsubscribe. A page that leads to itself is an error. A loop, not a recursion: stores may answer synchronously, with any
+ * number of pages.
  */
 function eachPage<P, C, R>(
   ask: (after: C | undefined) => Observable<P>,
@@ -65,7 +65,7 @@ function endless(): StoreError {
   );
 }
 
-/** All pages, each asked for when `pace`, if any, has completed for the one before. */
+/** All pages, each requested when `pace`, if any, has completed for the previous one. */
 function pagesOf<P, C>(
   ask: (after: C | undefined) => Observable<P>,
   nextOf: (page: P) => C | undefined,
@@ -89,7 +89,7 @@ export function listPages(
   return pagesOf(asking(store, options), ({ cursor }) => cursor, pace);
 }
 
-/** Work on one page of a listing after the other. */
+/** Runs `work` on the pages of a listing in sequence. */
 export function eachListed<R>(
   store: ObjectStore,
   options: Listed,
@@ -102,7 +102,7 @@ function asking(store: ObjectStore, options: Listed): (cursor: string | undefine
   return (cursor) => store.list(cursor === undefined ? options : { ...options, cursor });
 }
 
-/** Work on one page of the uploads under a prefix after the other. */
+/** Runs `work` on the pages of uploads under a prefix in sequence. */
 export function eachUploads<R>(
   store: ObjectStore,
   prefix: string,
@@ -118,7 +118,7 @@ export function uploadPages(store: ObjectStore, prefix: string): Observable<Uplo
   return eachUploads(store, prefix, (page) => of(page));
 }
 
-/** All parts of an upload, by their numbers. */
+/** All parts of an upload, by number. */
 export function listedParts(
   store: ObjectStore,
   key: string,

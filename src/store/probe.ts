@@ -1,17 +1,17 @@
 /**
- * Finds out what a job must know of a store, by trying it once: 16 puts race for one key, and an upload is completed with
- * one of its two parts. The parts are a few bytes: the minimum size holds for named parts but the last, and only one is
- * named. A missing right is a `PermissionDenied` that names the IAM action. All that can be found out is in `inspect.ts`.
+ * Tests the capabilities of a store that a job depends on, once: 16 puts race for one key, and an upload is completed with
+ * one of its two parts. The parts are a few bytes, since the minimum size does not apply to the last named part. A missing
+ * permission is a `PermissionDenied` that names the IAM action. `inspect.ts` has the full report.
  *
- * 1. **Look.** What was found before is kept as `probe.json` under the prefix.
- * 2. **Try**, under a name of its own, and remove what that made.
- * 3. **Look again**, whatever came of it. What another process found meanwhile counts.
- * 4. **Keep** the finding.
- * 5. **Sweep.** With the finding kept, at every start, all that trials have made is removed: a process may have died in
- *    step 2, or a request of it may have been executed twice or late.
+ * 1. **Read** the stored result, `probe.json` under the prefix.
+ * 2. **Test**, under unique names, and remove the test objects.
+ * 3. **Read again**, even if the test failed. A result that another process has stored takes precedence.
+ * 4. **Store** the result.
+ * 5. **Sweep.** Once a result is stored, every start removes all test objects: a process may have died in step 2, or one of
+ *    its requests may have been executed twice or late.
  *
- * The trial of a process that is alive may be swept, too. That spoils what it finds in step 2, but a finding was kept before,
- * so it takes that one in step 3.
+ * A sweep may remove the test objects of a live process and spoil its test. But a result was stored before, so that process
+ * reads it in step 3.
  */
 import {
   catchError,
@@ -39,13 +39,13 @@ import { cleaned, needing, race, subset, trialName, tried } from './trials.js';
 
 const version = 2;
 const stem = 'probe-millrace';
-/** No finding is larger. Bytes. */
+/** Upper bound of a stored result. Bytes. */
 const largest = 16 * 1024;
 
 /**
- * What the store at hand can do; reads, or makes, `<prefix>probe.json`. Errors: `PermissionDenied`, `NotFound` (no such
- * bucket), and whatever is worth a retry. `random` names the objects that are tried, default `Math.random`; `logger` hears
- * of what could not be removed, default silent.
+ * The capabilities of a store; reads or creates `<prefix>probe.json`. Errors: `PermissionDenied`, `NotFound` (no such
+ * bucket), and retryable errors. `random` makes the names of test objects, default `Math.random`; `logger` receives failures
+ * to remove them, default silent.
  */
 export function probe(
   store: ObjectStore,
@@ -66,7 +66,7 @@ function known(store: ObjectStore, file: string): Observable<StoreCapabilities |
   return needing('s3:GetObject', store, store.get(file, { range: { start: 0, end: largest } })).pipe(
     map(({ chunks }) => parse(join(chunks))),
     catchError((error: unknown) => {
-      // Without the right to list, S3 says 403 for an object that is missing; the listing below says so.
+      // Without permission to list, S3 responds 403 for a missing object; the listing below names that permission.
       if (isStoreError(error, 'NotFound', 'PermissionDenied')) return of(undefined);
       return throwError(() => error);
     }),
@@ -111,7 +111,7 @@ function keep(store: ObjectStore, file: string, found: StoreCapabilities): Obser
   return needing('s3:PutObject', store, store.put(file, body)).pipe(map(() => found));
 }
 
-/** Removes what trials made. Nobody depends on it: what can not be removed is logged. */
+/** Removes test objects. Failures are only logged. */
 function sweep(store: ObjectStore, prefix: string, logger: Logger): Observable<never> {
   const start = `${prefix}${stem}-`;
   const isTrial = (key: string): boolean => /^[0-9a-z]{10}-(race|parts)$/.test(key.slice(start.length));
@@ -137,7 +137,7 @@ function sweep(store: ObjectStore, prefix: string, logger: Logger): Observable<n
   return merge(uploads.pipe(told), objects.pipe(told)).pipe(ignoreElements());
 }
 
-/** What was found before; `undefined` if another version wrote it, or it is damaged: then it is tried again. */
+/** A stored result; `undefined` if it is damaged or of another version, and the test must be repeated. */
 function parse(body: Uint8Array): StoreCapabilities | undefined {
   let found: (Partial<StoreCapabilities> & { readonly version?: number }) | null;
   try {

@@ -12,21 +12,21 @@ import type { StoreCapabilities, StoreLocation, Stores } from './services.js';
 
 export interface StoresOptions {
   /**
-   * Makes the store of a bucket, by scheme. `s3` has no default, so that no AWS code is loaded unless someone brings it;
-   * `memory` and `file` can be replaced.
+   * Makes the store of a bucket, by scheme. `s3` has no default, so no AWS code is loaded without need; `memory` and `file`
+   * can be replaced.
    */
   readonly schemes?: Partial<Record<Scheme, (bucket: string) => ObjectStore>>;
-  /** The same place through sockets of its own, for schemes that have such. */
+  /** The same bucket over reserved sockets. Default: the same store. */
   readonly reserved?: Partial<Record<Scheme, (bucket: string) => ObjectStore>>;
-  /** Probes a store; asked once for each. Default: what AWS S3 can do, which `file` and `memory` can, too. */
+  /** Probes a store; called once for each. Default: the capabilities of AWS S3, which `file` and `memory` share. */
   readonly capabilities?: (store: ObjectStore, scheme: Scheme) => Observable<StoreCapabilities>;
-  /** Goes around every store that is opened: faults, delays, counts. Those of an `S3Connection` retry by themselves. */
+  /** Decorates every opened store: faults, delays, counts. Those of an `S3Connection` retry inside it. */
   readonly around?: (store: ObjectStore) => ObjectStore;
-  /** For the stores made here. Default: the machine's clock. */
+  /** The clock of the default stores. Default: the machine's clock. */
   readonly clock?: Clock;
 }
 
-/** What AWS S3 can do. */
+/** The capabilities of AWS S3. */
 export const awsCapabilities: StoreCapabilities = {
   conditionalPut: true,
   completeSubset: true,
@@ -42,8 +42,8 @@ const names: OptionNames<StoresOptions> = {
 };
 
 /**
- * The stores of this process. The same bucket gives the same store, for as long as this registry lives: two jobs that
- * share memory stores share the registry.
+ * Opens stores by URI. A registry always returns the same store for a bucket, so jobs that share memory stores must share the
+ * registry.
  *
  * @example
  * ```ts
@@ -74,7 +74,7 @@ export function createStores(options: StoresOptions = {}): Stores {
           store,
           bucket,
           reserved: reserved === undefined ? store : around(reserved(bucket)),
-          // Of where the store is, which a factory may have put anywhere.
+          // By the store's own URI: a factory may have put it anywhere.
           ...(store.uri.startsWith('file://') ? { identities: localIdentities(filePath(store.uri)) } : {}),
           capabilities: capabilities(store, scheme).pipe(shareReplay({ bufferSize: 1, refCount: false })),
         };

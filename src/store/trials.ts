@@ -1,4 +1,4 @@
-/** What a store can do, tried one at a time. What a trial makes starts with `at`, and is left for the caller to remove. */
+/** Tests of single capabilities. The names of test objects start with `at`; the caller removes them. */
 import {
   catchError,
   concat,
@@ -21,18 +21,18 @@ import type { ObjectStore, UploadedPart } from './objectStore.js';
 
 const racers = 16;
 
-/** What the names of one trial start with; ten characters tell it from others. */
+/** The prefix of a test's names, with ten random characters. */
 export function trialName(prefix: string, stem: string, random: () => number): string {
   const characters = Array.from({ length: 10 }, () => Math.floor(random() * 36).toString(36));
   return `${prefix}${stem}-${characters.join('')}`;
 }
 
-/** The names of what the trials here make, after `at`. */
+/** The suffixes, after `at`, of the objects that the tests here create. */
 export const tried: readonly string[] = ['-race', '-parts'];
 
 /**
- * Whether of 16 concurrent create-only puts exactly one wins. A winner may be told that it lost: its put took effect, was
- * answered with 503, and was sent again, by us or by a proxy. So the object itself tells whether there was one.
+ * Whether exactly one of 16 concurrent create-only puts wins. The winner may get the error of a loser: its put took effect, got
+ * a 503, and was repeated, by us or by a proxy. So if no put succeeded, the object itself shows whether one won.
  */
 export function race(store: ObjectStore, at: string): Observable<boolean> {
   const key = `${at}-race`;
@@ -75,7 +75,7 @@ function content(store: ObjectStore, key: string): Observable<string | undefined
   );
 }
 
-/** Whether Complete accepts one of two parts. One that took effect may be answered with an error, too. */
+/** Whether Complete accepts one of two parts. After an error, the object shows whether it took effect. */
 export function subset(store: ObjectStore, at: string): Observable<boolean> {
   const key = `${at}-parts`;
   const round = upload(store, key, [1, 1].map(part), (parts) => parts.slice(0, 1)).pipe(
@@ -97,8 +97,8 @@ export function subset(store: ObjectStore, at: string): Observable<boolean> {
 const rounds = 4;
 
 /**
- * What rounds of a trial tell: `true` the first time, `false` if two in a row do, since what goes wrong looks like it.
- * Errors: `Unavailable` if they remain in doubt.
+ * Repeats a test until its result is certain: `true` at once, `false` after two rounds in a row, since a failure may look
+ * like it. Errors: `Unavailable` if the result remains in doubt.
  */
 function decided(what: string, round: Observable<boolean | undefined>): Observable<boolean> {
   const ask = (left: number, before?: boolean): Observable<boolean> =>
@@ -112,17 +112,17 @@ function decided(what: string, round: Observable<boolean | undefined>): Observab
   return ask(rounds - 1);
 }
 
-/** It is not there; the bucket is. */
+/** Whether the object is missing, not the bucket. */
 function isMissing(error: unknown): boolean {
   return isStoreError(error, 'NotFound') && error.serverCode !== 'NoSuchBucket';
 }
 
-/** Bytes of a part. */
+/** The body of a part. */
 export function part(size: number): Uint8Array {
   return Buffer.alloc(size, 'p');
 }
 
-/** Completes an upload of these parts, or of some; if that fails, the upload is aborted. Emits once. */
+/** Uploads these parts and completes those `named`. Aborts the upload on failure. Emits once. */
 export function upload(
   store: ObjectStore,
   key: string,
@@ -148,7 +148,7 @@ export function upload(
   );
 }
 
-/** Removes what the trials made, whether `work`, which emits once, succeeds or fails; not if it is unsubscribed from. */
+/** Removes test objects when `work`, which emits once, succeeds or fails, but not on unsubscribe. */
 export function cleaned<T>(store: ObjectStore, keys: readonly string[], work: Observable<T>): Observable<T> {
   const remove = defer(() => needing('s3:DeleteObject', store, store.delete(keys))).pipe(
     concatMap(([failure]) => (failure === undefined ? of(undefined) : throwError(() => failure.error))),
@@ -157,16 +157,16 @@ export function cleaned<T>(store: ObjectStore, keys: readonly string[], work: Ob
   return work.pipe(
     catchError((error: unknown) =>
       concat(
-        remove.pipe(catchError(() => EMPTY)), // what went wrong first is what counts
+        remove.pipe(catchError(() => EMPTY)), // report the first error
         throwError(() => error),
       ),
     ),
-    // A consumer that has the answer may unsubscribe: so it comes last.
+    // Emit last: a consumer may unsubscribe on the answer.
     concatMap((answer) => concat(remove, of(answer))),
   );
 }
 
-/** A request for which a right may be missing: its error then names the IAM action. */
+/** Makes the error of a missing permission name the IAM action. */
 export function needing<T>(action: string, store: ObjectStore, request: Observable<T>): Observable<T> {
   return request.pipe(
     catchError((cause: unknown) =>
@@ -179,12 +179,12 @@ export function needing<T>(action: string, store: ObjectStore, request: Observab
   );
 }
 
-/** AWS says which action was denied: it may be one on the KMS key. Where STS denies the role, no other matters yet. */
+/** The action that AWS names in the error: it may be one on the KMS key, or the role itself. */
 function lacking({ message }: StoreError): string | undefined {
   return /(?:not authorized to perform:|^AssumeRole .*Allow) ([a-z0-9]+:[A-Za-z]+)/.exec(message)?.[1];
 }
 
-/** `PermissionDenied`, where one knows what for. */
+/** A `PermissionDenied` that names the missing IAM action. */
 export class MissingRight extends StoreError {
   static {
     sharedByCopies(this, 'MissingRight');

@@ -34,10 +34,10 @@ export function cat(program: Command, start: Start): void {
     );
 }
 
-/** Bytes from the start of an object, or the last of it. */
+/** A range from the start of an object, or its last bytes. */
 type Wanted = ByteRange | { readonly last: number };
 
-/** Writes one object, or all that match, to standard output. */
+/** Writes an object, or all matching objects, to standard output. */
 export async function catAll(session: Session, place: Located, range?: Wanted): Promise<void> {
   if (place.glob === undefined) return catOne(session, place.uri, range);
   await eachMatch(session, place, async (page) => {
@@ -45,7 +45,7 @@ export async function catAll(session: Session, place: Located, range?: Wanted): 
   });
 }
 
-const atOnce = 4 << 20;
+const chunkSize = 4 << 20;
 
 async function catOne(
   { stores, config, out, stop }: Session,
@@ -65,7 +65,7 @@ async function catOne(
   const reader = await one(contents.sequential(uri, range === undefined ? {} : { range }), stop);
   try {
     for (;;) {
-      const chunks = await one(reader.pull(atOnce), stop);
+      const chunks = await one(reader.pull(chunkSize), stop);
       if (chunks.length === 0) return;
       for (const chunk of chunks) {
         out.write(chunk);
@@ -83,7 +83,7 @@ async function catOne(
   }
 }
 
-/** Reads `from-to`, as HTTP has it. Errors: `Usage`. */
+/** Parses `from-to`, as in HTTP. Errors: `Usage`. */
 export function rangeOf(text: string): Wanted {
   const [, from = '', to = ''] = /^(\d{0,15})-(\d{0,15})$/.exec(text) ?? [];
   if (from === '' && to !== '') return { last: Number(to) };

@@ -23,7 +23,7 @@ export function config(program: Command, start: Start): void {
 interface Setting {
   readonly family: string;
   readonly key: string;
-  /** As it is shown. */
+  /** As shown. */
   readonly value: string;
   readonly from: string;
   readonly where: string;
@@ -59,7 +59,7 @@ function settingsOf(loaded: Config): Setting[] {
   );
 }
 
-/** The values of `<name>` in a key: every bucket that has options, and every name below it. */
+/** The values of `<name>` in a key: every configured bucket, and every name below it. */
 function namesOf(row: Row, loaded: Config): string[][] {
   let found: { readonly names: string[]; readonly at: unknown }[] = [{ names: [], at: loaded }];
   for (const step of row.option.split('.')) {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { Interrupted, Told, UsageError } from '../exit.js';
+import { Interrupted, Reported, UsageError } from '../exit.js';
 import { examples } from '../help.js';
 import { locate, locateTarget, namesDirectory, standard } from '../locate.js';
 import { mustMatch } from '../matches.js';
 import { pairsOf } from '../pairs.js';
-import { keptBy, tellKept } from '../render/kept.js';
+import { keptTargets, reportKept } from '../render/kept.js';
 import type { Session, Start } from '../session.js';
 import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
 import { each, taken } from '../wait.js';
@@ -13,7 +13,7 @@ import { writeStandardInput } from '../standardInput.js';
 
 interface Options extends SkippingOptions {
   readonly recursive?: true;
-  /** Commander's name for what `--no-clobber` turns off. */
+  /** Commander's name of `--no-clobber`, negated. */
   readonly clobber: boolean;
   readonly resume: boolean;
 }
@@ -87,13 +87,13 @@ async function copy(session: Session, from: readonly string[], to: string, optio
   } catch (error) {
     if (error instanceof Interrupted && options.resume && !session.quiet && !session.json)
       session.err.line('Repeat the command to continue.');
-    const kept = options.clobber ? undefined : keptBy(error);
+    const kept = options.clobber ? undefined : keptTargets(error);
     if (kept === undefined) throw error;
     meter.end();
-    for (const uri of kept.uris) tellKept(session, uri);
+    for (const uri of kept.uris) reportKept(session, uri);
     if (kept.failed === undefined) return;
     session.report(kept.failed);
-    throw new Told(1);
+    throw new Reported(1);
   }
   meter.end();
 }
@@ -119,5 +119,5 @@ async function fromStandardInput(session: Session, to: string, options: Options)
     meter.update(progress),
   );
   if (written) meter.end();
-  else tellKept(session, standard);
+  else reportKept(session, standard);
 }

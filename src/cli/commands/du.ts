@@ -66,7 +66,7 @@ async function sumUp(session: Session, place: Located, options: Options): Promis
       sums.add(parseUri(entry.uri).key, entry.size),
     );
   } catch (error) {
-    // The sums are those of all else.
+    // The sums are without the failures.
     if (error instanceof PartlyFailed && error.code === 'ListFailed') sums.end();
     throw error;
   }

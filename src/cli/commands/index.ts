@@ -14,5 +14,5 @@ import { uploads } from './uploads.js';
 /** Adds a command to the program. */
 export type AddCommand = (program: Command, start: Start) => void;
 
-/** In the order of the help. */
+/** In the order of the help text. */
 export const commands: readonly AddCommand[] = [ls, cat, cp, mv, rm, stat, du, probe, uploads, config];

@@ -64,7 +64,7 @@ async function listOne(session: Session, place: Located, options: Options): Prom
       else out.line(entryLine(entry, style));
     });
   } catch (error) {
-    // A local directory may have nothing in it.
+    // A local directory may be empty.
     if (place.localDirectory !== true || found > 0 || !isStoreError(error, 'NotFound')) throw error;
   }
   if (place.glob !== undefined && found === 0) throw noMatch(place);

@@ -7,13 +7,13 @@ import { examples } from '../help.js';
 import { below, fixedDirectory, locate, locateTarget, type Located } from '../locate.js';
 import { eachMatch } from '../matches.js';
 import { pairsOf } from '../pairs.js';
-import { tellKept } from '../render/kept.js';
+import { reportKept } from '../render/kept.js';
 import type { Session, Start } from '../session.js';
 import { addSkipping, skippingOf, type SkippingOptions } from '../skipping.js';
 import { each, one, taken } from '../wait.js';
 
 interface Options extends SkippingOptions<'files' | 'skip' | 'fail'> {
-  /** Commander's name for what `--no-clobber` turns off. */
+  /** Commander's name of `--no-clobber`, negated. */
   readonly clobber: boolean;
 }
 
@@ -69,14 +69,14 @@ async function move(
       });
     } catch (error) {
       if (overwrite || !isStoreError(error, 'AlreadyExists')) throw error;
-      tellKept(session, from);
+      reportKept(session, from);
     }
     before.objects += last?.objects.done ?? 0;
     before.bytes += last?.bytes.done ?? 0;
   };
   await each(session, pairs, async (pair, i) => {
     const source = sources[i];
-    // Of a directory each object is asked for by itself, if what is there has to stay.
+    // With --no-clobber, the objects of a directory are moved one by one.
     const isDirectory = source?.glob === undefined && pair.from.endsWith('/');
     if (source === undefined || (source.glob === undefined && (overwrite || !isDirectory)))
       return moveOne(pair);
@@ -88,7 +88,7 @@ async function move(
     const relation = await one(relationOf(place, base, target, target.key), stop);
     const moveAll = async (page: readonly Entry[]): Promise<void> => {
       const rests = page.map(({ uri }) => parseUri(uri).key.slice(base.length));
-      // What is moved must not be found again, further on in the same listing.
+      // Moved objects must not be found again later in the same listing.
       const again = rests.map((rest) => foundAgain(relation, base, rest));
       if (again.some((key) => key !== undefined && isFound(key)))
         throw new UsageError(
@@ -114,7 +114,7 @@ function added(before: { readonly objects: number; readonly bytes: number }, pro
   };
 }
 
-/** What is to come is only known of the move under way. */
+/** The total is only known during the first move. */
 function total(before: number, of: number | undefined): { readonly total?: number } {
   return of === undefined || before > 0 ? {} : { total: of };
 }

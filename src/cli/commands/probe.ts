@@ -60,7 +60,7 @@ function answerOf({ found }: Finding): string {
 function recordOf({ name, found, means, error }: Finding): object {
   return {
     name,
-    // JSON has no `undefined`, and what could not be tried is not "no".
+    // `null`: not tested. JSON has no `undefined`.
     found: found ?? null,
     means,
     ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),

@@ -51,7 +51,7 @@ export function rm(program: Command, start: Start): void {
     );
 }
 
-/** Refuses what must be more specific, before anything is done. */
+/** Refuses directories and buckets without the required options. */
 function refuse(place: Located, { recursive, wholeBucket }: Options): void {
   if (place.glob !== undefined || !namesDirectory(place)) return;
   if (place.key === '' && (recursive !== true || wholeBucket !== true))
@@ -91,14 +91,14 @@ async function removeEach(session: Session, places: readonly Located[], options:
         wholeBucket: options.wholeBucket === true,
         mustExist: true,
       };
-      // An object is not asked for with `recursive`; what is not there at all is an error, as everywhere.
+      // A missing object is an error, as in all commands.
       await taken(operations.remove(place.uri, removal), stop, (progress) => {
         objects = progress.objects.done;
         bytes = progress.bytes.done;
         told(objects, bytes, progress.uri);
       });
     } catch (error) {
-      // Without a slash at its end, only the server can tell.
+      // Without a trailing slash, only the server knows that it is a directory.
       throw error instanceof OperationError && error.code === 'NotEmpty'
         ? new UsageError(isDirectory(place))
         : error;
@@ -110,7 +110,7 @@ async function removeEach(session: Session, places: readonly Located[], options:
   meter.end();
 }
 
-/** Page by page of the listing, a request for each. */
+/** Removes matching objects page by page of the listing, with one request per page. */
 async function removeMatches(
   session: Session,
   place: Located,
@@ -119,7 +119,7 @@ async function removeMatches(
 ): Promise<void> {
   const { stores, stop } = session;
   await refuseAll(session, place, options);
-  // The store of the URI that was given: an entry's URI has no user info.
+  // Opened by the argument's URI, since the entries' URIs have no user info.
   const { store } = stores.open(place.uri);
   const failures: { readonly uri: string; readonly error: Error }[] = [];
   const removePage = async (page: readonly Entry[]): Promise<void> => {
@@ -140,7 +140,7 @@ async function removeMatches(
   if (failures.length > 0) throw new PartlyFailed('RemoveFailed', 'removed', failures);
 }
 
-/** A pattern that matches everything in a bucket is the bucket as a whole, however it is written. */
+/** Refuses a pattern that matches everything in a bucket, like the whole bucket. */
 async function refuseAll({ stores, stop }: Session, place: Located, options: Options): Promise<void> {
   const { glob, key, uri, said } = place;
   if (glob === undefined || key !== '' || (options.recursive === true && options.wholeBucket === true))

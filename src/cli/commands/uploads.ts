@@ -95,7 +95,7 @@ function recordOf({ uri, uploadId, initiated }: UploadEntry): object {
   return { uri, uploadId, initiated: iso(initiated) };
 }
 
-/** A number alone would be milliseconds, which nobody means here. */
+/** Requires a unit: a plain number would be milliseconds. */
 function ageOf(text: string): number {
   try {
     return parseDuration('--older-than', text);

@@ -10,7 +10,7 @@ export interface EntryStyle {
   readonly long: boolean;
   /** Only the name. */
   readonly names: boolean;
-  /** Names are told from here: the decoded key of a directory. */
+  /** The decoded key of the directory that names are relative to. */
   readonly base: string;
 }
 
@@ -25,13 +25,13 @@ export function entryLine(entry: Entry, style: EntryStyle): string {
   return `${columns.join('  ')}  ${name}`;
 }
 
-/** An entry for programs. */
+/** An entry as JSON. */
 export function entryRecord(entry: Stat): object {
   const { uri, name, kind, size: bytes, modified, etag, storageClass, metadata, content } = entry;
   return { uri, name, kind, size: bytes, modified: iso(modified), etag, storageClass, metadata, content };
 }
 
-/** All that is known, a line each. */
+/** All properties of an entry, one per line. */
 export function statLines(entry: Stat): string[] {
   const { uri, kind, size: bytes, modified, etag, storageClass, metadata = {}, content = {} } = entry;
   const isObject = kind === 'object';

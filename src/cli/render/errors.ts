@@ -5,7 +5,7 @@ import { ConfigError } from '../../config/errors.js';
 import { exitCodeOf } from '../exit.js';
 import { printable } from './text.js';
 
-/** Of many failures, these are told; `--json` tells all. */
+/** The maximum number of failures shown; `--json` shows all. */
 const told = 20;
 
 /** An error as lines for people: `millrace: NotFound: …`. */
@@ -18,7 +18,7 @@ export function errorLines(error: unknown, debug = false): string[] {
   return [...lines.map(printable), ...(debug ? stackOf(error) : [])];
 }
 
-/** An error as records: one for each that failed, then the one that says so. */
+/** An error as records: one for each failure, then the error itself. */
 export function errorRecords(error: unknown, debug = false): object[] {
   const { code, message } = codeAndMessage(error);
   const failures = error instanceof PartlyFailed ? error.failures : [];
@@ -36,7 +36,7 @@ export function errorRecords(error: unknown, debug = false): object[] {
   ];
 }
 
-/** Something that was skipped, as a line for people. */
+/** A skipped entry, as a line for people. */
 export function skippedLine({ uri, error }: Failure): string {
   const { code, message } = codeAndMessage(error);
   return printable(`millrace: warning: skipped ${uri}: ${code}: ${message}`);
@@ -58,7 +58,7 @@ function failureLines(error: unknown): string[] {
 
 function codeAndMessage(error: unknown): { readonly code: string; readonly message: string } {
   if (error instanceof CommanderError) {
-    // "error: unknown option '--x=y'": what follows the sign may be a secret.
+    // "error: unknown option '--x=y'": the value may be a secret.
     const message = oneLine(error.message)
       .replace(/^error: /, '')
       .replace(/(option '[^'=]*)=[^']*'/, "$1'");

@@ -5,8 +5,8 @@ import { standard } from '../locate.js';
 import type { Session } from '../session.js';
 import { printable, readable } from './text.js';
 
-/** Says that --no-clobber has left a source where it was. */
-export function tellKept({ json, quiet, out, err }: Session, place: string): void {
+/** Reports that --no-clobber has kept an existing target. */
+export function reportKept({ json, quiet, out, err }: Session, place: string): void {
   const uri = hideUserInfo(place);
   const name = place === standard ? 'standard input' : printable(readable(uri));
   if (json) out.record({ type: 'kept', uri });
@@ -14,10 +14,10 @@ export function tellKept({ json, quiet, out, err }: Session, place: string): voi
 }
 
 /**
- * What an error says was kept, because someone has written it in the meantime, and what failed for other reasons.
- * `undefined`: the error is about something else.
+ * Separates the failures of targets that were created meanwhile, and are kept, from others. `undefined`: there are none of the
+ * former.
  */
-export function keptBy(
+export function keptTargets(
   error: unknown,
 ): { readonly uris: readonly string[]; readonly failed: PartlyFailed | undefined } | undefined {
   if (!(error instanceof PartlyFailed)) return undefined;

@@ -7,21 +7,21 @@ import { barLine, plainLine, type Standing } from './progressLine.js';
 import { Rate } from './rate.js';
 import { counted, size, time } from './units.js';
 
-/** What is over sooner than this shows no bar. Milliseconds. */
+/** The delay before the bar is shown. Milliseconds. */
 const patience = 400;
-/** Between lines where there is no terminal, and between records of JSON. Milliseconds. */
+/** The interval of lines without a terminal, and of JSON records. Milliseconds. */
 const lineEvery = 10_000;
 const recordEvery = 1000;
 
-/** What is done, in its two tenses. */
+/** The verb of an operation in two tenses. */
 export interface Verb {
   readonly doing: string;
   readonly done: string;
 }
 
 /**
- * Shows how far a long operation is, on standard error: as a bar on a terminal, elsewhere as a line now and then, or as
- * records of JSON. At its end, a summary; as JSON that is the command's result, on standard output.
+ * Shows the progress of an operation on standard error: a bar on a terminal, otherwise occasional lines, or JSON records. At the
+ * end it shows a summary; with JSON, that is the command's result on standard output.
  */
 export class Meter implements Disposable {
   readonly #session: Pick<Session, 'json' | 'quiet' | 'err'>;
@@ -35,7 +35,7 @@ export class Meter implements Disposable {
   #told: number;
   #last: BulkProgress | Progress | undefined;
 
-  /** @param results where the summary goes as JSON; nowhere if standard output is taken by data */
+  /** @param results receives the summary as JSON; absent if standard output has data */
   constructor(session: Pick<Session, 'json' | 'quiet' | 'err' | 'io'>, verb: Verb, results?: Output) {
     const { json, quiet, err, io } = session;
     this.#session = session;
@@ -71,7 +71,7 @@ export class Meter implements Disposable {
     else err.line(plainLine(this.#standing()));
   }
 
-  /** All of it is done. */
+  /** Shows the summary. */
   end(): void {
     this.stop();
     const progress = this.#last;
@@ -90,7 +90,7 @@ export class Meter implements Disposable {
     } else if (!this.#session.quiet) this.#session.err.line(summary(this.#verb, progress, seconds));
   }
 
-  /** Takes the bar away. */
+  /** Removes the bar. */
   stop(): void {
     this.#session.err.beforeLine = undefined;
     this.#hide();
@@ -132,7 +132,7 @@ export function summary({ done }: Verb, progress: BulkProgress | Progress, secon
   return `${done} ${counted(objects, 'object')}, ${size(bytes)}${took}.${there}`;
 }
 
-/** Bytes that had to be sent: what was there already says nothing about the speed. */
+/** Bytes that were sent: skipped ones do not count for the rate. */
 function sent(progress: BulkProgress | Progress): number {
   return progress.bytes.done - ('skipped' in progress ? progress.skipped.bytes : 0);
 }

@@ -3,25 +3,25 @@ import { decodeKey } from '../../path/uri.js';
 import { ending, printable } from './text.js';
 import { count, counted, size, time } from './units.js';
 
-/** How far something is. */
+/** The state of an operation. */
 export interface Standing {
-  /** What is being done: `Copying`. */
+  /** The verb: `Copying`. */
   readonly doing: string;
   readonly progress: Progress;
-  /** Bytes per second, once it is known. */
+  /** Bytes per second, if known. */
   readonly rate: number | undefined;
 }
 
 export interface LineStyle {
   readonly columns: number;
-  /** Whether the terminal knows more than ASCII. */
+  /** Whether the terminal supports Unicode. */
   readonly unicode: boolean;
 }
 
 const widest = 30;
 const narrowest = 8;
 
-/** `Copying  62%  ━━━━━━──  1.2 of 2.0 GiB  104 MiB/s  8 s left  big.tar`: what has room, the important first. */
+/** `Copying  62%  ━━━━━━──  1.2 of 2.0 GiB  104 MiB/s  8 s left  big.tar`: as much as fits, in order of importance. */
 export function barLine(standing: Standing, { columns, unicode }: LineStyle): string {
   const { doing, progress } = standing;
   const part = partOf(progress);
@@ -42,7 +42,7 @@ export function barLine(standing: Standing, { columns, unicode }: LineStyle): st
   return name === '' || left < 10 ? line : `${line}  ${ending(printable(name), left)}`;
 }
 
-/** `Copying: 1.2 GiB of 2.0 GiB (62%), 104 MiB/s, 8 s left`: where there is no terminal. */
+/** `Copying: 1.2 GiB of 2.0 GiB (62%), 104 MiB/s, 8 s left`: without a terminal. */
 export function plainLine(standing: Standing): string {
   const part = partOf(standing.progress);
   const [first = '', ...rest] = figures(standing);

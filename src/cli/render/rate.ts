@@ -1,12 +1,12 @@
-/** Over so long a rate is taken: short enough to follow, long enough to be calm. Milliseconds. */
+/** The window of the rate: short enough to follow changes, long enough to be steady. Milliseconds. */
 const span = 10_000;
 const spacing = 250;
 
-/** How fast bytes come, of late. */
+/** The recent rate of bytes. */
 export class Rate {
   readonly #samples: { readonly at: number; readonly bytes: number }[] = [];
 
-  /** Notes how many bytes there are by now. */
+  /** Adds a sample of the total. */
   note(at: number, bytes: number): void {
     const last = this.#samples.at(-1);
     if (last !== undefined && at - last.at < spacing) return;
@@ -14,7 +14,7 @@ export class Rate {
     while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) >= span) this.#samples.shift();
   }
 
-  /** Bytes per second up to now; `undefined` before there is enough to tell. */
+  /** Bytes per second until now; `undefined` with too few samples. */
   at(now: number, bytes: number): number | undefined {
     const first = this.#samples[0];
     if (first === undefined || now - first.at < 2 * spacing) return undefined;

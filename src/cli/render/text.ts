@@ -3,7 +3,7 @@ import { unprintable } from '../../printable.js';
 
 export { printable } from '../../printable.js';
 
-/** A value as a line of JSON, fit for a terminal as it is: what is not printable comes as JSON's own escapes. */
+/** A value as a line of JSON, safe for a terminal: unprintable characters are escaped as in JSON. */
 export function printableJson(value: unknown): string {
   return JSON.stringify(value).replace(unprintable, (char) =>
     Array.from(
@@ -13,7 +13,7 @@ export function printableJson(value: unknown): string {
   );
 }
 
-/** A URI as people read it: decoded, but for what could be taken for a wildcard, a percent sign, or cannot be printed. */
+/** A URI for people: decoded, except wildcards, percent signs and unprintable characters. */
 export function readable(uri: string): string {
   return uri.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
     Array.from(decodeKey(escapes), (char) =>
@@ -22,14 +22,14 @@ export function readable(uri: string): string {
   );
 }
 
-/** The last columns of a text that is too long for a place. */
+/** The last columns of a string that is too long. */
 export function ending(text: string, columns: number): string {
   const chars = Array.from(text);
   if (chars.length <= columns) return text;
   return columns < 2 ? '' : `…${chars.slice(1 - columns).join('')}`;
 }
 
-/** Lines of a name and a value each, the values below each other; without those that have none. */
+/** Lines of names and aligned values, without empty ones. */
 export function fields(rows: readonly (readonly [name: string, value: string | undefined])[]): string[] {
   const given = rows.filter(([, value]) => value !== undefined && value !== '');
   const width = Math.max(0, ...given.map(([name]) => name.length));

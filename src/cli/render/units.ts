@@ -1,4 +1,4 @@
-/** Numbers as people read them. */
+/** Formats numbers for people. */
 
 import { readableDuration } from '../../config/readable.js';
 
@@ -20,7 +20,7 @@ export function time(seconds: number): string {
   return whole === 0 ? '0 s' : readableDuration(1000 * whole);
 }
 
-/** `2026-11-20 14:03`, in the time zone of the process; nothing where it is not known. */
+/** `2026-11-20 14:03`, in the time zone of the process; empty if unknown. */
 export function date(milliseconds: number): string {
   if (milliseconds === 0) return '';
   const at = new Date(milliseconds);

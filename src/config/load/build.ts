@@ -16,8 +16,8 @@ const MiB = 2 ** 20;
 type Data = Record<string, unknown>;
 
 /**
- * From what was set to the configuration: of each key the highest place wins, then of each family one group; what is
- * left goes to its place among the nested options, and what only makes sense together is checked.
+ * Builds the configuration: selects the value of each key from the source with the highest precedence, then one group of each
+ * family, puts the values into the nested options, and checks dependencies between keys.
  */
 export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config {
   const winners = winnersOf(sayings.all);
@@ -77,11 +77,11 @@ export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config
     origin: (key: string) =>
       winners.get(findKey(key)?.key ?? key)?.origin ?? { from: 'default', where: 'default' },
   };
-  // The rows of the schema say which option each value belongs to; a test holds them against these types.
+  // A test checks the options of the schema's rows against these types.
   return config as unknown as Config;
 }
 
-/** Options that several keys make up together. */
+/** Options that are composed of several keys. */
 const special = /^s3\.(buckets\.<name>\.)?credentials|^delegationTokens\.credentials|^checkpoints\.dir$/;
 
 function put(data: Data, { row, names, value }: Said): void {
@@ -151,7 +151,7 @@ function sealed(sse: EncryptionOptions | undefined): Pick<BucketOptions, 'sse'> 
   return sse === undefined ? {} : { sse: hideValues({ ...sse }, ['customerKey']) };
 }
 
-/** What a bucket says goes on top of what all say, but not another kind's key. */
+/** Merges the encryption of a bucket with that of all buckets, without a key of another type. */
 function encryptionOf(all: EncryptionOptions = {}, own: EncryptionOptions): EncryptionOptions {
   const { type, kms, ...customer } = own;
   const keyed = (customer.customerKey ?? customer.customerKeyFile) !== undefined;
@@ -165,7 +165,7 @@ function encryptionOf(all: EncryptionOptions = {}, own: EncryptionOptions): Encr
   };
 }
 
-/** Never more than there are connections. */
+/** Limits the concurrency to the number of connections. */
 function bulkCopyOf(
   given: Data | undefined,
   { maxSockets = 50 }: S3Options,

@@ -4,7 +4,7 @@ import type { Said, Sayings } from './said.js';
 
 type Winners = ReadonlyMap<string, Said>;
 
-/** A role's name and the like need a role, and so does the provider that assumes one. */
+/** The options of a role, and the provider ASSUME_ROLE, require its ARN. */
 export function checkRole(options: BucketOptions, prefix: string, winners: Winners, sayings: Sayings): void {
   const { assumeRole, credentials } = options;
   if (assumeRole?.arn !== undefined) return;
@@ -27,7 +27,7 @@ export function checkRole(options: BucketOptions, prefix: string, winners: Winne
   if (said !== undefined) needs(said);
 }
 
-/** A key does nothing under another encryption, and SSE-C nothing without one. */
+/** Keys require their type of encryption, and SSE-C requires a key. */
 export function checkEncryption(
   sse: EncryptionOptions = {},
   prefix: string,
@@ -58,7 +58,7 @@ export function checkEncryption(
     );
 }
 
-/** What chooses among AWS's hosts does nothing where an endpoint names one, and accelerated hosts hold the bucket's name. */
+/** Options that select AWS's hosts exclude an endpoint, and accelerated hosts exclude path style. */
 export function checkHosts(s3: S3Options, winners: Winners, sayings: Sayings): void {
   const refuse = (key: string, other: string): void => {
     const where = winners.get(key)?.origin.where ?? '';

@@ -24,7 +24,7 @@ const optionNames = [...new Set(schema.map(({ option }) => option).filter((optio
 
 const steps = optionNames.map((option) => option.split('.'));
 
-/** Whether some option lies further down this path. */
+/** Whether the path is a proper prefix of an option's. */
 function leadsOn(path: readonly string[]): boolean {
   return steps.some(
     (option) =>

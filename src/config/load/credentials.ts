@@ -9,7 +9,7 @@ const basic = [
   'aws.credentials.provider.basic.secretkey',
 ] as const;
 
-/** The credentials of all buckets: what `settleFamilies` left of their family. */
+/** The credentials of all buckets, from the group that `selectGroups` has left. */
 export function credentialsOf(winners: Winners, sayings: Sayings): BucketOptions['credentials'] {
   const value = (key: string): unknown => winners.get(key)?.value;
   const given = value('s3.credentials');
@@ -53,7 +53,7 @@ export function bucketCredentialsOf(
   );
 }
 
-/** Two keys that only go together, and a token that needs them. */
+/** Two keys that require each other, and a token that requires both. */
 export function pair(
   winners: Winners,
   sayings: Sayings,
@@ -100,7 +100,7 @@ function named(
   return provider;
 }
 
-/** What code gave: a name was wrapped on its way, keys are hidden from now on. */
+/** Credentials set in code: unwraps the name of a provider, and hides keys. */
 function ofCode(given: unknown): BucketOptions['credentials'] {
   if (typeof given === 'function') return given as () => Promise<S3Credentials>;
   const object = given as

@@ -13,7 +13,7 @@ const variables: ReadonlyMap<string, { readonly row: Row; readonly key: string }
   ),
 );
 
-/** What the keys with a user's name in them would be called. */
+/** The variables that keys with a `<name>` would have. */
 const named = schema
   .filter(({ key }) => key.includes('<'))
   .map(({ key }) => ({ key, test: new RegExp(`^${variableName(key).replace(/<\w+>/g, '.+')}$`) }));
@@ -21,9 +21,8 @@ const named = schema
 const ours = /^(S3|STATE|EXECUTION|RESTART_STRATEGY|SECURITY_DELEGATION)_/;
 
 /**
- * Reads the variables that are keys in upper case with `_` for `.` and `-`. Empty ones say nothing. What else is there
- * belongs to other programs; but a name that is all but one of ours is likely a slip, and gets a warning, and so does one
- * of a key that the environment cannot say.
+ * Reads the variables of keys, in upper case with `_` for `.` and `-`. Empty variables are ignored. Other variables belong to
+ * other programs, but a name that is similar to one of ours, or of a key that variables cannot set, gets a warning.
  */
 export function readEnvironment(sayings: Sayings, env: Environment): void {
   for (const [name, value] of Object.entries(env)) {

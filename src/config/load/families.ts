@@ -2,8 +2,8 @@ import { fill } from '../schema/index.js';
 import { ranks, type Said, type Sayings } from './said.js';
 
 /**
- * Keys that mean the same, in groups. The group that was set in the higher place (set, code, environment, file) wins; of
- * two set in the same place the one that comes first here. The others are not used, and a warning tells.
+ * Groups of keys with the same meaning. The group from the source with the highest precedence (set, code, environment, file)
+ * is used; of two from the same source, the first one here. The others are ignored with a warning.
  */
 export interface Family {
   readonly meaning: string;
@@ -57,7 +57,7 @@ export const familyTable: readonly Family[] = [
   },
 ];
 
-/** The value of each key from the highest place. */
+/** The value of each key from the source with the highest precedence. */
 export function winnersOf(all: readonly Said[]): Map<string, Said> {
   const winners = new Map<string, Said>();
   for (const said of all) {
@@ -68,7 +68,7 @@ export function winnersOf(all: readonly Said[]): Map<string, Said> {
   return winners;
 }
 
-/** Leaves one group of each family. */
+/** Keeps one group of each family. */
 export function settleFamilies(winners: Map<string, Said>, sayings: Sayings): void {
   const names = new Set<string>();
   for (const {
@@ -111,7 +111,7 @@ function settle(
   }
 }
 
-/** The provider BASIC may take its keys from the last group. */
+/** Whether the provider BASIC is combined with the keys of the last group. */
 function keysOfBasic(best: readonly Said[], said: readonly (readonly Said[])[]): boolean {
   return (
     best.length === 1 &&

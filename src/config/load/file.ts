@@ -3,15 +3,15 @@ import { resolve } from 'node:path';
 import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import type { Sayings } from './said.js';
 
-/** The file that is read where none is named, if it is there. */
+/** The default file, read if it exists. */
 export const defaultFile = 'millrace.yaml';
 
-/** No key has so many steps; the parser gives up much later. */
+/** The maximum nesting. Keys have fewer steps, and the parser allows many more. */
 const deepest = 32;
 
 /**
- * Reads a YAML file: flat keys, nested maps, or both. Every scalar is taken as it is written, so that a secret of digits
- * stays a text; the schema knows what it means.
+ * Reads a YAML file: flat keys, nested maps, or both. Every scalar is read as a string, so that a secret of digits stays as it
+ * is; the schema parses it.
  */
 export function readFile(sayings: Sayings, cwd: string, named: string | undefined, by: string): void {
   const path = resolve(cwd, named ?? defaultFile);
@@ -40,14 +40,14 @@ export function readYaml(sayings: Sayings, path: string, text: string): void {
       schema: 'failsafe',
       lineCounter: lines,
       prettyErrors: false,
-      // The parser compares each key with all before it.
+      // Checked below: the parser takes quadratic time.
       uniqueKeys: false,
     });
   } catch {
     wrong(undefined, 'this is nested too deeply');
     return;
   }
-  // The parser's own messages may repeat what the file says, secrets included.
+  // The parser's own messages may contain secrets of the file.
   for (const { code, pos } of document.errors) wrong(pos[0], `this is not valid YAML (${code})`);
   if (document.errors.length > 0) return;
 
@@ -63,7 +63,7 @@ export function readYaml(sayings: Sayings, path: string, text: string): void {
       if (isScalar(name)) met.add(name.value);
       if (!isScalar(name)) wrong(offset, 'a key must be a string');
       else if (twice) wrong(offset, 'this is not valid YAML (DUPLICATE_KEY)');
-      // What an alias refers to may hold the alias.
+      // Aliases may be circular.
       else if (isAlias(value)) wrong(offset, 'aliases are not read: write the value out');
       else {
         const key = prefix === '' ? String(name.value) : `${prefix}.${String(name.value)}`;

@@ -1,11 +1,11 @@
 /**
- * Loads the configuration: what code says, over what the environment says, over what a file says, over defaults.
+ * Loads the configuration. Code takes precedence over the environment, then a file, then the defaults.
  *
- * 1. Each place is read by itself: `set` (flat keys), options in code (nested), the environment, the YAML file. Every value
- *    is looked up in the schema and checked there and then; what is wrong is noted, and reading goes on.
- * 2. Of each key the highest place wins; of keys that mean the same, one group (`families.ts`).
- * 3. What is left becomes the nested options (`build.ts`); what needs another key to make sense is checked.
- * 4. If anything was wrong, all of it is thrown at once.
+ * 1. Read each source: `set` (flat keys), options in code (nested), the environment, the YAML file. Every value is validated by
+ *    the schema; problems are collected.
+ * 2. Select the value of each key by precedence, and one group of keys with the same meaning (`families.ts`).
+ * 3. Build the nested options, and check dependencies between keys (`build.ts`).
+ * 4. Throw all problems together.
  */
 import type { Config } from '../config.js';
 import { ConfigError } from '../errors.js';
@@ -17,7 +17,7 @@ import { defaultFile, readFile } from './file.js';
 import { Sayings } from './said.js';
 
 export interface LoadOptions extends ConfigOptions {
-  /** Values by flat key, such as a command line's `--set key=value`. Over everything else. */
+  /** Values by flat key, such as a command line's `--set key=value`. They take precedence over all others. */
   readonly set?: Readonly<Record<string, unknown>>;
   /** Default `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -37,7 +37,7 @@ export interface LoadOptions extends ConfigOptions {
  * config.origin('s3.region'); // { from: 'environment', where: 'environment variable S3_REGION' }
  * ```
  *
- * Errors: `InvalidConfig`, with everything that is wrong.
+ * Errors: `InvalidConfig`, with all problems.
  */
 export function loadConfig(options: LoadOptions = {}): Config {
   const { set = {}, env = process.env, cwd = process.cwd(), file, logger, ...code } = options;

@@ -5,18 +5,18 @@ import { findKey, schema, type Found, type Row } from '../schema/index.js';
 /** Where a value was set. */
 export interface Origin {
   readonly from: 'set' | 'code' | 'environment' | 'file' | 'default';
-  /** In words: `environment variable S3_REGION`, `/etc/millrace.yaml, line 3`. */
+  /** For people: `environment variable S3_REGION`, `/etc/millrace.yaml, line 3`. */
   readonly where: string;
 }
 
-/** One value that someone said. */
+/** The value of a key from one source. */
 export interface Said extends Found {
-  /** As the schema read it. */
+  /** As parsed by the schema. */
   readonly value: unknown;
   readonly origin: Origin;
 }
 
-/** Higher wins. */
+/** Higher takes precedence. */
 export const ranks: Readonly<Record<Origin['from'], number>> = {
   set: 4,
   code: 3,
@@ -25,23 +25,23 @@ export const ranks: Readonly<Record<Origin['from'], number>> = {
   default: 0,
 };
 
-/** Collects what all sources say, and everything that is wrong with it. */
+/** Collects the settings of all sources, and all problems. */
 export class Sayings {
   readonly all: Said[] = [];
   readonly problems: ConfigProblem[] = [];
   readonly warnings: string[] = [];
-  /** What was set where, so that duplicates are noticed. */
+  /** The keys of each source, to find duplicates. */
   readonly #said = new Set<string>();
   #strangers = 0;
 
-  /** A value under a flat key. */
+  /** Adds the value of a flat key. */
   say(key: string, value: unknown, origin: Origin): void {
     const found = findKey(key);
     if (found === undefined) this.unknown(key, origin, () => suggestKey(key));
     else this.found(found, key, value, origin);
   }
 
-  /** A value whose row is known; `as` is how it was spelled. */
+  /** Adds the value of a known row; `as` is the spelling in the source. */
   found(found: Found, as: string, value: unknown, origin: Origin): void {
     const { row, key } = found;
     const { where } = origin;
@@ -81,7 +81,7 @@ export class Sayings {
     this.all.push({ ...found, value: reading.value, origin });
   }
 
-  /** `suggest` is asked for the first of many only: a file of another program's has thousands. */
+  /** Calls `suggest` only for the first unknown keys: the file of another program may have thousands. */
   unknown(key: string, { where }: Origin, suggest: () => string | undefined): void {
     const suggestion = ++this.#strangers <= mostSuggestions ? suggest() : undefined;
     const hint = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`;
@@ -94,7 +94,7 @@ export class Sayings {
   }
 }
 
-/** The nearest key that exists, if any is near. */
+/** A key with a similar spelling, if there is one. */
 export function suggestKey(key: string): string | undefined {
   const bucket = /^s3\.bucket\.(.+?)\.([^.]+(?:\.[^.]+)?)$/.exec(key);
   const spellings = schema.flatMap((row) => [row.key, ...(row.aliases ?? [])]);
@@ -110,11 +110,11 @@ export function suggestKey(key: string): string | undefined {
 const mostSuggestions = 100;
 const longestShown = 80;
 
-/** Words as keys are made of: `access-key`, `accessKey`, `ACCESS_KEY`, `s3`. */
+/** The words of keys: `access-key`, `accessKey`, `ACCESS_KEY`, `s3`. */
 const words =
   /^(?:[a-z][a-z0-9]{0,2}|[a-z]+(?:[-_][a-z]+)*|[a-z]+(?:[A-Z][a-z]+)*|[A-Z][A-Z0-9]?(?:_[A-Z]+)*|[A-Z]{1,12}(?:_[A-Z]+)*)$/;
 
-/** A key that is no option for a message: what is not made of words may be a secret that came to stand in its place. */
+/** An unknown key for a message: a part that is not a word may be a misplaced secret. */
 function masked(key: string): string {
   return key
     .split('.')
@@ -122,7 +122,7 @@ function masked(key: string): string {
     .join('.');
 }
 
-/** A value for a message; a secret one, or one that may hold a secret, does not show. */
+/** A value for a message; hidden if it is or may contain a secret. */
 export function show(row: Row, value: unknown): string {
   const { name } = row.kind;
   const text = typeof value === 'string';

@@ -3,7 +3,7 @@ import { credentials, encryption } from './credentials.js';
 import { choice, text } from './kinds.js';
 import type { Row } from './row.js';
 
-/** What may differ from bucket to bucket, as keys of one bucket: `s3.bucket.<name>.<rest of the key>`. */
+/** The keys of one bucket: `s3.bucket.<name>.<rest of the key>`. */
 export const buckets: readonly Row[] = [
   ...[...connection, ...credentials, ...encryption]
     .filter(({ perBucket }) => perBucket)

@@ -4,7 +4,7 @@ import { longestTimer, type Row } from './row.js';
 const timer = (least: number, rule: string) => duration({ least, most: longestTimer, rule });
 const positive = timer(1, "1 ms to 24 days, such as '10s'");
 
-/** When checkpoints are taken and where they lie. */
+/** Checkpoints and their directory. */
 export const checkpointing: readonly Row[] = [
   {
     key: 'state.checkpoints.dir',
@@ -103,7 +103,7 @@ export const checkpointing: readonly Row[] = [
   },
 ];
 
-/** What follows a failure. */
+/** Restarts after a failure. */
 export const restart: readonly Row[] = [
   {
     key: 'restart-strategy.type',

@@ -6,14 +6,14 @@ const timer = duration({ least: 1, most: longestTimer, rule: "1 ms to 24 days, s
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
-/** An agent is known by what Node calls of it: packages have their own base classes. */
+/** Recognizes an agent by the method that Node calls: packages have their own base classes. */
 const isAgent = (value: unknown): boolean =>
   isObject(value) &&
   ['addRequest' in value ? value : undefined, value['http'], value['https']].some(
     (each) => isObject(each) && typeof each['addRequest'] === 'function',
   );
 
-/** Which server, and how requests to it are made. */
+/** The server, and the requests to it. */
 export const connection: readonly Row[] = [
   {
     key: 's3.region',

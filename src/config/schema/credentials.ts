@@ -6,7 +6,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const providers: readonly unknown[] = ['AUTO', 'ENV_VAR', 'PROFILE', 'ASSUME_ROLE', 'ANONYMOUS'];
 
-/** Who asks, and what servers encrypt with. */
+/** Credentials of S3 servers. */
 export const credentials: readonly Row[] = [
   {
     key: 's3.access-key',
@@ -161,7 +161,7 @@ export const encryption: readonly Row[] = [
   },
 ];
 
-/** The names that other AWS tools have for the same. */
+/** Keys with the names of other AWS tools. */
 export const aws: readonly Row[] = [
   {
     key: 'aws.region',

@@ -1,10 +1,9 @@
 /**
- * The schema: every configuration key, one row each, one file a family.
+ * The schema: one row for every configuration key, one file per family.
  *
- * Reading, checking, suggesting, documenting and testing all go by these rows. A row names its key in the flat form that
- * files, the environment and `--set` use, and the place of its option among the typed, nested ones. Keys with a `<name>`
- * in them hold a name of the user's: what stands in its place may have dots, and the longest known ending decides where
- * it stops.
+ * Reading, validation, suggestions, documentation and tests use these rows. A row has the flat key of files, the environment and
+ * `--set`, and the path of the typed, nested option. Keys with a `<name>` contain a name chosen by the user. It may have dots;
+ * the longest known ending of the key decides where it ends.
  */
 import { buckets } from './buckets.js';
 import { checkpointing, restart } from './checkpointing.js';
@@ -34,7 +33,7 @@ export const families: Readonly<Record<string, readonly Row[]>> = {
 
 export const schema: readonly Row[] = Object.values(families).flat();
 
-/** A key as it was written, and the row that it belongs to. */
+/** A key and its row. */
 export interface Found {
   readonly row: Row;
   /** The key in its main spelling, with the names in it. */
@@ -49,7 +48,7 @@ export function findKey(key: string): Found | undefined {
   return row === undefined ? named(key) : { row, key: row.key, names: [] };
 }
 
-/** Finds the row of a nested option's path, such as `['s3', 'retry', 'base']`. Of several that mean the same, the first. */
+/** Finds the row of a nested option's path, such as `['s3', 'retry', 'base']`. Of several rows, the first. */
 export function findOption(path: readonly string[]): Found | undefined {
   const row = plainOptions.get(path.join('.'));
   if (row !== undefined) return { row, key: row.key, names: [] };
@@ -63,13 +62,13 @@ export function findOption(path: readonly string[]): Found | undefined {
   return undefined;
 }
 
-/** Puts names where a key or a path has `<…>`. */
+/** Replaces `<…>` in a key or path by names. */
 export function fill(pattern: string, names: readonly string[]): string {
   let next = 0;
   return pattern.replace(/<\w+>/g, () => names[next++] ?? '');
 }
 
-/** The environment variable of a key; `undefined` for those that the environment cannot say. */
+/** The environment variable of a key; `undefined` if it has none. */
 export function variableOf(row: Row, key: string = row.key): string | undefined {
   return row.where === undefined || row.where === 'anywhere' ? variableName(key) : undefined;
 }
@@ -111,7 +110,7 @@ const keyPatterns: readonly Pattern[] = schema
     ),
   }));
 
-/** The match whose first name is the shortest: the longest known ending. */
+/** The match with the shortest first name, which has the longest known ending. */
 function named(key: string): Found | undefined {
   let best: Found | undefined;
   for (const { row, test } of keyPatterns) {

@@ -1,12 +1,12 @@
 import { parseDuration, parseSize } from '../units.js';
 
-/** How the text or value of an option is read, and what it must be. */
+/** How an option's value is parsed and validated. */
 export interface Kind {
   readonly name:
     'text' | 'secret' | 'flag' | 'size' | 'duration' | 'count' | 'number' | 'choice' | 'uri' | 'code';
   /** Follows "It must be". */
   readonly rule: string;
-  /** Of a choice. */
+  /** The words of a choice. */
   readonly words?: readonly string[];
   /** `undefined`: the value breaks the rule. */
   read(value: unknown): Reading | undefined;
@@ -14,11 +14,11 @@ export interface Kind {
 
 export interface Reading {
   readonly value: unknown;
-  /** The value was moved into its bounds. */
+  /** The value was clamped. */
   readonly clamped?: true;
 }
 
-/** A text that is not empty. */
+/** A string that is not empty. */
 export function text(rule = 'a string that is not empty', test: RegExp = /./su): Kind {
   return {
     name: 'text',
@@ -27,10 +27,10 @@ export function text(rule = 'a string that is not empty', test: RegExp = /./su):
   };
 }
 
-/** A text that no message, log or printout ever shows. */
+/** A string that is never shown in messages, logs and output. */
 export const secret: Kind = { ...text(), name: 'secret' };
 
-/** Keys that sign: one, or several with commas between them. Read as a list. */
+/** Signing keys: one, or several separated by commas. Parsed to a list. */
 export const signingKeys: Kind = {
   ...secret,
   rule: 'a key of 32 to 1,024 characters without commas and blanks, or several, separated by commas',
@@ -41,7 +41,7 @@ export const signingKeys: Kind = {
   },
 };
 
-/** A URL or URI that holds no secret: what breaks the rule may hold one, and is not shown. */
+/** A URL or URI without secrets. An invalid value may contain one, and is not shown. */
 export function uri(rule: string, test: RegExp): Kind {
   return { ...text(rule, test), name: 'uri' };
 }
@@ -61,16 +61,16 @@ interface Bounds {
   readonly most?: number;
   /** Follows "It must be". */
   readonly rule: string;
-  /** Values beyond the bounds are moved to them, with a warning. Default: they are refused. */
+  /** Values beyond the bounds are clamped with a warning. Default: they are refused. */
   readonly clamp?: true;
 }
 
-/** Bytes, or a text such as `8MiB`. */
+/** Bytes, or a string such as `8MiB`. */
 export function size(bounds: Bounds): Kind {
   return bounded('size', bounds, (value) => units(value, (given) => parseSize('', given)));
 }
 
-/** Another kind's values, or the word `none`. */
+/** Another kind's values, or `none`. */
 export function orNone(kind: Kind): Kind {
   const isNone = (value: unknown): boolean =>
     typeof value === 'string' && value.trim().toLowerCase() === 'none';
@@ -81,12 +81,12 @@ export function orNone(kind: Kind): Kind {
   };
 }
 
-/** Milliseconds, or a text such as `10s`. */
+/** Milliseconds, or a string such as `10s`. */
 export function duration(bounds: Bounds): Kind {
   return bounded('duration', bounds, (value) => units(value, (given) => parseDuration('', given)));
 }
 
-/** Seconds, or a text such as `1h`; read as seconds. */
+/** Seconds, or a string such as `1h`; parsed to seconds. */
 export function seconds(bounds: Bounds): Kind {
   return bounded('duration', bounds, (value) => {
     const plain = decimal(value);
@@ -106,7 +106,7 @@ export function number(bounds: Bounds): Kind {
   return bounded('number', bounds, decimal);
 }
 
-/** One of some words, in any case. `words` gives what each is read as. */
+/** One of several words, case-insensitive. `words` maps them to values. */
 export function choice(words: Readonly<Record<string, string>>, rule?: string): Kind {
   const byLower = new Map(Object.entries(words).map(([word, value]) => [word.toLowerCase(), value]));
   return {
@@ -120,7 +120,7 @@ export function choice(words: Readonly<Record<string, string>>, rule?: string): 
   };
 }
 
-/** Something that no text can say. */
+/** A value that can only be set in code. */
 export function code(rule: string, test: (value: unknown) => boolean): Kind {
   return { name: 'code', rule, read: (value) => (test(value) ? { value } : undefined) };
 }
@@ -151,7 +151,7 @@ function units(value: unknown, parse: (given: number | string) => number): numbe
   }
 }
 
-/** Files and the environment write numbers as texts. */
+/** Parses a number, which is a string in files and the environment. */
 function decimal(value: unknown): number {
   if (typeof value === 'number') return Number.isFinite(value) ? value : NaN;
   if (typeof value !== 'string') return NaN;

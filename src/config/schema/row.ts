@@ -1,24 +1,24 @@
 import type { Kind } from './kinds.js';
 
-/** One configuration key: all that reading, checking and documenting it needs. */
+/** One configuration key: how it is parsed, validated and documented. */
 export interface Row {
-  /** The flat name. `<name>` is a name that the user chose. */
+  /** The flat key. `<name>` is chosen by the user. */
   readonly key: string;
   /** Other spellings. */
   readonly aliases?: readonly string[];
   readonly kind: Kind;
   /** The default, in words. */
   readonly fallback: string;
-  /** Where it is among the typed, nested options. */
+  /** The path of the typed, nested option. */
   readonly option: string;
   readonly doc: string;
   /** Where it may be set: anywhere, in files and code, or in code alone. Default `anywhere`. */
   readonly where?: 'anywhere' | 'file' | 'code';
   /** May differ from bucket to bucket: `s3.bucket.<name>.<rest of the key>`. */
   readonly perBucket?: true;
-  /** The key is known, and refused; says why, and what to do. */
+  /** The key is refused: the reason, and what to do. */
   readonly unavailable?: string;
 }
 
-/** A timer of the machine's clock that is set further ahead fires at once. */
+/** Milliseconds. A longer timer of Node fires immediately. */
 export const longestTimer = 2 ** 31 - 1;

@@ -4,7 +4,7 @@ import type { Row } from './row.js';
 const MiB = 2 ** 20;
 const folder = text('a path without a leading or trailing slash', /^[^/\s](.*[^/\s])?$/);
 
-/** Keyed state, and where it lies. */
+/** Keyed state and its location. */
 export const state: readonly Row[] = [
   {
     key: 'state.backend',

@@ -7,7 +7,7 @@ const GiB = 2 ** 30;
 
 const budget = size({ least: MiB, most: 1024 * GiB, rule: "1 MiB to 1 TiB, such as '64MiB'" });
 
-/** How bytes move: parts, parallelism, memory, names. */
+/** Transfers: parts, parallelism, memory, names. */
 export const transfer: readonly Row[] = [
   {
     key: 's3.upload.min.part.size',

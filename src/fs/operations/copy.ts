@@ -9,7 +9,7 @@ import { taskOf, tasksOfDirectory } from './transfer/tasks.js';
 import { transfer, type OnStep } from './transfer/transfer.js';
 import type { Exceptions } from './unlisted.js';
 
-/** An object, or the content of a directory. */
+/** Copies an object, or the content of a directory. */
 export function copy(from: Place, to: Place, means: Means, exceptions: Exceptions): Observable<Progress> {
   return resolve(from).pipe(
     concatMap((named) =>
@@ -23,7 +23,7 @@ export function copy(from: Place, to: Place, means: Means, exceptions: Exception
   );
 }
 
-/** One object; what went wrong is the error itself. */
+/** Copies one object. Its error is passed on as it is, not as `PartlyFailed`. */
 export function copyOne(task: Task, means: Means, onStep?: OnStep): Observable<Progress> {
   return transfer(() => of([task]), means, onStep).pipe(
     map(plain),

@@ -3,11 +3,11 @@ import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../../
 /**
  * - `SamePlace`: source and target are one object or directory.
  * - `IntoItself`: a directory into its own subdirectory.
- * - `Overlap`: the copy would write over what it has still to read.
- * - `OutsideTarget`: a link in the target directory leads a key out of it.
- * - `NotEmpty`: a directory with content, and `recursive` was not said.
- * - `WholeBucket`: a bucket as a whole, and `wholeBucket` was not said.
- * - `NotVerified`: what a move has copied is not what is there now, so the source stays.
+ * - `Overlap`: the copy would overwrite objects that it has not read yet.
+ * - `OutsideTarget`: a link in the target directory leads out of it.
+ * - `NotEmpty`: a directory with content, without `recursive`.
+ * - `WholeBucket`: a whole bucket, without `wholeBucket`.
+ * - `NotVerified`: the target is not what a move has copied, so the source stays.
  */
 export type OperationErrorCode =
   | 'SamePlace'
@@ -22,7 +22,7 @@ export type OperationErrorCode =
   | 'CopyFailed'
   | 'ListFailed';
 
-/** An operation that was refused, or that went wrong in parts. What stores say comes as it is: `StoreError`. */
+/** An operation that was refused, or failed in part. Errors of stores are passed on as `StoreError`. */
 export class OperationError extends MillraceError {
   static {
     sharedByCopies(this, 'OperationError');
@@ -36,16 +36,16 @@ export class OperationError extends MillraceError {
   }
 }
 
-/** What an operation gives up after: more of the same would tell nothing new, and take memory. */
+/** An operation stops after this many failures, to bound its memory. */
 export const mostFailures = 1000;
 
-/** One of those that failed. */
+/** The failure of one object. */
 export interface Failure {
   readonly uri: string;
   readonly error: Error;
 }
 
-/** Of several objects, these failed; the others are done. Codes `RemoveFailed`, `AbortFailed`, `CopyFailed`, `ListFailed`. */
+/** Some of several objects failed; the others are done. Codes `RemoveFailed`, `AbortFailed`, `CopyFailed`, `ListFailed`. */
 export class PartlyFailed extends OperationError {
   static {
     sharedByCopies(this, 'PartlyFailed');
@@ -76,7 +76,7 @@ export class PartlyFailed extends OperationError {
   }
 }
 
-/** Two names, of objects or directories, are one thing. */
+/** The error of two names for the same object or directory. */
 export function samePlace(from: string, to: string): OperationError {
   const both =
     from === to

@@ -9,18 +9,18 @@ import { directoryEntry, entryOf, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
 import { couldMatch, Exceptions } from './unlisted.js';
 
-/** The objects and directories right in a directory, in the order of their keys; an object is listed as itself. */
+/** The objects and directories directly in a directory, in key order; an object is listed as itself. */
 export function list(place: Place, options: ListOptions): Observable<Entry> {
   return below(place, options, { delimiter: '/' }, ({ objects, prefixes }, directory) =>
     [
-      // The directory's own marker is the directory, and not in it.
+      // Without the directory's own marker.
       ...objects.filter(({ key }) => key !== directory).map((info) => entryOf(place, info)),
       ...prefixes.map((key) => directoryEntry(place, key)),
     ].sort((a, b) => compareKeys(a.name, b.name)),
   );
 }
 
-/** Every object below a directory, or that matches a glob, in the order of the keys, by one listing. */
+/** Every object below a directory, or that matches a glob, in key order, by one listing. */
 export function walk(place: Place, glob: Glob, options: ListOptions): Observable<Entry> {
   if (!glob.wild)
     return below(place, options, {}, ({ objects }) => objects.map((info) => entryOf(place, info)));
@@ -33,7 +33,7 @@ export function walk(place: Place, glob: Glob, options: ListOptions): Observable
   );
 }
 
-/** What `take` makes of the pages of a directory; an object is taken as itself. Errors: `NotFound` if there is neither. */
+/** The entries that `take` makes of a directory's pages; an object is listed as itself. Errors: `NotFound`. */
 function below(
   place: Place,
   options: ListOptions,
@@ -44,7 +44,7 @@ function below(
     concatMap((named) => {
       if (named.kind === 'object') return of(entryOf(place, named.info));
       const { prefix } = named;
-      // An empty bucket is there; an empty directory is not.
+      // An empty bucket exists; an empty directory does not.
       let found = prefix === '';
       return entries(place, options, { ...how, prefix }, (page) => {
         found ||= page.objects.length > 0 || page.prefixes.length > 0 || page.unlisted !== undefined;

@@ -5,13 +5,13 @@ import { directoryEntry, directoryOf, type Place } from './place.js';
 import { stat } from './stat.js';
 
 /**
- * Makes a directory visible that has nothing in it: an empty object whose key ends in a slash. One that is there already,
- * by whatever, stays as it is.
+ * Creates a marker, which makes an empty directory visible: an empty object whose key ends in a slash. An existing directory
+ * is left as it is.
  */
 export function makeDirectory(place: Place): Observable<Entry> {
   return defer(() => {
     const key = directoryOf(place.key);
-    // Buckets are not made here: it has to be there.
+    // Buckets are not created here.
     if (key === '') return stat(place);
     return place.store.put(key, new Uint8Array(0), { ifNoneMatch: '*' }).pipe(
       map(({ etag }): Entry => ({ ...directoryEntry(place, key), etag })),

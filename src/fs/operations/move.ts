@@ -1,13 +1,13 @@
 /**
- * Moving: copy, verify, and only then delete. A directory goes by the pages of its listing:
+ * Moves objects: copy, verify, and only then delete. A directory is moved page by page of its listing:
  *
- * 1. The objects of a page are copied, each pinned by its ETag, and proven to be others than what is written (`proof.ts`).
- * 2. Each copy is looked at: it has the ETag that its write was answered with, and the source's size.
- * 3. The page is listed once more: what has changed since it was copied stays.
- * 4. The page is deleted, and the next one asked for.
+ * 1. The objects of a page are copied, each pinned by its ETag, and proven to differ from their targets (`proof.ts`).
+ * 2. Each copy is verified: it has the ETag that its write returned, and the source's size.
+ * 3. The page is listed again: sources that have changed since are kept.
+ * 4. The other sources are deleted, and the next page is requested.
  *
- * So at every moment each object is at its old place or, whole, at its new one, or at both; moving again, which is what to
- * do after a crash, ends it. Nothing is remembered but one page.
+ * So every object is always complete at its old place, its new one, or both. After a crash, moving again finishes the move.
+ * Only one page is held in memory.
  */
 import {
   concat,
@@ -58,7 +58,7 @@ function moveObject(task: Task, means: Means): Observable<Progress> {
   const { from, source } = task;
   const unchanged = from.store.head(source.key, { ifMatch: source.etag }).pipe(
     catchError((error: unknown) =>
-      // Somebody else has removed it: it is moved all the same.
+      // If another process has removed the source, the object is moved nevertheless.
       isStoreError(error, 'NotFound')
         ? EMPTY
         : throwError(() => (isStoreError(error, 'PreconditionFailed') ? changed(task) : error)),
@@ -66,7 +66,7 @@ function moveObject(task: Task, means: Means): Observable<Progress> {
   );
   return concat(
     copyOne(task, means, noting(written)).pipe(
-      // Done is what is moved.
+      // Not done until it is moved.
       map((progress) => ({ ...progress, objects: { done: 0, total: 1 } })),
     ),
     verified(task, written).pipe(ignoreElements()),
@@ -148,7 +148,7 @@ function moveDirectory(
   });
 }
 
-/** Errors unless the target is what was written. */
+/** Throws `NotVerified` unless the target is the written object. */
 function verified(task: Task, written: ReadonlyMap<Task, Written>): Observable<unknown> {
   return defer(() => task.to.store.head(task.key)).pipe(
     tap(({ etag, size, metadata }) => {
@@ -160,7 +160,7 @@ function verified(task: Task, written: ReadonlyMap<Task, Written>): Observable<u
   );
 }
 
-/** Those of the page that still are what was copied, or are gone. */
+/** The objects of the page that have not changed since they were copied, or no longer exist. */
 function unchanged(
   from: Place,
   prefix: string,

@@ -49,7 +49,7 @@ import { Exceptions } from './unlisted.js';
 import { abortUploads, uploads } from './uploads.js';
 
 export interface OperationsOptions {
-  /** Opens the stores. Default: all schemes, as `config` says; `close` closes them. */
+  /** Opens the stores. Default: all schemes, configured by `config`; `close` closes them. */
   readonly stores?: Stores;
   /** Default: `loadConfig()`, when the first operation starts. */
   readonly config?: Config;
@@ -62,54 +62,54 @@ const names: OptionNames<OperationsOptions> = { stores: true, config: true, cloc
 /** File operations on every store. Each starts when it is subscribed, and unsubscribing aborts its requests. */
 export interface Operations {
   /**
-   * What is right in a directory: its objects and directories, in the order of their names, page by page. An object is
-   * listed as itself. Errors: `NotFound` (there is neither; a bucket may be empty), `ListFailed` (at the end, with what is
-   * in a local directory and is no object).
+   * Lists the objects and directories directly in a directory, in the order of their names, page by page. An object is listed
+   * as itself. Errors: `NotFound` (a bucket may be empty), `ListFailed` (at the end, with the entries of a local directory
+   * that are not objects).
    */
   list(uri: string, options?: ListOptions): Observable<Entry>;
 
   /**
-   * All objects below a directory, in the order of their keys, by one listing. With wildcards (`*`, `**`, `?`, `[a-z]`,
-   * `{a,b}`; percent-encoded they are ordinary characters), all that match, which may be none. Errors: `NotFound`,
-   * `InvalidGlob`, `ListFailed`.
+   * All objects below a directory, in key order, by one listing. With wildcards (`*`, `**`, `?`, `[a-z]`, `{a,b}`;
+   * percent-encoded they are ordinary characters), all matching objects, possibly none. Errors: `NotFound`, `InvalidGlob`,
+   * `ListFailed`.
    */
   walk(uri: string, options?: ListOptions): Observable<Entry>;
 
-  /** What a URI names: the object, with its metadata, or the directory. Errors: `NotFound`. */
+  /** The object of a URI, with its metadata, or the directory. Errors: `NotFound`. */
   stat(uri: string): Observable<Stat>;
 
-  /** Whether there is an object or a directory. Errors: `PermissionDenied` and whatever else does not say "no". */
+  /** Whether there is an object or a directory. Errors: `PermissionDenied` and all others except `NotFound`. */
   exists(uri: string): Observable<boolean>;
 
   /**
    * Removes an object, an empty directory, or with `recursive` a directory with its content. Errors: `NotEmpty`,
-   * `WholeBucket`, `NotFound` (`mustExist`), `RemoveFailed` (with all that could not be removed; the rest is).
+   * `WholeBucket`, `NotFound` (`mustExist`), `RemoveFailed` (with all that could not be removed; the others were).
    */
   remove(uri: string, options?: RemoveOptions): Observable<Progress>;
 
-  /** Makes an empty directory visible, by an empty object whose key ends in a slash; one that is there stays. */
+  /** Makes an empty directory visible by a marker, an empty object whose key ends in a slash. Keeps an existing directory. */
   makeDirectory(uri: string): Observable<Entry>;
 
   /**
-   * Copies an object, or the content of a directory; to a URI that ends in a slash, an object goes under its own name. By
-   * the server where one has both, else through this process, a few parts at a time. Metadata and content headers go
-   * along. Unsubscribing leaves no upload behind, and no part of an object. Errors: `NotFound`, `AlreadyExists`
+   * Copies an object, or the content of a directory. If the target ends in a slash, an object keeps its name. One server
+   * copies by itself; otherwise data passes through this process, a few parts at a time. Metadata and content headers are
+   * copied, too. Unsubscribing leaves no upload and no partial object. Errors: `NotFound`, `AlreadyExists`
    * (`overwrite: false`), `SamePlace`, `IntoItself`, `Overlap`, `OutsideTarget` (a link in a local target directory leads out
-   * of it), `PreconditionFailed` (the source has changed meanwhile); of
-   * a directory `CopyFailed`, with all that could not be copied; the rest is.
+   * of it), `PreconditionFailed` (the source has changed meanwhile); for a directory `CopyFailed`, with all that could not be
+   * copied; the others were.
    */
   copy(from: string, to: string, options?: CopyOptions): Observable<Progress>;
 
   /**
-   * Copies, verifies, and then deletes, a directory page by page: nothing is lost whenever it is interrupted, and moving
-   * again ends it. Nothing is deleted before it is proven that source and target are two things, whatever they are called.
-   * Errors: as `copy`, and `NotVerified` (somebody else has written to source or target meanwhile).
+   * Copies, verifies, and then deletes, a directory page by page. An interruption loses nothing, and moving again finishes it.
+   * Nothing is deleted until source and target are proven to be different objects, whatever their names. Errors: as `copy`,
+   * and `NotVerified` (another process has written to source or target meanwhile).
    */
   move(from: string, to: string, options?: MoveOptions): Observable<Progress>;
 
   /**
-   * Copies objects, directories and globs, one pair or many, of any size and number in bounded memory, and goes on where
-   * an earlier one was interrupted. Whatever fails holds nothing else up. Errors: as `copy`, all that failed in one `CopyFailed`.
+   * Copies objects, directories and globs, one pair or many, of any size and number in bounded memory, and resumes an
+   * interrupted copy. A failure does not stop the others. Errors: as `copy`, all failures in one `CopyFailed`.
    *
    * ```ts
    * import { createOperations } from 'millrace/operations';
@@ -121,15 +121,15 @@ export interface Operations {
   bulkCopy(what: CopyPair | readonly CopyPair[], options?: BulkCopyOptions): Observable<BulkProgress>;
 
   /**
-   * An object's bytes, or a range of them, in chunks as they come and in order, all of one version. For consumers that keep
-   * up: no Observable can be told to wait; others take `createReadStream` of `millrace/fs`. Errors: `NotFound`,
-   * `PreconditionFailed` (the object is not, or no longer, the one of `ifMatch`, or that which was opened).
+   * An object's bytes, or a range of them, in order, all of one version, in chunks as received. Without backpressure: slow
+   * consumers use `createReadStream` of `millrace/fs`. Errors: `NotFound`, `PreconditionFailed` (the object does not match
+   * `ifMatch`, or was replaced while it was read).
    */
   read(uri: string, options?: ReadOptions): Observable<Uint8Array>;
 
   /**
-   * Writes an object of any size, in parts if it is large; emits once, when it is there. Nothing is visible before, and
-   * nothing is left behind by an error or an unsubscribe. Errors: `AlreadyExists`, `PreconditionFailed`, `Integrity`.
+   * Writes an object of any size, in parts if it is large; emits once, when it is published. Nothing is visible before, and an
+   * error or an unsubscribe leaves nothing. Errors: `AlreadyExists`, `PreconditionFailed`, `Integrity`.
    *
    * ```ts
    * import { createOperations } from 'millrace/operations';
@@ -140,18 +140,18 @@ export interface Operations {
    */
   write(uri: string, body: WriteBody, options?: WriteOptions): Observable<Written>;
 
-  /** The multipart uploads under way of all keys that start with the URI's key. */
+  /** The unfinished multipart uploads of all keys that start with the URI's key. */
   uploads(uri: string): Observable<UploadEntry>;
 
   /**
-   * Aborts uploads of keys that start with the URI's key and were begun long ago; emits each that is gone. Errors:
-   * `AbortFailed`, with all that could not be aborted; the rest is.
+   * Aborts old uploads of keys that start with the URI's key; emits each aborted one. Errors: `AbortFailed`, with all that
+   * could not be aborted; the others were.
    */
   abortUploads(uri: string, options: AbortOptions): Observable<UploadEntry>;
 
   /**
-   * Completes when nothing is left to be done for operations that are over (after an unsubscribe, uploads are dropped), and
-   * closes the stores that were opened here. Not with operations under way.
+   * Waits for the clean-up of ended operations (aborting uploads after an unsubscribe), closes the stores that were opened
+   * here, and completes. Call it when no operation is running.
    */
   close(): Observable<never>;
 }
@@ -173,11 +173,11 @@ export function createOperations(options: OperationsOptions = {}): Operations {
   const cleanups = new Cleanups();
   let loaded = options.config;
   let opened: OpenedStores | undefined;
-  // Only when they are needed: a configuration that is wrong is an error of the operation.
+  // Lazily: a wrong configuration is an error of the operation.
   const config = (): Config => (loaded ??= loadConfig());
   const stores = (): Stores =>
     options.stores ?? (opened ??= openStores({ s3: config().s3, logger: config().logger, clock }));
-  // Whose stores are given need no file of this machine.
+  // With given stores, no configuration file is read.
   const transferConfig = (): Config['transfer'] =>
     (options.stores === undefined ? config() : (options.config ?? defaultConfig())).transfer;
   const open = (uri: string): Place => placeOf(stores(), uri);

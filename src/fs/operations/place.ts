@@ -1,4 +1,4 @@
-/** Places that URIs name, and what is there as entries. */
+/** Resolves URIs to places in stores, and describes objects as entries. */
 import { compileUriGlob, formatUri, splitUri, type Glob, type Scheme } from '../../path/index.js';
 import { StoreError } from '../../store/errors.js';
 import type { ObjectInfo, ObjectStore } from '../../store/objectStore.js';
@@ -19,7 +19,7 @@ export function placeOf(stores: Stores, uri: string): Place {
   return located(stores, uri, stores.open(uri).key);
 }
 
-/** The place of a URI with wildcards: `key` is the fixed text that all matching keys start with. */
+/** The place of a URI with wildcards: `key` is the fixed prefix of all matching keys. */
 export function globbed(stores: Stores, uri: string): { readonly place: Place; readonly glob: Glob } {
   const glob = compileUriGlob(splitUri(uri).key);
   return { place: located(stores, uri, glob.prefix), glob };
@@ -37,17 +37,17 @@ function located(stores: Stores, uri: string, key: string): Place {
   };
 }
 
-/** Whether a key can only be that of a directory: it is empty, or ends in a slash. */
+/** Whether a key is a directory's: it is empty, or ends in a slash. */
 export function isDirectory(key: string): boolean {
   return key === '' || key.endsWith('/');
 }
 
-/** The key as a directory's: with its slash, unless it is the bucket as a whole. */
+/** The key as a directory's: with a slash, unless it is the whole bucket. */
 export function directoryOf(key: string): string {
   return isDirectory(key) ? key : `${key}/`;
 }
 
-/** The last name of a key, with its slash if there is one. */
+/** The last name of a key, with its slash, if any. */
 export function nameOf(key: string): string {
   return key.length < 2 ? key : key.slice(key.lastIndexOf('/', key.length - 2) + 1);
 }
@@ -64,7 +64,7 @@ export function entryOf(place: Place, info: ObjectInfo): Entry {
   };
 }
 
-/** A directory that shows by what is below it. */
+/** A directory without a marker. */
 export function directoryEntry(place: Place, key: string): Entry {
   return { uri: place.uri(key), name: nameOf(key), kind: 'directory', size: 0, modified: 0 };
 }

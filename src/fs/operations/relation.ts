@@ -3,7 +3,7 @@ import { defaultIfEmpty, of, take, type Observable } from 'rxjs';
 import { isSameBucket, relationsOf, type Relation } from '../../store/relation.js';
 import type { Place } from './place.js';
 
-/** How `target` lies to `prefix`; `undefined` if neither is in the other. Both end in a slash, or are a bucket as a whole. */
+/** The relation of `target` to `prefix`; `undefined` if neither contains the other. Both are directories' keys. */
 export function relationOf(
   from: Place,
   prefix: string,
@@ -17,7 +17,7 @@ export function relationOf(
   return relationsOf(a, prefix, b, target).pipe(take(1), defaultIfEmpty(undefined));
 }
 
-/** The key under which a listing of the source would find again what is written at `rest` below the target. */
+/** The key under which a listing of the source would find the object written at `rest` below the target. */
 export function foundAgain(relation: Relation | undefined, prefix: string, rest: string): string | undefined {
   if (relation === undefined) return undefined;
   const { target, way } = relation;

@@ -1,7 +1,7 @@
 /**
- * Removing. One object is one request, and nothing is asked before it: a store answers the same whether there was
- * something or not. A directory goes page by page of its listing, at most 1,000 keys a request; what cannot be removed
- * holds nothing up, and is told at the end, all of it in one error.
+ * Removes objects. One object takes one request, since stores respond the same if it does not exist. A directory is removed
+ * page by page of its listing, at most 1,000 keys per request; failures do not stop it, and are reported at the end in one
+ * error.
  */
 import { concat, concatMap, defer, EMPTY, of, throwError, type Observable } from 'rxjs';
 import type { DeleteFailure, ObjectInfo } from '../../store/objectStore.js';
@@ -44,7 +44,7 @@ function removeObject(place: Place, { key, size }: Pick<ObjectInfo, 'key' | 'siz
     );
 }
 
-/** A directory that holds nothing but its marker. Errors: `NotEmpty`. */
+/** Removes a directory that contains only its marker. Errors: `NotEmpty`. */
 function removeEmpty(place: Place, prefix: string, options: RemoveOptions): Observable<Progress> {
   return place.store.list({ prefix, limit: 2, unlisted: 'report' }).pipe(
     concatMap(({ objects, unlisted }) => {

@@ -3,15 +3,15 @@ import { isStoreError } from '../../store/errors.js';
 import type { ObjectInfo } from '../../store/objectStore.js';
 import { directoryOf, isDirectory, type Place } from './place.js';
 
-/** What a URI names: an object, or else the directory of all keys that start with `prefix`, whether there are any or not. */
+/** The object of a URI, or else the directory of all keys that start with `prefix`, which may be none. */
 export type Named =
   | { readonly kind: 'object'; readonly info: ObjectInfo }
   | { readonly kind: 'directory'; readonly prefix: string };
 
 /**
- * How a URI without wildcards names something, in one rule: with a slash at its end it is a directory; without, it is
- * the object of that key if there is one, else the directory. Asks the listing, where the object, if it exists, comes
- * first: that takes the right to list and no other, and nothing at all for a directory.
+ * Resolves a URI without wildcards: with a trailing slash it is a directory; otherwise the object with that key if it exists,
+ * else the directory. Uses a listing, where the object comes first, so that only the permission to list is needed; a
+ * directory needs no request.
  */
 export function resolve(place: Place): Observable<Named> {
   return defer(() => {
@@ -23,7 +23,7 @@ export function resolve(place: Place): Observable<Named> {
         if (no === undefined || !place.key.startsWith(no.key))
           return of({ kind: 'directory', prefix: directoryOf(place.key) });
         if (no.key === place.key) return throwError(() => no.error);
-        // In a directory that may not be read, what one knows the name of may be.
+        // In an unreadable directory, an object with a known name may be readable.
         return place.store.head(place.key).pipe(
           map((info): Named => ({ kind: 'object', info })),
           catchError((error: unknown) =>

@@ -4,7 +4,7 @@ import type { ObjectInfo } from '../../store/objectStore.js';
 import type { Stat } from '../types.js';
 import { directoryEntry, directoryOf, entryOf, isDirectory, notFound, type Place } from './place.js';
 
-/** The object of the key, by its head; else the directory, if anything is below it. Errors: `NotFound`. */
+/** The object of the key, by HEAD; else the directory, if it has content. Errors: `NotFound`. */
 export function stat(place: Place): Observable<Stat> {
   return defer(() => {
     if (isDirectory(place.key)) return directory(place, place.key);
@@ -17,7 +17,7 @@ export function stat(place: Place): Observable<Stat> {
   });
 }
 
-/** Whether `stat` finds something. Only what is certainly not there is `false`: a refusal (403) is an error. */
+/** Whether `stat` finds something. Errors other than `NotFound`, such as a 403, are passed on. */
 export function exists(place: Place): Observable<boolean> {
   return stat(place).pipe(
     map(() => true),
@@ -25,7 +25,7 @@ export function exists(place: Place): Observable<boolean> {
   );
 }
 
-/** The marker, if there is one, is the first of what is below. */
+/** The marker, if any, is the first key of a directory. */
 function directory(place: Place, prefix: string): Observable<Stat> {
   return place.store.list({ prefix, limit: 1, unlisted: 'report' }).pipe(
     concatMap(({ objects: [first], unlisted }): Observable<Stat> => {

@@ -6,14 +6,14 @@ import type { Skipping } from '../types.js';
 import type { Failure } from './errors.js';
 import type { Place } from './place.js';
 
-/** What an operation does with what is in local directories and is no object: each is a failure, unless it is to be skipped. */
+/** Treats the entries of local directories that are not objects: each is a failure, unless the options skip it. */
 export class Exceptions {
-  /** For every listing whose page is given to `of`. */
+  /** The options of the listings whose pages are passed to `of`. */
   readonly listing: Required<Pick<ListOptions, 'unlisted' | 'links'>>;
   readonly #links: Links;
   readonly #options: Skipping;
 
-  /** @param links what happens to links by default */
+  /** @param links the default for links */
   constructor(options: Skipping & { readonly links?: Links }, links: Links) {
     oneOf('links', options.links, Object.keys(linksFollowed));
     oneOf('unreadable', options.unreadable, ['fail', 'skip']);
@@ -22,7 +22,7 @@ export class Exceptions {
     this.listing = { unlisted: 'report', links: linksFollowed[this.#links] };
   }
 
-  /** The failures of a page; of a glob's, `concerns` are those that could match. */
+  /** The failures of a page, among the keys that `concerns` accepts. */
   of(
     place: Place,
     { unlisted = [] }: Pick<ListPage, 'unlisted'>,
@@ -43,7 +43,7 @@ export class Exceptions {
   }
 }
 
-/** What could match a glob: of a directory, what is below. */
+/** Whether a key, or a key below a directory, could match a glob. */
 export function couldMatch(glob: Glob): (key: string) => boolean {
   return (key) => (key.endsWith('/') ? glob.reaches(key) : glob.matches(key));
 }

@@ -9,17 +9,17 @@ import { eachUploads } from '../../store/pages.js';
 import type { Place } from './place.js';
 import { eraseBeside } from './transfer/note.js';
 
-/** Abort requests under way. */
-const atOnce = 16;
+/** Concurrent abort requests. */
+const concurrency = 16;
 
-/** The uploads under way of keys that start with the URI's. */
+/** The unfinished uploads of keys that start with the URI's. */
 export function uploads(place: Place): Observable<UploadEntry> {
   return eachUploads(place.store, place.key, ({ uploads: page }) =>
     page.map((upload) => entryOf(place, upload)),
   );
 }
 
-/** Aborts those begun before a point in time, and emits each that is gone. What fails is told at the end. */
+/** Aborts old uploads, and emits each aborted one. Failures are reported at the end. */
 export function abortUploads(
   place: Place,
   options: AbortOptions,
@@ -32,7 +32,7 @@ export function abortUploads(
       const entry = entryOf(place, upload);
       const requests = concat(
         place.store.abortUpload(upload.key, upload.uploadId),
-        // What a bulk copy would have gone on with; without its upload it says nothing, so it may as well stay.
+        // Without its upload, the note of a bulk copy is harmless, so failures are ignored.
         eraseBeside(place.store, upload.key, upload.uploadId).pipe(catchError(() => EMPTY)),
       );
       return concat(requests.pipe(ignoreElements()), of(entry)).pipe(
@@ -47,7 +47,7 @@ export function abortUploads(
     );
     return concat(
       eachUploads(place.store, place.key, ({ uploads: page }) =>
-        from(page.filter(({ initiated }) => initiated <= before)).pipe(mergeMap(abort, atOnce)),
+        from(page.filter(({ initiated }) => initiated <= before)).pipe(mergeMap(abort, concurrency)),
       ),
       end,
     );

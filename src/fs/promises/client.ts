@@ -24,15 +24,15 @@ import type { Stat } from '../types.js';
 import { directoryUri, nameUri } from './paths.js';
 
 export interface FsOptions {
-  /** Opens the stores. Default: all schemes, as `config` says; `close` closes them. */
+  /** Opens the stores. Default: all schemes, configured by `config`; `close` closes them. */
   readonly stores?: Stores;
-  /** Default: `loadConfig()`, when something is first done; with `stores` of your own, the defaults. */
+  /** Default: `loadConfig()` on first use; with `stores`, the default configuration. */
   readonly config?: Config;
 }
 
 const names: OptionNames<FsOptions> = { stores: true, config: true };
 
-/** What all functions of one `millrace/fs` share: stores, operations, and the memory of readers. */
+/** Shared by the functions of one file system: stores, operations, and the memory of readers. */
 export class Client {
   readonly contents: Contents;
   readonly #options: FsOptions;
@@ -59,27 +59,27 @@ export class Client {
     return (this.#config ??= config ?? (stores === undefined ? loadConfig() : defaultConfig()));
   }
 
-  /** Throws what a wrong configuration throws. */
+  /** Throws the errors of a wrong configuration. */
   get operations(): Operations {
     return (this.#operations ??= createOperations({ stores: this.#stores(), config: this.config }));
   }
 
-  /** What a path names; `undefined` if nothing. */
+  /** The object or directory of a URI, if any. */
   find(uri: string): Observable<Stat | undefined> {
     return defer(() => this.operations.stat(uri)).pipe(catchError(ifMissing(undefined)));
   }
 
-  /** Whether there is a directory of this name, next to no object or an object. */
+  /** Whether there is a directory of this name, even if there is also an object. */
   isDirectory(uri: string): Observable<boolean> {
     return this.find(directoryUri(uri)).pipe(map((found) => found !== undefined));
   }
 
-  /** What a path names, if that is an object; a slash at the end is no part of its name. */
+  /** Whether there is an object of this name, ignoring a trailing slash. */
   isFile(uri: string): Observable<boolean> {
     return this.find(nameUri(uri)).pipe(map((found) => found?.kind === 'object'));
   }
 
-  /** Waits for what goes on after calls are over, such as dropping an upload, and closes what was opened here. */
+  /** Waits for clean-up, such as aborting uploads, and closes the stores that were opened here. */
   async close(): Promise<void> {
     const operations = this.#operations?.close() ?? EMPTY;
     const idle = this.#cleanups.idle.pipe(finalize(() => this.#opened?.close()));

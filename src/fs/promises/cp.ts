@@ -18,17 +18,17 @@ import { directoryUri, nameIn, nameUri, textOf, uriOf, within } from './paths.js
 import { promised } from './promised.js';
 
 export interface CpOptions {
-  /** Directories with all their content. Default false. */
+  /** Copies directories with their content. Default false. */
   readonly recursive?: boolean | undefined;
-  /** Writes over what is there. Default true. */
+  /** Overwrites existing objects. Default true. */
   readonly force?: boolean | undefined;
-  /** With `force: false`, what is there is an error; otherwise it is left alone. Default false. */
+  /** With `force: false`, an existing object is an error; otherwise it is kept. Default false. */
   readonly errorOnExist?: boolean | undefined;
-  /** What is copied: all for which it says so, and of a directory that it refuses, nothing. */
+  /** Selects what is copied. Nothing of a rejected directory is. */
   readonly filter?: ((source: string, destination: string) => boolean | Promise<boolean>) | undefined;
 }
 
-/** Node's `cp`, by the store itself where it can. */
+/** Node's `cp`. One server copies by itself. */
 export async function cp(
   client: Client,
   source: string | URL,

@@ -52,7 +52,7 @@ export interface Fs extends Pick<
   /** Beyond Node's options, those of a write: `assumeObjectNotExists`, `ifMatch`, `metadata`, `partSize`, … */
   readonly writeFile: (typeof node)['writeFile'] &
     ((file: PathLike | FileHandle, data: Data, options?: WriteFileOptions) => Promise<void>);
-  /** For reading (`r`), writing anew (`w`) or creating (`wx`). What is written is there when the handle is closed. */
+  /** Opens for reading (`r`), replacing (`w`) or creating (`wx`). A written object is published when the handle is closed. */
   readonly open: (
     path: PathLike,
     flags?: string | number,
@@ -64,13 +64,13 @@ export interface Fs extends Pick<
   readonly opendir: (path: PathLike, options?: { readonly recursive?: boolean }) => Promise<Dir>;
   readonly createReadStream: (path: PathLike, options?: ReadStreamOptions | BufferEncoding) => ReadStream;
   readonly createWriteStream: (path: PathLike, options?: WriteStreamOptions | BufferEncoding) => WriteStream;
-  /** Waits for what is still to be cleaned up, and closes connections that were opened here. */
+  /** Waits for clean-up, and closes the connections that were opened here. */
   readonly close: () => Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
- * A file system over stores of your own, or a configuration of your own.
+ * A file system with the given stores or configuration.
  *
  * @example
  * ```ts
@@ -96,7 +96,7 @@ export function createFs(options: FsOptions = {}): Fs {
   const access = async (path: PathLike, mode = constants.F_OK): Promise<void> => {
     const call = { syscall: 'access', path: textOf(path) };
     const { kind } = await answer(found(client, path, call), call);
-    // Whether it may be written is known only when it is.
+    // Permission to write is only known when writing.
     if (kind === 'object' && (mode & constants.X_OK) !== 0) throw new FsError('EACCES', call);
   };
   const realpath = async (
@@ -111,7 +111,7 @@ export function createFs(options: FsOptions = {}): Fs {
   };
   const close = (): Promise<void> => client.close();
 
-  // Node's overloads say by the options what comes back; one function for all of them cannot.
+  // Node's overloads derive the result's type from the options, which one implementation cannot.
   return {
     constants,
     access,

@@ -2,7 +2,7 @@ import { constants } from 'node:buffer';
 import type { WriteBody } from '../types.js';
 import { argumentError } from './errors.js';
 
-/** What Node takes to write. */
+/** The data that Node's functions write. */
 export type Data =
   | string
   | NodeJS.ArrayBufferView
@@ -13,7 +13,7 @@ export interface EncodingOptions {
   readonly encoding?: BufferEncoding | 'buffer' | null | undefined;
 }
 
-/** The options of a call that also takes an encoding in their place. */
+/** The options of a call, which may be just an encoding. */
 export function optionsOf<O extends object>(options: O | string | null | undefined): O & EncodingOptions {
   const given = typeof options === 'string' ? { encoding: options } : (options ?? {});
   const { encoding } = given as EncodingOptions;
@@ -32,13 +32,13 @@ export function decoded(bytes: Buffer, encoding: EncodingOptions['encoding']): s
     : bytes.toString(encoding);
 }
 
-/** A name or path in the encoding asked for; text unless that is `buffer`. */
+/** A name or path in the requested encoding; a Buffer for `buffer`. */
 export function named(text: string, encoding: EncodingOptions['encoding']): string | Buffer {
   if (encoding === 'buffer') return Buffer.from(text);
   return encoding === undefined || encoding === null ? text : Buffer.from(text).toString(encoding);
 }
 
-/** The bytes of one piece of data, not copied where they are bytes. Throws `ERR_INVALID_ARG_TYPE`. */
+/** The bytes of one piece of data; views are not copied. Throws `ERR_INVALID_ARG_TYPE`. */
 export function bytesOf(data: unknown, encoding?: EncodingOptions['encoding']): Uint8Array {
   if (typeof data === 'string')
     return Buffer.from(data, encoding === 'buffer' ? undefined : (encoding ?? 'utf8'));
@@ -50,7 +50,7 @@ export function bytesOf(data: unknown, encoding?: EncodingOptions['encoding']): 
   );
 }
 
-/** All that may be written, as a body. */
+/** Converts data to the body of a write. */
 export function bodyOf(data: Data, encoding?: EncodingOptions['encoding']): WriteBody {
   if (typeof data === 'string' || ArrayBuffer.isView(data)) return bytesOf(data, encoding);
   if (typeof data !== 'object' || !(Symbol.asyncIterator in data || Symbol.iterator in data))

@@ -3,22 +3,22 @@ import type { ListOptions } from '../types.js';
 import { FsError, toFsError, type Call } from './errors.js';
 import { direntIn, type Dirent } from './stats.js';
 
-/** An open directory: its entries one after the other, a page of the listing at a time. */
+/** An open directory. Reads its entries one page of the listing at a time. */
 export class Dir implements AsyncIterable<Dirent> {
   readonly #entries: ReturnType<ConstructorParameters<typeof Dir>[1]>;
   readonly #call: Call;
   readonly #queue: Dirent[] = [];
   #subscription: Subscription | undefined;
-  /** Lets the next page come. */
+  /** Completing it requests the next page. */
   #more: Subject<never> | undefined;
   #over = false;
   #error: unknown;
   #wake: (() => void) | undefined;
   #closed = false;
 
-  /** `list` gives the entries at the pace that it is given. */
+  /** `list` emits the entries at the given pace. */
   constructor(
-    /** As it was given. */
+    /** As passed by the caller. */
     readonly path: string,
     list: (
       pace: NonNullable<ListOptions['pace']>,
@@ -26,7 +26,7 @@ export class Dir implements AsyncIterable<Dirent> {
     call: Call,
   ) {
     this.#call = call;
-    // A page that holds nothing for us wakes nobody.
+    // After an empty page, continue with the next one.
     this.#entries = list(() => (this.#queue.length === 0 ? EMPTY : (this.#more = new Subject())));
   }
 

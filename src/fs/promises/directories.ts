@@ -9,16 +9,16 @@ import type { Call } from './errors.js';
 import { checkDirectory } from './opening.js';
 import { directoryUri } from './paths.js';
 
-/** Something in a directory: its path from there, without a slash at its end. `other`: it cannot be read. */
+/** An entry of a directory: its relative path, without a trailing slash. `other`: it cannot be read. */
 export interface Found {
   readonly path: string;
   readonly kind: Entry['kind'] | 'other';
 }
 
 /**
- * What is in a directory, page by page; with `recursive`, what is in those below it, too: every directory before what is in it.
- * Names that no directory has (empty ones, as in `a//b`, `.` and `..`) are left out, and what is below them: joined to a path,
- * they would lead elsewhere. Errors: `ENOENT`, `ENOTDIR`.
+ * The entries of a directory, page by page; with `recursive`, also those below it, every directory before its content. Names
+ * that no directory can have (empty ones, as in `a//b`, `.` and `..`) are left out, with everything below them: joined to a
+ * path, they would lead elsewhere. Errors: `ENOENT`, `ENOTDIR`.
  */
 export function entriesOf(
   client: Client,
@@ -50,8 +50,8 @@ export function entriesOf(
 }
 
 /**
- * What is in a local directory and can be no object has a name all the same; only what is in a directory that may not be
- * read is not known.
+ * Entries of a local directory that cannot be objects are still listed by name, except those of a directory without read
+ * permission.
  */
 function otherIn(directory: string): (failure: Failure) => Found {
   const { key: prefix } = parseUri(directory);
@@ -62,7 +62,7 @@ function otherIn(directory: string): (failure: Failure) => Found {
   };
 }
 
-/** An object, and the directories on the way to it that were not met before: objects come in the order of their keys. */
+/** An object, preceded by its directories that are new. */
 function pathsBelow(directory: string): (entry: Entry) => Observable<Found> {
   const { key: prefix } = splitUri(directory);
   const met = new Set<string>();

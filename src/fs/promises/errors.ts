@@ -5,7 +5,7 @@ import { hideUserInfo, InvalidUri, UnknownScheme } from '../../path/index.js';
 import { isStoreError, type StoreErrorCode } from '../../store/errors.js';
 import { OperationError, PartlyFailed, type OperationErrorCode } from '../operations/index.js';
 
-/** What was asked, as it shows in errors. */
+/** A call, as shown in errors. */
 export interface Call {
   readonly syscall: string;
   readonly path?: string;
@@ -32,8 +32,8 @@ const texts = {
 export type ErrnoCode = keyof typeof texts;
 
 /**
- * What went wrong, as Node says it: `code` (`ENOENT`, …), `errno`, `syscall`, `path`, `dest`. The store's own error is
- * the `cause`. `ENOTSUP` is what objects cannot do; `ESTALE`, that the object was replaced while it was read or written.
+ * An error with Node's properties: `code` (`ENOENT`, …), `errno`, `syscall`, `path`, `dest`. The store's own error is the
+ * `cause`. `ENOTSUP`: objects do not support it; `ESTALE`: the object was replaced while it was read or written.
  */
 export class FsError extends MillraceError implements NodeJS.ErrnoException {
   static {
@@ -60,17 +60,17 @@ export class FsError extends MillraceError implements NodeJS.ErrnoException {
   }
 }
 
-/** What objects cannot do. */
+/** The error of a function that objects do not support. */
 export function notSupported(call: Call, hint: string): FsError {
   return new FsError('ENOTSUP', call, undefined, hint);
 }
 
-/** Node's own errors about how its functions are called: `ERR_…`. */
+/** Node's errors for invalid arguments: `ERR_…`. */
 export function argumentError(code: string, message: string): Error {
   return Object.assign(new TypeError(message), { code });
 }
 
-/** What Node's `SystemError`s look like, where it has codes of its own. */
+/** A Node `SystemError`, with its own code. */
 export function systemError(code: string, errno: ErrnoCode, what: string, call: Call): Error {
   const { syscall, path, dest } = call;
   const number = -constants.errno[errno];
@@ -104,7 +104,7 @@ const operationCodes: Readonly<Partial<Record<OperationErrorCode, ErrnoCode>>> =
   NotVerified: 'ESTALE',
 };
 
-/** The error of a call, for what its work failed with. */
+/** Translates the error of a call to an `FsError`; errors of other libraries are returned as they are. */
 export function toFsError(error: unknown, call: Call): unknown {
   if (error instanceof FsError) return error;
   const code = codeOf(error);

@@ -24,8 +24,8 @@ export type ReadArguments<T extends NodeJS.ArrayBufferView> =
   | readonly [options?: HandleReadOptions<T>];
 
 /**
- * An open object: for reading or for writing, never both, so half of its methods fail with `EBADF`, as they do in Node for a file
- * that was opened for the other. What objects cannot do at all fails with `ENOTSUP`.
+ * An object open for reading or for writing, never both. The methods of the other mode fail with `EBADF`, as in Node; those
+ * that objects do not support fail with `ENOTSUP`.
  */
 export abstract class FileHandle extends EventEmitter {
   static {
@@ -36,7 +36,7 @@ export abstract class FileHandle extends EventEmitter {
   readonly fd = -1;
   #closing: Promise<void> | undefined;
 
-  /** As it was given, without credentials. */
+  /** As passed by the caller, without credentials. */
   protected readonly path: string;
 
   constructor(path: string) {
@@ -44,10 +44,10 @@ export abstract class FileHandle extends EventEmitter {
     this.path = hideUserInfo(path);
   }
 
-  /** Of an object that is being written: what was written so far. */
+  /** For an object being written, the size written so far. */
   abstract stat(): Promise<Stats>;
 
-  /** Reads; of one that is written, publishes it: only then is it there. */
+  /** Closes the handle. An object being written is published. */
   close(): Promise<void> {
     return (this.#closing ??= this.release().finally(() => this.emit('close')));
   }
@@ -56,12 +56,12 @@ export abstract class FileHandle extends EventEmitter {
     return this.close();
   }
 
-  /** Closes without publishing: nothing of what was written is left. */
+  /** Closes without publishing, and drops the written data. */
   abort(): Promise<void> {
     return (this.#closing ??= this.drop().finally(() => this.emit('close')));
   }
 
-  /** Fills the buffer, or `length` bytes of it from `offset` on, or gets to the end of the object. */
+  /** Fills the buffer, or `length` bytes of it from `offset`, unless the object ends before. */
   read<T extends NodeJS.ArrayBufferView = Buffer>(...args: ReadArguments<T>): Promise<FileReadResult<T>>;
   read(): Promise<never> {
     return this.#bad('read');
@@ -73,7 +73,7 @@ export abstract class FileHandle extends EventEmitter {
   readv(): Promise<never> {
     return this.#bad('read');
   }
-  /** From the position to the end. */
+  /** Reads from the position to the end. */
   readFile(options?: EncodingOptions | BufferEncoding | null): Promise<string | Buffer>;
   readFile(): Promise<never> {
     return this.#bad('read');
@@ -85,13 +85,13 @@ export abstract class FileHandle extends EventEmitter {
   readableWebStream(): ReadableStream {
     throw this.#badly('read');
   }
-  /** From the position on; closes the handle at its end unless `autoClose` is false. */
+  /** Streams from the position. Closes the handle at the end, unless `autoClose` is false. */
   createReadStream(options?: ReadStreamOptions): ReadStream;
   createReadStream(): never {
     throw this.#badly('read');
   }
 
-  /** Appends; a position, if any, is where the object ends by now. */
+  /** Appends. A position, if given, must be the current end. */
   write<T extends string | NodeJS.ArrayBufferView>(
     data: T,
     ...rest: readonly unknown[]
@@ -113,7 +113,7 @@ export abstract class FileHandle extends EventEmitter {
   appendFile(data: Data, options?: EncodingOptions | BufferEncoding | null): Promise<void> {
     return this.writeFile(data, options);
   }
-  /** Closes the handle at its end, and so publishes, unless `autoClose` is false. */
+  /** A stream that appends. Closes the handle at the end, and so publishes, unless `autoClose` is false. */
   createWriteStream(
     options?: Pick<WriteStreamOptions, 'encoding' | 'highWaterMark' | 'autoClose'>,
   ): WriteStream;
@@ -125,7 +125,7 @@ export abstract class FileHandle extends EventEmitter {
   chmod(): Promise<void> {
     return this.#unable('fchmod', 'Objects have no mode.');
   }
-  /** Objects have no owner in this sense. `ENOTSUP`. */
+  /** Objects have no owner. `ENOTSUP`. */
   chown(): Promise<void> {
     return this.#unable('fchown', 'Objects have no owner.');
   }

@@ -38,7 +38,7 @@ export interface WriteFileOptions extends EncodingOptions, WriteOptions {
 
 type Place = PathLike | FileHandle;
 
-/** Objects as files, for one client. */
+/** The functions for files. */
 export class Files {
   constructor(private readonly client: Client) {}
 
@@ -90,7 +90,7 @@ export class Files {
     return Promise.reject(notAppendable({ syscall: 'open', path: textOf(place) }));
   };
 
-  /** What Node takes as the mode may be the options of a write. */
+  /** In place of Node's mode, the options of a write may be passed. */
   open = async (
     path: PathLike,
     flags?: string | number,
@@ -148,7 +148,7 @@ export class Files {
         if (found === undefined) throw new FsError('ENOENT', call);
         if (found.kind === 'directory' || namesDirectory(target)) throw new FsError('EISDIR', call);
         if (source === target) {
-          // A file onto itself stays as it is, as in Node.
+          // As in Node, copying a file to itself does nothing.
           if (overwrite) return EMPTY;
           throw new FsError('EEXIST', call);
         }
@@ -174,7 +174,7 @@ export class Files {
           ? this.#moveFile(source, target, call)
           : this.#moveDirectory(source, target, call);
       }),
-      // Two names of one thing: nothing happens, as in Node.
+      // As in Node, nothing happens if both names refer to one object.
       catchError((error: unknown) => (isSamePlace(error) ? EMPTY : throwError(() => error))),
     );
     await promised(moved, call);
@@ -203,7 +203,7 @@ export class Files {
     );
   }
 
-  /** Onto nothing, or onto a directory that is empty. */
+  /** The target must not exist, or be an empty directory. */
   #moveDirectory(source: string, target: string, call: Call): Observable<unknown> {
     const { operations } = this.client;
     const [from, to] = [directoryUri(source), directoryUri(target)];
@@ -214,7 +214,7 @@ export class Files {
     return this.client.find(target).pipe(
       concatMap((there) => {
         if (there?.kind === 'object') throw new FsError('ENOTDIR', call);
-        // Nothing is removed there: it may be the source under another name.
+        // The target is not removed: it may be the source under another name.
         const empty = there === undefined ? EMPTY : operations.list(to).pipe(take(1), map(notEmpty));
         return concat(
           empty,
@@ -229,7 +229,7 @@ function isSamePlace(error: unknown): boolean {
   return error instanceof OperationError && error.code === 'SamePlace';
 }
 
-/** As Node's streams show their path. */
+/** The `path` of a stream, as in Node. */
 function shown(path: PathLike): string | Buffer {
   return Buffer.isBuffer(path) ? path : textOf(path);
 }

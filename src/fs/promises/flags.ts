@@ -1,12 +1,11 @@
 import { constants } from 'node:fs';
 import { argumentError, FsError, type Call } from './errors.js';
 
-/** What a file is opened for. */
 export type Mode = 'read' | 'write' | 'create';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_TRUNC } = constants;
 
-/** What Node's flags mean here: reading or writing anew, nothing in between. Errors: `ENOTSUP`. */
+/** The mode of Node's flags: reading, replacing or creating. Throws `ENOTSUP` for others. */
 export function modeOf(flags: string | number | undefined, call: Call): Mode {
   switch (flags) {
     case undefined:

@@ -1,6 +1,6 @@
 /**
- * `millrace/fs`: `node:fs/promises` over `s3://`, `s3a://`, `s3x://`, `file://` and `memory://` URIs and local paths, so that a
- * program reaches objects by changing one import. Names, arguments, results and error codes are Node's.
+ * `millrace/fs`: `node:fs/promises` over `s3://`, `s3a://`, `s3x://`, `file://` and `memory://` URIs and local paths. A program
+ * uses objects by changing one import: names, arguments, results and error codes are Node's.
  *
  * ```ts
  * import { readFile, writeFile } from 'millrace/fs';
@@ -9,12 +9,11 @@
  * console.log(await readFile('s3://lake/notes.txt', 'utf8'));
  * ```
  *
- * Objects are not files, and where that shows it is documented rather than hidden: they are written as a whole, from start to end,
- * and are there when the write has ended (a handle: when it is closed; a stream: when it has finished), all of it or none;
- * a directory is there as long as something is in it, or its marker; what objects cannot do is `ENOTSUP`. The page
- * `docs/fs.md` has the whole list.
+ * Differences between objects and files are documented, not hidden. An object is written from start to end, and published as a
+ * whole when the write ends (a handle: when it is closed; a stream: when it has finished). A directory exists as long as it
+ * has content or a marker. Unsupported functions fail with `ENOTSUP`. `docs/fs.md` has the full list.
  *
- * The functions of the module share one client, opened when it is first needed as `loadConfig()` says. `createFs` makes others.
+ * The functions of the module share one client, configured by `loadConfig()` on first use. `createFs` makes others.
  */
 import { createFs, type Fs } from './createFs.js';
 

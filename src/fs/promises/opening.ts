@@ -9,7 +9,7 @@ import { FsError, type Call } from './errors.js';
 import { nameUri } from './paths.js';
 import { splitUri } from '../../path/index.js';
 
-/** An object to be read: anywhere, or from a start on. Errors: `ENOENT`; `EISDIR`, `ENOTDIR` as its name and what is there say. */
+/** Opens an object for reading at any position, or a range sequentially. Errors: `ENOENT`, `EISDIR`, `ENOTDIR`. */
 export function reading(
   client: Client,
   uri: string,
@@ -27,7 +27,7 @@ export function reading(
   });
 }
 
-/** Why there is nothing to read. */
+/** Throws the reason why there is no object to read. */
 function notRead(client: Client, uri: string, call: Call, cause?: unknown): Observable<never> {
   return client.isDirectory(uri).pipe(
     concatMap((directory) =>
@@ -43,8 +43,8 @@ function notRead(client: Client, uri: string, call: Call, cause?: unknown): Obse
 }
 
 /**
- * An object to be written. `create`: there must be none, now and at the end. Errors: `EISDIR` (its name ends in a slash, or
- * is a bucket's), `EEXIST`.
+ * Opens an object for writing. `create`: it must not exist, neither now nor at the end. Errors: `EISDIR` (the name ends in a
+ * slash, or is a bucket's), `EEXIST`.
  */
 export function writing(
   client: Client,
@@ -65,12 +65,12 @@ export function writing(
   });
 }
 
-/** Whether a URI can only be a directory's. */
+/** Whether a URI is a directory's. */
 export function namesDirectory(uri: string): boolean {
   return isDirectory(splitUri(uri).key);
 }
 
-/** Throws `ENOTDIR` if it is an object that the name, a directory's, means. */
+/** Throws `ENOTDIR` if there is an object of the directory's name, else `ENOENT`. */
 export function checkDirectory(client: Client, uri: string, call: Call): Observable<never> {
   return client.isFile(nameUri(uri)).pipe(
     map((file) => {

@@ -3,11 +3,11 @@ import { fileUri, splitUri } from '../../path/index.js';
 import { directoryOf } from '../operations/place.js';
 
 /**
- * The URI of whatever Node takes as a path: `s3://…`, `s3a://…`, `s3x://…`, `file://…`, `memory://…`, as text or `URL`; any other
- * text is a local path, relative to the working directory. What a glob would take for a wildcard is just a character.
+ * The URI of a path: `s3://…`, `s3a://…`, `s3x://…`, `file://…`, `memory://…`, as a string, Buffer or `URL`. Other strings are
+ * local paths, relative to the working directory. Wildcards are ordinary characters.
  */
 export function uriOf(path: PathLike): string {
-  // What `path.join` leaves of two slashes.
+  // `path.join` leaves one of the two slashes.
   const text = textOf(path).replace(/^(s3[ax]?|memory|file):\/(?!\/)/i, (_, scheme: string) =>
     scheme.toLowerCase() === 'file' ? 'file:///' : `${scheme}://`,
   );
@@ -19,17 +19,17 @@ export function uriOf(path: PathLike): string {
   );
 }
 
-/** Whether a text is a URI, and so percent-encoded. */
+/** Whether a path is a URI, and so percent-encoded. */
 export function isUri(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^(?:s3[ax]?|memory|file):\//i.test(text);
 }
 
-/** A name as it is appended to the path of its directory, after a slash: in a URI, a percent sign is `%25`. */
+/** Encodes a name to append it to its directory's path: in a URI, `%` is `%25`. */
 export function nameIn(directory: string): (name: string) => string {
   return isUri(directory) ? (name) => name.replaceAll('%', '%25') : (name) => name;
 }
 
-/** The text of a path, as errors show it. */
+/** A path as a string, for errors. */
 export function textOf(path: PathLike): string {
   if (typeof path === 'string') return path;
   if (path instanceof URL) return path.href;
@@ -40,20 +40,20 @@ export function textOf(path: PathLike): string {
   );
 }
 
-/** The URI of the same name as a directory. */
+/** The URI as a directory's. */
 export const directoryUri = (uri: string): string => directoryOf(uri);
 
-/** Without the slashes at its end: a file, or whatever has the name. */
+/** The URI without trailing slashes. */
 export function nameUri(uri: string): string {
   return uri.replace(/([^/])\/+$/, '$1');
 }
 
-/** The URI of something in a directory. */
+/** The URI of an entry of a directory. */
 export function within(directory: string, name: string): string {
   return `${directoryUri(directory)}${name.split('/').map(encodeURIComponent).join('/')}`;
 }
 
-/** The directory that something is in; `undefined` for a bucket, which is in none. */
+/** The URI of the parent directory; `undefined` for a bucket. */
 export function parentUri(uri: string): string | undefined {
   const name = nameUri(uri);
   return splitUri(name).key === '' ? undefined : name.replace(/[^/]+$/, '');

@@ -2,8 +2,7 @@ import type { Observable } from 'rxjs';
 import { toFsError, type Call } from './errors.js';
 
 /**
- * The last value of an Observable as a promise; an abort unsubscribes, and rejects as Node does. This is where `millrace/fs`
- * leaves RxJS.
+ * The last value of an Observable as a promise. An abort unsubscribes and rejects as in Node; errors become `FsError`.
  */
 export function promised<T>(
   work: Observable<T>,
@@ -37,7 +36,7 @@ export function promised<T>(
   });
 }
 
-/** As {@link promised}, for work that always emits. */
+/** As {@link promised}, for an Observable that always emits. */
 export async function answer<T>(work: Observable<T>, call: Call, signal?: AbortSignal | null): Promise<T> {
   return (await promised(work, call, signal)) as T;
 }

@@ -12,7 +12,7 @@ import { outOfRange, rangeOf, ReadStream, type ReadStreamOptions } from './readS
 import { answer } from './promised.js';
 import { Stats } from './stats.js';
 
-/** An object open for reading: the version it had when it was opened, whatever happens to it. */
+/** An object open for reading, pinned to the version that was opened. */
 export class ReadHandle extends FileHandle {
   readonly #client: Client;
   readonly #uri: string;

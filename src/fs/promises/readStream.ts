@@ -9,7 +9,7 @@ export interface ReadStreamOptions {
   readonly start?: number;
   /** The last byte, as in Node: `end` itself is read. Default: the object's last. */
   readonly end?: number;
-  /** Bytes that are handed over at once, and kept for a consumer that is slow. Default `s3.read.buffer.size`, 256 KiB. */
+  /** The size of chunks, and of the stream's buffer. Bytes. Default `s3.read.buffer.size`, 256 KiB. */
   readonly highWaterMark?: number;
   readonly emitClose?: boolean;
   readonly autoClose?: boolean;
@@ -24,11 +24,11 @@ export interface StreamSource {
 }
 
 /**
- * An object as a Node stream. What is fetched ahead is bounded by the memory budget of the client, and asked for as the stream
- * is read; `destroy` aborts the requests under way.
+ * An object as a Node stream. Read-ahead follows the consumer and is bounded by the client's memory budget; `destroy` aborts
+ * its requests.
  */
 export class ReadStream extends Readable {
-  /** As it was given, without credentials. */
+  /** As passed by the caller, without credentials. */
   readonly path: string | Buffer;
   /** Bytes read so far. */
   bytesRead = 0;
@@ -57,7 +57,7 @@ export class ReadStream extends Readable {
     this.#call = call;
   }
 
-  /** Ends the stream, whether it was read or not. */
+  /** Destroys the stream. */
   close(callback?: (error?: NodeJS.ErrnoException | null) => void): void {
     if (callback !== undefined) this.once('close', () => callback(null));
     this.destroy();
@@ -98,7 +98,7 @@ export class ReadStream extends Readable {
   }
 }
 
-/** The bytes that `start` and `end` ask for, as a range with an exclusive end. */
+/** Converts Node's `start` and inclusive `end` to a range. */
 export function rangeOf({ start = 0, end }: Pick<ReadStreamOptions, 'start' | 'end'>): {
   readonly start: number;
   readonly end?: number;

@@ -4,8 +4,8 @@ import type { Found } from './directories.js';
 import { nameIn } from './paths.js';
 
 /**
- * What Node's `Stats` tell, as far as objects have it: one time (when it was written), no owner, no links. Of a directory that
- * is only the common start of keys, not even the time: it is the epoch.
+ * Node's `Stats` for objects: one time (of the last write), no owner, no links. A directory without a marker has no time: it is
+ * the epoch.
  */
 export class Stats {
   readonly dev = 0;
@@ -22,7 +22,7 @@ export class Stats {
   readonly mtimeMs: number;
   readonly ctimeMs: number;
   readonly birthtimeMs: number;
-  /** What the store says beyond. */
+  /** Beyond Node's stats, if the store has it; likewise the following. */
   readonly etag: string | undefined;
   readonly metadata: Stat['metadata'];
   readonly content: Stat['content'];
@@ -82,7 +82,7 @@ export class Dirent<Name extends string | Buffer = string> {
 
   constructor(
     readonly name: Name,
-    /** The directory it is in, as it was asked for. */
+    /** The path of its directory, based on the caller's. */
     readonly parentPath: string,
     kind: 'object' | 'directory' | 'other',
   ) {
@@ -117,7 +117,7 @@ export class Dirent<Name extends string | Buffer = string> {
   }
 }
 
-/** What was found in a directory; its name and its directory's path, joined by a slash, are its path. */
+/** The entry of a directory as a `Dirent`: `parentPath`, a slash and `name` are its path. */
 export function direntIn(directory: string, { path, kind }: Found): Dirent {
   const below = nameIn(directory)(path);
   const slash = below.lastIndexOf('/');

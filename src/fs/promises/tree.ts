@@ -17,13 +17,13 @@ export interface ReaddirOptions extends EncodingOptions {
 }
 
 export interface RmOptions {
-  /** What is not there is no error. Default false. */
+  /** Ignores a missing path. Default false. */
   readonly force?: boolean | undefined;
-  /** Directories with all their content. Default false. */
+  /** Removes directories with their content. Default false. */
   readonly recursive?: boolean | undefined;
 }
 
-/** Directories, for one client. */
+/** The functions for directories. */
 export class Tree {
   constructor(private readonly client: Client) {}
 
@@ -42,7 +42,7 @@ export class Tree {
         const { name, parentPath } = direntIn(call.path, each);
         return new Dirent(named(name, encoding), parentPath, each.kind);
       });
-    // A directory and an object of one name are two entries, but one name.
+    // A directory and an object may have the same name, which is listed once.
     return [...new Set(found.map(({ path: below }) => nameIn(call.path)(below)))].map((each) =>
       named(each, encoding),
     );
@@ -70,7 +70,7 @@ export class Tree {
       recursive ? this.#makeAll(uri, call) : this.#make(uri, call).pipe(map(() => [])),
       call,
     );
-    // As in Node: the first that was not there.
+    // As in Node, the first directory that was created.
     return made[0] === undefined ? undefined : pathOf(call.path, uri, made[0]);
   };
 
@@ -118,7 +118,7 @@ export class Tree {
     await promised(removed, call);
   };
 
-  /** Emits if there is one. Errors: `ENOENT`, `ENOTDIR`. */
+  /** Emits if the directory exists. Errors: `ENOENT`, `ENOTDIR`. */
   #directory(uri: string, call: Call): Observable<true> {
     return this.client
       .isDirectory(uri)
@@ -134,7 +134,7 @@ export class Tree {
     );
   }
 
-  /** Makes it and all above it that is missing, each with a marker of its own, so that they stay when it goes. */
+  /** Creates a directory and its missing parents, each with a marker, so that they exist without it. */
   #makeAll(uri: string, call: Call): Observable<readonly string[]> {
     const name = nameUri(uri);
     return this.client.find(name).pipe(
@@ -162,7 +162,7 @@ export class Tree {
   }
 }
 
-/** The path of something above, in the words of the path that was given. */
+/** The path of a parent directory, in the form of the caller's path. */
 function pathOf(path: string, uri: string, above: string): string {
   const levels = nameUri(uri).split('/').length - above.split('/').length;
   const names = path.replace(/([^/])\/+$/, '$1').split('/');

@@ -8,11 +8,11 @@ import { answer, promised } from './promised.js';
 import { Stats } from './stats.js';
 import { WriteStream, type WriteStreamOptions } from './writeStream.js';
 
-/** An object being written: `close` publishes it, unless a write failed; then it rejects, and nothing is left. */
+/** An object being written. `close` publishes it; if a write has failed, it rejects and drops the written data. */
 export class WriteHandle extends FileHandle {
   readonly #uri: string;
   readonly #writer: ObjectWriter;
-  /** One write after the other, also for callers that do not wait. */
+  /** Writes run in sequence, even if callers do not await them. */
   #last: Promise<unknown> = Promise.resolve();
   #written: Written | undefined;
 
@@ -88,13 +88,13 @@ export class WriteHandle extends FileHandle {
       await promised(this.#writer.write(bytes), call);
     });
     this.#last = written;
-    // Writers that wait are told; so is `close`.
+    // Reported to callers that await the write, and by `close`.
     written.catch(() => undefined);
     await written;
   }
 }
 
-/** Of `(buffer, offset, length, position)` and `(buffer, { offset, length, position })`. */
+/** The bytes of `(buffer, offset, length, position)` or `(buffer, { offset, length, position })`. */
 function slice(data: NodeJS.ArrayBufferView, first: unknown, second: unknown): Uint8Array {
   const bytes = bytesOf(data);
   const options = typeof first === 'object' && first !== null ? first : { offset: first, length: second };

@@ -8,16 +8,16 @@ export interface WriteStreamOptions extends WriteOptions {
   /** `w`, or `wx` to create only. Default `w`. */
   readonly flags?: string;
   readonly encoding?: BufferEncoding;
-  /** Bytes that may wait for the writer before `write` says false. Default 64 KiB. */
+  /** Buffered bytes after which `write` returns false. Default 64 KiB. */
   readonly highWaterMark?: number;
   readonly emitClose?: boolean;
   readonly autoClose?: boolean;
   readonly signal?: AbortSignal | null;
-  /** 0 is the only place where an object can be written from. */
+  /** Only 0 is supported. */
   readonly start?: number;
 }
 
-/** What a stream writes to. */
+/** The target of a stream. */
 export interface StreamTarget {
   write(bytes: Uint8Array): Observable<never>;
   end(): Observable<Written | undefined>;
@@ -25,16 +25,16 @@ export interface StreamTarget {
 }
 
 /**
- * An object as a Node stream. It is there when the stream has finished, whole; a stream that is destroyed before leaves
- * nothing. It holds a few parts in memory at most, and `write` says false meanwhile.
+ * An object as a Node stream. The object is published when the stream has finished; a stream destroyed before leaves nothing.
+ * It holds at most a few parts in memory, and `write` returns false meanwhile.
  */
 export class WriteStream extends Writable {
-  /** As it was given, without credentials. */
+  /** As passed by the caller, without credentials. */
   readonly path: string | Buffer;
   bytesWritten = 0;
   /** Not open yet. */
   pending = true;
-  /** What was published, from `finish` on. */
+  /** The published object, set before `finish`. */
   written: Written | undefined;
   readonly #open: Observable<StreamTarget>;
   readonly #call: Call;
@@ -88,7 +88,7 @@ export class WriteStream extends Writable {
     this.#run(this.#writer?.end(), callback, (written) => (this.written = written));
   }
 
-  /** Ends when nothing is left behind. */
+  /** Waits until an unfinished upload is aborted. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#request?.unsubscribe();
     const aborted = (this.#writer?.abort() ?? EMPTY).pipe(catchError(() => EMPTY));

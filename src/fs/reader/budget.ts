@@ -5,14 +5,14 @@ import type { Room } from './policy.js';
 const least = 64 << 10;
 
 /**
- * The memory that all readers of one client share, in bytes of what they have asked for and not yet passed on.
+ * The memory budget shared by all readers of one client: bytes requested and not yet passed on.
  *
- * It is never exceeded, and nobody starves or waits for ever:
+ * It is never exceeded, and no reader starves or deadlocks:
  *
- * - What a read needs next is a *demand*. Demands are met in the order they came; each is met with memory that comes
- *   free without any consumer's help, since what was demanded is passed on as soon as it arrives.
- * - What is fetched ahead gets what is left, up to an equal share for every reader that holds or waits for something.
- *   While a demand waits nobody gets any, and readers drop what they fetched ahead, the one that holds most first.
+ * - The bytes that a read needs next are a *demand*. Demands are granted in order, with memory that becomes free without any
+ *   consumer's action, since demanded bytes are passed on as soon as they arrive.
+ * - Read-ahead gets the remaining memory, up to an equal share for every reader that holds or waits for memory. While a demand
+ *   waits, no read-ahead is granted, and readers drop theirs, the one that holds most first.
  */
 export class ReadBudget {
   readonly limit: number;
@@ -27,12 +27,12 @@ export class ReadBudget {
     if (this.limit < least) throw new InvalidOption('readBudget', limit, 'at least 64 KiB');
   }
 
-  /** Bytes taken and not given back. */
+  /** Bytes taken and not returned. */
   get held(): number {
     return this.#held;
   }
 
-  /** A reader's account. `squeeze` is called when it should look at its room again. */
+  /** Adds a reader. `squeeze` is called when it must check its room again. */
   join(squeeze: () => void): BudgetShare {
     const member: Member = { held: 0, waiting: 0, squeeze };
     this.#members.add(member);
@@ -83,7 +83,7 @@ export class ReadBudget {
     });
   }
 
-  /** Meets demands in order; readers give back what the next one lacks. */
+  /** Grants demands in order. Readers return the memory that the next one lacks. */
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
@@ -111,16 +111,16 @@ export class ReadBudget {
 
 interface Member {
   held: number;
-  /** Demands that are not met yet. */
+  /** Pending demands. */
   waiting: number;
   readonly squeeze: () => void;
 }
 
 export interface BudgetShare {
   room(): Room;
-  /** Takes bytes to fetch ahead, if there is room for them. */
+  /** Takes bytes for read-ahead, if there is room for them. */
   take(bytes: number): boolean;
-  /** Calls `granted`, at once or later, when the bytes are taken. Unsubscribing before that forgets it. */
+  /** Calls `granted`, possibly synchronously, when the bytes are taken. Unsubscribing before withdraws the demand. */
   demand(bytes: number, granted: () => void): Subscription;
   give(bytes: number): void;
   leave(): void;

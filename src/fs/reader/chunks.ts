@@ -1,7 +1,7 @@
-/** Bytes as they came, in any number of chunks. Slices are views: nothing is joined or copied. */
+/** Bytes in any number of chunks. Slices are views: nothing is joined or copied. */
 export class Chunks {
   readonly length: number;
-  /** Where each chunk starts. */
+  /** The offset of each chunk. */
   readonly #starts: readonly number[];
 
   constructor(private readonly chunks: readonly Uint8Array[]) {

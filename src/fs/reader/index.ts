@@ -1,14 +1,13 @@
 /**
- * Reading objects at any position, in bounded memory.
+ * Reads objects at any position, in bounded memory.
  *
- * A reader is opened by one HEAD, and from then on reads the one version that this named: every GET carries If-Match, so
- * an object that is replaced meanwhile gives `PreconditionFailed`, and bytes of two versions never meet. What is read is
- * exactly what the object holds: a read fills its destination or gets to the end.
+ * A reader is opened by one HEAD and pinned to that version: every GET has If-Match, so if the object is replaced, reads fail
+ * with `PreconditionFailed`, and never mix two versions. A read fills its destination unless the object ends.
  *
- * What is asked for when follows from how it is read (`policy.ts`): one random read is one request, of the read buffer's
- * size if it is small; sequential reads fetch ahead, the more the longer they go on. All readers of one client share
- * one memory budget (`budget.ts`). A request that failed fails the read that needs it, and is forgotten: the next read
- * asks again. Nothing outlives `close` or an unsubscribe.
+ * Requests follow the access pattern (`policy.ts`): a random read is one request, at least of the read buffer's size;
+ * sequential reads fetch ahead, the more the longer they continue. The readers of one client share a memory budget
+ * (`budget.ts`). A failed request fails the read that needs it; the next read requests the bytes again. Nothing outlives
+ * `close` or an unsubscribe.
  */
 export { ReadBudget } from './budget.js';
 export type { ReaderLimits } from './policy.js';

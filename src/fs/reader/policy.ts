@@ -1,36 +1,35 @@
 /**
- * Which ranges of one object are asked for when, and what is kept: the plan of a seekable reader, as a pure
- * `step(state, event, room)`.
+ * The plan of a seekable reader: which ranges of an object to request and to keep, as a pure `step(state, event, room)`.
  *
- * A *want* is a read that somebody waits for; a *piece* is a range that was asked for, under way or here.
+ * A *want* is a pending read; a *piece* is a requested range, in flight or arrived.
  *
- * 1. `read` adds a want. One that starts where the last one ended (or within a read buffer behind it) is sequential, and
- *    lets the reader fetch as far ahead as it has been read sequentially so far, up to the window. Any other is random:
- *    fetching ahead stops, and pieces that no want needs are dropped.
- * 2. Every want's next byte is in some piece. Where it is not, one is asked for on demand: the wanted bytes, at least a
- *    read buffer of them and at most a fragment. Everything else is asked for ahead, in order, and only into `room`.
- * 3. `arrived`: wants take what is here, in order; pieces that are behind every want are dropped.
- * 4. `failed`: a want whose next byte was in the piece fails with it. Otherwise the piece is forgotten, and nothing from
- *    there on is fetched ahead until the read itself gets there and asks anew.
- * 5. When another reader lacks memory (`room.ahead` below zero), pieces are dropped, the farthest first, but never one
- *    that holds a want's next byte: those are about to be delivered and free themselves.
- * 6. `close` drops everything; no later event has an effect.
+ * 1. `read` adds a want. If it starts where the last one ended (or within a read buffer after it), it is sequential, and the
+ *    reader fetches as far ahead as it has been read sequentially so far, up to the window. Otherwise it is random:
+ *    read-ahead stops, and pieces that no want needs are dropped.
+ * 2. Every want's next byte is in some piece. If not, one is requested on demand: the wanted bytes, at least a read buffer and
+ *    at most a fragment. Everything else is requested ahead, in order, and only into `room`.
+ * 3. `arrived`: wants take the arrived bytes in order; pieces before every want are dropped.
+ * 4. `failed`: a want whose next byte was in the piece fails with it. Otherwise the piece is dropped, and nothing from there
+ *    on is fetched ahead until a read reaches it.
+ * 5. If another reader lacks memory (`room.ahead` below zero), pieces are dropped, the farthest first, but never one with a
+ *    want's next byte, since those are about to be delivered.
+ * 6. `close` drops everything; later events have no effect.
  */
 
 export interface ReaderLimits {
-  /** What a small random read asks for. Bytes, at least 1. */
+  /** The request size of a small random read. Bytes, at least 1. */
   readonly buffer: number;
-  /** What any request asks for at most. Bytes, at least 1. */
+  /** The maximum size of a request. Bytes, at least 1. */
   readonly fragment: number;
-  /** How far ahead, in fragments, and how many pieces at most; what is demanded is asked for whatever their number. */
+  /** The maximum read-ahead, in fragments, and number of pieces. Requests on demand are not limited by it. */
   readonly window: number;
 }
 
 /** The memory a reader may use, in bytes. */
 export interface Room {
-  /** More that may be asked for ahead; below zero: that is to be given back. */
+  /** Bytes that may be requested ahead; below zero: bytes to give back. */
   readonly ahead: number;
-  /** What is this reader's, if all that are active have the same. No request is larger. */
+  /** An equal share among the active readers. No request is larger. */
   readonly share: number;
 }
 
@@ -48,12 +47,12 @@ export interface Want {
   readonly end: number;
   /** The next byte to deliver. */
   readonly at: number;
-  /** Content with what comes first. */
+  /** Satisfied by the first bytes that arrive. */
   readonly some: boolean;
 }
 
 export type ReaderEvent =
-  /** Bytes `start` to `end`, not empty and within the bounds; with `some`, as many of them as are here first. */
+  /** Bytes `start` to `end`, not empty and within the bounds; with `some`, only the first bytes that arrive. */
   | {
       readonly type: 'read';
       readonly id: number;
@@ -64,16 +63,16 @@ export type ReaderEvent =
   | { readonly type: 'cancel'; readonly id: number }
   | { readonly type: 'arrived'; readonly piece: number }
   | { readonly type: 'failed'; readonly piece: number }
-  /** There was no room any more for a piece that was asked for ahead. */
+  /** There was no room left for a piece that was requested ahead. */
   | { readonly type: 'refused'; readonly piece: number }
   /** The room has changed. */
   | { readonly type: 'squeeze' }
   | { readonly type: 'close' };
 
 export type ReaderEffect =
-  /** `ahead`: there is room for it. Otherwise it waits for its memory as long as it takes. */
+  /** `ahead`: there is room for it. Otherwise it waits for its memory. */
   | { readonly type: 'get'; readonly piece: Piece; readonly ahead: boolean }
-  /** Under way or here, it is not needed any more. */
+  /** The piece, in flight or arrived, is no longer needed. */
   | { readonly type: 'drop'; readonly piece: Piece }
   | {
       readonly type: 'deliver';
@@ -87,19 +86,19 @@ export type ReaderEffect =
 
 export interface ReaderState {
   readonly limits: ReaderLimits;
-  /** No byte from here on is asked for: the object's size, or the end of the range that is read. */
+  /** The end of what may be requested: the object's size, or the end of the range. */
   readonly bound: number;
-  /** In the order they were read. */
+  /** In the order of the reads. */
   readonly wants: readonly Want[];
   /** Disjoint, in the order of the object. */
   readonly pieces: readonly Piece[];
-  /** Where a sequential read would start. */
+  /** The start of the next sequential read. */
   readonly expected: number;
-  /** Bytes that were read sequentially before the last read. */
+  /** Bytes read sequentially before the last read. */
   readonly run: number;
   /** Bytes of the last read. */
   readonly last: number;
-  /** Nothing is fetched ahead from here on, because that has failed. */
+  /** Nothing is fetched ahead from here on, after a failure. */
   readonly barrier: number;
   readonly nextId: number;
   readonly closed: boolean;
@@ -110,7 +109,7 @@ export interface ReaderStep {
   readonly effects: readonly ReaderEffect[];
 }
 
-/** A reader at byte `from`; `sequential` if it is known that it will go on to the end. */
+/** A reader at byte `from`; `sequential` if it is known to read to the end. */
 export function planReader(
   limits: ReaderLimits,
   { bound, from = 0, sequential = false }: { bound: number; from?: number; sequential?: boolean },
@@ -157,7 +156,7 @@ function wanting(state: ReaderState, read: ReaderEvent & { type: 'read' }): Read
   return {
     ...state,
     wants: [...wants, { id, start, end, at: start, some }],
-    // A read that takes what comes has moved only by what it was given.
+    // A read of `some` bytes moves by those it gets.
     expected: some ? start : end,
     run: sequential ? state.run + state.last : 0,
     last: some ? 0 : end - start,
@@ -188,7 +187,7 @@ function failed(state: ReaderState, id: number, room: Room): ReaderStep {
   };
 }
 
-/** Delivers what is here, drops what is not needed, asks for what is missing. */
+/** Delivers arrived bytes, drops unneeded pieces, and requests missing ones. */
 function proceed(state: ReaderState, room: Room): ReaderStep {
   const effects: ReaderEffect[] = [];
   const delivered = deliver(state, effects);
@@ -209,7 +208,7 @@ function deliver(state: ReaderState, effects: ReaderEffect[]): ReaderState {
       const last = want.some || end === want.end;
       effects.push({ type: 'deliver', want: want.id, piece, start: at, end, last });
       if (want.some) {
-        // Only if nobody has read elsewhere meanwhile.
+        // Only if no other read has moved it meanwhile.
         if (expected === want.start) [expected, run] = [end, run + end - at];
         at = want.end;
       } else at = end;
@@ -219,7 +218,7 @@ function deliver(state: ReaderState, effects: ReaderEffect[]): ReaderState {
   return { ...state, wants, expected, run };
 }
 
-/** Drops what neither a want nor the next sequential read needs, and under pressure more. */
+/** Drops pieces that neither a want nor the next sequential read needs, and more under memory pressure. */
 function drop(state: ReaderState, room: Room, effects: ReaderEffect[]): ReaderState {
   const { wants, expected, limits } = state;
   const ahead = Math.max(limits.buffer, aheadOf(state));
@@ -259,7 +258,7 @@ function ask(state: ReaderState, room: Room, effects: ReaderEffect[]): ReaderSta
     effects.push({ type: 'get', piece, ahead: isAhead });
     return piece.end;
   };
-  /** Asks for what is missing between, and for `over` at once where there is nothing; tells whether it got to the end. */
+  /** Requests the gaps between `start` and `end`, each up to `over`. Returns whether it reached the end. */
   const cover = (start: number, end: number, over: (at: number) => number): boolean => {
     for (let at = start; at < end;) {
       const there = pieces.find((piece) => holds(piece, at));
@@ -278,12 +277,12 @@ function ask(state: ReaderState, room: Room, effects: ReaderEffect[]): ReaderSta
 
   for (const { at, start, end } of wants) {
     if (pieces.some((piece) => holds(piece, at))) continue;
-    // A short read is worth a buffer, and a sequential one what it would be ahead.
+    // A short read requests at least a buffer; a sequential one, at least a chunk of read-ahead.
     const least = Math.max(start + limits.buffer, ahead > 0 ? at + chunk : 0);
     left -= get(at, Math.min(at + most, Math.max(end, least), bound), false) - at;
   }
   const rest = (end: number) => (at: number) => Math.min(at + most, end);
-  // Ahead only in whole chunks, or small reads would make small requests.
+  // Read ahead in whole chunks, or small reads would cause small requests.
   const whole = (at: number): number =>
     at + chunk <= expected + ahead || bound <= expected + ahead ? Math.min(at + chunk, bound) : at;
   if (wants.every(({ at, end, some }) => some || cover(at, end, rest(end))))

@@ -6,10 +6,9 @@ import type { ReadBudget } from './budget.js';
 import type { ReaderLimits } from './policy.js';
 import { SeekableReader } from './reader.js';
 
-/** How readers read unless they are told otherwise. */
 const defaultLimits: ReaderLimits = { buffer: 256 << 10, fragment: 5 << 20, window: 50 };
 
-/** The limits that the options leave. Throws `InvalidOption`. */
+/** The limits of a reader with these options. Throws `InvalidOption`. */
 export function limitsOf(
   { fragment, window }: Pick<ReadOptions, 'fragment' | 'window'>,
   defaults: ReaderLimits = defaultLimits,
@@ -22,17 +21,17 @@ export function limitsOf(
   return { buffer: defaults.buffer, fragment: bytes, window: count };
 }
 
-/** An object to be read, and the memory it may take. */
+/** An object to read, and its memory limits. */
 export interface ReadSource {
   readonly store: ObjectStore;
   readonly key: string;
   readonly budget: ReadBudget;
   readonly limits?: ReaderLimits;
-  /** What a HEAD would say; then none is made. */
+  /** The result of a HEAD, which is then not made. */
   readonly info?: ObjectInfo;
 }
 
-/** Opens an object for reading from the start of the range on to its end, with nothing read yet: `pull` at your own pace. */
+/** Opens an object to read a range sequentially with `pull`. Nothing is read before. */
 export function openSequential(source: ReadSource, options: ReadOptions = {}): Observable<SeekableReader> {
   return defer(() => {
     const { store, key, budget, info } = source;
@@ -49,8 +48,7 @@ export function openSequential(source: ReadSource, options: ReadOptions = {}): O
 }
 
 /**
- * An object's chunks in order, as they come: for consumers that keep up, since no Observable can be told to wait. Others
- * take {@link openSequential}.
+ * An object's chunks in order, as received, without backpressure. Slow consumers use {@link openSequential}.
  */
 export function readObject(source: ReadSource, options: ReadOptions = {}): Observable<Uint8Array> {
   return openSequential(source, options).pipe(concatMap(chunksOf));

@@ -10,13 +10,13 @@ import type { ReaderLimits, ReaderState } from './policy.js';
 export interface ReaderOptions {
   readonly limits: ReaderLimits;
   readonly budget: ReadBudget;
-  /** What a HEAD would say; then none is made. */
+  /** The result of a HEAD, which is then not made. */
   readonly info?: ObjectInfo;
-  /** The ETag that the object must have. Default: the one it has when it is opened. */
+  /** The ETag that the object must have. Default: the ETag when it is opened. */
   readonly ifMatch?: string;
-  /** Where the first read is expected, and where nothing is read any more. Default: the whole object. */
+  /** The expected start of the first read, and the end of reading. Default: the whole object. */
   readonly range?: { readonly start: number; readonly end?: number };
-  /** It will be read from its start on to its end: fetching ahead begins at once. Default false. */
+  /** Reads will be sequential, so read-ahead starts with the first one. Default false. */
   readonly sequential?: boolean;
 }
 
@@ -27,13 +27,13 @@ interface Reading {
 }
 
 /**
- * An object open for reading, at any position; carries out the plan of `policy.ts`. All that is read is of the one
- * version that was opened: each request is pinned to its ETag. Reads may overlap; each is answered when its bytes are here.
+ * An object open for reading at any position; executes the plan of `policy.ts`. All reads are of the version that was opened:
+ * each request is pinned to its ETag. Reads may overlap; each completes when its bytes have arrived.
  *
  * Errors: `PreconditionFailed` if the object was replaced since, `NotFound` if it was removed; `ReaderClosed`.
  */
 export class SeekableReader {
-  /** Bytes. Where reading ends: the object's size, or the end of the range. */
+  /** The end of reading: the object's size, or the end of the range. Bytes. */
   readonly end: number;
   readonly #store: ObjectStore;
   readonly #share: BudgetShare;
@@ -50,7 +50,7 @@ export class SeekableReader {
 
   private constructor(
     store: ObjectStore,
-    /** The object, as it was when it was opened. */
+    /** The object when it was opened. */
     readonly info: ObjectInfo,
     { limits, budget, range = { start: 0 }, sequential = false }: ReaderOptions,
   ) {
@@ -64,7 +64,7 @@ export class SeekableReader {
     });
   }
 
-  /** Opens an object: one HEAD, unless `info` is given. Errors: `NotFound`, `PreconditionFailed`. */
+  /** Opens an object, with one HEAD unless `info` is given. Errors: `NotFound`, `PreconditionFailed`. */
   static open(store: ObjectStore, key: string, options: ReaderOptions): Observable<SeekableReader> {
     return defer(() => {
       checkRange(options.range);
@@ -77,20 +77,20 @@ export class SeekableReader {
     });
   }
 
-  /** Where the next read without a position starts. Bytes. */
+  /** The start of the next read without a position. Bytes. */
   get position(): number {
     return this.#position;
   }
 
-  /** Moves the position; behind the end is allowed, and reads nothing there. Throws `InvalidRequest` below zero. */
+  /** Moves the position. It may be beyond the end, where reads return 0 bytes. Throws `InvalidRequest` below zero. */
   seek(position: number): void {
     checkPosition(position);
     this.#position = position;
   }
 
   /**
-   * Fills `into` wholly, or up to the end; emits how many bytes that were: 0 at the end and behind it. With `at`, the
-   * position stays where it is.
+   * Fills `into`, unless the object ends before; emits the number of bytes: 0 at or beyond the end. With `at`, the position is
+   * unchanged.
    */
   read(into: Uint8Array, at?: number): Observable<number> {
     return defer(() => {
@@ -108,7 +108,7 @@ export class SeekableReader {
     });
   }
 
-  /** The next bytes at the position, as they came and at most `most` of them; empty at the end. */
+  /** At most `most` bytes from the position, as received; empty at the end. */
   pull(most: number): Observable<readonly Uint8Array[]> {
     return defer(() => {
       const start = this.#position;
@@ -121,7 +121,7 @@ export class SeekableReader {
     });
   }
 
-  /** Aborts the requests under way and frees everything. Reads under way fail with `ReaderClosed`, and so do later ones. */
+  /** Aborts all requests and frees all memory. Pending and later reads fail with `ReaderClosed`. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -160,7 +160,7 @@ export class SeekableReader {
     });
   }
 
-  /** Stores may answer at once, and readers may read on at once: one event after the other. */
+  /** Stores may answer synchronously, and consumers may read again synchronously, so events are queued. */
   #step(event: ReaderEvent): void {
     this.#events.push(event);
     if (this.#stepping) return;
@@ -204,7 +204,7 @@ export class SeekableReader {
 
   #get(piece: Piece, ahead: boolean): void {
     const size = piece.end - piece.start;
-    // Others may have taken the room since the plan was made.
+    // Other readers may have taken the room since the plan was made.
     if (ahead && !this.#share.take(size)) {
       this.#step({ type: 'refused', piece: piece.id });
       return;
@@ -265,7 +265,7 @@ function checkPosition(position: number): void {
   );
 }
 
-/** Throws `InvalidRequest` unless it is a range. */
+/** Throws `InvalidRequest` for an invalid range. */
 function checkRange(range: ReaderOptions['range']): void {
   if (range === undefined) return;
   checkPosition(range.start);

@@ -1,7 +1,7 @@
 import mime from 'mime';
 import type { ContentHeaders } from '../../store/objectStore.js';
 
-/** The headers given, with a type by the key's extension if they name none. */
+/** The given content headers, with a default type by the key's extension. */
 export function describedContent(
   key: string,
   content: ContentHeaders | undefined,

@@ -3,14 +3,14 @@ import type { Part } from '../../store/multipart/index.js';
 const smallest = 64 << 10;
 
 /**
- * Collects bytes into parts. A part is cut when it is full and more bytes come, so that what fits into one part is known to
- * at the end. Memory grows with what it holds, and that of uploaded parts is used again.
+ * Collects bytes into parts. A part is cut when it is full and more bytes follow, so at the end it is known whether all bytes
+ * fit into one part. Memory grows with its content, and that of uploaded parts is reused.
  */
 export class PartBuffer {
   readonly #partSize: (number: number) => number;
   readonly #free: Buffer[] = [];
   #memory: Uint8Array = Buffer.alloc(0);
-  /** The memory is ours to write to. */
+  /** The memory is not the caller's, and may be written to. */
   #own = true;
   #used = 0;
   #cut = 0;
@@ -31,8 +31,8 @@ export class PartBuffer {
   }
 
   /**
-   * Appends from `from` on, until everything is here or a part was cut; tells how far it came. What is `stable` is not
-   * copied if it makes a part by itself.
+   * Appends from `from` until all bytes are appended or a part was cut; returns the position. `stable` bytes are not copied if
+   * they make up a part.
    */
   append(bytes: Uint8Array, from: number, stable: boolean, cut: (part: Part) => void): number {
     for (let at = from; at < bytes.length;) {
@@ -57,7 +57,7 @@ export class PartBuffer {
     return bytes.length;
   }
 
-  /** What is left, as the last part. */
+  /** The remaining bytes, as the last part. */
   rest(): Part {
     const memory = this.#memory;
     const own = this.#own;
@@ -67,7 +67,7 @@ export class PartBuffer {
       number: ++this.#cut,
       bytes,
       done: () => {
-        // What is smaller was only on its way to be a part.
+        // Only memory of a full part is reused.
         if (own && memory instanceof Buffer && memory.length === bytes.length) this.#free.push(memory);
       },
     };
@@ -81,7 +81,7 @@ export class PartBuffer {
 
   #reserve(bytes: number, most: number): Uint8Array {
     if (this.#own && bytes <= this.#memory.length) return this.#memory;
-    // From the second part on it is likely that the part gets full.
+    // From the second part on, a part is likely to be filled.
     const wanted = this.#cut > 0 ? most : Math.max(smallest, bytes, 4 * this.#memory.length);
     const size = Math.min(most, wanted);
     const index = this.#free.findIndex((buffer) => buffer.length === size);

@@ -20,8 +20,8 @@ import { ObjectWriter, type WriteTarget } from './writer.js';
 type Chunk = Uint8Array | string;
 
 /**
- * Writes an object; emits once, when it is published. Unsubscribing before that aborts, and leaves nothing. `onCleanUp`
- * gets the clean-up that is then still to be done, and subscribes to it.
+ * Writes an object; emits once, when it is published. Unsubscribing before aborts, and leaves nothing. `onCleanUp`
+ * receives the clean-up in that case, and subscribes to it.
  */
 export function writeObject(
   target: WriteTarget,
@@ -57,7 +57,7 @@ function written(
   });
 }
 
-/** The options with `preventConcurrentOverwrite` turned into the condition that it means now: one HEAD. */
+/** Replaces `preventConcurrentOverwrite` by a condition on the current object, with one HEAD. */
 export function conditioned(
   { store, key }: Pick<WriteTarget, 'store' | 'key'>,
   options: WriteOptions,
@@ -74,7 +74,7 @@ export function conditioned(
   );
 }
 
-/** An abort that fails leaves an upload behind; what it was done for matters more. */
+/** Ignores a failed abort, so that the original error is reported. */
 function quietly(abort: Observable<never>): Observable<never> {
   return abort.pipe(catchError(() => EMPTY));
 }
@@ -97,7 +97,7 @@ function feed(writer: ObjectWriter, body: WriteBody): Observable<never> {
   );
 }
 
-/** Takes one chunk after the other, each when the one before is written. */
+/** Takes each chunk when the previous one is written. */
 function pulled(
   body: AsyncIterable<Chunk> | Iterable<Chunk>,
   write: (chunk: Chunk) => Observable<never>,
@@ -106,7 +106,7 @@ function pulled(
     const iterator = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
     let over = false;
     out.add(() => {
-      // The source may hold something open.
+      // The source may hold resources.
       if (!over) Promise.resolve(iterator.return?.()).catch(() => undefined);
     });
     const next = (): void => {

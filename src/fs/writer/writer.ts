@@ -24,20 +24,19 @@ import type { WriteOptions, Written } from '../types.js';
 import { describedContent } from './contentType.js';
 import { PartBuffer } from './partBuffer.js';
 
-/** Where an object is to be written. */
 export interface WriteTarget {
   readonly store: ObjectStore;
   readonly key: string;
   readonly uri: string;
-  /** Default: the machine's. */
+  /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
 }
 
 /**
- * One object being written, from `write` to `end` or `abort`; see `index.ts` for what it promises. One call at a time.
- * Errors of `write` and `end`: what the store says, and `WriterClosed` after `end` or `abort`. After an error, `abort`.
+ * Writes one object, from `write` to `end` or `abort`; see `index.ts`. One call at a time. Errors of `write` and `end`: those
+ * of the store, and `WriterClosed` after `end` or `abort`. Call `abort` after an error.
  */
 export class ObjectWriter {
   readonly #target: Required<WriteTarget>;
@@ -45,9 +44,9 @@ export class ObjectWriter {
   readonly #putId = randomUUID();
   readonly #buffer: PartBuffer;
   readonly #upload: MultipartUpload;
-  /** Of what ETags are there; never completed. */
+  /** Tests the form of ETags; never completed. */
   #trial: MultipartUpload | undefined;
-  /** MD5s of the parts, where somebody wants to know. */
+  /** MD5s of the parts, if an option needs them. */
   readonly #hashes: string[] = [];
   #state: 'open' | 'ending' | 'published' | 'aborted' = 'open';
 
@@ -65,13 +64,13 @@ export class ObjectWriter {
     this.#upload = new MultipartUpload(target.store, target.key, { ...described, inFlight, partSize: base });
   }
 
-  /** Bytes that were written so far. */
+  /** Bytes written so far. */
   get size(): number {
     return this.#buffer.total;
   }
 
   /**
-   * Appends bytes; completes when more may come. They are copied before that, unless they are `stable`: the caller does not
+   * Appends bytes; completes when more may follow. By then they are copied, unless they are `stable`: then the caller must not
    * change them before the end.
    */
   write(bytes: Uint8Array, { stable = false }: { readonly stable?: boolean } = {}): Observable<never> {
@@ -81,7 +80,7 @@ export class ObjectWriter {
     });
   }
 
-  /** Publishes. Errors: `AlreadyExists`, `PreconditionFailed`, `Conflict` as the options ask, `Integrity`. */
+  /** Publishes. Errors: `AlreadyExists`, `PreconditionFailed`, `Conflict` (by the options), `Integrity`. */
   end(): Observable<Written> {
     return defer(() => {
       this.#check();
@@ -91,7 +90,7 @@ export class ObjectWriter {
     }).pipe(tap(() => (this.#state = 'published')));
   }
 
-  /** Stops at once, and completes when nothing is left behind. What is published stays. */
+  /** Aborts, and completes when the upload is removed. A published object stays. */
   abort(): Observable<never> {
     return defer(() => {
       if (this.#state === 'published') return EMPTY;
@@ -145,13 +144,13 @@ export class ObjectWriter {
     );
   }
 
-  /** Others may write to the key as well. */
+  /** Not exclusive: others may write to the key, too. */
   #publishing(): Publishing {
     const identity = { mark: markOf(this.#putId), size: this.size };
     return { ...this.#target, identity, exclusive: false };
   }
 
-  /** Publishes, unless that is not wanted for an object that is there with these bytes. */
+  /** Publishes, unless `putOnlyIfModified` finds an object with these bytes. */
   #unlessSame(etag: () => string, published: Observable<PutResult>): Observable<Written> {
     const { store, key, uri } = this.#target;
     const size = this.size;
@@ -170,8 +169,8 @@ export class ObjectWriter {
   }
 
   /**
-   * What was uploaded is what was sent. Where no part's ETag is its MD5, it may be that none ever is: the ETag of an empty
-   * part tells, which nothing can damage.
+   * Verifies that parts arrived unchanged. If no part's ETag is its MD5, ETags may not be MD5s at all: an empty part, which
+   * cannot be damaged, shows that.
    */
   #checkParts(): Observable<never> {
     if (this.#options.integrityCheck !== true) return EMPTY;

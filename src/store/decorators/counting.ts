@@ -2,7 +2,7 @@ import { Observable, tap } from 'rxjs';
 import { decorate, type StoreMethod } from './decorate.js';
 import type { ObjectBody, ObjectStore } from '../objectStore.js';
 
-/** Exact figures of what was asked of a store. */
+/** Exact counts of a store's requests and bytes. */
 export interface StoreCounts {
   /** Requests by method; absent means none. */
   readonly requests: Partial<Record<StoreMethod, number>>;
@@ -12,18 +12,18 @@ export interface StoreCounts {
   readonly failed: number;
   /** Bytes of the bodies of `put` and `uploadPart`. */
   readonly bytesUp: number;
-  /** Bytes of the answers of `get`. */
+  /** Bytes returned by `get`. */
   readonly bytesDown: number;
 }
 
 export interface CountingStore {
   readonly store: ObjectStore;
-  /** The figures until now. */
+  /** The counts so far. */
   counts(): StoreCounts;
   reset(): void;
 }
 
-/** Counts every request when it is made, and its bytes. */
+/** Counts the requests of a store and their bytes. */
 export function counting(inner: ObjectStore): CountingStore {
   let requests: Partial<Record<StoreMethod, number>> = {};
   let failed = 0;

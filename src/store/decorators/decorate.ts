@@ -10,15 +10,15 @@ export interface StoreCall {
   readonly key: string;
   /** The uploaded bytes, if any. */
   readonly body?: Uint8Array;
-  /** Whether the request carries `ifMatch` or `ifNoneMatch`: its outcome depends on what is there. */
+  /** Whether the request has `ifMatch` or `ifNoneMatch`. */
   readonly conditional: boolean;
 }
 
-/** What happens around each request: usually something with `run`, which makes the request when subscribed. */
+/** Wraps a request. `run` makes it when subscribed. */
 export type Around = <T>(call: StoreCall, run: Observable<T>) => Observable<T>;
 
 /**
- * A store that does everything as `store` does, with `around` about each request. All decorators are written with it.
+ * Wraps each request of a store in `around`. All decorators are written with it.
  *
  * @example
  * ```ts

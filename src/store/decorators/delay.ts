@@ -5,14 +5,14 @@ import { decorate, type StoreCall } from './decorate.js';
 import type { ObjectStore } from '../objectStore.js';
 
 export interface DelayOptions {
-  /** How long a request takes before it reaches the store. Milliseconds; 0 is no delay at all. */
+  /** The delay before a request reaches the store. Milliseconds; 0 means none. */
   readonly before: (call: StoreCall) => number;
   readonly clock?: Clock;
 }
 
 const names: OptionNames<DelayOptions> = { before: true, clock: true };
 
-/** A store whose requests take their time: latency for simulations and benches. */
+/** Delays the requests of a store: latency for simulations and benches. */
 export function delayed(store: ObjectStore, options: DelayOptions): ObjectStore {
   checkOptions('delayed', options, names);
   const { before, clock = systemClock } = options;

@@ -1,5 +1,5 @@
 /**
- * Faults on demand: a store that dies at a chosen request, and one that fails now and then by the throw of a seeded die.
+ * Fault injection: a store that crashes at a chosen request, and one that fails at random with a seed.
  */
 import { concat, ignoreElements, Observable, throwError } from 'rxjs';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
@@ -8,19 +8,19 @@ import { decorate, type StoreCall } from './decorate.js';
 import { StoreError } from '../errors.js';
 import type { ObjectStore } from '../objectStore.js';
 
-/** A store that can die, as the process does that uses it. */
+/** A store that can die like the process that uses it. */
 export interface MortalStore {
   readonly store: ObjectStore;
-  /** Requests made so far, those that met a dead store left out. */
+  /** Requests made while the store was alive. */
   readonly calls: number;
   readonly dead: boolean;
-  /** From now on no request takes effect and none is answered. */
+  /** From now on no request takes effect or is answered. */
   kill(): void;
 }
 
 /**
- * A crash at the n-th request (1 is the first): `before` it takes effect, or `after` it did. Either way it is never
- * answered; from then on no request takes effect, and none is answered, those in flight included.
+ * Crashes at the n-th request (from 1), `before` or `after` it takes effect. Neither it nor any request in flight is
+ * answered, and later requests have no effect.
  */
 export function crashAt(inner: ObjectStore, n: number, when: 'before' | 'after'): MortalStore {
   let calls = 0;
@@ -46,7 +46,7 @@ export function crashAt(inner: ObjectStore, n: number, when: 'before' | 'after')
         }
         dead = true;
         if (when === 'before') return;
-        // Not torn down with `out`: the request has left the process that died.
+        // Not torn down with `out`: the request has already left the process.
         run.subscribe({ error: () => undefined });
         return;
       }),
@@ -65,9 +65,9 @@ export function crashAt(inner: ObjectStore, n: number, when: 'before' | 'after')
   };
 }
 
-/** How often each fault strikes, each 0 (the default) to 1. */
+/** The probability of each fault, 0 (the default) to 1. */
 export interface FaultOptions {
-  /** Uniform in [0, 1): seed it, and the same faults come again. */
+  /** Uniform in [0, 1). A seeded one makes faults reproducible. */
   readonly random: () => number;
   /** `Unavailable`; the request had no effect. */
   readonly before?: number;
@@ -75,7 +75,7 @@ export interface FaultOptions {
   readonly after?: number;
   /** `Throttled`; the request had no effect. */
   readonly throttled?: number;
-  /** The request is late by up to `delayUpTo` milliseconds. */
+  /** The request is delayed by up to `delayUpTo` milliseconds. */
   readonly delayed?: number;
   /** Milliseconds. Default 1,000. */
   readonly delayUpTo?: number;
@@ -112,7 +112,7 @@ export function faulty(inner: ObjectStore, options: FaultOptions): ObjectStore {
     (call, run) =>
       new Observable((out) => {
         if (!only(call)) return run.subscribe(out);
-        // All dice are thrown for every request, so that one fault does not change the fate of the next request.
+        // Draw the same numbers for every request, so that one fault does not change the next ones.
         const fate = random();
         const late = random() < (options.delayed ?? 0) ? random() * delayUpTo : (random(), 0);
         const what = `${call.method} ${call.key}`;

@@ -1,11 +1,10 @@
 /**
- * Retries what a store itself calls worth a retry, with exponential backoff and full jitter: before try n + 1 it waits
- * a uniformly drawn part of base × 2^n. Throttled requests start from a base of their own, and wait at least as long as
- * the server asks for.
+ * Retries retryable errors with exponential backoff and full jitter: before attempt n + 1 it waits a uniformly random
+ * fraction of base × 2^n. Throttled requests have a base of their own, and wait at least as long as the server asks.
  *
- * A request that is not idempotent is tried again only if it certainly had no effect (`Throttled`): a conditional put
- * that succeeded while its answer was lost would answer `AlreadyExists` to the second try, and a completed upload is
- * unknown to the second Complete. The callers that issue those prove by content what became of them.
+ * A request that is not idempotent is retried only if it certainly had no effect (`Throttled`): if a conditional put
+ * succeeded but its response was lost, the retry would fail with `AlreadyExists`, and a second Complete with `NotFound`. The
+ * callers of those determine the outcome from the object itself.
  */
 import { concat, defer, of, retry, throwError, type Observable } from 'rxjs';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
@@ -18,15 +17,15 @@ import { isStoreError } from '../errors.js';
 import type { ObjectStore } from '../objectStore.js';
 
 export interface RetryOptions {
-  /** Retries after the first try. Default 3. */
+  /** Retries after the first attempt. Default 3. */
   readonly retries?: number;
   /** Milliseconds. Default 100. */
   readonly base?: number;
-  /** For `Throttled`. Milliseconds. Default 1,000. */
+  /** The base for `Throttled`. Milliseconds. Default 1,000. */
   readonly throttledBase?: number;
-  /** No wait is longer, not even one that the server asks for. Milliseconds. Default 20,000. */
+  /** The longest wait, even if the server asks for more. Milliseconds. Default 20,000. */
   readonly cap?: number;
-  /** Requests that are not retried here, because their caller repeats them. Default: none. */
+  /** Requests that are not retried, because their caller repeats them. Default: none. */
   readonly except?: (call: StoreCall) => boolean;
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
@@ -43,9 +42,9 @@ const names: OptionNames<RetryOptions> = {
   random: true,
 };
 
-/** A retry that is about to be waited for. */
+/** A retry before its wait. */
 export interface RetryNotice {
-  /** The try that failed: 1, 2, … */
+  /** The attempt that failed: 1, 2, … */
   readonly failed: number;
   /** Milliseconds. */
   readonly delay: number;
@@ -58,7 +57,7 @@ export function retrying(store: ObjectStore, options: RetryOptions = {}): Object
   return decorate(store, (call, run) => retried(call, run, options));
 }
 
-/** One request, retried; `notice` hears of each retry before its wait. */
+/** Retries one request; `notice` is called before each wait. */
 export function retried<T>(
   call: StoreCall,
   run: Observable<T>,
@@ -90,7 +89,7 @@ function worthRetrying(call: StoreCall, error: unknown): boolean {
   return isRetryable(error) && repeatable(call);
 }
 
-/** Whether doing it twice is as good as once. A second upload left behind by `createUpload` is swept as an orphan. */
+/** Whether the request is idempotent. A second upload of `createUpload` is swept as an orphan. */
 function repeatable({ method, conditional }: StoreCall): boolean {
   if (method === 'completeUpload') return false;
   return method === 'put' ? !conditional : true;

@@ -7,13 +7,13 @@ import { header, sha256, type Authorized } from './sigv4.js';
 
 export interface Body {
   readonly body: Buffer;
-  /** The headers that came behind it. */
+  /** The headers after it. */
   readonly trailers: ReadonlyMap<string, string>;
 }
 
 /**
- * Reads a request's body and checks everything that the request claims about it: its length, the hash under the signature, the
- * signatures of its chunks, `Content-MD5`, and the checksum header or trailer.
+ * Reads a request's body and verifies its length, its signed hash, the signatures of its chunks, `Content-MD5`, and the
+ * checksum header or trailer.
  */
 export async function readBody(
   request: IncomingMessage,
@@ -59,7 +59,7 @@ function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
         chunks.push(chunk);
         return;
       }
-      // The rest is read and dropped, so that the client gets to read the answer.
+      // Read and drop the rest, so that the client reads the response.
       request.off('data', onData);
       request.resume();
       chunks.length = 0;

@@ -1,10 +1,10 @@
 /**
- * A bucket: its store, and beside it what S3 keeps of an object that a store has no place for: how it is encrypted, its
- * storage class, the checksum it came with. Nothing is encrypted here; the headers are kept, told again, and have the
- * effect on ETags that they have on AWS. They are kept in memory, for as long as the gateway lives.
+ * A bucket: its store, and the attributes of objects that S3 has and a store does not: encryption, storage class, checksum.
+ * Nothing is encrypted; the headers are stored, returned, and affect ETags as on AWS. They are held in memory, as long as
+ * the gateway lives.
  *
- * Under KMS an ETag is no MD5, and never the same twice. So each such object or part gets an ETag of its own, and this
- * class translates between those and the store's in both directions, in conditions, listings and Completes.
+ * Under KMS an ETag is not an MD5, and never repeats. So each such object or part gets a random ETag, and this class
+ * translates between those and the store's in conditions, listings and Completes.
  */
 import { randomBytes } from 'node:crypto';
 import { map, type Observable } from 'rxjs';
@@ -25,11 +25,11 @@ import type {
   UploadPage,
 } from '../objectStore.js';
 
-/** Kept with an object, and told with it. */
+/** Attributes of an object that its store does not hold. */
 export interface Kept {
-  /** `x-amz-server-side-encryption` and what belongs to it. */
+  /** `x-amz-server-side-encryption` and related headers. */
   readonly encryption: Readonly<Record<string, string>>;
-  /** Its ETag is not to be an MD5. */
+  /** Its ETag must not be an MD5. */
   readonly opaque: boolean;
   readonly storageClass?: string | undefined;
   /** A header `x-amz-checksum-…`. */
@@ -48,11 +48,11 @@ interface Upload {
   readonly parts: Map<number, Etags>;
 }
 
-/** Nothing beyond what the store keeps. */
+/** No attributes beyond the store's. */
 export const nothingKept: Kept = { encryption: {}, opaque: false };
 
-/** No object has it. */
-const nobodys = 'none';
+/** An ETag that no object has. */
+const unusedEtag = 'none';
 
 type Parts = { readonly parts: readonly UploadedPart[]; readonly next?: number };
 
@@ -65,13 +65,13 @@ export class Bucket {
     this.#store = store;
   }
 
-  /** What is kept of this version of an object. */
+  /** The attributes of this version of an object. */
   keptOf({ key, etag }: Pick<ObjectInfo, 'key' | 'etag'>): Kept {
     const found = this.#objects.get(key);
     return found?.outer === etag ? found.kept : nothingKept;
   }
 
-  /** What an upload's object will have. */
+  /** The attributes that an upload's object will have. */
   keptOfUpload(uploadId: string): Kept {
     return this.#uploads.get(uploadId)?.kept ?? nothingKept;
   }
@@ -165,7 +165,7 @@ export class Bucket {
     const inner = parts.map((part) => {
       const known = upload?.parts.get(part.number);
       if (known === undefined) return part;
-      return { ...part, etag: known.outer === part.etag ? known.inner : nobodys };
+      return { ...part, etag: known.outer === part.etag ? known.inner : unusedEtag };
     });
     return this.#store.completeUpload(key, uploadId, inner, this.#inward(key, options)).pipe(
       map(({ etag }) => {
@@ -205,15 +205,15 @@ export class Bucket {
     return { ...info, etag: known.outer, ...(storageClass === undefined ? {} : { storageClass }) };
   }
 
-  /** A condition in the store's terms. */
+  /** Translates a condition to the store's ETag. */
   #inward<T extends { readonly ifMatch?: string }>(key: string, options: T): T {
     const known = this.#objects.get(key);
     if (options.ifMatch === undefined || known?.kept.opaque !== true) return options;
-    return { ...options, ifMatch: options.ifMatch === known.outer ? known.inner : nobodys };
+    return { ...options, ifMatch: options.ifMatch === known.outer ? known.inner : unusedEtag };
   }
 }
 
-/** An ETag of the same form. */
+/** A random ETag of the same form. */
 function opaque(etag: string): string {
   return randomBytes(16).toString('hex') + (/-\d+$/.exec(etag)?.[0] ?? '');
 }

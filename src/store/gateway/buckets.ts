@@ -2,7 +2,6 @@ import type { ObjectStore } from '../objectStore.js';
 import { Bucket } from './bucket.js';
 import { GatewayError, notImplemented } from './errors.js';
 
-/** The gateway's buckets by name. */
 export class Buckets {
   readonly #buckets: Map<string, Bucket>;
   readonly #make: ((name: string) => ObjectStore | Promise<ObjectStore>) | undefined;

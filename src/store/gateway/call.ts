@@ -3,40 +3,37 @@ import type { Observable } from 'rxjs';
 import type { Bucket } from './bucket.js';
 import { invalidArgument, notImplemented } from './errors.js';
 
-/** As the header names it; `customer`: by a key that the request brings. */
+/** The value of the header; `customer`: with a customer's key (SSE-C). */
 export type GatewayEncryption = 'AES256' | 'aws:kms' | 'customer';
 
-/** A request that has been routed and whose signature was right. */
+/** A request that has been routed and authorized. */
 export interface Call {
   readonly bucket: string;
   readonly key: string;
   readonly query: ReadonlyMap<string, string>;
   readonly headers: IncomingHttpHeaders;
-  /** The bucket's. */
   readonly store: Bucket;
-  /** Another bucket's. Throws `NoSuchBucket`. */
+  /** Another bucket, as the source of a copy. Throws `NoSuchBucket`. */
   readonly storeOf: (bucket: string) => Bucket;
-  /** The body, read and checked. */
+  /** The verified body. */
   readonly body: Buffer;
-  /** The headers that came behind the body. */
+  /** The headers after the body. */
   readonly trailers: ReadonlyMap<string, string>;
-  /** The one encryption that whatever makes an object must ask for. */
+  /** The encryption that every request which creates an object must specify. */
   readonly requireEncryption: GatewayEncryption | undefined;
-  /** The client has gone: stop. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** What goes back. */
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A document. */
   readonly xml?: string;
-  /** Bytes of an object: `length` of them, read as the client takes them. */
+  /** `length` bytes of an object, read as fast as the client takes them. */
   readonly stream?: { readonly length: number; readonly chunks: AsyncIterable<Uint8Array> };
 }
 
-/** A store's one answer; unsubscribes when the client goes. Empty streams answer `undefined`. */
+/** The last value of `source`, or `undefined`. Unsubscribes and rejects when the client disconnects. */
 export function once<T>(source: Observable<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     let answer: T | undefined;
@@ -62,7 +59,7 @@ export function once<T>(source: Observable<T>, signal: AbortSignal): Promise<T> 
   });
 }
 
-/** Waits, or ends early when the client goes. */
+/** Waits. Rejects early when the client disconnects. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (): void => {
@@ -90,12 +87,12 @@ export function headerOf(call: Call, name: string): string | undefined {
   return Array.isArray(value) ? value.join(',') : value;
 }
 
-/** An entity tag as it stands in a header, without its quotes. */
+/** An ETag in a header, without its quotes. */
 export function etagOf(text: string | undefined): string | undefined {
   return text?.trim().replace(/^"(.*)"$/, '$1');
 }
 
-/** A number from the query within its limits. Throws `InvalidArgument`. */
+/** A number from the query, checked against its limits. Throws `InvalidArgument`. */
 export function numberOf(call: Call, name: string, fallback: number, least: number, most: number): number {
   const text = call.query.get(name);
   if (text === undefined || text === '') return fallback;
@@ -104,7 +101,7 @@ export function numberOf(call: Call, name: string, fallback: number, least: numb
   throw invalidArgument(`${name} must be a whole number from ${least} to ${most}.`);
 }
 
-/** Refuses what would silently not happen. */
+/** Refuses headers that would be silently ignored. */
 export function refuse(call: Call, ...headers: readonly string[]): void {
   const present = Object.keys(call.headers).find((name) => headers.some((prefix) => name.startsWith(prefix)));
   if (present !== undefined) throw notImplemented(`the header ${present}`);

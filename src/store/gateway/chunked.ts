@@ -1,15 +1,15 @@
 import { GatewayError } from './errors.js';
 import type { Authorized } from './sigv4.js';
 
-/** A decoded `aws-chunked` body, with the headers that trailed it. */
+/** A decoded `aws-chunked` body, with its trailers. */
 export interface Decoded {
   readonly body: Buffer;
   readonly trailers: ReadonlyMap<string, string>;
 }
 
 /**
- * Decodes `aws-chunked`: `<hex size>[;chunk-signature=<signature>] CRLF <data> CRLF`, up to a chunk of size 0, and then
- * perhaps trailers. `x-amz-content-sha256` says which signatures there must be.
+ * Decodes `aws-chunked`: `<hex size>[;chunk-signature=<signature>] CRLF <data> CRLF`, up to a chunk of size 0, followed by
+ * optional trailers. `x-amz-content-sha256` determines which signatures are required.
  */
 export function decodeChunked(raw: Buffer, authorized: Authorized): Decoded {
   const signed = authorized.payload.startsWith('STREAMING-AWS4-HMAC-SHA256-PAYLOAD');

@@ -1,15 +1,15 @@
 import { isStoreError, type StoreError, type StoreErrorCode } from '../errors.js';
 
-/** An answer that is an error of S3. */
+/** An error response of S3. */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError';
   constructor(
     readonly status: number,
     readonly code: string,
     message: string,
-    /** Further headers of the answer. */
+    /** Additional headers of the response. */
     readonly headers: Readonly<Record<string, string>> = {},
-    /** Further elements of the document. */
+    /** Additional elements of the document. */
     readonly elements: Readonly<Record<string, string>> = {},
   ) {
     super(message);
@@ -33,7 +33,7 @@ const answers: Readonly<Record<StoreErrorCode, readonly [status: number, code: s
   InvalidRequest: [400, 'InvalidRequest'],
 };
 
-/** What S3 calls a store's error; `missing` is what a `NotFound` means to the operation. */
+/** Translates a store's error to S3's; `missing` is the code for `NotFound`. */
 export function toGatewayError(error: unknown, missing = 'NoSuchKey'): GatewayError {
   if (error instanceof GatewayError) return error;
   if (!isStoreError(error))

@@ -1,51 +1,51 @@
 import { GatewayError } from './errors.js';
 import type { GatewayOperation } from './router.js';
 
-/** A request as `faults` sees it, before anything has happened. */
+/** A request, as passed to `faults` before it is processed. */
 export interface FaultRequest {
   readonly method: string;
   readonly operation: GatewayOperation;
   readonly bucket: string;
   readonly key: string;
   readonly query: ReadonlyMap<string, string>;
-  /** How often this method, path and query has been asked for, this time included: 1, 2, … */
+  /** Counts the requests with this method, path and query: 1, 2, … */
   readonly attempt: number;
 }
 
-/** What is to go wrong with one request. */
+/** A fault to inject into a request. */
 export interface Fault {
-  /** Milliseconds before anything happens. */
+  /** Milliseconds before the request is processed. */
   readonly delay?: number;
-  /** Bytes a second of the answer's body. */
+  /** Bytes per second of the response body. */
   readonly bandwidth?: number;
   readonly failure?: Failure;
 }
 
 export type Failure =
-  /** This answer instead of any effect. */
+  /** This response; no effect. */
   | { readonly kind: 'answer'; readonly status: number; readonly code: string; readonly message?: string }
   /** The connection is reset; no effect. */
   | { readonly kind: 'reset' }
-  /** It takes effect; then this answer, whatever came of it. */
+  /** It takes effect, then this response is sent. */
   | {
       readonly kind: 'answer-after';
       readonly status: number;
       readonly code: string;
       readonly message?: string;
     }
-  /** It takes effect; then the connection is dropped without an answer. */
+  /** It takes effect, then the connection is dropped without a response. */
   | { readonly kind: 'lose-answer' }
-  /** Nothing moves any more: before the effect, after it, or after so many bytes of the answer's body. */
+  /** It stalls before it takes effect, after that, or after this many bytes of the response body. */
   | { readonly kind: 'stall'; readonly at: 'start' | 'answer' | number }
-  /** The connection is dropped after so many bytes of the answer's body. */
+  /** The connection is dropped after this many bytes of the response body. */
   | { readonly kind: 'cut'; readonly at: number }
-  /** `Content-Length` is off by so much, either way. */
+  /** `Content-Length` is wrong by this many bytes. */
   | { readonly kind: 'length'; readonly by: number };
 
-/** Decides about each request; `undefined` lets it pass. */
+/** Selects the fault of a request; `undefined`: none. */
 export type Faults = (request: FaultRequest) => Fault | undefined;
 
-/** The answer that was asked for. */
+/** The error response of a fault. */
 export function planned({
   status,
   code,

@@ -17,29 +17,29 @@ import { Sts, stsErrorReply, type StsOptions } from './sts.js';
 import { targetOf, type Target } from './target.js';
 
 export interface GatewayOptions {
-  /** The buckets that are there from the start. */
+  /** The initial buckets. */
   readonly buckets?: Readonly<Record<string, ObjectStore>>;
-  /** Who may ask, for everything. */
+  /** The credentials that are accepted. Each has access to everything. */
   readonly credentials: S3Credentials | readonly S3Credentials[];
-  /** Makes the store of a new bucket; without it CreateBucket is refused. */
+  /** Makes the store of a new bucket. Without it, CreateBucket is refused. */
   readonly createBucket?: (name: string) => ObjectStore | Promise<ObjectStore>;
   /** Default `127.0.0.1`. */
   readonly host?: string;
   /** Default 0: the system chooses. */
   readonly port?: number;
-  /** The one region that signatures may name. Default: any. */
+  /** The region that signatures must name. Default: any. */
   readonly region?: string;
-  /** `<bucket>.<domain>` in the Host header names a bucket as well as the path does. Default `localhost`. */
+  /** The domain of virtual-hosted requests, `<bucket>.<domain>`. Default `localhost`. */
   readonly domain?: string;
   /** The largest request body. Bytes. Default 512 MiB. */
   readonly maxBody?: number;
-  /** Hands out sessions at the root of the endpoint, by AssumeRole and GetSessionToken. Default: it does not. */
+  /** Serves AssumeRole and GetSessionToken at the root of the endpoint. Default: no STS. */
   readonly sts?: StsOptions;
-  /** Refuses whatever makes an object and does not ask for this encryption, as a bucket's policy can. Default: it does not. */
+  /** Refuses requests that create an object without this encryption, as a bucket policy can. Default: none is required. */
   readonly requireEncryption?: GatewayEncryption;
-  /** What is to go wrong. */
+  /** Injects faults. Default: none. */
   readonly faults?: Faults;
-  /** Sees every request come and go. */
+  /** Called at each phase of every request. */
   readonly observe?: (event: GatewayEvent) => void;
   /** Milliseconds since the epoch. Default the machine's clock. */
   readonly now?: () => number;
@@ -61,12 +61,11 @@ const names: OptionNames<GatewayOptions> = {
   now: true,
 };
 
-/** One step in the life of a request. */
+/** A phase of a request. */
 export interface GatewayEvent {
   /**
-   * `started`: its headers are here; `received`: its body is here and right, the store is asked next; `effect`: the
-   * store has done it, the answer is still to be sent; `finished`: the answer is sent; `aborted`: the connection was
-   * gone before.
+   * `started`: its headers were received; `received`: its body was received and verified, the store is next; `effect`: it
+   * has taken effect, the response follows; `finished`: the response was sent; `aborted`: the client disconnected earlier.
    */
   readonly phase: 'started' | 'received' | 'effect' | 'finished' | 'aborted';
   /** Counts the gateway's requests: 1, 2, … */
@@ -75,13 +74,13 @@ export interface GatewayEvent {
   readonly bucket: string;
   readonly key: string;
   readonly query: ReadonlyMap<string, string>;
-  /** As they came, but for what could be used to ask again: signature, session token and customers' keys. */
+  /** As received, without the signature, the session token and customers' keys. */
   readonly headers: Readonly<Record<string, string>>;
   /** From `finished` on. */
   readonly status?: number;
-  /** Of the request's body, once it was read. */
+  /** Bytes of the request body, once it was read. */
   readonly received: number;
-  /** Of the answer's body. */
+  /** Bytes of the response body. */
   readonly sent: number;
 }
 
@@ -89,20 +88,20 @@ export interface Gateway {
   /** `http://127.0.0.1:<port>`. */
   readonly endpoint: string;
   readonly port: number;
-  /** From now on every session that was handed out is refused as expired. */
+  /** Expires every session issued so far. */
   endSessions(): void;
-  /** Stops at once: requests under way are dropped. */
+  /** Stops immediately and drops all requests. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
- * Milliseconds that an idle connection is kept. Node's 5 s is shorter than the pauses of a busy client, whose next
- * request then meets a connection that is just being closed.
+ * Milliseconds that an idle connection is kept. Node's 5 s is shorter than the pauses of a busy client, whose next request
+ * would meet a connection that is being closed.
  */
 const keepAliveTimeout = 60_000;
 
-/** Starts a gateway. Rejects with what `listen` failed with, such as `EADDRINUSE`. */
+/** Starts a gateway. Rejects with the error of `listen`, such as `EADDRINUSE`. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   checkOptions('startGateway', options, names);
   const handler = new Handler(options);
@@ -134,8 +133,7 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-/** A request on its way through. */
-interface Passage {
+interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly signal: AbortSignal;
@@ -173,13 +171,13 @@ class Handler {
     if (this.#options.now !== undefined)
       response.setHeader('date', new Date(this.#options.now()).toUTCString());
     response.setHeader('x-amz-request-id', randomBytes(8).toString('hex').toUpperCase());
-    this.#pass(request, response, abort.signal).catch(() => {
-      // The connection has gone, or an answer broke off in the middle: there is nobody left to tell.
+    this.#serve(request, response, abort.signal).catch(() => {
+      // The client disconnected, or the response broke off: no error can be sent any more.
       response.destroy();
     });
   }
 
-  async #pass(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
     let target: Target;
     let operation: GatewayOperation;
     try {
@@ -203,7 +201,7 @@ class Handler {
     };
     let received = 0;
     let sent = 0;
-    const observe: Passage['observe'] = (phase, more = {}) => {
+    const observe: Exchange['observe'] = (phase, more = {}) => {
       received = more.received ?? received;
       sent = more.sent ?? sent;
       this.#options.observe?.({ phase, ...event, received, sent, ...more });
@@ -211,8 +209,8 @@ class Handler {
     observe('started');
     let closed = false;
     try {
-      const passage = { request, response, signal, target, operation, fault, observe };
-      sent = await this.#answer(passage);
+      const exchange = { request, response, signal, target, operation, fault, observe };
+      sent = await this.#answer(exchange);
       closed = true;
       observe('finished', { status: response.statusCode, sent });
     } finally {
@@ -220,20 +218,19 @@ class Handler {
     }
   }
 
-  /** Faults before the effect, the effect, faults after it, the answer. */
-  async #answer(passage: Passage): Promise<number> {
-    const { request, response, signal, target, operation, fault, observe } = passage;
+  async #answer(exchange: Exchange): Promise<number> {
+    const { request, response, signal, target, operation, fault, observe } = exchange;
     const failure = fault?.failure;
     if (fault?.delay !== undefined) await pause(fault.delay, signal);
     let reply: Reply;
     try {
-      if (failure?.kind === 'reset') await hangUp(passage);
+      if (failure?.kind === 'reset') await hangUp(exchange);
       if (failure?.kind === 'stall' && failure.at === 'start') await pause(Infinity, signal);
       const authorized = this.#verifier.verify(request, target, operation === 'Sts' ? 'sts' : 's3');
       if (failure?.kind === 'answer') throw planned(failure);
       const body = await readBody(request, response, authorized, this.#options.maxBody ?? 512 * 1024 * 1024);
       observe('received', { received: body.body.length });
-      reply = await this.#perform(passage, body, authorized.caller);
+      reply = await this.#perform(exchange, body, authorized.caller);
       observe('effect');
       if (failure?.kind === 'answer-after') throw planned(failure);
     } catch (error) {
@@ -242,13 +239,13 @@ class Handler {
         return send(response, stsErrorReply(toGatewayError(error), requestIdOf(response)), undefined, signal);
       return this.#sendError(request, response, toGatewayError(error, missing(operation)), signal);
     }
-    if (failure?.kind === 'lose-answer') await hangUp(passage);
+    if (failure?.kind === 'lose-answer') await hangUp(exchange);
     if (failure?.kind === 'stall' && failure.at === 'answer') await pause(Infinity, signal);
     return send(response, reply, fault, signal);
   }
 
-  #perform(passage: Passage, { body, trailers }: Body, caller: S3Credentials): Promise<Reply> | Reply {
-    const { request, response, target, operation, signal } = passage;
+  #perform(exchange: Exchange, { body, trailers }: Body, caller: S3Credentials): Promise<Reply> | Reply {
+    const { request, response, target, operation, signal } = exchange;
     if (operation === 'ListBuckets') return listBuckets(this.#buckets.names());
     if (operation === 'CreateBucket') return created(this.#buckets, target.bucket);
     if (operation === 'Sts') {
@@ -290,7 +287,7 @@ class Handler {
     error: GatewayError,
     signal: AbortSignal,
   ): Promise<number> {
-    // A body that nobody will read makes the connection useless for another request.
+    // The connection cannot be reused while part of the body is unread.
     if (!request.complete) response.setHeader('connection', 'close');
     const [resource = '/'] = (request.url ?? '/').split('?');
     return send(response, errorReply(error, resource, requestIdOf(response)), undefined, signal);
@@ -318,7 +315,7 @@ function requestIdOf(response: ServerResponse): string {
   return String(response.getHeader('x-amz-request-id'));
 }
 
-async function hangUp({ response, signal }: Passage): Promise<never> {
+async function hangUp({ response, signal }: Exchange): Promise<never> {
   response.socket?.resetAndDestroy();
   await pause(Infinity, signal);
   throw new Error('unreachable');

@@ -1,13 +1,13 @@
 /**
- * The gateway: any `ObjectStore` served over the S3 protocol, from `node:http`. The embedded S3 of tests and demos.
+ * The gateway: serves any `ObjectStore` over the S3 protocol with `node:http`. The embedded S3 of tests and demos.
  *
- * A request passes through in this order: its target and operation are found (`target.ts`, `router.ts`), its signature
- * is verified (`sigv4.ts`), its body is read and checked against every hash that came with it (`body.ts`,
- * `chunked.ts`), the operation asks the bucket's store (`operations/`), and the answer is sent no faster than the
- * client takes it (`send.ts`). At each step a fault can be asked for (`faults.ts`), and the requests can be observed.
+ * For each request, it finds the target and operation (`target.ts`, `router.ts`), verifies the signature (`sigv4.ts`), reads
+ * the body and verifies its hashes (`body.ts`, `chunked.ts`), runs the operation on the bucket's store (`operations/`), and
+ * sends the response with backpressure (`send.ts`). Faults can be injected at each step (`faults.ts`), and requests can be
+ * observed.
  *
- * Objects are read in ranges of at most 8 MiB, pinned to one version; a client that goes away cancels what the store
- * does for it. The gateway retries nothing: errors of the store become S3's.
+ * Objects are read in ranges of at most 8 MiB, pinned to one version; a client that disconnects cancels its requests to the
+ * store. The gateway does not retry: errors of the store become S3's.
  *
  * @example
  * ```ts

@@ -31,7 +31,7 @@ export type StoreOperation = keyof typeof operations;
 export type GatewayOperation =
   keyof typeof operations | 'ListBuckets' | 'CreateBucket' | 'GetBucketLocation' | 'Sts';
 
-/** Query names that make another request of the same method and path; none of them is implemented. */
+/** Query parameters that select another operation; none of them is implemented. */
 const subresources: ReadonlySet<string> = new Set(
   (
     'accelerate acl analytics attributes cors encryption intelligent-tiering inventory legal-hold lifecycle logging ' +
@@ -89,7 +89,7 @@ function onObject(method: string, query: Target['query'], copies: boolean): Gate
   }
 }
 
-/** What a store's `NotFound` means. */
+/** The S3 code for a store's `NotFound`. */
 export function missing(operation: GatewayOperation): string {
   switch (operation) {
     case 'HeadBucket':

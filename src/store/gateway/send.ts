@@ -4,10 +4,10 @@ import type { GatewayError } from './errors.js';
 import type { Fault } from './faults.js';
 import { errorDocument } from './xml.js';
 
-/** Pieces of a body that is slowed or broken at a byte. Bytes. */
+/** Bytes of a slice of a body with a fault. */
 const slice = 16 * 1024;
 
-/** Sends an answer no faster than the client takes it, with what `fault` says about bodies. Gives the bytes sent. */
+/** Sends a response with backpressure, and the fault of its body. Returns the bytes sent. */
 export async function send(
   response: ServerResponse,
   reply: Reply,
@@ -44,7 +44,7 @@ export async function send(
   return sent;
 }
 
-/** Whole chunks as a rule; small ones, with a cut exactly where it is asked for, under a fault. */
+/** Whole chunks; with a fault, small slices up to the fault's byte. */
 function* pieces(chunk: Uint8Array, most: number, fault: Fault | undefined): Iterable<Uint8Array> {
   if (fault === undefined) {
     yield chunk;
@@ -64,7 +64,7 @@ async function breakAt(
   if (failure?.kind === 'stall' && typeof failure.at === 'number' && sent >= failure.at)
     await pause(Infinity, signal);
   if (failure?.kind === 'cut' && sent >= failure.at) {
-    // Not `destroy`: what is sent so far, the head too, has to leave first.
+    // Not `destroy`, which would drop buffered data.
     response.socket?.destroySoon();
     await pause(Infinity, signal);
   }
@@ -88,7 +88,7 @@ function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** An error as S3 sends it. */
+/** An error response in S3's form. */
 export function errorReply(error: GatewayError, resource: string, requestId: string): Reply {
   const { status, code, message, headers, elements } = error;
   if (status === 304) return { status, headers };

@@ -9,11 +9,11 @@ const largestSkew = 15 * 60_000;
 
 const emptyHash = sha256('');
 
-/** A request whose header signature was right; goes on to check what the signature says about the body. */
+/** A request with a valid signature. It verifies the signatures of the body, too. */
 export interface Authorized {
-  /** Whose signature it is. */
+  /** The credentials that signed it. */
   readonly caller: S3Credentials;
-  /** `x-amz-content-sha256`: the body's hash, or how the body is signed instead. */
+  /** `x-amz-content-sha256`: the body's hash, or the form of its signature. */
   readonly payload: string;
   /** Verifies the signature of the next chunk of a signed `aws-chunked` body. Throws `SignatureDoesNotMatch`. */
   chunk(data: Buffer, signature: string): void;
@@ -21,12 +21,12 @@ export interface Authorized {
   trailer(canonical: string, signature: string): void;
 }
 
-/** Verifies AWS Signature Version 4, the form in the `Authorization` header. */
+/** Verifies AWS Signature Version 4 in the `Authorization` header. */
 export class SigV4Verifier {
   readonly #credentials: Map<string, S3Credentials>;
   readonly #region: string | undefined;
   readonly #now: () => number;
-  /** The key of a day: deriving it takes four HMACs. */
+  /** The signing key of a day, cached since deriving it takes four HMACs. */
   #derived: { readonly id: string; readonly key: Buffer } | undefined;
 
   constructor(credentials: readonly S3Credentials[], region: string | undefined, now: () => number) {
@@ -35,7 +35,7 @@ export class SigV4Verifier {
     this.#now = now;
   }
 
-  /** Knows these keys from now on. */
+  /** Accepts these credentials from now on. */
   add(credentials: S3Credentials): void {
     this.#credentials.set(credentials.accessKeyId, credentials);
   }
@@ -158,7 +158,7 @@ function malformed(message: string, region?: string): GatewayError {
   );
 }
 
-/** What changes a request's meaning must be under the signature. */
+/** Headers that change a request's meaning must be signed. */
 function checkSigned(request: IncomingMessage, signed: readonly string[]): void {
   const names = new Set(signed);
   const open = Object.keys(request.headers).filter((name) => name.startsWith('x-amz-') && !names.has(name));

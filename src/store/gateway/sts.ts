@@ -4,7 +4,7 @@ import type { Reply } from './call.js';
 import { GatewayError } from './errors.js';
 import { document, type Xml } from './xml.js';
 
-/** What the gateway's STS hands out. */
+/** The gateway's STS. */
 export interface StsOptions {
   /** The roles that may be assumed, by ARN. Default: none. */
   readonly roles?: Readonly<Record<string, { readonly externalId?: string }>>;
@@ -12,21 +12,21 @@ export interface StsOptions {
 
 const namespace = 'https://sts.amazonaws.com/doc/2011-06-15/';
 
-/** The two operations of STS that hand out sessions, at the gateway's root, as Ceph RGW has them. */
+/** AssumeRole and GetSessionToken at the gateway's root, as in Ceph RGW. */
 export class Sts {
   readonly #roles: ReadonlyMap<string, { readonly externalId?: string }>;
   readonly #now: () => number;
   readonly #admit: (session: S3Credentials) => void;
   #sessions: S3Credentials[] = [];
 
-  /** `admit` makes the gateway accept a session's keys, or refuse them as expired once they carry a time that has passed. */
+  /** `admit` makes the gateway accept a session's keys until they expire. */
   constructor(options: StsOptions, now: () => number, admit: (session: S3Credentials) => void) {
     this.#roles = new Map(Object.entries(options.roles ?? {}));
     this.#now = now;
     this.#admit = admit;
   }
 
-  /** Ends every session there is. */
+  /** Expires every session. */
   endSessions(): void {
     for (const session of this.#sessions) this.#admit({ ...session, expiration: new Date(0) });
     this.#sessions = [];
@@ -81,7 +81,7 @@ export class Sts {
   }
 }
 
-/** STS's error documents have a form of their own. */
+/** STS's error documents differ from S3's. */
 export function stsErrorReply({ status, code, message }: GatewayError, requestId: string): Reply {
   const content = { Error: { Type: 'Sender', Code: code, Message: message }, RequestId: requestId };
   return { status, xml: document('ErrorResponse', content, namespace) };

@@ -1,19 +1,19 @@
 import { isIP } from 'node:net';
 import { GatewayError } from './errors.js';
 
-/** What a request line names. */
+/** The resource of a request. */
 export interface Target {
   /** Empty for the service itself. */
   readonly bucket: string;
   /** Empty for the bucket itself. */
   readonly key: string;
   readonly query: ReadonlyMap<string, string>;
-  /** As SigV4 signs them. */
+  /** In SigV4's canonical form. */
   readonly canonicalPath: string;
   readonly canonicalQuery: string;
 }
 
-/** Reads bucket, key and query: path style, or `<bucket>.<domain>` in the Host header. */
+/** Parses bucket, key and query: path style, or `<bucket>.<domain>` in the Host header. */
 export function targetOf(url: string, host: string | undefined, domain: string): Target {
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);

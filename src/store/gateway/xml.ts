@@ -33,7 +33,7 @@ const entities: ReadonlyMap<string, string> = new Map([
   ['"', '&quot;'],
 ]);
 
-/** Control characters go out as references, as S3 sends them, though XML 1.0 has no place for most. */
+/** Control characters become references, as S3 sends them, although XML 1.0 forbids most. */
 function escape(text: string): string {
   return text.replace(/[&<>"\u0000-\u001f\u007f\u0085\u2028\ufffe\uffff]/g, (c) => {
     return entities.get(c) ?? `&#x${c.charCodeAt(0).toString(16)};`;
@@ -51,8 +51,8 @@ const token =
   /<!\[CDATA\[([\s\S]*?)\]\]>|<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<(\/?)([A-Za-z_][\w.-]*)((?:\s[^<>]*?)?)(\/?)>|([^<]+)/gy;
 
 /**
- * Parses the documents that S3 clients send: elements and text. Attributes are skipped; a document type, and with it
- * every entity but the five of XML itself, is refused. Throws `MalformedXML`.
+ * Parses the documents that S3 clients send: elements and text. Attributes are skipped; document types are refused, and so
+ * all entities except XML's five. Throws `MalformedXML`.
  */
 export function parseXml(text: string): XmlElement {
   const top: XmlElement = { name: '', children: [], text: '' };

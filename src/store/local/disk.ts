@@ -3,37 +3,33 @@ import { randomUUID } from 'node:crypto';
 import { constants, readFileSync, type BigIntStats, type Dirent } from 'node:fs';
 import * as fs from 'node:fs/promises';
 
-/** What is in a directory. */
 export interface DirectoryEntry {
-  /** With U+FFFD for what is not UTF-8. */
+  /** Invalid UTF-8 is replaced by U+FFFD. */
   readonly name: string;
   /** `other`: a pipe, socket or device. */
   readonly kind: 'file' | 'directory' | 'link' | 'other';
-  /** Only of a name that is not UTF-8: no string leads there. */
+  /** The raw name, if it is not UTF-8. No string is a path to it. */
   readonly bytes?: Buffer;
 }
 
 /**
- * All that the local store asks of the file system, one step a method, so that tests can crash it between any two.
- * Errors are Node's own.
+ * The file system operations of the local store, one step per method, so that tests can crash it between any two. Errors
+ * are Node's own.
  */
 export interface Disk {
-  /** Who creates temporary files and holds locks: unique to this process, or to a test that pretends to be one. */
+  /** Identifies the owner of temporary files and locks: unique to this process, or to a simulated one in tests. */
   readonly owner: string;
-  /** Whether an owner can still act. */
+  /** Whether the owner's process is alive. */
   alive(owner: string): boolean;
   stat(path: string): Promise<BigIntStats>;
-  /** Of a link itself. */
   lstat(path: string): Promise<BigIntStats>;
-  /** Without links, `.` and `..`. */
   realpath(path: string): Promise<string>;
   readdir(path: string): Promise<DirectoryEntry[]>;
   /** Of a file of the store's own: `ELOOP` if it is a link. */
   readFile(path: string): Promise<string>;
-  /** Bytes `start` to `end` of an open file, fewer if it ends before. */
   open(path: string): Promise<fs.FileHandle>;
   mkdir(path: string): Promise<void>;
-  /** A new file of these bytes. `EEXIST` if there is one. */
+  /** Creates a file. `EEXIST` if it exists. */
   create(path: string, body: Uint8Array | string): Promise<void>;
   /** A new file of the bytes of others, copied piece by piece; `ELOOP` if one is a link. */
   concat(path: string, sources: readonly string[]): Promise<void>;
@@ -45,7 +41,7 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   removeTree(path: string): Promise<void>;
-  /** A link that holds `text`: created with its content in one atomic, exclusive step. */
+  /** Creates a symbolic link with `text` as its target: atomic and exclusive. */
   mark(text: string, path: string): Promise<void>;
   readMark(path: string): Promise<string>;
 }
@@ -119,7 +115,7 @@ function kindOf(entry: Dirent<string | Buffer>): DirectoryEntry['kind'] {
 
 /** The system's code of an error, such as `ENOENT`. */
 export function errno(error: unknown): string | undefined {
-  // Not by `instanceof`: under a test runner the file system's errors come from another realm.
+  // Not with `instanceof`: in a test runner, file system errors come from another realm.
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
@@ -134,7 +130,7 @@ export async function unless<T>(codes: readonly string[], step: Promise<T>): Pro
   }
 }
 
-/** The result of `work`. If it fails, `undo` takes back what it has done; what that cannot, a later sweep does. */
+/** The result of `work`. If it fails, `undo` reverts it; if that fails, a later sweep cleans up. */
 export async function orUndone<T>(work: () => Promise<T>, undo: () => Promise<unknown>): Promise<T> {
   try {
     return await work();
@@ -144,13 +140,13 @@ export async function orUndone<T>(work: () => Promise<T>, undo: () => Promise<un
   }
 }
 
-/** What `stat` and the like say when there is nothing at a path; links that lead in a circle lead to nothing. */
+/** The error codes of a path without a file, including circular links. */
 export const absent: readonly string[] = ['ENOENT', 'ENOTDIR', 'ELOOP'];
 
 const startOf = (pid: number): string => {
   try {
-    // Field 22 of /proc/<pid>/stat, counted behind the command, which may hold spaces: tells a process from a later
-    // one with the same id. Where there is no /proc, the id alone has to do.
+    // Field 22 of /proc/<pid>/stat, counted after the command, which may contain spaces: distinguishes a process from a
+    // later one with the same id. Without /proc, only the id is used.
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
   } catch {
@@ -165,7 +161,7 @@ function isAlive(owner: string): boolean {
   if (owner === thisProcess) return true;
   const id = Number(pid);
   if (!Number.isInteger(id) || id <= 0) return false;
-  // Other owner, same process id: an earlier life of this id, or another copy of this module in this very process.
+  // The same process id with another owner: an earlier process, or another copy of this module in this process.
   try {
     process.kill(id, 0);
   } catch (error) {

@@ -6,20 +6,20 @@ import { directoriesOf, filesOf, isKept, keptName, readOwnName, stateName } from
 import type { Place } from './tree.js';
 import { broken, circle, linkTo, notUnicode, refused, reserved, special, whatIs } from './unlisted.js';
 
-/** A directory that is walked. */
+/** A directory in a walk. */
 export interface Folder {
   readonly path: string;
-  /** What the keys in it start with. */
+  /** The prefix of the keys in it. */
   readonly start: string;
-  /** Where its objects have their place; `path` may be below, for a piece of a name. */
+  /** The directory of its objects' places; `path` may be below it, for a piece of a long name. */
   readonly directory: string;
-  /** The pieces of a name that have led here. */
+  /** The concatenated pieces of the name up to here. */
   readonly piece: string;
   readonly parent: Folder | undefined;
   id?: Promise<string | undefined>;
 }
 
-/** What to walk; `from` may be raised while walking, to skip what is before it. */
+/** The keys to walk. Raising `from` during the walk skips the keys before it. */
 export interface Range {
   readonly prefix: string;
   from: string;
@@ -31,19 +31,19 @@ export interface Look {
   readonly links: NonNullable<ListOptions['links']>;
 }
 
-/** An object or something that is none, and its key. */
+/** An object or an unlistable entry, with its key. */
 export type Leaf = { readonly low: string } & ({ readonly place: Place } | { readonly unlisted: Unlisted });
 
-/** A child of a folder; of a folder, all keys start with `low`. */
+/** A child of a folder. `low` is its key, or the prefix of the keys in it. */
 export type Child = Leaf | { readonly low: string; readonly folder: Folder };
 
 export function rootFolder(path: string): Folder {
   return { path, start: '', directory: path, piece: '', parent: undefined };
 }
 
-/** Whether a child is in the range, or may have something in it that is. */
+/** Whether a child is in the range, or may contain keys that are. */
 export function touches(child: Child, range: Range): boolean {
-  // What could not be read may hold anything.
+  // A directory that could not be read may contain any key.
   const isDirectory = 'folder' in child || ('unlisted' in child && /^$|\/$/.test(child.low));
   return isDirectory ? reaches(child.low, range) : isIn(child.low, range);
 }
@@ -58,7 +58,7 @@ function reaches(start: string, { prefix, from }: Range): boolean {
   return from.startsWith(start) || compareKeys(start, from) >= 0;
 }
 
-/** Those that touch the range; of two of one key, the one that counts first. */
+/** The children that touch the range. Of two with the same key, the valid one comes first. */
 export async function childrenOf(look: Look, folder: Folder): Promise<Child[]> {
   const named = await narrowed(look, folder);
   if (named !== undefined) return named;
@@ -80,7 +80,7 @@ export async function childrenOf(look: Look, folder: Folder): Promise<Child[]> {
   return children;
 }
 
-/** Where the prefix names the next directory in full, it alone is looked at. */
+/** If the prefix names the next directory completely, only that is read. */
 async function narrowed(look: Look, folder: Folder): Promise<Child[] | undefined> {
   const { prefix } = look.range;
   const { start, directory, piece } = folder;
@@ -101,7 +101,7 @@ async function narrowed(look: Look, folder: Folder): Promise<Child[] | undefined
   return children;
 }
 
-/** In a directory where other programs write. */
+/** A child of a directory that other programs write to. */
 async function plainChild(look: Look, folder: Folder, entry: DirectoryEntry): Promise<Child | undefined> {
   const { name, kind, bytes } = entry;
   const path = `${folder.path}/${name}`;
@@ -148,7 +148,7 @@ async function linkedChild(look: Look, folder: Folder, name: string): Promise<Ch
   return stat.isFile() ? objectIn(folder, name) : not(special(key, path, `a link to ${what}`));
 }
 
-/** In a directory where all names are ours. A name that no key leads to is another program's. */
+/** A child of a directory whose names are all ours. A name without a key is another program's. */
 function ownChild(_: Look, folder: Folder, { name, kind }: DirectoryEntry): Child | undefined {
   if (name === stateName) return undefined;
   const { start, directory } = folder;

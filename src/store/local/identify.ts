@@ -7,7 +7,7 @@ import { io } from './io.js';
 import { filesOf } from './names.js';
 import { Tree } from './tree.js';
 
-/** What names in a directory's store refer to: device and inode, whatever links or mounts they lead through. */
+/** Identifies the files and directories of keys by device and inode, regardless of links and mounts. */
 export function localIdentities(root: string): Identities {
   const disk = nodeDisk(false);
   const tree = new Tree(root === '/' ? '' : root, disk);

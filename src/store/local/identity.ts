@@ -1,12 +1,12 @@
 import type { BigIntStats } from 'node:fs';
 import { stateName } from './names.js';
 
-/** What tells one version of a file from all others that had its name: see `ObjectFiles`. */
+/** Distinguishes the versions of a file: see `ObjectFiles`. */
 export function identityOf(stat: BigIntStats): string {
   return `${stat.mtimeNs.toString(36)}-${stat.size.toString(36)}`;
 }
 
-/** Where ETag and metadata of a version are. */
+/** The path of the file that holds the ETag and metadata of a version. */
 export function sidecarPath(directory: string, hash: string, identity: string): string {
   return `${directory}/${stateName}/meta/${hash}-${identity}`;
 }

@@ -3,12 +3,12 @@ import { StoreError } from '../errors.js';
 import { errno } from './disk.js';
 import { LockBusy } from './lock.js';
 
-/** Thrown by a request's own check after an unsubscribe; nobody sees it. */
+/** Thrown internally by `live()` after an unsubscribe. */
 const cancelled = new Error('unsubscribed');
 
 /**
- * A request made of file system steps. It runs on each subscribe; once unsubscribed, it answers nothing and goes no
- * further than the next `live()`.
+ * A request of file system steps. It runs on each subscribe; after an unsubscribe it emits nothing and stops at the next
+ * `live()`.
  */
 export function io<T>(uri: string, work: (live: () => void) => Promise<T>): Observable<T> {
   return new Observable((out) => {
@@ -26,7 +26,7 @@ export function io<T>(uri: string, work: (live: () => void) => Promise<T>): Obse
   });
 }
 
-/** Runs a step that publishes nothing: if it fails, nothing has changed. */
+/** Runs a step that publishes nothing, so its errors are marked as `unchanged`. */
 export async function unpublished<T>(path: string, step: () => Promise<T>): Promise<T> {
   try {
     return await step();
@@ -35,7 +35,7 @@ export async function unpublished<T>(path: string, step: () => Promise<T>): Prom
   }
 }
 
-/** What went wrong at a place, in the words of a store; what is no error of the file system stays as it is. */
+/** Translates a file system error; other errors are returned as they are. */
 export function toStoreError(uri: string, cause: unknown, unchanged = false): unknown {
   if (cause instanceof StoreError) return cause;
   if (cause instanceof LockBusy)

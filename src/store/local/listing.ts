@@ -6,7 +6,7 @@ import type { Place, Tree } from './tree.js';
 import { refused } from './unlisted.js';
 import { walk } from './walk.js';
 
-/** One page of a listing. A cursor is the first key that the next page may start with. */
+/** One page of a listing. A cursor is the lower bound of the next page's keys. */
 export async function listTree(tree: Tree, files: ObjectFiles, options: ListOptions): Promise<ListPage> {
   const limit = checkLimit(options.limit);
   const { prefix = '', startAfter, delimiter, cursor, links = 'all' } = options;
@@ -19,7 +19,7 @@ export async function listTree(tree: Tree, files: ObjectFiles, options: ListOpti
   for await (const leaf of walk({ disk: tree.disk, range, links }, rootFolder(tree.root))) {
     const { low: key } = leaf;
     if (key === startAfter) continue;
-    // Names that are not UTF-8 may have one key in common, and no page can begin between them.
+    // Names that are not UTF-8 may share a key, and no page can start between them.
     const full = found.length + prefixes.length + unlisted.length >= limit;
     if (full && unlisted.at(-1)?.key !== key) {
       next = key;
@@ -37,9 +37,9 @@ export async function listTree(tree: Tree, files: ObjectFiles, options: ListOpti
       continue;
     }
     if (folded !== startAfter) prefixes.push(folded);
-    const behind = afterPrefix(folded);
-    if (behind === undefined) break;
-    range.from = behind;
+    const following = afterPrefix(folded);
+    if (following === undefined) break;
+    range.from = following;
   }
   const objects = await describeAll(files, found, unlisted);
   const [first] = unlisted;
@@ -52,9 +52,9 @@ export async function listTree(tree: Tree, files: ObjectFiles, options: ListOpti
   };
 }
 
-const together = 32;
+const concurrency = 32;
 
-/** What has gone since it was found is left out. */
+/** Omits objects that were removed since they were found. */
 async function describeAll(
   files: ObjectFiles,
   found: readonly Place[],
@@ -65,8 +65,8 @@ async function describeAll(
     files
       .info(place)
       .catch((error: unknown) => refused(place.key, `${place.directory}/${place.part}`, error));
-  for (let i = 0; i < found.length; i += together) {
-    for (const info of await Promise.all(found.slice(i, i + together).map(describe))) {
+  for (let i = 0; i < found.length; i += concurrency) {
+    for (const info of await Promise.all(found.slice(i, i + concurrency).map(describe))) {
       if (info === undefined) continue;
       if ('reason' in info) unlisted.push(info);
       else objects.push({ key: info.key, size: info.size, etag: info.etag, modified: info.modified });

@@ -1,17 +1,17 @@
 /**
- * A store on a directory, with the semantics of S3 and crash-safe.
+ * A crash-safe store on a directory, with the semantics of S3.
  *
- * Objects are plain files that any program can read, at the path that their key says (`names.ts`); files that other
- * programs wrote are objects too. What S3 knows beyond bytes is in a directory `.millrace` beside them, so nothing is
- * lost when a directory moves, and it makes no difference which directory above is opened as the store. What is there
- * and is no object (a pipe, a link that leads nowhere, a name that is not UTF-8) makes a listing fail, or is told by it.
+ * Objects are plain files that any program can read, at the path of their key (`names.ts`); files of other programs are
+ * objects, too. ETags, metadata and uploads are in a directory `.millrace` next to them, so a directory can be moved, and any
+ * parent directory can be opened as the store. Other entries (a pipe, a dangling link, a name that is not UTF-8) make a
+ * listing fail, or are reported by it.
  *
- * - A create-only put is one `link(2)`: of any number of processes one wins, and none ever waits (`objectFiles.ts`).
- * - Whatever replaces or removes holds the object's lock, which a dead process releases (`lock.ts`).
- * - Nothing partial is ever visible, and what a crash leaves is swept by the next process that writes there (`sweep.ts`).
+ * - A create-only put is one `link(2)`: one of any number of processes wins, and none waits (`objectFiles.ts`).
+ * - Replacing and removing require the object's lock, which is released if its process dies (`lock.ts`).
+ * - Nothing partial is ever visible. The next process that writes to a directory sweeps what a crash left (`sweep.ts`).
  * - An upload's Complete is one rename, and its id works once (`uploadFiles.ts`).
  *
- * It wants a local POSIX file system that keeps case and sub-second times; all processes must see each other's ids. A
+ * It requires a local POSIX file system with case-sensitive names and sub-second times, and processes in one PID namespace. A
  * process that is paused while it holds a lock makes others wait for that object, up to 10 s, then `Throttled`.
  */
 import { resolve } from 'node:path';
@@ -48,13 +48,13 @@ import { UploadFiles } from './uploadFiles.js';
 import { Uploads } from './uploads.js';
 
 export interface LocalStoreOptions {
-  /** Gives `modified` and `initiated`. Default: the machine's clock. */
+  /** The clock of `modified` and `initiated`. Default: the machine's clock. */
   readonly clock?: Pick<Clock, 'now'>;
-  /** Every part but the last has at least so many bytes. Default 5 MiB, as AWS. */
+  /** The minimum size of every part but the last. Bytes. Default 5 MiB, as on AWS. */
   readonly minimumPartSize?: number;
   /** Whether Complete may leave uploaded parts out. Default `true`. */
   readonly completeSubset?: boolean;
-  /** Whether what was answered survives a power failure (fsync); without, it survives `kill -9` only. Default `true`. */
+  /** Whether completed writes survive a power failure (fsync), not only `kill -9`. Default `true`. */
   readonly durable?: boolean;
   /** The file system; for tests. */
   readonly disk?: Disk;
@@ -69,7 +69,7 @@ const names: OptionNames<LocalStoreOptions> = {
 };
 
 /**
- * Opens a directory as a store. It must exist: a store makes no buckets.
+ * Opens an existing directory as a store.
  *
  * @example
  * ```ts
@@ -294,7 +294,7 @@ class LocalStore implements ObjectStore {
   async #remove(key: string): Promise<void> {
     for (const place of await this.#tree.find(key)) {
       if ((await this.#files.info(place)) === undefined && !(await this.#files.isBrokenLink(place))) continue;
-      await this.#tree.prepareAt(place); // the lock and the temporary name live in the store's own directory
+      await this.#tree.prepareAt(place); // for the lock and the temporary file
       await this.#tree.locked(place, async () => {
         await this.#uploadFiles.settle(place);
         await this.#files.remove(place);

@@ -1,11 +1,10 @@
 /**
- * A lock among processes that share a directory, released by death.
+ * A lock between processes that share a directory. It is released when its process dies.
  *
- * Holders are numbered. The lock is a directory of marks: `n` names the owner of turn n; renamed to `n.free` it says that
- * the turn is over. A process that finds the highest turn free, or its owner dead, marks the next number: of several, one can.
- * A process that looked long ago might mark a number whose turn has passed; so, having marked it, it looks again, and
- * withdraws if there is a higher number or the same is free. Marks are removed only many turns later, so this look can't
- * miss them.
+ * Turns are numbered. The lock is a directory of marks: `n` names the owner of turn n, and is renamed to `n.free` when the
+ * turn is over. A process that finds the highest turn free, or its owner dead, creates the next mark, which only one process
+ * can. If it read the directory long ago, that turn may already be over; so it reads again, and withdraws if there is a
+ * higher mark or the same one is free. Marks are removed many turns later, so this second read cannot miss them.
  */
 import { StoreError } from '../errors.js';
 import { errno, unless, type DirectoryEntry, type Disk } from './disk.js';
@@ -13,12 +12,12 @@ import { errno, unless, type DirectoryEntry, type Disk } from './disk.js';
 const patience = 10_000;
 const keep = 32;
 
-/** The lock could not be had in time: nothing was done. */
+/** The lock could not be acquired in time. Nothing was done. */
 export class LockBusy extends Error {}
 
 /** Runs `work` while holding the lock at `path`, whose parent directory exists. */
 export async function locked<T>(disk: Disk, path: string, work: () => Promise<T>): Promise<T> {
-  // Within the process a queue is cheaper, and fair.
+  // Within the process, a queue is cheaper and fair.
   const queueId = `${disk.owner} ${path}`;
   const before = queues.get(queueId) ?? Promise.resolve();
   const mine = before.then(async () => {
@@ -40,7 +39,7 @@ export async function locked<T>(disk: Disk, path: string, work: () => Promise<T>
 const queues = new Map<string, Promise<void>>();
 const nothing = (): void => undefined;
 
-/** Takes no room: on a disk that is full, the lock must not stay held. */
+/** A full disk must not keep the lock held, so the fallback needs no space. */
 async function release(disk: Disk, mark: string): Promise<void> {
   try {
     await disk.rename(mark, `${mark}.free`);
@@ -96,7 +95,7 @@ async function look(disk: Disk, path: string): Promise<string[]> {
   return entries.map(({ name }) => name).filter((name) => isMark.test(name));
 }
 
-/** Other names are other programs', and stay. A number of more digits would not be exact. */
+/** Files with other names belong to other programs. Longer numbers would not be exact. */
 const isMark = /^[1-9]\d{0,14}(\.free)?$/;
 
 function notALock(path: string, cause?: unknown): StoreError {
@@ -118,7 +117,7 @@ async function isOver(disk: Disk, path: string, marks: readonly string[], turn: 
     const owner = await unless(['ENOENT'], disk.readMark(mark));
     return owner !== undefined && !disk.alive(owner);
   } catch (error) {
-    // No link: no process of ours has made it, so nobody holds it.
+    // Not a link, so none of our processes made it.
     if (errno(error) === 'EINVAL') return true;
     throw error;
   }

@@ -1,15 +1,14 @@
 /**
- * Objects as plain files, with ETag and metadata beside them.
+ * Objects as plain files, with ETag and metadata in sidecar files.
  *
- * A file is written under a temporary name and given a modification time of its own; that time and the size name its
- * sidecar, which is created exclusively, so no two versions of an object share one. Only then does one `link` (create
- * only) or `rename` (replace) make the file the object, and with it the sidecar valid: there is no moment at which one of
- * them is there without the other. A file with no sidecar was written by another program, or changed by one; its ETag is
- * made of inode, time and size.
+ * A file is written under a temporary name and given a unique modification time. That time and the size are the name of its
+ * sidecar, which is created exclusively, so no two versions of an object share one. Then one `link` (create only) or
+ * `rename` (replace) makes the file the object, and its sidecar valid, in one step. A file without a sidecar was written or
+ * changed by another program; its ETag is derived from inode, time and size.
  *
- * Steps of a put: temporary file → time → sidecar → sync of both → link or rename → sync of the directory → the old
- * version's sidecar, if any, goes. A crash before the link leaves what the next process sweeps; the old version is kept
- * under a temporary name while it is replaced, so its sidecar is found even then.
+ * Steps of a put: temporary file → time → sidecar → sync both → link or rename → sync the directory → remove the old
+ * version's sidecar. A crash before the link leaves files that the next process sweeps. While an old version is replaced, it
+ * has a temporary name, so a sweep finds its sidecar, too.
  */
 import { randomUUID } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
@@ -26,7 +25,7 @@ import { noObject, whatIs } from './unlisted.js';
 import { checkFile, makeDirectories, partHash, type Place } from './tree.js';
 import { areTexts } from './uploadState.js';
 
-/** What the sidecar holds. */
+/** The content of a sidecar. */
 export interface Description {
   readonly etag: string;
   readonly metadata?: Metadata | undefined;
@@ -36,25 +35,25 @@ export interface Description {
 export class ObjectFiles {
   constructor(private readonly disk: Disk) {}
 
-  /** A temporary path in the object's directory, swept if this process dies. */
+  /** A temporary path for the object, swept if this process dies. */
   temporary({ directory, part }: Place): string {
     return `${directory}/${stateName}/tmp/${this.disk.owner}~${partHash(part)}~${randomUUID()}`;
   }
 
-  /** The visible version, by head only. Errors: `NotSupported` (there is a device, a pipe or a socket). */
+  /** Describes the visible version. Errors: `NotSupported` (a device, pipe or socket). */
   async info(place: Place): Promise<ObjectInfo | undefined> {
     for (;;) {
       const found = await this.#visible(place);
       if (found === undefined) return undefined;
       const info = await this.#describe(place, found.stat);
       if (info !== undefined) return info;
-      // No sidecar. If the file is still the same, it never had one.
+      // No sidecar: if the file is unchanged, it never had one.
       const again = await this.#visible(place);
       if (again !== undefined && same(again.stat, found.stat)) return foreign(place.key, found.stat);
     }
   }
 
-  /** The visible version, open for reading. */
+  /** Opens the visible version. */
   async open(place: Place): Promise<{ readonly file: FileHandle; readonly info: ObjectInfo } | undefined> {
     for (;;) {
       const found = await this.#visible(place);
@@ -75,7 +74,7 @@ export class ObjectFiles {
     }
   }
 
-  /** Gives a temporary file its time and sidecar, and makes all of it durable. */
+  /** Gives a temporary file its time and sidecar, and syncs both. */
   async describe(place: Place, path: string, description: Description, modified: number): Promise<void> {
     const sidecar = JSON.stringify({ name: place.part, ...description });
     for (let spread = 0.98; ; spread *= 2) {
@@ -95,7 +94,7 @@ export class ObjectFiles {
     }
   }
 
-  /** Makes a described file the object, if there is none. `false` if there is one. Needs no lock. */
+  /** Makes a described file the object, unless one exists (`false`). Needs no lock. */
   async createOnly(place: Place, path: string): Promise<boolean> {
     for (const file of filesOf(place.directory, place.part)) {
       const to = await this.#ready(place, file);
@@ -112,12 +111,12 @@ export class ObjectFiles {
     return false;
   }
 
-  /** Makes a described file the object, in place of any other. Under the object's lock. */
+  /** Makes a described file the object, replacing any other. Under the object's lock. */
   async replace(place: Place, path: string): Promise<void> {
     const [first, apart] = filesOf(place.directory, place.part);
     const stat = await unless(absent, this.disk.stat(`${place.directory}/${first}`));
     checkFile(`${place.directory}/${first}`, stat);
-    // A link to a directory would be replaced itself.
+    // A link to a directory must not be replaced.
     const free = stat?.isDirectory() === true && apart !== undefined ? apart : first;
     await this.#retire(place, async (old) => {
       const to = old ?? (await this.#ready(place, free));
@@ -133,21 +132,21 @@ export class ObjectFiles {
     });
   }
 
-  /** Whether the name is that of a link which leads nowhere: perhaps to what has just been removed. */
+  /** Whether the object's path is a dangling link. */
   async isBrokenLink({ directory, part }: Place): Promise<boolean> {
     const path = `${directory}/${filesOf(directory, part)[0]}`;
     if ((await unless(absent, this.disk.stat(path))) !== undefined) return false;
     return (await unless(absent, this.disk.lstat(path)))?.isSymbolicLink() === true;
   }
 
-  /** Removes the object, if there is one, or a link that leads nowhere. Under the object's lock. */
+  /** Removes the object or a dangling link. Under the object's lock. */
   async remove(place: Place): Promise<void> {
     if (await this.isBrokenLink(place)) {
       const path = `${place.directory}/${filesOf(place.directory, place.part)[0]}`;
       await unless(absent, this.disk.unlink(path));
       await this.disk.sync(place.directory);
     }
-    // Another program may have made a second one.
+    // Another program may have created a second one.
     while ((await this.#visible(place)) !== undefined) {
       await this.#retire(place, async (old) => {
         if (old !== undefined) await unless(absent, this.disk.unlink(old));
@@ -177,7 +176,7 @@ export class ObjectFiles {
     }
   }
 
-  /** The path of one of the place's files, whose directory is there. */
+  /** The path of one of the place's files. Creates its directory. */
   async #ready({ directory }: Place, file: string): Promise<string> {
     const slash = file.lastIndexOf('/');
     if (slash >= 0) await makeDirectories(this.disk, directory, file.slice(0, slash));
@@ -215,7 +214,7 @@ export class ObjectFiles {
   }
 }
 
-/** What lies beside a file; `undefined` if it is no description of one. */
+/** Parses a sidecar; `undefined` if it is invalid. */
 function parse(text: string): Description | undefined {
   try {
     const found = JSON.parse(text) as Partial<Description> | null;

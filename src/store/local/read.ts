@@ -4,7 +4,7 @@ import type { GetOptions, ObjectInfo } from '../objectStore.js';
 
 const chunkSize = 8 << 20;
 
-/** The bytes of a range of an open file, read by position, into memory that was given if it is large enough. */
+/** Reads a range of an open file, into the given memory if it is large enough. */
 export async function readRange(
   file: FileHandle,
   { key, size }: ObjectInfo,

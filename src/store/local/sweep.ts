@@ -5,8 +5,8 @@ import { filesOf, stateName } from './names.js';
 import { isUsed, uploadsIn } from './uploadState.js';
 
 /**
- * Removes what dead processes left half-done in a directory. A temporary file is called `<owner>~<hash>~<random>`; if its
- * bytes did not become the object, its sidecar goes first, so that a sweep that is itself cut short finds it again.
+ * Removes what dead processes left unfinished in a directory. A temporary file is named `<owner>~<hash>~<random>`. Unless it
+ * became the object, its sidecar is removed first, so that an interrupted sweep can be repeated.
  */
 export async function sweep(disk: Disk, directory: string): Promise<void> {
   const tmp = `${directory}/${stateName}/tmp`;
@@ -25,19 +25,19 @@ export async function sweep(disk: Disk, directory: string): Promise<void> {
   await sweepUploads(disk, directory);
 }
 
-/** Removes uploads that have become objects, and were left because the process died before they went. */
+/** Removes completed uploads whose process died before it removed them. */
 async function sweepUploads(disk: Disk, directory: string): Promise<void> {
   for (const { name } of (await unless(absent, disk.readdir(uploadsIn(directory)))) ?? []) {
     const path = `${uploadsIn(directory)}/${name}`;
     if (!(await isUsed(disk, directory, path))) continue;
-    // Moved first: an upload half removed would look like one never completed.
+    // Moved first: a partially removed upload would look unfinished.
     const gone = `${directory}/${stateName}/tmp/${disk.owner}~~${randomUUID()}`;
     await unless(absent, disk.rename(path, gone));
     await disk.removeTree(gone);
   }
 }
 
-/** Removes the sidecar of a file unless that very file is the object now. */
+/** Removes the sidecar of a file, unless that file is the object now. */
 export async function dropSidecar(disk: Disk, directory: string, path: string, hash: string): Promise<void> {
   const stat = await unless(absent, disk.lstat(path));
   if (stat === undefined) return;
@@ -52,7 +52,7 @@ export async function dropSidecar(disk: Disk, directory: string, path: string, h
   await unless(absent, disk.unlink(sidecar));
 }
 
-/** The last part of the key that a sidecar belongs to; one cut short belongs to none. */
+/** The last part of the sidecar's key; `undefined` for a truncated sidecar. */
 function partIn(sidecar: string): string | undefined {
   try {
     const parsed: unknown = JSON.parse(sidecar);

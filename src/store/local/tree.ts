@@ -9,25 +9,25 @@ import { directoriesOf, filesOf, stateName } from './names.js';
 import { sweep } from './sweep.js';
 import { broken } from './unlisted.js';
 
-/** Where a key's object is or would be: in one of `filesOf(directory, part)`. */
+/** The place of a key's object: one of `filesOf(directory, part)`. */
 export interface Place {
   readonly key: string;
-  /** The directory that its files are found from. The store's own directory for it is there, too. */
+  /** The directory that its files, and the store's own directory, are relative to. */
   readonly directory: string;
   /** The last part of the key. */
   readonly part: string;
 }
 
 /**
- * The directories of a store. They are never removed, only files are: so once a name is a directory, the object of that
- * name is kept apart for good (`names.ts`), and two writers can't disagree. The other way round, where an object was first,
- * the directory is kept apart; that is decided under the object's lock, which a process that deletes the object holds too.
+ * The directories of a store. Only files are removed, never directories: once a name is a directory, the object of that name
+ * is always in `.millrace-keys` (`names.ts`), so writers agree. If an object has the name first, the directory is in
+ * `.millrace-keys`; that is decided under the object's lock, which deleting the object requires, too.
  *
- * Other programs know nothing of this. Should one make a directory where a kept one is in use, both are read, and the kept
- * one is written to.
+ * Other programs may create a directory with the name of one in `.millrace-keys`. Then both are read, and the latter is
+ * written to.
  */
 export class Tree {
-  /** Directories that are in use under their plain names: none can be kept apart any more. */
+  /** Directories known to be in use under their plain names. */
   readonly #plain = new Set<string>();
   readonly #prepared = new Map<string, Promise<void>>();
   /** Where directories that were written to really are. */
@@ -38,7 +38,7 @@ export class Tree {
     readonly disk: Disk,
   ) {}
 
-  /** The places where the key's object may be; the first that has one counts. Makes no directory. */
+  /** The places where the key's object may be, in order of precedence. Creates no directory. */
   async find(key: string): Promise<readonly Place[]> {
     const [part, parents] = partsOf(key);
     let directories: readonly string[] = [this.root];
@@ -50,7 +50,7 @@ export class Tree {
     return directories.map((directory) => ({ key, directory, part }));
   }
 
-  /** The innermost directory that is there of those that the key is in, and the parts of it that are missing. */
+  /** The innermost existing directory of the key, and the parts that are missing below it. */
   async nearest(key: string): Promise<{ readonly path: string; readonly missing: readonly string[] }> {
     const [, parents] = partsOf(key);
     let path = this.root;
@@ -62,7 +62,7 @@ export class Tree {
     return { path, missing: [] };
   }
 
-  /** Where the key is written; makes the directories, and the store's own beside the object. */
+  /** The place where the key is written. Creates its directories. */
   async prepare(key: string): Promise<Place> {
     const [part, parents] = partsOf(key);
     let directory = this.root;
@@ -72,12 +72,12 @@ export class Tree {
     return place;
   }
 
-  /** Makes the store's own directory beside a place. */
+  /** Creates the store's own directory of a place. */
   async prepareAt({ directory, part }: Place): Promise<void> {
     let prepared = this.#prepared.get(directory);
     if (prepared === undefined) {
       const [file] = filesOf(directory, part);
-      // Some of its names are others' open files: none is to be replaced, whatever it is.
+      // Names in /dev may be open files of processes, which must not be replaced.
       if (directory === '/dev') throw noFile(`${directory}/${file}`);
       checkFile(`${directory}/${file}`, await unless(absent, this.disk.stat(`${directory}/${file}`)));
       await this.#checkWay(directory, '');
@@ -123,7 +123,7 @@ export class Tree {
     );
   }
 
-  /** The link that is where the key's object would be, if it leads nowhere. */
+  /** The error of a dangling link in the object's place, if there is one. */
   async brokenLink(key: string): Promise<StoreError | undefined> {
     for (const { directory, part } of await this.find(key)) {
       const path = `${directory}/${filesOf(directory, part)[0]}`;
@@ -134,13 +134,13 @@ export class Tree {
     return undefined;
   }
 
-  /** Runs `work` while no other process changes the object. */
+  /** Runs `work` under the object's lock. */
   locked<T>({ directory, part }: Omit<Place, 'key'>, work: () => Promise<T>): Promise<T> {
     const stripe = parseInt(partHash(part).slice(0, 1), 16) % 8;
     return locked(this.disk, `${directory}/${stateName}/locks/${stripe}`, work);
   }
 
-  /** What an error means that says that a directory in use is not there any more: it is looked for anew. */
+  /** Handles an error that may mean that a directory in use was removed: directories are then looked up again. */
   async ifRemoved(directory: string, error: unknown): Promise<unknown> {
     if (errno(error) !== 'ENOENT') return error;
     await this.checkRoot();
@@ -165,14 +165,14 @@ export class Tree {
     );
   }
 
-  /** The directories that are there for a part; the first is written to. */
+  /** The existing directories of a part; the first is written to. */
   async #existing(parent: string, part: string): Promise<readonly string[]> {
     const [first, plain] = directoriesOf(parent, part).map((path) => `${parent}/${path}`);
     if (first === undefined) return [];
     if (plain === undefined) return (await this.#isDirectory(first)) ? [first] : [];
     if (this.#plain.has(plain)) return [plain];
     const isPlain = await this.#isDirectory(plain);
-    // Asked after the plain name: while that is a directory, no other can come into being.
+    // Checked after the plain name: while that is a directory, no other is created.
     const isKeptApart = await this.#isDirectory(first);
     if (!isKeptApart && isPlain) {
       if (this.#plain.size > 10_000) this.#plain.clear();
@@ -189,9 +189,9 @@ export class Tree {
       await this.#checkWay(parent, '');
       if (plain === undefined) await this.#make(parent, first);
       else if (!(await this.#makePlain(parent, plain))) {
-        // Somebody else has just made it.
+        // Another process has just created it.
         if (await this.#isDirectory(`${parent}/${plain}`)) continue;
-        // An object has the name: unless it goes just now, the directory is kept apart.
+        // An object has the name: unless it is just being removed, the directory goes to `.millrace-keys`.
         await this.#prepareState(parent);
         await this.locked({ directory: parent, part }, async () => {
           if (!(await this.#makePlain(parent, plain)) && !(await this.#isDirectory(`${parent}/${plain}`)))
@@ -201,7 +201,7 @@ export class Tree {
     }
   }
 
-  /** `false` if there is something of that name. */
+  /** `false` if the name is taken. */
   async #makePlain(parent: string, name: string): Promise<boolean> {
     try {
       await this.#make(parent, name, []);
@@ -233,7 +233,7 @@ export class Tree {
   }
 }
 
-/** The last part of a key, and those before it. Throws `InvalidRequest` for what is no Unicode. */
+/** The last part of a key, and those before it. Throws `InvalidRequest` for invalid Unicode. */
 function partsOf(key: string): readonly [part: string, parents: readonly string[]] {
   checkUnicode(key);
   const parts = key.split('/');
@@ -269,7 +269,7 @@ export async function makeDirectories(
   }
 }
 
-/** Devices, pipes and sockets are not objects, and must not be replaced by one. */
+/** Throws if there is a device, pipe or socket, which must not be replaced. */
 export function checkFile(path: string, stat: BigIntStats | undefined): void {
   if (stat?.isFile() === false && !stat.isDirectory()) throw noFile(path);
 }
@@ -281,7 +281,7 @@ function noFile(path: string): StoreError {
   );
 }
 
-/** Names the files that belong to a part, whatever its length. */
+/** A short name for the files of a part. */
 export function partHash(part: string): string {
   return createHash('sha256').update(part).digest('hex').slice(0, 16);
 }

@@ -1,4 +1,4 @@
-/** Why something in a directory is no object, told by the path that other programs know. */
+/** Why an entry of a directory cannot be listed, with its path for messages. */
 import { posix } from 'node:path';
 import type { BigIntStats } from 'node:fs';
 import { StoreError } from '../errors.js';
@@ -12,7 +12,7 @@ export function whatIs(stat: BigIntStats): string {
   return stat.isSocket() ? 'a socket' : 'a device';
 }
 
-/** For what can neither be read nor listed. */
+/** The error of a device, pipe or socket. */
 export function noObject(path: string, what: string): StoreError {
   return new StoreError('NotSupported', `${path} is ${what}, and only regular files are objects.`);
 }
@@ -23,7 +23,7 @@ export function special(key: string, path: string, what: string): Unlisted {
   return unreadable(key, noObject(path, what));
 }
 
-/** A name that no key leads to. */
+/** A name without a key. */
 export function notUnicode(key: string, directory: string, bytes: Buffer): Unlisted {
   const shown = [...bytes]
     .map((byte) =>
@@ -41,7 +41,7 @@ export function notUnicode(key: string, directory: string, bytes: Buffer): Unlis
   );
 }
 
-/** A name that is the store's own, for something that is not. */
+/** Another program's entry with a name reserved for the store. */
 export function reserved(key: string, path: string): Unlisted {
   return unreadable(
     key,
@@ -52,7 +52,7 @@ export function reserved(key: string, path: string): Unlisted {
   );
 }
 
-/** A link that is not followed because nobody asked for it. */
+/** A link that the options exclude. */
 export function linkTo(key: string, path: string, what: string): Unlisted {
   return {
     key,
@@ -66,7 +66,7 @@ export function circle(key: string, path: string, to: string): Unlisted {
   return unreadable(key, error);
 }
 
-/** A link that leads nowhere, or in a circle of links; `undefined` if it is none any more. */
+/** A dangling or circular link; `undefined` if it is no longer a link. */
 export async function broken(disk: Disk, key: string, path: string): Promise<Unlisted | undefined> {
   const target = await unless([...absent, 'EINVAL'], disk.readMark(path));
   if (target === undefined) return undefined;
@@ -75,7 +75,7 @@ export async function broken(disk: Disk, key: string, path: string): Promise<Unl
   return unreadable(key, error);
 }
 
-/** What the file system refused to tell of. Throws what is no error of a store. */
+/** An entry that the file system refused to read. Rethrows other errors. */
 export function refused(key: string, path: string, cause: unknown): Unlisted {
   const error = toStoreError(path, cause);
   if (!(error instanceof StoreError)) throw error;

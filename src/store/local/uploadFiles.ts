@@ -1,16 +1,16 @@
 /**
- * Multipart uploads as directories, beside where their objects will be: `.millrace/uploads/<id>/` holds `info`, and each
- * part as a file `part-<number>-<turn>-<etag>-<size>`; of one number the highest turn counts.
+ * Multipart uploads as directories next to their objects: `.millrace/uploads/<id>/` contains `info`, and each part as a file
+ * `part-<number>-<turn>-<etag>-<size>`; of one number, the highest turn is valid.
  *
  * Steps of Complete, under the object's lock:
- * 1. the named parts are put together as `staged`, which gets its time and sidecar as any object does;
- * 2. a mark `completing` says that `staged` is about to become the object;
- * 3. one rename makes it the object: from now on the mark without `staged` means that the id has been used;
- * 4. the directory goes.
+ * 1. the named parts are concatenated to `staged`, which gets a time and a sidecar like any object;
+ * 2. a mark `completing` is created: `staged` is about to become the object;
+ * 3. one rename makes it the object: from now on, the mark without `staged` means that the id has been used;
+ * 4. the directory is removed.
  *
- * A crash before 3 leaves an upload that can be completed again; after 3, one that is over, whatever became of the
- * object since. With `ifNoneMatch` step 3 is a link, and `staged` goes next; should the process die in between, the
- * object and `staged` are one file, which tells the same, and a process that removes the object removes such a `staged` first.
+ * After a crash before 3, the upload can be completed again; after 3 it is over, whatever became of the object since. With
+ * `ifNoneMatch`, step 3 is a link, and `staged` is removed next. After a crash in between, the object and `staged` are the
+ * same file, which means the same; so before the object is removed, such a `staged` is removed.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { StoreError } from '../errors.js';
@@ -39,7 +39,7 @@ export class UploadFiles {
   ) {}
 
   async create(place: Place, { metadata, content }: UploadOptions, initiated: number): Promise<string> {
-    // Ids sort by time, so that listings do.
+    // Ids sort by time, and so do listings.
     const uploadId = `${Math.max(0, Math.floor(initiated)).toString(36).padStart(10, '0')}-${randomBytes(8).toString('hex')}`;
     const made = this.files.temporary(place);
     const info: Info = {
@@ -64,7 +64,7 @@ export class UploadFiles {
     return unpublished(path, create);
   }
 
-  /** Writes a part under a name that does not count yet. */
+  /** Writes a part under a temporary name. */
   async write(place: Place, uploadId: string, body: Uint8Array): Promise<string> {
     await this.#info(place, uploadId);
     const written = `${this.#path(place, uploadId)}/writing-${randomUUID()}`;
@@ -83,12 +83,12 @@ export class UploadFiles {
     return written;
   }
 
-  /** Drops a written part that is not to count. */
+  /** Removes a written part that was not added. */
   async drop(written: string): Promise<void> {
     await unless(absent, this.disk.unlink(written));
   }
 
-  /** Makes a written part count, in place of an earlier one. Under the object's lock. */
+  /** Adds a written part, replacing an earlier one with its number. Under the object's lock. */
   async add(place: Place, uploadId: string, written: string, part: UploadedPart): Promise<void> {
     await this.#info(place, uploadId);
     const before = (await this.#files(place, uploadId)).filter((one) => one.part.number === part.number);
@@ -106,7 +106,7 @@ export class UploadFiles {
       .sort((a, b) => a.number - b.number);
   }
 
-  /** Under the object's lock. `occupied` is thrown if there must be no object and there is one. */
+  /** Under the object's lock. With `occupied`, the object must not exist, or that is thrown. */
   async complete(
     place: Place,
     uploadId: string,
@@ -162,7 +162,7 @@ export class UploadFiles {
     if (await this.exists(place, uploadId)) await this.#remove(place, this.#path(place, uploadId));
   }
 
-  /** The uploads under way in a directory, the keys of whose objects start with `start`. */
+  /** The unfinished uploads in a directory, whose keys start with `start`. */
   async in(directory: string, start: string): Promise<UploadInfo[]> {
     const uploads: UploadInfo[] = [];
     for (const { name } of (await unless(absent, this.disk.readdir(uploadsIn(directory)))) ?? []) {
@@ -174,7 +174,7 @@ export class UploadFiles {
     return uploads;
   }
 
-  /** Before the object goes: an upload that has become it, but whose `staged` is still there, is over. Under the lock. */
+  /** Before the object is removed: finishes an upload whose `staged` is the same file. Under the object's lock. */
   async settle(place: Place): Promise<void> {
     const stats = await Promise.all(
       filesOf(place.directory, place.part).map((file) =>
@@ -203,7 +203,7 @@ export class UploadFiles {
     }
   }
 
-  /** Takes back what a Complete that came to nothing has left: first the mark, so that the id never looks used. */
+  /** Reverts an unfinished Complete, first the mark, so that the id never looks used. */
   async #unstage(place: Place, path: string): Promise<void> {
     await unless(absent, this.disk.unlink(`${path}/completing`));
     await dropSidecar(this.disk, place.directory, `${path}/staged`, partHash(place.part));
@@ -213,7 +213,7 @@ export class UploadFiles {
   async #remove(place: Place, path: string): Promise<void> {
     const gone = this.files.temporary(place);
     await dropSidecar(this.disk, place.directory, `${path}/staged`, partHash(place.part));
-    // A sweeper may have been faster.
+    // A sweep may have moved it already.
     await unless(absent, this.disk.rename(path, gone));
     await this.disk.sync(uploadsIn(place.directory));
     await this.disk.removeTree(gone);

@@ -19,7 +19,7 @@ export async function readInfo(disk: Disk, path: string): Promise<Info | undefin
   return text === undefined ? undefined : parse(text);
 }
 
-/** Any process that can write to the directory may have written it: what is no description of an upload makes none. */
+/** `undefined` if invalid: any process with access to the directory may have written it. */
 function parse(text: string): Info | undefined {
   let info: Partial<Info> | null;
   try {
@@ -33,14 +33,14 @@ function parse(text: string): Info | undefined {
   return areTexts(metadata) && areTexts(content) ? (info as Info) : undefined;
 }
 
-/** Whether it is nothing, or an object with strings alone. */
+/** Whether it is `undefined`, or an object whose values are strings. */
 export function areTexts(value: unknown): boolean {
   if (value === undefined) return true;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return Object.values(value).every(isString);
 }
 
-/** Whether the upload at `path` has become an object: `staged` has moved there, or is the same file. */
+/** Whether the upload at `path` has become an object: `staged` was moved, or is the same file. */
 export async function isUsed(disk: Disk, directory: string, path: string): Promise<boolean> {
   if ((await unless(absent, disk.stat(`${path}/completing`))) === undefined) return false;
   const staged = await unless(absent, disk.lstat(`${path}/staged`));

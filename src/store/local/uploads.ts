@@ -9,7 +9,7 @@ import type { UploadFiles } from './uploadFiles.js';
 import { rootFolder } from './folder.js';
 import { folders } from './walk.js';
 
-/** The multipart verbs: finds the place of each upload, and takes the object's lock where it must. */
+/** The multipart operations: finds the place of each upload, and takes the object's lock where needed. */
 export class Uploads {
   constructor(
     private readonly tree: Tree,
@@ -59,8 +59,8 @@ export class Uploads {
   }
 
   /**
-   * One page of the uploads under way. A search for what processes left unfinished finds directories that nobody writes
-   * to any more: what dead ones left half-done in them is removed on the way.
+   * One page of unfinished uploads. Sweeps each directory on the way: nothing may ever be written to it again, so no other
+   * sweep would reach it.
    */
   async list(prefix: string, after: UploadCursor | undefined, live: () => void): Promise<UploadPage> {
     await this.tree.checkRoot();
@@ -81,7 +81,7 @@ export class Uploads {
       : { uploads };
   }
 
-  /** `check` runs under the object's lock; `occupied` is thrown if there must be no object and there is one. */
+  /** `check` runs under the object's lock. With `occupied`, the object must not exist, or that is thrown. */
   async complete(
     key: string,
     uploadId: string,

@@ -2,13 +2,13 @@ import { compareKeys } from '../helpers.js';
 import { childrenOf, touches, type Folder, type Leaf, type Look } from './folder.js';
 
 /**
- * What is in a folder and below, in the order of the keys, read one directory at a time, and only those directories that
- * can hold a key of the range. Long names and what is kept apart can interleave, so children are merged; of two objects of
- * one key the one comes that a read finds.
+ * Everything in a folder and below, in key order. Reads one directory at a time, and only those that may contain keys of the
+ * range. Long names and `.millrace-keys` can interleave with others, so children are merged; of two objects with one key, the
+ * one that a read finds is emitted.
  */
 export async function* walk(look: Look, folder: Folder): AsyncGenerator<Leaf, void, undefined> {
   const { range } = look;
-  // The sort is stable: of equals the first is the one that counts.
+  // The sort is stable: of equal keys, the valid one stays first.
   const waiting = (await childrenOf(look, folder)).sort((a, b) => compareKeys(a.low, b.low));
   const open: { head: Leaf; rest: AsyncGenerator<Leaf, void, undefined> | undefined }[] = [];
   let last: string | undefined;
@@ -29,7 +29,7 @@ export async function* walk(look: Look, folder: Folder): AsyncGenerator<Leaf, vo
     const { head } = least;
     const isObject = 'place' in head;
     if (!(isObject && head.low === last) && touches(head, range)) yield head;
-    // Only now: a consumer that wants no more causes no further reads.
+    // After the yield, so that a consumer that stops causes no further reads.
     const next = await least.rest?.next();
     if (next === undefined || next.done === true) open.splice(open.indexOf(least), 1);
     else least.head = next.value;
@@ -37,7 +37,7 @@ export async function* walk(look: Look, folder: Folder): AsyncGenerator<Leaf, vo
   }
 }
 
-/** The folders in which there may be objects of the range. Errors: those of directories that cannot be read. */
+/** The folders that may contain objects of the range. Throws the errors of unreadable directories. */
 export async function* folders(look: Look, folder: Folder): AsyncGenerator<Folder, void, undefined> {
   yield folder;
   for (const child of await childrenOf(look, folder)) {

@@ -5,7 +5,7 @@ export { createMemoryStore, type MemoryStoreOptions } from './memoryStore.js';
 
 const named = new Map<string, ObjectStore>();
 
-/** The memory store of that name in this process: what `memory://name/…` means to a job. It is empty at first. */
+/** The memory store of `memory://name/…` in this process. It is empty at first. */
 export function memoryStore(name: string): ObjectStore {
   let store = named.get(name);
   if (store === undefined) named.set(name, (store = createMemoryStore({ uri: `memory://${name}` })));

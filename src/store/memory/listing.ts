@@ -2,7 +2,7 @@ import { afterPrefix, checkLimit, compareKeys } from '../helpers.js';
 import type { ListOptions, ListPage, ObjectInfo } from '../objectStore.js';
 import type { SortedMap } from './sortedMap.js';
 
-/** One page of a listing over sorted keys. A cursor is the first key that the next page may start with. */
+/** One page of a listing over sorted keys. A cursor is the lower bound of the next page's keys. */
 export function listSorted(all: SortedMap<{ readonly info: ObjectInfo }>, options: ListOptions): ListPage {
   const { prefix = '', startAfter, delimiter, cursor } = options;
   const limit = checkLimit(options.limit);

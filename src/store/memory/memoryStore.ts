@@ -1,8 +1,8 @@
 /**
  * A store in this process's memory, for tests, examples and simulations.
  *
- * It promises what AWS S3 promises, and answers synchronously: a subscriber has the answer before `subscribe`
- * returns, so a whole job runs on it in virtual time. Every method is one atomic step.
+ * It has the guarantees of AWS S3, and emits synchronously, before `subscribe` returns, so a whole job runs on it in virtual
+ * time. Every method is one atomic step.
  */
 import { Observable } from 'rxjs';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
@@ -39,11 +39,11 @@ import { SortedMap } from './sortedMap.js';
 import { Uploads } from './uploads.js';
 
 export interface MemoryStoreOptions {
-  /** Where it says it is. Default `memory://test`. */
+  /** Default `memory://test`. */
   readonly uri?: string;
-  /** Gives `modified` and `initiated`. Default: the machine's clock. */
+  /** The clock of `modified` and `initiated`. Default: the machine's clock. */
   readonly clock?: Pick<Clock, 'now'>;
-  /** Every part but the last has at least so many bytes. Default 5 MiB, as AWS. */
+  /** The minimum size of every part but the last. Bytes. Default 5 MiB, as on AWS. */
   readonly minimumPartSize?: number;
   /** Whether Complete may leave uploaded parts out: AWS `true` (the default), Ceph RGW `false` (`InvalidPart`). */
   readonly completeSubset?: boolean;
@@ -103,7 +103,7 @@ class MemoryStore implements ObjectStore {
       checkMetadata(options.metadata);
       checkContent(options.content);
       this.#checkConditions(key, options);
-      // Copied, so that a caller who reuses the buffer changes nothing here.
+      // Copied: the caller may reuse the buffer.
       return this.#store(key, [Uint8Array.from(body)], md5(body), options);
     });
   }
@@ -234,7 +234,7 @@ function changed(uri: string, key: string): StoreError {
   );
 }
 
-/** One request: runs on each subscribe, answers before `subscribe` returns. */
+/** One request: runs on each subscribe, and emits before `subscribe` returns. */
 function once<T>(work: () => T): Observable<T> {
   return new Observable((out) => {
     let value: T;

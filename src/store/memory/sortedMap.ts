@@ -1,6 +1,6 @@
 import { compareKeys } from '../helpers.js';
 
-/** A map whose keys can be walked in UTF-8 order from any point. The order is made when it is asked for. */
+/** A map whose keys can be iterated in UTF-8 order from any point. Sorts lazily. */
 export class SortedMap<V> {
   readonly #values = new Map<string, V>();
   #keys: string[] | undefined = [];
@@ -15,7 +15,7 @@ export class SortedMap<V> {
 
   set(key: string, value: V): void {
     if (!this.#values.has(key) && this.#keys !== undefined) {
-      // Keys mostly arrive in order (logs, counters): appending keeps the order at no cost.
+      // Keys mostly arrive in order (logs, counters), so appending keeps them sorted.
       const last = this.#keys.at(-1);
       if (last === undefined || compareKeys(last, key) < 0) this.#keys.push(key);
       else this.#keys = undefined;
@@ -27,7 +27,7 @@ export class SortedMap<V> {
     if (this.#values.delete(key)) this.#keys = undefined;
   }
 
-  /** The keys in order, starting with the first that is at or behind `from`. */
+  /** The entries in order, from the first key at or after `from`. */
   *from(from: string): Generator<readonly [string, V]> {
     const keys = (this.#keys ??= [...this.#values.keys()].sort(compareKeys));
     let low = 0;

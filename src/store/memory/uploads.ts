@@ -8,7 +8,7 @@ interface Upload extends UploadInfo {
   readonly parts: Map<number, { readonly part: UploadedPart; readonly chunks: readonly Uint8Array[] }>;
 }
 
-/** The multipart uploads under way. An id works once: completed or aborted, it is unknown. */
+/** The unfinished multipart uploads. An id works once: completed or aborted, it is unknown. */
 export class Uploads {
   readonly #uploads = new Map<string, Upload>();
   #created = 0;
@@ -65,7 +65,7 @@ export class Uploads {
       : { uploads };
   }
 
-  /** What completing would store. Errors: `NotFound`, `InvalidPart`, `TooSmall`, `InvalidRequest`. */
+  /** The object that Complete would store. Errors: `NotFound`, `InvalidPart`, `TooSmall`, `InvalidRequest`. */
   check(
     key: string,
     uploadId: string,

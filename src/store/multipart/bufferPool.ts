@@ -1,8 +1,8 @@
 /**
- * The memory of uploads, and its accountant. What is buffered (tails, parts, journals) is taken here and
- * given back once the store has acknowledged it, so a repeated request still sees its bytes. Freed buffers are kept
- * for the next part as long as all together stay within 1.25 times the budget: otherwise an uploader at its budget leaves
- * a part's worth of garbage for every part, faster than it is collected.
+ * Allocates and accounts for the memory of uploads. Buffers (tails, parts, journals) are taken here and returned once the
+ * store has acknowledged them, so a repeated request still has its bytes. Free buffers are reused for later parts, as long
+ * as the total stays within 1.25 times the budget: otherwise every part of an uploader at its budget leaves garbage, faster
+ * than it is collected.
  */
 export class BufferPool {
   readonly budget: number;
@@ -15,22 +15,22 @@ export class BufferPool {
     this.budget = budget;
   }
 
-  /** Bytes taken and not given back. */
+  /** Bytes taken and not returned. */
   get held(): number {
     return this.#held;
   }
 
-  /** The most that was ever held. */
+  /** The maximum of `held` so far. */
   get peak(): number {
     return this.#peak;
   }
 
-  /** Whether a buffer of `size` bytes is at hand, so that taking it takes no new memory. */
+  /** Whether a free buffer of `size` bytes can be reused, so that `take` allocates no memory. */
   has(size: number): boolean {
     return (this.#free.get(size)?.length ?? 0) > 0;
   }
 
-  /** A buffer of exactly `size` bytes, of unknown content. Never refuses: the caller minds the budget. */
+  /** A buffer of exactly `size` uninitialized bytes. Does not enforce the budget: the caller does. */
   take(size: number): Buffer {
     this.#held += size;
     if (this.#held > this.#peak) this.#peak = this.#held;
@@ -44,7 +44,7 @@ export class BufferPool {
     return Buffer.allocUnsafeSlow(size);
   }
 
-  /** Gives a buffer back; nobody may look at it any more. */
+  /** Returns a buffer, which must not be used any more. */
   give(buffer: Buffer): void {
     const size = buffer.length;
     this.#held -= size;
@@ -55,12 +55,12 @@ export class BufferPool {
     this.#kept += size;
   }
 
-  /** Gives a buffer up that somebody may still look at, or write to: nobody gets it again. */
+  /** Gives up a buffer that may still be in use. It is not reused. */
   lose(buffer: Buffer): void {
     this.#held -= buffer.length;
   }
 
-  /** Drops kept buffers, the smallest first, as far as new memory needs it. */
+  /** Drops free buffers, the smallest first, until the total is within its limit. */
   #evict(): void {
     for (const [each, free] of [...this.#free].sort(([a], [b]) => a - b)) {
       while (this.#over(0) > 0 && free.pop() !== undefined) this.#kept -= each;
@@ -68,13 +68,13 @@ export class BufferPool {
     }
   }
 
-  /** How many bytes too many `size` more would be. */
+  /** Bytes that `size` more would exceed the limit by. */
   #over(size: number): number {
     return this.#held + this.#kept + size - this.budget * 1.25;
   }
 }
 
-/** Journals and last parts have any size: only sizes that come again are worth keeping. */
+/** Only sizes of whole parts recur; journals and last parts have arbitrary sizes. */
 function reusable(size: number): boolean {
   return size > 0 && (size % (1 << 20) === 0 || (size & (size - 1)) === 0);
 }

@@ -1,4 +1,4 @@
-/** What S3 allows: parts of an upload, bytes of an object, bytes of a part (the last may have fewer than `minPart`). */
+/** S3's limits: parts of an upload, bytes of an object, bytes of a part (the last may be smaller than `minPart`). */
 import { awsMinimumPartSize } from '../helpers.js';
 import type { ByteRange } from '../objectStore.js';
 
@@ -10,8 +10,8 @@ export const minPart = awsMinimumPartSize;
 export const maxPart = 5 * 2 ** 30;
 
 /**
- * The size of a part of an object whose size is not known. The first thousand have the base size, then every seventh is
- * 1 MiB larger than those before: 10,000 parts hold 5 TiB whatever the base, and none comes near 5 GiB.
+ * The size of a part of an object of unknown size. The first thousand parts have the base size; after that, the size grows by
+ * 1 MiB every seven parts. So 10,000 parts can hold 5 TiB whatever the base, and none comes near 5 GiB.
  */
 export function partSizeOf(number: number, base: number): number {
   return number <= 1000 ? base : base + MiB * Math.ceil((number - 1000) / 7);
@@ -24,15 +24,15 @@ export function largestPart(size: number, base: number): number {
   return partSizeOf(number, base);
 }
 
-/** How an object of a known size is cut: parts of `size` bytes, but for the last. */
+/** The parts of an object of known size: `size` bytes each, except the last. */
 export interface Parts {
   readonly size: number;
   readonly count: number;
-  /** Bytes of part `number`, which counts from 1. */
+  /** The bytes of part `number`, from 1. */
   range(number: number): Required<ByteRange>;
 }
 
-/** Parts of the wanted size, or of as many whole MiB as keep their number within {@link maxParts}. */
+/** Parts of the wanted size, or of the smallest number of MiB that stays within {@link maxParts}. */
 export function partsOf(bytes: number, wanted: number): Parts {
   const needed = Math.ceil(bytes / maxParts / MiB) * MiB;
   const size = Math.max(wanted, needed);

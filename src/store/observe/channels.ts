@@ -1,14 +1,14 @@
 /**
- * What stores tell `node:diagnostics_channel`: one request (a call of a method of a store, with its retries) is one
- * `start`, a `retry` before each wait for another try, an `error` if it fails, and always one `end`.
+ * The messages of stores on `node:diagnostics_channel`. A request (a call of a store's method, with its retries) has one
+ * `start`, a `retry` before each wait, an `error` if it fails, and always one `end`.
  *
- * Nothing is made, and nothing measured, unless somebody has subscribed. No message holds a secret: requests are told by
+ * Without subscribers, no message is created and nothing is measured. Messages contain no secrets: they identify requests by
  * store, method and key, never by URL, header or body.
  */
 import { channel, type Channel } from 'node:diagnostics_channel';
 import type { StoreMethod } from '../decorators/decorate.js';
 
-/** The same object in all messages about a request. */
+/** A request. All its messages refer to the same object. */
 export interface StoreRequest {
   /** Counts the requests of this process. */
   readonly id: number;
@@ -17,7 +17,7 @@ export interface StoreRequest {
   readonly method: StoreMethod;
   /** The key it is about; for listings the prefix, for `delete` the first key. */
   readonly key: string;
-  /** Of the body that is uploaded: bytes of `put` and `uploadPart`, else 0. */
+  /** Bytes of the body of `put` and `uploadPart`, else 0. */
   readonly bytesUp: number;
 }
 
@@ -26,43 +26,43 @@ export interface RequestStart {
   readonly request: StoreRequest;
 }
 
-/** On `millrace:request:retry`, before the wait for the next try. */
+/** On `millrace:request:retry`, before the wait for the next attempt. */
 export interface RequestRetry {
   readonly request: StoreRequest;
-  /** The try that failed: 1, 2, … */
+  /** The attempt that failed: 1, 2, … */
   readonly failed: number;
   /** Milliseconds until the next. */
   readonly delay: number;
-  /** What it failed with, such as `Throttled`. */
+  /** Its error code, such as `Throttled`. */
   readonly code: string;
 }
 
 /** On `millrace:request:error`, before the `end` of a request that failed for good. */
 export interface RequestError {
   readonly request: StoreRequest;
-  /** A code such as `NotFound`; `UNKNOWN` for what is no error of millrace. */
+  /** A code such as `NotFound`; `UNKNOWN` for errors of other libraries. */
   readonly code: string;
-  /** The HTTP status, where there was one. */
+  /** The HTTP status, if there was one. */
   readonly status?: number;
   readonly error: unknown;
 }
 
-/** On `millrace:request:end`: the last message about every request. */
+/** On `millrace:request:end`, the last message of every request. */
 export interface RequestEnd {
   readonly request: StoreRequest;
-  /** `aborted`: nobody wants the answer any more. */
+  /** `aborted`: it was unsubscribed from. */
   readonly outcome: 'answered' | 'failed' | 'aborted';
   /** Milliseconds since `start`, waits included. */
   readonly duration: number;
   /** 1 without retries. */
   readonly tries: number;
-  /** Of the body that was downloaded. */
+  /** Bytes downloaded. */
   readonly bytesDown: number;
-  /** Of a request that failed. */
+  /** The error code, if it failed. */
   readonly code?: string;
 }
 
-/** The channels by what they tell. Names are stable; messages may gain fields. */
+/** The channels. Names are stable; messages may gain fields. */
 export const requestChannels = {
   start: channel('millrace:request:start'),
   retry: channel('millrace:request:retry'),
@@ -70,7 +70,7 @@ export const requestChannels = {
   end: channel('millrace:request:end'),
 } as const satisfies Readonly<Record<string, Channel>>;
 
-/** Whether anybody wants to know. */
+/** Whether any channel has subscribers. */
 export function listenedTo(): boolean {
   const { start, retry, error, end } = requestChannels;
   return start.hasSubscribers || end.hasSubscribers || retry.hasSubscribers || error.hasSubscribers;

@@ -10,9 +10,9 @@ import type { ObjectStore } from '../objectStore.js';
 import { listenedTo, requestChannels, type StoreRequest } from './channels.js';
 
 export interface ObserveOptions {
-  /** Retries inside, so that they show as parts of their request. Default: none here. */
+  /** Retries requests, and reports the retries as part of their request. Default: no retries. */
   readonly retry?: RetryOptions;
-  /** Gets retries (`info`) and requests that fail for good (`debug`). Default: `silentLogger`. */
+  /** Receives retries (`info`) and requests that finally fail (`debug`). Default: `silentLogger`. */
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
@@ -20,9 +20,9 @@ export interface ObserveOptions {
 const names: OptionNames<ObserveOptions> = { retry: true, logger: true, clock: true };
 
 /**
- * A store whose requests show on the channels `millrace:request:start`, `retry`, `error` and `end` of
- * `node:diagnostics_channel`. While nobody listens it costs next to nothing. Stores of `openStores` and `S3Connection` are
- * observed already.
+ * Publishes a store's requests to the channels `millrace:request:start`, `retry`, `error` and `end` of
+ * `node:diagnostics_channel`. Without subscribers its cost is negligible. Stores of `openStores` and `S3Connection` are
+ * already observed.
  *
  * @example
  * ```ts
@@ -46,9 +46,9 @@ export function observed(store: ObjectStore, options: ObserveOptions = {}): Obje
           logger === silentLogger ? out : loggingFailure(out, logger, store.uri, call),
         );
       const watch = new Watch(store.uri, call, clock);
-      // A consumer that has the answer, the only one, may unsubscribe before the completion.
+      // A consumer may unsubscribe on the answer, before the completion.
       let answered = false;
-      // Before the subscription: it may answer at once.
+      // Before the subscription, which may complete synchronously.
       out.add(() => watch.end(answered ? 'answered' : 'aborted'));
       return tried(watch).subscribe({
         next: (answer) => {
@@ -72,7 +72,7 @@ export function observed(store: ObjectStore, options: ObserveOptions = {}): Obje
 
 let lastId = 0;
 
-/** One request, told while it happens. */
+/** Publishes the messages of one request. */
 class Watch {
   readonly #request: StoreRequest;
   readonly #clock: Clock;

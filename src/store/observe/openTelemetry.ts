@@ -1,6 +1,6 @@
 /**
- * OpenTelemetry's view of all stores, made of what `node:diagnostics_channel` tells: spans and metrics with the names of
- * its semantic conventions. The only module that imports `@opentelemetry/api`, an optional peer.
+ * Spans and metrics of all stores, from their messages on `node:diagnostics_channel`, named by OpenTelemetry's semantic
+ * conventions. The only module that imports `@opentelemetry/api`, an optional peer.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
@@ -25,14 +25,14 @@ export interface OpenTelemetryOptions {
 
 const names: OptionNames<OpenTelemetryOptions> = { tracer: true, meter: true };
 
-/** Ends the bridge; spans of requests under way are ended. */
+/** A running bridge. `stop` ends it, and the spans of unfinished requests. */
 export interface OpenTelemetryBridge {
   stop(): void;
   [Symbol.dispose](): void;
 }
 
 /**
- * Shows every store's requests to OpenTelemetry, as spans and metrics, until it is stopped. Call it once, after the
+ * Reports the requests of all stores to OpenTelemetry as spans and metrics, until it is stopped. Call it once, after the
  * providers are registered.
  *
  * @example
@@ -124,7 +124,7 @@ class Metrics {
   readonly #active;
   readonly #retries;
   readonly #io;
-  /** Those that were counted in: a bridge may begin in the middle of requests. */
+  /** The active requests whose start was counted: a bridge may start in the middle of requests. */
   readonly #open = new Map<number, Attributes>();
 
   constructor(meter: Meter) {
@@ -161,7 +161,7 @@ class Metrics {
   }
 
   error(): void {
-    // `end` says it, too.
+    // `end` has the code, too.
   }
 
   end({ request, outcome, duration, bytesDown, code }: RequestEnd): void {
@@ -185,13 +185,13 @@ class Metrics {
   }
 }
 
-/** What differs between few: never the key. */
+/** Attributes of low cardinality: never the key. */
 function labelsOf(request: StoreRequest): Attributes {
   const { rpc, ...where } = described(request);
   return { ...where, ...(rpc === undefined ? {} : { 'rpc.method': rpc }) };
 }
 
-/** Requests about no single key. */
+/** Requests about several keys. */
 const several: ReadonlySet<StoreRequest['method']> = new Set(['list', 'listUploads', 'delete']);
 
 const rpcs: Readonly<Record<StoreRequest['method'], string>> = {
@@ -210,7 +210,7 @@ const rpcs: Readonly<Record<StoreRequest['method'], string>> = {
   abortUpload: 'AbortMultipartUpload',
 };
 
-/** The store, and for S3 the names that AWS's own instrumentation has. */
+/** The attributes of the store; for S3, those of AWS's own instrumentation. */
 function described({ store, method }: StoreRequest): Attributes & { readonly rpc?: string } {
   const [, scheme = '', server, bucket = ''] = /^(\w+):\/\/(?:(.*)\/)?([^/]*)$/.exec(store) ?? [];
   const common = { 'millrace.store.scheme': scheme, 'millrace.store.method': method };

@@ -1,6 +1,6 @@
 /**
- * What a bucket wants with every request about it, be it to read or to write: that the requester pays, and the customer's
- * key. A copy needs both of its buckets' keys.
+ * Adds what a bucket requires on every read and write: the requester-pays header and the customer's key. A copy needs the
+ * keys of both its buckets.
  */
 import {
   CompleteMultipartUploadCommand,
@@ -24,7 +24,7 @@ interface Input {
   readonly CopySource?: string;
 }
 
-/** The requests that are about the bytes of an object; the others take no key. By class: see `gatedClient.ts`. */
+/** The requests that touch an object's bytes; the others take no key. By class: see `gatedClient.ts`. */
 const withKey = new Set<unknown>([
   HeadObjectCommand,
   GetObjectCommand,
@@ -37,7 +37,7 @@ const withKey = new Set<unknown>([
   CompleteMultipartUploadCommand,
 ]);
 
-/** Sends commands with all that their buckets want. What fails goes on without the keys. */
+/** Sends commands with what their buckets require. Errors are passed on without the keys. */
 export function withAccess(client: Sender, accessOf: (bucket: string) => Access): Sender {
   const send = async (
     command: Parameters<S3Client['send']>[0],

@@ -1,10 +1,10 @@
 /**
- * Sends bodies as `aws-chunked`: cut into pieces, each perhaps with a signature that is chained to the one before, and
- * their checksum behind the last. So a body is signed, or summed up, while it is sent.
+ * Sends bodies as `aws-chunked`: in chunks, each optionally with a signature chained to the previous one, followed by a
+ * checksum trailer.
  *
- * 1. Before the request is signed its headers say how the body will look: `x-amz-content-sha256` names the form, and
- *    `content-length` is that of the body with all that is put between the pieces.
- * 2. After it was signed the body is cut. Pieces are views of it: nothing is joined or copied.
+ * 1. Before the request is signed, its headers describe the body: `x-amz-content-sha256` names the form, and
+ *    `content-length` includes the framing.
+ * 2. After it is signed, the body is cut into chunks. They are views: nothing is joined or copied.
  */
 import { createHash, createHmac } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -18,15 +18,14 @@ interface Request {
   body?: unknown;
 }
 
-/** Bytes. There are servers that take no larger chunks than 16 MiB, and AWS takes none below 8 KiB. */
+/** Bytes. Some servers accept at most 16 MiB, AWS at least 8 KiB. */
 const chunkSize = 1024 * 1024;
 
 const commands: readonly unknown[] = ['PutObjectCommand', 'UploadPartCommand'];
 
-/** Makes a client send bodies in chunks. */
 export function chunkedBodies(options: Pick<ResolvedOptions, 'checksum' | 'unsignedPayload'>): Plugin {
   const signed = (context: object): boolean => !options.unsignedPayload && identityOf(context) !== undefined;
-  // Unsigned chunks have no form without a trailer.
+  // Unsigned chunks require a trailer.
   const kindOf = (context: object) => options.checksum ?? (signed(context) ? undefined : 'crc32');
   return {
     applyToStack: (stack) => {
@@ -39,7 +38,7 @@ export function chunkedBodies(options: Pick<ResolvedOptions, 'checksum' | 'unsig
         },
         { step: 'build', priority: 'low', name: 'millraceChunkedHeaders' },
       );
-      // Low: behind the signature.
+      // Low: after signing.
       stack.add(
         (next, context) => (args) => {
           const { request } = args as { request: Request };
@@ -62,7 +61,7 @@ export function chunkedBodies(options: Pick<ResolvedOptions, 'checksum' | 'unsig
   };
 }
 
-/** Says in the headers how the body will look. */
+/** Describes the chunked body in the headers. */
 function announce(
   headers: Record<string, string>,
   body: Uint8Array,
@@ -80,12 +79,12 @@ function announce(
   headers['content-length'] = String(pieces.reduce((sum, piece) => sum + piece.length, 0));
 }
 
-/** The line behind the last chunk, if there is one. */
+/** The line after the last chunk, or an empty string. */
 function trailer(kind: ChecksumKind | undefined, value = ''): string {
   return kind === undefined ? '' : `x-amz-checksum-${kind}:${value}`;
 }
 
-/** Signs what comes next, `data` or the trailers. */
+/** Signs the next chunk or the trailers. */
 type Sign = (kind: 'PAYLOAD' | 'TRAILER', data: Uint8Array | string) => string;
 
 function encode(body: Uint8Array, trailing: string, sign: Sign | undefined): Uint8Array[] {
@@ -106,7 +105,7 @@ function encode(body: Uint8Array, trailing: string, sign: Sign | undefined): Uin
 
 const lineEnd = Buffer.from('\r\n');
 
-/** The signatures of a body's chunks, the first of which is chained to the request's. */
+/** Chains the chunks' signatures to the request's. */
 function chain(headers: Readonly<Record<string, string>>, secret: string): Sign {
   const [, scope = '', seed = ''] =
     /Credential=[^/]+\/([^,]+),.*Signature=([0-9a-f]+)/.exec(headers['authorization'] ?? '') ?? [];
@@ -135,7 +134,7 @@ interface Identity {
   readonly secretAccessKey: string;
 }
 
-/** Who signs the request; nobody where it is not signed. */
+/** The identity that signs the request; `undefined` if it is not signed. */
 function identityOf(context: object): Identity | undefined {
   const { __smithy_context: chosen } = context as {
     readonly __smithy_context?: { readonly selectedHttpAuthScheme?: { readonly identity?: Identity } };

@@ -15,9 +15,9 @@ import { connectionClosed, credentialsFor, S3Pool } from './pool.js';
 import { Regions } from './region.js';
 import { S3Store } from './store.js';
 
-/** What a connection takes from the world around it. */
+/** The environment of a connection. */
 export interface S3Context {
-  /** Gets retries, throttling, and at `debug` failures. Default: `silentLogger`. */
+  /** Receives retries and throttling, and failures at `debug`. Default: `silentLogger`. */
   readonly logger?: Logger;
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
@@ -25,12 +25,12 @@ export interface S3Context {
 }
 
 /**
- * A connection to one S3 server: the credentials and the sockets that its buckets' stores share. Requests are retried
- * as `S3Options.retry` says.
+ * A connection to one S3 server: the credentials and sockets that the stores of its buckets share. Requests are retried
+ * according to `S3Options.retry`.
  *
- * There are two pools. Part uploads and reads use the one; the other, small, is for what must never wait behind them:
- * the manifest whose creation is the commit point. That one PUT is not retried here, not even where the server throttles:
- * the manifest log counts its doubts, and repeats it until it is definite.
+ * There are two socket pools. The main one carries part uploads and reads; a small one is reserved for the manifest whose
+ * creation is the commit point, which must never queue behind them. That PUT is not retried here, even if the server
+ * throttles: the manifest log repeats it until its outcome is definite, and needs to know of every attempt in doubt.
  *
  * @example
  * ```ts
@@ -48,7 +48,7 @@ export class S3Connection {
   readonly #main: S3Pool;
   readonly #reserved: S3Pool;
 
-  /** Throws `InvalidS3Options` and `InvalidOption`. Nothing is sent before the first request. */
+  /** Throws `InvalidS3Options` and `InvalidOption`. Nothing is sent until the first request. */
   constructor(options: S3Options = {}, context: S3Context = {}) {
     const { clock = systemClock, random = Math.random, logger = silentLogger } = context;
     checkS3Options('S3Connection', options);
@@ -67,16 +67,16 @@ export class S3Connection {
     );
     const shared = { clock, credentials: credentialsFor(resolved, clock), regions, reached: new Reached() };
     this.#main = new S3Pool(resolved, resolved.maxSockets, { ...shared, onPace, longestHold: retry.cap });
-    // Manifests wait for nobody, not even for a server that throttles: a refused one is sent again.
+    // Manifests are not paced when the server throttles: a refused one is sent again.
     this.#reserved = new S3Pool(resolved, resolved.reservedSockets, { ...shared, paced: false });
   }
 
-  /** A bucket's store. `own` is what differs for it, but for its server and credentials. */
+  /** The store of a bucket. `own` overrides the connection's options, except server and credentials. */
   store(bucket: string, own: OwnOptions = {}): ObjectStore {
     return this.#open(this.#main, bucket, own, this.#observe);
   }
 
-  /** The same bucket over sockets that nothing else uses. */
+  /** The same bucket over the reserved sockets. */
   reserved(bucket: string, own: OwnOptions = {}): ObjectStore {
     const retry = { ...this.#observe.retry, except: isManifest };
     return this.#open(this.#reserved, bucket, own, { ...this.#observe, retry });
@@ -91,7 +91,7 @@ export class S3Connection {
     return decorate(store, (call, run) => this.#whileOpen(`${call.method} on ${store.uri}`, run));
   }
 
-  /** Ends with the connection at once, be it in the wait for another try. */
+  /** Fails as soon as the connection is closed, also while waiting for a retry. */
   #whileOpen<T>(what: string, run: Observable<T>): Observable<T> {
     return new Observable<T>((out) => {
       const end = (): void => out.error(connectionClosed(what));
@@ -101,7 +101,7 @@ export class S3Connection {
     });
   }
 
-  /** Creates a bucket; one that is ours already is no error. Jobs never do this. */
+  /** Creates a bucket, unless this account owns it already. Jobs never do this. */
   createBucket(bucket: string): Observable<void> {
     return this.#main.request({ operation: 'CreateBucket', bucket }, async (_, client, abortSignal) => {
       const { CreateBucketCommand } = await import('@aws-sdk/client-s3');
@@ -122,7 +122,7 @@ export class S3Connection {
     });
   }
 
-  /** Aborts what is under way and closes every socket. */
+  /** Aborts all requests and closes every socket. */
   close(): void {
     for (const end of [...this.#underWay]) end();
     this.#main.close();
@@ -134,7 +134,7 @@ export class S3Connection {
   }
 }
 
-/** What is created under its name once, which decides something. */
+/** Conditional puts decide something: the log's entries. */
 const isManifest = ({ method, conditional }: StoreCall): boolean => method === 'put' && conditional;
 
 /** What may differ between the buckets of one connection. */

@@ -3,7 +3,6 @@ import type { S3Client } from '@aws-sdk/client-s3';
 
 type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];
 
-/** What is looked at of a command's input. */
 interface Input {
   readonly Bucket?: string;
   readonly Body?: unknown;
@@ -11,9 +10,8 @@ interface Input {
 }
 
 /**
- * Sends `Content-MD5` to buckets that want a checksum with every body, as those with Object Lock do: it is the one that every
- * server knows. A bucket that does not ask is spared the sum. The first body to a bucket goes out twice, as its refusal is
- * what tells; one that carries another checksum is never refused so. One of the plugin for each client.
+ * Sends `Content-MD5`, which every server understands, to buckets that require a checksum with every body, such as those with
+ * Object Lock. Such a bucket is recognized by its refusal, so its first body is sent twice. Use one plugin per client.
  */
 export function contentMd5OnDemand(): Plugin {
   const demanding = new Set<string>();
@@ -42,7 +40,7 @@ export function contentMd5OnDemand(): Plugin {
   };
 }
 
-/** As the header has it. */
+/** The value of the header. */
 export function contentMd5(body: Uint8Array): string {
   return createHash('md5').update(body).digest('base64');
 }

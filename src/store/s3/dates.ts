@@ -1,10 +1,9 @@
 /**
- * Dates in answers. The SDK fails the whole request where it cannot parse one, even one that nobody reads: an upload
- * that was created, or an object that was read, would be lost to its date. So what the SDK would not parse is rewritten
- * before it gets there, and left out where it is no date at all.
+ * Dates in responses. The SDK fails the whole request if it cannot parse a date, even one that is not used: an upload that
+ * was created would be lost. So dates are rewritten to a form that the SDK parses, and left out if they are invalid.
  */
 import type { S3Client } from '@aws-sdk/client-s3';
-import { collect } from './answers.js';
+import { collectBody } from './responses.js';
 
 type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];
 
@@ -14,7 +13,7 @@ interface Response {
   body?: unknown;
 }
 
-/** The headers that the SDK parses as dates. Nobody reads but the first. */
+/** The headers that the SDK parses as dates. Only the first is used. */
 export const dateHeaders = [
   'last-modified',
   'expires',
@@ -30,7 +29,7 @@ export const dateElements: readonly string[] = [
   'Expiration',
 ];
 
-/** The commands whose documents hold some. */
+/** The commands whose response documents contain dates. */
 const documents: ReadonlySet<string | undefined> = new Set([
   'ListObjectsV2Command',
   'ListMultipartUploadsCommand',
@@ -42,7 +41,6 @@ const documents: ReadonlySet<string | undefined> = new Set([
   'GetSessionTokenCommand',
 ]);
 
-/** Makes the dates of answers such that the SDK parses them. */
 export const readableDates: Plugin = {
   applyToStack: (stack) =>
     stack.add(
@@ -51,10 +49,10 @@ export const readableDates: Plugin = {
         const response = result.response as Response;
         rewriteHeaders(response.headers);
         if (documents.has(context.commandName) && response.statusCode === 200)
-          response.body = rewriteElements(await collect(response.body));
+          response.body = rewriteElements(await collectBody(response.body));
         return result;
       },
-      // Low: the answer passes here before it is parsed.
+      // Low: before the response is parsed.
       { step: 'deserialize', priority: 'low', name: 'millraceReadableDates' },
     ),
 };
@@ -62,20 +60,20 @@ export const readableDates: Plugin = {
 function rewriteHeaders(headers: Record<string, string>): void {
   const [modified, ...unread] = dateHeaders;
   for (const name of unread) Reflect.deleteProperty(headers, name);
-  // The SDK signs by the server's clock: one that shows no time would spoil every later signature.
+  // The SDK signs by the server's clock: an invalid date would break every later signature.
   if (!isTime(Date.parse(headers['date'] ?? ''))) Reflect.deleteProperty(headers, 'date');
   const date = dateOf(headers[modified]);
   if (date === undefined) Reflect.deleteProperty(headers, modified);
   else headers[modified] = date.toUTCString();
 }
 
-/** What the SDK parses: a year has four digits. */
+/** The SDK parses years of four digits only. */
 const isTime = (ms: number): boolean => ms >= 0 && ms < Date.UTC(9999, 11, 31);
 
 const elements = new RegExp(`<(${dateElements.join('|')})>([^<]*)</\\1>`, 'g');
 
 function rewriteElements(body: Buffer): Buffer {
-  // One character a byte: what is not rewritten stays as it is, in whatever encoding.
+  // latin1 maps bytes to characters one to one, so everything else stays as it is in any encoding.
   const text = body.toString('latin1');
   const rewritten = text.replace(elements, (element, name: string, value: string) => {
     const date = dateOf(value);
@@ -86,11 +84,11 @@ function rewriteElements(body: Buffer): Buffer {
   return rewritten === text ? body : Buffer.from(rewritten, 'latin1');
 }
 
-/** Dates of any common form; without a zone, they are UTC. */
+/** Parses any common form of a date; without a zone, it is UTC. */
 function dateOf(given = ''): Date | undefined {
   const text = given.trim();
   if (/^\d{10}(\.\d+)?$/.test(text)) return new Date(Number(text) * 1000);
-  // The engine makes a date of any words with a number among them.
+  // V8 parses any words with a number among them as a date.
   if (!/\d\d?:\d\d/.test(text)) return undefined;
   const zoned = /(GMT|UTC|Z|[+-]\d\d:?\d\d)$/i.test(text);
   const zone = /\dT\d/.test(text) ? 'Z' : ' GMT';

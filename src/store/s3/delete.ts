@@ -5,10 +5,10 @@ import { toStoreError } from './errors.js';
 import { fitsXml } from './keys.js';
 import type { Place } from './place.js';
 
-/** What one batch delete takes. */
+/** Keys in one DeleteObjects. */
 const batchSize = 1000;
 
-/** Deletes by batches, one after the other; keys that XML cannot carry go one by one, in the URL. */
+/** Deletes in sequential batches. Keys that XML cannot represent are deleted singly, with the key in the URL. */
 export async function deleteKeys(place: Place, keys: readonly string[]): Promise<readonly DeleteFailure[]> {
   for (const key of keys) checkKey(key);
   const failures: DeleteFailure[] = [];
@@ -22,7 +22,7 @@ export async function deleteKeys(place: Place, keys: readonly string[]): Promise
   return failures;
 }
 
-/** What the answer says nothing about is deleted alone. Of a quiet batch it could not be told. */
+/** Keys that the response does not mention are deleted singly. A quiet batch would not show which those are. */
 async function deleteBatch(place: Place, keys: readonly string[]): Promise<DeleteFailure[]> {
   const { client, bucket, signal } = place;
   const input = { Bucket: bucket, Delete: { Objects: keys.map((Key) => ({ Key })) } };

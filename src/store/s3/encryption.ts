@@ -1,10 +1,10 @@
-/** Encryption by the server: what requests say of it. */
+/** Server-side encryption: the parameters of requests. */
 import { readFileSync } from 'node:fs';
 import { encryptionType } from '../../config/mergeS3.js';
 import type { EncryptionOptions } from '../../config/s3Options.js';
 import { MillraceError } from '../../errors.js';
 
-/** Said with everything that makes an object, copies included: they inherit nothing from their source. */
+/** Sent with every request that creates an object. Copies inherit nothing from their source. */
 export interface Encryption {
   readonly ServerSideEncryption?: 'AES256' | 'aws:kms';
   readonly SSEKMSKeyId?: string;
@@ -19,7 +19,7 @@ export function encryptionOf(sse: EncryptionOptions = {}): Encryption {
     throw invalid(`sse.kms means something with sse.type sse-kms only, which is ${type}`);
   if (type === 'none' || type === 'sse-c') return {};
   if (type === 'sse-s3') return { ServerSideEncryption: 'AES256' };
-  // Not all that calls this is checked by a compiler.
+  // Callers in plain JavaScript are not type-checked.
   if ((type as string) !== 'sse-kms')
     throw invalid(`sse.type must be one of none, sse-s3, sse-kms, sse-c, not ${type}`);
   if (keyId !== undefined && !/^[\x21-\x7e]+$/.test(keyId))
@@ -34,8 +34,8 @@ export function encryptionOf(sse: EncryptionOptions = {}): Encryption {
 }
 
 /**
- * The customer's key, in base64, which comes with every request about what it encrypts. So it must not travel in the clear,
- * but on this machine or where that is allowed. Throws `InvalidS3Options`, never with the key.
+ * The customer's key in base64. It is sent with every request about an object that it encrypts, so plain HTTP is refused,
+ * except on this machine or where it is allowed. Throws `InvalidS3Options`, never showing the key.
  */
 export function customerKeyOf(sse: EncryptionOptions = {}, endpoint: URL | undefined): string | undefined {
   const { customerKey, customerKeyFile, customerKeyOverHttp = false } = sse;
@@ -74,7 +74,7 @@ function keyIn(name: string, given: string | Uint8Array): string {
   const bytes = typeof given === 'string' ? Buffer.from(given.trim(), 'base64') : Buffer.from(given);
   const inBase64 = bytes.toString('base64');
   const plain = (text: string): string => text.replace(/=+$/, '');
-  // What is no base64 is passed over where it is read.
+  // Node skips characters that are not base64, so the result is compared with the input.
   if (bytes.length !== keyLength || (typeof given === 'string' && plain(given.trim()) !== plain(inBase64)))
     throw invalid(`${name} must be a key of ${keyLength} bytes, or their base64`);
   return inBase64;

@@ -2,9 +2,9 @@ import { MillraceError } from '../../errors.js';
 import { printable } from '../../printable.js';
 import { StoreError, type StoreErrorCode, type StoreErrorOptions } from '../errors.js';
 import { demandsChecksum } from './contentMd5.js';
-import { reasonOf, type Reason } from './unanswered.js';
+import { reasonOf, type Reason } from './failures.js';
 
-/** The requests that the adapter makes, and the IAM actions that each needs. */
+/** The requests of the adapter, and the IAM actions that each needs. */
 const actions = {
   HeadObject: 's3:GetObject, and s3:ListBucket to tell a missing object from a forbidden one',
   GetObject: 's3:GetObject, and s3:ListBucket to tell a missing object from a forbidden one',
@@ -25,18 +25,18 @@ const actions = {
 
 export type S3Operation = keyof typeof actions;
 
-/** What was asked, for the message and for what a status means there. */
+/** The failed request: its message and the meaning of a status depend on it. */
 export interface Asked {
   readonly operation: S3Operation;
   readonly bucket: string;
   readonly key?: string;
   readonly ifNoneMatch?: boolean;
   readonly ifMatch?: boolean;
-  /** What was asked for that not every server has, in words. */
+  /** Describes the features it uses that some servers lack. */
   readonly wanted?: string;
-  /** A customer's key comes with it. */
+  /** It carries a customer's key. */
   readonly sealed?: boolean;
-  /** What is written gets an ACL. */
+  /** It sets an ACL. */
   readonly acl?: boolean;
 }
 
@@ -91,7 +91,7 @@ function codeOfStatus(status: number | undefined): StoreErrorCode {
   if (status === 409) return 'Conflict';
   if (status === 412) return 'PreconditionFailed';
   if (status === 429 || status === 503) return 'Throttled';
-  // Followed elsewhere where it names a region. Else it leads away from S3: to a login page, or to where DNS will point soon.
+  // `region.ts` follows redirects that name a region. Others lead away from S3: to a login page, or a host that DNS will soon have.
   if (status === 302 || status === 303 || status === 307 || status === 308) return 'Unavailable';
   return status >= 500 || status < 300 ? 'Unavailable' : 'InvalidRequest';
 }
@@ -124,19 +124,19 @@ const advice: ReadonlyMap<string, string> = new Map<string, string>(
 const badKey =
   'Check the KMS key: that it is in the bucket’s region and enabled, and that its policy allows kms:GenerateDataKey and kms:Decrypt';
 
-/** Ceph RGW, which has no key of its own. */
+/** Ceph RGW has no default key. */
 const wantsKey = 'This server wants to be told the key: set `s3.sse.kms.key-id` (in code, `sse.kms.keyId`)';
 
 /** Object Lock. */
 const wantsChecksum =
   'This bucket wants a checksum with every body: set `s3.integrity-check-algorithm` (in code, `checksum`) to CRC32, or to MD5 if the server knows no other';
 
-/** What the SDK rejects with, as far as it is looked at. */
+/** The fields of the SDK's errors that are used. */
 interface SdkError {
   readonly name?: unknown;
   readonly message?: unknown;
   readonly code?: unknown;
-  /** Of what the server itself called an error. */
+  /** Set if the server itself reported an error. */
   readonly $fault?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
   readonly $response?: { readonly statusCode?: number; readonly headers?: SdkHeaders };
@@ -144,7 +144,7 @@ interface SdkError {
 
 type SdkHeaders = Readonly<Record<string, string>>;
 
-/** What a server that wants fewer requests said, if that is what the SDK's error is about; `retryAfter` in milliseconds. */
+/** The throttling that an SDK error reports; `undefined` for other errors. `retryAfter` in milliseconds. */
 export function throttleOf(raw: unknown): { readonly retryAfter?: number } | undefined {
   if (typeof raw !== 'object' || raw === null) return undefined;
   const { name, $metadata, $response } = raw as SdkError;
@@ -155,7 +155,7 @@ export function throttleOf(raw: unknown): { readonly retryAfter?: number } | und
   return retryAfter === undefined ? {} : { retryAfter };
 }
 
-/** Seconds or a date, which is read against the server's own clock where it tells the time. Milliseconds. */
+/** In milliseconds. The header has seconds or a date, which is compared with the server's own clock if the response has it. */
 function retryAfterOf(headers: SdkHeaders = {}): number | undefined {
   const text = headers['retry-after'];
   if (text === undefined) return undefined;
@@ -165,9 +165,8 @@ function retryAfterOf(headers: SdkHeaders = {}): number | undefined {
 }
 
 /**
- * Tells the SDK's error in the store's language: first by the server's code, then by status (HEAD answers and some
- * servers' errors have no code), and where no answer came, or none that can be read, by what kept it. `certain` is what
- * the caller knows better.
+ * Translates an SDK error: first by the server's code, then by the status (responses to HEAD and some servers' errors have no
+ * code), and without a readable response by the reason of the failure. `certain` overrides it.
  *
  * The SDK's error itself is not passed on, not even as `cause`: it refers to the request with its session token, and
  * servers echo what was signed into error documents.
@@ -189,7 +188,7 @@ export function toStoreError(raw: unknown, asked: Asked, certain?: Reason): Mill
       ? reasonOf({ name, text, code: system, status, refused: error.$fault !== undefined })
       : undefined);
   const code = specific(known ?? reason?.code ?? codeOfStatus(status), name, asked);
-  // The SDK's words for an answer without a code.
+  // The SDK's names for a response without a code.
   const named =
     /^[A-Z][A-Za-z0-9]{1,99}$/.test(name) &&
     !['Error', 'Unknown', 'UnknownError', 'SyntaxError'].includes(name);
@@ -217,12 +216,12 @@ export function toStoreError(raw: unknown, asked: Asked, certain?: Reason): Mill
 /** The same status means different things to different requests. */
 function specific(code: StoreErrorCode, name: string, asked: Asked): StoreErrorCode {
   if (code === 'PreconditionFailed' && asked.ifNoneMatch === true) return 'AlreadyExists';
-  // AWS answers a conditional put of an object that is not there with 404 instead of 412.
+  // AWS responds to a conditional put of a missing object with 404 instead of 412.
   const missing = code === 'NotFound' && name !== 'NoSuchBucket';
   return missing && asked.operation === 'PutObject' && asked.ifMatch === true ? 'PreconditionFailed' : code;
 }
 
-/** The host alone: the rest of where a login page sends may hold a secret. */
+/** Shows only the host: the rest of a login page's URL may hold a secret. */
 function redirect(status: number | undefined, headers: SdkHeaders = {}): string | undefined {
   if (status === undefined || ![301, 302, 303, 307, 308].includes(status)) return undefined;
   const location = headers['location'];
@@ -238,7 +237,7 @@ function forbidden(text: string, asked: Asked): string {
   return `Allow ${actions[asked.operation]}${acl} on ${asked.bucket}${kms}${key}`;
 }
 
-/** The answer to a HEAD has no words: there it is but a guess. */
+/** The response to a HEAD has no message, so there it is a guess. */
 function aboutCustomerKey(
   status: number | undefined,
   name: string,
@@ -253,7 +252,7 @@ function aboutCustomerKey(
   return `${said ? 'I' : 'Perhaps i'}${what.slice(1)}: set ${advice} for the bucket`;
 }
 
-/** Whether the SDK's name of an error is the server's code, and not a word of its own for none. */
+/** Whether the name of an SDK error is the server's code, not the SDK's placeholder. */
 export function isCode(name: unknown): boolean {
   return typeof name === 'string' && /^(?!Unknown|BadRequest$|Error$)[A-Z][A-Za-z0-9]+$/.test(name);
 }

@@ -1,14 +1,13 @@
 /**
- * What only time can tell once a server has answered is an error of the configuration before it ever has: a host that is
- * not found, a port that hangs up. A host that did answer may be missing for a while (a service of a cluster is no name
- * while it has no instances), so from then on a connection takes both for an outage.
+ * A host that is not found, or a port that hangs up, is a configuration error until the server has responded once. After
+ * that, both count as an outage: a cluster's service, for example, has no DNS name while it has no instances.
  */
 import { connect } from 'node:tls';
 import { isStoreError } from '../errors.js';
-import { isProxys } from './proxy/errors.js';
-import type { Reason } from './unanswered.js';
+import { isProxyError } from './proxy/errors.js';
+import type { Reason } from './failures.js';
 
-/** The buckets of a connection that were ever answered for. */
+/** The buckets of a connection that have responded at least once. */
 export class Reached {
   readonly #buckets = new Set<string>();
 
@@ -16,7 +15,7 @@ export class Reached {
     this.#buckets.add(bucket);
   }
 
-  /** Why a bucket that was never answered for cannot be reached, if that is certain. */
+  /** Why a bucket that has never responded cannot be reached, if that is certain. */
   async why(
     bucket: string,
     raw: unknown,
@@ -29,9 +28,9 @@ export class Reached {
     if (status !== undefined && status !== 400 && !away) this.answered(bucket);
     if (this.#buckets.has(bucket)) return undefined;
     if (away || (isStoreError(raw, 'Unavailable') && raw.status === 404)) return noServer;
-    if (code === 'ENOTFOUND') return isProxys(raw) ? unknownProxy : unknownHost;
+    if (code === 'ENOTFOUND') return isProxyError(raw) ? unknownProxy : unknownHost;
     const garbled = typeof code === 'string' && code.startsWith('HPE_INVALID_');
-    // Servers that expect TLS answer plain requests with words (400), with an alert of TLS, or not at all.
+    // Servers that expect TLS respond to plain requests with 400, with a TLS alert, or not at all.
     const refused = garbled || status === 400 || code === 'ECONNRESET' || code === 'EPIPE';
     if (refused && endpoint?.startsWith('http:') === true && (await speaksTls(new URL(endpoint), signal)))
       return tlsPort;
@@ -45,7 +44,7 @@ interface SdkError {
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-/** Something answers, with a redirect or that nothing is there, and its error says what. */
+/** Something else responds, with a redirect or a 404; the error already describes it. */
 const noServer: Reason = { code: 'NotSupported' };
 
 const unknownHost: Reason = {
@@ -72,13 +71,13 @@ const notHttp: Reason = {
 /** Milliseconds. */
 const patience = 2000;
 
-/** Whether the server that answers there agrees on TLS; nothing is sent over it. */
+/** Whether the server completes a TLS handshake. No data is sent. */
 function speaksTls({ hostname, port }: URL, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({
       host: hostname.replace(/^\[(.*)\]$/, '$1'),
       port: port === '' ? 80 : Number(port),
-      // It is asked for its language, not trusted.
+      // Only the protocol is probed.
       rejectUnauthorized: false,
     });
     const tell = (speaks: boolean) => () => {

@@ -1,30 +1,30 @@
 /**
- * What every request passes before it takes a socket: so that waiting happens here, in a fair order and abortable, and
- * not in a queue of the socket pool, where timeouts would already run.
+ * Admission control in front of the socket pool: requests wait here, in fair order and abortable, and not in the pool's
+ * queue, where timeouts would already run.
  *
- * A request starts when a place is free and its bucket's pace allows it. Buckets take turns, requests of one bucket go
- * in order. A bucket that is held back by its pace holds back nobody else.
+ * A request starts when a place is free and its bucket's pace allows it. Buckets take turns; requests of one bucket start in
+ * order. A bucket that is throttled does not delay others.
  */
 import type { Subscription } from 'rxjs';
 import { monotonic, type Clock } from '../../flow/index.js';
 import { answered, freePace, started, throttled, waitOf, type Pace } from './pace.js';
 
-/** A request that was let in. */
+/** An admitted request. */
 export interface Pass {
-  /** How it was answered: once. `retryAfter` in milliseconds. */
+  /** Reports the response, once. `retryAfter` in milliseconds. */
   answered(how: 'throttled' | 'otherwise', retryAfter?: number): void;
-  /** Its place is free again. */
+  /** Frees its place. */
   leave(): void;
 }
 
 export interface GateOptions {
   readonly places: number;
   readonly clock: Clock;
-  /** Whether buckets that throttle are asked less. */
+  /** Whether the request rate follows throttling. */
   readonly paced: boolean;
-  /** A `Retry-After` holds a bucket back for no longer: servers say anything. Milliseconds. */
+  /** Upper bound of a `Retry-After`. Milliseconds. */
   readonly longestHold: number;
-  /** A bucket's rate (requests a second) was lowered, or its limit is gone (`Infinity`). */
+  /** Called when a bucket's rate (requests per second) was lowered, or its limit removed (`Infinity`). */
   readonly onPace?: (bucket: string, rate: number) => void;
 }
 
@@ -42,7 +42,7 @@ export class Gate {
     this.#options = options;
   }
 
-  /** Requests that were let in and have not left. */
+  /** Admitted requests that have not left. */
   get inside(): number {
     return this.#inside;
   }
@@ -51,11 +51,11 @@ export class Gate {
     return [...this.#waiting.values()].reduce((sum, queue) => sum + queue.size, 0);
   }
 
-  /** Calls `granted` once, perhaps at once. What comes back withdraws a request that still waits. */
+  /** Calls `granted` once, possibly synchronously. The returned function withdraws a waiting request. */
   enter(bucket: string, granted: Granted): () => void {
     let queue = this.#waiting.get(bucket);
     if (queue === undefined) this.#waiting.set(bucket, (queue = new Set()));
-    // A function of its own for each request: the same one may ask twice.
+    // A separate function for each request: the same one may enter twice.
     const entry: Granted = (pass) => granted(pass);
     queue.add(entry);
     this.#pump();
@@ -79,7 +79,7 @@ export class Gate {
     this.#pumping = false;
   }
 
-  /** Who may start now, its turn taken; sets the alarm if time alone is missing. */
+  /** Dequeues the next request that may start; sets the alarm if only time is missing. */
   #next(): (() => void) | undefined {
     if (this.#inside >= this.#options.places) return undefined;
     const now = monotonic(this.#options.clock);

@@ -1,9 +1,9 @@
 /**
- * Every command of a client passes the gate before it is signed and sent, has its kind's time, tells the gate how it was
- * answered, and keeps its place until its answer's body is read or dropped.
+ * Every command of a client passes the gate before it is signed and sent, has the timeout of its kind, reports its response
+ * to the gate, and keeps its place until the body is read or dropped.
  *
- * Uploads and downloads have no time but that for silence (the handler's): nobody knows how long they take. Copies and
- * Completes, which servers work on for long without a byte, may be silent for all of their time.
+ * Uploads and downloads have no overall timeout, since their duration is unknown, only the handler's timeout for silence.
+ * Copies and Completes, which servers process for long without sending a byte, may be silent for all of their time.
  */
 import { Readable } from 'node:stream';
 import {
@@ -31,7 +31,7 @@ interface Command {
 
 interface SendOptions {
   readonly abortSignal?: AbortSignal;
-  /** The handler's time for silence before the answer, if not its usual one. */
+  /** Overrides the handler's timeout for silence before the response. */
   readonly requestTimeout?: number;
 }
 
@@ -39,7 +39,7 @@ type Send = (command: Command, options?: SendOptions) => Promise<unknown>;
 
 type Kind = 'low' | 'high' | 'body';
 
-/** By class, not by its name: a bundler that minifies changes names. */
+/** By class, not by name: minifiers change names. */
 const kinds = new Map<unknown, Kind>([
   [GetObjectCommand, 'body'],
   [PutObjectCommand, 'body'],
@@ -49,7 +49,7 @@ const kinds = new Map<unknown, Kind>([
   [CompleteMultipartUploadCommand, 'high'],
 ]);
 
-/** Lets all that `client` sends pass `gate`. Gives the client back. */
+/** Routes everything that `client` sends through `gate`. Returns the client. */
 export function gated(client: S3Client, gate: Gate, times: WholeTimes, clock: Clock): S3Client {
   const send = client.send.bind(client) as unknown as Send;
   const through: Send = async (command, options = {}) => {
@@ -100,21 +100,21 @@ function enter(gate: Gate, bucket: string, signal: AbortSignal | undefined): Pro
   });
 }
 
-/** A body that is still to be read holds the socket, and so the place. */
+/** An unread body holds the socket, and so the place. */
 function leaveAfter(answer: unknown, pass: Pass): void {
   const body = (answer as { readonly Body?: unknown } | undefined)?.Body;
   if (!(body instanceof Readable) || body.closed) pass.leave();
   else body.once('close', () => pass.leave());
 }
 
-/** Without an answer nobody knows how the server fares. */
+/** Without a response the gate learns nothing about the server's load. */
 function hasStatus(error: unknown): boolean {
   return (
     (error as { readonly $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== undefined
   );
 }
 
-/** A signal that is aborted with another one, or when time is over. */
+/** A signal that is aborted with another one, or after a timeout. */
 class Limit {
   readonly signal: AbortSignal | undefined;
   readonly end: () => void = () => undefined;

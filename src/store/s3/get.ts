@@ -3,15 +3,16 @@ import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s
 import { StoreError } from '../errors.js';
 import type { ByteRange, GetOptions, ObjectBody } from '../objectStore.js';
 import { toStoreError } from './errors.js';
-import { head, infoOf, isUnsatisfiable, pinned, pinnedEtag, type ObjectPlace } from './head.js';
+import { head, infoOf, isUnsatisfiable, pinned, pinnedEtag } from './head.js';
+import type { ObjectPlace } from './place.js';
 import { quoted } from './keys.js';
 import { verify } from './payload.js';
 import { drop, spanOf } from './span.js';
-import { brokenOff } from './unanswered.js';
+import { brokenOff } from './failures.js';
 
 /**
- * Reads a range into a list of chunks, as they came, or into memory that was given. A body that stalls or breaks off is
- * continued where it stopped, on another connection and pinned to the same object by its ETag, at most `bodyResumes` times.
+ * Reads a range into a list of chunks as received, or into the given memory. A body that stalls or breaks off is resumed at
+ * most `bodyResumes` times, on another connection and pinned to the same object by its ETag.
  */
 export async function get(place: ObjectPlace, options: GetOptions): Promise<ObjectBody> {
   const { range, ifMatch, into } = options;
@@ -21,7 +22,7 @@ export async function get(place: ObjectPlace, options: GetOptions): Promise<Obje
   try {
     answer = await send(place, range, ifMatch);
   } catch (error) {
-    // The object is there, with no bytes for us.
+    // The object exists, but has no bytes in this range.
     if (isUnsatisfiable(error)) return nothing(place, range?.start ?? 0, ifMatch, error);
     throw error;
   }
@@ -29,7 +30,7 @@ export async function get(place: ObjectPlace, options: GetOptions): Promise<Obje
   const span = spanOf(answer, range, place.key);
   if (span === undefined) {
     drop(answer);
-    // Without a length nobody knows whether the body is whole. The answer to a ranged read names its bytes.
+    // Without a length a truncated body would go unnoticed. The response to a ranged read names its bytes.
     if (range === undefined) return get(place, { ...options, range: { start: 0 } });
     throw unknownLength(place.key);
   }
@@ -59,7 +60,7 @@ export async function get(place: ObjectPlace, options: GetOptions): Promise<Obje
   }
 }
 
-/** No bytes of an object: those of a range that is empty, or (416) begins at the end or beyond. */
+/** The empty result of a range that is empty, or (416) starts at or beyond the end. */
 async function nothing(
   place: ObjectPlace,
   start: number,
@@ -119,7 +120,7 @@ async function resume(
   throw unknownLength(place.key);
 }
 
-/** Reads to the end, or to where it breaks off: what broke it is the answer then. */
+/** Reads to the end. Resolves with the error if the body breaks off. */
 function collect(body: IncomingMessage, onChunk: (chunk: Buffer) => void): Promise<Error | undefined> {
   return new Promise((resolve) => {
     body.on('data', onChunk);

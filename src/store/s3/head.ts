@@ -3,17 +3,13 @@ import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/c
 import { isCount } from '../../shape.js';
 import { StoreError } from '../errors.js';
 import type { ObjectInfo } from '../objectStore.js';
-import { incomplete } from './answers.js';
+import { incomplete } from './responses.js';
 import { contentOf, metadataOf } from './headers.js';
 import { bareEtag, isWeak, quoted } from './keys.js';
-import type { Place } from './place.js';
+import type { ObjectPlace } from './place.js';
 import { drop, totalOf } from './span.js';
 
-export interface ObjectPlace extends Place {
-  readonly key: string;
-}
-
-/** Errors: `Unavailable` if the answer lacks what every object has, `NotSupported` if no answer tells the size. */
+/** Errors: `NotSupported` if the response lacks the ETag, or no response has the size. */
 export async function head(place: ObjectPlace, ifMatch: string | undefined): Promise<ObjectInfo> {
   const { client, bucket, key, signal } = place;
   const answer = await pinned(place, ifMatch, (condition) => {
@@ -26,8 +22,8 @@ export async function head(place: ObjectPlace, ifMatch: string | undefined): Pro
 }
 
 /**
- * A read of the version that has the ETag. No condition on a weak ETag ever holds: where the server (or a proxy that answers for
- * it) has such a one, the condition is left out, and only the ETag in the answer tells the version.
+ * A read of the version with this ETag. A condition on a weak ETag is never true: if the server (or a proxy in front of it)
+ * reports a weak one, the condition is left out, and the ETag in the response identifies the version.
  */
 export async function pinned<T>(
   { client, bucket, key, signal }: ObjectPlace,
@@ -45,7 +41,7 @@ export async function pinned<T>(
   }
 }
 
-/** The ETag of an answer, which is `pin` if there is one: not every server respects If-Match. */
+/** The ETag of a response. Throws if it differs from `pin`: not every server respects If-Match. */
 export function pinnedEtag(
   operation: 'HeadObject' | 'GetObject',
   key: string,
@@ -84,7 +80,7 @@ export function infoOf(
   };
 }
 
-/** A proxy that compresses takes the length off the answer to a HEAD; that to a ranged read tells it in another place. */
+/** A proxy that compresses removes the length from the response to a HEAD; that to a ranged read has it in Content-Range. */
 async function sizeByRange({ client, bucket, key, signal }: ObjectPlace, etag: string): Promise<number> {
   const input = { Bucket: bucket, Key: key, IfMatch: quoted(etag), Range: 'bytes=0-0' };
   let answer: GetObjectCommandOutput;
@@ -104,7 +100,7 @@ async function sizeByRange({ client, bucket, key, signal }: ObjectPlace, etag: s
   );
 }
 
-/** A range that begins at the object's end or beyond. */
+/** Whether the range starts at or beyond the object's end. */
 export function isUnsatisfiable(error: unknown): boolean {
   return statusOf(error) === 416;
 }

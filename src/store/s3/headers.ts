@@ -5,7 +5,7 @@ import type { ContentHeaders, Metadata, UploadOptions } from '../objectStore.js'
 import type { ResolvedOptions } from './options.js';
 import type { Encryption } from './encryption.js';
 
-/** What HTTP says of a body, as the SDK calls it. */
+/** The content headers under the SDK's names. */
 interface SdkContent {
   readonly ContentType?: string | undefined;
   readonly ContentEncoding?: string | undefined;
@@ -24,7 +24,7 @@ const names = {
 
 const fields = Object.entries(names) as [keyof ContentHeaders, keyof SdkContent][];
 
-/** What a new object is described by, and how it is stored. */
+/** The metadata, content headers and storage options of a new object. */
 export function described(
   { metadata, content = {} }: UploadOptions,
   options: ResolvedOptions,
@@ -48,13 +48,12 @@ type Stored = Encryption & {
   readonly ACL: ResolvedOptions['acl'];
 };
 
-/** How whatever is written is stored. A copy inherits nothing of it from its source. */
+/** The storage options of a written object. A copy does not inherit them from its source. */
 export function stored({ encryption, storageClass, acl }: ResolvedOptions): Stored {
-  // Servers that are not AWS have classes of their own.
+  // Servers other than AWS have their own classes.
   return { ...encryption, StorageClass: storageClass as StorageClass | undefined, ACL: acl };
 }
 
-/** The metadata of an answer. */
 export function metadataOf({
   Metadata = {},
 }: {

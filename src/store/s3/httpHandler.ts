@@ -7,12 +7,12 @@ import {
 } from 'node:http';
 import { request as httpsRequest, type Agent as HttpsAgent } from 'node:https';
 import { MillraceError } from '../../errors.js';
-import { named, refused } from './proxy/errors.js';
+import { proxyRefused, withProxy } from './proxy/errors.js';
 import type { Proxy } from './proxy/proxies.js';
-import type { Making } from './proxy/tunnel.js';
+import type { ConnectOptions } from './proxy/tunnel.js';
 import { sendBody } from './requestBody.js';
-import { limit, watch, type HandlerTimes } from './silence.js';
-import { Sockets, type Way } from './sockets.js';
+import { limitWait, watchSilence, type Timeouts } from './timeouts.js';
+import { Sockets, type Route } from './sockets.js';
 import type { Transport } from './transport.js';
 
 /** The part of the SDK's request that goes over the wire. */
@@ -34,34 +34,33 @@ interface WireResponse {
   readonly body: IncomingMessage;
 }
 
-/** Of an answer, in bytes: servers take more metadata than Node expects of headers in all. */
+/** Bytes in a response. Servers accept more metadata than Node's default limit for all headers. */
 const maxHeaderSize = 256 * 1024;
 
-/** Nothing of the answer had come, and doing it twice is as good as once. */
+/** Whether an idempotent request met a connection that the server was closing. */
 function mayRepeat(method: string, outgoing: ClientRequest, code: string | undefined): boolean {
   const read = method === 'GET' || method === 'HEAD';
   return read && outgoing.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE');
 }
 
 /**
- * Carries the SDK's requests over one pool of sockets.
+ * Sends the SDK's requests over one pool of sockets.
  *
- * A server closes a kept connection whenever it likes, perhaps just as it is used again: a read that meets this goes out
- * once more at once, until it meets a living or a new connection. Anything else fails, and is looked at by those who
- * know whether it may be repeated.
+ * A server may close a kept connection just as it is used again. A read that meets this is sent again immediately, until it
+ * gets a live or a new connection. Other failures are left to callers that know whether the request may be repeated.
  *
  * The SDK's own handler measures its timeouts from the moment a request is queued for a socket, so a busy pool looks
  * like a dead server, and a slow upload like a stalled one. Here a single timer per socket watches for silence: while
- * it connects, until the answer starts, and (for reads, where the server has nothing left to compute) between the
- * pieces of the body.
+ * it connects, until the response starts, and (for reads, where the server has nothing left to compute) between the
+ * chunks of the body.
  */
 export class HttpHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
   readonly #sockets: Sockets;
-  readonly #times: HandlerTimes;
+  readonly #timeouts: Timeouts;
 
-  constructor(maxSockets: number, times: HandlerTimes, transport: Transport) {
-    this.#times = times;
+  constructor(maxSockets: number, timeouts: Timeouts, transport: Transport) {
+    this.#timeouts = timeouts;
     this.#sockets = new Sockets(maxSockets, transport);
   }
 
@@ -83,9 +82,9 @@ export class HttpHandler {
       if (signal?.aborted === true) reject(aborted());
       else {
         try {
-          this.#send(request, { ...this.#times, ...patience }, signal, resolve, reject);
+          this.#send(request, { ...this.#timeouts, ...patience }, signal, resolve, reject);
         } catch (error) {
-          // It cannot be sent: a header holds a line end.
+          // Node throws if a header contains a line break.
           reject(plain(error as NodeJS.ErrnoException));
         }
       }
@@ -94,38 +93,39 @@ export class HttpHandler {
 
   #send(
     request: WireRequest,
-    times: HandlerTimes,
+    timeouts: Timeouts,
     signal: AbortSignal | undefined,
     resolve: (answer: { response: WireResponse }) => void,
     reject: (error: Error) => void,
   ): void {
-    let way: Way;
+    let route: Route;
     try {
-      way = this.#sockets.wayTo(request);
+      route = this.#sockets.routeTo(request);
     } catch (error) {
       reject(error as Error);
       return;
     }
-    const { handedTo } = way;
-    const secure = handedTo === undefined ? request.protocol === 'https:' : handedTo.secure;
-    const making: Making = { within: times.connectionTimeout, signal };
+    const { forwardProxy } = route;
+    const secure = forwardProxy === undefined ? request.protocol === 'https:' : forwardProxy.secure;
+    const connectOptions: ConnectOptions = { within: timeouts.connectionTimeout, signal };
     const outgoing = (secure ? httpsRequest : httpRequest)({
-      ...(handedTo === undefined ? direct(request) : handed(request, handedTo)),
+      ...(forwardProxy === undefined ? directOptions(request) : forwardOptions(request, forwardProxy)),
       method: request.method,
-      agent: way.agent,
+      agent: route.agent,
       maxHeaderSize,
-      ...{ making },
+      ...{ connectOptions },
     });
     let answered = false;
     let failed = false;
     const onAbort = (): void => {
-      // A request that still waits for a socket emits nothing when it is destroyed: hence the rejection.
+      // A request that waits for a socket emits nothing when it is destroyed, so reject here.
       outgoing.destroy();
       settled();
       reject(aborted());
     };
-    watch(outgoing, request.method, secure, times);
-    const unmade = way.foreign === undefined ? undefined : limit(outgoing, times.connectionTimeout, reject);
+    watchSilence(outgoing, request.method, secure, timeouts);
+    const unmade =
+      route.custom === undefined ? undefined : limitWait(outgoing, timeouts.connectionTimeout, reject);
     const settled = (): void => {
       signal?.removeEventListener('abort', onAbort);
       unmade?.();
@@ -133,22 +133,22 @@ export class HttpHandler {
     signal?.addEventListener('abort', onAbort, { once: true });
     outgoing.once('close', () => {
       settled();
-      // The end without an answer or an error: the server wants another protocol (101).
+      // Closed without a response or an error: the server wants another protocol (101).
       if (!answered && !failed) reject(unanswered());
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       failed = true;
-      // Without a socket there is no end to hear of.
+      // Without a socket no `close` follows.
       settled();
       if (!answered && signal?.aborted !== true && mayRepeat(request.method, outgoing, error.code))
-        this.#send(request, times, signal, resolve, reject);
-      else reject(plain(handedTo === undefined ? error : named(handedTo, error)));
+        this.#send(request, timeouts, signal, resolve, reject);
+      else reject(plain(forwardProxy === undefined ? error : withProxy(forwardProxy, error)));
     });
     outgoing.on('response', (incoming) => {
       answered = true;
-      if (handedTo !== undefined && incoming.statusCode === 407) {
+      if (forwardProxy !== undefined && incoming.statusCode === 407) {
         incoming.resume();
-        reject(refused(handedTo, incoming, authorityOf(request)));
+        reject(proxyRefused(forwardProxy, incoming, authorityOf(request)));
         return;
       }
       resolve({
@@ -167,9 +167,8 @@ export class HttpHandler {
     this.#sockets.destroy();
   }
 
-  // The SDK adjusts handlers it made itself; this one is complete.
   updateHttpClientConfig(): void {
-    // Nothing to adjust.
+    // Only handlers that the SDK made itself are adjusted.
   }
 
   httpHandlerConfigs(): Record<string, never> {
@@ -177,14 +176,14 @@ export class HttpHandler {
   }
 }
 
-/** The request as the server wants it. */
-function direct({ hostname, port, path, query, headers }: WireRequest): RequestOptions {
+/** The request to the server itself. */
+function directOptions({ hostname, port, path, query, headers }: WireRequest): RequestOptions {
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   return { host, port, path: path + queryString(query), headers };
 }
 
-/** The request as a proxy wants it that takes it for the server. Nothing in it is normalized: it is signed. */
-function handed(request: WireRequest, proxy: Proxy): RequestOptions {
+/** The request to a forward proxy, with an absolute URL. It is not normalized, since it is signed. */
+function forwardOptions(request: WireRequest, proxy: Proxy): RequestOptions {
   return {
     host: proxy.host,
     port: proxy.port,
@@ -197,7 +196,7 @@ function authorityOf({ hostname, port }: WireRequest): string {
   return port === undefined ? hostname : `${hostname}:${port}`;
 }
 
-/** Without what hangs off Node's error: the SDK and the logs of others get a message and a code. */
+/** Removes the references to sockets and requests from Node's errors. */
 function plain(error: NodeJS.ErrnoException): Error {
   if (error instanceof MillraceError) return error;
   return Object.assign(new Error(error.message), { name: error.name, code: error.code });
@@ -236,7 +235,7 @@ function queryString(query: WireRequest['query']): string {
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }
 
-/** Percent-encodes all but the unreserved characters of RFC 3986, as SigV4 counts on. */
+/** Percent-encodes all but the unreserved characters of RFC 3986, as SigV4 requires. */
 export function escapeUri(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

@@ -1,9 +1,9 @@
 /**
- * The `ObjectStore` over S3: AWS's, and any server that speaks its protocol. The only room that knows the AWS SDK.
+ * The `ObjectStore` over S3: AWS, and any server that speaks its protocol. Nothing else imports the AWS SDK.
  *
- * Each method is one request (a read that stalls and the copy of an open range make a second one); unsubscribing
- * aborts it and closes its socket. A connection's stores retry; the adapter below does not, and its errors hold no
- * secrets. What servers call their errors becomes the store's closed set in `errors.ts`.
+ * Each method is one request (a stalled read and the copy of an open range make a second one); unsubscribing aborts it and
+ * closes its socket. A connection's stores retry; the adapter itself does not, and its errors hold no secrets. `errors.ts`
+ * maps the servers' error codes to the store's closed set.
  */
 import type { ObjectStore } from '../objectStore.js';
 import { S3Connection, type S3Context } from './connection.js';
@@ -24,7 +24,7 @@ export {
 export type { S3Credentials, S3Options } from './options.js';
 
 /**
- * One bucket over a connection of its own; {@link S3Connection} where several share one.
+ * One bucket over its own connection. Use {@link S3Connection} to share one among several buckets.
  *
  * Errors: `InvalidS3Options`; `RegionMissing` on the first request where no region is known.
  *

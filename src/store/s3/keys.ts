@@ -1,5 +1,5 @@
 import { StoreError } from '../errors.js';
-import { incomplete } from './answers.js';
+import { incomplete } from './responses.js';
 import { escapeUri } from './httpHandler.js';
 
 /** The `x-amz-copy-source` of a key. */
@@ -7,7 +7,7 @@ export function copySource(bucket: string, key: string): string {
   return `${bucket}/${key.split('/').map(escapeUri).join('/')}`;
 }
 
-/** Undoes `encoding-type=url` where the server says that it did it. */
+/** Undoes `encoding-type=url` if the response claims that encoding. */
 export function decodeKey(text: string | undefined, encoding: string | undefined): string {
   if (text === undefined) return '';
   if (encoding !== 'url') return text;
@@ -18,14 +18,14 @@ export function decodeKey(text: string | undefined, encoding: string | undefined
   }
 }
 
-/** Whether XML 1.0 can carry the key; what it cannot must travel in a URL. */
+/** Whether XML 1.0 can represent the key. */
 export function fitsXml(key: string): boolean {
   return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/.test(key);
 }
 
 /**
- * An ETag as it is compared and sent: without its quotes, and without the mark of a weak one. A proxy that compresses
- * weakens the ETags that pass it; S3 knows the strong ones only, and a condition on a weak one never holds.
+ * An ETag as it is compared and sent: without quotes and without the prefix of a weak one. A proxy that compresses weakens
+ * ETags; S3 only has strong ones, and a condition on a weak one is never true.
  */
 export function bareEtag(etag: string | undefined): string {
   return (etag ?? '').trim().replace(/^(?:W\/)?"?(.*?)"?$/i, '$1');
@@ -35,7 +35,7 @@ export function isWeak(etag: string | undefined): boolean {
   return /^\s*W\//i.test(etag ?? '');
 }
 
-/** What a request writes, by the ETag that it is answered with. Errors: `NotSupported`. */
+/** The ETag of a written object or part. Throws `NotSupported` if the response has none. */
 export function writtenEtag(etag: string | undefined, operation: string, key: string): string {
   const bare = bareEtag(etag);
   if (bare !== '') return bare;

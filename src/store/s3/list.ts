@@ -1,14 +1,14 @@
 /**
- * Listings of objects. Callers rely on what S3 promises of them: every key once, in the order of UTF-8 bytes, below the prefix
- * and after the point they were to start at, page after page to the end. A server that does not keep to it would make a job
- * lose records or read them twice, so each page is checked, together with what the cursor tells of the one before.
+ * Listings of objects. Callers rely on S3's guarantees: every key once, in the order of UTF-8 bytes, below the prefix and
+ * after the start, across all pages. A server that breaks them would make a job lose records or read them twice, so each
+ * page is checked, also against the end of the previous one.
  */
 import { ListObjectsV2Command, type ListObjectsV2Output } from '@aws-sdk/client-s3';
 import { isCount } from '../../shape.js';
 import { checkLimit, compareKeys } from '../helpers.js';
 import type { StoreError } from '../errors.js';
 import type { ListOptions, ListPage, ObjectInfo } from '../objectStore.js';
-import { incomplete } from './answers.js';
+import { incomplete } from './responses.js';
 import { bareEtag } from './keys.js';
 import { echoes, type ListedKeys } from './listedKeys.js';
 import type { Place } from './place.js';
@@ -17,22 +17,22 @@ export interface ListPlace extends Place {
   readonly keys: ListedKeys;
 }
 
-/** Where a page begins. */
+/** Where a page starts: the content of a cursor. */
 interface From {
-  /** The server's own mark. Without one, the page is asked for by `after`. */
+  /** The server's continuation token. Without one, `after` is sent. */
   readonly token?: string;
-  /** Whatever the page holds comes after it. */
+  /** Everything on the page must come after it. */
   readonly after?: string;
-  /** `after` is a common prefix, which has been listed. */
+  /** `after` is a common prefix that has been listed. */
   readonly folded?: boolean;
-  /** Pages without a key, one after the other. */
+  /** Consecutive pages without a key. */
   readonly empty?: number;
 }
 
-/** Where millions of objects were deleted from a bucket with versions, pages without a key are usual; more in a row have no end. */
+/** Versioned buckets with millions of deleted objects have many pages without a key; more than this means an endless listing. */
 const maxEmpty = 10_000;
 
-/** One page of the objects. Errors: `NotSupported`, `Integrity` if it is not what a listing must be. */
+/** One page of objects. Errors: `NotSupported` and `Integrity` if the listing is invalid. */
 export async function list(place: ListPlace, options: ListOptions): Promise<ListPage> {
   const from = options.cursor === undefined ? startOf(options) : (JSON.parse(options.cursor) as From);
   const { answer, keys } = await ask(place, options, from);
@@ -51,7 +51,7 @@ export async function list(place: ListPlace, options: ListOptions): Promise<List
     };
   });
   const listed = keys.slice(objects.length);
-  // Some servers repeat the prefix that a page ended with.
+  // Some servers repeat the last prefix of the previous page.
   const prefixes = from.folded === true && listed[0] === from.after ? listed.slice(1) : listed;
   checkOrder(objects, prefixes, options, from);
   const next = nextOf(answer, objects, prefixes, from);
@@ -62,7 +62,7 @@ function startOf({ startAfter }: ListOptions): From {
   return startAfter === undefined || startAfter === '' ? {} : { after: startAfter };
 }
 
-/** The page, and its keys and common prefixes decoded. */
+/** The page with its decoded keys and common prefixes. */
 async function ask(
   { client, bucket, signal, keys }: ListPlace,
   options: ListOptions,
@@ -81,11 +81,11 @@ async function ask(
   if (clear !== undefined) return { answer, keys: clear };
   const plain = await client.send(new ListObjectsV2Command(input), { abortSignal: signal });
   const learned = keys.learn(rawKeys(answer), rawKeys(plain));
-  // The bucket may have changed in between: then the plain page counts.
+  // If the bucket changed in between, use the plain page.
   return learned === undefined ? { answer: plain, keys: rawKeys(plain) } : { answer, keys: learned };
 }
 
-/** A common prefix that was listed is left behind with all that is below it. */
+/** Skips all keys below a common prefix that was listed. */
 function startAfter({ after, folded }: From): string | undefined {
   return folded === true && after !== undefined ? `${after}\u{10ffff}` : after;
 }
@@ -97,7 +97,7 @@ function rawKeys({ Contents, CommonPrefixes }: ListObjectsV2Output): string[] {
   ].map((key) => key ?? '');
 }
 
-/** Ceph puts a tenant before the bucket's name; the alias of an access point is no name of a bucket. */
+/** Ceph puts a tenant before the bucket's name; an access point's alias differs from the bucket's name. */
 function checkName({ Name }: ListObjectsV2Output, bucket: string): void {
   const own = bucket.slice(bucket.lastIndexOf(':') + 1);
   if (
@@ -137,7 +137,7 @@ function checkOrder(
   }
   last = undefined;
   for (const common of prefixes) {
-    // What is below a common prefix may come after a key that the prefix itself comes before.
+    // A page may start within a common prefix, after a key that sorts after the prefix itself.
     const begun = last === undefined && (after ?? '').startsWith(common);
     const before = last ?? after;
     const why =
@@ -155,7 +155,7 @@ function outOfOrder(key: string, last: string): string {
   return `${key} comes after ${last}, so keys are out of order, or come again`;
 }
 
-/** Where the next page begins, if there is one. */
+/** Where the next page starts, if there is one. */
 function nextOf(
   answer: ListObjectsV2Output,
   objects: readonly ObjectInfo[],
@@ -178,7 +178,7 @@ function nextOf(
   const folded = common !== undefined && (object === undefined || compareKeys(common, object) > 0);
   const after = (folded ? common : object) ?? from.after;
   return {
-    // A server that names a place to go on, and tells that there is nothing, is asked for what comes after its last key.
+    // If the response has a token but claims to be the last page, continue after its last key instead.
     ...(IsTruncated && token !== undefined ? { token } : {}),
     ...(after === undefined ? {} : { after }),
     ...((count > 0 ? folded : from.folded === true) ? { folded: true } : {}),

@@ -1,12 +1,11 @@
 /**
- * What a server does to the keys in its listings. Listings are asked for with `encoding-type=url`, since XML cannot carry
- * every key. Some servers encode as forms do, with `+` for a space; some as URLs, where `+` is itself; some ignore it; and
- * what an answer says about it is not always what was done.
+ * Detects how a server encodes the keys in its listings. Listings are requested with `encoding-type=url`, since XML cannot
+ * represent every key. Some servers use form encoding, with `+` for a space; some use URL encoding, where `+` is literal; some
+ * ignore the parameter; and the response does not always claim the right one.
  *
- * So a page is looked at in every way that is possible. An answer that claims to be encoded is, unless it holds what every
- * encoder escapes. One that holds `+` and `%2B` means a space by `+`; one that holds `+` and `%20` does not. Where the ways
- * differ still, the same page is asked for once more without an encoding, where keys can only be what they are; what that
- * teaches is kept.
+ * So a page is decoded in every possible way. A response that claims to be encoded is, unless it contains characters that
+ * every encoder escapes. In one with `+` and `%2B`, `+` is a space; in one with `+` and `%20`, it is literal. If the results
+ * still differ, the same page is requested again without an encoding, and the result is remembered.
  */
 const codings = {
   plain: (raw: string) => raw,
@@ -18,15 +17,15 @@ type Coding = keyof typeof codings;
 
 const all = Object.keys(codings) as readonly Coding[];
 
-/** What is known of one server's listings of one bucket. */
+/** The possible encodings of one bucket's listings. */
 export class ListedKeys {
   #possible = all;
 
-  /** The keys that a page means; `undefined` where that is not clear. `encoded`: the answer claims to be. */
+  /** The decoded keys of a page; `undefined` if ambiguous. `encoded`: the response claims to be. */
   decode(raw: readonly string[], encoded: boolean): readonly string[] | undefined {
     if (!raw.some((key) => /[%+]/.test(key))) return raw;
     const likely = likelyOf(raw);
-    // A server that was replaced by another kind is learned anew.
+    // If none fits any more, the server was replaced by another kind.
     const found = nonEmpty(readings(raw, this.#possible)) ?? readings(raw, all);
     this.#possible = found.map(({ coding }) => coding);
     const claimed = encoded ? nonEmpty(found.filter(({ coding }) => coding !== 'plain')) : undefined;
@@ -34,9 +33,9 @@ export class ListedKeys {
     return others.every(({ keys }) => same(keys, first?.keys ?? [])) ? first?.keys : undefined;
   }
 
-  /** The keys that a page means, by the same page without an encoding; `undefined` if that holds none of them. */
+  /** Decodes a page by comparing it with the same page without an encoding; `undefined` if they have no key in common. */
   learn(raw: readonly string[], plain: readonly string[]): readonly string[] | undefined {
-    // The bucket may have changed in between, and XML has one kind of line end.
+    // The bucket may have changed in between, and XML normalizes line ends.
     const known = new Set(plain.map(oneLineEnd));
     const scored = readings(raw, all).map((reading) => ({
       ...reading,
@@ -50,7 +49,7 @@ export class ListedKeys {
   }
 }
 
-/** Whether a name that was sent comes back, in whatever coding. */
+/** Whether `raw` is `name` in any encoding. */
 export function echoes(raw: string, name: string): boolean {
   return all.some((coding) => codings[coding](raw) === name);
 }
@@ -60,7 +59,7 @@ interface Reading {
   readonly keys: readonly string[];
 }
 
-/** The codings that the keys may be in, and what they mean then. */
+/** The decoded keys under each encoding that can decode them all. */
 function readings(raw: readonly string[], possible: readonly Coding[]): Reading[] {
   return possible.flatMap((coding) => {
     const keys = raw.map(codings[coding]).filter((key) => key !== undefined);
@@ -68,19 +67,19 @@ function readings(raw: readonly string[], possible: readonly Coding[]): Reading[
   });
 }
 
-/** The codings that a page with a `+` may be in, by what else it holds. */
+/** The encodings that a page with a `+` may have, judged by its other characters. */
 function likelyOf(raw: readonly string[]): readonly Coding[] {
   const holds = (text: RegExp): boolean => raw.some((key) => text.test(key));
   if (!holds(/\+/) || holds(/%2b/i) === holds(/%20/)) return all;
   return all.filter((coding) => coding !== (holds(/%20/) ? 'form' : 'url'));
 }
 
-/** Whether it holds nothing that every encoder escapes. Ceph RGW leaves `|` as it is. */
+/** Whether it has none of the characters that every encoder escapes. Ceph RGW does not escape `|`. */
 function isEncoded(text: string): boolean {
   return /^[!#-;=?-[\]_a-z|~]*$/.test(text);
 }
 
-/** `undefined` for an escape that means nothing. */
+/** `undefined` for an invalid escape. */
 function unescape(text: string): string | undefined {
   try {
     return decodeURIComponent(text);

@@ -7,7 +7,7 @@ interface Args {
   readonly request: { readonly headers: Record<string, string>; readonly body?: unknown };
 }
 
-/** Leaves bodies out of the signature, which spares a SHA-256 of every one. */
+/** Leaves bodies out of the signature, which saves their SHA-256. */
 export const unsignedPayload: Plugin = {
   applyToStack: (stack) =>
     stack.add(
@@ -21,7 +21,7 @@ export const unsignedPayload: Plugin = {
     ),
 };
 
-/** Asks for the checksum that the server keeps of an object, where all of it is read. */
+/** Requests the stored checksum with reads of whole objects. */
 export const askForChecksum: Plugin = {
   applyToStack: (stack) =>
     stack.add(
@@ -36,8 +36,8 @@ export const askForChecksum: Plugin = {
 };
 
 /**
- * A batch delete must carry a checksum. The SDK sends a CRC32, which only newer servers take for it; Content-MD5 is
- * understood by all.
+ * A batch delete must have a checksum. The SDK sends a CRC32, which only newer servers accept; all understand
+ * Content-MD5.
  */
 export const md5ForDelete: Plugin = {
   applyToStack: (stack) =>

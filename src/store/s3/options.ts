@@ -9,7 +9,6 @@ import { isAws, resolveWire, type WireOptions } from './wire.js';
 export type { S3Credentials, S3Options } from '../../config/s3Options.js';
 
 export interface ResolvedOptions extends WireOptions {
-  /** Where else the way to the server is described. */
   readonly aws: AwsSettings;
   readonly region: string | undefined;
   readonly endpoint: string | undefined;
@@ -30,7 +29,7 @@ export interface ResolvedOptions extends WireOptions {
   readonly transport: Transport;
 }
 
-/** Fills in the defaults; what AWS's environment and files say comes before them. Throws `InvalidS3Options`. */
+/** Fills in AWS's environment and files, then the defaults. Throws `InvalidS3Options`. */
 export function resolveOptions(
   options: S3Options,
   aws: AwsSettings = new AwsSettings(options.credentials),
@@ -72,12 +71,12 @@ function socketsOf(options: S3Options): Pick<ResolvedOptions, 'maxSockets' | 're
 function duration(name: string, value: Duration | undefined, fallback: number): number {
   if (value === undefined) return fallback;
   const ms = positive(name, parseDuration(name, value), fallback);
-  // A timer that is set further ahead fires at once.
+  // A longer timer of Node fires immediately.
   if (ms >= 2 ** 31) throw invalid(`${name} must be at most 24 days, not ${ms} ms`);
   return ms;
 }
 
-/** Errors name who said it, never the value: it may hold a password. */
+/** Errors name the setting, never its value, which may hold a password. */
 function parseEndpoint({ value, where }: Configured): URL {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {

@@ -1,40 +1,40 @@
 /**
- * How fast requests to one bucket may start. A server that answers 503 SlowDown (or 429) wants fewer requests, not the
- * same ones later: so the rate itself falls, and rises again when the server is content. Additive increase,
- * multiplicative decrease, as TCP has it, on a token bucket:
+ * The request rate of one bucket. A server that responds 503 SlowDown (or 429) wants fewer requests, not the same ones later,
+ * so the rate is lowered, and raised again while the server does not throttle: additive increase, multiplicative decrease,
+ * as in TCP, on a token bucket.
  *
- * 1. At first nothing is limited; what is sent is only measured.
- * 2. A throttled answer cuts the rate to half of what was really sent, never below one request a second. Answers to
- *    requests that had started before the cut do not cut again. `Retry-After` holds all requests back.
- * 3. Answers that are not throttled raise the rate with the time that passes, by an eighth of the rate at the cut (and at
- *    least 5 requests a second) each second.
- * 4. At twice the rate of the cut the limit is gone.
+ * 1. At first the rate is not limited, only measured.
+ * 2. A throttled response cuts the rate to half of the measured one, but not below one request per second. Responses to
+ *    requests that started before the cut do not cut again. `Retry-After` delays all requests.
+ * 3. Other responses raise the rate over time, each second by an eighth of the rate at the cut (at least 5 requests per
+ *    second).
+ * 4. At twice the rate of the cut the limit is removed.
  *
- * Pure: a state, three events that give the next one, and the question how long to wait. Times are milliseconds.
+ * Pure: a state, three events, and the time to wait. Times are milliseconds.
  */
 export interface Pace {
-  /** Requests a second that may start; `Infinity`: as many as come. */
+  /** Requests per second that may start; `Infinity`: no limit. */
   readonly rate: number;
-  /** Requests a second when the server last complained. */
+  /** Requests per second when the server last throttled. */
   readonly peak: number;
-  /** Starts that are allowed at once, as of `at`. */
+  /** Tokens in the bucket at time `at`. */
   readonly tokens: number;
   readonly at: number;
-  /** Nothing starts before. */
+  /** No request starts earlier. */
   readonly heldUntil: number;
   readonly cutAt: number;
-  /** Until when `rate` has grown. */
+  /** When `rate` was last raised. */
   readonly grownAt: number;
-  /** Starts of late: each counts 1, less by a factor of e each quarter of a second. As of `countedAt`. */
+  /** Recent starts at time `countedAt`: each counts 1, decaying by a factor of e every 250 ms. */
   readonly load: number;
   readonly countedAt: number;
 }
 
-/** The rate is never below. Requests a second. */
+/** Lower bound of the rate. Requests per second. */
 export const leastRate = 1;
 const cut = 0.5;
 const leastIncrease = 5;
-/** A rate is spread out to pieces of so many seconds: finer than timers are makes no sense. */
+/** Seconds of tokens that the bucket holds: finer pacing exceeds the resolution of timers. */
 const piece = 0.02;
 const memory = 250;
 
@@ -50,7 +50,7 @@ export const freePace: Pace = {
   countedAt: -Infinity,
 };
 
-/** Milliseconds until the next request may start; 0: now. */
+/** Milliseconds until the next request may start. */
 export function waitOf(pace: Pace, now: number): number {
   const held = Math.max(0, pace.heldUntil - now);
   if (pace.rate === Infinity) return held;
@@ -58,16 +58,16 @@ export function waitOf(pace: Pace, now: number): number {
   return Math.max(held, missing <= 1e-9 ? 0 : (missing / pace.rate) * 1000);
 }
 
-/** A request starts: only where {@link waitOf} is 0. */
+/** A request starts. {@link waitOf} must be 0. */
 export function started(pace: Pace, now: number): Pace {
   const counted = { ...pace, load: loadOf(pace, now) + 1, countedAt: now };
   return pace.rate === Infinity ? counted : { ...counted, tokens: filled(pace, now) - 1, at: now };
 }
 
-/** A request that started at `since` was answered as it should be, or failed for reasons of its own. */
+/** A request that started at `since` got a response that does not throttle. */
 export function answered(pace: Pace, now: number, since: number): Pace {
   if (pace.rate === Infinity || since < pace.cutAt) return pace;
-  // After a rest the rate is as old as the rest: a second of growth is all that one answer vouches for.
+  // After an idle time, one response raises the rate by at most a second of growth.
   const grown = Math.min(Math.max(0, now - pace.grownAt), 1000) / 1000;
   const rate = pace.rate + grown * Math.max(leastIncrease, pace.peak / 8);
   if (rate >= 2 * pace.peak)
@@ -75,7 +75,7 @@ export function answered(pace: Pace, now: number, since: number): Pace {
   return { ...pace, tokens: filled(pace, now), at: now, rate, grownAt: now };
 }
 
-/** The server asked for fewer requests, in answer to one that started at `since`; perhaps for none for `retryAfter` ms. */
+/** The server throttled a request that started at `since`, and allows none for `retryAfter` ms. */
 export function throttled(pace: Pace, now: number, since: number, retryAfter = 0): Pace {
   const held = { ...pace, heldUntil: Math.max(pace.heldUntil, now + retryAfter) };
   if (since < pace.cutAt) return held;

@@ -12,7 +12,7 @@ const names = {
 
 type Checksums = { readonly [K in ChecksumKind as (typeof names)[K]]?: string };
 
-/** A body as the SDK takes it, with its checksum. One that goes in chunks has it behind them. */
+/** A body with its checksum, as the SDK takes it. A chunked body has its checksum in the trailer instead. */
 export function payload(
   body: Uint8Array,
   { checksum, chunkedEncoding, contentMd5 }: ResolvedOptions,
@@ -23,7 +23,7 @@ export function payload(
   return { ...plain, [names[checksum]]: checksumOf(checksum, body) };
 }
 
-/** An upload's checksum is that of the whole object, so that Complete need not repeat those of the parts. */
+/** An upload's checksum covers the whole object, so Complete need not repeat those of the parts. */
 export function wholeChecksum({ checksum }: ResolvedOptions): {
   ChecksumAlgorithm?: 'CRC32' | 'CRC32C' | 'CRC64NVME';
   ChecksumType?: 'FULL_OBJECT';
@@ -34,8 +34,8 @@ export function wholeChecksum({ checksum }: ResolvedOptions): {
 }
 
 /**
- * Compares a whole object with the checksum that came with it. There is none where it was written without one, and that of
- * parts (`…-3`) says nothing about the whole. Throws `Integrity`.
+ * Compares a whole object with the checksum in the response, if there is one. A composite checksum of parts (`…-3`) cannot be
+ * checked against the whole. Throws `Integrity`.
  */
 export function verify(key: string, answer: GetObjectCommandOutput, chunks: readonly Uint8Array[]): void {
   for (const kind of Object.keys(names) as ChecksumKind[]) {

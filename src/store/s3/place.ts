@@ -1,7 +1,7 @@
 import type { ResolvedOptions } from './options.js';
 import type { Sender } from './region.js';
 
-/** Where a request goes. */
+/** The target of a request. */
 export interface Place {
   readonly client: Sender;
   readonly bucket: string;
@@ -9,8 +9,12 @@ export interface Place {
   readonly options: ResolvedOptions;
 }
 
-/** An upload under way, or what was one. */
-export interface UploadPlace extends Place {
+/** The target of requests about an object. */
+export interface ObjectPlace extends Place {
   readonly key: string;
+}
+
+/** The target of requests about an upload. */
+export interface UploadPlace extends ObjectPlace {
   readonly uploadId: string;
 }

@@ -2,7 +2,7 @@ import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { StoreError } from '../errors.js';
-import { answersOfS3 } from './answers.js';
+import { checkResponses } from './responses.js';
 import { chunkedBodies } from './chunked.js';
 import { contentMd5OnDemand } from './contentMd5.js';
 import { credentialsOf, type ConnectionCredentials } from './credentials/index.js';
@@ -16,28 +16,28 @@ import { askForChecksum, unsignedPayload, md5ForDelete } from './middleware.js';
 import type { ResolvedOptions } from './options.js';
 import { byServerTime } from './serverTime.js';
 import { isDirect } from './transport.js';
-import { firstRegion, following, Regions, type Sender } from './region.js';
+import { firstRegion, followRegions, Regions, type Sender } from './region.js';
 
-/** What the pools of a connection have in common, and what they tell. */
+/** What the pools of a connection share. */
 export interface PoolContext {
   /** Default: those of the options. */
   readonly credentials?: ConnectionCredentials;
-  /** Where buckets were found to be. */
+  /** The known regions of buckets. */
   readonly regions?: Regions;
-  /** Which buckets were answered for. */
+  /** The buckets that have responded. */
   readonly reached?: Reached;
   readonly clock?: Clock;
-  /** Whether buckets that throttle are asked less. Default true. */
+  /** Whether the request rate follows throttling. Default true. */
   readonly paced?: boolean;
   readonly onPace?: (bucket: string, rate: number) => void;
-  /** A `Retry-After` holds requests back for no longer. Milliseconds. Default 20,000. */
+  /** Upper bound of a `Retry-After`. Milliseconds. Default 20,000. */
   readonly longestHold?: number;
 }
 
-/** Which host: the endpoint, or one of AWS's, as specified or else as AWS's environment and profiles have it. */
+/** Selects the host: the endpoint, or one of AWS's. */
 function hosts({ dualStack, endpoint }: ResolvedOptions): S3ClientConfig {
   if (endpoint !== undefined) return { endpoint, useDualstackEndpoint: false, useFipsEndpoint: false };
-  // The environment and the files have been asked for an endpoint.
+  // `endpoint` already includes the environment and the files.
   return { ignoreConfiguredEndpointUrls: true, ...(dualStack ? { useDualstackEndpoint: true } : {}) };
 }
 
@@ -86,7 +86,7 @@ export class S3Pool {
     return this.#options;
   }
 
-  /** Requests that have no answer yet. */
+  /** Requests without a response yet. */
   get underWay(): number {
     return this.#underWay.size;
   }
@@ -97,7 +97,7 @@ export class S3Pool {
     return endpoint !== undefined && isDirect(transport, endpoint) ? endpoint : undefined;
   }
 
-  /** One exchange with the server as an Observable: made on subscribe, aborted on unsubscribe. */
+  /** Runs an exchange with the server on subscribe, and aborts it on unsubscribe. */
   request<T>(
     asked: Asked,
     exchange: (sdk: Sdk, client: Sender, signal: AbortSignal) => Promise<T>,
@@ -111,11 +111,11 @@ export class S3Pool {
       this.#underWay.add(abort);
       withSdk((sdk) => {
         abort.signal.throwIfAborted();
-        const client = following((name) => this.#clientIn(sdk, name), this.#regions);
+        const client = followRegions((name) => this.#clientIn(sdk, name), this.#regions);
         return exchange(sdk, client, abort.signal);
       }).then(
         (answer) => {
-          // Before the answer goes out: what it sets off may unsubscribe, and there is nothing to abort any more.
+          // Before `next`, whose consumer may unsubscribe: there is nothing left to abort.
           this.#underWay.delete(abort);
           this.#reached.answered(asked.bucket);
           subscriber.next(answer);
@@ -141,7 +141,7 @@ export class S3Pool {
     this.handler.destroy();
   }
 
-  /** The name of the region where requests start. */
+  /** The initial region. */
   async region(): Promise<string> {
     return withSdk((sdk) => this.#clientIn(sdk, undefined).config.region());
   }
@@ -157,7 +157,7 @@ export class S3Pool {
 
   #connect(sdk: Sdk, own: S3ClientConfig): S3Client {
     const client = sdk.createClient({ ...this.#config, ...own });
-    client.middlewareStack.use(answersOfS3);
+    client.middlewareStack.use(checkResponses);
     client.middlewareStack.use(md5ForDelete);
     if (!this.#options.chunkedEncoding) client.middlewareStack.use(contentMd5OnDemand());
     client.middlewareStack.use(readableDates);

@@ -1,11 +1,11 @@
 /**
- * In which region a bucket is. A bucket that is elsewhere than was thought says so, in one way or another, by refusing
- * the request; it is then repeated in the right region, which is remembered for the bucket.
+ * Finds the region of a bucket. If a request is refused because the bucket is in another region, it is repeated there, and
+ * the region is remembered for the bucket.
  *
- * 1. The region that was given, or that of the AWS chain: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile in
- *    `~/.aws/config`, the instance this runs on (IMDS). None is guessed, but for custom endpoints, most of which do not care.
- * 2. Refused (301, 400 or 403) with another region named in a header or in the error document: that one.
- * 3. Refused for the region without one named: HeadBucket tells it, even where it denies all else.
+ * 1. Start with the given region, or that of the AWS chain: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile in
+ *    `~/.aws/config`, the EC2 instance (IMDS). No region is guessed, except for custom endpoints, most of which ignore it.
+ * 2. If a refusal (301, 400 or 403) names another region in a header or the error document, use that.
+ * 3. If a refusal is about the region without naming one, ask HeadBucket, which reports it even if access is denied.
  */
 import { request } from 'node:http';
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -15,8 +15,8 @@ import { isCode } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 
 /**
- * The region to start with, as the SDK takes it: as given, else of AWS's environment and files; `us-east-1` for a custom
- * endpoint that has none, and the instance's otherwise, which is asked once a request needs it.
+ * The initial region: as given, else from AWS's environment and files, else `us-east-1` for a custom endpoint, else the
+ * instance's, which is requested lazily.
  */
 export function firstRegion({
   region,
@@ -48,10 +48,10 @@ function regionMissing(aws: AwsSettings): MillraceError {
   );
 }
 
-/** Milliseconds. Outside of EC2 nothing answers at its address. */
+/** Milliseconds. Outside of EC2 nothing responds at this address. */
 const patience = 1000;
 
-/** What the EC2 instance says that this runs on, if it is one. */
+/** The region of the EC2 instance that this runs on, if any. */
 async function regionOfInstance(aws: AwsSettings): Promise<string | undefined> {
   if (aws.metadataDisabled) return undefined;
   const v6 = aws.variable('AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE')?.toLowerCase() === 'ipv6';
@@ -65,12 +65,12 @@ async function regionOfInstance(aws: AwsSettings): Promise<string | undefined> {
     const region = await read(base, '/latest/meta-data/placement/region', 'GET', headers, signal);
     return isRegion(region) ? region : undefined;
   } catch {
-    // Not EC2, or not allowed: no region is known, and the error that follows names this way, too.
+    // Not EC2, or not allowed: the error that follows mentions the instance's metadata, too.
     return undefined;
   }
 }
 
-/** It becomes part of host names: what a server says must not be more than a name. */
+/** A server's region becomes part of host names, so it must be a plain name. */
 function isRegion(text: string): boolean {
   return /^[a-z0-9-]{1,32}$/.test(text);
 }
@@ -106,8 +106,8 @@ type Options = Parameters<S3Client['send']>[1];
 /** Sends commands, each to the region of its bucket. */
 export type Sender = Pick<S3Client, 'send'>;
 
-/** A sender whose buckets may be in any region. `clientIn` makes, or gives again, the client of a region (or the first). */
-export function following(clientIn: (region: string | undefined) => S3Client, known: Regions): Sender {
+/** A sender for buckets in any region. `clientIn` returns the client of a region, or of the initial one. */
+export function followRegions(clientIn: (region: string | undefined) => S3Client, known: Regions): Sender {
   const send = async (command: Command, options: Options): Promise<unknown> => {
     const bucket = 'Bucket' in command.input ? (command.input.Bucket ?? '') : '';
     const client = clientIn(known.of(bucket));
@@ -122,7 +122,7 @@ export function following(clientIn: (region: string | undefined) => S3Client, kn
   return { send: send as S3Client['send'] };
 }
 
-/** What the SDK rejects with, as far as it is looked at. */
+/** The fields of the SDK's errors that are used. */
 interface Refused {
   readonly name?: unknown;
   /** From the error document. */
@@ -131,12 +131,12 @@ interface Refused {
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 }
 
-/** What a connection has learned. */
+/** The regions of buckets that a connection has learned. */
 export class Regions {
   readonly #regions = new Map<string, string>();
   readonly #onFound: (bucket: string, region: string) => void;
 
-  /** `onFound` hears of a bucket that is elsewhere than was thought. */
+  /** `onFound` is called for each bucket in another region than the initial one. */
   constructor(onFound: (bucket: string, region: string) => void = () => undefined) {
     this.#onFound = onFound;
   }
@@ -145,7 +145,7 @@ export class Regions {
     return this.#regions.get(bucket);
   }
 
-  /** The other region that the bucket is in, if that is why `client` was refused. */
+  /** The bucket's region, if `client` was refused because it is another one. */
   async elsewhere(
     bucket: string,
     client: S3Client,
@@ -165,7 +165,7 @@ export class Regions {
   }
 }
 
-/** HeadBucket tells the region even where it denies all else. */
+/** HeadBucket reports the region even if access is denied. */
 async function ask(bucket: string, client: S3Client, options: Options): Promise<string | undefined> {
   try {
     const { HeadBucketCommand } = await import('@aws-sdk/client-s3');
@@ -188,7 +188,7 @@ const aboutRegions: readonly unknown[] = [
   'IllegalLocationConstraintException',
 ];
 
-/** The answer to a HEAD has no document, and so no code. */
+/** The response to a HEAD has no document, and so no code. */
 function aboutRegion({ name }: Refused, status: number): boolean {
   return aboutRegions.includes(name) || status === 301 || (status === 400 && !isCode(name));
 }

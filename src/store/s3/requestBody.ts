@@ -1,11 +1,11 @@
 import type { ClientRequest } from 'node:http';
 
-/** Bytes that are handed to a socket at once. */
+/** Bytes in one write to a socket. */
 const slice = 256 * 1024;
 
 /**
- * A large body goes out slice by slice, each when the one before is gone: a socket notices no progress within a single
- * write (under TLS), and would call an upload silent that a slow line takes long for.
+ * Sends a large body slice by slice, each when the previous one is flushed: under TLS a socket notices no progress within a
+ * single write, so a slow upload would time out as silent.
  */
 export function sendBody(outgoing: ClientRequest, body: unknown): void {
   const pieces: unknown[] = Array.isArray(body) ? body : [body];

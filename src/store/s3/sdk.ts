@@ -1,6 +1,5 @@
 /**
- * All that needs the AWS SDK, which is the larger part of this room's code. The first request loads it, so that a program that
- * asks no S3 server does not pay for it.
+ * Everything that needs the AWS SDK. The first request loads it, so programs that do not use S3 do not pay for it.
  */
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 

@@ -2,18 +2,17 @@ import type { S3Client } from '@aws-sdk/client-s3';
 
 type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];
 
-/** By how much a clock may be off without a server minding. Milliseconds. */
+/** The clock skew that every server tolerates. Milliseconds. */
 const tolerated = 4 * 60_000;
 
-/** The SDK's client, as far as it is looked at: it keeps how far the server's clock is ahead of this machine's. */
+/** The part of the SDK's client that is used: how far the server's clock is ahead of this machine's. */
 interface Client {
   readonly config: { readonly systemClockOffset: number };
 }
 
 /**
- * Repeats a command that was refused because this machine's clock is off. The SDK learns the server's time from every answer
- * and signs by it from then on, but gives up the request that it learned from. The caller that gets that refusal knows nothing
- * of clocks: a HEAD is answered with a bare 403.
+ * Repeats a command that was refused because this machine's clock is off. The SDK learns the server's time from every
+ * response and signs by it from then on, but fails the request that it learned from, for a HEAD with a bare 403.
  *
  * A refused command had no effect, and its body is in memory, so it can be sent again.
  */
@@ -50,7 +49,7 @@ function aboutTime({ name, $metadata, $response }: SdkError, before: number, aft
   return Math.abs(serverTime - (Date.now() + before)) >= tolerated;
 }
 
-/** A time of the server's, by this machine's clock. */
+/** Converts a time of the server to this machine's clock. */
 export function byLocalClock(time: Date, { config }: Client): Date {
   const { systemClockOffset: offset } = config;
   return Math.abs(offset) < tolerated ? time : new Date(time.getTime() - offset);

@@ -4,18 +4,18 @@ import type { Proxy } from './proxy/proxies.js';
 import { TunnelAgent } from './proxy/tunnel.js';
 import type { Transport } from './transport.js';
 
-/** By what a request goes. */
-export interface Way {
+/** The route of a request. */
+export interface Route {
   readonly agent: HttpAgent;
-  /** Takes the request in place of the server, with the whole URL in it. */
-  readonly handedTo?: Proxy;
-  /** Leads to the server, and is asked for the connection. */
-  readonly through?: Proxy;
-  /** The agent is the user's: nobody knows what it does to make a connection. */
-  readonly foreign?: true;
+  /** The forward proxy that receives the request, with its absolute URL. */
+  readonly forwardProxy?: Proxy;
+  /** The proxy that tunnels the connection. */
+  readonly tunnelProxy?: Proxy;
+  /** The agent is the user's, so how it connects is unknown. */
+  readonly custom?: true;
 }
 
-/** One pool of sockets, of at most so many for each server, or each proxy that requests are handed to. */
+/** A pool of at most `max` sockets per server or forward proxy. */
 export class Sockets {
   readonly http: HttpAgent;
   readonly #max: number;
@@ -34,19 +34,19 @@ export class Sockets {
   }
 
   /** Throws `InvalidS3Options`. */
-  wayTo(server: { readonly protocol: string; readonly hostname: string; readonly port?: number }): Way {
+  routeTo(server: { readonly protocol: string; readonly hostname: string; readonly port?: number }): Route {
     const secure = server.protocol === 'https:';
     const agent = this.#transport.agentFor(secure ? 'https' : 'http');
-    if (agent !== undefined) return { agent, foreign: true };
+    if (agent !== undefined) return { agent, custom: true };
     const proxy = this.#transport.proxyFor(server);
     if (proxy === undefined) return { agent: secure ? this.https : this.http };
-    if (!secure) return { agent: proxy.secure ? this.https : this.http, handedTo: proxy };
+    if (!secure) return { agent: proxy.secure ? this.https : this.http, forwardProxy: proxy };
     let tunnel = this.#tunnels.get(proxy);
     if (tunnel === undefined) this.#tunnels.set(proxy, (tunnel = new TunnelAgent(proxy, this.#secured)));
-    return { agent: tunnel, through: proxy };
+    return { agent: tunnel, tunnelProxy: proxy };
   }
 
-  /** Closes all that are our own. */
+  /** Closes all sockets, except those of the user's agent. */
   destroy(): void {
     this.http.destroy();
     this.#https?.destroy();

@@ -12,8 +12,8 @@ export interface Span {
 }
 
 /**
- * Which bytes the answer holds, and of how many; `undefined` where it does not tell. Throws, with the body dropped, if they are
- * not those asked for.
+ * The bytes that the response holds, and the object's size; `undefined` if it does not announce them. Drops the body and
+ * throws if they are not the requested ones.
  */
 export function spanOf(
   answer: GetObjectCommandOutput,
@@ -46,7 +46,7 @@ export function spanOf(
   );
 }
 
-/** The size of the whole object, where the answer tells it. */
+/** The size of the whole object, if the response has it. */
 export function totalOf(answer: GetObjectCommandOutput): number | undefined {
   const whole = answer.ContentRange === undefined && answer.$metadata.httpStatusCode !== 206;
   const size = whole ? answer.ContentLength : partOf(answer)?.size;

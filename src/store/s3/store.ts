@@ -27,15 +27,13 @@ import type { Place, UploadPlace } from './place.js';
 import type { S3Pool } from './pool.js';
 import type { Sdk } from './loadSdk.js';
 
-/** What a store is told of the world around its bucket. */
-interface Surroundings {
-  /** How it calls itself. */
+interface S3StoreContext {
   readonly uri?: string | undefined;
-  /** What other buckets want that it copies from. Default: what this one wants. */
+  /** The requirements of buckets that it copies from. Default: those of its own. */
   readonly accessOf?: (bucket: string) => Access;
 }
 
-/** A bucket as an {@link ObjectStore}: one method, one request of the SDK. */
+/** A bucket as an {@link ObjectStore}. Each method is one request. */
 export class S3Store implements ObjectStore {
   readonly uri: string;
   readonly #bucket: string;
@@ -50,7 +48,7 @@ export class S3Store implements ObjectStore {
     bucket: string,
     pool: S3Pool,
     options = pool.options,
-    { uri = `s3://${bucket}`, accessOf = () => options }: Surroundings = {},
+    { uri = `s3://${bucket}`, accessOf = () => options }: S3StoreContext = {},
   ) {
     refuseBucket('s3', bucket);
     this.uri = uri;
@@ -155,7 +153,6 @@ export class S3Store implements ObjectStore {
     );
   }
 
-  /** A request about a key. */
   #on<T>(
     key: string,
     operation: S3Operation,
@@ -165,7 +162,6 @@ export class S3Store implements ObjectStore {
     return this.#request({ operation, bucket: this.#bucket, key, ...conditions }, exchange);
   }
 
-  /** A request about an upload. */
   #upload<T>(
     key: string,
     uploadId: string,
@@ -175,7 +171,7 @@ export class S3Store implements ObjectStore {
   ): Observable<T> {
     return this.#on(key, operation, conditions, (sdk, place) => {
       const upload = { ...place, key, uploadId };
-      return sdk.uploads.orGone(upload, () => exchange(sdk, upload));
+      return sdk.uploads.detectMissingUpload(upload, () => exchange(sdk, upload));
     });
   }
 

@@ -1,4 +1,4 @@
-/** How servers are reached: directly or through a proxy, with whose certificates, by whose agent. */
+/** How servers are reached: directly or through a proxy, the trusted certificates, and the user's agents. */
 import type { Agent } from 'node:http';
 import type { SecureContext } from 'node:tls';
 import type { S3Options } from '../../config/s3Options.js';
@@ -12,13 +12,13 @@ export interface Transport {
   readonly proxyFor: ReturnType<typeof proxiesOf>;
   /** Throws `InvalidS3Options`. */
   readonly trust: () => SecureContext | undefined;
-  /** The user's own, which is in place of all that. */
+  /** The user's own agent, which replaces proxy and certificates. */
   readonly agentFor: (scheme: 'http' | 'https') => Agent | undefined;
 }
 
 type Options = Pick<S3Options, 'proxy' | 'noProxy' | 'caBundle' | 'agent'>;
 
-/** Nothing is read before the first connection. */
+/** Files are read on the first connection. */
 export function transportOf(options: Options, aws: AwsSettings): Transport {
   const { agent } = options;
   let trust: { readonly context: SecureContext | undefined } | undefined;
@@ -29,7 +29,7 @@ export function transportOf(options: Options, aws: AwsSettings): Transport {
   };
 }
 
-/** Whether nothing stands between this machine and a server. */
+/** Whether a server is reached without a proxy or a user's agent. */
 export function isDirect({ agentFor, proxyFor }: Transport, endpoint: string): boolean {
   const { protocol, hostname, port } = new URL(endpoint);
   try {
@@ -38,11 +38,11 @@ export function isDirect({ agentFor, proxyFor }: Transport, endpoint: string): b
       (agent ?? proxyFor({ protocol, hostname, port: port === '' ? undefined : Number(port) })) === undefined
     );
   } catch {
-    return false; // what is no proxy is an error of the request itself
+    return false; // the request itself will fail with this error
   }
 }
 
-/** A pool of the user's that is smaller than ours would make manifests wait for uploads. Throws `InvalidS3Options`. */
+/** With fewer sockets in the user's agent, manifests would wait for uploads. Throws `InvalidS3Options`. */
 export function checkAgent({ agent }: Options, sockets: number): void {
   if (agent === undefined) return;
   for (const each of isAgent(agent) ? [agent] : [agent.http, agent.https]) {

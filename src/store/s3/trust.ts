@@ -5,8 +5,8 @@ import { MillraceError } from '../../errors.js';
 import type { AwsSettings, Configured } from './aws/settings.js';
 
 /**
- * The certificate authorities that servers and proxies are checked against: those that Node trusts, and those of the bundle
- * besides. `undefined` where there is no bundle. Throws `InvalidS3Options`.
+ * The trusted certificate authorities: those of Node, and those of the bundle. `undefined` if there is no bundle. Throws
+ * `InvalidS3Options`.
  */
 export function trusted(bundle: string | undefined, aws: AwsSettings): tls.SecureContext | undefined {
   const given = bundle === undefined ? aws.caBundle : { value: bundle, where: 'caBundle' };
@@ -14,7 +14,7 @@ export function trusted(bundle: string | undefined, aws: AwsSettings): tls.Secur
   return tls.createSecureContext({ ca: [...nodesOwn(aws), ...certificatesIn(given)] });
 }
 
-/** Node passes over a certificate that it cannot read. */
+/** Checks every certificate: Node skips those that it cannot parse. */
 function certificatesIn(given: Configured): readonly string[] {
   let text: string;
   try {
@@ -32,7 +32,7 @@ function certificatesIn(given: Configured): readonly string[] {
   return found;
 }
 
-/** What is trusted without a bundle; an explicit list replaces it. */
+/** Node's default authorities, which an explicit list would replace. */
 function nodesOwn(aws: AwsSettings): readonly string[] {
   const { getCACertificates } = tls as { readonly getCACertificates?: (kind: 'default') => string[] };
   if (getCACertificates !== undefined) return getCACertificates('default');
@@ -42,7 +42,7 @@ function nodesOwn(aws: AwsSettings): readonly string[] {
       ? tls.rootCertificates
       : [...tls.rootCertificates, readFileSync(extra, 'utf8')];
   } catch {
-    return tls.rootCertificates; // Node has warned of it
+    return tls.rootCertificates; // Node has already warned
   }
 }
 

@@ -1,14 +1,14 @@
-/** Listings of what multipart uploads are under way, and of their parts. Both go on after what they have listed last. */
+/** Listings of multipart uploads and of their parts. Each page continues after the last entry of the previous one. */
 import { ListMultipartUploadsCommand, ListPartsCommand } from '@aws-sdk/client-s3';
 import { isCount } from '../../shape.js';
 import type { StoreError } from '../errors.js';
 import { compareKeys } from '../helpers.js';
 import type { UploadCursor, UploadedPart, UploadPage } from '../objectStore.js';
-import { incomplete } from './answers.js';
+import { incomplete } from './responses.js';
 import { bareEtag, decodeKey } from './keys.js';
 import type { Place, UploadPlace } from './place.js';
 
-/** One page of the uploads under way. Errors: `NotSupported` if it is not what such a listing must be. */
+/** One page of unfinished uploads. Errors: `NotSupported` if the listing is invalid. */
 export async function listUploads(
   place: Place,
   options: { readonly prefix: string; readonly after?: UploadCursor },
@@ -19,7 +19,7 @@ export async function listUploads(
     Prefix: prefix,
     KeyMarker: after?.key,
     UploadIdMarker: after?.uploadId,
-    // No encoding-type: there are servers that encode the keys of this listing without saying so.
+    // No encoding-type: some servers encode the keys of this listing without announcing it.
   };
   const answer = await place.client.send(new ListMultipartUploadsCommand(input), {
     abortSignal: place.signal,
@@ -28,12 +28,12 @@ export async function listUploads(
   const uploads = (answer.Uploads ?? []).map(({ Key, UploadId = '', Initiated }) => {
     const key = decodeKey(Key, answer.EncodingType);
     if (key === '' || UploadId === '') throw broken(`it has no ${key === '' ? 'key' : 'id'} of an upload`);
-    // A caller that aborts what is old would abort this one.
+    // Callers abort old uploads, so a missing date must not count as old.
     if (Initiated === undefined) throw broken('it has no start time for an upload');
     if (!key.startsWith(prefix)) throw broken(`it holds ${key}, which is not below the prefix ${prefix}`);
     return { key, uploadId: UploadId, initiated: Initiated.getTime() };
   });
-  // Those of one key are in no order that every server keeps.
+  // Servers order the uploads of one key differently.
   let last = after?.key;
   for (const { key, uploadId } of uploads) {
     const again = key === after?.key && uploadId === after.uploadId;
@@ -48,7 +48,7 @@ export async function listUploads(
   };
 }
 
-/** One page of the parts of an upload. Errors: `NotSupported` if it is not what such a listing must be. */
+/** One page of an upload's parts. Errors: `NotSupported` if the listing is invalid. */
 export async function listParts(
   place: UploadPlace,
   after: number | undefined,

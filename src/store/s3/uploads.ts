@@ -14,7 +14,7 @@ import type {
   UploadedPart,
   UploadOptions,
 } from '../objectStore.js';
-import { incomplete } from './answers.js';
+import { incomplete } from './responses.js';
 import { head } from './head.js';
 import { described } from './headers.js';
 import { copySource, quoted, writtenEtag } from './keys.js';
@@ -35,7 +35,7 @@ export async function createUpload(
   };
   const command = new CreateMultipartUploadCommand(input);
   const answer = place.client.send(command, { abortSignal: place.signal });
-  const { UploadId } = await answer.catch((error: unknown) => dropUnreadable(place, key, error));
+  const { UploadId } = await answer.catch((error: unknown) => abortUnreadable(place, key, error));
   if (UploadId === undefined || UploadId === '')
     throw incomplete(
       'CreateMultipartUpload',
@@ -45,11 +45,11 @@ export async function createUpload(
   return { uploadId: UploadId };
 }
 
-/** An upload whose answer cannot be read is of no use: it is aborted, if the answer tells its id nevertheless. */
-async function dropUnreadable(place: Place, key: string, error: unknown): Promise<never> {
+/** Aborts an upload whose response cannot be parsed, if its id can be extracted. */
+async function abortUnreadable(place: Place, key: string, error: unknown): Promise<never> {
   const { $responseBodyText: text = '' } = error as { readonly $responseBodyText?: string };
   const uploadId = /<UploadId>\s*([^<\s]+)\s*<\/UploadId>/.exec(text)?.[1];
-  // The first error counts; what is left then is for sweeps.
+  // Best effort: a sweep aborts what is left.
   if (uploadId !== undefined) await abortUpload({ ...place, key, uploadId }).catch(() => undefined);
   throw error;
 }
@@ -73,7 +73,7 @@ export async function copyPart(
   checkPartNumber(number);
   checkKey(from.key);
   const source = { ...place, bucket: from.bucket ?? place.bucket, key: from.key };
-  // The server tells neither the size of the part nor takes a range without an end.
+  // The server accepts no range without an end, and does not report the size of the part.
   let range = from.range;
   let ifMatch = from.ifMatch;
   if (range?.end === undefined) {
@@ -90,7 +90,7 @@ export async function copyPart(
     CopySourceRange: `bytes=${start}-${end - 1}`,
   };
   const answer = await place.client.send(new UploadPartCopyCommand(input), { abortSignal: place.signal });
-  // There are servers that ignore the condition here: what is the same afterwards was the same then.
+  // Some servers ignore the condition: if the source is unchanged afterwards, it was unchanged during the copy.
   if (ifMatch !== undefined) await head(source, ifMatch);
   const etag = writtenEtag(answer.CopyPartResult?.ETag, 'UploadPartCopy', place.key);
   return { number, etag, size: end - start };
@@ -101,7 +101,7 @@ export async function completeUpload(
   parts: readonly UploadedPart[],
   options: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string },
 ): Promise<PutResult> {
-  // Not every server looks at the order.
+  // Not every server checks the order.
   checkPartOrder(parts);
   const input = {
     ...named(place),
@@ -117,10 +117,10 @@ export async function completeUpload(
   return { etag: writtenEtag(answer.ETag, 'CompleteMultipartUpload', place.key) };
 }
 
-/** What is not there any more need not be aborted. */
+/** Succeeds if the upload no longer exists. */
 export async function abortUpload(place: UploadPlace): Promise<void> {
   try {
-    await orGone(place, () =>
+    await detectMissingUpload(place, () =>
       place.client.send(new AbortMultipartUploadCommand(named(place)), { abortSignal: place.signal }),
     );
   } catch (error) {
@@ -129,10 +129,10 @@ export async function abortUpload(place: UploadPlace): Promise<void> {
 }
 
 /**
- * Some servers answer 500 when an upload is not there, others the same when they are in trouble. The listing of uploads
- * tells which: an upload that it does not know gives `NoSuchUpload`. If the listing fails, the first error stands.
+ * Some servers respond 500 if an upload does not exist. The listing of uploads distinguishes that from an outage: an upload
+ * that is not in it gives `NoSuchUpload`. If the listing fails, the original error is thrown.
  */
-export async function orGone<T>(place: UploadPlace, exchange: () => Promise<T>): Promise<T> {
+export async function detectMissingUpload<T>(place: UploadPlace, exchange: () => Promise<T>): Promise<T> {
   try {
     return await exchange();
   } catch (error) {

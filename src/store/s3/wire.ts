@@ -3,11 +3,11 @@ import { MillraceError } from '../../errors.js';
 import type { ChecksumKind } from '../checksums.js';
 import { customerKeyOf, encryptionOf, type Encryption } from './encryption.js';
 
-/** What requests look like, as servers differ in what they understand. */
+/** The form of requests: servers differ in what they support. */
 export interface WireOptions {
-  /** Of every body. */
+  /** Sent with every body. */
   readonly checksum: ChecksumKind | undefined;
-  /** Of every body, too, in place of `checksum`. */
+  /** Sent with every body instead of `checksum`. */
   readonly contentMd5: boolean;
   readonly checksumValidation: boolean;
   readonly chunkedEncoding: boolean;
@@ -15,7 +15,7 @@ export interface WireOptions {
   readonly accelerate: boolean;
   readonly dualStack: boolean;
   readonly encryption: Encryption;
-  /** In base64. It comes with every request about what it encrypts. */
+  /** In base64. */
   readonly customerKey: string | undefined;
   readonly acl: S3Options['acl'];
   readonly requesterPays: boolean;
@@ -72,7 +72,7 @@ function aclOf(acl: S3Options['acl']): S3Options['acl'] {
   return acl;
 }
 
-/** What writes ask for that not every server has, in words. */
+/** Describes the features that writes use and some servers lack. */
 export function wantedBy(options: WireOptions & { readonly custom: boolean }): string | undefined {
   const { encryption, customerKey, acl, storageClass, checksum, custom } = options;
   const { ServerSideEncryption: sse } = encryption;
@@ -87,8 +87,8 @@ export function wantedBy(options: WireOptions & { readonly custom: boolean }): s
 }
 
 /**
- * Whether an endpoint is one of AWS's own, in any partition: regional, FIPS, dual stack, VPC, access points. What is not
- * follows S3 less closely.
+ * Whether an endpoint is AWS's, in any partition: regional, FIPS, dual stack, VPC, access points. Other servers follow S3
+ * less closely.
  */
 export function isAws(host: string): boolean {
   return /(^|\.)(amazonaws\.(com(\.cn)?|eu)|api\.(aws|amazonwebservices\.(com\.cn|eu)))$/i.test(host);

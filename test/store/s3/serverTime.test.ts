@@ -8,9 +8,8 @@ import { createMemoryStore } from '../../../src/store/memory/index.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { requestChannels } from '../../../src/store/observe/channels.js';
 import { AwsSettings } from '../../../src/store/s3/aws/settings.js';
-import { seldom } from '../../../src/store/s3/credentials/http.js';
 import { fixed } from '../../../src/store/s3/credentials/source.js';
-import { assumeRole } from '../../../src/store/s3/credentials/sts.js';
+import { assumeRole, oneShotHandler } from '../../../src/store/s3/credentials/sts.js';
 import { S3Connection, type S3Options } from '../../../src/store/s3/index.js';
 import { transportOf } from '../../../src/store/s3/transport.js';
 import { altered } from '../alteringProxy.js';
@@ -44,7 +43,7 @@ afterEach(() => gateway.close());
 const connected = (options: S3Options = {}): S3Connection =>
   new S3Connection({ endpoint: gateway.endpoint, credentials, retry: { maxRetries: 0 }, ...options });
 
-const http = seldom(transportOf({}, new AwsSettings(undefined, {})));
+const http = oneShotHandler(transportOf({}, new AwsSettings(undefined, {})));
 
 const statuses = (): (number | undefined)[] => events.map(({ status }) => status);
 

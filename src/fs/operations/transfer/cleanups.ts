@@ -1,14 +1,14 @@
 import { Observable } from 'rxjs';
 
 /**
- * What has to be done although its operation is over: uploads to be dropped after an unsubscribe. It runs detached, and
- * `idle` tells when all of it is done, so that a process does not end before.
+ * Clean-up that outlives its operation, such as aborting uploads after an unsubscribe. It runs detached; `idle` completes
+ * when it is done, so that the process can wait for it.
  */
 export class Cleanups {
   #running = 0;
   readonly #waiting = new Set<() => void>();
 
-  /** Runs it now, even after an unsubscribe. A failure cannot be reported then; the bucket's lifecycle rules remove the upload. */
+  /** Runs `work` detached. Failures are not reported; the bucket's lifecycle rules remove an upload that is left. */
   run(work: Observable<unknown>): void {
     this.#running += 1;
     const done = (): void => {
@@ -19,7 +19,7 @@ export class Cleanups {
     work.subscribe({ error: done, complete: done });
   }
 
-  /** Completes when nothing is under way. */
+  /** Completes when no clean-up is running. */
   readonly idle = new Observable<never>((out) => {
     const tell = (): void => out.complete();
     if (this.#running === 0) {

@@ -1,6 +1,6 @@
 /**
- * Keys are foreign input, chosen by anyone who can write to the bucket. In a local directory, a link may lead a key
- * out of it; nothing is written through such a link. Links that the target itself is named by are the user's own.
+ * Keys are untrusted input, chosen by anyone who can write to the bucket. In a local target directory, a link may lead out of
+ * it; nothing is written through such a link. Links in the target's own path are the user's choice.
  */
 import { defer, EMPTY, forkJoin, mergeMap, type Observable } from 'rxjs';
 import { OperationError } from '../errors.js';
@@ -9,10 +9,10 @@ import type { Task } from './task.js';
 const remembered = 10_000;
 
 export class Containment {
-  /** Directories of keys that are known to lie in their roots. */
+  /** Directories known to be inside their roots. */
   readonly #inside = new Set<string>();
 
-  /** Completes if the target of a task lies in the directory that it was given. Errors: `OutsideTarget`. */
+  /** Completes if the target of a task is inside its target directory. Errors: `OutsideTarget`. */
   check({ to, key, root }: Task): Observable<never> {
     return defer(() => {
       const { identities } = to.location;
@@ -23,7 +23,7 @@ export class Containment {
       return forkJoin([identities.directory(root), identities.directory(directory)]).pipe(
         mergeMap(([outer, inner]) => {
           const [own] = outer.within;
-          // What does not exist has no link in it.
+          // A missing directory contains no link.
           const inside = outer.missing.length > 0 || inner.within.some(({ id }) => id === own?.id);
           if (!inside) throw outside(to.uri(key), to.uri(root));
           if (this.#inside.size >= remembered) this.#inside.clear();

@@ -11,13 +11,13 @@ import { Window } from './window.js';
 
 const MiB = 2 ** 20;
 
-/** S3 takes five times as much; but a part is one buffer, and what hashes and writes it takes at most 2 GiB. Bytes. */
+/** Bytes. S3 allows 5 GiB, but a part is one buffer, and hashing and writing take at most 2 GiB. */
 const largestPart = 1024 * MiB;
 
-/** Unless more is asked for. Bytes. */
+/** Upper bound of the default memory. Bytes. */
 const mostMemory = 512 * MiB;
 
-/** What all runs of operations share. */
+/** Shared by all runs of operations. */
 export interface Around {
   readonly cleanups: Cleanups;
   readonly clock: Clock;
@@ -25,8 +25,8 @@ export interface Around {
 }
 
 /**
- * Checks the options and fills in the defaults, for one run of an operation. Without `s3.async.enabled` there is one request
- * at a time, without `s3.bulk-copy.enabled` one object. Throws `InvalidOption`.
+ * Validates the options and fills in the defaults, for one run of an operation. Without `s3.async.enabled`, requests run one at
+ * a time; without `s3.bulk-copy.enabled`, objects do. Throws `InvalidOption`.
  */
 export function meansOf(
   options: BulkCopyOptions & { readonly sourceGoes?: boolean },

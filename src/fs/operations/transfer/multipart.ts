@@ -1,13 +1,13 @@
 /**
- * One object in parts: an upload is begun, or found again; its missing parts are filled, as many at once as the window
- * lets; and it is completed. Nothing is visible before that.
+ * Copies one object in parts: creates an upload, or resumes one; copies the missing parts, as many concurrently as the window
+ * allows; and completes it. Nothing is visible before.
  *
- * However this ends, nothing is left behind but what the next copy goes on with:
- * - an unsubscribe or an error drops the upload, unless a note is kept of it and the error may pass;
- * - the request that creates an upload is the only one that an unsubscribe does not abort: the server may have made it
- *   already, and only the answer tells its id. It is dropped when that comes;
- * - a Complete whose answer is lost is proven by the put-id of the object that is there, which only this upload has; where
- *   there is none, it is asked again.
+ * However it ends, it leaves nothing except what the next copy can resume:
+ * - an unsubscribe or an error aborts the upload, unless there is a note of it and the error may be temporary;
+ * - only the request that creates an upload is not aborted by an unsubscribe: the server may have executed it, and the id is
+ *   only in the response. The upload is aborted when that arrives;
+ * - after a lost response to Complete, the put-id of the object, unique to this upload, proves success; otherwise Complete is
+ *   repeated.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -36,7 +36,7 @@ import type { Window } from './window.js';
 export interface Multipart {
   readonly task: Task;
   readonly parts: Parts;
-  /** Kept in memory by one part under way. */
+  /** Bytes in memory per part. */
   readonly partBytes: number;
   readonly requestsAtOnce: number;
   readonly window: Window;
@@ -49,7 +49,7 @@ export interface Multipart {
   readonly clock: Clock;
 }
 
-/** What is at the server, as far as is known here. */
+/** The known state of the upload on the server. */
 type Phase =
   { readonly is: 'nothing' } | { readonly is: 'begun' | 'noted' | 'completed'; readonly uploadId: string };
 
@@ -90,7 +90,7 @@ export function multipart(copy: Multipart): Observable<Step> {
   });
 }
 
-/** Goes on with the upload of the note, or begins one. */
+/** Resumes the upload of the note, or creates one. */
 function begin(
   copy: Multipart,
   drop: (uploadId: string) => Observable<unknown>,
@@ -152,7 +152,7 @@ function create(
   );
 }
 
-/** Fills what is missing, and completes. */
+/** Copies the missing parts, and completes. */
 function sent(copy: Multipart, begun: Begun, completed: () => void): Observable<Step> {
   const { arrived } = begun;
   const { parts, task, window, note } = copy;
@@ -196,12 +196,12 @@ function complete(
   return window.run(task, 0, completed).pipe(map((outcome) => etagOf(outcome).etag));
 }
 
-/** Whether the same copy may succeed later with what has arrived: not if the source has changed, or the upload is over. */
+/** Whether the copy may be resumed later: not if the source has changed, or the upload has ended. */
 function mayPass(error: unknown): boolean {
   return !isStoreError(error, 'PreconditionFailed', 'NotFound', 'AlreadyExists', 'InvalidPart', 'TooSmall');
 }
 
-/** For what is done to leave nothing behind: it changes nothing about how the copy ended. */
+/** Ignores errors of clean-up, which do not affect the result of the copy. */
 function orIgnored<T>(request: Observable<T>): Observable<T> {
   return request.pipe(catchError(() => EMPTY));
 }

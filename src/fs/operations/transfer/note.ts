@@ -1,16 +1,16 @@
 /**
- * What an interrupted copy leaves behind to be continued: a note that names the upload and the very source that its parts
- * come from. Servers tell nothing about an upload but its parts, and so the note is an object of its own.
+ * An interrupted copy is resumed by a note, an object that identifies the upload and the version of the source that its parts
+ * come from. Servers report nothing about an upload except its parts.
  *
- * 1. The upload is created, then the note written, then parts sent.
- * 2. The next copy finds the note. If the source still has its ETag and size, the parts that the server lists, each
- *    of the size it must have, are those of this source, and only the others are sent. Else the old upload is dropped.
- * 3. The note goes when the object is complete. One that a crash left behind goes with the next copy, or says nothing to
- *    anybody: the upload that it names is over.
+ * 1. The upload is created, then the note is written, then parts are sent.
+ * 2. The next copy reads the note. If the source still has the same ETag and size, the listed parts of the expected size are
+ *    reused, and only the others are sent. Otherwise the old upload is aborted.
+ * 3. The note is removed when the object is complete. A note that a crash left is removed by the next copy, or is harmless,
+ *    since its upload has ended.
  *
- * Any object may have the name of a note. So a note is only ever created, and only removed once its content has proven what
- * it is; where something else has the name, there is no note. An object that is itself copied to such a name is copied
- * alone (`transfer.ts`): otherwise it could come between that proof and the removal.
+ * Another object may have the name of a note. So a note is created without overwriting, and removed only after its content
+ * has identified it; if the name is taken, there is no note. An object whose target has such a name is copied alone
+ * (`transfer.ts`): otherwise it could be written between that check and the removal.
  */
 import { catchError, concatMap, defer, EMPTY, map, of, throwError, type Observable } from 'rxjs';
 import { isInDoubt, isStoreError } from '../../../store/errors.js';
@@ -23,22 +23,22 @@ import type { Task } from './task.js';
 
 const version = 1;
 
-/** An upload to send parts to, and those that it has. */
+/** An upload, with its uploaded parts. */
 export interface Begun {
   readonly uploadId: string;
-  /** In the metadata of what it becomes. */
+  /** In the metadata of the resulting object. */
   readonly putId: string;
   readonly arrived: ReadonlyMap<number, UploadedPart>;
 }
 
 export interface Note {
-  /** The upload to go on with; `stale` is one that nobody can. Asks nothing where there can be none. */
+  /** The upload to resume; `stale` is one that cannot be. Makes no request if there can be no note. */
   read(): Observable<Begun | { readonly stale: string } | undefined>;
-  /** Whether it is there now: not where something else has the name, nor for who may not write it. */
+  /** Writes the note. `false` if the name is taken, or writing is not permitted. */
   write(uploadId: string, putId: string): Observable<boolean>;
-  /** Erases the note of an upload; anything else stays. */
+  /** Removes the note of an upload, nothing else. */
   erase(uploadId: string): Observable<unknown>;
-  /** Erases a note of the target that may be there. */
+  /** Removes a note of the target, if any. */
   tidy(): Observable<unknown>;
 }
 
@@ -52,22 +52,22 @@ interface Written {
   readonly partSize: number;
 }
 
-/** The name of the note beside an object. */
+/** The key of the note next to an object. */
 export function noteBeside(key: string): string {
   const name = nameOf(key);
   return `${key.slice(0, key.length - name.length)}.${name}.millrace-partial`;
 }
 
-/** Whether an object of this key has the name of a note. */
+/** Whether the key is that of a note. */
 export function namedLikeNote(key: string): boolean {
   const name = nameOf(key);
   return name.startsWith('.') && name.endsWith('.millrace-partial');
 }
 
-/** No note is larger. Bytes. */
+/** Upper bound of a note. Bytes. */
 const largest = 16 * 1024;
 
-/** The note at a key; `undefined` if there is nothing, or something else. */
+/** Reads the note at a key; `undefined` if there is none. */
 function read(store: ObjectStore, at: string): Observable<Written | undefined> {
   return store.get(at, { range: { start: 0, end: largest } }).pipe(
     map(({ chunks }) => parse(join(chunks))),
@@ -77,19 +77,19 @@ function read(store: ObjectStore, at: string): Observable<Written | undefined> {
   );
 }
 
-/** Erases the note at a key that `is` the one meant; where there is none, nothing is written: with versions, a delete would be. */
+/** Removes the note at a key if it `is` the right one. Without it, no delete is sent, which would create a delete marker. */
 function erase(store: ObjectStore, at: string, is: (note: Written) => boolean): Observable<unknown> {
   return defer(() => read(store, at)).pipe(
     concatMap((found) => (found !== undefined && is(found) ? store.delete([at]) : EMPTY)),
   );
 }
 
-/** Erases the note beside a target that names this upload. */
+/** Removes the note of this upload next to its target. */
 export function eraseBeside(store: ObjectStore, key: string, uploadId: string): Observable<unknown> {
   return erase(store, noteBeside(key), (note) => note.uploadId === uploadId);
 }
 
-/** The note of a copy, beside its target or below `directory`. None where its name would be longer than a key may be. */
+/** The note of a copy, next to its target or below `directory`; `undefined` if its key would be too long. */
 export function noteOf(task: Task, parts: Parts, directory: Place | undefined): Note | undefined {
   const { to, key, source } = task;
   const uri = to.uri(key);
@@ -98,7 +98,7 @@ export function noteOf(task: Task, parts: Parts, directory: Place | undefined): 
   const store = beside ? to.store : directory.store;
   if (Buffer.byteLength(at) > 1024) return undefined;
   const expected = { version, to: uri, etag: source.etag, size: source.size, partSize: parts.size };
-  // The listing of the target tells of what lies beside.
+  // The listing of the target includes its notes.
   const absent = beside && task.seen?.covers(at) === true && task.seen.get(at) === undefined;
   return {
     read: () =>
@@ -112,7 +112,7 @@ export function noteOf(task: Task, parts: Parts, directory: Place | undefined): 
               );
               return fits ? arrived(to.store, key, found, parts) : of({ stale: found.uploadId });
             }),
-            // Without the right to list, S3 says 403 for an object that is missing.
+            // Without permission to list, S3 responds 403 for a missing object.
             catchError((error: unknown) =>
               isStoreError(error, 'PermissionDenied') ? of(undefined) : throwError(() => error),
             ),
@@ -134,7 +134,7 @@ export function noteOf(task: Task, parts: Parts, directory: Place | undefined): 
   };
 }
 
-/** The parts that are there, in full. An upload that is over is stale. */
+/** The complete parts of an upload; `stale` if it has ended. */
 function arrived(
   store: ObjectStore,
   key: string,
@@ -153,7 +153,7 @@ function arrived(
   );
 }
 
-/** A note that another version wrote, or that is damaged, says nothing. */
+/** `undefined` if the note is damaged or of another version. */
 function parse(body: Uint8Array): Written | undefined {
   try {
     const found = JSON.parse(Buffer.from(body).toString()) as Partial<Written> | null;

@@ -1,12 +1,12 @@
 /**
- * One object from one place to another, in the way that takes the least:
+ * Copies one object in the cheapest way:
  *
- * - nothing, if it is there already and that is good enough;
- * - on one server, one request, or above 5 GiB one for each of its parts, and no byte comes here;
- * - between stores, get and put; or part by part if it has several.
+ * - nothing, if it already exists and may be skipped;
+ * - on one server, one request, or above 5 GiB one per part, without downloading;
+ * - between stores, get and put, or part by part if it is large.
  *
- * All that is read is pinned by the ETag that the listing told: an object that changes meanwhile is an error, never a
- * mixture. Metadata and content headers go along.
+ * Reads are pinned to the ETag in the listing: an object that changes meanwhile is an error, never a mixture of versions.
+ * Metadata and content headers are copied, too.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -41,7 +41,7 @@ import type { Window } from './window.js';
 
 const MiB = 2 ** 20;
 
-/** What the copies of one operation share. */
+/** Shared by the copies of one operation. */
 export interface Means {
   readonly window: Window;
   readonly memory: BufferPool;
@@ -54,13 +54,13 @@ export interface Means {
   readonly overwrite: boolean;
   readonly skipSame: boolean;
   readonly skipExisting: boolean;
-  /** It is removed afterwards: so it must be proven that it is not the target itself (`proof.ts`). */
+  /** A move: the source is removed afterwards, so it must be proven not to be the target itself (`proof.ts`). */
   readonly sourceGoes: boolean;
-  /** Keeps notes of interrupted uploads, beside their targets or in a place of their own. */
+  /** Writes notes of interrupted uploads, next to their targets or in a separate directory. */
   readonly resume: { readonly directory: Place | undefined } | undefined;
 }
 
-/** `marked`: what is written carries a put-id. */
+/** `marked`: the written object gets a put-id. */
 type Marking = Means & { readonly marked: boolean };
 
 export function copyObject(task: Task, means: Means): Observable<Step> {
@@ -74,7 +74,7 @@ export function copyObject(task: Task, means: Means): Observable<Step> {
           if (target !== undefined && (means.skipExisting || (means.skipSame && isSame(task.source, target))))
             return skipped(task, means, target);
           if (target !== undefined && !means.overwrite) return throwError(() => alreadyThere(task));
-          // What only creates proves by itself that there was nothing.
+          // A create-only write proves that the target did not exist.
           const doubtful = unproven && means.overwrite && found !== undefined;
           const how = { ...means, marked: doubtful || !means.overwrite };
           const written = isSameServer(task.from.location, task.to.location)
@@ -88,13 +88,13 @@ export function copyObject(task: Task, means: Means): Observable<Step> {
   return concat(means.containment.check(task), copied);
 }
 
-/** What is at the target; not asked for where it makes no difference. */
+/** The object at the target. Makes no request if it does not matter. */
 function there(task: Task, means: Means, unproven: boolean): Observable<ObjectInfo | 'unknown' | undefined> {
   return defer(() => {
     if (means.overwrite && !means.skipSame && !means.skipExisting && !unproven) return of(undefined);
     if (task.seen?.covers(task.key) === true) return of(task.seen.get(task.key));
     return means.window.run(task, 0, task.to.store.head(task.key)).pipe(
-      // Who may only write cannot look; then the condition of the write itself decides.
+      // With permission to write only, the condition of the write decides.
       catchError((error: unknown) => {
         if (isStoreError(error, 'NotFound')) return of(undefined);
         return isStoreError(error, 'PermissionDenied') ? of('unknown' as const) : throwError(() => error);
@@ -103,7 +103,7 @@ function there(task: Task, means: Means, unproven: boolean): Observable<ObjectIn
   });
 }
 
-/** A crash right after a Complete leaves its note behind; it is found here. */
+/** Skips the object, and removes the note that a crash after its Complete may have left. */
 function skipped(task: Task, means: Means, { etag }: ObjectInfo): Observable<Step> {
   const { size } = task.source;
   const step: Step = { bytes: size, skipped: size, same: true, etag };
@@ -114,17 +114,17 @@ function skipped(task: Task, means: Means, { etag }: ObjectInfo): Observable<Ste
   if (note === undefined) return of(step);
   const tidied = means.window.run(task, 0, note.tidy()).pipe(
     ignoreElements(),
-    // It does no harm.
+    // A note that is left is harmless.
     catchError(() => EMPTY),
   );
   return concat(tidied, of(step));
 }
 
-/** The largest object that S3 copies by one request. */
+/** The largest object that S3 copies in one request. */
 const largestCopy = 5 * 1024 * MiB;
-/** Large enough that a copied part is worth its request. */
+/** The minimum size of a part that the server copies, to limit the number of requests. */
 const copiedPart = 256 * MiB;
-/** Where the server is this process, what it copies by one request passes its memory. */
+/** Local stores copy through this process's memory. */
 const largestCopyHere = 64 * MiB;
 
 function onServer(task: Task, means: Marking): Observable<Step> {
@@ -140,7 +140,7 @@ function onServer(task: Task, means: Marking): Observable<Step> {
       .run(task, remote ? 0 : source.size, request)
       .pipe(map(({ etag }) => ({ bytes: source.size, skipped: 0, etag })));
   }
-  // A copy has no condition on its target and takes no mark, a put and a Complete do.
+  // A server-side copy supports neither a condition on its target nor a mark; a put and a Complete do.
   if (source.size <= means.partSize) return whole(task, means);
   const parts = partsOf(source.size, remote ? Math.max(copiedPart, means.partSize) : means.partSize);
   return multipart({
@@ -176,8 +176,8 @@ function between(task: Task, means: Marking): Observable<Step> {
 }
 
 /**
- * Lends a request memory to read into. Of one that does not end well, the store may still be reading or writing when it
- * is over, so that its memory is never used again.
+ * Runs a request with a buffer. If the request fails or is unsubscribed from, the store may still use the buffer, so it is
+ * not reused.
  */
 function lent<T>(memory: BufferPool, size: number, request: (into: Buffer) => Observable<T>): Observable<T> {
   return defer(() => {
@@ -190,7 +190,7 @@ function lent<T>(memory: BufferPool, size: number, request: (into: Buffer) => Ob
   });
 }
 
-/** By one get and one put. */
+/** Copies with one get and one put. */
 function whole(task: Task, means: Marking): Observable<Step> {
   const { from, to, source, key } = task;
   const { size, etag } = source;
@@ -221,7 +221,7 @@ function whole(task: Task, means: Marking): Observable<Step> {
   );
 }
 
-/** Listings tell no metadata. */
+/** Listings contain no metadata, so this takes a HEAD. */
 function described(task: Task): Observable<UploadOptions> {
   const { from, source } = task;
   return defer(() => from.store.head(source.key, { ifMatch: source.etag })).pipe(
@@ -231,7 +231,7 @@ function described(task: Task): Observable<UploadOptions> {
 
 function descriptionOf({ metadata, content }: ObjectInfo, { from, to, key }: Task): UploadOptions {
   const described = metadata === undefined ? {} : { metadata };
-  // A file tells its type by its name only.
+  // Files have no content type, so it is derived from the name.
   if (from.scheme === 'file' && to.scheme !== 'file')
     return { ...described, ...describedContent(key, content) };
   return content === undefined ? described : { ...described, content };

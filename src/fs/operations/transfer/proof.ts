@@ -1,14 +1,14 @@
 /**
- * What is moved must not be its own target, whatever names both have: removing the source would remove the only copy. No
- * name proves that they differ (links, access points, host names, file systems that ignore case), and neither do equal
- * ETags or times that they do not. It is proven:
+ * Proves that the source of a move is not its own target: removing it would remove the only copy. Different names do not
+ * prove that (links, access points, host names, case-insensitive file systems), and equal ETags or times do not prove the
+ * opposite. The proof is:
  *
- * 1. by what they are: local files have a device and an inode;
- * 2. else because there is nothing at the target before it is written: the source is there;
- * 3. else by a put-id in the metadata of what is written. If the source has it afterwards, both are one, and it stays.
+ * 1. the identities of local files: device and inode;
+ * 2. else that the target does not exist before it is written, while the source does;
+ * 3. else a put-id in the metadata of the written object. If the source then has it, both are one object, which is kept.
  *
- * So where nothing is replaced, it takes one look at the target; only what replaces something is written with a mark, and
- * the source looked at once more.
+ * So a HEAD of the target suffices if nothing is replaced; a replacement is written with a put-id, and needs another HEAD of
+ * the source.
  */
 import { catchError, defer, forkJoin, map, of, throwError, type Observable } from 'rxjs';
 import { isStoreError } from '../../../store/errors.js';
@@ -16,7 +16,7 @@ import { putIdMetadata } from '../../../store/multipart/index.js';
 import { samePlace, type OperationError } from '../errors.js';
 import type { Step, Task } from './task.js';
 
-/** Whether source and target are one file, where that can be told; `undefined` where it cannot. */
+/** Whether source and target are one file; `undefined` if unknown. */
 export function sameFile({ from, source, to, key }: Task): Observable<boolean | undefined> {
   return defer(() => {
     const [a, b] = [from.location.identities, to.location.identities];
@@ -27,7 +27,7 @@ export function sameFile({ from, source, to, key }: Task): Observable<boolean | 
   });
 }
 
-/** Emits the step unless it shows that the target is the source. Errors: `SamePlace`. */
+/** Emits the step, unless it proves that the target is the source. Errors: `SamePlace`. */
 export function proven(task: Task, step: Step): Observable<Step> {
   const { from, source } = task;
   const { putId } = step;
@@ -37,7 +37,7 @@ export function proven(task: Task, step: Step): Observable<Step> {
       if (metadata?.[putIdMetadata] === putId) throw oneObject(task);
       return step;
     }),
-    // Somebody else has removed it.
+    // Another process has removed it.
     catchError((error: unknown) => (isStoreError(error, 'NotFound') ? of(step) : throwError(() => error))),
   );
 }

@@ -1,7 +1,7 @@
 /**
- * What is at the target already, told by its listing: one page of it for each page of the source, since both are in the
- * same order. Where a page of the target ends before that of the source, the rest is asked for one by one; where the
- * target is small, its first page tells all.
+ * Finds existing objects of the target by listing it: one page for each page of the source, since both are in the same
+ * order. If the target's page ends before the source's, the other objects take a HEAD each; if the target is small, its first
+ * page has everything.
  */
 import { catchError, defer, map, of, throwError, type Observable } from 'rxjs';
 import { isStoreError } from '../../../store/errors.js';
@@ -9,7 +9,7 @@ import { compareKeys } from '../../../store/helpers.js';
 import type { ListPage, ObjectInfo } from '../../../store/objectStore.js';
 import type { Place } from '../place.js';
 
-/** All objects of a stretch of keys. */
+/** All objects of a range of keys. */
 export class Seen {
   readonly #objects: ReadonlyMap<string, ObjectInfo>;
   readonly #prefix: string;
@@ -23,7 +23,7 @@ export class Seen {
     this.#until = cursor === undefined ? undefined : (objects.at(-1)?.key ?? '');
   }
 
-  /** Whether it would be here if it existed. */
+  /** Whether the key is in the range. */
   covers(key: string): boolean {
     if (!key.startsWith(this.#prefix)) return false;
     if (this.#after !== undefined && compareKeys(key, this.#after) <= 0) return false;
@@ -35,7 +35,7 @@ export class Seen {
   }
 }
 
-/** Goes through a directory's listing along with keys that come in order. */
+/** Lists a directory in step with ascending keys. */
 export class TargetListing {
   #seen: Seen | undefined;
   #first = true;
@@ -45,7 +45,7 @@ export class TargetListing {
     private readonly prefix: string,
   ) {}
 
-  /** For a page of keys; `undefined` where nobody may list. */
+  /** The existing objects for a page of keys; `undefined` if listing is not permitted. */
   over(keys: readonly string[]): Observable<Seen | undefined> {
     return defer(() => {
       const [first] = keys;
@@ -58,7 +58,7 @@ export class TargetListing {
       const listing = { prefix, unlisted: 'report' } as const;
       return this.to.store.list(after === undefined ? listing : { ...listing, startAfter: after }).pipe(
         map((page) => (this.#seen = new Seen(prefix, after, page))),
-        // Who may only write cannot list.
+        // Permission to write does not include listing.
         catchError((error: unknown) =>
           isStoreError(error, 'PermissionDenied') ? of(undefined) : throwError(() => error),
         ),
@@ -67,7 +67,7 @@ export class TargetListing {
   }
 }
 
-/** A text shortly before a key, from where a listing finds it. */
+/** A string before a key, to start a listing that includes it. */
 function before(key: string, prefix: string): string | undefined {
   const shorter = Array.from(key).slice(0, -1).join('');
   return shorter.length > prefix.length ? shorter : undefined;

@@ -2,43 +2,43 @@ import type { ObjectInfo } from '../../../store/objectStore.js';
 import type { Place } from '../place.js';
 import type { Seen } from './seen.js';
 
-/** One object to be copied, as a listing told it, and where it goes. */
+/** An object to copy, from a listing, and its target. */
 export interface Task {
   readonly from: Place;
   readonly source: ObjectInfo;
   readonly to: Place;
   readonly key: string;
-  /** What the keys of all targets start with, if a directory was named: nothing is written outside of it. */
+  /** The key of the target directory, if there is one. Nothing is written outside of it. */
   readonly root?: string;
-  /** What a listing has told of the target. */
+  /** The listed part of the target that may include its key. */
   readonly seen: Seen | undefined;
 }
 
-/** What was written at the target, so that it can be told from everything else. */
+/** Identifies the written object. */
 export interface Written {
   readonly etag: string;
   /** In its metadata, if it was marked. */
   readonly putId?: string;
 }
 
-/** A piece of an object that has arrived, or had not to be sent. The last of an object has the target's `etag`. */
+/** A piece of an object that was copied or skipped. The last one of an object has the target's `etag`. */
 export interface Step extends Partial<Written> {
   readonly bytes: number;
   readonly skipped: number;
-  /** The target was the same already. */
+  /** The target already had the same content. */
   readonly same?: true;
 }
 
 const md5 = /^[0-9a-f]{32}$/;
 
 /**
- * Whether the target holds the source's bytes as far as can be told without reading them. Two plain MD5 ETags decide; all
- * others depend on how an object was written, so that equal sizes and a target that is not older have to do.
+ * Whether the target appears to have the source's content, without reading it. Two plain MD5 ETags decide; others depend on
+ * how an object was written, so then the target must have the same size and must not be older.
  */
 export function isSame(source: ObjectInfo, target: ObjectInfo): boolean {
   if (source.size !== target.size) return false;
   if (source.etag === target.etag) return true;
   if (md5.test(source.etag) && md5.test(target.etag)) return false;
-  // Zero: the store does not tell.
+  // 0: unknown.
   return source.modified > 0 && target.modified >= source.modified;
 }

@@ -1,4 +1,4 @@
-/** From pairs of URIs to the objects that they mean, and where each of those goes. */
+/** Expands pairs of URIs to objects and their targets. */
 import {
   catchError,
   concat,
@@ -28,17 +28,17 @@ import { TargetListing } from './seen.js';
 import type { Task } from './task.js';
 import type { Tasks } from './transfer.js';
 
-/** Pairs of a list that are looked up at the same time. */
+/** Pairs that are expanded concurrently. */
 const lookups = 8;
 
 /** How sources and targets are listed. */
 export interface Looking {
-  /** Whether it matters what is at the targets. */
+  /** Whether existing targets matter. */
   readonly targets: boolean;
   readonly exceptions: Exceptions;
 }
 
-/** The objects of all pairs. Of several pairs, one whose source is not there is a failure among others. */
+/** The objects of all pairs. A missing source is a failure among others if there are several pairs. */
 export function tasksOfPairs(stores: Stores, pairs: readonly CopyPair[], look: Looking): Tasks {
   const last = pairs.length - 1;
   return (pace) =>
@@ -68,14 +68,14 @@ function tasksOfPair(stores: Stores, pair: CopyPair, look: Looking): Tasks {
     );
 }
 
-/** An object to a key, or into a directory under its own name. Throws `SamePlace`. */
+/** The task of an object, to a key, or into a directory with its own name. Throws `SamePlace`. */
 export function taskOf(from: Place, source: ObjectInfo, to: Place): Task {
   const into = isDirectory(to.key);
   const key = into ? to.key + nameOf(source.key) : to.key;
   return checked({ from, source, to, key, ...(into ? { root: to.key } : {}), seen: undefined });
 }
 
-/** The content of a directory, into a directory. Errors: `NotFound`, `SamePlace`, `IntoItself`, `Overlap`. */
+/** The tasks of a directory's content. Errors: `NotFound`, `SamePlace`, `IntoItself`, `Overlap`. */
 export function tasksOfDirectory(from: Place, prefix: string, to: Place, look: Looking): Tasks {
   const target = directoryOf(to.key);
   return (pace) => {
@@ -92,7 +92,7 @@ export function tasksOfDirectory(from: Place, prefix: string, to: Place, look: L
   };
 }
 
-/** The objects of one page. The marker of a directory has no counterpart in a bucket as a whole, nor has what it may hold. */
+/** The tasks of one page. A directory's marker has no counterpart in a whole bucket; a marker with content is a failure. */
 export function tasksOf(
   objects: readonly ObjectInfo[],
   from: Place,
@@ -117,7 +117,7 @@ function nameless({ key }: ObjectInfo, from: Place, to: Place): StoreError {
   );
 }
 
-/** What matches, under its key from the last fixed slash of the pattern on. */
+/** The tasks of matching objects. Their target keys start after the last fixed slash of the pattern. */
 function matching(
   from: Place,
   glob: Glob,
@@ -144,7 +144,7 @@ function matching(
   );
 }
 
-/** Page by page of the source's listing, with what the target's tells. */
+/** The tasks of each page of the source, with the existing targets. */
 function pagesOfTasks(
   from: Place,
   prefix: string,
@@ -176,7 +176,7 @@ export function apart(from: Place, prefix: string, to: Place, target: string): O
       const names = [from.uri(prefix), to.uri(target)] as const;
       if (relation.target === 'same') return throwError(() => samePlace(...names));
       if (relation.target === 'inside') return throwError(() => intoItself(...names));
-      // Out of a subdirectory: `d/s/s/x` would go where `d/s/x` may still have to be read.
+      // From a subdirectory: `d/s/s/x` would overwrite `d/s/x`, which may not have been read yet.
       return from.store
         .list({ prefix: prefix + relation.way, limit: 1, unlisted: 'report' })
         .pipe(

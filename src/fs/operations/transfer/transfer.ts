@@ -1,7 +1,7 @@
 /**
- * Many objects: tasks come by pages of a listing, which is asked for more only when few are left, so that neither many
- * objects nor large ones take memory. As many are open as the window has places, each with at least one request waiting
- * or under way; which of them gets a place is the window's business. An object that fails holds no other up.
+ * Copies many objects in bounded memory: the next page of tasks is requested only when few are left. As many objects are open
+ * as the window has places, each with at least one request waiting or running; the window assigns the places. A failed object
+ * does not stop the others.
  */
 import { Observable, type Subscriber } from 'rxjs';
 import { asError, mostFailures, OperationError, PartlyFailed, type Failure } from '../errors.js';
@@ -10,10 +10,10 @@ import { namedLikeNote } from './note.js';
 import { copyObject, type Means } from './object.js';
 import type { Step, Task } from './task.js';
 
-/** Pages of tasks, and of what could not become one. The next may come when `pace`, subscribed anew, completes. */
+/** Pages of tasks and failures. Subscribe to `pace` after each page, and emit the next one when it completes. */
 export type Tasks = (pace: Observable<never>) => Observable<readonly (Task | Failure)[]>;
 
-/** Hears of each step; of an object's last one with its ETag. */
+/** Called with each step; the last one of an object has its ETag. */
 export type OnStep = (task: Task, step: Step) => void;
 
 export function transfer(tasks: Tasks, means: Means, onStep?: OnStep): Observable<BulkProgress> {
@@ -31,7 +31,7 @@ class Transfer {
   readonly #brakes = new Set<Subscriber<never>>();
   readonly #failures: Failure[] = [];
   #open = 0;
-  /** The object that is copied has the name of a note: no other is copied meanwhile. */
+  /** The current object has the name of a note, so no other is copied meanwhile. */
   #alone = false;
   #listed = false;
   #pumping = false;
@@ -114,11 +114,11 @@ class Transfer {
           this.#skipped.bytes += step.skipped;
           if (step.same === true) this.#skipped.objects += 1;
           this.#onStep?.(task, step);
-          // The last one is told with the object.
+          // The last one is reported on completion.
           if (step.etag === undefined) this.#tell(task);
         },
         error: (error: unknown) => {
-          // Where one is, all may be: none of them is to be written over with itself.
+          // If one source is its own target, all may be, so stop.
           if (this.#means.sourceGoes && error instanceof OperationError) {
             this.#out.error(error);
             return;

@@ -1,10 +1,10 @@
 /**
- * The sliding window of a transfer: requests and bytes under way, whosever they are.
+ * The sliding window of a transfer: limits the concurrent requests and bytes of all objects.
  *
- * A job waits until there is room, and has a place until it ends. Of the objects that wait, the one with the fewest jobs
- * under way goes first; so an object that stalls keeps the places it has, but gets no other while anyone else wants it, and
- * as long as more objects may come it never has them all. A job whose bytes do not fit lets smaller ones pass; one that
- * never would fit runs when no other holds any bytes.
+ * A job waits until there is room, and occupies a place until it ends. The waiting object with the fewest running jobs is
+ * next; so a stalled object keeps its places, but gets no more while others wait, and as long as more objects may come it
+ * never has all. A job whose bytes do not fit lets smaller ones pass; one larger than the limit runs when no other job holds
+ * bytes.
  */
 import { Observable } from 'rxjs';
 
@@ -28,13 +28,13 @@ export class Window {
     this.#bytes = limits.bytes;
   }
 
-  /** No other owner will come: the last one may take all places. */
+  /** There will be no more owners: the last one may take all places. */
   noNewcomers(): void {
     this.#newcomers = false;
     this.#pump();
   }
 
-  /** Does `job` once there is room. Unsubscribing takes it out, or aborts it. */
+  /** Runs `job` once there is room. Unsubscribing withdraws or aborts it. */
   run<T>(owner: object, bytes: number, job: Observable<T>): Observable<T> {
     return new Observable((out) => {
       let started = false;
@@ -43,7 +43,7 @@ export class Window {
         start: () => {
           started = true;
           job.subscribe(out);
-          // Once the job has let go of all it had.
+          // After the job's own teardown.
           out.add(() => this.#release(owner, bytes));
         },
       };
@@ -90,7 +90,7 @@ export class Window {
     this.#pumping = false;
   }
 
-  /** Who goes next; the oldest of equals. */
+  /** The next owner; the oldest of equals. */
   #next(): object | undefined {
     let best: object | undefined;
     let fewest = this.#newcomers ? Math.max(1, Math.ceil(this.#requests * 0.75)) : Infinity;

@@ -82,7 +82,7 @@ function errorOf({ key, error }: DeleteFailure): Xml {
   return { Key: key, Code: code, Message: message };
 }
 
-/** Keys as the client wants them: URL-encoded or as they are. Throws `InvalidArgument`. */
+/** Encodes keys as the client requests: URL-encoded or as they are. Throws `InvalidArgument`. */
 export function encoder(call: Call): (key: string) => string {
   const type = call.query.get('encoding-type');
   if (type === undefined) return (key) => key;
@@ -92,7 +92,7 @@ export function encoder(call: Call): (key: string) => string {
 }
 
 export function location(region: string | undefined): Reply {
-  // As on AWS, the first region has no name.
+  // As on AWS, us-east-1 is empty.
   const name = region === undefined || region === 'us-east-1' ? '' : region;
   return { status: 200, xml: document('LocationConstraint', name) };
 }

@@ -1,6 +1,6 @@
 /**
- * Copies, of whole objects and into parts. Inside a bucket its store copies by itself; from another bucket the bytes
- * are read there and written here, in memory, as there is no third party that has both.
+ * Copies of whole objects and into parts. Within a bucket the store copies; from another bucket the bytes are read into
+ * memory and written, since the stores do not share a server.
  */
 import { join } from '../../helpers.js';
 import type { ByteRange, UploadedPart } from '../../objectStore.js';
@@ -79,7 +79,7 @@ async function checkSource(call: Call, { store, key }: Source): Promise<void> {
   checkKey(call, store.keptOf(info), 'source');
 }
 
-/** A source that is not there is no upload or bucket that is not there. */
+/** A missing source is `NoSuchKey`, not a missing upload or bucket. */
 async function missingKey<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -1,6 +1,6 @@
 /**
- * Customers' keys (SSE-C): of the key with which an object was made, only a hash is kept, and a client that asks for the object
- * must have the same one. As on AWS, who has none is told so by 400, and who has another one is denied access.
+ * Customers' keys (SSE-C): only a hash of an object's key is stored, and requests about the object must have the same key. As
+ * on AWS, a missing key is a 400, and another key a 403.
  */
 import { createHash } from 'node:crypto';
 import type { Kept } from '../bucket.js';
@@ -10,7 +10,7 @@ import { GatewayError, invalidArgument } from '../errors.js';
 const ofTarget = 'x-amz-server-side-encryption-customer';
 const ofSource = 'x-amz-copy-source-server-side-encryption-customer';
 
-/** What is kept of the key that a request has, and told in the answer. Throws `InvalidArgument`. */
+/** The headers that are stored and returned for the key of a request. Throws `InvalidArgument`. */
 export function customerKeyOf(call: Call, prefix = ofTarget): Readonly<Record<string, string>> | undefined {
   const [algorithm, key, hash] = ['algorithm', 'key', 'key-md5'].map((name) =>
     headerOf(call, `${prefix}-${name}`),
@@ -25,7 +25,7 @@ export function customerKeyOf(call: Call, prefix = ofTarget): Readonly<Record<st
   return { [`${ofTarget}-algorithm`]: algorithm, [`${ofTarget}-key-md5`]: hash };
 }
 
-/** Lets through who has the key of an object, or needs none. Throws `InvalidRequest`, `AccessDenied`. */
+/** Checks that the request has the object's key, if any. Throws `InvalidRequest`, `AccessDenied`. */
 export function checkKey(call: Call, kept: Kept, of: 'target' | 'source' = 'target'): void {
   const given = hashIn(customerKeyOf(call, of === 'target' ? ofTarget : ofSource));
   const needed = hashIn(kept.encryption);
@@ -39,7 +39,7 @@ export function checkKey(call: Call, kept: Kept, of: 'target' | 'source' = 'targ
   throw new GatewayError(403, 'AccessDenied', 'Access Denied');
 }
 
-/** A part is encrypted as its upload was begun. Throws `InvalidRequest`. */
+/** Checks that a part has the key of its upload. Throws `InvalidRequest`. */
 export function checkPartKey(call: Call, kept: Kept): void {
   const given = hashIn(customerKeyOf(call));
   if (given === hashIn(kept.encryption)) return;

@@ -12,7 +12,7 @@ const contentHeaders = {
 
 const metadataPrefix = 'x-amz-meta-';
 
-/** What a request says of the object that it makes. */
+/** The metadata and content headers of a request that creates an object. */
 export function describedBy(call: Call): UploadOptions {
   return { metadata: metadataOf(call), content: contentOf(call) };
 }
@@ -29,7 +29,7 @@ function contentOf(call: Call): ContentHeaders {
   return Object.fromEntries(
     Object.entries(contentHeaders).flatMap(([ours, name]) => {
       const text = headerOf(call, name) ?? '';
-      // How the body travelled is not how it is stored.
+      // `aws-chunked` is a transfer encoding and is not stored.
       const value = ours === 'encoding' ? withoutChunks(text) : text;
       return value === '' ? [] : [[ours, decodeHeader(value)]];
     }),
@@ -44,7 +44,7 @@ function withoutChunks(encoding: string): string {
     .join(',');
 }
 
-/** The headers that describe an object. */
+/** The response headers of an object. */
 export function headersOf(info: ObjectInfo): Record<string, string> {
   const content = Object.entries(contentHeaders).flatMap(([ours, name]) => {
     const value = info.content?.[ours as keyof ContentHeaders];

@@ -6,7 +6,7 @@ import { checkKey } from './customerKey.js';
 import { headersOf } from './described.js';
 import { keptHeaders } from './kept.js';
 
-/** The most of an object that is in memory at a time. Bytes. */
+/** The bytes of an object in memory at a time. */
 const fragment = 8 * 1024 * 1024;
 
 export async function headObject(call: Call): Promise<Reply> {
@@ -16,7 +16,7 @@ export async function headObject(call: Call): Promise<Reply> {
   return { status: 200, headers: { ...told(call, info), 'content-length': String(info.size) } };
 }
 
-/** Sends an object or a range of it, fragment by fragment as the client takes them, all of one version. */
+/** Sends an object or a range of it with backpressure, all of one version. */
 export async function getObject(call: Call): Promise<Reply> {
   const condition = ifMatch(call);
   const asked = await range(call, condition);
@@ -39,7 +39,7 @@ export async function getObject(call: Call): Promise<Reply> {
   return { status: asked === undefined ? 200 : 206, headers, stream: { length: end - start, chunks } };
 }
 
-/** A part has no checksum of its own. */
+/** The checksum is only sent with the whole object. */
 function told(call: Call, info: ObjectInfo, whole = true): Record<string, string> {
   const kept = call.store.keptOf(info);
   const asked = whole && headerOf(call, 'x-amz-checksum-mode')?.toUpperCase() === 'ENABLED';
@@ -76,7 +76,7 @@ async function range(call: Call, condition: { readonly ifMatch?: string }): Prom
   }
   const start = Number(from);
   if (to === '') return { start };
-  // As HTTP has it, a range that ends before it starts is none.
+  // HTTP ignores a range that ends before it starts.
   return Number(to) < start ? undefined : { start, end: Number(to) + 1 };
 }
 

@@ -1,6 +1,5 @@
 /**
- * How an object is to be stored, in the headers of the request that makes it: encryption, storage class, checksum. See
- * `Bucket` for what becomes of it.
+ * Reads the attributes of a new object from the request headers: encryption, storage class, checksum. See `Bucket`.
  */
 import { nothingKept, type Kept } from '../bucket.js';
 import { headerOf, refuse, type Call } from '../call.js';
@@ -15,7 +14,7 @@ const none: Readonly<Record<string, string>> = {};
 
 const checksum = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 
-/** As the request says. Throws `AccessDenied` where the gateway demands encryption that is not asked for. */
+/** The attributes of a new object. Throws `AccessDenied` if the gateway requires another encryption. */
 export function keptBy(call: Call): Kept {
   refuse(
     call,
@@ -41,7 +40,7 @@ export function keptBy(call: Call): Kept {
   return { encryption, opaque: type === 'aws:kms' || customer !== undefined, storageClass, checksum: sum };
 }
 
-/** As a bucket that its owner owns all objects of, which is how AWS makes them. */
+/** Behaves like a bucket whose owner owns all objects, AWS's default. */
 function checkAcl(call: Call): void {
   const acl = headerOf(call, 'x-amz-acl');
   if (acl === undefined || acl === 'bucket-owner-full-control') return;
@@ -82,7 +81,7 @@ function checkContext(context: string | undefined): void {
   try {
     parsed = JSON.parse(Buffer.from(context, 'base64').toString());
   } catch {
-    // Said below.
+    // Invalid: see below.
   }
   if (
     typeof parsed === 'object' &&
@@ -95,7 +94,7 @@ function checkContext(context: string | undefined): void {
   );
 }
 
-/** What the answer tells of an object that is there, or has just been made. */
+/** The response headers of an object's attributes. */
 export function keptHeaders({ encryption, storageClass }: Kept): Record<string, string> {
   return { ...encryption, ...(storageClass === undefined ? {} : { 'x-amz-storage-class': storageClass }) };
 }

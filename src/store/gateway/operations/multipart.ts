@@ -61,10 +61,11 @@ export async function listMultipartUploads(call: Call): Promise<Reply> {
     call.store.listUploads({ prefix, ...(after === undefined ? {} : { after }) }),
     call.signal,
   );
-  // Without an id the marker means every upload of its key.
-  const behind = after?.uploadId === '' ? page.uploads.filter(({ key }) => key !== after.key) : page.uploads;
-  const uploads = behind.slice(0, Math.min(limit, 1000));
-  const truncated = page.next !== undefined || uploads.length < behind.length;
+  // Without an id, the marker skips every upload of its key.
+  const remaining =
+    after?.uploadId === '' ? page.uploads.filter(({ key }) => key !== after.key) : page.uploads;
+  const uploads = remaining.slice(0, Math.min(limit, 1000));
+  const truncated = page.next !== undefined || uploads.length < remaining.length;
   const last = uploads.at(-1) ?? page.next;
   const xml = document('ListMultipartUploadsResult', {
     Bucket: call.bucket,
@@ -87,7 +88,7 @@ export async function listMultipartUploads(call: Call): Promise<Reply> {
 }
 
 export async function completeMultipartUpload(call: Call): Promise<Reply> {
-  // It need not have the key: nothing is encrypted any more.
+  // The key is optional here: no data is encrypted by Complete.
   if (customerKeyOf(call) !== undefined) checkPartKey(call, call.store.keptOfUpload(uploadId(call)));
   const named = parts(call);
   const uploaded = await sizes(call, named.at(-1)?.number ?? 0);
@@ -114,7 +115,7 @@ export async function abortMultipartUpload(call: Call): Promise<Reply> {
   return { status: 204 };
 }
 
-/** The parts that the request names: it knows their numbers and ETags, not their sizes. */
+/** The parts that the request names, without their sizes. */
 function parts(call: Call): { readonly number: number; readonly etag: string }[] {
   const root = parseXml(call.body.toString());
   const named = root.children

@@ -7,16 +7,15 @@ export type Env = Readonly<Record<string, string | undefined>>;
 /** The settings of a section by name; a nested one is `s3.endpoint_url`. */
 export type Section = ReadonlyMap<string, string>;
 
-/** One of the two files that AWS's tools share. */
+/** One of the two files that AWS tools share. */
 export interface AwsFile {
   readonly path: string;
-  /** Why it could not be read, such as `ENOENT`. Absent where it was. */
+  /** Why it could not be read, such as `ENOENT`. */
   readonly failure?: string;
 }
 
-/** What the two files hold. */
 export interface AwsFiles {
-  /** The config file, and the credentials file. */
+  /** The config file and the credentials file. */
   readonly read: readonly [AwsFile, AwsFile];
   readonly profiles: ReadonlyMap<string, Section>;
   readonly services: ReadonlyMap<string, Section>;
@@ -24,8 +23,8 @@ export interface AwsFiles {
 }
 
 /**
- * Reads the files where AWS's tools look for them. In the config file a profile's section is `[profile name]`, in the
- * credentials file `[name]`; what both files say of a profile, the credentials file says.
+ * Reads the files where AWS tools look for them. A profile's section is `[profile name]` in the config file and `[name]` in
+ * the credentials file, which takes precedence.
  */
 export function readAwsFiles(env: Env): AwsFiles {
   const config = read(env, env['AWS_CONFIG_FILE'], 'config');
@@ -60,7 +59,7 @@ function read(
   }
 }
 
-/** As the SDK finds it, which reads the same files for its credential providers. */
+/** The same directory as the SDK's, whose credential providers read the same files. */
 function homeOf({ HOME, USERPROFILE, HOMEPATH, HOMEDRIVE = 'C:' }: Env): string {
   if (HOME) return HOME;
   if (USERPROFILE) return USERPROFILE;
@@ -76,7 +75,7 @@ function ofKind(sections: ReadonlyMap<string, Section>, kind: string): Map<strin
   );
 }
 
-/** AWS's dialect of INI: a comment starts a line or follows a blank, and indented lines belong to the setting above. */
+/** AWS's dialect of INI: a comment starts a line or follows a space, and indented lines belong to the setting above. */
 function parseSections(text: string): Map<string, Section> {
   const sections = new Map<string, Map<string, string>>();
   let section: Map<string, string> | undefined;

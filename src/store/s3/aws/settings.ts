@@ -1,26 +1,25 @@
 /**
- * What AWS's environment variables and files say about the way to S3, where the options say nothing: the region, the
- * endpoint, the certificate authorities.
+ * The region, endpoint and certificate authorities from AWS's environment variables and files, used where the options do
+ * not set them.
  *
- * The profile is the one that the credentials name, else that of `AWS_PROFILE`, else `default`. It speaks for itself alone:
- * of a `source_profile` only the credentials are taken. The files are read once, when something is first asked for.
+ * The profile is the one that the credentials name, else `AWS_PROFILE`, else `default`. A `source_profile` only provides
+ * credentials. The files are read once, on first use.
  */
 import { MillraceError } from '../../../errors.js';
 import type { BucketOptions } from '../../../config/s3Options.js';
 import { readAwsFiles, type AwsFiles, type Env, type Section } from './files.js';
 
-/** A value, and who said it, for an error. */
+/** A value and where it was set, for error messages. */
 export interface Configured {
   readonly value: string;
   readonly where: string;
 }
 
 export class AwsSettings {
-  /** The profile that is used. */
   readonly profileName: string;
-  /** Who asked for the profile by name; `undefined` for the default one. */
+  /** Where the profile was named; `undefined` for the default one. */
   readonly namedBy: 'AWS_PROFILE' | 'the options' | undefined;
-  // Private: both hold secrets, and what is private shows nowhere.
+  // Private fields, so that the secrets in both are never printed.
   readonly #credentials: BucketOptions['credentials'];
   readonly #env: Env;
   #files: AwsFiles | undefined;
@@ -35,8 +34,8 @@ export class AwsSettings {
     this.namedBy = given !== undefined ? 'the options' : AWS_PROFILE === '' ? undefined : 'AWS_PROFILE';
   }
 
-  /** The same, from the files as they are now. */
-  readAnew(): AwsSettings {
+  /** A new instance that reads the files again. */
+  reload(): AwsSettings {
     return new AwsSettings(this.#credentials, this.#env);
   }
 
@@ -44,13 +43,13 @@ export class AwsSettings {
     return (this.#files ??= readAwsFiles(this.#env));
   }
 
-  /** An environment variable; an empty one is none. */
+  /** An environment variable; `undefined` if it is empty. */
   variable(name: string): string | undefined {
     const value = this.#env[name];
     return value === '' ? undefined : value;
   }
 
-  /** The files that were read, for an error. */
+  /** The files that were read, for error messages. */
   get filesRead(): string {
     return this.files.read
       .map(({ path, failure }) =>
@@ -61,29 +60,28 @@ export class AwsSettings {
       .join(' or ');
   }
 
-  /** `undefined` if neither file has it. */
   get profile(): Section | undefined {
     return this.files.profiles.get(this.profileName);
   }
 
-  /** Whether the instance's metadata service must not be asked. */
+  /** Whether the instance metadata service must not be used. */
   get metadataDisabled(): boolean {
-    const said = this.variable('AWS_EC2_METADATA_DISABLED');
-    return said !== undefined && said.toLowerCase() !== 'false';
+    const disabled = this.variable('AWS_EC2_METADATA_DISABLED');
+    return disabled !== undefined && disabled.toLowerCase() !== 'false';
   }
 
   get region(): string | undefined {
-    const said =
+    const region =
       this.#inVariable('AWS_REGION') ?? this.#inVariable('AWS_DEFAULT_REGION') ?? this.#inProfile('region');
-    return said?.value;
+    return region?.value;
   }
 
-  /** PEM file of the certificate authorities to trust. */
+  /** PEM file of the trusted certificate authorities. */
   get caBundle(): Configured | undefined {
     return this.#inVariable('AWS_CA_BUNDLE') ?? this.#inProfile('ca_bundle');
   }
 
-  /** By AWS's order: what the environment says of the service, of all services, then the same of the profile. Throws `InvalidS3Options`. */
+  /** In AWS's order: the service's and the global environment variable, then the same of the profile. Throws `InvalidS3Options`. */
   endpoint(service: Service): Configured | undefined {
     if (this.#ignoresEndpoints) return undefined;
     return (
@@ -94,17 +92,17 @@ export class AwsSettings {
     );
   }
 
-  /** The settings of the service alone. Throws `InvalidS3Options`. */
+  /** The endpoint set for this service only. Throws `InvalidS3Options`. */
   ownEndpoint(service: Service): Configured | undefined {
     if (this.#ignoresEndpoints) return undefined;
     return this.#inVariable(variableOf(service)) ?? this.#inServices(service);
   }
 
   get #ignoresEndpoints(): boolean {
-    const said =
+    const ignore =
       this.#inVariable('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS') ??
       this.#inProfile('ignore_configured_endpoint_urls');
-    return said?.value.toLowerCase() === 'true';
+    return ignore?.value.toLowerCase() === 'true';
   }
 
   #inVariable(name: string): Configured | undefined {

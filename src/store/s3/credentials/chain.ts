@@ -1,27 +1,26 @@
 /**
- * Where AWS's tools look for credentials, in their order:
+ * Looks for credentials where AWS tools do, in the same order:
  *
- * 1. the profile that `AWS_PROFILE` names, if it has some; it is an error if there is no such profile;
+ * 1. the profile that `AWS_PROFILE` names, if it has credentials; it is an error if there is no such profile;
  * 2. `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`;
- * 3. the profile `default`, if it has some;
+ * 3. the profile `default`, if it has credentials;
  * 4. a web identity: `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`;
  * 5. the container's credentials: `AWS_CONTAINER_CREDENTIALS_FULL_URI` or `…_RELATIVE_URI`;
  * 6. the instance's role (IMDS).
  *
- * The first place that is there must give credentials. The SDK's own chain goes on to the next one after most failures, and
- * in the end knows of none: here the error is that of the place which should have given them.
+ * The first of these that is configured must provide credentials. The SDK's own chain continues with the next one after most
+ * failures, and finally reports that there are none; here the error is that of the provider that failed.
  */
 import type { S3Credentials } from '../../../config/s3Options.js';
 import { StoreError } from '../../errors.js';
 import type { AwsSettings } from '../aws/settings.js';
-import type { ChainContext } from './context.js';
-import { noCredentials } from './errors.js';
+import type { ProviderContext } from './sts.js';
+import { messageOf, noCredentials } from './errors.js';
 import { hasCredentials, ofProfile, profileMissing } from './profile.js';
-import { reasonOf } from './redact.js';
 import { ofTokenFile } from './webIdentity.js';
 
-export async function chain(context: ChainContext): Promise<S3Credentials> {
-  const aws = context.aws.readAnew();
+export async function chain(context: ProviderContext): Promise<S3Credentials> {
+  const aws = context.aws.reload();
   if (aws.profile === undefined && aws.profileName !== 'default') throw profileMissing(aws);
   const ofThatProfile = (): Promise<S3Credentials> => ofProfile({ ...context, aws });
   if (aws.namedBy !== undefined && hasCredentials(aws.profile)) return ofThatProfile();
@@ -33,7 +32,7 @@ export async function chain(context: ChainContext): Promise<S3Credentials> {
   return container === undefined ? ofInstance(aws) : ofContainer(container);
 }
 
-/** The environment as it is now: a process may be given new keys there. */
+/** Reads the environment each time: a process may be given new keys there. */
 export function keysOfEnvironment(aws: AwsSettings): S3Credentials | undefined {
   const accessKeyId = aws.variable('AWS_ACCESS_KEY_ID');
   const secretAccessKey = aws.variable('AWS_SECRET_ACCESS_KEY');
@@ -55,10 +54,10 @@ const containers = ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'AWS_CONTAINER_CRE
 async function ofContainer(variable: string): Promise<S3Credentials> {
   const { fromHttp } = await import('@aws-sdk/credential-providers');
   try {
-    // The requests that need them are repeated.
+    // No retries: the requests that need the credentials are retried themselves.
     return await fromHttp({ maxRetries: 0 })();
   } catch (error) {
-    const why = reasonOf(error);
+    const why = messageOf(error);
     const refused = /status: 4\d\d|not of the required format|not valid|Invalid/i.test(why);
     const message = `The container's credentials, which ${variable} points at, could not be had (${why}). `;
     if (refused) throw noCredentials(`${message}Check the role of the task or pod, and the variable.`);

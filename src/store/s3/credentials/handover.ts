@@ -7,9 +7,9 @@ import { systemClock, type Clock } from '../../../flow/index.js';
 import { token, type DelegationToken } from './tokens.js';
 
 /**
- * Tokens are pulled: a worker that needs one (its first, the next before the last one ends, another after a refusal) asks,
- * and is answered with the newest. So it keeps no listener between, which would keep it alive, and misses nothing that
- * was sent before it listened. The messages are plain values, which both ways of cloning carry.
+ * Tokens are pulled: a worker that needs one (its first, the next before the current one expires, another after a refusal)
+ * sends a request and gets the newest. So it has no listener in between, which would keep it alive, and misses no token that
+ * was sent before it listened. Messages are plain values, which both kinds of cloning support.
  */
 const tag = 'millrace.s3-native';
 
@@ -24,7 +24,7 @@ type Answer =
 
 type Reply = { readonly [tag]: 'reply'; readonly id: number } & Answer;
 
-/** A token as a plain value for a way of one's own to hand it over. It shows its secrets: do not log it. */
+/** A token as a plain value, to hand over by other means. It shows its secrets: do not log it. */
 export interface SerializedToken {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -33,7 +33,7 @@ export interface SerializedToken {
   readonly expiration: number;
 }
 
-/** The token as a plain value. */
+/** Makes a plain value of a token. */
 export function serializeToken({
   accessKeyId,
   secretAccessKey,
@@ -43,16 +43,16 @@ export function serializeToken({
   return { accessKeyId, secretAccessKey, sessionToken, expiration: expiration.getTime() };
 }
 
-/** The token of a plain value. */
+/** Makes a token of a plain value. */
 export function deserializeToken(plain: SerializedToken): DelegationToken {
   return token({ ...plain, expiration: new Date(plain.expiration) });
 }
 
 /**
- * Answers a worker thread, the other end of a channel, or a child process that asks for tokens by {@link receivedTokens}.
- * Emits nothing, and completes when the other side has gone; unsubscribing leaves it without answers. What `tokens` fails
- * with is the answer to those who ask; the next question tries again. A child process must have a channel: `fork`, or
- * `stdio` with `'ipc'`. Errors: `NoChannel`.
+ * Serves tokens to {@link receivedTokens} in a worker thread, at the other end of a channel, or in a child process. Emits
+ * nothing, and completes when the other side is gone; unsubscribing stops serving. An error of `tokens` is sent to the
+ * workers that are waiting; the next request tries again. A child process must have a channel: `fork`, or `stdio` with
+ * `'ipc'`. Errors: `NoChannel`.
  *
  * @example
  * ```ts
@@ -68,7 +68,7 @@ export function sendTokens(
   to: Worker | MessagePort | ChildProcess,
 ): Observable<never> {
   return new Observable<never>((out) => {
-    // A message to what has just gone fails; its end is heard of below.
+    // A message to a peer that has just gone fails; its `exit` or `close` follows.
     const post = posterTo(to, () => undefined);
     let newest: DelegationToken | undefined;
     let waiting: number[] = [];
@@ -113,17 +113,17 @@ export interface ReceivedTokensOptions {
   readonly clock?: Clock;
 }
 
-/** The other side obtains its first token before it answers, so an answer may take as long as STS does. Milliseconds. */
+/** Milliseconds. The other side may have to obtain its first token from STS before it replies. */
 const patience = 60_000;
 
 let asked = 0;
 
 /**
- * The credentials of a worker: asks for a token whenever one is needed. `from` is a worker thread's port to its parent, or
- * the process of a child; default: whichever this is. Nothing listens between, so a worker ends when its work does.
+ * The credentials of a worker: requests a token from {@link sendTokens} whenever one is needed. `from` is a worker thread's
+ * port to its parent, or the process of a child; by default, the one that applies. It does not keep a worker alive.
  *
- * The function rejects with what kept the other side from having a token, under the same code, and with `NoTokens` if
- * nobody answers within a minute.
+ * The function rejects with the other side's error, under the same code, or with `NoTokens` if there is no reply within a
+ * minute.
  *
  * @example
  * ```ts
@@ -167,7 +167,7 @@ export function receivedTokens(
     });
 }
 
-/** What ports, workers and processes have in common, each with names of its own for its end. */
+/** What ports, workers and processes have in common; each has its own event for its end. */
 interface Peer {
   on(name: string, listener: (message: unknown) => void): unknown;
   off(name: string, listener: (message: unknown) => void): unknown;

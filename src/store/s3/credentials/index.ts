@@ -1,16 +1,16 @@
 /**
- * Who asks: the credentials of a connection, by the provider that its options name, kept fresh.
+ * The credentials of a connection, from the provider that its options name, kept fresh.
  *
- * Credentials are asked for when the first request needs them (`providers.ts`). Where they end, they are replaced before
- * (`source.ts`), and again when a server refuses them as expired: the command that met this is repeated with new ones
- * (`renewal.ts`), so that an upload of many hours outlives any number of sessions. A role's session is had from STS with
- * the base credentials (`sts.ts`); STS is at the S3 endpoint for servers that are not AWS, unless said otherwise.
+ * Credentials are obtained when the first request needs them (`providers.ts`). They are replaced before they expire
+ * (`source.ts`), and when a server refuses them as expired: the command is then repeated with new ones (`renewal.ts`), so an
+ * upload may outlive many sessions. A role's session comes from STS, obtained with the base credentials (`sts.ts`); for
+ * servers other than AWS, STS is at the S3 endpoint by default.
  *
- * `delegationTokens` keeps a session of long-lived keys that a process hands to its workers (`handover.ts`), which then
- * hold no secret that lasts.
+ * `delegationTokens` keeps a session that a process hands to its workers (`handover.ts`), which then hold no long-lived
+ * secret.
  *
- * Secrets are in this room's closures, private fields and requests, nowhere else: what a server or a user's function says
- * about a failure goes out without them (`redact.ts`).
+ * Secrets exist only in this folder's closures, private fields and requests: errors of servers and of user functions are
+ * passed on without them (`errors.ts`).
  */
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import type { BucketOptions } from '../../../config/s3Options.js';
@@ -19,12 +19,11 @@ import { InvalidOption } from '../../../config/units.js';
 import { AwsSettings } from '../aws/settings.js';
 import { firstRegion } from '../region.js';
 import { transportOf, type Transport } from '../transport.js';
-import { seldom } from './http.js';
 import { providerOf } from './providers.js';
 import { renewing } from './renewal.js';
 import { roleOf, stsEndpoint } from './role.js';
 import { fixed, RefreshedCredentials, type CredentialSource } from './source.js';
-import { assumeRole } from './sts.js';
+import { assumeRole, oneShotHandler } from './sts.js';
 
 export {
   deserializeToken,
@@ -36,7 +35,7 @@ export {
 } from './handover.js';
 export { delegationTokens, type DelegationToken, type DelegationTokensOptions } from './tokens.js';
 
-/** The options that say who asks. */
+/** The options that choose the credentials. */
 export interface CredentialOptions {
   readonly credentials?: BucketOptions['credentials'] | undefined;
   readonly assumeRole?: BucketOptions['assumeRole'] | undefined;
@@ -45,30 +44,30 @@ export interface CredentialOptions {
 
 /** What the choice of credentials depends on besides the options. */
 export interface CredentialsContext {
-  /** Of a server that is not AWS. */
+  /** The S3 endpoint of a server that is not AWS. */
   readonly endpoint?: string | undefined;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
-  /** Default: as the environment and the files of this process have it. */
+  /** Default: from the environment and files of this process. */
   readonly aws?: AwsSettings;
-  /** Default: as the environment and the files of this process have it. */
+  /** Default: from the environment and files of this process. */
   readonly transport?: Transport;
 }
 
 /** A connection's credentials, shared by all of its clients. */
 export interface ConnectionCredentials {
-  /** Belongs into the client's configuration. */
+  /** For the client's configuration. */
   readonly config: {
     readonly credentials: NonNullable<S3ClientConfig['credentials']>;
     readonly signer?: NonNullable<S3ClientConfig['signer']>;
   };
-  /** Belongs into the client's middleware: repeats what met expired credentials. */
+  /** Middleware for the client: repeats commands whose credentials have expired. */
   readonly renewal: ReturnType<typeof renewing>;
 }
 
 /**
- * The credentials that options ask for. Nothing is asked before the first request. Where `ANONYMOUS` is asked for, no role
- * is assumed either: a bucket that is read so may stand beside others that need one. Throws `InvalidOption`.
+ * The credentials that the options choose. Nothing is requested until the first request. With `ANONYMOUS`, no role is
+ * assumed either: other buckets of the configuration may need one. Throws `InvalidOption`.
  */
 export function credentialsOf(
   options: CredentialOptions,
@@ -78,7 +77,7 @@ export function credentialsOf(
   const source = sourceOf(options, context);
   if (source === undefined) return anonymous;
   return {
-    // Memoized: it is, here; the SDK would go on with what it has for as long as that holds by its own account.
+    // Marked as memoized, or the SDK would keep using credentials until their own expiration.
     config: { credentials: Object.assign(() => source.get(), { memoized: true }) },
     renewal: renewing(source, () => clock.now()),
   };
@@ -96,7 +95,7 @@ function sourceOf(options: CredentialOptions, context: CredentialsContext): Cred
   const { clock = systemClock, aws = new AwsSettings(options.credentials) } = context;
   const regionAt = (endpoint: string | undefined) =>
     firstRegion({ region: options.region, custom: endpoint !== undefined, aws });
-  const http = seldom(context.transport ?? transportOf({}, aws));
+  const http = oneShotHandler(context.transport ?? transportOf({}, aws));
   const base = providerOf(options.credentials, { clock, aws, region: regionAt(context.endpoint), http });
   const role = options.assumeRole === undefined ? undefined : roleOf(options.assumeRole);
   if (role === undefined) {

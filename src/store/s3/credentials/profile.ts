@@ -1,20 +1,18 @@
 /**
- * Credentials of a profile. The SDK's provider obtains them; what it fails with is told by the kind of the profile that
- * should have had them, which is the last one on the trail of `source_profile`s, with what to do about it.
+ * Credentials of a profile, obtained by the SDK's provider. Its errors are explained by the kind of the profile that failed,
+ * which is the last one in the chain of `source_profile`s.
  */
 import type { S3Credentials } from '../../../config/s3Options.js';
 import { MillraceError } from '../../../errors.js';
 import { StoreError } from '../../errors.js';
 import type { Section } from '../aws/files.js';
 import type { AwsSettings } from '../aws/settings.js';
-import type { ChainContext } from './context.js';
-import { isAboutNetwork, noCredentials } from './errors.js';
-import { reasonOf } from './redact.js';
-import { assumeRole } from './sts.js';
+import { isAboutNetwork, messageOf, noCredentials } from './errors.js';
+import { assumeRole, type ProviderContext } from './sts.js';
 import { fixed } from './source.js';
 import { unreadable, webIdentityAt } from './webIdentity.js';
 
-/** A profile that has one of these is one to get credentials from. */
+/** A profile with one of these settings provides credentials. */
 const settings =
   /^(aws_access_key_id|aws_secret_access_key|role_arn|source_profile|credential_source|credential_process|web_identity_token_file|login_session|sso_.+)$/;
 
@@ -29,7 +27,7 @@ export function profileMissing(aws: AwsSettings, name = aws.profileName, by = sa
 }
 
 /** Errors: `PermissionDenied`, `Unavailable`, and those of AssumeRole for a role. */
-export async function ofProfile(context: ChainContext): Promise<S3Credentials> {
+export async function ofProfile(context: ProviderContext): Promise<S3Credentials> {
   const { aws, http, ...sts } = context;
   const source = sourceOf(aws);
   const { fromIni } = await import('@aws-sdk/credential-providers');
@@ -59,13 +57,12 @@ export async function ofProfile(context: ChainContext): Promise<S3Credentials> {
   }
 }
 
-/** A profile, and its name. */
 interface Source {
   readonly name: string;
   readonly section: Section;
 }
 
-/** The profile that has the credentials themselves. Throws if a profile on the way is not there. */
+/** The last profile in the chain of `source_profile`s. Throws if one of them does not exist. */
 function sourceOf(aws: AwsSettings): Source {
   const seen = new Set<string>();
   let name = aws.profileName;
@@ -84,7 +81,7 @@ function sourceOf(aws: AwsSettings): Source {
 
 function failed(raw: unknown, { name, section }: Source, aws: AwsSettings): unknown {
   if (raw instanceof MillraceError) return raw;
-  const why = reasonOf(raw);
+  const why = messageOf(raw);
   const profile = `the profile '${name}'${name === aws.profileName ? said(aws) : ''}`;
   const tokenFile = unreadable(raw, `web_identity_token_file of ${profile}`);
   if (tokenFile !== undefined) return tokenFile;
@@ -104,19 +101,19 @@ function failed(raw: unknown, { name, section }: Source, aws: AwsSettings): unkn
 
 interface Failure extends Source {
   readonly aws: AwsSettings;
-  /** The profile in words. */
+  /** Describes the profile. */
   readonly profile: string;
-  /** The SDK's words. */
+  /** The SDK's message. */
   readonly why: string;
 }
 
 interface Kind {
   readonly has: (section: Section) => boolean;
-  /** `undefined`: nothing that is peculiar to this kind. */
+  /** `undefined`: the failure is not specific to this kind. */
   readonly tell: (failure: Failure) => string | undefined;
 }
 
-/** In the SDK's order: the first that a profile has is the one that is used. */
+/** In the SDK's order: the first that a profile has is used. */
 const kinds: readonly Kind[] = [
   {
     has: (section) => section.has('aws_access_key_id') && section.has('aws_secret_access_key'),
@@ -137,7 +134,7 @@ function ofRole({ aws, why, section, profile }: Failure): string | undefined {
     : `The credential_source ${source} of ${profile} has no credentials (${why}). Check the environment that the program runs in.`;
 }
 
-/** Neither the command nor its output shows: both may hold a secret. */
+/** Shows neither the command nor its output: both may hold a secret. */
 function ofProcess({ aws, profile, why }: Failure): string {
   const [, told] = / (returned .*|did not return .*)$/.exec(why) ?? [];
   return `The credential_process of ${profile} ${told?.replace(/\.$/, '') ?? 'failed'}. Run its command (in ${aws.filesRead}) by hand to see why.`;
@@ -168,7 +165,7 @@ function said({ namedBy }: AwsSettings): string {
   return namedBy === undefined ? '' : ` (from ${namedBy})`;
 }
 
-/** The profile as an option of AWS's command. */
+/** The profile as an option of the `aws` command. */
 function option(name: string): string {
   if (name === 'default') return '';
   return ` --profile ${/^[\w@+.:/-]+$/.test(name) ? name : `'${name}'`}`;

@@ -5,28 +5,27 @@ import { InvalidOption } from '../../../config/units.js';
 import type { Clock } from '../../../flow/index.js';
 import type { AwsSettings } from '../aws/settings.js';
 import { chain, keysOfEnvironment } from './chain.js';
-import type { ChainContext } from './context.js';
+import type { ProviderContext } from './sts.js';
 import { noCredentials } from './errors.js';
 import { ofProfile } from './profile.js';
 import { fixed, RefreshedCredentials, type CredentialSource } from './source.js';
 
 export type Given = BucketOptions['credentials'];
 
-/** What providers take from the world around them. */
-export interface ProviderContext extends Omit<ChainContext, 'now'> {
+export interface SourceContext extends Omit<ProviderContext, 'now'> {
   readonly clock: Clock;
 }
 
 const rule =
   "AUTO, ENV_VAR, PROFILE, ASSUME_ROLE, ANONYMOUS, { provider: 'PROFILE', profile }, keys with accessKeyId and secretAccessKey, or a function that gives such keys";
 
-/** Where the credentials come from that `S3Options.credentials` asks for; `undefined` for none at all. Throws `InvalidOption`. */
-export function providerOf(given: Given, context: ProviderContext): CredentialSource | undefined {
+/** The source of the credentials that `S3Options.credentials` chooses; `undefined` for none. Throws `InvalidOption`. */
+export function providerOf(given: Given, context: SourceContext): CredentialSource | undefined {
   const { clock, aws } = context;
   const refreshed = (load: () => Promise<S3Credentials>): CredentialSource =>
     new RefreshedCredentials(load, clock);
   const asked = { ...context, now: () => clock.now() };
-  const profile = (): Promise<S3Credentials> => ofProfile({ ...asked, aws: aws.readAnew() });
+  const profile = (): Promise<S3Credentials> => ofProfile({ ...asked, aws: aws.reload() });
   if (typeof given === 'function') return refreshed(() => custom(given));
   if (typeof given === 'object') {
     if ('accessKeyId' in given) {
@@ -39,7 +38,7 @@ export function providerOf(given: Given, context: ProviderContext): CredentialSo
   switch (given) {
     case undefined:
     case 'AUTO':
-    // The role comes on top; these are its base.
+    // The base credentials of the role.
     case 'ASSUME_ROLE':
       return refreshed(() => chain(asked));
     case 'ENV_VAR':
@@ -53,7 +52,7 @@ export function providerOf(given: Given, context: ProviderContext): CredentialSo
   }
 }
 
-/** The values of an object may be secrets. */
+/** `what` must not show an object's values: they may be secrets. */
 function invalid(what: unknown): InvalidOption {
   return new InvalidOption('s3.credentials', what, rule);
 }
@@ -75,7 +74,7 @@ async function custom(provide: () => Promise<S3Credentials>): Promise<S3Credenti
     given = await provide();
   } catch (error) {
     if (error instanceof MillraceError) throw error;
-    // Neither its words nor the error itself: a parser quotes what it parsed, a client refers to its request.
+    // Neither its message nor the error itself: a parser quotes its input, a client refers to its request.
     const { name, code } = (error ?? {}) as { readonly name?: unknown; readonly code?: unknown };
     const what = [name, code].filter((it) => typeof it === 'string' && /^\w{1,40}$/.test(it)).join(' ');
     throw new StoreError(

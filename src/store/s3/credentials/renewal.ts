@@ -2,26 +2,25 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { MillraceError } from '../../../errors.js';
 import { StoreError } from '../../errors.js';
 import type { S3Credentials } from '../../../config/s3Options.js';
-import { reasonOf, redact } from './redact.js';
+import { messageOf, redact } from './errors.js';
 import type { CredentialSource } from './source.js';
 
 type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];
 
-/** What the SDK throws, as far as it is looked at. */
 interface SdkError {
   readonly name?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-/** New credentials may come while a request is being signed with old ones. */
+/** More than one: credentials may be renewed while a request is being signed with old ones. */
 const repeats = 2;
 
 /**
- * Repeats a command whose credentials have expired with new ones: its caller sees nothing of it. What cannot be fixed so
- * goes on to the caller, without the secrets of the credentials in use.
+ * Repeats a command whose credentials have expired with new ones, unnoticed by its caller. Other errors are passed on,
+ * without the secrets of the credentials in use.
  *
- * It goes around the whole command, since the SDK chooses credentials at its start. Bodies are in memory, so a command
- * can be sent again; one that was refused had no effect.
+ * It wraps the whole command, since the SDK chooses credentials at its start. Bodies are in memory, so a command can be
+ * sent again; a refused one had no effect.
  */
 export function renewing(source: CredentialSource, now: () => number): Plugin {
   return {
@@ -50,7 +49,7 @@ async function renewed(source: CredentialSource, used: S3Credentials): Promise<b
   try {
     return await source.renew(used);
   } catch (error) {
-    const why = reasonOf(error, used);
+    const why = messageOf(error, used);
     throw new StoreError(
       'Expired',
       `The credentials have expired, and there are no new ones: ${why === '' ? 'no reason was given' : why}`,
@@ -60,8 +59,8 @@ async function renewed(source: CredentialSource, used: S3Credentials): Promise<b
 }
 
 /**
- * Whether the server refuses because the credentials have ended. Some do not say so: they deny access to what has ended by
- * its own account, and the answer to a HEAD has no code at all.
+ * Whether the server refuses because the credentials have expired. Some servers just deny access, and the response to a
+ * HEAD has no code at all; then the expiration of the credentials decides.
  */
 function expired(raw: unknown, command: string | undefined, used: S3Credentials, now: number): boolean {
   const error = (typeof raw === 'object' && raw !== null ? raw : {}) as SdkError;
@@ -74,7 +73,6 @@ function expired(raw: unknown, command: string | undefined, used: S3Credentials,
   return over && (status === 401 || status === 403);
 }
 
-/** The credentials that the SDK chose. */
 function signedWith(context: object): S3Credentials | undefined {
   const { __smithy_context: chosen } = context as {
     readonly __smithy_context?: { readonly selectedHttpAuthScheme?: { readonly identity?: S3Credentials } };

@@ -28,7 +28,7 @@ export function roleOf(options: AssumeRoleOptions): Role {
   return { arn, sessionName, seconds, ...(externalId === undefined ? {} : { externalId }) };
 }
 
-/** The life of a session in seconds, from 15 minutes to `most`; a number is seconds already. Throws `InvalidOption`. */
+/** The lifetime of a session in seconds, from 15 minutes to `most`; a number is in seconds. Throws `InvalidOption`. */
 export function secondsOf(key: string, value: Duration, most: number): number {
   const seconds = typeof value === 'number' ? value : parseDuration(key, value) / 1000;
   if (!Number.isInteger(seconds) || seconds < 900 || seconds > most)
@@ -37,8 +37,8 @@ export function secondsOf(key: string, value: Duration, most: number): number {
 }
 
 /**
- * Where STS is: as given, as AWS's environment and files have it for STS alone, at the S3 server if that is not AWS;
- * `undefined` for AWS's own. Throws `InvalidOption`, without the text of what may hold a password.
+ * The endpoint of STS: as given, else from AWS's environment and files, else the S3 endpoint of a server that is not AWS;
+ * `undefined` for AWS's own. Throws `InvalidOption`, never showing a URL that may hold a password.
  */
 export function stsEndpoint(
   key: string,

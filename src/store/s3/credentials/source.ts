@@ -1,37 +1,36 @@
 import { monotonic, systemClock, type Clock } from '../../../flow/index.js';
 import type { S3Credentials } from '../../../config/s3Options.js';
 
-/** Where a client gets credentials from, and gets others once a server has refused them. */
+/** Provides a client with credentials, and with others once a server has refused them. */
 export interface CredentialSource {
-  /** What to sign with now. */
+  /** The credentials to sign with now. */
   get(): Promise<S3Credentials>;
-  /** Whether there are others than those that were refused; `get` then gives them. */
+  /** Whether there are others than `refused`; `get` then returns them. */
   renew(refused: S3Credentials): Promise<boolean>;
 }
 
-/** Credentials that never change. */
 export function fixed(credentials: S3Credentials): CredentialSource {
   return { get: () => Promise.resolve(credentials), renew: () => Promise.resolve(false) };
 }
 
-/** New credentials are asked for so long before the old ones end, or for a quarter of their life if that is less. Milliseconds. */
+/** New credentials are requested this long before the old ones expire, or a quarter of their lifetime if that is less. Milliseconds. */
 const margin = 5 * 60_000;
 
-/** So close to their end, requests wait for new ones: one that is signed now has to arrive in time. Milliseconds. */
+/** This close to expiry, requests wait for new credentials: a request signed now must arrive in time. Milliseconds. */
 const lastMoments = 10_000;
 
-/** Between two tries to get new ones while the old ones do. Milliseconds. */
+/** Between two attempts to get new credentials while the old ones are valid. Milliseconds. */
 const pause = 10_000;
 
 /**
- * Credentials that are asked for anew before they end. However many requests want them, one question is under way. While
- * it is, and after it failed, the old ones are used as long as they hold; what it failed with is thrown once they do not.
+ * Credentials that are refreshed before they expire. Concurrent requests share one refresh. During it, and after it failed,
+ * the old credentials are used while they are valid; afterwards its error is thrown.
  */
 export class RefreshedCredentials implements CredentialSource {
   readonly #load: () => Promise<S3Credentials>;
   readonly #clock: Clock;
   #held: S3Credentials | undefined;
-  /** By either reading of the clock: the system time may be set, and the other may stand still while the machine sleeps. */
+  /** Whichever comes first: the wall clock may be set, and the monotonic one may stop while the machine sleeps. */
   #askAt = { wall: Infinity, monotonic: Infinity };
   #asked: Promise<S3Credentials> | undefined;
 
@@ -50,7 +49,7 @@ export class RefreshedCredentials implements CredentialSource {
       throw error;
     });
     if (this.#left(held) <= lastMoments) return orHeld;
-    // What it fails with is thrown to the requests that can no longer do without.
+    // Its error is thrown to the requests that have to wait for it.
     orHeld.catch(() => undefined);
     return held;
   }
@@ -66,7 +65,7 @@ export class RefreshedCredentials implements CredentialSource {
         (fresh) => {
           const left = this.#left(fresh);
           this.#held = fresh;
-          // A provider that returns what has expired already is not asked by every request.
+          // At least a second: a provider that returns expired credentials is not called for every request.
           this.#askIn(Math.max(left - Math.min(margin, left / 4), 1000));
           return fresh;
         },

@@ -1,24 +1,39 @@
 import { StoreError } from '../../errors.js';
 import type { AssumeRoleOptions, S3Credentials } from '../../../config/s3Options.js';
-import type { HttpHandler } from '../httpHandler.js';
+import type { AwsSettings } from '../aws/settings.js';
+import { HttpHandler } from '../httpHandler.js';
+import type { Transport } from '../transport.js';
 import { renewing } from './renewal.js';
 import { fixed, type CredentialSource } from './source.js';
 import { readableDates } from '../dates.js';
 import { byLocalClock, byServerTime } from '../serverTime.js';
 import { stsError } from './stsErrors.js';
 
-/** Where STS is, and who asks it. */
+/** How to reach STS, and the credentials to sign with. */
 export interface Sts {
-  /** Default: AWS's, of the region. */
+  /** Default: AWS's in the region. */
   readonly endpoint: string | undefined;
   readonly region: string | (() => Promise<string>);
   readonly base: CredentialSource;
   readonly now: () => number;
-  /** What carries a request; it is destroyed afterwards. */
+  /** Makes a handler for one exchange; it is destroyed afterwards. */
   readonly http: () => HttpHandler;
 }
 
-/** A token, as the SDK's providers hand it over. */
+/** The environment of a provider that may use STS. */
+export interface ProviderContext extends Omit<Sts, 'base' | 'endpoint'> {
+  readonly aws: AwsSettings;
+}
+
+/** Milliseconds. */
+const timeouts = { connectionTimeout: 10_000, requestTimeout: 60_000, idleTimeout: 60_000 };
+
+/** Makes handlers for one exchange each: requests are too rare to keep sockets. */
+export function oneShotHandler(transport: Transport): () => HttpHandler {
+  return () => new HttpHandler(4, timeouts, transport);
+}
+
+/** A token, as the SDK's providers pass it. */
 export interface WebIdentity {
   readonly RoleArn: string | undefined;
   readonly RoleSessionName: string | undefined;
@@ -26,7 +41,7 @@ export interface WebIdentity {
   readonly DurationSeconds?: number | undefined;
 }
 
-/** What STS is asked with, once it is checked. */
+/** The validated parameters of AssumeRole. */
 export interface Role extends Pick<AssumeRoleOptions, 'arn' | 'externalId'> {
   readonly sessionName: string;
   readonly seconds: number;
@@ -85,7 +100,7 @@ interface Answer {
   readonly Expiration?: Date | undefined;
 }
 
-/** Seldom enough that a client of its own each time, and no socket kept open, are the simplest. */
+/** Requests are rare, so each has its own client and keeps no socket open. */
 async function ask(
   { endpoint, region, base, now, http }: Sts,
   what: string,
@@ -100,7 +115,7 @@ async function ask(
     maxAttempts: 1,
     requestHandler: http(),
   });
-  // The types name one service's commands; the plugins look at names alone.
+  // The plugins are typed for S3's commands, but only look at command names.
   for (const plugin of [renewing(base, now), byServerTime(client), readableDates])
     client.middlewareStack.use(plugin as unknown as Parameters<Client['middlewareStack']['use']>[0]);
   try {

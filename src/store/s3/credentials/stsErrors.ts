@@ -1,17 +1,17 @@
 import { MillraceError } from '../../../errors.js';
 import { StoreError, type StoreErrorCode } from '../../errors.js';
-import { reasonOf } from '../unanswered.js';
+import { reasonOf } from '../failures.js';
 
 interface SdkError {
   readonly name?: unknown;
   readonly message?: unknown;
   readonly code?: unknown;
-  /** Of what STS itself called an error. */
+  /** Set if STS itself reported an error. */
   readonly $fault?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-/** Some servers, and the SDK, end the names with `Exception`. */
+/** Some servers, and the SDK, append `Exception`. */
 const plain = (name: string): string => name.replace(/Exception$/, '');
 
 const codes: ReadonlyMap<string, StoreErrorCode> = new Map<string, StoreErrorCode>(
@@ -40,7 +40,7 @@ const advice: ReadonlyMap<string, string> = new Map<string, string>(
   }),
 );
 
-/** Tells STS's refusal in the store's language. Like `toStoreError`, it passes nothing on that refers to the request. */
+/** Translates an STS error. Like `toStoreError`, it passes on nothing that refers to the request. */
 export function stsError(raw: unknown, what: string, action: string): unknown {
   if (raw instanceof MillraceError) return raw;
   const error = (typeof raw === 'object' && raw !== null ? raw : {}) as SdkError;
@@ -51,7 +51,7 @@ export function stsError(raw: unknown, what: string, action: string): unknown {
   const reason = reasonOf({ name, text, code: system, status, refused: error.$fault !== undefined });
   const code = codes.get(plain(name)) ?? reason?.code ?? codeOf(status);
   const line = text.split('\n', 1)[0]?.trim().replace(/\.$/, '').slice(0, 300) ?? '';
-  // The SDK's word for an answer without a message.
+  // The SDK's message for a response without one.
   const detail = line === '' || line === 'UnknownError' ? '' : ` (${line})`;
   const said = `${status === undefined ? (system ?? name) : `${status} ${name}`}${detail}`;
   const next = advice.get(plain(name)) ?? reason?.advice ?? general(code, action);

@@ -10,35 +10,34 @@ import { AwsSettings } from '../aws/settings.js';
 import { resolveOptions } from '../options.js';
 import { firstRegion } from '../region.js';
 import { transportOf } from '../transport.js';
-import { seldom } from './http.js';
 import { providerOf } from './providers.js';
 import { secondsOf, stsEndpoint } from './role.js';
-import { sessionToken, type Sts } from './sts.js';
+import { oneShotHandler, sessionToken, type Sts } from './sts.js';
 
-/** Keys of a session, for those that are not to hold the keys that last. What is secret shows in no `inspect` and no JSON. */
+/** Session keys for workers that must not hold long-lived keys. Secrets do not appear in `inspect` and JSON. */
 export interface DelegationToken extends Required<S3Credentials> {
   readonly service: 's3-native';
 }
 
 export interface DelegationTokensOptions {
-  /** `false`: there are none, and the Observable completes. Default true. */
+  /** `false`: the Observable completes without a token. Default true. */
   readonly enabled?: boolean;
-  /** What tokens are obtained with; keys that last. Default: those of `s3`. */
+  /** Long-lived keys that tokens are obtained with. Default: those of `s3`. */
   readonly credentials?: S3Options['credentials'];
-  /** The region whose STS is asked. Default: that of `s3`. */
+  /** The region of STS. Default: that of `s3`. */
   readonly region?: string;
   /** Default: AWS's STS in the region; the S3 endpoint of `s3` for other servers. */
   readonly endpoint?: string;
-  /** What is not said above. */
+  /** Used where the options above are not set. */
   readonly s3?: Pick<
     S3Options,
     'credentials' | 'region' | 'endpoint' | 'proxy' | 'noProxy' | 'caBundle' | 'agent'
   >;
-  /** Of a token: 900 s to 36 h; a number is seconds. Default: what STS gives (AWS: 12 h). */
+  /** The lifetime of a token: 900 s to 36 h; a number is in seconds. Default: STS's (AWS: 12 h). */
   readonly duration?: Duration;
-  /** The share of a token's life after which the next one is obtained, between 0 and 1. Default 0.75. */
+  /** The fraction of a token's lifetime after which the next one is obtained, between 0 and 1. Default 0.75. */
   readonly renewalRatio?: number;
-  /** Sees every failure that is followed by another try, in so many milliseconds. Default: nobody does. */
+  /** Called with every failure that is retried, and the milliseconds until then. Default: no call. */
   readonly onFailure?: (error: unknown, retryIn: number) => void;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
@@ -59,19 +58,19 @@ const names: OptionNames<DelegationTokensOptions> = {
   random: true,
 };
 
-/** Waits between tries: 0.5 to 1 of base × 2^n, at most the cap. Milliseconds. */
+/** Between attempts: 0.5 to 1 times `first` × 2^n, at most `max`. Milliseconds. */
 const renewal: Backoff = { first: 1000, max: 5 * 60_000, spread: halfJitter };
 
-/** A timer of the machine's clock that is set further ahead fires at once. */
+/** Milliseconds. A longer timer of Node fires immediately. */
 const longest = 2 ** 31 - 1;
 
 /**
- * Session tokens for workers, by STS GetSessionToken: one on subscribe, the next each time a share of the last one's life
- * has passed. Subscribers share them, and late ones get the newest at once; when the last one goes, so does the timer.
+ * Session tokens for workers, by STS GetSessionToken: one on subscribe, the next after a fraction of each token's lifetime.
+ * Subscribers share them, and late ones get the newest immediately; the timer ends with the last subscriber.
  *
- * A failure is followed by another try, after a second at first and five minutes at most. Errors, while there is no token
- * that holds: what no other try would fix (`PermissionDenied`, `InvalidRequest`), and `TemporaryCredentials`, since
- * STS gives session tokens only to keys that last. Throws `InvalidOption`.
+ * Failures are retried after one second at first, and five minutes at most. Errors, while there is no valid token: those
+ * that are not retryable (`PermissionDenied`, `InvalidRequest`), and `TemporaryCredentials`, since STS issues session tokens
+ * only for long-lived keys. Throws `InvalidOption`.
  *
  * @example
  * ```ts
@@ -125,7 +124,7 @@ export function delegationTokens(options: DelegationTokensOptions = {}): Observa
   return tokens.pipe(share({ connector: () => new ReplaySubject(1) }));
 }
 
-/** A token of these values that shows none of its secrets. */
+/** A token that does not print its secrets. */
 export function token(credentials: Required<S3Credentials>): DelegationToken {
   const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials;
   const service = 's3-native' as const;
@@ -163,7 +162,7 @@ function stsOf(options: DelegationTokensOptions, clock: Clock): Sts {
   const credentials = options.credentials ?? s3.credentials;
   const aws = new AwsSettings(credentials);
   const regionAt = (custom: boolean) => firstRegion({ region: options.region ?? s3.region, custom, aws });
-  const http = seldom(transportOf(s3, aws));
+  const http = oneShotHandler(transportOf(s3, aws));
   const server = resolveOptions(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }, aws);
   const base = providerOf(credentials, { clock, aws, region: regionAt(server.custom), http });
   if (base === undefined)

@@ -1,11 +1,10 @@
 import type { S3Credentials } from '../../../config/s3Options.js';
 import type { StoreError } from '../../errors.js';
-import type { ChainContext } from './context.js';
 import { noCredentials } from './errors.js';
-import { assumeRoleWithWebIdentity, type WebIdentity } from './sts.js';
+import { assumeRoleWithWebIdentity, type ProviderContext, type WebIdentity } from './sts.js';
 
-/** A session for the token that the environment points at. */
-export async function ofTokenFile(context: ChainContext): Promise<S3Credentials> {
+/** A session for the token file that the environment names. */
+export async function ofTokenFile(context: ProviderContext): Promise<S3Credentials> {
   const { aws } = context;
   if (aws.variable('AWS_ROLE_ARN') === undefined)
     throw noCredentials(
@@ -19,17 +18,20 @@ export async function ofTokenFile(context: ChainContext): Promise<S3Credentials>
   }
 }
 
-/** How the SDK's providers are to ask STS. */
-export function webIdentityAt({ aws, ...sts }: ChainContext): (given: WebIdentity) => Promise<S3Credentials> {
+/** Makes the SDK's providers use our STS client. */
+export function webIdentityAt({
+  aws,
+  ...sts
+}: ProviderContext): (given: WebIdentity) => Promise<S3Credentials> {
   const endpoint = aws.endpoint('sts')?.value;
   return (given) => assumeRoleWithWebIdentity({ ...sts, endpoint }, given);
 }
 
-/** The error of a token file that cannot be read, if that is what `error` is about. */
-export function unreadable(error: unknown, said: string): StoreError | undefined {
+/** The error to throw if `error` is that a token file cannot be read. */
+export function unreadable(error: unknown, setting: string): StoreError | undefined {
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (syscall !== 'open' && syscall !== 'read') return undefined;
   return noCredentials(
-    `The token file of the web identity, ${path ?? ''} (${said}), cannot be read: ${code ?? 'error'}. Check that it is mounted, that this user may read it, and the setting.`,
+    `The token file of the web identity, ${path ?? ''} (${setting}), cannot be read: ${code ?? 'error'}. Check that it is mounted, that this user may read it, and the setting.`,
   );
 }

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { StoreError } from '../../errors.js';
 import type { Proxy } from './proxies.js';
 
-/** What the proxy answered in place of the server. */
-export function refused(
+/** The error of a proxy's own response. */
+export function proxyRefused(
   proxy: Proxy,
   { statusCode = 0, statusMessage = '' }: Pick<IncomingMessage, 'statusCode' | 'statusMessage'>,
   place: string,
@@ -23,8 +23,8 @@ export function refused(
       );
 }
 
-/** The error of a connection, with the proxy that it was to lead through. */
-export function named(proxy: Proxy, error: NodeJS.ErrnoException): Error {
+/** Adds the proxy to the error of a connection through it. */
+export function withProxy(proxy: Proxy, error: NodeJS.ErrnoException): Error {
   if (error instanceof StoreError) return error;
   const { name, code, message } = error;
   return Object.assign(new Error(`${byProxy}${proxy.name}: ${message}`), { name, code });
@@ -32,7 +32,7 @@ export function named(proxy: Proxy, error: NodeJS.ErrnoException): Error {
 
 const byProxy = 'by the proxy ';
 
-/** Whether it is an error of the way to a proxy. */
-export function isProxys(error: unknown): boolean {
+/** Whether {@link withProxy} made the error. */
+export function isProxyError(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith(byProxy);
 }

@@ -1,11 +1,11 @@
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Whether a `NO_PROXY` list names a host. Entries stand between commas or blanks: `*`; a domain, which is meant with all that
- * is below it, with or without a leading dot or `*.`; an address, a range of them (`10.0.0.1-10.0.0.9`) or a network
- * (`10.0.0.0/8`); any of these with a port. Names are not resolved.
+ * Whether a `NO_PROXY` list matches a host. Entries are separated by commas or spaces: `*`; a domain, which includes its
+ * subdomains, with or without a leading dot or `*.`; an address, a range (`10.0.0.1-10.0.0.9`) or a network (`10.0.0.0/8`);
+ * any of these with a port. Names are not resolved.
  *
- * It takes what curl, Go and Node take; where they differ, the wider meaning.
+ * Accepts the syntax of curl, Go and Node; where they differ, the wider meaning.
  */
 export function isListed(list: string, hostname: string, port: number): boolean {
   const host = hostname
@@ -23,7 +23,7 @@ export function isListed(list: string, hostname: string, port: number): boolean 
 
 function parsed(entry: string): { readonly name: string; readonly port?: number } {
   const [, six, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(entry) ?? [];
-  const name = six ?? plain ?? entry; // an address of IPv6 without brackets has no port
+  const name = six ?? plain ?? entry; // an IPv6 address without brackets has no port
   return port === undefined ? { name } : { name, port: Number(port) };
 }
 
@@ -45,7 +45,7 @@ function includes(entry: string, address: string): boolean {
     else if (entry.includes('/')) list.addSubnet(first, Number(second), family(first));
     else list.addRange(first, second, family(first));
   } catch {
-    return false; // a range that ends before it starts, a network that is none
+    return false; // an invalid range or network
   }
   return list.check(address, family(address));
 }

@@ -1,19 +1,19 @@
 /**
- * Which proxy a request goes through: the one of the options, else that of the environment. Requests to https servers are
- * tunneled by CONNECT (`tunnel.ts`), those to http servers are handed to the proxy with their whole URL.
+ * Selects the proxy of a request: from the options, else from the environment. Requests to https servers are tunneled by
+ * CONNECT (`tunnel.ts`); those to http servers are sent to the proxy with an absolute URL.
  */
 import { MillraceError } from '../../../errors.js';
 import type { Configured } from '../aws/settings.js';
 import { isListed } from './noProxy.js';
 
-/** A proxy. Its user and password show nowhere but in the header. */
+/** A proxy. Its user and password appear only in the header. */
 export interface Proxy {
-  /** As errors tell it. */
+  /** For error messages. */
   readonly name: string;
   readonly secure: boolean;
   readonly host: string;
   readonly port: number;
-  /** Of requests to it. */
+  /** The headers of requests to it. */
   readonly headers: () => Readonly<Record<string, string>>;
 }
 
@@ -28,7 +28,7 @@ export interface ProxyOptions {
   readonly noProxy?: string | undefined;
 }
 
-/** Gives the proxy for a request, or `undefined` for none. Its function throws `InvalidS3Options`. */
+/** Returns a function that selects the proxy of a request. It throws `InvalidS3Options`. */
 export function proxiesOf(
   { proxy, noProxy }: ProxyOptions,
   variable: Variable,
@@ -50,11 +50,11 @@ type Variable = (name: string) => string | undefined;
 
 function ofEnvironment(scheme: string, variable: Variable): Configured | undefined {
   const found = configured(`${scheme}_proxy`, variable);
-  // In a CGI program, HTTP_PROXY is a header of the client.
+  // In a CGI program, HTTP_PROXY is set by a request header.
   return found?.where === 'HTTP_PROXY' && variable('REQUEST_METHOD') !== undefined ? undefined : found;
 }
 
-/** As the other tools have it, lower case comes first. */
+/** Lower case takes precedence, as in other tools. */
 function configured(name: string, variable: Variable): Configured | undefined {
   for (const where of [name, name.toUpperCase()]) {
     const value = variable(where);

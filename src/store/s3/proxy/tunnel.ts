@@ -2,28 +2,28 @@ import { request as httpRequest, type ClientRequest } from 'node:http';
 import { Agent, request as httpsRequest, type AgentOptions } from 'node:https';
 import { isIPv6, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { named, refused } from './errors.js';
+import { proxyRefused, withProxy } from './errors.js';
 import type { Proxy } from './proxies.js';
 
-/** What a request says about the making of its connection. */
-export interface Making {
-  /** Milliseconds for all of it: to the proxy, through it, and the handshake of TLS. */
+/** Options of a request for its connection. */
+export interface ConnectOptions {
+  /** Milliseconds to connect: to the proxy, through it, and the TLS handshake. */
   readonly within: number;
   readonly signal: AbortSignal | undefined;
 }
 
-/** The options of a request, as they come back when it needs a connection. */
+/** The options of a request, as Node passes them to `createConnection`. */
 interface Connection {
   readonly host?: string | null;
   readonly port?: number | string | null;
-  readonly making?: Making;
+  readonly connectOptions?: ConnectOptions;
 }
 
 type Made = (error: Error | null, socket?: TLSSocket) => void;
 
 /**
- * Keeps connections to https servers that lead through a proxy. A connection is only handed out once its handshake is
- * done; one that is given up, or that nobody wants any more, leaves nothing behind.
+ * Pools connections to https servers through a proxy. A connection is handed out once its TLS handshake is done; an
+ * abandoned one is destroyed with its request to the proxy.
  */
 export class TunnelAgent extends Agent {
   readonly #proxy: Proxy;
@@ -38,23 +38,23 @@ export class TunnelAgent extends Agent {
 
   override createConnection(...given: unknown[]): TLSSocket | undefined {
     const [options, made] = given as [Connection, Made];
-    const { making } = options;
+    const { connectOptions } = options;
     let secured: TLSSocket | undefined;
     const end = (error: Error | null, socket?: TLSSocket): void => {
       if (!this.#underWay.delete(give)) return;
       clearTimeout(late);
-      making?.signal?.removeEventListener('abort', give);
+      connectOptions?.signal?.removeEventListener('abort', give);
       if (error !== null) {
         secured?.destroy();
         connect.destroy();
       }
       made(error, socket);
     };
-    const failed = (error: NodeJS.ErrnoException): void => end(named(this.#proxy, error));
+    const failed = (error: NodeJS.ErrnoException): void => end(withProxy(this.#proxy, error));
     const give = (): void => end(new Error('The connection is not wanted any more'));
-    const late = setTimeout(() => failed(timedOut(making?.within)), making?.within);
+    const late = setTimeout(() => failed(timedOut(connectOptions?.within)), connectOptions?.within);
     this.#underWay.add(give);
-    making?.signal?.addEventListener('abort', give, { once: true });
+    connectOptions?.signal?.addEventListener('abort', give, { once: true });
     const connect = this.#connect(options, failed, (socket) => {
       secured = super.createConnection({ ...options, socket } as never) as TLSSocket;
       const broken = (error: Error): void => end(error);
@@ -67,7 +67,7 @@ export class TunnelAgent extends Agent {
     return undefined;
   }
 
-  /** Asks the proxy for the way to a server. */
+  /** Opens a tunnel to the server. */
   #connect(
     { host, port }: Connection,
     failed: (error: Error) => void,
@@ -94,7 +94,7 @@ export class TunnelAgent extends Agent {
         made(socket);
       } else {
         socket.destroy();
-        failed(refused(this.#proxy, answer, place));
+        failed(proxyRefused(this.#proxy, answer, place));
       }
     });
     asked.end();

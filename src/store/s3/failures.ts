@@ -1,37 +1,36 @@
 /**
- * Why no answer came, or none that could be read: whether another try may help, and if not, what does.
+ * Explains a missing or unreadable response: whether a retry may help, and if not, what does.
  *
- * The network comes back, so its errors are `Unavailable`. Everything else says that something is set wrong here or
- * there (a certificate, a port, a name, a header), and stays so however often it is tried.
+ * Network errors are temporary, so they are `Unavailable`. Everything else (a certificate, a port, a name, a header) is a
+ * configuration error, which a retry does not fix.
  */
 import type { StoreErrorCode } from '../errors.js';
 
-/** What is known of a failure. */
 export interface Failure {
-  /** Of the answer, if there was one. */
+  /** Of the response, if there was one. */
   readonly status: number | undefined;
-  /** The server itself called it an error. */
+  /** The server itself reported an error. */
   readonly refused: boolean;
   readonly name: string;
   readonly text: string;
-  /** Of Node or of the system, such as `ECONNRESET`. */
+  /** Node's or the system's error code, such as `ECONNRESET`. */
   readonly code: string | undefined;
 }
 
 export interface Reason {
   readonly code: StoreErrorCode;
-  /** Absent where trying again is all there is to do. */
+  /** Absent if retrying is the only advice. */
   readonly advice?: string;
 }
 
-/** Why there is no answer, or none that could be read; `undefined` where the answer speaks for itself. */
+/** Why there is no readable response; `undefined` if the response is readable. */
 export function reasonOf(failure: Failure): Reason | undefined {
   const { status, refused } = failure;
   if (status === undefined) return unanswered(failure);
   return status < 300 && !refused ? unreadable(failure) : undefined;
 }
 
-/** A body that ends before its end. */
+/** The error of a truncated body. */
 export function brokenOff(): Error {
   return Object.assign(new Error('The connection was closed'), { code: 'ECONNRESET' });
 }
@@ -53,9 +52,9 @@ function unanswered({ name, text, code }: Failure): Reason {
     : away;
 }
 
-/** A success that could not be read; the request may have taken effect. */
+/** A success whose body could not be parsed; the request may have taken effect. */
 function unreadable({ code }: Failure): Reason {
-  // It broke off.
+  // The connection broke.
   if (code !== undefined) return away;
   return {
     code: 'NotSupported',
@@ -66,7 +65,7 @@ function unreadable({ code }: Failure): Reason {
 
 const away: Reason = { code: 'Unavailable' };
 
-/** A connection that was lost under way. */
+/** Codes of a lost connection. */
 const passing = /^ERR_(SSL_.*(BAD_RECORD_MAC|UNEXPECTED_EOF|INTERNAL_ERROR|DECRYPT)|STREAM_|SOCKET_C)/;
 
 const lastingReasons: readonly (readonly [RegExp, (text: string) => string])[] = [
@@ -105,7 +104,7 @@ const lastingReasons: readonly (readonly [RegExp, (text: string) => string])[] =
   ],
 ];
 
-/** What the SDK throws before anything is sent. */
+/** Advice for errors that the SDK throws before it sends anything. */
 function advised(name: string, text: string): string {
   if (/accelerate/i.test(text))
     return 'Accelerated hosts do not take this bucket: leave `s3.transfer-acceleration.enabled` (in code, `accelerate`) out, or use a bucket without dots in its name';

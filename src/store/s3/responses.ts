@@ -1,24 +1,24 @@
 /**
- * Which answers are S3's. Whatever stands between here and the server answers, too, and often with success: a login page, the
- * default backend of a cluster, a cache with the answer to another request. So nothing is taken for a success, or for
- * something that does not exist, unless the answer looks like S3's:
+ * Recognizes responses that are not from S3. Anything between here and the server may respond as well, often with success: a
+ * login page, the default backend of a cluster, a cache with the response to another request. A response counts as a
+ * success, or as a missing object, only if it looks like S3's:
  *
- * 1. Where S3 sends a document, the answer is that document. Another one, or none, is no answer. An error document is an
+ * 1. Where S3 sends a document, the response is that document. Any other, or none, is refused. An error document is an
  *    error, whatever the status: S3 itself sends 200 before it knows how a copy or a Complete ends.
- * 2. Where S3 sends nothing, the answer is empty.
- * 3. What is missing (404) is not said in HTML.
+ * 2. Where S3 sends nothing, the response is empty.
+ * 3. A 404 is not HTML.
  *
- * What a single request needs of its answer, it checks itself: see `incomplete`.
+ * Each request checks the fields that it needs itself: see `incomplete`.
  */
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { StoreError, type StoreErrorCode } from '../errors.js';
 import { printable } from '../../printable.js';
-import { brokenOff } from './unanswered.js';
+import { brokenOff } from './failures.js';
 
 type Plugin = Parameters<S3Client['middlewareStack']['use']>[0];
 
-/** The roots of the documents that answer a command. */
+/** The root elements that S3 responds with, by command. */
 const documents: Readonly<Record<string, readonly string[]>> = {
   ListObjectsV2Command: ['ListBucketResult'],
   ListMultipartUploadsCommand: ['ListMultipartUploadsResult'],
@@ -44,10 +44,10 @@ interface Input {
 }
 
 /**
- * Refuses what is not S3's. Nobody knows what became of the request then. Errors: `NotSupported`; `Unavailable` for what is
- * missing, as clusters answer so while a service moves.
+ * Refuses responses that are not S3's; the outcome of the request is then unknown. Errors: `NotSupported`; `Unavailable` for
+ * a 404, which clusters send while a service moves.
  */
-export const answersOfS3: Plugin = {
+export const checkResponses: Plugin = {
   applyToStack: (stack) =>
     stack.add(
       (next, { commandName = '' }) =>
@@ -59,23 +59,23 @@ export const answersOfS3: Plugin = {
           const nothing = success && empty.includes(commandName);
           const missing = response.statusCode === 404 && isHtml(response);
           if (roots === undefined && !nothing && !missing) {
-            if (response.statusCode >= 400) response.body = await collect(response.body);
+            if (response.statusCode >= 400) response.body = await collectBody(response.body);
             return result;
           }
-          const body = await collect(response.body);
+          const body = await collectBody(response.body);
           const root = rootOf(body);
           response.body = roots === undefined ? body : withoutReferences(body);
           if (success && root === 'Error') response.statusCode = 500;
           else if (missing || !(roots?.includes(root ?? '') ?? isBlank(body)))
-            throw foreign(commandName, args.input as Input, response, root);
+            throw notFromS3(commandName, args.input as Input, response, root);
           return result;
         },
-      // Low: before anything else has looked at the answer.
-      { step: 'deserialize', priority: 'low', name: 'millraceAnswers' },
+      // Low: before any other middleware sees the response.
+      { step: 'deserialize', priority: 'low', name: 'millraceCheckResponses' },
     ),
 };
 
-/** An answer that lacks what it must have, or contradicts itself or the request. */
+/** The error of a response that lacks a required field, or contradicts itself or the request. */
 export function incomplete(
   operation: string,
   what: string | undefined,
@@ -83,7 +83,6 @@ export function incomplete(
   code: StoreErrorCode = 'NotSupported',
 ): StoreError {
   const message = printable(`${operation}${what === undefined ? '' : ` ${what}`}: ${why}`);
-  // It is a success that is not believed.
   return new StoreError(code, message, code === 'NotSupported' ? { status: 200 } : {});
 }
 
@@ -91,7 +90,7 @@ function isHtml({ headers }: Response): boolean {
   return /^\s*text\/html\b/i.test(headers['content-type'] ?? '');
 }
 
-function foreign(command: string, { Bucket, Key }: Input, response: Response, root?: string): StoreError {
+function notFromS3(command: string, { Bucket, Key }: Input, response: Response, root?: string): StoreError {
   const { statusCode: status, headers, body } = response;
   const where = printable(`s3://${Bucket ?? ''}${Key === undefined ? '' : `/${Key}`}`);
   const type = headers['content-type'];
@@ -108,11 +107,11 @@ function foreign(command: string, { Bucket, Key }: Input, response: Response, ro
   );
 }
 
-/** No document is larger: a page of a listing has 1,000 keys of 1 KiB. Bytes. */
+/** Bytes. S3's documents are smaller: a page of a listing has at most 1,000 keys of 1 KiB. */
 const largest = 64 * 2 ** 20;
 
-/** The body as a whole, even if it was read before. Rejects if it breaks off, or goes on and on. */
-export function collect(body: unknown): Promise<Buffer> {
+/** Collects a body, which may be collected already. Rejects if it breaks off or is too large. */
+export function collectBody(body: unknown): Promise<Buffer> {
   if (body === undefined) return Promise.resolve(Buffer.alloc(0));
   if (body instanceof Uint8Array) return Promise.resolve(Buffer.from(body));
   const stream = body as Readable;
@@ -141,7 +140,7 @@ function tooLarge(): StoreError {
   );
 }
 
-/** The name of a document's root. Before it there may be a declaration, comments, and the blanks that S3 sends while it works. */
+/** The name of the root element. A declaration, comments, and the spaces that S3 sends while it works may precede it. */
 function rootOf(body: Buffer): string | undefined {
   const text = body.toString('latin1');
   const next = /\s*(?:(<\?|<!--)|<([A-Za-z_][\w:.-]*))/y;
@@ -162,7 +161,7 @@ function isBlank(body: Uint8Array): boolean {
   return body.every((byte) => blanks.has(byte));
 }
 
-/** The SDK's parser cuts references to characters beyond the basic plane to 16 bits. */
+/** The SDK's parser truncates character references beyond the basic plane to 16 bits. */
 function withoutReferences(body: Buffer): Buffer {
   if (!body.includes('&#')) return body;
   const text = body

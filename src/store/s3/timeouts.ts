@@ -1,14 +1,14 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 
 /** Milliseconds. */
-export interface HandlerTimes {
+export interface Timeouts {
   readonly connectionTimeout: number;
   readonly requestTimeout: number;
   readonly idleTimeout: number;
 }
 
-/** Ends a request that gets no socket in time. What comes back ends the limit. */
-export function limit(outgoing: ClientRequest, ms: number, reject: (error: Error) => void): () => void {
+/** Fails a request that gets no socket in time. Returns a function that removes the limit. */
+export function limitWait(outgoing: ClientRequest, ms: number, reject: (error: Error) => void): () => void {
   const late = setTimeout(() => {
     const error = timedOut(`connect within ${ms} ms`);
     outgoing.destroy(error);
@@ -23,9 +23,14 @@ function timedOut(what: string): Error {
   return Object.assign(new Error(`The server did not ${what}`), { name: 'TimeoutError', code: 'ETIMEDOUT' });
 }
 
-/** Ends a request whose connection is silent for too long: while it is made, until the answer starts, and within a body that is read. */
-export function watch(outgoing: ClientRequest, method: string, secure: boolean, times: HandlerTimes): void {
-  const { connectionTimeout, requestTimeout, idleTimeout } = times;
+/** Fails a request whose connection is silent for too long: while connecting, until the response starts, and within a body that is read. */
+export function watchSilence(
+  outgoing: ClientRequest,
+  method: string,
+  secure: boolean,
+  timeouts: Timeouts,
+): void {
+  const { connectionTimeout, requestTimeout, idleTimeout } = timeouts;
   outgoing.once('socket', (socket) => {
     let incoming: IncomingMessage | undefined;
     let phase = '';
@@ -44,7 +49,7 @@ export function watch(outgoing: ClientRequest, method: string, secure: boolean, 
     };
     socket.on('timeout', onTimeout);
     if (socket.connecting) {
-      // In all, with the handshake of TLS, however many bytes that moves.
+      // Covers the TLS handshake, too, and is not reset by its bytes.
       phase = `connect within ${connectionTimeout} ms`;
       connecting = setTimeout(onTimeout, connectionTimeout);
       socket.once(connected, waiting);
