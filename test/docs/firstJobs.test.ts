@@ -63,7 +63,7 @@ describe('docs/getting-started.md', () => {
           'import.meta.url',
           JSON.stringify(pathToFileURL(here('job.mjs'))),
         );
-        await runExample(job, { ...rxjs, ...millrace, createJob, console, stopOn: () => stop.signal });
+        await runExample(job, { ...rxjs, ...millrace, createJob, stopOn: () => stop.signal }, { console });
       };
       await run(true);
       await run(false);

@@ -112,7 +112,7 @@ describe('The examples of the pages', () => {
   test('the other examples of testing.md run as they are shown', async () => {
     const others = examplesOf('docs/testing.md').filter((code) => /\bcheck\w*\(/.test(code));
     expect(others).toHaveLength(3);
-    for (const code of others) await runExample(code, { ...rxjs, ...millrace, ...testing, fc });
+    for (const code of others) await runExample(code, { ...rxjs, ...millrace, ...testing }, { fc });
   });
 
   test('numbered keeps the laws', () => {

@@ -18,19 +18,17 @@ export function exampleOf(page: string, n = 0): string {
   return code;
 }
 
-/** Runs an example: its imports are looked up in `names`, and one that is not there is an error. */
-export async function runExample(code: string, given: Names): Promise<void> {
-  const names = Object.fromEntries(
-    Object.entries(given).filter(([name]) => /^\w+$/.test(name) && name !== 'default'),
-  );
+/** Runs an example. What it imports is taken from `modules`, and nothing else of them is there; `globals` are. */
+export async function runExample(code: string, modules: Names, globals: Names = {}): Promise<void> {
   const imported = [...code.matchAll(/^import \{([^}]*)\} from '[^']*';$/gm)].flatMap(([, list = '']) =>
     list
       .split(',')
       .map((name) => name.trim())
       .filter((name) => name !== '' && !name.startsWith('type ')),
   );
-  const missing = imported.filter((name) => !(name in names));
-  if (missing.length > 0) throw new Error(`Nothing is given for ${missing.join()}`);
+  const missing = imported.filter((name) => !(name in modules));
+  if (missing.length > 0) throw new Error(`Nothing exports ${missing.join()}`);
+  const names: Names = { ...Object.fromEntries(imported.map((name) => [name, modules[name]])), ...globals };
   const { outputText } = ts.transpileModule(code.replace(/^import .*$/gm, ''), {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
   });
