@@ -13,6 +13,7 @@ test.each<[string, Partial<Bounds>]>([
   ['two attempts that write until slots are freed', { barriers: [1, 2] }],
   ['two attempts that claim again when they lost', { claims: 2 }],
   ['three attempts, a PUT in doubt', { barriers: [1, 0, 0], doubts: 1 }],
+  ['three that sweep', { sweeps: 'always', barriers: [1, 0, 0] }],
   ['two that sweep, slots that are freed', { sweeps: 'always', barriers: [0, 3] }],
   ['two that sweep and may stop, the first writes', { sweeps: 'always', stops: true, barriers: [1, 0] }],
   ['two that sweep and may stop, the second writes', { sweeps: 'always', stops: true, barriers: [0, 1] }],

@@ -11,6 +11,7 @@ import { inspect, parseArgs } from 'node:util';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Round, Tally } from './round.js';
 import { fuzzing } from './rounds/fuzzing.js';
+import { model } from './rounds/model.js';
 import { processes } from './rounds/processes.js';
 import { simulation } from './rounds/simulation.js';
 
@@ -25,7 +26,7 @@ const { values } = parseArgs({
 /** By the seed's remainder. New kinds go to the end. */
 const rounds: readonly Round[] = values.fuzz
   ? fuzzing
-  : [simulation, processes('gateway'), processes('real'), processes('real behind a gateway')];
+  : [simulation, processes('gateway'), processes('real'), processes('real behind a gateway'), model];
 
 const minutes = Number(values.minutes);
 const first = values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : Number(values.seed);
