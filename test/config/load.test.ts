@@ -94,7 +94,7 @@ describe('files', () => {
       'eu-west-1',
     );
     expect(problemsOf({ env: { MILLRACE_CONFIG: 'none.yaml' } }).message).toMatch(
-      /none\.yaml \(MILLRACE_CONFIG\) cannot be read: ENOENT/,
+      /none\.yaml \(MILLRACE_CONFIG\) does not exist/,
     );
   });
 });
