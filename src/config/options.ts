@@ -20,7 +20,7 @@ export interface TransferOptions {
   readonly fragmentSize?: Size;
   /** The maximum number of fragments of a read in flight or in memory. 2 or more. Default 50, for `files()` 8. */
   readonly fragmentNumber?: number;
-  /** Bytes of input by which a source may be ahead of its slowest sink. Default 16 MiB. */
+  /** How far a source may be ahead of its slowest sink, in bytes of input. Default 16 MiB. */
   readonly sourceBudget?: Size;
   /** `false`: a transfer makes one request at a time. Default true. */
   readonly parallel?: boolean;

@@ -18,4 +18,9 @@ export const words: readonly (readonly [RegExp, string])[] = [
   [/\bgive heed\b|\bheeds?\b/i, 'respect, follow'],
   [/\bfor want of\b/i, 'without'],
   [/\bit be that\b|\bbe it that\b/i, 'if, unless'],
+  [/\bworth a retry\b/i, 'retryable'],
+  [/\bof (its|their) own account\b/i, 'according to itself'],
+  [/\bwho may only\b|\bnobody wants\b|\bwhose business\b/i, 'the permission, the caller or the component'],
+  [/\bhas to be there\b/i, 'must exist'],
+  [/\blies? behind\b/i, 'is after'],
 ];
