@@ -32,6 +32,14 @@ export function sharedByCopies(type: { readonly prototype: object }, name: strin
  *
  * `code` is stable across versions; match on it, not on the message. `message` says what happened and what to do.
  * Only errors with `retryable: true` restart a job.
+ *
+ * @example
+ * ```ts
+ * await job.run(clicks).catch((error: unknown) => {
+ *   if (!(error instanceof MillraceError && error.code === 'Fenced')) throw error;
+ *   console.log('Another process has taken over.');
+ * });
+ * ```
  */
 export class MillraceError extends Error {
   static {
@@ -49,7 +57,14 @@ export class MillraceError extends Error {
   }
 }
 
-/** Whether the restart policy may try again after this error. Foreign errors (a user's callback) may not. */
+/**
+ * Whether the restart policy may try again after this error. `false` for errors that are not millrace's, such as those of a callback.
+ *
+ * @example
+ * ```ts
+ * await job.run(clicks).catch((error: unknown) => (process.exitCode = isRetryable(error) ? 75 : 1));
+ * ```
+ */
 export function isRetryable(error: unknown): boolean {
   return error instanceof MillraceError && error.retryable;
 }

@@ -53,6 +53,8 @@ const names: OptionNames<ValueStateOptions<never>> = { serializer: true };
  *   },
  * });
  * ```
+ *
+ * Errors: `InvalidOption`, `InvalidState`; `UnsupportedValue` for an initial value that cannot be stored.
  */
 export function valueState<T>(initial: T, options: ValueStateOptions<T> = {}): StateSpec<ValueState<T>> {
   checkOptions('valueState', options, names);

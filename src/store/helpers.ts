@@ -21,7 +21,12 @@ export const awsMinimumPartSize = 5 * 1024 * 1024;
 
 /**
  * All objects under a prefix, page by page. The next page is requested once the previous one has arrived, and never after an
- * unsubscribe.
+ * unsubscribe. Emits one array a page. Errors: those of `list`.
+ *
+ * @example
+ * ```ts
+ * listAll(createMemoryStore(), 'raw/').subscribe((page) => console.log(page.map(({ key }) => key)));
+ * ```
  */
 export function listAll(
   store: ObjectStore,

@@ -101,7 +101,18 @@ export interface Gateway {
  */
 const keepAliveTimeout = 60_000;
 
-/** Starts a gateway. Rejects with the error of `listen`, such as `EADDRINUSE`. */
+/**
+ * Starts an S3 server in this process that serves stores as buckets, on a free port of 127.0.0.1 unless told otherwise.
+ *
+ * @example
+ * ```ts
+ * const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+ * await using gateway = await startGateway({ buckets: { lake: createMemoryStore() }, credentials });
+ * const stores = openStores({ s3: { endpoint: gateway.endpoint, credentials } });
+ * ```
+ *
+ * Errors: the error of `listen`, such as `EADDRINUSE`.
+ */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   checkOptions('startGateway', options, names);
   const handler = new Handler(options);

@@ -61,7 +61,15 @@ interface Stored {
   readonly chunks: readonly Uint8Array[];
 }
 
-/** Makes an empty store in memory. */
+/**
+ * Makes an empty store in memory. It does what AWS S3 does, unless the options say less.
+ *
+ * @example
+ * ```ts
+ * const store = createMemoryStore({ uri: 'memory://lake' });
+ * store.put('raw/a.txt', Buffer.from('hello')).subscribe(({ etag }) => console.log(etag));
+ * ```
+ */
 export function createMemoryStore(options: MemoryStoreOptions = {}): ObjectStore {
   checkOptions('createMemoryStore', options, names);
   return new MemoryStore(options);
