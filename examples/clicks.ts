@@ -1,9 +1,9 @@
 /**
  * The README's example, small enough to watch: `node build/examples/clicks.js [directory]`.
  *
- * It counts clicks per user on files of a directory. Kill it and run it again on the same directory: it goes on from its
- * checkpoint, and no click is counted twice. Once it has finished, a second run does nothing, even if `raw/` has new files.
- * With `s3://` instead of `file://` the same job runs on a bucket.
+ * It counts clicks per user on files of a directory. Kill it and run it again on the same directory: it continues
+ * from its checkpoint, and no click is counted twice. Once it has finished, a second run does nothing, even if `raw/`
+ * has new files. With `s3://` instead of `file://` the same job runs on a bucket.
  */
 import { createJob, fileSink, files, keyed, ndjson, records, stopOn, valueState } from 'millrace';
 import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';

@@ -4,7 +4,7 @@ import type { Start } from '../harness/workload.js';
 import { SampledDigest } from '../synthetic/digest.js';
 import { s3Client } from './s3Client.js';
 
-/** One GetObject whose stream is read to its end: how a program reads an object that it does not hold in memory. */
+/** One GetObject whose stream is read to its end, as a program reads an object without holding it in memory. */
 export const getObject: Start = (params) => {
   const client = s3Client(params);
   return {
@@ -28,8 +28,8 @@ export const getObject: Start = (params) => {
 };
 
 /**
- * The same object by ranged GetObjects, several in flight, and nothing around them: what the SDK, Node's HTTP client and
- * this machine allow at most. Params: `size`, `window`, `fragment` (bytes).
+ * The same object by plain ranged GetObjects, several in flight: the upper limit of the SDK, Node's HTTP client and
+ * this machine. Params: `size`, `window`, `fragment` (bytes).
  */
 export const rangedPool: Start = (params) => {
   const client = s3Client(params);

@@ -1,7 +1,7 @@
 /**
- * The main job as one would write it by hand, with the SDK and nothing else: reads every event, counts clicks per user
- * and day in a Map, writes the running counts to one object a day. It makes no promises: killed, it has published
- * nothing, or half of its days, and starts from the beginning.
+ * The main job written by hand with only the SDK: reads every event, counts clicks per user and day in a Map, and
+ * writes the running counts to one object per day. It has no guarantees: if killed, it has published nothing, or half
+ * of the days, and starts from the beginning.
  */
 import { GetObjectCommand, ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
@@ -12,7 +12,7 @@ import { createGunzip } from 'node:zlib';
 export interface HandwrittenOptions {
   readonly endpoint: string;
   readonly bucket: string;
-  /** Key prefix of the input: every object below it, `.gz` ones unzipped. */
+  /** Key prefix of the input. Every object below it is read, `.gz` ones decompressed. */
   readonly prefix: string;
   /** Key prefix of the output, ending in a slash. */
   readonly out: string;
@@ -93,7 +93,7 @@ async function body(s3: S3Client, bucket: string, key: string): Promise<AsyncIte
   return plain;
 }
 
-/** Whole lines, a chunk's worth at a time. */
+/** Complete lines, one chunk's worth at a time. */
 async function* blocks(bytes: AsyncIterable<Buffer>): AsyncGenerator<string[]> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of bytes) {

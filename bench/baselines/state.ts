@@ -27,10 +27,10 @@ export const jsMap: Start = (params) => {
   };
 };
 
-/** So many updates in one transaction, as between two checkpoints of a job; ten times fewer halve its speed. */
+/** Updates per transaction, as between two checkpoints of a job; with a tenth of them the speed halves. */
 const transactionSize = 100_000;
 
-/** At its fastest: nothing waits for the disk, as ours does not either, and pages are written in place. */
+/** The fastest settings: nothing waits for the disk, as in our variant, and pages are written in place. */
 export const lmdb: Start = async (params) => {
   const names = keyNames(Number(params['keys']));
   const sequence = keySequence(Number(params['keys']), Number(params['updates']));

@@ -14,7 +14,7 @@ import { s3Client } from './s3Client.js';
 
 const chunkSize = 64 << 10;
 
-/** lib-storage's `Upload` of a stream: what the SDK offers for data that is still being made. */
+/** lib-storage's `Upload` of a stream: the SDK's way to upload data while it is produced. */
 export const libStorage: Start = (params) =>
   writing(params, async (client, target) => {
     const upload = new Upload({
@@ -26,7 +26,7 @@ export const libStorage: Start = (params) =>
     await upload.done();
   });
 
-/** UploadPart of Buffers that lie ready, so many in flight: as fast as the SDK goes. */
+/** UploadPart of prepared Buffers, several in flight: the upper limit of the SDK. */
 export const uploadPool: Start = (params) =>
   writing(params, async (client, target) => {
     const { UploadId } = await client.send(new CreateMultipartUploadCommand(target));

@@ -1,6 +1,6 @@
 /**
- * The other end of `childProcess.ts`: loads one workload and does what it is told, one answer for each message.
- * It goes when its parent does.
+ * The other end of `childProcess.ts`: loads one workload and executes its messages, with one answer each. It exits
+ * with its parent.
  */
 import { measure } from './meter.js';
 import type { Start, Workload } from './workload.js';

@@ -19,7 +19,7 @@ export interface Program {
   readonly start: string;
 }
 
-/** A workload in a process of its own: a heap, a JIT and a CPU account that nothing else disturbs. */
+/** A workload in its own process, so that nothing else affects its heap, JIT and CPU time. */
 export class Child {
   readonly info: Params;
   readonly #process: ChildProcess;
@@ -51,7 +51,7 @@ export class Child {
     return answer.measured;
   }
 
-  /** Closes the workload; resolves when its process is gone. */
+  /** Closes the workload; resolves when its process has exited. */
   async close(): Promise<void> {
     const child = this.#process;
     if (child.exitCode !== null || child.signalCode !== null) return;

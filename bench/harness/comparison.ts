@@ -1,6 +1,6 @@
 /**
- * Compares variants of the same work. The rounds alternate, A B A B …, so that a machine that is slow for a while is
- * slow for all of them; the ratio to a baseline is the median over the rounds of the ratio within a round.
+ * Compares variants of the same work. Rounds alternate, A B A B …, so that a temporary slowdown of the machine
+ * affects all variants. The ratio to a baseline is the median of the ratios within each round.
  *
  * Where variants run:
  * - `lasting`: each variant has one process for many rounds. The heap, the JIT's verdicts about call sites and the
@@ -22,19 +22,22 @@ export interface Comparison {
   /** What an outcome's `amount` counts: `records`, `bytes`. */
   readonly unit: string;
   readonly processes: 'lasting' | 'fresh';
-  /** Of `lasting` processes: of each. */
+  /** For `lasting` processes: rounds of each process. */
   readonly rounds: number;
   /** Before them. */
   readonly warmups: number;
-  /** Starts servers and makes data, for all variants. */
+  /** Starts servers and creates data for all variants. */
   prepare(options: RunOptions): Promise<Prepared>;
   readonly goals: readonly Goal[];
 }
 
 export interface Prepared {
-  /** The first one is ours; each of the others gives a metric `vs.<name>`, our throughput over theirs, and `vs.<name>.cpu`, per CPU second. */
+  /**
+   * The first is ours. Each other one adds the metrics `vs.<name>`, our throughput divided by theirs, and
+   * `vs.<name>.cpu`, per CPU second.
+   */
   readonly variants: readonly Variant[];
-  /** Runs between two rounds, outside the clock, such as the removal of what was written. */
+  /** Runs between rounds and is not measured, such as the removal of output. */
   between?(): Promise<void>;
   close?(): Promise<void>;
 }
@@ -68,7 +71,7 @@ async function alternate(row: Comparison, prepared: Prepared, options: RunOption
   const rounds = options.rounds ?? (options.quick ? 1 : row.rounds);
   const warmups = options.quick ? 1 : row.warmups;
   const measured = new Map<string, Measured[]>(variants.map(({ name }) => [name, []]));
-  /** One round of all; `child` gives a variant's process. */
+  /** One round of all variants; `child` returns a variant's process. */
   const round = async (order: readonly Variant[], counts: boolean, child: Processes): Promise<void> => {
     const digests = new Map<string, string>();
     for (const variant of order) {
@@ -104,7 +107,7 @@ const oneByOne: Processes = async (variant, use) => {
   }
 };
 
-/** Starts the variants' processes in this order, and lets them live for as long as `work`. */
+/** Starts the variants' processes in this order, and keeps them until `work` is done. */
 async function together(order: readonly Variant[], work: (child: Processes) => Promise<void>): Promise<void> {
   const processes = new Map<Variant, Child>();
   try {

@@ -1,18 +1,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** What one piece of work cost the process it ran in. */
+/** The costs of one piece of work for its process. */
 export interface Cost {
   /** Wall clock. */
   readonly seconds: number;
-  /** User and system time of all the process's threads: V8's helpers, libuv's pool and zlib included. */
+  /** User and system time of all threads of the process, including V8's helpers, libuv's pool and zlib. */
   readonly cpuSeconds: number;
-  /** The highest resident set while the work ran (since the process began where Linux can't be asked). */
+  /** The peak resident set during the work (outside of Linux, since the process started). */
   readonly peakBytes: number;
-  /** The resident set just before the work, after a collection. */
+  /** The resident set just before the work, after a garbage collection. */
   readonly idleBytes: number;
 }
 
-/** Runs `work` and takes its costs. Garbage of earlier work is collected first, outside the clock. */
+/** Runs `work` and measures its costs. Garbage of earlier work is collected first, unmeasured. */
 export async function measure<T>(work: () => Promise<T>): Promise<Cost & { readonly result: T }> {
   globalThis.gc?.();
   resetPeak();
@@ -25,7 +25,7 @@ export async function measure<T>(work: () => Promise<T>): Promise<Cost & { reado
   return { seconds, cpuSeconds: (used.user + used.system) / 1e6, peakBytes: peakRss(), idleBytes, result };
 }
 
-/** Starts a new high-water mark of the resident set, where the kernel has that. */
+/** Resets the high-water mark of the resident set, if the kernel supports it. */
 export function resetPeak(): void {
   try {
     writeFileSync('/proc/self/clear_refs', '5');
@@ -34,7 +34,7 @@ export function resetPeak(): void {
   }
 }
 
-/** The resident set's high-water mark in bytes. The kernel keeps it, so no sampling can miss it. */
+/** The resident set's high-water mark in bytes, which the kernel tracks, so that no peak is missed. */
 export function peakRss(): number {
   try {
     const line = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));

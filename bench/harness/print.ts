@@ -1,13 +1,13 @@
 import type { Report } from './row.js';
 
-/** One report as a JSON line; figures are cut to six digits. */
+/** One report as a JSON line, with numbers rounded to six digits. */
 export function jsonLine(report: Report): string {
   return JSON.stringify(report, (_, value: unknown) =>
     typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value,
   );
 }
 
-/** One report for people: a line per variant, a column per metric, then what stands alone, then the goals. */
+/** One report for people: a line per variant, a column per metric, then single figures, then the goals. */
 export function table(report: Report): string {
   const grouped = new Map<string, Map<string, string>>();
   for (const [name, value] of Object.entries(report.metrics)) {

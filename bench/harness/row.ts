@@ -1,4 +1,4 @@
-/** One line of the report: something measured, and what it ought to be. */
+/** One row of the report: a measurement, and its goals. */
 export interface Row {
   readonly name: string;
   /** One line for `--help`. */
@@ -7,11 +7,11 @@ export interface Row {
 }
 
 export interface RunOptions {
-  /** Small sizes: says that everything works, not how fast. */
+  /** Small sizes: shows that everything works, not how fast. */
   readonly quick: boolean;
   /** Overrides the row's own number of rounds. */
   readonly rounds?: number;
-  /** Tells a waiting human what is going on. */
+  /** Reports progress to a person. */
   readonly progress: (text: string) => void;
 }
 
@@ -26,7 +26,7 @@ export interface Report {
 export interface Goal {
   readonly metric: string;
   readonly goal: number;
-  /** Whether the value ought to be at least or at most the goal. */
+  /** Whether the value should be at least or at most the goal. */
   readonly is: 'at least' | 'at most';
 }
 
@@ -37,7 +37,7 @@ export interface GoalResult {
   readonly met: boolean;
 }
 
-/** Raised when variants disagree about the result: the figures mean nothing then. */
+/** Thrown when variants disagree about the result, which makes the figures meaningless. */
 export class WrongResult extends Error {
   override readonly name = 'WrongResult';
 }

@@ -1,4 +1,4 @@
-/** What a handful of rounds amounts to. Medians, because one disturbed round must not decide. */
+/** Summarizes a few rounds by medians, so that one disturbed round does not decide. */
 export interface Summary {
   readonly median: number;
   readonly min: number;

@@ -1,29 +1,29 @@
 import type { Cost } from './meter.js';
 
-/** Values that can go to another process. */
+/** Values that can be sent to another process. */
 export type Params = Readonly<Record<string, string | number | boolean>>;
 
 /**
- * What runs in a process of its own: a variant of a benchmark, or a server that variants talk to. A module exports a
- * {@link Start} for it; whatever that does before it resolves is outside every clock.
+ * Runs in its own process: a variant of a benchmark, or a server for variants. A module exports a {@link Start} for
+ * it; work before that resolves is not measured.
  */
 export interface Workload {
-  /** What the starter has to know, such as a server's endpoint. */
+  /** Information for the starter, such as a server's endpoint. */
   readonly info?: Params;
-  /** Once over the same work. Of a server: answers what happened since it was last asked. */
+  /** Does the work once. For a server: returns what happened since the last call. */
   round?(): Promise<Outcome>;
-  /** Closes and removes all that was made. */
+  /** Closes and removes everything that was created. */
   close?(): Promise<void>;
 }
 
 export type Start = (params: Params) => Workload | Promise<Workload>;
 
 export interface Outcome {
-  /** Says what came out: equal for all variants of a row, or the row has failed. A function runs outside the clock. */
+  /** Identifies the result, which must be equal for all variants of a row. A function is not measured. */
   readonly digest: string | (() => Promise<string>);
-  /** How much was done, in the row's unit. */
+  /** The amount of work, in the row's unit. */
   readonly amount: number;
-  /** Anything else worth a metric; medians are taken. */
+  /** Other metrics, of which medians are reported. */
   readonly extra?: Readonly<Record<string, number>>;
 }
 

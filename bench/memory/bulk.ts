@@ -1,6 +1,6 @@
 /**
- * Objects that no memory could hold, copied by `bulkCopy` from one store to another: up (from this process to where the
- * store under test is) and down. As in `transfer.ts`, the first round warms the process up with a small one.
+ * Objects larger than memory, copied by `bulkCopy` from one store to another: up (from this process to the store
+ * under test) and down. As in `transfer.ts`, the first round warms the process up with a small one.
  */
 import { createMemoryStore, createStores, type Stores } from 'millrace/stores';
 import { createOperations } from 'millrace/operations';
@@ -13,7 +13,7 @@ import { keyOf, partDelay, sink } from './transfer.js';
 const MiB = 2 ** 20;
 const concurrency = 8;
 
-/** What the copies below may hold by their settings. Bytes. */
+/** The memory that the settings of the copies allow. Bytes. */
 export const bulkBudgets = { up: concurrency * 8 * MiB, down: concurrency * 8 * MiB };
 export type Bulk = keyof typeof bulkBudgets;
 
@@ -58,7 +58,7 @@ function copies(params: Params, from: 'here' | 'there', to: 'here' | 'there'): R
   };
 }
 
-/** Over S3 the digests stay in the server, which only tells ETags: those of equal parts are equal. */
+/** Over S3 only ETags are known, which are equal for equal parts. */
 async function digestOf(stores: Stores, uri: string, local: SyntheticStore | undefined): Promise<string> {
   const { store, key } = stores.open(uri);
   const published = local?.published().get(key);

@@ -1,6 +1,7 @@
 /**
- * Objects that no memory could hold, read and written by whole jobs, or by streams of `millrace/fs`. The first round warms the process up with a small
- * one, each later round is over the full size. Its digest says whether every byte was there.
+ * Objects larger than memory, read and written by whole jobs, or by streams of `millrace/fs`. The first round warms
+ * the process up with a small object, later rounds use the full size. A digest shows whether every byte was
+ * transferred.
  */
 import { bytes, createJob, fileSink, files, values, type Job } from 'millrace';
 import { createMemoryStore, createStores, type Stores } from 'millrace/stores';
@@ -21,20 +22,20 @@ const sourceBudget = 16 * MiB;
 const sinkBudget = 64 * MiB;
 const readBudget = 64 * MiB;
 
-/** What the jobs below may hold by their settings. Bytes. */
+/** The memory that the settings of the jobs allow. Bytes. */
 export const budgets = {
   reading: (window + 1) * fragment + sourceBudget,
   writing: sourceBudget + sinkBudget,
   copying: (window + 1) * fragment + sourceBudget + sinkBudget,
-  // Four parts under way, one waiting, one being filled.
+  // Four parts in flight, one waiting, one being filled.
   streaming: readBudget + 6 * 8 * MiB,
 };
 export type Transfer = keyof typeof budgets;
 
-/** A store that is slower than what feeds it, so that budgets fill up. Milliseconds. */
+/** Delay of the store, so that it is slower than its input and budgets fill up. Milliseconds. */
 export const partDelay = 40;
 
-/** Where generated objects of a size lie, and where jobs write to. */
+/** Keys of generated objects by size, and the output prefix. */
 export const keyOf = (size: number): string => `generated/${size}`;
 export const sink = 'out/';
 
@@ -53,7 +54,7 @@ export const writing: Start = (params) =>
 export const copying: Start = (params) =>
   transfers(params, (job, { input, output }) => read(job, input).pipe(written(output, bytes())));
 
-/** `createReadStream` into `createWriteStream` of `millrace/fs`, with the settings they have out of the box. */
+/** `createReadStream` into `createWriteStream` of `millrace/fs`, with default settings. */
 export const streaming: Start = (params) => {
   const { sizes, place } = setUp(params);
   const fs = createFs({ stores: place.stores });
@@ -104,7 +105,7 @@ function transfers(params: Params, flow: (job: Job, task: Task) => Observable<un
         checkpoints: { dir: 'memory://checkpoints', interval: '1s' },
         budget: sourceBudget,
         stores: place.stores,
-        // What is read goes into a running digest, which a restart would not take back.
+        // Reading updates a running digest, which a restart would not reset.
         restart: 'none',
       });
       await job.run(
@@ -149,7 +150,7 @@ function inProcess(sizes: readonly number[]): Place {
   };
 }
 
-/** Over S3 the digests stay in the server, which only tells ETags: those of equal parts are equal. */
+/** Over S3 only ETags are known, which are equal for equal parts. */
 function onServer(params: Params): Place {
   const { stores, close } = storesOf(params);
   return {

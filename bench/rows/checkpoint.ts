@@ -2,7 +2,7 @@ import { judge, type Row } from '../harness/row.js';
 import { checkpointCost, type CheckpointCost } from '../variants/checkpointCost.js';
 
 /**
- * Counts, not times: one run is exact, in whichever process, on however busy a machine.
+ * Counts, not times: one run is exact, in any process, on a busy machine, too.
  *
  * `requestsSpread` leaves out the PUT of the journal: tails of up to 64 KiB are in the manifest and need none.
  * `bytesPerDirtyByte` is what a segment has for a byte of entries, at 1,000 dirty keys and more: below, the segment's

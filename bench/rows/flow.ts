@@ -2,7 +2,7 @@ import { comparison } from '../harness/comparison.js';
 
 const module = new URL('../variants/flow.js', import.meta.url).href;
 
-/** Lasting processes: the subject is the optimized loop, and what one variant teaches the JIT must not reach the other. */
+/** Lasting processes: measures the optimized loop, and one variant must not influence the other's JIT. */
 export const flow = comparison({
   name: 'flow',
   title:
@@ -16,7 +16,7 @@ export const flow = comparison({
     return Promise.resolve({
       variants: [
         { name: 'ours', program: { module, start: 'lifted' }, params },
-        // Judged by no goal: it shows how much of what is missing any signals in-band would cost.
+        // No goal: shows the unavoidable cost of in-band signals.
         { name: 'bare', program: { module, start: 'bare' }, params },
         { name: 'rxjs', program: { module, start: 'plain' }, params },
       ],

@@ -10,5 +10,5 @@ import { write } from './write.js';
 
 export const rows: readonly Row[] = [flow, read, write, state, tax, job, checkpoint];
 
-/** Rows that only tests ask for. */
+/** Rows for tests. */
 export const hidden: readonly Row[] = selftests;

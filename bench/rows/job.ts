@@ -4,8 +4,8 @@ import { mainInput } from '../servers/mainInput.js';
 const url = (path: string): string => new URL(path, import.meta.url).href;
 
 /**
- * Fresh processes: both are whole programs, and neither may find the other's (or its own) million counts in its heap.
- * Loading the code is outside the clock. Ours takes a checkpoint each second, as the demo does.
+ * Fresh processes: both are whole programs, and must not start with a million counts of an earlier round in the heap.
+ * Loading the code is not measured. Ours takes a checkpoint each second, as the demo does.
  */
 export const job = comparison({
   name: 'job',

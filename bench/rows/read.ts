@@ -3,7 +3,7 @@ import { comparison } from '../harness/comparison.js';
 
 const url = (path: string): string => new URL(path, import.meta.url).href;
 
-/** Lasting processes: connections are kept and warm on both sides, as in a job that reads object after object. */
+/** Lasting processes: both variants keep warm connections, as in a job that reads object after object. */
 export const read = comparison({
   name: 'read',
   title:
@@ -28,7 +28,7 @@ export const read = comparison({
           params,
         },
         {
-          // Judged by no goal: it shows how much of what is missing is the SDK's, Node's and the machine's.
+          // No goal: shows the limit of the SDK, Node and the machine.
           name: 'pool',
           program: { module: url('../baselines/getObject.js'), start: 'rangedPool' },
           params,

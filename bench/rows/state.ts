@@ -3,7 +3,9 @@ import { comparison } from '../harness/comparison.js';
 const baselines = new URL('../baselines/state.js', import.meta.url).href;
 const ours = new URL('../variants/state.js', import.meta.url).href;
 
-/** Lasting processes: a million entries are the point, and each variant's heap would burden the other's collector. */
+/**
+ * Lasting processes: with a million entries, the heap of one variant would slow down the other's garbage collector.
+ */
 export const state = comparison({
   name: 'state',
   title: 'valueState, read-modify-write on 1 M keys | bare handle | JavaScript Map | lmdb',
@@ -16,7 +18,7 @@ export const state = comparison({
     return Promise.resolve({
       variants: [
         { name: 'ours', program: { module: ours, start: 'valueStates' }, params },
-        // Judged by no goal: it shows how much of what is missing a handle that knows of changes costs, however little it does.
+        // No goal: shows the minimal cost of a handle that tracks changes.
         { name: 'bare', program: { module: ours, start: 'bareHandle' }, params },
         { name: 'map', program: { module: baselines, start: 'jsMap' }, params },
         { name: 'lmdb', program: { module: baselines, start: 'lmdb' }, params },

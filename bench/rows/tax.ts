@@ -4,8 +4,8 @@ import { mainInput } from '../servers/mainInput.js';
 const program = { module: new URL('../variants/mainJob.js', import.meta.url).href, start: 'mainJob' };
 
 /**
- * Fresh processes, as for `job`. The input is longer than that of `job`, so that there are checkpoints to pay for. A round differs
- * from the next by more than a checkpoint costs: hence so many.
+ * Fresh processes, as for `job`. The input is longer than that of `job`, so that there are checkpoints to pay for.
+ * Rounds differ by more than the cost of a checkpoint, so there are many.
  */
 export const tax = comparison({
   name: 'tax',

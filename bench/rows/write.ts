@@ -10,8 +10,8 @@ const url = (path: string): string => new URL(path, import.meta.url).href;
 const MiB = 1 << 20;
 
 /**
- * Lasting processes, with connections kept. On the real server that the environment names, else on the gateway over a
- * store that keeps only checksums: then neither memory nor disk is measured.
+ * Lasting processes, with connections kept. On the real server in the environment, or else on the gateway over a
+ * store that keeps only checksums, so that neither memory nor disk is measured.
  */
 export const write = comparison({
   name: 'write',
@@ -59,7 +59,7 @@ async function onGateway(size: number): Promise<Prepared> {
   };
 }
 
-/** Little is written at a time and removed at once: the servers of tests hold everything in memory. */
+/** Little is written at a time and removed immediately, as test servers hold everything in memory. */
 async function onRealServer(size: number): Promise<Prepared> {
   const { env } = process;
   const server: Params = {

@@ -6,7 +6,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 
-/** Removes all objects and unfinished uploads of a bucket that begin with `Prefix`. */
+/** Removes all objects and unfinished uploads below a prefix of a bucket. */
 export async function removeAll(client: S3Client, Bucket: string, Prefix = ''): Promise<void> {
   for (;;) {
     const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket, Prefix }));

@@ -4,9 +4,9 @@ import type { Start } from '../harness/workload.js';
 import { SyntheticStore } from '../synthetic/store.js';
 
 /**
- * The library's gateway in a process of its own, over memory; of what is written below `sink`, if that is given, it
- * keeps only checksums, and objects `generated/<size>` of the given `sizes` are made up as they are read.
- * Params: `bucket`, and perhaps `sink`, `sizes` (bytes, with commas between), `partDelay` (ms). Info: how to reach it.
+ * The library's gateway in its own process, over memory. Below the optional `sink` it keeps only checksums, and
+ * objects `generated/<size>` of the given `sizes` are generated while they are read. Params: `bucket`, and optionally
+ * `sink`, `sizes` (bytes, comma-separated), `partDelay` (ms). Info: how to reach it.
  */
 export const gateway: Start = async ({ bucket, sink, sizes = '', partDelay = 0 }) => {
   const memory = createMemoryStore({ uri: `memory://${String(bucket)}` });

@@ -11,7 +11,7 @@ import { removeAll } from './bucket.js';
 const bucket = 'bench';
 
 export interface MainInput {
-  /** For variants: the server, `bucket`, `events`, and the prefixes `input`, `work`. */
+  /** Params of variants: the server, `bucket`, `events`, and the prefixes `input`, `work`. */
   readonly params: Params;
   /** Removes what a round wrote. */
   clear(): Promise<void>;

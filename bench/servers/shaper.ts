@@ -1,12 +1,11 @@
 /**
- * One synthetic object behind a link of a given delay and speed, served over the part of the S3 protocol that reading
- * needs: HEAD, GET with a range and If-Match, ListObjectsV2. Server and shaper are one process, so that no byte is
- * copied between them and the two cores are left to the client.
+ * One synthetic object over a link of a given delay and speed, served with the part of the S3 protocol that reading
+ * needs: HEAD, GET with a range and If-Match, ListObjectsV2. Server and shaper are one process, so that no bytes are
+ * copied between them and the client has more CPU.
  *
- * Each connection has a link of its own. A response's first byte comes `delay` after its request; from there on bytes
- * are due by the clock, at `rate` on the connection, whatever was or was not sent at earlier ticks: rounding never
- * adds up. While the client does not read, what would have been due is lost but for one socket buffer's worth, as on
- * a real link.
+ * Each connection has its own link. A response's first byte follows its request after `delay`; from then on, bytes
+ * are due by the clock at `rate`, independent of earlier ticks, so that rounding errors do not accumulate. As on a
+ * real link, capacity that the client does not use is lost, except for one socket buffer's worth.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -24,7 +23,7 @@ const tick = 2;
 const mostBanked = 1 << 20;
 const largestWrite = 1 << 20;
 
-/** One response on its way down the link. */
+/** One response being sent. */
 class Transfer {
   #sent = 0;
   #startedAt = 0;
@@ -41,7 +40,7 @@ class Transfer {
     this.#startedAt = now;
   }
 
-  /** Sends what is due; false once nothing is left. */
+  /** Sends what is due. Returns `false` once everything is sent. */
   pump(now: number): boolean {
     if (this.response.destroyed) return false;
     if (this.#stalled) return true;
@@ -69,7 +68,7 @@ class Transfer {
   }
 }
 
-/** All transfers share one timer, which runs only while there are any. */
+/** One timer for all transfers, which runs only while there are any. */
 class Pump {
   readonly #transfers = new Set<Transfer>();
   #timer: NodeJS.Timeout | undefined;

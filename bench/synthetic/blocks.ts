@@ -4,8 +4,8 @@ import { period, text } from './content.js';
 const blockSize = 64 << 10;
 
 /**
- * The synthetic content as a source of text blocks of 64 KiB: a source that costs next to nothing, for measuring what
- * comes behind it. Its position is the offset.
+ * The synthetic content as a source of string blocks of 64 KiB, which costs next to nothing, for measuring what
+ * follows it. Its position is the offset.
  */
 export function blocks(size: number): Source<string> {
   const all = text();

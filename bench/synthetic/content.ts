@@ -1,14 +1,14 @@
 /**
- * Bytes that nobody has to store: a pseudo-random ASCII text that repeats after a prime number of bytes. Any offset
- * of any object is thus known, no two fragments or parts of the usual sizes are alike (so a mix-up changes every
- * digest), and the text fits a processor's cache, so that serving it costs next to nothing.
+ * Content that need not be stored: pseudo-random ASCII that repeats after a prime number of bytes. So the bytes at
+ * any offset are known, fragments or parts of the usual sizes all differ (a mix-up changes every digest), and the
+ * period fits into the CPU cache, so that serving it costs next to nothing.
  */
 import { Buffer } from 'node:buffer';
 
-/** The text repeats after so many bytes. A prime. */
+/** The period in bytes. A prime. */
 export const period = 1_048_583;
 
-/** The longest slice that {@link slice} can give: 8 MiB, the usual part. */
+/** The longest slice that {@link slice} can return: 8 MiB, the default part size. */
 export const longest = 8 << 20;
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-';

@@ -5,7 +5,7 @@
  */
 type Matrix = readonly number[];
 
-/** One zero bit appended: row n is what bit n turns into. */
+/** Appends one zero bit: row n is the image of bit n. */
 const oneBit: Matrix = [0xedb88320, ...Array.from({ length: 31 }, (_, n) => 2 ** n)];
 
 export function combineCrc32(first: number, second: number, length: number): number {

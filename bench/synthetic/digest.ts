@@ -20,8 +20,8 @@ const sample = 4 << 10;
 const stride = 64 << 10;
 
 /**
- * A digest of the first 4 KiB of every 64 KiB, by their place in the whole, whatever the chunks are: enough to notice
- * anything lost, doubled or out of order, and next to free where the speed of reading itself is measured.
+ * A digest of the first 4 KiB of every 64 KiB with their offsets, independent of chunk boundaries: enough to detect
+ * lost, duplicated or reordered data, and cheap enough for measuring the speed of reading.
  */
 export class SampledDigest {
   #crc = 0;
@@ -42,7 +42,7 @@ export class SampledDigest {
   }
 }
 
-/** What {@link Digest} says of the first `size` bytes of the synthetic content. */
+/** The {@link Digest} of the first `size` bytes of the synthetic content. */
 export function expectedDigest(size: number): string {
   const digest = new Digest();
   for (let offset = 0; offset < size; offset += longest)

@@ -1,11 +1,11 @@
-/** Users and the order in which they come, the same in every process. */
+/** Users in a pseudo-random order that is the same in every process. */
 export function keyNames(count: number): string[] {
   return Array.from({ length: count }, (_, i) => keyName(i));
 }
 
 /**
- * The keys of so many records over `keys` users, uniformly spread: the worst case for every cache. Each is a flat
- * string of its own, as a parser makes them, so that no lookup gets by with comparing addresses.
+ * The keys of records over `keys` users, uniformly distributed: the worst case for caches. Each is a separate flat
+ * string, as a parser creates them, so that no lookup can compare pointers only.
  */
 export function keySequence(keys: number, length: number): string[] {
   const sequence: string[] = [];

@@ -2,8 +2,8 @@ import { GetObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/
 import { crc32 } from 'node:zlib';
 
 /**
- * How many lines lie below a prefix, and a checksum of them that does not depend on their order or their files. None at all is an
- * error: two jobs that did nothing must not agree.
+ * The number of lines below a prefix, and a checksum that is independent of their order and files. No lines are an
+ * error, so that two jobs that did nothing do not agree.
  */
 export async function digestOfLines(client: S3Client, Bucket: string, Prefix: string): Promise<string> {
   let lines = 0;

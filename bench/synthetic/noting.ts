@@ -1,6 +1,6 @@
 import { decorate, type ObjectStore, type StoreCall } from 'millrace/stores';
 
-/** A request as it was made. */
+/** A recorded request. */
 export interface CountedRequest {
   readonly method: StoreCall['method'];
   readonly key: string;
@@ -8,7 +8,7 @@ export interface CountedRequest {
   readonly bytes: number;
 }
 
-/** Notes each request to `store` in `requests` when it is made: which key got how many bytes, not only sums. */
+/** Records each request to `store` in `requests`, with key and bytes. */
 export function noting(store: ObjectStore, requests: CountedRequest[]): ObjectStore {
   return decorate(store, ({ method, key, body }, run) => {
     requests.push({ method, key, bytes: body?.byteLength ?? 0 });

@@ -1,10 +1,10 @@
 /**
- * A store for objects that no memory or disk could hold: those it is told of are generated as they are read, and of
- * what is uploaded by multipart under `sink` only checksums are kept. Everything else (manifests, segments, journals)
- * goes to the store underneath.
+ * A store for objects larger than memory or disk: configured objects are generated while they are read, and multipart
+ * uploads below `sink` are kept only as checksums. Everything else (manifests, segments, journals) goes to the base
+ * store.
  *
- * Answers come in a later turn of the event loop, as those of a real store do, and what is read lies in fresh memory, or in
- * that which was given.
+ * As with a real store, answers come in a later turn of the event loop, and what is read is in fresh memory, or in
+ * the given buffer.
  */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -49,7 +49,7 @@ export interface SyntheticOptions {
   readonly generated?: Readonly<Record<string, number>>;
   /** Uploads to keys with this prefix keep checksums only. */
   readonly sink: string;
-  /** Milliseconds that an uploaded part takes: a store slower than its clients makes them hold what they have. Default 0. */
+  /** Milliseconds that an uploaded part takes: with a slow store, clients must buffer. Default 0. */
   readonly partDelay?: number;
 }
 
@@ -76,7 +76,7 @@ export class SyntheticStore implements ObjectStore {
     );
   }
 
-  /** What was published under `sink`, by key; digests are those of `Digest`. */
+  /** What was published below `sink`, by key, with `Digest` digests. */
   published(): ReadonlyMap<string, { readonly size: number; readonly digest: string }> {
     return this.#published;
   }
@@ -115,7 +115,7 @@ export class SyntheticStore implements ObjectStore {
 
   put: ObjectStore['put'] = (key, body, options) => this.#base.put(key, body, options);
 
-  /** The base's page and all of ours on the first one: enough for bases that hold less than a page. */
+  /** The base's page, plus all of ours on the first one: sufficient for bases that hold less than a page. */
   list(options: ListOptions): Observable<ListPage> {
     return this.#base.list(options).pipe(
       map((page) => {

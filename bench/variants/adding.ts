@@ -1,6 +1,6 @@
 import type { Start } from '../harness/workload.js';
 
-/** Adds numbers up; `wrong` adds one too many, which the harness has to notice. */
+/** Adds numbers; `wrong` adds one too many, which the harness must detect. */
 export const adding: Start = ({ count, wrong }) => ({
   round() {
     let sum = wrong === true ? 1 : 0;

@@ -1,6 +1,6 @@
 /**
- * What one checkpoint asks of the store, exactly: a whole job on a memory store in simulated time, with every request
- * noted. The job holds a state per key and has so many files open; a batch then touches so many keys, once each, and
+ * The exact store requests of one checkpoint: a whole job on a memory store in simulated time, with every request
+ * recorded. The job has a state per key and a number of open files. A batch then touches a number of keys, once each;
  * the requests from that batch's barrier to the next one are the cost of its checkpoint.
  */
 import { createJob, fileSink, keyed, ndjson, valueState } from 'millrace';
@@ -108,7 +108,7 @@ export function checkpointCost(dirty: number, files: number): CheckpointCost {
 
 const userName = (i: number): string => `user-${(i * 2_654_435_761) % 4_294_967_296}`;
 
-/** A value that hardly compresses: what is saved otherwise depends on the data. */
+/** A value that hardly compresses, as savings would depend on the data. */
 const profileOf = (user: string, visits: number): Profile => ({
   visits,
   token: createHash('md5').update(`${user} ${visits}`).digest('base64'),
@@ -122,7 +122,7 @@ function kindOf({ key }: CountedRequest): 'manifest' | 'journal' | 'segment' | '
   return key.includes('journal') ? 'journal' : 'segment';
 }
 
-/** A source that gives what it is offered, all at once, and waits for more. */
+/** A source that emits everything it is offered synchronously, and waits for more. */
 class Batches {
   #waiting: Visit[] = [];
   #context: SourceContext | undefined;

@@ -28,7 +28,7 @@ interface Click {
 /** A credit for about 64 KiB of input, and a checkpoint every few hundred milliseconds. */
 const recordsPerCredit = 500;
 const recordsPerBarrier = 100_000;
-/** Enough of them that no call site sees constants, few enough that they stay in the cache: reading is not the subject. */
+/** Enough that no call site sees constants, few enough to stay in the cache, as reading is not measured. */
 const visits: readonly Visit[] = Array.from({ length: 4096 }, (_, i) => ({
   user: `user-${(i * 7919) % 1000}`,
   kind: i % 4 === 3 ? 'view' : 'click',
@@ -61,8 +61,8 @@ export const plain: Start = ({ count }) => ({
 });
 
 /**
- * What signals in-band cost at least: the question whether an element is one, and the way around the operators for those
- * that are. No guard, no turn, no error of a record that comes at the wrong time. Params: `count` of records.
+ * The minimal cost of in-band signals: a check of each element, and passing signals around the operators. No guards,
+ * turns, or checks of order. Params: `count` of records.
  */
 export const bare: Start = ({ count }) => ({
   round: () =>

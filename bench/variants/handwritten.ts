@@ -4,7 +4,7 @@ import { s3Client } from '../baselines/s3Client.js';
 import type { Start } from '../harness/workload.js';
 import { digestOfLines } from '../synthetic/lines.js';
 
-/** The hand-written program on what `mainJob` is given. */
+/** The hand-written program with the input of `mainJob`. */
 export const handwritten: Start = (params) => {
   const client = s3Client(params);
   const bucket = String(params['bucket']);

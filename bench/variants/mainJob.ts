@@ -8,8 +8,8 @@ import { digestOfLines } from '../synthetic/lines.js';
 import { storesOf } from './stores.js';
 
 /**
- * The job of `examples/main-job/job.ts`. Params: the server, `bucket`, `input`, `work`, `events`, and perhaps
- * `interval`, the time between checkpoints; without it only the first and the last are taken.
+ * The job of `examples/main-job/job.ts`. Params: the server, `bucket`, `input`, `work`, `events`, and optionally
+ * `interval`, the time between checkpoints; without it there are only the first and the last.
  */
 export const mainJob: Start = (params) => {
   const server = storesOf(params);

@@ -5,7 +5,7 @@ import { SampledDigest } from '../synthetic/digest.js';
 import { storesOf } from './stores.js';
 
 /**
- * A whole job that does nothing but read. Params: `bucket`, `key`, `window`, `fragment` (bytes), the server. Its
+ * A whole job that only reads. Params: `bucket`, `key`, `window`, `fragment` (bytes), the server. Its
  * checkpoints (a first and a last one) stay in memory.
  */
 export const filesOfBytes: Start = (params) => {

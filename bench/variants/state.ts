@@ -3,9 +3,9 @@ import type { Start } from '../harness/workload.js';
 import { fold, keyNames, keySequence } from '../synthetic/keys.js';
 
 /**
- * `valueState` as `keyed` uses it for each record, without the flow around it. Params: `keys`, `updates` a round. Each
- * round is a checkpoint's generation: what was written before is frozen and settled, so every key that is written
- * becomes dirty anew.
+ * `valueState` as `keyed` uses it for each record, without the flow around it. Params: `keys`, `updates` a round.
+ * Each round is one generation: earlier writes are frozen and stored, so every key that is written becomes dirty
+ * again.
  */
 export const valueStates: Start = (params) => {
   const names = keyNames(Number(params['keys']));
@@ -35,9 +35,9 @@ export const valueStates: Start = (params) => {
 };
 
 /**
- * What it costs at least to hand a record's value out by a handle, and to know what changed between two barriers: a `Map` of
- * entries that are stamped with the generation that wrote them, a list of those written in this one, and a field for the entry of
- * the record. No kinds of keys or values, nothing frozen. Params as above.
+ * The minimal cost of accessing a record's value through a handle and tracking changes between two barriers: a `Map`
+ * of entries stamped with the generation that wrote them, a list of those written in the current one, and a field for
+ * the record's entry. No kinds of keys or values, nothing frozen. Params as above.
  */
 export const bareHandle: Start = (params) => {
   const names = keyNames(Number(params['keys']));
@@ -77,7 +77,7 @@ class Handle {
 
   next(): void {
     this.#generation++;
-    // Of objects from the start, as `Table` does it.
+    // An array of objects from the start, as in `Table`.
     this.#written = [{}];
   }
 

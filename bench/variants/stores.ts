@@ -1,7 +1,7 @@
 import { createStores, S3Connection, type Stores } from 'millrace/stores';
 import type { Params } from '../harness/workload.js';
 
-/** The stores of a job that works on the server the params name; its checkpoints may be in memory. */
+/** The stores of a job on the server in the params; its checkpoints may be in memory. */
 export function storesOf(params: Params): { readonly stores: Stores; close(): void } {
   const connection = new S3Connection({
     endpoint: String(params['endpoint']),

@@ -9,7 +9,7 @@ import { storesOf } from './stores.js';
 const asIs: RowWriter<string> = { extension: '', encode: (block) => block };
 
 /**
- * A whole job that does nothing but write one object. Params: `bucket`, `prefix`, `size`, `partSize` (bytes),
+ * A whole job that only writes one object. Params: `bucket`, `prefix`, `size`, `partSize` (bytes),
  * `inFlight`, the server. Its checkpoints (a first and a last one) stay in memory.
  */
 export const writingFileSink: Start = (params) => {
@@ -17,7 +17,7 @@ export const writingFileSink: Start = (params) => {
   let round = 0;
   return {
     async round() {
-      // A process that was here before has left its objects.
+      // Removes objects of an earlier process.
       const prefix = `${String(params['prefix'])}/${process.pid}-${++round}`;
       const uri = `s3://${String(params['bucket'])}/${prefix}`;
       const job = createJob({

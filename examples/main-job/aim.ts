@@ -1,13 +1,13 @@
 /**
- * Where the demo strikes. The job is killed while one request of the commit protocol is under way; this file tells
- * which request is which, from nothing but its method and URL, and chooses the next target.
+ * Chooses where to kill the job: while a request of the commit protocol is in flight. This file classifies requests
+ * by method and URL, and selects the next target.
  *
  * A target is a kind of request and a moment: *before* it took effect (for a part: with half of its body sent), or
- * *after* it did, with the answer still on its way. Targets are taken evenly: whichever of the least struck kinds
- * comes first, its moments taking turns.
+ * *after* it did, with the answer still on its way. Targets are chosen evenly: the first request of the kinds with
+ * the fewest kills, alternating between the two moments.
  */
 
-/** The requests that can be struck. */
+/** The kinds of requests that can be targets. */
 export const kinds = ['part', 'journal', 'manifest', 'complete'] as const;
 export type Kind = (typeof kinds)[number];
 export type Moment = 'before' | 'after';
@@ -19,7 +19,7 @@ export const kindNames: Readonly<Record<Kind, string>> = {
   complete: 'durable, not yet complete',
 };
 
-/** Where the job's data lies in the bucket: key prefixes, each ending in a slash. */
+/** Key prefixes of the job's data in the bucket, each ending in a slash. */
 export interface Layout {
   readonly bucket: string;
   readonly input: string;
@@ -29,7 +29,7 @@ export interface Layout {
 
 export type RequestKind = Kind | 'input' | 'other';
 
-/** What a path-style S3 request is to the job. */
+/** Classifies a path-style S3 request. */
 export function classify(layout: Layout, method: string, url: string): RequestKind {
   const { pathname, searchParams } = new URL(url, 'http://store');
   const bucket = `/${layout.bucket}/`;
@@ -51,13 +51,13 @@ export function classify(layout: Layout, method: string, url: string): RequestKi
     : 'other';
 }
 
-/** How often each target was struck. */
+/** Kills per target. */
 export type Tally = Readonly<Record<Kind, Readonly<Record<Moment, number>>>>;
 
 /**
- * Chooses targets. It is armed once the job has made new durable progress since the last kill, and disarmed by the
- * strike. A kind that does not come while others do (servers on which files roll at every checkpoint need no journals)
- * does not hold up the demo: after `patience` further checkpoints it is left out until it is seen again.
+ * Selects targets. It is armed once the job has made new durable progress since the last kill, and disarmed by a
+ * kill. A kind that does not occur while others do (such as journals on servers where files roll at every checkpoint)
+ * does not block the demo: after `patience` further checkpoints it is skipped until it is seen again.
  */
 export class Aim {
   readonly #struck: Record<Kind, Record<Moment, number>>;
@@ -89,7 +89,7 @@ export class Aim {
     this.#checkpoints = 0;
   }
 
-  /** A request starts: the moment to strike it at, if it is a target. */
+  /** A request starts. Returns the moment of the kill if it is a target. */
   consider(kind: RequestKind): Moment | undefined {
     this.#absent.delete(kind as Kind);
     const target = this.#wanted.find((wanted) => wanted === kind);

@@ -1,6 +1,6 @@
 /**
- * The demo's processes: all of them end when it does. A child that loses its channel ends by itself, so even a demo
- * that is killed leaves none behind.
+ * The demo's child processes, all of which end with it. A child that loses its channel exits, so even a killed demo
+ * leaves none behind.
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ export class Children {
   readonly #running = new Set<ChildProcess>();
   #over = false;
 
-  /** Starts a module beside this one, with a channel for messages. What it prints goes to stderr. */
+  /** Starts a sibling module with a channel for messages. Its output goes to stderr. */
   fork(module: string, argument: unknown, env: NodeJS.ProcessEnv = {}): ChildProcess {
     return this.#track(
       fork(here(module), [JSON.stringify(argument)], {
@@ -20,7 +20,7 @@ export class Children {
     );
   }
 
-  /** Runs a module beside this one to its end and gives what it printed. */
+  /** Runs a sibling module to its end and returns its output. */
   async output(module: string, argument: unknown): Promise<string> {
     const child = this.#track(
       spawn(process.execPath, [here(module), JSON.stringify(argument)], {
@@ -34,7 +34,7 @@ export class Children {
     return text;
   }
 
-  /** Kills all and waits until they are gone. None can be started any more. */
+  /** Kills all and waits until they have exited. No more can be started. */
   async end(): Promise<void> {
     this.#over = true;
     await Promise.all([...this.#running].map((child) => kill(child)));
@@ -48,7 +48,7 @@ export class Children {
   }
 }
 
-/** SIGKILL, and wait. `true` if it was this that ended it. */
+/** Sends SIGKILL and waits. Returns whether that ended it. */
 export async function kill(child: ChildProcess): Promise<boolean> {
   if (child.exitCode !== null || child.signalCode !== null) return false;
   const gone = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
@@ -57,7 +57,7 @@ export async function kill(child: ChildProcess): Promise<boolean> {
   return signal === 'SIGKILL';
 }
 
-/** The next message that is wanted. Fails if the child ends first. */
+/** The next message that matches. Rejects if the child ends first. */
 export function message<M>(child: ChildProcess, wanted: (message: M) => boolean = () => true): Promise<M> {
   return new Promise((resolve, reject) => {
     const onMessage = (received: unknown): void => {

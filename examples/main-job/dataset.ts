@@ -1,7 +1,7 @@
 /**
  * The cache of generated sets, `.demo/` in the working directory.
  *
- * A set is written into a directory of its own beside its final place and renamed when complete, with `set.json`
+ * A set is written into a temporary directory next to its final path and renamed when complete, with `set.json`
  * (names, sizes, checksums) as its last file: an interrupted generation is never mistaken for a set.
  */
 import { createHash } from 'node:crypto';
@@ -16,9 +16,9 @@ import { generatorVersion, lines, slices, type SetOptions, type Slice } from './
 export interface DataFile {
   readonly name: string;
   readonly events: number;
-  /** As stored. */
+  /** Size as stored. */
   readonly bytes: number;
-  /** As NDJSON. */
+  /** Size as NDJSON. */
   readonly rawBytes: number;
   /** SHA-256 of the stored bytes, hex. */
   readonly sha256: string;
@@ -30,7 +30,7 @@ export interface Dataset {
   readonly files: readonly DataFile[];
 }
 
-/** Gives the set from the cache, generating it first if it is not there or not whole. */
+/** Returns the set from the cache, generating it first if it is missing or incomplete. */
 export async function dataset(
   cache: string,
   options: SetOptions,

@@ -20,10 +20,10 @@ import type { Watch } from './watcher.js';
 export interface Run {
   readonly options: Options;
   readonly children: Children;
-  /** A directory of this run's own. */
+  /** The directory of this run. */
   readonly dir: string;
   readonly view: Screen;
-  /** Stops the run; what it has made is removed. */
+  /** Stops the run; everything it has created is removed. */
   readonly signal: AbortSignal;
 }
 
@@ -39,14 +39,14 @@ export interface Result {
     readonly seconds: number;
     readonly store: string;
   };
-  /** All kills have happened, and nothing is off. */
+  /** All kills have happened, and verification succeeded. */
   readonly exact: boolean;
   readonly tally: Tally;
-  /** Requests of these kinds that the job has made in all. */
+  /** Total requests of the job by kind. */
   readonly seen: Readonly<Record<Kind, number>>;
   readonly report: Report;
   readonly watch: Watch;
-  /** Of the job alone, its restarts included. */
+  /** Duration of the job alone, including restarts. */
   readonly jobSeconds: number;
   /** Unfinished uploads, and objects that the job should have deleted. */
   readonly leftovers: readonly string[];
@@ -107,7 +107,7 @@ export async function demonstrate(run: Run): Promise<Result> {
   }
 }
 
-/** A folder of this run's own: in the real store, or in an embedded one that is started for it. */
+/** The folder of this run: in the real store, or in an embedded one started for it. */
 async function findPlace({ options, children, dir }: Run): Promise<Place> {
   const { store, endpoint, region } = options;
   const id = randomBytes(4).toString('hex');
@@ -138,7 +138,7 @@ async function runJob({ options, children, view }: Run, place: Place, layout: La
     checkpoints: root + layout.checkpoints.slice(0, -1),
     roll: { size: Math.min(12 << 20, Math.max(256 << 10, events * 6)), age: '3s' },
   };
-  // What the job talks to is in this process, whatever proxy there is for the rest of the world.
+  // The job must connect to this process directly, not through a proxy of the environment.
   const env: NodeJS.ProcessEnv = { AWS_REGION: place.region, S3_PROXY: 'none' };
   const show = view.job(events, kills);
   const supervisor = new Supervisor({

@@ -1,7 +1,7 @@
 /**
  * The demo's input: web-access events as a shop's edge servers would log them, the same on every machine.
  *
- * Every event comes from a seeded generator, so that the number of events and the seed name the bytes exactly. Each
+ * Every event comes from a seeded generator, so that the number of events and the seed determine the bytes exactly. Each
  * object covers eight hours of one day and is in time order but for 1 % of stragglers, which were written up to
  * twelve hours late (so that most days have more than one output file open). Users are skewed as visitors are: the
  * k-th busiest one has about 1/k of the events of the first.
@@ -9,7 +9,7 @@
 
 /** One line of the input. */
 export interface WebEvent {
-  /** 1, 2, … over the whole set: each event has its own. */
+  /** 1, 2, … over the whole set, unique per event. */
   readonly id: number;
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -17,13 +17,13 @@ export interface WebEvent {
   readonly kind: 'click' | 'view' | 'search' | 'purchase';
   readonly path: string;
   readonly status: number;
-  /** Size of the answer. */
+  /** Size of the response. */
   readonly bytes: number;
   readonly agent: string;
   readonly ref: string;
 }
 
-/** What one object of the set holds. */
+/** Describes one object of the set. */
 export interface Slice {
   /** Relative to the set: `2026/03/02/web-00.ndjson`. */
   readonly name: string;
@@ -39,7 +39,7 @@ export interface SetOptions {
   readonly seed: number;
 }
 
-/** Changes whenever the same options would give other bytes: part of the cache's key. */
+/** Changes whenever the same options would produce other bytes; part of the cache key. */
 export const generatorVersion = 1;
 
 const hour = 3_600_000;
@@ -66,7 +66,7 @@ export function slices({ events }: SetOptions): Slice[] {
   });
 }
 
-/** The lines of one object, in blocks of about 64 KiB. Nothing but the current block is in memory. */
+/** The lines of one object, in blocks of about 64 KiB. Only the current block is in memory. */
 export function* lines(set: SetOptions, slice: Slice): Generator<Buffer, void, undefined> {
   const random = randomness(set.seed, slice.firstId);
   const users = Math.min(50_000, Math.max(100, Math.floor(set.events / 40)));

@@ -26,14 +26,14 @@ import { summary } from './summary.js';
 const chosen = options(process.argv);
 const view = screen(chosen.json ? process.stderr : process.stdout);
 const dir = await mkdtemp(join(tmpdir(), 'millrace-demo-'));
-// The embedded store is for this run only, and so are its keys.
+// The embedded store and its keys are for this run only.
 const keys = { AWS_ACCESS_KEY_ID: 'demo', AWS_SECRET_ACCESS_KEY: randomBytes(16).toString('hex') };
-// What the environment says to millrace is for other programs.
+// Millrace variables of the environment are for other programs.
 for (const name of Object.keys(process.env))
   if (/^(S3|STATE|EXECUTION|RESTART_STRATEGY|MILLRACE)_/.test(name))
     Reflect.deleteProperty(process.env, name);
 if (chosen.store === undefined) Object.assign(process.env, keys);
-// The SDK's reminder that Node 20 grows old, once a process, would be half of what the demo prints.
+// The SDK's warning about Node 20, once per process, would be half of the demo's output.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 const children = new Children();
 
@@ -43,7 +43,7 @@ for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
-  // The first one ends the run in order; a second one has its usual effect.
+  // The first signal ends the run cleanly; a second one has its default effect.
   process.once(signal, () => {
     exitCode = code;
     interrupted.abort();

@@ -1,9 +1,9 @@
 /**
  * The job: running counts of clicks per user and day, from web-access events to NDJSON objects in one folder a day.
  *
- * This is the whole of it, and the process that is killed. It knows nothing of the kills: started again, it goes on
- * from its newest durable checkpoint. Its one argument says where its data is; how to reach S3 comes from the
- * environment, as for any AWS program (`AWS_ENDPOINT_URL_S3`, `AWS_REGION`, credentials).
+ * This is the complete job, and the process that is killed. It has no code for kills: started again, it continues
+ * from its newest durable checkpoint. Its argument is where its data is; how to reach S3 comes from the environment,
+ * as for any AWS program (`AWS_ENDPOINT_URL_S3`, `AWS_REGION`, credentials).
  */
 import { createJob, fileSink, files, keyed, ndjson, records, stopOn, valueState } from 'millrace';
 import { filter, map, tap } from 'rxjs';
@@ -18,7 +18,7 @@ export interface JobTask {
   readonly roll: { readonly size: number; readonly age: string };
 }
 
-/** What it tells its parent, five times a second: events seen since it started. */
+/** A message to the parent, five times a second: events seen since the start. */
 export interface JobMessage {
   readonly events: number;
 }
@@ -28,7 +28,7 @@ let events = 0;
 
 const job = createJob({ name: 'clicks', checkpoints: { dir: task.checkpoints, interval: '1s' } });
 
-// Small fragments, because the demo lets the input through slowly.
+// Small fragments, as the demo throttles the input.
 const input = files(`${task.input}/**/*.ndjson*`, {
   format: ndjson<WebEvent>(),
   prefetch: { fragment: '1MiB', window: 8 },

@@ -1,5 +1,5 @@
 /**
- * The pace of the input: a thin line between the job and its bucket.
+ * Throttles the input of the job.
  *
  * Without it a job of a few seconds would be over before it could be killed eight times. The input's bytes are let
  * through so that the job never runs out of input before the next kill: at any time at a rate proportional to what is
@@ -17,9 +17,9 @@ export interface PaceOptions {
 }
 
 export interface Reader {
-  /** Resolves when the reader may have so many bytes. */
+  /** Resolves when the reader may read this many bytes. */
   pass(bytes: number): Promise<void>;
-  /** It wants no more: the next one's turn. */
+  /** The reader is done: the next one continues. */
   done(): void;
 }
 
@@ -116,7 +116,7 @@ export class Pace {
     });
   }
 
-  /** Lets the oldest reader go on if the balance allows; it may go into debt by one chunk. */
+  /** Lets the oldest reader continue if the balance allows; it may be overdrawn by one chunk. */
   #settle(): void {
     clearTimeout(this.#timer);
     const { rate } = this;
@@ -140,7 +140,7 @@ export class Pace {
     waiting.go();
   }
 
-  /** Who may go: everyone if there is no limit, else the oldest reader of all, if it is here. */
+  /** The readers that may continue: all without a limit, otherwise only the oldest. */
   #next(rate: number): Waiting[] {
     if (rate === Infinity) return [...this.#waiting];
     const oldest = Math.min(...this.#readers);

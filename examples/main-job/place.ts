@@ -1,6 +1,6 @@
 /**
- * Where the demo works: a bucket and, in it, a folder of this run's own. The demo makes the bucket if there is none,
- * uploads the input, and removes in the end all that it has made. The job itself never makes a bucket.
+ * Where the demo works: a folder of this run in a bucket. The demo creates the bucket if it is missing, uploads the
+ * input, and finally removes everything that it has created. The job itself never creates a bucket.
  */
 import {
   AbortMultipartUploadCommand,
@@ -20,7 +20,7 @@ import type { Layout } from './aim.js';
 import type { Dataset } from './dataset.js';
 import { list, type Place } from './verify/objects.js';
 
-/** Makes the bucket if it is missing. `true` if it did. */
+/** Creates the bucket if it is missing. Returns whether it did. */
 export async function makeBucket(s3: S3Client, bucket: string): Promise<boolean> {
   try {
     await s3.send(new HeadBucketCommand({ Bucket: bucket }));
@@ -32,7 +32,7 @@ export async function makeBucket(s3: S3Client, bucket: string): Promise<boolean>
   return true;
 }
 
-/** Uploads the set, checking on the way that the cache still holds what was generated. */
+/** Uploads the set, and checks that the cache is intact. */
 export async function upload(
   s3: S3Client,
   { bucket, input }: Layout,
@@ -72,7 +72,7 @@ async function openUploads(
   return Uploads.map(({ Key = '', UploadId = '' }) => ({ Key, UploadId }));
 }
 
-/** Removes all of the run, and the bucket too if the run has made it. */
+/** Removes everything of the run, and the bucket if the run has created it. */
 export async function clear(s3: S3Client, place: Place, madeBucket: boolean): Promise<void> {
   const { bucket, prefix } = place;
   let keys: { Key: string }[] = [];

@@ -46,7 +46,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const line = new Line(options);
   const server = createServer((request, response) => {
     line.serve(request, response).catch(() => {
-      // One of the ends is gone; the other is told in the only way HTTP has.
+      // One side has disconnected, so the other is disconnected, too.
       response.destroy();
     });
   });
@@ -127,7 +127,7 @@ class Line {
       upstream = this.#open(request);
       upstream.on('error', () => undefined);
       let toSend = Number(request.headers['content-length'] ?? 0) / 2;
-      // Leaving the loop must not close the connection: the job is to wait for its answer until it dies.
+      // Leaving the loop must not close the connection: the job waits for its answer until it is killed.
       const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
       for await (const chunk of body) {
         await sent(upstream, chunk.subarray(0, Math.ceil(toSend)));
@@ -222,7 +222,7 @@ function sent(request: ClientRequest, chunk: Buffer): Promise<void> {
   });
 }
 
-/** Until it takes more, or is gone. */
+/** Resolves when it accepts more data, or is closed. */
 function writable(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const go = (): void => {
@@ -233,7 +233,7 @@ function writable(response: ServerResponse): Promise<void> {
   });
 }
 
-/** Header pairs without those that belong to one connection. */
+/** Header pairs without hop-by-hop headers. */
 function endToEnd(raw: readonly string[]): string[] {
   const kept: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {

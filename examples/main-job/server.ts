@@ -1,6 +1,6 @@
 /**
- * The embedded S3: the library's gateway over a local directory, in a process of its own, so that the store outlives
- * every kill as a real one would. Its one argument names the directory; it tells its parent the endpoint.
+ * The embedded S3: the library's gateway over a local directory, in its own process, so that the store outlives every
+ * kill, like a real one. Its argument is the directory; it sends its endpoint to its parent.
  */
 import { createLocalStore } from 'millrace/stores';
 import { startGateway } from 'millrace/testing';

@@ -1,4 +1,4 @@
-/** The demo's last words, for people. */
+/** The demo's summary for people. */
 import { kindNames, kinds } from './aim.js';
 import type { Result } from './demonstrate.js';
 

@@ -1,8 +1,8 @@
 /**
- * Starts the job, kills it, starts it again, until it finishes by itself.
+ * Starts the job, kills it, and starts it again, until it finishes by itself.
  *
  * A kill counts only if it ended a live process after new durable progress: since the last kill the store has accepted
- * a checkpoint whose source positions are new. The job isn't asked about that; the proxy reads what it commits. The
+ * a checkpoint whose source positions are new. This is not asked of the job: the proxy reads what it commits. The
  * pace spreads the kills over the input.
  */
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import type { JobMessage, JobTask } from './job.js';
 import type { Pace } from './pace.js';
 
 export interface Progress {
-  /** Events dealt with, for the bar: the newest checkpoint's and those since. */
+  /** Events processed, for the progress bar: those of the newest checkpoint and those since. */
   readonly events: number;
   /** Durable ones. */
   readonly checkpoints: number;
@@ -53,7 +53,7 @@ export class Supervisor {
     return { events: this.#base + this.#since, checkpoints: this.#checkpoints, kills: this.#kills };
   }
 
-  /** Runs the job to its end, through all kills. Rejects if it ever ends in any other way. */
+  /** Runs the job to its end, through all kills. Rejects if it ends in any other way. */
   async run(): Promise<void> {
     for (;;) {
       const before = this.#kills;
@@ -93,7 +93,7 @@ export class Supervisor {
   readonly strike = async (kind: Kind, moment: Moment): Promise<boolean> => {
     const { aim, pace, onKill } = this.#options;
     if (this.#child === undefined || !this.#progressed || !aim.armed) return false;
-    this.#kills++; // at once, so that `run` knows whose doing it was
+    this.#kills++; // before the kill, so that `run` knows its cause
     if (!(await kill(this.#child))) {
       this.#kills--;
       return false;

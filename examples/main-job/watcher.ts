@@ -1,10 +1,10 @@
 /**
- * A consumer that does not wait, in a process of its own: it lists the published objects all the time, reads and
- * parses each new one to its end, and reads one it knows again. Nothing partial may ever be seen: every line is a
- * whole record, the last one ends in a newline, and no object ever changes, shrinks or goes away.
+ * A concurrent consumer in its own process: it lists the published objects continuously, reads and parses each new
+ * one to its end, and rereads a known one. Nothing partial may ever be visible: every line is a complete record, the
+ * last one ends in a newline, and no object ever changes, shrinks or disappears.
  *
  * Started with one argument, the place as JSON. On the message `finish` it makes one last full round and answers with
- * the {@link Watch}; it also does so, by message, whenever it has found something new. Imports nothing of ours.
+ * the {@link Watch}; it also does so, by message, whenever it has found something new. Does not import millrace.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { client, list, Partial, read, type Listed, type Place } from './verify/objects.js';
@@ -71,7 +71,7 @@ async function check(object: Listed, expected?: string): Promise<void> {
       broken.set(object.key, 'has other bytes than when it was published');
     known.set(object.key, { ...object, sha256 });
   } catch (error) {
-    // What cannot be read now is read in the next round; what reads as broken is.
+    // What cannot be read now is read in the next round; malformed content is reported.
     if (error instanceof Partial) broken.set(object.key, error.message);
     else if (asked.toFinish) throw error;
   }

@@ -2,7 +2,7 @@ import { hasNoIdentity, isStoreError, type StoreError } from '../store/errors.js
 import { MissingRight } from '../store/trials.js';
 import { CheckpointError } from './errors.js';
 
-/** What to do when the store does not let us at the log; other errors speak for themselves. */
+/** Explains errors of access to the log; returns others unchanged. */
 export function accessError(error: unknown, where: string): unknown {
   if (isStoreError(error, 'NotFound') && error.serverCode !== 'NoSuchUpload') {
     return new CheckpointError(
@@ -21,7 +21,7 @@ export function accessError(error: unknown, where: string): unknown {
   return error;
 }
 
-/** Rights are no help where the credentials are wrong, or the role is denied. */
+/** Empty if granting rights would not help: the credentials are wrong, or the role is denied. */
 function advice(error: StoreError): string {
   if (hasNoIdentity(error) || (error instanceof MissingRight && !error.action.startsWith('s3:'))) return '';
   return ' Grant these credentials s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the directory.';

@@ -1,13 +1,13 @@
 import { isLast, type CheckpointReason, type Frozen } from '../flow/index.js';
 import type { CheckpointEffect, CheckpointState, CheckpointStep, Moment, Round } from './checkpointState.js';
-import { fail, same, tell, then } from './checkpointTurn.js';
+import { fail, same, report, then } from './checkpointTurn.js';
 import { isDataName, noDataName } from './dataPlace.js';
 import { checkpointFailed, timeoutMessage } from './errors.js';
 import type { LogEvent } from './logState.js';
 import { log } from './logTurn.js';
 import { isUnfinished, mayFail, newRound, readyRound, replaceRound, waitingFor, withAck } from './rounds.js';
 
-/** From a barrier to its manifest, or its failure: parts 3 to 6 of `checkpoints.ts`. */
+/** From a barrier to its manifest or failure: steps 3 to 6 of `checkpoints.ts`. */
 
 /** When a `tick` is due. */
 export function wakeAt(state: CheckpointState): number | undefined {
@@ -34,7 +34,7 @@ export function begin(state: CheckpointState, reason: CheckpointReason, at: Mome
     dueAt: isLast(reason) && state.rules.nothingAfterLast ? undefined : state.dueAt,
   };
   const effects: CheckpointEffect[] = [
-    { type: 'tell', event: { type: 'checkpoint-started', checkpoint, reason } },
+    { type: 'report', event: { type: 'checkpoint-started', checkpoint, reason } },
     { type: 'inject', checkpoint, reason },
   ];
   return then({ state: begun, effects }, (next) => writeReady(next, at));
@@ -88,7 +88,7 @@ export function ack(
   return then(carried, (next) => writeReady(next, at));
 }
 
-/** State that no entry will hold any more needs nothing, but what is new in it has to be deleted one day. */
+/** No entry will hold state that is acked too late, but its new objects are tracked so that they are deleted. */
 function named(
   { rules, written, log: { inventory } }: CheckpointState,
   round: Round | undefined,
@@ -126,7 +126,7 @@ function timeOut(
   const timedOut = { checkpoint, waitingFor: waitingFor(state, round), durationMs, buffered };
   const failures = state.failures + 1;
   const failed = { ...replaceRound(state, checkpoint, { phase: 'failed' }), failures, endedAt: at.monotonic };
-  const turn = tell(failed, { type: 'checkpoint-failed', ...timedOut, message: timeoutMessage(timedOut) });
+  const turn = report(failed, { type: 'checkpoint-failed', ...timedOut, message: timeoutMessage(timedOut) });
   const tolerated = failures <= settings.tolerableFailures || !rules.tolerance;
   if (tolerated && !(isLast(reason) && rules.lastMustSucceed)) return turn;
   return then(turn, (next) => fail(next, checkpointFailed(timedOut)));

@@ -11,17 +11,19 @@ import type { LogRequest } from './logState.js';
 import { scopeOf } from './trust.js';
 
 export interface CheckpointDriverOptions extends ClaimOptions {
-  /** Bytes of each source before the newest barrier that are still on their way. */
+  /** Bytes of each source before the newest barrier that are still in flight. */
   readonly buffered: () => Readonly<Record<string, number>>;
-  /** Carries out an effect that is no request and no event. */
-  readonly run: (effect: Exclude<CheckpointEffect, LogRequest | { readonly type: 'tell' }>) => void;
-  /** All effects are carried out; for now. */
+  /** Carries out an effect that is neither a request nor an event. */
+  readonly run: (effect: Exclude<CheckpointEffect, LogRequest | { readonly type: 'report' }>) => void;
+  /** All effects so far have been carried out. */
   readonly idle: () => void;
-  /** The step itself refused, such as by `GarbageReferenced`, or an effect could not be carried out. */
+  /** The step threw, such as `GarbageReferenced`, or carrying out an effect did. */
   readonly broken: (error: unknown) => void;
 }
 
-/** Runs `checkpoints.ts` against a store and a clock: what happens becomes a step, and what it decides is done, in order. */
+/**
+ * Runs `checkpoints.ts` against a store and a clock: each input is a step, and its effects are carried out in order.
+ */
 export class CheckpointDriver {
   readonly #options: CheckpointDriverOptions;
   readonly #requests: LogRequests;
@@ -30,7 +32,7 @@ export class CheckpointDriver {
   #busy = false;
   #timer = Subscription.EMPTY;
   #timerAt: number | undefined;
-  /** The last deletion failed, and that was told. */
+  /** The last deletion failed, and that was reported. */
   #refused = false;
   #closed = false;
 
@@ -50,11 +52,11 @@ export class CheckpointDriver {
       },
       repeated: (error) => options.repeated?.(error),
       inDoubt: (n, tries, error) => {
-        this.#tell({ type: 'manifest-in-doubt', n, tries, error });
+        this.#report({ type: 'manifest-in-doubt', n, tries, error });
       },
       deleted: (keys, failed, error) => {
-        this.#tell({ type: 'garbage-deleted', keys, failed });
-        if (failed > 0 && !this.#refused) this.#tell({ type: 'deletion-refused', names: failed, error });
+        this.#report({ type: 'garbage-deleted', keys, failed });
+        if (failed > 0 && !this.#refused) this.#report({ type: 'deletion-refused', names: failed, error });
         this.#refused = failed > 0;
       },
     });
@@ -64,7 +66,10 @@ export class CheckpointDriver {
     return this.#state;
   }
 
-  /** One step, then its effects. Those of a step that an effect causes come after them. */
+  /**
+   * Makes a step, then carries out its effects. If an effect causes another step, the effects of that step come after
+   * them.
+   */
   send(event: CheckpointInput): void {
     if (this.#closed) return;
     const { clock } = this.#options;
@@ -79,7 +84,7 @@ export class CheckpointDriver {
     this.#wake();
   }
 
-  /** As a crash: a PUT under way is left alone, everything else is dropped. */
+  /** As a crash would: a PUT in flight continues, everything else is dropped. */
   close(): void {
     this.#closed = true;
     this.#effects = [];
@@ -107,10 +112,10 @@ export class CheckpointDriver {
       case 'delete':
         this.#requests.send(effect, this.#state.log);
         return;
-      case 'tell': {
+      case 'report': {
         const { event } = effect;
         const { bytes } = this.#requests;
-        this.#tell(event.type === 'checkpoint-durable' ? { ...event, bytes } : event);
+        this.#report(event.type === 'checkpoint-durable' ? { ...event, bytes } : event);
         return;
       }
       default:
@@ -118,7 +123,7 @@ export class CheckpointDriver {
     }
   }
 
-  /** A timer until the next step that is due. */
+  /** Sets the timer for the next step that is due. */
   #wake(): void {
     const at = this.#closed ? undefined : wakeAt(this.#state);
     if (at === this.#timerAt) return;
@@ -132,7 +137,7 @@ export class CheckpointDriver {
     });
   }
 
-  #tell(event: CheckpointEvent): void {
+  #report(event: CheckpointEvent): void {
     if (!this.#closed) this.#options.on?.(event);
   }
 }

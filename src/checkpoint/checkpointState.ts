@@ -10,7 +10,7 @@ import {
 } from './logState.js';
 import type { Manifest, OperatorState } from './manifest.js';
 
-/** Where one attempt stands with its checkpoints and its log; `checkpoints.ts` tells the story. */
+/** The state of one attempt's checkpoints and log. The protocol is in `checkpoints.ts`. */
 export interface CheckpointState {
   readonly phase: 'claiming' | 'claimed' | 'running' | 'publishing' | 'sweeping' | 'settled' | 'failed';
   readonly log: LogState;
@@ -18,25 +18,25 @@ export interface CheckpointState {
   readonly rules: CheckpointRules;
   /** By id. */
   readonly participants: ReadonlyMap<string, Participant['kind']>;
-  /** The id of the barrier sent last; at first, of the restored checkpoint. */
+  /** The id of the newest barrier; initially of the restored checkpoint. */
   readonly newest: number;
-  /** The newest checkpoint that was handed to the log. */
+  /** The newest checkpoint passed to the log. */
   readonly written: number;
-  /** Oldest first. One that is over stays while an ack of it is missing. */
+  /** Oldest first. A round that is over stays while one of its acks is missing. */
   readonly rounds: readonly Round[];
-  /** The last barrier, once it is sent. */
+  /** The reason of the last barrier, once it is sent. */
   readonly last: 'stop' | 'final' | undefined;
-  /** Failed checkpoints since one was durable. */
+  /** Failed checkpoints since the last durable one. */
   readonly failures: number;
   /** When the next periodic barrier is due. */
   readonly dueAt: number | undefined;
   /** When a checkpoint last became durable or failed. */
   readonly endedAt: number;
-  /** When publishing or sweeping, after the last checkpoint, began or last got on. */
+  /** When publishing or sweeping, after the last checkpoint, began or last made progress. */
   readonly movedAt: number;
 }
 
-/** Milliseconds, but for the count. */
+/** Times in milliseconds. */
 export interface CheckpointSettings {
   /** Between periodic barriers. Without it there are none. */
   readonly intervalMs?: number | undefined;
@@ -52,13 +52,15 @@ export interface Round {
   readonly startedAt: number;
   /** When the last ack arrived. */
   readonly completeAt: number | undefined;
-  /** Who has not acked it. */
+  /** Participants that have not acked it. */
   readonly missing: ReadonlySet<string>;
   readonly operators: Readonly<Record<string, OperatorState>>;
   readonly phase: 'waiting' | 'written' | 'failed' | 'over';
 }
 
-/** The rules of `checkpoints.ts`. All hold; the model checker switches one off at a time, to see it break. */
+/**
+ * The rules of `checkpoints.ts`. All are on; the model checker turns off one at a time, to see the protocol break.
+ */
 export interface CheckpointRules {
   /** Off: barriers are sent while a checkpoint is unfinished. */
   readonly oneUnfinished: boolean;
@@ -68,29 +70,29 @@ export interface CheckpointRules {
   readonly nothingAfterLast: boolean;
   /** Off: the sources' acks are enough. */
   readonly allAcks: boolean;
-  /** Off: acks of earlier barriers are not waited for. */
+  /** Off: a checkpoint does not wait for the sinks' acks of earlier barriers. */
   readonly sinksInOrder: boolean;
   /** Off: an older checkpoint is written after a newer one. */
   readonly newerOnly: boolean;
-  /** Off: what a sink acks after its checkpoint has failed is dropped. */
+  /** Off: acks of a failed checkpoint are dropped. */
   readonly lateAcks: boolean;
-  /** Off: what is acked for a checkpoint that a newer one has overtaken refers to objects that must exist. */
+  /** Off: acks of a subsumed checkpoint refer to objects that must exist. */
   readonly overtakenNeedsNothing: boolean;
-  /** Off: a checkpoint that has failed is written when its last ack arrives. */
+  /** Off: a failed checkpoint is written when its last ack arrives. */
   readonly failedForGood: boolean;
-  /** Off: a checkpoint whose manifest is issued times out. */
+  /** Off: a checkpoint may time out after its manifest is issued. */
   readonly issuedNeverFails: boolean;
-  /** Off: a durable checkpoint leaves earlier ones as they are. */
+  /** Off: a durable checkpoint does not end earlier ones. */
   readonly subsumes: boolean;
   /** Off: failures are tolerated without limit. */
   readonly tolerance: boolean;
-  /** Off: failures count although a checkpoint was durable between them. */
+  /** Off: failures count even if a checkpoint was durable between them. */
   readonly inARow: boolean;
   /** Off: the last checkpoint may fail like any other. */
   readonly lastMustSucceed: boolean;
-  /** Off: what was restored is not published. */
+  /** Off: restored committables are not published. */
   readonly publishRestored: boolean;
-  /** Off: the newest version of a committable is published, whether an entry holds it or not. */
+  /** Off: the newest version of a committable is published, even if no entry holds it. */
   readonly publishDurable: boolean;
   /** Off: the attempt ends as soon as its last checkpoint is durable. */
   readonly settle: boolean;
@@ -117,52 +119,52 @@ export const checkpointRules: CheckpointRules = {
 };
 
 export type CheckpointInput =
-  /** The log is to be claimed. */
+  /** Claim the log. */
   | { readonly type: 'claim' }
-  /** The store has answered a request of the log. */
+  /** The store has answered a request. */
   | { readonly type: 'answered'; readonly answer: LogEvent }
   /** All participants are registered and running. */
   | { readonly type: 'start'; readonly participants: ReadonlyMap<string, Participant['kind']> }
   | { readonly type: 'requested'; readonly reason: CheckpointReason }
   /**
-   * Time has passed; whether enough for anything, the step decides.
+   * Time has passed. The step decides what is due.
    *
-   * `buffered`: bytes of each source before the newest barrier that are still on their way.
+   * `buffered`: bytes of each source before the newest barrier that are still in flight.
    */
   | { readonly type: 'tick'; readonly buffered: Readonly<Record<string, number>> }
   | { readonly type: 'ack'; readonly checkpoint: number; readonly id: string; readonly frozen: Frozen }
   | { readonly type: 'confirm'; readonly sink: string; readonly uid: string }
   | { readonly type: 'amend'; readonly sink: string; readonly committable: Committable }
-  /** The sweep after the last checkpoint is over. */
+  /** The sweep after the last checkpoint has finished. */
   | { readonly type: 'swept' };
 
 export type CheckpointEffect =
   | LogRequest
   | { readonly type: 'claimed'; readonly manifest: Manifest; readonly parent: Manifest | undefined }
-  /** A barrier goes to every source. */
+  /** Send a barrier to every source. */
   | { readonly type: 'inject'; readonly checkpoint: number; readonly reason: CheckpointReason }
-  /** Participants hear that this checkpoint is durable. */
+  /** Notify participants that this checkpoint is durable. */
   | { readonly type: 'durable'; readonly checkpoint: number }
-  /** What became of a barrier. */
+  /** Notify the barrier of its outcome. */
   | { readonly type: 'outcome'; readonly checkpoint: number; readonly outcome: 'durable' | 'subsumed' }
   | { readonly type: 'commit'; readonly sink: string; readonly committables: readonly Committable[] }
-  /** Attempts up to `epoch` are over: what they left and `standing` does not name is removed. */
+  /** Attempts up to `epoch` are over: remove their leftovers that the entry `newest` does not name. */
   | {
       readonly type: 'sweep';
       readonly epoch: number;
-      readonly standing: Manifest;
-      /** The attempt waits for it, and is over then. */
+      readonly newest: Manifest;
+      /** The attempt ends after this sweep. */
       readonly last: boolean;
     }
   | { readonly type: 'settled' }
   | { readonly type: 'fail'; readonly error: unknown }
-  | { readonly type: 'tell'; readonly event: CheckpointEvent };
+  | { readonly type: 'report'; readonly event: CheckpointEvent };
 
-/** Both readings of a clock, in milliseconds. */
+/** Both readings of the clock, in milliseconds. */
 export interface Moment {
-  /** Since the epoch: what manifests are stamped with. */
+  /** Since the epoch, for the timestamps of manifests. */
   readonly now: number;
-  /** What durations are measured by. */
+  /** For measuring durations. */
   readonly monotonic: number;
 }
 

@@ -1,16 +1,16 @@
 import type { CheckpointState, CheckpointStep } from './checkpointState.js';
 import type { CheckpointEvent } from './events.js';
 
-/** A step that changes no more than the state. */
+/** A step without effects. */
 export function same(state: CheckpointState): CheckpointStep {
   return { state, effects: [] };
 }
 
-export function tell(state: CheckpointState, event: CheckpointEvent): CheckpointStep {
-  return { state, effects: [{ type: 'tell', event }] };
+export function report(state: CheckpointState, event: CheckpointEvent): CheckpointStep {
+  return { state, effects: [{ type: 'report', event }] };
 }
 
-/** `next` goes on from where a step has led, unless that has failed. */
+/** Continues a step with `next`, unless it has failed. */
 export function then(turn: CheckpointStep, next: (state: CheckpointState) => CheckpointStep): CheckpointStep {
   if (turn.state.phase === 'failed') return turn;
   const { state, effects } = next(turn.state);

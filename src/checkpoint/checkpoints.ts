@@ -7,40 +7,42 @@ import type {
   CheckpointStep,
   Moment,
 } from './checkpointState.js';
-import { same, tell, then } from './checkpointTurn.js';
+import { same, report, then } from './checkpointTurn.js';
 import { commits, log } from './logTurn.js';
 import { settlement } from './publishing.js';
 
 /**
- * The checkpoints of one attempt, without I/O: `step(state, event) → {state, effects}`. The manifest log is a part of
- * the state; its own step tells how an entry is written.
+ * The checkpoints of one attempt, without I/O: `step(state, event) → {state, effects}`. The state includes that of
+ * the manifest log, whose own step (`manifestLog.ts`) writes the entries.
  *
  *     claiming → claimed → running → publishing → sweeping → settled
  *                   ↘________↘___________↘___________↘ failed
  *
- * 1. **Claim.** The log is claimed and verified before anyone hears of this attempt. *Crash:* the next start claims.
- * 2. **Start.** All participants are there, and hear which checkpoint they were restored from. Restored committables go to their sinks; what dead attempts left is removed.
- * 3. **Barrier.** One is sent to every source: at each interval, but not while a checkpoint is unfinished (that turn
- *    is skipped) and not before a pause since the last one ended (that turn waits); when one is requested; at a stop;
- *    at the end of the input (final). Nothing follows a stop or a final one. *Crash:* the previous checkpoint is restored.
- * 4. **Acks.** Each participant acks with what it froze, in any order. What sinks closed is carried from then on,
- *    whatever becomes of the checkpoint, and what was named is tracked, so that it is deleted one day. State that is
- *    acked after a newer checkpoint was written needs nothing any more. A checkpoint is complete once everyone has
- *    acked it, and every sink has acked all barriers before it: what a sink closed for an earlier barrier belongs in
- *    this manifest, or its records would be in none.
- * 5. **Manifest.** A complete checkpoint goes to the log, unless a newer one was there first. From here on it cannot
- *    fail: an issued manifest cannot be recalled. *Crash:* the next claim decides whether it counts.
- * 6. **Failure.** A checkpoint that lacks acks for too long has failed, for good; its late acks are still carried. Some
- *    failures in a row are tolerated, but never that of the last barrier: no other follows it.
- * 7. **Durable.** Participants hear of it; it subsumes all before it. Then sinks are told to publish what this very entry carries, in the entry's
- *    version: an amended committable must be in a durable entry first, or the next attempt would publish it once more in
- *    its own way. *Crash:* the next attempt publishes it again, which is idempotent.
- * 8. **Settle.** After the last checkpoint, further entries are written until nothing is pending. Participants have
- *    nothing under way then; what is left over is removed before anyone hears of the end. *Crash:* the next attempt
- *    settles.
+ * 1. **Claim.** The log is claimed and verified before anything else. *Crash:* the next start claims.
+ * 2. **Start.** All participants have registered. They are notified of the restored checkpoint, restored committables
+ *    go to their sinks, and leftovers of dead attempts are removed. *Crash:* the next start does all of this again.
+ * 3. **Barrier.** A barrier is sent to every source at each interval, on request, at a stop, and at the end of the
+ *    input (final). A periodic barrier is skipped while a checkpoint is unfinished, and delayed until the minimum
+ *    pause since the last one has passed. No barrier follows a stop or final one. *Crash:* the previous checkpoint is
+ *    restored.
+ * 4. **Acks.** Participants ack with what they froze, in any order. What a sink closed is carried from then on, even
+ *    if the checkpoint fails; objects that are named are tracked until they are deleted. State acked after a newer
+ *    checkpoint was written is not needed any more. A checkpoint is complete once all participants have acked it and
+ *    all sinks have acked every earlier barrier: what a sink closed for an earlier barrier must be in this manifest,
+ *    or its records would be lost.
+ * 5. **Manifest.** A complete checkpoint goes to the log, unless a newer one was written first. From here on it
+ *    cannot fail: an issued manifest cannot be recalled. *Crash:* the next claim decides whether the manifest counts.
+ * 6. **Failure.** A checkpoint fails permanently if acks are missing after the timeout; its late acks are still
+ *    carried. A configured number of consecutive failures is tolerated, but never that of the last barrier, as no
+ *    other follows it.
+ * 7. **Durable.** Participants are notified; all earlier checkpoints are subsumed. Then sinks publish what the entry
+ *    carries, in the entry's version: an amended committable must first be in a durable entry, or the next attempt
+ *    would publish its earlier version, too. *Crash:* the next attempt publishes again, which is idempotent.
+ * 8. **Settle.** After the last checkpoint, further entries are written until nothing is pending. Then participants
+ *    are idle; leftovers are removed before the end is reported. *Crash:* the next attempt settles.
  *
- * A step that gives several effects may crash between any two of them. Effects are carried out in order; events that
- * they cause are steps of their own. Throws `GarbageReferenced`.
+ * Effects are carried out in order, and a crash may come between any two of them. Events that they cause are separate
+ * steps. Throws `GarbageReferenced`.
  */
 export function step(state: CheckpointState, event: CheckpointInput, at: Moment): CheckpointStep {
   if (state.phase === 'failed') return same(state);
@@ -81,16 +83,16 @@ function start(state: CheckpointState, at: Moment): CheckpointStep {
   const effects: CheckpointEffect[] = [{ type: 'durable', checkpoint: manifest.checkpoint }];
   if (state.rules.publishRestored) effects.push(...commits(state, manifest));
   if (manifest.epoch > 1)
-    effects.push({ type: 'sweep', epoch: manifest.epoch - 1, standing: manifest, last: false });
+    effects.push({ type: 'sweep', epoch: manifest.epoch - 1, newest: manifest, last: false });
   return { state: { ...state, phase: 'running', dueAt }, effects };
 }
 
-// 7. Durable: sinks tell what they have published.
+// 7. Durable: sinks confirm and amend.
 
 function confirm(state: CheckpointState, sink: string, uid: string, at: Moment): CheckpointStep {
   const { pending } = state.log.inventory;
   if (!pending.some((each) => each.sink === sink && each.committable.uid === uid)) return same(state);
-  const turn = tell({ ...state, movedAt: at.monotonic }, { type: 'confirmed', sink, uid });
+  const turn = report({ ...state, movedAt: at.monotonic }, { type: 'confirmed', sink, uid });
   return then(turn, (next) => log(next, { type: 'confirm', sink, uid }, at));
 }
 
@@ -101,7 +103,7 @@ function amend(state: CheckpointState, sink: string, committable: Committable, a
   );
 }
 
-// 8. Settle: one more entry once everything in the newest one has moved on.
+// 8. Settle: one more entry once everything pending in the newest one is confirmed or amended.
 
 function settle(state: CheckpointState, at: Moment): CheckpointStep {
   if (state.phase !== 'publishing') return same(state);
@@ -112,7 +114,7 @@ function settle(state: CheckpointState, at: Moment): CheckpointStep {
   if (manifest === undefined) return same(state);
   return {
     state: { ...state, phase: 'sweeping', movedAt: at.monotonic },
-    effects: [{ type: 'sweep', epoch: manifest.epoch, standing: manifest, last: true }],
+    effects: [{ type: 'sweep', epoch: manifest.epoch, newest: manifest, last: true }],
   };
 }
 
@@ -120,6 +122,6 @@ function swept(state: CheckpointState): CheckpointStep {
   const { last } = state.log;
   if (state.phase !== 'sweeping' || last === undefined) return same(state);
   const { n, finished } = last.manifest;
-  const turn = tell({ ...state, phase: 'settled' }, { type: 'settled', n, finished: finished === true });
+  const turn = report({ ...state, phase: 'settled' }, { type: 'settled', n, finished: finished === true });
   return { state: turn.state, effects: [...turn.effects, { type: 'settled' }] };
 }

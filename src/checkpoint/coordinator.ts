@@ -23,16 +23,17 @@ import type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
 import { dataNames, rootsOf, type DataPlace } from './dataPlace.js';
 import { CheckpointError } from './errors.js';
 import type { CheckpointEvent } from './events.js';
-import { sweep, told } from './leftovers.js';
+import { reportFailures, sweep } from './leftovers.js';
 import { isStray, logKey, type Manifest } from './manifest.js';
 import { checkIds, idsOf, restoredOf } from './restored.js';
 import { checkAck, waitOf } from './rounds.js';
 import { SentBarriers } from './sentBarriers.js';
-import { explain, heirOf, isFenced } from './superseded.js';
+import { explain, successorOf, isFenced } from './superseded.js';
 
 /**
- * Claims the log on subscribe, and emits its coordinator, which turns barriers into manifests: it feeds `checkpoints.ts`
- * with what happens, and carries out what that decides. Unsubscribing before the log is claimed ends it as a crash would.
+ * Claims the log on subscribe, and emits its coordinator, which turns barriers into manifests: it sends inputs to the
+ * state machine of `checkpoints.ts` and carries out its effects. Unsubscribing before the log is claimed has the
+ * effect of a crash.
  */
 export function claim(options: ClaimOptions): Observable<Coordinator> {
   return new Observable((claimant) => new LogCoordinator(options, claimant).begin());
@@ -159,7 +160,7 @@ class LogCoordinator implements Coordinator {
     });
   }
 
-  /** Claims the log. The teardown closes this coordinator unless it has been handed to its owner, who closes it then. */
+  /** Claims the log. The teardown closes this coordinator unless it was emitted: then its owner closes it. */
   begin(): () => void {
     this.#driver.send({ type: 'claim' });
     return () => {
@@ -206,14 +207,14 @@ class LogCoordinator implements Coordinator {
         for (const participant of this.#participants.values()) participant.durable?.(effect.checkpoint);
         return;
       case 'outcome':
-        this.#barriers.tell(effect.checkpoint, effect.outcome);
+        this.#barriers.resolve(effect.checkpoint, effect.outcome);
         return;
       case 'commit':
         this.#participants.get(effect.sink)?.commit?.(effect.committables);
         return;
       case 'sweep':
         this.#sweeping.unsubscribe();
-        this.#sweeping = this.#sweep(effect.epoch, effect.standing).subscribe({
+        this.#sweeping = this.#sweep(effect.epoch, effect.newest).subscribe({
           complete: () => {
             if (effect.last) this.#driver.send({ type: 'swept' });
           },
@@ -227,7 +228,7 @@ class LogCoordinator implements Coordinator {
     }
   }
 
-  /** The claimant may start at once: nothing of the claim is left to do then. */
+  /** Emits the coordinator once all effects of the claim are carried out, as the claimant may start synchronously. */
   #announce(): void {
     if (this.#claimed === undefined || this.#announced) return;
     this.#announced = true;
@@ -235,27 +236,31 @@ class LogCoordinator implements Coordinator {
     this.#claimant.complete();
   }
 
-  /** Removes what is of attempts up to `epoch`, which are over, and not named in the newest entry. */
-  #sweep(epoch: number, standing: Manifest): Observable<never> {
+  /** Removes leftovers of attempts up to `epoch`, which are over. */
+  #sweep(epoch: number, newest: Manifest): Observable<never> {
     const { store, clock, on } = this.#options;
     const participants = this.#participants.values();
-    const tell = (event: CheckpointEvent): void => on?.(event);
-    return sweep({ store, place: this.#place, epoch, standing, participants, clock, tell });
+    const report = (event: CheckpointEvent): void => on?.(event);
+    return sweep({ store, place: this.#place, epoch, newest, participants, clock, report });
   }
 
-  /** What this attempt, which is over, has made since its heir looked: an entry in a slot that was free again, too. */
+  /**
+   * Removes what this attempt, which is over, has created since its successor swept, including an entry in a freed slot.
+   */
   #sweepOwn(last: Manifest): Observable<never> {
     const { store, prefix, on } = this.#options;
     const issued = this.#driver.state.log.issued?.manifest.n;
-    return heirOf(last, this.#options).pipe(
-      concatMap((heir) =>
+    return successorOf(last, this.#options).pipe(
+      concatMap((successor) =>
         concat(
-          this.#sweep(last.epoch, heir),
-          issued !== undefined && isStray(issued, heir) ? store.delete([prefix + logKey(issued)]) : EMPTY,
+          this.#sweep(last.epoch, successor),
+          issued !== undefined && isStray(issued, successor)
+            ? store.delete([prefix + logKey(issued)])
+            : EMPTY,
         ),
       ),
       ignoreElements(),
-      told((event) => on?.(event)),
+      reportFailures((event) => on?.(event)),
     );
   }
 

@@ -1,32 +1,32 @@
 /**
- * Where a job's data objects (segments and journals) lie. Names are what manifests hold, and are relative:
+ * Where a job's data objects (segments and journals) are stored. Manifests hold their names, which are relative:
  *
  *     data/<epoch>/<operator>-<counter><suffix>              below the place's prefix
  *     data/<epoch>/<entropy>/<operator>-<counter><suffix>    with the entropy inserted into the prefix
  *
- * The prefix follows from the job's configuration alone: no manifest can name a place, only what is in it.
+ * The prefix depends only on the job's configuration: a manifest names objects, never their place.
  *
- * Servers spread their load by key prefixes. With entropy, one of 16 values, drawn once for a log and recorded in its
- * first claim, stands early in the key of every data object; so the objects of dead attempts are found by 16 listings.
- * Manifests, and whatever else a person looks up, have no entropy in their keys.
+ * Servers distribute load by key prefix. With entropy, the key of every data object contains one of 16 values near
+ * its start. They are drawn once per log and recorded in its first claim, so 16 listings find the objects of dead
+ * attempts. Keys of manifests, and of everything else that people look up, contain no entropy.
  *
- * A log keeps the entropy it began with: what older entries name must be found.
+ * A log keeps its initial entropy, so that the names in older entries stay valid.
  */
 import { ForeignName } from '../flow/index.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import type { CheckpointData } from '../store/services.js';
 
 export interface DataPlace {
-  /** A key prefix, with a trailing slash; where there is entropy, without it. */
+  /** A key prefix with a trailing slash, without entropy. */
   readonly prefix: string;
   readonly entropy?: Entropy | undefined;
 }
 
-/** Where entropy goes into a prefix. */
+/** Where entropy is inserted into a prefix. */
 export interface EntropyMark {
-  /** How many UTF-16 units of the prefix come before it. */
+  /** Offset in the prefix, in UTF-16 units. */
   readonly at: number;
-  /** It is a name of its own, followed by a slash. */
+  /** Whether it is a whole path segment, followed by a slash. */
   readonly name: boolean;
 }
 
@@ -47,24 +47,24 @@ export function drawEntropy(
   return { at, name, values: Array.from({ length: 16 }, value) };
 }
 
-/** The prefixes that data objects of a place start with, without their names. */
+/** The prefixes before the names of data objects: one, or one for each value of entropy. */
 export function rootsOf({ prefix, entropy }: DataPlace): readonly string[] {
   if (entropy === undefined) return [prefix];
   return [...new Set(entropy.values)].map((value) => inserted(prefix, entropy, value));
 }
 
-/** Whether it is the name of a data object: below `data/`, and no way out of it for those who resolve dots. */
+/** Whether it is the name of a data object: below `data/`, without segments `.` and `..`. */
 export function isDataName(name: string): boolean {
   return /^data(?:\/(?!\.{1,2}(?:\/|$))[^/\u0000-\u001f]+)+$/.test(name);
 }
 
-/** The epoch that a data object's name begins with; infinite for what we did not name. */
+/** The epoch in a data object's name; infinite for a foreign name. */
 export function epochOf(name: string): number {
   const match = /^data\/(\d{10})\//.exec(name);
   return match === null ? Infinity : Number(match[1]);
 }
 
-/** The key of a data object. Errors: `ForeignName`, for what cannot be the name of one. */
+/** The key of a data object. Errors: `ForeignName`. */
 export function dataKey({ prefix, entropy }: DataPlace, name: string): string {
   if (!isDataName(name)) throw noDataName(`A checkpoint below ${prefix}`, name);
   const value = /^data\/\d{10}\/([^/]+)\//.exec(name)?.[1];

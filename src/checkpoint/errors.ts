@@ -2,7 +2,7 @@ import { readableDuration, readableSize } from '../config/readable.js';
 import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
 import type { Pending } from './manifest.js';
 
-/** The codes of what can go wrong with a job's log. */
+/** The codes of {@link CheckpointError}. */
 export type CheckpointErrorCode =
   | 'ManifestCorrupt'
   | 'ManifestTooLarge'
@@ -22,7 +22,7 @@ export type CheckpointErrorCode =
   | 'GarbageReferenced'
   | 'SweepTooLong';
 
-/** The error of everything in this room. Only `CheckpointFailed` is worth a restart. */
+/** An error of a job's log or checkpoints. Only `CheckpointFailed` is retryable. */
 export class CheckpointError extends MillraceError {
   static {
     sharedByCopies(this, 'CheckpointError');
@@ -40,7 +40,7 @@ export class CheckpointError extends MillraceError {
   }
 }
 
-/** @param cause what the attempt stumbled over before it knew, if anything */
+/** @param cause the error that the attempt met first, if any */
 export function fenced(job: string, n: number, cause?: unknown): CheckpointError {
   return new CheckpointError(
     'Fenced',
@@ -49,18 +49,18 @@ export function fenced(job: string, n: number, cause?: unknown): CheckpointError
   );
 }
 
-/** A checkpoint that was given up. */
+/** A checkpoint that timed out. */
 export interface TimedOut {
   readonly checkpoint: number;
   /** Operators that had not acked. */
   readonly waitingFor: readonly string[];
   /** Since its barrier was sent. */
   readonly durationMs: number;
-  /** Bytes of each source before the barrier that a terminal had not dealt with. */
+  /** Bytes of each source before the barrier that a terminal had not processed. */
   readonly buffered: Readonly<Record<string, number>>;
 }
 
-/** What happened and what to do, for the event and the error. */
+/** The message of the event and the error. */
 export function timeoutMessage({ checkpoint, waitingFor, durationMs, buffered }: TimedOut): string {
   const operators = quoted(waitingFor);
   const behind = Object.entries(buffered)
@@ -101,7 +101,7 @@ export function droppedInUse(ids: readonly string[]): CheckpointError {
   );
 }
 
-/** @param pending what is promised and not published yet, by sink */
+/** @param pending committed output that is not published yet */
 export function droppedPending(pending: readonly Pending[]): CheckpointError {
   const sinks = [...new Set(pending.map(({ sink }) => sink))];
   const shown = pending.slice(0, 10).map(({ sink, committable: { uid, key } }) => {

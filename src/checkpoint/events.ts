@@ -1,6 +1,6 @@
 import type { CheckpointReason } from '../flow/index.js';
 
-/** What the coordinator tells the world; `type` is stable. Times in milliseconds, sizes in bytes. */
+/** An event of the coordinator. `type` is stable. Times in milliseconds, sizes in bytes. */
 export type CheckpointEvent =
   | {
       readonly type: 'claimed';
@@ -26,9 +26,9 @@ export type CheckpointEvent =
       readonly waitingFor: readonly string[];
       /** Since its barrier was sent. */
       readonly durationMs: number;
-      /** Bytes of each source before the barrier that a leaf had not dealt with. */
+      /** Bytes of each source before the barrier that a leaf had not processed. */
       readonly buffered: Readonly<Record<string, number>>;
-      /** All of it in words, and what to set. */
+      /** What happened, and which setting to change. */
       readonly message: string;
     }
   | { readonly type: 'checkpoint-subsumed'; readonly checkpoint: number; readonly by: number }
@@ -38,12 +38,12 @@ export type CheckpointEvent =
       readonly tries: number;
       readonly error: unknown;
     }
-  /** No manifest carries it any more. */
+  /** Later manifests do not carry it. */
   | { readonly type: 'confirmed'; readonly sink: string; readonly uid: string }
   | { readonly type: 'garbage-deleted'; readonly keys: readonly string[]; readonly failed: number }
-  /** Objects that nothing needs any more could not be deleted. Told once, until a deletion has succeeded again. */
+  /** Objects that are no longer needed could not be deleted. Reported once until a deletion succeeds again. */
   | { readonly type: 'deletion-refused'; readonly names: number; readonly error: unknown }
-  /** Not all that attempts of the job left could be removed. The next start tries again. */
+  /** Some leftovers could not be removed. The next start tries again. */
   | { readonly type: 'sweep-skipped'; readonly error: unknown }
   | { readonly type: 'settled'; readonly n: number; readonly finished: boolean }
   | { readonly type: 'fenced'; readonly n: number; readonly message: string };

@@ -5,7 +5,7 @@ import { scopeOf } from './trust.js';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/** What an attempt begins with: its identity is drawn, and defaults are filled in. */
+/** The initial state of an attempt: draws its identity, and fills in defaults. */
 export function firstState(options: ClaimOptions): CheckpointState {
   const { job, random, entropy, retained = 1, intervalMs } = options;
   const { minPauseMs = 0, timeoutMs = 600_000, tolerableFailures = 0 } = options;

@@ -1,4 +1,7 @@
-/** Checkpoints: one log of manifests per job, and the coordinator that writes it. `manifestLog.ts` tells the protocol. */
+/**
+ * Checkpoints: one log of manifests per job, and the coordinator that writes it. `manifestLog.ts` describes the
+ * protocol.
+ */
 export { accessError } from './accessError.js';
 export type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
 export { claim } from './coordinator.js';

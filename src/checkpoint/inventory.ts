@@ -10,15 +10,16 @@ import {
 } from './manifest.js';
 
 /**
- * What one attempt must keep in mind between two manifests: the committables that have to be carried (rule 5) and the
- * objects that have to be deleted one day (rule 9). Pure and immutable, like the log that owns it.
+ * What an attempt tracks between two manifests: the committables to carry (rule 5) and the objects to delete
+ * eventually (rule 9). Pure and immutable, like the log that owns it.
  *
- * Everything that participants name gets a mark, `since`: the first checkpoint whose manifest may judge it. A committable
- * that was closed for barrier 8 must not appear in manifest 7, which would publish records that 7 replays; an object
- * named for barrier 8 must not become garbage in manifest 7, which does not know it.
+ * Everything that participants name is tagged with `since`: the first checkpoint whose manifest may carry it or
+ * declare it garbage. A committable closed for barrier 8 must not appear in manifest 7, which would publish records
+ * that a restore of 7 replays. An object named for barrier 8 must not become garbage in manifest 7, which does not
+ * refer to it yet.
  *
- * An object goes through three states: *tracked* (may exist, may be referred to) → *declared* (in the garbage of an issued
- * manifest, never referred to again) → deleted, once that manifest is durable and verified.
+ * An object passes through three states: *tracked* (may exist, may be referred to) → *declared* (in the garbage of an
+ * issued manifest, never referred to again) → *deleted* (once that manifest is durable and verified).
  */
 export interface Inventory {
   readonly pending: readonly Carried[];
@@ -27,7 +28,7 @@ export interface Inventory {
   readonly entries: readonly number[];
   /** Keys below the checkpoint directory, log entries included. At most {@link maxGarbage}. */
   readonly declared: readonly string[];
-  /** Those of `declared` that are being deleted right now. */
+  /** Those of `declared` that are being deleted. */
   readonly deleting: readonly string[];
 }
 
@@ -44,9 +45,9 @@ export interface Draft {
 }
 
 /**
- * So many names are garbage in one entry at most: an entry stays small, and is one request to delete. What is more waits
- * for the next entry. Names whose deletion was refused are declared again and again as long as there is room; then they
- * give way, and are leftovers that the next sweep finds.
+ * The most names in the garbage of one entry, so that an entry stays small and takes one delete request. Further
+ * names wait for the next entry. Names whose deletion was refused are declared again while there is room; after that
+ * they are leftovers, which the next sweep finds.
  */
 export const maxGarbage = 1000;
 
@@ -58,7 +59,7 @@ export const emptyInventory: Inventory = {
   deleting: [],
 };
 
-/** Restore seals: what was open in the parent is pending from here on (rule 7). */
+/** A restore seals: what was open in the parent is pending from now on (rule 7). */
 export function inventoryOf(parent: Manifest, entries: readonly number[]): Inventory {
   const pending = [...parent.pending];
   for (const [sink, { open }] of Object.entries(parent.operators)) {
@@ -74,7 +75,7 @@ export function inventoryOf(parent: Manifest, entries: readonly number[]): Inven
   };
 }
 
-/** The parent's content as the claim repeats it. */
+/** The parent's content, as repeated by the claim. */
 export function sealed(parent: Manifest): Draft {
   const operators = Object.entries(parent.operators).map(
     ([id, state]) => [id, { ...state, open: [] }] as const,
@@ -112,7 +113,7 @@ export function amend(inventory: Inventory, sink: string, committable: Committab
   return { ...inventory, pending };
 }
 
-/** Objects exist, or are about to. Throws `GarbageReferenced`. */
+/** Tracks objects that exist or are about to be created. Throws `GarbageReferenced`. */
 export function track(inventory: Inventory, keys: Iterable<string>, since: number): Inventory {
   const objects = new Map(inventory.objects);
   const declared = new Set(inventory.declared);
@@ -134,7 +135,7 @@ export function deleted(inventory: Inventory, keys: readonly string[], failed: r
   };
 }
 
-/** Decides the garbage of entry `n`: from now on nothing may refer to it. */
+/** Declares the garbage of entry `n`: from now on nothing may refer to it. */
 export function declare(
   inventory: Inventory,
   n: number,

@@ -23,12 +23,12 @@ import type { CheckpointEvent } from './events.js';
 import { references, type Manifest } from './manifest.js';
 
 /**
- * Leftovers: what attempts that are over have made, and no entry of the log names. Data objects, their uploads, and what
- * participants made elsewhere, such as the uploads of sinks. All names hold the epoch that made them.
+ * Leftovers are what attempts that are over have created and no log entry names: data objects, their uploads, and
+ * what participants created elsewhere, such as uploads of sinks. Each name contains the epoch that created it.
  *
- * An attempt is over when a later one owns the log, or when it has settled. The entries that follow go on from the newest
- * one then, and add names of their own epochs only: what is of an epoch that is over, and not named in the newest entry,
- * is never named again. So it needs no declaration (rule 9), and goes at once:
+ * An attempt is over when a later one owns the log, or when it has settled. Later entries continue from the newest
+ * entry at that time and add only names of their own epochs. So what belongs to an epoch that is over and is not
+ * named in the newest entry is never named again. It needs no declaration (rule 9) and is removed immediately:
  *
  * | when | up to epoch | the newest entry |
  * |---|---|---|
@@ -36,13 +36,12 @@ import { references, type Manifest } from './manifest.js';
  * | it has settled | its own | its last one, verified |
  * | it is fenced, and torn down | its own | what the log has above its own entries |
  *
- * What is named in an entry and in none of those that follow has been published, or deleted: to remove it once more does
- * no harm. So an entry may serve although newer ones have come.
+ * A stale newest entry is safe, too: what it names and later entries do not has been published or deleted.
  *
- * *Crash anywhere:* the next start looks again. A request of a dead attempt that takes effect after the last look stays
- * until the job is started again; there is no other way to know of it.
+ * *Crash anywhere:* the next start sweeps again. If a request of a dead attempt takes effect after the last sweep,
+ * its result stays until the job is started again.
  *
- * A sweep is for tidiness, never for safety. What can not be listed or removed is told, and ends nothing.
+ * Safety never depends on a sweep. Failures to list or remove are reported, and do not end the attempt.
  */
 export interface Sweep {
   readonly store: ObjectStore;
@@ -50,18 +49,18 @@ export interface Sweep {
   /** Of attempts up to this epoch. */
   readonly epoch: number;
   /** The newest entry. */
-  readonly standing: Manifest;
+  readonly newest: Manifest;
   readonly participants: Iterable<Participant>;
   readonly clock: Clock;
-  readonly tell: (event: CheckpointEvent) => void;
+  readonly report: (event: CheckpointEvent) => void;
 }
 
 /** The longest that a settling job waits for a sweep, in milliseconds. */
 const patience = 60_000;
 
-/** Completes when all is removed that can be, or when it has taken too long. */
+/** Completes when everything possible is removed, or after the time limit. */
 export function sweep(leftovers: Sweep): Observable<never> {
-  const { place, participants, clock, tell } = leftovers;
+  const { place, participants, clock, report } = leftovers;
   return new Observable((done) => {
     const works = [
       ...[...participants].map((each) => theirs(each, leftovers)),
@@ -72,7 +71,7 @@ export function sweep(leftovers: Sweep): Observable<never> {
       .subscribe(done);
     running.add(
       clock.after(patience, () => {
-        tell({ type: 'sweep-skipped', error: sweepTooLong(patience) });
+        report({ type: 'sweep-skipped', error: sweepTooLong(patience) });
         done.complete();
       }),
     );
@@ -80,33 +79,42 @@ export function sweep(leftovers: Sweep): Observable<never> {
   });
 }
 
-function theirs(participant: Participant, { epoch, standing, tell }: Sweep): Observable<never> {
-  const named = namedOf(standing, participant.id);
-  return defer(() => participant.sweep?.({ epoch, named }) ?? EMPTY).pipe(ignoreElements(), told(tell));
+function theirs(participant: Participant, { epoch, newest, report }: Sweep): Observable<never> {
+  const named = namedOf(newest, participant.id);
+  return defer(() => participant.sweep?.({ epoch, named }) ?? EMPTY).pipe(
+    ignoreElements(),
+    reportFailures(report),
+  );
 }
 
-/** Below one root of the data place. Uploads come first: one that is completed meanwhile is an object then. */
+/**
+ * Below one root of the data place. Uploads come first: one that is completed in the meantime is then listed as an
+ * object.
+ */
 function ours(root: string, leftovers: Sweep): Observable<never> {
-  const { tell } = leftovers;
-  return concat(uploads(root, leftovers).pipe(told(tell)), objects(root, leftovers).pipe(told(tell)));
+  const { report } = leftovers;
+  return concat(
+    uploads(root, leftovers).pipe(reportFailures(report)),
+    objects(root, leftovers).pipe(reportFailures(report)),
+  );
 }
 
 /** No entry names uploads of data objects. */
-function uploads(root: string, { store, epoch, tell }: Sweep): Observable<never> {
+function uploads(root: string, { store, epoch, report }: Sweep): Observable<never> {
   return abortUploads(store, `${root}data/`, ({ key }) => epochOf(key.slice(root.length)) <= epoch).pipe(
     tap(({ failure }) => {
-      if (failure !== undefined) tell({ type: 'sweep-skipped', error: failure.error });
+      if (failure !== undefined) report({ type: 'sweep-skipped', error: failure.error });
     }),
     ignoreElements(),
   );
 }
 
-function objects(root: string, { store, epoch, standing, tell }: Sweep): Observable<never> {
-  const named = references(standing);
-  for (const retained of standing.retained) for (const name of retained.objects) named.add(name);
+function objects(root: string, { store, epoch, newest, report }: Sweep): Observable<never> {
+  const named = references(newest);
+  for (const retained of newest.retained) for (const name of retained.objects) named.add(name);
   return listPages(store, { prefix: `${root}data/` }).pipe(
     map(({ objects: listed }) => listed.map(({ key }) => key.slice(root.length))),
-    // Epochs come in order: after the first that lives there is nothing to find.
+    // Epochs are listed in order: after the first live one there are no leftovers.
     takeWhile((names) => names.every((name) => epochOf(name) <= epoch), true),
     concatMap((names) => {
       const dead = names.filter((name) => epochOf(name) <= epoch && !named.has(name));
@@ -115,9 +123,9 @@ function objects(root: string, { store, epoch, standing, tell }: Sweep): Observa
         tap((failures) => {
           const failed = new Set(failures.map(({ key }) => key));
           const gone = dead.filter((name) => !failed.has(root + name));
-          tell({ type: 'garbage-deleted', keys: gone, failed: failed.size });
+          report({ type: 'garbage-deleted', keys: gone, failed: failed.size });
           const [first] = failures;
-          if (first !== undefined) tell({ type: 'sweep-skipped', error: first.error });
+          if (first !== undefined) report({ type: 'sweep-skipped', error: first.error });
         }),
       );
     }),
@@ -125,10 +133,10 @@ function objects(root: string, { store, epoch, standing, tell }: Sweep): Observa
   );
 }
 
-/** Failures are told, and end nothing. */
-export function told(tell: Sweep['tell']): MonoTypeOperatorFunction<never> {
+/** Reports an error as an event, and completes. */
+export function reportFailures(report: Sweep['report']): MonoTypeOperatorFunction<never> {
   return catchError((error: unknown) => {
-    tell({ type: 'sweep-skipped', error });
+    report({ type: 'sweep-skipped', error });
     return EMPTY;
   });
 }

@@ -12,8 +12,8 @@ import { encodeManifest, largest } from './manifestCodec.js';
 import { readManifest, type Scope } from './trust.js';
 
 /**
- * How often a read is asked for before the attempt gives up, each time with the retries of the store itself: in all that
- * bridges about ten seconds of outage, more of throttling. The PUT of a manifest has no such limit.
+ * Tries of a read before the attempt fails, on top of the store's own retries. Together they bridge an outage of
+ * about ten seconds, and more of throttling. The PUT of a manifest has no such limit.
  */
 const readTries = 8;
 
@@ -29,14 +29,14 @@ export interface LogRequestsOptions {
   readonly random: () => number;
   readonly scope: Scope;
   readonly answered: (answer: LogEvent) => void;
-  /** A request has failed and is repeated; `undefined`: it is answered. */
+  /** A request has failed and is repeated; `undefined` once it is answered. */
   readonly repeated: (error: unknown) => void;
   readonly inDoubt: (n: number, tries: number, error: unknown) => void;
-  /** What could be deleted, how many could not, and why the first of those. */
+  /** What was deleted, how many deletions failed, and the first of their errors. */
   readonly deleted: (keys: readonly string[], failed: number, error: unknown) => void;
 }
 
-/** The requests of the manifest log to its store: each is answered by an event of the log. */
+/** Sends the requests of the manifest log to its store. The answer to each is an event of the log. */
 export class LogRequests {
   readonly #options: LogRequestsOptions;
   readonly #held = new Subscription();
@@ -49,7 +49,7 @@ export class LogRequests {
     this.#options = options;
   }
 
-  /** As a crash: a PUT under way is left alone, everything else is dropped. */
+  /** As a crash would: a PUT in flight continues, everything else is dropped. */
   close(): void {
     this.#closed = true;
     this.#held.unsubscribe();
@@ -75,7 +75,7 @@ export class LogRequests {
     const list = (): void => {
       this.#page(from, [], undefined, 1);
     };
-    // Two attempts that claim in turn must not do so for ever.
+    // Backs off, as two attempts could otherwise claim in turn again and again.
     const again = claiming ? this.#lists++ : 0;
     if (again === 0) list();
     else this.#after(again, list);
@@ -158,7 +158,7 @@ export class LogRequests {
     this.bytes = body.length;
     const issue = (): void => {
       const { logStore, prefix, repeated, inDoubt } = this.#options;
-      // Not among `held`: an issued manifest can not be aborted.
+      // Not added to `held`: an issued manifest cannot be aborted.
       logStore.put(prefix + logKey(manifest.n), body, { ifNoneMatch: '*' }).subscribe({
         next: ({ etag }) => {
           this.#answer({ type: 'created', etag });
@@ -195,7 +195,7 @@ export class LogRequests {
           this.#answer({ type: 'deleted', keys: gone, failed });
         },
         error: (error: unknown) => {
-          // Stays declared: the next entry tries again.
+          // The keys stay declared: the next entry tries again.
           deleted([], keys.length, error);
           this.#answer({ type: 'deleted', keys: [], failed: keys });
         },
@@ -224,7 +224,7 @@ export class LogRequests {
   }
 }
 
-/** Nothing was written, nor ever will be by this request. */
+/** Whether this request has written nothing and never will. */
 function isRefusal(error: unknown): boolean {
   if (!isStoreError(error) || isInDoubt(error)) return false;
   return (

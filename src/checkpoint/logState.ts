@@ -3,7 +3,7 @@ import type { Entropy } from './dataPlace.js';
 import { emptyInventory, type Draft, type Inventory } from './inventory.js';
 import type { Manifest } from './manifest.js';
 
-/** Where one attempt stands with its job's log; `manifestLog.ts` tells the story. */
+/** The state of one attempt's log. The protocol is in `manifestLog.ts`. */
 export interface LogState {
   readonly phase:
     | 'idle'
@@ -17,9 +17,9 @@ export interface LogState {
     | 'fenced'
     | 'failed';
   readonly self: Self;
-  /** Put-ids given out. */
+  /** Put-ids assigned so far. */
   readonly serial: number;
-  /** The newest entry that this attempt knows to stand: its own, or the one it claims on top of. */
+  /** The newest entry known to be in the log: the attempt's own, or the one that it claims on top of. */
   readonly last: Entry | undefined;
   readonly issued: Issued | undefined;
   readonly next: Draft | undefined;
@@ -33,9 +33,9 @@ export interface Self {
   readonly jobId: string;
   /** The URI of the log's directory, where manifests are signed. */
   readonly dir?: string | undefined;
-  /** Unique to this attempt: put-ids are made of it. */
+  /** Unique to this attempt; part of its put-ids. */
   readonly nonce: string;
-  /** Checkpoints that are kept. */
+  /** Number of checkpoints to keep. */
   readonly retained: number;
   /** For the first claim of a log. */
   readonly entropy?: Entropy | undefined;
@@ -83,7 +83,7 @@ export type LogEvent =
 export type LogEffect =
   | { readonly type: 'list'; readonly from: number }
   | { readonly type: 'get'; readonly n: number }
-  /** The nth time in doubt; the driver backs off accordingly. */
+  /** `doubts`: how often the outcome was in doubt; the driver backs off accordingly. */
   | { readonly type: 'put'; readonly manifest: Manifest; readonly doubts: number }
   | { readonly type: 'claimed'; readonly manifest: Manifest; readonly parent: Manifest | undefined }
   | { readonly type: 'durable'; readonly manifest: Manifest }
@@ -92,20 +92,22 @@ export type LogEffect =
   | { readonly type: 'fenced'; readonly n: number }
   | { readonly type: 'failed'; readonly error: unknown };
 
-/** What the driver has to ask the store. */
+/** The effects that are requests to the store. */
 export type LogRequest = Extract<LogEffect, { readonly type: 'list' | 'get' | 'put' | 'delete' }>;
 
-/** The rules of `manifestLog.ts`. All hold; the model checker switches one off at a time, to see it break. */
+/**
+ * The rules of `manifestLog.ts`. All are on; the model checker turns off one at a time, to see the protocol break.
+ */
 export interface LogRules {
   /** Off: the barrier's id decides the slot. */
   readonly numberAtIssue: boolean;
   /** Off: an entry holds only the committables of its own checkpoint. */
   readonly carryPending: boolean;
-  /** Off: a claim that was created is believed. */
+  /** Off: a created claim is accepted without verification. */
   readonly verifyClaim: boolean;
-  /** Off: a checkpoint that was created is acted upon. */
+  /** Off: a created checkpoint is accepted without verification. */
   readonly verifyEntry: boolean;
-  /** Off: a PUT in doubt is a failed checkpoint, and what it wrote is cleaned up. */
+  /** Off: a PUT in doubt counts as failed, and its objects are deleted. */
   readonly repeatInDoubt: boolean;
 }
 

@@ -1,6 +1,6 @@
 import { isLast } from '../flow/index.js';
 import type { CheckpointEffect, CheckpointState, CheckpointStep, Moment } from './checkpointState.js';
-import { fail, same, tell, then } from './checkpointTurn.js';
+import { fail, same, report, then } from './checkpointTurn.js';
 import { fenced } from './errors.js';
 import type { LogEffect, LogEvent } from './logState.js';
 import { step as logStep } from './manifestLog.js';
@@ -8,7 +8,7 @@ import type { Manifest } from './manifest.js';
 import { toPublish } from './publishing.js';
 import { endRounds } from './rounds.js';
 
-/** The log makes a step, and the checkpoints take up what it has to say. Its requests are passed on. */
+/** Makes a step of the log and applies its effects to the checkpoints. Requests are passed on. */
 export function log(state: CheckpointState, event: LogEvent, at: Moment): CheckpointStep {
   const { state: next, effects } = logStep(state.log, event, at.now);
   let turn = same({ ...state, log: next });
@@ -25,11 +25,11 @@ function heard(state: CheckpointState, effect: LogEffect, at: Moment): Checkpoin
     case 'durable':
       return durable(state, effect.manifest, at);
     case 'subsumed':
-      return same(state); // told when the one that took its place is durable
+      return same(state); // reported when the newer checkpoint is durable
     case 'fenced': {
       const error = fenced(state.log.self.job, effect.n);
-      return then(tell(state, { type: 'fenced', n: effect.n, message: error.message }), (told) =>
-        fail(told, error),
+      return then(report(state, { type: 'fenced', n: effect.n, message: error.message }), (reported) =>
+        fail(reported, error),
       );
     }
     case 'failed':
@@ -39,11 +39,11 @@ function heard(state: CheckpointState, effect: LogEffect, at: Moment): Checkpoin
   }
 }
 
-/** The round is over, and all before it; sinks publish. */
+/** Ends the round and all before it; sinks publish. */
 function durable(state: CheckpointState, manifest: Manifest, at: Moment): CheckpointStep {
   const { checkpoint, n } = manifest;
   const round = state.rounds.find((each) => each.checkpoint === checkpoint && each.phase !== 'over');
-  // First: an outcome may end the attempt.
+  // Comes first, as an outcome may end the attempt.
   const heardOf: CheckpointEffect = { type: 'durable', checkpoint };
   if (round === undefined) return { state, effects: [heardOf, ...commits(state, manifest)] };
   const durationMs = Math.round(at.monotonic - round.startedAt);
@@ -54,9 +54,9 @@ function durable(state: CheckpointState, manifest: Manifest, at: Moment): Checkp
     failures: state.rules.inARow ? 0 : state.failures,
     endedAt: at.monotonic,
   };
-  // `bytes` is known to the caller that encoded it.
-  const told: CheckpointEffect = {
-    type: 'tell',
+  // The driver, which encodes the manifest, fills in `bytes`.
+  const reported: CheckpointEffect = {
+    type: 'report',
     event: { type: 'checkpoint-durable', checkpoint, n, durationMs, bytes: 0 },
   };
   const outcomes = over.map((each): CheckpointEffect => {
@@ -66,10 +66,13 @@ function durable(state: CheckpointState, manifest: Manifest, at: Moment): Checkp
   const subsumed = over
     .filter((each) => each !== round && each.phase !== 'failed')
     .map((each): CheckpointEffect => ({
-      type: 'tell',
+      type: 'report',
       event: { type: 'checkpoint-subsumed', checkpoint: each.checkpoint, by: checkpoint },
     }));
-  return { state: ended, effects: [heardOf, told, ...outcomes, ...subsumed, ...commits(ended, manifest)] };
+  return {
+    state: ended,
+    effects: [heardOf, reported, ...outcomes, ...subsumed, ...commits(ended, manifest)],
+  };
 }
 
 export function commits(state: CheckpointState, manifest: Manifest): CheckpointEffect[] {

@@ -1,13 +1,13 @@
 import type { Committable, Json, Participant } from '../flow/index.js';
 import type { Entropy } from './dataPlace.js';
 
-/** Names one entry of a log beyond doubt: a freed slot can be filled again, but never with the same put-id. */
+/** Identifies an entry of a log. A freed slot can be filled again, but never with the same put-id. */
 export interface EntryRef {
   readonly n: number;
   readonly putId: string;
 }
 
-/** What one participant put into the checkpoint. */
+/** One participant's part of a checkpoint. */
 export interface OperatorState {
   readonly kind: Participant['kind'];
   readonly snapshot?: Json;
@@ -23,7 +23,7 @@ export interface Pending {
   readonly committable: Committable;
 }
 
-/** An older entry that is kept to be restored from, with the data objects that this needs. */
+/** An older entry kept for restoring, with the data objects that it needs. */
 export interface RetainedEntry extends EntryRef {
   readonly checkpoint: number;
   readonly objects: readonly string[];
@@ -36,33 +36,33 @@ export interface Manifest {
   readonly version: 1;
   readonly jobId: string;
   readonly job: string;
-  /** Where it is signed: the URI of the log's directory, so that it verifies nowhere else. */
+  /** In signed manifests: the URI of the log's directory, so that the signature is valid only there. */
   readonly dir?: string;
-  /** The log number: the slot that the entry was created in. Not the checkpoint's id. */
+  /** The log number: the slot of the entry. Not the checkpoint's id. */
   readonly n: number;
   /** The entry before this one; `null` for the first. */
   readonly prev: EntryRef | null;
-  /** The entry whose content this one goes on from: `prev`'s, but for a rewind. */
+  /** The entry whose content this one continues: `prev`, except for a rewind. */
   readonly parent: number | null;
   readonly epoch: number;
   readonly putId: string;
   readonly kind: EntryKind;
   /** The newest checkpoint that is in it; 0 before the first. */
   readonly checkpoint: number;
-  /** When it was issued: milliseconds since the epoch. For people; nothing is decided by it. */
+  /** When it was issued: milliseconds since the epoch. For information only. */
   readonly at: number;
-  /** What stands in the keys of data objects, if the checkpoint directory has a marker for it. */
+  /** Part of the keys of data objects if the checkpoint directory has a marker for it. */
   readonly entropy?: Entropy;
   readonly operators: Readonly<Record<string, OperatorState>>;
   readonly pending: readonly Pending[];
-  /** Names of data objects that no entry refers to from here on. Deleted once this is durable. */
+  /** Names that no later entry refers to: data objects, and log entries. Deleted once this entry is durable. */
   readonly garbage: readonly string[];
   readonly retained: readonly RetainedEntry[];
   /** The input is over and everything is committed. */
   readonly finished?: boolean;
   /** A savepoint's self-contained copy. */
   readonly savepoint?: string;
-  /** What a rewind takes back. */
+  /** What a rewind revokes. */
   readonly revokes?: readonly Pending[];
 }
 
@@ -80,12 +80,12 @@ export function logNumber(key: string): number | undefined {
   return match !== null && Number.isSafeInteger(n) && n > 0 ? n : undefined;
 }
 
-/** Whether entry `n` is of no use any more where `newest` is the newest: its predecessor is kept, and what it retains. */
+/** Whether entry `n` is obsolete: `newest` and its predecessor are kept, and the entries that it retains. */
 export function isStray(n: number, newest: Manifest): boolean {
   return n <= newest.n - 2 && newest.retained.every((entry) => entry.n !== n);
 }
 
-/** Every data object that restoring from this entry alone needs. */
+/** The data objects needed to restore from this entry. */
 export function references(manifest: Pick<Manifest, 'operators' | 'pending'>): Set<string> {
   const keys = new Set<string>();
   const add = (objects: readonly string[] = []): void => {

@@ -17,13 +17,13 @@ import { signatureOf } from './signature.js';
 
 /**
  * A manifest as bytes: one header line, `millrace-manifest <version> <crc32 of the rest, 8 hex digits>`, then JSON.
- * Where the job has a key, the line ends with the signature of the rest, 64 hex digits (`signature.ts`).
- * The version stands outside the JSON so that a reader knows what it can't read before it tries.
+ * If the job has a key, the header ends with the signature of the rest, 64 hex digits (`signature.ts`). The version
+ * is outside the JSON, so that a reader recognizes a newer format before it parses.
  */
 const magic = 'millrace-manifest';
 const version = 1;
 
-/** No manifest is larger, in bytes, nor nested deeper: to be parsed and written again it must fit memory and stack. */
+/** Limits of size (bytes) and nesting, so that a manifest can be parsed and written again within memory and stack. */
 export const largest = 64 * 2 ** 20;
 const deepest = 1000;
 
@@ -43,7 +43,7 @@ function jsonOf(manifest: Manifest): Buffer {
   try {
     text = JSON.stringify(manifest);
   } catch (cause) {
-    // What cannot be written in JSON is a fault of another kind.
+    // Other errors, such as a value that JSON cannot hold, are not about size.
     if (!(cause instanceof RangeError)) throw cause;
     throw tooLarge(cause);
   }
@@ -53,7 +53,7 @@ function jsonOf(manifest: Manifest): Buffer {
 }
 
 /**
- * Errors: `ManifestCorrupt`, `ManifestTooNew`, and those of `verify`, which sees the JSON before anything is made of it.
+ * Errors: `ManifestCorrupt`, `ManifestTooNew`, and those of `verify`, which is called with the JSON before it is parsed.
  *
  * @param where a URI, for messages
  */

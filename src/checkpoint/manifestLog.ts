@@ -7,34 +7,37 @@ import { nextManifest } from './nextManifest.js';
 /**
  * The commit protocol of one attempt over its job's log, without I/O: `step(state, event) → {state, effects}`.
  *
- * The log is a row of slots; each is created once, by a PUT that fails if the slot is taken. That PUT is the commit point.
- * The highest entry is the truth; it is never deleted, and a restart reads nothing else.
+ * The log is a sequence of numbered slots. A slot is filled by a PUT that fails if the slot is taken; that PUT is the
+ * commit point. The highest entry is authoritative: it is never deleted, and a restart reads only it.
  *
  *     idle → listing → reading → writing ⇄ comparing → verifying → owned → writing …
  *                ↑_________________ claim lost _______________|        ↘ fenced, failed
  *
- * 1. **Numbers.** A log number is given when the PUT is issued: last verified entry + 1, whatever the checkpoint's id. One PUT
- *    is in flight at a time; the draft that became ready meanwhile waits, and a newer draft takes its place (subsumes it).
- * 2. **Claim.** LIST the log, GET the newest entry, and write the next one: same content, epoch + 1, open files sealed into
- *    `pending`. A slower attempt's PUT into that slot gets 412. *Crash before the PUT:* nothing happened. *After:* a claim
- *    more in the log; the next start claims on top of it.
- * 3. **Outcomes.** Created: go on. Taken: GET the slot and compare put-ids; mine, or lost. Anything else is in doubt: the
- *    identical PUT is repeated until its outcome is known. A refusal counts as definite only if no doubt came before it.
- *    An issued manifest is never recalled: it may have landed, or land later. *Crash in doubt:* the next start's claim
- *    decides, because only one of the two PUTs gets the slot.
- * 4. **Verification.** A slot may be free because its entry is long deleted: a PUT that lands there is not the truth. So
- *    after each entry found mine, LIST from n − 2: the predecessor must be the one I know and nothing may stand above n.
- *    Otherwise a claim starts again, and an owner is fenced for good. Nothing is acted upon before.
+ * 1. **Numbers.** A log number is assigned when the PUT is issued: last verified entry + 1, independent of the
+ *    checkpoint's id. At most one PUT is in flight. A draft that becomes ready in the meantime waits; a newer draft
+ *    replaces (subsumes) it.
+ * 2. **Claim.** LIST the log, GET the newest entry, and write the next one: same content, epoch + 1, open files
+ *    sealed into `pending`. A slower attempt's PUT into that slot gets 412. *Crash before the PUT:* nothing has
+ *    changed. *Crash after it:* the log has one more claim; the next start claims on top of it.
+ * 3. **Outcomes.** Created: verify (4). Taken: GET the slot and compare put-ids; the entry is mine, or the slot is
+ *    lost. Anything else is in doubt: repeat the identical PUT until its outcome is known. A refusal is definite only
+ *    if no doubt preceded it. An issued manifest is never recalled: it may have landed, or land later. *Crash in
+ *    doubt:* the next start's claim decides, because only one of the two PUTs gets the slot.
+ * 4. **Verification.** A slot may be free because its entry was deleted long ago: a PUT that lands there does not
+ *    count. So after an entry is found to be mine, LIST from n − 2: entry n − 1 must be the predecessor I know, and
+ *    nothing may exist above n. Otherwise a claim starts over, and an owner is fenced permanently. No effect of the
+ *    entry precedes its verification.
  * 5. **Pending.** Each entry carries every committable that no sink has confirmed, those of failed checkpoints included.
- * 6. **Durable.** Only now the driver may tell sinks to publish what this very entry carries as pending. *Crash before:* the
- *    next attempt finds it pending. *After:* it publishes again, which is idempotent.
- * 7–8. Seals, uploads and journals belong to the sinks; here they are committables and data objects.
- * 9. **Garbage** is declared in an entry, and deleted once that entry is durable and verified: data objects that no kept entry
- *    refers to, and log entries up to n − 2. *Crash in between:* the claim repeats the declaration, and deletes again.
- *    An object that no entry ever named is not garbage but a leftover: `leftovers.ts`. An entry holds a limited number of
- *    names; those that the store refuses to delete give way to new ones, and are leftovers from then on.
+ * 6. **Durable.** Only now may sinks publish what the entry carries as pending. *Crash before:* the next attempt
+ * finds it pending. *Crash after:* it publishes again, which is idempotent. 7–8. Seals, uploads and journals are up
+ * to the sinks; here they are committables and data objects.
+ * 9. **Garbage** is declared in an entry, and deleted once that entry is durable and verified: data objects that no
+ *    kept entry refers to, and log entries up to n − 2. *Crash in between:* the claim repeats the declaration, and
+ *    deletes again. An object that no entry ever named is not garbage but a leftover (`leftovers.ts`). An entry holds
+ *    a limited number of names: those that the store refuses to delete are dropped in favour of new ones, and are
+ *    leftovers from then on.
  *
- * `now` is what entries issued by this step are stamped with; nothing is decided by it. Throws `GarbageReferenced`.
+ * `now` is the timestamp of an entry issued by this step, for information only. Throws `GarbageReferenced`.
  */
 export function step(state: LogState, event: LogEvent, now: number): Step {
   if (state.phase === 'fenced' || state.phase === 'failed') return same(state);
@@ -107,7 +110,7 @@ function newest(state: LogState, entries: readonly Listed[], now: number): Step 
 function got(state: LogState, entry: Entry | undefined, now: number): Step {
   switch (state.phase) {
     case 'reading': {
-      if (entry === undefined) return startOver(state); // deleted since the listing: others have gone on
+      if (entry === undefined) return startOver(state); // deleted since the listing: another attempt has continued
       const inventory = inventories.inventoryOf(entry.manifest, state.inventory.entries);
       return issue({ ...state, last: entry, inventory }, 'claim', inventories.sealed(entry.manifest), now);
     }
@@ -160,7 +163,7 @@ function repeat(state: LogState, now: number): Step {
   };
 }
 
-/** What rule 3 forbids, for the checker. */
+/** Violates rule 3, for the model checker. */
 function cleanUp(state: LogState, manifest: Manifest, now: number): Step {
   if (manifest.kind === 'claim') return startOver(state);
   const stand = state.last === undefined ? new Set<string>() : references(state.last.manifest);
@@ -186,17 +189,17 @@ function mine(state: LogState, etag: string, now: number): Step {
   return { state: known, effects: [{ type: 'list', from: Math.max(1, issued.manifest.n - 2) }] };
 }
 
-// 4. Verification: my entry is the truth.
+// 4. Verification: my entry is the newest.
 
 function verify(state: LogState, entries: readonly Listed[], now: number): Step {
   const { manifest } = issuedOf(state);
   const before = entries.filter(({ n }) => n < manifest.n).at(-1);
   if (entries.at(-1)?.n !== manifest.n) return lost(state);
-  // For the first entry a stray below it can not exist: slots start at 1.
+  // There is no slot below the first entry.
   if (manifest.prev === null) return accept(state, now);
   if (before?.n !== manifest.prev.n) return lost(state);
   if (before.etag === state.last?.etag) return accept(state, now);
-  // Some servers show another ETag in listings than in answers to PUT: only the put-id is proof.
+  // On some servers, ETags in listings differ from those in answers to PUT: only the put-id is proof.
   return { state: { ...state, phase: 'identifying' }, effects: [{ type: 'get', n: manifest.prev.n }] };
 }
 

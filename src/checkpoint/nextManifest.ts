@@ -2,7 +2,7 @@ import { declare, type Draft, type Inventory } from './inventory.js';
 import type { LogState } from './logState.js';
 import { references, type Manifest, type RetainedEntry } from './manifest.js';
 
-/** What the entry that is issued now says, and what the inventory is from then on. */
+/** The next entry to issue, and the inventory after it. */
 export function nextManifest(
   state: LogState,
   kind: 'claim' | 'checkpoint',

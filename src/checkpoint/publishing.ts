@@ -4,10 +4,10 @@ import type { LogState } from './logState.js';
 import type { Manifest } from './manifest.js';
 
 /**
- * What each sink may publish now: what this very entry carries and is not confirmed yet, in the entry's version. An
- * amended version must be durable itself before it is published.
+ * What each sink may publish now: the unconfirmed committables of this entry, in its versions. An amended version
+ * must be durable itself before it is published.
  *
- * @param asDurable off: in its newest version, for the model checker
+ * @param asDurable `false`: the newest versions, for the model checker
  */
 export function toPublish(
   manifest: Manifest,
@@ -27,8 +27,9 @@ export function toPublish(
 }
 
 /**
- * How a log settles: nothing pending and all garbage gone, and it is settled; everything pending in the newest entry has
- * been confirmed or amended, and the next entry is due; otherwise it waits for sinks, so that entries stay few.
+ * The next step of settling. If nothing is pending and all garbage is deleted, the log is settled. If everything
+ * pending in the newest entry has been confirmed or amended, the next entry is due. Otherwise it waits for sinks, so
+ * that entries stay few.
  */
 export function settlement(
   { phase, last, next, inventory }: LogState,

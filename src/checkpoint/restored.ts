@@ -2,7 +2,7 @@ import type { Restored } from '../flow/index.js';
 import { droppedInUse, droppedPending, vanished } from './errors.js';
 import type { Manifest } from './manifest.js';
 
-/** The ids that a claim holds something for: state, or something to publish. */
+/** The ids for which a claim holds state or something to publish. */
 export function idsOf({ operators, pending }: Manifest): string[] {
   const held = Object.entries(operators)
     .filter(([, { snapshot, objects }]) => snapshot !== undefined || objects.length > 0)
@@ -19,7 +19,7 @@ export function restoredOf({ operators, pending }: Manifest, id: string): Restor
 }
 
 /**
- * Whether the operators of an attempt take up all that is restored, but for what is dropped on purpose. Errors:
+ * Checks that the registered operators continue everything restored, except what is dropped on purpose. Errors:
  * `VanishedOperator`, `DroppedOperator`, `DroppedPending`.
  */
 export function checkIds(

@@ -4,7 +4,7 @@ import type { CheckpointWait } from './contract.js';
 import { CheckpointError } from './errors.js';
 
 /**
- * The rounds of barriers, one for each, as pure functions of the state: which acks they lack, and what is over.
+ * Rounds, one for each barrier, as pure functions of the state.
  *
  *     waiting → written → over
  *        ↘ failed ↗
@@ -37,7 +37,7 @@ export function checkAck({ participants, rounds }: CheckpointState, checkpoint: 
   );
 }
 
-/** What a participant froze joins its round. */
+/** Adds what a participant froze to its round. */
 export function withAck(
   state: CheckpointState,
   checkpoint: number,
@@ -59,7 +59,7 @@ export function withAck(
   return { ...state, rounds: rounds.filter(isKept) };
 }
 
-/** Whose acks a round lacks: those of its own barrier, and of sinks those of earlier ones, too. */
+/** The participants whose acks a round waits for: of its own barrier, and of sinks also of earlier barriers. */
 export function waitingFor(state: CheckpointState, round: Round): string[] {
   const { allAcks, sinksInOrder } = state.rules;
   const missing = new Set(allAcks ? round.missing : ofKind(state, round, 'source'));
@@ -74,7 +74,7 @@ function ofKind({ participants }: CheckpointState, { missing }: Round, kind: str
   return [...missing].filter((id) => participants.get(id) === kind);
 }
 
-/** The oldest round that may be written now. One that a newer one has overtaken may not. */
+/** The oldest round that may be written now. None may be written after a newer one. */
 export function readyRound(state: CheckpointState): Round | undefined {
   const { newerOnly, failedForGood } = state.rules;
   return state.rounds.find(
@@ -89,7 +89,7 @@ export function isUnfinished({ phase }: Round): boolean {
   return phase === 'waiting' || phase === 'written';
 }
 
-/** Whether its time runs. */
+/** Whether it can time out. */
 export function mayFail({ phase }: Round, { issuedNeverFails }: CheckpointState['rules']): boolean {
   return phase === 'waiting' || (phase === 'written' && !issuedNeverFails);
 }
@@ -105,7 +105,9 @@ export function replaceRound(
   return { ...state, rounds };
 }
 
-/** A checkpoint is durable: the rounds that are over with it, oldest first, and the state after them. */
+/**
+ * A checkpoint is durable: ends its round and all earlier ones. Returns those, oldest first, and the state without them.
+ */
 export function endRounds(
   state: CheckpointState,
   checkpoint: number,
@@ -121,7 +123,7 @@ export function endRounds(
   return { state: { ...state, rounds }, over };
 }
 
-/** A round that is over is still needed to tell what later ones wait for. */
+/** A round that is over is kept while acks are missing that later rounds may wait for. */
 const isKept = ({ phase, missing }: Round): boolean => phase !== 'over' || missing.size > 0;
 
 /** What the oldest unfinished checkpoint waits for, or, after the last one, its publishing. */

@@ -6,7 +6,7 @@ interface SentBarrier {
   readonly outcome: ReplaySubject<'durable' | 'subsumed'>;
 }
 
-/** The barriers whose outcome is not known. */
+/** The barriers whose outcome is not known yet. */
 export class SentBarriers {
   readonly #sent = new Map<number, SentBarrier>();
   readonly #acked: (checkpoint: number, id: string, frozen: Frozen) => void;
@@ -15,7 +15,7 @@ export class SentBarriers {
     this.#acked = acked;
   }
 
-  /** The barrier of a checkpoint, always the same. */
+  /** The barrier of a checkpoint: the same object at each call. */
   of(checkpoint: number, reason: CheckpointReason): Barrier {
     let sent = this.#sent.get(checkpoint);
     if (sent === undefined) {
@@ -29,7 +29,7 @@ export class SentBarriers {
     return sent.barrier;
   }
 
-  tell(checkpoint: number, result: 'durable' | 'subsumed'): void {
+  resolve(checkpoint: number, result: 'durable' | 'subsumed'): void {
     const sent = this.#sent.get(checkpoint);
     this.#sent.delete(checkpoint);
     sent?.outcome.next(result);

@@ -7,20 +7,20 @@ import { logKey, logNumber, type Manifest } from './manifest.js';
 import { largest } from './manifestCodec.js';
 import { readManifest, scopeOf } from './trust.js';
 
-/** What ends a job is worth asking so often. */
+/** Tries before an error that ends the job is taken for the cause. */
 const tries = 5;
 
 /**
- * Why an attempt whose newest entry is `last` really failed: `error`, or `Fenced` if another attempt owns the log. A
- * restart would look again, so only what ends the job is worth asking more than once. A store that does not answer says
- * nothing.
+ * The cause of the failure of an attempt whose newest entry is `last`: `error`, or `Fenced` if another attempt owns
+ * the log. Asks more than once only if `error` ends the job, as a restart would find out anyway. If the store does
+ * not answer, the cause is `error`.
  */
 export function explain(error: unknown, last: Manifest, options: ClaimOptions): Observable<unknown> {
   if (isFenced(error)) return of(error);
   const { job, on } = options;
   return newestAbove(last, options).pipe(
     map((newest) => {
-      // Only a later attempt deletes what is above our newest.
+      // An entry above ours that was deleted already belongs to a later attempt, too.
       if (newest === undefined || (newest.manifest?.epoch ?? Infinity) <= last.epoch) return error;
       const explained = fenced(job, newest.n, error);
       on?.({ type: 'fenced', n: newest.n, message: explained.message });
@@ -35,8 +35,8 @@ export function isFenced(error: unknown): boolean {
   return error instanceof CheckpointError && error.code === 'Fenced';
 }
 
-/** The newest entry of the job, if a later attempt than that of `last` wrote it. */
-export function heirOf(last: Manifest, options: ClaimOptions): Observable<Manifest> {
+/** The newest entry of the job, if an attempt later than that of `last` wrote it. */
+export function successorOf(last: Manifest, options: ClaimOptions): Observable<Manifest> {
   return newestAbove(last, options).pipe(
     concatMap((newest) => {
       if (newest === undefined) return EMPTY;
@@ -48,7 +48,7 @@ export function heirOf(last: Manifest, options: ClaimOptions): Observable<Manife
   );
 }
 
-/** The newest entry above `last`, if there is one; without its content if it is deleted before it can be read. */
+/** The newest entry above `last`, if any; without `manifest` if it is deleted before it can be read. */
 function newestAbove(
   last: Manifest,
   options: ClaimOptions,

@@ -7,20 +7,21 @@ import { decodeManifest } from './manifestCodec.js';
 import { isSignedBy, type Signing } from './signature.js';
 
 /**
- * The content of a bucket is not trusted. A checksum detects an accident, not an attacker: anyone who can write below a job's
- * checkpoint directory can write a manifest that is as well formed as the job's own. So everything read from there is
- * checked against what the job may touch, which follows from its code and configuration alone: its own log and data
- * prefix, the stores and folders of its sinks, the patterns of its sources. A name outside of these is `ForeignName`,
- * before any request is made for it.
+ * The content of a bucket is not trusted. A checksum detects an accident, not an attacker: anyone who can write below
+ * a job's checkpoint directory can write a well-formed manifest. So everything read from there is checked against
+ * what the job may access according to its code and configuration: its own log and data prefix, the stores and
+ * folders of its sinks, the patterns of its sources. Any other name is a `ForeignName` error, before any request is
+ * made for it.
  *
  * | what is read | what it could reach | checked by |
  * |---|---|---|
- * | manifest: `job`, `n` | a log that goes in circles | here: they are those of the slot |
- * | `jobId`, `epoch`, `checkpoint`, `retained[].n` | names that sweeps take for dead, numbers that end | here: form and range |
- * | `dir` | a log of another directory | here, where it is signed |
- * | `version`, `prev`, `parent`, `putId`, `kind`, `at`, `finished` | nothing: compared, or taken as it is | the codec: form |
+ * | manifest: `job`, `n` | a log that never advances | here: they match the slot |
+ * | `jobId`, `epoch`, `checkpoint`, `retained[].n` | live names that sweeps remove, numbers that overflow | here:
+ * form and range |
+ * | `dir` | a log of another directory | here, if it is signed |
+ * | `version`, `prev`, `parent`, `putId`, `kind`, `at`, `finished` | nothing: compared, or copied | the codec: form |
  * | `savepoint`, `revokes` | nothing: not read | the codec: form |
- * | `entropy` | other prefixes of the bucket | here: its marker is that of the checkpoint directory |
+ * | `entropy` | other prefixes of the bucket | here: its marker matches the checkpoint directory |
  * | `garbage` | objects, log entries to delete | here: data names, and entries that are over |
  * | `objects` of operators, committables, `retained` | objects to keep, read, delete | here, and `dataKey` at each use |
  * | `operators`: `snapshot` of a source | objects to read | `sources/listing.ts`: the source's pattern, and a version |
@@ -32,9 +33,9 @@ import { isSignedBy, type Signing } from './signature.js';
  * | `probe.json` | how this job writes its own files | `store/probe.ts`: form |
  * | `.<name>.millrace-partial` of a copy | an upload of its own target | `fs/operations/transfer/note.ts`: target, source and sizes |
  *
- * Within these bounds an unsigned checkpoint is still believed: who writes it decides what the job's own output holds. With
- * `checkpoints.sign` only the job's own manifests are read (`signature.ts`), each in its own slot, and what they name is
- * held against its SHA-256. See docs/security.md.
+ * Within these bounds an unsigned checkpoint is still trusted: its writer controls the job's own output. With
+ * `checkpoints.sign` only the job's own manifests are accepted (`signature.ts`), each in its own slot, and the
+ * objects they name are checked against their SHA-256. See docs/security.md.
  */
 export interface Scope {
   /** The log's directory, for messages. */
@@ -63,6 +64,7 @@ export function readManifest(bytes: Buffer, n: number, scope: Scope): Manifest {
     if (sign !== undefined) verify(json, signature, sign, where);
   });
   if (manifest.n !== n || manifest.job !== scope.job) throw misplaced(where, n, manifest, scope.job);
+  // A signed manifest always has a directory: one without was accepted unsigned.
   if (
     sign !== undefined &&
     sign.accept !== 'moved' &&
@@ -79,7 +81,7 @@ export function readManifest(bytes: Buffer, n: number, scope: Scope): Manifest {
   return manifest;
 }
 
-/** What was signed has a directory, so one without is what was accepted unsigned. Errors: `ManifestNotTrusted`. */
+/** Errors: `ManifestNotTrusted`. */
 function verify(json: Buffer, signature: string | undefined, { keys, accept }: Signing, where: string): void {
   if (signature === undefined) {
     if (accept !== 'unsigned')
@@ -104,9 +106,9 @@ function notTrusted(where: string, what: string, accept: string, reason: string)
   );
 }
 
-/** Names of data objects have ten digits for it. */
+/** Names of data objects have ten digits for the epoch. */
 const lastEpoch = 1e10 - 2;
-/** Far from where numbers are no longer exact. */
+/** Well below `Number.MAX_SAFE_INTEGER`. */
 const lastNumber = 1e15;
 
 function checkNames(manifest: Manifest, where: string, { entropy }: Scope): void {
@@ -150,7 +152,7 @@ function checkNames(manifest: Manifest, where: string, { entropy }: Scope): void
 
 const restore = 'Restore the object from a version or backup of the bucket.';
 
-/** An older entry copied over the newest, say: the next one would always find its slot taken. */
+/** For example, an older entry copied over the newest one: the next entry would always find its slot taken. */
 function misplaced(where: string, n: number, says: Manifest, job: string): CheckpointError {
   return new CheckpointError(
     'ManifestCorrupt',

@@ -4,12 +4,12 @@ import type { Committable, Credit, Json } from './signalTypes.js';
 
 /**
  * One run of a job from a restored checkpoint to its end, its failure or its stop, as operators see it.
- * It comes with `Open`; operators reach the outside world by nothing else.
+ * It arrives with `Open` and is an operator's only access to the outside world.
  */
 export interface Attempt {
   /** The job's name, as given to `createJob`. */
   readonly job: string;
-  /** Drawn once, when the job first starts; stays for the life of its log. URL-safe, 12 characters. */
+  /** Drawn when the job first starts, and kept for the life of its log. URL-safe, 12 characters. */
   readonly jobId: string;
   /** Raised by every claim: no two attempts share one. */
   readonly epoch: number;
@@ -23,78 +23,81 @@ export interface Attempt {
   /** What the restored checkpoint holds for this id; `undefined` on a first start. */
   restored(id: string): Restored | undefined;
   /**
-   * An operator has `Open` and keeps it until it is ready for records. No source starts before every such operator has
-   * {@link Attempt.opened passed it on}. `FlowSubscriber` calls both.
+   * An operator has received `Open` and holds it until it is ready for records. No source starts until every such
+   * operator has {@link Attempt.opened passed it on}. `FlowSubscriber` calls both.
    */
   opening(operator: object): void;
   /** The operator has passed `Open` on, or was torn down. */
   opened(operator: object): void;
   /**
-   * Announces a terminal operator (its id or itself) of these sources (`Open.sources`): from now on none of them runs
-   * further ahead of it than its budget. `Open` may end at a terminal that announces itself.
+   * Announces a terminal operator (its id or itself) of these sources (`Open.sources`). From then on, none of them
+   * runs further ahead of it than its budget. A terminal that announces itself need not pass `Open` on.
    */
   terminal(terminal: string | object, sources: readonly string[]): void;
-  /** A terminal has dealt with everything before `credit`. */
+  /** A terminal has processed everything before `credit`. */
   release(terminal: string | object, credit: Credit): void;
-  /** A sink's committable is published and needs no more carrying. Idempotent. */
+  /** A sink's committable is published: later manifests no longer carry it. Idempotent. */
   confirm(id: string, uid: string): void;
-  /** A sink has moved a pending committable one step on; the next manifest carries the new version. */
+  /** A sink has advanced a pending committable by one step; the next manifest carries the new version. */
   amend(id: string, committable: Committable): void;
   /**
-   * An error arose in an operator: its id, or what it is called; and whether the record that it is handling caused it. The
-   * first to tell of an error counts. `FlowSubscriber` calls it; an attempt that has nobody to tell leaves it out.
+   * An error occurred in an operator. `operator` is its id or its name; `ofRecord` is set if the record being handled
+   * caused the error. Only the first report of an error counts. `FlowSubscriber` calls it. Optional.
    */
   failing?(error: unknown, operator: string, ofRecord: boolean): void;
-  /** Shows something to `job.events$`. */
+  /** Emits an event on `job.events$`. */
   report(event: OperatorEvent): void;
 }
 
-/** One who takes part in checkpoints: it acks every barrier. */
+/** Takes part in checkpoints: acks every barrier. */
 export interface Participant {
   readonly id: string;
   readonly kind: 'source' | 'operator' | 'sink';
   /**
-   * The manifest that carries these committables is durable and verified: publish each, idempotently, and
-   * `confirm` it. Those already under way are named again, and one that was amended may come once more as it was before:
-   * leave that one alone, what it names may be gone. Sinks only.
+   * The manifest that carries these committables is durable and verified: publish each one idempotently, then
+   * `confirm` it. Committables that are already being published are passed again. An amended one may be passed once
+   * more in its old version: ignore that version, as the objects it names may be gone. Sinks only.
    */
   commit?(pending: readonly Committable[]): void;
   /**
-   * The checkpoint is durable and verified; or it is the restored one, and this attempt's claim is verified. In order, and
-   * before the barrier's outcome. A checkpoint that a newer one has subsumed is left out, and one may come again.
+   * The checkpoint is durable and verified, or it is the restored one and this attempt's claim is verified. Called in
+   * order, and before the barrier's outcome. Subsumed checkpoints are skipped; a checkpoint may be passed more than
+   * once.
    */
   durable?(checkpoint: number): void;
   /**
-   * Removes what it left in the world in attempts that are over, and that no entry of the log will ever name. Completes
-   * when that is done; failures are reported, not thrown. Called once the attempt itself runs, when it has settled, and
-   * when it is torn down because a later one owns the log.
+   * Removes what it left behind in attempts that are over and that no log entry will ever name. Completes when done;
+   * failures are reported, not thrown. Called when the attempt starts, when it has settled, and when it is torn down
+   * because a later attempt owns the log.
    */
   sweep?(leftovers: Leftovers): Observable<unknown>;
 }
 
 /** What a sweep may remove. */
 export interface Leftovers {
-  /** Of attempts up to this epoch. Later ones may be alive. */
+  /** Leftovers of attempts up to this epoch. Later attempts may be alive. */
   readonly epoch: number;
-  /** What the newest entry of the log names of this participant's. It stays. */
+  /** This participant's committables in the newest log entry. They stay. */
   readonly named: readonly Committable[];
 }
 
 /** What a restored checkpoint holds for one participant. */
 export interface Restored {
   readonly snapshot: Json | undefined;
-  /** The epoch's own claim has sealed what was open: all of it is here, and `commit` is called with it. */
+  /** Includes everything that was open: the claim of this epoch has sealed it. `commit` is called with these. */
   readonly pending: readonly Committable[];
 }
 
-/** Something an operator tells the world outside the flow. `type` is a stable kebab-case word. */
+/** An event that an operator reports outside the flow. `type` is a stable kebab-case word. */
 export interface OperatorEvent {
   readonly type: string;
   readonly operator: string;
   readonly [field: string]: unknown;
 }
 
-/** The typed name of a capability. Rooms below `flow` declare their own; the job provides the values, and finds them by name. */
+/**
+ * The typed name of a capability. Other rooms declare their own; the job provides the values and finds them by name.
+ */
 export class Service<S> {
   declare protected readonly provides: S;
   /** @param fallback used when the job provides no value */

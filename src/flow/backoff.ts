@@ -1,18 +1,18 @@
-/** How long to wait before something that failed is tried again. Milliseconds. */
+/** How long to wait before each retry. Milliseconds. */
 export interface Backoff {
   /** The full wait after the first failure. */
   readonly first: number;
-  /** No wait is longer. */
+  /** The longest wait. */
   readonly max: number;
-  /** By what the full wait grows with each failure. Default 2. */
+  /** Growth of the full wait with each failure. Default 2. */
   readonly multiplier?: number;
-  /** The wait is drawn uniformly between these shares of the full one. */
+  /** The wait is drawn uniformly between these fractions of the full wait. */
   readonly spread: readonly [least: number, most: number];
 }
 
-/** Jitter that lets many callers that failed together come back at different times. */
+/** Spreads the retries of callers that failed together. */
 export const fullJitter = [0, 1] as const;
-/** Jitter that still keeps half of the wait. */
+/** Jitter of at most half of the wait. */
 export const halfJitter = [0.5, 1] as const;
 
 /**

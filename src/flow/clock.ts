@@ -1,21 +1,23 @@
-import { Subscription, type SchedulerLike } from 'rxjs';
+import { Observable, Subscription, type SchedulerLike } from 'rxjs';
 
-/** All that millrace knows of time. Injected, so that tests run everything in virtual time. */
+/** The only source of time. Injected, so that tests run in virtual time. */
 export interface Clock {
-  /** Milliseconds since the epoch: to be shown, or compared with other machines. It jumps when the system time is set. */
+  /**
+   * Milliseconds since the epoch, for display and for comparison with other machines. Jumps when the system time is set.
+   */
   now(): number;
-  /** Milliseconds since some moment, which only ever grow: what durations are measured by. Default: `now`. */
+  /** Milliseconds since an arbitrary moment; never decreases. For measuring durations. Default: `now`. */
   monotonic?(): number;
   /** Runs `work` once, after `delay` milliseconds. Unsubscribing cancels it. */
   after(delay: number, work: () => void): Subscription;
-  /** Runs `work` once, soon, after pending I/O has had its turn. Unsubscribing cancels it. */
+  /** Runs `work` once, after pending I/O events. Unsubscribing cancels it. */
   yield(work: () => void): Subscription;
 }
 
 /** Node turns a longer delay into 1 ms. */
 const longestTimer = 2 ** 31 - 1;
 
-/** The machine's clock. Timers keep the process alive only while something awaits them. */
+/** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -38,7 +40,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** The reading of a clock that durations are measured with. */
+/** A clock reading for measuring durations. */
 export function monotonic(clock: Pick<Clock, 'now' | 'monotonic'>): number {
   return clock.monotonic?.() ?? clock.now();
 }
@@ -50,4 +52,9 @@ export function clockOf(scheduler: SchedulerLike): Clock {
     after: (delay, work) => scheduler.schedule(work, delay),
     yield: (work) => scheduler.schedule(work, 0),
   };
+}
+
+/** Completes after `delay` milliseconds. */
+export function pause(clock: Clock, delay: number): Observable<never> {
+  return new Observable((out) => clock.after(delay, () => out.complete()));
 }

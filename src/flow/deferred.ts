@@ -1,6 +1,6 @@
 import { MillraceError } from '../errors.js';
 
-/** Whether a value is a promise or an Observable, of any library or copy of RxJS: a value that is not there yet. */
+/** Whether a value is a promise or an Observable, of any library or copy of RxJS. */
 export function isDeferred(value: unknown): boolean {
   return typeof value === 'object' && value !== null && (isPromise(value) || isObservable(value));
 }
@@ -12,7 +12,7 @@ const isObservable = (value: object): boolean => {
   return typeof lift === 'function' && typeof subscribe === 'function';
 };
 
-/** @param what what the value came from, with its verb: `partitionBy returned` */
+/** @param what the origin of the value, with a verb: `partitionBy returned` */
 export function deferredInFlow(what: string, value: unknown): MillraceError {
   return isPromise(value as object)
     ? new MillraceError(
@@ -21,6 +21,6 @@ export function deferredInFlow(what: string, value: unknown): MillraceError {
       )
     : new MillraceError(
         'ObservableInFlow',
-        `${what} an Observable, which is no record. Emit what is in it: inside records(…) use concatMap or mergeMap instead of map, and end groupBy and window operators with mergeMap(…) or mergeAll().`,
+        `${what} an Observable, which is not a record. Emit its values: inside records(…) use concatMap or mergeMap instead of map, and end groupBy and window operators with mergeMap(…) or mergeAll().`,
       );
 }

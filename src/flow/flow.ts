@@ -2,7 +2,7 @@ import type { Observable, OperatorFunction } from 'rxjs';
 import type { Signal } from './signals.js';
 
 /**
- * Records of type `T` with the signals of the job among them, in one ordinary `Observable`.
+ * Records of type `T`, interleaved with the job's signals, in one ordinary `Observable`.
  * Records are the user's own values, never wrapped.
  */
 export type Flow<T> = Observable<T | Signal>;
@@ -11,8 +11,8 @@ export type Flow<T> = Observable<T | Signal>;
 export type FlowOperator<A, B> = OperatorFunction<A | Signal, B | Signal>;
 
 /**
- * `any` and `unknown` would swallow the signals of a flow. Where a record type turns out to be one of them, this
- * becomes a type that nothing satisfies, and whose text is the advice.
+ * `any` and `unknown` would swallow the signals of a flow. If a record type is one of them, this becomes a string
+ * literal type that nothing satisfies and that contains the advice.
  */
 export type Known<T> = 0 extends 1 & T
   ? 'millrace: records of type `any` hide signals; give the source or callback a type'

@@ -1,10 +1,11 @@
 import { MillraceError, sharedByCopies } from '../errors.js';
 
 /**
- * A checkpoint names something that its job may not touch. Code `ForeignName`.
+ * A checkpoint names something that its job must not access. Code `ForeignName`.
  *
- * The content of a bucket is not trusted: anyone who can write to a checkpoint directory could otherwise have the job read,
- * write and delete with rights of its own. `checkpoint/trust.ts` lists every name that is read, and who checks it.
+ * The content of a bucket is not trusted. Otherwise, anyone who can write to a checkpoint directory could make the
+ * job read, write and delete with its own rights. `checkpoint/trust.ts` lists every name that is read, and where it
+ * is checked.
  */
 export class ForeignName extends MillraceError {
   static {
@@ -14,9 +15,9 @@ export class ForeignName extends MillraceError {
   override readonly name = 'ForeignName';
 
   constructor(
-    /** What names it: a manifest, or an operator's part of the checkpoint. */
+    /** Where the name is: a manifest, or an operator's part of the checkpoint. */
     where: string,
-    /** As the checkpoint has it, cut after 200 characters. */
+    /** The name in the checkpoint, truncated to 200 characters. */
     readonly named: string,
     /** Follows "which is". */
     why: string,
@@ -24,7 +25,7 @@ export class ForeignName extends MillraceError {
   ) {
     super(
       'ForeignName',
-      `${where} names ${JSON.stringify(shortened(named))}, which is ${why}. Nothing of it was touched. ${advice} If none of that explains it, somebody else has written to the checkpoint directory: find out who may, and start from a backup that you trust.`,
+      `${where} names ${JSON.stringify(shortened(named))}, which is ${why}. It was not touched. ${advice} If that does not explain it, somebody else has written to the checkpoint directory: find out who has access, and start from a backup that you trust.`,
     );
   }
 }

@@ -17,34 +17,35 @@ import {
 } from './signals.js';
 
 /**
- * The phase of a {@link FlowSubscriber}. Small integers, as one of them is written twice for each record: a string in a
- * field costs the collector's write barrier. From `other` on, what arrives waits.
+ * The phase of a {@link FlowSubscriber}. Small integers, because the phase is written twice per record and storing a
+ * string would cost a GC write barrier. From `other` on, whatever arrives is queued.
  */
 const closed = 0;
 const unopened = 1;
 const ready = 2;
 const other = 3;
 const record = 4;
-/** A record, with something that waits behind it. */
+/** A record is being handled, and something is queued after it. */
 const crowded = 5;
 
 /**
- * The one helper that operators are written with: extend it, override what you need, hand it to
- * {@link flowOperator}. Each `on…` method passes its signal on by default, so an operator that says nothing about
- * signals keeps the laws of order, split and teardown.
+ * The base class of all operators: extend it, override what you need, and pass it to {@link flowOperator}. Each `on…`
+ * method passes its signal on by default, so an operator that does not handle signals keeps the laws of order, split
+ * and teardown.
  *
- * What the helper does for every operator:
+ * For every operator, it
  * - routes signals to methods, so that `onRecord` sees only records;
- * - catches whatever a method throws and sends it down as the flow's error (a bare `next` that throws loses the
+ * - catches what a method throws and sends it downstream as the flow's error (a bare `next` that throws loses the
  *   record silently);
- * - guards re-entrancy: what arrives while an element is being handled waits its turn, completion too; an error does not;
- * - tells the attempt how long it keeps `Open`, so that no record comes before every operator of the job is ready;
- * - where the stack is nearly exhausted, leaves an error to a caller that has room to deliver it;
+ * - guards against re-entrancy: elements and completion that arrive while an element is being handled are queued; an
+ *   error is not;
+ * - reports to the attempt while it holds `Open`, so that records flow only when every operator of the job is ready;
+ * - if the stack is nearly exhausted, rethrows an error to a caller with enough stack to deliver it;
  * - calls `onTeardown` exactly once, on error, completion and unsubscribe alike.
  *
- * An operator that holds records must hold `Barrier` and `End` until it has sent them (override `onBarrier`, `onEnd`).
- * Requests go through {@link FlowSubscriber.request}; other asynchronous work re-enters by {@link FlowSubscriber.turn},
- * which gives it the same guards.
+ * An operator that holds records must hold `Barrier` and `End` until it has sent them (override `onBarrier`,
+ * `onEnd`). Requests go through {@link FlowSubscriber.request}. Other asynchronous work re-enters through {@link
+ * FlowSubscriber.turn}, with the same guards.
  *
  * @example
  * ```ts
@@ -59,18 +60,17 @@ const crowded = 5;
  */
 export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   readonly #out: Subscriber<B | Signal>;
-  /** Where elements go: `#out`, with a watch for `Open` until that has passed. */
+  /** Receives what is emitted: `#out`, wrapped until `Open` has passed. */
   #down: Pick<Subscriber<B | Signal>, 'next'>;
   #attempt: Attempt | undefined;
   #phase: number = unopened;
   #opened = false;
-  /** The last barrier has gone down: no record may follow. */
+  /** The last barrier has passed: no record may follow. */
   #over = false;
   #waiting: (() => void)[] = [];
 
   constructor(out: Subscriber<B | Signal>) {
-    // RxJS 7 deprecates calling this constructor outside its own code. The far ends of a chain do it, too: `Tail` in
-    // operators/records.ts and job/leaf.ts.
+    // RxJS 7 deprecates calls of this constructor outside of RxJS. `Tail` in operators/records.ts and job/leaf.ts call it, too.
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     super(out);
     this.#out = out;
@@ -82,7 +82,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     });
   }
 
-  /** How errors that arise in it are told: by its id, or what the user wrote. */
+  /** Names the operator in error reports: its id, or the function that the user called. */
   protected get label(): string {
     return this.constructor.name;
   }
@@ -92,7 +92,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     return this.#phase >= record;
   }
 
-  /** A record, in its turn. */
+  /** Handles a record. */
   abstract onRecord(value: A): void;
 
   onOpen(open: Open): void {
@@ -115,17 +115,17 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     this.emit(end);
   }
 
-  /** The flow has completed: after its last barrier, and after what waited for its turn. */
+  /** The flow has completed. Called after the last barrier and after everything queued. */
   onComplete(): void {
     super._complete();
   }
 
   /** Frees what is held. Synchronous: abort, don't await. Must not throw. */
   onTeardown(): void {
-    // Nothing is held by default.
+    // Holds nothing by default.
   }
 
-  /** Sends a record or a signal down. */
+  /** Sends a record or a signal downstream. */
   protected emit(value: B | Signal): void {
     this.#down.next(value);
   }
@@ -133,7 +133,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   /**
    * Ends the flow with an error.
    *
-   * @param ofRecord whether the record that is being handled caused it, so that events name its place
+   * @param ofRecord whether the record being handled caused it, so that events name its position
    */
   protected fail(error: unknown, ofRecord = false): void {
     if (this.#phase !== closed) this.#attempt?.failing?.(error, this.label, ofRecord);
@@ -141,8 +141,8 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   }
 
   /**
-   * Subscribes to `request` for the life of the operator. Each answer is handled as a turn of the flow, and so
-   * is the completion. An error ends the flow.
+   * Subscribes to `request` for the life of the operator. Each answer, and the completion, is handled as an element
+   * of the flow. An error ends the flow.
    */
   protected request<T>(request: Observable<T>, answered: ((answer: T) => void) | RequestObserver<T>): void {
     const observer = typeof answered === 'function' ? { next: answered } : answered;
@@ -161,7 +161,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     );
   }
 
-  /** Runs asynchronous work, such as that of a timer, as an element of the flow: in turn, with errors sent down. */
+  /** Runs asynchronous work, such as a timer's, as an element of the flow: queued, with errors sent downstream. */
   protected turn(work: () => void): void {
     if (this.#phase === closed) return;
     if (this.#phase >= other) {
@@ -178,7 +178,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     this.#after();
   }
 
-  // `next` and not `_next`: every layer between two operators costs, and there is one of these for each record.
+  // Overrides `next`, not `_next`: every call per record counts.
   override next(value: A | Signal): void {
     if (this.#phase !== ready || isSignal(value)) {
       this.#unusual(value);
@@ -194,25 +194,25 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     else this.#after();
   }
 
-  /** An error that the next subscriber can no longer take is thrown, so that it reaches the source. */
+  /** Throws an error that the stopped next subscriber would ignore, so that it reaches the source. */
   override error(error: unknown): void {
     if (stopped(this.#out) && !this.closed) throw error;
     super.error(error);
   }
 
-  /** Waits behind what waits already. */
+  /** Queued after what is queued already. */
   override complete(): void {
     if (this.#phase >= other) this.turn(() => super.complete());
     else super.complete();
   }
 
-  /** What completes without `Open` was subscribed when the flow was over, and its output would be missing without a word. */
+  /** A flow that completes without `Open` was subscribed too late: its output would be missing silently. */
   protected override _complete(): void {
     if (this.#opened) this.onComplete();
     else super._error(completedUnopened());
   }
 
-  /** Apart from `next`, whose argument no closure must capture: each record would get a context. */
+  /** Separate from `next`: a closure there would make V8 allocate a context for each record. */
   #unusual(value: A | Signal): void {
     this.turn(() => {
       this.#deliver(value);
@@ -220,15 +220,15 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   }
 
   /**
-   * RxJS marks a subscriber as stopped before it delivers an error: an overflow during delivery would silence it for
-   * good. So the error stays an exception until the stack has unwound far enough.
+   * RxJS marks a subscriber as stopped before it delivers an error, so a stack overflow during delivery would lose
+   * the error. It therefore stays an exception until the stack has unwound far enough.
    */
   #threw(error: unknown, ofRecord = false): void {
     if (!hasHeadroom()) throw error;
     this.fail(error, ofRecord);
   }
 
-  /** Handles what arrived meanwhile. */
+  /** Handles what arrived in the meantime. */
   #after(): void {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
@@ -256,7 +256,7 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     }
   }
 
-  /** The attempt waits until `Open` has gone down, which may take requests. */
+  /** The attempt waits until `Open` has been passed on, which may take requests. */
   #watchOpen(attempt: Attempt): void {
     this.#attempt = attempt;
     attempt.opening(this);
@@ -302,28 +302,30 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   }
 }
 
-/** What {@link FlowSubscriber.request} tells of a request. Its error is the flow's. */
+/** The observer of {@link FlowSubscriber.request}. An error of the request is an error of the flow. */
 export type RequestObserver<T> = Partial<Pick<Observer<T>, 'next' | 'complete'>>;
 
-/** RxJS ignores what a stopped subscriber is sent. One that has not unsubscribed those before it was stopped halfway. */
+/**
+ * RxJS ignores what is sent to a stopped subscriber. One that has not unsubscribed its source was stopped halfway.
+ */
 const stopped = (subscriber: object): boolean => (subscriber as { readonly isStopped: boolean }).isStopped;
 
 const notOpened = (): MillraceError =>
   new MillraceError(
     'NotOpened',
-    'Something arrived before Open: a plain RxJS operator put a record there, or something else in the place of Open (lift it with records(…)), or the flow was subscribed by hand (hand it to job.run(…)).',
+    'Something arrived before Open: a plain RxJS operator emitted it or replaced Open (lift the operator with records(…)), or the flow was subscribed directly (pass it to job.run(…)).',
   );
 
 const completedUnopened = (): MillraceError =>
   new MillraceError(
     'NotOpened',
-    'A flow completed before Open: it was subscribed after its source had ended, as the second flow of a concat is. Subscribe all branches of a flow at once: with share() and a leaf each, or with merge in connect(…).',
+    'A flow completed before Open: it was subscribed after its source had ended, such as the second flow of a concat. Subscribe all branches of a flow together: with share() and a leaf each, or with merge in connect(…).',
   );
 
 const afterLast = (): MillraceError =>
   new MillraceError(
     'RecordAfterEnd',
-    'A record came after the last checkpoint, and would be in none: a plain RxJS operator (endWith, concat) put it there. Lift it with records(…): its records then come before that checkpoint.',
+    'A record arrived after the last checkpoint, so no checkpoint would include it: a plain RxJS operator (endWith, concat) emitted it. Lift the operator with records(…): its records then come before that checkpoint.',
   );
 
 const openedTwice = (): MillraceError =>
@@ -332,7 +334,7 @@ const openedTwice = (): MillraceError =>
     'Two flows were joined by a plain RxJS operator (merge, concat, zip …): their signals must be aligned. Join flows with mergeFlows(…).',
   );
 
-/** Makes an operator of a {@link FlowSubscriber}. */
+/** Creates an operator from a {@link FlowSubscriber}. */
 export function flowOperator<A, B>(
   subscriber: (out: Subscriber<B | Signal>) => FlowSubscriber<A, B>,
 ): FlowOperator<A, B> {
@@ -342,7 +344,7 @@ export function flowOperator<A, B>(
     });
 }
 
-/** Makes an operator that leaves the flow: what comes out are records only, and any RxJS operator may follow. */
+/** Creates an operator that leaves the flow: its output is records only, and any RxJS operator may follow. */
 export function flowExit<A, B>(
   subscriber: (out: Subscriber<B | Signal>) => FlowSubscriber<A, B>,
 ): OperatorFunction<A | Signal, B> {
@@ -352,7 +354,7 @@ export function flowExit<A, B>(
     });
 }
 
-/** Makes a flow of several: `connect` subscribes each input with a {@link FlowSubscriber} of `out`. */
+/** Creates a flow: `connect` subscribes each input with a {@link FlowSubscriber} of `out`. */
 export function flowOf<B>(connect: (out: Subscriber<B | Signal>) => void): Flow<B> {
   return new FlowObservable<B | Signal>(connect);
 }

@@ -11,38 +11,38 @@ export function isLast(reason: CheckpointReason): reason is 'stop' | 'final' {
   return reason === 'stop' || reason === 'final';
 }
 
-/** Separates what is in checkpoint `checkpoint` from what is not: everything before it is in, nothing after. */
+/** The boundary of checkpoint `checkpoint`: it includes everything before the barrier, and nothing after. */
 export interface Barrier {
   readonly [signal]: 'barrier';
-  /** The checkpoint's id: 1, 2, … over the job's whole life; gaps are checkpoints that failed. */
+  /** The checkpoint's id: 1, 2, … over the job's life; gaps are failed checkpoints. */
   readonly checkpoint: number;
   readonly reason: CheckpointReason;
   /**
-   * Says that what `id` froze at this barrier is stored. Exactly once per registered participant; late is fine,
-   * also after a newer checkpoint has subsumed this one.
+   * Acknowledges that what `id` froze at this barrier is stored. Exactly once per registered participant. Late acks
+   * are fine, even after a newer checkpoint has subsumed this one.
    */
   ack(id: string, frozen: Frozen): void;
-  /** Emits once: the checkpoint became durable, or a newer one did in its place. */
+  /** Emits once: the checkpoint became durable, or a newer one subsumed it. */
   readonly outcome: Observable<'durable' | 'subsumed'>;
 }
 
 /** What a participant contributes to a checkpoint's manifest. All of it is JSON. */
 export interface Frozen {
-  /** What the operator needs to go on from here; comes back as `Restored.snapshot`. */
+  /** What the operator needs to continue from here; returned as `Restored.snapshot`. */
   readonly snapshot?: Json;
-  /** Work in progress. It is committed as it stands if this checkpoint is ever restored from. */
+  /** Work in progress. Committed as it is if this checkpoint is restored. */
   readonly open?: readonly Committable[];
-  /** Finished work, to be committed once durable. Repeated in every manifest until confirmed. */
+  /** Finished work, to be committed once durable. Every manifest repeats it until it is confirmed. */
   readonly closed?: readonly Committable[];
   /** Keys (below the job's checkpoint directory) of the data objects that `snapshot` refers to. */
   readonly objects?: readonly string[];
 }
 
-/** The part of a two-phase commit that a manifest carries. The rest of the shape belongs to its sink. */
+/** The part of a two-phase commit that a manifest carries. Its sink defines the other fields. */
 export interface Committable {
   /** Unique over all attempts of the job. A later version under the same uid replaces the earlier one. */
   readonly uid: string;
-  /** Keys (below the job's checkpoint directory) of the data objects that it refers to. */
+  /** Keys (below the job's checkpoint directory) of the data objects it refers to. */
   readonly objects?: readonly string[];
   readonly [field: string]: Json | undefined;
 }
@@ -52,11 +52,13 @@ export interface Watermark {
   readonly [signal]: 'watermark';
   /** Milliseconds since the epoch. */
   readonly time: number;
-  /** The input has been silent: leave it out of minimums. */
+  /** The input is idle: leave it out of minimums. */
   readonly idle: boolean;
 }
 
-/** A source's cumulative position in bytes. A terminal operator reports it once it has dealt with all before it. */
+/**
+ * A source's cumulative position in bytes. A terminal operator reports it once it has processed everything before it.
+ */
 export interface Credit {
   readonly [signal]: 'credit';
   readonly source: string;

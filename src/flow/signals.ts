@@ -13,7 +13,7 @@ import {
 
 export * from './signalTypes.js';
 
-/** The first element of every flow: what an operator needs to live through one attempt. */
+/** The first element of every flow: what an operator needs for one attempt. */
 export interface Open {
   readonly [signal]: 'open';
   /** The ids of the sources whose records arrive here, once for each branch that was merged. */
@@ -21,15 +21,18 @@ export interface Open {
   readonly attempt: Attempt;
 }
 
-/** What travels among the records of a {@link Flow}. Plain RxJS operators do not know it: lift them with `records(…)`. */
+/**
+ * An element of a {@link Flow} that is not a record. Plain RxJS operators do not know signals: lift them with
+ * `records(…)`.
+ */
 export type Signal = Open | Barrier | Watermark | Credit | End;
 
 /**
- * What every signal is an instance of, in every copy of millrace in the process: the test for each record is one
- * `instanceof`, which does not depend on how many shapes records have.
+ * The base class of all signals, shared by all copies of millrace in the process. The test for each record is one
+ * `instanceof`, whose cost does not depend on the shapes of records.
  *
- * A copy of a signal (`{ ...barrier }`) would pass for a record, and its checkpoint would never end. So a signal has an
- * enumerable property that throws when it is read: a copy fails at once.
+ * A copy of a signal (`{ ...barrier }`) would be taken for a record, and its checkpoint would never end. So a signal
+ * has an enumerable property that throws when read: copying fails immediately.
  */
 // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- it exists for `instanceof`
 abstract class Genuine {
@@ -38,7 +41,7 @@ abstract class Genuine {
   }
 }
 
-const uncopied = Symbol('signals are not to be copied');
+const uncopied = Symbol('do not copy signals');
 
 function refuseCopy(this: Signal): never {
   throw new MillraceError(
@@ -122,14 +125,13 @@ export function credit(source: string, bytes: number): Credit {
   return new CreditSignal(source, bytes);
 }
 
-/** There is but one way for an input to be over. */
 export const end: End = new EndSignal();
 
 /**
- * One of each kind that comes and goes. V8 forgets a shape that no object has when it collects, and with it the optimized
- * code of every operator that has seen one.
+ * One instance of each short-lived kind. When no object of a shape is left, V8 collects the shape and discards the
+ * optimized code of every operator that has seen it.
  *
- * @internal exported so that it is kept
+ * @internal exported so that it stays reachable
  */
 export const exemplars: readonly Signal[] = [
   credit('', 0),

@@ -2,10 +2,10 @@
 const tenth = 1500;
 
 /**
- * Whether enough stack is left to deliver an error and to tear a flow down. Synchronous recursion in RxJS (`expand`, a
- * `mergeMap` that calls itself) can use up all of it, and what then happens in a `catch` or a `finally` fails, too.
+ * Whether enough stack is left to deliver an error and tear a flow down. Synchronous recursion in RxJS (`expand`, a
+ * recursive `mergeMap`) can exhaust it; code in a `catch` or `finally` then fails, too.
  *
- * @param tenths how much to look for, in tenths of the whole; each takes some microseconds
+ * @param tenths how much to look for, in tenths of the stack; each takes a few microseconds
  */
 export function hasHeadroom(tenths = 1): boolean {
   try {

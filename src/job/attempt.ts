@@ -14,25 +14,25 @@ import { waitsOf, type AttemptState } from './waits.js';
 import { Wiring, type Graph } from './wiring.js';
 
 /**
- * One attempt of a job: from a verified claim to the end of its inputs, a stop, or a failure.
+ * One attempt of a job: from claiming the log to the end of its inputs, a stop, or a failure.
  *
- * 1. **Claiming.** The coordinator claims the log and knows what to restore.
- * 2. **Wiring.** Every leaf is subscribed. By that the leaves say which sources they need; the dead letter sink of
- *    such a source is one more leaf.
- * 3. **Opening.** Each source's pump registers, and `Open` goes to each of its branches. Operators register, restore,
- *    and pass `Open` on when they are ready.
- * 4. **Running.** Once no operator keeps an `Open` any more (`opening.ts`). A leaf that has not got one by then is an
- *    error, and so is state without an operator; otherwise restored committables are published, checkpoints begin, pumps
- *    start.
- * 5. **Ending.** When the last pump has sent `End`: a `final` barrier. Or, asked to stop: a `stop` barrier; before running,
- *    a stop just ends the attempt.
- * 6. **Settling.** The last checkpoint is durable: entries are written until nothing is pending, and what is left over is
+ * 1. **Claiming.** The coordinator claims the log, and so knows what to restore.
+ * 2. **Wiring.** Every leaf is subscribed, which determines the sources that are needed. The dead letter sink of such
+ *    a source is an additional leaf.
+ * 3. **Opening.** Each source's pump registers, and `Open` is sent to each of its branches. Operators register,
+ *    restore, and pass `Open` on when they are ready.
+ * 4. **Running** begins when no operator holds an `Open` any more (`opening.ts`). A leaf that has not received one by
+ *    then is an error, and so is state without an operator. Otherwise restored committables are published,
+ *    checkpoints begin, and pumps start.
+ * 5. **Ending.** When the last pump has sent `End`, a `final` barrier follows. If asked to stop, a `stop` barrier is
+ *    sent instead; before running, a stop just ends the attempt.
+ * 6. **Settling.** The last checkpoint is durable: entries are written until nothing is pending, and leftovers are
  *    removed.
- * 7. **Completing.** Flows complete. What a leaf still does outside the flow, after `values()`, is waited for.
+ * 7. **Completing.** Flows complete. The attempt waits for what a leaf still does outside the flow, after `values()`.
  *
- * A failure in any state tears everything down at once and issues nothing more; the log says where to go on. A manifest
- * that is already on its way is left alone: it can not be recalled. What is reported is `Fenced` if another process owns
- * the log by then, whatever came of it first.
+ * A failure in any state tears everything down immediately and issues nothing more; the log has the state to continue
+ * from. A manifest that is in flight is left alone, as it cannot be recalled. If another process owns the log by
+ * then, `Fenced` is reported instead of the first error.
  */
 export function runAttempt(plan: AttemptPlan): Observable<Outcome> {
   return new Observable<Outcome>((outcome) => {
@@ -54,13 +54,13 @@ export interface AttemptPlan {
   readonly checkpoints: { readonly dir: string };
   /** Claims the log on subscribe; emits once. */
   readonly claim: Observable<Coordinator>;
-  /** Why the request of the log that is under way is repeated, if it is. */
+  /** Why the current request of the log is being repeated, if it is. */
   readonly logFailure: () => unknown;
   /** Bytes that a source may be ahead of its slowest terminal. */
   readonly budget: number;
-  /** How long it may wait for one thing before it is told. `undefined`: for ever. */
+  /** How long it may wait for one thing before that is reported. `undefined`: never. */
   readonly stalledAfterMs: number | undefined;
-  /** Emits when the job is asked to stop; at once if it was before. */
+  /** Emits when the job is asked to stop; synchronously if it already was. */
   readonly stop: Observable<unknown>;
   readonly emit: (event: JobEvent) => void;
 }
@@ -103,7 +103,7 @@ class RunningAttempt {
       clock,
       afterMs: plan.stalledAfterMs,
       waits: () => this.#waits(),
-      tell: plan.emit,
+      report: plan.emit,
     });
   }
 
@@ -145,7 +145,7 @@ class RunningAttempt {
     this.#stalls.nudge();
   }
 
-  /** A failure may come from within any call that subscribes, opens or sends: nothing is begun after it. */
+  /** Any call that subscribes, opens or sends may fail the attempt synchronously: nothing starts after that. */
   get #over(): boolean {
     return this.#state === 'over';
   }
@@ -198,7 +198,7 @@ class RunningAttempt {
 
   #run(): void {
     if (this.#state !== 'opening') return;
-    // Operators that are torn down keep no `Open` either; why they are, their leaf tells next.
+    // Operators that are torn down release their `Open`, too; the failed leaf reports why.
     if (this.#wiring.leaves.some((leaf) => leaf.failed)) return;
     this.#guard(() => {
       this.#wiring.checkOpen(this.#opening.terminals);
@@ -269,7 +269,9 @@ class RunningAttempt {
     });
   }
 
-  /** Before anything has been read there is nothing to take a checkpoint of, and a store that is away is not waited for. */
+  /**
+   * Before anything has been read there is nothing to checkpoint, so the job need not wait for an unavailable store.
+   */
   #stop(): void {
     if (this.#state !== 'opening') {
       this.#last('stop');
@@ -305,7 +307,7 @@ class RunningAttempt {
     }
   }
 
-  /** Where an error arose that comes out of a leaf, with the record that is on its way down right now, if that caused it. */
+  /** Where an error from a leaf occurred, with the record being handled if that caused it. */
   #placeOf(error: unknown): FailurePlace {
     const origin = this.#origins.of(error);
     if (origin === undefined) return this.#wiring.place;

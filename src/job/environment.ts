@@ -17,14 +17,14 @@ import type { Origins } from './failure.js';
 import type { Opening } from './opening.js';
 import type { RunServices } from './services.js';
 
-/** What a job takes from the world around it. Injected as a whole, so that tests and simulations own all of it. */
+/** A job's access to the outside world. Injected as a whole, so that tests and simulations control it. */
 export interface Environment {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly stores: Stores;
   readonly config: Config;
-  /** A user's own. */
+  /** Provided by the user. */
   readonly services?: RunServices | undefined;
 }
 

@@ -7,8 +7,8 @@ import type { StateEvent } from '../state/events.js';
 import type { StallEvent } from './stalls.js';
 
 /**
- * What `job.events$` shows: a closed union that narrows on `type`, plain data, in the order in which it happened. What an
- * operator of your own reports arrives as `reported`.
+ * An event of `job.events$`: plain data, a closed union that narrows on `type`, emitted in order. Reports of custom
+ * operators arrive as `reported`.
  */
 export type JobEvent =
   | LifeEvent
@@ -20,7 +20,7 @@ export type JobEvent =
   | RecordSkipped
   | ReportedEvent;
 
-/** The turns in a job's life. Times in milliseconds. */
+/** Events of a job's lifecycle. Times in milliseconds. */
 export type LifeEvent =
   | { readonly type: 'attempt-started'; readonly job: string; readonly attempt: number }
   | {
@@ -41,7 +41,7 @@ export type LifeEvent =
   | { readonly type: 'stopped'; readonly job: string }
   | (FailurePlace & { readonly type: 'failed'; readonly job: string; readonly error: unknown });
 
-/** What an operator that is not millrace's own gave to `attempt.report`. */
+/** What a custom operator passed to `attempt.report`. */
 export type ReportedEvent = {
   readonly type: 'reported';
   readonly operator: string;

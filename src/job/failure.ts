@@ -1,8 +1,8 @@
-/** Where an attempt failed, as far as that is known. */
+/** Where an attempt failed, as far as it is known. */
 export type FailurePlace = {
-  /** The operator in which the error arose: its id, or `records(…)` and the like. */
+  /** The operator in which the error occurred: its id, or `records(…)` and the like. */
   readonly operator?: string;
-  /** The record that was being handled: its source, the URI of its object, its byte offset in the (decompressed) object. */
+  /** The record being handled: its source, the URI of its object, its byte offset in the (decompressed) object. */
   readonly source?: string;
   readonly object?: string;
   readonly offset?: number;
@@ -10,7 +10,7 @@ export type FailurePlace = {
   readonly line?: number;
 };
 
-/** What an attempt ends with: the error itself, untouched, and what is known of its place. */
+/** The failure of an attempt: the original error, and its place as far as it is known. */
 export class AttemptFailure {
   constructor(
     readonly error: unknown,
@@ -18,11 +18,11 @@ export class AttemptFailure {
   ) {}
 }
 
-/** Remembers the operator in which an error arose. Errors stay what they are: nothing is written to them. */
+/** Remembers the operator in which an error occurred, without modifying the error. */
 export class Origins {
   #latest: Origin | undefined;
 
-  /** The operator that tells of an error first is where it arose; those after it pass it on. */
+  /** The error occurred in the operator that reports it first; others pass it on. */
   note(origin: Origin): void {
     if (this.of(origin.error) === undefined) this.#latest = origin;
   }
@@ -35,6 +35,6 @@ export class Origins {
 export interface Origin {
   readonly error: unknown;
   readonly operator: string;
-  /** The record that was being handled caused it. */
+  /** Whether the record being handled caused it. */
   readonly ofRecord: boolean;
 }

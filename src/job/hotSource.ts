@@ -3,13 +3,13 @@ import { flowOf, type Flow, type Signal } from '../flow/index.js';
 import type { Leaf } from './leaf.js';
 
 /**
- * The fan-out of one source in one attempt: hot, synchronous, every branch sees every element in order. A plain
- * `Subject` would do, but it copies its observers, and does not know which leaf a branch belongs to.
+ * The fan-out of one source in one attempt: hot and synchronous; every branch receives every element in order. Unlike
+ * a `Subject`, it does not copy its observers for each element, and it knows the leaf of each branch.
  */
 export class HotSource<T> {
   #branches: readonly { readonly leaf: Leaf; readonly subscriber: Subscriber<T | Signal> }[] = [];
 
-  /** A branch of the source in `leaf`. */
+  /** Adds a branch in `leaf`. */
   branch(leaf: Leaf): Flow<T> {
     return flowOf((subscriber) => {
       const branch = { leaf, subscriber };
@@ -20,7 +20,7 @@ export class HotSource<T> {
     });
   }
 
-  /** Sends every branch its own leaf's `Open`. */
+  /** Sends every branch the `Open` of its leaf. */
   open(openOf: (leaf: Leaf) => Signal): void {
     for (const { leaf, subscriber } of this.#branches) subscriber.next(openOf(leaf));
   }

@@ -17,22 +17,23 @@ import { resolveOptions, type JobOptions } from './options.js';
 /** A job: named sources, and leaves to run. Made by {@link createJob}. */
 export interface Job {
   readonly name: string;
-  /** Everything that happens while the job runs: checkpoints, commits, restarts, skipped records. Never errors. */
+  /** Events while the job runs: checkpoints, commits, restarts, skipped records. Never errors. */
   readonly events$: Observable<JobEvent>;
   /**
    * A flow of the source's records. The id is the source's name in checkpoints: keep it when the code changes.
-   * Several branches share the source; it is read once per attempt.
-   * Errors: `DuplicateId` when another source of the job has the id.
+   * Several branches share the source, which is read once per attempt. Errors: `DuplicateId` when another source of
+   * the job has the id.
    */
   source<T>(id: string, source: Source<T> & Known<T>): Flow<T>;
   /**
-   * Restores the newest durable checkpoint, runs the leaves, commits, restarts after retryable failures. Resolves when
-   * the inputs are over and everything is published, or when stopped with a last checkpoint, and every leaf has
-   * completed: work that a leaf still does after `values()` is waited for, and a leaf that never completes (merged with an
-   * `interval`, say) keeps `run` from resolving.
+   * Restores the newest durable checkpoint, runs the leaves, commits, and restarts after retryable failures. Resolves
+   * when the inputs are over and everything is published, or when stopped with a last checkpoint; in both cases only
+   * after every leaf has completed. That includes work after `values()`, so `run` never resolves if a leaf never
+   * completes, such as one merged with an `interval`.
    *
    * Errors: `Fenced` when another process has taken over; `VanishedOperator` when the checkpoint holds state of an
-   * operator that the leaves lack (see `allowDropped`); `DroppedOperator`, `DroppedPending`; `AlreadyRunning`; `NoLeaves`; and whatever ended the job under its policies.
+   * operator that is in no leaf (see `allowDropped`); `DroppedOperator`, `DroppedPending`; `AlreadyRunning`;
+   * `NoLeaves`; and the error that ended the job under its policies.
    */
   run(...leaves: readonly [...Observable<unknown>[], Observable<unknown> | RunOptions]): Promise<RunResult>;
 }
@@ -51,7 +52,7 @@ const runNames: OptionNames<RunOptions> = { signal: true };
 
 function checkRunOptions(options: RunOptions): void {
   const what = 'an argument of job.run';
-  // It has no properties of its own, so its names tell nothing.
+  // It has no own properties, so a check of names would pass.
   if (options instanceof AbortSignal)
     throw new InvalidOption(what, options, '{ signal }, a flow, or several');
   checkOptions('job.run', required(what, options), runNames);
@@ -61,7 +62,7 @@ function checkRunOptions(options: RunOptions): void {
 }
 
 /**
- * Makes a job. Nothing happens before `run`.
+ * Creates a job. Nothing happens before `run`.
  *
  * @example
  * ```ts
@@ -70,7 +71,7 @@ function checkRunOptions(options: RunOptions): void {
  * await job.run(lines.pipe(fileSink('out', 'file:///var/lake/out', { format: text() })));
  * ```
  *
- * Errors: `InvalidOption`, which names the option, its value and the rule.
+ * Errors: `InvalidOption`, with the option, its value and the rule.
  */
 export function createJob(options: JobOptions): Job {
   const resolved = resolveOptions(options);
@@ -118,7 +119,7 @@ export function createJob(options: JobOptions): Job {
       const leaves = args.filter((arg) => isObservable(arg));
       if (leaves.length === 0) throw noLeaves(name);
       const { signal } = others.at(-1) ?? {};
-      // Asked anew by each who waits for it: an AbortSignal tells those who come later nothing.
+      // Deferred: an AbortSignal does not notify listeners that are added after the abort.
       const stop = defer(() =>
         signal === undefined ? NEVER : signal.aborted ? of(undefined) : fromEvent(signal, 'abort'),
       );
@@ -155,11 +156,11 @@ const duplicateSource = (id: string): MillraceError =>
 const outsideRun = (id: string): MillraceError =>
   new MillraceError(
     'OutsideRun',
-    `The flow of source '${id}' was subscribed outside job.run(…), or only later by an operator such as subscribeOn. Hand the flow to run; use values() to get a plain Observable.`,
+    `The flow of source '${id}' was subscribed outside job.run(…), or later by an operator such as subscribeOn. Pass the flow to run; use values() to get a plain Observable.`,
   );
 
 const noLeaves = (name: string): MillraceError =>
-  new MillraceError('NoLeaves', `Job '${name}' has nothing to run: hand run(…) at least one flow.`);
+  new MillraceError('NoLeaves', `Job '${name}' has nothing to run: pass at least one flow to run(…).`);
 
 const alreadyRunning = (name: string): MillraceError =>
   new MillraceError('AlreadyRunning', `Job '${name}' is running: wait for run(…) before calling it again.`);

@@ -8,9 +8,8 @@ import type { StoreLocation, Stores } from '../store/services.js';
 import type { ResolvedOptions } from './options.js';
 
 /**
- * The stores of one run: those that were given, or the program's own. What was opened here is closed by `close`, once the
- * manifest that may be on its way is answered: all else has been aborted with the attempt, but an issued manifest can not
- * be recalled.
+ * The stores of one run: those in the options, or stores opened here. `close` closes the latter once a manifest in
+ * flight is answered: all other requests were aborted with the attempt, but an issued manifest cannot be recalled.
  */
 export function jobStores(config: ResolvedOptions): { readonly stores: Stores; readonly close: () => void } {
   if (config.stores !== undefined) return { stores: config.stores, close: () => undefined };
@@ -35,8 +34,8 @@ export function jobStores(config: ResolvedOptions): { readonly stores: Stores; r
         );
       });
     });
-  // What a server can do is asked below the checkpoint directory, where the job may write, and holds for all its buckets.
-  // Of another server than that of the checkpoints, it is asked in the bucket at hand.
+  // The server of the checkpoints is probed below the checkpoint directory, where the job may write; the result holds
+  // for all its buckets. Other servers are probed in the bucket that is opened.
   const base = checkpoints.key.replace(/\/+$/, '');
   const probed = probe(checkpoints.store, base === '' ? '' : `${base}/`, random, config.logger).pipe(
     tap((found) => config.logger.info({ store: checkpoints.store.uri, ...found }, 'What the server can do')),

@@ -3,7 +3,7 @@ import { MillraceError } from '../errors.js';
 import { isSignal, signal, type Attempt, type Open } from '../flow/index.js';
 import { hasHeadroom } from '../flow/stack.js';
 
-/** How often each source occurs. */
+/** Counts how often each source occurs. */
 class Occurrences {
   readonly #counts = new Map<string, number>();
 
@@ -27,19 +27,19 @@ export interface LeafEvents {
 }
 
 /**
- * The far end of one leaf given to `run`. It is a terminal itself (what gets here has been dealt with), and it knows
- * from which of its sources `Open` has made its way through the leaf's operators.
+ * The subscriber at the end of one leaf of `run`. It is a terminal, as what arrives here has been processed, and it
+ * tracks the sources whose `Open` has passed through the leaf's operators.
  */
 export class Leaf extends Subscriber<unknown> {
-  /** The sources that the leaf has subscribed to, once for each branch. */
+  /** The sources that the leaf has subscribed to, counted once per branch. */
   readonly sources = new Occurrences();
-  /** The terminals inside it, by id or in person. */
+  /** The terminals in it, by id or by object. */
   readonly terminals = new Set<string | object>();
   readonly #opened = new Occurrences();
   readonly #events: LeafEvents;
   #attempt: Attempt | undefined;
   #over = false;
-  /** It got an error, which it reports when its operators are torn down. */
+  /** It has received an error, which it reports once its operators are torn down. */
   failed = false;
 
   constructor(
@@ -51,17 +51,17 @@ export class Leaf extends Subscriber<unknown> {
     this.#events = events;
   }
 
-  /** Whether `Open` has come through from each source that the leaf has subscribed to. */
+  /** Whether `Open` has arrived from each source that the leaf has subscribed to. */
   get open(): boolean {
     return this.#opened.covers(this.sources);
   }
 
-  /** A terminal inside the leaf (`values()`) or the leaf itself has the `Open` of these. */
+  /** A terminal in the leaf (`values()`) or the leaf itself has received the `Open` of these sources. */
   opened(sources: readonly string[]): void {
     for (const id of sources) this.#opened.add(id);
   }
 
-  /** From here on the leaf may complete. */
+  /** From now on the leaf may complete. */
   finish(): void {
     this.#over = true;
   }
@@ -77,7 +77,7 @@ export class Leaf extends Subscriber<unknown> {
     open.attempt.terminal(this, open.sources);
   }
 
-  /** A teardown that throws (the callback of `finalize`) fails the leaf; after an error, that error counts. */
+  /** A teardown that throws (such as the callback of `finalize`) fails the leaf, unless it has failed already. */
   override unsubscribe(): void {
     try {
       super.unsubscribe();
@@ -113,7 +113,7 @@ export class Leaf extends Subscriber<unknown> {
   }
 }
 
-/** The attempt as the operators of one leaf see it: a terminal that announces itself has had its `Open`. */
+/** The attempt that the operators of one leaf see: a terminal that announces itself has received its `Open`. */
 export function leafAttempt(shared: Attempt, leaf: Leaf): Attempt {
   return {
     ...shared,
@@ -127,7 +127,7 @@ export function leafAttempt(shared: Attempt, leaf: Leaf): Attempt {
   };
 }
 
-/** What a teardown threw: RxJS runs all of them before it throws, and wraps what they threw. */
+/** The error of a teardown, which RxJS wraps. */
 function thrown(error: unknown): unknown {
   return error instanceof UnsubscriptionError && error.errors.length === 1 ? error.errors[0] : error;
 }

@@ -2,7 +2,7 @@ import { errorFields, type Logger } from '../config/logger.js';
 import type { JobEvent } from './events.js';
 import type { FailurePlace } from './failure.js';
 
-/** Logs the turns in a job's life, and what goes wrong on the way. What happens all the time is for `events$` alone. */
+/** Logs events of a job's lifecycle, and problems. Frequent events are only in `events$`. */
 export function logEvent(logger: Logger, job: string, event: JobEvent): void {
   switch (event.type) {
     case 'running':
@@ -34,7 +34,7 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       );
       return;
     case 'manifest-in-doubt':
-      // The 1st, 2nd, 4th, 8th time: the longer it lasts, the less often it is told.
+      // Logged the 1st, 2nd, 4th, 8th … time: less and less often.
       if (Number.isInteger(Math.log2(event.tries)))
         logger.warn(
           { job, n: event.n, tries: event.tries, ...errorFields(event.error) },
@@ -72,7 +72,7 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       return;
     case 'record-skipped': {
       const { operator, count, reason } = event;
-      // The first, the second, the fourth, …: a log is no place for all of them.
+      // Logged the 1st, 2nd, 4th, 8th … time: less and less often.
       if (Number.isInteger(Math.log2(count)))
         logger.warn({ job, operator, count, reason }, 'A record could not be encoded and was skipped');
       return;

@@ -10,7 +10,7 @@ import type { RestartPolicy } from './restartPolicy.js';
 import { withRestarts } from './restarts.js';
 import type { Graph } from './wiring.js';
 
-/** Everything that one log is run with. Nothing of it is changed, so several may share what they are given. */
+/** What one log is run with. Not modified, so several runs may share parts. */
 export interface LogPlan {
   /** The log's folder below `checkpoints.dir`; events name it as the job. */
   readonly name: string;
@@ -21,19 +21,19 @@ export interface LogPlan {
   readonly restart: RestartPolicy;
   /** Bytes that a source may be ahead of its slowest terminal. */
   readonly budget: number;
-  /** How long an attempt may wait for one thing before that is reported. `undefined`: for ever. */
+  /** How long an attempt may wait for one thing before that is reported. `undefined`: never. */
   readonly stalledAfterMs: number | undefined;
-  /** Emits when the run is asked to stop; at once if it was before. */
+  /** Emits when the run is asked to stop; synchronously if it already was. */
   readonly stop: Observable<unknown>;
   readonly emit: (event: JobEvent) => void;
 }
 
 /**
- * Runs over one manifest log, on subscribe: claims it, makes an attempt, and restarts after a failure that another attempt
- * may get over. Emits what came of it, once. Unsubscribing ends it as a crash would.
+ * Runs over one manifest log, on subscribe: claims it, makes an attempt, and restarts after retryable failures. Emits
+ * the outcome once. Unsubscribing has the effect of a crash.
  *
- * A job runs one. It owns nothing outside itself, so any number of them run side by side in a process, each with a log,
- * sources and leaves of its own, and none hears of another's failures, restarts or fences.
+ * A job has one. Runs share no state, so any number of them can coexist in a process, each with its own log, sources
+ * and leaves, unaffected by failures, restarts and fencing of the others.
  */
 export function runLog(plan: LogPlan): Observable<Outcome> {
   const { name, environment, restart, stop, emit } = plan;
@@ -51,13 +51,13 @@ export function runLog(plan: LogPlan): Observable<Outcome> {
       };
       let failing: unknown;
       const repeated = (error: unknown): void => void (failing = error);
-      return runAttempt({ ...plan, claim: claimed(plan, on, repeated), logFailure: () => failing });
+      return runAttempt({ ...plan, claim: claimLog(plan, on, repeated), logFailure: () => failing });
     },
   });
 }
 
-/** Claims the log below `checkpoints.dir`, once the store there is known to tell winners from losers. */
-function claimed(
+/** Claims the log below `checkpoints.dir`, after checking that the store there supports conditional writes. */
+function claimLog(
   plan: LogPlan,
   on: ClaimOptions['on'],
   repeated: ClaimOptions['repeated'],

@@ -1,22 +1,22 @@
 /**
- * The way of `Open` through a job.
+ * Tracks `Open` on its way through a job.
  *
- * Operators pass `Open` on when they are ready for records: at once on a first start, after some requests where state is
- * restored or a store is asked what it can do. No source starts before the last has passed it on. Arrivals at the far ends
- * do not tell when that is: a flow may split on its way (`connect`, `share`), and how many branches there are is not
- * seen until each has brought its `Open`. So the operators that keep one are counted.
+ * Operators pass `Open` on when they are ready for records: synchronously on a first start, after some requests if
+ * state is restored or a store is probed. Sources start when the last operator has passed it on. Counting arrivals at
+ * the leaves is not enough: a flow may split on its way (`connect`, `share`), and the number of branches is unknown
+ * until `Open` has arrived from each. So the operators that hold one are tracked.
  */
 export class Opening {
   readonly #holders = new Set<object>();
   readonly #terminals = new Set<object>();
   readonly #done: () => void;
 
-  /** @param done nobody keeps an `Open` any more; called once */
+  /** @param done called once, when no operator holds an `Open` any more */
   constructor(done: () => void) {
     this.#done = done;
   }
 
-  /** Terminals that `Open` has ended at. */
+  /** The number of terminals where `Open` has ended. */
   get terminals(): number {
     return this.#terminals.size;
   }

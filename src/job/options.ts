@@ -19,43 +19,50 @@ import { defaultRestart, type RestartPolicy } from './restartPolicy.js';
 export interface JobOptions {
   /** Names the job's log below `checkpoints.dir`: letters, digits, `.`, `_` and `-`, at most 64. */
   readonly name: string;
-  /** What is not specified is as configured. */
+  /** Options that are not set are as configured. */
   readonly checkpoints?: CheckpointOptions;
-  /** What follows a retryable failure. `'none'`: the failure ends the job. What is not specified is as configured. */
+  /**
+   * What follows a retryable failure. `'none'`: the failure ends the job. Options that are not set are as configured.
+   */
   readonly restart?: 'none' | RestartOptions;
-  /** When a job that makes no progress tells what it waits for. What is not specified is as configured. */
+  /** When a job that makes no progress reports what it waits for. Options that are not set are as configured. */
   readonly stalled?: StallOptions;
   /** Bytes of input that a source may be ahead of its slowest sink. Default 16 MiB (`execution.source-budget`). */
   readonly budget?: Size;
   /**
-   * Ids of sources, operators and sinks that the job no longer has, and whose state may go for good. Without it, such state is
-   * error `VanishedOperator`. It is gone once the first checkpoint is durable; before, the job can still be started as it
-   * was. Ids that are still in the job are error `DroppedOperator`; a sink whose output is not published yet is
-   * `DroppedPending`; ids that never were are ignored.
+   * Ids of sources, operators and sinks that the job no longer has, and whose state is dropped permanently.
+   * Otherwise, such state is error `VanishedOperator`. It is dropped once the first checkpoint is durable; before
+   * that, the job can still be started with the operators. Ids that are still in the job are error `DroppedOperator`;
+   * a sink whose output is not published yet is `DroppedPending`; unknown ids are ignored.
    */
   readonly allowDropped?: readonly string[];
   /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
-  /** What holds where these options specify nothing. Default: environment and file, as `loadConfig()` reads them. */
+  /** Configuration for options that are not set here. Default: environment and file, as `loadConfig()` reads them. */
   readonly config?: Config;
   /**
-   * Gets restarts, failures and stalls, and the retries, throttling, redirects and probes of the job's own stores. Default:
-   * that of `config`, which writes warnings and errors to standard error unless it was given another. `silentLogger` logs
-   * nothing.
+   * Logs restarts, failures and stalls, and the retries, throttling, redirects and probes of the stores that the job
+   * opens. Default: that of `config`, which by default writes warnings and errors to standard error. `silentLogger`
+   * logs nothing.
    */
   readonly logger?: Logger;
-  /** How to reach `s3://` stores, on top of what is configured. Default: AWS, as its SDK finds region and credentials. */
+  /**
+   * How to reach `s3://` stores, in addition to the configuration. Default: AWS, with region and credentials found by
+   * its SDK.
+   */
   readonly s3?: S3Options;
-  /** What operators, sources and sinks get by `attempt.use`, besides what millrace provides: see `provide`. Default: none. */
+  /** Additional services for operators, sources and sinks (`attempt.use`): see `provide`. Default: none. */
   readonly services?: readonly Provided[];
-  /** Replaces the stores of all URIs; `s3` is then of no use. */
+  /** Replaces the stores of all URIs; `s3` is then ignored. */
   readonly stores?: Stores;
 }
 
 export interface CheckpointOptions {
-  /** URI of a directory for this and other jobs' checkpoints. May be missing only where `state.checkpoints.dir` is configured. */
+  /**
+   * URI of a directory for this and other jobs' checkpoints. Required unless `state.checkpoints.dir` is configured.
+   */
   readonly dir?: string;
   /** Between two checkpoints. Default 10 s. `'none'`: only the last one is taken, at the end of the input or at a stop. */
   readonly interval?: Duration;
@@ -63,40 +70,42 @@ export interface CheckpointOptions {
   readonly timeout?: Duration;
   /** Between the end of one checkpoint and the start of the next. Default 0. */
   readonly minPause?: Duration;
-  /** Failed checkpoints in a row that are tolerated before the attempt fails. Default 0. */
+  /** Consecutive failed checkpoints to tolerate before the attempt fails. Default 0. */
   readonly tolerableFailures?: number;
-  /** Checkpoints that are kept. Default 1. */
+  /** Checkpoints to keep. Default 1. */
   readonly retained?: number;
   /**
-   * With `AT_LEAST_ONCE` `mergeFlows` holds no records back to align its inputs; after a restart records may count twice.
-   * Default `EXACTLY_ONCE`.
+   * With `AT_LEAST_ONCE`, `mergeFlows` does not hold records back to align its inputs; after a restart records may
+   * count twice. Default `EXACTLY_ONCE`.
    */
   readonly mode?: 'EXACTLY_ONCE' | 'AT_LEAST_ONCE';
   /**
-   * `'none'` lets the job run on a store without conditional writes, where nothing keeps two processes from running it at
-   * once. Default: such a store is refused.
+   * `'none'` lets the job run on a store without conditional writes, where nothing prevents two processes from
+   * running it simultaneously. Default: such a store is rejected.
    */
   readonly fencing?: 'none';
-  /** Signs manifests, and refuses with `ManifestNotTrusted` what this job has not signed. Default: no signatures. */
+  /**
+   * Signs manifests, and rejects those that this job has not signed (`ManifestNotTrusted`). Default: no signatures.
+   */
   readonly sign?: SignOptions;
 }
 
 /** See docs/security.md for what a signature defends against, for rotation, and for how to begin. */
 export interface SignOptions {
   /**
-   * A key of 32 characters or more, such as `openssl rand -base64 32` prints, or several: the first signs, all verify. Give
-   * each job its own. Nothing ever shows them.
+   * A key of 32 characters or more, such as `openssl rand -base64 32` prints, or several: the first signs, all
+   * verify. Use separate keys for each job. They are never logged or shown.
    */
   readonly keys: string | readonly string[];
   /**
-   * For one start, to take over a log: `'unsigned'` manifests of a job that ran without a key, or those that were signed in
-   * another directory, which was `'moved'`. Default: neither.
+   * For one start, to take over a log: accepts `'unsigned'` manifests of a job that ran without a key, or those
+   * signed in another directory, which was `'moved'`. Default: neither.
    */
   readonly accept?: 'unsigned' | 'moved';
 }
 
 export interface StallOptions {
-  /** A job that waits so long for one thing reports a `stalled` event. Default 30 s. `'none'`: it reports none. */
+  /** Reports a `stalled` event when the job has waited this long for one thing. Default 30 s. `'none'`: never. */
   readonly after?: Duration;
 }
 
@@ -120,7 +129,7 @@ export interface ResolvedOptions {
   readonly budget: number;
   readonly allowDropped: readonly string[];
   readonly environment: Pick<Environment, 'clock' | 'random'>;
-  /** What operators, sources and sinks ask for. */
+  /** The configuration that operators, sources and sinks see. */
   readonly config: Config;
   readonly logger: Logger;
   readonly services: readonly Provided[];
@@ -174,13 +183,13 @@ const restartNames: OptionNames<RestartOptions> = {
 const restartTypes = "'exponential-delay' or 'none'";
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Checks options and fills in what is configured, and defaults. Throws `InvalidOption`, and `InvalidConfig`. */
+/** Checks options, and fills in configuration and defaults. Throws `InvalidOption`, and `InvalidConfig`. */
 export function resolveOptions(options: JobOptions): ResolvedOptions {
   checkNames(options);
   checkValues(options);
   const { name, restart, logger } = options;
   const config = options.config ?? loadConfig(logger === undefined ? {} : { logger });
-  const checkpoints = { ...config.checkpoints, ...said(options.checkpoints) };
+  const checkpoints = { ...config.checkpoints, ...defined(options.checkpoints) };
   const dir = directory(checkpoints.dir, config);
   const s3 = mergeS3(config.s3, options.s3);
   const stalledAfter = options.stalled?.after ?? config.stalled.after;
@@ -213,7 +222,7 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
   };
 }
 
-/** Callers may be JavaScript: the types are not to be relied on here. */
+/** Callers may be JavaScript, so types are checked at run time. */
 function checkNames(options: JobOptions): void {
   const of = 'createJob';
   const { checkpoints, restart, stalled, s3 } = required('the options of createJob', options);
@@ -259,8 +268,8 @@ function servicesOf(services: unknown): readonly Provided[] {
   return provided;
 }
 
-/** The options that are set, without those that are there but undefined. */
-function said<T extends object>(options: T | undefined): Partial<T> {
+/** The options without those that are undefined. */
+function defined<T extends object>(options: T | undefined): Partial<T> {
   return Object.fromEntries(
     Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
   ) as Partial<T>;
@@ -289,7 +298,7 @@ function signing(sign: Partial<SignOptions> | undefined): Signing | undefined {
   return { keys: read, accept };
 }
 
-/** Of what may be a secret. */
+/** The error for a value that may be a secret. */
 function notShown(key: string, rule: string): InvalidOption {
   return new InvalidOption(
     key,
@@ -300,7 +309,7 @@ function notShown(key: string, rule: string): InvalidOption {
 }
 
 function restartPolicy(restart: JobOptions['restart'], configured: RestartOptions): RestartPolicy {
-  const own: RestartOptions = restart === 'none' ? { type: 'none' } : said(restart);
+  const own: RestartOptions = restart === 'none' ? { type: 'none' } : defined(restart);
   const type: string = (restart === undefined ? configured.type : own.type) ?? 'exponential-delay';
   if (type === 'none') return { ...defaultRestart, attempts: 0 };
   if (type !== 'exponential-delay') throw new InvalidOption('restart.type', type, restartTypes);
@@ -322,7 +331,7 @@ function restartPolicy(restart: JobOptions['restart'], configured: RestartOption
   };
 }
 
-/** A timer of the machine's clock that is set further ahead fires at once. */
+/** Node's timers fire immediately if the delay is longer. */
 const longest = 2 ** 31 - 1;
 
 function timer(key: string, value: Duration | undefined, least: number): number | undefined {

@@ -1,8 +1,8 @@
 import { backoffDelay } from '../flow/backoff.js';
 
 /**
- * When a failed attempt is followed by another: exponential backoff with jitter, back to the start after a long
- * enough quiet run. The shape and the defaults are those of Flink's `exponential-delay` restart strategy.
+ * When a failed attempt is restarted: exponential backoff with jitter, reset after a long enough stable run.
+ * Parameters and defaults are those of Flink's `exponential-delay` restart strategy.
  */
 export interface RestartPolicy {
   /** Milliseconds before the first restart. Default 1 s. */
@@ -11,13 +11,16 @@ export interface RestartPolicy {
   readonly max: number;
   /** Default 1.5. */
   readonly multiplier: number;
-  /** Random jitter, as a share of the delay, in either direction. Default 0.1. */
+  /** Random jitter, as a fraction of the delay, in either direction. Default 0.1. */
   readonly jitter: number;
-  /** An attempt that ran so long, and made a checkpoint durable, makes the next delay the initial one again. Default 1 h. */
+  /** An attempt that ran this long, with a durable checkpoint, resets the delay to the initial one. Default 1 h. */
   readonly resetAfter: number;
-  /** Restarts in a row before the job gives up. Default: no limit. */
+  /** Consecutive restarts before the job fails. Default: no limit. */
   readonly attempts: number;
-  /** Attempts that fail because a checkpoint timed out, with none durable between them, before the job gives up. Default 3. */
+  /**
+   * Attempts that fail because a checkpoint timed out, without a durable one between them, before the job fails.
+   * Default 3.
+   */
   readonly checkpointTimeouts: number;
 }
 
@@ -31,27 +34,27 @@ export const defaultRestart: RestartPolicy = {
   checkpointTimeouts: 3,
 };
 
-/** What came of the attempts so far. */
+/** The history of attempts so far. */
 export interface RestartState {
-  /** Restarts without a quiet run between them. */
+  /** Restarts since the last stable run. */
   readonly restarts: number;
-  /** Attempts that failed because a checkpoint timed out, since one was durable. */
+  /** Attempts that failed because a checkpoint timed out, since the last durable one. */
   readonly timeouts: number;
 }
 
 export const freshRestarts: RestartState = { restarts: 0, timeouts: 0 };
 
-/** An attempt that failed. */
+/** A failed attempt. */
 export interface FailedAttempt {
   readonly ranMs: number;
-  /** Whether one of its checkpoints became durable: only then has the job got on. */
+  /** Whether one of its checkpoints became durable, so that the job has made progress. */
   readonly durable: boolean;
   /** Whether it failed because a checkpoint timed out. */
   readonly timedOut: boolean;
 }
 
 /**
- * What to do after an attempt that failed: the delay before the next one, or why to give up.
+ * What follows a failed attempt: the delay before the next one, or the limit that was reached.
  *
  * @param random uniform in [0, 1)
  */

@@ -14,14 +14,13 @@ import {
 } from './restartPolicy.js';
 
 /**
- * Attempts one after the other, until one finishes or is stopped, or until an error says that another would not help, or
- * until attempts fail again and again before any checkpoint is durable. Errors that are not `retryable` (bad data, a
- * user's callback, `Fenced`) end it at once. After a stop nothing is restarted: what the newest checkpoint lacks is left
- * to the next run.
+ * Makes attempts one after another, until one finishes, is stopped, or fails with an error that is not `retryable`
+ * (bad data, a user's callback, `Fenced`), or until the policy's limits are reached. A stop while waiting for the
+ * next attempt ends it immediately: what is not in the newest checkpoint is left to the next run.
  */
 export function withRestarts(life: {
   readonly name: string;
-  /** Emits what came of it, once. Calls `durable` when a checkpoint is. */
+  /** Emits the outcome once. Calls `durable` when a checkpoint is durable. */
   readonly attempt: (durable: () => void) => Observable<Outcome>;
   readonly restart: RestartPolicy;
   readonly clock: Clock;

@@ -1,12 +1,12 @@
 /**
- * Services of a user's own: what operators, sources and sinks get by name from the attempt, such as a pool of database
- * connections. One run makes each at its first use, keeps it over restarts, and closes it when it is over.
+ * Services provided by users, such as a pool of database connections, which operators, sources and sinks get by name
+ * from the attempt. A run creates each at its first use, keeps it across restarts, and closes it at the end.
  */
 import { errorFields, type Logger } from '../config/logger.js';
 import { InvalidOption } from '../config/units.js';
 import type { Service } from '../flow/index.js';
 
-/** A service with its value, for `createJob`. Made by {@link provide}. */
+/** A service with its value, for `createJob`. Created by {@link provide}. */
 export interface Provided {
   /** The service's name. */
   readonly name: string;
@@ -15,9 +15,9 @@ export interface Provided {
 }
 
 /**
- * Provides a service to the operators, sources and sinks of a job, for `createJob({ services: [provide(…)] })`. `make` is
- * called when the first of them uses the service, once for each `job.run(…)`; what it throws fails the attempt. `close` is
- * called when the run is over, and waited for if it returns a promise; its failure is logged.
+ * Provides a service to the operators, sources and sinks of a job, for `createJob({ services: [provide(…)] })`.
+ * `make` is called at the first use of the service, once per `job.run(…)`; an error it throws fails the attempt.
+ * `close` is called when the run is over, and awaited if it returns a promise; its failure is logged.
  *
  * @example
  * ```ts
@@ -57,13 +57,13 @@ export class RunServices {
     return this.#provided.has(name);
   }
 
-  /** Made at the first call. Throws what `make` throws; the next call tries again. */
+  /** Created at the first call. Throws what `make` throws; the next call tries again. */
   get(name: string): unknown {
     if (!this.#made.has(name)) this.#made.set(name, this.#provided.get(name)?.make());
     return this.#made.get(name);
   }
 
-  /** The one made last is closed first. Never rejects. */
+  /** Closes services in reverse order of creation. Never rejects. */
   async close(): Promise<void> {
     const made = [...this.#made].reverse();
     this.#made.clear();

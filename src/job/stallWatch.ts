@@ -7,22 +7,22 @@ export interface StallWatchOptions {
   readonly clock: Clock;
   /** `undefined`: nothing is watched. */
   readonly afterMs: number | undefined;
-  /** What the job waits for right now. */
+  /** What the job is waiting for. */
   readonly waits: () => readonly Wait[];
-  readonly tell: (event: StallEvent) => void;
+  readonly report: (event: StallEvent) => void;
 }
 
 /**
- * Tells of each wait that lasts too long, once, and of its end.
+ * Reports each wait that lasts too long, once, and its end.
  *
- * It is nudged where a wait may have begun or ended. A timer runs only while something waits that has not been told, so
- * a job that moves on sets one now and then, and one that is stuck sets none. Who stalls again and again is told of at
- * growing intervals: the time that it may wait doubles.
+ * It is nudged when a wait may have begun or ended. A timer runs only while there is a wait that has not been
+ * reported, so a job that makes progress rarely sets one, and a stuck job sets none. Repeated stalls of one waiter
+ * are reported at growing intervals: its time limit doubles each time.
  */
 export class StallWatch {
   readonly #options: StallWatchOptions;
-  readonly #told = new Map<string, Wait>();
-  /** Who has been told of, and how long it may wait next time. */
+  readonly #reported = new Map<string, Wait>();
+  /** By waiter that has been reported: how long it may wait the next time. */
   readonly #patience = new Map<string, number>();
   #timer = Subscription.EMPTY;
   #timerAt = Infinity;
@@ -33,11 +33,11 @@ export class StallWatch {
     this.#closed = options.afterMs === undefined;
   }
 
-  /** Something may have begun to wait, or may have got on. Cheap. */
+  /** A wait may have begun or ended. Cheap. */
   nudge(): void {
     const { clock, afterMs = Infinity } = this.#options;
     if (this.#closed) return;
-    if (this.#told.size === 0 && this.#timerAt - monotonic(clock) <= afterMs) return;
+    if (this.#reported.size === 0 && this.#timerAt - monotonic(clock) <= afterMs) return;
     this.#look();
   }
 
@@ -47,27 +47,27 @@ export class StallWatch {
   }
 
   #look(): void {
-    const { clock, job, waits, tell, afterMs = Infinity } = this.#options;
+    const { clock, job, waits, report, afterMs = Infinity } = this.#options;
     const now = monotonic(clock);
     const current = waits();
-    for (const [who, wait] of this.#told) {
+    for (const [who, wait] of this.#reported) {
       if (current.some((each) => each.who === who && each.since === wait.since)) continue;
-      this.#told.delete(who);
-      tell(resumed(job, wait.waiting, Math.round(now - wait.since)));
+      this.#reported.delete(who);
+      report(resumed(job, wait.waiting, Math.round(now - wait.since)));
     }
     let next = Infinity;
     for (const wait of current) {
       if (this.#closed) return;
-      if (this.#told.has(wait.who)) continue;
+      if (this.#reported.has(wait.who)) continue;
       const patience = this.#patience.get(wait.who) ?? afterMs;
       const due = wait.since + patience;
       if (due > now) {
         next = Math.min(next, due);
         continue;
       }
-      this.#told.set(wait.who, wait);
+      this.#reported.set(wait.who, wait);
       this.#patience.set(wait.who, 2 * patience);
-      tell(stalled(job, wait.waiting, Math.round(now - wait.since)));
+      report(stalled(job, wait.waiting, Math.round(now - wait.since)));
     }
     this.#schedule(next, now);
   }
@@ -81,7 +81,7 @@ export class StallWatch {
     this.#timer = timer;
     timer.add(
       clock.after(at - now, () => {
-        // What has arrived while the process was busy is taken in first.
+        // What arrived while the process was busy is handled first.
         timer.add(
           clock.yield(() => {
             this.#timerAt = Infinity;

@@ -1,45 +1,47 @@
 import { readableDuration } from '../config/readable.js';
 
-/** What a job waits for. Operators, sources and sinks are named by their ids, leaves by their place in `run(…)`, from 0. */
+/**
+ * What a job waits for. Operators, sources and sinks are identified by id, leaves by their position in `run(…)`, from 0.
+ */
 export type Waiting =
-  /** The source has sent as much as its budget allows. Of each of these leaves, the named terminals are furthest behind. */
+  /** The source has sent as much as its budget allows. The named terminals of these leaves are the slowest. */
   | {
       readonly on: 'credit';
       readonly source: string;
       readonly leaves: readonly number[];
       readonly operators: readonly string[];
     }
-  /** The store has not answered the source. New data, which may come or not, is not waited for in this sense. */
+  /** The store has not answered the source. Waiting for new data does not count. */
   | { readonly on: 'input'; readonly source: string; readonly input: string }
-  /** A barrier is under way, or what operators froze is not stored. */
+  /** A barrier has not reached these operators, or what they froze is not stored. */
   | { readonly on: 'acks'; readonly checkpoint: number; readonly operators: readonly string[] }
-  /** All operators have acked; the store has not answered, or the request fails each time, as `error` says. */
+  /** All operators have acked; the store has not answered, or the request keeps failing with `error`. */
   | { readonly on: 'manifest'; readonly checkpoint: number; readonly error?: string }
   /** The last checkpoint is durable; these sinks have not published all their output. */
   | { readonly on: 'publishing'; readonly operators: readonly string[] }
-  /** Everything is durable and published; what a leaf does after `values()` is not over. */
+  /** Everything is durable and published; work of these leaves after `values()` has not completed. */
   | { readonly on: 'completion'; readonly leaves: readonly number[] }
-  /** The store has not answered the claim of the job's log, or a request of it fails each time, as `error` says. */
+  /** The store has not answered the claim of the job's log, or its request keeps failing with `error`. */
   | { readonly on: 'claim'; readonly error?: string }
   /** Operators of these leaves are not ready for records. */
   | { readonly on: 'opening'; readonly leaves: readonly number[] };
 
-/** The job waits for one thing and gets nowhere, or has stopped to. Times in milliseconds. */
+/** The job has been waiting too long for one thing, or that wait has ended. Times in milliseconds. */
 export type StallEvent = {
   readonly type: 'stalled' | 'resumed';
   readonly job: string;
   readonly waiting: Waiting;
   /** How long it has waited. */
   readonly forMs: number;
-  /** All of it in words. */
+  /** A description for people. */
   readonly message: string;
 };
 
-/** One thing that a job waits for right now, by the monotonic clock. */
+/** One thing that a job is waiting for. Times by the monotonic clock. */
 export interface Wait {
-  /** Who waits. One can wait for one thing at a time. */
+  /** The waiter. It waits for one thing at a time. */
   readonly who: string;
-  /** When it began, or last got on. */
+  /** When the wait began, or last made progress. */
   readonly since: number;
   readonly waiting: Waiting;
 }

@@ -12,16 +12,16 @@ const deaf: ReadonlySet<string> = new Set(['SIGKILL', 'SIGSTOP']);
 const watches = new WeakMap<AbortSignal, Watch>();
 
 /**
- * An `AbortSignal` that fires on the first of these process signals, for `job.run(…, { signal })`. The job takes a last
- * checkpoint and ends. A second signal has its usual effect, so an impatient Ctrl-C still kills; and so has the first
- * one when the runs that were given this are over.
+ * An `AbortSignal` that is aborted on the first of these process signals, for `job.run(…, { signal })`. The job takes
+ * a last checkpoint and ends. A second signal has its default effect, so another Ctrl-C still kills. Once the runs
+ * that use it are over, signals have their default effect again.
  *
  * @example
  * ```ts
  * await job.run(clicks, { signal: stopOn('SIGTERM', 'SIGINT') });
  * ```
  *
- * Errors: `InvalidOption` for what is no signal of this system, or none that a process can listen to.
+ * Errors: `InvalidOption` for a signal that this system does not have, or that a process cannot handle.
  */
 export function stopOn(...signals: readonly NodeJS.Signals[]): AbortSignal {
   if (signals.length === 0) throw new InvalidOption('stopOn', undefined, 'one signal or more');
@@ -51,7 +51,9 @@ export function stopOn(...signals: readonly NodeJS.Signals[]): AbortSignal {
   return controller.signal;
 }
 
-/** A run uses the signal from now until it calls what this gives. Signals of other origin are nobody's to end. */
+/**
+ * A run uses the signal until it calls the returned function. Signals not created by {@link stopOn} are left alone.
+ */
 export function held(signal: AbortSignal | undefined): () => void {
   const watch = signal === undefined ? undefined : watches.get(signal);
   if (watch === undefined) return () => undefined;

@@ -8,12 +8,12 @@ import type { Wiring } from './wiring.js';
 
 export type AttemptState = 'opening' | 'running' | 'ending' | 'completing' | 'over';
 
-/** What an attempt waits for right now, and since when. */
+/** What an attempt is waiting for, and since when. */
 export function waitsOf(attempt: {
   readonly state: AttemptState;
   /** When the state was entered. */
   readonly since: number;
-  /** Once the log is claimed. */
+  /** Undefined until the log is claimed. */
   readonly coordinator: Coordinator | undefined;
   readonly logFailure: unknown;
   readonly wiring: Wiring;
@@ -44,7 +44,7 @@ export function waitsOf(attempt: {
   }
 }
 
-/** What a source waits for, as it concerns the job. */
+/** What a source is waiting for. */
 function sourceWait(
   source: string,
   wait: SourceWait | undefined,
@@ -67,8 +67,8 @@ function checkpointWait(wait: CheckpointWait | undefined, failure: { readonly er
 }
 
 /**
- * The leaves and ids of terminals. A leaf that shares another's flow shares its attempt, too: which of them a terminal
- * belongs to is not known then, and its id has to do.
+ * The leaves and ids of terminals. A leaf that shares another's flow shares its attempt, too, so the leaf of a
+ * terminal is not known then; only its id is reported.
  */
 function blamed(
   terminals: readonly (string | object)[],

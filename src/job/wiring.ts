@@ -7,7 +7,7 @@ import type { FailurePlace } from './failure.js';
 import { HotSource } from './hotSource.js';
 import { Leaf, type LeafEvents } from './leaf.js';
 
-/** A source that some leaf needs. */
+/** A source that a leaf needs. */
 export interface WiredSource {
   readonly source: Source<unknown>;
   readonly records: HotSource<unknown>;
@@ -17,15 +17,15 @@ export interface WiredSource {
   ended: 'no' | 'now' | 'flushed';
 }
 
-/** What a job is made of, ready to be subscribed. */
+/** The sources and leaves of a job. */
 export interface Graph {
   readonly sources: ReadonlyMap<string, Source<unknown>>;
   readonly leaves: readonly Observable<unknown>[];
-  /** Runs `subscribe` so that the flows of `job.source` find their source by `find`. */
+  /** Runs `subscribe`, during which the flows of `job.source` find their source with `find`. */
   wired(find: (id: string) => Observable<unknown>, subscribe: () => void): void;
 }
 
-/** The leaves of an attempt, and the sources that they turn out to need when they are subscribed. */
+/** The leaves of an attempt, and the sources that they subscribe to. */
 export class Wiring {
   readonly leaves: Leaf[] = [];
   readonly #sources = new Map<string, WiredSource>();
@@ -37,12 +37,12 @@ export class Wiring {
     this.#events = events;
   }
 
-  /** By their ids. */
+  /** By id. */
   get sources(): ReadonlyMap<string, WiredSource> {
     return this.#sources;
   }
 
-  /** Subscribes every leaf, and the dead letter sinks of the sources that these need; until it is `over`. */
+  /** Subscribes every leaf, and the dead letter sinks of their sources. Stops when it is `over`. */
   connect(over: () => boolean): void {
     for (const flow of this.#graph.leaves) {
       const leaf = this.#leaf();
@@ -76,8 +76,7 @@ export class Wiring {
   }
 
   /**
-   * Whether every `Open` has arrived somewhere: at each leaf, unless something on its way took it. Errors: `OpenLost`,
-   * `LeafWithoutSource`.
+   * Checks that every `Open` has arrived at a leaf or a terminal. Errors: `OpenLost`, `LeafWithoutSource`.
    */
   checkOpen(terminals: number): void {
     for (const leaf of this.leaves) if (!leaf.open) throw openLost(leaf.index);
@@ -85,7 +84,7 @@ export class Wiring {
     if (without !== undefined && terminals < this.leaves.length) throw leafWithoutSource(without.index);
   }
 
-  /** The record that is on its way down right now. */
+  /** The place of the record being handled. */
   get place(): FailurePlace {
     for (const [source, { pump }] of this.#sources) {
       const place = pump?.place;
@@ -138,7 +137,7 @@ export class Wiring {
 const openLost = (index: number): MillraceError =>
   new MillraceError(
     'OpenLost',
-    `Leaf ${index} of run(…) did not get the Open signal of its source: a plain operator on the flow dropped it (filter) or holds it back (delay, observeOn). Lift operators with records(…), so that they see only records.`,
+    `Leaf ${index} of run(…) did not receive the Open signal of its source: a plain operator on the flow dropped it (filter) or holds it back (delay, observeOn). Lift operators with records(…), so that they see only records.`,
   );
 
 const leafWithoutSource = (index: number): MillraceError =>

@@ -16,18 +16,18 @@ import { typeName } from '../formats/typeName.js';
 import { StateError, type Handles, type Key, type StateSpecs } from '../state/index.js';
 import { checkStates, KeyedOperator } from './keyedOperator.js';
 
-/** What {@link keyed} is told. */
+/** Options of {@link keyed}. */
 export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
   /** The key of a record. Equal keys share state: `1` and `'1'` differ, `{ a, b }` and `{ b, a }` do not. */
   readonly key: (record: A) => K;
-  /** The states, by name. Names are stored: keep them. */
+  /** The states, by name. Names are part of checkpoints: keep them. */
   readonly state: S;
-  /** Handles a record, with the states of its key. What it returns goes down, in order. */
+  /** Handles a record with the states of its key. Returns the records to emit, in order. */
   readonly onRecord: (record: A, states: Handles<S>) => Iterable<B>;
   /**
-   * A record whose key or whose values no state can hold (`UnsupportedKey`, `UnsupportedValue`): the job ends, or the record is
-   * skipped, with all that `onRecord` did to states, and all it returned. To know of that in time, `skip` encodes every value
-   * when it is set. Default `'fail'`.
+   * What happens to a record whose key or values cannot be stored (`UnsupportedKey`, `UnsupportedValue`): the job
+   * ends, or the record is skipped, including all that `onRecord` changed in states and returned. To detect it in
+   * time, `skip` encodes every value when it is set. Default `'fail'`.
    */
   readonly onUnencodable?: OnUnencodable;
 }
@@ -60,13 +60,13 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, 
     }
     this.enter(this.#key(record));
     const results = this.#onRecord(record, states);
-    // Callers may be JavaScript, and an async callback is the commonest slip.
+    // Callers may be JavaScript; an async callback is the most common mistake.
     if (!isIterable(results)) throw notIterable(this.id, results);
     this.#emitAll(results);
     this.leave();
   }
 
-  /** As above, but a record that state cannot hold leaves no trace. */
+  /** Like `onRecord`, but a record that cannot be stored has no effect. */
   #tryRecord(record: A, states: Handles<S>): void {
     let results: readonly B[];
     try {
@@ -98,7 +98,7 @@ function isUnencodable(error: unknown): boolean {
   return error instanceof StateError && ['UnsupportedKey', 'UnsupportedValue'].includes(error.code);
 }
 
-/** A string is iterable, too, but one that is returned means one record, not one for each of its characters. */
+/** A string is not meant as an iterable of its characters. */
 function isIterable(results: unknown): boolean {
   return (
     typeof (results as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function' &&
@@ -115,15 +115,15 @@ function notIterable(id: string, results: unknown): MillraceError {
 }
 
 /**
- * Handles records with state that belongs to their key and survives crashes.
+ * Handles records with state per key that survives crashes.
  *
- * `onRecord` runs for one record at a time, in order, and synchronously; what it read, wrote or cleared before a barrier is in
- * that checkpoint, and nothing after. Whatever it throws ends the flow.
+ * `onRecord` runs for one record at a time, in order, and synchronously. A checkpoint contains exactly the changes
+ * made before its barrier. An error that it throws ends the flow.
  *
- * `id` names the state in checkpoints: unique within the job, and kept for as long as its state matters.
- * Errors: `InvalidOption`, `InvalidState` at once; `DuplicateId`, `StateSchemaMismatch`, `SegmentCorrupt`, `SegmentMissing`,
- * `SegmentTooNew` on start; `UnsupportedKey`, `UnsupportedValue`, `StateOutsideTurn`, `TooManyKeys`, `NotIterable`,
- * `PromiseInFlow`, `ObservableInFlow` while running.
+ * `id` names the state in checkpoints: it must be unique within the job, and stay the same to keep the state. Errors:
+ * `InvalidOption`, `InvalidState` immediately; `DuplicateId`, `StateSchemaMismatch`, `SegmentCorrupt`,
+ * `SegmentMissing`, `SegmentTooNew` on start; `UnsupportedKey`, `UnsupportedValue`, `StateOutsideTurn`,
+ * `TooManyKeys`, `NotIterable`, `PromiseInFlow`, `ObservableInFlow` while running.
  *
  * @example
  * ```ts
@@ -151,7 +151,7 @@ const names: OptionNames<KeyedOptions<never, never, never, never>> = {
   onUnencodable: true,
 };
 
-/** Callers may be JavaScript: the types are not to be relied on here. */
+/** Callers may be JavaScript, so types are checked at run time. */
 function validate(id: string, options: object): void {
   checkId('the id of keyed', id);
   checkOptions(`keyed '${id}'`, required(`the options of keyed '${id}'`, options), names);

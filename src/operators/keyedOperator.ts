@@ -14,31 +14,30 @@ import {
 } from '../state/index.js';
 import { checkpointData } from '../store/services.js';
 
-/** What a {@link KeyedOperator} is. */
+/** Options of a {@link KeyedOperator}. */
 export interface KeyedOperatorOptions<S extends StateSpecs> {
-  /** Of the operator, for errors: `keyed`. */
+  /** The operator's name in errors, such as `keyed`. */
   readonly name: string;
   /** Names the state in checkpoints. */
   readonly id: string;
-  /** The states, by name. Names are stored. */
+  /** The states, by name. Names are part of checkpoints. */
   readonly state: S;
-  /** Whether a value that cannot be stored is refused when it is set, never later. Default `false`. */
+  /** Whether to reject a value that cannot be stored when it is set, never later. Default `false`. */
   readonly early?: boolean;
 }
 
 /**
- * An operator with keyed state: what `keyed`, and any other operator that remembers something for each key, is made of.
- * `Open` is held until the state is restored; at a barrier the state is frozen, the barrier passes, and the ack follows when the
- * frozen part is stored.
+ * The base class of `keyed` and other operators with state per key. It holds `Open` until the state is restored. At a
+ * barrier it freezes the state and passes the barrier on; the ack follows when the frozen state is stored.
  *
- * A subclass implements `onRecord`, and `onWatermark` where time matters. There it has a **turn** for each key it works on:
- * {@link enter} a key, use {@link states}, emit, and {@link leave}.
+ * A subclass implements `onRecord`, and `onWatermark` if it depends on time. It works on each key in a **turn**:
+ * {@link enter} the key, use {@link states}, emit, and {@link leave}.
  *
  * @example
  * ```ts
  * const state = { count: valueState(0) };
  *
- * // Each word, with how often it has come.
+ * // Each word, with its number of occurrences so far.
  * class Counting extends KeyedOperator<string, string, typeof state> {
  *   override onRecord(word: string): void {
  *     this.enter(word);
@@ -70,7 +69,7 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
     return this.id;
   }
 
-  /** The handles, of the key whose turn it is. The same objects for every key. */
+  /** The handles, for the current key. The same objects for every key. */
   protected get states(): Handles<S> {
     if (this.#states === undefined) throw restoring(this.#options);
     return this.#states;
@@ -81,12 +80,12 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
     this.#backend.at(typeof key === 'string' || typeof key === 'number' ? key : this.#stored(key));
   }
 
-  /** Ends the turn: the handles refuse to work. */
+  /** Ends the turn: using the handles throws. */
   protected leave(): void {
     this.#backend.leave();
   }
 
-  /** What the states hold for the key can be brought back by {@link undo} during this turn. */
+  /** Saves what the states hold for the key, so that {@link undo} can restore it during this turn. */
   protected remember(): void {
     this.#backend.remember();
   }
@@ -144,13 +143,13 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
 const restoring = ({ name, id }: Pick<KeyedOperatorOptions<StateSpecs>, 'name' | 'id'>): MillraceError =>
   new MillraceError(
     'NotOpened',
-    `A record reached ${name} '${id}' before its state was restored: only job.run(…) sends records, once every Open has come through.`,
+    `A record reached ${name} '${id}' before its state was restored: only job.run(…) sends records, after every operator has passed Open on.`,
   );
 
 /**
- * Whether these are states, by name. Callers may be JavaScript: the types are not to be relied on. Errors: `InvalidState`.
+ * Checks that these are states, by name, as callers may be JavaScript. Errors: `InvalidState`.
  *
- * @param what has them, such as `keyed('per-user', …)`
+ * @param what the operator, such as `keyed('per-user', …)`
  */
 export function checkStates(what: string, state: unknown): asserts state is StateSpecs {
   const specs = typeof state === 'object' && state !== null ? Object.entries(state) : [];
@@ -161,7 +160,7 @@ export function checkStates(what: string, state: unknown): asserts state is Stat
     if (typeof (spec as { open?: unknown } | null)?.open !== 'function') {
       throw new StateError(
         'InvalidState',
-        `State ${name} of ${what} is no state: use valueState(…) or another kind.`,
+        `State ${name} of ${what} is not a state: use valueState(…) or another kind.`,
       );
     }
   }

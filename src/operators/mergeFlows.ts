@@ -8,8 +8,9 @@ import type { Barrier, Credit, End, Flow, Open, Signal, Watermark } from '../flo
 type Aligned = Open | Barrier;
 
 /**
- * Lets inputs through until each is at the same Open or Barrier; those ahead are held there, in order. At least once will do:
- * those ahead of a Barrier go on, and it comes out when every input has brought it.
+ * Aligns the inputs. Each input passes until it reaches an `Open` or `Barrier`; what follows is held, in order. The
+ * signal is emitted once every input has reached it. At least once: inputs continue past a barrier, which is emitted
+ * once every input has passed it.
  */
 class Alignment<T> {
   exactlyOnce = true;
@@ -23,7 +24,7 @@ class Alignment<T> {
     this.#out = out;
   }
 
-  /** Passes the signal on once every input is at it. */
+  /** Emits the signal that the inputs wait at, once every input waits. */
   align(): void {
     for (;;) {
       const waiting = this.inputs.filter(({ over }) => !over).map(({ at }) => at);
@@ -36,7 +37,7 @@ class Alignment<T> {
     }
   }
 
-  /** Passes on the barriers that every input has brought and gone past. */
+  /** At least once: emits the barriers that every input has passed. */
   pass(): void {
     for (;;) {
       const live = this.inputs.filter(({ over }) => !over);
@@ -50,7 +51,7 @@ class Alignment<T> {
     }
   }
 
-  /** Passes `End` on with the last input's, behind the barriers that came before it. */
+  /** Emits `End` when the last input has ended, after the barriers before it. */
   end(end: End): void {
     if (
       this.#ended ||
@@ -61,7 +62,7 @@ class Alignment<T> {
     this.#out.next(end);
   }
 
-  /** Passes on how far every input that brings this source has brought it. */
+  /** Emits the minimum credit of a source over the inputs that carry it. */
   credit(source: string): void {
     const bringing = this.inputs.filter(({ sources, over }) => !over && sources.includes(source));
     const bytes = Math.min(...bringing.map(({ credits }) => credits.get(source) ?? 0));
@@ -70,7 +71,7 @@ class Alignment<T> {
     this.#out.next(credit(source, bytes));
   }
 
-  /** The minimum over the inputs that are neither over nor idle, when it rises. It is idle when all of them are. */
+  /** Emits the minimum watermark over the active inputs when it rises. It is idle if all inputs are. */
   advance(): void {
     const live = this.inputs.filter(({ ended, over }) => ended === undefined && !over);
     if (live.length === 0) return;
@@ -84,7 +85,7 @@ class Alignment<T> {
     this.#out.next(this.#watermark);
   }
 
-  /** An input has completed: the others no longer wait for it. */
+  /** An input has completed: the others do not wait for it any more. */
   complete(input: Input<T>): void {
     if (this.inputs.every(({ over }) => over)) {
       this.#out.complete();
@@ -104,13 +105,13 @@ class Alignment<T> {
 }
 
 class Input<T> extends FlowSubscriber<T, T> {
-  /** The signal that this input waits at. */
+  /** The signal that this input waits at; everything after it is held. */
   at: Aligned | undefined;
   watermark: Watermark | undefined;
   sources: readonly string[] = [];
   readonly credits = new Map<string, number>();
   ended: End | undefined;
-  /** The barriers it went past that others have not brought yet. */
+  /** At least once: barriers passed by this input but not by all. */
   readonly passed: Barrier[] = [];
   /** It has completed: it counts as aligned. */
   over = false;
@@ -135,7 +136,7 @@ class Input<T> extends FlowSubscriber<T, T> {
     this.sources = open.sources;
     this.#alignment.exactlyOnce = configOf(open.attempt).checkpoints.mode === 'EXACTLY_ONCE';
     this.#align(open);
-    // The attempt waits for what keeps the Open of the other inputs, not for this one.
+    // The attempt waits for the operators that hold the Open of the other inputs, not for this one.
     open.attempt.opened(this);
   }
 
@@ -178,7 +179,7 @@ class Input<T> extends FlowSubscriber<T, T> {
     this.#alignment.advance();
   }
 
-  /** Hands on what was held, up to the next signal to align. */
+  /** Handles what was held, up to the next signal to align. */
   drain(): void {
     const held = this.#held;
     this.#held = [];
@@ -213,7 +214,7 @@ class Input<T> extends FlowSubscriber<T, T> {
 /** The records of a flow. */
 export type RecordOf<F> = F extends Flow<infer T> ? Exclude<T, Signal> : never;
 
-/** Two inputs are at the same signal. Open differs by its sources only. */
+/** Whether two inputs wait at the same signal. `Open` signals differ only in their sources. */
 const same = (a: Aligned | undefined, b: Aligned): boolean =>
   a === b || (a?.[signal] === 'open' && b[signal] === 'open');
 
@@ -224,12 +225,13 @@ const misaligned = (): MillraceError =>
   );
 
 /**
- * Joins flows into one: records as they come, signals aligned.
+ * Merges flows into one: records as they arrive, signals aligned.
  *
- * `Open` and each `Barrier` come out once, when every input has brought them; an input that is ahead is held there
- * meanwhile, so what comes out before a barrier is what every input had before it (with the checkpointing mode
- * `AT_LEAST_ONCE` it is not held, and what it brings early may come again after a restart). `End` comes out with the last input's.
- * `Watermark` is the minimum over the inputs that are neither over nor idle, `Credit` over those that bring the source. Held records are bounded by the budgets of the sources.
+ * `Open` and each `Barrier` are emitted once, when they have arrived at every input. An input that is ahead is held
+ * until then, so the output before a barrier is exactly what all inputs had before it. (In the checkpointing mode
+ * `AT_LEAST_ONCE` it is not held, and its early records may come again after a restart.) `End` is emitted when the
+ * last input ends. `Watermark` is the minimum over the inputs that are neither over nor idle, `Credit` the minimum
+ * over those that carry the source. Held records are bounded by the budgets of the sources.
  *
  * ```
  * a:    O-a-1-b---E--2|

@@ -1,13 +1,14 @@
 /**
- * `records(…)` runs plain RxJS operators between two ends of its own: a head that records go into, and a tail that takes
- * what comes out. Everything must come out in the turn of the record that it comes from, or at `End`; otherwise a barrier
- * would pass while records are still on their way, and they would be in no checkpoint. So each of these fails the flow:
+ * `records(…)` runs plain RxJS operators between a head, which records enter, and a tail, which receives their
+ * output. All output must be emitted in the turn of the record that caused it, or at `End`; otherwise a barrier could
+ * pass records that are still in the operators, and no checkpoint would include them. So each of these fails the
+ * flow:
  *
  * - an emission or a completion outside a record's turn (`delay`, a `mergeMap` over promises);
- * - an emission before the first record (`startWith`): it would come again with each restart;
- * - operators that have not completed when their input has: what they still wait for would be lost at `End`;
- * - operators that stopped without a word. RxJS marks a subscriber as stopped before it delivers an error, so a stack
- *   overflow during the delivery silences it. This is checked at each signal, hence before every barrier.
+ * - an emission before the first record (`startWith`): it would be repeated at each restart;
+ * - operators that have not completed when their input has: what they still hold would be lost at `End`;
+ * - operators that stopped silently. RxJS marks a subscriber as stopped before it delivers an error, so a stack
+ *   overflow during delivery loses the error. This is checked at each signal, and so before every barrier.
  */
 import { Observable, Subscriber, type OperatorFunction } from 'rxjs';
 import { InvalidOption } from '../config/units.js';
@@ -27,18 +28,18 @@ import { hasHeadroom } from '../flow/stack.js';
 import { deferredInFlow, isDeferred } from '../flow/deferred.js';
 
 /**
- * Emissions of one record after which recursion is suspected, and how often the stack is looked at from there. A level of
- * recursion takes up to some kilobytes, so three tenths of the stack last until the next look.
+ * After this many emissions for one record, recursion is suspected, and the stack is checked every `stride`
+ * emissions. A level of recursion takes up to some kilobytes, so three tenths of the stack last until the next check.
  */
 const many = 128;
 const stride = 64;
 const room = 3;
 
-/** Takes what the lifted operators emit. */
+/** Receives the output of the lifted operators. */
 class Tail<B> extends Subscriber<B> {
   readonly #records: Records<never, B>;
   readonly #out: Subscriber<B | Signal>;
-  /** The operators have completed: by `take(n)` and the like, or at `End`. */
+  /** The operators have completed: early, such as `take(n)`, or at `End`. */
   over = false;
   /** Emissions since the turn began. */
   emitted = 0;
@@ -59,7 +60,7 @@ class Tail<B> extends Subscriber<B> {
     }
   }
 
-  // `error` and not `_error`: the first try to deliver an error may fail for lack of stack, and must not be the last.
+  // Overrides `error`, not `_error`: if the stack is too short for the first delivery, the error is delivered again.
   override error(error: unknown): void {
     this.#records.broke(error);
   }
@@ -78,7 +79,7 @@ interface Stage {
 
 class Records<A, B> extends FlowSubscriber<A, B> {
   readonly #tail: Tail<B>;
-  /** The operators' subscribers, the newest of each (`repeat` and `retry` subscribe anew). */
+  /** The operators' subscribers, the newest of each (`repeat` and `retry` resubscribe). */
   readonly #stages: Stage[] = [];
   #head: Pick<Subscriber<A>, 'next' | 'complete'> = unsubscribed;
   #phase: 'subscribing' | 'running' | 'flushing' = 'subscribing';
@@ -105,13 +106,13 @@ class Records<A, B> extends FlowSubscriber<A, B> {
     return this.handlingRecord || this.#phase === 'flushing';
   }
 
-  /** The operators emitted or completed where they must not. */
+  /** The operators have emitted or completed at the wrong time. */
   refuse(): void {
     if (this.#phase !== 'subscribing') this.broke(late());
     else if (!this.#tail.over) this.broke(early());
   }
 
-  /** The operators have failed. The error waits for the end of the turn if there is no stack left to deliver it. */
+  /** The operators have failed. If the stack is exhausted, the error is delivered at the end of the turn. */
   broke(error: unknown): void {
     this.#error ??= { error };
     if (hasHeadroom()) this.fail(this.#error.error, this.handlingRecord);
@@ -164,7 +165,7 @@ class Records<A, B> extends FlowSubscriber<A, B> {
       throw stopped();
   }
 
-  /** `flow`, with the subscriber of the operator after it noted. It costs nothing per record. */
+  /** `flow`, recording the subscriber of the next operator. It costs nothing per record. */
   #watched(flow: Observable<unknown>, stage: number): Observable<unknown> {
     // eslint-disable-next-line no-restricted-syntax -- hands the subscriber on as it is
     return new Observable((subscriber) => {
@@ -174,7 +175,7 @@ class Records<A, B> extends FlowSubscriber<A, B> {
   }
 }
 
-/** In place of the input of operators that never subscribe to it, such as `take(0)`. */
+/** The head of operators that never subscribe to their input, such as `take(0)`. */
 const unsubscribed = { next: (): void => undefined, complete: (): void => undefined };
 
 const leave =
@@ -210,14 +211,15 @@ const overflow = (): RangeError =>
   );
 
 /**
- * Lifts synchronous RxJS operators over a flow: they see the records, signals pass by in their place.
+ * Lifts synchronous RxJS operators over a flow: they see only records, and signals keep their place.
  *
- * All operators of one `records(…)` cost one step of the flow, so lift a chain together. When they complete (`take`),
- * records end and signals go on; what they still hold (`toArray`, `reduce`, `bufferCount`) is flushed at `End`, before the
- * final checkpoint.
+ * All operators of one `records(…)` together cost one step of the flow, so lift a chain at once. After they complete
+ * (`take`), only signals follow. What they still hold (`toArray`, `reduce`, `bufferCount`) is flushed at `End`,
+ * before the final checkpoint.
  *
  * Their inner state is **not** restored: `map`, `filter`, `tap`, `mergeMap` over arrays and other stateless operators
- * are safe, while `scan`, `take`, `distinct`, `bufferCount`, `pairwise` start anew after a failure. Keep state in `keyed(…)`.
+ * are safe, while `scan`, `take`, `distinct`, `bufferCount`, `pairwise` start over after a failure. Keep state in
+ * `keyed(…)`.
  *
  * ```
  * in:   O-a-b-1-c-E2|
@@ -232,8 +234,8 @@ const overflow = (): RangeError =>
  *
  * Errors: `AsyncInRecords` when an operator emits outside a record's turn, or has not completed when its input has
  * (`delay`, `debounceTime`, a `mergeMap` over promises); `EarlyInRecords` when it emits before the first record
- * (`startWith`); `PromiseInFlow` and `ObservableInFlow` when an operator emits one; `StoppedInRecords` when recursion overflowed the stack
- * unseen; whatever an operator or its callback throws.
+ * (`startWith`); `PromiseInFlow` and `ObservableInFlow` when an operator emits one; `StoppedInRecords` when recursion
+ * overflowed the stack silently; and errors of operators and their callbacks.
  */
 export function records<A, B>(op1: OperatorFunction<A, B>): FlowOperator<A, B>;
 export function records<A, B, C>(

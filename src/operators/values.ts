@@ -22,24 +22,24 @@ class Values<T> extends FlowSubscriber<T, T> {
   }
 
   override onBarrier(): void {
-    // A plain Observable takes no part in checkpoints,
+    // A plain Observable takes no part in checkpoints.
   }
 
   override onWatermark(): void {
-    // nor in event time,
+    // Nor in event time.
   }
 
   override onEnd(): void {
-    // and completes when the job does.
+    // It completes when the job does.
   }
 }
 
 /**
  * Turns a flow into a plain `Observable` of its records, for any RxJS operator and any subscriber.
  *
- * From here on delivery is **at least once** to synchronous consumers: after a failure, records since the last durable
- * checkpoint come again. A record counts as delivered once it has been emitted. Asynchronous work that is still running
- * at a checkpoint is not part of it, and does not come again after a crash.
+ * From here on, delivery is **at least once** to synchronous consumers: after a failure, records since the last
+ * durable checkpoint are emitted again. A record counts as delivered once it has been emitted. Asynchronous work that
+ * is still running at a checkpoint is not part of it, and is not repeated after a crash.
  *
  * It is a terminal operator: the source may run ahead of the last delivered record by its budget. The Observable
  * completes when the final checkpoint of the job is durable, and `run` waits until what follows it has completed, too.

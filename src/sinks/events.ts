@@ -1,4 +1,4 @@
-/** What sinks report to `job.events$`. `operator` is the sink's id. */
+/** Events of sinks. `operator` is the sink's id. */
 export type SinkEvent =
   | {
       /** `missing-committed`: the file was published before, and a consumer has removed it (`onMissingCommitted: 'accept'`). */
@@ -12,7 +12,7 @@ export type SinkEvent =
   | {
       readonly type: 'warning';
       readonly operator: string;
-      /** What to do about it. */
+      /** What happened, and what to do. */
       readonly message: string;
       readonly error: unknown;
     };

@@ -4,23 +4,25 @@ import type { Credit } from '../flow/index.js';
 export type TerminalKey = string | object;
 
 /**
- * How far all terminals of a job have dealt with each of its sources: the arithmetic of flow control.
+ * Tracks how far each terminal of a job has processed each source: the arithmetic of flow control.
  *
- * A terminal reports cumulative positions, so that one which hears of the same credit twice (a split, a `share()`)
- * changes nothing. What is released of a source is the minimum over the terminals downstream of it; a source without
- * terminals is held back by nobody.
+ * Terminals report cumulative positions, so a credit that arrives twice (after a split or `share()`) changes nothing.
+ * The released position of a source is the minimum over its downstream terminals; a source without terminals is not
+ * limited.
  */
 export class CreditLedger {
   /** source → terminal → position. */
   readonly #positions = new Map<string, Map<TerminalKey, number>>();
   readonly #released: (source: string, bytes: number) => void;
 
-  /** `released`: every terminal of `source` has by now dealt with its first `bytes` bytes. Called when that grows. */
+  /**
+   * @param released called when every terminal of `source` has processed its first `bytes` bytes, each time that grows
+   */
   constructor(released: (source: string, bytes: number) => void) {
     this.#released = released;
   }
 
-  /** A terminal downstream of `sources`: from now on they wait for it. */
+  /** Adds a terminal downstream of `sources`, which wait for it from now on. */
   terminal(terminal: TerminalKey, sources: readonly string[]): void {
     for (const source of sources) {
       let terminals = this.#positions.get(source);
@@ -30,8 +32,8 @@ export class CreditLedger {
   }
 
   /**
-   * `terminal` has dealt with everything before `credit`. A lower position than before, and one from a terminal that is
-   * not downstream of the source, change nothing.
+   * `terminal` has processed everything before `credit`. Ignores a position that is not higher than before, and
+   * terminals that are not downstream of the source.
    */
   release(terminal: TerminalKey, { source, bytes }: Credit): void {
     const terminals = this.#positions.get(source);
@@ -43,7 +45,7 @@ export class CreditLedger {
     if (now > released) this.#released(source, now);
   }
 
-  /** The terminals that are furthest behind: what `released` waits for. */
+  /** The slowest terminals, which determine `released`. */
   behind(source: string): TerminalKey[] {
     const released = this.released(source);
     return [...(this.#positions.get(source) ?? [])].flatMap(([terminal, bytes]) =>
@@ -51,7 +53,7 @@ export class CreditLedger {
     );
   }
 
-  /** Bytes of `source` that every terminal has dealt with; `Infinity` without terminals. */
+  /** Bytes of `source` that every terminal has processed; `Infinity` without terminals. */
   released(source: string): number {
     let released = Infinity;
     for (const bytes of this.#positions.get(source)?.values() ?? []) released = Math.min(released, bytes);

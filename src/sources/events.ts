@@ -1,8 +1,8 @@
-/** What sources report to `job.events$`. `operator` is the source's id. */
+/** Events of sources. `operator` is the source's id. */
 export type SourceEvent = SkippedEvent | InputSkippedEvent | NotReadEvent;
 
 export type SkippedEvent = {
-  /** Malformed records were skipped: reported once for a slice of input, with the last of them as the example. */
+  /** Malformed records were skipped. Reported once per slice of input, with the last one as an example. */
   readonly type: 'skipped';
   readonly operator: string;
   /** URI of the object. */
@@ -12,11 +12,11 @@ export type SkippedEvent = {
   /** 1-based. */
   readonly line: number;
   readonly reason: string;
-  /** Skipped so far, over the job's life. */
+  /** Records skipped so far, over the job's life. */
   readonly count: number;
 };
 
-/** Something that matches and cannot be read was left out, as `unreadable: 'skip'` asks. */
+/** A matching object that cannot be read was skipped, because of `unreadable: 'skip'`. */
 export type InputSkippedEvent = {
   readonly type: 'input-skipped';
   readonly operator: string;
@@ -25,16 +25,16 @@ export type InputSkippedEvent = {
   readonly reason: string;
 };
 
-/** A source that had read everything before this run has input that came afterwards. Reported once for each attempt. */
+/** A finished source has new input, which is not read. Reported once per attempt. */
 export type NotReadEvent = {
   readonly type: 'input-not-read';
   readonly operator: string;
-  /** How many objects, as far as one page of a listing shows. */
+  /** The number of new objects on one page of a listing. */
   readonly objects: number;
-  /** There may be more than these. */
+  /** Whether there may be more. */
   readonly more: boolean;
   /** URI of the first. */
   readonly object: string;
-  /** All of it in words, and what to do. */
+  /** What happened, and what to do. */
   readonly message: string;
 };

@@ -1,26 +1,29 @@
 import { headBytes } from '../formats/recognise.js';
 
-/** The next bytes of something; `wait` while they are under way; `end` when there are none. */
+/** The next bytes of a stream; `wait` if they have not arrived; `end` if there are no more. */
 export type Chunk = Uint8Array | 'wait' | 'end';
 
-/** Chunks, whose first bytes are looked at before any is handed on. */
+/** A stream of chunks whose first bytes are inspected before any is passed on. */
 export class Preview {
   readonly #read: () => Chunk;
   #look: ((head: Buffer, whole: boolean) => void) | undefined;
   #head: Buffer = Buffer.alloc(0);
 
-  /** `look` gets the first `headBytes` bytes, or all there are (`whole`). Without it, nothing is held back. */
+  /**
+   * @param look called with the first `headBytes` bytes, or with all if there are fewer (`whole`); without it,
+   * nothing is held
+   */
   constructor(read: () => Chunk, look: ((head: Buffer, whole: boolean) => void) | undefined) {
     this.#read = read;
     this.#look = look;
   }
 
-  /** Bytes that are held back. */
+  /** Bytes held. */
   get held(): number {
     return this.#head.length;
   }
 
-  /** Looks at the first bytes; false while they are under way. */
+  /** Inspects the first bytes. Returns `false` if they have not arrived. */
   open(): boolean {
     const look = this.#look;
     if (look === undefined) return true;

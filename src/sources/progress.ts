@@ -1,16 +1,16 @@
 /**
- * Notices a reader that is polled for ever and gets nowhere, so that a defect ends the job instead of burning its CPU.
+ * Detects a reader that is polled endlessly without progress, so that a defect ends the job instead of using up its CPU.
  *
- * A slow store is no reason: a reader that waits is not polled. It is polled in vain when data arrives out of order, a few
- * times for each request under way. So only a great many polls in a row, in a short time, are a loop.
+ * A slow store does not count, as a waiting reader is not polled. Data that arrives out of order causes a few
+ * fruitless polls for each request in flight. So only very many consecutive polls in a short time are a loop.
  */
 import { monotonic, type Clock, type Json } from '../flow/index.js';
 
-/** Polls in a row that give nothing. */
+/** Consecutive polls without a result that are a loop. */
 const manyPolls = 200_000;
-/** Polls before the position is looked at, which costs more than counting. */
+/** Polls before the position is compared, which costs more than counting. */
 const fewPolls = 1000;
-/** A reader that is woken in vain now and then reaches `manyPolls` too, but not in this time. */
+/** A reader that is occasionally woken without data reaches `manyPolls`, too, but not within this time. */
 const loopMillis = 10 * 60_000;
 
 export class Progress {
@@ -25,12 +25,12 @@ export class Progress {
     this.#position = position;
   }
 
-  /** Something is handed over. */
+  /** A poll has returned something. */
   made(): void {
     this.#idle = 0;
   }
 
-  /** A poll is over, and nothing came of it since the last `made`. The number of such polls if the reader is in a loop. */
+  /** A poll has returned nothing. Returns the number of such polls if the reader is in a loop. */
   missed(): number | undefined {
     this.#idle++;
     if (this.#idle === fewPolls) {

@@ -4,11 +4,11 @@ import { monotonic, type Clock } from '../flow/index.js';
 export interface SourceWait {
   /** `undefined`: credit. */
   readonly input: string | undefined;
-  /** When it last got on, or began to wait for this: by the monotonic clock. */
+  /** When it last made progress, or began to wait for this. By the monotonic clock. */
   readonly since: number;
 }
 
-/** Remembers since when a source has waited for one thing and got nowhere. */
+/** Tracks since when a source has been waiting for one thing without progress. */
 export class Standstill {
   readonly #clock: Clock;
   #input: string | undefined;
@@ -19,7 +19,7 @@ export class Standstill {
     this.#clock = clock;
   }
 
-  /** The source does not wait, or for nothing that is anybody's to give. */
+  /** The source does not wait, or only for data that does not exist yet. */
   over(): void {
     this.#progress = undefined;
   }
@@ -27,7 +27,7 @@ export class Standstill {
   /**
    * The source waits for `input`, or without one for credit.
    *
-   * @param progress a number that changes when the source gets on
+   * @param progress a number that changes when the source makes progress
    */
   waits(input: string | undefined, progress: number): SourceWait {
     if (this.#progress !== progress || this.#input !== input) {

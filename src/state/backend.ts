@@ -29,17 +29,17 @@ export interface StateBackendOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly report: (event: StateEvent) => void;
-  /** How segments are written and merged. Default: as configured where nothing is. */
+  /** How segments are written and merged. Default: the default configuration. */
   readonly files?: SegmentFiles;
-  /** Whether a value that cannot be stored must be refused when it is set. Default `false`: at the next freeze, at the latest. */
+  /** Whether to reject a value that cannot be stored when it is set. Default `false`: by the next freeze. */
   readonly early?: boolean;
-  /** No segment has more. Default: what segments may have at all. */
+  /** Limits of one segment. Default: those of the format. */
   readonly limits?: SegmentLimits;
   /** Key groups. Default 128; fixed for the life of the state. */
   readonly maxParallelism?: number;
 }
 
-/** A frozen part of all states on its way into a segment. */
+/** What one freeze took from all states, until it is stored. */
 interface Pending {
   readonly frozen: readonly FrozenCells[];
   out: Subscriber<Frozen> | undefined;
@@ -47,30 +47,34 @@ interface Pending {
 }
 
 /**
- * The keyed state of one operator during one attempt. All of it is in memory; the store has it as a list of runs of
- * segments, each with the cells that changed between two barriers.
+ * The keyed state of one operator during one attempt. All of it is in memory. In the store it is a list of runs of
+ * segments; each run has the cells that changed between two barriers.
  *
- * 1. **Restore** reads the runs of the snapshot, oldest first: the newest value of a cell wins, operands are applied to it.
- * 2. **Freeze**, at a barrier, takes from every state the cells that changed: O(1). Frozen parts are stored strictly in order.
- * 3. A frozen part becomes one run, nearly always one segment by one request; one without cells becomes none, by none. Then it
- *    is acked with the list of all runs up to it. A run stays in the list whatever becomes of its checkpoint.
- * 4. A part that cannot be stored, or is cancelled, goes back under whatever was written since, and so into the next run.
- * 5. **Compaction** merges runs meanwhile; the next ack refers to the result. What no manifest refers to any more
- *    is the checkpoint's to delete. A compaction that fails costs nothing, and is tried again after the next run.
- * 6. **The last freeze** ends a compaction at its next request, and is acked when that one is answered: nothing is under way
- *    then, so whatever no manifest refers to can be found and deleted.
+ * 1. **Restore** reads the runs of the snapshot, oldest first: the newest value of a cell wins, and newer operands
+ *    are applied to it.
+ * 2. **Freeze**, at a barrier, takes the changed cells of every state in O(1). What was frozen is stored strictly in
+ *    order.
+ * 3. **Store.** Frozen cells become one run: usually one segment, written with one request; no cells, no run. Then
+ *    the barrier is acked with the list of all runs so far. A run stays in the list even if its checkpoint fails.
+ * 4. **Give back.** If storing fails or is cancelled, the frozen cells go back **under** newer writes, and so into
+ *    the next run.
+ * 5. **Compaction** merges runs in the background; the next ack refers to the result. The checkpoint room deletes
+ *    segments that no manifest refers to any more. A failed compaction is harmless, and is tried again after the next
+ *    run.
+ * 6. **The last freeze** stops a compaction at its next step, and is acked only then: with nothing in flight, every
+ *    object that no manifest refers to can be found and deleted.
  *
- * Which cells a state has, and what they hold, is its kind's affair.
+ * The kind of a state defines its cells and their contents.
  *
- * Crash points: before the upload is done nothing refers to its object; after it, before the manifest is durable,
- * nothing does either. Such leftovers have the attempt's epoch in their names, so later attempts find them.
+ * *Crash during the upload, or after it but before the manifest is durable:* nothing refers to the object. It is a
+ * leftover, which later attempts find by the epoch in its name.
  */
 export class StateBackend {
   readonly #options: StateBackendOptions;
   readonly #states: readonly LiveState<unknown>[];
   readonly #schema: SegmentSchema;
   readonly #files: SegmentFiles;
-  /** From old to young. */
+  /** Oldest first. */
   #runs: readonly Run[] = [];
   readonly #queue: Pending[] = [];
   #writing = Subscription.EMPTY;
@@ -104,12 +108,12 @@ export class StateBackend {
     };
   }
 
-  /** One for each state, by name; the same for all records. */
+  /** The handle of each state, by name; the same objects for all records. */
   get handles(): Readonly<Record<string, unknown>> {
     return Object.fromEntries(this.#schema.states.map(({ name }, i) => [name, this.#states[i]?.handle]));
   }
 
-  /** The live states, for the operator's hot path. */
+  /** For the operator's hot path. */
   get states(): readonly LiveState<unknown>[] {
     return this.#states;
   }
@@ -119,12 +123,12 @@ export class StateBackend {
     return this.#runs.flat();
   }
 
-  /** Turns all handles to a key. */
+  /** Points all handles at a key. */
   at(key: StoredKey): void {
     for (const state of this.#states) state.at(key);
   }
 
-  /** What all states hold for the key can be brought back by {@link undo}, until {@link leave}. */
+  /** Saves what all states hold for the key, so that {@link undo} can restore it until {@link leave}. */
   remember(): void {
     for (const state of this.#states) state.remember();
   }
@@ -133,12 +137,12 @@ export class StateBackend {
     for (const state of this.#states) state.undo();
   }
 
-  /** The handles are of no use until the next {@link at}. */
+  /** Invalidates the handles until the next {@link at}. */
   leave(): void {
     for (const state of this.#states) state.leave();
   }
 
-  /** Loads a snapshot into the still empty states. Errors: `StateSchemaMismatch` and those of {@link SegmentReader}. */
+  /** Loads a snapshot into the empty states. Errors: `StateSchemaMismatch` and those of {@link SegmentReader}. */
   restore(json: Json): Observable<never> {
     const { operator, clock, states: declared } = this.#options;
     return new Observable((out) => {
@@ -167,8 +171,8 @@ export class StateBackend {
   }
 
   /**
-   * Freezes at once. The result, to be subscribed exactly once, stores what was frozen and emits the ack; unsubscribing
-   * cancels, and what was frozen is part of the next checkpoint.
+   * Freezes synchronously. The result, to be subscribed exactly once, stores what was frozen and emits the ack.
+   * Unsubscribing cancels: what was frozen becomes part of the next checkpoint.
    *
    * @param last no other freeze follows
    */
@@ -186,7 +190,7 @@ export class StateBackend {
     });
   }
 
-  /** Stops everything under way. */
+  /** Stops all work in progress. */
   close(): void {
     this.#closed = true;
     this.#writing.unsubscribe();
@@ -200,7 +204,7 @@ export class StateBackend {
       const at = block.states[i] ?? 0;
       const stored = states[at];
       const live = this.#states[resolved[at] ?? 0];
-      if (stored === undefined || live === undefined) continue; // The reader lets no such cell pass.
+      if (stored === undefined || live === undefined) continue; // The reader rejects such cells.
       const key = block.key(i);
       try {
         live.load(key, block.path(i), block.contents[i], stored.serializer.version);
@@ -210,7 +214,7 @@ export class StateBackend {
     }
   }
 
-  /** Stores what is first in the queue, as far as it is ready. */
+  /** Processes the queue up to the first element that must be written or is not subscribed yet. */
   #next(): void {
     for (let head = this.#queue[0]; head !== undefined && !this.#closed; head = this.#queue[0]) {
       if (head.cancelled) {
@@ -258,7 +262,7 @@ export class StateBackend {
     this.#next();
   }
 
-  /** The oldest frozen part is dealt with. */
+  /** Removes the head of the queue. */
   #release(how: 'stored' | 'giveBack'): void {
     for (const cells of this.#queue.shift()?.frozen ?? []) cells[how]();
   }
@@ -319,7 +323,7 @@ export class StateBackend {
     });
   }
 
-  /** Drives a writer or a merge; whatever stops it before it is done gives up its upload. */
+  /** Drives a writer or a merge. If it stops before it is done, aborts its upload. */
   #drive(
     step: () => Step,
     run: RunWriter,

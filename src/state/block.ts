@@ -6,16 +6,16 @@ import { Content, corrupt, Flag, limits, type BlockInfo } from './segmentFormat.
 import { Encoded, unpackForeign } from './serializer.js';
 import { decompress } from './snappy.js';
 
-/** The addresses of a block's cells, by column. Keys stay encoded. Throws `RangeError` on bytes that are no block. */
+/** The addresses of a block's cells, by column. Keys stay encoded. Throws `RangeError` on malformed bytes. */
 export class BlockAddresses {
   readonly count: number;
   /** Indices into the schema's states. */
   readonly states: Uint16Array;
   readonly addresses: Buffer;
-  /** Of a cell's key in `addresses`. */
+  /** Where the key of each cell starts and ends in `addresses`. */
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
-  /** Undefined where no cell of the block has one. */
+  /** Undefined if no cell of the block has a path. */
   readonly #paths: CellPath[] | undefined;
   readonly #flags: Buffer;
 
@@ -80,7 +80,7 @@ export class BlockAddresses {
   }
 }
 
-/** The cells of one block of a segment. Keys stay encoded until they are asked for. */
+/** The cells of one block of a segment. Keys are decoded on demand. */
 export class Block extends BlockAddresses {
   readonly contents: readonly CellContent[];
   readonly #reader: KeyReader;
@@ -88,7 +88,7 @@ export class Block extends BlockAddresses {
   #decoded = -1;
   #key: StoredKey = null;
 
-  /** Throws `RangeError` and what MessagePack throws; `broken` makes what {@link key} throws. */
+  /** Throws `RangeError` and the errors of MessagePack; `broken` creates the error of {@link key}. */
   constructor(plain: Buffer, broken: (cause: unknown) => Error) {
     super(plain);
     this.#broken = broken;
@@ -113,7 +113,7 @@ export class Block extends BlockAddresses {
     this.contents = contents;
   }
 
-  /** A cell's key as tables hold it: one object for neighbours that share it. */
+  /** A cell's key as tables hold it. Neighbours with the same key share one object. */
   key(cell: number): StoredKey {
     const start = this.starts[cell] ?? 0;
     if (this.#decoded !== start) {
@@ -143,7 +143,7 @@ export function decodeBlock(object: string, info: BlockInfo, bytes: Buffer): Blo
   }
 }
 
-/** The bytes at `start` that have their length before them, copied: few of them would pin a whole window. */
+/** The length-prefixed bytes at `start`. Copied, as a few of them would pin a whole window in memory. */
 function sizedAt(bytes: Buffer, start: number): Uint8Array {
   const from = afterCount(bytes, start);
   const end = from + countAt(bytes, start);

@@ -1,8 +1,8 @@
 import type { CellPath } from './cells.js';
 
 /**
- * Bloom filters: whether a block can hold a cell, told without the block. With ten bits for each cell, one answer in a
- * hundred is a wrong yes. A no is never wrong.
+ * Bloom filters, which rule out blocks without reading them. With ten bits per cell, about 1 % of the positive
+ * answers for absent cells are wrong. A negative answer is never wrong.
  */
 const bitsPerCell = 10;
 const probes = 6;
@@ -12,7 +12,7 @@ export function filterLength(cells: number): number {
   return Math.ceil((cells * bitsPerCell) / 8);
 }
 
-/** What filters know a cell by. `keyHash` is its key's hash. */
+/** The hash of a cell for filters. `keyHash` is the hash of its key. */
 export function cellHash(keyHash: number, state: number, { namespace, subKey }: CellPath): number {
   let h = Math.imul(keyHash ^ Math.imul(state, 0x9e3779b1), 0x85ebca6b);
   for (const byte of namespace) h = Math.imul(h ^ byte, 0x01000193);
@@ -39,7 +39,7 @@ export function filterOf(hashes: Uint32Array, count: number): Uint8Array {
   return filter;
 }
 
-/** Whether a cell of this hash may be among those of the filter. */
+/** Whether the filter may contain this hash. */
 export function mayHold(filter: Uint8Array, hash: number): boolean {
   const bits = filter.length * 8;
   if (bits === 0) return false;

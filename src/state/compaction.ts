@@ -1,21 +1,23 @@
 /**
- * Which runs of segments to merge: size-tiered.
+ * Size-tiered compaction: which runs of segments to merge.
  *
- * A run's level is its size tier: up to 256 KiB is level 0, and each level is `trigger` times as large as the one
- * before. Older segments are usually larger; one that is not counts as being of the highest level among those younger than
- * it, so that levels never rise from old to young. As soon as `trigger` neighbours share a level, they are merged. So there
- * are never as many in a level for long: the number of runs is logarithmic in the size of the state, and so is how often
- * an entry is rewritten.
+ * A run's level is its size tier: level 0 is up to 256 KiB, and each level is `trigger` times as large as the one
+ * before. Older runs are usually larger. One that is smaller counts as being at the highest level among the younger
+ * ones, so that levels never rise from old to young. As soon as `trigger` neighbours share a level, they are merged.
+ * So the number of runs is logarithmic in the size of the state, and so is the number of times a cell is rewritten.
  */
 const base = 256 * 1024;
-/** Inputs of one merge: bounds its memory. */
+/** Most inputs of one merge; bounds its memory. */
 const widest = 16;
 
 export function levelOf(bytes: number, trigger: number): number {
   return bytes <= base ? 0 : Math.ceil(Math.log(bytes / base) / Math.log(trigger));
 }
 
-/** The neighbours to merge, `first` to `end` (exclusive), of runs of so many bytes, from old to young; the youngest neighbours first. */
+/**
+ * The neighbours to merge, `first` to `end` (exclusive); prefers the youngest. `runs` has their sizes in bytes,
+ * oldest first.
+ */
 export function planCompaction(
   runs: readonly number[],
   trigger: number,

@@ -1,14 +1,14 @@
-// Every index is checked by the bounds of what is returned; a check at each would be noise in the innermost loops.
+// Results are checked against bounds; checks at each index would clutter the innermost loops.
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
 import { hashOf } from './keyGroups.js';
 import { KeyReader, Tag } from './keys.js';
 
 /**
- * What can be known of a key from its encoding. Millions of keys pass through a merge that nobody will ever ask for, and each
- * would be a string to allocate and to collect.
+ * Functions of encoded keys. Millions of keys pass through a merge without being used; decoding each would allocate a
+ * string.
  */
 
-/** Where the key that starts at `start` ends. Throws `RangeError` on bytes that hold no whole key there. */
+/** Where the key at `start` ends. Throws `RangeError` if there is no complete key. */
 export function keyEnd(bytes: Uint8Array, start: number): number {
   const end = endOf(bytes, start);
   if (end > bytes.length) throw new RangeError('a key is cut off');
@@ -41,21 +41,21 @@ function endOf(bytes: Uint8Array, start: number): number {
   }
 }
 
-/** The {@link hashOf} of the key from `start` to `end`. */
+/** {@link hashOf} for the encoded key from `start` to `end`. */
 export function hashOfEncoded(bytes: Buffer, start: number, end: number): number {
   const tag = bytes[start];
   if (tag === Tag.Number) return hashOf(bytes.readDoubleBE(start + 1));
   if (tag === Tag.Utf8) {
     let hash = 0;
     let at = afterCount(bytes, start + 1);
-    // Of ASCII, the usual key, bytes are code units.
+    // In ASCII, the usual case, bytes are code units.
     for (; at < end && bytes[at]! < 128; at++) hash = (Math.imul(hash, 31) + bytes[at]!) | 0;
     if (at === end) return hash;
   }
   return hashOf(new KeyReader(bytes.subarray(start, end)).key());
 }
 
-/** The order of `compareKeys`, which is that of bytes. */
+/** Compares bytes: the order of `compareKeys`. */
 export function compareEncoded(
   a: Uint8Array,
   aStart: number,
@@ -72,12 +72,12 @@ export function compareEncoded(
   return aEnd - aStart - (bEnd - bStart);
 }
 
-/** The order of a path's parts. */
+/** Compares parts of a path. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return compareEncoded(a, 0, a.length, b, 0, b.length);
 }
 
-/** The unsigned LEB128 number at `start`. Bytes that hold no whole number there give one that is too large or cut off. */
+/** The unsigned LEB128 number at `start`. The caller checks bounds: malformed bytes give a meaningless number. */
 export function countAt(bytes: Uint8Array, start: number): number {
   let count = 0;
   for (let at = start, scale = 1; at < bytes.length; at++, scale *= 128) {
@@ -87,7 +87,7 @@ export function countAt(bytes: Uint8Array, start: number): number {
   return count;
 }
 
-/** Where that number ends. */
+/** Where the LEB128 number at `start` ends. */
 export function afterCount(bytes: Uint8Array, start: number): number {
   let at = start;
   while (at < bytes.length && bytes[at]! >= 128) at++;

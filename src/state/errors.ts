@@ -1,17 +1,17 @@
 import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
 
 /**
- * What can go wrong with keyed state. None of it gets better by trying again.
+ * The codes of {@link StateError}. None is retryable.
  *
  * - `UnsupportedKey`: a key has no canonical encoding (a function, a symbol, a class instance, `undefined`).
- * - `UnsupportedValue`: a value cannot be stored by its state's serializer.
- * - `InvalidState`: a state is declared in a way that cannot work.
+ * - `UnsupportedValue`: the serializer of a state cannot store a value.
+ * - `InvalidState`: the declaration of a state is invalid.
  * - `StateOutsideTurn`: a handle was used after `onRecord` had returned.
  * - `TooManyKeys`: a state has as many keys as V8's `Map` can hold, 16,777,216.
- * - `SegmentCorrupt`: the bytes of a segment are not what was written.
+ * - `SegmentCorrupt`: the bytes of a segment are not those that were written.
  * - `SegmentMissing`: a segment that a checkpoint refers to is gone.
  * - `SegmentTooNew`: a segment was written by a later version of millrace.
- * - `StateSchemaMismatch`: the state that is stored and the state that is declared do not fit.
+ * - `StateSchemaMismatch`: the declared state does not match the stored one.
  */
 export type StateErrorCode =
   | 'UnsupportedKey'
@@ -24,7 +24,7 @@ export type StateErrorCode =
   | 'SegmentTooNew'
   | 'StateSchemaMismatch';
 
-/** The error of everything in this room; the set of codes is closed. */
+/** An error of keyed state. */
 export class StateError extends MillraceError {
   static {
     sharedByCopies(this, 'StateError');

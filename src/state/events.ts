@@ -1,4 +1,4 @@
-/** What keyed state reports to `job.events$`. `operator` is the id of the `keyed(…)`. */
+/** Events of keyed state. `operator` is the id of the `keyed(…)`. */
 export type StateEvent =
   | {
       readonly type: 'segment-written';
@@ -11,7 +11,9 @@ export type StateEvent =
   | {
       readonly type: 'segments-compacted';
       readonly operator: string;
-      /** The segments that replace the merged ones: one, unless they are very large; none if everything was cleared. */
+      /**
+       * The segments that replace the merged ones: usually one, more if very large, none if all keys were cleared.
+       */
       readonly objects: readonly string[];
       /** Segments merged. */
       readonly inputs: number;

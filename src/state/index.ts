@@ -1,11 +1,12 @@
 /**
- * State: what an operator remembers for every key.
+ * State: what operators keep for each key.
  *
- * State is made of cells (`cells.ts`). A kind of state (`valueState`) decides which cells it has, keeps them in memory, and says
- * at a barrier which of them changed; freezing is O(1). The backend, which knows no kind, turns these into a segment, an
- * immutable object sorted by the cells' addresses, and refers to it from the manifest. Restoring reads the segments back.
+ * State consists of cells (`cells.ts`). A kind of state (`valueState`) defines its cells, keeps them in memory, and
+ * freezes the changed ones at a barrier in O(1). The backend, which is independent of kinds, writes them as a
+ * segment, an immutable object sorted by the cells' addresses, and the manifest refers to it. A restore reads the
+ * segments.
  *
- * A kind is one file that exports a function which makes a `StateSpec` (`state.ts`).
+ * A kind is one file, which exports a function that creates a `StateSpec` (`state.ts`).
  */
 export { StateBackend } from './backend.js';
 export { StateError, type StateErrorCode } from './errors.js';

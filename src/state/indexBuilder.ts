@@ -4,7 +4,7 @@ import { filterOf } from './cellFilter.js';
 import { noPath, type CellPath } from './cells.js';
 import { packr } from './serializer.js';
 
-/** Longer ones are left out of the index: a look-up may then read a block in vain. Bytes. */
+/** Longer addresses are left out of the index, so a lookup may read an extra block. Bytes. */
 const indexedAddress = 256;
 
 /** A block, and the address of its first cell. */
@@ -20,7 +20,7 @@ export interface BuiltBlock {
   readonly firstPath: CellPath;
 }
 
-/** The index of a segment: how its blocks are found and checked, with a filter for each. */
+/** Builds the index of a segment, which locates and verifies blocks, and a filter for each block. */
 export class IndexBuilder {
   /** Length, cells, first and last group, CRC-32, hash and state of the first cell, of each block. */
   readonly #numbers: number[] = [];
@@ -28,14 +28,14 @@ export class IndexBuilder {
   readonly #firsts: Uint8Array[] = [];
   readonly #digests: Uint8Array[] = [];
   readonly #filterDigests: Uint8Array[] = [];
-  /** Of each block, in order. */
+  /** The filter of each block, in order. */
   readonly filters: Uint8Array[] = [];
 
   get blocks(): number {
     return this.#digests.length;
   }
 
-  /** @param hashes of the cells, from the start */
+  /** @param hashes starts with the hashes of the block's cells */
   add(block: BuiltBlock, hashes: Uint32Array): void {
     const { bytes, cells, firstGroup, lastGroup, firstHash, firstState, firstKey, firstPath } = block;
     const { namespace, subKey } = firstPath;

@@ -7,15 +7,15 @@ import { isPlain } from './keys.js';
 import { deepest, Encoded, messagePack, type Serializer } from './serializer.js';
 
 /**
- * Makes sure that nothing a user refers to can change a value that state holds:
+ * Isolates a value that state holds from later changes by the user:
  *
- * - primitives are their own;
- * - arrays and plain objects are frozen, as deep as they go, **in place** (the cheapest that is safe: no copy, and a
- *   forbidden change fails loudly with the user's own stack). That costs about 40 % of throughput for small objects;
- * - what cannot be frozen (dates, maps, sets, binary data, class instances) is kept {@link Encoded}, and every read decodes
- *   a fresh copy.
+ * - primitives are kept as they are;
+ * - arrays and plain objects are deeply frozen **in place**: the cheapest safe way, as there is no copy, and a later
+ *   change throws with the user's own stack. It costs about 40 % of throughput for small objects;
+ * - other objects (dates, maps, sets, binary data, class instances) cannot be frozen: they are kept {@link Encoded},
+ *   and every read decodes a fresh copy.
  *
- * Of what was frozen, {@link encode} and {@link checkLosses} tell later whether it can be stored: when it is.
+ * Whether a frozen value can be stored is checked later, by {@link encode} or {@link checkLosses}.
  *
  * Throws `Unstorable`.
  */
@@ -39,14 +39,14 @@ export function isolate<T>(value: T, serializer: Serializer<T>): T | Encoded {
   }
 }
 
-/** The value that {@link isolate} was given, for a user to have. */
+/** The inverse of {@link isolate}: the value to return to the user. */
 export function reveal<T>(held: T | Encoded, serializer: Serializer<T>): T {
   return held instanceof Encoded ? serializer.decode(held.bytes, serializer.version) : held;
 }
 
 /** A value that a state cannot hold. */
 export class Unstorable extends Error {
-  /** @param what goes on after "the value" */
+  /** @param what continues "the value …" */
   constructor(
     readonly what: string,
     cause?: unknown,
@@ -55,7 +55,7 @@ export class Unstorable extends Error {
   }
 }
 
-/** The bytes of a value, if they bring it back. Throws `Unstorable`. */
+/** Encodes a value, and checks that it decodes to the same. Throws `Unstorable`. */
 export function encode<T>(value: T, serializer: Serializer<T>): Encoded {
   if ((serializer as Serializer<unknown>) === messagePack) checkLosses(value);
   try {
@@ -65,7 +65,7 @@ export function encode<T>(value: T, serializer: Serializer<T>): Encoded {
     const held = new Encoded(Uint8Array.prototype.slice.call(bytes));
     if (!comesBack(value, held, serializer))
       throw new Unstorable(
-        `of type ${typeName(value)} does not come back from serializer ${serializer.id} as it was`,
+        `of type ${typeName(value)} does not come back from serializer ${serializer.id} unchanged`,
       );
     return held;
   } catch (cause) {
@@ -74,21 +74,24 @@ export function encode<T>(value: T, serializer: Serializer<T>): Encoded {
   }
 }
 
-/** Of the default serializer {@link checkLosses} knows. */
+/** For the default serializer, {@link checkLosses} is enough. */
 function comesBack<T>(value: T, held: Encoded, serializer: Serializer<T>): boolean {
   if ((serializer as Serializer<unknown>) === messagePack) return true;
   const back = serializer.decode(Uint8Array.prototype.slice.call(held.bytes), serializer.version);
   return serializer.equals?.(back, value) ?? isDeepStrictEqual(back, value);
 }
 
-/** Throws `Unstorable` if the default serializer would not bring all of `value` back. */
+/** Throws `Unstorable` if the default serializer would lose a part of `value`. */
 export function checkLosses(value: unknown): void {
   if (isStorable(value)) return;
   const loss = lossIn(value);
   if (loss !== undefined) throw new Unstorable(loss);
 }
 
-/** Whether a value is of primitives, arrays and plain objects all through, and is written as it stands: freezing is enough. */
+/**
+ * Whether freezing is enough: the value consists of primitives, arrays and plain objects that MessagePack writes
+ * unchanged.
+ */
 function isFreezable(value: unknown, depth: number): boolean {
   switch (typeof value) {
     case 'number':
@@ -105,7 +108,7 @@ function isFreezable(value: unknown, depth: number): boolean {
   }
 }
 
-/** So far in the value that is looked at. */
+/** Objects visited so far in the current value. */
 let objects = 0;
 
 function isFreezableObject(value: object, depth: number): boolean {

@@ -1,10 +1,10 @@
 import type { StoredKey } from './keys.js';
 
 /**
- * Key groups: the unit in which state is spread over processes. A key's group depends on the key alone and never
- * changes, so rescaling is reading other ranges of the same segments.
+ * Key groups: the unit in which state is distributed over processes. A key's group depends only on the key and never
+ * changes, so rescaling means reading other ranges of the same segments.
  *
- * The arithmetic is Apache Flink's (`KeyGroupRangeAssignment`, `MathUtils.murmurHash`), on the same 32-bit hashes:
+ * The formulas are Apache Flink's (`KeyGroupRangeAssignment`, `MathUtils.murmurHash`), with the same 32-bit hashes:
  *
  * | key | hash |
  * |---|---|
@@ -18,12 +18,14 @@ import type { StoredKey } from './keys.js';
  */
 export const defaultMaxParallelism = 128;
 
-/** The group of a key's {@link hashOf}, from 0 to `maxParallelism` - 1. */
+/** The group of a key by its {@link hashOf}, from 0 to `maxParallelism` - 1. */
 export function keyGroupOf(hash: number, maxParallelism: number): number {
   return murmur(hash) % maxParallelism;
 }
 
-/** The default for `parallelism` processes: room to grow by half, as a power of two between 128 and 32,768. */
+/**
+ * The default for `parallelism` processes: 1.5 times as many, rounded up to a power of two between 128 and 32,768.
+ */
 export function maxParallelismFor(parallelism: number): number {
   const wanted = parallelism + Math.trunc(parallelism / 2);
   return Math.min(Math.max(2 ** Math.ceil(Math.log2(wanted)), 128), 32_768);
@@ -41,7 +43,7 @@ export function keyGroupRange(
   };
 }
 
-/** MurmurHash3's finish over one 32-bit block, made non-negative as Flink does it. */
+/** MurmurHash3 of one 32-bit block, made non-negative as in Flink. */
 function murmur(code: number): number {
   let h = Math.imul(code, 0xcc9e2d51);
   h = (h << 15) | (h >>> 17);
@@ -84,7 +86,7 @@ const scratch = new DataView(new ArrayBuffer(8));
 function numberHash(n: number): number {
   if ((n | 0) === n) return n | 0;
   if (Number.isSafeInteger(n)) return longHash(BigInt(n));
-  // As it is encoded: others have other bits.
+  // All NaNs have the bits of the encoded one.
   if (Number.isNaN(n)) return 0x7ff8_0000;
   scratch.setFloat64(0, n);
   return scratch.getInt32(0) ^ scratch.getInt32(4);

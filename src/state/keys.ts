@@ -1,25 +1,25 @@
 import { StateError } from './errors.js';
 
 /**
- * Keys: their canonical, typed encoding, which is what makes two keys one.
+ * Keys and their canonical, typed encoding: keys are equal if their encodings are.
  *
- * `1` and `'1'` differ, `-0` is `0`, `NaN` is itself, and `{ a, b }` is `{ b, a }`. Primitives are their own
- * identity, as in a `Map`, and are encoded only when they are written; a date, an array or an object is turned into a
- * {@link CompositeKey} at once, so that nothing of the user's own object is kept.
+ * `1` and `'1'` differ, `-0` equals `0`, `NaN` equals itself, and `{ a, b }` equals `{ b, a }`. Primitives are
+ * compared as in a `Map`, and encoded only when they are written. A date, an array or an object becomes a {@link
+ * CompositeKey} immediately, so that the user's object is not kept.
  *
- * One tag byte, then: number: 8 bytes, big-endian; string: length and UTF-8 (UTF-16 where a surrogate is alone);
- * bigint: length and decimal text; date: as number; array: count and elements; object: count and (name, value) pairs in the
- * order of the names' code units. Lengths and counts are LEB128.
+ * One tag byte, then: number: 8 bytes, big-endian; string: length and UTF-8 (UTF-16 if it has a lone surrogate);
+ * bigint: length and decimal digits; date: as number; array: count and elements; object: count and (name, value)
+ * pairs in the order of the names' code units. Lengths and counts are LEB128.
  */
 export type Key =
   string | number | bigint | boolean | null | Date | readonly Key[] | { readonly [name: string]: Key };
 
-/** A key that a `Map` can find by itself. */
+/** A key that a `Map` compares by value. */
 export type PrimitiveKey = string | number | bigint | boolean | null;
 
 /** A date, an array or an object, by its canonical encoding. */
 export class CompositeKey {
-  /** The encoding, one character a byte: what tables look it up by. */
+  /** The encoding, one character per byte: the key of tables. */
   readonly id: string;
 
   constructor(readonly bytes: Uint8Array) {
@@ -43,17 +43,20 @@ export const Tag = {
   Object: 9,
 } as const;
 
-/** Whether an object with this prototype is a plain one; of another realm (`vm`, a test runner's) too. */
+/** Whether an object with this prototype is plain, including those of other realms (`vm`, test runners). */
 export function isPlain(prototype: unknown): boolean {
   return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 const deepest = 64;
 
-/** UTF-8 cannot tell such strings apart. */
+/** UTF-8 would encode different strings with lone surrogates alike. */
 const loneSurrogate = /\p{Surrogate}/u;
 
-/** What a table holds for `key`. Errors: `UnsupportedKey`. Strings and numbers need no call. */
+/**
+ * The key as tables hold it. Not needed for strings and numbers, which are returned as they are. Errors:
+ * `UnsupportedKey`.
+ */
 export function storedKey(key: Key): StoredKey {
   switch (typeof key) {
     case 'string':
@@ -70,12 +73,12 @@ export function storedKey(key: Key): StoredKey {
   }
 }
 
-/** The key that was stored; composites come as fresh objects. */
+/** The inverse of {@link storedKey}; composites are fresh objects. */
 export function userKey(key: StoredKey): Key {
   return key instanceof CompositeKey ? new KeyReader(key.bytes).value() : key;
 }
 
-/** The canonical encoding, as bytes of their own. */
+/** The canonical encoding. */
 export function encodeKey(key: StoredKey): Uint8Array {
   if (key instanceof CompositeKey) return key.bytes;
   const writer = new KeyWriter();
@@ -83,7 +86,7 @@ export function encodeKey(key: StoredKey): Uint8Array {
   return Uint8Array.prototype.slice.call(writer.bytes, 0, writer.length);
 }
 
-/** A total order that has nothing to do with what the keys mean. */
+/** A total order: by encoding, not by value. */
 export function compareKeys(a: StoredKey, b: StoredKey): number {
   return a === b ? 0 : Buffer.compare(encodeKey(a), encodeKey(b));
 }
@@ -102,13 +105,13 @@ export class KeyWriter {
     } else this.value(key, 0);
   }
 
-  /** One that is encoded already. */
+  /** An encoded key. */
   encoded(bytes: Uint8Array, start: number, end: number): void {
     this.#reserve(end - start);
     for (let at = start; at < end; at++) this.bytes[this.length++] = bytes[at] ?? 0;
   }
 
-  /** Any bytes, with their length before them. */
+  /** Length-prefixed bytes. */
   sized(bytes: Uint8Array): void {
     this.count(bytes.length);
     this.encoded(bytes, 0, bytes.length);
@@ -180,7 +183,7 @@ export class KeyWriter {
   #string(text: string): void {
     const n = text.length;
     if (n < 64) {
-      // Short ASCII text, the usual key, is quicker by hand than by a native call.
+      // Short ASCII strings, the usual keys, are encoded faster here than by a native call.
       this.#reserve(n + 2);
       const { bytes, length } = this;
       let i = 0;
@@ -212,7 +215,7 @@ export class KeyWriter {
   #number(tag: number, n: number): void {
     this.#byte(tag);
     this.#reserve(8);
-    // Adding 0 makes 0 of -0; one bit pattern is used for all NaNs.
+    // Adding 0 turns -0 into 0; all NaNs get the same bits.
     this.bytes.writeDoubleBE(Number.isNaN(n) ? NaN : n + 0, this.length);
     this.length += 8;
   }
@@ -230,7 +233,7 @@ export class KeyWriter {
   }
 }
 
-/** Reads encodings one after the other. Throws `RangeError` on bytes that no {@link KeyWriter} wrote. */
+/** Reads encodings one after another. Throws `RangeError` on malformed bytes. */
 export class KeyReader {
   readonly #bytes: Buffer;
   #at = 0;
@@ -239,7 +242,7 @@ export class KeyReader {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
-  /** The key that starts there. */
+  /** The key at `start`, as tables hold it. */
   keyAt(start: number): StoredKey {
     this.#at = start;
     return this.key();

@@ -4,7 +4,10 @@ import { isAwkward, markDepth } from './marks.js';
 import { isPlain } from './keys.js';
 import { deepest } from './serializer.js';
 
-/** What MessagePack, as we write it, brings back as it was; of another realm it would be taken for plain objects, silently. */
+/**
+ * Classes of binary data that our MessagePack preserves. Instances from other realms would silently become plain
+ * objects.
+ */
 const binary: ReadonlySet<unknown> = new Set(
   [
     Int8Array,
@@ -24,20 +27,23 @@ const binary: ReadonlySet<unknown> = new Set(
   ].map(({ prototype }) => prototype as unknown),
 );
 
-/** What msgpackr knows typed arrays by: those of another realm are none of its. */
+/** How msgpackr recognizes typed arrays; it does not recognize those of other realms. */
 const typedArray = Object.getPrototypeOf(Uint8Array) as typeof Uint8Array;
 
-/** Objects in one value. Where they share parts, there may be more of them than anybody could count. */
+/** Most objects in one value. With shared parts, the number of paths may be exponential. */
 export const mostObjects = 2 ** 20;
 
-/** A quick yes, for most values. */
+/** A fast check that accepts primitives. */
 export function isStorable(value: unknown): boolean {
   return typeof value === 'object'
     ? value === null
     : typeof value !== 'function' && typeof value !== 'symbol';
 }
 
-/** The first part of `value` that MessagePack would not bring back as it was, in words that go on after "it". */
+/**
+ * Describes the first part of `value` that MessagePack would not preserve, to continue "it …"; `undefined` if there
+ * is none.
+ */
 export function lossIn(value: unknown): string | undefined {
   const loss = new Search().in(value, 0);
   if (loss === undefined) return undefined;
@@ -47,7 +53,7 @@ export function lossIn(value: unknown): string | undefined {
 
 interface Loss {
   readonly what: string;
-  /** From the inside out. */
+  /** Innermost first. */
   readonly path: string[];
 }
 

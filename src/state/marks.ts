@@ -1,10 +1,10 @@
 import { addExtension } from 'msgpackr';
 
 /**
- * Marks: how MessagePack carries what it would otherwise not bring back as it was. `-0`, strings with half a surrogate
- * pair, objects without a prototype, and objects with a name that msgpackr stumbles over.
+ * Marks carry values that MessagePack would otherwise not preserve: `-0`, strings with lone surrogates, objects
+ * without a prototype, and objects with names that msgpackr mishandles.
  *
- * They are put in before a value is encoded, and turn into what they mean while it is decoded.
+ * They are inserted before a value is encoded, and replaced while it is decoded.
  */
 class Mark {
   constructor(
@@ -15,9 +15,9 @@ class Mark {
 
 const Kind = { NegativeZero: 0, Utf16: 1, Object: 2 } as const;
 
-/** Its type is part of the bytes of state: it never changes. */
+/** Part of the format of state: must never change. */
 export const markType = 0x4d;
-/** How deep an object with a mark is in MessagePack: the extension, its content, and the values. */
+/** Nesting that a marked object adds in MessagePack: the extension, its content, and the values. */
 export const markDepth = 3;
 
 addExtension({
@@ -27,7 +27,7 @@ addExtension({
   read: (mark: unknown) => (Array.isArray(mark) ? unmark(mark[0], mark[1]) : refuse()),
 });
 
-/** The value as MessagePack can write it; what needs no mark is as it was. A copy, if it is an object. */
+/** A value that MessagePack preserves, with marks where needed. Arrays, maps, sets and plain objects are copied. */
 export function mark(value: unknown): unknown {
   if (typeof value === 'string') return markText(value);
   if (typeof value === 'number') return Object.is(value, -0) ? new Mark(Kind.NegativeZero, 0) : value;
@@ -46,8 +46,8 @@ export function mark(value: unknown): unknown {
 }
 
 /**
- * Whether msgpackr may not meet this name in an object: it writes another (`__proto__`), takes it for the class
- * (`constructor`), or for its own notes, which spoils all it writes from then on (`__keys__`).
+ * Whether msgpackr mishandles this property name: it writes another one (`__proto__`), takes it for the class
+ * (`constructor`), or for its own bookkeeping, which corrupts everything it writes afterwards (`__keys__`).
  */
 export function isAwkward(name: string): boolean {
   return name === '__proto__' || name === 'constructor' || name === '__keys__' || !name.isWellFormed();

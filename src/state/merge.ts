@@ -1,4 +1,4 @@
-// Indices are computed here and in range; a check at each of them would be noise in the innermost loops.
+// Indices are computed here and in range; checks would clutter the innermost loops.
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
 import type { Block } from './block.js';
 import { absent, comparePaths, Operand, type CellContent } from './cells.js';
@@ -10,15 +10,15 @@ import type { SegmentReader } from './segmentReader.js';
 import type { Step } from './slices.js';
 import type { LiveState } from './state.js';
 
-/** Where a merge stands in one of its inputs, a run of segments. */
+/** The position of a merge in one of its inputs, a run of segments. */
 interface Cursor {
-  /** The segments that are still to be read, the present one first. */
+  /** The segments still to be read, the current one first. */
   readonly readers: SegmentReader[];
   reader: SegmentReader;
-  /** From the present segment's own state indices to the output's. */
+  /** Maps the current segment's state indices to the output's. */
   states: readonly number[] | undefined;
   block: Block | undefined;
-  /** Of the block's cells. */
+  /** Groups and hashes of the block's cells. */
   places: Places;
   at: number;
 }
@@ -29,28 +29,28 @@ interface Places {
 }
 
 /**
- * Merges runs, oldest first, into one. Of the contents at one address, the newest value or tombstone hides what is older; newer
- * operands are folded into it, as the kind of the state says. With `bottom` nothing is older than the inputs, so tombstones go,
- * and operands become values. Memory is one window and one block an input, whatever their size.
+ * Merges runs, oldest first, into one. At each address, the newest value or tombstone replaces older contents, and
+ * newer operands are folded into it by the kind of state. With `bottom`, nothing is older than the inputs, so
+ * tombstones are dropped and operands become values. Memory is one window and one block per input.
  */
 export class SegmentMerge {
-  /** Of the inputs that are not over, the oldest first. */
+  /** The inputs not yet exhausted, oldest first. */
   readonly #cursors: Cursor[];
   readonly #run: RunWriter;
   readonly #bottom: boolean;
   readonly #states: readonly Pick<LiveState<unknown>, 'convert' | 'fold'>[];
   readonly #resolve: (reader: SegmentReader) => readonly number[];
-  /** Those whose cells are of one address, which comes first; the newest first. */
+  /** The first `#count` are the inputs at the lowest address, newest first. */
   readonly #first: Cursor[] = [];
   #count = 0;
   #phase: 'merge' | 'done' = 'merge';
 
   constructor(options: {
-    /** Of each input its segments. */
+    /** The segments of each input. */
     readonly inputs: readonly (readonly SegmentReader[])[];
     readonly run: RunWriter;
     readonly bottom: boolean;
-    /** Those of the output, by index. */
+    /** The output's states, by index. */
     readonly states: readonly Pick<LiveState<unknown>, 'convert' | 'fold'>[];
     /** Maps a segment's state indices to the output's, or throws. */
     readonly resolve: (reader: SegmentReader) => readonly number[];
@@ -70,7 +70,7 @@ export class SegmentMerge {
     return this.#phase === 'done' ? 'done' : (this.#fill() ?? this.#merge());
   }
 
-  /** Makes sure that every input that is not over has a block. */
+  /** Makes sure that every input that is not exhausted has a block. */
   #fill(): Step | undefined {
     for (let i = this.#cursors.length - 1; i >= 0; i--) {
       const cursor = this.#cursors[i]!;
@@ -94,7 +94,7 @@ export class SegmentMerge {
     return undefined;
   }
 
-  /** Until a block is full or an input needs its next one. */
+  /** Merges until the output block is full or an input needs its next block. */
   #merge(): Step {
     const run = this.#run;
     const { encoder } = run;
@@ -123,7 +123,7 @@ export class SegmentMerge {
     return run.flush();
   }
 
-  /** The one content that replaces all at the first address. */
+  /** The content that replaces all contents at the lowest address. */
   #content(): CellContent {
     const newest = this.#contentOf(this.#first[0]!);
     if (!(newest instanceof Operand)) return newest;
@@ -161,7 +161,7 @@ export class SegmentMerge {
     return this.#states[states![stored]!]!.convert(content, version);
   }
 
-  /** Finds the inputs whose cells come first; of those at one address, the newest leads. */
+  /** Finds the inputs at the lowest address. Returns the newest of them. */
   #lead(): Cursor | undefined {
     const cursors = this.#cursors;
     const first = this.#first;
@@ -176,7 +176,7 @@ export class SegmentMerge {
     return cursors.length === 0 ? undefined : first[0];
   }
 
-  /** Moves past their cells. Says whether one of them needs its next block. */
+  /** Advances the inputs at the lowest address. Returns whether one of them needs its next block. */
   #pass(): boolean {
     let exhausted = false;
     for (let i = 0; i < this.#count; i++) {
@@ -207,8 +207,8 @@ function compareCells(a: Cursor, b: Cursor): number {
 }
 
 /**
- * Throws if an input has the states of a key in another order than the output: it was written when they were numbered as
- * declared, and a merge would let an old value come after a new one.
+ * Throws if the states of a key are in another order in the input than in the output, as in a segment from before
+ * states were numbered by name: a merge would put an old value after a new one.
  */
 function ascending({ ref }: SegmentReader, states: readonly number[]): readonly number[] {
   if (states.some((state, i) => i > 0 && state < states[i - 1]!))

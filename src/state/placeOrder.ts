@@ -1,4 +1,4 @@
-// Indices are computed here and in range; a check at each of them would be noise in the innermost loops.
+// Indices are computed here and in range; checks would clutter the innermost loops.
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
 
 const digits = [
@@ -8,16 +8,16 @@ const digits = [
 ];
 
 /**
- * The order of entries in a segment by (group, hash). Entries are numbers from 0 in the order in which they were added.
+ * The order of entries in a segment by (group, hash). Entries are numbered from 0 in the order in which they were added.
  *
- * A radix sort, least significant digit first: three digits of the hash, then the group. Each is one pass over all
- * entries that can stop anywhere, so no step grows with their number, as one comparison sort of them would.
+ * A radix sort, least significant digit first: three digits of the hash, then the group. Each pass over the entries
+ * can be interrupted anywhere, so that steps stay short, unlike those of a comparison sort.
  */
 export class PlaceOrder {
   readonly groups: Uint16Array;
-  /** As unsigned numbers that are in the order of the signed ones. */
+  /** Mapped to unsigned numbers in the order of the signed hashes. */
   readonly #hashes: Uint32Array;
-  /** For each digit and its value: how many entries have it; in its pass, where the next of them goes. */
+  /** For each digit and value, the number of entries; during the pass, where the next entry goes. */
   readonly #counts: readonly Uint32Array[];
   #order: Uint32Array;
   #next: Uint32Array;
@@ -36,7 +36,7 @@ export class PlaceOrder {
     this.#next = new Uint32Array(size);
   }
 
-  /** `size` times, before the first {@link sort}. */
+  /** Adds an entry. Call it `size` times before the first {@link sort}. */
   add(hash: number, group: number): void {
     const entry = this.#added++;
     const [low, middle, high, groups] = this.#counts;
@@ -50,7 +50,7 @@ export class PlaceOrder {
     groups![group]!++;
   }
 
-  /** Moves up to so many entries. Returns whether there is more to do; if not, it must not be called again. */
+  /** Moves at most `entries` entries. Returns whether there is more to do; if not, it must not be called again. */
   sort(entries: number): boolean {
     const { size } = this;
     const counts = this.#counts[this.#pass]!;
@@ -76,7 +76,7 @@ export class PlaceOrder {
     return false;
   }
 
-  /** Once sorted: the entry at a place. */
+  /** The entry at a place of the sorted order. */
   entry(place: number): number {
     return this.#order[place]!;
   }
@@ -86,7 +86,7 @@ export class PlaceOrder {
     return (this.#hashes[entry]! ^ 0x8000_0000) | 0;
   }
 
-  /** Where the entries end that have the hash of the one at `place`. */
+  /** The end (exclusive) of the entries with the same hash as the one at `place`. */
   end(place: number): number {
     const hash = this.#hashes[this.#order[place]!];
     let end = place + 1;
@@ -94,13 +94,13 @@ export class PlaceOrder {
     return end;
   }
 
-  /** Sorts entries of one hash. */
+  /** Sorts entries with the same hash. */
   sortTies(from: number, to: number, compare: (a: number, b: number) => number): void {
     if (to - from > 1) this.#order.subarray(from, to).sort(compare);
   }
 }
 
-/** From how many there are of each to where each begins. */
+/** Turns counts into start positions. */
 function accumulate(counts: Uint32Array): void {
   let start = 0;
   for (let value = 0; value < counts.length; value++) {

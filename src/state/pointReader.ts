@@ -9,14 +9,14 @@ import { encodeKey, type StoredKey } from './keys.js';
 import type { SegmentIndex } from './segmentFooter.js';
 import { SegmentObject, type SegmentRef } from './segmentObject.js';
 
-/** A cell of one segment. `state` is the index that the segment's schema gives it. */
+/** A cell of one segment. `state` is an index into the segment's schema. */
 export interface CellAddress {
   readonly key: StoredKey;
   readonly state: number;
   readonly path: CellPath;
 }
 
-/** An address with all that its order is by. */
+/** An address with its sort key. */
 interface Place extends CellAddress {
   readonly group: number;
   readonly hash: number;
@@ -24,8 +24,8 @@ interface Place extends CellAddress {
 }
 
 /**
- * Reads single cells of one segment: footer and index once, then for each cell the filter of one block and, if that does not
- * rule the cell out, the block. Very long addresses are not in the index, and may take more than one block.
+ * Reads single cells of one segment: footer and index once, then for each cell the filter of one block and, unless it
+ * rules the cell out, the block. Very long addresses are not in the index, and may take more than one block.
  *
  * Errors: those of {@link SegmentObject}.
  */
@@ -36,7 +36,7 @@ export class PointReader {
     this.#object = new SegmentObject(data, ref);
   }
 
-  /** The number of a state in the segment; undefined if it has none of this name. */
+  /** The index of a state in the segment; undefined if it has none of this name. */
   state(name: string): Observable<number | undefined> {
     return concat(
       this.#open(),
@@ -47,7 +47,7 @@ export class PointReader {
     );
   }
 
-  /** Emits the content of the cell, `absent` for a tombstone; only completes if the segment has no such cell. */
+  /** Emits the content of the cell, `absent` for a tombstone. Completes without emitting if there is no such cell. */
   get(address: CellAddress): Observable<{ readonly content: CellContent }> {
     return concat(
       this.#open(),
@@ -101,7 +101,7 @@ export class PointReader {
 /** The blocks that may hold a cell. */
 function candidates(index: SegmentIndex, place: Place): { readonly first: number; readonly end: number } {
   const { blocks } = index;
-  // Blocks are few enough, and comparisons cheap enough, for a search that needs no order among the unknown.
+  // A linear search: blocks are few, and a binary search could not handle those without a first address.
   let first = 0;
   let end = blocks.length;
   for (let at = 0; at < blocks.length; at++) {
@@ -116,7 +116,7 @@ function candidates(index: SegmentIndex, place: Place): { readonly first: number
   return { first, end };
 }
 
-/** The order of a block's first cell and another; undefined if the index does not tell. */
+/** Compares a block's first cell with `place`; undefined if the index does not have its address. */
 function compareFirst(index: SegmentIndex, block: number, place: Place): number | undefined {
   const group = index.blocks[block]?.firstGroup ?? 0;
   const hash = index.hashes[block] ?? 0;
@@ -132,7 +132,7 @@ function compareFirst(index: SegmentIndex, block: number, place: Place): number 
   );
 }
 
-/** The number of a cell in its block, or -1. */
+/** The index of a cell in a block, or -1. */
 function find(block: Block, { encoded, state, path }: Place): number {
   const { addresses, starts, ends, states } = block;
   for (let i = 0; i < block.count; i++) {

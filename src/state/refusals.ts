@@ -2,13 +2,13 @@ import { StateError } from './errors.js';
 import { Unstorable } from './isolate.js';
 import { userKey, type StoredKey } from './keys.js';
 
-/** Where a state is: for its errors. */
+/** Identifies a state in errors. */
 export interface StatePlace {
   readonly operator: string;
   readonly state: string;
 }
 
-/** What a user gets to know of a value that a state cannot hold; other errors as they are. */
+/** The error for a value that a state cannot hold; returns other errors unchanged. */
 export function refusal(
   error: unknown,
   { operator, state }: StatePlace,
@@ -37,7 +37,7 @@ function unsupported(what: string, { what: why, cause }: Unstorable): StateError
 
 const longest = 80;
 
-/** A key for messages: control characters escaped, and cut where it is long. */
+/** A key for messages: control characters escaped, truncated if long. */
 export function keyText(key: StoredKey): string {
   const value = userKey(key);
   if (typeof value === 'bigint') return cut(`${value}n`);

@@ -5,38 +5,38 @@ import type { SegmentRef } from './segmentObject.js';
 import type { Step } from './slices.js';
 import type { ObjectUpload } from './upload.js';
 
-/** A segment on its way into the store. */
+/** A segment being written. */
 export interface SegmentDraft {
   readonly object: string;
   readonly encoder: SegmentEncoder;
   readonly upload: ObjectUpload;
 }
 
-/** A segment that is in the store, and what that took. */
+/** A stored segment, and the requests it took. */
 export interface WrittenSegment {
   readonly ref: SegmentRef;
   readonly requests: number;
 }
 
 /**
- * Writes cells, which come in the order of their addresses, as a **run**: the segments of one freeze or one merge, none of
- * which is larger than segments may be. Add cells to the {@link encoder} until it is full, then {@link flush}; at the end,
- * {@link finish}.
+ * Writes cells, in the order of their addresses, as a **run**: the segments of one freeze or one merge, each within
+ * the limits of a segment. Add cells to the {@link encoder} until it is full, then {@link flush}; at the end, {@link
+ * finish}.
  */
 export class RunWriter {
   readonly #draft: () => SegmentDraft;
   #now: SegmentDraft;
   readonly written: WrittenSegment[] = [];
-  /** Everything is in the store. */
+  /** Everything is stored. */
   finished = false;
 
-  /** @param draft starts another segment */
+  /** @param draft creates the next segment */
   constructor(draft: () => SegmentDraft) {
     this.#draft = draft;
     this.#now = draft();
   }
 
-  /** Takes the cells until it is full. Another one after each {@link flush}, perhaps. */
+  /** Add cells to it until it is full. May change with each {@link flush}. */
   get encoder(): SegmentEncoder {
     return this.#now.encoder;
   }
@@ -53,7 +53,7 @@ export class RunWriter {
     return upload.due ? upload.flush() : 'more';
   }
 
-  /** Ends the run. No cells at all become no segment. */
+  /** Ends the run. Without cells, there is no segment. */
   finish(): Step {
     const { encoder, upload } = this.#now;
     upload.push(encoder.flush());

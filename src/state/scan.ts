@@ -1,22 +1,22 @@
 import { markType } from './marks.js';
 
-/** JsonNumber, mark and set: a tag, and the value it belongs to. */
+/** Extensions that are followed by a value: JsonNumber, mark and set. */
 const tags: ReadonlySet<number> = new Set([0x4a, markType, 0x73]);
-/** Undefined, bigint, binary data, date: bytes. */
+/** Extensions that consist of bytes: undefined, bigint, binary data, date. */
 const blobs: ReadonlySet<number> = new Set([0x00, 0x42, 0x74, 0xff]);
 const recordType = 0x72;
 
 /**
- * Passes bytes that are exactly one MessagePack value of the kinds that state is made of, no deeper than `deepest`, with no
- * length beyond the bytes. Throws `RangeError`, which says what is wrong, for any others.
+ * Checks that bytes are exactly one MessagePack value of the kinds that state consists of, nested at most `deepest`
+ * deep, with every length within the bytes. Throws `RangeError` otherwise.
  *
- * Anybody may have written the bytes of an object. msgpackr also decodes what we never write: with references, a few hundred
- * bytes mean more objects than memory holds. Here every byte is looked at once at most, and nothing is
- * allocated; what passes takes as long to decode as it is long.
+ * The bytes of an object are not trusted. msgpackr also decodes what we never write: with references, a few hundred
+ * bytes can expand to more objects than memory holds. This scan is linear and allocates nothing, and what passes
+ * decodes in linear time.
  */
 export function scan(bytes: Uint8Array, deepest: number): void {
   const scanner = new Scanner(bytes);
-  /** Of each container that is open, the values still to come. */
+  /** For each open container, the number of values still to come. */
   const open: number[] = [];
   for (;;) {
     const values = scanner.value();
@@ -36,7 +36,7 @@ export function scan(bytes: Uint8Array, deepest: number): void {
 class Scanner {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  /** Fields of the records that have been defined, by their token. */
+  /** Field counts of the records defined so far, by token. */
   readonly #records = new Map<number, number>();
   at = 0;
 
@@ -45,7 +45,7 @@ class Scanner {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
-  /** Moves past one value, or the head of a container. Returns the number of values that belong to it. */
+  /** Skips one value, or the head of a container. Returns the number of values in the container. */
   value(): number {
     const token = this.#byte();
     if (token < 0x40 || token >= 0xe0) return 0;
@@ -120,7 +120,7 @@ class Scanner {
     return blobs.has(type) ? this.#skip(length) : this.#refuse(type);
   }
 
-  /** The definition of a record, an array of names, after which its first values follow. */
+  /** Skips the definition of a record, an array of names, which its first values follow. */
   #record(token: number): number {
     const head = this.#byte();
     let fields: number;

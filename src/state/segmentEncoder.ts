@@ -26,20 +26,20 @@ import {
 } from './segmentFormat.js';
 import { Encoded, packr } from './serializer.js';
 
-/** Builds a segment block by block; what it returns is to be concatenated. Cells come in the order of their addresses. */
+/** Builds a segment block by block; concatenate the results. Add cells in the order of their addresses. */
 export class SegmentEncoder {
   readonly #schema: SegmentSchema;
   readonly #compression: boolean;
   readonly #limits: SegmentLimits;
   readonly #index = new IndexBuilder();
 
-  // The block that is being filled.
+  // The current block.
   readonly #addresses = new KeyWriter();
   #flags = Buffer.allocUnsafe(1024);
   readonly #hashes = new Uint32Array(defaultLimits.cellsInBlock);
   #contents: unknown[] = [];
   #count = 0;
-  /** Bytes of contents, as far as they are known at once. */
+  /** Approximate size of the contents, in bytes. */
   #weight = 0;
   #tombstonesInBlock = 0;
   #firstGroup = 0;
@@ -48,19 +48,19 @@ export class SegmentEncoder {
   #firstState = 0;
   #firstPath: CellPath = noPath;
   #firstKeyEnd = 0;
-  // The address before.
+  // The previous address.
   #keyHash = 0;
   #keyStart = 0;
   #keyEnd = 0;
   #state = 0;
   #path: CellPath = noPath;
 
-  /** Learned from the blocks before, so that blocks stay small whatever the size of values. */
+  /** Cells per block, adapted to the sizes in previous blocks. */
   #limit: number;
   #crc = 0;
   #sha256 = '';
   #tombstones = 0;
-  /** Bytes given out so far. */
+  /** Bytes returned so far. */
   bytes = 0;
   cells = 0;
 
@@ -71,27 +71,27 @@ export class SegmentEncoder {
     this.#limit = Math.min(64, limits.cellsInBlock);
   }
 
-  /** Of the finished segment. */
+  /** CRC-32 of the footer, once finished. */
   get crc(): number {
     return this.#crc;
   }
 
-  /** Of the finished segment. */
+  /** SHA-256 of the footer, once finished. */
   get sha256(): string {
     return this.#sha256;
   }
 
-  /** Time to call {@link flush}. */
+  /** Whether to call {@link flush}. */
   get full(): boolean {
     return this.#count >= this.#limit || this.#addresses.length >= blockBytes || this.#weight >= blockBytes;
   }
 
-  /** After a {@link flush}: no more cells fit, and others belong to another segment. */
+  /** After a {@link flush}: no more cells fit into this segment. */
   get complete(): boolean {
     const { bytes, blocks, cells } = this.#limits;
     return (
       this.bytes >= bytes ||
-      2 * this.#index.blocks >= blocks || // Half of them are for blocks that are split.
+      2 * this.#index.blocks >= blocks || // Half of them are reserved for blocks that are split.
       this.cells + this.#limits.cellsInBlock > cells
     );
   }
@@ -109,7 +109,7 @@ export class SegmentEncoder {
     this.#cell(group, keyHash, start, state, path, content);
   }
 
-  /** The same for a key that lies encoded in `bytes`. */
+  /** Like {@link add}, for a key encoded in `bytes`. */
   addEncoded(
     group: number,
     keyHash: number,
@@ -125,7 +125,7 @@ export class SegmentEncoder {
     this.#cell(group, keyHash, start, state, path, content);
   }
 
-  /** Its key is the last one in `#addresses`, from `start`. */
+  /** Adds a cell whose key was appended to `#addresses` at `start`. */
   #cell(
     group: number,
     keyHash: number,
@@ -197,7 +197,7 @@ export class SegmentEncoder {
     return compareEncoded(bytes, this.#keyStart, this.#keyEnd, bytes, start, length) === 0;
   }
 
-  /** The block of what was added since the last call; empty if nothing was. Errors: `UnsupportedValue`. */
+  /** Ends the block. Returns its bytes, or none if no cell was added. Errors: `UnsupportedValue`. */
   flush(): Uint8Array {
     const count = this.#count;
     if (count === 0) return this.#start();
@@ -259,7 +259,7 @@ export class SegmentEncoder {
     this.#path = noPath;
   }
 
-  /** Two blocks instead of one that is too large: its values are of very unequal sizes. */
+  /** Splits a block that is too large because the sizes of its values differ widely. */
   #halves(plain: Buffer): Uint8Array {
     const { maxParallelism } = this.#schema;
     const cells = new BlockAddresses(plain);

@@ -18,7 +18,7 @@ import {
 } from './segmentFormat.js';
 import { unpackForeign } from './serializer.js';
 
-/** Bytes of the footer, by the trailer that ends `tail`. Errors: `SegmentCorrupt`. */
+/** The length of the footer, from the trailer at the end of `tail`. Errors: `SegmentCorrupt`. */
 export function footerLength(object: string, tail: Buffer): number {
   const at = tail.length - trailerLength;
   if (at < headerLength || tail.toString('latin1', at + 12) !== trailerMagic)
@@ -67,13 +67,13 @@ export function decodeFooter(object: string, tail: Buffer, size: number): Segmen
   };
 }
 
-/** The blocks of a segment, and what finds a cell in them. */
+/** Locates the cells of a segment in its blocks. */
 export interface SegmentIndex {
   readonly blocks: readonly BlockInfo[];
-  /** Of each block: the hash and the state of its first cell. */
+  /** The hash and the state of each block's first cell. */
   readonly hashes: readonly number[];
   readonly states: readonly number[];
-  /** Of each block three: key, namespace and sub-key of its first cell. An empty key: they are not known. */
+  /** Three per block: key, namespace and sub-key of its first cell. If the key is empty, they are not known. */
   readonly firsts: readonly Uint8Array[];
   readonly filters: readonly {
     readonly offset: number;
@@ -130,7 +130,10 @@ export function checkHeader(object: string, start: Buffer): void {
     throw corrupt(object, 'it does not begin as segments do');
 }
 
-/** Maximum parallelism; name, kind, serializer and its version, and perhaps type of each state; cells; tombstones; length and digest of the index. */
+/**
+ * Maximum parallelism; name, kind, serializer, its version and optionally type of each state; cells; tombstones;
+ * length and digest of the index.
+ */
 type Footer = [number, [string, string, string, number, string?][], number, number, number, Uint8Array];
 
 const isTyped = tuple(isString, isString, isString, isCount, isString);
@@ -151,7 +154,7 @@ const isFooter = tuple(
   (value) => value instanceof Uint8Array && value.length === 32,
 );
 
-/** Of each block seven numbers and the parts of its first address; digests of blocks, and of filters, one after the other. */
+/** Per block seven numbers and the parts of its first address; the concatenated digests of blocks, and of filters. */
 type Index = [number[], Uint8Array[], Uint8Array, Uint8Array];
 
 const isIndex = tuple(listOf(isCount), listOf(isBinary), isBinary, isBinary);

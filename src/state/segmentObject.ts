@@ -14,17 +14,20 @@ export interface SegmentRef {
   readonly object: string;
   readonly bytes: number;
   readonly cells: number;
-  /** Of its footer. */
+  /** CRC-32 of its footer. */
   readonly crc: number;
-  /** Of its footer, which has the digest of its index, which has those of its blocks. Always there in what this millrace writes. */
+  /**
+   * SHA-256 of its footer, which has the digest of its index, which has those of its blocks. This version always
+   * writes it.
+   */
   readonly sha256?: string;
 }
 
 const tailBytes = 64 * 1024;
 
 /**
- * The object of one segment: what is read of it is verified, and holds a bounded number of bytes. The last range that was read
- * stays in memory, so that what lies next to each other costs one request.
+ * The object of one segment. Everything read is verified and bounded in size. The last range read stays in memory, so
+ * that adjacent reads cost one request.
  *
  * Errors: `SegmentMissing`, `SegmentCorrupt`, `SegmentTooNew`, and those of the store.
  */
@@ -63,7 +66,7 @@ export class SegmentObject {
     return concat(
       this.load(first, bytes),
       defer(() => {
-        // The footer of a very large segment is longer than the first guess.
+        // The footer of a very large segment is longer than the first read.
         const length = footerLength(object, this.#window) + trailerLength;
         return length <= this.#window.length ? [] : this.load(Math.max(bytes - length, 0), bytes);
       }),
@@ -124,7 +127,7 @@ export class SegmentObject {
     return this.#window.subarray(at, at + length);
   }
 
-  /** Reads these bytes instead of those that are in memory. */
+  /** Reads these bytes, which replace those in memory. */
   load(start: number, end: number): Observable<never> {
     const { object, bytes } = this.ref;
     const range: ByteRange = { start, end };
@@ -143,7 +146,7 @@ export class SegmentObject {
         if (!isStoreError(error, 'NotFound')) throw error;
         throw new StateError(
           'SegmentMissing',
-          `Segment ${object} is gone, and a checkpoint needs it. Nothing but millrace may delete ${this.#data.store.uri}/${this.#data.key(object)}: restore the object from a version or backup of the bucket.`,
+          `Segment ${object} is gone, and a checkpoint needs it. Only millrace may delete ${this.#data.store.uri}/${this.#data.key(object)}: restore the object from a version or backup of the bucket.`,
           { cause: error },
         );
       }),

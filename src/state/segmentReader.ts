@@ -7,9 +7,9 @@ import { SegmentObject, type SegmentRef } from './segmentObject.js';
 const windowBytes = 2 * 1024 * 1024;
 
 /**
- * Reads one segment from its first block to its last, in windows of 2 MiB: {@link open} it; then, until
- * {@link done}, {@link fetch} when it is not {@link ready}, and take a {@link block}. Everything is verified.
- * A segment that fits one window costs one request.
+ * Reads one segment from its first block to its last, in windows of 2 MiB: {@link open} it; then, until {@link done},
+ * {@link fetch} if it is not {@link ready}, and take a {@link block}. Everything is verified. A segment that fits
+ * into one window costs one request.
  *
  * Errors: those of {@link SegmentObject}.
  */

@@ -1,4 +1,4 @@
-// Indices are computed here and in range; a check at each of them would be noise in the innermost loops.
+// Indices are computed here and in range; checks would clutter the innermost loops.
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
 import { comparePaths } from './cells.js';
 import { hashOf, keyGroupOf } from './keyGroups.js';
@@ -8,28 +8,31 @@ import type { RunWriter } from './runWriter.js';
 import type { Step } from './slices.js';
 import type { FrozenCells } from './state.js';
 
-/** Of so many cells, key and content are kept when they are at hand: going back to an entry is a wait for memory. */
+/**
+ * For the first this many cells, key and content are kept from the first visit: another visit to the entry is a cache
+ * miss.
+ */
 export const kept = 2 ** 20;
 
-/** How many cells a step looks at before it lets others work: about 2 ms; and how many it moves, which is less work. */
+/** Cells that a step hashes, which takes about 2 ms; and cells that a step moves, which is cheaper. */
 const slice = 8192;
 const moved = 65_536;
 
 /**
- * Writes what one freeze took from an operator's states as a run of segments, step by step:
+ * Writes the cells of one freeze as a run of segments, step by step:
  *
- * 1. read the cells, hash their keys and find their groups, a slice a step;
- * 2. sort by (group, hash), a slice a step;
- * 3. encode, a block a step; the few with one hash are sorted by the rest of their addresses on the way;
- * 4. upload: one PUT, or parts on the way where there is too much.
+ * 1. read the cells, and compute hashes and groups of their keys, one slice per step;
+ * 2. sort by (group, hash), one slice per step;
+ * 3. encode, one block per step; cells with the same hash, usually few, are sorted by the rest of their addresses;
+ * 4. upload: one PUT, or parts in between if there is too much data.
  *
- * No step is long, however many cells there are, unless very many of them have one hash.
+ * Steps are short for any number of cells, unless very many of them have the same hash.
  */
 export class SegmentWriter {
   readonly #states: readonly FrozenCells[];
   readonly #run: RunWriter;
   readonly #maxParallelism: number;
-  /** Cells are numbered through all states: the number that each begins with. */
+  /** Cells are numbered across all states; these are the first numbers of each state. */
   readonly #firsts: number[] = [];
   readonly #stateOf: Uint16Array;
   readonly #order: PlaceOrder;
@@ -38,7 +41,7 @@ export class SegmentWriter {
   #phase: 'hash' | 'sort' | 'encode' | 'done' = 'hash';
   #state = 0;
   #at = 0;
-  /** Where the cells of one hash end. */
+  /** The end of the cells with the current hash. */
   #end = 0;
 
   constructor(states: readonly FrozenCells[], run: RunWriter, maxParallelism: number) {
@@ -121,7 +124,7 @@ export class SegmentWriter {
     this.#order.sortTies(this.#at, this.#end, (a, b) => this.#compare(a, b));
   }
 
-  /** Of cells with one hash. */
+  /** Compares cells with the same hash. */
   #compare(a: number, b: number): number {
     const [s, t] = [this.#stateOf[a]!, this.#stateOf[b]!];
     const [x, y] = [this.#states[s]!, this.#states[t]!];

@@ -4,11 +4,11 @@ import { mark } from './marks.js';
 import { scan } from './scan.js';
 
 /**
- * Turns the values of one state into bytes and back. `id` names the format and never changes; raise `version` when
- * the bytes change: `decode` is told which version wrote them, so old state can be read for ever.
+ * Encodes the values of one state to bytes and decodes them. `id` names the format and never changes. Raise `version`
+ * when the format changes: `decode` receives the version that wrote the bytes, so old state stays readable.
  *
- * Every value is decoded once when it is written: what does not come back equal is refused with `UnsupportedValue`, before a
- * checkpoint holds it.
+ * Every value is decoded once when it is written. A value that does not come back equal is rejected with
+ * `UnsupportedValue`, before any checkpoint holds it.
  *
  * @example
  * ```ts
@@ -21,17 +21,20 @@ import { scan } from './scan.js';
  * ```
  */
 export interface Serializer<T> {
-  /** Any but `msgpackr`, which is the default serializer's. State of another id is refused: `StateSchemaMismatch`. */
+  /**
+   * Any string but `msgpackr`, the id of the default serializer. State with another id is rejected:
+   * `StateSchemaMismatch`.
+   */
   readonly id: string;
-  /** An integer from 1. State of a higher version than this is refused: `StateSchemaMismatch`. */
+  /** An integer from 1. State of a higher version is rejected: `StateSchemaMismatch`. */
   readonly version: number;
   /** The result must not be changed afterwards. */
   encode(value: T): Uint8Array;
   /** Must not keep or change `bytes`. */
   decode(bytes: Uint8Array, version: number): T;
   /**
-   * Whether a value that was decoded is as good as the one that was encoded. Default: `isDeepStrictEqual` of `node:util`. Needed
-   * where values have functions of their own, or parts that are left out on purpose.
+   * Whether a decoded value equals the encoded one. Default: `isDeepStrictEqual` of `node:util`. Needed if values
+   * have functions as properties, or parts that are left out on purpose.
    */
   equals?(decoded: T, value: T): boolean;
 }
@@ -45,7 +48,7 @@ export const packr = new Packr({
   useBigIntExtension: true,
 });
 
-// Its type is part of the bytes of state: it never changes.
+// The type is part of the format of state: it must never change.
 addExtension({
   Class: JsonNumber,
   type: 0x4a,
@@ -54,8 +57,8 @@ addExtension({
 });
 
 /**
- * MessagePack, with everything plain data is made of: also `undefined`, bigints, `JsonNumber`s, dates, maps, sets, and
- * binary data. All of it comes back as it was. Not class instances, functions and symbols.
+ * MessagePack for plain data, including `undefined`, bigints, `JsonNumber`s, dates, maps, sets, and binary data, all
+ * of which come back unchanged. Not for class instances, functions and symbols.
  */
 export const messagePack: Serializer<unknown> = {
   id: 'msgpackr',
@@ -65,19 +68,19 @@ export const messagePack: Serializer<unknown> = {
 };
 
 /**
- * Deeper than this, a value is refused. Encoders are recursive: msgpackr takes 1,100 levels on Node's default stack if
- * nothing else is on it.
+ * The deepest nesting of a value. Encoders are recursive: on an otherwise empty default stack of Node, msgpackr
+ * handles 1,100 levels.
  */
 export const deepest = 500;
 
-/** Decodes what may have been written by anybody, in time and memory as the bytes are long. Throws if it cannot be. */
+/** Decodes untrusted bytes in linear time and memory. Throws if they are malformed. */
 export function unpackForeign(bytes: Uint8Array): unknown {
   // A block is an array around its values.
   scan(bytes, deepest + 10);
   return packr.unpack(bytes) as unknown;
 }
 
-/** A value by its bytes: nobody but the serializer can look inside, so nobody can change it. */
+/** An encoded value, which only the serializer can read, so that user code cannot change it. */
 export class Encoded {
   constructor(readonly bytes: Uint8Array) {}
 }

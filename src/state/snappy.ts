@@ -1,13 +1,13 @@
 import { uncompress } from 'snappyjs';
 
 /**
- * Decompresses a raw Snappy block, as snappyjs does, whatever the bytes are: snappyjs follows a negative length backwards
- * for ever, and allocates what a block promises. So the tags are walked first, and must give the promised length.
- * A block expands to at most 22 times its size. Format: google/snappy, `format_description.txt`.
+ * Decompresses a raw, untrusted Snappy block. On malformed input, snappyjs may loop forever (negative lengths), and
+ * it allocates the declared length. So the tags are checked first, and must add up to the declared length. A block
+ * expands to at most 22 times its size. Format: google/snappy, `format_description.txt`.
  *
  * Throws `RangeError`.
  *
- * @param most bytes that it may expand to
+ * @param most limit of the decompressed size, in bytes
  */
 export function decompress(block: Uint8Array, most = Infinity): Buffer {
   const size = block.length;
@@ -26,14 +26,14 @@ export function decompress(block: Uint8Array, most = Infinity): Buffer {
     const six = tag >>> 2;
     switch (tag & 3) {
       case 0: {
-        // A literal: its length less one, in six bits or in the one to four bytes that follow.
+        // A literal: its length minus one, in six bits or in the next one to four bytes.
         const literal = six < 60 ? six + 1 : unsigned(block, at, six - 59) + 1;
         if (six >= 60) at += six - 59;
         at += literal;
         length += literal;
         break;
       }
-      // Copies, with offsets of eleven bits, of two bytes, and of four.
+      // Copies, with offsets of eleven bits, two bytes and four bytes.
       case 1:
         checkOffset(((tag >>> 5) << 8) + (block[at] ?? 0), length);
         length += (six & 7) + 4;

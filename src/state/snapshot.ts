@@ -8,16 +8,16 @@ import type { SegmentRef } from './segmentObject.js';
 import { messagePack } from './serializer.js';
 import { numbered, type StateSpecs } from './state.js';
 
-/** What an operator's part of a manifest says: its runs of segments, from old to young. */
+/** An operator's part of a manifest: its runs of segments, oldest first. */
 export interface StateSnapshot {
   readonly kind: typeof kind;
   readonly version: typeof version;
   readonly maxParallelism: number;
-  /** Of each freeze or merge its segments, in the order of their addresses. */
+  /** Each run is in the order of addresses. */
   readonly runs: readonly Run[];
 }
 
-/** The segments of one freeze or one merge. No two have cells of one address. */
+/** The segments of one freeze or one merge. No two have a cell of the same address. */
 export type Run = readonly SegmentRef[];
 
 const kind = 'keyed-state';
@@ -75,7 +75,7 @@ export function parseSnapshot(operator: string, json: Json, maxParallelism: numb
   return snapshot;
 }
 
-/** From the states of a stored schema to those declared, by index. Errors: `StateSchemaMismatch`. */
+/** Maps the state indices of a stored schema to the declared ones. Errors: `StateSchemaMismatch`. */
 export function resolveStates(
   operator: string,
   stored: SegmentSchema,
@@ -118,7 +118,7 @@ export function resolveStates(
   });
 }
 
-/** What a value that cannot be restored means, of what `stored` says about its state. */
+/** The error for a stored value that cannot be decoded. */
 export function unreadable(
   operator: string,
   { name, serializer: { id, version } }: StateSchema,

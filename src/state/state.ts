@@ -3,68 +3,71 @@ import type { StoredKey } from './keys.js';
 import type { Serializer } from './serializer.js';
 
 /**
- * What the backend and the operator know of a state, whatever its kind. A kind of state is one file, which exports a function
- * that makes a {@link StateSpec}; nothing else knows of it.
+ * The declaration of a state, which the backend and the operator use independent of its kind. A kind is one file,
+ * which exports a function that creates a {@link StateSpec}.
  */
 export interface StateSpec<H> {
-  /** Goes into segments: state of another kind is refused. */
+  /** Recorded in segments: stored state of another kind is rejected. */
   readonly kind: string;
   readonly serializer: Pick<Serializer<never>, 'id' | 'version'>;
-  /** Goes into segments, too: where both are known, state of another type is refused. */
+  /** Recorded in segments: if both types are known, stored state of another type is rejected. */
   readonly type?: string | undefined;
-  /** One attempt's live state under this name. */
+  /** Creates the live state of one attempt. */
   open(name: string, home?: StateHome): LiveState<H>;
 }
 
-/** What a state knows of the operator it belongs to. */
+/** The operator that a state belongs to. */
 export interface StateHome {
   readonly operator: string;
-  /** A value that cannot be stored is to be refused when it is set, never later. */
+  /** Whether to reject a value that cannot be stored when it is set, never later. */
   readonly early: boolean;
 }
 
 /** One state of one operator in one attempt. */
 export interface LiveState<H> {
-  /** What user code gets; the same object for every record. */
+  /** Passed to user code; the same object for every record. */
   readonly handle: H;
-  /** Turns the handle to the key of a record, until {@link leave}. */
+  /** Points the handle at the key of a record, until {@link leave}. */
   at(key: StoredKey): void;
-  /** The record's turn is over: the handle refuses to work. */
+  /** The record's turn is over: using the handle throws. */
   leave(): void;
-  /** What the key holds now can be brought back by {@link undo}, until {@link leave}. */
+  /** Saves what the key holds, so that {@link undo} can restore it until {@link leave}. */
   remember(): void;
   undo(): void;
-  /** The cells that changed since the last freeze. O(1), whatever changed. */
+  /** Takes the cells that changed since the last freeze. O(1). */
   freeze(): FrozenCells;
   /**
-   * Takes over a cell of a segment. Segments come from old to young: a value or tombstone replaces what came before at its
-   * address, an operand is applied to it. `version` is the serializer's that wrote it.
+   * Loads a cell of a segment. Segments are loaded oldest first: a value or tombstone replaces what was loaded at its
+   * address, an operand is applied to it. `version` is that of the serializer that wrote it.
    */
   load(key: StoredKey, path: CellPath, content: CellContent, version: number): void;
-  /** What a segment of today holds for what one of `version` held. Tombstones are never converted. */
+  /** Converts a content written by `version` of the serializer to the current version. Not called for tombstones. */
   convert(content: CellContent, version: number): CellContent;
   /**
-   * `older` with `operand` applied to it, as one content, both as segments hold them. `older` is a value, another
-   * operand, or {@link absent}. Needed by kinds that write operands.
+   * Applies `operand` to `older`, which is a value, another operand, or {@link absent}. All are in the form that
+   * segments hold. Required for kinds that write operands.
    */
   fold?(older: CellContent, operand: Operand): CellContent;
 }
 
 /**
- * The cells of one state that one freeze took. Nothing that users do afterwards changes them. They are stored, or given back,
- * in the order of the freezes.
+ * The cells that one freeze took from one state. Later writes do not change them. They are stored or given back in
+ * the order of the freezes.
  */
 export interface FrozenCells {
   readonly size: number;
   key(cell: number): StoredKey;
   path(cell: number): CellPath;
-  /** The content, in the state's own form. */
+  /** The content, in the state's in-memory form. */
   read(cell: number): unknown;
-  /** What a segment holds for what {@link read} gave: an operand, a tombstone, `Encoded`, or a value that MessagePack can write as it stands. Errors: `UnsupportedValue`. */
+  /**
+   * Converts a result of {@link read} to the form of segments: an operand, a tombstone, `Encoded`, or a value that
+   * MessagePack writes unchanged. Errors: `UnsupportedValue`.
+   */
   encode(content: unknown, key: StoredKey): CellContent;
-  /** All of it has been read, and is in a segment. */
+  /** All cells have been read and stored in a segment. */
   stored(): void;
-  /** It is in no segment: its cells go **under** whatever was written since, into the next freeze. */
+  /** The cells were not stored: they go **under** newer writes, into the next freeze. */
   giveBack(): void;
 }
 
@@ -72,12 +75,12 @@ export interface FrozenCells {
 export type StateSpecs = Readonly<Record<string, StateSpec<unknown>>>;
 
 /**
- * The states by number, as segments know them: in the order of their names. Merges rely on it that two segments have the
- * states of a key in one order, also when the order of the declaration has changed between them.
+ * The states in the order of their names, which numbers them in segments. Merges require the same order in all
+ * segments, even if the order of declaration has changed.
  */
 export function numbered(states: StateSpecs): readonly (readonly [name: string, spec: StateSpec<unknown>])[] {
   return Object.entries(states).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** The handles that `onRecord` gets for the states of an operator. */
+/** The handles passed to `onRecord` for the states of an operator. */
 export type Handles<S> = { readonly [N in keyof S]: S[N] extends StateSpec<infer H> ? H : never };

@@ -4,27 +4,28 @@ import { CompositeKey, type PrimitiveKey, type StoredKey } from './keys.js';
 import type { FrozenCells } from './state.js';
 
 /**
- * The hot path of keyed state: one `Map` from key to an {@link Entry} that is changed in place.
+ * The hot path of keyed state: one `Map` from keys to {@link Entry} objects, which are changed in place.
  *
- * Time is cut into generations by barriers. An entry is stamped with the generation that last wrote it; the first
- * write of a generation puts it into the dirty array. So:
+ * Barriers divide time into generations. An entry is stamped with the generation that last wrote it; its first write
+ * in a generation adds it to the dirty array. So:
  *
- * 1. **Freeze** swaps the dirty array for an empty one and raises the generation: O(1), whatever was written.
- * 2. A later write to an entry that a frozen generation still needs keeps the old content as `older`.
- * 3. A frozen generation is read by {@link contentAt}: the newest content that is not younger than it. Generations are
- *    stored in order, so whatever is older still is forgotten at this moment.
- * 4. Once it is stored, {@link Generations.stored} drops what it cleared. If storing failed, {@link Generations.giveBack} puts its
- *    entries back **under** everything written since: into the next frozen generation, or the current one.
+ * 1. **Freeze** replaces the dirty array by an empty one and increments the generation: O(1).
+ * 2. A write to an entry that a frozen generation still needs keeps the old content as `older`.
+ * 3. {@link contentAt} reads a frozen generation: the newest content that is not younger than it. Generations are
+ *    stored in order, so anything older is dropped at that point.
+ * 4. Once the generation is stored, {@link Generations.stored} removes its cleared entries. If storing failed, {@link
+ *    Generations.giveBack} puts its entries back **under** newer writes: into the next frozen generation, or the
+ *    current one.
  *
- * An entry is never copied, and nothing is done for entries that nobody writes.
+ * Entries are never copied, and entries that are not written cost nothing.
  */
 export interface Entry<C> {
   readonly key: StoredKey;
-  /** What is in force now; {@link absent} when cleared. */
+  /** The current content; {@link absent} if cleared. */
   content: C | Absent;
   /** The generation that wrote `content`. */
   generation: number;
-  /** What older, still needed generations hold; newest first. */
+  /** The contents that frozen generations still need, newest first. */
   older: Older<C> | undefined;
 }
 
@@ -37,14 +38,14 @@ interface Older<C> {
 /** The entries that one generation wrote, as they were when it was frozen. */
 export interface FrozenSet<C, E extends Entry<C> = Entry<C>> {
   readonly generation: number;
-  /** The oldest generation that this set took over from failed ones. */
+  /** The oldest generation whose entries were given back into this set. */
   oldest: number;
   entries: E[];
-  /** Those that were found absent while the set was read. */
+  /** Entries found absent while the set was read. */
   readonly cleared: E[];
 }
 
-/** What `set`, the oldest that is not stored yet, holds for one of its entries. */
+/** The content of an entry in `set`, which must be the oldest set not stored yet. */
 export function contentAt<C, E extends Entry<C>>(entry: E, set: FrozenSet<C, E>): C | Absent {
   let version: Entry<C> | Older<C> = entry;
   while (version.generation > set.generation) {
@@ -56,16 +57,16 @@ export function contentAt<C, E extends Entry<C>>(entry: E, set: FrozenSet<C, E>)
   return version.content;
 }
 
-/** What a kind of state keeps of generations: which entries are dirty, and what frozen sets still need. */
+/** Tracks the dirty entries of a state, and the contents that frozen sets still need. */
 export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
   protected generation = 1;
   /** Frozen, not yet stored; oldest first. */
   readonly #frozen: FrozenSet<C, E>[] = [];
-  /** Contents of this generation and younger ones are kept when they are overwritten. */
+  /** Contents of this and younger generations are kept when they are overwritten. */
   #needed = 1;
   #dirty = noEntries<E>();
 
-  /** Takes an entry whose tombstone is stored out of memory. */
+  /** Removes an entry from memory once its tombstone is stored. */
   protected abstract remove(entry: E): void;
 
   write(entry: E, content: C | Absent): void {
@@ -73,12 +74,12 @@ export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
     entry.content = content;
   }
 
-  /** An entry that the present generation made is dirty from the start. */
+  /** Registers an entry created in the current generation, which is dirty from the start. */
   protected made(entry: E): void {
     this.#dirty.push(entry);
   }
 
-  /** O(1). The set stays readable until it is given to {@link stored} or {@link giveBack}. */
+  /** O(1). The set stays readable until it is passed to {@link stored} or {@link giveBack}. */
   freeze(): FrozenSet<C, E> {
     const generation = this.generation++;
     const set: FrozenSet<C, E> = { generation, oldest: generation, entries: this.#dirty, cleared: [] };
@@ -87,7 +88,7 @@ export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
     return set;
   }
 
-  /** The oldest frozen set has been read as a whole, and is stored. */
+  /** The oldest frozen set has been read completely, and is stored. */
   stored(set: FrozenSet<C, E>): void {
     this.#release(set);
     for (const entry of set.cleared) {
@@ -96,7 +97,7 @@ export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
     set.entries = [];
   }
 
-  /** The oldest frozen set could not be stored: its entries go on to the next one. */
+  /** The oldest frozen set could not be stored: its entries go to the next one. */
   giveBack(set: FrozenSet<C, E>): void {
     const next = this.#frozen[1];
     if (next === undefined) {
@@ -129,23 +130,23 @@ export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
   }
 }
 
-/** One entry for every key. */
+/** One entry per key. */
 export class Table<C> extends Generations<C> {
   readonly #primitives = new Map<PrimitiveKey, Entry<C>>();
   readonly #composites = new Map<string, Entry<C>>();
 
-  /** Keys held, cleared ones included until their tombstones are stored. */
+  /** Number of keys, including cleared ones until their tombstones are stored. */
   get size(): number {
     return this.#primitives.size + this.#composites.size;
   }
 
   find(key: StoredKey): Entry<C> | undefined {
-    // Most keys are primitives; a composite one is none of them.
+    // Most keys are primitives. A composite key is never in this map.
     const entry = this.#primitives.get(key as PrimitiveKey);
     return entry === undefined ? this.#composite(key) : entry;
   }
 
-  /** Writes a key that {@link find} did not know. */
+  /** Inserts a key that {@link find} has not found. */
   insert(key: StoredKey, content: C): Entry<C> {
     const entry: Entry<C> = { key, content, generation: this.generation, older: undefined };
     this.#add(entry);
@@ -153,7 +154,7 @@ export class Table<C> extends Generations<C> {
     return entry;
   }
 
-  /** Takes over what a checkpoint holds for a key: clean, over anything loaded before. */
+  /** Loads a key from a checkpoint: replaces what was loaded before, and is not dirty. */
   load(key: StoredKey, content: C | Absent): void {
     const entry: Entry<C> = { key, content, generation: 0, older: undefined };
     if (content instanceof Absent) this.remove(entry);
@@ -184,12 +185,12 @@ export class Table<C> extends Generations<C> {
   }
 }
 
-/** The frozen set of some {@link Generations}, as cells. */
+/** A frozen set as cells. */
 export class FrozenEntries<C, E extends Entry<C> = Entry<C>> implements FrozenCells {
   readonly #of: Generations<C, E>;
   readonly #set: FrozenSet<C, E>;
 
-  /** @param encode what a segment holds for a content that is not {@link absent} */
+  /** @param encode converts a content to the form of segments */
   constructor(
     of: Generations<C, E>,
     readonly encode: (content: unknown, key: StoredKey) => CellContent,
@@ -231,8 +232,8 @@ export class FrozenEntries<C, E extends Entry<C> = Entry<C>> implements FrozenCe
 }
 
 /**
- * Has held an object once, so V8 takes it for an array of objects from the start. A fresh `[]` is one of integers until its first
- * element comes, and where both kinds turn up, the optimizer leaves each `push` to a call.
+ * An empty array that V8 treats as an array of objects, because it has held one. A fresh `[]` is an array of small
+ * integers until its first `push`, and a call site that sees both kinds is not inlined.
  */
 function noEntries<E>(): E[] {
   const list: unknown[] = [{ key: null, content: absent, generation: 0, older: undefined }];
@@ -240,7 +241,7 @@ function noEntries<E>(): E[] {
   return list as E[];
 }
 
-/** Cuts off what no frozen set needs any more, so that histories are never longer than the sets in flight. */
+/** Drops the versions that no frozen set needs, so that a history is never longer than the number of frozen sets. */
 function trim<C>(newest: Older<C> | undefined, needed: number): Older<C> | undefined {
   if (newest === undefined || newest.generation < needed) return undefined;
   let version = newest;

@@ -13,11 +13,10 @@ import {
 export type UploadTarget = Pick<Publishing, 'store' | 'key' | 'clock' | 'random'>;
 
 /**
- * Writes one immutable object whose size is not known in advance: by a single PUT if it turns out to have at most
- * one part, otherwise by a multipart upload, one part after the other. So memory is bounded by one part, and what is
- * not larger costs one request.
+ * Writes one immutable object of unknown size: with a single PUT if it fits into one part, otherwise with a multipart
+ * upload, part by part. So memory is bounded by one part, and a small object costs one request.
  *
- * Names are never used twice, so the PUT needs no condition, and repeating it after a doubtful answer is safe.
+ * Names are never reused, so the PUT needs no condition, and can safely be repeated if its outcome is in doubt.
  */
 export class ObjectUpload {
   readonly #target: UploadTarget;
@@ -42,7 +41,7 @@ export class ObjectUpload {
     this.#size += chunk.length;
   }
 
-  /** There is more than a part buffered: wait for {@link flush} before the next push. */
+  /** More than one part is buffered: wait for {@link flush} before the next push. */
   get due(): boolean {
     return this.#buffered > this.#partSize;
   }

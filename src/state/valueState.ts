@@ -10,29 +10,30 @@ import type { FrozenCells, LiveState, StateHome, StateSpec } from './state.js';
 import { FrozenEntries, Table, type Entry } from './table.js';
 
 /**
- * One value for every key. Works only during the turn of the record it was handed to.
+ * One value per key. Usable only during the turn of its record.
  *
- * Arrays and objects are frozen when they are set: change a copy and set that. Dates, maps, sets and binary data come
- * as a fresh copy from every read.
+ * Arrays and objects are frozen when they are set: to change one, set a changed copy. Every read of a date, map, set
+ * or binary data returns a fresh copy.
  */
 export interface ValueState<T> {
   /** The value of the record's key; the initial value if there is none. */
   readonly value: T;
   /**
-   * Errors: `UnsupportedValue`. What is wrong with an array or a plain object may show only when a checkpoint is written, and
-   * ends the job then.
+   * Errors: `UnsupportedValue`. An array or plain object that cannot be stored may be detected only when a checkpoint
+   * is written, which then ends the job.
    */
   set(value: T): void;
-  /** Sets what `change` makes of the value, and returns it. */
+  /** Sets the value to the result of `change`, and returns it. */
   update(change: (value: T) => T): T;
-  /** Forgets the key: the value is the initial one again. */
+  /** Removes the value: it is the initial one again. */
   clear(): void;
 }
 
 export interface ValueStateOptions<T> {
   /**
-   * How values are stored. Default MessagePack, which takes plain data: all of it comes back as it was, and what would not is
-   * refused. With it, the type of the initial value (`null` and `undefined` aside) stays the same from run to run.
+   * How values are stored. Default MessagePack, for plain data: a value that would not come back unchanged is
+   * rejected. With the default, the type of the initial value (other than `null` and `undefined`) must stay the same
+   * from run to run.
    */
   readonly serializer?: Serializer<T>;
 }
@@ -40,7 +41,7 @@ export interface ValueStateOptions<T> {
 const names: OptionNames<ValueStateOptions<never>> = { serializer: true };
 
 /**
- * Declares a state that holds one value for every key, `initial` until it is set.
+ * Declares a state with one value per key, `initial` until it is set.
  *
  * @example
  * ```ts
@@ -64,13 +65,13 @@ export function valueState<T>(initial: T, options: ValueStateOptions<T> = {}): S
   return {
     kind: 'value',
     serializer,
-    // A serializer of the user's own reads whatever its versions wrote.
+    // A custom serializer can read other types that its earlier versions wrote.
     ...(options.serializer === undefined ? { type: typeOf(initial) } : {}),
     open: (name, home) => new LiveValueState(name, isolated, serializer, home),
   };
 }
 
-/** Callers may be JavaScript: the types are not to be relied on here. */
+/** Callers may be JavaScript, so types are checked at run time. */
 function checkSerializer<T>(serializer: Serializer<T>): void {
   const { id, version } = serializer;
   const invalid = (what: string): StateError => new StateError('InvalidState', what);
@@ -96,7 +97,7 @@ function isolateInitial<T>(initial: T, serializer: Serializer<T>): T | Encoded {
   }
 }
 
-/** What a state is declared to hold, as far as its initial value tells: `null` and `undefined` are where it is to be anything. */
+/** The type of the values according to the initial value; `null` and `undefined` allow any type. */
 function typeOf(initial: unknown): string | undefined {
   if (initial === null || initial === undefined) return undefined;
   return typeof initial === 'object' ? typeName(initial) : typeof initial;
@@ -108,12 +109,12 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   readonly #home: StateHome;
   readonly #initial: T | Encoded;
   readonly #serializer: Serializer<T>;
-  /** The entry of the key whose turn it is, if it has one. */
+  /** The entry of the current key, if it has one. */
   #entry: Entry<T | Encoded> | undefined;
-  /** The key whose turn it is, where it has no entry. Both are undefined outside a turn. */
+  /** The current key if it has no entry. Both are undefined outside a turn. */
   #key: StoredKey | undefined;
 
-  /** What the key held when its turn began, if that may be asked for. */
+  /** What the key held at {@link remember}. */
   #before: T | Encoded | Absent = absent;
 
   constructor(
@@ -132,8 +133,8 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     return this;
   }
 
-  // The fewer instructions a turn has, the more lookups of one record and the next overlap in the processor: so a key
-  // is looked up at once, and remembered only where it has no entry.
+  // The fewer instructions a turn takes, the more its lookup overlaps with that of the next record in the CPU. So the
+  // key is looked up immediately, and kept only if it has no entry.
   at(key: StoredKey): void {
     const entry = this.table.find(key);
     if (entry === undefined) this.#unknown(key);
@@ -230,7 +231,7 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
   }
 
   #isolated(value: T, key: StoredKey): T | Encoded {
-    // Only what may be an object, a function or a symbol needs isolation; of numbers, -0.
+    // Most numbers need no isolation; -0 does.
     if (typeof value === 'number' && (value !== 0 || 1 / value > 0)) return value;
     try {
       const held = isolate(value, this.#serializer);

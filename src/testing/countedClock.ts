@@ -1,7 +1,7 @@
 import type { Subscription } from 'rxjs';
 import type { Clock } from '../flow/index.js';
 
-/** A clock, and those of its timers that are still to come. */
+/** Wraps a clock. `timers` are its pending timers. */
 export function countedClock(clock: Clock): { readonly clock: Clock; readonly timers: ReadonlySet<object> } {
   const timers = new Set<object>();
   const count = (start: (work: () => void) => Subscription, work: () => void): Subscription => {

@@ -1,5 +1,5 @@
 /**
- * `millrace/testing`: what we test operators, stores and jobs with, for those who write their own.
+ * `millrace/testing`: test kits for custom operators, stores and jobs, the same that millrace's own tests use.
  */
 
 // Operators

@@ -1,7 +1,7 @@
 import { watermark } from '../flow/index.js';
 
 /**
- * Executable marbles: a text file that says what an operator promises.
+ * Executable marbles: a text file that specifies the behavior of an operator.
  *
  * ```
  * Signals keep their place among lifted records.
@@ -14,24 +14,25 @@ import { watermark } from '../flow/index.js';
  * out:  O-x-1-x-E2|
  * ```
  *
- * One character is one millisecond; groups `(ab)`, times such as `10ms`, spaces, `|` and `#` mean what they mean in
- * RxJS. `O` is Open, `E` End, a digit a Barrier, `C` a Credit, `W` the Watermark of time 0; other letters are records, given as
- * JSON by lines `a = …`, or Watermarks, given by lines `w = W5` (of time 5) and `i = W5 idle`.
+ * One character is one millisecond; groups `(ab)`, times such as `10ms`, spaces, `|` and `#` are as in RxJS. `O` is
+ * Open, `E` End, a digit a Barrier, `C` a Credit, `W` the Watermark of time 0. Other letters are records, defined as
+ * JSON by lines `a = …`, or Watermarks, defined by lines `w = W5` (of time 5) and `i = W5 idle`.
  *
- * Lines that drive: `in`; `in2` (a second input, `in2` in the operator's expression); `durable` (at a digit, that checkpoint becomes durable and sinks may commit); `unsub` (at
- * `!`). Lines that are compared: `out`, `acks` (digits), `releases` (`C`), `confirms` (`c`), `amends` (`a`), `error` (the code behind `#`).
- * A line `restored from N:` starts another attempt from what the one before acked at barrier N.
+ * Input lines: `in`; `in2` (a second input, `in2` in the operator's expression); `durable` (at a digit, that
+ * checkpoint becomes durable and sinks may commit); `unsub` (at `!`). Lines that are compared: `out`, `acks`
+ * (digits), `releases` (`C`), `confirms` (`c`), `amends` (`a`), `error` (the code of `#`). A line `restored from N:`
+ * starts another attempt from what the previous one acked at barrier N.
  */
 export interface MarbleFile {
   readonly title: string;
-  /** JavaScript; its scope is the runner's. */
+  /** A JavaScript expression; the runner evaluates it in its scope. */
   readonly operator: string;
   readonly values: Readonly<Record<string, unknown>>;
   readonly attempts: readonly MarbleAttempt[];
 }
 
 export interface MarbleAttempt {
-  /** The barrier of the attempt before whose checkpoint is restored. */
+  /** The checkpoint of the previous attempt to restore. */
   readonly from: number | undefined;
   readonly lines: ReadonlyMap<MarbleLine, string>;
 }
@@ -50,7 +51,7 @@ const names = [
 ] as const;
 export type MarbleLine = (typeof names)[number];
 
-/** Parses the text of a `.marble` file; throws a plain `Error` naming the line it does not understand. */
+/** Parses a `.marble` file. Throws a plain `Error` with the line that is malformed. */
 export function parseMarbleFile(text: string): MarbleFile {
   const title: string[] = [];
   const values: Record<string, unknown> = {};

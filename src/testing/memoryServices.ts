@@ -5,17 +5,17 @@ import type { ObjectStore } from '../store/objectStore.js';
 import { checkpointData, stores, type CheckpointData, type Stores } from '../store/services.js';
 
 export interface MemoryServicesOptions {
-  /** Where everything goes. Default: a new memory store. */
+  /** The store for everything. Default: a new memory store. */
   readonly store?: ObjectStore;
-  /** Of the attempt: names of checkpoint data hold it, so that no two attempts share one. Default 1. */
+  /** The attempt's epoch. Names of checkpoint data contain it, so that attempts do not share names. Default 1. */
   readonly epoch?: number;
-  /** Of multipart uploads, in bytes. Default 16, so that few records make several parts. */
+  /** Minimum part size of multipart uploads, in bytes. Default 16, so that few records fill several parts. */
   readonly minimumPartSize?: number;
 }
 
 /**
- * What a job provides: stores, and a place for checkpoint data. For operators with state and for sinks, in `checkLaws`,
- * `runMarbles` and `TestAttempt`.
+ * The services of a job: stores, and names for checkpoint data. For operators with state and for sinks, in
+ * `checkLaws`, `runMarbles` and `TestAttempt`.
  *
  * @example
  * ```ts

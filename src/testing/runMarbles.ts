@@ -6,7 +6,7 @@ import type { MarbleAttempt, MarbleFile, MarbleLine } from './marbleFile.js';
 import { pendingOf, sealed } from './sealed.js';
 import { TestAttempt, type Trace } from './testAttempt.js';
 
-/** One compared line of a marble file, as `12ms a` and the like. */
+/** One compared line of a marble file, with elements such as `12ms a`. */
 export interface MarbleResult {
   readonly line: string;
   readonly expected: readonly string[];
@@ -14,10 +14,10 @@ export interface MarbleResult {
 }
 
 /**
- * Runs a marble file in virtual time. Compare `expected` with `actual` of each result in the test framework at hand.
+ * Runs a marble file in virtual time. Compare `expected` with `actual` of each result in your test framework.
  *
- * @param operator makes the operator under test afresh for each attempt; its argument is the flow of the `in2` line
- * @param services what `Open` gives it, made for each attempt
+ * @param operator creates the operator under test for each attempt; its argument is the flow of the `in2` line
+ * @param services creates the services of each attempt
  */
 export function runMarbles(
   file: MarbleFile,
@@ -34,7 +34,7 @@ export function runMarbles(
   });
 }
 
-/** What `Open` gives the operator of one attempt, which lives in the time of `clock`. */
+/** Creates the services of one attempt, which use `clock`. */
 export type MarbleServices = (clock: Clock, epoch: number) => ReadonlyMap<Service<unknown>, unknown>;
 
 class MarbleRun {
@@ -177,7 +177,7 @@ class MarbleRun {
     for (const [id, participant] of this.attempt.participants) {
       participant.commit?.(pendingOf(this.attempt, id, checkpoint, []));
     }
-    this.#barriers.get(String(checkpoint))?.settle('durable');
+    this.#barriers.get(String(checkpoint))?.resolve('durable');
   }
 
   #traced(trace: Trace): void {

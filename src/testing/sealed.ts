@@ -1,7 +1,7 @@
 import type { Restored } from '../flow/index.js';
 import type { TestAttempt } from './testAttempt.js';
 
-/** What a claim on top of checkpoint `from` gives each participant: what was open is pending now. */
+/** What each participant finds after a claim on top of checkpoint `from`: open committables are pending. */
 export function sealed(attempt: TestAttempt, from: number): ReadonlyMap<string, Restored> {
   return new Map(
     [...attempt.participants.keys()].map((id) => {

@@ -9,8 +9,8 @@ interface Timer {
 }
 
 /**
- * A clock that a test turns by hand, one timer at a time: whole jobs on memory stores run in it, deterministically, in
- * no time. Timers of one moment run in the order in which they were set.
+ * A clock that a test advances timer by timer. Whole jobs on memory stores run on it deterministically and without
+ * delay. Timers due at the same time run in the order in which they were set.
  */
 export class SimulatedClock implements Clock {
   #now: number;
@@ -32,7 +32,7 @@ export class SimulatedClock implements Clock {
     return this.#now;
   }
 
-  /** Sets the time that `now` tells, as an operator or NTP does. Timers and `monotonic` take no notice. */
+  /** Sets the time of `now`, as an administrator or NTP does. Timers and `monotonic` are not affected. */
   setTime(now: number): void {
     this.#wall = now - this.#now;
   }
@@ -49,7 +49,7 @@ export class SimulatedClock implements Clock {
     return this.after(0, work);
   }
 
-  /** Runs the next timer. False if there was none. */
+  /** Runs the next timer. Returns `false` if there is none. */
   step(): boolean {
     for (;;) {
       const timer = this.#pop();
@@ -61,13 +61,13 @@ export class SimulatedClock implements Clock {
     }
   }
 
-  /** Runs timers until `done`, or until none is left. Returns whether it was done. */
+  /** Runs timers until `done` returns `true` or none is left. Returns whether it is done. */
   run(done: () => boolean = () => false): boolean {
     while (!done()) if (!this.step()) return done();
     return true;
   }
 
-  /** Lets `duration` milliseconds pass: runs the timers that are due by then. */
+  /** Advances by `duration` milliseconds: runs the timers that are due by then. */
   advance(duration: number): void {
     const until = this.#now + duration;
     this.run(() => {
@@ -77,7 +77,7 @@ export class SimulatedClock implements Clock {
     this.#now = until;
   }
 
-  /** The timer that is due next. Drops those before it that were cancelled. */
+  /** The timer that is due next. Drops cancelled ones before it. */
   #next(): Timer | undefined {
     while (this.#timers[0]?.work === idle) this.#pop();
     return this.#timers[0];

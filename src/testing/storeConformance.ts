@@ -1,9 +1,9 @@
 /**
- * The one suite that every `ObjectStore` runs: memory, local and S3 here, anyone's adapter elsewhere.
+ * The conformance suite for every `ObjectStore`: memory, local and S3 here, and custom adapters.
  *
- * It states each promise of the port as a test, needs nothing but a runner with the usual four globals, and checks errors
- * by code. The store is opened once; each test works below a prefix of its own, so a store that holds other objects is
- * fine. `supports` says what an implementation does not support; the tests of that pass empty.
+ * Each promise of the port is a test. It needs only a runner with the usual four globals, and checks errors by code.
+ * The store is opened once. Each test works below its own prefix, so the store may contain other objects. Set
+ * features that an implementation lacks to `false` in `supports`; their tests then do nothing.
  *
  * @example
  * ```ts

@@ -15,7 +15,7 @@ import {
   type Service,
 } from '../flow/index.js';
 
-/** What an operator did that only the job sees, in order. */
+/** A call that an operator made to the attempt or a barrier. */
 export type Trace =
   | { readonly type: 'ack'; readonly checkpoint: number; readonly id: string; readonly frozen: Frozen }
   | { readonly type: 'release'; readonly credit: Credit }
@@ -26,16 +26,16 @@ export type Trace =
 export interface TestAttemptOptions {
   readonly clock: Clock;
   readonly random?: () => number;
-  /** What each participant finds restored. */
+  /** The restored state of each participant. */
   readonly restored?: ReadonlyMap<string, Restored>;
   readonly services?: ReadonlyMap<Service<unknown>, unknown>;
   readonly jobId?: string;
   readonly epoch?: number;
-  /** Sees each entry of the trace as it happens. */
+  /** Called with each entry of the trace. */
   readonly on?: (trace: Trace) => void;
 }
 
-/** An `Attempt` without a job: for tests of single operators. It records what they say and restores what it is given. */
+/** An `Attempt` without a job, for tests of single operators. It records their calls. */
 export class TestAttempt implements Attempt {
   readonly job = 'test';
   readonly jobId: string;
@@ -74,15 +74,15 @@ export class TestAttempt implements Attempt {
   }
 
   opening(): void {
-    // Nothing waits here until every operator is ready.
+    // The test decides when records follow.
   }
 
   opened(): void {
-    // Nor is anything started then.
+    // Nothing waits for it.
   }
 
   terminal(): void {
-    // Every release is in the trace.
+    // Releases are in the trace.
   }
 
   release(_: string | object, credit: Credit): void {
@@ -101,7 +101,7 @@ export class TestAttempt implements Attempt {
     this.#note({ type: 'report', event });
   }
 
-  /** A barrier whose acks go to the trace. */
+  /** A barrier whose acks are in the trace. */
   barrier(checkpoint: number, reason: CheckpointReason = 'periodic'): TestBarrier {
     const outcome = new ReplaySubject<'durable' | 'subsumed'>(1);
     const ack = (id: string, frozen: Frozen): void => {
@@ -109,14 +109,14 @@ export class TestAttempt implements Attempt {
     };
     return {
       barrier: barrier(checkpoint, reason, ack, outcome),
-      settle: (result) => {
+      resolve: (result) => {
         outcome.next(result);
         outcome.complete();
       },
     };
   }
 
-  /** What a participant acked at a checkpoint. */
+  /** The ack of a participant for a checkpoint. */
   acked(checkpoint: number, id: string): Frozen | undefined {
     for (const each of this.trace) {
       if (each.type === 'ack' && each.checkpoint === checkpoint && each.id === id) return each.frozen;
@@ -132,6 +132,6 @@ export class TestAttempt implements Attempt {
 
 export interface TestBarrier {
   readonly barrier: Barrier;
-  /** Tells the barrier's outcome. */
-  settle(result: 'durable' | 'subsumed'): void;
+  /** Sets the barrier's outcome. */
+  resolve(result: 'durable' | 'subsumed'): void;
 }

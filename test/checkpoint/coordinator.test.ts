@@ -10,7 +10,7 @@ const lost = new StoreError('Unavailable', 'no answer');
 const isManifest = ({ verb, key }: Call): boolean => verb === 'put' && key.includes('/log/');
 
 describe('Claim', () => {
-  test('a first start claims entry 1 and draws a job id; the next repeats it with a higher epoch', () => {
+  test('a first start claims entry 1 and draws a job id; the next one repeats it with a higher epoch', () => {
     const harness = new Harness();
     const first = harness.claim();
     expect(first.coordinator.jobId).toMatch(/^[A-Za-z0-9_-]{12}$/);
@@ -27,7 +27,7 @@ describe('Claim', () => {
     ]);
   });
 
-  test('restore seals: what was open is pending, and goes to its sink at the start', () => {
+  test('a restore seals: what was open is pending, and goes to its sink at the start', () => {
     const harness = new Harness();
     harness
       .claim()
@@ -42,7 +42,7 @@ describe('Claim', () => {
     expect(next.commits).toEqual([[{ uid: 'a' }, { uid: 'b', tail: 'xyz' }]]);
   });
 
-  test('a claim whose answer is lost is repeated as it is, found to be mine, and verified', () => {
+  test('a claim whose answer is lost is repeated unchanged, found to be mine, and verified', () => {
     const harness = new Harness();
     let times = 0;
     const store = harness.store((call, request) => {
@@ -57,7 +57,7 @@ describe('Claim', () => {
     expect(claimed.coordinator.epoch).toBe(1);
   });
 
-  test('a claim that lands in a freed slot is not believed', () => {
+  test('a claim that lands in a freed slot does not count', () => {
     const harness = new Harness();
     let release: (() => void) | undefined;
     const store = harness.store(<T>(call: Call, request: Observable<T>) =>
@@ -80,7 +80,7 @@ describe('Claim', () => {
     expect(owner.code).toBe('Fenced');
   });
 
-  test('a corrupt or newer newest manifest stops the claim and changes nothing', () => {
+  test('a corrupt newest manifest, or one of a newer version, stops the claim and changes nothing', () => {
     for (const [body, code] of [
       ['garbage', 'ManifestCorrupt'],
       ['millrace-manifest 7 00000000\n{}', 'ManifestTooNew'],
@@ -92,7 +92,7 @@ describe('Claim', () => {
     }
   });
 
-  test('a missing bucket and missing rights say what to do', () => {
+  test('errors of a missing bucket and missing rights have advice', () => {
     const harness = new Harness();
     const failing = (error: StoreError) =>
       harness.claim({ store: harness.store(() => throwError(() => error)) }).error;
@@ -104,7 +104,7 @@ describe('Claim', () => {
     expect(failing(new StoreError('PermissionDenied', 'AccessDenied'))?.message).toContain('s3:ListBucket');
   });
 
-  test('an unreachable store is given up in the end, retryably', () => {
+  test('an unreachable store finally fails with a retryable error', () => {
     const harness = new Harness();
     const claimed = harness.claim({ store: harness.store(() => throwError(() => lost)) });
     harness.advance(60_000);
@@ -157,7 +157,7 @@ describe('Claim', () => {
       expect(() => wants(harness, ['out'])).not.toThrow();
     });
 
-    test('a crash at any request of the attempt that drops leaves the old state or the new one', () => {
+    test('a crash at any request of an attempt that drops state leaves the old state or the new one', () => {
       const seen = new Set<unknown>();
       for (let crash = 0, over = false; !over; crash++) {
         const harness = new Harness();
@@ -186,7 +186,7 @@ describe('Claim', () => {
       expect(seen.size).toBe(2);
     });
 
-    test('objects of what was dropped are garbage of that checkpoint, not before', () => {
+    test('objects of dropped state are garbage of that checkpoint, not earlier', () => {
       const harness = new Harness();
       const first = harness.claim().start();
       harness.write('data/0000000001/s');
@@ -325,7 +325,7 @@ describe('Checkpoints', () => {
     ]);
   });
 
-  test('what a sink closed for a later barrier is in no earlier manifest', () => {
+  test('no manifest contains what a sink closed for a later barrier', () => {
     const harness = new Harness();
     const job = harness.claim().start();
     const first = job.coordinator.trigger('periodic');
@@ -352,7 +352,7 @@ describe('Checkpoints', () => {
     expect(harness.manifest(2)).toMatchObject({ checkpoint: 2, pending: [{ committable: { uid: 'a' } }] });
   });
 
-  test('a checkpoint that times out for want of an ack of an earlier barrier names that sink', () => {
+  test('a checkpoint that times out without a sink’s ack of an earlier barrier names that sink', () => {
     const harness = new Harness();
     const job = harness.claim({ timeoutMs: 100, tolerableFailures: 5 }).start();
     job.coordinator.trigger('periodic').ack('in', { snapshot: 1 });
@@ -367,7 +367,7 @@ describe('Checkpoints', () => {
     });
   });
 
-  test('a late ack of a checkpoint that a newer one has overtaken may name what is garbage by now', () => {
+  test('a late ack of a subsumed checkpoint may name objects that are garbage by now', () => {
     const harness = new Harness();
     const job = harness.claim().start();
     const ack = (barrier: Barrier, objects: readonly string[]): void => {
@@ -385,7 +385,7 @@ describe('Checkpoints', () => {
     expect(harness.manifest(4).garbage).toContain('data/0000000001/b');
   });
 
-  test('an ack from nobody, and a second one, are errors', () => {
+  test('an ack with an unknown id, and a second ack, are errors', () => {
     const job = new Harness().claim().start();
     const barrier = job.coordinator.trigger('periodic');
     expect(() => {
@@ -397,7 +397,7 @@ describe('Checkpoints', () => {
     }).toThrow('twice');
   });
 
-  test('an object that was declared garbage must not come back', () => {
+  test('an object that was declared garbage must not be named again', () => {
     const harness = new Harness();
     const job = harness
       .claim({
@@ -427,7 +427,7 @@ describe('Time', () => {
     expect(job.barriers.length).toBe(2);
   });
 
-  test('a minimum pause delays the next one', () => {
+  test('a minimum pause delays the next barrier', () => {
     const harness = new Harness();
     const job = harness.claim({ intervalMs: 100, minPauseMs: 500 }).start();
     harness.advance(100);
@@ -438,7 +438,7 @@ describe('Time', () => {
     expect(job.barriers.length).toBe(2);
   });
 
-  test('one failure too many fails the attempt, retryably; a last barrier that fails always does', () => {
+  test('one failure too many fails the attempt retryably; a failure of the last barrier always does', () => {
     for (const [reason, tolerableFailures] of [
       ['periodic', 0],
       ['final', 9],
@@ -453,7 +453,7 @@ describe('Time', () => {
     }
   });
 
-  test('an issued manifest has no timeout: it is repeated for ever, and a later checkpoint follows it', () => {
+  test('an issued manifest has no timeout: it is repeated until answered, and a later checkpoint follows it', () => {
     const harness = new Harness();
     let broken = false;
     const store = harness.store((call, request) =>
@@ -477,7 +477,7 @@ describe('Time', () => {
 });
 
 describe('Fencing', () => {
-  test('an owner that was overtaken is fenced, for good, and acts on nothing', () => {
+  test('a superseded owner is fenced permanently, and does nothing more', () => {
     const harness = new Harness();
     const old = harness.claim().start();
     const next = harness.claim().start();
@@ -490,7 +490,7 @@ describe('Fencing', () => {
     expect(harness.log).toEqual([]);
   });
 
-  test('a manifest of a zombie that lands in a freed slot is not acted upon', () => {
+  test('a zombie’s manifest that lands in a freed slot has no effect', () => {
     const harness = new Harness();
     let hold = false;
     let release: () => void = () => undefined;
@@ -513,7 +513,7 @@ describe('Fencing', () => {
     expect(harness.claim().coordinator.restored('in')?.snapshot).toBe(3); // a stray is not read
   });
 
-  test('close is a crash: the manifest on its way lands, nobody acts on it, and the next start knows it', () => {
+  test('close is a crash: the manifest in flight lands without effects, and the next start finds it', () => {
     const harness = new Harness();
     let release: () => void = () => undefined;
     const store = harness.store(<T>(call: Call, request: Observable<T>) =>
@@ -577,7 +577,7 @@ describe('The end', () => {
     expect(job.events.at(-1)).toEqual({ type: 'settled', n: 3, finished: false });
   });
 
-  test('the final checkpoint follows a periodic one whose manifest is under way', () => {
+  test('the final checkpoint follows a periodic one whose manifest is in flight', () => {
     const harness = new Harness();
     let release: () => void = () => undefined;
     const store = harness.store(<T>(call: Call, request: Observable<T>) =>

@@ -4,10 +4,14 @@ import { clockOf, type Clock } from '../../src/flow/index.js';
 import { StoreError } from '../../src/store/errors.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
+import { seeded } from '../simulation/random.js';
 import { intercepted } from './intercepted.js';
 import { ToyJob } from './toyJob.js';
 
-/** A process: it can be paused (SIGSTOP), continued, and killed. What the store has in hand goes on regardless. */
+/**
+ * A process that can be paused (SIGSTOP), continued, and killed. Requests that the store has received continue
+ * regardless.
+ */
 class Process {
   state: 'running' | 'paused' | 'dead' = 'running';
   readonly #waiting: (() => void)[] = [];
@@ -35,7 +39,9 @@ function clockFor(clock: Clock, process: Process): Clock {
   };
 }
 
-/** Requests take time; some answers are lost, some requests never arrive, and some arrive long after they were given up. */
+/**
+ * Requests take time; some answers are lost, some requests never arrive, and some arrive long after they were abandoned.
+ */
 function network(
   store: ObjectStore,
   clock: Clock,
@@ -78,16 +84,6 @@ function network(
       });
     });
   });
-}
-
-function seeded(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 interface Fate {
@@ -187,11 +183,11 @@ describe('Kills, zombies and a lossy network over the real coordinator', () => {
           fenced += result.fenced;
           expect(result.units).toEqual(all);
           expect(result.ends).toContain(undefined);
-          // Whoever fails otherwise tries again, and is fenced or done then.
+          // An attempt that fails otherwise tries again, and is then fenced or done.
           for (const end of result.ends) {
             if (end === undefined) continue;
             const { code, retryable } = end as { readonly code?: string; readonly retryable?: boolean };
-            // A zombie misses what its successors deleted, and a lossy network may not tell it why.
+            // A zombie misses what its successors deleted, and with a lossy network it may not learn why.
             if (code === 'NotFound' && faults > 0) continue;
             expect({ code, retryable: code !== 'Fenced' }).toEqual({ code, retryable });
           }

@@ -41,7 +41,7 @@ export function explore(bounds: Bounds, limit = Infinity): Explored {
         if (wrong !== undefined) return { states: seen.size, counterexample: trace(visit, wrong) };
         later.push(visit);
       }
-      from.world = undefined; // only the labels are needed from here on
+      from.world = undefined; // from here on only the labels are needed
     }
     ring = later;
   }
@@ -61,8 +61,8 @@ function trace(visit: Visit, wrong: string): string {
 }
 
 /**
- * Worlds are equal if their keys are. Parts are immutable and mostly shared, so each is given a small number once.
- * What decides nothing (how often a PUT fell in doubt) is left out.
+ * The key of a world: worlds are equal if their keys are. Parts are immutable and mostly shared, so each is numbered
+ * once. What has no influence (how often a PUT was in doubt) is left out.
  */
 function keyOf(): (world: World) => string {
   const numbers = new Map<string, number>();
@@ -99,7 +99,7 @@ function keyOf(): (world: World) => string {
         completes.map(({ uid, to }) => `${uid}-${Number(to)}`).sort(),
         deletes.map(String).sort(),
         acks.map((ack) => JSON.stringify(ack)).sort(),
-        sweeps.map(({ epoch, standing }) => [epoch, standing.putId]),
+        sweeps.map(({ epoch, newest }) => [epoch, newest.putId]),
       ];
       const told = { ...has, ended: [...has.ended], amended: [...has.amended] };
       return `${checkpoints(state)}|${request}|${JSON.stringify([lists, told, { ...rest, freezing: 0 }])}`;

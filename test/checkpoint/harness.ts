@@ -23,7 +23,7 @@ export class Harness {
   #seed = 1;
   readonly random = (): number => (this.#seed = (this.#seed * 48271) % 2147483647) / 2147483647;
 
-  /** The store as an attempt sees it; requests that got through are logged without the prefix. */
+  /** The store as an attempt sees it; requests that arrived are logged without the prefix. */
   store(
     around: <T>(call: Call, request: Observable<T>) => Observable<T> = (_, request) => request,
   ): ObjectStore {
@@ -47,7 +47,7 @@ export class Harness {
   advance(ms: number): void {
     this.scheduler.maxFrames += ms;
     this.scheduler.flush();
-    // Time passes even if nothing happens in it.
+    // Time passes even if nothing happens.
     this.scheduler.frame = this.scheduler.maxFrames;
   }
 
@@ -70,7 +70,7 @@ export class Harness {
   }
 }
 
-/** One claimed log with what it tells. */
+/** A claimed log, and its events. */
 export class Claimed {
   readonly events: CheckpointEvent[] = [];
   readonly barriers: Barrier[] = [];
@@ -112,7 +112,7 @@ export class Claimed {
     return this;
   }
 
-  /** A whole checkpoint, acked at once. */
+  /** A whole checkpoint, acked immediately. */
   checkpoint(
     position: number,
     closed: readonly Committable[] = [],

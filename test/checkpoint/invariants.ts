@@ -4,8 +4,8 @@ import type { World } from './model.js';
 import { fieldOf, positionOf, unitsOf, uploadOf } from './modelStore.js';
 
 /**
- * What must hold at every moment, because anybody may crash at every moment: a job that restores from the newest entry
- * now, publishes what is pending there, and reads on from its position, produces every unit exactly once.
+ * What must hold at every moment, as a crash may come at any moment: a job that restores the newest entry, publishes
+ * what is pending there, and continues from its position, produces every unit exactly once.
  */
 export function violation(world: World, amends: boolean): string | undefined {
   if (world.wrong !== undefined) return world.wrong;
@@ -30,7 +30,7 @@ export function violation(world: World, amends: boolean): string | undefined {
         return `file ${uid} is published, and will be again: the newest entry does not know how`;
       continue;
     }
-    // What was open has no upload before it is amended; then its journals tell.
+    // What was open has no upload before it is amended; until then its journals count.
     const upload = unamended(committable) ? undefined : uploadOf(committable);
     if (upload !== undefined && !world.uploads.has(upload))
       return `upload ${upload}, pending in the newest entry, is gone`;
@@ -63,7 +63,7 @@ export function violation(world: World, amends: boolean): string | undefined {
   return undefined;
 }
 
-/** Nothing can happen any more, and somebody is still not over: it waits for ever. */
+/** A deadlock: nothing can happen any more, but an attempt is not over. */
 export function stuck({ attempts }: World, claims: number): string | undefined {
   const waiting = attempts.find(
     ({ state, over }) =>

@@ -21,7 +21,7 @@ function beginUpload({ memory }: Harness, key: string): void {
   memory.createUpload(prefix + key).subscribe();
 }
 
-/** Ends it, with `open` files. Returns how often the end was told. */
+/** Ends the job, with `open` files. Returns how often the end was reported. */
 function end(job: Claimed, reason: 'stop' | 'final', open: readonly Committable[] = []): { times: number } {
   const told = { times: 0 };
   job.coordinator.finish(reason).subscribe(() => told.times++);
@@ -31,7 +31,7 @@ function end(job: Claimed, reason: 'stop' | 'final', open: readonly Committable[
   return told;
 }
 
-/** A sink that writes down what it is to sweep. */
+/** A sink that records what it is asked to sweep. */
 function noting(asked: Leftovers[], then: Observable<unknown> = of(0)): Partial<Participant> {
   return {
     sweep: (leftovers) => {
@@ -42,7 +42,7 @@ function noting(asked: Leftovers[], then: Observable<unknown> = of(0)): Partial<
 }
 
 describe('An attempt that starts', () => {
-  test('removes objects and uploads of dead attempts that its claim does not name, and only they', () => {
+  test('removes objects and uploads of dead attempts that its claim does not name, and nothing else', () => {
     const harness = new Harness();
     const first = harness.claim().start();
     for (const name of ['kept', 'left']) harness.write(data(1, name));
@@ -77,7 +77,7 @@ describe('An attempt that starts', () => {
     expect(harness.keys('data/')).toEqual([data(1, 'new'), data(1, 'old')]);
   });
 
-  test('looks under each value of the entropy', () => {
+  test('lists each value of the entropy', () => {
     const harness = new Harness();
     const entropy = { at: 4, name: true, length: 4 };
     harness.claim({ entropy }).start();
@@ -102,7 +102,7 @@ describe('An attempt that starts', () => {
 });
 
 describe('An attempt that has settled', () => {
-  test('has removed what it left itself, but not what a stop leaves open', () => {
+  test('has removed its own leftovers, but not what a stop leaves open', () => {
     const harness = new Harness();
     const asked: Leftovers[] = [];
     const job = harness.claim().start(noting(asked));
@@ -115,7 +115,7 @@ describe('An attempt that has settled', () => {
     expect(asked).toEqual([{ epoch: 1, named: open }]);
   });
 
-  test('asks for no more than two listings, whatever the store holds', () => {
+  test('makes at most two listings, whatever the store holds', () => {
     const harness = new Harness();
     const job = harness.claim().start();
     for (let i = 0; i < 50; i++) {
@@ -127,7 +127,7 @@ describe('An attempt that has settled', () => {
     expect(harness.log).toEqual(['put log/2', 'list log/', 'listUploads data/', 'list data/']);
   });
 
-  test('waits for its sinks to sweep, but not for ever', () => {
+  test('waits for its sinks to sweep, but not forever', () => {
     const harness = new Harness();
     const job = harness.claim().start(noting([], NEVER));
     const told = end(job, 'final');
@@ -147,7 +147,7 @@ describe('An attempt that has settled', () => {
     ['uploads can not be aborted', ({ verb }) => verb === 'abortUpload', ['upload']],
     ['objects can not be listed', ({ verb, key }) => verb === 'list' && key.includes('data'), ['object']],
     ['objects can not be deleted', ({ verb }) => verb === 'delete', ['object']],
-  ])('is finished although %s: that is told, and all else removed', (_, fails, left) => {
+  ])('is finished although %s: that is reported, and everything else is removed', (_, fails, left) => {
     const harness = new Harness();
     const store = harness.store((call, request) => (fails(call) ? throwError(() => denied) : request));
     const job = harness.claim({ store }).start();
@@ -180,7 +180,7 @@ describe('An attempt that has settled', () => {
     ]);
   });
 
-  test('a failed sweep of a sink is told, too', () => {
+  test('a failed sweep of a sink is reported, too', () => {
     const harness = new Harness();
     const job = harness.claim().start(
       noting(
@@ -194,13 +194,13 @@ describe('An attempt that has settled', () => {
 });
 
 describe('A fenced attempt', () => {
-  function zombie(asked: Leftovers[] = []): { harness: Harness; old: Claimed; heir: Claimed } {
+  function zombie(asked: Leftovers[] = []): { harness: Harness; old: Claimed; successor: Claimed } {
     const harness = new Harness();
     const old = harness.claim().start(noting(asked));
     harness.write(data(1, 'kept'));
     old.checkpoint(1, [], [{ uid: 'a', objects: [data(1, 'kept')] }]);
-    const heir = harness.claim().start();
-    return { harness, old, heir };
+    const successor = harness.claim().start();
+    return { harness, old, successor };
   }
 
   function leave({ coordinator }: Claimed, error: unknown = new Error('NoSuchUpload')): unknown {
@@ -209,27 +209,27 @@ describe('A fenced attempt', () => {
     return why;
   }
 
-  test('removes what it has made since its heir looked, and nothing that the heir needs', () => {
+  test('removes what it has created since its successor swept, and nothing that the successor needs', () => {
     const asked: Leftovers[] = [];
-    const { harness, old, heir } = zombie(asked);
-    heir.checkpoint(2, [], [{ uid: 'b', objects: [data(2, 'theirs')] }]);
-    for (const key of [data(1, 'late'), data(2, 'theirs')]) harness.write(key);
-    for (const key of [data(1, 'late'), data(2, 'theirs')]) beginUpload(harness, key);
+    const { harness, old, successor } = zombie(asked);
+    successor.checkpoint(2, [], [{ uid: 'b', objects: [data(2, 'tsuccessors')] }]);
+    for (const key of [data(1, 'late'), data(2, 'tsuccessors')]) harness.write(key);
+    for (const key of [data(1, 'late'), data(2, 'tsuccessors')]) beginUpload(harness, key);
     expect(leave(old)).toMatchObject({ code: 'Fenced' });
-    expect(harness.keys('data/')).toEqual([data(1, 'kept'), data(2, 'theirs')]);
-    expect(uploadsIn(harness.memory)).toEqual([data(2, 'theirs')]);
+    expect(harness.keys('data/')).toEqual([data(1, 'kept'), data(2, 'tsuccessors')]);
+    expect(uploadsIn(harness.memory)).toEqual([data(2, 'tsuccessors')]);
     expect(asked).toEqual([
       {
         epoch: 1,
         named: [
-          { uid: 'b', objects: [data(2, 'theirs')] },
+          { uid: 'b', objects: [data(2, 'tsuccessors')] },
           { uid: 'a', objects: [data(1, 'kept')] },
         ],
       },
     ]);
   });
 
-  test('removes its own entry that landed in a slot that was free again', () => {
+  test('removes its own entry that landed in a freed slot', () => {
     const harness = new Harness();
     let release: (() => void) | undefined;
     const held = { now: false };
@@ -243,8 +243,8 @@ describe('A fenced attempt', () => {
     const old = harness.claim({ store }).start();
     held.now = true;
     old.checkpoint(1);
-    const heir = harness.claim().start();
-    for (let i = 1; i <= 3; i++) heir.checkpoint(i);
+    const successor = harness.claim().start();
+    for (let i = 1; i <= 3; i++) successor.checkpoint(i);
     expect(harness.keys('log/')).toEqual(['log/4', 'log/5']);
     release!();
     expect(harness.keys('log/')).toEqual(['log/2', 'log/4', 'log/5']);
@@ -252,7 +252,7 @@ describe('A fenced attempt', () => {
     expect(harness.keys('log/')).toEqual(['log/4', 'log/5']);
   });
 
-  test('that fails for another reason removes nothing: the next attempt knows more', () => {
+  test('that fails for another reason removes nothing: the next attempt does', () => {
     const harness = new Harness();
     const asked: Leftovers[] = [];
     const job = harness.claim().start(noting(asked));
@@ -263,7 +263,7 @@ describe('A fenced attempt', () => {
     expect(asked).toEqual([]);
   });
 
-  test('touches nothing where the log has become that of another job', () => {
+  test('touches nothing if the log now belongs to another job', () => {
     const { harness, old } = zombie();
     const keys: string[] = [];
     harness.memory.list({ prefix }).subscribe(({ objects }) => keys.push(...objects.map(({ key }) => key)));
@@ -277,7 +277,7 @@ describe('A fenced attempt', () => {
     expect(harness.keys('data/')).toEqual([data(1, 'of the new job')]);
   });
 
-  test('is fenced, and says so, although the store refuses to let it remove anything', () => {
+  test('is fenced, and reports it, although the store rejects all deletions', () => {
     const harness = new Harness();
     const refusing = { now: false };
     const store = harness.store((_, request) => (refusing.now ? throwError(() => denied) : request));

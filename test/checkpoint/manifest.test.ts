@@ -50,7 +50,7 @@ test('every cut and every flipped byte is ManifestCorrupt', () => {
   }
 });
 
-test('a newer version is ManifestTooNew, and the message says what to do', () => {
+test('a newer version is ManifestTooNew, with advice', () => {
   expect(code(withHeader(manifest, 2))).toBe('ManifestTooNew');
   expect(() => decodeManifest(withHeader({ from: 'the future' }, 9), 's3://b/log/7')).toThrow(
     's3://b/log/7 has version 9; this millrace reads up to 1. Nothing was changed. Run the job with the newer millrace',
@@ -63,7 +63,7 @@ test.each(Object.keys(manifest))('a manifest without %s is ManifestCorrupt', (fi
   expect(code(withHeader({ ...manifest, [field]: { wrong: true } }))).toBe('ManifestCorrupt');
 });
 
-test('log keys sort as their numbers do', () => {
+test('log keys sort in the order of their numbers', () => {
   expect(logKey(42)).toBe('log/00000000000000000042');
   expect(logNumber(logKey(42))).toBe(42);
   for (const key of [

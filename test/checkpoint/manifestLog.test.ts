@@ -2,7 +2,7 @@ import { initialLog, type LogEffect, type LogEvent, type LogState } from '../../
 import type { Manifest } from '../../src/checkpoint/manifest.js';
 import { step } from '../../src/checkpoint/manifestLog.js';
 
-/** Feeds events and remembers what came of the last one. */
+/** Feeds events and keeps the result of the last one. */
 class Log {
   state: LogState = initialLog({ job: 'job', jobId: 'id', nonce: 'me', retained: 1 });
   effects: readonly LogEffect[] = [];
@@ -42,7 +42,7 @@ test('an empty log is claimed with entry 1, verified before anything else', () =
   expect(log.on(listed(1)).types).toEqual(['claimed']);
 });
 
-test('the number is given at issue, whatever the checkpoint’s id', () => {
+test('the number is assigned at issue, independent of the checkpoint’s id', () => {
   expect(owned().on(write(9)).issued).toMatchObject({ n: 2, checkpoint: 9, prev: { n: 1, putId: 'me-1' } });
 });
 
@@ -61,7 +61,7 @@ test('verification lists from n − 2', () => {
 });
 
 test.each<[string, LogEvent]>([
-  ['something stands above it', listed(1, 2, 3)],
+  ['there is an entry above it', listed(1, 2, 3)],
   ['its predecessor is gone', listed(2)],
   ['it is gone itself', listed(1)],
 ])('an owner is fenced if %s', (_, listing) => {
@@ -75,7 +75,7 @@ test('a claim that fails verification starts again', () => {
   expect(log.effects).toEqual([{ type: 'list', from: 1 }]);
 });
 
-test('a predecessor that shows another ETag is identified by its put-id', () => {
+test('a predecessor with another ETag is identified by its put-id', () => {
   const suspicious: LogEvent = {
     type: 'listed',
     entries: [
@@ -103,7 +103,7 @@ test('taken: mine goes on to verification, another’s fences', () => {
   expect(log.on({ type: 'got', entry: undefined }).types).toEqual(['fenced']);
 });
 
-test('in doubt: the identical PUT, for ever; a refusal is definite only without a doubt before it', () => {
+test('in doubt: the identical PUT, until answered; a refusal is definite only without a doubt before it', () => {
   const refused: LogEvent = { type: 'refused', error: new Error('denied') };
   const log = owned().on(write(1));
   const manifest = log.issued;
@@ -114,7 +114,7 @@ test('in doubt: the identical PUT, for ever; a refusal is definite only without 
   expect(owned().on(write(1), refused).types).toEqual(['failed']);
 });
 
-test('one PUT in flight: what is ready meanwhile waits, and the newest wins', () => {
+test('one PUT in flight: drafts that become ready wait, and the newest wins', () => {
   const log = owned().on(write(1), write(2));
   expect(log.effects).toEqual([]);
   expect(log.on(write(3)).effects).toEqual([{ type: 'subsumed', checkpoint: 2, by: 3 }]);
@@ -134,7 +134,7 @@ test('garbage is deleted only once its entry is verified, and declared until it 
   expect(log.issued.garbage).not.toContain('data/x');
 });
 
-test('a deletion that failed is tried again by the next entry', () => {
+test('a failed deletion is tried again by the next entry', () => {
   const log = owned().on(
     { type: 'named', objects: ['data/x'], checkpoint: 1 },
     write(1),

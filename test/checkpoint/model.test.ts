@@ -52,7 +52,7 @@ describe('All rules on: no reachable world breaks the promise', () => {
   });
 });
 
-describe('One rule off: the checker finds the way to break it', () => {
+describe('One rule off: the checker finds a counterexample', () => {
   test.each<[keyof (LogRules & CheckpointRules), Partial<Bounds>, RegExp]>([
     ['numberAtIssue', { barriers: [2, 1], failures: true }, /newest entry/],
     ['carryPending', { barriers: [2], failures: true }, /is lost/],
@@ -106,11 +106,11 @@ describe('One rule off: the checker finds the way to break it', () => {
     tried.add(rule);
   });
 
-  test('every rule has been switched off', () => {
+  test('every rule has been turned off', () => {
     expect([...tried].sort()).toEqual(Object.keys({ ...logRules, ...checkpointRules }).sort());
   });
 
-  test('a fenced attempt that trusts its own newest entry, not its heir’s, removes what the heir needs', () => {
+  test('a fenced attempt that trusts its own newest entry, not its successor’s, removes what the successor needs', () => {
     const { counterexample } = explore({
       ...small,
       barriers: [1, 0],

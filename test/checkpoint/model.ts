@@ -10,17 +10,17 @@ import type { LogEvent, LogRequest, LogRules } from '../../src/checkpoint/logSta
 import type { Manifest } from '../../src/checkpoint/manifest.js';
 import type { Committable, Frozen } from '../../src/flow/index.js';
 import { canFreezeOpen, type Freezing } from './modelFreeze.js';
-import { advance, publishing, sealing, tell } from './modelAttempt.js';
+import { advance, publishing, sealing, update } from './modelAttempt.js';
 import { answers, clear, land, name, remove, type Found } from './modelStore.js';
 import { newlySeen, type Seen } from './modelWatch.js';
 import { fencedSweep, startSweep, type DueSweep } from './modelSweep.js';
 
 /**
- * A world in which some attempts of one job run the real steps against one store, all at once.
+ * A world in which several attempts of one job run the real steps against one store concurrently.
  *
- * Nobody ever crashes here, and yet every crash is covered: an attempt that is never given another turn is a crashed one,
- * and one that gets it late is a zombie. So is a slow Complete: an effect that nobody has carried out yet.
- * A PUT has three fates: it lands and is answered; it lands and the answer is lost; the answer is lost and it lands later, or never.
+ * Crashes need no steps: an attempt that never gets another turn has crashed, and one that gets it late is a zombie.
+ * Likewise, a slow Complete is an effect that has not been carried out yet. A PUT has three fates: it lands and is
+ * answered; it lands and the answer is lost; the answer is lost and it lands later, or never.
  *
  * The job reads units of input; each checkpoint takes the next unit into a file that is published once the checkpoint is
  * durable, or leaves the file open for the next. The source's snapshot refers to a data object of this checkpoint and to
@@ -32,7 +32,7 @@ import { fencedSweep, startSweep, type DueSweep } from './modelSweep.js';
 export interface World {
   /** By log number. */
   readonly slots: readonly Manifest[];
-  /** The highest slot that was ever filled. */
+  /** The highest slot ever filled. */
   readonly highest: number;
   /** Data objects, with who wrote them last. */
   readonly objects: ReadonlyMap<string, string>;
@@ -40,12 +40,12 @@ export interface World {
   readonly uploads: ReadonlySet<string>;
   /** By uid. */
   readonly published: ReadonlyMap<string, Published>;
-  /** PUTs that nobody waits for any more, and that may still land. */
+  /** Abandoned PUTs that may still land. */
   readonly delayed: readonly Manifest[];
-  /** PUTs that may still fall in doubt. */
+  /** How many PUTs may still be in doubt. */
   readonly doubts: number;
   readonly attempts: readonly Attempt[];
-  /** What an attempt has told or done that it must not. */
+  /** The violation of an attempt, if any. */
   readonly wrong: string | undefined;
 }
 
@@ -63,10 +63,10 @@ export interface Attempt {
   readonly time: number;
   /** How often time may still pass. */
   readonly ticks: number;
-  /** The request of the log that is under way. */
+  /** The request of the log in flight. */
   readonly asked: LogRequest | undefined;
   readonly sweeps: readonly DueSweep[];
-  /** It has looked for what it left itself, the last thing that it does. */
+  /** It has looked for its own leftovers, its last action. */
   readonly over: boolean;
   /** Leftovers that were found. */
   readonly found: readonly Found[];
@@ -90,10 +90,10 @@ export interface Ack {
 
 export interface Bounds {
   readonly units: number;
-  /** How many barriers each attempt may be asked for; their number is the number of attempts. */
+  /** The number of barriers that each attempt may be asked for; its length is the number of attempts. */
   readonly barriers: readonly number[];
   readonly doubts: number;
-  /** Claims that each attempt may make: two that claim in turn could go on for ever. */
+  /** Claims that each attempt may make, as two could claim in turn forever. */
   readonly claims: number;
   /** Whether files may stay open over a barrier. */
   readonly openFiles: boolean;
@@ -101,7 +101,7 @@ export interface Bounds {
   readonly amends: boolean;
   /** Whether sources may leave barriers without an ack. */
   readonly failures: boolean;
-  /** Whether participants ack at once, or whenever they like. */
+  /** Whether participants ack immediately, or at any time. */
   readonly acks: 'at once' | 'in any order';
   /** How often time may pass for each attempt. */
   readonly ticks: number;
@@ -109,10 +109,10 @@ export interface Bounds {
   readonly stops: boolean;
   /** Whether attempts remove leftovers only when they start, or also when they have settled, and when they are fenced. */
   readonly sweeps: 'at the start' | 'always';
-  /** Whose newest entry a fenced attempt trusts to name what must stay. Default, and safe: its heir's. */
+  /** Whose newest entry a fenced attempt trusts to name what must stay. The safe default: its successor's. */
   readonly trusts?: 'its own';
   readonly settings: Partial<CheckpointSettings>;
-  /** `false` switches a rule off; those not named are on. */
+  /** `false` turns a rule off; others are on. */
   readonly rules: Partial<LogRules & CheckpointRules>;
 }
 
@@ -197,7 +197,7 @@ function turns(world: World, i: number, bounds: Bounds): [string, World][] {
   for (const leftovers of attempt.found) {
     const left = { ...attempt, found: attempt.found.filter((each) => each !== leftovers) };
     const what = [...leftovers.uploads, ...leftovers.keys].join(' ');
-    found.push([`removes ${what}`, tell(clear(world, leftovers), i, left)]);
+    found.push([`removes ${what}`, update(clear(world, leftovers), i, left)]);
   }
   if (attempt.over || phase === 'claiming') return found;
   for (const sweep of attempt.sweeps) found.push(startSweep(world, i, sweep, sends));

@@ -6,7 +6,7 @@ import { freeze } from './modelFreeze.js';
 import { positionOf, publish, uploadOf } from './modelStore.js';
 import { newlySeen, violated, watch } from './modelWatch.js';
 
-/** An attempt makes a step. Effects that the store has to carry out wait for their turn; the others are done at once. */
+/** An attempt makes a step. Effects on the store are queued; the others are carried out immediately. */
 export function advance(
   world: World,
   i: number,
@@ -60,11 +60,11 @@ export function advance(
     const participants = new Map([['in', 'source'] as const, ['out', 'sink'] as const]);
     return advance(base, i, next, { type: 'start', participants }, bounds);
   }
-  const after = tell(base, i, next);
+  const after = update(base, i, next);
   return next.freezing.later ? after : ackedAtOnce(after, i, bounds);
 }
 
-/** A committer leaves alone what is under way, and the versions that it has amended. */
+/** A committer ignores what it is publishing already, and the versions that it has amended. */
 function fresh({ completes, seen }: Attempt, committables: readonly Committable[]): readonly Committable[] {
   return committables.filter(
     ({ uid, ...rest }) =>
@@ -79,7 +79,7 @@ function ackedAtOnce(world: World, i: number, bounds: Bounds): World {
   return ack === undefined ? world : advance(world, i, { ...attempt, acks }, { type: 'ack', ...ack }, bounds);
 }
 
-export function tell(world: World, i: number, attempt: Attempt): World {
+export function update(world: World, i: number, attempt: Attempt): World {
   return { ...world, attempts: world.attempts.map((each, at) => (at === i ? attempt : each)) };
 }
 

@@ -1,7 +1,7 @@
 import type { Committable } from '../../src/flow/index.js';
 import type { Ack, Attempt, Bounds, World } from './model.js';
 
-/** How the next barrier is frozen, who acks it at all, and whether at once. */
+/** How the next barrier is frozen, who acks it, and whether immediately. */
 export interface Freezing {
   readonly leaveOpen: boolean;
   readonly acks: readonly Ack['id'][];

@@ -3,7 +3,7 @@ import { logNumber, type Manifest } from '../../src/checkpoint/manifest.js';
 import type { Committable, Json } from '../../src/flow/index.js';
 import type { Attempt, World } from './model.js';
 
-/** The fates of the request that an attempt's log waits for. */
+/** The possible fates of the request that an attempt's log waits for. */
 export function answers(
   world: World,
   { asked, state }: Attempt,

@@ -1,21 +1,21 @@
 import type { CheckpointEffect } from '../../src/checkpoint/checkpointState.js';
 import { isStray, logKey, references, type Manifest } from '../../src/checkpoint/manifest.js';
 import type { Attempt, Bounds, Tell, World } from './model.js';
-import { tell } from './modelAttempt.js';
+import { update } from './modelAttempt.js';
 
 export type DueSweep = Extract<CheckpointEffect, { type: 'sweep' }>;
 
-/** Looks for what attempts have left that are over. */
+/** Looks for leftovers of attempts that are over. */
 export function startSweep(world: World, i: number, sweep: DueSweep, sends: Tell): [string, World] {
   const attempt = world.attempts[i]!;
   const sweeps = attempt.sweeps.filter((each) => each !== sweep);
-  const { found } = look(world, attempt, sweep.epoch, sweep.standing);
+  const { found } = look(world, attempt, sweep.epoch, sweep.newest);
   return sweep.last
     ? ['has settled', sends({ type: 'swept' }, world, { sweeps, found })]
-    : ['looks for what others have left', tell(world, i, { ...attempt, sweeps, found })];
+    : ['looks for what others have left', update(world, i, { ...attempt, sweeps, found })];
 }
 
-/** An attempt that is fenced looks for what it has made since its heir looked. */
+/** A fenced attempt looks for what it has created since its successor swept. */
 export function fencedSweep(world: World, i: number, { trusts }: Bounds): [string, World][] {
   const attempt = world.attempts[i]!;
   const { last, issued } = attempt.state.log;
@@ -25,10 +25,10 @@ export function fencedSweep(world: World, i: number, { trusts }: Bounds): [strin
   const n = issued?.manifest.n;
   const strays = n !== undefined && isStray(n, newest) ? [logKey(n)] : [];
   const over = look(world, attempt, manifest.epoch, newest, strays);
-  return [['looks for what it has left', tell(world, i, { ...over, over: true, sweeps: [] })]];
+  return [['looks for what it has left', update(world, i, { ...over, over: true, sweeps: [] })]];
 }
 
-/** What is of attempts up to `epoch`, and not named in `newest`. */
+/** What attempts up to `epoch` have created, and `newest` does not name. */
 function look(
   world: World,
   attempt: Attempt,

@@ -3,11 +3,11 @@ import type { CheckpointEvent } from '../../src/checkpoint/events.js';
 import { CheckpointError } from '../../src/checkpoint/errors.js';
 import type { Attempt } from './model.js';
 
-/** What the world has seen of an attempt: it is held against what the attempt tells next. */
+/** What the world has seen of an attempt, to check what the attempt does next. */
 export interface Seen {
   readonly started: readonly number[];
   readonly ended: ReadonlyMap<number, 'durable' | 'failed' | 'subsumed'>;
-  /** Since one was durable. */
+  /** Since the last durable one. */
   readonly failed: number;
   readonly last: number | undefined;
   readonly endedAt: number;
@@ -29,11 +29,11 @@ export interface Watched {
   readonly wrong?: string | undefined;
 }
 
-/** Holds an effect against the promises that are not about the store. */
+/** Checks an effect against the promises that are not about the store. */
 export function watch({ seen, time, state }: Attempt, effect: CheckpointEffect): Watched {
   switch (effect.type) {
-    case 'tell':
-      return told(seen, time, state.settings.minPauseMs, effect.event);
+    case 'report':
+      return watched(seen, time, state.settings.minPauseMs, effect.event);
     case 'settled': {
       const { pending } = state.log.last!.manifest;
       return { seen, wrong: pending[0] && `has settled, and ${pending[0].committable.uid} is pending` };
@@ -49,7 +49,7 @@ export function watch({ seen, time, state }: Attempt, effect: CheckpointEffect):
   }
 }
 
-/** Holds an attempt, after a step, against the same promises. */
+/** Checks an attempt after a step against the same promises. */
 export function violated({ seen, state, completes }: Attempt): string | undefined {
   if (state.phase === 'failed' || state.phase === 'claiming' || state.phase === 'claimed') return undefined;
   const unconfirmed = new Set(state.log.inventory.pending.map(({ committable }) => committable));
@@ -65,7 +65,7 @@ function lastFailed({ last, ended }: Seen): boolean {
   return last !== undefined && ended.get(last) === 'failed';
 }
 
-function told(seen: Seen, time: number, minPauseMs: number, event: CheckpointEvent): Watched {
+function watched(seen: Seen, time: number, minPauseMs: number, event: CheckpointEvent): Watched {
   switch (event.type) {
     case 'checkpoint-started': {
       const { checkpoint, reason } = event;
@@ -100,9 +100,9 @@ function ended(seen: Seen, checkpoint: number, how: 'durable' | 'failed' | 'subs
   const newer = [...seen.ended].find(([other, end]) => other > checkpoint && end === 'durable');
   const wrong =
     before !== undefined
-      ? `tells that checkpoint ${checkpoint} is ${how}, after it was ${before}`
+      ? `reports that checkpoint ${checkpoint} is ${how}, after it was ${before}`
       : newer !== undefined && how !== 'subsumed'
-        ? `tells that checkpoint ${checkpoint} is ${how}, after ${newer[0]} was durable`
+        ? `reports that checkpoint ${checkpoint} is ${how}, after ${newer[0]} was durable`
         : undefined;
   return { seen: { ...seen, ended: new Map(seen.ended).set(checkpoint, how) }, wrong };
 }

@@ -1,6 +1,6 @@
 import type { Bounds } from './model.js';
 
-/** What tests of the model checker vary. */
+/** The variations of the model checker's tests. */
 export const small: Bounds = {
   units: 2,
   barriers: [1, 1],

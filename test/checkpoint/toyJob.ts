@@ -20,7 +20,7 @@ type File = Committable & {
 };
 
 /**
- * The smallest job with everything the protocol knows: a source with a position, and a sink that keeps files open over
+ * The smallest job that uses the whole protocol: a source with a position, and a sink that keeps files open over
  * barriers (their content journaled), closes them, and publishes them by multipart upload under `out/<uid>`.
  */
 export class ToyJob implements Participant {
@@ -128,7 +128,7 @@ export class ToyJob implements Participant {
     });
   }
 
-  /** Restored with no more than its journals: they must all be there. */
+  /** Restored from journals only: all of them must exist. */
   #seal(file: File): void {
     const { store } = this.#o;
     const { objects = [], ...rest } = file;

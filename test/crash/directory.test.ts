@@ -8,7 +8,7 @@ import { entryOf, keptBy } from '../support/entry.js';
 
 const records = 6000;
 
-/** All files below a directory, the store's own included. */
+/** All files below a directory, including the store's own. */
 async function filesBelow(dir: string): Promise<string[]> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   return entries
@@ -17,7 +17,7 @@ async function filesBelow(dir: string): Promise<string[]> {
     .sort();
 }
 
-test('a job on a directory that was killed again and again leaves no unfinished upload and no temporary file', async () => {
+test('a job on a directory that was killed repeatedly leaves no unfinished upload and no temporary file', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-directory-'));
   const processes: JobProcess[] = [];
   try {

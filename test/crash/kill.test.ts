@@ -26,7 +26,7 @@ describe.each(kinds.filter((kind) => kind !== 'real behind a gateway'))(
       expect(lives.checkpoints).toBeGreaterThanOrEqual(5);
     });
 
-    test('SIGTERM: a last checkpoint, exit code 0, and the next start goes on exactly there', async () => {
+    test('SIGTERM: a last checkpoint, exit code 0, and the next start continues exactly there', async () => {
       const lives = await deal(2, ['term'], { records: 8000 });
       expect(lives).toMatchObject({ ...exact, terms: 1 });
     });

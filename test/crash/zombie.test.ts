@@ -6,7 +6,7 @@ import { kinds, openTarget, type Hooks, type Target } from '../processes/target.
 const records = 8000;
 const exact = { lost: 0, duplicated: 0, leftovers: [], wrong: [] };
 
-/** Resolves at the first event that is wanted. */
+/** Resolves at the first event that matches. */
 function seen(hooks: Hooks, wanted: (event: GatewayEvent) => boolean): Promise<GatewayEvent> {
   return new Promise((resolve) => {
     hooks.observe = (event) => {
@@ -36,7 +36,7 @@ describe.each(kinds.filter((kind) => kind !== 'real'))('a process that is paused
     return process;
   };
 
-  test('with uploads open, as another finishes: it ends by Fenced, and the output is exact', async () => {
+  test('with uploads open while another finishes: it ends with Fenced, and the output is exact', async () => {
     const task = await prepare(target, 'a/', records);
     const first = start(task);
     await progress(first);
@@ -52,7 +52,7 @@ describe.each(kinds.filter((kind) => kind !== 'real'))('a process that is paused
   test.each([
     ['has claimed the log', 'claimed'],
     ['has finished, and the slot is free again', 'exit'],
-  ])('with its manifest on the way, which lands when the other %s', async (_, landing) => {
+  ])('with its manifest in flight, which lands when the other %s', async (_, landing) => {
     const task = await prepare(target, 'b/', records);
     const first = start(task);
     await progress(first);

@@ -8,7 +8,7 @@ describe('backoff', () => {
     expect([1, 2, 3, 4, 5].map((n) => backoffDelay(half, n, 1))).toEqual([100, 200, 400, 800, 1000]);
   });
 
-  it('is never negative, longer than its limit, or no number, after any number of failures', () => {
+  it('is never negative, longer than its limit, or NaN, after any number of failures', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 1e6 }),

@@ -9,7 +9,7 @@ import {
 } from '../../src/flow/index.js';
 import { TestAttempt } from '../../src/testing/index.js';
 
-/** Handles each number by what the test says, which may send more, fail or unsubscribe meanwhile. */
+/** Handles each number with the test's callback, which may send more, fail or unsubscribe. */
 class Scripted extends FlowSubscriber<number, number> {
   constructor(
     out: Subscriber<number | Signal>,
@@ -53,7 +53,7 @@ function run(script: (n: number, self: Scripted, input: Subject<number | Signal>
   return { input, log, subscription };
 }
 
-test('what arrives during a turn waits, elements and asynchronous work in the order in which they came', () => {
+test('elements and asynchronous work that arrive during a turn are queued in order', () => {
   const { input, log } = run((n, self, input) => {
     if (n !== 1) return;
     input.next(2);
@@ -68,7 +68,7 @@ test('what arrives during a turn waits, elements and asynchronous work in the or
   expect(log).toEqual([1, 'over', 2, 'answer', 3, 5]);
 });
 
-test('completion during a turn waits behind what came before it', () => {
+test('completion during a turn is queued after what arrived before it', () => {
   const { input, log, subscription } = run((n, self, input) => {
     if (n !== 1) return;
     input.next(2);
@@ -85,7 +85,7 @@ test('completion during a turn waits behind what came before it', () => {
 test.each([
   ['fails', (self: Scripted) => self.giveUp('broken'), ['broken']],
   ['unsubscribes', (self: Scripted) => self.unsubscribe(), []],
-])('nothing that waits is handled once the operator %s', (_, stop, last) => {
+])('nothing queued is handled once the operator %s', (_, stop, last) => {
   const { input, log } = run((n, self, input) => {
     if (n === 1) {
       input.next(2);
@@ -97,7 +97,7 @@ test.each([
   expect(log).toEqual([1, 2, ...last]);
 });
 
-test('what a waiting element throws is the error of the flow', () => {
+test('what a queued element throws is the error of the flow', () => {
   const { input, log } = run((n, _, input) => {
     if (n === 1) input.next(2);
     else throw new Error('at 2');
@@ -107,7 +107,7 @@ test('what a waiting element throws is the error of the flow', () => {
 });
 
 describe('a request', () => {
-  test('answered during a turn waits its turn, its completion too', () => {
+  test('answered during a turn is queued, and so is its completion', () => {
     const { input, log } = run((n, self, input) => {
       if (n !== 1) return;
       input.next(2);
@@ -195,9 +195,9 @@ describe('a request', () => {
   });
 });
 
-test('where no stack is left to deliver an error, it stays an exception, and can be delivered later', () => {
+test('if no stack is left to deliver an error, it stays an exception, and can be delivered later', () => {
   const pad = (frames: number, work: () => void): void => (frames === 0 ? work() : pad(frames - 1, work));
-  // What has never run needs stack to be compiled, and would fail sooner.
+  // Code that has never run needs stack to be compiled, and would fail sooner.
   for (let i = 0; i < 200; i++) run((_, self) => self.giveUp(i)).input.next(1);
   for (let frames = 0; frames < 300; frames++) {
     const { input, log } = run(() => pad(frames % 17, () => undefined));

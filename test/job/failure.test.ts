@@ -37,7 +37,7 @@ import {
   type Logger,
 } from '../../src/index.js';
 import { flowOperator, systemClock, FlowSubscriber } from '../../src/entries/operators.js';
-import { pause } from '../../src/flow/pause.js';
+import { pause } from '../../src/flow/clock.js';
 import { Lake } from './harness.js';
 
 interface Row {
@@ -246,7 +246,7 @@ describe.each([
   });
 });
 
-test('the schema of a source that throws is told with the source, and a custom decoder too', async () => {
+test('an error of a source’s schema is reported with the source, and one of a custom decoder, too', async () => {
   const validate = (value: unknown) => ({ value: failAt(value as Row) });
   const schema = { '~standard': { version: 1 as const, vendor: 'test', validate } };
   const byLine = text();
@@ -268,7 +268,7 @@ test('the schema of a source that throws is told with the source, and a custom d
   }
 });
 
-test('a malformed record is told with its place, under fail and where its dead letter fails', async () => {
+test('a malformed record is reported with its place, under fail and if its dead letter fails', async () => {
   const broken = world();
   const start = body(second);
   broken.lake.store.put('raw/b.ndjson', Buffer.from(`${start}{ broken\n${row(1)}\n`)).subscribe();
@@ -287,7 +287,7 @@ test('a malformed record is told with its place, under fail and where its dead l
   expect(lost.last).toMatchObject({ operator: 'dead', ...where });
 });
 
-test('what is skipped as malformed does not shift the place', async () => {
+test('skipped malformed records do not shift the place', async () => {
   const broken = world();
   const content = `{ broken\n${row(1)}\n{ broken\n${row(bad)}\n{ broken\n${row(2)}\n`;
   broken.lake.store.put('raw/a.ndjson', Buffer.from(content)).subscribe();
@@ -304,56 +304,53 @@ test('what is skipped as malformed does not shift the place', async () => {
 test.each([
   ['plain', false],
   ['gzip', true],
-])(
-  'a restart tells the place each time, and so does the log; also in an object that is resumed; %s',
-  async (_, zipped) => {
-    const flaky = new MillraceError('Flaky', 'Try again.', { retryable: true });
-    const at = world(zipped);
-    // Reads take time, so that there are checkpoints before the failure.
-    const { clock } = at.options;
-    const slow = decorate(at.lake.store, (call, run) =>
-      call.method === 'get' ? concat(pause(clock ?? at.lake.clock, 2), run) : run,
-    );
-    const stores = createStores({ schemes: { memory: () => slow }, clock: clock ?? at.lake.clock });
-    let tries = 0;
-    const { error, failures, lines, restored } = await failing(
-      (flow) =>
-        flow.pipe(
-          records(
-            tap(({ n }) => {
-              if (n === bad && tries++ < 4) throw flaky;
-            }),
-          ),
-          out(),
+])('each restart reports the place, and so does the log, also in a resumed object; %s', async (_, zipped) => {
+  const flaky = new MillraceError('Flaky', 'Try again.', { retryable: true });
+  const at = world(zipped);
+  // Reads take time, so that there are checkpoints before the failure.
+  const { clock } = at.options;
+  const slow = decorate(at.lake.store, (call, run) =>
+    call.method === 'get' ? concat(pause(clock ?? at.lake.clock, 2), run) : run,
+  );
+  const stores = createStores({ schemes: { memory: () => slow }, clock: clock ?? at.lake.clock });
+  let tries = 0;
+  const { error, failures, lines, restored } = await failing(
+    (flow) =>
+      flow.pipe(
+        records(
+          tap(({ n }) => {
+            if (n === bad && tries++ < 4) throw flaky;
+          }),
         ),
-      {
-        ...at,
-        options: { ...at.options, stores, checkpoints: { dir: 'memory://lake/checkpoints', interval: 1 } },
-      },
-      { prefetch: { window: 1, fragment: 1000 } },
-    );
-    expect(error).toEqual({ outcome: 'finished' });
-    const where = { operator: 'records(…)', ...place, object: zipped ? `${object}.gz` : object };
-    expect(failures).toHaveLength(4);
-    expect(restored.at(-1)).toBeGreaterThan(0);
-    for (const each of failures) {
-      expect(each).toMatchObject({ type: 'restarting', ...where });
-      expect(each.error).toBe(flaky);
-    }
-    expect(lines.map(({ context }) => context)).toEqual(
-      failures.map(
-        (_, i) =>
-          expect.objectContaining({
-            ...where,
-            code: 'Flaky',
-            delay: zipped ? [1, 2, 2, 3][i] : [1000, 1500, 2250, 3375][i],
-          }) as object,
+        out(),
       ),
-    );
-  },
-);
+    {
+      ...at,
+      options: { ...at.options, stores, checkpoints: { dir: 'memory://lake/checkpoints', interval: 1 } },
+    },
+    { prefetch: { window: 1, fragment: 1000 } },
+  );
+  expect(error).toEqual({ outcome: 'finished' });
+  const where = { operator: 'records(…)', ...place, object: zipped ? `${object}.gz` : object };
+  expect(failures).toHaveLength(4);
+  expect(restored.at(-1)).toBeGreaterThan(0);
+  for (const each of failures) {
+    expect(each).toMatchObject({ type: 'restarting', ...where });
+    expect(each.error).toBe(flaky);
+  }
+  expect(lines.map(({ context }) => context)).toEqual(
+    failures.map(
+      (_, i) =>
+        expect.objectContaining({
+          ...where,
+          code: 'Flaky',
+          delay: zipped ? [1, 2, 2, 3][i] : [1000, 1500, 2250, 3375][i],
+        }) as object,
+    ),
+  );
+});
 
-describe('where the record is not known, none is named', () => {
+describe('if the record is not known, none is named', () => {
   const known = async (
     leaf: (flow: Flow<Row>) => Observable<unknown>,
     operator?: string,
@@ -441,7 +438,7 @@ test.each<[string, unknown]>([
   expect(last).toMatchObject({ operator: 'records(…)', ...place, object });
 });
 
-test('an error that is thrown again by another operator of a later run is told with that one', async () => {
+test('an error that another operator of a later run throws again is reported with that operator', async () => {
   const at = world();
   const first = await failing((flow) => flow.pipe(records(map(failAt)), out()), at);
   const later = await failing(
@@ -451,7 +448,7 @@ test('an error that is thrown again by another operator of a later run is told w
   expect([first.last?.operator, later.last?.operator]).toEqual(['records(…)', 'out']);
 });
 
-test('an error that the user caught does not lend its operator to a later one', async () => {
+test('the operator of a caught error is not reported for a later one', async () => {
   const { error, last } = await failing((flow) => {
     const caught = flow.pipe(
       records(
@@ -472,7 +469,7 @@ test('an error that the user caught does not lend its operator to a later one', 
   expect(last).toMatchObject({ operator: 'k', ...place, object });
 });
 
-test('wherever it is, the place is that of the record: by any content, format and cut', async () => {
+test('the place is that of the record for any content, format and cut', async () => {
   const content = fc.array(fc.constantFrom('', '{"n":0}', '{"n":0,"x":"€€€😀"}', '{ broken', '{"n":0}\r'), {
     maxLength: 60,
   });

@@ -44,7 +44,7 @@ describe('a callback of finalize(…) that throws ends the job with what it thre
   });
 });
 
-describe('an error comes before what finalize(…) throws because of it', () => {
+describe('an error precedes what finalize(…) throws because of it', () => {
   const wrong = new Error('wrong');
   const failing = tap<Row>(() => {
     throw wrong;

@@ -56,7 +56,7 @@ export class Lake {
     const end = (): void => void (over = true);
     result.then(end, end);
     for (let turn = 0; turn < 1000 && !over; turn++) {
-      // In virtual time, a job that goes in circles would do so for ever.
+      // In virtual time, a job that makes no progress would run forever.
       for (let steps = 0; this.clock.step(); steps++)
         if (steps > 300_000) throw new Error('The job goes in circles.');
       await Promise.resolve();
@@ -78,7 +78,7 @@ export class Lake {
   }
 }
 
-/** The answer of a memory store, which is there at once. */
+/** The synchronous answer of a memory store. */
 export function now<T>(answer: Observable<T>): T {
   let value: { readonly it: T } | undefined;
   answer.subscribe((it) => {

@@ -5,7 +5,7 @@ import { lastValueFrom } from 'rxjs';
 import { jobStores } from '../../src/job/jobStores.js';
 import { resolveOptions } from '../../src/job/options.js';
 
-test('a manifest on its way is answered although the run is over; then the connection is closed', async () => {
+test('a manifest in flight is answered after the run is over; then the connection is closed', async () => {
   let held: ServerResponse | undefined;
   let arrived = (): void => undefined;
   const arrival = new Promise<void>((resolve) => (arrived = resolve));

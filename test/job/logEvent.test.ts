@@ -26,7 +26,7 @@ function logged(...events: readonly JobEvent[]): Line[] {
 const job = 'clicks';
 const broken = new MillraceError('Broken', 'It broke.');
 
-test('a logger gets the turns in a job’s life, and no message that is not ours', () => {
+test('a logger gets the lifecycle events of a job, and no foreign messages', () => {
   const lines = logged(
     { type: 'attempt-started', job, attempt: 1 },
     { type: 'running', job, jobId: 'j', epoch: 2, checkpoint: 7 },
@@ -44,7 +44,7 @@ test('a logger gets the turns in a job’s life, and no message that is not ours
   ]);
 });
 
-test('input that was left out is a warning', () => {
+test('skipped input is a warning', () => {
   const left = { operator: 'raw', object: 'file:///data/socket', reason: 'It is a socket.' };
   expect(logged({ type: 'input-skipped', ...left })).toEqual([
     {
@@ -55,7 +55,7 @@ test('input that was left out is a warning', () => {
   ]);
 });
 
-test('what goes wrong while the job goes on is a warning', () => {
+test('problems that do not end the job are warnings', () => {
   const lines = logged(
     {
       type: 'checkpoint-failed',
@@ -90,7 +90,7 @@ test('a stall is a warning, and its end is not', () => {
   ]);
 });
 
-test('what happens all the time is for events$ alone', () => {
+test('frequent events are only in events$', () => {
   const lines = logged(
     { type: 'checkpoint-started', checkpoint: 1, reason: 'periodic' },
     { type: 'checkpoint-durable', checkpoint: 1, n: 2, durationMs: 3, bytes: 4 },

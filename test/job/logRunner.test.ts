@@ -99,7 +99,7 @@ function turn(world: Lake, steps = Infinity): void {
 
 const numbers = Array.from({ length: 20 }, (_, n) => n);
 
-/** What a run tells when it has the process to itself. */
+/** The events of a run that is alone in the process. */
 function alone(name: string): readonly JobEvent[] {
   const world = new Lake();
   const { events, outcome } = run(world, name);
@@ -115,7 +115,7 @@ const flaky = (retryable: boolean, times: number) => {
   };
 };
 
-test('one that fails and restarts leaves the other alone', () => {
+test('one that fails and restarts does not affect the other', () => {
   const world = new Lake();
   const a = run(world, 'a', flaky(true, 3));
   const b = run(world, 'b');
@@ -126,7 +126,7 @@ test('one that fails and restarts leaves the other alone', () => {
   expect([world.lines('out/a/'), world.lines('out/b/')]).toEqual([numbers, numbers]);
 });
 
-test('one that fails for good leaves the other alone', () => {
+test('one that fails permanently does not affect the other', () => {
   const world = new Lake();
   const a = run(world, 'a', flaky(false, 1));
   const b = run(world, 'b');
@@ -135,19 +135,19 @@ test('one that fails for good leaves the other alone', () => {
   expect(b.events).toEqual(alone('b'));
 });
 
-test('one that is fenced leaves the other alone, and its heir goes on', () => {
+test('one that is fenced does not affect the other, and its successor continues', () => {
   const world = new Lake();
   const a = run(world, 'a');
   const b = run(world, 'b');
   while (!a.events.some(({ type }) => type === 'checkpoint-durable')) world.clock.step();
-  const heir = run(world, 'a');
+  const successor = run(world, 'a');
   turn(world);
-  expect([a.outcome(), b.outcome(), heir.outcome()]).toEqual(['Fenced', 'finished', 'finished']);
+  expect([a.outcome(), b.outcome(), successor.outcome()]).toEqual(['Fenced', 'finished', 'finished']);
   expect(b.events).toEqual(alone('b'));
   expect([world.lines('out/a/'), world.lines('out/b/')]).toEqual([numbers, numbers]);
 });
 
-test('one that is stopped leaves the other alone', () => {
+test('one that is stopped does not affect the other', () => {
   const world = new Lake();
   const a = run(world, 'a');
   const b = run(world, 'b');
@@ -158,7 +158,7 @@ test('one that is stopped leaves the other alone', () => {
   expect(b.events).toEqual(alone('b'));
 });
 
-test('a durable checkpoint of the other does not excuse one that never makes one durable', () => {
+test('a durable checkpoint of the other does not count for one that has none', () => {
   const world = new Lake();
   const away = (n: number): void => {
     if (n === 2) throw new MillraceError('CheckpointFailed', 'It timed out.', { retryable: true });

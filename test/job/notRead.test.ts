@@ -8,7 +8,7 @@ interface Line {
   readonly n: number;
 }
 
-/** Runs a job to its end. Gives its events, and the listings and looks at single objects of its input. */
+/** Runs a job to its end. Returns its events, and the LIST and HEAD requests for its input. */
 async function run(
   world: Lake,
   uri: string | readonly string[],
@@ -46,7 +46,7 @@ function lake(...names: readonly string[]): Lake {
   return world;
 }
 
-test('a finished job that is run again tells of objects that came since, and does not read them', async () => {
+test('a finished job that is run again reports objects added since, and does not read them', async () => {
   const world = lake('in/a.ndjson', 'in/b.ndjson');
   expect(told((await run(world, all)).events)).toEqual([]);
   for (const name of ['in/c.ndjson', 'in/d.txt', 'in/_e.ndjson', 'in/f.ndjson']) world.put(name, [{ n: 2 }]);
@@ -64,11 +64,11 @@ test('a finished job that is run again tells of objects that came since, and doe
   ]);
   expect(asked).toEqual(['list']);
   expect(world.lines('out/')).toEqual([{ n: 1 }, { n: 1 }]);
-  // It is told at each run.
+  // It is reported at each run.
   expect(told((await run(world, all)).events)).toEqual(told(events));
 });
 
-test('where nothing came there is nothing to tell, and a first run looks at nothing twice', async () => {
+test('without new objects nothing is reported, and a first run makes no extra requests', async () => {
   const world = lake('in/a.ndjson');
   expect((await run(world, all)).asked).toEqual(['list']);
   const { events, asked } = await run(world, all);
@@ -76,7 +76,7 @@ test('where nothing came there is nothing to tell, and a first run looks at noth
   expect(asked).toEqual(['list']);
 });
 
-test('one page is looked at, however many objects came', async () => {
+test('only one page is listed, for any number of new objects', async () => {
   const world = lake('in/a.ndjson');
   await run(world, all);
   for (let n = 0; n < 2500; n++) world.put(`in/b${String(n).padStart(4, '0')}.ndjson`, []);
@@ -91,7 +91,7 @@ test('one page is looked at, however many objects came', async () => {
   expect(asked).toEqual(['list']);
 });
 
-test('input that was empty and is no longer is told, too', async () => {
+test('objects in an input that was empty are reported, too', async () => {
   const options = { allowEmpty: true };
   for (const [uri, key, requests] of [
     [all, 'in/a.ndjson', ['list']],
@@ -107,7 +107,7 @@ test('input that was empty and is no longer is told, too', async () => {
   }
 });
 
-test('of several URIs the last is looked at; behind an object that a URI names there is nothing', async () => {
+test('of several URIs the last one is listed; nothing can follow a URI of a single object', async () => {
   const world = lake('in/a/1.ndjson', 'in/b/1.ndjson');
   const uris = ['memory://lake/in/a/*', 'memory://lake/in/b/*'];
   await run(world, uris);
@@ -123,7 +123,7 @@ test('of several URIs the last is looked at; behind an object that a URI names t
   expect([told(events), asked]).toEqual([[], []]);
 });
 
-test('a look that fails is reported, and the job is as finished as before', async () => {
+test('a failed listing is reported, and the job stays finished', async () => {
   const world = lake('in/a.ndjson');
   await run(world, all);
   const { events } = await run(world, all, {}, true);

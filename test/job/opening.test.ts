@@ -53,7 +53,7 @@ async function twice(leaf: (flow: Flow<Row>, seen: (n: number) => void) => Obser
   expect(counts).toEqual(Array.from({ length: 30_000 }, (_, n) => n + 1));
 }
 
-describe('no record goes before each branch of a leaf is restored', () => {
+describe('no record is sent before each branch of a leaf is restored', () => {
   test('branches joined as plain Observables', async () => {
     await twice((flow, seen) => merge(flow.pipe(counting(), values(), tap(seen)), flow.pipe(values())));
   });
@@ -68,7 +68,7 @@ describe('no record goes before each branch of a leaf is restored', () => {
   });
 });
 
-test('two sinks in one leaf: both know what their store can do before the first record', async () => {
+test('two sinks in one leaf: both know the capabilities of their store before the first record', async () => {
   const world = new Lake();
   world.put('raw/a.ndjson', [{ n: 1 }]);
   const log: string[] = [];

@@ -19,7 +19,7 @@ interface Row {
 
 const base: JobOptions = { name: 'test', checkpoints: { dir: 'memory://lake/checkpoints' } };
 
-describe('a value that createJob cannot use is refused, with the name of its option', () => {
+describe('createJob rejects an invalid value with the name of its option', () => {
   test.each<[string, object]>([
     ['name', { name: undefined }],
     ['name', { name: 5 }],
@@ -46,13 +46,13 @@ describe('a value that createJob cannot use is refused, with the name of its opt
   });
 });
 
-test('openStores refuses what is no logger', () => {
+test('openStores rejects an invalid logger', () => {
   expect(() => openStores({ logger: {} as never })).toThrow(
     expect.objectContaining({ code: 'InvalidOption' }) as Error,
   );
 });
 
-test('stopOn refuses what no process can listen to', () => {
+test('stopOn rejects signals that no process can handle', () => {
   for (const signals of [['sigterm'], ['SIGTERM', 'SIGNOPE'], ['SIGKILL'], []])
     expect(() => stopOn(...(signals as NodeJS.Signals[]))).toThrow(
       expect.objectContaining({ code: 'InvalidOption' }) as Error,
@@ -79,12 +79,12 @@ test('a logger that throws stops nothing', async () => {
 
 const invalid = expect.objectContaining({ code: 'InvalidOption' }) as Error;
 
-test('a stop signal that is none is refused before the job runs', async () => {
+test('an invalid stop signal is rejected before the job runs', async () => {
   for (const signal of [{}, new AbortController(), 'SIGTERM', null])
     await expect(createJob(base).run(of(1), { signal: signal as never })).rejects.toEqual(invalid);
 });
 
-test('what is no operator, no flow or no schema is refused where it is given', () => {
+test('an invalid operator, flow or schema is rejected where it is passed', () => {
   expect(() => records(5 as never)).toThrow(invalid);
   expect(() => records(map(String), undefined as unknown as OperatorFunction<string, string>)).toThrow(
     invalid,
@@ -94,7 +94,7 @@ test('what is no operator, no flow or no schema is refused where it is given', (
     expect(() => ndjson({ schema: schema as never })).toThrow(invalid);
 });
 
-test('a branch that is subscribed when the flow is over fails the job', async () => {
+test('a branch that is subscribed after the end of the flow fails the job', async () => {
   const lake = new Lake();
   lake.put('raw/a.ndjson', [{ n: 1 }]);
   const { job } = lake.job();

@@ -63,7 +63,7 @@ interface Visit {
 
 const visits = Array.from({ length: 50 }, (_, n): Visit => ({ user: `u${n % 3}`, n }));
 
-/** What JavaScript lets users write: any operator on a flow. */
+/** JavaScript users can apply any operator to a flow. */
 type Slip = OperatorFunction<Visit, unknown>;
 const on = (flow: Flow<Visit>, slip: Slip): Flow<Visit> =>
   (flow as Observable<Visit>).pipe(slip) as Flow<Visit>;
@@ -91,7 +91,7 @@ const refused = expect.objectContaining({
 }) as unknown;
 
 const called: unknown[] = [];
-/** Notes whatever a callback gets to see. */
+/** Records the arguments of a callback. */
 const note = <T, R>(work: (value: T, index: number) => R) =>
   function noting(value: T, index: number): R {
     called.push(value);
@@ -183,7 +183,7 @@ test.each<[string, string, Slip]>([
   expect(result).toMatchObject({ code, message: expect.stringContaining('records(') as string });
 });
 
-test('a plain operator on the flow of dead letters is refused, too', async () => {
+test('a plain operator on the flow of dead letters is rejected, too', async () => {
   const lake = new Lake();
   lake.put('raw/a.ndjson', ['{ broken', ...visits]);
   const { job } = lake.job();
@@ -200,7 +200,7 @@ test('a plain operator on the flow of dead letters is refused, too', async () =>
   await expect(lake.run(job, job.source('raw', source).pipe(out()))).rejects.toEqual(refused);
 });
 
-test('the stack of the refusal leads to the pipe(…)', async () => {
+test('the stack of the error leads to the pipe(…)', async () => {
   const { result } = await run(function theSlipOfTheUser(flow) {
     return on(
       flow,
@@ -210,7 +210,7 @@ test('the stack of the refusal leads to the pipe(…)', async () => {
   expect((result as Error).stack).toContain('theSlipOfTheUser');
 });
 
-test('it is refused wherever the flow is subscribed, and values() first is the way out', () => {
+test('it is rejected wherever the flow is subscribed; after values() it is allowed', () => {
   const errors: unknown[] = [];
   const note = (error: unknown): void => void errors.push(error);
   const { job } = new Lake().job();
@@ -220,7 +220,7 @@ test('it is refused wherever the flow is subscribed, and values() first is the w
   expect(errors).toEqual([refused, expect.objectContaining({ code: 'OutsideRun' })]);
 });
 
-describe('what passes elements on as they are may be applied to a flow', () => {
+describe('operators that pass elements on unchanged may be applied to a flow', () => {
   test.each<[string, (flow: Flow<Visit>) => Flow<Visit>]>([
     ['share', (flow) => flow.pipe(share())],
     ['shareReplay', (flow) => flow.pipe(shareReplay({ bufferSize: 1, refCount: true }))],

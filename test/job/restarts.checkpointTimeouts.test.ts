@@ -39,7 +39,7 @@ const endless = (world: Lake): Source<number> => ({
   },
 });
 
-/** Acks a barrier if it is told to; may fail at one instead; gives no credit. */
+/** Acks a barrier if it is told to; may fail at one instead; releases no credit. */
 class Picky extends FlowSubscriber<number, number> {
   constructor(
     down: ConstructorParameters<typeof FlowSubscriber<number, number>>[0],
@@ -82,7 +82,7 @@ async function run(
   return { error, events, attempts: events.filter(({ type }) => type === 'attempt-started').length };
 }
 
-/** Answers barriers by this list, and then keeps them for good. */
+/** Answers barriers according to this list, and then never. */
 function inTurn(...answers: readonly ('ack' | 'keep' | 'fail')[]): () => 'ack' | 'keep' | 'fail' {
   let next = 0;
   return () => answers[next++] ?? 'keep';
@@ -91,7 +91,7 @@ function inTurn(...answers: readonly ('ack' | 'keep' | 'fail')[]): () => 'ack' |
 const failure =
   "'picky' had not acked it after 5 s; 180 B of source 'in' before its barrier had not been dealt with. Set a larger checkpoints.timeout, or a smaller budget, so that fewer records lie before a barrier.";
 
-test('a checkpoint that times out tells who had not acked, what lay before its barrier, and what to set', async () => {
+test('a checkpoint that times out reports who had not acked, what was before its barrier, and what to set', async () => {
   const { error, events } = await run(inTurn(), 'none');
   expect(events.find(({ type }) => type === 'checkpoint-failed')).toEqual({
     type: 'checkpoint-failed',
@@ -116,7 +116,7 @@ test('a job in which no checkpoint becomes durable ends after three attempts, an
   expect(events.at(-1)).toEqual({ type: 'failed', job: 'test', error });
 });
 
-test('a durable checkpoint between them begins the count afresh', async () => {
+test('a durable checkpoint between them resets the count', async () => {
   const { error, attempts } = await run(
     inTurn('keep', 'keep', 'ack', 'keep', 'keep', 'ack', 'ack', 'keep', 'keep', 'keep'),
   );
@@ -124,7 +124,7 @@ test('a durable checkpoint between them begins the count afresh', async () => {
   expect(attempts).toBe(7);
 });
 
-test('failures of another kind between them do not', async () => {
+test('other failures between them do not', async () => {
   const { error, attempts } = await run(inTurn('keep', 'fail', 'keep', 'fail', 'keep', 'keep'));
   expect(error).toMatchObject({ code: 'CheckpointsNeverDurable' });
   expect(attempts).toBe(5);
@@ -136,7 +136,7 @@ test('a limit of attempts that is lower ends the job first, with the error itsel
   expect(attempts).toBe(2);
 });
 
-test('an attempt that ran long without a durable checkpoint was not a quiet run', async () => {
+test('an attempt that ran long without a durable checkpoint does not reset the delay', async () => {
   const delays = async (answer: 'ack' | 'keep'): Promise<readonly number[]> => {
     const { events } = await run(
       inTurn('fail', 'fail', answer, answer === 'ack' ? 'fail' : 'keep', 'keep', 'keep'),

@@ -35,7 +35,7 @@ test('a retryable failure restarts the job after the delay, and the output is ex
   ]);
 });
 
-test('a failure that is not retryable ends the job at once', async () => {
+test('a failure that is not retryable ends the job immediately', async () => {
   const world = lake();
   const { job, events } = world.job();
   const flow = job.source('raw', raw()).pipe(
@@ -50,7 +50,7 @@ test('a failure that is not retryable ends the job at once', async () => {
   expect(events.filter(({ type }) => type === 'attempt-started')).toHaveLength(1);
 });
 
-test('after so many attempts the job gives up with the last error', async () => {
+test('after the maximum number of attempts the job fails with the last error', async () => {
   const world = lake();
   const broken = decorate(world.store, (call, run) =>
     call.method === 'createUpload' ? throwError(() => new StoreError('Unavailable', 'down')) : run,
@@ -65,7 +65,7 @@ test('after so many attempts the job gives up with the last error', async () => 
   expect(events.filter(({ type }) => type === 'attempt-started')).toHaveLength(3);
 });
 
-test('a stop takes a last checkpoint, publishes nothing unfinished, and the next run goes on', async () => {
+test('a stop takes a last checkpoint, publishes nothing unfinished, and the next run continues', async () => {
   const world = lake();
   const stop = new AbortController();
   const first = world.job();
@@ -88,7 +88,7 @@ test('a stop takes a last checkpoint, publishes nothing unfinished, and the next
   expect(world.lines('out/')).toEqual(lines);
 });
 
-test('delays grow to the maximum, jitter stays in its share, and a quiet run that got on resets them', () => {
+test('delays grow to the maximum, jitter stays within its fraction, and a stable run with a checkpoint resets them', () => {
   fc.assert(
     fc.property(
       fc.array(

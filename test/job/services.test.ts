@@ -1,4 +1,4 @@
-/** Services of a user's own: made at the first use, kept over restarts, closed at the end. */
+/** Services provided by users: created at the first use, kept across restarts, closed at the end. */
 import { map } from 'rxjs';
 import { FlowSubscriber, flowOperator, Service, type Open } from '../../src/entries/operators.js';
 import {
@@ -38,7 +38,7 @@ class Uses extends FlowSubscriber<string, string> {
 }
 const uses = (seen: Pool[]): FlowOperator<string, string> => flowOperator((down) => new Uses(down, seen));
 
-/** Runs a job of which each of two branches uses the pool; `fails` is asked for each record. */
+/** Runs a job with two branches that use the pool; `fails` is called for each record. */
 async function run(
   options: {
     readonly make?: () => Pool;
@@ -88,7 +88,7 @@ async function run(
   return { outcome, log, seen, warnings, events };
 }
 
-test('one is made for a run, at its first use, and closed at its end', async () => {
+test('a service is created once per run, at its first use, and closed at the end', async () => {
   const { outcome, log, seen } = await run();
   expect([outcome, log, seen]).toEqual(['finished', ['made', 'closes 1'], [{ n: 1 }, { n: 1 }]]);
 });
@@ -99,12 +99,12 @@ test('restarts keep it', async () => {
   expect([outcome, log, seen.length]).toEqual(['finished', ['made', 'closes 1'], 6]);
 });
 
-test('one that nobody uses is not made', async () => {
+test('an unused service is not created', async () => {
   const { outcome, log } = await run({ used: false });
   expect([outcome, log]).toEqual(['finished', []]);
 });
 
-test('the one made last is closed first, and the others after it', async () => {
+test('services are closed in reverse order of creation', async () => {
   const log: string[] = [];
   const services = ['a', 'b'].map((name) =>
     provide(
@@ -123,7 +123,7 @@ test('the one made last is closed first, and the others after it', async () => {
   expect(log).toEqual(['b', 'a']);
 });
 
-test('it is closed, and waited for, when the job has failed', async () => {
+test('a service is closed and awaited when the job has failed', async () => {
   let closed = false;
   const { outcome } = await run({
     fails: () => {
@@ -134,7 +134,7 @@ test('it is closed, and waited for, when the job has failed', async () => {
   expect([outcome, closed]).toEqual(['Broken', true]);
 });
 
-test('one that cannot be made fails the attempt, and is tried again by the next', async () => {
+test('a service that cannot be created fails the attempt, and the next one tries again', async () => {
   let tries = 0;
   const { outcome, log } = await run({
     make: () => {
@@ -145,7 +145,7 @@ test('one that cannot be made fails the attempt, and is tried again by the next'
   expect([outcome, log]).toEqual(['finished', ['made', 'made', 'closes 7']]);
 });
 
-test('one that cannot be closed is logged, without what others may have put into the error', async () => {
+test('a failure to close is logged, without the content of a foreign error', async () => {
   const { outcome, warnings } = await run({ close: () => Promise.reject(new Error('password=secret')) });
   expect(outcome).toBe('finished');
   expect(warnings).toContainEqual([
@@ -154,7 +154,7 @@ test('one that cannot be closed is logged, without what others may have put into
   ]);
 });
 
-test('without a value and without a fallback it is an error that says what to do', async () => {
+test('without a value and a fallback it is an error with advice', async () => {
   const world = new Lake();
   world.put('in/a.txt', ['1']);
   const { job } = world.job();
@@ -165,7 +165,7 @@ test('without a value and without a fallback it is an error that says what to do
   });
 });
 
-test('what cannot be provided is refused', () => {
+test('invalid services are rejected', () => {
   const invalid = expect.objectContaining({ code: 'InvalidOption' }) as Error;
   const mine = provide(pool, () => ({ n: 1 }));
   expect(() => provide(new Service('millrace.stores'), () => 1)).toThrow(invalid);

@@ -12,7 +12,7 @@ import {
   type Flow,
   type FlowOperator,
 } from '../../src/index.js';
-import { pause } from '../../src/flow/pause.js';
+import { pause } from '../../src/flow/clock.js';
 import { Lake } from './harness.js';
 
 interface Row {
@@ -33,7 +33,7 @@ const counted = (id: string): FlowOperator<Row, Counted> =>
 const sink = (id: string): FlowOperator<Row, never> =>
   fileSink<Row>(id, `memory://lake/${id}`, { format: ndjson() });
 
-/** The ways in which RxJS lets several sinks have one flow. Each returns the leaves. */
+/** Ways in RxJS to feed several sinks from one flow. Each returns the leaves. */
 const idioms: Readonly<Record<string, (flow: Flow<Row>) => Observable<unknown>[]>> = {
   'share(), a leaf each': (flow) => {
     const shared = flow.pipe(counted('k0'), share());

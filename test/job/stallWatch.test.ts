@@ -9,14 +9,14 @@ const after = 30_000;
 function watched({ afterMs }: { readonly afterMs: number | undefined } = { afterMs: after }) {
   const clock = new SimulatedClock();
   const waits = new Map<string, Wait>();
-  const told: string[] = [];
+  const reported: string[] = [];
   const watch = new StallWatch({
     job: 'test',
     clock,
     afterMs,
     waits: () => [...waits.values()],
-    tell: ({ type, waiting, forMs }: StallEvent) => {
-      told.push(`${clock.now()} ${type} ${waiting.on === 'input' ? waiting.source : ''} ${forMs}`);
+    report: ({ type, waiting, forMs }: StallEvent) => {
+      reported.push(`${clock.now()} ${type} ${waiting.on === 'input' ? waiting.source : ''} ${forMs}`);
     },
   });
   const waitsFor = (who: string, since = clock.now()): void => {
@@ -29,7 +29,7 @@ function watched({ afterMs }: { readonly afterMs: number | undefined } = { after
   };
   return {
     clock,
-    told,
+    reported,
     watch,
     waitsFor,
     goesOn,
@@ -42,19 +42,19 @@ function watched({ afterMs }: { readonly afterMs: number | undefined } = { after
   };
 }
 
-test('a wait is told once, after its time, and its end', () => {
-  const { waitsFor, goesOn, advance, told } = watched();
+test('a wait is reported once, after its time, and its end', () => {
+  const { waitsFor, goesOn, advance, reported } = watched();
   waitsFor('a');
   advance(after - 1);
-  expect(told).toEqual([]);
+  expect(reported).toEqual([]);
   advance(1_000_000);
-  expect(told).toEqual(['30000 stalled a 30000']);
+  expect(reported).toEqual(['30000 stalled a 30000']);
   goesOn('a');
-  expect(told.slice(1)).toEqual([`${after - 1 + 1_000_000} resumed a ${after - 1 + 1_000_000}`]);
+  expect(reported.slice(1)).toEqual([`${after - 1 + 1_000_000} resumed a ${after - 1 + 1_000_000}`]);
 });
 
-test('one that began later is told later, and what has got on in time is not', () => {
-  const { waitsFor, advance, told } = watched();
+test('a wait that began later is reported later, and one that ended in time is not', () => {
+  const { waitsFor, advance, reported } = watched();
   waitsFor('a');
   waitsFor('b');
   advance(10_000);
@@ -62,24 +62,24 @@ test('one that began later is told later, and what has got on in time is not', (
   advance(25_000);
   waitsFor('b');
   advance(29_999);
-  expect(told).toEqual(['30000 stalled a 30000']);
+  expect(reported).toEqual(['30000 stalled a 30000']);
   advance(1);
-  expect(told.slice(1)).toEqual(['65000 stalled b 30000']);
+  expect(reported.slice(1)).toEqual(['65000 stalled b 30000']);
 });
 
-test('who stalls again and again is told at growing intervals', () => {
-  const { waitsFor, advance, told } = watched();
+test('repeated stalls of one waiter are reported at growing intervals', () => {
+  const { waitsFor, advance, reported } = watched();
   for (let turn = 0; turn < 1000; turn++) {
     waitsFor('a');
     advance(45_000);
   }
   waitsFor('a');
-  expect(told).toEqual(['30000 stalled a 30000', '45000 resumed a 45000']);
+  expect(reported).toEqual(['30000 stalled a 30000', '45000 resumed a 45000']);
   advance(60_000);
-  expect(told.slice(2)).toEqual(['45060000 stalled a 60000']);
+  expect(reported.slice(2)).toEqual(['45060000 stalled a 60000']);
 });
 
-test('no timer runs while nothing waits, while all that waits is told, and after the end', () => {
+test('no timer runs while nothing waits, while all waits are reported, and after the end', () => {
   const { waitsFor, goesOn, clock, watch } = watched();
   watch.nudge();
   expect(clock.step()).toBe(false);
@@ -92,18 +92,18 @@ test('no timer runs while nothing waits, while all that waits is told, and after
   expect(clock.step()).toBe(false);
 });
 
-test('without a time nothing is watched', () => {
-  const { waitsFor, clock, told } = watched({ afterMs: undefined });
+test('without a time limit nothing is watched', () => {
+  const { waitsFor, clock, reported } = watched({ afterMs: undefined });
   waitsFor('a');
   expect(clock.step()).toBe(false);
-  expect(told).toEqual([]);
+  expect(reported).toEqual([]);
 });
 
-test('whatever begins and ends when, who waits longer than it may is told exactly then', () => {
+test('for any sequence of waits, each is reported exactly when its time limit has passed', () => {
   const step = fc.record({ who: fc.constantFrom('a', 'b', 'c'), waits: fc.boolean(), pause: fc.nat(40_000) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-      const { waitsFor, goesOn, advance, clock, told } = watched();
+      const { waitsFor, goesOn, advance, clock, reported } = watched();
       const patience = new Map<string, number>();
       const since = new Map<string, number>();
       const expected: string[] = [];
@@ -127,7 +127,7 @@ test('whatever begins and ends when, who waits longer than it may is told exactl
         } else goesOn(who);
         advance(pause);
       }
-      expect(told.sort()).toEqual(expected.sort());
+      expect(reported.sort()).toEqual(expected.sort());
     }),
   );
 });

@@ -51,7 +51,9 @@ function deepLake(): Lake {
 const input = (uri = 'memory://lake/in/*') => files(uri, { format: ndjson<Line>() });
 const out = <A>(id = 'out') => fileSink<A>(id, `memory://lake/${id}`, { format: ndjson() });
 
-/** Runs leaves for so long in virtual time, or until nothing is left to do. Gives the stalls that were told, with their times. */
+/**
+ * Runs leaves for a time in virtual time, or until nothing is left to do. Returns the reported stalls with their times.
+ */
 async function stallsOf(
   world: Lake,
   { job, events }: { readonly job: Job; readonly events: readonly JobEvent[] },
@@ -59,10 +61,10 @@ async function stallsOf(
   duration: number,
 ): Promise<readonly (StallEvent & { readonly at: number })[]> {
   const start = world.clock.now();
-  const told: (StallEvent & { readonly at: number })[] = [];
+  const reported: (StallEvent & { readonly at: number })[] = [];
   job.events$.subscribe((event) => {
     if (event.type === 'stalled' || event.type === 'resumed')
-      told.push({ ...event, at: (world.clock.now() - start) / second });
+      reported.push({ ...event, at: (world.clock.now() - start) / second });
   });
   const run = job.run(...(leaves as [Observable<unknown>]));
   let failure: unknown;
@@ -73,11 +75,11 @@ async function stallsOf(
   }
   if (failure instanceof Error) throw failure;
   expect(events.length).toBeGreaterThan(0);
-  return told;
+  return reported;
 }
 
-const brief = (told: readonly (StallEvent & { readonly at: number })[]) =>
-  told.map(({ type, at, message }) => `${at} ${type}: ${message}`);
+const brief = (reported: readonly (StallEvent & { readonly at: number })[]) =>
+  reported.map(({ type, at, message }) => `${at} ${type}: ${message}`);
 
 /** Stores whose requests go through `each`. */
 const storesOf = (world: Lake, each: <T>(call: StoreCall, run: Observable<T>) => Observable<T>) =>
@@ -91,7 +93,7 @@ const pause = (world: Lake, milliseconds: number) =>
     }),
   );
 
-/** An operator of a user's who forgot about credit. */
+/** A custom operator that ignores credit. */
 class SwallowsCredit extends FlowSubscriber<Line, Line> {
   override onRecord(value: Line): void {
     this.emit(value);
@@ -102,7 +104,7 @@ class SwallowsCredit extends FlowSubscriber<Line, Line> {
 }
 const swallowsCredit = (): FlowOperator<Line, Line> => flowOperator((down) => new SwallowsCredit(down));
 
-/** A sink of a user's that releases credit, and ends it there. */
+/** A custom sink that releases credit and does not pass it on. */
 class Counting extends FlowSubscriber<Line, never> {
   #open: Open | undefined;
   override onOpen(open: Open): void {
@@ -162,59 +164,64 @@ test('a leaf that gives no credit is named, with the sink in it', async () => {
   const world = deepLake();
   const { job, events } = world.job({ ...quiet, budget: 1 });
   const flow = job.source('in', input()).pipe(swallowsCredit(), out());
-  const told = await stallsOf(world, { job, events }, [flow], 10 * minute);
-  expect(brief(told)).toEqual([
+  const reported = await stallsOf(world, { job, events }, [flow], 10 * minute);
+  expect(brief(reported)).toEqual([
     "30 stalled: Source 'in' is stalled: no credit from leaf 0 ('out') for 30 s. It is slow or stuck, or an operator before it holds records or Credit signals back.",
   ]);
-  expect(told[0]).toMatchObject({
+  expect(reported[0]).toMatchObject({
     job: 'test',
     forMs: 30_000,
     waiting: { on: 'credit', source: 'in', leaves: [0], operators: ['out'] } satisfies Waiting,
   });
 });
 
-test('of several leaves that one is named which is behind', async () => {
+test('of several leaves the slow one is named', async () => {
   const world = deepLake();
   const { job, events } = world.job({ ...quiet, budget: 1 });
   const flow = job.source('in', input());
-  const told = await stallsOf(
+  const reported = await stallsOf(
     world,
     { job, events },
     [flow.pipe(out('fine')), flow.pipe(swallowsCredit(), values()), flow.pipe(out('too'))],
     10 * minute,
   );
-  expect(brief(told)).toEqual([
+  expect(brief(reported)).toEqual([
     "30 stalled: Source 'in' is stalled: no credit from leaf 1 for 30 s. The consumer of its records there is stuck, or an operator of it does not pass Credit signals on.",
   ]);
 });
 
-test('a sink that releases credit and does not pass it on is found out while checkpoints go on', async () => {
+test('a sink that releases credit and does not pass it on is detected while checkpoints continue', async () => {
   const world = deepLake();
   const { job, events } = world.job({ budget: 1, checkpoints: { interval: '10s' } });
   const flow = job.source('in', input());
-  const told = await stallsOf(world, { job, events }, [flow.pipe(out()), flow.pipe(counting())], 10 * minute);
-  expect(brief(told)).toEqual([
+  const reported = await stallsOf(
+    world,
+    { job, events },
+    [flow.pipe(out()), flow.pipe(counting())],
+    10 * minute,
+  );
+  expect(brief(reported)).toEqual([
     "30 stalled: Source 'in' is stalled: no credit from leaf 1 for 30 s. The consumer of its records there is stuck, or an operator of it does not pass Credit signals on.",
   ]);
   expect(events.filter(({ type }) => type === 'checkpoint-durable').length).toBeGreaterThan(50);
 });
 
-test('where leaves share a flow the sink is named alone', async () => {
+test('if leaves share a flow, only the sink is named', async () => {
   const world = deepLake();
   const { job, events } = world.job({ ...quiet, budget: 1 });
   const flow = job.source('in', input()).pipe(share());
-  const told = await stallsOf(
+  const reported = await stallsOf(
     world,
     { job, events },
     [flow.pipe(out('fine')), flow.pipe(swallowsCredit(), out('late'))],
     minute,
   );
-  expect(told.map(({ waiting }) => waiting)).toEqual([
+  expect(reported.map(({ waiting }) => waiting)).toEqual([
     { on: 'credit', source: 'in', leaves: [1], operators: ['late'] },
   ]);
 });
 
-test('a store that does not answer a source is told, with what was asked for', async () => {
+test('a store that does not answer a source is reported, with what was asked for', async () => {
   for (const [method, text] of [
     ['get', 'bytes 0 to 890 of memory://lake/in/a'],
     ['list', 'the listing of memory://lake/in/'],
@@ -224,8 +231,13 @@ test('a store that does not answer a source is told, with what was asked for', a
       call.method === method && !call.key.startsWith('checkpoints') ? NEVER : run,
     );
     const { job, events } = world.job({ ...quiet, stores });
-    const told = await stallsOf(world, { job, events }, [job.source('in', input()).pipe(out())], 10 * minute);
-    expect(brief(told)).toEqual([
+    const reported = await stallsOf(
+      world,
+      { job, events },
+      [job.source('in', input()).pipe(out())],
+      10 * minute,
+    );
+    expect(brief(reported)).toEqual([
       `30 stalled: Source 'in' is stalled: it has been waiting for ${text} for 30 s.`,
     ]);
   }
@@ -251,7 +263,7 @@ test('a store that answers slowly is not stalled, nor is a long listing in which
   expect(events.at(-1)).toMatchObject({ type: 'finished' });
 });
 
-test('a checkpoint that lacks acks names who has not acked, and is told when it goes on', async () => {
+test('a checkpoint that lacks acks names the operators that have not acked, and its continuation is reported', async () => {
   const world = lake();
   const { job, events } = world.job({ checkpoints: { interval: '10s' } });
   let once = true;
@@ -289,7 +301,7 @@ test('a checkpoint that waits for the store, and a job that waits for it to begi
   }
 });
 
-test('a store that refuses each time has answered: what it said is told', async () => {
+test('a store that rejects each request has answered: its error is reported', async () => {
   for (const [written, text] of [
     [
       2,
@@ -313,7 +325,7 @@ test('a store that refuses each time has answered: what it said is told', async 
   }
 });
 
-test('output that is not published at the end is told, with its sink', async () => {
+test('output that is not published at the end is reported, with its sink', async () => {
   const world = lake();
   const stores = storesOf(world, (call, run) => (call.method === 'completeUpload' ? NEVER : run));
   const { job, events } = world.job({ ...quiet, stores });
@@ -323,19 +335,24 @@ test('output that is not published at the end is told, with its sink', async () 
   ]);
 });
 
-test('a sweep that the store does not answer is told while the job waits for it', async () => {
+test('a sweep that the store does not answer is reported while the job waits for it', async () => {
   const world = lake();
   const stores = storesOf(world, (call, run) => (call.method === 'listUploads' ? NEVER : run));
   const { job, events } = world.job({ stores });
-  const told = await stallsOf(world, { job, events }, [job.source('in', input()).pipe(out())], 5 * minute);
-  expect(brief(told)).toEqual([
+  const reported = await stallsOf(
+    world,
+    { job, events },
+    [job.source('in', input()).pipe(out())],
+    5 * minute,
+  );
+  expect(brief(reported)).toEqual([
     '30 stalled: The last checkpoint is durable, but the store has not answered for 30 s, so the job cannot end.',
     '60 resumed: The job continues after 1 min.',
   ]);
   expect(events.at(-1)).toMatchObject({ type: 'finished' });
 });
 
-test('an operator that is not ready for records is told by its leaf', async () => {
+test('an operator that is not ready for records is reported by its leaf', async () => {
   const world = lake();
   class NeverReady extends FlowSubscriber<Line, Line> {
     override onOpen(): void {
@@ -353,24 +370,24 @@ test('an operator that is not ready for records is told by its leaf', async () =
   ]);
 });
 
-test('a leaf that does not complete is told, and so is one that does in the end', async () => {
+test('a leaf that does not complete is reported, and so is one that does in the end', async () => {
   const world = lake();
   const { job, events } = world.job(quiet);
   const flow = job.source('in', input());
-  const told = await stallsOf(
+  const reported = await stallsOf(
     world,
     { job, events },
     [flow.pipe(out()), merge(flow.pipe(values()), pause(world, 40 * second))],
     5 * minute,
   );
-  expect(brief(told)).toEqual([
+  expect(brief(reported)).toEqual([
     '30 stalled: Everything is published, but leaf 1 has not completed for 30 s, so the job cannot end. What follows values() has to complete when its input does.',
     '40 resumed: The job continues after 40 s.',
   ]);
   expect(events.at(-1)).toMatchObject({ type: 'finished' });
 });
 
-test('a leaf that gives credit now and then is told of at growing intervals', async () => {
+test('a leaf that releases credit now and then is reported at growing intervals', async () => {
   const world = deepLake();
   const { job, events } = world.job({ ...quiet, budget: 1 });
   class Slow extends FlowSubscriber<Line, Line> {
@@ -389,8 +406,8 @@ test('a leaf that gives credit now and then is told of at growing intervals', as
     flowOperator<Line, Line>((down) => new Slow(down)),
     out(),
   );
-  const told = await stallsOf(world, { job, events }, [flow], 60 * minute);
-  expect(told.map(({ type, at }) => [type, at])).toEqual([
+  const reported = await stallsOf(world, { job, events }, [flow], 60 * minute);
+  expect(reported.map(({ type, at }) => [type, at])).toEqual([
     ['stalled', 30],
     ['resumed', 31],
   ]);
@@ -418,8 +435,8 @@ test('credit for a part of what is out is progress', async () => {
     }
   }
   const flow = job.source('in', input()).pipe(flowOperator<Line, never>((down) => new Halving(down)));
-  const told = await stallsOf(world, { job, events }, [flow], 5 * minute);
-  expect(told.map(({ type, at }) => [type, at])).toEqual([
+  const reported = await stallsOf(world, { job, events }, [flow], 5 * minute);
+  expect(reported.map(({ type, at }) => [type, at])).toEqual([
     ['stalled', 30],
     ['resumed', 40],
     ['stalled', 100],
@@ -436,7 +453,7 @@ test('an attempt that ends while it waits leaves no timer', async () => {
   expect(world.clock.step()).toBe(false);
 });
 
-test('what lasts is measured by the monotonic clock, and not by the system time', async () => {
+test('durations are measured by the monotonic clock, not by the system time', async () => {
   const waits: readonly ((flow: Flow<Line>) => Observable<unknown>)[] = [
     (flow) => flow.pipe(swallowsCredit(), out()),
     (flow) =>
@@ -457,12 +474,12 @@ test('what lasts is measured by the monotonic clock, and not by the system time'
       yield: (work) => clock.yield(work),
     };
     const { job, events } = world.job({ ...quiet, clock: split, ...(index === 0 ? { budget: 1 } : {}) });
-    const told = await stallsOf(world, { job, events }, [leaf(job.source('in', input()))], 5 * minute);
-    expect(told.map(({ at, forMs }) => [at, forMs])).toEqual([[30, 30_000]]);
+    const reported = await stallsOf(world, { job, events }, [leaf(job.source('in', input()))], 5 * minute);
+    expect(reported.map(({ at, forMs }) => [at, forMs])).toEqual([[30, 30_000]]);
   }
 });
 
-test('the time may be set, or that nothing is told; a job that is over leaves no timer', async () => {
+test('the time limit can be set or turned off; a job that is over leaves no timer', async () => {
   for (const [after, expected] of [
     ['2 s', [2]],
     ['none', []],
@@ -471,8 +488,8 @@ test('the time may be set, or that nothing is told; a job that is over leaves no
     const { job, events } = world.job({ ...quiet, stalled: { after } });
     const never = acks('never', () => undefined);
     const flow = job.source('in', input()).pipe(never, out());
-    const told = await stallsOf(world, { job, events }, [flow], 5 * minute);
-    expect(told.map(({ at }) => at)).toEqual(expected);
+    const reported = await stallsOf(world, { job, events }, [flow], 5 * minute);
+    expect(reported.map(({ at }) => at)).toEqual(expected);
   }
   expect(() => lake().job({ stalled: { after: 0 } })).toThrow('stalled.after');
   const world = lake();

@@ -18,7 +18,7 @@ const raw = () =>
   });
 const out = () => fileSink<{ n: number }>('out', 'memory://lake/out', { format: ndjson() });
 
-test('a stop that comes while the log is being claimed is not forgotten', async () => {
+test('a stop while the log is being claimed is not lost', async () => {
   const world = lake();
   const { job } = world.job();
   const stop = new AbortController();
@@ -30,7 +30,7 @@ test('a stop that comes while the log is being claimed is not forgotten', async 
   ).resolves.toEqual({ outcome: 'stopped' });
 });
 
-test('a stop that came before the start ends the run before it has asked for anything', async () => {
+test('a stop before the start ends the run before any request', async () => {
   const world = lake();
   const { job } = world.job();
   const flow = job.source('raw', raw()).pipe(out());
@@ -40,7 +40,7 @@ test('a stop that came before the start ends the run before it has asked for any
   expect(now(world.store.list({ prefix: 'checkpoints/' })).objects).toEqual([]);
 });
 
-test('a stop does not wait for a store that is away', async () => {
+test('a stop does not wait for an unavailable store', async () => {
   const world = lake();
   const silent = decorate(world.store, () => NEVER);
   const { job } = world.job({
@@ -81,7 +81,7 @@ describe('stopOn', () => {
     return world.run(job, job.source('raw', raw()).pipe(out()), { signal });
   };
 
-  test('listens until the run that was given it is over', async () => {
+  test('listens until the run that uses it is over', async () => {
     const signal = stopOn('SIGUSR2');
     expect(listeners()).toBe(1);
     const running = run(signal);
@@ -90,7 +90,7 @@ describe('stopOn', () => {
     expect(listeners()).toBe(0);
   });
 
-  test('listens again for the next run, and for as long as any of several goes on', async () => {
+  test('listens again for the next run, and as long as any of several runs', async () => {
     const signal = stopOn('SIGUSR2');
     await run(signal);
     const world = lake();

@@ -28,7 +28,7 @@ const failure = (run: Promise<unknown>): Promise<unknown> =>
     () => undefined,
     (error: unknown) => error,
   );
-/** What came of a job: its error, its output, and what it reported as skipped. */
+/** The result of a job: its error, its output, and its `record-skipped` events. */
 async function outcome(lake: Lake, job: Job, events: readonly JobEvent[], flow: Parameters<Job['run']>[0]) {
   const error = await failure(lake.run(job, flow));
   return {
@@ -40,7 +40,7 @@ async function outcome(lake: Lake, job: Job, events: readonly JobEvent[], flow: 
 
 const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
-/** Keeps the last value of each key, and hands on the one before. */
+/** Keeps the last value of each key, and emits the previous one. */
 const previous = () =>
   keyed('last', {
     key: ({ k }: Row) => k,
@@ -52,7 +52,7 @@ const previous = () =>
     },
   });
 
-test('a record nested too deeply goes by the policy for malformed ones, and the job goes on', async () => {
+test('a record nested too deeply is handled as malformed, and the job continues', async () => {
   const lake = new Lake();
   const proto = '{"__proto__":{"polluted":1},"x":[{"__proto__":null}]}';
   const odd = '{"constructor":"x","toJSON":1,"__keys__":[2],"s":"\\ud800"}';
@@ -103,7 +103,7 @@ describe('a record that a sink cannot encode', () => {
     expect((await run('fail')).error).toMatchObject({ code: 'NotJson' });
   });
 
-  test('is skipped, counted and reported if asked', async () => {
+  test('is skipped, counted and reported, if configured', async () => {
     const { error, lines, skipped } = await run('skip');
     expect([error, lines]).toEqual([undefined, ['1', '3']]);
     expect(skipped).toMatchObject([
@@ -113,7 +113,7 @@ describe('a record that a sink cannot encode', () => {
   });
 });
 
-describe('a record that state cannot hold', () => {
+describe('a record that cannot be stored in state', () => {
   const run = async (onUnencodable?: OnUnencodable) => {
     const lake = new Lake();
     lake.put(
@@ -142,7 +142,7 @@ describe('a record that state cannot hold', () => {
     expect((await run()).error).toMatchObject({ code: 'UnsupportedKey' });
   });
 
-  test('is skipped with all it did to states and all it returned, if asked', async () => {
+  test('is skipped with all its changes to state and all its output, if configured', async () => {
     const { error, lines, skipped } = await run('skip');
     expect([error, lines]).toEqual([undefined, ['"n1"', '"v{\\"v\\":1}"', '"n2"', '"v{\\"v\\":3}"']]);
     expect(skipped).toMatchObject([

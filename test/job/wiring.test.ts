@@ -45,7 +45,7 @@ function lakeWithVisits(): Lake {
 const raw = () => files('memory://lake/raw/*', { format: ndjson<Visit>() });
 const out = <A>(id = 'out') => fileSink<A>(id, `memory://lake/${id}`, { format: ndjson() });
 
-test('two leaves of one source each get everything, and it is read once', async () => {
+test('two leaves of one source each receive everything, and it is read once', async () => {
   const lake = lakeWithVisits();
   const { job } = lake.job();
   const source = job.source('raw', raw());
@@ -172,7 +172,7 @@ test('a finished job, run again, flushes nothing a second time', async () => {
   expect(lake.lines('out/')).toEqual([50]);
 });
 
-describe('mistakes are errors that say what to do', () => {
+describe('mistakes are errors with advice', () => {
   const failing = async (leaf: (source: Flow<Visit>) => Observable<unknown>): Promise<unknown> => {
     const lake = lakeWithVisits();
     const { job } = lake.job();
@@ -274,7 +274,7 @@ describe('mistakes are errors that say what to do', () => {
     expect(error).toBe(boom);
   });
 
-  test('an operator that vanished while it has state: VanishedOperator', async () => {
+  test('a missing operator with state: VanishedOperator', async () => {
     const lake = lakeWithVisits();
     const counted = (source: Flow<Visit>) =>
       source.pipe(

@@ -12,12 +12,12 @@ import { SyntheticStore } from '../../bench/synthetic/store.js';
 const program = fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url));
 const MiB = 2 ** 20;
 const small = 16 * MiB;
-/** More than `cp` may hold. The file that is read is sparse, the one that is written is not. */
+/** More than `cp` may hold. The input file is sparse, the output is not. */
 const large = { up: 448 * MiB, down: 384 * MiB };
-/** What `cp` may hold by its settings: 16 requests at once, of parts of 8 MiB. */
+/** The memory that the settings allow: 16 concurrent requests with parts of 8 MiB. */
 const budget = 16 * 8 * MiB;
 
-/** Runs the program with a terminal for its standard error, as far as it can tell, and says how much memory it took. */
+/** Runs the program with an emulated terminal as standard error, and returns the memory it used. */
 const preload = `data:text/javascript,${encodeURIComponent(`
   import { writeSync } from 'node:fs';
   Object.defineProperty(process.stderr, 'isTTY', { value: true });

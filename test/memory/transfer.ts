@@ -11,7 +11,7 @@ interface Figures {
   readonly exact: boolean;
 }
 
-/** A process of its own (compiled: `npm test` builds first), whose resident set the kernel itself keeps the peak of. */
+/** A separate process (compiled: `npm test` builds first), as the kernel tracks the peak of its resident set. */
 function transfer(kind: string, size: number, via: string): Promise<Figures> {
   if (!existsSync(run)) throw new Error('build/bench is missing: run npm run build.');
   return new Promise((resolve, reject) => {

@@ -39,7 +39,7 @@ const counts = () =>
     onRecord: (word, { n }) => [`${word}${n.update((x) => x + 1)}`],
   });
 
-/** An input by hand, and what comes of it: signals by name, errors by code. */
+/** A manual input, and its output: signals by name, errors by code. */
 function bench(store: ObjectStore, snapshot?: Json, operator = counts()) {
   const clock = new SimulatedClock();
   const attempt = attemptOver(clock, store, snapshot);
@@ -65,7 +65,7 @@ function bench(store: ObjectStore, snapshot?: Json, operator = counts()) {
 }
 
 describe('keyed', () => {
-  test('a barrier passes at once; the ack follows when the frozen part is stored', () => {
+  test('a barrier passes synchronously; the ack follows when the frozen state is stored', () => {
     const scheduler = new TestScheduler((actual, expected) => {
       expect(actual).toEqual(expected);
     });
@@ -134,7 +134,7 @@ describe('keyed', () => {
     ]);
   });
 
-  test('an upload that fails for good fails the flow', () => {
+  test('an upload that fails permanently fails the flow', () => {
     const t = bench(faulty(createMemoryStore(), { random: () => 0, before: 1 }));
     t.open();
     t.send('a');
@@ -144,7 +144,7 @@ describe('keyed', () => {
     expect(t.acks).toEqual([]);
   });
 
-  test('a snapshot that does not fit fails the flow before open', () => {
+  test('a mismatching snapshot fails the flow before open', () => {
     const t = bench(createMemoryStore(), { version: 9 });
     t.open();
     expect(t.seen).toEqual(['error StateSchemaMismatch']);
@@ -154,7 +154,7 @@ describe('keyed', () => {
     ['key', { key: () => { throw new Error('boom'); } }], // prettier-ignore
     ['onRecord', { onRecord: () => { throw new Error('boom'); } }], // prettier-ignore
     ['the iterable of onRecord', { *onRecord() { yield ''; throw new Error('boom'); } }], // prettier-ignore
-  ])('what %s throws goes down the flow', (_, override) => {
+  ])('what %s throws is the error of the flow', (_, override) => {
     const options = { key: (w: string) => w, state: { n: valueState(0) }, onRecord: (w: string) => [w] };
     const t = bench(createMemoryStore(), undefined, keyed('count', { ...options, ...override }));
     t.open();
@@ -162,7 +162,7 @@ describe('keyed', () => {
     expect(t.seen.at(-1)).toBe('error Error: boom');
   });
 
-  test('a key that is none ends the flow with a typed error', () => {
+  test('an invalid key ends the flow with a typed error', () => {
     const t = bench(
       createMemoryStore(),
       undefined,
@@ -196,7 +196,7 @@ describe('keyed', () => {
     expect(t.seen).toEqual(['open', `error ${code}`]);
   });
 
-  test('a record before open is an error that says what to do', () => {
+  test('a record before open is an error with advice', () => {
     const t = bench(createMemoryStore());
     t.send('a');
     expect(t.seen).toEqual(['error NotOpened']);

@@ -24,7 +24,7 @@ import { dataOn } from '../state/harness.js';
 type States = { open: StateSpec<ValueState<readonly string[]>>; n: StateSpec<ValueState<number>> };
 const state: States = { open: valueState<readonly string[]>([]), n: valueState(0) };
 
-/** Counts words, and gives the counts out when time moves on: one turn for a list of keys, one for each of them. */
+/** Counts words, and emits the counts when time advances: one turn for a list of keys, one for each of them. */
 class CountUntilWatermark extends KeyedOperator<string, string, States> {
   override onRecord(word: string): void {
     this.enter(word);
@@ -87,7 +87,7 @@ beforeEach(() => {
   store = createMemoryStore();
 });
 
-describe('an operator made of KeyedOperator', () => {
+describe('a subclass of KeyedOperator', () => {
   test('has turns of several keys, in records and in time, and is restored', () => {
     const { clock, attempt, input, seen, acks } = bench();
     input.next(open(['s'], attempt));
@@ -106,7 +106,7 @@ describe('an operator made of KeyedOperator', () => {
     expect(again.seen).toEqual(['open', 'a2', 'b2', 'watermark', 'watermark']);
   });
 
-  test('ends the turn of a key: handles that were kept refuse to work', () => {
+  test('ends the turn of a key: retained handles throw', () => {
     let kept: ValueState<number> | undefined;
     const keeping = keyed('counts', {
       key: (word: string) => word,
@@ -129,7 +129,7 @@ describe('an operator made of KeyedOperator', () => {
     expect(clock.step()).toBe(false);
   });
 
-  test('has nothing under way once it has acked the last barrier', () => {
+  test('has nothing in flight once it has acked the last barrier', () => {
     const { clock, input, acks, merging } = bench();
     const n = merging() + 1;
     input.next('last');

@@ -23,7 +23,7 @@ const atLeastOnce = loadConfig({
 const one = barrier(1, 'periodic', () => undefined, new Subject());
 const two = barrier(2, 'periodic', () => undefined, new Subject());
 
-/** Two inputs, opened, and what comes out since. */
+/** Two opened inputs, and the output since. */
 function merging() {
   const services = new Map<Service<unknown>, unknown>([[config, atLeastOnce]]);
   const attempt = new TestAttempt({ clock: new SimulatedClock(), services });
@@ -44,14 +44,14 @@ function merging() {
 }
 
 describe('with AT_LEAST_ONCE', () => {
-  test('an input that is ahead is not held, and barriers come out in their order, once each', () => {
+  test('an input that is ahead is not held, and barriers are emitted in order, once each', () => {
     const { left, right, seen } = merging();
     for (const each of [one, 'a', two, 'b']) left.next(each);
     for (const each of ['x', one, 'y', two]) right.next(each);
     expect(seen()).toEqual(['a', 'b', 'x', '1', 'y', '2']);
   });
 
-  test('End stays behind the barriers that came before it', () => {
+  test('End is emitted after the barriers before it', () => {
     const { left, right, seen } = merging();
     left.next(one);
     left.next(end);

@@ -65,7 +65,7 @@ import { Lake } from '../job/harness.js';
 const lift = (...ops: OperatorFunction<number, unknown>[]): FlowOperator<number, unknown> =>
   Reflect.apply(records, undefined, ops) as FlowOperator<number, unknown>;
 
-/** What comes out of `records(…)` for these records, and how it ends. */
+/** The output of `records(…)` for these records, and how it ends. */
 function run(input: readonly number[], ...ops: OperatorFunction<never, unknown>[]) {
   const source = new Subject<number | Signal>();
   const out: unknown[] = [];
@@ -147,7 +147,7 @@ describe('synchronous operators emit in the turn of their record, or at End', ()
   });
 });
 
-describe('what cannot keep its place among signals is refused', () => {
+describe('what cannot keep its place among signals is rejected', () => {
   test.each<[string, string, OperatorFunction<never, unknown>[]]>([
     ['a mergeMap over promises', 'AsyncInRecords', [mergeMap((n: number) => Promise.resolve(n))]],
     ['a concatMap of delayed values', 'AsyncInRecords', [concatMap((n: number) => of(n).pipe(delay(1e6)))]],
@@ -267,8 +267,8 @@ describe('a stack overflow ends the job with the RangeError, whatever operators 
     expect(outcome).toBeInstanceOf(RangeError);
   });
 
-  test('one that RxJS swallowed is found at the next signal, before any barrier', () => {
-    // Halfway through an error, as an overflow leaves it: stopped, and its subscriber was never told.
+  test('an error that RxJS swallowed is detected at the next signal, before any barrier', () => {
+    // The state that an overflow leaves: stopped, but its subscriber was not notified.
     const dies = (flow: Observable<number>): Observable<number> =>
       new Observable((subscriber) =>
         flow.subscribe((n) => {

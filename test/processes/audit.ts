@@ -1,4 +1,4 @@
-/** The independent count: reads a bucket with the AWS SDK alone, and says what is wrong with the job's output. */
+/** The independent audit: reads a bucket with only the AWS SDK, and returns the errors of the job's output. */
 import {
   GetObjectCommand,
   ListMultipartUploadsCommand,
@@ -13,7 +13,7 @@ export interface Audit {
   readonly duplicated: number;
   /** Uploads under way anywhere in the bucket, and objects of the job that are neither input, output, log, nor named by it. */
   readonly leftovers: readonly string[];
-  /** Everything else, in words. */
+  /** Descriptions of other errors. */
   readonly wrong: readonly string[];
 }
 

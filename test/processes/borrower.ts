@@ -1,6 +1,6 @@
 /**
- * A worker that holds no keys: as a thread or as a child process it has its tokens from whoever started it. It lists the
- * bucket, writes what it found, and ends when that is done.
+ * A worker without keys: as a thread or a child process, it gets its tokens from its parent. It lists the bucket,
+ * writes what it found, and exits.
  *
  * Its one argument, or its `workerData`, says where. The line it prints, or posts, says how that went.
  */
@@ -15,7 +15,7 @@ export interface Errand {
   readonly bucket: string;
   /** What to write. */
   readonly key: string;
-  /** So many puts, one after the other. */
+  /** Number of puts, one after another. */
   readonly times: number;
 }
 

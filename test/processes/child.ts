@@ -23,7 +23,7 @@ export class JobProcess {
   readonly #child: ChildProcess;
   readonly #listeners = new Set<(line: Line) => void>();
   readonly lines: Line[] = [];
-  /** Resolves when it is gone and all it printed is here. */
+  /** Resolves when it has exited and all its output has arrived. */
   readonly exit: Promise<Exit>;
 
   constructor(task: Task, env: NodeJS.ProcessEnv) {
@@ -41,13 +41,13 @@ export class JobProcess {
     });
   }
 
-  /** Sees every line from now on, until the function that is returned is called. */
+  /** Receives every line from now on, until the returned function is called. */
   listen(listener: (line: Line) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** The next line that is wanted; `undefined` if it ends without. */
+  /** The next line that matches; `undefined` if it exits first. */
   line(wanted: (line: Line) => boolean): Promise<Line | undefined> {
     return new Promise((resolve) => {
       const stop = this.listen((line) => {

@@ -1,4 +1,4 @@
-/** The input of the processes: what is in it is known without running any job. */
+/** The input of the processes, whose content is known without running a job. */
 export interface Event {
   readonly id: number;
   readonly user: string;
@@ -13,7 +13,7 @@ export function eventOf(id: number): Event {
   return { id, user: `user-${hash % users}`, partition: id % 5 === 0 ? 1 + (hash % 3) : 0 };
 }
 
-/** So long that a job takes only some hundred of them at a time. */
+/** So long that a job reads only some hundred at a time. */
 const filler = 'x'.repeat(200);
 
 /** The lines of events `from` to `to`. */

@@ -27,7 +27,7 @@ export interface Task {
   readonly checkpoints: string;
   /** Characters of filler in each record that is written. */
   readonly padding: number;
-  /** The job stops for a moment, blocking, every so many records: its pace. 0: it doesn't. */
+  /** The job blocks briefly each time after this many records. 0: never. */
   readonly pause: { readonly every: number; readonly ms: number };
   /** Milliseconds for which the server may be silent. What stalls costs as much; a slow machine makes no server silent for a minute. */
   readonly patience: number;
@@ -45,7 +45,7 @@ const { input, output, checkpoints, padding, pause, patience } = JSON.parse(proc
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 let seen = 0;
 
-/** One write a line, at once: a line that was printed is there even if the process dies right after. */
+/** One synchronous write per line: a printed line is there even if the process dies right after. */
 const print = (line: Line): void => void process.stdout.write(`${JSON.stringify(line, errors)}\n`);
 
 function errors(_: string, value: unknown): unknown {

@@ -22,7 +22,7 @@ export interface LivesOptions {
   /** In this order; jobs are started over with the same input until all are dealt. */
   readonly blows: readonly Blow[];
   readonly records: number;
-  /** Whether requests fail in passing. Only where there is a gateway. */
+  /** Whether requests have transient faults. Only with a gateway. */
   readonly faults?: boolean;
 }
 
@@ -46,7 +46,7 @@ const nothing: Lives = {
   wrong: [],
 };
 
-/** Deals all the blows. Rejects if a process ends as it must not. */
+/** Executes all fates. Rejects if a process ends in an unexpected way. */
 export async function live(options: LivesOptions): Promise<Lives> {
   const random = seeded(options.seed);
   let sum = nothing;
@@ -119,7 +119,7 @@ export async function conclude(target: Target, task: Task, prefix: string, recor
   return audit(target.s3, target.bucket, prefix, records);
 }
 
-/** Requests that fail in passing, before or after they take effect, by the throw of a die. */
+/** Transient faults of requests, before or after they take effect, at random. */
 export function randomFaults(random: () => number): Faults {
   return ({ method, operation }) => {
     const fate = random();
@@ -140,7 +140,7 @@ class JobLives {
   readonly #random: () => number;
   readonly #prefix: string;
   readonly #processes: JobProcess[] = [];
-  /** Stopped ones, to go on while their heir runs. */
+  /** Stopped processes, which continue while tsuccessor successor runs. */
   readonly #stopped: JobProcess[] = [];
   readonly #zombies: Promise<void>[] = [];
   #dealt = { kills: 0, zombies: 0, terms: 0 };
@@ -192,7 +192,9 @@ class JobLives {
     return leftoversBelow(target.s3, target.bucket, this.#prefix);
   }
 
-  /** Waits for durable progress, and then for a drawn number of things to happen. False if it ends before. */
+  /**
+   * Waits for durable progress, and then for a random number of events. Returns `false` if the process ends first.
+   */
   async #moment(process: JobProcess): Promise<boolean> {
     if ((await progress(process)) === undefined) return false;
     let left = between(this.#random, 0, 25);
@@ -213,7 +215,7 @@ class JobLives {
     });
   }
 
-  /** False if the process was faster, and is over. */
+  /** Returns `false` if the process has ended first. */
   async #deal(blow: Blow, process: JobProcess): Promise<boolean> {
     if (blow === 'zombie') {
       process.signal('SIGSTOP');
@@ -238,11 +240,11 @@ class JobLives {
     return true;
   }
 
-  /** A stopped process goes on some time after the next one has claimed the log: it may only end as fenced. */
-  async #haunt(zombie: JobProcess, heir: JobProcess): Promise<void> {
+  /** A stopped process continues some time after the next one has claimed the log: it may only end as fenced. */
+  async #haunt(zombie: JobProcess, successor: JobProcess): Promise<void> {
     let left = between(this.#random, 0, 20);
-    await heir.line(({ type }) => type === 'claimed');
-    await heir.line(() => left-- <= 0);
+    await successor.line(({ type }) => type === 'claimed');
+    await successor.line(() => left-- <= 0);
     zombie.signal('SIGCONT');
     const exit = await zombie.exit;
     if (exit.last?.code !== 'Fenced' && exit.last?.['outcome'] !== 'finished') throw ended(exit);

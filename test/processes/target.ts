@@ -22,11 +22,11 @@ export interface Target {
   close(): Promise<void>;
 }
 
-/** What the gateway tells and asks; may be set at any time. */
+/** Callbacks of the gateway; may be set at any time. */
 export interface Hooks {
   observe: (event: GatewayEvent) => void;
   faults: Faults;
-  /** A promise keeps the request from the store until it resolves; its body is here already. */
+  /** A promise holds the request until it resolves; its body has arrived. */
   hold: (method: 'put', key: string) => Promise<void> | undefined;
 }
 
@@ -40,7 +40,7 @@ const realKeys = {
   secretAccessKey: process.env['MILLRACE_TEST_S3_SECRET_KEY'] ?? '',
 };
 
-/** The kinds that can be had here. */
+/** The kinds available here. */
 export const kinds: readonly Kind[] =
   endpoint === undefined ? ['gateway'] : ['gateway', 'real', 'real behind a gateway'];
 

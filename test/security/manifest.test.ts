@@ -75,9 +75,7 @@ test('the message says what was named, where, and what to do', async () => {
   const victim = await forged((m) => void (m.garbage = ['foreign/x']));
   const { message } = await victim.failure();
   expect(message).toContain(`The manifest memory://lake/checkpoints/test/${logKey(victim.newest)}`);
-  expect(message).toContain(
-    'names "foreign/x", which is not in the job\'s own folder. Nothing of it was touched.',
-  );
+  expect(message).toContain('names "foreign/x", which is not in the job\'s own folder. It was not touched.');
   expect(message).toContain('somebody else has written to the checkpoint directory');
 });
 

@@ -7,14 +7,14 @@ import { crashes, live, type LivesOptions } from './lives.js';
 import type { Surroundings } from './surroundings.js';
 import { keysOf, textOf } from './world.js';
 
-/** A queue outside of everything: what was deleted from it is gone for good. */
+/** An external queue: what was deleted from it is gone. */
 class Queue {
   readonly length = 60;
   /** Messages before this one are deleted. */
   deleted = 0;
   readonly reported: { readonly epoch: number; readonly position: number; readonly checkpoint: number }[] =
     [];
-  /** Where each attempt began that restored something, by its epoch. */
+  /** The start position of each restored attempt, by epoch. */
   readonly restored = new Map<number, number>();
 
   take(index: number): number {
@@ -89,8 +89,8 @@ const published = (world: ObjectStore): number[] =>
     .filter((line) => line !== '')
     .map((line) => (JSON.parse(line) as { id: number }).id);
 
-describe('what a source hears of durable positions', () => {
-  it('is every durable checkpoint in order, the last one included', () => {
+describe('durable positions that a source receives', () => {
+  it('include every durable checkpoint in order, and the last one', () => {
     const queue = new Queue();
     const { checkpoints, world } = live({ ...jobOver(queue), fates: [] });
     expect(published(world)).toHaveLength(queue.length);
@@ -101,7 +101,7 @@ describe('what a source hears of durable positions', () => {
     expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
   });
 
-  it('is never asked for again, wherever the process crashes', () => {
+  it('are never read again, wherever the process crashes', () => {
     // Each life has a queue of its own, and begins with the one before it: the process that recovers has the same.
     let queue = new Queue();
     let recovered = 0;
@@ -121,7 +121,7 @@ describe('what a source hears of durable positions', () => {
     expect(recovered).toBeGreaterThan(0);
   });
 
-  it('includes the last one where the end of the attempt waits for nothing', () => {
+  it('include the last one if the end of the attempt waits for nothing', () => {
     const queue = new Queue();
     const clock = new SimulatedClock();
     const job = createJob({

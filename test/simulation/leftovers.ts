@@ -12,7 +12,7 @@ import type { Clock } from 'millrace/operators';
 import { keptBy } from '../support/entry.js';
 import { keysOf, manifestAt, now } from './world.js';
 
-/** What one process did to the world. */
+/** What one process created and listed. */
 export interface Traces {
   /** When it made an object or an upload, by key or upload id. */
   readonly made: Map<string, number>;

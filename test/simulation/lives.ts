@@ -13,7 +13,7 @@ import type { Fate } from './scenario.js';
 import { surroundingsOf, turnUntil, type Surroundings } from './surroundings.js';
 
 export interface LivesOptions {
-  /** Makes the input on `memory://lake`. */
+  /** Creates the input on `memory://lake`. */
   readonly fill?: (world: ObjectStore) => void;
   /** The job of each process, and its leaf. */
   readonly begin: (surroundings: Surroundings) => {
@@ -25,7 +25,7 @@ export interface LivesOptions {
 
 export interface Lived {
   readonly world: ObjectStore;
-  /** What each process asked the store for. */
+  /** The requests of each process. */
   readonly requests: readonly (readonly Kind[])[];
   readonly checkpoints: number;
 }

@@ -22,17 +22,17 @@ const outputs = ['table', ...Object.keys(outputFormats)] as NonNullable<Scenario
 describe.each(outputs)('output as %s is exact', (output) => {
   const scenario: Scenario = { ...plain, records: 60, output };
 
-  test.each(['before', 'after'] as const)('whichever request a process dies %s', (when) => {
+  test.each(['before', 'after'] as const)('if a process dies %s any request', (when) => {
     crashEverywhere(scenario, [], when, 1);
   });
 
-  test('whichever request of its recovery a process dies at', () => {
+  test('if a process dies at any request of its recovery', () => {
     const first: Fate = { kind: 'crash', at: Math.floor(simulate(scenario).calls[0]! / 2), when: 'after' };
     crashEverywhere(scenario, [first], 'before', 3);
     crashEverywhere(scenario, [first], 'after', 4);
   });
 
-  test('with a process that is paused and goes on as a zombie', () => {
+  test('if a process is paused and continues as a zombie', () => {
     const calls = simulate(scenario).calls[0]!;
     for (let at = 1; at <= calls; at += 5) {
       const fates = [{ kind: 'pause', at, late: (at * 7) % 120, resume: (at * 13) % 160 } as const];

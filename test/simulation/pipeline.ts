@@ -24,7 +24,7 @@ export const minimumPartSize = 256;
 
 const prefetch = { window: 2, fragment: 700 };
 
-/** The job of a scenario, and its leaf. Everything is small, so that little input goes through every part of it. */
+/** The job of a scenario, and its leaf. Sizes are small, so that little input exercises every part. */
 export function pipeline(
   scenario: Scenario,
   environment: { readonly clock: Clock; readonly random: () => number; readonly stores: Stores },

@@ -3,7 +3,7 @@ import { decorate, type ObjectStore, type StoreCall } from 'millrace/stores';
 import type { Clock } from 'millrace/operators';
 import type { Fate } from './scenario.js';
 
-/** What a request is to the protocol. */
+/** The kind of a request in the protocol. */
 export type Kind = StoreCall['method'] | 'manifest' | 'journal' | 'segment';
 
 export function kindOf({ method, key }: StoreCall): Kind {
@@ -14,16 +14,16 @@ export function kindOf({ method, key }: StoreCall): Kind {
 }
 
 /**
- * What stands between a job and the world, as a process does: a clock whose timers and a store whose answers wait while it
- * is stopped, and come to nothing once it is dead. Requests that have left it are on their own.
+ * Simulates a process around a job: timers of its clock and answers of its store wait while it is stopped, and are
+ * lost once it is dead. Requests that have left it continue.
  */
 export class SimulatedProcess {
   readonly clock: Clock;
   readonly store: ObjectStore;
-  /** The requests it made. */
+  /** Its requests. */
   readonly requests: Kind[] = [];
   state: 'running' | 'stopped' | 'dead' = 'running';
-  /** The request at which its fate befell it. */
+  /** The request at which it died or was stopped. */
   struck: Kind | undefined;
   readonly #stop = new AbortController();
   readonly #world: Clock;
@@ -47,7 +47,7 @@ export class SimulatedProcess {
     return this.#stop.signal;
   }
 
-  /** Dies at once. What is under way is lost. */
+  /** Dies immediately. What is in flight is lost. */
   kill(): void {
     this.state = 'dead';
     this.#waiting = [];
@@ -75,7 +75,7 @@ export class SimulatedProcess {
     return held;
   }
 
-  /** Runs `work` now, when the process goes on, or never. */
+  /** Runs `work` now, when the process continues, or never. */
   #turn(work: () => void): void {
     if (this.state === 'running') work();
     else if (this.state === 'stopped') this.#waiting.push(work);

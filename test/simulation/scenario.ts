@@ -26,7 +26,7 @@ export type Fate =
   /** It is asked to stop at its n-th request, as by SIGTERM, and the next process starts when it has. */
   | { readonly kind: 'stop'; readonly at: number };
 
-/** Shares of requests, 0 to 1, that go wrong in passing. */
+/** Fractions of requests, 0 to 1, with transient faults. */
 export interface FaultRates {
   readonly before: number;
   readonly after: number;
@@ -50,7 +50,7 @@ export interface Scenario {
   readonly padding: number;
   /** Milliseconds of virtual time. */
   readonly interval: number;
-  /** As Ceph, if false: Complete refuses to leave parts out. */
+  /** `false`: Complete rejects omitted parts, as Ceph does. */
   readonly completeSubset: boolean;
   /** Data objects have entropy in their keys. */
   readonly entropy: boolean;
@@ -74,7 +74,7 @@ export const plain: Scenario = {
   fates: [],
 };
 
-/** A scenario drawn from a seed: any shape and size, and all that can happen to it. */
+/** A scenario drawn from a seed: any shape, size and fates. */
 export function drawScenario(seed: number): Scenario {
   const random = seeded(seed);
   const fates = Array.from({ length: between(random, 0, 5) }, () => drawFate(random));

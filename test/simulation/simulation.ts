@@ -24,19 +24,19 @@ import { audit, fill, skippedBy, type Findings, type Input } from './world.js';
 
 export interface Result extends Findings {
   readonly records: number;
-  /** Requests that each process made, but for the last one, which only sweeps. */
+  /** Requests of each process except the last one, which only sweeps. */
   readonly calls: readonly number[];
   /** What they were. */
   readonly requests: readonly (readonly Kind[])[];
   /** The requests at which processes died or were stopped. */
   readonly struck: readonly Kind[];
-  /** How each process ended that was not killed. */
+  /** How each process that was not killed ended. */
   readonly outcomes: readonly Outcome[];
   readonly checkpoints: number;
   readonly kills: number;
-  /** What was left over when the job had finished, but for what dead processes made too late to be seen. */
+  /** Leftovers when the job had finished, without what dead processes created too late to be found. */
   readonly left: readonly string[];
-  /** What was left over after one more start. */
+  /** Leftovers after one more start. */
   readonly leaked: readonly string[];
   readonly events: readonly JobEvent[];
 }
@@ -46,7 +46,7 @@ export type Outcome = 'finished' | 'stopped' | 'fenced';
 const job = 'sim';
 const folders = ['out/', 'rejects/'];
 
-/** Runs the scenario to its end. Throws if a process ends in any other way than it may, or never. */
+/** Runs the scenario to its end. Throws if a process ends in an unexpected way, or never. */
 export function simulate(scenario: Scenario): Result {
   return new Simulation(scenario).run();
 }
@@ -114,7 +114,7 @@ class Simulation {
     };
   }
 
-  /** Turns the clock until `done`. */
+  /** Advances the clock until `done`. */
   #until(done: () => boolean): void {
     turnUntil(this.#clock, () => done() || this.#failure !== undefined);
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -171,7 +171,7 @@ class Simulation {
       .map(({ what, key }) => `${what} ${key}`);
   }
 
-  /** The count of skipped lines, which checkpoints hold, is exact as well. */
+  /** The count of skipped lines in checkpoints must be exact, too. */
   #skips(): string[] {
     const skipped = this.#input.malformed.filter(({ source }) => source === 'a').length;
     const counted = skippedBy(this.#world, `checkpoints/${job}`, 'a');

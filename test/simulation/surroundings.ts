@@ -1,4 +1,4 @@
-/** What every process of a simulation has around it, and how time passes there. */
+/** The environment of simulated processes: clocks and stores. */
 import { map } from 'rxjs';
 import { createStores, probe, retrying, type Stores } from 'millrace/stores';
 import type { Clock } from 'millrace/operators';
@@ -12,7 +12,7 @@ export interface Surroundings {
   readonly stores: Stores;
 }
 
-/** The clock of a process, and its stores, which ask again what failed. */
+/** The clock of a process, and its stores, which retry. */
 export function surroundingsOf(process: SimulatedProcess, random: () => number): Surroundings {
   const { clock } = process;
   const store = retrying(process.store, { clock, random, base: 5, throttledBase: 5 });
@@ -26,10 +26,10 @@ export function surroundingsOf(process: SimulatedProcess, random: () => number):
   return { clock, random, stores };
 }
 
-/** The longest that may take. Milliseconds of virtual time. */
+/** Time limit in milliseconds of virtual time. */
 const patience = 3_600_000;
 
-/** Turns the clock until `done`. Throws if that does not come. */
+/** Advances the clock until `done`. Throws at the time limit. */
 export function turnUntil(clock: SimulatedClock, done: () => boolean): void {
   const end = clock.now() + patience;
   while (!done()) {

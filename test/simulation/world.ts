@@ -14,7 +14,7 @@ export interface Event {
   readonly partition: number;
 }
 
-/** A record that is written: the event, and how many of its user have been seen. */
+/** An output record: the event, and the number of its user's events so far. */
 export interface Output extends Event {
   readonly count: number;
 }
@@ -29,15 +29,15 @@ export interface Input {
   }[];
 }
 
-/** What is wrong with the output; an exact one has nothing. */
+/** The errors of the output; empty if it is exact. */
 export interface Findings {
   readonly lost: number;
   readonly duplicated: number;
-  /** Everything else: order, counts, dead letters, partial files, in words. */
+  /** Descriptions of other errors: order, counts, dead letters, partial files. */
   readonly wrong: readonly string[];
 }
 
-/** The answer of a memory store, which is there at once. */
+/** The synchronous answer of a memory store. */
 export function now<T>(answer: Observable<T>): T {
   let value: { readonly it: T } | undefined;
   answer.subscribe((it) => {
@@ -164,7 +164,7 @@ function linesBelow(
   });
 }
 
-/** Lines that a source has skipped, as the newest checkpoint has it. */
+/** The number of lines that a source has skipped, according to the newest checkpoint. */
 export function skippedBy(store: ObjectStore, job: string, source: string): number {
   const newest = keysOf(store, `${job}/log/`).at(-1);
   if (newest === undefined) throw new Error('The job has no log.');

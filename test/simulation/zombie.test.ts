@@ -1,7 +1,7 @@
 import { plain, type Scenario } from './scenario.js';
 import { simulate } from './simulation.js';
 
-/** A process that is stopped at a request and goes on later, when another one has taken over. */
+/** A process that is stopped at a request and continues after another one has taken over. */
 function zombie(scenario: Scenario, at: number, late: number, resume: number): boolean {
   const fates = [{ kind: 'pause', at, late, resume } as const];
   const { outcomes, lost, duplicated, wrong, left, leaked } = simulate({ ...scenario, fates });
@@ -26,7 +26,8 @@ test.each([
   const calls = simulate(scenario).calls[0]!;
   let fenced = 0;
   for (let at = 1; at <= calls; at += 4) {
-    // The request is late by less than its successor takes, or by more; the process wakes up in its midst, or afterwards.
+    // The request is delayed by less than its successor runs, or by more; the process wakes up during that run, or
+    // afterwards.
     if (zombie(scenario, at, (at * 7) % 120, (at * 13) % 160)) fenced++;
   }
   // Not all: before its claim is verified it may itself be the one that takes over, and at its last entry it is done.
@@ -37,7 +38,7 @@ test.each([
  * The first process leaves files that are nothing but tails. The second is stopped in the midst of its sweep; the third makes
  * uploads for those files and commits to them. The second, a zombie now, must not take them for leftovers.
  */
-test('a zombie that wakes up in its sweep aborts nothing that a later attempt has made', () => {
+test('a zombie that wakes up during its sweep aborts nothing that a later attempt has created', () => {
   for (const crash of [70, 80, 90]) {
     for (const at of [8, 9, 10, 11, 12]) {
       for (const resume of [10, 16, 22, 28]) {

@@ -40,7 +40,7 @@ export const lines: RowWriter<Line> = {
   encode: ({ text }) => (text.length % 3 === 0 ? Buffer.from(`${text}\n`) : `${text}\n`),
 };
 
-/** What an Observable of a memory store answers. */
+/** The answer of a memory store. */
 export function now<T>(request: Observable<T>): T {
   const got: T[] = [];
   let failed: unknown;
@@ -65,7 +65,7 @@ export interface WorldOptions {
   readonly folder?: string;
 }
 
-/** What outlives an attempt: the store and the newest durable manifest. */
+/** What survives an attempt: the store and the newest durable manifest. */
 export class World {
   readonly clock = new SimulatedClock(1_000_000);
   readonly jobId = 'job-4567_abc';
@@ -100,7 +100,7 @@ export class World {
     return Buffer.concat(now(this.store.get(key)).chunks).toString();
   }
 
-  /** All published text by partition, in the order of uids. */
+  /** All published content by partition, in the order of uids. */
   published(): Record<string, string> {
     const all = this.keys().map((key) => ({ key, uid: parseUid(key)! }));
     all.sort((a, b) => a.uid.epoch - b.uid.epoch || a.uid.counter - b.uid.counter);
@@ -112,7 +112,7 @@ export class World {
     return out;
   }
 
-  /** Answers once someone calls what it leaves in `held`. */
+  /** Answers when the function that it adds to `held` is called. */
   gate<T>(held: (() => void)[], answer: T): Observable<T> {
     return new Observable((out) => {
       held.push(() => {
@@ -129,15 +129,15 @@ export class World {
 
 export interface RunOptions {
   readonly sink?: Partial<FileSinkOptions<Line>>;
-  /** Goes around the store for this attempt: crashes, delays, counts. */
+  /** Wraps the store of this attempt: crashes, delays, counts. */
   readonly wrap?: (store: ObjectStore) => ObjectStore;
   readonly dead?: () => boolean;
-  /** Whether an ack becomes durable at once. Default true. */
+  /** Whether an acked checkpoint becomes durable immediately. Default `true`. */
   readonly auto?: boolean;
   readonly id?: string;
 }
 
-/** One attempt: claims, restores, runs one sink under a manifest log of a few lines. */
+/** One attempt of one sink: claims and restores with a minimal manifest log. */
 export class Run {
   readonly #world: World;
   readonly #input = new Subject<Line | Signal>();
@@ -211,7 +211,7 @@ export class Run {
     return checkpoint;
   }
 
-  /** The newest acked barrier becomes durable, garbage goes, and what it holds is committed. */
+  /** The newest acked barrier becomes durable: garbage is deleted, and pending committables are committed. */
   durable(commit = true): void {
     const last = this.acked.at(-1);
     if (last === undefined || this.dead) return;
@@ -227,7 +227,7 @@ export class Run {
     if (commit) this.commit();
   }
 
-  /** A manifest that only notes what was confirmed and amended. */
+  /** Writes a manifest with only what was confirmed and amended since. */
   settle(): void {
     if (this.dead) return;
     this.#write({ ...this.#world.manifest, pending: this.pending });
@@ -238,7 +238,7 @@ export class Run {
     if (!this.dead) this.#participant?.commit?.(this.#world.manifest.pending);
   }
 
-  /** As a coordinator asks for it. */
+  /** Sweeps as a coordinator does. */
   sweep(epoch: number): void {
     const { open: opened, pending } = this.#world.manifest;
     this.#subscription.add(this.#participant?.sweep?.({ epoch, named: [...opened, ...pending] }).subscribe());

@@ -1,9 +1,9 @@
-/** One kind of round of the soak: something that is run with one fresh seed after the other, and counted. */
+/** One kind of soak round, which runs with a fresh seed each time, and is counted. */
 export interface Round {
   readonly name: string;
-  /** Whether it can be run here; in words why not. */
+  /** Why it cannot run here, if so. */
   readonly missing?: string | undefined;
-  /** The seed decides everything that chance decides. Rejects if something fails that is not counted. */
+  /** The seed determines everything random. Rejects on a failure that is not counted. */
   run(seed: number): Promise<Tally>;
 }
 
@@ -15,8 +15,8 @@ export interface Tally {
   readonly duplicated: number;
   /** Uploads and objects that a finished job left: `upload <key>`, `object <key>`. */
   readonly leftovers: readonly string[];
-  /** What else is wrong, in words. */
+  /** Descriptions of other errors. */
   readonly wrong: readonly string[];
-  /** For the progress line: what else there was to count. */
+  /** Other counts, for the progress line. */
   readonly note: string;
 }

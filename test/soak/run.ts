@@ -23,7 +23,7 @@ const { values } = parseArgs({
   },
 });
 
-/** By the seed's remainder. New kinds go to the end. */
+/** Selected by the seed modulo their number. Add new kinds at the end. */
 const rounds: readonly Round[] = values.fuzz
   ? fuzzing
   : [simulation, processes('gateway'), processes('real'), processes('real behind a gateway'), model];
@@ -104,7 +104,7 @@ function add(tally: Tally): void {
   total.leakedObjects += tally.leftovers.length - uploads;
 }
 
-/** What keeps this process busy, once what was closed has had the time to go. Our own pipes are not counted. */
+/** Active handles of this process, after closed ones had time to go. Our own pipes are not counted. */
 async function handles(): Promise<number> {
   const count = (): number =>
     process.getActiveResourcesInfo().filter((type) => !/Pipe|TTY|Timeout|Immediate/.test(type)).length;

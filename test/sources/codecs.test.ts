@@ -36,7 +36,7 @@ const reading = async (object: Stored, options: Partial<FilesOptions<unknown>> =
 describe('files: what an object is', () => {
   const runs = Number(process.env['RUNS'] ?? 150);
 
-  it('is found out whatever name and header say, in whatever pieces it comes; the rest is read from any position', async () => {
+  it('is detected for any name, header and chunks; the rest is read from any position', async () => {
     const object = fc.record({
       lines: fc.array(fc.string({ unit: fc.constantFrom('a', ' ', 'ä', '€'), maxLength: 12 }), {
         maxLength: 20,
@@ -125,7 +125,7 @@ describe('files: what an object is', () => {
     }
   });
 
-  it('a compression that the user sets wins over the object', async () => {
+  it('a compression set by the user has precedence over the object', async () => {
     const zipped = gzipSync('{"a":1}\n');
     const asIs = await reading(
       { key: 'a.gz', body: zipped, encoding: 'gzip' },
@@ -155,7 +155,7 @@ describe('files: what an object is', () => {
     expect((await read('none', start)).error).toBeUndefined();
   });
 
-  it('bytes() gets what has no codec as it lies', async () => {
+  it('bytes() passes objects without a codec on unchanged', async () => {
     const parquet = Buffer.from('PAR1\u0015\u0004');
     const { records } = await reading({ key: 'a.parquet', body: parquet }, { format: bytes() });
     expect(Buffer.concat(records as Uint8Array[]).equals(parquet)).toBe(true);

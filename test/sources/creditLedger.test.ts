@@ -3,7 +3,7 @@ import { credit } from '../../src/flow/index.js';
 import { CreditLedger } from '../../src/sources/creditLedger.js';
 
 describe('the credit ledger', () => {
-  it('releases the minimum over the terminals of a source, whatever the order, repeats and regressions', () => {
+  it('releases the minimum over the terminals of a source, for any order, repeats and regressions', () => {
     const report = fc.record({
       terminal: fc.constantFrom('a', 'b', 'c'),
       source: fc.constantFrom('x', 'y'),
@@ -33,7 +33,7 @@ describe('the credit ledger', () => {
     );
   });
 
-  it('holds nobody back without terminals, and tells apart terminals that are objects', () => {
+  it('does not limit sources without terminals, and distinguishes terminals that are objects', () => {
     const ledger = new CreditLedger(() => undefined);
     expect(ledger.released('x')).toBe(Infinity);
     const [one, other] = [{}, {}];

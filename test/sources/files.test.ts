@@ -38,7 +38,7 @@ const stored = fc.record({
   cuts: fc.array(fc.nat(400), { maxLength: 5 }),
 });
 
-/** What `text()` must give, by the simplest means. */
+/** The expected result of `text()`, computed simply. */
 function linesOf(whole: string): string[] {
   const lines = whole.split('\n');
   if (lines.at(-1) === '') lines.pop();
@@ -117,7 +117,7 @@ describe('files: positions', () => {
     );
   });
 
-  it('reads nothing before the position again', async () => {
+  it('does not reread anything before the position', async () => {
     const whole = Array.from({ length: 1000 }, (_, i) => `line ${i}\n`).join('');
     const { store, counts } = counting(memoryWith({ 'a.txt': whole, 'b.txt': whole }));
     const source = slicedFiles('memory://lake/*.txt', { format: text(), prefetch: { fragment: 512 } }, 1);
@@ -161,7 +161,7 @@ describe('files: positions', () => {
     expect(rest.records).toEqual(['3']);
   });
 
-  it('refuses a position of other URIs', async () => {
+  it('rejects a position of other URIs', async () => {
     const store = memoryWith({ 'a.txt': '1\n' });
     const { positions } = await readAll(files('memory://lake/a.txt', { format: text() }), store);
     await expect(
@@ -191,7 +191,7 @@ describe('files: which objects', () => {
     expect((await readAll(source('memory://lake/raw/'), tree)).records).toEqual(['1', '2']);
   });
 
-  it('several URIs are read in their order; hidden names when asked for, or when the URI spells them out', async () => {
+  it('several URIs are read in order; hidden names if configured, or if the URI names them', async () => {
     expect((await readAll(source(['memory://lake/raw/b/', 'memory://lake/raw/*']), tree)).records).toEqual([
       '2',
       '1',
@@ -231,7 +231,7 @@ describe('files: which objects', () => {
     expect(records).toEqual(['x']);
   });
 
-  it('lists page by page, and no page before the one before it is used up', async () => {
+  it('lists page by page, and no page before the previous one is used up', async () => {
     const objects = Object.fromEntries(
       Array.from({ length: 2500 }, (_, i) => [`o/${String(i).padStart(5, '0')}`, `${i}\n`]),
     );
@@ -253,7 +253,7 @@ describe('files: bad input', () => {
   const store = memoryWith({ 'a.ndjson': '{"n":1}\n{"n":2}\n', 'b.ndjson': '{"n":3}\nnö!\n{"n":4}\nbad\n' });
   const options = { format: ndjson<{ n: number }>() };
 
-  it('fail: names object, offset and line, after everything before it was handed over', async () => {
+  it('fail: names object, offset and line, after passing on everything before', async () => {
     const { records, error } = await readAll(files('memory://lake/*.ndjson', options), store);
     expect(records.map(({ n }) => n)).toEqual([1, 2, 3]);
     expect(error).toMatchObject({
@@ -289,7 +289,7 @@ describe('files: bad input', () => {
     expect(rest.positions.at(-1)!.position).toMatchObject({ skipped: 2 });
   });
 
-  it('deadLetter: hands over the line and where it was', async () => {
+  it('deadLetter: passes on the line and its place', async () => {
     const policy = {
       deadLetter: () => {
         throw new Error('the job subscribes it');
@@ -305,7 +305,7 @@ describe('files: bad input', () => {
     ]);
   });
 
-  it('a line over the maximum is malformed however it is cut, its end included, and the rest is read', async () => {
+  it('a line over the maximum is malformed for any chunks, and the rest is read', async () => {
     const long = `"${'x'.repeat(100)}"`;
     await fc.assert(
       fc.asyncProperty(sizes, fc.integer({ min: 1, max: 200 }), async ({ slice, ...prefetch }, max) => {
@@ -366,7 +366,7 @@ describe('files: bad input', () => {
     expect(error).toMatchObject({ code: 'ObjectChanged', object: 'memory://lake/a.txt' });
   });
 
-  it('a store that gives fewer bytes than asked for is Integrity, never silently short', async () => {
+  it('a store that returns too few bytes is Integrity, never silently short', async () => {
     const short = decorate(memoryWith({ a: '1\n2\n' }), (call, run) =>
       call.method === 'get'
         ? run.pipe(map((body) => ({ ...(body as ObjectBody), chunks: [Buffer.from('1\n')] }) as never))
@@ -421,7 +421,7 @@ describe('files: bad input', () => {
     }
   });
 
-  it('refuses options that make no sense', () => {
+  it('rejects invalid options', () => {
     const options = { format: text() };
     expect(() => files([], options)).toThrow('at least one URI');
     expect(() => files('memory://lake/a', { ...options, prefetch: { window: 0 } })).toThrow(
@@ -444,7 +444,7 @@ describe('files: bad input', () => {
         );
         expect(truncated.error).toMatchObject({ code: 'Integrity', retryable: false });
         expect((truncated.error as Error).message).toContain('memory://lake/a.gz');
-        // Bytes 3 to 9 of the header say nothing about the content.
+        // Bytes 3 to 9 of the header are independent of the content.
         if (at > 2 && at < 10) return;
         const flipped = Buffer.from(good);
         flipped[at]! ^= flip;
@@ -452,9 +452,9 @@ describe('files: bad input', () => {
           files('memory://lake/', { format: text() }),
           memoryWith({ 'a.gz': flipped }),
         );
-        // In repeated text a few flips change only from where it is repeated: the content is what it was.
+        // In repetitive content, a few flips change only the offset of a repetition: the content stays the same.
         if (corrupt.error === undefined) expect(corrupt.records).toEqual(lines);
-        // Without its signature it is no gzip, but something that is not text.
+        // Without its signature it is not gzip, but something that is not text.
         else
           expect(at < 2 ? ['Integrity', 'NotUtf8', 'UnknownCodec'] : ['Integrity']).toContain(
             codeOf(corrupt.error),
@@ -511,7 +511,7 @@ describe('files: memory', () => {
 });
 
 describe('files over a directory', () => {
-  it('reads file:// URIs as it reads any other', async () => {
+  it('reads file:// URIs like others', async () => {
     const root = await mkdtemp(join(tmpdir(), 'millrace-files-'));
     try {
       await mkdir(join(root, 'raw/b'), { recursive: true });

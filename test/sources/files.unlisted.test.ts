@@ -10,7 +10,7 @@ import { createStores } from '../../src/store/registry.js';
 import { refusingDisk } from '../store/refusingDisk.js';
 import { readAll, type Reading } from './harness.js';
 
-describe('what is no file in a local directory', () => {
+describe('what is not a file in a local directory', () => {
   let root: string;
   const at = (name: string): string => join(root, name);
   const read = (pattern: string, options: Partial<FilesOptions<string>> = {}): Promise<Reading<string>> => {
@@ -46,7 +46,7 @@ describe('what is no file in a local directory', () => {
     }
   });
 
-  test('is skipped where that is asked for, and shows', async () => {
+  test('is skipped if configured, and reported', async () => {
     await symlink('nowhere', at('raw/broken'));
     await writeFile(Buffer.from(`${at('raw')}/Z\xfc.txt`, 'latin1'), 'x');
     const reading = await read('raw/', { unreadable: 'skip' });
@@ -76,7 +76,7 @@ describe('what is no file in a local directory', () => {
     ]);
   });
 
-  test('is nobody’s business where it could not match, or is hidden', async () => {
+  test('is ignored if it could not match, or is hidden', async () => {
     await symlink('nowhere', at('raw/broken'));
     await symlink('..', at('raw/sub/loop'));
     await symlink('nowhere', at('raw/.z.txt'));

@@ -103,7 +103,7 @@ describe('the fragment plan', () => {
     );
   });
 
-  it('begins with a window of growing fragments, each in the place of a whole one', () => {
+  it('begins with a window of growing fragments, each in place of a whole one', () => {
     const driver = new Driver({ window: 4, fragment: 8 });
     driver.on({ type: 'object', object: object('o', 1000) });
     expect(driver.gets.map(({ start, end }) => [start, end])).toEqual([
@@ -117,7 +117,7 @@ describe('the fragment plan', () => {
     expect(driver.gets.slice(4).map(({ start, end }) => [start, end])).toEqual([[20, 28]]);
   });
 
-  it('fetches a whole window while the fragment before it is consumed', () => {
+  it('fetches a whole window while the previous fragment is consumed', () => {
     const driver = new Driver({ window: 3, fragment: 10 });
     driver.on({ type: 'object', object: object('o', 1000) });
     for (const { id } of [...driver.underWay]) driver.on({ type: 'arrived', id });
@@ -128,13 +128,13 @@ describe('the fragment plan', () => {
     expect(driver.state.queue.filter(({ here }) => here)).toHaveLength(1);
   });
 
-  it('reaches into the next objects, small ones by their size', () => {
+  it('reaches into the next objects, counting small ones by size', () => {
     const driver = new Driver({ window: 8, fragment: 100 });
     for (let i = 0; i < 4; i++) driver.on({ type: 'object', object: object(`o${i}`, 10) });
     expect(driver.gets.map((fragment) => fragment.object.key)).toEqual(['o0', 'o1', 'o2', 'o3']);
   });
 
-  it('aborts on close what is under way, and is dead from then on', () => {
+  it('aborts requests in flight on close, and does nothing afterwards', () => {
     const driver = new Driver({ window: 4, fragment: 10 });
     driver.on({ type: 'object', object: object('o', 100) });
     driver.on({ type: 'arrived', id: 0 });

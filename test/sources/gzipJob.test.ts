@@ -22,7 +22,7 @@ function log(rows: number): Buffer {
   return Buffer.from(`${lines.join('\n')}\n`);
 }
 
-/** Counts records, and deals with them a little later than gzip can inflate more. */
+/** Counts records, and processes them more slowly than gzip inflates. */
 class Patient extends FlowSubscriber<{ at: number }, never> {
   static records = 0;
   #open: Open | undefined;
@@ -51,7 +51,7 @@ it('a job over local gzip objects of 24:1 with a slow consumer reads all of them
   await mkdir(join(dir, 'in'));
   for (let i = 0; i < objects; i++) {
     const content = log(rows + i);
-    // Appended to now and then.
+    // Appended to occasionally.
     const cuts = Array.from({ length: 4 * i }, (_, n) => Math.floor((content.length * n) / (4 * i)));
     const stored = gzipMembers(content, cuts);
     expect(content.length / stored.length).toBeGreaterThan(20);

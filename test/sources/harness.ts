@@ -45,7 +45,7 @@ export function attemptOver(store: ObjectStore, clock: Clock = systemClock, posi
   });
 }
 
-/** `files`, handing over `slice` bytes a poll. */
+/** `files`, with `slice` bytes per poll. */
 export function slicedFiles<T>(
   uri: string | readonly string[],
   options: FilesOptions<T>,
@@ -60,7 +60,7 @@ export interface Reading<T> {
   readonly letters: readonly DeadLetter[];
   readonly attempt: TestAttempt;
   readonly error: unknown;
-  /** After each poll: how many records were out, and where the reader was. */
+  /** After each poll: the number of records so far, and the position. */
   readonly positions: readonly { readonly records: number; readonly position: Json; readonly held: number }[];
 }
 

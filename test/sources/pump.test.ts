@@ -14,7 +14,7 @@ import { attemptOver, memoryWith, slicedFiles } from './harness.js';
 // The machine may be busy with other tests.
 const lines = (n: number): string => Array.from({ length: n }, (_, i) => `line ${i}\n`).join('');
 
-/** A pump in virtual time, with all it sends and says. */
+/** A pump in virtual time, with everything it sends and reports. */
 function pumped<T>(
   source: Source<T>,
   store: ObjectStore,
@@ -70,7 +70,7 @@ describe('the pump', () => {
 
   it.each([
     ['two milliseconds', 1, 2],
-    ['32 slices, where time stands still', 0, 32],
+    ['32 slices, if time stands still', 0, 32],
   ])('gives I/O its turn after %s', (_, millisPerLook, expected) => {
     const slices: number[] = [];
     let now = 0;
@@ -104,7 +104,7 @@ describe('the pump', () => {
     expect(Math.max(...slices)).toBe(expected);
   });
 
-  it('goes on from what is restored', () => {
+  it('continues from the restored position', () => {
     const first = pumped(slicedFiles('memory://lake/', { format: text() }, 1), small, {
       on: (value) => {
         if (value === '2') first.pump.barrier(first.attempt.barrier(7).barrier);
@@ -120,7 +120,7 @@ describe('the pump', () => {
     expect(second.records()).toEqual(['3']);
   });
 
-  it('every position it acks, at whatever record the barrier was asked for, is that of what it had sent', () => {
+  it('every position it acks, for a barrier at any record, is that of the records sent', () => {
     const store = memoryWith({ 'a.txt': lines(40), 'b.txt': '', 'c.txt': lines(9) });
     fc.assert(
       fc.property(fc.array(fc.nat(48), { maxLength: 4 }), fc.constantFrom(1, 20, 65536), (places, slice) => {
@@ -157,7 +157,7 @@ describe('the pump', () => {
     );
   });
 
-  it('injects a barrier at most a slice after it was asked for, never inside a delivery', () => {
+  it('injects a barrier at most a slice after the request, never inside a delivery', () => {
     const run = pumped(
       slicedFiles('memory://lake/', { format: text() }, 30),
       memoryWith({ a: lines(1000) }),
@@ -181,7 +181,7 @@ describe('the pump', () => {
     expect(bytes).toBeLessThanOrEqual(30);
   });
 
-  it('is never further ahead of what is released than its budget and one slice with its last record, and goes on with every release', () => {
+  it('is never further ahead of released credit than its budget and one slice with its last record, and continues with every release', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 100 }), (budget, slice) => {
         const store = memoryWith({ a: lines(100) });
@@ -213,7 +213,7 @@ describe('the pump', () => {
     );
   });
 
-  it('passes barriers while it is blocked by credit, and while it waits for data', () => {
+  it('injects barriers while it is blocked by credit, and while it waits for data', () => {
     const blocked = pumped(
       slicedFiles('memory://lake/', { format: text() }, 1),
       memoryWith({ a: lines(10) }),
@@ -257,7 +257,7 @@ describe('the pump', () => {
     expect(said).toEqual(['ended']);
   });
 
-  it('sends every signal to the dead letters too, and the letters in between', () => {
+  it('sends every signal to the dead letters, too, with the letters in between', () => {
     const store = memoryWith({ a: '1\nx\n2\n' });
     const policy = { deadLetter: () => NEVER };
     const { pump, attempt, letters, sent, run } = pumped(
@@ -309,7 +309,7 @@ describe('the pump', () => {
     expect(String(said[0])).toContain('memory://lake');
   });
 
-  it('aborts every request under way when it is closed, and stops in the middle of a slice', () => {
+  it('aborts every request in flight when it is closed, and stops in the middle of a slice', () => {
     let open = 0;
     const hanging = decorate(memoryWith({ a: lines(100) }), (call, run) =>
       call.method === 'get'
@@ -365,7 +365,7 @@ describe('the pump', () => {
     }
   });
 
-  it('a source that says ready inside poll is not forgotten', () => {
+  it('a source that calls ready inside poll is polled again', () => {
     let polls = 0;
     const eager: Source<number> = {
       description: 'x',
@@ -387,7 +387,7 @@ describe('the pump', () => {
     expect(records()).toEqual([0, 1, 2]);
   });
 
-  describe('tells a reader which of its positions are durable', () => {
+  describe('reports durable positions to the reader', () => {
     function heard(options: { position?: Json; durable?: (position: Json) => void } = {}) {
       const told: unknown[] = [];
       let next = 0;
@@ -418,7 +418,7 @@ describe('the pump', () => {
       return { ...run, told, durable };
     }
 
-    it('once each, and the one that took the place of others for all of them', () => {
+    it('once each, and only the newest instead of subsumed ones', () => {
       const { pump, run, told, durable } = heard();
       pump.start();
       run();
@@ -482,8 +482,8 @@ describe('the pump', () => {
     });
   });
 
-  describe('with a reader that gets nowhere', () => {
-    /** Polled without end: says `answer`, and that it is ready, and where it is. */
+  describe('with a reader that makes no progress', () => {
+    /** A reader that always returns `answer`, calls `ready`, and returns its position. */
     const idle = (
       answer: 'more' | 'wait',
       position: (poll: number) => Json,
@@ -506,7 +506,7 @@ describe('the pump', () => {
     const here = { root: 0, object: { key: 'a.gz' } };
 
     it.each(['more', 'wait'] as const)(
-      'fails when it says %s for ever, and names source and object',
+      'fails if it returns %s endlessly, and names source and object',
       (answer) => {
         const { pump, said, run } = pumped(
           idle(answer, () => here),
@@ -520,7 +520,7 @@ describe('the pump', () => {
       },
     );
 
-    it('goes on while the position moves, though nothing is handed over', () => {
+    it('continues while the position moves, even without records', () => {
       const { pump, said, run } = pumped(
         idle('more', (polls) => Math.floor(polls / 60_000), 500_000),
         small,
@@ -531,8 +531,8 @@ describe('the pump', () => {
       expect(said).toEqual(['ended']);
     });
 
-    it('goes on when it is woken in vain now and then', () => {
-      // Some ten thousand polls a minute.
+    it('continues if it is occasionally woken without data', () => {
+      // Some ten thousand polls per minute.
       let now = 0;
       let polls = 0;
       const work: (() => void)[] = [];

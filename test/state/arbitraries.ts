@@ -39,7 +39,7 @@ export const fewKeys: fc.Arbitrary<Key> = fc.constantFrom<Key[]>(
   { x: 1, y: 'z' },
 );
 
-/** Any value that the default serializer takes. */
+/** Any value that the default serializer supports. */
 export const valueArbitrary: fc.Arbitrary<unknown> = fc.anything({
   withBigInt: true,
   withDate: true,

@@ -18,7 +18,7 @@ const set = (bench: Bench, key: Key, value: number): void =>
 const get = (bench: Bench, key: Key): number => bench.with<number, number>(key, 'n', (n) => n.value);
 
 describe('state backend', () => {
-  test('a checkpoint of 100,000 keys is one PUT of at most 1.2 times what its entries encode to', () => {
+  test('a checkpoint of 100,000 keys is one PUT of at most 1.2 times the size of its encoded entries', () => {
     const { store, counts } = counting(createMemoryStore());
     const bench = new Bench(store, counter);
     let encoded = 0;
@@ -32,7 +32,7 @@ describe('state backend', () => {
     expect(counts().bytesUp).toBeLessThanOrEqual(1.2 * encoded);
   });
 
-  test('without changes there is no request, and the ack comes at once', () => {
+  test('without changes there is no request, and the ack is synchronous', () => {
     const { store, counts } = counting(createMemoryStore());
     const bench = new Bench(store, counter);
     set(bench, 'a', 1);
@@ -45,14 +45,14 @@ describe('state backend', () => {
     expect(ack?.objects).toEqual(segmentsOf(first.snapshot).map(({ object }) => object));
   });
 
-  test('a checkpoint takes many short turns, however much there is', () => {
+  test('a checkpoint takes many short steps', () => {
     const bench = new Bench(createMemoryStore(), counter);
     for (let i = 0; i < 50_000; i++) set(bench, i, i);
     bench.backend.freeze().subscribe();
     expect(takeTurns(bench.clock)).toBeGreaterThan(20);
   });
 
-  test('a part that fails to store is in the next segment, under what was written since', () => {
+  test('frozen cells that fail to store are in the next segment, under later writes', () => {
     let broken = true;
     const store = faulty(createMemoryStore(), { random: () => 0, before: 1, only: () => broken });
     const bench = new Bench(store, counter);
@@ -103,7 +103,7 @@ describe('state backend', () => {
     expect(get(new Bench(store, counter).restore(snapshot), 'untouched')).toBe(42);
   });
 
-  test('compaction drops tombstones at the bottom, and its requests are reported apart', () => {
+  test('compaction drops tombstones at the bottom, and its requests are reported separately', () => {
     const bench = new Bench(createMemoryStore(), counter);
     for (let i = 0; i < 4; i++) {
       set(bench, `k${i}`, 1);
@@ -123,7 +123,7 @@ describe('state backend', () => {
   test('a large merge reads and writes in bounded pieces', () => {
     const { store, counts } = counting(createMemoryStore());
     const bench = new Bench(store, { text: valueState('') });
-    // Text that Snappy cannot shrink.
+    // A string that Snappy cannot shrink.
     let seed = 1;
     const text = (): string =>
       Array.from({ length: 400 }, () => ((seed = (seed * 48_271) % 2_147_483_647) % 1e9).toString(36)).join(
@@ -140,7 +140,7 @@ describe('state backend', () => {
     expect(mean).toBeLessThanOrEqual(2 * 1024 * 1024);
   });
 
-  test('the last checkpoint ends a merge, wherever it is: once acked, no request is under way and none follows', () => {
+  test('the last checkpoint ends a merge at any point: once acked, no request is in flight and none follows', () => {
     const outcomes = new Set<string>();
     for (let turns = 0; turns < 250; turns++) {
       let requests = 0;
@@ -242,9 +242,9 @@ describe('state backend', () => {
             try {
               bench.with<unknown>(act.key, act.state, (h) => h.set(act.value));
             } catch {
-              continue; // `fc.anything` makes what the serializer refuses, too
+              continue; // `fc.anything` generates values that the serializer rejects, too
             }
-            // What reading gives now is what restoring has to give.
+            // A restore must give what reading gives now.
             const value = copy(bench.with<unknown, unknown>(act.key, act.state, (h) => h.value));
             model.set(place(act.key, act.state), { key: act.key, state: act.state, value });
             mutate(act.value);
@@ -280,10 +280,10 @@ describe('state backend', () => {
   });
 });
 
-/** Of this realm, which `structuredClone` under jest is not. */
+/** Creates objects of this realm, unlike `structuredClone` under Jest. */
 const copy = (value: unknown): unknown => messagePack.decode(messagePack.encode(value), 1);
 
-/** Changes whatever can be changed about a value, as a careless user might. */
+/** Changes everything that can be changed in a value, as a careless user might. */
 function mutate(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   try {

@@ -87,10 +87,10 @@ const acts: fc.Arbitrary<Act[]> = fc.array(
 
 type Change = Extract<Act, { key: Key }>;
 
-/** All that the states hold, by key in hex. */
+/** The content of all states, by key in hex. */
 type Content = Map<string, unknown>;
 
-/** A bench beside a model of what it must hold. */
+/** A bench and a model of its expected content. */
 class Run {
   readonly bench: Bench;
   readonly cuts: { readonly snapshot: Json | undefined; readonly content: Content }[] = [];
@@ -120,7 +120,7 @@ class Run {
     if (cancel) storing.unsubscribe();
   }
 
-  /** What a backend holds of all that was ever touched. */
+  /** What a backend holds for all keys that were ever used. */
   read(bench: Bench): Content {
     const content: Content = new Map();
     const keep = (id: string, value: unknown): unknown => value !== undefined && content.set(id, value);
@@ -168,7 +168,7 @@ class Run {
   }
 }
 
-describe('kinds of state that the backend does not know', () => {
+describe('kinds of state unknown to the backend', () => {
   test('restoring any ack gives the state at its barrier: failures, cancels, compaction', () => {
     let compactions = 0;
     let acked = 0;
@@ -235,7 +235,7 @@ describe('kinds of state that the backend does not know', () => {
   test.each([
     ['into the value, with the oldest segment', 10_000, 3, 1],
     ['into one operand, without it', 100_000, 4, 2],
-  ])('an append costs what is appended, and merges fold it: %s', (_, count, appends, segments) => {
+  ])('the cost of an append is what is appended, and merges fold it: %s', (_, count, appends, segments) => {
     const { store, counts } = counting(createMemoryStore());
     const list = { list: appendsState() };
     const bench = new Bench(store, list);
@@ -275,7 +275,7 @@ describe('kinds of state that the backend does not know', () => {
 describe('the size of segments', () => {
   const small = { cells: 40, cellsInBlock: 8, blocks: 16 };
 
-  test('a freeze that is larger than a segment may be becomes several, and so does a merge', () => {
+  test('a freeze larger than the limit of a segment becomes several, and so does a merge', () => {
     fc.assert(
       fc.property(acts, (list) => {
         const memory = createMemoryStore();
@@ -305,7 +305,7 @@ describe('the size of segments', () => {
     for (const { bytes } of segments) expect(bytes).toBeLessThan(200_000);
   });
 
-  test('values of very unequal sizes make no block that is too large', () => {
+  test('values of widely differing sizes never make a block too large', () => {
     const memory = createMemoryStore();
     const objects = { v: valueState<unknown>(null) };
     const bench = new Bench(memory, objects, { block: 20_000 });
@@ -316,7 +316,7 @@ describe('the size of segments', () => {
       expect(again.with<unknown, unknown>(i, 'v', (v) => v.value)).toEqual(value(i));
   });
 
-  test('a value that no block takes is refused, with state and key, and is in the next checkpoint if it shrinks', () => {
+  test('a value too large for a block is rejected, with state and key, and is in the next checkpoint if it shrinks', () => {
     const memory = createMemoryStore();
     const texts = { v: valueState('') };
     const bench = new Bench(memory, texts, { block: 20_000 });

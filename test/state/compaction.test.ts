@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { levelOf, planCompaction } from '../../src/state/compaction.js';
 
-/** The bytes of a run of a level. */
+/** The size of a run at a level. */
 const of = (level: number, trigger: number) => 200_000 * trigger ** level;
 
 describe('compaction', () => {
-  test('as many neighbours of one level as trigger it are merged, the youngest first', () => {
+  test('neighbours of one level are merged once there are enough, the youngest first', () => {
     const plan = (trigger: number, ...levels: number[]) =>
       planCompaction(
         levels.map((level) => of(level, trigger)),

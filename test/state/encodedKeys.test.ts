@@ -11,7 +11,7 @@ function placed(key: Key, before: number): { bytes: Buffer; start: number; end: 
   return { bytes, start: before, end: before + encoded.length };
 }
 
-/** As a processor gives it for 0/0: another bit pattern than that of the constant. */
+/** NaN as computed by the CPU, with other bits than the constant. */
 const negativeNaN = Buffer.from('fff8000000000000', 'hex').readDoubleBE(0);
 
 /** Long ones, whose length takes more than a byte, too. */
@@ -44,7 +44,7 @@ test('the order is that of keys', () => {
   );
 });
 
-test('a key that is cut off, or none at all, is no key', () => {
+test('a truncated or missing key is an error', () => {
   fc.assert(
     fc.property(keys, (key) => {
       const encoded = encodeKey(storedKey(key));

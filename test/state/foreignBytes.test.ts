@@ -15,7 +15,10 @@ import { createMemoryStore } from '../../src/store/memory/index.js';
 import { valueArbitrary } from './arbitraries.js';
 import { Bench, blockInfo, coded } from './harness.js';
 
-/** Bytes that a state is not made of, and that msgpackr takes for ever to decode, or a lot of memory, or makes something dangerous of. */
+/**
+ * Bytes that state never contains, and for which msgpackr takes very long or much memory, or returns something
+ * dangerous.
+ */
 const evil: readonly (readonly [string, Buffer])[] = [
   ['a tree of shared references, with a byte after it', Buffer.concat([sharedReferences(40), Buffer.of(0)])],
   ['a tree of shared references', sharedReferences(40)],
@@ -55,7 +58,7 @@ function sharedReferences(levels: number): Buffer {
   return bytes;
 }
 
-/** What is thrown; a watchdog ends what takes for ever, however busy. */
+/** The error thrown; a watchdog ends endless work. */
 function thrownBy(work: () => unknown): unknown {
   const guarded = (): unknown => {
     try {
@@ -96,7 +99,7 @@ function restoreOf(content: unknown, change: (segment: Buffer) => Buffer = (segm
   } as never);
 }
 
-describe('bytes of others in a segment are found corrupt at once, checksums or not', () => {
+describe('foreign bytes in a segment are immediately detected as corrupt, even with valid checksums', () => {
   test.each(evil)('as the values of a block: %s', (_, values) => {
     const { bytes, info } = blockOf(values);
     expect(thrownBy(() => decodeBlock('object', info, bytes))).toMatchObject({ code: 'SegmentCorrupt' });
@@ -134,7 +137,7 @@ describe('bytes of others in a segment are found corrupt at once, checksums or n
     expect(thrownBy(decode(blockOf(Buffer.of(0x90)).bytes))).toMatchObject({ code: 'SegmentCorrupt' });
   });
 
-  test('any bytes at all decode, or are found corrupt', () => {
+  test('any bytes decode, or are detected as corrupt', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
         const { bytes: block, info } = blockOf(Buffer.from(bytes));
@@ -148,7 +151,7 @@ describe('bytes of others in a segment are found corrupt at once, checksums or n
   });
 });
 
-describe('a size that no segment has is refused before anything of it is allocated or read', () => {
+describe('a size beyond the limits is rejected before it is allocated or read', () => {
   const refused = (work: () => unknown, what: string): void => {
     expect(thrownBy(work)).toMatchObject({
       code: 'SegmentCorrupt',
@@ -161,7 +164,7 @@ describe('a size that no segment has is refused before anything of it is allocat
     encoder.add(0, 0, 'k', 0, noPath, 1);
     return Buffer.concat([encoder.flush(), encoder.finish()]);
   };
-  /** A footer of these parts, whose checksum is right, behind a header. */
+  /** A footer of these parts with a valid checksum, after a header. */
   const footerOf = (change: (footer: unknown[]) => void): { object: Buffer; size: number } => {
     const bytes = whole();
     const at = bytes.length - trailerLength;
@@ -250,7 +253,7 @@ describe('a size that no segment has is refused before anything of it is allocat
   });
 });
 
-test('whatever state writes passes, and comes back', () => {
+test('everything that state writes passes, and comes back', () => {
   expect(restoreOf(7).with('k', 'v', (v) => v.value)).toBe(7);
   fc.assert(
     fc.property(valueArbitrary, (value) => {

@@ -14,12 +14,12 @@ import type { ObjectStore } from '../../src/store/objectStore.js';
 import type { CheckpointData } from '../../src/store/services.js';
 import { SimulatedClock } from '../../src/testing/simulatedClock.js';
 
-/** How a footer describes a block of these bytes, with one entry: its checksum is right, whatever the bytes are. */
+/** The description of a block of these bytes, with one entry and a valid checksum. */
 export function blockInfo(bytes: Buffer): BlockInfo {
   return { offset: 8, length: bytes.length, crc: crc32(bytes), cells: 1, firstGroup: 0, lastGroup: 0 };
 }
 
-/** Takes up to `most` turns of a clock, by default until nothing is left, so that tests choose every interleaving. */
+/** Runs up to `most` timers of a clock, by default all, so that tests control every interleaving. */
 export function takeTurns(clock: SimulatedClock, most = Infinity): number {
   let taken = 0;
   while (taken < most && clock.step()) taken++;
@@ -41,8 +41,7 @@ export const dataOn = (store: ObjectStore): CheckpointData => ({
   name: (operator, suffix) => `data/0000000001/${operator}-${names++}${suffix}`,
 });
 
-/**
- * Equality to the last detail. Node does not find invalid dates equal inside sets and maps; their encodings are.
+/** Exact equality. In Node, invalid dates inside sets and maps are not equal, but their encodings are.
  */
 export const same = (a: unknown, b: unknown): boolean =>
   isDeepStrictEqual(a, b) || Buffer.compare(messagePack.encode(a), messagePack.encode(b)) === 0;
@@ -50,7 +49,7 @@ export const same = (a: unknown, b: unknown): boolean =>
 /** For `toThrow`: an error of this code. */
 export const coded = (code: string): Error => expect.objectContaining({ code }) as Error;
 
-/** A backend with the means to use it as an operator would. */
+/** A backend with helpers to use it as an operator does. */
 export class Bench {
   readonly clock = new SimulatedClock();
   readonly events: OperatorEvent[] = [];
@@ -65,7 +64,7 @@ export class Bench {
       random: () => 0.5,
       report: (event) => this.events.push(event),
       limits: { ...limits, ...most },
-      // Few, so that little goes through every part of it.
+      // Small, so that little data exercises every part.
       files: { ...defaultConfig().state, compactionTrigger: 4 },
     });
   }

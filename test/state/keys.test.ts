@@ -19,7 +19,7 @@ describe('keys', () => {
     );
   });
 
-  test('two keys are one exactly if they are equal', () => {
+  test('two keys have the same encoding exactly if they are equal', () => {
     fc.assert(
       fc.property(keyArbitrary, keyArbitrary, (a, b) => {
         expect(bytes(a) === bytes(b)).toBe(isDeepStrictEqual(canonical(a), canonical(b)));
@@ -41,7 +41,7 @@ describe('keys', () => {
     expect(bytes(NaN)).toBe(bytes(NaN));
   });
 
-  test('lone surrogates stay apart', () => {
+  test('lone surrogates stay distinct', () => {
     expect(bytes('\ud800')).not.toBe(bytes('\ud801'));
     expect(userKey(new KeyReader(encodeKey('\ud800')).key())).toBe('\ud800');
   });
@@ -53,7 +53,7 @@ describe('keys', () => {
     }
   });
 
-  test('strings and numbers are their own stored form; composites are looked up by their encoding', () => {
+  test('strings and numbers are stored unchanged; composites are looked up by encoding', () => {
     expect(storedKey('a')).toBe('a');
     expect(storedKey(1)).toBe(1);
     expect(storedKey({ a: 1 })).toBeInstanceOf(CompositeKey);
@@ -85,7 +85,7 @@ describe('keys', () => {
   });
 });
 
-/** For comparison: what differs only by `-0` or the order of fields made the same. */
+/** Normalizes `-0` and the order of fields, for comparison. */
 function canonical(key: Key): unknown {
   if (typeof key === 'number') return key + 0;
   if (key === null || typeof key !== 'object' || key instanceof Date) return key;

@@ -4,7 +4,7 @@ import { PlaceOrder } from '../../src/state/placeOrder.js';
 /** Hashes of 32 bits, many of them equal. */
 const hashes = fc.oneof(fc.integer(), fc.constantFrom(-(2 ** 31), -2049, -1, 0, 1, 2047, 2048, 2 ** 31 - 1));
 
-test('entries come by group, then hash, then as they were added, however the work is cut', () => {
+test('entries are sorted by group, then hash, then order of addition, for any step size', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ hash: hashes, group: fc.nat(299) }), { maxLength: 500 }),
@@ -25,7 +25,7 @@ test('entries come by group, then hash, then as they were added, however the wor
   );
 });
 
-test('the end of a hash is where another begins; what lies before can be sorted by anything else', () => {
+test('the end of a hash is where the next begins; entries before it can be sorted by other criteria', () => {
   const given = [7, -3, 7, 9, 7];
   const order = new PlaceOrder(given.length, 1);
   for (const hash of given) order.add(hash, 0);

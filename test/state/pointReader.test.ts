@@ -42,7 +42,7 @@ describe('a point read', () => {
     expect(get('key-20000')).toBeUndefined();
   });
 
-  test('tells the states of a key apart', () => {
+  test('distinguishes the states of a key', () => {
     const memory = createMemoryStore();
     const bench = new Bench(memory, { n: valueState(0), other: valueState(0) });
     bench.with<number>('k', 'n', (n) => n.set(1));
@@ -53,7 +53,7 @@ describe('a point read', () => {
     expect([get(0), get(1)]).toEqual([{ content: 1 }, { content: 2 }]);
   });
 
-  test('reads the end of the segment once, then a filter and a block; of what is not there, hardly ever a block', () => {
+  test('reads the end of the segment once, then a filter and a block; for absent cells hardly ever a block', () => {
     const { get, counts, ref } = written(200_000);
     expect(ref.bytes).toBeGreaterThan(1_500_000);
     get('key-5');
@@ -76,7 +76,7 @@ describe('a point read', () => {
     expect(get(['x'.repeat(2000), 300])).toBeUndefined();
   });
 
-  test('finds whatever it reads corrupt, filters too', () => {
+  test('detects corruption of everything it reads, including filters', () => {
     const { memory, ref } = written(60);
     const key = `checkpoints/job/${ref.object}`;
     const bytes = Buffer.concat(now(memory.get(key))!.chunks);

@@ -6,7 +6,7 @@ import { valueState, type Serializer } from '../../src/state/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { Bench, coded } from './harness.js';
 
-/** Whatever JavaScript has, storable or not. */
+/** All kinds of JavaScript values, storable or not. */
 const anything = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -58,7 +58,7 @@ const anything = fc.letrec<{ value: unknown }>((tie) => ({
 
 const specs = { v: valueState<unknown>(null) };
 
-/** What comes back of `value` from a checkpoint. Throws if it was refused. */
+/** Stores and restores `value`. Throws if it was rejected. */
 function restored(
   value: unknown,
   states: Readonly<Record<string, ReturnType<typeof valueState<unknown>>>> = specs,
@@ -70,7 +70,7 @@ function restored(
   return again.with<unknown, unknown>('k', 'v', (v) => v.value);
 }
 
-test('a value is refused, or it comes back deeply equal', () => {
+test('a value is rejected, or comes back deeply equal', () => {
   fc.assert(
     fc.property(anything, (value) => {
       let back: unknown;
@@ -86,13 +86,13 @@ test('a value is refused, or it comes back deeply equal', () => {
   );
 });
 
-describe('comes back as it was', () => {
+describe('comes back unchanged', () => {
   test.each<[string, unknown]>([
     ['-0', -0],
     ['-0 inside', { a: [-0] }],
     ['NaN and undefined inside', { a: [NaN, undefined] }],
-    ['half a surrogate pair', '\ud800'],
-    ['half a surrogate pair as a name', { 'x\udc00': ['\ud800'] }],
+    ['a lone surrogate', '\ud800'],
+    ['a lone surrogate as a name', { 'x\udc00': ['\ud800'] }],
     ['an object without a prototype', Object.assign(Object.create(null), { a: 1 })],
     ['the name __proto__', JSON.parse('{"__proto__":{"polluted":1},"a":2}')],
     ['the name constructor, and toJSON', { constructor: 'x', toJSON: 'y' }],
@@ -106,7 +106,7 @@ describe('comes back as it was', () => {
   });
 });
 
-test('an awkward name does not spoil what is written after it', () => {
+test('an awkward name does not corrupt later values', () => {
   for (const value of [[{ __keys__: [1], a: 2 }, { __keys__: 3 }], { a: 1 }, {}])
     expect(restored(value)).toEqual(value);
 });
@@ -141,21 +141,21 @@ describe('is refused', () => {
     );
   });
 
-  test('a value that would take for ever to look at, because its parts are shared', () => {
+  test('a value with too many paths to inspect, because its parts are shared', () => {
     let value: unknown = 1;
     for (let i = 0; i < 60; i++) value = [value, value];
     const refuse = (): unknown => restored(value);
     expect(runInNewContext('code(refuse)', { refuse, code }, { timeout: 60_000 })).toBe('UnsupportedValue');
   });
 
-  test('the error shows the key, cut and without control characters', () => {
+  test('the error shows the key, truncated and without control characters', () => {
     const bench = new Bench(createMemoryStore(), specs);
     const set = (key: string | [string, bigint]): unknown => bench.with(key, 'v', (v) => v.set(Symbol('s')));
     expect(() => set(`\u001b[31m${'x'.repeat(200)}`)).toThrow(`key "\\u001b[31m${'x'.repeat(69)}…: it`);
     expect(() => set(['a', 5n])).toThrow('key ["a","5n"]: it');
   });
 
-  test('nothing of it is in a checkpoint: what was there before stays', () => {
+  test('it is in no checkpoint: the previous value stays', () => {
     const store = createMemoryStore();
     const bench = new Bench(store, specs);
     bench.with<unknown>('k', 'v', (v) => v.set(1));
@@ -165,7 +165,7 @@ describe('is refused', () => {
   });
 });
 
-describe('a serializer of the user’s own', () => {
+describe('a custom serializer', () => {
   const json: Serializer<unknown> = {
     id: 'json',
     version: 1,
@@ -174,7 +174,7 @@ describe('a serializer of the user’s own', () => {
   };
   const states = (serializer: Serializer<unknown>) => ({ v: valueState<unknown>(null, { serializer }) });
 
-  test('what it brings back is accepted', () => {
+  test('values that it preserves are accepted', () => {
     expect(restored({ a: [1, 'x', null] }, states(json))).toEqual({ a: [1, 'x', null] });
   });
 
@@ -195,12 +195,12 @@ describe('a serializer of the user’s own', () => {
     );
   });
 
-  test('what is not bytes is refused', () => {
+  test('a result that is not bytes is rejected', () => {
     const text = { ...json, encode: (value: unknown) => JSON.stringify(value) as never };
     expect(() => restored(1, states(text))).toThrow(coded('UnsupportedValue'));
   });
 
-  test('`equals` tells what is good enough', () => {
+  test('`equals` decides what is accepted', () => {
     class Counter {
       readonly label = (): string => `${this.n}`;
       constructor(readonly n: number) {}
@@ -219,7 +219,7 @@ describe('a serializer of the user’s own', () => {
   });
 
   test.each([{ id: '' }, { id: 'msgpackr' }, { version: 1.5 }, { encode: undefined }])(
-    '%j is no serializer',
+    '%j is not a serializer',
     (wrong) => {
       expect(() => valueState<unknown>(1, { serializer: { ...json, ...wrong } as never })).toThrow(
         coded('InvalidState'),

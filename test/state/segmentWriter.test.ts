@@ -41,7 +41,7 @@ const restore = (
 ): Bench => new Bench(store, states).restore(snapshot as never);
 
 describe('segments', () => {
-  test('any flipped byte is found, and the error names the object', () => {
+  test('any flipped byte is detected, and the error names the object', () => {
     const { store, snapshot, object, key, bytes } = written();
     expect(() => restore(store, snapshot)).not.toThrow();
     const size = bytes.length;
@@ -76,7 +76,7 @@ describe('segments', () => {
     expect([block.key(3), ...block.states, ...block.contents]).toEqual(['y', 0, 1, 2, 0, 0, 1, 2, 'z']);
   });
 
-  test('more entries than are kept at hand are all written, in the order of segments', () => {
+  test('more entries than are kept in memory are all written, in order', () => {
     const store = createMemoryStore();
     const bench = new Bench(store, { n: valueState(-1) });
     const count = kept + 20_000;
@@ -99,7 +99,7 @@ describe('segments', () => {
     expect(read.value).toBe(0);
   });
 
-  test('a cut or lengthened one is found', () => {
+  test('a truncated or extended segment is detected', () => {
     const { store, snapshot, key, bytes } = written();
     for (const bad of [
       bytes.subarray(0, -1),
@@ -112,7 +112,7 @@ describe('segments', () => {
     }
   });
 
-  test('a key that nothing can decode is corrupt, though its checksum is right', () => {
+  test('a key that cannot be decoded is corrupt, even with a valid checksum', () => {
     const bytes = Buffer.concat([
       Buffer.of(0, 1, 0, 0, 0, 3, 0, 0, 0, 4),
       Buffer.of(4, 1, 120),
@@ -121,20 +121,20 @@ describe('segments', () => {
     expect(() => decodeBlock('object', blockInfo(bytes), bytes).key(0)).toThrow(coded('SegmentCorrupt'));
   });
 
-  test('one that is another, though whole, is found', () => {
+  test('another valid segment in its place is detected', () => {
     const { store, snapshot } = written();
     const [ref] = segmentsOf(snapshot);
     const other = { ...ref, crc: (ref!.crc ^ 1) >>> 0 };
     expect(() => restore(store, { ...snapshot, runs: [[other]] })).toThrow(coded('SegmentCorrupt'));
   });
 
-  test('one that is gone is named', () => {
+  test('a missing segment is named', () => {
     const { store, snapshot, key } = written();
     store.delete([key]).subscribe();
     expect(() => restore(store, snapshot)).toThrow(coded('SegmentMissing'));
   });
 
-  test('a later format is refused as such', () => {
+  test('a later format is rejected as such', () => {
     const { store, snapshot, key, bytes } = written();
     const at = bytes.length - 16;
     bytes[at] = 3;
@@ -207,7 +207,7 @@ describe('segments', () => {
       expect(again).toThrow('serializer text fails on what its version 1 wrote for key "k" of state t');
     });
 
-    test('a snapshot that is not ours, or for another number of key groups, is a mismatch', () => {
+    test('a foreign snapshot, or one for another number of key groups, is a mismatch', () => {
       const { store, snapshot } = stored(1);
       for (const bad of [
         null,
@@ -223,7 +223,7 @@ describe('segments', () => {
       }
     });
 
-    test('states may be declared in another order: what is older stays older, through compaction too', () => {
+    test('states may be declared in another order: older values stay older, also through compaction', () => {
       const states = { b: valueState(''), a: valueState('') };
       const store = createMemoryStore();
       const first = new Bench(store, { a: valueState(''), b: valueState('') });
@@ -274,7 +274,7 @@ describe('segments', () => {
       ]);
     });
 
-    test('a later serializer reads what earlier ones wrote, through compaction too; new states may be added', () => {
+    test('a later serializer reads what earlier ones wrote, also through compaction; new states may be added', () => {
       const { store, snapshot } = stored(1);
       const bench = restore(store, snapshot, { ...text(2), added: valueState(5) } as never);
       expect(bench.with<string, string>('k', 't', (t) => t.value)).toBe('x (from 1)');

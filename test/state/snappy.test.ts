@@ -12,7 +12,7 @@ const plain = fc
   .map((runs) => Buffer.concat(runs.flatMap(([bytes, times]) => Array<Uint8Array>(times).fill(bytes))));
 
 describe('Snappy', () => {
-  test('gives back what was compressed', () => {
+  test('returns what was compressed', () => {
     fc.assert(
       fc.property(plain, (bytes) => {
         expect(decompress(compress(bytes))).toEqual(bytes);
@@ -24,7 +24,7 @@ describe('Snappy', () => {
     expect(decompress(compress(noise)).equals(noise)).toBe(true);
   });
 
-  test('a block with a byte changed, inserted or missing is what snappyjs makes of it, or a RangeError', () => {
+  test('a block with a byte changed, inserted or missing gives the result of snappyjs, or a RangeError', () => {
     fc.assert(
       fc.property(plain, fc.nat(), fc.nat(255), fc.nat(2), (bytes, at, byte, way) => {
         const block = compress(bytes);
@@ -47,10 +47,7 @@ describe('Snappy', () => {
   });
 
   test.each<[string, number[]]>([
-    [
-      'a literal of a negative length, which snappyjs follows backwards for ever',
-      [64, 0, 65, 252, 250, 255, 255, 255],
-    ],
+    ['a literal of a negative length, on which snappyjs loops forever', [64, 0, 65, 252, 250, 255, 255, 255]],
     ['a length of 4 GiB', [0xff, 0xff, 0xff, 0xff, 0x0f, 0, 65]],
     ['a length of 36 bits', [0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0, 65]],
     ['a length that never ends', [0xff, 0xff]],
@@ -59,8 +56,8 @@ describe('Snappy', () => {
     ['a copy from nowhere', [5, 0, 65, 1, 0]],
     ['a copy without its offset', [5, 0, 65, 1]],
     ['a literal that is cut off', [5, 16, 65]],
-    ['more than was promised', [1, 4, 65, 66]],
-    ['less than was promised', [3, 4, 65, 66]],
+    ['more than declared', [1, 4, 65, 66]],
+    ['less than declared', [3, 4, 65, 66]],
   ])('%s is refused', (_, bytes) => {
     expect(() => decompress(Uint8Array.from(bytes))).toThrow(RangeError);
     const block = Buffer.from([1, ...bytes]);

@@ -79,7 +79,7 @@ describe('table', () => {
     expect(table.find('b')?.content).toBe(2);
   });
 
-  test('histories stay as short as the sets in flight', () => {
+  test('histories are never longer than the number of sets in flight', () => {
     const table = new Table<number>();
     put(table, 'a', 0);
     const inFlight = [table.freeze()];
@@ -97,7 +97,7 @@ describe('table', () => {
   test.each([
     ['a text', 'b'],
     ['composite', storedKey(['b'])],
-  ])('more keys than a map can hold is TooManyKeys, and the table is as it was: %s', (_, key) => {
+  ])('more keys than a map can hold is TooManyKeys, and the table is unchanged: %s', (_, key) => {
     const table = new Table<number>();
     put(table, 'a', 1);
     // V8 stops at 16,777,216 entries: several GB.
@@ -133,7 +133,7 @@ describe('table', () => {
     { maxLength: 60 },
   );
 
-  test('stored sets add up to the state at each barrier, whatever fails in between', () => {
+  test('stored sets add up to the state at each barrier, with any failures in between', () => {
     fc.assert(
       fc.property(acts, (list) => {
         const table = new Table<number>();

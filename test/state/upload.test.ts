@@ -1,5 +1,5 @@
 import { concat, concatMap, defer, EMPTY, of, throwError, type Observable } from 'rxjs';
-import { pause } from '../../src/flow/pause.js';
+import { pause } from '../../src/flow/clock.js';
 import { ObjectUpload } from '../../src/state/upload.js';
 import { StoreError } from '../../src/store/errors.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';

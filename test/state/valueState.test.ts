@@ -41,7 +41,7 @@ describe('valueState', () => {
     expect(handle.value).toBeNull();
   });
 
-  test('numbers stay what they are', () => {
+  test('numbers stay unchanged', () => {
     const { handle } = at(1);
     for (const n of [0, -0, 1, -1, 0.5, 2 ** 53, -(2 ** 31), NaN, Infinity, -Infinity, Number.MIN_VALUE]) {
       handle.set(n);
@@ -49,7 +49,7 @@ describe('valueState', () => {
     }
   });
 
-  test('a set inside update is kept apart from it', () => {
+  test('a set inside update does not interfere with it', () => {
     const { live, handle } = at(0);
     handle.update((n) => {
       handle.set(5);
@@ -59,7 +59,7 @@ describe('valueState', () => {
     expect(live.freeze().size).toBe(1);
   });
 
-  test('keys do not mix: 1 and "1", and composites by content', () => {
+  test('keys are distinct: 1 and "1", and composites by content', () => {
     const { live, handle } = at('none');
     for (const key of [1, '1', { a: 1, b: 2 }, [1], true, 'true'] as const) {
       live.at(storedKey(key));
@@ -85,7 +85,7 @@ describe('valueState', () => {
     expect(() => handle.set(1)).toThrow(outside);
   });
 
-  test('a turn sees nothing of the one before', () => {
+  test('a turn does not see the previous one', () => {
     const { live, handle } = at(0);
     handle.set(1);
     live.at('other');
@@ -96,7 +96,7 @@ describe('valueState', () => {
     expect(tableOf(live).size).toBe(2);
   });
 
-  test('nothing happens to a value that is set outside a turn', () => {
+  test('a value that is set outside a turn is not changed', () => {
     const { live } = at<{ n: number }>({ n: 0 });
     live.leave();
     const mine = { n: 1 };
@@ -104,7 +104,7 @@ describe('valueState', () => {
     expect(Object.isFrozen(mine)).toBe(false);
   });
 
-  test('objects are frozen all the way, where they stand', () => {
+  test('objects are deeply frozen in place', () => {
     const { handle } = at<{ list: { n: number }[] }>({ list: [] });
     const mine = { list: [{ n: 1 }] };
     handle.set(mine);
@@ -128,7 +128,7 @@ describe('valueState', () => {
     expect(handle.value.size).toBe(1);
   });
 
-  test('numbers that no double holds come back from a segment digit by digit', () => {
+  test('numbers beyond double precision come back from a segment exactly', () => {
     const value = {
       id: 2n ** 64n,
       of: [new JsonNumber('1.20000000000000000000000000005'), -(2n ** 63n), 2n ** 200n],
@@ -142,7 +142,7 @@ describe('valueState', () => {
     expect(restored.with<unknown, unknown>('k', 'v', (v) => v.value)).toEqual(value);
   });
 
-  test('class instances live with a serializer of their own', () => {
+  test('class instances work with a custom serializer', () => {
     const { handle } = at(new Money(0), money);
     handle.set(new Money(5));
     expect(handle.value).toBeInstanceOf(Money);
@@ -160,7 +160,7 @@ describe('valueState', () => {
     );
   });
 
-  test('whatever it accepts comes back from a checkpoint as it was read before', () => {
+  test('every accepted value comes back from a checkpoint unchanged', () => {
     fc.assert(
       fc.property(fc.array(valueArbitrary, { maxLength: 10 }), (values) => {
         const store = createMemoryStore();

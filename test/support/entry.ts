@@ -1,4 +1,4 @@
-/** What a test must know of the entries of a job's log, by their format alone. */
+/** Reads entries of a job's log, independent of the product's decoder. */
 
 interface Committable {
   readonly objects?: readonly string[];

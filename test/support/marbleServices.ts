@@ -9,7 +9,7 @@ export function marbleServices(): MarbleServices {
   return (clock, epoch) => memoryServices({ store: delayed(memory, { clock, before: () => 2 }), epoch });
 }
 
-/** A store that answers nothing, and how many requests wait for it to do so. */
+/** A store that never answers, and the number of open requests to it. */
 export function stuckServices(pending: { requests: number }): ReadonlyMap<Service<unknown>, unknown> {
   const store = decorate(
     smallParts(),

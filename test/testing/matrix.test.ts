@@ -98,7 +98,7 @@ describe.each(
   });
 });
 
-test('every exported operator is tried', () => {
+test('every exported operator is tested', () => {
   // keyedOperator.ts is what `keyed` is made of.
   const names = readdirSync(new URL('../../src/operators/', import.meta.url))
     .map((file) => file.replace('.ts', ''))

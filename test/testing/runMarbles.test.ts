@@ -42,7 +42,7 @@ test('values are JSON, or watermarks with their time', () => {
   ]);
 });
 
-test('watermarks are known by time and idleness', () => {
+test('watermarks are identified by time and idleness', () => {
   const passing: OperatorFunction<unknown, unknown> = records<unknown, unknown>((source) => source);
   const [out] = ran(passing);
   expect(out).toEqual({
@@ -52,11 +52,11 @@ test('watermarks are known by time and idleness', () => {
   });
 });
 
-test('an operator that forgets that its input is idle is seen', () => {
+test('an operator that ignores idleness is detected', () => {
   expect(ran(awake)[0]?.actual).toEqual(['0ms O', '2ms v', '4ms a', '6ms W7', '8ms W', '10ms |']);
 });
 
-test('a line that means nothing is named', () => {
+test('a malformed line is named', () => {
   expect(() => parseMarbleFile('Title\noperator: x\nout2: a')).toThrow(
     'Not a line of a marble file: out2: a',
   );

@@ -1,6 +1,6 @@
 import { SimulatedClock } from '../../src/testing/index.js';
 
-test('timers run in the order of their times, and those of one moment as they were set', () => {
+test('timers run in the order of their times, and those due at the same time in the order in which they were set', () => {
   const clock = new SimulatedClock(1000);
   const ran: string[] = [];
   const note = (name: string) => () => ran.push(`${name} ${clock.now()}`);
@@ -13,7 +13,7 @@ test('timers run in the order of their times, and those of one moment as they we
   expect(clock.step()).toBe(false);
 });
 
-test('advance runs what is due by then, timers that these set included, and no more', () => {
+test('advance runs exactly the timers that are due by then, including those they set', () => {
   const clock = new SimulatedClock();
   const ran: number[] = [];
   const again = (): void => {

@@ -1,5 +1,5 @@
 /**
- * Holds the published records against the truth. For every user and day with N clicks the output must have the counts
+ * Compares the published records with the truth. For every user and day with N clicks the output must have the counts
  * 1 … N once each, on those N events once each, rising within every object, in the folder of their day.
  */
 import type { Count } from './objects.js';
@@ -13,7 +13,7 @@ export interface Verdict {
   readonly duplicated: number;
   /** Records that come before a smaller count of their user and day in one object, or lie in the wrong folder. */
   readonly misplaced: number;
-  /** The first few findings, in words. */
+  /** Descriptions of the first few findings. */
   readonly findings: readonly string[];
 }
 
@@ -108,7 +108,7 @@ class Bits {
     this.#words = new Uint8Array((size + 7) >> 3);
   }
 
-  /** Whether it was not there yet. */
+  /** Returns whether it was new. */
   add(n: number): boolean {
     const word = this.#words[n >> 3] ?? 0;
     const bit = 1 << (n & 7);

@@ -1,6 +1,6 @@
 /**
- * The verifier, a process of its own that imports nothing of ours: it counts the clicks of the generated files
- * (truth.ts), reads every published object (objects.ts), and holds one against the other (audit.ts).
+ * The verifier, a separate process that does not import millrace: it counts the clicks of the generated files
+ * (truth.ts), reads every published object (objects.ts), and compares them (audit.ts).
  *
  * Started with one argument, the task as JSON; answers on stdout with one line of JSON, the {@link Report}.
  */

@@ -1,6 +1,7 @@
 /**
- * What a finished job must not leave: unfinished uploads, and objects in its checkpoint directory that are neither its log nor
- * named by the newest entry of it. Imports nothing of ours; the format of entries is a line with a checksum, then JSON.
+ * Finds what a finished job must not leave: unfinished uploads, and objects in its checkpoint directory that are
+ * neither log entries nor named by the newest entry. Does not import millrace; an entry is a line with a checksum,
+ * then JSON.
  */
 import { GetObjectCommand, ListMultipartUploadsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { list, type Place } from './objects.js';

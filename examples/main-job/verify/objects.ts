@@ -1,5 +1,5 @@
 /**
- * Reads what the job has published, as any consumer would: by listing and by GET. Imports nothing of ours.
+ * Reads what the job has published, like any consumer: by LIST and GET. Does not import millrace.
  */
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
@@ -28,7 +28,7 @@ export interface Count {
   readonly id: number;
 }
 
-/** An object that is not whole, or not what the job should write. */
+/** An object that is incomplete or malformed. */
 export class Partial extends Error {
   override readonly name = 'Partial';
 }
@@ -61,8 +61,8 @@ export async function* list(s3: S3Client, { bucket, prefix }: Place): AsyncGener
 }
 
 /**
- * Reads an object to its end and hands over each record. Throws {@link Partial} if it does not end in a newline, or a
- * line is not a record, or it has fewer bytes than listed.
+ * Reads an object to its end and passes each record to the callback. Throws {@link Partial} if it does not end in a
+ * newline, or a line is not a record, or it has fewer bytes than listed.
  *
  * @returns the SHA-256 of its bytes.
  */
@@ -93,7 +93,7 @@ export async function read(
   return hash.digest('hex');
 }
 
-/** Lines without their newline, a chunk's worth at a time. The last one must have one. */
+/** Lines without their newlines, one chunk's worth at a time. The last one must end in a newline. */
 export async function* lines(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<string[]> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of bytes) {

@@ -1,5 +1,5 @@
 /**
- * What the output must be, computed from the generated files alone. Imports nothing of ours, and takes a few dozen
+ * The expected output, computed only from the generated files. Does not import millrace, and takes a few dozen
  * megabytes for two million events: per event the number of its user and day, per user and day a count.
  */
 import { createReadStream } from 'node:fs';
@@ -15,7 +15,7 @@ export class Truth {
   readonly names: string[] = [];
   /** Clicks by pair of user and day. */
   readonly counts: number[] = [];
-  /** The pair that an event counts for, plus 1; 0 if it is no click. */
+  /** The pair that an event counts for, plus 1; 0 if it is not a click. */
   #pairOf = new Uint32Array(1 << 16);
 
   add(event: {
@@ -45,13 +45,13 @@ export class Truth {
     this.#pairOf[event.id] = pair + 1;
   }
 
-  /** The pair that click `id` counts for; -1 if it is no click of the input. */
+  /** The pair that click `id` counts for; -1 if it is not a click of the input. */
   pairOf(id: number): number {
     return (this.#pairOf[id] ?? 0) - 1;
   }
 }
 
-/** Reads the generated files, gzipped ones by their name. */
+/** Reads the generated files, decompressing those named `.gz`. */
 export async function truthOf(files: readonly string[]): Promise<Truth> {
   const truth = new Truth();
   for (const file of files) {

@@ -1,6 +1,6 @@
 import { MillraceError, sharedByCopies } from '../../errors.js';
 
-/** Someone else's object stands where a committed file belongs. Code `ForeignObject`. */
+/** A foreign object has the key of a committed file. Code `ForeignObject`. */
 export class ForeignObject extends MillraceError {
   static {
     sharedByCopies(this, 'ForeignObject');
@@ -21,7 +21,7 @@ export class ForeignObject extends MillraceError {
   }
 }
 
-/** A committed file's upload is gone, and the object is not there either. Code `LostUpload`. */
+/** The upload of a committed file is gone, and its object does not exist. Code `LostUpload`. */
 export class LostUpload extends MillraceError {
   static {
     sharedByCopies(this, 'LostUpload');
@@ -44,7 +44,7 @@ export class LostUpload extends MillraceError {
   }
 }
 
-/** A partition makes a key that no store takes. Code `PartitionTooLong`. */
+/** A partition results in a key that is too long. Code `PartitionTooLong`. */
 export class PartitionTooLong extends MillraceError {
   static {
     sharedByCopies(this, 'PartitionTooLong');

@@ -8,13 +8,14 @@ import type { Place } from './places.js';
 import { parseUid } from './uids.js';
 
 /**
- * Aborts the uploads that attempts of this sink left and that no entry of the log names: those whose file name says this
- * job, this sink and an epoch that is over. There may be several to a file: a request to create one may be executed twice.
+ * Aborts the uploads that earlier attempts of this sink left and that no log entry names: those whose file name
+ * contains this job, this sink and an epoch that is over. A file may have several, as a request to create one may be
+ * executed twice.
  *
- * A file that is named without an upload is left alone: the attempt that owns the log by now may have made one for it, and named that
- * in an entry that is not known here. What else is under its name goes once the file is published.
+ * The uploads of a file that is named without one are left alone: the attempt that now owns the log may have created
+ * one and named it in an entry that is not known here. Others of that file are aborted once it is published.
  *
- * Safety never depends on the sweep, so whatever stops it is a warning.
+ * Safety never depends on the sweep, so its errors are warnings.
  */
 export function abortLeftUploads(
   id: string,

@@ -1,8 +1,8 @@
 import type { OpenFile } from './openFile.js';
 
 /**
- * When files are rolled, size aside: by age, by inactivity, and by their number. One deadline for the whole sink
- * instead of a timer for each file; `files` is in the order in which they were opened.
+ * Rolls files by age and inactivity. (Size and number are checked elsewhere.) There is one deadline for the whole
+ * sink instead of a timer per file. `files` is in the order in which they were opened.
  */
 export class RollPolicy {
   #looked = 0;
@@ -12,7 +12,7 @@ export class RollPolicy {
     private readonly inactivity: number,
   ) {}
 
-  /** When to look again, if any file is open. */
+  /** When to call {@link due}, if any file is open. */
   deadline(files: Iterable<OpenFile>): number | undefined {
     for (const oldest of files) {
       return Math.min(oldest.created + this.age, Math.max(this.#looked, oldest.created) + this.#interval);
@@ -20,7 +20,7 @@ export class RollPolicy {
     return undefined;
   }
 
-  /** The files that are due. Looks at each only once in a sixth of the inactivity time: that is how late it may be. */
+  /** The files to roll. Inactivity is checked every sixth of its time, so a file may be rolled that much late. */
   due(files: Iterable<OpenFile>, now: number): readonly OpenFile[] {
     const due: OpenFile[] = [];
     const look = now >= this.#looked + this.#interval;
@@ -41,7 +41,7 @@ export class RollPolicy {
   }
 }
 
-/** The files longest without a record: a sixteenth of them, so that the search pays. */
+/** The least recently used sixteenth of the files: several at a time, so that the sort pays off. */
 export function leastRecent(files: ReadonlyMap<string, OpenFile>): readonly OpenFile[] {
   const byAge = [...files.values()].sort((a, b) => a.touched - b.touched);
   return byAge.slice(0, Math.ceil(byAge.length / 16));

@@ -1,9 +1,9 @@
 /**
- * Every file has a uid that no other attempt, sink or job ever draws again, and that its name carries: a listing of
- * uploads shows keys but no metadata, so the name alone must say whose an orphan is.
+ * Every file has a uid that is unique over all attempts, sinks and jobs, and part of its name: a listing of uploads
+ * shows keys but no metadata, so the owner of an orphan must follow from its name.
  *
  * `<job id>-<sink>-<epoch, 10 digits>-<counter, 9 digits>`, where `<sink>` is the sink's id with all but letters and
- * digits escaped. In a key it stands as `…part-<uid>…`.
+ * digits escaped. Its form in a key is `…part-<uid>…`.
  */
 export interface Uid {
   readonly jobId: string;
@@ -16,10 +16,10 @@ export function formatUid({ jobId, sink, epoch, counter }: Uid): string {
   return `${jobId}-${escape(sink)}-${String(epoch).padStart(10, '0')}-${String(counter).padStart(9, '0')}`;
 }
 
-// Greedy at the start: a user's prefix may itself hold `part-`.
+// Greedy at the start, as a user's prefix may contain `part-`, too.
 const inKey = /^(?:.*[^A-Za-z0-9_]|)part-([A-Za-z0-9_-]{12})-([A-Za-z0-9_]+)-(\d{10})-(\d{9})/s;
 
-/** The uid in the last segment of a key, if a file sink made that key. */
+/** The uid in the last segment of a key, if a file sink created that key. */
 export function parseUid(key: string): Uid | undefined {
   const match = inKey.exec(key.slice(key.lastIndexOf('/') + 1));
   if (match === null) return undefined;

@@ -6,7 +6,7 @@ import type { Request } from '../twoPhase/kind.js';
 import { readRanges } from './journal.js';
 import type { OpenFile, PartCut } from './openFile.js';
 
-/** The metadata that proves an object ours: the file's uid. */
+/** The metadata with the file's uid, which proves that an object is ours. */
 export const uidMetadata = 'millrace-uid';
 
 interface Job extends QueuedPart<OpenFile> {
@@ -58,7 +58,7 @@ export class PartUploads {
     });
   }
 
-  /** Bytes of memory that parts take, waiting or under way. */
+  /** Bytes of memory that waiting and in-flight parts use. */
   get held(): number {
     return this.#queue.held;
   }
@@ -68,7 +68,7 @@ export class PartUploads {
     this.#queue.add({ upload, number, size, held: memory?.length ?? 0, cut, body: none, done });
   }
 
-  /** Memory for the whole part. What has left memory is read into its beginning later. */
+  /** Memory for the whole part. Spilled bytes are later read into its beginning. */
   #body({ spilled, memory, size }: PartCut): Buffer {
     if (spilled.length === 0 && memory !== undefined) return memory;
     const body = this.pool.take(size);

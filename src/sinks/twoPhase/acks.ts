@@ -1,9 +1,9 @@
 import type { Barrier, Committable } from '../../flow/index.js';
 import type { Freezable, FrozenWork } from './kind.js';
 
-/** What was begun between two barriers. */
+/** The work begun between two barriers. */
 interface Interval<C> {
-  /** How much of it is not stored yet. */
+  /** The number of items not stored yet. */
   outstanding: number;
   /** Data objects written. */
   readonly objects: string[];
@@ -11,8 +11,8 @@ interface Interval<C> {
 }
 
 /**
- * Acks barriers once all that was begun before them is stored: records keep flowing meanwhile. Strictly in order: a
- * later checkpoint must not become durable without what an earlier one closed.
+ * Acks each barrier once all work begun before it is stored, while records keep flowing. Acks are strictly in order:
+ * a later checkpoint must not become durable without what was closed for an earlier one.
  */
 export class Acks<C> {
   #current: Interval<C> = { outstanding: 0, objects: [] };
@@ -25,9 +25,9 @@ export class Acks<C> {
   ) {}
 
   /**
-   * Something begins that the next barrier has to wait for. Returns what to call when it is stored.
+   * Registers work that the next barrier must wait for. Call the returned function when it is stored.
    *
-   * @param object the name of the data object that it writes, if it does
+   * @param object the name of the data object that it writes, if any
    */
   begin(object?: string): () => void {
     const interval = this.#current;
@@ -59,13 +59,13 @@ export class Acks<C> {
       const named = new Set([...frozen.open, ...frozen.closed].flatMap(({ objects }) => objects ?? []));
       barrier.ack(this.id, {
         ...frozen,
-        // An object that came and went between two barriers is named once, so that the next manifest can drop it.
+        // An object created and dropped between two barriers is named once, so that the next manifest can delete it.
         objects: next.objects.filter((name) => !named.has(name)),
       });
     }
   }
 
-  /** What has not changed since an earlier barrier is the same object again. */
+  /** Returns the same object as at an earlier barrier if nothing has changed. */
   #committable(frozen: Freezable<C>): Committable {
     let encoded = this.#encoded.get(frozen);
     if (encoded === undefined) this.#encoded.set(frozen, (encoded = this.encode(frozen.committable())));

@@ -2,7 +2,7 @@ import { MillraceError } from '../../errors.js';
 import type { Committable } from '../../flow/index.js';
 import type { TwoPhaseKind } from './kind.js';
 
-/** A committable as manifests carry it, with its kind and version. */
+/** The form of a committable in manifests, with its kind and version. */
 export function encodeCommittable<C>(
   kind: Pick<TwoPhaseKind<C>, 'name' | 'version' | 'encode'>,
   committable: C,
@@ -10,7 +10,7 @@ export function encodeCommittable<C>(
   return { kind: kind.name, version: kind.version, ...kind.encode(committable) };
 }
 
-/** Reads what {@link encodeCommittable} made. Errors: `InvalidCommittable`. */
+/** Decodes a result of {@link encodeCommittable}. Errors: `InvalidCommittable`. */
 export function decodeCommittable<C>(
   kind: Pick<TwoPhaseKind<C>, 'name' | 'version' | 'shapes' | 'decode'>,
   stored: Committable,
@@ -19,8 +19,8 @@ export function decodeCommittable<C>(
   if (stored['kind'] !== kind.name)
     throw invalid(
       uid,
-      `it is of kind ${JSON.stringify(stored['kind'])}, and the sink of its id publishes '${kind.name}'`,
-      'Give a sink of another kind an id of its own',
+      `it is of kind ${JSON.stringify(stored['kind'])}, but the sink with its id publishes '${kind.name}'`,
+      'Give a sink of another kind its own id',
     );
   const bad = (why: string): MillraceError =>
     invalid(uid, why, 'Run the version of millrace that wrote it, or one that reads both');

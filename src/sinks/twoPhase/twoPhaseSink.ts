@@ -13,34 +13,35 @@ import { decodeCommittable, encodeCommittable } from './committables.js';
 import { Committer } from './committer.js';
 import type { FrozenWork, TwoPhaseKind } from './kind.js';
 
-/** What a sink has ready once `Open` is there. */
+/** What a sink prepares on `Open`. */
 export interface Prepared<C> {
   readonly kind: TwoPhaseKind<C>;
-  /** Records come once it has completed: what it emits is ignored. Default: at once. */
+  /** Records follow when it completes; its values are ignored. Default: completed. */
   readonly ready?: Observable<unknown>;
-  /** Whether what is `lost` counts as published, because consumers take it away. Default `false`. */
+  /** Whether `lost` output counts as published because consumers remove it. Default `false`. */
   readonly acceptsLost?: boolean;
 }
 
 /**
- * The base of sinks that publish what they were given exactly once:
+ * The base class of sinks that publish their records exactly once:
  *
- * 1. **Open.** The sink registers. What the restored checkpoint has pending is checked, all of it, and published.
- * 2. **Records** are gathered. Requests that store them go on meanwhile; each is begun with {@link TwoPhaseSink.begin}.
- * 3. **Barrier.** What was gathered is frozen; the barrier goes on. It is acked once all that was begun before it is stored.
- * 4. **Durable.** What the manifest has pending is published and confirmed. Until it is, every manifest repeats it.
- * 5. **Credits** are released while there is room: sources wait for the slowest sink.
- * 6. After the last barrier nothing more is begun: no checkpoint would name it.
+ * 1. **Open.** The sink registers. All pending committables of the restored checkpoint are checked, then published.
+ * 2. **Records** are collected, and stored by concurrent requests, each registered with {@link TwoPhaseSink.begin}.
+ * 3. **Barrier.** What was collected is frozen, and the barrier is passed on. It is acked once all work begun before
+ *    it is stored. *Crash:* the previous checkpoint is restored.
+ * 4. **Durable.** The pending committables of the manifest are published and confirmed. Until then, every manifest
+ *    repeats them. *Crash:* the next attempt publishes them, which is idempotent.
+ * 5. **Credits** are released while there is room, so that sources wait for the slowest sink.
+ * 6. **Last barrier.** After it no more work begins, as no checkpoint would name it.
  *
- * A crash anywhere leaves a manifest whose pending committables the next attempt publishes. At teardown requests are
- * aborted and nothing else is: a durable checkpoint may name what they have made.
+ * Teardown only aborts requests: a durable checkpoint may name what they have created.
  */
 export abstract class TwoPhaseSink<A, C> extends FlowSubscriber<A, never> {
   protected readonly id: string;
   #attempt!: Attempt;
   #acks!: Acks<C>;
   #resting = false;
-  /** The newest of each source. */
+  /** The newest credit of each source. */
   readonly #credits = new Map<string, Credit>();
 
   constructor(out: Subscriber<Signal>, id: string) {
@@ -48,23 +49,23 @@ export abstract class TwoPhaseSink<A, C> extends FlowSubscriber<A, never> {
     this.id = id;
   }
 
-  /** The attempt is there: says what the sink publishes, and makes ready. */
+  /** Called on `Open`: prepares the sink, and returns what it publishes. */
   protected abstract prepare(attempt: Attempt): Prepared<C>;
 
-  /** Freezes what was gathered, in a time that does not depend on how much it is. */
+  /** Freezes what was collected, in constant time. */
   protected abstract freeze(barrier: Barrier): FrozenWork<C>;
 
-  /** Whether there is no room for more: sources wait. */
+  /** Whether there is no room for more, so that sources must wait. */
   protected abstract get full(): boolean;
 
-  /** Makes room, as far as that is possible. */
+  /** Makes room, if possible. */
   protected makeRoom(): void {
-    // What is held goes away by itself.
+    // By default, room becomes free by itself.
   }
 
-  /** The last barrier has come: timers stop. */
+  /** The last barrier has arrived: stop timers. */
   protected onRest(): void {
-    // There are none.
+    // No timers by default.
   }
 
   /** Whether sources wait for room. */
@@ -77,15 +78,15 @@ export abstract class TwoPhaseSink<A, C> extends FlowSubscriber<A, never> {
   }
 
   /**
-   * Something begins that the next barrier has to wait for. Returns what to call when it is stored.
+   * Registers work that the next barrier must wait for. Call the returned function when it is stored.
    *
-   * @param object the name of the data object that it writes, if it does
+   * @param object the name of the data object that it writes, if any
    */
   protected begin(object?: string): () => void {
     return this.#acks.begin(object);
   }
 
-  /** Memory was taken or given back: sources may go on, or room must be made. */
+  /** Memory was used or freed: lets sources continue, or makes room. */
   protected relieve(): void {
     if (this.#resting) return;
     this.makeRoom();

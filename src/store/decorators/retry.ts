@@ -10,7 +10,7 @@ import { concat, defer, of, retry, throwError, type Observable } from 'rxjs';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { backoffDelay, fullJitter } from '../../flow/backoff.js';
 import { systemClock, type Clock } from '../../flow/index.js';
-import { pause } from '../../flow/pause.js';
+import { pause } from '../../flow/clock.js';
 import { isRetryable } from '../../errors.js';
 import { decorate, type StoreCall } from './decorate.js';
 import { isStoreError } from '../errors.js';

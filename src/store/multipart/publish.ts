@@ -1,7 +1,7 @@
 import { catchError, concat, concatMap, defer, map, of, throwError, type Observable } from 'rxjs';
 import { backoffDelay, halfJitter, type Backoff } from '../../flow/backoff.js';
 import type { Clock } from '../../flow/index.js';
-import { pause } from '../../flow/pause.js';
+import { pause } from '../../flow/clock.js';
 import { isStoreError } from '../errors.js';
 import type { ObjectStore, PutResult, UploadedPart, UploadOptions } from '../objectStore.js';
 import { listedParts } from '../pages.js';

@@ -1,13 +1,13 @@
 import type { Arbitrary, default as FastCheck } from 'fast-check';
 
-/** One element of an input, `wait` milliseconds after the one before. */
+/** One element of an input, `wait` milliseconds after the previous one. */
 export type LawElement<A> = {
   readonly wait: number;
-  /** Which input of a merge it belongs to. Default: 0. */
+  /** The input of a merge that it belongs to. Default: 0. */
   readonly input?: number;
 } & (
   | { readonly kind: 'record'; readonly value: A }
-  /** Event time rises by `rise` milliseconds. Default: 1, and not idle. */
+  /** Event time advances by `rise` milliseconds. Default: 1, and not idle. */
   | { readonly kind: 'watermark'; readonly rise?: number; readonly idle?: boolean }
   /** One more byte of `source`. Default: the first source of the input. */
   | { readonly kind: 'credit'; readonly source?: string }
@@ -16,7 +16,7 @@ export type LawElement<A> = {
 
 export interface LawInput<A> {
   readonly elements: readonly LawElement<A>[];
-  /** Where the teardown check unsubscribes: so many elements in. */
+  /** Number of elements after which the teardown check unsubscribes. */
   readonly unsubscribeAfter: number;
 }
 
@@ -24,7 +24,7 @@ export interface LawInput<A> {
  * Inputs for {@link checkLaws}: records and signals at random distances, sometimes with an end.
  *
  * @param fc the `fast-check` module
- * @param record what the records are
+ * @param record generates the records
  */
 export function lawInputs<A>(fc: typeof FastCheck, record: Arbitrary<A>): Arbitrary<LawInput<A>> {
   const wait = fc.nat({ max: 3 });

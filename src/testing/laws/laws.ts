@@ -8,22 +8,22 @@ import { checkOvertaking, checkSignals } from './signals.js';
 import { checkStuck } from './stuck.js';
 
 /**
- * The laws of flows as checks of one operator on one input. Feed them inputs from a property-based testing library;
- * a broken law is an `Error` that says which law, and where.
+ * Checks the laws of flows for one operator and one input. Use it with inputs from a property-based testing library.
+ * Throws an `Error` that names the broken law, and where.
  *
- * - **Order**: `Open`, `Barrier` and `End` come out once each, in order. `Watermark` and `Credit` do not overtake records, and
- *   the last credit comes out. Watermarks never fall, and the last one is idle if the input is.
- * - **Hold**: what is before a barrier depends on nothing after it.
- * - **Snapshot**: every barrier is acked once by every participant, and what the user does to a record afterwards
- *   changes nothing that was kept of it. What was acked stays as it is.
- * - **Restore**: output up to a cut plus the output of an attempt restored there is the output of an uninterrupted run,
- *   also where the first attempt went on for a while after the cut.
- * - **Publishing**, for sinks that give {@link LawOptions.published}: at the end of the input each record has been published
- *   once, in order, whatever attempt did it; before, none twice. An attempt may die between a checkpoint and its commit, or
- *   between the commit and the next checkpoint.
- * - **Teardown**: after an unsubscribe nothing more comes out, the input is not subscribed to, and no timer or request is left.
- * - **Memory**, for operators that give {@link LawOptions.stuck}: while no request is answered, credit is released for a
- *   budget of records at most.
+ * - **Order**: `Open`, `Barrier` and `End` are emitted once each, in order. `Watermark` and `Credit` do not overtake
+ *   records, and the last credit is emitted. Watermarks never decrease, and the last one is idle if the input is.
+ * - **Hold**: output before a barrier does not depend on input after it.
+ * - **Snapshot**: every participant acks every barrier once. Later changes to a record by the user do not change what
+ *   was kept of it, and what was acked does not change.
+ * - **Restore**: output up to a cut plus the output of an attempt restored there equals the output of an
+ *   uninterrupted run, even if the first attempt continued for a while after the cut.
+ * - **Publishing**, for sinks with {@link LawOptions.published}: at the end of the input each record has been
+ *   published once, in order, across attempts; before the end, none twice. An attempt may die between a checkpoint
+ *   and its commit, or between the commit and the next checkpoint.
+ * - **Teardown**: after an unsubscribe nothing is emitted, the input is unsubscribed, and no timer or request is left.
+ * - **Memory**, for operators with {@link LawOptions.stuck}: while no request is answered, credit is released for at
+ *   most a budget of records.
  *
  * @example
  * ```ts
@@ -102,7 +102,7 @@ function checkCut<A>(
       `before barrier ${checkpoint}: ${before.join()}; without what follows it: ${records(head.output).join()}`,
     );
   }
-  // One that died at the cut, and one that went on.
+  // One attempt that died at the cut, and one that continued.
   const dead = runInput(operator, elements, { ...options, diesAt: checkpoint });
   for (const { manifests, services } of [head, dead]) {
     const tail = runInput(operator, elements.slice(index + 1), {

@@ -1,7 +1,7 @@
 import type { Arbitrary, default as FastCheck } from 'fast-check';
 import type { LawElement } from './inputs.js';
 
-/** What {@link mergeInputs} puts into the inputs of a merge: the `n`-th record of input 0 or 1. */
+/** A record of {@link mergeInputs}: the `n`-th record of input 0 or 1. */
 export interface MergeRecord {
   readonly input: number;
   readonly n: number;
@@ -10,7 +10,7 @@ export interface MergeRecord {
 /** The elements of both inputs, in the order in which they arrive. */
 export interface MergeInput {
   readonly elements: readonly LawElement<MergeRecord>[];
-  /** Where the teardown check unsubscribes: so many elements in. */
+  /** Number of elements after which the teardown check unsubscribes. */
   readonly unsubscribeAfter: number;
 }
 
@@ -30,8 +30,7 @@ interface Raw {
 }
 
 /**
- * Inputs for `checkMergeLaws`: two flows as a job may bring them. Either may end first; it then goes on with barriers, or
- * completes.
+ * Inputs for `checkMergeLaws`: two flows as in a job. Either may end first; only barriers or the completion follow.
  *
  * @param fc the `fast-check` module
  */
@@ -50,11 +49,11 @@ export function mergeInputs(fc: typeof FastCheck): Arbitrary<MergeInput> {
   });
   return fc
     .tuple(fc.array(raw, { maxLength: 25 }), fc.nat({ max: 25 }))
-    .map(([raws, unsubscribeAfter]) => ({ elements: asOfAJob(raws), unsubscribeAfter }));
+    .map(([raws, unsubscribeAfter]) => ({ elements: jobLike(raws), unsubscribeAfter }));
 }
 
-/** Leaves out what no job does, and brings each input to the same barrier. */
-function asOfAJob(raws: readonly Raw[]): LawElement<MergeRecord>[] {
+/** Drops sequences that a job never produces, and ends both inputs at the same barrier. */
+function jobLike(raws: readonly Raw[]): LawElement<MergeRecord>[] {
   const inputs = mergeSources.map(() => ({ records: 0, barriers: 0, ended: false, completed: false }));
   const elements: LawElement<MergeRecord>[] = [];
   const barrier = (input: number): void => {

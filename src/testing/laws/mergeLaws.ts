@@ -7,24 +7,25 @@ import { broken, isKind, show } from './output.js';
 import { mergeSources, type MergeInput, type MergeRecord } from './mergeInputs.js';
 
 export interface MergeLawOptions {
-  /** What `Open` gives the operator; made anew for each run. */
+  /** The services of the attempt; created for each run. */
   readonly services?: () => Services;
 }
 
 type Elements = readonly LawElement<MergeRecord>[];
 
 /**
- * The law of split and merge as checks of one operator that merges two flows. Feed them inputs of {@link mergeInputs}. The merge
- * passes records on as they are.
+ * Checks the law of split and merge for one operator that merges two flows. Use it with inputs from {@link
+ * mergeInputs}. The merge must pass records on unchanged.
  *
- * - `Open` comes out once, with the sources of both; each `Barrier` once, when both inputs have brought it; `End` with the last.
- *   An input that has completed counts as aligned.
- * - No record comes out before a barrier that it came after. All come out once, in the order of their input, also where an attempt is
- *   restored at a barrier.
- * - `Watermark` is the minimum over the inputs that are neither idle nor over: none overtakes a record, none lags, none falls.
- *   It is idle when all of them are.
- * - `Credit` of a source is the minimum over the inputs that bring the source: none overtakes a record, none is withheld.
- * - After an unsubscribe nothing comes out, no timer is left, and neither input is subscribed to.
+ * - `Open` is emitted once, with the sources of both; each `Barrier` once, when it has arrived at both inputs; `End`
+ *   with the last. A completed input counts as aligned.
+ * - No record overtakes a barrier. All are emitted once, in the order of their input, also if an attempt is restored
+ *   at a barrier.
+ * - `Watermark` is the minimum over the inputs that are neither idle nor over: it never overtakes a record, lags, or
+ *   decreases. It is idle if all of them are.
+ * - `Credit` of a source is the minimum over the inputs that carry the source: it never overtakes a record, and none
+ *   is withheld.
+ * - After an unsubscribe nothing is emitted, no timer is left, and both inputs are unsubscribed.
  *
  * @example
  * ```ts
@@ -84,7 +85,7 @@ function upTo(output: readonly unknown[], checkpoint: number): readonly unknown[
   );
 }
 
-/** What an attempt gets that is restored at `checkpoint`: an input that was over is over at once. */
+/** The input of an attempt restored at `checkpoint`. An input that was over ends immediately. */
 function after(elements: Elements, checkpoint: number): Elements {
   const before: LawElement<MergeRecord>[] = [];
   const rest: LawElement<MergeRecord>[] = [];

@@ -1,4 +1,4 @@
-/** What a merge makes of the watermarks and credits of its inputs. */
+/** Checks of the watermarks and credits that a merge emits. */
 import { isSignal } from '../../flow/index.js';
 import type { LawElement } from './inputs.js';
 import { mergeSources, type MergeRecord } from './mergeInputs.js';
@@ -15,7 +15,7 @@ interface EventTime {
 const unset: EventTime = { time: -Infinity, idle: false };
 
 export function checkWatermarks({ output }: LawRun, inputs: readonly Elements[]): void {
-  // Of each record, the event time that its input had reached. After it was idle, others need not wait for it.
+  // The event time that each record's input had reached. Once the input was idle, others need not wait for it.
   const reached = inputs.map((elements) => {
     const at = new Map<number, EventTime>();
     const now = { ...unset };
@@ -71,7 +71,7 @@ export function checkCredits({ output }: LawRun, inputs: readonly Elements[]): v
     const bringing = mergeSources.flatMap((sources, input) =>
       (sources as readonly string[]).includes(source) ? input : [],
     );
-    // For each input, the records that come before each byte of credit.
+    // For each input, the number of records before each byte of credit.
     const before = bringing.map((input) => {
       const at: number[] = [];
       let records = 0;

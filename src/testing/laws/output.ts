@@ -1,4 +1,4 @@
-/** What comes out of a run, as the laws look at it. */
+/** Helpers for the output of a run. */
 import { isSignal, signal, type Signal } from '../../flow/index.js';
 
 export function broken(law: string, detail: string): Error {

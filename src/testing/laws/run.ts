@@ -9,48 +9,47 @@ import { TestAttempt, type TestBarrier } from '../testAttempt.js';
 export type Services = ReadonlyMap<Service<unknown>, unknown>;
 
 export interface LawOptions {
-  /** What `Open` gives the operator; made anew for each run, so that runs share nothing. */
+  /** The services of the attempt; created for each run, so that runs share nothing. */
   readonly services?: () => Services;
-  /** Changes a record in place after it was handled, and what came out once it was delivered, as a careless user might. */
+  /** Changes a record in place after it was handled, or output after it was delivered, as a careless user might. */
   readonly mutate?: (record: unknown) => void;
   /**
-   * For sinks: the records that readers can see now, by partition, each in its order. With it the laws compare what a sink
-   * publishes with what it was given.
+   * For sinks: the currently published records by partition, each in order. The laws compare them with the input.
    */
   readonly published?: (services: Services) => readonly (readonly unknown[])[];
-  /** For operators that make requests: what they do while none is answered. */
+  /** For operators that make requests: checks them while none is answered. */
   readonly stuck?: StuckOptions;
 }
 
 export interface StuckOptions {
-  /** Services that answer nothing. */
+  /** Services that never answer. */
   readonly services: () => Services;
-  /** Requests that were made to them and not given up. */
+  /** The number of open requests to them. */
   readonly requests: (services: Services) => number;
-  /** At most so many records may be dealt with meanwhile. */
+  /** The most records for which credit may be released in that time. */
   readonly budget: number;
 }
 
 export interface RunOptions extends LawOptions {
   readonly restored?: ReadonlyMap<string, Restored>;
-  /** Those of the attempts before. */
+  /** The services of previous attempts. */
   readonly shared?: Services;
   readonly epoch?: number;
   /** The checkpoint before the first one of this run. */
   readonly after?: number;
-  /** Where the attempt dies, and does not know it: this checkpoint becomes durable, but is not committed; later ones do not. */
+  /** Simulates a zombie: this checkpoint becomes durable, but is not committed; later ones never become durable. */
   readonly diesAt?: number;
   readonly unsubscribeAfter?: number;
 }
 
-/** What came of an input. */
+/** The result of a run. */
 export interface LawRun {
   readonly output: readonly unknown[];
   readonly attempt: TestAttempt;
   readonly services: Services;
-  /** What an attempt finds that is restored from a checkpoint. */
+  /** What an attempt restored from a checkpoint finds, by checkpoint. */
   readonly manifests: ReadonlyMap<number, ReadonlyMap<string, Restored>>;
-  /** What was acked, as it was then. */
+  /** Acks, each with its JSON at the time (`then`). */
   readonly acked: readonly {
     readonly checkpoint: number;
     readonly id: string;
@@ -58,11 +57,11 @@ export interface LawRun {
     readonly frozen: Frozen;
   }[];
   readonly completed: boolean;
-  /** At the unsubscribe: how much had come out, how many timers were left, and how many inputs were still subscribed to. */
+  /** After the unsubscribe: the number of elements emitted, of pending timers, and of subscribed inputs. */
   readonly unsubscribed: { readonly output: number; readonly timers: number; readonly inputs: number };
 }
 
-/** What turns inputs into the output under test. */
+/** Connects inputs to the operator under test. */
 export type Connect = (inputs: readonly Observable<never>[]) => Observable<unknown>;
 
 /** Runs an operator over one input, as {@link runInputs} does. */
@@ -75,8 +74,8 @@ export function runInput<A>(
 }
 
 /**
- * Runs inputs, each with its sources, in virtual time. As in a job, a checkpoint is durable when every participant has acked it
- * and all before it are; then sinks commit.
+ * Runs inputs, each with its sources, in virtual time. As in a job, a checkpoint is durable when every participant
+ * has acked it and all earlier ones are durable; then sinks commit.
  */
 export function runInputs<A>(
   connect: Connect,
@@ -98,19 +97,19 @@ export function runInputs<A>(
     on: (trace) => {
       if (trace.type !== 'ack') return;
       acked.push({ ...trace, then: JSON.stringify(trace.frozen) });
-      // Not within the call that acks.
-      scheduler.schedule(settle);
+      // Not synchronously within the ack.
+      scheduler.schedule(completeCheckpoints);
     },
   });
   const acked: LawRun['acked'][number][] = [];
-  /** All that the user has had in hand. */
+  /** Everything that the user has a reference to. */
   const handled: unknown[] = [];
   const mutate = (record: unknown): void => {
     if (typeof record !== 'object' || record === null) return;
     options.mutate?.(record);
     handled.push(record);
   };
-  const settle = (): void => {
+  const completeCheckpoints = (): void => {
     for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
       const { checkpoint } = next.barrier;
       const acked = [...attempt.participants.keys()].every(
@@ -120,7 +119,7 @@ export function runInputs<A>(
       waiting.shift();
       manifests.set(checkpoint, sealed(attempt, checkpoint));
       if (checkpoint === diesAt) return;
-      next.settle('durable');
+      next.resolve('durable');
       for (const participant of attempt.participants.values())
         participant.commit?.(pendingOf(attempt, participant.id, checkpoint, []));
     }
@@ -144,7 +143,7 @@ export function runInputs<A>(
       completed = true;
     },
   });
-  // As a job does: records come once the Open has made its way through.
+  // As in a job, records follow once Open has passed all operators.
   for (const input of inputs) input.elements.next(open(input.sources, attempt));
   scheduler.flush();
   for (const participant of attempt.participants.values())
@@ -152,7 +151,7 @@ export function runInputs<A>(
   scheduler.flush();
 
   const barriers = new Map<number, TestBarrier>();
-  /** The barrier of this number, the same one for each input. */
+  /** The barrier of a checkpoint, the same for each input. */
   const barrier = (checkpoint: number): TestBarrier => {
     const known = barriers.get(checkpoint);
     if (known !== undefined) return known;
@@ -174,7 +173,7 @@ export function runInputs<A>(
         input.elements.next(barrier(++input.checkpoint).barrier);
         // What was frozen may not be stored yet.
         for (const record of handled) options.mutate?.(record);
-        settle();
+        completeCheckpoints();
         return;
       case 'credit':
         input.elements.next(input.credit(element.source ?? (input.sources[0] as string)));
@@ -210,7 +209,7 @@ export function runInputs<A>(
   return { output, attempt, services, manifests, acked, completed, unsubscribed };
 }
 
-/** One input on its way in. */
+/** One input, and its state. */
 class LawInputFeed {
   readonly elements = new Subject<unknown>();
   readonly #credits = new Map<string, number>();

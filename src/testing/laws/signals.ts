@@ -43,7 +43,7 @@ function checkEventTime<A>(output: readonly unknown[], elements: readonly LawEle
     );
 }
 
-/** In a run that ends with a signal, every record went in before it. */
+/** Runs `elements`, which end with a signal: all records must be emitted before it. */
 export function checkOvertaking<A>(
   operator: () => OperatorFunction<never, unknown>,
   elements: readonly LawElement<A>[],

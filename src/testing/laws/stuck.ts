@@ -4,7 +4,7 @@ import type { LawElement, LawInput } from './inputs.js';
 import { broken } from './output.js';
 import { runInput, type LawOptions } from './run.js';
 
-/** The records again and again, each with its credit, and nothing is answered; then an unsubscribe. */
+/** Sends the records repeatedly, each with its credit, while no request is answered; then unsubscribes. */
 export function checkStuck<A>(
   operator: () => OperatorFunction<never, unknown>,
   { elements }: LawInput<A>,

@@ -1,10 +1,10 @@
 import { inputFailed, MatrixRun, type MatrixHooks, type MatrixSubject, type Step } from './run.js';
 
-/** One row of the matrix: what an input, a callback or a subscriber may do, and what every operator does then. */
+/** One row of the matrix: a behavior of an input, callback or subscriber, and what every operator does then. */
 export interface MatrixRow {
   readonly name: string;
   readonly promise: string;
-  /** Throws an `Error` that says where the operator breaks the promise. */
+  /** Throws an `Error` if the operator breaks the promise. */
   readonly check: <A>(subject: MatrixSubject<A>) => void;
 }
 
@@ -22,7 +22,7 @@ function must(holds: boolean, detail: string): asserts holds {
 const run = <A>(subject: MatrixSubject<A>, steps: readonly Step[], hooks?: MatrixHooks): MatrixRun<A> =>
   new MatrixRun(subject, hooks).bring(steps);
 
-/** Nothing is left, and what came out is closed as it is to be. */
+/** Checks how the output ended, and that nothing is left. */
 function checkOver(
   { errors, completions, alive }: Pick<MatrixRun<unknown>, 'errors' | 'completions' | 'alive'>,
   as: 'completed' | 'failed' | 'unsubscribed',
@@ -45,7 +45,7 @@ function checkWhole<A>(subject: MatrixSubject<A>, steps: readonly Step[]): void 
   must(all.records.join() === expected.join(), `expected ${expected.join()}; out came ${all.records.join()}`);
 }
 
-/** What is sent within a call or a delivery comes after all that was under way. */
+/** Elements sent within a call or delivery must be handled after the current element. */
 function checkInside<A>(subject: MatrixSubject<A>, hook: keyof MatrixHooks, what: string): void {
   const steps = [...script(subject), ...ending];
   const calm = run(subject, steps, { [hook]: () => undefined });
@@ -97,7 +97,7 @@ function checkUnsubscribedInside<A>(subject: MatrixSubject<A>, hook: keyof Matri
 }
 
 /**
- * What every operator is tried with. Each row is a test of its own.
+ * The tests for every operator, one per row.
  *
  * @example
  * ```ts
@@ -108,13 +108,13 @@ function checkUnsubscribedInside<A>(subject: MatrixSubject<A>, hook: keyof Matri
  *   records: [1, 2, 3],
  *   output: (given) => given.map((n) => n + 1),
  * };
- * for (const { check } of matrix) check(subject); // or a test for each, by its `name`
+ * for (const { check } of matrix) check(subject); // or a test for each row, with its `name`
  * ```
  */
 export const matrix: readonly MatrixRow[] = [
   {
     name: 'an input that never emits',
-    promise: 'Nothing comes out, and no timer runs. An unsubscribe reaches the input.',
+    promise: 'Nothing is emitted, and no timer runs. An unsubscribe reaches the input.',
     check: (subject) => {
       const silent = run(subject, []);
       must(silent.whole === '', `out came ${silent.whole}`);
@@ -124,7 +124,7 @@ export const matrix: readonly MatrixRow[] = [
   },
   {
     name: 'an empty input',
-    promise: 'Without records it completes. Without Open, where output would be missing, it fails.',
+    promise: 'Without records it completes. Without Open it fails, as output would be missing.',
     check: (subject) => {
       checkWhole(subject, ['open']);
       checkOver(run(subject, ['complete']), 'failed', 'an input that completes before Open');
@@ -132,21 +132,21 @@ export const matrix: readonly MatrixRow[] = [
   },
   {
     name: 'one record',
-    promise: 'What becomes of it comes out, and the completion once, after it.',
+    promise: 'Its output is emitted, and then the completion, once.',
     check: (subject) => {
       checkWhole(subject, ['open', 0]);
     },
   },
   {
     name: 'many records',
-    promise: 'What becomes of them comes out in order, and the completion once, after it.',
+    promise: 'Their output is emitted in order, and then the completion, once.',
     check: (subject) => {
       checkWhole(subject, script(subject));
     },
   },
   {
     name: 'an input that fails',
-    promise: 'The very error comes out, once. Nothing comes after it, and nothing is left.',
+    promise: 'The same error is emitted once. Nothing follows it, and nothing is left.',
     check: (subject) => {
       const steps = script(subject);
       for (let length = 0; length <= steps.length; length++) {
@@ -176,7 +176,7 @@ export const matrix: readonly MatrixRow[] = [
   {
     name: 'an early unsubscribe',
     promise:
-      'After any element, and within any delivery or call: nothing more comes out, no callback is called, nothing is left.',
+      'After any element, and within any delivery or call: nothing more is emitted, no callback is called, nothing is left.',
     check: (subject) => {
       const steps = [...script(subject), ...ending.slice(0, 2)];
       for (let length = 0; length <= steps.length; length++) {
@@ -193,8 +193,7 @@ export const matrix: readonly MatrixRow[] = [
   },
   {
     name: 'a callback that throws',
-    promise:
-      'At any record, what it throws is the error that comes out, after what came before. Nothing is left.',
+    promise: 'At any record, what it throws is emitted as the error, after earlier output. Nothing is left.',
     check: (subject) => {
       const steps = [...script(subject), ...ending];
       const { calls } = run(subject, steps, { called: () => undefined });
@@ -221,7 +220,7 @@ export const matrix: readonly MatrixRow[] = [
   {
     name: 're-entrance',
     promise:
-      'What a subscriber or a callback sends within a delivery or a call, or completes, comes after all that was under way. An error comes at once.',
+      'Elements and completion sent within a delivery or call are handled after the current element. An error is emitted immediately.',
     check: (subject) => {
       checkInside(subject, 'delivered', 'delivery');
       checkInside(subject, 'called', 'call');

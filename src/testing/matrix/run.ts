@@ -5,40 +5,40 @@ import { show } from '../laws/output.js';
 import type { Services } from '../laws/run.js';
 import { TestAttempt } from '../testAttempt.js';
 
-/** An operator, and what it is tried with. */
+/** An operator, and its test data. */
 export interface MatrixSubject<A> {
   /**
-   * Makes the operator, for each run anew. Where it takes a callback that sees records, that one calls `callback` with each;
-   * other operators leave it alone.
+   * Creates the operator for each run. If it takes a callback that sees records, that one calls `callback` with each;
+   * other operators ignore it.
    */
   readonly operator: (callback: (record: A) => void) => OperatorFunction<never, unknown>;
-  /** Three records or more, which differ. */
+  /** Three or more different records. */
   readonly records: readonly A[];
-  /** What comes out of records and the end. Default: not compared. */
+  /** The expected output for records and the end. Default: not compared. */
   readonly output?: (records: readonly A[]) => readonly unknown[];
-  /** What `Open` gives the operator; made anew for each run. */
+  /** The services of the attempt; created for each run. */
   readonly services?: () => Services;
 }
 
-/** What an input brings. Records by their index. */
+/** An element of the input. Records are given by index. */
 export type Step = number | 'open' | 'barrier' | 'end' | 'final' | 'complete' | 'error';
 
 export interface MatrixHooks {
-  /** Within the `n`-th call of the callback. */
+  /** Called within the `n`-th call of the callback. */
   readonly called?: (run: MatrixRun<unknown>, n: number) => void;
-  /** Within the delivery of the `n`-th element that comes out. */
+  /** Called within the delivery of the `n`-th element of the output. */
   readonly delivered?: (run: MatrixRun<unknown>, n: number) => void;
 }
 
 export const inputFailed = new Error('The input failed.');
 
-/** One run of an operator in virtual time, step by step. What comes out is noted as strings. */
+/** One run of an operator in virtual time, step by step. The output is recorded as strings. */
 export class MatrixRun<A> {
   readonly out: string[] = [];
   readonly errors: unknown[] = [];
   completions = 0;
   calls = 0;
-  /** The step that the input is at. */
+  /** The index of the current step. */
   at = -1;
   readonly #subject: MatrixSubject<A>;
   readonly #input = new Subject<unknown>();
@@ -69,12 +69,12 @@ export class MatrixRun<A> {
     this.#scheduler.flush();
   }
 
-  /** Whether the operator still listens to its input, or has a timer. */
+  /** Whether the operator is still subscribed to its input, or has a timer. */
   get alive(): boolean {
     return this.#input.observed || this.#timers.size > 0;
   }
 
-  /** Brings these, and lets the time pass that each takes. */
+  /** Sends these steps, and flushes timers after each. */
   bring(steps: readonly Step[]): this {
     for (const step of steps) {
       this.at++;
@@ -99,7 +99,7 @@ export class MatrixRun<A> {
     this.#subscription.unsubscribe();
   }
 
-  /** All that came out, as one string: what two runs are compared by. */
+  /** The whole output as one string, for comparing two runs. */
   get whole(): string {
     const errors = this.errors.map(
       (error) => `error ${error instanceof Error ? error.message : String(error)}`,
@@ -107,7 +107,7 @@ export class MatrixRun<A> {
     return [...this.out, ...errors, ...(this.completions > 0 ? ['complete'] : [])].join(' ');
   }
 
-  /** Only the records that came out. */
+  /** The records of the output. */
   get records(): readonly string[] {
     return this.out.filter((each) => !/^(open|barrier|end|watermark|credit)\b/.test(each));
   }

@@ -1,22 +1,24 @@
 import type { ObjectStore } from '../../store/objectStore.js';
 
-/** What differs between stores. All `true` by default, and parts as AWS has them. */
+/** Features that differ between stores. Default: all `true`, and the part size of AWS. */
 export interface StoreFeatures {
   /** `put` with `ifMatch`. */
   readonly putIfMatch: boolean;
   /** `completeUpload` with `ifNoneMatch`. */
   readonly conditionalComplete: boolean;
-  /** Complete may leave uploaded parts out; otherwise it must answer `InvalidPart`. */
+  /** Complete may omit uploaded parts; otherwise it must answer `InvalidPart`. */
   readonly completeSubset: boolean;
   /** Completed, aborted and unknown uploads answer `NotFound`; otherwise any error will do. */
   readonly exactUploadErrors: boolean;
-  /** Of concurrent completes of one upload, one succeeds and leaves the object intact; otherwise it is not tried. */
+  /**
+   * Of concurrent completes of one upload, one succeeds and leaves the object intact; otherwise this is not tested.
+   */
   readonly concurrentComplete: boolean;
-  /** Keys may hold control characters, which XML cannot carry. */
+  /** Keys may contain control characters, which XML cannot represent. */
   readonly controlCharacters: boolean;
   /** An upload’s ETag is the MD5 of its parts’ MD5s. Under KMS it is not. */
   readonly md5Etags: boolean;
-  /** Parts but the last have at least so many bytes. Default 5 MiB. */
+  /** The minimum size of all parts but the last, in bytes. Default 5 MiB. */
   readonly minimumPartSize: number;
 }
 
@@ -25,11 +27,11 @@ export interface ConformanceStore {
   /** Called once, at the end. */
   readonly close: () => Promise<void>;
   readonly supports?: Partial<StoreFeatures>;
-  /** The same kind of store on a bucket that does not exist. */
+  /** A store of the same kind for a bucket that does not exist. */
   readonly missing?: ObjectStore;
   /** The name of the store's own bucket. */
   readonly bucket?: string;
-  /** Another bucket, from which the store can copy by itself. Without one, such copies must be `NotSupported`. */
+  /** Another bucket from which the store can copy directly. Without it, such copies must be `NotSupported`. */
   readonly other?: OtherBucket;
 }
 
@@ -38,14 +40,14 @@ export interface OtherBucket {
   readonly store: ObjectStore;
 }
 
-/** What one test has to work with. */
+/** The context of one test. */
 export interface Case {
   readonly store: ObjectStore;
   readonly missing: ObjectStore | undefined;
   readonly bucket: string | undefined;
   readonly other: OtherBucket | undefined;
   readonly supports: StoreFeatures;
-  /** Everything the test writes is below it. */
+  /** The test writes only below it. */
   readonly prefix: string;
 }
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import type { Declare } from './case.js';
 import { answer, bytes, fails, outcomes, read } from './support.js';
 
-/** Conditional requests, and who wins when several race. */
+/** Conditional requests, also when several race. */
 export function conditionTests(test: Declare): void {
-  test('ifNoneMatch creates, and never replaces', async ({ store, prefix }) => {
+  test('ifNoneMatch creates but never replaces', async ({ store, prefix }) => {
     await answer(store.put(`${prefix}a`, bytes('first'), { ifNoneMatch: '*' }));
     await fails(store.put(`${prefix}a`, bytes('second'), { ifNoneMatch: '*' }), 'AlreadyExists');
     assert.equal(await read(store, `${prefix}a`), 'first');
@@ -13,7 +13,7 @@ export function conditionTests(test: Declare): void {
     assert.equal(await read(store, `${prefix}a`), 'third');
   });
 
-  test('of 16 concurrent creators exactly one wins, and its bytes are there', async ({ store, prefix }) => {
+  test('of 16 concurrent creators exactly one wins, and its bytes are stored', async ({ store, prefix }) => {
     for (const round of [1, 2, 3, 4]) {
       const key = `${prefix}${round}`;
       const ended = await outcomes(
@@ -27,7 +27,7 @@ export function conditionTests(test: Declare): void {
     }
   });
 
-  test('reads look at ifMatch', async ({ store, prefix }) => {
+  test('reads respect ifMatch', async ({ store, prefix }) => {
     const { etag } = await answer(store.put(`${prefix}a`, bytes('one')));
     assert.equal((await answer(store.head(`${prefix}a`, { ifMatch: etag }))).etag, etag);
     assert.equal((await answer(store.get(`${prefix}a`, { ifMatch: etag }))).info.etag, etag);
@@ -40,7 +40,7 @@ export function conditionTests(test: Declare): void {
     );
   });
 
-  test('a put with ifMatch replaces only what it names', async ({ store, prefix, supports }) => {
+  test('a put with ifMatch replaces only the object with that ETag', async ({ store, prefix, supports }) => {
     if (!supports.putIfMatch) return;
     const first = await answer(store.put(`${prefix}a`, bytes('one')));
     const second = await answer(store.put(`${prefix}a`, bytes('two'), { ifMatch: first.etag }));
@@ -68,7 +68,7 @@ export function conditionTests(test: Declare): void {
     assert.equal(await read(store, `${prefix}a`), `writer ${winners[0] ?? ''}`);
   });
 
-  test('concurrent puts leave one of the bodies, whole', async ({ store, prefix }) => {
+  test('concurrent puts leave one complete body', async ({ store, prefix }) => {
     const bodies = Array.from({ length: 8 }, (_, i) => Buffer.alloc(50_000, 0x61 + i));
     await Promise.all(bodies.map((body) => answer(store.put(`${prefix}a`, body))));
     const { info, chunks } = await answer(store.get(`${prefix}a`));

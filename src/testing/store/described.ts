@@ -13,13 +13,13 @@ const content: Required<ContentHeaders> = {
 
 function assertKept(info: ObjectInfo, expected: ContentHeaders = content): void {
   for (const name of Object.keys(content) as (keyof ContentHeaders)[]) {
-    // What is not said, servers may fill in with a type of their own.
+    // Servers may set a default type.
     if (name === 'type' && expected.type === undefined) continue;
     assert.equal(info.content?.[name], expected[name], name);
   }
 }
 
-/** What is kept beside the bytes, and copies that take it along, from this bucket and another. */
+/** Headers and metadata, and copies of them within and between buckets. */
 export function describedTests(test: Declare): void {
   test('content headers make the round trip, all of them or some', async ({ store, prefix }) => {
     await answer(store.put(`${prefix}all`, bytes('x'), { content, metadata: { n: '1' } }));
@@ -33,7 +33,7 @@ export function describedTests(test: Declare): void {
     assertKept(await answer(store.head(`${prefix}some`)), { language: 'fr' });
   });
 
-  test('a put without content headers drops those of before', async ({ store, prefix }) => {
+  test('a put without content headers drops the previous ones', async ({ store, prefix }) => {
     await answer(store.put(`${prefix}a`, bytes('x'), { content }));
     await answer(store.put(`${prefix}a`, bytes('y')));
     assertKept(await answer(store.head(`${prefix}a`)), {});
@@ -48,13 +48,16 @@ export function describedTests(test: Declare): void {
     assert.deepEqual(head.metadata, { n: '1' });
   });
 
-  test('a copy takes the content headers along', async ({ store, prefix }) => {
+  test('a copy includes the content headers', async ({ store, prefix }) => {
     await answer(store.put(`${prefix}a`, bytes('x'), { content }));
     await answer(store.copy(`${prefix}a`, `${prefix}b`));
     assertKept(await answer(store.head(`${prefix}b`)));
   });
 
-  test('text of any script makes the round trip, of puts, uploads and copies', async ({ store, prefix }) => {
+  test('strings in any script make the round trip, in puts, uploads and copies', async ({
+    store,
+    prefix,
+  }) => {
     const metadata = {
       name: 'groß & größer.jpg',
       greek: 'Ω'.repeat(60),
@@ -80,7 +83,7 @@ export function describedTests(test: Declare): void {
     assertSame(await answer(store.head(`${prefix}c`)));
   });
 
-  test('headers that HTTP cannot carry are refused', async ({ store, prefix }) => {
+  test('headers that HTTP cannot carry are rejected', async ({ store, prefix }) => {
     for (const type of ['', ' ', 'text/plain ', 'a\nb', 'a\ud800']) {
       await fails(store.put(`${prefix}a`, bytes('x'), { content: { type } }), 'InvalidRequest');
       await fails(store.createUpload(`${prefix}a`, { content: { type } }), 'InvalidRequest');

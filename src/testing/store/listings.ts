@@ -69,7 +69,7 @@ export function listingTests(test: Declare): void {
     }
   });
 
-  test('a prefix is plain text: it may end anywhere', async ({ store, prefix }) => {
+  test('a prefix is a plain string: it may end anywhere', async ({ store, prefix }) => {
     for (const name of names) await answer(store.put(prefix + name, bytes('x')));
     for (const start of ['a', 'a/', 'a/x', 'a/x/', 'c/d', 'c/d/e/f', 'nothing', 'a!', '\u{1f600}']) {
       const expected = order(names)
@@ -97,7 +97,7 @@ export function listingTests(test: Declare): void {
         const folded = got.flatMap(({ prefixes }) => prefixes);
         const entries = order([...got.flatMap(({ keys }) => keys), ...folded]);
         assert.deepEqual(entries, order(under(below)), `below "${below}", pages of ${limit}`);
-        // `b/` is a key as well as a prefix: it must come folded.
+        // `b/` is both a key and a prefix: it must be folded.
         assert.ok(folded.every((one) => one.endsWith('/')));
         assert.ok(got.every(({ keys, prefixes }) => keys.length + prefixes.length <= limit));
       }
@@ -121,7 +121,7 @@ export function listingTests(test: Declare): void {
     await answer(store.delete(keys));
   });
 
-  test('nothing there is an empty page; a limit out of bounds is refused', async ({ store, prefix }) => {
+  test('no objects are an empty page; a limit out of bounds is rejected', async ({ store, prefix }) => {
     assert.deepEqual(await answer(store.list({ prefix: `${prefix}nothing/` })), {
       objects: [],
       prefixes: [],

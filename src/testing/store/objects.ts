@@ -4,7 +4,7 @@ import { join } from '../../store/helpers.js';
 import type { Declare } from './case.js';
 import { answer, bytes, fails, keysOf, read, seeded } from './support.js';
 
-/** Reading, writing, copying and deleting whole objects, whatever their keys. */
+/** Reading, writing, copying and deleting whole objects, with any keys. */
 export function objectTests(test: Declare): void {
   test('what was put is read back, with its size, ETag and time', async ({ store, prefix }) => {
     const before = Date.now();
@@ -30,7 +30,7 @@ export function objectTests(test: Declare): void {
     );
   });
 
-  test('a put replaces, body and metadata', async ({ store, prefix }) => {
+  test('a put replaces body and metadata', async ({ store, prefix }) => {
     const first = await answer(store.put(`${prefix}a`, bytes('one'), { metadata: { n: '1' } }));
     const second = await answer(store.put(`${prefix}a`, bytes('second')));
     assert.notEqual(first.etag, second.etag);
@@ -47,7 +47,7 @@ export function objectTests(test: Declare): void {
     assert.equal(await read(store, `${prefix}a`), 'before');
   });
 
-  test('a request happens on subscribe, once for each', async ({ store, prefix }) => {
+  test('each subscribe makes one request', async ({ store, prefix }) => {
     const put = store.put(`${prefix}a`, bytes('x'), { ifNoneMatch: '*' });
     await fails(store.head(`${prefix}a`), 'NotFound');
     await answer(put);
@@ -74,7 +74,7 @@ export function objectTests(test: Declare): void {
     assert.equal(await range(3, 3), '');
   });
 
-  test('memory for the answer changes nothing about it, nor anything after it', async ({ store, prefix }) => {
+  test('a buffer for the answer does not change it, nor later answers', async ({ store, prefix }) => {
     await answer(store.put(`${prefix}a`, bytes('0123456789')));
     for (const length of [0, 3, 4, 10, 16]) {
       for (const range of [
@@ -102,14 +102,14 @@ export function objectTests(test: Declare): void {
     assert.deepEqual((await answer(store.get(`${prefix}a`))).info.metadata, metadata);
   });
 
-  test('what is not there is NotFound', async ({ store, prefix }) => {
+  test('a missing object is NotFound', async ({ store, prefix }) => {
     await fails(store.head(`${prefix}a`), 'NotFound');
     await fails(store.get(`${prefix}a`), 'NotFound');
     await fails(store.get(`${prefix}a`, { range: { start: 1, end: 2 } }), 'NotFound');
     await fails(store.copy(`${prefix}a`, `${prefix}b`), 'NotFound');
   });
 
-  test('a bucket that is not there is NotFound, and no request makes it', async ({ missing }) => {
+  test('a missing bucket is NotFound, and no request creates it', async ({ missing }) => {
     if (missing === undefined) return;
     await fails(missing.put('a', bytes('x')), 'NotFound');
     await fails(missing.list({}), 'NotFound');
@@ -118,7 +118,7 @@ export function objectTests(test: Declare): void {
     await fails(missing.list({}), 'NotFound');
   });
 
-  test('copy takes body and metadata along, and looks at the ETag', async ({ store, prefix }) => {
+  test('copy includes body and metadata, and respects ifMatch', async ({ store, prefix }) => {
     const { etag } = await answer(store.put(`${prefix}a`, bytes('x'), { metadata: { n: '1' } }));
     await answer(store.copy(`${prefix}a`, `${prefix}b`, { ifMatch: etag }));
     assert.equal(await read(store, `${prefix}b`), 'x');
@@ -216,7 +216,10 @@ export function objectTests(test: Declare): void {
     await fails(store.put(`${long}k`, bytes('x')), 'InvalidRequest');
   });
 
-  test('unsubscribing ends a request without an answer, and the store goes on', async ({ store, prefix }) => {
+  test('unsubscribing ends a request without an answer, and the store continues', async ({
+    store,
+    prefix,
+  }) => {
     await answer(store.put(`${prefix}a`, bytes('x')));
     let answers = 0;
     const count = { next: () => (answers += 1), error: () => (answers += 1) };

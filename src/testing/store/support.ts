@@ -7,15 +7,15 @@ import type { ListOptions, ObjectStore, UploadedPart } from '../../store/objectS
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** The one answer of a request. */
+/** The answer of a request. */
 export const answer = <T>(request: Observable<T>): Promise<T> => lastValueFrom(request);
 
-/** The text of an object. */
+/** The content of an object as a string. */
 export async function read(store: ObjectStore, key: string): Promise<string> {
   return Buffer.from(join((await answer(store.get(key))).chunks)).toString();
 }
 
-/** The request fails with one of these codes. */
+/** Asserts that a request fails with one of these codes. */
 export async function fails(
   request: Observable<unknown>,
   ...codes: readonly StoreErrorCode[]
@@ -36,7 +36,7 @@ export async function fails(
   assert.fail(`Expected ${codes.join(' or ')}, got an answer: ${JSON.stringify(outcome)}`);
 }
 
-/** How each of several concurrent requests ended: an answer, or the code of its error. */
+/** The outcomes of concurrent requests: answers, or codes of errors. */
 export function outcomes<T>(
   requests: readonly Observable<T>[],
 ): Promise<({ answer: T } | { code: StoreErrorCode })[]> {
@@ -84,7 +84,7 @@ export async function uploadParts(
   return parts;
 }
 
-/** Numbers in [0, 1) from a seed (mulberry32, public domain), so that every run tries the same keys. */
+/** Numbers in [0, 1) from a seed (mulberry32, public domain), so that every run uses the same keys. */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {

@@ -32,7 +32,7 @@ export function uploadTests(test: Declare): void {
     assert.equal(Buffer.concat(across.chunks).toString(), 'aabb');
   });
 
-  test('one small part is enough, and an empty one is one too', async ({ store, prefix }) => {
+  test('one small part is enough, even an empty one', async ({ store, prefix }) => {
     for (const body of ['x', '']) {
       const key = `${prefix}${body}-`;
       const { uploadId } = await answer(store.createUpload(key));
@@ -42,7 +42,7 @@ export function uploadTests(test: Declare): void {
     }
   });
 
-  test('the caller may reuse the buffer of a part that was uploaded', async ({ store, prefix }) => {
+  test('the caller may reuse the buffer of an uploaded part', async ({ store, prefix }) => {
     const key = `${prefix}a`;
     const { uploadId } = await answer(store.createUpload(key));
     const body = bytes('before');
@@ -52,7 +52,7 @@ export function uploadTests(test: Declare): void {
     assert.equal(await read(store, key), 'before');
   });
 
-  test('a part uploaded again replaces the one before', async ({ store, prefix }) => {
+  test('a part uploaded again replaces the previous one', async ({ store, prefix }) => {
     const key = `${prefix}a`;
     const { uploadId } = await answer(store.createUpload(key));
     const [old] = await uploadParts(store, key, uploadId, [bytes('old')]);
@@ -79,7 +79,7 @@ export function uploadTests(test: Declare): void {
     await fails(store.uploadPart(key, uploadId, 10_001, bytes('x')), 'InvalidRequest', ...gone(on));
   });
 
-  test('Complete publishes exactly the named parts, or refuses to leave any out', async (on) => {
+  test('Complete publishes exactly the named parts, or rejects omitting any', async (on) => {
     const { store, prefix, supports } = on;
     const key = `${prefix}a`;
     const { uploadId } = await answer(store.createUpload(key));
@@ -98,7 +98,7 @@ export function uploadTests(test: Declare): void {
     assert.equal((await answer(store.head(key))).size, first.size + 3);
   });
 
-  test('a wrong ETag, an unknown part, a small part and no part are refused, and the upload stays', async (on) => {
+  test('a wrong ETag, an unknown part, a small part and no part are rejected, and the upload stays', async (on) => {
     const { store, prefix, supports } = on;
     const key = `${prefix}a`;
     const { uploadId } = await answer(store.createUpload(key));
@@ -131,7 +131,7 @@ export function uploadTests(test: Declare): void {
     await answer(store.abortUpload(key, uploadId));
   });
 
-  test('an aborted upload is gone; aborting again is no error, and touches no object', async (on) => {
+  test('an aborted upload is gone; aborting again is not an error, and affects no object', async (on) => {
     const { store, prefix } = on;
     const key = `${prefix}a`;
     await answer(store.put(key, bytes('there')));
@@ -152,10 +152,7 @@ export function uploadTests(test: Declare): void {
     await answer(store.abortUpload(`${prefix}a`, uploadId));
   });
 
-  test('several uploads of one key live side by side; the last completed stays', async ({
-    store,
-    prefix,
-  }) => {
+  test('several uploads of one key coexist; the last one completed stays', async ({ store, prefix }) => {
     const key = `${prefix}a`;
     const one = await answer(store.createUpload(key));
     const two = await answer(store.createUpload(key));
@@ -178,7 +175,7 @@ export function uploadTests(test: Declare): void {
     await answer(store.abortUpload(key, uploadId));
   });
 
-  test('Complete with ifMatch replaces that object only', async ({ store, prefix, supports }) => {
+  test('Complete with ifMatch replaces only that object', async ({ store, prefix, supports }) => {
     if (!supports.conditionalComplete) return;
     const key = `${prefix}a`;
     const there = await answer(store.put(key, bytes('there')));
@@ -192,7 +189,7 @@ export function uploadTests(test: Declare): void {
     assert.equal(await read(store, key), 'upload');
   });
 
-  test('of concurrent completes of one upload at least one succeeds, and the object is whole', async (on) => {
+  test('of concurrent completes of one upload at least one succeeds, and the object is complete', async (on) => {
     const { store, prefix, supports } = on;
     if (!supports.concurrentComplete) return;
     const key = `${prefix}a`;
@@ -218,7 +215,7 @@ export function uploadTests(test: Declare): void {
     assert.equal(await read(store, key), '2345');
   });
 
-  test('uploads under way are listed by key and start, below a prefix', async ({ store, prefix }) => {
+  test('uploads in progress are listed by key and start time, below a prefix', async ({ store, prefix }) => {
     const made: { key: string; uploadId: string }[] = [];
     for (const name of ['b/1', 'a', 'a/x', 'a', 'c']) {
       const key = prefix + name;

@@ -61,7 +61,7 @@ describe('readers that share a budget', () => {
         fc.array(move, { maxLength: 60 }),
         ({ size, limits, budget: limit, faults, sequential, seed }, moves) => {
           const clock = new SimulatedClock();
-          const random = mulberry(seed);
+          const random = seeded(seed);
           const body = content.subarray(0, size);
           const inner = createMemoryStore();
           inner.put('o', body).subscribe();

@@ -141,7 +141,7 @@ describe('writing an object', () => {
         }),
         ({ seed, parts, before, after, there, condition }) => {
           const clock = new SimulatedClock();
-          const random = mulberry(seed);
+          const random = seeded(seed);
           const inner = createMemoryStore();
           if (there) inner.put('o.json', Buffer.from('old')).subscribe();
           // Cleaning up and creating is tried again by others; here it is about what publishes.

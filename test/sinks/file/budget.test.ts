@@ -7,7 +7,7 @@ import { Run, World } from '../harness.js';
 
 const KiB = 1024;
 
-/** A source that keeps its credits: it never has more than `ahead` bytes outstanding. */
+/** A source that respects credits: it never has more than `ahead` bytes outstanding. */
 function drive(
   world: World,
   run: Run,
@@ -44,7 +44,7 @@ function slow(world: World): (store: ObjectStore) => ObjectStore {
   return (store) => faulty(store, { random: () => 0.5, delayed: 1, delayUpTo: 100, clock: world.clock });
 }
 
-test('a pool lends what was given back again, and what was lost never', () => {
+test('a pool reuses returned buffers, never lost ones', () => {
   const MiB = KiB * KiB;
   const pool = new BufferPool(8 * MiB);
   const [given, lost] = [pool.take(4 * MiB), pool.take(4 * MiB)];
@@ -104,8 +104,8 @@ describe('memory', () => {
   );
 });
 
-test('tails of a little less than what is spilled do not keep a source with a small budget waiting', () => {
-  // A journal's bytes stay in memory while there is room: with as much again that is fresh, half the budget is tails.
+test('tails just below the spill threshold do not block a source with a small budget', () => {
+  // Journaled bytes stay in memory while there is room: half of the budget is tails, half is new.
   for (let first = 330; first <= 450; first += 15) {
     const world = new World({ minimumPartSize: 64 * KiB });
     const run = new Run(world, {
@@ -144,14 +144,14 @@ describe('requests', () => {
       expect(requests).toEqual({ put: 1 });
       expect(bytesUp).toBe(text);
     }
-    // Few new bytes need no request at all: they travel in the manifest.
+    // Few new bytes need no request: they are in the manifest.
     const { requests } = round(10);
     expect(requests).toEqual({});
     expect(run.acked).toHaveLength(5);
     expect(run.acked[4]!.frozen.open).toHaveLength(5000);
   });
 
-  test('a tail that meets many checkpoints is rewritten into one journal, and the others are garbage', () => {
+  test('a tail that spans many checkpoints is rewritten into one journal, and the others are garbage', () => {
     const world = new World();
     const run = new Run(world, { sink: { roll: { age: '1h', inactivity: '1h' } } });
     for (let i = 0; i < 40; i++) {
@@ -166,7 +166,7 @@ describe('requests', () => {
     expect(world.keys('cp')).toEqual([]);
   });
 
-  test('what memory is a little short of is little to read back', () => {
+  test('slightly too little memory means little to read back', () => {
     const world = new World({ minimumPartSize: 64 * KiB });
     let counts!: ReturnType<typeof counting>;
     const run = new Run(world, {

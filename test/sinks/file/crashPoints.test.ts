@@ -15,7 +15,7 @@ function feed(run: Run, from: number, to: number): void {
   for (let i = from; i < to; i++) run.line('p', line(i));
 }
 
-/** All of the rest, to the end. */
+/** Runs the rest, to the end. */
 function finish(world: World, run: Run, to: number): void {
   feed(run, run.position, to);
   run.end();
@@ -26,7 +26,7 @@ function finish(world: World, run: Run, to: number): void {
   expect(world.published()).toEqual({ p: text(0, to) });
 }
 
-/** A store whose first Complete meets something. */
+/** A store with a fault at its first Complete. */
 function atComplete(meet: (run: Observable<unknown>, key: string) => Observable<unknown>, times = 1) {
   let left = times;
   return (store: ObjectStore): ObjectStore =>
@@ -107,7 +107,7 @@ describe('crash points', () => {
     finish(world, new Run(world, { sink }), 30);
   });
 
-  test('closed, but its checkpoint not durable: what the one before it froze is sealed', () => {
+  test('closed, but its checkpoint not durable: what the previous one froze is sealed', () => {
     const world = new World(small);
     const first = new Run(world, { sink, auto: false });
     feed(first, 0, 10);
@@ -132,7 +132,7 @@ describe('crash points', () => {
     finish(world, new Run(world, { sink }), 40);
   });
 
-  test('completed only after the look at the object: it is looked at again', () => {
+  test('completed only after the HEAD of the object: HEAD is repeated', () => {
     const world = new World(small);
     let late: Observable<unknown> | undefined;
     const slow = (store: ObjectStore): ObjectStore =>
@@ -157,7 +157,7 @@ describe('crash points', () => {
     finish(world, first, 100);
   });
 
-  test('not completed, and the server says 500: asked again, without a restart', () => {
+  test('not completed, and the server answers 500: repeated without a restart', () => {
     const world = new World(small);
     const refuse = atComplete(() => throwError(() => new StoreError('Unavailable', 'internal error')), 2);
     const run = new Run(world, { sink, wrap: refuse });
@@ -170,7 +170,7 @@ describe('crash points', () => {
     finish(world, run, 60);
   });
 
-  test('a server that never completes: given up, retryably', () => {
+  test('a server that never completes: fails with a retryable error', () => {
     const world = new World(small);
     const refuse = atComplete(() => throwError(() => new StoreError('Unavailable', 'internal error')), 100);
     const run = new Run(world, { sink, wrap: refuse });
@@ -180,7 +180,7 @@ describe('crash points', () => {
     expect(run.error).toMatchObject({ code: 'Unavailable', retryable: true });
   });
 
-  test('completed by an attempt that died before it could tell: not published again', () => {
+  test('completed by an attempt that died before it confirmed: not published again', () => {
     const world = new World(small);
     const first = new Run(world, { sink });
     feed(first, 0, 40);
@@ -192,7 +192,7 @@ describe('crash points', () => {
     finish(world, second, 60);
   });
 
-  test('an object of someone else at the key is an error', () => {
+  test('a foreign object at the key is an error', () => {
     const world = new World(small);
     const first = new Run(world, { sink, auto: false });
     feed(first, 0, 40);
@@ -206,7 +206,7 @@ describe('crash points', () => {
     expect(String(second.error)).toContain(key);
   });
 
-  test('an upload that a lifecycle rule took is an error that names it, its checkpoint and the rule', () => {
+  test('an upload that a lifecycle rule removed is an error that names it, its checkpoint and the rule', () => {
     const world = new World(small);
     const first = new Run(world, { sink, auto: false });
     feed(first, 0, 40);
@@ -236,7 +236,7 @@ describe('crash points', () => {
     expect(new Run(world, { sink, wrap }).error).toMatchObject({ code: 'LostUpload' });
   });
 
-  test('a committed object that a consumer has taken: accepted where that was said', () => {
+  test('a committed object that a consumer has removed: accepted if configured', () => {
     const world = new World(small);
     const first = new Run(world, { sink });
     feed(first, 0, 40);
@@ -248,7 +248,7 @@ describe('crash points', () => {
     third.settle();
     expect(third.error).toBeUndefined();
     expect(third.events.filter(({ type }) => type === 'missing-committed')).toHaveLength(taken.length);
-    expect(world.keys()).toHaveLength(1); // the sealed one; what was taken does not come back
+    expect(world.keys()).toHaveLength(1); // the sealed one; the removed one does not reappear
     expect(world.manifest.pending).toHaveLength(0);
   });
 
@@ -302,7 +302,7 @@ describe('crash points', () => {
     finish(world, new Run(world, { sink, wrap }), 50);
   });
 
-  test('a journal that was changed or removed behind our back is an error', () => {
+  test('a journal that somebody else changed or removed is an error', () => {
     for (const [code, harm] of [
       [
         'CorruptJournal',
@@ -335,7 +335,7 @@ describe('crash points', () => {
     expect(world.published()).toEqual({ p: text(0, 3) });
   });
 
-  test('a zombie that sweeps late aborts no upload that its heir has made for a file without one', () => {
+  test('a zombie that sweeps late aborts no upload that its successor has created for a file without one', () => {
     const world = new World(small);
     const first = new Run(world, { sink });
     feed(first, 0, 3);
@@ -371,7 +371,7 @@ describe('crash points', () => {
     expect(world.uploads()).toHaveLength(1);
   });
 
-  test('where Complete cannot leave parts out, no file is left open by a checkpoint', () => {
+  test('if Complete cannot omit parts, no file is left open by a checkpoint', () => {
     const world = new World({ ...small, completeSubset: false });
     const first = new Run(world, { sink });
     for (let i = 0; i < 40; i++) {

@@ -37,7 +37,7 @@ describe('fileSink', () => {
     expect(world.keys('cp')).toEqual([]);
   });
 
-  test('a restart seals open files and goes on with new ones', () => {
+  test('a restart seals open files and continues with new ones', () => {
     const world = new World(small);
     const first = new Run(world, { sink });
     feed(first, 0, 10, 2);
@@ -53,7 +53,7 @@ describe('fileSink', () => {
     expect(world.uploads()).toEqual([]);
   });
 
-  test('once it has acked a stop, it asks for nothing more: no file grows old, and no tail is moved to a journal', () => {
+  test('after it has acked a stop, it makes no more requests: no file is rolled by age, and no tail is moved to a journal', () => {
     let later = 0;
     // Tails of many small files are inline in the manifest, though they take more memory than they may.
     const many = { partSize: 16_384, roll: { size: 16_384 }, budget: 32_768 };

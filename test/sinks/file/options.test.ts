@@ -24,11 +24,11 @@ describe('options', () => {
     [() => 1, 'a function'],
     [null, 'null'],
     [Symbol('s'), 'Symbol(s)'],
-  ])('a value of any kind can be refused: %#', (value, shown) => {
+  ])('an invalid value of any kind is rejected: %#', (value, shown) => {
     expect(() => parseSize('k', value as never)).toThrow(`k: ${shown} is not allowed.`);
   });
 
-  test('a rule that is broken names its key', () => {
+  test('a broken rule names its key', () => {
     const bad = (options: object, key: string): void => {
       expect(() => settingsOf('out', { format: lines, ...options })).toThrow(`fileSink 'out': ${key}: `);
     };

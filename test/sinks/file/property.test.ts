@@ -3,18 +3,8 @@ import { concat, ignoreElements, throwError } from 'rxjs';
 import { decorate } from '../../../src/store/decorators/decorate.js';
 import { StoreError } from '../../../src/store/errors.js';
 import { crashAt, faulty, type MortalStore } from '../../../src/store/decorators/faults.js';
+import { seeded } from '../../simulation/random.js';
 import { Run, World } from '../harness.js';
-
-/** A small seeded generator, so that one number tells a whole history. */
-function dice(seed: number): () => number {
-  let a = seed | 0;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface Plan {
   readonly seed: number;
@@ -28,9 +18,9 @@ interface Plan {
   readonly budget: number;
 }
 
-/** Lives the plan to its end; returns the world and what should have been published. */
+/** Runs the plan to its end; returns the world and what should have been published. */
 function live(plan: Plan): { world: World; expected: Record<string, string> } {
-  const random = dice(plan.seed);
+  const random = seeded(plan.seed);
   const pick = (n: number): number => Math.floor(random() * n);
   const world = new World({ minimumPartSize: 64, completeSubset: plan.completeSubset });
   const records = Array.from({ length: plan.records }, (_, i) => ({
@@ -137,7 +127,7 @@ describe('whatever is written, whenever it crashes', () => {
       fc.property(plans, (plan) => {
         const { world, expected } = live(plan);
         expect(world.published()).toEqual(expected);
-        // Nothing is left behind but what the next attempt sweeps.
+        // Only leftovers for the next attempt's sweep remain.
         const after = new Run(world, {});
         after.stop();
         expect(world.uploads()).toEqual([]);

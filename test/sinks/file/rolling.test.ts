@@ -43,7 +43,7 @@ describe('files are rolled', () => {
     expect(Object.keys(world.published())).toEqual(['a']);
   });
 
-  test('by number: those longest without a record go first', () => {
+  test('by number: the least recently used go first', () => {
     const world = new World();
     const run = new Run(world, { sink: { maxOpenFiles: 3 } });
     for (const p of ['a', 'b', 'c', 'a', 'd']) run.line(p, p);
@@ -76,14 +76,14 @@ describe('names', () => {
     ]);
   });
 
-  test('a partition that makes too long a key is an error', () => {
+  test('a partition that results in too long a key is an error', () => {
     const run = new Run(new World());
     run.line('é'.repeat(500), 'x');
     expect(run.error).toMatchObject({ code: 'PartitionTooLong' });
   });
 });
 
-test('a file without bytes is no object', () => {
+test('a file without bytes is not published', () => {
   const world = new World();
   const run = new Run(world, { sink: { format: { extension: '.txt', encode: () => '' } } });
   run.line('a', 'ignored');

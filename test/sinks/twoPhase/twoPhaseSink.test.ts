@@ -44,13 +44,13 @@ describe('a committable', () => {
   });
 
   test.each([
-    [{ kind: 'file' }, 'it is of kind "file", and the sink of its id publishes \'note\''],
+    [{ kind: 'file' }, 'it is of kind "file", but the sink with its id publishes \'note\''],
     [{ kind: undefined }, "publishes 'note'"],
     [{ version: 1 }, 'it has version 1, and this millrace reads version 2'],
     [{ version: 3 }, 'it has version 3, and this millrace reads version 2'],
     [{ step: 'first' }, 'its field step is missing or malformed'],
     [{ step: undefined }, 'its field step is missing or malformed'],
-  ])('that is %j instead is refused', (wrong, why) => {
+  ])('that is %j instead is rejected', (wrong, why) => {
     const read = (): unknown => decodeCommittable(notes, { ...noteOf('a'), ...wrong });
     expect(read).toThrow(expect.objectContaining({ code: 'InvalidCommittable', retryable: false }));
     expect(read).toThrow(why);
@@ -85,7 +85,7 @@ describe('what is pending', () => {
     return { committer, log, answer: (uid: string, is: PublishOutcome<Note>) => answers.get(uid)!(is) };
   }
 
-  test('is published some at a time, each once, until it is confirmed', () => {
+  test('is published a few at a time, each once, until it is confirmed', () => {
     const { committer, log, answer } = committing(2);
     const all = ['a', 'b', 'c'].map((uid) => noteOf(uid));
     committer.commit(all);
@@ -96,7 +96,7 @@ describe('what is pending', () => {
     expect(log.slice(2)).toEqual(['committed', 'confirm b', 'publish c 0']);
   });
 
-  test('with a concurrency of 1 keeps its order, behind one that goes in two steps, too', () => {
+  test('with a concurrency of 1 keeps its order, also after one with two steps', () => {
     const { committer, log, answer } = committing(1);
     committer.commit(['a', 'b'].map((uid) => noteOf(uid)));
     answer('a', { is: 'notYet', amended: { uid: 'a', step: 1 } });
@@ -113,7 +113,7 @@ describe('what is pending', () => {
     ]);
   });
 
-  test('waits for memory that others take; one alone may take more', () => {
+  test('waits for memory that others use; one alone may use more', () => {
     const bytes: Record<string, number> = { a: 6, b: 0, c: 5, d: 20 };
     const { committer, log, answer } = committing(9, false, { budget: 10, of: ({ uid }) => bytes[uid] ?? 0 });
     committer.commit(Object.keys(bytes).map((uid) => noteOf(uid)));
@@ -124,7 +124,7 @@ describe('what is pending', () => {
     expect(log.at(-1)).toBe('publish d 0');
   });
 
-  test('and lost is an error, unless that is accepted', () => {
+  test('and lost is an error, unless accepted', () => {
     const error = new Error('gone');
     const strict = committing(1);
     strict.committer.commit([noteOf('a')]);
@@ -138,7 +138,7 @@ describe('what is pending', () => {
   });
 });
 
-test('a sink opens only if it may publish what the checkpoint has pending', () => {
+test('a sink opens only if it may publish the pending committables of the checkpoint', () => {
   const attempt = new TestAttempt({
     clock: new SimulatedClock(),
     services: memoryServices(),
@@ -155,7 +155,7 @@ test('a sink opens only if it may publish what the checkpoint has pending', () =
   expect(attempt.participants.size).toBe(0);
 });
 
-describe('a table behind an outbox', () => {
+describe('a table after an outbox', () => {
   test('keeps every law', () => {
     fc.assert(
       fc.property(lawInputs(fc, fc.record({ n: fc.nat({ max: 9 }) })), (input) => {

@@ -1,4 +1,6 @@
-/** Decoders of foreign input, one a round: thousands of inputs, of which none may hang or fail with an untyped error. */
+/**
+ * Decoders of foreign input, one per round: thousands of inputs, none of which may hang or fail with an untyped error.
+ */
 import { fuzz } from '../../fuzz/fuzz.js';
 import { targets } from '../../fuzz/targets/index.js';
 import type { Round, Tally } from '../round.js';

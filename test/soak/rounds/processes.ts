@@ -1,4 +1,4 @@
-/** Real processes: kills, pauses with a takeover, SIGTERM, and, where a gateway is between, requests that fail. */
+/** Real processes: kills, pauses with a takeover, SIGTERM, and, with a gateway, failing requests. */
 import { live, type Blow } from '../../processes/lives.js';
 import { kinds, openTarget, type Kind } from '../../processes/target.js';
 import { between, pick, seeded } from '../../simulation/random.js';

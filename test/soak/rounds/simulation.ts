@@ -1,4 +1,4 @@
-/** Whole jobs in virtual time: a thousand scenarios a round. */
+/** Whole jobs in virtual time: a thousand scenarios per round. */
 import { setImmediate as breathe } from 'node:timers/promises';
 import { drawScenario } from '../../simulation/scenario.js';
 import { simulate, type Result } from '../../simulation/simulation.js';

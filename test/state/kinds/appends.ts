@@ -3,7 +3,7 @@ import { encodeKey, type StoredKey } from '../../../src/state/keys.js';
 import { messagePack } from '../../../src/state/serializer.js';
 import type { FrozenCells, LiveState, StateSpec } from '../../../src/state/state.js';
 
-/** A list for every key, for tests: what is appended between two barriers is one operand. */
+/** A list per key, for tests: what is appended between two barriers is one operand. */
 export interface Appends {
   readonly items: readonly unknown[];
   append(item: unknown): void;
@@ -32,7 +32,7 @@ type Changes = Map<List, Change>;
 class LiveAppends implements LiveState<Appends>, Appends {
   readonly handle = this;
   readonly #lists = new Map<string, List>();
-  /** Of the generations that are not stored, the present one last. */
+  /** By generation not stored yet, the current one last. */
   readonly #generations: Changes[] = [new Map<List, Change>()];
   #key: StoredKey = null;
 

@@ -4,7 +4,7 @@ import { messagePack } from '../../../src/state/serializer.js';
 import type { FrozenCells, LiveState, StateSpec } from '../../../src/state/state.js';
 import { FrozenEntries, Generations, type Entry } from '../../../src/state/table.js';
 
-/** A map for every key and namespace, for tests: a cell for each of its entries. */
+/** A map per key and namespace, for tests: a cell per entry. */
 export interface Entries {
   in(namespace: string): Entries;
   get(name: Key): unknown;
@@ -116,7 +116,7 @@ class LiveEntries implements LiveState<Entries>, Entries {
   }
 }
 
-/** Lengths tell parts apart. */
+/** Length prefixes separate the parts. */
 const idOf = (key: StoredKey, { namespace, subKey }: CellPath): string => {
   const parts = [encodeKey(key), namespace, subKey];
   return `${parts.map(({ length }) => length).join()} ${Buffer.concat(parts).toString('latin1')}`;

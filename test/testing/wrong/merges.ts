@@ -1,4 +1,4 @@
-/** A merge as a user might write it, and what can be wrong with it: what the law of merging is tested with. */
+/** A merge as a user might write it, and faulty variants, for testing the law of merging. */
 import { merge, type Observable, type Subscriber } from 'rxjs';
 import {
   type Barrier,
@@ -19,7 +19,7 @@ type Record = object;
 type Merge = (left: Observable<never>, right: Observable<never>) => Observable<unknown>;
 
 interface Faults {
-  /** The least watermark of those that count. */
+  /** The minimum watermark of the inputs that count. */
   readonly least?: (times: readonly number[]) => number;
   readonly lets?:
     | 'what it has held through the next barrier'
@@ -214,7 +214,7 @@ function userMerge(faults: Faults = {}): Merge {
 
 export const rightMerge = userMerge();
 
-/** With what the law says of each. */
+/** With the law's message for each. */
 export const wrongMerges: Readonly<globalThis.Record<string, readonly [string, Merge]>> = {
   'is a plain merge': ['expected the signals|Two flows were joined', (left, right) => merge(left, right)],
   'opens with the sources of one input': [

@@ -1,4 +1,4 @@
-/** Operators that break one law each, and some that keep all: what the laws are tested with. */
+/** Operators that break one law each, and some that keep all, for testing the laws. */
 import { Observable } from 'rxjs';
 import { type Barrier, type Credit, watermark, type Watermark } from '../../../src/flow/index.js';
 import { counting } from './counting.js';
@@ -14,7 +14,7 @@ export const right: Readonly<Record<string, () => Wrong>> = {
   'writes a few records at a time': () => writing({}),
 };
 
-/** By the law that each breaks. */
+/** By the broken law. */
 export const wrong: Readonly<Record<string, Readonly<Record<string, () => Wrong>>>> = {
   order: {
     'loses a barrier': () => passing(() => ({ onBarrier: () => undefined })),

@@ -13,7 +13,7 @@ export interface Item {
 
 export type Wrong = OperatorFunction<never, unknown>;
 
-/** An operator that passes everything on, but for what is given. */
+/** An operator that passes everything on, except for the given overrides. */
 export function passing(wrong: (self: Passing) => Partial<Passing>): Wrong {
   return flowOperator<Item, Item>((out) => {
     const self = new Passing(out);

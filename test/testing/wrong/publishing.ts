@@ -1,7 +1,7 @@
 import { type Barrier, type Committable, type Json, type Open, Service } from '../../../src/flow/index.js';
 import { type Item, passing, type Wrong } from './passing.js';
 
-/** What sinks below have published: rows by uid. */
+/** The output of the sinks below: rows by uid. */
 export type Board = Map<string, readonly Json[]>;
 export const board = new Service<Board>('board');
 
@@ -9,7 +9,7 @@ interface SinkFaults {
   readonly keeps?: (index: number) => boolean;
   /** Publishes without a checkpoint. */
   readonly hasty?: boolean;
-  /** Draws the name under which it publishes at the commit. */
+  /** Draws the published name at the commit. */
   readonly renames?: boolean;
   /** Forgets what is pending when it is restored. */
   readonly forgets?: boolean;
@@ -17,7 +17,7 @@ interface SinkFaults {
   readonly reverses?: boolean;
 }
 
-/** A sink in two phases: the rows between two barriers are published together. */
+/** A two-phase sink: the rows between two barriers are published together. */
 export function sink(faults: SinkFaults): Wrong {
   const { keeps = () => true, hasty = false, renames = false, forgets = false, reverses = false } = faults;
   return passing((self) => {
@@ -60,7 +60,7 @@ export function sink(faults: SinkFaults): Wrong {
   });
 }
 
-/** What the sinks above have published, a partition. */
+/** The output of the sinks above, by partition. */
 export function onBoard(published: Board): readonly (readonly Json[])[] {
   return [[...published].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, rows]) => rows)];
 }

@@ -2,7 +2,7 @@ import { Observable } from 'rxjs';
 import { type Credit, Service } from '../../../src/flow/index.js';
 import { type Item, passing, type Wrong } from './passing.js';
 
-/** What {@link writing} writes to. */
+/** The target of {@link writing}. */
 export interface Outlet {
   pending: number;
   readonly answers: boolean;
