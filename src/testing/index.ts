@@ -17,7 +17,8 @@ export {
   type Services,
   type StuckOptions,
 } from './laws/index.js';
-export { matrix, type MatrixRow, type MatrixSubject } from './matrix/index.js';
+export { matrix, type MatrixRow } from './matrix/rows.js';
+export type { MatrixSubject } from './matrix/run.js';
 export { memoryServices, type MemoryServicesOptions } from './memoryServices.js';
 export { parseMarbleFile, type MarbleAttempt, type MarbleFile, type MarbleLine } from './marbleFile.js';
 export { runMarbles, type MarbleResult, type MarbleServices } from './runMarbles.js';

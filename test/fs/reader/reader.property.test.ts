@@ -8,7 +8,7 @@ import { createMemoryStore } from '../../../src/store/memory/index.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { isRetryable } from '../../../src/errors.js';
 import { SimulatedClock } from '../../../src/testing/simulatedClock.js';
-import { mulberry } from '../random.js';
+import { seeded } from '../../simulation/random.js';
 
 /** A few hundred KiB of content: budgets have a minimum of 64 KiB. */
 const content = Buffer.alloc(600_000);

@@ -10,7 +10,7 @@ import { StoreError } from '../../../src/store/errors.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { SimulatedClock } from '../../../src/testing/simulatedClock.js';
-import { mulberry } from '../random.js';
+import { seeded } from '../../simulation/random.js';
 
 const MiB = 2 ** 20;
 const partSize = 5 * MiB;
