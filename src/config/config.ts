@@ -31,6 +31,7 @@ export interface Transfer {
   readonly fragmentSize?: number;
   readonly fragmentNumber?: number;
   readonly sourceBudget: number;
+  readonly memoryBudget?: number;
   readonly parallel: boolean;
   readonly bulkCopy: { readonly enabled: boolean; readonly concurrency: number };
   readonly entropy: { readonly key?: string; readonly length: number };

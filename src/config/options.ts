@@ -22,6 +22,8 @@ export interface TransferOptions {
   readonly fragmentNumber?: number;
   /** How far a source may be ahead of its slowest sink, in bytes of input. Default 16 MiB. */
   readonly sourceBudget?: Size;
+  /** Memory that all jobs of a process share. Default: half of that of the machine or container. */
+  readonly memoryBudget?: Size;
   /** `false`: a transfer makes one request at a time. Default true. */
   readonly parallel?: boolean;
   readonly bulkCopy?: {

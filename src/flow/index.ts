@@ -9,6 +9,7 @@ export * from './attempt.js';
 export * from './clock.js';
 export * from './flow.js';
 export * from './foreignName.js';
+export * from './memory.js';
 export * from './operator.js';
 export * from './signals.js';
 export * from './unencodable.js';

@@ -7,6 +7,7 @@ import { attemptOf, type Environment } from './environment.js';
 import type { JobEvent } from './events.js';
 import { AttemptFailure, Origins, type FailurePlace } from './failure.js';
 import { leafAttempt } from './leaf.js';
+import type { MemoryAccount } from './memory/index.js';
 import { Opening } from './opening.js';
 import type { Wait } from './stalls.js';
 import { StallWatch } from './stallWatch.js';
@@ -58,6 +59,8 @@ export interface AttemptPlan {
   readonly logFailure: () => unknown;
   /** Bytes that a source may be ahead of its slowest terminal. */
   readonly budget: number;
+  /** Bytes that all jobs of the process may hold together. */
+  readonly memory: number;
   /** How long it may wait for one thing before that is reported. `undefined`: never. */
   readonly stalledAfterMs: number | undefined;
   /** Emits when the job is asked to stop; synchronously if it already was. */
@@ -76,6 +79,7 @@ class RunningAttempt {
   });
   readonly #origins = new Origins();
   #coordinator!: Coordinator;
+  #account: MemoryAccount | undefined;
   #state: AttemptState = 'opening';
   #result: Outcome = 'finished';
   /** When the state was entered. */
@@ -159,12 +163,28 @@ class RunningAttempt {
   }
 
   #open(): void {
+    const { environment, name, memory } = this.#plan;
+    const account = (this.#account = environment.memory.open({
+      job: name,
+      total: memory,
+      waits: (share) => {
+        this.#opening.holds(share);
+      },
+      granted: (share) => {
+        this.#opening.passed(share);
+      },
+    }));
+    this.#held.add(() => {
+      account.close();
+    });
+    this.#opening.holds(this);
     const shared: Attempt = attemptOf(
       this.#plan,
       this.#coordinator,
       this.#ledger,
       this.#opening,
       this.#origins,
+      account,
     );
     const attempts = new Map(this.#wiring.leaves.map((leaf) => [leaf, leafAttempt(shared, leaf)]));
     for (const [id, wired] of this.#wiring.sources) {
@@ -191,7 +211,6 @@ class RunningAttempt {
       wired.pump.open();
       if (this.#over) return;
     }
-    this.#opening.holds(this);
     this.#wiring.open((leaf) => attempts.get(leaf) ?? shared);
     this.#opening.passed(this);
   }
@@ -203,6 +222,7 @@ class RunningAttempt {
     this.#guard(() => {
       this.#wiring.checkOpen(this.#opening.terminals);
       this.#state = 'running';
+      this.#account?.start();
       const { jobId, epoch, restoredCheckpoint } = this.#coordinator;
       this.#plan.emit({
         type: 'running',

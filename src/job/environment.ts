@@ -2,7 +2,7 @@ import type { Coordinator } from '../checkpoint/index.js';
 import type { Config } from '../config/config.js';
 import { config as configService } from '../config/service.js';
 import { MillraceError } from '../errors.js';
-import type { Attempt, Clock, Service } from '../flow/index.js';
+import { memory, type Attempt, type Clock, type Service } from '../flow/index.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
 import {
   checkpointData,
@@ -14,6 +14,7 @@ import {
 import { checkpointPlace } from './checkpointPlace.js';
 import { reported, type JobEvent } from './events.js';
 import type { Origins } from './failure.js';
+import type { MemoryAccount, MemoryBudget } from './memory/index.js';
 import type { Opening } from './opening.js';
 import type { RunServices } from './services.js';
 
@@ -24,6 +25,8 @@ export interface Environment {
   readonly random: () => number;
   readonly stores: Stores;
   readonly config: Config;
+  /** Of the process. */
+  readonly memory: MemoryBudget;
   /** Provided by the user. */
   readonly services?: RunServices | undefined;
 }
@@ -43,6 +46,7 @@ export function attemptOf(
   ledger: CreditLedger,
   opening: Opening,
   origins: Origins,
+  account: MemoryAccount,
 ): Attempt {
   const { location, directory } = checkpointPlace(environment, checkpoints.dir, job);
   // Other jobs keep theirs in the directory, too. A bucket as a whole is for everybody.
@@ -54,6 +58,7 @@ export function attemptOf(
     [configService.name, environment.config],
     [checkpointData.name, coordinator.data],
     [checkpointFolders.name, folders],
+    [memory.name, account],
   ]);
   return {
     job,

@@ -7,6 +7,7 @@ import { MillraceError } from '../errors.js';
 import { flowOf, type Flow, type Known } from '../flow/index.js';
 import type { Source } from '../sources/source.js';
 import type { JobEvent } from './events.js';
+import { processMemory } from './memory/index.js';
 import { RunServices } from './services.js';
 import { held } from './stopOn.js';
 import { jobStores } from './jobStores.js';
@@ -128,12 +129,13 @@ export function createJob(options: JobOptions): Job {
       running = true;
       const { stores } = opened;
       const services = new RunServices(config.services, config.logger);
-      const environment = { ...config.environment, stores, config: config.config, services };
+      const memory = processMemory(config.environment.clock);
+      const environment = { ...config.environment, stores, config: config.config, services, memory };
       const { checkpoints, allowDropped, restart, budget, stalledAfterMs } = config;
       const graph = { sources, leaves, wired };
       const life = runLog({
         ...{ name, checkpoints, allowDropped, graph, environment },
-        ...{ restart, budget, stalledAfterMs, stop, emit },
+        ...{ restart, budget, memory: config.memory, stalledAfterMs, stop, emit },
       });
       return new Promise<RunResult>((resolve, reject) => {
         life.pipe(map((outcome) => ({ outcome }))).subscribe({ next: resolve, error: reject });

@@ -21,6 +21,8 @@ export interface LogPlan {
   readonly restart: RestartPolicy;
   /** Bytes that a source may be ahead of its slowest terminal. */
   readonly budget: number;
+  /** Bytes that all jobs of the process may hold together. */
+  readonly memory: number;
   /** How long an attempt may wait for one thing before that is reported. `undefined`: never. */
   readonly stalledAfterMs: number | undefined;
   /** Emits when the run is asked to stop; synchronously if it already was. */

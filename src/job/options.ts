@@ -14,6 +14,7 @@ import type { Stores } from '../store/services.js';
 import type { Signing } from '../checkpoint/index.js';
 import type { Environment } from './environment.js';
 import type { Provided } from './services.js';
+import { defaultMemory } from './memory/index.js';
 import { defaultRestart, type RestartPolicy } from './restartPolicy.js';
 
 export interface JobOptions {
@@ -29,6 +30,12 @@ export interface JobOptions {
   readonly stalled?: StallOptions;
   /** Bytes of input that a source may be ahead of its slowest sink. Default 16 MiB (`execution.source-budget`). */
   readonly budget?: Size;
+  /**
+   * Bytes that all jobs of this process may hold together: what is read ahead, in flight, and not uploaded yet. Each job's
+   * sources and sinks have shares of it, which shrink when other jobs start; where jobs specify different ones, the smallest
+   * counts. Default: half of the memory of the machine or container (`execution.memory-budget`), no limit with a `clock`.
+   */
+  readonly memory?: Size;
   /**
    * Ids of sources, operators and sinks that the job no longer has, and whose state is dropped permanently.
    * Otherwise, such state is error `VanishedOperator`. It is dropped once the first checkpoint is durable; before
@@ -127,6 +134,7 @@ export interface ResolvedOptions {
   readonly restart: RestartPolicy;
   readonly stalledAfterMs: number | undefined;
   readonly budget: number;
+  readonly memory: number;
   readonly allowDropped: readonly string[];
   readonly environment: Pick<Environment, 'clock' | 'random'>;
   /** The configuration that operators, sources and sinks see. */
@@ -143,6 +151,7 @@ const names: OptionNames<JobOptions> = {
   restart: true,
   stalled: true,
   budget: true,
+  memory: true,
   allowDropped: true,
   clock: true,
   random: true,
@@ -187,7 +196,7 @@ const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 export function resolveOptions(options: JobOptions): ResolvedOptions {
   checkNames(options);
   checkValues(options);
-  const { name, restart, logger } = options;
+  const { name, restart, logger, clock = systemClock } = options;
   const config = options.config ?? loadConfig(logger === undefined ? {} : { logger });
   const checkpoints = { ...config.checkpoints, ...defined(options.checkpoints) };
   const dir = directory(checkpoints.dir, config);
@@ -209,9 +218,10 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
     restart: restartPolicy(restart, config.restart),
     stalledAfterMs: stalledAfter === 'none' ? undefined : timer('stalled.after', stalledAfter, 1),
     budget: positiveSize('budget', options.budget ?? config.transfer.sourceBudget),
+    memory: memoryOf(options.memory ?? config.transfer.memoryBudget, clock),
     allowDropped: idsOf(options.allowDropped),
     environment: {
-      clock: options.clock ?? systemClock,
+      clock,
       random: options.random ?? Math.random,
     },
     config: { ...config, checkpoints: { ...config.checkpoints, mode: checkpoints.mode } },
@@ -339,6 +349,10 @@ function timer(key: string, value: Duration | undefined, least: number): number 
   const ms = parseDuration(key, value);
   if (ms < least || ms > longest) throw new InvalidOption(key, value, `${least} ms to 24 days`);
   return ms;
+}
+
+function memoryOf(value: Size | undefined, clock: Clock): number {
+  return value === undefined ? defaultMemory(clock) : positiveSize('memory', value);
 }
 
 function positiveSize(key: string, value: Size): number {

@@ -1,4 +1,5 @@
 import { Subscription, type Observable } from 'rxjs';
+import type { MemoryShare, MemoryUse } from '../flow/index.js';
 import { StoreError } from '../store/errors.js';
 import type { ContentHeaders, ObjectBody } from '../store/objectStore.js';
 import {
@@ -15,6 +16,8 @@ import {
 
 export interface FetcherOptions<O extends PlannedObject> {
   readonly limits: FragmentLimits;
+  /** Asks for the memory of what is read ahead. Default: as much as the limits allow. */
+  readonly memory?: (use: Omit<MemoryUse, 'who'>) => MemoryShare;
   /** Asks for the next object; the answer comes by one call of `object`, at once or later. */
   readonly nextObject: (answer: (object: O | undefined) => void) => void;
   readonly get: (fragment: Fragment<O>) => Observable<ObjectBody>;
@@ -37,10 +40,17 @@ export class Fetcher<O extends PlannedObject> {
   #events: FragmentEvent<O>[] = [];
   #stepping = false;
   #chunk = 0;
+  readonly #share: MemoryShare | undefined;
 
   constructor(options: FetcherOptions<O>) {
     this.#options = options;
+    const { window, fragment } = options.limits;
     this.#state = planFragments(options.limits);
+    const changed = (): void => {
+      this.#mind();
+    };
+    this.#share = options.memory?.({ least: fragment, most: (window + 1) * fragment, changed });
+    this.#mind();
   }
 
   start(): void {
@@ -107,12 +117,20 @@ export class Fetcher<O extends PlannedObject> {
   close(): void {
     this.#step({ type: 'close' });
     this.#bodies.clear();
+    this.#share?.leave();
   }
 
   #consumed(id: number): void {
     this.#chunk = 0;
     this.#bodies.delete(id);
     this.#step({ type: 'consumed' });
+    this.#share?.holds(this.held);
+  }
+
+  #mind(): void {
+    if (this.#share === undefined) return;
+    this.#step({ type: 'memory', limit: this.#share.limit });
+    this.#share.holds(this.held);
   }
 
   #step(event: FragmentEvent<O>): void {

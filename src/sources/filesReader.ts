@@ -7,7 +7,7 @@
 import { catchError, Subscription, tap, throwError, type Observable } from 'rxjs';
 import type { CodecName } from '../formats/codec.js';
 import type { Malformed, Reader } from '../formats/format.js';
-import type { Json } from '../flow/index.js';
+import { memory, type Json } from '../flow/index.js';
 import { hideUserInfo } from '../path/index.js';
 import { StoreError } from '../store/errors.js';
 import type { ObjectInfo } from '../store/objectStore.js';
@@ -101,6 +101,8 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#listing = new Listing({ ...listing, from });
     this.#fetcher = new Fetcher<FileObject>({
       limits: settings.limits,
+      memory: (use) =>
+        context.attempt.use(memory).share({ ...use, who: `source '${context.id}' (read-ahead)` }),
       nextObject: (answer) => this.#listing.next(answer),
       get: ({ object, start, end }) =>
         object.store.get(object.key, { range: { start, end }, ifMatch: object.etag }).pipe(

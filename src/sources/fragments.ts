@@ -52,6 +52,8 @@ export type FragmentEvent<O extends PlannedObject> =
   | { readonly type: 'noMoreObjects' }
   | { readonly type: 'arrived'; readonly id: number }
   | { readonly type: 'consumed' }
+  /** Bytes that it may hold. */
+  | { readonly type: 'memory'; readonly limit: number }
   | { readonly type: 'close' };
 
 export type FragmentEffect<O extends PlannedObject> =
@@ -65,6 +67,8 @@ export interface FragmentState<O extends PlannedObject> {
   readonly queue: readonly { readonly fragment: Fragment<O>; readonly here: boolean }[];
   /** What all in `queue` count. */
   readonly held: number;
+  /** What they may count. Without it, the window and the one that is being consumed. */
+  readonly memory: number;
   /** The object that is being cut, and where its next fragment starts. */
   readonly cutting: { readonly object: O; readonly next: number } | undefined;
   readonly objects: 'idle' | 'asked' | 'over';
@@ -82,6 +86,7 @@ export function planFragments<O extends PlannedObject>(limits: FragmentLimits): 
     limits,
     queue: [],
     held: 0,
+    memory: Infinity,
     cutting: undefined,
     objects: 'idle',
     nextId: 0,
@@ -118,6 +123,8 @@ export function stepFragments<O extends PlannedObject>(
       if (head === undefined) return { state, effects: [] };
       return proceed({ ...state, queue, held: state.held - head.fragment.counts });
     }
+    case 'memory':
+      return proceed({ ...state, memory: event.limit });
     case 'close':
       return {
         state: { ...state, queue: [], held: 0, cutting: undefined, closed: true },
@@ -140,10 +147,11 @@ function proceed<O extends PlannedObject>(
   let requests = queue.reduce((sum, entry) => sum + (entry.here ? 0 : 1), 0);
   const consumed = queue[0]?.here === true ? queue[0].fragment.counts : 0;
   const room = (bytes: number): boolean =>
-    queue.length === 0 ||
-    (held - consumed + bytes <= window * limits.fragment &&
-      requests < (limits.requests ?? window * requestsPerFragment) &&
-      queue.length < window * heldPerFragment);
+    held + bytes <= state.memory &&
+    (queue.length === 0 ||
+      (held - consumed + bytes <= window * limits.fragment &&
+        requests < (limits.requests ?? window * requestsPerFragment) &&
+        queue.length < window * heldPerFragment));
 
   while (cutting !== undefined) {
     const { object, next } = cutting;

@@ -34,7 +34,17 @@
  */
 import type { Subscription } from 'rxjs';
 import { MillraceError } from '../errors.js';
-import { credit, end, monotonic, type Attempt, type Barrier, type Json, type Signal } from '../flow/index.js';
+import {
+  credit,
+  end,
+  memory,
+  monotonic,
+  type Attempt,
+  type Barrier,
+  type Json,
+  type MemoryShare,
+  type Signal,
+} from '../flow/index.js';
 import { SourceStuck } from './errors.js';
 import type { RecordPlace } from './place.js';
 import { Progress } from './progress.js';
@@ -66,6 +76,8 @@ export interface PumpOptions<T> {
 }
 
 const defaultSourceBudget = 16 * 1024 * 1024;
+/** Bytes that a source has to have in flight to get on, unless its budget is smaller. */
+const leastAhead = 1024 * 1024;
 const turnMillis = 2;
 const slicesPerTurn = 32;
 
@@ -73,7 +85,8 @@ export class SourcePump<T> {
   readonly id: string;
   readonly #options: PumpOptions<T>;
   readonly #attempt: Attempt;
-  readonly #budget: number;
+  /** What may be sent and not yet released. */
+  #share: MemoryShare | undefined;
   readonly #output: SourceOutput<T> & { taken: number };
   #state: 'new' | 'opened' | 'running' | 'ended' | 'failed' | 'closed' = 'new';
   #reader: SourceReader<T> | undefined;
@@ -97,7 +110,6 @@ export class SourcePump<T> {
     this.id = options.id;
     this.#options = options;
     this.#attempt = options.attempt;
-    this.#budget = options.budget ?? defaultSourceBudget;
     const { records, letters } = options;
     const progress = new Progress(options.attempt.clock, () => this.#reader?.position() ?? null);
     this.#progress = progress;
@@ -158,6 +170,16 @@ export class SourcePump<T> {
     });
     this.#state = 'opened';
     try {
+      const { budget = defaultSourceBudget } = this.#options;
+      this.#share = this.#attempt.use(memory).share({
+        who: `source '${id}' (records in flight)`,
+        least: Math.min(budget, leastAhead),
+        most: budget,
+        changed: () => {
+          this.#settle();
+          this.#wake();
+        },
+      });
       if (source.deadLetter !== undefined && letters === undefined) {
         throw new MillraceError(
           'NoDeadLetters',
@@ -222,6 +244,7 @@ export class SourcePump<T> {
     if (bytes <= this.#released) return;
     const waited = this.#exhausted();
     this.#released = bytes;
+    this.#settle();
     if (waited) this.#options.turned?.();
     this.#wake();
   }
@@ -245,6 +268,7 @@ export class SourcePump<T> {
     this.#undurable = [];
     this.#reader?.close();
     this.#reader = undefined;
+    this.#share?.leave();
   }
 
   /** A look at the state that survives calls which may have changed it. */
@@ -278,7 +302,11 @@ export class SourcePump<T> {
   }
 
   #exhausted(): boolean {
-    return this.#sent - this.#released >= this.#budget;
+    return this.#sent - this.#released >= (this.#share?.limit ?? 0);
+  }
+
+  #settle(): void {
+    this.#share?.holds(Math.max(0, this.#sent - this.#released));
   }
 
   #turn(): void {

@@ -3,6 +3,7 @@ import { Subject, tap } from 'rxjs';
 import { defaultConfig } from '../../src/config/service.js';
 import { flowOf } from '../../src/flow/index.js';
 import { fileSink, MillraceError, ndjson, records, type Flow, type JobEvent } from '../../src/index.js';
+import { processMemory } from '../../src/job/memory/index.js';
 import { runLog, type LogPlan } from '../../src/job/logRunner.js';
 import { resolveOptions } from '../../src/job/options.js';
 import type { Graph } from '../../src/job/wiring.js';
@@ -79,6 +80,7 @@ function run(
     random: () => 0.5,
     stores: world.stores,
     config: defaultConfig(),
+    memory: processMemory(world.clock),
   };
   const sink = fileSink<number>('out', `memory://lake/out/${name}`, { format: ndjson() });
   const graph = graphOf(ticking(world, 20), (flow) => flow.pipe(records(tap(each)), sink));

@@ -87,6 +87,13 @@ export const checkpointing: readonly Row[] = [
     doc: 'Bytes of input that a source may be ahead of its slowest sink.',
   },
   {
+    key: 'execution.memory-budget',
+    kind: size({ least: 1, rule: "1 byte or more, such as '1GiB'" }),
+    fallback: 'half of the memory of the machine or container',
+    option: 'transfer.memoryBudget',
+    doc: 'Memory that all jobs of a process share for what is read ahead, in flight and not uploaded yet.',
+  },
+  {
     key: 'execution.stalled-after',
     kind: orNone(positive),
     fallback: '30s',

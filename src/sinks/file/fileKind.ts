@@ -3,23 +3,20 @@ import type { Attempt } from '../../flow/index.js';
 import type { TwoPhaseKind } from '../twoPhase/kind.js';
 import { fileFields, memoryOf, uriOf, type FileCommittable } from './committable.js';
 import { abortLeftUploads } from './leftUploads.js';
+import type { SinkMemory } from './sinkMemory.js';
 import type { Places } from './places.js';
 import type { Publisher } from './publisher.js';
 
 /** The form of a file in a manifest. */
 export const fileCodec = { name: 'file', version: 1, ...fileFields };
 
-/**
- * Files as a kind of committable: an upload that is completed, or first made.
- *
- * @param budget tails in memory at once, in bytes
- */
+/** Files as a kind of committable: an upload that is completed, or first made. */
 export function fileKind(
   id: string,
   attempt: Attempt,
   places: Places,
   publisher: Publisher,
-  budget: number,
+  memory: SinkMemory,
 ): TwoPhaseKind<FileCommittable> {
   return {
     ...fileCodec,
@@ -27,10 +24,15 @@ export function fileKind(
       places.storeOf(file);
       publisher.check(file);
     },
-    publish: (file) => publisher.publish(file),
+    publish: (file) => memory.publishing(memoryOf(file), publisher.publish(file)),
     describe: (file) => ({ uri: uriOf(file), bytes: file.size, records: file.records }),
     concurrency: 16,
-    memory: { budget, of: memoryOf },
+    memory: {
+      get budget() {
+        return memory.tails;
+      },
+      of: memoryOf,
+    },
     sweep: (leftovers) =>
       merge(...places.all.map((place) => abortLeftUploads(id, attempt, place, leftovers))),
   };

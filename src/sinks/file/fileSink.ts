@@ -24,9 +24,9 @@ import type { OpenFile, PartCut } from './openFile.js';
 import { OpenFiles } from './openFiles.js';
 import { checkPartSize, settingsOf, type FileSinkOptions, type SinkSettings } from './options.js';
 import { checkpointsBelow, placeOf, Places } from './places.js';
-import { BufferPool } from '../../store/multipart/index.js';
 import { Pressure } from './pressure.js';
 import { Publisher } from './publisher.js';
+import { SinkMemory } from './sinkMemory.js';
 import { PartUploads } from './uploads.js';
 
 /**
@@ -67,6 +67,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
   #uploads!: PartUploads;
   #files!: OpenFiles<A>;
   #pressure!: Pressure;
+  #memory: SinkMemory | undefined;
   #rollAlways = false;
   #timer = Subscription.EMPTY;
 
@@ -80,12 +81,17 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
     const { id } = this;
     const { transfer } = configOf(attempt);
     const settings = settingsOf(id, this.#options, transfer);
-    const { budget, partSize, inFlight } = settings;
+    const { partSize, inFlight } = settings;
     const open = (uri: string): StoreLocation =>
       attempt.use(stores).open(plainUri(uri, transfer.entropy.key));
     const location = open(this.#uri);
     const data = attempt.use(checkpointData);
-    const pool = new BufferPool(budget);
+    const memory = (this.#memory = new SinkMemory(id, attempt, settings, () => {
+      this.turn(() => {
+        this.relieve();
+      });
+    }));
+    const { pool } = memory;
     const own = placeOf(location);
     this.#settings = settings;
     this.#inlineLimit = Math.min(inlineLimit, partSize / 16);
@@ -114,7 +120,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
       }),
     );
     return {
-      kind: fileKind(id, attempt, places, new Publisher(attempt, data, places, settings.format), budget / 4),
+      kind: fileKind(id, attempt, places, new Publisher(attempt, data, places, settings.format), memory),
       ready: concat(reserved.pipe(tap((below) => (names.reserved = below))), capable),
       acceptsLost: settings.onMissingCommitted === 'accept',
     };
@@ -162,6 +168,10 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
 
   protected override makeRoom(): void {
     this.#pressure.makeRoom(() => this.waitedFor);
+  }
+
+  override onTeardown(): void {
+    this.#memory?.leave();
   }
 
   protected override onRest(): void {

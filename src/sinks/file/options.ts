@@ -37,7 +37,9 @@ export interface FileSinkOptions<A> {
   readonly inFlight?: number;
   /**
    * Memory for what is not uploaded yet, parts under way included. At least twice the largest part that `roll.size`
-   * may lead to; buffers kept for reuse may take a quarter more. Default 64 MiB, or that least (`s3.upload.memory-budget`).
+   * may lead to; buffers kept for reuse, and tails that are read back to be published, may take a quarter more each. Default
+   * 64 MiB, or that least (`s3.upload.memory-budget`). It is less where all jobs of the process together would exceed their
+   * memory (`execution.memory-budget`).
    */
   readonly budget?: Size;
   /** Files open at once; beyond it those longest without a record are rolled. Default 10,000. */
@@ -69,6 +71,8 @@ export interface SinkSettings<A> {
   readonly partSize: number;
   readonly inFlight: number;
   readonly budget: number;
+  /** The smallest that it may be. */
+  readonly leastBudget: number;
   readonly maxOpenFiles: number;
   readonly prefix: string;
   readonly suffix: string;
@@ -191,6 +195,7 @@ export function settingsOf<A>(
       Number.MAX_SAFE_INTEGER,
       rule,
     ),
+    leastBudget: least,
     maxOpenFiles: between('maxOpenFiles', options.maxOpenFiles ?? 10_000, 1, 1_000_000, '1 to 1,000,000'),
     prefix: name('prefix'),
     suffix: name('suffix'),

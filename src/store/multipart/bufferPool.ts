@@ -5,19 +5,38 @@
  * than it is collected.
  */
 export class BufferPool {
-  readonly budget: number;
+  #budget: number;
   readonly #free = new Map<number, Buffer[]>();
   #held = 0;
   #kept = 0;
   #peak = 0;
 
-  constructor(budget: number) {
-    this.budget = budget;
+  /** @param given a buffer was given back */
+  constructor(
+    budget: number,
+    private readonly given: () => void = () => undefined,
+  ) {
+    this.#budget = budget;
+  }
+
+  get budget(): number {
+    return this.#budget;
+  }
+
+  /** What is held stays held; of what is kept, as much goes as the new budget does not allow. */
+  resize(budget: number): void {
+    this.#budget = budget;
+    this.#evict();
   }
 
   /** Bytes taken and not returned. */
   get held(): number {
     return this.#held;
+  }
+
+  /** Bytes held or kept for reuse. */
+  get occupied(): number {
+    return this.#held + this.#kept;
   }
 
   /** The maximum of `held` so far. */
@@ -48,16 +67,22 @@ export class BufferPool {
   give(buffer: Buffer): void {
     const size = buffer.length;
     this.#held -= size;
-    if (this.#over(size) > 0 || !reusable(size)) return;
-    const free = this.#free.get(size);
-    if (free === undefined) this.#free.set(size, [buffer]);
-    else free.push(buffer);
-    this.#kept += size;
+    if (this.#over(size) <= 0 && reusable(size)) this.#keep(buffer);
+    this.given();
   }
 
   /** Gives up a buffer that may still be in use. It is not reused. */
   lose(buffer: Buffer): void {
     this.#held -= buffer.length;
+    this.given();
+  }
+
+  #keep(buffer: Buffer): void {
+    const size = buffer.length;
+    const free = this.#free.get(size);
+    if (free === undefined) this.#free.set(size, [buffer]);
+    else free.push(buffer);
+    this.#kept += size;
   }
 
   /** Drops free buffers, the smallest first, until the total is within its limit. */
@@ -70,7 +95,7 @@ export class BufferPool {
 
   /** Bytes that `size` more would exceed the limit by. */
   #over(size: number): number {
-    return this.#held + this.#kept + size - this.budget * 1.25;
+    return this.#held + this.#kept + size - this.#budget * 1.25;
   }
 }
 

@@ -1,0 +1,40 @@
+import { Service } from './attempt.js';
+
+/** One holder of memory: a source's read-ahead, the records that it has in flight, a sink's buffers. */
+export interface MemoryUse {
+  /** What it is called in errors: `sink 'out'`. */
+  readonly who: string;
+  /** Bytes without which it cannot work. */
+  readonly least: number;
+  /** Bytes that it makes use of. */
+  readonly most: number;
+  /** `limit` has changed. Must not throw. */
+  readonly changed: () => void;
+}
+
+/** What a holder may hold at the moment. */
+export interface MemoryShare {
+  /** Bytes. 0 until its least is there, never below its least from then on. */
+  readonly limit: number;
+  /** Reports what is held after memory was given back. Only a share that was reduced needs to hear of it. */
+  holds(bytes: number): void;
+  /** Nothing is held any more. Idempotent. The end of the attempt does it for all. */
+  leave(): void;
+}
+
+/** The memory of an attempt: its part of what the process has for all of its jobs. */
+export interface Memory {
+  /**
+   * Asks for a share. Call it on `Open`, or when a source is opened: no record comes before every share of the attempt has
+   * its least. Errors: `MemoryTooSmall`.
+   */
+  share(use: MemoryUse): MemoryShare;
+}
+
+/** Where nobody counts, as in tests, everyone has what it makes use of. */
+const uncounted: Memory = {
+  share: ({ most }) => ({ limit: most, holds: () => undefined, leave: () => undefined }),
+};
+
+/** Memory as operators, sources and sinks ask for it. */
+export const memory = new Service<Memory>('millrace.memory', () => uncounted);

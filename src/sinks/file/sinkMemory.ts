@@ -1,0 +1,77 @@
+import { defer, finalize, type Observable } from 'rxjs';
+import { memory, type Attempt, type MemoryShare } from '../../flow/index.js';
+import { BufferPool, largestPart } from '../../store/multipart/index.js';
+import type { SinkSettings } from './options.js';
+
+/**
+ * A sink's share of the memory that all jobs of the process have. It pays for three things: what is not uploaded yet, which
+ * is the sink's budget; buffers that the pool keeps for reuse, up to a quarter of that; and tails that are read back to be
+ * published, another quarter, or a part if that is more. What the share does not cover, the budget is smaller by.
+ */
+export class SinkMemory {
+  readonly pool: BufferPool = new BufferPool(0, () => {
+    this.#settle();
+  });
+  readonly #part: number;
+  readonly #share: MemoryShare;
+  #publishing = 0;
+
+  /** @param relieve the budget has changed: room must be made, or there is more */
+  constructor(
+    id: string,
+    attempt: Attempt,
+    settings: Pick<SinkSettings<never>, 'budget' | 'leastBudget' | 'rollSize' | 'partSize'>,
+    relieve: () => void,
+  ) {
+    this.#part = largestPart(settings.rollSize, settings.partSize);
+    this.#share = attempt.use(memory).share({
+      who: `sink '${id}'`,
+      least: this.#around(settings.leastBudget),
+      most: this.#around(settings.budget),
+      changed: () => {
+        this.#resize();
+        relieve();
+        this.#settle();
+      },
+    });
+    this.#resize();
+  }
+
+  /** Tails that may be in memory to be published, in bytes. */
+  get tails(): number {
+    return Math.max(this.pool.budget / 4, this.#part);
+  }
+
+  /** Counts a tail that is read back while it is published. */
+  publishing<T>(bytes: number, publish: Observable<T>): Observable<T> {
+    return defer(() => {
+      this.#publishing += bytes;
+      return publish.pipe(
+        finalize(() => {
+          this.#publishing -= bytes;
+          this.#settle();
+        }),
+      );
+    });
+  }
+
+  /** Memory was given back. */
+  #settle(): void {
+    this.#share.holds(this.pool.occupied + this.#publishing);
+  }
+
+  leave(): void {
+    this.#share.leave();
+  }
+
+  #resize(): void {
+    const { limit } = this.#share;
+    const budget = Math.min(limit / 1.5, (limit - this.#part) / 1.25);
+    this.pool.resize(Math.max(0, Math.round(budget)));
+  }
+
+  /** All that a budget entails. */
+  #around(budget: number): number {
+    return Math.ceil(budget * 1.25 + Math.max(budget / 4, this.#part));
+  }
+}
