@@ -302,6 +302,10 @@ export const errorCatalog: Readonly<
     AlreadyRunning: ['The job is running', 'Wait for `run(…)`'],
     LeafCompleted: ['A leaf completed before its sources ended', 'Limit records with `records(take(n))`'],
     LeafWithoutSource: ['A leaf does not start at a source of the job', 'Begin it with `job.source(…)`'],
+    MemoryTooSmall: [
+      'The jobs of this process cannot work with the memory that they may hold together',
+      'Raise `memory` (`execution.memory-budget`), run fewer jobs in one process, or set smaller fragments and parts',
+    ],
     NoConditionalWrites: [
       'The store of the checkpoint directory has no conditional writes',
       "Use another store, or set `checkpoints.fencing` to `'none'` and run one process only",

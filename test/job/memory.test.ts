@@ -91,7 +91,7 @@ describe('shares', () => {
     const first = open(budget, 100 << 20, 'first');
     new Greedy(first, 60 << 20);
     const second = open(budget, 100 << 20, 'second');
-    const refused = (): void => void new Greedy(second, 41 << 20);
+    const refused = (): Greedy => new Greedy(second, 41 << 20);
     expect(refused).toThrow(/source x of job 'second' needs another 41\.0 MiB at least/);
     expect(refused).toThrow(expect.objectContaining({ code: 'MemoryTooSmall', retryable: false }) as Error);
     expect(() => open(budget, 59 << 20, 'third')).toThrow(/may hold 59\.0 MiB together .*need 60\.0 MiB/);
@@ -105,18 +105,18 @@ type Event =
   | { readonly type: 'start' | 'close' | 'fill' | 'leave'; readonly at: number }
   | { readonly type: 'down'; readonly at: number; readonly bytes: number };
 
-const events = fc.array(
+const events: fc.Arbitrary<Event[]> = fc.array<Event>(
   fc.oneof(
-    fc.record<Event>({
+    fc.record({
       type: fc.constant('open' as const),
       total: fc.integer({ min: 50, max: 120 }),
       uses: fc.array(fc.tuple(fc.integer({ min: 1, max: 15 }), fc.nat(60)), { maxLength: 3 }),
-    } as never),
-    fc.record<Event>({
+    }),
+    fc.record({
       type: fc.constantFrom('start' as const, 'close' as const, 'fill' as const, 'leave' as const),
       at: fc.nat(9),
-    } as never),
-    fc.record<Event>({ type: fc.constant('down' as const), at: fc.nat(9), bytes: fc.nat(40) } as never),
+    }),
+    fc.record({ type: fc.constant('down' as const), at: fc.nat(9), bytes: fc.nat(40) }),
   ),
   { maxLength: 60 },
 );

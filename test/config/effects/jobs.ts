@@ -189,6 +189,16 @@ export const jobEffects: Effects = {
     expect(await ahead({})).toBe(168);
   },
 
+  'execution.memory-budget': async () => {
+    const run = (set: Set): Promise<unknown> => {
+      const world = new World();
+      const job = world.job(set);
+      return world.run(job, [job.source('in', ticks(1, 0)).pipe(out())]);
+    };
+    expect(await run({ 'execution.memory-budget': '20MiB' })).toMatchObject({ code: 'MemoryTooSmall' });
+    expect(await run({ 'execution.memory-budget': '30MiB' })).toBeUndefined();
+  },
+
   'restart-strategy.type': async () => {
     expect(await restarts({})).toHaveLength(5);
     expect(await restarts({ 'restart-strategy.type': 'none' })).toEqual([]);
