@@ -75,11 +75,6 @@ export const wholes: readonly Whole[] = [
     because: 'What an operator defers is held by its place among signals.',
   },
   {
-    files: 'flow/pause.ts',
-    by: 'job/failure.test.ts',
-    because: 'Retries pause by it.',
-  },
-  {
     files: 'formats/{bytes,depth,jsonEncoder,lines,ndjson,text,typeName}.ts',
     by: 'formats/formats.test.ts',
     because: 'One suite is run on every format.',
@@ -117,7 +112,7 @@ export const wholes: readonly Whole[] = [
   { files: 'fs/reader/*.ts', by: 'fs/reader/reader.property.test.ts', because: 'Parts of one reader.' },
   { files: 'fs/writer/*.ts', by: 'fs/writer/writer.test.ts', because: 'Parts of one writer.' },
   {
-    files: 'job/{attempt,environment,hotSource,job,leaf}.ts',
+    files: 'job/{attempt,checkpointPlace,environment,hotSource,job,leaf}.ts',
     by: 'job/wiring.test.ts',
     because: 'They are what a job is wired of.',
   },
@@ -144,7 +139,7 @@ export const wholes: readonly Whole[] = [
   },
   {
     files:
-      'sinks/file/{committable,fileKind,fileNames,journal,leftUploads,openFiles,ownership,places,pressure,publisher,uploads}.ts',
+      'sinks/file/{committable,fileKind,fileNames,frozenFiles,journal,leftUploads,openFiles,ownership,places,pressure,publisher,remainder,rest,tailBytes,uploads}.ts',
     by: 'sinks/file/crashPoints.test.ts',
     because: 'Parts of one sink, which crashes at every request of theirs.',
   },
@@ -214,6 +209,21 @@ export const wholes: readonly Whole[] = [
     files: 'store/{abortUploads,registry}.ts',
     by: 'store/open.test.ts',
     because: 'Stores are opened through them.',
+  },
+  {
+    files: 'store/relation.ts',
+    by: 'fs/operations/relation.test.ts',
+    because: 'Two names of one place matter to operations.',
+  },
+  {
+    files: 'store/multipart/upload.ts',
+    by: 'state/upload.test.ts',
+    because: 'Segments are uploaded by it.',
+  },
+  {
+    files: 'formats/writer.ts',
+    by: 'sinks/file/fileSink.test.ts',
+    because: 'A file sink is what a writer is for.',
   },
   {
     files: 'store/links.ts',
