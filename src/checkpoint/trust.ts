@@ -24,7 +24,7 @@ import { isSignedBy, type Signing } from './signature.js';
  * | `entropy` | other prefixes of the bucket | here: its marker matches the checkpoint directory |
  * | `garbage` | objects, log entries to delete | here: data names, and entries that are over |
  * | `objects` of operators, committables, `retained` | objects to keep, read, delete | here, and `dataKey` at each use |
- * | `operators`: `snapshot` of a source | objects to read | `sources/listing.ts`: the source's pattern, and a version |
+ * | `operators`: `snapshot` of a source | objects to read | `sources/listedRoot.ts`: the source's pattern, and a version |
  * | `operators`: `snapshot` of keyed state | segments to read | `dataKey`; `state/snapshot.ts`: form |
  * | `open`, `pending`: committables | stores to open, objects to write | `sinks/file/places.ts`: the sink's own places and names |
  * | a committable's journals | objects to read | `dataKey`; `sinks/file/journal.ts`: content |

@@ -1,12 +1,17 @@
 import { types } from 'node:util';
 import { MillraceError } from '../errors.js';
-import type { Cutter, Format } from './format.js';
+import type { Format } from './format.js';
+import type { ObjectDecoder } from './reader.js';
 import { typeName } from './typeName.js';
 
 /** Every place is a boundary. */
-const anywhere: Cutter = {
+const asTheyCome: ObjectDecoder<Uint8Array> = {
   first: (_bytes, _from, to) => to,
   last: (_bytes, _from, to) => to,
+  decode(block, _start, _line, on) {
+    on(block);
+    return 0;
+  },
 };
 
 /**
@@ -22,13 +27,10 @@ const anywhere: Cutter = {
  */
 export function bytes(): Format<Uint8Array> {
   return {
+    name: 'bytes',
     extension: '',
     block: 64 * 1024,
-    cutter: () => anywhere,
-    decode(block, _start, _line, on) {
-      on(block);
-      return 0;
-    },
+    decoder: () => asTheyCome,
     encode(block: unknown) {
       if (types.isUint8Array(block)) return block;
       throw new MillraceError(

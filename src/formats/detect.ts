@@ -9,8 +9,9 @@
  * What is known and cannot be read is refused by name, never parsed as it lies.
  */
 import { MillraceError } from '../errors.js';
-import type { CodecName } from './codec.js';
-import { gzip, looksLikeText, recognise, type Content } from './recognise.js';
+import type { Codec, Compression } from './codec.js';
+import { codecNamed, codecs, compressions } from './codecs.js';
+import { containers, looksLikeText, recognise, type Content } from './recognise.js';
 
 export interface StoredObject {
   /** For messages, and for the end of its name. */
@@ -25,105 +26,80 @@ export interface StoredObject {
   readonly text: boolean;
 }
 
-/** Compressions by the endings of names and the tokens of Content-Encoding. */
-const compressions: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    gz: 'gzip',
-    gzip: 'gzip',
-    'x-gzip': 'gzip',
-    zst: 'zstd',
-    zstd: 'zstd',
-    'x-zstd': 'zstd',
-    bz2: 'bzip2',
-    bzip2: 'bzip2',
-    'x-bzip2': 'bzip2',
-    xz: 'xz',
-    'x-xz': 'xz',
-    lzma: 'lzma',
-    lz4: 'lz4',
-    lzo: 'lzo',
-    snappy: 'snappy',
-    sz: 'snappy',
-    'x-snappy-framed': 'snappy',
-    br: 'brotli',
-    brotli: 'brotli',
-    z: 'compress (.Z)',
-    compress: 'compress (.Z)',
-    'x-compress': 'compress (.Z)',
-    deflate: 'deflate',
-  }),
-);
-
-/** Compressions without a signature: only what declares them tells. */
-const unsigned: readonly string[] = ['brotli', 'deflate', 'lzma', 'lzo'];
-
-const containers: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    parquet: 'a Parquet file',
-    avro: 'an Avro file',
-    orc: 'an ORC file',
-    arrow: 'an Arrow file',
-    feather: 'an Arrow file',
-    zip: 'a zip archive',
-    '7z': 'a 7z archive',
-    tar: 'a tar archive',
-    tgz: 'a tar archive',
-  }),
-);
-
-/** The codec of an object. Errors: `UnknownCodec`, `NotUtf8`. */
-export function codecOf(object: StoredObject): CodecName {
+/** The codec of an object; `undefined` if its stored bytes are its content. Errors: `UnknownCodec`, `NotUtf8`. */
+export function codecOf(object: StoredObject): Codec | undefined {
   const { uri, head, text } = object;
   const ending = /\.([^./]+)$/.exec(uri)?.[1]?.toLowerCase() ?? '';
-  const byName = `its name ends in .${ending}`;
-  const named = compressions.get(ending);
+  const named = compressions.find(({ words }) => words.includes(ending));
   const layers = layersOf(object.encoding);
   const content = recognise(head);
-  if (content === gzip && (text || named === gzip.name || layers.includes(gzip.name))) return 'gzip';
-  if (named !== undefined && named !== gzip.name) throw unknownCompression(uri, named, byName);
+  const shown = content?.kind === 'compression' ? content.compression : undefined;
+  const shownCodec = shown && codecNamed(shown.name);
+  if (shown !== undefined && shownCodec !== undefined && (text || named === shown || layers.includes(shown)))
+    return shownCodec;
+  const byName = `its name ends in .${ending}`;
+  const nameSays = named && declared(uri, named, byName);
 
   const outer = layers.at(-1);
   const byHeader = `its Content-Encoding is ${object.encoding ?? ''}`;
   if (!text) {
     // The bytes may be the content already, whatever the header says, unless only the header can tell.
-    if (outer !== undefined && (unsigned.includes(outer) || content?.name === outer))
-      throw unknownCompression(uri, outer, byHeader);
-    return named === undefined ? 'none' : 'gzip';
+    const told = outer !== undefined && (isUnsigned(outer) || shown === outer);
+    return told ? declared(uri, outer, byHeader) : nameSays;
   }
-  const container = containers.get(ending);
-  if (container !== undefined) throw unknownContainer(uri, container, byName);
-  if (content !== undefined) throw unreadable(uri, content, '');
-  if (looksLikeText(head, object.whole)) return 'none';
-  if (outer !== undefined && outer !== gzip.name) throw unknownCompression(uri, outer, byHeader);
-  // What calls itself gzip and is neither that nor text is broken, and its decoder says so.
-  return named === undefined && outer === undefined ? 'none' : 'gzip';
+  const container = containers.find(({ extensions }) => extensions.includes(ending));
+  if (container !== undefined) throw unknownContainer(uri, container.name, byName);
+  if (content !== undefined) throw unreadable(uri, content);
+  if (looksLikeText(head, object.whole)) return undefined;
+  // What calls itself gzip and is neither that nor text is broken, and its decompressor says so.
+  const headerSays = outer && declared(uri, outer, byHeader);
+  return nameSays ?? headerSays;
 }
 
 /**
- * Refuses what is no text in a content that is read as such: what `compression: 'gzip'` has inside, or, as far as its
- * character encoding goes, what `compression: 'none'` takes as it lies. Errors: `UnknownCodec`, `NotUtf8`.
+ * Refuses what is no text in a content that is read as such: what `codec` has inside, or, as far as its character
+ * encoding goes, what is taken as it lies without one. Errors: `UnknownCodec`, `NotUtf8`.
  */
-export function checkText(uri: string, head: Buffer, codec: CodecName): void {
+export function checkText(uri: string, head: Buffer, codec: Codec | undefined): void {
   const content = recognise(head);
-  if (content === undefined || (codec === 'none' && content.kind !== 'encoding')) return;
-  throw unreadable(uri, content, codec === 'gzip' ? ' inside of gzip' : '');
+  if (content === undefined || (codec === undefined && content.kind !== 'encoding')) return;
+  throw unreadable(uri, content, codec);
 }
 
 /** The compressions that a Content-Encoding names, in the order in which they were applied. */
-function layersOf(encoding = ''): string[] {
+function layersOf(encoding = ''): Compression[] {
   return encoding
     .toLowerCase()
     .split(',')
     .map((token) => token.trim())
     .filter((token) => token !== '' && token !== 'identity' && token !== 'aws-chunked')
-    .map((token) => compressions.get(token) ?? token);
+    .map(
+      (token) =>
+        compressions.find(({ words }) => words.includes(token)) ?? {
+          name: token,
+          words: [token],
+          signatures: [],
+        },
+    );
 }
 
-function unreadable(uri: string, content: Content, where: string): MillraceError {
+/** Whether nothing but a name or a header can tell of it. */
+const isUnsigned = (compression: Compression): boolean =>
+  compressions.includes(compression) && compression.signatures.length === 0;
+
+/** The codec for what a name or a header says, and no bytes contradict. Errors: `UnknownCodec`. */
+function declared(uri: string, { name }: Compression, because: string): Codec {
+  const codec = codecNamed(name);
+  if (codec === undefined) throw unknownCompression(uri, name, because);
+  return codec;
+}
+
+function unreadable(uri: string, content: Content, inside?: Codec): MillraceError {
+  const where = inside === undefined ? '' : ` inside of ${inside.name}`;
   const because = `its first bytes${where} say so`;
   switch (content.kind) {
     case 'compression':
-      return where === ''
+      return inside === undefined
         ? unknownCompression(uri, content.name, because)
         : new MillraceError(
             'UnknownCodec',
@@ -139,11 +115,13 @@ function unreadable(uri: string, content: Content, where: string): MillraceError
   }
 }
 
-const unknownCompression = (uri: string, name: string, because: string): MillraceError =>
-  new MillraceError(
+function unknownCompression(uri: string, name: string, because: string): MillraceError {
+  const readable = codecs.map((codec) => codec.name).join(' or ');
+  return new MillraceError(
     'UnknownCodec',
-    `No codec for ${uri}: it is compressed with ${name} (${because}). Recompress it with gzip, or read it as it is with compression: 'none'.`,
+    `No codec for ${uri}: it is compressed with ${name} (${because}). Recompress it with ${readable}, or read it as it is with compression: 'none'.`,
   );
+}
 
 const unknownContainer = (uri: string, what: string, because: string): MillraceError =>
   new MillraceError(

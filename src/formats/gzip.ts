@@ -16,7 +16,7 @@
  */
 import { createInflateRaw, crc32, inflateRawSync, type InflateRaw } from 'node:zlib';
 import { MillraceError } from '../errors.js';
-import type { Decoder, DecoderOptions, MemberStart } from './decoder.js';
+import type { Codec, Decompressor, DecompressorOptions, MemberStart } from './codec.js';
 import { parseGzipHeader } from './gzipHeader.js';
 
 /** Decompressed bytes that may wait for the reader. */
@@ -30,8 +30,16 @@ const aheadChunks = 1024;
 /** A header of more is no header: names and comments have no limit of their own. */
 const maxHeaderBytes = 128 * 1024;
 
-export class Gunzipper implements Decoder {
-  readonly #options: DecoderOptions;
+/** RFC 1952. */
+export const gzip = {
+  name: 'gzip',
+  words: ['gz', 'gzip', 'x-gzip'],
+  signatures: [{ bytes: Buffer.from([0x1f, 0x8b, 8]) }],
+  open: (options) => new Gunzipper(options),
+} as const satisfies Codec;
+
+export class Gunzipper implements Decompressor {
+  readonly #options: DecompressorOptions;
   #state: 'between' | 'header' | 'deflate' | 'trailer' | 'over' | 'closed' = 'between';
   /** Stored bytes that no state has taken yet, and where in the object they start. */
   #input: Buffer = Buffer.alloc(0);
@@ -54,7 +62,7 @@ export class Gunzipper implements Decoder {
   #firstMember = 0;
   #smallOnes = 0;
 
-  constructor(options: DecoderOptions) {
+  constructor(options: DecompressorOptions) {
     this.#options = options;
     this.#inputAt = options.from.at;
     this.#produced = options.from.offset;

@@ -1,5 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import type { Cutter } from './format.js';
+import type { Cutter } from './reader.js';
 
 /**
  * What the formats of one record a line share: boundaries, and the quickest way from a block of bytes to strings.

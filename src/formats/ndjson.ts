@@ -4,10 +4,11 @@ import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import { isDeeper } from './depth.js';
-import type { Format, Malformed } from './format.js';
+import type { Format } from './format.js';
 import { jsonEncoder } from './jsonEncoder.js';
 import { hasLongNumber, parseExactly } from './jsonNumbers.js';
 import { LineBytes, lineCutter, nextSpan, startsWithMark, type Span } from './lines.js';
+import type { Malformed, ObjectDecoder } from './reader.js';
 
 /** Settings of {@link ndjson}. */
 export interface NdjsonOptions<T> {
@@ -68,13 +69,18 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
   const parse = parserOf(JSON.parse);
   const parseLong = numbers === 'exact' ? parserOf(parseExactly) : undefined;
   const encode = jsonEncoder();
+  const parsers = { parse, parseLong };
+  // Lines need nothing of those before them: one decoder serves all objects.
+  const decoder: ObjectDecoder<T> = {
+    ...lineCutter,
+    decode: (block, start, line, on, malformed) => decode(parsers, block, start, line, on, malformed),
+  };
   return {
+    name: 'ndjson',
     extension: '.ndjson',
     text: true,
-    cutter: () => lineCutter,
+    decoder: () => decoder,
     encode: (record) => encode(record) + '\n',
-    decode: (block, start, line, on, malformed) =>
-      decode({ parse, parseLong }, block, start, line, on, malformed),
   };
 }
 

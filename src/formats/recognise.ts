@@ -1,73 +1,66 @@
 /**
  * What an object is, by its first bytes. A name or a header may be wrong; these are what a parser would get.
- *
- * Signatures are those of the formats' own specifications. One that could begin a text file ("ORC", "PAR1") counts only if
- * bytes that no text has come after it.
  */
 import { isUtf8 } from 'node:buffer';
+import type { Compression, Signature } from './codec.js';
+import { compressions } from './codecs.js';
 
 /** The first bytes that decide: the signature of tar lies at 257. */
 export const headBytes = 512;
 
 /** Something that is known and not read as text. */
-export interface Content {
-  /** For messages: `zstd`, `a Parquet file`. */
+export type Content =
+  /** Other bytes are inside. */
+  | { readonly kind: 'compression'; readonly name: string; readonly compression: Compression }
+  /** Records are inside that only its own reader finds. `name` is for messages: `a Parquet file`. */
+  | { readonly kind: 'container'; readonly name: string }
+  | { readonly kind: 'encoding'; readonly name: string };
+
+/** A file format that has records inside and is no text. */
+export interface Container {
+  /** For messages: `a Parquet file`. */
   readonly name: string;
-  /** A compression has other bytes inside; a container has records that only its own reader finds. */
-  readonly kind: 'compression' | 'container' | 'encoding';
+  /** Endings of names, without the dot, in lower case. */
+  readonly extensions: readonly string[];
+  readonly signatures: readonly Signature[];
 }
 
-const compression = (name: string): Content => ({ name, kind: 'compression' });
-const container = (name: string): Content => ({ name, kind: 'container' });
-
-export const gzip = compression('gzip');
-
-interface Signature {
-  readonly content: Content;
-  readonly at?: number;
-  readonly bytes: Buffer;
-  /** It could begin a text file. */
-  readonly readable?: boolean;
-}
-
-const signatures: readonly Signature[] = [
-  { content: gzip, bytes: Buffer.from([0x1f, 0x8b, 8]) },
-  { content: compression('zstd'), bytes: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]) },
-  { content: compression('bzip2'), bytes: Buffer.from('BZh'), readable: true },
-  { content: compression('xz'), bytes: Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]) },
-  { content: compression('lz4'), bytes: Buffer.from([0x04, 0x22, 0x4d, 0x18]) },
-  { content: compression('lz4'), bytes: Buffer.from([0x02, 0x21, 0x4c, 0x18]) },
-  {
-    content: compression('snappy'),
-    bytes: Buffer.from([0xff, 6, 0, 0, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59]),
-  },
-  { content: compression('lzop'), bytes: Buffer.from([0x89, 0x4c, 0x5a, 0x4f, 0]) },
-  { content: compression('compress (.Z)'), bytes: Buffer.from([0x1f, 0x9d]) },
-  { content: compression('lzip'), bytes: Buffer.from([0x4c, 0x5a, 0x49, 0x50, 1]) },
-  { content: container('a zip archive'), bytes: Buffer.from([0x50, 0x4b, 3, 4]) },
-  { content: container('an empty zip archive'), bytes: Buffer.from([0x50, 0x4b, 5, 6]) },
-  { content: container('a 7z archive'), bytes: Buffer.from([0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]) },
-  { content: container('a tar archive'), at: 257, bytes: Buffer.from('ustar'), readable: true },
-  { content: container('a Parquet file'), bytes: Buffer.from('PAR1'), readable: true },
-  { content: container('an encrypted Parquet file'), bytes: Buffer.from('PARE'), readable: true },
-  { content: container('an Avro file'), bytes: Buffer.from([0x4f, 0x62, 0x6a, 1]) },
-  { content: container('an ORC file'), bytes: Buffer.from('ORC'), readable: true },
-  { content: container('an Arrow file'), bytes: Buffer.from('ARROW1'), readable: true },
-  { content: container('a Hadoop sequence file'), bytes: Buffer.from('SEQ'), readable: true },
-  { content: container('a SQLite database'), bytes: Buffer.from('SQLite format 3\0') },
+export const containers: readonly Container[] = [
+  container('a zip archive', ['zip'], { bytes: [0x50, 0x4b, 3, 4] }),
+  container('an empty zip archive', [], { bytes: [0x50, 0x4b, 5, 6] }),
+  container('a 7z archive', ['7z'], { bytes: [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c] }),
+  container('a tar archive', ['tar', 'tgz'], { readable: 'ustar', at: 257 }),
+  container('a Parquet file', ['parquet'], { readable: 'PAR1' }),
+  container('an encrypted Parquet file', [], { readable: 'PARE' }),
+  container('an Avro file', ['avro'], { bytes: [0x4f, 0x62, 0x6a, 1] }),
+  container('an ORC file', ['orc'], { readable: 'ORC' }),
+  container('an Arrow file', ['arrow', 'feather'], { readable: 'ARROW1' }),
+  container('a Hadoop sequence file', [], { readable: 'SEQ' }),
+  container('a SQLite database', [], { bytes: [...Buffer.from('SQLite format 3\0')] }),
 ];
 
-/** A frame that decoders of zstd and lz4 skip. */
-const skippable = (head: Buffer): boolean =>
-  head.length >= 4 && (head.readUInt32LE(0) & 0xfffffff0) >>> 0 === 0x184d2a50;
+function container(
+  name: string,
+  extensions: readonly string[],
+  { bytes, readable, at = 0 }: { bytes?: readonly number[]; readable?: string; at?: number },
+): Container {
+  const signature =
+    readable === undefined
+      ? { at, bytes: Buffer.from(bytes ?? []) }
+      : { at, bytes: Buffer.from(readable), readable: true };
+  return { name, extensions, signatures: [signature] };
+}
 
 /** The kind of content that `head`, the first bytes of it, shows; `undefined` if it may be anything. */
 export function recognise(head: Buffer): Content | undefined {
-  for (const { content, at = 0, bytes, readable = false } of signatures) {
-    if (head.length < at + bytes.length || bytes.compare(head, at, at + bytes.length) !== 0) continue;
-    if (!readable || hasControls(head)) return content;
-  }
-  if (skippable(head)) return compression('zstd or lz4');
+  const shows = ({ at = 0, bytes, readable = false }: Signature): boolean =>
+    head.length >= at + bytes.length &&
+    bytes.compare(head, at, at + bytes.length) === 0 &&
+    (!readable || hasControls(head));
+  const compression = compressions.find(({ signatures }) => signatures.some(shows));
+  if (compression !== undefined) return { kind: 'compression', name: compression.name, compression };
+  const container = containers.find(({ signatures }) => signatures.some(shows));
+  if (container !== undefined) return { kind: 'container', name: container.name };
   return recogniseEncoding(head);
 }
 

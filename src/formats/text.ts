@@ -1,6 +1,7 @@
 import { MillraceError } from '../errors.js';
 import type { Format } from './format.js';
 import { lineCutter, nextSpan, startsWithMark } from './lines.js';
+import type { ObjectDecoder } from './reader.js';
 import { typeName } from './typeName.js';
 
 /**
@@ -17,9 +18,10 @@ import { typeName } from './typeName.js';
  */
 export function text(): Format<string> {
   return {
+    name: 'text',
     extension: '.txt',
     text: true,
-    cutter: () => lineCutter,
+    decoder: () => lineDecoder,
     encode(record: unknown) {
       if (typeof record !== 'string')
         throw notText(`is a value of type ${typeName(record)}, and text() writes strings: map it to one`);
@@ -27,28 +29,32 @@ export function text(): Format<string> {
         throw notText('holds a newline, and would read back as two: split it, or write it with ndjson()');
       return record + '\n';
     },
-    decode(block, _start, _line, on) {
-      let lines = 0;
-      for (let from = 0; from < block.length;) {
-        const span = nextSpan(block, from);
-        from = span.to;
-        const chars = span.text ?? block.toString('utf8', span.from, span.to);
-        for (let at = 0; at < chars.length; lines++) {
-          let to = chars.indexOf('\n', at);
-          const first = !span.ascii && startsWithMark(chars, at) ? at + 1 : at;
-          if (to < 0) {
-            to = chars.length;
-            // A mark that nothing follows is no line.
-            if (first === to) break;
-          }
-          on(chars.slice(first, to > at && chars[to - 1] === '\r' ? to - 1 : to));
-          at = to + 1;
-        }
-      }
-      return lines;
-    },
   };
 }
+
+const lineDecoder: ObjectDecoder<string> = {
+  ...lineCutter,
+  decode(block, _start, _line, on) {
+    let lines = 0;
+    for (let from = 0; from < block.length;) {
+      const span = nextSpan(block, from);
+      from = span.to;
+      const chars = span.text ?? block.toString('utf8', span.from, span.to);
+      for (let at = 0; at < chars.length; lines++) {
+        let to = chars.indexOf('\n', at);
+        const first = !span.ascii && startsWithMark(chars, at) ? at + 1 : at;
+        if (to < 0) {
+          to = chars.length;
+          // A mark that nothing follows is no line.
+          if (first === to) break;
+        }
+        on(chars.slice(first, to > at && chars[to - 1] === '\r' ? to - 1 : to));
+        at = to + 1;
+      }
+    }
+    return lines;
+  },
+};
 
 const notText = (what: string): MillraceError =>
   new MillraceError('NotText', `A record ${what} before the sink.`);

@@ -1,5 +1,6 @@
 import { MillraceError, sharedByCopies } from '../errors.js';
 import type { Json } from '../flow/index.js';
+import { isStoreError } from '../store/errors.js';
 
 /**
  * What can be wrong with the input itself. None of it is retryable: a restart would find it again. The position that a
@@ -178,4 +179,11 @@ export class MalformedRecord extends MillraceError {
       `${object}, byte ${offset}, line ${line}: ${reason}: ${JSON.stringify(excerpt)}. Fix the object's producer, or set onMalformed to 'skip' or deadLetter(…).`,
     );
   }
+}
+
+/** What a store's refusal means for an object that is pinned by its ETag. */
+export function inputError(uri: string, error: unknown): unknown {
+  if (isStoreError(error, 'PreconditionFailed')) return new ObjectChanged(uri, error);
+  if (isStoreError(error, 'NotFound')) return new ObjectVanished(uri, error);
+  return error;
 }

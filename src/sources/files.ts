@@ -1,6 +1,6 @@
 import type { FlowOperator } from '../flow/index.js';
-import type { CodecName } from '../formats/codec.js';
-import type { Reader } from '../formats/format.js';
+import { codecs, type CodecName } from '../formats/codecs.js';
+import type { Reader } from '../formats/reader.js';
 import type { Transfer } from '../config/config.js';
 import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
 import { configOf, defaultConfig } from '../config/service.js';
@@ -9,6 +9,7 @@ import { compileUriGlob, hideUserInfo, plainUri, splitUri } from '../path/index.
 import { linksFollowed, type Links } from '../store/links.js';
 import type { FragmentLimits } from './fragments.js';
 import { FilesReader, type FilesSettings } from './filesReader.js';
+import { listed } from './listed.js';
 import type { DeadLetter, Source } from './source.js';
 
 /** Settings of {@link files}. */
@@ -90,7 +91,7 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * A URI without wildcards names an object or, if there is none of that name, everything under it. Objects are read in
  * the order of their keys' UTF-8 bytes, each from its start to its end, in the version (ETag) that was listed. Bounded:
  * an object that appears later under a key that is already passed is not read. A job that is run again after it has read
- * everything reports `input-not-read` if objects have come behind the last one; it looks at one page of the last URI's
+ * everything reports `input-not-read` if objects were added after the last one; it looks at one page of the last URI's
  * listing, and not at earlier keys or URIs.
  *
  * The position is exact at every record. A resumed job opens the object it was in at that byte (a compressed one at the
@@ -131,6 +132,7 @@ export function filesSettings<T>(
   return {
     uris,
     format: options.format,
+    discover: listed,
     limits: limitsOf(options, defaultConfig().transfer),
     onMalformed: typeof options.onMalformed === 'object' ? 'deadLetter' : (options.onMalformed ?? 'fail'),
     hidden: options.hidden ?? false,
@@ -146,18 +148,17 @@ export function filesSettings<T>(
 /** Callers may be JavaScript: the types are not to be relied on here. */
 function checkFilesOptions<T>(options: FilesOptions<T>): void {
   const given = required<Partial<FilesOptions<T>>>('the options of files', options);
-  const { format, prefetch, onMalformed = 'fail', compression = 'auto' } = given;
+  const { format, prefetch, onMalformed = 'fail' } = given;
   checkOptions('files', options, names);
   checkOptions('files', prefetch, prefetchNames, 'prefetch.');
-  if (typeof format?.decode !== 'function' || typeof format.cutter !== 'function')
+  if (typeof format?.decoder !== 'function' || typeof format.name !== 'string')
     throw new InvalidOption('files: format', format, 'a format such as ndjson(), text() or bytes()');
   oneOf('files: unreadable', given.unreadable, ['fail', 'skip']);
+  oneOf('files: compression', given.compression, ['auto', 'none', ...codecs.map(({ name }) => name)]);
   oneOf('files: links', given.links, Object.keys(linksFollowed));
   const policy: unknown = typeof onMalformed === 'object' ? onMalformed.deadLetter : onMalformed;
   if (typeof policy !== 'function' && policy !== 'fail' && policy !== 'skip')
     throw new InvalidOption('files: onMalformed', onMalformed, "'fail', 'skip' or deadLetter(…)");
-  if (!['auto', 'none', 'gzip'].includes(compression))
-    throw new InvalidOption('files: compression', compression, "'auto', 'none' or 'gzip'");
 }
 
 /** How far to read ahead, with what is configured for options that say nothing. */

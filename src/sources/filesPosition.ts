@@ -1,22 +1,18 @@
+/**
+ * Where a `files` source is: what a checkpoint holds of it, and all it needs to go on. What is read to its end is its
+ * discovery's to remember; here is the object that is being read.
+ */
 import { MillraceError } from '../errors.js';
 import { ForeignName, type Json } from '../flow/index.js';
-import type { CodecName, MemberStart } from '../formats/codec.js';
+import type { Codec, MemberStart } from '../formats/codec.js';
+import { codecNamed, type CodecName } from '../formats/codecs.js';
+import type { ObjectDecoder, Reader } from '../formats/reader.js';
 import { fields, isCount, isString, optional } from '../shape.js';
+import { badPosition, marked, unmarked, type PositionKind } from './position.js';
 
-/**
- * Where a `files` source is: what a checkpoint holds of it, and all it needs to go on. Its size does not depend on how
- * many objects there are, because objects are read in the order of their listing: everything up to `after`, or before
- * `object`, is done.
- */
 export interface FilesPosition {
-  /** Index of the URI that is being read; the number of URIs when all is read. */
-  readonly root: number;
-  /** That URI, to notice that the list was changed. */
-  readonly uri?: string;
-  /** The last key of this root that is read to its end. */
-  readonly after?: string;
-  /** When all is read: the last key that was read of the last URI; '' if none was. */
-  readonly last?: string;
+  /** What the source's discovery holds: where it goes on after `object`. Of a kind of its own. */
+  readonly discovery: Json;
   /** The object that is being read. */
   readonly object?: ObjectPosition;
   /** Malformed records skipped so far, over the job's life. */
@@ -30,44 +26,53 @@ export interface ObjectPosition {
   readonly offset: number;
   /** Lines read. */
   readonly line: number;
-  /** In a compressed object: where decompression has to start to get there. */
-  readonly member?: MemberStart;
+  /** The reader's name. */
+  readonly format: string;
+  /** The decoder's state. */
+  readonly state?: Json;
+  /** In a compressed object: its codec, and the member from which decompression has to start to get there. */
+  readonly compressed?: MemberStart & { readonly codec: string };
 }
+
+/** Of a decoder's state as JSON: every manifest has it. */
+const maxStateBytes = 64 * 1024;
+
+const hasObjectFields = fields({
+  key: isString,
+  // One without has an error of its own: a name that is not pinned.
+  etag: optional(isString),
+  offset: isCount,
+  line: isCount,
+  format: isString,
+  compressed: optional(fields({ codec: isString, at: isCount, offset: isCount })),
+});
+
+function isObjectPosition(value: unknown): boolean {
+  if (!hasObjectFields(value)) return false;
+  const { offset, compressed } = value as ObjectPosition;
+  return compressed === undefined || compressed.offset <= offset;
+}
+
+const filesKind: PositionKind = {
+  kind: 'files',
+  version: 1,
+  shape: fields({
+    discovery: (value) => value !== undefined,
+    object: optional(isObjectPosition),
+    skipped: isCount,
+  }),
+};
 
 /** The position as a manifest holds it. */
-export function encodePosition(position: FilesPosition): Json {
-  const { object, ...rest } = position;
-  if (object === undefined) return { ...rest };
-  const { member, ...fields } = object;
-  return { ...rest, object: member === undefined ? fields : { ...fields, member: { ...member } } };
-}
-
-/** The codec of an object that was read up to `position`. Errors: `BadPosition` (another one is set now). */
-export function codecAt(id: string, position: ObjectPosition, set: CodecName | 'auto'): CodecName {
-  const codec = position.member === undefined ? 'none' : 'gzip';
-  if (set === 'auto' || set === codec) return codec;
-  throw badPosition(
-    id,
-    `is in the middle of ${position.key}, which was read with compression '${codec}', and not '${set}' as it is set now`,
-  );
-}
-
-export const badPosition = (id: string, what: string): MillraceError =>
-  new MillraceError(
-    'BadPosition',
-    `The checkpoint's position of source '${id}' ${what}. Give a changed source a new id, or start the job afresh.`,
-  );
+export const encodePosition = (position: FilesPosition): Json => marked(filesKind, position);
 
 /**
- * Reads what {@link encodePosition} made. Whether the object is one of this source's, `Listing` checks.
- * Errors: `BadPosition` (not a position of this source, or the URIs were changed), `ForeignName` (an object without a version).
+ * Reads what {@link encodePosition} made. Whether the object is one of this source's, its discovery checks.
+ * Errors: `BadPosition` (not a position of a files source), `ForeignName` (an object without a version).
  */
-export function decodePosition(id: string, json: Json, uris: readonly string[]): FilesPosition {
-  const bad = (what: string): MillraceError => badPosition(id, what);
-  if (!isPosition(json)) throw bad('is not one of a files source');
-  const { root, skipped, uri, after, last, object } = json as unknown as FilesPosition;
-  if (uri !== uris[root])
-    throw bad(`belongs to ${uri ?? 'the end of its input'}, where there is now ${uris[root] ?? 'nothing'}`);
+export function decodePosition(id: string, json: Json): FilesPosition {
+  const position = unmarked<FilesPosition>(id, filesKind, json);
+  const { object } = position;
   // `*` would hold for whatever is there by now.
   if (object !== undefined && (((object.etag as string | undefined) ?? '') === '' || object.etag === '*')) {
     throw new ForeignName(
@@ -77,30 +82,66 @@ export function decodePosition(id: string, json: Json, uris: readonly string[]):
       'Positions of this source always have an ETag.',
     );
   }
-  return {
-    root,
-    skipped,
-    ...(uri === undefined ? {} : { uri }),
-    ...(after === undefined ? {} : { after }),
-    ...(last === undefined ? {} : { last }),
-    ...(object === undefined ? {} : { object }),
-  };
+  return position;
 }
 
-const isObjectPosition = fields({
-  key: isString,
-  // One without is told as what it is: a name that is not pinned.
-  etag: optional(isString),
-  offset: isCount,
-  line: isCount,
-  member: optional(fields({ at: isCount, offset: isCount })),
-});
+/**
+ * What a checkpoint holds of a decoder's state: a copy, because the decoder goes on. Errors: `BadDecoderState` (not JSON, too
+ * large, or not what a restored run would accept).
+ */
+export function stateOf<T>(
+  reader: Reader<T>,
+  decoder: ObjectDecoder<T>,
+  object: string,
+): { readonly state?: Json } {
+  if (decoder.state === undefined) return {};
+  const bad = (what: string): MillraceError =>
+    new MillraceError(
+      'BadDecoderState',
+      `The state that the decoder of format '${reader.name}' has in ${object} ${what}.`,
+    );
+  const json = JSON.stringify(decoder.state()) as string | undefined;
+  if (json === undefined) throw bad('is not JSON: correct the format');
+  const bytes = Buffer.byteLength(json);
+  if (bytes > maxStateBytes)
+    throw bad(
+      `takes ${bytes} bytes, and a checkpoint holds ${maxStateBytes}: convert the object, or make a format that remembers less`,
+    );
+  const state = JSON.parse(json) as Json;
+  if (reader.isState?.(state) !== true) throw bad('is refused by its own isState: correct the format');
+  return { state };
+}
 
-const isPosition = fields({
-  root: isCount,
-  skipped: isCount,
-  uri: optional(isString),
-  after: optional(isString),
-  last: optional(isString),
-  object: optional(isObjectPosition),
-});
+/** Checks that `reader` can go on in an object that was begun. Errors: `BadPosition`. */
+export function checkFormat(id: string, { key, format, state, offset }: ObjectPosition, reader: Reader<unknown>): void {
+  // Nothing of it is read: it may be read in any way.
+  if (offset === 0) return;
+  if (format !== reader.name)
+    throw badPosition(
+      id,
+      `is in the middle of ${key}, which was read with format '${format}', and not '${reader.name}' as it is set now`,
+    );
+  const fits = reader.isState === undefined ? state === undefined : state !== undefined && reader.isState(state);
+  if (!fits) throw badPosition(id, `has no state of format '${format}' for ${key}`);
+}
+
+/** The codec of an object that was read up to `position`. Errors: `BadPosition` (another one is set now, or it is unknown). */
+export function codecAt(
+  id: string,
+  { key, compressed }: ObjectPosition,
+  set: CodecName | 'auto',
+): Codec | undefined {
+  const name = compressed?.codec ?? 'none';
+  if (set !== 'auto' && set !== name)
+    throw badPosition(
+      id,
+      `is in the middle of ${key}, which was read with compression '${name}', and not '${set}' as it is set now`,
+    );
+  const codec = codecNamed(name);
+  if (codec === undefined && name !== 'none')
+    throw badPosition(
+      id,
+      `is in the middle of ${key}, which was read with compression '${name}', and there is no such codec`,
+    );
+  return codec;
+}

@@ -1,8 +1,10 @@
-import { concatMap, map, of, type Observable } from 'rxjs';
-import { Root, type ListingOptions } from './listing.js';
+import { catchError, concatMap, EMPTY, ignoreElements, map, of, take, tap, type Observable } from 'rxjs';
+import type { DiscoveryOptions } from './discovery.js';
+import type { NotReadEvent } from './events.js';
+import { ListedRoot } from './listedRoot.js';
 
 /** Objects that a source which has read everything does not read. */
-export interface LaterObjects {
+interface LaterObjects {
   readonly count: number;
   /** There may be more. */
   readonly more: boolean;
@@ -11,21 +13,38 @@ export interface LaterObjects {
 }
 
 /**
- * What has come behind the end of a source's input: objects of its last URI under keys after `last`, or all of them where
- * none was read (''). One page of a listing at most, so that a look costs the same whatever came.
+ * Reports the objects that were added after the end of a source's input: those of its last URI under keys after `last`, or
+ * all of them where none was read (''). One page of a listing at most, so that a look costs the same whatever was added.
+ * Completes. A failure is only reported: nothing was to be read.
  *
- * What came under earlier keys, or matches another URI of several, is not seen.
+ * What was added under earlier keys, or matches another URI of several, is not seen.
  */
-export function laterObjects(options: Omit<ListingOptions, 'from'>, last: string): Observable<LaterObjects> {
+export function reportLater(options: DiscoveryOptions, last: string): Observable<never> {
+  const { id: operator, report } = options;
+  return laterObjects(options, last).pipe(
+    tap((later) => {
+      if (later.first !== undefined) report(notRead(operator, later, later.first));
+    }),
+    catchError((error: unknown) => {
+      const message = `Source '${operator}' has read everything; whether input was added since is unknown.`;
+      report({ type: 'warning', operator, message, error });
+      return EMPTY;
+    }),
+    ignoreElements(),
+  );
+}
+
+const none: LaterObjects = { count: 0, more: false, first: undefined };
+
+function laterObjects(options: DiscoveryOptions, last: string): Observable<LaterObjects> {
   const index = options.uris.length - 1;
   const uri = options.uris[index];
-  if (uri === undefined) return of({ count: 0, more: false, first: undefined });
-  const from = { root: index, skipped: 0, ...(last === '' ? {} : { after: last }) };
-  const root = new Root(index, uri, from, { ...options, from });
+  if (uri === undefined) return of(none);
+  const root = new ListedRoot(index, uri, last === '' ? {} : { after: last }, options);
   const look = (): Observable<LaterObjects> => {
     const listing = root.lists();
     const request = root.request();
-    if (request === undefined) return of({ count: 0, more: false, first: undefined });
+    if (request === undefined) return of(none);
     return request.pipe(
       map(() => {
         let count = 0;
@@ -36,9 +55,16 @@ export function laterObjects(options: Omit<ListingOptions, 'from'>, last: string
         }
         return { count, more: listing && root.lists(), first };
       }),
+      take(1),
       // There is no object of the URI's own name: what lies below it is listed.
       concatMap((found) => (listing || found.count > 0 || !root.lists() ? of(found) : look())),
     );
   };
   return look();
+}
+
+function notRead(operator: string, { count, more }: LaterObjects, object: string): NotReadEvent {
+  const objects = `${more ? 'At least ' : ''}${count} ${count === 1 ? 'object' : 'objects'}`;
+  const message = `${objects} were added after source '${operator}' had read everything, and ${count === 1 ? 'is' : 'are'} not read; the first is ${object}. A finished job stays finished: read them with a job of their own, or everything again with this job under another name.`;
+  return { type: 'input-not-read', operator, objects: count, more, object, message };
 }

@@ -1,8 +1,9 @@
-import { gunzip, type CodecName, type Decoder, type MemberStart } from '../formats/codec.js';
+import type { Codec, Decompressor, MemberStart } from '../formats/codec.js';
+import { codecNamed, type CodecName } from '../formats/codecs.js';
 import { checkText, codecOf } from '../formats/detect.js';
+import type { FileObject } from './discovery.js';
 import type { Fetcher } from './fetcher.js';
-import { codecAt } from './filesPosition.js';
-import type { FileObject } from './listing.js';
+import { codecAt, type ObjectPosition } from './filesPosition.js';
 import { Preview, type Chunk } from './preview.js';
 
 export interface ObjectBytesOptions {
@@ -28,7 +29,8 @@ export class ObjectBytes {
   readonly #options: ObjectBytesOptions;
   readonly #stored: Preview;
   readonly #content: Preview;
-  #decoder: Decoder | undefined;
+  #codec: Codec | undefined;
+  #decompressor: Decompressor | undefined;
   /** Decompressed bytes yet to be dropped to get to the position that is resumed. */
   #discard = 0;
 
@@ -40,7 +42,7 @@ export class ObjectBytes {
       () => fetcher.read(),
       resume === undefined
         ? (head, whole) => {
-            this.#open(compression === 'auto' ? this.#detect(head, whole) : compression);
+            this.#open(compression === 'auto' ? this.#detect(head, whole) : codecNamed(compression));
           }
         : undefined,
     );
@@ -48,23 +50,24 @@ export class ObjectBytes {
       () => this.#read(),
       resume === undefined && text
         ? (head) => {
-            if (this.#decoder !== undefined || compression === 'none')
-              checkText(object.uri, head, this.#decoder === undefined ? 'none' : 'gzip');
+            // What `auto` left as it is was looked at as it is stored.
+            if (this.#codec !== undefined || compression === 'none')
+              checkText(object.uri, head, this.#codec);
           }
         : undefined,
     );
     if (resume !== undefined) this.#open(codecAt(id, resume, compression));
   }
 
-  /** Bytes in memory behind the fetcher. */
+  /** Bytes in memory after the fetcher. */
   get held(): number {
-    return (this.#decoder?.held ?? 0) + this.#stored.held + this.#content.held;
+    return (this.#decompressor?.held ?? 0) + this.#stored.held + this.#content.held;
   }
 
   /** Whether nothing is left. Known at once for a plain object, for a compressed one when it is decompressed. */
   get over(): boolean {
     if (this.held > 0) return false;
-    return this.#decoder === undefined ? this.#options.fetcher.atObjectEnd : this.#decoder.over;
+    return this.#decompressor === undefined ? this.#options.fetcher.atObjectEnd : this.#decompressor.over;
   }
 
   /** Errors: `UnknownCodec`, `NotUtf8`. */
@@ -72,42 +75,58 @@ export class ObjectBytes {
     return this.#content.read();
   }
 
-  /** Where decompression has to start to get to `offset`, which must not regress; `undefined` in a plain object. */
-  member(offset: number): MemberStart | undefined {
-    return this.#decoder?.member(offset);
+  /** What a position needs to get to `offset`, which must not regress: in a compressed object, where decompression has to start. */
+  at(offset: number): Pick<ObjectPosition, 'compressed'> {
+    const member = this.#decompressor?.member(offset);
+    return member === undefined || this.#codec === undefined
+      ? {}
+      : { compressed: { codec: this.#codec.name, at: member.at, offset: member.offset } };
+  }
+
+  /** Forgets the members before `offset`, which must not regress. */
+  passed(offset: number): void {
+    this.#decompressor?.member(offset);
   }
 
   close(): void {
-    this.#decoder?.close();
+    this.#decompressor?.close();
   }
 
-  #detect(head: Buffer, whole: boolean): CodecName {
+  #detect(head: Buffer, whole: boolean): Codec | undefined {
     const { object, fetcher, text } = this.#options;
     return codecOf({ uri: object.uri, encoding: fetcher.content?.encoding, head, whole, text });
   }
 
-  #open(codec: CodecName): void {
-    if (codec === 'none') return;
+  #open(codec: Codec | undefined): void {
+    this.#codec = codec;
+    if (codec === undefined) return;
     const { object, ready, fail } = this.#options;
-    const { offset = 0, member = { at: 0, offset: 0 } } = object.resume ?? {};
-    this.#discard = offset - member.offset;
-    this.#decoder = gunzip({ object: object.uri, from: member, ready, fail });
+    const { offset = 0, compressed: from = objectStart } = object.resume ?? {};
+    this.#discard = offset - from.offset;
+    this.#decompressor = codec.open({
+      object: object.uri,
+      from: { at: from.at, offset: from.offset },
+      ready,
+      fail,
+    });
   }
 
   #read(): Chunk {
     if (!this.#stored.open()) return 'wait';
-    const decoder = this.#decoder;
-    if (decoder === undefined) return this.#stored.read();
-    while (decoder.hungry) {
+    const decompressor = this.#decompressor;
+    if (decompressor === undefined) return this.#stored.read();
+    while (decompressor.hungry) {
       const chunk = this.#stored.read();
       if (chunk === 'wait') break;
-      if (chunk === 'end') decoder.finish();
-      else decoder.push(chunk);
+      if (chunk === 'end') decompressor.finish();
+      else decompressor.push(chunk);
     }
-    const chunk = decoder.read();
-    if (chunk === undefined) return decoder.over ? 'end' : 'wait';
+    const chunk = decompressor.read();
+    if (chunk === undefined) return decompressor.over ? 'end' : 'wait';
     const drop = Math.min(this.#discard, chunk.length);
     this.#discard -= drop;
     return chunk.subarray(drop);
   }
 }
+
+const objectStart: MemberStart = { at: 0, offset: 0 };

@@ -1,35 +1,46 @@
-import type { Cutter } from '../formats/format.js';
-import type { ObjectPosition } from './filesPosition.js';
-import type { FileObject } from './listing.js';
+import type { Malformed, ObjectDecoder, Reader } from '../formats/reader.js';
+import type { FileObject } from './discovery.js';
+import { stateOf, type ObjectPosition } from './filesPosition.js';
+import type { MalformedRecords } from './malformedRecords.js';
 import { ObjectBytes, type ObjectBytesOptions } from './objectBytes.js';
+import { locate, type RecordPlace } from './place.js';
 import { Slicer, type Piece } from './slicer.js';
+import type { SourceOutput } from './source.js';
 
-export interface ObjectReaderOptions extends ObjectBytesOptions {
-  readonly cutter: Cutter;
+export interface ObjectReaderOptions<T> extends Omit<ObjectBytesOptions, 'text'> {
+  readonly format: Reader<T>;
+  readonly malformed: MalformedRecords;
   readonly maxLineBytes: number;
   /** Bytes of a block at most. */
   readonly block: number;
 }
 
-/** One object on its way from (decompressed) chunks to blocks of whole records. */
-export class ObjectReader {
+/** One object on its way from (decompressed) chunks to records: `hand` over what `next` returns, and `feed` it when that is nothing. */
+export class ObjectReader<T> {
   readonly object: FileObject;
-  /** Lines read; counted where the blocks are decoded. */
-  line: number;
+  readonly #options: ObjectReaderOptions<T>;
   readonly #bytes: ObjectBytes;
   readonly #slicer: Slicer;
+  readonly #decoder: ObjectDecoder<T>;
+  /** Lines read. */
+  #line: number;
   /** The slicer has got everything. */
   #ended = false;
+  /** Finds the record that is being handed over. */
+  #place: (() => RecordPlace) | undefined;
 
-  constructor(options: ObjectReaderOptions) {
-    const { object, cutter, maxLineBytes, block } = options;
+  constructor(options: ObjectReaderOptions<T>) {
+    const { object, format, maxLineBytes, block } = options;
     this.object = object;
-    this.line = object.resume?.line ?? 0;
-    this.#bytes = new ObjectBytes(options);
-    this.#slicer = new Slicer(cutter, object.resume?.offset ?? 0, maxLineBytes, block);
+    this.#options = options;
+    const { offset, line, state } = object.resume ?? { offset: 0, line: 0, state: undefined };
+    this.#line = line;
+    this.#bytes = new ObjectBytes({ ...options, text: format.text ?? false });
+    this.#decoder = format.decoder({ offset, state });
+    this.#slicer = new Slicer(this.#decoder, offset, maxLineBytes, block);
   }
 
-  /** Bytes in memory behind the fetcher: decompressed ahead, and of the record in progress. */
+  /** Bytes in memory after the fetcher: decompressed ahead, and of the record in progress. */
   get held(): number {
     return this.#bytes.held + this.#slicer.carried;
   }
@@ -39,17 +50,25 @@ export class ObjectReader {
     return this.#slicer.drained && (this.#ended || this.#bytes.over);
   }
 
-  /** Behind the last piece. */
+  /** After the last piece. Errors: `BadDecoderState`. */
   get position(): ObjectPosition {
-    const { key, etag } = this.object;
+    const { key, etag, uri } = this.object;
+    const { format } = this.#options;
     const offset = this.#slicer.offset;
-    const member = this.#bytes.member(offset);
-    return { key, etag, offset, line: this.line, ...(member === undefined ? {} : { member }) };
+    return {
+      key,
+      etag,
+      offset,
+      line: this.#line,
+      format: format.name,
+      ...(offset === 0 ? {} : stateOf(format, this.#decoder, uri)),
+      ...this.#bytes.at(offset),
+    };
   }
 
-  /** The next piece; `undefined` when it needs to be fed. */
-  next(): Piece | undefined {
-    return this.#slicer.next();
+  /** The record that is being handed over or decoded. */
+  get place(): RecordPlace | undefined {
+    return this.#place?.();
   }
 
   /** Gives the slicer more bytes, or tells it that there are none; false if nothing is here. */
@@ -61,13 +80,61 @@ export class ObjectReader {
       this.#ended = true;
       return true;
     }
-    // Forgets the members that are passed, also when nobody asks for a position.
-    this.#bytes.member(this.#slicer.offset);
+    // Also when nobody asks for a position.
+    this.#bytes.passed(this.#slicer.offset);
     this.#slicer.push(chunk);
     return true;
   }
 
+  /** The next block of records; `undefined` when it needs to be fed. */
+  next(): Piece | undefined {
+    return this.#slicer.next();
+  }
+
+  /** Hands over what `next` gave. Errors: `MalformedRecord`, and what the decoder and the output throw. */
+  hand(piece: Piece, out: SourceOutput<T>): void {
+    if (piece.kind === 'records') this.#decode(piece.bytes, piece.start, out);
+    else this.#drop(piece, out);
+    this.#place = undefined;
+  }
+
   close(): void {
     this.#bytes.close();
+  }
+
+  #decode(bytes: Buffer, start: number, out: SourceOutput<T>): void {
+    const line = this.#line + 1;
+    const before = out.taken;
+    const state = start === 0 ? undefined : this.#decoder.state?.();
+    const inBlock = (): RecordPlace => ({
+      object: this.object.uri,
+      ...locate(this.#options.format, { bytes, start, line, state }, out.taken - before),
+    });
+    this.#place = inBlock;
+    this.#line += this.#decoder.decode(
+      bytes,
+      start,
+      line,
+      (record) => out.record(record),
+      (bad) => {
+        this.#malformed(bad, out);
+        this.#place = inBlock;
+      },
+    );
+  }
+
+  #drop({ start, length, excerpt }: Extract<Piece, { kind: 'oversized' }>, out: SourceOutput<T>): void {
+    this.#decoder.dropped?.();
+    this.#line++;
+    const text = excerpt.toString('utf8');
+    const reason = `longer than ${this.#options.maxLineBytes} bytes`;
+    this.#malformed({ offset: start, length, line: this.#line, text, reason }, out);
+  }
+
+  #malformed(bad: Malformed, out: SourceOutput<T>): void {
+    const { offset, line } = bad;
+    const { uri } = this.object;
+    this.#place = () => ({ object: uri, offset, line });
+    this.#options.malformed.take(uri, bad, out);
   }
 }

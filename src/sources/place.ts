@@ -1,4 +1,5 @@
-import type { Reader } from '../formats/format.js';
+import type { Json } from '../flow/index.js';
+import type { Reader } from '../formats/reader.js';
 
 /** Where a record is in the input: what errors of callbacks are told with. */
 export interface RecordPlace {
@@ -16,6 +17,8 @@ export interface HandedBlock {
   /** Offset of its first byte, and the number of its first line. */
   readonly start: number;
   readonly line: number;
+  /** The decoder's, before it. */
+  readonly state: Json | undefined;
 }
 
 /**
@@ -24,20 +27,20 @@ export interface HandedBlock {
  */
 export function locate(
   format: Reader<unknown>,
-  { bytes, start, line: first }: HandedBlock,
+  { bytes, start, line: first, state }: HandedBlock,
   index: number,
 ): { readonly offset: number; readonly line?: number } {
-  const cutter = format.cutter();
+  const decoder = format.decoder({ offset: start, state });
   let line = first;
   let seen = 0;
   for (let at = 0; at < bytes.length;) {
-    const next = cutter.first(bytes, at, bytes.length);
+    const next = decoder.first(bytes, at, bytes.length);
     const end = next < 0 ? bytes.length : next;
     const count = (): number => seen++;
     const ignore = (): void => undefined;
     let lines: number;
     try {
-      lines = format.decode(bytes.subarray(at, end), start + at, line, count, ignore);
+      lines = decoder.decode(bytes.subarray(at, end), start + at, line, count, ignore);
     } catch {
       // This is the record that cannot be decoded.
       return format.text === true ? { offset: start + at, line } : { offset: start + at };

@@ -1,4 +1,4 @@
-import type { Cutter } from '../formats/format.js';
+import type { Cutter } from '../formats/reader.js';
 
 /** How much of an oversized record is kept to show. */
 const excerptBytes = 256;

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { bytes } from '../../src/formats/bytes.js';
-import type { Malformed, Reader } from '../../src/formats/format.js';
 import { ndjson } from '../../src/formats/ndjson.js';
+import type { Malformed, Reader } from '../../src/formats/reader.js';
 import { text } from '../../src/formats/text.js';
+import { atStart } from './atStart.js';
 
 function decode<T>(reader: Reader<T>, content: string | Buffer, start = 0, line = 1) {
   const records: T[] = [];
   const bad: Malformed[] = [];
-  const lines = reader.decode(
+  const lines = reader.decoder(atStart).decode(
     Buffer.from(content),
     start,
     line,
@@ -128,7 +129,7 @@ describe('ndjson', () => {
     const consumer = (): void => {
       throw new SyntaxError('mine');
     };
-    expect(() => ndjson().decode(Buffer.from('1\n'), 0, 1, consumer, () => undefined)).toThrow('mine');
+    expect(() => ndjson().decoder(atStart).decode(Buffer.from('1\n'), 0, 1, consumer, () => undefined)).toThrow('mine');
   });
 
   const circle: Record<string, unknown> = {};
@@ -239,7 +240,7 @@ describe('bytes', () => {
   it('hands blocks on as they are', () => {
     const block = Buffer.from('ab\nc');
     const records: Uint8Array[] = [];
-    bytes().decode(
+    bytes().decoder(atStart).decode(
       block,
       0,
       1,

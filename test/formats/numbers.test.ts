@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { hasLongNumber, JsonNumber, parseExactly } from '../../src/formats/jsonNumbers.js';
 import { ndjson, type NdjsonOptions } from '../../src/formats/ndjson.js';
+import { atStart } from './atStart.js';
 
 function read(content: string, options: NdjsonOptions<unknown> = {}): unknown[] {
   const records: unknown[] = [];
-  ndjson<unknown>(options).decode(
+  const decoder = ndjson<unknown>(options).decoder(atStart);
+  decoder.decode(
     Buffer.from(content),
     0,
     1,
@@ -221,7 +223,8 @@ describe('numbers of ndjson', () => {
     const depth = 3000;
     const seen: unknown[] = [];
     const line = Buffer.from(`${'['.repeat(depth)}144126219108390099${']'.repeat(depth)}\n`);
-    ndjson<unknown>({ maxDepth: depth }).decode(
+    const decoder = ndjson<unknown>({ maxDepth: depth }).decoder(atStart);
+    decoder.decode(
       line,
       0,
       1,

@@ -249,17 +249,22 @@ describe.each([
 test('an error of a source’s schema is reported with the source, and one of a custom decoder, too', async () => {
   const validate = (value: unknown) => ({ value: failAt(value as Row) });
   const schema = { '~standard': { version: 1 as const, vendor: 'test', validate } };
-  const byLine = text();
   const own: Format<Row> = {
     ...ndjson<Row>(),
-    decode: (block, start, line, on, malformed) =>
-      byLine.decode(
-        block,
-        start,
-        line,
-        (each) => each !== '' && on(failAt(JSON.parse(each) as Row)),
-        malformed,
-      ),
+    decoder: (from) => {
+      const byLine = text().decoder(from);
+      return {
+        ...byLine,
+        decode: (block, start, line, on, malformed) =>
+          byLine.decode(
+            block,
+            start,
+            line,
+            (each) => each !== '' && on(failAt(JSON.parse(each) as Row)),
+            malformed,
+          ),
+      };
+    },
   };
   for (const format of [ndjson<Row>({ schema }), own]) {
     const { error, last } = await failing((flow) => flow.pipe(out()), world(), { format });

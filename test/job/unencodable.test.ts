@@ -11,6 +11,7 @@ import {
   type JobEvent,
 } from '../../src/index.js';
 import type { OnUnencodable } from '../../src/flow/index.js';
+import { atStart } from '../formats/atStart.js';
 import { Lake } from './harness.js';
 
 interface Row {
@@ -171,7 +172,7 @@ describe('maxDepth of ndjson', () => {
   const read = (line: string, maxDepth?: number): unknown[] => {
     const seen: unknown[] = [];
     const format = ndjson<unknown>(maxDepth === undefined ? {} : { maxDepth });
-    format.decode(
+    format.decoder(atStart).decode(
       Buffer.from(`${line}\n`),
       0,
       1,

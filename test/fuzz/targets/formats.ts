@@ -1,9 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import { gunzip } from '#src/formats/codec.js';
 import { codecOf } from '#src/formats/detect.js';
+import { gzip } from '#src/formats/gzip.js';
 import { parseGzipHeader } from '#src/formats/gzipHeader.js';
 import { headBytes } from '#src/formats/recognise.js';
 import { bytes, ndjson, text, type Format } from 'millrace';
+import { atStart } from '../../formats/atStart.js';
 import { between, pick } from '../../simulation/random.js';
 import { mutated, noise } from '../mutate.js';
 import { target } from '../target.js';
@@ -19,12 +20,12 @@ const lines = [
 /** Decodes whole records, as the reader of a source does. */
 function decodeAll<T>(format: Format<T>, input: Buffer): void {
   const whole = Buffer.concat([input, Buffer.from('\n')]);
-  const cutter = format.cutter();
+  const decoder = format.decoder(atStart);
   for (let at = 0; at < whole.length;) {
-    const end = cutter.last(whole, at, Math.min(whole.length, at + 4096));
-    const next = end < 0 ? cutter.first(whole, at, whole.length) : end;
+    const end = decoder.last(whole, at, Math.min(whole.length, at + 4096));
+    const next = end < 0 ? decoder.first(whole, at, whole.length) : end;
     const to = next < 0 ? whole.length : next;
-    format.decode(
+    decoder.decode(
       whole.subarray(at, to),
       at,
       1,
@@ -54,7 +55,7 @@ async function decompress(input: Buffer, size: number): Promise<void> {
         setImmediate(step);
       }
     };
-    const decoder = gunzip({
+    const decoder = gzip.open({
       object: 's3://lake/a.gz',
       from: { at: 0, offset: 0 },
       ready: step,

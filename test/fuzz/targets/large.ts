@@ -10,6 +10,7 @@ import { Gunzipper } from '#src/formats/gzip.js';
 import { compileGlob } from '#src/path/index.js';
 import { withoutUserInfo } from '#src/path/errors.js';
 import { decodeHeader } from '#src/store/headerText.js';
+import { atStart } from '../../formats/atStart.js';
 import { target } from '../target.js';
 
 const many = (count: number, each: (i: number) => string): string =>
@@ -47,7 +48,8 @@ function gunzip(stored: Buffer): Promise<number> {
 
 function decode(block: Buffer): number {
   let records = 0;
-  ndjson().decode(
+  const decoder = ndjson().decoder(atStart);
+  decoder.decode(
     block,
     0,
     1,

@@ -1,0 +1,46 @@
+import type { Codec, Compression, Signature } from './codec.js';
+import { gzip } from './gzip.js';
+
+/** The codecs that there are. A new one is a file, and a line here. */
+export const codecs = [gzip] as const satisfies readonly Codec[];
+
+/** `none`: the stored bytes are the content. */
+export type CodecName = 'none' | (typeof codecs)[number]['name'];
+
+/** The codec of that name. */
+export function codecNamed(name: string): Codec | undefined {
+  return codecs.find((codec) => codec.name === name);
+}
+
+/** Compressions that are known and not read: refused by name, never parsed as they lie. */
+const unread: readonly Compression[] = [
+  known('zstd', ['zst', 'zstd', 'x-zstd'], [[0x28, 0xb5, 0x2f, 0xfd]]),
+  known('lz4', ['lz4'], [[0x04, 0x22, 0x4d, 0x18], [0x02, 0x21, 0x4c, 0x18]]),
+  // Frames that decompressors of both skip: 0x184D2A50 to 0x184D2A5F.
+  known('zstd or lz4', [], Array.from({ length: 16 }, (_, i) => [0x50 + i, 0x2a, 0x4d, 0x18])),
+  {
+    name: 'bzip2',
+    words: ['bz2', 'bzip2', 'x-bzip2'],
+    signatures: [{ bytes: Buffer.from('BZh'), readable: true }],
+  },
+  known('xz', ['xz', 'x-xz'], [[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]]),
+  known('snappy', ['snappy', 'sz', 'x-snappy-framed'], [[0xff, 6, 0, 0, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59]]),
+  known('compress (.Z)', ['z', 'compress', 'x-compress'], [[0x1f, 0x9d]]),
+  known('lzop', [], [[0x89, 0x4c, 0x5a, 0x4f, 0]]),
+  known('lzip', [], [[0x4c, 0x5a, 0x49, 0x50, 1]]),
+  known('lzo', ['lzo']),
+  known('lzma', ['lzma']),
+  known('brotli', ['br', 'brotli']),
+  known('deflate', ['deflate']),
+];
+
+/** All that are known. */
+export const compressions: readonly Compression[] = [...codecs, ...unread];
+
+function known(
+  name: string,
+  words: readonly string[],
+  signatures: readonly (readonly number[])[] = [],
+): Compression {
+  return { name, words, signatures: signatures.map((each): Signature => ({ bytes: Buffer.from(each) })) };
+}

@@ -1,0 +1,154 @@
+/**
+ * The discovery of bounded input: the given URIs one after the other, and of each what a listing shows when the source gets
+ * there (`listedRoot.ts`).
+ *
+ * A page of a listing is requested when the page before it is used up, never earlier, and nothing else is remembered:
+ * ten million objects take no more memory than ten. The price: an object that is added later, under a key before the one
+ * being read, is not seen.
+ *
+ * Where everything was read before this attempt, it looks for what was added since, and reports it (`laterObjects.ts`).
+ */
+import { Subscription } from 'rxjs';
+import type { Json } from '../flow/index.js';
+import { hideUserInfo } from '../path/index.js';
+import type { Discovery, DiscoveryOptions, FileObject } from './discovery.js';
+import { reportLater } from './laterObjects.js';
+import { listedPosition, listedPositionOf, type ListedPosition } from './listedPosition.js';
+import { ListedRoot } from './listedRoot.js';
+import { badPosition } from './position.js';
+
+/** Finds what is listed. */
+export const listed = (options: DiscoveryOptions): Discovery => new Listed(options);
+
+class Listed implements Discovery {
+  readonly start: Json;
+  readonly #options: DiscoveryOptions;
+  readonly #from: ListedPosition;
+  readonly #requests = new Subscription();
+  #root: ListedRoot | undefined;
+  #next: number;
+  /** The last object of the last URI that was found. */
+  #last: string;
+  /** What was added since everything was read is still to be looked for. */
+  #looks: boolean;
+  #answer: ((object: FileObject | undefined) => void) | undefined;
+  /** What was asked for and has not come. */
+  #asked: string | undefined;
+  #advancing = false;
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options;
+    const { id, uris, restored } = options;
+    const plain = uris.map(hideUserInfo);
+    const [uri] = plain;
+    this.#from =
+      restored === undefined
+        ? { root: 0, ...(uri === undefined ? {} : { uri }) }
+        : listedPositionOf(id, restored.discovery, plain);
+    if (restored?.object !== undefined && this.#from.last !== undefined)
+      throw badPosition(id, `is in ${restored.object.key}, and at the end of its input`);
+    this.start = listedPosition(this.#from);
+    this.#next = this.#from.root;
+    this.#looks = this.#from.last !== undefined;
+    this.#last = this.#from.last ?? (this.#isLast(this.#from.root) ? this.#from.after : undefined) ?? '';
+  }
+
+  get end(): Json {
+    return listedPosition({ root: this.#options.uris.length, last: this.#last });
+  }
+
+  next(answer: (object: FileObject | undefined) => void): void {
+    this.#answer = answer;
+    this.#advance();
+  }
+
+  get waitsFor(): string | undefined {
+    return this.#asked;
+  }
+
+  close(): void {
+    this.#answer = undefined;
+    this.#requests.unsubscribe();
+  }
+
+  #isLast(root: number): boolean {
+    return root === this.#options.uris.length - 1;
+  }
+
+  /** Goes on until the question is answered or a request is under way. Stores may answer at once: a loop, not a recursion. */
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    try {
+      while (this.#answer !== undefined && this.#asked === undefined) {
+        if (this.#looks) {
+          this.#look(this.#last);
+          continue;
+        }
+        this.#root ??= this.#openRoot();
+        if (this.#root === undefined) this.#give(undefined);
+        else {
+          const object = this.#root.take();
+          if (object !== undefined) this.#give(object);
+          else this.#ask(this.#root);
+        }
+      }
+    } catch (error) {
+      this.#answer = undefined;
+      this.#options.fail(error);
+    } finally {
+      this.#advancing = false;
+    }
+  }
+
+  #give(object: FileObject | undefined): void {
+    if (object !== undefined) this.#last = this.#isLast(this.#next - 1) ? object.key : '';
+    const answer = this.#answer;
+    this.#answer = undefined;
+    answer?.(object);
+  }
+
+  #openRoot(): ListedRoot | undefined {
+    const { uris, restored } = this.#options;
+    const index = this.#next++;
+    const uri = uris[index];
+    if (uri === undefined) return undefined;
+    const start = index === this.#from.root ? { after: this.#from.after, object: restored?.object } : {};
+    return new ListedRoot(index, uri, start, this.#options);
+  }
+
+  #ask(root: ListedRoot): void {
+    const request = root.request();
+    if (request === undefined) {
+      root.checkMatched();
+      this.#root = undefined;
+      return;
+    }
+    this.#asked = root.asksFor;
+    this.#requests.add(
+      request.subscribe({
+        next: () => {
+          this.#asked = undefined;
+          this.#advance();
+        },
+        error: (error: unknown) => {
+          this.#answer = undefined;
+          this.#options.fail(error);
+        },
+      }),
+    );
+  }
+
+  #look(last: string): void {
+    this.#asked = `the listing of ${hideUserInfo(this.#options.uris.at(-1) ?? '')}`;
+    this.#looks = false;
+    this.#requests.add(
+      reportLater(this.#options, last).subscribe({
+        complete: () => {
+          this.#asked = undefined;
+          this.#advance();
+        },
+      }),
+    );
+  }
+}

@@ -1,0 +1,48 @@
+import type { Json } from '../flow/index.js';
+import { fields, isCount, isString, optional } from '../shape.js';
+import { badPosition, marked, unmarked, type PositionKind } from './position.js';
+
+/**
+ * What a checkpoint holds of `listed`. Its size does not depend on how many objects there are, because objects are read
+ * in the order of their listing: everything up to `after` is done, or being read.
+ */
+export interface ListedPosition {
+  /** Index of the URI that is being read; the number of URIs when all is read. */
+  readonly root: number;
+  /** That URI, to notice that the list was changed. */
+  readonly uri?: string;
+  /** The key of this root after which the listing goes on. */
+  readonly after?: string;
+  /** When all is read: the last key that was read of the last URI; '' if none was. */
+  readonly last?: string;
+}
+
+const listedKind: PositionKind = {
+  kind: 'listed',
+  version: 1,
+  shape: fields({
+    root: isCount,
+    uri: optional(isString),
+    after: optional(isString),
+    last: optional(isString),
+  }),
+};
+
+export const listedPosition = (position: ListedPosition): Json => marked(listedKind, position);
+
+/**
+ * Reads what {@link listedPosition} made. `uris` are without user info. Errors: `BadPosition` (no position of this kind, or the
+ * URIs were changed).
+ */
+export function listedPositionOf(id: string, json: Json, uris: readonly string[]): ListedPosition {
+  const position = unmarked<ListedPosition>(id, listedKind, json);
+  const { root, uri, last } = position;
+  if (uri !== uris[root] || root > uris.length)
+    throw badPosition(
+      id,
+      `belongs to ${uri ?? 'the end of its input'}, where there is now ${uris[root] ?? 'nothing'}`,
+    );
+  if ((last !== undefined) !== (root === uris.length))
+    throw badPosition(id, 'is both before and at the end of its input');
+  return position;
+}

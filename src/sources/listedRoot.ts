@@ -1,0 +1,229 @@
+/**
+ * The objects of one URI, in the order of their keys' UTF-8 bytes, as stores list them. In order:
+ *
+ * 1. the object to resume in: HEAD, which must still give its ETag;
+ * 2. for a URI without wildcards that does not end in a slash, the object of that name: HEAD; if it exists, it is all;
+ * 3. the listing, after the last key read.
+ */
+import { catchError, map, of, throwError, type Observable } from 'rxjs';
+import { ForeignName } from '../flow/index.js';
+import { hideUserInfo } from '../path/index.js';
+import { isStoreError, StoreError } from '../store/errors.js';
+import { compareKeys } from '../store/helpers.js';
+import { linksFollowed } from '../store/links.js';
+import type { ObjectInfo, ObjectStore, Unlisted } from '../store/objectStore.js';
+import { CoveredKeys } from './coveredKeys.js';
+import type { DiscoveryOptions, FileObject } from './discovery.js';
+import { inputError, MissingBucket, NoInput, UnorderedListing, UnreadableInput } from './errors.js';
+import type { InputSkippedEvent } from './events.js';
+import type { ObjectPosition } from './filesPosition.js';
+import { listedPosition } from './listedPosition.js';
+import { badPosition } from './position.js';
+
+/** Where in a root to begin: after the last key that is read to its end, or in the object that is being read. */
+export interface RootStart {
+  readonly after?: string | undefined;
+  readonly object?: ObjectPosition | undefined;
+}
+
+export class ListedRoot {
+  readonly #index: number;
+  readonly #uri: string;
+  readonly #options: DiscoveryOptions;
+  readonly #store: ObjectStore;
+  readonly #keys: CoveredKeys;
+  #phase: 'resume' | 'exact' | 'list' | 'over';
+  readonly #resume: ObjectPosition | undefined;
+  readonly #after: string | undefined;
+  #cursor: string | undefined;
+  /** The key that was listed last, or is to be passed. */
+  #last: string | undefined;
+  #page: readonly ObjectInfo[] = [];
+  #at = 0;
+  #found: FileObject | undefined;
+  #matched: boolean;
+
+  constructor(index: number, uri: string, start: RootStart, options: DiscoveryOptions) {
+    this.#index = index;
+    this.#uri = uri;
+    this.#options = options;
+    this.#keys = new CoveredKeys(uri, options.hidden);
+    // By the URI as it was given: that of an s3x server may hold its credentials, which are never written again.
+    this.#store = options.stores.open(uri).store;
+    this.#resume = start.object;
+    this.#after = start.object?.key ?? start.after;
+    this.#last = this.#after;
+    this.#matched = this.#after !== undefined;
+    this.#checkStart(start);
+    const { exact } = this.#keys;
+    if (this.#resume !== undefined) this.#phase = 'resume';
+    else if (this.#after === undefined) this.#phase = exact === undefined ? 'list' : 'exact';
+    else this.#phase = this.#after === exact ? 'over' : 'list';
+  }
+
+  /** What a checkpoint names is read only if it is this source's own. Errors: `ForeignName`, `BadPosition`. */
+  #checkStart({ after, object }: RootStart): void {
+    const named = object?.key ?? after;
+    if (named === undefined) return;
+    const { exact, prefix } = this.#keys;
+    const ours =
+      named === exact || (named.startsWith(prefix) && (object === undefined || this.#keys.covers(named)));
+    if (!ours)
+      throw new ForeignName(
+        `The checkpoint's position of source '${this.#options.id}'`,
+        this.#keys.uriOf(named),
+        `not an object of ${hideUserInfo(this.#uri)}`,
+        'If the options of files(…) were changed, such as hidden, change them back, or give the source a new id.',
+      );
+    if (object !== undefined && after !== object.key)
+      throw badPosition(this.#options.id, `is in ${object.key}, and goes on after ${after ?? 'nothing'}`);
+  }
+
+  /** The next object that is known already. */
+  take(): FileObject | undefined {
+    const found = this.#found;
+    if (found !== undefined) {
+      this.#found = undefined;
+      return found;
+    }
+    for (let info = this.#page[this.#at]; info !== undefined; info = this.#page[this.#at]) {
+      this.#at++;
+      if (this.#keys.covers(info.key)) return this.#object(info, undefined);
+    }
+    return undefined;
+  }
+
+  /** The request that may bring more; it emits once it has been taken in. `undefined` when the root is over. */
+  request(): Observable<void> | undefined {
+    switch (this.#phase) {
+      case 'resume':
+        return this.#resume === undefined ? undefined : this.#reopen(this.#resume);
+      case 'exact':
+        return this.#keys.exact === undefined ? undefined : this.#findExact(this.#keys.exact);
+      case 'list':
+        return this.#listPage();
+      case 'over':
+        return undefined;
+    }
+  }
+
+  /** Whether the next request is for a page of a listing. */
+  lists(): boolean {
+    return this.#phase === 'list';
+  }
+
+  /** What `request` brings; different for each. */
+  get asksFor(): string {
+    if (this.#phase !== 'list')
+      return `an answer about ${this.#keys.uriOf(this.#resume?.key ?? this.#keys.exact ?? '')}`;
+    const after = this.#last === undefined ? '' : ` after ${this.#last}`;
+    return `the listing of ${this.#listed()}${after}`;
+  }
+
+  /** Errors: `NoInput`. */
+  checkMatched(): void {
+    if (!this.#matched && !this.#options.allowEmpty) throw new NoInput(hideUserInfo(this.#uri));
+  }
+
+  #reopen(resume: ObjectPosition): Observable<void> {
+    const uri = this.#keys.uriOf(resume.key);
+    return this.#store.head(resume.key, { ifMatch: resume.etag }).pipe(
+      map((info) => {
+        if (info.etag !== resume.etag)
+          throw new StoreError('PreconditionFailed', `${uri} has another ETag.`);
+        if ((resume.compressed?.at ?? resume.offset) > info.size)
+          throw badPosition(this.#options.id, `is beyond the end of ${uri}`);
+        this.#found = this.#object(info, resume);
+        this.#phase = resume.key === this.#keys.exact ? 'over' : 'list';
+      }),
+      catchError((error: unknown) => throwError(() => inputError(uri, error))),
+    );
+  }
+
+  #findExact(key: string): Observable<void> {
+    return this.#store.head(key).pipe(
+      map((info) => {
+        this.#found = this.#object(info, undefined);
+        this.#phase = 'over';
+      }),
+      catchError((error: unknown) => {
+        if (!isStoreError(error, 'NotFound')) throw error;
+        this.#phase = 'list';
+        return of(undefined);
+      }),
+    );
+  }
+
+  #listPage(): Observable<void> {
+    const page = this.#store.list({
+      prefix: this.#keys.prefix,
+      unlisted: 'report',
+      links: linksFollowed[this.#options.links],
+      ...(this.#cursor !== undefined
+        ? { cursor: this.#cursor }
+        : this.#after !== undefined
+          ? { startAfter: this.#after }
+          : {}),
+    });
+    return page.pipe(
+      map(({ objects, cursor: next, unlisted = [] }) => {
+        for (const one of unlisted) this.#except(one);
+        this.#checkOrder(objects);
+        if (next !== undefined && next === this.#cursor)
+          throw new UnorderedListing(this.#listed(), 'it has no end');
+        this.#page = objects;
+        this.#at = 0;
+        this.#cursor = next;
+        if (next === undefined) this.#phase = 'over';
+      }),
+      catchError((error: unknown) => {
+        throw isStoreError(error, 'NotFound') ? new MissingBucket(this.#store.uri, error) : error;
+      }),
+    );
+  }
+
+  /** Not every store promises what a position depends on: one key says which objects have been read. */
+  #checkOrder(objects: readonly ObjectInfo[]): void {
+    for (const { key } of objects) {
+      const last = this.#last;
+      if (!key.startsWith(this.#keys.prefix)) throw new UnorderedListing(this.#listed(), `it holds ${key}`);
+      if (last !== undefined && compareKeys(key, last) <= 0)
+        throw new UnorderedListing(this.#listed(), `${key} comes after ${last}`);
+      this.#last = key;
+    }
+  }
+
+  #listed(): string {
+    return this.#keys.uriOf(this.#keys.prefix);
+  }
+
+  /** Errors: `UnreadableInput`. */
+  #except({ key, reason, error }: Unlisted): void {
+    if (!this.#keys.wouldCover(key)) return;
+    const { id, links, unreadable, report } = this.#options;
+    const uri = this.#keys.uriOf(key);
+    if ((reason === 'link' ? links : unreadable) !== 'skip') throw new UnreadableInput(uri, error);
+    report({
+      type: 'input-skipped',
+      operator: id,
+      object: uri,
+      reason: error.message,
+    } satisfies InputSkippedEvent);
+  }
+
+  #object({ key, size, etag }: ObjectInfo, resume: ObjectPosition | undefined): FileObject {
+    this.#matched = true;
+    // At its start there is nothing to resume: what it is, is to be found out.
+    const begun = resume === undefined || resume.offset === 0 ? undefined : resume;
+    return {
+      uri: this.#keys.uriOf(key),
+      store: this.#store,
+      key,
+      size,
+      etag,
+      from: begun === undefined ? 0 : (begun.compressed?.at ?? begun.offset),
+      resume: begun,
+      passed: listedPosition({ root: this.#index, uri: hideUserInfo(this.#uri), after: key }),
+    };
+  }
+}

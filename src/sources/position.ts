@@ -1,0 +1,42 @@
+/**
+ * Positions of sources, as checkpoints hold them. Each carries its kind and version, so that one of another source or of
+ * another millrace is refused by name. Its shape is checked before it is used: anyone who can write to the checkpoint
+ * directory can write a position.
+ */
+import { MillraceError } from '../errors.js';
+import type { Json } from '../flow/index.js';
+import { isCount, isRecord, isString, type Shape } from '../shape.js';
+
+/** What a position, or a part of one, is. */
+export interface PositionKind {
+  readonly kind: string;
+  /** Raised when the shape changes. */
+  readonly version: number;
+  readonly shape: Shape;
+}
+
+/** The position with its kind and version. */
+export function marked<P extends object>({ kind, version }: PositionKind, position: P): Json {
+  return { kind, version, ...position } as Json;
+}
+
+/** What {@link marked} made. Errors: `BadPosition`. */
+export function unmarked<P>(id: string, { kind, version, shape }: PositionKind, json: Json): P {
+  if (!isRecord(json) || json['kind'] !== kind) {
+    const found = isRecord(json) && isString(json['kind']) ? `of kind '${json['kind']}'` : 'of no kind';
+    throw badPosition(id, `is ${found}, and '${kind}' is needed`);
+  }
+  if (json['version'] !== version) {
+    const found = isCount(json['version']) ? `of version ${json['version']}` : 'of no version';
+    throw badPosition(id, `is ${found}, and this millrace reads version ${version} of kind '${kind}'`);
+  }
+  if (!shape(json)) throw badPosition(id, `has kind '${kind}' and not its fields`);
+  const { kind: _kind, version: _version, ...position } = json;
+  return position as P;
+}
+
+export const badPosition = (id: string, what: string): MillraceError =>
+  new MillraceError(
+    'BadPosition',
+    `The checkpoint's position of source '${id}' ${what}. Give a changed source a new id, or start the job afresh.`,
+  );
