@@ -121,6 +121,16 @@ export const wholes: readonly Whole[] = [
     by: 'job/restarts.test.ts',
     because: 'The policy decides on restarts.',
   },
+  {
+    files: '{flow/memory,job/memory/budget,job/memory/error,job/memory/process}.ts',
+    by: 'job/memory.test.ts',
+    because: 'One budget for all jobs of a process.',
+  },
+  {
+    files: 'formats/codecs.ts',
+    by: 'sources/codecs.test.ts',
+    because: 'A source finds out which codec an object has.',
+  },
   { files: 'job/waits.ts', by: 'job/stalls.test.ts', because: 'What waits is told by stalls.' },
   {
     files: 'operators/values.ts',
@@ -139,7 +149,7 @@ export const wholes: readonly Whole[] = [
   },
   {
     files:
-      'sinks/file/{committable,fileKind,fileNames,frozenFiles,journal,leftUploads,openFiles,ownership,places,pressure,publisher,remainder,rest,tailBytes,uploads}.ts',
+      'sinks/file/{committable,fileKind,fileNames,frozenFiles,journal,leftUploads,openFiles,ownership,places,pressure,publisher,remainder,rest,sinkMemory,tailBytes,uploads}.ts',
     by: 'sinks/file/crashPoints.test.ts',
     because: 'Parts of one sink, which crashes at every request of theirs.',
   },
@@ -150,7 +160,7 @@ export const wholes: readonly Whole[] = [
   },
   {
     files:
-      'sources/{fetcher,filesPosition,filesReader,laterObjects,listing,objectBytes,objectReader,place,preview,slicer}.ts',
+      'sources/{coveredKeys,fetcher,filesPosition,filesReader,laterObjects,listed,listedPosition,listedRoot,malformedRecords,objectBytes,objectReader,place,position,preview,slicer}.ts',
     by: 'sources/files.test.ts',
     because: 'Parts of one source.',
   },

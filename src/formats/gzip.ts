@@ -31,12 +31,12 @@ const aheadChunks = 1024;
 const maxHeaderBytes = 128 * 1024;
 
 /** RFC 1952. */
-export const gzip = {
+export const gzip: Codec & { readonly name: 'gzip' } = {
   name: 'gzip',
   words: ['gz', 'gzip', 'x-gzip'],
   signatures: [{ bytes: Buffer.from([0x1f, 0x8b, 8]) }],
   open: (options) => new Gunzipper(options),
-} as const satisfies Codec;
+};
 
 export class Gunzipper implements Decompressor {
   readonly #options: DecompressorOptions;

@@ -71,7 +71,7 @@ export const encodePosition = (position: FilesPosition): Json => marked(filesKin
  * Errors: `BadPosition` (not a position of a files source), `ForeignName` (an object without a version).
  */
 export function decodePosition(id: string, json: Json): FilesPosition {
-  const position = unmarked<FilesPosition>(id, filesKind, json);
+  const position = unmarked(id, filesKind, json) as FilesPosition;
   const { object } = position;
   // `*` would hold for whatever is there by now.
   if (object !== undefined && (((object.etag as string | undefined) ?? '') === '' || object.etag === '*')) {
@@ -113,7 +113,11 @@ export function stateOf<T>(
 }
 
 /** Checks that `reader` can go on in an object that was begun. Errors: `BadPosition`. */
-export function checkFormat(id: string, { key, format, state, offset }: ObjectPosition, reader: Reader<unknown>): void {
+export function checkFormat(
+  id: string,
+  { key, format, state, offset }: ObjectPosition,
+  reader: Reader<unknown>,
+): void {
   // Nothing of it is read: it may be read in any way.
   if (offset === 0) return;
   if (format !== reader.name)
@@ -121,7 +125,8 @@ export function checkFormat(id: string, { key, format, state, offset }: ObjectPo
       id,
       `is in the middle of ${key}, which was read with format '${format}', and not '${reader.name}' as it is set now`,
     );
-  const fits = reader.isState === undefined ? state === undefined : state !== undefined && reader.isState(state);
+  const fits =
+    reader.isState === undefined ? state === undefined : state !== undefined && reader.isState(state);
   if (!fits) throw badPosition(id, `has no state of format '${format}' for ${key}`);
 }
 

@@ -35,7 +35,7 @@ export const listedPosition = (position: ListedPosition): Json => marked(listedK
  * URIs were changed).
  */
 export function listedPositionOf(id: string, json: Json, uris: readonly string[]): ListedPosition {
-  const position = unmarked<ListedPosition>(id, listedKind, json);
+  const position = unmarked(id, listedKind, json) as ListedPosition;
   const { root, uri, last } = position;
   if (uri !== uris[root] || root > uris.length)
     throw badPosition(

@@ -16,12 +16,12 @@ export interface PositionKind {
 }
 
 /** The position with its kind and version. */
-export function marked<P extends object>({ kind, version }: PositionKind, position: P): Json {
-  return { kind, version, ...position } as Json;
+export function marked({ kind, version }: PositionKind, position: object): Json {
+  return { kind, version, ...position };
 }
 
 /** What {@link marked} made. Errors: `BadPosition`. */
-export function unmarked<P>(id: string, { kind, version, shape }: PositionKind, json: Json): P {
+export function unmarked(id: string, { kind, version, shape }: PositionKind, json: Json): object {
   if (!isRecord(json) || json['kind'] !== kind) {
     const found = isRecord(json) && isString(json['kind']) ? `of kind '${json['kind']}'` : 'of no kind';
     throw badPosition(id, `is ${found}, and '${kind}' is needed`);
@@ -31,8 +31,7 @@ export function unmarked<P>(id: string, { kind, version, shape }: PositionKind, 
     throw badPosition(id, `is ${found}, and this millrace reads version ${version} of kind '${kind}'`);
   }
   if (!shape(json)) throw badPosition(id, `has kind '${kind}' and not its fields`);
-  const { kind: _kind, version: _version, ...position } = json;
-  return position as P;
+  return Object.fromEntries(Object.entries(json).filter(([name]) => name !== 'kind' && name !== 'version'));
 }
 
 export const badPosition = (id: string, what: string): MillraceError =>

@@ -172,6 +172,10 @@ export const errorCatalog: Readonly<
     ],
   },
   sources: {
+    BadDecoderState: [
+      'The state of a decoder is not JSON, is larger than 64 KiB, or is refused by its own `isState`',
+      'Correct the format, or make one that remembers less',
+    ],
     BadPosition: [
       'The checkpoint holds a position that this source cannot use',
       'Give a changed source a new id, or start the job under another name',

@@ -52,6 +52,7 @@ describe('The examples of the pages', () => {
     ['writing-operators.md', 'test/docs/examples/countTo.ts'],
     ['writing-operators.md', 'examples/topN.ts'],
     ['writing-operators.md', 'examples/outbox/outbox.ts'],
+    ['formats.md', 'examples/tsv.ts'],
   ])('%s shows %s', (page, example) => {
     expect(read(`docs/${page}`)).toContain(`\`\`\`ts\n${read(example)}\`\`\``);
   });

@@ -69,7 +69,13 @@ class CsvDecoder implements ObjectDecoder<CsvRow> {
         on(Object.fromEntries(values.map((value, i) => [header[i], value])));
       else {
         const reason = `${values.length} values instead of ${header.length}`;
-        malformed({ offset: start + from, length: Buffer.byteLength(text), line: line + lines, text, reason });
+        malformed({
+          offset: start + from,
+          length: Buffer.byteLength(text),
+          line: line + lines,
+          text,
+          reason,
+        });
       }
       lines += text.split('\n').length;
       from = to;
@@ -87,7 +93,18 @@ class CsvDecoder implements ObjectDecoder<CsvRow> {
   }
 }
 
-const valuesOf = (row: string): string[] =>
-  [...row.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"?|([^,]*))/g)].map(
-    ([, quoted, plain = '']) => quoted?.replaceAll('""', '"') ?? plain,
-  );
+function valuesOf(row: string): string[] {
+  const values: string[] = [];
+  let value = '';
+  let quoted = false;
+  for (let at = 0; at < row.length; at++) {
+    const char = row[at]!;
+    if (char === '"' && quoted && row[at + 1] === '"') value += row[at++]!;
+    else if (char === '"') quoted = !quoted;
+    else if (char === ',' && !quoted) {
+      values.push(value);
+      value = '';
+    } else value += char;
+  }
+  return [...values, value];
+}

@@ -129,7 +129,11 @@ describe('ndjson', () => {
     const consumer = (): void => {
       throw new SyntaxError('mine');
     };
-    expect(() => ndjson().decoder(atStart).decode(Buffer.from('1\n'), 0, 1, consumer, () => undefined)).toThrow('mine');
+    expect(() =>
+      ndjson()
+        .decoder(atStart)
+        .decode(Buffer.from('1\n'), 0, 1, consumer, () => undefined),
+    ).toThrow('mine');
   });
 
   const circle: Record<string, unknown> = {};
@@ -240,13 +244,15 @@ describe('bytes', () => {
   it('hands blocks on as they are', () => {
     const block = Buffer.from('ab\nc');
     const records: Uint8Array[] = [];
-    bytes().decoder(atStart).decode(
-      block,
-      0,
-      1,
-      (each) => records.push(each),
-      () => undefined,
-    );
+    bytes()
+      .decoder(atStart)
+      .decode(
+        block,
+        0,
+        1,
+        (each) => records.push(each),
+        () => undefined,
+      );
     expect(records[0]).toBe(block);
   });
 

@@ -65,7 +65,10 @@ describe('the pump', () => {
     pump.barrier(attempt.barrier(1, 'final').barrier);
     run();
     expect(shown(sent)).toEqual(['1', '2', '3', 'end', 'barrier']);
-    expect(attempt.acked(1, 'in')).toEqual({ snapshot: { root: 1, skipped: 0, last: 'b' } });
+    const discovery = { kind: 'listed', version: 1, root: 1, last: 'b' };
+    expect(attempt.acked(1, 'in')).toEqual({
+      snapshot: { kind: 'files', version: 1, discovery, skipped: 0 },
+    });
   });
 
   it.each([

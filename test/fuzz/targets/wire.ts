@@ -79,7 +79,10 @@ export const wireTargets = [
     draw: (random) =>
       mutated(random, Buffer.from('{"name":"a","initiated":1,"metadata":{"a":"b"},"content":{"type":"x"}}')),
     run: async (bytes: Buffer) => {
-      const disk = { readFile: () => Promise.resolve(bytes.toString()) };
+      const disk = {
+        lstat: () => Promise.resolve({ isDirectory: () => true }),
+        readFile: () => Promise.resolve(bytes.toString()),
+      };
       const info = await readInfo(disk as never, '/upload');
       if (info !== undefined && info.name.includes('/')) throw new TypeError(info.name);
     },

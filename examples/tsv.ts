@@ -41,7 +41,8 @@ class TsvDecoder implements ObjectDecoder<Row> {
       const values = text.split('\t');
       const names = this.#names;
       if (names === undefined) this.#names = values;
-      else if (values.length === names.length) on(Object.fromEntries(values.map((value, n) => [names[n], value])));
+      else if (values.length === names.length)
+        on(Object.fromEntries(values.map((value, n) => [names[n] ?? '', value])));
       else {
         const reason = `${values.length} values instead of ${names.length}`;
         malformed({ offset, length, line: line + i, text, reason });
