@@ -15,9 +15,20 @@ export function codecNamed(name: string): Codec | undefined {
 /** Compressions that are known and not read: refused by name, never parsed as they lie. */
 const unread: readonly Compression[] = [
   known('zstd', ['zst', 'zstd', 'x-zstd'], [[0x28, 0xb5, 0x2f, 0xfd]]),
-  known('lz4', ['lz4'], [[0x04, 0x22, 0x4d, 0x18], [0x02, 0x21, 0x4c, 0x18]]),
+  known(
+    'lz4',
+    ['lz4'],
+    [
+      [0x04, 0x22, 0x4d, 0x18],
+      [0x02, 0x21, 0x4c, 0x18],
+    ],
+  ),
   // Frames that decompressors of both skip: 0x184D2A50 to 0x184D2A5F.
-  known('zstd or lz4', [], Array.from({ length: 16 }, (_, i) => [0x50 + i, 0x2a, 0x4d, 0x18])),
+  known(
+    'zstd or lz4',
+    [],
+    Array.from({ length: 16 }, (_, i) => [0x50 + i, 0x2a, 0x4d, 0x18]),
+  ),
   {
     name: 'bzip2',
     words: ['bz2', 'bzip2', 'x-bzip2'],

@@ -8,7 +8,7 @@ import type { Codec, MemberStart } from '../formats/codec.js';
 import { codecNamed, type CodecName } from '../formats/codecs.js';
 import type { ObjectDecoder, Reader } from '../formats/reader.js';
 import { fields, isCount, isString, optional } from '../shape.js';
-import { badPosition, marked, unmarked, type PositionKind } from './position.js';
+import { badPosition, checkMarked, marked, type PositionKind } from './position.js';
 
 export interface FilesPosition {
   /** What the source's discovery holds: where it goes on after `object`. Of a kind of its own. */
@@ -71,7 +71,8 @@ export const encodePosition = (position: FilesPosition): Json => marked(filesKin
  * Errors: `BadPosition` (not a position of a files source), `ForeignName` (an object without a version).
  */
 export function decodePosition(id: string, json: Json): FilesPosition {
-  const position = unmarked(id, filesKind, json) as FilesPosition;
+  checkMarked(id, filesKind, json);
+  const position = json as unknown as FilesPosition;
   const { object } = position;
   // `*` would hold for whatever is there by now.
   if (object !== undefined && (((object.etag as string | undefined) ?? '') === '' || object.etag === '*')) {

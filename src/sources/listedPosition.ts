@@ -1,6 +1,6 @@
 import type { Json } from '../flow/index.js';
 import { fields, isCount, isString, optional } from '../shape.js';
-import { badPosition, marked, unmarked, type PositionKind } from './position.js';
+import { badPosition, checkMarked, marked, type PositionKind } from './position.js';
 
 /**
  * What a checkpoint holds of `listed`. Its size does not depend on how many objects there are, because objects are read
@@ -35,7 +35,8 @@ export const listedPosition = (position: ListedPosition): Json => marked(listedK
  * URIs were changed).
  */
 export function listedPositionOf(id: string, json: Json, uris: readonly string[]): ListedPosition {
-  const position = unmarked(id, listedKind, json) as ListedPosition;
+  checkMarked(id, listedKind, json);
+  const position = json as unknown as ListedPosition;
   const { root, uri, last } = position;
   if (uri !== uris[root] || root > uris.length)
     throw badPosition(

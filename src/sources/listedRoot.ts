@@ -129,8 +129,7 @@ export class ListedRoot {
     const uri = this.#keys.uriOf(resume.key);
     return this.#store.head(resume.key, { ifMatch: resume.etag }).pipe(
       map((info) => {
-        if (info.etag !== resume.etag)
-          throw new StoreError('PreconditionFailed', `${uri} has another ETag.`);
+        if (info.etag !== resume.etag) throw new StoreError('PreconditionFailed', `${uri} has another ETag.`);
         if ((resume.compressed?.at ?? resume.offset) > info.size)
           throw badPosition(this.#options.id, `is beyond the end of ${uri}`);
         this.#found = this.#object(info, resume);

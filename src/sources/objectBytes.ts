@@ -51,8 +51,7 @@ export class ObjectBytes {
       resume === undefined && text
         ? (head) => {
             // What `auto` left as it is was looked at as it is stored.
-            if (this.#codec !== undefined || compression === 'none')
-              checkText(object.uri, head, this.#codec);
+            if (this.#codec !== undefined || compression === 'none') checkText(object.uri, head, this.#codec);
           }
         : undefined,
     );

@@ -20,8 +20,8 @@ export function marked({ kind, version }: PositionKind, position: object): Json 
   return { kind, version, ...position };
 }
 
-/** What {@link marked} made. Errors: `BadPosition`. */
-export function unmarked(id: string, { kind, version, shape }: PositionKind, json: Json): object {
+/** Refuses what {@link marked} did not make of a position of this kind and version. Errors: `BadPosition`. */
+export function checkMarked(id: string, { kind, version, shape }: PositionKind, json: Json): void {
   if (!isRecord(json) || json['kind'] !== kind) {
     const found = isRecord(json) && isString(json['kind']) ? `of kind '${json['kind']}'` : 'of no kind';
     throw badPosition(id, `is ${found}, and '${kind}' is needed`);
@@ -31,7 +31,6 @@ export function unmarked(id: string, { kind, version, shape }: PositionKind, jso
     throw badPosition(id, `is ${found}, and this millrace reads version ${version} of kind '${kind}'`);
   }
   if (!shape(json)) throw badPosition(id, `has kind '${kind}' and not its fields`);
-  return Object.fromEntries(Object.entries(json).filter(([name]) => name !== 'kind' && name !== 'version'));
 }
 
 export const badPosition = (id: string, what: string): MillraceError =>

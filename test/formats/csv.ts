@@ -84,7 +84,6 @@ class CsvDecoder implements ObjectDecoder<CsvRow> {
   }
 
   dropped(): void {
-    this.#quoted = false;
     this.#header ??= [];
   }
 
@@ -94,17 +93,22 @@ class CsvDecoder implements ObjectDecoder<CsvRow> {
 }
 
 function valuesOf(row: string): string[] {
-  const values: string[] = [];
-  let value = '';
+  const values = [''];
   let quoted = false;
   for (let at = 0; at < row.length; at++) {
-    const char = row[at]!;
-    if (char === '"' && quoted && row[at + 1] === '"') value += row[at++]!;
-    else if (char === '"') quoted = !quoted;
-    else if (char === ',' && !quoted) {
-      values.push(value);
-      value = '';
-    } else value += char;
+    const char = row.charAt(at);
+    if (char === '"') {
+      // A doubled quote is one that belongs to the value.
+      if (quoted && row[at + 1] === '"') at++;
+      else {
+        quoted = !quoted;
+        continue;
+      }
+    } else if (char === ',' && !quoted) {
+      values.push('');
+      continue;
+    }
+    values.push((values.pop() ?? '') + char);
   }
-  return [...values, value];
+  return values;
 }
