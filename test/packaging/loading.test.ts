@@ -54,7 +54,7 @@ const command = (...args: readonly string[]): readonly string[] => [
   ...args,
 ];
 /** What configuration and state bring along. */
-const always = ['fastest-levenshtein', 'msgpackr', 'rxjs', 'snappyjs'];
+const always = ['fastest-levenshtein', 'msgpackr', 'rxjs', 'snappyjs', 'yaml'];
 
 test('the AWS SDK is loaded by the first request to S3', async () => {
   const { sdk } = await loadedBy(
@@ -89,37 +89,6 @@ test('stores of S3 that are opened and asked nothing load no SDK', async () => {
 
 test('a job on files loads no SDK', async () => {
   expect(await loadedBy('job.mjs')).toEqual({ dependencies: always, sdk: [] });
-});
-
-test('the parser of millrace.yaml is loaded where there is one', async () => {
-  const text = `
-    import { loadConfig } from 'millrace';
-    console.assert(loadConfig({ env: {}, file: 'config.yaml' }).checkpoints.retained === 3);`;
-  await project.write({ 'config.yaml': 'execution.checkpointing.num-retained: 3\n' });
-  expect(await loadedBy(...script(text))).toEqual({ dependencies: [...always, 'yaml'], sdk: [] });
-});
-
-test('a program without that parser reports what to do', async () => {
-  const text = `
-    import Module from 'node:module';
-    import { loadConfig } from 'millrace';
-    const resolve = Module._resolveFilename;
-    Module._resolveFilename = (name, ...rest) => {
-      if (name === 'yaml') throw new Error('It is not there.');
-      return resolve(name, ...rest);
-    };
-    loadConfig({ env: {}, file: false });
-    try {
-      loadConfig({ env: {}, file: 'config.yaml' });
-    } catch ({ code, message }) {
-      console.log(code, message);
-    }`;
-  await project.write({ 'config.yaml': 'execution.checkpointing.num-retained: 3\n' });
-  const { code, out } = await project.node(script(text));
-  expect([code, out]).toEqual([
-    0,
-    expect.stringMatching(/^InvalidConfig .*the package yaml cannot be loaded/s),
-  ]);
 });
 
 test.each(['--version', '--help'])('millrace %s loads what parses arguments', async (flag) => {

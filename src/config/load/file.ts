@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Document } from 'yaml';
+import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import type { Sayings } from './said.js';
-import { loadYaml } from './yaml.js';
 
 /** The default file, read if it exists. */
 export const defaultFile = 'millrace.yaml';
@@ -30,18 +29,6 @@ export function readFile(sayings: Sayings, cwd: string, named: string | undefine
 }
 
 export function readYaml(sayings: Sayings, path: string, text: string): void {
-  let yaml: ReturnType<typeof loadYaml>;
-  try {
-    yaml = loadYaml();
-  } catch {
-    sayings.problem(
-      'InvalidFile',
-      path,
-      `${path} cannot be parsed: the package yaml cannot be loaded. Install it beside this program, which seems to be a bundle without it (docs/packaging.md), or remove the file and configure by the environment or in code.`,
-    );
-    return;
-  }
-  const { isAlias, isMap, isScalar, LineCounter, parseDocument } = yaml;
   const lines = new LineCounter();
   const wrong = (offset: number | undefined, what: string): void => {
     const at = offset === undefined ? '' : `, line ${lines.linePos(offset).line}`;

@@ -26,7 +26,7 @@ export const operations = {
   AbortMultipartUpload: multipart.abortMultipartUpload,
 } as const satisfies Readonly<Record<string, (call: Call) => Promise<Reply>>>;
 
-export type StoreOperation = keyof typeof operations;
+type StoreOperation = keyof typeof operations;
 /** Of a bucket's store, and those that only the gateway itself can answer. */
 export type GatewayOperation =
   keyof typeof operations | 'ListBuckets' | 'CreateBucket' | 'GetBucketLocation' | 'Sts';
