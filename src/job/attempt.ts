@@ -222,7 +222,6 @@ class RunningAttempt {
     this.#guard(() => {
       this.#wiring.checkOpen(this.#opening.terminals);
       this.#state = 'running';
-      this.#account?.start();
       const { jobId, epoch, restoredCheckpoint } = this.#coordinator;
       this.#plan.emit({
         type: 'running',
@@ -238,6 +237,8 @@ class RunningAttempt {
         () => this.#wiring.buffered,
       );
       for (const { pump } of this.#wiring.sources.values()) pump?.start();
+      // Last, because shares that grow make requests, at which the attempt may be asked to stop.
+      this.#account?.start();
     });
   }
 

@@ -26,7 +26,6 @@ export const operations = {
   AbortMultipartUpload: multipart.abortMultipartUpload,
 } as const satisfies Readonly<Record<string, (call: Call) => Promise<Reply>>>;
 
-type StoreOperation = keyof typeof operations;
 /** Of a bucket's store, and those that only the gateway itself can answer. */
 export type GatewayOperation =
   keyof typeof operations | 'ListBuckets' | 'CreateBucket' | 'GetBucketLocation' | 'Sts';
