@@ -1,6 +1,12 @@
 /** Operators that break one law each, and some that keep all, for testing the laws. */
 import { Observable } from 'rxjs';
-import { type Barrier, type Credit, watermark, type Watermark } from '../../../src/flow/index.js';
+import {
+  type Barrier,
+  type Credit,
+  type Signal,
+  watermark,
+  type Watermark,
+} from '../../../src/flow/index.js';
 import { counting } from './counting.js';
 import { delaying, type Item, passing, type Wrong } from './passing.js';
 import { sink } from './publishing.js';
@@ -50,6 +56,13 @@ export const wrong: Readonly<Record<string, Readonly<Record<string, () => Wrong>
     'lets the end overtake records': () =>
       passing((self) => {
         let held = 0;
+        const after = (sent: Signal): void => {
+          held += 1;
+          self.later(() => {
+            held -= 1;
+            self.send(sent);
+          });
+        };
         return {
           onRecord: (record: Item) => {
             const copy = { ...record };
@@ -57,20 +70,13 @@ export const wrong: Readonly<Record<string, Readonly<Record<string, () => Wrong>
               self.send(copy);
             });
           },
-          onBarrier: (barrier: Barrier) => {
-            held += 1;
-            self.later(() => {
-              held -= 1;
-              self.send(barrier);
-            });
-          },
-          // A barrier is not overtaken, or the law of order would be broken first.
+          // No signal overtakes, nor is one overtaken, or the law of order would be broken first.
+          onBarrier: after,
+          onWatermark: after,
+          onCredit: after,
           onEnd: (end) => {
             if (held === 0) self.send(end);
-            else
-              self.later(() => {
-                self.send(end);
-              });
+            else after(end);
           },
         };
       }),
