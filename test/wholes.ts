@@ -126,11 +126,6 @@ export const wholes: readonly Whole[] = [
     by: 'job/memory.test.ts',
     because: 'One budget for all jobs of a process.',
   },
-  {
-    files: 'formats/codecs.ts',
-    by: 'sources/codecs.test.ts',
-    because: 'A source finds out which codec an object has.',
-  },
   { files: 'job/waits.ts', by: 'job/stalls.test.ts', because: 'What waits is told by stalls.' },
   {
     files: 'operators/values.ts',

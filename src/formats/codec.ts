@@ -1,72 +1,60 @@
-/**
- * Codecs: what lies between the stored bytes of an object and its records. A codec is one file; `codecs.ts` lists them, and
- * `detect.ts` tells which one an object needs.
- *
- * A decompressor is fed stored chunks and read for decompressed ones, both at the reader's pace. It works off the main
- * thread and stops when enough waits to be read, so that what a small object inflates to never fills the memory.
- *
- * A compressed object is a sequence of members (gzip) or frames (zstd), each of which can be decompressed by itself: where
- * one starts, in stored and in decompressed bytes, is known to the reader, who may begin a later run there. A codec
- * without them has one member, which starts with the object.
- */
+import type { Codec, Compression, Signature } from './decompressor.js';
+import { gzip } from './gzip.js';
 
-/** First bytes that tell what an object is, from the format's own specification. */
-export interface Signature {
-  /** Default 0. */
-  readonly at?: number;
-  readonly bytes: Buffer;
-  /** It could begin a text file: it counts only if bytes that no text has come after it. Default `false`. */
-  readonly readable?: boolean;
+/** The codecs that there are. A new one is a file, and a line here. */
+export const codecs = [gzip] as const satisfies readonly Codec[];
+
+/** Opens a decompressor of gzip members. */
+export const gunzip: Codec['open'] = (options) => gzip.open(options);
+
+/** `none`: the stored bytes are the content. */
+export type CodecName = 'none' | (typeof codecs)[number]['name'];
+
+/** The codec of that name. */
+export function codecNamed(name: string): Codec | undefined {
+  return codecs.find((codec) => codec.name === name);
 }
 
-/** What is known of a compression, whether it can be read or not. */
-export interface Compression {
-  /** For options, positions and messages: `gzip`. */
-  readonly name: string;
-  /** Endings of object names, without the dot, and tokens of Content-Encoding. Lower case. */
-  readonly words: readonly string[];
-  /** Without any, only a name or a header can tell. */
-  readonly signatures: readonly Signature[];
-}
+/** Compressions that are known and not read: refused by name, never parsed as they lie. */
+const unread: readonly Compression[] = [
+  known('zstd', ['zst', 'zstd', 'x-zstd'], [[0x28, 0xb5, 0x2f, 0xfd]]),
+  known(
+    'lz4',
+    ['lz4'],
+    [
+      [0x04, 0x22, 0x4d, 0x18],
+      [0x02, 0x21, 0x4c, 0x18],
+    ],
+  ),
+  // Frames that decompressors of both skip: 0x184D2A50 to 0x184D2A5F.
+  known(
+    'zstd or lz4',
+    [],
+    Array.from({ length: 16 }, (_, i) => [0x50 + i, 0x2a, 0x4d, 0x18]),
+  ),
+  {
+    name: 'bzip2',
+    words: ['bz2', 'bzip2', 'x-bzip2'],
+    signatures: [{ bytes: Buffer.from('BZh'), readable: true }],
+  },
+  known('xz', ['xz', 'x-xz'], [[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]]),
+  known('snappy', ['snappy', 'sz', 'x-snappy-framed'], [[0xff, 6, 0, 0, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59]]),
+  known('compress (.Z)', ['z', 'compress', 'x-compress'], [[0x1f, 0x9d]]),
+  known('lzop', [], [[0x89, 0x4c, 0x5a, 0x4f, 0]]),
+  known('lzip', [], [[0x4c, 0x5a, 0x49, 0x50, 1]]),
+  known('lzo', ['lzo']),
+  known('lzma', ['lzma']),
+  known('brotli', ['br', 'brotli']),
+  known('deflate', ['deflate']),
+];
 
-/** A compression that is read. */
-export interface Codec extends Compression {
-  /** A decompressor for one pass over an object. */
-  open(options: DecompressorOptions): Decompressor;
-}
+/** All that are known. */
+export const compressions: readonly Compression[] = [...codecs, ...unread];
 
-/** The start of a member: its offset in the stored object, and in the decompressed one. */
-export interface MemberStart {
-  readonly at: number;
-  readonly offset: number;
-}
-
-export interface Decompressor {
-  /** Takes a chunk of stored bytes. Only while `hungry`; the chunk is not copied and must not change. */
-  push(chunk: Uint8Array): void;
-  /** There are no more stored bytes. Only while `hungry`. */
-  finish(): void;
-  /** Whether the last chunk has been worked off. */
-  readonly hungry: boolean;
-  /** Takes the next decompressed chunk; `undefined` if none is here. */
-  read(): Buffer | undefined;
-  /** All has been read to the end. */
-  readonly over: boolean;
-  /** The last member that starts at or before the decompressed offset, which must not regress from call to call. */
-  member(offset: number): MemberStart;
-  /** Bytes decompressed and not yet read. */
-  readonly held: number;
-  /** Frees the engine. */
-  close(): void;
-}
-
-export interface DecompressorOptions {
-  /** For messages: the object's URI. */
-  readonly object: string;
-  /** Where the first byte that will be pushed lies; a member must start there. */
-  readonly from: MemberStart;
-  /** The decompressor has output, is hungry again, or over. Never called inside a call of the decompressor. */
-  readonly ready: () => void;
-  /** Errors: `Integrity`, naming object and offset. */
-  readonly fail: (error: Error) => void;
+function known(
+  name: string,
+  words: readonly string[],
+  signatures: readonly (readonly number[])[] = [],
+): Compression {
+  return { name, words, signatures: signatures.map((each): Signature => ({ bytes: Buffer.from(each) })) };
 }

@@ -9,8 +9,8 @@
  * What is known and cannot be read is refused by name, never parsed as it lies.
  */
 import { MillraceError } from '../errors.js';
-import type { Codec, Compression } from './codec.js';
-import { codecNamed, codecs, compressions } from './codecs.js';
+import type { Codec, Compression } from './decompressor.js';
+import { codecNamed, codecs, compressions } from './codec.js';
 import { containers, looksLikeText, recognise, type Content } from './recognise.js';
 
 export interface StoredObject {

@@ -16,7 +16,7 @@
  */
 import { createInflateRaw, crc32, inflateRawSync, type InflateRaw } from 'node:zlib';
 import { MillraceError } from '../errors.js';
-import type { Codec, Decompressor, DecompressorOptions, MemberStart } from './codec.js';
+import type { Codec, Decompressor, DecompressorOptions, MemberStart } from './decompressor.js';
 import { parseGzipHeader } from './gzipHeader.js';
 
 /** Decompressed bytes that may wait for the reader. */

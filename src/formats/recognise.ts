@@ -2,8 +2,8 @@
  * What an object is, by its first bytes. A name or a header may be wrong; these are what a parser would get.
  */
 import { isUtf8 } from 'node:buffer';
-import type { Compression, Signature } from './codec.js';
-import { compressions } from './codecs.js';
+import type { Compression, Signature } from './decompressor.js';
+import { compressions } from './codec.js';
 
 /** The first bytes that decide: the signature of tar lies at 257. */
 export const headBytes = 512;

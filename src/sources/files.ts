@@ -1,5 +1,5 @@
 import type { FlowOperator } from '../flow/index.js';
-import { codecs, type CodecName } from '../formats/codecs.js';
+import { codecs, type CodecName } from '../formats/codec.js';
 import type { Reader } from '../formats/reader.js';
 import type { Transfer } from '../config/config.js';
 import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';

@@ -4,8 +4,8 @@
  */
 import { MillraceError } from '../errors.js';
 import { ForeignName, type Json } from '../flow/index.js';
-import type { Codec, MemberStart } from '../formats/codec.js';
-import { codecNamed, type CodecName } from '../formats/codecs.js';
+import type { Codec, MemberStart } from '../formats/decompressor.js';
+import { codecNamed, type CodecName } from '../formats/codec.js';
 import type { ObjectDecoder, Reader } from '../formats/reader.js';
 import { fields, isCount, isString, optional } from '../shape.js';
 import { badPosition, checkMarked, marked, type PositionKind } from './position.js';

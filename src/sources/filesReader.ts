@@ -5,7 +5,7 @@
  * the fetcher by (`window` + 1) × `fragment`, the decompressor by its own look-ahead, the slicer by the longest record.
  */
 import { catchError, tap, throwError } from 'rxjs';
-import type { CodecName } from '../formats/codecs.js';
+import type { CodecName } from '../formats/codec.js';
 import type { Reader } from '../formats/reader.js';
 import { memory, type Json } from '../flow/index.js';
 import { StoreError } from '../store/errors.js';

@@ -1,5 +1,5 @@
-import type { Codec, Decompressor, MemberStart } from '../formats/codec.js';
-import { codecNamed, type CodecName } from '../formats/codecs.js';
+import type { Codec, Decompressor, MemberStart } from '../formats/decompressor.js';
+import { codecNamed, type CodecName } from '../formats/codec.js';
 import { checkText, codecOf } from '../formats/detect.js';
 import type { FileObject } from './discovery.js';
 import type { Fetcher } from './fetcher.js';
