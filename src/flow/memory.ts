@@ -31,7 +31,7 @@ export interface Memory {
   share(use: MemoryUse): MemoryShare;
 }
 
-/** Where nobody counts, as in tests, everyone has what it makes use of. */
+/** Without a budget, as in tests, every share is as large as its holder asks for. */
 const uncounted: Memory = {
   share: ({ most }) => ({ limit: most, holds: () => undefined, leave: () => undefined }),
 };

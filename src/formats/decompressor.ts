@@ -15,7 +15,7 @@ export interface Signature {
   /** Default 0. */
   readonly at?: number;
   readonly bytes: Buffer;
-  /** It could begin a text file: it counts only if bytes that no text has come after it. Default `false`. */
+  /** Text may begin with it, so it counts only if bytes follow that text cannot have. Default `false`. */
   readonly readable?: boolean;
 }
 

@@ -47,10 +47,10 @@ export class Fetcher<O extends PlannedObject> {
     const { window, fragment } = options.limits;
     this.#state = planFragments(options.limits);
     const changed = (): void => {
-      this.#mind();
+      this.#limit();
     };
     this.#share = options.memory?.({ least: fragment, most: (window + 1) * fragment, changed });
-    this.#mind();
+    this.#limit();
   }
 
   start(): void {
@@ -127,7 +127,7 @@ export class Fetcher<O extends PlannedObject> {
     this.#share?.holds(this.held);
   }
 
-  #mind(): void {
+  #limit(): void {
     if (this.#share === undefined) return;
     this.#step({ type: 'memory', limit: this.#share.limit });
     this.#share.holds(this.held);

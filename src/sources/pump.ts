@@ -176,7 +176,7 @@ export class SourcePump<T> {
         least: Math.min(budget, leastAhead),
         most: budget,
         changed: () => {
-          this.#settle();
+          this.#reportHeld();
           this.#wake();
         },
       });
@@ -244,7 +244,7 @@ export class SourcePump<T> {
     if (bytes <= this.#released) return;
     const waited = this.#exhausted();
     this.#released = bytes;
-    this.#settle();
+    this.#reportHeld();
     if (waited) this.#options.turned?.();
     this.#wake();
   }
@@ -305,7 +305,7 @@ export class SourcePump<T> {
     return this.#sent - this.#released >= (this.#share?.limit ?? 0);
   }
 
-  #settle(): void {
+  #reportHeld(): void {
     this.#share?.holds(Math.max(0, this.#sent - this.#released));
   }
 

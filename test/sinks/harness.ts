@@ -2,11 +2,13 @@ import { Observable, of, Subject, type Subscription } from 'rxjs';
 import {
   credit,
   end,
+  memory,
   open,
   type Barrier,
   type Committable,
   type Credit,
   type Frozen,
+  type Memory,
   type OperatorEvent,
   type Participant,
   type Service,
@@ -132,6 +134,8 @@ export interface RunOptions {
   /** Wraps the store of this attempt: crashes, delays, counts. */
   readonly wrap?: (store: ObjectStore) => ObjectStore;
   readonly dead?: () => boolean;
+  /** The memory of the process. Default: as much as the sink asks for. */
+  readonly memory?: Memory;
   /** Whether an acked checkpoint becomes durable immediately. Default `true`. */
   readonly auto?: boolean;
   readonly id?: string;
@@ -303,6 +307,7 @@ export class Run {
       services: new Map<Service<unknown>, unknown>([
         [stores, located],
         [checkpointData, data],
+        ...(this.#options.memory === undefined ? [] : [[memory, this.#options.memory] as const]),
       ]),
       on: (trace) => {
         this.#traced(trace);

@@ -103,6 +103,51 @@ describe('the fragment plan', () => {
     );
   });
 
+  it('takes no more memory than its limit, which may change at any time, and is read to the end within it', () => {
+    fc.assert(
+      fc.property(
+        fc.record({ window: fc.integer({ min: 1, max: 5 }), fragment: fc.integer({ min: 1, max: 20 }) }),
+        fc.array(fc.nat(70), { maxLength: 6 }),
+        fc.infiniteStream(fc.nat(100)),
+        (limits, sizes, choices) => {
+          const driver = new Driver(limits);
+          const next = (most: number): number => choices.next().value % most;
+          let limit = Infinity;
+          let given = 0;
+          for (let turns = 0; !fragmentsOver(driver.state); turns++) {
+            expect(turns).toBeLessThan(10_000);
+            const [head] = driver.state.queue;
+            const moves: (() => FragmentEvent<PlannedObject>)[] = [
+              () => {
+                limit = limits.fragment * (1 + next(limits.window + 1));
+                return { type: 'memory', limit };
+              },
+              ...driver.underWay.map(({ id }) => (): FragmentEvent<PlannedObject> => ({
+                type: 'arrived',
+                id,
+              })),
+              ...(head?.here === true ? [(): FragmentEvent<PlannedObject> => ({ type: 'consumed' })] : []),
+            ];
+            if (driver.asked > given)
+              moves.push(() => {
+                const size = sizes[given++];
+                return size === undefined
+                  ? { type: 'noMoreObjects' }
+                  : { type: 'object', object: object(`o${given}`, size) };
+              });
+            const before = driver.gets.length;
+            driver.on(moves[next(moves.length)]!());
+            if (driver.gets.length > before) expect(driver.state.held).toBeLessThanOrEqual(limit);
+          }
+          expect(given).toBe(sizes.length + 1);
+          expect(driver.gets.reduce((sum, { start, end }) => sum + end - start, 0)).toBe(
+            sizes.reduce((sum, size) => sum + size, 0),
+          );
+        },
+      ),
+    );
+  });
+
   it('begins with a window of growing fragments, each in place of a whole one', () => {
     const driver = new Driver({ window: 4, fragment: 8 });
     driver.on({ type: 'object', object: object('o', 1000) });

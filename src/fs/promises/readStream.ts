@@ -18,7 +18,7 @@ export interface ReadStreamOptions {
 
 /** What a stream reads from. */
 export interface StreamSource {
-  /** The next bytes, at most so many; none at the end. */
+  /** Returns at most `most` bytes; none at the end. */
   pull(most: number): Observable<readonly Uint8Array[]>;
   close(): void;
 }

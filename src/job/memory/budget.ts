@@ -1,28 +1,27 @@
 /**
- * The memory budget of a process: what all of its jobs may hold together. Each attempt opens an account in it, in which each
- * of its holders (a source's read-ahead, its records in flight, a sink's buffers) has a share.
+ * The memory budget of a process: how much all of its jobs together may hold. Each attempt opens an account, and each holder
+ * of memory in it (a source's read-ahead, its records in flight, a sink's buffers) has a share.
  *
- * A holder names the least that it can work with and the most that it makes use of. From these follows its **target**:
+ * A holder states the least that it needs to work and the most that it can use. A share has three amounts:
  *
- * - Every holder's target is its least, and of what is left over all leasts, as large a part of what it asks for beyond as
- *   the others get of theirs. A holder of an attempt that is not running yet has its least only: its sources must not fill
- *   up what sinks of the same attempt still have to ask for.
- * - Targets change as attempts open, run and close. Memory that is held cannot be taken away, so what a holder is
- *   **charged** follows its target in its own time: where the target falls, the holder hears of its new limit at once and
- *   is charged less once it reports that it holds no more than that; where it rises, the charge rises as far as nobody
- *   else is charged for that memory.
- * - The **limit** is the smaller of the two: what the holder may grow to. It is 0 as long as the charge is below its least.
- *   Those who wait for their least come first, in the order of their arrival, and nobody grows meanwhile.
+ * - The **target**: the least, plus a part of the difference between most and least. The part is the same for all holders, and
+ *   is as large as the total allows. Until its attempt is running, a holder's target is its least, so that sources do not take
+ *   the memory that sinks of the same attempt have yet to ask for.
+ * - The **charge**: what the holder may be holding. Memory in use cannot be taken away. When the target falls, the limit falls
+ *   at once, and the charge follows when the holder reports that it holds no more than that. When the target rises, the charge
+ *   rises by what is not charged to others.
+ * - The **limit**: the smaller of the two, which the holder must not exceed by taking more. It is 0 while the charge is below
+ *   the least. Holders that wait for their least are served in the order of arrival, and no other share grows meanwhile.
  *
- * What follows, and is tested as properties:
+ * Three properties follow, and are tested:
  *
- * 1. All charges together never exceed the total; holders that mind their limits never hold more than that together.
- * 2. Nobody waits for ever. A holder with its least gets on without help from other attempts, so it comes down to its target
- *    some time, and the targets together fit. The leasts of all must fit: a holder whose least does not is refused at the start.
- * 3. When all accounts are closed, nothing is charged.
+ * 1. The charges never exceed the total, so holders that respect their limits never hold more than the total.
+ * 2. No holder waits for ever. A holder with its least makes progress without other attempts, so it eventually comes down to
+ *    its target, and the targets fit into the total. The leasts must fit as well: a holder whose least does not fit is refused.
+ * 3. Once all accounts are closed, nothing is charged.
  *
- * Attempts may bring different totals: the smallest counts, for as long as its attempt is open. Nothing here happens for
- * a record: shares are compared when a part, a journal, a fragment or a credit has been dealt with.
+ * Attempts may bring different totals. The smallest total of the open accounts applies. Shares are compared when a part, a
+ * journal, a fragment or a credit has been handled, never for each record.
  */
 import type { Memory, MemoryShare, MemoryUse } from '../../flow/index.js';
 import { MemoryTooSmall } from './error.js';

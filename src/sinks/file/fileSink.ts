@@ -86,7 +86,8 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
       attempt.use(stores).open(plainUri(uri, transfer.entropy.key));
     const location = open(this.#uri);
     const data = attempt.use(checkpointData);
-    const memory = (this.#memory = new SinkMemory(id, attempt, settings, () => {
+    const outside = (): number => (this.#pressure as Pressure | undefined)?.outsidePool ?? 0;
+    const memory = (this.#memory = new SinkMemory(id, attempt, settings, outside, () => {
       this.turn(() => {
         this.relieve();
       });
@@ -168,6 +169,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
 
   protected override makeRoom(): void {
     this.#pressure.makeRoom(() => this.waitedFor);
+    this.#memory?.report();
   }
 
   override onTeardown(): void {

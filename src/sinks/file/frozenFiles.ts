@@ -21,12 +21,12 @@ export class FrozenFiles {
     return this.#fresh;
   }
 
-  /** Changed files that lie in so many journals that they cannot lie in more, and have left memory. */
+  /** Changed files whose tails have left memory and are in the maximum number of journals. */
   get scattered(): readonly OpenFile[] {
     return [...this.#changed].filter(({ tail }) => tail.ranges.length >= maxRanges && tail.spilled);
   }
 
-  /** The file has so many more bytes that no journal has. */
+  /** The file has changed. `bytes`: how many more of its bytes are in no journal. */
   changed(file: OpenFile, bytes: number): void {
     this.#fresh += bytes;
     this.#changed.add(file);

@@ -50,8 +50,12 @@ export class Pressure {
 
   /** Whether there is no room for a copy of what is fresh: a barrier may come at any time. */
   get full(): boolean {
-    const { frozen, textLength, held } = this.files;
-    return this.pool.held + frozen.fresh + textLength + held * this.#copies > this.pool.budget * 0.75;
+    return this.pool.held + this.files.frozen.fresh + this.outsidePool > this.pool.budget * 0.75;
+  }
+
+  /** Bytes of memory that are not in buffers of the pool: text, and what encoders hold. */
+  get outsidePool(): number {
+    return this.files.textLength + this.files.held * this.#copies;
   }
 
   /** How often memory has what encoders hold, once a barrier has come. */

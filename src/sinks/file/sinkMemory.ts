@@ -4,23 +4,27 @@ import { BufferPool, largestPart } from '../../store/multipart/index.js';
 import type { SinkSettings } from './options.js';
 
 /**
- * A sink's share of the memory that all jobs of the process have. It pays for three things: what is not uploaded yet, which
- * is the sink's budget; buffers that the pool keeps for reuse, up to a quarter of that; and tails that are read back to be
- * published, another quarter, or a part if that is more. What the share does not cover, the budget is smaller by.
+ * A sink's share of the memory that all jobs of the process have. It covers what is not uploaded yet, which is the sink's
+ * budget; buffers that the pool keeps for reuse, up to a quarter of that; and tails that are read back to be published, another
+ * quarter, or one part if that is more. With a smaller share, the budget is smaller.
  */
 export class SinkMemory {
   readonly pool: BufferPool = new BufferPool(0, () => {
-    this.#settle();
+    this.report();
   });
   readonly #part: number;
   readonly #share: MemoryShare;
   #publishing = 0;
 
-  /** @param relieve the budget has changed: room must be made, or there is more */
+  /**
+   * @param outside bytes that count towards the budget and are not in the pool
+   * @param relieve the budget has changed: room must be made, or there is more
+   */
   constructor(
     id: string,
     attempt: Attempt,
     settings: Pick<SinkSettings<never>, 'budget' | 'leastBudget' | 'rollSize' | 'partSize'>,
+    private readonly outside: () => number,
     relieve: () => void,
   ) {
     this.#part = largestPart(settings.rollSize, settings.partSize);
@@ -31,7 +35,7 @@ export class SinkMemory {
       changed: () => {
         this.#resize();
         relieve();
-        this.#settle();
+        this.report();
       },
     });
     this.#resize();
@@ -49,15 +53,15 @@ export class SinkMemory {
       return publish.pipe(
         finalize(() => {
           this.#publishing -= bytes;
-          this.#settle();
+          this.report();
         }),
       );
     });
   }
 
-  /** Memory was given back. */
-  #settle(): void {
-    this.#share.holds(this.pool.occupied + this.#publishing);
+  /** Call it after memory was given back; the pool does it by itself. */
+  report(): void {
+    this.#share.holds(this.pool.occupied + this.outside() + this.#publishing);
   }
 
   leave(): void {

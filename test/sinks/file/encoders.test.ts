@@ -201,6 +201,57 @@ test('what encoders hold is no room for more, while parts are under way', () => 
   expect(run.released.at(-1)!.bytes).toBeLessThan(0.5 * budget);
 });
 
+test('what encoders hold is reported as memory of the process, and comes down when the share does', () => {
+  const world = new World({ minimumPartSize: 64 * KiB });
+  let held = 0;
+  const keeping: Writer<Line> = {
+    extension: '.txt',
+    restore: 'whole',
+    open(out) {
+      const texts: string[] = [];
+      return {
+        get held() {
+          return texts.length * KiB;
+        },
+        write: ({ text }) => {
+          texts.push(text);
+          held += KiB;
+        },
+        finish: () => {
+          out.write(texts.join(''));
+          held -= texts.length * KiB;
+        },
+      };
+    },
+  };
+  const reports: { readonly bytes: number; readonly held: number }[] = [];
+  let limit = Infinity;
+  let change: () => void = () => undefined;
+  const run = new Run(world, {
+    sink: { format: keeping, roll: { ...roll, size: '8MiB' }, partSize: 64 * KiB, budget: 4096 * KiB },
+    memory: {
+      share: ({ most, least, changed }) => {
+        change = changed;
+        return {
+          get limit() {
+            return Math.max(least, Math.min(most, limit));
+          },
+          holds: (bytes) => reports.push({ bytes, held }),
+          leave: () => undefined,
+        };
+      },
+    },
+  });
+  for (let n = 0; n < 1024; n++) run.line('p', 'x'.repeat(KiB));
+  expect(held).toBe(1024 * KiB);
+  limit = 0;
+  change();
+  expect(held).toBeLessThan(1024 * KiB);
+  for (let n = 0; n < 100; n++) world.clock.advance(100);
+  expect(reports.filter(({ bytes, held: at }) => bytes < at)).toEqual([]);
+  expect(reports.at(-1)!.bytes).toBeLessThan(1024 * KiB);
+});
+
 test('rows of a checkpoint are sealed by the format that wrote them, or not at all', () => {
   const world = new World();
   const columnar = { format: format(columns(7)), roll };
