@@ -1,10 +1,9 @@
 /**
- * Which objects a `files` source reads, one at a time and in order. `listed` finds what a listing shows when the source gets
- * there, and then it is over. Another discovery may find objects for as long as the job runs.
+ * Determines which objects a `files` source reads, one at a time and in order. `listed` ends with its listing; another
+ * discovery may find objects for as long as the job runs.
  *
- * A discovery runs ahead of the reading, because objects are fetched ahead. So its part of the position is not what it has
- * found, but what of that is read: each object carries what the discovery has to remember from the time that the object is
- * opened (`passed`).
+ * A discovery is ahead of the reading, because objects are prefetched. Its part of the position therefore covers only objects
+ * that are being read or were read: each object carries the part that applies once it is opened (`passed`).
  */
 import type { Json, OperatorEvent } from '../flow/index.js';
 import type { Links } from '../store/links.js';
@@ -13,30 +12,30 @@ import type { Stores } from '../store/services.js';
 import type { ObjectPosition } from './filesPosition.js';
 import type { PlannedObject } from './fragments.js';
 
-/** An object to be read, and where in it to begin. */
+/** An object to read, and where to start in it. */
 export interface FileObject extends PlannedObject {
   readonly uri: string;
   readonly store: ObjectStore;
-  /** Where it was left by the run that is resumed. */
+  /** Where the resumed run stopped in it. */
   readonly resume: ObjectPosition | undefined;
   /** The discovery's part of every position from now on, until the next object is opened. */
   readonly passed: Json;
 }
 
-/** One attempt's finding of objects. */
+/** The discovery of one attempt. */
 export interface Discovery {
   /** Its part of the position before the first object of this attempt. */
   readonly start: Json;
   /** Its part of the position when everything is read: known once `next` has answered `undefined`. */
   readonly end: Json;
   /**
-   * Asks for the next object; `undefined` when there is none and will be none. One question at a time; the answer may come
-   * at once. The first is the object that the restored position is in, if it is in one.
+   * Requests the next object; `undefined` means that no more will come. One request at a time; the answer may be synchronous.
+   * The first object is the one that the restored position is in, if any.
    */
   next(answer: (object: FileObject | undefined) => void): void;
-  /** What was asked for and has not come; `undefined` while it waits for objects that do not exist yet. */
+  /** The request that is pending; `undefined` while it waits for objects that do not exist yet. */
   readonly waitsFor: string | undefined;
-  /** Aborts the request under way. Nothing is answered any more. */
+  /** Aborts the pending request. Nothing is answered after that. */
   close(): void;
 }
 

@@ -14,8 +14,8 @@ interface LaterObjects {
 
 /**
  * Reports the objects that were added after the end of a source's input: those of its last URI under keys after `last`, or
- * all of them where none was read (''). One page of a listing at most, so that a look costs the same whatever was added.
- * Completes. A failure is only reported: nothing was to be read.
+ * all of them if none was read (''). It lists one page at most, so its cost does not depend on what was added. Completes; a
+ * failure is only reported, since no input depends on it.
  *
  * What was added under earlier keys, or matches another URI of several, is not seen.
  */

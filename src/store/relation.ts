@@ -1,10 +1,10 @@
 /**
- * How two directories lie to each other, under whatever names they are known: so that nothing is written into what
- * something else lives in.
+ * Whether one directory contains another, by whatever names they are known. Callers use it to keep from writing into a
+ * directory that is in use for something else.
  *
- * In one bucket, keys tell. Two local directories are asked for what they are. Two buckets of S3 may be one under two names
- * (another host name, an access point), which no server tells; where their keys nest, an object of the one is looked
- * for in the other, by its own key, and if it is there just so, they count as one.
+ * Within one bucket, keys decide. Local directories are compared by identity. Two S3 buckets may be one bucket under two
+ * names (another host name, an access point), which no server reveals. If their keys nest, an object of one is looked up
+ * in the other by its key; if it is there with the same size, ETag and time, they count as one.
  */
 import {
   catchError,
@@ -26,16 +26,16 @@ import type { DirectoryIdentity, StoreLocation } from './services.js';
 /** Where directories are: a location, whatever its key. */
 export type Located = Pick<StoreLocation, 'store' | 'bucket' | 'server' | 'identities'>;
 
-/** The way leads from the outer directory to the inner one, and ends in a slash unless it is empty. */
+/** `way` is the path from the outer directory to the inner one. It ends in a slash unless it is empty. */
 export interface Relation {
-  /** Where the target is: it is the source, or inside it, or around it. */
+  /** Whether the target is the source, inside it, or contains it. */
   readonly target: 'same' | 'inside' | 'around';
   readonly way: string;
 }
 
 /**
- * How `target` lies to `prefix`: nothing if neither is in the other, and more than one relation where links lead from one to
- * the other by a second way. Both end in a slash, or are a bucket as a whole.
+ * The relations of `target` to `prefix`: none if neither contains the other, several if links lead from one to the other by
+ * a second path. Both end in a slash, or are a whole bucket.
  */
 export function relationsOf(
   from: Located,
@@ -95,10 +95,10 @@ function nestingOf(source: DirectoryIdentity, goal: DirectoryIdentity): Relation
   return around === undefined ? undefined : { target: 'around', way: around };
 }
 
-/** Servers tell times by the second, in listings and of objects. Milliseconds. */
+/** Servers round times to seconds. Milliseconds. */
 const sameTime = 2000;
 
-/** Whether the first object of the source is at the target's bucket, too, with all that is known of it. */
+/** Whether the first object of the source is also in the target's bucket. */
 function mayBeOne(from: Located, prefix: string, to: Located): Observable<boolean> {
   return from.store.list({ prefix, limit: 1, unlisted: 'report' }).pipe(
     concatMap(({ objects: [witness] }) =>

@@ -3,8 +3,8 @@ import type { FrozenFile, OpenFile } from './openFile.js';
 import type { Piece } from './remainder.js';
 
 /**
- * What a barrier has to freeze: the files that have changed since they were last frozen, those that have not, as they
- * were frozen then, and those that were rolled since the last barrier. So a barrier looks at no file that has not changed.
+ * What a barrier freezes: files that have changed since the last one, unchanged files as they were frozen before, and files
+ * that were rolled since. A barrier therefore does no work for a file that has not changed.
  */
 export class FrozenFiles {
   #fresh = 0;
@@ -13,10 +13,10 @@ export class FrozenFiles {
   readonly #frozen = new Map<OpenFile, FrozenFile>();
   #rolled: OpenFile[] = [];
 
-  /** @param seal the name of what seals rows that encoders hold, if they do */
+  /** @param seal the name of the format's `RowSeal`, if it has one */
   constructor(private readonly seal: string | undefined) {}
 
-  /** Bytes of tails that are nowhere but in memory. */
+  /** Bytes of tails that are only in memory. */
   get fresh(): number {
     return this.#fresh;
   }
@@ -44,7 +44,7 @@ export class FrozenFiles {
     this.#rolled.push(file);
   }
 
-  /** Counts what a journal would have to hold. Bytes. */
+  /** Returns the bytes that a journal would hold. */
   prepare(): number {
     this.#fresh = 0;
     let persisted = 0;
@@ -55,7 +55,7 @@ export class FrozenFiles {
     return this.#fresh + persisted;
   }
 
-  /** All that is fresh, for a journal to hold; at a barrier with what encoders have persisted. */
+  /** Takes all fresh bytes for a journal, at a barrier including what encoders have persisted. */
   takeFresh(barrier: boolean): Piece[] {
     this.#fresh = 0;
     const pieces: Piece[] = [];
@@ -66,7 +66,7 @@ export class FrozenFiles {
     return pieces;
   }
 
-  /** Takes down how the open files are, and those rolled since the last barrier; `inline`: with what is fresh. */
+  /** Freezes the open files and those rolled since the last barrier. `inline`: including fresh bytes. */
   freeze(
     store: string,
     checkpoint: number,

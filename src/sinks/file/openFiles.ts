@@ -9,16 +9,16 @@ import { leastRecent, RollPolicy } from './rolling.js';
 import { OpenFile, type PartCut } from './openFile.js';
 import { Remainder } from './remainder.js';
 
-/** Text is turned into bytes once a file has so many characters of it. */
+/** A file's text is encoded once it has this many characters. */
 const block = 16 * 1024;
 
 /**
  * The files that a sink has open, one for each partition, from their first record until they are rolled: by size, age,
- * inactivity or number. It knows which of them have text, and which of their encoders have something to persist, so that
- * neither a record nor a barrier has to look at all of them.
+ * inactivity or number. Files with text, and files whose encoders have something to persist, are listed, so that neither a
+ * record nor a barrier visits all files.
  */
 export class OpenFiles<A> {
-  /** How a barrier finds them. */
+  /** The files as a barrier freezes them. */
   readonly frozen: FrozenFiles;
   readonly #policy: RollPolicy;
   readonly #block: number;
@@ -31,7 +31,7 @@ export class OpenFiles<A> {
   /** Files with text; a file may be named again after its text is gone. */
   #texts: OpenFile[] = [];
   #textLength = 0;
-  /** Files that have reached their size. They are rolled between records, when their encoders are at rest. */
+  /** Files that have reached their size. They are rolled between records, when their encoders are idle. */
   #full: OpenFile[] = [];
   /** Bytes were added to memory since the last look. */
   #grown = false;
@@ -61,7 +61,7 @@ export class OpenFiles<A> {
     this.#textBudget = Math.min(4 * 2 ** 20, budget / 32);
   }
 
-  /** Characters that are no bytes yet. */
+  /** Characters that are not encoded yet. */
   get textLength(): number {
     return this.#textLength;
   }
@@ -88,10 +88,10 @@ export class OpenFiles<A> {
     return (this.#last = this.#files.get(partition) ?? this.#open(partition));
   }
 
-  /** Writes one record. Returns whether bytes were added to memory, so that it is worth a look. */
+  /** Writes one record. Returns whether memory has grown, so that the caller must check the budget. */
   write(file: OpenFile, record: A): boolean {
     const encoder = file.encoder as FileEncoder<A>;
-    // First of all: an encoder may write out what it holds and then refuse the record.
+    // Before the write, because an encoder may write out what it holds and then refuse the record.
     if (this.#persists && !file.dirty) {
       file.dirty = true;
       this.#dirty.push(file);
@@ -106,7 +106,7 @@ export class OpenFiles<A> {
     return true;
   }
 
-  /** Forgets a file that was opened for a record which could not be encoded. It may have a header. */
+  /** Discards a file whose only record could not be encoded. It may have a header. */
   discardEmpty(file: OpenFile): void {
     if (file.records > 0) return;
     this.#forget(file);
@@ -130,7 +130,7 @@ export class OpenFiles<A> {
     else if (this.#textLength >= this.#textBudget) this.#flushTexts();
   }
 
-  /** Has encoders persist what they hold: a barrier has come. */
+  /** Makes encoders persist what they hold, for a barrier. */
   persist(): void {
     const dirty = this.#dirty;
     this.#dirty = [];
@@ -177,13 +177,13 @@ export class OpenFiles<A> {
     for (const file of this.#policy.due(this.#files.values(), monotonic(this.clock))) this.#roll(file);
   }
 
-  /** Counts what a journal would have to hold, once files in too many journals are dealt with. */
+  /** Rolls files that are in too many journals. Returns the bytes that a journal would hold. */
   prepare(): number {
     for (const file of this.frozen.scattered) this.#roll(file);
     return this.frozen.prepare();
   }
 
-  /** Frees memory of what journals hold: so many bytes, or else all of it. Returns whether some may be left. */
+  /** Frees at least `bytes` of memory that journals hold as well, or all of it. Returns whether more may be left. */
   drop(bytes: number): boolean {
     let freed = 0;
     for (const file of this.#files.values()) {
@@ -216,7 +216,7 @@ export class OpenFiles<A> {
     });
   }
 
-  /** What text the file has collected becomes bytes with it. */
+  /** Appends bytes, after encoding the text that the file has collected. */
   #append(file: OpenFile, append: () => void): void {
     this.#textLength -= file.text.length;
     const before = file.tail.fresh;

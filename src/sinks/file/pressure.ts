@@ -4,15 +4,14 @@ import type { BufferPool } from '../../store/multipart/index.js';
 import type { PartUploads } from './uploads.js';
 
 /**
- * Keeps a sink within its budget. Tails may take half of it, and fresh bytes a quarter, as the next journal holds a copy
- * of them; beyond that they go to a journal at once, and of what journals hold as much leaves memory as makes room.
- * Sources wait beyond three quarters. All else that is held is on its way to the store and comes back without any help
- * from sources, so holding their credits cannot deadlock. What encoders hold may take half of the budget, too, or a quarter
- * where the next journal holds a copy; beyond that, and where sources wait for nothing else, the files that hold the most are
- * rolled.
+ * Keeps a sink within its budget. Tails may take half of it, and fresh bytes a quarter, because the next journal holds a copy
+ * of them. Beyond that, fresh bytes go to a journal at once, and tails that journals hold leave memory until there is room.
+ * Sources wait beyond three quarters. Everything else that is held is on its way to the store and is released without further
+ * input, so holding credits cannot deadlock. Encoders may hold half of the budget, or a quarter if the next journal holds a
+ * copy. Beyond that, or if sources wait for nothing else, the files that hold the most are rolled.
  */
 export class Pressure {
-  /** Whether journals may hold what is in memory, too. */
+  /** Whether some tails in memory may be in journals as well. */
   #droppable = false;
 
   constructor(
@@ -20,7 +19,7 @@ export class Pressure {
     private readonly files: OpenFiles<never>,
     private readonly uploads: PartUploads,
     private readonly journals: Journals,
-    /** A journal is stored: what it holds may leave memory. */
+    /** Called when a journal is stored: its bytes may leave memory. */
     private readonly journaled: () => void,
   ) {}
 
@@ -28,13 +27,13 @@ export class Pressure {
   makeRoom(waitedFor: () => boolean): void {
     const half = this.pool.budget / 2;
     const excess = this.#tailMemory - half;
-    // What leaves memory is read back when its part is full: so no more of it than makes room for a while.
+    // What leaves memory is read back when its part is full, so drop only enough to make room for a while.
     if (this.#droppable && excess > 0) this.#droppable = this.files.drop(excess + half / 4);
     const most = half / this.#copies;
     if (this.files.held > most) this.files.rollHolding(most * 0.75);
     if (this.journals.underWay > 0) return;
     const crowded = this.#tailMemory > half || this.files.frozen.fresh > half / 2;
-    // Sources may wait for room that no request under way will make.
+    // Sources may wait for room that no pending request will make.
     if (crowded || (this.uploads.held === 0 && waitedFor())) this.#spill();
     if (this.files.held > 0 && this.uploads.held + this.journals.held === 0 && waitedFor())
       this.files.rollHolding(this.files.held / 2);
@@ -48,7 +47,7 @@ export class Pressure {
     });
   }
 
-  /** Whether there is no room for a copy of what is fresh: a barrier may come at any time. */
+  /** Whether there is no room for a copy of the fresh bytes, which a barrier may need at any time. */
   get full(): boolean {
     return this.pool.held + this.files.frozen.fresh + this.outsidePool > this.pool.budget * 0.75;
   }
@@ -58,7 +57,7 @@ export class Pressure {
     return this.files.textLength + this.files.held * this.#copies;
   }
 
-  /** How often memory has what encoders hold, once a barrier has come. */
+  /** Copies in memory of what encoders hold, at a barrier. */
   get #copies(): number {
     return this.files.journalsRows ? 2 : 1;
   }

@@ -10,8 +10,8 @@ export interface Piece {
 }
 
 /**
- * What a checkpoint keeps of an open file besides the bytes that were written: those that would close it, or rows that its
- * encoder holds. It is small or new, and goes inline into the manifest or into the checkpoint's journal, as tails do.
+ * What a checkpoint keeps of an open file besides its bytes: the bytes that would close it, or the rows that its encoder
+ * holds. Like tails, these go inline into the manifest or into the checkpoint's journal.
  */
 export class Remainder {
   #closing = new Kept();
@@ -27,12 +27,12 @@ export class Remainder {
     return this.#closing.length + this.#rows.length === 0;
   }
 
-  /** In how many journals rows are. */
+  /** The number of journals that hold its rows. */
   get rowRanges(): number {
     return this.#rows.ranges.length;
   }
 
-  /** Bytes that no journal holds. */
+  /** Bytes that are in no journal yet. */
   get fresh(): number {
     return this.#all.reduce((sum, { fresh }) => sum + fresh.length, 0);
   }
@@ -71,7 +71,7 @@ export class Remainder {
   }
 }
 
-/** Bytes, first those in journals, then those that are in none yet. */
+/** Bytes in journals, followed by bytes that are in none yet. */
 class Kept {
   ranges: readonly Range[] = [];
   fresh: Uint8Array;

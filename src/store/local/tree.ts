@@ -90,8 +90,8 @@ export class Tree {
   }
 
   /**
-   * Links are a user's own where a directory is first written to; one that is put there later leads where nobody has asked
-   * for. What changes after this look is not noticed. Errors: `InvalidRequest`.
+   * Refuses a directory that has become a link since it was first written to. Links that existed before are the user's own. A
+   * change after this check goes unnoticed. Errors: `InvalidRequest`.
    */
   checkWay(directory: string): Promise<void> {
     return this.#checkWay(directory, stateName);
@@ -240,7 +240,7 @@ function partsOf(key: string): readonly [part: string, parents: readonly string[
   return [parts.pop() ?? '', parts];
 }
 
-/** Makes a directory of the store's own; `false` if it is there. Throws `InvalidRequest` for a link: nobody lays out with those. */
+/** Creates one of the store's own directories; `false` if it exists. Throws `InvalidRequest` for a link, which is never the store's. */
 async function makeOwn(disk: Disk, path: string): Promise<boolean> {
   const made = await unless(
     ['EEXIST'],

@@ -1,10 +1,10 @@
 import type { UploadedPart } from '../objectStore.js';
 
-/** What parts go to: an upload, which is created with the first of them. */
+/** An upload, created with its first part. */
 export interface Upload {
-  /** Known once it is created. */
+  /** `undefined` until it is created. */
   uploadId: string | undefined;
-  /** Those that have arrived, each at its number less one. */
+  /** Parts that have arrived, at index number − 1. */
   readonly parts: UploadedPart[];
 }
 
@@ -14,36 +14,36 @@ export interface QueuedPart<U extends Upload> {
   readonly number: number;
   /** Bytes. */
   readonly size: number;
-  /** Bytes of memory that it takes, waiting or under way. Changed by {@link PartQueue.hold} only. */
+  /** Bytes of memory that it takes, waiting or under way. Set by {@link PartQueue.hold} only. */
   held: number;
-  /** It has arrived. */
+  /** Called when it has arrived. */
   done(): void;
 }
 
-/** How parts are sent. An error is not reported here: then nothing is sent any more. */
+/** How parts are sent. Errors do not reach the queue: their receiver stops it. */
 export interface Sending<U extends Upload, P extends QueuedPart<U>> {
-  /** Parts under way at once, */
+  /** Parts of `partSize` under way at once. A smaller part counts by its size, but for an eighth at least. */
   readonly inFlight: number;
-  /** of so many bytes; or up to eight times as many small ones. */
+  /** Bytes. */
   readonly partSize: number;
   create(upload: U, created: (uploadId: string) => void): void;
   send(part: P, uploadId: string, arrived: (part: Pick<UploadedPart, 'etag'>) => void): void;
-  /** Whether there is room for what the part takes once it is under way. Not asked where nothing else is. */
+  /** Whether there is memory for sending the part. Not asked if nothing else is under way. */
   mayStart?(part: P): boolean;
-  /** Its turn has come. */
+  /** Called before the part is sent. */
   started?(part: P): void;
 }
 
 /**
- * Parts on their way, in the order in which they were added, several at once, of one upload or of many. The first part of an
- * upload creates it; the others of that upload wait aside meanwhile, and keep no others waiting.
+ * Sends parts of one or many uploads in the order in which they were added, several at once. The first part of an upload
+ * creates it. Other parts of that upload are set aside meanwhile, so that they do not hold up those of other uploads.
  */
 export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
   #waiting: P[] = [];
   #head = 0;
-  /** Parts under way, */
+  /** The number of parts under way. */
   #underWay = 0;
-  /** by their weights: of fractions, which do not add up to nothing again. */
+  /** The sum of their weights. Reset with the first part, because fractions do not cancel out exactly. */
   #load = 0;
   #held = 0;
   #size = 0;
@@ -69,13 +69,13 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
     this.#pump();
   }
 
-  /** The part takes so many bytes of memory from now on. */
+  /** Sets the memory that a part takes. */
   hold(part: P, bytes: number): void {
     this.#held += bytes - part.held;
     part.held = bytes;
   }
 
-  /** Forgets what is not under way. */
+  /** Drops the parts that are not under way. */
   clear(): void {
     this.#waiting = [];
     this.#head = 0;

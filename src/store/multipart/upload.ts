@@ -23,8 +23,8 @@ interface PartOf extends QueuedPart<MultipartUpload> {
 }
 
 /**
- * One upload, from its first part on. Its parts may be waited for, and an abort leaves nothing behind: the request that creates
- * the upload is not aborted with the rest, since an upload that is created unseen would stay.
+ * One upload, from its first part on. Callers can wait for its parts. An abort leaves nothing behind: it awaits the request that
+ * creates the upload, since an upload whose id is unknown would stay.
  */
 export class MultipartUpload implements Upload {
   /** Known once a part is uploaded. */
@@ -68,7 +68,7 @@ export class MultipartUpload implements Upload {
     this.#queue.add({ upload: this, number, bytes, size: bytes.length, held: bytes.length, done });
   }
 
-  /** Completes when more parts may be added: memory has `inFlight` of them, or one that is larger. Fails when one has failed. */
+  /** Completes when another part may be added: at most `inFlight` parts are in memory, or one larger part. Errors: that of a failed part. */
   room(): Observable<never> {
     const { inFlight, partSize } = this.#options;
     return this.#when(() => this.#queue.held <= inFlight * partSize || this.#queue.size <= 1);
@@ -79,7 +79,7 @@ export class MultipartUpload implements Upload {
     return this.#when(() => this.#queue.size === 0);
   }
 
-  /** Stops at once. Completes when the upload is gone; one that is just being created is waited for. */
+  /** Stops at once. Completes when the upload is gone; if it is being created, that is awaited. */
   abort(): Observable<never> {
     return defer(() => {
       this.#requests.unsubscribe();
