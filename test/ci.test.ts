@@ -12,14 +12,14 @@ const namedIn = (file: string): readonly string[] =>
 
 const tests = filesOf('test', '.test.ts');
 
-test.each(['alike', 'real'])('every test that .ci/%s names exists, once', (file) => {
+test.each(['alike', 'real'])('every test that .ci/%s names exists and is named once', (file) => {
   const named = namedIn(file);
   expect(named.length).toBeGreaterThan(10);
   expect(named.filter((name) => !tests.includes(name))).toEqual([]);
   expect(new Set(named).size).toBe(named.length);
 });
 
-test('.ci/real names what asks where the real server is, and nothing else', () => {
+test('.ci/real names exactly the tests that use the real server', () => {
   const graph = valueGraph('src', 'test');
   const asks = (path: string): boolean =>
     path.startsWith('test/') &&

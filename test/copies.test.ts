@@ -26,7 +26,7 @@ test('they are two copies', () => {
   expect(theirs.StoreError).not.toBe(ours.StoreError);
 });
 
-test('an error of the other copy is told by its class, and by no other', () => {
+test('an error of the other copy is an instance of its class, and of no other', () => {
   const error = new theirs.StoreError('NotFound', 'It is not there.');
   expect(error instanceof ours.StoreError).toBe(true);
   expect(error instanceof ours.MillraceError).toBe(true);
@@ -38,14 +38,14 @@ test('an error of the other copy is told by its class, and by no other', () => {
   expect(ours.isStoreError(error, 'Conflict')).toBe(false);
 });
 
-test('a class that someone derives has its own instances only', () => {
+test('a derived class has only its own instances', () => {
   class Own extends ours.StoreError {}
   expect(new Own('NotFound', 'x') instanceof Own).toBe(true);
   expect(new Own('NotFound', 'x') instanceof theirs.StoreError).toBe(true);
   expect(new ours.StoreError('NotFound', 'x') instanceof Own).toBe(false);
 });
 
-test('every error class that is exported knows those of the other copy', () => {
+test('every exported error class recognizes errors of the other copy', () => {
   const classes = Object.entries<unknown>(ours).filter(
     (entry): entry is [keyof typeof ours, abstract new () => Error] =>
       typeof entry[1] === 'function' && entry[1].prototype instanceof Error,
@@ -83,7 +83,7 @@ test('operators of the other copy get the services of a job of ours', async () =
   expect(written).toHaveLength(1);
 });
 
-test('errors of fs are told across copies, too', async () => {
+test('errors of millrace/fs are recognized across copies, too', async () => {
   const other = await another(() => import('../src/fs/promises/index.js'));
   const failed: unknown = await other
     .createFs({ stores: theirs.createStores() })

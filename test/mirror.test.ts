@@ -32,7 +32,7 @@ test('tests are found by name, and by that of a folder', () => {
   expect(found('b.ts')).toEqual([]);
 });
 
-test('patterns match within a folder, and any depth only where they say so', () => {
+test('patterns match within a folder, and at any depth only with **', () => {
   expect(matches('a/{b,c}.ts', 'a/c.ts')).toBe(true);
   expect(matches('a/{,x/}*.ts', 'a/x/y.ts')).toBe(true);
   expect(matches('a/*.ts', 'a/x/y.ts')).toBe(false);

@@ -9,7 +9,7 @@ import { bench, patience, type Line } from './command.js';
 
 describe('the harness', () => {
   test.each(['selftest', 'selftest-fresh'])(
-    '%s gives one JSON line with metrics and judged goals',
+    '%s prints one JSON line with its metrics and goals',
     async (name) => {
       const { code, stdout } = await bench(name, '--json', '--rounds', '3');
       const lines = stdout.trim().split('\n');
@@ -60,7 +60,7 @@ describe('the harness', () => {
     ['lasting', 1],
     ['fresh', 3],
   ] as const)(
-    '%s processes: each variant is the first as often as the others',
+    '%s processes: each variant runs first equally often',
     async (processes, rounds) => {
       const built = new URL('../../build/bench/', import.meta.url);
       const { comparison } = (await import(new URL('harness/comparison.js', built).href)) as {
@@ -87,7 +87,7 @@ describe('the harness', () => {
   );
 
   test(
-    'an unknown row is refused with the names of the known ones',
+    'an unknown row is rejected with a list of the known ones',
     async () => {
       const { code, stderr } = await bench('nonsense');
       expect(code).toBe(2);
@@ -127,7 +127,7 @@ describe('synthetic content', () => {
     }
   });
 
-  test('a sampled digest does not depend on chunks, and notices what is out of place', () => {
+  test('a sampled digest is independent of chunks and detects misplaced bytes', () => {
     const digestOf = (...chunks: Uint8Array[]): string => {
       const digest = new SampledDigest();
       for (const chunk of chunks) digest.update(chunk);
@@ -141,7 +141,7 @@ describe('synthetic content', () => {
     expect(digestOf(a, a)).not.toBe(whole);
   });
 
-  test('no two fragments are alike', () => {
+  test('no two fragments are equal', () => {
     expect(slice(0, 1 << 20).equals(slice(8 << 20, 1 << 20))).toBe(false);
   });
 });

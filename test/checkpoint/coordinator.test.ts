@@ -27,7 +27,7 @@ describe('Claim', () => {
     ]);
   });
 
-  test('a restore seals: what was open is pending, and goes to its sink at the start', () => {
+  test('a restore seals: open files become pending and are passed to their sink at the start', () => {
     const harness = new Harness();
     harness
       .claim()

@@ -160,7 +160,7 @@ describe('An attempt that has settled', () => {
     );
   });
 
-  test('is finished although some objects can not be deleted', () => {
+  test('finishes although some objects cannot be deleted', () => {
     const harness = new Harness();
     const job = harness
       .claim({

@@ -35,12 +35,12 @@ const withHeader = (json: unknown, version = 1): Buffer => {
   return Buffer.from(bytes.toString().replace('millrace-manifest 1', `millrace-manifest ${version}`));
 };
 
-test('what was encoded is decoded', () => {
+test('decoding returns what was encoded', () => {
   expect(decodeManifest(encodeManifest(manifest), 'x')).toEqual(manifest);
   expect(encodeManifest(manifest).toString().split('\n')[0]).toMatch(/^millrace-manifest 1 [0-9a-f]{8}$/);
 });
 
-test('every cut and every flipped byte is ManifestCorrupt', () => {
+test('every truncation and every flipped byte is ManifestCorrupt', () => {
   const bytes = encodeManifest(manifest);
   for (let i = 0; i < bytes.length; i++) {
     expect(code(bytes.subarray(0, i))).toBe('ManifestCorrupt');

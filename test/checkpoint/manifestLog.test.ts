@@ -103,7 +103,7 @@ test('taken: mine goes on to verification, another’s fences', () => {
   expect(log.on({ type: 'got', entry: undefined }).types).toEqual(['fenced']);
 });
 
-test('in doubt: the identical PUT, until answered; a refusal is definite only without a doubt before it', () => {
+test('in doubt: the identical PUT is repeated until answered; a refusal is definite only if no doubt came before it', () => {
   const refused: LogEvent = { type: 'refused', error: new Error('denied') };
   const log = owned().on(write(1));
   const manifest = log.issued;

@@ -123,7 +123,7 @@ describe('One rule off: the checker finds a counterexample', () => {
     );
   });
 
-  test('the trace of a counterexample is short and says what happened', () => {
+  test('the trace of a counterexample is short and describes what happened', () => {
     const { counterexample } = explore({
       ...small,
       barriers: [1],

@@ -44,7 +44,7 @@ describe('errors', () => {
     [['ls', '--set', 'foo=secret'], /^millrace: Usage: --set takes key=value with a configuration key/],
     [['uploads', 'abort', 'memory://x', '--older-than', '7'], /must be a number with its unit: 30m, 12h, 7d/],
     [['uploads', 'abort', 'memory://x', '--older-than', 'long'], /^millrace: InvalidOption: --older-than/],
-  ])('%j cannot be asked like this: exit code 2, and one line', async (argv, message) => {
+  ])('%j is a usage error: exit code 2 and one line', async (argv, message) => {
     const { code, out, err } = await cli(argv, { stores: lasting() });
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(message);
@@ -61,7 +61,7 @@ describe('errors', () => {
     ]);
   });
 
-  test('a directory is told as one with and without its slash', async () => {
+  test('a directory is reported as one with and without its slash', async () => {
     const stores = lasting();
     await put(stores.open('memory://x/').store, { 'd/a': 'a' });
     for (const place of ['memory://x/d', 'memory://x/d/']) {
@@ -73,7 +73,7 @@ describe('errors', () => {
     }
   });
 
-  test('a stack only with --debug', async () => {
+  test('a stack is printed only with --debug', async () => {
     const stores = lasting();
     const plain = await cli(['cat', 'memory://x/a'], { stores });
     expect(plain.err).not.toMatch(/\n\s+at /);
@@ -82,7 +82,7 @@ describe('errors', () => {
     expect(debug.code).toBe(3);
   });
 
-  test('several failures: each is told, and --json has them all', async () => {
+  test('several failures: each is reported, and --json contains all of them', async () => {
     const stores = lasting();
     const { store } = stores.open('memory://lake/');
     await put(store, { a: 'a', b: 'b', 'to/a': 'other', 'to/b': 'and another' });
@@ -142,7 +142,7 @@ describe('secrets', () => {
     ['an unknown key', ['ls', '--set', `s3.secretkey=${secret}`]],
     ['the settings', ['config']],
     ['all settings', ['config', '--all', '--json']],
-  ])('%s: none shows, not with --debug, and not in JSON', async (_, argv) => {
+  ])('%s: none is printed, not even with --debug or in JSON', async (_, argv) => {
     const env = {
       S3_ENDPOINT: gateway.endpoint,
       S3_ACCESS_KEY: credentials.accessKeyId,
@@ -168,7 +168,7 @@ describe('secrets', () => {
   });
 });
 
-describe('a bucket as a whole', () => {
+describe('a whole bucket', () => {
   const stores = lasting();
   const { store } = stores.open('memory://whole/');
   const seed = { a: '1', 'b/c': '2' };
@@ -183,7 +183,7 @@ describe('a bucket as a whole', () => {
     [['rm', '--whole-bucket', 'memory://whole/**']],
     [['rm', '-r', '--dry-run', 'memory://whole/**']],
     [['rm', '-r', '--dry-run', 'memory://whole']],
-  ])('%j is refused, and nothing is gone', async (argv) => {
+  ])('%j is refused, and nothing is removed', async (argv) => {
     await put(store, seed);
     expect(await cli(argv, { stores })).toMatchObject({ code: 2, out: '' });
     expect(await contents(store)).toEqual(seed);
@@ -192,7 +192,7 @@ describe('a bucket as a whole', () => {
   test.each([
     [['rm', '-r', '--whole-bucket', 'memory://whole']],
     [['rm', '-r', '--whole-bucket', 'memory://whole/**']],
-  ])('%j is clear enough', async (argv) => {
+  ])('%j is allowed', async (argv) => {
     await put(store, seed);
     expect(await cli(argv, { stores })).toMatchObject({ code: 0 });
     expect(await contents(store)).toEqual({});
@@ -200,7 +200,7 @@ describe('a bucket as a whole', () => {
 });
 
 describe('config', () => {
-  test('says what holds, and where it comes from', async () => {
+  test('prints the effective values and where they come from', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'millrace-cli-'));
     try {
       await writeFile(
@@ -259,7 +259,7 @@ describe('help', () => {
     },
   );
 
-  test('of the program says where credentials come from, and what exit codes mean', async () => {
+  test('of the program explains credentials and exit codes', async () => {
     const { code, out } = await cli(['--help']);
     expect(code).toBe(0);
     expect(out).toMatch(/AWS_ACCESS_KEY_ID/);
@@ -267,7 +267,7 @@ describe('help', () => {
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(110);
   });
 
-  test('without a command comes on standard error: exit code 2', async () => {
+  test('without a command is printed to standard error: exit code 2', async () => {
     const { code, out, err } = await cli([]);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(/^Usage: millrace/);

@@ -48,7 +48,7 @@ describe.each(places)('commands at %s', (_, make) => {
     if (code !== 0) expect(outcome.err).toMatch(/^millrace: \w+: [^\n]+\n$/m);
   });
 
-  test('--json: results as records that say all there is', async () => {
+  test('--json: results are complete records', async () => {
     const { code, out, err } = await cli(['ls', '-r', '--json', place.uri], place.given);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     const found = records(out);
@@ -78,7 +78,7 @@ describe.each(places)('commands at %s', (_, make) => {
     expect(await uploadsOf(place.store, place.prefix)).toBe(0);
   });
 
-  test('cp again does nothing', async () => {
+  test('a repeated cp copies nothing', async () => {
     await cli(['cp', '-r', `${place.uri}dir/`, `${place.uri}to/`], place.given);
     const again = await cli(['cp', '-r', `${place.uri}dir/`, `${place.uri}to/`], place.given);
     expect(again).toMatchObject({ code: 0, err: 'Nothing to do: 2 were there already.\n' });

@@ -74,7 +74,7 @@ describe('the program', () => {
     });
   };
 
-  test('copies, lists and writes out; without a terminal there are plain lines and no escapes', async () => {
+  test('copies, lists and prints; without a terminal there are plain lines and no escapes', async () => {
     await writeFile(join(directory, 'a.txt'), 'hello\n');
     const copied = await ended(start('cp', 'a.txt', 's3://lake/dir/'));
     expect(copied).toEqual({
@@ -101,7 +101,7 @@ describe('the program', () => {
     expect((await ended(start(...argv))).code).toBe(code);
   });
 
-  test('takes standard input to its end', async () => {
+  test('reads standard input to its end', async () => {
     const child = start('cp', '-', 's3://lake/in');
     const end = ended(child);
     child.stdin.write('one ');
@@ -111,7 +111,7 @@ describe('the program', () => {
     expect(Buffer.concat(chunks).toString()).toBe('one two');
   });
 
-  test('ends quietly, and soon, when its reader goes away', async () => {
+  test('ends quietly when the reader of its output goes away', async () => {
     await answer(lake.put('big', Buffer.alloc(200 * MiB)));
     const child = start('cat', 's3://lake/big');
     const errors: Buffer[] = [];
@@ -146,7 +146,7 @@ describe('the program', () => {
     },
   );
 
-  test('SIGINT while standard input is open, and says nothing', async () => {
+  test('SIGINT while standard input is open and idle', async () => {
     const child = start('cp', '-', 's3://lake/in');
     watch = ({ phase, operation }) => {
       if (operation === 'UploadPart' && phase === 'finished') child.kill('SIGINT');
@@ -159,7 +159,7 @@ describe('the program', () => {
     expect(await uploadsOf(lake)).toBe(0);
   });
 
-  test('a second SIGINT ends it at once', async () => {
+  test('a second SIGINT ends it immediately', async () => {
     await writeFile(join(directory, 'big'), '');
     await truncate(join(directory, 'big'), 20 * MiB);
     stalled = (part) => part === '2';

@@ -17,7 +17,7 @@ import { cli, keys, uploadsOf, type Given } from './support.js';
 
 const MiB = 2 ** 20;
 
-describe('a command that is stopped', () => {
+describe('a stopped command', () => {
   let lake: ObjectStore;
   let gateway: Gateway;
   let directory: string;
@@ -70,7 +70,7 @@ describe('a command that is stopped', () => {
     return interrupt.signal;
   };
 
-  test('cp: nothing of the object is visible, and the same command goes on with the parts that arrived', async () => {
+  test('cp: no part of the object is visible, and the same command resumes with the parts that were uploaded', async () => {
     const body = Buffer.alloc(20 * MiB, 'x');
     await writeFile(join(directory, 'big'), body);
     const first = await cli(['cp', 'big', 's3://lake/'], { ...given, interrupt: interruptedWithout('3', 2) });
@@ -120,7 +120,7 @@ describe('a command that is stopped', () => {
     expect(stdin.destroyed).toBe(true);
   });
 
-  test('cp from a standard input that says no more does not wait for it', async () => {
+  test('cp does not wait for an idle standard input', async () => {
     const stdin = new Readable({ read: () => undefined });
     stdin.push(Buffer.alloc(20 * MiB));
     const interrupt = interruptedWithout('2', 1);
@@ -130,12 +130,12 @@ describe('a command that is stopped', () => {
     expect(await uploadsOf(lake)).toBe(0);
   });
 
-  test('before it began', async () => {
+  test('does nothing if it was stopped before it started', async () => {
     const interrupt = AbortSignal.abort(new Interrupted('SIGTERM'));
     expect(await cli(['ls', 's3://lake'], { ...given, interrupt })).toMatchObject({ code: 143, out: '' });
   });
 
-  test('cat: a reader that goes away is no error, and nothing more is read', async () => {
+  test('cat: a reader that goes away is not an error, and nothing more is read', async () => {
     await answer(lake.put('big', Buffer.alloc(256 * MiB)));
     let taken = 0;
     const stdout = new Writable({
@@ -149,7 +149,7 @@ describe('a command that is stopped', () => {
     expect(sent).toBeLessThan(128 * MiB);
   });
 
-  test('cat: what a slow reader has not taken waits at the store, not in the stream', async () => {
+  test('cat: the data for a slow reader waits in the store, not in the stream', async () => {
     await answer(lake.put('big', Buffer.alloc(256 * MiB)));
     const interrupt = new AbortController();
     // The first chunk is never done with.
@@ -168,7 +168,7 @@ describe('a command that is stopped', () => {
     stdout.destroy();
   });
 
-  test('what fails otherwise at standard output is an error', async () => {
+  test('any other failure of standard output is an error', async () => {
     await answer(lake.put('a', Buffer.from('a')));
     const stdout = new Writable({
       write: (_, __, done) => done(Object.assign(new Error('no space left'), { code: 'ENOSPC' })),

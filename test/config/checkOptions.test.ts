@@ -222,13 +222,16 @@ const wrong: readonly (readonly [string, () => unknown, string])[] = [
   ],
 ];
 
-test.each(wrong)('%s: what is missing or of another type is an error by name', async (_, call, says) => {
-  const error = await failure(call);
-  expect(error).toBeInstanceOf(InvalidOption);
-  expect(error).toHaveProperty('message', expect.stringContaining(says));
-});
+test.each(wrong)(
+  '%s: an option that is missing or of the wrong type is an error that names it',
+  async (_, call, says) => {
+    const error = await failure(call);
+    expect(error).toBeInstanceOf(InvalidOption);
+    expect(error).toHaveProperty('message', expect.stringContaining(says));
+  },
+);
 
-test('an option is refused exactly when it has a value and no such name exists', () => {
+test('exactly the options with a value and an unknown name are refused', () => {
   const names = { alpha: true, beta: true, constructor: true } as const;
   const name = fc.oneof(fc.constantFrom(...Object.keys(names)), fc.string());
   fc.assert(

@@ -9,7 +9,7 @@ import { withGenerated } from './documented.js';
 
 const path = join(import.meta.dirname, '../../docs/configuration.md');
 
-test('docs/configuration.md says what the schema says (MILLRACE_WRITE_DOCS=1 writes it)', () => {
+test('docs/configuration.md agrees with the schema (MILLRACE_WRITE_DOCS=1 writes it)', () => {
   const text = readFileSync(path, 'utf8');
   const should = withGenerated(text);
   if (process.env['MILLRACE_WRITE_DOCS'] === '1') writeFileSync(path, should);

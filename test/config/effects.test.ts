@@ -18,7 +18,7 @@ afterEach(closeAll);
 
 const effects: Effects = { ...connectionEffects, ...credentialEffects, ...transferEffects, ...jobEffects };
 
-test('every key that can be said has its effect here, and nothing else has', () => {
+test('every key that can be set has its effect here, and no other key has', () => {
   const keys = schema.filter(({ unavailable }) => unavailable === undefined).map(({ key }) => key);
   expect(Object.keys(effects).sort()).toEqual(keys.sort());
 });
@@ -27,7 +27,7 @@ test.each(Object.entries(effects))('%s', async (_, effect) => {
   await effect();
 });
 
-test('keys of one bucket leave the others alone', async () => {
+test('keys of one bucket do not affect the others', async () => {
   const [only, ...more] = await otherBuckets();
   expect(more).toEqual([]);
   expect(signedBy(only!)[0]).toBe('KEY');

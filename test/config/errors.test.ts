@@ -61,11 +61,11 @@ test.each([
   expect(problem?.message).toMatch(`Did you mean ${suggestion}?`);
 });
 
-test('what is far from everything gets no suggestion', () => {
+test('a key unlike all others gets no suggestion', () => {
   expect(problemsOf({ set: { 'completely.different.thing': 'x' } }).message).not.toContain('Did you mean');
 });
 
-test('nested options are checked as flat keys are', () => {
+test('nested options are checked like flat keys', () => {
   const error = problemsOf({ s3: { maxSockets: 0, retry: { bas: 1 } } as never, transfers: {} } as never);
   expect(error.problems.map(({ code, key }) => `${code} ${key}`)).toEqual([
     'InvalidValue s3.connection.max',
@@ -76,7 +76,7 @@ test('nested options are checked as flat keys are', () => {
   expect(error.message).toContain('Did you mean s3.retry.base?');
 });
 
-describe('what does nothing alone, or cannot be, is refused', () => {
+describe('options without effect and impossible values are refused', () => {
   test.each([
     [{ 's3.access-key': 'a' }, 'Incomplete s3.access-key'],
     [{ 's3.session-token': 'a' }, 'Incomplete s3.session-token'],
@@ -135,7 +135,7 @@ describe('what does nothing alone, or cannot be, is refused', () => {
   });
 
   test.each(['state.savepoints.dir', 'state.backend.s3.savepoint-prefix', 'state.backend.s3.state-prefix'])(
-    '%s says that there is nothing it could set',
+    '%s is refused because nothing reads it',
     (key) => {
       const [problem] = problemsOf({ set: { [key]: 's3://lake/x' } }).problems;
       expect(problem).toMatchObject({ code: 'NotAvailable', key });
@@ -143,7 +143,7 @@ describe('what does nothing alone, or cannot be, is refused', () => {
     },
   );
 
-  test('one key under two spellings', () => {
+  test('one key in two spellings is one problem', () => {
     expect(problems({ 's3.spi.read.fragment-size': 1, 's3.spi.read.max-fragment-size': 2 })).toEqual([
       'SaidTwice s3.spi.read.max-fragment-size',
     ]);
@@ -154,7 +154,7 @@ describe('what does nothing alone, or cannot be, is refused', () => {
 });
 
 describe('the environment', () => {
-  test('has no keys with names of users in them, nor AWS_REGION, and leaves what it does not know alone', () => {
+  test('ignores variables with names of users in them, AWS_REGION and unknown ones', () => {
     const { s3, warnings } = load({
       env: {
         S3_BUCKET_LAKE_REGION: 'eu-west-1',
@@ -173,7 +173,7 @@ describe('the environment', () => {
     ]);
   });
 
-  test('a name that is all but one of ours gets a warning', () => {
+  test('a variable that almost has the name of a key gets a warning', () => {
     expect(load({ env: { S3_REGOIN: 'x' } }).warnings).toEqual([
       'Environment variable S3_REGOIN is not an option. Did you mean S3_REGION?',
     ]);
@@ -209,13 +209,13 @@ describe('two values are clamped, with a warning; no others', () => {
     expect(flat({ 's3.bulk-copy.max-concurrent': 0 }).transfer.bulkCopy.concurrency).toBe(1);
   });
 
-  test('no other row clamps', () => {
+  test('no other row clamps its values', () => {
     const clamping = schema.filter(({ kind }) => [0, 2 ** 50].some((value) => kind.read(value)?.clamped));
     expect(clamping.map(({ key }) => key)).toEqual(['s3.read.buffer.size', 's3.bulk-copy.max-concurrent']);
   });
 });
 
-test('a file that cannot be read, or is no YAML, is named with its line', () => {
+test('a file that cannot be read or parsed is named with its line', () => {
   expect(() => loadConfig({ env: {}, file: '/nowhere/millrace.yaml' })).toThrow(
     '/nowhere/millrace.yaml (option file, or --config) does not exist',
   );

@@ -63,12 +63,12 @@ describe('files', () => {
     expect(nested.s3.retry).toEqual({ base: 5000, cap: 60_000 });
   });
 
-  test('a key of digits stays a text', () => {
+  test('a key of digits remains a string', () => {
     const { credentials } = load({ yaml: 's3.access-key: 0012\ns3.secret-key: 12e5' }).s3;
     expect({ ...(credentials as object) }).toEqual({ accessKeyId: '0012', secretAccessKey: '12e5' });
   });
 
-  describe('what is no map of keys and values is told with its line', () => {
+  describe('a document or section that is not a map is reported with its line', () => {
     test.each([
       ['', 'nothing'],
       ['# nothing but a comment', 'nothing'],
@@ -88,7 +88,7 @@ describe('files', () => {
     });
   });
 
-  test('MILLRACE_CONFIG names another file, and it must be there', () => {
+  test('MILLRACE_CONFIG names another file, which must exist', () => {
     writeFileSync(join(cwd, 'other.yaml'), 's3.region: eu-west-1');
     expect(load({ env: { MILLRACE_CONFIG: 'other.yaml' }, yaml: 's3.region: eu-west-2' }).s3.region).toBe(
       'eu-west-1',

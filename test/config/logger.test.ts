@@ -32,14 +32,14 @@ test('the default writes warnings and errors to standard error, one line each', 
   expect(log(standardErrorLogger, 'debug', context, 'It failed')).toBe('');
 });
 
-test('nothing in a message or a value makes a second line or commands the terminal', () => {
+test('no message and no value starts a second line or controls the terminal', () => {
   const evil = 'a\nb\r\u001b[2J\u0085\u2028c';
   const line = log(standardErrorLogger, 'warn', { evil, list: [evil] }, evil);
   expect(line.slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
   expect(line.endsWith('\n')).toBe(true);
 });
 
-test('it is the logger of a configuration that is given none, and warns of slips', () => {
+test('it is the default of a configuration, and warns of likely mistakes', () => {
   const slip = { S3_REGIO: 'eu-central-1' };
   const expected =
     'millrace: warn: Environment variable S3_REGIO is not an option. Did you mean S3_REGION?\n';
@@ -47,7 +47,7 @@ test('it is the logger of a configuration that is given none, and warns of slips
   expect(written(() => loadConfig({ env: slip, file: false, logger: silentLogger }))).toBe('');
 });
 
-test('a reader of standard error that has gone does not end the program', () => {
+test('a closed standard error does not end the program', () => {
   const module = resolve(import.meta.dirname, '../../dist/index.js');
   const program = `
     import { loadConfig } from '${module}';

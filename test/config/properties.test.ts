@@ -32,7 +32,7 @@ function spread(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, spread(each)]));
 }
 
-test('any text as a file is read, or refused with its problems', () => {
+test('any string as a file is read, or refused with its problems', () => {
   fc.assert(
     fc.property(
       fc.oneof(
@@ -104,7 +104,7 @@ test('flat keys mean the same in code, in a file and in the environment', () => 
   );
 });
 
-test('what was loaded, given as options in code, loads as the same', () => {
+test('what was loaded, passed as options, loads as the same', () => {
   let loaded = 0;
   fc.assert(
     fc.property(flat, (set) => {

@@ -51,7 +51,7 @@ test('variables are upper case with underscores; keys with a name in them have n
   expect(variable('aws.region')).toBeUndefined();
 });
 
-test('every row finds itself, by key and by option', () => {
+test('every row is found by its key and by its option', () => {
   for (const row of schema) {
     const key = row.key.replace('<name>', 'some.name').replace('<entry>', 'an.entry');
     expect(findKey(key)).toMatchObject({ row, key });

@@ -22,7 +22,7 @@ function everywhere(value: unknown): string {
   ].join('\n');
 }
 
-test('a configuration shows no secret, whatever it is printed by', () => {
+test('a configuration shows no secret, however it is printed', () => {
   const inBase64 = `${secret.padEnd(43, 'A')}=`;
   const set = Object.fromEntries(
     secretKeys.map((key, i) => [
@@ -57,7 +57,7 @@ test('a configuration shows no secret, whatever it is printed by', () => {
   expect(config.delegationTokens.credentials?.secretAccessKey).toContain(secret);
 });
 
-test('keys that code gave show no more', () => {
+test('keys set in code are not shown either', () => {
   const { s3 } = loadConfig({
     s3: { credentials: { accessKeyId: 'a', secretAccessKey: secret } },
     env: {},
@@ -102,7 +102,7 @@ describe('errors show no secret', () => {
     [`s3.secret-key: [${secret}]`],
     [`- ${secret}`],
     [secret],
-  ])('YAML that is wrong: %j', (yaml) => {
+  ])('invalid YAML: %j', (yaml) => {
     const cwd = mkdtempSync(join(tmpdir(), 'millrace-secrets-'));
     try {
       writeFileSync(join(cwd, 'millrace.yaml'), yaml);

@@ -19,7 +19,7 @@ import { MiB, ticks, World } from './effects/world.js';
 
 const dir = { 'state.checkpoints.dir': 's3://lake/cp' };
 
-describe('what a job says wins over what is configured', () => {
+describe('options of the job take precedence over the configuration', () => {
   const config = flat({
     ...dir,
     'execution.checkpointing.interval': '10s',
@@ -32,7 +32,7 @@ describe('what a job says wins over what is configured', () => {
     's3.connection.max': '7',
   });
 
-  test('where it says nothing, the configuration holds', () => {
+  test('the configuration applies to options that are not set', () => {
     const options = resolveOptions({ name: 'test', config });
     expect(options).toMatchObject({
       checkpoints: { dir: 's3://lake/cp', intervalMs: 10_000, fencing: undefined },
@@ -43,7 +43,7 @@ describe('what a job says wins over what is configured', () => {
     });
   });
 
-  test('key by key', () => {
+  test('options and keys are merged one by one', () => {
     const options = resolveOptions({
       name: 'test',
       config,
@@ -66,7 +66,7 @@ describe('what a job says wins over what is configured', () => {
     });
   });
 
-  test('restarts: none here, or none there', () => {
+  test('restarts can be turned off in the job and in the configuration', () => {
     const none = flat({ ...dir, 'restart-strategy.type': 'none' });
     expect(resolveOptions({ name: 'test', config, restart: 'none' }).restart.attempts).toBe(0);
     expect(resolveOptions({ name: 'test', config: none }).restart.attempts).toBe(0);
@@ -81,7 +81,7 @@ describe('what a job says wins over what is configured', () => {
     );
   });
 
-  test('checkpoints are taken every 10 s, or every so often, or at the end alone', () => {
+  test('checkpoints are taken every 10 s, at another interval, or only at the end', () => {
     const interval = (given?: string, set = {}) =>
       resolveOptions({
         name: 'test',
@@ -106,7 +106,7 @@ describe('what a job says wins over what is configured', () => {
     expect(of({ config: load({ logger }), logger: silentLogger })).toBe(silentLogger);
   });
 
-  test('sinks, too', async () => {
+  test('sinks use the configuration of their job', async () => {
     const world = new World();
     const job = world.job({ 's3.upload.min.part.size': '5MiB' });
     const format: RowWriter<number> = { extension: '.bin', encode: (n) => Buffer.alloc(MiB, n) };
@@ -116,7 +116,7 @@ describe('what a job says wins over what is configured', () => {
   });
 });
 
-test('without a directory anywhere a job is refused, and told where to say one', () => {
+test('a job without a directory is refused, and the error says where to set one', () => {
   expect(() => createJob({ name: 'test', config: flat({}) })).toThrow(
     /checkpoints\.dir.*state\.checkpoints\.dir/s,
   );
@@ -138,7 +138,7 @@ test('a sink whose parts are large has the memory for two of them; a budget that
   });
 });
 
-describe('createJob without a configuration reads this process’s', () => {
+describe('createJob without a configuration uses that of the process', () => {
   const before = process.cwd();
   let cwd: string;
   beforeEach(() => {
@@ -163,7 +163,7 @@ describe('createJob without a configuration reads this process’s', () => {
     });
   });
 
-  test('what is wrong there ends it at once', () => {
+  test('a mistake there fails createJob', () => {
     writeFileSync('millrace.yaml', 's3.regoin: x');
     expect(() => createJob({ name: 'test', checkpoints: { dir: 's3://lake/cp' } })).toThrow(
       /millrace\.yaml, line 1.*s3\.region/,
@@ -185,13 +185,13 @@ describe('createJob without a configuration reads this process’s', () => {
   });
 });
 
-test('the logger of a configuration is that of its jobs, unless they have their own', () => {
+test('the logger of a configuration is used by its jobs, unless they have their own', () => {
   const nothing = (): void => undefined;
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
   expect(resolveOptions({ name: 'test', config: load({ logger, set: dir }) }).logger).toBe(logger);
 });
 
-describe('options of S3 on top of others', () => {
+describe('merging options of S3', () => {
   const base: S3Options = {
     region: 'a',
     retry: { base: 1, cap: 2 },
@@ -211,7 +211,7 @@ describe('options of S3 on top of others', () => {
     expect(mergeS3({}, {})).toEqual({});
   });
 
-  test('SSE-S3 for a bucket is said unless something else is', () => {
+  test('SSE-S3 for a bucket is added unless encryption is configured', () => {
     const sealed = { sse: { customerKeyFile: 'k' } };
     expect(encryptBucket(sealed, 's3://lake/cp')).toBe(sealed);
     const kept = { region: 'eu-west-1' };

@@ -113,7 +113,7 @@ test('every function, option, key and flag in a message exists', () => {
   expect(wrong).toEqual([]);
 });
 
-test('what does not exist is found', () => {
+test('names that do not exist are found', () => {
   for (const text of [
     'Use mapAsync(…) instead.',
     'Leave it to asyncWork of the operator.',

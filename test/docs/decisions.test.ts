@@ -48,7 +48,7 @@ describe('Decisions', () => {
     expect(descending).toEqual([]);
   });
 
-  test('what supersedes another is named by it, and the other way round', () => {
+  test('a decision and the one that supersedes it name each other', () => {
     const forth = decisions.flatMap(({ number, supersedes }) =>
       supersedes.map((old) => `${old} by ${number}`),
     );

@@ -23,12 +23,12 @@ test('a code is listed in a room that raises it', () => {
   expect(elsewhere).toEqual([]);
 });
 
-test('a code is a literal, but where another process hands its own on', () => {
+test('a code is a literal, unless another process sent it', () => {
   const open = errorSites().filter(({ codes }) => codes.includes('string'));
   expect(open.map(({ file }) => file)).toEqual(['src/store/s3/credentials/handover.ts']);
 });
 
-test('docs/errors.md is what the catalog says (MILLRACE_WRITE_DOCS=1 writes it)', () => {
+test('docs/errors.md agrees with the catalog (MILLRACE_WRITE_DOCS=1 writes it)', () => {
   const text = readFileSync(page, 'utf8');
   const should = text.replace(
     /(<!-- generated: errors -->\n)[^]*?(<!-- end -->)/,
@@ -62,7 +62,7 @@ function row(code: string, means: string, todo: string): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
-describe('What messages and the catalog name', () => {
+describe('Names in messages and in the catalog', () => {
   const advice = Object.values(errorCatalog).flatMap((codes) => Object.values(codes).flat());
   const texts = [...errorSites().flatMap(({ messages }) => messages), ...advice];
   const declared = declaredNames();
@@ -101,7 +101,7 @@ describe('What messages and the catalog name', () => {
     expect([...new Set(keys)].filter((key) => !exists(key))).toEqual([]);
   });
 
-  test('no feature is named that does not exist', () => {
+  test('every feature that is named exists', () => {
     const missing = /savepoint|rewind|mapAsync|scanState|scanByKey|countByKey|concatFlows|splitFlow/i;
     expect(texts.filter((text) => missing.test(text))).toEqual([]);
   });

@@ -28,7 +28,7 @@ test('the job of the README counts clicks', async () => {
 describe('docs/getting-started.md', () => {
   const page = 'docs/getting-started.md';
 
-  test('its job counts every click once, stopped and resumed', async () => {
+  test('its job counts every click once when it is stopped and resumed', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'millrace-started-'));
     try {
       const here = (path: string): string => join(dir, path);

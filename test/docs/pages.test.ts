@@ -57,7 +57,7 @@ describe('The examples of the pages', () => {
     expect(read(`docs/${page}`)).toContain(`\`\`\`ts\n${read(example)}\`\`\``);
   });
 
-  test('countVisits counts, and does nothing when it is run again', async () => {
+  test('countVisits counts, and does nothing when run again', async () => {
     const lake = memoryStore('lake');
     lake.put('raw/1.ndjson', Buffer.from('{"user":"a"}\n{"user":"b"}\n{"user":"a"}\n')).subscribe();
     const expected = ['{"user":"a","visits":1}', '{"user":"b","visits":1}', '{"user":"a","visits":2}'];
@@ -67,7 +67,7 @@ describe('The examples of the pages', () => {
     expect(linesBelow(lake, 'counts/')).toEqual(expected);
   });
 
-  test('crashedJob: a crash at any request, then a start without one, copies every line once', () => {
+  test('crashedJob: after a crash at any request, the next run copies every line once', () => {
     let n = 0;
     for (let finished = false; !finished;) {
       const lake = createMemoryStore({ uri: 'memory://lake' });
@@ -110,7 +110,7 @@ describe('The examples of the pages', () => {
     for (const { expected, actual } of results) expect(actual).toEqual(expected);
   });
 
-  test('the other examples of testing.md run as they are shown', async () => {
+  test('the other examples of testing.md run as shown', async () => {
     const others = examplesOf('docs/testing.md').filter((code) => /\bcheck\w*\(/.test(code));
     expect(others).toHaveLength(3);
     for (const code of others) await runExample(code, { ...rxjs, ...millrace, ...testing }, { fc });
@@ -124,7 +124,7 @@ describe('The examples of the pages', () => {
     );
   });
 
-  test('countTo reads on from its position', async () => {
+  test('countTo resumes from its position', async () => {
     const stores = createStores();
     const run = async (): Promise<number[]> => {
       const seen: number[] = [];
@@ -165,14 +165,14 @@ describe('The pages', () => {
     },
   );
 
-  test('every page is reached from docs/README.md, and that from the README', () => {
+  test('every page is linked from docs/README.md, and that from the README', () => {
     expect(linksOf('README.md')).toContain('docs/README.md');
     const index = [...linksOf('docs/README.md'), ...linksOf('docs/decisions/README.md')];
     const missing = pages.filter((name) => name !== 'README.md' && !index.includes(`docs/${name}`));
     expect(missing).toEqual([]);
   });
 
-  test('every row of a table has as many cells as its head', () => {
+  test('every row of a table has as many cells as its header', () => {
     const wrong = ['README.md', 'CONTRIBUTING.md', ...pages.map((name) => `docs/${name}`)].flatMap((path) => {
       let cells = 0;
       return read(path)

@@ -25,7 +25,7 @@ function findings(text: string): string[] {
     );
 }
 
-test('comments, messages and pages are in plain words', () => {
+test('comments, messages and pages use plain words', () => {
   const found = files.flatMap((name) =>
     findings(readFileSync(join(root, name), 'utf8').replace(glossary, '')).map((what) => `${name}:${what}`),
   );
@@ -33,7 +33,7 @@ test('comments, messages and pages are in plain words', () => {
   expect(files.length).toBeGreaterThan(300);
 });
 
-test('each word is found, and words that hold one are not', () => {
+test('each word is found, but not within a longer one', () => {
   for (const line of [
     'Whoever makes a request pays for it.',
     'what those get whom nobody provides one',

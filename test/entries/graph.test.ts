@@ -1,13 +1,13 @@
 import { circles, importGraph } from './graph.js';
 
-test('no module of src imports itself, however long the way round', () => {
+test('no module of src imports itself, directly or indirectly', () => {
   const graph = importGraph('src');
   expect(graph.size).toBeGreaterThan(300);
   expect(graph.get('src/index.ts')).toContain('src/job/job.ts');
   expect(circles(graph)).toEqual([]);
 });
 
-test('circles are found', () => {
+test('cycles are found', () => {
   const graph = new Map([
     ['a', ['b', 'd']],
     ['b', ['c']],

@@ -38,14 +38,14 @@ function listed(entry: string): Names {
   return { values: words(values), types: words(types) };
 }
 
-test.each(entries)('%s exports what its list names', (entry) => {
+test.each(entries)('%s exports exactly the names in its list', (entry) => {
   expect(namesOf(entry)).toEqual(listed(entry));
 });
 
 /** In the root as well: stores to try a job on. */
 const tried = ['createMemoryStore', 'createStores', 'decorate', 'listAll', 'openStores', 'startGateway'];
 
-test('a name is exported by one entry', () => {
+test('each name is exported by one entry', () => {
   // millrace/fs has the names of node:fs, and millrace/operations those of what people do with files.
   const unlike = entries.filter((entry) => !['millrace/fs', 'millrace/operations'].includes(entry));
   const homes = new Map<string, string[]>();

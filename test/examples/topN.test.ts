@@ -71,7 +71,7 @@ function written(lake: ObjectStore): readonly unknown[] {
   });
 }
 
-test('it ranks, and sends what has changed', () => {
+test('it ranks, and emits what has changed', () => {
   const lake = createLake();
   runUntil(lake, Infinity);
   expect(rankings.length).toBeLessThan(plays.length);
@@ -87,7 +87,7 @@ test('it keeps the laws', () => {
   );
 });
 
-test('a crash at any request, then a start without one: every ranking is there once', () => {
+test('after a crash at any request, the next run publishes every ranking once', () => {
   const restored: number[] = [];
   let n = 0;
   for (let finished = false; !finished;) {
@@ -101,7 +101,7 @@ test('a crash at any request, then a start without one: every ranking is there o
   expect(new Set(restored).size).toBeGreaterThan(3);
 });
 
-test('it refuses to rank nothing', () => {
+test('it rejects an n of 0', () => {
   expect(() => topN('best', { n: 0, key: () => 'k', score: () => 0 })).toThrow(
     expect.objectContaining({ code: 'InvalidOption' }),
   );

@@ -4,7 +4,7 @@ import { createMemoryStore, createStores, listAll } from 'millrace/stores';
 import { SimulatedClock } from 'millrace/testing';
 import { tsv } from '../../examples/tsv.js';
 
-test('rows have the names of the columns of their object', () => {
+test('rows are named after the columns of their object', () => {
   const lake = createMemoryStore({ uri: 'memory://lake' });
   lake.put('in/a.tsv', Buffer.from('user\tpage\nann\t/home\nbob\t/cart\n')).subscribe();
   lake.put('in/b.tsv', Buffer.from('page\tuser\n/home\tcid')).subscribe();

@@ -97,7 +97,7 @@ test.each([
   expect(log).toEqual([1, 2, ...last]);
 });
 
-test('what a queued element throws is the error of the flow', () => {
+test('an error thrown for a queued element is the error of the flow', () => {
   const { input, log } = run((n, _, input) => {
     if (n === 1) input.next(2);
     else throw new Error('at 2');

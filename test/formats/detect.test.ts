@@ -91,17 +91,20 @@ describe('the codec of an object', () => {
     expect(stored('a.json', json, { encoding })).toBe('none');
   });
 
-  it.each(Object.entries(beginnings))('%s is refused by its first bytes, and named', (name, head) => {
-    for (const uri of ['a', 'a.json', 'a.gz']) {
-      expect(() => stored(uri, head)).toThrow(name);
-      expect(() => stored(uri, head)).toThrow(
-        expect.objectContaining({ code: name.startsWith('UTF') ? 'NotUtf8' : 'UnknownCodec' }) as Error,
-      );
-    }
-  });
+  it.each(Object.entries(beginnings))(
+    '%s is recognized by its first bytes, named and refused',
+    (name, head) => {
+      for (const uri of ['a', 'a.json', 'a.gz']) {
+        expect(() => stored(uri, head)).toThrow(name);
+        expect(() => stored(uri, head)).toThrow(
+          expect.objectContaining({ code: name.startsWith('UTF') ? 'NotUtf8' : 'UnknownCodec' }) as Error,
+        );
+      }
+    },
+  );
 
   it.each(['{"a":1}', '"x"', '\uFEFF{}'])(
-    '%s in UTF-16 of either order is refused, with a mark or without',
+    '%s in UTF-16 is refused in both byte orders, with and without a byte order mark',
     (text) => {
       const little = Buffer.from(text, 'utf16le');
       for (const head of [little, Buffer.from(little).swap16()]) {
@@ -110,13 +113,13 @@ describe('the codec of an object', () => {
     },
   );
 
-  it('lets texts be that begin as other files do', () => {
+  it('accepts text that begins like another file type', () => {
     for (const head of ['ORC attack\n', 'PAR1,PAR2\n', 'BZh9 is bzip2\n', 'SEQ\n', 'PK\n', 'ARROW1\n']) {
       expect(stored('a.txt', head)).toBe('none');
     }
   });
 
-  it('takes other bytes as they are, unless what declares a compression is borne out', () => {
+  it('passes other bytes unchanged, unless a declared compression is confirmed', () => {
     const any = { text: false };
     for (const name of ['a Parquet file', 'a zip archive', 'zstd', 'UTF-16', 'a tar archive']) {
       expect(stored('images/a.bin', beginnings[name]!, any)).toBe('none');
@@ -133,7 +136,7 @@ describe('the codec of an object', () => {
     expect(() => stored('a', brotliCompressSync('x'), { ...any, encoding: 'br' })).toThrow('brotli');
   });
 
-  it('refuses what is inside of gzip and no text', () => {
+  it('refuses binary content inside gzip', () => {
     expect(() => checkText('s3://lake/a.gz', zipped, gzip)).toThrow('compressed twice');
     expect(() => checkText('s3://lake/a.tgz', beginnings['a tar archive']!, gzip)).toThrow('a tar archive');
     expect(() => checkText('s3://lake/a.gz', Buffer.from(json, 'utf16le'), gzip)).toThrow('UTF-16');
@@ -144,7 +147,7 @@ describe('the codec of an object', () => {
 });
 
 describe('text', () => {
-  it('is known as such wherever the head of it is cut, and never taken for something else', () => {
+  it('is recognized wherever its head is cut, and never mistaken for another type', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'grapheme', minLength: 1, maxLength: 400 }),
@@ -160,7 +163,7 @@ describe('text', () => {
     );
   });
 
-  it('is not what has other bytes', () => {
+  it('does not include other bytes', () => {
     expect(looksLikeText(Buffer.from([0x61, 0]), true)).toBe(false);
     for (const bytes of [[0x61, 0xff, 0x62], [0x61, 0xff], [0xc3, 0x28], [0xe2, 0x28, 0xa1], [0x80]])
       expect(looksLikeText(Buffer.from(bytes), false)).toBe(false);

@@ -32,7 +32,7 @@ describe('ndjson', () => {
     );
   });
 
-  it('takes CRLF, blank lines, a byte order mark at the start of the object and a last line without newline', () => {
+  it('accepts CRLF, blank lines, a byte order mark at the start of the object and a last line without newline', () => {
     expect(decode(ndjson(), '\uFEFF{"a":1}\r\n\r\n\n  \n2')).toEqual({
       records: [{ a: 1 }, 2],
       bad: [],
@@ -40,7 +40,7 @@ describe('ndjson', () => {
     });
   });
 
-  it('names offset, length and absolute line of a malformed line, and goes on', () => {
+  it('names offset, length and absolute line of a malformed line, and continues', () => {
     const { records, bad, lines } = decode(ndjson(), '1\né\n{"x":\r\n"ü"\n', 100, 7);
     expect(records).toEqual([1, 'ü']);
     expect(bad).toMatchObject([
@@ -65,7 +65,7 @@ describe('ndjson', () => {
     expect(decode(ndjson(), besideBadUtf8)).toMatchObject({ records: [1], bad: [{ line: 2 }] });
   });
 
-  it('finds a line malformed that is not UTF-8, and reads its neighbours', () => {
+  it('treats a line that is not UTF-8 as malformed, and reads its neighbours', () => {
     const content = Buffer.concat([Buffer.from('"ä"\n"'), Buffer.from([0xff]), Buffer.from('"\n"ö"\n')]);
     const { records, bad } = decode(ndjson(), content);
     expect(records).toEqual(['ä', 'ö']);
@@ -101,7 +101,7 @@ describe('ndjson', () => {
     },
   };
 
-  it('gives what the schema gives, and what it refuses is malformed with its words', () => {
+  it('emits the output of the schema; its issues make a record malformed', () => {
     const { records, bad } = decode(ndjson({ schema: positive }), '1\n-1\n2\n');
     expect(records).toEqual([10, 20]);
     expect(bad).toMatchObject([{ line: 2, reason: 'refused by the schema: n.0: must be positive' }]);
@@ -114,7 +114,7 @@ describe('ndjson', () => {
     expect(() => decode(ndjson({ schema }), '1\n')).toThrow('validates asynchronously');
   });
 
-  it('lets what a schema throws, and what the consumer throws, through', () => {
+  it('rethrows errors of the schema and of the consumer', () => {
     const boom = new Error('boom');
     const schema = {
       '~standard': {
@@ -157,7 +157,7 @@ describe('ndjson', () => {
     ['itself in it', circle, 'circular'],
     ['itself beside a bigint', { a: 1n, circle }, 'circular'],
     ['no end to it', deep, 'nested too deeply'],
-  ])('refuses to write what has no JSON form: %s', (_, record, message) => {
+  ])('refuses to write a value without a JSON form: %s', (_, record, message) => {
     const format = ndjson<unknown>();
     for (let again = 0; again < 2; again++) {
       expect(() => format.encode(record)).toThrow(
@@ -171,7 +171,7 @@ describe('ndjson', () => {
     expect(format.encode({ a: 1 })).toBe('{"a":1}\n');
   });
 
-  it('writes by the rules of JSON.stringify otherwise', () => {
+  it('otherwise writes what JSON.stringify does', () => {
     const format = ndjson<unknown>();
     for (const record of [
       { a: NaN, b: -Infinity, c: undefined, d: () => 1, e: new Date(0), f: {}, g: [undefined], h: { i: {} } },
@@ -185,7 +185,7 @@ describe('ndjson', () => {
     }
   });
 
-  it('lets what a toJSON throws through', () => {
+  it('rethrows errors of toJSON', () => {
     const boom = new Error('boom');
     const record = {
       toJSON: () => {
@@ -197,7 +197,7 @@ describe('ndjson', () => {
 });
 
 describe('text', () => {
-  it('gives each line without its end, empty ones too', () => {
+  it('emits each line without its end, empty ones too', () => {
     expect(decode(text(), '\uFEFFa\r\n\nb c\n\uFEFFd')).toEqual({
       records: ['a', '', 'b c', 'd'],
       bad: [],
@@ -205,12 +205,12 @@ describe('text', () => {
     });
   });
 
-  it('drops a byte order mark at the start of a line only; one that nothing follows is no line', () => {
+  it('drops a byte order mark at the start of a line only; a lone one is not a line', () => {
     expect(decode(text(), 'a\uFEFF\n\uFEFF\nb\n\uFEFF').records).toEqual(['a\uFEFF', '', 'b']);
     expect(decode(text(), '\uFEFF').records).toEqual([]);
   });
 
-  it('refuses to write what is no string', () => {
+  it('refuses to write anything but a string', () => {
     for (const [value, name] of [
       [Promise.resolve('a'), 'Promise'],
       [{}, 'Object'],
@@ -235,13 +235,13 @@ describe('text', () => {
       );
   });
 
-  it('replaces what is not UTF-8', () => {
+  it('replaces invalid UTF-8', () => {
     expect(decode(text(), Buffer.from([0x61, 0xff, 0x0a])).records).toEqual(['a\uFFFD']);
   });
 });
 
 describe('bytes', () => {
-  it('hands blocks on as they are', () => {
+  it('passes blocks on unchanged', () => {
     const block = Buffer.from('ab\nc');
     const records: Uint8Array[] = [];
     bytes()
@@ -256,7 +256,7 @@ describe('bytes', () => {
     expect(records[0]).toBe(block);
   });
 
-  it('refuses to write what is no bytes', () => {
+  it('refuses to write anything but bytes', () => {
     expect(bytes().encode(new Uint8Array([1]))).toEqual(new Uint8Array([1]));
     for (const value of [Promise.resolve(), 'a', [1]]) {
       expect(() => bytes().encode(value as never)).toThrow(

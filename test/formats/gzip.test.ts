@@ -30,7 +30,7 @@ function decoderOf(): { decoder: Decompressor; failures: Error[] } {
 }
 
 describe('gunzip', () => {
-  it('stops inflating when enough waits, and goes on when it is read', async () => {
+  it('stops inflating when enough output waits, and continues when it is read', async () => {
     const { decoder } = decoderOf();
     decoder.push(gzipSync(Buffer.alloc(16 * 1024 * 1024)));
     for (let i = 0; i < 100; i++) await poolTurn();
@@ -48,7 +48,7 @@ describe('gunzip', () => {
     expect(bytes).toBe(16 * 1024 * 1024);
   });
 
-  it('reads members whose every byte comes alone, with names, comments and checksums in their headers', async () => {
+  it('reads members byte by byte, with names, comments and checksums in their headers', async () => {
     const plain = gzipSync('hello ');
     const rich = Buffer.concat([
       Buffer.from([0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 3, 3, 0, 1, 2, 3]),
@@ -87,7 +87,7 @@ describe('gunzip', () => {
   });
   const pace = fc.record({ reads: fc.integer({ min: 0, max: 6 }), turns: fc.integer({ min: 0, max: 3 }) });
 
-  it('gives every byte, whatever the members, the chunks and the pace of the reader', async () => {
+  it('returns every byte for any members, chunks and pace of the reader', async () => {
     const noise = randomBytes(1 << 20);
     await fc.assert(
       fc.asyncProperty(
@@ -134,7 +134,7 @@ describe('gunzip', () => {
     );
   });
 
-  it('gets past a member that ends while its output waits to be read', async () => {
+  it('continues after a member that ends while its output waits to be read', async () => {
     const sizes = [200_000, 63_000, 1000];
     const { decoder } = decoderOf();
     decoder.push(Buffer.concat(sizes.map((size) => gzipSync(Buffer.alloc(size)))));
@@ -163,7 +163,7 @@ describe('gunzip', () => {
 });
 
 describe('the gzip header', () => {
-  it('refuses what is none', () => {
+  it('rejects any other bytes', () => {
     expect(parseGzipHeader(Buffer.from('PK'))).toBe('bad');
     expect(parseGzipHeader(Buffer.from([0x1f, 0x8b, 8, 0x20]))).toBe('bad');
     expect(parseGzipHeader(Buffer.from([0x1f]))).toBe('more');

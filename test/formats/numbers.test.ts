@@ -92,7 +92,7 @@ function canonical(text: string): string {
 }
 
 describe('numbers of ndjson', () => {
-  it('come without the loss of a digit, wherever they are, and are written so', () => {
+  it('keep every digit when they are read and written, wherever they are', () => {
     fc.assert(
       fc.property(json, ({ text, numbers }) => {
         const [value] = read(`${text}\n`);
@@ -118,7 +118,7 @@ describe('numbers of ndjson', () => {
     );
   });
 
-  it('are what JSON.parse gives where that loses nothing', () => {
+  it('are those of JSON.parse where it loses nothing', () => {
     fc.assert(
       fc.property(
         fc.double({ noNaN: true, noDefaultInfinity: true }),
@@ -184,7 +184,7 @@ describe('numbers of ndjson', () => {
     '"144126219108390099',
     '1.44126219108390099e',
     '[1,144126219108390099,]',
-  ])('%s stays malformed, in the words of JSON.parse', (line) => {
+  ])('%s is malformed, with the message of JSON.parse', (line) => {
     let reason = '';
     try {
       JSON.parse(line);
@@ -194,7 +194,7 @@ describe('numbers of ndjson', () => {
     expect(read(`${line}\n`)).toEqual([new SyntaxError(reason)]);
   });
 
-  it('are doubles when asked for, and are written exactly all the same', () => {
+  it('are doubles if configured, and are still written exactly', () => {
     const line = '{"id":144126219108390099,"price":1.20000000000000000000000000005}';
     expect(read(`${line}\n`, { numbers: 'double' })).toEqual([JSON.parse(line)]);
     expect(ndjson<unknown>({ numbers: 'double' }).encode({ id: 144126219108390099n })).toBe(
@@ -203,7 +203,7 @@ describe('numbers of ndjson', () => {
     expect(() => ndjson({ numbers: 'exactly' as never })).toThrow("'exact' or 'double'");
   });
 
-  it('reach a schema as they are', () => {
+  it('are passed to a schema unchanged', () => {
     const seen: unknown[] = [];
     const schema = {
       '~standard': {
@@ -219,7 +219,7 @@ describe('numbers of ndjson', () => {
     expect(seen).toEqual([{ id: 144126219108390099n }]);
   });
 
-  it('are kept at any depth that is read', () => {
+  it('are kept at any depth that can be read', () => {
     const depth = 3000;
     const seen: unknown[] = [];
     const line = Buffer.from(`${'['.repeat(depth)}144126219108390099${']'.repeat(depth)}\n`);
@@ -253,7 +253,7 @@ describe('numbers of ndjson', () => {
     }
   });
 
-  it('are seen wherever they begin in a block, and short ones and those in strings are not', () => {
+  it('are found wherever they begin in a block; short ones and those in strings are not', () => {
     fc.assert(
       fc.property(
         fc.nat(64),
@@ -272,7 +272,7 @@ describe('numbers of ndjson', () => {
 });
 
 describe('JsonNumber', () => {
-  it('is the nearest double in arithmetic and for JSON.stringify, and itself as text', () => {
+  it('is the nearest double in arithmetic and for JSON.stringify, and exact as a string', () => {
     const n = new JsonNumber('1.20000000000000000000000000005');
     expect([n.valueOf() * 2, Number(n) + 1, n > new JsonNumber('1.1'), String(n)]).toEqual([
       2.4,
@@ -284,7 +284,7 @@ describe('JsonNumber', () => {
     expect(Object.isFrozen(n)).toBe(true);
   });
 
-  it('is a number of JSON', () => {
+  it('accepts exactly the numbers of JSON', () => {
     for (const text of ['', '1.', '.5', '01', '+1', 'NaN', '1e', ' 1', '0x1', '"1"', '1n'])
       expect(() => new JsonNumber(text)).toThrow(expect.objectContaining({ code: 'InvalidOption' }) as Error);
     for (const text of ['0', '-0', '1e5', '1E+5', '-1.50']) expect(new JsonNumber(text).text).toBe(text);

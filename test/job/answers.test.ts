@@ -97,7 +97,7 @@ test.each(harmless)('every record counts once over listings %s', async (_, edit)
   expect(await written()).toEqual(all);
 });
 
-test('writes whose answers do not prove them are looked for, and every record counts once', async () => {
+test('writes whose answers prove nothing are verified, and every record counts once', async () => {
   proxy.alter = (reply, { method, path, query }) => {
     const manifest = method === 'PUT' && path.startsWith('/lake/checkpoints/job/log/');
     const complete = method === 'POST' && path.startsWith('/lake/out/') && query.has('uploadId');

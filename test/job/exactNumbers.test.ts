@@ -35,7 +35,7 @@ function textOf(world: Lake, prefix: string): string[] {
     .filter((line) => line !== '');
 }
 
-test('numbers that no double holds go digit by digit through keys, state, a restore, sinks and dead letters', async () => {
+test('numbers beyond double precision keep every digit through keys, state, a restore, sinks and dead letters', async () => {
   const world = new Lake();
   const total = 20_000;
   world.put('raw/a.ndjson', [broken, ...Array.from({ length: total }, (_, n) => row(n))]);

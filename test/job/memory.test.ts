@@ -30,21 +30,21 @@ class Greedy {
 }
 
 describe('shares', () => {
-  test('where there is enough, everyone has what it makes use of', () => {
+  test('with enough memory everyone has what it can use', () => {
     const account = open(new MemoryBudget(), 100);
     const [a, b] = [new Greedy(account, 10, 40), new Greedy(account, 5, 60)];
     account.start();
     expect([a.share.limit, b.share.limit]).toEqual([40, 60]);
   });
 
-  test('where there is not, everyone has its least, and the same part of what it asks for beyond', () => {
+  test('otherwise everyone has its least, and the same fraction of what it asks for beyond', () => {
     const account = open(new MemoryBudget(), 100);
     const [a, b] = [new Greedy(account, 10, 110), new Greedy(account, 40, 140)];
     account.start();
     expect([a.share.limit, b.share.limit]).toEqual([35, 65]);
   });
 
-  test('before its attempt runs, a holder has its least only: others of the attempt are still to come', () => {
+  test('before its attempt runs, a holder has its least only: others of the attempt may follow', () => {
     const account = open(new MemoryBudget(), 100);
     const source = new Greedy(account, 10, 100);
     source.fill();
@@ -52,7 +52,7 @@ describe('shares', () => {
     expect([source.share.limit, sink.share.limit]).toEqual([10, 90]);
   });
 
-  test('an attempt that opens waits for memory that others hold, and gets it when they have come down', () => {
+  test('an attempt that opens waits for memory that others hold, and gets it when they have shrunk', () => {
     const budget = new MemoryBudget();
     const told: string[] = [];
     const first = open(budget, 100);
@@ -165,8 +165,8 @@ class Attempts {
   }
 }
 
-describe('whatever attempts do', () => {
-  test('what they are charged covers what they hold, and grows only within the total', () => {
+describe('any sequence of attempts', () => {
+  test('charges cover what is held, and grow only within the total', () => {
     fc.assert(
       fc.property(events, (happens) => {
         const attempts = new Attempts();
@@ -195,7 +195,7 @@ describe('whatever attempts do', () => {
     );
   });
 
-  test('nobody waits for ever: once all have come down, each attempt can start, and all is shared out', () => {
+  test('nobody waits forever: once all have shrunk, each attempt can start, and the total is shared out', () => {
     fc.assert(
       fc.property(events, (happens) => {
         const attempts = new Attempts();

@@ -52,7 +52,7 @@ test('an operator that fails while it opens: its error is the job’s', async ()
   }
 });
 
-test('a source that can not be opened leaves no other open', async () => {
+test('a source that cannot be opened leaves no other open', async () => {
   const world = new Lake();
   const { job } = world.job();
   const [before, after] = [counted(), counted()];

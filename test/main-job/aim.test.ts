@@ -31,7 +31,7 @@ describe('classify', () => {
 });
 
 describe('Aim', () => {
-  it('wants nothing before there is durable progress, nor after a strike', () => {
+  it('wants nothing before there is durable progress, or after a strike', () => {
     const aim = new Aim();
     expect(kinds.map((kind) => aim.consider(kind))).toEqual([undefined, undefined, undefined, undefined]);
     aim.progressed();
@@ -41,7 +41,7 @@ describe('Aim', () => {
     expect(aim.consider('part')).toBeUndefined();
   });
 
-  it('takes kinds evenly, and both moments of each', () => {
+  it('chooses kinds evenly, and both moments of each', () => {
     const aim = new Aim();
     for (let i = 0; i < 8; i++) {
       aim.progressed();
@@ -52,7 +52,7 @@ describe('Aim', () => {
     expect(aim.tally).toEqual({ part: both, journal: both, manifest: both, complete: both });
   });
 
-  it('does not wait for ever for a kind that does not come, and takes the others evenly without it', () => {
+  it('does not wait forever for a kind that does not occur, and chooses the others evenly', () => {
     const aim = new Aim(3);
     const others = ['part', 'manifest', 'complete'] as const;
     for (const kind of others) {
@@ -71,7 +71,7 @@ describe('Aim', () => {
     }
   });
 
-  it('wants a kind again that it had given up, once it is seen', () => {
+  it('wants a kind again that it had given up, once it occurs', () => {
     const aim = new Aim(1);
     for (const kind of ['part', 'manifest', 'complete'] as const) aim.strike(kind, 'before');
     aim.progressed();
@@ -104,7 +104,7 @@ describe('checkpointedPositions', () => {
     );
   });
 
-  it('are none for a claim or for what is no manifest', () => {
+  it('are none for a claim or for anything but a manifest', () => {
     expect(checkpointedPositions(entry({ kind: 'claim', operators: { events } }))).toBeUndefined();
     expect(checkpointedPositions(Buffer.from('?'))).toBeUndefined();
   });

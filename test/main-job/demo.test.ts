@@ -28,7 +28,7 @@ describe('the main job', () => {
       env: { ...env, ...more },
     });
 
-  it('survives three kills exactly on the embedded store, and leaves nothing but its cache', async () => {
+  it('is exact after three kills on the embedded store, and leaves only its cache', async () => {
     const { stdout } = await demo([]);
     expect(stdout.trimEnd().split('\n')).toHaveLength(1);
     expect(JSON.parse(stdout)).toEqual({
@@ -55,7 +55,7 @@ describe('the main job', () => {
     expect(JSON.parse(stdout)).toMatchObject({ kills: 3, lost: 0, duplicated: 0, partial: 0, store });
   });
 
-  it('ends in order on SIGINT: no process, no file is left', async () => {
+  it('shuts down on SIGINT: no process, no file is left', async () => {
     const child = spawn(process.execPath, [program, '--events', '60000'], {
       cwd: dir,
       env,
@@ -72,7 +72,7 @@ describe('the main job', () => {
     expect(await readdir(dir)).toEqual(['.demo']);
   });
 
-  it('explains itself and refuses what makes no sense', async () => {
+  it('prints its help and refuses invalid options', async () => {
     expect((await run(process.execPath, [program, '--help'])).stdout).toContain('--kills <n>');
     await expect(run(process.execPath, [program, '--kills', '-1'])).rejects.toMatchObject({ code: 1 });
     await expect(run(process.execPath, [program, '--store', 's3://lake/x'])).rejects.toMatchObject({
@@ -83,7 +83,7 @@ describe('the main job', () => {
 });
 
 describe('the README’s example', () => {
-  it('counts on a directory, once and only once', async () => {
+  it('counts exactly once on a directory', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'millrace-clicks-test-'));
     try {
       const { stdout } = await run(process.execPath, [clicks, dir]);

@@ -31,7 +31,7 @@ describe('the generated events', () => {
     expect(parsed(all()).map(({ id }) => id)).toEqual(Array.from({ length: set.events }, (_, i) => i + 1));
   });
 
-  it('come to 150 to 170 bytes a line', () => {
+  it('take 150 to 170 bytes a line', () => {
     const mean = Buffer.byteLength(all()) / set.events;
     expect(mean).toBeGreaterThan(150);
     expect(mean).toBeLessThan(170);
@@ -77,7 +77,7 @@ describe('the cache of generated sets', () => {
     return text;
   };
 
-  it('holds what the generator gives, and is not written twice', async () => {
+  it('contains what the generator returns, and is not written twice', async () => {
     const made = await dataset(cache, set);
     expect(await content(made)).toBe(all());
     const written = (await stat(join(made.dir, 'set.json'))).mtimeMs;
@@ -85,7 +85,7 @@ describe('the cache of generated sets', () => {
     expect((await stat(join(made.dir, 'set.json'))).mtimeMs).toBe(written);
   });
 
-  it('makes a set again whose generation was interrupted, or that was damaged', async () => {
+  it('generates a set again that was interrupted or damaged', async () => {
     const made = await dataset(cache, set);
     const dead = `${made.dir}.999999999.tmp`;
     await mkdir(dead);

@@ -14,7 +14,7 @@ import { startGateway } from '../../src/testing/index.js';
 const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
 
 describe('the hand-written program', () => {
-  it('comes to the same counts as the main job, so that comparing their speed is fair', async () => {
+  it('produces the same counts as the main job, so that their speed can be compared', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'millrace-handwritten-'));
     const gateway = await startGateway({ buckets: { lake: createMemoryStore() }, credentials });
     const { endpoint } = gateway;

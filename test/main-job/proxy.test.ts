@@ -88,7 +88,7 @@ describe('the proxy', () => {
     });
   }
 
-  it('lets requests through as they are, signed host and all, and the answers back', async () => {
+  it('passes requests and answers unchanged, the signed host included', async () => {
     expect(await send('PUT', '/lake/other?x=%2F', 'body')).toEqual({ status: 200, body: 'answer' });
     expect(arrived).toEqual([
       { method: 'PUT', url: '/lake/other?x=%2F', host: 'signed.example:1', body: 'body', whole: true },
@@ -129,7 +129,7 @@ describe('the proxy', () => {
     expect(commits).toEqual(['one']);
   });
 
-  it('does not strike after an effect that there was not', async () => {
+  it('does not strike after a request without effect', async () => {
     for (const kind of ['manifest', 'part', 'journal', 'complete'] as const) aim.strike(kind, 'before');
     aim.progressed();
     status = 503;
@@ -138,7 +138,7 @@ describe('the proxy', () => {
     expect(aim.armed).toBe(true);
   });
 
-  it('drops the request to the store when the job goes away', async () => {
+  it('aborts the request to the store when the job disconnects', async () => {
     server.removeAllListeners('request');
     const gone = new Promise<void>((closed) => {
       server.on('request', (incoming: IncomingMessage) => incoming.socket.once('close', () => closed()));
@@ -171,7 +171,7 @@ describe('Pace', () => {
     expect(pace.events).toBeCloseTo(2000);
   });
 
-  it('takes back what a killed job had read ahead of its checkpoint', async () => {
+  it('restores what a killed job had read ahead of its checkpoint', async () => {
     const pace = new Pace({ objects, kills: 2, seconds: 0.001 });
     const a = pace.reader('a', 0);
     await a.pass(60_000);
@@ -187,7 +187,7 @@ describe('Pace', () => {
     expect(pace.events).toBeCloseTo(200);
   });
 
-  it('says when half of the way to the next kill is done', async () => {
+  it('reports when it is halfway to the next kill', async () => {
     const pace = new Pace({ objects, kills: 1, seconds: 0.001 });
     const a = pace.reader('a', 0);
     await a.pass(49_000);
@@ -198,7 +198,7 @@ describe('Pace', () => {
     expect(pace.due).toBe(false);
   });
 
-  it('lets readers go one after the other, the oldest first', async () => {
+  it('releases readers one after the other, the oldest first', async () => {
     const pace = new Pace({ objects, kills: 1, seconds: 0.01 });
     const [first, second] = [pace.reader('a', 0), pace.reader('b', 0)];
     const order: string[] = [];

@@ -44,20 +44,20 @@ describe('the verifier', () => {
     ).toMatchObject({ lost: 1, duplicated: 1 });
   });
 
-  it('finds an event that another one’s count was given for', () => {
+  it('finds an event that has the count of another', () => {
     expect(audit([output[0]!, output[1]!, count(1, 'ann', 2), output[3]!])).toMatchObject({
       lost: 1,
       duplicated: 1,
     });
   });
 
-  it('finds counts that began again after a restart that lost the state', () => {
+  it('finds counts that restarted because the state was lost', () => {
     expect(
       audit([count(1, 'ann', 1), count(2, 'bob', 1)], [count(4, 'ann', 1), count(5, 'ann', 2)]),
     ).toMatchObject({ lost: 1, duplicated: 1 });
   });
 
-  it('finds what is no click of the input, or another user’s', () => {
+  it('finds records that are not clicks of the input, or are of another user', () => {
     expect(audit([...output, count(3, 'ann', 4)])).toMatchObject({ duplicated: 1 });
     expect(audit([...output, count(99, 'ann', 4)])).toMatchObject({ duplicated: 1 });
     expect(audit([count(1, 'bob', 1), ...output.slice(1)])).toMatchObject({ lost: 1, duplicated: 1 });
@@ -102,7 +102,7 @@ describe('lines of an object', () => {
     expect(await read()).toEqual([]);
   });
 
-  it('make the object partial if the last one has no end', async () => {
+  it('make the object partial if the last one has no newline', async () => {
     await expect(read('{"a":1}\n{"b"')).rejects.toThrow(Partial);
     await expect(read('{"a":1}')).rejects.toThrow(Partial);
   });

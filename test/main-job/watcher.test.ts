@@ -61,7 +61,7 @@ describe('the watcher', () => {
     return seen(({ finished }) => finished);
   }
 
-  it('finds nothing wrong with whole objects, and reads them more than once', async () => {
+  it('accepts whole objects, and reads them more than once', async () => {
     put('a', line(1) + line(2));
     await seen(({ reads }) => reads >= 3);
     put('b', line(3));
@@ -88,7 +88,7 @@ describe('the watcher', () => {
     expect(await finish()).toMatchObject({ objects: 4, partial: 3 });
   });
 
-  it('counts an object whose bytes change behind an unchanged listing', async () => {
+  it('counts an object whose bytes change although its listing does not', async () => {
     put('a', line(1));
     await seen(({ objects: known }) => known === 1);
     put('a', line(2));

@@ -147,7 +147,7 @@ describe('synchronous operators emit in the turn of their record, or at End', ()
   });
 });
 
-describe('what cannot keep its place among signals is rejected', () => {
+describe('operators that cannot keep their place among signals are rejected', () => {
   test.each<[string, string, OperatorFunction<never, unknown>[]]>([
     ['a mergeMap over promises', 'AsyncInRecords', [mergeMap((n: number) => Promise.resolve(n))]],
     ['a concatMap of delayed values', 'AsyncInRecords', [concatMap((n: number) => of(n).pipe(delay(1e6)))]],

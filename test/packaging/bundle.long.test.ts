@@ -49,7 +49,7 @@ test('runs a job on S3, with credentials that a chunk of the bundle finds', asyn
   expect(parsed(bodies.map(({ chunks }) => Buffer.concat(chunks).toString()).join(''))).toEqual(output);
 });
 
-test('leaves out what the program does not use', async () => {
+test('omits code that the program does not use', async () => {
   expect(existsSync(join(alone, 'job.cjs'))).toBe(true);
   const chunks = (await readdir(alone)).filter((name) => name.endsWith('.cjs'));
   const text = (await Promise.all(chunks.map((name) => readFile(join(alone, name), 'utf8')))).join('');

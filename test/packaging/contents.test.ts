@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-test('code with declarations and maps, the documentation, and nothing else', () => {
+test('contains code with declarations and maps, the documentation, and nothing else', () => {
   const strange = files.filter(
     (name) =>
       !/^((README|CONTRIBUTING)\.md|LICENSE|package\.json|docs\/([\w-]+\/)?[\w-]+\.md|dist\/.*\.(js|js\.map|d\.ts))$/.test(
@@ -28,7 +28,7 @@ test('code with declarations and maps, the documentation, and nothing else', () 
   expect(files).toContain('docs/packaging.md');
 });
 
-test('maps hold their sources, as src/ is not in the package', () => {
+test('maps contain their sources, as src/ is not in the package', () => {
   const maps = files.filter((name) => name.endsWith('.map'));
   expect(maps.length).toBeGreaterThan(100);
   for (const name of maps) {
@@ -43,7 +43,7 @@ test('maps hold their sources, as src/ is not in the package', () => {
 /** Pages for those who work on millrace lead into its code, which they have. */
 const intoCode = /^docs\/(architecture|protocol)\.md: (src|test|examples)\//;
 
-test('links of its pages lead to its files', () => {
+test('links of its pages lead to files in it', () => {
   const broken = files
     .filter((name) => name.endsWith('.md'))
     .flatMap((name) =>
@@ -65,7 +65,7 @@ test('declarations need no TypeScript later than 5.4: none has a Buffer or a typ
   expect(later).toEqual([]);
 });
 
-test('an install runs no script but that of an add-on that may be missing', () => {
+test('an install runs no script but that of an optional add-on', () => {
   expect(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?install$|^prepare$/.test(name))).toEqual(
     [],
   );
@@ -74,7 +74,7 @@ test('an install runs no script but that of an add-on that may be missing', () =
   ]);
 });
 
-test('the page says what each dependency is for', () => {
+test('the page explains each dependency', () => {
   const rows = [...page.matchAll(/^\| (`@?[a-z][^|]*)\| [^|]+\|$/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
   );

@@ -29,7 +29,7 @@ describe('ES modules', () => {
     expect(await sums(project, ['job.mjs'])).toEqual(well);
   });
 
-  test('with no native add-on and no code made from text', async () => {
+  test('without native add-ons or code from strings', async () => {
     await project.write({ 'job.mjs': program });
     const args = ['--no-addons', '--disallow-code-generation-from-strings', 'job.mjs'];
     expect(await sums(project, args)).toEqual(well);
@@ -59,12 +59,12 @@ describe('CommonJS', () => {
     expect(entries).toHaveLength(7);
   });
 
-  test('as the page shows it', async () => {
+  test('as shown on the page', async () => {
     const text = `${fromPage('job.cjs')}console.log(JSON.stringify(typeof createJob));`;
     expect(await printed('page.cjs', text)).toBe('function');
   });
 
-  test('imports a job where it can not require', async () => {
+  test('imports a job where it cannot require', async () => {
     const later = `import('rxjs').then(async ({ filter }) => {\nconst { ${names} } = await import('millrace');\n${pipeline}});`;
     await project.write({ 'later.cjs': later });
     expect(await sums(project, ['--no-experimental-require-module', 'later.cjs'])).toEqual(well);

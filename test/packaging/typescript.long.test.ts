@@ -134,7 +134,7 @@ describe('in a CommonJS package', () => {
     expect(problems(name)).toEqual([]);
   });
 
-  test.each(['refused', 'refusedNode18'])('or it does not: %s', (name) => {
+  test.each(['refused', 'refusedNode18'])('older module settings refuse the import: %s', (name) => {
     expect(problems(name)).toEqual([expect.stringMatching(/^TS1479/), expect.stringMatching(/^TS1479/)]);
   });
 

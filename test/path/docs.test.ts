@@ -39,6 +39,6 @@ test.each(all)('%s %s is %s', (before, expression, value) => {
   expect(evaluate(`${before}\nreturn ${expression};`)).toEqual(evaluate(`return (${value});`));
 });
 
-test('the examples say what they give', () => {
+test('the examples return what they show', () => {
   expect(all.length).toBeGreaterThan(45);
 });

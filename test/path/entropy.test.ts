@@ -11,7 +11,7 @@ test.each([
   expect(withoutEntropy(key, '_e_')).toEqual({ plain, at, name });
 });
 
-test('what holds no marker, or where there is none, stays as it is', () => {
+test('a URI without the marker, or without a configured one, is unchanged', () => {
   expect(withoutEntropy('a/b', '_e_')).toEqual({ plain: 'a/b' });
   expect(withoutEntropy('a/_e_/b', undefined)).toEqual({ plain: 'a/_e_/b' });
 });

@@ -21,7 +21,7 @@ describe('patterns of S3Path', () => {
     expect(at(path).matches(`glob:${pattern}`)).toBe(matches);
   });
 
-  it('takes a regular expression, which has to match all of the path', () => {
+  it('accepts a regular expression, which must match the whole path', () => {
     expect(at('raw/a.TXT').matches(/raw\/.*\.txt/i)).toBe(true);
     expect(at('raw/a.txt').matches(/raw/)).toBe(false);
     expect(at('b\na').matches(/^a$/m)).toBe(false);
@@ -80,7 +80,7 @@ describe('the two flavors of globs', () => {
     .array(fc.constantFrom('a', 'b', 'c', '/', '*', '\\', '-', ',', '}', '😀'), { maxLength: 7 })
     .map((chars) => chars.join(''));
 
-  it('that of paths agrees with a matcher that tries everything', () => {
+  it('the flavor of paths agrees with an exhaustive matcher', () => {
     fc.assert(
       fc.property(pattern, key, (glob, text) => {
         expect(compileGlob(glob, { flavor: 'path' }).matches(text)).toBe(referenceGlob(glob, text));
@@ -89,7 +89,7 @@ describe('the two flavors of globs', () => {
     );
   });
 
-  it('that of files matches whatever that of paths matches, and the same without "**/" and "\\"', () => {
+  it('the flavor of files matches whatever that of paths matches, and the same without "**/" and "\\"', () => {
     fc.assert(
       fc.property(
         pattern.filter((glob) => !glob.includes('\\')),
@@ -105,7 +105,7 @@ describe('the two flavors of globs', () => {
     );
   });
 
-  it('either compiles any text or refuses it as InvalidGlob', () => {
+  it('both compile any string or refuse it as InvalidGlob', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc

@@ -40,7 +40,7 @@ describe('local paths as URIs', () => {
     expect(filePath(uri)).toBe(path);
   });
 
-  it('refuses what is no local file', () => {
+  it('refuses anything but a local file', () => {
     expect(() => fileUri('x')).toThrow(InvalidUri);
     expect(() => fileUri('x', 'y')).toThrow(InvalidUri);
     expect(() => fileUri('', '/')).toThrow(InvalidUri);
@@ -62,7 +62,7 @@ describe('local paths as URIs', () => {
     .filter((text) => !text.includes('\0'));
   const path = fc.array(name, { minLength: 1, maxLength: 5 }).map((names) => names.join('/'));
 
-  it('every path comes back, as Node resolves it', () => {
+  it('every path round-trips, as Node resolves it', () => {
     fc.assert(
       fc.property(path, (local) => {
         fc.pre(local !== '');
@@ -74,7 +74,7 @@ describe('local paths as URIs', () => {
     );
   });
 
-  it('means what Node means by a file URL, both ways', () => {
+  it('means what Node means by a file URL, in both directions', () => {
     fc.assert(
       fc.property(path, (local) => {
         const absolute = resolve('/tmp', local);

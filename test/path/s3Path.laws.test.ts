@@ -39,7 +39,7 @@ describe('laws of paths', () => {
     );
   });
 
-  it('what is resolved starts with the one and ends with the other', () => {
+  it('a resolved path starts with the first and ends with the second', () => {
     check(
       fc.tuple(
         path,
@@ -53,7 +53,7 @@ describe('laws of paths', () => {
     );
   });
 
-  it('normalize is idempotent, keeps what kind of path it is, and leaves no dots', () => {
+  it('normalize is idempotent, preserves the kind of path, and leaves no dots', () => {
     check(path, (it) => {
       const normal = it.normalize();
       same(normal.normalize(), normal);
@@ -64,14 +64,14 @@ describe('laws of paths', () => {
     });
   });
 
-  it('a key is that of no path above the root, and ends in a slash for directories', () => {
+  it('a key is never above the root, and ends in a slash for directories', () => {
     check(path, (it) => {
       expect(it.key).not.toMatch(/^\/|\/\/|(^|\/)\.{1,2}(\/|$)/);
       expect(it.key === '' || it.key.endsWith('/')).toBe(it.isDirectory);
     });
   });
 
-  it('a path is its parent and its name, and its names one after the other', () => {
+  it('a path is its parent and its name, and all its names in order', () => {
     check(path, (it) => {
       const { parent, fileName } = it;
       if (parent !== undefined && fileName !== undefined) same(parent.resolve(fileName), it);
@@ -85,7 +85,7 @@ describe('laws of paths', () => {
     });
   });
 
-  it('every path comes back from its URI', () => {
+  it('every path round-trips through its URI', () => {
     check(fc.tuple(bucket, text(name, start)), ([home, each]) => {
       const it = S3Path.of(home, each);
       const back = S3Path.from(it.toUri());

@@ -68,7 +68,7 @@ describe('S3Path and directories', () => {
   );
 
   it.each(['a', '/a', 'a/b', '.a', 'a.', '...', 'a/...', ' ', './a', '../a'])(
-    '"%s" is none, as far as its text tells',
+    '"%s" is not, judging by its string',
     (path) => expect(at(path).isDirectory).toBe(false),
   );
 
@@ -96,7 +96,7 @@ describe('S3Path and directories', () => {
     expect([text(path.normalize()), path.key]).toEqual([normal, key]);
   });
 
-  it('tells "dir" from "dir/"', () => {
+  it('distinguishes "dir" from "dir/"', () => {
     expect(at('dir').equals(at('dir/'))).toBe(false);
     expect(at('dir').compare(at('dir/'))).toBeLessThan(0);
     expect(at('dir').toUri()).toBe('s3://lake/dir');
@@ -186,14 +186,14 @@ describe('S3Path', () => {
     expect(path.equals(S3Path.of('lake', '/raw/'))).toBe(false);
   });
 
-  it('starts at the root where it is relative', () => {
+  it('is resolved against the root if it is relative', () => {
     expect(text(at('a/b').toAbsolute())).toBe('/a/b');
     expect(text(at('').toAbsolute())).toBe('/');
     expect(text(at('../a').toAbsolute())).toBe('/../a');
     for (const path of ['/object', './object', 'object', '../object']) expect(at(path).key).toBe('object');
   });
 
-  it('takes a key for what it is, whatever its bucket is called', () => {
+  it('takes a key literally, whatever the name of its bucket', () => {
     expect(S3Path.of('mybucket', 'mybucketfoo/x').key).toBe('mybucketfoo/x');
     expect(S3Path.from('s3://mybucket/mybucket/x').key).toBe('mybucket/x');
     expect(S3Path.of('lake', 's3:/lake/x').key).toBe('s3:/lake/x');
@@ -204,7 +204,7 @@ describe('S3Path', () => {
     expect(at(' ').nameCount).toBe(1);
   });
 
-  it('has the names that it is asked for', () => {
+  it('returns its names by index', () => {
     const path = at('/a/b/c');
     expect([path.name(0), path.name(2), path.subpath(0, 2), path.subpath(1)].map(String)).toEqual([
       'a/',
@@ -228,7 +228,7 @@ describe('S3Path', () => {
     expect(work).toThrow(expect.objectContaining({ code: 'IndexOutOfRange' }));
   });
 
-  it('refuses what cannot be', () => {
+  it('refuses invalid paths', () => {
     const elsewhere = S3Path.of('other', 'x');
     for (const work of [
       () => at('a').resolve(elsewhere),
@@ -247,7 +247,7 @@ describe('S3Path', () => {
     expect(elsewhere.endsWith(at('x'))).toBe(false);
   });
 
-  it('is equal by bucket and text, and to nothing else', () => {
+  it('is equal by bucket and string, and to nothing else', () => {
     expect(at('a/b').equals(S3Path.of('lake', 'a', 'b'))).toBe(true);
     expect(at('a').equals(S3Path.of('pond', 'a'))).toBe(false);
     expect(at('a').equals(at('./a'))).toBe(false);

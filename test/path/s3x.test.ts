@@ -40,11 +40,11 @@ describe('s3x URIs', () => {
     ['s3x://AKIA:secret@host/lake/x', 'AKIA', 'secret'],
     ['s3x://AKIA:se%2Fcr%40et%25+:@host:9000/lake', 'AKIA', 'se/cr@et%+:'],
     ['s3x://AKIA:se@cret@[::1]/lake', 'AKIA', 'se@cret'],
-  ])('gives the credentials of %s', (uri, accessKeyId, secretAccessKey) => {
+  ])('returns the credentials of %s', (uri, accessKeyId, secretAccessKey) => {
     expect(userInfo(uri)).toEqual({ accessKeyId, secretAccessKey });
   });
 
-  it('gives credentials of no other URI', () => {
+  it('returns credentials of no other URI', () => {
     for (const uri of [
       's3x://host/lake/a:b@c',
       's3://key:secret@lake/x',
@@ -142,7 +142,7 @@ describe('directory buckets', () => {
     if (!uri.includes('et@')) expect(() => parseUri(uri)).toThrow(/directory bucket/);
   });
 
-  it('are told by the end of the name alone, on S3 alone', () => {
+  it('are recognized by the end of their name, and only on S3', () => {
     for (const uri of [
       's3://mine--x-s3-logs/x',
       's3://lake/a--x-s3',
@@ -153,7 +153,7 @@ describe('directory buckets', () => {
   });
 });
 
-describe('any text', () => {
+describe('any string', () => {
   const secret = fc
     .array(fc.constantFrom('S3cr3t', '/', '+', '@', ':', '%', '%2F', '?', '#', ' ', '1'), { maxLength: 6 })
     .map((pieces) => `S3cr3t${pieces.join('')}S3cr3t`);
@@ -189,7 +189,7 @@ describe('any text', () => {
     );
   });
 
-  it('what is a URI comes out as one that means the same', () => {
+  it('that is a URI is normalized to one that means the same', () => {
     fc.assert(
       fc.property(text, (uri) => {
         if (caught(() => parseUri(uri)) !== undefined) return;

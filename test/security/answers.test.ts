@@ -35,7 +35,7 @@ async function opened(answer: RequestListener): Promise<ObjectStore> {
 const listing = (content: string): string =>
   `<ListBucketResult>${content}<IsTruncated>false</IsTruncated></ListBucketResult>`;
 
-test('comments without a root are looked through once', async () => {
+test('comments without a root are scanned once', async () => {
   const store = await opened((_, response) => response.end('<!---->'.repeat(10_000)));
   await expect(lastValueFrom(store.list({}))).rejects.toMatchObject({ code: 'NotSupported' });
 });
@@ -48,14 +48,17 @@ test('the root is found after a mark, a declaration, comments and blanks', async
   });
 });
 
-test.each(['-5', '1.5', 'many', '99999999999999999999'])('%s is no size of an object', async (size) => {
-  const object = `<Contents><Key>k</Key><ETag>"e"</ETag><Size>${size}</Size></Contents>`;
-  const store = await opened((_, response) => response.end(listing(object)));
-  await expect(lastValueFrom(store.list({}))).rejects.toMatchObject({
-    code: 'NotSupported',
-    message: expect.stringContaining('has no size of an object') as string,
-  });
-});
+test.each(['-5', '1.5', 'many', '99999999999999999999'])(
+  '%s is not accepted as the size of an object',
+  async (size) => {
+    const object = `<Contents><Key>k</Key><ETag>"e"</ETag><Size>${size}</Size></Contents>`;
+    const store = await opened((_, response) => response.end(listing(object)));
+    await expect(lastValueFrom(store.list({}))).rejects.toMatchObject({
+      code: 'NotSupported',
+      message: expect.stringContaining('has no size of an object') as string,
+    });
+  },
+);
 
 test.each(['Sat, 13 Sep 275760 00:00:00 GMT', 'no date', 'Fri, 31 Dec 12000 23:59:59 GMT'])(
   'a server’s clock that shows %s spoils no later request',
@@ -68,14 +71,14 @@ test.each(['Sat, 13 Sep 275760 00:00:00 GMT', 'no date', 'Fri, 31 Dec 12000 23:5
   },
 );
 
-test('a server that wants another protocol gets no answer, and the request ends', async () => {
+test('an answer that switches protocols fails the request', async () => {
   const store = await opened(({ socket }) => {
     socket.end('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n');
   });
   await expect(lastValueFrom(store.get('k'))).rejects.toMatchObject({ code: 'Unavailable', retryable: true });
 });
 
-test('the region that a server names is a name, or none', async () => {
+test('an invalid region in an answer is ignored', async () => {
   const asked: unknown[] = [];
   const store = await opened(({ headers }, response) => {
     asked.push(headers.host);
@@ -88,7 +91,7 @@ test('the region that a server names is a name, or none', async () => {
   expect(new Set(asked).size).toBe(1);
 });
 
-test('a code of a million letters is no code', async () => {
+test('an error code of a million letters is ignored', async () => {
   const store = await opened((_, response) => {
     response.writeHead(400).end(`<Error><Code>${'A'.repeat(1_000_000)}</Code><Message>m</Message></Error>`);
   });
@@ -102,7 +105,7 @@ test('a code of a million letters is no code', async () => {
 test.each([
   [200, 'a document'],
   [400, 'an error'],
-])('%i: %s without end is given up', async (status) => {
+])('%i: %s without end is aborted', async (status) => {
   const store = await opened((_, response) => {
     response.writeHead(status);
     const more = (): void => {

@@ -123,7 +123,7 @@ test.each<[string, Case]>([
   expect(written).toEqual([]);
 });
 
-test('a job whose sink was in there can be moved out', async () => {
+test('a job whose sink was inside can be moved out', async () => {
   const { error, written } = await outcome({
     sink: 'memory://lake/out',
     earlier: ['memory://lake/checkpoints/out'],
@@ -185,7 +185,7 @@ describe('in local directories', () => {
     });
   });
 
-  test('a key that only looks like a way into it is not', async () => {
+  test('a key that only looks like a path into it is not', async () => {
     await expect(run(`file://${root}/cp`, `file://${root}/out/../cp`)).resolves.toBeUndefined();
     expect(await readdir(join(root, 'cp'))).toEqual(['test']);
   });

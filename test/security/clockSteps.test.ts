@@ -144,7 +144,7 @@ describe('credentials', () => {
     expect(asked()).toBe(2);
   });
 
-  test('are renewed after a sleep, in which only the system time went on', async () => {
+  test('are renewed after a sleep, during which only the system time advances', async () => {
     const { clock, source, asked } = await sessions();
     clock.setTime(clock.now() + 2 * hour);
     expect(await source.get()).toMatchObject({ accessKeyId: 'k2' });
@@ -177,7 +177,7 @@ describe('a timer of more than 24 days', () => {
   });
 });
 
-test('SimulatedClock: setting the time moves what it shows, and no timer', () => {
+test('SimulatedClock: setting the time moves no timer', () => {
   const clock = new SimulatedClock(day);
   const at: number[] = [];
   clock.after(1000, () => at.push(clock.monotonic()));

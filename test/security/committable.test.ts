@@ -80,7 +80,7 @@ test('more parts than an upload may have are refused', async () => {
   expect(victim.requests.filter((request) => /Upload|Part/.test(request))).toEqual([]);
 });
 
-test('a tail that no memory holds is refused before any is taken', async () => {
+test('a tail too large for memory is refused before any is allocated', async () => {
   const victim = new Victim();
   await victim.run({ until: 2000 });
   victim.forge((m) => {
@@ -110,7 +110,7 @@ test('the same file in the sink’s own folder is published: the forgeries above
   expect(now(victim.lake.store.head(`out/part-${uidOf(jobId)}.ndjson`)).size).toBe(5);
 });
 
-test('credentials in a foreign URI show in no message', async () => {
+test('credentials in a foreign URI appear in no message', async () => {
   const victim = await pending((id) => ({
     store: 's3x://key:hush@evil.example.com/b',
     key: `part-${uidOf(id)}`,
@@ -120,7 +120,7 @@ test('credentials in a foreign URI show in no message', async () => {
   expect(message).not.toContain('hush');
 });
 
-test('a sink that was moved says where it was, and only then publishes there', async () => {
+test('a moved sink publishes in its earlier folder only if that is declared', async () => {
   const victim = await pending(() => ({}));
   const { jobId } = victim.read();
   const out = 'memory://lake/elsewhere';

@@ -56,13 +56,13 @@ test.each(secrets)('%s', (secret) => {
 });
 
 test.each(['s3.regoin', 's3.acces-key', 'region', 's3.connectionTimeout', 'S3_REGION', 'io.tmp.dirs'])(
-  'a slip is shown: %s',
+  'a misspelled key is shown: %s',
   (key) => {
     expect(errorOf(() => loadConfig({ file: false, env: {}, set: { [key]: 'x' } })).message).toContain(key);
   },
 );
 
-test('one key twice in a map of a file is one problem, with its line', () => {
+test('a duplicate key in a file is one problem, with its line', () => {
   expect(fromFile('s3.region: a\ns3.region: b\n').problems).toEqual([
     expect.objectContaining({ code: 'InvalidFile', message: expect.stringContaining('line 2') as string }),
   ]);

@@ -15,7 +15,7 @@ const interrupting = (store: ObjectStore): ObjectStore =>
     call.method === 'uploadPart' ? throwError(() => new StoreError('Unavailable', 'Gone.')) : run,
   );
 
-test.each([1, 2, 8])('all arrive, %p at the same time', async (concurrency) => {
+test.each([1, 2, 8])('objects with names of notes are copied, %p at the same time', async (concurrency) => {
   const a = await filled({
     [`d/${note}`]: 'theirs',
     'd/!early': bytes(20 * MiB, 1),
@@ -34,7 +34,7 @@ test.each([
   '{}',
   '',
   JSON.stringify({ version: 1, to: 'memory://b/other', uploadId: 'u', putId: 'p' }),
-])('what is at the target already stays, whatever it is: %p', async (body) => {
+])('an object at the target is kept, whatever its content: %p', async (body) => {
   const a = await filled({ 'd/big': big });
   const b = await filled({ [`d/${note}`]: body });
   const { bulkCopy } = operationsOn({ a, b });
@@ -44,7 +44,7 @@ test.each([
   expect((await content(b))[`d/${note}`]).toBe(body);
 });
 
-test('it stays when the copy fails, and nothing else does', async () => {
+test('it is kept when the copy fails, and nothing else is', async () => {
   const a = await filled({ 'd/big': big });
   const b = await filled({ [`d/${note}`]: 'theirs' });
   await errorOf(operationsOn({ a, b: interrupting(b) }).bulkCopy(pair));
@@ -52,21 +52,21 @@ test('it stays when the copy fails, and nothing else does', async () => {
   expect(await uploadsOf(b)).toEqual([]);
 });
 
-test('it stays when uploads are aborted', async () => {
+test('it is kept when uploads are aborted', async () => {
   const b = await filled({ [`d/${note}`]: 'theirs' });
   await lastValueFrom(b.createUpload('d/big'));
   await all(operationsOn({ b }).abortUploads('memory://b/d/', { olderThan: 0 }));
   expect(await content(b)).toEqual({ [`d/${note}`]: 'theirs' });
 });
 
-test('it stays when its object is there already', async () => {
+test('it is kept when its object exists already', async () => {
   const a = await filled({ 'd/big': big });
   const b = await filled({ 'd/big': big, [`d/${note}`]: 'theirs' });
   await all(operationsOn({ a, b }).bulkCopy([{ from: 'memory://a/d/big', to: 'memory://b/d/big' }]));
   expect((await content(b))[`d/${note}`]).toBe('theirs');
 });
 
-test('a note whose upload is over gives way to a new one', async () => {
+test('a note of a finished upload is replaced', async () => {
   const a = await filled({ 'd/big': big });
   const b = createMemoryStore();
   await errorOf(operationsOn({ a, b: interrupting(b) }).bulkCopy(pair));
@@ -80,7 +80,7 @@ test('a note whose upload is over gives way to a new one', async () => {
   expect(Object.keys(await content(b))).toEqual(['d/big']);
 });
 
-test('a note whose answer is lost is known all the same', async () => {
+test('a note whose answer was lost is recognized', async () => {
   const a = await filled({ 'd/big': big });
   const b = createMemoryStore();
   const losing = decorate(b, (call: StoreCall, run) => {

@@ -35,7 +35,7 @@ test('64 are enough to copy more files than that', () => {
   }
 });
 
-test('with fewer than it takes to start, the program says what to raise, and shows no stack', () => {
+test('with too few to start, the program says what to raise, without a stack', () => {
   const advice =
     'millrace: Unavailable: Too many open files. Raise the limit of this shell (ulimit -n 1024), and run it again.\n';
   // How many that is depends on the Node: later ones need a few less, and with 20 do not start themselves.

@@ -95,7 +95,7 @@ describe('a link in the target directory', () => {
     move: (a: ObjectStore, to: string) => operations(a).move('memory://a/d/', to),
   };
 
-  test.each(Object.entries(copies))('leads no key out of it: %s', async (name, run) => {
+  test.each(Object.entries(copies))('does not lead a key out of it: %s', async (name, run) => {
     await symlink('../secret', join(target, 'link'));
     await mkdir(join(target, 'real'));
     await symlink('../../secret', join(target, 'real/deep'));
@@ -131,14 +131,14 @@ describe('a link in the target directory', () => {
     expect(await readFile(join(target, 'real/x'), 'utf8')).toBe('1');
   });
 
-  test('by which the target itself is named is followed', async () => {
+  test('that names the target itself is followed', async () => {
     await symlink('target', join(outer, 'alias'));
     const a = await filled({ 'd/sub/x': '1' });
     await all(operations(a).copy('memory://a/d/', `file://${outer}/alias/`));
     expect(await readFile(join(target, 'sub/x'), 'utf8')).toBe('1');
   });
 
-  test('of the name of an object is replaced, not written through', async () => {
+  test('in place of an object is replaced, not written through', async () => {
     await symlink('../secret/passwd', join(target, 'x'));
     const a = await filled({ 'd/x': 'mine' });
     await all(operations(a).copy('memory://a/d/', `file://${target}/`));
@@ -181,7 +181,7 @@ describe('readdir', () => {
   });
 });
 
-test('where a store has been put elsewhere than its name says, links are looked for there', async () => {
+test('links are looked for in the directory in which a store really is', async () => {
   const file = (): ObjectStore => createLocalStore(target, { durable: false });
   const source = createMemoryStore();
   const stores = createStores({ schemes: { memory: () => source, file } });

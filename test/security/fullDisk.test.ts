@@ -52,7 +52,7 @@ function failing(step: keyof Disk): Failing {
 
 describe.each(Object.keys(errors) as (keyof typeof errors)[])('%s', (code) => {
   test.each(['create', 'touch', 'link', 'rename'] as const)(
-    'in %s, before an object shows: definite, with the path and what to do',
+    'in %s, before an object is visible: definite, with the path and what to do',
     async (step) => {
       const world = failing(step);
       const store = createLocalStore(directory, { disk: world.disk });
@@ -91,7 +91,7 @@ describe.each(Object.keys(errors) as (keyof typeof errors)[])('%s', (code) => {
   });
 });
 
-test('what fails once the object shows may have taken effect', async () => {
+test('a failure after the object is visible may have taken effect', async () => {
   const world = failing('sync');
   const store = createLocalStore(directory, { disk: world.disk });
   await lastValueFrom(store.put('a', Buffer.from('old')));
@@ -124,7 +124,7 @@ function noting(): { logger: Logger; lines: Line[] } {
   return { logger, lines };
 }
 
-test('a job whose claim finds no room says so and starts again later, until there is room', async () => {
+test('a job whose claim finds the disk full reports it, and starts again until there is space', async () => {
   await writeFile(join(directory, 'in.txt'), 'a\nb\n');
   const world = failing('create');
   world.code = 'ENOSPC';
@@ -154,7 +154,7 @@ test('a job whose claim finds no room says so and starts again later, until ther
   expect(lines.some(({ context }) => 'tries' in context)).toBe(false);
 });
 
-describe('a doubt that lasts', () => {
+describe('a lasting doubt', () => {
   const errorsOf = {
     'the store is away': () => new StoreError('Unavailable', 'No answer.'),
     'first no answer, then no right': (tries: number) =>
@@ -165,32 +165,35 @@ describe('a doubt that lasts', () => {
       new StoreError('Unavailable', 'No room.', { unchanged: tries > 1 }),
   };
 
-  test.each(Object.entries(errorsOf))('is told again and again, ever less often: %s', async (_, errorOf) => {
-    const lake = new Lake();
-    const { logger, lines } = noting();
-    lake.put('in/a', ['a']);
-    let tries = 0;
-    const stores = createStores({
-      schemes: {
-        memory: () =>
-          decorate(lake.store, (call, run) =>
-            call.method === 'put' && call.key.includes('/log/') && tries < 40
-              ? throwError(() => errorOf(++tries))
-              : run,
-          ),
-      },
-      clock: lake.clock,
-    });
-    const { job } = lake.job({ logger, stores });
-    const out = job
-      .source('in', files('memory://lake/in/', { format: text() }))
-      .pipe(fileSink('out', 'memory://lake/out', { format: text() }));
-    await lake.run(job, out);
-    const told = lines.filter(({ message }) => message?.includes('unknown whether an entry') === true);
-    expect(told.map(({ level, context }) => [level, context['tries']])).toEqual(
-      [1, 2, 4, 8, 16, 32].map((n) => ['warn', n]),
-    );
-  });
+  test.each(Object.entries(errorsOf))(
+    'is reported repeatedly, at growing intervals: %s',
+    async (_, errorOf) => {
+      const lake = new Lake();
+      const { logger, lines } = noting();
+      lake.put('in/a', ['a']);
+      let tries = 0;
+      const stores = createStores({
+        schemes: {
+          memory: () =>
+            decorate(lake.store, (call, run) =>
+              call.method === 'put' && call.key.includes('/log/') && tries < 40
+                ? throwError(() => errorOf(++tries))
+                : run,
+            ),
+        },
+        clock: lake.clock,
+      });
+      const { job } = lake.job({ logger, stores });
+      const out = job
+        .source('in', files('memory://lake/in/', { format: text() }))
+        .pipe(fileSink('out', 'memory://lake/out', { format: text() }));
+      await lake.run(job, out);
+      const told = lines.filter(({ message }) => message?.includes('unknown whether an entry') === true);
+      expect(told.map(({ level, context }) => [level, context['tries']])).toEqual(
+        [1, 2, 4, 8, 16, 32].map((n) => ['warn', n]),
+      );
+    },
+  );
 });
 
 const mount = (path: string): unknown =>

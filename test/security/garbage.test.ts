@@ -34,7 +34,7 @@ function littered(): Harness {
   return harness;
 }
 
-test('names that the store refuses to delete neither grow the manifest nor are all tried at once', () => {
+test('names that the store refuses to delete do not grow the manifest, and are not all retried together', () => {
   const harness = littered();
   const asked: number[] = [];
   const job = harness.claim({ store: refusing(harness.store(), asked) }).start();
@@ -48,7 +48,7 @@ test('names that the store refuses to delete neither grow the manifest nor are a
   expect(job.types.filter((type) => type === 'deletion-refused')).toHaveLength(1);
 });
 
-test('what gave way is found again once it may be deleted', () => {
+test('names that were dropped are found again once they can be deleted', () => {
   const harness = littered();
   harness
     .claim({ store: refusing(harness.store(), []) })

@@ -4,7 +4,7 @@ import { fuzz } from '../fuzz/fuzz.js';
 import { largeTargets } from '../fuzz/targets/large.js';
 
 test.each(largeTargets.map((target) => [target.name, target] as const))(
-  'time does not grow with the square: %s',
+  'time does not grow quadratically: %s',
   async (_, target) => {
     expect(await fuzz([target], 1, 1)).toEqual([]);
   },
@@ -21,7 +21,7 @@ describe('small gzip members', () => {
       },
     });
 
-  test('that are there are inflated at once, without an engine for each', () => {
+  test('that have arrived are inflated synchronously, without an engine for each', () => {
     const gunzipper = opened();
     gunzipper.push(Buffer.concat(Array<Buffer>(50).fill(gzipSync('{"a":1}\n'))));
     expect(gunzipper.held).toBe(50 * 8);
@@ -29,7 +29,7 @@ describe('small gzip members', () => {
     gunzipper.close();
   });
 
-  test('let others have their turn', () => {
+  test('yield to other work', () => {
     const gunzipper = opened();
     gunzipper.push(Buffer.concat(Array<Buffer>(1000).fill(gzipSync('x'))));
     expect(gunzipper.held).toBeLessThan(100);

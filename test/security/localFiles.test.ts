@@ -30,7 +30,7 @@ const infos = [
   '{"name":"a","initiated":1,"content":null}',
 ];
 
-test.each(infos)('an upload described by %s is none', async (info) => {
+test.each(infos)('an upload described by %s is not listed', async (info) => {
   const { uploadId } = await lastValueFrom(store.createUpload('a'));
   const uploads = join(root, '.millrace', 'uploads');
   await writeFile(join(uploads, uploadId, 'info'), info);
@@ -74,7 +74,7 @@ describe('among the marks of a lock,', () => {
   };
 
   test.each(['note', '.DS_Store', 'NaN', '7~', 'x.free', '.free', '-1', '1e3', '9'.repeat(20), 'Infinity'])(
-    'a file %s of another program holds nothing, and stays',
+    'a file %s of another program does not hold it, and stays',
     async (name) => {
       const lock = await lockOf();
       await writeFile(join(lock, name), '');
@@ -87,14 +87,14 @@ describe('among the marks of a lock,', () => {
     },
   );
 
-  test('a number that is no link holds nothing', async () => {
+  test('a number that is not a link does not hold it', async () => {
     const lock = await lockOf();
     await writeFile(join(lock, '5'), '');
     await lastValueFrom(store.put('a', Buffer.from('2')));
     expect(await readdir(lock)).toContain('6.free');
   });
 
-  test('the mark of a dead process among them still holds nothing', async () => {
+  test('nor does the mark of a dead process among them', async () => {
     const lock = await lockOf();
     await symlink('999999999.0.dead', join(lock, '5'));
     await writeFile(join(lock, 'note'), '');

@@ -80,7 +80,7 @@ describe.each(['d', 'd/s', 'd/s/.millrace'])('after %s has become a link,', (swa
   );
 });
 
-test('no object is removed that a later link leads to', async () => {
+test('no object behind a later link is removed', async () => {
   await put('d/s/passwd');
   await swap(join(root, 'd/s'));
   expect(await asked(store.delete(['d/s/passwd']))).toMatchObject([
@@ -166,7 +166,7 @@ test('a file of a temporary name that has become a link keeps its time', async (
   expect((await stat(passwd)).mtimeMs).toBe(before);
 });
 
-describe('links that people lay out directories with', () => {
+describe('links in the layout of directories', () => {
   test('are followed, wherever they are', async () => {
     await mkdir(join(outer, 'other/deep'), { recursive: true });
     await symlink(join(outer, 'other'), join(root, 'l'));
@@ -190,7 +190,7 @@ describe('links that people lay out directories with', () => {
     expect(await readFile(join(outer, 'two/a'), 'utf8')).toBe('new');
   });
 
-  test('a directory that is removed and made again is the same one', async () => {
+  test('a directory that is removed and created again is the same one', async () => {
     await put('d/s/a');
     await rm(join(root, 'd'), { recursive: true });
     await put('d/s/a').catch(() => put('d/s/a'));

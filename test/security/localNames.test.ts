@@ -81,7 +81,7 @@ async function aborted(name: string): Promise<void> {
   await answer(store.abortUpload(name, uploadId));
 }
 
-test('whatever is done to keys, each is its own object, and nothing outside changes', async () => {
+test('under any operations, each key is its own object, and nothing outside changes', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
       const outside = await tree(outer, root);

@@ -37,17 +37,14 @@ const foreign: Readonly<Record<string, Forgery>> = {
   'an epoch of eleven digits': (m) => void (m.epoch = 99_999_999_999),
 };
 
-test.each(Object.entries(foreign))(
-  '%s: refused before anything is asked for or changed',
-  async (_, change) => {
-    const victim = await forged(change);
-    const before = now(victim.lake.store.list({})).objects;
-    await expect(victim.failure()).resolves.toMatchObject({ code: 'ForeignName', retryable: false });
-    expect(victim.beyond).toEqual([]);
-    expect(victim.requests.filter((request) => / (delete|put|createUpload) /.test(request))).toEqual([]);
-    expect(now(victim.lake.store.list({})).objects).toEqual(before);
-  },
-);
+test.each(Object.entries(foreign))('%s: refused before any request and any change', async (_, change) => {
+  const victim = await forged(change);
+  const before = now(victim.lake.store.list({})).objects;
+  await expect(victim.failure()).resolves.toMatchObject({ code: 'ForeignName', retryable: false });
+  expect(victim.beyond).toEqual([]);
+  expect(victim.requests.filter((request) => / (delete|put|createUpload) /.test(request))).toEqual([]);
+  expect(now(victim.lake.store.list({})).objects).toEqual(before);
+});
 
 test.each(['foreign/x', '../other/data/0000000001/x', 'data/../log/x', ''])(
   'a segment named %j is refused, and not read',
@@ -61,7 +58,7 @@ test.each(['foreign/x', '../other/data/0000000001/x', 'data/../log/x', ''])(
   },
 );
 
-test('no manifest says where data objects lie', async () => {
+test('no manifest determines where data objects are', async () => {
   const victim = await forged((m) => {
     Object.assign(m, { data: { prefix: '' } });
     m.garbage = ['data/0000000001/x'];
@@ -119,7 +116,7 @@ const fields: Readonly<Record<keyof Manifest, true>> = {
   revokes: true,
 };
 
-test('the table of what is read from a store names every field of a manifest', () => {
+test('the table of data that is read from a store names every field of a manifest', () => {
   const source = readFileSync('src/checkpoint/trust.ts', 'utf8');
   const rows = source.split('\n').filter((line) => line.startsWith(' * |'));
   const named = rows.flatMap((row) =>

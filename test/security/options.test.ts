@@ -4,7 +4,7 @@ import { createOperations } from '../../src/fs/operations/index.js';
 import { createFs } from '../../src/fs/promises/index.js';
 import { lastValueFrom } from 'rxjs';
 
-describe('a part that is larger than a buffer can be is refused before anything is done', () => {
+describe('a part larger than a buffer can be is refused before anything is done', () => {
   const bulkCopied = (partSize: string): Promise<unknown> =>
     lastValueFrom(createOperations().bulkCopy({ from: 'memory://a/x', to: 'memory://b/x' }, { partSize }));
   const streamed = async (partSize: string): Promise<unknown> =>
@@ -27,7 +27,7 @@ describe('a part that is larger than a buffer can be is refused before anything 
   });
 });
 
-describe('a URI is no path', () => {
+describe('a URI is not a path', () => {
   const uris = [
     's3://other/foo',
     's3a://other/foo',
@@ -47,7 +47,7 @@ describe('a URI is no path', () => {
     expect(() => path.relativize(uri)).toThrow(refused);
   });
 
-  test('names that only look alike are names', () => {
+  test('names that only look like URIs are accepted', () => {
     expect(S3Path.of('b', 's3:/x').toString()).toBe('s3:/x');
     expect(S3Path.of('b', 'http://x').toString()).toBe('http:/x');
   });

@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => gateway.close());
 
 describe.each(names)('%s', (name) => {
-  test('is no role', async () => {
+  test('is not a role', async () => {
     const client = new STSClient({
       endpoint: gateway.endpoint,
       region: 'us-east-1',
@@ -36,12 +36,12 @@ describe.each(names)('%s', (name) => {
     client.destroy();
   });
 
-  test('is no entity of XML', () => {
+  test('is not an entity of XML', () => {
     expect(() => parseXml(`<a>&${name};</a>`)).toThrow('not well-formed');
     expect(document('a', { b: name })).toContain(`<b>${name}</b>`);
   });
 
-  test('is no header that a request was signed with', async () => {
+  test('is not a signed header', async () => {
     const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
     const response = await fetch(`${gateway.endpoint}/lake/x`, {
       headers: {
@@ -54,7 +54,7 @@ describe.each(names)('%s', (name) => {
     expect(await response.text()).toContain('SignatureDoesNotMatch');
   });
 
-  test('from a server is no code that is known', () => {
+  test('from a server is not a known code', () => {
     const raw = { name, message: 'm', $fault: 'client', $metadata: { httpStatusCode: 400 } };
     const error = toStoreError(raw, { operation: 's3:GetObject', bucket: 'lake' } as never);
     expect(error).toBeInstanceOf(StoreError);
@@ -73,7 +73,7 @@ describe.each(names)('%s', (name) => {
     if (name !== '__proto__') expect(encrypted.buckets).toEqual({ [name]: { sse: { type: 'sse-s3' } } });
   });
 
-  test('is no state that was declared', () => {
+  test('is not declared state', () => {
     const stored = {
       maxParallelism: 1,
       states: [{ name, kind: 'value', serializer: { id: 'a', version: 1 } }],

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-test('what a server says steers no terminal: not in a message, its cause, or its stack', async () => {
+test('words of a server cannot control a terminal: not in a message, its cause, or its stack', async () => {
   const { port } = server.address() as AddressInfo;
   using stores = openStores({
     s3: {

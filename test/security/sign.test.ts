@@ -24,7 +24,7 @@ const put = (victim: Victim, manifest: Manifest, key: string | undefined, n = vi
 
 const refused = { code: 'ManifestNotTrusted', retryable: false };
 
-test('a signed job goes on from its own checkpoints, and its output is whole', async () => {
+test('a signed job continues from its own checkpoints, and its output is complete', async () => {
   const victim = await stopped();
   await victim.run(signed({ keys: one }));
   expect(victim.lake.lines('out/').length).toBe(8000);
@@ -82,7 +82,7 @@ test('a log that was copied to another directory is refused, unless it was moved
   expect(victim.lake.lines('out/').length).toBe(8000);
 });
 
-test('a job that begins to sign says so once', async () => {
+test('a job that begins to sign reports it once', async () => {
   const victim = new Victim();
   await victim.run({ until: 1000 });
   const error = await victim.failure(signed({ keys: one }));
@@ -94,7 +94,7 @@ test('a job that begins to sign says so once', async () => {
   expect(victim.lake.lines('out/').length).toBe(8000);
 });
 
-test('what is accepted unsigned is not accepted with a wrong signature', async () => {
+test('a wrong signature is refused even if unsigned manifests are accepted', async () => {
   const victim = await stopped();
   put(victim, victim.read(), other);
   await expect(victim.failure(signed({ keys: one, accept: 'unsigned' }))).resolves.toMatchObject(refused);
@@ -109,7 +109,7 @@ test('keys are rotated: the first signs, all verify', async () => {
   expect(victim.lake.lines('out/').length).toBe(8000);
 });
 
-test('keys are shown by no error and no printout', async () => {
+test('no error and no printed value shows keys', async () => {
   const short = 'hush';
   const dir = 'memory://lake/checkpoints';
   const messages: string[] = [];

@@ -265,7 +265,7 @@ test.each<[string, string, string, (at: string, ending: string) => void]>(
   expect(bucket.outside).toEqual(before);
 });
 
-test('and what nobody has changed goes on to the whole output', async () => {
+test('an unchanged log leads to the complete output', async () => {
   await bucket.run();
   const lines = bucket.keys('out/clicks/').flatMap((each) => bucket.read(each).toString().trim().split('\n'));
   expect(lines.map((each) => (JSON.parse(each) as { n: number }).n)).toEqual(

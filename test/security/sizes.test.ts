@@ -92,7 +92,7 @@ describe('probe.json', () => {
     '{"version":2,"conditionalPut":true,"completeSubset":true,"minimumPartSize":-1}',
     '{"version":2,"conditionalPut":true,"completeSubset":true,"minimumPartSize":"5"}',
     `{"version":2,"conditionalPut":true,"completeSubset":true,"minimumPartSize":1${' '.repeat(20_000)}}`,
-  ])('%.70s says nothing: what the store does is tried', (body) => {
+  ])('%.70s is ignored, and the store is probed', (body) => {
     const store = createMemoryStore({ uri: 'memory://probed' });
     now(store.put('probe.json', Buffer.from(body)));
     expect(now(probe(store, ''))).toEqual({

@@ -17,7 +17,7 @@ const visible = 'grüße \u{1f469}\u200d\u{1f52c} می\u200cخواهم';
 const forbidden = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const linesOf = (text: string): string[] => text.split('\n');
 
-test('text shows no character that is not visible, and keeps all others', () => {
+test('invisible characters are escaped, and all others kept', () => {
   expect(printable(visible)).toBe(visible);
   for (const char of bad) expect(printable(char)).toMatch(/^\\u\{[0-9a-f]+\}$/);
   fc.assert(

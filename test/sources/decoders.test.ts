@@ -113,11 +113,11 @@ async function everyCut<T>(format: Reader<T>, sample: fc.Arbitrary<Sample<T>>): 
 }
 
 describe('a decoder with state', () => {
-  it('csv: a run that is cut after any record, at any fragment, goes on with the header', async () => {
+  it('csv: a run that is cut after any record, at any fragment, continues with the header', async () => {
     await everyCut(csv, csvSample);
   });
 
-  it('framed: a run that is cut after any record, at any fragment, goes on with the count', async () => {
+  it('framed: a run that is cut after any record, at any fragment, continues with the count', async () => {
     await everyCut(framed, framedSample);
   });
 
@@ -161,7 +161,7 @@ describe('a decoder with state', () => {
   });
 });
 
-describe('a state that cannot be in a checkpoint is BadDecoderState', () => {
+describe('a state that a checkpoint cannot store is BadDecoderState', () => {
   const lines = (state: unknown, isState?: Reader<string>['isState']): Reader<string> => ({
     name: 'own',
     decoder: (): ObjectDecoder<string> => ({
@@ -235,7 +235,7 @@ describe('a position that another decoder made is refused', () => {
   };
   const same = (position: Json): Json => position;
 
-  test('not when nothing differs', async () => {
+  test('but not if nothing differs', async () => {
     expect(await reread(csv, same)).toEqual([
       { a: '3', b: '4' },
       { a: '5', b: '6' },
@@ -274,7 +274,7 @@ describe('a position that another decoder made is refused', () => {
       message: expect.stringContaining(message) as string,
     });
   });
-  test('unless nothing of the object was read', async () => {
+  test('nor if nothing of the object was read', async () => {
     const { store, position } = await begun();
     const start = withObject(position, { offset: 0, line: 0, state: undefined });
     const { records, error } = await readAll(

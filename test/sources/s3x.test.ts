@@ -5,7 +5,7 @@ import { stores, type Stores } from '../../src/store/services.js';
 import { TestAttempt } from '../../src/testing/testAttempt.js';
 import { memoryWith, storesOf } from './harness.js';
 
-test('a server is opened with the credentials of its URI, and no position holds them', () => {
+test('a server is opened with the credentials of its URI, and no position contains them', () => {
   const uri = 's3x://AKIA:secret@host:9000/lake/raw/*.txt';
   const opened: string[] = [];
   const lake = storesOf(memoryWith({ 'raw/a.txt': 'a\n' }));

@@ -9,7 +9,7 @@ const positive = (key: unknown): unknown =>
   JSON.parse(JSON.stringify(key, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v)));
 
 describe('keys', () => {
-  test('come back as they were', () => {
+  test('round-trip', () => {
     fc.assert(
       fc.property(keyArbitrary, (key) => {
         const back = userKey(new KeyReader(encodeKey(storedKey(key))).key());
@@ -80,7 +80,7 @@ describe('keys', () => {
     ['a hole', [, 1]],
     ['a cycle', cyclic],
     ['a symbol as name', { [Symbol('s')]: 1 }],
-  ])('%s is no key', (_, key) => {
+  ])('%s is not a key', (_, key) => {
     expect(() => storedKey(key as Key)).toThrow(coded('UnsupportedKey'));
   });
 });

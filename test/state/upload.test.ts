@@ -55,7 +55,7 @@ const lost = (code: 'Unavailable' | 'NotFound' | 'Conflict') =>
   throwError(() => new StoreError(code, 'lost'));
 
 test.each(['Unavailable', 'NotFound', 'Conflict'] as const)(
-  'a Complete that was done, and answered %s, has published the object',
+  'a Complete that succeeded, but was answered %s, has published the object',
   (code) => {
     const { store, ended } = write((inner) => ({
       completeUpload: (...args) => inner.completeUpload(...args).pipe(concatMap(() => lost(code))),
@@ -65,7 +65,7 @@ test.each(['Unavailable', 'NotFound', 'Conflict'] as const)(
   },
 );
 
-test('a Complete that was not done is asked again', () => {
+test('a Complete without effect is repeated', () => {
   let asked = 0;
   const { store, ended } = write((inner) => ({
     completeUpload: (...args) => (++asked < 3 ? lost('Unavailable') : inner.completeUpload(...args)),
@@ -74,7 +74,7 @@ test('a Complete that was not done is asked again', () => {
   expect(now(store.head(key)).size).toBe(body.length);
 });
 
-test('an object of the same length that somebody else has put there is not taken for the one written', () => {
+test('an object of the same length from another writer is not taken for ours', () => {
   const { ended } = write((inner) => ({
     completeUpload: (at, uploadId, parts) =>
       defer(() => {
@@ -85,7 +85,7 @@ test('an object of the same length that somebody else has put there is not taken
   expect(ended).toMatchObject({ error: { code: 'NotFound' } });
 });
 
-test('given up while its upload is being created, it leaves none', () => {
+test('unsubscribed while its upload is being created, it leaves none', () => {
   const store = createMemoryStore();
   const clock = new SimulatedClock();
   const slow = altered(store, {

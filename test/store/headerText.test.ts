@@ -43,12 +43,12 @@ describe('a header is read', () => {
     '=?UTF-8?Q?a',
     '=?'.repeat(50_000),
     '=?UTF-8?Q?' + 'a'.repeat(50_000),
-  ])('as it is, where its words are malformed: %#', (raw) => {
+  ])('unchanged, if its encoded words are malformed: %#', (raw) => {
     expect(decodeHeader(raw)).toBe(raw);
   });
 });
 
-describe('what is written', () => {
+describe('a header is written', () => {
   const text = fc
     .oneof(
       fc.string({ unit: 'grapheme' }),
@@ -62,7 +62,7 @@ describe('what is written', () => {
     )
     .filter((value) => !/[\x00-\x08\x0a-\x1f\x7f]|\p{Surrogate}/u.test(value));
 
-  test('is ASCII without blanks around it, in words that are not too long, and is read again', () => {
+  test('as ASCII without blanks around it, in words that are not too long, and round-trips', () => {
     fc.assert(
       fc.property(text, (value) => {
         const sent = encodeHeader(value);
@@ -76,7 +76,7 @@ describe('what is written', () => {
     );
   });
 
-  test('is as short as it may be', () => {
+  test('as short as possible', () => {
     expect(encodeHeader('groß.jpg')).toBe('=?UTF-8?B?Z3Jvw58uanBn?=');
     expect(encodeHeader('groß und klein')).toBe('=?UTF-8?Q?gro=C3=9F_und_klein?=');
     expect(encodeHeader('日本')).toBe('=?UTF-8?B?5pel5pys?=');

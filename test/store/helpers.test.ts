@@ -17,7 +17,7 @@ describe('keys', () => {
     );
   });
 
-  it('behind a prefix comes everything that does not start with it and is greater', () => {
+  it('after a prefix come the greater keys that do not start with it', () => {
     fc.assert(
       fc.property(key, key, key, (prefix, rest, other) => {
         const after = afterPrefix(prefix);
@@ -36,7 +36,7 @@ it('the composite ETag is the MD5 of the MD5s, and their number', () => {
   expect(compositeEtag(parts)).toBe(`${md5(Buffer.from(parts.map(({ etag }) => etag).join(''), 'hex'))}-2`);
 });
 
-it('listAll asks for a page only when it is wanted', async () => {
+it('listAll requests a page only when it is needed', async () => {
   const { store, counts } = counting(createMemoryStore());
   for (const name of ['a', 'b', 'c', 'd', 'e']) await lastValueFrom(store.put(name, Buffer.from('x')));
   await lastValueFrom(listAll(store, '', { limit: 2 }).pipe(take(1)));
@@ -46,7 +46,7 @@ it('listAll asks for a page only when it is wanted', async () => {
 });
 
 describe('the registry', () => {
-  it('gives one store for one bucket', () => {
+  it('returns one store for one bucket', () => {
     const stores = createStores();
     const a = stores.open('memory://lake/a%20b');
     expect(a.key).toBe('a b');
@@ -55,7 +55,7 @@ describe('the registry', () => {
     expect(stores.open('file:///tmp/lake/x')).toMatchObject({ key: 'lake/x', store: { uri: 'file:///tmp' } });
   });
 
-  it('opens s3 only by the factory given', () => {
+  it('opens s3 only with the given factory', () => {
     expect(() => createStores().open('s3://lake/x')).toThrow(
       expect.objectContaining({ code: 'UnknownScheme' }) as Error,
     );

@@ -38,7 +38,7 @@ const all = {
 };
 
 describe('the report about a server', () => {
-  test('says that a store has all that AWS has, and leaves nothing there', async () => {
+  test('finds that a store has all that AWS has, and leaves nothing behind', async () => {
     const store = createMemoryStore();
     const report = await inspect(store);
     expect(answers(report)).toEqual(all);
@@ -54,7 +54,7 @@ describe('the report about a server', () => {
     ['complete-subset', false, createMemoryStore({ completeSubset: false })],
     ['minimum-part-size', 1, createMemoryStore({ minimumPartSize: 0 })],
     ['minimum-part-size', false, createMemoryStore({ minimumPartSize: 6 * 1024 * 1024 })],
-  ] as const)('finds %s to be %s, and nothing else amiss', async (name, found, store) => {
+  ] as const)('finds %s to be %s, and no other difference', async (name, found, store) => {
     expect(answers(await inspect(store))).toEqual({ ...all, [name]: found });
     expect(await left(store)).toEqual([]);
   });
@@ -94,16 +94,22 @@ describe('the report about a server', () => {
     ['list', ['ordered-listing'], 's3:ListBucket'],
     ['listParts', ['list-parts'], 's3:ListMultipartUploadParts'],
     ['listUploads', ['list-uploads'], 's3:ListBucketMultipartUploads'],
-  ])('without the right to %s leaves only that open, and names the action', async (method, open, action) => {
-    const inner = createMemoryStore();
-    const denied = decorate(inner, (call, run) =>
-      call.method === method ? throwError(() => new StoreError('PermissionDenied', 'Access Denied.')) : run,
-    );
-    const report = await inspect(denied);
-    expect(answers(report)).toEqual({ ...all, ...Object.fromEntries(open.map((name) => [name, undefined])) });
-    expect(report.missing).toEqual([action]);
-    expect(await left(inner)).toEqual([]);
-  });
+  ])(
+    'without the right to %s leaves only that undecided, and names the action',
+    async (method, open, action) => {
+      const inner = createMemoryStore();
+      const denied = decorate(inner, (call, run) =>
+        call.method === method ? throwError(() => new StoreError('PermissionDenied', 'Access Denied.')) : run,
+      );
+      const report = await inspect(denied);
+      expect(answers(report)).toEqual({
+        ...all,
+        ...Object.fromEntries(open.map((name) => [name, undefined])),
+      });
+      expect(report.missing).toEqual([action]);
+      expect(await left(inner)).toEqual([]);
+    },
+  );
 
   test('names the action that AWS names, on a key for example', async () => {
     const text =
@@ -126,7 +132,7 @@ describe('the report about a server', () => {
     await expect(inspect(denied)).rejects.toMatchObject({ code: 'PermissionDenied', action });
   });
 
-  test('wherever the server fails for a moment, it is an error, and nothing is left', async () => {
+  test('fails if the server fails at any request, and leaves nothing behind', async () => {
     for (let n = 1; ; n++) {
       const inner = createMemoryStore();
       let calls = 0;
@@ -148,7 +154,7 @@ describe('the report about a server', () => {
     }
   });
 
-  test('tells which checksums a server takes', async () => {
+  test('reports which checksums a server accepts', async () => {
     const inner = createMemoryStore();
     const gateway = await startGateway({
       buckets: { lake: inner },

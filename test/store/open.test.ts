@@ -44,7 +44,7 @@ function open(s3: S3Options = {}): OpenedStores {
 }
 const host = (i: number): string => `127.0.0.1:${gateways[i]!.port}`;
 
-test('every scheme, the same place the same store', async () => {
+test('every scheme; the same location is the same store', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-open-'));
   try {
     const stores = open({ endpointProtocol: 'http' });
@@ -70,7 +70,7 @@ test('every scheme, the same place the same store', async () => {
   }
 });
 
-test('memory is the process’s: two registries see the same', async () => {
+test('memory is shared in a process: two registries see the same', async () => {
   await answer(open().open('memory://shared-open-test/').store.put('a', body));
   expect((await answer(open().open('memory://shared-open-test/').store.head('a'))).size).toBe(1);
 });
@@ -156,23 +156,20 @@ describe('buckets', () => {
     ['catalogs', 'common'],
     ['logs.eu', 'common'],
     ['__proto__', 'common'],
-  ])(
-    '%s has the options of its own name, or of the longest ending that is marked as one: %s',
-    (bucket, region) => {
-      const options: S3Options = {
-        region: 'common',
-        maxSockets: 7,
-        buckets: Object.fromEntries(
-          ['logs', '*.archive', 'eu.archive', '*.eu.archive'].map((name) => [name, { region: name }]),
-        ),
-      };
-      expect(optionsOfBucket(options, bucket)).toEqual({ region, maxSockets: 7 });
-    },
-  );
+  ])('%s has the options of its own name, or of the longest matching ending: %s', (bucket, region) => {
+    const options: S3Options = {
+      region: 'common',
+      maxSockets: 7,
+      buckets: Object.fromEntries(
+        ['logs', '*.archive', 'eu.archive', '*.eu.archive'].map((name) => [name, { region: name }]),
+      ),
+    };
+    expect(optionsOfBucket(options, bucket)).toEqual({ region, maxSockets: 7 });
+  });
 });
 
 describe('s3x', () => {
-  test('goes to the server in the URI, with the credentials in the URI, which are in nothing that can be read', async () => {
+  test('goes to the server in the URI, with its credentials, which are shown nowhere', async () => {
     const stores = open({ endpointProtocol: 'http' });
     const place = stores.open(`s3x://OTHERKEY:another-secret@${host(1)}/lake/a`);
     expect(place.store.uri).toBe(`s3x://${host(1)}/lake`);
@@ -183,7 +180,7 @@ describe('s3x', () => {
     expect(inspect(denied, { depth: 10 })).not.toContain('wrong');
   });
 
-  test('without credentials asks the chain, never those of another server', async () => {
+  test('without credentials uses the chain, never those of another server', async () => {
     const before = { ...process.env };
     Object.assign(process.env, {
       AWS_ACCESS_KEY_ID: others.accessKeyId,
@@ -212,7 +209,7 @@ describe('s3x', () => {
     expect(a!.store).toBe(c!.store);
   });
 
-  test('is https unless said otherwise', async () => {
+  test('is https unless configured', async () => {
     const stores = open({ retry: { maxRetries: 0 } });
     const error = await failure(stores.open(`s3x://key:hidden@${host(0)}/lake/`).store.head('a'));
     expect(error).toMatchObject({
@@ -222,7 +219,7 @@ describe('s3x', () => {
   });
 });
 
-test('close() ends all connections, also of buckets opened later', async () => {
+test('close() closes all connections, also of buckets opened later', async () => {
   const stores = open();
   const { store, reserved } = stores.open('s3://lake/');
   await answer(store.put('a', body));

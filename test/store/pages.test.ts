@@ -19,7 +19,7 @@ test('a page that leads to itself ends a walk with an error', async () => {
     expect(await failure(walk)).toMatchObject({ code: 'NotSupported', retryable: false });
 });
 
-test('pages come one after the other to the end', async () => {
+test('pages follow each other to the end', async () => {
   const store = createMemoryStore();
   const keys = ['a', 'b', 'c', 'd', 'e'];
   for (const key of keys) await answer(store.put(key, Buffer.from(key)));

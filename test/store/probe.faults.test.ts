@@ -109,21 +109,21 @@ test('behind a proxy that sends every put twice', () =>
     ({ conditional }) => conditional,
   ));
 
-test('where every put takes effect and is then refused as one too many, twenty times', () =>
+test('if every put takes effect and is then throttled, twenty times', () =>
   tellsTheTruth(
     { conditionalPut: true, completeSubset: true },
     Array<Fate>(20).fill(failed('Throttled', true)),
     ({ method }) => method === 'put',
   ));
 
-test('where every Complete takes effect and fails', () =>
+test('if every Complete takes effect and fails', () =>
   tellsTheTruth(
     { conditionalPut: true, completeSubset: true },
     Array<Fate>(20).fill(failed('Throttled', true)),
     ({ method }) => method === 'completeUpload',
   ));
 
-test('a store that refuses every conditional put cannot be told from one that is in doubt: nothing is kept', async () => {
+test('a store that refuses every conditional put cannot be distinguished from one that is in doubt: nothing is kept', async () => {
   const inner = createMemoryStore();
   const refusing = decorate(inner, (call, run) =>
     call.conditional ? throwError(() => new StoreError('AlreadyExists', 'Injected.')) : run,

@@ -27,7 +27,7 @@ describe('the probe', () => {
     expect((await firstValueFrom(store.listUploads({ prefix: '' }))).uploads).toEqual([]);
   });
 
-  it('reads one object the next time, and looks for what trials left', async () => {
+  it('reads one object the next time, and looks for leftovers of trials', async () => {
     const { store, counts, reset } = counting(createMemoryStore());
     const first = await firstValueFrom(probe(store, 'jobs/'));
     reset();
@@ -42,14 +42,14 @@ describe('the probe', () => {
     '{"version":2,"conditionalPut":"yes","completeSubset":true,"minimumPartSize":1}',
     '{"version":2,"conditionalPut":true,"completeSubset":1,"minimumPartSize":1}',
     '{"version":2,"conditionalPut":true,"completeSubset":true,"minimumPartSize":-1}',
-  ])('tries again where it finds %s', async (kept) => {
+  ])('probes again if it finds %s', async (kept) => {
     const store = createMemoryStore({ completeSubset: false });
     await lastValueFrom(store.put('jobs/probe.json', Buffer.from(kept)));
     const found = await firstValueFrom(probe(store, 'jobs/'));
     expect(found).toMatchObject({ completeSubset: false, minimumPartSize: 5 * 1024 * 1024 });
   });
 
-  it('tries again what it cannot read', async () => {
+  it('probes again if it cannot read the result', async () => {
     const store = createMemoryStore();
     await lastValueFrom(store.put('probe.json', Buffer.from('{"version":')));
     expect(await firstValueFrom(probe(store, ''))).toMatchObject({ completeSubset: true });
@@ -88,7 +88,7 @@ describe('the probe', () => {
     },
   );
 
-  it('leaves no second upload where one was made although the answer was lost', async () => {
+  it('leaves no second upload if one was created although the answer was lost', async () => {
     const inner = createMemoryStore();
     const store = decorate(inner, (call, run) =>
       call.method === 'createUpload' ? concat(run.pipe(ignoreElements()), run) : run,
@@ -97,7 +97,7 @@ describe('the probe', () => {
     expect(await uploads(inner)).toEqual([]);
   });
 
-  it('touches nothing that is not of a probe', async () => {
+  it('does not touch objects that are not of a probe', async () => {
     const store = createMemoryStore();
     const others = [
       'jobs/inspect-millrace-0123456789-parts',
@@ -116,7 +116,7 @@ describe('the probe', () => {
     expect(await uploads(store)).toEqual(others);
   });
 
-  it('finds the same, whenever another process removes what it is at', async () => {
+  it('finds the same if another process removes its objects at any time', async () => {
     let reached = true;
     for (let at = 2; reached; at++) {
       reached = false;
@@ -143,7 +143,7 @@ describe('the probe', () => {
   });
 
   it.each(['list', 'listUploads', 'delete', 'abortUpload'] as const)(
-    'gives its answer although %s is refused to the sweep, and logs that',
+    'succeeds although %s is denied to the sweep, and logs that',
     async (method) => {
       const store = createMemoryStore();
       await firstValueFrom(probe(store, 'jobs/'));
@@ -162,7 +162,7 @@ describe('the probe', () => {
   );
 
   it.each(['CredentialsProviderError', 'InvalidAccessKeyId', 'SignatureDoesNotMatch'])(
-    'asks for no right where the credentials are wrong: %s',
+    'names no missing right if the credentials are wrong: %s',
     async (serverCode) => {
       const wrong = new StoreError('PermissionDenied', 'Check the keys.', { serverCode });
       const refusing = decorate(createMemoryStore(), () => throwError(() => wrong));
@@ -174,7 +174,7 @@ describe('the probe', () => {
     },
   );
 
-  it('names the role that STS denies, whatever was to be done with it', async () => {
+  it('names the role that STS denies, for any request', async () => {
     const denied = new StoreError(
       'PermissionDenied',
       'AssumeRole arn:aws:iam::1:role/r: 403 AccessDenied. Allow sts:AssumeRole on the role to the base credentials.',
@@ -206,7 +206,7 @@ describe('the probe', () => {
 const endpoint = process.env['MILLRACE_TEST_S3_ENDPOINT'];
 
 (endpoint === undefined ? describe.skip : describe)('the probe on a real server', () => {
-  it('gives the same answer twice, and leaves only that', async () => {
+  it('finds the same twice, and leaves only the result', async () => {
     using s3 = new S3Connection({
       endpoint: endpoint ?? '',
       region: process.env['MILLRACE_TEST_S3_REGION'] ?? 'us-east-1',

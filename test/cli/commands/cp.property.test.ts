@@ -67,7 +67,7 @@ const objects = fc
   })
   .map((all) => new Map(all));
 
-describe('cp there and back', () => {
+describe('cp round trips', () => {
   let lake: ObjectStore;
   let gateway: Gateway;
   let directory: string;
@@ -101,7 +101,7 @@ describe('cp there and back', () => {
     [...all].sort(([a], [b]) => (a < b ? -1 : 1));
   let round = 0;
 
-  test('a directory comes back with the same names and bytes', async () => {
+  test('a directory is copied there and back with the same names and bytes', async () => {
     await fc.assert(
       fc.asyncProperty(objects, async (all) => {
         const [there, back, local] = [`there${++round}/`, `back${round}/`, `${directory}/${round}/`];
@@ -116,7 +116,7 @@ describe('cp there and back', () => {
     );
   });
 
-  test('an object that `ls --json` tells is the one that `cat` writes, `cp` copies and `rm` removes', async () => {
+  test('an object that `ls --json` lists is the one that `cat` prints, `cp` copies and `rm` removes', async () => {
     await fc.assert(
       fc.asyncProperty(key, fc.uint8Array({ maxLength: 20 }), async (name, body) => {
         const prefix = `one${++round}/`;
@@ -145,7 +145,7 @@ describe('cp there and back', () => {
     );
   });
 
-  test('a local file goes by the name that it has', async () => {
+  test('the name of a local file is taken literally', async () => {
     await fc.assert(
       fc.asyncProperty(awkward, fc.uint8Array({ maxLength: 20 }), async (name, body) => {
         // What a file system takes as a name.

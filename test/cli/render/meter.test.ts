@@ -31,7 +31,7 @@ describe('a bar on a terminal', () => {
     return { stderr, err, meter: new Meter({ json: false, quiet: false, err, io }, verb) };
   };
 
-  test('comes when it takes long, moves, and goes, so that the summary is what stays', () => {
+  test('appears if the command takes long, moves, and disappears before the summary', () => {
     const { stderr, meter } = begin();
     meter.update(at(0));
     jest.advanceTimersByTime(300);
@@ -53,7 +53,7 @@ describe('a bar on a terminal', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('makes room for a line', () => {
+  test('makes way for a line', () => {
     const { stderr, err, meter } = begin();
     meter.update(at(10));
     jest.advanceTimersByTime(500);
@@ -80,7 +80,7 @@ describe('without a terminal', () => {
       await cli(['rm', '-r', '--whole-bucket', `memory://${bucket}`], { stores });
   });
 
-  test('a line now and then, and no escapes', async () => {
+  test('prints a line now and then, without escapes', async () => {
     const { code, out, err } = await copy();
     expect({ code, out }).toEqual({ code: 0, out: '' });
     expect(err).toMatch(/^Copying: \d.*\n/);
@@ -88,7 +88,7 @@ describe('without a terminal', () => {
     expect(err).not.toContain('\u001b');
   });
 
-  test('records of JSON', async () => {
+  test('prints JSON records', async () => {
     const { out, err } = await copy('--json');
     expect(records(err)[0]).toMatchObject({
       type: 'progress',
@@ -99,17 +99,17 @@ describe('without a terminal', () => {
     ]);
   });
 
-  test('nothing with --quiet', async () => {
+  test('prints nothing with --quiet', async () => {
     expect(await copy('--quiet')).toMatchObject({ code: 0, out: '', err: '' });
   });
 });
 
-describe('--no-clobber, and much that is there', () => {
+describe('--no-clobber with many existing files', () => {
   const stores = lasting();
   const [from, to] = [stores.open('memory://many/').store, stores.open('memory://kept/').store];
   const old = Object.fromEntries(Array.from({ length: 1100 }, (_, i) => [`k${i}`, 'old']));
 
-  test('cp copies what is not there, and is no error', async () => {
+  test('cp copies the missing files and succeeds', async () => {
     await put(from, Object.fromEntries(Object.keys(old).map((key) => [key, 'newer'])));
     await put(from, { z: 'new' });
     await put(to, old);
@@ -122,7 +122,7 @@ describe('--no-clobber, and much that is there', () => {
     expect((await contents(to, 'k10'))['k10']).toBe('old');
   });
 
-  test('mv moves what is not there, and the others stay where they were', async () => {
+  test('mv moves the missing files and leaves the others in place', async () => {
     await put(stores.open('memory://source/').store, { a: '1', b: '2', c: '3' });
     await put(stores.open('memory://target/').store, { b: 'old' });
     const { code, err } = await cli(['mv', '-n', 'memory://source/', 'memory://target/'], { stores });

@@ -11,7 +11,7 @@ import { rangeOf } from '../../../src/cli/commands/cat.js';
 
 const MiB = 2 ** 20;
 
-describe('numbers as people read them', () => {
+describe('human-readable numbers', () => {
   test.each([
     [0, '0 B'],
     [1023, '1023 B'],
@@ -43,15 +43,15 @@ describe('numbers as people read them', () => {
 });
 
 describe('text', () => {
-  test('what moves the cursor or turns text around is an escape', () => {
+  test('characters that move the cursor or reverse the text are escaped', () => {
     expect(printable('a\u001b[2Jb\u202ec\nd é 🦊')).toBe('a\\u{1b}[2Jb\\u{202e}c\\u{a}d é 🦊');
   });
 
-  test('a URI is decoded where it can be given back as it is shown', () => {
+  test('a URI is decoded where the decoded form is the same URI', () => {
     expect(readable('s3://b/a%20b%C3%A9%2A%25%0A')).toBe('s3://b/a bé%2A%25%0A');
   });
 
-  test('the end of what is too long', () => {
+  test('long text keeps its end', () => {
     expect(ending('abcdef', 6)).toBe('abcdef');
     expect(ending('abcdef', 4)).toBe('…def');
   });
@@ -65,7 +65,7 @@ describe('progress', () => {
   };
   const standing = { doing: 'Copying', progress, rate: 104 * MiB };
 
-  test('takes what room there is, the important first', () => {
+  test('fits its width, the important parts first', () => {
     const at = (columns: number) => barLine(standing, { columns, unicode: true });
     expect(at(110)).toBe(
       'Copying  62%  ━━━━━━━━━━━━━━━━━━━───────────  1.3 GiB of 2.0 GiB  104 MiB/s  7 s left  big one.tar',
@@ -76,11 +76,11 @@ describe('progress', () => {
     for (let columns = 20; columns < 150; columns++) expect(at(columns).length).toBeLessThan(columns);
   });
 
-  test('ASCII, where a terminal knows no more', () => {
+  test('is ASCII on a terminal without Unicode', () => {
     expect(barLine(standing, { columns: 70, unicode: false })).toMatch(/^Copying {2}62% {2}#+-+ {2}1\.3/);
   });
 
-  test('while the listing is under way there is no whole to have a part of', () => {
+  test('shows no percentage before the listing is complete', () => {
     const unknown = {
       ...standing,
       progress: { ...progress, objects: { done: 1204 }, bytes: { done: 5 * MiB } },
@@ -90,7 +90,7 @@ describe('progress', () => {
     );
   });
 
-  test('where there is no terminal', () => {
+  test('without a terminal', () => {
     expect(plainLine(standing)).toBe('Copying: 1.3 GiB of 2.0 GiB (62%), 104 MiB/s, 7 s left');
   });
 
@@ -131,7 +131,7 @@ describe('sums of directories', () => {
     return told;
   };
 
-  test('each after those in it, the whole last', () => {
+  test('each directory after its subdirectories, the total last', () => {
     const keys = ['a/b/1', 'a/b/2', 'a/x', 'b', 'c/d/e/f'];
     expect(sums('', Infinity, keys)).toEqual([
       'a/b/=2/11',
@@ -146,13 +146,13 @@ describe('sums of directories', () => {
     expect(sums('a/', Infinity, keys.slice(0, 3))).toEqual(['a/b/=2/11', 'a/=3/111']);
   });
 
-  test('doubled slashes are directories without a name', () => {
+  test('double slashes are directories with an empty name', () => {
     expect(sums('', Infinity, ['a//b', 'a/b'])).toEqual(['a//=1/1', 'a/=2/11', '=2/11']);
   });
 });
 
 describe('places', () => {
-  test('local paths are literal, and start where the command does', async () => {
+  test('local paths are literal, and relative to the working directory', async () => {
     expect(await locate('a b%', '/nowhere/x')).toMatchObject({
       uri: 'file:///nowhere/x/a%20b%25',
       said: 'a b%',
@@ -161,7 +161,7 @@ describe('places', () => {
     await expect(locate('.', '/')).rejects.toThrow('names no directory');
   });
 
-  test('wildcards in a path, but not in the directory where it starts', async () => {
+  test('wildcards count in a path, but not in the working directory', async () => {
     const { uri, glob } = await locate('../y/*.txt', '/nowhere/[x]');
     expect(uri).toBe('file:///nowhere/y/*.txt');
     expect(glob?.prefix).toBe('y/');
@@ -169,7 +169,7 @@ describe('places', () => {
     expect((await locateTarget('*.txt', '/nowhere')).glob).toBeUndefined();
   });
 
-  test('URIs lose no byte, and what is said of them no secret', async () => {
+  test('URIs keep every byte, and are shown without secrets', async () => {
     const { uri, said } = await locate('s3x://key:secret@host/b/a%20b', '/');
     expect(uri).toBe('s3x://key:secret@host/b/a%20b');
     expect(said).toBe('s3x://host/b/a b');
@@ -191,14 +191,14 @@ test('ranges', () => {
     expect(() => rangeOf(text)).toThrow('is not a range');
 });
 
-describe('what is told of errors', () => {
-  test('one line, whatever the message', () => {
+describe('errors as they are shown', () => {
+  test('take one line, whatever the message', () => {
     expect(errorLines(new Error('two\n  lines\u001b'))).toEqual([
       'millrace: Unexpected: two lines\\u{1b} (--debug shows where)',
     ]);
   });
 
-  test('secrets that came from outside do not get out', () => {
+  test('contain no secrets from outside', () => {
     const clean = redactor({ AWS_SECRET_ACCESS_KEY: 'top/secret', HOME: '/home/me' }, [
       '--set=s3.secret-key=other+one',
       'x',

@@ -39,7 +39,7 @@ describe('credentials', () => {
     expect(keysOf(flat(set).s3.credentials)).toEqual(credentials);
   });
 
-  test('the place decides before the table', () => {
+  test('the source takes precedence over the order of the table', () => {
     const config = load({
       env: { AWS_CREDENTIALS_PROVIDER: 'ANONYMOUS' },
       s3: {},
@@ -56,7 +56,7 @@ describe('credentials', () => {
     expect(keysOf(s3.credentials)).toEqual(pairs.s3);
   });
 
-  test('code says a function, keys or a provider', () => {
+  test('code may pass a function, keys or a provider', () => {
     const provide = () => Promise.resolve(pairs.s3);
     expect(load({ s3: { credentials: provide } }).s3.credentials).toBe(provide);
     expect(
@@ -72,7 +72,7 @@ describe('credentials', () => {
     });
   });
 
-  test('a bucket has its own', () => {
+  test('a bucket may have its own', () => {
     const { s3 } = flat({
       ...s3Keys,
       's3.bucket.open.credentials.provider': 'ANONYMOUS',
@@ -99,7 +99,7 @@ test.each([
   expect(origin(unused).from).toBe('default');
 });
 
-test('the second of the table is used where the first is not said', () => {
+test('the second of the table is used if the first is not set', () => {
   expect(flat({ 'aws.region': 'eu-west-2' }).s3.region).toBe('eu-west-2');
   expect(flat({ 's3.spi.force-path-style': 'false' }).s3.forcePathStyle).toBe(false);
   expect(
@@ -133,7 +133,7 @@ describe('the checkpoint directory', () => {
   });
 });
 
-test('a bucket adds to the role and the encryption of all', () => {
+test('a bucket extends the role and the encryption of all buckets', () => {
   const { s3 } = flat({
     's3.assume-role.arn': 'arn:aws:iam::1:role/a',
     's3.sse.type': 'sse-kms',

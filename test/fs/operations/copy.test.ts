@@ -12,7 +12,7 @@ import { openStores } from '../../../src/store/open.js';
 import { all, bytes, content, errorOf, filled, MiB, operationsOn, shown, uploadsOf } from '../support.js';
 
 describe('copy', () => {
-  test('an object by one request of the server, to a key or into a directory', async () => {
+  test('copies an object by one request of the server, to a key or into a directory', async () => {
     const a = counting(await filled({ x: 'one' }));
     const { copy } = operationsOn({ a: a.store });
     const progress = await all(copy('memory://a/x', 'memory://a/y'));
@@ -26,7 +26,7 @@ describe('copy', () => {
     });
   });
 
-  test('between stores, small and in parts, with metadata and content headers', async () => {
+  test('copies between stores, whole and in parts, with metadata and content headers', async () => {
     const big = bytes(20 * MiB);
     const a = createMemoryStore();
     const described = { metadata: { owner: 'me' }, content: { type: 'text/x' } };
@@ -43,7 +43,7 @@ describe('copy', () => {
     expect(await uploadsOf(b.store)).toEqual([]);
   });
 
-  test('an object that is not as long as it was listed is not taken for whole', async () => {
+  test('an object whose length differs from its listing is not accepted', async () => {
     const a = decorate(await filled({ 'd/x': 'one' }), (call, run) =>
       call.method === 'get'
         ? run.pipe(
@@ -60,7 +60,7 @@ describe('copy', () => {
     expect(await content(b)).toEqual({});
   });
 
-  test('an object of unknown age is not taken for the same', async () => {
+  test('an object of unknown age is not considered identical', async () => {
     const ageless = decorate(await filled({ 'd/x': 'new' }), (call, run) =>
       call.method === 'list'
         ? run.pipe(
@@ -80,7 +80,7 @@ describe('copy', () => {
     expect(await content(b)).toEqual({ 'd/x': 'new' });
   });
 
-  test('of local files the type follows from the name, unless it was written with one', async () => {
+  test('the content type of a local file follows from its name, unless it was written with one', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'millrace-'));
     try {
       await writeFile(join(directory, 'a.html'), '<p>');
@@ -107,7 +107,7 @@ describe('copy', () => {
     }
   });
 
-  test('a directory with its content', async () => {
+  test('copies a directory with its content', async () => {
     const a = await filled({ 'd/': '', 'd/x': '1', 'd//y': '2', 'd/s/z': '3', dx: '4' });
     const b = await filled({ 'e/x': 'old' });
     const { copy } = operationsOn({ a, b });
@@ -116,7 +116,7 @@ describe('copy', () => {
     expect(progress.at(-1)).toMatchObject({ objects: { done: 4, total: 4 }, bytes: { done: 3, total: 3 } });
   });
 
-  test('`overwrite: false` leaves what is there, on one server and between two', async () => {
+  test('`overwrite: false` keeps existing objects, on one server and between two', async () => {
     const a = await filled({ x: 'new', big: bytes(9 * MiB), z: '', there: 'old' });
     const b = await filled({ there: 'old' });
     const { copy } = operationsOn({ a, b });
@@ -157,7 +157,7 @@ describe('copy', () => {
 });
 
 describe('move', () => {
-  test('an object', async () => {
+  test('moves an object', async () => {
     const a = await filled({ x: '1' });
     const b = createMemoryStore();
     const { move } = operationsOn({ a, b });
@@ -167,7 +167,7 @@ describe('move', () => {
     expect(progress.at(-1)).toMatchObject({ objects: { done: 1, total: 1 }, bytes: { done: 1, total: 1 } });
   });
 
-  test('a directory out of its parent and of many pages', async () => {
+  test('moves a directory of many pages out of its parent', async () => {
     const many = Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`d/s/${10_000 + i}`, `${i}`]));
     const a = await filled({ ...many, 'd/x': 'x' });
     const { move } = operationsOn({ a });
@@ -180,7 +180,7 @@ describe('move', () => {
 });
 
 describe('bulkCopy', () => {
-  test('trees, objects and globs of a list, and tells what could not be copied', async () => {
+  test('copies trees, objects and globs of a list, and reports what could not be copied', async () => {
     const a = await filled({
       'd/x': '1',
       'd/s/y': '2',
@@ -212,7 +212,7 @@ describe('bulkCopy', () => {
     });
   });
 
-  test('leaves alone what is the same, by one listing of the target', async () => {
+  test('skips identical objects, by one listing of the target', async () => {
     const a = counting(await filled({ 'd/x': '1', 'd/y': '2' }));
     const b = counting(await filled({ 'e/x': '1', 'e/y': '3' }));
     const { bulkCopy } = operationsOn({ a: a.store, b: b.store });

@@ -36,12 +36,12 @@ describe('list', () => {
     expect(names(await all(list('memory://lake/b')))).toEqual(['x']);
   });
 
-  test('shows an object as itself where a slash does not say that the directory is meant', async () => {
+  test('lists an object as itself unless a trailing slash means the directory', async () => {
     const { list } = await lake('a', 'a/b');
     expect(keysOf(await all(list('memory://lake/a')))).toEqual(['a']);
   });
 
-  test('fails where there is nothing, but for an empty bucket', async () => {
+  test('fails if nothing is there, except for an empty bucket', async () => {
     const { list } = await lake();
     expect(await all(list('memory://lake'))).toEqual([]);
     expect(await errorOf(list('memory://lake/no'))).toMatchObject({ code: 'NotFound' });
@@ -61,20 +61,20 @@ describe('walk', () => {
     expect(counts()).toMatchObject({ total: 1, requests: { list: 1 } });
   });
 
-  test('takes wildcards, and percent-encoded ones for ordinary characters', async () => {
+  test('accepts wildcards, and percent-encoded ones as ordinary characters', async () => {
     const { walk } = await lake('d/a.txt', 'd/e/b.txt', 'd/c.csv', 'd/*.txt');
     expect(keysOf(await all(walk('memory://lake/d/**/*.txt')))).toEqual(['d/*.txt', 'd/a.txt', 'd/e/b.txt']);
     expect(keysOf(await all(walk('memory://lake/d/%2A.txt')))).toEqual(['d/*.txt']);
     expect(await all(walk('memory://lake/none*'))).toEqual([]);
   });
 
-  test('asks for no page that nobody wants', async () => {
+  test('requests no page that is not needed', async () => {
     const { walk, counts } = await lake(...Array.from({ length: 2500 }, (_, i) => `k${10_000 + i}`));
     expect(await all(walk('memory://lake/').pipe(take(1500)))).toHaveLength(1500);
     expect(counts().requests).toEqual({ list: 2 });
   });
 
-  test('holds the next page back until what `pace` returned completes', async () => {
+  test('requests the next page when the Observable of `pace` completes', async () => {
     const { walk, counts } = await lake(...Array.from({ length: 2500 }, (_, i) => `k${10_000 + i}`));
     const brakes: Subject<never>[] = [];
     const pages: number[] = [];
@@ -114,7 +114,7 @@ describe('walk', () => {
 });
 
 describe('stat and exists', () => {
-  test('an object, with what only its head tells', async () => {
+  test('an object, with the properties that only a HEAD returns', async () => {
     const { stat, store } = await lake();
     await lastValueFrom(store.put('a', Buffer.from('abc'), { metadata: { owner: 'me' } }));
     expect(await lastValueFrom(stat('memory://lake/a'))).toMatchObject({
@@ -139,7 +139,7 @@ describe('stat and exists', () => {
     expect(await lastValueFrom(exists(uri))).toBe(true);
   });
 
-  test('what is not there', async () => {
+  test('nothing', async () => {
     const { stat, exists } = await lake('a', 'ab/c');
     for (const uri of ['memory://lake/b', 'memory://lake/a/', 'memory://lake/ab/d']) {
       expect(await errorOf(stat(uri))).toMatchObject({ code: 'NotFound' });
@@ -147,7 +147,7 @@ describe('stat and exists', () => {
     }
   });
 
-  test('a refusal is an error, not "no"', async () => {
+  test('a denied request is an error, not false', async () => {
     const { over, store } = await lake();
     const refused = new StoreError('PermissionDenied', 'No right to s3:GetObject.', { status: 403 });
     const { exists } = over({ ...store, head: () => throwError(() => refused) });
@@ -163,7 +163,7 @@ describe('remove', () => {
     expect(keysOf(await all(walk('memory://lake')))).toEqual(['a/b']);
   });
 
-  test('nothing, without and with `mustExist`', async () => {
+  test('a missing object, without and with `mustExist`', async () => {
     const { remove } = await lake();
     await all(remove('memory://lake/a'));
     for (const recursive of [false, true])
@@ -172,7 +172,7 @@ describe('remove', () => {
       });
   });
 
-  test('a directory with content only if that is said', async () => {
+  test('a directory with content needs `recursive`', async () => {
     const { remove, walk } = await lake('d/', 'd/a', 'd/b/c', 'da', 'd');
     expect(await errorOf(remove('memory://lake/d/'))).toMatchObject({ code: 'NotEmpty' });
     const progress = await all(remove('memory://lake/d/', { recursive: true }));
@@ -180,14 +180,14 @@ describe('remove', () => {
     expect(keysOf(await all(walk('memory://lake')))).toEqual(['d', 'da']);
   });
 
-  test('an empty directory goes with its marker', async () => {
+  test('an empty directory is removed with its marker', async () => {
     const { remove, walk } = await lake('d/', 'e/');
     await all(remove('memory://lake/d/'));
     await all(remove('memory://lake/e', { mustExist: true }));
     expect(await all(walk('memory://lake'))).toEqual([]);
   });
 
-  test.each(['memory://lake', 'memory://lake/'])('%s as a whole only if that is said, too', async (uri) => {
+  test.each(['memory://lake', 'memory://lake/'])('%s as a whole needs `wholeBucket`, too', async (uri) => {
     const { remove, walk } = await lake('a', 'b/c');
     expect(await errorOf(remove(uri))).toMatchObject({ code: 'NotEmpty' });
     expect(await errorOf(remove(uri, { recursive: true }))).toMatchObject({ code: 'WholeBucket' });
@@ -196,7 +196,7 @@ describe('remove', () => {
     expect(await all(walk('memory://lake'))).toEqual([]);
   });
 
-  test('goes by 1,000 keys a request, and tells how far it is', async () => {
+  test('takes 1,000 keys a request, and reports progress', async () => {
     const { remove, counts } = await lake(...Array.from({ length: 2500 }, (_, i) => `d/${10_000 + i}`));
     const progress = await all(remove('memory://lake/d/', { recursive: true }));
     expect(counts().requests).toEqual({ list: 3, delete: 3 });
@@ -207,7 +207,7 @@ describe('remove', () => {
     ]);
   });
 
-  test('tells all that could not be removed in one error, and removes the rest', async () => {
+  test('reports everything that could not be removed in one error, and removes the rest', async () => {
     const { over, store, walk } = await lake('d/a', 'd/b', 'd/c');
     const refused = new StoreError('PermissionDenied', 'Object lock.');
     const stubborn: ObjectStore = {
@@ -230,7 +230,7 @@ describe('remove', () => {
 });
 
 describe('makeDirectory', () => {
-  test('leaves a marker, once', async () => {
+  test('creates a marker, once', async () => {
     const { makeDirectory, stat, store } = await lake();
     const made = await lastValueFrom(makeDirectory('memory://lake/d'));
     expect(made).toMatchObject({ uri: 'memory://lake/d/', name: 'd/', kind: 'directory' });
@@ -241,7 +241,7 @@ describe('makeDirectory', () => {
 });
 
 describe('uploads', () => {
-  test('under way below a prefix; the old ones can be aborted', async () => {
+  test('that are unfinished are listed by prefix; old ones can be aborted', async () => {
     let now = 0;
     const store = createMemoryStore({ clock: { now: () => now } });
     const { uploads, abortUploads } = createOperations({

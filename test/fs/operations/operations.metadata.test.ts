@@ -71,11 +71,11 @@ async function expectAt(base: string): Promise<void> {
     expect(await lastValueFrom(operations.stat(`${base}${name}`))).toMatchObject(described);
 }
 
-test('what a server tells in UTF-8, in encoded words or in Latin-1 is read right', () =>
+test('metadata sent in UTF-8, in encoded words or in Latin-1 is decoded correctly', () =>
   expectAt('s3://lake/from/'));
 
 test.each(['s3://lake/to/', 's3://pond/to/', 'memory://metadata-test/to/', 'local'])(
-  'and survives copies to %s and back, in bulk, one at a time, and moved',
+  'it survives copies to %s and back, in bulk, one at a time, and moved',
   async (where) => {
     const target = where === 'local' ? `${fileUri(directory)}/to/` : where;
     // As a copy on one server would not pass through here.

@@ -200,7 +200,7 @@ async function holds(
 
 const nothing = (): Promise<void> => Promise.resolve();
 
-describe('any sequence of operations does what it does to a plain map', () => {
+describe('any sequence of operations has the effect that it has on a plain map', () => {
   test('in memory', () =>
     holds(150, () =>
       Promise.resolve({ scheme: 'memory', stores: createStores(), buckets: ['a', 'b'], close: nothing }),
@@ -219,7 +219,7 @@ describe('any sequence of operations does what it does to a plain map', () => {
       };
     }));
 
-  test('on S3, as the gateway speaks it', () =>
+  test('on S3, through the gateway', () =>
     holds(12, async () => {
       const gateway = await startGateway({
         buckets: { a: createMemoryStore(), b: createMemoryStore() },

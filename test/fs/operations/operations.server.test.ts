@@ -102,7 +102,7 @@ describe.each(servers)('%s', (_, start) => {
     return createOperations({ stores: through });
   }
 
-  test('a tree goes up, is interrupted, goes on, and comes down as it was', async () => {
+  test('a tree is uploaded, interrupted, resumed, and downloaded unchanged', async () => {
     const big = bytes(20 * MiB);
     await mkdir(join(root, 'up/s'), { recursive: true });
     await writeFile(join(root, 'up/big'), big);
@@ -153,7 +153,7 @@ describe.each(servers)('%s', (_, start) => {
     expect(again).toMatchObject({ skipped: { objects: 2 } });
   });
 
-  test('buckets copy and move on their server, in parts too, with what describes the object', async () => {
+  test('buckets are copied and moved on their server, in parts too, with their metadata', async () => {
     const described = { metadata: { owner: 'me' }, content: { type: 'text/x', cacheControl: 'no-cache' } };
     const { store } = stores.open(`${uri[0]}/`);
     await lastValueFrom(store.put('src/x', bytes(9 * MiB), described));

@@ -75,7 +75,7 @@ describe('one bucket of S3 under two names', () => {
     }
   });
 
-  test.each([0, 1, 2])('nor a directory, nor into itself or around: %#', async (which) => {
+  test.each([0, 1, 2])('nor is a directory, nor into itself or one of its parents: %#', async (which) => {
     const [, a = '', b = ''] = names()[which] ?? [];
     const { move, copy, bulkCopy } = operationsOver(stores);
     const there = { 'd/s/x': '1', 'd/s/s/x': '2', 'd/y': '3', 'd/': '' };
@@ -125,7 +125,7 @@ describe('one bucket of S3 under two names', () => {
     expect(await content(store)).toEqual({ x: 'x', 'empty/': '' });
   });
 
-  test('patterns of the command do not find again what they have moved', async () => {
+  test('patterns of the command do not match what they have just moved', async () => {
     const there = { 'd/x.csv': '1', 'd/e/y.csv': '2' };
     await filled(there, store);
     for (const [, a, b] of names()) {
@@ -137,7 +137,7 @@ describe('one bucket of S3 under two names', () => {
   });
 });
 
-test('what a server has of a local directory is not moved onto the files themselves', async () => {
+test('the objects of a server are not moved onto the local files that back them', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-identity-'));
   const gateway = await startGateway({ buckets: { lake: createLocalStore(directory) }, credentials });
   using stores = openStores({ s3: { endpoint: gateway.endpoint, credentials } });
@@ -156,7 +156,7 @@ test('what a server has of a local directory is not moved onto the files themsel
   await rm(directory, { recursive: true });
 });
 
-test('a store that ignores case keeps what is moved to another case of its name', async () => {
+test('a store that ignores case keeps an object that is moved to another case of its name', async () => {
   const store = createMemoryStore();
   const small = <T>(key: T): T => (typeof key === 'string' ? (key.toLowerCase() as T & string) : key);
   const ignoring: ObjectStore = new Proxy(store, {
@@ -173,7 +173,7 @@ test('a store that ignores case keeps what is moved to another case of its name'
   expect(await content(store)).toEqual({ a: 'precious' });
 });
 
-describe('what is replaced by a move is proven to be something else', () => {
+describe('a move replaces only what is proven to be another object', () => {
   const described = { metadata: { owner: 'me' }, content: { type: 'text/x' } };
 
   test.each([
@@ -194,7 +194,7 @@ describe('what is replaced by a move is proven to be something else', () => {
     expect(await content(b)).toMatchObject({ 'e/z': 'stays' });
   });
 
-  test('a mark that is not at the target proves nothing: the source stays', async () => {
+  test('a mark missing at the target proves nothing: the source stays', async () => {
     const a = await filled({ x: 'new', y: 'old' });
     const forgetful = {
       ...alias(a),
@@ -206,7 +206,7 @@ describe('what is replaced by a move is proven to be something else', () => {
     expect(await content(a)).toEqual({ x: 'new', y: 'new' });
   });
 
-  test('where nothing is replaced, it takes one look for an object, and one for a page of a directory', async () => {
+  test('if nothing is replaced, it takes one request for an object, and one for a page of a directory', async () => {
     const a = counting(
       await filled({ x: '1', ...Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`d/${i}`, 'x'])) }),
     );
@@ -298,7 +298,7 @@ describe('local files and directories under two names', () => {
     }
   });
 
-  test('a pattern does not find again what it has copied', async () => {
+  test('a pattern does not match what it has just copied', async () => {
     expect(await errorOf(operations.bulkCopy({ from: uri('link/**'), to: uri('real/new/') }))).toMatchObject({
       code: 'Overlap',
     });
@@ -306,7 +306,7 @@ describe('local files and directories under two names', () => {
     await untouched();
   });
 
-  test('out of a subdirectory and beside, under whatever name, is fine', async () => {
+  test('copies out of a subdirectory or beside it are allowed, under any name', async () => {
     await all(operations.move(uri('link/sub/'), uri('real/')));
     expect(await text('real/b')).toBe('real/sub/b');
     await all(operations.move(uri('link/a'), uri('real/new')));
@@ -320,7 +320,7 @@ describe('local files and directories under two names', () => {
 test.each([
   ['small objects', ['x', 'd/x', 'd/s/x', 'd/s/s/x', 'e/x', 'd/'], ['x', 'd/', 'd/s/', 'e/', 'd/x', ''], 300],
   ['one that is copied in parts', ['x', 'd/', 'd/big', 'big'], ['big', 'd/'], 50],
-] as const)('no move loses a byte, whatever its names stand for: %s', async (_, names, places, numRuns) => {
+] as const)('no move loses a byte, whatever its names refer to: %s', async (_, names, places, numRuns) => {
   const key = fc.constantFrom(...names);
   const place = fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom(...places));
   await fc.assert(

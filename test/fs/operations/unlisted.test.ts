@@ -18,7 +18,7 @@ import { cli } from '../../cli/support.js';
 import { refusingDisk } from '../../store/refusingDisk.js';
 import { all, content, errorOf } from '../support.js';
 
-describe('what is no object in a local directory', () => {
+describe('a local file that is not an object', () => {
   let root: string;
   let stores: Stores;
   let operations: Operations;
@@ -57,7 +57,7 @@ describe('what is no object in a local directory', () => {
   });
   afterEach(() => rm(root, { recursive: true }));
 
-  test('is told when all else is listed', async () => {
+  test('is reported after everything else is listed', async () => {
     const seen: Entry[] = [];
     const walked = await failed(operations.walk(uri('src/')).pipe(tap((entry) => seen.push(entry))));
     expect(walked).toEqual(['ListFailed', unreadable]);
@@ -67,7 +67,7 @@ describe('what is no object in a local directory', () => {
     expect(await all(operations.walk(uri('src/a*')))).toHaveLength(1);
   });
 
-  test('fails a copy that has brought all else', async () => {
+  test('fails a copy after everything else is copied', async () => {
     for (const work of [
       operations.copy(uri('src/'), 'memory://to/'),
       operations.bulkCopy({ from: uri('src'), to: 'memory://to/' }),
@@ -82,7 +82,7 @@ describe('what is no object in a local directory', () => {
     ]);
   });
 
-  test('fails a move, and stays where it is', async () => {
+  test('fails a move, and stays in place', async () => {
     expect(await failed(operations.move(uri('src/'), 'memory://to/'))).toEqual(['CopyFailed', unreadable]);
     expect(await target()).toEqual({ 'a.txt': 'a', 'sub/b.txt': 'b' });
     expect(await exists('src/a.txt')).toBe(false);
@@ -90,7 +90,7 @@ describe('what is no object in a local directory', () => {
     expect((await lstat(at('src/broken.txt'))).isSymbolicLink()).toBe(true);
   });
 
-  test('fails a removal, and stays where it is', async () => {
+  test('fails a removal, and stays in place', async () => {
     expect(await failed(operations.remove(uri('src/'), { recursive: true }))).toEqual([
       'RemoveFailed',
       unreadable,
@@ -101,7 +101,7 @@ describe('what is no object in a local directory', () => {
     expect(await all(operations.exists(uri('src/')))).toEqual([true]);
   });
 
-  test('is skipped where that is asked for, and told', async () => {
+  test('is skipped and reported if configured', async () => {
     const skipped: Failure[] = [];
     const options = { unreadable: 'skip', onSkipped: (one: Failure) => skipped.push(one) } as const;
     const told = (): string[] =>
@@ -121,7 +121,7 @@ describe('what is no object in a local directory', () => {
     expect(told()).toEqual(unreadable);
   });
 
-  test('is an error of its own where it is named by itself', async () => {
+  test('is an error of its own if it is named itself', async () => {
     const no = { code: 'NotSupported' };
     for (const work of [
       operations.stat(uri('src/pipe')),
@@ -136,7 +136,7 @@ describe('what is no object in a local directory', () => {
   test.each([
     ['unreadable', { unreadable: 'sikp' }],
     ['links', { links: 'flolow' }],
-  ])('a value of %s that there is not is refused', async (option, options) => {
+  ])('an unknown value of %s is refused', async (option, options) => {
     for (const work of [
       operations.walk(uri('src/'), options as object),
       operations.copy(uri('src/'), 'memory://to/', options as object),
@@ -170,7 +170,7 @@ describe('what is no object in a local directory', () => {
       expect(Object.keys(await target())).toEqual(copied);
     });
 
-    test.each(['move', 'remove'] as const)('to directories lead no %s outside', async (which) => {
+    test.each(['move', 'remove'] as const)('to directories are not followed by %s', async (which) => {
       const work =
         which === 'move'
           ? operations.move(uri('src/'), 'memory://to/')
@@ -182,7 +182,7 @@ describe('what is no object in a local directory', () => {
       await expect(lstat(at('src/file.txt'))).rejects.toMatchObject({ code: 'ENOENT' });
     });
 
-    test.each(['mv', 'rm'])('to directories lead no pattern of %s outside', async (command) => {
+    test.each(['mv', 'rm'])('to directories are not followed by patterns of %s', async (command) => {
       const to = command === 'mv' ? [`${at('to')}/`] : [];
       const { code, err } = await cli([command, `${at('src')}/**`, ...to], { stores: openStores() });
       expect(code).toBe(1);
@@ -192,7 +192,7 @@ describe('what is no object in a local directory', () => {
     });
   });
 
-  test('a directory that may not be read is told, and a file in it can be reached by its name', async () => {
+  test('an unreadable directory is reported, and a file in it is accessible by name', async () => {
     for (const path of ['src/broken.txt', 'src/pipe', 'src/sub/loop']) await rm(at(path));
     await rm(Buffer.from(`${at('src')}/Z\xfc.txt`, 'latin1'));
     const [, bucket = ''] = root.split('/');
@@ -209,7 +209,7 @@ describe('what is no object in a local directory', () => {
     expect(await target()).toEqual({ 'a.txt': 'a', x: 'b' });
   });
 
-  test('of millrace/fs has its name in a directory, and fails what would have to read it', async () => {
+  test('millrace/fs lists it, and fails operations that would read it', async () => {
     await using fs = createFs({ stores: openStores() });
     const names = ['Z\ufffd.txt', 'a.txt', 'broken.txt', 'pipe', 'sub'];
     expect((await fs.readdir(at('src'))).sort()).toEqual(names);
@@ -239,17 +239,14 @@ describe('what is no object in a local directory', () => {
       ['rm', ['rm', '-r'], []],
     ];
 
-    test.each(commands)(
-      '%s does all else, tells what it could not, and exits with 1',
-      async (_, argv, to) => {
-        const { code, err } = await run(...argv, at('src'), ...to.map(at));
-        expect(code).toBe(1);
-        for (const what of ['broken.txt', 'pipe', 'Z\\xfc.txt', 'loop']) expect(err).toContain(what);
-      },
-    );
+    test.each(commands)('%s does everything else, reports it, and exits with 1', async (_, argv, to) => {
+      const { code, err } = await run(...argv, at('src'), ...to.map(at));
+      expect(code).toBe(1);
+      for (const what of ['broken.txt', 'pipe', 'Z\\xfc.txt', 'loop']) expect(err).toContain(what);
+    });
 
     test.each(commands)(
-      '%s --skip-unreadable warns of what it leaves out, and exits with 0',
+      '%s --skip-unreadable warns of what it skips, and exits with 0',
       async (_, argv, to) => {
         const { code, err } = await run(...argv, ...skip(argv), at('src'), ...to.map(at));
         expect(code).toBe(0);
@@ -271,7 +268,7 @@ describe('what is no object in a local directory', () => {
       expect(records(failures.err).filter((type) => type === 'failure')).toHaveLength(4);
     });
 
-    test('du has the sums of all else', async () => {
+    test('du sums everything else', async () => {
       const { out } = await run('du', '--json', at('src'));
       expect(
         out
@@ -281,7 +278,7 @@ describe('what is no object in a local directory', () => {
       ).toEqual([1, 2]);
     });
 
-    test('--links takes what the command can do', async () => {
+    test('--links accepts what the command supports', async () => {
       expect((await run('rm', '-r', '--links', 'follow', at('src'))).code).toBe(2);
       expect((await run('mv', '--links', 'follow', at('src'), at('to/'))).code).toBe(2);
       expect(await exists('src/a.txt')).toBe(true);

@@ -61,7 +61,7 @@ describe('millrace/fs over a server that misbehaves', () => {
     ['breaks off', { failure: { kind: 'cut', at: MiB } }],
     ['is throttled', { failure: { kind: 'answer', status: 503, code: 'SlowDown' } }],
     ['is reset', { failure: { kind: 'reset' } }],
-  ])('reads on when a body %s', async (_, once) => {
+  ])('continues to read when a body %s', async (_, once) => {
     await lastValueFrom(lake.put('a', bytes));
     let struck = 0;
     fault = ({ operation }) => {
@@ -77,7 +77,7 @@ describe('millrace/fs over a server that misbehaves', () => {
     ['is lost', { failure: { kind: 'lose-answer' } }],
     ['is a 500', { failure: { kind: 'answer-after', status: 500, code: 'InternalError' } }],
   ])(
-    'publishes once, and says so, when the answer to Complete or to a conditional PUT %s',
+    'publishes once, and succeeds, when the answer to Complete or to a conditional PUT %s',
     async (_, once) => {
       fault = ({ operation, attempt }) =>
         (operation === 'CompleteMultipartUpload' || operation === 'PutObject') && attempt === 1
@@ -92,7 +92,7 @@ describe('millrace/fs over a server that misbehaves', () => {
     },
   );
 
-  it('drops the upload when a part cannot be written', async () => {
+  it('aborts the upload when a part cannot be written', async () => {
     fault = ({ operation, query }) =>
       operation === 'UploadPart' && query.get('partNumber') === '2'
         ? { failure: { kind: 'answer', status: 403, code: 'AccessDenied' } }

@@ -39,7 +39,7 @@ const codeOf = async (work: Promise<unknown>): Promise<unknown> =>
   );
 
 describe('types', () => {
-  it('are such that a program that wants a part of node:fs/promises takes ours', () => {
+  it('fit a program that expects a part of node:fs/promises', () => {
     type Wanted = Pick<
       typeof nodeFs,
       | 'access'
@@ -88,7 +88,7 @@ describe('errors', () => {
     });
   });
 
-  it('hold no secret of a URI', async () => {
+  it('contain no secret of a URI', async () => {
     const fs = createFs({ stores: createStores() });
     const error: unknown = await fs.readFile('s3x://KEY:hush@host/lake/none').catch((e: unknown) => e);
     const stream = fs.createReadStream('s3x://KEY:hush@host/lake/none').on('error', () => undefined);
@@ -103,7 +103,7 @@ describe('errors', () => {
     ['appendFile', 'append', (fs: Fs, path: string) => fs.appendFile(path, 'x')],
     ['flag a', 'append', (fs: Fs, path: string) => fs.writeFile(path, 'x', { flag: 'a' })],
     ['bigint', 'bigint stats', (fs: Fs, path: string) => fs.stat(path, { bigint: true })],
-  ])('%s is ENOTSUP, and says so', async (_, __, work) => {
+  ])('%s is ENOTSUP, with a message that says so', async (_, __, work) => {
     const fs = over(createMemoryStore());
     await fs.writeFile('memory://lake/a', 'x');
     await expect(work(fs, 'memory://lake/a')).rejects.toMatchObject({
@@ -143,7 +143,7 @@ describe('errors', () => {
     });
   });
 
-  it('tell a full bucket from a directory: rm of a whole bucket is EPERM', async () => {
+  it('distinguish a bucket from a directory: rm of a whole bucket is EPERM', async () => {
     const fs = over(createMemoryStore());
     await fs.writeFile('memory://lake/a', 'x');
     expect(await codeOf(fs.rm('memory://lake/', { recursive: true }))).toBe('EPERM');
@@ -152,7 +152,7 @@ describe('errors', () => {
 });
 
 describe('paths', () => {
-  it('are URIs, what path.join makes of them, URL objects, Buffers, and local paths', async () => {
+  it('may be URIs, results of path.join, URL objects, Buffers, and local paths', async () => {
     const fs = over(createMemoryStore());
     await fs.writeFile('memory://lake/dir/50%25 off?.txt', 'x');
     expect(await fs.readFile(join('memory://lake', 'dir', '50%25 off?.txt'), 'utf8')).toBe('x');
@@ -194,7 +194,7 @@ describe('encodings and signals', () => {
     expect(await fs.readFile('memory://lake/a', 'latin1')).toBe('aa');
   });
 
-  it('an abort rejects as Node’s does, aborts requests, and leaves nothing', async () => {
+  it('an abort rejects as Node’s does, aborts requests, and leaves nothing behind', async () => {
     const { store, counts } = counting(createMemoryStore());
     const fs = over(store);
     const aborted = AbortSignal.abort('enough');
@@ -262,7 +262,7 @@ describe('handles', () => {
     expect(await fs.readFile('memory://lake/a', 'utf8')).toBe('whole');
   });
 
-  it('create only: wx fails at once, and at the end if another was faster', async () => {
+  it('create only: wx fails immediately, and at the end if another writer was faster', async () => {
     const fs = over(createMemoryStore());
     const slow = await fs.open('memory://lake/a', 'wx');
     await slow.write('slow');
@@ -272,7 +272,7 @@ describe('handles', () => {
     expect(await fs.readFile('memory://lake/a', 'utf8')).toBe('fast');
   });
 
-  it('are disposed of, read lines, and make streams', async () => {
+  it('can be disposed, read lines, and create streams', async () => {
     const fs = over(createMemoryStore());
     {
       await using handle = await fs.open('memory://lake/a', 'w');
@@ -294,7 +294,7 @@ describe('handles', () => {
 });
 
 describe('requests', () => {
-  it('readFile is a HEAD and a GET, writeFile a PUT, of what is small', async () => {
+  it('of a small file: readFile is a HEAD and a GET, writeFile a PUT', async () => {
     const { store, counts, reset } = counting(createMemoryStore());
     const fs = over(store);
     await fs.writeFile('memory://lake/a', 'x');
@@ -348,7 +348,7 @@ describe('requests', () => {
 });
 
 describe.each(backends)('streams over %s', (_, open) => {
-  it('carry an object both ways, whole or in a range, and leave nothing when they are destroyed', async () => {
+  it('transfer an object both ways, whole or in a range, and leave nothing when they are destroyed', async () => {
     const { stores, base, store, close } = await open();
     const fs = createFs({ stores });
     try {
@@ -388,7 +388,7 @@ describe.each(backends)('streams over %s', (_, open) => {
   });
 });
 
-it('a stream that fails says what the store said', async () => {
+it('a failed stream has the error of the store', async () => {
   const inner = createMemoryStore();
   await lastValueFrom(inner.put('a', blob(MiB)));
   const fs = over({

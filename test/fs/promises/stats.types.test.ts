@@ -13,6 +13,6 @@ export async function types(): Promise<void> {
   expectTypeOf((await lstat('s3://lake/a')).storageClass).toEqualTypeOf<string | undefined>();
 }
 
-test('what the store says beyond Node’s stats is typed', () => {
+test('properties beyond Node’s stats are typed', () => {
   expect(types).toBeInstanceOf(Function);
 });

@@ -43,7 +43,7 @@ interface Asked {
 }
 
 describe('readers that share a budget', () => {
-  it('answer every read as a Buffer would, whatever the seeks, faults and delays, within the budget, and never wait for ever', () => {
+  it('answer every read as a Buffer would, for any seeks, faults and delays, within the budget, and without deadlock', () => {
     fc.assert(
       fc.property(
         fc.record({

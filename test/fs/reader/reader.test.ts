@@ -48,7 +48,7 @@ const read = async (reader: SeekableReader, length: number, at?: number): Promis
 };
 
 describe('requests', () => {
-  it('opening is one HEAD, or none where the object is known', async () => {
+  it('opening is one HEAD, or none if the object is known', async () => {
     const { store, counts, reset } = counting(await filled());
     const first = await open(store);
     expect(counts().requests).toEqual({ head: 1 });
@@ -57,7 +57,7 @@ describe('requests', () => {
     expect(counts().total).toBe(0);
   });
 
-  it('a small random read is one GET of the read buffer; what is near it is there then', async () => {
+  it('a small random read is one GET of the read buffer, which answers reads nearby', async () => {
     const { store, ranges } = watched(await filled());
     const reader = await open(store);
     for (const at of [9 * MiB, 3 * MiB, 15 * MiB])
@@ -78,14 +78,14 @@ describe('requests', () => {
     ]);
   });
 
-  it('a read of the last bytes asks for no more than there are', async () => {
+  it('a read of the last bytes requests no more than there are', async () => {
     const { store, ranges } = watched(await filled());
     const reader = await open(store);
     expect((await read(reader, 4 * KiB, content.length - 10)).length).toBe(10);
     expect(ranges).toEqual([[content.length - 10, content.length]]);
   });
 
-  it('sequential reads fetch ahead, the more the longer they go on: about a GET a fragment, none twice', async () => {
+  it('sequential reads fetch ahead, further the longer they continue: about a GET a fragment, none twice', async () => {
     const { store, ranges } = watched(await filled());
     const reader = await open(store);
     for (let at = 0; at < content.length; at += 64 * KiB)
@@ -96,7 +96,7 @@ describe('requests', () => {
     expect(ranges.reduce((sum, [start, end]) => sum + end - start, 0)).toBe(content.length);
   });
 
-  it('whoever reads to the end from the start asks for whole fragments at once', async () => {
+  it('a read from start to end requests whole fragments immediately', async () => {
     const { store, ranges } = watched(await filled());
     const chunks = await lastValueFrom(
       readObject({ store, key: 'o', budget: new ReadBudget(), limits }).pipe(toArray()),
@@ -105,7 +105,7 @@ describe('requests', () => {
     expect(ranges.length).toBe(20);
   });
 
-  it('a random read ends what was fetched ahead', async () => {
+  it('a random read aborts what was fetched ahead', async () => {
     const clock = new SimulatedClock();
     const { store, live } = watched(delayed(await filled(), { clock, before: () => 10 }));
     const opening = open(store, { sequential: true });
@@ -124,8 +124,8 @@ describe('requests', () => {
   });
 });
 
-describe('what is read', () => {
-  it('of an object that was replaced is an error, however far the read has come, and never bytes of both', async () => {
+describe('a read', () => {
+  it('of a replaced object is an error at any point, and never returns bytes of both versions', async () => {
     const inner = await filled();
     const budget = new ReadBudget('1MiB');
     const reader = await open(inner, { budget });
@@ -150,7 +150,7 @@ describe('what is read', () => {
     await expect(read(reader, MiB)).rejects.toMatchObject({ code: 'PreconditionFailed' });
   });
 
-  it('is nothing of a zero-byte object, and nothing behind the end', async () => {
+  it('is empty for a zero-byte object, and beyond the end', async () => {
     const { store, counts } = counting(await filled(Buffer.alloc(0)));
     const reader = await open(store);
     expect((await read(reader, 10)).length).toBe(0);
@@ -164,13 +164,13 @@ describe('what is read', () => {
     ).resolves.toEqual([]);
   });
 
-  it('starts at no negative position', async () => {
+  it('does not start at a negative position', async () => {
     const reader = await open(await filled());
     expect(() => reader.seek(-1)).toThrow(expect.objectContaining({ code: 'InvalidRequest' }));
     await expect(read(reader, 1, -5)).rejects.toMatchObject({ code: 'InvalidRequest' });
   });
 
-  it('comes in the chunks that the store gave, not copied', async () => {
+  it('emits the chunks of the store, not copied', async () => {
     const inner = await filled();
     const { chunks } = await lastValueFrom(inner.get('o'));
     const [first] = await lastValueFrom(
@@ -179,7 +179,7 @@ describe('what is read', () => {
     expect(first!.buffer).toBe(chunks[0]!.buffer);
   });
 
-  it('ends with close: reads under way and later ones fail, requests are aborted, memory is free', async () => {
+  it('fails after close: requests are aborted, memory is free', async () => {
     const clock = new SimulatedClock();
     const { store, live } = watched(delayed(await filled(), { clock, before: () => 10 }));
     const budget = new ReadBudget();
@@ -229,7 +229,7 @@ describe('the budget', () => {
     expect(budget.held).toBe(0);
   });
 
-  it('is given up by a reader that came first: soon each fetches ahead as far as the other', async () => {
+  it('is shared by a reader that came first: soon each fetches equally far ahead', async () => {
     const clock = new SimulatedClock();
     const budget = new ReadBudget('4MiB');
     const inner = delayed(await filled(), { clock, before: () => 10 });
@@ -253,7 +253,7 @@ describe('the budget', () => {
     for (const reader of readers) reader.close();
   });
 
-  it('holds, also for a reader that reads while another is just being answered', async () => {
+  it('holds, also for a reader that reads while another is being answered', async () => {
     const clock = new SimulatedClock();
     const budget = new ReadBudget('128KiB');
     const small = { buffer: 16 * KiB, fragment: 32 * KiB, window: 8 };

@@ -41,7 +41,7 @@ describe('writing an object', () => {
     ['exactly a part', partSize, { put: 1 }],
     ['one byte more', partSize + 1, { createUpload: 1, uploadPart: 2, completeUpload: 1 }],
     ['three parts', 3 * partSize, { createUpload: 1, uploadPart: 3, completeUpload: 1 }],
-  ])('of %s takes the fewest requests, whatever the body is', async (_, size, requests) => {
+  ])('of %s takes the fewest requests, for any kind of body', async (_, size, requests) => {
     const bytes = blob(size);
     const bodies: WriteBody[] = [
       bytes,
@@ -65,7 +65,7 @@ describe('writing an object', () => {
     }
   });
 
-  it('copies what may change: a buffer that is used again does no harm', async () => {
+  it('copies chunks that may change: a buffer can be reused', async () => {
     const store = createMemoryStore();
     const buffer = Buffer.alloc(MiB);
     const body = function* () {
@@ -76,7 +76,7 @@ describe('writing an object', () => {
     expect(Array.from({ length: 12 }, (_, i) => bytes[i * MiB])).toEqual([...Array(12).keys()]);
   });
 
-  it('shows nothing before the end, and holds the body back while parts are under way', async () => {
+  it('is invisible before the end, and holds the body back while parts are in flight', async () => {
     const clock = new SimulatedClock();
     const inner = createMemoryStore();
     const store = delayed(inner, { clock, before: ({ method }) => (method === 'uploadPart' ? 1000 : 0) });
@@ -116,7 +116,7 @@ describe('writing an object', () => {
     }
   });
 
-  it('that fails leaves nothing, and what was there is there', async () => {
+  it('that fails leaves nothing, and keeps the previous object', async () => {
     const store = createMemoryStore();
     await lastValueFrom(store.put('o.json', Buffer.from('old')));
     const body = concat(
@@ -128,7 +128,7 @@ describe('writing an object', () => {
     expect((await read(store)).toString()).toBe('old');
   });
 
-  it('under faults: it is all there, or an error and what was there; never an upload left, never two versions', () => {
+  it('under faults: the whole object, or an error and the previous one; never an upload left, never two versions', () => {
     fc.assert(
       fc.property(
         fc.record({
@@ -217,7 +217,7 @@ describe('open options', () => {
   );
 
   it.each([0, 10, 2 * partSize + 1])(
-    'putOnlyIfModified: %d bytes that are there are not written again',
+    'putOnlyIfModified: %d identical bytes are not written again',
     async (size) => {
       const { store, counts, reset } = counting(createMemoryStore());
       const first = await lastValueFrom(write(store, blob(size), { putOnlyIfModified: true }));
@@ -233,7 +233,7 @@ describe('open options', () => {
     },
   );
 
-  it('integrityCheck: what arrives changed is never visible', async () => {
+  it('integrityCheck: data that was changed on the way never becomes visible', async () => {
     const inner = createMemoryStore();
     const store: ObjectStore = {
       ...decorate(inner, (_, run) => run),
@@ -251,7 +251,7 @@ describe('open options', () => {
     expect((await read(inner)).toString()).toBe('hello');
   });
 
-  it('an answer to Complete that is lost, and a foreign object in its place, is not taken for ours', async () => {
+  it('after a lost answer to Complete, a foreign object in its place is not taken for ours', async () => {
     const inner = createMemoryStore();
     const store: ObjectStore = {
       ...decorate(inner, (_, run) => run),

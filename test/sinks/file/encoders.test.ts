@@ -49,7 +49,7 @@ describe.each([
     expect(world.keys('cp')).toEqual([]);
   });
 
-  test('is whole after a crash at any checkpoint, and has nothing of what came after it', () => {
+  test('is complete after a crash at any checkpoint, and contains nothing later', () => {
     for (let checkpoints = 1; checkpoints < 25; checkpoints++) {
       const world = new World();
       const first = new Run(world, { sink });
@@ -70,7 +70,7 @@ describe.each([
   });
 });
 
-test('of rows a checkpoint stores only what is new, in at most 16 journals', () => {
+test('a checkpoint of rows stores only new ones, in at most 16 journals', () => {
   const world = new World();
   let counts!: ReturnType<typeof counting>;
   const run = new Run(world, {
@@ -99,9 +99,9 @@ test('a format that can do nothing at a checkpoint has its files finished there'
   expect(texts(world)).toEqual(all);
 });
 
-describe('what encoders hold', () => {
+describe('memory of encoders', () => {
   test.each([1, 40, 400])(
-    'in %d files counts towards the budget, and keeps no source waiting for ever',
+    'in %d files counts towards the budget, and does not block a source forever',
     (files) => {
       const world = new World({ minimumPartSize: 64 * KiB });
       const budget = 512 * KiB;
@@ -167,7 +167,7 @@ describe('what encoders hold', () => {
   );
 });
 
-test('what encoders hold is no room for more, while parts are under way', () => {
+test('encoders leave no room for more while parts are in flight', () => {
   const world = new World({ minimumPartSize: 64 * KiB });
   const budget = 1024 * KiB;
   /** Holds as much as it writes. */
@@ -201,7 +201,7 @@ test('what encoders hold is no room for more, while parts are under way', () => 
   expect(run.released.at(-1)!.bytes).toBeLessThan(0.5 * budget);
 });
 
-test('what encoders hold is reported as memory of the process, and comes down when the share does', () => {
+test('memory of encoders is reported by the process, and shrinks with the share', () => {
   const world = new World({ minimumPartSize: 64 * KiB });
   let held = 0;
   const keeping: Writer<Line> = {
@@ -293,7 +293,7 @@ test('a record that cannot be encoded leaves no file and no trace', () => {
   expect(run.acked[0]!.frozen).toMatchObject({ open: [{ records: 1, size: 20 * KiB + 4 }], closed: [] });
 });
 
-test('rows that were written out before a record was refused are not sealed once more', () => {
+test('rows that were written before a record was refused are not sealed twice', () => {
   const world = new World();
   /** Writes its rows out when the next record comes, whatever that is. */
   const late: Writer<Line> = {

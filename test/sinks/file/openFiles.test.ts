@@ -17,7 +17,7 @@ function opened(): { readonly files: OpenFiles<string>; write(partition: string,
   return { files, write: (partition, bytes) => files.write(files.of(partition), 'x'.repeat(bytes)) };
 }
 
-test('a file that lies in too many journals is rolled, and counts no more', () => {
+test('a file in too many journals is rolled, and no longer counts', () => {
   const { files, write } = opened();
   for (let i = 0; i < maxRanges; i++) {
     write('often', 1000);

@@ -11,7 +11,7 @@ describe('uids', () => {
     }
   });
 
-  test('other names have none', () => {
+  test('other names contain none', () => {
     for (const key of ['', 'part-', 'part-0000-1.csv', 'a/part-00000-1-c000.snappy.parquet']) {
       expect(parseUid(key)).toBeUndefined();
     }

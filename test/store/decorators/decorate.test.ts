@@ -125,11 +125,11 @@ describe('retrying', () => {
     expect(answeredAt).toBe(waited);
   });
 
-  it('draws the wait from all of it', () => {
+  it('draws the delay from the full range', () => {
     expect(run('Unavailable', 1, (store) => store.list({}), { random: () => 0.25 }).at).toEqual([0, 25]);
   });
 
-  it('leaves alone what is final, and what might have taken effect', () => {
+  it('does not retry final errors, or requests that may have taken effect', () => {
     expect(run('NotFound', 1, (store) => store.list({})).at).toEqual([0]);
     expect(run('Unavailable', 1, (store) => store.put('a', body, { ifNoneMatch: '*' }))).toEqual({
       at: [0],
@@ -144,7 +144,7 @@ describe('retrying', () => {
     expect(run('Unavailable', 1, (store) => store.get('a', { ifMatch: 'e' })).at).toEqual([0, 100]);
   });
 
-  it('leaves alone what others repeat', () => {
+  it('does not retry what the caller repeats', () => {
     const except = ({ method }: StoreCall) => method === 'put';
     expect(run('Throttled', 1, (store) => store.put('a', body), { except })).toEqual({
       at: [0],

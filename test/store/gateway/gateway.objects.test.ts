@@ -69,7 +69,7 @@ describe('reading', () => {
     return [$metadata.httpStatusCode, (await Body?.transformToString()) ?? '', ContentRange];
   };
 
-  test('ranges: inside, cut at the end, open, the last bytes; what is none is the whole', async () => {
+  test('ranges: inside, cut at the end, open, the last bytes; an invalid one returns the whole object', async () => {
     expect(await get()).toEqual([200, '0123456789', undefined]);
     expect(await get('bytes=2-4')).toEqual([206, '234', 'bytes 2-4/10']);
     expect(await get('bytes=8-99')).toEqual([206, '89', 'bytes 8-9/10']);
@@ -81,7 +81,7 @@ describe('reading', () => {
     }
   });
 
-  test('a range behind the end is 416', async () => {
+  test('a range beyond the end is 416', async () => {
     for (const range of ['bytes=10-', 'bytes=10-12', 'bytes=-0']) {
       await expect(get(range)).rejects.toMatchObject({
         name: 'InvalidRange',
@@ -161,7 +161,7 @@ describe('listings', () => {
     });
   });
 
-  test('of parts and uploads go on after their markers', async () => {
+  test('of parts and uploads continue after their markers', async () => {
     const uploads: string[] = [];
     for (const Key of ['u1', 'u2', 'u2']) {
       uploads.push((await s3.send(new CreateMultipartUploadCommand({ Bucket: 'lake', Key }))).UploadId!);
@@ -210,7 +210,7 @@ describe('writing', () => {
     await expect(complete([{ PartNumber: 1, ETag }])).rejects.toMatchObject({ name: 'NoSuchUpload' });
   });
 
-  test('a batch delete says what it deleted, unless it is to be quiet', async () => {
+  test('a batch delete lists what it deleted, unless quiet', async () => {
     const Objects = [{ Key: 'a&<>"' }, { Key: ' b ' }];
     for (const { Key } of Objects) await answer(lake.put(Key, Buffer.from('x')));
     const { Deleted } = await s3.send(new DeleteObjectsCommand({ Bucket: 'lake', Delete: { Objects } }));
@@ -222,7 +222,7 @@ describe('writing', () => {
     expect(quiet.Deleted).toBeUndefined();
   });
 
-  test('what would silently not happen is NotImplemented', async () => {
+  test('features without support are NotImplemented', async () => {
     const refused = [
       () => s3.send(new PutObjectCommand({ ...at, Body: 'x', ServerSideEncryption: 'aws:kms:dsse' })),
       () => s3.send(new PutObjectCommand({ ...at, Body: 'x', Tagging: 'a=b' })),
@@ -235,7 +235,7 @@ describe('writing', () => {
 });
 
 describe('faults and observation', () => {
-  test('a request is seen to start, to arrive, to take effect and to end', async () => {
+  test('a request is observed when it starts, arrives, takes effect and ends', async () => {
     await s3.send(new PutObjectCommand({ ...at, Body: 'hello' }));
     expect(
       events.map(({ phase, operation, key, status, received }) => [phase, operation, key, status, received]),
@@ -267,7 +267,7 @@ describe('faults and observation', () => {
     expect(events.map(({ phase }) => phase)).toEqual(['started', 'received', 'effect', 'aborted']);
   });
 
-  test('an answer can be slowed', async () => {
+  test('an answer can be delayed and slowed down', async () => {
     await answer(lake.put('k', Buffer.alloc(100_000)));
     fault = { delay: 20, bandwidth: 1_000_000 };
     const before = performance.now();

@@ -50,7 +50,7 @@ function client(over: object = {}): S3Client {
 const put = (over: object = {}, input: object = {}): Promise<unknown> =>
   client(over).send(new PutObjectCommand({ Bucket: 'lake', Key: 'a b/ü+%', Body: 'hello', ...input }));
 
-describe('the gateway verifies who asks', () => {
+describe('the gateway verifies signatures', () => {
   test('the SDK’s own requests pass, with its default checksums', async () => {
     await put();
     expect(Buffer.concat((await answer(lake.get('a b/ü+%'))).chunks).toString()).toBe('hello');
@@ -67,7 +67,7 @@ describe('the gateway verifies who asks', () => {
     });
   });
 
-  test('a session token must be the right one, and not have expired', async () => {
+  test('a session token must be correct and not expired', async () => {
     const session = (accessKeyId: string, sessionToken?: string): object => ({
       credentials: {
         accessKeyId,
@@ -90,7 +90,7 @@ describe('the gateway verifies who asks', () => {
     await put();
   });
 
-  test('what was changed under the signature is refused: path, query, header, method', async () => {
+  test('a change after signing is refused: path, query, header, method', async () => {
     const signed = sign({ method: 'GET', path: '/lake/one', headers: { 'x-amz-meta-a': '1' } });
     expect((await send(signed)).status).toBe(404);
     expect((await send({ ...signed, path: '/lake/two' })).code).toBe('SignatureDoesNotMatch');
@@ -107,14 +107,14 @@ describe('the gateway verifies who asks', () => {
     expect(reply.code).toBe('AccessDenied');
   });
 
-  test('no signature at all is AccessDenied', async () => {
+  test('a request without a signature is AccessDenied', async () => {
     expect(await send({ method: 'GET', path: '/lake/one', headers: {}, body: '' })).toMatchObject({
       status: 403,
       code: 'AccessDenied',
     });
   });
 
-  test('another region is refused where one is demanded', async () => {
+  test('another region is refused if one is required', async () => {
     await using strict = await startGateway({ buckets: { lake }, credentials, region: 'eu-north-1' });
     const here = client({ endpoint: strict.endpoint });
     await expect(here.send(new HeadBucketCommand({ Bucket: 'lake' }))).rejects.toMatchObject({
@@ -227,7 +227,7 @@ describe('signed chunks', () => {
 });
 
 describe('buckets', () => {
-  test('are made through the option, once, and listed', async () => {
+  test('are created by an option, once, and listed', async () => {
     await client().send(new CreateBucketCommand({ Bucket: 'new-bucket' }));
     await expect(client().send(new CreateBucketCommand({ Bucket: 'new-bucket' }))).rejects.toMatchObject({
       name: 'BucketAlreadyOwnedByYou',
@@ -240,7 +240,7 @@ describe('buckets', () => {
     await expect(put({}, { Bucket: 'none' })).rejects.toMatchObject({ name: 'NoSuchBucket' });
   });
 
-  test('can be named by the host', async () => {
+  test('can be named in the host', async () => {
     const signed = sign({ method: 'PUT', path: '/by-host', headers: { host: 'lake.localhost' }, body: 'x' });
     expect((await send(signed)).status).toBe(200);
     expect((await answer(lake.head('by-host'))).size).toBe(1);

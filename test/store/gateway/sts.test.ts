@@ -47,7 +47,7 @@ async function refused(session: Awaited<ReturnType<typeof assume>>['Credentials'
   );
 }
 
-test('a session of STS is let in until sessions are ended', async () => {
+test('a session of STS is accepted until sessions are ended', async () => {
   const before = Date.now();
   const { Credentials } = await assume({ DurationSeconds: 900 });
   expect(Credentials?.Expiration?.getTime()).toBeGreaterThan(before + 898_000);
@@ -58,7 +58,7 @@ test('a session of STS is let in until sessions are ended', async () => {
   expect(await refused((await assume()).Credentials)).toBeUndefined();
 });
 
-test('a role is assumed only with what it asks for', async () => {
+test('a role is assumed only with what it requires', async () => {
   const outside = { RoleArn: 'arn:aws:iam:::role/outside' };
   await expect(assume({ RoleArn: 'arn:aws:iam:::role/other' })).rejects.toMatchObject({
     name: 'AccessDenied',

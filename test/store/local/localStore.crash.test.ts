@@ -115,7 +115,7 @@ describe('a process that dies at any step of', () => {
     expect(crashes).toBeGreaterThan(20);
   });
 
-  it('a create leaves nothing or all, and the next creator is told the truth', async () => {
+  it('a create leaves nothing or all, and the next one gets the right answer', async () => {
     await everywhere(
       () => Promise.resolve(),
       (store) => answer(store.put('d/a', Buffer.from('new body'), { metadata, ifNoneMatch: '*' })),
@@ -232,7 +232,7 @@ describe('a process that dies at any step of', () => {
     );
   });
 
-  it('making a directory where an object is leaves both reachable', async () => {
+  it('creating a directory at the key of an object leaves both accessible', async () => {
     await everywhere(
       (store) => answer(store.put('d', Buffer.from('object'))),
       (store) => answer(store.put('d/a', Buffer.from('below'))),
@@ -274,7 +274,7 @@ describe('local', () => {
     expect(await readFile(join(directory, 'out/day=1/part-0.ndjson'), 'utf8')).toBe('ours');
   });
 
-  it('removes what a process that died left in a directory, when uploads are looked for there', async () => {
+  it('removes the leftovers of a dead process when uploads are listed', async () => {
     let found = 0;
     for (let n = 1, over = false; !over; n++) {
       const root = join(directory, `${n}`);
@@ -293,7 +293,7 @@ describe('local', () => {
     expect(found).toBeGreaterThan(2);
   });
 
-  it('lists uploads where nothing may be removed', async () => {
+  it('lists uploads in a directory that it may not change', async () => {
     const { disk, died } = mortalDisk(12, 'after');
     await answer(createLocalStore(directory).put('out/b', Buffer.from('x')));
     const { uploadId } = await answer(createLocalStore(directory).createUpload('out/c'));
@@ -311,7 +311,7 @@ describe('local', () => {
     expect(uploads.map((upload) => upload.uploadId)).toEqual([uploadId]);
   });
 
-  it('is the same store whichever directory above it is opened', async () => {
+  it('is the same store through any parent directory', async () => {
     await answer(createLocalStore(directory).put('a/b/c', Buffer.from('x'), { metadata }));
     await mkdir(join(directory, 'a'), { recursive: true });
     const inner = createLocalStore(join(directory, 'a'));
@@ -322,7 +322,7 @@ describe('local', () => {
     ).toMatchObject({ parts: [] });
   });
 
-  it('says how to make a missing root', async () => {
+  it('says how to create a missing root', async () => {
     const store = createLocalStore(join(directory, 'missing'));
     await expect(answer(store.put('a', Buffer.from('x')))).rejects.toMatchObject({
       code: 'NotFound',

@@ -120,7 +120,7 @@ describe('a disk that is full at any step leaves nothing behind', () => {
     expect(failures).toBeGreaterThan(2);
   });
 
-  test('of an upload that could not be begun', async () => {
+  test('of an upload that could not be created', async () => {
     const failures = await everywhere(
       nothing,
       (store) => answer(store.createUpload('d/a', { metadata: { by: 'me' } })),
@@ -147,7 +147,7 @@ describe('a disk that is full at any step leaves nothing behind', () => {
   });
 
   for (const count of [1, 2]) {
-    test(`of a Complete of ${count}, which works later`, async () => {
+    test(`of a Complete of ${count}, which succeeds later`, async () => {
       const failures = await everywhere(
         async (store) => {
           const upload = await answer(store.createUpload('d/a'));

@@ -10,7 +10,7 @@ import { createLocalStore } from '../../../src/store/local/index.js';
 const refused = { code: 'InvalidRequest', message: expect.stringContaining('no regular file') as string };
 const body = Buffer.from('x');
 
-describe('what is no file is not replaced by one', () => {
+describe('special files are not replaced', () => {
   let directory: string;
   let server: Server | undefined;
   const socket = async (): Promise<void> => {
@@ -26,7 +26,7 @@ describe('what is no file is not replaced by one', () => {
     await rm(directory, { recursive: true });
   });
 
-  test('a socket that was there before', async () => {
+  test('a socket that existed before', async () => {
     await socket();
     const store = createLocalStore(directory);
     await expect(lastValueFrom(store.put('socket', body))).rejects.toMatchObject(refused);
@@ -35,7 +35,7 @@ describe('what is no file is not replaced by one', () => {
     expect(await readdir(directory)).toEqual(['socket']);
   });
 
-  test('a socket that came later', async () => {
+  test('a socket that was created later', async () => {
     const store = createLocalStore(directory);
     await lastValueFrom(store.put('file', body));
     await socket();

@@ -5,7 +5,7 @@ import { lastValueFrom } from 'rxjs';
 import { createLocalStore } from '../../../src/store/local/index.js';
 import { storeConformance } from '../../../src/testing/storeConformance.js';
 
-test('an answer lies in the memory given for it', async () => {
+test('a read fills the memory passed to it', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-local-'));
   const store = createLocalStore(directory, { durable: false });
   // Of more than one read.

@@ -79,7 +79,7 @@ function keyOf(path: string): string {
 }
 
 describe('keys and paths', () => {
-  test('every path of a key leads back to it, and is one that a file system takes', () => {
+  test('every path maps back to its key, and is valid for a file system', () => {
     fc.assert(
       fc.property(
         fc.oneof({ arbitrary: key, weight: 50 }, fc.constantFrom(...longest.slice(0, 3))),
@@ -120,7 +120,7 @@ describe('in a directory', () => {
   });
   afterEach(() => rm(directory, { recursive: true }));
 
-  test('any keys are objects of their own, and go one by one', async () => {
+  test('any keys are separate objects, and are removed one by one', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(key, { minLength: 1, maxLength: 8 }), async (names) => {
         for (const name of names) await put(name);
@@ -137,13 +137,13 @@ describe('in a directory', () => {
     );
   });
 
-  test('keys of 1,024 bytes that are nothing but what no file system takes', async () => {
+  test('keys of 1,024 bytes with nothing but what no file system accepts', async () => {
     for (const name of longest) await put(name);
     expect(await keys()).toEqual([...longest].sort());
     for (const name of longest) expect(await read(name)).toBe(name);
   });
 
-  test('a long name reaches no other object, nor what is the store’s own', async () => {
+  test('a long name reaches no other object, and no file of the store itself', async () => {
     await put('victim');
     const names = [
       `${'a'.repeat(240)}../victim`,
@@ -183,7 +183,7 @@ describe('in a directory', () => {
     expect(await keys()).toEqual([]);
   });
 
-  test('a directory that another program makes beside a kept one is read, too, and goes with it', async () => {
+  test('a directory that another program creates beside a stored one is read, too, and removed with it', async () => {
     await put('d');
     await put('d/ours');
     await put('d/both');
@@ -204,7 +204,7 @@ describe('in a directory', () => {
     await expect(read('d/both')).rejects.toMatchObject({ code: 'NotFound' });
   });
 
-  test('half a surrogate pair is no key, and no other key’s file', async () => {
+  test('a lone surrogate is not a key, and not the file of another key', async () => {
     await put('\ufffd');
     const bad = { code: 'InvalidRequest' };
     await expect(read('\ud800')).rejects.toMatchObject(bad);
@@ -213,7 +213,7 @@ describe('in a directory', () => {
     expect(await keys()).toEqual(['\ufffd']);
   });
 
-  test('a name in the store’s own directory that leads from no key is reported', async () => {
+  test('a name in the store’s own directory that belongs to no key is reported', async () => {
     await put('a//b');
     const kept = join(directory, 'a', keptName);
     for (const name of ['theirs', 'x%', 'b%+', `${'c'.repeat(241)}%o`, 'link%o', '%d/x%25%0f%o'])

@@ -10,7 +10,7 @@ import { createLocalStore, type ListOptions, type ObjectStore } from '../../../s
 import { refusingDisk, type Refused } from '../refusingDisk.js';
 
 /** What other programs leave in directories and no object store can hold. */
-describe('what is no object', () => {
+describe('a file that is not an object', () => {
   let directory: string;
   let store: ObjectStore;
   const at = (name: string): string => join(directory, name);
@@ -30,7 +30,7 @@ describe('what is no object', () => {
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  test('is reported in its place, and makes a listing fail that does not ask for that', async () => {
+  test('is reported in its place, and fails a listing that does not ask for it', async () => {
     await symlink('nowhere', at('src/broken'));
     await symlink('self', at('src/self'));
     execFileSync('mkfifo', [at('src/pipe')]);
@@ -83,7 +83,7 @@ describe('what is no object', () => {
     }
   });
 
-  test('comes on pages of any size once, also where several names have one key', async () => {
+  test('is on pages of any size once, also if several names have one key', async () => {
     for (const byte of [0xfc, 0xfd, 0xfe])
       await writeFile(Buffer.concat([Buffer.from(at('src/Z')), Buffer.from([byte])]), 'x');
     await symlink('nowhere', at('src/a'));
@@ -110,7 +110,7 @@ describe('what is no object', () => {
     }
   });
 
-  test('a pipe is neither waited for nor replaced, and no other request takes it for missing', async () => {
+  test('a pipe is neither read nor replaced, and no other request takes it for missing', async () => {
     execFileSync('mkfifo', [at('src/pipe')]);
     const no = { code: 'NotSupported', message: expect.stringContaining('is a pipe') as string };
     await expect(lastValueFrom(store.head('src/pipe'))).rejects.toMatchObject(no);
@@ -123,7 +123,7 @@ describe('what is no object', () => {
     expect((await lstat(at('src/pipe'))).isFIFO()).toBe(true);
   });
 
-  test('a pipe in the place of a file that was just there is not waited for', async () => {
+  test('a pipe that has just replaced a file is not waited for', async () => {
     const file = at('src/good.txt');
     const real = nodeDisk(false);
     let swapped = false;
@@ -163,13 +163,13 @@ describe('what is no object', () => {
     test.each([
       ['files', ['src/file', 'src/good.txt', 'src/sub/x'], ['link src/dir/']],
       ['none', ['src/good.txt', 'src/sub/x'], ['link src/dir/', 'link src/file']],
-    ] as const)('as it is asked: %s', async (links, keys, unlisted) => {
+    ] as const)('according to `links`: %s', async (links, keys, unlisted) => {
       expect(await list({ prefix: 'src/', links })).toEqual({ keys, unlisted });
       // Those in the prefix are.
       expect(await list({ prefix: 'src/dir/', links })).toEqual({ keys: ['src/dir/y'], unlisted: [] });
     });
 
-    test('that lead back to where one comes from are told, not followed', async () => {
+    test('that form a cycle are reported, not followed', async () => {
       await symlink('..', at('src/sub/loop'));
       await symlink('../src', at('other/back'));
       const circles = ['unreadable src/dir/back/', 'unreadable src/sub/loop/'];
@@ -200,7 +200,7 @@ describe('what is no object', () => {
       expect((await list({ prefix: 'src/dir' })).keys).toEqual(['src/dir', 'src/dir/y', 'src/dir/z']);
     });
 
-    test('that lead nowhere hold up no key below their name, and tell why there is nothing', async () => {
+    test('that lead nowhere do not block keys below their name, and reading them explains why', async () => {
       await symlink('nowhere', at('src/broken'));
       await expect(lastValueFrom(store.get('src/broken'))).rejects.toMatchObject({
         code: 'NotFound',
@@ -236,13 +236,13 @@ describe('what is no object', () => {
       });
     });
 
-    test('the root, too', async () => {
+    test('nor is the root', async () => {
       store = refusing(['readdir', directory]);
       await expect(lastValueFrom(store.list({}))).rejects.toMatchObject({ code: 'PermissionDenied' });
       expect(await list()).toEqual({ keys: [], unlisted: ['unreadable '] });
     });
 
-    test('what cannot be looked at is reported, and the others are listed', async () => {
+    test('a file that cannot be examined is reported, and the others are listed', async () => {
       store = refusing(['stat', '/src/sub/x']);
       expect(await list({ prefix: 'src/' })).toEqual({
         keys: ['src/good.txt'],
@@ -252,7 +252,7 @@ describe('what is no object', () => {
       expect(await list({ prefix: 'src/sub/' })).toEqual({ keys: [], unlisted: ['unreadable src/sub/'] });
     });
 
-    test('what cannot be read is listed, and reading it says why', async () => {
+    test('an unreadable file is listed, and reading it says why', async () => {
       store = refusing(['open', '/src/good.txt']);
       expect((await list({ prefix: 'src/' })).keys).toEqual(['src/good.txt', 'src/sub/x']);
       await expect(lastValueFrom(store.get('src/good.txt'))).rejects.toMatchObject({

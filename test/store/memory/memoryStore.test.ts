@@ -22,7 +22,7 @@ describe('memory', () => {
     expect(seen).toEqual(['put', 'x', 'StoreError']);
   });
 
-  it('takes its time from the clock', () => {
+  it('uses the time of its clock', () => {
     let now = 5;
     const store = createMemoryStore({ clock: { now: () => now } });
     store.put('a', Buffer.from('x')).subscribe();

@@ -92,7 +92,7 @@ test('every part arrives once, in uploads that are created once, and no memory i
   );
 });
 
-test('as many parts are under way as may be, and small ones count for an eighth at least', () => {
+test('as many parts are in flight as allowed, and small ones count as an eighth at least', () => {
   fc.assert(
     fc.property(additions, fc.integer({ min: 1, max: 5 }), (added, inFlight) => {
       const bench = new Bench(1, inFlight);
@@ -118,7 +118,7 @@ test('as many parts are under way as may be, and small ones count for an eighth 
   );
 });
 
-test('parts of an upload that is being created keep no others waiting', () => {
+test('parts of an upload that is being created do not block others', () => {
   const bench = new Bench(2, 2);
   for (let i = 0; i < 5; i++) bench.add(0, 100);
   bench.add(1, 100);
@@ -139,7 +139,7 @@ test('parts of an upload that is being created keep no others waiting', () => {
   ]);
 });
 
-test('what is cleared is not sent', () => {
+test('cleared parts are not sent', () => {
   const bench = new Bench(2, 1);
   for (let i = 0; i < 3; i++) bench.add(0, 100);
   bench.add(1, 100);
@@ -148,7 +148,7 @@ test('what is cleared is not sent', () => {
   expect(bench.sent.map(({ number }) => number)).toEqual([1]);
 });
 
-test('where nothing is under way, a part starts although there is no room, whatever was under way before', () => {
+test('with nothing in flight a part starts although there is no room, whatever was in flight before', () => {
   let room = true;
   const answers: (() => void)[] = [];
   const upload: Named = { name: 0, uploadId: 'upload 0', parts: [] };

@@ -34,7 +34,7 @@ describe('parts of an object whose size is not known', () => {
     );
   });
 
-  it('are never larger than is told beforehand', () => {
+  it('are never larger than announced', () => {
     fc.assert(
       fc.property(base, bytes, (first, size) => {
         let largest = first;
@@ -51,7 +51,7 @@ describe('parts of an object whose size is not known', () => {
 });
 
 describe('parts of an object of a known size', () => {
-  it('cover it without gaps, in at most 10,000 of a size that S3 takes', () => {
+  it('cover it without gaps, in at most 10,000 of a size that S3 accepts', () => {
     fc.assert(
       fc.property(base, bytes, (wanted, size) => {
         const parts = partsOf(size, wanted);

@@ -33,14 +33,14 @@ describe('an object is ours', () => {
     expect(notOurs(object({ uid: 'mine', size: 11 }), identity)).toBe('it has 11 bytes, not 12');
   });
 
-  it('by its composite ETag only where nobody else writes', () => {
+  it('by its composite ETag only if nobody else writes', () => {
     const etag = compositeEtag(parts);
     expect(notOurs(object({ etag }), { ...identity, parts })).toBeUndefined();
     expect(notOurs(object({ etag, size: 11 }), { ...identity, parts })).toBe('it has 11 bytes, not 12');
     expect(notOurs(object({ etag }), identity)).toBe('it has no mark of this job');
   });
 
-  it('never by its length, or by ETags that are no MD5s', () => {
+  it('never by its length, or by ETags that are not MD5s', () => {
     expect(notOurs(object({}), { ...identity, parts })).toBeDefined();
     expect(notOurs(object({ etag: compositeEtag(kms) }), { ...identity, parts: kms })).toBeDefined();
     expect(notOurs(object({ etag: compositeEtag([]) }), { ...identity, parts: [] })).toBeDefined();
@@ -114,7 +114,7 @@ describe('the outcome of a Complete', () => {
   const fault = fc.constantFrom<Fault>('none', 'lost before', 'lost after', 'refused');
   const some = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 1, maxLength: 12 });
 
-  it('is what the store holds, whatever is lost on the way', () => {
+  it('is what the store contains, whatever answers are lost', () => {
     fc.assert(
       fc.property(
         fc.boolean(),
@@ -177,13 +177,13 @@ describe('the outcome of a Complete', () => {
     expect(nextStep(rules, { is: 'ask', left: 4 }, { is: 'error', error })).toEqual({ is: 'failed', error });
   });
 
-  it('is a success too after an answer of 200 that is not believed', () => {
+  it('is a success, too, after an answer of 200 that proves nothing', () => {
     const error = new StoreError('NotSupported', 'no XML', { status: 200 });
     const rules: Rules = { identity, exclusive: true, upload: true };
     expect(nextStep(rules, { is: 'ask', left: 4 }, { is: 'error', error }).is).toBe('look');
   });
 
-  it('is that of the condition where others may write: what they wrote is no fault', () => {
+  it('is that of the condition if others may write: their object is not an error', () => {
     const rules: Rules = { identity, exclusive: false, upload: true };
     const error = new StoreError('AlreadyExists', 'there');
     const look = nextStep(rules, { is: 'ask', left: 4 }, { is: 'error', error });
@@ -193,7 +193,7 @@ describe('the outcome of a Complete', () => {
     expect(nextStep(rules, look, { is: 'error', error: denied })).toEqual({ is: 'failed', error });
   });
 
-  it('is looked for once more when the upload is over: it may have been published since the first look', () => {
+  it('is checked again when the upload is over: it may have been published since the first check', () => {
     const rules: Rules = { identity, exclusive: true, upload: true };
     const error = new StoreError('Unavailable', 'down');
     const look = nextStep(rules, { is: 'list', left: 4, error }, { is: 'upload', upload: 'gone' });
@@ -202,7 +202,7 @@ describe('the outcome of a Complete', () => {
     expect(nextStep(rules, look, { is: 'object', object: undefined })).toEqual({ is: 'lost', error });
   });
 
-  it('is asked for again while the upload is there, and so often only', () => {
+  it('is requested again while the upload exists, at most so many times', () => {
     const rules: Rules = { identity, exclusive: true, upload: true };
     const error = new StoreError('Unavailable', 'down');
     let asked = 0;

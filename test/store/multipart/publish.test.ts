@@ -61,13 +61,13 @@ function answers(answer: () => Observable<PutResult>): { request: Observable<Put
   return script;
 }
 
-test('an answer is the outcome, and nothing else is asked', () => {
+test('an answer is the outcome, and no more requests are made', () => {
   const { publishing, asked, outcome } = world();
   expect(outcome(publish(publishing, of({ etag: 'e' })))).toBe('ours');
   expect(asked).toEqual([]);
 });
 
-test('a request whose answer was lost is found by its mark, and not made again', () => {
+test('a request whose answer was lost is found by its mark, and not repeated', () => {
   const { publishing, put, outcome } = world();
   const script = answers(() => {
     put('mine');
@@ -77,7 +77,7 @@ test('a request whose answer was lost is found by its mark, and not made again',
   expect(script.made).toBe(1);
 });
 
-test('one in doubt is made again after longer and longer pauses, and fails in the end by its own error', () => {
+test('one in doubt is repeated after growing delays, and fails in the end with its own error', () => {
   const { publishing, asked, outcome } = world();
   const times: number[] = [];
   const { request } = answers(() => {
@@ -89,7 +89,7 @@ test('one in doubt is made again after longer and longer pauses, and fails in th
   expect(asked.filter((each) => each.startsWith('head'))).toHaveLength(5);
 });
 
-test('a definite refusal is not looked into', () => {
+test('a definite refusal is not verified', () => {
   const { publishing, asked, outcome } = world();
   expect(outcome(publish(publishing, doubt('PermissionDenied')))).toBe('PermissionDenied');
   expect(asked).toEqual([]);
@@ -98,7 +98,7 @@ test('a definite refusal is not looked into', () => {
 test.each([
   [true, 'foreign'],
   [false, 'PreconditionFailed'],
-])('where the key is exclusive (%s), what somebody else has put there is %s', (exclusive, expected) => {
+])('if the key is exclusive (%s), an object of another writer is %s', (exclusive, expected) => {
   const { publishing, put, outcome } = world();
   put('theirs');
   expect(outcome(publish({ ...publishing, exclusive }, doubt('PreconditionFailed')))).toBe(expected);
@@ -127,19 +127,19 @@ describe('a Complete in doubt', () => {
     return { result, asked: asked.map((each) => each.split(' ')[0]) };
   }
 
-  test('that has had its effect is not made again', () => {
+  test('that took effect is not repeated', () => {
     const { result, asked } = upload((complete) => {
       complete();
     });
     expect([result, asked]).toEqual(['ours', ['head']]);
   });
 
-  test('that has had none is made again, as the upload is still there', () => {
+  test('that did not take effect is repeated, as the upload still exists', () => {
     const { result, asked } = upload(() => undefined);
     expect([result, asked]).toEqual(['ours', ['head', 'listParts', 'completeUpload']]);
   });
 
-  test('whose upload is gone, and whose object is not there, is lost after one more look', () => {
+  test('whose upload and object are gone is lost after one more check', () => {
     const { result, asked } = upload((_, abort) => {
       abort();
     });
@@ -147,7 +147,7 @@ describe('a Complete in doubt', () => {
   });
 });
 
-test('an unsubscribe ends the pause', () => {
+test('unsubscribing ends the delay', () => {
   const { publishing, clock } = world();
   const script = answers(() => doubt());
   const running = publish(publishing, script.request).subscribe();

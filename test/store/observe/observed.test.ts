@@ -54,7 +54,7 @@ storeConformance('observed memory', () => {
   });
 });
 
-describe('a request is told', () => {
+describe('a request is reported', () => {
   const time = (): { clock: Clock; flush: () => void } => {
     const scheduler = new VirtualTimeScheduler();
     return { clock: clockOf(scheduler), flush: () => scheduler.flush() };
@@ -82,7 +82,7 @@ describe('a request is told', () => {
     expect(third?.id).not.toBe(first?.id);
   });
 
-  test('with its retries, and what it failed with in the end', () => {
+  test('with its retries, and its final error', () => {
     const { clock, flush } = time();
     const bad = faulty(createMemoryStore({ uri: 'memory://told', clock }), { random: () => 0, before: 1 });
     const store = observed(bad, { clock, retry: { retries: 2, clock, random: () => 1 } });
@@ -111,7 +111,7 @@ describe('a request is told', () => {
     ]);
   });
 
-  test('also where nobody waits for its answer any more', () => {
+  test('also after its caller has unsubscribed', () => {
     const store = observed(decorate(createMemoryStore({ uri: 'memory://told' }), () => NEVER));
     listenToAll();
     store.put('a', body).subscribe().unsubscribe();
@@ -128,7 +128,7 @@ describe('a request is told', () => {
     ]);
   });
 
-  test('as answered where whoever has the answer does not wait for its completion', () => {
+  test('as answered if the caller does not wait for its completion', () => {
     const inner = createMemoryStore({ uri: 'memory://told' });
     const store = observed(decorate(inner, (_, run) => concat(run, NEVER)));
     listen('end');
@@ -151,7 +151,7 @@ describe('a request is told', () => {
     expect(messages).toHaveLength(2);
   });
 
-  test('at no cost while nobody listens: no clock is read, no message is made', () => {
+  test('at no cost if nobody listens: no clock is read, no message is created', () => {
     const clock: Clock = {
       now: () => {
         throw new Error('asked for the time');
@@ -190,7 +190,7 @@ describe('a logger', () => {
   });
 
   test.each([true, false])(
-    'hears of retries, throttling and failures; listeners on channels: %s',
+    'receives retries, throttling and failures; listeners on channels: %s',
     (listening) => {
       const scheduler = new VirtualTimeScheduler();
       const clock = clockOf(scheduler);

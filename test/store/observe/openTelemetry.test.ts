@@ -171,7 +171,7 @@ describe('metrics', () => {
     ]);
   });
 
-  test('show what is under way', async () => {
+  test('show requests in flight', async () => {
     const store = observed(decorate(s3(), () => NEVER));
     const one = store.put('a', body).subscribe();
     store.put('b', body).subscribe();

@@ -88,7 +88,7 @@ describe('Requester Pays', () => {
   const payers = (): (readonly [string, string | undefined])[] =>
     events.map(({ operation, headers }) => [operation, headers['x-amz-request-payer']]);
 
-  test('is said with every request, or with none', async () => {
+  test('is sent with every request, or with none', async () => {
     await useAll(connect({ requesterPays: true }).store('lake'));
     expect(new Set(payers().map(([operation]) => operation)).size).toBe(14);
     expect(payers().filter(([, payer]) => payer !== 'requester')).toEqual([]);
@@ -97,7 +97,7 @@ describe('Requester Pays', () => {
     expect(payers().filter(([, payer]) => payer !== undefined)).toEqual([]);
   });
 
-  test('is a bucket’s own; a copy pays for what it reads there', async () => {
+  test('is set per bucket; a copy pays for what it reads there', async () => {
     using stores = openStores({ s3: { ...base(), buckets: { open: { requesterPays: true } } } });
     const [lake, open] = [stores.open('s3://lake/'), stores.open('s3://open/')];
     await answer(open.store.put('a', Buffer.from('x')));
@@ -125,7 +125,7 @@ describe('an ACL', () => {
   const acls = (): unknown[] =>
     events.filter(({ headers }) => headers['x-amz-acl'] !== undefined).map(({ operation }) => operation);
 
-  test('is given to whatever is made', async () => {
+  test('is sent with everything that is created', async () => {
     await useAll(connect({ acl: 'bucket-owner-full-control' }).store('lake'));
     expect(acls()).toEqual(['PutObject', 'CopyObject', 'CreateMultipartUpload', 'CreateMultipartUpload']);
     events = [];
@@ -136,7 +136,7 @@ describe('an ACL', () => {
     expect(events[0]!.headers['x-amz-acl']).toBe('bucket-owner-full-control');
   });
 
-  test('that the bucket takes none of, or that may not be set, says what to do', async () => {
+  test('that the bucket does not accept, or that is denied, is an error that says what to do', async () => {
     expect(
       await failure(connect({ acl: 'public-read' }).store('lake').put('a', Buffer.from('x'))),
     ).toMatchObject({
@@ -153,7 +153,7 @@ describe('an ACL', () => {
 });
 
 describe('a customer’s key', () => {
-  test('comes with every request about what it encrypts, and with no other', async () => {
+  test('is sent with every request for what it encrypts, and with no other', async () => {
     await start({ requireEncryption: 'customer' });
     await useAll(connect({ sse: sealed }).store('lake'));
     const keyed = (prefix: string): string[] =>
@@ -179,7 +179,7 @@ describe('a customer’s key', () => {
     expect(JSON.stringify(events)).not.toContain(key);
   });
 
-  test('opens what it has sealed; without it, or with another, nothing does', async () => {
+  test('decrypts what it encrypted; without it, or with another, nothing can be read', async () => {
     const store = connect({ sse: sealed }).store('lake');
     await answer(store.put('a', Buffer.from('secret')));
     const open = connect().store('lake');
@@ -213,7 +213,7 @@ describe('a customer’s key', () => {
     await answer(open.delete(['a']));
   });
 
-  test('holds for all parts of an upload', async () => {
+  test('applies to all parts of an upload', async () => {
     const s3 = connect();
     const store = s3.store('lake', { sse: sealed });
     const { uploadId } = await answer(store.createUpload('a'));
@@ -253,7 +253,7 @@ describe('a customer’s key', () => {
     expect(await text(all.get('other')!, 'all/copy-of-open')).toBe('open');
   });
 
-  test('is of 32 bytes: as such, in base64, or in a file', async () => {
+  test('has 32 bytes: as such, in base64, or in a file', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-key-'));
     closing.push(() => rmSync(directory, { recursive: true }));
     const file = (content: string | Buffer): string => {
@@ -297,7 +297,7 @@ describe('a customer’s key', () => {
     }
   });
 
-  test('does not travel in the clear, but on this machine or where that is allowed', () => {
+  test('is not sent in the clear, except on this machine or if allowed', () => {
     const at =
       (endpoint: string | undefined, more: EncryptionOptions = {}) =>
       () =>
@@ -321,7 +321,7 @@ describe('a customer’s key', () => {
     expect(() => stores.open('s3x://s3.test/lake/a')).toThrow(/is not encrypted/);
   });
 
-  test('shows nowhere, whatever a server says', async () => {
+  test('is shown nowhere, whatever a server answers', async () => {
     faults = () => ({
       failure: { kind: 'answer', status: 400, code: 'InvalidRequest', message: `With ${key}.` },
     });
@@ -340,7 +340,7 @@ describe('a customer’s key', () => {
     }
   });
 
-  test('is what a whole job needs for all that it reads and writes, also when answers are lost', async () => {
+  test('is used by a whole job for all reads and writes, also when answers are lost', async () => {
     await start({ requireEncryption: 'customer' });
     faults = ({ operation, key: at, attempt }) =>
       ['CompleteMultipartUpload', 'UploadPart'].includes(operation) && at.startsWith('out/') && attempt === 1
@@ -357,7 +357,7 @@ describe('a customer’s key', () => {
       expect(await failure(open.get(object.key))).toMatchObject({ code: 'InvalidRequest' });
   });
 
-  test('is what the probe tries everything with', async () => {
+  test('is used by the probe for all trials', async () => {
     await start({ requireEncryption: 'customer' });
     using stores = openStores({ s3: { ...base(), sse: sealed } });
     const { findings, missing } = await answer(inspectServer(stores.open('s3://lake/')));
@@ -380,7 +380,7 @@ const endpoint = process.env['MILLRACE_TEST_S3_ENDPOINT'];
   };
   const bucket = `sse-c-${crypto.randomUUID()}`;
 
-  test('holds for all that a job does', async () => {
+  test('applies to all requests of a job', async () => {
     const s3 = new S3Connection(real);
     closing.push(() => s3.close());
     await lastValueFrom(s3.createBucket(bucket), { defaultValue: undefined });

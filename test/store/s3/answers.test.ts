@@ -59,7 +59,7 @@ const requests: Readonly<Record<string, (of: ObjectStore) => Observable<unknown>
   abortUpload: (of) => of.abortUpload('b', 'id'),
 };
 
-describe('an answer that is not S3’s is an error that lasts', () => {
+describe('an answer that is not of S3 is a permanent error', () => {
   // Where S3 sends nothing, nothing can be wrong with it.
   const silent = ['nothing', 'blanks'];
 
@@ -85,7 +85,7 @@ describe('an answer that is not S3’s is an error that lasts', () => {
   });
 });
 
-test('a missing object is told from a page about one', async () => {
+test('a missing object is distinguished from a web page about one', async () => {
   expect(await failure(store.get('none'))).toMatchObject({ code: 'NotFound' });
   expect(await failure(store.head('none'))).toMatchObject({ code: 'NotFound' });
   proxy.alter = (reply) => ({ ...reply, headers: { ...reply.headers, ...html } });
@@ -95,7 +95,7 @@ test('a missing object is told from a page about one', async () => {
   expect(await read(store.get('a'))).toEqual(body);
 });
 
-test('a redirect names the host that it leads to', async () => {
+test('a redirect names the host that it points to', async () => {
   proxy.instead = () => ({
     status: 302,
     headers: { location: 'https://login.example.com/?token=secret' },
@@ -106,14 +106,14 @@ test('a redirect names the host that it leads to', async () => {
   );
 });
 
-describe('a write is done when the answer proves it', () => {
+describe('a write has succeeded if the answer proves it', () => {
   const withoutEtag: Alter = (reply) => {
     if (Buffer.isBuffer(reply.body)) reply.body = reply.body.toString().replace(/<ETag>.*?<\/ETag>/, '');
     reply.headers['etag'] = undefined;
     return undefined;
   };
 
-  test.each(['put', 'put, create only', 'copy'])('%s without an ETag is not believed', async (kind) => {
+  test.each(['put', 'put, create only', 'copy'])('%s without an ETag proves nothing', async (kind) => {
     proxy.alter = withoutEtag;
     expect(await failure(requests[kind]?.(store) ?? fail())).toMatchObject({
       code: 'NotSupported',
@@ -122,7 +122,7 @@ describe('a write is done when the answer proves it', () => {
     expect((await answer(proxy.lake.head('b'))).size).toBe(body.length);
   });
 
-  test('is looked for where it bears a mark: what only creates, and what is completed', async () => {
+  test('is verified if it has a mark: what only creates, and what is completed', async () => {
     proxy.alter = (reply, request) =>
       request.query.has('partNumber') || request.query.has('uploads') || request.method === 'HEAD'
         ? undefined
@@ -190,7 +190,7 @@ describe('a write is done when the answer proves it', () => {
     }
   });
 
-  test('blanks before the document, which S3 sends while it works, are no harm', async () => {
+  test('blanks before the document, which S3 sends while it works, are accepted', async () => {
     const { uploadId } = await answer(store.createUpload('b'));
     const part = await answer(store.uploadPart('b', uploadId, 1, body));
     proxy.alter = on('POST', (reply) => {
@@ -208,7 +208,7 @@ describe('a batch delete', () => {
     for (const key of keys) await answer(proxy.lake.put(key, body));
   });
 
-  test('that answers for fewer keys than it was asked for deletes the others alone', async () => {
+  test('that answers for fewer keys than requested deletes the others one by one', async () => {
     proxy.instead = ({ method, query }) =>
       method === 'POST' && query.has('delete')
         ? { status: 200, headers: {}, body: '<DeleteResult><Deleted><Key>k1</Key></Deleted></DeleteResult>' }
@@ -220,7 +220,7 @@ describe('a batch delete', () => {
     expect(objects.map(({ key }) => key)).toEqual(['k1']);
   });
 
-  test('and an error that names no key of the batch is nobody’s', async () => {
+  test('ignores an error that names no key of the batch', async () => {
     proxy.instead = ({ method, query }) =>
       method === 'POST' && query.has('delete')
         ? {
@@ -236,14 +236,14 @@ describe('a batch delete', () => {
     expect(await failure(proxy.lake.head('k1'))).toMatchObject({ code: 'NotFound' });
   });
 
-  test('takes one request where all is answered for', async () => {
+  test('takes one request if all keys are answered', async () => {
     expect(await answer(store.delete([...keys, 'missing']))).toEqual([]);
     expect(proxy.requests).toHaveLength(1);
   });
 });
 
 describe('the length of an object', () => {
-  test('that a HEAD does not tell comes from a ranged read', async () => {
+  test('that a HEAD omits comes from a ranged read', async () => {
     proxy.alter = on('HEAD', (reply) => {
       reply.headers['content-length'] = undefined;
     });
@@ -251,14 +251,14 @@ describe('the length of an object', () => {
     expect((await answer(store.head('nothing'))).size).toBe(0);
   });
 
-  test('that a HEAD exaggerates beyond what a number holds comes from a ranged read, too', async () => {
+  test('that a HEAD exaggerates beyond the range of a number comes from a ranged read, too', async () => {
     proxy.alter = on('HEAD', (reply) => {
       reply.headers['content-length'] = '5555555555555555555';
     });
     expect((await answer(store.head('a'))).size).toBe(body.length);
   });
 
-  test('that no answer tells is an error, not zero', async () => {
+  test('that every answer omits is an error, not zero', async () => {
     proxy.alter = (reply, { headers }) => {
       reply.headers['content-length'] = undefined;
       if (headers.range !== undefined) reply.status = 200;
@@ -269,7 +269,7 @@ describe('the length of an object', () => {
     expect(await failure(store.get('a'))).toMatchObject({ code: 'NotSupported', retryable: false });
   });
 
-  test('that a GET does not tell comes from a ranged one, with the bytes', async () => {
+  test('that a GET omits comes from a ranged one, with the bytes', async () => {
     proxy.alter = on('GET', (reply) => {
       reply.headers['content-length'] = undefined;
     });
@@ -338,7 +338,7 @@ describe('a ranged read', () => {
     expect(await read(store.get('a', { range: { start: 1000, end: 1001 } }))).toEqual(Buffer.alloc(0));
   });
 
-  test('that nobody asked for is Integrity', async () => {
+  test('that was not requested is Integrity', async () => {
     proxy.alter = on('GET', (reply) => {
       reply.status = 206;
       reply.headers['content-range'] = 'bytes 0-999/2000';
@@ -348,7 +348,7 @@ describe('a ranged read', () => {
 });
 
 describe('the version of an object', () => {
-  test('is told by every answer', async () => {
+  test('is reported by every answer', async () => {
     proxy.alter = (reply) => {
       reply.headers['etag'] = undefined;
       return undefined;
@@ -369,7 +369,7 @@ describe('the version of an object', () => {
             : (target[name] as (...args: unknown[]) => unknown).bind(target),
     });
 
-  test('is the one that was asked for, though the server does not look at If-Match', async () => {
+  test('is the requested one, although the server ignores If-Match', async () => {
     await proxy.close();
     proxy = await altered({}, { lake: careless(proxy.lake) });
     const { etag } = await answer(proxy.lake.head('a'));
@@ -383,7 +383,7 @@ describe('the version of an object', () => {
     });
   });
 
-  test('stays the same where a read goes on after a break', async () => {
+  test('stays the same when a read continues after a break', async () => {
     await proxy.close();
     proxy = await altered({}, { lake: careless(proxy.lake) });
     const { etag } = await answer(proxy.lake.head('a'));
@@ -409,7 +409,7 @@ describe('a weak ETag', () => {
     proxy.alter = weaken;
   });
 
-  test('is the strong one, everywhere', async () => {
+  test('is treated as the strong one everywhere', async () => {
     const { etag } = await answer(proxy.lake.head('a'));
     expect((await answer(store.head('a'))).etag).toBe(etag);
     expect((await answer(store.get('a'))).info.etag).toBe(etag);
@@ -425,7 +425,7 @@ describe('a weak ETag', () => {
     expect(done.etag).toBe((await answer(proxy.lake.head('c'))).etag);
   });
 
-  test('pins a read, and a replaced object is found out', async () => {
+  test('pins a read, and a replaced object is detected', async () => {
     const { etag } = await answer(store.head('a'));
     expect(await read(store.get('a', { ifMatch: etag, range: { start: 0, end: 10 } }))).toEqual(
       body.subarray(0, 10),
@@ -438,7 +438,7 @@ describe('a weak ETag', () => {
     });
   });
 
-  test('that no condition ever holds for pins by the ETag of the answer', async () => {
+  test('that no condition matches pins by the ETag of the answer', async () => {
     const { etag } = await answer(store.head('a'));
     proxy.instead = ({ headers }) =>
       headers['if-match'] === undefined ? undefined : { status: 412, headers: html, body: page };

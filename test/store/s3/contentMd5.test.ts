@@ -71,28 +71,25 @@ test.each<[string, Altered['instead']]>([
   ['says so in words', lock],
   ['says so by its code', locked('MissingContentMD5', 'A header is missing.')],
   ['knows no other', (request) => older(request) ?? lock(request)],
-])('a bucket that wants a checksum and %s gets Content-MD5, and is asked once', async (_, instead) => {
+])('a bucket that requires a checksum and %s gets Content-MD5 after one refusal', async (_, instead) => {
   const made = await server(instead);
   await writes(made);
   expect(md5s(made)).toEqual([undefined, sum, sum, sum]);
 });
 
-test('a bucket that wants none gets none', async () => {
+test('a bucket that requires none gets none', async () => {
   const made = await server(older);
   await writes(made);
   expect(md5s(made)).toEqual([undefined, undefined, undefined]);
 });
 
-test.each(['crc32', 'md5'] as const)(
-  'a checksum that was asked for is there from the start: %s',
-  async (checksum) => {
-    const made = await server(lock, { checksum });
-    await writes(made);
-    expect(md5s(made)).toEqual(Array(3).fill(checksum === 'md5' ? sum : undefined));
-  },
-);
+test.each(['crc32', 'md5'] as const)('a configured checksum is sent from the start: %s', async (checksum) => {
+  const made = await server(lock, { checksum });
+  await writes(made);
+  expect(md5s(made)).toEqual(Array(3).fill(checksum === 'md5' ? sum : undefined));
+});
 
-test('where it cannot be sent, the error names the option', async () => {
+test('if it cannot be sent, the error names the option', async () => {
   const made = await server(lock, { chunkedEncoding: true, payloadSigning: 'signed' });
   expect(await failure(made.store.put('a', body))).toMatchObject({
     code: 'InvalidRequest',
@@ -101,7 +98,7 @@ test('where it cannot be sent, the error names the option', async () => {
   });
 });
 
-test('a bucket that refuses it all the same is asked no more', async () => {
+test('a bucket that still refuses is not asked again', async () => {
   const made = await server(({ method }) =>
     method === 'PUT' ? refusal(400, 'InvalidRequest', 'x-amz-checksum-sha256 is required') : undefined,
   );

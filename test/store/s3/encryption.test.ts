@@ -63,7 +63,7 @@ async function writeAll(store: ObjectStore): Promise<void> {
   await answer(store.completeUpload('uploaded', uploadId, [part]));
 }
 
-describe('encryption is asked for', () => {
+describe('encryption is requested', () => {
   const cases: readonly [string, EncryptionOptions | undefined, Record<string, string>][] = [
     ['not at all, unless said', undefined, {}],
     ['not at all by none, whatever the bucket does', { type: 'none' }, {}],
@@ -94,7 +94,7 @@ describe('encryption is asked for', () => {
       expect(asked(event)).toEqual(event.bucket === 'lake' ? kmsHeaders : { [sse]: 'AES256' });
   });
 
-  test('of a server that demands it, or it refuses', async () => {
+  test('because the server requires it, and refuses otherwise', async () => {
     const strict = await startGateway({
       buckets: { lake: createMemoryStore() },
       credentials,
@@ -112,7 +112,7 @@ describe('encryption is asked for', () => {
     expect(await failure(open.copy('put', 'again'))).toMatchObject({ code: 'PermissionDenied' });
   });
 
-  test('in words that mean something, or the options are refused', () => {
+  test('by valid options only', () => {
     const refused: unknown[] = [
       { type: 'aes' },
       { type: 'sse-s3', kms: { keyId: 'x' } },
@@ -126,7 +126,7 @@ describe('encryption is asked for', () => {
   });
 });
 
-describe('what is encrypted', () => {
+describe('an encrypted object', () => {
   const head = async (key: string): Promise<unknown> => {
     const s3 = new S3Client({
       endpoint: gateway.endpoint,
@@ -141,7 +141,7 @@ describe('what is encrypted', () => {
     return [ServerSideEncryption, SSEKMSKeyId];
   };
 
-  test('is told with the object; a copy inherits nothing', async () => {
+  test('reports its encryption; a copy inherits nothing', async () => {
     await writeAll(connect({ sse: kms }).store('lake'));
     for (const key of ['put', 'copied', 'uploaded'])
       expect(await head(key)).toEqual(['aws:kms', 'alias/lake']);
@@ -152,7 +152,7 @@ describe('what is encrypted', () => {
     expect(await head('put')).toEqual([undefined, undefined]);
   });
 
-  test('has an ETag that is no MD5, never twice the same, and that conditions go by', async () => {
+  test('has an ETag that is not an MD5, never the same twice, and works in conditions', async () => {
     const store = connect({ sse: kms }).store('lake');
     const first = await answer(store.put('a', Buffer.from('x')));
     const inner = await answer(lake.head('a'));
@@ -181,7 +181,7 @@ describe('what is encrypted', () => {
 describe('a whole job', () => {
   /** Its second input waits until a journal was written, and it runs where only what is encrypted is taken. */
   test.each(['sse-s3', 'sse-kms'] as const)(
-    'asks for %s whenever it writes: state, manifests, journals, files',
+    'requests %s with every write: state, manifests, journals, files',
     async (type) => {
       const option = type === 'sse-kms' ? kms : { type };
       await writeInput(lake);
@@ -272,7 +272,7 @@ const key = process.env['MILLRACE_TEST_S3_KMS_KEY'];
     return [head.ServerSideEncryption, head.SSEKMSKeyId];
   };
 
-  test('holds for puts, copies and uploads; what is not said is not inherited', async () => {
+  test('applies to puts, copies and uploads; what is not set is not inherited', async () => {
     const store = s3.store(bucket);
     await writeAll(store);
     for (const at of ['put', 'copied', 'uploaded']) {
@@ -284,7 +284,7 @@ const key = process.env['MILLRACE_TEST_S3_KMS_KEY'];
     await answer(store.delete(['put', 'copied', 'uploaded']));
   });
 
-  test('holds for all that a whole job leaves behind', async () => {
+  test('applies to everything that a whole job leaves behind', async () => {
     const store = s3.store(bucket);
     await writeInput(store);
     await runJob(bucket, real);

@@ -89,13 +89,13 @@ describe('certificates', () => {
     expect(await refusal({ endpoint }, trusted)).toMatchObject(lasting(advice));
   });
 
-  test('with nothing wrong let the request through', async () => {
+  test('without a fault let the request through', async () => {
     const endpoint = `https://localhost:${await secure(certificates.localhost)}`;
     const pool = closingPool({ endpoint, caBundle: bundle(certificates.authority) });
     expect((await failure(new S3Store('lake', pool).head('a'))).message).toMatch(/the answer has no ETag/);
   });
 
-  test('end a job at once', async () => {
+  test('end a job immediately', async () => {
     const endpoint = `https://localhost:${await secure(certificates.selfSigned)}`;
     const job = createJob({
       name: 'untrusting',
@@ -111,7 +111,7 @@ describe('certificates', () => {
 });
 
 describe('ports', () => {
-  test('that speak TLS are told from those that are away', async () => {
+  test('that speak TLS are distinguished from closed ones', async () => {
     const endpoint = `http://localhost:${await secure(certificates.selfSigned)}`;
     expect(await refusal({ endpoint })).toMatchObject(lasting(/use https:/));
   });
@@ -150,7 +150,7 @@ describe('ports', () => {
     expect(await refusal({ endpoint })).toMatchObject(lasting(/does not speak HTTP/));
   });
 
-  test('that nobody listens at may have a listener soon', async () => {
+  test('that are closed may be retried', async () => {
     const server = rawServer();
     const port = await listening(server);
     server.close();
@@ -171,12 +171,12 @@ describe('hosts', () => {
     return new S3Store('lake', closingPool({ endpoint: 'http://s3.example' }));
   }
 
-  test('that were never there are not waited for', async () => {
+  test('that were never reached are permanent errors', async () => {
     const lake = store(() => Promise.reject(unknown()));
     expect(await failure(lake.head('a'))).toMatchObject(lasting(/No such host/));
   });
 
-  test('that were there come back', async () => {
+  test('that were reached before may be retried', async () => {
     await using gateway = await startGateway({ buckets: { lake: createMemoryStore() }, credentials });
     const lake = new S3Store('lake', closingPool({ endpoint: gateway.endpoint }));
     await answer(lake.list({}));
@@ -184,7 +184,7 @@ describe('hosts', () => {
     expect(await failure(lake.head('a'))).toMatchObject({ code: 'Unavailable', retryable: true });
   });
 
-  test('of which the name server does not know are asked for again', async () => {
+  test('that the name server fails to resolve may be retried', async () => {
     const error = Object.assign(new Error('getaddrinfo EAI_AGAIN s3.example'), { code: 'EAI_AGAIN' });
     const lake = store(() => Promise.reject(error));
     expect(await failure(lake.head('a'))).toMatchObject({ code: 'Unavailable', retryable: true });
@@ -198,7 +198,7 @@ describe('a web server', () => {
     [200, { 'content-type': 'text/html' }, '<html><h1>Welcome</h1></html>'],
   ] as const;
 
-  test.each(replies)('that answers %i to everything is no S3 server', async (status, headers, body) => {
+  test.each(replies)('that answers %i to everything is not an S3 server', async (status, headers, body) => {
     const server = await altered({ retry: { base: 1 } });
     closing.push(() => server.close());
     server.instead = () => ({ status, headers: { ...headers }, body });
@@ -207,7 +207,7 @@ describe('a web server', () => {
   });
 
   test.each(replies.slice(0, 2))(
-    'that answers %i in place of one that was there goes away again',
+    'that answers %i where S3 answered before may be retried',
     async (status, headers, body) => {
       const server = await altered();
       closing.push(() => server.close());
@@ -218,7 +218,7 @@ describe('a web server', () => {
   );
 });
 
-describe('what cannot be sent', () => {
+describe('requests that cannot be sent', () => {
   test.each<[string, S3Options, string, RegExp]>([
     ['a bucket with dots, accelerated', { accelerate: true }, 'a.b', /s3\.transfer-acceleration\.enabled/],
     ['a region that is no name', { region: 'eu west' }, 'lake', /region/],
@@ -244,7 +244,7 @@ describe('what cannot be sent', () => {
   });
 });
 
-describe('why there is no answer', () => {
+describe('missing answers', () => {
   const why = (code: string | undefined, name = 'Error', message = 'x') =>
     toStoreError(Object.assign(new Error(message), { name, code }), {
       operation: 'GetObject',
@@ -266,7 +266,7 @@ describe('why there is no answer', () => {
     'ERR_STREAM_PREMATURE_CLOSE',
     'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC',
     'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR',
-  ])('%s passes', (code) => {
+  ])('%s is temporary', (code) => {
     expect(why(code)).toMatchObject({ code: 'Unavailable', retryable: true });
   });
 
@@ -292,11 +292,11 @@ describe('why there is no answer', () => {
     'ERR_SOCKET_BAD_PORT',
     'ERR_UNESCAPED_CHARACTERS',
     undefined,
-  ])('%s lasts', (code) => {
+  ])('%s is permanent', (code) => {
     expect(why(code)).toMatchObject({ code: 'InvalidRequest', retryable: false });
   });
 
-  test('a timeout passes; what the SDK throws by itself lasts', () => {
+  test('a timeout is temporary; errors thrown by the SDK itself are permanent', () => {
     expect(why(undefined, 'TimeoutError')).toMatchObject({ code: 'Unavailable' });
     expect(why(undefined, 'EndpointError', 'Invalid region')).toMatchObject({ code: 'InvalidRequest' });
   });
@@ -308,15 +308,15 @@ describe('why there is no answer', () => {
     [403, 'SignatureDoesNotMatch', 'PermissionDenied'],
     [404, 'NoSuchBucket', 'NotFound'],
     [400, 'InvalidBucketName', 'InvalidRequest'],
-  ])('%i %s lasts', (httpStatusCode, name, code) => {
+  ])('%i %s is permanent', (httpStatusCode, name, code) => {
     const raw = { name, message: '', $fault: 'client', $metadata: { httpStatusCode } };
     const error = toStoreError(raw, { operation: 'GetObject', bucket: 'lake' });
     expect(error).toMatchObject({ code, retryable: false });
   });
 });
 
-describe('answers that cannot be read', () => {
-  test('are not S3’s, and are not asked for again', async () => {
+describe('unreadable answers', () => {
+  test('that are not of S3 are not retried', async () => {
     const server = await altered({ retry: { base: 1 } });
     closing.push(() => server.close());
     server.alter = (reply) => {
@@ -331,7 +331,7 @@ describe('answers that cannot be read', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('that break off are asked for again', async () => {
+  test('that break off are retried', async () => {
     await using gateway = await startGateway({
       buckets: { lake: createMemoryStore() },
       credentials,

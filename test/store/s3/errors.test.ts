@@ -15,7 +15,7 @@ const secrets = {
   sessionToken: 'tOkEn-9876543210',
 };
 
-describe('what a server says becomes one of the store’s codes', () => {
+describe('errors of servers become codes of the store', () => {
   const asked = (operation: S3Operation, more: object = {}) => ({
     operation,
     bucket: 'lake',
@@ -28,7 +28,7 @@ describe('what a server says becomes one of the store’s codes', () => {
     $metadata: { httpStatusCode: status },
   });
 
-  test('a server that has no KMS key of its own is told one', () => {
+  test('a server without a default KMS key gets advice to configure one', () => {
     const message =
       'Server Side Encryption with KMS managed key requires HTTP header x-amz-server-side-encryption-aws-kms-key-id';
     const error = toStoreError({ ...said('InvalidArgument', 400), message }, asked('PutObject'));
@@ -140,7 +140,7 @@ describe('through the gateway', () => {
     expect(failures).toMatchObject([{ key: 'b', error: { code: 'PermissionDenied' } }]);
   });
 
-  test('answers without a body, or with one that is not XML, go by their status', () =>
+  test('answers without a body, or with one that is not XML, are classified by status', () =>
     withGateway(async (store, plan) => {
       plan({ failure: { kind: 'answer', status: 503, code: 'SlowDown' } });
       expect(await failure(store.head('a'))).toMatchObject({ code: 'Throttled', status: 503 });
@@ -151,7 +151,7 @@ describe('through the gateway', () => {
       });
     }));
 
-  test('expired keys are asked for anew', async () => {
+  test('expired keys are requested again', async () => {
     let asked = 0;
     const fresh = (): Promise<typeof credentials> => {
       asked += 1;
@@ -240,7 +240,7 @@ describe('options', () => {
     });
   });
 
-  test('are refused when they make no sense, without repeating what may be secret', () => {
+  test('are refused if invalid, without repeating what may be secret', () => {
     const wrong: S3Options[] = [
       { endpoint: 'nonsense' },
       { endpoint: 'ftp://x' },
@@ -270,7 +270,7 @@ describe('options', () => {
     expect(message).not.toContain('hunter2');
   });
 
-  test('no region anywhere is an error that names every way to give one', async () => {
+  test('no region anywhere is an error that names every way to set one', async () => {
     const before = { ...process.env };
     delete process.env['AWS_REGION'];
     delete process.env['AWS_DEFAULT_REGION'];

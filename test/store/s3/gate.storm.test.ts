@@ -71,20 +71,20 @@ function storm(requests: number, capacity: (now: number) => number, paced = true
   return { outcomes, refused, failed, rates, between, end: time.now() };
 }
 
-test('everything gets through at a server that bears few requests, with the usual three retries and few refusals', () => {
+test('every request succeeds on a server that tolerates few, with the usual three retries and few refusals', () => {
   const { failed, refused, outcomes } = storm(600, () => 50);
   expect(outcomes).toHaveLength(600);
   expect(failed).toBe(0);
   expect(refused).toBeLessThan(90);
 });
 
-test('without a pace most of it would fail', () => {
+test('without a pace most of them would fail', () => {
   const { failed, refused } = storm(600, () => 50, false);
   expect(failed).toBeGreaterThan(200);
   expect(refused).toBeGreaterThan(1000);
 });
 
-test('the rate falls to what the server bears for as long as it complains, and rises again until nothing is limited', () => {
+test('the rate falls to what the server tolerates while it throttles, and rises again until nothing is limited', () => {
   const { failed, between, rates, end } = storm(1200, (now) => (now < 10_000 ? 20 : Infinity));
   expect(failed).toBe(0);
   expect(between(0, 30)).toBeGreaterThan(1000);

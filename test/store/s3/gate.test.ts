@@ -17,7 +17,7 @@ function world(options: Partial<GateOptions> = {}) {
 }
 
 describe('places', () => {
-  test('are as many as there are; the next one goes when one leaves', () => {
+  test('are limited; the next request starts when one ends', () => {
     const { ask, leave, log, gate } = world();
     for (const name of ['1', '2', '3', '4']) ask(name);
     expect(log).toEqual(['1', '2']);
@@ -41,7 +41,7 @@ describe('places', () => {
     expect(log).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
   });
 
-  test('are not given to a request that was withdrawn, and withdrawing one that is inside changes nothing', () => {
+  test('are not given to a withdrawn request, and withdrawing one that is inside changes nothing', () => {
     const { ask, leave, log, gate } = world({ places: 1 });
     const first = ask('1');
     const second = ask('2');
@@ -54,7 +54,7 @@ describe('places', () => {
     expect(log).toEqual(['1', '3']);
   });
 
-  test('are never overdrawn nor lost, whatever comes and goes', () => {
+  test('are never exceeded nor lost, in any order of events', () => {
     const step = fc.record({
       kind: fc.constantFrom('ask', 'leave', 'withdraw'),
       which: fc.nat(50),
@@ -116,14 +116,14 @@ describe('pace', () => {
     expect(log).toHaveLength(10);
   });
 
-  test('holds back no other bucket', () => {
+  test('does not slow down other buckets', () => {
     const { ask, log } = slowed();
     ask('slow', 'a');
     ask('other', 'b');
     expect(log).toEqual(['other']);
   });
 
-  test('is told when it is free again, once', () => {
+  test('is reported when it is lifted, once', () => {
     const told: [string, number][] = [];
     const { ask, leave, passes, time } = slowed({ onPace: (bucket, rate) => told.push([bucket, rate]) });
     const clock = clockOf(time);
@@ -145,7 +145,7 @@ describe('pace', () => {
     ]);
   });
 
-  test('waits as long as Retry-After says', () => {
+  test('waits for the time of Retry-After', () => {
     const { ask, log, passes, leave, time } = world({ places: 10 });
     ask('1');
     passes.get('1')?.answered('throttled', 7000);
@@ -159,7 +159,7 @@ describe('pace', () => {
     expect(time.now()).toBe(7000);
   });
 
-  test('does not wait as long as a server says that says anything', () => {
+  test('does not wait longer than its limit, whatever the server asks for', () => {
     const { ask, log, passes, leave, time } = world({ places: 10, longestHold: 9000 });
     ask('1');
     passes.get('1')?.answered('throttled', 30 * 86_400_000);
@@ -170,7 +170,7 @@ describe('pace', () => {
     expect(time.now()).toBe(9000);
   });
 
-  test('is nothing to a gate without it', () => {
+  test('can be turned off', () => {
     const { ask, log, passes } = world({ places: 10, paced: false });
     ask('1');
     passes.get('1')?.answered('throttled', 7000);
@@ -178,7 +178,7 @@ describe('pace', () => {
     expect(log).toEqual(['1', '2']);
   });
 
-  test('sets no timer that outlives those who wait', () => {
+  test('leaves no timer after the last waiting request', () => {
     const { ask, time } = slowed();
     ask('1')();
     time.flush();

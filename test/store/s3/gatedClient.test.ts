@@ -86,7 +86,7 @@ test('a storm of 503 lowers the rate, every request succeeds, and good answers l
   expect(rates().at(-1)).toBe(Infinity);
 });
 
-test('a whole job gets through although its every request is refused twice', async () => {
+test('a whole job succeeds although every request is refused twice', async () => {
   const { store } = stores.open('s3://lake/');
   for (let i = 0; i < 5; i++) await lastValueFrom(store.put(`in/${i}.txt`, Buffer.from(`${i}a\n${i}b\n`)));
   refuse = ({ attempt }) => attempt <= 2;
@@ -148,7 +148,7 @@ test('a manifest does not even wait after one that was refused', async () => {
   refusedOne.unsubscribe();
 });
 
-test('a manifest that is refused is in doubt: its maker repeats it, and nobody else', async () => {
+test('a refused manifest is in doubt: its writer repeats it, and nobody else', async () => {
   refuse = () => true;
   const { reserved } = stores.open('s3://lake/');
   const put = lastValueFrom(reserved.put('manifest', body, { ifNoneMatch: '*' }));
@@ -196,7 +196,7 @@ test.each([
   },
 );
 
-test('maxRetries, base, throttledBase and cap are what was asked for', async () => {
+test('maxRetries, base, throttledBase and cap are those of the options', async () => {
   stores.close();
   open({ retry: { maxRetries: 5, base: '1s', throttledBase: '4s', cap: '10s' } });
   refuse = () => true;

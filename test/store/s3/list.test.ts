@@ -37,16 +37,16 @@ const turned = (xml: string): string => {
   return xml.replace(/<Contents>.*?<\/Contents>/gs, () => entries[--i] ?? '');
 };
 
-describe('a listing that is truncated', () => {
+describe('a truncated listing', () => {
   const names = ['d/a', 'd/b/1', 'd/b/2', 'd/c', 'd/d/1', 'd/e'];
   beforeEach(() => fill(names));
 
-  test('and names no token goes on after its last key', async () => {
+  test('without a token continues after its last key', async () => {
     proxy.alter = listings(remove('NextContinuationToken'));
     for (const limit of [1, 2, 3, 5]) expect(await keysOf('d/', limit)).toEqual(names);
   });
 
-  test('and names no token goes on after its last prefix, too', async () => {
+  test('without a token continues after its last prefix, too', async () => {
     proxy.alter = listings(remove('NextContinuationToken'));
     for (const limit of [1, 2, 3, 5]) {
       const pages = await pagesOf({ prefix: 'd/', delimiter: '/', limit });
@@ -55,7 +55,7 @@ describe('a listing that is truncated', () => {
     }
   });
 
-  test('and repeats a prefix on the next page gives it once', async () => {
+  test('that repeats a prefix on the next page emits it once', async () => {
     let repeated = '';
     proxy.alter = listings((xml) => {
       const before = repeated;
@@ -69,7 +69,7 @@ describe('a listing that is truncated', () => {
     expect(pages.flatMap(({ prefixes }) => prefixes)).toEqual(['d/b/', 'd/d/']);
   });
 
-  test('and names neither a token nor a key fails', async () => {
+  test('with neither a token nor a key fails', async () => {
     proxy.alter = listings((xml) =>
       remove('KeyCount')(remove('NextContinuationToken')(xml)).replace(/<Contents>.*<\/Contents>/s, ''),
     );
@@ -85,13 +85,13 @@ describe('a listing that is truncated', () => {
     body: `<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>${token}</NextContinuationToken></ListBucketResult>`,
   });
 
-  test('and gives the same token for ever, without a key, fails', async () => {
+  test('with the same token on every page, and no key, fails', async () => {
     proxy.instead = () => empty('same');
     expect(await failure(listAll(proxy.store, 'd/'))).toMatchObject({ code: 'NotSupported' });
     expect(proxy.requests).toHaveLength(2);
   });
 
-  test('and gives ever new tokens without a key fails in the end', async () => {
+  test('with new tokens on every page, and no key, fails in the end', async () => {
     proxy.instead = () => empty(`${proxy.requests.length}`);
     const { cursor = '' } = await answer(proxy.store.list({}));
     const far = JSON.stringify({ ...(JSON.parse(cursor) as object), empty: 9_998 });
@@ -100,7 +100,7 @@ describe('a listing that is truncated', () => {
     expect(await failure(proxy.store.list({ cursor: end }))).toMatchObject({ code: 'NotSupported' });
   });
 
-  test('and may have empty pages in between', async () => {
+  test('may have empty pages in between', async () => {
     const first = await answer(proxy.lake.list({ prefix: 'd/', limit: 2 }));
     let empties = 0;
     proxy.instead = ({ query }) => {
@@ -111,17 +111,17 @@ describe('a listing that is truncated', () => {
     expect(await keysOf('d/')).toEqual(names.slice(2));
   });
 
-  test('has a token and claims to be whole is continued', async () => {
+  test('with a token is continued although it claims to be complete', async () => {
     proxy.alter = listings((xml) => xml.replace('<IsTruncated>true', '<IsTruncated>false'));
     expect(await keysOf('d/', 2)).toEqual(names);
   });
 
-  test('or does not tell whether it is fails', async () => {
+  test('with a token fails if it omits IsTruncated', async () => {
     proxy.alter = listings(remove('IsTruncated'));
     expect(await failure(listAll(proxy.store, 'd/'))).toMatchObject({ code: 'NotSupported' });
   });
 
-  test('and gives its first page for every token fails', async () => {
+  test('with its first page for every token fails', async () => {
     const first = new Map<string, string>();
     proxy.alter = listings((xml, { query }) => {
       const prefix = query.get('prefix') ?? '';
@@ -135,7 +135,7 @@ describe('a listing that is truncated', () => {
   });
 });
 
-describe('keys that a listing must not hold', () => {
+describe('keys that do not belong in a listing', () => {
   beforeEach(() => fill(['d/a', 'd/b', 'd/c', 'd/s/x', 'e/a']));
 
   test.each<[string, ListOptions, (xml: string) => string, RegExp]>([
@@ -227,7 +227,7 @@ describe('keys that a listing must not hold', () => {
     });
   });
 
-  test('a listing that counts no common prefixes, or nothing, or tells no name, is fine', async () => {
+  test('a listing without counts or names is accepted', async () => {
     for (const edit of [
       (xml: string) => xml.replace(/<KeyCount>.*<\/KeyCount>/, '<KeyCount>3</KeyCount>'),
       remove('KeyCount'),
@@ -248,7 +248,7 @@ describe('keys that a listing must not hold', () => {
   });
 });
 
-describe('keys come out right, however a server encodes them', () => {
+describe('keys are decoded correctly, however a server encodes them', () => {
   const raw = (xml: string): string =>
     xml.replace(
       /<(Key|Prefix)>(.*?)<\/\1>/gs,
@@ -337,14 +337,14 @@ describe('keys come out right, however a server encodes them', () => {
     expect(await keysOf()).toEqual(['\u{1f600}']);
   });
 
-  test('a server is asked once what it does, not for every page', async () => {
+  test('a server is tested once, not for every page', async () => {
     proxy.alter = listings((xml, { query }) => (query.has('encoding-type') ? silent(xml) : xml));
     await fill(names);
     await keysOf('d/', 1);
     expect(proxy.requests.filter(({ query }) => !query.has('encoding-type'))).toHaveLength(1);
   });
 
-  test('a server that encodes and tells is not asked', async () => {
+  test('a server that encodes and reports it is not tested', async () => {
     proxy.alter = listings((xml) => xml);
     await fill(names);
     await keysOf('d/', 1);

@@ -109,14 +109,14 @@ test('recovers: seventeen seconds of good answers lift every limit', () => {
   );
 });
 
-test('answers to requests from before the cut vouch for nothing', () => {
+test('answers to requests from before the cut prove nothing', () => {
   const burst = Array.from({ length: 40 }).reduce<Pace>((pace) => started(pace, 0), freePace);
   const cut = throttled(burst, 100, 0);
   expect(answered(cut, 5000, 0)).toBe(cut);
   expect(answered(cut, 5000, 200).rate).toBeGreaterThan(cut.rate);
 });
 
-test('what is sent while the limit holds is what the limit says', () => {
+test('requests are sent at the rate of the limit while it holds', () => {
   const burst = Array.from({ length: 25 }).reduce<Pace>((pace) => started(pace, 0), freePace);
   let pace = throttled(burst, 0, 0);
   expect(pace.rate).toBe(50);
@@ -155,7 +155,7 @@ function simulate(capacity: number, seconds: number) {
 }
 
 test.each([20, 100, 500, 2000])(
-  'a server that bears %i requests a second gets most of them, and few more',
+  'a server that tolerates %i requests a second gets most of them, and few more',
   (capacity) => {
     const { rate, refused } = simulate(capacity, 65);
     expect(rate).toBeGreaterThan(0.6 * capacity);

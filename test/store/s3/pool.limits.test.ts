@@ -122,7 +122,7 @@ describe('a server that stalls', () => {
     });
   });
 
-  test('and one that is only slow is told apart: a large body goes out slice by slice', async () => {
+  test('and is distinguished from a slow one: a large body is sent slice by slice', async () => {
     const { port } = await raw((socket) => socket.pause());
     const { store, pool: made } = pool(patient, `http://127.0.0.1:${port}`);
     const sent = store.put('a', Buffer.alloc(32 * MiB)).subscribe({ error: () => undefined });
@@ -154,7 +154,7 @@ describe('a server that stalls', () => {
     expect(await failure(store.put('a', Buffer.from('x')))).toMatchObject({ code: 'Unavailable' });
   });
 
-  test('within the body, each time that it is asked', async () => {
+  test('within the body, at each attempt', async () => {
     await answer(lake.put('big', Buffer.alloc(MiB)));
     fault = () => ({ failure: { kind: 'stall', at: 1024 } });
     const { store } = pool({ ...patient, idleTimeout: 50, bodyResumes: 1 });
@@ -165,7 +165,7 @@ describe('a server that stalls', () => {
   });
 });
 
-describe('a whole request has the time of its kind', () => {
+describe('a whole request has the timeout of its kind', () => {
   const slow: Fault = { delay: 400 };
   const kinds = (store: ObjectStore): Record<string, Observable<unknown>> => ({
     head: store.head('a'),
@@ -206,7 +206,7 @@ describe('a whole request has the time of its kind', () => {
     });
   });
 
-  test('whatever a minifier calls the classes of commands', async () => {
+  test('even if a minifier renames the classes of commands', async () => {
     for (const command of [GetObjectCommand, PutObjectCommand, CopyObjectCommand]) {
       const name = Object.getOwnPropertyDescriptor(command, 'name');
       ends.push(() => name && Object.defineProperty(command, 'name', name));
@@ -243,7 +243,7 @@ describe('a whole request has the time of its kind', () => {
 });
 
 describe('sockets', () => {
-  test('are never more than maxSockets, and none of our requests waits for one in the pool', async () => {
+  test('are never more than maxSockets, and no request waits for one in the pool', async () => {
     const { pool: made, store } = pool({ maxSockets: 4 });
     let queued = 0;
     fault = () => {
@@ -338,7 +338,7 @@ describe('unsubscribing ends a request', () => {
     while (made.gate.inside > 0) await new Promise(setImmediate);
   });
 
-  test('in the wait for another try; close() does the same, and says so', async () => {
+  test('while it waits to retry; close() does the same, with an error that says so', async () => {
     fault = () => ({ failure: { kind: 'answer', status: 503, code: 'SlowDown' } });
     let waits = (): void => undefined;
     const quiet = (): void => undefined;
@@ -359,7 +359,7 @@ describe('unsubscribing ends a request', () => {
 describe('stores of a connection retry', () => {
   const quick: S3Options = { retry: { base: 1, throttledBase: 1 } };
 
-  test('what a server closed, lied about or lost', async () => {
+  test('requests whose connection a server closed, corrupted or lost', async () => {
     const body = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i & 0xff));
     const store = connect(quick).store('lake');
     const faults: Fault[] = [

@@ -83,7 +83,7 @@ describe('a bucket in another region', () => {
     ['403, with a header', { status: 403, code: 'AccessDenied', names: 'header' }],
   ];
 
-  test.each(refusals)('is found when it says %s; once, for all that follows', async (_, refusal) => {
+  test.each(refusals)('is found if it answers %s; once, for all requests that follow', async (_, refusal) => {
     const { endpoint, log } = await regions(refusal);
     const s3 = connect(endpoint);
     const store = s3.store('lake');
@@ -128,7 +128,7 @@ describe('a bucket in another region', () => {
     );
   });
 
-  test('ends with an error where the region that is named refuses, too', async () => {
+  test('is an error if the named region refuses, too', async () => {
     const log: string[] = [];
     const endpoint = await serve((request, response) => {
       log.push(request.method ?? '');
@@ -142,7 +142,7 @@ describe('a bucket in another region', () => {
     expect(log).toEqual(['GET', 'GET']);
   });
 
-  test('is not suspected where access is denied in the right one', async () => {
+  test('is not assumed if access is denied in the right one', async () => {
     const log: string[] = [];
     const endpoint = await serve((request, response) => {
       log.push(request.method ?? '');
@@ -155,7 +155,7 @@ describe('a bucket in another region', () => {
     expect(log).toEqual(['GET']);
   });
 
-  test('is told by the gateway as by AWS', async () => {
+  test('is reported by the gateway as by AWS', async () => {
     const gateway = await startGateway({
       buckets: { lake: createMemoryStore() },
       credentials,
@@ -168,7 +168,7 @@ describe('a bucket in another region', () => {
   });
 });
 
-describe('the region to start with', () => {
+describe('the initial region', () => {
   const names = [
     'AWS_REGION',
     'AWS_DEFAULT_REGION',
@@ -216,7 +216,7 @@ describe('the region to start with', () => {
     return typeof region === 'string' ? region : region();
   };
 
-  test('is the one that is given, then AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance', async () => {
+  test('is the configured one, then AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance', async () => {
     const { env, asked } = await instance('sa-east-1');
     expect(await find(aws, env)).toBe('sa-east-1');
     expect(asked).toEqual(['PUT /latest/api/token', 'GET /latest/meta-data/placement/region']);
@@ -232,7 +232,7 @@ describe('the region to start with', () => {
     expect(asked).toHaveLength(2);
   });
 
-  test('is asked for once', async () => {
+  test('is requested once', async () => {
     const { env, asked } = await instance('sa-east-1');
     const region = firstRegion({ ...aws, aws: settings(env) }) as () => Promise<string>;
     expect(await Promise.all([region(), region(), region()])).toEqual(Array(3).fill('sa-east-1'));
@@ -261,7 +261,7 @@ describe('the region to start with', () => {
     await expect(find(aws, { AWS_EC2_METADATA_SERVICE_ENDPOINT: silent })).rejects.toMatchObject(missing);
   });
 
-  test('matters little to other servers: us-east-1 does, and no instance is asked', async () => {
+  test('is us-east-1 for other servers, without asking an instance', async () => {
     const { env, asked } = await instance('sa-east-1');
     expect(await find({ region: undefined, custom: true }, env)).toBe('us-east-1');
     process.env['AWS_REGION'] = 'eu-south-1';

@@ -111,14 +111,14 @@ describe.each([3 * hour, -3 * hour, 40 * 24 * hour])('a server whose clock is %i
   });
 });
 
-test('what is refused by the right clock is refused, after one request', async () => {
+test('a request that is refused with the right clock fails, and is not repeated', async () => {
   ahead = 0;
   using s3 = connected({ credentials: { ...credentials, secretAccessKey: 'another one' } });
   expect(await failure(s3.store('lake').head('a'))).toMatchObject({ code: 'PermissionDenied' });
   expect(statuses()).toEqual([403]);
 });
 
-test('what is refused by the wrong clock, too, is told as it is', async () => {
+test('a request that is refused with the corrected clock, too, fails with that error', async () => {
   ahead = 3 * hour;
   using s3 = connected({ credentials: { ...credentials, secretAccessKey: 'another one' } });
   expect(await failure(s3.store('lake').get('a'))).toMatchObject({
@@ -128,7 +128,7 @@ test('what is refused by the wrong clock, too, is told as it is', async () => {
   expect(statuses()).toEqual([403, 403]);
 });
 
-test('a server that tells no time has its refusal explained; no retry changes that', async () => {
+test('a refusal by a server without a valid Date is explained, and not retried', async () => {
   const server = await altered({ retry: { base: 1 } });
   try {
     server.instead = () => ({
@@ -147,7 +147,7 @@ test('a server that tells no time has its refusal explained; no retry changes th
   }
 });
 
-test('the refusal counts nowhere as a failure', async () => {
+test('the refusal is not counted as a failure', async () => {
   ahead = 3 * hour;
   const errors: unknown[] = [];
   const heard = (message: unknown): void => void errors.push(message);

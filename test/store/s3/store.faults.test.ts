@@ -82,7 +82,7 @@ describe('a read whose body breaks off is continued where it stopped', () => {
     expect(requests('GetObject')).toBe(5);
   });
 
-  test('but only so often', async () => {
+  test('but a limited number of times', async () => {
     fault = () => ({ failure: { kind: 'cut', at: 1024 } });
     expect(await failure(store.get('big'))).toMatchObject({ code: 'Unavailable', retryable: true });
     expect(requests('GetObject')).toBe(6);
@@ -104,7 +104,7 @@ describe('a read whose body breaks off is continued where it stopped', () => {
     expect(await failure(store.get('big', { ifMatch: etag }))).toMatchObject({ code: 'PreconditionFailed' });
   });
 
-  test('in the memory given for it', async () => {
+  test('in the memory passed to it', async () => {
     fault = () => (requests('GetObject') < 4 ? { failure: { kind: 'cut', at: 40_000 } } : undefined);
     const into = Buffer.alloc(150_000, '.');
     const { chunks } = await answer(store.get('big', { range: { start: 1000, end: 141_000 }, into }));
@@ -114,7 +114,7 @@ describe('a read whose body breaks off is continued where it stopped', () => {
     expect(into.subarray(140_000).equals(Buffer.alloc(10_000, '.'))).toBe(true);
   });
 
-  test('in a range, the range is what comes back', async () => {
+  test('within the range of a ranged read', async () => {
     fault = (_, attempt) =>
       attempt === 1 && requests('GetObject') === 0 ? { failure: { kind: 'cut', at: 40_000 } } : undefined;
     const { chunks, info } = await answer(store.get('big', { range: { start: 1000, end: 101_000 } }));
@@ -123,7 +123,7 @@ describe('a read whose body breaks off is continued where it stopped', () => {
   });
 });
 
-describe('what comes back is what was promised, or an error', () => {
+describe('a read returns what was promised, or an error', () => {
   beforeEach(() => answer(lake.put('big', body)));
 
   test('a ranged answer that is short is Integrity', async () => {
@@ -132,13 +132,13 @@ describe('what comes back is what was promised, or an error', () => {
     expect(error).toMatchObject({ code: 'Integrity', retryable: true });
   });
 
-  test('an answer that promises more than there is, is Integrity', async () => {
+  test('an answer that promises more than exists is Integrity', async () => {
     fault = (_, attempt) => (attempt === 1 ? { failure: { kind: 'length', by: 10 } } : undefined);
     expect(await failure(store.get('big'))).toMatchObject({ code: 'Integrity', retryable: true });
   });
 });
 
-describe('a server in trouble', () => {
+describe('a failing server', () => {
   test('that does not answer is Unavailable after the timeout', async () => {
     await restart({ requestTimeout: 400 });
     fault = () => ({ failure: { kind: 'stall', at: 'start' } });
@@ -155,7 +155,7 @@ describe('a server in trouble', () => {
     expect((await answer(lake.head('a'))).size).toBe(1);
   });
 
-  test('that is not there is Unavailable', async () => {
+  test('that is not running is Unavailable', async () => {
     await gateway.close();
     expect(await failure(store.head('a'))).toMatchObject({
       code: 'Unavailable',
@@ -181,7 +181,7 @@ describe('a server in trouble', () => {
     expect(await failure(complete)).toMatchObject({ code: 'NotFound', serverCode: 'NoSuchUpload' });
   });
 
-  test('that ignores the condition on a part copy does not go unnoticed', async () => {
+  test('that ignores the condition on a part copy is detected', async () => {
     const careless = new Proxy(lake, {
       get: (target, name: keyof ObjectStore) =>
         name === 'copyPart'
@@ -255,7 +255,7 @@ describe('unsubscribing', () => {
     patient.close();
   });
 
-  test('after the answer leaves the connection in use', async () => {
+  test('after the answer keeps the connection in use', async () => {
     await answer(lake.put('a', Buffer.from('x')));
     for (let i = 0; i < 5; i++) {
       await new Promise<void>((resolve) => {
@@ -311,7 +311,7 @@ describe('sockets', () => {
     ).toHaveLength(0);
   });
 
-  test('that the server closed while they were idle cost a read nothing', async () => {
+  test('closed by the server while idle do not fail a read', async () => {
     const reset: Fault = { failure: { kind: 'reset' } };
     let resets = 0;
     const resetNext = (count: number): void => {
@@ -346,7 +346,7 @@ describe('sockets', () => {
     for (const one of busy) one.unsubscribe();
   });
 
-  test('close() ends what is under way, and later requests say why', async () => {
+  test('close() ends requests in flight, and later requests say why', async () => {
     fault = () => ({ failure: { kind: 'stall', at: 'start' } });
     const under = failure(store.head('a'));
     s3.close();

@@ -94,7 +94,7 @@ test.each([
   });
 });
 
-test('what Node trusts is trusted besides: NODE_EXTRA_CA_CERTS, too', async () => {
+test('authorities that Node trusts are trusted, too, also those of NODE_EXTRA_CA_CERTS', async () => {
   const program = `
     import { S3Connection } from ${JSON.stringify(join(import.meta.dirname, '../../../dist/entries/stores.js'))};
     const s3 = new S3Connection(JSON.parse(process.argv[1]));

@@ -64,7 +64,7 @@ async function sendOne(options: S3Options): Promise<ReturnType<typeof outgoing>[
 
 const body = Buffer.alloc(2_500_000, 'x');
 
-describe('what requests look like', () => {
+describe('requests', () => {
   test.each(['crc32', 'crc32c', 'crc64nvme'] as const)(
     '%s is sent with bodies, and for uploads as a whole',
     async (checksum) => {
@@ -84,7 +84,7 @@ describe('what requests look like', () => {
     },
   );
 
-  test('no checksum is sent to a server that is not AWS, unless asked for', async () => {
+  test('no checksum is sent to a server that is not AWS, unless configured', async () => {
     const { store, events } = await lake({});
     await answer(store.put('a', body));
     await answer(store.createUpload('b'));
@@ -95,7 +95,7 @@ describe('what requests look like', () => {
       );
   });
 
-  test('chunked bodies say so, have their checksum behind them, and are not joined', async () => {
+  test('chunked bodies are declared, have a trailing checksum, and are not joined', async () => {
     const { store, events, inner } = await lake({
       chunkedEncoding: true,
       checksum: 'crc32c',
@@ -117,7 +117,7 @@ describe('what requests look like', () => {
     expect(Buffer.concat((await answer(inner.get('a'))).chunks).equals(body)).toBe(true);
   });
 
-  test('chunks are signed where bodies are; then a checksum is no must', async () => {
+  test('chunks are signed if bodies are; then a checksum is optional', async () => {
     const { store, events, inner } = await lake({ chunkedEncoding: true });
     for (const size of [0, 1, 1024 * 1024, body.length]) {
       await answer(store.put(`${size}`, body.subarray(0, size)));
@@ -145,7 +145,7 @@ describe('what requests look like', () => {
     }
   });
 
-  test('the storage class is said of whatever is written, and told', async () => {
+  test('the storage class is sent with all writes, and reported', async () => {
     const { store, events } = await lake({ storageClass: 'STANDARD_IA' });
     await answer(store.put('a', body));
     await answer(store.copy('a', 'b'));
@@ -167,7 +167,7 @@ describe('what requests look like', () => {
   });
 });
 
-describe('validation of what is read', () => {
+describe('validation of reads', () => {
   const damaged = (): ObjectStore =>
     decorate(createMemoryStore(), (call, run) =>
       call.method !== 'get'
@@ -182,7 +182,7 @@ describe('validation of what is read', () => {
           ),
     );
 
-  test.each(['crc32', 'crc32c', 'crc64nvme'] as const)('finds damage by %s', async (checksum) => {
+  test.each(['crc32', 'crc32c', 'crc64nvme'] as const)('detects damage by %s', async (checksum) => {
     const { store } = await lake({ checksum, checksumValidation: true }, damaged());
     await answer(store.put('a', body));
     expect(await failure(store.get('a'))).toMatchObject({
@@ -193,7 +193,7 @@ describe('validation of what is read', () => {
     await answer(store.get('a', { range: { start: 0, end: 10 } }));
   });
 
-  test('is not asked for otherwise, and passes what has no checksum', async () => {
+  test('is off by default, and accepts objects without a checksum', async () => {
     const { store, events } = await lake({ checksum: 'crc32' }, damaged());
     await answer(store.put('a', body));
     await answer(store.get('a'));
@@ -205,7 +205,7 @@ describe('validation of what is read', () => {
   });
 });
 
-describe('where requests go', () => {
+describe('the host of requests', () => {
   const region = 'eu-west-1';
 
   test.each<[string, S3Options, string]>([
@@ -234,7 +234,7 @@ describe('where requests go', () => {
     expect(hostname + path).toBe(expected);
   });
 
-  test('as AWS’s environment says, unless the server is another', async () => {
+  test('follows the environment of AWS, unless the server is another', async () => {
     process.env['AWS_USE_DUALSTACK_ENDPOINT'] = process.env['AWS_USE_FIPS_ENDPOINT'] = 'true';
     try {
       const { hostname } = await sendOne({ region });
@@ -285,7 +285,7 @@ describe('where requests go', () => {
   });
 });
 
-test('a server that does not offer what was asked is told from one that is wrongly asked', async () => {
+test('a server without a requested feature is distinguished from a wrong request', async () => {
   const gateway = await startGateway({
     buckets: { lake: createMemoryStore() },
     credentials,

@@ -40,7 +40,7 @@ describe('a source that changes', () => {
     expect([await content(a), await content(b)]).toEqual([{ x: 'new' }, {}]);
   });
 
-  test('while it is copied in parts is an error, and nothing is left of it', async () => {
+  test('while it is copied in parts is an error, and the copy leaves nothing', async () => {
     const a = await filled({ x: bytes(20 * MiB) });
     const b = createMemoryStore();
     const changing = after(
@@ -102,7 +102,7 @@ describe('a source that changes', () => {
 test.each([
   ['an object', 'x', 'y'],
   ['a directory', 'd/', 'y/'],
-])('a target that somebody else writes over keeps the source: %s', async (_, from, to) => {
+])('a target that is overwritten by another client keeps the source: %s', async (_, from, to) => {
   const a = await filled({ x: 'old', 'd/x': 'old' });
   const target = to === 'y' ? 'y' : 'y/x';
   const changing = after(
@@ -118,7 +118,7 @@ test.each([
   expect(await content(a)).toMatchObject({ x: 'old', 'd/x': 'old', [target]: 'else' });
 });
 
-describe('the same already', () => {
+describe('an identical target', () => {
   /** A target of the same size whose ETag cannot be compared: it was written in parts. */
   async function target(modified: number) {
     const store = createMemoryStore({ clock: { now: () => modified }, minimumPartSize: 1 });
@@ -140,7 +140,7 @@ describe('the same already', () => {
     expect(progress.at(-1)).toMatchObject({ objects: { done: 1, total: 1 }, skipped: { objects } });
   });
 
-  test('is written all the same where that is said', async () => {
+  test('is written anyway if requested', async () => {
     const a = await filled({ x: 'abc' });
     const b = counting(await filled({ x: 'abc' }));
     await all(operationsOn({ a, b: b.store }).bulkCopy(pair, { skipSame: false }));
@@ -148,7 +148,7 @@ describe('the same already', () => {
   });
 });
 
-test('who may only write copies without a look at the target', async () => {
+test('credentials that may only write copy without requests for the target', async () => {
   const a = await filled({ 'd/x': '1', 'd/big': bytes(9 * MiB) });
   const b = createMemoryStore();
   const refused = throwError(() => new StoreError('PermissionDenied', 'No.', { status: 403 }));
@@ -190,7 +190,7 @@ test('two buckets of one server copy on it', async () => {
   expect(asked).toEqual([['x', 'y', { ifMatch: etag, bucket: 'a' }]]);
 });
 
-test('an upload that cannot be aborted holds up no other', async () => {
+test('an upload that cannot be aborted does not delay the others', async () => {
   const a = createMemoryStore();
   for (const key of ['x', 'y']) await lastValueFrom(a.createUpload(key));
   const stubborn = decorate(a, (call, run) =>
@@ -207,7 +207,7 @@ test('an upload that cannot be aborted holds up no other', async () => {
   expect(await uploadsOf(a)).toEqual(['x']);
 });
 
-describe('`overwrite: false` and somebody who is faster', () => {
+describe('`overwrite: false` and a faster writer', () => {
   test.each([
     ['small', 'x', 'a'],
     ['small', 'x', 'b'],

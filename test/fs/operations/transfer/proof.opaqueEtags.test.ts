@@ -71,13 +71,13 @@ const once = (what: Fault): void => {
   fault = ({ operation, attempt }) => (publishing.includes(operation) && attempt === 1 ? what : undefined);
 };
 
-test('the ETags of this server are of the form of MD5s, and are none', async () => {
+test('the ETags of this server look like MD5s, but are none', async () => {
   const { etag } = await put('s3://lake/a', Buffer.from('a'));
   expect(etag).toMatch(/^[0-9a-f]{32}$/);
   expect(etag).not.toBe((await lastValueFrom(lake.head('a'))).etag);
 });
 
-describe('a copy is published once, and known to be', () => {
+describe('a copy is published once, and proven', () => {
   test.each([
     ['is lost', lost, 1],
     ['is a 500 after the effect', late, 1],
@@ -142,7 +142,7 @@ describe('a copy is published once, and known to be', () => {
   });
 });
 
-test('what somebody else wrote meanwhile is not taken for the copy, be it as long', async () => {
+test('an object of the same length from another writer is not taken for the copy', async () => {
   await put(`${name}/big`, big);
   const other = bytes(big.length, 3);
   fault = ({ operation }) => {
@@ -163,7 +163,7 @@ describe('integrityCheck', () => {
   test.each([
     ['of one part', 'hello'],
     ['of several', big],
-  ])('says that it cannot check an object %s, not that it was damaged', async (_, body) => {
+  ])('reports that it cannot check an object %s, not that it was damaged', async (_, body) => {
     const error = await errorOf(operations.write('s3://lake/a', body, { ...none, integrityCheck: true }));
     expect(error).toMatchObject({ code: 'NotSupported', message: expect.stringContaining('KMS') as string });
     expect(await uploadsOf(lake)).toEqual([]);

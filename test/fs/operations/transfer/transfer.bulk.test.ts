@@ -24,7 +24,7 @@ describe('an object that stalls', () => {
   test.each([
     ['small', 'x'],
     ['of many parts', bytes(80 * MiB)],
-  ])('holds nobody else up: %s, and first of all', async (_, body) => {
+  ])('does not delay the others: %s, and first of all', async (_, body) => {
     const a = stalling(
       await filled({ 'd/0': body, ...others }),
       ({ method, key }) => method === 'get' && key === 'd/0',
@@ -38,7 +38,7 @@ describe('an object that stalls', () => {
     running.unsubscribe();
   });
 
-  test('leaves places for those of a listing that is slower', async () => {
+  test('leaves slots for objects of a slower listing', async () => {
     const a = stalling(
       await filled({ 'd/0': bytes(80 * MiB), ...others }),
       ({ method, key }) => method === 'get' && key === 'd/0',
@@ -69,7 +69,7 @@ describe('an object that stalls', () => {
   });
 });
 
-describe('bounds', () => {
+describe('limits', () => {
   /** The most requests that were ever under way; they are answered one after the other, by `run`. */
   function metered() {
     const open = { requests: 0, most: 0 };
@@ -100,7 +100,7 @@ describe('bounds', () => {
     };
   }
 
-  test('no more requests than `concurrency`, but for the listings', async () => {
+  test('at most `concurrency` requests, apart from listings', async () => {
     const { open, around, run } = metered();
     const a = await filled(Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`d/${i}`, 'x'])));
     const b = createMemoryStore();
@@ -113,7 +113,7 @@ describe('bounds', () => {
     expect(open).toEqual({ requests: 0, most: 5 });
   });
 
-  test('no more parts in memory than `memory` holds', async () => {
+  test('parts take at most `memory`', async () => {
     const { open, around, run } = metered();
     const a = await filled({ big: bytes(60 * MiB) });
     const b = createMemoryStore();
@@ -151,14 +151,14 @@ describe('bounds', () => {
     return { given, outcome };
   }
 
-  test('the memory of a part that has gone serves the next', async () => {
+  test('the memory of an uploaded part is reused', async () => {
     const { given, outcome } = await memoryOfParts(() => false);
     expect(outcome).toBe('done');
     expect(given.map(({ into }) => into?.length)).toEqual(Array.from({ length: 12 }, () => 5 * MiB));
     expect(new Set(given.map(({ into }) => into)).size).toBe(3);
   });
 
-  test('the memory of a part that failed serves none: the store may still be busy with it', async () => {
+  test('the memory of a failed part is not reused: the store may still read it', async () => {
     const { given, outcome } = await memoryOfParts(
       ({ method, key, body }) =>
         method === 'uploadPart' && key === 'd/0' && body?.[0] === bytes(6 * MiB)[5 * MiB],
@@ -170,7 +170,7 @@ describe('bounds', () => {
     expect(given.some(({ part }) => part === 'd/1 from 25 MiB')).toBe(true);
   });
 
-  test('`s3.bulk-copy.enabled: false` takes one object at a time, `s3.async.enabled: false` one request', async () => {
+  test('`s3.bulk-copy.enabled: false` copies one object at a time, `s3.async.enabled: false` makes one request at a time', async () => {
     for (const [transfer, most] of [
       [{ bulkCopy: { enabled: false } }, 1],
       [{ parallel: false }, 1],
@@ -199,7 +199,7 @@ describe('bounds', () => {
   });
 });
 
-test('what is there already is told by listings, side by side', async () => {
+test('existing objects are found by listings in parallel', async () => {
   const keys = Array.from({ length: 2500 }, (_, i) => `${10_000 + i}`);
   const a = await filled(Object.fromEntries(keys.map((key) => [`d/${key}`, 'x'])));
   const b = await filled(
@@ -242,7 +242,7 @@ describe('resume', () => {
     return { a, b, from, to, ...operationsOn({ a: from.store, b: to.store }) };
   }
 
-  test('sends what is missing, and nothing twice', async () => {
+  test('sends the missing parts, and none twice', async () => {
     const { from, to, bulkCopy, b } = await interrupted();
     const progress = await all(bulkCopy(pair));
     expect(to.counts().requests).toMatchObject({ uploadPart: 2, completeUpload: 1 });
@@ -258,7 +258,7 @@ describe('resume', () => {
     expect(await uploadsOf(b)).toEqual([]);
   });
 
-  test('starts anew where the source has changed, and drops what had arrived', async () => {
+  test('starts over if the source has changed, and drops the uploaded parts', async () => {
     const { a, b, to, bulkCopy } = await interrupted();
     const other = bytes(40 * MiB, 1);
     await lastValueFrom(a.put('big', other));
@@ -268,7 +268,7 @@ describe('resume', () => {
     expect(await uploadsOf(b)).toEqual([]);
   });
 
-  test('starts anew where somebody has aborted the upload', async () => {
+  test('starts over if the upload was aborted', async () => {
     const { b, to, bulkCopy } = await interrupted();
     const { uploads } = await lastValueFrom(b.listUploads({ prefix: '' }));
     await lastValueFrom(b.abortUpload('d/big', uploads[0]!.uploadId), { defaultValue: undefined });
@@ -277,7 +277,7 @@ describe('resume', () => {
     expect(await content(b)).toEqual({ 'd/big': shown(big) });
   });
 
-  test('keeps its notes where it is told', async () => {
+  test('keeps its notes in the configured place', async () => {
     const { a, b, to, bulkCopy } = await interrupted({ resume: 'memory://a/notes' });
     expect(Object.keys(await content(b))).toEqual([]);
     expect(Object.keys(await content(a))).toEqual([
@@ -289,7 +289,7 @@ describe('resume', () => {
     expect(Object.keys(await content(a))).toEqual(['big']);
   });
 
-  test('abortUploads takes the note along', async () => {
+  test('abortUploads removes the note, too', async () => {
     const { b, abortUploads } = await interrupted();
     expect(Object.keys(await content(b))).toEqual(['d/.big.millrace-partial']);
     await all(abortUploads('memory://b/d/', { olderThan: 0 }));
@@ -297,7 +297,7 @@ describe('resume', () => {
     expect(await uploadsOf(b)).toEqual([]);
   });
 
-  test('a Complete whose answer is lost is found to have happened', async () => {
+  test('a Complete whose answer is lost is found to have succeeded', async () => {
     const a = await filled({ big });
     const b = createMemoryStore();
     const lossy: ObjectStore = {
@@ -316,7 +316,7 @@ describe('resume', () => {
 });
 
 describe('above 5 GiB, on one server', () => {
-  test('parts are copied side by side, each pinned to the source', async () => {
+  test('parts are copied in parallel, each pinned to the version of the source', async () => {
     const size = 6 * 1024 * MiB + 1;
     const described = { metadata: { owner: 'me' }, content: { type: 'text/x' } };
     const info: ObjectInfo = { key: 'big', size, etag: 'tag', modified: 0, ...described };

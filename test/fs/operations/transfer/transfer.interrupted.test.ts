@@ -131,7 +131,7 @@ async function expectNothingLost(from: ObjectStore, to: ObjectStore): Promise<vo
 }
 
 describe('a directory move that dies at any request', () => {
-  test.each(['b', 'a'] as const)('loses nothing, and moving again ends it: a to %s', async (target) => {
+  test.each(['b', 'a'] as const)('loses nothing, and moving again completes it: a to %s', async (target) => {
     const requests = await atEveryRequest(
       'crash',
       (operations) => operations.move('memory://a/d/', `memory://${target}/e/`),
@@ -150,7 +150,7 @@ describe('a directory move that dies at any request', () => {
   });
 });
 
-describe('an interrupted bulk copy goes on where it stopped', () => {
+describe('an interrupted bulk copy resumes where it stopped', () => {
   test.each(['cancel', 'crash'] as const)('after a %s at any request', async (what) => {
     const requests = await atEveryRequest(
       what,

@@ -40,7 +40,7 @@ const resolved = (options: S3Options, env: Record<string, string>): ReturnType<t
 describe('the endpoint', () => {
   const services = `services = of-mine\n[services of-mine]\ns3 =\n  endpoint_url = https://services.test\n`;
 
-  test('is that of the options, the environment, the profile, in AWS’s order; none of the latter two where they are ignored', () => {
+  test('comes from the options, the environment or the profile, in AWS’s order; the latter two can be ignored', () => {
     const flags = fc.record({
       option: fc.boolean(),
       service: fc.boolean(),
@@ -107,7 +107,7 @@ describe('the endpoint', () => {
     expect(resolved({}, env)).toMatchObject({ custom: false, forcePathStyle: false, checksum: 'crc32' });
   });
 
-  test('that is no URL is an error that names who said it, not what: it may hold a password', () => {
+  test('that is not a URL is an error that names its origin, not its value: it may contain a password', () => {
     const of = (url: string): string => `[default]\nendpoint_url = ${url}\n`;
     const wrong: readonly (readonly [string, string, Record<string, string>?])[] = [
       [`endpoint_url of the profile 'default'`, of('https://me:hunter2@x.test')],
@@ -128,7 +128,7 @@ describe('the endpoint', () => {
     }
   });
 
-  test('in a services section that is not there is an error that names it', () => {
+  test('in a missing services section is an error that names it', () => {
     expect(() => resolved({}, files('[default]\nservices = local\n'))).toThrow(
       expect.objectContaining({
         code: 'InvalidS3Options',
@@ -146,7 +146,7 @@ describe('the files of AWS', () => {
     return section && Object.fromEntries(section);
   };
 
-  test('hold profiles under their names, quoted or not, with comments, blanks and nested settings', () => {
+  test('contain profiles under their names, quoted or not, with comments, blanks and nested settings', () => {
     const config = [
       '# of mine',
       '[default]',
@@ -183,7 +183,7 @@ describe('the files of AWS', () => {
     expect(profile('b', '', '[b]\nregion = us-east-1\n')).toEqual({ region: 'us-east-1' });
   });
 
-  test('are at home unless told otherwise, and need not be there', () => {
+  test('are in the home directory unless configured, and may be missing', () => {
     const { read } = new AwsSettings(undefined, { HOME: directory, AWS_CONFIG_FILE: '~/mine' }).files;
     expect(read).toEqual([
       { path: join(directory, 'mine'), failure: 'ENOENT' },
@@ -239,7 +239,7 @@ describe('an endpoint with a path', () => {
     },
   );
 
-  test('names the bucket in the host, if that is asked for', async () => {
+  test('names the bucket in the host, if configured', async () => {
     const sent: { hostname: string; path: string }[] = [];
     jest.spyOn(HttpHandler.prototype, 'handle').mockImplementation((request) => {
       sent.push(request);

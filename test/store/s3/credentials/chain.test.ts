@@ -115,11 +115,11 @@ const environmentKeys = {
 };
 const arn = 'arn:aws:iam::123456789012:role/lake';
 
-describe('a profile that is asked for by name', () => {
+describe('a profile that is configured by name', () => {
   const missing =
     /no profile 'nobody'.*\.aws\/config or .*\.aws\/credentials \(there is no such file\).*Correct/;
 
-  test('and is not there is an error that names it and the files', async () => {
+  test('and is missing is an error that names it and the files', async () => {
     config('[default]\n' + keys);
     set({ AWS_PROFILE: 'nobody', ...environmentKeys });
     expect(await listing()).toMatchObject(denied(missing));
@@ -131,7 +131,7 @@ describe('a profile that is asked for by name', () => {
     expect(await listing()).toBe('let in');
   });
 
-  test('need not be there if it is the default one, unless nothing else will do', async () => {
+  test('may be missing if it is the default one, unless there are no other credentials', async () => {
     set({ AWS_PROFILE: 'default', ...environmentKeys });
     expect(await listing()).toBe('let in');
     expect(await listing({ credentials: 'PROFILE' })).toMatchObject(denied(/no profile 'default'/));
@@ -147,7 +147,7 @@ describe('a profile that is asked for by name', () => {
     expect(await listing()).toBe('let in');
   });
 
-  test('is read anew each time: what a tool has written meanwhile counts', async () => {
+  test('is read each time: what a tool has written meanwhile counts', async () => {
     set({ AWS_PROFILE: 'later' });
     using s3 = new S3Connection({ endpoint: gateway.endpoint, retry: { maxRetries: 0 } });
     await expect(answer(s3.store('lake').list({}))).rejects.toMatchObject(denied(/'later'/));
@@ -159,7 +159,7 @@ describe('a profile that is asked for by name', () => {
 describe('a role of a profile', () => {
   const role = `[profile lake]\nrole_arn = ${arn}\nexternal_id = partner:7\nsource_profile = base\nregion = eu-central-1\n`;
 
-  test('is assumed with the keys of its source, in its region, at the STS that is configured', async () => {
+  test('is assumed with the keys of its source, in its region, at the configured STS', async () => {
     const { endpoint, asked } = await sts();
     config(
       `${role}services = mine\n[profile base]\n${keys}[services mine]\nsts =\n  endpoint_url = ${endpoint}\n`,
@@ -176,7 +176,7 @@ describe('a role of a profile', () => {
     );
   });
 
-  test('whose source is not there is an error that names both', async () => {
+  test('whose source is missing is an error that names both', async () => {
     config(role);
     set({ AWS_PROFILE: 'lake' });
     expect(await listing()).toMatchObject(
@@ -184,7 +184,7 @@ describe('a role of a profile', () => {
     );
   });
 
-  test('that is refused, or out of reach, is told as any role is', async () => {
+  test('that is denied or unreachable is reported like any role', async () => {
     config(`${role}[profile base]\n${keys}`);
     set({ AWS_PROFILE: 'lake', AWS_ENDPOINT_URL_STS: (await refusal(403, 'AccessDenied')).endpoint });
     expect(await listing()).toMatchObject({
@@ -195,7 +195,7 @@ describe('a role of a profile', () => {
     expect(await listing()).toMatchObject({ code: 'Unavailable', retryable: true });
   });
 
-  test('that asks for a code cannot be assumed by a program', async () => {
+  test('that requires a code cannot be assumed by a program', async () => {
     config(`${role}mfa_serial = arn:aws:iam::1:mfa/me\n[profile base]\n${keys}`);
     set({ AWS_PROFILE: 'lake' });
     expect(await listing()).toMatchObject(denied(/profile 'lake' asks for a code \(mfa_serial\)/));
@@ -208,7 +208,7 @@ describe('a role of a profile', () => {
   });
 });
 
-test('a profile with half of a key is an error that says what it has', async () => {
+test('a profile with half of a key is an error that says which half', async () => {
   config('[default]\naws_access_key_id = AKIA\nregion = eu-west-1\n');
   expect(await listing()).toMatchObject(
     denied(/no credentials in the profile 'default'.*It has aws_access_key_id:/),
@@ -241,7 +241,7 @@ describe('SSO', () => {
   ])('%s', (_, profile, id) => {
     beforeEach(() => config(profile));
 
-    test('gives credentials for a token', async () => {
+    test('returns credentials for a token', async () => {
       token(id, inAnHour());
       const asked = await portal(200, {
         roleCredentials: { ...session, expiration: Date.now() + 3_600_000 },
@@ -254,7 +254,7 @@ describe('SSO', () => {
       /SSO session of the profile 'dev' \(from AWS_PROFILE\).*`aws sso login --profile dev`/,
     );
 
-    test('without a token, or with one that has ended or is refused, asks for a login', async () => {
+    test('without a token, or with one that is expired or refused, asks for a login', async () => {
       expect(await listing()).toMatchObject(login);
       token(id, '2020-01-01T00:00:00Z');
       expect(await listing()).toMatchObject(login);
@@ -265,13 +265,13 @@ describe('SSO', () => {
       expect(String(error)).not.toContain(hidden);
     });
 
-    test('without the role is about the role', async () => {
+    test('without access to the role names the role', async () => {
       token(id, inAnHour());
       await portal(403, { __type: 'ForbiddenException', message: 'No access' });
       expect(await listing()).toMatchObject(denied(/role Reader in the account 111122223333/));
     });
 
-    test('out of reach is worth another try, and asked in its own region', async () => {
+    test('is retryable if unreachable, and called in its own region', async () => {
       token(id, inAnHour());
       const hosts: string[] = [];
       const handle = Reflect.get(HttpHandler.prototype, 'handle');
@@ -294,7 +294,7 @@ describe('SSO', () => {
     });
   });
 
-  test('of a profile that others take their credentials from is told for that profile', async () => {
+  test('of a profile that others use as their source is reported for that profile', async () => {
     config(`${shared}[profile lake]\nrole_arn = ${arn}\nsource_profile = dev\n`);
     set({ AWS_PROFILE: 'lake' });
     expect(await listing()).toMatchObject(denied(/`aws sso login --profile dev`/));
@@ -332,7 +332,7 @@ describe('a process', () => {
     SessionToken: session.sessionToken,
   };
 
-  test('gives credentials', async () => {
+  test('returns credentials', async () => {
     expect(await run(print(given))).toBe('let in');
   });
 
@@ -350,7 +350,7 @@ describe('a process', () => {
     ],
     ['prints too little', print({ Version: 1, SecretAccessKey: hidden }), /returned invalid credentials/],
     ['prints what has ended', print({ ...given, Expiration: '2020-01-01T00:00:00Z' }), /returned expired/],
-  ])('that %s is named, without its command and what it prints', async (_, script, message) => {
+  ])('that %s is named, without its command and its output', async (_, script, message) => {
     const error = await run(script);
     expect(error).toMatchObject(denied(message));
     expect(String(error)).toMatch(/profile 'default'/);
@@ -379,7 +379,7 @@ describe('a web identity', () => {
     expect(asked).toHaveLength(2);
   });
 
-  test('whose file is missing names the file and who pointed at it', async () => {
+  test('whose file is missing is an error that names the file and the setting', async () => {
     set({ AWS_WEB_IDENTITY_TOKEN_FILE: file(), AWS_ROLE_ARN: arn });
     expect(await listing()).toMatchObject(
       denied(/\/token \(AWS_WEB_IDENTITY_TOKEN_FILE\), cannot be read: ENOENT/),
@@ -396,7 +396,7 @@ describe('a web identity', () => {
     ['AccessDenied', 403, 'PermissionDenied', /AssumeRoleWithWebIdentity in the role's trust policy/],
     ['ExpiredTokenException', 400, 'Expired', /token of the web identity has expired/],
     ['IDPCommunicationError', 400, 'Unavailable', /Trying again/],
-  ])('that STS refuses by %s says what to look at', async (name, status, code, message) => {
+  ])('that STS refuses by %s is an error that says what to check', async (name, status, code, message) => {
     writeFileSync(file(), hidden);
     const { endpoint } = await refusal(status, name);
     set({ AWS_ENDPOINT_URL_STS: endpoint, AWS_WEB_IDENTITY_TOKEN_FILE: file(), AWS_ROLE_ARN: arn });
@@ -414,13 +414,13 @@ describe('a container', () => {
     Expiration: inAnHour(),
   };
 
-  test('gives credentials', async () => {
+  test('returns credentials', async () => {
     const { endpoint } = await service(() => ({ body: JSON.stringify(found) }));
     set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${endpoint}/role` });
     expect(await listing()).toBe('let in');
   });
 
-  test('that refuses is looked at; one that does not answer is asked again', async () => {
+  test('that refuses is a permanent error; one that does not answer is retryable', async () => {
     const { endpoint } = await service(() => ({ status: 404, body: '{}' }));
     set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: endpoint });
     expect(await listing()).toMatchObject(
@@ -441,7 +441,7 @@ describe('an instance', () => {
   };
   const path = '/latest/meta-data/iam/security-credentials/';
 
-  test('with a role gives credentials', async () => {
+  test('with a role returns credentials', async () => {
     const role = {
       AccessKeyId: session.accessKeyId,
       SecretAccessKey: session.secretAccessKey,
@@ -452,7 +452,7 @@ describe('an instance', () => {
     expect(await listing()).toBe('let in');
   });
 
-  test('without one, or none at all, is the last place that was looked at', async () => {
+  test('without a role, or no instance at all, is the last place that is tried', async () => {
     await metadata({});
     expect(await listing()).toMatchObject(
       denied(/No credentials were found.*answers 404: it may have no role/),

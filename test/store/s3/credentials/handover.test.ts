@@ -94,7 +94,7 @@ describe.each(['thread', 'process'] as const)('a worker %s', (kind) => {
     expect(puts).toBe(5);
   });
 
-  test('is told why there is no token', async () => {
+  test('receives the reason if there is no token', async () => {
     const errand = await start();
     const session = { ...credentials, sessionToken: 'of a session' };
     const tokens$ = delegationTokens({ s3: { endpoint: gateway.endpoint, credentials: session } });
@@ -106,7 +106,7 @@ describe.each(['thread', 'process'] as const)('a worker %s', (kind) => {
 });
 
 describe('between two ends of a channel', () => {
-  test('a question waits for the first token; other messages are let alone', async () => {
+  test('a question waits for the first token; other messages are ignored', async () => {
     const { port1, port2 } = new MessageChannel();
     const tokens$ = new Subject<DelegationToken>();
     const handing = sendTokens(tokens$, port1).subscribe();
@@ -152,7 +152,7 @@ describe('between two ends of a channel', () => {
     expect(clock.step()).toBe(false);
   });
 
-  test('a failure is the answer, of a foreign one without its words; the next question tries again', async () => {
+  test('a failure is the answer, of a foreign error without its message; the next question tries again', async () => {
     const { port1, port2 } = new MessageChannel();
     const outcomes: Observable<DelegationToken>[] = [
       throwError(() => new Error('before anybody asks')),
@@ -174,7 +174,7 @@ describe('between two ends of a channel', () => {
   });
 });
 
-test('a process without a channel is told so', async () => {
+test('a process without a channel gets an error', async () => {
   const failed = await lastValueFrom(
     sendTokens(NEVER, { on: () => undefined } as unknown as ChildProcess),
   ).catch((error: unknown) => error);

@@ -71,7 +71,7 @@ describe('keys', () => {
     });
   });
 
-  test('come from the environment, and from it as it is at the time', async () => {
+  test('come from the environment, as it is at the time', async () => {
     process.env['AWS_PROFILE'] = 'nobody';
     expect(await listing({ credentials: 'ENV_VAR' })).toMatchObject({
       code: 'PermissionDenied',
@@ -107,7 +107,7 @@ describe('keys', () => {
     expect(await listing({ credentials: 'AUTO' })).toMatchObject({ serverCode: 'InvalidAccessKeyId' });
   });
 
-  test('that a file holds no more are read anew once a server says that they have expired', async () => {
+  test('that a file no longer contains are read again once a server answers that they have expired', async () => {
     await setProfiles(section('default', session));
     let replaced = false;
     await using strict = await startGateway({
@@ -129,7 +129,7 @@ describe('keys', () => {
     expect(replaced).toBe(true);
   });
 
-  test('come from a function, which is told nothing and asked once', async () => {
+  test('come from a function, which gets no arguments and is called once', async () => {
     let calls = 0;
     const provide = (...args: unknown[]): Promise<typeof session> => {
       calls += 1 + args.length;
@@ -141,7 +141,7 @@ describe('keys', () => {
     expect(calls).toBe(1);
   });
 
-  test('of a function that fails, or gives something else, are an error that says so', async () => {
+  test('of a function that fails, or returns something else, are an error that says so', async () => {
     expect(await listing({ credentials: () => Promise.reject(new Error('vault is sealed')) })).toMatchObject({
       code: 'Unavailable',
       retryable: true,

@@ -195,7 +195,7 @@ const failures: Readonly<Record<string, Fault | undefined>> = {
   'an answer that stalls': { failure: { kind: 'stall', at: 'start' } },
 };
 
-describe.each(Object.entries(failures))('no secret shows under %s', (name, planned) => {
+describe.each(Object.entries(failures))('no secret is shown after %s', (name, planned) => {
   test.each(['keys', 'session keys', 'a function', 'a role'])('with %s', async (way) => {
     fault = () => planned;
     const stalls = name === 'an answer that stalls';
@@ -210,7 +210,7 @@ describe.each(Object.entries(failures))('no secret shows under %s', (name, plann
   });
 });
 
-test('no secret shows when there are no credentials', async () => {
+test('no secret is shown when there are no credentials', async () => {
   const broken: Readonly<Record<string, S3Options>> = {
     'a function that quotes': {
       credentials: () => Promise.reject(new SyntaxError(`Unexpected ${session.secretAccessKey}`)),
@@ -255,7 +255,7 @@ test('a message of a MillraceError that a function throws is shown', async () =>
 });
 
 test.each(['keys', 'session keys', 'a function', 'a role'])(
-  'a job with %s shows no secret: not in what it stores, logs, tells, or is',
+  'a job with %s shows no secret: not in what it stores, logs, reports, or is',
   async (way) => {
     const lines = Array.from({ length: 500 }, (_, i) => `line ${i}`);
     await answer(lake.put('in/a.txt', Buffer.from(lines.join('\n') + '\n')));

@@ -73,27 +73,24 @@ test.each<S3Options>([
   { checksum: 'crc32', payloadSigning: 'unsigned' },
   { chunkedEncoding: true, checksum: 'crc32c' },
   { chunkedEncoding: true, payloadSigning: 'unsigned' },
-])(
-  'an upload whose session ends between its parts is completed, and nobody notices (%p)',
-  async (options) => {
-    using s3 = connect(options);
-    const store = s3.store('lake');
-    const parts = [1, 2, 3, 4].map((n) => Buffer.alloc(5 * MiB, n));
-    endAt('UploadPart', 3);
-    const { uploadId } = await answer(store.createUpload('big'));
-    const uploaded = [];
-    for (const [i, part] of parts.entries())
-      uploaded.push(await answer(store.uploadPart('big', uploadId, i + 1, part)));
-    await answer(store.completeUpload('big', uploadId, uploaded));
-    const { chunks } = await answer(lake.get('big'));
-    expect(Buffer.concat(chunks).equals(Buffer.concat(parts))).toBe(true);
-    expect(count('Sts')).toBe(2);
-    expect(count('UploadPart', 400)).toBe(1);
-    expect(count('UploadPart', 200)).toBe(4);
-  },
-);
+])('an upload whose session ends between its parts is completed transparently (%p)', async (options) => {
+  using s3 = connect(options);
+  const store = s3.store('lake');
+  const parts = [1, 2, 3, 4].map((n) => Buffer.alloc(5 * MiB, n));
+  endAt('UploadPart', 3);
+  const { uploadId } = await answer(store.createUpload('big'));
+  const uploaded = [];
+  for (const [i, part] of parts.entries())
+    uploaded.push(await answer(store.uploadPart('big', uploadId, i + 1, part)));
+  await answer(store.completeUpload('big', uploadId, uploaded));
+  const { chunks } = await answer(lake.get('big'));
+  expect(Buffer.concat(chunks).equals(Buffer.concat(parts))).toBe(true);
+  expect(count('Sts')).toBe(2);
+  expect(count('UploadPart', 400)).toBe(1);
+  expect(count('UploadPart', 200)).toBe(4);
+});
 
-test('parts under way together that are refused together cost one new session', async () => {
+test('parts in flight that are refused together cost one new session', async () => {
   using s3 = connect();
   const store = s3.store('lake');
   const { uploadId } = await answer(store.createUpload('big'));
@@ -117,7 +114,7 @@ test.each([
   ['CopyObject', (store: ObjectStore) => store.copy('a', 'b')],
   ['CreateMultipartUpload', (store: ObjectStore) => store.createUpload('b')],
   ['ListMultipartUploads', (store: ObjectStore) => store.listUploads({ prefix: '' })],
-] as const)('a refused %s is repeated, also where its answer has no code', async (operation, ask) => {
+] as const)('a refused %s is repeated, also if its answer has no code', async (operation, ask) => {
   await answer(lake.put('a', Buffer.from('x')));
   using s3 = connect();
   await answer(s3.store('lake').head('a'));
@@ -126,7 +123,7 @@ test.each([
   expect(count('Sts')).toBe(2);
 });
 
-test('a read whose session ends in the middle of its body goes on where it broke off', async () => {
+test('a read whose session ends in the middle of its body continues where it stopped', async () => {
   const body = Buffer.alloc(3 * MiB, 7);
   await gateway.close();
   let cut = true;
@@ -148,7 +145,7 @@ test('a read whose session ends in the middle of its body goes on where it broke
   expect(Buffer.concat(chunks).equals(body)).toBe(true);
 });
 
-test('a session is replaced before its end, while requests go on', async () => {
+test('a session is replaced before its end, while requests continue', async () => {
   const clock = new MovedClock();
   using s3 = connect({ assumeRole: { arn, sessionDuration: '1h' } }, clock);
   const store = s3.store('lake');
@@ -169,7 +166,7 @@ test.each([
   ['meanwhile', 901_000],
   ['not', 0],
 ])(
-  'a server that denies access without a reason is believed if the session has %s ended by its own account',
+  'access denied without a reason is final if the session has %s ended by its own account',
   async (_, passing) => {
     const clock = new MovedClock();
     await gateway.close();
@@ -196,7 +193,7 @@ test.each([
   },
 );
 
-test('a new session that is refused, too, is Expired; so is one that cannot be had, which says why', async () => {
+test('a new session that is refused, too, is Expired; so is a failure to get one, with the reason', async () => {
   const refusing = { failure: { kind: 'answer', status: 400, code: 'ExpiredToken' } } as const;
   await gateway.close();
   let sts = true;
@@ -221,7 +218,7 @@ test('a new session that is refused, too, is Expired; so is one that cannot be h
   });
 });
 
-test('a file sink whose sessions end again and again publishes everything exactly once, without a restart', async () => {
+test('a file sink whose sessions end repeatedly publishes everything exactly once, without a restart', async () => {
   const lines = Array.from({ length: 20_000 }, (_, i) => `${i} ${'x'.repeat(600)}`);
   const third = Math.ceil(lines.length / 3);
   for (const i of [0, 1, 2]) {

@@ -128,7 +128,7 @@ async function lives(denied: (asked: Asked) => boolean): Promise<{
   return { asked, events, published, left };
 }
 
-test('the policies of the page are what a job asks for, no more and no less', async () => {
+test('the policies of the page are exactly what a job needs', async () => {
   const { asked, events, published, left } = await lives(() => false);
   expect([published, left]).toEqual([visits, 0]);
   expect(events.map(({ type }) => type)).toEqual(
@@ -156,7 +156,7 @@ test('a job under the policies of the page does all its work', async () => {
   expect(events.filter(({ type }) => type === 'warning')).toEqual([]);
 });
 
-test('without the policy for sweeps it does its work, too, and says what it leaves', async () => {
+test('without the policy for sweeps it does its work, too, and reports what it leaves', async () => {
   const { published, events, left } = await lives(outside(['source', 'sink', 'state'].map(policy)));
   expect(published).toBe(visits);
   expect(left).toBeGreaterThan(0);
@@ -168,7 +168,7 @@ test('without the policy for sweeps it does its work, too, and says what it leav
   );
 });
 
-test('without the right to list, a sink cannot tell a lost answer from a forbidden look', async () => {
+test('without the right to list, a sink cannot distinguish a lost answer from a denied HEAD', async () => {
   const blind = without(policy('sink'), 's3:ListBucket');
   await expect(
     lives(outside([policy('source'), blind, policy('state'), policy('sweep')])),
@@ -201,7 +201,7 @@ describe('the examples of the page', () => {
   });
   afterAll(() => rm(directory, { recursive: true }));
 
-  test('in YAML and for the environment load, and say the same', async () => {
+  test('in YAML and for the environment load, and mean the same', async () => {
     const yaml = blocks('yaml');
     const environment = blocks('sh');
     expect(yaml.length).toBe(5);

@@ -54,7 +54,7 @@ describe('a role', () => {
     expect(await listing({ assumeRole: { arn } })).toBe('let in');
   });
 
-  test('is asked for by its ARN, external id, session name and duration', async () => {
+  test('is requested by its ARN, external id, session name and duration', async () => {
     const asked: URLSearchParams[] = [];
     const server = createServer((request, response) => {
       let body = '';
@@ -101,7 +101,7 @@ describe('a role', () => {
     }
   });
 
-  test('with an external id takes the right one only', async () => {
+  test('with an external id accepts only the right one', async () => {
     const role = { arn: `${arn}-partner` };
     expect(await listing({ credentials, assumeRole: { ...role, externalId: 'partner:7' } })).toBe('let in');
     expect(await listing({ credentials, assumeRole: { ...role, externalId: 'partner:8' } })).toMatchObject({
@@ -120,13 +120,13 @@ describe('a role', () => {
     [{ externalId: 'x' }, 's3.assumeRole.externalId'],
     [{ endpoint: 'sts' }, 's3.assumeRole.endpoint'],
     [{ endpoint: 'http://user:password@sts' }, 's3.assumeRole.endpoint'],
-  ])('%p is refused at once', (wrong, key) => {
+  ])('%p is refused immediately', (wrong, key) => {
     const make = (): unknown => new S3Connection({ credentials, assumeRole: { arn, ...wrong } });
     expect(make).toThrow(expect.objectContaining({ code: 'InvalidOption', key }));
     expect(make).not.toThrow(/password@/);
   });
 
-  test('may be missing only where none is asked for', () => {
+  test('and keys are required where they are used', () => {
     expect(() => credentialsOf({ credentials: 'ASSUME_ROLE' })).toThrow(/s3.assumeRole.arn/);
     expect(() => credentialsOf({ credentials: 'BASIC' as 'AUTO' })).toThrow(/BASIC.*AUTO, ENV_VAR/);
     expect(() => credentialsOf({ credentials: { accessKeyId: 'a', secretAccessKey: '' } })).toThrow(

@@ -50,7 +50,7 @@ async function holding(life = 60 * minute): Promise<ReturnType<typeof asked> & {
   return { ...all, first };
 }
 
-test('nothing is asked before the first request, and once for all that come together', async () => {
+test('nothing is requested before the first request, and once for all that come together', async () => {
   const { clock, source, questions } = asked();
   expect(questions).toHaveLength(0);
   const all = [source.get(), source.get(), source.get()];
@@ -60,7 +60,7 @@ test('nothing is asked before the first request, and once for all that come toge
   expect(await Promise.all(all)).toEqual([first, first, first]);
 });
 
-test('five minutes before the end new ones are asked for once; the old ones are used meanwhile', async () => {
+test('five minutes before the end new ones are requested once; the old ones are used meanwhile', async () => {
   const { clock, source, questions, first } = await holding();
   clock.advance(55 * minute - 1);
   expect(await source.get()).toBe(first);
@@ -74,7 +74,7 @@ test('five minutes before the end new ones are asked for once; the old ones are 
   expect(questions).toHaveLength(2);
 });
 
-test('a short life is renewed in its last quarter', async () => {
+test('a short lifetime is renewed in its last quarter', async () => {
   const { clock, source, questions } = await holding(4 * minute);
   clock.advance(3 * minute - 1);
   await source.get();
@@ -84,7 +84,7 @@ test('a short life is renewed in its last quarter', async () => {
   expect(questions).toHaveLength(2);
 });
 
-test('if that fails the old ones are used until their end, and it is tried again after a pause', async () => {
+test('if that fails, the old ones are used until their end, with another try after a delay', async () => {
   const { clock, source, questions, first } = await holding();
   clock.advance(56 * minute);
   await source.get();
@@ -108,7 +108,7 @@ test('in the last moments requests wait for new ones, and get the old ones if th
   expect(got).toBe(first);
 });
 
-test('once they have ended, a failure is what requests get, and the next one asks again', async () => {
+test('after their end a failure is that of the requests, and the next one tries again', async () => {
   const { clock, source, questions } = await holding();
   clock.advance(61 * minute);
   const failing = source.get();
@@ -123,7 +123,7 @@ test('once they have ended, a failure is what requests get, and the next one ask
   expect(await next).toBe(second);
 });
 
-test('credentials without an end are asked for once', async () => {
+test('credentials without an end are requested once', async () => {
   const { clock, source, questions } = asked();
   const got = source.get();
   await questions[0]!.answer(session(1, clock));
@@ -133,7 +133,7 @@ test('credentials without an end are asked for once', async () => {
   expect(questions).toHaveLength(1);
 });
 
-test('who hands out what has ended already is not asked by every request', async () => {
+test('a provider whose credentials have ended already is not called by every request', async () => {
   const { clock, source, questions } = await holding(-1000);
   for (let i = 0; i < 5; i++) await source.get();
   expect(questions).toHaveLength(1);
@@ -142,7 +142,7 @@ test('who hands out what has ended already is not asked by every request', async
   expect(questions).toHaveLength(2);
 });
 
-describe('what a server refuses is renewed', () => {
+describe('credentials refused by a server are renewed', () => {
   test('once, however many requests were refused', async () => {
     const { clock, source, questions, first } = await holding();
     const renewals = [source.renew(first), source.renew(first)];
@@ -161,7 +161,7 @@ describe('what a server refuses is renewed', () => {
     expect(questions).toHaveLength(2);
   });
 
-  test('in vain if the same come back', async () => {
+  test('in vain if the provider returns the same', async () => {
     const { source, questions, first } = await holding();
     const renewal = source.renew(first);
     await questions[1]!.answer({ ...first });

@@ -100,7 +100,7 @@ function listen(options: DelegationTokensOptions = {}): {
 }
 
 describe('tokens', () => {
-  test('are asked for on subscribe, with the keys and region of `s3`', async () => {
+  test('are requested on subscribe, with the keys and region of `s3`', async () => {
     const tokens$ = tokensOf({ duration: '1h' });
     expect(requests).toHaveLength(0);
     const token = await firstValueFrom(tokens$);
@@ -116,7 +116,7 @@ describe('tokens', () => {
     expect(authorization).toMatch(/Credential=TESTKEY\/\d+\/eu-north-1\/sts\//);
   });
 
-  test('have keys, a region and an endpoint of their own where these are given', async () => {
+  test('have keys, a region and an endpoint of their own if these are set', async () => {
     await firstValueFrom(
       delegationTokens({
         credentials: { accessKeyId: 'ISSUER', secretAccessKey: 'x' },
@@ -133,7 +133,7 @@ describe('tokens', () => {
   test.each([
     [undefined, 0.75],
     [0.5, 0.5],
-  ])('are renewed after a share of their life (ratio %p)', async (renewalRatio, share) => {
+  ])('are renewed after a fraction of their lifetime (ratio %p)', async (renewalRatio, share) => {
     const { next, stop } = listen(renewalRatio === undefined ? {} : { renewalRatio });
     const start = clock.now();
     for (let n = 1; n <= 4; n++) {
@@ -146,7 +146,7 @@ describe('tokens', () => {
     expect(clock.step()).toBe(false);
   });
 
-  test('are shared: a late subscriber gets the newest at once; the last to go ends the renewals', async () => {
+  test('are shared: a late subscriber gets the newest immediately; the last to unsubscribe ends the renewals', async () => {
     const tokens$ = tokensOf();
     const early: string[] = [];
     let second: () => void = () => undefined;
@@ -168,7 +168,7 @@ describe('tokens', () => {
     expect((await firstValueFrom(tokens$)).accessKeyId).toBe('KEY3');
   });
 
-  test('are tried for again with growing pauses, from 1 s to 5 min', async () => {
+  test('are retried with growing delays, from 1 s to 5 min', async () => {
     refusal = { status: 500, code: 'InternalFailure' };
     const { next, failed, stop } = listen();
     const delays: number[] = [];
@@ -185,7 +185,7 @@ describe('tokens', () => {
     stop();
   });
 
-  test('that cannot be renewed are kept while they hold; what no other try mends ends them after that', async () => {
+  test('that cannot be renewed are kept until they end; permanent errors end them after that', async () => {
     const { next, failed, error } = listen({ renewalRatio: 0.999 });
     await next();
     const start = clock.now();
@@ -205,13 +205,13 @@ describe('tokens', () => {
     expect(clock.step()).toBe(false);
   });
 
-  test('are an error at once if the keys may not have any', async () => {
+  test('are an immediate error if the keys may not have any', async () => {
     refusal = { status: 403, code: 'AccessDenied' };
     expect(await failure(tokensOf())).toMatchObject({ code: 'PermissionDenied' });
     expect(requests).toHaveLength(1);
   });
 
-  test('cannot be had with temporary credentials: STS is not even asked', async () => {
+  test('are not available with temporary credentials: STS is not even called', async () => {
     const session = { ...credentials, sessionToken: 'a-session' };
     for (const keys of [session, () => Promise.resolve(session)])
       expect(await failure(tokensOf({ credentials: keys }))).toMatchObject({
@@ -222,7 +222,7 @@ describe('tokens', () => {
     expect(requests).toHaveLength(0);
   });
 
-  test('are none where they are not enabled', async () => {
+  test('are none if they are not enabled', async () => {
     expect(await lastValueFrom(tokensOf({ enabled: false }).pipe(toArray()))).toEqual([]);
     expect(requests).toHaveLength(0);
   });
@@ -238,7 +238,7 @@ describe('tokens', () => {
     expect(() => tokensOf(options)).toThrow(expect.objectContaining({ code: 'InvalidOption', key }));
   });
 
-  test('of a server whose clock is behind do not come in a storm', async () => {
+  test('of a server whose clock is slow are not renewed without pause', async () => {
     life = -hour;
     const { next, stop } = listen();
     await next();
@@ -249,7 +249,7 @@ describe('tokens', () => {
   });
 });
 
-test('a token shows no secret, and survives the way as a plain value', async () => {
+test('a token shows no secret, and can be sent as a plain value', async () => {
   const token = await firstValueFrom(tokensOf());
   const shown = [
     inspect(token, { depth: Infinity, showHidden: true, getters: true }),
@@ -264,7 +264,7 @@ test('a token shows no secret, and survives the way as a plain value', async () 
   expect(inspect(deserializeToken(plain))).not.toMatch(/SECRET1|TOKEN1/);
 });
 
-test('unsubscribing while STS is asked aborts the request and leaves nothing behind', async () => {
+test('unsubscribing during the request to STS aborts it and leaves nothing behind', async () => {
   const seen: unknown[] = [];
   const aborted = new Promise<void>((resolve) => {
     sts.removeAllListeners('request');

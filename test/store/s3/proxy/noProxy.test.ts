@@ -59,7 +59,7 @@ test.each([
   expect(isListed(list, host, 443)).toBe(listed);
 });
 
-test('a domain covers what is below it, and nothing else; whatever the list holds besides', () => {
+test('a domain covers its subdomains, and nothing else, whatever else is in the list', () => {
   const label = fc.stringMatching(/^[a-z][a-z0-9]{0,5}$/);
   const domain = fc.array(label, { minLength: 1, maxLength: 3 }).map((labels) => labels.join('.'));
   fc.assert(

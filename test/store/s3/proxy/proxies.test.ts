@@ -95,7 +95,7 @@ describe('requests to an https server', () => {
     expect(Object.keys(proxy.passed[0]!.headers).sort()).toEqual(['connection', 'host']);
   });
 
-  test('give the proxy its user and password, decoded, and show them nowhere', async () => {
+  test('send the proxy its user and password, decoded, and show them nowhere', async () => {
     const proxy = await proxyTo(tlsPort, { refuse: () => 503 });
     const s3 = connected({ proxy: `http://me%40home:p%3Aass%2Fword@${proxy.host}` });
     const error = await failure(s3.store('lake').head('a'));
@@ -110,7 +110,7 @@ describe('requests to an https server', () => {
     }
   });
 
-  test('may go to the proxy itself by https', async () => {
+  test('may use https to the proxy itself', async () => {
     const proxy = await proxyTo(tlsPort, { secure: true });
     await answer(
       connected({ proxy: `https://${proxy.host}` })
@@ -127,7 +127,7 @@ describe('requests to an https server', () => {
     });
   });
 
-  test('are made to the server that was meant: its name is checked, and so is an address', async () => {
+  test('verify the intended server: its name, or its address', async () => {
     const proxy = await proxyTo(tlsPort);
     for (const endpoint of ['https://127.0.0.1', 'https://other.test']) {
       const s3 = connected({ endpoint, proxy: `http://${proxy.host}` });
@@ -143,7 +143,7 @@ describe('requests to an https server', () => {
     [403, 'PermissionDenied', /403.*Allow the host at the proxy/],
     [502, 'Unavailable', /502.*check the endpoint and the proxy/],
   ])(
-    'that the proxy refuses with %i are not taken for refused by the server',
+    'that the proxy refuses with %i are not mistaken for refusals of the server',
     async (status, code, message) => {
       const proxy = await proxyTo(tlsPort, { refuse: () => status });
       set({ HTTPS_PROXY: proxy.host });
@@ -155,7 +155,7 @@ describe('requests to an https server', () => {
     },
   );
 
-  test('name the proxy that is not known', async () => {
+  test('name a proxy that cannot be resolved', async () => {
     const s3 = connected({ proxy: 'http://no-such-proxy.invalid:3128' });
     expect(await failure(s3.store('lake').head('a'))).toMatchObject({
       code: 'InvalidRequest',
@@ -163,7 +163,7 @@ describe('requests to an https server', () => {
     });
   });
 
-  test('name the proxy that cannot be reached', async () => {
+  test('name a proxy that cannot be reached', async () => {
     const s3 = connected({ proxy: 'http://127.0.0.1:1' });
     expect(await failure(s3.store('lake').head('a'))).toMatchObject({
       code: 'Unavailable',
@@ -214,7 +214,7 @@ describe('requests to an https server', () => {
     await gone;
   });
 
-  test('take no more connections than they may, with some of their own for manifests', async () => {
+  test('take no more connections than allowed, some of them reserved for manifests', async () => {
     faults = () => ({ delay: 50 });
     const proxy = await proxyTo(tlsPort);
     const s3 = connected({ proxy: `http://${proxy.host}`, maxSockets: 2, reservedSockets: 1 });
@@ -228,7 +228,7 @@ describe('requests to an https server', () => {
 describe('requests to an http server', () => {
   const endpoint = 'http://s3.test';
 
-  test('are handed to the proxy with their whole URL, as it is signed', async () => {
+  test('are sent to the proxy with their whole URL, as signed', async () => {
     const proxy = await proxyTo(gateway.port);
     const store = connected({ endpoint, proxy: `http://me:secret@${proxy.host}` }).store('lake');
     const keys = ['a', 'x/../y', '/b//c', 'ü %2F?#'];
@@ -242,7 +242,7 @@ describe('requests to an http server', () => {
     expect(proxy.sockets.size).toBe(1);
   });
 
-  test('that break off ask nobody but the proxy why', async () => {
+  test('that break off ask only the proxy for the reason', async () => {
     const direct: unknown[] = [];
     const server = createTcpServer((socket) => {
       direct.push(socket);
@@ -258,7 +258,7 @@ describe('requests to an http server', () => {
     expect(direct).toEqual([]);
   });
 
-  test('that the proxy wants to know a password for say so', async () => {
+  test('that need a password for the proxy say so', async () => {
     const proxy = await proxyTo(gateway.port, { refuse: () => 407 });
     const s3 = connected({ endpoint: `${endpoint}:9000`, proxy: proxy.host });
     expect(await failure(s3.store('lake').get('a'))).toMatchObject({
@@ -267,7 +267,7 @@ describe('requests to an http server', () => {
     });
   });
 
-  test('name the proxy that cannot be reached', async () => {
+  test('name a proxy that cannot be reached', async () => {
     const s3 = connected({ endpoint, proxy: 'http://127.0.0.1:1' });
     expect(await failure(s3.store('lake').head('a'))).toMatchObject({
       code: 'Unavailable',
@@ -317,7 +317,7 @@ describe('the proxy', () => {
     expect(await used({ HTTP_PROXY: one.host }, {}, true)).toBe('none');
   });
 
-  test('is none for what NO_PROXY lists, with loopback as any other host', async () => {
+  test('is not used for hosts in NO_PROXY, with loopback like any other host', async () => {
     [one, another] = [await proxyTo(gateway.port), await proxyTo(gateway.port)];
     const all = { HTTP_PROXY: one.host };
     for (const list of ['localhost', '*', `x.test, localhost:${gateway.port}`])
@@ -327,7 +327,7 @@ describe('the proxy', () => {
       expect(await used({ ...all, NO_PROXY: list })).toBe('one');
   });
 
-  test('of the options comes first, for both schemes; so does what they exempt; none is none', async () => {
+  test('of the options takes precedence, for both schemes, and so do its exemptions; none means none', async () => {
     [one, another] = [await proxyTo(gateway.port), await proxyTo(gateway.port)];
     const all = { HTTP_PROXY: one.host };
     expect(await used(all, { proxy: another.host })).toBe('another');
@@ -354,7 +354,7 @@ describe('the proxy', () => {
     expect(one.passed).toHaveLength(1);
   });
 
-  test('that is none of HTTP is an error that names who said it, not what', async () => {
+  test('that is not HTTP is an error that names its origin, not its value', async () => {
     for (const proxy of ['socks5://me:hunter2@x.test', 'http://', 'http://me:hunter2@'])
       for (const options of [{ proxy }, {}]) {
         set(options.proxy === undefined ? { HTTPS_PROXY: proxy } : {});
@@ -395,7 +395,7 @@ describe('requests for credentials', () => {
     await throughIt(() => firstValueFrom(delegationTokens({ s3: { ...s3, proxy: proxy.host } })), 1);
   });
 
-  test('do not, where they are to the instance’s own metadata', async () => {
+  test('do not, if they are for the metadata of the instance', async () => {
     const seen: string[] = [];
     const metadata = createServer((request, response) => {
       seen.push(request.url ?? '');
@@ -434,7 +434,7 @@ describe('requests for credentials', () => {
   });
 });
 
-describe('an agent of one’s own', () => {
+describe('a custom agent', () => {
   test('makes the connections, in place of any proxy, and is not closed', async () => {
     let made = 0;
     class Counting extends HttpAgent {
@@ -466,7 +466,7 @@ describe('an agent of one’s own', () => {
     await answer(secure.store('lake').list({}));
   });
 
-  test('that never comes by a connection is waited for no longer than one that is made here', async () => {
+  test('that never gets a connection is waited for no longer than a built-in one', async () => {
     class Never extends HttpAgent {
       override createConnection(): never {
         return undefined as never;
@@ -479,7 +479,7 @@ describe('an agent of one’s own', () => {
     });
   });
 
-  test('that has fewer sockets than may be used is refused: manifests would wait for uploads', () => {
+  test('with fewer sockets than maxSockets is refused: manifests would wait for uploads', () => {
     const agent = new HttpAgent({ maxSockets: 53 });
     expect(() => connected({ agent })).toThrow(/InvalidS3Options|agent has 53 sockets.*54 requests/);
     const https = new HttpsAgent({ maxSockets: 53 });
