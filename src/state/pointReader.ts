@@ -1,12 +1,27 @@
-import { concat, defaultIfEmpty, defer, EMPTY, last, map, of, switchMap, type Observable } from 'rxjs';
+import {
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  filter,
+  from,
+  of,
+  range,
+  ReplaySubject,
+  share,
+  switchMap,
+  take,
+  type Observable,
+} from 'rxjs';
 import type { CheckpointData } from '../store/services.js';
 import type { Block } from './block.js';
 import { cellHash, mayHold } from './cellFilter.js';
-import { comparePaths, type CellContent, type CellPath } from './cells.js';
+import { type CellContent, type CellPath } from './cells.js';
 import { compareBytes, compareEncoded } from './encodedKeys.js';
 import { hashOf, keyGroupOf } from './keyGroups.js';
 import { encodeKey, type StoredKey } from './keys.js';
-import type { SegmentIndex } from './segmentFooter.js';
+import type { BlockInfo, SegmentFooter } from './segmentFormat.js';
+import { candidates, type IndexPage, type Place } from './segmentIndex.js';
 import { SegmentObject, type SegmentRef } from './segmentObject.js';
 
 /** A cell of one segment. `state` is an index into the segment's schema. */
@@ -16,129 +31,139 @@ export interface CellAddress {
   readonly path: CellPath;
 }
 
-/** An address with its sort key. */
-interface Place extends CellAddress {
-  readonly group: number;
-  readonly hash: number;
-  readonly encoded: Uint8Array;
+/** A cell that was found. */
+export interface FoundCell {
+  readonly path: CellPath;
+  /** `absent` for a tombstone. */
+  readonly content: CellContent;
 }
 
+/** Has footer and root of all but the largest segments. Small, as one read of state opens a segment of each run. */
+const tailBytes = 16 * 1024;
+/** Blocks of a key with very many cells are read in windows. */
+const windowBytes = 2 * 1024 * 1024;
+
 /**
- * Reads single cells of one segment: footer and index once, then for each cell the filter of one block and, unless it
- * rules the cell out, the block. Very long addresses are not in the index, and may take more than one block.
+ * Reads single cells of one segment, or all cells of one key: footer and root of the index once, each page of the index
+ * once, then for each cell the filter of one block and, unless it rules the cell out, the block. Very long addresses are
+ * not in the index, and may take more than one block. Reads may be concurrent.
  *
  * Errors: those of {@link SegmentObject}.
  */
 export class PointReader {
   readonly #object: SegmentObject;
+  readonly #opening: Observable<never>;
 
   constructor(data: CheckpointData, ref: SegmentRef) {
     this.#object = new SegmentObject(data, ref);
+    this.#opening = once(this.#object.open(tailBytes));
   }
 
-  /** The index of a state in the segment; undefined if it has none of this name. */
-  state(name: string): Observable<number | undefined> {
+  get ref(): SegmentRef {
+    return this.#object.ref;
+  }
+
+  footer(): Observable<SegmentFooter> {
+    return this.#opened((object) => of(object.footer));
+  }
+
+  /** Emits the content of the cell. Completes without emitting if there is no such cell. */
+  get({ key, state, path }: CellAddress): Observable<FoundCell> {
+    return this.#opened((object) => {
+      const place = { ...this.#place(key, state, path.namespace), subKey: path.subKey };
+      const hash = cellHash(place.hash, state, path);
+      return this.#pages(place).pipe(
+        concatMap(({ blocks, filters, firsts }) => {
+          const { first, end } = candidates(firsts, place);
+          return from(blocks.slice(first, end)).pipe(
+            concatMap((info, i) => {
+              const stretch = filters[first + i];
+              if (stretch === undefined) return EMPTY;
+              return object.filter(stretch).pipe(
+                filter((bits) => mayHold(bits, hash)),
+                switchMap(() => this.#inBlocks([info], place)),
+              );
+            }),
+          );
+        }),
+        take(1),
+      );
+    });
+  }
+
+  /** Emits all cells of a key, state and namespace, in the order of sub-keys. */
+  all(key: StoredKey, state: number, namespace: Uint8Array): Observable<FoundCell> {
+    return this.#opened(() => {
+      const place = this.#place(key, state, namespace);
+      return this.#pages(place).pipe(
+        concatMap(({ blocks, firsts }) => {
+          const { first, end } = candidates(firsts, place);
+          return from(windows(blocks.slice(first, end)));
+        }),
+        concatMap((infos) => this.#inBlocks(infos, place)),
+      );
+    });
+  }
+
+  #opened<T>(work: (object: SegmentObject) => Observable<T>): Observable<T> {
     return concat(
-      this.#open(),
-      defer(() => {
-        const at = this.#object.footer.schema.states.findIndex((state) => state.name === name);
-        return of(at < 0 ? undefined : at);
-      }),
+      defer(() => (this.#object.opened ? EMPTY : this.#opening)),
+      defer(() => work(this.#object)),
     );
   }
 
-  /** Emits the content of the cell, `absent` for a tombstone. Completes without emitting if there is no such cell. */
-  get(address: CellAddress): Observable<{ readonly content: CellContent }> {
-    return concat(
-      this.#open(),
-      defer(() => {
-        const { footer, index } = this.#object;
-        const hash = hashOf(address.key);
-        const group = keyGroupOf(hash, footer.schema.maxParallelism);
-        const place = { ...address, hash, group, encoded: encodeKey(address.key) };
-        const { first, end } = candidates(index, place);
-        return this.#search(place, first, end);
-      }),
-    );
+  #place(key: StoredKey, state: number, namespace: Uint8Array): Place & { readonly subKey?: undefined } {
+    const hash = hashOf(key);
+    const group = keyGroupOf(hash, this.#object.footer.schema.maxParallelism);
+    return { group, hash, key: encodeKey(key), state, namespace };
   }
 
-  #open(): Observable<never> {
-    return defer(() => (this.#object.opened ? EMPTY : this.#object.open(0)));
+  /** The pages that may have cells of a place. */
+  #pages(place: Place): Observable<IndexPage> {
+    const { first, end } = candidates(this.#object.root.firsts, place);
+    return range(first, end - first).pipe(concatMap((at) => this.#object.page(at)));
   }
 
-  #search(place: Place, block: number, end: number): Observable<{ readonly content: CellContent }> {
-    if (block >= end) return EMPTY;
-    return this.#inBlock(place, block).pipe(
-      map((content) => ({ content })),
-      defaultIfEmpty(undefined),
-      last(),
-      switchMap((found) => (found === undefined ? this.#search(place, block + 1, end) : of(found))),
-    );
-  }
-
-  #inBlock(place: Place, at: number): Observable<CellContent> {
-    const info = this.#object.index.blocks[at];
-    if (info === undefined) return EMPTY;
-    return this.#object.filter(at).pipe(
-      switchMap((filter) => {
-        if (!mayHold(filter, cellHash(place.hash, place.state, place.path))) return EMPTY;
-        const { offset, length } = info;
-        return concat(
-          defer(() =>
-            this.#object.holds(offset, length) ? EMPTY : this.#object.load(offset, offset + length),
-          ),
-          defer(() => {
-            const block = this.#object.block(info);
-            const cell = find(block, place);
-            return cell < 0 ? EMPTY : of(block.contents[cell]);
-          }),
-        );
-      }),
-    );
+  #inBlocks(infos: readonly BlockInfo[], place: Place): Observable<FoundCell> {
+    return this.#object
+      .read(infos)
+      .pipe(concatMap((blocks) => blocks.flatMap((block) => found(block, place))));
   }
 }
 
-/** The blocks that may hold a cell. */
-function candidates(index: SegmentIndex, place: Place): { readonly first: number; readonly end: number } {
-  const { blocks } = index;
-  // A linear search: blocks are few, and a binary search could not handle those without a first address.
-  let first = 0;
-  let end = blocks.length;
-  for (let at = 0; at < blocks.length; at++) {
-    const order = compareFirst(index, at, place);
-    if (order === undefined) continue;
-    if (order <= 0) first = at;
-    else {
-      end = at;
-      break;
-    }
-  }
-  return { first, end };
-}
-
-/** Compares a block's first cell with `place`; undefined if the index does not have its address. */
-function compareFirst(index: SegmentIndex, block: number, place: Place): number | undefined {
-  const group = index.blocks[block]?.firstGroup ?? 0;
-  const hash = index.hashes[block] ?? 0;
-  const order = group - place.group || hash - place.hash;
-  if (order !== 0) return order;
-  const [key, namespace, subKey] = index.firsts.slice(3 * block, 3 * block + 3);
-  if (key === undefined || key.length === 0 || namespace === undefined || subKey === undefined)
-    return undefined;
-  return (
-    compareBytes(key, place.encoded) ||
-    (index.states[block] ?? 0) - place.state ||
-    comparePaths({ namespace, subKey }, place.path)
-  );
-}
-
-/** The index of a cell in a block, or -1. */
-function find(block: Block, { encoded, state, path }: Place): number {
+/** The cells of a place in a block. */
+function found(block: Block, { key, state, namespace, subKey }: Place): FoundCell[] {
   const { addresses, starts, ends, states } = block;
+  const cells: FoundCell[] = [];
   for (let i = 0; i < block.count; i++) {
     if (states[i] !== state) continue;
-    const order = compareEncoded(addresses, starts[i] ?? 0, ends[i] ?? 0, encoded, 0, encoded.length);
-    if (order === 0 && comparePaths(block.path(i), path) === 0) return i;
+    if (compareEncoded(addresses, starts[i] ?? 0, ends[i] ?? 0, key, 0, key.length) !== 0) continue;
+    const path = block.path(i);
+    if (compareBytes(path.namespace, namespace) !== 0) continue;
+    if (subKey === undefined || compareBytes(path.subKey, subKey) === 0)
+      cells.push({ path, content: block.contents[i] });
   }
-  return -1;
+  return cells;
+}
+
+/** Groups adjacent blocks into requests. */
+function windows(blocks: readonly BlockInfo[]): BlockInfo[][] {
+  const groups: BlockInfo[][] = [];
+  let bytes = Infinity;
+  for (const info of blocks) {
+    if (bytes + info.length > windowBytes) {
+      groups.push([]);
+      bytes = 0;
+    }
+    groups.at(-1)?.push(info);
+    bytes += info.length;
+  }
+  return groups;
+}
+
+/** Work that concurrent subscribers share, and that is not repeated unless it failed. */
+function once<T>(work: Observable<T>): Observable<T> {
+  return work.pipe(
+    share({ connector: () => new ReplaySubject<T>(1), resetOnComplete: false, resetOnRefCountZero: true }),
+  );
 }

@@ -73,9 +73,9 @@ export class RunWriter {
     return upload.finish().pipe(
       tap({
         complete: () => {
-          const { bytes, cells, crc, sha256 } = encoder;
+          const { bytes, cells, crc, sha256, first } = encoder;
           this.written.push({
-            ref: { object, bytes, cells, crc, sha256 },
+            ref: { object, bytes, cells, crc, sha256, first },
             requests: upload.requests,
           });
           then();

@@ -31,7 +31,8 @@ export class SegmentEncoder {
   readonly #schema: SegmentSchema;
   readonly #compression: boolean;
   readonly #limits: SegmentLimits;
-  readonly #index = new IndexBuilder();
+  readonly #index: IndexBuilder;
+  readonly #cellsOf: number[];
 
   // The current block.
   readonly #addresses = new KeyWriter();
@@ -42,6 +43,8 @@ export class SegmentEncoder {
   /** Approximate size of the contents, in bytes. */
   #weight = 0;
   #tombstonesInBlock = 0;
+  /** Cells of each state. */
+  readonly #ofStateInBlock: Uint32Array;
   #firstGroup = 0;
   #lastGroup = 0;
   #firstHash = 0;
@@ -57,6 +60,7 @@ export class SegmentEncoder {
 
   /** Cells per block, adapted to the sizes in previous blocks. */
   #limit: number;
+  #first: readonly [group: number, hash: number] = [0, 0];
   #crc = 0;
   #sha256 = '';
   #tombstones = 0;
@@ -68,6 +72,9 @@ export class SegmentEncoder {
     this.#schema = schema;
     this.#compression = compression;
     this.#limits = limits;
+    this.#index = new IndexBuilder(limits.blocksInPage);
+    this.#cellsOf = schema.states.map(() => 0);
+    this.#ofStateInBlock = new Uint32Array(schema.states.length);
     this.#limit = Math.min(64, limits.cellsInBlock);
   }
 
@@ -79,6 +86,11 @@ export class SegmentEncoder {
   /** SHA-256 of the footer, once finished. */
   get sha256(): string {
     return this.#sha256;
+  }
+
+  /** Key group and hash of the first cell, once a block has been flushed. */
+  get first(): readonly [group: number, hash: number] {
+    return this.#first;
   }
 
   /** Whether to call {@link flush}. */
@@ -153,6 +165,7 @@ export class SegmentEncoder {
       this.#keyEnd = addresses.length;
     }
     this.#lastGroup = group;
+    this.#ofStateInBlock[state] = (this.#ofStateInBlock[state] ?? 0) + 1;
     if (state !== this.#state) {
       flags |= Flag.state;
       addresses.count(state);
@@ -227,9 +240,11 @@ export class SegmentEncoder {
       },
       this.#hashes,
     );
+    if (this.cells === 0) this.#first = [this.#firstGroup, this.#firstHash];
     this.bytes += block.length;
     this.cells += count;
     this.#tombstones += this.#tombstonesInBlock;
+    this.#ofStateInBlock.forEach((cells, of) => (this.#cellsOf[of] = (this.#cellsOf[of] ?? 0) + cells));
     const fitting = Math.floor((blockBytes * count) / plain.length);
     this.#limit = Math.min(Math.max(fitting, 1), this.#limits.cellsInBlock);
     this.#clear();
@@ -254,6 +269,7 @@ export class SegmentEncoder {
     this.#contents = [];
     this.#weight = 0;
     this.#tombstonesInBlock = 0;
+    this.#ofStateInBlock.fill(0);
     this.#addresses.length = 0;
     this.#state = 0;
     this.#path = noPath;
@@ -304,18 +320,19 @@ export class SegmentEncoder {
   finish(): Uint8Array {
     const start = this.#start();
     const index = this.#index.encode();
+    const root = index.at(-1) ?? Buffer.alloc(0);
     const { maxParallelism, states } = this.#schema;
     const footer = packr.pack([
       maxParallelism,
       states.map(({ name, kind, serializer: { id, version: v }, type }) =>
         type === undefined ? [name, kind, id, v] : [name, kind, id, v, type],
       ),
-      this.cells,
+      this.#cellsOf,
       this.#tombstones,
-      index.length,
-      hash('sha256', index, 'buffer'),
+      root.length,
+      hash('sha256', root, 'buffer'),
     ]);
-    if (footer.length > this.#limits.footer || index.length > this.#limits.index)
+    if (footer.length > this.#limits.footer)
       throw new StateError(
         'InvalidState',
         `The names of ${states.length} states take more than the ${this.#limits.footer} bytes that a segment has for them. Declare fewer states, with shorter names.`,
@@ -327,7 +344,7 @@ export class SegmentEncoder {
     this.#sha256 = sha256(Buffer.concat([footer, trailer.subarray(0, 8)]));
     trailer.writeUInt32LE(this.#crc, 8);
     trailer.write(trailerMagic, 12, 'latin1');
-    const end = Buffer.concat([...this.#index.filters, index, footer, trailer]);
+    const end = Buffer.concat([...this.#index.filters, ...index, footer, trailer]);
     this.bytes += end.length;
     return Buffer.concat([start, end]);
   }

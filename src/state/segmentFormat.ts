@@ -7,17 +7,20 @@ import { StateError } from './errors.js';
  * header    7 bytes magic, 1 byte version
  * blocks    some thousand cells each; 1 byte codec, then the block, Snappy-compressed if enabled and smaller
  * filters   a Bloom filter for each block
- * index     MessagePack: for each block its length, cells, first and last key group, CRC-32, and the address of its first cell;
- *           the SHA-256 of each block, and of each filter
- * footer    MessagePack: maximum parallelism, the states' names, kinds and serializers, counts, length and SHA-256 of the index
+ * index     pages, MessagePack: for each of up to 128 blocks its length, cells, first and last key group, CRC-32, and the
+ *           address of its first cell; the SHA-256 of each block, and of each filter
+ *           root, MessagePack: for each page its length, blocks, bytes of blocks and filters, the address of its first cell,
+ *           and its SHA-256
+ * footer    MessagePack: maximum parallelism, the states' names, kinds and serializers, counts, length and SHA-256 of the root
  * trailer   u32 version, u32 footer length, u32 CRC-32 of footer, version and length; 4 bytes magic
  * ```
  * Numbers are little-endian. The order is (key group, hash, encoded key, state, namespace, sub-key): a range of key
  * groups is a range of blocks, and segments merge as streams. Hash and group are not stored, as they follow from the
  * key. States are numbered in the order of their names.
  *
- * A checkpoint holds the SHA-256 of the footer, which holds that of the index, which holds those of blocks and
- * filters: what is read is what was written, even if others can write to the bucket.
+ * A checkpoint holds the SHA-256 of the footer, which holds that of the root, which holds those of pages, which hold those
+ * of blocks and filters: what is read is what was written, even if others can write to the bucket. A read of one cell takes
+ * the footer and the root, a page, a filter and a block, so it moves little of a segment of any size.
  *
  * A block consists of columns: the number of cells; the length of the addresses; a byte of flags per cell ({@link
  * Flag}); the addresses, each reduced to the parts that differ from the previous one; one MessagePack array of the
@@ -51,9 +54,11 @@ export interface BlockInfo {
 
 export interface SegmentFooter {
   readonly schema: SegmentSchema;
-  readonly cells: number;
+  /** Of each state, tombstones included. */
+  readonly cellsOf: readonly number[];
   readonly tombstones: number;
-  readonly index: { readonly offset: number; readonly length: number; readonly sha256: Uint8Array };
+  /** The root of the index, which is preceded by its pages. */
+  readonly root: { readonly offset: number; readonly length: number; readonly sha256: Uint8Array };
   /** CRC-32 of footer, version and length. Identifies the segment. */
   readonly crc: number;
   /** SHA-256 of the same bytes, in base64url. */
@@ -63,8 +68,8 @@ export interface SegmentFooter {
 export const headerLength = 8;
 export const trailerLength = 16;
 
-export const version = 2;
-export const header: Buffer = Buffer.from('MILLSEG\x02', 'latin1');
+export const version = 3;
+export const header: Buffer = Buffer.from('MILLSEG\x03', 'latin1');
 export const trailerMagic = 'GSLM';
 /** Target size of a block before compression. Bytes. */
 export const blockBytes = 64 * 1024;
@@ -88,11 +93,12 @@ export interface SegmentLimits {
   /** Bytes of all blocks. Checked after each block, so it may be exceeded by at most two blocks. */
   readonly bytes: number;
   readonly blocks: number;
+  readonly blocksInPage: number;
   readonly cells: number;
   /** Bytes of a block before compression, and so of a cell with its address. */
   readonly block: number;
   readonly cellsInBlock: number;
-  /** Bytes of a footer, and of an index. */
+  /** Bytes of a footer, and of an index with all its pages. */
   readonly footer: number;
   readonly index: number;
 }
@@ -100,6 +106,8 @@ export interface SegmentLimits {
 export const limits: SegmentLimits = {
   bytes: 2 ** 30,
   blocks: 2 ** 16,
+  // Root and page of a segment of 1 GiB have about 10 KiB each.
+  blocksInPage: 128,
   cells: 2 ** 22,
   block: 2 ** 26,
   cellsInBlock: 2 ** 13,

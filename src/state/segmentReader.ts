@@ -1,10 +1,12 @@
-import { defer, type Observable } from 'rxjs';
+import { concat, defer, ignoreElements, map, type Observable } from 'rxjs';
 import type { CheckpointData } from '../store/services.js';
 import type { Block } from './block.js';
-import type { SegmentFooter } from './segmentFormat.js';
+import type { BlockInfo, SegmentFooter } from './segmentFormat.js';
 import { SegmentObject, type SegmentRef } from './segmentObject.js';
 
 const windowBytes = 2 * 1024 * 1024;
+/** Has the footer and the index of most segments. */
+const tailBytes = 64 * 1024;
 
 /**
  * Reads one segment from its first block to its last, in windows of 2 MiB: {@link open} it; then, until {@link done},
@@ -15,6 +17,7 @@ const windowBytes = 2 * 1024 * 1024;
  */
 export class SegmentReader {
   readonly #object: SegmentObject;
+  #blocks: readonly BlockInfo[] | undefined;
   #next = 0;
 
   constructor(data: CheckpointData, ref: SegmentRef) {
@@ -30,7 +33,7 @@ export class SegmentReader {
   }
 
   get opened(): boolean {
-    return this.#object.opened;
+    return this.#blocks !== undefined;
   }
 
   get footer(): SegmentFooter {
@@ -38,23 +41,30 @@ export class SegmentReader {
   }
 
   get done(): boolean {
-    return this.#next === this.#object.index.blocks.length;
+    return this.#next === this.#all.length;
   }
 
   get ready(): boolean {
-    const info = this.#object.index.blocks[this.#next];
+    const info = this.#all[this.#next];
     return info !== undefined && this.#object.holds(info.offset, info.length);
   }
 
   /** Loads footer and index. */
   open(): Observable<never> {
-    return this.#object.open(windowBytes);
+    const object = this.#object;
+    return concat(
+      object.open(tailBytes, windowBytes),
+      object.blocks().pipe(
+        map((blocks) => (this.#blocks = blocks)),
+        ignoreElements(),
+      ),
+    );
   }
 
   /** Loads the next blocks. */
   fetch(): Observable<never> {
     return defer(() => {
-      const { blocks } = this.#object.index;
+      const blocks = this.#all;
       const info = blocks[this.#next];
       if (info === undefined) throw new RangeError('the segment has been read');
       let end = info.offset + info.length;
@@ -69,8 +79,13 @@ export class SegmentReader {
 
   /** Decodes the next block, which is {@link ready}. */
   block(): Block {
-    const info = this.#object.index.blocks[this.#next++];
+    const info = this.#all[this.#next++];
     if (info === undefined) throw new RangeError('the segment has been read');
     return this.#object.block(info);
+  }
+
+  get #all(): readonly BlockInfo[] {
+    if (this.#blocks === undefined) throw new RangeError('the segment is not open yet');
+    return this.#blocks;
   }
 }

@@ -1,5 +1,5 @@
 import type { Json } from '../flow/index.js';
-import { fields, isCount, isString, listOf, oneOf, optional } from '../shape.js';
+import { fields, isCount, isString, listOf, oneOf, optional, tuple } from '../shape.js';
 import { StateError } from './errors.js';
 import type { StoredKey } from './keys.js';
 import { keyText } from './refusals.js';
@@ -29,12 +29,13 @@ export function snapshotJson(maxParallelism: number, runs: readonly Run[]): Json
     version,
     maxParallelism,
     runs: runs.map((run) =>
-      run.map(({ object, bytes, cells, crc, sha256 }) => ({
+      run.map(({ object, bytes, cells, crc, sha256, first }) => ({
         object,
         bytes,
         cells,
         crc,
         ...(sha256 === undefined ? {} : { sha256 }),
+        ...(first === undefined ? {} : { first }),
       })),
     ),
   };
@@ -53,6 +54,7 @@ const isSegmentRef = fields({
   cells: isCount,
   crc: isCount,
   sha256: optional(isString),
+  first: optional(tuple(isCount, Number.isSafeInteger)),
 });
 
 /** Errors: `StateSchemaMismatch`. */

@@ -7,7 +7,8 @@ import { valueState } from '../../src/state/index.js';
 import { hashOf, keyGroupOf } from '../../src/state/keyGroups.js';
 import { noPath } from '../../src/state/cells.js';
 import { SegmentEncoder } from '../../src/state/segmentEncoder.js';
-import { decodeFooter, decodeIndex } from '../../src/state/segmentFooter.js';
+import { decodeFooter } from '../../src/state/segmentFooter.js';
+import { decodePage, decodeRoot } from '../../src/state/segmentIndex.js';
 import { headerLength, limits, trailerLength, type BlockInfo } from '../../src/state/segmentFormat.js';
 import type { SegmentRef } from '../../src/state/segmentObject.js';
 import { Encoded, messagePack, unpackForeign } from '../../src/state/serializer.js';
@@ -181,16 +182,29 @@ describe('a size beyond the limits is rejected before it is allocated or read', 
     const { object, size } = footerOf(change);
     return decodeFooter('object', object, size);
   };
-  /** The index of a segment, changed, with the digest that its footer would have. */
-  const index = (change: (index: [number[], Uint8Array[], Buffer, Buffer]) => void) => () => {
+  const sealed = (parts: unknown): { bytes: Buffer; length: number; sha256: Buffer } => {
+    const bytes = Buffer.from(messagePack.encode(parts));
+    return { bytes, length: bytes.length, sha256: hash('sha256', bytes, 'buffer') };
+  };
+  type Root = [number[], Uint8Array[], Buffer];
+  /** The root of a segment's index, changed, with the digest that its footer would have. */
+  const root = (change: (root: Root) => void) => () => {
     const segment = whole();
     const footer = decodeFooter('object', segment, segment.length);
-    const { offset, length } = footer.index;
-    const parts = unpackForeign(segment.subarray(offset, offset + length)) as never;
+    const { offset, length } = footer.root;
+    const parts = unpackForeign(segment.subarray(offset, offset + length)) as Root;
     change(parts);
-    const bytes = Buffer.from(messagePack.encode(parts));
-    const sha256 = hash('sha256', bytes, 'buffer');
-    return decodeIndex('object', { ...footer, index: { offset, length: bytes.length, sha256 } }, bytes);
+    const { bytes, ...of } = sealed(parts);
+    return decodeRoot('object', { ...footer, root: { offset, ...of } }, bytes);
+  };
+  /** A page of it, changed, with the digest that its root would have. */
+  const page = (change: (page: [...Root, Buffer]) => void) => () => {
+    const segment = whole();
+    const info = root(() => undefined)().pages[0]!;
+    const parts = unpackForeign(segment.subarray(info.offset, info.offset + info.length)) as never;
+    change(parts);
+    const { bytes, ...of } = sealed(parts);
+    return decodePage('object', { ...info, ...of }, bytes);
   };
 
   test('of a footer', () => {
@@ -206,7 +220,7 @@ describe('a size beyond the limits is rejected before it is allocated or read', 
       'its footer is malformed',
     );
     refused(
-      decode((footer) => (footer[2] = limits.cells + 1)),
+      decode((footer) => (footer[2] = [limits.cells + 1])),
       'its footer is malformed',
     );
     refused(
@@ -215,22 +229,43 @@ describe('a size beyond the limits is rejected before it is allocated or read', 
     );
   });
 
-  test('of a block, its cells, and their number', () => {
-    expect(index(() => undefined)).not.toThrow();
+  test('of a root: pages, their blocks, and bytes', () => {
+    expect(root(() => undefined)).not.toThrow();
     refused(
-      index(([numbers]) => (numbers[0] = limits.block + 2)),
-      'is larger than blocks are',
-    );
-    refused(
-      index(([numbers]) => (numbers[1] = limits.cellsInBlock + 1)),
-      'is larger than blocks are',
-    );
-    refused(
-      index((parts) => (parts[0] = [...parts[0], 1])),
+      root(([numbers]) => (numbers[0] = limits.index)),
       'its index is malformed',
     );
     refused(
-      index((parts) => (parts[2] = Buffer.alloc(0))),
+      root(([numbers]) => (numbers[1] = limits.blocks + 1)),
+      'its index is malformed',
+    );
+    for (const at of [0, 2, 3])
+      refused(
+        root(([numbers]) => (numbers[at]! += 1)),
+        'its blocks do not end where its index says',
+      );
+  });
+
+  test('of a block, its cells, and their number', () => {
+    expect(page(() => undefined)).not.toThrow();
+    refused(
+      page(([numbers]) => (numbers[0] = limits.block + 2)),
+      'is larger than blocks are',
+    );
+    refused(
+      page(([numbers]) => (numbers[1] = limits.cellsInBlock + 1)),
+      'is larger than blocks are',
+    );
+    for (const change of [
+      (parts: Root) => (parts[0] = [...parts[0], 1]),
+      (parts: Root) => (parts[1] = []),
+      (parts: Root) => (parts[2] = Buffer.alloc(0)),
+    ]) {
+      refused(page(change as never), 'its index is malformed');
+      refused(root(change), 'its index is malformed');
+    }
+    refused(
+      page((parts) => (parts[3] = Buffer.alloc(0))),
       'its index is malformed',
     );
     const cells = limits.cellsInBlock + 1;

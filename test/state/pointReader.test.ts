@@ -1,11 +1,12 @@
-import type { Observable } from 'rxjs';
+import { toArray, type Observable } from 'rxjs';
 import { valueState } from '../../src/state/index.js';
-import { absent, noPath, type CellContent } from '../../src/state/cells.js';
+import { absent, comparePaths, noPath, type CellContent } from '../../src/state/cells.js';
 import { storedKey, type Key } from '../../src/state/keys.js';
 import { PointReader } from '../../src/state/pointReader.js';
 import { counting } from '../../src/store/decorators/counting.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { Bench, coded, dataOn, segmentsOf } from './harness.js';
+import { entriesState, type Entries } from './kinds/entries.js';
 
 function now<T>(source: Observable<T>): T | undefined {
   let last: T | undefined;
@@ -15,9 +16,9 @@ function now<T>(source: Observable<T>): T | undefined {
   return last;
 }
 
-function written(count: number, key: (i: number) => Key = (i) => `key-${i}`) {
+function written(count: number, key: (i: number) => Key = (i) => `key-${i}`, blocksInPage = 128) {
   const memory = createMemoryStore();
-  const bench = new Bench(memory, { n: valueState<unknown>(0), other: valueState(0) });
+  const bench = new Bench(memory, { n: valueState<unknown>(0), other: valueState(0) }, { blocksInPage });
   for (let i = 0; i < count; i++) bench.with<unknown>(key(i), 'n', (n) => n.set(i));
   bench.with<unknown>(key(7), 'n', (n) => n.clear());
   const [ref] = segmentsOf(bench.checkpoint().snapshot);
@@ -29,15 +30,11 @@ function written(count: number, key: (i: number) => Key = (i) => `key-${i}`) {
 }
 
 describe('a point read', () => {
-  test('finds every cell, tombstones too, and no other', () => {
-    const { reader, get } = written(20_000);
-    expect([now(reader.state('n')), now(reader.state('other')), now(reader.state('x'))]).toEqual([
-      0,
-      1,
-      undefined,
-    ]);
-    for (let i = 0; i < 20_000; i += 97) expect(get(`key-${i}`)).toEqual({ content: i });
-    expect(get('key-7')).toEqual({ content: absent });
+  test.each([128, 2])('finds every cell, tombstones too, and no other, with %i blocks a page', (inPage) => {
+    const { reader, get } = written(20_000, undefined, inPage);
+    expect(now(reader.footer())?.schema.states.map(({ name }) => name)).toEqual(['n', 'other']);
+    for (let i = 0; i < 20_000; i += 97) expect(get(`key-${i}`)).toMatchObject({ content: i });
+    expect(get('key-7')).toMatchObject({ content: absent });
     expect(get('key-97', 1)).toBeUndefined();
     expect(get('key-20000')).toBeUndefined();
   });
@@ -50,7 +47,7 @@ describe('a point read', () => {
     const [ref] = segmentsOf(bench.checkpoint().snapshot);
     const reader = new PointReader(dataOn(memory), ref!);
     const get = (state: number) => now(reader.get({ key: 'k', state, path: noPath }));
-    expect([get(0), get(1)]).toEqual([{ content: 1 }, { content: 2 }]);
+    expect([get(0), get(1)]).toMatchObject([{ content: 1 }, { content: 2 }]);
   });
 
   test('reads the end of the segment once, then a filter and a block; for absent cells hardly ever a block', () => {
@@ -58,7 +55,7 @@ describe('a point read', () => {
     expect(ref.bytes).toBeGreaterThan(1_500_000);
     get('key-5');
     const opened = counts();
-    expect(opened.bytesDown).toBeLessThan(64 * 1024 + 16 * 1024 + 64 * 1024);
+    expect(opened.bytesDown).toBeLessThan(3 * 16 * 1024 + 64 * 1024);
     for (let i = 0; i < 50; i++) get(`key-${i * 3001}`);
     const found = counts();
     expect((found.bytesDown - opened.bytesDown) / 50).toBeLessThan(80 * 1024);
@@ -70,11 +67,53 @@ describe('a point read', () => {
     expect((missed.requests.get ?? 0) - (found.requests.get ?? 0)).toBeLessThanOrEqual(220);
   });
 
-  test('finds keys that are too long for the index', () => {
-    const { get } = written(300, (i) => ['x'.repeat(2000), i]);
-    for (let i = 8; i < 300; i += 29) expect(get(['x'.repeat(2000), i])).toEqual({ content: i });
+  test.each([128, 2])('finds keys that are too long for the index, with %i blocks a page', (inPage) => {
+    const { get } = written(300, (i) => ['x'.repeat(2000), i], inPage);
+    for (let i = 8; i < 300; i += 29) expect(get(['x'.repeat(2000), i])).toMatchObject({ content: i });
     expect(get(['x'.repeat(2000), 300])).toBeUndefined();
   });
+
+  test('reads a page of the index once, and hardly more of a large index', () => {
+    const { reader, get, counts, ref } = written(300, (i) => `${'x'.repeat(20_000)} ${i}`, 4);
+    expect(now(reader.footer())?.root.length).toBeGreaterThan(500);
+    get(`${'x'.repeat(20_000)} 5`);
+    const opened = counts();
+    get(`${'x'.repeat(20_000)} 5`);
+    const requests = (counts().requests.get ?? 0) - (opened.requests.get ?? 0);
+    expect(requests).toBeLessThanOrEqual(2);
+    expect(ref.first).toEqual([expect.any(Number), expect.any(Number)]);
+  });
+
+  test.each([128, 2])(
+    'finds all cells of a key, a state and a namespace, in order, %i blocks a page',
+    (inPage) => {
+      const memory = createMemoryStore();
+      const states = { before: valueState(''), map: entriesState(), then: valueState('') };
+      const bench = new Bench(memory, states, { blocksInPage: inPage });
+      const { map } = bench.backend.handles as unknown as { readonly map: Entries };
+      const big = 'x'.repeat(500);
+      for (const key of ['a', 'b', 'long '.repeat(100)]) {
+        for (const name of ['before', 'then']) bench.with<string>(key, name, (n) => n.set(big));
+        bench.backend.at(key);
+        for (const space of ['', 'w1', 'w2'])
+          for (let i = 0; i < 1000; i++) map.in(space).set(i, `${key} ${space} ${i} ${big}`);
+      }
+      bench.backend.leave();
+      const [ref] = segmentsOf(bench.checkpoint().snapshot);
+      const reader = new PointReader(dataOn(memory), ref!);
+      for (const key of ['a', 'b', 'long '.repeat(100)]) {
+        for (const space of ['', 'w1', 'w2']) {
+          const found = now(reader.all(key, 1, Buffer.from(space)).pipe(toArray()))!;
+          expect(found.map(({ content }) => content)).toEqual(
+            Array.from({ length: 1000 }, (_, i) => `${key} ${space} ${i} ${big}`),
+          );
+          expect(found.map(({ path }) => path)).toEqual(found.map(({ path }) => path).toSorted(comparePaths));
+        }
+      }
+      expect(now(reader.all('c', 1, noPath.namespace))).toBeUndefined();
+      expect(now(reader.all('a', 1, Buffer.from('w3')))).toBeUndefined();
+    },
+  );
 
   test('detects corruption of everything it reads, including filters', () => {
     const { memory, ref } = written(60);
@@ -88,7 +127,7 @@ describe('a point read', () => {
       const again = new PointReader(dataOn(memory), ref);
       const read = (): unknown => now(again.get({ key: 'key-1', state: 0, path: noPath }));
       try {
-        expect(read()).toEqual({ content: 1 });
+        expect(read()).toMatchObject({ content: 1 });
       } catch (error) {
         expect(error).toEqual(coded('SegmentCorrupt'));
         failures++;

@@ -4,7 +4,8 @@ import { decodeBlock } from '../../src/state/block.js';
 import { hashOf, keyGroupOf } from '../../src/state/keyGroups.js';
 import { storedKey, userKey } from '../../src/state/keys.js';
 import { noPath } from '../../src/state/cells.js';
-import { decodeFooter, decodeIndex } from '../../src/state/segmentFooter.js';
+import { decodeFooter } from '../../src/state/segmentFooter.js';
+import { decodeRoot } from '../../src/state/segmentIndex.js';
 import { SegmentEncoder } from '../../src/state/segmentEncoder.js';
 import { headerLength } from '../../src/state/segmentFormat.js';
 import { packr } from '../../src/state/serializer.js';
@@ -46,12 +47,11 @@ describe('segments', () => {
     expect(() => restore(store, snapshot)).not.toThrow();
     const size = bytes.length;
     const footer = decodeFooter(object, bytes, size);
-    const { offset, length } = footer.index;
-    const index = decodeIndex(object, footer, bytes.subarray(offset, offset + length));
-    // A restore reads no filters.
-    const filters = index.filters[0]!.offset;
+    const { offset, length } = footer.root;
+    const [page] = decodeRoot(object, footer, bytes.subarray(offset, offset + length)).pages;
     for (let at = 0; at < size; at++) {
-      if (at >= filters && at < offset) continue;
+      // A restore reads no filters.
+      if (at >= page!.firstFilter && at < page!.offset) continue;
       const bad = Buffer.from(bytes);
       bad[at]! ^= 1 << (at % 8);
       store.put(key, bad).subscribe();
@@ -137,7 +137,7 @@ describe('segments', () => {
   test('a later format is rejected as such', () => {
     const { store, snapshot, key, bytes } = written();
     const at = bytes.length - 16;
-    bytes[at] = 3;
+    bytes[at] = 4;
     const footer = bytes.subarray(at - bytes.readUInt32LE(at + 4), at);
     bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 8), crc32(footer)), at + 8);
     store.put(key, bytes).subscribe();

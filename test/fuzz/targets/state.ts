@@ -5,7 +5,8 @@ import { decodeBlock } from '#src/state/block.js';
 import { absent, noPath, Operand, type CellPath } from '#src/state/cells.js';
 import { compareEncoded, hashOfEncoded } from '#src/state/encodedKeys.js';
 import { storedKey, type Key } from '#src/state/keys.js';
-import { decodeFooter, decodeIndex } from '#src/state/segmentFooter.js';
+import { decodeFooter } from '#src/state/segmentFooter.js';
+import { decodePage, decodeRoot, type PageInfo } from '#src/state/segmentIndex.js';
 import { SegmentEncoder } from '#src/state/segmentEncoder.js';
 import { headerLength, type SegmentFooter } from '#src/state/segmentFormat.js';
 import { messagePack, unpackForeign } from '#src/state/serializer.js';
@@ -117,19 +118,39 @@ export const stateTargets = [
     run: ({ object, size }: { object: Buffer; size: number }) => decodeFooter('segment', object, size),
   }),
   target({
-    name: 'segment index',
+    name: 'root of a segment index',
     errors: ['SegmentCorrupt'],
     draw: (random) => {
       const { blocks, footer, size } = segment(random, true);
       const whole = decodeFooter('segment', Buffer.concat([blocks, footer]), size);
-      const at = whole.index.offset - blocks.length;
-      const bytes = mutated(random, footer.subarray(at, at + whole.index.length));
+      const at = whole.root.offset - blocks.length;
+      const bytes = mutated(random, footer.subarray(at, at + whole.root.length));
       // As if the footer had been written for it.
       const sha256 = hash('sha256', bytes, 'buffer');
-      return { footer: { ...whole, index: { ...whole.index, length: bytes.length, sha256 } }, bytes };
+      return { footer: { ...whole, root: { ...whole.root, length: bytes.length, sha256 } }, bytes };
     },
     run: ({ footer, bytes }: { footer: SegmentFooter; bytes: Buffer }) =>
-      decodeIndex('segment', footer, bytes),
+      decodeRoot('segment', footer, bytes),
+  }),
+  target({
+    name: 'page of a segment index',
+    errors: ['SegmentCorrupt'],
+    draw: (random) => {
+      const { blocks, footer, size } = segment(random, true);
+      const all = Buffer.concat([blocks, footer]);
+      const { root } = decodeFooter('segment', all, size);
+      const { pages } = decodeRoot(
+        'segment',
+        decodeFooter('segment', all, size),
+        all.subarray(root.offset, root.offset + root.length),
+      );
+      const [page] = pages;
+      if (page === undefined) throw new Error('A segment has at least one page.');
+      const bytes = mutated(random, all.subarray(page.offset, page.offset + page.length));
+      const sha256 = hash('sha256', bytes, 'buffer');
+      return { info: { ...page, length: bytes.length, sha256 }, bytes };
+    },
+    run: ({ info, bytes }: { info: PageInfo; bytes: Buffer }) => decodePage('segment', info, bytes),
   }),
   target({
     name: 'MessagePack',
