@@ -15,7 +15,7 @@ export const wholes: readonly Whole[] = [
     because: 'They carry out the steps and read what was written, for the coordinator alone.',
   },
   {
-    files: 'checkpoint/manifestCodec.ts',
+    files: 'checkpoint/{manifestCodec,signedJson}.ts',
     by: 'checkpoint/manifest.test.ts',
     because: 'A property decodes what manifests encode.',
   },

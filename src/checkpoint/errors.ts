@@ -20,6 +20,10 @@ export type CheckpointErrorCode =
   | 'DroppedOperator'
   | 'DroppedPending'
   | 'GarbageReferenced'
+  | 'SavepointNotFound'
+  | 'SavepointIncomplete'
+  | 'SavepointCorrupt'
+  | 'SavepointTooNew'
   | 'SweepTooLong';
 
 /** An error of a job's log or checkpoints. Only `CheckpointFailed` is retryable. */

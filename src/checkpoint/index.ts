@@ -9,3 +9,5 @@ export { neverDurable } from './errors.js';
 export type { CheckpointEvent } from './events.js';
 export type { Signing } from './signature.js';
 export { decodeManifest, encodeManifest } from './manifestCodec.js';
+export { readSavepoint, savepointPrefix, type SavepointPlace } from './savepoints/read.js';
+export type { SavepointRoot } from './savepoints/root.js';

@@ -8,7 +8,8 @@ import { accessError } from './accessError.js';
 import { dataKey } from './dataPlace.js';
 import type { Entry, Listed, LogEvent, LogRequest, LogState } from './logState.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
-import { encodeManifest, largest } from './manifestCodec.js';
+import { encodeManifest } from './manifestCodec.js';
+import { largest } from './signedJson.js';
 import { readManifest, type Scope } from './trust.js';
 
 /**

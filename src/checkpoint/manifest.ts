@@ -29,6 +29,13 @@ export interface RetainedEntry extends EntryRef {
   readonly objects: readonly string[];
 }
 
+export interface SavepointOrigin {
+  /** Without user info, with a slash at its end. */
+  readonly uri: string;
+  /** The checkpoint that is in it. */
+  readonly checkpoint: number;
+}
+
 export type EntryKind = 'claim' | 'checkpoint' | 'savepoint' | 'rewind';
 
 /** One entry of a job's log: whole, immutable, readable without any other. */
@@ -60,8 +67,10 @@ export interface Manifest {
   readonly retained: readonly RetainedEntry[];
   /** The input is over and everything is committed. */
   readonly finished?: boolean;
-  /** A savepoint's self-contained copy. */
+  /** In the entry of a savepoint: the URI of its copy, which may be incomplete. */
   readonly savepoint?: string;
+  /** The savepoint that the log began with, in every entry. For information; its objects were copied. */
+  readonly from?: SavepointOrigin;
   /** What a rewind revokes. */
   readonly revokes?: readonly Pending[];
 }

@@ -1,5 +1,3 @@
-import { crc32 } from 'node:zlib';
-import { isDeeper } from '../formats/depth.js';
 import {
   fields,
   isCount,
@@ -13,19 +11,30 @@ import {
 } from '../shape.js';
 import { CheckpointError } from './errors.js';
 import type { Manifest } from './manifest.js';
-import { signatureOf } from './signature.js';
+import { decodeSigned, deepest, encodeSigned, largest, type SignedFormat } from './signedJson.js';
 
-/**
- * A manifest as bytes: one header line, `millrace-manifest <version> <crc32 of the rest, 8 hex digits>`, then JSON.
- * If the job has a key, the header ends with the signature of the rest, 64 hex digits (`signature.ts`). The version
- * is outside the JSON, so that a reader recognizes a newer format before it parses.
- */
-const magic = 'millrace-manifest';
-const version = 1;
-
-/** Limits of size (bytes) and nesting, so that a manifest can be parsed and written again within memory and stack. */
-export const largest = 64 * 2 ** 20;
-const deepest = 1000;
+/** A manifest as bytes. Errors: `ManifestCorrupt`, `ManifestTooNew`, `ManifestTooLarge`. */
+const format: SignedFormat = {
+  magic: 'millrace-manifest',
+  version: 1,
+  corrupt: (where, why, cause) =>
+    new CheckpointError(
+      'ManifestCorrupt',
+      `The manifest ${where} is corrupt: ${why}. Nothing was changed. Restore the object from a version or backup of the bucket; if there is none, start the job under a new name or in another checkpoint directory.`,
+      { cause },
+    ),
+  tooNew: (where, found) =>
+    new CheckpointError(
+      'ManifestTooNew',
+      `The manifest ${where} has version ${found}; this millrace reads up to 1. Nothing was changed. Run the job with the newer millrace that wrote it.`,
+    ),
+  tooLarge: (cause) =>
+    new CheckpointError(
+      'ManifestTooLarge',
+      `The checkpoint needs a manifest of more than ${largest / 2 ** 20} MiB, or one nested more than ${deepest} deep, which could not be restored. Nothing was written. Let operators snapshot less, or keep it in keyed state; let sinks have fewer files open at a time.`,
+      cause === undefined ? {} : { cause },
+    ),
+};
 
 /**
  * Errors: `ManifestTooLarge`.
@@ -33,23 +42,7 @@ const deepest = 1000;
  * @param key signs it
  */
 export function encodeManifest(manifest: Manifest, key?: string): Buffer {
-  const json = jsonOf(manifest);
-  const signed = key === undefined ? '' : ` ${signatureOf(json, key)}`;
-  return Buffer.concat([Buffer.from(`${magic} ${version} ${checksum(json)}${signed}\n`), json]);
-}
-
-function jsonOf(manifest: Manifest): Buffer {
-  let text: string;
-  try {
-    text = JSON.stringify(manifest);
-  } catch (cause) {
-    // Other errors, such as a value that JSON cannot hold, are not about size.
-    if (!(cause instanceof RangeError)) throw cause;
-    throw tooLarge(cause);
-  }
-  const json = Buffer.from(text);
-  if (json.length > largest - 128 || isDeeper(text, deepest)) throw tooLarge();
-  return json;
+  return encodeSigned(format, manifest, key);
 }
 
 /**
@@ -62,54 +55,10 @@ export function decodeManifest(
   where: string,
   verify: (json: Buffer, signature: string | undefined) => void = () => undefined,
 ): Manifest {
-  if (bytes.length > largest) throw corrupt(where, `it has more than ${largest} bytes`);
-  const newline = bytes.subarray(0, 128).indexOf(0x0a);
-  const header = /^millrace-manifest ([1-9]\d*) ([0-9a-f]{8})(?: ([0-9a-f]{64}))?$/.exec(
-    bytes.toString('latin1', 0, Math.max(newline, 0)),
-  );
-  if (header === null) throw corrupt(where, 'it does not start with the header of a manifest');
-  if (Number(header[1]) > version) throw tooNew(where, Number(header[1]));
-  const json = bytes.subarray(newline + 1);
-  if (checksum(json) !== header[2]) throw corrupt(where, 'its checksum does not match');
-  verify(json, header[3]);
-  const text = json.toString();
-  if (isDeeper(text, deepest)) throw corrupt(where, `it is nested more than ${deepest} deep`);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw corrupt(where, 'it is not JSON', cause);
-  }
-  const flaw = flawOf(value);
-  if (flaw !== undefined) throw corrupt(where, flaw);
+  const value = decodeSigned(format, bytes, where, verify);
+  const flaw = manifestFlaw(value);
+  if (flaw !== undefined) throw format.corrupt(where, flaw);
   return value as Manifest;
-}
-
-function checksum(bytes: Buffer): string {
-  return crc32(bytes).toString(16).padStart(8, '0');
-}
-
-function corrupt(where: string, why: string, cause?: unknown): CheckpointError {
-  return new CheckpointError(
-    'ManifestCorrupt',
-    `The manifest ${where} is corrupt: ${why}. Nothing was changed. Restore the object from a version or backup of the bucket; if there is none, start the job under a new name or in another checkpoint directory.`,
-    { cause },
-  );
-}
-
-function tooNew(where: string, found: number): CheckpointError {
-  return new CheckpointError(
-    'ManifestTooNew',
-    `The manifest ${where} has version ${found}; this millrace reads up to ${version}. Nothing was changed. Run the job with the newer millrace that wrote it.`,
-  );
-}
-
-function tooLarge(cause?: unknown): CheckpointError {
-  return new CheckpointError(
-    'ManifestTooLarge',
-    `The checkpoint needs a manifest of more than ${largest / 2 ** 20} MiB, or one nested more than ${deepest} deep, which could not be restored. Nothing was written. Let operators snapshot less, or keep it in keyed state; let sinks have fewer files open at a time.`,
-    cause === undefined ? {} : { cause },
-  );
 }
 
 const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
@@ -123,7 +72,7 @@ const operator = fields({
 });
 
 const shapes: Readonly<Record<keyof Manifest, Shape>> = {
-  version: (value) => value === version,
+  version: (value) => value === format.version,
   jobId: isString,
   job: isString,
   n: (value) => isCount(value) && value !== 0,
@@ -141,11 +90,13 @@ const shapes: Readonly<Record<keyof Manifest, Shape>> = {
   retained: listOf(fields({ n: isCount, putId: isString, checkpoint: isCount, objects: keys })),
   finished: optional(isFlag),
   savepoint: optional(isString),
+  from: optional(fields({ uri: isString, checkpoint: isCount })),
   dir: optional(isString),
   revokes: optional(pending),
 };
 
-function flawOf(value: unknown): string | undefined {
+/** What is wrong with the form of a manifest. */
+export function manifestFlaw(value: unknown): string | undefined {
   if (!isRecord(value)) return 'it is not a JSON object';
   const wrong = Object.entries(shapes).find(([field, shape]) => !shape(value[field]));
   return wrong && `its field ${wrong[0]} is missing or malformed`;

@@ -11,12 +11,22 @@ export interface Signing {
   readonly accept?: 'unsigned' | 'moved' | undefined;
 }
 
-/** The HMAC-SHA-256 of a manifest's JSON, which contains the entry's number, job and directory. */
-export function signatureOf(json: Uint8Array, key: string): string {
-  return createHmac('sha256', key).update('millrace-manifest\n').update(json).digest('hex');
+/**
+ * The HMAC-SHA-256 of a manifest's JSON, which contains the entry's number, job and directory, or of the root of a
+ * savepoint.
+ *
+ * @param magic so that neither can be passed off as the other
+ */
+export function signatureOf(json: Uint8Array, key: string, magic: string): string {
+  return createHmac('sha256', key).update(`${magic}\n`).update(json).digest('hex');
 }
 
-export function isSignedBy(json: Uint8Array, signature: string, keys: readonly string[]): boolean {
+export function isSignedBy(
+  json: Uint8Array,
+  signature: string,
+  keys: readonly string[],
+  magic: string,
+): boolean {
   const given = Buffer.from(signature, 'hex');
-  return keys.some((key) => timingSafeEqual(Buffer.from(signatureOf(json, key), 'hex'), given));
+  return keys.some((key) => timingSafeEqual(Buffer.from(signatureOf(json, key, magic), 'hex'), given));
 }

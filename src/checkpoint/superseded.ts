@@ -4,7 +4,7 @@ import { isStoreError } from '../store/errors.js';
 import type { ClaimOptions } from './contract.js';
 import { CheckpointError, fenced } from './errors.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
-import { largest } from './manifestCodec.js';
+import { largest } from './signedJson.js';
 import { readManifest, scopeOf } from './trust.js';
 
 /** Tries before an error that ends the job is taken for the cause. */

@@ -20,7 +20,8 @@ import { isSignedBy, type Signing } from './signature.js';
  * form and range |
  * | `dir` | a log of another directory | here, if it is signed |
  * | `version`, `prev`, `parent`, `putId`, `kind`, `at`, `finished` | nothing: compared, or copied | the codec: form |
- * | `savepoint`, `revokes` | nothing: not read | the codec: form |
+ * | `savepoint`, `from`, `revokes` | nothing: compared, or not read | the codec: form |
+ * | the root of a savepoint: `data`, `operators` | objects to copy | `savepoints/root.ts`: names, form, signature |
  * | `entropy` | other prefixes of the bucket | here: its marker matches the checkpoint directory |
  * | `garbage` | objects, log entries to delete | here: data names, and entries that are over |
  * | `objects` of operators, committables, `retained` | objects to keep, read, delete | here, and `dataKey` at each use |
@@ -91,7 +92,7 @@ function verify(json: Buffer, signature: string | undefined, { keys, accept }: S
         'unsigned',
         'the job ran without a key before, and nobody else can write there',
       );
-  } else if (!isSignedBy(json, signature, keys)) {
+  } else if (!isSignedBy(json, signature, keys, 'millrace-manifest')) {
     throw new CheckpointError(
       'ManifestNotTrusted',
       `The manifest ${where} is signed with none of the keys of checkpoints.sign. Nothing was changed. If the key was changed, add the former one to the list, after the new one. If not, somebody else has written the object: restore it from a version or backup of the bucket.`,

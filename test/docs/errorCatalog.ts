@@ -289,6 +289,16 @@ export const errorCatalog: Readonly<
       'Keep what operators snapshot in keyed state; have fewer files open at a time',
     ],
     ManifestTooNew: ['A later version of millrace wrote the log', 'Run that version, or a later one'],
+    SavepointCorrupt: [
+      'The root of a savepoint, or one of its objects, is not what was written',
+      'Use another copy of the savepoint, or another savepoint',
+    ],
+    SavepointIncomplete: [
+      'A folder has objects of a savepoint, and no root: making it was interrupted, or goes on',
+      'Use another savepoint, and remove this folder if no job is making it',
+    ],
+    SavepointNotFound: ['There is no savepoint at the URI', 'Check the URI'],
+    SavepointTooNew: ['A later version of millrace wrote the savepoint', 'Run that version, or a later one'],
     SweepTooLong: [
       'Leftovers of earlier attempts were not removed in time. This is logged; the job has finished',
       'Start the job again, or set a lifecycle rule for unfinished uploads',

@@ -113,6 +113,7 @@ const fields: Readonly<Record<keyof Manifest, true>> = {
   retained: true,
   finished: true,
   savepoint: true,
+  from: true,
   revokes: true,
 };
 

@@ -1,6 +1,7 @@
 /** What a checkpoint directory holds is read within bounds of size, depth and form. */
 import { crc32 } from 'node:zlib';
-import { decodeManifest, encodeManifest, largest } from '../../src/checkpoint/manifestCodec.js';
+import { decodeManifest, encodeManifest } from '../../src/checkpoint/manifestCodec.js';
+import { largest } from '../../src/checkpoint/signedJson.js';
 import { type Manifest, logKey } from '../../src/checkpoint/manifest.js';
 import { fileCodec } from '../../src/sinks/file/fileKind.js';
 import { decodeCommittable, encodeCommittable } from '../../src/sinks/twoPhase/committables.js';
