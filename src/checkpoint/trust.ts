@@ -32,7 +32,7 @@ import { isSignedBy, type Signing } from './signature.js';
  * | segments, journals | state and output of this job | `state/segmentReader.ts`, `sinks/file/journal.ts`: content |
  * | listings of the log, of data, of uploads | objects and uploads to delete | `logNumber`, `leftovers.ts`, `sinks/file/leftUploads.ts`: names of this job, of epochs that are over |
  * | `probe.json` | how this job writes its own files | `store/probe.ts`: form |
- * | `.<name>.millrace-partial` of a copy | an upload of its own target | `fs/operations/transfer/note.ts`: target, source and sizes |
+ * | `.<name>.millrace-partial` of a copy | an upload of its own target | `fs/operations/transfer/resumeFile.ts`: target, source and sizes |
  *
  * Within these bounds an unsigned checkpoint is still trusted: its writer controls the job's own output. With
  * `checkpoints.sign` only the job's own manifests are accepted (`signature.ts`), each in its own slot, and the

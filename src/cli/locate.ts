@@ -26,7 +26,7 @@ export interface Located {
   /** For the library; may hold the user info of `s3x://`. */
   readonly uri: string;
   /** For people: the argument, without secrets. */
-  readonly said: string;
+  readonly display: string;
   readonly scheme: Scheme;
   /** Decoded; for a glob, the fixed prefix before its first wildcard. */
   readonly key: string;
@@ -107,23 +107,23 @@ export function reached(uri: string, { uri: by }: Pick<Located, 'uri'>): string 
 }
 
 /** The error of a command whose glob matches nothing. */
-export function noMatch({ said }: Pick<Located, 'said'>): StoreError {
-  return new StoreError('NotFound', `Nothing matches ${said}.`);
+export function noMatch({ display }: Pick<Located, 'display'>): StoreError {
+  return new StoreError('NotFound', `Nothing matches ${display}.`);
 }
 
 /** Throws `Usage` for a glob: the command takes a single place. */
 export function single(located: Located): Located {
   if (located.glob === undefined) return located;
   throw new UsageError(
-    `${located.said} has wildcards, which this command does not take. Percent-encode those that belong to a name: %2A is a star.`,
+    `${located.display} has wildcards, which this command does not take. Percent-encode those that belong to a name: %2A is a star.`,
   );
 }
 
-function ofUri(uri: string, said: string): Located {
+function ofUri(uri: string, display: string): Located {
   const { scheme, key } = splitUri(uri);
   const glob = compileUriGlob(key);
-  if (glob.wild) return { uri, said, scheme, key: glob.prefix, glob };
-  return { uri, said, scheme, key: decodeKey(key) };
+  if (glob.wild) return { uri, display, scheme, key: glob.prefix, glob };
+  return { uri, display, scheme, key: decodeKey(key) };
 }
 
 function directory(located: Located): Located {

@@ -28,9 +28,9 @@ export async function pairsOf(
     const other = names.get(pair.to);
     if (several && source.glob === undefined && other !== undefined)
       throw new UsageError(
-        `${other} and ${source.said} would have the same name in ${target.said}. Copy them one by one.`,
+        `${other} and ${source.display} would have the same name in ${target.display}. Copy them one by one.`,
       );
-    names.set(pair.to, source.said);
+    names.set(pair.to, source.display);
     pairs.push(pair);
   }
   return pairs;
@@ -51,8 +51,8 @@ async function pairOf(
     return { from, to: several || namesDirectory(target) ? below(target, name) : target.uri };
   }
   if (!recursive)
-    throw new UsageError(`${source.said} is a directory. Add --recursive to copy everything in it.`);
+    throw new UsageError(`${source.display} is a directory. Add --recursive to copy everything in it.`);
   if (several && name === '')
-    throw new UsageError(`${source.said} has no name to copy it to in ${target.said}. Take it alone.`);
+    throw new UsageError(`${source.display} has no name to copy it to in ${target.display}. Take it alone.`);
   return { from: asDirectory(from), to: asDirectory(several ? below(target, name) : target.uri) };
 }

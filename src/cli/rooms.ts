@@ -7,12 +7,12 @@ import { isTooManyFiles, tooManyFiles } from './tooManyFiles.js';
  */
 export async function loadRooms() {
   try {
-    const { loadConfig } = await import('../config/index.js');
+    const { load } = await import('../config/index.js');
     await import('../store/local/index.js');
     await import('../store/s3/index.js');
     const { openStores } = await import('../store/open.js');
     const { createOperations } = await import('../fs/operations/index.js');
-    return { loadConfig, createOperations, openStores };
+    return { load, createOperations, openStores };
   } catch (error) {
     throw isTooManyFiles(error) ? new StoreError('Unavailable', tooManyFiles) : error;
   }

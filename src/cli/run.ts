@@ -51,9 +51,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
         ),
       ),
     );
-    const { createOperations, loadConfig, openStores } = await loadRooms();
+    const { createOperations, load, openStores } = await loadRooms();
     stop.throwIfAborted();
-    const config = loadConfig(configured(options, io, log));
+    const config = load(configured(options, io, log), { set: '--set', file: '--config' });
     const stores = (io.openStores ?? openStores)({
       s3: config.s3,
       ...(options.debug === true ? { logger: log } : {}),

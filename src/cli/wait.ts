@@ -16,10 +16,10 @@ export function taken<T>(
       reject(stop.reason as Error);
       return;
     }
-    const end = (settle: () => void): void => {
+    const end = (finish: () => void): void => {
       stop.removeEventListener('abort', stopped);
       subscription.unsubscribe();
-      settle();
+      finish();
     };
     const stopped = (): void => end(() => reject(stop.reason as Error));
     stop.addEventListener('abort', stopped);

@@ -1,8 +1,8 @@
-import type { Origin } from './load/said.js';
+import type { Origin } from './load/settings.js';
 import type { Logger } from './logger.js';
 import type { S3Credentials, S3Options } from './s3Options.js';
 
-export type { Origin } from './load/said.js';
+export type { Origin } from './load/settings.js';
 
 /** The validated configuration: sizes in bytes, durations in milliseconds. Printing it does not show secrets. */
 export interface Config {

@@ -5,8 +5,8 @@ export interface ConfigProblem {
   readonly code:
     | 'UnknownKey'
     | 'InvalidValue'
-    | 'SaidTwice'
-    | 'NotHere'
+    | 'Duplicate'
+    | 'OnlyInCode'
     | 'NotAvailable'
     | 'Incomplete'
     | 'Contradiction'

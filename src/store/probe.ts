@@ -7,10 +7,10 @@
  * 2. **Test**, under unique names, and remove the test objects.
  * 3. **Read again**, even if the test failed. A result that another process has stored takes precedence.
  * 4. **Store** the result.
- * 5. **Sweep.** Once a result is stored, every start removes all test objects: a process may have died in step 2, or one of
+ * 5. **Clean up.** Once a result is stored, every start removes all test objects: a process may have died in step 2, or one of
  *    its requests may have been executed twice or late.
  *
- * A sweep may remove the test objects of a live process and spoil its test. But a result was stored before, so that process
+ * This may remove the test objects of a live process and spoil its test. But a result was stored before, so that process
  * reads it in step 3.
  */
 import {
@@ -57,7 +57,7 @@ export function probe(
   return defer(() =>
     known(store, file).pipe(
       concatMap((found) => (found === undefined ? find(store, prefix, file, random) : of(found))),
-      concatMap((found) => concat(sweep(store, prefix, logger), of(found))),
+      concatMap((found) => concat(removeTrials(store, prefix, logger), of(found))),
     ),
   );
 }
@@ -112,7 +112,7 @@ function keep(store: ObjectStore, file: string, found: StoreCapabilities): Obser
 }
 
 /** Removes test objects. Failures are only logged. */
-function sweep(store: ObjectStore, prefix: string, logger: Logger): Observable<never> {
+function removeTrials(store: ObjectStore, prefix: string, logger: Logger): Observable<never> {
   const start = `${prefix}${stem}-`;
   const isTrial = (key: string): boolean => /^[0-9a-z]{10}-(race|parts)$/.test(key.slice(start.length));
   const warn = (error: unknown): void => {

@@ -225,7 +225,7 @@ describe('config', () => {
             from: 'environment',
             where: 'environment variable S3_REGION',
           },
-          { key: 's3.connection.max', value: '7', from: 'set', where: 'set' },
+          { key: 's3.connection.max', value: '7', from: 'set', where: '--set' },
           { key: 's3.secret-key', value: '<hidden>', from: 'environment', where: anyText },
           {
             key: 's3.proxy',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { loadConfig } from '../../src/config/index.js';
 import { readYaml } from '../../src/config/load/file.js';
-import { Sayings } from '../../src/config/load/said.js';
+import { Settings } from '../../src/config/load/settings.js';
 import { schema } from '../../src/config/schema/index.js';
 import { withGenerated } from './documented.js';
 
@@ -24,10 +24,10 @@ test('the examples of the page load', () => {
   expect(examples.length).toBeGreaterThan(3);
   for (const yaml of examples) {
     expect(parseDocument(yaml).errors).toEqual([]);
-    const sayings = new Sayings();
-    readYaml(sayings, 'example', yaml);
-    expect(sayings.problems).toEqual([]);
-    const set = Object.fromEntries(sayings.all.map(({ key, value }) => [key, value]));
+    const settings = new Settings();
+    readYaml(settings, 'example', yaml);
+    expect(settings.problems).toEqual([]);
+    const set = Object.fromEntries(settings.all.map(({ key, value }) => [key, value]));
     expect(loadConfig({ set: written(set), env: {}, file: false }).warnings).toEqual([]);
   }
 });

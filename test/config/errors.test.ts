@@ -26,7 +26,7 @@ test.each(
   const [problem] = problemsOf({ set: { [said]: wrong[row.kind.name] } }).problems;
   expect(problem).toMatchObject({ code: 'InvalidValue', key: said });
   expect(problem?.message).toContain(row.kind.rule);
-  expect(problem?.message).toContain('(set)');
+  expect(problem?.message).toContain('(option set)');
 });
 
 test.each([
@@ -145,7 +145,7 @@ describe('options without effect and impossible values are refused', () => {
 
   test('one key in two spellings is one problem', () => {
     expect(problems({ 's3.spi.read.fragment-size': 1, 's3.spi.read.max-fragment-size': 2 })).toEqual([
-      'SaidTwice s3.spi.read.max-fragment-size',
+      'Duplicate s3.spi.read.max-fragment-size',
     ]);
     expect(
       problemsOf({ env: { S3_SPI_READ_FRAGMENT_SIZE: '1', S3_SPI_READ_MAX_FRAGMENT_SIZE: '2' } }).problems,
@@ -193,7 +193,9 @@ describe('two values are clamped, with a warning; no others', () => {
     });
     expect(transfer.readBuffer).toBe(used);
     expect(warnings).toEqual([
-      expect.stringContaining(`s3.read.buffer.size: '${said}' (set) is out of bounds, ${used} is used`),
+      expect.stringContaining(
+        `s3.read.buffer.size: '${said}' (option set) is out of bounds, ${used} is used`,
+      ),
     ]);
     expect(warned).toEqual(warnings);
   });
@@ -217,6 +219,6 @@ describe('two values are clamped, with a warning; no others', () => {
 
 test('a file that cannot be read or parsed is named with its line', () => {
   expect(() => loadConfig({ env: {}, file: '/nowhere/millrace.yaml' })).toThrow(
-    '/nowhere/millrace.yaml (option file, or --config) does not exist',
+    '/nowhere/millrace.yaml (option file) does not exist',
   );
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { ConfigError, loadConfig, type Config, type LoadOptions } from '../../src/config/index.js';
 import { readYaml } from '../../src/config/load/file.js';
-import { Sayings } from '../../src/config/load/said.js';
+import { Settings } from '../../src/config/load/settings.js';
 import { findKey, schema, variableOf } from '../../src/config/schema/index.js';
 import { flat } from './arbitrary.js';
 
@@ -40,9 +40,9 @@ test('any string as a file is read, or refused with its problems', () => {
         fc.string({ unit: fc.constantFrom(...Array.from('s3.: -\n&*!"{}[]#|>%@`\t?,')) }),
       ),
       (text) => {
-        const sayings = new Sayings();
-        readYaml(sayings, 'file', text);
-        for (const { message } of sayings.problems) expect(message).toMatch(/\S/);
+        const settings = new Settings();
+        readYaml(settings, 'file', text);
+        for (const { message } of settings.problems) expect(message).toMatch(/\S/);
       },
     ),
     { numRuns: 500 },
@@ -87,9 +87,9 @@ test('flat keys mean the same in code, in a file and in the environment', () => 
   fc.assert(
     fc.property(flat, (set) => {
       const first = load({ set });
-      const sayings = new Sayings();
-      readYaml(sayings, 'file', stringify(set));
-      expect(sayings.all.map(({ key }) => key).sort()).toEqual(Object.keys(set).sort());
+      const settings = new Settings();
+      readYaml(settings, 'file', stringify(set));
+      expect(settings.all.map(({ key }) => key).sort()).toEqual(Object.keys(set).sort());
       const env = Object.entries(set).flatMap(([key, value]) => {
         const row = findKey(key)!.row;
         const variable = variableOf(row);

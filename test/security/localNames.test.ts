@@ -92,7 +92,7 @@ test('under any operations, each key is its own object, and nothing outside chan
         else if (verb === 'upload') await upload(name, `${i}-`);
         else if (verb === 'abort') await aborted(name);
         else if (verb === 'delete') expect(await answer(store.delete([name]))).toEqual([]);
-        // What a process sweeps is what it finds when it first writes.
+        // What a process removes is what it finds when it first writes.
         else store = open();
         if (verb === 'put') model.set(name, body);
         else if (verb === 'upload') model.set(name, `${i}-`);
@@ -125,7 +125,7 @@ test.each([
   ['.millrace/tmp'],
   ['.millrace/meta/x'],
   ['.millrace-keys/victim%o'],
-])('%p reaches neither another object nor a file outside, and no sweep takes it', async (name) => {
+])('%p reaches neither another object nor a file outside, and no clean-up takes it', async (name) => {
   const outside = await tree(outer, root);
   await answer(store.put('victim', Buffer.from('theirs')));
   await answer(store.put('d/victim', Buffer.from('theirs')));

@@ -143,7 +143,7 @@ describe('the probe', () => {
   });
 
   it.each(['list', 'listUploads', 'delete', 'abortUpload'] as const)(
-    'succeeds although %s is denied to the sweep, and logs that',
+    'succeeds although %s is denied to the clean-up, and logs that',
     async (method) => {
       const store = createMemoryStore();
       await firstValueFrom(probe(store, 'jobs/'));

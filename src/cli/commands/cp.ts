@@ -44,9 +44,9 @@ export function cp(program: Command, start: Start): void {
       ) +
         `
 
-Repeat the command to continue a copy that was interrupted: parts that have arrived stay on
-the server, with a note .<name>.millrace-partial beside the target. "millrace uploads abort" drops such parts. What is at
-the target already, of the same size and not older, is not copied again.`,
+Repeat the command to resume an interrupted copy: its uploaded parts stay on the server, with a
+resume file .<name>.millrace-partial beside the target. "millrace uploads abort" drops them.
+Objects that are already at the target, with the same size and not older, are not copied again.`,
     )
     .action((places: readonly string[], options: Options) =>
       start(async (session) => {
@@ -102,7 +102,7 @@ async function toStandardOutput(session: Session, from: readonly string[]): Prom
   const sources = await Promise.all(from.map((place) => locate(place, session.io.cwd)));
   await each(session, sources, async (source) => {
     if (namesDirectory(source) && source.glob === undefined)
-      throw new UsageError(`${source.said} is a directory, and standard output takes objects.`);
+      throw new UsageError(`${source.display} is a directory, and standard output takes objects.`);
     await catAll(session, source);
   });
 }
@@ -111,7 +111,7 @@ async function fromStandardInput(session: Session, to: string, options: Options)
   const target = await locateTarget(to, session.io.cwd);
   if (namesDirectory(target))
     throw new UsageError(
-      `${target.said} is a directory, and standard input has no name. Name the object: ${target.said}name`,
+      `${target.display} is a directory, and standard input has no name. Name the object: ${target.display}name`,
     );
   const { Meter } = await import('../render/meter.js');
   using meter = new Meter(session, verb, session.out);

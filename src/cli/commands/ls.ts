@@ -39,7 +39,7 @@ export function ls(program: Command, start: Start): void {
         await each(session, located, async (place, i) => {
           if (located.length > 1 && !session.json && options.names !== true) {
             if (i > 0) session.out.line('');
-            session.out.line(`${place.said}:`);
+            session.out.line(`${place.display}:`);
           }
           await listOne(session, place, options);
         });

@@ -28,8 +28,8 @@ export function probe(program: Command, start: Start): void {
 }
 
 async function tell({ stores, out, err, json, quiet, io, stop }: Session, place: string): Promise<void> {
-  const { uri, said } = single(await locate(place, io.cwd));
-  if (!json && !quiet && err.isTerminal) err.line(`Trying ${said} …`);
+  const { uri, display } = single(await locate(place, io.cwd));
+  if (!json && !quiet && err.isTerminal) err.line(`Trying ${display} …`);
   const { inspectServer } = await import('../../store/inspect.js');
   const report = await one(inspectServer(stores.open(uri)), stop);
   if (json) out.record({ ...report, findings: report.findings.map(recordOf) });

@@ -56,13 +56,13 @@ function refuse(place: Located, { recursive, wholeBucket }: Options): void {
   if (place.glob !== undefined || !namesDirectory(place)) return;
   if (place.key === '' && (recursive !== true || wholeBucket !== true))
     throw new UsageError(
-      `${place.said} is a whole bucket. Add --recursive --whole-bucket to remove everything in it.`,
+      `${place.display} is a whole bucket. Add --recursive --whole-bucket to remove everything in it.`,
     );
   if (recursive !== true) throw new UsageError(isDirectory(place));
 }
 
-function isDirectory({ said }: Located): string {
-  return `${said} is a directory. Add --recursive to remove everything in it.`;
+function isDirectory({ display }: Located): string {
+  return `${display} is a directory. Add --recursive to remove everything in it.`;
 }
 
 async function removeEach(session: Session, places: readonly Located[], options: Options): Promise<void> {
@@ -142,7 +142,7 @@ async function removeMatches(
 
 /** Refuses a pattern that matches everything in a bucket, like the whole bucket. */
 async function refuseAll({ stores, stop }: Session, place: Located, options: Options): Promise<void> {
-  const { glob, key, uri, said } = place;
+  const { glob, key, uri, display } = place;
   if (glob === undefined || key !== '' || (options.recursive === true && options.wholeBucket === true))
     return;
   const { store } = stores.open(uri);
@@ -159,7 +159,7 @@ async function refuseAll({ stores, stop }: Session, place: Located, options: Opt
   } while (cursor !== undefined);
   if (found)
     throw new UsageError(
-      `${said} matches everything in the bucket. Add --recursive --whole-bucket to remove all of it.`,
+      `${display} matches everything in the bucket. Add --recursive --whole-bucket to remove all of it.`,
     );
 }
 

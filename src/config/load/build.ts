@@ -8,8 +8,8 @@ import { findKey } from '../schema/index.js';
 import { hideValues } from '../secrets.js';
 import { checkEncryption, checkHosts, checkRole } from './checks.js';
 import { bucketCredentialsOf, credentialsOf, pair } from './credentials.js';
-import { settleFamilies, winnersOf } from './families.js';
-import type { Said, Sayings } from './said.js';
+import { chooseGroups, winnersOf } from './families.js';
+import type { Setting, Settings } from './settings.js';
 
 const MiB = 2 ** 20;
 
@@ -19,23 +19,23 @@ type Data = Record<string, unknown>;
  * Builds the configuration: selects the value of each key from the source with the highest precedence, then one group of each
  * family, puts the values into the nested options, and checks dependencies between keys.
  */
-export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config {
-  const winners = winnersOf(sayings.all);
-  settleFamilies(winners, sayings);
+export function build(settings: Settings, logger: ConfigOptions['logger']): Config {
+  const winners = winnersOf(settings.all);
+  chooseGroups(winners, settings);
   const data: Data = {};
-  for (const said of winners.values()) {
-    if (!special.test(said.row.option)) put(data, said);
+  for (const setting of winners.values()) {
+    if (!special.test(setting.row.option)) put(data, setting);
   }
   const group = (name: string): Data => (data[name] ?? {}) as Data;
-  const s3 = connectionOf(group('s3'), winners, sayings);
+  const s3 = connectionOf(group('s3'), winners, settings);
   const transfer = group('transfer');
   const delegated = pair(
     winners,
-    sayings,
+    settings,
     'security.delegation.token.provider.s3-native.access-key',
     'security.delegation.token.provider.s3-native.secret-key',
   );
-  const dir = directoryOf(winners, sayings);
+  const dir = directoryOf(winners, settings);
   const config = {
     s3,
     transfer: {
@@ -47,7 +47,7 @@ export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config
       sourceBudget: 16 * MiB,
       parallel: true,
       ...transfer,
-      bulkCopy: bulkCopyOf(transfer['bulkCopy'] as Data | undefined, s3, winners, sayings),
+      bulkCopy: bulkCopyOf(transfer['bulkCopy'] as Data | undefined, s3, winners, settings),
       entropy: { length: 4, ...(transfer['entropy'] as Data | undefined) },
     },
     checkpoints: {
@@ -73,7 +73,7 @@ export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config
       ...(delegated === undefined ? {} : { credentials: delegated }),
     },
     logger: logger ?? standardErrorLogger,
-    warnings: sayings.warnings,
+    warnings: settings.warnings,
     origin: (key: string) =>
       winners.get(findKey(key)?.key ?? key)?.origin ?? { from: 'default', where: 'default' },
   };
@@ -84,7 +84,7 @@ export function build(sayings: Sayings, logger: ConfigOptions['logger']): Config
 /** Options that are composed of several keys. */
 const special = /^s3\.(buckets\.<name>\.)?credentials|^delegationTokens\.credentials|^checkpoints\.dir$/;
 
-function put(data: Data, { row, names, value }: Said): void {
+function put(data: Data, { row, names, value }: Setting): void {
   const path = row.option.split('.').map((step) => step);
   const steps = [...names];
   let at = data;
@@ -97,8 +97,8 @@ function put(data: Data, { row, names, value }: Said): void {
   });
 }
 
-function connectionOf(data: Data, winners: ReadonlyMap<string, Said>, sayings: Sayings): S3Options {
-  const credentials = credentialsOf(winners, sayings);
+function connectionOf(data: Data, winners: ReadonlyMap<string, Setting>, settings: Settings): S3Options {
+  const credentials = credentialsOf(winners, settings);
   const given = data as S3Options & Data;
   const whole: BucketOptions = {
     ...given,
@@ -106,9 +106,9 @@ function connectionOf(data: Data, winners: ReadonlyMap<string, Said>, sayings: S
     ...roleOf(given.assumeRole),
     ...sealed(given.sse),
   };
-  checkRole(whole, 's3.', winners, sayings);
-  checkEncryption(whole.sse, 's3.', winners, sayings);
-  checkHosts(whole, winners, sayings);
+  checkRole(whole, 's3.', winners, settings);
+  checkEncryption(whole.sse, 's3.', winners, settings);
+  checkHosts(whole, winners, settings);
   const names = new Set(
     [...winners.values()]
       .filter(({ row }) => row.option.startsWith('s3.buckets.'))
@@ -117,7 +117,7 @@ function connectionOf(data: Data, winners: ReadonlyMap<string, Said>, sayings: S
   const buckets = [...names].map((name) => {
     const own = (Object.hasOwn(given.buckets ?? {}, name) ? given.buckets?.[name] : undefined) ?? {};
     const prefix = `s3.bucket.${name}.`;
-    const ownCredentials = bucketCredentialsOf(name, winners, sayings);
+    const ownCredentials = bucketCredentialsOf(name, winners, settings);
     const assumeRole = own.assumeRole === undefined ? undefined : { ...whole.assumeRole, ...own.assumeRole };
     const sse = own.sse === undefined ? undefined : encryptionOf(whole.sse, own.sse);
     const bucket: BucketOptions = {
@@ -126,8 +126,8 @@ function connectionOf(data: Data, winners: ReadonlyMap<string, Said>, sayings: S
       ...roleOf(assumeRole),
       ...sealed(sse),
     };
-    checkRole(bucket, prefix, winners, sayings);
-    checkEncryption(sse, prefix, winners, sayings);
+    checkRole(bucket, prefix, winners, settings);
+    checkEncryption(sse, prefix, winners, settings);
     return [name, hideProxy(bucket)] as const;
   });
   return hideProxy({ ...whole, ...(buckets.length === 0 ? {} : { buckets: Object.fromEntries(buckets) }) });
@@ -169,21 +169,21 @@ function encryptionOf(all: EncryptionOptions = {}, own: EncryptionOptions): Encr
 function bulkCopyOf(
   given: Data | undefined,
   { maxSockets = 50 }: S3Options,
-  winners: ReadonlyMap<string, Said>,
-  sayings: Sayings,
+  winners: ReadonlyMap<string, Setting>,
+  settings: Settings,
 ): Data {
   const key = 's3.bulk-copy.max-concurrent';
   const concurrency = (given?.['concurrency'] ?? 16) as number;
-  const said = winners.get(key);
-  if (said !== undefined && concurrency > maxSockets) {
-    sayings.warnings.push(
-      `${key}: ${concurrency} (${said.origin.where}) is out of bounds, ${maxSockets} is used. It should be ${said.row.kind.rule}.`,
+  const setting = winners.get(key);
+  if (setting !== undefined && concurrency > maxSockets) {
+    settings.warnings.push(
+      `${key}: ${concurrency} (${setting.origin.where}) is out of bounds, ${maxSockets} is used. It should be ${setting.row.kind.rule}.`,
     );
   }
   return { enabled: true, ...given, concurrency: Math.min(concurrency, maxSockets) };
 }
 
-function directoryOf(winners: ReadonlyMap<string, Said>, sayings: Sayings): string | undefined {
+function directoryOf(winners: ReadonlyMap<string, Setting>, settings: Settings): string | undefined {
   const text = (key: string): string | undefined => winners.get(key)?.value as string | undefined;
   const dir = text('state.checkpoints.dir');
   if (dir !== undefined) {
@@ -191,7 +191,7 @@ function directoryOf(winners: ReadonlyMap<string, Said>, sayings: Sayings): stri
       parseUri(dir);
     } catch (error) {
       const where = winners.get('state.checkpoints.dir')?.origin.where ?? '';
-      sayings.problem(
+      settings.problem(
         'InvalidValue',
         'state.checkpoints.dir',
         `state.checkpoints.dir (${where}): ${(error as Error).message}`,
@@ -211,7 +211,7 @@ function directoryOf(winners: ReadonlyMap<string, Said>, sayings: Sayings): stri
   );
   if (lonely !== undefined) {
     const where = winners.get(lonely)?.origin.where ?? '';
-    sayings.problem('Incomplete', lonely, `${lonely} (${where}) needs state.backend.s3.bucket.`);
+    settings.problem('Incomplete', lonely, `${lonely} (${where}) needs state.backend.s3.bucket.`);
   }
   return undefined;
 }

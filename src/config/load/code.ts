@@ -1,21 +1,21 @@
 import { findOption, schema } from '../schema/index.js';
 import { nearest } from '../nearest.js';
-import type { Origin, Sayings } from './said.js';
+import type { Origin, Settings } from './settings.js';
 
 const origin: Origin = { from: 'code', where: 'options in code' };
 
 /** Reads typed, nested options: `{ s3: { region }, transfer: { partSize } }`. */
-export function readCode(sayings: Sayings, options: Readonly<Record<string, unknown>>): void {
+export function readCode(settings: Settings, options: Readonly<Record<string, unknown>>): void {
   const visit = (value: unknown, path: readonly string[]): void => {
     if (value === undefined) return;
     const name = path.join('.');
     const found = findOption(path);
     const named = typeof value === 'string' && path[0] === 's3' && path.at(-1) === 'credentials';
     if (found !== undefined && (!isPlain(value) || found.row.kind.name === 'code'))
-      sayings.found(found, name, named ? { provider: value } : value, origin);
+      settings.found(found, name, named ? { provider: value } : value, origin);
     else if (isPlain(value) && leadsOn(path)) {
       for (const [key, each] of Object.entries(value)) visit(each, [...path, key]);
-    } else sayings.unknown(name, origin, () => nearest(name, optionNames));
+    } else settings.unknown(name, origin, () => nearest(name, optionNames));
   };
   for (const [key, value] of Object.entries(options)) visit(value, [key]);
 }

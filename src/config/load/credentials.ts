@@ -1,28 +1,28 @@
 import { hideValues } from '../secrets.js';
 import type { BucketOptions, CredentialProvider, S3Credentials } from '../s3Options.js';
-import type { Said, Sayings } from './said.js';
+import type { Setting, Settings } from './settings.js';
 
-type Winners = ReadonlyMap<string, Said>;
+type Winners = ReadonlyMap<string, Setting>;
 
 const basic = [
   'aws.credentials.provider.basic.accesskeyid',
   'aws.credentials.provider.basic.secretkey',
 ] as const;
 
-/** The credentials of all buckets, from the group that `selectGroups` has left. */
-export function credentialsOf(winners: Winners, sayings: Sayings): BucketOptions['credentials'] {
+/** The credentials of all buckets, from the group that `chooseGroups` left. */
+export function credentialsOf(winners: Winners, settings: Settings): BucketOptions['credentials'] {
   const value = (key: string): unknown => winners.get(key)?.value;
   const given = value('s3.credentials');
   if (given !== undefined) return ofCode(given);
   const provider = value('aws.credentials.provider');
   if (provider === undefined || provider === 'BASIC') {
     const keys =
-      pair(winners, sayings, 's3.access-key', 's3.secret-key', 's3.session-token') ??
-      pair(winners, sayings, ...basic) ??
-      pair(winners, sayings, 'aws.accessKeyId', 'aws.secretAccessKey');
+      pair(winners, settings, 's3.access-key', 's3.secret-key', 's3.session-token') ??
+      pair(winners, settings, ...basic) ??
+      pair(winners, settings, 'aws.accessKeyId', 'aws.secretAccessKey');
     if (keys !== undefined) return keys;
-    if (provider === 'BASIC' && sayings.problems.every(({ key }) => !basic.some((each) => each === key))) {
-      sayings.problem(
+    if (provider === 'BASIC' && settings.problems.every(({ key }) => !basic.some((each) => each === key))) {
+      settings.problem(
         'Incomplete',
         'aws.credentials.provider',
         `aws.credentials.provider: BASIC (${where(winners, 'aws.credentials.provider')}) needs ${basic.join(' and ')}.`,
@@ -31,42 +31,42 @@ export function credentialsOf(winners: Winners, sayings: Sayings): BucketOptions
   }
   const unused = basic.find((key) => winners.has(key));
   if (unused !== undefined && provider !== undefined && provider !== 'BASIC') {
-    sayings.warnings.push(
+    settings.warnings.push(
       `${unused} (${where(winners, unused)}) is not used: aws.credentials.provider is ${provider as string}.`,
     );
   }
-  return named(winners, sayings, 'aws.credentials.provider', 'aws.credentials.provider.profile.name');
+  return named(winners, settings, 'aws.credentials.provider', 'aws.credentials.provider.profile.name');
 }
 
 /** The credentials of one bucket. */
 export function bucketCredentialsOf(
   bucket: string,
   winners: Winners,
-  sayings: Sayings,
+  settings: Settings,
 ): BucketOptions['credentials'] {
   const key = (rest: string): string => `s3.bucket.${bucket}.${rest}`;
   const given = winners.get(key('credentials'))?.value;
   if (given !== undefined) return ofCode(given);
   return (
-    pair(winners, sayings, key('access-key'), key('secret-key'), key('session-token')) ??
-    named(winners, sayings, key('credentials.provider'), key('credentials.profile'))
+    pair(winners, settings, key('access-key'), key('secret-key'), key('session-token')) ??
+    named(winners, settings, key('credentials.provider'), key('credentials.profile'))
   );
 }
 
 /** Two keys that require each other, and a token that requires both. */
 export function pair(
   winners: Winners,
-  sayings: Sayings,
+  settings: Settings,
   id: string,
   secret: string,
   token?: string,
 ): S3Credentials | undefined {
-  const said = [id, secret, ...(token === undefined ? [] : [token])].filter((key) => winners.has(key));
-  const first = said[0];
+  const present = [id, secret, ...(token === undefined ? [] : [token])].filter((key) => winners.has(key));
+  const first = present[0];
   if (first === undefined) return undefined;
   const missing = [id, secret].filter((key) => !winners.has(key));
   if (missing.length > 0) {
-    sayings.problem(
+    settings.problem(
       'Incomplete',
       first,
       `${first} (${where(winners, first)}) needs ${missing.join(' and ')}.`,
@@ -83,17 +83,17 @@ export function pair(
 
 function named(
   winners: Winners,
-  sayings: Sayings,
+  settings: Settings,
   key: string,
   profileKey: string,
 ): BucketOptions['credentials'] {
   const profile = winners.get(profileKey)?.value as string | undefined;
-  const said = winners.get(key)?.value as CredentialProvider | 'BASIC' | undefined;
-  const provider = said ?? (profile === undefined ? undefined : 'PROFILE');
+  const chosen = winners.get(key)?.value as CredentialProvider | 'BASIC' | undefined;
+  const provider = chosen ?? (profile === undefined ? undefined : 'PROFILE');
   if (provider === undefined || provider === 'BASIC') return undefined;
   if (provider === 'PROFILE') return profile === undefined ? 'PROFILE' : { provider, profile };
   if (profile !== undefined) {
-    sayings.warnings.push(
+    settings.warnings.push(
       `${profileKey} (${where(winners, profileKey)}) is not used: ${key} is ${provider}.`,
     );
   }

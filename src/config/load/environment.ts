@@ -1,6 +1,6 @@
 import { schema, variableName, variableOf, type Row } from '../schema/index.js';
 import { nearest } from '../nearest.js';
-import type { Sayings } from './said.js';
+import type { Settings } from './settings.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -24,32 +24,32 @@ const ours = /^(S3|STATE|EXECUTION|RESTART_STRATEGY|SECURITY_DELEGATION)_/;
  * Reads the variables of keys, in upper case with `_` for `.` and `-`. Empty variables are ignored. Other variables belong to
  * other programs, but a name that is similar to one of ours, or of a key that variables cannot set, gets a warning.
  */
-export function readEnvironment(sayings: Sayings, env: Environment): void {
+export function readEnvironment(settings: Settings, env: Environment): void {
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value === '') continue;
     const known = variables.get(name);
     if (known === undefined) {
-      if (ours.test(name)) stranger(sayings, name);
+      if (ours.test(name)) stranger(settings, name);
       continue;
     }
     const { row, key } = known;
-    sayings.found({ row, key: row.key, names: [] }, key, value, {
+    settings.found({ row, key: row.key, names: [] }, key, value, {
       from: 'environment',
       where: `environment variable ${name}`,
     });
   }
 }
 
-function stranger(sayings: Sayings, name: string): void {
+function stranger(settings: Settings, name: string): void {
   const pattern = named.find(({ test }) => test.test(name));
   if (pattern !== undefined) {
-    sayings.warnings.push(
+    settings.warnings.push(
       `Environment variable ${name} is not used: ${pattern.key} is for files and code, since a variable's name cannot hold the name of a bucket.`,
     );
     return;
   }
   const suggestion = nearest(name, [...variables.keys()]);
   if (suggestion !== undefined && Math.abs(suggestion.length - name.length) <= 2) {
-    sayings.warnings.push(`Environment variable ${name} is not an option. Did you mean ${suggestion}?`);
+    settings.warnings.push(`Environment variable ${name} is not an option. Did you mean ${suggestion}?`);
   }
 }

@@ -1,5 +1,5 @@
 import { fill } from '../schema/index.js';
-import { ranks, type Said, type Sayings } from './said.js';
+import { ranks, type Setting, type Settings } from './settings.js';
 
 /**
  * Groups of keys with the same meaning. The group from the source with the highest precedence (set, code, environment, file)
@@ -58,18 +58,18 @@ export const familyTable: readonly Family[] = [
 ];
 
 /** The value of each key from the source with the highest precedence. */
-export function winnersOf(all: readonly Said[]): Map<string, Said> {
-  const winners = new Map<string, Said>();
-  for (const said of all) {
-    const other = winners.get(said.key);
-    if (other === undefined || ranks[said.origin.from] > ranks[other.origin.from])
-      winners.set(said.key, said);
+export function winnersOf(all: readonly Setting[]): Map<string, Setting> {
+  const winners = new Map<string, Setting>();
+  for (const setting of all) {
+    const other = winners.get(setting.key);
+    if (other === undefined || ranks[setting.origin.from] > ranks[other.origin.from])
+      winners.set(setting.key, setting);
   }
   return winners;
 }
 
 /** Keeps one group of each family. */
-export function settleFamilies(winners: Map<string, Said>, sayings: Sayings): void {
+export function chooseGroups(winners: Map<string, Setting>, settings: Settings): void {
   const names = new Set<string>();
   for (const {
     row,
@@ -78,32 +78,33 @@ export function settleFamilies(winners: Map<string, Said>, sayings: Sayings): vo
     if (row.key.startsWith(bucket)) names.add(name ?? '');
   for (const { groups } of familyTable) {
     if (groups[0]?.[0]?.startsWith(bucket))
-      for (const name of names) settle(groups, [name], winners, sayings);
-    else settle(groups, [], winners, sayings);
+      for (const name of names) chooseGroup(groups, [name], winners, settings);
+    else chooseGroup(groups, [], winners, settings);
   }
 }
 
-function settle(
+function chooseGroup(
   groups: Family['groups'],
   names: readonly string[],
-  winners: Map<string, Said>,
-  sayings: Sayings,
+  winners: Map<string, Setting>,
+  settings: Settings,
 ): void {
-  const said = groups
+  const present = groups
     .map((keys) => keys.flatMap((key) => winners.get(fill(key, names)) ?? []))
     .filter((group) => group.length > 0);
-  const rank = (group: readonly Said[]): number => Math.max(...group.map(({ origin }) => ranks[origin.from]));
-  const best = said.reduce<readonly Said[] | undefined>(
+  const rank = (group: readonly Setting[]): number =>
+    Math.max(...group.map(({ origin }) => ranks[origin.from]));
+  const best = present.reduce<readonly Setting[] | undefined>(
     (one, other) => (one === undefined || rank(other) > rank(one) ? other : one),
     undefined,
   );
-  if (best === undefined || keysOfBasic(best, said)) return;
-  for (const group of said) {
+  if (best === undefined || keysOfBasic(best, present)) return;
+  for (const group of present) {
     if (group === best) continue;
     for (const { key, origin } of group) {
       winners.delete(key);
       if (rank(group) === rank(best)) {
-        sayings.warnings.push(
+        settings.warnings.push(
           `${key} (${origin.where}) is not used: ${best[0]?.key ?? ''} (${best[0]?.origin.where ?? ''}) is set.`,
         );
       }
@@ -112,12 +113,12 @@ function settle(
 }
 
 /** Whether the provider BASIC is combined with the keys of the last group. */
-function keysOfBasic(best: readonly Said[], said: readonly (readonly Said[])[]): boolean {
+function keysOfBasic(best: readonly Setting[], present: readonly (readonly Setting[])[]): boolean {
   return (
     best.length === 1 &&
     best[0]?.key === 'aws.credentials.provider' &&
     best[0].value === 'BASIC' &&
-    said.length === 2 &&
-    said[1]?.[0]?.key.startsWith('aws.') === true
+    present.length === 2 &&
+    present[1]?.[0]?.key.startsWith('aws.') === true
   );
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
-import type { Sayings } from './said.js';
+import type { Settings } from './settings.js';
 
 /** The default file, read if it exists. */
 export const defaultFile = 'millrace.yaml';
@@ -13,7 +13,7 @@ const deepest = 32;
  * Reads a YAML file: flat keys, nested maps, or both. Every scalar is read as a string, so that a secret of digits stays as it
  * is; the schema parses it.
  */
-export function readFile(sayings: Sayings, cwd: string, named: string | undefined, by: string): void {
+export function readFile(settings: Settings, cwd: string, named: string | undefined, by: string): void {
   const path = resolve(cwd, named ?? defaultFile);
   let text: string;
   try {
@@ -22,17 +22,17 @@ export function readFile(sayings: Sayings, cwd: string, named: string | undefine
     const { code = 'error' } = error as NodeJS.ErrnoException;
     if (named === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) return;
     const why = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${code}`;
-    sayings.problem('InvalidFile', path, `${path} (${by}) ${why}.`);
+    settings.problem('InvalidFile', path, `${path} (${by}) ${why}.`);
     return;
   }
-  readYaml(sayings, path, text);
+  readYaml(settings, path, text);
 }
 
-export function readYaml(sayings: Sayings, path: string, text: string): void {
+export function readYaml(settings: Settings, path: string, text: string): void {
   const lines = new LineCounter();
   const wrong = (offset: number | undefined, what: string): void => {
     const at = offset === undefined ? '' : `, line ${lines.linePos(offset).line}`;
-    sayings.problem('InvalidFile', path, `${path}${at}: ${what}.`);
+    settings.problem('InvalidFile', path, `${path}${at}: ${what}.`);
   };
   let document: Document;
   try {
@@ -69,9 +69,9 @@ export function readYaml(sayings: Sayings, path: string, text: string): void {
         const key = prefix === '' ? String(name.value) : `${prefix}.${String(name.value)}`;
         if (isMap(value) && depth < deepest) visit(value, key, depth + 1);
         else {
-          const said = isScalar(value) ? value.value : value === null ? '' : [];
+          const written = isScalar(value) ? value.value : value === null ? '' : [];
           const where = `${path}, line ${lines.linePos(offset ?? 0).line}`;
-          sayings.say(key, said, { from: 'file', where });
+          settings.add(key, written, { from: 'file', where });
         }
       }
     }

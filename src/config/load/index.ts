@@ -14,7 +14,7 @@ import { build } from './build.js';
 import { readCode } from './code.js';
 import { readEnvironment } from './environment.js';
 import { defaultFile, readFile } from './file.js';
-import { Sayings } from './said.js';
+import { Settings } from './settings.js';
 
 export interface LoadOptions extends ConfigOptions {
   /** Values by flat key, such as a command line's `--set key=value`. They take precedence over all others. */
@@ -40,20 +40,25 @@ export interface LoadOptions extends ConfigOptions {
  * Errors: `InvalidConfig`, with all problems.
  */
 export function loadConfig(options: LoadOptions = {}): Config {
+  return load(options, { set: 'option set', file: 'option file' });
+}
+
+/** `names`: how messages name the options `set` and `file`. */
+export function load(options: LoadOptions, names: Record<'set' | 'file', string>): Config {
   const { set = {}, env = process.env, cwd = process.cwd(), file, logger, ...code } = options;
-  const sayings = new Sayings();
+  const settings = new Settings();
   for (const [key, value] of Object.entries(set)) {
-    if (value !== undefined) sayings.say(key, value, { from: 'set', where: 'set' });
+    if (value !== undefined) settings.add(key, value, { from: 'set', where: names.set });
   }
-  readCode(sayings, { ...code });
-  readEnvironment(sayings, env);
+  readCode(settings, { ...code });
+  readEnvironment(settings, env);
   if (file !== false) {
     const named = env['MILLRACE_CONFIG'] === '' ? undefined : env['MILLRACE_CONFIG'];
-    if (file !== undefined) readFile(sayings, cwd, file, 'option file, or --config');
-    else readFile(sayings, cwd, named, named === undefined ? defaultFile : 'MILLRACE_CONFIG');
+    if (file !== undefined) readFile(settings, cwd, file, names.file);
+    else readFile(settings, cwd, named, named === undefined ? defaultFile : 'MILLRACE_CONFIG');
   }
-  const config = build(sayings, logger);
-  if (sayings.problems.length > 0) throw new ConfigError(sayings.problems);
+  const config = build(settings, logger);
+  if (settings.problems.length > 0) throw new ConfigError(settings.problems);
   for (const warning of config.warnings) config.logger.warn({ warning }, warning);
   return config;
 }

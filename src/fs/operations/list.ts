@@ -7,7 +7,7 @@ import { listPages } from '../../store/pages.js';
 import { mostFailures, PartlyFailed, type Failure } from './errors.js';
 import { directoryEntry, entryOf, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
-import { couldMatch, Exceptions } from './unlisted.js';
+import { couldMatch, UnlistedPolicy } from './unlisted.js';
 
 /** The objects and directories directly in a directory, in key order; an object is listed as itself. */
 export function list(place: Place, options: ListOptions): Observable<Entry> {
@@ -64,17 +64,17 @@ function entries(
 ): Observable<Entry> {
   return defer(() => {
     const { pace } = options;
-    const exceptions = new Exceptions(options, 'follow');
+    const unlisted = new UnlistedPolicy(options, 'follow');
     const failures: Failure[] = [];
     let taken: readonly Entry[] = [];
     const pages = listPages(
       place.store,
-      { ...how, ...exceptions.listing },
+      { ...how, ...unlisted.listing },
       pace === undefined ? undefined : () => pace(taken),
     ).pipe(
       concatMap((page) => {
         taken = take(page);
-        failures.push(...exceptions.of(place, page, concerns));
+        failures.push(...unlisted.failuresOf(place, page, concerns));
         return failures.length < mostFailures ? from(taken) : concat(from(taken), failed(failures, true));
       }),
     );

@@ -35,25 +35,30 @@ import { OperationError, PartlyFailed, type Failure } from './errors.js';
 import { eachListed, listPages } from '../../store/pages.js';
 import { directoryOf, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
-import type { Means } from './transfer/object.js';
+import type { CopySettings } from './transfer/object.js';
 import { TargetListing } from './transfer/seen.js';
 import type { Task, Written } from './transfer/task.js';
 import { apart, taskOf, tasksOf } from './transfer/tasks.js';
 import { transfer, type OnStep } from './transfer/transfer.js';
-import type { Exceptions } from './unlisted.js';
+import type { UnlistedPolicy } from './unlisted.js';
 import { putIdMetadata } from '../../store/multipart/index.js';
 
-export function move(from: Place, to: Place, means: Means, exceptions: Exceptions): Observable<Progress> {
+export function move(
+  from: Place,
+  to: Place,
+  settings: CopySettings,
+  unlisted: UnlistedPolicy,
+): Observable<Progress> {
   return resolve(from).pipe(
     concatMap((named) =>
       named.kind === 'object'
-        ? defer(() => moveObject(taskOf(from, named.info, to), means))
-        : moveDirectory(from, named.prefix, to, means, exceptions),
+        ? defer(() => moveObject(taskOf(from, named.info, to), settings))
+        : moveDirectory(from, named.prefix, to, settings, unlisted),
     ),
   );
 }
 
-function moveObject(task: Task, means: Means): Observable<Progress> {
+function moveObject(task: Task, settings: CopySettings): Observable<Progress> {
   const written = new Map<Task, Written>();
   const { from, source } = task;
   const unchanged = from.store.head(source.key, { ifMatch: source.etag }).pipe(
@@ -65,7 +70,7 @@ function moveObject(task: Task, means: Means): Observable<Progress> {
     ),
   );
   return concat(
-    copyOne(task, means, noting(written)).pipe(
+    copyOne(task, settings, noting(written)).pipe(
       // Not done until it is moved.
       map((progress) => ({ ...progress, objects: { done: 0, total: 1 } })),
     ),
@@ -85,8 +90,8 @@ function moveDirectory(
   from: Place,
   prefix: string,
   to: Place,
-  means: Means,
-  exceptions: Exceptions,
+  settings: CopySettings,
+  unlisted: UnlistedPolicy,
 ): Observable<Progress> {
   return defer(() => {
     const target = directoryOf(to.key);
@@ -100,7 +105,7 @@ function moveDirectory(
     let before: string | undefined;
     const movePage = (page: readonly ObjectInfo[], tasks: readonly Task[]): Observable<Progress> => {
       const written = new Map<Task, Written>();
-      const copied = transfer(() => of(tasks), means, noting(written)).pipe(
+      const copied = transfer(() => of(tasks), settings, noting(written)).pipe(
         map((progress) => ({
           objects: { done: objects },
           bytes: { done: bytes + progress.bytes.done },
@@ -108,7 +113,7 @@ function moveDirectory(
         })),
       );
       const checked = each(tasks).pipe(
-        mergeMap((task) => verified(task, written), means.requestsAtOnce),
+        mergeMap((task) => verified(task, written), settings.requestsAtOnce),
         ignoreElements(),
       );
       const removed = unchanged(from, prefix, before, page).pipe(
@@ -123,11 +128,11 @@ function moveDirectory(
       );
       return concat(copied, checked, removed);
     };
-    const pages = eachListed(from.store, { prefix, ...exceptions.listing }, (page) => {
+    const pages = eachListed(from.store, { prefix, ...unlisted.listing }, (page) => {
       found ||= page.objects.length > 0 || page.unlisted !== undefined;
       if (!found && page.cursor === undefined) return throwError(() => notFound(from));
       const { tasks, failures: nameless } = tasksOf(page.objects, from, prefix, to, target);
-      failures.push(...exceptions.of(from, page), ...nameless);
+      failures.push(...unlisted.failuresOf(from, page), ...nameless);
       const stay = new Set(nameless.map(({ uri: one }) => one));
       const movable = page.objects.filter(({ key }) => !stay.has(from.uri(key)));
       if (movable.length === 0) return EMPTY;

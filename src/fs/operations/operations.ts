@@ -41,11 +41,11 @@ import { globbed, placeOf, type Place } from './place.js';
 import { remove } from './remove.js';
 import { exists, stat } from './stat.js';
 import { Cleanups } from './transfer/cleanups.js';
-import { meansOf } from './transfer/means.js';
-import type { Means } from './transfer/object.js';
+import { copySettingsOf } from './transfer/copySettings.js';
+import type { CopySettings } from './transfer/object.js';
 import { tasksOfPairs } from './transfer/tasks.js';
 import { transfer } from './transfer/transfer.js';
-import { Exceptions } from './unlisted.js';
+import { UnlistedPolicy } from './unlisted.js';
 import { abortUploads, uploads } from './uploads.js';
 
 export interface OperationsOptions {
@@ -188,15 +188,20 @@ export function createOperations(options: OperationsOptions = {}): Operations {
     from: string,
     to: string,
     options: CopyOptions,
-    sourceGoes: boolean,
-    operation: (from: Place, to: Place, means: Means, exceptions: Exceptions) => Observable<Progress>,
+    removesSource: boolean,
+    operation: (
+      from: Place,
+      to: Place,
+      settings: CopySettings,
+      unlisted: UnlistedPolicy,
+    ) => Observable<Progress>,
   ): Observable<Progress> =>
     defer(() => {
       checkOptions(operation.name, options, copyNames);
       const { overwrite = true } = options;
-      const how = { overwrite, skipSame: false, resume: false, sourceGoes };
-      const exceptions = new Exceptions(options, sourceGoes ? 'files' : 'follow');
-      return operation(open(from), open(to), meansOf(how, transferConfig(), around), exceptions);
+      const how = { overwrite, skipSame: false, resume: false, removesSource };
+      const unlisted = new UnlistedPolicy(options, removesSource ? 'files' : 'follow');
+      return operation(open(from), open(to), copySettingsOf(how, transferConfig(), around), unlisted);
     });
   const contents = new Contents({
     open,
@@ -231,10 +236,10 @@ export function createOperations(options: OperationsOptions = {}): Operations {
         checkOptions('bulkCopy', bulkOptions, bulkCopyNames);
         const pairs = 'from' in what ? [what] : what;
         for (const pair of pairs) checkOptions('bulkCopy', pair, pairNames);
-        const means = meansOf(bulkOptions, transferConfig(), around);
-        const targets = means.skipSame || means.skipExisting || !means.overwrite;
-        const exceptions = new Exceptions(bulkOptions, 'follow');
-        return transfer(tasksOfPairs(stores(), pairs, { targets, exceptions }), means);
+        const settings = copySettingsOf(bulkOptions, transferConfig(), around);
+        const targets = settings.skipSame || settings.skipExisting || !settings.overwrite;
+        const unlisted = new UnlistedPolicy(bulkOptions, 'follow');
+        return transfer(tasksOfPairs(stores(), pairs, { targets, unlisted }), settings);
       }),
     read: (uri, readOptions) =>
       defer(() => {

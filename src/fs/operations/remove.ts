@@ -11,7 +11,7 @@ import { eachListed } from '../../store/pages.js';
 import { isDirectory, notFound, type Place } from './place.js';
 import { resolve } from './resolve.js';
 import { stat } from './stat.js';
-import { Exceptions } from './unlisted.js';
+import { UnlistedPolicy } from './unlisted.js';
 
 export function remove(place: Place, options: RemoveOptions): Observable<Progress> {
   return defer(() => {
@@ -60,15 +60,15 @@ function removeEmpty(place: Place, prefix: string, options: RemoveOptions): Obse
 function removeTree(place: Place, prefix: string, options: RemoveOptions): Observable<Progress> {
   return defer(() => {
     if (prefix === '' && options.wholeBucket !== true) return throwError(() => wholeBucket(place));
-    const exceptions = new Exceptions(options, 'files');
+    const unlisted = new UnlistedPolicy(options, 'files');
     const failures: Failure[] = [];
     let found = 0;
     let objects = 0;
     let bytes = 0;
     let uri = place.uri(prefix);
-    const pages = eachListed(place.store, { prefix, ...exceptions.listing }, (page) => {
+    const pages = eachListed(place.store, { prefix, ...unlisted.listing }, (page) => {
       found += page.objects.length + (page.unlisted?.length ?? 0);
-      failures.push(...exceptions.of(place, page));
+      failures.push(...unlisted.failuresOf(place, page));
       if (page.objects.length === 0) return EMPTY;
       return place.store.delete(page.objects.map(({ key }) => key)).pipe(
         concatMap((refused) => {

@@ -7,8 +7,8 @@ import type { Failure } from './errors.js';
 import type { Place } from './place.js';
 
 /** Treats the entries of local directories that are not objects: each is a failure, unless the options skip it. */
-export class Exceptions {
-  /** The options of the listings whose pages are passed to `of`. */
+export class UnlistedPolicy {
+  /** The options of the listings whose pages are passed to `failuresOf`. */
   readonly listing: Required<Pick<ListOptions, 'unlisted' | 'links'>>;
   readonly #links: Links;
   readonly #options: Skipping;
@@ -23,7 +23,7 @@ export class Exceptions {
   }
 
   /** The failures of a page, among the keys that `concerns` accepts. */
-  of(
+  failuresOf(
     place: Place,
     { unlisted = [] }: Pick<ListPage, 'unlisted'>,
     concerns: (key: string) => boolean = () => true,

@@ -7,7 +7,7 @@ import type { AbortOptions, UploadEntry } from '../types.js';
 import { asError, PartlyFailed, type Failure } from './errors.js';
 import { eachUploads } from '../../store/pages.js';
 import type { Place } from './place.js';
-import { eraseBeside } from './transfer/note.js';
+import { eraseResumeFile } from './transfer/resumeFile.js';
 
 /** Concurrent abort requests. */
 const concurrency = 16;
@@ -32,8 +32,8 @@ export function abortUploads(
       const entry = entryOf(place, upload);
       const requests = concat(
         place.store.abortUpload(upload.key, upload.uploadId),
-        // Without its upload, the note of a bulk copy is harmless, so failures are ignored.
-        eraseBeside(place.store, upload.key, upload.uploadId).pipe(catchError(() => EMPTY)),
+        // Without its upload, the resume file of a bulk copy is harmless, so failures are ignored.
+        eraseResumeFile(place.store, upload.key, upload.uploadId).pipe(catchError(() => EMPTY)),
       );
       return concat(requests.pipe(ignoreElements()), of(entry)).pipe(
         catchError((error: unknown) => {

@@ -26,7 +26,7 @@ import type {
 } from '../objectStore.js';
 
 /** Attributes of an object that its store does not hold. */
-export interface Kept {
+export interface Attributes {
   /** `x-amz-server-side-encryption` and related headers. */
   readonly encryption: Readonly<Record<string, string>>;
   /** Its ETag must not be an MD5. */
@@ -44,12 +44,12 @@ interface Etags {
 }
 
 interface Upload {
-  readonly kept: Kept;
+  readonly attributes: Attributes;
   readonly parts: Map<number, Etags>;
 }
 
 /** No attributes beyond the store's. */
-export const nothingKept: Kept = { encryption: {}, opaque: false };
+export const noAttributes: Attributes = { encryption: {}, opaque: false };
 
 /** An ETag that no object has. */
 const unusedEtag = 'none';
@@ -58,7 +58,7 @@ type Parts = { readonly parts: readonly UploadedPart[]; readonly next?: number }
 
 export class Bucket {
   readonly #store: ObjectStore;
-  readonly #objects = new Map<string, Etags & { readonly kept: Kept }>();
+  readonly #objects = new Map<string, Etags & { readonly attributes: Attributes }>();
   readonly #uploads = new Map<string, Upload>();
 
   constructor(store: ObjectStore) {
@@ -66,14 +66,14 @@ export class Bucket {
   }
 
   /** The attributes of this version of an object. */
-  keptOf({ key, etag }: Pick<ObjectInfo, 'key' | 'etag'>): Kept {
+  attributesOf({ key, etag }: Pick<ObjectInfo, 'key' | 'etag'>): Attributes {
     const found = this.#objects.get(key);
-    return found?.outer === etag ? found.kept : nothingKept;
+    return found?.outer === etag ? found.attributes : noAttributes;
   }
 
   /** The attributes that an upload's object will have. */
-  keptOfUpload(uploadId: string): Kept {
-    return this.#uploads.get(uploadId)?.kept ?? nothingKept;
+  attributesOfUpload(uploadId: string): Attributes {
+    return this.#uploads.get(uploadId)?.attributes ?? noAttributes;
   }
 
   head(key: string, options: { readonly ifMatch?: string }): Observable<ObjectInfo> {
@@ -86,10 +86,10 @@ export class Bucket {
       .pipe(map(({ info, chunks }) => ({ info: this.#outward(info), chunks })));
   }
 
-  put(key: string, body: Uint8Array, options: PutOptions, kept: Kept): Observable<PutResult> {
+  put(key: string, body: Uint8Array, options: PutOptions, attributes: Attributes): Observable<PutResult> {
     return this.#store
       .put(key, body, this.#inward(key, options))
-      .pipe(map(({ etag }) => this.#keep(key, etag, kept)));
+      .pipe(map(({ etag }) => this.#setAttributes(key, etag, attributes)));
   }
 
   list(options: ListOptions): Observable<ListPage> {
@@ -107,16 +107,20 @@ export class Bucket {
     );
   }
 
-  copy(from: string, to: string, options: CopyOptions, kept: Kept): Observable<PutResult> {
+  copy(from: string, to: string, options: CopyOptions, attributes: Attributes): Observable<PutResult> {
     return this.#store
       .copy(from, to, this.#inward(from, options))
-      .pipe(map(({ etag }) => this.#keep(to, etag, kept)));
+      .pipe(map(({ etag }) => this.#setAttributes(to, etag, attributes)));
   }
 
-  createUpload(key: string, options: UploadOptions, kept: Kept): Observable<{ readonly uploadId: string }> {
+  createUpload(
+    key: string,
+    options: UploadOptions,
+    attributes: Attributes,
+  ): Observable<{ readonly uploadId: string }> {
     return this.#store.createUpload(key, options).pipe(
       map(({ uploadId }) => {
-        if (kept !== nothingKept) this.#uploads.set(uploadId, { kept, parts: new Map() });
+        if (attributes !== noAttributes) this.#uploads.set(uploadId, { attributes, parts: new Map() });
         return { uploadId };
       }),
     );
@@ -170,7 +174,7 @@ export class Bucket {
     return this.#store.completeUpload(key, uploadId, inner, this.#inward(key, options)).pipe(
       map(({ etag }) => {
         this.#uploads.delete(uploadId);
-        return this.#keep(key, etag, upload?.kept ?? nothingKept);
+        return this.#setAttributes(key, etag, upload?.attributes ?? noAttributes);
       }),
     );
   }
@@ -184,15 +188,15 @@ export class Bucket {
     );
   }
 
-  #keep(key: string, etag: string, kept: Kept): PutResult {
-    if (kept === nothingKept) this.#objects.delete(key);
-    else this.#objects.set(key, { inner: etag, outer: kept.opaque ? opaque(etag) : etag, kept });
+  #setAttributes(key: string, etag: string, attributes: Attributes): PutResult {
+    if (attributes === noAttributes) this.#objects.delete(key);
+    else this.#objects.set(key, { inner: etag, outer: attributes.opaque ? opaque(etag) : etag, attributes });
     return { etag: this.#objects.get(key)?.outer ?? etag };
   }
 
   #keepPart(uploadId: string, part: UploadedPart): UploadedPart {
     const upload = this.#uploads.get(uploadId);
-    if (upload?.kept.opaque !== true) return part;
+    if (upload?.attributes.opaque !== true) return part;
     const outer = opaque(part.etag);
     upload.parts.set(part.number, { inner: part.etag, outer });
     return { ...part, etag: outer };
@@ -201,14 +205,14 @@ export class Bucket {
   #outward(info: ObjectInfo): ObjectInfo {
     const known = this.#objects.get(info.key);
     if (known?.inner !== info.etag) return info;
-    const { storageClass } = known.kept;
+    const { storageClass } = known.attributes;
     return { ...info, etag: known.outer, ...(storageClass === undefined ? {} : { storageClass }) };
   }
 
   /** Translates a condition to the store's ETag. */
   #inward<T extends { readonly ifMatch?: string }>(key: string, options: T): T {
     const known = this.#objects.get(key);
-    if (options.ifMatch === undefined || known?.kept.opaque !== true) return options;
+    if (options.ifMatch === undefined || known?.attributes.opaque !== true) return options;
     return { ...options, ifMatch: options.ifMatch === known.outer ? known.inner : unusedEtag };
   }
 }

@@ -130,7 +130,7 @@ export async function unless<T>(codes: readonly string[], step: Promise<T>): Pro
   }
 }
 
-/** The result of `work`. If it fails, `undo` reverts it; if that fails, a later sweep cleans up. */
+/** The result of `work`. If it fails, `undo` reverts it; if that fails, a later clean-up removes the rest. */
 export async function orUndone<T>(work: () => Promise<T>, undo: () => Promise<unknown>): Promise<T> {
   try {
     return await work();

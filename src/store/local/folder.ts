@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs';
 import { compareKeys } from '../helpers.js';
 import type { ListOptions, Unlisted } from '../objectStore.js';
 import { absent, errno, unless, type DirectoryEntry, type Disk } from './disk.js';
-import { directoriesOf, filesOf, isKept, keptName, readOwnName, stateName } from './names.js';
+import { directoriesOf, filesOf, isKeysDirectory, keysName, readOwnName, stateName } from './names.js';
 import type { Place } from './tree.js';
 import { broken, circle, linkTo, notUnicode, refused, reserved, special, whatIs } from './unlisted.js';
 
@@ -68,11 +68,11 @@ export async function childrenOf(look: Look, folder: Folder): Promise<Child[]> {
   } catch (error) {
     return [{ low: folder.start, unlisted: refused(folder.start, folder.path, error) }];
   }
-  const own = isKept(folder.path);
+  const own = isKeysDirectory(folder.path);
   const read = own ? ownChild : plainChild;
   const children: Child[] = [];
-  if (!own && entries?.some(({ name, bytes }) => name === keptName && bytes === undefined) === true)
-    children.push(...(await childrenOf(look, { ...below(folder, keptName, ''), directory: folder.path })));
+  if (!own && entries?.some(({ name, bytes }) => name === keysName && bytes === undefined) === true)
+    children.push(...(await childrenOf(look, { ...below(folder, keysName, ''), directory: folder.path })));
   for (const entry of entries ?? []) {
     const child = await read(look, folder, entry);
     if (child !== undefined && touches(child, look.range)) children.push(child);
@@ -110,7 +110,7 @@ async function plainChild(look: Look, folder: Folder, entry: DirectoryEntry): Pr
     const low = kind === 'directory' ? `${key}/` : key;
     return { low, unlisted: notUnicode(low, folder.path, bytes) };
   }
-  if (name === stateName || name === keptName)
+  if (name === stateName || name === keysName)
     return kind === 'directory' ? undefined : { low: key, unlisted: reserved(key, path) };
   if (kind === 'file') return objectIn(folder, name);
   if (kind === 'directory') return { low: `${key}/`, folder: below(folder, name, `${name}/`) };

@@ -1,2 +1,2 @@
-export { localIdentities } from './identify.js';
+export { localIdentities } from './identities.js';
 export { createLocalStore, type LocalStoreOptions } from './localStore.js';

@@ -8,7 +8,7 @@
  *
  * - A create-only put is one `link(2)`: one of any number of processes wins, and none waits (`objectFiles.ts`).
  * - Replacing and removing require the object's lock, which is released if its process dies (`lock.ts`).
- * - Nothing partial is ever visible. The next process that writes to a directory sweeps what a crash left (`sweep.ts`).
+ * - Nothing partial is ever visible. The next process that writes to a directory removes what a crash left (`cleanUp.ts`).
  * - An upload's Complete is one rename, and its id works once (`uploadFiles.ts`).
  *
  * It requires a local POSIX file system with case-sensitive names and sub-second times, and processes in one PID namespace. A

@@ -15,7 +15,7 @@
 export const stateName = '.millrace';
 
 /** The directory of objects whose keys are not valid paths, in each directory that has any. */
-export const keptName = '.millrace-keys';
+export const keysName = '.millrace-keys';
 
 /** The maximum length of a name on common file systems. Bytes. */
 const longest = 255;
@@ -30,21 +30,21 @@ const suffixes: Readonly<Record<Kind, string>> = { object: '%o', directory: '%d'
  * directory.
  */
 export function filesOf(directory: string, part: string): readonly [string, ...string[]] {
-  if (isKept(directory)) return [ownName(part, 'object')];
-  const kept = `${keptName}/${ownName(part, 'object')}`;
-  return isFileName(part) ? [part, kept] : [kept];
+  if (isKeysDirectory(directory)) return [ownName(part, 'object')];
+  const own = `${keysName}/${ownName(part, 'object')}`;
+  return isFileName(part) ? [part, own] : [own];
 }
 
 /** The paths, relative to `directory`, where the objects below `part` may be. The first that exists is written to. */
 export function directoriesOf(directory: string, part: string): readonly [string, ...string[]] {
-  if (isKept(directory)) return [ownName(part, 'directory')];
-  const kept = `${keptName}/${ownName(part, 'directory')}`;
-  return isFileName(part) ? [kept, part] : [kept];
+  if (isKeysDirectory(directory)) return [ownName(part, 'directory')];
+  const own = `${keysName}/${ownName(part, 'directory')}`;
+  return isFileName(part) ? [own, part] : [own];
 }
 
 /** Whether a directory only contains our names. */
-export function isKept(directory: string): boolean {
-  return `${directory}/`.includes(`/${keptName}/`);
+export function isKeysDirectory(directory: string): boolean {
+  return `${directory}/`.includes(`/${keysName}/`);
 }
 
 /** A parsed name of ours. */
@@ -63,7 +63,7 @@ export function readOwnName(name: string, isDirectory: boolean): OwnEntry | unde
 }
 
 function isFileName(part: string): boolean {
-  if (part === '' || part === '.' || part === '..' || part === stateName || part === keptName) return false;
+  if (part === '' || part === '.' || part === '..' || part === stateName || part === keysName) return false;
   return !part.includes('\0') && Buffer.byteLength(part) <= longest;
 }
 

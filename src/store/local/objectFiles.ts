@@ -7,8 +7,8 @@
  * changed by another program; its ETag is derived from inode, time and size.
  *
  * Steps of a put: temporary file → time → sidecar → sync both → link or rename → sync the directory → remove the old
- * version's sidecar. A crash before the link leaves files that the next process sweeps. While an old version is replaced, it
- * has a temporary name, so a sweep finds its sidecar, too.
+ * version's sidecar. A crash before the link leaves files that the next process removes. While an old version is replaced, it
+ * has a temporary name, so a clean-up also finds its sidecar.
  */
 import { randomUUID } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
@@ -18,9 +18,8 @@ import { StoreError } from '../errors.js';
 import type { ContentHeaders, Metadata, ObjectInfo } from '../objectStore.js';
 import { absent, errno, unless, type Disk } from './disk.js';
 import { toStoreError, unpublished } from './io.js';
-import { identityOf, sidecarPath } from './identity.js';
+import { dropSidecar, sidecarPath, versionOf } from './sidecar.js';
 import { filesOf, stateName } from './names.js';
-import { dropSidecar } from './sweep.js';
 import { noObject, whatIs } from './unlisted.js';
 import { checkFile, makeDirectories, partHash, type Place } from './tree.js';
 import { areTexts } from './uploadState.js';
@@ -80,7 +79,7 @@ export class ObjectFiles {
     for (let spread = 0.98; ; spread *= 2) {
       await this.disk.touch(path, modified + 0.01 + Math.random() * spread);
       const stat = await this.disk.lstat(path);
-      const at = sidecarPath(place.directory, partHash(place.part), identityOf(stat));
+      const at = sidecarPath(place.directory, partHash(place.part), versionOf(stat));
       try {
         await this.disk.create(at, sidecar);
       } catch (error) {
@@ -199,7 +198,7 @@ export class ObjectFiles {
   async #describe({ key, directory, part }: Place, stat: BigIntStats): Promise<ObjectInfo | undefined> {
     const text = await unless(
       absent,
-      this.disk.readFile(sidecarPath(directory, partHash(part), identityOf(stat))),
+      this.disk.readFile(sidecarPath(directory, partHash(part), versionOf(stat))),
     );
     if (text === undefined) return undefined;
     const description = parse(text);
@@ -226,12 +225,12 @@ function parse(text: string): Description | undefined {
 }
 
 function foreign(key: string, stat: BigIntStats): ObjectInfo {
-  const etag = `file-${stat.ino.toString(36)}-${identityOf(stat)}`;
+  const etag = `file-${stat.ino.toString(36)}-${versionOf(stat)}`;
   return { key, size: Number(stat.size), etag, modified: modifiedOf(stat), metadata: {}, content: {} };
 }
 
 function same(a: BigIntStats, b: BigIntStats): boolean {
-  return a.ino === b.ino && identityOf(a) === identityOf(b);
+  return a.ino === b.ino && versionOf(a) === versionOf(b);
 }
 
 const modifiedOf = (stat: BigIntStats): number => Number(stat.mtimeNs / 1_000_000n);

@@ -6,7 +6,7 @@ import { checkUnicode } from '../helpers.js';
 import { absent, errno, unless, type Disk } from './disk.js';
 import { locked } from './lock.js';
 import { directoriesOf, filesOf, stateName } from './names.js';
-import { sweep } from './sweep.js';
+import { cleanUp } from './cleanUp.js';
 import { broken } from './unlisted.js';
 
 /** The place of a key's object: one of `filesOf(directory, part)`. */
@@ -229,7 +229,7 @@ export class Tree {
     const fresh = await makeOwn(this.disk, state);
     for (const sub of ['tmp', 'meta', 'locks', 'uploads']) await makeOwn(this.disk, `${state}/${sub}`);
     if (fresh) await Promise.all([this.disk.sync(directory), this.disk.sync(state)]);
-    else await sweep(this.disk, directory);
+    else await cleanUp(this.disk, directory);
   }
 }
 

@@ -20,7 +20,7 @@ import { absent, orUndone, unless, type Disk } from './disk.js';
 import { unpublished } from './io.js';
 import { filesOf } from './names.js';
 import type { ObjectFiles } from './objectFiles.js';
-import { dropSidecar } from './sweep.js';
+import { dropSidecar } from './sidecar.js';
 import { partHash, type Place } from './tree.js';
 import { isUsed, readInfo, uploadsIn, type Info } from './uploadState.js';
 
@@ -213,7 +213,7 @@ export class UploadFiles {
   async #remove(place: Place, path: string): Promise<void> {
     const gone = this.files.temporary(place);
     await dropSidecar(this.disk, place.directory, `${path}/staged`, partHash(place.part));
-    // A sweep may have moved it already.
+    // A clean-up may have moved it already.
     await unless(absent, this.disk.rename(path, gone));
     await this.disk.sync(uploadsIn(place.directory));
     await this.disk.removeTree(gone);

@@ -3,7 +3,7 @@ import type { StoreError } from '../errors.js';
 import { checkPartNumber, compareUploads, maxPage, md5, noSuchUpload } from '../helpers.js';
 import type { PutResult, UploadCursor, UploadedPart, UploadOptions, UploadPage } from '../objectStore.js';
 import { orUndone, unless, type Disk } from './disk.js';
-import { sweep } from './sweep.js';
+import { cleanUp } from './cleanUp.js';
 import type { Tree, Place } from './tree.js';
 import type { UploadFiles } from './uploadFiles.js';
 import { rootFolder } from './folder.js';
@@ -59,8 +59,8 @@ export class Uploads {
   }
 
   /**
-   * One page of unfinished uploads. Sweeps each directory on the way: nothing may ever be written to it again, so no other
-   * sweep would reach it.
+   * One page of unfinished uploads. Cleans up each directory on the way: nothing may ever be written to it again, so no later
+   * clean-up would reach it.
    */
   async list(prefix: string, after: UploadCursor | undefined, live: () => void): Promise<UploadPage> {
     await this.tree.checkRoot();
@@ -68,7 +68,7 @@ export class Uploads {
     const look = { disk: this.disk, range: { prefix, from: '' }, links: 'all' } as const;
     for await (const { path, start } of folders(look, rootFolder(this.tree.root))) {
       live();
-      await unless(['EACCES', 'EPERM', 'EROFS'], sweep(this.disk, path));
+      await unless(['EACCES', 'EPERM', 'EROFS'], cleanUp(this.disk, path));
       for (const upload of await this.files.in(path, start)) {
         if (upload.key.startsWith(prefix) && (after === undefined || compareUploads(upload, after) > 0))
           all.push(upload);

@@ -17,7 +17,7 @@
  *    checkpoint may name them.
  *
  * A crash in 1 leaves nothing, in 2 to 4 an upload, and from 5 on an upload or the whole object. **Housekeeping** of uploads
- * is the sweep by name of the job that made them; for copies with a note, the copy that continues them; for all others,
+ * is the sweep by name of the job that made them; for copies with a resume file, the copy that resumes them; for all others,
  * `millrace uploads abort` or a lifecycle rule of the bucket.
  */
 export * from './bufferPool.js';

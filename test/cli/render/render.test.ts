@@ -170,9 +170,9 @@ describe('places', () => {
   });
 
   test('URIs keep every byte, and are shown without secrets', async () => {
-    const { uri, said } = await locate('s3x://key:secret@host/b/a%20b', '/');
+    const { uri, display } = await locate('s3x://key:secret@host/b/a%20b', '/');
     expect(uri).toBe('s3x://key:secret@host/b/a%20b');
-    expect(said).toBe('s3x://host/b/a b');
+    expect(display).toBe('s3x://host/b/a b');
   });
 
   test('names', () => {

@@ -95,7 +95,7 @@ test.each([
 ] as const)('%s: the first of the table is used, and a warning names the other', (_, set, value, unused) => {
   const { s3, warnings, origin } = flat(set);
   expect(s3.region ?? s3.forcePathStyle).toBe(value);
-  expect(warnings).toEqual([expect.stringContaining(`${unused} (set) is not used`)]);
+  expect(warnings).toEqual([expect.stringContaining(`${unused} (option set) is not used`)]);
   expect(origin(unused).from).toBe('default');
 });
 

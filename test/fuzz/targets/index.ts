@@ -3,7 +3,7 @@ import { answerTargets } from './answers.js';
 import { checkpointTargets } from './checkpoints.js';
 import { formatTargets } from './formats.js';
 import { nameTargets } from './names.js';
-import { noteTargets } from './notes.js';
+import { resumeFileTargets } from './resumeFiles.js';
 import { stateTargets } from './state.js';
 import { wireTargets } from './wire.js';
 import { wholeJobTargets } from './wholeJob.js';
@@ -16,6 +16,6 @@ export const targets: readonly Target[] = [
   ...nameTargets,
   ...wireTargets,
   ...answerTargets,
-  ...noteTargets,
+  ...resumeFileTargets,
   ...wholeJobTargets,
 ];

@@ -5,7 +5,7 @@ import { printable } from '#src/cli/render/text.js';
 import { errorLines } from '#src/cli/render/errors.js';
 import { redactor } from '#src/cli/redact.js';
 import { readYaml } from '#src/config/load/file.js';
-import { Sayings } from '#src/config/load/said.js';
+import { Settings } from '#src/config/load/settings.js';
 import { Gunzipper } from '#src/formats/gzip.js';
 import { compileGlob } from '#src/path/index.js';
 import { withoutUserInfo } from '#src/path/errors.js';
@@ -101,13 +101,13 @@ export const largeTargets = [
     name: 'a file of 50,000 keys that are no options',
     errors: [],
     draw: () => many(50_000, (i) => `s3.${'conection'.repeat(20)}${i}: x\n`),
-    run: (yaml: string) => readYaml(new Sayings(), '/millrace.yaml', yaml),
+    run: (yaml: string) => readYaml(new Settings(), '/millrace.yaml', yaml),
   }),
   target({
     name: 'a file of 100,000 buckets',
     errors: [],
     draw: () => many(100_000, (i) => `s3.bucket.b${i}.region: r\n`),
-    run: (yaml: string) => readYaml(new Sayings(), '/millrace.yaml', yaml),
+    run: (yaml: string) => readYaml(new Settings(), '/millrace.yaml', yaml),
   }),
   target({
     name: 'settings of 50,000 keys that are no options',

@@ -5,7 +5,7 @@ import { parseAuthority } from '#src/path/authority.js';
 import { readOwnName } from '#src/store/local/names.js';
 import { decodeHeader, encodeHeader } from '#src/store/headerText.js';
 import { ListedKeys } from '#src/store/s3/listedKeys.js';
-import { Sayings } from '#src/config/load/said.js';
+import { Settings } from '#src/config/load/settings.js';
 import { readYaml } from '#src/config/load/file.js';
 import { between, pick } from '../../simulation/random.js';
 import { mutated } from '../mutate.js';
@@ -96,7 +96,7 @@ export const nameTargets = [
         'state:\n  checkpoints.dir: "s3://lake/x"\n? [a]\n: b\n',
       ]),
     run: (yaml: string) => {
-      readYaml(new Sayings(), '/millrace.yaml', yaml);
+      readYaml(new Settings(), '/millrace.yaml', yaml);
     },
   }),
   target({

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { lastValueFrom, toArray } from 'rxjs';
 import { createLocalStore, listAll, type ObjectStore } from '../../../src/entries/stores.js';
-import { directoriesOf, filesOf, keptName, readOwnName } from '../../../src/store/local/names.js';
+import { directoriesOf, filesOf, keysName, readOwnName } from '../../../src/store/local/names.js';
 
 const odd = [
   '',
@@ -66,9 +66,9 @@ function pathsOf(whole: string, directory = '/root'): string[] {
 
 /** The key that a path stands for. */
 function keyOf(path: string): string {
-  const [plain = '', ...kept] = path.slice('/root/'.length).split(new RegExp(`(?:^|/)${keptName}/`));
+  const [plain = '', ...kept] = path.slice('/root/'.length).split(new RegExp(`(?:^|/)${keysName}/`));
   let text = '';
-  for (const [i, name] of kept.join(`/${keptName}/`).split('/').entries()) {
+  for (const [i, name] of kept.join(`/${keysName}/`).split('/').entries()) {
     if (kept.length === 0) break;
     const own = readOwnName(name, !name.endsWith('%o'));
     if (own === undefined) throw new Error(`${name} is no name of ours`);
@@ -215,7 +215,7 @@ describe('in a directory', () => {
 
   test('a name in the store’s own directory that belongs to no key is reported', async () => {
     await put('a//b');
-    const kept = join(directory, 'a', keptName);
+    const kept = join(directory, 'a', keysName);
     for (const name of ['theirs', 'x%', 'b%+', `${'c'.repeat(241)}%o`, 'link%o', '%d/x%25%0f%o'])
       await mkdir(dirname(join(kept, name)), { recursive: true }).then(() =>
         writeFile(join(kept, name), 'x'),

@@ -3,7 +3,7 @@
  * allows; and completes it. Nothing is visible before.
  *
  * However it ends, it leaves nothing except what the next copy can resume:
- * - an unsubscribe or an error aborts the upload, unless there is a note of it and the error may be temporary;
+ * - an unsubscribe or an error aborts the upload, unless there is a resume file of it and the error may be temporary;
  * - only the request that creates an upload is not aborted by an unsubscribe: the server may have executed it, and the id is
  *   only in the response. The upload is aborted when that arrives;
  * - after a lost response to Complete, the put-id of the object, unique to this upload, proves success; otherwise Complete is
@@ -29,7 +29,7 @@ import { isStoreError } from '../../../store/errors.js';
 import type { ByteRange, UploadedPart, UploadOptions } from '../../../store/objectStore.js';
 import { completeUpload, etagOf, marked, markOf, type Parts } from '../../../store/multipart/index.js';
 import type { Cleanups } from './cleanups.js';
-import type { Begun, Note } from './note.js';
+import type { Begun, ResumeFile } from './resumeFile.js';
 import type { Step, Task } from './task.js';
 import type { Window } from './window.js';
 
@@ -44,14 +44,15 @@ export interface Multipart {
   /** Metadata and content headers for a new upload. */
   readonly describe: Observable<UploadOptions>;
   readonly fill: (uploadId: string, number: number, range: Required<ByteRange>) => Observable<UploadedPart>;
-  readonly note: Note | undefined;
+  readonly resumeFile: ResumeFile | undefined;
   readonly overwrite: boolean;
   readonly clock: Clock;
 }
 
 /** The known state of the upload on the server. */
 type Phase =
-  { readonly is: 'nothing' } | { readonly is: 'begun' | 'noted' | 'completed'; readonly uploadId: string };
+  | { readonly is: 'nothing' }
+  | { readonly is: 'begun' | 'resumable' | 'completed'; readonly uploadId: string };
 
 export function multipart(copy: Multipart): Observable<Step> {
   return new Observable((out) => {
@@ -60,11 +61,13 @@ export function multipart(copy: Multipart): Observable<Step> {
     let over = false;
     const drop = (uploadId: string): Observable<unknown> => {
       const aborted = store.abortUpload(copy.task.key, uploadId).pipe(orIgnored);
-      return copy.note === undefined ? aborted : concat(aborted, copy.note.erase(uploadId).pipe(orIgnored));
+      return copy.resumeFile === undefined
+        ? aborted
+        : concat(aborted, copy.resumeFile.erase(uploadId).pipe(orIgnored));
     };
     const leftovers = (keep: boolean): Observable<unknown> | undefined => {
-      if (phase.is === 'begun' || (phase.is === 'noted' && !keep)) return drop(phase.uploadId);
-      return phase.is === 'completed' ? copy.note?.erase(phase.uploadId).pipe(orIgnored) : undefined;
+      if (phase.is === 'begun' || (phase.is === 'resumable' && !keep)) return drop(phase.uploadId);
+      return phase.is === 'completed' ? copy.resumeFile?.erase(phase.uploadId).pipe(orIgnored) : undefined;
     };
     const steps = begin(copy, drop, (now) => (phase = now)).pipe(
       concatMap((begun) => sent(copy, begun, () => (phase = { is: 'completed', uploadId: begun.uploadId }))),
@@ -90,14 +93,14 @@ export function multipart(copy: Multipart): Observable<Step> {
   });
 }
 
-/** Resumes the upload of the note, or creates one. */
+/** Resumes the upload of the resume file, or creates one. */
 function begin(
   copy: Multipart,
   drop: (uploadId: string) => Observable<unknown>,
   enter: (phase: Phase) => void,
 ): Observable<Begun> {
-  const { note, task, window } = copy;
-  const found = note === undefined ? of(undefined) : window.run(task, 0, note.read());
+  const { resumeFile, task, window } = copy;
+  const found = resumeFile === undefined ? of(undefined) : window.run(task, 0, resumeFile.read());
   return found.pipe(
     concatMap((earlier) => {
       if (earlier === undefined) return create(copy, drop, enter);
@@ -106,7 +109,7 @@ function begin(
           window.run(task, 0, drop(earlier.stale)).pipe(ignoreElements()),
           create(copy, drop, enter),
         );
-      enter({ is: 'noted', uploadId: earlier.uploadId });
+      enter({ is: 'resumable', uploadId: earlier.uploadId });
       return of(earlier);
     }),
   );
@@ -117,7 +120,7 @@ function create(
   drop: (uploadId: string) => Observable<unknown>,
   enter: (phase: Phase) => void,
 ): Observable<Begun> {
-  const { note, task, window, cleanups } = copy;
+  const { resumeFile, task, window, cleanups } = copy;
   const putId = randomUUID();
   const request = (options: UploadOptions): Observable<string> =>
     new Observable((out) => {
@@ -143,9 +146,9 @@ function create(
     concatMap((options) => window.run(task, 0, request(options))),
     concatMap((uploadId) => {
       const begun = of({ uploadId, putId, arrived: new Map<number, UploadedPart>() });
-      if (note === undefined) return begun;
-      return window.run(task, 0, note.write(uploadId, putId)).pipe(
-        map((noted) => (noted ? enter({ is: 'noted', uploadId }) : undefined)),
+      if (resumeFile === undefined) return begun;
+      return window.run(task, 0, resumeFile.write(uploadId, putId)).pipe(
+        map((written) => (written ? enter({ is: 'resumable', uploadId }) : undefined)),
         concatMap(() => begun),
       );
     }),
@@ -155,7 +158,7 @@ function create(
 /** Copies the missing parts, and completes. */
 function sent(copy: Multipart, begun: Begun, completed: () => void): Observable<Step> {
   const { arrived } = begun;
-  const { parts, task, window, note } = copy;
+  const { parts, task, window, resumeFile } = copy;
   const all = new Map(arrived);
   const part = (number: number): Observable<Step> => {
     const bounds = parts.range(number);
@@ -176,9 +179,9 @@ function sent(copy: Multipart, begun: Begun, completed: () => void): Observable<
     }),
   );
   const forgotten = defer(() =>
-    note === undefined
+    resumeFile === undefined
       ? EMPTY
-      : window.run(task, 0, note.erase(begun.uploadId)).pipe(orIgnored, ignoreElements()),
+      : window.run(task, 0, resumeFile.erase(begun.uploadId)).pipe(orIgnored, ignoreElements()),
   );
   return concat(range(1, parts.count).pipe(mergeMap(part, copy.requestsAtOnce)), last, forgotten);
 }

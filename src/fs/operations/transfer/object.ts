@@ -34,7 +34,7 @@ import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
 import type { Containment } from './containment.js';
 import { multipart } from './multipart.js';
-import { noteOf } from './note.js';
+import { resumeFileOf } from './resumeFile.js';
 import { oneObject, proven, sameFile } from './proof.js';
 import { isSame, type Step, type Task } from './task.js';
 import type { Window } from './window.js';
@@ -42,7 +42,7 @@ import type { Window } from './window.js';
 const MiB = 2 ** 20;
 
 /** Shared by the copies of one operation. */
-export interface Means {
+export interface CopySettings {
   readonly window: Window;
   readonly memory: BufferPool;
   readonly cleanups: Cleanups;
@@ -55,28 +55,31 @@ export interface Means {
   readonly skipSame: boolean;
   readonly skipExisting: boolean;
   /** A move: the source is removed afterwards, so it must be proven not to be the target itself (`proof.ts`). */
-  readonly sourceGoes: boolean;
-  /** Writes notes of interrupted uploads, next to their targets or in a separate directory. */
+  readonly removesSource: boolean;
+  /** Writes resume files of interrupted uploads, next to their targets or in a separate directory. */
   readonly resume: { readonly directory: Place | undefined } | undefined;
 }
 
 /** `marked`: the written object gets a put-id. */
-type Marking = Means & { readonly marked: boolean };
+type Marking = CopySettings & { readonly marked: boolean };
 
-export function copyObject(task: Task, means: Means): Observable<Step> {
+export function copyObject(task: Task, settings: CopySettings): Observable<Step> {
   const copied = sameFile(task).pipe(
     concatMap((same) => {
       if (same === true) return throwError(() => oneObject(task));
-      const unproven = means.sourceGoes && same === undefined;
-      return there(task, means, unproven).pipe(
+      const unproven = settings.removesSource && same === undefined;
+      return there(task, settings, unproven).pipe(
         concatMap((found) => {
           const target = found === 'unknown' ? undefined : found;
-          if (target !== undefined && (means.skipExisting || (means.skipSame && isSame(task.source, target))))
-            return skipped(task, means, target);
-          if (target !== undefined && !means.overwrite) return throwError(() => alreadyThere(task));
+          if (
+            target !== undefined &&
+            (settings.skipExisting || (settings.skipSame && isSame(task.source, target)))
+          )
+            return skipped(task, settings, target);
+          if (target !== undefined && !settings.overwrite) return throwError(() => alreadyThere(task));
           // A create-only write proves that the target did not exist.
-          const doubtful = unproven && means.overwrite && found !== undefined;
-          const how = { ...means, marked: doubtful || !means.overwrite };
+          const doubtful = unproven && settings.overwrite && found !== undefined;
+          const how = { ...settings, marked: doubtful || !settings.overwrite };
           const written = isSameServer(task.from.location, task.to.location)
             ? onServer(task, how)
             : between(task, how);
@@ -85,15 +88,19 @@ export function copyObject(task: Task, means: Means): Observable<Step> {
       );
     }),
   );
-  return concat(means.containment.check(task), copied);
+  return concat(settings.containment.check(task), copied);
 }
 
 /** The object at the target. Makes no request if it does not matter. */
-function there(task: Task, means: Means, unproven: boolean): Observable<ObjectInfo | 'unknown' | undefined> {
+function there(
+  task: Task,
+  settings: CopySettings,
+  unproven: boolean,
+): Observable<ObjectInfo | 'unknown' | undefined> {
   return defer(() => {
-    if (means.overwrite && !means.skipSame && !means.skipExisting && !unproven) return of(undefined);
+    if (settings.overwrite && !settings.skipSame && !settings.skipExisting && !unproven) return of(undefined);
     if (task.seen?.covers(task.key) === true) return of(task.seen.get(task.key));
-    return means.window.run(task, 0, task.to.store.head(task.key)).pipe(
+    return settings.window.run(task, 0, task.to.store.head(task.key)).pipe(
       // With permission to write only, the condition of the write decides.
       catchError((error: unknown) => {
         if (isStoreError(error, 'NotFound')) return of(undefined);
@@ -103,18 +110,18 @@ function there(task: Task, means: Means, unproven: boolean): Observable<ObjectIn
   });
 }
 
-/** Skips the object, and removes the note that a crash after its Complete may have left. */
-function skipped(task: Task, means: Means, { etag }: ObjectInfo): Observable<Step> {
+/** Skips the object, and removes the resume file that a crash after its Complete may have left. */
+function skipped(task: Task, settings: CopySettings, { etag }: ObjectInfo): Observable<Step> {
   const { size } = task.source;
   const step: Step = { bytes: size, skipped: size, same: true, etag };
-  const note =
-    means.resume === undefined || size <= means.partSize
+  const resumeFile =
+    settings.resume === undefined || size <= settings.partSize
       ? undefined
-      : noteOf(task, partsOf(size, means.partSize), means.resume.directory);
-  if (note === undefined) return of(step);
-  const tidied = means.window.run(task, 0, note.tidy()).pipe(
+      : resumeFileOf(task, partsOf(size, settings.partSize), settings.resume.directory);
+  if (resumeFile === undefined) return of(step);
+  const tidied = settings.window.run(task, 0, resumeFile.tidy()).pipe(
     ignoreElements(),
-    // A note that is left is harmless.
+    // A resume file that is left is harmless.
     catchError(() => EMPTY),
   );
   return concat(tidied, of(step));
@@ -127,47 +134,48 @@ const copiedPart = 256 * MiB;
 /** Local stores copy through this process's memory. */
 const largestCopyHere = 64 * MiB;
 
-function onServer(task: Task, means: Marking): Observable<Step> {
+function onServer(task: Task, settings: Marking): Observable<Step> {
   const { from, to, source, key } = task;
   const remote = to.scheme !== 'file' && to.scheme !== 'memory';
   const pinned = {
     ifMatch: source.etag,
     ...(isSameBucket(from.location, to.location) ? {} : { bucket: from.location.bucket }),
   };
-  if (!means.marked && source.size <= (remote ? largestCopy : largestCopyHere)) {
+  if (!settings.marked && source.size <= (remote ? largestCopy : largestCopyHere)) {
     const request = defer(() => to.store.copy(source.key, key, pinned));
-    return means.window
+    return settings.window
       .run(task, remote ? 0 : source.size, request)
       .pipe(map(({ etag }) => ({ bytes: source.size, skipped: 0, etag })));
   }
   // A server-side copy supports neither a condition on its target nor a mark; a put and a Complete do.
-  if (source.size <= means.partSize) return whole(task, means);
-  const parts = partsOf(source.size, remote ? Math.max(copiedPart, means.partSize) : means.partSize);
+  if (source.size <= settings.partSize) return whole(task, settings);
+  const parts = partsOf(source.size, remote ? Math.max(copiedPart, settings.partSize) : settings.partSize);
   return multipart({
-    ...means,
+    ...settings,
     task,
     parts,
     partBytes: remote ? 0 : parts.size,
     describe: described(task),
-    note: undefined,
+    resumeFile: undefined,
     fill: (uploadId, number, range) =>
       to.store.copyPart(key, uploadId, number, { ...pinned, key: source.key, range }),
   });
 }
 
-function between(task: Task, means: Marking): Observable<Step> {
+function between(task: Task, settings: Marking): Observable<Step> {
   const { from, to, source, key } = task;
-  if (source.size <= means.partSize) return whole(task, means);
-  const parts = partsOf(source.size, means.partSize);
+  if (source.size <= settings.partSize) return whole(task, settings);
+  const parts = partsOf(source.size, settings.partSize);
   return multipart({
-    ...means,
+    ...settings,
     task,
     parts,
     partBytes: parts.size,
     describe: described(task),
-    note: means.resume === undefined ? undefined : noteOf(task, parts, means.resume.directory),
+    resumeFile:
+      settings.resume === undefined ? undefined : resumeFileOf(task, parts, settings.resume.directory),
     fill: (uploadId, number, range) =>
-      lent(means.memory, range.end - range.start, (into) =>
+      withBuffer(settings.memory, range.end - range.start, (into) =>
         from.store
           .get(source.key, { range, ifMatch: source.etag, into })
           .pipe(concatMap(({ chunks }) => to.store.uploadPart(key, uploadId, number, join(chunks)))),
@@ -179,7 +187,11 @@ function between(task: Task, means: Marking): Observable<Step> {
  * Runs a request with a buffer. If the request fails or is unsubscribed from, the store may still use the buffer, so it is
  * not reused.
  */
-function lent<T>(memory: BufferPool, size: number, request: (into: Buffer) => Observable<T>): Observable<T> {
+function withBuffer<T>(
+  memory: BufferPool,
+  size: number,
+  request: (into: Buffer) => Observable<T>,
+): Observable<T> {
   return defer(() => {
     const buffer = memory.take(size);
     let ended = false;
@@ -191,27 +203,27 @@ function lent<T>(memory: BufferPool, size: number, request: (into: Buffer) => Ob
 }
 
 /** Copies with one get and one put. */
-function whole(task: Task, means: Marking): Observable<Step> {
+function whole(task: Task, settings: Marking): Observable<Step> {
   const { from, to, source, key } = task;
   const { size, etag } = source;
-  const putId = means.marked ? randomUUID() : undefined;
-  const request = lent(means.memory, size, (into) =>
+  const putId = settings.marked ? randomUUID() : undefined;
+  const request = withBuffer(settings.memory, size, (into) =>
     from.store.get(source.key, { ifMatch: etag, into }).pipe(
       concatMap(({ info, chunks }) => {
         if (info.size !== size) return throwError(() => wrongSize(task, info));
         const described = descriptionOf(info, task);
         if (putId === undefined) return to.store.put(key, join(chunks), described);
         const options = marked(described, putId);
-        if (means.overwrite) return to.store.put(key, join(chunks), options);
+        if (settings.overwrite) return to.store.put(key, join(chunks), options);
         const put = to.store.put(key, join(chunks), { ...options, ifNoneMatch: '*' });
         const identity = { mark: markOf(putId), size };
-        const { clock } = means;
+        const { clock } = settings;
         const publishing = { store: to.store, key, identity, exclusive: false, clock, random: Math.random };
         return publish(publishing, put).pipe(map(etagOf));
       }),
     ),
   );
-  return means.window.run(task, size, request).pipe(
+  return settings.window.run(task, size, request).pipe(
     map((written) => ({
       bytes: size,
       skipped: 0,

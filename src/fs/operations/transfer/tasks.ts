@@ -23,7 +23,7 @@ import { eachListed } from '../../../store/pages.js';
 import { directoryOf, globbed, isDirectory, nameOf, notFound, placeOf, type Place } from '../place.js';
 import { foundAgain, relationOf } from '../relation.js';
 import { resolve } from '../resolve.js';
-import { couldMatch, type Exceptions } from '../unlisted.js';
+import { couldMatch, type UnlistedPolicy } from '../unlisted.js';
 import { TargetListing } from './seen.js';
 import type { Task } from './task.js';
 import type { Tasks } from './transfer.js';
@@ -35,7 +35,7 @@ const lookups = 8;
 export interface Looking {
   /** Whether existing targets matter. */
   readonly targets: boolean;
-  readonly exceptions: Exceptions;
+  readonly unlisted: UnlistedPolicy;
 }
 
 /** The objects of all pairs. A missing source is a failure among others if there are several pairs. */
@@ -46,10 +46,10 @@ export function tasksOfPairs(stores: Stores, pairs: readonly CopyPair[], look: L
       mergeMap((pair, i) => {
         const tasks = defer(() => tasksOfPair(stores, pair, look)(pace));
         if (last === 0) return tasks;
-        const noted = tasks.pipe(
+        const caught = tasks.pipe(
           catchError((error: unknown) => of([{ uri: hideUserInfo(pair.from), error: asError(error) }])),
         );
-        return concat(noted, i < last ? pace : EMPTY);
+        return concat(caught, i < last ? pace : EMPTY);
       }, lookups),
     );
 }
@@ -86,7 +86,7 @@ export function tasksOfDirectory(from: Place, prefix: string, to: Place, look: L
       found ||= objects.length > 0 || page.unlisted !== undefined;
       if (!found && cursor === undefined) throw notFound(from);
       const { tasks, failures } = tasksOf(objects, from, prefix, to, target);
-      return [...look.exceptions.of(from, page), ...failures, ...tasks];
+      return [...look.unlisted.failuresOf(from, page), ...failures, ...tasks];
     };
     return concat(apart(from, prefix, to, target), pagesOfTasks(from, prefix, take, to, target, look, pace));
   };
@@ -137,7 +137,7 @@ function matching(
           if (again === source.key) throw samePlace(from.uri(source.key), to.uri(key));
           if (again !== undefined && glob.matches(again)) throw overlap(from.uri(base), to.uri(target));
         }
-        return [...look.exceptions.of(from, page, couldMatch(glob)), ...failures, ...tasks];
+        return [...look.unlisted.failuresOf(from, page, couldMatch(glob)), ...failures, ...tasks];
       };
       return pagesOfTasks(from, from.key, take, to, target, look, pace);
     }),
@@ -156,7 +156,7 @@ function pagesOfTasks(
 ): Observable<readonly (Task | Failure)[]> {
   return defer(() => {
     const there = new TargetListing(to, target);
-    return eachListed(from.store, { prefix, ...look.exceptions.listing }, (page) => {
+    return eachListed(from.store, { prefix, ...look.unlisted.listing }, (page) => {
       const tasks = take(page);
       const keys = tasks.flatMap((task) => ('error' in task ? [] : [task.key]));
       const told = look.targets ? there.over(keys) : of(undefined);

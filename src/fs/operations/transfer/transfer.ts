@@ -6,8 +6,8 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { asError, mostFailures, OperationError, PartlyFailed, type Failure } from '../errors.js';
 import type { BulkProgress } from '../../types.js';
-import { namedLikeNote } from './note.js';
-import { copyObject, type Means } from './object.js';
+import { isResumeFileKey } from './resumeFile.js';
+import { copyObject, type CopySettings } from './object.js';
 import type { Step, Task } from './task.js';
 
 /** Pages of tasks and failures. Subscribe to `pace` after each page, and emit the next one when it completes. */
@@ -16,22 +16,22 @@ export type Tasks = (pace: Observable<never>) => Observable<readonly (Task | Fai
 /** Called with each step; the last one of an object has its ETag. */
 export type OnStep = (task: Task, step: Step) => void;
 
-export function transfer(tasks: Tasks, means: Means, onStep?: OnStep): Observable<BulkProgress> {
+export function transfer(tasks: Tasks, settings: CopySettings, onStep?: OnStep): Observable<BulkProgress> {
   return new Observable((out) => {
-    const running = new Transfer(means, onStep, out);
+    const running = new Transfer(settings, onStep, out);
     running.start(tasks);
   });
 }
 
 class Transfer {
-  readonly #means: Means;
+  readonly #settings: CopySettings;
   readonly #onStep: OnStep | undefined;
   readonly #out: Subscriber<BulkProgress>;
   readonly #waiting: Task[] = [];
   readonly #brakes = new Set<Subscriber<never>>();
   readonly #failures: Failure[] = [];
   #open = 0;
-  /** The current object has the name of a note, so no other is copied meanwhile. */
+  /** The current object has the name of a resume file, so no other is copied meanwhile. */
   #alone = false;
   #listed = false;
   #pumping = false;
@@ -41,8 +41,8 @@ class Transfer {
   readonly #skipped = { objects: 0, bytes: 0 };
   #uri = '';
 
-  constructor(means: Means, onStep: OnStep | undefined, out: Subscriber<BulkProgress>) {
-    this.#means = means;
+  constructor(settings: CopySettings, onStep: OnStep | undefined, out: Subscriber<BulkProgress>) {
+    this.#settings = settings;
     this.#onStep = onStep;
     this.#out = out;
   }
@@ -83,30 +83,30 @@ class Transfer {
     this.#pumping = true;
     while (!this.#out.closed) {
       if (this.#mayBegin()) this.#begin();
-      else if (this.#waiting.length < this.#means.objectsAtOnce && this.#brakes.size > 0) this.#release();
+      else if (this.#waiting.length < this.#settings.objectsAtOnce && this.#brakes.size > 0) this.#release();
       else break;
     }
     this.#pumping = false;
     if (!this.#listed || this.#waiting.length > 0) return;
-    this.#means.window.noNewcomers();
+    this.#settings.window.noNewcomers();
     if (this.#open === 0) this.#end();
   }
 
   #mayBegin(): boolean {
     const [next] = this.#waiting;
     if (next === undefined || this.#alone) return false;
-    return this.#open < (namedLikeNote(next.key) ? 1 : this.#means.objectsAtOnce);
+    return this.#open < (isResumeFileKey(next.key) ? 1 : this.#settings.objectsAtOnce);
   }
 
   #begin(): void {
     const task = this.#waiting.shift();
     if (task === undefined) return;
     this.#open += 1;
-    this.#alone = namedLikeNote(task.key);
+    this.#alone = isResumeFileKey(task.key);
     let sent = 0;
     let skipped = 0;
     this.#out.add(
-      copyObject(task, this.#means).subscribe({
+      copyObject(task, this.#settings).subscribe({
         next: (step) => {
           sent += step.bytes;
           skipped += step.skipped;
@@ -119,7 +119,7 @@ class Transfer {
         },
         error: (error: unknown) => {
           // If one source is its own target, all may be, so stop.
-          if (this.#means.sourceGoes && error instanceof OperationError) {
+          if (this.#settings.removesSource && error instanceof OperationError) {
             this.#out.error(error);
             return;
           }

@@ -4,45 +4,49 @@
  */
 import { join } from '../../helpers.js';
 import type { ByteRange, UploadedPart } from '../../objectStore.js';
-import type { Bucket, Kept } from '../bucket.js';
+import type { Bucket, Attributes } from '../bucket.js';
 import { etagOf, headerOf, isoTime, once, refuse, type Call, type Reply } from '../call.js';
 import { GatewayError, invalidArgument, notImplemented, toGatewayError } from '../errors.js';
 import { document } from '../xml.js';
 import { checkKey, checkPartKey } from './customerKey.js';
-import { keptBy } from './kept.js';
+import { attributesFrom } from './attributes.js';
 import { partNumber, uploadId } from './multipart.js';
 
 export async function copyObject(call: Call): Promise<Reply> {
   refuse(call, 'x-amz-copy-source-if-none', 'x-amz-copy-source-if-un', 'if-');
-  const kept = keptBy(call);
+  const attributes = attributesFrom(call);
   if ((headerOf(call, 'x-amz-metadata-directive') ?? 'COPY') !== 'COPY')
     throw notImplemented('replacing metadata in a copy');
   const source = sourceOf(call);
   await checkSource(call, source);
   const { etag } =
     source.store === call.store
-      ? await once(call.store.copy(source.key, call.key, source.condition, kept), call.signal)
-      : await fetched(call, source, kept);
+      ? await once(call.store.copy(source.key, call.key, source.condition, attributes), call.signal)
+      : await fetched(call, source, attributes);
   const { modified } = await once(call.store.head(call.key, {}), call.signal);
   return {
     status: 200,
-    headers: kept.encryption,
+    headers: attributes.encryption,
     xml: document('CopyObjectResult', { LastModified: isoTime(modified), ETag: `"${etag}"` }),
   };
 }
 
-async function fetched(call: Call, source: Source, kept: Kept): Promise<{ readonly etag: string }> {
+async function fetched(
+  call: Call,
+  source: Source,
+  attributes: Attributes,
+): Promise<{ readonly etag: string }> {
   const { info, chunks } = await missingKey(
     once(source.store.get(source.key, source.condition), call.signal),
   );
   const { metadata = {}, content = {} } = info;
-  return once(call.store.put(call.key, join(chunks), { metadata, content }, kept), call.signal);
+  return once(call.store.put(call.key, join(chunks), { metadata, content }, attributes), call.signal);
 }
 
 export async function uploadPartCopy(call: Call): Promise<Reply> {
   refuse(call, 'x-amz-copy-source-if-none', 'x-amz-copy-source-if-un');
   const source = sourceOf(call);
-  checkPartKey(call, call.store.keptOfUpload(uploadId(call)));
+  checkPartKey(call, call.store.attributesOfUpload(uploadId(call)));
   await checkSource(call, source);
   const range = rangeOf(call);
   const number = partNumber(call);
@@ -76,7 +80,7 @@ async function fetchedPart(
 
 async function checkSource(call: Call, { store, key }: Source): Promise<void> {
   const info = await missingKey(once(store.head(key, {}), call.signal));
-  checkKey(call, store.keptOf(info), 'source');
+  checkKey(call, store.attributesOf(info), 'source');
 }
 
 /** A missing source is `NoSuchKey`, not a missing upload or bucket. */

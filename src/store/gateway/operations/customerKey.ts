@@ -3,7 +3,7 @@
  * on AWS, a missing key is a 400, and another key a 403.
  */
 import { createHash } from 'node:crypto';
-import type { Kept } from '../bucket.js';
+import type { Attributes } from '../bucket.js';
 import { headerOf, type Call } from '../call.js';
 import { GatewayError, invalidArgument } from '../errors.js';
 
@@ -26,9 +26,9 @@ export function customerKeyOf(call: Call, prefix = ofTarget): Readonly<Record<st
 }
 
 /** Checks that the request has the object's key, if any. Throws `InvalidRequest`, `AccessDenied`. */
-export function checkKey(call: Call, kept: Kept, of: 'target' | 'source' = 'target'): void {
+export function checkKey(call: Call, attributes: Attributes, of: 'target' | 'source' = 'target'): void {
   const given = hashIn(customerKeyOf(call, of === 'target' ? ofTarget : ofSource));
-  const needed = hashIn(kept.encryption);
+  const needed = hashIn(attributes.encryption);
   if (given === needed) return;
   if (needed === undefined)
     throw invalidRequest('The encryption parameters are not applicable to this object.');
@@ -40,9 +40,9 @@ export function checkKey(call: Call, kept: Kept, of: 'target' | 'source' = 'targ
 }
 
 /** Checks that a part has the key of its upload. Throws `InvalidRequest`. */
-export function checkPartKey(call: Call, kept: Kept): void {
+export function checkPartKey(call: Call, attributes: Attributes): void {
   const given = hashIn(customerKeyOf(call));
-  if (given === hashIn(kept.encryption)) return;
+  if (given === hashIn(attributes.encryption)) return;
   throw invalidRequest(
     given === undefined
       ? 'The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.'

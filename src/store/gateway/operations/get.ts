@@ -3,15 +3,15 @@ import type { Bucket } from '../bucket.js';
 import { etagOf, headerOf, once, type Call, type Reply } from '../call.js';
 import { GatewayError } from '../errors.js';
 import { checkKey } from './customerKey.js';
-import { headersOf } from './described.js';
-import { keptHeaders } from './kept.js';
+import { headersOf } from './metadata.js';
+import { attributeHeaders } from './attributes.js';
 
 /** The bytes of an object in memory at a time. */
 const fragment = 8 * 1024 * 1024;
 
 export async function headObject(call: Call): Promise<Reply> {
   const info = await once(call.store.head(call.key, ifMatch(call)), call.signal);
-  checkKey(call, call.store.keptOf(info));
+  checkKey(call, call.store.attributesOf(info));
   notModified(call, info);
   return { status: 200, headers: { ...told(call, info), 'content-length': String(info.size) } };
 }
@@ -29,7 +29,7 @@ export async function getObject(call: Call): Promise<Reply> {
     call.signal,
   );
   const { info } = first;
-  checkKey(call, call.store.keptOf(info));
+  checkKey(call, call.store.attributesOf(info));
   notModified(call, info);
   if (asked !== undefined && start >= info.size) throw unsatisfiable(info.size);
   const end = Math.min(asked?.end ?? info.size, info.size);
@@ -41,12 +41,12 @@ export async function getObject(call: Call): Promise<Reply> {
 
 /** The checksum is only sent with the whole object. */
 function told(call: Call, info: ObjectInfo, whole = true): Record<string, string> {
-  const kept = call.store.keptOf(info);
+  const attributes = call.store.attributesOf(info);
   const asked = whole && headerOf(call, 'x-amz-checksum-mode')?.toUpperCase() === 'ENABLED';
   return {
     ...headersOf(info),
-    ...keptHeaders(kept),
-    ...(asked && kept.checksum !== undefined ? Object.fromEntries([kept.checksum]) : {}),
+    ...attributeHeaders(attributes),
+    ...(asked && attributes.checksum !== undefined ? Object.fromEntries([attributes.checksum]) : {}),
   };
 }
 

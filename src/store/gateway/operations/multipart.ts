@@ -4,31 +4,34 @@ import { GatewayError, notImplemented } from '../errors.js';
 import { childText, document, malformedXml, parseXml } from '../xml.js';
 import { encoder } from './bucket.js';
 import { checkPartKey, customerKeyOf } from './customerKey.js';
-import { describedBy } from './described.js';
-import { keptBy } from './kept.js';
+import { uploadOptionsFrom } from './metadata.js';
+import { attributesFrom } from './attributes.js';
 import { createOnly, replaceOnly } from './put.js';
 
 export async function createMultipartUpload(call: Call): Promise<Reply> {
-  const kept = keptBy(call);
-  const { uploadId } = await once(call.store.createUpload(call.key, describedBy(call), kept), call.signal);
+  const attributes = attributesFrom(call);
+  const { uploadId } = await once(
+    call.store.createUpload(call.key, uploadOptionsFrom(call), attributes),
+    call.signal,
+  );
   const xml = document('InitiateMultipartUploadResult', {
     Bucket: call.bucket,
     Key: call.key,
     UploadId: uploadId,
   });
-  return { status: 200, headers: kept.encryption, xml };
+  return { status: 200, headers: attributes.encryption, xml };
 }
 
 export async function uploadPart(call: Call): Promise<Reply> {
-  const kept = call.store.keptOfUpload(uploadId(call));
+  const attributes = call.store.attributesOfUpload(uploadId(call));
   if (call.headers['x-amz-server-side-encryption'] !== undefined)
     throw notImplemented('the header x-amz-server-side-encryption with a part');
-  checkPartKey(call, kept);
+  checkPartKey(call, attributes);
   const part = await once(
     call.store.uploadPart(call.key, uploadId(call), partNumber(call), call.body),
     call.signal,
   );
-  return { status: 200, headers: { etag: `"${part.etag}"`, ...kept.encryption } };
+  return { status: 200, headers: { etag: `"${part.etag}"`, ...attributes.encryption } };
 }
 
 export async function listParts(call: Call): Promise<Reply> {
@@ -89,7 +92,7 @@ export async function listMultipartUploads(call: Call): Promise<Reply> {
 
 export async function completeMultipartUpload(call: Call): Promise<Reply> {
   // The key is optional here: no data is encrypted by Complete.
-  if (customerKeyOf(call) !== undefined) checkPartKey(call, call.store.keptOfUpload(uploadId(call)));
+  if (customerKeyOf(call) !== undefined) checkPartKey(call, call.store.attributesOfUpload(uploadId(call)));
   const named = parts(call);
   const uploaded = await sizes(call, named.at(-1)?.number ?? 0);
   const whole = named.map(({ number, etag }): UploadedPart => {

@@ -1,13 +1,13 @@
 import { etagOf, headerOf, once, refuse, type Call, type Reply } from '../call.js';
 import { notImplemented } from '../errors.js';
-import { describedBy } from './described.js';
-import { keptBy } from './kept.js';
+import { uploadOptionsFrom } from './metadata.js';
+import { attributesFrom } from './attributes.js';
 
 export async function putObject(call: Call): Promise<Reply> {
-  const kept = keptBy(call);
-  const options = { ...createOnly(call), ...replaceOnly(call), ...describedBy(call) };
-  const { etag } = await once(call.store.put(call.key, call.body, options, kept), call.signal);
-  return { status: 200, headers: { etag: `"${etag}"`, ...kept.encryption } };
+  const attributes = attributesFrom(call);
+  const options = { ...createOnly(call), ...replaceOnly(call), ...uploadOptionsFrom(call) };
+  const { etag } = await once(call.store.put(call.key, call.body, options, attributes), call.signal);
+  return { status: 200, headers: { etag: `"${etag}"`, ...attributes.encryption } };
 }
 
 export async function deleteObject(call: Call): Promise<Reply> {

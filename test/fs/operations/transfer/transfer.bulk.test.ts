@@ -277,7 +277,7 @@ describe('resume', () => {
     expect(await content(b)).toEqual({ 'd/big': shown(big) });
   });
 
-  test('keeps its notes in the configured place', async () => {
+  test('writes its resume files to the given directory', async () => {
     const { a, b, to, bulkCopy } = await interrupted({ resume: 'memory://a/notes' });
     expect(Object.keys(await content(b))).toEqual([]);
     expect(Object.keys(await content(a))).toEqual([
@@ -289,7 +289,7 @@ describe('resume', () => {
     expect(Object.keys(await content(a))).toEqual(['big']);
   });
 
-  test('abortUploads removes the note, too', async () => {
+  test('abortUploads removes the resume file, too', async () => {
     const { b, abortUploads } = await interrupted();
     expect(Object.keys(await content(b))).toEqual(['d/.big.millrace-partial']);
     await all(abortUploads('memory://b/d/', { olderThan: 0 }));

@@ -1,5 +1,5 @@
 import { createMemoryStore, listAll, type ObjectInfo } from 'millrace/stores';
-import { noteBeside, noteOf } from '#src/fs/operations/transfer/note.js';
+import { resumeFileKey, resumeFileOf } from '#src/fs/operations/transfer/resumeFile.js';
 import type { Parts } from '#src/store/multipart/index.js';
 import type { Place } from '#src/fs/operations/place.js';
 import { between, pick } from '../../simulation/random.js';
@@ -26,7 +26,7 @@ const written = {
   partSize: parts.size,
 };
 
-/** A target with an upload of its own and one of another object, and beside it a note that somebody changed. */
+/** A target with an upload of its own and one of another object, and beside it a changed resume file. */
 function goOn(drawn: Buffer): void {
   const store = createMemoryStore({ uri: 'memory://lake', minimumPartSize: 1 });
   const ids = { $own: now(store.createUpload(key)).uploadId, $other: now(store.createUpload('x')).uploadId };
@@ -34,7 +34,7 @@ function goOn(drawn: Buffer): void {
     now(store.uploadPart(key, ids.$own, i + 1, Buffer.from(body)));
   let body = drawn.toString('latin1');
   for (const [name, id] of Object.entries(ids)) body = body.replaceAll(name, id);
-  now(store.put(noteBeside(key), Buffer.from(body, 'latin1')));
+  now(store.put(resumeFileKey(key), Buffer.from(body, 'latin1')));
 
   const to: Place = {
     store,
@@ -43,16 +43,16 @@ function goOn(drawn: Buffer): void {
     scheme: 'memory',
     uri: (other) => `memory://lake/${other}`,
   };
-  const note = noteOf({ from: to, source, to, key, seen: undefined }, parts, undefined);
-  if (note === undefined) throw new TypeError('There is no note.');
-  const begun = now(note.read());
+  const resumeFile = resumeFileOf({ from: to, source, to, key, seen: undefined }, parts, undefined);
+  if (resumeFile === undefined) throw new TypeError('There is no resumeFile.');
+  const begun = now(resumeFile.read());
   if (begun !== undefined && !('stale' in begun)) {
     const { to: uri, etag, size: bytes, partSize, uploadId } = JSON.parse(body) as typeof written;
     const same = uri === written.to && etag === source.etag && bytes === size && partSize === parts.size;
     if (!same || uploadId !== ids.$own) throw new TypeError('It goes on with parts of another source.');
     if ([...begun.arrived.keys()].join() !== '1,3') throw new TypeError('It takes parts that are not whole.');
   }
-  note.tidy().subscribe();
+  resumeFile.tidy().subscribe();
   let uploads = 0;
   store.listUploads({ prefix: '' }).subscribe((page) => (uploads = page.uploads.length));
   if (uploads !== 2) throw new TypeError('It ended an upload.');
@@ -60,12 +60,12 @@ function goOn(drawn: Buffer): void {
   listAll(store, '').subscribe((page) => (left = page.map((each) => each.key)));
   const ours = begun !== undefined;
   if (ours !== (left.length === 0))
-    throw new TypeError(`A note ${ours ? 'stays' : 'that is none is deleted'}.`);
+    throw new TypeError(`A ${ours ? 'resume file stays' : 'foreign object is deleted'}.`);
 }
 
-export const noteTargets = [
+export const resumeFileTargets = [
   target({
-    name: 'note of a copy',
+    name: 'resume file of a copy',
     errors: [],
     draw: (random) => {
       const right = { ...written, uploadId: pick(random, ['$own', '$own', '$other']) };

@@ -1,15 +1,15 @@
 /**
- * An interrupted copy is resumed by a note, an object that identifies the upload and the version of the source that its parts
+ * An interrupted copy is resumed by a resume file, an object that identifies the upload and the version of the source that its parts
  * come from. Servers report nothing about an upload except its parts.
  *
- * 1. The upload is created, then the note is written, then parts are sent.
- * 2. The next copy reads the note. If the source still has the same ETag and size, the listed parts of the expected size are
+ * 1. The upload is created, then the resume file is written, then parts are sent.
+ * 2. The next copy reads the resume file. If the source still has the same ETag and size, the listed parts of the expected size are
  *    reused, and only the others are sent. Otherwise the old upload is aborted.
- * 3. The note is removed when the object is complete. A note that a crash left is removed by the next copy, or is harmless,
+ * 3. The resume file is removed when the object is complete. A resume file that a crash left is removed by the next copy, or is harmless,
  *    since its upload has ended.
  *
- * Another object may have the name of a note. So a note is created without overwriting, and removed only after its content
- * has identified it; if the name is taken, there is no note. An object whose target has such a name is copied alone
+ * Another object may have the name of a resume file. So a resume file is created without overwriting, and removed only after its content
+ * has identified it; if the name is taken, there is no resume file. An object whose target has such a name is copied alone
  * (`transfer.ts`): otherwise it could be written between that check and the removal.
  */
 import { catchError, concatMap, defer, EMPTY, map, of, throwError, type Observable } from 'rxjs';
@@ -31,14 +31,14 @@ export interface Begun {
   readonly arrived: ReadonlyMap<number, UploadedPart>;
 }
 
-export interface Note {
-  /** The upload to resume; `stale` is one that cannot be. Makes no request if there can be no note. */
+export interface ResumeFile {
+  /** The upload to resume; `stale` is one that cannot be. Makes no request if there can be no resume file. */
   read(): Observable<Begun | { readonly stale: string } | undefined>;
-  /** Writes the note. `false` if the name is taken, or writing is not permitted. */
+  /** Writes the resume file. `false` if the name is taken, or writing is not permitted. */
   write(uploadId: string, putId: string): Observable<boolean>;
-  /** Removes the note of an upload, nothing else. */
+  /** Removes the resume file of an upload, nothing else. */
   erase(uploadId: string): Observable<unknown>;
-  /** Removes a note of the target, if any. */
+  /** Removes a resume file of the target, if any. */
   tidy(): Observable<unknown>;
 }
 
@@ -52,22 +52,22 @@ interface Written {
   readonly partSize: number;
 }
 
-/** The key of the note next to an object. */
-export function noteBeside(key: string): string {
+/** The key of the resume file next to an object. */
+export function resumeFileKey(key: string): string {
   const name = nameOf(key);
   return `${key.slice(0, key.length - name.length)}.${name}.millrace-partial`;
 }
 
-/** Whether the key is that of a note. */
-export function namedLikeNote(key: string): boolean {
+/** Whether the key is that of a resume file. */
+export function isResumeFileKey(key: string): boolean {
   const name = nameOf(key);
   return name.startsWith('.') && name.endsWith('.millrace-partial');
 }
 
-/** Upper bound of a note. Bytes. */
+/** Upper bound of a resume file. Bytes. */
 const largest = 16 * 1024;
 
-/** Reads the note at a key; `undefined` if there is none. */
+/** Reads the resume file at a key; `undefined` if there is none. */
 function read(store: ObjectStore, at: string): Observable<Written | undefined> {
   return store.get(at, { range: { start: 0, end: largest } }).pipe(
     map(({ chunks }) => parse(join(chunks))),
@@ -77,28 +77,28 @@ function read(store: ObjectStore, at: string): Observable<Written | undefined> {
   );
 }
 
-/** Removes the note at a key if it `is` the right one. Without it, no delete is sent, which would create a delete marker. */
-function erase(store: ObjectStore, at: string, is: (note: Written) => boolean): Observable<unknown> {
+/** Removes the resume file at a key if it `is` the right one. Without it, no delete is sent, which would create a delete marker. */
+function erase(store: ObjectStore, at: string, is: (resumeFile: Written) => boolean): Observable<unknown> {
   return defer(() => read(store, at)).pipe(
     concatMap((found) => (found !== undefined && is(found) ? store.delete([at]) : EMPTY)),
   );
 }
 
-/** Removes the note of this upload next to its target. */
-export function eraseBeside(store: ObjectStore, key: string, uploadId: string): Observable<unknown> {
-  return erase(store, noteBeside(key), (note) => note.uploadId === uploadId);
+/** Removes the resume file of this upload next to its target. */
+export function eraseResumeFile(store: ObjectStore, key: string, uploadId: string): Observable<unknown> {
+  return erase(store, resumeFileKey(key), (resumeFile) => resumeFile.uploadId === uploadId);
 }
 
-/** The note of a copy, next to its target or below `directory`; `undefined` if its key would be too long. */
-export function noteOf(task: Task, parts: Parts, directory: Place | undefined): Note | undefined {
+/** The resume file of a copy, next to its target or below `directory`; `undefined` if its key would be too long. */
+export function resumeFileOf(task: Task, parts: Parts, directory: Place | undefined): ResumeFile | undefined {
   const { to, key, source } = task;
   const uri = to.uri(key);
   const beside = directory === undefined;
-  const at = beside ? noteBeside(key) : `${directoryOf(directory.key)}${md5(Buffer.from(uri))}.json`;
+  const at = beside ? resumeFileKey(key) : `${directoryOf(directory.key)}${md5(Buffer.from(uri))}.json`;
   const store = beside ? to.store : directory.store;
   if (Buffer.byteLength(at) > 1024) return undefined;
   const expected = { version, to: uri, etag: source.etag, size: source.size, partSize: parts.size };
-  // The listing of the target includes its notes.
+  // The listing of the target includes its resume file.
   const absent = beside && task.seen?.covers(at) === true && task.seen.get(at) === undefined;
   return {
     read: () =>
@@ -129,8 +129,8 @@ export function noteOf(task: Task, parts: Parts, directory: Place | undefined): 
         }),
       );
     },
-    erase: (uploadId) => erase(store, at, (note) => note.uploadId === uploadId),
-    tidy: () => (absent ? EMPTY : erase(store, at, (note) => note.to === uri)),
+    erase: (uploadId) => erase(store, at, (resumeFile) => resumeFile.uploadId === uploadId),
+    tidy: () => (absent ? EMPTY : erase(store, at, (resumeFile) => resumeFile.to === uri)),
   };
 }
 
@@ -153,7 +153,7 @@ function arrived(
   );
 }
 
-/** `undefined` if the note is damaged or of another version. */
+/** `undefined` if the resume file is damaged or of another version. */
 function parse(body: Uint8Array): Written | undefined {
   try {
     const found = JSON.parse(Buffer.from(body).toString()) as Partial<Written> | null;

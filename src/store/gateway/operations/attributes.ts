@@ -1,7 +1,7 @@
 /**
  * Reads the attributes of a new object from the request headers: encryption, storage class, checksum. See `Bucket`.
  */
-import { nothingKept, type Kept } from '../bucket.js';
+import { noAttributes, type Attributes } from '../bucket.js';
 import { headerOf, refuse, type Call } from '../call.js';
 import { customerKeyOf } from './customerKey.js';
 import { GatewayError, invalidArgument, notImplemented } from '../errors.js';
@@ -15,7 +15,7 @@ const none: Readonly<Record<string, string>> = {};
 const checksum = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 
 /** The attributes of a new object. Throws `AccessDenied` if the gateway requires another encryption. */
-export function keptBy(call: Call): Kept {
+export function attributesFrom(call: Call): Attributes {
   refuse(
     call,
     `${sse}-bucket-key`,
@@ -36,7 +36,7 @@ export function keptBy(call: Call): Kept {
   const storageClass = headerOf(call, 'x-amz-storage-class');
   const sum =
     checksumName === undefined ? trailing : ([checksumName, headerOf(call, checksumName) ?? ''] as const);
-  if (encryption === none && storageClass === undefined && sum === undefined) return nothingKept;
+  if (encryption === none && storageClass === undefined && sum === undefined) return noAttributes;
   return { encryption, opaque: type === 'aws:kms' || customer !== undefined, storageClass, checksum: sum };
 }
 
@@ -95,6 +95,6 @@ function checkContext(context: string | undefined): void {
 }
 
 /** The response headers of an object's attributes. */
-export function keptHeaders({ encryption, storageClass }: Kept): Record<string, string> {
+export function attributeHeaders({ encryption, storageClass }: Attributes): Record<string, string> {
   return { ...encryption, ...(storageClass === undefined ? {} : { 'x-amz-storage-class': storageClass }) };
 }

@@ -6,7 +6,7 @@ import { BufferPool } from '../../../store/multipart/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
 import { Containment } from './containment.js';
-import type { Means } from './object.js';
+import type { CopySettings } from './object.js';
 import { Window } from './window.js';
 
 const MiB = 2 ** 20;
@@ -28,17 +28,17 @@ export interface Around {
  * Validates the options and fills in the defaults, for one run of an operation. Without `s3.async.enabled`, requests run one at
  * a time; without `s3.bulk-copy.enabled`, objects do. Throws `InvalidOption`.
  */
-export function meansOf(
-  options: BulkCopyOptions & { readonly sourceGoes?: boolean },
+export function copySettingsOf(
+  options: BulkCopyOptions & { readonly removesSource?: boolean },
   { bulkCopy, parallel, writePartSize }: Pick<Transfer, 'bulkCopy' | 'parallel' | 'writePartSize'>,
   { cleanups, clock, open }: Around,
-): Means {
+): CopySettings {
   const {
     overwrite = true,
     skipSame = true,
     skipExisting = false,
     resume = true,
-    sourceGoes = false,
+    removesSource = false,
   } = options;
   const concurrency = options.concurrency ?? (parallel ? bulkCopy.concurrency : 1);
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 10_000)
@@ -61,7 +61,7 @@ export function meansOf(
     overwrite,
     skipSame,
     skipExisting,
-    sourceGoes,
+    removesSource,
     resume:
       resume === false ? undefined : { directory: typeof resume === 'string' ? open(resume) : undefined },
   };

@@ -13,7 +13,7 @@ const contentHeaders = {
 const metadataPrefix = 'x-amz-meta-';
 
 /** The metadata and content headers of a request that creates an object. */
-export function describedBy(call: Call): UploadOptions {
+export function uploadOptionsFrom(call: Call): UploadOptions {
   return { metadata: metadataOf(call), content: contentOf(call) };
 }
 

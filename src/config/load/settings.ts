@@ -10,7 +10,7 @@ export interface Origin {
 }
 
 /** The value of a key from one source. */
-export interface Said extends Found {
+export interface Setting extends Found {
   /** As parsed by the schema. */
   readonly value: unknown;
   readonly origin: Origin;
@@ -26,16 +26,16 @@ export const ranks: Readonly<Record<Origin['from'], number>> = {
 };
 
 /** Collects the settings of all sources, and all problems. */
-export class Sayings {
-  readonly all: Said[] = [];
+export class Settings {
+  readonly all: Setting[] = [];
   readonly problems: ConfigProblem[] = [];
   readonly warnings: string[] = [];
   /** The keys of each source, to find duplicates. */
-  readonly #said = new Set<string>();
+  readonly #ids = new Set<string>();
   #strangers = 0;
 
   /** Adds the value of a flat key. */
-  say(key: string, value: unknown, origin: Origin): void {
+  add(key: string, value: unknown, origin: Origin): void {
     const found = findKey(key);
     if (found === undefined) this.unknown(key, origin, () => suggestKey(key));
     else this.found(found, key, value, origin);
@@ -51,7 +51,11 @@ export class Sayings {
     }
     const inCode = origin.from === 'code' || origin.from === 'set';
     if (row.where === 'code' && !inCode) {
-      this.problem('NotHere', key, `${as} (${where}): only code can set this. It must be ${row.kind.rule}.`);
+      this.problem(
+        'OnlyInCode',
+        key,
+        `${as} (${where}): only code can set this. It must be ${row.kind.rule}.`,
+      );
       return;
     }
     const reading = row.kind.read(value);
@@ -63,10 +67,10 @@ export class Sayings {
       );
       return;
     }
-    const saying = `${origin.from} ${key}`;
-    if (this.#said.has(saying)) {
+    const id = `${origin.from} ${key}`;
+    if (this.#ids.has(id)) {
       this.problem(
-        'SaidTwice',
+        'Duplicate',
         key,
         `${as} (${where}) is set twice, perhaps in another spelling. Set it once.`,
       );
@@ -77,7 +81,7 @@ export class Sayings {
         `${as}: ${show(row, value)} (${where}) is out of bounds, ${String(reading.value)} is used. It should be ${row.kind.rule}.`,
       );
     }
-    this.#said.add(saying);
+    this.#ids.add(id);
     this.all.push({ ...found, value: reading.value, origin });
   }
 
