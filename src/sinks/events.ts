@@ -1,7 +1,10 @@
 /** Events of sinks. `operator` is the sink's id. */
 export type SinkEvent =
   | {
-      /** `missing-committed`: the file was published before, and a consumer has removed it (`onMissingCommitted: 'accept'`). */
+      /**
+       * `missing-committed`: a committed file is missing, and `onMissingCommitted: 'accept'` assumes that a consumer
+       * removed it.
+       */
       readonly type: 'committed' | 'missing-committed';
       readonly operator: string;
       readonly uri: string;

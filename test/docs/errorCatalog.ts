@@ -219,7 +219,7 @@ export const errorCatalog: Readonly<
     ],
     FormatChanged: [
       'A checkpoint holds rows of a file in a form that the format of the sink does not read',
-      'Start the job once more with the former format and stop it',
+      'Start the job with the former format and stop it',
     ],
     InvalidCommittable: [
       'A manifest holds a committable that this version cannot read',

@@ -72,7 +72,7 @@ test.each([
   const { error, written } = await outcome({ sink });
   expect(error).toMatchObject({ code: 'InvalidOption', retryable: false, key: "fileSink 'out': uri" });
   expect((error as Error).message).toMatch(
-    /lies in the checkpoint directory of the job, memory:\/\/lake\/checkpoints\/.*Name a folder outside of the checkpoint directory/,
+    /is in the checkpoint directory of the job, memory:\/\/lake\/checkpoints\/.*Use a folder outside of the checkpoint directory/,
   );
   expect(written).toEqual([]);
 });
@@ -119,7 +119,7 @@ test.each<[string, Case]>([
   const partition = given.partition?.replace('ENTROPY', 's'.repeat(6));
   const { error, written } = await outcome({ ...given, ...(partition === undefined ? {} : { partition }) });
   expect(error).toMatchObject({ code: 'InvalidPartition', retryable: false });
-  expect((error as Error).message).toContain('lies in the checkpoint directory of the job');
+  expect((error as Error).message).toContain('is in the checkpoint directory of the job');
   expect(written).toEqual([]);
 });
 

@@ -15,10 +15,10 @@ export interface Range {
   readonly sha256: string;
 }
 
-/** The end of a file that no part holds yet. */
+/** The end of a file: the bytes that are in no part yet. */
 export interface Tail {
   readonly ranges: readonly Range[];
-  /** What follows the ranges, kept in the manifest itself. */
+  /** The bytes after the ranges, in the manifest itself. */
   readonly inline: Buffer | undefined;
 }
 
@@ -43,9 +43,9 @@ export interface FileCommittable {
   /** Parts 1 to k, without gaps. */
   readonly parts: readonly UploadedPart[];
   readonly tail: Tail | undefined;
-  /** What comes after the tail is made of these by the format, once the file is published. */
+  /** The format turns these into the bytes after the tail when the file is published. */
   readonly seal?: SealedRows | undefined;
-  /** Bytes of the whole file, but for what `seal` adds. */
+  /** Bytes of the whole file, without those that `seal` adds. */
   readonly size: number;
   readonly records: number;
   /** The checkpoint that froze it. */
@@ -61,18 +61,17 @@ export function tailLength(tail: Tail | undefined): number {
   return tail.ranges.reduce((sum, range) => sum + range.length, tail.inline?.length ?? 0);
 }
 
-/** The names of the journals that a file needs. */
 function journalsOf({ tail, seal }: FileCommittable): string[] {
   const tails = [tail, seal?.state, seal?.rows];
   return [...new Set(tails.flatMap((each) => each?.ranges.map(({ journal }) => journal) ?? []))];
 }
 
-/** Bytes of memory that publishing a file takes. Rows are in it twice, as such and sealed. */
+/** Bytes of memory that publishing a file takes. Rows count twice: as stored and as sealed. */
 export function memoryOf({ tail, seal }: FileCommittable): number {
   return tailLength(tail) + tailLength(seal?.state) + 2 * tailLength(seal?.rows);
 }
 
-const atMost =
+const lengthUpTo =
   (most: number, shape: Shape): Shape =>
   (value) =>
     shape(value) && (value as { readonly length: number }).length <= most;
@@ -84,7 +83,7 @@ const isTail = fields({
   crc: optional(isCount),
 });
 
-/** A file in a manifest: journals by their index in `objects`, inline bytes as base64. */
+/** A file as encoded in a manifest: journals by their index in `objects`, inline bytes as base64. */
 interface StoredFile {
   readonly uid: string;
   readonly store: string;
@@ -106,13 +105,13 @@ interface StoredTail {
   readonly crc?: number;
 }
 
-/** The form of a file's fields in a manifest. */
+/** The codec of a file's fields in a manifest. */
 export const fileFields = {
   shapes: {
     store: isString,
     key: isString,
     uploadId: optional(isUploadId),
-    parts: atMost(maxParts, listOf(tuple(isString, isCount))),
+    parts: lengthUpTo(maxParts, listOf(tuple(isString, isCount))),
     size: isCount,
     records: isCount,
     checkpoint: isCount,
@@ -168,7 +167,7 @@ export const fileFields = {
   },
 };
 
-/** More than the largest part of the largest file. A tail is read into memory. Bytes. */
+/** In bytes, more than the largest part of the largest file. A tail is read into memory. */
 const largestTail = 4 * 2 ** 30 - 1;
 
 function encodeTail({ ranges, inline }: Tail, objects: readonly string[]): Json {

@@ -36,9 +36,9 @@ export class LostUpload extends MillraceError {
   ) {
     super(
       'LostUpload',
-      `${uri}: upload ${file.uploadId ?? '(none)'} of checkpoint ${file.checkpoint} (${file.size} bytes, ${file.records} records) is gone and there is no such object. ` +
-        'If a lifecycle rule aborted it, set AbortIncompleteMultipartUpload to more days than the job may ever be down. ' +
-        "If a consumer has already taken the object away, run with onMissingCommitted: 'accept'.",
+      `${uri}: upload ${file.uploadId ?? '(none)'} of checkpoint ${file.checkpoint} (${file.size} bytes, ${file.records} records) is gone, and the object does not exist. ` +
+        'If a lifecycle rule aborted it, set AbortIncompleteMultipartUpload to more days than the job is ever down. ' +
+        "If a consumer has already removed the object, run with onMissingCommitted: 'accept'.",
       { cause },
     );
   }
@@ -58,7 +58,7 @@ export class PartitionTooLong extends MillraceError {
   ) {
     super(
       'PartitionTooLong',
-      `The partition '${partition.slice(0, 80)}…' makes a key of ${bytes} bytes; stores allow 1,024. Let partitionBy return something shorter, such as a hash.`,
+      `The partition '${partition.slice(0, 80)}…' makes a key of ${bytes} bytes; stores allow 1,024. Return a shorter string from partitionBy, such as a hash.`,
     );
   }
 }

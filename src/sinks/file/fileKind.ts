@@ -7,10 +7,10 @@ import type { SinkMemory } from './sinkMemory.js';
 import type { Places } from './places.js';
 import type { Publisher } from './publisher.js';
 
-/** The form of a file in a manifest. */
+/** The codec of files in manifests. */
 export const fileCodec = { name: 'file', version: 1, ...fileFields };
 
-/** Files as a kind of committable: an upload that is completed, or first made. */
+/** Files as a kind of committable. Publishing completes the file's upload, after creating it if necessary. */
 export function fileKind(
   id: string,
   attempt: Attempt,

@@ -16,7 +16,7 @@ export class FileNames {
   constructor(
     private readonly id: string,
     private readonly attempt: Attempt,
-    /** Empty, or with a slash at its end. */
+    /** Empty, or ends in a slash. */
     private readonly prefix: string,
     private readonly settings: Pick<SinkSettings<never>, 'prefix' | 'suffix' | 'format'>,
   ) {}
@@ -34,7 +34,7 @@ export class FileNames {
     if (!isOrdinary(partition)) {
       throw new MillraceError(
         'InvalidPartition',
-        `fileSink '${this.id}': partitionBy returned ${JSON.stringify(partition.slice(0, 200))}. A partition has no NUL, and none of its names is '.' or '..'.`,
+        `fileSink '${this.id}': partitionBy returned ${JSON.stringify(partition.slice(0, 200))}. A partition must not contain NUL, or '.' or '..' as a name.`,
       );
     }
     const { prefix, suffix, format } = this.settings;
@@ -45,7 +45,7 @@ export class FileNames {
     if (this.reserved.some((folder) => key.startsWith(folder))) {
       throw new MillraceError(
         'InvalidPartition',
-        `fileSink '${this.id}': partitionBy returned ${JSON.stringify(partition.slice(0, 200))}, which lies in the checkpoint directory of the job. Return another, or give the sink a folder that checkpoints.dir is not in.`,
+        `fileSink '${this.id}': partitionBy returned ${JSON.stringify(partition.slice(0, 200))}, which is in the checkpoint directory of the job. Return another partition, or give the sink a folder that does not contain checkpoints.dir.`,
       );
     }
     const bytes = Buffer.byteLength(key);

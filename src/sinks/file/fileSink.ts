@@ -30,18 +30,19 @@ import { SinkMemory } from './sinkMemory.js';
 import { PartUploads } from './uploads.js';
 
 /**
- * Writes records to objects below `uri`, each exactly once: files appear whole, once a checkpoint that holds them is
- * durable, and never twice.
+ * Writes records to objects below `uri`, each exactly once: a file appears as a whole, after a checkpoint that includes
+ * it is durable, and never twice.
  *
- * Names are `<uri>/<partition>/<prefix->part-<uid><suffix><extension>`; a file without bytes is no object. Bytes go
- * up as multipart uploads while records flow; a checkpoint stores only the tails written since the last one, in one
- * journal. Memory stays within `budget`: beyond three quarters of it sources wait; where the tails of many open files
- * need more than half, they move to a journal between checkpoints.
+ * Names are `<uri>/<partition>/<prefix->part-<uid><suffix><extension>`;  a file without bytes is not created. Bytes are
+ * uploaded as parts while records flow; a checkpoint stores only the tails written since the last one, in one journal.
+ * Memory stays within `budget`: beyond three quarters of it sources wait; if the tails of many open files need more
+ * than half, they move to a journal between checkpoints.
  *
  * Errors: `InvalidOption` (also for a folder in the checkpoint directory), `InvalidPartition`, `PartitionTooLong`,
- * `ForeignName`, `ForeignObject`, `LostUpload`, `LostJournal`, `CorruptJournal`, `FormatChanged`, and the store's own.
+ * `ForeignName`, `ForeignObject`, `LostUpload`, `LostJournal`, `CorruptJournal`, `FormatChanged`, and errors of the
+ * store.
  *
- * @param id names the sink in checkpoints; keep it while the job lives
+ * @param id names the sink in checkpoints; keep it for the life of the job
  *
  * @example
  * ```ts
@@ -50,7 +51,7 @@ import { PartUploads } from './uploads.js';
  */
 export function fileSink<A>(id: string, uri: string, options: FileSinkOptions<A>): FlowOperator<A, never> {
   if (typeof (uri as unknown) !== 'string') throw new InvalidOption(`fileSink '${id}': uri`, uri, 'a URI');
-  // What is wrong in any configuration shows at once; the job's own comes with `Open`.
+  // Fails immediately on options that no configuration allows; the job's configuration comes with `Open`.
   settingsOf(id, options);
   return flowOperator<A, never>((out) => new FileSink(out, id, uri, options));
 }
@@ -136,7 +137,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
     } else this.#tryRecord(file, value);
   }
 
-  /** As above, but a record that cannot be encoded leaves no trace. */
+  /** Like `onRecord`, but a record that cannot be encoded has no effect. */
   #tryRecord(file: OpenFile, value: A): void {
     const { records } = file;
     try {

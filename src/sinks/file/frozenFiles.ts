@@ -3,12 +3,12 @@ import type { FrozenFile, OpenFile } from './openFile.js';
 import type { Piece } from './remainder.js';
 
 /**
- * What a barrier freezes: files that have changed since the last one, unchanged files as they were frozen before, and files
- * that were rolled since. A barrier therefore does no work for a file that has not changed.
+ * The files that a barrier freezes: those that changed since the last one, unchanged ones as they were frozen before,
+ * and those that were rolled since. A barrier does no work for a file that has not changed.
  */
 export class FrozenFiles {
   #fresh = 0;
-  /** Open files that are not as `#frozen` has them. */
+  /** Open files that differ from their entry in `#frozen`. */
   readonly #changed = new Set<OpenFile>();
   readonly #frozen = new Map<OpenFile, FrozenFile>();
   #rolled: OpenFile[] = [];

@@ -10,15 +10,15 @@ import type { Piece } from './remainder.js';
 
 /**
  * One journal object holds the fresh tail bytes of all open files of a sink, one after the other. A checkpoint writes
- * one, however many files are open, and no byte that an earlier one holds. Between checkpoints the sink writes one
- * where tails outgrow their share of the budget: what a journal holds may leave memory.
+ * one, however many files are open, and no byte that an earlier one holds. Between checkpoints the sink writes one if
+ * tails outgrow their share of the budget: bytes that a journal holds may leave memory.
  *
  * A file forgets its ranges when it cuts the part that holds those bytes. A journal that no file names any more is
  * garbage: the checkpoint that first fails to name it declares it.
  */
 export class Journals {
   #held = 0;
-  #underWay = 0;
+  #inFlight = 0;
 
   constructor(
     private readonly id: string,
@@ -28,13 +28,13 @@ export class Journals {
     private readonly begin: (journal: string) => () => void,
   ) {}
 
-  /** Bytes of memory that journals under way take. */
+  /** Bytes of memory that journals in flight take. */
   get held(): number {
     return this.#held;
   }
 
-  get underWay(): number {
-    return this.#underWay;
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   /** Stores `pieces` in one journal, if there are any; `done` is called when it is stored. */
@@ -42,7 +42,7 @@ export class Journals {
     if (pieces.length === 0) return;
     const body = this.pool.take(pieces.reduce((sum, { length }) => sum + length, 0));
     this.#held += body.length;
-    this.#underWay++;
+    this.#inFlight++;
     const journal = this.data.name(this.id, '.journal');
     const acked = this.begin(journal);
     let offset = 0;
@@ -55,7 +55,7 @@ export class Journals {
     });
     this.request(this.data.store.put(this.data.key(journal), body), () => {
       this.#held -= body.length;
-      this.#underWay--;
+      this.#inFlight--;
       this.pool.give(body);
       for (const each of stored) each();
       acked();
@@ -64,13 +64,13 @@ export class Journals {
   }
 }
 
-/** A tail in more journals than this is rewritten into one, or rolled where it has left memory. */
+/** A tail in more journals than this is rewritten into one, or its file is rolled if the tail has left memory. */
 export const maxRanges = 16;
 
-/** Fresh bytes of all files up to this many travel in the manifest itself. */
+/** Up to this many fresh bytes of all files are stored in the manifest itself. */
 export const inlineLimit = 64 * 1024;
 
-/** Reads ranges into `target`, one behind the other, and emits it. Errors: `LostJournal`, `CorruptJournal`. */
+/** Reads ranges into `target`, one after the other, and emits it. Errors: `LostJournal`, `CorruptJournal`. */
 export function readRanges(
   ranges: readonly Range[],
   data: CheckpointData,
@@ -100,7 +100,6 @@ export function readRanges(
   );
 }
 
-/** Reads a whole tail. */
 export function readTail(tail: Tail, data: CheckpointData): Observable<Buffer> {
   const target = Buffer.allocUnsafeSlow(tailLength(tail));
   const inline = tail.inline;

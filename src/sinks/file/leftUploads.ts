@@ -8,11 +8,11 @@ import type { Place } from './places.js';
 import { parseUid } from './uids.js';
 
 /**
- * Aborts the uploads that earlier attempts of this sink left and that no log entry names: those whose file name
- * contains this job, this sink and an epoch that is over. A file may have several, as a request to create one may be
- * executed twice.
+ * Aborts the uploads that earlier attempts of this sink left behind and that no log entry names: those whose file name
+ * contains this job, this sink and an epoch that is over. A file may have several, because a request to create one may
+ * be executed twice.
  *
- * The uploads of a file that is named without one are left alone: the attempt that now owns the log may have created
+ * The uploads of a file that is named without an upload id are kept: the attempt that now owns the log may have created
  * one and named it in an entry that is not known here. Others of that file are aborted once it is published.
  *
  * Safety never depends on the sweep, so its errors are warnings.
@@ -38,7 +38,7 @@ export function abortLeftUploads(
       type: 'warning',
       operator: id,
       message:
-        'Not all uploads that earlier attempts left were aborted. Allow s3:ListBucketMultipartUploads and s3:AbortMultipartUpload, or set a lifecycle rule AbortIncompleteMultipartUpload.',
+        'Some uploads of earlier attempts were not aborted. Allow s3:ListBucketMultipartUploads and s3:AbortMultipartUpload, or set a lifecycle rule AbortIncompleteMultipartUpload.',
       error,
     });
   };

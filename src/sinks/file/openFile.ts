@@ -11,9 +11,9 @@ import { TailBytes } from './tailBytes.js';
  *
  * States: open → rolled. Steps, with what a crash after each leaves:
  *
- * 1. `write` appends; where a part is full it is cut, and goes to the uploads. Nothing durable knows of it: the
- *    source replays. The upload is created with the first part; an upload that no manifest names is swept by name.
- * 2. A barrier freezes the file: the number of parts cut so far and the tail behind them. The tail's new bytes go to
+ * 1. `write` appends; a full part is cut, and goes to the uploads. Nothing durable refers to it: the source replays.
+ *    The upload is created with the first part; an upload that no manifest names is swept by name.
+ * 2. A barrier freezes the file: the number of parts cut so far and the tail after them. The tail's new bytes go to
  *    the checkpoint's one journal (or inline into the manifest). A journal without a manifest is garbage; a part
  *    uploaded after the freeze does not count.
  * 3. The barrier is acked when those parts and that journal are stored. Once the manifest is durable, restore seals
@@ -23,30 +23,33 @@ import { TailBytes } from './tailBytes.js';
  * 5. Closed and durable: the committer completes the upload, any number of times.
  */
 export class OpenFile {
-  /** Text not yet turned into bytes: conversion pays only by the block. */
+  /** Text not yet encoded: encoding pays off only by the block. */
   text = '';
-  /** Whether the sink has it among those with text. */
+  /** Whether the sink lists it among the files with text. */
   listed = false;
-  /** When the last record came, in records of the sink; what it was when the sink last looked; and when that was. */
+  /**
+   * The time of the last record, in records of the sink; its value when the sink last checked; and the time of that
+   * check.
+   */
   touched = 0;
   seen = 0;
   activeAt: number;
 
   /** Set once, when the file is opened. */
   encoder!: FileEncoder<never>;
-  /** What checkpoints keep besides its bytes, if its encoder persists. */
+  /** State that checkpoints keep besides its bytes, if its encoder persists. */
   remainder: Remainder | undefined;
-  /** A record came since its encoder persisted. */
+  /** A record was written since its encoder persisted. */
   dirty = false;
-  /** Bytes that its encoder held when the sink last looked. */
+  /** Bytes that its encoder held when the sink last checked. */
   held = 0;
 
   records = 0;
-  /** Bytes written, text aside. */
+  /** Bytes written, without text. */
   size = 0;
   uploadId: string | undefined;
   readonly parts: UploadedPart[] = [];
-  /** Parts cut so far; their uploads may still be under way. */
+  /** Parts cut so far; their uploads may be in progress. */
   cut = 0;
 
   /** Bytes that no part holds. */
@@ -95,20 +98,20 @@ export class OpenFile {
     }
   }
 
-  /** Cuts what is left as the last part. Nothing is written any more. */
+  /** Cuts the rest as the last part. Nothing may be written afterwards. */
   roll(cut: (part: PartCut) => void): void {
     this.flush(cut);
     if (this.tail.length > 0) cut(this.#cutPart());
   }
 
-  /** Frees its memory. Nothing is written any more. */
+  /** Frees its memory. Nothing may be written afterwards. */
   discard(): void {
     this.text = '';
     const { memory } = this.tail.take();
     if (memory !== undefined) this.pool.give(memory);
   }
 
-  /** Frees memory of what journals hold. Returns the bytes freed. */
+  /** Frees the memory of bytes that journals hold. Returns the bytes freed. */
   drop(): number {
     return this.tail.drop(this.#nextPartSize());
   }
@@ -136,7 +139,7 @@ export class OpenFile {
   }
 }
 
-/** A part on its way: first the bytes of `spilled`, then those of `memory`, `size` in total. */
+/** A part to upload: first the bytes of `spilled`, then those of `memory`, `size` in total. */
 export interface PartCut {
   readonly file: OpenFile;
   readonly number: number;

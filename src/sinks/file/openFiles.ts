@@ -28,12 +28,12 @@ export class OpenFiles<A> {
   readonly #files = new Map<string, OpenFile>();
   #last: OpenFile | undefined;
   #records = 0;
-  /** Files with text; a file may be named again after its text is gone. */
+  /** Files with text; a file may be listed after its text is gone. */
   #texts: OpenFile[] = [];
   #textLength = 0;
   /** Files that have reached their size. They are rolled between records, when their encoders are idle. */
   #full: OpenFile[] = [];
-  /** Bytes were added to memory since the last look. */
+  /** Bytes were added to memory since the last check. */
   #grown = false;
   /** Files whose encoders have something to persist. */
   #dirty: OpenFile[] = [];
@@ -66,7 +66,7 @@ export class OpenFiles<A> {
     return this.#textLength;
   }
 
-  /** Whether journals hold what encoders hold, too. */
+  /** Whether journals also hold the rows that encoders hold. */
   get journalsRows(): boolean {
     return typeof this.settings.format.restore !== 'string';
   }
@@ -81,7 +81,7 @@ export class OpenFiles<A> {
     return this.#policy.deadline(this.#files.values());
   }
 
-  /** The file of a partition, opened if need be. */
+  /** The file of a partition, opened if necessary. */
   of(partition: string): OpenFile {
     const last = this.#last;
     if (last !== undefined && last.partition === partition) return last;
@@ -91,7 +91,7 @@ export class OpenFiles<A> {
   /** Writes one record. Returns whether memory has grown, so that the caller must check the budget. */
   write(file: OpenFile, record: A): boolean {
     const encoder = file.encoder as FileEncoder<A>;
-    // Before the write, because an encoder may write out what it holds and then refuse the record.
+    // Before the write, because an encoder may write out its rows and then reject the record.
     if (this.#persists && !file.dirty) {
       file.dirty = true;
       this.#dirty.push(file);
@@ -106,7 +106,7 @@ export class OpenFiles<A> {
     return true;
   }
 
-  /** Discards a file whose only record could not be encoded. It may have a header. */
+  /** Discards a file whose only record could not be encoded. The file may have a header. */
   discardEmpty(file: OpenFile): void {
     if (file.records > 0) return;
     this.#forget(file);
@@ -130,7 +130,7 @@ export class OpenFiles<A> {
     else if (this.#textLength >= this.#textBudget) this.#flushTexts();
   }
 
-  /** Makes encoders persist what they hold, for a barrier. */
+  /** Makes encoders persist their rows, for a barrier. */
   persist(): void {
     const dirty = this.#dirty;
     this.#dirty = [];
@@ -177,7 +177,7 @@ export class OpenFiles<A> {
     for (const file of this.#policy.due(this.#files.values(), monotonic(this.clock))) this.#roll(file);
   }
 
-  /** Rolls files that are in too many journals. Returns the bytes that a journal would hold. */
+  /** Rolls files whose tails are in too many journals. Returns the bytes that a journal would hold. */
   prepare(): number {
     for (const file of this.frozen.scattered) this.#roll(file);
     return this.frozen.prepare();

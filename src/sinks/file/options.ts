@@ -7,60 +7,71 @@ import { InvalidOption, parseDuration, parseSize, type Duration, type Size } fro
 import { writerOf, type Restore, type RowWriter, type Writer } from '../../formats/writer.js';
 import { largestPart, maxObject } from '../../store/multipart/index.js';
 
-/** What to do when a committed file is neither an upload nor an object any more. */
+/** What to do if neither the upload nor the object of a committed file exists. */
 export type OnMissingCommitted = 'error' | 'accept';
 
-/** When a file is finished and a new one begun. All of them finish at the end of the input, too. */
+/** When to finish a file and start a new one. The end of the input finishes all files. */
 export interface RollOptions {
-  /** Once it has so many bytes (give or take a block of 16 KiB). Default 128 MiB; at most 5 TiB. */
+  /** At this many bytes, give or take a block of 16 KiB. Default 128 MiB; at most 5 TiB. */
   readonly size?: Size;
-  /** So long after its first record. Default 60 s. */
+  /** This long after its first record. Default 60 s. */
   readonly age?: Duration;
-  /** So long without a record. Default 60 s. */
+  /** After this long without a record. Default 60 s. */
   readonly inactivity?: Duration;
-  /** At every checkpoint. Default `false`; always on where the server cannot complete a part of an upload, and with a format whose files are whole only when finished. */
+  /**
+   * At every checkpoint. Default `false`; always on if the server cannot complete an upload with a subset of its parts,
+   * and with formats whose files are valid only when finished.
+   */
   readonly everyCheckpoint?: boolean;
 }
 
 /**
- * The options of `fileSink`. Sizes are bytes or `'8MiB'`, durations milliseconds or `'10s'`. Where a default names a key,
- * the configuration may say another.
+ * Options of `fileSink`. Sizes are bytes or `'8MiB'`, durations milliseconds or `'10s'`. If a default names a key, the
+ * configuration can set another.
  */
 export interface FileSinkOptions<A> {
   readonly format: RowWriter<NoInfer<A>> | Writer<NoInfer<A>>;
   /** The folder below the sink's URI that a record goes to: `day=2026-01-31`. Default: none. */
   readonly partitionBy?: (value: A) => string;
   readonly roll?: RollOptions;
-  /** The size of a part; later parts of very large files are larger. From what the store takes (S3: 5 MiB) to 1 GiB, default 8 MiB (`s3.upload.min.part.size`). */
+  /**
+   * The size of a part; later parts of very large files are larger. From the store's minimum (S3: 5 MiB) to 1 GiB,
+   * default 8 MiB (`s3.upload.min.part.size`).
+   */
   readonly partSize?: Size;
-  /** Parts under way at once, over all files. Small ones count less. 1 to 64, default 4 (`s3.upload.max.concurrent.uploads`), or 1 without `s3.async.enabled`. */
+  /**
+   * Concurrent uploads of parts, over all files. Small parts count less. 1 to 64, default 4
+   * (`s3.upload.max.concurrent.uploads`), or 1 without `s3.async.enabled`.
+   */
   readonly inFlight?: number;
   /**
-   * Memory for what is not uploaded yet, parts under way included. At least twice the largest part that `roll.size`
-   * may lead to; buffers kept for reuse, and tails that are read back to be published, may take a quarter more each. Default
-   * 64 MiB, or that least (`s3.upload.memory-budget`). It is less where all jobs of the process together would exceed their
-   * memory (`execution.memory-budget`).
+   * Memory for bytes that are not uploaded yet, including parts in flight. At least twice the largest part that
+   * `roll.size` may lead to. Buffers kept for reuse, and tails that are read back to be published, may take a quarter
+   * more each. Default 64 MiB, or that minimum (`s3.upload.memory-budget`). It is less if all jobs of the process
+   * together would exceed their memory (`execution.memory-budget`).
    */
   readonly budget?: Size;
-  /** Files open at once; beyond it those longest without a record are rolled. Default 10,000. */
+  /** Maximum number of open files; beyond it, those longest without a record are rolled. Default 10,000. */
   readonly maxOpenFiles?: number;
-  /** What comes before and after `part-<uid>` in file names. */
+  /** Strings before and after `part-<uid>` in file names. */
   readonly naming?: { readonly prefix?: string; readonly suffix?: string };
-  /** A committed file that has vanished: fail with `LostUpload`, or accept that a consumer took it. Default `'error'`. */
+  /**
+   * If a committed file is missing: fail with `LostUpload`, or accept that a consumer removed it. Default `'error'`.
+   */
   readonly onMissingCommitted?: OnMissingCommitted;
   /**
-   * A record that the format cannot encode (`NotJson`, `NotText`, `NotBytes`, or whatever its `encode` throws): the job ends, or
-   * the record is skipped. Default `'fail'`.
+   * If the format cannot encode a record (`NotJson`, `NotText`, `NotBytes`, or any error of its `encode`): the job
+   * ends, or the record is skipped. Default `'fail'`.
    */
   readonly onUnencodable?: OnUnencodable;
   /**
-   * Former URIs of this sink. Files that a checkpoint has still to publish there are published; in any other place but the
-   * sink's own they are refused with `ForeignName`. Default: none.
+   * Former URIs of this sink. Pending files of a checkpoint are published there, too; anywhere else outside of the
+   * sink's folder they are rejected with `ForeignName`. Default: none.
    */
   readonly earlier?: readonly string[];
 }
 
-/** The same, checked and in bytes and milliseconds. */
+/** The options with defaults applied, checked, in bytes and milliseconds. */
 export interface SinkSettings<A> {
   readonly format: Writer<A>;
   readonly partitionBy: ((value: A) => string) | undefined;
@@ -71,7 +82,7 @@ export interface SinkSettings<A> {
   readonly partSize: number;
   readonly inFlight: number;
   readonly budget: number;
-  /** The smallest that it may be. */
+  /** The minimum of `budget`. */
   readonly leastBudget: number;
   readonly maxOpenFiles: number;
   readonly prefix: string;
@@ -106,15 +117,15 @@ const namingNames: OptionNames<NonNullable<FileSinkOptions<never>['naming']>> = 
 
 const MiB = 2 ** 20;
 const ways: ReadonlySet<unknown> = new Set<Restore>(['anywhere', 'closing', 'whole']);
-const partSizeRule = 'what the store takes as a part (S3: 5 MiB) to 1 GiB';
+const partSizeRule = "between the store's minimum for a part (S3: 5 MiB) and 1 GiB";
 
-/** Only the store knows the least size of a part. Throws `InvalidOption`. */
+/** Only the store knows the minimum size of a part. Throws `InvalidOption`. */
 export function checkPartSize(id: string, partSize: number, least: number): void {
   if (partSize < least)
-    throw new InvalidOption(`fileSink '${id}': partSize`, partSize, `at least ${least} bytes here`);
+    throw new InvalidOption(`fileSink '${id}': partSize`, partSize, `at least ${least} bytes in this store`);
 }
 
-/** Callers may be JavaScript: the types are not to be relied on here. */
+/** Callers may be JavaScript, so types are checked at run time. */
 function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
   checkId('the id of fileSink', id);
   const of = `fileSink '${id}'`;

@@ -11,7 +11,7 @@ import { formatUid, parseUid } from './uids.js';
 /** A folder of a store that a sink writes files to. */
 export interface Place {
   readonly store: ObjectStore;
-  /** All keys of files start with it: empty, or with a slash at its end. */
+  /** The start of every file's key: empty, or ends in a slash. */
   readonly prefix: string;
 }
 
@@ -21,8 +21,8 @@ export function placeOf({ store, key }: Pick<StoreLocation, 'store' | 'key'>): P
 }
 
 /**
- * Where a sink may publish: its own folder, and the earlier ones that its options name. A file that a checkpoint names
- * must lie in one of them, under a name that this very sink of this very job gives.
+ * The folders where a sink may publish: its own, and the earlier ones in its options. A file that a checkpoint names
+ * must be in one of them, under a name that this sink of this job creates.
  */
 export class Places {
   constructor(
@@ -44,7 +44,7 @@ export class Places {
     }
     const rest = file.key.slice(place.prefix.length);
     if (!isOrdinary(rest) || !this.#isMine(file))
-      throw this.#foreign(file, 'not a file name of this sink', 'Files are named by their sink alone.');
+      throw this.#foreign(file, 'not a file name of this sink', 'Only the sink names its files.');
     return place.store;
   }
 
@@ -65,8 +65,9 @@ export class Places {
 }
 
 /**
- * The key prefixes below the sink's folder that belong to the job's checkpoints: a file there could be taken for part of the
- * log, and be removed with it. Emits once. Errors: `InvalidOption`, where the folder itself lies in a checkpoint directory.
+ * The key prefixes below the sink's folder that belong to the job's checkpoints: a file there could be taken for part
+ * of the log, and be removed with it. Emits once. Errors: `InvalidOption` if the folder itself is in a checkpoint
+ * directory.
  */
 export function checkpointsBelow(
   id: string,
@@ -94,11 +95,11 @@ function inCheckpoints(id: string, uri: string, folder: string): InvalidOption {
     `fileSink '${id}': uri`,
     hideUserInfo(uri),
     rule,
-    `fileSink '${id}': ${hideUserInfo(uri)} lies in the checkpoint directory of the job, ${folder}, where its files could be taken for checkpoints, and be removed with them. Name ${rule}, such as one beside it.`,
+    `fileSink '${id}': ${hideUserInfo(uri)} is in the checkpoint directory of the job, ${folder}, where its files could be taken for checkpoints and be removed with them. Use ${rule}, such as one beside it.`,
   );
 }
 
-/** No piece is `.` or `..`, which servers and proxies may resolve, and there is no NUL. */
+/** Whether no name is `.` or `..`, which servers and proxies may resolve, and there is no NUL. */
 export function isOrdinary(path: string): boolean {
   return !/(?:^|\/)\.{1,2}(?:\/|$)|\0/.test(path);
 }

@@ -4,11 +4,12 @@ import type { BufferPool } from '../../store/multipart/index.js';
 import type { PartUploads } from './uploads.js';
 
 /**
- * Keeps a sink within its budget. Tails may take half of it, and fresh bytes a quarter, because the next journal holds a copy
- * of them. Beyond that, fresh bytes go to a journal at once, and tails that journals hold leave memory until there is room.
- * Sources wait beyond three quarters. Everything else that is held is on its way to the store and is released without further
- * input, so holding credits cannot deadlock. Encoders may hold half of the budget, or a quarter if the next journal holds a
- * copy. Beyond that, or if sources wait for nothing else, the files that hold the most are rolled.
+ * Keeps a sink within its budget. Tails may take half of it, and fresh bytes a quarter, because the next journal holds
+ * a copy of them. Beyond that, fresh bytes go to a journal immediately, and tails that journals hold leave memory until
+ * there is room. Sources wait beyond three quarters. Everything else that is held is in flight to the store and is
+ * released without further input, so holding credits cannot deadlock. Encoders may hold half of the budget, or a
+ * quarter if the next journal holds a copy. Beyond that, or if sources wait for nothing else, the files that hold the
+ * most are rolled.
  */
 export class Pressure {
   /** Whether some tails in memory may be in journals as well. */
@@ -27,11 +28,11 @@ export class Pressure {
   makeRoom(waitedFor: () => boolean): void {
     const half = this.pool.budget / 2;
     const excess = this.#tailMemory - half;
-    // What leaves memory is read back when its part is full, so drop only enough to make room for a while.
+    // Dropped bytes are read back when their part is full, so drop only enough to make room for a while.
     if (this.#droppable && excess > 0) this.#droppable = this.files.drop(excess + half / 4);
     const most = half / this.#copies;
     if (this.files.held > most) this.files.rollHolding(most * 0.75);
-    if (this.journals.underWay > 0) return;
+    if (this.journals.inFlight > 0) return;
     const crowded = this.#tailMemory > half || this.files.frozen.fresh > half / 2;
     // Sources may wait for room that no pending request will make.
     if (crowded || (this.uploads.held === 0 && waitedFor())) this.#spill();
@@ -39,7 +40,7 @@ export class Pressure {
       this.files.rollHolding(this.files.held / 2);
   }
 
-  /** Stores what is fresh in one journal, which the next barrier waits for. */
+  /** Stores fresh bytes in one journal, which the next barrier waits for. */
   journal(barrier = false): void {
     this.journals.write(this.files.frozen.takeFresh(barrier), () => {
       this.#droppable = true;
@@ -52,17 +53,16 @@ export class Pressure {
     return this.pool.held + this.files.frozen.fresh + this.outsidePool > this.pool.budget * 0.75;
   }
 
-  /** Bytes of memory that are not in buffers of the pool: text, and what encoders hold. */
+  /** Bytes of memory outside of the pool: text, and rows that encoders hold. */
   get outsidePool(): number {
     return this.files.textLength + this.files.held * this.#copies;
   }
 
-  /** Copies in memory of what encoders hold, at a barrier. */
+  /** Copies in memory of the rows that encoders hold, at a barrier. */
   get #copies(): number {
     return this.files.journalsRows ? 2 : 1;
   }
 
-  /** Bytes of memory that the tails of open files take. */
   get #tailMemory(): number {
     return this.pool.held - this.uploads.held - this.journals.held;
   }

@@ -16,7 +16,7 @@ import { uidMetadata } from './uploads.js';
 
 type Step = PublishOutcome<FileCommittable>;
 
-/** How often parts are repaired, for one answer of Complete that is another error. */
+/** How often parts are repaired before the error of Complete is final. */
 const repairs = 5;
 
 /**
@@ -27,8 +27,8 @@ const repairs = 5;
  *    overwrite part k+1 in between; Complete then refuses (InvalidPart), and both are done again.
  * 3. All tail: create an upload, put the tail in, amend the committable; a later manifest names the upload, and only
  *    then is it completed, as in 1. So nothing is ever published by an upload that no manifest knows.
- * 4. Any doubt about an answer is cleared up by `store/multipart`: the file is ours, by its uid or its composite ETag and
- *    its length; foreign; or lost, or already taken by a consumer. Where the upload is still there, it is asked again.
+ * 4. `store/multipart` resolves any doubt about an answer: the file is ours, by its uid or its composite ETag and its
+ *    length; foreign; or lost, or already removed by a consumer. If the upload still exists, Complete is sent again.
  *
  * A crash at any point leaves the manifest as it was, and the next attempt starts over.
  */
@@ -88,7 +88,7 @@ export class Publisher {
     const identity = {
       mark: { name: uidMetadata, value: uid },
       size,
-      // Asked only in doubt.
+      // Needed only in doubt.
       get parts() {
         return tail === undefined
           ? parts
@@ -97,7 +97,7 @@ export class Publisher {
     };
     const { clock, random } = this.attempt;
     const publishing = { store, key, uploadId, identity, exclusive: true, clock, random };
-    return publish(publishing, completed(publishing, parts, tail, repairs)).pipe(
+    return publish(publishing, complete(publishing, parts, tail, repairs)).pipe(
       map((outcome): Step => {
         if (outcome.is === 'ours') return { is: 'mine', committable: file };
         if (outcome.is === 'lost')
@@ -114,8 +114,8 @@ interface Target {
   readonly uploadId: string;
 }
 
-/** Completes with these parts and the tail, as the last one. Refused parts are repaired. */
-function completed(
+/** Completes with these parts, and the tail as the last one. Parts that the server rejects are repaired. */
+function complete(
   target: Target,
   parts: readonly UploadedPart[],
   tail: Buffer | undefined,
@@ -130,17 +130,17 @@ function completed(
     concatMap((all) => store.completeUpload(key, uploadId, all)),
     catchError((error: unknown) => {
       if (!isStoreError(error, 'InvalidPart') || left === 0) return throwError(() => error);
-      return repaired(target, parts, error).pipe(concatMap((now) => completed(target, now, tail, left - 1)));
+      return repair(target, parts, error).pipe(concatMap((now) => complete(target, now, tail, left - 1)));
     }),
   );
 }
 
 /**
- * Complete refused a part. The tail is uploaded anew, since a zombie may have written its place. The parts before it
- * only ever had one content, so where the server now tells another ETag for one (a repeated request; under KMS ETags
- * are never the same twice) and its size agrees, that ETag is as good.
+ * Complete rejected a part. The tail is uploaded again, since a zombie may have overwritten it. The parts before it
+ * only ever had one content, so if the server now lists another ETag for one (a repeated request; under KMS ETags are
+ * never the same twice) and its size agrees, that ETag is as good.
  */
-function repaired(
+function repair(
   { store, key, uploadId }: Target,
   parts: readonly UploadedPart[],
   error: Error,

@@ -1,17 +1,17 @@
 import type { Persisted } from '../../formats/writer.js';
 import type { Range, SealedRows, Tail } from './committable.js';
 
-/** Bytes that a journal is to hold. */
+/** Bytes to write to a journal. */
 export interface Piece {
   readonly length: number;
   copyTo(target: Buffer, offset: number): void;
-  /** It has its place in a journal. Returns what to call when that is stored. */
+  /** It has its place in a journal. Call the returned function when that journal is stored. */
   journaled(range: Range): () => void;
 }
 
 /**
- * What a checkpoint keeps of an open file besides its bytes: the bytes that would close it, or the rows that its encoder
- * holds. Like tails, these go inline into the manifest or into the checkpoint's journal.
+ * State that a checkpoint keeps of an open file besides its bytes: the bytes that would close it, or the rows that its
+ * encoder holds. Like tails, these go inline into the manifest or into the checkpoint's journal.
  */
 export class Remainder {
   #closing = new Kept();
@@ -38,7 +38,7 @@ export class Remainder {
   }
 
   persisted({ closing, rows }: Persisted): void {
-    // Committables that were frozen keep what they saw.
+    // New objects, because frozen committables keep the old ones.
     this.#closing = new Kept(closing);
     if (rows === undefined) return;
     this.#state = new Kept(rows.state);
@@ -49,7 +49,7 @@ export class Remainder {
     return this.#all.filter(({ fresh }) => fresh.length > 0).map((each) => each.piece);
   }
 
-  /** The tail, and what closes it. */
+  /** The tail, followed by the bytes that close the file. */
   close(tail: Tail | undefined): Tail | undefined {
     if (this.#closing.length === 0) return tail;
     const closing = this.#closing.tail;
@@ -94,7 +94,7 @@ class Kept {
     return kept;
   }
 
-  /** What is in no journal. */
+  /** The bytes that are in no journal. */
   get piece(): Piece {
     const bytes = this.fresh;
     return {

@@ -5,13 +5,13 @@ import type { CheckpointData } from '../../store/services.js';
 import { uriOf, type FileCommittable } from './committable.js';
 import { readTail } from './journal.js';
 
-/** What comes after a file's parts, and the file with the size that it has with it. */
+/** The bytes after a file's parts, and the file with its size including them. */
 export interface Rest {
   readonly file: FileCommittable;
   readonly bytes: Buffer;
 }
 
-/** Reads a file's tail, and makes what comes after it of rows that its encoder held. */
+/** Reads a file's tail, and seals the rows that its encoder held. */
 export function restOf(
   file: FileCommittable,
   data: CheckpointData,
@@ -35,12 +35,12 @@ export function restOf(
   );
 }
 
-/** What seals the rows of a file. Errors: `FormatChanged`. */
+/** The `RowSeal` for the rows of a file. Errors: `FormatChanged`. */
 export function sealOf(file: FileCommittable, { restore }: Pick<Writer<never>, 'restore'>): RowSeal {
   const name = file.seal?.name ?? '';
   if (typeof restore !== 'string' && restore.name === name) return restore;
   throw new MillraceError(
     'FormatChanged',
-    `${uriOf(file)}: the checkpoint holds rows of this file in the form '${name}', which the format of its sink does not read. Start the job once more with the former format and stop it: that publishes the file.`,
+    `${uriOf(file)}: the checkpoint holds rows of this file in the form '${name}', which the format of its sink does not read. Start the job with the former format and stop it: that publishes the file.`,
   );
 }

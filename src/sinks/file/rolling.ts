@@ -1,11 +1,11 @@
 import type { OpenFile } from './openFile.js';
 
 /**
- * Rolls files by age and inactivity. (Size and number are checked elsewhere.) There is one deadline for the whole
- * sink instead of a timer per file. `files` is in the order in which they were opened.
+ * Rolls files by age and inactivity. There is one deadline for the whole sink instead of a timer per file. `files` is
+ * in the order in which they were opened.
  */
 export class RollPolicy {
-  #looked = 0;
+  #checked = 0;
 
   constructor(
     private readonly age: number,
@@ -15,7 +15,7 @@ export class RollPolicy {
   /** When to call {@link due}, if any file is open. */
   deadline(files: Iterable<OpenFile>): number | undefined {
     for (const oldest of files) {
-      return Math.min(oldest.created + this.age, Math.max(this.#looked, oldest.created) + this.#interval);
+      return Math.min(oldest.created + this.age, Math.max(this.#checked, oldest.created) + this.#interval);
     }
     return undefined;
   }
@@ -23,15 +23,15 @@ export class RollPolicy {
   /** The files to roll. Inactivity is checked every sixth of its time, so a file may be rolled that much late. */
   due(files: Iterable<OpenFile>, now: number): readonly OpenFile[] {
     const due: OpenFile[] = [];
-    const look = now >= this.#looked + this.#interval;
-    if (look) this.#looked = now;
+    const check = now >= this.#checked + this.#interval;
+    if (check) this.#checked = now;
     for (const file of files) {
-      if (file.touched !== file.seen && look) {
+      if (file.touched !== file.seen && check) {
         file.seen = file.touched;
         file.activeAt = now;
       }
-      if (now >= file.created + this.age || (look && now >= file.activeAt + this.inactivity)) due.push(file);
-      else if (!look) break;
+      if (now >= file.created + this.age || (check && now >= file.activeAt + this.inactivity)) due.push(file);
+      else if (!check) break;
     }
     return due;
   }

@@ -4,9 +4,9 @@ import { BufferPool, largestPart } from '../../store/multipart/index.js';
 import type { SinkSettings } from './options.js';
 
 /**
- * A sink's share of the memory that all jobs of the process have. It covers what is not uploaded yet, which is the sink's
- * budget; buffers that the pool keeps for reuse, up to a quarter of that; and tails that are read back to be published, another
- * quarter, or one part if that is more. With a smaller share, the budget is smaller.
+ * A sink's share of the memory of all jobs in the process. It covers bytes that are not uploaded yet, which is the
+ * sink's budget; buffers that the pool keeps for reuse, up to a quarter of that; and tails that are read back to be
+ * published, another quarter, or one part if that is more. With a smaller share, the budget is smaller.
  */
 export class SinkMemory {
   readonly pool: BufferPool = new BufferPool(0, () => {
@@ -18,7 +18,7 @@ export class SinkMemory {
 
   /**
    * @param outside bytes that count towards the budget and are not in the pool
-   * @param relieve the budget has changed: room must be made, or there is more
+   * @param relieve called when the budget has changed: make room, or use more
    */
   constructor(
     id: string,
@@ -30,8 +30,8 @@ export class SinkMemory {
     this.#part = largestPart(settings.rollSize, settings.partSize);
     this.#share = attempt.use(memory).share({
       who: `sink '${id}'`,
-      least: this.#around(settings.leastBudget),
-      most: this.#around(settings.budget),
+      least: this.#shareFor(settings.leastBudget),
+      most: this.#shareFor(settings.budget),
       changed: () => {
         this.#resize();
         relieve();
@@ -41,7 +41,7 @@ export class SinkMemory {
     this.#resize();
   }
 
-  /** Tails that may be in memory to be published, in bytes. */
+  /** Bytes of tails that may be in memory to be published. */
   get tails(): number {
     return Math.max(this.pool.budget / 4, this.#part);
   }
@@ -59,7 +59,7 @@ export class SinkMemory {
     });
   }
 
-  /** Call it after memory was given back; the pool does it by itself. */
+  /** Call it after memory was freed; the pool does so itself. */
   report(): void {
     this.#share.holds(this.pool.occupied + this.outside() + this.#publishing);
   }
@@ -74,8 +74,8 @@ export class SinkMemory {
     this.pool.resize(Math.max(0, Math.round(budget)));
   }
 
-  /** All that a budget entails. */
-  #around(budget: number): number {
+  /** The share that a budget needs. */
+  #shareFor(budget: number): number {
     return Math.ceil(budget * 1.25 + Math.max(budget / 4, this.#part));
   }
 }

@@ -3,7 +3,7 @@ import type { Range, Tail } from './committable.js';
 import type { Piece } from './remainder.js';
 
 /**
- * The bytes of a file that no part holds yet, by offset:
+ * The bytes of a file that are in no part yet, by offset:
  *
  *     0 ......... dropped ........ stored ........ journaled ......... length
  *     only in journals   | in a journal and memory | PUT under way | only in memory: fresh
@@ -23,7 +23,7 @@ export class TailBytes {
     return this.#length;
   }
 
-  /** Bytes that are nowhere but in memory. */
+  /** Bytes that are only in memory. */
   get fresh(): number {
     return this.#length - this.#journaled;
   }
@@ -44,7 +44,7 @@ export class TailBytes {
    */
   writeString(text: string, most: number, likely: boolean): number | undefined {
     const used = this.#length - this.#dropped;
-    // UTF-8 takes at most three bytes for a UTF-16 unit: where that fits, no one needs to count.
+    // UTF-8 takes at most three bytes for a UTF-16 unit: if that fits, there is no need to count.
     let memory = this.#memory;
     if (memory === undefined || memory.length - used < text.length * 3) {
       const bytes = Buffer.byteLength(text);
@@ -66,8 +66,8 @@ export class TailBytes {
   }
 
   /**
-   * The fresh bytes are about to be stored. A tail in too many journals that is still in memory counts as fresh as a
-   * whole, so that it ends up in one.
+   * The fresh bytes are about to be stored. If the tail is in too many journals and still in memory, all of it counts
+   * as fresh, so that it ends up in one.
    */
   prepare(maxRanges: number): number {
     if (this.#ranges.length >= maxRanges && this.#dropped === 0) {
@@ -77,7 +77,7 @@ export class TailBytes {
     return this.fresh;
   }
 
-  /** The fresh bytes, for a journal to hold. */
+  /** The fresh bytes, for a journal. */
   get piece(): Piece {
     return {
       length: this.fresh,
@@ -96,7 +96,7 @@ export class TailBytes {
     return { ranges: this.#ranges, inline: bytes };
   }
 
-  /** Frees the memory of what a journal holds, unless what is left would take as much. Returns the bytes freed. */
+  /** Frees the memory of bytes that a journal holds, unless the rest would take as much. Returns the bytes freed. */
   drop(most: number): number {
     const memory = this.#memory;
     if (memory === undefined || this.#stored === this.#dropped) return 0;
@@ -110,7 +110,9 @@ export class TailBytes {
     return memory.length - least;
   }
 
-  /** Gives all of it away: first the bytes of `spilled`, then those of `memory`, which goes with them. */
+  /**
+   * Empties the tail. Returns its bytes: first those of `spilled`, then those of `memory`, which the caller now owns.
+   */
   take(): { readonly size: number; readonly spilled: readonly Range[]; readonly memory: Buffer | undefined } {
     const taken = {
       size: this.#length,
@@ -127,7 +129,7 @@ export class TailBytes {
     this.#memory?.copy(target, offset, this.#journaled - this.#dropped, this.#length - this.#dropped);
   }
 
-  /** The fresh bytes are on their way into a journal. Returns what to call when they are stored. */
+  /** The fresh bytes are being written to a journal. Call the returned function when they are stored. */
   #journal(range: Range): () => void {
     this.#ranges = [...this.#ranges, range]; // frozen tails keep the array they saw
     this.#journaled = this.#length;
@@ -145,7 +147,8 @@ export class TailBytes {
     const memory = this.#memory;
     if (memory !== undefined && memory.length >= bytes) return memory;
     const room = most - this.#dropped;
-    // A file that fills parts gets a whole one at once while memory is plenty, or one is at hand; others grow by doubling.
+    // A file that fills parts gets a whole one while memory is plentiful, or if the pool has one; others grow by
+    // doubling.
     const { held, budget } = this.pool;
     const plenty = held + room <= budget / 4 || (this.pool.has(room) && held + room <= budget / 2);
     const grown = this.pool.take(likely && plenty ? room : capacity(bytes, room));
@@ -157,7 +160,7 @@ export class TailBytes {
   }
 }
 
-/** Powers of two from 256 bytes, so that freed buffers find a new owner. */
+/** Powers of two from 256 bytes, so that freed buffers can be reused. */
 function capacity(bytes: number, most: number): number {
   return Math.min(most, Math.max(256, 2 ** Math.ceil(Math.log2(bytes))));
 }

@@ -1,6 +1,6 @@
 /**
- * Every file has a uid that is unique over all attempts, sinks and jobs, and part of its name: a listing of uploads
- * shows keys but no metadata, so the owner of an orphan must follow from its name.
+ * Every file has a uid that is unique over all attempts, sinks and jobs. It is part of the file's name, because a
+ * listing of uploads shows keys but no metadata: the owner of an orphan must follow from its name.
  *
  * `<job id>-<sink>-<epoch, 10 digits>-<counter, 9 digits>`, where `<sink>` is the sink's id with all but letters and
  * digits escaped. Its form in a key is `…part-<uid>…`.

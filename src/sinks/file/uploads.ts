@@ -11,15 +11,15 @@ export const uidMetadata = 'millrace-uid';
 
 interface Job extends QueuedPart<OpenFile> {
   readonly cut: PartCut;
-  /** Memory for the whole part, once its turn has come. */
+  /** Memory for the whole part, allocated when its turn comes. */
   body: Buffer;
 }
 
 const none = Buffer.alloc(0);
 
 /**
- * Uploads the parts of all files of a sink, in the order they were cut. A part whose beginning has left memory reads it back
- * once its turn has come.
+ * Uploads the parts of all files of a sink, in the order they were cut. If the beginning of a part has left memory, it
+ * is read back when the part's turn comes.
  */
 export class PartUploads {
   readonly #queue: PartQueue<OpenFile, Job>;

@@ -2,7 +2,7 @@ import { MillraceError } from '../../errors.js';
 import type { Committable } from '../../flow/index.js';
 import type { TwoPhaseKind } from './kind.js';
 
-/** The form of a committable in manifests, with its kind and version. */
+/** Encodes a committable for manifests, with its kind and version. */
 export function encodeCommittable<C>(
   kind: Pick<TwoPhaseKind<C>, 'name' | 'version' | 'encode'>,
   committable: C,

@@ -9,17 +9,17 @@ interface Queued<C> {
 }
 
 /**
- * Has everything published that a durable manifest names, some at a time, and confirms it; the kind tells how.
+ * Publishes everything that a durable manifest names, as its kind defines, and confirms it.
  *
- * A committable is named again by every manifest until it is confirmed: what is under way or done is left alone. One that
+ * Every manifest names a committable until it is confirmed: one that is in progress or done is ignored. One that
  * was amended waits for a manifest with its new version.
  */
 export class Committer<C> {
-  /** By uid: under way, done, or the version that a manifest has to name. */
+  /** By uid: in progress, done, or the version that a manifest must name first. */
   readonly #states = new Map<string, 'running' | 'done' | { readonly amended: string }>();
   #queue: Queued<C>[] = [];
   #running = 0;
-  /** Those that wait for a manifest. */
+  /** The number of committables that wait for a manifest. */
   #amended = 0;
   #memory = 0;
 
@@ -28,7 +28,7 @@ export class Committer<C> {
     private readonly attempt: Pick<Attempt, 'amend' | 'confirm' | 'report'>,
     private readonly kind: TwoPhaseKind<C>,
     private readonly request: Request,
-    /** Whether what is lost counts as published. */
+    /** Whether a lost committable counts as published. */
     private readonly acceptsLost: boolean,
   ) {}
 

@@ -3,38 +3,41 @@ import type { Committable, Json } from '../../flow/index.js';
 import type { Shape } from '../../shape.js';
 
 /**
- * What a two-phase sink publishes, and how: files, batches for a table, messages. A checkpoint carries committables of one
- * kind; `publish` makes each of them visible, exactly once, whichever attempt does it and however often it is asked to.
+ * Defines what a two-phase sink publishes, and how: files, batches for a table, messages. The sink's part of a
+ * checkpoint has committables of one kind; `publish` makes each of them visible, exactly once, whichever attempt calls
+ * it and however often.
  */
 export interface TwoPhaseKind<C> {
-  /** Kept in every committable with its `version`, so that no other kind takes it for its own: `file`. */
+  /** Stored in every committable with its `version`, so that other kinds reject it: `file`. */
   readonly name: string;
   /** Raised when the fields change. Committables of another version are refused. */
   readonly version: number;
-  /** What each field has to look like. Checked before `decode`. */
+  /** The shape of each field. Checked before `decode`. */
   readonly shapes: Readonly<Record<string, Shape>>;
   /** The fields of a committable, and the data objects that it refers to. */
   encode(committable: C): CommittableFields;
-  /** Reads what `encode` made. May throw what `bad` returns, given a reason. */
+  /** Decodes a result of `encode`. May throw the result of `bad`, given a reason. */
   decode(stored: Committable, bad: (why: string) => Error): C;
   /**
-   * Throws if this sink may not publish it, `ForeignName` say. All that a checkpoint has pending is checked before anything is
-   * done for any of it.
+   * Throws if this sink may not publish it, such as `ForeignName`. All pending committables of a checkpoint are checked
+   * before any is published.
    */
   check?(committable: C): void;
   /** Publishes, idempotently. Emits once. An error ends the attempt; the next one starts over. */
   publish(committable: C): Observable<PublishOutcome<C>>;
   /** For events. */
   describe(committable: C): CommittableDescription;
-  /** How many are published at once. With 1 they are published in order, each after the one before it is done. */
+  /** How many are published concurrently. With 1 they are published in order, each after the previous one is done. */
   readonly concurrency: number;
-  /** Memory that publishing takes, in bytes, and how much it may take at once; one is always allowed. Default: not counted. */
+  /**
+   * Memory that publishing one takes, in bytes, and the budget for all; one is always allowed. Default: not counted.
+   */
   readonly memory?: { readonly budget: number; of(committable: C): number };
-  /** Removes what attempts up to `epoch` left and no entry of the log names. Failures are reported, not thrown. */
+  /** Removes leftovers of attempts up to `epoch` that no log entry names. Failures are reported, not thrown. */
   sweep?(leftovers: { readonly epoch: number; readonly named: readonly C[] }): Observable<unknown>;
 }
 
-/** `uid` is unique over all attempts of the job: it has the job id, the epoch and a counter in it. */
+/** `uid` is unique over all attempts of the job: it contains the job id, the epoch and a counter. */
 export interface CommittableFields {
   readonly uid: string;
   readonly objects?: readonly string[];
@@ -47,31 +50,31 @@ export interface CommittableDescription {
   readonly records: number;
 }
 
-/** How publishing a committable went. */
+/** The outcome of publishing a committable. */
 export type PublishOutcome<C> =
-  /** It is where it belongs, and proven to be this one. It needs no more carrying. */
+  /** It is published, and proven to be this one. Manifests need not carry it any more. */
   | {
       readonly is: 'mine';
-      /** As it was published, where more is known of it by now. */
+      /** The committable as published, if it was completed meanwhile. */
       readonly committable?: C;
     }
-  /** A step is done, and nothing is visible. The next step comes when a manifest has this version of it. */
+  /** One step is done, and nothing is visible. The next step follows when a durable manifest has this version. */
   | { readonly is: 'notYet'; readonly amended: C }
-  /** It can no longer be published, and is not there: it was published and taken away, or never was. */
+  /** It can no longer be published, and does not exist: it was published and removed, or was never published. */
   | { readonly is: 'lost'; readonly error: Error }
-  /** Something else stands in its place. */
+  /** Something else is in its place. */
   | { readonly is: 'foreign'; readonly error: Error };
 
-/** Something frozen at a barrier, whose committable is complete once all that was begun before the barrier is stored. */
+/** Work frozen at a barrier, whose committable is complete once everything begun before the barrier is stored. */
 export interface Freezable<C> {
   committable(): C;
 }
 
-/** What a sink adds to a checkpoint: `open` is published as it stands if the checkpoint is restored, `closed` in any case. */
+/** A sink's part of a checkpoint: `open` is published as it is if the checkpoint is restored, `closed` in any case. */
 export interface FrozenWork<C> {
   readonly open: readonly Freezable<C>[];
   readonly closed: readonly Freezable<C>[];
 }
 
-/** `FlowSubscriber.request` of a sink, for its parts. */
+/** `FlowSubscriber.request`, as a sink passes it to its parts. */
 export type Request = <T>(request: Observable<T>, answered: (answer: T) => void) => void;

@@ -18,7 +18,7 @@ export interface Prepared<C> {
   readonly kind: TwoPhaseKind<C>;
   /** Records follow when it completes; its values are ignored. Default: completed. */
   readonly ready?: Observable<unknown>;
-  /** Whether `lost` output counts as published because consumers remove it. Default `false`. */
+  /** Whether `lost` committables count as published because consumers remove them. Default `false`. */
   readonly acceptsLost?: boolean;
 }
 

@@ -130,7 +130,7 @@ class LocalStore implements ObjectStore {
         await this.#tree.locked(place, async () => {
           if (ifMatch !== undefined) await this.#info(key, ifMatch);
           live();
-          await this.#uploadFiles.settle(place);
+          await this.#uploadFiles.finishCompleted(place);
           await this.#files.replace(place, path);
         });
       });
@@ -171,7 +171,7 @@ class LocalStore implements ObjectStore {
         live,
         (path) =>
           this.#tree.locked(place, async () => {
-            await this.#uploadFiles.settle(place);
+            await this.#uploadFiles.finishCompleted(place);
             await this.#files.replace(place, path);
           }),
       );
@@ -296,7 +296,7 @@ class LocalStore implements ObjectStore {
       if ((await this.#files.info(place)) === undefined && !(await this.#files.isBrokenLink(place))) continue;
       await this.#tree.prepareAt(place); // for the lock and the temporary file
       await this.#tree.locked(place, async () => {
-        await this.#uploadFiles.settle(place);
+        await this.#uploadFiles.finishCompleted(place);
         await this.#files.remove(place);
       });
     }

@@ -139,7 +139,7 @@ export class UploadFiles {
       () => this.#unstage(place, path),
     );
     if (occupied === undefined) {
-      await this.settle(place);
+      await this.finishCompleted(place);
       await this.files.replace(place, `${path}/staged`);
     } else if (await this.files.createOnly(place, `${path}/staged`))
       await unless(absent, this.disk.unlink(`${path}/staged`));
@@ -175,7 +175,7 @@ export class UploadFiles {
   }
 
   /** Before the object is removed: finishes an upload whose `staged` is the same file. Under the object's lock. */
-  async settle(place: Place): Promise<void> {
+  async finishCompleted(place: Place): Promise<void> {
     const stats = await Promise.all(
       filesOf(place.directory, place.part).map((file) =>
         unless(absent, this.disk.stat(`${place.directory}/${file}`)),

@@ -341,20 +341,20 @@ describe('crash points', () => {
     feed(first, 0, 3);
     first.barrier();
     expect(world.manifest.open[0]!['uploadId']).toBeUndefined();
-    let look: () => void = () => undefined;
+    let list: () => void = () => undefined;
     const zombie = new Run(world, {
       sink,
       wrap: (store) => ({
         ...decorate(store, (_, run) => run),
         listUploads: (options) =>
           new Observable((out) => {
-            look = () => store.listUploads(options).subscribe(out);
+            list = () => store.listUploads(options).subscribe(out);
           }),
       }),
     });
-    const heir = new Run(world, { sink });
-    look();
-    finish(world, heir, 20);
+    const next = new Run(world, { sink });
+    list();
+    finish(world, next, 20);
     expect(zombie.error).toBeUndefined();
   });
 
