@@ -1,4 +1,4 @@
-import { delay, merge, of, tap, type Observable } from 'rxjs';
+import { concat, merge, of, tap, type Observable } from 'rxjs';
 import { createStores, decorate } from '../../src/entries/stores.js';
 import {
   fileSink,
@@ -11,6 +11,7 @@ import {
   values,
   type Flow,
 } from '../../src/index.js';
+import { pause } from '../../src/flow/index.js';
 import { Lake } from './harness.js';
 
 interface Row {
@@ -87,13 +88,8 @@ test('two sinks in one leaf: both know the capabilities of their store before th
       const location = stores.open(uri);
       if (!uri.endsWith('slow')) return location;
       const known = of({ conditionalPut: true, completeSubset: false, minimumPartSize: 1 });
-      return {
-        ...location,
-        capabilities: known.pipe(
-          delay(20),
-          tap(() => log.push('known')),
-        ),
-      };
+      const later = concat(pause(world.clock, 20), known);
+      return { ...location, capabilities: later.pipe(tap(() => log.push('known'))) };
     },
   };
   const { job } = world.job({ stores: slow });

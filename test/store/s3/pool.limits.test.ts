@@ -1,7 +1,8 @@
 import { CopyObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { forkJoin, type Observable } from 'rxjs';
+import { concat, forkJoin, Subject, type Observable } from 'rxjs';
+import { decorate } from '../../../src/store/decorators/decorate.js';
 import {
   startGateway,
   type Fault,
@@ -27,15 +28,18 @@ afterEach(async () => {
 let fault: (request: FaultRequest) => Fault | undefined;
 let gateway: Gateway;
 let lake: ObjectStore;
+/** Where requests of the gateway meet the store. */
+let around: <T>(run: Observable<T>) => Observable<T>;
 let inside: number;
 let most: number;
 
 beforeEach(async () => {
   fault = () => undefined;
+  around = (run) => run;
   inside = most = 0;
   lake = createMemoryStore({ minimumPartSize: 1 });
   gateway = await startGateway({
-    buckets: { lake },
+    buckets: { lake: decorate(lake, (_, run) => around(run)) },
     credentials,
     faults: (request) => fault(request),
     observe: ({ phase }) => {
@@ -166,7 +170,6 @@ describe('a server that stalls', () => {
 });
 
 describe('a whole request has the timeout of its kind', () => {
-  const slow: Fault = { delay: 400 };
   const kinds = (store: ObjectStore): Record<string, Observable<unknown>> => ({
     head: store.head('a'),
     list: store.list({}),
@@ -177,24 +180,27 @@ describe('a whole request has the timeout of its kind', () => {
     put: store.put('c', Buffer.from('x')),
     copy: store.copy('a', 'd'),
   });
-  const outcomes = async (options: S3Options): Promise<Record<string, string>> => {
+  const outcome = (request: Observable<unknown>): Promise<string> =>
+    answer(request).then(
+      () => 'ok',
+      (error: unknown) =>
+        (error as Error).message.replace(/.*(whole request took longer than \d+ ms|move a byte).*/s, '$1'),
+    );
+  /** How requests end that the server answers only after `limited` has timed out twice: then all others had the time to. */
+  const outcomes = async (limited: string, options: S3Options): Promise<Record<string, string>> => {
     await answer(lake.put('a', Buffer.from('x')));
-    fault = () => slow;
-    const store = connect(options).store('lake');
-    const all = Object.entries(kinds(store)).map(async ([name, request]) => [
-      name,
-      await answer(request).then(
-        () => 'ok',
-        (error: unknown) =>
-          (error as Error).message.replace(/.*(whole request took longer than \d+ ms|move a byte).*/s, '$1'),
-      ),
-    ]);
+    const timedOut = new Subject<never>();
+    around = (run) => concat(timedOut, run);
+    const requests = kinds(connect(options).store('lake'));
+    const all = Object.entries(requests).map(async ([name, request]) => [name, await outcome(request)]);
+    for (let times = 0; times < 2; times++) await outcome(requests[limited]!);
+    timedOut.complete();
     return Object.fromEntries(await Promise.all(all)) as Record<string, string>;
   };
 
   test('lowTimeout is that of head, list, delete and the like', async () => {
     const late = 'whole request took longer than 100 ms';
-    expect(await outcomes({ lowTimeout: 100 })).toEqual({
+    expect(await outcomes('head', { lowTimeout: 100 })).toEqual({
       head: late,
       list: late,
       delete: late,
@@ -212,22 +218,21 @@ describe('a whole request has the timeout of its kind', () => {
       ends.push(() => name && Object.defineProperty(command, 'name', name));
       Object.defineProperty(command, 'name', { ...name, value: 'a' });
     }
-    expect(await outcomes({ lowTimeout: 100 })).toMatchObject({ get: 'ok', put: 'ok', copy: 'ok' });
+    expect(await outcomes('head', { lowTimeout: 100 })).toMatchObject({ get: 'ok', put: 'ok', copy: 'ok' });
   });
 
   test('highTimeout is that of copies and Completes', async () => {
     const late = 'whole request took longer than 100 ms';
-    expect(await outcomes({ highTimeout: 100 })).toMatchObject({
+    expect(await outcomes('copy', { highTimeout: 100 })).toMatchObject({
       head: 'ok',
       get: 'ok',
       put: 'ok',
       copy: late,
     });
-    fault = () => undefined;
     const store = connect({ highTimeout: 100 }).store('lake');
     const { uploadId } = await answer(store.createUpload('m'));
     const part = await answer(store.uploadPart('m', uploadId, 1, Buffer.from('x')));
-    fault = () => slow;
+    fault = () => ({ failure: { kind: 'stall', at: 'start' } });
     expect(await failure(store.completeUpload('m', uploadId, [part]))).toMatchObject({
       code: 'Unavailable',
       message: expect.stringMatching(new RegExp(late)) as string,
@@ -235,7 +240,7 @@ describe('a whole request has the timeout of its kind', () => {
   });
 
   test('within which copies may be silent for longer than requestTimeout, and nothing else may', async () => {
-    expect(await outcomes({ requestTimeout: 100 })).toEqual({
+    expect(await outcomes('put', { requestTimeout: 100 })).toEqual({
       ...Object.fromEntries(Object.keys(kinds(lake)).map((name) => [name, 'move a byte'])),
       copy: 'ok',
     });
@@ -249,6 +254,12 @@ describe('sockets', () => {
     fault = () => {
       queued = Math.max(queued, Object.values(made.handler.http.requests).flat().length);
       return { delay: 5 };
+    };
+    const four = new Subject<never>();
+    let arrived = 0;
+    around = (run) => {
+      if (++arrived === 4) four.complete();
+      return concat(four, run);
     };
     await answer(lake.put('big', Buffer.alloc(MiB)));
     await answer(
