@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { startGateway, type Gateway } from '../../../../src/store/gateway/index.js';
@@ -11,13 +10,13 @@ import { createMemoryStore } from '../../../../src/store/memory/index.js';
 import { HttpHandler } from '../../../../src/store/s3/httpHandler.js';
 import { S3Connection, type S3Options } from '../../../../src/store/s3/index.js';
 import { answer, credentials } from '../../s3support.js';
+import { emptyHome, listingWith } from '../emptyHome.js';
 
 const session = { accessKeyId: 'SESSION', secretAccessKey: 'its-secret', sessionToken: 'its-token' };
 const hidden = 'not-to-be-shown';
 
 let gateway: Gateway;
-let home: string;
-const inherited = { ...process.env };
+const home = emptyHome();
 const closing: (() => unknown)[] = [];
 
 beforeEach(async () => {
@@ -25,36 +24,19 @@ beforeEach(async () => {
     buckets: { lake: createMemoryStore() },
     credentials: [credentials, session],
   });
-  home = mkdtempSync(join(tmpdir(), 'millrace-chain-'));
-  mkdirSync(join(home, '.aws', 'sso', 'cache'), { recursive: true });
-  for (const name of Object.keys(process.env))
-    if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name);
-  Object.assign(process.env, { HOME: home, AWS_EC2_METADATA_DISABLED: 'true' });
+  mkdirSync(join(home(), '.aws', 'sso', 'cache'), { recursive: true });
 });
 afterEach(async () => {
   jest.restoreAllMocks();
-  process.env = { ...inherited };
   for (const close of closing.splice(0)) await close();
   await gateway.close();
-  rmSync(home, { recursive: true });
 });
 
-const config = (text: string): void => writeFileSync(join(home, '.aws', 'config'), text);
+const config = (text: string): void => writeFileSync(join(home(), '.aws', 'config'), text);
 const set = (variables: Record<string, string>): void => void Object.assign(process.env, variables);
 
-/** What comes of a listing. */
-async function listing(options: S3Options = {}): Promise<unknown> {
-  using s3 = new S3Connection({
-    endpoint: gateway.endpoint,
-    region: 'ap-south-1',
-    retry: { maxRetries: 0 },
-    ...options,
-  });
-  return await answer(s3.store('lake').list({})).then(
-    () => 'let in',
-    (error: unknown) => error,
-  );
-}
+const listing = (options: S3Options = {}): Promise<unknown> =>
+  listingWith({ endpoint: gateway.endpoint, region: 'ap-south-1', ...options });
 
 const denied = (message: RegExp): object => ({
   code: 'PermissionDenied',
@@ -223,7 +205,7 @@ describe('SSO', () => {
 
   const token = (id: string, expiresAt: string): void =>
     writeFileSync(
-      join(home, '.aws', 'sso', 'cache', `${createHash('sha1').update(id).digest('hex')}.json`),
+      join(home(), '.aws', 'sso', 'cache', `${createHash('sha1').update(id).digest('hex')}.json`),
       JSON.stringify({ startUrl: start, region: 'eu-west-1', accessToken: hidden, expiresAt }),
     );
 
@@ -318,9 +300,9 @@ describe('SSO', () => {
 
 describe('a process', () => {
   const run = (script: string): Promise<unknown> => {
-    writeFileSync(join(home, 'process.cjs'), script);
+    writeFileSync(join(home(), 'process.cjs'), script);
     config(
-      `[default]\ncredential_process = "${process.execPath}" "${join(home, 'process.cjs')}" ${hidden}\n`,
+      `[default]\ncredential_process = "${process.execPath}" "${join(home(), 'process.cjs')}" ${hidden}\n`,
     );
     return listing();
   };
@@ -359,7 +341,7 @@ describe('a process', () => {
 });
 
 describe('a web identity', () => {
-  const file = (): string => join(home, 'token');
+  const file = (): string => join(home(), 'token');
 
   test('is exchanged for a session, from the environment or a profile', async () => {
     const { endpoint, asked } = await sts();

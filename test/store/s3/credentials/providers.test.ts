@@ -1,40 +1,27 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startGateway, type Gateway } from '../../../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../../../src/store/memory/index.js';
 import { S3Connection, type S3Options } from '../../../../src/store/s3/index.js';
 import { answer, credentials } from '../../s3support.js';
+import { emptyHome, listingWith } from '../emptyHome.js';
 
 const arn = 'arn:aws:iam:::role/lake';
 const session = { accessKeyId: 'SESSION', secretAccessKey: 'its-secret', sessionToken: 'its-token' };
 const other = { accessKeyId: 'OTHER', secretAccessKey: 'other-secret' };
 
 let gateway: Gateway;
-let directory: string;
-const inherited = { ...process.env };
+const home = emptyHome();
 
 beforeEach(async () => {
   gateway = await startGateway({
     buckets: { lake: createMemoryStore() },
     credentials: [credentials, session, other],
   });
-  directory = await mkdtemp(join(tmpdir(), 'millrace-credentials-'));
-  for (const name of Object.keys(process.env))
-    if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name);
-  // Neither this machine's files nor its cloud have a say.
-  process.env['AWS_SHARED_CREDENTIALS_FILE'] = join(directory, 'credentials');
-  process.env['AWS_CONFIG_FILE'] = join(directory, 'config');
-  process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
 });
-afterEach(async () => {
-  process.env = { ...inherited };
-  await gateway.close();
-  await rm(directory, { recursive: true });
-});
+afterEach(() => gateway.close());
 
 const setEnvironment = ({
   accessKeyId,
@@ -46,20 +33,14 @@ const setEnvironment = ({
   if (sessionToken !== undefined) process.env['AWS_SESSION_TOKEN'] = sessionToken;
 };
 
-const setProfiles = (text: string): Promise<void> => writeFile(join(directory, 'credentials'), text);
+const setProfiles = (text: string): void => writeFileSync(join(home(), '.aws', 'credentials'), text);
 
 const section = (name: string, keys: typeof session | typeof other): string =>
   `[${name}]\naws_access_key_id = ${keys.accessKeyId}\naws_secret_access_key = ${keys.secretAccessKey}\n` +
   ('sessionToken' in keys ? `aws_session_token = ${keys.sessionToken}\n` : '');
 
-/** The error that a listing under these options fails with, if it does. */
-async function listing(options: S3Options): Promise<unknown> {
-  using s3 = new S3Connection({ endpoint: gateway.endpoint, retry: { maxRetries: 0 }, ...options });
-  return await answer(s3.store('lake').list({})).then(
-    () => 'let in',
-    (error: unknown) => error,
-  );
-}
+const listing = (options: S3Options): Promise<unknown> =>
+  listingWith({ endpoint: gateway.endpoint, ...options });
 
 describe('keys', () => {
   test('are used as given, with a session token or without', async () => {
@@ -82,11 +63,11 @@ describe('keys', () => {
   });
 
   test('come from a profile: the default one, the one of AWS_PROFILE, or a named one', async () => {
-    await setProfiles(section('default', other) + section('lake', session));
+    setProfiles(section('default', other) + section('lake', session));
     setEnvironment({ accessKeyId: 'WRONG', secretAccessKey: 'wrong' });
     expect(await listing({ credentials: 'PROFILE' })).toBe('let in');
     expect(await listing({ credentials: { provider: 'PROFILE', profile: 'lake' } })).toBe('let in');
-    await setProfiles(section('lake', session));
+    setProfiles(section('lake', session));
     expect(await listing({ credentials: 'PROFILE' })).toMatchObject({ code: 'PermissionDenied' });
     process.env['AWS_PROFILE'] = 'lake';
     expect(await listing({ credentials: 'PROFILE' })).toBe('let in');
@@ -101,14 +82,14 @@ describe('keys', () => {
       code: 'PermissionDenied',
       message: expect.stringMatching(/give `credentials`/) as string,
     });
-    await setProfiles(section('default', other));
+    setProfiles(section('default', other));
     expect(await listing({})).toBe('let in');
     setEnvironment({ accessKeyId: 'WRONG', secretAccessKey: 'wrong' });
     expect(await listing({ credentials: 'AUTO' })).toMatchObject({ serverCode: 'InvalidAccessKeyId' });
   });
 
   test('that a file no longer contains are read again once a server answers that they have expired', async () => {
-    await setProfiles(section('default', session));
+    setProfiles(section('default', session));
     let replaced = false;
     await using strict = await startGateway({
       buckets: { lake: createMemoryStore() },
@@ -116,7 +97,7 @@ describe('keys', () => {
       faults: () => {
         if (replaced) return undefined;
         replaced = true;
-        writeFileSync(join(directory, 'credentials'), section('default', other));
+        setProfiles(section('default', other));
         return { failure: { kind: 'answer', status: 400, code: 'ExpiredToken' } };
       },
     });

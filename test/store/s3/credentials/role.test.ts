@@ -8,11 +8,12 @@ import { S3Connection, type S3Options } from '../../../../src/store/s3/index.js'
 import { credentialsOf } from '../../../../src/store/s3/credentials/index.js';
 import { emptyCephBucket } from '../../realBucket.js';
 import { answer, credentials, failure } from '../../s3support.js';
+import { emptyHome, listingWith } from '../emptyHome.js';
 
 const arn = 'arn:aws:iam:::role/lake';
 
 let gateway: Gateway;
-const inherited = { ...process.env };
+emptyHome();
 
 beforeEach(async () => {
   gateway = await startGateway({
@@ -20,26 +21,11 @@ beforeEach(async () => {
     credentials,
     sts: { roles: { [arn]: {}, [`${arn}-partner`]: { externalId: 'partner:7' } } },
   });
-  for (const name of Object.keys(process.env))
-    if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name);
-  // Neither this machine's files nor its cloud have a say.
-  process.env['AWS_SHARED_CREDENTIALS_FILE'] = '/nonexistent';
-  process.env['AWS_CONFIG_FILE'] = '/nonexistent';
-  process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
 });
-afterEach(async () => {
-  process.env = { ...inherited };
-  await gateway.close();
-});
+afterEach(() => gateway.close());
 
-/** What comes of a listing under these options. */
-async function listing(options: S3Options): Promise<unknown> {
-  using s3 = new S3Connection({ endpoint: gateway.endpoint, retry: { maxRetries: 0 }, ...options });
-  return await answer(s3.store('lake').list({})).then(
-    () => 'let in',
-    (error: unknown) => error,
-  );
-}
+const listing = (options: S3Options): Promise<unknown> =>
+  listingWith({ endpoint: gateway.endpoint, ...options });
 
 describe('a role', () => {
   test('is assumed with the keys given, at the S3 endpoint, and its session is what requests use', async () => {

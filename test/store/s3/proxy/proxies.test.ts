@@ -1,9 +1,8 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { Agent as HttpAgent, createServer } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { firstValueFrom, forkJoin, Subject, takeUntil } from 'rxjs';
@@ -16,24 +15,20 @@ import { S3Connection, type S3Options } from '../../../../src/store/s3/index.js'
 import { authority, selfSigned } from '../../certificates.js';
 import { startProxy, startTls, type ProxyServer, type ProxyServerOptions } from '../../proxies.js';
 import { answer, credentials, failure } from '../../s3support.js';
+import { emptyHome } from '../emptyHome.js';
 
 const arn = 'arn:aws:iam::123456789012:role/lake';
 const closing: (() => unknown)[] = [];
 let gateway: Gateway;
 let faults: Faults;
-let directory: string;
 /** Trusts the certificate of `localhost`. */
 let caBundle: string;
 let tlsPort: number;
-const inherited = { ...process.env };
+const home = emptyHome();
 
 beforeEach(async () => {
-  for (const name of Object.keys(process.env))
-    if (/^AWS_|_proxy$/i.test(name)) Reflect.deleteProperty(process.env, name);
-  directory = mkdtempSync(join(tmpdir(), 'millrace-proxy-'));
-  caBundle = join(directory, 'ca.pem');
+  caBundle = join(home(), 'ca.pem');
   writeFileSync(caBundle, authority);
-  Object.assign(process.env, { HOME: directory, AWS_EC2_METADATA_DISABLED: 'true' });
   faults = () => undefined;
   gateway = await startGateway({
     buckets: { lake: createMemoryStore() },
@@ -49,9 +44,7 @@ beforeEach(async () => {
   );
 });
 afterEach(async () => {
-  process.env = { ...inherited };
   for (const close of closing.splice(0).reverse()) await close();
-  rmSync(directory, { recursive: true });
 });
 
 const set = (variables: Record<string, string>): void => void Object.assign(process.env, variables);
@@ -383,7 +376,7 @@ describe('requests for credentials', () => {
     const list = (options: S3Options) => () => answer(connected(options).store('lake').list({}));
     await throughIt(list({ assumeRole: { arn } }), 2);
     const keys = `aws_access_key_id = ${credentials.accessKeyId}\naws_secret_access_key = ${credentials.secretAccessKey}`;
-    const config = join(directory, 'config');
+    const config = join(home(), 'config');
     writeFileSync(
       config,
       `[profile lake]\nrole_arn = ${arn}\nsource_profile = base\n[profile base]\n${keys}\n`,
@@ -489,7 +482,7 @@ describe('a custom agent', () => {
 });
 
 function writtenTo(name: string, text: string): string {
-  const file = join(directory, name);
+  const file = join(home(), name);
   writeFileSync(file, text);
   return file;
 }
