@@ -54,7 +54,7 @@ describe('docs/cli.md', () => {
   });
 
   test.each(lines)('%s', async (line) => {
-    // The example's server is the one that is here.
+    // The example's server is this one.
     const command = line.replaceAll('http://127.0.0.1:9000', gateway.endpoint);
     const cwd = join(directory, 'work');
     const env = {

@@ -44,7 +44,7 @@ describe.each(places)('commands at %s', (_, make) => {
     for (const text of outHas) expect(outcome.out).toMatch(text);
     for (const text of errHas) expect(outcome.err).toMatch(text);
     expect(await below()).toEqual(left);
-    // An error is one line, and says the code.
+    // An error is one line with its code.
     if (code !== 0) expect(outcome.err).toMatch(/^millrace: \w+: [^\n]+\n$/m);
   });
 
@@ -58,7 +58,7 @@ describe.each(places)('commands at %s', (_, make) => {
       { name: 'c.csv', size: 5, kind: 'object' },
       { name: 'd e%[1].csv', size: 4, kind: 'object' },
     ]);
-    // What a listing says can be given back.
+    // A listed URI can be used as an argument.
     const last = await cli(['cat', String(found[3]?.['uri'])], place.given);
     expect(last.out).toBe('four');
     expect(Date.parse(String(found[0]?.['modified']))).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-/** What commands do at any place, from the same objects: exit codes, what is written, and what is left. */
+/** What commands do at any location with the same objects: exit codes, output, and what is left. */
 
 export const seed = {
   'a.csv': 'one\n',
@@ -14,7 +14,7 @@ export interface Expected {
   /** Parts of what was written. */
   readonly outHas?: readonly (string | RegExp)[];
   readonly errHas?: readonly (string | RegExp)[];
-  /** What is there afterwards, if that is other than before. */
+  /** The objects afterwards, if they differ from those before. */
   readonly left?: Readonly<Record<string, string>>;
 }
 

@@ -12,7 +12,7 @@ import { emptyCephBucket } from '../store/realBucket.js';
 import { credentials } from '../store/s3support.js';
 import { lasting, type Given } from './support.js';
 
-/** Somewhere that commands are tried: a bucket or directory of its own, empty. */
+/** A location for commands: an empty bucket or directory of its own. */
 export interface Place {
   /** Ends in a slash. */
   readonly uri: string;

@@ -55,7 +55,7 @@ describe('a stopped command', () => {
     await rm(directory, { recursive: true });
   });
 
-  /** Interrupts when all parts but one have arrived, which never does. */
+  /** Interrupts when all parts but one have arrived; the last never does. */
   const interruptedWithout = (number: string, arrived: number): AbortSignal => {
     const interrupt = new AbortController();
     fault = ({ operation, query }) =>
@@ -85,7 +85,7 @@ describe('a stopped command', () => {
       return undefined;
     };
     expect(await cli(['cp', 'big', 's3://lake/'], given)).toMatchObject({ code: 0 });
-    // What had arrived, stays; a request may be repeated.
+    // Parts that arrived are kept; a request may be repeated.
     expect(new Set(parts)).toEqual(new Set(['3']));
     expect(await keys(lake)).toEqual(['big']);
     expect(await uploadsOf(lake)).toBe(0);
@@ -152,7 +152,7 @@ describe('a stopped command', () => {
   test('cat: the data for a slow reader waits in the store, not in the stream', async () => {
     await answer(lake.put('big', Buffer.alloc(256 * MiB)));
     const interrupt = new AbortController();
-    // The first chunk is never done with.
+    // The first chunk is never consumed.
     const stdout = new Writable({ write: () => undefined });
     let held: number | undefined;
     watch = ({ phase, operation }) => {

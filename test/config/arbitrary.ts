@@ -5,7 +5,7 @@ const words = fc
   .array(fc.constantFrom(...Array.from('abcdefghijklmnopqrstuvwxyz')), { minLength: 2, maxLength: 20 })
   .map((letters) => letters.join(''));
 
-/** A value that the row's kind takes, as a file would write it. */
+/** A value that the row's kind accepts, as a file would write it. */
 export function valueOf(row: Row): fc.Arbitrary<string> {
   const { kind } = row;
   const fits = (text: string): boolean => kind.read(text) !== undefined;

@@ -37,7 +37,7 @@ const stores = createStores();
 const operations = createOperations({ stores });
 const at = 'memory://slips/a';
 
-/** Gives what a call throws, or rejects with. */
+/** Returns what a call throws or rejects with. */
 async function failure(call: () => unknown): Promise<unknown> {
   try {
     await call();
@@ -47,7 +47,7 @@ async function failure(call: () => unknown): Promise<unknown> {
   return undefined;
 }
 
-/** A call for each object of options: with a slip in it, and what the message says of that. */
+/** A call for each object of options, with a misspelled option and the expected message. */
 const slips: readonly (readonly [string, (options: Slip) => unknown, Slip, string])[] = [
   ['createJob', job, { checkpoint: {} }, 'createJob: checkpoint is not an option. Did you mean checkpoints?'],
   [

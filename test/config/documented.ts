@@ -1,7 +1,7 @@
 import { familyTable } from '../../src/config/load/families.js';
 import { families, variableOf, type Row } from '../../src/config/schema/index.js';
 
-/** The parts of `docs/configuration.md` that the schema says. */
+/** The parts of `docs/configuration.md` that are generated from the schema. */
 export function generated(): Readonly<Record<string, string>> {
   return { keys: keyTables(), families: familiesTable() };
 }

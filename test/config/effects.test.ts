@@ -5,7 +5,7 @@ import { jobEffects } from './effects/jobs.js';
 import { transferEffects } from './effects/transfers.js';
 import { closeAll, signedBy, type Effects } from './effects/listener.js';
 
-// This machine's own AWS settings have no say.
+// The AWS settings of this machine are ignored.
 const inherited = { ...process.env };
 beforeAll(() => {
   for (const name of Object.keys(process.env))

@@ -5,7 +5,7 @@ import { flat, load, problemsOf } from './support.js';
 const problems = (set: Readonly<Record<string, unknown>>): string[] =>
   problemsOf({ set }).problems.map(({ code, key }) => `${code} ${key}`);
 
-/** A value that no row of a kind takes. */
+/** A value that no row of a kind accepts. */
 const wrong: Readonly<Record<string, unknown>> = {
   text: '',
   secret: '',

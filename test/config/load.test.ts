@@ -13,7 +13,7 @@ afterEach(() => {
   rmSync(cwd, { recursive: true });
 });
 
-/** Nothing from this machine but what a test says. */
+/** Nothing from this machine except what a test sets. */
 function load(options: LoadOptions & { yaml?: string } = {}) {
   const { yaml, ...rest } = options;
   if (yaml !== undefined) writeFileSync(join(cwd, 'millrace.yaml'), yaml);

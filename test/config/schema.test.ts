@@ -66,11 +66,11 @@ test('every option of S3Options has a key', () => {
   const options = new Set(schema.flatMap(({ option }) => option.split('.')));
   const fields = [...source.matchAll(/^ +readonly (\w+)\??:/gm)].map(([, name]) => name ?? '');
   expect(fields.length).toBeGreaterThan(30);
-  // Of credentials whose end is known, only code can know it.
+  // Only code can set the expiration of credentials.
   expect(fields.filter((name) => !options.has(name) && name !== 'expiration')).toEqual([]);
 });
 
-/** The fields of an interface, as its source has them. */
+/** The fields of an interface, from its source. */
 function fieldsOf(file: string, name: string): string[] {
   const source = readFileSync(new URL(`../../src/config/${file}`, import.meta.url), 'utf8');
   const [, body = ''] = new RegExp(`interface ${name} \\{\n([^]*?)\n\\}`).exec(source) ?? [];

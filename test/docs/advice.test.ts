@@ -1,5 +1,5 @@
 /**
- * Messages name only what exists: every function, option, configuration key and flag in a message is one that a user can find.
+ * Messages name only what exists: users can find every function, option, configuration key and flag in them.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -13,7 +13,7 @@ export interface RaisedCode {
   readonly retryable: ReadonlySet<'yes' | 'no' | 'as its cause'>;
 }
 
-/** The part of an error that its place in the source says. */
+/** The part of an error that the source shows at this place. */
 interface Site {
   readonly room: string;
   readonly file: string;
@@ -36,7 +36,7 @@ export function raisedCodes(): ReadonlyMap<string, RaisedCode> {
   const codes = new Map<string, { rooms: Set<string>; retryable: Set<Site['retryable']> }>();
   for (const site of errorSites()) {
     const { room, codes: raised } = site;
-    // The command's own errors end it with an exit code: docs/cli.md.
+    // Errors of the command itself end it with an exit code: docs/cli.md.
     if (room === 'cli') continue;
     for (const code of raised) {
       const known = codes.get(code) ?? { rooms: new Set(), retryable: new Set() };

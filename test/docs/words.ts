@@ -1,5 +1,5 @@
 /**
- * Turns of phrase that are no plain English, and what to write in their place. They are looked for in all of src, docs,
+ * Turns of phrase that are not plain English, and what to write instead. The tests search for them in all of src, docs,
  * README.md and CONTRIBUTING.md; the table of CONTRIBUTING.md holds those that depend on the context, too.
  */
 export const words: readonly (readonly [RegExp, string])[] = [

@@ -10,7 +10,7 @@ const aliases = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => readFil
   readonly compilerOptions: { readonly paths: Readonly<Record<string, readonly string[]>> };
 };
 
-/** Modules with those of ours that each imports, types included. What is imported by `import()` comes later, and is left out. */
+/** Modules with those of ours that each imports, types included. `import()` loads later, and is left out. */
 export const importGraph = (...folders: readonly string[]): ImportGraph => graphOf(folders, true);
 
 /** Without what is imported for its types alone. */
@@ -45,7 +45,7 @@ export function moduleOf(importer: string, name: string): string | undefined {
   return aliases.compilerOptions.paths[name]?.[0]?.replace('./', '');
 }
 
-/** The groups of modules that import each other in a circle, each in the order of names. Tarjan's algorithm. */
+/** The groups of modules that import each other in a cycle, each in the order of names. Tarjan's algorithm. */
 export function circles(graph: ImportGraph): readonly (readonly string[])[] {
   const found: string[][] = [];
   const index = new Map<string, number>();

@@ -1,4 +1,4 @@
-/** The public names, held by lists: whoever adds, renames or removes one changes `names/` with it. */
+/** The public names, by list: to add, rename or remove one, change `names/` as well. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';

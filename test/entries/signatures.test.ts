@@ -10,7 +10,7 @@ const alsoFrom: Readonly<Record<string, readonly string[]>> = {
   millrace: ['millrace/testing'],
   'millrace/fs': ['millrace/operations'],
 };
-/** What users only hand on: its members are the runtime's. */
+/** What users only pass on: its members belong to the runtime. */
 const opaque: ReadonlySet<string> = new Set(['StateSpec']);
 
 const entries = Object.keys(declarations);

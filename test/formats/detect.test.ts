@@ -4,7 +4,7 @@ import { checkText, codecOf } from '../../src/formats/detect.js';
 import { gzip } from '../../src/formats/gzip.js';
 import { headBytes, looksLikeText, recognise } from '../../src/formats/recognise.js';
 
-/** The beginnings of files as their programs write them. */
+/** The first bytes of files as their programs write them. */
 const beginnings: Readonly<Record<string, Buffer>> = {
   zstd: Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x58, 0x41, 0, 0]),
   'zstd or lz4': Buffer.from([0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]),
@@ -57,7 +57,7 @@ describe('the codec of an object', () => {
     ['a.json', json, 'identity', 'none'],
     ['a.json', json, 'utf-8', 'none'],
     ['a.json', '', 'gzip', 'none'],
-    // Broken: its decoder says so.
+    // Broken: its decoder reports it.
     ['a.json.gz', Buffer.from([0x1f, 0x8b]), undefined, 'gzip'],
     ['a.json', Buffer.from([0, 1, 2, 0xff]), 'gzip', 'gzip'],
     // Text of another encoding, to be replaced or refused line by line.
@@ -140,7 +140,7 @@ describe('the codec of an object', () => {
     expect(() => checkText('s3://lake/a.gz', zipped, gzip)).toThrow('compressed twice');
     expect(() => checkText('s3://lake/a.tgz', beginnings['a tar archive']!, gzip)).toThrow('a tar archive');
     expect(() => checkText('s3://lake/a.gz', Buffer.from(json, 'utf16le'), gzip)).toThrow('UTF-16');
-    // As it lies, a user has said: but text it must be.
+    // The user has set no compression: but it must be text.
     expect(() => checkText('s3://lake/a.gz', zipped, undefined)).not.toThrow();
     expect(() => checkText('s3://lake/a', Buffer.from('\uFEFFa', 'utf16le'), undefined)).toThrow('UTF-16');
   });

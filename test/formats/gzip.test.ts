@@ -15,7 +15,7 @@ const poolTurn = (): Promise<void> =>
 /** `RUNS=5000` looks harder. */
 const runs = Number(process.env['RUNS'] ?? 100);
 
-/** Turns of the pool after which a decoder that neither takes nor gives anything is taken for stuck. */
+/** Turns of the pool after which a decoder without input or output is considered stuck. */
 const patience = 300;
 
 function decoderOf(): { decoder: Decompressor; failures: Error[] } {

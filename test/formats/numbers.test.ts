@@ -53,7 +53,7 @@ const { json } = fc.letrec<{ json: Sample }>((tie) => ({
         maxLength: 4,
       })
       .map((entries) => {
-        // Of equal names the last counts, and whole numbers come first: neither is what is looked at here.
+        // Of equal names the last counts, and integers come first: neither is tested here.
         const fields = entries.map(([name, value], i) => [`${name}x${i}`, value] as const);
         return {
           text: `{${fields.map(([name, { text }]) => `${JSON.stringify(name)}:${text}`).join(',')}}`,

@@ -13,7 +13,7 @@ import type { Stores } from '../../src/store/services.js';
 import { emptyCephBucket } from '../store/realBucket.js';
 import { credentials } from '../store/s3support.js';
 
-/** A place to write to, on some store. */
+/** A location to write to, on some store. */
 export interface Backend {
   readonly stores: Stores;
   /** A URI that ends in a slash; nothing is in it. */

@@ -62,7 +62,7 @@ export class Model {
   }
 
   /**
-   * Whether two buckets of a server may pass for one: what is copied is in both, under one key, and the places nest. Then a
+   * Whether two buckets of a server may be taken for one: what is copied is in both, under one key, and the locations nest. Then a
    * server whose clock stands for two seconds cannot tell them apart, and the operation is refused.
    */
   mayBeOne(from: At, to: At): boolean {

@@ -100,7 +100,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   }),
 );
 
-/** What a call gives: its result, or the code of its error. */
+/** The outcome of a call: its result, or the code of its error. */
 export async function perform(fs: Common, at: (path: string) => string, command: Command): Promise<unknown> {
   try {
     return { result: await resultOf(fs, at, command) };
@@ -237,7 +237,7 @@ function kind(path: string): 'file' | 'directory' | 'none' {
   return statSync(path).isDirectory() ? 'directory' : 'file';
 }
 
-/** All that is there: directories, and files with their content. */
+/** All directories, and all files with their content. */
 export async function snapshot(fs: Common, root: string): Promise<string[]> {
   const entries = await fs.readdir(root, { recursive: true, withFileTypes: true });
   const found = await Promise.all(

@@ -13,7 +13,7 @@ export const MiB = 2 ** 20;
 /** Everything an Observable emits. */
 export const all = <T>(from: Observable<T>): Promise<T[]> => lastValueFrom(from.pipe(toArray()));
 
-/** The error of what must fail. */
+/** The error of an Observable that must fail. */
 export async function errorOf(from: Observable<unknown>): Promise<Error & { readonly code?: string }> {
   try {
     await all(from);
@@ -67,12 +67,12 @@ export async function content(store: ObjectStore): Promise<Record<string, string
   return found;
 }
 
-/** Keys of the uploads under way. */
+/** Keys of the unfinished uploads. */
 export async function uploadsOf(store: ObjectStore): Promise<string[]> {
   return (await lastValueFrom(store.listUploads({ prefix: '' }))).uploads.map(({ key }) => key);
 }
 
-/** So many bytes that no two parts are equal. */
+/** Bytes without two equal parts. */
 export function bytes(size: number, seed = 0): Buffer {
   const body = Buffer.alloc(size);
   for (let at = 0; at < size; at += 4096)
@@ -110,7 +110,7 @@ export class Interruption {
             });
           }
           this.reached = true;
-          // It has left this process: an unsubscribe does not reach it any more.
+          // It has left this process: an unsubscribe no longer reaches it.
           if (this.when === 'before')
             this.#answers.push(() => out.error(new StoreError('Unavailable', 'It never arrived.')));
           else

@@ -53,7 +53,7 @@ function change(random: Random, bytes: Buffer): Buffer {
   }
 }
 
-/** Bytes without any sense. */
+/** Random bytes. */
 export function noise(random: Random, length: number): Buffer {
   return Buffer.from(Array.from({ length }, () => between(random, 0, 255)));
 }

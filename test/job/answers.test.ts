@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 afterEach(() => proxy.close());
 
-/** Runs the job; it fails at a record, if that is asked for. */
+/** Runs the job, which fails at a record if requested. */
 async function run(failAt?: number): Promise<string> {
   using stores = openStores({
     s3: { endpoint: proxy.endpoint, region: 'us-east-1', credentials, retry: { maxRetries: 1, base: 1 } },

@@ -7,7 +7,7 @@ const config = loadConfig({
   set: { 's3.entropy.key': '_e_', 's3.entropy.length': 6 },
 });
 
-/** Runs a job with state and a sink, whose URIs all hold the marker, and gives the keys of the store. */
+/** Runs a job with state and a sink, whose URIs all contain the marker, and returns the keys of the store. */
 async function keysAfter(marked: string): Promise<string[]> {
   const lake = new Lake();
   lake.put(

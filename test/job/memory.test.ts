@@ -6,7 +6,7 @@ import { MemoryBudget, type MemoryAccount } from '../../src/job/memory/index.js'
 const open = (budget: MemoryBudget, total: number, job = 'job'): MemoryAccount =>
   budget.open({ job, total, waits: () => undefined, granted: () => undefined });
 
-/** A holder that fills its share, and gives back what exceeds it only when it is told to. */
+/** A holder that fills its share, and returns what exceeds it only when the test says. */
 class Greedy {
   readonly share: MemoryShare;
   held = 0;

@@ -24,7 +24,7 @@ describe('the proxy', () => {
   const arrived: Arrived[] = [];
   const commits: string[] = [];
   const strikes: [Kind, Moment][] = [];
-  /** What the job would be while it is killed: tests drop their request here. */
+  /** Stands for the job while it is killed: tests drop their request here. */
   let kill: () => void;
 
   beforeEach(async () => {

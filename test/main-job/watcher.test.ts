@@ -9,7 +9,7 @@ const program = fileURLToPath(new URL('../../build/examples/main-job/watcher.js'
 const line = (id: number): string =>
   `${JSON.stringify({ user: 'ann', day: '2026-03-02', clicks: id, id })}\n`;
 
-/** The watcher, as the demo starts it, on a store of two dozen lines that can do what no honest one does. */
+/** The watcher, as the demo starts it, on a small store that can misbehave. */
 describe('the watcher', () => {
   const objects = new Map<string, { readonly body: string; readonly etag: string }>();
   let server: Server;

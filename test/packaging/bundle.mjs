@@ -1,4 +1,4 @@
-// Runs the `webpack.config.cjs` of the working directory and prints what webpack has to say.
+// Runs the `webpack.config.cjs` of the working directory and prints the result of webpack.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import webpack from 'webpack';

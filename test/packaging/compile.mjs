@@ -1,5 +1,5 @@
 // Compiles each case of `cases.json` in the working directory, on top of its `tsconfig.json`, and prints what the
-// compiler says. A program of its own, as TypeScript takes several times as long inside a test runner.
+// compiler reports. A separate program, as TypeScript takes several times as long inside a test runner.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';

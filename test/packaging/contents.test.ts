@@ -1,4 +1,4 @@
-/** What is in the package, and what an install brings and runs. */
+/** The content of the package, and what an install adds and runs. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { manifest, page, Project, root } from './project.js';
@@ -40,7 +40,7 @@ test('maps contain their sources, as src/ is not in the package', () => {
   }
 });
 
-/** Pages for those who work on millrace lead into its code, which they have. */
+/** Pages for contributors link to the code, which they have. */
 const intoCode = /^docs\/(architecture|protocol)\.md: (src|test|examples)\//;
 
 test('links of its pages lead to files in it', () => {

@@ -52,7 +52,7 @@ describe('CommonJS', () => {
         return [name, name.endsWith('.json') ? required.name === 'millrace' : required[some] === imported[some]];
       });
       Promise.all(same).then((all) => console.log(JSON.stringify(all)));`;
-    // A warning of Node 20 about JSON modules is none of ours.
+    // Node 20 itself warns about JSON modules.
     expect(await printed('entries.cjs', text, ['--no-warnings'])).toEqual(
       entries.map((name) => [name, true]),
     );

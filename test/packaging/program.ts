@@ -31,7 +31,7 @@ ${pipeline}`;
 
 export const input = [1, 2, 3, 4].map((n) => `${JSON.stringify({ key: n % 2, n })}\n`).join('');
 
-/** What the program writes for {@link input}. */
+/** The output of the program for {@link input}. */
 export const output = [
   { key: 0, sum: 2 },
   { key: 1, sum: 3 },
@@ -65,5 +65,5 @@ export async function sums(
   return { ...ended, output: parsed((await Promise.all(texts)).join('')) };
 }
 
-/** What {@link sums} gives if all went well: nothing is printed, no warning either. */
+/** The result of {@link sums} on success: nothing is printed, no warning either. */
 export const well = { code: 0, out: '', err: '', output };

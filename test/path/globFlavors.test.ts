@@ -52,7 +52,7 @@ describe('patterns of S3Path', () => {
 });
 
 describe('the two flavors of globs', () => {
-  // Pattern, key, as files() has it, as S3Path has it.
+  // Pattern, key, whether files() matches it, whether S3Path does.
   it.each([
     ['**/*.txt', 'a.txt', true, false],
     ['**/*.txt', 'd/a.txt', true, true],

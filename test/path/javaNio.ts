@@ -1,4 +1,4 @@
-// What java.nio's default provider gives on POSIX (OpenJDK 17, a UTF-8 locale), recorded.
+// Recorded results of java.nio's default provider on POSIX (OpenJDK 17, a UTF-8 locale).
 
 /** Path.of(text): toString, getRoot, getParent, getFileName, the names, normalize. */
 export const one = [

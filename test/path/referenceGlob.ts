@@ -1,4 +1,4 @@
-/** What a glob of the `path` flavor matches, by trying everything: alternatives written out first, then characters eaten one by one. */
+/** What a glob of the `path` flavor matches, by exhaustive search: alternatives are expanded first, then characters matched one by one. */
 export function referenceGlob(pattern: string, text: string): boolean {
   return alternatives(Array.from(pattern)).some((each) => eats(each, Array.from(text)));
 }

@@ -11,7 +11,7 @@ import { eventOf, type Event } from './input.js';
 export interface Audit {
   readonly lost: number;
   readonly duplicated: number;
-  /** Uploads under way anywhere in the bucket, and objects of the job that are neither input, output, log, nor named by it. */
+  /** Unfinished uploads anywhere in the bucket, and objects of the job that are neither input, output, log, nor named by it. */
   readonly leftovers: readonly string[];
   /** Descriptions of other errors. */
   readonly wrong: readonly string[];

@@ -140,7 +140,7 @@ class JobLives {
   readonly #random: () => number;
   readonly #prefix: string;
   readonly #processes: JobProcess[] = [];
-  /** Stopped processes, which continue while tsuccessor successor runs. */
+  /** Stopped processes, which continue while their successor runs. */
   readonly #stopped: JobProcess[] = [];
   readonly #zombies: Promise<void>[] = [];
   #dealt = { kills: 0, zombies: 0, terms: 0 };

@@ -1,4 +1,4 @@
-/** Whatever a server answers, requests end, with typed errors, and the next one is not spoilt. */
+/** Whatever a server answers, requests end with typed errors, and the next one succeeds. */
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

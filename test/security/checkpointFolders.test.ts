@@ -1,4 +1,4 @@
-/** A sink keeps out of the checkpoint directory of its job, by whatever name it knows it. */
+/** A sink stays out of the checkpoint directory of its job, under any name of it. */
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ interface Case {
 const config = (key: string) =>
   loadConfig({ env: {}, file: false, set: { 's3.entropy.key': key, 's3.entropy.length': 6 } });
 
-/** What becomes of a job of one record, and all keys of its output. */
+/** The outcome of a job of one record, and all keys of its output. */
 async function outcome({ dir = 'memory://lake/checkpoints', sink, partition, earlier, entropy }: Case) {
   const lake = new Lake();
   lake.put('raw/a.ndjson', [{ n: 1 }]);

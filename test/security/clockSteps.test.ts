@@ -1,4 +1,4 @@
-/** The system time is set while the process runs: whatever lasts a while lasts as long as before. */
+/** The system time is set while the process runs: durations do not change. */
 import { jest } from '@jest/globals';
 import { NEVER, throwError } from 'rxjs';
 import { claim } from '../../src/checkpoint/index.js';
@@ -116,7 +116,7 @@ describe.each(steps)('%s', (_, step) => {
   });
 });
 
-/** Asks for sessions of an hour. */
+/** Requests sessions of an hour. */
 async function sessions(): Promise<{
   clock: SimulatedClock;
   source: RefreshedCredentials;

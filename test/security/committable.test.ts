@@ -7,7 +7,7 @@ import { Victim } from './forge.js';
 const uidOf = (jobId: string, sink = 'out', epoch = 1, counter = 999): string =>
   formatUid({ jobId, sink, epoch, counter });
 
-/** A file that is all tail, so that the sink would begin an upload for it, fill it and complete it. */
+/** A file that is only a tail, so that the sink would create an upload for it, fill it and complete it. */
 async function pending(file: (jobId: string) => object): Promise<Victim> {
   const victim = new Victim();
   await victim.run({ until: 2000 });

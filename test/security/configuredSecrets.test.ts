@@ -1,4 +1,4 @@
-/** A secret that came to stand where a key belongs is not repeated. */
+/** A secret in the place of a key is not repeated. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

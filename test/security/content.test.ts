@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { now } from '../job/harness.js';
 import { Victim } from './forge.js';
 
-/** The generator of CRC-32, low bit first: who adds it to anything leaves the checksum as it is. */
+/** The generator of CRC-32, low bit first: adding it to data does not change the checksum. */
 const generator = Buffer.from('410671db01', 'hex');
 
 /** Changes an object without changing its CRC-32. */
@@ -31,7 +31,7 @@ test('a segment whose content was changed under the same checksum is not restore
   forgeContent(victim, dataOf(victim, '.state'), 30);
   const error = await victim.failure();
   expect(error).toMatchObject({ code: 'SegmentCorrupt', retryable: false });
-  // Seen before anything is decoded.
+  // Detected before anything is decoded.
   expect(error.message).toContain('the checksum of its block at byte 8 is wrong');
 });
 

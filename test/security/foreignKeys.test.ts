@@ -1,4 +1,4 @@
-/** Keys that would lead out of the directory they are copied to, or of the one that is read. */
+/** Keys that would lead out of the target directory, or of the one that is read. */
 import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** A disk that is full under a job: never silence, and never a doubt where nothing was written. */
+/** A disk that is full under a job: always an error, and never in doubt if nothing was written. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -30,7 +30,7 @@ interface Failing {
   only: string | undefined;
 }
 
-/** A disk on which one step fails, as soon as it is told so. */
+/** A disk on which one step fails once the test says. */
 function failing(step: keyof Disk): Failing {
   const world: Failing = {
     disk: new Proxy(nodeDisk(false), {

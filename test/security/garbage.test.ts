@@ -23,7 +23,7 @@ function refusing(store: ObjectStore, asked: number[]): ObjectStore {
   };
 }
 
-/** A log whose newest entry has as much garbage as one of ours never has. */
+/** A log whose newest entry has more garbage than ours ever have. */
 function littered(): Harness {
   const harness = new Harness();
   harness.claim().start().checkpoint(1);
@@ -43,7 +43,7 @@ test('names that the store refuses to delete do not grow the manifest, and are n
   const newest = harness.manifest(3 + 38);
   expect(newest.garbage.length).toBeLessThanOrEqual(most);
   expect(Math.max(...asked)).toBeLessThanOrEqual(most);
-  // What is new finds room beside what is refused again and again.
+  // New garbage is named besides names that are refused again and again.
   expect(newest.garbage).toContain(logKey(newest.n - 2));
   expect(job.types.filter((type) => type === 'deletion-refused')).toHaveLength(1);
 });

@@ -1,4 +1,4 @@
-/** What others write into a local store's own directories makes no error of another kind. */
+/** Whatever others write into a local store's own directories, errors are typed. */
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

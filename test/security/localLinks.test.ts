@@ -1,4 +1,4 @@
-/** Links that somebody puts into a local store's directories while it is used. */
+/** Links that appear in a local store's directories while it is used. */
 import {
   mkdir,
   mkdtemp,

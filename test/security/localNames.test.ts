@@ -1,4 +1,4 @@
-/** Keys are foreign input: no two of them touch one file, and none touches anything outside of its store. */
+/** Keys are foreign input: no two of them share a file, and none reaches anything outside its store. */
 import fc from 'fast-check';
 import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** Names from outside are looked up among what was set, never among what every object has. */
+/** Names from outside are looked up among own properties, never among inherited ones. */
 import { createHash } from 'node:crypto';
 import { StoreError } from '../../src/entries/stores.js';
 import { mergeS3, encryptBucket } from '../../src/config/mergeS3.js';

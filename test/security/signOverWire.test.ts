@@ -1,4 +1,4 @@
-/** A signed job on a server whose content somebody changes between two runs, with all rights but the key. */
+/** A signed job on a server whose content an attacker changes between two runs, with all permissions but without the key. */
 import { tap } from 'rxjs';
 import { decodeManifest, encodeManifest } from '../../src/checkpoint/index.js';
 import type { Manifest } from '../../src/checkpoint/manifest.js';

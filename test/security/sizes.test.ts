@@ -1,4 +1,4 @@
-/** What a checkpoint directory holds is read within bounds of size, depth and form. */
+/** The content of a checkpoint directory is read within limits of size, depth and form. */
 import { crc32 } from 'node:zlib';
 import { decodeManifest, encodeManifest } from '../../src/checkpoint/manifestCodec.js';
 import { largest } from '../../src/checkpoint/signedJson.js';

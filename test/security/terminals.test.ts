@@ -1,4 +1,4 @@
-/** What stores and servers say is shown on terminals, and must not act on them. */
+/** Strings from stores and servers are shown on terminals, and must not control them. */
 import fc from 'fast-check';
 import { createMemoryStore, StoreError } from '../../src/entries/stores.js';
 import { printable, printableJson } from '../../src/cli/render/text.js';

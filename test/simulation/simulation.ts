@@ -2,14 +2,14 @@
  * Whole jobs in virtual time, on one memory store that all their processes share.
  *
  * 1. The first process starts. At the request that its fate names, it dies, is stopped or ends, and the next one starts, until
- *    one gets to the end of the input. A stopped process goes on while its successors run, or after them.
+ *    one gets to the end of the input. A stopped process continues while its successors run, or after them.
  * 2. The clock runs until every process that is not dead has ended: as `finished`, because it was asked to, or by `Fenced`.
  *    At least one finishes.
  * 3. What the finished job left is noted.
  * 4. One more process starts, finds nothing to do, and removes what came too late for the others to see.
  * 5. The output is audited, and nothing may be left over.
  *
- * Everything is drawn from the scenario's seed, so a failure comes again.
+ * Everything is drawn from the scenario's seed, so a failure can be reproduced.
  */
 import { createMemoryStore, type ObjectStore } from 'millrace/stores';
 import { delayed, faulty, SimulatedClock } from 'millrace/testing';

@@ -22,7 +22,7 @@ export interface ProxyReply {
   readonly cut?: true;
 }
 
-/** What becomes of an answer: another one, or what was changed in place. Without one, an answer of its own. */
+/** Another answer, or the one changed in place. Without one, its own answer. */
 export type Alter = (reply: ProxyReply, request: ProxyRequest) => ProxyReply | undefined;
 
 export interface Altered {

@@ -1,4 +1,4 @@
-/** Certificates for `localhost`, or not quite. They are of no use but here; all but the expired one last for a hundred years. */
+/** Certificates for `localhost`, some with a fault. They are used only here; all but the expired one are valid for a hundred years. */
 
 /** Of all the certificates but the authority's. */
 export const key = `-----BEGIN EC PRIVATE KEY-----

@@ -1,4 +1,4 @@
-/** Whatever goes wrong with its requests, a probe finds the truth, or fails with an error that is worth a retry. */
+/** Whatever fails, a probe finds the truth, or fails with a retryable error. */
 import fc from 'fast-check';
 import {
   concat,
@@ -32,7 +32,7 @@ function fated(
   return decorate(inner, <T>(call: StoreCall, run: Observable<T>): Observable<T> => {
     const fate = struck(call) ? (fates[next++] ?? 'fine') : 'fine';
     if (fate === 'fine') return run;
-    // A proxy sent it again, and hands on the second answer.
+    // A proxy sent it again, and passes on the second answer.
     if (fate === 'twice') return run.pipe(concatMap(() => run));
     const error = throwError(() => new StoreError(fate.code, `Injected: ${call.method}.`));
     return fate.effect ? concat(run.pipe(ignoreElements()), error) : error;

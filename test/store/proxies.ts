@@ -4,7 +4,7 @@ import { createServer as createSecureServer } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import * as certificates from './certificates.js';
 
-/** What a proxy was asked for. */
+/** A request to a proxy. */
 export interface Passed {
   readonly method: string;
   /** As it was asked: `localhost:443`, `http://lake.test/a%2fb`. */
@@ -23,11 +23,11 @@ export interface ProxyServer {
 }
 
 export interface ProxyServerOptions {
-  /** Where everything leads, whatever name was asked for. */
+  /** Where every connection leads, whatever name was requested. */
   readonly to: number;
   /** Default: plain HTTP. */
   readonly secure?: boolean;
-  /** Answers so in place of the server. `undefined`: lets it through. */
+  /** Answers in place of the server. `undefined`: passes the request on. */
   readonly refuse?: () => number | 'silence' | undefined;
 }
 

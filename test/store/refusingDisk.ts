@@ -3,7 +3,7 @@ import { nodeDisk, type Disk } from '../../src/store/local/disk.js';
 /** A step, and the end of the paths at which it is refused. */
 export type Refused = readonly [step: keyof Disk, end: string];
 
-/** A disk that refuses steps at paths as the system does; tests may run as root, to whom everything is permitted. */
+/** A disk that refuses steps at paths as the system does; tests may run as root, which is permitted everything. */
 export function refusingDisk(...refused: readonly Refused[]): Disk {
   return new Proxy(nodeDisk(false), {
     get: (target, name: keyof Disk) => {

@@ -37,7 +37,7 @@ export function keptBy({ n, operators, pending }: Entry, dir: string, job: strin
     ...Object.values(operators).flatMap((operator) => operator.objects),
     ...committables.flatMap((each) => each.objects ?? []),
   ];
-  // Two are kept: whoever writes the next one makes sure of its predecessor.
+  // Two are kept: the writer of the next one verifies its predecessor.
   const entries = [n, n - 1].map((each) => `log/${String(each).padStart(20, '0')}`);
   return new Set([`${dir}/probe.json`, ...[...entries, ...objects].map((name) => `${dir}/${job}/${name}`)]);
 }

@@ -8,7 +8,7 @@ import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { answer, credentials } from '../../store/s3support.js';
 import { cli } from '../support.js';
 
-/** Names that trip up whoever joins, splits, globs, decodes or prints them. */
+/** Names that are easily joined, split, globbed, decoded or printed wrongly. */
 const awkward = fc.oneof(
   fc.constantFrom(
     ...[

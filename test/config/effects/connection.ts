@@ -26,7 +26,7 @@ import {
   type Effects,
 } from './listener.js';
 
-/** What a proxy is asked for on the way to a server. */
+/** The requests to a proxy on the way to a server. */
 export async function passedBy(
   set: (proxy: ProxyServer) => Readonly<Record<string, unknown>>,
   bucket = 'lake',
@@ -67,7 +67,7 @@ export async function trusts(
   }
 }
 
-/** What the gateway sees of some work, one event a request that was begun. */
+/** What the gateway observes of some work: one event for each request. */
 async function atGateway(
   set: Readonly<Record<string, unknown>>,
   work: (stores: Stores) => Promise<unknown>,
@@ -135,7 +135,7 @@ const failing =
   (code: string, status = 500): Faults =>
   () => ({ failure: { kind: 'answer', status, code } });
 
-/** The waits of at least a second that are asked for, which do not happen. */
+/** Delays of at least a second are recorded and skipped. */
 function impatient(): { readonly clock: Clock; readonly waits: number[] } {
   const waits: number[] = [];
   return {
@@ -151,7 +151,7 @@ function impatient(): { readonly clock: Clock; readonly waits: number[] } {
   };
 }
 
-/** The waits between the tries of a request that always fails. */
+/** The delays between the attempts of a request that always fails. */
 async function waitsOf(set: Readonly<Record<string, unknown>>, faults: Faults): Promise<readonly number[]> {
   const { clock, waits } = impatient();
   await atGateway(
@@ -171,7 +171,7 @@ const tries = async (retries: number): Promise<number> => {
   return events.length;
 };
 
-/** That a request which gets nowhere fails soon. */
+/** A request without progress fails soon. */
 const givesUp =
   (set: Readonly<Record<string, unknown>>, act: (stores: Stores) => Promise<unknown>, faults: Faults) =>
   async (): Promise<void> => {
@@ -183,7 +183,7 @@ const givesUp =
 const stalled: Faults = ({ operation }) =>
   operation === 'PutObject' ? undefined : { failure: { kind: 'stall', at: 'start' } };
 
-/** How often a body that breaks off in its middle, or stands still there, is asked for. */
+/** How often a body is requested that breaks off or stalls in the middle. */
 async function bodyRequests(
   set: Readonly<Record<string, unknown>>,
   failure: 'cut' | 'stall',
@@ -334,7 +334,7 @@ export const connectionEffects: Effects = {
     expect(await burst({}, 'reserved', 4)).toBe(4);
   },
   's3.connection.timeout': async () => {
-    // It takes the connection, and never answers the handshake of TLS.
+    // It accepts the connection, and never answers the TLS handshake.
     const { port, server } = await deaf();
     try {
       const config = configured({

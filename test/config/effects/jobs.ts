@@ -30,7 +30,7 @@ async function plain(set: Set, every = 50): Promise<World> {
 
 const signingKey = 'k'.repeat(32);
 
-/** How a job ends that goes on from manifests without a signature. */
+/** How a job ends that continues from unsigned manifests. */
 async function afterUnsigned(set: Set): Promise<unknown> {
   const world = await plain({});
   const job = world.job(set);
@@ -46,7 +46,7 @@ async function unstorable(set: Set): Promise<World> {
   return world;
 }
 
-/** The waits before the restarts of a job that fails after so many records, time after time. */
+/** The delays before the restarts of a job that fails after `records` records in each attempt. */
 async function restarts(set: Set, random = 0.5, after = 1): Promise<readonly number[]> {
   const world = new World();
   const job = world.job(
@@ -247,7 +247,7 @@ export const jobEffects: Effects = {
   },
 };
 
-/** Where a job's log lies when the keys of the state backend say it. */
+/** Where the log of a job is if the keys of the state backend configure it. */
 export async function logOf(set: Set): Promise<string | undefined> {
   const world = new World();
   const job = world.job({ 'state.checkpoints.dir': undefined, ...set });

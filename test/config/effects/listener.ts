@@ -19,12 +19,12 @@ export interface Seen {
   readonly body: string;
 }
 
-/** A server that takes whatever comes as right, and remembers it. STS is at its root. */
+/** A server that accepts every request, and records it. STS is at its root. */
 export interface Listener {
   readonly endpoint: string;
   readonly port: number;
   readonly seen: Seen[];
-  /** Answers instead, if it says true. */
+  /** Answers instead if it returns true. */
   answer: (seen: Seen, response: ServerResponse) => boolean;
   close(): void;
 }
@@ -85,7 +85,7 @@ function welcome({ method, body }: Seen, response: ServerResponse): void {
 
 type Set = Readonly<Record<string, unknown>>;
 
-/** The keys of every effect that says no others. */
+/** The keys of every effect that sets no others. */
 export const known: Set = {
   's3.access-key': 'KEY',
   's3.secret-key': 'SECRET',
@@ -93,7 +93,7 @@ export const known: Set = {
   's3.retry.max-num-retries': '0',
 };
 
-/** A configuration of flat keys over the usual ones. `undefined` takes a usual one away. */
+/** A configuration of flat keys over the usual ones. `undefined` removes one. */
 export function configured(set: Set, more: LoadOptions = {}): Config {
   return load({ ...more, set: { ...known, ...set } });
 }

@@ -53,13 +53,13 @@ export async function providers(key: string, profile: string, bucket?: string): 
   });
 }
 
-/** What STS is asked before the put. */
+/** The request to STS before the put. */
 export async function asked(set: Set, bucket?: string): Promise<URLSearchParams> {
   const [sts] = (await put(set, bucket)).filter(({ method }) => method === 'POST');
   return new URLSearchParams(sts?.body ?? '');
 }
 
-/** Effects of the keys of a role, whatever they are called. */
+/** Effects of the keys of a role, under any names. */
 export function role(
   prefix: string,
   names: { external: string; session: string; duration?: string },

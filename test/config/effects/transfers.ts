@@ -59,7 +59,7 @@ const bulk = (set: Set): World =>
       { skipSame: false, resume: false },
     ),
   );
-/** Objects that a bulk copy had under way. */
+/** Objects that a bulk copy had in flight. */
 const objects = (world: World): number => Math.max(world.most('copy'), world.most('put'));
 
 /** The requests of a small read in the middle of an object. */
@@ -95,7 +95,7 @@ async function stateful(set: Set, count = 1200, every = 0): Promise<World> {
   return world;
 }
 
-/** The encryption that is asked for by what a job writes below its checkpoint directory, and elsewhere. */
+/** The encryption requested by a job below its checkpoint directory, and elsewhere. */
 async function encrypted(set: Set): Promise<readonly (string | undefined)[]> {
   const listener = await listen();
   const config = configured({

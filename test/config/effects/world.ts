@@ -23,7 +23,7 @@ export const MiB = 2 ** 20;
 
 type Set = Readonly<Record<string, unknown>>;
 
-/** One request that was made of the store. */
+/** One request to the store. */
 export interface Call {
   readonly method: StoreMethod;
   readonly key: string;
@@ -64,7 +64,7 @@ export class World {
   );
   readonly events: (JobEvent & { readonly at: number })[] = [];
 
-  /** `capabilities`: what the store is said to be able to do. */
+  /** `capabilities`: those reported for the store. */
   constructor(readonly capabilities?: Partial<StoreCapabilities>) {}
 
   get stores() {
@@ -81,7 +81,7 @@ export class World {
     });
   }
 
-  /** The most requests of a kind that were under way at once. */
+  /** The most requests of a kind that were in flight together. */
   most(method: StoreMethod): number {
     return this.#most.get(method) ?? 0;
   }
@@ -115,7 +115,7 @@ export class World {
     return job;
   }
 
-  /** Runs leaves until the job is over, or `until` says so. Gives the error it ended with, if any. */
+  /** Runs leaves until the job is over or `until` returns true. Returns the error it ended with, if any. */
   async run(
     job: Job,
     leaves: readonly Observable<unknown>[],
@@ -196,7 +196,7 @@ export function ticks(count: number, every: number, size = 100): Source<number> 
   };
 }
 
-/** Hands everything on, and takes part in checkpoints without ever storing anything. */
+/** Passes everything on, and takes part in checkpoints without ever storing anything. */
 export const neverStores = (): FlowOperator<number, number> => flowOperator((out) => new NeverStores(out));
 
 class NeverStores extends FlowSubscriber<number, number> {
@@ -214,7 +214,7 @@ class NeverStores extends FlowSubscriber<number, number> {
   }
 }
 
-/** Takes records and never says that it has dealt with them. */
+/** Takes records and never releases credit for them. */
 export const hoards = (taken: (value: number) => void): FlowOperator<number, never> =>
   flowOperator((out) => new Hoards(out, taken));
 

@@ -1,6 +1,6 @@
 import { flat, load } from '../support.js';
 
-/** Credentials as they are, not as they show. */
+/** Credentials as they are, not as they are printed. */
 const keysOf = (credentials: unknown): unknown =>
   typeof credentials === 'object' ? { ...credentials } : credentials;
 

@@ -1,4 +1,4 @@
-/** Any sequence of operations does what it does to a plain map, over every store. */
+/** Any sequence of operations has the effect that it has on a plain map, over every store. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,7 +56,7 @@ const anything: fc.Arbitrary<At> = fc.oneof(
 
 type Step = fc.AsyncCommand<Model, Real>;
 
-/** A step that comes to the same in the model and in the store. */
+/** A step with the same outcome in the model and in the store. */
 function step(
   text: string,
   expected: (model: Model) => Outcome,
@@ -78,7 +78,7 @@ function step(
   };
 }
 
-/** Only that it went well. */
+/** Only that it succeeded. */
 const done = (from: Observable<unknown>): Observable<unknown> =>
   from.pipe(ignoreElements(), endWith(undefined));
 const show = ({ bucket: name, key: text }: At): string => JSON.stringify(`${name}:${text}`);
@@ -96,7 +96,7 @@ const written = (at: At, body: string): Step =>
     },
   );
 
-/** What is there when a sequence begins. */
+/** The objects at the start of a sequence. */
 const before = fc.array(anObject, { minLength: 2, maxLength: 8 });
 
 const steps: fc.Arbitrary<Step>[] = [
@@ -168,7 +168,7 @@ const steps: fc.Arbitrary<Step>[] = [
   ),
 ];
 
-/** Runs sequences, each in a world of its own, and compares all that is there at the end of each. */
+/** Runs sequences, each in its own world, and compares all objects at the end of each. */
 async function holds(
   numRuns: number,
   world: () => Promise<World & { close(): Promise<void> }>,

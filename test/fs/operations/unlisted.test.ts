@@ -178,7 +178,7 @@ describe('a local file that is not an object', () => {
       expect((await failed(work))[1]).toEqual(['src/dir/']);
       expect(await readFile(at('other/c.txt'), 'utf8')).toBe('c');
       expect((await lstat(at('src/dir'))).isSymbolicLink()).toBe(true);
-      // Those to files go themselves.
+      // Links to files are removed themselves.
       await expect(lstat(at('src/file.txt'))).rejects.toMatchObject({ code: 'ENOENT' });
     });
 
@@ -228,7 +228,7 @@ describe('a local file that is not an object', () => {
 
   describe('on the command line', () => {
     const run = (...argv: string[]): ReturnType<typeof cli> => cli(argv, { stores: openStores() });
-    /** Those that delete follow no link to a directory, wherever it leads. */
+    /** Operations that delete follow no link to a directory. */
     const skip = ([command = '']: readonly string[]): string[] =>
       ['mv', 'rm'].includes(command) ? ['--skip-unreadable', '--links', 'skip'] : ['--skip-unreadable'];
     const commands: readonly (readonly [string, readonly string[], readonly string[]])[] = [

@@ -90,7 +90,7 @@ describe('writing an object', () => {
     const done = lastValueFrom(write(store, body, { inFlight: 2 }));
     const promised = () => new Promise((resolve) => setImmediate(resolve));
     for (let i = 0; i < 50; i++) await promised();
-    // Two parts under way, one waiting, and the chunk that did not fit.
+    // Two parts in flight, one waiting, and the chunk that did not fit.
     expect(given).toBe(15);
     expect(await code(lastValueFrom(inner.head('o.json')))).toBe('NotFound');
     let over = false;
@@ -266,7 +266,7 @@ describe('open options', () => {
   });
 });
 
-/** What a memory store holds, at once. */
+/** The content of a memory store, synchronously. */
 function now(store: ObjectStore): { uploads: number; object: Buffer | undefined } {
   let count = -1;
   let object: Buffer | undefined;

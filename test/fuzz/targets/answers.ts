@@ -13,7 +13,7 @@ interface Answer {
   readonly call: string;
   readonly head: Buffer;
   readonly body: Buffer;
-  /** Nothing but what times say was changed: no request may be lost to that. */
+  /** Only times were changed: no request may fail for that. */
   readonly harmless: boolean;
 }
 
@@ -138,7 +138,7 @@ async function serve(): Promise<Served> {
 
 const dates: readonly string[] = ['Date', 'Last-Modified', 'Expires', 'x-amz-abort-date'];
 
-/** Changes what the times of a document say, and nothing that is markup. */
+/** Changes the times in a document, and no markup. */
 function withOtherTimes(random: () => number, body: string): string {
   return body.replaceAll(/(?<=<LastModified>)[^<]*/g, (time) =>
     mutated(random, Buffer.from(time))

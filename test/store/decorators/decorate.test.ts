@@ -50,7 +50,7 @@ function failing(
   return { store, tries: () => tries };
 }
 
-/** When each try happened, and how it all ended, in virtual time. */
+/** When each attempt happened, and how the request ended, in virtual time. */
 function run(
   code: StoreErrorCode,
   times: number,

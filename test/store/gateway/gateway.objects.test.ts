@@ -128,7 +128,7 @@ describe('reading', () => {
         resolve();
       });
     });
-    // What is not taken stays in the kernel's buffers, and the store is not asked for more.
+    // Data that is not read stays in the kernel's buffers, and the store is not asked for more.
     expect(asked.length).toBeLessThanOrEqual(4);
     body.resume();
     await new Promise((resolve) => body.once('end', resolve));

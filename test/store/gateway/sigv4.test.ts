@@ -254,7 +254,7 @@ interface Raw {
   readonly body?: string;
 }
 
-/** A signer of its own, written from the specification. */
+/** A separate signer, written from the specification. */
 function sign({ method, path, headers, body = '' }: Raw): Raw {
   const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
   const date = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '');

@@ -33,7 +33,7 @@ async function sts<T>(exchange: (client: STSClient) => Promise<T>, keys: object 
 const assume = (input: Partial<ConstructorParameters<typeof AssumeRoleCommand>[0]> = {}) =>
   sts((client) => client.send(new AssumeRoleCommand({ RoleArn: arn, RoleSessionName: 'me', ...input })));
 
-/** What a list of the bucket under a session's keys fails with. */
+/** The error of a listing with the keys of a session. */
 async function refused(session: Awaited<ReturnType<typeof assume>>['Credentials']): Promise<unknown> {
   const { AccessKeyId = '', SecretAccessKey = '', SessionToken = '' } = session ?? {};
   using s3 = new S3Connection({

@@ -172,7 +172,7 @@ describe('a process that dies at any step of', () => {
             if (seen !== undefined) expect(seen).toMatch(whole);
             if (finished) expect(seen).toBeDefined();
             if (seen !== undefined) {
-              // A consumer takes it away: completing again must not bring it back.
+              // A consumer removes it: completing again must not bring it back.
               if (made.length === 3) await answer(store.delete(['d/a']));
               await expect(answer(store.completeUpload('d/a', uploadId, made))).rejects.toMatchObject({
                 code: 'NotFound',

@@ -11,10 +11,10 @@ const takesRoom = ['mkdir', 'create', 'concat', 'link', 'mark'];
 
 interface FillingDisk {
   readonly disk: Disk;
-  /** From the n-th step on that takes room, there is none. */
+  /** From the n-th step that takes space, the disk is full. */
   fillAt(n: number): void;
   free(): void;
-  /** Steps since `fillAt` that found no room. */
+  /** Steps since `fillAt` that found the disk full. */
   refused(): number;
 }
 
@@ -30,7 +30,7 @@ function fillingDisk(): FillingDisk {
         left -= 1;
         if (left > 0) return step(...args);
         refused += 1;
-        // What is written until there is no more room stays.
+        // What was written before the disk was full stays.
         if (name === 'create') await step(args[0], Buffer.from(String(args[1])).subarray(0, 3));
         if (name === 'concat') await step(args[0], (args[1] as string[]).slice(0, 1));
         throw full();

@@ -43,7 +43,7 @@ describe('special files are not replaced', () => {
     expect((await lstat(join(directory, 'socket'))).isSocket()).toBe(true);
   });
 
-  // Names such as /dev/stdout are links to files of others. The disk does nothing, for this may run as root.
+  // Names such as /dev/stdout are links to other files. The disk does nothing, as tests may run as root.
   test('anything in /dev', async () => {
     const touched: string[] = [];
     const never = (path: string): Promise<never> => {

@@ -9,7 +9,7 @@ import { nodeDisk, type Disk } from '../../../src/store/local/disk.js';
 import { createLocalStore, type ListOptions, type ObjectStore } from '../../../src/entries/stores.js';
 import { refusingDisk, type Refused } from '../refusingDisk.js';
 
-/** What other programs leave in directories and no object store can hold. */
+/** Files of other programs that no object store can represent. */
 describe('a file that is not an object', () => {
   let directory: string;
   let store: ObjectStore;
@@ -73,7 +73,7 @@ describe('a file that is not an object', () => {
       expect(await lastValueFrom(store.list({ prefix: 'src/g' }))).toMatchObject({
         objects: [{ key: 'src/good.txt' }],
       });
-      // Below a delimiter it is what is in a directory, and no more is told of that.
+      // Below a delimiter it is in a directory, which is all that is reported.
       expect(await list({ prefix: 'src/s', delimiter: '/' })).toEqual({
         keys: ['src/sub/'],
         unlisted: ['unreadable src/self', 'unreadable src/socket'],
@@ -184,7 +184,7 @@ describe('a file that is not an object', () => {
       expect(await readFile(at('src/good.txt'), 'utf8')).toBe('good');
       await symlink('nowhere', at('src/broken'));
       await symlink('good.txt', at('src/file'));
-      // The second leads nowhere once the first has gone.
+      // The second is broken once the first is removed.
       expect(await lastValueFrom(store.delete(['src/good.txt', 'src/file']))).toEqual([]);
       await expect(lstat(at('src/file'))).rejects.toMatchObject({ code: 'ENOENT' });
       await lastValueFrom(store.put('src/broken', Buffer.from('new')));

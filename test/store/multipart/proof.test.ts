@@ -48,7 +48,7 @@ describe('an object is ours', () => {
   });
 });
 
-/** What a store holds, and how often its answers are lost. */
+/** The content of a store, and how often its answers are lost. */
 interface World {
   upload: boolean;
   object: 'none' | 'ours' | 'foreign' | 'deleted';
@@ -147,7 +147,7 @@ describe('the outcome of a Complete', () => {
               expect([exclusive, world.object]).toEqual([true, 'foreign']);
               break;
             default:
-              // Only if somebody refused, or could not be asked, to the end.
+              // Only if requests were refused, or failed, to the end.
               expect(faults.some((each) => each !== 'none') || looks.includes(true)).toBe(true);
           }
         },

@@ -1,4 +1,4 @@
-/** The driver of `proof.ts`: what it asks the store, when, and what comes of it. */
+/** The driver of `proof.ts`: its requests, their times, and the outcome. */
 import { defer, of, throwError, type Observable } from 'rxjs';
 import { StoreError, type StoreErrorCode } from '../../../src/store/errors.js';
 import { decorate } from '../../../src/store/decorators/decorate.js';
@@ -17,7 +17,7 @@ const key = 'file';
 const body = Buffer.from('twelve bytes');
 const doubt = (code: StoreErrorCode = 'Unavailable') => throwError(() => new StoreError(code, 'No answer.'));
 
-/** A store whose requests are noted, with a clock. */
+/** A store whose requests are recorded, with a clock. */
 function world() {
   const clock = new SimulatedClock();
   const start = clock.now();
@@ -36,7 +36,7 @@ function world() {
     random: () => 0,
   };
   const put = (putId: string): void => void memory.put(key, body, marked({}, putId)).subscribe();
-  /** What comes of it, with all the time that it needs. */
+  /** The outcome, with all the time that it needs. */
   const outcome = (published: Observable<Published>): unknown => {
     let result: unknown = 'nothing';
     published.subscribe({

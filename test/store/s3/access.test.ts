@@ -175,7 +175,7 @@ describe('a customer’s key', () => {
       'CopyObject',
       'UploadPartCopy',
     ]);
-    // An observer of the gateway must not come by it.
+    // An observer of the gateway must not see it.
     expect(JSON.stringify(events)).not.toContain(key);
   });
 

@@ -60,7 +60,7 @@ const requests: Readonly<Record<string, (of: ObjectStore) => Observable<unknown>
 };
 
 describe('an answer that is not of S3 is a permanent error', () => {
-  // Where S3 sends nothing, nothing can be wrong with it.
+  // If S3 sends no body, none can be wrong.
   const silent = ['nothing', 'blanks'];
 
   test.each(foreign)('%s', async (name, reply) => {
@@ -447,7 +447,7 @@ describe('a weak ETag', () => {
     await answer(proxy.lake.put('a', Buffer.from('x')));
     expect(await failure(store.head('a', { ifMatch: etag }))).toMatchObject({ code: 'PreconditionFailed' });
     expect(await failure(store.get('a', { ifMatch: etag }))).toMatchObject({ code: 'PreconditionFailed' });
-    // One that changes between the looks is found out by the answer.
+    // One that changes between the requests is detected by the answer.
     await answer(proxy.lake.put('a', body));
     proxy.instead = ({ method, headers }) => {
       if (headers['if-match'] !== undefined) return { status: 412, headers: {}, body: '' };

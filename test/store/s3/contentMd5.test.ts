@@ -1,4 +1,4 @@
-/** Buckets that want a checksum with every body, and servers that know `Content-MD5` and no other. */
+/** Buckets that require a checksum with every body, and servers that know only `Content-MD5`. */
 import { createHash } from 'node:crypto';
 import { S3Connection, type S3Options } from '../../../src/store/s3/index.js';
 import { altered, type Altered, type ProxyReply, type ProxyRequest } from '../alteringProxy.js';

@@ -72,7 +72,7 @@ describe.each(forms)('as %j', (form, time) => {
         const { uploadId } = await answer(store.createUpload('b'));
         await answer(store.copyPart('b', uploadId, 1, { key: 'a', range: { start: 0, end: 1 } }));
         expect((await answer(store.listParts('b', uploadId))).parts).toHaveLength(1);
-        // Whoever aborts old uploads needs to know their age.
+        // To abort old uploads, their age must be known.
         const uploads = answer(store.listUploads({ prefix: '' }));
         if (time === 0) await expect(uploads).rejects.toMatchObject({ code: 'NotSupported' });
         else expect((await uploads).uploads).toMatchObject([{ key: 'b', initiated: time }]);

@@ -1,4 +1,4 @@
-/** What no later try can change is no `Unavailable`: it fails at once, with advice, and a job ends with it. */
+/** An error that no retry can change is not `Unavailable`: it fails immediately, with advice, and ends a job. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,7 @@ async function secure(cert: string): Promise<number> {
   return listening(server);
 }
 
-/** A server that says the same to everyone. */
+/** A server with the same answer for every request. */
 function saying(words: string | Buffer): Promise<number> {
   return listening(
     rawServer((socket) => {
@@ -65,7 +65,7 @@ function bundle(authority: string): string {
   return path;
 }
 
-/** What a request fails with; `authority` is trusted. */
+/** The error of a request; `authority` is trusted. */
 async function refusal(options: S3Options, authority?: string): Promise<Error & { readonly code?: string }> {
   const trust = authority === undefined ? {} : { caBundle: bundle(authority) };
   const pool = closingPool({ connectionTimeout: '60s', ...trust, ...options });

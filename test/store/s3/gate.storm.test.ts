@@ -11,7 +11,7 @@ import { seeded } from '../../../src/testing/store/support.js';
 const latency = 30;
 
 /**
- * Gate and retries together, in virtual time: many requests at once, at a server that bears `capacity(now)` requests a
+ * Gate and retries together, in virtual time: many requests together, at a server that tolerates `capacity(now)` requests a
  * second and refuses the others.
  */
 function storm(requests: number, capacity: (now: number) => number, paced = true) {

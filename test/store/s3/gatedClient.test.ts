@@ -117,7 +117,7 @@ test('a whole job succeeds although every request is refused twice', async () =>
   );
 });
 
-/** A clock that stands: what waits for its time waits for good. */
+/** A clock that stands still: whatever waits for it waits forever. */
 const still: Clock = { now: () => 0, after: () => new Subscription(), yield: (work) => fast.yield(work) };
 
 async function until(holds: () => boolean): Promise<void> {

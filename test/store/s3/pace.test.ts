@@ -131,7 +131,7 @@ test('requests are sent at the rate of the limit while it holds', () => {
   expect(sent).toBeLessThanOrEqual(202);
 });
 
-/** A client that always wants more, at a server that bears `capacity` requests a second and answers after 20 ms. */
+/** A client that always has another request, at a server that tolerates `capacity` requests a second and answers after 20 ms. */
 function simulate(capacity: number, seconds: number) {
   let pace = freePace;
   let tokens = capacity / 10;

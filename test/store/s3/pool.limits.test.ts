@@ -74,7 +74,7 @@ function pool(options: S3Options = {}, endpoint = gateway.endpoint): { pool: S3P
   return { pool: made, store: new S3Store('lake', made) };
 }
 
-/** A server that takes connections and does with them what it is told. */
+/** A server that accepts connections and passes them to `onSocket`. */
 async function raw(onSocket: (socket: Socket) => void): Promise<{ port: number; sockets: Socket[] }> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
@@ -405,7 +405,7 @@ describe('stores of a connection retry', () => {
     ];
     let broken = 0;
     fault = ({ operation }) => {
-      // Whether a Complete took effect is for those to find out who issue it.
+      // The caller of a Complete has to find out whether it took effect.
       if (operation === 'CompleteMultipartUpload' || random() > 0.01) return undefined;
       return kinds[broken++ % kinds.length];
     };

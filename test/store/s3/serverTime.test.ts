@@ -1,4 +1,4 @@
-/** A machine whose clock is off: its first requests are refused, and nobody hears of it. */
+/** A machine whose clock is off: its first requests are refused, and transparently repeated. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { forkJoin } from 'rxjs';
 import { createJob, files, text, values } from '../../../src/index.js';

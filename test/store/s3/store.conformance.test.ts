@@ -78,7 +78,7 @@ const wires: readonly [string, S3Options][] = [
     },
   ],
 ];
-// What lists objects, and what tries keys, sends no body.
+// Tests of listings and of keys send no body.
 const bodiless = /\bpages?\b|prefix|starts strictly|keys are opaque|Unicode keys/;
 for (const [name, options] of wires) {
   storeConformance(

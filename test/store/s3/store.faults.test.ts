@@ -44,7 +44,7 @@ async function start(options: S3Options = {}): Promise<void> {
   store = s3.store('lake');
 }
 
-/** Anew, with these options. */
+/** Restarts, with these options. */
 async function restart(options: S3Options): Promise<void> {
   s3.close();
   await gateway.close();

@@ -42,7 +42,7 @@ async function lake(
   return { store: s3.store('lake'), events, inner };
 }
 
-/** What goes out, without a server; every request fails. */
+/** The requests as they are sent, without a server; every one fails. */
 function outgoing(): { hostname: string; path: string; headers: Record<string, string>; body: unknown }[] {
   const sent: ReturnType<typeof outgoing> = [];
   jest.spyOn(HttpHandler.prototype, 'handle').mockImplementation((request) => {

@@ -36,7 +36,7 @@ interface Faults {
   readonly drops?: boolean;
   readonly reverses?: boolean;
   readonly regresses?: boolean;
-  /** Goes on with the right input alone. */
+  /** Continues with the right input alone. */
   readonly leavesRight?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** For each row of the matrix an operator that fails it: plain RxJS on a flow, as one who has not read the laws writes it. */
+/** For each row of the matrix an operator that fails it: plain RxJS on a flow, as written without knowing the laws. */
 import {
   catchError,
   concat,

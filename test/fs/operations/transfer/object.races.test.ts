@@ -1,4 +1,4 @@
-/** Somebody else writes at the same time, or has taken rights away. */
+/** Another client writes at the same time, or permissions were removed. */
 import { concatMap, lastValueFrom, map, of, throwError, type Observable } from 'rxjs';
 import { createOperations } from '../../../../src/fs/operations/index.js';
 import { counting, decorate, StoreError, type StoreCall } from '../../../../src/entries/stores.js';
@@ -7,7 +7,7 @@ import type { ObjectStore } from '../../../../src/store/objectStore.js';
 import type { StoreLocation } from '../../../../src/store/services.js';
 import { all, bytes, content, errorOf, filled, MiB, operationsOn, uploadsOf } from '../../support.js';
 
-/** Does something else to the store right after the first request that is meant. */
+/** Does something else to the store right after the first matching request. */
 function after(
   store: ObjectStore,
   meant: (call: StoreCall) => boolean,

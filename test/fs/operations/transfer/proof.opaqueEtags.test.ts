@@ -1,4 +1,4 @@
-/** Under KMS an ETag says nothing about bytes: what was written is known by other means, over the wire. */
+/** Under KMS an ETag does not depend on bytes: what was written is proven by other means, over the wire. */
 import { AsyncSubject, lastValueFrom, map, tap } from 'rxjs';
 import { decorate, type Around } from '../../../../src/store/decorators/decorate.js';
 import { StoreError } from '../../../../src/store/errors.js';
@@ -66,7 +66,7 @@ const there = async (key: string): Promise<string> => {
 };
 const publishing = ['CompleteMultipartUpload', 'PutObject'];
 const times = (operation: string): number => seen.filter((one) => one === operation).length;
-/** The first request that publishes goes wrong. */
+/** The first request that publishes fails. */
 const once = (what: Fault): void => {
   fault = ({ operation, attempt }) => (publishing.includes(operation) && attempt === 1 ? what : undefined);
 };

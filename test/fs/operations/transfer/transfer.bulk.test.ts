@@ -1,4 +1,4 @@
-/** What a bulk copy promises beyond copying: nobody waits for the slowest, and nothing goes twice. */
+/** What a bulk copy promises beyond copying: nothing waits for the slowest object, and nothing is sent twice. */
 import { lastValueFrom, NEVER, Observable, of, tap, throwError } from 'rxjs';
 import { createOperations } from '../../../../src/fs/operations/index.js';
 import {
@@ -70,7 +70,7 @@ describe('an object that stalls', () => {
 });
 
 describe('limits', () => {
-  /** The most requests that were ever under way; they are answered one after the other, by `run`. */
+  /** The most requests that were ever in flight; they are answered one after the other, by `run`. */
   function metered() {
     const open = { requests: 0, most: 0 };
     const waiting: (() => void)[] = [];

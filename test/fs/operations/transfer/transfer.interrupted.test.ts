@@ -1,4 +1,4 @@
-/** What an interruption leaves behind, at whichever request it comes. */
+/** What an interruption at any request leaves. */
 import { lastValueFrom, type Observable } from 'rxjs';
 import type { Operations } from '../../../../src/fs/operations/index.js';
 import { delayed } from '../../../../src/testing/index.js';
@@ -40,7 +40,7 @@ async function world(interruption: Interruption): Promise<World> {
   return { a, b, clock, operations: operationsOn({ a: slow(a), b: slow(b) }, parts) };
 }
 
-/** Interrupts the operation at its every request, one run each; how many there were. */
+/** Interrupts the operation at each of its requests, one run each; returns their number. */
 async function atEveryRequest(
   what: 'cancel' | 'crash',
   operation: (operations: Operations) => Observable<unknown>,
@@ -157,7 +157,7 @@ describe('an interrupted bulk copy resumes where it stopped', () => {
       (operations) => operations.bulkCopy({ from: 'memory://a/d/', to: 'memory://b/f/' }),
       async ({ a, b }) => {
         await expectWhole(b, 'f/');
-        // One that was being created when the process died: nobody has its id.
+        // One that was being created when the process died: its id is lost.
         const orphans = (await content(b))['f/.big.millrace-partial'] === undefined ? await uploadsOf(b) : [];
         if (what === 'cancel') expect(orphans).toEqual([]);
         await all(operationsOn({ a, b }, parts).bulkCopy({ from: 'memory://a/d/', to: 'memory://b/f/' }));

@@ -51,7 +51,7 @@ interface Asked {
   readonly form: URLSearchParams;
 }
 
-/** A service of AWS that answers each request so. */
+/** A service of AWS with these answers. */
 async function service(
   reply: (asked: Asked) => { readonly status?: number; readonly body: string },
 ): Promise<{ readonly endpoint: string; readonly asked: Asked[] }> {

@@ -35,12 +35,12 @@ const session = {
 const secrets = [base.secretAccessKey, session.secretAccessKey, session.sessionToken];
 const arn = 'arn:aws:iam:::role/lake';
 
-/** All that could be seen from outside, as texts. */
+/** Everything that is visible from outside, as strings. */
 let shown: string[];
 let lake: ObjectStore;
 let gateway: Gateway;
 let fault: Faults;
-/** An STS that hands out `session`, or refuses with all it knows. */
+/** An STS that issues `session`, or refuses with all it knows. */
 let sts: Server;
 let stsEndpoint: string;
 let stsRefuses: boolean;
@@ -68,7 +68,7 @@ const forms = (known: readonly string[]): string[] =>
     Buffer.from(secret).toString('hex'),
   ]);
 
-/** What a server says of keys that are not in use, no client can know for a secret. */
+/** A client cannot know that other keys in an answer are secrets. */
 const inUse: Readonly<Record<string, readonly string[]>> = {
   keys: [base.secretAccessKey],
   'session keys': [session.secretAccessKey, session.sessionToken],
@@ -171,7 +171,7 @@ async function use(store: ObjectStore): Promise<void> {
     );
 }
 
-/** A server that says all that it knows. */
+/** A server that answers with all that it knows. */
 const echoes = (status: number, code: string): Fault => ({
   failure: {
     kind: 'answer',

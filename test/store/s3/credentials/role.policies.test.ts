@@ -106,7 +106,7 @@ async function lives(denied: (asked: Asked) => boolean): Promise<{
     const one = { operation, bucket, key };
     asked.push(one);
     if (denied(one)) return refusal;
-    // S3 does not tell those who may not list that there is nothing.
+    // S3 does not reveal to clients without the right to list that an object is missing.
     const looks = operation === 'HeadObject' || operation === 'GetObject';
     if (looks && denied({ ...one, operation: 'ListObjectsV2', key: '' }) && missing(bucket, key))
       return refusal;
@@ -138,7 +138,7 @@ test('the policies of the page are exactly what a job needs', async () => {
   const sweeps = ({ operation }: Asked): boolean => operation === 'ListMultipartUploads';
   const aborts = ({ operation }: Asked): boolean => operation === 'AbortMultipartUpload';
   expect(actionsOf(policy('source'))).toEqual(actions(of('raw')));
-  // A HEAD or GET of what is not there needs the right to list, besides its own.
+  // A HEAD or GET of a missing object needs the right to list, besides its own.
   expect(actionsOf(policy('sink'))).toEqual(
     [...actions(of('lake').filter((one) => !sweeps(one) && !aborts(one))), 's3:ListBucket'].sort(),
   );

@@ -9,7 +9,7 @@ interface Question {
   readonly fail: (error: Error) => Promise<void>;
 }
 
-/** A source whose every question is answered by hand. */
+/** A source whose provider is answered by the test. */
 function asked(): { clock: SimulatedClock; source: RefreshedCredentials; questions: Question[] } {
   const clock = new SimulatedClock(1_000_000);
   const questions: Question[] = [];

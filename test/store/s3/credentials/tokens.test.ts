@@ -14,7 +14,7 @@ import { credentials, failure } from '../../s3support.js';
 
 const hour = 3_600_000;
 
-/** An STS that hands out tokens 1, 2, … by the clock of the test, unless it is told to fail. */
+/** An STS that issues tokens 1, 2, … by the clock of the test, unless it is set to fail. */
 let sts: Server;
 let endpoint: string;
 let clock: SimulatedClock;
@@ -67,7 +67,7 @@ const tokensOf = (options: DelegationTokensOptions = {}) =>
     ...options,
   });
 
-/** Everything that `tokens$` tells, one at a time. */
+/** Everything that `tokens$` emits, one at a time. */
 function listen(options: DelegationTokensOptions = {}): {
   readonly next: () => Promise<DelegationToken>;
   readonly failed: () => Promise<readonly [unknown, number]>;

@@ -84,7 +84,7 @@ describe('requests to an https server', () => {
     expect(proxy.passed).toMatchObject([
       { method: 'CONNECT', target: 'localhost:443', authorization: undefined },
     ]);
-    // What the server is asked, and with whose rights, is not the proxy's to know.
+    // The proxy must not see the request, nor its credentials.
     expect(Object.keys(proxy.passed[0]!.headers).sort()).toEqual(['connection', 'host']);
   });
 
