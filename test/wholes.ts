@@ -122,7 +122,7 @@ export const wholes: readonly Whole[] = [
     because: 'The policy decides on restarts.',
   },
   {
-    files: '{flow/memory,job/memory/budget,job/memory/error,job/memory/process}.ts',
+    files: '{flow/memory,job/memory/account,job/memory/budget,job/memory/error,job/memory/process}.ts',
     by: 'job/memory.test.ts',
     because: 'One budget for all jobs of a process.',
   },

@@ -39,7 +39,7 @@ export {
   type Participant,
   type Restored,
 } from '../flow/attempt.js';
-export { memory, type Memory, type MemoryShare, type MemoryUse } from '../flow/memory.js';
+export { memory, type Memory, type MemoryCharge, type MemoryShare, type MemoryUse } from '../flow/memory.js';
 export { systemClock, type Clock } from '../flow/clock.js';
 export { checkpointData, stores, type CheckpointData } from '../store/services.js';
 

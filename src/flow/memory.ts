@@ -22,6 +22,14 @@ export interface MemoryShare {
   leave(): void;
 }
 
+/** Memory that cannot be given back, such as keyed state. Shares divide what it leaves, and always get their least. */
+export interface MemoryCharge {
+  /** What is held now. Bytes. */
+  set(bytes: number): void;
+  /** Nothing is held any more. Idempotent. The end of the attempt does it for all. */
+  leave(): void;
+}
+
 /** The memory of an attempt: its part of what the process has for all of its jobs. */
 export interface Memory {
   /**
@@ -29,11 +37,14 @@ export interface Memory {
    * its least. Errors: `MemoryTooSmall`.
    */
   share(use: MemoryUse): MemoryShare;
+  /** Counts memory that is taken in any case. It starts at 0 and never waits. */
+  charge(): MemoryCharge;
 }
 
 /** Without a budget, as in tests, every share is as large as its holder asks for. */
 const uncounted: Memory = {
   share: ({ most }) => ({ limit: most, holds: () => undefined, leave: () => undefined }),
+  charge: () => ({ set: () => undefined, leave: () => undefined }),
 };
 
 /** Memory as operators, sources and sinks ask for it. */

@@ -8,6 +8,7 @@ import type { JobEvent } from './events.js';
 import { AttemptFailure, Origins, type FailurePlace } from './failure.js';
 import { leafAttempt } from './leaf.js';
 import type { MemoryAccount } from './memory/index.js';
+import { memoryExceeded } from './memoryExceeded.js';
 import { Opening } from './opening.js';
 import type { Wait } from './stalls.js';
 import { StallWatch } from './stallWatch.js';
@@ -84,6 +85,8 @@ class RunningAttempt {
   #result: Outcome = 'finished';
   /** When the state was entered. */
   #since: number;
+  /** When the account began to wait for memory, or last got some. */
+  #memorySince = 0;
   readonly #stalls: StallWatch;
 
   constructor(plan: AttemptPlan, outcome: Subscriber<Outcome>) {
@@ -168,10 +171,16 @@ class RunningAttempt {
       job: name,
       total: memory,
       waits: (share) => {
+        this.#memorySince = monotonic(environment.clock);
         this.#opening.holds(share);
       },
       granted: (share) => {
+        this.#memorySince = this.#since = monotonic(environment.clock);
         this.#opening.passed(share);
+        this.#stalls.nudge();
+      },
+      exceeded: (fixed, total) => {
+        this.#plan.emit(memoryExceeded(name, fixed, total));
       },
     }));
     this.#held.add(() => {
@@ -259,6 +268,7 @@ class RunningAttempt {
       since: this.#since,
       coordinator,
       logFailure: this.#plan.logFailure(),
+      memory: { holders: this.#account?.waiting ?? [], since: this.#memorySince },
       wiring: this.#wiring,
       ledger: this.#ledger,
     });

@@ -37,6 +37,20 @@ export type LifeEvent =
       readonly delayMs: number;
       readonly error: unknown;
     })
+  /**
+   * What cannot be given back takes more than all jobs of the process may hold together: keyed state, about. At most
+   * once an attempt. Bytes.
+   */
+  | {
+      readonly type: 'memory-exceeded';
+      readonly job: string;
+      /** Keyed state of all jobs of the process. */
+      readonly state: number;
+      /** What they may hold together: `memory` of `createJob`. */
+      readonly memory: number;
+      /** A description for people. */
+      readonly message: string;
+    }
   | { readonly type: 'finished'; readonly job: string }
   | { readonly type: 'stopped'; readonly job: string }
   | (FailurePlace & { readonly type: 'failed'; readonly job: string; readonly error: unknown });

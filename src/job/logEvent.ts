@@ -27,6 +27,9 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
     case 'resumed':
       logger.info({ job, ...event.waiting }, event.message);
       return;
+    case 'memory-exceeded':
+      logger.warn({ job, state: event.state, memory: event.memory }, event.message);
+      return;
     case 'checkpoint-failed':
       logger.warn(
         { job, checkpoint: event.checkpoint, waitingFor: event.waitingFor, buffered: event.buffered },

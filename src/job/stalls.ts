@@ -23,6 +23,8 @@ export type Waiting =
   | { readonly on: 'completion'; readonly leaves: readonly number[] }
   /** The store has not answered the claim of the job's log, or its request keeps failing with `error`. */
   | { readonly on: 'claim'; readonly error?: string }
+  /** Other jobs of the process hold the memory without which these cannot work: `source 'in' (read-ahead)`. */
+  | { readonly on: 'memory'; readonly holders: readonly string[] }
   /** Operators of these leaves are not ready for records. */
   | { readonly on: 'opening'; readonly leaves: readonly number[] };
 
@@ -92,6 +94,8 @@ function stallOf(waiting: Waiting, time: string): string {
       if (waiting.error !== undefined)
         return `The job has been trying to claim its log below checkpoints.dir for ${time}; the last request failed: ${waiting.error}`;
       return `The job has not started for ${time}: the store has not answered the claim of its log below checkpoints.dir.`;
+    case 'memory':
+      return `The job has not started for ${time}: ${waiting.holders.join(', ')} ${waiting.holders.length === 1 ? 'waits' : 'wait'} for memory that others in this process hold.`;
     case 'opening':
       return `The job has not started for ${time}: an operator of ${leavesOf(waiting.leaves)} is not ready for records.`;
   }
@@ -107,6 +111,8 @@ function adviceFor(waiting: Waiting): string {
       return ' It is slow to store its state or output, or records before the barrier are still being worked on.';
     case 'completion':
       return ' What follows values() has to complete when its input does.';
+    case 'memory':
+      return ' Raise memory of createJob (execution.memory-budget), or run fewer jobs in one process.';
     default:
       return '';
   }

@@ -16,15 +16,20 @@ export function waitsOf(attempt: {
   /** Undefined until the log is claimed. */
   readonly coordinator: Coordinator | undefined;
   readonly logFailure: unknown;
+  /** Who waits for memory, and since when. */
+  readonly memory: { readonly holders: readonly string[]; readonly since: number };
   readonly wiring: Wiring;
   readonly ledger: CreditLedger;
 }): Wait[] {
-  const { state, since, coordinator, logFailure, wiring, ledger } = attempt;
+  const { state, since, coordinator, logFailure, memory, wiring, ledger } = attempt;
   const failure = logFailure instanceof MillraceError ? { error: logFailure.message } : {};
   const indexesOf = (leaves: readonly Leaf[]): number[] => leaves.map(({ index }) => index);
   switch (state) {
     case 'opening': {
       if (coordinator === undefined) return [{ who: 'job', since, waiting: { on: 'claim', ...failure } }];
+      const { holders } = memory;
+      if (holders.length > 0)
+        return [{ who: 'job', since: memory.since, waiting: { on: 'memory', holders } }];
       const leaves = indexesOf(wiring.leaves.filter(({ open }) => !open));
       return [{ who: 'job', since, waiting: { on: 'opening', leaves } }];
     }

@@ -1,7 +1,16 @@
 import type { Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import { configOf } from '../config/service.js';
-import { FlowSubscriber, isLast, type Barrier, type Open, type Signal } from '../flow/index.js';
+import {
+  FlowSubscriber,
+  isLast,
+  memory,
+  type Barrier,
+  type Credit,
+  type MemoryCharge,
+  type Open,
+  type Signal,
+} from '../flow/index.js';
 import { deferredInFlow, isDeferred } from '../flow/deferred.js';
 import {
   maxStates,
@@ -13,6 +22,9 @@ import {
   type StateSpecs,
 } from '../state/index.js';
 import { checkpointData } from '../store/services.js';
+
+/** Its state is counted in steps of so many bytes. */
+const countedBytes = 1024 * 1024;
 
 /** Options of a {@link KeyedOperator}. */
 export interface KeyedOperatorOptions<S extends StateSpecs> {
@@ -56,6 +68,7 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
   protected readonly id: string;
   readonly #options: KeyedOperatorOptions<S>;
   #backend!: StateBackend;
+  #memory!: MemoryCharge;
   /** Undefined while restoring. */
   #states: Handles<S> | undefined;
 
@@ -110,10 +123,13 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
         attempt.report(event);
       },
     }));
+    const charge = (this.#memory = attempt.use(memory).charge());
     this.add(() => {
       backend.close();
+      charge.leave();
     });
     const ready = (): void => {
+      this.#count();
       this.#states = backend.handles as Handles<S>;
       this.emit(open);
     };
@@ -125,12 +141,23 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
     this.request(backend.restore(snapshot), { complete: ready });
   }
 
+  /** After about every 64 KiB of input. */
+  override onCredit(credit: Credit): void {
+    this.#count();
+    this.emit(credit);
+  }
+
   override onBarrier(barrier: Barrier): void {
     const frozen = this.#backend.freeze(isLast(barrier.reason));
     this.emit(barrier);
     this.request(frozen, (part) => {
+      this.#count();
       barrier.ack(this.id, part);
     });
+  }
+
+  #count(): void {
+    this.#memory.set(Math.floor(this.#backend.bytes / countedBytes) * countedBytes);
   }
 
   #stored(key: Key): ReturnType<typeof storedKey> {

@@ -5,6 +5,7 @@ import { defaultConfig } from '../config/service.js';
 import type { CheckpointData } from '../store/services.js';
 import { planCompaction } from './compaction.js';
 import type { StateEvent } from './events.js';
+import { Footprint } from './footprint.js';
 import { defaultMaxParallelism } from './keyGroups.js';
 import type { StoredKey } from './keys.js';
 import { SegmentMerge } from './merge.js';
@@ -76,6 +77,7 @@ export class StateBackend {
   readonly #files: SegmentFiles;
   /** Oldest first. */
   #runs: readonly Run[] = [];
+  readonly #footprint = new Footprint();
   readonly #queue: Pending[] = [];
   #writing = Subscription.EMPTY;
   #compacting: Subscription | undefined;
@@ -121,6 +123,11 @@ export class StateBackend {
   /** Segments that the next ack refers to. */
   get segments(): readonly SegmentRef[] {
     return this.#runs.flat();
+  }
+
+  /** What all of it takes in memory, about. Bytes. Cheap. */
+  get bytes(): number {
+    return this.#footprint.of(sum(this.#states, ({ size }) => size));
   }
 
   /** Points all handles at a key. */
@@ -199,6 +206,7 @@ export class StateBackend {
 
   #load(reader: SegmentReader, resolved: readonly number[]): void {
     const block = reader.block();
+    this.#footprint.saw(block.size, block.count);
     const { states } = reader.footer.schema;
     for (let i = 0; i < block.count; i++) {
       const at = block.states[i] ?? 0;
@@ -239,8 +247,9 @@ export class StateBackend {
         this.#runs = [...this.#runs, run.refs];
         this.#release('stored');
         const { operator, report } = this.#options;
-        for (const { ref, requests } of run.written) {
+        for (const { ref, requests, plainBytes } of run.written) {
           const { object, cells, bytes } = ref;
+          this.#footprint.saw(plainBytes, cells);
           report({ type: 'segment-written', operator, object, entries: cells, bytes, requests });
         }
         this.#ack(out);

@@ -9,6 +9,8 @@ import { decompress } from './snappy.js';
 /** The addresses of a block's cells, by column. Keys stay encoded. Throws `RangeError` on malformed bytes. */
 export class BlockAddresses {
   readonly count: number;
+  /** Bytes, uncompressed. */
+  readonly size: number;
   /** Indices into the schema's states. */
   readonly states: Uint16Array;
   readonly addresses: Buffer;
@@ -20,6 +22,7 @@ export class BlockAddresses {
   readonly #flags: Buffer;
 
   constructor(plain: Buffer) {
+    this.size = plain.length;
     const count = (this.count = plain.readUInt32LE(0));
     if (count > plain.length) throw new RangeError('it claims more cells than it has bytes');
     if (count > limits.cellsInBlock) throw new RangeError(`it claims more than ${limits.cellsInBlock} cells`);

@@ -16,6 +16,8 @@ export interface SegmentDraft {
 export interface WrittenSegment {
   readonly ref: SegmentRef;
   readonly requests: number;
+  /** Bytes of its cells, uncompressed. */
+  readonly plainBytes: number;
 }
 
 /**
@@ -77,6 +79,7 @@ export class RunWriter {
           this.written.push({
             ref: { object, bytes, cells, crc, sha256, first },
             requests: upload.requests,
+            plainBytes: encoder.plainBytes,
           });
           then();
         },

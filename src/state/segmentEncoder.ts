@@ -66,6 +66,8 @@ export class SegmentEncoder {
   #tombstones = 0;
   /** Bytes returned so far. */
   bytes = 0;
+  /** Uncompressed bytes of its blocks. */
+  plainBytes = 0;
   cells = 0;
 
   constructor(schema: SegmentSchema, compression = true, limits = defaultLimits) {
@@ -242,6 +244,7 @@ export class SegmentEncoder {
     );
     if (this.cells === 0) this.#first = [this.#firstGroup, this.#firstHash];
     this.bytes += block.length;
+    this.plainBytes += plain.length;
     this.cells += count;
     this.#tombstones += this.#tombstonesInBlock;
     this.#ofStateInBlock.forEach((cells, of) => (this.#cellsOf[of] = (this.#cellsOf[of] ?? 0) + cells));

@@ -27,6 +27,8 @@ export interface StateHome {
 export interface LiveState<H> {
   /** Passed to user code; the same object for every record. */
   readonly handle: H;
+  /** Cells in memory. */
+  readonly size: number;
   /** Points the handle at the key of a record, until {@link leave}. */
   at(key: StoredKey): void;
   /** The record's turn is over: using the handle throws. */

@@ -133,6 +133,10 @@ class LiveValueState<T> implements LiveState<ValueState<T>>, ValueState<T> {
     return this;
   }
 
+  get size(): number {
+    return this.table.size;
+  }
+
   // The fewer instructions a turn takes, the more its lookup overlaps with that of the next record in the CPU. So the
   // key is looked up immediately, and kept only if it has no entry.
   at(key: StoredKey): void {

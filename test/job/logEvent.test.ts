@@ -68,9 +68,10 @@ test('problems that do not end the job are warnings', () => {
     { type: 'deletion-refused', names: 3, error: broken },
     { type: 'sweep-skipped', error: broken },
     { type: 'compaction-failed', operator: 'k', inputs: 8, error: broken },
+    { type: 'memory-exceeded', job, state: 2048, memory: 1024, message: 'State is large.' },
     { type: 'warning', operator: 'out', message: 'Uploads were not swept.', error: broken },
   );
-  expect(lines.map(({ level }) => level)).toEqual(['warn', 'warn', 'warn', 'warn', 'warn']);
+  expect(lines.map(({ level }) => level)).toEqual(['warn', 'warn', 'warn', 'warn', 'warn', 'warn']);
   expect(lines.at(-1)).toMatchObject({
     context: { job, operator: 'out', code: 'Broken', error: 'It broke.' },
     message: 'Uploads were not swept.',

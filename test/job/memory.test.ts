@@ -1,10 +1,10 @@
 /** The memory that all jobs of a process share: see src/job/memory/budget.ts. */
 import fc from 'fast-check';
-import type { MemoryShare } from '../../src/flow/index.js';
+import type { MemoryCharge, MemoryShare } from '../../src/flow/index.js';
 import { MemoryBudget, type MemoryAccount } from '../../src/job/memory/index.js';
 
 const open = (budget: MemoryBudget, total: number, job = 'job'): MemoryAccount =>
-  budget.open({ job, total, waits: () => undefined, granted: () => undefined });
+  budget.open({ job, total, waits: () => undefined, granted: () => undefined, exceeded: () => undefined });
 
 /** A holder that fills its share, and returns what exceeds it only when the test says. */
 class Greedy {
@@ -64,6 +64,7 @@ describe('shares', () => {
       total: 100,
       waits: () => told.push('waits'),
       granted: () => told.push('granted'),
+      exceeded: () => undefined,
     });
     const b = new Greedy(second, 30);
     expect([a.share.limit, b.share.limit, ...told]).toEqual([70, 0, 'waits']);
@@ -86,6 +87,53 @@ describe('shares', () => {
     expect([budget.total, a.share.limit]).toEqual([100, 100]);
   });
 
+  test('what cannot be given back is taken off what others may have, and never off their least', () => {
+    const budget = new MemoryBudget();
+    const first = open(budget, 100);
+    const second = open(budget, 100);
+    const [a, b] = [new Greedy(first, 10, 50), new Greedy(second, 20, 60)];
+    first.start();
+    second.start();
+    a.fill();
+    const state = first.charge();
+    state.set(50);
+    expect([a.share.limit, b.share.limit, budget.divided]).toEqual([20, 30, 50]);
+    state.set(95);
+    expect([a.share.limit, b.share.limit, budget.divided]).toEqual([10, 20, 30]);
+    state.leave();
+    state.set(95);
+    a.comeDown();
+    expect([a.share.limit, b.share.limit, budget.divided]).toEqual([45, 55, 100]);
+  });
+
+  test('where that is more than there is, each attempt that has some hears of it once, and all continue', () => {
+    const budget = new MemoryBudget();
+    const told: unknown[] = [];
+    const of = (job: string): MemoryAccount =>
+      budget.open({
+        ...{ job, total: 100, waits: () => undefined, granted: () => undefined },
+        exceeded: (fixed, total) => told.push([job, fixed, total]),
+      });
+    const [first, second, third] = [of('first'), of('second'), of('third')];
+    const source = new Greedy(third, 10, 100);
+    const [a, b] = [first.charge(), second.charge()];
+    a.set(60);
+    b.set(40);
+    expect(told).toEqual([]);
+    b.set(41);
+    b.set(42);
+    expect(told).toEqual([
+      ['first', 101, 100],
+      ['second', 101, 100],
+    ]);
+    expect(source.share.limit).toBe(10);
+    second.close();
+    expect(budget.fixed).toBe(60);
+    const again = of('second again');
+    again.charge().set(70);
+    expect(told.slice(2)).toEqual([['second again', 130, 100]]);
+  });
+
   test('a least that does not fit beside the others is refused, and the error says what to raise', () => {
     const budget = new MemoryBudget();
     const first = open(budget, 100 << 20, 'first');
@@ -103,7 +151,7 @@ describe('shares', () => {
 type Event =
   | { readonly type: 'open'; readonly total: number; readonly uses: readonly (readonly [number, number])[] }
   | { readonly type: 'start' | 'close' | 'fill' | 'leave'; readonly at: number }
-  | { readonly type: 'down'; readonly at: number; readonly bytes: number };
+  | { readonly type: 'down' | 'charge'; readonly at: number; readonly bytes: number };
 
 const events: fc.Arbitrary<Event[]> = fc.array<Event>(
   fc.oneof(
@@ -116,7 +164,11 @@ const events: fc.Arbitrary<Event[]> = fc.array<Event>(
       type: fc.constantFrom('start' as const, 'close' as const, 'fill' as const, 'leave' as const),
       at: fc.nat(9),
     }),
-    fc.record({ type: fc.constant('down' as const), at: fc.nat(9), bytes: fc.nat(40) }),
+    fc.record({
+      type: fc.constantFrom('down' as const, 'charge' as const),
+      at: fc.nat(9),
+      bytes: fc.nat(40),
+    }),
   ),
   { maxLength: 60 },
 );
@@ -124,7 +176,13 @@ const events: fc.Arbitrary<Event[]> = fc.array<Event>(
 /** Attempts of a process that mind their limits. */
 class Attempts {
   readonly budget = new MemoryBudget();
-  readonly all: { account: MemoryAccount; total: number; started: boolean; holders: Greedy[] }[] = [];
+  readonly all: {
+    account: MemoryAccount;
+    total: number;
+    started: boolean;
+    holders: Greedy[];
+    state: MemoryCharge;
+  }[] = [];
 
   get holders(): Greedy[] {
     return this.all.flatMap(({ holders }) => holders);
@@ -138,6 +196,7 @@ class Attempts {
     const attempt = this.all[event.at % Math.max(1, this.all.length)];
     const holder = this.holders[event.at % Math.max(1, this.holders.length)];
     if (event.type === 'fill') holder?.fill();
+    else if (event.type === 'charge') attempt?.state.set(event.bytes);
     else if (event.type === 'down') holder?.comeDown(event.bytes);
     else if (event.type === 'leave') {
       for (const each of this.all) each.holders = each.holders.filter((other) => other !== holder);
@@ -157,7 +216,7 @@ class Attempts {
       account = open(this.budget, total);
       const holders: Greedy[] = [];
       for (const [least, more] of uses) holders.push(new Greedy(account, least, least + more));
-      this.all.push({ account, total, started: false, holders });
+      this.all.push({ account, total, started: false, holders, state: account.charge() });
     } catch (error) {
       expect(error).toMatchObject({ code: 'MemoryTooSmall' });
       account?.close();
@@ -173,9 +232,9 @@ describe('any sequence of attempts', () => {
         for (const event of happens) {
           const before = attempts.budget.charged;
           attempts.on(event);
-          const { charged, total } = attempts.budget;
-          // Where a smaller total has come, others still hold what they may: it only falls.
-          expect(charged).toBeLessThanOrEqual(Math.max(total, before));
+          const { charged, divided } = attempts.budget;
+          // Where there is less to divide than before, others still hold what they may: it only falls.
+          expect(charged).toBeLessThanOrEqual(Math.max(divided, before));
           expect(attempts.holders.reduce((sum, { held }) => sum + held, 0)).toBeLessThanOrEqual(charged);
         }
       }),
@@ -195,6 +254,20 @@ describe('any sequence of attempts', () => {
     );
   });
 
+  test('once all have shrunk, they and what cannot be given back are within the total, but for the leasts', () => {
+    fc.assert(
+      fc.property(events, (happens) => {
+        const attempts = new Attempts();
+        for (const event of happens) attempts.on(event);
+        for (let round = 0; round <= attempts.holders.length; round++)
+          for (const holder of attempts.holders) holder.comeDown();
+        const { charged, fixed, total } = attempts.budget;
+        const leasts = attempts.holders.reduce((sum, { least }) => sum + least, 0);
+        expect(charged).toBeLessThanOrEqual(Math.max(leasts, total - fixed));
+      }),
+    );
+  });
+
   test('nobody waits forever: once all have shrunk, each attempt can start, and the total is shared out', () => {
     fc.assert(
       fc.property(events, (happens) => {
@@ -207,10 +280,10 @@ describe('any sequence of attempts', () => {
         for (const { account } of attempts.all) account.start();
         for (let round = 0; round <= attempts.holders.length; round++)
           for (const holder of attempts.holders) holder.comeDown();
-        const { charged, total } = attempts.budget;
+        const { charged, divided } = attempts.budget;
         const asked = attempts.holders.reduce((sum, { most }) => sum + most, 0);
         // Parts are rounded down, by less than a byte each.
-        expect(charged).toBeGreaterThan(Math.min(asked, total) - attempts.holders.length - 1);
+        expect(charged).toBeGreaterThan(Math.min(asked, divided) - attempts.holders.length - 1);
       }),
     );
   });
@@ -221,7 +294,7 @@ describe('any sequence of attempts', () => {
         const attempts = new Attempts();
         for (const event of happens) attempts.on(event);
         for (const { account } of attempts.all) account.close();
-        expect(attempts.budget.charged).toBe(0);
+        expect([attempts.budget.charged, attempts.budget.fixed]).toEqual([0, 0]);
       }),
     );
   });

@@ -23,6 +23,7 @@ import {
   type JobEvent,
   type Signal,
 } from '../../src/index.js';
+import { processMemory } from '../../src/job/memory/index.js';
 import { Lake } from './harness.js';
 
 const second = 1000;
@@ -368,6 +369,31 @@ test('an operator that is not ready for records is reported by its leaf', async 
   expect(brief(await stallsOf(world, { job, events }, leaves, 5 * minute))).toEqual([
     '30 stalled: The job has not started for 30 s: an operator of leaf 1 is not ready for records.',
   ]);
+});
+
+test('a job that waits for memory says who waits, and what to do', async () => {
+  const world = lake();
+  const others = processMemory(world.clock).open({
+    ...{ job: 'other', total: 200 << 20 },
+    ...{ waits: () => undefined, granted: () => undefined, exceeded: () => undefined },
+  });
+  others.share({ who: 'all of it', least: 1, most: 200 << 20, changed: () => undefined });
+  others.start();
+  world.clock.after(40 * second, () => {
+    others.close();
+  });
+  const { job, events } = world.job({ ...quiet, memory: '200MiB' });
+  const flow = job.source('in', input()).pipe(out());
+  const reported = await stallsOf(world, { job, events }, [flow], 5 * minute);
+  expect(brief(reported)).toEqual([
+    "30 stalled: The job has not started for 30 s: source 'in' (records in flight), source 'in' (read-ahead), sink 'out' wait for memory that others in this process hold. Raise memory of createJob (execution.memory-budget), or run fewer jobs in one process.",
+    '40 resumed: The job continues after 40 s.',
+  ]);
+  expect(reported[0]?.waiting).toEqual({
+    on: 'memory',
+    holders: ["source 'in' (records in flight)", "source 'in' (read-ahead)", "sink 'out'"],
+  } satisfies Waiting);
+  expect(events.at(-1)).toMatchObject({ type: 'finished' });
 });
 
 test('a leaf that does not complete is reported, and so is one that does in the end', async () => {

@@ -3,8 +3,10 @@ import { TestScheduler } from 'rxjs/testing';
 import {
   barrier,
   clockOf,
+  credit,
   end,
   isSignal,
+  memory,
   open,
   signal,
   type Clock,
@@ -104,6 +106,40 @@ describe('keyed', () => {
     t.barrier();
     expect(t.acks).toHaveLength(1);
     expect(t.acks[0]?.objects).toEqual([]);
+  });
+
+  test('its state is counted, after about every 64 KiB of input, and no more once it is torn down', () => {
+    const counted: number[] = [];
+    const clock = new SimulatedClock();
+    const attempt = new TestAttempt({
+      clock,
+      services: new Map<Service<unknown>, unknown>([
+        [checkpointData, dataOn(createMemoryStore())],
+        [
+          memory,
+          {
+            charge: () => ({
+              set: (bytes: number) => counted.push(bytes),
+              leave: () => counted.push(0),
+            }),
+          },
+        ],
+      ]),
+    });
+    const input = new Subject<string | Signal>();
+    const subscription = input.pipe(counts()).subscribe();
+    input.next(open(['s'], attempt));
+    for (let n = 0; n < 40_000; n++) input.next(`word ${n}`);
+    expect(counted).toEqual([0]);
+    input.next(credit('s', 1));
+    // 40,000 × (100 + 64): nothing has been encoded yet.
+    expect(counted.slice(1)).toEqual([6 << 20]);
+    input.next(barrier(1, 'periodic', () => undefined, NEVER));
+    clock.run();
+    // A key and a number are far smaller.
+    expect(counted.at(-1)).toBe(4 << 20);
+    subscription.unsubscribe();
+    expect(counted.at(-1)).toBe(0);
   });
 
   test('open waits until the state is restored', () => {

@@ -30,6 +30,10 @@ class Shares implements Memory {
     };
   }
 
+  charge(): ReturnType<Memory['charge']> {
+    return { set: () => undefined, leave: () => undefined };
+  }
+
   set(limitOf: (use: MemoryUse) => number): void {
     this.limitOf = limitOf;
     for (const { changed } of this.uses) changed();

@@ -1,6 +1,8 @@
 /**
  * The memory budget of a process: how much all of its jobs together may hold. Each attempt opens an account, and each holder
- * of memory in it (a source's read-ahead, its records in flight, a sink's buffers) has a share.
+ * of memory in it (a source's read-ahead, its records in flight, a sink's buffers) has a share. What cannot be given back
+ * (keyed state) is a fixed charge: holders divide what it leaves of the total, and never less than the sum of their leasts.
+ * If fixed charges alone exceed the total, nothing fails, but each attempt that has one is told, once.
  *
  * A holder states the least that it needs to work and the most that it can use. A share has three amounts:
  *
@@ -15,7 +17,8 @@
  *
  * Three properties follow, and are tested:
  *
- * 1. The charges never exceed the total, so holders that respect their limits never hold more than the total.
+ * 1. Shares never grow beyond what there is to divide, so holders that respect their limits never hold more than the total,
+ *    unless fixed charges do not leave them their leasts.
  * 2. No holder waits for ever. A holder with its least makes progress without other attempts, so it eventually comes down to
  *    its target, and the targets fit into the total. The leasts must fit as well: a holder whose least does not fit is refused.
  * 3. Once all accounts are closed, nothing is charged.
@@ -23,21 +26,14 @@
  * Attempts may bring different totals. The smallest total of the open accounts applies. Shares are compared when a part, a
  * journal, a fragment or a credit has been handled, never for each record.
  */
-import type { Memory, MemoryShare, MemoryUse } from '../../flow/index.js';
+import type { Memory } from '../../flow/index.js';
+import { Account, sum, type AccountOptions, type Holder } from './account.js';
 import { MemoryTooSmall } from './error.js';
-
-/** What an attempt hears of its shares: one `waits` until its least is there, and then it is `granted`. */
-export interface AccountOptions {
-  /** The job's name. */
-  readonly job: string;
-  /** Bytes that all attempts of the process may hold together, as far as this one is concerned. */
-  readonly total: number;
-  readonly waits: (share: MemoryShare) => void;
-  readonly granted: (share: MemoryShare) => void;
-}
 
 /** An attempt's part of the budget. */
 export interface MemoryAccount extends Memory {
+  /** Who waits for its least: `sink 'out'`. */
+  readonly waiting: readonly string[];
   /** All holders of the attempt are there: their shares may grow. */
   start(): void;
   /** Ends all shares. Idempotent. */
@@ -61,20 +57,39 @@ export class MemoryBudget {
     return sum(this.#holders, ({ charged }) => charged);
   }
 
+  /** What cannot be given back. */
+  get fixed(): number {
+    return sum(this.#accounts, ({ fixed }) => fixed);
+  }
+
+  /** What holders divide: what fixed charges leave, and never less than the sum of the leasts. */
+  get divided(): number {
+    return Math.max(this.#leasts, this.total - this.fixed);
+  }
+
+  get #leasts(): number {
+    return sum(this.#holders, ({ use }) => use.least);
+  }
+
   /** Errors: `MemoryTooSmall`, where the total is less than what others cannot do without. */
   open(options: AccountOptions): MemoryAccount {
-    const needed = sum(this.#holders, ({ use }) => use.least);
+    const needed = this.#leasts;
     if (needed > options.total) throw new MemoryTooSmall(options.job, options.total, needed);
     const account = new Account(options, this.#holders, () => {
       this.#divide();
     });
     this.#accounts.add(account);
     this.#divide();
+    const own = (): Holder[] => [...this.#holders].filter((holder) => holder.account === account);
     return {
       share: (use) => {
-        const others = sum(this.#holders, (holder) => holder.use.least);
+        const others = this.#leasts;
         if (use.least + others > this.total) throw new MemoryTooSmall(options.job, this.total, others, use);
         return account.share(use);
+      },
+      charge: () => account.charge(),
+      get waiting() {
+        return own().flatMap((holder) => (holder.waits ? [holder.use.who] : []));
       },
       start: () => {
         account.started = true;
@@ -82,7 +97,7 @@ export class MemoryBudget {
       },
       close: () => {
         if (!this.#accounts.delete(account)) return;
-        for (const holder of this.#holders) if (holder.account === account) this.#holders.delete(holder);
+        for (const holder of own()) this.#holders.delete(holder);
         this.#divide();
       },
     };
@@ -97,16 +112,22 @@ export class MemoryBudget {
       while (this.#again) {
         this.#again = false;
         for (const holder of this.#charge()) if (this.#holders.has(holder)) holder.tell();
+        this.#warn();
       }
     } finally {
       this.#dividing = false;
     }
   }
 
+  #warn(): void {
+    const { fixed, total } = this;
+    if (fixed > total) for (const account of this.#accounts) account.warn(fixed, total);
+  }
+
   /** Returns the holders whose limits are not what they were told. */
   #charge(): Holder[] {
     this.#aim();
-    let free = this.total - this.charged;
+    let free = this.divided - this.charged;
     let waiting = false;
     for (const holder of this.#holders) {
       const lacks = holder.use.least - holder.charged;
@@ -123,86 +144,11 @@ export class MemoryBudget {
   #aim(): void {
     const growing = [...this.#holders].filter(({ account }) => account.started);
     const beyond = sum(growing, ({ use }) => use.most - use.least);
-    const left = this.total - sum(this.#holders, ({ use }) => use.least);
+    const left = this.divided - this.#leasts;
     const part = beyond <= left ? 1 : left / beyond;
     for (const holder of this.#holders) {
       const { least, most } = holder.use;
       holder.target = holder.account.started ? least + Math.floor((most - least) * part) : least;
     }
   }
-}
-
-class Account {
-  started = false;
-
-  constructor(
-    readonly options: AccountOptions,
-    private readonly holders: Set<Holder>,
-    readonly divide: () => void,
-  ) {}
-
-  share(use: MemoryUse): MemoryShare {
-    const holder = new Holder(use, this, () => {
-      if (this.holders.delete(holder)) this.divide();
-    });
-    this.holders.add(holder);
-    this.divide();
-    holder.arrived();
-    return holder;
-  }
-}
-
-class Holder implements MemoryShare {
-  target = 0;
-  charged = 0;
-  /** The limit that it has heard of. */
-  told = 0;
-  #waits = false;
-  #there = false;
-
-  constructor(
-    readonly use: MemoryUse,
-    readonly account: Account,
-    readonly leave: () => void,
-  ) {}
-
-  get limit(): number {
-    return this.charged < this.use.least ? 0 : Math.min(this.target, this.charged);
-  }
-
-  holds(bytes: number): void {
-    const { limit } = this;
-    if (bytes > limit || this.charged <= limit || limit === 0) return;
-    this.charged = limit;
-    this.account.divide();
-  }
-
-  grow(bytes: number): number {
-    this.charged += bytes;
-    return bytes;
-  }
-
-  /** It reads its first limit by itself. */
-  arrived(): void {
-    this.#there = true;
-    this.told = this.limit;
-    if (this.limit > 0) return;
-    this.#waits = true;
-    this.account.options.waits(this);
-  }
-
-  tell(): void {
-    if (!this.#there) return;
-    this.told = this.limit;
-    this.use.changed();
-    if (!this.#waits || this.told === 0) return;
-    this.#waits = false;
-    this.account.options.granted(this);
-  }
-}
-
-function sum<T>(all: Iterable<T>, of: (each: T) => number): number {
-  let total = 0;
-  for (const each of all) total += of(each);
-  return total;
 }

@@ -240,6 +240,7 @@ test('memory of encoders is reported by the process, and shrinks with the share'
           leave: () => undefined,
         };
       },
+      charge: () => ({ set: () => undefined, leave: () => undefined }),
     },
   });
   for (let n = 0; n < 1024; n++) run.line('p', 'x'.repeat(KiB));

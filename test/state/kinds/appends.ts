@@ -36,6 +36,10 @@ class LiveAppends implements LiveState<Appends>, Appends {
   readonly #generations: Changes[] = [new Map<List, Change>()];
   #key: StoredKey = null;
 
+  get size(): number {
+    return this.#lists.size;
+  }
+
   at(key: StoredKey): void {
     this.#key = key;
   }

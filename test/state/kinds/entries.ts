@@ -56,6 +56,10 @@ class LiveEntries implements LiveState<Entries>, Entries {
   #key: StoredKey = null;
   #namespace = '';
 
+  get size(): number {
+    return this.cells.size;
+  }
+
   at(key: StoredKey): void {
     this.#key = key;
     this.#namespace = '';

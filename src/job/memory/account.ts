@@ -1,0 +1,120 @@
+import type { MemoryCharge, MemoryShare, MemoryUse } from '../../flow/index.js';
+
+/** What an attempt hears of its shares: one `waits` until its least is there, and then it is `granted`. */
+export interface AccountOptions {
+  /** The job's name. */
+  readonly job: string;
+  /** Bytes that all attempts of the process may hold together, as far as this one is concerned. */
+  readonly total: number;
+  readonly waits: (share: MemoryShare) => void;
+  readonly granted: (share: MemoryShare) => void;
+  /** The account has a fixed charge, and all fixed charges together exceed the total. Called once. */
+  readonly exceeded: (fixed: number, total: number) => void;
+}
+
+/** The shares and fixed charges of one attempt. Each change of them calls `divide`. */
+export class Account {
+  started = false;
+  readonly #charges = new Map<object, number>();
+  #warned = false;
+
+  constructor(
+    readonly options: AccountOptions,
+    private readonly holders: Set<Holder>,
+    readonly divide: () => void,
+  ) {}
+
+  share(use: MemoryUse): MemoryShare {
+    const holder = new Holder(use, this, () => {
+      if (this.holders.delete(holder)) this.divide();
+    });
+    this.holders.add(holder);
+    this.divide();
+    holder.arrived();
+    return holder;
+  }
+
+  get fixed(): number {
+    return sum(this.#charges.values(), (bytes) => bytes);
+  }
+
+  charge(): MemoryCharge {
+    const key = {};
+    let left = false;
+    const set = (bytes: number): void => {
+      if (left || (this.#charges.get(key) ?? 0) === bytes) return;
+      if (bytes === 0) this.#charges.delete(key);
+      else this.#charges.set(key, bytes);
+      this.divide();
+    };
+    return {
+      set,
+      leave: () => {
+        set(0);
+        left = true;
+      },
+    };
+  }
+
+  warn(fixed: number, total: number): void {
+    if (this.#warned || this.fixed === 0) return;
+    this.#warned = true;
+    this.options.exceeded(fixed, total);
+  }
+}
+
+/** One share, and what it may be holding. */
+export class Holder implements MemoryShare {
+  target = 0;
+  charged = 0;
+  /** The limit that it has heard of. */
+  told = 0;
+  waits = false;
+  #there = false;
+
+  constructor(
+    readonly use: MemoryUse,
+    readonly account: Account,
+    readonly leave: () => void,
+  ) {}
+
+  get limit(): number {
+    return this.charged < this.use.least ? 0 : Math.min(this.target, this.charged);
+  }
+
+  holds(bytes: number): void {
+    const { limit } = this;
+    if (bytes > limit || this.charged <= limit || limit === 0) return;
+    this.charged = limit;
+    this.account.divide();
+  }
+
+  grow(bytes: number): number {
+    this.charged += bytes;
+    return bytes;
+  }
+
+  /** It reads its first limit by itself. */
+  arrived(): void {
+    this.#there = true;
+    this.told = this.limit;
+    if (this.limit > 0) return;
+    this.waits = true;
+    this.account.options.waits(this);
+  }
+
+  tell(): void {
+    if (!this.#there) return;
+    this.told = this.limit;
+    this.use.changed();
+    if (!this.waits || this.told === 0) return;
+    this.waits = false;
+    this.account.options.granted(this);
+  }
+}
+
+export function sum<T>(all: Iterable<T>, of: (each: T) => number): number {
+  let total = 0;
+  for (const each of all) total += of(each);
+  return total;
+}
