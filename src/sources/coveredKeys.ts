@@ -4,16 +4,16 @@ import { compileUriGlob, formatUri, splitUri } from '../path/index.js';
 export class CoveredKeys {
   /** The key of the object that a URI without wildcards may name. */
   readonly exact: string | undefined;
-  /** What all others start with. */
+  /** The prefix of all other keys. */
   readonly prefix: string;
   readonly #parts: ReturnType<typeof splitUri>;
   readonly #hidden: boolean;
   readonly #matches: (key: string) => boolean;
   readonly #reaches: (directory: string) => boolean;
-  /** Names after this many characters of a key may be hidden; what the URI spells out is not. */
+  /** Names after this many characters of a key may be hidden; names in the URI itself are not. */
   readonly #base: number;
 
-  /** `hidden`: names that start with `.` or `_` count, too. */
+  /** @param hidden whether names that start with `.` or `_` are covered */
   constructor(uri: string, hidden: boolean) {
     this.#parts = splitUri(uri);
     this.#hidden = hidden;
@@ -30,12 +30,12 @@ export class CoveredKeys {
     return formatUri({ ...this.#parts, key });
   }
 
-  /** Whether an object is to be read. A key that ends in a slash is the marker of a directory. */
+  /** Whether to read an object. A key that ends in a slash is the marker of a directory. */
   covers(key: string): boolean {
     return !key.endsWith('/') && this.#matches(key) && !this.#hides(key);
   }
 
-  /** Whether something that is not listed would be read: an object, or anything below a directory. */
+  /** Whether an unlisted key would be read: that of an object, or anything below a directory. */
   wouldCover(key: string): boolean {
     return !this.#hides(key) && (key.endsWith('/') ? this.#reaches(key) : this.#matches(key));
   }

@@ -50,9 +50,9 @@ export interface DiscoveryOptions {
   readonly allowEmpty: boolean;
   /** The discovery's part of the restored position, and the object that it is in. */
   readonly restored: { readonly discovery: Json; readonly object?: ObjectPosition } | undefined;
-  /** Shows an event of the source. */
+  /** Reports an event of the source. */
   readonly report: (event: OperatorEvent) => void;
-  /** The source cannot go on. */
+  /** The source cannot continue. */
   readonly fail: (error: unknown) => void;
 }
 

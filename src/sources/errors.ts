@@ -3,8 +3,8 @@ import type { Json } from '../flow/index.js';
 import { isStoreError } from '../store/errors.js';
 
 /**
- * What can be wrong with the input itself. None of it is retryable: a restart would find it again. The position that a
- * checkpoint holds stays valid, so after the cause is fixed the job continues where it was.
+ * Errors of the input itself. None is retryable, because a restart would find it again. The position in the checkpoint
+ * stays valid, so the job continues there once the cause is fixed.
  */
 
 /** An object was replaced after it had been listed or partly read. */
@@ -22,7 +22,7 @@ export class ObjectChanged extends MillraceError {
   ) {
     super(
       'ObjectChanged',
-      `${object} was replaced while it was being read. Input objects must not change: put the version back that the job started with, or write new versions under new names and start the job afresh.`,
+      `${object} was replaced while it was being read. Input objects must not change: restore the version that the job started with, or write new versions under new names and start the job afresh.`,
       { cause },
     );
   }
@@ -43,7 +43,7 @@ export class ObjectVanished extends MillraceError {
   ) {
     super(
       'ObjectVanished',
-      `${object} was deleted before it had been read to its end. Put it back, and delete input only when the job's checkpoints are past it.`,
+      `${object}  was deleted before it was read to its end. Restore it, and delete input only when the job's checkpoints are past it.`,
       { cause },
     );
   }
@@ -72,7 +72,7 @@ export class MissingBucket extends MillraceError {
   }
 }
 
-/** A store does not list keys in the order of their UTF-8 bytes, each once, and to an end. */
+/** A listing is not in the order of the keys' UTF-8 bytes, repeats keys, or does not end. */
 export class UnorderedListing extends MillraceError {
   static {
     sharedByCopies(this, 'UnorderedListing');
@@ -87,12 +87,12 @@ export class UnorderedListing extends MillraceError {
   ) {
     super(
       'UnorderedListing',
-      `The listing of ${uri} is out of order: ${reason}. A source cannot tell what it has read there. Use a store that lists as S3 does.`,
+      `The listing of ${uri} is out of order: ${reason}. A source cannot track there which objects it has read. Use a store that lists as S3 does.`,
     );
   }
 }
 
-/** Something in a local directory that a source is to read, and that is no file or may not be looked at. */
+/** An entry of a local input directory is not a file, or may not be accessed. */
 export class UnreadableInput extends MillraceError {
   static {
     sharedByCopies(this, 'UnreadableInput');
@@ -101,13 +101,13 @@ export class UnreadableInput extends MillraceError {
   override readonly name = 'UnreadableInput';
 
   constructor(
-    /** Its URI, with U+FFFD for what is not UTF-8. */
+    /** Its URI, with U+FFFD for bytes that are not UTF-8. */
     readonly uri: string,
     cause: Error,
   ) {
     super(
       'UnreadableInput',
-      `${uri} cannot be read: ${cause.message} Take it away, or set unreadable: 'skip', or links: 'skip' for links.`,
+      `${uri} cannot be read: ${cause.message} Remove it, or set unreadable: 'skip', or links: 'skip' for links.`,
       { cause },
     );
   }
@@ -127,12 +127,12 @@ export class NoInput extends MillraceError {
   ) {
     super(
       'NoInput',
-      `No object matches ${uri}. Correct the URI; set hidden: true if names start with "." or "_"; or allowEmpty: true if no input is fine.`,
+      `No object matches ${uri}. Correct the URI; set hidden: true if names start with "." or "_"; or set allowEmpty: true if the input may be empty.`,
     );
   }
 }
 
-/** A source is asked for records again and again and neither gives any, nor waits, nor ends: a defect of its reader. */
+/** A source was polled again and again without returning records, waiting or ending: a defect of its reader. */
 export class SourceStuck extends MillraceError {
   static {
     sharedByCopies(this, 'SourceStuck');
@@ -144,13 +144,13 @@ export class SourceStuck extends MillraceError {
     /** The source's id. */
     readonly source: string,
     description: string,
-    /** Where it is: what a checkpoint would hold, the object's key included. */
+    /** Its position as in a checkpoint, including the object's key. */
     readonly position: Json,
     polls: number,
   ) {
     super(
       'SourceStuck',
-      `Source '${source}' (${description}) makes no progress at ${JSON.stringify(position)}: it was polled ${polls} times without a record, a byte, or a change of position. Its reader must answer 'wait' until there is more, and 'end' at the end. For a source of millrace this is a bug: report it with the object it is at.`,
+      `Source '${source}' (${description}) makes no progress at ${JSON.stringify(position)}: it was polled ${polls} times without a record, a byte, or a change of position. Its reader must return 'wait' until there is more, and 'end' at the end. In a source of millrace this is a bug: report it with the object at that position.`,
     );
   }
 }
@@ -181,7 +181,7 @@ export class MalformedRecord extends MillraceError {
   }
 }
 
-/** What a store's refusal means for an object that is pinned by its ETag. */
+/** The error of the input for a store's error about an object that is pinned by its ETag. */
 export function inputError(uri: string, error: unknown): unknown {
   if (isStoreError(error, 'PreconditionFailed')) return new ObjectChanged(uri, error);
   if (isStoreError(error, 'NotFound')) return new ObjectVanished(uri, error);

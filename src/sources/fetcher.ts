@@ -16,9 +16,9 @@ import {
 
 export interface FetcherOptions<O extends PlannedObject> {
   readonly limits: FragmentLimits;
-  /** Asks for the memory of what is read ahead. Default: as much as the limits allow. */
+  /** Requests memory for reading ahead. Default: as much as the limits allow. */
   readonly memory?: (use: Omit<MemoryUse, 'who'>) => MemoryShare;
-  /** Asks for the next object; the answer comes by one call of `object`, at once or later. */
+  /** Requests the next object; `answer` is called once, synchronously or later. */
   readonly nextObject: (answer: (object: O | undefined) => void) => void;
   readonly get: (fragment: Fragment<O>) => Observable<ObjectBody>;
   /** There may be more to read. Also called while the fetcher is being read from. */
@@ -27,10 +27,10 @@ export interface FetcherOptions<O extends PlannedObject> {
 }
 
 /**
- * Carries out the plan of `fragments.ts`: one request a fragment, its chunks handed out in order, uncopied. A fragment
- * counts against the budget until somebody asks for the chunk behind its last.
+ * Carries out the plan of `fragments.ts`: one request per fragment, its chunks returned in order, uncopied. A fragment
+ * counts against the budget until the chunk after its last is requested.
  *
- * Stores may answer at once, so events queue up and are stepped through one after the other.
+ * Stores may answer synchronously, so events are queued and handled one after the other.
  */
 export class Fetcher<O extends PlannedObject> {
   readonly #options: FetcherOptions<O>;
@@ -57,19 +57,21 @@ export class Fetcher<O extends PlannedObject> {
     this.#step({ type: 'start' });
   }
 
-  /** The object that comes next, or is being read; `undefined` while it is unknown or its head is under way. */
+  /**
+   * The object that comes next, or is being read; `undefined` while it is unknown or its first fragment is in flight.
+   */
   get object(): O | undefined {
     const head = this.#state.queue[0];
     return head?.here === true ? head.fragment.object : undefined;
   }
 
-  /** The fragment that is to be read next, while it is under way. */
+  /** The next fragment to read, while it is in flight. */
   get awaited(): Fragment<O> | undefined {
     const head = this.#state.queue[0];
     return head?.here === false ? head.fragment : undefined;
   }
 
-  /** What the store says of the current object's body. */
+  /** The content headers of the current object. */
   get content(): ContentHeaders | undefined {
     const head = this.#state.queue[0];
     return head === undefined ? undefined : this.#bodies.get(head.fragment.id)?.info.content;
@@ -80,19 +82,19 @@ export class Fetcher<O extends PlannedObject> {
     return fragmentsOver(this.#state);
   }
 
-  /** Bytes of all fragments that are under way, waiting or being consumed. */
+  /** Bytes of all fragments that are in flight, waiting or being consumed. */
   get held(): number {
     return this.#state.held;
   }
 
-  /** Whether the current object has no chunk left; `next` then goes on to the one behind it. */
+  /** Whether the current object has no chunk left; `next` then continues with the object after it. */
   get atObjectEnd(): boolean {
     const head = this.#state.queue[0];
     if (head?.here !== true || head.fragment.end < head.fragment.object.size) return false;
     return this.#chunk >= (this.#bodies.get(head.fragment.id)?.chunks.length ?? 0);
   }
 
-  /** The current object's next chunk; `wait` while it is under way; `end` when there is none, once `atObjectEnd`. */
+  /** The current object's next chunk; `wait` while it is in flight; `end` once `atObjectEnd`. */
   read(): Uint8Array | 'wait' | 'end' {
     for (;;) {
       const head = this.#state.queue[0];
@@ -113,7 +115,7 @@ export class Fetcher<O extends PlannedObject> {
     if (head !== undefined) this.#consumed(head.fragment.id);
   }
 
-  /** Aborts what is under way and drops what has come. */
+  /** Aborts requests and drops fragments. */
   close(): void {
     this.#step({ type: 'close' });
     this.#bodies.clear();
@@ -191,5 +193,5 @@ export class Fetcher<O extends PlannedObject> {
 const shortRead = ({ object, start, end }: Fragment<PlannedObject>, bytes: number): StoreError =>
   new StoreError(
     'Integrity',
-    `The store gave ${bytes} bytes of ${object.key} where ${end - start} were asked for, from byte ${start}. Try again.`,
+    `The store returned ${bytes} bytes of ${object.key} instead of ${end - start} from byte ${start}. Try again.`,
   );

@@ -17,34 +17,37 @@ export interface FilesOptions<T> {
   /** How bytes become records: `ndjson()`, `text()`, `bytes()`. */
   readonly format: Reader<T>;
   /**
-   * Reading ahead: up to `window` ranged requests of `fragment` bytes, over all objects of this source together; their
-   * product, and the one fragment that is being consumed, is the memory it takes. Default: 8 (`s3.spi.read.max-fragment-number`) of 8 MiB
+   * Reading ahead: up to `window` ranged requests of `fragment` bytes, over all objects of this source together. It
+   * takes (`window` + 1) × `fragment` bytes of memory. Default: 8 (`s3.spi.read.max-fragment-number`) of 8 MiB
    * (`s3.spi.read.max-fragment-size`); one request at a time without `s3.async.enabled`.
    */
   readonly prefetch?: { readonly window?: number; readonly fragment?: Size };
   /**
-   * What happens to a record that cannot be parsed. `fail` (default): the job ends with `MalformedRecord`. `skip`: it is
-   * counted, in the checkpoint too, and shows as an event `skipped`. `deadLetter(…)`: it goes to a sink of its own.
+   * What happens to a record that cannot be parsed. `fail` (default): the job ends with `MalformedRecord`. `skip`: it
+   * is counted, also in the checkpoint, and reported by an event `skipped`. `deadLetter(…)`: it goes to a separate
+   * sink.
    */
   readonly onMalformed?: 'fail' | 'skip' | DeadLetterPolicy;
-  /** Reads names that start with `.` or `_` too. Default `false`. What the URI itself spells out is never hidden. */
+  /** Whether to read names that start with `.` or `_`. Default `false`. Names in the URI itself are never hidden. */
   readonly hidden?: boolean;
   /** A longer line (its end included) is malformed. Default 16 MiB. */
   readonly maxLineBytes?: Size;
   /**
-   * `auto` (default): the first bytes of an object, its name and its Content-Encoding tell whether it is gzip; other
-   * compressions are refused. `gzip`, `none`: whatever the object says of itself.
+   * `auto` (default): gzip is detected by an object's first bytes, name and Content-Encoding; other compressions are
+   * rejected. `gzip`, `none`: no detection.
    */
   readonly compression?: CodecName | 'auto';
   /**
-   * What becomes of what is in local directories and is no file: links that lead nowhere or in a circle, pipes, sockets
-   * and devices, names that are not UTF-8, and what this user may not look at. `fail` (default): the job ends with
-   * `UnreadableInput`. `skip`: it shows as an event `input-skipped`.
+   * How to handle entries of local directories that are not readable files: links that lead nowhere or in a circle,
+   * pipes, sockets and devices, names that are not UTF-8, and entries that this user may not access. `fail` (default):
+   * the job ends with `UnreadableInput`. `skip`: an event `input-skipped` reports each.
    */
   readonly unreadable?: 'fail' | 'skip';
-  /** What becomes of symbolic links in local directories. Default `follow`. Those that fail or are skipped are as `unreadable`. */
+  /**
+   * How to handle symbolic links in local directories. Default `follow`. Otherwise they are handled as in `unreadable`.
+   */
   readonly links?: Links;
-  /** A URI that matches no object is no error. Default `false`. */
+  /** Whether a URI may match no object. Default `false`. */
   readonly allowEmpty?: boolean;
 }
 
@@ -70,7 +73,7 @@ export interface DeadLetterPolicy {
 }
 
 /**
- * Sends records that cannot be parsed to a sink, under the same barriers as everything else: each arrives there exactly
+ * Sends records that cannot be parsed to a sink, with the same barriers as all records: each arrives there exactly
  * once.
  *
  * @example
@@ -90,16 +93,16 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  *
  * A URI without wildcards names an object or, if there is none of that name, everything under it. Objects are read in
  * the order of their keys' UTF-8 bytes, each from its start to its end, in the version (ETag) that was listed. Bounded:
- * an object that appears later under a key that is already passed is not read. A job that is run again after it has read
- * everything reports `input-not-read` if objects were added after the last one; it looks at one page of the last URI's
- * listing, and not at earlier keys or URIs.
+ * an object that is added later under an earlier key is not read. A job that is run again after it has read everything
+ * reports `input-not-read` if objects were added after the last one; it checks one page of the last URI's listing, and
+ * no earlier keys or URIs.
  *
- * The position is exact at every record. A resumed job opens the object it was in at that byte (a compressed one at the
- * last gzip member before it) and reads nothing before it again.
+ * The position is exact at every record. A resumed job reopens its object at that byte (a compressed one at the last
+ * gzip member before it) and reads no earlier record again.
  *
- * Errors: `NoInput` (nothing matches), `UnreadableInput` (in a local directory), `MissingBucket`, `ObjectChanged`, `ObjectVanished`, `MalformedRecord`,
- * `Integrity` (broken gzip), `UnknownCodec`, `NotUtf8`, `BadPosition`, `InvalidUri`, `InvalidGlob`, `InvalidOption`, and the
- * store's.
+ * Errors: `NoInput` (nothing matches), `UnreadableInput` (in a local directory), `MissingBucket`, `ObjectChanged`,
+ * `ObjectVanished`, `MalformedRecord`, `Integrity` (broken gzip), `UnknownCodec`, `NotUtf8`, `BadPosition`,
+ * `InvalidUri`, `InvalidGlob`, `InvalidOption`, and errors of the store.
  *
  * @example
  * ```ts
@@ -145,7 +148,7 @@ export function filesSettings<T>(
   };
 }
 
-/** Callers may be JavaScript: the types are not to be relied on here. */
+/** Callers may be JavaScript, so types are checked at run time. */
 function checkFilesOptions<T>(options: FilesOptions<T>): void {
   const given = required<Partial<FilesOptions<T>>>('the options of files', options);
   const { format, prefetch, onMalformed = 'fail' } = given;
@@ -161,7 +164,7 @@ function checkFilesOptions<T>(options: FilesOptions<T>): void {
     throw new InvalidOption('files: onMalformed', onMalformed, "'fail', 'skip' or deadLetter(…)");
 }
 
-/** How far to read ahead, with what is configured for options that say nothing. */
+/** How far to read ahead, with configuration for options that are not set. */
 function limitsOf<T>({ prefetch = {} }: FilesOptions<T>, defaults: Transfer): FragmentLimits {
   const fragment = prefetch.fragment ?? defaults.fragmentSize ?? '8MiB';
   return {

@@ -1,6 +1,6 @@
 /**
- * Where a `files` source is: what a checkpoint holds of it, and all it needs to go on. What is read to its end is its
- * discovery's to remember; here is the object that is being read.
+ * The position of a `files` source: everything that a checkpoint keeps of it and that it needs to continue. Its
+ * discovery tracks the objects that are read to their end; the position itself has the object that is being read.
  */
 import { MillraceError } from '../errors.js';
 import { ForeignName, type Json } from '../flow/index.js';
@@ -11,7 +11,7 @@ import { fields, isCount, isString, optional } from '../shape.js';
 import { badPosition, checkMarked, marked, type PositionKind } from './position.js';
 
 export interface FilesPosition {
-  /** What the source's discovery holds: where it goes on after `object`. Of a kind of its own. */
+  /** The discovery's part: where to continue after `object`. It has its own kind. */
   readonly discovery: Json;
   /** The object that is being read. */
   readonly object?: ObjectPosition;
@@ -30,16 +30,16 @@ export interface ObjectPosition {
   readonly format: string;
   /** The decoder's state. */
   readonly state?: Json;
-  /** In a compressed object: its codec, and the member from which decompression has to start to get there. */
+  /** In a compressed object: its codec, and the member where decompression must start to reach `offset`. */
   readonly compressed?: MemberStart & { readonly codec: string };
 }
 
-/** Of a decoder's state as JSON: every manifest has it. */
+/** Limits a decoder's state as JSON, because every manifest contains it. */
 const maxStateBytes = 64 * 1024;
 
 const hasObjectFields = fields({
   key: isString,
-  // One without has an error of its own: a name that is not pinned.
+  // A missing one is a separate error: a name that is not pinned.
   etag: optional(isString),
   offset: isCount,
   line: isCount,
@@ -63,18 +63,17 @@ const filesKind: PositionKind = {
   }),
 };
 
-/** The position as a manifest holds it. */
 export const encodePosition = (position: FilesPosition): Json => marked(filesKind, position);
 
 /**
- * Reads what {@link encodePosition} made. Whether the object is one of this source's, its discovery checks.
+ * Decodes a result of {@link encodePosition}. The discovery checks whether the object belongs to this source.
  * Errors: `BadPosition` (not a position of a files source), `ForeignName` (an object without a version).
  */
 export function decodePosition(id: string, json: Json): FilesPosition {
   checkMarked(id, filesKind, json);
   const position = json as unknown as FilesPosition;
   const { object } = position;
-  // `*` would hold for whatever is there by now.
+  // `*` would match any version.
   if (object !== undefined && (((object.etag as string | undefined) ?? '') === '' || object.etag === '*')) {
     throw new ForeignName(
       `The checkpoint's position of source '${id}'`,
@@ -87,8 +86,8 @@ export function decodePosition(id: string, json: Json): FilesPosition {
 }
 
 /**
- * What a checkpoint holds of a decoder's state: a copy, because the decoder goes on. Errors: `BadDecoderState` (not JSON, too
- * large, or not what a restored run would accept).
+ * A copy of a decoder's state for a checkpoint. Errors: `BadDecoderState` (not JSON, too large, or a restored run would
+ * not accept it).
  */
 export function stateOf<T>(
   reader: Reader<T>,
@@ -106,32 +105,32 @@ export function stateOf<T>(
   const bytes = Buffer.byteLength(json);
   if (bytes > maxStateBytes)
     throw bad(
-      `takes ${bytes} bytes, and a checkpoint holds ${maxStateBytes}: convert the object, or make a format that remembers less`,
+      `takes ${bytes} bytes, and the limit is ${maxStateBytes}: convert the object, or use a format with less state`,
     );
   const state = JSON.parse(json) as Json;
-  if (reader.isState?.(state) !== true) throw bad('is refused by its own isState: correct the format');
+  if (reader.isState?.(state) !== true) throw bad('is rejected by its own isState: correct the format');
   return { state };
 }
 
-/** Checks that `reader` can go on in an object that was begun. Errors: `BadPosition`. */
+/** Checks that `reader` can continue in a partly read object. Errors: `BadPosition`. */
 export function checkFormat(
   id: string,
   { key, format, state, offset }: ObjectPosition,
   reader: Reader<unknown>,
 ): void {
-  // Nothing of it is read: it may be read in any way.
+  // Nothing is read yet, so any format will do.
   if (offset === 0) return;
   if (format !== reader.name)
     throw badPosition(
       id,
-      `is in the middle of ${key}, which was read with format '${format}', and not '${reader.name}' as it is set now`,
+      `is in the middle of ${key}, which was read with format '${format}'; the format is now '${reader.name}'`,
     );
   const fits =
     reader.isState === undefined ? state === undefined : state !== undefined && reader.isState(state);
   if (!fits) throw badPosition(id, `has no state of format '${format}' for ${key}`);
 }
 
-/** The codec of an object that was read up to `position`. Errors: `BadPosition` (another one is set now, or it is unknown). */
+/** The codec of a partly read object. Errors: `BadPosition` (another one is set now, or it is unknown). */
 export function codecAt(
   id: string,
   { key, compressed }: ObjectPosition,
@@ -141,7 +140,7 @@ export function codecAt(
   if (set !== 'auto' && set !== name)
     throw badPosition(
       id,
-      `is in the middle of ${key}, which was read with compression '${name}', and not '${set}' as it is set now`,
+      `is in the middle of ${key}, which was read with compression '${name}'; it is now '${set}'`,
     );
   const codec = codecNamed(name);
   if (codec === undefined && name !== 'none')

@@ -1,8 +1,8 @@
 /**
  * One attempt's reading of a `files` source: discovery → fetcher → decompressor → slicer → decoder, pulled by `poll`.
  *
- * Only whole records leave, so the position after the last of them is exact after every poll. What is held is bounded:
- * the fetcher by (`window` + 1) × `fragment`, the decompressor by its own look-ahead, the slicer by the longest record.
+ * Only whole records leave, so the position after the last of them is exact after every poll. Memory is bounded: the
+ * fetcher by (`window` + 1) × `fragment`, the decompressor by its own look-ahead, the slicer by the longest record.
  */
 import { catchError, tap, throwError } from 'rxjs';
 import type { CodecName } from '../formats/codec.js';
@@ -34,11 +34,11 @@ export interface FilesSettings<T> {
   readonly unreadable: 'fail' | 'skip';
   readonly links: Links;
   readonly allowEmpty: boolean;
-  /** Bytes handed over by one poll, at most, but for the last record of it. */
+  /** The maximum number of bytes that one poll passes on, not counting its last record. */
   readonly slice: number;
 }
 
-/** Objects finished in one poll, however small: barriers and I/O get their turn. */
+/** The maximum number of objects finished in one poll, so that barriers and I/O get their turn. */
 const objectsPerPoll = 64;
 
 export class FilesReader<T> implements SourceReader<T> {
@@ -47,7 +47,7 @@ export class FilesReader<T> implements SourceReader<T> {
   readonly #discovery: Discovery;
   readonly #fetcher: Fetcher<FileObject>;
   readonly #malformed: MalformedRecords;
-  /** Blocks of a quarter slice: as much as one decoding takes best. */
+  /** Bytes of a block, a quarter of a slice. */
   readonly #block: number;
   /** The discovery's part of the position. */
   #passed: Json;
@@ -91,7 +91,7 @@ export class FilesReader<T> implements SourceReader<T> {
       ready: () => this.#ready(),
       fail,
     });
-    // An answer at once is no reason to call back before the pump has the reader.
+    // A synchronous answer must not call back before the pump has the reader.
     this.#polling = true;
     this.#fetcher.start();
     this.#polling = false;
@@ -110,7 +110,7 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#polling = true;
     try {
       const result = this.#poll(out);
-      // What has come before the failure is handed over first.
+      // Bytes that arrived before the failure are passed on first.
       if (result === 'wait' && this.#error !== undefined) throw this.#error.error;
       return result;
     } finally {
@@ -203,17 +203,17 @@ export class FilesReader<T> implements SourceReader<T> {
     if (!this.#polling && !this.#closed) this.#context.ready();
   }
 
-  /** The poll that gets as far as the failure throws it. */
+  /** Thrown by the poll that gets as far as the failure. */
   #fail(error: unknown): void {
     this.#error ??= { error };
     this.#ready();
   }
 }
 
-/** What is read is what was listed. Errors: `PreconditionFailed`, `Integrity`. */
+/** Checks that the object is the version that was listed. Errors: `PreconditionFailed`, `Integrity`. */
 function checkVersion({ uri, etag, size }: FileObject, info: ObjectInfo): void {
   if (info.etag !== etag)
-    throw new StoreError('PreconditionFailed', `${uri} has another ETag than it was listed with.`);
+    throw new StoreError('PreconditionFailed', `${uri} has another ETag than in its listing.`);
   if (info.size === size) return;
-  throw new StoreError('Integrity', `${uri} has ${info.size} bytes, and was listed with ${size}. Try again.`);
+  throw new StoreError('Integrity', `${uri} has ${info.size} bytes, but ${size} in its listing. Try again.`);
 }

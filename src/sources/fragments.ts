@@ -1,11 +1,11 @@
 /**
- * Which ranges of which objects are fetched when: the plan behind every read, as a pure `step(state, event)`.
+ * Plans which ranges of which objects are fetched when, as a pure `step(state, event)`.
  *
  * Objects come one by one in their order and are cut into fragments; fragments are fetched ahead of the reader, several
- * at a time, and consumed in order. One budget of `window` × `fragment` bytes covers everything that is being fetched or
- * waits, over all objects of the source: a fragment counts by its size, so many small objects are read ahead just as one
- * large one is, and prefetch reaches into the next objects before the current one is over. The fragment that the reader
- * is at comes on top of it: connections need not idle while it is consumed.
+ * at a time, and consumed in order. One budget of `window` × `fragment` bytes covers everything that is being fetched
+ * or waits, over all objects of the source: a fragment counts by its size, so many small objects are read ahead like
+ * one large one, and prefetch reaches into the next objects before the current one is over. The fragment that is being
+ * consumed is not counted, so that connections need not idle meanwhile.
  *
  * 1. The planner asks for an object (`nextObject`) whenever it has nothing left to cut and room to fetch.
  * 2. It starts fragments (`get`) in order, as long as the budget holds them. The first ones grow: 1/w of a fragment,
@@ -14,9 +14,9 @@
  *    the reader gets through a window. Nothing keeps them apart later on.
  * 3. `arrived` marks a fragment; the driver hands out the head's chunks when the head has arrived.
  * 4. `consumed` drops the head and frees its bytes.
- * 5. `close` aborts every fragment under way (`abort`), and from then on no event has an effect.
+ * 5. `close` aborts every fragment in flight (`abort`), and from then on no event has an effect.
  *
- * A failed fragment fails the source: retries are the store decorator's.
+ * A failed fragment fails the source: the store's decorators retry requests.
  */
 
 export interface FragmentLimits {
@@ -24,7 +24,7 @@ export interface FragmentLimits {
   readonly window: number;
   /** Bytes of a fragment. At least 1. */
   readonly fragment: number;
-  /** Requests under way at once. Default: what the window allows. */
+  /** Concurrent requests. Default: as many as the window allows. */
   readonly requests?: number;
 }
 
@@ -65,9 +65,9 @@ export interface FragmentState<O extends PlannedObject> {
   readonly limits: FragmentLimits;
   /** Started and not consumed, in order. */
   readonly queue: readonly { readonly fragment: Fragment<O>; readonly here: boolean }[];
-  /** What all in `queue` count. */
+  /** The sum of `counts` in `queue`. */
   readonly held: number;
-  /** What they may count. Without it, the window and the one that is being consumed. */
+  /** The limit of `held`. */
   readonly memory: number;
   /** The object that is being cut, and where its next fragment starts. */
   readonly cutting: { readonly object: O; readonly next: number } | undefined;
@@ -76,9 +76,9 @@ export interface FragmentState<O extends PlannedObject> {
   readonly closed: boolean;
 }
 
-/** Requests under way at most, per fragment of the window: small objects are worth more of them. */
+/** The maximum number of requests in flight per fragment of the window: more than one, for small objects. */
 const requestsPerFragment = 2;
-/** Fragments held at most, per fragment of the window: what is tiny has a cost of its own. */
+/** The maximum number of fragments held per fragment of the window, because tiny ones have overhead. */
 const heldPerFragment = 16;
 
 export function planFragments<O extends PlannedObject>(limits: FragmentLimits): FragmentState<O> {
@@ -94,7 +94,6 @@ export function planFragments<O extends PlannedObject>(limits: FragmentLimits): 
   };
 }
 
-/** One step of the plan. */
 export function stepFragments<O extends PlannedObject>(
   state: FragmentState<O>,
   event: FragmentEvent<O>,
@@ -135,7 +134,7 @@ export function stepFragments<O extends PlannedObject>(
   }
 }
 
-/** Starts all that fits. */
+/** Starts all fragments that fit. */
 function proceed<O extends PlannedObject>(
   state: FragmentState<O>,
 ): { readonly state: FragmentState<O>; readonly effects: readonly FragmentEffect<O>[] } {

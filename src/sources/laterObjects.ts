@@ -26,7 +26,7 @@ export function reportLater(options: DiscoveryOptions, last: string): Observable
       if (later.first !== undefined) report(notRead(operator, later, later.first));
     }),
     catchError((error: unknown) => {
-      const message = `Source '${operator}' has read everything; whether input was added since is unknown.`;
+      const message = `Source '${operator}' has read everything, but could not check whether input was added since.`;
       report({ type: 'warning', operator, message, error });
       return EMPTY;
     }),
@@ -56,7 +56,7 @@ function laterObjects(options: DiscoveryOptions, last: string): Observable<Later
         return { count, more: listing && root.lists(), first };
       }),
       take(1),
-      // There is no object of the URI's own name: what lies below it is listed.
+      // There is no object of the URI's own name: list the objects below it.
       concatMap((found) => (listing || found.count > 0 || !root.lists() ? of(found) : look())),
     );
   };

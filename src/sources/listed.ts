@@ -1,12 +1,12 @@
 /**
- * The discovery of bounded input: the given URIs one after the other, and of each what a listing shows when the source gets
- * there (`listedRoot.ts`).
+ * The discovery of bounded input: the given URIs one after the other, each as it is listed when the source gets there
+ * (`listedRoot.ts`).
  *
  * A page of a listing is requested when the page before it is used up, never earlier, and nothing else is remembered:
- * ten million objects take no more memory than ten. The price: an object that is added later, under a key before the one
- * being read, is not seen.
+ * ten million objects take no more memory than ten. Therefore, an object that is added later, under a key before the
+ * one being read, is not seen.
  *
- * Where everything was read before this attempt, it looks for what was added since, and reports it (`laterObjects.ts`).
+ * If everything was read before this attempt, it looks for objects added since, and reports them (`laterObjects.ts`).
  */
 import { Subscription } from 'rxjs';
 import type { Json } from '../flow/index.js';
@@ -17,7 +17,7 @@ import { listedPosition, listedPositionOf, type ListedPosition } from './listedP
 import { ListedRoot } from './listedRoot.js';
 import { badPosition } from './position.js';
 
-/** Finds what is listed. */
+/** Finds listed objects. */
 export const listed = (options: DiscoveryOptions): Discovery => new Listed(options);
 
 class Listed implements Discovery {
@@ -29,10 +29,10 @@ class Listed implements Discovery {
   #next: number;
   /** The last object of the last URI that was found. */
   #last: string;
-  /** What was added since everything was read is still to be looked for. */
+  /** Whether to look for objects added since everything was read. */
   #looks: boolean;
   #answer: ((object: FileObject | undefined) => void) | undefined;
-  /** What was asked for and has not come. */
+  /** A description of the pending request. */
   #asked: string | undefined;
   #advancing = false;
 
@@ -46,7 +46,7 @@ class Listed implements Discovery {
         ? { root: 0, ...(uri === undefined ? {} : { uri }) }
         : listedPositionOf(id, restored.discovery, plain);
     if (restored?.object !== undefined && this.#from.last !== undefined)
-      throw badPosition(id, `is in ${restored.object.key}, and at the end of its input`);
+      throw badPosition(id, `is both in ${restored.object.key} and at the end of its input`);
     this.start = listedPosition(this.#from);
     this.#next = this.#from.root;
     this.#looks = this.#from.last !== undefined;
@@ -75,7 +75,10 @@ class Listed implements Discovery {
     return root === this.#options.uris.length - 1;
   }
 
-  /** Goes on until the question is answered or a request is under way. Stores may answer at once: a loop, not a recursion. */
+  /**
+   * Continues until `next` is answered or a request is pending. A loop, not a recursion, because stores may answer
+   * synchronously.
+   */
   #advance(): void {
     if (this.#advancing) return;
     this.#advancing = true;

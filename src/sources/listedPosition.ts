@@ -3,17 +3,17 @@ import { fields, isCount, isString, optional } from '../shape.js';
 import { badPosition, checkMarked, marked, type PositionKind } from './position.js';
 
 /**
- * What a checkpoint holds of `listed`. Its size does not depend on how many objects there are, because objects are read
- * in the order of their listing: everything up to `after` is done, or being read.
+ * The part of `listed` in a position. Its size does not depend on the number of objects, because they are read in the
+ * order of their listing: everything up to `after` is read, or being read.
  */
 export interface ListedPosition {
-  /** Index of the URI that is being read; the number of URIs when all is read. */
+  /** Index of the URI that is being read; the number of URIs when everything is read. */
   readonly root: number;
   /** That URI, to notice that the list was changed. */
   readonly uri?: string;
-  /** The key of this root after which the listing goes on. */
+  /** The key of this root after which the listing continues. */
   readonly after?: string;
-  /** When all is read: the last key that was read of the last URI; '' if none was. */
+  /** When everything is read: the last key that was read of the last URI; '' if none was. */
   readonly last?: string;
 }
 
@@ -31,8 +31,8 @@ const listedKind: PositionKind = {
 export const listedPosition = (position: ListedPosition): Json => marked(listedKind, position);
 
 /**
- * Reads what {@link listedPosition} made. `uris` are without user info. Errors: `BadPosition` (no position of this kind, or the
- * URIs were changed).
+ * Decodes a result of {@link listedPosition}. `uris` are without user info. Errors: `BadPosition` (not a position of
+ * this kind, or the URIs were changed).
  */
 export function listedPositionOf(id: string, json: Json, uris: readonly string[]): ListedPosition {
   checkMarked(id, listedKind, json);
@@ -41,7 +41,7 @@ export function listedPositionOf(id: string, json: Json, uris: readonly string[]
   if (uri !== uris[root] || root > uris.length)
     throw badPosition(
       id,
-      `belongs to ${uri ?? 'the end of its input'}, where there is now ${uris[root] ?? 'nothing'}`,
+      `belongs to ${uri ?? 'the end of its input'}, but the URI there is now ${uris[root] ?? '(none)'}`,
     );
   if ((last !== undefined) !== (root === uris.length))
     throw badPosition(id, 'is both before and at the end of its input');

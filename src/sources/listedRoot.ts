@@ -2,7 +2,8 @@
  * The objects of one URI, in the order of their keys' UTF-8 bytes, as stores list them. In order:
  *
  * 1. the object to resume in: HEAD, which must still give its ETag;
- * 2. for a URI without wildcards that does not end in a slash, the object of that name: HEAD; if it exists, it is all;
+ * 2. for a URI without wildcards that does not end in a slash, the object of that name: HEAD; if it exists, there is no
+ *    other;
  * 3. the listing, after the last key read.
  */
 import { catchError, map, of, throwError, type Observable } from 'rxjs';
@@ -20,7 +21,7 @@ import type { ObjectPosition } from './filesPosition.js';
 import { listedPosition } from './listedPosition.js';
 import { badPosition } from './position.js';
 
-/** Where in a root to begin: after the last key that is read to its end, or in the object that is being read. */
+/** Where to start in a root: after the last key that is read to its end, or in the object that is being read. */
 export interface RootStart {
   readonly after?: string | undefined;
   readonly object?: ObjectPosition | undefined;
@@ -36,7 +37,7 @@ export class ListedRoot {
   readonly #resume: ObjectPosition | undefined;
   readonly #after: string | undefined;
   #cursor: string | undefined;
-  /** The key that was listed last, or is to be passed. */
+  /** The key that was listed last, or after which the listing starts. */
   #last: string | undefined;
   #page: readonly ObjectInfo[] = [];
   #at = 0;
@@ -48,7 +49,7 @@ export class ListedRoot {
     this.#uri = uri;
     this.#options = options;
     this.#keys = new CoveredKeys(uri, options.hidden);
-    // By the URI as it was given: that of an s3x server may hold its credentials, which are never written again.
+    // Opened by the original URI: that of an s3x server may hold its credentials, which are never stored.
     this.#store = options.stores.open(uri).store;
     this.#resume = start.object;
     this.#after = start.object?.key ?? start.after;
@@ -61,7 +62,7 @@ export class ListedRoot {
     else this.#phase = this.#after === exact ? 'over' : 'list';
   }
 
-  /** What a checkpoint names is read only if it is this source's own. Errors: `ForeignName`, `BadPosition`. */
+  /** Checks that the key in the checkpoint belongs to this source. Errors: `ForeignName`, `BadPosition`. */
   #checkStart({ after, object }: RootStart): void {
     const named = object?.key ?? after;
     if (named === undefined) return;
@@ -76,10 +77,10 @@ export class ListedRoot {
         'If the options of files(…) were changed, such as hidden, change them back, or give the source a new id.',
       );
     if (object !== undefined && after !== object.key)
-      throw badPosition(this.#options.id, `is in ${object.key}, and goes on after ${after ?? 'nothing'}`);
+      throw badPosition(this.#options.id, `is in ${object.key}, but continues after ${after ?? 'nothing'}`);
   }
 
-  /** The next object that is known already. */
+  /** The next object, if it is known already. */
   take(): FileObject | undefined {
     const found = this.#found;
     if (found !== undefined) {
@@ -93,7 +94,7 @@ export class ListedRoot {
     return undefined;
   }
 
-  /** The request that may bring more; it emits once it has been taken in. `undefined` when the root is over. */
+  /** A request that may find more objects; it emits once they are available. `undefined` when the root is over. */
   request(): Observable<void> | undefined {
     switch (this.#phase) {
       case 'resume':
@@ -112,7 +113,7 @@ export class ListedRoot {
     return this.#phase === 'list';
   }
 
-  /** What `request` brings; different for each. */
+  /** A description of `request`, different for each. */
   get asksFor(): string {
     if (this.#phase !== 'list')
       return `an answer about ${this.#keys.uriOf(this.#resume?.key ?? this.#keys.exact ?? '')}`;
@@ -181,7 +182,7 @@ export class ListedRoot {
     );
   }
 
-  /** Not every store promises what a position depends on: one key says which objects have been read. */
+  /** Positions depend on the order, as one key covers all objects that have been read. Not every store keeps it. */
   #checkOrder(objects: readonly ObjectInfo[]): void {
     for (const { key } of objects) {
       const last = this.#last;
@@ -212,7 +213,7 @@ export class ListedRoot {
 
   #object({ key, size, etag }: ObjectInfo, resume: ObjectPosition | undefined): FileObject {
     this.#matched = true;
-    // At its start there is nothing to resume: what it is, is to be found out.
+    // At its start there is nothing to resume: its codec is detected anew.
     const begun = resume === undefined || resume.offset === 0 ? undefined : resume;
     return {
       uri: this.#keys.uriOf(key),

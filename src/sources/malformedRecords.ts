@@ -4,10 +4,10 @@ import { MalformedRecord } from './errors.js';
 import type { SkippedEvent } from './events.js';
 import type { SourceOutput } from './source.js';
 
-/** Characters of a malformed record that an error shows. */
+/** The maximum number of characters of a malformed record in an error. */
 const excerptLength = 200;
 
-/** What becomes of records that cannot be parsed, and how many were skipped. */
+/** Applies the policy for records that cannot be parsed, and counts those skipped. */
 export class MalformedRecords {
   readonly #source: string;
   readonly #policy: 'fail' | 'skip' | 'deadLetter';
@@ -15,7 +15,7 @@ export class MalformedRecords {
   #skipped: number;
   #last: Pick<SkippedEvent, 'object' | 'offset' | 'line' | 'reason'> | undefined;
 
-  /** `skipped`: so many were before this attempt. */
+  /** @param skipped the number of records skipped before this attempt */
   constructor(source: string, policy: 'fail' | 'skip' | 'deadLetter', attempt: Attempt, skipped: number) {
     this.#source = source;
     this.#policy = policy;
@@ -28,7 +28,7 @@ export class MalformedRecords {
     return this.#skipped;
   }
 
-  /** `object` is the URI of the object that it is in. Errors: `MalformedRecord`. */
+  /** `object` is the URI of the record's object. Errors: `MalformedRecord`. */
   take<T>(object: string, { offset, line, text, reason }: Malformed, out: SourceOutput<T>): void {
     switch (this.#policy) {
       case 'fail':
@@ -42,7 +42,7 @@ export class MalformedRecords {
     }
   }
 
-  /** Reports what was skipped since the last report, with the last of them as the example. */
+  /** Reports the records skipped since the last report, with the last of them as the example. */
   report(): void {
     if (this.#last === undefined) return;
     const example = this.#last;

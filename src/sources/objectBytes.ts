@@ -9,10 +9,10 @@ import { Preview, type Chunk } from './preview.js';
 export interface ObjectBytesOptions {
   readonly id: string;
   readonly object: FileObject;
-  /** Has the object as its current one. */
+  /** Its current object is `object`. */
   readonly fetcher: Fetcher<FileObject>;
   readonly compression: CodecName | 'auto';
-  /** What is inside is read as text. */
+  /** Whether the content is read as text. */
   readonly text: boolean;
   /** There may be more to read. */
   readonly ready: () => void;
@@ -22,8 +22,8 @@ export interface ObjectBytesOptions {
 /**
  * The decompressed bytes of one object, from where it is resumed.
  *
- * The codec is the one the user set, or that of the run that is resumed, or what the first bytes tell. What is no text
- * and is to be read as such is refused by its first bytes, too.
+ * The codec is the one the user set, or that of the resumed run, or detected from the first bytes. Content that is read
+ * as text is also checked by its first bytes.
  */
 export class ObjectBytes {
   readonly #options: ObjectBytesOptions;
@@ -31,7 +31,7 @@ export class ObjectBytes {
   readonly #content: Preview;
   #codec: Codec | undefined;
   #decompressor: Decompressor | undefined;
-  /** Decompressed bytes yet to be dropped to get to the position that is resumed. */
+  /** Decompressed bytes to drop before the resumed position. */
   #discard = 0;
 
   constructor(options: ObjectBytesOptions) {
@@ -50,7 +50,7 @@ export class ObjectBytes {
       () => this.#read(),
       resume === undefined && text
         ? (head) => {
-            // What `auto` left as it is was looked at as it is stored.
+            // `auto` has already checked content that is not compressed.
             if (this.#codec !== undefined || compression === 'none') checkText(object.uri, head, this.#codec);
           }
         : undefined,
@@ -63,7 +63,7 @@ export class ObjectBytes {
     return (this.#decompressor?.held ?? 0) + this.#stored.held + this.#content.held;
   }
 
-  /** Whether nothing is left. Known at once for a plain object, for a compressed one when it is decompressed. */
+  /** Whether nothing is left. For a compressed object it is known only when it is decompressed. */
   get over(): boolean {
     if (this.held > 0) return false;
     return this.#decompressor === undefined ? this.#options.fetcher.atObjectEnd : this.#decompressor.over;
@@ -74,7 +74,7 @@ export class ObjectBytes {
     return this.#content.read();
   }
 
-  /** What a position needs to get to `offset`, which must not regress: in a compressed object, where decompression has to start. */
+  /** The part of a position that leads to `offset`, which must not regress: where to start decompressing. */
   at(offset: number): Pick<ObjectPosition, 'compressed'> {
     const member = this.#decompressor?.member(offset);
     return member === undefined || this.#codec === undefined

@@ -11,11 +11,14 @@ export interface ObjectReaderOptions<T> extends Omit<ObjectBytesOptions, 'text'>
   readonly format: Reader<T>;
   readonly malformed: MalformedRecords;
   readonly maxLineBytes: number;
-  /** Bytes of a block at most. */
+  /** The maximum size of a block. Bytes. */
   readonly block: number;
 }
 
-/** One object on its way from (decompressed) chunks to records: `hand` over what `next` returns, and `feed` it when that is nothing. */
+/**
+ * Turns the (decompressed) chunks of one object into records: pass the result of `next` to `hand`, or call `feed` if
+ * there is none.
+ */
 export class ObjectReader<T> {
   readonly object: FileObject;
   readonly #options: ObjectReaderOptions<T>;
@@ -26,7 +29,7 @@ export class ObjectReader<T> {
   #line: number;
   /** The slicer has got everything. */
   #ended = false;
-  /** Finds the record that is being handed over. */
+  /** Locates the record that is being passed on. */
   #place: (() => RecordPlace) | undefined;
 
   constructor(options: ObjectReaderOptions<T>) {
@@ -45,12 +48,12 @@ export class ObjectReader<T> {
     return this.#bytes.held + this.#slicer.carried;
   }
 
-  /** Whether the object's last record is out. */
+  /** Whether the object's last record has been passed on. */
   get atEnd(): boolean {
     return this.#slicer.drained && (this.#ended || this.#bytes.over);
   }
 
-  /** After the last piece. Errors: `BadDecoderState`. */
+  /** The position after the last piece. Errors: `BadDecoderState`. */
   get position(): ObjectPosition {
     const { key, etag, uri } = this.object;
     const { format } = this.#options;
@@ -66,12 +69,12 @@ export class ObjectReader<T> {
     };
   }
 
-  /** The record that is being handed over or decoded. */
+  /** The record that is being passed on or decoded. */
   get place(): RecordPlace | undefined {
     return this.#place?.();
   }
 
-  /** Gives the slicer more bytes, or tells it that there are none; false if nothing is here. */
+  /** Passes more bytes, or the end, to the slicer. Returns `false` if nothing has arrived. */
   feed(): boolean {
     const chunk = this.#bytes.read();
     if (chunk === 'wait') return false;
@@ -80,7 +83,7 @@ export class ObjectReader<T> {
       this.#ended = true;
       return true;
     }
-    // Also when nobody asks for a position.
+    // Frees members even if no position is requested.
     this.#bytes.passed(this.#slicer.offset);
     this.#slicer.push(chunk);
     return true;
@@ -91,7 +94,7 @@ export class ObjectReader<T> {
     return this.#slicer.next();
   }
 
-  /** Hands over what `next` gave. Errors: `MalformedRecord`, and what the decoder and the output throw. */
+  /** Passes a result of `next` on. Errors: `MalformedRecord`, and errors of the decoder and the output. */
   hand(piece: Piece, out: SourceOutput<T>): void {
     if (piece.kind === 'records') this.#decode(piece.bytes, piece.start, out);
     else this.#drop(piece, out);

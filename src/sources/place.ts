@@ -1,7 +1,7 @@
 import type { Json } from '../flow/index.js';
 import type { Reader } from '../formats/reader.js';
 
-/** Where a record is in the input: what errors of callbacks are told with. */
+/** Where a record is in the input, for errors of callbacks. */
 export interface RecordPlace {
   /** URI of the object. */
   readonly object: string;
@@ -11,19 +11,19 @@ export interface RecordPlace {
   readonly line?: number;
 }
 
-/** A block of whole records, as it was handed over. */
+/** A block of whole records that was passed on. */
 export interface HandedBlock {
   readonly bytes: Buffer;
   /** Offset of its first byte, and the number of its first line. */
   readonly start: number;
   readonly line: number;
-  /** The decoder's, before it. */
+  /** The decoder's state before it. */
   readonly state: Json | undefined;
 }
 
 /**
- * Where the record of that index is. Decoders do not tell, as nobody asks of the many records that cause no error: so the
- * block is cut and decoded again, record by record.
+ * Locates the record with that index. Decoders do not report places, because most records cause no error: the block is
+ * cut and decoded again, record by record.
  */
 export function locate(
   format: Reader<unknown>,

@@ -6,31 +6,31 @@
  *
  *   new ──open()──▶ opened ──start()──▶ running ──reader's end, or a stop──▶ ended
  *
- * and from any of them `failed` (the job was told) or `closed`.
+ * and from any of them `failed` (reported to the job) or `closed`.
  *
- * - open: joins the checkpoints and opens the reader at the restored position; it may fetch ahead. `Open` itself is sent
- *   by the job, to each leaf its own.
+ * - open: joins the checkpoints and opens the reader at the restored position; it may fetch ahead. The job itself sends
+ *   each leaf its `Open`.
  * - opened: nothing is sent. The job calls `start` once every leaf has every `Open`; barriers wait for it.
  * - running: the loop below.
- * - ended: `End` has gone down, and the job was told; or a `stop` barrier has, and no record follows it. Barriers, the
- *   final one among them, still pass, and are acked with the last position.
+ * - ended: `End` was sent and reported to the job; or a `stop` barrier was sent, and no record follows it. Barriers,
+ *   including the final one, still pass, and are acked with the last position.
  *
- * Everything that comes from outside (data is ready, bytes are released, a barrier, a start) only leaves a mark and
- * wakes the loop, which runs by `clock.yield`: never inside a delivery, never inside itself, and with pending I/O served
- * in between. Each time it goes round for two milliseconds (and 32 slices at most, where time stands still): with a single
- * slice, eight connections would bring eight times what is handed on, and what is complete would wait for what is not.
- * One thing is not put off: that a checkpoint is durable is told to the reader at once, or right after its poll, for the
- * attempt may end with it.
+ * Every outside event (data is ready, bytes are released, a barrier, a start) only sets a flag and wakes the loop,
+ * which runs by `clock.yield`: never inside a delivery, never inside itself, and with pending I/O served in between.
+ * Each turn lasts two milliseconds (and at most 32 slices, if time does not advance): with a single slice, eight
+ * connections would deliver eight times what is passed on, and complete fragments would wait for incomplete ones. One
+ * thing is not deferred: the reader learns immediately, or right after its poll, that a checkpoint is durable, because
+ * the attempt may end with it.
  *
- * One round of the loop:
+ * One iteration of the loop:
  *
- * 1. Every waiting barrier is sent, into the dead letters too, and acked with the position. The position is exact here,
- *    because a poll stops at a record boundary. So a barrier waits for one slice at most.
- * 2. Unless the reader waits for data, or `sent − released` has reached the budget, one poll: its records go down.
- * 3. `Credit` with the cumulative bytes follows them. So what is outstanding exceeds the budget by one slice at most
- *    (and by what a single record is longer than that).
- * 4. As long as there is more to do, the loop goes round, and then wakes itself. A reader that is polled again and again
- *    and gets nowhere fails the source (`progress.ts`).
+ * 1. Every waiting barrier is sent, to the dead letters as well, and acked with the position. The position is exact
+ *    here, because a poll stops at a record boundary. So a barrier waits for at most one slice.
+ * 2. Unless the reader waits for data, or `sent − released` has reached the budget, one poll: its records are sent.
+ * 3. `Credit` with the cumulative bytes follows them. So outstanding bytes exceed the budget by at most one slice (or
+ *    one record, if that is longer).
+ * 4. As long as there is more to do, the loop continues, and wakes itself at the end of a turn. A reader that is polled
+ *    again and again without progress fails the source (`progress.ts`).
  */
 import type { Subscription } from 'rxjs';
 import { MillraceError } from '../errors.js';
@@ -51,7 +51,7 @@ import { Progress } from './progress.js';
 import type { DeadLetter, Source, SourceOutput, SourceReader } from './source.js';
 import { Standstill, type SourceWait } from './standstill.js';
 
-/** Where a pump sends to. */
+/** The flow that a pump sends to. */
 export interface PumpOutput<T> {
   next(value: T | Signal): void;
 }
@@ -65,18 +65,18 @@ export interface PumpOptions<T> {
   readonly records: PumpOutput<T>;
   /** The flow into `source.deadLetter`. It gets every signal that `records` gets. */
   readonly letters?: PumpOutput<DeadLetter>;
-  /** The restored checkpoint is that of an input that was over. Default `false`. */
+  /** Whether the input was already over at the restored checkpoint. Default `false`. */
   readonly flushed?: boolean;
-  /** The input is over and `End` has gone down: the job may inject the final barrier. */
+  /** The input is over and `End` was sent: the job may inject the final barrier. */
   readonly ended?: (flushed: boolean) => void;
   /** A turn is over, or bytes were released while it waited for them: `waiting` may have changed. */
   readonly turned?: () => void;
-  /** The source cannot go on. The pump has freed everything; nothing more is sent. */
+  /** The source cannot continue. The pump has freed everything and sends nothing more. */
   readonly failed: (error: unknown, place: RecordPlace | undefined) => void;
 }
 
 const defaultSourceBudget = 16 * 1024 * 1024;
-/** Bytes that a source has to have in flight to get on, unless its budget is smaller. */
+/** The minimum number of bytes in flight that a source needs for progress, unless its budget is smaller. */
 const leastAhead = 1024 * 1024;
 const turnMillis = 2;
 const slicesPerTurn = 32;
@@ -85,7 +85,7 @@ export class SourcePump<T> {
   readonly id: string;
   readonly #options: PumpOptions<T>;
   readonly #attempt: Attempt;
-  /** What may be sent and not yet released. */
+  /** Bytes that may be sent and not yet released. */
   #share: MemoryShare | undefined;
   readonly #output: SourceOutput<T> & { taken: number };
   #state: 'new' | 'opened' | 'running' | 'ended' | 'failed' | 'closed' = 'new';
@@ -97,11 +97,11 @@ export class SourcePump<T> {
   #ready = false;
   #sent = 0;
   #released = 0;
-  /** Positions that checkpoints hold and that are not known to be durable, in order; of readers that want to know. */
+  /** Positions in checkpoints that are not yet durable, in order, if the reader has `durable`. */
   #undurable: { readonly checkpoint: number; readonly position: Json }[] = [];
-  /** The newest of them that is, until the reader has heard of it. */
+  /** The newest durable position, until it is reported to the reader. */
   #durable: { readonly checkpoint: number; readonly position: Json } | undefined;
-  /** What was sent before the newest barrier. */
+  /** Bytes sent before the newest barrier. */
   #beforeBarrier = 0;
   readonly #progress: Progress;
   readonly #standstill: Standstill;
@@ -127,12 +127,12 @@ export class SourcePump<T> {
     });
   }
 
-  /** Bytes sent, cumulative: what the last `Credit` said. */
+  /** Bytes sent, cumulative, as in the last `Credit`. */
   get sent(): number {
     return this.#sent;
   }
 
-  /** Whether `End` has gone down. */
+  /** Whether `End` or a `stop` barrier was sent. */
   get ended(): boolean {
     return this.#state === 'ended';
   }
@@ -142,7 +142,7 @@ export class SourcePump<T> {
     return Math.max(0, this.#beforeBarrier - this.#released);
   }
 
-  /** What it waits for, if it waits. */
+  /** The wait of the source, if it waits. */
   get waiting(): SourceWait | undefined {
     const running = this.#is('running');
     if (running && this.#exhausted()) return this.#standstill.waits(undefined, this.#released);
@@ -152,7 +152,7 @@ export class SourcePump<T> {
     return undefined;
   }
 
-  /** The record that is going down right now, if one is. */
+  /** The record that is being sent right now, if any. */
   get place(): RecordPlace | undefined {
     return this.#polling ? this.#reader?.place?.() : undefined;
   }
@@ -187,7 +187,7 @@ export class SourcePump<T> {
         );
       }
       const restored = this.#attempt.restored(id)?.snapshot;
-      // Whatever the restored checkpoint is, it is the first that is reported.
+      // The restored position is the first that is reported, whatever its checkpoint.
       if (restored !== undefined) this.#undurable.push({ checkpoint: 0, position: restored });
       const reader = source.open({
         id,
@@ -226,7 +226,7 @@ export class SourcePump<T> {
     }
   }
 
-  /** Lets records go. */
+  /** Starts sending records. */
   start(): void {
     if (this.#state !== 'opened') return;
     this.#state = 'running';
@@ -239,7 +239,7 @@ export class SourcePump<T> {
     this.#wake();
   }
 
-  /** Every terminal has dealt with the first `bytes` bytes. Cumulative. */
+  /** Every terminal has processed the first `bytes` bytes. Cumulative. */
   released(bytes: number): void {
     if (bytes <= this.#released) return;
     const waited = this.#exhausted();
@@ -249,7 +249,7 @@ export class SourcePump<T> {
     this.#wake();
   }
 
-  /** Sends the `End` that was withheld because another source had more to say. */
+  /** Sends the `End` that was withheld because it had been flushed before; another source has new records. */
   end(): void {
     this.#send(end);
   }
@@ -271,7 +271,7 @@ export class SourcePump<T> {
     this.#share?.leave();
   }
 
-  /** A look at the state that survives calls which may have changed it. */
+  /** Reads the state anew: TypeScript assumes that calls do not change it. */
   #is(state: 'opened' | 'running' | 'ended'): boolean {
     return this.#state === state;
   }
@@ -321,14 +321,14 @@ export class SourcePump<T> {
     } catch (error) {
       this.#fail(error);
     }
-    // Only now: what came during the turn must not have started another one.
+    // Only now, so that nothing during the turn starts another one.
     this.#wakeup = undefined;
     this.#wake();
     this.#options.turned?.();
   }
 
   #sendBarriers(): void {
-    // Those that arrive meanwhile wait for the next turn.
+    // Barriers that arrive meanwhile wait for the next iteration.
     for (const barrier of this.#barriers.splice(0)) {
       const reader = this.#reader;
       if (reader === undefined) return;
@@ -348,7 +348,7 @@ export class SourcePump<T> {
     if (reader === undefined) return;
     this.#ready = false;
     this.#output.taken = 0;
-    // Stays set where the poll throws: then it tells where.
+    // Stays set if the poll throws, so that `place` is known.
     this.#polling = true;
     const result = reader.poll(this.#output);
     this.#polling = false;
@@ -363,7 +363,7 @@ export class SourcePump<T> {
     } else if (result !== 'end') this.#checkProgress(reader);
     if (result !== 'end' || !this.#is('running')) return;
     this.#state = 'ended';
-    // What operators held was flushed by the End of the attempt that is restored: a second one would flush it twice.
+    // The restored attempt has flushed the operators with its `End`: a second one would flush them twice.
     const flushed = this.#options.flushed === true && this.#sent === 0;
     if (!flushed) this.end();
     if (this.#is('ended')) this.#options.ended?.(flushed);

@@ -1,20 +1,20 @@
 import type { Cutter } from '../formats/reader.js';
 
-/** How much of an oversized record is kept to show. */
+/** Bytes of an oversized record that are kept for its error. */
 const excerptBytes = 256;
 
 export type Piece =
   /** Whole records. */
   | { readonly kind: 'records'; readonly start: number; readonly bytes: Buffer }
-  /** One record over the maximum, dropped but for its beginning. */
+  /** One record over the maximum, dropped except for its beginning. */
   | { readonly kind: 'oversized'; readonly start: number; readonly length: number; readonly excerpt: Buffer };
 
 /**
- * Cuts chunks of bytes into blocks of whole records, of at most `block` bytes each. Blocks are views into their chunk; copied
- * is only what lies on both sides of a chunk's end (the carry-over), so that no chunk is kept alive by its neighbour.
+ * Cuts chunks of bytes into blocks of whole records, of at most `block` bytes each. Blocks are views into their chunk;
+ * only a record that crosses the end of a chunk is copied (the carry-over), so that no chunk keeps its neighbour alive.
  *
- * A record longer than `maxBytes`, its boundary included, is dropped while it arrives and reported in one piece: the
- * carry-over never exceeds `maxBytes` and one block, and what is oversized does not depend on how the bytes were cut.
+ * A record longer than `maxBytes`, including its boundary, is dropped while it arrives and reported as one piece: the
+ * carry-over never exceeds `maxBytes` plus one block, and the result does not depend on how the bytes were cut.
  */
 export class Slicer {
   readonly #cutter: Cutter;
@@ -28,7 +28,10 @@ export class Slicer {
   #dropping = false;
   #over = false;
 
-  /** `offset`: where the first record starts in the object. `block`: bytes of a block at most. */
+  /**
+   * @param offset where the first record starts in the object
+   * @param block the maximum size of a block in bytes
+   */
   constructor(cutter: Cutter, offset: number, maxBytes: number, block: number) {
     this.#cutter = cutter;
     this.#start = offset;
@@ -36,33 +39,33 @@ export class Slicer {
     this.#block = Math.min(block, maxBytes);
   }
 
-  /** Where the next record starts: everything before it has been handed over. */
+  /** Where the next record starts: everything before it has been returned. */
   get offset(): number {
     return this.#start;
   }
 
-  /** Nothing is left of what was pushed. */
+  /** Whether nothing is left of the pushed bytes. */
   get drained(): boolean {
     return this.#at >= this.#chunk.length && this.#carried === 0;
   }
 
-  /** Bytes copied and waiting for the rest of their record. */
+  /** Bytes that are copied and wait for the rest of their record. */
   get carried(): number {
     return this.#dropping ? excerptBytes : this.#carried;
   }
 
-  /** More bytes; only when `next` has nothing. */
+  /** Adds bytes. Only when `next` has returned `undefined`. */
   push(chunk: Uint8Array): void {
     this.#chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     this.#at = 0;
   }
 
-  /** No more bytes: what is carried is the last record. */
+  /** There are no more bytes: the carry-over is the last record. */
   end(): void {
     this.#over = true;
   }
 
-  /** The next piece; `undefined` when more bytes are needed, or, after `end`, when all has been handed over. */
+  /** The next piece; `undefined` when more bytes are needed, or, after `end`, when there are no more. */
   next(): Piece | undefined {
     while (this.#at < this.#chunk.length) {
       const chunk = this.#chunk;
@@ -74,7 +77,7 @@ export class Slicer {
           this.#at = end;
           return this.#records(chunk.subarray(from, end));
         }
-        // A cutter that remembers has not seen these bytes yet: `last` leaves no trace.
+        // `last` has remembered nothing of these bytes, so `first` may see them again.
       }
       const end = this.#cutter.first(chunk, from, to);
       this.#at = end < 0 ? to : end;

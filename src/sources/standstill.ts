@@ -1,8 +1,8 @@
 import { monotonic, type Clock } from '../flow/index.js';
 
-/** What a source waits for. */
+/** A wait of a source. */
 export interface SourceWait {
-  /** `undefined`: credit. */
+  /** The request that it waits for; `undefined`: it waits for credit. */
   readonly input: string | undefined;
   /** When it last made progress, or began to wait for this. By the monotonic clock. */
   readonly since: number;

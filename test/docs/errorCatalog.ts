@@ -173,8 +173,8 @@ export const errorCatalog: Readonly<
   },
   sources: {
     BadDecoderState: [
-      'The state of a decoder is not JSON, is larger than 64 KiB, or is refused by its own `isState`',
-      'Correct the format, or make one that remembers less',
+      'The state of a decoder is not JSON, is larger than 64 KiB, or is rejected by its own `isState`',
+      'Correct the format, or use one with less state',
     ],
     BadPosition: [
       'The checkpoint holds a position that this source cannot use',

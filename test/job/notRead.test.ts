@@ -131,7 +131,7 @@ test('a failed listing is reported, and the job stays finished', async () => {
     {
       type: 'warning',
       operator: 'in',
-      message: "Source 'in' has read everything; whether input was added since is unknown.",
+      message: "Source 'in' has read everything, but could not check whether input was added since.",
       error: { code: 'PermissionDenied' },
     },
   ]);

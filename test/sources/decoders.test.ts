@@ -179,13 +179,9 @@ describe('a state that a checkpoint cannot store is BadDecoderState', () => {
 
   it.each<[string, Reader<string>, string]>([
     ['no JSON', lines(loop['none'], () => true), 'is not JSON'],
-    [
-      'more than 64 KiB',
-      lines('ä'.repeat(40_000), () => true),
-      'takes 80002 bytes, and a checkpoint holds 65536',
-    ],
-    ['refused by the format itself', lines('x', () => false), 'is refused by its own isState'],
-    ['not checked by the format', lines('x'), 'is refused by its own isState'],
+    ['more than 64 KiB', lines('ä'.repeat(40_000), () => true), 'takes 80002 bytes, and the limit is 65536'],
+    ['refused by the format itself', lines('x', () => false), 'is rejected by its own isState'],
+    ['not checked by the format', lines('x'), 'is rejected by its own isState'],
   ])('%s', async (_, format, what) => {
     const store = memoryWith({ 'raw/a': 'a\nb\n' });
     const reading = readAll(slicedFiles('memory://lake/raw', { format }, 1), store).catch(
@@ -242,7 +238,7 @@ describe('a position that another decoder made is refused', () => {
     ]);
   });
   test.each<[string, Reader<unknown>, (position: Json) => Json, string]>([
-    ['another format', text(), same, "was read with format 'csv', and not 'text' as it is set now"],
+    ['another format', text(), same, "was read with format 'csv'; the format is now 'text'"],
     [
       'no state',
       csv,
@@ -260,7 +256,7 @@ describe('a position that another decoder made is refused', () => {
       'another kind',
       csv,
       (position) => ({ ...(position as object), kind: 'cursor' }),
-      "is of kind 'cursor', and 'files' is needed",
+      "is of kind 'cursor' instead of 'files'",
     ],
     [
       'another version',
