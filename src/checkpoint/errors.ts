@@ -121,6 +121,6 @@ export function droppedPending(pending: readonly Pending[]): CheckpointError {
 export function sweepTooLong(milliseconds: number): CheckpointError {
   return new CheckpointError(
     'SweepTooLong',
-    `What earlier attempts of the job left was not removed within ${milliseconds / 1000} s; the rest stays until the job is started again. Start it again, or set a lifecycle rule AbortIncompleteMultipartUpload.`,
+    `Leftovers of earlier attempts were not removed within ${milliseconds / 1000} s. Start the job again to remove the rest, or set a lifecycle rule AbortIncompleteMultipartUpload.`,
   );
 }

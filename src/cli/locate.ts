@@ -48,7 +48,7 @@ function refuseNearlyUri(argument: string): void {
   const [, scheme = '', rest] = nearlyUri.exec(argument) ?? [];
   if (rest === undefined) return;
   const shown = readable(hideUserInfo(`${scheme}://${scheme.toLowerCase() === 'file' ? '/' : ''}${rest}`));
-  throw new UsageError(`A URI has two slashes after its scheme: ${shown}. For a local path, begin with ./`);
+  throw new UsageError(`A URI has two slashes after its scheme: ${shown}. A local path starts with ./`);
 }
 
 /** Resolves an argument. Errors: `InvalidUri`, `UnknownScheme`, `InvalidGlob`, `Usage`. */

@@ -28,7 +28,7 @@ export async function pairsOf(
     const other = names.get(pair.to);
     if (several && source.glob === undefined && other !== undefined)
       throw new UsageError(
-        `${other} and ${source.display} would have the same name in ${target.display}. Copy them one by one.`,
+        `${other} and ${source.display} would have the same name in ${target.display}. Copy them separately.`,
       );
     names.set(pair.to, source.display);
     pairs.push(pair);
@@ -53,6 +53,8 @@ async function pairOf(
   if (!recursive)
     throw new UsageError(`${source.display} is a directory. Add --recursive to copy everything in it.`);
   if (several && name === '')
-    throw new UsageError(`${source.display} has no name to copy it to in ${target.display}. Take it alone.`);
+    throw new UsageError(
+      `${source.display} has no name to copy it to in ${target.display}. Copy it separately.`,
+    );
   return { from: asDirectory(from), to: asDirectory(several ? below(target, name) : target.uri) };
 }

@@ -18,10 +18,7 @@ export function addSkipping(command: Command, links: readonly Links[]): Command 
         `symbolic links in local directories: ${described(links)}; default: ${usual}`,
       ).choices(links),
     )
-    .option(
-      '--skip-unreadable',
-      'leave out, with a warning, what is no file or may not be read, and do not fail',
-    );
+    .option('--skip-unreadable', 'skip special and unreadable files with a warning, instead of failing');
 }
 
 /** The corresponding options of an operation. Skipped entries are reported. */

@@ -136,7 +136,7 @@ const quote = 0x22;
 const minus = 0x2d;
 const zero = 0x30;
 
-/** Digits and what stands between them. */
+/** Digits and what is between them. */
 function isInNumber(char: number): boolean {
   return isDigit(char) || char === minus || char === 0x2b || (char | 0x20) === 0x65;
 }

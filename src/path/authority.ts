@@ -31,13 +31,13 @@ export function parseServer(text: string): string {
   // URL validates addresses and international names, but also accepts more than a host.
   if (host === undefined || !URL.canParse(`http://${host}`)) {
     throw new InvalidUri(
-      'The host of this s3x:// URI is not one. Write s3x://[key:secret@]host[:port]/bucket/key, with %2F, %40 and %25 for "/", "@" and "%" in a secret.',
+      'The host of this s3x:// URI is invalid. Write s3x://[key:secret@]host[:port]/bucket/key, with %2F, %40 and %25 for "/", "@" and "%" in a secret.',
     );
   }
   const { hostname } = new URL(`http://${host}`);
   if (port === undefined) return hostname;
   if (Number(port) < 1 || Number(port) > 65535) {
-    throw new InvalidUri('The port of this s3x:// URI is not one. Write a number from 1 to 65535.');
+    throw new InvalidUri('The port of this s3x:// URI is invalid. Write a number from 1 to 65535.');
   }
   return `${hostname}:${Number(port)}`;
 }

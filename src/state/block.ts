@@ -98,7 +98,7 @@ export class Block extends BlockAddresses {
     this.#reader = new KeyReader(this.addresses);
     const { count } = this;
     const stored = unpackForeign(plain.subarray(8 + count + this.addresses.length));
-    if (!Array.isArray(stored)) throw new RangeError('its values are no array');
+    if (!Array.isArray(stored)) throw new RangeError('its values are not an array');
     const contents = new Array<CellContent>(count);
     let next = 0;
     for (let i = 0; i < count; i++) {

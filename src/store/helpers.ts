@@ -217,7 +217,7 @@ export function compareUploads(a: UploadCursor, b: UploadCursor): number {
 export function noSuchUpload(key: string, uploadId: string): StoreError {
   return new StoreError(
     'NotFound',
-    `Upload ${uploadId} of ${key} is not under way: it was completed or aborted, or never existed.`,
+    `Upload ${uploadId} of ${key} is not in progress: it was completed or aborted, or never existed.`,
     {
       serverCode: 'NoSuchUpload',
       status: 404,

@@ -29,7 +29,7 @@ export interface ObjectStore {
   /** One page of a listing. Errors: `NotFound` (no such bucket); on a local directory also as `unlisted` says. */
   list(options: ListOptions): Observable<ListPage>;
 
-  /** Deletes any number of keys (in as many requests as it takes); missing ones are no error. Emits those that could not be deleted. */
+  /** Deletes any number of keys (in as many requests as it takes); missing ones are not an error. Emits those that could not be deleted. */
   delete(keys: readonly string[]): Observable<readonly DeleteFailure[]>;
 
   /**
@@ -59,7 +59,7 @@ export interface ObjectStore {
     after?: number,
   ): Observable<{ readonly parts: readonly UploadedPart[]; readonly next?: number }>;
 
-  /** One page of the uploads under way whose keys start with `prefix`, by key. */
+  /** One page of the unfinished uploads whose keys start with `prefix`, by key. */
   listUploads(options: { readonly prefix: string; readonly after?: UploadCursor }): Observable<UploadPage>;
 
   /**
@@ -75,7 +75,7 @@ export interface ObjectStore {
     options?: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string },
   ): Observable<PutResult>;
 
-  /** Drops an upload and its parts. An unknown upload is no error. */
+  /** Drops an upload and its parts. An unknown upload is not an error. */
   abortUpload(key: string, uploadId: string): Observable<void>;
 }
 

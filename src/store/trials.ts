@@ -106,7 +106,7 @@ function decided(what: string, round: Observable<boolean | undefined>): Observab
       concatMap((found) => {
         if (found === true || (found === false && before === false)) return of(found);
         if (left > 0) return ask(left - 1, found);
-        throw new StoreError('Unavailable', `It could not be found out ${what}. Trying again may help.`);
+        throw new StoreError('Unavailable', `Could not determine ${what}. Retry.`);
       }),
     );
   return ask(rounds - 1);

@@ -69,5 +69,5 @@ export function stuck({ attempts }: World, claims: number): string | undefined {
     ({ state, over }) =>
       !over && state.phase !== 'failed' && !(state.log.phase === 'listing' && state.log.serial >= claims),
   );
-  return waiting && `${waiting.nonce} waits for ever`;
+  return waiting && `${waiting.nonce} waits forever`;
 }

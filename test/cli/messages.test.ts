@@ -22,11 +22,11 @@ describe('errors', () => {
     [['ls', 'ftp://host/x'], /^millrace: UnknownScheme: /],
     [
       ['ls', 's3:/b/x'],
-      /^millrace: Usage: A URI has two slashes after its scheme: s3:\/\/b\/x\. For a local/,
+      /^millrace: Usage: A URI has two slashes after its scheme: s3:\/\/b\/x\. A local path/,
     ],
     [
       ['cp', '.', 's3:b/x'],
-      /^millrace: Usage: A URI has two slashes after its scheme: s3:\/\/b\/x\. For a local/,
+      /^millrace: Usage: A URI has two slashes after its scheme: s3:\/\/b\/x\. A local path/,
     ],
     [['ls', 's3:///x'], /^millrace: InvalidUri: /],
     [['ls', 's3://b/[a'], /^millrace: InvalidGlob: /],

@@ -51,7 +51,10 @@ export const errorCatalog: Readonly<
     AlreadyExists: ['A conditional write found an object', 'Choose another key, or read what is there'],
     Conflict: ['The server was changing the same object', 'Try again'],
     Expired: ['The credentials or the session have expired', 'Provide credentials that are renewed'],
-    Integrity: ['Bytes do not match their checksum or length', 'Try again; if it stays, restore the object'],
+    Integrity: [
+      'Bytes do not match their checksum or length',
+      'Retry; if it keeps failing, restore the object',
+    ],
     InvalidCredentials: [
       'A provider of credentials returned something that is not credentials',
       'Return `accessKeyId` and `secretAccessKey`, and `sessionToken` and `expiration` where they apply',
@@ -83,7 +86,7 @@ export const errorCatalog: Readonly<
       'The store refuses access',
       'Grant the action that the message names, or fix the credentials',
     ],
-    PreconditionFailed: ['The object is not in the version that was asked for', 'Read it again'],
+    PreconditionFailed: ['The object is not the requested version', 'Read it again'],
     RegionMissing: ['No AWS region is known', 'Set `s3.region` or AWS_REGION'],
     TemporaryCredentials: [
       'Session tokens cannot be obtained with temporary credentials',
@@ -339,7 +342,7 @@ export const errorCatalog: Readonly<
     IntoItself: ['The target is inside the source directory', 'Choose a target outside'],
     ListFailed: ['Some objects could not be listed', 'See `failures`'],
     NotEmpty: ['The directory has content', 'Set `recursive`'],
-    NotVerified: ['The source of a move has changed since it was copied, and stays', 'Move it again'],
+    NotVerified: ['The source of a move has changed since it was copied, and was kept', 'Move it again'],
     OutsideTarget: [
       'A link leads out of the target directory',
       'Remove the link, or name its destination as the target',

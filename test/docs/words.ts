@@ -23,4 +23,12 @@ export const words: readonly (readonly [RegExp, string])[] = [
   [/\bwho may only\b|\bnobody wants\b|\bwhose business\b/i, 'the permission, the caller or the component'],
   [/\bhas to be there\b/i, 'must exist'],
   [/\blies? behind\b/i, 'is after'],
+  [/\bunder way\b/i, 'in flight, in progress'],
+  [/\bfor ever\b/i, 'forever, indefinitely'],
+  [/\bif it stays so\b/i, 'if it keeps failing'],
+  [/\btrying again (may help|helps|later)\b/i, 'retry'],
+  [/\bno answer of\b|\bno object of S3\b/i, 'is not from S3'],
+  [/\bwhat stands (there|between)\b/i, 'the object there, the proxy in between'],
+  [/\bfound out (what|whether)\b/i, 'determine'],
+  [/\bis no error\b|\bare no error\b/i, 'is not an error'],
 ];

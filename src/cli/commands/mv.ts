@@ -92,7 +92,7 @@ async function move(
       const again = rests.map((rest) => foundAgain(relation, base, rest));
       if (again.some((key) => key !== undefined && isFound(key)))
         throw new UsageError(
-          `${source.display} would find what was moved again. Move to a place outside of it.`,
+          `${source.display} would match the moved objects again. Move to a target outside of it.`,
         );
       const moves = page.map(({ uri: from }, at) => ({
         from,

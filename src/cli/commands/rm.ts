@@ -31,7 +31,7 @@ export function rm(program: Command, start: Start): void {
       'after',
       examples(
         ['millrace rm s3://lake/raw/a.csv', 'one object'],
-        ['millrace rm -r --dry-run s3://lake/tmp/', 'what would go'],
+        ['millrace rm -r --dry-run s3://lake/tmp/', 'what would be removed'],
         ['millrace rm -r s3://lake/tmp/', 'a directory with everything in it'],
         ["millrace rm 's3://lake/raw/**/*.tmp'", 'what matches'],
         [

@@ -18,29 +18,29 @@ export function uploads(program: Command, start: Start): void {
       'after',
       examples(
         ['millrace uploads ls s3://lake', 'all of a bucket, with their age'],
-        ['millrace uploads abort s3://lake --older-than 7d', 'drops those begun more than a week ago'],
+        ['millrace uploads abort s3://lake --older-than 7d', 'aborts those that are more than a week old'],
       ),
     );
   group
     .command('ls')
-    .description('lists uploads under way')
+    .description('lists unfinished uploads')
     .argument('<prefix>', 'of the objects that they would become')
     .addHelpText('after', examples(['millrace uploads ls --json s3://lake/raw/', 'with upload ids']))
     .action((prefix: string) => start((session) => listUploads(session, prefix)));
   group
     .command('abort')
-    .description('drops uploads that were begun long ago, with all parts that they have')
+    .description('aborts old uploads and deletes their parts')
     .argument('<prefix>', 'of the objects that they would become')
     .option(
       '--older-than <time>',
-      'only those begun longer ago: 12h, 7d; 0s is all, including those of running writers',
+      'only older ones: 12h, 7d; 0s means all, including those of running writers',
     )
     .option('--dry-run', 'show what would be aborted, and abort nothing')
     .addHelpText(
       'after',
       examples(
-        ['millrace uploads abort s3://lake/raw/ --older-than 1d', 'leaves alone what runs today'],
-        ['millrace uploads abort s3://lake --older-than 7d --dry-run', 'what would go'],
+        ['millrace uploads abort s3://lake/raw/ --older-than 1d', 'keeps the uploads of today'],
+        ['millrace uploads abort s3://lake --older-than 7d --dry-run', 'what would be aborted'],
       ),
     )
     .action((prefix: string, options: AbortOptions) => start((session) => abort(session, prefix, options)));
@@ -60,7 +60,7 @@ async function listUploads(session: Session, prefix: string): Promise<void> {
     if (json) out.record(recordOf(upload));
     else out.line(lineOf(upload));
   });
-  if (found === 0 && !json && !quiet) err.line('There are no uploads under way.');
+  if (found === 0 && !json && !quiet) err.line('There are no unfinished uploads.');
 }
 
 async function abort(session: Session, prefix: string, { olderThan, dryRun }: AbortOptions): Promise<void> {

@@ -218,7 +218,7 @@ export const connection: readonly Row[] = [
     kind: timer,
     fallback: '1s',
     option: 's3.retry.throttledBase',
-    doc: 'The same where the server asked for fewer requests.',
+    doc: 'The same after the server has throttled a request.',
   },
   {
     key: 's3.retry.max-delay',
@@ -279,7 +279,7 @@ export const spi: readonly Row[] = [
     kind: count({ least: 2, most: 10_000, rule: '2 to 10,000' }),
     fallback: '50 for readers, 8 for `files()`',
     option: 'transfer.fragmentNumber',
-    doc: 'Fragments that a read holds or has under way at once.',
+    doc: 'Fragments that a read holds or fetches at once.',
   },
   {
     key: 's3.spi.write.multipart-part-size',

@@ -274,6 +274,6 @@ export const delegation: readonly Row[] = [
     kind: text("a region's name, such as eu-central-1", /^[a-z0-9-]+$/i),
     fallback: 'as `s3.region`',
     option: 'delegationTokens.region',
-    doc: 'Region whose STS is asked for tokens.',
+    doc: 'Region of the STS that issues tokens.',
   },
 ];

@@ -21,7 +21,7 @@ export const transfer: readonly Row[] = [
     kind: count({ least: 1, most: 64, rule: '1 to 64' }),
     fallback: '4',
     option: 'transfer.uploadConcurrency',
-    doc: 'Parts of one sink, or of one written file, that are under way at once.',
+    doc: 'Concurrent part uploads of one sink or one written file.',
   },
   {
     key: 's3.upload.memory-budget',
@@ -42,7 +42,7 @@ export const transfer: readonly Row[] = [
     kind: size({
       least: 64 * KiB,
       most: 4 * MiB,
-      rule: "64 KiB to 4 MiB, such as '256KiB'; what is beyond is moved to the bound, with a warning",
+      rule: "64 KiB to 4 MiB, such as '256KiB'; values out of bounds are clamped, with a warning",
       clamp: true,
     }),
     fallback: '256KiB',
@@ -61,12 +61,12 @@ export const transfer: readonly Row[] = [
     kind: count({
       least: 1,
       most: 10_000,
-      rule: '1 to s3.connection.max; what is beyond is moved to the bound, with a warning',
+      rule: '1 to s3.connection.max; values out of bounds are clamped, with a warning',
       clamp: true,
     }),
     fallback: '16',
     option: 'transfer.bulkCopy.concurrency',
-    doc: 'Objects that a bulk copy has under way at once.',
+    doc: 'Objects that a bulk copy transfers concurrently.',
   },
   {
     key: 's3.async.enabled',

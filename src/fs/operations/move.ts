@@ -205,7 +205,7 @@ function changed({ from, source }: Task): OperationError {
   const uri = from.uri(source.key);
   return new OperationError(
     'NotVerified',
-    `${uri} has changed since it was copied, and stays. Move it again.`,
+    `${uri} has changed since it was copied, and was kept. Move it again.`,
   );
 }
 
@@ -215,7 +215,7 @@ function stillThere(from: Place, all: readonly ObjectInfo[], sure: readonly Obje
     .filter((info) => !gone.has(info))
     .map(({ key }): Failure => ({
       uri: from.uri(key),
-      error: new OperationError('NotVerified', 'It has changed since it was copied, and stays.'),
+      error: new OperationError('NotVerified', 'It has changed since it was copied, and was kept.'),
     }));
   return new PartlyFailed('RemoveFailed', 'removed after it was copied', failures);
 }
@@ -223,6 +223,6 @@ function stillThere(from: Place, all: readonly ObjectInfo[], sure: readonly Obje
 function notVerified({ from, source, to, key }: Task): OperationError {
   return new OperationError(
     'NotVerified',
-    `${to.uri(key)} is not what was copied there: somebody else writes to it. ${from.uri(source.key)} stays; look at both, and move it again.`,
+    `${to.uri(key)} is not what was copied there: another process writes to it. ${from.uri(source.key)} was kept; compare both, and move it again.`,
   );
 }

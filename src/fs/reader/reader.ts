@@ -288,5 +288,5 @@ const replaced = (key: string, cause?: unknown): StoreError =>
 const shortRead = (key: string, { start, end }: Piece, bytes: number): StoreError =>
   new StoreError(
     'Integrity',
-    `The store gave ${bytes} bytes of ${key} where ${end - start} were asked for, from byte ${start}. Read again.`,
+    `The store gave ${bytes} bytes of ${key} instead of ${end - start}, from byte ${start}. Read again.`,
   );

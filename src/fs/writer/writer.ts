@@ -213,12 +213,12 @@ export class ObjectWriter {
 const nothing = Buffer.alloc(0);
 
 const changed = (uri: string, part: number): StoreError =>
-  new StoreError('Integrity', `Part ${part} of ${uri} arrived changed. Write it again.`);
+  new StoreError('Integrity', `Part ${part} of ${uri} was damaged in transit. Write it again.`);
 
 const unchecked = (uri: string): StoreError =>
   new StoreError(
     'NotSupported',
-    `${uri} cannot be checked: ETags there are no MD5s (so it is with SSE-KMS). Set a checksum for the connection instead.`,
+    `${uri} cannot be checked: its ETags are not MD5s (as with SSE-KMS). Set a checksum for the connection instead.`,
   );
 
 const tooLarge = (uri: string): StoreError =>

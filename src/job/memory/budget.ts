@@ -19,7 +19,7 @@
  *
  * 1. Shares never grow beyond what there is to divide, so holders that respect their limits never hold more than the total,
  *    unless fixed charges do not leave them their leasts.
- * 2. No holder waits for ever. A holder with its least makes progress without other attempts, so it eventually comes down to
+ * 2. No holder waits forever. A holder with its least makes progress without other attempts, so it eventually comes down to
  *    its target, and the targets fit into the total. The leasts must fit as well: a holder whose least does not fit is refused.
  * 3. Once all accounts are closed, nothing is charged.
  *

@@ -6,7 +6,7 @@ import type { Piece } from './remainder.js';
  * The bytes of a file that are in no part yet, by offset:
  *
  *     0 ......... dropped ........ stored ........ journaled ......... length
- *     only in journals   | in a journal and memory | PUT under way | only in memory: fresh
+ *     only in journals   | in a journal and memory | PUT in flight | only in memory: fresh
  */
 export class TailBytes {
   #memory: Buffer | undefined;

@@ -51,5 +51,5 @@ export function planned({
   code,
   message,
 }: Extract<Failure, { kind: 'answer' | 'answer-after' }>): GatewayError {
-  return new GatewayError(status, code, message ?? 'This was asked for.');
+  return new GatewayError(status, code, message ?? 'An injected fault.');
 }

@@ -306,7 +306,7 @@ class LocalStore implements ObjectStore {
     if (ifMatch === undefined || info.etag === ifMatch) return;
     throw new StoreError(
       'PreconditionFailed',
-      `${this.uri}/${info.key} has changed: it no longer has the ETag asked for.`,
+      `${this.uri}/${info.key} has changed: it no longer has the requested ETag.`,
       { status: 412 },
     );
   }

@@ -27,7 +27,7 @@ export async function readRange(
     if (bytesRead === 0) {
       throw new StoreError(
         'Integrity',
-        `${key} ended at byte ${at}, before its size of ${size}: someone has cut it. Read it again.`,
+        `${key} ended at byte ${at}, before its size of ${size}: it was truncated. Read it again.`,
       );
     }
     chunks.push(buffer.subarray(0, bytesRead));

@@ -277,7 +277,7 @@ export function checkFile(path: string, stat: BigIntStats | undefined): void {
 function noFile(path: string): StoreError {
   return new StoreError(
     'InvalidRequest',
-    `${path} is no regular file, and would be replaced by one. Name another; on the command line, - is standard output.`,
+    `${path} is not a regular file, and would be replaced by one. Choose another path; on the command line, - is standard output.`,
   );
 }
 

@@ -62,7 +62,7 @@ export function linkTo(key: string, path: string, what: string): Unlisted {
 }
 
 export function circle(key: string, path: string, to: string): Unlisted {
-  const error = new StoreError('NotSupported', `${path} is a link that leads in a circle, to ${to}.`);
+  const error = new StoreError('NotSupported', `${path} is a circular link, to ${to}.`);
   return unreadable(key, error);
 }
 

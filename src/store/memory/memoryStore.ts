@@ -237,7 +237,7 @@ class MemoryStore implements ObjectStore {
 function changed(uri: string, key: string): StoreError {
   return new StoreError(
     'PreconditionFailed',
-    `${uri}/${key} has changed: it no longer has the ETag asked for.`,
+    `${uri}/${key} has changed: it no longer has the requested ETag.`,
     { status: 412 },
   );
 }

@@ -14,7 +14,7 @@ export interface QueuedPart<U extends Upload> {
   readonly number: number;
   /** Bytes. */
   readonly size: number;
-  /** Bytes of memory that it takes, waiting or under way. Set by {@link PartQueue.hold} only. */
+  /** Bytes of memory that it takes, waiting or in flight. Set by {@link PartQueue.hold} only. */
   held: number;
   /** Called when it has arrived. */
   done(): void;
@@ -22,13 +22,13 @@ export interface QueuedPart<U extends Upload> {
 
 /** How parts are sent. Errors do not reach the queue: their receiver stops it. */
 export interface Sending<U extends Upload, P extends QueuedPart<U>> {
-  /** Parts of `partSize` under way at once. A smaller part counts by its size, but for an eighth at least. */
+  /** Parts of `partSize` in flight at once. A smaller part counts by its size, but for an eighth at least. */
   readonly inFlight: number;
   /** Bytes. */
   readonly partSize: number;
   create(upload: U, created: (uploadId: string) => void): void;
   send(part: P, uploadId: string, arrived: (part: Pick<UploadedPart, 'etag'>) => void): void;
-  /** Whether there is memory for sending the part. Not asked if nothing else is under way. */
+  /** Whether there is memory for sending the part. Not called if nothing else is in flight. */
   mayStart?(part: P): boolean;
   /** Called before the part is sent. */
   started?(part: P): void;
@@ -41,7 +41,7 @@ export interface Sending<U extends Upload, P extends QueuedPart<U>> {
 export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
   #waiting: P[] = [];
   #head = 0;
-  /** The number of parts under way. */
+  /** The number of parts in flight. */
   #underWay = 0;
   /** The sum of their weights. Reset with the first part, because fractions do not cancel out exactly. */
   #load = 0;
@@ -52,12 +52,12 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
 
   constructor(private readonly sending: Sending<U, P>) {}
 
-  /** Bytes of memory that parts take, waiting or under way. */
+  /** Bytes of memory that parts take, waiting or in flight. */
   get held(): number {
     return this.#held;
   }
 
-  /** Parts waiting or under way. */
+  /** Parts waiting or in flight. */
   get size(): number {
     return this.#size;
   }
@@ -75,7 +75,7 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
     part.held = bytes;
   }
 
-  /** Drops the parts that are not under way. */
+  /** Drops the parts that are not in flight. */
   clear(): void {
     this.#waiting = [];
     this.#head = 0;

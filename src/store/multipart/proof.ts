@@ -6,11 +6,11 @@
  *     ask ──error───▶ failed         a definite one that says nothing was published
  *                   ▶ look           all others: the object itself is asked (HEAD)
  *     look ─────────▶ ours           it is what we publish
- *                   ▶ foreign        another object stands where nobody else may write
- *                   ▶ failed         a condition was not met, by what somebody else has written
+ *                   ▶ foreign        another object has a key that only this job may write
+ *                   ▶ failed         a condition was not met, by a write of another process
  *                   ▶ lost           the upload is gone, and there is no object of ours
  *                   ▶ list           there is none, and the outcome is in doubt: the upload is asked (ListParts)
- *     list ─────────▶ wait, then ask not yet: the upload is there, or nobody may tell
+ *     list ─────────▶ wait, then ask not yet: the upload is there, or ListParts is denied
  *                   ▶ look           it is gone: the request may have done its work after the first look
  *
  * No error is taken for an outcome: a Complete that answers 404 may be the echo of one that succeeded, 409, 412 and 500
@@ -27,7 +27,7 @@ export interface Identity {
   /** Bytes. */
   readonly size: number;
   /**
-   * Given where nobody else writes to the key: then equal bytes prove it as well. Elsewhere they do not: of two
+   * Set if only the caller writes to the key: then equal bytes prove it as well. Elsewhere they do not: of two
    * writers of the same bytes only one has won.
    */
   readonly parts?: readonly UploadedPart[];
@@ -52,7 +52,7 @@ function hasMd5({ etag }: UploadedPart): boolean {
 
 export interface Rules {
   readonly identity: Identity;
-  /** Nobody else writes to the key. Otherwise what stands there may be somebody else's, and is no fault. */
+  /** Only the caller writes to the key. Otherwise a foreign object there is legitimate. */
   readonly exclusive: boolean;
   /** Whether the request completes an upload, which can be asked whether it is over. */
   readonly upload: boolean;
@@ -101,7 +101,7 @@ export function nextStep(rules: Rules, step: Step, answer: Answer): Step {
   if (step.is === 'list' && answer.is === 'upload')
     return answer.upload === 'gone' ? { ...step, is: 'look', gone: true } : again(step);
   if (step.is === 'wait' && answer.is === 'waited') return { is: 'ask', left: step.left - 1 };
-  throw new TypeError(`${answer.is} is no answer to ${step.is}`);
+  throw new TypeError(`${answer.is} is not an answer to ${step.is}`);
 }
 
 function afterLook(

@@ -30,7 +30,7 @@ export interface Publishing {
   /** The upload that is completed, if it is one. */
   readonly uploadId?: string;
   readonly identity: Identity;
-  /** Nobody else writes to the key: what stands there and is not ours is an error. */
+  /** Only the caller writes to the key: a foreign object there is an error. */
   readonly exclusive: boolean;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
@@ -41,7 +41,7 @@ export type Published = Exclude<Outcome, { is: 'failed' }>;
 
 /**
  * Makes a request that publishes, until its outcome is definite (`proof.ts`). Errors: those of the request, if nothing
- * was published, or if nobody can tell.
+ * was published, or if the outcome cannot be determined.
  */
 export function publish(publishing: Publishing, request: Observable<PutResult>): Observable<Published> {
   return follow(publishing, { is: 'ask', left: repeats }, request);

@@ -12,7 +12,7 @@ export interface Part {
 }
 
 export interface MultipartOptions extends UploadOptions {
-  /** Parts under way at once. */
+  /** Parts in flight at once. */
   readonly inFlight: number;
   /** Of all parts but the last, at least. Bytes. */
   readonly partSize: number;

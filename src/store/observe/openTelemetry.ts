@@ -138,7 +138,7 @@ class Metrics {
     });
     this.#active = meter.createUpDownCounter('millrace.store.request.active', {
       unit: '{request}',
-      description: 'Requests under way',
+      description: 'Requests in progress',
     });
     this.#retries = meter.createCounter('millrace.store.request.retries', {
       unit: '{retry}',

@@ -97,7 +97,7 @@ function codeOfStatus(status: number | undefined): StoreErrorCode {
 }
 
 const region =
-  'The bucket is in another region: set `region` to the bucket’s (`aws s3api get-bucket-location` tells it)';
+  'The bucket is in another region: set `region` to the bucket’s (`aws s3api get-bucket-location` shows it)';
 
 const advice: ReadonlyMap<string, string> = new Map<string, string>(
   Object.entries({
@@ -116,7 +116,7 @@ const advice: ReadonlyMap<string, string> = new Map<string, string>(
     EntityTooSmall:
       'A part but the last is below the server’s minimum part size: raise the part size (AWS: 5 MiB)',
     AccessControlListNotSupported:
-      'The bucket takes no ACLs: leave `s3.acl` out, or set it to bucket-owner-full-control',
+      'The bucket does not accept ACLs: remove `s3.acl`, or set it to bucket-owner-full-control',
     InvalidObjectState: 'The object is archived: restore it from its storage class first',
   }),
 );
@@ -125,11 +125,11 @@ const badKey =
   'Check the KMS key: that it is in the bucket’s region and enabled, and that its policy allows kms:GenerateDataKey and kms:Decrypt';
 
 /** Ceph RGW has no default key. */
-const wantsKey = 'This server wants to be told the key: set `s3.sse.kms.key-id` (in code, `sse.kms.keyId`)';
+const wantsKey = 'This server requires the key id: set `s3.sse.kms.key-id` (in code, `sse.kms.keyId`)';
 
 /** Object Lock. */
 const wantsChecksum =
-  'This bucket wants a checksum with every body: set `s3.integrity-check-algorithm` (in code, `checksum`) to CRC32, or to MD5 if the server knows no other';
+  'This bucket requires a checksum with every body: set `s3.integrity-check-algorithm` (in code, `checksum`) to CRC32, or to MD5 if the server knows no other';
 
 /** The fields of the SDK's errors that are used. */
 interface SdkError {
@@ -260,23 +260,23 @@ export function isCode(name: unknown): boolean {
 function general(code: StoreErrorCode, asked: Asked): string {
   switch (code) {
     case 'Throttled':
-      return 'The server asks for fewer requests; trying again later helps';
+      return 'The server asks for fewer requests; retry later';
     case 'Unavailable':
-      return 'Trying again may help; if it stays so, check the endpoint and the network';
+      return 'Retry; if it keeps failing, check the endpoint and the network';
     case 'Integrity':
-      return 'Bytes were damaged or lost on the way; trying again helps';
+      return 'Bytes were damaged or lost in transit; retry';
     case 'AlreadyExists':
-      return 'There is an object under this key already';
+      return 'An object with this key already exists';
     case 'PreconditionFailed':
-      return 'The object is not the one that was expected: it was changed or removed meanwhile';
+      return 'The object is not the expected version: it was changed or removed';
     case 'Conflict':
-      return 'Another request works on this key; trying again helps';
+      return 'Another request is working on this key; retry';
     case 'NotSupported':
       return `This server does not support ${asked.operation} as asked${asked.wanted === undefined ? '' : `, with ${asked.wanted}`}`;
     case 'NotFound':
-      return 'It does not exist (any more)';
+      return 'It does not exist, or was removed';
     case 'InvalidPart':
-      return 'The server does not have the parts as named';
+      return 'The server does not have the named parts';
     default:
       return `The request cannot succeed as it is${asked.wanted === undefined ? '' : `; perhaps the server does not offer ${asked.wanted}`}`;
   }

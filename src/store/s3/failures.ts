@@ -59,7 +59,7 @@ function unreadable({ code }: Failure): Reason {
   return {
     code: 'NotSupported',
     advice:
-      'The answer is not one of S3’s, or damaged by a proxy: check that the endpoint is an S3 server, and what stands between',
+      'The response is not from S3, or was damaged by a proxy: check that the endpoint is an S3 server, and any proxy in between',
   };
 }
 

@@ -53,7 +53,7 @@ export function pinnedEtag(
     throw incomplete(
       operation,
       key,
-      'the answer has no ETag, so it is no object of S3’s. Something other than S3 answers, or alters answers on the way: check the endpoint and the proxies.',
+      'the response has no ETag, so it is not from S3, or was altered in transit: check the endpoint and the proxies.',
     );
   if (pin === undefined || bare === pin) return bare;
   throw incomplete(

@@ -142,7 +142,7 @@ function checkOrder(
     const before = last ?? after;
     const why =
       misplaced(common) ??
-      (folds(common) ? undefined : `it folds keys into ${common}, which was not asked for`) ??
+      (folds(common) ? undefined : `it folds keys into ${common}, which was not requested`) ??
       (begun || before === undefined || compareKeys(common, before) > 0
         ? undefined
         : outOfOrder(common, before));
@@ -188,5 +188,5 @@ function nextOf(
 
 function broken(why: string, code: 'NotSupported' | 'Integrity' = 'NotSupported'): StoreError {
   const advice = code === 'Integrity' ? 'List again.' : 'Use a server, and proxies, that list as S3 does.';
-  return incomplete('ListObjectsV2', undefined, `the listing is not one of S3's: ${why}. ${advice}`, code);
+  return incomplete('ListObjectsV2', undefined, `this is not an S3 listing: ${why}. ${advice}`, code);
 }

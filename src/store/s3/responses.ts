@@ -102,7 +102,7 @@ function notFromS3(command: string, { Bucket, Key }: Input, response: Response, 
         : `a body of type ${type ?? 'unknown'}`;
   return new StoreError(
     status === 404 ? 'Unavailable' : 'NotSupported',
-    `${command.replace(/Command$/, '')} ${where}: ${status} with ${printable(found)}, which is no answer of S3's. Something else answers there: check the endpoint, and whether a proxy or a login page is in between.`,
+    `${command.replace(/Command$/, '')} ${where}: ${status} with ${printable(found)}, which is not an S3 response. Check the endpoint, and whether a proxy or a login page is in between.`,
     { status },
   );
 }

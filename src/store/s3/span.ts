@@ -42,7 +42,7 @@ export function spanOf(
   const what = part === undefined ? 'a part that it does not name' : `bytes ${part.start} to ${part.end}`;
   throw new StoreError(
     'Integrity',
-    `GetObject ${key}: the server sent ${what}, which is not what was asked for. Read it again.`,
+    `GetObject ${key}: the server sent ${what}, which is not what was requested. Read it again.`,
   );
 }
 

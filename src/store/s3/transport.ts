@@ -49,7 +49,7 @@ export function checkAgent({ agent }: Options, sockets: number): void {
     if (each === undefined || each.maxSockets >= sockets) continue;
     throw new MillraceError(
       'InvalidS3Options',
-      `S3 options: agent has ${each.maxSockets} sockets for a server, and ${sockets} requests may be under way (maxSockets and reservedSockets): raise the one or lower the other.`,
+      `S3 options: agent has ${each.maxSockets} sockets for a server, and ${sockets} requests may be in flight (maxSockets and reservedSockets): raise the one or lower the other.`,
     );
   }
 }

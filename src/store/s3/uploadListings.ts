@@ -90,6 +90,6 @@ function brokenListing(operation: string, key: string | undefined): (why: string
     incomplete(
       operation,
       key,
-      `the listing is not one of S3's: ${why}. Use a server, and proxies, that list as S3 does.`,
+      `this is not an S3 listing: ${why}. Use a server, and proxies, that list as S3 does.`,
     );
 }

@@ -40,7 +40,7 @@ export async function createUpload(
     throw incomplete(
       'CreateMultipartUpload',
       key,
-      'the answer has no id of the upload. Check that the endpoint is an S3 server, and what stands between.',
+      'the response has no upload id. Check that the endpoint is an S3 server, and any proxy in between.',
     );
   return { uploadId: UploadId };
 }

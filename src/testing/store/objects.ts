@@ -128,7 +128,7 @@ export function objectTests(test: Declare): void {
     await fails(store.head(`${prefix}c`), 'NotFound');
   });
 
-  test('deletes any number of keys; missing ones are no error', async ({ store, prefix }) => {
+  test('deletes any number of keys; missing ones are not an error', async ({ store, prefix }) => {
     await answer(store.put(`${prefix}0`, bytes('x')));
     await answer(store.put(`${prefix}2499`, bytes('x')));
     await answer(store.put(`${prefix}keep`, bytes('x')));

@@ -155,7 +155,7 @@ describe('places', () => {
   test('local paths are literal, and relative to the working directory', async () => {
     expect(await locate('a b%', '/nowhere/x')).toMatchObject({
       uri: 'file:///nowhere/x/a%20b%25',
-      said: 'a b%',
+      display: 'a b%',
     });
     expect(await locate('/tmp', '/nowhere')).toMatchObject({ uri: 'file:///tmp/', localDirectory: true });
     await expect(locate('.', '/')).rejects.toThrow('names no directory');

@@ -209,7 +209,7 @@ describe('the outcome of a Complete', () => {
     let step: Step = { is: 'ask', left: 4 };
     while (!isOutcome(step)) {
       if (step.is === 'ask') asked++;
-      if (asked > 100) throw new Error('asked for ever');
+      if (asked > 100) throw new Error('asked forever');
       const answers: Record<'ask' | 'look' | 'list' | 'wait', Answer> = {
         ask: { is: 'error', error },
         look: { is: 'object', object: undefined },

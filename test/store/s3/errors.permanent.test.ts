@@ -92,7 +92,7 @@ describe('certificates', () => {
   test('without a fault let the request through', async () => {
     const endpoint = `https://localhost:${await secure(certificates.localhost)}`;
     const pool = closingPool({ endpoint, caBundle: bundle(certificates.authority) });
-    expect((await failure(new S3Store('lake', pool).head('a'))).message).toMatch(/the answer has no ETag/);
+    expect((await failure(new S3Store('lake', pool).head('a'))).message).toMatch(/the response has no ETag/);
   });
 
   test('end a job immediately', async () => {

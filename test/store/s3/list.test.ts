@@ -172,7 +172,7 @@ describe('keys that do not belong in a listing', () => {
           '</ListBucketResult>',
           '<CommonPrefixes><Prefix>d/t/</Prefix></CommonPrefixes></ListBucketResult>',
         ),
-      /not asked for/,
+      /not requested/,
     ],
     [
       'in a prefix out of order',

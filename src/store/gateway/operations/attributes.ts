@@ -52,7 +52,7 @@ function demand({ requireEncryption: required }: Call, type: string | undefined)
   throw new GatewayError(
     403,
     'AccessDenied',
-    `Access Denied: this gateway takes only what is to be encrypted as ${required}, and this is ${type ?? 'not'}.`,
+    `Access Denied: this gateway accepts only objects with the encryption ${required}, and this one has ${type ?? 'not'}.`,
   );
 }
 

@@ -61,10 +61,7 @@ async function ofContainer(variable: string): Promise<S3Credentials> {
     const refused = /status: 4\d\d|not of the required format|not valid|Invalid/i.test(why);
     const message = `The container's credentials, which ${variable} points at, could not be had (${why}). `;
     if (refused) throw noCredentials(`${message}Check the role of the task or pod, and the variable.`);
-    throw new StoreError(
-      'Unavailable',
-      `${message}Trying again may help; if it stays so, check the variable.`,
-    );
+    throw new StoreError('Unavailable', `${message}Retry; if it keeps failing, check the variable.`);
   }
 }
 

@@ -204,7 +204,7 @@ const noTokens = (): MillraceError =>
 function unanswered(what: string): MillraceError {
   return new MillraceError(
     'NoTokens',
-    `${what}: no session token came. Subscribe sendTokens(tokens$, worker) in the process that started this one, and see whether its tokens fail.`,
+    `${what}: no session token arrived. Subscribe sendTokens(tokens$, worker) in the process that started this one, and see whether its tokens fail.`,
     { retryable: true },
   );
 }

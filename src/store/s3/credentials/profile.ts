@@ -91,7 +91,7 @@ function failed(raw: unknown, { name, section }: Source, aws: AwsSettings): unkn
   if (isAboutNetwork(why))
     return new StoreError(
       'Unavailable',
-      `The credentials of ${profile} could not be obtained: ${why}. Trying again may help; if it stays so, check the network and the proxy.`,
+      `The credentials of ${profile} could not be obtained: ${why}. Retry; if it keeps failing, check the network and the proxy.`,
     );
   const has = [...section.keys()].filter((each) => settings.test(each)).join(', ');
   return noCredentials(

@@ -79,13 +79,13 @@ async function custom(provide: () => Promise<S3Credentials>): Promise<S3Credenti
     const what = [name, code].filter((it) => typeof it === 'string' && /^\w{1,40}$/.test(it)).join(' ');
     throw new StoreError(
       'Unavailable',
-      `The function that is to provide credentials failed${what === '' ? '' : ` (${what})`}. Its message is kept back, since it may hold a secret: throw a MillraceError to have it shown.`,
+      `The credentials function failed${what === '' ? '' : ` (${what})`}. Its message is kept back, since it may hold a secret: throw a MillraceError to have it shown.`,
     );
   }
   if (isCredentials(given)) return { ...given };
   throw new MillraceError(
     'InvalidCredentials',
-    'The function that is to provide credentials gave something else: it must give { accessKeyId, secretAccessKey }, and where they end { sessionToken, expiration }, a Date.',
+    'The credentials function returned something else: it must return { accessKeyId, secretAccessKey } and, if they expire, { sessionToken, expiration }, a Date.',
   );
 }
 

@@ -86,9 +86,9 @@ function general(code: StoreErrorCode, action: string): string {
         ? 'The token of the web identity has expired: see why its file is not renewed'
         : 'The base credentials have expired: give some that last, or a function that provides new ones';
     case 'Throttled':
-      return 'STS asks for fewer requests; trying again later helps';
+      return 'STS asks for fewer requests; retry later';
     case 'Unavailable':
-      return 'Trying again may help; if it stays so, check the STS endpoint and the network';
+      return 'Retry; if it keeps failing, check the STS endpoint and the network';
     case 'NotSupported':
       return 'There is no STS at this endpoint: give `assumeRole.endpoint`';
     default:

@@ -153,7 +153,10 @@ async function obtain(sts: Sts, seconds: number | undefined, signal: AbortSignal
   const session = await sessionToken(sts, seconds, signal);
   const { sessionToken: text, expiration } = session;
   if (text === undefined || expiration === undefined)
-    throw new MillraceError('InvalidCredentials', 'STS gave a session without an end: check its endpoint.');
+    throw new MillraceError(
+      'InvalidCredentials',
+      'STS returned a session without an expiration: check its endpoint.',
+    );
   return token({ ...session, sessionToken: text, expiration });
 }
 

@@ -17,10 +17,7 @@ export function proxyRefused(
     );
   return statusCode >= 400 && statusCode < 500
     ? new StoreError('PermissionDenied', `${said}. Allow the host at the proxy, or name it in NO_PROXY.`)
-    : new StoreError(
-        'Unavailable',
-        `${said}. Trying again may help; if it stays so, check the endpoint and the proxy.`,
-      );
+    : new StoreError('Unavailable', `${said}. Retry; if it keeps failing, check the endpoint and the proxy.`);
 }
 
 /** Adds the proxy to the error of a connection through it. */

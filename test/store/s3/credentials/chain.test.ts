@@ -377,7 +377,7 @@ describe('a web identity', () => {
     ['InvalidIdentityToken', 400, 'PermissionDenied', /audience and issuer/],
     ['AccessDenied', 403, 'PermissionDenied', /AssumeRoleWithWebIdentity in the role's trust policy/],
     ['ExpiredTokenException', 400, 'Expired', /token of the web identity has expired/],
-    ['IDPCommunicationError', 400, 'Unavailable', /Trying again/],
+    ['IDPCommunicationError', 400, 'Unavailable', /Retry/],
   ])('that STS refuses by %s is an error that says what to check', async (name, status, code, message) => {
     writeFileSync(file(), hidden);
     const { endpoint } = await refusal(status, name);
