@@ -40,14 +40,27 @@ export { values } from './operators/values.js';
 
 // State
 export {
+  aggregatingState,
+  listState,
+  mapState,
+  reducingState,
+  timers,
   valueState,
+  type Aggregate,
+  type AggregatingState,
   type Handles,
   type Key,
+  type KeyedStateOptions,
+  type ListState,
+  type MapState,
+  type PendingTimer,
+  type ReducingState,
   type Serializer,
   type StateSpec,
   type StateSpecs,
+  type Timers,
+  type TimerTime,
   type ValueState,
-  type ValueStateOptions,
 } from './state/index.js';
 
 // Sinks

@@ -176,6 +176,12 @@ export const wholes: readonly Whole[] = [
     because: 'A value comes back as it was, or is refused: one property.',
   },
   {
+    files: 'state/{keyMap.ts,kinds/*.ts}',
+    by: 'state/kinds/kinds.test.ts',
+    because:
+      'What kinds have in common is tested for all of them; the model in cells.test.ts has every kind, too.',
+  },
+  {
     files: 'state/{snapshot,state,upload}.ts',
     by: 'state/backend.test.ts',
     because: 'The backend alone uses them.',

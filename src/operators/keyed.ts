@@ -82,6 +82,7 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, 
       this.#skipped.skip(error);
       return;
     }
+    this.forget();
     this.#emitAll(results);
     this.leave();
   }

@@ -98,13 +98,18 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
     this.#backend.leave();
   }
 
-  /** Saves what the states hold for the key, so that {@link undo} can restore it during this turn. */
+  /** Logs changes of states, so that {@link undo} can revert them until {@link forget}. */
   protected remember(): void {
     this.#backend.remember();
   }
 
   protected undo(): void {
     this.#backend.undo();
+  }
+
+  /** Keeps the changes since {@link remember}. */
+  protected forget(): void {
+    this.#backend.forget();
   }
 
   override onOpen(open: Open): void {

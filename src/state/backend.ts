@@ -135,13 +135,17 @@ export class StateBackend {
     for (const state of this.#states) state.at(key);
   }
 
-  /** Saves what all states hold for the key, so that {@link undo} can restore it until {@link leave}. */
+  /** Logs what changes in all states, so that {@link undo} can revert it until {@link forget}. */
   remember(): void {
     for (const state of this.#states) state.remember();
   }
 
   undo(): void {
     for (const state of this.#states) state.undo();
+  }
+
+  forget(): void {
+    for (const state of this.#states) state.forget();
   }
 
   /** Invalidates the handles until the next {@link at}. */

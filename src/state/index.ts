@@ -1,12 +1,12 @@
 /**
  * State: what operators keep for each key.
  *
- * State consists of cells (`cells.ts`). A kind of state (`valueState`) defines its cells, keeps them in memory, and
+ * State consists of cells (`cells.ts`). A kind of state (`valueState`, `mapState`, …) defines its cells, keeps them in memory, and
  * freezes the changed ones at a barrier in O(1). The backend, which is independent of kinds, writes them as a
  * segment, an immutable object sorted by the cells' addresses, and the manifest refers to it. A restore reads the
  * segments.
  *
- * A kind is one file, which exports a function that creates a `StateSpec` (`state.ts`).
+ * A kind is one file of `kinds/`, which exports a function that creates a `StateSpec` (`state.ts`).
  */
 export { StateBackend } from './backend.js';
 export { StateError, type StateErrorCode } from './errors.js';
@@ -14,5 +14,21 @@ export type { StateEvent } from './events.js';
 export { storedKey, type Key } from './keys.js';
 export { maxStates } from './segmentFormat.js';
 export type { Serializer } from './serializer.js';
-export type { Handles, StateSpec, StateSpecs } from './state.js';
-export { valueState, type ValueState, type ValueStateOptions } from './valueState.js';
+export type { Handles, StateSpec, StateSpecs, TimerTime } from './state.js';
+export {
+  aggregatingState,
+  listState,
+  mapState,
+  reducingState,
+  timers,
+  valueState,
+  type Aggregate,
+  type AggregatingState,
+  type ListState,
+  type MapState,
+  type PendingTimer,
+  type ReducingState,
+  type KeyedStateOptions,
+  type Timers,
+  type ValueState,
+} from './kinds/index.js';

@@ -1,5 +1,5 @@
 import type { CellContent, CellPath, Operand } from './cells.js';
-import type { StoredKey } from './keys.js';
+import type { Key, StoredKey } from './keys.js';
 import type { Serializer } from './serializer.js';
 
 /**
@@ -14,6 +14,8 @@ export interface StateSpec<H> {
   readonly type?: string | undefined;
   /** Creates the live state of one attempt. */
   open(name: string, home?: StateHome): LiveState<H>;
+  /** What the handle holds as plain data, for readers from outside; `undefined` if it holds nothing. */
+  contents(handle: H): unknown;
 }
 
 /** The operator that a state belongs to. */
@@ -33,9 +35,10 @@ export interface LiveState<H> {
   at(key: StoredKey): void;
   /** The record's turn is over: using the handle throws. */
   leave(): void;
-  /** Saves what the key holds, so that {@link undo} can restore it until {@link leave}. */
+  /** Logs changes of this turn, so that {@link undo} can revert them until {@link forget}. */
   remember(): void;
   undo(): void;
+  forget(): void;
   /** Takes the cells that changed since the last freeze. O(1). */
   freeze(): FrozenCells;
   /**
@@ -50,7 +53,23 @@ export interface LiveState<H> {
    * segments hold. Required for kinds that write operands.
    */
   fold?(older: CellContent, operand: Operand): CellContent;
+  /** For kinds that hold timers. */
+  readonly timers?: TimerQueue;
 }
+
+/** The timers of one state, which the operator fires. */
+export interface TimerQueue {
+  readonly time: TimerTime;
+  /** The time of the earliest timer; `Infinity` if there is none. */
+  readonly next: number;
+  /** Removes the earliest timer, and returns it. Only if `next` is finite. */
+  take(): { readonly key: StoredKey; readonly at: number; readonly namespace: Key | undefined };
+  /** The time that handles report as the current one. */
+  now: number;
+}
+
+/** The time that timers go by: that of watermarks, or that of the job's clock. */
+export type TimerTime = 'event' | 'processing';
 
 /**
  * The cells that one freeze took from one state. Later writes do not change them. They are stored or given back in

@@ -1,6 +1,6 @@
 import { absent, Absent, noPath, type CellContent, type CellPath } from './cells.js';
-import { StateError } from './errors.js';
-import { CompositeKey, type PrimitiveKey, type StoredKey } from './keys.js';
+import { SpaceMap, type Namespace } from './keyMap.js';
+import type { StoredKey } from './keys.js';
 import type { FrozenCells } from './state.js';
 
 /**
@@ -47,14 +47,20 @@ export interface FrozenSet<C, E extends Entry<C> = Entry<C>> {
 
 /** The content of an entry in `set`, which must be the oldest set not stored yet. */
 export function contentAt<C, E extends Entry<C>>(entry: E, set: FrozenSet<C, E>): C | Absent {
-  let version: Entry<C> | Older<C> = entry;
-  while (version.generation > set.generation) {
-    if (version.older === undefined) throw new RangeError('what a frozen set needs is kept');
-    version = version.older;
-  }
+  const version = versionAt(entry, set.generation);
   version.older = undefined;
   if (version.content === absent) set.cleared.push(entry);
   return version.content;
+}
+
+/** The newest content of an entry that is not younger than `generation`. */
+function versionAt<C>(entry: Entry<C> | Older<C>, generation: number): Entry<C> | Older<C> {
+  let version = entry;
+  while (version.generation > generation) {
+    if (version.older === undefined) throw new RangeError('what a frozen set needs is kept');
+    version = version.older;
+  }
+  return version;
 }
 
 /** Tracks the dirty entries of a state, and the contents that frozen sets still need. */
@@ -65,19 +71,55 @@ export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
   /** Contents of this and younger generations are kept when they are overwritten. */
   #needed = 1;
   #dirty = noEntries<E>();
+  /** What entries held before each write since {@link remember}, oldest first. */
+  #undoLog: { readonly entry: E; readonly content: C | Absent; readonly dirty: boolean }[] | undefined;
 
   /** Removes an entry from memory once its tombstone is stored. */
   protected abstract remove(entry: E): void;
 
   write(entry: E, content: C | Absent): void {
+    if (this.#undoLog !== undefined) this.#log(entry, entry.content);
     if (entry.generation !== this.generation) this.#touch(entry);
     entry.content = content;
   }
 
+  /** Logs writes, so that {@link undo} can revert them until {@link forget}. */
+  remember(): void {
+    this.#undoLog = [];
+  }
+
+  forget(): void {
+    this.#undoLog = undefined;
+  }
+
+  undo(): void {
+    const log = this.#undoLog ?? [];
+    this.#undoLog = undefined;
+    for (let last = log.pop(); last !== undefined; last = log.pop())
+      this.write(last.entry, last.dirty ? last.content : this.unchanged(last.content));
+  }
+
+  /** Whether writes are being logged. */
+  protected get remembering(): boolean {
+    return this.#undoLog !== undefined;
+  }
+
   /** Registers an entry created in the current generation, which is dirty from the start. */
   protected made(entry: E): void {
+    if (this.#undoLog !== undefined) this.#log(entry, absent);
     this.#dirty.push(entry);
   }
+
+  /** The content of an older generation, as what the current one writes if nothing has changed. */
+  protected unchanged(content: C | Absent): C | Absent {
+    return content;
+  }
+
+  /**
+   * What `set` could not store of an entry, `older`, goes under `newer`, which was written later. By default `newer`
+   * replaces it.
+   */
+  protected under?(older: C | Absent, newer: C | Absent): void;
 
   /** O(1). The set stays readable until it is passed to {@link stored} or {@link giveBack}. */
   freeze(): FrozenSet<C, E> {
@@ -102,7 +144,10 @@ export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
     const next = this.#frozen[1];
     if (next === undefined) {
       for (const entry of set.entries) {
-        if (entry.generation > set.generation) continue;
+        if (entry.generation > set.generation) {
+          this.#goUnder(entry, set, this.generation);
+          continue;
+        }
         entry.generation = this.generation;
         this.#dirty.push(entry);
       }
@@ -110,9 +155,23 @@ export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
       return;
     }
     const rewritten = new Set(next.entries);
-    for (const entry of set.entries) if (!rewritten.has(entry)) next.entries.push(entry);
+    for (const entry of set.entries) {
+      if (rewritten.has(entry)) this.#goUnder(entry, set, next.generation);
+      else next.entries.push(entry);
+    }
     next.oldest = set.oldest;
     this.#release(set);
+  }
+
+  /** @param into the generation that rewrote the entry */
+  #goUnder(entry: E, set: FrozenSet<C, E>, into: number): void {
+    if (this.under === undefined) return;
+    const newer = versionAt(entry, into);
+    this.under(versionAt(newer.older ?? newer, set.generation).content, newer.content);
+  }
+
+  #log(entry: E, content: C | Absent): void {
+    this.#undoLog?.push({ entry, content, dirty: entry.generation === this.generation });
   }
 
   #release(set: FrozenSet<C, E>): void {
@@ -130,59 +189,57 @@ export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
   }
 }
 
-/** One entry per key. */
+/** One entry per key and namespace. */
 export class Table<C> extends Generations<C> {
-  readonly #primitives = new Map<PrimitiveKey, Entry<C>>();
-  readonly #composites = new Map<string, Entry<C>>();
+  readonly #entries = new SpaceMap<Entry<C>>();
 
-  /** Number of keys, including cleared ones until their tombstones are stored. */
+  /** Number of entries, including cleared ones until their tombstones are stored. */
   get size(): number {
-    return this.#primitives.size + this.#composites.size;
+    return this.#entries.size;
   }
 
-  find(key: StoredKey): Entry<C> | undefined {
-    // Most keys are primitives. A composite key is never in this map.
-    const entry = this.#primitives.get(key as PrimitiveKey);
-    return entry === undefined ? this.#composite(key) : entry;
+  find(key: StoredKey, space?: Namespace): Entry<C> | undefined {
+    return this.#entries.get(key, space);
   }
 
-  /** Inserts a key that {@link find} has not found. */
-  insert(key: StoredKey, content: C): Entry<C> {
-    const entry: Entry<C> = { key, content, generation: this.generation, older: undefined };
-    this.#add(entry);
+  /** Inserts an entry that {@link find} has not found. */
+  insert(key: StoredKey, content: C, space?: Namespace): Entry<C> {
+    const entry = entryOf(key, content, this.generation, space);
+    this.#entries.set(key, space, entry);
     this.made(entry);
     return entry;
   }
 
-  /** Loads a key from a checkpoint: replaces what was loaded before, and is not dirty. */
-  load(key: StoredKey, content: C | Absent): void {
-    const entry: Entry<C> = { key, content, generation: 0, older: undefined };
-    if (content instanceof Absent) this.remove(entry);
-    else this.#add(entry);
+  /** Loads an entry from a checkpoint: replaces what was loaded before, and is not dirty. */
+  load(key: StoredKey, content: C | Absent, space?: Namespace): void {
+    if (content instanceof Absent) this.#entries.delete(key, space);
+    else this.#entries.set(key, space, entryOf(key, content, 0, space));
   }
 
-  #composite(key: StoredKey): Entry<C> | undefined {
-    return key instanceof CompositeKey ? this.#composites.get(key.id) : undefined;
+  protected override remove(entry: Entry<C>): void {
+    this.#entries.delete(entry.key, spaceOf(entry));
   }
+}
 
-  #add(entry: Entry<C>): void {
-    const { key } = entry;
-    try {
-      if (key instanceof CompositeKey) this.#composites.set(key.id, entry);
-      else this.#primitives.set(key, entry);
-    } catch (cause) {
-      throw new StateError(
-        'TooManyKeys',
-        `A state holds ${this.size.toLocaleString('en-US')} keys, and V8 allows no more in a map. Clear keys that are no longer needed, or split them: several keyed(…), each with a part of the keys.`,
-        { cause },
-      );
-    }
-  }
+/** An entry in a namespace. Others have no such property, as there may be tens of millions of them. */
+interface SpacedEntry<C> extends Entry<C> {
+  readonly space: Namespace;
+}
 
-  protected override remove({ key }: Entry<C>): void {
-    if (key instanceof CompositeKey) this.#composites.delete(key.id);
-    else this.#primitives.delete(key);
-  }
+function entryOf<C>(key: StoredKey, content: C, generation: number, space: Namespace | undefined): Entry<C> {
+  if (space === undefined) return { key, content, generation, older: undefined };
+  const entry: SpacedEntry<C> = { key, content, generation, older: undefined, space };
+  return entry;
+}
+
+function spaceOf(entry: Entry<unknown>): Namespace | undefined {
+  return (entry as Partial<SpacedEntry<unknown>>).space;
+}
+
+/** The path of an entry of a {@link Table}. */
+export function tablePath(entry: Entry<unknown>): CellPath {
+  const space = spaceOf(entry);
+  return space === undefined ? noPath : { namespace: space.bytes, subKey: noPath.subKey };
 }
 
 /** A frozen set as cells. */
@@ -194,7 +251,7 @@ export class FrozenEntries<C, E extends Entry<C> = Entry<C>> implements FrozenCe
   constructor(
     of: Generations<C, E>,
     readonly encode: (content: unknown, key: StoredKey) => CellContent,
-    readonly pathOf: (entry: E) => CellPath = () => noPath,
+    readonly pathOf: (entry: E) => CellPath,
   ) {
     this.#of = of;
     this.#set = of.freeze();

@@ -4,7 +4,7 @@ import type { Frozen, Json } from '../../src/flow/index.js';
 import type { Key } from '../../src/state/keys.js';
 import { encodeKey, storedKey } from '../../src/state/keys.js';
 import { messagePack } from '../../src/state/serializer.js';
-import { valueState, type ValueState } from '../../src/state/valueState.js';
+import { valueState, type ValueState } from '../../src/state/kinds/valueState.js';
 import { counting } from '../../src/store/decorators/counting.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import { faulty } from '../../src/store/decorators/faults.js';

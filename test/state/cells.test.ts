@@ -3,67 +3,99 @@ import fc from 'fast-check';
 import type { Frozen, Json } from '../../src/flow/index.js';
 import type { Key } from '../../src/state/keys.js';
 import { encodeKey, storedKey } from '../../src/state/keys.js';
-import type { StateSpecs } from '../../src/state/state.js';
-import { valueState, type ValueState } from '../../src/state/valueState.js';
+import {
+  aggregatingState,
+  listState,
+  mapState,
+  reducingState,
+  timers,
+  valueState,
+} from '../../src/state/kinds/index.js';
+import type { Handles } from '../../src/state/state.js';
 import { counting } from '../../src/store/decorators/counting.js';
 import { faulty } from '../../src/store/decorators/faults.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { fewKeys } from './arbitraries.js';
 import { Bench, coded, takeTurns } from './harness.js';
-import { appendsState, type Appends } from './kinds/appends.js';
-import { entriesState, type Entries } from './kinds/entries.js';
 import { costOfOne } from './oneOfMany.js';
 
-const specs: StateSpecs = { list: appendsState(), map: entriesState(), n: valueState(0) };
+const specs = {
+  list: listState<unknown>(),
+  map: mapState<Key, number>(),
+  n: valueState(0),
+  highest: reducingState((a: number, b: number) => Math.max(a, b)),
+  all: aggregatingState({
+    create: (): readonly number[] => [],
+    add: (numbers, n: number) => [...numbers, n],
+    result: (numbers) => numbers,
+  }),
+  timers: timers('event'),
+};
+type Specs = typeof specs;
 
-function at<R>(bench: Bench, key: Key, work: (handles: Handles) => R): R {
+function at<R>(bench: Bench, key: Key, work: (handles: Handles<Specs>) => R): R {
   bench.backend.at(storedKey(key));
-  const result = work(bench.backend.handles as unknown as Handles);
+  const result = work(bench.backend.handles as Handles<Specs>);
   bench.backend.leave();
   return result;
 }
 
-interface Handles {
-  readonly list: Appends;
-  readonly map: Entries;
-  readonly n: ValueState<number>;
-}
 const append = (bench: Bench, key: Key, item: unknown): void =>
   at(bench, key, ({ list }) => {
     list.append(item);
   });
-const items = (bench: Bench, key: Key): readonly unknown[] => at(bench, key, ({ list }) => [...list.items]);
-const entry = (bench: Bench, key: Key, namespace: string, name: Key): unknown =>
-  at(bench, key, ({ map }) => map.in(namespace).get(name));
+const items = (bench: Bench, key: Key): readonly unknown[] => at(bench, key, ({ list }) => list.toArray());
 
-const namespaces = ['', 'w1', 'w2'];
+const namespaces: readonly (Key | undefined)[] = [undefined, '', 'w1', [1, 2]];
 const names: readonly Key[] = ['x', 'y', 7, ['z', 1]];
 
-type Act =
-  | { do: 'append' | 'clear' | 'set value'; key: Key; value: number }
-  | { do: 'set' | 'delete'; key: Key; namespace: string; name: Key; value: number }
-  | { do: 'barrier' | 'cancel' | 'checkpoint' }
-  | { do: 'turns'; count: number };
+const verbs = [
+  'append',
+  'append',
+  'append three',
+  'set list',
+  'clear list',
+  'put',
+  'put',
+  'remove',
+  'clear map',
+  'set value',
+  'clear value',
+  'add',
+  'clear highest',
+  'average',
+  'set timer',
+  'set timer',
+  'clear timer',
+] as const;
+
+interface Change {
+  readonly do: (typeof verbs)[number];
+  readonly key: Key;
+  readonly namespace: Key | undefined;
+  readonly name: Key;
+  readonly value: number;
+  /** Whether the change is reverted within its turn. */
+  readonly undone: boolean;
+}
+
+type Act = Change | { do: 'barrier' | 'cancel' | 'checkpoint' } | { do: 'turns'; count: number };
 
 const acts: fc.Arbitrary<Act[]> = fc.array(
   fc.oneof<fc.WeightedArbitrary<Act>[]>(
     {
-      weight: 8,
+      weight: 16,
       arbitrary: fc.record({
-        do: fc.constantFrom('append' as const, 'append' as const, 'clear' as const, 'set value' as const),
-        key: fewKeys,
-        value: fc.nat(1000),
-      }),
-    },
-    {
-      weight: 8,
-      arbitrary: fc.record({
-        do: fc.constantFrom('set' as const, 'set' as const, 'delete' as const),
+        do: fc.constantFrom(...verbs),
         key: fewKeys,
         namespace: fc.constantFrom(...namespaces),
         name: fc.constantFrom(...names),
-        value: fc.nat(1000),
+        value: fc.nat(20),
+        undone: fc.oneof(
+          { weight: 7, arbitrary: fc.constant(false) },
+          { weight: 1, arbitrary: fc.constant(true) },
+        ),
       }),
     },
     {
@@ -85,10 +117,21 @@ const acts: fc.Arbitrary<Act[]> = fc.array(
   { maxLength: 80, size: 'max' },
 );
 
-type Change = Extract<Act, { key: Key }>;
+/** What the states hold at one key and namespace. Empty collections and cleared values are missing. */
+interface Held {
+  list?: readonly unknown[];
+  map?: ReadonlyMap<string, number>;
+  n?: number;
+  highest?: number;
+  all?: readonly number[];
+  timers?: readonly number[];
+}
 
-/** The content of all states, by key in hex. */
-type Content = Map<string, unknown>;
+/** By key and namespace. Places that hold nothing are missing. */
+type Content = Map<string, Held>;
+
+const textOf = (key: Key | undefined): string =>
+  key === undefined ? '' : Buffer.from(encodeKey(storedKey(key))).toString('hex');
 
 /** A bench and a model of its expected content. */
 class Run {
@@ -123,52 +166,131 @@ class Run {
   /** What a backend holds for all keys that were ever used. */
   read(bench: Bench): Content {
     const content: Content = new Map();
-    const keep = (id: string, value: unknown): unknown => value !== undefined && content.set(id, value);
-    for (const [id, key] of this.#keys) {
-      const list = items(bench, key);
-      if (list.length > 0) keep(`${id} list`, list);
-      const value = at(bench, key, ({ n }) => n.value);
-      if (value !== 0) keep(`${id} n`, value);
-      for (const namespace of namespaces)
-        for (const name of names)
-          keep(`${id} ${namespace} ${JSON.stringify(name)}`, entry(bench, key, namespace, name));
-    }
+    for (const [id, key] of this.#keys)
+      at(bench, key, (handles) => {
+        for (const namespace of namespaces) {
+          const held = heldIn(handles, namespace);
+          if (Object.keys(held).length > 0) content.set(`${id} ${textOf(namespace)}`, held);
+        }
+      });
     return content;
   }
 
-  #change(act: Change): void {
-    const { bench } = this;
-    const { key } = act;
-    const id = Buffer.from(encodeKey(storedKey(key))).toString('hex');
+  #change(change: Change): void {
+    const { key, namespace, undone } = change;
+    const { backend } = this.bench;
+    const id = textOf(key);
     this.#keys.set(id, key);
-    const content = this.#content;
-    if (act.do === 'append') {
-      append(bench, key, act.value);
-      content.set(`${id} list`, [...((content.get(`${id} list`) as unknown[] | undefined) ?? []), act.value]);
-    } else if (act.do === 'clear') {
-      at(bench, key, ({ list }) => {
-        list.clear();
-      });
-      content.delete(`${id} list`);
-    } else if (act.do === 'set value') {
-      at(bench, key, ({ n }) => {
-        n.set(act.value + 1);
-      });
-      content.set(`${id} n`, act.value + 1);
-    } else if ('namespace' in act) {
-      const { do: what, namespace, name, value } = act;
-      const place = `${id} ${namespace} ${JSON.stringify(name)}`;
-      at(bench, key, ({ map }) => {
-        if (what === 'set') map.in(namespace).set(name, value);
-        else map.in(namespace).delete(name);
-      });
-      if (act.do === 'set') content.set(place, act.value);
-      else content.delete(place);
+    at(this.bench, key, (handles) => {
+      if (undone) backend.remember();
+      apply(handles, change);
+      if (undone) backend.undo();
+    });
+    if (undone) return;
+    const place = `${id} ${textOf(namespace)}`;
+    const held = changed(this.#content.get(place) ?? {}, change);
+    if (Object.keys(held).length === 0) this.#content.delete(place);
+    else this.#content.set(place, held);
+  }
+}
+
+function heldIn(handles: Handles<Specs>, namespace: Key | undefined): Held {
+  const inSpace = <H extends { in(namespace: Key): H }>(handle: H): H =>
+    namespace === undefined ? handle : handle.in(namespace);
+  const pending = handles.timers
+    .pending()
+    .filter((timer) => textOf(timer.namespace) === textOf(namespace))
+    .map((timer) => timer.at);
+  const map = inSpace(handles.map);
+  const held = {
+    list: specs.list.contents(inSpace(handles.list)),
+    map: map.size === 0 ? undefined : new Map([...map].map(([name, value]) => [textOf(name), value])),
+    n: specs.n.contents(inSpace(handles.n)),
+    highest: specs.highest.contents(inSpace(handles.highest)),
+    all: specs.all.contents(inSpace(handles.all)),
+    timers: pending.length === 0 ? undefined : pending.sort((a, b) => a - b),
+  };
+  return Object.fromEntries(Object.entries(held).filter(([, value]) => value !== undefined));
+}
+
+function apply(handles: Handles<Specs>, { do: what, namespace, name, value }: Change): void {
+  const inSpace = <H extends { in(namespace: Key): H }>(handle: H): H =>
+    namespace === undefined ? handle : handle.in(namespace);
+  const [list, map, n] = [inSpace(handles.list), inSpace(handles.map), inSpace(handles.n)];
+  switch (what) {
+    case 'append':
+      { list.append(value); return; }
+    case 'append three':
+      { list.append(value, value + 1, value + 2); return; }
+    case 'set list':
+      { list.set([value, value]); return; }
+    case 'clear list':
+      { list.clear(); return; }
+    case 'put':
+      { map.set(name, value); return; }
+    case 'remove':
+      return void map.delete(name);
+    case 'clear map':
+      { map.clear(); return; }
+    case 'set value':
+      { n.set(value); return; }
+    case 'clear value':
+      { n.clear(); return; }
+    case 'add':
+      return void inSpace(handles.highest).add(value);
+    case 'clear highest':
+      { inSpace(handles.highest).clear(); return; }
+    case 'average':
+      { inSpace(handles.all).add(value); return; }
+    case 'set timer':
+      return void handles.timers.set(value, namespace);
+    case 'clear timer':
+      return void handles.timers.clear(value, namespace);
+  }
+}
+
+/** The model of {@link apply} in plain collections. */
+function changed(before: Held, { do: what, name, value }: Change): Held {
+  const { list = [], map = new Map<string, number>(), highest, timers: pending = [] } = before;
+  const rest = (omitted: keyof Held): Held =>
+    Object.fromEntries(Object.entries(before).filter(([kind]) => kind !== omitted));
+  switch (what) {
+    case 'append':
+      return { ...before, list: [...list, value] };
+    case 'append three':
+      return { ...before, list: [...list, value, value + 1, value + 2] };
+    case 'set list':
+      return { ...before, list: [value, value] };
+    case 'clear list':
+      return rest('list');
+    case 'put':
+      return { ...before, map: new Map([...map, [textOf(name), value]]) };
+    case 'remove': {
+      const left = new Map([...map].filter(([at]) => at !== textOf(name)));
+      return left.size === 0 ? rest('map') : { ...before, map: left };
+    }
+    case 'clear map':
+      return rest('map');
+    case 'set value':
+      return { ...before, n: value };
+    case 'clear value':
+      return rest('n');
+    case 'add':
+      return { ...before, highest: Math.max(highest ?? value, value) };
+    case 'clear highest':
+      return rest('highest');
+    case 'average':
+      return { ...before, all: [...(before.all ?? []), value] };
+    case 'set timer':
+      return { ...before, timers: [...new Set([...pending, value])].sort((a, b) => a - b) };
+    case 'clear timer': {
+      const left = pending.filter((time) => time !== value);
+      return left.length === 0 ? rest('timers') : { ...before, timers: left };
     }
   }
 }
 
-describe('kinds of state unknown to the backend', () => {
+describe('all kinds of state', () => {
   test('restoring any ack gives the state at its barrier: failures, cancels, compaction', () => {
     let compactions = 0;
     let acked = 0;
@@ -199,15 +321,11 @@ describe('kinds of state unknown to the backend', () => {
   test('a crash at any request leaves what was acked before it', () => {
     const script: Act[] = [];
     for (let i = 0; i < 12; i++) {
-      script.push({ do: 'append', key: 'a', value: i });
-      script.push({ do: i % 5 === 4 ? 'clear' : 'append', key: i % 3, value: i });
-      script.push({
-        do: i % 4 === 3 ? 'delete' : 'set',
-        key: 'a',
-        namespace: 'w1',
-        name: names[i % 2]!,
-        value: i,
-      });
+      const change = { namespace: undefined, name: names[i % 2]!, value: i, undone: false };
+      script.push({ ...change, do: 'append', key: 'a' });
+      script.push({ ...change, do: i % 5 === 4 ? 'clear list' : 'append', key: i % 3 });
+      script.push({ ...change, do: i % 4 === 3 ? 'remove' : 'put', key: 'a', namespace: 'w1' });
+      script.push({ ...change, do: i % 4 === 3 ? 'clear timer' : 'set timer', key: 'a' });
       script.push({ do: 'checkpoint' });
     }
     let last = 0;
@@ -237,7 +355,7 @@ describe('kinds of state unknown to the backend', () => {
     ['into one operand, without it', 100_000, 4, 2],
   ])('the cost of an append is what is appended, and merges fold it: %s', (_, count, appends, segments) => {
     const { store, counts } = counting(createMemoryStore());
-    const list = { list: appendsState() };
+    const list = { list: listState<unknown>() };
     const bench = new Bench(store, list);
     for (let i = 0; i < count; i++) append(bench, 'k', i);
     bench.checkpoint();
@@ -259,8 +377,8 @@ describe('kinds of state unknown to the backend', () => {
     const store = createMemoryStore();
     const bench = new Bench(store, {
       list: {
-        ...appendsState(),
-        open: (name) => Object.assign(appendsState().open(name), { fold: undefined }) as never,
+        ...listState<unknown>(),
+        open: (name) => Object.assign(listState<unknown>().open(name), { fold: undefined }) as never,
       },
     });
     for (let i = 0; i < 4; i++) {
@@ -273,6 +391,7 @@ describe('kinds of state unknown to the backend', () => {
 });
 
 describe('the size of segments', () => {
+  const put = { do: 'put', namespace: undefined, name: 'x', undone: false } as const;
   const small = { cells: 40, cellsInBlock: 8, blocks: 16 };
 
   test('a freeze larger than the limit of a segment becomes several, and so does a merge', () => {
@@ -281,8 +400,8 @@ describe('the size of segments', () => {
         const memory = createMemoryStore();
         const run = new Run(memory, small);
         for (let i = 0; i < 70; i++)
-          run.act({ do: 'set', key: i % 3, namespace: 'w1', name: names[i % 4]!, value: i });
-        for (let i = 0; i < 100; i++) run.act({ do: 'set value', key: `k${i}`, value: i });
+          run.act({ ...put, key: i % 3, namespace: 'w1', name: names[i % 4]!, value: i });
+        for (let i = 0; i < 100; i++) run.act({ ...put, do: 'set value', key: `k${i}`, value: i });
         run.act({ do: 'checkpoint' });
         for (const act of list) run.act(act);
         run.act({ do: 'checkpoint' });

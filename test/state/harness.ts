@@ -9,7 +9,7 @@ import { storedKey, type Key } from '../../src/state/keys.js';
 import { messagePack } from '../../src/state/serializer.js';
 import type { StateSpecs } from '../../src/state/state.js';
 import type { Table } from '../../src/state/table.js';
-import type { ValueState } from '../../src/state/valueState.js';
+import type { ValueState } from '../../src/state/kinds/valueState.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import type { CheckpointData } from '../../src/store/services.js';
 import { SimulatedClock } from '../../src/testing/simulatedClock.js';

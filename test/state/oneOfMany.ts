@@ -2,15 +2,15 @@ import { counting } from '../../src/store/decorators/counting.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { storedKey } from '../../src/state/keys.js';
 import { Bench, segmentsOf } from './harness.js';
-import { entriesState, type Entries } from './kinds/entries.js';
+import { mapState, type MapState } from '../../src/state/kinds/index.js';
 
 /** What a checkpoint costs when one entry of a map has changed: bytes sent, and cells in the segment. */
 export function costOfOne(entries: number): { readonly bytes: number; readonly cells: number | undefined } {
   const { store, counts } = counting(createMemoryStore());
-  const bench = new Bench(store, { map: entriesState() });
-  const change = (work: (map: Entries) => void): void => {
+  const bench = new Bench(store, { map: mapState<number, unknown>() });
+  const change = (work: (map: MapState<number, unknown>) => void): void => {
     bench.backend.at(storedKey('k'));
-    work((bench.backend.handles as unknown as { readonly map: Entries }).map);
+    work((bench.backend.handles as unknown as { readonly map: MapState<number, unknown> }).map);
     bench.backend.leave();
   };
   change((map) => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { JsonNumber } from '../../src/formats/jsonNumbers.js';
-import { valueState, type Serializer } from '../../src/state/index.js';
-import { storedKey } from '../../src/state/keys.js';
-import { createMemoryStore } from '../../src/store/memory/index.js';
-import { valueArbitrary } from './arbitraries.js';
-import { Bench, coded, same, tableOf } from './harness.js';
+import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
+import { valueState, type Serializer } from '../../../src/state/index.js';
+import { storedKey } from '../../../src/state/keys.js';
+import { createMemoryStore } from '../../../src/store/memory/index.js';
+import { valueArbitrary } from '../arbitraries.js';
+import { Bench, coded, same, tableOf } from '../harness.js';
 
 function at<T>(initial: T, serializer?: Serializer<T>) {
   const live = valueState(initial, serializer === undefined ? {} : { serializer }).open('s');

@@ -1,0 +1,58 @@
+import { StateError } from '../errors.js';
+import { Namespace } from '../keyMap.js';
+import type { Key, StoredKey } from '../keys.js';
+
+/** The base of handles of collections: points at a key and a namespace during a turn. */
+export abstract class Handle<H extends Handle<H>> {
+  #key: StoredKey | undefined;
+  #space: Namespace | undefined;
+  /** Handles of namespaces that were created in this turn. */
+  #inSpaces: H[] | undefined;
+
+  /** The name of the state, for errors. */
+  protected abstract readonly stateName: string;
+
+  /** Another handle on the same state. */
+  protected abstract another(): H;
+
+  in(namespace: Key): H {
+    const handle = this.another();
+    handle.enter(this.key, Namespace.of(namespace));
+    (this.#inSpaces ??= []).push(handle);
+    return handle;
+  }
+
+  /** Begins a turn. */
+  enter(key: StoredKey, space?: Namespace): void {
+    this.#key = key;
+    this.#space = space;
+    this.moved();
+  }
+
+  leave(): void {
+    this.#key = undefined;
+    this.moved();
+    for (const handle of this.#inSpaces ?? []) handle.leave();
+    this.#inSpaces = undefined;
+  }
+
+  /** The key or namespace has changed. */
+  protected abstract moved(): void;
+
+  /** Errors: `StateOutsideTurn`. */
+  protected get key(): StoredKey {
+    if (this.#key === undefined) throw outsideTurn(this.stateName);
+    return this.#key;
+  }
+
+  protected get space(): Namespace | undefined {
+    return this.#space;
+  }
+}
+
+export function outsideTurn(name: string): StateError {
+  return new StateError(
+    'StateOutsideTurn',
+    `State ${name} was used outside the turn of a record. Use it only before \`onRecord\` has returned (or its last result was taken).`,
+  );
+}

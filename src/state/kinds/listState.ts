@@ -1,0 +1,278 @@
+import { checkOptions } from '../../config/checkOptions.js';
+import { absent, Absent, Operand, type CellContent, type CellPath } from '../cells.js';
+import { Namespace } from '../keyMap.js';
+import type { Key, StoredKey } from '../keys.js';
+import { Encoded } from '../serializer.js';
+import type { FrozenCells, LiveState, StateSpec } from '../state.js';
+import { FrozenEntries, Table, tablePath, type Entry } from '../table.js';
+import { Contents } from './contents.js';
+import { Handle } from './handle.js';
+import { optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+
+/**
+ * A list per key. Usable only during the turn of its record.
+ *
+ * A checkpoint stores what was appended since the last one. Elements are isolated as those of `ValueState` are. An
+ * iteration sees the elements that the list had when it began.
+ */
+export interface ListState<T> extends Iterable<T> {
+  readonly length: number;
+  /** The element at an index, from the end if it is negative; `undefined` if there is none. */
+  at(index: number): T | undefined;
+  /** Appends elements. Costs what it appends. Errors: as `ValueState.set`. */
+  append(...elements: readonly T[]): void;
+  /** Replaces all elements. The whole list is in the next checkpoint. Errors: as `ValueState.set`. */
+  set(elements: Iterable<T>): void;
+  /** Removes all elements. */
+  clear(): void;
+  /** A copy. */
+  toArray(): T[];
+  /** The list of the record's key in a namespace, such as a window. Errors: `UnsupportedKey`. */
+  in(namespace: Key): ListState<T>;
+}
+
+/**
+ * Declares a state with a list per key. The serializer of the options is that of single elements.
+ *
+ * @example
+ * ```ts
+ * keyed('last-ten', {
+ *   key: (v: Visit) => v.user,
+ *   state: { pages: listState<string>() },
+ *   onRecord: (v, { pages }) => {
+ *     pages.append(v.page);
+ *     return pages.length < 10 ? [] : [{ user: v.user, pages: pages.toArray() }];
+ *   },
+ * });
+ * ```
+ *
+ * All elements of one key and namespace are one entry of a segment, which is limited to 64 MiB: for longer
+ * collections, use `mapState`. Errors: `InvalidOption`, `InvalidState`.
+ */
+export function listState<T>(options: KeyedStateOptions<T> = {}): StateSpec<ListState<T>> {
+  checkOptions('listState', options, optionNames);
+  const serializer = serializerOf(options);
+  return {
+    kind: 'list',
+    serializer,
+    open: (name, home) => new LiveListState(new Contents(name, serializer, home)),
+    contents: (list) => (list.length === 0 ? undefined : list.toArray()),
+  };
+}
+
+/**
+ * A version of a list: the first `to` elements of an array that only ever grows, so that versions share it. What a
+ * checkpoint needs is all of them, if this generation replaced the list, or those after `from`.
+ */
+interface Version<T> {
+  readonly elements: (T | Encoded)[];
+  /** 0 if `replaced`. */
+  from: number;
+  /** Whether this generation replaced the list. */
+  replaced: boolean;
+  to: number;
+}
+
+/** Lists are never empty: an empty one is absent. */
+class Lists<T> extends Table<Version<T>> {
+  append(entry: Entry<Version<T>>, list: Version<T>, element: T | Encoded): void {
+    const { elements, to } = list;
+    elements.length = to; // Drops what an undone append has left.
+    elements.push(element);
+    const dirty = entry.generation === this.generation;
+    if (dirty && !this.remembering) {
+      list.to++;
+      return;
+    }
+    const { from, replaced } = dirty ? list : { from: to, replaced: false };
+    this.write(entry, { elements, from, replaced, to: to + 1 });
+  }
+
+  protected override unchanged(list: Version<T> | Absent): Version<T> | Absent {
+    if (list instanceof Absent) return list;
+    const { elements, to } = list;
+    return { elements, from: to, replaced: false, to };
+  }
+
+  protected override under(older: Version<T> | Absent, newer: Version<T> | Absent): void {
+    if (newer instanceof Absent || newer.replaced || older instanceof Absent) return;
+    newer.from = older.from;
+    newer.replaced = older.replaced;
+  }
+}
+
+class LiveListState<T> implements LiveState<ListState<T>> {
+  readonly handle: ListHandle<T>;
+  readonly #lists: Lists<T>;
+  readonly #contents: Contents<T>;
+
+  constructor(contents: Contents<T>) {
+    this.#lists = new Lists();
+    this.#contents = contents;
+    this.handle = new ListHandle(this.#lists, contents);
+  }
+
+  get size(): number {
+    return this.#lists.size;
+  }
+
+  at(key: StoredKey): void {
+    this.handle.enter(key);
+  }
+
+  leave(): void {
+    this.handle.leave();
+  }
+
+  remember(): void {
+    this.#lists.remember();
+  }
+
+  undo(): void {
+    this.#lists.undo();
+  }
+
+  forget(): void {
+    this.#lists.forget();
+  }
+
+  freeze(): FrozenCells {
+    return new FrozenEntries<Version<T>>(this.#lists, this.#encode, tablePath);
+  }
+
+  load(key: StoredKey, { namespace, subKey }: CellPath, content: CellContent, version: number): void {
+    if (subKey.length > 0) throw new RangeError('a list is the only cell of its key and namespace');
+    const space = Namespace.at(namespace);
+    if (content === absent) {
+      this.#lists.load(key, absent, space);
+      return;
+    }
+    const loaded = this.#decode(content instanceof Operand ? content.value : content, version);
+    const older = content instanceof Operand ? this.#lists.find(key, space)?.content : undefined;
+    const elements = older === undefined ? [] : (older as Version<T>).elements;
+    for (const element of loaded) elements.push(element);
+    const to = elements.length;
+    this.#lists.load(key, { elements, from: to, replaced: false, to }, space);
+  }
+
+  convert(content: CellContent, version: number): CellContent {
+    if (this.#contents.isCurrent(version)) return content;
+    const convert = (stored: unknown): unknown[] => this.#decode(stored, version).map(this.#stored);
+    return content instanceof Operand ? new Operand(convert(content.value)) : convert(content);
+  }
+
+  fold(older: CellContent, operand: Operand): CellContent {
+    const added = elementsOf(operand.value);
+    if (older === absent) return added;
+    if (older instanceof Operand) return new Operand([...elementsOf(older.value), ...added]);
+    return [...elementsOf(older), ...added];
+  }
+
+  readonly #encode = (content: unknown, key?: StoredKey): CellContent => {
+    if (content === absent) return absent;
+    const { elements, from, replaced, to } = content as Version<T>;
+    const stored = elements.slice(from, to).map((element) => this.#stored(element, key));
+    return replaced ? stored : new Operand(stored);
+  };
+
+  /** An element in the form of segments. Bytes mean an encoded element: binary data of users is always encoded. */
+  readonly #stored = (element: T | Encoded, key?: StoredKey | number): unknown => {
+    const stored = this.#contents.encode(element, key);
+    return stored instanceof Encoded ? stored.bytes : stored;
+  };
+
+  #decode(stored: unknown, version: number): (T | Encoded)[] {
+    return elementsOf(stored).map((element) =>
+      this.#contents.decode(element instanceof Uint8Array ? new Encoded(element) : element, version),
+    );
+  }
+}
+
+/** Throws `RangeError` if it is not a list. */
+function elementsOf(stored: unknown): readonly unknown[] {
+  if (!Array.isArray(stored)) throw new RangeError('a list was expected');
+  return stored as unknown[];
+}
+
+class ListHandle<T> extends Handle<ListHandle<T>> implements ListState<T> {
+  readonly #lists: Lists<T>;
+  readonly #contents: Contents<T>;
+
+  constructor(lists: Lists<T>, contents: Contents<T>) {
+    super();
+    this.#lists = lists;
+    this.#contents = contents;
+  }
+
+  get length(): number {
+    return this.#list?.to ?? 0;
+  }
+
+  at(index: number): T | undefined {
+    const { length } = this;
+    const from = Math.trunc(index) || 0;
+    const at = from < 0 ? from + length : from;
+    if (at < 0 || at >= length) return undefined;
+    return this.#contents.reveal(this.#list?.elements[at] as T | Encoded);
+  }
+
+  append(...added: readonly T[]): void {
+    const { key } = this;
+    // All or none of them.
+    const held = added.map((element) => this.#contents.hold(element, key));
+    for (const element of held) this.#append(element);
+  }
+
+  set(elements: Iterable<T>): void {
+    const { key } = this;
+    const held = Array.from(elements, (element) => this.#contents.hold(element, key));
+    this.clear();
+    for (const element of held) this.#append(element);
+  }
+
+  clear(): void {
+    const entry = this.#lists.find(this.key, this.space);
+    if (entry !== undefined && entry.content !== absent) this.#lists.write(entry, absent);
+  }
+
+  toArray(): T[] {
+    return [...this];
+  }
+
+  *[Symbol.iterator](): Generator<T, void> {
+    const list = this.#list;
+    if (list === undefined) return;
+    const { elements, to } = list;
+    const { key } = this;
+    for (let i = 0; i < to; i++) {
+      if (this.key !== key) return;
+      yield this.#contents.reveal(elements[i] as T | Encoded);
+    }
+  }
+
+  protected override get stateName(): string {
+    return this.#contents.name;
+  }
+
+  protected override another(): ListHandle<T> {
+    return new ListHandle(this.#lists, this.#contents);
+  }
+
+  protected override moved(): void {
+    // Lists are looked up when they are used.
+  }
+
+  get #list(): Version<T> | undefined {
+    const content = this.#lists.find(this.key, this.space)?.content;
+    return content === undefined || content instanceof Absent ? undefined : content;
+  }
+
+  #append(element: T | Encoded): void {
+    const lists = this.#lists;
+    const entry = lists.find(this.key, this.space);
+    const first = (): Version<T> => ({ elements: [element], from: 0, replaced: true, to: 1 });
+    if (entry === undefined) lists.insert(this.key, first(), this.space);
+    else if (entry.content instanceof Absent) lists.write(entry, first());
+    else lists.append(entry, entry.content, element);
+  }
+}

@@ -1,0 +1,293 @@
+import { checkOptions } from '../../config/checkOptions.js';
+import type { Absent} from '../cells.js';
+import { absent, type CellContent, type CellPath } from '../cells.js';
+import { KeyMap, Namespace, SpaceMap } from '../keyMap.js';
+import { encodeKey, KeyReader, storedKey, userKey, type Key, type StoredKey } from '../keys.js';
+import type { Encoded } from '../serializer.js';
+import type { FrozenCells, LiveState, StateSpec } from '../state.js';
+import { FrozenEntries, Generations, type Entry } from '../table.js';
+import { Contents } from './contents.js';
+import { Handle } from './handle.js';
+import { optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+
+/**
+ * A map per key. Usable only during the turn of its record.
+ *
+ * A checkpoint stores the entries that changed since the last one. Values are isolated as those of `ValueState` are.
+ * Names are compared as keys are: `1` and `'1'` differ, `{ a, b }` and `{ b, a }` do not.
+ *
+ * Iterations are in no particular order, and the map may be changed meanwhile: entries that are deleted before they are
+ * reached are not visited, entries that are added may be, and none is visited twice.
+ */
+export interface MapState<K extends Key, V> extends Iterable<[K, V]> {
+  readonly size: number;
+  get(name: K): V | undefined;
+  has(name: K): boolean;
+  /** Errors: `UnsupportedKey`, and as `ValueState.set`. */
+  set(name: K, value: V): void;
+  /** Sets the value to the result of `change`, and returns it. */
+  update(name: K, change: (value: V | undefined) => V): V;
+  /** Returns whether there was such an entry. */
+  delete(name: K): boolean;
+  keys(): Iterable<K>;
+  values(): Iterable<V>;
+  entries(): Iterable<[K, V]>;
+  /** Deletes all entries, one by one. */
+  clear(): void;
+  /** The map of the record's key in a namespace, such as a window. Errors: `UnsupportedKey`. */
+  in(namespace: Key): MapState<K, V>;
+}
+
+/**
+ * Declares a state with a map per key. The serializer of the options is that of values.
+ *
+ * @example
+ * ```ts
+ * keyed('pages', {
+ *   key: (v: Visit) => v.user,
+ *   state: { pages: mapState<string, number>() },
+ *   onRecord: (v, { pages }) => {
+ *     const count = pages.update(v.page, (n = 0) => n + 1);
+ *     return [{ user: v.user, page: v.page, count, pages: pages.size }];
+ *   },
+ * });
+ * ```
+ *
+ * Errors: `InvalidOption`, `InvalidState`.
+ */
+export function mapState<K extends Key, V>(options: KeyedStateOptions<V> = {}): StateSpec<MapState<K, V>> {
+  checkOptions('mapState', options, optionNames);
+  const serializer = serializerOf(options);
+  return {
+    kind: 'map',
+    serializer,
+    open: (name, home) => new LiveMapState(new Contents(name, serializer, home)),
+    contents: (map) => (map.size === 0 ? undefined : new Map(map)),
+  };
+}
+
+/** The entries of one key and namespace. */
+interface Collection<V> {
+  readonly key: StoredKey;
+  readonly space: Namespace | undefined;
+  readonly entries: KeyMap<MapEntry<V>>;
+  /** Number of entries that are not deleted. */
+  size: number;
+}
+
+interface MapEntry<V> extends Entry<V | Encoded> {
+  readonly of: Collection<V>;
+  readonly name: StoredKey;
+}
+
+class MapEntries<V> extends Generations<V | Encoded, MapEntry<V>> {
+  readonly #collections = new SpaceMap<Collection<V>>();
+  /** Entries in all collections, including deleted ones until their tombstones are stored. */
+  size = 0;
+
+  find(key: StoredKey, space: Namespace | undefined): Collection<V> | undefined {
+    return this.#collections.get(key, space);
+  }
+
+  /** Finds or creates it. */
+  collection(key: StoredKey, space: Namespace | undefined): Collection<V> {
+    let collection = this.find(key, space);
+    if (collection === undefined) {
+      collection = { key, space, entries: new KeyMap(), size: 0 };
+      this.#collections.set(key, space, collection);
+    }
+    return collection;
+  }
+
+  /** Inserts an entry that is not in the collection. */
+  insert(of: Collection<V>, name: StoredKey, content: V | Encoded): void {
+    const { key } = of;
+    const entry: MapEntry<V> = { key, content, generation: this.generation, older: undefined, of, name };
+    of.entries.set(name, entry);
+    of.size++;
+    this.size++;
+    this.made(entry);
+  }
+
+  override write(entry: MapEntry<V>, content: V | Encoded | Absent): void {
+    entry.of.size += Number(entry.content === absent) - Number(content === absent);
+    super.write(entry, content);
+  }
+
+  /** Loads an entry from a checkpoint: replaces what was loaded before, and is not dirty. */
+  load(key: StoredKey, space: Namespace | undefined, name: StoredKey, content: V | Encoded): void {
+    const of = this.collection(key, space);
+    if (of.entries.get(name) === undefined) {
+      of.size++;
+      this.size++;
+    }
+    of.entries.set(name, { key, content, generation: 0, older: undefined, of, name });
+  }
+
+  unload(key: StoredKey, space: Namespace | undefined, name: StoredKey): void {
+    const of = this.find(key, space);
+    const loaded = of?.entries.get(name);
+    if (of === undefined || loaded === undefined) return;
+    of.size--;
+    this.remove(loaded);
+  }
+
+  protected override remove({ of, name }: MapEntry<V>): void {
+    of.entries.delete(name);
+    this.size--;
+    if (of.entries.size === 0) this.#collections.delete(of.key, of.space);
+  }
+}
+
+class LiveMapState<K extends Key, V> implements LiveState<MapState<K, V>> {
+  readonly handle: MapHandle<K, V>;
+  readonly #entries: MapEntries<V>;
+  readonly #contents: Contents<V>;
+
+  constructor(contents: Contents<V>) {
+    this.#entries = new MapEntries();
+    this.#contents = contents;
+    this.handle = new MapHandle(this.#entries, contents);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  at(key: StoredKey): void {
+    this.handle.enter(key);
+  }
+
+  leave(): void {
+    this.handle.leave();
+  }
+
+  remember(): void {
+    this.#entries.remember();
+  }
+
+  undo(): void {
+    this.#entries.undo();
+  }
+
+  forget(): void {
+    this.#entries.forget();
+  }
+
+  freeze(): FrozenCells {
+    return new FrozenEntries<V | Encoded, MapEntry<V>>(this.#entries, this.#contents.encode, pathOf);
+  }
+
+  load(key: StoredKey, { namespace, subKey }: CellPath, content: CellContent, version: number): void {
+    const space = Namespace.at(namespace);
+    const name = new KeyReader(subKey).key();
+    if (content === absent) this.#entries.unload(key, space, name);
+    else this.#entries.load(key, space, name, this.#contents.decode(content, version));
+  }
+
+  convert(content: CellContent, version: number): CellContent {
+    const contents = this.#contents;
+    return contents.isCurrent(version) ? content : contents.encode(contents.decode(content, version));
+  }
+}
+
+const nowhere = new Uint8Array(0);
+
+function pathOf({ of, name }: MapEntry<unknown>): CellPath {
+  return { namespace: of.space?.bytes ?? nowhere, subKey: encodeKey(name) };
+}
+
+class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements MapState<K, V> {
+  readonly #entries: MapEntries<V>;
+  readonly #contents: Contents<V>;
+
+  constructor(entries: MapEntries<V>, contents: Contents<V>) {
+    super();
+    this.#entries = entries;
+    this.#contents = contents;
+  }
+
+  get size(): number {
+    return this.#collection?.size ?? 0;
+  }
+
+  get(name: K): V | undefined {
+    const content = this.#collection?.entries.get(storedKey(name))?.content;
+    return content === undefined || content === absent
+      ? undefined
+      : this.#contents.reveal(content as V | Encoded);
+  }
+
+  has(name: K): boolean {
+    const entry = this.#collection?.entries.get(storedKey(name));
+    return entry !== undefined && entry.content !== absent;
+  }
+
+  set(name: K, value: V): void {
+    const { key, space } = this;
+    const stored = storedKey(name);
+    const held = this.#contents.hold(value, key);
+    const collection = this.#entries.collection(key, space);
+    const entry = collection.entries.get(stored);
+    if (entry === undefined) this.#entries.insert(collection, stored, held);
+    else this.#entries.write(entry, held);
+  }
+
+  update(name: K, change: (value: V | undefined) => V): V {
+    const value = change(this.get(name));
+    this.set(name, value);
+    return value;
+  }
+
+  delete(name: K): boolean {
+    const entry = this.#collection?.entries.get(storedKey(name));
+    if (entry === undefined || entry.content === absent) return false;
+    this.#entries.write(entry, absent);
+    return true;
+  }
+
+  *keys(): Generator<K, void> {
+    for (const { name } of this.#present()) yield userKey(name) as K;
+  }
+
+  *values(): Generator<V, void> {
+    for (const { content } of this.#present()) yield this.#contents.reveal(content as V | Encoded);
+  }
+
+  *entries(): Generator<[K, V], void> {
+    for (const { name, content } of this.#present())
+      yield [userKey(name) as K, this.#contents.reveal(content as V | Encoded)];
+  }
+
+  [Symbol.iterator](): Generator<[K, V], void> {
+    return this.entries();
+  }
+
+  clear(): void {
+    for (const entry of this.#present()) this.#entries.write(entry, absent);
+  }
+
+  protected override get stateName(): string {
+    return this.#contents.name;
+  }
+
+  protected override another(): MapHandle<K, V> {
+    return new MapHandle(this.#entries, this.#contents);
+  }
+
+  protected override moved(): void {
+    // Collections are looked up when they are used.
+  }
+
+  get #collection(): Collection<V> | undefined {
+    return this.#entries.find(this.key, this.space);
+  }
+
+  *#present(): Generator<MapEntry<V>, void> {
+    const { key } = this;
+    for (const entry of this.#collection?.entries.values() ?? []) {
+      if (this.key !== key) return;
+      if (entry.content !== absent) yield entry;
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { OptionNames } from '../../config/checkOptions.js';
+import { typeName } from '../../formats/typeName.js';
+import { StateError } from '../errors.js';
+import { messagePack, type Serializer } from '../serializer.js';
+
+/** Options of every kind of state. */
+export interface KeyedStateOptions<T> {
+  /**
+   * How values are stored. Default MessagePack, for plain data: a value that would not come back unchanged is
+   * rejected.
+   */
+  readonly serializer?: Serializer<T>;
+}
+
+/** The serializer of the options, checked, as callers may be JavaScript. Errors: `InvalidState`. */
+export function serializerOf<T>({ serializer }: KeyedStateOptions<T>): Serializer<T> {
+  if (serializer === undefined) return messagePack as Serializer<T>;
+  const { id, version } = serializer;
+  const invalid = (what: string): StateError => new StateError('InvalidState', what);
+  if (typeof (id as unknown) !== 'string' || id === '')
+    throw invalid(
+      'A serializer has no id: give it a string that names the format of its bytes and never changes.',
+    );
+  if (!Number.isSafeInteger(version) || version < 1)
+    throw invalid(`Serializer ${id} has version ${version}: give it an integer from 1.`);
+  if ((serializer as Serializer<unknown>) !== messagePack && id === messagePack.id)
+    throw invalid(`The id ${id} is that of the default serializer: give yours another.`);
+  for (const method of ['encode', 'decode'] as const) {
+    if (typeof (serializer[method] as unknown) !== 'function')
+      throw invalid(`Serializer ${id} has no method \`${method}\`.`);
+  }
+  return serializer;
+}
+
+/** Errors: `InvalidState`. */
+export function checkFunctions(kind: string, functions: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(functions)) {
+    if (typeof value !== 'function')
+      throw new StateError(
+        'InvalidState',
+        `${kind} needs the function \`${name}\`, and was given a value of type ${typeName(value)}.`,
+      );
+  }
+}
+
+export const optionNames: OptionNames<KeyedStateOptions<never>> = { serializer: true };
