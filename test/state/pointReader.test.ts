@@ -6,7 +6,7 @@ import { PointReader } from '../../src/state/pointReader.js';
 import { counting } from '../../src/store/decorators/counting.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { Bench, coded, dataOn, segmentsOf } from './harness.js';
-import { entriesState, type Entries } from './kinds/entries.js';
+import { mapState, type MapState } from '../../src/state/kinds/index.js';
 
 function now<T>(source: Observable<T>): T | undefined {
   let last: T | undefined;
@@ -88,9 +88,9 @@ describe('a point read', () => {
     'finds all cells of a key, a state and a namespace, in order, %i blocks a page',
     (inPage) => {
       const memory = createMemoryStore();
-      const states = { before: valueState(''), map: entriesState(), then: valueState('') };
+      const states = { before: valueState(''), map: mapState<string, unknown>(), then: valueState('') };
       const bench = new Bench(memory, states, { blocksInPage: inPage });
-      const { map } = bench.backend.handles as unknown as { readonly map: Entries };
+      const { map } = bench.backend.handles as unknown as { readonly map: MapState<string, unknown> };
       const big = 'x'.repeat(500);
       for (const key of ['a', 'b', 'long '.repeat(100)]) {
         for (const name of ['before', 'then']) bench.with<string>(key, name, (n) => n.set(big));
