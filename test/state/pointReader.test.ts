@@ -1,6 +1,7 @@
 import { toArray, type Observable } from 'rxjs';
 import { valueState } from '../../src/state/index.js';
 import { absent, comparePaths, noPath, type CellContent } from '../../src/state/cells.js';
+import { Namespace } from '../../src/state/keyMap.js';
 import { storedKey, type Key } from '../../src/state/keys.js';
 import { PointReader } from '../../src/state/pointReader.js';
 import { counting } from '../../src/store/decorators/counting.js';
@@ -88,9 +89,9 @@ describe('a point read', () => {
     'finds all cells of a key, a state and a namespace, in order, %i blocks a page',
     (inPage) => {
       const memory = createMemoryStore();
-      const states = { before: valueState(''), map: mapState<string, unknown>(), then: valueState('') };
+      const states = { before: valueState(''), map: mapState<number, string>(), then: valueState('') };
       const bench = new Bench(memory, states, { blocksInPage: inPage });
-      const { map } = bench.backend.handles as unknown as { readonly map: MapState<string, unknown> };
+      const { map } = bench.backend.handles as unknown as { readonly map: MapState<number, string> };
       const big = 'x'.repeat(500);
       for (const key of ['a', 'b', 'long '.repeat(100)]) {
         for (const name of ['before', 'then']) bench.with<string>(key, name, (n) => n.set(big));
@@ -103,7 +104,7 @@ describe('a point read', () => {
       const reader = new PointReader(dataOn(memory), ref!);
       for (const key of ['a', 'b', 'long '.repeat(100)]) {
         for (const space of ['', 'w1', 'w2']) {
-          const found = now(reader.all(key, 1, Buffer.from(space)).pipe(toArray()))!;
+          const found = now(reader.all(key, 1, Namespace.of(space).bytes).pipe(toArray()))!;
           expect(found.map(({ content }) => content)).toEqual(
             Array.from({ length: 1000 }, (_, i) => `${key} ${space} ${i} ${big}`),
           );
@@ -111,7 +112,7 @@ describe('a point read', () => {
         }
       }
       expect(now(reader.all('c', 1, noPath.namespace))).toBeUndefined();
-      expect(now(reader.all('a', 1, Buffer.from('w3')))).toBeUndefined();
+      expect(now(reader.all('a', 1, Namespace.of('w3').bytes))).toBeUndefined();
     },
   );
 
