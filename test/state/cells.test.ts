@@ -218,30 +218,50 @@ function apply(handles: Handles<Specs>, { do: what, namespace, name, value }: Ch
     namespace === undefined ? handle : handle.in(namespace);
   const [list, map, n] = [inSpace(handles.list), inSpace(handles.map), inSpace(handles.n)];
   switch (what) {
-    case 'append':
-      { list.append(value); return; }
-    case 'append three':
-      { list.append(value, value + 1, value + 2); return; }
-    case 'set list':
-      { list.set([value, value]); return; }
-    case 'clear list':
-      { list.clear(); return; }
-    case 'put':
-      { map.set(name, value); return; }
+    case 'append': {
+      list.append(value);
+      return;
+    }
+    case 'append three': {
+      list.append(value, value + 1, value + 2);
+      return;
+    }
+    case 'set list': {
+      list.set([value, value]);
+      return;
+    }
+    case 'clear list': {
+      list.clear();
+      return;
+    }
+    case 'put': {
+      map.set(name, value);
+      return;
+    }
     case 'remove':
       return void map.delete(name);
-    case 'clear map':
-      { map.clear(); return; }
-    case 'set value':
-      { n.set(value); return; }
-    case 'clear value':
-      { n.clear(); return; }
+    case 'clear map': {
+      map.clear();
+      return;
+    }
+    case 'set value': {
+      n.set(value);
+      return;
+    }
+    case 'clear value': {
+      n.clear();
+      return;
+    }
     case 'add':
       return void inSpace(handles.highest).add(value);
-    case 'clear highest':
-      { inSpace(handles.highest).clear(); return; }
-    case 'average':
-      { inSpace(handles.all).add(value); return; }
+    case 'clear highest': {
+      inSpace(handles.highest).clear();
+      return;
+    }
+    case 'average': {
+      inSpace(handles.all).add(value);
+      return;
+    }
     case 'set timer':
       return void handles.timers.set(value, namespace);
     case 'clear timer':

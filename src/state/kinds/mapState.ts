@@ -1,5 +1,5 @@
 import { checkOptions } from '../../config/checkOptions.js';
-import type { Absent} from '../cells.js';
+import type { Absent } from '../cells.js';
 import { absent, type CellContent, type CellPath } from '../cells.js';
 import { KeyMap, Namespace, SpaceMap } from '../keyMap.js';
 import { encodeKey, KeyReader, storedKey, userKey, type Key, type StoredKey } from '../keys.js';
