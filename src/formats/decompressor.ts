@@ -54,7 +54,7 @@ export interface Decompressor {
   readonly over: boolean;
   /** The last member that starts at or before the decompressed offset, which must not regress from call to call. */
   member(offset: number): MemberStart;
-  /** Bytes decompressed and not yet read. */
+  /** Bytes of memory: decompressed and not yet read, and what the engine needs. */
   readonly held: number;
   /** Frees the engine. */
   close(): void;

@@ -22,6 +22,8 @@ import { parseGzipHeader } from './gzipHeader.js';
 /** Decompressed bytes that may wait for the reader. */
 const aheadBytes = 256 * 1024;
 const outputBytes = 64 * 1024;
+/** An engine's window, tables and the output that it is filling. */
+const engineBytes = outputBytes + 40 * 1024;
 /** So much of a member may be inflated while others wait; and so many members in a row. */
 const smallBytes = 4096;
 const smallInARow = 64;
@@ -78,7 +80,7 @@ export class Gunzipper implements Decompressor {
   }
 
   get held(): number {
-    return this.#held;
+    return this.#held + this.#partial.length + (this.#engine === undefined ? 0 : engineBytes);
   }
 
   push(chunk: Uint8Array): void {

@@ -73,6 +73,11 @@ export interface ObjectDecoder<T> extends Cutter {
     on: (record: T) => void,
     malformed: (bad: Malformed) => void,
   ): number;
+  /**
+   * Bytes of memory that it holds between blocks, about. The source reads so much less ahead. Default 0: what is cut and not
+   * decoded yet is the source's.
+   */
+  readonly held?: number;
   /** The unit that was cut last was longer than `maxLineBytes`. It is malformed and counts as one line; `decode` does not see it. */
   dropped?(): void;
   /**

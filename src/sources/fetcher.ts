@@ -26,6 +26,9 @@ export interface FetcherOptions<O extends PlannedObject> {
   readonly fail: (error: unknown) => void;
 }
 
+/** However much is held after it, so much is fetched at a time, or a fragment if that is less. */
+const smallest = 64 * 1024;
+
 /**
  * Carries out the plan of `fragments.ts`: one request per fragment, its chunks returned in order, uncopied. A fragment
  * counts against the budget until the chunk after its last is requested.
@@ -41,6 +44,8 @@ export class Fetcher<O extends PlannedObject> {
   #stepping = false;
   #chunk = 0;
   readonly #share: MemoryShare | undefined;
+  /** What is held of the chunks that were read, rounded up. */
+  #after = 0;
 
   constructor(options: FetcherOptions<O>) {
     this.#options = options;
@@ -49,7 +54,8 @@ export class Fetcher<O extends PlannedObject> {
     const changed = (): void => {
       this.#limit();
     };
-    this.#share = options.memory?.({ least: fragment, most: (window + 1) * fragment, changed });
+    // A fragment more, for what is made of those that were read.
+    this.#share = options.memory?.({ least: fragment, most: (window + 2) * fragment, changed });
     this.#limit();
   }
 
@@ -85,6 +91,15 @@ export class Fetcher<O extends PlannedObject> {
   /** Bytes of all fragments that are in flight, waiting or being consumed. */
   get held(): number {
     return this.#state.held;
+  }
+
+  /** Bytes that the reader holds of what it has read: so much less is read ahead. Cheap, as it counts in coarse steps. */
+  alsoHeld(bytes: number): void {
+    const step = Math.ceil(this.#options.limits.fragment / 16);
+    const after = Math.ceil(bytes / step) * step;
+    if (after === this.#after) return;
+    this.#after = after;
+    this.#limit();
   }
 
   /** Whether the current object has no chunk left; `next` then continues with the object after it. */
@@ -126,13 +141,15 @@ export class Fetcher<O extends PlannedObject> {
     this.#chunk = 0;
     this.#bodies.delete(id);
     this.#step({ type: 'consumed' });
-    this.#share?.holds(this.held);
+    this.#share?.holds(this.held + this.#after);
   }
 
   #limit(): void {
     if (this.#share === undefined) return;
-    this.#step({ type: 'memory', limit: this.#share.limit });
-    this.#share.holds(this.held);
+    const { limit } = this.#share;
+    const least = Math.min(limit, this.#options.limits.fragment, smallest);
+    this.#step({ type: 'memory', limit: Math.max(least, limit - this.#after) });
+    this.#share.holds(this.held + this.#after);
   }
 
   #step(event: FragmentEvent<O>): void {

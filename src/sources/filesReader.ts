@@ -2,7 +2,8 @@
  * One attempt's reading of a `files` source: discovery → fetcher → decompressor → slicer → decoder, pulled by `poll`.
  *
  * Only whole records leave, so the position after the last of them is exact after every poll. Memory is bounded: the
- * fetcher by (`window` + 1) × `fragment`, the decompressor by its own look-ahead, the slicer by the longest record.
+ * fetcher by (`window` + 1) × `fragment`, the decompressor by its own look-ahead, the slicer by the longest record. All of
+ * it counts towards one share of the memory of the process: the more the others hold, the less the fetcher reads ahead.
  */
 import { catchError, tap, throwError } from 'rxjs';
 import type { CodecName } from '../formats/codec.js';
@@ -162,9 +163,18 @@ export class FilesReader<T> implements SourceReader<T> {
       if (piece !== undefined) {
         this.#bytes += piece.kind === 'records' ? piece.bytes.length : piece.length;
         current.hand(piece, out);
-      } else if (!current.feed()) return 'wait';
+      } else {
+        // Before the fragment is given back that it was copied from.
+        this.#count();
+        if (!current.feed()) return 'wait';
+      }
     }
     return 'wait';
+  }
+
+  /** What is held after the fetcher takes the place of read-ahead. */
+  #count(): void {
+    if (!this.#closed) this.#fetcher.alsoHeld(this.#current?.held ?? 0);
   }
 
   #openNext(): ObjectReader<T> | undefined {
@@ -191,6 +201,7 @@ export class FilesReader<T> implements SourceReader<T> {
   #finish(reader: ObjectReader<T>): void {
     reader.close();
     this.#current = undefined;
+    this.#count();
     this.#fetcher.next();
   }
 

@@ -8,7 +8,7 @@
  * consumed is not counted, so that connections need not idle meanwhile.
  *
  * 1. The planner asks for an object (`nextObject`) whenever it has nothing left to cut and room to fetch.
- * 2. It starts fragments (`get`) in order, as long as the budget holds them. The first ones grow: 1/w of a fragment,
+ * 2. It starts fragments (`get`) in order, as long as the budget and the memory (`memory`) hold them. The first ones grow: 1/w of a fragment,
  *    2/w, … up to a whole one (`w` is the window), though each counts as a whole one. So the first records come early,
  *    and the fragments of a window do not all arrive together, which would leave the connections with nothing to do while
  *    the reader gets through a window. Nothing keeps them apart later on.
@@ -154,7 +154,9 @@ function proceed<O extends PlannedObject>(
 
   while (cutting !== undefined) {
     const { object, next } = cutting;
-    const counts = Math.max(0, Math.min(limits.fragment, object.size - next));
+    const whole = Math.max(0, Math.min(limits.fragment, object.size - next));
+    // What has to be read next is read in smaller pieces if there is no memory for a whole one.
+    const counts = queue.length === 0 ? Math.min(whole, Math.max(1, state.memory)) : whole;
     if (!room(counts)) break;
     const size = Math.min(counts, Math.ceil((limits.fragment * Math.min(nextId + 1, window)) / window));
     const fragment: Fragment<O> = { id: nextId++, object, start: next, end: next + size, counts };

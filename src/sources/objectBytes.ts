@@ -63,9 +63,14 @@ export class ObjectBytes {
     return (this.#decompressor?.held ?? 0) + this.#stored.held + this.#content.held;
   }
 
+  /** Whether what is read is not what the fetcher holds. */
+  get decompressed(): boolean {
+    return this.#decompressor !== undefined;
+  }
+
   /** Whether nothing is left. For a compressed object it is known only when it is decompressed. */
   get over(): boolean {
-    if (this.held > 0) return false;
+    if (this.#stored.held + this.#content.held > 0) return false;
     return this.#decompressor === undefined ? this.#options.fetcher.atObjectEnd : this.#decompressor.over;
   }
 

@@ -43,9 +43,10 @@ export class ObjectReader<T> {
     this.#slicer = new Slicer(this.#decoder, offset, maxLineBytes, block);
   }
 
-  /** Bytes in memory after the fetcher: decompressed ahead, and of the record in progress. */
+  /** Bytes in memory after the fetcher: decompressed ahead, of the record in progress, and of the decoder. */
   get held(): number {
-    return this.#bytes.held + this.#slicer.carried;
+    const chunk = this.#bytes.decompressed ? this.#slicer.chunk : 0;
+    return this.#bytes.held + chunk + this.#slicer.carried + (this.#decoder.held ?? 0);
   }
 
   /** Whether the object's last record has been passed on. */

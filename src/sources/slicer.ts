@@ -54,6 +54,11 @@ export class Slicer {
     return this.#dropping ? excerptBytes : this.#carried;
   }
 
+  /** Bytes of the chunk that it cuts. */
+  get chunk(): number {
+    return this.#chunk.length;
+  }
+
   /** Adds bytes. Only when `next` has returned `undefined`. */
   push(chunk: Uint8Array): void {
     this.#chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);

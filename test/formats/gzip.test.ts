@@ -34,7 +34,8 @@ describe('gunzip', () => {
     const { decoder } = decoderOf();
     decoder.push(gzipSync(Buffer.alloc(16 * 1024 * 1024)));
     for (let i = 0; i < 100; i++) await poolTurn();
-    expect(decoder.held).toBeLessThanOrEqual(320 * 1024);
+    // Its engine included.
+    expect(decoder.held).toBeLessThanOrEqual(424 * 1024);
     let bytes = 0;
     for (let finished = false; !decoder.over;) {
       const chunk = decoder.read();

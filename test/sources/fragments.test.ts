@@ -103,6 +103,25 @@ describe('the fragment plan', () => {
     );
   });
 
+  it('reads on in smaller pieces where there is no memory for a whole fragment', () => {
+    const object = { key: 'a', size: 100, etag: 'e', from: 0 };
+    let state = planFragments<PlannedObject>({ window: 2, fragment: 40 });
+    const ranges: (readonly [number, number])[] = [];
+    const on = (event: FragmentEvent<PlannedObject>): void => {
+      const step = stepFragments(state, event);
+      state = step.state;
+      for (const effect of step.effects)
+        if (effect.type === 'get') ranges.push([effect.fragment.start, effect.fragment.end]);
+    };
+    on({ type: 'memory', limit: 15 });
+    on({ type: 'start' });
+    on({ type: 'object', object });
+    expect(ranges).toEqual([[0, 15]]);
+    on({ type: 'arrived', id: 0 });
+    on({ type: 'consumed' });
+    expect(ranges.slice(1)).toEqual([[15, 30]]);
+  });
+
   it('takes no more memory than its limit, which may change at any time, and is read to the end within it', () => {
     fc.assert(
       fc.property(

@@ -1,6 +1,8 @@
 /** A source within its shares of the memory of the process. */
-import { NEVER, VirtualTimeScheduler } from 'rxjs';
+import fc from 'fast-check';
+import { concatMap, NEVER, Subject, VirtualTimeScheduler } from 'rxjs';
 import { clockOf, isSignal, memory, type Memory, type MemoryUse } from '../../src/flow/index.js';
+import { headBytes } from '../../src/formats/recognise.js';
 import { text } from '../../src/formats/text.js';
 import { FilesReader } from '../../src/sources/filesReader.js';
 import { filesSettings } from '../../src/sources/files.js';
@@ -69,13 +71,114 @@ test('it reads ahead as far as its share allows, and further when that grows', (
     },
   });
   expect(shares.uses).toEqual([
-    expect.objectContaining({ who: "source 'in' (read-ahead)", least: 10, most: 50 }),
+    expect.objectContaining({ who: "source 'in' (read-ahead)", least: 10, most: 60 }),
   ]);
   expect(requested).toBe(1);
   shares.set(most);
   expect(requested).toBe(4);
   reader.close();
   expect(shares.left).toBe(1);
+});
+
+test('what it holds of a long line takes the place of read-ahead, in memory that is never exceeded, and all is read', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(6000), { minLength: 1, maxLength: 20 }),
+      fc.integer({ min: 1000, max: 4000 }),
+      fc.integer({ min: 1, max: 6 }),
+      fc.nat(20_000),
+      (lengths, fragment, window, more) => {
+        const lines = lengths.map((length) => 'x'.repeat(length));
+        const limit = Math.min((window + 2) * fragment, fragment + more);
+        const shares = new Shares(() => limit);
+        const opened: FilesReader<string>[] = [];
+        const store = decorate(memoryWith({ a: lines.map((line) => `${line}\n`).join('') }), (call, run) => {
+          for (const { held } of call.method === 'get' ? opened : []) {
+            // However long the line is, one fragment may be fetched. The first bytes are looked at.
+            const line = Math.max(...lengths) + 1;
+            expect(held).toBeLessThanOrEqual(Math.max(limit, line + fragment) + headBytes);
+          }
+          return run;
+        });
+        const attempt = new TestAttempt({
+          clock: clockOf(new VirtualTimeScheduler()),
+          services: new Map<never, unknown>([
+            [stores as never, storesOf(store)],
+            [memory as never, shares],
+          ]),
+        });
+        const settings = filesSettings('memory://lake/', { format: text(), prefetch: { window, fragment } });
+        const reader = new FilesReader(settings, {
+          ...{ id: 'in', attempt, position: undefined, ready: () => undefined },
+          fail: (error) => {
+            throw error;
+          },
+        });
+        opened.push(reader);
+        const records: string[] = [];
+        const out = { taken: 0, record: (line: string) => records.push(line), deadLetter: () => undefined };
+        for (let polls = 0; polls < 1000 && reader.poll(out) !== 'end'; polls++);
+        expect(records).toEqual(lines);
+        reader.close();
+        expect(shares.left).toBe(1);
+      },
+    ),
+  );
+});
+
+test('what a decoder holds is reported, and read-ahead shrinks by it', () => {
+  const answers: Subject<void>[] = [];
+  const store = decorate(memoryWith({ a: 'line\n'.repeat(200) }), (call, run) => {
+    if (call.method !== 'get') return run;
+    const answer = new Subject<void>();
+    answers.push(answer);
+    return answer.pipe(concatMap(() => run));
+  });
+  const shares = new Shares(most);
+  const attempt = new TestAttempt({
+    clock: clockOf(new VirtualTimeScheduler()),
+    services: new Map<never, unknown>([
+      [stores as never, storesOf(store)],
+      [memory as never, shares],
+    ]),
+  });
+  const format = text();
+  let held = 0;
+  const keeping: typeof format = {
+    ...format,
+    decoder: (start) => ({
+      ...format.decoder(start),
+      get held() {
+        return held;
+      },
+    }),
+  };
+  const settings = filesSettings('memory://lake/', {
+    format: keeping,
+    prefetch: { window: 4, fragment: 100 },
+  });
+  const reader = new FilesReader(settings, {
+    ...{ id: 'in', attempt, position: undefined, ready: () => undefined },
+    fail: (error) => {
+      throw error;
+    },
+  });
+  const poll = () => reader.poll({ taken: 0, record: () => undefined, deadLetter: () => undefined });
+  expect(answers).toHaveLength(4);
+  answers[0]?.next();
+  poll();
+  expect(answers).toHaveLength(5);
+  held = 500;
+  poll();
+  answers[1]?.next();
+  poll();
+  expect(answers).toHaveLength(5);
+  // It, and the three that are under way.
+  expect(shares.reported.at(-1)).toBeGreaterThanOrEqual(held + 300);
+  held = 0;
+  poll();
+  expect(answers).toHaveLength(6);
+  reader.close();
 });
 
 test('it has as many records in flight as its share allows, and more when that grows', () => {
