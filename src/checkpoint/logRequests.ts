@@ -167,6 +167,7 @@ export class LogRequests {
         error: (error: unknown) => {
           if (this.#closed) return;
           if (isStoreError(error, 'AlreadyExists', 'PreconditionFailed')) this.#answer({ type: 'taken' });
+          else if (isStoreError(error, 'NoAnswer')) this.#answer({ type: 'unanswered', error });
           else if (doubts === 0 && isRefusal(error)) {
             this.#answer({ type: 'refused', error: this.#explained(error) });
           } else {

@@ -68,6 +68,8 @@ export type LogEvent =
   | { readonly type: 'taken' }
   | { readonly type: 'in-doubt' }
   | { readonly type: 'refused'; readonly error: unknown }
+  /** The store breaks its contract: the PUT's outcome stays unknown, as after a crash. */
+  | { readonly type: 'unanswered'; readonly error: unknown }
   | { readonly type: 'write'; readonly draft: Draft }
   | {
       readonly type: 'closed';

@@ -21,7 +21,8 @@ import { nextManifest } from './nextManifest.js';
  *    changed. *Crash after it:* the log has one more claim; the next start claims on top of it.
  * 3. **Outcomes.** Created: verify (4). Taken: GET the slot and compare put-ids; the entry is mine, or the slot is
  *    lost. Anything else is in doubt: repeat the identical PUT until its outcome is known. A refusal is definite only
- *    if no doubt preceded it. An issued manifest is never recalled: it may have landed, or land later. *Crash in
+ *    if no doubt preceded it. A store that completes the PUT without an answer ends the attempt as a crash would: repeated,
+ *    it would do so forever. An issued manifest is never recalled: it may have landed, or land later. *Crash in
  *    doubt:* the next start's claim decides, because only one of the two PUTs gets the slot.
  * 4. **Verification.** A slot may be free because its entry was deleted long ago: a PUT that lands there does not
  *    count. So after an entry is found to be mine, LIST from n − 2: entry n − 1 must be the predecessor I know, and
@@ -65,6 +66,8 @@ export function step(state: LogState, event: LogEvent, now: number): Step {
       return state.phase === 'writing' && issuedOf(state).doubts > 0
         ? repeat(state, now)
         : failed(state, event.error);
+    case 'unanswered':
+      return failed(state, event.error);
     case 'write':
       return write(state, event.draft, now);
     case 'closed':

@@ -1,5 +1,6 @@
 import { defer, finalize, shareReplay, tap } from 'rxjs';
 import { plainUri } from '../path/index.js';
+import { answeringStores } from '../store/decorators/answering.js';
 import { decorate } from '../store/decorators/decorate.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import { openStores } from '../store/open.js';
@@ -12,7 +13,7 @@ import type { ResolvedOptions } from './options.js';
  * flight is answered: all other requests were aborted with the attempt, but an issued manifest cannot be recalled.
  */
 export function jobStores(config: ResolvedOptions): { readonly stores: Stores; readonly close: () => void } {
-  if (config.stores !== undefined) return { stores: config.stores, close: () => undefined };
+  if (config.stores !== undefined) return { stores: answeringStores(config.stores), close: () => undefined };
   const { clock, random } = config.environment;
   const opened = openStores({ s3: config.s3, clock, random, logger: config.logger });
   const checkpoints = opened.open(plainUri(config.checkpoints.dir, config.config.transfer.entropy.key));

@@ -41,6 +41,8 @@ class Values<T> extends FlowSubscriber<T, T> {
  * durable checkpoint are emitted again. A record counts as delivered once it has been emitted. Asynchronous work that
  * is still running at a checkpoint is not part of it, and is not repeated after a crash.
  *
+ * Signals end here: what follows sees records only. Watermarks are dropped, so no operator after it knows event time.
+ *
  * It is a terminal operator: the source may run ahead of the last delivered record by its budget. The Observable
  * completes when the final checkpoint of the job is durable, and `run` waits until what follows it has completed, too.
  *

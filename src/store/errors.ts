@@ -18,7 +18,8 @@ export type StoreErrorCode =
   | 'Unavailable'
   | 'InvalidPart'
   | 'TooSmall'
-  | 'InvalidRequest';
+  | 'InvalidRequest'
+  | 'NoAnswer';
 
 const retryable: ReadonlySet<StoreErrorCode> = new Set([
   'Throttled',

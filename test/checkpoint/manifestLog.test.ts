@@ -114,6 +114,12 @@ test('in doubt: the identical PUT is repeated until answered; a refusal is defin
   expect(owned().on(write(1), refused).types).toEqual(['failed']);
 });
 
+test('a store that completes without an answer ends the attempt, whatever the doubts before', () => {
+  const unanswered: LogEvent = { type: 'unanswered', error: new Error('empty') };
+  expect(owned().on(write(1), unanswered).types).toEqual(['failed']);
+  expect(owned().on(write(1), { type: 'in-doubt' }, unanswered).types).toEqual(['failed']);
+});
+
 test('one PUT in flight: drafts that become ready wait, and the newest wins', () => {
   const log = owned().on(write(1), write(2));
   expect(log.effects).toEqual([]);

@@ -71,6 +71,10 @@ export const errorCatalog: Readonly<
       'Options of an S3 connection are malformed or contradict each other',
       'Fix the option that the message names',
     ],
+    NoAnswer: [
+      'A store of yours, or a decorator, completed a request without an answer',
+      'Make it emit one answer, or an error',
+    ],
     NoChannel: [
       'Session tokens cannot be handed to this process',
       "Start it with `fork`, or with an `'ipc'` channel",

@@ -2,6 +2,7 @@ import { concat, defer, EMPTY, type Observable } from 'rxjs';
 import { checkOptions, required, type OptionNames } from '../../config/checkOptions.js';
 import { defaultConfig, loadConfig, type Config } from '../../config/index.js';
 import { systemClock, type Clock } from '../../flow/index.js';
+import { answeringStores } from '../../store/decorators/answering.js';
 import { openStores, type OpenedStores } from '../../store/open.js';
 import type { Stores } from '../../store/services.js';
 import type {
@@ -175,8 +176,9 @@ export function createOperations(options: OperationsOptions = {}): Operations {
   let opened: OpenedStores | undefined;
   // Lazily: a wrong configuration is an error of the operation.
   const config = (): Config => (loaded ??= loadConfig());
+  const given = options.stores && answeringStores(options.stores);
   const stores = (): Stores =>
-    options.stores ?? (opened ??= openStores({ s3: config().s3, logger: config().logger, clock }));
+    given ?? (opened ??= openStores({ s3: config().s3, logger: config().logger, clock }));
   // With given stores, no configuration file is read.
   const transferConfig = (): Config['transfer'] =>
     (options.stores === undefined ? config() : (options.config ?? defaultConfig())).transfer;

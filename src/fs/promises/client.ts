@@ -14,6 +14,7 @@ import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { defaultConfig, loadConfig, type Config } from '../../config/index.js';
 import { systemClock } from '../../flow/index.js';
 import { isStoreError } from '../../store/errors.js';
+import { answeringStores } from '../../store/decorators/answering.js';
 import { openStores, type OpenedStores } from '../../store/open.js';
 import type { Stores } from '../../store/services.js';
 import { Contents } from '../contents.js';
@@ -88,7 +89,8 @@ export class Client {
   }
 
   #stores(): Stores {
-    if (this.#options.stores !== undefined) return this.#options.stores;
+    const { stores } = this.#options;
+    if (stores !== undefined) return answeringStores(stores);
     return (this.#opened ??= openStores({ s3: this.config.s3, logger: this.config.logger }));
   }
 }

@@ -96,6 +96,7 @@ const storeCodes: Readonly<Record<StoreErrorCode, ErrnoCode>> = {
   InvalidPart: 'EIO',
   TooSmall: 'EIO',
   InvalidRequest: 'EINVAL',
+  NoAnswer: 'EIO',
 };
 
 const operationCodes: Readonly<Partial<Record<OperationErrorCode, ErrnoCode>>> = {

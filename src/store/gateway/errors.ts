@@ -31,6 +31,7 @@ const answers: Readonly<Record<StoreErrorCode, readonly [status: number, code: s
   InvalidPart: [400, 'InvalidPart'],
   TooSmall: [400, 'EntityTooSmall'],
   InvalidRequest: [400, 'InvalidRequest'],
+  NoAnswer: [500, 'InternalError'],
 };
 
 /** Translates a store's error to S3's; `missing` is the code for `NotFound`. */
