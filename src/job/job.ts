@@ -30,7 +30,8 @@ export interface Job {
    * Restores the newest durable checkpoint, runs the leaves, commits, and restarts after retryable failures. Resolves
    * when the inputs are over and everything is published, or when stopped with a last checkpoint; in both cases only
    * after every leaf has completed. That includes work after `values()`, so `run` never resolves if a leaf never
-   * completes, such as one merged with an `interval`.
+   * completes, such as one merged with an `interval`. Records that reach the end of a leaf are discarded: end it with a
+   * sink, unless it is run for its effects.
    *
    * Errors: `Fenced` when another process has taken over; `VanishedOperator` when the checkpoint holds state of an
    * operator that is in no leaf (see `allowDropped`); `DroppedOperator`, `DroppedPending`; `AlreadyRunning`;

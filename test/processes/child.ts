@@ -49,13 +49,13 @@ export class JobProcess {
 
   /** The next line that matches; `undefined` if it exits first. */
   line(wanted: (line: Line) => boolean): Promise<Line | undefined> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const stop = this.listen((line) => {
         if (!wanted(line)) return;
         stop();
         resolve(line);
       });
-      void this.exit.then(() => resolve(undefined));
+      this.exit.then(() => resolve(undefined), reject);
     });
   }
 

@@ -199,19 +199,23 @@ class JobLives {
     if ((await progress(process)) === undefined) return false;
     let left = between(this.#random, 0, 25);
     const { hooks } = this.#options.target;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      let over = false;
       const happened = (): void => {
         if (left-- > 0) return;
         done(true);
       };
       const done = (alive: boolean): void => {
+        // A stopped process exits during the moment of its successor, whose observer stays.
+        if (over) return;
+        over = true;
         if (hooks !== undefined) hooks.observe = () => undefined;
         stop();
         resolve(alive);
       };
       const stop = process.listen(happened);
       if (hooks !== undefined) hooks.observe = happened;
-      void process.exit.then(() => done(false));
+      process.exit.then(() => done(false), reject);
     });
   }
 
