@@ -21,7 +21,7 @@ async function world(silent: Silent, after: boolean): Promise<World> {
     decorate(store, <T>({ method }: { method: StoreMethod }, made: Observable<T>) => {
       requests.push(method);
       if (!silent(requests.length, method)) return made;
-      return after ? made.pipe(ignoreElements()) : (EMPTY as Observable<T>);
+      return after ? made.pipe(ignoreElements()) : EMPTY;
     });
   const from = await filled({ 'd/a': 'a', 'd/b/c': 'c', 'd/large': bytes(6 * MiB) });
   const to = createMemoryStore();

@@ -27,7 +27,7 @@ async function run(world: Lake, { silent, after }: Silence): Promise<Ran> {
   const store = decorate(world.store, <T>({ method }: { method: StoreMethod }, made: Observable<T>) => {
     requests.push(method);
     if (!silent(requests.length, method)) return made;
-    return after ? made.pipe(ignoreElements()) : (EMPTY as Observable<T>);
+    return after ? made.pipe(ignoreElements()) : EMPTY;
   });
   const { job } = world.job({
     stores: createStores({ schemes: { memory: (): ObjectStore => store }, clock: world.clock }),
