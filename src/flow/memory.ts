@@ -2,19 +2,19 @@ import { Service } from './attempt.js';
 
 /** One holder of memory: a source's read-ahead, the records that it has in flight, a sink's buffers. */
 export interface MemoryUse {
-  /** What it is called in errors: `sink 'out'`. */
+  /** Its name in errors: `sink 'out'`. */
   readonly who: string;
   /** Bytes without which it cannot work. */
   readonly least: number;
-  /** Bytes that it makes use of. */
+  /** Bytes that it can use. */
   readonly most: number;
   /** `limit` has changed. Must not throw. */
   readonly changed: () => void;
 }
 
-/** What a holder may hold at the moment. */
+/** A holder's current share. */
 export interface MemoryShare {
-  /** Bytes. 0 until its least is there, never below its least from then on. */
+  /** Bytes. 0 until its least is granted, and never below its least after that. */
   readonly limit: number;
   /** Reports what is held after memory was given back. Only a share that was reduced needs to hear of it. */
   holds(bytes: number): void;

@@ -1,6 +1,6 @@
 /**
- * Codecs: what lies between the stored bytes of an object and its records. A codec is one file; `codec.ts` lists them, and
- * `detect.ts` tells which one an object needs.
+ * Codecs, which sit between the stored bytes of an object and its records. A codec is one file; `codec.ts` lists them,
+ * and `detect.ts` tells which one an object needs.
  *
  * A decompressor is fed stored chunks and read for decompressed ones, both at the reader's pace. It works off the main
  * thread and stops when enough waits to be read, so that what a small object inflates to never fills the memory.
@@ -19,7 +19,7 @@ export interface Signature {
   readonly readable?: boolean;
 }
 
-/** What is known of a compression, whether it can be read or not. */
+/** A known compression, whether it can be read or not. */
 export interface Compression {
   /** For options, positions and messages: `gzip`. */
   readonly name: string;
@@ -46,11 +46,11 @@ export interface Decompressor {
   push(chunk: Uint8Array): void;
   /** There are no more stored bytes. Only while `hungry`. */
   finish(): void;
-  /** Whether the last chunk has been worked off. */
+  /** Whether the last chunk has been processed. */
   readonly hungry: boolean;
   /** Takes the next decompressed chunk; `undefined` if none is here. */
   read(): Buffer | undefined;
-  /** All has been read to the end. */
+  /** Whether everything has been read. */
   readonly over: boolean;
   /** The last member that starts at or before the decompressed offset, which must not regress from call to call. */
   member(offset: number): MemberStart;

@@ -1,6 +1,6 @@
 /**
- * Gzip, member by member. Node's own gunzip reads over the seams between members without showing them; here every
- * member has an engine of its own, so that each seam is a place to resume from.
+ * Gzip, member by member. Node's gunzip does not expose the boundaries between members; here every member has its own
+ * engine, so that reading can resume at each boundary.
  *
  *   header ──parsed──▶ deflate ──stream end──▶ trailer ──checked──▶ between ──byte──▶ header
  *                                                                      └──finish──▶ over
@@ -22,14 +22,14 @@ import { parseGzipHeader } from './gzipHeader.js';
 /** Decompressed bytes that may wait for the reader. */
 const aheadBytes = 256 * 1024;
 const outputBytes = 64 * 1024;
-/** An engine's window, tables and the output that it is filling. */
+/** The memory of one engine: its window, its tables and its output buffer. */
 const engineBytes = outputBytes + 40 * 1024;
-/** So much of a member may be inflated while others wait; and so many members in a row. */
+/** The maximum bytes of a member, and members in a row, that are inflated synchronously. */
 const smallBytes = 4096;
 const smallInARow = 64;
 /** More chunks than this do not wait for the reader, however small: removing the first costs as much as there are. */
 const aheadChunks = 1024;
-/** A header of more is no header: names and comments have no limit of their own. */
+/** Longer headers are rejected: names and comments have no limit. */
 const maxHeaderBytes = 128 * 1024;
 
 /** RFC 1952. */
@@ -43,10 +43,10 @@ export const gzip: Codec & { readonly name: 'gzip' } = {
 export class Gunzipper implements Decompressor {
   readonly #options: DecompressorOptions;
   #state: 'between' | 'header' | 'deflate' | 'trailer' | 'over' | 'closed' = 'between';
-  /** Stored bytes that no state has taken yet, and where in the object they start. */
+  /** Stored bytes that are not consumed yet, and where in the object they start. */
   #input: Buffer = Buffer.alloc(0);
   #inputAt: number;
-  /** What has come of a header or a trailer. */
+  /** The beginning of an incomplete header or trailer. */
   #partial: Buffer = Buffer.alloc(0);
   #finishing = false;
   #engine: InflateRaw | undefined;
@@ -126,7 +126,7 @@ export class Gunzipper implements Decompressor {
     this.#held = 0;
   }
 
-  /** Goes on until a state needs bytes, or the engine has them. */
+  /** Continues until a state needs bytes, or the engine has them. */
   #advance(): void {
     while (!this.#working && this.#take()) {
       // Each turn is one state's step.

@@ -1,4 +1,4 @@
-/** What the start of a gzip member says (RFC 1952, section 2.3). */
+/** The result of parsing the header of a gzip member (RFC 1952, section 2.3). */
 export type GzipHeader = { readonly length: number } | 'more' | 'bad';
 
 const flagHcrc = 2;
@@ -7,7 +7,7 @@ const flagName = 8;
 const flagComment = 16;
 const reservedFlags = 0xe0;
 
-/** Finds the length of the member header at the start of `bytes`; `more` if it goes on behind their end. */
+/** Finds the length of the member header at the start of `bytes`; `more` if it is not complete. */
 export function parseGzipHeader(bytes: Buffer): GzipHeader {
   const magic = [0x1f, 0x8b, 8];
   if (magic.some((byte, i) => i < bytes.length && bytes[i] !== byte)) return 'bad';

@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import { InvalidOption } from '../config/units.js';
 import { sharedByCopies } from '../errors.js';
 
-/** No text of a user's holds this. */
+/** A string that does not occur in user data. */
 const mark = randomUUID();
 const number = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 /** The fewest characters of a number that a double may not hold. */
@@ -99,7 +99,7 @@ export function parseExactly(text: string): unknown {
   try {
     value = JSON.parse(marked);
   } catch {
-    // In the words that fit what was there.
+    // Its error quotes the original text.
     return JSON.parse(text);
   }
   return unmark(value);
@@ -136,12 +136,12 @@ const quote = 0x22;
 const minus = 0x2d;
 const zero = 0x30;
 
-/** Digits and what is between them. */
+/** Digits, signs, point and exponent. */
 function isInNumber(char: number): boolean {
   return isDigit(char) || char === minus || char === 0x2b || (char | 0x20) === 0x65;
 }
 
-/** Behind the string that starts at `at`. */
+/** The offset after the string that starts at `at`. */
 function stringEnd(text: string, at: number): number {
   for (let end = at; ;) {
     end = text.indexOf('"', end + 1);

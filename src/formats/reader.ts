@@ -5,9 +5,9 @@
  * 1. The source asks for boundaries (`last`, `first`) in bytes as they arrive, and cuts them into blocks without copying. A
  *    block holds whole units. A unit is a record, or several that can only be decoded together (a compressed block of a
  *    container). What an object ends with is its last unit, whole or not.
- * 2. Each block goes to `decode` at once, before the next one is cut.
- * 3. After each block, `state` is what a later decoder needs to go on there. Lines need nothing; a CSV needs its header, a
- *    format with a dictionary its entries.
+ * 2. Each block goes to `decode` before the next one is cut.
+ * 3. After each block, `state` is what a later decoder needs to continue there. Lines need nothing; a CSV needs its
+ *    header, a format with a dictionary its entries.
  *
  * The source knows where in the object a block lies and tells the decoder, which names the place of what it cannot parse.
  */
@@ -16,11 +16,14 @@ import type { Json } from '../flow/index.js';
 /** Decodes objects: the reading half of a format. */
 export interface Reader<T> {
   /**
-   * Names the format in positions and messages: `ndjson`. A restored source goes on inside an object only with a reader of
-   * the same name: when the form of `state` changes, so must the name.
+   * Names the format in positions and messages: `ndjson`. A restored source continues inside an object only with a
+   * reader of the same name: when the form of `state` changes, so must the name.
    */
   readonly name: string;
-  /** Bytes that `decode` gets at once, at most, but for a single unit that is larger. Default 16 KiB, which parsing text likes best. */
+  /**
+   * The maximum size of a block in bytes, except for a single larger unit. Default 16 KiB, the fastest for parsing
+   * text.
+   */
   readonly block?: number;
   /**
    * The content is UTF-8 text: an object that is known to be something else (a Parquet file, UTF-16, compressed twice) is
@@ -47,8 +50,8 @@ export interface ObjectStart {
 /** Finds boundaries. One that needs to (quotes in CSV) remembers the unit it is in from call to call. */
 export interface Cutter {
   /**
-   * Looks on from `from`, inside a unit or at its start, for the end of that unit: the offset after its boundary, or -1 if
-   * it goes on after `to`.
+   * Looks on from `from`, inside a unit or at its start, for the end of that unit: the offset after its boundary, or -1
+   * if it continues after `to`.
    */
   first(bytes: Buffer, from: number, to: number): number;
   /**
@@ -62,9 +65,9 @@ export interface Cutter {
 export interface ObjectDecoder<T> extends Cutter {
   /**
    * Parses `block`, the bytes that were cut last, and hands each record to `on`. `start` is the block's offset in the
-   * (decompressed) object and `line` the 1-based number of its first line, for errors. A record that cannot be parsed goes to
-   * `malformed` instead; parsing goes on. Returns the number of lines in the block; 0 where the format has none. What it
-   * throws ends the source: use a `MillraceError`.
+   * (decompressed) object and `line` the 1-based number of its first line, for errors. A record that cannot be parsed
+   * goes to `malformed` instead; parsing continues. Returns the number of lines in the block; 0 if the format has none.
+   * An error that it throws ends the source: use a `MillraceError`.
    */
   decode(
     block: Buffer,
@@ -81,8 +84,8 @@ export interface ObjectDecoder<T> extends Cutter {
   /** The unit that was cut last was longer than `maxLineBytes`. It is malformed and counts as one line; `decode` does not see it. */
   dropped?(): void;
   /**
-   * What a decoder needs that starts after everything decoded so far. JSON, at most 64 KiB of it. Asked for before every
-   * block: cheap, and never changed afterwards.
+   * The state for a decoder that starts after everything decoded so far. JSON of at most 64 KiB. Called before every
+   * block: it must be cheap, and its result must not change afterwards.
    */
   state?(): Json;
 }

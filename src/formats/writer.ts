@@ -1,19 +1,19 @@
 /**
- * Writing: a {@link Writer} opens a {@link FileEncoder} for each file, and the encoder turns records into the bytes of the file.
- * A checkpoint may come at any time, and the file goes on after it. If that checkpoint is restored, the file ends there: it is
- * published with what was written before, as a whole file. A writer says how ({@link Restore}).
+ * Writing: a {@link Writer} opens a {@link FileEncoder} for each file, and the encoder turns records into the bytes of
+ * the file. A checkpoint may come at any time, and the file continues after it. If that checkpoint is restored, the
+ * file ends there: it is published with what was written before, as a whole file. A writer says how ({@link Restore}).
  *
  * Most formats are rows, each with its own bytes and nothing around them: a {@link RowWriter} is all they need.
  */
 
-/** Where the bytes of a file go. A string is stored as UTF-8; bytes are copied at once. */
+/** Takes the bytes of a file. A string is stored as UTF-8; bytes are copied immediately. */
 export interface FileOutput {
   write(chunk: string | Uint8Array): void;
 }
 
 /** Writes one file. All of it is synchronous. */
 export interface FileEncoder<T> {
-  /** Adds a record. If it throws, that is the record's fault: nothing of that one may have been written. */
+  /** Adds a record. An error means that the record cannot be encoded: nothing of it may have been written. */
   write(record: T): void;
   /** Bytes of memory that it holds, about. They count towards the sink's budget; a file that holds much may be finished early. */
   readonly held: number;
@@ -27,7 +27,7 @@ export interface FileEncoder<T> {
   finish(): void;
 }
 
-/** What a checkpoint keeps of a file besides the bytes that were written. */
+/** State of a file that a checkpoint keeps besides the bytes that were written. */
 export interface Persisted {
   /** With `closing`: the bytes that would close the file here. */
   readonly closing?: Uint8Array;
@@ -67,11 +67,11 @@ export interface Writer<T> {
   open(out: FileOutput): FileEncoder<T>;
 }
 
-/** A format of rows, written one after the other; every row's bytes end in the format's own boundary. */
+/** A format of rows, written one after the other; every row's bytes end in the format's boundary. */
 export interface RowWriter<T> {
   /** The usual ending of such files, with the dot: `.ndjson`. */
   readonly extension: string;
-  /** One record, boundary included: a string, which is stored as UTF-8, or bytes, which are copied at once. */
+  /** One record, boundary included: a string, which is stored as UTF-8, or bytes, which are copied immediately. */
   encode(record: T): string | Uint8Array;
 }
 

@@ -3,10 +3,10 @@ import type { Config } from '../config/config.js';
 import { withoutEntropy } from '../path/index.js';
 import type { StoreLocation, Stores } from '../store/services.js';
 
-/** Where a job's log lies. */
+/** Where a job's log is. */
 export interface CheckpointPlace {
   readonly location: StoreLocation;
-  /** What `checkpoints.dir` names, for all jobs that share it: empty, or with a slash at its end. */
+  /** The directory `checkpoints.dir`, for all jobs that share it: empty, or ends in a slash. */
   readonly directory: string;
   /** The job's own folder in it. */
   readonly prefix: string;

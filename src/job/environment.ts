@@ -31,7 +31,7 @@ export interface Environment {
   readonly services?: RunServices | undefined;
 }
 
-/** What operators are told of the job that an attempt is of. */
+/** The job of an attempt, as its operators see it. */
 export interface AttemptContext {
   readonly name: string;
   readonly environment: Environment;
@@ -49,7 +49,7 @@ export function attemptOf(
   account: MemoryAccount,
 ): Attempt {
   const { location, directory } = checkpointPlace(environment, checkpoints.dir, job);
-  // Other jobs keep theirs in the directory, too. A bucket as a whole is for everybody.
+  // The directory has checkpoints of other jobs, too. A whole bucket is not reserved.
   const prefixes = directory === '' ? coordinator.prefixes : [directory, ...coordinator.prefixes];
   const folders: readonly CheckpointFolder[] = prefixes.map((prefix) => ({ location, prefix }));
   // By name: an operator may come from another copy of millrace.

@@ -210,7 +210,6 @@ class Input<T> extends FlowSubscriber<T, T> {
   }
 }
 
-/** The record type of a flow. */
 /** The records of a flow. */
 export type RecordOf<F> = F extends Flow<infer T> ? Exclude<T, Signal> : never;
 

@@ -9,9 +9,9 @@
  * - The **target**: the least, plus a part of the difference between most and least. The part is the same for all holders, and
  *   is as large as the total allows. Until its attempt is running, a holder's target is its least, so that sources do not take
  *   the memory that sinks of the same attempt have yet to ask for.
- * - The **charge**: what the holder may be holding. Memory in use cannot be taken away. When the target falls, the limit falls
- *   at once, and the charge follows when the holder reports that it holds no more than that. When the target rises, the charge
- *   rises by what is not charged to others.
+ * - The **charge**: what the holder may be holding. Memory in use cannot be taken away. When the target falls, the
+ *   limit falls immediately, and the charge follows when the holder reports that it holds no more than that. When the
+ *   target rises, the charge rises by what is not charged to others.
  * - The **limit**: the smaller of the two, which the holder must not exceed by taking more. It is 0 while the charge is below
  *   the least. Holders that wait for their least are served in the order of arrival, and no other share grows meanwhile.
  *
@@ -71,7 +71,7 @@ export class MemoryBudget {
     return sum(this.#holders, ({ use }) => use.least);
   }
 
-  /** Errors: `MemoryTooSmall`, where the total is less than what others cannot do without. */
+  /** Errors: `MemoryTooSmall` if the total is less than the other holders need at least. */
   open(options: AccountOptions): MemoryAccount {
     const needed = this.#leasts;
     if (needed > options.total) throw new MemoryTooSmall(options.job, options.total, needed);
@@ -103,7 +103,7 @@ export class MemoryBudget {
     };
   }
 
-  /** Shares out what there is, and tells those whose limits it changes, who may give memory back meanwhile. */
+  /** Divides the total, and notifies the holders whose limits change, which may give memory back meanwhile. */
   #divide(): void {
     this.#again = true;
     if (this.#dividing) return;

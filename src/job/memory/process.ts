@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { MemoryBudget } from './budget.js';
 
-/** Jobs on one clock are in one process. Simulated processes have clocks of their own, and memory as well. */
+/** Jobs on one clock are in one process. Simulated processes have their own clocks and memory. */
 const budgets = new WeakMap<Clock, MemoryBudget>();
 
 /** The budget that all jobs of the process share. */
@@ -12,7 +12,7 @@ export function processMemory(clock: Clock): MemoryBudget {
   return budget;
 }
 
-/** Half of what the machine or the container has. A simulation must not depend on the machine: no limit. */
+/** Half of the memory of the machine or container. A simulation must not depend on the machine: no limit. */
 export function defaultMemory(clock: Clock): number {
   if (clock !== systemClock) return Infinity;
   // 0 or beyond the machine's where no limit is set.

@@ -23,7 +23,7 @@ export class BufferPool {
     return this.#budget;
   }
 
-  /** What is held stays held; of what is kept, as much goes as the new budget does not allow. */
+  /** Sets the budget. Buffers that are held stay; free ones beyond the new limit are dropped. */
   resize(budget: number): void {
     this.#budget = budget;
     this.#evict();

@@ -5,8 +5,8 @@
  *    An object that never fills one is a single PUT.
  * 2. **Created.** The first part creates the upload. If the answer is lost, the request is repeated, which leaves an
  *    unknown upload behind. Housekeeping removes it, as it does after a crash; no engine looks for it.
- * 3. **Parts in flight**, several at once (`partQueue.ts`, and for one object `upload.ts`). Uploading a part
- *    again replaces it. The store's decorators repeat requests.
+ * 3. **Parts in flight**, several concurrently (`partQueue.ts`, and for one object `upload.ts`). Uploading a part again
+ *    replaces it. The store's decorators repeat requests.
  * 4. **Completing.** All parts have arrived, and Complete names them with its conditions. Nothing is visible before.
  * 5. **In doubt** after most errors. The object and the upload are then examined (`proof.ts`, `publish.ts`) until the object
  *    is found to be **ours**, **not yet** published (Complete is repeated), **lost**, or **foreign**. It is ours if it has our

@@ -14,7 +14,7 @@ export interface QueuedPart<U extends Upload> {
   readonly number: number;
   /** Bytes. */
   readonly size: number;
-  /** Bytes of memory that it takes, waiting or in flight. Set by {@link PartQueue.hold} only. */
+  /** Bytes of memory that it takes, waiting or in flight. Set only by {@link PartQueue.hold}. */
   held: number;
   /** Called when it has arrived. */
   done(): void;
@@ -22,7 +22,7 @@ export interface QueuedPart<U extends Upload> {
 
 /** How parts are sent. Errors do not reach the queue: their receiver stops it. */
 export interface Sending<U extends Upload, P extends QueuedPart<U>> {
-  /** Parts of `partSize` in flight at once. A smaller part counts by its size, but for an eighth at least. */
+  /** Concurrent uploads of parts of `partSize`. A smaller part counts by its size, but at least an eighth. */
   readonly inFlight: number;
   /** Bytes. */
   readonly partSize: number;
@@ -42,7 +42,7 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
   #waiting: P[] = [];
   #head = 0;
   /** The number of parts in flight. */
-  #underWay = 0;
+  #inFlight = 0;
   /** The sum of their weights. Reset with the first part, because fractions do not cancel out exactly. */
   #load = 0;
   #held = 0;
@@ -57,7 +57,7 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
     return this.#held;
   }
 
-  /** Parts waiting or in flight. */
+  /** The number of parts waiting or in flight. */
   get size(): number {
     return this.#size;
   }
@@ -100,7 +100,7 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
   }
 
   #mayStart(part: P): boolean {
-    if (this.#underWay === 0) return true;
+    if (this.#inFlight === 0) return true;
     const room = this.sending.mayStart?.(part) ?? true;
     return room && this.#load + this.#weight(part) <= this.sending.inFlight;
   }
@@ -111,8 +111,8 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
 
   #start(part: P): void {
     const { upload } = part;
-    this.#load = this.#underWay === 0 ? this.#weight(part) : this.#load + this.#weight(part);
-    this.#underWay++;
+    this.#load = this.#inFlight === 0 ? this.#weight(part) : this.#load + this.#weight(part);
+    this.#inFlight++;
     this.sending.started?.(part);
     if (upload.uploadId !== undefined) {
       this.#send(part, upload.uploadId);
@@ -133,7 +133,7 @@ export class PartQueue<U extends Upload, P extends QueuedPart<U>> {
       const { upload, number, size } = part;
       upload.parts[number - 1] = { number, etag, size };
       this.#load -= this.#weight(part);
-      this.#underWay--;
+      this.#inFlight--;
       this.#size--;
       this.hold(part, 0);
       part.done();

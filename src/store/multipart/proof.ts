@@ -1,6 +1,6 @@
 /**
- * What became of a request that publishes: a put under a condition, or a Complete. Plain steps without I/O; `publish.ts`
- * makes the requests that they ask for.
+ * Determines the outcome of a request that publishes: a conditional put, or a Complete. Plain steps without I/O;
+ * `publish.ts` makes the requests that they ask for.
  *
  *     ask ──answer──▶ ours
  *     ask ──error───▶ failed         a definite one that says nothing was published
@@ -64,7 +64,7 @@ export type Outcome =
   | { readonly is: 'lost'; readonly error: unknown }
   | { readonly is: 'failed'; readonly error: unknown };
 
-/** What is to be done next. `left`: how often it may be asked again. `error`: the last answer of the request. */
+/** What to do next. `left`: how often the request may be repeated. `error`: its last answer. */
 export type Step =
   | { readonly is: 'ask'; readonly left: number }
   | { readonly is: 'look'; readonly left: number; readonly error: unknown; readonly gone: boolean }
@@ -82,7 +82,7 @@ export function isOutcome(step: Step): step is Outcome {
   return step.is === 'ours' || step.is === 'foreign' || step.is === 'lost' || step.is === 'failed';
 }
 
-/** What a failed request leads to. */
+/** The step that follows a failed request. */
 export function afterError(error: unknown, left: number): Step {
   const gone = isStoreError(error, 'NotFound');
   const open = gone || isUnmet(error) || isInDoubt(error);
@@ -95,7 +95,7 @@ export function nextStep(rules: Rules, step: Step, answer: Answer): Step {
   if (step.is === 'ask' && answer.is === 'error') return afterError(answer.error, step.left);
   if (step.is === 'look' && answer.is === 'object') return afterLook(rules, step, answer.object);
   if (step.is === 'look' && answer.is === 'error') {
-    // Where the request itself was refused, that is what the caller has to know.
+    // If the request itself was refused, the caller needs that error.
     return { is: 'failed', error: rules.exclusive || step.gone ? answer.error : step.error };
   }
   if (step.is === 'list' && answer.is === 'upload')

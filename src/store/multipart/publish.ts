@@ -7,10 +7,10 @@ import type { ObjectStore, PutResult, UploadedPart, UploadOptions } from '../obj
 import { listedParts } from '../pages.js';
 import { isOutcome, nextStep, type Answer, type Identity, type Outcome, type Step } from './proof.js';
 
-/** The metadata that proves an object ours, unless a caller has a mark of its own. */
+/** The metadata that proves an object ours, unless the caller has its own mark. */
 export const putIdMetadata = 'millrace-put-id';
 
-/** What an object is described by, with what proves it ours. */
+/** The description of an object, with the mark that proves it ours. */
 export function marked(described: UploadOptions, putId: string): UploadOptions {
   return { ...described, metadata: { ...described.metadata, [putIdMetadata]: putId } };
 }
@@ -20,7 +20,7 @@ export function markOf(putId: string): Identity['mark'] {
   return { name: putIdMetadata, value: putId };
 }
 
-/** How often a request in doubt is made again. */
+/** How often a request in doubt is repeated. */
 const repeats = 4;
 const pauses: Backoff = { first: 1000, max: 8000, spread: halfJitter };
 
@@ -60,7 +60,7 @@ export function completeUpload(
   );
 }
 
-/** The ETag of what is ours. Errors: that of the request, where there is nothing of ours. */
+/** The ETag of our object. Errors: that of the request, if there is none. */
 export function etagOf(outcome: Published): PutResult {
   if (outcome.is === 'ours') return { etag: outcome.etag };
   throw outcome.error;

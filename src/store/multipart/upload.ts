@@ -12,9 +12,9 @@ export interface Part {
 }
 
 export interface MultipartOptions extends UploadOptions {
-  /** Parts in flight at once. */
+  /** Concurrent uploads of parts. */
   readonly inFlight: number;
-  /** Of all parts but the last, at least. Bytes. */
+  /** The minimum size of all parts but the last. Bytes. */
   readonly partSize: number;
 }
 
@@ -79,7 +79,7 @@ export class MultipartUpload implements Upload {
     return this.#when(() => this.#queue.size === 0);
   }
 
-  /** Stops at once. Completes when the upload is gone; if it is being created, that is awaited. */
+  /** Stops immediately. Completes when the upload is gone; if it is being created, that is awaited. */
   abort(): Observable<never> {
     return defer(() => {
       this.#requests.unsubscribe();
