@@ -171,7 +171,7 @@ export const wholes: readonly Whole[] = [
     because: 'A segment is written and read; each half is the test of the other.',
   },
   {
-    files: 'state/{isolate,losses,marks,refusals,serializer}.ts',
+    files: 'state/{isolate,losses,marks,mismatches,refusals,serializer}.ts',
     by: 'state/roundTrip.test.ts',
     because: 'A value comes back as it was, or is refused: one property.',
   },
@@ -182,7 +182,7 @@ export const wholes: readonly Whole[] = [
       'What kinds have in common is tested for all of them; the model in cells.test.ts has every kind, too.',
   },
   {
-    files: 'state/{snapshot,state,upload}.ts',
+    files: 'state/{snapshot,state,stateLoad,upload}.ts',
     by: 'state/backend.test.ts',
     because: 'The backend alone uses them.',
   },

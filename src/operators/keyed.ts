@@ -14,7 +14,7 @@ import {
 import { deferredInFlow, isDeferred } from '../flow/deferred.js';
 import { typeName } from '../formats/typeName.js';
 import { StateError, type Handles, type Key, type StateSpecs } from '../state/index.js';
-import { checkStates, KeyedOperator } from './keyedOperator.js';
+import { checkDropped, checkStates, KeyedOperator } from './keyedOperator.js';
 
 /** Options of {@link keyed}. */
 export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
@@ -22,6 +22,11 @@ export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
   readonly key: (record: A) => K;
   /** The states, by name. Names are part of checkpoints: keep them. */
   readonly state: S;
+  /**
+   * Names of states that are in earlier checkpoints and no longer in `state`. What they hold is dropped; without this,
+   * the job fails on start. Default none.
+   */
+  readonly allowDropped?: readonly string[];
   /** Handles a record with the states of its key. Returns the records to emit, in order. */
   readonly onRecord: (record: A, states: Handles<S>) => Iterable<B>;
   /**
@@ -41,7 +46,13 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, 
 
   constructor(out: Subscriber<B | Signal>, id: string, options: KeyedOptions<A, K, S, B>) {
     const skipping = options.onUnencodable === 'skip';
-    super(out, { name: 'keyed', id, state: options.state, early: skipping });
+    super(out, {
+      name: 'keyed',
+      id,
+      state: options.state,
+      allowDropped: options.allowDropped,
+      early: skipping,
+    });
     this.#key = options.key;
     this.#onRecord = options.onRecord;
     this.#skipping = skipping;
@@ -148,6 +159,7 @@ export function keyed<A, K extends Key, S extends StateSpecs, B>(
 const names: OptionNames<KeyedOptions<never, never, never, never>> = {
   key: true,
   state: true,
+  allowDropped: true,
   onRecord: true,
   onUnencodable: true,
 };
@@ -156,10 +168,11 @@ const names: OptionNames<KeyedOptions<never, never, never, never>> = {
 function validate(id: string, options: object): void {
   checkId('the id of keyed', id);
   checkOptions(`keyed '${id}'`, required(`the options of keyed '${id}'`, options), names);
-  const { key, state, onRecord, onUnencodable } = options as Readonly<Record<string, unknown>>;
+  const { key, state, allowDropped, onRecord, onUnencodable } = options as Readonly<Record<string, unknown>>;
   if (typeof key !== 'function') throw new InvalidOption(`keyed('${id}').key`, key, 'a function');
   if (typeof onRecord !== 'function')
     throw new InvalidOption(`keyed('${id}').onRecord`, onRecord, 'a function');
   oneOf(`keyed('${id}').onUnencodable`, onUnencodable as string | undefined, ['fail', 'skip']);
   checkStates(`keyed('${id}', …)`, state);
+  checkDropped(`keyed('${id}').allowDropped`, allowDropped, state);
 }

@@ -1,6 +1,7 @@
 import type { Subscriber } from 'rxjs';
 import { MillraceError } from '../errors.js';
 import { configOf } from '../config/service.js';
+import { InvalidOption } from '../config/units.js';
 import {
   FlowSubscriber,
   isLast,
@@ -19,6 +20,7 @@ import {
   storedKey,
   type Handles,
   type Key,
+  type StateSpec,
   type StateSpecs,
 } from '../state/index.js';
 import { checkpointData } from '../store/services.js';
@@ -34,6 +36,8 @@ export interface KeyedOperatorOptions<S extends StateSpecs> {
   readonly id: string;
   /** The states, by name. Names are part of checkpoints. */
   readonly state: S;
+  /** Names of states that checkpoints may have and `state` no longer has: what they hold is dropped. Default none. */
+  readonly allowDropped?: readonly string[] | undefined;
   /** Whether to reject a value that cannot be stored when it is set, never later. Default `false`. */
   readonly early?: boolean;
 }
@@ -113,12 +117,13 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
   }
 
   override onOpen(open: Open): void {
-    const { id, state, early = false } = this.#options;
+    const { id, state, allowDropped, early = false } = this.#options;
     const { attempt } = open;
     attempt.register({ id, kind: 'operator' });
     const backend = (this.#backend = new StateBackend({
       operator: id,
       states: state,
+      allowDropped,
       data: attempt.use(checkpointData),
       clock: attempt.clock,
       random: attempt.random,
@@ -143,7 +148,7 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
       ready();
       return;
     }
-    this.request(backend.restore(snapshot), { complete: ready });
+    this.request(backend.restore([snapshot]), { complete: ready });
   }
 
   /** After about every 64 KiB of input. */
@@ -188,6 +193,7 @@ export function checkStates(what: string, state: unknown): asserts state is Stat
   if (specs.length === 0 || specs.length > maxStates) {
     throw new StateError('InvalidState', `${what} needs \`state\` with 1 to ${maxStates} named states.`);
   }
+  const renamed = new Map<string, string>();
   for (const [name, spec] of specs) {
     if (typeof (spec as { open?: unknown } | null)?.open !== 'function') {
       throw new StateError(
@@ -195,5 +201,22 @@ export function checkStates(what: string, state: unknown): asserts state is Stat
         `State ${name} of ${what} is not a state: use valueState(…) or another kind.`,
       );
     }
+    const { formerly } = spec as StateSpec<unknown>;
+    if (formerly === undefined) continue;
+    if (Object.hasOwn(state as object, formerly) || renamed.has(formerly)) {
+      throw new StateError(
+        'InvalidState',
+        `State ${name} of ${what} was formerly ${formerly}, and so is state ${renamed.get(formerly) ?? formerly}. Only one of them can have what is stored under that name: rename one, and the other in a later release.`,
+      );
+    }
+    renamed.set(formerly, name);
   }
+}
+
+/** Checks the option `allowDropped`. Errors: `InvalidOption`. */
+export function checkDropped(key: string, names: unknown, state: StateSpecs): void {
+  if (names === undefined) return;
+  const isDropped = (name: unknown): boolean => typeof name === 'string' && !Object.hasOwn(state, name);
+  if (!Array.isArray(names) || !names.every(isDropped))
+    throw new InvalidOption(key, names, 'an array with names of states that are no longer declared');
 }

@@ -1,4 +1,4 @@
-import { EMPTY, Observable, Subscription, type Subscriber } from 'rxjs';
+import { concat, defer, EMPTY, Observable, Subscription, type Subscriber } from 'rxjs';
 import type { Clock, Frozen, Json } from '../flow/index.js';
 import type { State } from '../config/config.js';
 import { defaultConfig } from '../config/service.js';
@@ -6,18 +6,21 @@ import type { CheckpointData } from '../store/services.js';
 import { planCompaction } from './compaction.js';
 import type { StateEvent } from './events.js';
 import { Footprint } from './footprint.js';
-import { defaultMaxParallelism } from './keyGroups.js';
+import { defaultMaxParallelism, hashOf, keyGroupOf, type KeyGroupRange } from './keyGroups.js';
 import type { StoredKey } from './keys.js';
 import { SegmentMerge } from './merge.js';
+import { outsideRange } from './refusals.js';
 import { RunWriter } from './runWriter.js';
 import { SegmentEncoder } from './segmentEncoder.js';
-import { limits as defaultLimits, type SegmentLimits, type SegmentSchema } from './segmentFormat.js';
+import { limits as defaultLimits, type SegmentLimits } from './segmentFormat.js';
 import type { SegmentRef } from './segmentObject.js';
 import { SegmentReader } from './segmentReader.js';
 import { SegmentWriter } from './segmentWriter.js';
 import { sliced, type Step } from './slices.js';
-import { parseSnapshot, resolveStates, snapshotJson, unreadable, type Run } from './snapshot.js';
-import { numbered, type FrozenCells, type LiveState, type StateSpecs } from './state.js';
+import { bytesOf, parseSnapshot, runsOf, snapshotJson, type Run } from './snapshot.js';
+import type { FrozenCells, LiveState, StateSpecs } from './state.js';
+import { StateIds } from './stateIds.js';
+import { StateLoad } from './stateLoad.js';
 import { ObjectUpload } from './upload.js';
 
 type SegmentFiles = Pick<State, 'compression' | 'extension' | 'partSize' | 'compactionTrigger'>;
@@ -25,6 +28,8 @@ type SegmentFiles = Pick<State, 'compression' | 'extension' | 'partSize' | 'comp
 export interface StateBackendOptions {
   readonly operator: string;
   readonly states: StateSpecs;
+  /** Names of states that a snapshot may have and that are no longer declared: their cells are dropped. Default none. */
+  readonly allowDropped?: readonly string[] | undefined;
   readonly data: CheckpointData;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
@@ -38,6 +43,8 @@ export interface StateBackendOptions {
   readonly limits?: SegmentLimits;
   /** Key groups. Default 128; fixed for the life of the state. */
   readonly maxParallelism?: number;
+  /** The key groups that this backend is responsible for. Default all. */
+  readonly keyGroups?: KeyGroupRange;
 }
 
 /** What one freeze took from all states, until it is stored. */
@@ -72,9 +79,14 @@ interface Pending {
  */
 export class StateBackend {
   readonly #options: StateBackendOptions;
-  readonly #states: readonly LiveState<unknown>[];
-  readonly #schema: SegmentSchema;
   readonly #files: SegmentFiles;
+  readonly #maxParallelism: number;
+  readonly #keyGroups: KeyGroupRange;
+  /** Whether there are key groups outside the range. */
+  readonly #partial: boolean;
+  #ids: StateIds;
+  /** In the order of their ids. */
+  #states: readonly LiveState<unknown>[];
   /** Oldest first. */
   #runs: readonly Run[] = [];
   readonly #footprint = new Footprint();
@@ -85,34 +97,19 @@ export class StateBackend {
   #resting = false;
 
   constructor(options: StateBackendOptions) {
+    const { operator, early = false, maxParallelism = defaultMaxParallelism } = options;
     this.#options = options;
     this.#files = options.files ?? defaultConfig().state;
-    const specs = numbered(options.states);
-    const home = { operator: options.operator, early: options.early ?? false };
-    this.#states = specs.map(([name, spec]) => spec.open(name, home));
-    this.#schema = {
-      maxParallelism: options.maxParallelism ?? defaultMaxParallelism,
-      states: specs.map(
-        ([
-          name,
-          {
-            kind,
-            serializer: { id, version },
-            type,
-          },
-        ]) => ({
-          name,
-          kind,
-          serializer: { id, version },
-          type,
-        }),
-      ),
-    };
+    this.#maxParallelism = maxParallelism;
+    const { first, last } = (this.#keyGroups = options.keyGroups ?? { first: 0, last: maxParallelism - 1 });
+    this.#partial = first > 0 || last < maxParallelism - 1;
+    this.#ids = new StateIds(options);
+    this.#states = this.#ids.declared.map(({ name, spec }) => spec.open(name, { operator, early }));
   }
 
   /** The handle of each state, by name; the same objects for all records. */
   get handles(): Readonly<Record<string, unknown>> {
-    return Object.fromEntries(this.#schema.states.map(({ name }, i) => [name, this.#states[i]?.handle]));
+    return Object.fromEntries(this.#ids.declared.map(({ name }, i) => [name, this.#states[i]?.handle]));
   }
 
   /** For the operator's hot path. */
@@ -122,7 +119,7 @@ export class StateBackend {
 
   /** Segments that the next ack refers to. */
   get segments(): readonly SegmentRef[] {
-    return this.#runs.flat();
+    return this.#runs.flatMap(({ segments }) => segments);
   }
 
   /** What all of it takes in memory, about. Bytes. Cheap. */
@@ -130,8 +127,9 @@ export class StateBackend {
     return this.#footprint.of(sum(this.#states, ({ size }) => size));
   }
 
-  /** Points all handles at a key. */
+  /** Points all handles at a key. Errors: `KeyOutsideRange`. */
   at(key: StoredKey): void {
+    if (this.#partial) this.#checkRange(key);
     for (const state of this.#states) state.at(key);
   }
 
@@ -153,31 +151,38 @@ export class StateBackend {
     for (const state of this.#states) state.leave();
   }
 
-  /** Loads a snapshot into the empty states. Errors: `StateSchemaMismatch` and those of {@link SegmentReader}. */
-  restore(json: Json): Observable<never> {
-    const { operator, clock, states: declared } = this.#options;
-    return new Observable((out) => {
-      const { runs } = parseSnapshot(operator, json, this.#schema.maxParallelism);
-      const left = runs.flat();
-      let reader: SegmentReader | undefined;
-      let resolved: readonly number[] | undefined;
-      return sliced(clock, () => {
-        if (reader === undefined || (resolved !== undefined && reader.done)) {
-          const ref = left.shift();
-          if (ref === undefined) {
-            this.#runs = runs;
-            return 'done';
-          }
-          resolved = undefined;
-          reader = this.#reader(ref);
-          return reader.open();
-        }
-        resolved ??= resolveStates(operator, reader.footer.schema, declared);
-        if (reader.done) return 'more';
-        if (!reader.ready) return reader.fetch();
-        this.#load(reader, resolved);
-        return 'more';
-      }).subscribe(out);
+  /**
+   * Loads the state of the key groups into the empty states. Errors: `StateSchemaMismatch` and those of {@link
+   * SegmentReader}.
+   *
+   * @param snapshots of this operator, which together have each key group once; others are ignored
+   */
+  restore(snapshots: readonly Json[]): Observable<never> {
+    const { operator, clock } = this.#options;
+    return defer(() => {
+      const parsed = snapshots.map((json) => parseSnapshot(operator, json, this.#maxParallelism));
+      const runs = runsOf(operator, parsed, this.#keyGroups);
+      this.#number(
+        new StateIds(
+          this.#options,
+          parsed.map(({ states }) => states),
+        ),
+      );
+      const readers = runs.flatMap((run) => this.#readers(run));
+      const load = new StateLoad({
+        operator,
+        ids: this.#ids,
+        states: this.#states,
+        readers,
+        footprint: this.#footprint,
+      });
+      return concat(
+        sliced(clock, () => load.step()),
+        defer(() => {
+          this.#runs = runs;
+          return EMPTY;
+        }),
+      );
     });
   }
 
@@ -208,22 +213,18 @@ export class StateBackend {
     this.#compacting?.unsubscribe();
   }
 
-  #load(reader: SegmentReader, resolved: readonly number[]): void {
-    const block = reader.block();
-    this.#footprint.saw(block.size, block.count);
-    const { states } = reader.footer.schema;
-    for (let i = 0; i < block.count; i++) {
-      const at = block.states[i] ?? 0;
-      const stored = states[at];
-      const live = this.#states[resolved[at] ?? 0];
-      if (stored === undefined || live === undefined) continue; // The reader rejects such cells.
-      const key = block.key(i);
-      try {
-        live.load(key, block.path(i), block.contents[i], stored.serializer.version);
-      } catch (cause) {
-        throw unreadable(this.#options.operator, stored, key, reader.ref.object, cause);
-      }
-    }
+  /** Puts the states in the order of their ids. */
+  #number(ids: StateIds): void {
+    const live = new Map(this.#ids.declared.map(({ name }, i) => [name, this.#states[i]]));
+    this.#ids = ids;
+    this.#states = ids.declared.flatMap(({ name }) => live.get(name) ?? []);
+  }
+
+  #checkRange(key: StoredKey): void {
+    const { first, last } = this.#keyGroups;
+    const group = keyGroupOf(hashOf(key), this.#maxParallelism);
+    if (group < first || group > last)
+      throw outsideRange(this.#options.operator, key, group, this.#keyGroups);
   }
 
   /** Processes the queue up to the first element that must be written or is not subscribed yet. */
@@ -245,10 +246,10 @@ export class StateBackend {
 
   #write(frozen: readonly FrozenCells[], out: Subscriber<Frozen>): void {
     const run = this.#run();
-    const writer = new SegmentWriter(frozen, run, this.#schema.maxParallelism);
+    const writer = new SegmentWriter(frozen, run, this.#maxParallelism);
     this.#writing = this.#drive(() => writer.step(), run, {
       complete: () => {
-        this.#runs = [...this.#runs, run.refs];
+        this.#runs = [...this.#runs, { keyGroups: this.#keyGroups, segments: run.refs }];
         this.#release('stored');
         const { operator, report } = this.#options;
         for (const { ref, requests, plainBytes } of run.written) {
@@ -288,8 +289,14 @@ export class StateBackend {
       return;
     }
     out.next({
-      snapshot: snapshotJson(this.#schema.maxParallelism, this.#runs),
-      objects: this.segments.map(({ object }) => object),
+      snapshot: snapshotJson({
+        maxParallelism: this.#maxParallelism,
+        keyGroups: this.#keyGroups,
+        states: this.#ids.all,
+        runs: this.#runs,
+      }),
+      // After rescaling, several runs may have parts of one segment.
+      objects: [...new Set(this.segments.map(({ object }) => object))],
     });
     out.complete();
   }
@@ -297,25 +304,26 @@ export class StateBackend {
   #compact(): void {
     const plan = planCompaction(this.#runs.map(bytesOf), this.#files.compactionTrigger);
     if (plan === undefined || this.#compacting !== undefined || this.#resting || this.#closed) return;
-    const { operator, states, report } = this.#options;
+    const { operator, report } = this.#options;
     const runs = this.#runs.slice(plan.first, plan.end);
-    const inputs = runs.map((refs) => refs.map((ref) => this.#reader(ref)));
+    const inputs = runs.map((each) => this.#readers(each));
     const run = this.#run();
     const merge = new SegmentMerge({
       inputs,
       run,
       bottom: plan.first === 0,
       states: this.#states,
-      resolve: ({ footer }) => resolveStates(operator, footer.schema, states),
+      resolve: ({ ref, footer }) => this.#ids.resolve(ref.object, footer.schema),
     });
     const step = (): Step => (this.#resting && !run.finished ? 'done' : merge.step());
     this.#compacting = this.#drive(step, run, {
       complete: () => {
         this.#compacting = undefined;
         if (!run.finished) return;
-        const at = this.#runs.findIndex((refs) => refs === runs[0]);
+        const at = this.#runs.findIndex((each) => each === runs[0]);
         const { refs, written } = run;
-        this.#runs = this.#runs.toSpliced(at, runs.length, ...(refs.length === 0 ? [] : [refs]));
+        const merged: Run = { keyGroups: this.#keyGroups, segments: refs };
+        this.#runs = this.#runs.toSpliced(at, runs.length, ...(refs.length === 0 ? [] : [merged]));
         const readers = inputs.flat();
         report({
           type: 'segments-compacted',
@@ -324,14 +332,14 @@ export class StateBackend {
           inputs: readers.length,
           entries: sum(refs, ({ cells }) => cells),
           bytesRead: sum(runs, bytesOf),
-          bytes: bytesOf(refs),
+          bytes: bytesOf(merged),
           requests: sum(written, ({ requests }) => requests) + sum(readers, ({ requests }) => requests),
         });
         this.#compact();
       },
       error: (error) => {
         this.#compacting = undefined;
-        report({ type: 'compaction-failed', operator, inputs: runs.flat().length, error });
+        report({ type: 'compaction-failed', operator, inputs: inputs.flat().length, error });
       },
     });
   }
@@ -356,19 +364,17 @@ export class StateBackend {
       const object = data.name(operator, extension);
       return {
         object,
-        encoder: new SegmentEncoder(this.#schema, compression, limits),
+        encoder: new SegmentEncoder(this.#ids.schema(this.#maxParallelism), compression, limits),
         upload: new ObjectUpload({ store: data.store, key: data.key(object), clock, random }, partSize),
       };
     });
   }
 
-  #reader(ref: SegmentRef): SegmentReader {
-    return new SegmentReader(this.#options.data, ref);
+  #readers({ segments, keyGroups }: Run): readonly SegmentReader[] {
+    return segments.map((ref) => new SegmentReader(this.#options.data, ref, keyGroups));
   }
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((total, item) => total + of(item), 0);
 }
-
-const bytesOf = (run: Run): number => sum(run, ({ bytes }) => bytes);

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { absent, noPath, Operand, type CellContent, type CellPath } from './cells.js';
 import { afterCount, countAt, keyEnd } from './encodedKeys.js';
+import { hashOf, keyGroupOf, type KeyGroupRange } from './keyGroups.js';
 import { KeyReader, type StoredKey } from './keys.js';
 import { Content, corrupt, Flag, limits, type BlockInfo } from './segmentFormat.js';
 import { Encoded, unpackForeign } from './serializer.js';
@@ -116,6 +117,11 @@ export class Block extends BlockAddresses {
     this.contents = contents;
   }
 
+  /** The key group of a cell. */
+  group(cell: number, maxParallelism: number): number {
+    return keyGroupOf(hashOf(this.key(cell)), maxParallelism);
+  }
+
   /** A cell's key as tables hold it. Neighbours with the same key share one object. */
   key(cell: number): StoredKey {
     const start = this.starts[cell] ?? 0;
@@ -129,6 +135,40 @@ export class Block extends BlockAddresses {
     }
     return this.#key;
   }
+}
+
+/** A block, and those of its cells that are in a range of key groups. */
+export interface BlockPart {
+  readonly block: Block;
+  readonly first: number;
+  /** Exclusive. */
+  readonly end: number;
+}
+
+/** The part of a block that is in a range. */
+export function partOf(
+  block: Block,
+  { firstGroup, lastGroup }: BlockInfo,
+  { first, last }: KeyGroupRange,
+  maxParallelism: number,
+): BlockPart {
+  const { count } = block;
+  return {
+    block,
+    first: firstGroup >= first ? 0 : firstCell(count, (cell) => block.group(cell, maxParallelism) >= first),
+    end: lastGroup <= last ? count : firstCell(count, (cell) => block.group(cell, maxParallelism) > last),
+  };
+}
+
+/** The first cell for which `holds`, which holds for all that follow it. */
+function firstCell(count: number, holds: (cell: number) => boolean): number {
+  let [first, end] = [0, count];
+  while (first < end) {
+    const middle = (first + end) >>> 1;
+    if (holds(middle)) end = middle;
+    else first = middle + 1;
+  }
+  return first;
 }
 
 /** Reads one block. Errors: `SegmentCorrupt`. */

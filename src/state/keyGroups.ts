@@ -18,6 +18,22 @@ import type { StoredKey } from './keys.js';
  */
 export const defaultMaxParallelism = 128;
 
+/** A contiguous range of key groups, both ends inclusive. */
+export interface KeyGroupRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Undefined if the ranges have no group in common. */
+export function intersection(a: KeyGroupRange, b: KeyGroupRange): KeyGroupRange | undefined {
+  const first = Math.max(a.first, b.first);
+  const last = Math.min(a.last, b.last);
+  return first <= last ? { first, last } : undefined;
+}
+
+export const rangeText = ({ first, last }: KeyGroupRange): string =>
+  first === last ? `key group ${first}` : `key groups ${first} to ${last}`;
+
 /** The group of a key by its {@link hashOf}, from 0 to `maxParallelism` - 1. */
 export function keyGroupOf(hash: number, maxParallelism: number): number {
   return murmur(hash) % maxParallelism;
@@ -31,12 +47,8 @@ export function maxParallelismFor(parallelism: number): number {
   return Math.min(Math.max(2 ** Math.ceil(Math.log2(wanted)), 128), 32_768);
 }
 
-/** The key groups of process `index` of `parallelism`, both ends inclusive. */
-export function keyGroupRange(
-  index: number,
-  parallelism: number,
-  maxParallelism: number,
-): { readonly first: number; readonly last: number } {
+/** The key groups of process `index` of `parallelism`. */
+export function keyGroupRange(index: number, parallelism: number, maxParallelism: number): KeyGroupRange {
   return {
     first: Math.ceil((index * maxParallelism) / parallelism),
     last: Math.floor(((index + 1) * maxParallelism - 1) / parallelism),

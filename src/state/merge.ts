@@ -15,12 +15,16 @@ interface Cursor {
   /** The segments still to be read, the current one first. */
   readonly readers: SegmentReader[];
   reader: SegmentReader;
-  /** Maps the current segment's state indices to the output's. */
+  /** Maps the current segment's state indices to the output's, or to -1 for dropped states. */
   states: readonly number[] | undefined;
+  /** Whether {@link states} has dropped ones. */
+  drops: boolean;
   block: Block | undefined;
   /** Groups and hashes of the block's cells. */
   places: Places;
   at: number;
+  /** Where the block's cells to merge end. */
+  end: number;
 }
 
 interface Places {
@@ -31,7 +35,8 @@ interface Places {
 /**
  * Merges runs, oldest first, into one. At each address, the newest value or tombstone replaces older contents, and
  * newer operands are folded into it by the kind of state. With `bottom`, nothing is older than the inputs, so
- * tombstones are dropped and operands become values. Memory is one window and one block per input.
+ * tombstones are dropped and operands become values. Cells of dropped states are left out. Memory is one window and
+ * one block per input.
  */
 export class SegmentMerge {
   /** The inputs not yet exhausted, oldest first. */
@@ -52,13 +57,13 @@ export class SegmentMerge {
     readonly bottom: boolean;
     /** The output's states, by index. */
     readonly states: readonly Pick<LiveState<unknown>, 'convert' | 'fold'>[];
-    /** Maps a segment's state indices to the output's, or throws. */
+    /** Maps a segment's state indices to the output's, or to -1 for dropped states. */
     readonly resolve: (reader: SegmentReader) => readonly number[];
   }) {
     this.#cursors = options.inputs.flatMap((readers) => {
       const [reader] = readers;
       if (reader === undefined) return [];
-      return { readers: [...readers], reader, states: undefined, block: undefined, places: nowhere, at: 0 };
+      return { ...fresh, readers: [...readers], reader };
     });
     this.#run = options.run;
     this.#bottom = options.bottom;
@@ -74,21 +79,24 @@ export class SegmentMerge {
   #fill(): Step | undefined {
     for (let i = this.#cursors.length - 1; i >= 0; i--) {
       const cursor = this.#cursors[i]!;
-      if (cursor.block !== undefined && cursor.at < cursor.block.count) continue;
+      if (cursor.at < cursor.end) continue;
       const { reader } = cursor;
       if (!reader.opened) return reader.open();
       if (reader.done) {
         cursor.readers.shift();
         const next = cursor.readers[0];
         if (next === undefined) this.#cursors.splice(i, 1);
-        else Object.assign(cursor, { reader: next, states: undefined, block: undefined });
+        else Object.assign(cursor, fresh, { reader: next });
         return 'more';
       }
-      cursor.states ??= ascending(reader, this.#resolve(reader));
+      if (cursor.states === undefined) {
+        cursor.states = this.#resolve(reader);
+        cursor.drops = cursor.states.includes(-1);
+      }
       if (!reader.ready) return reader.fetch();
-      cursor.block = reader.block();
-      cursor.places = placesOf(cursor.block, reader.footer.schema.maxParallelism);
-      cursor.at = 0;
+      const { block, first, end } = reader.part();
+      Object.assign(cursor, { block, end, places: placesOf(block, reader.footer.schema.maxParallelism) });
+      advance(cursor, first);
       return 'more';
     }
     return undefined;
@@ -181,7 +189,8 @@ export class SegmentMerge {
     let exhausted = false;
     for (let i = 0; i < this.#count; i++) {
       const cursor = this.#first[i]!;
-      if (++cursor.at === cursor.block?.count) exhausted = true;
+      advance(cursor, cursor.at + 1);
+      if (cursor.at === cursor.end) exhausted = true;
     }
     return exhausted;
   }
@@ -206,17 +215,23 @@ function compareCells(a: Cursor, b: Cursor): number {
   );
 }
 
-/**
- * Throws if the states of a key are in another order in the input than in the output, as in a segment from before
- * states were numbered by name: a merge would put an old value after a new one.
- */
-function ascending({ ref }: SegmentReader, states: readonly number[]): readonly number[] {
-  if (states.some((state, i) => i > 0 && state < states[i - 1]!))
-    throw corrupt(ref.object, 'its states are not numbered in the order of their names');
-  return states;
+/** Moves to the first cell from `at` that is not of a dropped state. */
+function advance(cursor: Cursor, at: number): void {
+  cursor.at = at;
+  if (!cursor.drops) return;
+  const { block, states, end } = cursor;
+  while (cursor.at < end && states![block!.states[cursor.at]!]! < 0) cursor.at++;
 }
 
-const nowhere: Places = { groups: new Uint16Array(0), hashes: new Int32Array(0) };
+/** A cursor before the first block of a segment. */
+const fresh: Omit<Cursor, 'readers' | 'reader'> = {
+  states: undefined,
+  drops: false,
+  block: undefined,
+  places: { groups: new Uint16Array(0), hashes: new Int32Array(0) },
+  at: 0,
+  end: 0,
+};
 
 function placesOf({ count, addresses, starts, ends }: Block, maxParallelism: number): Places {
   const groups = new Uint16Array(count);

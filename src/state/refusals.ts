@@ -1,5 +1,6 @@
 import { StateError } from './errors.js';
 import { Unstorable } from './isolate.js';
+import { rangeText, type KeyGroupRange } from './keyGroups.js';
 import { userKey, type StoredKey } from './keys.js';
 
 /** Identifies a state in errors. */
@@ -32,6 +33,19 @@ function unsupported(what: string, { what: why, cause }: Unstorable): StateError
     'UnsupportedValue',
     `${what}: it ${why}. Keep plain data (dates, maps, sets and binary data included), or give the state a \`serializer\` that brings back what it is given.`,
     cause === undefined ? {} : { cause },
+  );
+}
+
+/** The error for a key that belongs to another process. */
+export function outsideRange(
+  operator: string,
+  key: StoredKey,
+  group: number,
+  keyGroups: KeyGroupRange,
+): StateError {
+  return new StateError(
+    'KeyOutsideRange',
+    `Operator ${operator} got a record with key ${keyText(key)}, which is in key group ${group}, and has the state of ${rangeText(keyGroups)} only. Send each record to the process that has its key group.`,
   );
 }
 

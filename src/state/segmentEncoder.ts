@@ -310,12 +310,12 @@ export class SegmentEncoder {
 
   #tooLarge(bytes: number): StateError {
     const { bytes: addresses } = this.#addresses;
-    const { name = '' } = this.#schema.states[this.#firstState] ?? {};
+    const { id = '' } = this.#schema.states[this.#firstState] ?? {};
     const key =
       this.#firstKeyEnd > 65_536 ? 'a very long key' : `key ${keyText(new KeyReader(addresses).key())}`;
     return new StateError(
       'UnsupportedValue',
-      `State ${name} cannot hold what is set for ${key}: with the key, it takes ${bytes} bytes, and a segment takes ${this.#limits.block} for one entry. Spread the value over more keys.`,
+      `State ${id} cannot hold what is set for ${key}: with the key, it takes ${bytes} bytes, and a segment takes ${this.#limits.block} for one entry. Spread the value over more keys.`,
     );
   }
 
@@ -327,9 +327,10 @@ export class SegmentEncoder {
     const { maxParallelism, states } = this.#schema;
     const footer = packr.pack([
       maxParallelism,
-      states.map(({ name, kind, serializer: { id, version: v }, type }) =>
-        type === undefined ? [name, kind, id, v] : [name, kind, id, v, type],
-      ),
+      states.map(({ id, kind, serializer, type }) => {
+        const state = [id, kind, serializer.id, serializer.version];
+        return type === undefined ? state : [...state, type];
+      }),
       this.#cellsOf,
       this.#tombstones,
       root.length,

@@ -50,10 +50,10 @@ export function decodeFooter(object: string, tail: Buffer, size: number): Segmen
   return {
     schema: {
       maxParallelism,
-      states: states.map(([name, kind, id, v, type]) => ({
-        name,
+      states: states.map(([id, kind, serializer, v, type]) => ({
+        id,
         kind,
-        serializer: { id, version: v },
+        serializer: { id: serializer, version: v },
         type,
       })),
     },
@@ -72,7 +72,7 @@ export function checkHeader(object: string, start: Buffer): void {
 }
 
 /**
- * Maximum parallelism; name, kind, serializer, its version and optionally type of each state; cells of each state;
+ * Maximum parallelism; id, kind, serializer, its version and optionally type of each state; cells of each state;
  * tombstones; length and digest of the root of the index.
  */
 type Footer = [number, [string, string, string, number, string?][], number[], number, number, Uint8Array];

@@ -11,12 +11,12 @@ import { StateError } from './errors.js';
  *           address of its first cell; the SHA-256 of each block, and of each filter
  *           root, MessagePack: for each page its length, blocks, bytes of blocks and filters, the address of its first cell,
  *           and its SHA-256
- * footer    MessagePack: maximum parallelism, the states' names, kinds and serializers, counts, length and SHA-256 of the root
+ * footer    MessagePack: maximum parallelism, the states' ids, kinds and serializers, counts, length and SHA-256 of the root
  * trailer   u32 version, u32 footer length, u32 CRC-32 of footer, version and length; 4 bytes magic
  * ```
  * Numbers are little-endian. The order is (key group, hash, encoded key, state, namespace, sub-key): a range of key
  * groups is a range of blocks, and segments merge as streams. Hash and group are not stored, as they follow from the
- * key. States are numbered in the order of their names.
+ * key. States are numbered in the order of their ids (`stateIds.ts`).
  *
  * A checkpoint holds the SHA-256 of the footer, which holds that of the root, which holds those of pages, which hold those
  * of blocks and filters: what is read is what was written, even if others can write to the bucket. A read of one cell takes
@@ -33,7 +33,8 @@ export interface SegmentSchema {
 }
 
 export interface StateSchema {
-  readonly name: string;
+  /** Identifies the state for its lifetime. */
+  readonly id: string;
   readonly kind: string;
   readonly serializer: { readonly id: string; readonly version: number };
   /** As {@link StateSpec.type}. */

@@ -1,7 +1,8 @@
 import { concat, defer, ignoreElements, map, type Observable } from 'rxjs';
 import type { CheckpointData } from '../store/services.js';
-import type { Block } from './block.js';
-import type { BlockInfo, SegmentFooter } from './segmentFormat.js';
+import { partOf, type BlockPart } from './block.js';
+import { intersection, type KeyGroupRange } from './keyGroups.js';
+import { headerLength, type BlockInfo, type SegmentFooter } from './segmentFormat.js';
 import { SegmentObject, type SegmentRef } from './segmentObject.js';
 
 const windowBytes = 2 * 1024 * 1024;
@@ -9,19 +10,22 @@ const windowBytes = 2 * 1024 * 1024;
 const tailBytes = 64 * 1024;
 
 /**
- * Reads one segment from its first block to its last, in windows of 2 MiB: {@link open} it; then, until {@link done},
- * {@link fetch} if it is not {@link ready}, and take a {@link block}. Everything is verified. A segment that fits
- * into one window costs one request.
+ * Reads the cells of a range of key groups from one segment, from first to last, in windows of 2 MiB: {@link open} it;
+ * then, until {@link done}, {@link fetch} if it is not {@link ready}, and take a {@link part}. Blocks outside the
+ * range are not read. Everything is verified. A segment that fits into one window costs one request.
  *
  * Errors: those of {@link SegmentObject}.
  */
 export class SegmentReader {
   readonly #object: SegmentObject;
+  readonly #keyGroups: KeyGroupRange;
+  /** Those that may have cells of the range. */
   #blocks: readonly BlockInfo[] | undefined;
   #next = 0;
 
-  constructor(data: CheckpointData, ref: SegmentRef) {
+  constructor(data: CheckpointData, ref: SegmentRef, keyGroups: KeyGroupRange) {
     this.#object = new SegmentObject(data, ref);
+    this.#keyGroups = keyGroups;
   }
 
   get ref(): SegmentRef {
@@ -55,7 +59,11 @@ export class SegmentReader {
     return concat(
       object.open(tailBytes, windowBytes),
       object.blocks().pipe(
-        map((blocks) => (this.#blocks = blocks)),
+        map((blocks) => {
+          this.#blocks = blocks.filter(({ firstGroup, lastGroup }) =>
+            intersection({ first: firstGroup, last: lastGroup }, this.#keyGroups),
+          );
+        }),
         ignoreElements(),
       ),
     );
@@ -73,15 +81,15 @@ export class SegmentReader {
         if (end + length - info.offset > windowBytes) break;
         end += length;
       }
-      return this.#object.load(this.#next === 0 ? 0 : info.offset, end);
+      return this.#object.load(info.offset === headerLength ? 0 : info.offset, end);
     });
   }
 
   /** Decodes the next block, which is {@link ready}. */
-  block(): Block {
+  part(): BlockPart {
     const info = this.#all[this.#next++];
     if (info === undefined) throw new RangeError('the segment has been read');
-    return this.#object.block(info);
+    return partOf(this.#object.block(info), info, this.#keyGroups, this.footer.schema.maxParallelism);
   }
 
   get #all(): readonly BlockInfo[] {

@@ -1,35 +1,50 @@
 import type { Json } from '../flow/index.js';
 import { fields, isCount, isString, listOf, oneOf, optional, tuple } from '../shape.js';
-import { StateError } from './errors.js';
-import type { StoredKey } from './keys.js';
-import { keyText } from './refusals.js';
-import { corrupt, type SegmentSchema, type StateSchema } from './segmentFormat.js';
+import type { StateError } from './errors.js';
+import { intersection, rangeText, type KeyGroupRange } from './keyGroups.js';
+import { mismatch } from './mismatches.js';
 import type { SegmentRef } from './segmentObject.js';
-import { messagePack } from './serializer.js';
-import { numbered, type StateSpecs } from './state.js';
+import type { StateId } from './stateIds.js';
 
-/** An operator's part of a manifest: its runs of segments, oldest first. */
+/** An operator's part of a manifest. */
 export interface StateSnapshot {
   readonly kind: typeof kind;
   readonly version: typeof version;
   readonly maxParallelism: number;
-  /** Each run is in the order of addresses. */
+  /** The key groups whose state this is. */
+  readonly keyGroups: KeyGroupRange;
+  readonly states: readonly StateId[];
+  /** Oldest first. */
   readonly runs: readonly Run[];
 }
 
-/** The segments of one freeze or one merge. No two have a cell of the same address. */
-export type Run = readonly SegmentRef[];
+/**
+ * The segments of one freeze or one merge, in the order of addresses. No two have a cell of the same address. After
+ * rescaling, segments may have cells outside the range; they are not part of the run.
+ */
+export interface Run {
+  readonly keyGroups: KeyGroupRange;
+  readonly segments: readonly SegmentRef[];
+}
 
 const kind = 'keyed-state';
-const version = 2;
+const version = 3;
 
-export function snapshotJson(maxParallelism: number, runs: readonly Run[]): Json {
+export function snapshotJson({
+  maxParallelism,
+  keyGroups,
+  states,
+  runs,
+}: Omit<StateSnapshot, 'kind' | 'version'>): Json {
   return {
     kind,
     version,
     maxParallelism,
-    runs: runs.map((run) =>
-      run.map(({ object, bytes, cells, crc, sha256, first }) => ({
+    keyGroups: rangeJson(keyGroups),
+    states: states.map(({ id, name }) => (name === undefined ? { id } : { id, name })),
+    runs: runs.map((run) => ({
+      keyGroups: rangeJson(run.keyGroups),
+      segments: run.segments.map(({ object, bytes, cells, crc, sha256, first }) => ({
         object,
         bytes,
         cells,
@@ -37,9 +52,11 @@ export function snapshotJson(maxParallelism: number, runs: readonly Run[]): Json
         ...(sha256 === undefined ? {} : { sha256 }),
         ...(first === undefined ? {} : { first }),
       })),
-    ),
+    })),
   };
 }
+
+const rangeJson = ({ first, last }: KeyGroupRange): Json => ({ first, last });
 
 const isSnapshot = fields({
   kind: oneOf(kind),
@@ -47,6 +64,8 @@ const isSnapshot = fields({
   maxParallelism: isCount,
   runs: Array.isArray,
 });
+
+const isRange = fields({ first: isCount, last: isCount });
 
 const isSegmentRef = fields({
   object: isString,
@@ -56,6 +75,9 @@ const isSegmentRef = fields({
   sha256: optional(isString),
   first: optional(tuple(isCount, Number.isSafeInteger)),
 });
+
+const isStates = listOf(fields({ id: isString, name: optional(isString) }));
+const isRuns = listOf(fields({ keyGroups: isRange, segments: listOf(isSegmentRef) }));
 
 /** Errors: `StateSchemaMismatch`. */
 export function parseSnapshot(operator: string, json: Json, maxParallelism: number): StateSnapshot {
@@ -72,75 +94,65 @@ export function parseSnapshot(operator: string, json: Json, maxParallelism: numb
       `it was written for ${snapshot.maxParallelism} key groups and is declared for ${maxParallelism}. The number cannot change.`,
     );
   }
-  if (!listOf(listOf(isSegmentRef))(snapshot.runs))
-    throw mismatch(operator, 'its part of the checkpoint describes a segment that is malformed.');
+  if (!isRange(snapshot.keyGroups) || !isStates(snapshot.states) || !isRuns(snapshot.runs))
+    throw mismatch(operator, 'its part of the checkpoint describes its segments in a way that is malformed.');
   return snapshot;
 }
 
-/** Maps the state indices of a stored schema to the declared ones. Errors: `StateSchemaMismatch`. */
-export function resolveStates(
+/**
+ * The runs in which snapshots have the state of `keyGroups`, each limited to it, oldest first. Errors:
+ * `StateSchemaMismatch` unless each group is in exactly one snapshot.
+ */
+export function runsOf(
   operator: string,
-  stored: SegmentSchema,
-  declared: StateSpecs,
-): readonly number[] {
-  const names = numbered(declared).map(([name]) => name);
-  return stored.states.map(({ name, kind, serializer, type }) => {
-    const spec = Object.hasOwn(declared, name) ? declared[name] : undefined;
-    if (spec === undefined) {
-      throw mismatch(
-        operator,
-        `state ${name} is in the checkpoint but no longer declared. Declare it again.`,
-      );
-    }
-    if (spec.kind !== kind) {
-      throw mismatch(
-        operator,
-        `state ${name} is stored as ${kind} state and declared as ${spec.kind} state. Use another name for the new one.`,
-      );
-    }
-    if (spec.serializer.id !== serializer.id) {
-      throw mismatch(
-        operator,
-        `state ${name} was written by serializer ${serializer.id} (version ${serializer.version}) and is declared with ${spec.serializer.id} (version ${spec.serializer.version}). Declare it with the serializer that wrote it, or use another name for the new one. To change the bytes, keep the id of a serializer and raise its version.`,
-      );
-    }
-    if (spec.serializer.version < serializer.version) {
-      throw mismatch(
-        operator,
-        `state ${name} was written by version ${serializer.version} of serializer ${serializer.id}, which has version ${spec.serializer.version} here. Run the later code.`,
-      );
-    }
-    if (type !== undefined && spec.type !== undefined && spec.type !== type) {
-      throw mismatch(
-        operator,
-        `state ${name} is stored as state that holds values of type ${type} and declared with an initial value of type ${spec.type}. Use another name for the new one; if it is to hold both, declare it with the initial value \`null\`.`,
-      );
-    }
-    return names.indexOf(name);
-  });
+  snapshots: readonly StateSnapshot[],
+  keyGroups: KeyGroupRange,
+): readonly Run[] {
+  checkCover(operator, snapshots, keyGroups);
+  const lists = snapshots.map((snapshot) =>
+    snapshot.runs.flatMap((run) => {
+      const own = intersection(run.keyGroups, snapshot.keyGroups);
+      const range = own && intersection(own, keyGroups);
+      return range === undefined ? [] : [{ ...run, keyGroups: range }];
+    }),
+  );
+  return interleaved(lists);
 }
 
-/** The error for a stored value that cannot be decoded. */
-export function unreadable(
-  operator: string,
-  { name, serializer: { id, version } }: StateSchema,
-  key: StoredKey,
-  object: string,
-  cause: unknown,
-): unknown {
-  if (cause instanceof StateError) return cause;
-  if (id === messagePack.id) return corrupt(object, `a value of state ${name} cannot be decoded`, cause);
-  return mismatch(
-    operator,
-    `serializer ${id} fails on what its version ${version} wrote for key ${keyText(key)} of state ${name}. Let it read what earlier code wrote: raise its version whenever the bytes change, and go by the version that \`decode\` is given.`,
-    cause,
-  );
+function checkCover(operator: string, snapshots: readonly StateSnapshot[], keyGroups: KeyGroupRange): void {
+  const missing = (range: KeyGroupRange): StateError =>
+    mismatch(operator, `no checkpoint has ${rangeText(range)}. Restore those of all processes.`);
+  const ranges = snapshots
+    .flatMap((snapshot) => intersection(snapshot.keyGroups, keyGroups) ?? [])
+    .sort((a, b) => a.first - b.first);
+  let next = keyGroups.first;
+  for (const { first, last } of ranges) {
+    if (first > next) throw missing({ first: next, last: first - 1 });
+    if (first < next)
+      throw mismatch(
+        operator,
+        `two checkpoints have ${rangeText({ first, last: Math.min(last, next - 1) })}. Restore those of processes that ran together.`,
+      );
+    next = last + 1;
+  }
+  if (next <= keyGroups.last) throw missing({ first: next, last: keyGroups.last });
 }
 
-function mismatch(operator: string, what: string, cause?: unknown): StateError {
-  return new StateError(
-    'StateSchemaMismatch',
-    `The state of operator ${operator} does not fit: ${what}`,
-    cause === undefined ? {} : { cause },
-  );
+/**
+ * Runs of different snapshots have no key group in common, so their order is free. The largest come first, as
+ * compaction expects.
+ */
+function interleaved(lists: readonly (readonly Run[])[]): readonly Run[] {
+  const left = lists.map((runs) => [...runs]).filter((runs) => runs.length > 0);
+  const result: Run[] = [];
+  while (left.length > 0) {
+    const next = left.reduce((a, b) => (bytesOf(b[0]) > bytesOf(a[0]) ? b : a));
+    result.push(...next.splice(0, 1));
+    if (next.length === 0) left.splice(left.indexOf(next), 1);
+  }
+  return result;
 }
+
+/** The size of a run, in bytes. */
+export const bytesOf = (run: Run | undefined): number =>
+  (run?.segments ?? []).reduce((total, { bytes }) => total + bytes, 0);

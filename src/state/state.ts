@@ -12,6 +12,8 @@ export interface StateSpec<H> {
   readonly serializer: Pick<Serializer<never>, 'id' | 'version'>;
   /** Recorded in segments: if both types are known, stored state of another type is rejected. */
   readonly type?: string | undefined;
+  /** The name under which earlier checkpoints have the state. */
+  readonly formerly?: string | undefined;
   /** Creates the live state of one attempt. */
   open(name: string, home?: StateHome): LiveState<H>;
   /** What the handle holds as plain data, for readers from outside; `undefined` if it holds nothing. */
@@ -94,14 +96,6 @@ export interface FrozenCells {
 
 /** The states of an operator, by name. */
 export type StateSpecs = Readonly<Record<string, StateSpec<unknown>>>;
-
-/**
- * The states in the order of their names, which numbers them in segments. Merges require the same order in all
- * segments, even if the order of declaration has changed.
- */
-export function numbered(states: StateSpecs): readonly (readonly [name: string, spec: StateSpec<unknown>])[] {
-  return Object.entries(states).sort(([a], [b]) => (a < b ? -1 : 1));
-}
 
 /** The handles passed to `onRecord` for the states of an operator. */
 export type Handles<S> = { readonly [N in keyof S]: S[N] extends StateSpec<infer H> ? H : never };

@@ -132,6 +132,10 @@ export const errorCatalog: Readonly<
   },
   state: {
     InvalidState: ['A state is declared in a way that cannot work', 'Fix the declaration'],
+    KeyOutsideRange: [
+      'A record came to a process that does not have the state of its key group',
+      'Send each record to the process that has its key group',
+    ],
     SegmentCorrupt: [
       'The bytes of a segment are not those that were written',
       'Restore the object from a version or backup of the bucket',
@@ -144,7 +148,7 @@ export const errorCatalog: Readonly<
     StateOutsideTurn: ['A state was used after `onRecord` had returned', 'Use it only during the call'],
     StateSchemaMismatch: [
       'The stored state and the declared one do not fit',
-      'Restore the declaration, or give the operator a new id',
+      'Restore the declaration, use `formerly` and `allowDropped`, or give the operator a new id',
     ],
     TooManyKeys: [
       'A state has 16,777,216 keys',

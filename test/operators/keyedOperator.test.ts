@@ -19,7 +19,7 @@ import { valueState, type StateSpec, type ValueState } from '../../src/state/ind
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { checkpointData } from '../../src/store/services.js';
 import { SimulatedClock, TestAttempt } from '../../src/testing/index.js';
-import { dataOn } from '../state/harness.js';
+import { dataOn, snapshotOf } from '../state/harness.js';
 
 type States = { open: StateSpec<ValueState<readonly string[]>>; n: StateSpec<ValueState<number>> };
 const state: States = { open: valueState<readonly string[]>([]), n: valueState(0) };
@@ -139,12 +139,7 @@ describe('a subclass of KeyedOperator', () => {
   });
 
   test('fails on a record that comes before its state is restored', () => {
-    const { attempt, input, seen } = bench({
-      kind: 'keyed-state',
-      version: 2,
-      maxParallelism: 128,
-      runs: [],
-    });
+    const { attempt, input, seen } = bench(snapshotOf(['n'], []));
     input.next(open(['s'], attempt));
     input.next('a');
     expect(seen).toEqual(['error NotOpened']);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { logKey, type Manifest } from '../../src/checkpoint/manifest.js';
 import { now } from '../job/harness.js';
+import { segmentsOf } from '../state/harness.js';
 import { Victim, type Forgery } from './forge.js';
 
 /** A job that was stopped after some checkpoints; its newest entry is forged. */
@@ -50,8 +51,8 @@ test.each(['foreign/x', '../other/data/0000000001/x', 'data/../log/x', ''])(
   'a segment named %j is refused, and not read',
   async (object) => {
     const victim = await forged(({ operators }) => {
-      const { runs } = operators['seen']?.snapshot as { runs: { object: string }[][] };
-      for (const segment of runs.flat()) segment.object = object;
+      const segments = segmentsOf(operators['seen']?.snapshot) as { object: string }[];
+      for (const segment of segments) segment.object = object;
     });
     await expect(victim.failure()).resolves.toMatchObject({ code: 'ForeignName', retryable: false });
     expect(victim.beyond).toEqual([]);

@@ -7,7 +7,7 @@ import { document, parseXml } from '../../src/store/gateway/xml.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { stsError } from '../../src/store/s3/credentials/stsErrors.js';
 import { throttleOf, toStoreError } from '../../src/store/s3/errors.js';
-import { resolveStates } from '../../src/state/snapshot.js';
+import { StateIds } from '../../src/state/stateIds.js';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { credentials } from '../store/s3support.js';
 
@@ -74,10 +74,7 @@ describe.each(names)('%s', (name) => {
   });
 
   test('is not declared state', () => {
-    const stored = {
-      maxParallelism: 1,
-      states: [{ name, kind: 'value', serializer: { id: 'a', version: 1 } }],
-    };
-    expect(() => resolveStates('op', stored, {})).toThrow('no longer declared');
+    const stored = [[{ id: name, name }]];
+    expect(() => new StateIds({ operator: 'op', states: {} }, stored)).toThrow('no longer declared');
   });
 });

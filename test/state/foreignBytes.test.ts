@@ -10,11 +10,10 @@ import { SegmentEncoder } from '../../src/state/segmentEncoder.js';
 import { decodeFooter } from '../../src/state/segmentFooter.js';
 import { decodePage, decodeRoot } from '../../src/state/segmentIndex.js';
 import { headerLength, limits, trailerLength, type BlockInfo } from '../../src/state/segmentFormat.js';
-import type { SegmentRef } from '../../src/state/segmentObject.js';
 import { Encoded, messagePack, unpackForeign } from '../../src/state/serializer.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { valueArbitrary } from './arbitraries.js';
-import { Bench, blockInfo, coded } from './harness.js';
+import { Bench, blockInfo, coded, snapshotOf } from './harness.js';
 
 /**
  * Bytes that state never contains, and for which msgpackr takes very long or much memory, or returns something
@@ -84,20 +83,15 @@ function restoreOf(content: unknown, change: (segment: Buffer) => Buffer = (segm
   const serializer = { id: 'msgpackr', version: 1 };
   const encoder = new SegmentEncoder({
     maxParallelism: 128,
-    states: [{ name: 'v', kind: 'value', serializer }],
+    states: [{ id: 'v', kind: 'value', serializer }],
   });
   const hash = hashOf('k');
   encoder.add(keyGroupOf(hash, 128), hash, 'k', 0, noPath, content);
   const bytes = change(Buffer.concat([encoder.flush(), encoder.finish()]));
   store.put('checkpoints/job/data/x', bytes).subscribe();
   const crc = bytes.readUInt32LE(bytes.length - 8);
-  const runs: SegmentRef[][] = [[{ object: 'data/x', bytes: bytes.length, cells: 1, crc }]];
-  return new Bench(store, specs).restore({
-    kind: 'keyed-state',
-    version: 2,
-    maxParallelism: 128,
-    runs,
-  } as never);
+  const ref = { object: 'data/x', bytes: bytes.length, cells: 1, crc };
+  return new Bench(store, specs).restore(snapshotOf(['v'], [ref]));
 }
 
 describe('foreign bytes in a segment are immediately detected as corrupt, even with valid checksums', () => {
@@ -160,7 +154,7 @@ describe('a size beyond the limits is rejected before it is allocated or read', 
     });
   };
   const whole = (): Buffer => {
-    const states = [{ name: 'v', kind: 'value', serializer: { id: 'msgpackr', version: 1 } }];
+    const states = [{ id: 'v', kind: 'value', serializer: { id: 'msgpackr', version: 1 } }];
     const encoder = new SegmentEncoder({ maxParallelism: 128, states });
     encoder.add(0, 0, 'k', 0, noPath, 1);
     return Buffer.concat([encoder.flush(), encoder.finish()]);

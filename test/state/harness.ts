@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { defaultConfig } from '../../src/config/service.js';
 import type { Frozen, Json, OperatorEvent } from '../../src/flow/index.js';
-import { StateBackend } from '../../src/state/backend.js';
+import { StateBackend, type StateBackendOptions } from '../../src/state/backend.js';
 import { limits, type BlockInfo, type SegmentLimits } from '../../src/state/segmentFormat.js';
 import type { SegmentRef } from '../../src/state/segmentObject.js';
 import { storedKey, type Key } from '../../src/state/keys.js';
@@ -28,7 +28,20 @@ export function takeTurns(clock: SimulatedClock, most = Infinity): number {
 
 /** The segments of a snapshot. */
 export const segmentsOf = (snapshot: unknown): SegmentRef[] =>
-  (snapshot as { runs: SegmentRef[][] }).runs.flat();
+  (snapshot as { runs: { segments: SegmentRef[] }[] }).runs.flatMap(({ segments }) => segments);
+
+/** A snapshot of states that were never renamed, in one run of these segments. */
+export const snapshotOf = (states: readonly string[], segments: readonly SegmentRef[]): Json => {
+  const keyGroups = { first: 0, last: 127 };
+  return {
+    kind: 'keyed-state',
+    version: 3,
+    maxParallelism: 128,
+    keyGroups,
+    states: states.map((name) => ({ id: name, name })),
+    runs: [{ keyGroups, segments }],
+  } as unknown as Json;
+};
 
 /** The table of a value state. */
 export const tableOf = (state: unknown): Table<unknown> => (state as { table: Table<unknown> }).table;
@@ -55,7 +68,12 @@ export class Bench {
   readonly events: OperatorEvent[] = [];
   readonly backend: StateBackend;
 
-  constructor(store: ObjectStore, states: StateSpecs, most: Partial<SegmentLimits> = {}) {
+  constructor(
+    store: ObjectStore,
+    states: StateSpecs,
+    most: Partial<SegmentLimits> = {},
+    more: Pick<StateBackendOptions, 'allowDropped' | 'keyGroups'> = {},
+  ) {
     this.backend = new StateBackend({
       operator: 'op',
       states,
@@ -64,6 +82,7 @@ export class Bench {
       random: () => 0.5,
       report: (event) => this.events.push(event),
       limits: { ...limits, ...most },
+      ...more,
       // Small, so that little data exercises every part.
       files: { ...defaultConfig().state, compactionTrigger: 4 },
     });
@@ -92,10 +111,10 @@ export class Bench {
     return ack;
   }
 
-  restore(snapshot: Json | undefined): this {
+  restore(...snapshots: readonly (Json | undefined)[]): this {
     let failure: unknown;
     let done = false;
-    this.backend.restore(snapshot ?? null).subscribe({
+    this.backend.restore(snapshots.map((snapshot) => snapshot ?? null)).subscribe({
       complete: () => (done = true),
       error: (error: unknown) => {
         failure = error;

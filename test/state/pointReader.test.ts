@@ -33,7 +33,7 @@ function written(count: number, key: (i: number) => Key = (i) => `key-${i}`, blo
 describe('a point read', () => {
   test.each([128, 2])('finds every cell, tombstones too, and no other, with %i blocks a page', (inPage) => {
     const { reader, get } = written(20_000, undefined, inPage);
-    expect(now(reader.footer())?.schema.states.map(({ name }) => name)).toEqual(['n', 'other']);
+    expect(now(reader.footer())?.schema.states.map(({ id }) => id)).toEqual(['n', 'other']);
     for (let i = 0; i < 20_000; i += 97) expect(get(`key-${i}`)).toMatchObject({ content: i });
     expect(get('key-7')).toMatchObject({ content: absent });
     expect(get('key-97', 1)).toBeUndefined();

@@ -48,7 +48,7 @@ function segment(
   compression: boolean,
 ): { blocks: Buffer; footer: Buffer; size: number } {
   const serializer = { id: 'msgpackr', version: 1 };
-  const states = ['a', 'b'].map((name) => ({ name, kind: 'value', serializer }));
+  const states = ['a', 'b'].map((id) => ({ id, kind: 'value', serializer }));
   const encoder = new SegmentEncoder({ maxParallelism: 128, states }, compression);
   for (let i = between(random, 1, 40); i > 0; i--)
     encoder.add(
@@ -187,12 +187,20 @@ export const stateTargets = [
     draw: (random) =>
       mutatedJson(random, {
         kind: 'keyed-state',
-        version: 2,
+        version: 3,
         maxParallelism: 128,
-        runs: [[{ object: '0000000001/visits-a.state', bytes: 1000, cells: 3, crc: 7 }]],
+        keyGroups: { first: 0, last: 127 },
+        states: [{ id: 'n', name: 'm' }, { id: 'dropped' }],
+        runs: [
+          {
+            keyGroups: { first: 0, last: 63 },
+            segments: [{ object: '0000000001/visits-a.state', bytes: 1000, cells: 3, crc: 7 }],
+          },
+        ],
       }),
     run: (json) => {
-      for (const { object, bytes, cells, crc } of parseSnapshot('visits', json, 128).runs.flat())
+      const { runs } = parseSnapshot('visits', json, 128);
+      for (const { object, bytes, cells, crc } of runs.flatMap(({ segments }) => segments))
         if (typeof object !== 'string' || ![bytes, cells, crc].every(Number.isSafeInteger))
           throw new TypeError(object);
     },
