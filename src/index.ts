@@ -51,6 +51,7 @@ export {
   type Handles,
   type Key,
   type KeyedStateOptions,
+  type StateNameOptions,
   type ListState,
   type MapState,
   type PendingTimer,

@@ -29,6 +29,7 @@ export {
   type PendingTimer,
   type ReducingState,
   type KeyedStateOptions,
+  type StateNameOptions,
   type Timers,
   type ValueState,
 } from './kinds/index.js';

@@ -16,7 +16,7 @@ import {
   type Signal,
 } from '../../src/flow/index.js';
 import { keyed } from '../../src/operators/keyed.js';
-import { valueState } from '../../src/state/index.js';
+import { valueState, type StateSpec, type ValueState } from '../../src/state/index.js';
 import { counting } from '../../src/store/decorators/counting.js';
 import { delayed } from '../../src/store/decorators/delay.js';
 import { faulty } from '../../src/store/decorators/faults.js';
@@ -98,6 +98,38 @@ describe('keyed', () => {
     second.clock.run();
     second.send('a', 'b', 'c');
     expect(second.seen).toEqual(['open', 'a3', 'b2', 'c1']);
+  });
+
+  test('a state may be renamed, added, and, if that is allowed, dropped', () => {
+    const store = createMemoryStore();
+    const first = bench(store);
+    first.open();
+    first.send('a', 'a');
+    first.barrier();
+    first.clock.run();
+    const then = (state: Record<string, StateSpec<ValueState<number>>>, allowDropped?: readonly string[]) => {
+      const second = bench(
+        store,
+        first.acks[0]?.snapshot,
+        keyed('count', {
+          key: (word: string) => word,
+          state,
+          ...(allowDropped === undefined ? {} : { allowDropped }),
+          onRecord: (_, states) => [
+            Object.values(states)
+              .map(({ value }) => value)
+              .join(),
+          ],
+        }),
+      );
+      second.open();
+      second.clock.run();
+      second.send('a');
+      return second.seen;
+    };
+    expect(then({ m: valueState(0, { formerly: 'n' }), added: valueState(7) })).toEqual(['open', '7,2']);
+    expect(then({ other: valueState(5) })).toEqual(['error StateSchemaMismatch']);
+    expect(then({ other: valueState(5) }, ['n'])).toEqual(['open', '5']);
   });
 
   test('without changes the ack comes within the barrier’s own turn', () => {
@@ -266,6 +298,29 @@ describe('keyed', () => {
     ['no onRecord', 'id', { key: () => 1, state: { n: valueState(0) } }],
     ['no state', 'id', { key: () => 1, onRecord: () => [], state: {} }],
     ['what is no state', 'id', { key: () => 1, onRecord: () => [], state: { n: 0 } }],
+    [
+      'a former name that is declared',
+      'id',
+      {
+        key: () => 1,
+        onRecord: () => [],
+        state: { n: valueState(0), m: valueState(0, { formerly: 'n' }) },
+      },
+    ],
+    [
+      'one former name of two states',
+      'id',
+      {
+        key: () => 1,
+        onRecord: () => [],
+        state: { n: valueState(0, { formerly: 'x' }), m: valueState(0, { formerly: 'x' }) },
+      },
+    ],
+    ...[true, 'x', [1], ['n']].map((allowDropped): [string, unknown, unknown] => [
+      `allowDropped: ${JSON.stringify(allowDropped)}`,
+      'id',
+      { key: () => 1, onRecord: () => [], state: { n: valueState(0) }, allowDropped },
+    ]),
   ])('%s is refused at once', (_, id, options) => {
     expect(() => keyed(id as string, options as never)).toThrow(
       expect.objectContaining({ code: expect.stringMatching(/^Invalid(Option|State)$/) as string }) as Error,

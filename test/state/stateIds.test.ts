@@ -1,10 +1,24 @@
 import fc from 'fast-check';
 import type { Json } from '../../src/flow/index.js';
-import { valueState, type StateSpecs } from '../../src/state/index.js';
+import {
+  aggregatingState,
+  listState,
+  mapState,
+  reducingState,
+  timers,
+  valueState,
+  type AggregatingState,
+  type ListState,
+  type MapState,
+  type ReducingState,
+  type StateSpec,
+  type StateSpecs,
+  type Timers,
+  type ValueState,
+} from '../../src/state/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { Bench, coded, segmentsOf } from './harness.js';
-import { entriesState } from './kinds/entries.js';
 
 const set = (bench: Bench, key: string, state: string, value: number): void => {
   bench.with<number>(key, state, (n) => n.set(value));
@@ -13,7 +27,7 @@ const get = (bench: Bench, key: string, state: string): number =>
   bench.with<number, number>(key, state, (n) => n.value);
 const numbers = (names: readonly string[]): StateSpecs =>
   Object.fromEntries(names.map((name) => [name, valueState(0)]));
-const formerly = (old: string) => ({ ...valueState(0), formerly: old });
+const formerly = (old: string) => valueState(0, { formerly: old });
 
 /** A bench of another declaration that restores this snapshot. */
 const evolved = (
@@ -83,7 +97,7 @@ describe('a state that is no longer declared', () => {
   test('may be declared again later, as another kind: it begins empty', () => {
     const { store, snapshot } = stored(['a', 'x']);
     const without = evolved(store, numbers(['a']), snapshot, ['x']).checkpoint().snapshot;
-    const bench = evolved(store, { a: valueState(0), x: entriesState() }, without);
+    const bench = evolved(store, { a: valueState(0), x: mapState<string, number>() }, without);
     const entry = (on: Bench, work: (handle: ReturnType<typeof entries>) => unknown): unknown => {
       on.backend.at('k');
       const result = work(entries(on));
@@ -96,7 +110,7 @@ describe('a state that is no longer declared', () => {
     entry(bench, (x) => {
       x.set('n', 7);
     });
-    const specs = { a: valueState(0), x: entriesState() };
+    const specs = { a: valueState(0), x: mapState<string, number>() };
     for (const later of [bench.checkpoint().snapshot, merged(bench, 'a')]) {
       const again = evolved(store, specs, later);
       expect(entry(again, (x) => x.get('n'))).toBe(7);
@@ -143,6 +157,46 @@ describe('a renamed state', () => {
     const next = evolved(store, { m: formerly('n') }, snapshot).checkpoint().snapshot;
     expect(() => evolved(store, numbers(['n']), next)).toThrow("`formerly: 'm'`");
   });
+});
+
+type Kind = (options: { formerly?: string }) => StateSpec<never>;
+
+test.each<[string, Kind, (handle: never) => void]>([
+  ['a value', (o) => valueState(0, o) as never, (v: ValueState<number>) => v.set(1)],
+  ['a list', (o) => listState<number>(o) as never, (l: ListState<number>) => l.append(1)],
+  ['a map', (o) => mapState<string, number>(o) as never, (m: MapState<string, number>) => m.set('a', 1)],
+  ['timers', (o) => timers('event', o) as never, (t: Timers) => t.set(5)],
+  [
+    'a reduction',
+    (o) => reducingState((a: number, b: number) => a + b, o) as never,
+    (r: ReducingState<number>) => r.add(1),
+  ],
+  [
+    'an aggregate',
+    (o) =>
+      aggregatingState<number, number, number>(
+        { create: () => 0, add: (a, b) => a + b, result: (a) => a },
+        o,
+      ) as never,
+    (a: AggregatingState<number, number>) => a.add(1),
+  ],
+])('%s can be renamed, and its former name must be a string', (_, kind, write) => {
+  const store = createMemoryStore();
+  const contents = (bench: Bench, name: string, work: (handle: never) => void): unknown => {
+    bench.backend.at('k');
+    const handle = bench.backend.handles[name] as never;
+    work(handle);
+    const held = kind({}).contents(handle);
+    bench.backend.leave();
+    return held;
+  };
+  const bench = new Bench(store, { old: kind({}) } as StateSpecs);
+  const held = contents(bench, 'old', write);
+  expect(held).toBeDefined();
+  const specs = { new: kind({ formerly: 'old' }) } as StateSpecs;
+  const again = evolved(store, specs, bench.checkpoint().snapshot);
+  expect(contents(again, 'new', () => undefined)).toEqual(held);
+  expect(() => kind({ formerly: 5 as never })).toThrow(coded('InvalidOption'));
 });
 
 /** One declaration after another: each state has a name and what it was called before, or is dropped. */

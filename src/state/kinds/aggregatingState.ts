@@ -3,7 +3,7 @@ import { absent } from '../cells.js';
 import type { Key } from '../keys.js';
 import type { Encoded } from '../serializer.js';
 import type { StateSpec } from '../state.js';
-import { checkFunctions, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { checkFunctions, formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
 
 /** An aggregate per key, such as an average. Usable only during the turn of its record. */
@@ -53,6 +53,7 @@ export function aggregatingState<In, Accumulator, Out>(
   return {
     kind: 'aggregating',
     serializer,
+    ...formerlyOf('aggregatingState', options),
     open: (name, home) => new LiveAggregatingState(shared(name, serializer, home), { create, add, result }),
     contents: ({ value }) => value,
   };

@@ -8,7 +8,7 @@ import { valueState } from './valueState.js';
 export { aggregatingState, type Aggregate, type AggregatingState } from './aggregatingState.js';
 export { listState, type ListState } from './listState.js';
 export { mapState, type MapState } from './mapState.js';
-export type { KeyedStateOptions } from './options.js';
+export type { KeyedStateOptions, StateNameOptions } from './options.js';
 export { reducingState, type ReducingState } from './reducingState.js';
 export { timers, type PendingTimer, type Timers } from './timers.js';
 export { valueState, type ValueState } from './valueState.js';

@@ -7,7 +7,7 @@ import type { FrozenCells, LiveState, StateSpec } from '../state.js';
 import { FrozenEntries, Table, tablePath, type Entry } from '../table.js';
 import { Contents } from './contents.js';
 import { Handle } from './handle.js';
-import { optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 
 /**
  * A list per key. Usable only during the turn of its record.
@@ -55,6 +55,7 @@ export function listState<T>(options: KeyedStateOptions<T> = {}): StateSpec<List
   return {
     kind: 'list',
     serializer,
+    ...formerlyOf('listState', options),
     open: (name, home) => new LiveListState(new Contents(name, serializer, home)),
     contents: (list) => (list.length === 0 ? undefined : list.toArray()),
   };

@@ -8,7 +8,7 @@ import type { FrozenCells, LiveState, StateSpec } from '../state.js';
 import { FrozenEntries, Generations, type Entry } from '../table.js';
 import { Contents } from './contents.js';
 import { Handle } from './handle.js';
-import { optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 
 /**
  * A map per key. Usable only during the turn of its record.
@@ -61,6 +61,7 @@ export function mapState<K extends Key, V>(options: KeyedStateOptions<V> = {}): 
   return {
     kind: 'map',
     serializer,
+    ...formerlyOf('mapState', options),
     open: (name, home) => new LiveMapState(new Contents(name, serializer, home)),
     contents: (map) => (map.size === 0 ? undefined : new Map(map)),
   };

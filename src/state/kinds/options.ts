@@ -1,15 +1,33 @@
 import type { OptionNames } from '../../config/checkOptions.js';
+import { InvalidOption } from '../../config/units.js';
 import { typeName } from '../../formats/typeName.js';
 import { StateError } from '../errors.js';
 import { messagePack, type Serializer } from '../serializer.js';
 
-/** Options of every kind of state. */
-export interface KeyedStateOptions<T> {
+/** Options of every state, timers included. */
+export interface StateNameOptions {
+  /**
+   * The name under which earlier checkpoints have the state, if it was renamed since. It has no effect once a
+   * checkpoint has the new name. Default none.
+   */
+  readonly formerly?: string;
+}
+
+/** Options of every kind of state with values. */
+export interface KeyedStateOptions<T> extends StateNameOptions {
   /**
    * How values are stored. Default MessagePack, for plain data: a value that would not come back unchanged is
    * rejected.
    */
   readonly serializer?: Serializer<T>;
+}
+
+/** @param of the function that declares the state */
+export function formerlyOf(of: string, { formerly }: StateNameOptions): StateNameOptions {
+  if (formerly === undefined) return {};
+  if (typeof (formerly as unknown) !== 'string')
+    throw new InvalidOption(`formerly of ${of}`, formerly, 'the name of a state');
+  return { formerly };
 }
 
 /** The serializer of the options, checked, as callers may be JavaScript. Errors: `InvalidState`. */
@@ -43,4 +61,5 @@ export function checkFunctions(kind: string, functions: Readonly<Record<string, 
   }
 }
 
-export const optionNames: OptionNames<KeyedStateOptions<never>> = { serializer: true };
+export const stateNameOptions: OptionNames<StateNameOptions> = { formerly: true };
+export const optionNames: OptionNames<KeyedStateOptions<never>> = { ...stateNameOptions, serializer: true };

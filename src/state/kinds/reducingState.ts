@@ -3,7 +3,7 @@ import { absent } from '../cells.js';
 import type { Key } from '../keys.js';
 import type { Encoded } from '../serializer.js';
 import type { StateSpec } from '../state.js';
-import { checkFunctions, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { checkFunctions, formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
 
 /** One value per key, into which others are reduced. Usable only during the turn of its record. */
@@ -43,6 +43,7 @@ export function reducingState<T>(
   return {
     kind: 'reducing',
     serializer,
+    ...formerlyOf('reducingState', options),
     open: (name, home) => new LiveReducingState(shared(name, serializer, home), reduce),
     contents: ({ value }) => value,
   };

@@ -1,3 +1,4 @@
+import { checkOptions } from '../../config/checkOptions.js';
 import { StateError } from '../errors.js';
 import { absent, type Absent, type CellContent, type CellPath } from '../cells.js';
 import { KeyMap, Namespace } from '../keyMap.js';
@@ -6,6 +7,7 @@ import { messagePack } from '../serializer.js';
 import type { FrozenCells, LiveState, StateSpec, TimerQueue, TimerTime } from '../state.js';
 import { FrozenEntries, Generations, type Entry } from '../table.js';
 import { outsideTurn } from './handle.js';
+import { formerlyOf, stateNameOptions, type StateNameOptions } from './options.js';
 import { TimerHeap, type Scheduled } from './timerHeap.js';
 
 /** Timers per key. Usable only during the turn of a record or of another timer. */
@@ -54,12 +56,14 @@ export interface PendingTimer {
  * });
  * ```
  */
-export function timers(time: TimerTime): StateSpec<Timers> {
+export function timers(time: TimerTime, options: StateNameOptions = {}): StateSpec<Timers> {
+  checkOptions('timers', options, stateNameOptions);
   if (!['event', 'processing'].includes(time))
     throw new StateError('InvalidState', `timers(…) needs 'event' or 'processing'.`);
   return {
     kind: `${time}-timers`,
     serializer: messagePack,
+    ...formerlyOf('timers', options),
     open: (name) => new LiveTimers(name, time),
     contents: (handle) => {
       const pending = handle.pending();

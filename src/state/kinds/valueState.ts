@@ -6,7 +6,7 @@ import type { Key } from '../keys.js';
 import { initialRefusal } from '../refusals.js';
 import type { Encoded, Serializer } from '../serializer.js';
 import type { StateSpec } from '../state.js';
-import { optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
 
 /**
@@ -58,6 +58,7 @@ export function valueState<T>(initial: T, options: KeyedStateOptions<T> = {}): S
   return {
     kind: 'value',
     serializer,
+    ...formerlyOf('valueState', options),
     // A custom serializer can read other types that its earlier versions wrote.
     ...(options.serializer === undefined ? { type: typeOf(initial) } : {}),
     open: (name, home) => new LiveValueState(shared(name, serializer, home), isolated),
