@@ -190,7 +190,7 @@ test.each<[string, Kind, (handle: never) => void]>([
     bench.backend.leave();
     return held;
   };
-  const bench = new Bench(store, { old: kind({}) } as StateSpecs);
+  const bench = new Bench(store, { old: kind({}) });
   const held = contents(bench, 'old', write);
   expect(held).toBeDefined();
   const specs = { new: kind({ formerly: 'old' }) } as StateSpecs;
