@@ -1,7 +1,7 @@
 /**
  * millrace: RxJS pipelines over S3 that survive `kill -9`.
  *
- * Start at `createJob`. A job has sources (`files`), operators (`records`, `keyed`, `mergeFlows`, `values`), and sinks
+ * Start at `createJob`. A job has sources (`files`), operators (`records`, `watermarks`, `keyed`, `mergeFlows`, `values`), and sinks
  * (`fileSink`). What is needed to write operators, sources, sinks and formats is in `millrace/operators`; object stores,
  * their connections and credentials are in `millrace/stores`.
  */
@@ -37,6 +37,7 @@ export { keyed, type KeyedOptions } from './operators/keyed.js';
 export { mergeFlows } from './operators/mergeFlows.js';
 export { records } from './operators/records.js';
 export { values } from './operators/values.js';
+export { watermarks, type WatermarkOptions } from './operators/watermarks.js';
 
 // State
 export {

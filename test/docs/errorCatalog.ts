@@ -168,6 +168,10 @@ export const errorCatalog: Readonly<
       'An operator inside `records(…)` emitted after the turn of its record',
       'Use synchronous operators there, and asynchronous ones after `values()`',
     ],
+    BadTimestamp: [
+      'The `timestamp` of `watermarks` returned something that is not a time',
+      'Return a date or milliseconds since the epoch, and filter out records without a time before',
+    ],
     EarlyInRecords: [
       'An operator inside `records(…)` emitted before the first record',
       'Read those records from a source, and join it with `mergeFlows(…)`',

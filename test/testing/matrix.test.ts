@@ -1,6 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { filter, map } from 'rxjs';
-import { fileSink, type Flow, keyed, mergeFlows, records, values, valueState } from '../../src/index.js';
+import {
+  fileSink,
+  type Flow,
+  keyed,
+  mergeFlows,
+  records,
+  values,
+  valueState,
+  watermarks,
+} from '../../src/index.js';
 import { matrix, memoryServices, type MatrixSubject } from '../../src/testing/index.js';
 import { wrongRows } from './wrong/rows.js';
 
@@ -66,6 +75,20 @@ const subjects: Readonly<Record<string, readonly MatrixSubject<number>[]>> = {
     {
       ...numbers,
       operator: () => values<number>(),
+      output: (given) => given,
+    },
+  ],
+  watermarks: [
+    {
+      ...numbers,
+      operator: (callback) =>
+        watermarks('time', {
+          timestamp: (n: number) => {
+            callback(n);
+            return n;
+          },
+          outOfOrder: 2,
+        }),
       output: (given) => given,
     },
   ],

@@ -17,6 +17,8 @@ export interface LawOptions {
    * For sinks: the currently published records by partition, each in order. The laws compare them with the input.
    */
   readonly published?: (services: Services) => readonly (readonly unknown[])[];
+  /** The operator emits watermarks of its own: they are not compared with those of the input. Default `false`. */
+  readonly replacesWatermarks?: boolean;
   /** For operators that make requests: checks them while none is answered. */
   readonly stuck?: StuckOptions;
 }

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { filter, map, mergeMap, scan, type OperatorFunction } from 'rxjs';
-import { fileSink, type Flow, keyed, mergeFlows, ndjson, records, valueState } from '../../../src/index.js';
+import {
+  fileSink,
+  type Flow,
+  keyed,
+  mergeFlows,
+  ndjson,
+  records,
+  valueState,
+  watermarks,
+} from '../../../src/index.js';
 import { listAll, type ObjectStore, type Stores } from '../../../src/entries/stores.js';
 import { type Service, stores } from '../../../src/entries/operators.js';
 import { stuckServices } from '../../support/marbleServices.js';
@@ -109,6 +118,12 @@ describe('every law is kept by', () => {
         },
       },
     );
+  });
+
+  test.each([undefined, 2])('watermarks, idle after %s ms', (idle) => {
+    check(() => watermarks('time', { timestamp: ({ n }: Item) => n, outOfOrder: 3, ...(idle && { idle }) }), {
+      replacesWatermarks: true,
+    });
   });
 
   test('mergeFlows', () => {
