@@ -1,6 +1,7 @@
 import { defer, map, type Observable } from 'rxjs';
 import type { Transfer } from '../config/config.js';
 import type { Clock } from '../flow/index.js';
+import { allowances, type Allow } from '../job/memory/index.js';
 import type { ObjectInfo } from '../store/objectStore.js';
 import type { Place } from './operations/place.js';
 import { limitsOf, openSequential, ReadBudget, readObject, SeekableReader } from './reader/index.js';
@@ -16,13 +17,15 @@ export interface ContentsOptions {
   readonly clock: Clock;
 }
 
-/** Reads and writes the bytes of objects for one client. Its readers share one memory budget. */
+/** Reads and writes the bytes of objects for one client. Its readers share one memory budget, an allowance of the process's. */
 export class Contents {
   readonly #options: ContentsOptions;
+  readonly #allow: Allow;
   #budget: ReadBudget | undefined;
 
   constructor(options: ContentsOptions) {
     this.#options = options;
+    this.#allow = allowances(options.clock, () => options.transfer().memoryBudget);
   }
 
   /** For consumers that keep up. */
@@ -61,7 +64,7 @@ export class Contents {
     const { store, key } = this.#options.open(uri);
     const transfer = this.#options.transfer();
     const { readBuffer, fragmentSize = 5 << 20, fragmentNumber = 50, parallel } = transfer;
-    this.#budget ??= new ReadBudget(transfer.readBudget);
+    this.#budget ??= new ReadBudget(transfer.readBudget, this.#allow);
     const limits = { buffer: readBuffer, fragment: fragmentSize, window: parallel ? fragmentNumber : 1 };
     return { store, key, budget: this.#budget, limits, ...(info === undefined ? {} : { info }) };
   }

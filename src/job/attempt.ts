@@ -168,7 +168,7 @@ class RunningAttempt {
   #open(): void {
     const { environment, name, memory } = this.#plan;
     const account = (this.#account = environment.memory.open({
-      job: name,
+      owner: `job '${name}'`,
       total: memory,
       waits: (share) => {
         this.#memorySince = monotonic(environment.clock);

@@ -4,7 +4,13 @@ import type { MemoryCharge, MemoryShare } from '../../src/flow/index.js';
 import { MemoryBudget, type MemoryAccount } from '../../src/job/memory/index.js';
 
 const open = (budget: MemoryBudget, total: number, job = 'job'): MemoryAccount =>
-  budget.open({ job, total, waits: () => undefined, granted: () => undefined, exceeded: () => undefined });
+  budget.open({
+    owner: `job '${job}'`,
+    total,
+    waits: () => undefined,
+    granted: () => undefined,
+    exceeded: () => undefined,
+  });
 
 /** A holder that fills its share, and returns what exceeds it only when the test says. */
 class Greedy {
@@ -60,7 +66,7 @@ describe('shares', () => {
     first.start();
     a.fill();
     const second = budget.open({
-      job: 'second',
+      owner: `job 'second'`,
       total: 100,
       waits: () => told.push('waits'),
       granted: () => told.push('granted'),
@@ -111,7 +117,7 @@ describe('shares', () => {
     const told: unknown[] = [];
     const of = (job: string): MemoryAccount =>
       budget.open({
-        ...{ job, total: 100, waits: () => undefined, granted: () => undefined },
+        ...{ owner: job, total: 100, waits: () => undefined, granted: () => undefined },
         exceeded: (fixed, total) => told.push([job, fixed, total]),
       });
     const [first, second, third] = [of('first'), of('second'), of('third')];
@@ -142,7 +148,9 @@ describe('shares', () => {
     const refused = (): Greedy => new Greedy(second, 41 << 20);
     expect(refused).toThrow(/source x of job 'second' needs another 41\.0 MiB at least/);
     expect(refused).toThrow(expect.objectContaining({ code: 'MemoryTooSmall', retryable: false }) as Error);
-    expect(() => open(budget, 59 << 20, 'third')).toThrow(/may hold 59\.0 MiB together .*need 60\.0 MiB/);
+    expect(() => open(budget, 59 << 20, 'third')).toThrow(
+      /may hold 59\.0 MiB together .*need 60\.0 MiB of it at least, which leaves nothing for job 'third'\./,
+    );
     expect(new Greedy(second, 40 << 20).share.limit).toBe(40 << 20);
   });
 });

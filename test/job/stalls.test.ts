@@ -374,7 +374,7 @@ test('an operator that is not ready for records is reported by its leaf', async 
 test('a job that waits for memory says who waits, and what to do', async () => {
   const world = lake();
   const others = processMemory(world.clock).open({
-    ...{ job: 'other', total: 200 << 20 },
+    ...{ owner: 'other', total: 200 << 20 },
     ...{ waits: () => undefined, granted: () => undefined, exceeded: () => undefined },
   });
   others.share({ who: 'all of it', least: 1, most: 200 << 20, changed: () => undefined });

@@ -11,7 +11,7 @@
  * 3. `arrived`: wants take the arrived bytes in order; pieces before every want are dropped.
  * 4. `failed`: a want whose next byte was in the piece fails with it. Otherwise the piece is dropped, and nothing from there
  *    on is fetched ahead until a read reaches it.
- * 5. If another reader lacks memory (`room.ahead` below zero), pieces are dropped, the farthest first, but never one with a
+ * 5. If memory has to be given back (`room.ahead` below zero), pieces are dropped, the farthest first, but never one with a
  *    want's next byte, since those are about to be delivered.
  * 6. `close` drops everything; later events have no effect.
  */
@@ -63,7 +63,7 @@ export type ReaderEvent =
   | { readonly type: 'cancel'; readonly id: number }
   | { readonly type: 'arrived'; readonly piece: number }
   | { readonly type: 'failed'; readonly piece: number }
-  /** There was no room left for a piece that was requested ahead. */
+  /** There was no room left for a piece. */
   | { readonly type: 'refused'; readonly piece: number }
   /** The room has changed. */
   | { readonly type: 'squeeze' }

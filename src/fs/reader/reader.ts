@@ -57,7 +57,7 @@ export class SeekableReader {
     this.#store = store;
     this.end = Math.min(range.end ?? info.size, info.size);
     this.#position = range.start;
-    const buffer = Math.min(limits.buffer, limits.fragment, budget.limit);
+    const buffer = Math.min(limits.buffer, limits.fragment, budget.most);
     this.#state = planReader({ ...limits, buffer }, { bound: this.end, from: range.start, sequential });
     this.#share = budget.join(() => {
       this.#step({ type: 'squeeze' });
@@ -204,8 +204,8 @@ export class SeekableReader {
 
   #get(piece: Piece, ahead: boolean): void {
     const size = piece.end - piece.start;
-    // Other readers may have taken the room since the plan was made.
-    if (ahead && !this.#share.take(size)) {
+    // The room may have become smaller since the plan was made.
+    if (ahead ? !this.#share.take(size) : !this.#share.mayDemand(size)) {
       this.#step({ type: 'refused', piece: piece.id });
       return;
     }

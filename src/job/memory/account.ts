@@ -1,10 +1,10 @@
 import type { MemoryCharge, MemoryShare, MemoryUse } from '../../flow/index.js';
 
-/** What an attempt hears of its shares: one `waits` until its least is there, and then it is `granted`. */
+/** What an owner hears of its shares: one `waits` until its least is there, and then it is `granted`. */
 export interface AccountOptions {
-  /** The job's name. */
-  readonly job: string;
-  /** Bytes that all attempts of the process may hold together, as far as this one is concerned. */
+  /** Its name in errors: `job 'clicks'`. */
+  readonly owner: string;
+  /** Bytes that all accounts of the process may hold together, as far as this one is concerned. */
   readonly total: number;
   readonly waits: (share: MemoryShare) => void;
   readonly granted: (share: MemoryShare) => void;
@@ -12,7 +12,7 @@ export interface AccountOptions {
   readonly exceeded: (fixed: number, total: number) => void;
 }
 
-/** The shares and fixed charges of one attempt. Each change of them calls `divide`. */
+/** The shares and fixed charges of one owner. Each change of them calls `divide`. */
 export class Account {
   started = false;
   readonly #charges = new Map<object, number>();
@@ -84,7 +84,8 @@ export class Holder implements MemoryShare {
 
   holds(bytes: number): void {
     const { limit } = this;
-    if (bytes > limit || this.charged <= limit || limit === 0) return;
+    // What is granted so far of a least that it waits for is kept.
+    if (bytes > limit || this.charged <= limit || this.charged < this.use.least) return;
     this.charged = limit;
     this.account.divide();
   }
@@ -98,7 +99,7 @@ export class Holder implements MemoryShare {
   arrived(): void {
     this.#there = true;
     this.told = this.limit;
-    if (this.limit > 0) return;
+    if (this.charged >= this.use.least) return;
     this.waits = true;
     this.account.options.waits(this);
   }

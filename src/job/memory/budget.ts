@@ -1,7 +1,7 @@
 /**
- * The memory budget of a process: how much all of its jobs together may hold. Each attempt opens an account, and each holder
- * of memory in it (a source's read-ahead, its records in flight, a sink's buffers) has a share. What cannot be given back
- * (keyed state) is a fixed charge: holders divide what it leaves of the total, and never less than the sum of their leasts.
+ * The memory budget of a process: how much its jobs and what runs outside of them (`allowance.ts`) may hold together. Each
+ * attempt opens an account, and each holder of memory in it (a source's read-ahead, its records in flight, a sink's buffers)
+ * has a share. What cannot be given back (keyed state) is a fixed charge: holders divide what it leaves of the total, and never less than the sum of their leasts.
  * If fixed charges alone exceed the total, nothing fails, but each attempt that has one is told, once.
  *
  * A holder states the least that it needs to work and the most that it can use. A share has three amounts:
@@ -30,7 +30,7 @@ import type { Memory } from '../../flow/index.js';
 import { Account, sum, type AccountOptions, type Holder } from './account.js';
 import { MemoryTooSmall } from './error.js';
 
-/** An attempt's part of the budget. */
+/** One owner's part of the budget: an attempt's, or that of an allowance. */
 export interface MemoryAccount extends Memory {
   /** Who waits for its least: `sink 'out'`. */
   readonly waiting: readonly string[];
@@ -74,7 +74,7 @@ export class MemoryBudget {
   /** Errors: `MemoryTooSmall` if the total is less than the other holders need at least. */
   open(options: AccountOptions): MemoryAccount {
     const needed = this.#leasts;
-    if (needed > options.total) throw new MemoryTooSmall(options.job, options.total, needed);
+    if (needed > options.total) throw new MemoryTooSmall(options.owner, options.total, needed);
     const account = new Account(options, this.#holders, () => {
       this.#divide();
     });
@@ -84,7 +84,7 @@ export class MemoryBudget {
     return {
       share: (use) => {
         const others = this.#leasts;
-        if (use.least + others > this.total) throw new MemoryTooSmall(options.job, this.total, others, use);
+        if (use.least + others > this.total) throw new MemoryTooSmall(options.owner, this.total, others, use);
         return account.share(use);
       },
       charge: () => account.charge(),

@@ -275,7 +275,106 @@ describe('the budget', () => {
     two.close();
   });
 
+  it('falls: what is read ahead is dropped at once, and the rest is requested in smaller pieces', async () => {
+    const clock = new SimulatedClock();
+    const store = delayed(await filled(), { clock, before: () => 10 });
+    const { budget, set } = adjustable(4 * MiB);
+    const opening = open(store, { budget, sequential: true });
+    clock.run();
+    const reader = await opening;
+    for (let i = 0; i < 6; i++) {
+      reader.pull(MiB).subscribe();
+      clock.run();
+    }
+    expect(budget.held).toBe(4 * MiB);
+    set(100 * KiB);
+    expect(budget.held).toBe(0);
+    let got = 0;
+    reader.pull(MiB).subscribe((chunks) => (got = chunks[0]!.length));
+    clock.run();
+    expect(got).toBe(100 * KiB);
+    reader.close();
+  });
+
+  it('falls below demands that wait: they stay charged, and are granted', async () => {
+    const clock = new SimulatedClock();
+    const store = delayed(await filled(), { clock, before: () => 10 });
+    const { budget, set, reported } = adjustable(MiB);
+    const opening = Promise.all([1, 2, 3].map(() => open(store, { budget })));
+    clock.run();
+    const readers = (await opening) as [SeekableReader, SeekableReader, SeekableReader];
+    const got: number[] = [];
+    const reads = [
+      { at: 0, length: MiB },
+      { at: content.length - 10, length: 10 },
+      { at: 0, length: 300 * KiB },
+    ];
+    for (const [i, { at, length }] of reads.entries())
+      readers[i]!.read(Buffer.alloc(length), at).subscribe((bytes) => got.push(bytes));
+    set(64 * KiB);
+    const before = reported.length;
+    while (clock.step());
+    expect(got).toEqual([MiB, 10, 300 * KiB]);
+    const whileWaiting = reported.slice(before, -1);
+    expect(Math.min(...whileWaiting)).toBeGreaterThanOrEqual(300 * KiB);
+    for (const reader of readers) reader.close();
+  });
+
+  it('falls while a read is answered: what was planned before is planned again', async () => {
+    const clock = new SimulatedClock();
+    const store = delayed(await filled(), { clock, before: () => 10 });
+    const { budget, set } = adjustable(4 * MiB);
+    const opening = open(store, { budget, limits: { ...limits, window: 1 } });
+    clock.run();
+    const reader = await opening;
+    let fell = false;
+    let got = 0;
+    reader.read(Buffer.alloc(MiB), 0).subscribe(() => {
+      set(64 * KiB);
+      fell = true;
+    });
+    reader.read(Buffer.alloc(2 * MiB - 10), 10).subscribe((bytes) => (got = bytes));
+    while (clock.step()) if (fell) expect(budget.held).toBeLessThanOrEqual(64 * KiB);
+    expect(got).toBe(2 * MiB - 10);
+    reader.close();
+  });
+
+  it('is taken while a reader is open', async () => {
+    const store = await filled();
+    const { budget, left } = adjustable(MiB);
+    const [one, two] = [await open(store, { budget }), await open(store, { budget })];
+    await read(one, MiB);
+    one.close();
+    expect(left()).toBe(0);
+    void read(two, MiB).catch(() => undefined);
+    two.close();
+    expect(left()).toBe(1);
+  });
+
   it.each(['10KiB', -1, 'much'])('refuses %s', (limit) => {
     expect(() => new ReadBudget(limit)).toThrow(expect.objectContaining({ code: 'InvalidOption' }));
   });
 });
+
+/** A budget of at most 4 MiB, whose limit the test sets. */
+function adjustable(first: number) {
+  let limit = first;
+  let changed = (): void => undefined;
+  let left = 0;
+  const reported: number[] = [];
+  const budget = new ReadBudget('4MiB', (use) => {
+    changed = use.changed;
+    return {
+      get limit() {
+        return limit;
+      },
+      holds: (bytes) => reported.push(bytes),
+      leave: () => left++,
+    };
+  });
+  const set = (bytes: number): void => {
+    limit = bytes;
+    changed();
+  };
+  return { budget, set, reported, left: () => left };
+}
