@@ -106,8 +106,16 @@ function writeReady(state: CheckpointState, at: Moment): CheckpointStep {
   const round = readyRound(state);
   if (round === undefined || state.phase !== 'running') return same(state);
   const { checkpoint, operators, reason } = round;
-  const ready = replaceRound(state, checkpoint, { phase: 'written', completeAt: at.monotonic });
-  const draft = { checkpoint, operators, final: reason === 'final' };
+  const { savepoint } = state;
+  const ofSavepoint = savepoint?.phase === 'waiting' && checkpoint >= savepoint.checkpoint;
+  const replaced = replaceRound(state, checkpoint, { phase: 'written', completeAt: at.monotonic });
+  const ready: CheckpointState = ofSavepoint
+    ? { ...replaced, savepoint: { ...savepoint, phase: 'written' } }
+    : replaced;
+  const draft = {
+    ...{ checkpoint, operators, final: reason === 'final' },
+    ...(ofSavepoint ? { savepoint: savepoint.uri } : {}),
+  };
   const written = log({ ...ready, written: checkpoint }, { type: 'write', draft }, at);
   return then(written, (next) => writeReady(next, at));
 }

@@ -47,6 +47,7 @@ export class CheckpointDriver {
       clock,
       random,
       scope: scopeOf(options),
+      from: options.from,
       answered: (answer) => {
         this.send({ type: 'answered', answer });
       },
@@ -110,6 +111,7 @@ export class CheckpointDriver {
       case 'get':
       case 'put':
       case 'delete':
+      case 'adopt':
         this.#requests.send(effect, this.#state.log);
         return;
       case 'report': {

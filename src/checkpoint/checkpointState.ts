@@ -34,6 +34,19 @@ export interface CheckpointState {
   readonly endedAt: number;
   /** When publishing or sweeping, after the last checkpoint, began or last made progress. */
   readonly movedAt: number;
+  /** The savepoint under way. */
+  readonly savepoint: SavepointState | undefined;
+}
+
+/** A savepoint under way. The protocol is in `savepoints/making.ts`. */
+export interface SavepointState {
+  readonly phase: 'waiting' | 'written' | 'publishing' | 'copying';
+  /** The URI of its folder. */
+  readonly uri: string;
+  /** Of its barrier. */
+  readonly checkpoint: number;
+  /** The durable entry that it is made of. */
+  readonly manifest?: Manifest;
 }
 
 /** Times in milliseconds. */
@@ -126,6 +139,10 @@ export type CheckpointInput =
   /** All participants are registered and running. */
   | { readonly type: 'start'; readonly participants: ReadonlyMap<string, Participant['kind']> }
   | { readonly type: 'requested'; readonly reason: CheckpointReason }
+  /** Make a savepoint in the folder `uri`. */
+  | { readonly type: 'savepoint'; readonly uri: string }
+  /** The copy is complete, or has failed. */
+  | { readonly type: 'savepointed' }
   /**
    * Time has passed. The step decides what is due.
    *
@@ -157,6 +174,15 @@ export type CheckpointEffect =
       readonly last: boolean;
     }
   | { readonly type: 'settled' }
+  /** Copy what this entry refers to, then write the root. */
+  | {
+      readonly type: 'copy-savepoint';
+      readonly uri: string;
+      readonly manifest: Manifest;
+      /** The input is over, and everything is published. */
+      readonly finished: boolean;
+    }
+  | { readonly type: 'savepoint-failed'; readonly uri: string; readonly error: unknown }
   | { readonly type: 'fail'; readonly error: unknown }
   | { readonly type: 'report'; readonly event: CheckpointEvent };
 
@@ -192,5 +218,6 @@ export function initialCheckpoints(
     dueAt: undefined,
     endedAt: -Infinity,
     movedAt: 0,
+    savepoint: undefined,
   };
 }

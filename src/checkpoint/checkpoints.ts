@@ -10,6 +10,7 @@ import type {
 import { same, report, then } from './checkpointTurn.js';
 import { commits, log } from './logTurn.js';
 import { settlement } from './publishing.js';
+import { advanceSavepoint, beginSavepoint, endSavepoint } from './savepoints/making.js';
 
 /**
  * The checkpoints of one attempt, without I/O: `step(state, event) → {state, effects}`. The state includes that of
@@ -46,7 +47,8 @@ import { settlement } from './publishing.js';
  */
 export function step(state: CheckpointState, event: CheckpointInput, at: Moment): CheckpointStep {
   if (state.phase === 'failed') return same(state);
-  return then(dispatch(state, event, at), (next) => settle(next, at));
+  const turn = then(dispatch(state, event, at), (next) => advanceSavepoint(next, at));
+  return then(turn, (next) => settle(next, at));
 }
 
 function dispatch(state: CheckpointState, event: CheckpointInput, at: Moment): CheckpointStep {
@@ -59,6 +61,10 @@ function dispatch(state: CheckpointState, event: CheckpointInput, at: Moment): C
       return start({ ...state, participants: event.participants }, at);
     case 'requested':
       return begin(state, event.reason, at);
+    case 'savepoint':
+      return beginSavepoint(state, event.uri, at);
+    case 'savepointed':
+      return endSavepoint(state, at);
     case 'tick':
       return tick(state, event.buffered, at);
     case 'ack':
@@ -82,7 +88,8 @@ function start(state: CheckpointState, at: Moment): CheckpointStep {
   const dueAt = intervalMs === undefined ? undefined : at.monotonic + intervalMs;
   const effects: CheckpointEffect[] = [{ type: 'durable', checkpoint: manifest.checkpoint }];
   if (state.rules.publishRestored) effects.push(...commits(state, manifest));
-  if (manifest.epoch > 1)
+  // A start from a savepoint may have died after it had copied objects, which are of epoch 0.
+  if (manifest.epoch > 1 || manifest.from !== undefined)
     effects.push({ type: 'sweep', epoch: manifest.epoch - 1, newest: manifest, last: false });
   return { state: { ...state, phase: 'running', dueAt }, effects };
 }
@@ -111,7 +118,7 @@ function settle(state: CheckpointState, at: Moment): CheckpointStep {
   if (next === 'waiting' && state.rules.settle) return same(state);
   if (next !== 'waiting' && 'operators' in next) return log(state, { type: 'write', draft: next }, at);
   const manifest = next === 'waiting' ? state.log.last?.manifest : next.manifest;
-  if (manifest === undefined) return same(state);
+  if (manifest === undefined || state.savepoint !== undefined) return same(state);
   return {
     state: { ...state, phase: 'sweeping', movedAt: at.monotonic },
     effects: [{ type: 'sweep', epoch: manifest.epoch, newest: manifest, last: true }],

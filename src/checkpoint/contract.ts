@@ -1,10 +1,27 @@
 import type { Observable } from 'rxjs';
 import type { Barrier, CheckpointReason, Clock, Committable, Participant, Restored } from '../flow/index.js';
 import type { ObjectStore } from '../store/objectStore.js';
-import type { CheckpointData } from '../store/services.js';
+import type { Located } from '../store/relation.js';
+import type { CheckpointData, StoreLocation } from '../store/services.js';
 import type { EntropyMark } from './dataPlace.js';
 import type { CheckpointEvent } from './events.js';
+import type { Draft } from './inventory.js';
 import type { Signing } from './signature.js';
+
+/** A savepoint to start from. */
+export interface Adoption {
+  /** Of the savepoint's folder, without user info, with a slash at its end. */
+  readonly uri: string;
+  /** Copies the savepoint's objects into the job's directory, on subscribe; then emits what the first claim holds. */
+  readonly adopted: Observable<Draft>;
+}
+
+/** A savepoint to make. */
+export interface SavepointTarget {
+  /** Of its folder, without user info. */
+  readonly uri: string;
+  readonly location: StoreLocation;
+}
 
 export interface ClaimOptions {
   /** For data objects, listings and deletes. */
@@ -39,6 +56,12 @@ export interface ClaimOptions {
    * durable: until then, the job can still continue with it.
    */
   readonly allowDropped?: readonly string[] | undefined;
+  /** Also drops the state of ids that no operator registers while the log holds only what was in its savepoint. */
+  readonly ignoreUnclaimed?: boolean | undefined;
+  /** The savepoint that an empty log begins with. A log that began otherwise is `AlreadyStarted`. */
+  readonly from?: Adoption | undefined;
+  /** Where the job's data objects are copied from for savepoints. Default: `store`, copied through memory elsewhere. */
+  readonly location?: Located | undefined;
   readonly on?: ((event: CheckpointEvent) => void) | undefined;
   /** Called with the error when a request of the log is repeated, and with `undefined` once one is answered. */
   readonly repeated?: ((error: unknown) => void) | undefined;
@@ -91,6 +114,11 @@ export interface Coordinator {
   start(inject: (barrier: Barrier) => void, buffered?: () => Readonly<Record<string, number>>): void;
   /** Injects a barrier now. After a `stop` or `final` barrier, returns that one. */
   trigger(reason: CheckpointReason): Barrier;
+  /**
+   * On subscribe, sends the barrier of a savepoint; completes once the savepoint is complete. One at a time. Errors:
+   * `SavepointOpen`, `SavepointFailed`.
+   */
+  savepoint(target: SavepointTarget): Observable<never>;
   /** A sink has published a committable. Idempotent. */
   confirm(sink: string, uid: string): void;
   /** A sink has advanced a pending committable by one step. */

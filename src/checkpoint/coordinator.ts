@@ -19,7 +19,7 @@ import {
 } from '../flow/index.js';
 import type { CheckpointData } from '../store/services.js';
 import { CheckpointDriver, type CheckpointDriverOptions } from './checkpointDriver.js';
-import type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
+import type { CheckpointWait, ClaimOptions, Coordinator, SavepointTarget } from './contract.js';
 import { dataNames, rootsOf, type DataPlace } from './dataPlace.js';
 import { CheckpointError } from './errors.js';
 import type { CheckpointEvent } from './events.js';
@@ -27,6 +27,7 @@ import { reportFailures, sweep } from './leftovers.js';
 import { isStray, logKey, type Manifest } from './manifest.js';
 import { checkIds, idsOf, restoredOf } from './restored.js';
 import { checkAck, waitOf } from './rounds.js';
+import { SavepointMaker } from './savepoints/maker.js';
 import { SentBarriers } from './sentBarriers.js';
 import { explain, successorOf, isFenced } from './superseded.js';
 
@@ -46,6 +47,7 @@ class LogCoordinator implements Coordinator {
   readonly #driver: CheckpointDriver;
   readonly #participants = new Map<string, Participant>();
   readonly #barriers: SentBarriers;
+  readonly #savepoints: SavepointMaker;
   readonly #settled = new ReplaySubject<void>(1);
   #sweeping = Subscription.EMPTY;
   #claimed: { readonly manifest: Manifest; readonly finished: boolean } | undefined;
@@ -69,6 +71,13 @@ class LogCoordinator implements Coordinator {
       },
       broken: (error) => {
         this.#fail(error);
+      },
+    });
+    this.#savepoints = new SavepointMaker({
+      ...options,
+      place: () => this.#place,
+      send: (event) => {
+        this.#driver.send(event);
       },
     });
     this.#barriers = new SentBarriers((checkpoint, id, frozen) => {
@@ -133,7 +142,8 @@ class LogCoordinator implements Coordinator {
   }
 
   start(inject: (barrier: Barrier) => void, buffered = this.#buffered): void {
-    checkIds(this.#manifest, this.#participants, this.#options.allowDropped);
+    const { allowDropped, ignoreUnclaimed } = this.#options;
+    checkIds(this.#manifest, this.#participants, allowDropped, ignoreUnclaimed);
     this.#inject = inject;
     this.#buffered = buffered;
     const kinds = [...this.#participants].map(([id, { kind }]) => [id, kind] as const);
@@ -143,6 +153,10 @@ class LogCoordinator implements Coordinator {
   trigger(reason: CheckpointReason): Barrier {
     this.#driver.send({ type: 'requested', reason });
     return this.#barriers.of(this.#driver.state.newest, reason);
+  }
+
+  savepoint(target: SavepointTarget): Observable<never> {
+    return this.#savepoints.make(target);
   }
 
   confirm(sink: string, uid: string): void {
@@ -180,6 +194,7 @@ class LogCoordinator implements Coordinator {
     this.#closed = true;
     this.#driver.close();
     this.#sweeping.unsubscribe();
+    this.#savepoints.close();
   }
 
   get #place(): DataPlace {
@@ -194,9 +209,9 @@ class LogCoordinator implements Coordinator {
   #run(effect: Parameters<CheckpointDriverOptions['run']>[0]): void {
     switch (effect.type) {
       case 'claimed': {
-        const { manifest, parent } = effect;
+        const { manifest } = effect;
         const { jobId, epoch, n, checkpoint } = manifest;
-        this.#claimed = { manifest, finished: parent?.finished === true };
+        this.#claimed = { manifest, finished: manifest.finished === true };
         this.#options.on?.({ type: 'claimed', jobId, epoch, n, checkpoint });
         return;
       }
@@ -222,6 +237,12 @@ class LogCoordinator implements Coordinator {
         return;
       case 'settled':
         this.#settled.next();
+        return;
+      case 'copy-savepoint':
+        this.#savepoints.copy(effect);
+        return;
+      case 'savepoint-failed':
+        this.#savepoints.failed(effect.error);
         return;
       case 'fail':
         this.#fail(effect.error);

@@ -1,5 +1,5 @@
 import { readableDuration, readableSize } from '../config/readable.js';
-import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
+import { isRetryable, MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
 import type { Pending } from './manifest.js';
 
 /** The codes of {@link CheckpointError}. */
@@ -24,9 +24,12 @@ export type CheckpointErrorCode =
   | 'SavepointIncomplete'
   | 'SavepointCorrupt'
   | 'SavepointTooNew'
+  | 'SavepointOpen'
+  | 'SavepointFailed'
+  | 'AlreadyStarted'
   | 'SweepTooLong';
 
-/** An error of a job's log or checkpoints. Only `CheckpointFailed` is retryable. */
+/** An error of a job's log or checkpoints. `CheckpointFailed` is retryable, and `SavepointFailed` may be. */
 export class CheckpointError extends MillraceError {
   static {
     sharedByCopies(this, 'CheckpointError');
@@ -35,12 +38,8 @@ export class CheckpointError extends MillraceError {
   override readonly name = 'CheckpointError';
   declare readonly code: CheckpointErrorCode;
 
-  constructor(
-    code: CheckpointErrorCode,
-    message: string,
-    options: Omit<MillraceErrorOptions, 'retryable'> = {},
-  ) {
-    super(code, message, { ...options, retryable: code === 'CheckpointFailed' });
+  constructor(code: CheckpointErrorCode, message: string, options: MillraceErrorOptions = {}) {
+    super(code, message, { retryable: code === 'CheckpointFailed', ...options });
   }
 }
 
@@ -122,5 +121,30 @@ export function sweepTooLong(milliseconds: number): CheckpointError {
   return new CheckpointError(
     'SweepTooLong',
     `Leftovers of earlier attempts were not removed within ${milliseconds / 1000} s. Start the job again to remove the rest, or set a lifecycle rule AbortIncompleteMultipartUpload.`,
+  );
+}
+
+/** @param from the savepoint that the job is to start from */
+export function alreadyStarted(job: string, from: string): CheckpointError {
+  return new CheckpointError(
+    'AlreadyStarted',
+    `The job '${job}' has checkpoints already, and did not begin with the savepoint ${from}. Nothing was changed. Remove \`from\` to continue from its newest checkpoint; to start from the savepoint, give the job a new name or another checkpoint directory.`,
+  );
+}
+
+/** @param sinks whose work is open at the barrier of a savepoint */
+export function savepointOpen(uri: string, sinks: readonly string[]): CheckpointError {
+  return new CheckpointError(
+    'SavepointOpen',
+    `The savepoint ${uri} was not made, because ${quoted(sinks)} left work open at its barrier: the job would publish it, and a job that starts from the savepoint cannot. A sink has to close everything at a barrier whose reason is 'savepoint'. The job continues.`,
+  );
+}
+
+export function savepointFailed(uri: string, cause: unknown): CheckpointError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new CheckpointError(
+    'SavepointFailed',
+    `The savepoint ${uri} was not made: ${why} Its folder may hold objects, and has no root unless the store wrote one without answering. Make another savepoint.`,
+    { cause, retryable: isRetryable(cause) },
   );
 }

@@ -45,5 +45,17 @@ export type CheckpointEvent =
   | { readonly type: 'deletion-refused'; readonly names: number; readonly error: unknown }
   /** Some leftovers could not be removed. The next start tries again. */
   | { readonly type: 'sweep-skipped'; readonly error: unknown }
+  | {
+      readonly type: 'savepoint-made';
+      /** Of its folder. */
+      readonly uri: string;
+      readonly checkpoint: number;
+      readonly objects: number;
+      /** Of its objects. */
+      readonly bytes: number;
+      /** From its barrier to its root. */
+      readonly durationMs: number;
+    }
+  | { readonly type: 'savepoint-failed'; readonly uri: string; readonly error: unknown }
   | { readonly type: 'settled'; readonly n: number; readonly finished: boolean }
   | { readonly type: 'fenced'; readonly n: number; readonly message: string };

@@ -17,6 +17,7 @@ export function firstState(options: ClaimOptions): CheckpointState {
     nonce: drawId(random),
     retained,
     entropy: entropy && drawEntropy(entropy, random),
+    from: options.from?.uri,
   };
   return initialCheckpoints(self, { intervalMs, minPauseMs, timeoutMs, tolerableFailures });
 }

@@ -4,8 +4,9 @@
  */
 export { accessError } from './accessError.js';
 export type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
+export { adoption } from './savepoints/adopt.js';
 export { claim } from './coordinator.js';
-export { neverDurable } from './errors.js';
+export { neverDurable, savepointFailed } from './errors.js';
 export type { CheckpointEvent } from './events.js';
 export type { Signing } from './signature.js';
 export { decodeManifest, encodeManifest } from './manifestCodec.js';

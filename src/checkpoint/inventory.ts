@@ -7,6 +7,7 @@ import {
   type OperatorState,
   type Pending,
   type RetainedEntry,
+  type SavepointOrigin,
 } from './manifest.js';
 
 /**
@@ -30,6 +31,8 @@ export interface Inventory {
   readonly declared: readonly string[];
   /** Those of `declared` that are being deleted. */
   readonly deleting: readonly string[];
+  /** Objects that a savepoint copies. They are not declared while it does. */
+  readonly pinned: ReadonlySet<string>;
 }
 
 export interface Carried extends Pending {
@@ -42,6 +45,10 @@ export interface Draft {
   readonly operators: Readonly<Record<string, OperatorState>>;
   /** The input is over: the entry is `finished` if nothing is pending. */
   readonly final: boolean;
+  /** The folder of the savepoint that is made of this checkpoint. */
+  readonly savepoint?: string;
+  /** The savepoint that the log begins with. */
+  readonly from?: SavepointOrigin;
 }
 
 /**
@@ -57,7 +64,14 @@ export const emptyInventory: Inventory = {
   entries: [],
   declared: [],
   deleting: [],
+  pinned: new Set(),
 };
+
+/** The inventory of a log that begins with a savepoint, whose objects were copied. */
+export function adoptedInventory({ operators }: Draft): Inventory {
+  const keys = [...references({ operators, pending: [] })];
+  return { ...emptyInventory, objects: new Map(keys.map((key) => [key, 0])) };
+}
 
 /** A restore seals: what was open in the parent is pending from now on (rule 7). */
 export function inventoryOf(parent: Manifest, entries: readonly number[]): Inventory {
@@ -72,6 +86,7 @@ export function inventoryOf(parent: Manifest, entries: readonly number[]): Inven
     entries,
     declared: parent.garbage.slice(0, maxGarbage),
     deleting: [],
+    pinned: emptyInventory.pinned,
   };
 }
 
@@ -147,6 +162,7 @@ export function declare(
   const kept = new Set(retained.map((entry) => entry.n));
   for (const { objects } of retained) for (const key of objects) needed.add(key);
   for (const key of inventory.declared) if (needed.has(key)) throw referenced(key);
+  for (const key of inventory.pinned) needed.add(key);
   const declared = new Set(inventory.declared);
   const busy = new Set(inventory.deleting);
   const fresh: string[] = [];

@@ -10,6 +10,7 @@ import type { Entry, Listed, LogEvent, LogRequest, LogState } from './logState.j
 import { logKey, logNumber, type Manifest } from './manifest.js';
 import { encodeManifest } from './manifestCodec.js';
 import { largest } from './signedJson.js';
+import type { Adoption } from './contract.js';
 import { readManifest, type Scope } from './trust.js';
 
 /**
@@ -29,6 +30,8 @@ export interface LogRequestsOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly scope: Scope;
+  /** The savepoint that an empty log begins with. */
+  readonly from: Adoption | undefined;
   readonly answered: (answer: LogEvent) => void;
   /** A request has failed and is repeated; `undefined` once it is answered. */
   readonly repeated: (error: unknown) => void;
@@ -66,6 +69,9 @@ export class LogRequests {
         return;
       case 'put':
         this.#put(request.manifest, request.doubts);
+        return;
+      case 'adopt':
+        this.#adopt();
         return;
       case 'delete':
         this.#delete(request.keys, last?.manifest);
@@ -180,6 +186,21 @@ export class LogRequests {
     };
     if (doubts === 0) issue();
     else this.#after(doubts, issue);
+  }
+
+  #adopt(): void {
+    const { from } = this.#options;
+    if (from === undefined) return;
+    this.#held.add(
+      from.adopted.subscribe({
+        next: (draft) => {
+          this.#answer({ type: 'adopted', draft });
+        },
+        error: (error: unknown) => {
+          this.#answer({ type: 'refused', error });
+        },
+      }),
+    );
   }
 
   #delete(keys: readonly string[], last: Manifest | undefined): void {

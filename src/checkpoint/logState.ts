@@ -9,6 +9,7 @@ export interface LogState {
     | 'idle'
     | 'listing'
     | 'reading'
+    | 'adopting'
     | 'writing'
     | 'comparing'
     | 'verifying'
@@ -39,6 +40,8 @@ export interface Self {
   readonly retained: number;
   /** For the first claim of a log. */
   readonly entropy?: Entropy | undefined;
+  /** The savepoint that the log begins with: its URI, without user info, with a slash at its end. */
+  readonly from?: string | undefined;
 }
 
 export interface Entry {
@@ -64,6 +67,8 @@ export type LogEvent =
   /** `entry` is `undefined` if the slot is empty. */
   | { readonly type: 'got'; readonly entry: Entry | undefined }
   | { readonly type: 'unreadable'; readonly error: unknown }
+  /** The savepoint's objects are copied. */
+  | { readonly type: 'adopted'; readonly draft: Draft }
   | { readonly type: 'created'; readonly etag: string }
   | { readonly type: 'taken' }
   | { readonly type: 'in-doubt' }
@@ -80,11 +85,15 @@ export type LogEvent =
   | { readonly type: 'named'; readonly objects: Iterable<string>; readonly checkpoint: number }
   | { readonly type: 'confirm'; readonly sink: string; readonly uid: string }
   | { readonly type: 'amend'; readonly sink: string; readonly committable: Committable }
-  | { readonly type: 'deleted'; readonly keys: readonly string[]; readonly failed: readonly string[] };
+  | { readonly type: 'deleted'; readonly keys: readonly string[]; readonly failed: readonly string[] }
+  /** The savepoint under way is over: what it pinned may become garbage. */
+  | { readonly type: 'unpin' };
 
 export type LogEffect =
   | { readonly type: 'list'; readonly from: number }
   | { readonly type: 'get'; readonly n: number }
+  /** Copy the objects of the savepoint that the log begins with. */
+  | { readonly type: 'adopt' }
   /** `doubts`: how often the outcome was in doubt; the driver backs off accordingly. */
   | { readonly type: 'put'; readonly manifest: Manifest; readonly doubts: number }
   | { readonly type: 'claimed'; readonly manifest: Manifest; readonly parent: Manifest | undefined }
@@ -95,7 +104,7 @@ export type LogEffect =
   | { readonly type: 'failed'; readonly error: unknown };
 
 /** The effects that are requests to the store. */
-export type LogRequest = Extract<LogEffect, { readonly type: 'list' | 'get' | 'put' | 'delete' }>;
+export type LogRequest = Extract<LogEffect, { readonly type: 'list' | 'get' | 'put' | 'delete' | 'adopt' }>;
 
 /**
  * The rules of `manifestLog.ts`. All are on; the model checker turns off one at a time, to see the protocol break.

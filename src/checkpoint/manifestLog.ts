@@ -1,3 +1,4 @@
+import { alreadyStarted } from './errors.js';
 import * as inventories from './inventory.js';
 import type { Draft } from './inventory.js';
 import type { Entry, Issued, Listed, LogEffect, LogEvent, LogState, Step } from './logState.js';
@@ -10,6 +11,7 @@ import { nextManifest } from './nextManifest.js';
  * The log is a sequence of numbered slots. A slot is filled by a PUT that fails if the slot is taken; that PUT is the
  * commit point. The highest entry is authoritative: it is never deleted, and a restart reads only it.
  *
+ *                   ┌→ adopting ─┐
  *     idle → listing → reading → writing ⇄ comparing → verifying → owned → writing …
  *                ↑_________________ claim lost _______________|        ↘ fenced, failed
  *
@@ -18,7 +20,8 @@ import { nextManifest } from './nextManifest.js';
  *    replaces (subsumes) it.
  * 2. **Claim.** LIST the log, GET the newest entry, and write the next one: same content, epoch + 1, open files
  *    sealed into `pending`. A slower attempt's PUT into that slot gets 412. *Crash before the PUT:* nothing has
- *    changed. *Crash after it:* the log has one more claim; the next start claims on top of it.
+ *    changed. *Crash after it:* the log has one more claim; the next start claims on top of it. An empty log may begin
+ *    with a savepoint (`savepoints/adopt.ts`): its objects are copied before the first claim refers to them.
  * 3. **Outcomes.** Created: verify (4). Taken: GET the slot and compare put-ids; the entry is mine, or the slot is
  *    lost. Anything else is in doubt: repeat the identical PUT until its outcome is known. A refusal is definite only
  *    if no doubt preceded it. A store that completes the PUT without an answer ends the attempt as a crash would: repeated,
@@ -51,6 +54,8 @@ export function step(state: LogState, event: LogEvent, now: number): Step {
       return state.phase === 'verifying' ? verify(state, event.entries, now) : same(state);
     case 'got':
       return got(state, event.entry, now);
+    case 'adopted':
+      return state.phase === 'adopting' ? adopted(state, event.draft, now) : same(state);
     case 'unreadable':
       return state.phase === 'reading' ? failed(state, event.error) : lost(state);
     case 'created':
@@ -83,6 +88,8 @@ export function step(state: LogState, event: LogEvent, now: number): Step {
       return same({ ...state, inventory: inventories.amend(inventory, event.sink, event.committable) });
     case 'deleted':
       return same({ ...state, inventory: inventories.deleted(inventory, event.keys, event.failed) });
+    case 'unpin':
+      return same({ ...state, inventory: { ...inventory, pinned: new Set() } });
   }
 }
 
@@ -105,15 +112,24 @@ function newest(state: LogState, entries: readonly Listed[], now: number): Step 
   const highest = entries.at(-1);
   const inventory = { ...inventories.emptyInventory, entries: entries.map(({ n }) => n) };
   if (highest === undefined) {
+    if (state.self.from !== undefined)
+      return { state: { ...state, phase: 'adopting', inventory }, effects: [{ type: 'adopt' }] };
     return issue({ ...state, inventory }, 'claim', { checkpoint: 0, operators: {}, final: false }, now);
   }
   return { state: { ...state, phase: 'reading', inventory }, effects: [{ type: 'get', n: highest.n }] };
+}
+
+function adopted(state: LogState, draft: Draft, now: number): Step {
+  return issue({ ...state, inventory: inventories.adoptedInventory(draft) }, 'claim', draft, now);
 }
 
 function got(state: LogState, entry: Entry | undefined, now: number): Step {
   switch (state.phase) {
     case 'reading': {
       if (entry === undefined) return startOver(state); // deleted since the listing: another attempt has continued
+      const { from, job } = state.self;
+      if (from !== undefined && entry.manifest.from?.uri !== from)
+        return failed(state, alreadyStarted(job, from));
       const inventory = inventories.inventoryOf(entry.manifest, state.inventory.entries);
       return issue({ ...state, last: entry, inventory }, 'claim', inventories.sealed(entry.manifest), now);
     }
@@ -133,11 +149,14 @@ function got(state: LogState, entry: Entry | undefined, now: number): Step {
 function write(state: LogState, draft: Draft, now: number): Step {
   if (state.phase === 'owned') return issue(state, 'checkpoint', draft, now);
   const subsumed = state.next;
+  // What subsumes the checkpoint of a savepoint takes its place.
+  const savepoint = draft.savepoint ?? subsumed?.savepoint;
+  const next = savepoint === undefined ? draft : { ...draft, savepoint };
   const effects: LogEffect[] =
     subsumed !== undefined && subsumed.checkpoint < draft.checkpoint
       ? [{ type: 'subsumed', checkpoint: subsumed.checkpoint, by: draft.checkpoint }]
       : [];
-  return { state: { ...state, next: draft }, effects };
+  return { state: { ...state, next }, effects };
 }
 
 function issue(state: LogState, kind: 'claim' | 'checkpoint', draft: Draft, now: number): Step {

@@ -19,7 +19,13 @@ export function nextManifest(
     .map(({ sink, committable }) => ({ sink, committable }));
   const retained = retainedBy(state, draft);
   const entropy = parent === undefined ? self.entropy : parent.entropy;
-  const inventory = declare(state.inventory, n, draft, pending, retained);
+  const declared = declare(state.inventory, n, draft, pending, retained);
+  const from = parent === undefined ? draft.from : parent.from;
+  const { savepoint } = draft;
+  const inventory =
+    savepoint === undefined
+      ? declared
+      : { ...declared, pinned: references({ operators: draft.operators, pending: [] }) };
   const manifest: Manifest = {
     version: 1,
     jobId: parent?.jobId ?? self.jobId,
@@ -30,7 +36,7 @@ export function nextManifest(
     parent: parent?.n ?? null,
     epoch: (parent?.epoch ?? 0) + (kind === 'claim' ? 1 : 0),
     putId: `${self.nonce}-${state.serial + 1}`,
-    kind,
+    kind: savepoint === undefined ? kind : 'savepoint',
     checkpoint: draft.checkpoint,
     at: now,
     ...(entropy === undefined ? {} : { entropy }),
@@ -39,6 +45,8 @@ export function nextManifest(
     garbage: inventory.declared,
     retained,
     ...(draft.final && pending.length === 0 ? { finished: true } : {}),
+    ...(savepoint === undefined ? {} : { savepoint }),
+    ...(from === undefined ? {} : { from }),
   };
   return { manifest, inventory };
 }

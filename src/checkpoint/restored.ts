@@ -26,12 +26,18 @@ export function checkIds(
   manifest: Manifest,
   registered: ReadonlyMap<string, unknown>,
   allowDropped: readonly string[] = [],
+  ignoreUnclaimed = false,
 ): void {
   const dropped = new Set(allowDropped);
   const kept = [...dropped].filter((id) => registered.has(id));
   if (kept.length > 0) throw droppedInUse(kept);
   const gone = idsOf(manifest).filter((id) => !registered.has(id) && !dropped.has(id));
-  if (gone.length > 0) throw vanished(gone);
+  if (gone.length > 0 && !(ignoreUnclaimed && isUnchanged(manifest))) throw vanished(gone);
   const pending = manifest.pending.filter(({ sink }) => dropped.has(sink));
   if (pending.length > 0) throw droppedPending(pending);
+}
+
+/** Whether the log holds what was in its savepoint, and no checkpoint of its own. */
+function isUnchanged({ from, checkpoint }: Manifest): boolean {
+  return from?.checkpoint === checkpoint;
 }

@@ -9,6 +9,7 @@ export interface Config {
   readonly s3: S3Options;
   readonly transfer: Transfer;
   readonly checkpoints: Checkpoints;
+  readonly savepoints: Savepoints;
   readonly restart: Restarts;
   readonly stalled: Stalls;
   readonly state: State;
@@ -48,6 +49,13 @@ export interface Checkpoints {
   readonly retained?: number;
   readonly fencing: 'required' | 'none';
   readonly sign?: { readonly keys?: readonly string[]; readonly accept?: 'unsigned' | 'moved' };
+}
+
+/** See `SavepointDefaults`. */
+export interface Savepoints {
+  readonly dir?: string;
+  readonly from?: string;
+  readonly ignoreUnclaimed: boolean;
 }
 
 /** See `StallDefaults`. */

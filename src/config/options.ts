@@ -51,6 +51,16 @@ export interface CheckpointDefaults {
   readonly sign?: { readonly keys?: string | readonly string[]; readonly accept?: 'unsigned' | 'moved' };
 }
 
+/** Savepoints of jobs. */
+export interface SavepointDefaults {
+  /** The directory in which `job.savepoint()` makes them. */
+  readonly dir?: string;
+  /** The savepoint that a job without checkpoints begins with. */
+  readonly from?: string;
+  /** State in the savepoint that no operator claims is dropped. Default `false`: it is `VanishedOperator`. */
+  readonly ignoreUnclaimed?: boolean;
+}
+
 /** The default stall reports of jobs. */
 export interface StallDefaults {
   /** Default 30 s. `'none'`: never. */
@@ -100,6 +110,7 @@ export interface ConfigOptions {
   readonly s3?: S3Options;
   readonly transfer?: TransferOptions;
   readonly checkpoints?: CheckpointDefaults;
+  readonly savepoints?: SavepointDefaults;
   readonly restart?: RestartDefaults;
   readonly stalled?: StallDefaults;
   readonly state?: StateOptions;

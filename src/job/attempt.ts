@@ -1,6 +1,7 @@
 import { Observable, of, Subscription, type Subscriber } from 'rxjs';
 import type { Coordinator } from '../checkpoint/index.js';
 import { monotonic, type Attempt, type Barrier } from '../flow/index.js';
+import { hideUserInfo, plainUri } from '../path/index.js';
 import { CreditLedger } from '../sources/creditLedger.js';
 import { SourcePump } from '../sources/pump.js';
 import { attemptOf, type Environment } from './environment.js';
@@ -12,6 +13,7 @@ import { memoryExceeded } from './memoryExceeded.js';
 import { Opening } from './opening.js';
 import type { Wait } from './stalls.js';
 import { StallWatch } from './stallWatch.js';
+import type { SavepointQueue, SavepointRequest } from './savepoints.js';
 import { waitsOf, type AttemptState } from './waits.js';
 import { Wiring, type Graph } from './wiring.js';
 
@@ -66,6 +68,7 @@ export interface AttemptPlan {
   readonly stalledAfterMs: number | undefined;
   /** Emits when the job is asked to stop; synchronously if it already was. */
   readonly stop: Observable<unknown>;
+  readonly savepoints: SavepointQueue;
   readonly emit: (event: JobEvent) => void;
 }
 
@@ -246,8 +249,19 @@ class RunningAttempt {
         () => this.#wiring.buffered,
       );
       for (const { pump } of this.#wiring.sources.values()) pump?.start();
+      this.#held.add(this.#plan.savepoints.serve((request) => this.#savepoint(request)));
       // Last, because shares that grow make requests, at which the attempt may be asked to stop.
       this.#account?.start();
+    });
+  }
+
+  #savepoint({ uri, stop }: SavepointRequest): Observable<never> {
+    const { stores, config } = this.#plan.environment;
+    return new Observable((out) => {
+      const location = stores.open(plainUri(uri, config.transfer.entropy.key));
+      out.add(this.#coordinator.savepoint({ uri: hideUserInfo(uri), location }).subscribe(out));
+      // In the same turn, so that no record comes between the two barriers.
+      if (stop) this.#last('stop');
     });
   }
 

@@ -4,6 +4,7 @@ import { checkOptions, required, type OptionNames } from '../config/checkOptions
 import { tolerant } from '../config/logger.js';
 import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
+import { parseUri } from '../path/index.js';
 import { flowOf, type Flow, type Known } from '../flow/index.js';
 import type { Source } from '../sources/source.js';
 import type { JobEvent } from './events.js';
@@ -14,6 +15,7 @@ import { jobStores } from './jobStores.js';
 import { logEvent } from './logEvent.js';
 import { runLog } from './logRunner.js';
 import { resolveOptions, type JobOptions } from './options.js';
+import { SavepointQueue } from './savepoints.js';
 
 /** A job: named sources, and leaves to run. Made by {@link createJob}. */
 export interface Job {
@@ -38,6 +40,33 @@ export interface Job {
    * `NoLeaves`; and the error that ended the job under its policies.
    */
   run(...leaves: readonly [...Observable<unknown>[], Observable<unknown> | RunOptions]): Promise<RunResult>;
+  /**
+   * Makes a savepoint: a copy of a checkpoint with everything that it refers to, in a new folder below `uri`, from which
+   * this job or another one can start (`from` of `createJob`). Resolves with the folder's URI once the savepoint is
+   * complete. Output before the savepoint is published by this job. See docs/savepoints.md.
+   *
+   * @example
+   * ```ts
+   * const running = job.run(clicks);
+   * const uri = await job.savepoint('s3://lake/savepoints', { stop: true });
+   * await running;
+   * ```
+   *
+   * @param uri of a directory. Default: `state.savepoints.dir`
+   *
+   * Errors: `NotRunning` before `run` and after its end; `SavepointOpen` if a sink does not close its work at a
+   * savepoint; `SavepointFailed` if it could not be copied, or the attempt ended meanwhile; `InvalidOption`,
+   * `InvalidUri`.
+   */
+  savepoint(uri?: string, options?: SavepointOptions): Promise<string>;
+}
+
+export interface SavepointOptions {
+  /**
+   * Stops the job at the savepoint: no record after it is processed, and `run` resolves as `stopped` once it is
+   * complete. Default `false`: the job continues.
+   */
+  readonly stop?: boolean;
 }
 
 export interface RunOptions {
@@ -49,6 +78,8 @@ export interface RunResult {
   /** `finished`: the inputs were over. `stopped`: the signal asked for it. */
   readonly outcome: 'finished' | 'stopped';
 }
+
+const savepointNames: OptionNames<SavepointOptions> = { stop: true };
 
 const runNames: OptionNames<RunOptions> = { signal: true };
 
@@ -86,6 +117,7 @@ export function createJob(options: JobOptions): Job {
   };
   const sources = new Map<string, Source<unknown>>();
   let find: ((id: string) => Observable<unknown>) | undefined;
+  const savepoints = new SavepointQueue(name, config.environment.clock, config.environment.random);
   let running = false;
 
   const wired = (using: (id: string) => Observable<unknown>, subscribe: () => void): void => {
@@ -128,14 +160,15 @@ export function createJob(options: JobOptions): Job {
       const opened = jobStores(config);
       const release = held(signal);
       running = true;
+      savepoints.open();
       const { stores } = opened;
       const services = new RunServices(config.services, config.logger);
       const memory = processMemory(config.environment.clock);
       const environment = { ...config.environment, stores, config: config.config, services, memory };
-      const { checkpoints, allowDropped, restart, budget, stalledAfterMs } = config;
+      const { checkpoints, allowDropped, ignoreUnclaimed, from, restart, budget, stalledAfterMs } = config;
       const graph = { sources, leaves, wired };
       const life = runLog({
-        ...{ name, checkpoints, allowDropped, graph, environment },
+        ...{ name, checkpoints, allowDropped, ignoreUnclaimed, from, savepoints, graph, environment },
         ...{ restart, budget, memory: config.memory, stalledAfterMs, stop, emit },
       });
       return new Promise<RunResult>((resolve, reject) => {
@@ -143,9 +176,23 @@ export function createJob(options: JobOptions): Job {
       }).finally(async () => {
         await services.close();
         running = false;
+        savepoints.close();
         release();
         opened.close();
       });
+    },
+
+    async savepoint(uri, options): Promise<string> {
+      checkOptions('job.savepoint', options, savepointNames);
+      const dir: unknown = uri ?? config.config.savepoints.dir;
+      if (typeof dir !== 'string')
+        throw new InvalidOption(
+          'job.savepoint(uri)',
+          dir,
+          'a URI specified here, or configured as state.savepoints.dir',
+        );
+      parseUri(dir);
+      return savepoints.request(dir, options?.stop === true);
     },
   };
 }

@@ -44,6 +44,15 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
           'It is unknown whether an entry of the job’s log was written; the request is repeated until it is known',
         );
       return;
+    case 'savepoint-made':
+      logger.info(
+        { job, uri: event.uri, checkpoint: event.checkpoint, objects: event.objects, bytes: event.bytes },
+        'A savepoint is complete',
+      );
+      return;
+    case 'savepoint-failed':
+      logger.warn({ job, uri: event.uri, ...errorFields(event.error) }, 'A savepoint was not made');
+      return;
     case 'deletion-refused':
       logger.warn(
         { job, names: event.names, ...errorFields(event.error) },

@@ -1,12 +1,14 @@
 import { catchError, concatMap, defer, tap, throwError, type Observable } from 'rxjs';
-import { accessError, claim, type ClaimOptions, type Coordinator } from '../checkpoint/index.js';
+import { accessError, adoption, claim, type ClaimOptions, type Coordinator } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
+import { plainUri } from '../path/index.js';
 import { runAttempt, type Outcome } from './attempt.js';
 import { checkpointPlace } from './checkpointPlace.js';
 import type { Environment } from './environment.js';
 import type { JobEvent } from './events.js';
 import type { ResolvedOptions } from './options.js';
 import type { RestartPolicy } from './restartPolicy.js';
+import type { SavepointQueue } from './savepoints.js';
 import { withRestarts } from './restarts.js';
 import type { Graph } from './wiring.js';
 
@@ -16,6 +18,10 @@ export interface LogPlan {
   readonly name: string;
   readonly checkpoints: ResolvedOptions['checkpoints'];
   readonly allowDropped: readonly string[];
+  readonly ignoreUnclaimed: boolean;
+  /** The URI of the savepoint that an empty log begins with. */
+  readonly from: string | undefined;
+  readonly savepoints: SavepointQueue;
   readonly graph: Graph;
   readonly environment: Environment;
   readonly restart: RestartPolicy;
@@ -65,8 +71,8 @@ function claimLog(
   repeated: ClaimOptions['repeated'],
 ): Observable<Coordinator> {
   return defer(() => {
-    const { name: job, checkpoints, environment, allowDropped } = plan;
-    const { clock, random } = environment;
+    const { name: job, checkpoints, environment, allowDropped, ignoreUnclaimed, from } = plan;
+    const { clock, random, stores, config } = environment;
     const { dir, fencing, ...settings } = checkpoints;
     const { location, prefix, entropy } = checkpointPlace(environment, dir, job);
     const { store, reserved: logStore, capabilities } = location;
@@ -86,6 +92,15 @@ function claimLog(
           entropy,
           job,
           allowDropped,
+          ignoreUnclaimed,
+          location,
+          from:
+            from === undefined
+              ? undefined
+              : adoption({
+                  ...{ uri: from, savepoint: stores.open(plainUri(from, config.transfer.entropy.key)) },
+                  ...{ location, prefix, sign: settings.sign, clock, random },
+                }),
           on,
           repeated,
         }),

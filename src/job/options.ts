@@ -43,6 +43,13 @@ export interface JobOptions {
    * a sink whose output is not published yet is `DroppedPending`; unknown ids are ignored.
    */
   readonly allowDropped?: readonly string[];
+  /**
+   * The URI of a savepoint that the job begins with, of this job or another one: it continues with the state of all its
+   * operators and the positions of its sources, under a new job id. Only a job without checkpoints begins with it;
+   * after a restart, the job continues from its own newest checkpoint. A job that has begun otherwise is error
+   * `AlreadyStarted`. Default: none (`execution.savepoint.path`).
+   */
+  readonly from?: string;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
@@ -136,6 +143,8 @@ export interface ResolvedOptions {
   readonly budget: number;
   readonly memory: number;
   readonly allowDropped: readonly string[];
+  readonly ignoreUnclaimed: boolean;
+  readonly from: string | undefined;
   readonly environment: Pick<Environment, 'clock' | 'random'>;
   /** The configuration that operators, sources and sinks see. */
   readonly config: Config;
@@ -153,6 +162,7 @@ const names: OptionNames<JobOptions> = {
   budget: true,
   memory: true,
   allowDropped: true,
+  from: true,
   clock: true,
   random: true,
   config: true,
@@ -220,6 +230,8 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
     budget: positiveSize('budget', options.budget ?? config.transfer.sourceBudget),
     memory: memoryOf(options.memory ?? config.transfer.memoryBudget, clock),
     allowDropped: idsOf(options.allowDropped),
+    ignoreUnclaimed: config.savepoints.ignoreUnclaimed,
+    from: savepointOf(options.from ?? config.savepoints.from),
     environment: {
       clock,
       random: options.random ?? Math.random,
@@ -258,6 +270,13 @@ function checkValues({ name, checkpoints, clock, logger, random, stores, config 
   withMethods('config', config, ['origin']);
   if (random !== undefined && typeof (random as unknown) !== 'function')
     throw new InvalidOption('random', random, 'a function that returns numbers from 0 to 1, without 1');
+}
+
+function savepointOf(from: unknown): string | undefined {
+  if (from === undefined) return undefined;
+  if (typeof from !== 'string') throw new InvalidOption('from', from, 'the URI of a savepoint');
+  parseUri(from);
+  return from;
 }
 
 function idsOf(ids: unknown): readonly string[] {

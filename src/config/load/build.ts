@@ -21,6 +21,7 @@ type Data = Record<string, unknown>;
  */
 export function build(settings: Settings, logger: ConfigOptions['logger']): Config {
   const winners = winnersOf(settings.all);
+  const [bucket, base] = [bucketKey, baseKey].map((key) => winners.get(key));
   chooseGroups(winners, settings);
   const data: Data = {};
   for (const setting of winners.values()) {
@@ -35,7 +36,12 @@ export function build(settings: Settings, logger: ConfigOptions['logger']): Conf
     'security.delegation.token.provider.s3-native.access-key',
     'security.delegation.token.provider.s3-native.secret-key',
   );
-  const dir = directoryOf(winners, settings);
+  const dir = directoryOf('checkpoints', winners, settings);
+  // The bucket is that of the savepoints even if the checkpoints are elsewhere.
+  const places = new Map(winners);
+  for (const each of [bucket, base]) if (each !== undefined) places.set(each.key, each);
+  const savepoints = directoryOf('savepoints', places, settings);
+  checkUri('execution.savepoint.path', winners, settings);
   const config = {
     s3,
     transfer: {
@@ -56,6 +62,11 @@ export function build(settings: Settings, logger: ConfigOptions['logger']): Conf
       fencing: 'required',
       ...signed(group('checkpoints')),
       ...(dir === undefined ? {} : { dir }),
+    },
+    savepoints: {
+      ignoreUnclaimed: false,
+      ...group('savepoints'),
+      ...(savepoints === undefined ? {} : { dir: savepoints }),
     },
     restart: { type: 'exponential-delay', ...group('restart') },
     stalled: { after: 30_000, ...group('stalled') },
@@ -82,7 +93,8 @@ export function build(settings: Settings, logger: ConfigOptions['logger']): Conf
 }
 
 /** Options that are composed of several keys. */
-const special = /^s3\.(buckets\.<name>\.)?credentials|^delegationTokens\.credentials|^checkpoints\.dir$/;
+const special =
+  /^s3\.(buckets\.<name>\.)?credentials|^delegationTokens\.credentials|^(checkpoints|savepoints)\.dir$/;
 
 function put(data: Data, { row, names, value }: Setting): void {
   const path = row.option.split('.').map((step) => step);
@@ -183,35 +195,47 @@ function bulkCopyOf(
   return { enabled: true, ...given, concurrency: Math.min(concurrency, maxSockets) };
 }
 
-function directoryOf(winners: ReadonlyMap<string, Setting>, settings: Settings): string | undefined {
+const bucketKey = 'state.backend.s3.bucket';
+const baseKey = 'state.backend.s3.base-path';
+
+/** Directories that are set by a URI, or as a folder of the state backend's bucket. */
+const directories = {
+  checkpoints: ['state.checkpoints.dir', 'state.backend.s3.checkpoint-prefix'],
+  savepoints: ['state.savepoints.dir', 'state.backend.s3.savepoint-prefix'],
+} as const;
+
+function directoryOf(
+  folder: keyof typeof directories,
+  winners: ReadonlyMap<string, Setting>,
+  settings: Settings,
+): string | undefined {
   const text = (key: string): string | undefined => winners.get(key)?.value as string | undefined;
-  const dir = text('state.checkpoints.dir');
+  const [uriKey, prefixKey] = directories[folder];
+  const dir = text(uriKey);
   if (dir !== undefined) {
-    try {
-      parseUri(dir);
-    } catch (error) {
-      const where = winners.get('state.checkpoints.dir')?.origin.where ?? '';
-      settings.problem(
-        'InvalidValue',
-        'state.checkpoints.dir',
-        `state.checkpoints.dir (${where}): ${(error as Error).message}`,
-      );
-    }
+    checkUri(uriKey, winners, settings);
     return dir;
   }
-  const bucket = text('state.backend.s3.bucket');
-  const base = text('state.backend.s3.base-path');
-  const prefix = text('state.backend.s3.checkpoint-prefix');
+  const bucket = text(bucketKey);
+  const base = text(baseKey);
   if (bucket !== undefined) {
-    const key = [base, prefix ?? 'checkpoints'].filter((part) => part !== undefined).join('/');
+    const key = [base, text(prefixKey) ?? folder].filter((part) => part !== undefined).join('/');
     return formatUri({ scheme: 's3', bucket, key });
   }
-  const lonely = ['state.backend.s3.base-path', 'state.backend.s3.checkpoint-prefix'].find((key) =>
-    winners.has(key),
-  );
+  const lonely = [...(folder === 'checkpoints' ? [baseKey] : []), prefixKey].find((key) => winners.has(key));
   if (lonely !== undefined) {
     const where = winners.get(lonely)?.origin.where ?? '';
-    settings.problem('Incomplete', lonely, `${lonely} (${where}) needs state.backend.s3.bucket.`);
+    settings.problem('Incomplete', lonely, `${lonely} (${where}) needs ${bucketKey}.`);
   }
   return undefined;
+}
+
+function checkUri(key: string, winners: ReadonlyMap<string, Setting>, settings: Settings): void {
+  const setting = winners.get(key);
+  if (setting === undefined) return;
+  try {
+    parseUri(setting.value as string);
+  } catch (error) {
+    settings.problem('InvalidValue', key, `${key} (${setting.origin.where}): ${(error as Error).message}`);
+  }
 }

@@ -55,6 +55,10 @@ export const familyTable: readonly Family[] = [
       ['state.backend.s3.bucket', 'state.backend.s3.base-path', 'state.backend.s3.checkpoint-prefix'],
     ],
   },
+  {
+    meaning: 'Savepoint directory',
+    groups: [['state.savepoints.dir'], ['state.backend.s3.savepoint-prefix']],
+  },
 ];
 
 /** The value of each key from the source with the highest precedence. */

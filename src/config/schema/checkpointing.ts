@@ -1,17 +1,19 @@
-import { choice, count, duration, number, orNone, signingKeys, size, uri } from './kinds.js';
+import { choice, count, duration, flag, number, orNone, signingKeys, size, uri } from './kinds.js';
 import { longestTimer, type Row } from './row.js';
 
 const timer = (least: number, rule: string) => duration({ least, most: longestTimer, rule });
 const positive = timer(1, "1 ms to 24 days, such as '10s'");
 
-/** Checkpoints and their directory. */
+const directory = uri(
+  'a URI such as s3://bucket/checkpoints, without user or password',
+  /^[a-z][a-z0-9+.-]*:\/\/[^@/\s]*(\/.*)?$/i,
+);
+
+/** Checkpoints, savepoints and their directories. */
 export const checkpointing: readonly Row[] = [
   {
     key: 'state.checkpoints.dir',
-    kind: uri(
-      'a URI such as s3://bucket/checkpoints, without user or password',
-      /^[a-z][a-z0-9+.-]*:\/\/[^@/\s]*(\/.*)?$/i,
-    ),
+    kind: directory,
     fallback: 'none: set it here or in code',
     option: 'checkpoints.dir',
     doc: "Directory of jobs' checkpoints.",
@@ -102,11 +104,24 @@ export const checkpointing: readonly Row[] = [
   },
   {
     key: 'state.savepoints.dir',
-    kind: uri('a URI', /./),
+    kind: directory,
+    fallback: 'none: name it in `job.savepoint(uri)`',
+    option: 'savepoints.dir',
+    doc: 'Directory in which `job.savepoint()` makes savepoints.',
+  },
+  {
+    key: 'execution.savepoint.path',
+    kind: directory,
     fallback: 'none',
-    option: '',
-    doc: 'Refused: there are no savepoints.',
-    unavailable: 'millrace has no savepoints. Remove the key; a job restores from its newest checkpoint',
+    option: 'savepoints.from',
+    doc: 'The savepoint that a job without checkpoints begins with.',
+  },
+  {
+    key: 'execution.savepoint.ignore-unclaimed-state',
+    kind: flag,
+    fallback: 'false',
+    option: 'savepoints.ignoreUnclaimed',
+    doc: 'State in that savepoint of operators that the job does not have is dropped. Otherwise it is `VanishedOperator`.',
   },
 ];
 

@@ -87,10 +87,9 @@ export const state: readonly Row[] = [
   },
   {
     key: 'state.backend.s3.savepoint-prefix',
-    kind: text(),
-    fallback: 'none',
-    option: '',
-    doc: 'Refused: there are no savepoints.',
-    unavailable: 'millrace has no savepoints. Remove the key; a job restores from its newest checkpoint',
+    kind: folder,
+    fallback: '`savepoints`',
+    option: 'savepoints.dir',
+    doc: 'Folder of the savepoints below the base path: with `state.backend.s3.bucket`, another way to set `state.savepoints.dir`.',
   },
 ];

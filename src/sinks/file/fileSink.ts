@@ -151,8 +151,9 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
     this.relieve();
   }
 
-  protected override freeze({ checkpoint }: Barrier): FrozenWork<FileCommittable> {
-    if (this.#rollAlways) this.#files.rollAll();
+  protected override freeze({ checkpoint, reason }: Barrier): FrozenWork<FileCommittable> {
+    // A job that starts from a savepoint cannot complete uploads of this one.
+    if (this.#rollAlways || reason === 'savepoint') this.#files.rollAll();
     this.#files.persist();
     const inline = this.#files.prepare() <= this.#inlineLimit;
     if (!inline) this.#pressure.journal(true);
