@@ -7,7 +7,7 @@
  */
 
 // Jobs
-export { createJob, type Job, type RunOptions, type RunResult } from './job/job.js';
+export { createJob, type Job, type RunOptions, type RunResult, type SavepointOptions } from './job/job.js';
 export type { JobEvent } from './job/events.js';
 export type {
   CheckpointOptions,

@@ -13,8 +13,8 @@ export interface SavepointRequest {
 }
 
 interface Queued extends SavepointRequest {
-  resolve(uri: string): void;
-  reject(error: unknown): void;
+  readonly resolve: (uri: string) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** Sends the barrier on subscribe; completes once the savepoint is complete. */
@@ -87,7 +87,10 @@ export class SavepointQueue {
     this.#current = next;
     const over = (): void => {
       this.#current = undefined;
-      this.#next();
+      // Later, as the attempt is still in the step that ended this one.
+      this.#clock.yield(() => {
+        this.#next();
+      });
     };
     this.#making = this.#make(next).subscribe({
       error: (error: unknown) => {

@@ -129,19 +129,19 @@ describe('options without effect and impossible values are refused', () => {
     ],
     [{ 'state.checkpoints.dir': 'ftp://lake/cp' }, 'InvalidValue state.checkpoints.dir'],
     [{ 'state.checkpoints.dir': 's3:///cp' }, 'InvalidValue state.checkpoints.dir'],
+    [{ 'state.savepoints.dir': 'ftp://lake/sp' }, 'InvalidValue state.savepoints.dir'],
+    [{ 'execution.savepoint.path': 's3:///sp' }, 'InvalidValue execution.savepoint.path'],
+    [{ 'state.backend.s3.savepoint-prefix': 'sp' }, 'Incomplete state.backend.s3.savepoint-prefix'],
     [{ 's3.credentials': 'AUTO' }, 'InvalidValue s3.credentials'],
   ])('%j: %s', (set, problem) => {
     expect(problems(set)).toEqual([problem]);
   });
 
-  test.each(['state.savepoints.dir', 'state.backend.s3.savepoint-prefix', 'state.backend.s3.state-prefix'])(
-    '%s is refused because nothing reads it',
-    (key) => {
-      const [problem] = problemsOf({ set: { [key]: 's3://lake/x' } }).problems;
-      expect(problem).toMatchObject({ code: 'NotAvailable', key });
-      expect(problem?.message).toContain('Remove the key');
-    },
-  );
+  test.each(['state.backend.s3.state-prefix'])('%s is refused because nothing reads it', (key) => {
+    const [problem] = problemsOf({ set: { [key]: 's3://lake/x' } }).problems;
+    expect(problem).toMatchObject({ code: 'NotAvailable', key });
+    expect(problem?.message).toContain('Remove the key');
+  });
 
   test('one key in two spellings is one problem', () => {
     expect(problems({ 's3.spi.read.fragment-size': 1, 's3.spi.read.max-fragment-size': 2 })).toEqual([

@@ -304,6 +304,18 @@ export const errorCatalog: Readonly<
       'Keep what operators snapshot in keyed state; have fewer files open at a time',
     ],
     ManifestTooNew: ['A later version of millrace wrote the log', 'Run that version, or a later one'],
+    AlreadyStarted: [
+      'A job that is to start from a savepoint has checkpoints already, and did not begin with that savepoint',
+      'Remove `from`, or give the job a new name or another checkpoint directory',
+    ],
+    SavepointFailed: [
+      'A savepoint could not be copied, or the attempt that made it has ended',
+      'Make another one; the cause has the reason',
+    ],
+    SavepointOpen: [
+      'A sink left work open at the barrier of a savepoint',
+      "Let the sink close everything at a barrier whose reason is `'savepoint'`",
+    ],
     SavepointCorrupt: [
       'The root of a savepoint, or one of its objects, is not what was written',
       'Use another copy of the savepoint, or another savepoint',
@@ -340,6 +352,7 @@ export const errorCatalog: Readonly<
       "Use another store, or set `checkpoints.fencing` to `'none'` and run one process only",
     ],
     NoLeaves: ['`run(…)` was given no flow', 'Give it at least one'],
+    NotRunning: ['A savepoint was asked of a job that does not run', 'Call `job.savepoint(…)` while it runs'],
     OpenLost: ['A leaf did not get `Open`', 'Lift plain operators with `records(…)`'],
     OutsideRun: ['A flow was subscribed outside `job.run(…)`', 'Give the flow to `run(…)`'],
     UnknownService: [

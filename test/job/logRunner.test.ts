@@ -3,6 +3,7 @@ import { Subject, tap } from 'rxjs';
 import { defaultConfig } from '../../src/config/service.js';
 import { flowOf } from '../../src/flow/index.js';
 import { fileSink, MillraceError, ndjson, records, type Flow, type JobEvent } from '../../src/index.js';
+import { SavepointQueue } from '../../src/job/savepoints.js';
 import { processMemory } from '../../src/job/memory/index.js';
 import { runLog, type LogPlan } from '../../src/job/logRunner.js';
 import { resolveOptions } from '../../src/job/options.js';
@@ -84,7 +85,15 @@ function run(
   };
   const sink = fileSink<number>('out', `memory://lake/out/${name}`, { format: ndjson() });
   const graph = graphOf(ticking(world, 20), (flow) => flow.pipe(records(tap(each)), sink));
-  const plan: LogPlan = { ...resolved, graph, environment, stop, emit: (event) => events.push(event) };
+  const savepoints = new SavepointQueue(name, world.clock, environment.random);
+  const plan: LogPlan = {
+    ...resolved,
+    savepoints,
+    graph,
+    environment,
+    stop,
+    emit: (event) => events.push(event),
+  };
   let outcome: string | undefined;
   runLog(plan).subscribe({
     next: (result) => (outcome = result),

@@ -88,7 +88,51 @@ function merged(config: Config): readonly string[] {
   return seen.slice(1);
 }
 
+/** Makes a savepoint of a job that stops at it, where the configuration says. */
+async function savepointed(set: Set): Promise<{ readonly world: World; readonly uri: string }> {
+  const world = new World();
+  const job = world.job(set);
+  let made: Promise<string> | undefined;
+  job.events$.subscribe(({ type }) => {
+    if (type === 'running') made = job.savepoint(undefined, { stop: true });
+  });
+  expect(await world.run(job, [job.source('in', ticks(20, 50)).pipe(out())])).toBeUndefined();
+  return { world, uri: (await made) ?? '' };
+}
+
+/** How a job ends that starts from that savepoint, with a source of another id. */
+async function startedFrom(savepoint: string, world: World, source: string, set: Set): Promise<unknown> {
+  const job = world.job({
+    'state.checkpoints.dir': 'memory://lake/new',
+    'execution.savepoint.path': savepoint,
+    ...set,
+  });
+  const error = await world.run(job, [job.source(source, ticks(20, 50)).pipe(out())]);
+  return error === undefined ? undefined : (error as MillraceError).code;
+}
+
+const savepoints = { 'state.savepoints.dir': 'memory://lake/sp' };
+
 export const jobEffects: Effects = {
+  'state.savepoints.dir': async () => {
+    const { world, uri } = await savepointed(savepoints);
+    expect(uri).toMatch(/^memory:\/\/lake\/sp\/savepoint-test-/);
+    expect(world.keys('sp/')).toEqual([`${uri.replace('memory://lake/', '')}/root`]);
+  },
+  'execution.savepoint.path': async () => {
+    const { world, uri } = await savepointed(savepoints);
+    expect(await startedFrom(uri, world, 'in', {})).toBeUndefined();
+    expect(
+      await startedFrom('memory://lake/sp/none', world, 'in', { 'state.checkpoints.dir': 'memory://lake/b' }),
+    ).toBe('SavepointNotFound');
+  },
+  'execution.savepoint.ignore-unclaimed-state': async () => {
+    const { world, uri } = await savepointed(savepoints);
+    expect(await startedFrom(uri, world, 'other', {})).toBe('VanishedOperator');
+    const ignoring = { 'execution.savepoint.ignore-unclaimed-state': true };
+    expect(await startedFrom(uri, world, 'other', ignoring)).toBeUndefined();
+  },
+
   'state.checkpoints.dir': async () => {
     const world = await plain({ 'state.checkpoints.dir': 'memory://lake/elsewhere' });
     expect(world.keys('elsewhere/test/log/')).not.toEqual([]);

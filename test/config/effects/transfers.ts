@@ -224,6 +224,10 @@ export const transferEffects: Effects = {
   [state('checkpoint-prefix')]: async () => {
     expect(await logOf({ ...bucket, [state('checkpoint-prefix')]: 'cp' })).toMatch(/^cp\/test\/log\//);
   },
+  [state('savepoint-prefix')]: () => {
+    const dir = configured({ ...bucket, [state('savepoint-prefix')]: 'sp' }).savepoints.dir;
+    expect(dir).toBe('s3://lake/sp');
+  },
   [state('state-file-compression')]: async () => {
     const size = async (set: Set) => (await stateful(set, 3)).sizes('put', 'cp/test/data/')[0]!;
     expect(await size({ [state('state-file-compression')]: false })).toBeGreaterThan(30_000);

@@ -133,6 +133,24 @@ describe('the checkpoint directory', () => {
   });
 });
 
+describe('the savepoint directory', () => {
+  const bucket = { 'state.backend.s3.bucket': 'flink-state', 'state.backend.s3.base-path': 'my-job' };
+  const prefix = { 'state.backend.s3.savepoint-prefix': 'sp' };
+  test.each([
+    ['a bucket', bucket, 's3://flink-state/my-job/savepoints'],
+    ['a bucket and a prefix', { ...bucket, ...prefix }, 's3://flink-state/my-job/sp'],
+    [
+      'a bucket, with checkpoints elsewhere',
+      { ...bucket, ...prefix, 'state.checkpoints.dir': 's3://lake/cp' },
+      's3://flink-state/my-job/sp',
+    ],
+    ['a URI over the bucket', { ...bucket, 'state.savepoints.dir': 's3://lake/sp' }, 's3://lake/sp'],
+    ['nothing', {}, undefined],
+  ])('%s', (_, set, dir) => {
+    expect(flat(set).savepoints.dir).toBe(dir);
+  });
+});
+
 test('a bucket extends the role and the encryption of all buckets', () => {
   const { s3 } = flat({
     's3.assume-role.arn': 'arn:aws:iam::1:role/a',
