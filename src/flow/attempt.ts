@@ -30,6 +30,11 @@ export interface Attempt {
   /** The operator has passed `Open` on, or was torn down. */
   opened(operator: object): void;
   /**
+   * Calls `work` once records may flow: every operator has passed `Open` on. Immediately if that is so already. For
+   * operators that emit records on their own, such as those of a timer.
+   */
+  running(work: () => void): void;
+  /**
    * Announces a terminal operator (its id or itself) of these sources (`Open.sources`). From then on, none of them
    * runs further ahead of it than its budget. A terminal that announces itself need not pass `Open` on.
    */

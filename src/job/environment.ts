@@ -88,6 +88,9 @@ export function attemptOf(
     opened: (operator) => {
       opening.passed(operator);
     },
+    running: (work) => {
+      opening.whenDone(work);
+    },
     terminal: (terminal, sources) => {
       ledger.terminal(terminal, sources);
       if (typeof terminal === 'object') opening.ended(terminal);

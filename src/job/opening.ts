@@ -9,11 +9,18 @@
 export class Opening {
   readonly #holders = new Set<object>();
   readonly #terminals = new Set<object>();
-  readonly #done: () => void;
+  /** Called when no operator holds an `Open` any more; undefined after that. */
+  #waiting: (() => void)[] | undefined;
 
   /** @param done called once, when no operator holds an `Open` any more */
   constructor(done: () => void) {
-    this.#done = done;
+    this.#waiting = [done];
+  }
+
+  /** Calls `work` after `done`, or immediately if that was called already. */
+  whenDone(work: () => void): void {
+    if (this.#waiting === undefined) work();
+    else this.#waiting.push(work);
   }
 
   /** The number of terminals where `Open` has ended. */
@@ -26,7 +33,10 @@ export class Opening {
   }
 
   passed(operator: object): void {
-    if (this.#holders.delete(operator) && this.#holders.size === 0) this.#done();
+    if (!this.#holders.delete(operator) || this.#holders.size > 0) return;
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const work of waiting) work();
   }
 
   /** `Open` ends at this terminal. */

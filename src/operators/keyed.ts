@@ -13,7 +13,8 @@ import {
 } from '../flow/index.js';
 import { deferredInFlow, isDeferred } from '../flow/deferred.js';
 import { typeName } from '../formats/typeName.js';
-import { StateError, type Handles, type Key, type StateSpecs } from '../state/index.js';
+import { hasTimers, StateError, type Handles, type Key, type StateSpecs } from '../state/index.js';
+import type { Timer } from './dueTimers.js';
 import { checkDropped, checkStates, KeyedOperator } from './keyedOperator.js';
 
 /** Options of {@link keyed}. */
@@ -30,6 +31,11 @@ export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
   /** Handles a record with the states of its key. Returns the records to emit, in order. */
   readonly onRecord: (record: A, states: Handles<S>) => Iterable<B>;
   /**
+   * Handles a timer of a key with the states of the key: required if a state has timers, see `timers`. Returns the
+   * records to emit, in order.
+   */
+  readonly onTimer?: (timer: Timer<K>, states: Handles<S>) => Iterable<B>;
+  /**
    * What happens to a record whose key or values cannot be stored (`UnsupportedKey`, `UnsupportedValue`): the job
    * ends, or the record is skipped, including all that `onRecord` changed in states and returned. To detect it in
    * time, `skip` encodes every value when it is set. Default `'fail'`.
@@ -41,6 +47,7 @@ export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
 class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, B, S> {
   readonly #key: (record: A) => K;
   readonly #onRecord: (record: A, states: Handles<S>) => Iterable<B>;
+  readonly #onTimer: KeyedOptions<A, K, S, B>['onTimer'];
   readonly #skipping: boolean;
   #skipped!: SkippedRecords;
 
@@ -55,6 +62,7 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, 
     });
     this.#key = options.key;
     this.#onRecord = options.onRecord;
+    this.#onTimer = options.onTimer;
     this.#skipping = skipping;
   }
 
@@ -72,9 +80,15 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, 
     this.enter(this.#key(record));
     const results = this.#onRecord(record, states);
     // Callers may be JavaScript; an async callback is the most common mistake.
-    if (!isIterable(results)) throw notIterable(this.id, results);
-    this.#emitAll(results);
+    if (!isIterable(results)) throw notIterable('onRecord', this.id, results);
+    this.#emitAll('onRecord', results);
     this.leave();
+  }
+
+  protected override onTimer(timer: Timer): void {
+    const results = this.#onTimer?.(timer as Timer<K>, this.states);
+    if (!isIterable(results)) throw notIterable('onTimer', this.id, results);
+    this.#emitAll('onTimer', results);
   }
 
   /** Like `onRecord`, but a record that cannot be stored has no effect. */
@@ -84,7 +98,7 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, 
       this.enter(this.#key(record));
       this.remember();
       const returned = this.#onRecord(record, states);
-      if (!isIterable(returned)) throw notIterable(this.id, returned);
+      if (!isIterable(returned)) throw notIterable('onRecord', this.id, returned);
       results = [...returned];
     } catch (error) {
       if (!isUnencodable(error)) throw error;
@@ -94,13 +108,13 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, 
       return;
     }
     this.forget();
-    this.#emitAll(results);
+    this.#emitAll('onRecord', results);
     this.leave();
   }
 
-  #emitAll(results: Iterable<B>): void {
+  #emitAll(callback: Callback, results: Iterable<B>): void {
     for (const value of results) {
-      if (isDeferred(value)) throw deferredInFlow(`onRecord of keyed('${this.id}') returned`, value);
+      if (isDeferred(value)) throw deferredInFlow(`${callback} of keyed('${this.id}') returned`, value);
       this.emit(value);
     }
   }
@@ -111,26 +125,28 @@ function isUnencodable(error: unknown): boolean {
 }
 
 /** A string is not meant as an iterable of its characters. */
-function isIterable(results: unknown): boolean {
+function isIterable<B>(results: Iterable<B> | undefined): results is Iterable<B> {
   return (
     typeof (results as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function' &&
     typeof results !== 'string'
   );
 }
 
-function notIterable(id: string, results: unknown): MillraceError {
-  if (isDeferred(results)) return deferredInFlow(`onRecord of keyed('${id}') returned`, results);
+type Callback = 'onRecord' | 'onTimer';
+
+function notIterable(callback: Callback, id: string, results: unknown): MillraceError {
+  if (isDeferred(results)) return deferredInFlow(`${callback} of keyed('${id}') returned`, results);
   return new MillraceError(
     'NotIterable',
-    `onRecord of keyed('${id}') returned a value of type ${typeName(results)}. Return the records to send down as an array or another synchronous Iterable, [] for none.`,
+    `${callback} of keyed('${id}') returned a value of type ${typeName(results)}. Return the records to send down as an array or another synchronous Iterable, [] for none.`,
   );
 }
 
 /**
  * Handles records with state per key that survives crashes.
  *
- * `onRecord` runs for one record at a time, in order, and synchronously. A checkpoint contains exactly the changes
- * made before its barrier. An error that it throws ends the flow.
+ * `onRecord` and `onTimer` run for one record or timer at a time, in order, and synchronously. A checkpoint contains
+ * exactly the changes made before its barrier. An error that they throw ends the flow.
  *
  * `id` names the state in checkpoints: it must be unique within the job, and stay the same to keep the state. Errors:
  * `InvalidOption`, `InvalidState` immediately; `DuplicateId`, `StateSchemaMismatch`, `SegmentCorrupt`,
@@ -161,6 +177,7 @@ const names: OptionNames<KeyedOptions<never, never, never, never>> = {
   state: true,
   allowDropped: true,
   onRecord: true,
+  onTimer: true,
   onUnencodable: true,
 };
 
@@ -168,11 +185,16 @@ const names: OptionNames<KeyedOptions<never, never, never, never>> = {
 function validate(id: string, options: object): void {
   checkId('the id of keyed', id);
   checkOptions(`keyed '${id}'`, required(`the options of keyed '${id}'`, options), names);
-  const { key, state, allowDropped, onRecord, onUnencodable } = options as Readonly<Record<string, unknown>>;
+  const { key, state, allowDropped, onRecord, onTimer, onUnencodable } = options as Readonly<
+    Record<string, unknown>
+  >;
   if (typeof key !== 'function') throw new InvalidOption(`keyed('${id}').key`, key, 'a function');
   if (typeof onRecord !== 'function')
     throw new InvalidOption(`keyed('${id}').onRecord`, onRecord, 'a function');
   oneOf(`keyed('${id}').onUnencodable`, onUnencodable as string | undefined, ['fail', 'skip']);
   checkStates(`keyed('${id}', …)`, state);
   checkDropped(`keyed('${id}').allowDropped`, allowDropped, state);
+  const timed = Object.values(state).some(hasTimers);
+  if (typeof onTimer !== 'function' && (timed || onTimer !== undefined))
+    throw new InvalidOption(`keyed('${id}').onTimer`, onTimer, 'a function, as a state has timers');
 }

@@ -8,9 +8,11 @@ import {
   memory,
   type Barrier,
   type Credit,
+  type End,
   type MemoryCharge,
   type Open,
   type Signal,
+  type Watermark,
 } from '../flow/index.js';
 import { deferredInFlow, isDeferred } from '../flow/deferred.js';
 import {
@@ -24,6 +26,8 @@ import {
   type StateSpecs,
 } from '../state/index.js';
 import { checkpointData } from '../store/services.js';
+import { ClockTimers } from './clockTimers.js';
+import { DueTimers, type Timer } from './dueTimers.js';
 
 /** Its state is counted in steps of so many bytes. */
 const countedBytes = 1024 * 1024;
@@ -46,8 +50,9 @@ export interface KeyedOperatorOptions<S extends StateSpecs> {
  * The base class of `keyed` and other operators with state per key. It holds `Open` until the state is restored. At a
  * barrier it freezes the state and passes the barrier on; the ack follows when the frozen state is stored.
  *
- * A subclass implements `onRecord`, and `onWatermark` if it depends on time. It works on each key in a **turn**:
- * {@link enter} the key, use {@link states}, emit, and {@link leave}.
+ * A subclass implements `onRecord`, which works on each key in a **turn**: {@link enter} the key, use {@link states},
+ * emit, and {@link leave}. If it has states with timers, it implements `onTimer`, which runs in the turn of the timer's
+ * key.
  *
  * @example
  * ```ts
@@ -73,6 +78,8 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
   readonly #options: KeyedOperatorOptions<S>;
   #backend!: StateBackend;
   #memory!: MemoryCharge;
+  #eventTimers!: DueTimers;
+  #clockTimers!: ClockTimers;
   /** Undefined while restoring. */
   #states: Handles<S> | undefined;
 
@@ -100,6 +107,12 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
   /** Ends the turn: using the handles throws. */
   protected leave(): void {
     this.#backend.leave();
+    this.#clockTimers.schedule();
+  }
+
+  /** Handles a timer that is due, in the turn of its key. */
+  protected onTimer(_timer: Timer): void {
+    // Declares no timers.
   }
 
   /** Logs changes of states, so that {@link undo} can revert them until {@link forget}. */
@@ -138,10 +151,20 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
       backend.close();
       charge.leave();
     });
+    this.#eventTimers = new DueTimers(backend.timers, 'event');
+    this.#clockTimers = new ClockTimers(new DueTimers(backend.timers, 'processing'), attempt.clock, () => {
+      this.turn(() => {
+        this.#fire(this.#clockTimers.due, attempt.clock.now());
+      });
+    });
+    this.add(this.#clockTimers);
     const ready = (): void => {
       this.#count();
       this.#states = backend.handles as Handles<S>;
       this.emit(open);
+      attempt.running(() => {
+        this.#clockTimers.start();
+      });
     };
     const snapshot = attempt.restored(id)?.snapshot;
     if (snapshot === undefined) {
@@ -157,13 +180,40 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
     this.emit(credit);
   }
 
+  /** Event timers up to the watermark fire before it is passed on. */
+  override onWatermark(watermark: Watermark): void {
+    this.#advance(watermark.time);
+    this.emit(watermark);
+  }
+
+  /** Event time advances to the latest timer that is set. Those that are then set for later stay set. */
+  override onEnd(end: End): void {
+    if (this.#eventTimers.exist) this.#advance(this.#eventTimers.last);
+    this.emit(end);
+  }
+
   override onBarrier(barrier: Barrier): void {
+    if (isLast(barrier.reason)) this.#clockTimers.unsubscribe();
     const frozen = this.#backend.freeze(isLast(barrier.reason));
     this.emit(barrier);
     this.request(frozen, (part) => {
       this.#count();
       barrier.ack(this.id, part);
     });
+  }
+
+  #advance(time: number): void {
+    const now = (this.#backend.eventTime = Math.max(time, this.#backend.eventTime));
+    this.#fire(this.#eventTimers, now);
+  }
+
+  #fire(timers: DueTimers, now: number): void {
+    for (let due = timers.take(now); due !== undefined; due = timers.take(now)) {
+      this.#backend.at(due.key);
+      this.onTimer(due.timer);
+      this.leave();
+    }
+    this.#clockTimers.schedule();
   }
 
   #count(): void {

@@ -18,7 +18,7 @@ import { SegmentReader } from './segmentReader.js';
 import { SegmentWriter } from './segmentWriter.js';
 import { sliced, type Step } from './slices.js';
 import { bytesOf, parseSnapshot, runsOf, snapshotJson, type Run } from './snapshot.js';
-import type { FrozenCells, LiveState, StateSpecs } from './state.js';
+import type { FrozenCells, LiveState, StateHome, StateSpecs, TimerQueue } from './state.js';
 import { StateIds } from './stateIds.js';
 import { StateLoad } from './stateLoad.js';
 import { ObjectUpload } from './upload.js';
@@ -94,6 +94,8 @@ export class StateBackend {
   #writing = Subscription.EMPTY;
   #compacting: Subscription | undefined;
   #closed = false;
+  /** The time of the last watermark, in milliseconds since the epoch. */
+  eventTime = -Infinity;
   #resting = false;
 
   constructor(options: StateBackendOptions) {
@@ -104,12 +106,25 @@ export class StateBackend {
     const { first, last } = (this.#keyGroups = options.keyGroups ?? { first: 0, last: maxParallelism - 1 });
     this.#partial = first > 0 || last < maxParallelism - 1;
     this.#ids = new StateIds(options);
-    this.#states = this.#ids.declared.map(({ name, spec }) => spec.open(name, { operator, early }));
+    const home: StateHome = {
+      operator,
+      early,
+      now: (time) => (time === 'event' ? this.eventTime : options.clock.now()),
+    };
+    this.#states = this.#ids.declared.map(({ name, spec }) => spec.open(name, home));
   }
 
   /** The handle of each state, by name; the same objects for all records. */
   get handles(): Readonly<Record<string, unknown>> {
     return Object.fromEntries(this.#ids.declared.map(({ name }, i) => [name, this.#states[i]?.handle]));
+  }
+
+  /** The timers of states that have some, by name. */
+  get timers(): readonly (readonly [state: string, timers: TimerQueue])[] {
+    return this.#ids.declared.flatMap(({ name }, i) => {
+      const timers = this.#states[i]?.timers;
+      return timers === undefined ? [] : [[name, timers] as const];
+    });
   }
 
   /** For the operator's hot path. */

@@ -11,12 +11,13 @@
 export { StateBackend } from './backend.js';
 export { StateError, type StateErrorCode } from './errors.js';
 export type { StateEvent } from './events.js';
-export { storedKey, type Key } from './keys.js';
+export { storedKey, userKey, type Key } from './keys.js';
 export { maxStates } from './segmentFormat.js';
 export type { Serializer } from './serializer.js';
-export type { Handles, StateSpec, StateSpecs, TimerTime } from './state.js';
+export type { DueTimer, Handles, StateSpec, StateSpecs, TimerQueue, TimerTime } from './state.js';
 export {
   aggregatingState,
+  hasTimers,
   listState,
   mapState,
   reducingState,

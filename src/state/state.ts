@@ -25,6 +25,8 @@ export interface StateHome {
   readonly operator: string;
   /** Whether to reject a value that cannot be stored when it is set, never later. */
   readonly early: boolean;
+  /** Milliseconds since the epoch. Event time: that of the last watermark, at first `-Infinity`. */
+  readonly now: (time: TimerTime) => number;
 }
 
 /** One state of one operator in one attempt. */
@@ -64,10 +66,17 @@ export interface TimerQueue {
   readonly time: TimerTime;
   /** The time of the earliest timer; `Infinity` if there is none. */
   readonly next: number;
-  /** Removes the earliest timer, and returns it. Only if `next` is finite. */
-  take(): { readonly key: StoredKey; readonly at: number; readonly namespace: Key | undefined };
-  /** The time that handles report as the current one. */
-  now: number;
+  /** The time of the latest timer; `-Infinity` if there is none. O(number of timers). */
+  readonly last: number;
+  /** Removes the earliest timer, and returns it. Only if there is one. */
+  take(): DueTimer;
+}
+
+export interface DueTimer {
+  readonly key: StoredKey;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly namespace: Key | undefined;
 }
 
 /** The time that timers go by: that of watermarks, or that of the job's clock. */

@@ -81,6 +81,10 @@ export class TestAttempt implements Attempt {
     // Nothing waits for it.
   }
 
+  running(work: () => void): void {
+    work();
+  }
+
   terminal(): void {
     // Releases are in the trace.
   }

@@ -8,10 +8,14 @@ import type { StateHome } from '../state.js';
 /** How the values of one state are held in memory, safe from changes by the user, and stored in segments. */
 export class Contents<T> {
   readonly #name: string;
-  readonly #home: StateHome;
+  readonly #home: Pick<StateHome, 'operator' | 'early'>;
   readonly #serializer: Serializer<T>;
 
-  constructor(name: string, serializer: Serializer<T>, home: StateHome = { operator: '', early: false }) {
+  constructor(
+    name: string,
+    serializer: Serializer<T>,
+    home: Pick<StateHome, 'operator' | 'early'> = { operator: '', early: false },
+  ) {
     this.#name = name;
     this.#serializer = serializer;
     this.#home = home;

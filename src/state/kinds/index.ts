@@ -10,7 +10,7 @@ export { listState, type ListState } from './listState.js';
 export { mapState, type MapState } from './mapState.js';
 export type { KeyedStateOptions, StateNameOptions } from './options.js';
 export { reducingState, type ReducingState } from './reducingState.js';
-export { timers, type PendingTimer, type Timers } from './timers.js';
+export { hasTimers, timers, type PendingTimer, type Timers } from './timers.js';
 export { valueState, type ValueState } from './valueState.js';
 
 /** Reads stored state whose declaration is not at hand. Reductions and accumulators are read as values. */

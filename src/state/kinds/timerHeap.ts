@@ -16,6 +16,13 @@ export class TimerHeap<E extends Scheduled> {
     return this.#elements[0];
   }
 
+  /** The latest time; `-Infinity` if there is none. */
+  get last(): number {
+    let last = -Infinity;
+    for (const { at } of this.#elements) if (at > last) last = at;
+    return last;
+  }
+
   add(element: E): void {
     this.#up(element, this.#elements.length);
   }

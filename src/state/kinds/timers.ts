@@ -4,7 +4,15 @@ import { absent, type Absent, type CellContent, type CellPath } from '../cells.j
 import { KeyMap, Namespace } from '../keyMap.js';
 import { KeyReader, type Key, type StoredKey } from '../keys.js';
 import { messagePack } from '../serializer.js';
-import type { FrozenCells, LiveState, StateSpec, TimerQueue, TimerTime } from '../state.js';
+import type {
+  DueTimer,
+  FrozenCells,
+  LiveState,
+  StateHome,
+  StateSpec,
+  TimerQueue,
+  TimerTime,
+} from '../state.js';
 import { FrozenEntries, Generations, type Entry } from '../table.js';
 import { outsideTurn } from './handle.js';
 import { formerlyOf, stateNameOptions, type StateNameOptions } from './options.js';
@@ -16,8 +24,8 @@ export interface Timers {
   readonly now: number;
   /**
    * Sets a timer of the key, in milliseconds since the epoch. There is one per time and namespace: setting it again
-   * has no effect. A time that has passed is due immediately: in processing time after the turn, in event time with
-   * the next watermark. Returns whether it is now the earliest of all keys. Errors: `UnsupportedKey` for the
+   * has no effect. If the time has passed, it is due after the turn (processing time) or at the next watermark (event
+   * time). Returns whether it is now the earliest of all keys. Errors: `UnsupportedKey` for the
    * namespace, `UnsupportedValue` for the time.
    */
   set(at: number | Date, namespace?: Key): boolean;
@@ -37,10 +45,13 @@ export interface PendingTimer {
  * Declares timers per key. They are state: a restore brings them back exactly. `onTimer` of `keyed` is called when one
  * is due, in the order of their times; those of the same time fire in no particular order.
  *
- * - `'event'` time is that of watermarks: a timer fires before the first watermark that is not before it is passed
- *   on. At the end of the input, all that are set fire; those that `onTimer` sets then do not.
+ * - `'event'` time is that of watermarks (see `watermarks`): all timers up to a watermark fire before it is passed on.
+ *   At the end of the input, event time advances to the latest timer that is set. Timers that `onTimer` then sets for
+ *   later stay set.
  * - `'processing'` time is that of the job's clock. A timer that became due while the job was down fires once it runs
  *   again. At the end of the input, timers stay set.
+ *
+ * A timer that `onTimer` sets for a time that has passed fires immediately afterwards.
  *
  * @example
  * ```ts
@@ -64,12 +75,17 @@ export function timers(time: TimerTime, options: StateNameOptions = {}): StateSp
     kind: `${time}-timers`,
     serializer: messagePack,
     ...formerlyOf('timers', options),
-    open: (name) => new LiveTimers(name, time),
+    open: (name, home) => new LiveTimers(name, time, home),
     contents: (handle) => {
       const pending = handle.pending();
       return pending.length === 0 ? undefined : pending;
     },
   };
+}
+
+/** Whether it is a state declared with {@link timers}. */
+export function hasTimers({ kind }: Pick<StateSpec<unknown>, 'kind'>): boolean {
+  return kind.endsWith('-timers');
 }
 
 interface TimerEntry extends Entry<true>, Scheduled {
@@ -157,12 +173,17 @@ class LiveTimers implements LiveState<Timers>, Timers, TimerQueue {
   readonly time: TimerTime;
   readonly #name: string;
   readonly #entries = new TimerEntries();
+  readonly #home: StateHome | undefined;
   #key: StoredKey | undefined;
-  now = -Infinity;
 
-  constructor(name: string, time: TimerTime) {
+  constructor(name: string, time: TimerTime, home: StateHome | undefined) {
     this.#name = name;
     this.time = time;
+    this.#home = home;
+  }
+
+  get now(): number {
+    return this.#home?.now(this.time) ?? -Infinity;
   }
 
   get handle(): Timers {
@@ -228,7 +249,11 @@ class LiveTimers implements LiveState<Timers>, Timers, TimerQueue {
     return this.#entries.heap.first?.at ?? Infinity;
   }
 
-  take(): { readonly key: StoredKey; readonly at: number; readonly namespace: Key | undefined } {
+  get last(): number {
+    return this.#entries.heap.last;
+  }
+
+  take(): DueTimer {
     const entry = this.#entries.heap.first;
     if (entry === undefined) throw new RangeError('there is no timer');
     this.#entries.write(entry, absent);
