@@ -33,7 +33,7 @@ export { ndjson, type NdjsonOptions } from './formats/ndjson.js';
 export { text } from './formats/text.js';
 
 // Operators
-export type { Timer } from './operators/dueTimers.js';
+export type { Timer } from './operators/keyed/dueTimers.js';
 export { keyed, type KeyedOptions } from './operators/keyed.js';
 export { mergeFlows } from './operators/mergeFlows.js';
 export { records } from './operators/records.js';

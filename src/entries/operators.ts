@@ -28,7 +28,7 @@ export {
 } from '../flow/signals.js';
 
 // With keyed state
-export { checkStates, KeyedOperator, type KeyedOperatorOptions } from '../operators/keyedOperator.js';
+export { checkStates, KeyedOperator, type KeyedOperatorOptions } from '../operators/keyed/keyedOperator.js';
 
 // What they reach the world by
 export {

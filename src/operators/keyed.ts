@@ -14,11 +14,11 @@ import {
 import { deferredInFlow, isDeferred } from '../flow/deferred.js';
 import { typeName } from '../formats/typeName.js';
 import { hasTimers, StateError, type Handles, type Key, type StateSpecs } from '../state/index.js';
-import type { Timer } from './dueTimers.js';
-import { checkDropped, checkStates, KeyedOperator } from './keyedOperator.js';
+import type { Timer } from './keyed/dueTimers.js';
+import { checkDropped, checkStates, KeyedOperator } from './keyed/keyedOperator.js';
 
 /** Options of {@link keyed}. */
-export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
+export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B, C = never> {
   /** The key of a record. Equal keys share state: `1` and `'1'` differ, `{ a, b }` and `{ b, a }` do not. */
   readonly key: (record: A) => K;
   /** The states, by name. Names are part of checkpoints: keep them. */
@@ -34,7 +34,7 @@ export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
    * Handles a timer of a key with the states of the key: required if a state has timers, see `timers`. Returns the
    * records to emit, in order.
    */
-  readonly onTimer?: (timer: Timer<K>, states: Handles<S>) => Iterable<B>;
+  readonly onTimer?: (timer: Timer<K>, states: Handles<S>) => Iterable<C>;
   /**
    * What happens to a record whose key or values cannot be stored (`UnsupportedKey`, `UnsupportedValue`): the job
    * ends, or the record is skipped, including all that `onRecord` changed in states and returned. To detect it in
@@ -44,14 +44,14 @@ export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B> {
 }
 
 /** Calls `onRecord` with the states of a record's key. */
-class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, B, S> {
+class Keyed<A, K extends Key, S extends StateSpecs, B, C> extends KeyedOperator<A, B | C, S> {
   readonly #key: (record: A) => K;
   readonly #onRecord: (record: A, states: Handles<S>) => Iterable<B>;
-  readonly #onTimer: KeyedOptions<A, K, S, B>['onTimer'];
+  readonly #onTimer: KeyedOptions<A, K, S, B, C>['onTimer'];
   readonly #skipping: boolean;
   #skipped!: SkippedRecords;
 
-  constructor(out: Subscriber<B | Signal>, id: string, options: KeyedOptions<A, K, S, B>) {
+  constructor(out: Subscriber<B | C | Signal>, id: string, options: KeyedOptions<A, K, S, B, C>) {
     const skipping = options.onUnencodable === 'skip';
     super(out, {
       name: 'keyed',
@@ -112,7 +112,7 @@ class Keyed<A, K extends Key, S extends StateSpecs, B> extends KeyedOperator<A, 
     this.leave();
   }
 
-  #emitAll(callback: Callback, results: Iterable<B>): void {
+  #emitAll(callback: Callback, results: Iterable<B | C>): void {
     for (const value of results) {
       if (isDeferred(value)) throw deferredInFlow(`${callback} of keyed('${this.id}') returned`, value);
       this.emit(value);
@@ -164,12 +164,12 @@ function notIterable(callback: Callback, id: string, results: unknown): Millrace
  * );
  * ```
  */
-export function keyed<A, K extends Key, S extends StateSpecs, B>(
+export function keyed<A, K extends Key, S extends StateSpecs, B, C = never>(
   id: string,
-  options: KeyedOptions<A, K, S, B>,
-): FlowOperator<A, B> {
+  options: KeyedOptions<A, K, S, B, C>,
+): FlowOperator<A, B | C> {
   validate(id, options);
-  return flowOperator<A, B>((out) => new Keyed(out, id, options));
+  return flowOperator<A, B | C>((out) => new Keyed(out, id, options));
 }
 
 const names: OptionNames<KeyedOptions<never, never, never, never>> = {

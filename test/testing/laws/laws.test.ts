@@ -4,9 +4,13 @@ import {
   fileSink,
   type Flow,
   keyed,
+  listState,
+  mapState,
   mergeFlows,
   ndjson,
   records,
+  reducingState,
+  timers,
   valueState,
   watermarks,
 } from '../../../src/index.js';
@@ -76,6 +80,32 @@ describe('every law is kept by', () => {
           const before = last.value?.n ?? null;
           last.set({ n: record.n });
           return [{ sum: sum.update((each) => each + record.n), before }];
+        },
+      }),
+    );
+  });
+
+  test('keyed, with every kind of state and timers', () => {
+    check(() =>
+      keyed('timed', {
+        key: ({ n }: Item) => n % 3,
+        state: {
+          due: timers('event'),
+          all: listState<number>(),
+          counts: mapState<number, number>(),
+          highest: reducingState((a: number, b: number) => Math.max(a, b)),
+        },
+        onRecord: ({ n }, { due, all, counts, highest }) => {
+          due.set(n, n % 2);
+          all.append(n);
+          counts.in(n % 2).update(n, (count = 0) => count + 1);
+          return [highest.add(n)];
+        },
+        onTimer: ({ at, namespace = null }, { all, counts }) => {
+          const result = { at, all: all.toArray(), counts: [...counts.in(namespace).values()].sort() };
+          counts.in(namespace).delete(at);
+          if (all.length > 5) all.clear();
+          return [result];
         },
       }),
     );

@@ -1,5 +1,5 @@
 import { Subscription, type Unsubscribable } from 'rxjs';
-import type { Clock } from '../flow/index.js';
+import type { Clock } from '../../flow/index.js';
 import type { DueTimers } from './dueTimers.js';
 
 /**

@@ -1,5 +1,5 @@
-import type { DueTimer, Key, TimerQueue, TimerTime } from '../state/index.js';
-import { userKey } from '../state/index.js';
+import type { DueTimer, Key, TimerQueue, TimerTime } from '../../state/index.js';
+import { userKey } from '../../state/index.js';
 
 /** A timer that is due. */
 export interface Timer<K extends Key = Key> {

@@ -12,14 +12,14 @@ import {
   type Service,
   type Signal,
   type Watermark,
-} from '../../src/flow/index.js';
-import { keyed } from '../../src/operators/keyed.js';
-import { KeyedOperator } from '../../src/operators/keyedOperator.js';
-import { valueState, type StateSpec, type ValueState } from '../../src/state/index.js';
-import { createMemoryStore } from '../../src/store/memory/index.js';
-import { checkpointData } from '../../src/store/services.js';
-import { SimulatedClock, TestAttempt } from '../../src/testing/index.js';
-import { dataOn, snapshotOf } from '../state/harness.js';
+} from '../../../src/flow/index.js';
+import { keyed } from '../../../src/operators/keyed.js';
+import { KeyedOperator } from '../../../src/operators/keyed/keyedOperator.js';
+import { valueState, type StateSpec, type ValueState } from '../../../src/state/index.js';
+import { createMemoryStore } from '../../../src/store/memory/index.js';
+import { checkpointData } from '../../../src/store/services.js';
+import { SimulatedClock, TestAttempt } from '../../../src/testing/index.js';
+import { dataOn, snapshotOf } from '../../state/harness.js';
 
 type States = { open: StateSpec<ValueState<readonly string[]>>; n: StateSpec<ValueState<number>> };
 const state: States = { open: valueState<readonly string[]>([]), n: valueState(0) };

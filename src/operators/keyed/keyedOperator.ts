@@ -1,7 +1,7 @@
 import type { Subscriber } from 'rxjs';
-import { MillraceError } from '../errors.js';
-import { configOf } from '../config/service.js';
-import { InvalidOption } from '../config/units.js';
+import { MillraceError } from '../../errors.js';
+import { configOf } from '../../config/service.js';
+import { InvalidOption } from '../../config/units.js';
 import {
   FlowSubscriber,
   isLast,
@@ -13,8 +13,8 @@ import {
   type Open,
   type Signal,
   type Watermark,
-} from '../flow/index.js';
-import { deferredInFlow, isDeferred } from '../flow/deferred.js';
+} from '../../flow/index.js';
+import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
 import {
   maxStates,
   StateBackend,
@@ -24,8 +24,8 @@ import {
   type Key,
   type StateSpec,
   type StateSpecs,
-} from '../state/index.js';
-import { checkpointData } from '../store/services.js';
+} from '../../state/index.js';
+import { checkpointData } from '../../store/services.js';
 import { ClockTimers } from './clockTimers.js';
 import { DueTimers, type Timer } from './dueTimers.js';
 
@@ -111,9 +111,7 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
   }
 
   /** Handles a timer that is due, in the turn of its key. */
-  protected onTimer(_timer: Timer): void {
-    // Declares no timers.
-  }
+  protected onTimer?(timer: Timer): void;
 
   /** Logs changes of states, so that {@link undo} can revert them until {@link forget}. */
   protected remember(): void {
@@ -210,7 +208,7 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
   #fire(timers: DueTimers, now: number): void {
     for (let due = timers.take(now); due !== undefined; due = timers.take(now)) {
       this.#backend.at(due.key);
-      this.onTimer(due.timer);
+      this.onTimer?.(due.timer);
       this.leave();
     }
     this.#clockTimers.schedule();
