@@ -111,6 +111,7 @@ function checkCut<A>(
       restored: manifests.get(checkpoint) ?? new Map(),
       epoch: 2,
       after: checkpoint,
+      time: upTo.reduce((time, each) => (each.kind === 'watermark' ? time + (each.rise ?? 1) : time), 0),
     });
     const resumed = [...before, ...records(tail.output)];
     if (resumed.join() !== records(whole.output).join()) {

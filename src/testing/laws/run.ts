@@ -39,6 +39,8 @@ export interface RunOptions extends LawOptions {
   readonly epoch?: number;
   /** The checkpoint before the first one of this run. */
   readonly after?: number;
+  /** The event time that the inputs continue from: watermarks never regress, over restores neither. Default 0. */
+  readonly time?: number;
   /** Simulates a zombie: this checkpoint becomes durable, but is not committed; later ones never become durable. */
   readonly diesAt?: number;
   readonly unsubscribeAfter?: number;
@@ -85,7 +87,13 @@ export function runInputs<A>(
   elements: readonly LawElement<A>[],
   options: RunOptions,
 ): LawRun {
-  const { after = 0, epoch = 1, diesAt = Infinity, restored = new Map<string, Restored>() } = options;
+  const {
+    after = 0,
+    time = 0,
+    epoch = 1,
+    diesAt = Infinity,
+    restored = new Map<string, Restored>(),
+  } = options;
   const scheduler = new VirtualTimeScheduler();
   const services = options.shared ?? options.services?.() ?? new Map<Service<unknown>, unknown>();
   const waiting: TestBarrier[] = [];
@@ -127,7 +135,7 @@ export function runInputs<A>(
     }
   };
 
-  const inputs = sources.map((of) => new LawInputFeed(of, after));
+  const inputs = sources.map((of) => new LawInputFeed(of, after, time));
   const output: unknown[] = [];
   let completed = false;
   let unsubscribed = { output: 0, timers: 0, inputs: 0 };
@@ -215,12 +223,12 @@ export function runInputs<A>(
 class LawInputFeed {
   readonly elements = new Subject<unknown>();
   readonly #credits = new Map<string, number>();
-  time = 0;
   ended = false;
 
   constructor(
     readonly sources: readonly string[],
     public checkpoint: number,
+    public time: number,
   ) {}
 
   credit(source: string): Signal {
