@@ -31,8 +31,8 @@ export interface JobOptions {
   /** Bytes of input that a source may be ahead of its slowest sink. Default 16 MiB (`execution.source-budget`). */
   readonly budget?: Size;
   /**
-   * Bytes that all jobs of this process may hold together: what is read ahead, in flight, and not uploaded yet. Each job's
-   * sources and sinks have shares of it, which shrink when other jobs start; where jobs specify different ones, the smallest
+   * Bytes that all jobs, readers and copies of this process may hold together: what is read ahead, in flight, and not uploaded
+   * yet. Each job's sources and sinks have shares of it, which shrink when other jobs start; where jobs specify different ones, the smallest
    * counts. Default: half of the memory of the machine or container (`execution.memory-budget`), no limit with a `clock`.
    */
   readonly memory?: Size;

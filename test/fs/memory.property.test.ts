@@ -1,12 +1,17 @@
 /** A job, readers and copies in one process share its memory: see src/job/memory/allowance.ts. */
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
+import { createStores } from '../../src/entries/stores.js';
+import { createOperations } from '../../src/fs/operations/index.js';
 import { ReadBudget, readObject } from '../../src/fs/reader/index.js';
 import type { MemoryShare } from '../../src/flow/index.js';
 import { allowances, processMemory } from '../../src/job/memory/index.js';
 import { delayed } from '../../src/store/decorators/delay.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
+import { BufferPool } from '../../src/store/multipart/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { SimulatedClock } from '../../src/testing/simulatedClock.js';
+import { flat } from '../config/support.js';
 import { seeded } from '../simulation/random.js';
 
 const KiB = 1024;
@@ -90,6 +95,50 @@ function reading(
   };
 }
 
+/** Copies four objects between two stores, and then one in parts. */
+function copying(clock: SimulatedClock, total: number, from: number, random: () => number) {
+  const slow = (store: ObjectStore): ObjectStore =>
+    delayed(store, { clock, before: () => Math.floor(random() * 20) });
+  const source = createMemoryStore();
+  const target = createMemoryStore();
+  for (let i = 0; i < 4; i++) source.put(`d/${i}`, content).subscribe();
+  source.put('d/big', Buffer.alloc(11 << 20, 1)).subscribe();
+  const [a, b] = [slow(source), slow(target)];
+  const stores = createStores({ schemes: { memory: (name) => (name === 'a' ? a : b) }, clock });
+  const config = flat({ 'execution.memory-budget': total });
+  const operations = createOperations({ stores, clock, config });
+  let over = false;
+  let failed: unknown;
+  clock.after(from, () => {
+    operations
+      .bulkCopy({ from: 'memory://a/d/', to: 'memory://b/d/' }, { partSize: '5MiB' })
+      .subscribe({ error: (error: unknown) => (failed = error), complete: () => (over = true) });
+  });
+  const right = (): boolean => {
+    const sizes: number[] = [];
+    target.list({ prefix: '' }).subscribe(({ objects }) => sizes.push(...objects.map(({ size }) => size)));
+    return sizes.length === 5 && sizes.reduce((sum, size) => sum + size) === 4 * content.length + (11 << 20);
+  };
+  return {
+    held: () => [...pools].reduce((sum, { held }) => sum + held, 0),
+    over: () => failed ?? over,
+    right,
+    floor: 5 << 20,
+  };
+}
+
+let pools: Set<BufferPool>;
+const { take } = BufferPool.prototype;
+beforeEach(() => {
+  jest.spyOn(BufferPool.prototype, 'take').mockImplementation(function (this: BufferPool, size) {
+    pools.add(this);
+    return take.call(this, size);
+  });
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
 const filled = (): ObjectStore => {
   const store = createMemoryStore();
   store.put('o', content).subscribe();
@@ -100,18 +149,23 @@ test('together they stay within it apart from floors, and all of them finish', (
   fc.assert(
     fc.property(
       fc.record({
-        total: fc.integer({ min: 120 * KiB, max: 2000 * KiB }),
+        total: fc.integer({ min: 120 * KiB, max: 16_000 * KiB }),
         from: fc.nat(50),
+        copyFrom: fc.nat(200),
         until: fc.integer({ min: 50, max: 1000 }),
         seed: fc.nat(),
       }),
       readings,
-      ({ total, from, until, seed }, uses) => {
+      ({ total, from, until, copyFrom, seed }, uses) => {
         const clock = new SimulatedClock();
         const random = seeded(seed);
         const store = delayed(filled(), { clock, before: () => Math.floor(random() * 20) });
         const job = new Job(clock, total, from, until);
-        const all = uses.map((use) => reading(store, clock, total, use));
+        pools = new Set();
+        const all = [
+          ...uses.map((use) => reading(store, clock, total, use)),
+          copying(clock, total, copyFrom, random),
+        ];
         const most = total + all.reduce((sum, { floor }) => sum + floor, 0);
         const budget = processMemory(clock);
         while (clock.step()) {
@@ -122,7 +176,7 @@ test('together they stay within it apart from floors, and all of them finish', (
         expect([budget.charged, budget.fixed]).toEqual([0, 0]);
       },
     ),
-    { numRuns: 50 },
+    { numRuns: 20 },
   );
 });
 
@@ -161,4 +215,19 @@ test('a read of what a job waits for finishes, although the job holds all memory
   let bytes = 0;
   readObject({ store: filled(), key: 'o', budget, limits }).subscribe((chunk) => (bytes += chunk.length));
   expect(bytes).toBe(content.length);
+});
+
+test('a bulk copy without memory for any object ends at once, with the reason', () => {
+  const clock = new SimulatedClock();
+  const quiet = { waits: () => undefined, granted: () => undefined, exceeded: () => undefined };
+  const account = processMemory(clock).open({ owner: "job 'x'", total: 64 << 20, ...quiet });
+  account.share({ who: 'source x', least: 32 << 20, most: 32 << 20, changed: () => undefined });
+  pools = new Set();
+  const copy = copying(clock, 16 << 20, 0, () => 0);
+  while (clock.step());
+  expect(copy.over()).toMatchObject({
+    code: 'MemoryTooSmall',
+    message: expect.stringMatching(/16\.0 MiB together .*32\.0 MiB.* leaves nothing for a copy\./) as unknown,
+  });
+  expect(processMemory(clock).charged).toBe(32 << 20);
 });

@@ -93,7 +93,7 @@ export const checkpointing: readonly Row[] = [
     kind: size({ least: 1, rule: "1 byte or more, such as '1GiB'" }),
     fallback: 'half of the memory of the machine or container',
     option: 'transfer.memoryBudget',
-    doc: 'Memory that all jobs of a process share for what is read ahead, in flight and not uploaded yet.',
+    doc: 'Memory that all jobs, readers and copies of a process share for what is read ahead, in flight and not uploaded yet.',
   },
   {
     key: 'execution.stalled-after',

@@ -1,7 +1,8 @@
-import { concat, defer, EMPTY, type Observable } from 'rxjs';
+import { concat, defer, EMPTY, finalize, type Observable } from 'rxjs';
 import { checkOptions, required, type OptionNames } from '../../config/checkOptions.js';
 import { defaultConfig, loadConfig, type Config } from '../../config/index.js';
 import { systemClock, type Clock } from '../../flow/index.js';
+import { allowances } from '../../job/memory/index.js';
 import { answeringStores } from '../../store/decorators/answering.js';
 import { openStores, type OpenedStores } from '../../store/open.js';
 import type { Stores } from '../../store/services.js';
@@ -183,7 +184,8 @@ export function createOperations(options: OperationsOptions = {}): Operations {
   const transferConfig = (): Config['transfer'] =>
     (options.stores === undefined ? config() : (options.config ?? defaultConfig())).transfer;
   const open = (uri: string): Place => placeOf(stores(), uri);
-  const around = { cleanups, clock, open };
+  const allow = allowances(clock, () => transferConfig().memoryBudget);
+  const around = { allow, cleanups, clock, open };
   const at = <T>(uri: string, operation: (place: Place) => Observable<T>): Observable<T> =>
     defer(() => operation(open(uri)));
   const copying = (
@@ -203,7 +205,12 @@ export function createOperations(options: OperationsOptions = {}): Operations {
       const { overwrite = true } = options;
       const how = { overwrite, skipSame: false, resume: false, removesSource };
       const unlisted = new UnlistedPolicy(options, removesSource ? 'files' : 'follow');
-      return operation(open(from), open(to), copySettingsOf(how, transferConfig(), around), unlisted);
+      const settings = copySettingsOf(how, transferConfig(), around);
+      return operation(open(from), open(to), settings, unlisted).pipe(
+        finalize(() => {
+          settings.window.close();
+        }),
+      );
     });
   const contents = new Contents({
     open,
@@ -241,7 +248,11 @@ export function createOperations(options: OperationsOptions = {}): Operations {
         const settings = copySettingsOf(bulkOptions, transferConfig(), around);
         const targets = settings.skipSame || settings.skipExisting || !settings.overwrite;
         const unlisted = new UnlistedPolicy(bulkOptions, 'follow');
-        return transfer(tasksOfPairs(stores(), pairs, { targets, unlisted }), settings);
+        return transfer(tasksOfPairs(stores(), pairs, { targets, unlisted }), settings).pipe(
+          finalize(() => {
+            settings.window.close();
+          }),
+        );
       }),
     read: (uri, readOptions) =>
       defer(() => {

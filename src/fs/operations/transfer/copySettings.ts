@@ -2,6 +2,7 @@ import type { Transfer } from '../../../config/config.js';
 import { InvalidOption, parseSize } from '../../../config/units.js';
 import type { BulkCopyOptions } from '../../types.js';
 import type { Clock } from '../../../flow/index.js';
+import type { Allow } from '../../../job/memory/index.js';
 import { BufferPool } from '../../../store/multipart/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
@@ -22,6 +23,7 @@ export interface Around {
   readonly cleanups: Cleanups;
   readonly clock: Clock;
   readonly open: (uri: string) => Place;
+  readonly allow: Allow;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface Around {
 export function copySettingsOf(
   options: BulkCopyOptions & { readonly removesSource?: boolean },
   { bulkCopy, parallel, writePartSize }: Pick<Transfer, 'bulkCopy' | 'parallel' | 'writePartSize'>,
-  { cleanups, clock, open }: Around,
+  { allow, cleanups, clock, open }: Around,
 ): CopySettings {
   const {
     overwrite = true,
@@ -49,9 +51,18 @@ export function copySettingsOf(
   const enough = Math.max(partSize, Math.min(concurrency * partSize, mostMemory));
   const bytes = parseSize('memory', options.memory ?? enough);
   if (bytes < partSize) throw new InvalidOption('memory', options.memory, 'at least `partSize`');
+  const memory = new BufferPool(bytes);
   return {
-    window: new Window({ requests: concurrency, bytes }),
-    memory: new BufferPool(bytes),
+    window: new Window({
+      requests: concurrency,
+      bytes,
+      floor: partSize,
+      allow,
+      resized: (limit) => {
+        memory.resize(limit);
+      },
+    }),
+    memory,
     cleanups,
     containment: new Containment(),
     clock,

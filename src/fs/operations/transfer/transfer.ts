@@ -4,6 +4,7 @@
  * does not stop the others.
  */
 import { Observable, type Subscriber } from 'rxjs';
+import { MillraceError } from '../../../errors.js';
 import { asError, mostFailures, OperationError, PartlyFailed, type Failure } from '../errors.js';
 import type { BulkProgress } from '../../types.js';
 import { isResumeFileKey } from './resumeFile.js';
@@ -118,8 +119,9 @@ class Transfer {
           if (step.etag === undefined) this.#tell(task);
         },
         error: (error: unknown) => {
-          // If one source is its own target, all may be, so stop.
-          if (this.#settings.removesSource && error instanceof OperationError) {
+          // If one source is its own target, all may be; if there is no memory for one, there is none for all. So stop.
+          const isForAll = this.#settings.removesSource && error instanceof OperationError;
+          if (isForAll || (error instanceof MillraceError && error.code === 'MemoryTooSmall')) {
             this.#out.error(error);
             return;
           }

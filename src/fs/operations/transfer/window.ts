@@ -4,18 +4,30 @@
  * A job waits until there is room, and occupies a place until it ends. The waiting object with the fewest running jobs is
  * next; so a stalled object keeps its places, but gets no more while others wait, and as long as more objects may come it
  * never has all. A job whose bytes do not fit lets smaller ones pass; one larger than the limit runs when no other job holds
- * bytes.
+ * bytes. The bytes are an allowance of the memory of the process, from the first job that has any until `close`.
  */
 import { Observable } from 'rxjs';
+import type { Allow, Allowance } from '../../../job/memory/index.js';
 
 interface Job {
   readonly bytes: number;
   readonly start: () => void;
 }
 
+export interface WindowLimits {
+  readonly requests: number;
+  /** The maximum limit. */
+  readonly bytes: number;
+  /** Bytes that are taken in any case: those of an ordinary job. */
+  readonly floor: number;
+  readonly allow: Allow;
+  /** The bytes that jobs may hold now. */
+  readonly resized: (bytes: number) => void;
+}
+
 export class Window {
-  readonly #requests: number;
-  readonly #bytes: number;
+  readonly #limits: WindowLimits;
+  #allowance: Allowance | undefined;
   readonly #waiting = new Map<object, Job[]>();
   readonly #running = new Map<object, number>();
   #requestsHeld = 0;
@@ -23,9 +35,15 @@ export class Window {
   #pumping = false;
   #newcomers = true;
 
-  constructor(limits: { readonly requests: number; readonly bytes: number }) {
-    this.#requests = limits.requests;
-    this.#bytes = limits.bytes;
+  constructor(limits: WindowLimits) {
+    this.#limits = limits;
+  }
+
+  /** No job runs any more: gives the memory back. */
+  close(): void {
+    const allowance = this.#allowance;
+    this.#allowance = undefined;
+    allowance?.leave();
   }
 
   /** There will be no more owners: the last one may take all places. */
@@ -34,9 +52,10 @@ export class Window {
     this.#pump();
   }
 
-  /** Runs `job` once there is room. Unsubscribing withdraws or aborts it. */
+  /** Runs `job` once there is room. Unsubscribing withdraws or aborts it. Errors: `MemoryTooSmall`, and those of the job. */
   run<T>(owner: object, bytes: number, job: Observable<T>): Observable<T> {
     return new Observable((out) => {
+      if (bytes > 0) this.#open();
       let started = false;
       const waiting: Job = {
         bytes,
@@ -64,6 +83,7 @@ export class Window {
     this.#requestsHeld -= 1;
     this.#bytesHeld -= bytes;
     this.#pump();
+    this.#report();
   }
 
   #withdraw(owner: object, job: Job): void {
@@ -75,7 +95,7 @@ export class Window {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#requestsHeld < this.#requests) {
+    while (this.#requestsHeld < this.#limits.requests) {
       const owner = this.#next();
       if (owner === undefined) break;
       const jobs = this.#waiting.get(owner) ?? [];
@@ -85,6 +105,7 @@ export class Window {
       this.#running.set(owner, (this.#running.get(owner) ?? 0) + 1);
       this.#requestsHeld += 1;
       this.#bytesHeld += job.bytes;
+      if (job.bytes > this.#bytes) this.#report();
       job.start();
     }
     this.#pumping = false;
@@ -93,7 +114,7 @@ export class Window {
   /** The next owner; the oldest of equals. */
   #next(): object | undefined {
     let best: object | undefined;
-    let fewest = this.#newcomers ? Math.max(1, Math.ceil(this.#requests * 0.75)) : Infinity;
+    let fewest = this.#newcomers ? Math.max(1, Math.ceil(this.#limits.requests * 0.75)) : Infinity;
     for (const [owner, [job]] of this.#waiting) {
       const running = this.#running.get(owner) ?? 0;
       if (job === undefined || running >= fewest || !this.#fits(job.bytes)) continue;
@@ -105,5 +126,41 @@ export class Window {
 
   #fits(bytes: number): boolean {
     return bytes === 0 || this.#bytesHeld === 0 || this.#bytesHeld + bytes <= this.#bytes;
+  }
+
+  get #bytes(): number {
+    return this.#allowance?.limit ?? 0;
+  }
+
+  #open(): void {
+    const before = this.#allowance;
+    if (before !== undefined) return;
+    const { bytes, floor, allow } = this.#limits;
+    const allowance = allow({
+      who: 'a copy',
+      floor,
+      most: bytes,
+      changed: () => {
+        this.#resize();
+        this.#pump();
+        this.#report();
+      },
+    });
+    // Others are told of their limits meanwhile, and what that sets off may run a job here.
+    if (this.#allowance !== undefined) {
+      allowance.leave();
+      return;
+    }
+    this.#allowance = allowance;
+    this.#resize();
+    this.#report();
+  }
+
+  #resize(): void {
+    this.#limits.resized(this.#bytes);
+  }
+
+  #report(): void {
+    this.#allowance?.holds(Math.max(this.#limits.floor, this.#bytesHeld));
   }
 }
