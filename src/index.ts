@@ -63,6 +63,7 @@ export {
   type StateSpecs,
   type Timers,
   type TimerTime,
+  type TtlOptions,
   type ValueState,
 } from './state/index.js';
 

@@ -18,7 +18,7 @@ import { SegmentReader } from './segmentReader.js';
 import { SegmentWriter } from './segmentWriter.js';
 import { sliced, type Step } from './slices.js';
 import { bytesOf, parseSnapshot, runsOf, snapshotJson, type Run } from './snapshot.js';
-import type { FrozenCells, LiveState, StateHome, StateSpecs, TimerQueue } from './state.js';
+import type { FrozenCells, LiveState, StateHome, StateSpecs, Sweeper, TimerQueue } from './state.js';
 import { StateIds } from './stateIds.js';
 import { StateLoad } from './stateLoad.js';
 import { ObjectUpload } from './upload.js';
@@ -50,6 +50,7 @@ export interface StateBackendOptions {
 /** What one freeze took from all states, until it is stored. */
 interface Pending {
   readonly frozen: readonly FrozenCells[];
+  readonly eventTime: number;
   out: Subscriber<Frozen> | undefined;
   cancelled: boolean;
 }
@@ -87,6 +88,9 @@ export class StateBackend {
   #ids: StateIds;
   /** In the order of their ids. */
   #states: readonly LiveState<unknown>[];
+  #sweepers: readonly Sweeper[];
+  /** The event time of the last freeze that was stored. */
+  #settled = -Infinity;
   /** Oldest first. */
   #runs: readonly Run[] = [];
   readonly #footprint = new Footprint();
@@ -110,8 +114,10 @@ export class StateBackend {
       operator,
       early,
       now: (time) => (time === 'event' ? this.eventTime : options.clock.now()),
+      settled: (time) => (time === 'event' ? this.#settled : options.clock.now()),
     };
     this.#states = this.#ids.declared.map(({ name, spec }) => spec.open(name, home));
+    this.#sweepers = this.#states.flatMap((state) => state.sweeper?.() ?? []);
   }
 
   /** The handle of each state, by name; the same objects for all records. */
@@ -145,7 +151,12 @@ export class StateBackend {
   /** Points all handles at a key. Errors: `KeyOutsideRange`. */
   at(key: StoredKey): void {
     if (this.#partial) this.#checkRange(key);
+    if (this.#sweepers.length > 0) this.#sweep();
     for (const state of this.#states) state.at(key);
+  }
+
+  #sweep(): void {
+    for (const sweeper of this.#sweepers) sweeper.step();
   }
 
   /** Logs what changes in all states, so that {@link undo} can revert it until {@link forget}. */
@@ -210,7 +221,7 @@ export class StateBackend {
   freeze(last = false): Observable<Frozen> {
     this.#resting ||= last;
     const frozen = this.#states.map((state) => state.freeze());
-    const pending: Pending = { frozen, out: undefined, cancelled: false };
+    const pending: Pending = { frozen, eventTime: this.eventTime, out: undefined, cancelled: false };
     this.#queue.push(pending);
     return new Observable((out) => {
       pending.out = out;
@@ -293,7 +304,11 @@ export class StateBackend {
 
   /** Removes the head of the queue. */
   #release(how: 'stored' | 'giveBack'): void {
-    for (const cells of this.#queue.shift()?.frozen ?? []) cells[how]();
+    const head = this.#queue.shift();
+    if (head === undefined) return;
+    for (const cells of head.frozen) cells[how]();
+    // Acks still to come are of this freeze or a later one.
+    if (how === 'stored') this.#settled = head.eventTime;
   }
 
   #ack(out: Subscriber<Frozen>): void {

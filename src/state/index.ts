@@ -32,5 +32,6 @@ export {
   type KeyedStateOptions,
   type StateNameOptions,
   type Timers,
+  type TtlOptions,
   type ValueState,
 } from './kinds/index.js';

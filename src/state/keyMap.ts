@@ -95,6 +95,11 @@ export class SpaceMap<V> {
     this.#inSpaces += spaces.size - before;
   }
 
+  *values(): Generator<V, void> {
+    yield* this.#plain.values();
+    for (const spaces of this.#spaced.values()) yield* spaces.values();
+  }
+
   delete(key: StoredKey, space: Namespace | undefined): void {
     if (space === undefined) {
       this.#plain.delete(key);

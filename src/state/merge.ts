@@ -35,7 +35,7 @@ interface Places {
 /**
  * Merges runs, oldest first, into one. At each address, the newest value or tombstone replaces older contents, and
  * newer operands are folded into it by the kind of state. With `bottom`, nothing is older than the inputs, so
- * tombstones are dropped and operands become values. Cells of dropped states are left out. Memory is one window and
+ * tombstones and what has expired are dropped, and operands become values. Cells of dropped states are left out. Memory is one window and
  * one block per input.
  */
 export class SegmentMerge {
@@ -43,7 +43,7 @@ export class SegmentMerge {
   readonly #cursors: Cursor[];
   readonly #run: RunWriter;
   readonly #bottom: boolean;
-  readonly #states: readonly Pick<LiveState<unknown>, 'convert' | 'fold'>[];
+  readonly #states: readonly Pick<LiveState<unknown>, 'convert' | 'fold' | 'unexpired'>[];
   readonly #resolve: (reader: SegmentReader) => readonly number[];
   /** The first `#count` are the inputs at the lowest address, newest first. */
   readonly #first: Cursor[] = [];
@@ -56,7 +56,7 @@ export class SegmentMerge {
     readonly run: RunWriter;
     readonly bottom: boolean;
     /** The output's states, by index. */
-    readonly states: readonly Pick<LiveState<unknown>, 'convert' | 'fold'>[];
+    readonly states: readonly Pick<LiveState<unknown>, 'convert' | 'fold' | 'unexpired'>[];
     /** Maps a segment's state indices to the output's, or to -1 for dropped states. */
     readonly resolve: (reader: SegmentReader) => readonly number[];
   }) {
@@ -113,7 +113,8 @@ export class SegmentMerge {
         return run.finish();
       }
       const { block, places, at, states } = first;
-      const content = this.#content();
+      let content = this.#content();
+      if (this.#bottom) content = this.#unexpired(content);
       if (content !== absent || !this.#bottom) {
         encoder.addEncoded(
           places.groups[at]!,
@@ -151,6 +152,13 @@ export class SegmentMerge {
     for (let operand = operands.pop(); operand !== undefined; operand = operands.pop())
       content = this.#fold(content, operand);
     return content;
+  }
+
+  #unexpired(content: CellContent): CellContent {
+    if (content === absent) return absent;
+    const { states, block, at } = this.#first[0]!;
+    const state = this.#states[states![block!.states[at]!]!]!;
+    return state.unexpired === undefined ? content : state.unexpired(content);
   }
 
   #fold(older: CellContent, operand: Operand): CellContent {

@@ -1,7 +1,7 @@
 import { markType } from './marks.js';
 
-/** Extensions that are followed by a value: JsonNumber, mark and set. */
-const tags: ReadonlySet<number> = new Set([0x4a, markType, 0x73]);
+/** Extensions that are followed by a value: JsonNumber, a value with its time, mark and set. */
+const tags: ReadonlySet<number> = new Set([0x4a, 0x54, markType, 0x73]);
 /** Extensions that consist of bytes: undefined, bigint, binary data, date. */
 const blobs: ReadonlySet<number> = new Set([0x00, 0x42, 0x74, 0xff]);
 const recordType = 0x72;

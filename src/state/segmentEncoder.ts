@@ -25,6 +25,7 @@ import {
   type SegmentSchema,
 } from './segmentFormat.js';
 import { Encoded, packr } from './serializer.js';
+import { Timed } from './timed.js';
 
 /** Builds a segment block by block; concatenate the results. Add cells in the order of their addresses. */
 export class SegmentEncoder {
@@ -198,7 +199,10 @@ export class SegmentEncoder {
   }
 
   #content(value: unknown): void {
-    if (value instanceof Encoded) {
+    if (value instanceof Timed) {
+      const inner: unknown = value.value;
+      if (inner instanceof Uint8Array || typeof inner === 'string') this.#weight += inner.length;
+    } else if (value instanceof Encoded) {
       this.#weight += value.bytes.length;
       this.#contents.push(value.bytes);
       return;

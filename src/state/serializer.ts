@@ -2,6 +2,7 @@ import { addExtension, Packr } from 'msgpackr';
 import { JsonNumber } from '../formats/jsonNumbers.js';
 import { mark } from './marks.js';
 import { scan } from './scan.js';
+import { Timed } from './timed.js';
 
 /**
  * Encodes the values of one state to bytes and decodes them. `id` names the format and never changes. Raise `version`
@@ -48,12 +49,18 @@ export const packr = new Packr({
   useBigIntExtension: true,
 });
 
-// The type is part of the format of state: it must never change.
+// The types are part of the format of state: they must never change.
 addExtension({
   Class: JsonNumber,
   type: 0x4a,
   write: ({ text }: JsonNumber) => text,
   read: (text: string) => new JsonNumber(text),
+});
+addExtension({
+  Class: Timed,
+  type: 0x54,
+  write: ({ parts }: Timed) => parts,
+  read: (parts: unknown) => Timed.from(parts),
 });
 
 /**

@@ -27,6 +27,14 @@ export interface StateHome {
   readonly early: boolean;
   /** Milliseconds since the epoch. Event time: that of the last watermark, at first `-Infinity`. */
   readonly now: (time: TimerTime) => number;
+  /** A time that no restore of a checkpoint still to come falls behind. */
+  readonly settled: (time: TimerTime) => number;
+}
+
+/** Removes expired entries from memory. */
+export interface Sweeper {
+  /** Looks at a few entries. */
+  step(): void;
 }
 
 /** One state of one operator in one attempt. */
@@ -57,6 +65,10 @@ export interface LiveState<H> {
    * segments hold. Required for kinds that write operands.
    */
   fold?(older: CellContent, operand: Operand): CellContent;
+  /** For states with a TTL: what is left of a value, in the form of segments, that nothing older is under. */
+  unexpired?(content: CellContent): CellContent;
+  /** For states with a TTL: removes what has expired from memory, a little before each turn. */
+  sweeper?(): Sweeper | undefined;
   /** For kinds that hold timers. */
   readonly timers?: TimerQueue;
 }

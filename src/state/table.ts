@@ -198,6 +198,11 @@ export class Table<C> extends Generations<C> {
     return this.#entries.size;
   }
 
+  /** All entries, in no particular order. The table may be changed meanwhile. */
+  entries(): Iterable<Entry<C>> {
+    return this.#entries.values();
+  }
+
   find(key: StoredKey, space?: Namespace): Entry<C> | undefined {
     return this.#entries.get(key, space);
   }

@@ -21,6 +21,7 @@ import { countVisits } from './examples/countVisits.js';
 import { runUntil } from './examples/crashedJob.js';
 import { flakyStores } from './examples/flakyStores.js';
 import { numbered } from './examples/numbered.js';
+import { oncePerDay } from './examples/oncePerDay.js';
 import { examplesOf, runExample } from './program.js';
 import { results } from './examples/tenfold.js';
 
@@ -45,6 +46,7 @@ function linesBelow(store: ObjectStore, prefix: string): string[] {
 describe('The examples of the pages', () => {
   test.each([
     ['concepts.md', 'test/docs/examples/countVisits.ts'],
+    ['state-ttl.md', 'test/docs/examples/oncePerDay.ts'],
     ['testing.md', 'test/docs/examples/crashedJob.ts'],
     ['testing.md', 'test/docs/examples/flakyStores.ts'],
     ['testing.md', 'test/docs/examples/tenfold.ts'],
@@ -65,6 +67,21 @@ describe('The examples of the pages', () => {
     expect(linesBelow(lake, 'counts/')).toEqual(expected);
     expect(await countVisits()).toEqual({ outcome: 'finished' });
     expect(linesBelow(lake, 'counts/')).toEqual(expected);
+  });
+
+  test('oncePerDay drops what has been seen in the last day of event time', async () => {
+    const shop = memoryStore('shop');
+    const orders = [
+      ['a', '2026-01-01T00:00:00Z'],
+      ['b', '2026-01-01T10:00:00Z'],
+      ['a', '2026-01-01T23:59:00Z'],
+      ['a', '2026-01-02T00:01:00Z'],
+      ['c', '2026-01-02T00:02:00Z'],
+      ['a', '2026-01-02T00:03:00Z'],
+    ].map(([id, at]) => JSON.stringify({ id, at }));
+    shop.put('raw/1.ndjson', Buffer.from(`${orders.join('\n')}\n`)).subscribe();
+    expect(await oncePerDay()).toEqual({ outcome: 'finished' });
+    expect(linesBelow(shop, 'orders/')).toEqual([0, 1, 4, 5].map((i) => orders[i]));
   });
 
   test('crashedJob: after a crash at any request, the next run copies every line once', () => {

@@ -5,6 +5,7 @@ import type { Encoded } from '../serializer.js';
 import type { StateSpec } from '../state.js';
 import { checkFunctions, formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
+import { ttlOf } from './ttl.js';
 
 /** An aggregate per key, such as an average. Usable only during the turn of its record. */
 export interface AggregatingState<In, Out> {
@@ -50,11 +51,13 @@ export function aggregatingState<In, Accumulator, Out>(
   checkFunctions('aggregatingState', { create, add, result });
   checkOptions('aggregatingState', options, optionNames);
   const serializer = serializerOf(options);
+  const ttl = ttlOf('aggregatingState', options.ttl);
   return {
     kind: 'aggregating',
     serializer,
     ...formerlyOf('aggregatingState', options),
-    open: (name, home) => new LiveAggregatingState(shared(name, serializer, home), { create, add, result }),
+    open: (name, home) =>
+      new LiveAggregatingState(shared({ name, serializer, home, ttl }), { create, add, result }),
     contents: ({ value }) => value,
   };
 }

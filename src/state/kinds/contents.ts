@@ -4,21 +4,41 @@ import type { StoredKey } from '../keys.js';
 import { refusal } from '../refusals.js';
 import { Encoded, messagePack, unpackForeign, type Serializer } from '../serializer.js';
 import type { StateHome } from '../state.js';
+import { Timed } from '../timed.js';
+import { Lifetime, type Ttl } from './ttl.js';
+
+/** A value in memory. */
+export type Held<T> = T | Encoded | Timed<T | Encoded>;
+
+export interface ContentsOf<T> {
+  /** The name of the state. */
+  readonly name: string;
+  readonly serializer: Serializer<T>;
+  readonly home?: StateHome | undefined;
+  readonly ttl?: Ttl | undefined;
+}
+
+/** Where time stands still, so that nothing expires. */
+const nowhere: StateHome = {
+  operator: '',
+  early: false,
+  now: () => -Infinity,
+  settled: () => -Infinity,
+};
 
 /** How the values of one state are held in memory, safe from changes by the user, and stored in segments. */
 export class Contents<T> {
   readonly #name: string;
   readonly #home: Pick<StateHome, 'operator' | 'early'>;
   readonly #serializer: Serializer<T>;
+  /** For states with a TTL. */
+  readonly lifetime: Lifetime | undefined;
 
-  constructor(
-    name: string,
-    serializer: Serializer<T>,
-    home: Pick<StateHome, 'operator' | 'early'> = { operator: '', early: false },
-  ) {
+  constructor({ name, serializer, home = nowhere, ttl }: ContentsOf<T>) {
     this.#name = name;
     this.#serializer = serializer;
     this.#home = home;
+    this.lifetime = ttl === undefined ? undefined : new Lifetime(ttl, home);
   }
 
   get name(): string {
@@ -26,24 +46,30 @@ export class Contents<T> {
   }
 
   /** Isolates a value that a user sets for `key`. Errors: `UnsupportedValue`. */
-  hold(value: T, key: StoredKey): T | Encoded {
+  hold(value: T, key: StoredKey): Held<T> {
     try {
       const held = isolate(value, this.#serializer);
       if (this.#home.early && !(held instanceof Encoded)) this.#check(held);
-      return held;
+      return this.lifetime === undefined ? held : new Timed(this.lifetime.now, held);
     } catch (error) {
       throw this.#refusal(error, key);
     }
   }
 
   /** The value to return to the user. */
-  reveal(held: T | Encoded): T {
-    return reveal(held, this.#serializer);
+  reveal(held: Held<T>): T {
+    return reveal(held instanceof Timed ? held.value : held, this.#serializer);
   }
 
   /** The form of segments. Errors: `UnsupportedValue`. */
   readonly encode = (held: unknown, key?: StoredKey): CellContent => {
     if (held instanceof Encoded || held === absent) return held;
+    if (held instanceof Timed) {
+      const stored = this.encode(held.value, key);
+      const time = this.lifetime?.timeOf(held) ?? held.time;
+      // Bytes mean an encoded value: binary data of users is always encoded.
+      return new Timed(time, stored instanceof Encoded ? stored.bytes : stored);
+    }
     try {
       return this.#check(held as T);
     } catch (error) {
@@ -52,7 +78,25 @@ export class Contents<T> {
   };
 
   /** The inverse of {@link encode}, for what `version` of the serializer wrote. */
-  decode(stored: CellContent, version: number): T | Encoded {
+  decode(stored: CellContent, version: number): Held<T> {
+    const timed = stored instanceof Timed;
+    const bare: unknown = timed ? stored.value : stored;
+    const held = this.#decode(timed && bare instanceof Uint8Array ? new Encoded(bare) : bare, version);
+    // A value without a time was written before the state had a TTL.
+    return this.lifetime === undefined ? held : new Timed(timed ? stored.time : this.lifetime.now, held);
+  }
+
+  /** Converts what `version` of the serializer wrote to the current one. */
+  convert(stored: CellContent, version: number): CellContent {
+    return version === this.#serializer.version ? stored : this.encode(this.decode(stored, version));
+  }
+
+  /** {@link absent} in place of a stored value that has expired for good. */
+  unexpired(stored: CellContent): CellContent {
+    return stored instanceof Timed && this.lifetime?.isOverForGood(stored) === true ? absent : stored;
+  }
+
+  #decode(stored: CellContent, version: number): T | Encoded {
     if (!(stored instanceof Encoded)) return isolate(stored as T, this.#serializer);
     if (this.#isDefault) {
       unpackForeign(stored.bytes);

@@ -3,11 +3,13 @@ import { absent, Absent, Operand, type CellContent, type CellPath } from '../cel
 import { Namespace } from '../keyMap.js';
 import type { Key, StoredKey } from '../keys.js';
 import { Encoded } from '../serializer.js';
-import type { FrozenCells, LiveState, StateSpec } from '../state.js';
+import type { FrozenCells, LiveState, StateSpec, Sweeper } from '../state.js';
 import { FrozenEntries, Table, tablePath, type Entry } from '../table.js';
-import { Contents } from './contents.js';
+import { Timed } from '../timed.js';
+import { Contents, type Held } from './contents.js';
 import { Handle } from './handle.js';
 import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { Sweep, ttlOf, type Lifetime } from './ttl.js';
 
 /**
  * A list per key. Usable only during the turn of its record.
@@ -52,11 +54,12 @@ export interface ListState<T> extends Iterable<T> {
 export function listState<T>(options: KeyedStateOptions<T> = {}): StateSpec<ListState<T>> {
   checkOptions('listState', options, optionNames);
   const serializer = serializerOf(options);
+  const ttl = ttlOf('listState', options.ttl);
   return {
     kind: 'list',
     serializer,
     ...formerlyOf('listState', options),
-    open: (name, home) => new LiveListState(new Contents(name, serializer, home)),
+    open: (name, home) => new LiveListState(new Contents({ name, serializer, home, ttl })),
     contents: (list) => (list.length === 0 ? undefined : list.toArray()),
   };
 }
@@ -66,7 +69,7 @@ export function listState<T>(options: KeyedStateOptions<T> = {}): StateSpec<List
  * checkpoint needs is all of them, if this generation replaced the list, or those after `from`.
  */
 interface Version<T> {
-  readonly elements: (T | Encoded)[];
+  readonly elements: Held<T>[];
   /** 0 if `replaced`. */
   from: number;
   /** Whether this generation replaced the list. */
@@ -76,7 +79,7 @@ interface Version<T> {
 
 /** Lists are never empty: an empty one is absent. */
 class Lists<T> extends Table<Version<T>> {
-  append(entry: Entry<Version<T>>, list: Version<T>, element: T | Encoded): void {
+  append(entry: Entry<Version<T>>, list: Version<T>, element: Held<T>): void {
     const { elements, to } = list;
     elements.length = to; // Drops what an undone append has left.
     elements.push(element);
@@ -87,6 +90,12 @@ class Lists<T> extends Table<Version<T>> {
     }
     const { from, replaced } = dirty ? list : { from: to, replaced: false };
     this.write(entry, { elements, from, replaced, to: to + 1 });
+  }
+
+  /** Replaces a list by a part of it, or by a changed copy. */
+  replace(entry: Entry<Version<T>>, elements: Held<T>[]): void {
+    const to = elements.length;
+    this.write(entry, to === 0 ? absent : { elements, from: 0, replaced: true, to });
   }
 
   protected override unchanged(list: Version<T> | Absent): Version<T> | Absent {
@@ -141,24 +150,29 @@ class LiveListState<T> implements LiveState<ListState<T>> {
     return new FrozenEntries<Version<T>>(this.#lists, this.#encode, tablePath);
   }
 
-  load(key: StoredKey, { namespace, subKey }: CellPath, content: CellContent, version: number): void {
+  load(key: StoredKey, { namespace, subKey }: CellPath, content: CellContent, written: number): void {
     if (subKey.length > 0) throw new RangeError('a list is the only cell of its key and namespace');
     const space = Namespace.at(namespace);
     if (content === absent) {
       this.#lists.load(key, absent, space);
       return;
     }
-    const loaded = this.#decode(content instanceof Operand ? content.value : content, version);
+    const loaded = this.#decode(content instanceof Operand ? content.value : content, written);
     const older = content instanceof Operand ? this.#lists.find(key, space)?.content : undefined;
     const elements = older === undefined ? [] : (older as Version<T>).elements;
-    for (const element of loaded) elements.push(element);
+    for (const element of loaded) elements.push(notBefore(elements.at(-1), element));
     const to = elements.length;
-    this.#lists.load(key, { elements, from: to, replaced: false, to }, space);
+    const version = { elements, from: to, replaced: false, to };
+    const { lifetime } = this.#contents;
+    const over = lifetime !== undefined && expiredIn(version, lifetime) === to;
+    this.#lists.load(key, over ? absent : version, space);
   }
 
   convert(content: CellContent, version: number): CellContent {
-    if (this.#contents.isCurrent(version)) return content;
-    const convert = (stored: unknown): unknown[] => this.#decode(stored, version).map(this.#stored);
+    const contents = this.#contents;
+    const convert = (stored: unknown): unknown[] =>
+      elementsOf(stored).map((element) => bare(contents.convert(encodedIn(element), version)));
+    if (contents.isCurrent(version)) return content;
     return content instanceof Operand ? new Operand(convert(content.value)) : convert(content);
   }
 
@@ -169,6 +183,28 @@ class LiveListState<T> implements LiveState<ListState<T>> {
     return [...elementsOf(older), ...added];
   }
 
+  unexpired(content: CellContent): CellContent {
+    if (this.#contents.lifetime === undefined || content === absent) return content;
+    const elements = elementsOf(content);
+    const left = elements.filter((element) => this.#contents.unexpired(element) !== absent);
+    if (left.length === 0) return absent;
+    return left.length === elements.length ? content : left;
+  }
+
+  sweeper(): Sweeper | undefined {
+    const { lifetime } = this.#contents;
+    const lists = this.#lists;
+    return (
+      lifetime &&
+      new Sweep(
+        () => lists.entries(),
+        (entry) => {
+          trim(lists, entry, lifetime);
+        },
+      )
+    );
+  }
+
   readonly #encode = (content: unknown, key?: StoredKey): CellContent => {
     if (content === absent) return absent;
     const { elements, from, replaced, to } = content as Version<T>;
@@ -176,17 +212,46 @@ class LiveListState<T> implements LiveState<ListState<T>> {
     return replaced ? stored : new Operand(stored);
   };
 
-  /** An element in the form of segments. Bytes mean an encoded element: binary data of users is always encoded. */
-  readonly #stored = (element: T | Encoded, key?: StoredKey | number): unknown => {
-    const stored = this.#contents.encode(element, key);
-    return stored instanceof Encoded ? stored.bytes : stored;
-  };
+  /** An element in the form of segments. */
+  readonly #stored = (element: Held<T>, key?: StoredKey | number): unknown =>
+    bare(this.#contents.encode(element, key));
 
-  #decode(stored: unknown, version: number): (T | Encoded)[] {
-    return elementsOf(stored).map((element) =>
-      this.#contents.decode(element instanceof Uint8Array ? new Encoded(element) : element, version),
-    );
+  #decode(stored: unknown, version: number): Held<T>[] {
+    return elementsOf(stored).map((element) => this.#contents.decode(encodedIn(element), version));
   }
+}
+
+/** Bytes in a list mean an encoded element: binary data of users is always encoded. */
+const bare = (stored: CellContent): unknown => (stored instanceof Encoded ? stored.bytes : stored);
+const encodedIn = (element: unknown): CellContent =>
+  element instanceof Uint8Array ? new Encoded(element) : element;
+
+/** Times of elements never fall, so that those that have expired are the first ones. */
+function notBefore<T>(last: Held<T> | undefined, element: Held<T>): Held<T> {
+  return last instanceof Timed && element instanceof Timed && element.time < last.time
+    ? new Timed(last.time, element.value)
+    : element;
+}
+
+/** Number of elements that have expired. */
+function expiredIn<T>({ elements, to }: Version<T>, lifetime: Lifetime): number {
+  const { now } = lifetime;
+  let [first, end] = [0, to];
+  while (first < end) {
+    const middle = (first + end) >>> 1;
+    if (lifetime.isOver(elements[middle] as Timed, now)) first = middle + 1;
+    else end = middle;
+  }
+  return first;
+}
+
+/** Removes expired elements once they are half of the list, so that the cost of copying the rest is a constant each. */
+function trim<T>(lists: Lists<T>, entry: Entry<Version<T>>, lifetime: Lifetime): void {
+  const { content } = entry;
+  if (content instanceof Absent) return;
+  const { elements, to } = content;
+  const expired = expiredIn(content, lifetime);
+  if (2 * expired >= to) lists.replace(entry, elements.slice(expired, to));
 }
 
 /** Throws `RangeError` if it is not a list. */
@@ -206,15 +271,19 @@ class ListHandle<T> extends Handle<ListHandle<T>> implements ListState<T> {
   }
 
   get length(): number {
-    return this.#list?.to ?? 0;
+    const list = this.#list;
+    return list === undefined ? 0 : list.to - this.#start(list);
   }
 
   at(index: number): T | undefined {
-    const { length } = this;
+    const list = this.#list;
+    if (list === undefined) return undefined;
+    const { elements, to } = list;
+    const start = this.#start(list);
     const from = Math.trunc(index) || 0;
-    const at = from < 0 ? from + length : from;
-    if (at < 0 || at >= length) return undefined;
-    return this.#contents.reveal(this.#list?.elements[at] as T | Encoded);
+    const at = from < 0 ? to + from : start + from;
+    if (at < start || at >= to) return undefined;
+    return this.#contents.reveal(elements[at] as Held<T>);
   }
 
   append(...added: readonly T[]): void {
@@ -245,9 +314,9 @@ class ListHandle<T> extends Handle<ListHandle<T>> implements ListState<T> {
     if (list === undefined) return;
     const { elements, to } = list;
     const { key } = this;
-    for (let i = 0; i < to; i++) {
+    for (let i = this.#start(list); i < to; i++) {
       if (this.key !== key) return;
-      yield this.#contents.reveal(elements[i] as T | Encoded);
+      yield this.#contents.reveal(elements[i] as Held<T>);
     }
   }
 
@@ -264,16 +333,42 @@ class ListHandle<T> extends Handle<ListHandle<T>> implements ListState<T> {
   }
 
   get #list(): Version<T> | undefined {
-    const content = this.#lists.find(this.key, this.space)?.content;
-    return content === undefined || content instanceof Absent ? undefined : content;
+    const entry = this.#lists.find(this.key, this.space);
+    if (entry === undefined) return undefined;
+    if (this.#contents.lifetime !== undefined) this.#age(entry, this.#contents.lifetime);
+    return entry.content instanceof Absent ? undefined : entry.content;
   }
 
-  #append(element: T | Encoded): void {
+  /** The first element that is not hidden. */
+  #start(list: Version<T>): number {
+    const { lifetime } = this.#contents;
+    return lifetime?.hides === true ? expiredIn(list, lifetime) : 0;
+  }
+
+  /** Removes elements that have expired, and renews the others if reads do so. */
+  #age(entry: Entry<Version<T>>, lifetime: Lifetime): void {
+    const lists = this.#lists;
+    if (lifetime.hides) trim(lists, entry, lifetime);
+    const { content } = entry;
+    if (content instanceof Absent) return;
+    const expired = expiredIn(content, lifetime);
+    const { elements, to } = content;
+    // The first of them is the one read longest ago.
+    if (expired === to || !lifetime.isRenewed(elements[expired] as Timed)) return;
+    const { now } = lifetime;
+    const renewed = elements.slice(expired, to).map((element) => new Timed(now, (element as Timed<T>).value));
+    lists.replace(entry, lifetime.hides ? renewed : [...elements.slice(0, expired), ...renewed]);
+  }
+
+  #append(element: Held<T>): void {
     const lists = this.#lists;
     const entry = lists.find(this.key, this.space);
     const first = (): Version<T> => ({ elements: [element], from: 0, replaced: true, to: 1 });
     if (entry === undefined) lists.insert(this.key, first(), this.space);
     else if (entry.content instanceof Absent) lists.write(entry, first());
-    else lists.append(entry, entry.content, element);
+    else {
+      const { elements, to } = entry.content;
+      lists.append(entry, entry.content, notBefore(elements[to - 1], element));
+    }
   }
 }

@@ -1,14 +1,14 @@
 import { checkOptions } from '../../config/checkOptions.js';
-import type { Absent } from '../cells.js';
-import { absent, type CellContent, type CellPath } from '../cells.js';
+import { absent, Absent, type CellContent, type CellPath } from '../cells.js';
 import { KeyMap, Namespace, SpaceMap } from '../keyMap.js';
 import { encodeKey, KeyReader, storedKey, userKey, type Key, type StoredKey } from '../keys.js';
-import type { Encoded } from '../serializer.js';
-import type { FrozenCells, LiveState, StateSpec } from '../state.js';
+import type { FrozenCells, LiveState, StateSpec, Sweeper } from '../state.js';
 import { FrozenEntries, Generations, type Entry } from '../table.js';
-import { Contents } from './contents.js';
+import { Timed } from '../timed.js';
+import { Contents, type Held } from './contents.js';
 import { Handle } from './handle.js';
 import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { Sweep, ttlOf } from './ttl.js';
 
 /**
  * A map per key. Usable only during the turn of its record.
@@ -58,11 +58,12 @@ export interface MapState<K extends Key, V> extends Iterable<[K, V]> {
 export function mapState<K extends Key, V>(options: KeyedStateOptions<V> = {}): StateSpec<MapState<K, V>> {
   checkOptions('mapState', options, optionNames);
   const serializer = serializerOf(options);
+  const ttl = ttlOf('mapState', options.ttl);
   return {
     kind: 'map',
     serializer,
     ...formerlyOf('mapState', options),
-    open: (name, home) => new LiveMapState(new Contents(name, serializer, home)),
+    open: (name, home) => new LiveMapState(new Contents({ name, serializer, home, ttl })),
     contents: (map) => (map.size === 0 ? undefined : new Map(map)),
   };
 }
@@ -76,15 +77,20 @@ interface Collection<V> {
   size: number;
 }
 
-interface MapEntry<V> extends Entry<V | Encoded> {
+interface MapEntry<V> extends Entry<Held<V>> {
   readonly of: Collection<V>;
   readonly name: StoredKey;
 }
 
-class MapEntries<V> extends Generations<V | Encoded, MapEntry<V>> {
+class MapEntries<V> extends Generations<Held<V>, MapEntry<V>> {
   readonly #collections = new SpaceMap<Collection<V>>();
   /** Entries in all collections, including deleted ones until their tombstones are stored. */
   size = 0;
+
+  /** The entries of all collections. They may be changed meanwhile. */
+  *all(): Generator<MapEntry<V>, void> {
+    for (const { entries } of this.#collections.values()) yield* entries.values();
+  }
 
   find(key: StoredKey, space: Namespace | undefined): Collection<V> | undefined {
     return this.#collections.get(key, space);
@@ -101,7 +107,7 @@ class MapEntries<V> extends Generations<V | Encoded, MapEntry<V>> {
   }
 
   /** Inserts an entry that is not in the collection. */
-  insert(of: Collection<V>, name: StoredKey, content: V | Encoded): void {
+  insert(of: Collection<V>, name: StoredKey, content: Held<V>): void {
     const { key } = of;
     const entry: MapEntry<V> = { key, content, generation: this.generation, older: undefined, of, name };
     of.entries.set(name, entry);
@@ -110,13 +116,13 @@ class MapEntries<V> extends Generations<V | Encoded, MapEntry<V>> {
     this.made(entry);
   }
 
-  override write(entry: MapEntry<V>, content: V | Encoded | Absent): void {
+  override write(entry: MapEntry<V>, content: Held<V> | Absent): void {
     entry.of.size += Number(entry.content === absent) - Number(content === absent);
     super.write(entry, content);
   }
 
   /** Loads an entry from a checkpoint: replaces what was loaded before, and is not dirty. */
-  load(key: StoredKey, space: Namespace | undefined, name: StoredKey, content: V | Encoded): void {
+  load(key: StoredKey, space: Namespace | undefined, name: StoredKey, content: Held<V>): void {
     const of = this.collection(key, space);
     if (of.entries.get(name) === undefined) {
       of.size++;
@@ -176,19 +182,39 @@ class LiveMapState<K extends Key, V> implements LiveState<MapState<K, V>> {
   }
 
   freeze(): FrozenCells {
-    return new FrozenEntries<V | Encoded, MapEntry<V>>(this.#entries, this.#contents.encode, pathOf);
+    return new FrozenEntries<Held<V>, MapEntry<V>>(this.#entries, this.#contents.encode, pathOf);
   }
 
   load(key: StoredKey, { namespace, subKey }: CellPath, content: CellContent, version: number): void {
     const space = Namespace.at(namespace);
     const name = new KeyReader(subKey).key();
-    if (content === absent) this.#entries.unload(key, space, name);
-    else this.#entries.load(key, space, name, this.#contents.decode(content, version));
+    const contents = this.#contents;
+    const held = content === absent ? absent : contents.decode(content, version);
+    const over = held instanceof Timed && contents.lifetime?.isOver(held) === true;
+    if (held instanceof Absent || over) this.#entries.unload(key, space, name);
+    else this.#entries.load(key, space, name, held);
   }
 
   convert(content: CellContent, version: number): CellContent {
-    const contents = this.#contents;
-    return contents.isCurrent(version) ? content : contents.encode(contents.decode(content, version));
+    return this.#contents.convert(content, version);
+  }
+
+  unexpired(content: CellContent): CellContent {
+    return this.#contents.unexpired(content);
+  }
+
+  sweeper(): Sweeper | undefined {
+    const { lifetime } = this.#contents;
+    const entries = this.#entries;
+    return (
+      lifetime &&
+      new Sweep(
+        () => entries.all(),
+        (entry) => {
+          lifetime.sweep(entries, entry);
+        },
+      )
+    );
   }
 }
 
@@ -209,19 +235,22 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements Map
   }
 
   get size(): number {
-    return this.#collection?.size ?? 0;
+    const collection = this.#collection;
+    const { lifetime } = this.#contents;
+    if (collection === undefined || lifetime?.hides !== true) return collection?.size ?? 0;
+    let size = 0;
+    for (const { content } of collection.entries.values())
+      if (content instanceof Timed && !lifetime.isOver(content)) size++;
+    return size;
   }
 
   get(name: K): V | undefined {
-    const content = this.#collection?.entries.get(storedKey(name))?.content;
-    return content === undefined || content === absent
-      ? undefined
-      : this.#contents.reveal(content as V | Encoded);
+    const held = this.#read(this.#collection?.entries.get(storedKey(name)));
+    return held instanceof Absent ? undefined : this.#contents.reveal(held);
   }
 
   has(name: K): boolean {
-    const entry = this.#collection?.entries.get(storedKey(name));
-    return entry !== undefined && entry.content !== absent;
+    return this.#read(this.#collection?.entries.get(storedKey(name))) !== absent;
   }
 
   set(name: K, value: V): void {
@@ -242,7 +271,7 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements Map
 
   delete(name: K): boolean {
     const entry = this.#collection?.entries.get(storedKey(name));
-    if (entry === undefined || entry.content === absent) return false;
+    if (entry === undefined || this.#read(entry) === absent) return false;
     this.#entries.write(entry, absent);
     return true;
   }
@@ -252,12 +281,12 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements Map
   }
 
   *values(): Generator<V, void> {
-    for (const { content } of this.#present()) yield this.#contents.reveal(content as V | Encoded);
+    for (const { content } of this.#present()) yield this.#contents.reveal(content as Held<V>);
   }
 
   *entries(): Generator<[K, V], void> {
     for (const { name, content } of this.#present())
-      yield [userKey(name) as K, this.#contents.reveal(content as V | Encoded)];
+      yield [userKey(name) as K, this.#contents.reveal(content as Held<V>)];
   }
 
   [Symbol.iterator](): Generator<[K, V], void> {
@@ -284,11 +313,18 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements Map
     return this.#entries.find(this.key, this.space);
   }
 
+  /** What a read of an entry finds. */
+  #read(entry: MapEntry<V> | undefined): Held<V> | Absent {
+    if (entry === undefined) return absent;
+    const { lifetime } = this.#contents;
+    return lifetime === undefined ? entry.content : lifetime.read(this.#entries, entry);
+  }
+
   *#present(): Generator<MapEntry<V>, void> {
     const { key } = this;
     for (const entry of this.#collection?.entries.values() ?? []) {
       if (this.key !== key) return;
-      if (entry.content !== absent) yield entry;
+      if (this.#read(entry) !== absent) yield entry;
     }
   }
 }

@@ -3,6 +3,7 @@ import { InvalidOption } from '../../config/units.js';
 import { typeName } from '../../formats/typeName.js';
 import { StateError } from '../errors.js';
 import { messagePack, type Serializer } from '../serializer.js';
+import type { TtlOptions } from './ttl.js';
 
 /** Options of every state, timers included. */
 export interface StateNameOptions {
@@ -20,6 +21,11 @@ export interface KeyedStateOptions<T> extends StateNameOptions {
    * rejected.
    */
   readonly serializer?: Serializer<T>;
+  /**
+   * How long values are kept. What has expired is removed without being read: from memory little by little, from the
+   * store by merges of segments. Default: until they are removed.
+   */
+  readonly ttl?: TtlOptions;
 }
 
 /** @param of the function that declares the state */
@@ -62,4 +68,8 @@ export function checkFunctions(kind: string, functions: Readonly<Record<string, 
 }
 
 export const stateNameOptions: OptionNames<StateNameOptions> = { formerly: true };
-export const optionNames: OptionNames<KeyedStateOptions<never>> = { ...stateNameOptions, serializer: true };
+export const optionNames: OptionNames<KeyedStateOptions<never>> = {
+  ...stateNameOptions,
+  serializer: true,
+  ttl: true,
+};

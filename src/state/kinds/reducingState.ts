@@ -5,6 +5,7 @@ import type { Encoded } from '../serializer.js';
 import type { StateSpec } from '../state.js';
 import { checkFunctions, formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
+import { ttlOf } from './ttl.js';
 
 /** One value per key, into which others are reduced. Usable only during the turn of its record. */
 export interface ReducingState<T> {
@@ -40,11 +41,12 @@ export function reducingState<T>(
   checkFunctions('reducingState', { reduce });
   checkOptions('reducingState', options, optionNames);
   const serializer = serializerOf(options);
+  const ttl = ttlOf('reducingState', options.ttl);
   return {
     kind: 'reducing',
     serializer,
     ...formerlyOf('reducingState', options),
-    open: (name, home) => new LiveReducingState(shared(name, serializer, home), reduce),
+    open: (name, home) => new LiveReducingState(shared({ name, serializer, home, ttl }), reduce),
     contents: ({ value }) => value,
   };
 }

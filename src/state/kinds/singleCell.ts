@@ -1,15 +1,17 @@
 import { absent, type Absent, type CellContent, type CellPath } from '../cells.js';
 import { Namespace } from '../keyMap.js';
 import type { Key, StoredKey } from '../keys.js';
-import type { Encoded, Serializer } from '../serializer.js';
-import type { FrozenCells, LiveState, StateHome } from '../state.js';
+import type { Encoded } from '../serializer.js';
+import type { FrozenCells, LiveState, Sweeper } from '../state.js';
+import { Timed } from '../timed.js';
 import { FrozenEntries, Table, tablePath, type Entry } from '../table.js';
-import { Contents } from './contents.js';
+import { Contents, type ContentsOf, type Held } from './contents.js';
 import { outsideTurn } from './handle.js';
+import { Sweep } from './ttl.js';
 
 /** What the handles of one state share. */
 export interface Shared<T> {
-  readonly table: Table<T | Encoded>;
+  readonly table: Table<Held<T>>;
   readonly contents: Contents<T>;
 }
 
@@ -18,11 +20,12 @@ export interface Shared<T> {
  * a turn takes few calls; for a namespace, {@link in} creates another handle on the same table.
  */
 export abstract class SingleCell<T, H> implements LiveState<H> {
-  readonly #table: Table<T | Encoded>;
+  readonly #table: Table<Held<T>>;
   readonly #contents: Contents<T>;
+  readonly #expires: boolean;
   #space: Namespace | undefined;
   /** The entry of the current key, if it has one. */
-  #entry: Entry<T | Encoded> | undefined;
+  #entry: Entry<Held<T>> | undefined;
   /** The current key if it has no entry. Both are undefined outside a turn. */
   #key: StoredKey | undefined;
   /** Handles of namespaces that were created in this turn. */
@@ -31,6 +34,7 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
   constructor({ table, contents }: Shared<T>) {
     this.#table = table;
     this.#contents = contents;
+    this.#expires = contents.lifetime !== undefined;
   }
 
   abstract readonly handle: H;
@@ -38,7 +42,7 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
   /** Another handle of the same kind. */
   protected abstract another(shared: Shared<T>): SingleCell<T, H>;
 
-  get table(): Table<T | Encoded> {
+  get table(): Table<Held<T>> {
     return this.#table;
   }
 
@@ -93,12 +97,30 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
   load(key: StoredKey, { namespace, subKey }: CellPath, content: CellContent, version: number): void {
     if (subKey.length > 0) throw new RangeError('it is the only cell of its key and namespace');
     const held = content === absent ? absent : this.#contents.decode(content, version);
-    this.#table.load(key, held, Namespace.at(namespace));
+    const over = held instanceof Timed && this.#contents.lifetime?.isOver(held) === true;
+    this.#table.load(key, over ? absent : held, Namespace.at(namespace));
   }
 
   convert(content: CellContent, version: number): CellContent {
-    const { contents } = this;
-    return contents.isCurrent(version) ? content : contents.encode(contents.decode(content, version));
+    return this.#contents.convert(content, version);
+  }
+
+  unexpired(content: CellContent): CellContent {
+    return this.#contents.unexpired(content);
+  }
+
+  sweeper(): Sweeper | undefined {
+    const { lifetime } = this.#contents;
+    const table = this.#table;
+    return (
+      lifetime &&
+      new Sweep(
+        () => table.entries(),
+        (entry) => {
+          lifetime.sweep(table, entry);
+        },
+      )
+    );
   }
 
   protected get contents(): Contents<T> {
@@ -108,7 +130,8 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
   /** What the key holds. Errors: `StateOutsideTurn`. */
   protected get held(): T | Encoded | Absent {
     const entry = this.#entry ?? this.#sought();
-    return entry === undefined ? absent : entry.content;
+    if (entry === undefined) return absent;
+    return entry.content instanceof Timed ? this.#timed(entry) : entry.content;
   }
 
   /** Errors: `StateOutsideTurn`, `UnsupportedValue`. */
@@ -118,14 +141,19 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
     else this.#table.write(entry, this.#isolated(value, entry.key));
   }
 
+  #timed(entry: Entry<Held<T>>): T | Encoded | Absent {
+    const found = this.#contents.lifetime?.read(this.#table, entry) ?? entry.content;
+    return found instanceof Timed ? found.value : found;
+  }
+
   #insert(value: T): void {
     const key = this.#current();
     this.#entry = this.#table.insert(key, this.#isolated(value, key), this.#space);
   }
 
-  #isolated(value: T, key: StoredKey): T | Encoded {
+  #isolated(value: T, key: StoredKey): Held<T> {
     // Most numbers need no isolation; -0 does.
-    if (typeof value === 'number' && (value !== 0 || 1 / value > 0)) return value;
+    if (typeof value === 'number' && (value !== 0 || 1 / value > 0) && !this.#expires) return value;
     return this.#contents.hold(value, key);
   }
 
@@ -146,7 +174,7 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
   }
 
   /** Another handle of the namespace may have created the entry in the meantime. Errors: `StateOutsideTurn`. */
-  #sought(): Entry<T | Encoded> | undefined {
+  #sought(): Entry<Held<T>> | undefined {
     const key = this.#current();
     if (this.#space !== undefined) this.#entry = this.#table.find(key, this.#space);
     return this.#entry;
@@ -159,6 +187,6 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
   }
 }
 
-export function shared<T>(name: string, serializer: Serializer<T>, home?: StateHome): Shared<T> {
-  return { table: new Table(), contents: new Contents(name, serializer, home) };
+export function shared<T>(of: ContentsOf<T>): Shared<T> {
+  return { table: new Table(), contents: new Contents(of) };
 }

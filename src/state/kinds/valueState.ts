@@ -8,6 +8,7 @@ import type { Encoded, Serializer } from '../serializer.js';
 import type { StateSpec } from '../state.js';
 import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
+import { ttlOf } from './ttl.js';
 
 /**
  * One value per key. Usable only during the turn of its record.
@@ -54,6 +55,7 @@ export interface ValueState<T> {
 export function valueState<T>(initial: T, options: KeyedStateOptions<T> = {}): StateSpec<ValueState<T>> {
   checkOptions('valueState', options, optionNames);
   const serializer = serializerOf(options);
+  const ttl = ttlOf('valueState', options.ttl);
   const isolated = isolateInitial(initial, serializer);
   return {
     kind: 'value',
@@ -61,7 +63,7 @@ export function valueState<T>(initial: T, options: KeyedStateOptions<T> = {}): S
     ...formerlyOf('valueState', options),
     // A custom serializer can read other types that its earlier versions wrote.
     ...(options.serializer === undefined ? { type: typeOf(initial) } : {}),
-    open: (name, home) => new LiveValueState(shared(name, serializer, home), isolated),
+    open: (name, home) => new LiveValueState(shared({ name, serializer, home, ttl }), isolated),
     contents: (handle) => (handle as ValueState<T> & Stored<T>).stored,
   };
 }
