@@ -176,7 +176,7 @@ export const wholes: readonly Whole[] = [
     because: 'A segment is written and read; each half is the test of the other.',
   },
   {
-    files: 'state/{isolate,losses,marks,mismatches,refusals,serializer}.ts',
+    files: 'state/{isolate,losses,marks,mismatches,refusals,serializer,timed}.ts',
     by: 'state/roundTrip.test.ts',
     because: 'A value comes back as it was, or is refused: one property.',
   },
