@@ -1,9 +1,9 @@
 /**
  * millrace: RxJS pipelines over S3 that survive `kill -9`.
  *
- * Start at `createJob`. A job has sources (`files`), operators (`records`, `watermarks`, `keyed`, `mergeFlows`, `values`), and sinks
- * (`fileSink`). What is needed to write operators, sources, sinks and formats is in `millrace/operators`; object stores,
- * their connections and credentials are in `millrace/stores`.
+ * Start at `createJob`. A job has sources (`files`), operators (`records`, `watermarks`, `keyed`, `mergeFlows`, `values`), and
+ * sinks (`fileSink`). `millrace/operators` has the API for writing operators, sources, sinks and formats; `millrace/stores`
+ * has object stores, their connections and credentials.
  */
 
 // Jobs
@@ -81,7 +81,7 @@ export type { ConfigOptions } from './config/options.js';
 export type { S3Options } from './config/s3Options.js';
 export type { Duration, Size } from './config/units.js';
 
-// Stores to try a job on. All else about stores is in millrace/stores and millrace/testing, which have these, too.
+// Stores for trying out a job. millrace/stores and millrace/testing export these, too, and everything else about stores.
 export { decorate } from './store/decorators/decorate.js';
 export { startGateway } from './store/gateway/index.js';
 export { listAll } from './store/helpers.js';

@@ -1,8 +1,8 @@
 /**
- * `millrace/operators`: for those who write operators, sources, sinks and formats.
+ * `millrace/operators`: the API for writing operators, sources, sinks and formats.
  *
- * An operator is a {@link FlowSubscriber} made into a `FlowOperator` by {@link flowOperator}; a source is a {@link Source}, a
- * format a `Format` of a {@link Reader} and a {@link RowWriter} or {@link Writer}. docs/writing-operators.md shows each.
+ * {@link flowOperator} makes a `FlowOperator` of a {@link FlowSubscriber}. A source is a {@link Source}. A format is a `Format`:
+ * a {@link Reader} with a {@link RowWriter} or a {@link Writer}. docs/writing-operators.md has examples.
  */
 
 // Operators
@@ -30,7 +30,7 @@ export {
 // With keyed state
 export { checkStates, KeyedOperator, type KeyedOperatorOptions } from '../operators/keyed/keyedOperator.js';
 
-// What they reach the world by
+// Access to the attempt and the outside world
 export {
   Service,
   type Attempt,
@@ -71,7 +71,7 @@ export type {
 } from '../formats/writer.js';
 export type { RecordOf } from '../operators/mergeFlows.js';
 
-// Events, one by one: `JobEvent` has them all
+// The members of `JobEvent`
 export type { CheckpointEvent } from '../checkpoint/events.js';
 export type { RecordSkipped } from '../flow/unencodable.js';
 export type { LifeEvent, ReportedEvent } from '../job/events.js';

@@ -1,7 +1,7 @@
 /**
- * `millrace/stores`: object stores, how they are reached, and where objects are.
+ * `millrace/stores`: object stores, connections, credentials and URIs.
  *
- * {@link openStores} opens stores of every scheme by URI. An {@link ObjectStore} of your own takes part in a job by
+ * {@link openStores} opens stores of every scheme by URI. To use your own {@link ObjectStore} in a job, pass it to
  * {@link createStores}.
  */
 
@@ -54,7 +54,7 @@ export { decorate, type Around, type StoreCall, type StoreMethod } from '../stor
 export { retrying, type RetryOptions } from '../store/decorators/retry.js';
 export { observed, type ObserveOptions } from '../store/observe/observed.js';
 
-// What stores do and can do
+// Observing and probing stores
 export {
   requestChannels,
   type RequestEnd,
@@ -94,7 +94,7 @@ export { InvalidUri, PathError, UnknownScheme, type PathErrorCode } from '../pat
 export { S3Path } from '../path/s3Path.js';
 export { formatUri, parseUri, type ObjectUri, type Scheme } from '../path/uri.js';
 
-// The sections of a `Config`, and of the `ConfigOptions` that they come from
+// Sections of `Config` and `ConfigOptions`
 export type {
   Checkpoints,
   DelegationTokens,

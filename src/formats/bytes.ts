@@ -4,7 +4,7 @@ import type { Format } from './format.js';
 import type { ObjectDecoder } from './reader.js';
 import { typeName } from './typeName.js';
 
-/** Every place is a boundary. */
+/** Every offset is a boundary. */
 const asTheyCome: ObjectDecoder<Uint8Array> = {
   first: (_bytes, _from, to) => to,
   last: (_bytes, _from, to) => to,
@@ -15,10 +15,10 @@ const asTheyCome: ObjectDecoder<Uint8Array> = {
 };
 
 /**
- * The bytes themselves, in blocks as they arrive (at most 64 KiB each), uncopied: for those who only count, hash or
- * forward. Where a block ends means nothing; a resumed run may cut elsewhere. Written, they follow one another.
+ * Raw bytes, in blocks of at most 64 KiB as they arrive, not copied: for counting, hashing and forwarding. Block boundaries
+ * have no meaning; a resumed run may cut elsewhere. Written blocks are concatenated.
  *
- * Errors: `NotBytes` (a record to be written is no `Uint8Array`).
+ * Errors: `NotBytes` (a written record is not a `Uint8Array`).
  *
  * @example
  * ```ts
@@ -35,7 +35,7 @@ export function bytes(): Format<Uint8Array> {
       if (types.isUint8Array(block)) return block;
       throw new MillraceError(
         'NotBytes',
-        `A record is a value of type ${typeName(block)}, and bytes() writes Uint8Arrays: map it to one before the sink.`,
+        `A record is a value of type ${typeName(block)}, but bytes() writes only Uint8Arrays: map it to one before the sink.`,
       );
     },
   };

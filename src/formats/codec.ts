@@ -1,7 +1,7 @@
 import type { Codec, Compression, Signature } from './decompressor.js';
 import { gzip } from './gzip.js';
 
-/** The codecs that there are. A new one is a file, and a line here. */
+/** All codecs. A new one is a file, and a line here. */
 export const codecs = [gzip] as const satisfies readonly Codec[];
 
 /** Opens a decompressor of gzip members. */
@@ -10,12 +10,12 @@ export const gunzip: Codec['open'] = (options) => gzip.open(options);
 /** `none`: the stored bytes are the content. */
 export type CodecName = 'none' | (typeof codecs)[number]['name'];
 
-/** The codec of that name. */
+/** The codec with this name. */
 export function codecNamed(name: string): Codec | undefined {
   return codecs.find((codec) => codec.name === name);
 }
 
-/** Compressions that are known and not read: refused by name, never parsed as they lie. */
+/** Compressions that are recognized but not supported. Such objects are refused by name instead of parsed as they are. */
 const unread: readonly Compression[] = [
   known('zstd', ['zst', 'zstd', 'x-zstd'], [[0x28, 0xb5, 0x2f, 0xfd]]),
   known(
@@ -26,7 +26,7 @@ const unread: readonly Compression[] = [
       [0x02, 0x21, 0x4c, 0x18],
     ],
   ),
-  // Frames that decompressors of both skip: 0x184D2A50 to 0x184D2A5F.
+  // Skippable frames, 0x184D2A50 to 0x184D2A5F, which both formats have.
   known(
     'zstd or lz4',
     [],
@@ -48,7 +48,7 @@ const unread: readonly Compression[] = [
   known('deflate', ['deflate']),
 ];
 
-/** All that are known. */
+/** All recognized compressions. */
 export const compressions: readonly Compression[] = [...codecs, ...unread];
 
 function known(

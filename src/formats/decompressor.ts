@@ -1,37 +1,38 @@
 /**
- * Codecs, which sit between the stored bytes of an object and its records. A codec is one file; `codec.ts` lists them,
- * and `detect.ts` tells which one an object needs.
+ * Codecs sit between the stored bytes of an object and its records. A codec is one file; `codec.ts` lists them, and
+ * `detect.ts` determines which one an object needs.
  *
- * A decompressor is fed stored chunks and read for decompressed ones, both at the reader's pace. It works off the main
- * thread and stops when enough waits to be read, so that what a small object inflates to never fills the memory.
+ * A decompressor takes stored chunks and returns decompressed ones, both at the reader's pace. It works off the main
+ * thread and pauses when enough output waits to be read, so a small object that inflates to a huge one does not fill the
+ * memory.
  *
- * A compressed object is a sequence of members (gzip) or frames (zstd), each of which can be decompressed by itself: where
- * one starts, in stored and in decompressed bytes, is known to the reader, who may begin a later run there. A codec
- * without them has one member, which starts with the object.
+ * A compressed object is a sequence of members (gzip) or frames (zstd), which can be decompressed independently. The reader
+ * knows where each starts, in stored and in decompressed bytes, and may resume there in a later run. A codec without members
+ * has a single one, which is the whole object.
  */
 
-/** First bytes that tell what an object is, from the format's own specification. */
+/** The first bytes of a format, from its specification. */
 export interface Signature {
   /** Default 0. */
   readonly at?: number;
   readonly bytes: Buffer;
-  /** Text may begin with it, so it counts only if bytes follow that text cannot have. Default `false`. */
+  /** Text may begin with it, so it counts only if control characters follow. Default `false`. */
   readonly readable?: boolean;
 }
 
-/** A known compression, whether it can be read or not. */
+/** A recognized compression, whether or not it can be read. */
 export interface Compression {
-  /** For options, positions and messages: `gzip`. */
+  /** The name in options, positions and messages: `gzip`. */
   readonly name: string;
-  /** Endings of object names, without the dot, and tokens of Content-Encoding. Lower case. */
+  /** Extensions of object names, without the dot, and tokens of Content-Encoding. Lower case. */
   readonly words: readonly string[];
-  /** Without any, only a name or a header can tell. */
+  /** If empty, only a name or a header can identify it. */
   readonly signatures: readonly Signature[];
 }
 
-/** A compression that is read. */
+/** A compression that can be read. */
 export interface Codec extends Compression {
-  /** A decompressor for one pass over an object. */
+  /** Opens a decompressor for one pass over an object. */
   open(options: DecompressorOptions): Decompressor;
 }
 
@@ -42,30 +43,30 @@ export interface MemberStart {
 }
 
 export interface Decompressor {
-  /** Takes a chunk of stored bytes. Only while `hungry`; the chunk is not copied and must not change. */
+  /** Takes a chunk of stored bytes. Call only while `hungry`. The chunk is not copied and must not change. */
   push(chunk: Uint8Array): void;
-  /** There are no more stored bytes. Only while `hungry`. */
+  /** There are no more stored bytes. Call only while `hungry`. */
   finish(): void;
   /** Whether the last chunk has been processed. */
   readonly hungry: boolean;
-  /** Takes the next decompressed chunk; `undefined` if none is here. */
+  /** Takes the next decompressed chunk; `undefined` if none is available. */
   read(): Buffer | undefined;
   /** Whether everything has been read. */
   readonly over: boolean;
-  /** The last member that starts at or before the decompressed offset, which must not regress from call to call. */
+  /** The last member that starts at or before the decompressed offset, which must not decrease from call to call. */
   member(offset: number): MemberStart;
-  /** Bytes of memory: decompressed and not yet read, and what the engine needs. */
+  /** Bytes of memory for unread output and for the engine. */
   readonly held: number;
   /** Frees the engine. */
   close(): void;
 }
 
 export interface DecompressorOptions {
-  /** For messages: the object's URI. */
+  /** The object's URI, for messages. */
   readonly object: string;
-  /** Where the first byte that will be pushed lies; a member must start there. */
+  /** The position of the first byte that will be pushed. A member must start there. */
   readonly from: MemberStart;
-  /** The decompressor has output, is hungry again, or over. Never called inside a call of the decompressor. */
+  /** Called when there is output, when the decompressor is hungry again, and when it is over; never during a call of it. */
   readonly ready: () => void;
   /** Errors: `Integrity`, naming object and offset. */
   readonly fail: (error: Error) => void;

@@ -3,7 +3,7 @@ const escape = 0x5c;
 
 /** Whether a JSON text nests arrays and objects deeper than `most`. */
 export function isDeeper(text: string, most: number): boolean {
-  // Each level takes two characters at least.
+  // Each level takes at least two characters.
   if (text.length < 2 * (most + 1)) return false;
   let brackets = 0;
   for (let at = 0; at < text.length; at++) if (isOpening(text.charCodeAt(at))) brackets++;
@@ -13,7 +13,7 @@ export function isDeeper(text: string, most: number): boolean {
 const isOpening = (char: number): boolean => (char | 0x20) === 0x7b;
 const isClosing = (char: number): boolean => (char | 0x20) === 0x7d;
 
-/** Brackets in strings do not count. */
+/** The maximum nesting depth. Brackets in strings do not count. */
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;

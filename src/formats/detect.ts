@@ -1,12 +1,12 @@
 /**
- * Which codec an object needs, for those who leave it to us (`compression: 'auto'`).
+ * Determines the codec of an object for `compression: 'auto'`.
  *
- * Three things speak of it: the end of its name, its Content-Encoding, and its first bytes. The bytes decide, because they
- * are what a parser would get: a proxy may have decompressed what the header still calls gzip, and an uploader may have
- * compressed what no name tells of. Names and headers matter where bytes say nothing (brotli has no signature), and for
- * formats that take any bytes, where a signature may be the content itself.
+ * There are three indications: the extension of its name, its Content-Encoding, and its first bytes. The bytes decide, because
+ * a parser gets them: a proxy may have decompressed an object whose header still names gzip, and an uploader may have compressed
+ * one without a telling name. Names and headers count if the bytes are not recognized (brotli has no signature), and for formats
+ * that accept any bytes, where a signature may be part of the content.
  *
- * What is known and cannot be read is refused by name, never parsed as it lies.
+ * Content that is recognized but cannot be read is refused by name instead of parsed as it is.
  */
 import { MillraceError } from '../errors.js';
 import type { Codec, Compression } from './decompressor.js';
@@ -14,15 +14,15 @@ import { codecNamed, codecs, compressions } from './codec.js';
 import { containers, looksLikeText, recognise, type Content } from './recognise.js';
 
 export interface StoredObject {
-  /** For messages, and for the end of its name. */
+  /** For messages, and for the extension. */
   readonly uri: string;
   /** Its Content-Encoding. */
   readonly encoding: string | undefined;
   /** Its first `headBytes` bytes. */
   readonly head: Buffer;
-  /** The head is all of it. */
+  /** The head is the whole object. */
   readonly whole: boolean;
-  /** It is to be read as text. */
+  /** The object is read as text. */
   readonly text: boolean;
 }
 
@@ -43,7 +43,7 @@ export function codecOf(object: StoredObject): Codec | undefined {
   const outer = layers.at(-1);
   const byHeader = `its Content-Encoding is ${object.encoding ?? ''}`;
   if (!text) {
-    // The bytes may be the content already, whatever the header says, unless only the header can tell.
+    // The bytes may already be the content, even if there is a header, unless only the header can identify the compression.
     const told = outer !== undefined && (isUnsigned(outer) || shown === outer);
     return told ? declared(uri, outer, byHeader) : nameSays;
   }
@@ -51,14 +51,14 @@ export function codecOf(object: StoredObject): Codec | undefined {
   if (container !== undefined) throw unknownContainer(uri, container.name, byName);
   if (content !== undefined) throw unreadable(uri, content);
   if (looksLikeText(head, object.whole)) return undefined;
-  // What calls itself gzip and is neither that nor text is broken, and its decompressor says so.
+  // An object with a gzip name or header that is neither gzip nor text is corrupt. The decompressor reports that.
   const headerSays = outer && declared(uri, outer, byHeader);
   return nameSays ?? headerSays;
 }
 
 /**
- * Refuses what is no text in a content that is read as such: what `codec` has inside, or, as far as its character
- * encoding goes, what is taken as it lies without one. Errors: `UnknownCodec`, `NotUtf8`.
+ * Refuses content that is read as text but is not: anything recognized inside of `codec`, and, without a codec, a
+ * character encoding other than UTF-8. Errors: `UnknownCodec`, `NotUtf8`.
  */
 export function checkText(uri: string, head: Buffer, codec: Codec | undefined): void {
   const content = recognise(head);
@@ -83,11 +83,11 @@ function layersOf(encoding = ''): Compression[] {
     );
 }
 
-/** Whether nothing but a name or a header can tell of it. */
+/** Whether only a name or a header can identify it. */
 const isUnsigned = (compression: Compression): boolean =>
   compressions.includes(compression) && compression.signatures.length === 0;
 
-/** The codec for what a name or a header says, and no bytes contradict. Errors: `UnknownCodec`. */
+/** The codec that a name or a header declares. Errors: `UnknownCodec`. */
 function declared(uri: string, { name }: Compression, because: string): Codec {
   const codec = codecNamed(name);
   if (codec === undefined) throw unknownCompression(uri, name, because);
@@ -95,22 +95,22 @@ function declared(uri: string, { name }: Compression, because: string): Codec {
 }
 
 function unreadable(uri: string, content: Content, inside?: Codec): MillraceError {
-  const where = inside === undefined ? '' : ` inside of ${inside.name}`;
-  const because = `its first bytes${where} say so`;
+  const where = inside === undefined ? '' : ` inside ${inside.name}`;
+  const because = `according to its first bytes${where}`;
   switch (content.kind) {
     case 'compression':
       return inside === undefined
         ? unknownCompression(uri, content.name, because)
         : new MillraceError(
             'UnknownCodec',
-            `${uri} is compressed twice: there is ${content.name}${where}. Compress it once.`,
+            `${uri} is compressed twice: ${content.name}${where}. Compress it once.`,
           );
     case 'container':
       return unknownContainer(uri, content.name, because);
     case 'encoding':
       return new MillraceError(
         'NotUtf8',
-        `${uri} is ${content.name}${where}, and text is read as UTF-8. Convert it: iconv -f ${content.name} -t UTF-8.`,
+        `${uri} is ${content.name}${where}, but text must be UTF-8. Convert it: iconv -f ${content.name} -t UTF-8.`,
       );
   }
 }

@@ -1,18 +1,19 @@
 /**
- * Gzip, member by member. Node's gunzip does not expose the boundaries between members; here every member has its own
- * engine, so that reading can resume at each boundary.
+ * Gzip, member by member. Node's gunzip does not expose the boundaries between members. Here every member has its own
+ * engine, so reading can resume at each boundary.
  *
  *   header ──parsed──▶ deflate ──stream end──▶ trailer ──checked──▶ between ──byte──▶ header
  *                                                                      └──finish──▶ over
  *
- * - header: bytes are collected until the header is whole.
- * - deflate: a small member that is here as a whole is inflated at once; an engine of its own costs ten times as much. Any other
- *   way round, chunks go to a raw inflater as they are. It works in the thread pool and pauses when enough output waits.
- *   A chunk that it takes all of belongs to the deflate stream. One that it leaves bytes of holds the end of it: the
- *   engine then ends, too, once its output has been read.
- * - trailer: eight bytes, CRC-32 and length modulo 2³² of what came out.
+ * - header: bytes are collected until the header is complete.
+ * - deflate: a small member that has arrived completely is inflated synchronously, which costs a tenth of an engine. Otherwise
+ *   chunks are passed to a raw inflater, which works in the thread pool and pauses when enough output waits. A chunk that it
+ *   consumes completely belongs to the deflate stream. If it leaves bytes, the stream ends in that chunk, and the engine ends
+ *   once its output has been read.
+ * - trailer: eight bytes, the CRC-32 and the length modulo 2³² of the output.
  * - between: zero padding is skipped, as gzip does; anything else must be a header.
- * The end of the input is `Integrity` anywhere but between members.
+ *
+ * If the input ends in any state but between, the error is `Integrity`.
  */
 import { createInflateRaw, crc32, inflateRawSync, type InflateRaw } from 'node:zlib';
 import { MillraceError } from '../errors.js';
@@ -27,7 +28,7 @@ const engineBytes = outputBytes + 40 * 1024;
 /** The maximum bytes of a member, and members in a row, that are inflated synchronously. */
 const smallBytes = 4096;
 const smallInARow = 64;
-/** More chunks than this do not wait for the reader, however small: removing the first costs as much as there are. */
+/** The maximum number of chunks that wait for the reader, however small: removing the first one costs O(n). */
 const aheadChunks = 1024;
 /** Longer headers are rejected: names and comments have no limit. */
 const maxHeaderBytes = 128 * 1024;
@@ -43,16 +44,16 @@ export const gzip: Codec & { readonly name: 'gzip' } = {
 export class Gunzipper implements Decompressor {
   readonly #options: DecompressorOptions;
   #state: 'between' | 'header' | 'deflate' | 'trailer' | 'over' | 'closed' = 'between';
-  /** Stored bytes that are not consumed yet, and where in the object they start. */
+  /** Stored bytes that are not consumed yet, and their offset in the object. */
   #input: Buffer = Buffer.alloc(0);
   #inputAt: number;
   /** The beginning of an incomplete header or trailer. */
   #partial: Buffer = Buffer.alloc(0);
   #finishing = false;
   #engine: InflateRaw | undefined;
-  /** The engine is at work on `#input`. */
+  /** The engine is processing `#input`. */
   #working = false;
-  /** Bytes that it had taken before. */
+  /** The bytes that it had consumed before. */
   #takenBefore = 0;
   #crc = 0;
   #length = 0;
@@ -60,7 +61,7 @@ export class Gunzipper implements Decompressor {
   #held = 0;
   #produced: number;
   #members: MemberStart[];
-  /** Those before are passed. */
+  /** The reader has passed those before it. */
   #firstMember = 0;
   #smallOnes = 0;
 
@@ -110,7 +111,7 @@ export class Gunzipper implements Decompressor {
       if (next === undefined || next.offset > offset) break;
       this.#firstMember++;
     }
-    // Not each time: what is left moves.
+    // Not each time, because the rest has to be moved.
     if (this.#firstMember > this.#members.length / 2 + 32) {
       this.#members = this.#members.slice(this.#firstMember);
       this.#firstMember = 0;
@@ -126,10 +127,10 @@ export class Gunzipper implements Decompressor {
     this.#held = 0;
   }
 
-  /** Continues until a state needs bytes, or the engine has them. */
+  /** Continues until a state needs bytes, or until the engine processes them. */
   #advance(): void {
     while (!this.#working && this.#take()) {
-      // Each turn is one state's step.
+      // One step per iteration.
     }
     if (this.#finishing && !this.#working && this.#input.length === 0) this.#finished();
   }
@@ -139,7 +140,7 @@ export class Gunzipper implements Decompressor {
     switch (this.#state) {
       case 'between': {
         let zeros = 0;
-        // An object that starts with zeros is not a padded one.
+        // Zeros at the start of an object are not padding.
         if (this.#inputAt > 0) while (this.#input[zeros] === 0) zeros++;
         this.#drop(zeros);
         if (this.#input.length === 0) return false;
@@ -176,7 +177,7 @@ export class Gunzipper implements Decompressor {
     }
     this.#drop(header.length - this.#partial.length);
     this.#partial = Buffer.alloc(0);
-    // An empty member before this one is no better place to start from, and there may be millions.
+    // Replaces an empty member before this one. There may be millions, and it is not a better place to resume.
     if (this.#members.at(-1)?.offset === this.#produced) this.#members.pop();
     this.#members.push({ at, offset: this.#produced });
     this.#crc = 0;
@@ -214,7 +215,7 @@ export class Gunzipper implements Decompressor {
     this.#held += chunk.length;
   }
 
-  /** Inflates a whole member that is small; false if it is not, or if it is time for others. */
+  /** Inflates a small, complete member; false if there is none, or to give other tasks a turn. */
   #inflateSmall(): boolean {
     if (++this.#smallOnes > smallInARow) {
       this.#smallOnes = 0;
@@ -227,11 +228,11 @@ export class Gunzipper implements Decompressor {
         chunkSize: smallBytes,
         maxOutputLength: smallBytes,
       }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } };
-      // The engine's own is larger than what is in it.
+      // A copy, because the engine's buffer is larger than its content.
       this.#put(Buffer.from(buffer));
       this.#drop(engine.bytesWritten);
     } catch {
-      // Larger than that, cut off here, or no deflate: the engine tells.
+      // Too large, incomplete, or not deflate: the engine determines which.
       return false;
     }
     this.#state = 'trailer';
@@ -245,12 +246,12 @@ export class Gunzipper implements Decompressor {
     this.#takenBefore = engine.bytesWritten;
     this.#working = true;
     engine.write(this.#input, (error) => {
-      // If the engine left bytes, its end tells: before this callback, or after, when it is paused.
+      // If the engine left bytes, the stream ends in this chunk, and its end event continues, before or after this callback.
       if (error == null && engine.bytesWritten - this.#takenBefore === chunk) this.#inflated(engine, false);
     });
   }
 
-  /** The engine has taken what it wants of `#input`, and all its output is here if it has `ended`. */
+  /** The engine has consumed its part of `#input`. If it has `ended`, all its output has arrived. */
   #inflated(engine: InflateRaw, ended: boolean): void {
     if (this.#engine !== engine) return;
     this.#working = false;

@@ -2,12 +2,12 @@ import { MillraceError } from '../errors.js';
 import { hasRounded, stringifyExactly } from './jsonNumbers.js';
 import { typeName } from './typeName.js';
 
-/** Records written digit by digit after one that needed it: it is slower, and finding out is slower still. */
+/** The number of records written exactly after one that required it. That is slower, but finding out is slower still. */
 const exactRun = 1000;
 
 /**
- * Writes records as JSON, by the rules of `JSON.stringify` but for two: bigints and `JsonNumber`s are written digit by
- * digit, and what has no JSON form is refused where `JSON.stringify` would make it `{}`.
+ * Writes records as JSON like `JSON.stringify`, with two differences: bigints and `JsonNumber`s are written with all their
+ * digits, and values without a JSON form are refused where `JSON.stringify` would write `{}`.
  *
  * Errors: `NotJson`.
  */
@@ -22,7 +22,7 @@ export function jsonEncoder(): (record: unknown) => string {
       try {
         text = JSON.stringify(record);
       } catch (error) {
-        // A bigint, or something that has no JSON form: the second try tells.
+        // A bigint, or a value without a JSON form. The second try determines which.
         if (!(error instanceof TypeError)) throw failure(error);
         exact = exactRun;
       }
@@ -36,8 +36,7 @@ export function jsonEncoder(): (record: unknown) => string {
 }
 
 /**
- * Whether something other than a plain value may be inside `record`. The usual record is flat, and a look at its values costs
- * less than one at its text.
+ * Whether `record` contains objects. Most records are flat, and checking their values costs less than searching their text.
  */
 function mayHide(record: unknown): boolean {
   if (typeof record !== 'object') return false;
@@ -56,7 +55,7 @@ function exactly(record: unknown): string | undefined {
   }
 }
 
-/** Finds what `JSON.stringify` makes `{}` of though it is more than an empty object: a Promise, a Map, a Set, an Error. */
+/** Finds values that `JSON.stringify` writes as `{}` although they are not empty objects: a Promise, a Map, a Set, an Error. */
 function checkEmpty(value: unknown, path: string): void {
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return;
   const entries = Object.entries(value);
@@ -66,12 +65,12 @@ function checkEmpty(value: unknown, path: string): void {
   for (const [name, inner] of entries) checkEmpty(inner, path === '' ? name : `${path}.${name}`);
 }
 
-/** A typed array without elements. A `DataView` shows none of what it holds. */
+/** A typed array without elements. A `DataView` has no entries even if it is not empty. */
 function isEmptyArray(value: object): boolean {
   return ArrayBuffer.isView(value) && value.byteLength === 0;
 }
 
-/** What a failure of `JSON.stringify` is. What a user's `toJSON` throws stays what it is. */
+/** The error to throw when `JSON.stringify` fails. Errors of a user's `toJSON` are passed on. */
 function failure(error: unknown): unknown {
   if (error instanceof TypeError) return notJson('cannot be written', error);
   if (error instanceof RangeError) return notJson('is nested too deeply, or too long', error);

@@ -1,12 +1,12 @@
 /**
- * Numbers of JSON that no double holds, without loss: `JSON.parse` would round them, and no one would know.
+ * Lossless parsing of JSON numbers that a double cannot represent. `JSON.parse` would round them silently.
  *
- * Such a number has sixteen digits or more in a row, counting its point. That is rare and quickly seen, so blocks without
- * one are parsed by `JSON.parse` alone. In the others, each such number is replaced by a marked string, the line is parsed,
- * and the marked strings become what they mean:
+ * Such a number has a run of at least sixteen digits, counting its point. Runs are rare and quickly found, so blocks without
+ * one are parsed by `JSON.parse` alone. In others, each such number is replaced by a marked string, the line is parsed,
+ * and the marked strings are replaced:
  *
  * - an integer beyond ±(2⁵³ − 1): a `bigint`;
- * - another number that the nearest double, printed with as many digits, differs from: a {@link JsonNumber}.
+ * - any other number that differs from the nearest double printed with as many digits: a {@link JsonNumber}.
  */
 import { randomUUID } from 'node:crypto';
 import { InvalidOption } from '../config/units.js';
@@ -15,14 +15,14 @@ import { sharedByCopies } from '../errors.js';
 /** A string that does not occur in user data. */
 const mark = randomUUID();
 const number = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-/** The fewest characters of a number that a double may not hold. */
+/** The minimum length of a number that a double may not represent. */
 const longest = 16;
 
 /**
- * A number of a JSON text with more digits than a double holds: `ndjson()` reads it as one of these, and writes it digit by
- * digit. In arithmetic and comparisons, and for `JSON.stringify`, it is the nearest double.
+ * A JSON number with more digits than a double has. `ndjson()` reads and writes all its digits. In arithmetic and comparisons,
+ * and in `JSON.stringify`, it is the nearest double.
  *
- * Errors: `InvalidOption` (`text` is no number of JSON).
+ * Errors: `InvalidOption` (`text` is not a JSON number).
  *
  * @example
  * ```ts
@@ -36,11 +36,11 @@ export class JsonNumber {
   }
 
   constructor(
-    /** As it is written in JSON. */
+    /** The number as JSON. */
     readonly text: string,
   ) {
     if (!number.test(text))
-      throw new InvalidOption('JsonNumber', text, 'a number of JSON, such as -1.50 or 2e9');
+      throw new InvalidOption('JsonNumber', text, 'a JSON number, such as -1.50 or 2e9');
     Object.freeze(this);
   }
 
@@ -64,7 +64,7 @@ let rounded = false;
 export function hasLongNumber(bytes: Uint8Array, from: number, to: number): boolean {
   for (let at = from + longest - 1; at < to; at += longest) {
     if (!isDigitOf(bytes, at)) continue;
-    // Of a run of sixteen, eight more lie on one side of it: most runs are shorter.
+    // A run of sixteen has eight more on one side of this byte. Most runs are shorter.
     const before = isDigitOf(bytes, at - 4) && isDigitOf(bytes, at - 8);
     if (!before && !(isDigitOf(bytes, at + 4) && isDigitOf(bytes, at + 8))) continue;
     let start = at;
@@ -72,7 +72,7 @@ export function hasLongNumber(bytes: Uint8Array, from: number, to: number): bool
     let end = at + 1;
     while (end < to && isDigitOf(bytes, end)) end++;
     if (end - start >= longest && (start === from || beforeNumber.has(bytes[start - 1] ?? 0))) return true;
-    // Each run is measured once, however long it is.
+    // Measures each run once, however long it is.
     at = end;
   }
   return false;
@@ -80,17 +80,17 @@ export function hasLongNumber(bytes: Uint8Array, from: number, to: number): bool
 
 const isDigitOf = (bytes: Uint8Array, at: number): boolean => isDigit(bytes[at] ?? 0);
 
-/** What comes before a number of JSON; after a byte order mark, its last byte. */
+/** The bytes before a JSON number, including the last byte of a byte order mark. */
 const beforeNumber: ReadonlySet<number> = new Set([...Buffer.from('[:,-\n\r\t '), 0xbf]);
 
-/** A digit, or the point between them. The slash between the two does no harm here, and one comparison is quicker. */
+/** A digit or a point. The slash, which lies between them, does no harm here, and one comparison is faster. */
 function isDigit(char: number): boolean {
   return (char - 46) >>> 0 < 12;
 }
 
 const longNumber = /(?:^|[[:,\s-])\d[\d.]{15}/;
 
-/** `JSON.parse`, but for numbers that no double holds. Errors: `SyntaxError`, as `JSON.parse`. */
+/** Like `JSON.parse`, but exact for numbers that a double cannot represent. Errors: `SyntaxError`, like `JSON.parse`. */
 export function parseExactly(text: string): unknown {
   if (!longNumber.test(text)) return JSON.parse(text);
   const marked = markNumbers(text);
@@ -105,7 +105,7 @@ export function parseExactly(text: string): unknown {
   return unmark(value);
 }
 
-/** `text` with a marked string in place of each number that no double holds; `undefined` if there is none. */
+/** Replaces each number that a double cannot represent by a marked string. `undefined` if there is none. */
 function markNumbers(text: string): string | undefined {
   let marked = '';
   let taken = 0;
@@ -124,7 +124,7 @@ function markNumbers(text: string): string | undefined {
     do at++;
     while (at < text.length && isInNumber(text.charCodeAt(at)));
     const token = text.slice(start, at);
-    // A name must be a string: what is a number there must stay malformed.
+    // A name must be a string. A number in its place must not become one.
     if (token.length < longest || !number.test(token) || isHeld(token) || isName(text, at)) continue;
     marked += `${text.slice(taken, start)}"${mark}${token}"`;
     taken = at;
@@ -158,15 +158,15 @@ function isName(text: string, end: number): boolean {
   return text.charAt(at) === ':';
 }
 
-/** Whether a double holds all digits of the number, so that it is the same again when it is printed with as many, or as usual. */
+/** Whether a double has all digits of the number: printed with as many, or by `String`, it is the same again. */
 function isHeld(token: string): boolean {
   const value = Number(token);
   if (/^-?\d+$/.test(token)) return Number.isSafeInteger(value);
   const digits = significant(token);
   if (value === 0) return digits === '';
-  // More than toPrecision can print, and than anybody prints of a double.
+  // More digits than toPrecision supports.
   if (!Number.isFinite(value) || digits.length > 100) return false;
-  // Of two numbers that are equally near, `toPrecision` prints the larger, and `String` the even one.
+  // Of two equally near numbers, `toPrecision` prints the larger one and `String` the even one.
   return (
     digits.length <= 15 ||
     significant(value.toPrecision(digits.length)) === digits ||
@@ -174,7 +174,7 @@ function isHeld(token: string): boolean {
   );
 }
 
-/** The digits of a number without the zeros before and after them, its sign, its point and its exponent. */
+/** The digits of a number, without leading and trailing zeros, sign, point and exponent. */
 function significant(token: string): string {
   const digits = token.replace(/[eE].*$/, '').replace(/[-.]/g, '');
   let from = 0;
@@ -184,7 +184,7 @@ function significant(token: string): string {
   return digits.slice(from, to);
 }
 
-/** Puts the numbers back, in place. Without recursion: a line may be nested as deep as it is long. */
+/** Replaces the marked strings in place. Not recursive, because a line may be nested as deeply as it is long. */
 function unmark(value: unknown): unknown {
   if (typeof value === 'string') return isMarked(value) ? unmarked(value) : value;
   const left = [value as Record<string, unknown>];
@@ -214,9 +214,9 @@ export function hasRounded(): boolean {
   return was;
 }
 
-/** `JSON.stringify`, with bigints and {@link JsonNumber}s digit by digit. */
+/** Like `JSON.stringify`, but writes all digits of bigints and {@link JsonNumber}s. */
 export function stringifyExactly(value: unknown): string | undefined {
-  // `JSON.stringify` says string and means string | undefined.
+  // Its declared type lacks `undefined`.
   const text = JSON.stringify(value, markValue) as string | undefined;
   return text?.replace(markedValue, '$1');
 }

@@ -2,18 +2,18 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import type { Cutter } from './reader.js';
 
 /**
- * What the formats of one record a line share: boundaries, and the quickest way from a block of bytes to strings.
+ * The common part of formats with one record per line: boundaries, and fast decoding of bytes into strings.
  *
- * A block is decoded in spans of at most 16 KiB that end at a newline: as Latin-1 where the span is ASCII, as
- * UTF-8 where it is not, and then one string slice a line. A newline byte never lies inside a UTF-8 sequence, so
- * lines of the text are lines of the bytes; their byte offsets are worked out only when somebody asks.
+ * A block is decoded in spans of at most 16 KiB that end at a newline: as Latin-1 if the span is ASCII, as UTF-8
+ * otherwise. Each line is a slice of that string. A UTF-8 sequence never contains a newline byte, so lines of the string
+ * are lines of the bytes. Their byte offsets are computed only on demand.
  */
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 const spanBytes = 16 * 1024;
 
-/** Lines end at a newline; whether a carriage return comes before it is the parser's business. */
+/** Lines end at a newline. A carriage return before it is left to the parser. */
 export const lineCutter: Cutter = {
   first(bytes, from, to) {
     const at = bytes.subarray(from, to).indexOf(newline);
@@ -25,11 +25,11 @@ export const lineCutter: Cutter = {
   },
 };
 
-/** Lines whose bytes are in `block` from `from`, up to `to`, decoded together. */
+/** Lines of a block, from the byte at `from` to the byte before `to`, decoded together. */
 export interface Span {
   readonly from: number;
   readonly to: number;
-  /** The text with all its line ends; `undefined` if the bytes are not UTF-8, for the caller to go line by line. */
+  /** The decoded string, with its line ends. If `undefined`, the bytes are not UTF-8, and the caller decodes line by line. */
   readonly text: string | undefined;
   readonly ascii: boolean;
 }
@@ -52,7 +52,7 @@ export function nextSpan(block: Buffer, from: number): Span {
   return { from, to, text: isUtf8(bytes) ? block.toString('utf8', from, to) : undefined, ascii: false };
 }
 
-/** Walks forward over the lines of `block` to name the bytes of one of them. Cheap for lines that come in order. */
+/** Finds the bytes of lines in `block`, from one line to the next. */
 export class LineBytes {
   readonly #block: Buffer;
   #line = 0;
@@ -62,7 +62,7 @@ export class LineBytes {
     this.#block = block;
   }
 
-  /** The bytes of line `line` (0-based, never before the last one asked for), without its boundary. */
+  /** The bytes of a line, without its boundary. `line` is 0-based, and must not decrease from call to call. */
   at(line: number): { readonly from: number; readonly to: number } {
     const block = this.#block;
     for (; this.#line < line; this.#line++) this.#from = block.indexOf(newline, this.#from) + 1;

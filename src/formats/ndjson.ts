@@ -10,22 +10,22 @@ import { hasLongNumber, parseExactly } from './jsonNumbers.js';
 import { LineBytes, lineCutter, nextSpan, startsWithMark, type Span } from './lines.js';
 import type { Malformed, ObjectDecoder } from './reader.js';
 
-/** Settings of {@link ndjson}. */
+/** Options of {@link ndjson}. */
 export interface NdjsonOptions<T> {
   /**
-   * Checks every value that is read, and may transform it: any Standard Schema (zod, valibot, arktype, …) that
-   * validates synchronously. What it refuses is malformed.
+   * Validates every value that is read, and may transform it: any Standard Schema (zod, valibot, arktype, …) that
+   * validates synchronously. Values that it rejects are malformed records.
    */
   readonly schema?: StandardSchemaV1<unknown, T>;
   /**
-   * Numbers with more digits than a double holds. `exact` (default): an integer beyond ±(2⁵³ − 1) is read as a `bigint`,
-   * any other as a `JsonNumber`, so that no digit is lost; a line without such a number is parsed as fast as ever.
-   * `double`: every number is a `number`, rounded, as `JSON.parse` has it. Writing keeps all digits either way.
+   * How to read numbers with more digits than a double has. `exact` (default): an integer beyond ±(2⁵³ − 1) is read as a
+   * `bigint`, any other number as a `JsonNumber`, without losing digits. Lines without such numbers are parsed as fast as
+   * with `double`. `double`: every number is a `number`, rounded like `JSON.parse` does. Writing keeps all digits either way.
    */
   readonly numbers?: 'exact' | 'double';
   /**
-   * Arrays and objects in each other, at most; a line with more is malformed. 1 to 3,000, default 400: what takes a record further
-   * is recursive, and state holds 500 levels.
+   * The maximum nesting of arrays and objects. A line with more is malformed. 1 to 3,000, default 400: later stages are
+   * recursive, and state supports 500 levels.
    */
   readonly maxDepth?: number;
 }
@@ -33,17 +33,17 @@ export interface NdjsonOptions<T> {
 const names: OptionNames<NdjsonOptions<never>> = { schema: true, numbers: true, maxDepth: true };
 
 /**
- * One JSON value a line, in UTF-8.
+ * One JSON value per line, in UTF-8.
  *
- * Reading takes CRLF, a byte order mark at the start of a line (joined files have several), and a last line without newline;
- * blank lines are no records. A line that is not JSON, not UTF-8, nested too deeply, or not what the schema wants is malformed. Without a schema
- * `T` is believed, not checked.
+ * The reader accepts CRLF, a byte order mark at the start of any line (concatenated files have several), and a last line
+ * without a newline; it ignores blank lines. A line is malformed if it is not JSON, not UTF-8, nested too deeply, or rejected by
+ * the schema. Without a schema, `T` is not checked.
  *
- * Writing goes by `JSON.stringify`: properties that are `undefined` or functions are left out, `NaN` and infinities are `null`,
- * and `toJSON` counts. Bigints are integers. A Promise, a Map, a Set or an Error, of which `JSON.stringify` makes `{}`, is
- * refused.
+ * The writer works like `JSON.stringify`: properties that are `undefined` or functions are left out, `NaN` and infinities
+ * become `null`, and `toJSON` is called. Bigints are written as integers. Values that `JSON.stringify` writes as `{}` although
+ * they are not empty objects (a Promise, a Map, a Set, an Error) are refused.
  *
- * Errors: `AsyncSchema` (the schema answers with a promise), `NotJson` (a record to be written has no JSON form),
+ * Errors: `AsyncSchema` (the schema validates asynchronously), `NotJson` (a written record has no JSON form),
  * `InvalidOption`.
  *
  * @example
@@ -60,7 +60,7 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
     throw new InvalidOption(
       'ndjson: schema',
       schema,
-      'a Standard Schema, such as zod, valibot and arktype make',
+      'a Standard Schema, such as one of zod, valibot or arktype',
     );
   if (!Number.isInteger(maxDepth) || maxDepth < 1 || maxDepth > 3000)
     throw new InvalidOption('ndjson: maxDepth', maxDepth, 'a whole number from 1 to 3,000');
@@ -70,7 +70,7 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
   const parseLong = numbers === 'exact' ? parserOf(parseExactly) : undefined;
   const encode = jsonEncoder();
   const parsers = { parse, parseLong };
-  // Lines need nothing of those before them: one decoder serves all objects.
+  // Lines are independent of each other, so one decoder serves all objects.
   const decoder: ObjectDecoder<T> = {
     ...lineCutter,
     decode: (block, start, line, on, malformed) => decode(parsers, block, start, line, on, malformed),
@@ -92,11 +92,11 @@ type Parse<T> = (text: string) => T;
 
 interface Parsers<T> {
   readonly parse: Parse<T>;
-  /** For spans in which there are numbers that a double may not hold. */
+  /** For spans with numbers that a double may not represent. */
   readonly parseLong: Parse<T> | undefined;
 }
 
-/** What a schema's complaint becomes on its way from the parser to `malformed`. */
+/** The schema has rejected a value. */
 class Refused extends Error {}
 
 class TooDeep extends Error {}
@@ -183,7 +183,7 @@ function decode<T>(
     return parseLong !== undefined && hasLongNumber(block, from, to) ? parseLong : parse;
   }
 
-  /** Some line here is not UTF-8: one by one, so that its neighbours are read. */
+  /** Some line of the span is not UTF-8. Decodes line by line, to read the others. */
   function decodeBadSpan(parse: Parse<T>, from: number, to: number): number {
     let seen = 0;
     for (; from < to; seen++) {
@@ -209,7 +209,7 @@ function decode<T>(
   }
 }
 
-/** Parses a line without its byte order mark, which joined files have in their middle, too; or says why it is malformed. */
+/** Parses a line again without its byte order mark, if it has one. Otherwise returns why the line is malformed. */
 function parseAgain<T>(parse: Parse<T>, line: string, error: unknown): { readonly value: T } | string {
   if (!startsWithMark(line, 0)) return reasonOf(error);
   try {
@@ -219,9 +219,9 @@ function parseAgain<T>(parse: Parse<T>, line: string, error: unknown): { readonl
   }
 }
 
-/** Why the line is malformed; anything but a parser's or a schema's complaint is a bug and is thrown on. */
+/** Why the line is malformed. An error that comes neither from the parser nor from the schema is rethrown. */
 function reasonOf(error: unknown): string {
-  if (error instanceof Refused) return `refused by the schema: ${error.message}`;
+  if (error instanceof Refused) return `rejected by the schema: ${error.message}`;
   if (error instanceof SyntaxError || error instanceof TooDeep) return error.message;
   throw error;
 }

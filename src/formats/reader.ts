@@ -4,12 +4,12 @@
  *
  * 1. The source asks for boundaries (`last`, `first`) in bytes as they arrive, and cuts them into blocks without copying. A
  *    block holds whole units. A unit is a record, or several that can only be decoded together (a compressed block of a
- *    container). What an object ends with is its last unit, whole or not.
+ *    container). The bytes after the last boundary of an object are its last unit, complete or not.
  * 2. Each block goes to `decode` before the next one is cut.
- * 3. After each block, `state` is what a later decoder needs to continue there. Lines need nothing; a CSV needs its
- *    header, a format with a dictionary its entries.
+ * 3. After each block, `state` returns the state that a later decoder needs to continue there. Lines need none; a CSV needs
+ *    its header, a format with a dictionary its entries.
  *
- * The source knows where in the object a block lies and tells the decoder, which names the place of what it cannot parse.
+ * The source passes the block's place in the object to the decoder, which reports the place of each malformed record.
  */
 import type { Json } from '../flow/index.js';
 
@@ -26,14 +26,14 @@ export interface Reader<T> {
    */
   readonly block?: number;
   /**
-   * The content is UTF-8 text: an object that is known to be something else (a Parquet file, UTF-16, compressed twice) is
+   * The content is UTF-8 text: an object that is recognized as something else (a Parquet file, UTF-16, compressed twice) is
    * refused before any of it is decoded. Default `false`: any bytes.
    */
   readonly text?: boolean;
   /** Opens a decoder for one object. */
   decoder(start: ObjectStart): ObjectDecoder<T>;
   /**
-   * Whether `state` is one of its decoders': positions come from a store, and are checked before they are used. Required where
+   * Whether `state` is valid for its decoders. Positions come from a store, and are checked before they are used. Required if
    * decoders have a `state`.
    */
   isState?(state: unknown): boolean;
@@ -41,22 +41,22 @@ export interface Reader<T> {
 
 /** Where a decoder starts. */
 export interface ObjectStart {
-  /** In the (decompressed) object; 0 at its start. Bytes. */
+  /** Bytes from the start of the (decompressed) object. */
   readonly offset: number;
-  /** What {@link ObjectDecoder.state} returned here. `undefined` at the start of an object, and for decoders without state. */
+  /** The result of {@link ObjectDecoder.state} here. `undefined` at the start of an object, and for decoders without state. */
   readonly state: Json | undefined;
 }
 
-/** Finds boundaries. One that needs to (quotes in CSV) remembers the unit it is in from call to call. */
+/** Finds boundaries. If it must (for quotes in CSV), it remembers the current unit from call to call. */
 export interface Cutter {
   /**
-   * Looks on from `from`, inside a unit or at its start, for the end of that unit: the offset after its boundary, or -1
-   * if it continues after `to`.
+   * Searches for the end of the unit that starts at or before `from`. Returns the offset after its boundary, or -1 if it
+   * continues after `to`.
    */
   first(bytes: Buffer, from: number, to: number): number;
   /**
-   * From the start of a unit at `from`, the offset after the last boundary before `to`. -1 if there is none, and then
-   * nothing may be remembered of these bytes: `first` sees them again.
+   * Searches for the last boundary before `to`, where a unit starts at `from`. Returns the offset after it, or -1 if there
+   * is none. In that case it must not remember these bytes: `first` is called with them.
    */
   last(bytes: Buffer, from: number, to: number): number;
 }
@@ -64,10 +64,10 @@ export interface Cutter {
 /** Cuts and decodes one object, once. All of it is synchronous. */
 export interface ObjectDecoder<T> extends Cutter {
   /**
-   * Parses `block`, the bytes that were cut last, and hands each record to `on`. `start` is the block's offset in the
+   * Parses `block`, the bytes that were cut last, and passes each record to `on`. `start` is the block's offset in the
    * (decompressed) object and `line` the 1-based number of its first line, for errors. A record that cannot be parsed
-   * goes to `malformed` instead; parsing continues. Returns the number of lines in the block; 0 if the format has none.
-   * An error that it throws ends the source: use a `MillraceError`.
+   * is passed to `malformed` instead, and parsing continues. Returns the number of lines in the block, 0 if the format has
+   * no lines. An error that it throws ends the source: use a `MillraceError`.
    */
   decode(
     block: Buffer,
@@ -77,15 +77,15 @@ export interface ObjectDecoder<T> extends Cutter {
     malformed: (bad: Malformed) => void,
   ): number;
   /**
-   * Bytes of memory that it holds between blocks, about. The source reads so much less ahead. Default 0: what is cut and not
-   * decoded yet is the source's.
+   * Approximate bytes of memory that it holds between blocks. The source reads ahead that much less. Default 0. Bytes that
+   * are cut but not decoded yet belong to the source.
    */
   readonly held?: number;
-  /** The unit that was cut last was longer than `maxLineBytes`. It is malformed and counts as one line; `decode` does not see it. */
+  /** The last unit is longer than `maxLineBytes`. It is malformed, counts as one line, and is not passed to `decode`. */
   dropped?(): void;
   /**
    * The state for a decoder that starts after everything decoded so far. JSON of at most 64 KiB. Called before every
-   * block: it must be cheap, and its result must not change afterwards.
+   * block: it must be cheap, and its result must not be modified afterwards.
    */
   state?(): Json;
 }

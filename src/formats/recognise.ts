@@ -1,26 +1,26 @@
 /**
- * What an object is, by its first bytes. A name or a header may be wrong; these are what a parser would get.
+ * Recognizes content by its first bytes. A name or a header may be wrong, but the bytes are what a parser would get.
  */
 import { isUtf8 } from 'node:buffer';
 import type { Compression, Signature } from './decompressor.js';
 import { compressions } from './codec.js';
 
-/** The first bytes that decide: the signature of tar lies at 257. */
+/** The number of bytes to recognize content by. The signature of tar is at offset 257. */
 export const headBytes = 512;
 
-/** Something that is known and not read as text. */
+/** Recognized content that cannot be read as text. */
 export type Content =
-  /** Other bytes are inside. */
+  /** Compressed bytes. */
   | { readonly kind: 'compression'; readonly name: string; readonly compression: Compression }
-  /** Records are inside that only its own reader finds. `name` is for messages: `a Parquet file`. */
+  /** Records in a form that needs its own reader. `name` is for messages: `a Parquet file`. */
   | { readonly kind: 'container'; readonly name: string }
   | { readonly kind: 'encoding'; readonly name: string };
 
-/** A file format that has records inside and is no text. */
+/** A file format with records that is not text. */
 export interface Container {
   /** For messages: `a Parquet file`. */
   readonly name: string;
-  /** Endings of names, without the dot, in lower case. */
+  /** Extensions of names, without the dot, in lower case. */
   readonly extensions: readonly string[];
   readonly signatures: readonly Signature[];
 }
@@ -51,7 +51,7 @@ function container(
   return { name, extensions, signatures: [signature] };
 }
 
-/** The kind of content that `head`, the first bytes of it, shows; `undefined` if it may be anything. */
+/** Recognizes content by its first bytes; `undefined` if it may be anything. */
 export function recognise(head: Buffer): Content | undefined {
   const shows = ({ at = 0, bytes, readable = false }: Signature): boolean =>
     head.length >= at + bytes.length &&
@@ -64,7 +64,7 @@ export function recognise(head: Buffer): Content | undefined {
   return recogniseEncoding(head);
 }
 
-/** UTF-16 and UTF-32, with a byte order mark, or by where the zeros of ASCII characters are. */
+/** Recognizes UTF-16 and UTF-32 by a byte order mark, or by the zero bytes of ASCII characters. */
 function recogniseEncoding(head: Buffer): Content | undefined {
   const encoding = (name: string): Content => ({ name, kind: 'encoding' });
   const [a, b, c, d] = head;
@@ -77,12 +77,12 @@ function recogniseEncoding(head: Buffer): Content | undefined {
   return undefined;
 }
 
-/** Whether `head` is UTF-8 and has no byte that texts do not have. `whole`: nothing comes after it. */
+/** Whether `head` is UTF-8 without control characters that text does not have. `whole`: it is the whole content. */
 export function looksLikeText(head: Buffer, whole: boolean): boolean {
   return !hasControls(head) && isUtf8(whole ? head : head.subarray(0, head.length - cutOff(head)));
 }
 
-/** Bytes of a UTF-8 sequence that is not complete at the end of `head`. */
+/** The length of an incomplete UTF-8 sequence at the end of `head`. */
 function cutOff(head: Buffer): number {
   for (let length = 1; length <= 3; length++) {
     const byte = head.at(-length) ?? 0;
@@ -93,7 +93,7 @@ function cutOff(head: Buffer): number {
   return 0;
 }
 
-/** All but what terminals and editors leave in texts: tab, line feed, form feed, carriage return, backspace, escape. */
+/** Control characters, except those that text has: tab, line feed, form feed, carriage return, backspace, escape. */
 function hasControls(head: Buffer): boolean {
   return head.some(
     (byte) => (byte < 0x20 && !(byte >= 8 && byte <= 13 && byte !== 11) && byte !== 0x1b) || byte === 0x7f,

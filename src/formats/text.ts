@@ -5,11 +5,11 @@ import type { ObjectDecoder } from './reader.js';
 import { typeName } from './typeName.js';
 
 /**
- * One line of UTF-8 text a record, without its line end. Empty lines are records; bytes that are not UTF-8 read as
- * U+FFFD; a byte order mark at the start of a line is dropped (joined files have several). Nothing is malformed but a line
- * over the maximum length.
+ * One line of UTF-8 text per record, without its line end. Empty lines are records. Bytes that are not UTF-8 are read as
+ * U+FFFD. A byte order mark at the start of any line is dropped (concatenated files have several). Only lines that exceed
+ * the maximum length are malformed.
  *
- * Errors: `NotText` (a record to be written is no string, or holds a newline: it would read back as two).
+ * Errors: `NotText` (a written record is not a string, or contains a newline and would be read back as two).
  *
  * @example
  * ```ts
@@ -24,9 +24,13 @@ export function text(): Format<string> {
     decoder: () => lineDecoder,
     encode(record: unknown) {
       if (typeof record !== 'string')
-        throw notText(`is a value of type ${typeName(record)}, and text() writes strings: map it to one`);
+        throw notText(
+          `is a value of type ${typeName(record)}, but text() writes only strings: map it to one`,
+        );
       if (record.includes('\n'))
-        throw notText('holds a newline, and would read back as two: split it, or write it with ndjson()');
+        throw notText(
+          'contains a newline and would be read back as two: split it, or write it with ndjson()',
+        );
       return record + '\n';
     },
   };
@@ -45,7 +49,7 @@ const lineDecoder: ObjectDecoder<string> = {
         const first = !span.ascii && startsWithMark(chars, at) ? at + 1 : at;
         if (to < 0) {
           to = chars.length;
-          // A mark that nothing follows is no line.
+          // A byte order mark alone is not a line.
           if (first === to) break;
         }
         on(chars.slice(first, to > at && chars[to - 1] === '\r' ? to - 1 : to));

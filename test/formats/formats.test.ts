@@ -104,7 +104,7 @@ describe('ndjson', () => {
   it('emits the output of the schema; its issues make a record malformed', () => {
     const { records, bad } = decode(ndjson({ schema: positive }), '1\n-1\n2\n');
     expect(records).toEqual([10, 20]);
-    expect(bad).toMatchObject([{ line: 2, reason: 'refused by the schema: n.0: must be positive' }]);
+    expect(bad).toMatchObject([{ line: 2, reason: 'rejected by the schema: n.0: must be positive' }]);
   });
 
   it('refuses a schema that answers with a promise', () => {
