@@ -1,6 +1,6 @@
 /**
  * The line between the job and its store: it lets every request through byte for byte (signatures stay valid, the
- * signed Host goes on as it came), except that it
+ * signed Host is passed on unchanged), except that it
  *
  * 1. paces the reading of the input (pace.ts), and
  * 2. holds the one request at which the job is to be killed (aim.ts): `before` it takes effect, unsent or, if it is a

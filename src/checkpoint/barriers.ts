@@ -88,7 +88,7 @@ export function ack(
   return then(carried, (next) => writeReady(next, at));
 }
 
-/** No entry will hold state that is acked too late, but its new objects are tracked so that they are deleted. */
+/** No entry will hold state that is acked too late, but its new objects are tracked, to delete them. */
 function named(
   { rules, written, log: { inventory } }: CheckpointState,
   round: Round | undefined,

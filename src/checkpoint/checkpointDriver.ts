@@ -32,7 +32,7 @@ export class CheckpointDriver {
   #busy = false;
   #timer = Subscription.EMPTY;
   #timerAt: number | undefined;
-  /** The last deletion failed, and that was reported. */
+  /** Set when a failed deletion was reported, until one succeeds. */
   #refused = false;
   #closed = false;
 
@@ -85,7 +85,7 @@ export class CheckpointDriver {
     this.#wake();
   }
 
-  /** As a crash would: a PUT in flight continues, everything else is dropped. */
+  /** Has the effect of a crash: a PUT in flight continues, everything else is dropped. */
   close(): void {
     this.#closed = true;
     this.#effects = [];

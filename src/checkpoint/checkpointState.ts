@@ -22,7 +22,7 @@ export interface CheckpointState {
   readonly newest: number;
   /** The newest checkpoint passed to the log. */
   readonly written: number;
-  /** Oldest first. A round that is over stays while one of its acks is missing. */
+  /** Oldest first. A round that is over is kept while one of its acks is missing. */
   readonly rounds: readonly Round[];
   /** The reason of the last barrier, once it is sent. */
   readonly last: 'stop' | 'final' | undefined;
@@ -165,7 +165,7 @@ export type CheckpointEffect =
   /** Notify the barrier of its outcome. */
   | { readonly type: 'outcome'; readonly checkpoint: number; readonly outcome: 'durable' | 'subsumed' }
   | { readonly type: 'commit'; readonly sink: string; readonly committables: readonly Committable[] }
-  /** Attempts up to `epoch` are over: remove their leftovers that the entry `newest` does not name. */
+  /** Attempts up to `epoch` are over: remove those of their objects that the entry `newest` does not name. */
   | {
       readonly type: 'sweep';
       readonly epoch: number;

@@ -26,11 +26,11 @@ import { advanceSavepoint, beginSavepoint, endSavepoint } from './savepoints/mak
  *    input (final). A periodic barrier is skipped while a checkpoint is unfinished, and delayed until the minimum
  *    pause since the last one has passed. No barrier follows a stop or final one. *Crash:* the previous checkpoint is
  *    restored.
- * 4. **Acks.** Participants ack with what they froze, in any order. What a sink closed is carried from then on, even
- *    if the checkpoint fails; objects that are named are tracked until they are deleted. State acked after a newer
- *    checkpoint was written is not needed any more. A checkpoint is complete once all participants have acked it and
- *    all sinks have acked every earlier barrier: what a sink closed for an earlier barrier must be in this manifest,
- *    or its records would be lost.
+ * 4. **Acks.** Participants ack with what they froze, in any order. Files that a sink closed are carried from then on,
+ *    even if the checkpoint fails; objects that are named are tracked until they are deleted. State acked after a newer
+ *    checkpoint was written is no longer needed. A checkpoint is complete once all participants have acked it and
+ *    all sinks have acked every earlier barrier: the files that a sink closed for an earlier barrier must be in this
+ *    manifest, or their records would be lost.
  * 5. **Manifest.** A complete checkpoint goes to the log, unless a newer one was written first. From here on it
  *    cannot fail: an issued manifest cannot be recalled. *Crash:* the next claim decides whether the manifest counts.
  * 6. **Failure.** A checkpoint fails permanently if acks are missing after the timeout; its late acks are still

@@ -93,9 +93,9 @@ export interface Coordinator {
   readonly data: CheckpointData;
   /** The key prefixes of the log and of its data objects. */
   readonly prefixes: readonly string[];
-  /** What went wrong for good, once: the attempt must be torn down. `Fenced` and store errors; `CheckpointFailed` is retryable. */
+  /** Emits at most one error, after which the attempt must be torn down: `Fenced`, store errors, or `CheckpointFailed`, which is retryable. */
   readonly errors$: Observable<unknown>;
-  /** What the oldest unfinished checkpoint waits for, or settling after the last one. */
+  /** The wait of the oldest unfinished checkpoint, or of settling after the last one. */
   readonly waiting: CheckpointWait | undefined;
   /** The ids in the restored checkpoint. */
   ids(): readonly string[];
@@ -103,10 +103,10 @@ export interface Coordinator {
   /** Before `start`. Throws `DuplicateId`. */
   register(participant: Participant): void;
   /**
-   * All participants are registered and running: commits what was restored, removes leftovers of dead attempts, and
+   * All participants are registered and running: publishes restored committables, removes leftovers of dead attempts, and
    * starts periodic barriers, each passed to `inject`. Throws `VanishedOperator` if an id that has state did not
    * register and may not be dropped, `DroppedOperator` if one in `allowDropped` did register, and `DroppedPending` if
-   * a dropped one has something to publish.
+   * a dropped one has unpublished output.
    *
    * @param buffered bytes of each source before the newest barrier that are still in flight; called when a checkpoint
    * has timed out, to report why
@@ -125,19 +125,19 @@ export interface Coordinator {
   amend(sink: string, committable: Committable): void;
   /**
    * Injects the last barrier, waits until it is durable, and settles: writes entries until nothing is pending, and
-   * removes what no entry names. Then emits and completes. What cannot be removed is reported and left to the next
+   * removes objects that no entry names. Then emits and completes. Failed removals are reported and left to the next
    * start. Call it after `start`.
    */
   finish(reason: 'stop' | 'final'): Observable<void>;
   /**
    * Closes after `error`, and emits the actual cause of the failure once. An attempt that owns the log may abort
    * uploads of earlier attempts and continue their files. So if another attempt owns the log, the cause is `Fenced`,
-   * whatever the first error was. In that case, first removes what this attempt has created since its successor
-   * swept.
+   * whatever the first error was. In that case, first removes the objects that this attempt has created since its
+   * successor's sweep.
    */
   leave(error: unknown): Observable<unknown>;
   /**
-   * Ends as a crash would: sends no more requests, ignores answers, and lets a manifest PUT in flight land. Idempotent.
+   * Has the effect of a crash: sends no more requests, ignores answers, and lets a manifest PUT in flight land. Idempotent.
    */
   close(): void;
 }

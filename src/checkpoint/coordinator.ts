@@ -266,7 +266,8 @@ class LogCoordinator implements Coordinator {
   }
 
   /**
-   * Removes what this attempt, which is over, has created since its successor swept, including an entry in a freed slot.
+   * Removes objects that this attempt, which is over, has created since its successor's sweep, including an entry in a
+   * freed slot.
    */
   #sweepOwn(last: Manifest): Observable<never> {
     const { store, prefix, on } = this.#options;

@@ -6,11 +6,10 @@
  *
  * The prefix depends only on the job's configuration: a manifest names objects, never their place.
  *
- * Servers distribute load by key prefix. With entropy, the key of every data object contains one of 16 values near
- * its start. They are drawn once per log and recorded in its first claim, so 16 listings find the objects of dead
- * attempts. Keys of manifests, and of everything else that people look up, contain no entropy.
+ * Servers distribute load by key prefix. With entropy, the key of every data object contains one of 16 values near its
+ * start. They are drawn once per log and recorded in its first claim, so 16 listings find the objects of dead attempts. Keys of manifests, and of everything else that people look up, contain no entropy.
  *
- * A log keeps its initial entropy, so that the names in older entries stay valid.
+ * A log keeps its initial entropy, which keeps the names in older entries valid.
  */
 import { ForeignName } from '../flow/index.js';
 import type { ObjectStore } from '../store/objectStore.js';

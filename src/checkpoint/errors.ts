@@ -47,7 +47,7 @@ export class CheckpointError extends MillraceError {
 export function fenced(job: string, n: number, cause?: unknown): CheckpointError {
   return new CheckpointError(
     'Fenced',
-    `Another process has taken over the job '${job}' (log entry ${n} is not ours to write). This one stops; nothing is lost. Run one process per job and checkpoint directory.`,
+    `Another process has taken over the job '${job}' (log entry ${n} is not ours). This process stops; nothing is lost. Run one process per job and checkpoint directory.`,
     cause === undefined ? {} : { cause },
   );
 }
@@ -72,7 +72,7 @@ export function timeoutMessage({ checkpoint, waitingFor, durationMs, buffered }:
   const happened = `Checkpoint ${checkpoint} failed: ${operators} had not acked it after ${readableDuration(durationMs)}`;
   return behind.length === 0
     ? `${happened}. If it stores much or slowly, set a larger checkpoints.timeout.`
-    : `${happened}; ${behind.join(' and ')} before its barrier had not been dealt with. Set a larger checkpoints.timeout, or a smaller budget, so that fewer records lie before a barrier.`;
+    : `${happened}; ${behind.join(' and ')} before its barrier had not been processed. Set a larger checkpoints.timeout, or a smaller budget, which allows fewer records before a barrier.`;
 }
 
 export function checkpointFailed(timedOut: TimedOut): CheckpointError {
@@ -93,14 +93,14 @@ const quoted = (ids: readonly string[]): string => ids.map((id) => `'${id}'`).jo
 export function vanished(ids: readonly string[]): CheckpointError {
   return new CheckpointError(
     'VanishedOperator',
-    `The restored checkpoint holds state for ${quoted(ids)}, but no operator of that id is in the job. Put it back under the same id. If its state may be dropped, list the id in \`allowDropped\` of createJob. To start from nothing, give the job a new name or checkpoint directory.`,
+    `The restored checkpoint holds state for ${quoted(ids)}, but the job has no operator with that id. Put it back under the same id. If its state may be dropped, list the id in \`allowDropped\` of createJob. To start from nothing, give the job a new name or checkpoint directory.`,
   );
 }
 
 export function droppedInUse(ids: readonly string[]): CheckpointError {
   return new CheckpointError(
     'DroppedOperator',
-    `allowDropped lists ${quoted(ids)}, but the job has an operator of that id, whose state it continues. Remove the id from the list, or give the operator another.`,
+    `allowDropped lists ${quoted(ids)}, but the job has an operator with that id, whose state it continues. Remove the id from the list, or give the operator another one.`,
   );
 }
 
@@ -113,7 +113,7 @@ export function droppedPending(pending: readonly Pending[]): CheckpointError {
   const more = pending.length > shown.length ? `, and ${pending.length - shown.length} more` : '';
   return new CheckpointError(
     'DroppedPending',
-    `allowDropped lists ${quoted(sinks)}, but a completed checkpoint holds output of it that is not published yet (${shown.join('; ')}${more}). Run the job once more with the sink and stop it: a stop publishes all of it. Then drop the sink.`,
+    `allowDropped lists ${quoted(sinks)}, but a completed checkpoint holds output of it that is not published yet (${shown.join('; ')}${more}). Run the job once more with the sink, and stop it, which publishes all output. Then drop the sink.`,
   );
 }
 

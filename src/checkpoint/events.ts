@@ -28,7 +28,7 @@ export type CheckpointEvent =
       readonly durationMs: number;
       /** Bytes of each source before the barrier that a leaf had not processed. */
       readonly buffered: Readonly<Record<string, number>>;
-      /** What happened, and which setting to change. */
+      /** A description for people, with the setting to change. */
       readonly message: string;
     }
   | { readonly type: 'checkpoint-subsumed'; readonly checkpoint: number; readonly by: number }

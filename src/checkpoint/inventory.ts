@@ -52,7 +52,7 @@ export interface Draft {
 }
 
 /**
- * The most names in the garbage of one entry, so that an entry stays small and takes one delete request. Further
+ * The maximum number of names in the garbage of one entry, which bounds its size and takes one delete request. Further
  * names wait for the next entry. Names whose deletion was refused are declared again while there is room; after that
  * they are leftovers, which the next sweep finds.
  */
@@ -73,7 +73,7 @@ export function adoptedInventory({ operators }: Draft): Inventory {
   return { ...emptyInventory, objects: new Map(keys.map((key) => [key, 0])) };
 }
 
-/** A restore seals: what was open in the parent is pending from now on (rule 7). */
+/** A restore seals: files that are open in the parent become pending (rule 7). */
 export function inventoryOf(parent: Manifest, entries: readonly number[]): Inventory {
   const pending = [...parent.pending];
   for (const [sink, { open }] of Object.entries(parent.operators)) {

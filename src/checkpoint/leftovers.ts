@@ -23,23 +23,23 @@ import type { CheckpointEvent } from './events.js';
 import { references, type Manifest } from './manifest.js';
 
 /**
- * Leftovers are what attempts that are over have created and no log entry names: data objects, their uploads, and
- * what participants created elsewhere, such as uploads of sinks. Each name contains the epoch that created it.
+ * Leftovers are created by attempts that are over, and named in no log entry: data objects, their uploads, and objects
+ * that participants create elsewhere, such as uploads of sinks. Each name contains the epoch that created it.
  *
  * An attempt is over when a later one owns the log, or when it has settled. Later entries continue from the newest
- * entry at that time and add only names of their own epochs. So what belongs to an epoch that is over and is not
- * named in the newest entry is never named again. It needs no declaration (rule 9) and is removed immediately:
+ * entry at that time and add only names of their own epochs. So an object of an epoch that is over, if not named in
+ * the newest entry, is never named again. It needs no declaration (rule 9) and is removed immediately:
  *
  * | when | up to epoch | the newest entry |
  * |---|---|---|
  * | an attempt starts | the one before | its claim, verified |
  * | it has settled | its own | its last one, verified |
- * | it is fenced, and torn down | its own | what the log has above its own entries |
+ * | it is fenced, and torn down | its own | the newest one above its own entries |
  *
- * A stale newest entry is safe, too: what it names and later entries do not has been published or deleted.
+ * A stale newest entry is safe, too: objects that it names and later entries do not have been published or deleted.
  *
  * *Crash anywhere:* the next start sweeps again. If a request of a dead attempt takes effect after the last sweep,
- * its result stays until the job is started again.
+ * its result remains until the job is started again.
  *
  * Safety never depends on a sweep. Failures to list or remove are reported, and do not end the attempt.
  */
@@ -141,7 +141,7 @@ export function reportFailures(report: Sweep['report']): MonoTypeOperatorFunctio
   });
 }
 
-/** What an entry has open or pending for one sink. */
+/** The open and pending committables of one sink in an entry. */
 function namedOf({ operators, pending }: Manifest, id: string): Committable[] {
   const open = Object.hasOwn(operators, id) ? (operators[id]?.open ?? []) : [];
   return [...open, ...pending.flatMap(({ sink, committable }) => (sink === id ? committable : []))];

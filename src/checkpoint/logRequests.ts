@@ -36,7 +36,7 @@ export interface LogRequestsOptions {
   /** A request has failed and is repeated; `undefined` once it is answered. */
   readonly repeated: (error: unknown) => void;
   readonly inDoubt: (n: number, tries: number, error: unknown) => void;
-  /** What was deleted, how many deletions failed, and the first of their errors. */
+  /** The deleted keys, the number of failed deletions, and the first of their errors. */
   readonly deleted: (keys: readonly string[], failed: number, error: unknown) => void;
 }
 
@@ -53,7 +53,7 @@ export class LogRequests {
     this.#options = options;
   }
 
-  /** As a crash would: a PUT in flight continues, everything else is dropped. */
+  /** Has the effect of a crash: a PUT in flight continues, everything else is dropped. */
   close(): void {
     this.#closed = true;
     this.#held.unsubscribe();

@@ -43,7 +43,7 @@ function heard(state: CheckpointState, effect: LogEffect, at: Moment): Checkpoin
 function durable(state: CheckpointState, manifest: Manifest, at: Moment): CheckpointStep {
   const { checkpoint, n } = manifest;
   const round = state.rounds.find((each) => each.checkpoint === checkpoint && each.phase !== 'over');
-  // Comes first, as an outcome may end the attempt.
+  // First, because an outcome may end the attempt.
   const heardOf: CheckpointEffect = { type: 'durable', checkpoint };
   if (round === undefined) return { state, effects: [heardOf, ...commits(state, manifest)] };
   const durationMs = Math.round(at.monotonic - round.startedAt);

@@ -32,7 +32,7 @@ export interface RetainedEntry extends EntryRef {
 export interface SavepointOrigin {
   /** Without user info, with a slash at its end. */
   readonly uri: string;
-  /** The checkpoint that is in it. */
+  /** Its checkpoint. */
   readonly checkpoint: number;
 }
 
@@ -54,7 +54,7 @@ export interface Manifest {
   readonly epoch: number;
   readonly putId: string;
   readonly kind: EntryKind;
-  /** The newest checkpoint that is in it; 0 before the first. */
+  /** The id of its checkpoint; 0 before the first. */
   readonly checkpoint: number;
   /** When it was issued: milliseconds since the epoch. For information only. */
   readonly at: number;
@@ -71,7 +71,7 @@ export interface Manifest {
   readonly savepoint?: string;
   /** The savepoint that the log began with, in every entry. For information; its objects were copied. */
   readonly from?: SavepointOrigin;
-  /** What a rewind revokes. */
+  /** The committables that a rewind revokes. */
   readonly revokes?: readonly Pending[];
 }
 

@@ -95,7 +95,7 @@ const shapes: Readonly<Record<keyof Manifest, Shape>> = {
   revokes: optional(pending),
 };
 
-/** What is wrong with the form of a manifest. */
+/** Describes what is malformed in a manifest; `undefined` if nothing is. */
 export function manifestFlaw(value: unknown): string | undefined {
   if (!isRecord(value)) return 'it is not a JSON object';
   const wrong = Object.entries(shapes).find(([field, shape]) => !shape(value[field]));

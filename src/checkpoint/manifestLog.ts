@@ -24,8 +24,8 @@ import { nextManifest } from './nextManifest.js';
  *    with a savepoint (`savepoints/adopt.ts`): its objects are copied before the first claim refers to them.
  * 3. **Outcomes.** Created: verify (4). Taken: GET the slot and compare put-ids; the entry is mine, or the slot is
  *    lost. Anything else is in doubt: repeat the identical PUT until its outcome is known. A refusal is definite only
- *    if no doubt preceded it. A store that completes the PUT without an answer ends the attempt as a crash would: repeated,
- *    it would do so forever. An issued manifest is never recalled: it may have landed, or land later. *Crash in
+ *    if no doubt preceded it. A store that completes the PUT without an answer ends the attempt as a crash would: it would do the
+ *    same to every repetition. An issued manifest is never recalled: it may have landed, or land later. *Crash in
  *    doubt:* the next start's claim decides, because only one of the two PUTs gets the slot.
  * 4. **Verification.** A slot may be free because its entry was deleted long ago: a PUT that lands there does not
  *    count. So after an entry is found to be mine, LIST from n − 2: entry n − 1 must be the predecessor I know, and

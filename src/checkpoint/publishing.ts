@@ -4,7 +4,7 @@ import type { LogState } from './logState.js';
 import type { Manifest } from './manifest.js';
 
 /**
- * What each sink may publish now: the unconfirmed committables of this entry, in its versions. An amended version
+ * The committables that each sink may publish now: those of this entry that are not confirmed, in its versions. An amended version
  * must be durable itself before it is published.
  *
  * @param asDurable `false`: the newest versions, for the model checker
@@ -28,8 +28,8 @@ export function toPublish(
 
 /**
  * The next step of settling. If nothing is pending and all garbage is deleted, the log is settled. If everything
- * pending in the newest entry has been confirmed or amended, the next entry is due. Otherwise it waits for sinks, so
- * that entries stay few.
+ * pending in the newest entry has been confirmed or amended, the next entry is due. Otherwise it waits for sinks, to
+ * write few entries.
  */
 export function settlement(
   { phase, last, next, inventory }: LogState,

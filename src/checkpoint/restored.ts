@@ -2,7 +2,7 @@ import type { Restored } from '../flow/index.js';
 import { droppedInUse, droppedPending, vanished } from './errors.js';
 import type { Manifest } from './manifest.js';
 
-/** The ids for which a claim holds state or something to publish. */
+/** The ids for which a claim holds state or unpublished output. */
 export function idsOf({ operators, pending }: Manifest): string[] {
   const held = Object.entries(operators)
     .filter(([, { snapshot, objects }]) => snapshot !== undefined || objects.length > 0)
@@ -19,7 +19,7 @@ export function restoredOf({ operators, pending }: Manifest, id: string): Restor
 }
 
 /**
- * Checks that the registered operators continue everything restored, except what is dropped on purpose. Errors:
+ * Checks that the registered operators continue all restored state, except that of `allowDropped`. Errors:
  * `VanishedOperator`, `DroppedOperator`, `DroppedPending`.
  */
 export function checkIds(

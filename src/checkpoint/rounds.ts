@@ -126,7 +126,7 @@ export function endRounds(
 /** A round that is over is kept while acks are missing that later rounds may wait for. */
 const isKept = ({ phase, missing }: Round): boolean => phase !== 'over' || missing.size > 0;
 
-/** What the oldest unfinished checkpoint waits for, or, after the last one, its publishing. */
+/** The wait of the oldest unfinished checkpoint, or, after the last one, of its publishing. */
 export function waitOf(state: CheckpointState): CheckpointWait | undefined {
   const { phase, movedAt: since, log } = state;
   if (phase === 'publishing' || phase === 'sweeping') {

@@ -5,7 +5,7 @@ export interface Signing {
   /** The first key signs, all verify. At least one. */
   readonly keys: readonly string[];
   /**
-   * Manifests to accept although they do not verify, to take over a log: `unsigned` ones, or those signed for another
+   * Manifests to accept although they do not verify, for taking over a log: `unsigned` ones, or those signed for another
    * checkpoint directory (`moved`).
    */
   readonly accept?: 'unsigned' | 'moved' | undefined;
@@ -15,7 +15,7 @@ export interface Signing {
  * The HMAC-SHA-256 of a manifest's JSON, which contains the entry's number, job and directory, or of the root of a
  * savepoint.
  *
- * @param magic so that neither can be passed off as the other
+ * @param magic distinguishes the two, so neither can be passed off as the other
  */
 export function signatureOf(json: Uint8Array, key: string, magic: string): string {
   return createHmac('sha256', key).update(`${magic}\n`).update(json).digest('hex');

@@ -5,7 +5,7 @@ import { signatureOf } from './signature.js';
 /**
  * Manifests and roots of savepoints as bytes: one header line, `<magic> <version> <crc32 of the rest, 8 hex digits>`,
  * then JSON. If the job has a key, the header ends with the signature of the rest, 64 hex digits (`signature.ts`). The
- * version is outside the JSON, so that a reader recognizes a newer format before it parses.
+ * version is outside the JSON, because a reader must recognize a newer format before it parses.
  */
 export interface SignedFormat {
   readonly magic: string;
@@ -16,7 +16,7 @@ export interface SignedFormat {
   readonly tooLarge: (cause?: unknown) => Error;
 }
 
-/** Limits of size (bytes) and nesting, so that JSON can be parsed and written again within memory and stack. */
+/** Limits of size (bytes) and nesting, which keep parsing and writing within memory and stack. */
 export const largest = 64 * 2 ** 20;
 export const deepest = 1000;
 
@@ -37,7 +37,7 @@ function jsonOf({ tooLarge }: SignedFormat, value: object): Buffer {
   try {
     text = JSON.stringify(value);
   } catch (cause) {
-    // Other errors, such as a value that JSON cannot hold, are not about size.
+    // Other errors, such as for a value that JSON cannot represent, are not about size.
     if (!(cause instanceof RangeError)) throw cause;
     throw tooLarge(cause);
   }

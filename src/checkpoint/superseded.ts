@@ -7,13 +7,13 @@ import { logKey, logNumber, type Manifest } from './manifest.js';
 import { largest } from './signedJson.js';
 import { readManifest, scopeOf } from './trust.js';
 
-/** Tries before an error that ends the job is taken for the cause. */
+/** Attempts to read the log before an error that ends the job is considered the cause. */
 const tries = 5;
 
 /**
  * The cause of the failure of an attempt whose newest entry is `last`: `error`, or `Fenced` if another attempt owns
- * the log. Asks more than once only if `error` ends the job, as a restart would find out anyway. If the store does
- * not answer, the cause is `error`.
+ * the log. Tries more than once only if `error` ends the job, because a restart would find out anyway. If the
+ * store does not answer, the cause is `error`.
  */
 export function explain(error: unknown, last: Manifest, options: ClaimOptions): Observable<unknown> {
   if (isFenced(error)) return of(error);

@@ -13,7 +13,7 @@ import { isSignedBy, type Signing } from './signature.js';
  * folders of its sinks, the patterns of its sources. Any other name is a `ForeignName` error, before any request is
  * made for it.
  *
- * | what is read | what it could reach | checked by |
+ * | input | what it could reach | checked by |
  * |---|---|---|
  * | manifest: `job`, `n` | a log that never advances | here: they match the slot |
  * | `jobId`, `epoch`, `checkpoint`, `retained[].n` | live names that sweeps remove, numbers that overflow | here:
@@ -118,14 +118,14 @@ function checkNames(manifest: Manifest, where: string, { entropy }: Scope): void
   if (!/^[\w-]{12}$/.test(jobId)) throw new ForeignName(at, jobId, 'not the id of a job', restore);
   const numbers = [n, checkpoint, ...retained.map((each) => each.n)].filter((each) => each > lastNumber);
   for (const number of epoch > lastEpoch ? [epoch] : numbers)
-    throw new ForeignName(at, String(number), 'not a number that a log gets to', restore);
+    throw new ForeignName(at, String(number), 'too large for a log', restore);
   const mark = manifest.entropy;
   if (mark !== undefined && (mark.at !== entropy?.at || mark.name !== entropy.name)) {
     throw new ForeignName(
       at,
       mark.values[0] ?? '',
       'not entropy of this checkpoint directory',
-      "Put the marker s3.entropy.key back where it stood in 'checkpoints.dir' when the job first started.",
+      "Put the marker s3.entropy.key back where it was in 'checkpoints.dir' when the job first started.",
     );
   }
   for (const value of mark?.values ?? [])
@@ -157,6 +157,6 @@ const restore = 'Restore the object from a version or backup of the bucket.';
 function misplaced(where: string, n: number, says: Manifest, job: string): CheckpointError {
   return new CheckpointError(
     'ManifestCorrupt',
-    `The manifest ${where} is entry ${n} of job '${job}', and says that it is entry ${says.n} of job '${says.job}': another entry was copied over it. Nothing was changed. Restore the object from a version or backup of the bucket; if there is none, start the job under a new name or in another checkpoint directory.`,
+    `The manifest ${where} should be entry ${n} of job '${job}', but is entry ${says.n} of job '${says.job}': another entry was copied over it. Nothing was changed. Restore the object from a version or backup of the bucket; if there is none, start the job under a new name or in another checkpoint directory.`,
   );
 }

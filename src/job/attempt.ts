@@ -25,8 +25,8 @@ import { Wiring, type Graph } from './wiring.js';
  *    a source is an additional leaf.
  * 3. **Opening.** Each source's pump registers, and `Open` is sent to each of its branches. Operators register,
  *    restore, and pass `Open` on when they are ready.
- * 4. **Running** begins when no operator holds an `Open` any more (`opening.ts`). A leaf that has not received one by
- *    then is an error, and so is state without an operator. Otherwise restored committables are published,
+ * 4. **Running** begins when no operator holds an `Open` any more (`opening.ts`). A leaf without one by then is an error,
+ *    and so is state without an operator. Otherwise restored committables are published,
  *    checkpoints begin, and pumps start.
  * 5. **Ending.** When the last pump has sent `End`, a `final` barrier follows. If asked to stop, a `stop` barrier is
  *    sent instead; before running, a stop just ends the attempt.
@@ -35,8 +35,8 @@ import { Wiring, type Graph } from './wiring.js';
  * 7. **Completing.** Flows complete. The attempt waits for what a leaf still does outside the flow, after `values()`.
  *
  * A failure in any state tears everything down immediately and issues nothing more; the log has the state to continue
- * from. A manifest that is in flight is left alone, as it cannot be recalled. If another process owns the log by
- * then, `Fenced` is reported instead of the first error.
+ * from. A manifest in flight is left alone, because it cannot be recalled. If another process owns the log by then,
+ * `Fenced` is reported instead of the first error.
  */
 export function runAttempt(plan: AttemptPlan): Observable<Outcome> {
   return new Observable<Outcome>((outcome) => {
@@ -64,7 +64,7 @@ export interface AttemptPlan {
   readonly budget: number;
   /** Bytes that all jobs of the process may hold together. */
   readonly memory: number;
-  /** How long it may wait for one thing before that is reported. `undefined`: never. */
+  /** How long a wait may last before it is reported. Milliseconds; `undefined`: never. */
   readonly stalledAfterMs: number | undefined;
   /** Emits when the job is asked to stop; synchronously if it already was. */
   readonly stop: Observable<unknown>;
@@ -88,7 +88,7 @@ class RunningAttempt {
   #result: Outcome = 'finished';
   /** When the state was entered. */
   #since: number;
-  /** When the account began to wait for memory, or last got some. */
+  /** When the account started to wait for memory, or last received some. */
   #memorySince = 0;
   readonly #stalls: StallWatch;
 
@@ -229,7 +229,7 @@ class RunningAttempt {
 
   #run(): void {
     if (this.#state !== 'opening') return;
-    // Operators that are torn down release their `Open`, too; the failed leaf reports why.
+    // Operators that are torn down release their `Open`, too. The failed leaf reports the error.
     if (this.#wiring.leaves.some((leaf) => leaf.failed)) return;
     this.#guard(() => {
       this.#wiring.checkOpen(this.#opening.terminals);
@@ -250,7 +250,7 @@ class RunningAttempt {
       );
       for (const { pump } of this.#wiring.sources.values()) pump?.start();
       this.#held.add(this.#plan.savepoints.serve((request) => this.#savepoint(request)));
-      // Last, because shares that grow make requests, at which the attempt may be asked to stop.
+      // Last, because growing shares send requests, during which the attempt may be asked to stop.
       this.#account?.start();
     });
   }

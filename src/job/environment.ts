@@ -49,10 +49,10 @@ export function attemptOf(
   account: MemoryAccount,
 ): Attempt {
   const { location, directory } = checkpointPlace(environment, checkpoints.dir, job);
-  // The directory has checkpoints of other jobs, too. A whole bucket is not reserved.
+  // The directory also has checkpoints of other jobs. A whole bucket is not reserved.
   const prefixes = directory === '' ? coordinator.prefixes : [directory, ...coordinator.prefixes];
   const folders: readonly CheckpointFolder[] = prefixes.map((prefix) => ({ location, prefix }));
-  // By name: an operator may come from another copy of millrace.
+  // Looked up by name, because an operator may come from another copy of millrace.
   const services = new Map<string, unknown>([
     [storesService.name, environment.stores],
     [configService.name, environment.config],
@@ -73,7 +73,7 @@ export function attemptOf(
         if (service.fallback !== undefined) return service.fallback();
         throw new MillraceError(
           'UnknownService',
-          `This job provides no service '${service.name}'. Give it to createJob: services: [provide(…)].`,
+          `This job has no service '${service.name}'. Provide it: createJob({ services: [provide(…)] }).`,
         );
       }
       return services.get(service.name) as S;

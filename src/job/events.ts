@@ -38,15 +38,15 @@ export type LifeEvent =
       readonly error: unknown;
     })
   /**
-   * What cannot be given back takes more than all jobs of the process may hold together: keyed state, about. At most
-   * once an attempt. Bytes.
+   * Keyed state, which cannot be given back, takes more memory than all jobs of the process may hold together. Emitted at
+   * most once per attempt. Approximate bytes.
    */
   | {
       readonly type: 'memory-exceeded';
       readonly job: string;
       /** Keyed state of all jobs of the process. */
       readonly state: number;
-      /** What they may hold together: `memory` of `createJob`. */
+      /** The limit for all jobs of the process: `memory` of `createJob`. */
       readonly memory: number;
       /** A description for people. */
       readonly message: string;
@@ -55,7 +55,7 @@ export type LifeEvent =
   | { readonly type: 'stopped'; readonly job: string }
   | (FailurePlace & { readonly type: 'failed'; readonly job: string; readonly error: unknown });
 
-/** What a custom operator passed to `attempt.report`. */
+/** A report of a custom operator, passed to `attempt.report`. */
 export type ReportedEvent = {
   readonly type: 'reported';
   readonly operator: string;

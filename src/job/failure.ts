@@ -1,4 +1,4 @@
-/** Where an attempt failed, as far as it is known. */
+/** Where an attempt failed, as far as known. */
 export type FailurePlace = {
   /** The operator in which the error occurred: its id, or `records(…)` and the like. */
   readonly operator?: string;
@@ -10,7 +10,7 @@ export type FailurePlace = {
   readonly line?: number;
 };
 
-/** The failure of an attempt: the original error, and its place as far as it is known. */
+/** The failure of an attempt: the original error, and its place, as far as known. */
 export class AttemptFailure {
   constructor(
     readonly error: unknown,
@@ -35,6 +35,6 @@ export class Origins {
 export interface Origin {
   readonly error: unknown;
   readonly operator: string;
-  /** Whether the record being handled caused it. */
+  /** Whether the current record caused it. */
   readonly ofRecord: boolean;
 }

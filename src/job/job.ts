@@ -31,13 +31,13 @@ export interface Job {
   /**
    * Restores the newest durable checkpoint, runs the leaves, commits, and restarts after retryable failures. Resolves
    * when the inputs are over and everything is published, or when stopped with a last checkpoint; in both cases only
-   * after every leaf has completed. That includes work after `values()`, so `run` never resolves if a leaf never
-   * completes, such as one merged with an `interval`. Records that reach the end of a leaf are discarded: end it with a
+   * after every leaf has completed, including work after `values()`. A leaf that never completes, such as one merged with
+   * an `interval`, keeps `run` from resolving. Records that reach the end of a leaf are discarded: end it with a
    * sink, unless it is run for its effects.
    *
    * Errors: `Fenced` when another process has taken over; `VanishedOperator` when the checkpoint holds state of an
    * operator that is in no leaf (see `allowDropped`); `DroppedOperator`, `DroppedPending`; `AlreadyRunning`;
-   * `NoLeaves`; and the error that ended the job under its policies.
+   * `NoLeaves`; and the error that ended the job according to its policies.
    */
   run(...leaves: readonly [...Observable<unknown>[], Observable<unknown> | RunOptions]): Promise<RunResult>;
   /**
@@ -75,7 +75,7 @@ export interface RunOptions {
 }
 
 export interface RunResult {
-  /** `finished`: the inputs were over. `stopped`: the signal asked for it. */
+  /** `finished`: the inputs are over. `stopped`: the signal was aborted. */
   readonly outcome: 'finished' | 'stopped';
 }
 
@@ -85,7 +85,7 @@ const runNames: OptionNames<RunOptions> = { signal: true };
 
 function checkRunOptions(options: RunOptions): void {
   const what = 'an argument of job.run';
-  // It has no own properties, so a check of names would pass.
+  // It has no own properties, so the check of names would accept it.
   if (options instanceof AbortSignal)
     throw new InvalidOption(what, options, '{ signal }, a flow, or several');
   checkOptions('job.run', required(what, options), runNames);
@@ -200,7 +200,7 @@ export function createJob(options: JobOptions): Job {
 const duplicateSource = (id: string): MillraceError =>
   new MillraceError(
     'DuplicateId',
-    `This job has a source '${id}' already. Ids name state in checkpoints: use each once.`,
+    `This job already has a source '${id}'. Ids name state in checkpoints: use each once.`,
   );
 
 const outsideRun = (id: string): MillraceError =>

@@ -9,8 +9,8 @@ import type { StoreLocation, Stores } from '../store/services.js';
 import type { ResolvedOptions } from './options.js';
 
 /**
- * The stores of one run: those in the options, or stores opened here. `close` closes the latter once a manifest in
- * flight is answered: all other requests were aborted with the attempt, but an issued manifest cannot be recalled.
+ * The stores of one run: those in the options, or stores opened here. `close` closes the latter once a manifest in flight
+ * is answered. All other requests are aborted with the attempt, but an issued manifest cannot be recalled.
  */
 export function jobStores(config: ResolvedOptions): { readonly stores: Stores; readonly close: () => void } {
   if (config.stores !== undefined) return { stores: answeringStores(config.stores), close: () => undefined };
@@ -39,7 +39,7 @@ export function jobStores(config: ResolvedOptions): { readonly stores: Stores; r
   // for all its buckets. Other servers are probed in the bucket that is opened.
   const base = checkpoints.key.replace(/\/+$/, '');
   const probed = probe(checkpoints.store, base === '' ? '' : `${base}/`, random, config.logger).pipe(
-    tap((found) => config.logger.info({ store: checkpoints.store.uri, ...found }, 'What the server can do')),
+    tap((found) => config.logger.info({ store: checkpoints.store.uri, ...found }, 'Probed the server')),
     shareReplay({ bufferSize: 1, refCount: false }),
   );
   const locations = new Map<ObjectStore, Pick<StoreLocation, 'reserved' | 'capabilities'>>();

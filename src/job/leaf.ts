@@ -27,8 +27,8 @@ export interface LeafEvents {
 }
 
 /**
- * The subscriber at the end of one leaf of `run`. It is a terminal, as what arrives here has been processed, and it
- * tracks the sources whose `Open` has passed through the leaf's operators.
+ * The subscriber at the end of one leaf of `run`. It is a terminal, because records that arrive here have been processed,
+ * and it tracks the sources whose `Open` has passed through the leaf's operators.
  */
 export class Leaf extends Subscriber<unknown> {
   /** The sources that the leaf has subscribed to, counted once per branch. */
@@ -39,7 +39,7 @@ export class Leaf extends Subscriber<unknown> {
   readonly #events: LeafEvents;
   #attempt: Attempt | undefined;
   #over = false;
-  /** It has received an error, which it reports once its operators are torn down. */
+  /** Set when it receives an error, which it reports once its operators are torn down. */
   failed = false;
 
   constructor(
@@ -107,7 +107,7 @@ export class Leaf extends Subscriber<unknown> {
     this.#events.failed(
       new MillraceError(
         'LeafCompleted',
-        `Leaf ${this.index} of run(…) completed before its sources ended, so its operators would miss every later checkpoint. Limit records inside records(take(n)) instead of the flow.`,
+        `Leaf ${this.index} of run(…) completed before its sources, so its operators would miss all later checkpoints. Limit records inside records(take(n)) instead of the flow.`,
       ),
     );
   }
@@ -118,7 +118,7 @@ export function leafAttempt(shared: Attempt, leaf: Leaf): Attempt {
   return {
     ...shared,
     terminal: (terminal, sources) => {
-      // A flow that two leaves share carries the attempt of the one that subscribed first.
+      // A flow shared by two leaves carries the attempt of the one that subscribed first.
       if (terminal instanceof Leaf) terminal.opened(sources);
       else if (typeof terminal === 'object') leaf.opened(sources);
       if (terminal !== leaf) leaf.terminals.add(terminal);

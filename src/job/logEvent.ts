@@ -41,7 +41,7 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       if (Number.isInteger(Math.log2(event.tries)))
         logger.warn(
           { job, n: event.n, tries: event.tries, ...errorFields(event.error) },
-          'It is unknown whether an entry of the job’s log was written; the request is repeated until it is known',
+          'It is unknown whether an entry of the job’s log was written; the request is repeated until its outcome is known',
         );
       return;
     case 'savepoint-made':

@@ -12,7 +12,7 @@ import type { SavepointQueue } from './savepoints.js';
 import { withRestarts } from './restarts.js';
 import type { Graph } from './wiring.js';
 
-/** What one log is run with. Not modified, so several runs may share parts. */
+/** The parameters of a run. Not modified, so several runs may share parts. */
 export interface LogPlan {
   /** The log's folder below `checkpoints.dir`; events name it as the job. */
   readonly name: string;
@@ -29,7 +29,7 @@ export interface LogPlan {
   readonly budget: number;
   /** Bytes that all jobs of the process may hold together. */
   readonly memory: number;
-  /** How long an attempt may wait for one thing before that is reported. `undefined`: never. */
+  /** How long a wait of an attempt may last before it is reported. Milliseconds; `undefined`: never. */
   readonly stalledAfterMs: number | undefined;
   /** Emits when the run is asked to stop; synchronously if it already was. */
   readonly stop: Observable<unknown>;
@@ -112,5 +112,5 @@ function claimLog(
 const noFencing = (dir: string): MillraceError =>
   new MillraceError(
     'NoConditionalWrites',
-    `The store of checkpoints.dir ${dir} does not honour If-None-Match on writes, so two processes could both own this job. Use a store that does, or set checkpoints.fencing: 'none' and make sure yourself that only one runs.`,
+    `The store of checkpoints.dir ${dir} does not honour If-None-Match on writes, so two processes could both own this job. Use a store that does, or set checkpoints.fencing: 'none' and make sure that only one process runs it.`,
   );

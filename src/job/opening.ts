@@ -3,8 +3,8 @@
  *
  * Operators pass `Open` on when they are ready for records: synchronously on a first start, after some requests if
  * state is restored or a store is probed. Sources start when the last operator has passed it on. Counting arrivals at
- * the leaves is not enough: a flow may split on its way (`connect`, `share`), and the number of branches is unknown
- * until `Open` has arrived from each. So the operators that hold one are tracked.
+ * the leaves is not enough: a flow may split (`connect`, `share`), and the number of branches is unknown until `Open`
+ * has arrived from each. So the operators that hold one are tracked.
  */
 export class Opening {
   readonly #holders = new Set<object>();
@@ -12,7 +12,7 @@ export class Opening {
   /** Called when no operator holds an `Open` any more; undefined after that. */
   #waiting: (() => void)[] | undefined;
 
-  /** @param done called once, when no operator holds an `Open` any more */
+  /** @param done called once no operator holds an `Open` */
   constructor(done: () => void) {
     this.#waiting = [done];
   }

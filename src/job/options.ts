@@ -23,7 +23,7 @@ export interface JobOptions {
   /** Options that are not set are as configured. */
   readonly checkpoints?: CheckpointOptions;
   /**
-   * What follows a retryable failure. `'none'`: the failure ends the job. Options that are not set are as configured.
+   * When to restart after a retryable failure. `'none'`: never. Options that are not set are as configured.
    */
   readonly restart?: 'none' | RestartOptions;
   /** When a job that makes no progress reports what it waits for. Options that are not set are as configured. */
@@ -31,13 +31,13 @@ export interface JobOptions {
   /** Bytes of input that a source may be ahead of its slowest sink. Default 16 MiB (`execution.source-budget`). */
   readonly budget?: Size;
   /**
-   * Bytes that all jobs, readers and copies of this process may hold together: what is read ahead, in flight, and not uploaded
-   * yet. Each job's sources and sinks have shares of it, which shrink when other jobs start; where jobs specify different ones, the smallest
-   * counts. Default: half of the memory of the machine or container (`execution.memory-budget`), no limit with a `clock`.
+   * Bytes that all jobs, readers and copies of this process may hold together: read ahead, in flight, and not uploaded yet.
+   * Each job's sources and sinks have shares of it, which shrink when other jobs start. If jobs specify different values, the
+   * smallest applies. Default: half of the memory of the machine or container (`execution.memory-budget`), no limit with a `clock`.
    */
   readonly memory?: Size;
   /**
-   * Ids of sources, operators and sinks that the job no longer has, and whose state is dropped permanently.
+   * Ids of sources, operators and sinks that the job no longer has. Their state is dropped permanently.
    * Otherwise, such state is error `VanishedOperator`. It is dropped once the first checkpoint is durable; before
    * that, the job can still be started with the operators. Ids that are still in the job are error `DroppedOperator`;
    * a sink whose output is not published yet is `DroppedPending`; unknown ids are ignored.
@@ -78,11 +78,11 @@ export interface CheckpointOptions {
    * URI of a directory for this and other jobs' checkpoints. Required unless `state.checkpoints.dir` is configured.
    */
   readonly dir?: string;
-  /** Between two checkpoints. Default 10 s. `'none'`: only the last one is taken, at the end of the input or at a stop. */
+  /** The time between two checkpoints. Default 10 s. `'none'`: only one, at the end of the input or at a stop. */
   readonly interval?: Duration;
-  /** Time for all operators to store what they froze. Default 10 min. */
+  /** The time for all operators to store their frozen state. Default 10 min. */
   readonly timeout?: Duration;
-  /** Between the end of one checkpoint and the start of the next. Default 0. */
+  /** The minimum time between the end of one checkpoint and the start of the next. Default 0. */
   readonly minPause?: Duration;
   /** Consecutive failed checkpoints to tolerate before the attempt fails. Default 0. */
   readonly tolerableFailures?: number;
@@ -119,11 +119,11 @@ export interface SignOptions {
 }
 
 export interface StallOptions {
-  /** Reports a `stalled` event when the job has waited this long for one thing. Default 30 s. `'none'`: never. */
+  /** Reports a `stalled` event when a wait of the job has lasted this long. Default 30 s. `'none'`: never. */
   readonly after?: Duration;
 }
 
-/** See {@link RestartPolicy} for what each does. `{ type: 'none' }` is `'none'`. */
+/** The fields of {@link RestartPolicy}. `{ type: 'none' }` is the same as `'none'`. */
 export type RestartOptions = RestartDefaults;
 
 export interface ResolvedOptions {

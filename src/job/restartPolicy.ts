@@ -54,7 +54,7 @@ export interface FailedAttempt {
 }
 
 /**
- * What follows a failed attempt: the delay before the next one, or the limit that was reached.
+ * The delay in milliseconds before the next attempt, or the limit that has been reached.
  *
  * @param random uniform in [0, 1)
  */

@@ -16,7 +16,7 @@ import {
 /**
  * Makes attempts one after another, until one finishes, is stopped, or fails with an error that is not `retryable`
  * (bad data, a user's callback, `Fenced`), or until the policy's limits are reached. A stop while waiting for the
- * next attempt ends it immediately: what is not in the newest checkpoint is left to the next run.
+ * next attempt ends the job immediately: records after the newest checkpoint are left to the next run.
  */
 export function withRestarts(life: {
   readonly name: string;

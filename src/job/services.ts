@@ -57,7 +57,7 @@ export class RunServices {
     return this.#provided.has(name);
   }
 
-  /** Created at the first call. Throws what `make` throws; the next call tries again. */
+  /** Creates the service at the first call. Rethrows errors of `make`; the next call tries again. */
   get(name: string): unknown {
     if (!this.#made.has(name)) this.#made.set(name, this.#provided.get(name)?.make());
     return this.#made.get(name);

@@ -5,7 +5,7 @@ import { resumed, stalled, type StallEvent, type Wait } from './stalls.js';
 export interface StallWatchOptions {
   readonly job: string;
   readonly clock: Clock;
-  /** `undefined`: nothing is watched. */
+  /** `undefined`: no wait is reported. */
   readonly afterMs: number | undefined;
   /** What the job is waiting for. */
   readonly waits: () => readonly Wait[];
@@ -15,14 +15,14 @@ export interface StallWatchOptions {
 /**
  * Reports each wait that lasts too long, once, and its end.
  *
- * It is nudged when a wait may have begun or ended. A timer runs only while there is a wait that has not been
+ * Call `nudge` when a wait may have begun or ended. A timer runs only while there is a wait that has not been
  * reported, so a job that makes progress rarely sets one, and a stuck job sets none. Repeated stalls of one waiter
  * are reported at growing intervals: its time limit doubles each time.
  */
 export class StallWatch {
   readonly #options: StallWatchOptions;
   readonly #reported = new Map<string, Wait>();
-  /** By waiter that has been reported: how long it may wait the next time. */
+  /** The next time limit of each reported waiter. */
   readonly #patience = new Map<string, number>();
   #timer = Subscription.EMPTY;
   #timerAt = Infinity;
@@ -81,7 +81,7 @@ export class StallWatch {
     this.#timer = timer;
     timer.add(
       clock.after(at - now, () => {
-        // What arrived while the process was busy is handled first.
+        // Handle what arrived while the process was busy first.
         timer.add(
           clock.yield(() => {
             this.#timerAt = Infinity;

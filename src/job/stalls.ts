@@ -13,7 +13,7 @@ export type Waiting =
     }
   /** The store has not answered the source. Waiting for new data does not count. */
   | { readonly on: 'input'; readonly source: string; readonly input: string }
-  /** A barrier has not reached these operators, or what they froze is not stored. */
+  /** A barrier has not reached these operators, or their frozen state is not stored yet. */
   | { readonly on: 'acks'; readonly checkpoint: number; readonly operators: readonly string[] }
   /** All operators have acked; the store has not answered, or the request keeps failing with `error`. */
   | { readonly on: 'manifest'; readonly checkpoint: number; readonly error?: string }
@@ -23,12 +23,12 @@ export type Waiting =
   | { readonly on: 'completion'; readonly leaves: readonly number[] }
   /** The store has not answered the claim of the job's log, or its request keeps failing with `error`. */
   | { readonly on: 'claim'; readonly error?: string }
-  /** Other jobs of the process hold the memory without which these cannot work: `source 'in' (read-ahead)`. */
+  /** Other jobs of the process hold the memory that these need: `source 'in' (read-ahead)`. */
   | { readonly on: 'memory'; readonly holders: readonly string[] }
   /** Operators of these leaves are not ready for records. */
   | { readonly on: 'opening'; readonly leaves: readonly number[] };
 
-/** The job has been waiting too long for one thing, or that wait has ended. Times in milliseconds. */
+/** A wait of the job has lasted too long, or such a wait has ended. Times in milliseconds. */
 export type StallEvent = {
   readonly type: 'stalled' | 'resumed';
   readonly job: string;
@@ -39,9 +39,9 @@ export type StallEvent = {
   readonly message: string;
 };
 
-/** One thing that a job is waiting for. Times by the monotonic clock. */
+/** One wait of a job. Times by the monotonic clock. */
 export interface Wait {
-  /** The waiter. It waits for one thing at a time. */
+  /** The waiter, which has one wait at a time. */
   readonly who: string;
   /** When the wait began, or last made progress. */
   readonly since: number;

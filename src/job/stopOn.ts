@@ -52,7 +52,7 @@ export function stopOn(...signals: readonly NodeJS.Signals[]): AbortSignal {
 }
 
 /**
- * A run uses the signal until it calls the returned function. Signals not created by {@link stopOn} are left alone.
+ * Marks the signal as used by a run, until the returned function is called. Ignores signals not created by {@link stopOn}.
  */
 export function held(signal: AbortSignal | undefined): () => void {
   const watch = signal === undefined ? undefined : watches.get(signal);

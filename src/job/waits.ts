@@ -8,7 +8,7 @@ import type { Wiring } from './wiring.js';
 
 export type AttemptState = 'opening' | 'running' | 'ending' | 'completing' | 'over';
 
-/** What an attempt is waiting for, and since when. */
+/** The current waits of an attempt. */
 export function waitsOf(attempt: {
   readonly state: AttemptState;
   /** When the state was entered. */
@@ -16,7 +16,7 @@ export function waitsOf(attempt: {
   /** Undefined until the log is claimed. */
   readonly coordinator: Coordinator | undefined;
   readonly logFailure: unknown;
-  /** Who waits for memory, and since when. */
+  /** The holders that wait for memory, and since when. */
   readonly memory: { readonly holders: readonly string[]; readonly since: number };
   readonly wiring: Wiring;
   readonly ledger: CreditLedger;
@@ -49,7 +49,7 @@ export function waitsOf(attempt: {
   }
 }
 
-/** What a source is waiting for. */
+/** The wait of a source. */
 function sourceWait(
   source: string,
   wait: SourceWait | undefined,

@@ -93,7 +93,7 @@ export class Wiring {
     return {};
   }
 
-  /** Bytes of each source that were sent before the newest barrier, and are not yet released. */
+  /** Bytes of each source that were sent before the newest barrier and are not released yet. */
   get buffered(): Readonly<Record<string, number>> {
     return Object.fromEntries([...this.#sources].map(([id, { pump }]) => [id, pump?.buffered ?? 0]));
   }

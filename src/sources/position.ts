@@ -28,7 +28,7 @@ export function checkMarked(id: string, { kind, version, shape }: PositionKind, 
   }
   if (json['version'] !== version) {
     const found = isCount(json['version']) ? `of version ${json['version']}` : 'of no version';
-    throw badPosition(id, `is ${found}, and this millrace reads version ${version} of kind '${kind}'`);
+    throw badPosition(id, `is ${found}, but this millrace reads version ${version} of kind '${kind}'`);
   }
   if (!shape(json)) throw badPosition(id, `has kind '${kind}', but not its fields`);
 }

@@ -132,7 +132,7 @@ class Servers {
         reserved: connection.reserved(bucket, own),
         variant: (other) => connection.store(bucket, { ...own, ...other }),
         capabilities: probe(store, '.millrace/', random, logger).pipe(
-          tap((found) => logger.info({ store: uri, ...found }, 'What the server can do')),
+          tap((found) => logger.info({ store: uri, ...found }, 'Probed the server')),
           shareReplay({ bufferSize: 1, refCount: false }),
         ),
       };

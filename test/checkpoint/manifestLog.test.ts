@@ -92,7 +92,7 @@ test('a predecessor with another ETag is identified by its put-id', () => {
   expect(fenced.types).toEqual(['fenced']);
 });
 
-test('taken: mine goes on to verification, another’s fences', () => {
+test('taken: mine is verified next, another’s fences', () => {
   const log = owned().on(write(1), { type: 'taken' });
   expect(log.effects).toEqual([{ type: 'get', n: 2 }]);
   const { state } = log;

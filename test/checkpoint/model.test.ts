@@ -89,13 +89,13 @@ describe('One rule off: the checker finds a counterexample', () => {
     [
       'tolerance',
       { failures: true, barriers: [2], ticks: 2, settings: timeouts },
-      /goes on after 2 failures in a row/,
+      /continues after 2 failures in a row/,
     ],
     ['inARow', { failures: true, barriers: [3], ticks: 2, settings: timeouts }, /had to tolerate it/],
     [
       'lastMustSucceed',
       { ...anyOrder, ticks: 1, stops: true, settings: timeouts },
-      /goes on after its last checkpoint failed/,
+      /continues after its last checkpoint failed/,
     ],
     ['publishRestored', { barriers: [1, 0], stops: true }, /B has not been told to publish 1\.1/],
     ['publishDurable', amended, /1\.1 is published, and will be again/],

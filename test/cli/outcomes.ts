@@ -49,7 +49,7 @@ export const rows: Row[] = [
     { code: 3, out: '', errHas: [/^millrace: NotFound: Nothing matches/] },
   ],
   [
-    'ls: goes on after what is not there',
+    'ls: continues after a missing object',
     (u) => ['ls', '--names', `${u}zzz`, `${u}a.csv`],
     { code: 3, out: 'a.csv\n' },
   ],

@@ -321,8 +321,8 @@ export const errorCatalog: Readonly<
       'Use another copy of the savepoint, or another savepoint',
     ],
     SavepointIncomplete: [
-      'A folder has objects of a savepoint, and no root: making it was interrupted, or goes on',
-      'Use another savepoint, and remove this folder if no job is making it',
+      'A folder has objects of a savepoint, but no root: it was interrupted, or is still being written',
+      'Use another savepoint, and remove this folder if no job is writing it',
     ],
     SavepointNotFound: ['There is no savepoint at the URI', 'Check the URI'],
     SavepointTooNew: ['A later version of millrace wrote the savepoint', 'Run that version, or a later one'],

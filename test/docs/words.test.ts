@@ -43,12 +43,16 @@ test('each word is found, but not within a longer one', () => {
     'It bears a mark.',
     '`<name>` stands for a name.',
     'what the protocols need, and no more',
+    'A request is under way.',
+    'It retries for ever.',
+    'The job goes on after a restart.',
   ])
     expect(findings(line)).toHaveLength(1);
   for (const line of [
     'recommend a bearer token',
     'a standalone amendment',
     'That is what the said file has.',
+    'a row for every operator, and what is going into it',
   ])
     expect(findings(line)).toEqual([]);
 });

@@ -23,6 +23,7 @@ export const words: readonly (readonly [RegExp, string])[] = [
   [/\bwho may only\b|\bnobody wants\b|\bwhose business\b/i, 'the permission, the caller or the component'],
   [/\bhas to be there\b/i, 'must exist'],
   [/\blies? behind\b/i, 'is after'],
+  [/\b(go|goes|went|going) on\b/i, 'continue'],
   [/\bunder way\b/i, 'in flight, in progress'],
   [/\bfor ever\b/i, 'forever, indefinitely'],
   [/\bif it stays so\b/i, 'if it keeps failing'],

@@ -97,7 +97,7 @@ test('after a crash at any request, the next run publishes every ranking once', 
       if (event.type === 'running') restored.push(event.checkpoint);
     expect([n, written(lake)]).toEqual([n, rankings]);
   }
-  // Many of the crashes were in the middle: the rankings that were restored went on.
+  // Many of the crashes were in the middle: the restored rankings continued.
   expect(new Set(restored).size).toBeGreaterThan(3);
 });
 

@@ -83,11 +83,11 @@ test('a stall is a warning, and its end is not', () => {
   expect(
     logged(
       { type: 'stalled', job, waiting, forMs: 30_000, message: 'It waits.' },
-      { type: 'resumed', job, waiting, forMs: 40_000, message: 'It goes on.' },
+      { type: 'resumed', job, waiting, forMs: 40_000, message: 'It continues.' },
     ),
   ).toEqual([
     { level: 'warn', context: { job, ...waiting }, message: 'It waits.' },
-    { level: 'info', context: { job, ...waiting }, message: 'It goes on.' },
+    { level: 'info', context: { job, ...waiting }, message: 'It continues.' },
   ]);
 });
 

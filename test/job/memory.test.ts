@@ -146,7 +146,7 @@ describe('shares', () => {
     new Greedy(first, 60 << 20);
     const second = open(budget, 100 << 20, 'second');
     const refused = (): Greedy => new Greedy(second, 41 << 20);
-    expect(refused).toThrow(/source x of job 'second' needs another 41\.0 MiB at least/);
+    expect(refused).toThrow(/source x of job 'second' needs at least another 41\.0 MiB/);
     expect(refused).toThrow(expect.objectContaining({ code: 'MemoryTooSmall', retryable: false }) as Error);
     expect(() => open(budget, 59 << 20, 'third')).toThrow(
       /may hold 59\.0 MiB together .*need 60\.0 MiB of it at least, which leaves nothing for job 'third'\./,

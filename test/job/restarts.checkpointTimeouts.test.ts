@@ -89,7 +89,7 @@ function inTurn(...answers: readonly ('ack' | 'keep' | 'fail')[]): () => 'ack' |
 }
 
 const failure =
-  "'picky' had not acked it after 5 s; 180 B of source 'in' before its barrier had not been dealt with. Set a larger checkpoints.timeout, or a smaller budget, so that fewer records lie before a barrier.";
+  "'picky' had not acked it after 5 s; 180 B of source 'in' before its barrier had not been processed. Set a larger checkpoints.timeout, or a smaller budget, which allows fewer records before a barrier.";
 
 test('a checkpoint that times out reports who had not acked, what was before its barrier, and what to set', async () => {
   const { error, events } = await run(inTurn(), 'none');

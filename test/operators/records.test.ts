@@ -127,7 +127,7 @@ describe('synchronous operators emit in the turn of their record, or at End', ()
     ],
     ['withLatestFrom a live value', [withLatestFrom(config), map(([n]: [number, string]) => n)], [1, 2, 3]],
     [
-      'catchError that goes on',
+      'catchError that continues',
       [
         map((n: number) => {
           if (n === 2) throw new Error('two');

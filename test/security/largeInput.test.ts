@@ -32,7 +32,9 @@ describe('small gzip members', () => {
   test('yield to other work', () => {
     const gunzipper = opened();
     gunzipper.push(Buffer.concat(Array<Buffer>(1000).fill(gzipSync('x'))));
-    expect(gunzipper.held).toBeLessThan(100);
+    let members = 0;
+    while (gunzipper.read() !== undefined) members++;
+    expect(members).toBeLessThan(100);
     gunzipper.close();
   });
 });

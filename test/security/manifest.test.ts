@@ -89,7 +89,7 @@ test.each([
   const error = await victim.failure();
   expect(error).toMatchObject({ code: 'ManifestCorrupt', retryable: false });
   expect(error.message).toContain(
-    `log/${String(n).padStart(20, '0')} is entry ${n} of job 'test', and says that it is entry ${says.n} of job '${says.job}'`,
+    `log/${String(n).padStart(20, '0')} should be entry ${n} of job 'test', but is entry ${says.n} of job '${says.job}'`,
   );
 });
 

@@ -111,27 +111,27 @@ test.each<[string, (position: Position) => unknown]>([
 });
 
 test.each<[string, (position: Position) => unknown, string]>([
-  ['another kind', (p) => Object.assign(p, { kind: 'topic' }), "is of kind 'topic', and 'files' is needed"],
-  ['no kind', (p) => delete p.kind, "is of no kind, and 'files' is needed"],
+  ['another kind', (p) => Object.assign(p, { kind: 'topic' }), "is of kind 'topic' instead of 'files'"],
+  ['no kind', (p) => delete p.kind, "is of no kind instead of 'files'"],
   [
     'another version',
     (p) => Object.assign(p, { version: 2 }),
-    "is of version 2, and this millrace reads version 1 of kind 'files'",
+    "is of version 2, but this millrace reads version 1 of kind 'files'",
   ],
   [
     'no version',
     (p) => delete p.version,
-    "is of no version, and this millrace reads version 1 of kind 'files'",
+    "is of no version, but this millrace reads version 1 of kind 'files'",
   ],
   [
     'another discovery',
     (p) => Object.assign(p.discovery, { kind: 'continuous' }),
-    "is of kind 'continuous', and 'listed' is needed",
+    "is of kind 'continuous' instead of 'listed'",
   ],
   [
     'another version of its discovery',
     (p) => Object.assign(p.discovery, { version: 7 }),
-    "is of version 7, and this millrace reads version 1 of kind 'listed'",
+    "is of version 7, but this millrace reads version 1 of kind 'listed'",
   ],
 ])('a position of %s is BadPosition, which names both, and nothing is read', async (_, change, what) => {
   const victim = await positioned(change);

@@ -1,6 +1,6 @@
 /**
  * What a finished job leaves in its store: its log, what the log names, and the output. All else is a leftover, wherever it
- * lies, and so is every upload under way.
+ * lies, and so is every unfinished upload.
  *
  * No process can remove what takes effect after it has looked: a request of a process that was killed may be on its way
  * still, and so may a manifest of one that has ended. So it is noted who made what, and when, and when each process last

@@ -14,13 +14,13 @@ export const outputFormats = {
 /** What happens to a process: it dies at a request, is stopped for a while, as by SIGSTOP, or is asked to end. */
 export type Fate =
   /**
-   * It dies at its n-th request. `before`: none of what is under way reaches the store. `after`: all of it still does,
+   * It dies at its n-th request. `before`: no request in flight reaches the store. `after`: all of them still do,
    * when its time has come, be it while the next process runs; nothing is answered.
    */
   | { readonly kind: 'crash'; readonly at: number; readonly when: 'before' | 'after' }
   /**
    * It is stopped at its n-th request and the next process starts. `late` milliseconds later that request reaches the
-   * store; after `resume` milliseconds it goes on and gets all answers that came meanwhile.
+   * store; after `resume` milliseconds it continues, and gets all answers that arrived in the meantime.
    */
   | { readonly kind: 'pause'; readonly at: number; readonly late: number; readonly resume: number }
   /** It is asked to stop at its n-th request, as by SIGTERM, and the next process starts when it has. */

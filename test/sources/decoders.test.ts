@@ -262,7 +262,7 @@ describe('a position that another decoder made is refused', () => {
       'another version',
       csv,
       (position) => ({ ...(position as object), version: 2 }),
-      'is of version 2, and this millrace reads version 1',
+      'is of version 2, but this millrace reads version 1',
     ],
   ])('%s', async (_what, format, change, message) => {
     await expect(reread(format, change)).rejects.toMatchObject({

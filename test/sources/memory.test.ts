@@ -173,7 +173,7 @@ test('what a decoder holds is reported, and read-ahead shrinks by it', () => {
   answers[1]?.next();
   poll();
   expect(answers).toHaveLength(5);
-  // It, and the three that are under way.
+  // This one, and the three in flight.
   expect(shares.reported.at(-1)).toBeGreaterThanOrEqual(held + 300);
   held = 0;
   poll();

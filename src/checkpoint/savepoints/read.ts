@@ -21,8 +21,8 @@ export function savepointUri(place: SavepointPlace): string {
 }
 
 /**
- * Reads the root of the savepoint in a folder. It is a manifest, so what reads a job's newest manifest reads it as
- * well; its data objects are below the folder, without entropy (`dataKey({ prefix }, name)`). Errors:
+ * Reads the root of the savepoint in a folder. It is a manifest like the newest one of a job; its data objects are below
+ * the folder, without entropy (`dataKey({ prefix }, name)`). Errors:
  * `SavepointNotFound`, `SavepointIncomplete`, `SavepointCorrupt`, `SavepointTooNew`, `ManifestNotTrusted`,
  * `ForeignName`, and those of the store.
  *
@@ -58,6 +58,6 @@ function notFound(where: string, cause: unknown): CheckpointError {
 function incomplete(where: string): CheckpointError {
   return new CheckpointError(
     'SavepointIncomplete',
-    `The savepoint at ${where} has no root: it was not completed, or is being made. Use another savepoint, and remove this folder if no job is making it.`,
+    `The savepoint at ${where} has no root: it was interrupted, or is still being written. Use another savepoint, and remove this folder if no job is writing it.`,
   );
 }

@@ -115,7 +115,7 @@ function restorable({ operators }: Manifest): Readonly<Record<string, OperatorSt
   );
 }
 
-/** The JSON with other names of data objects: strings that are one of `names` as a whole. */
+/** Replaces names of data objects in JSON: strings that are keys of `names`. */
 function renamed(json: Json, names: ReadonlyMap<string, string>): Json {
   if (typeof json === 'string') return names.get(json) ?? json;
   if (typeof json !== 'object' || json === null) return json;
@@ -154,10 +154,10 @@ const isData = listOf(tuple(isString, isCount));
 function flawOf(root: Manifest & { readonly data?: unknown }): string | undefined {
   if (root.kind !== 'savepoint' || root.pending.length > 0) return 'it is not the root of a savepoint';
   if (!isData(root.data)) return 'its field data is missing or malformed';
-  if (root.checkpoint > largestNumber) return 'its field checkpoint is not a number that a log gets to';
+  if (root.checkpoint > largestNumber) return 'its field checkpoint is too large for a log';
   const there = new Set((root as SavepointRoot).data.map(([name]) => name));
   const missing = objectsOf(root).find((name) => !there.has(name));
-  return missing === undefined ? undefined : `it has no size of ${missing}`;
+  return missing === undefined ? undefined : `it lacks the size of ${missing}`;
 }
 
 /** Well below `Number.MAX_SAFE_INTEGER`. */

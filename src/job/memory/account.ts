@@ -1,18 +1,18 @@
 import type { MemoryCharge, MemoryShare, MemoryUse } from '../../flow/index.js';
 
-/** What an owner hears of its shares: one `waits` until its least is there, and then it is `granted`. */
+/** The callbacks of an owner: `waits` if a share does not get its least, and `granted` once it has. */
 export interface AccountOptions {
   /** Its name in errors: `job 'clicks'`. */
   readonly owner: string;
-  /** Bytes that all accounts of the process may hold together, as far as this one is concerned. */
+  /** Bytes that all accounts of the process may hold together, as this one specifies it. */
   readonly total: number;
   readonly waits: (share: MemoryShare) => void;
   readonly granted: (share: MemoryShare) => void;
-  /** The account has a fixed charge, and all fixed charges together exceed the total. Called once. */
+  /** Called once if the account has a fixed charge, and all fixed charges together exceed the total. */
   readonly exceeded: (fixed: number, total: number) => void;
 }
 
-/** The shares and fixed charges of one owner. Each change of them calls `divide`. */
+/** The shares and fixed charges of one owner. Calls `divide` after each change. */
 export class Account {
   started = false;
   readonly #charges = new Map<object, number>();
@@ -63,11 +63,11 @@ export class Account {
   }
 }
 
-/** One share, and what it may be holding. */
+/** One share and its charge. */
 export class Holder implements MemoryShare {
   target = 0;
   charged = 0;
-  /** The limit that it has heard of. */
+  /** The last limit that it was notified of. */
   told = 0;
   waits = false;
   #there = false;
@@ -95,7 +95,7 @@ export class Holder implements MemoryShare {
     return bytes;
   }
 
-  /** It reads its first limit by itself. */
+  /** Called once, after the first division. The holder reads its first limit without a notification. */
   arrived(): void {
     this.#there = true;
     this.told = this.limit;

@@ -32,9 +32,9 @@ import { MemoryTooSmall } from './error.js';
 
 /** One owner's part of the budget: an attempt's, or that of an allowance. */
 export interface MemoryAccount extends Memory {
-  /** Who waits for its least: `sink 'out'`. */
+  /** The holders that wait for their leasts: `sink 'out'`. */
   readonly waiting: readonly string[];
-  /** All holders of the attempt are there: their shares may grow. */
+  /** All holders of the attempt have a share: from now on, shares may grow. */
   start(): void;
   /** Ends all shares. Idempotent. */
   close(): void;
@@ -52,17 +52,17 @@ export class MemoryBudget {
     return Math.min(...[...this.#accounts].map(({ options }) => options.total));
   }
 
-  /** What all holders are charged. */
+  /** The sum of all charges of holders. */
   get charged(): number {
     return sum(this.#holders, ({ charged }) => charged);
   }
 
-  /** What cannot be given back. */
+  /** The sum of the fixed charges. */
   get fixed(): number {
     return sum(this.#accounts, ({ fixed }) => fixed);
   }
 
-  /** What holders divide: what fixed charges leave, and never less than the sum of the leasts. */
+  /** The bytes that holders divide: the total without fixed charges, but at least the sum of the leasts. */
   get divided(): number {
     return Math.max(this.#leasts, this.total - this.fixed);
   }
@@ -124,7 +124,7 @@ export class MemoryBudget {
     if (fixed > total) for (const account of this.#accounts) account.warn(fixed, total);
   }
 
-  /** Returns the holders whose limits are not what they were told. */
+  /** Returns the holders whose limits have changed since the last notification. */
   #charge(): Holder[] {
     this.#aim();
     let free = this.divided - this.charged;

@@ -26,7 +26,7 @@ export function decodeCommittable<C>(
     invalid(uid, why, 'Run the version of millrace that wrote it, or one that reads both');
   if (stored['version'] !== kind.version)
     throw bad(
-      `it has version ${JSON.stringify(stored['version'])}, and this millrace reads version ${kind.version}`,
+      `it has version ${JSON.stringify(stored['version'])}, but this millrace reads version ${kind.version}`,
     );
   const malformed = Object.entries(kind.shapes).find(([name, shape]) => !shape(stored[name]));
   if (malformed !== undefined) throw bad(`its field ${malformed[0]} is missing or malformed`);

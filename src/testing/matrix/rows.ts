@@ -185,7 +185,7 @@ export const matrix: readonly MatrixRow[] = [
         const { calls, whole } = gone;
         gone.bring(steps.slice(length));
         checkOver(gone, 'unsubscribed', `after ${length} elements`);
-        must(gone.whole === whole && gone.calls === calls, `after ${length} elements: it went on`);
+        must(gone.whole === whole && gone.calls === calls, `after ${length} elements: it continued`);
       }
       checkUnsubscribedInside(subject, 'delivered', 'delivery');
       checkUnsubscribedInside(subject, 'called', 'call');

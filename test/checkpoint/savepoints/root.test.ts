@@ -118,7 +118,7 @@ test('a later version is recognized before it is parsed', () => {
 test.each<[string, object, string, RegExp]>([
   ['the entry of a log', { kind: 'checkpoint' }, 'SavepointCorrupt', /not the root of a savepoint/],
   ['pending output', { pending: manifest.pending }, 'SavepointCorrupt', /not the root of a savepoint/],
-  ['an object without a size', { data: root.data.slice(1) }, 'SavepointCorrupt', /has no size of data/],
+  ['an object without a size', { data: root.data.slice(1) }, 'SavepointCorrupt', /lacks the size of data/],
   ['a malformed size', { data: [[renamed, -1]] }, 'SavepointCorrupt', /data is missing or malformed/],
   ['a missing field', { operators: undefined }, 'SavepointCorrupt', /operators is missing or malformed/],
   ['a number too high', { checkpoint: 2e15 }, 'SavepointCorrupt', /checkpoint is not a number/],

@@ -13,7 +13,7 @@ const limits = { buffer: 256 * KiB, fragment: MiB, window: 8 };
 const content = Buffer.alloc(20 * MiB);
 for (let i = 0; i < content.length; i += 511) content[i] = (i * 7) & 255;
 
-/** What is asked for, with its ranges, and how much of it is under way. */
+/** The requested ranges, and how many requests are in flight. */
 function watched(inner: ObjectStore): { store: ObjectStore; ranges: [number, number][]; live: () => number } {
   const ranges: [number, number][] = [];
   let live = 0;

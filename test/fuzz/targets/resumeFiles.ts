@@ -49,7 +49,7 @@ function goOn(drawn: Buffer): void {
   if (begun !== undefined && !('stale' in begun)) {
     const { to: uri, etag, size: bytes, partSize, uploadId } = JSON.parse(body) as typeof written;
     const same = uri === written.to && etag === source.etag && bytes === size && partSize === parts.size;
-    if (!same || uploadId !== ids.$own) throw new TypeError('It goes on with parts of another source.');
+    if (!same || uploadId !== ids.$own) throw new TypeError('It continues with parts of another source.');
     if ([...begun.arrived.keys()].join() !== '1,3') throw new TypeError('It takes parts that are not whole.');
   }
   resumeFile.tidy().subscribe();

@@ -21,7 +21,7 @@ const credentials = {
 const records = 90;
 const line = (i: number): string => `${i} ${'0123456789'.repeat(7000)}`; // 70 kB: partition a has a full part
 
-/** Requests under way, so that a test can wait until nothing moves. */
+/** Requests in flight, so that a test can wait until nothing moves. */
 class Quiet {
   #count = 0;
   #waiting: (() => void)[] = [];

@@ -46,8 +46,8 @@ describe('a committable', () => {
   test.each([
     [{ kind: 'file' }, 'it is of kind "file", but the sink with its id publishes \'note\''],
     [{ kind: undefined }, "publishes 'note'"],
-    [{ version: 1 }, 'it has version 1, and this millrace reads version 2'],
-    [{ version: 3 }, 'it has version 3, and this millrace reads version 2'],
+    [{ version: 1 }, 'it has version 1, but this millrace reads version 2'],
+    [{ version: 3 }, 'it has version 3, but this millrace reads version 2'],
     [{ step: 'first' }, 'its field step is missing or malformed'],
     [{ step: undefined }, 'its field step is missing or malformed'],
   ])('that is %j instead is rejected', (wrong, why) => {

@@ -100,7 +100,7 @@ describe('pace', () => {
     return all;
   };
 
-  test('of a bucket that throttles is halved; its requests go on by the clock', () => {
+  test('of a bucket that throttles is halved; its requests continue by the clock', () => {
     const told: [string, number][] = [];
     const { ask, log, time } = slowed({ onPace: (bucket, rate) => told.push([bucket, rate]) });
     for (let i = 0; i < 10; i++) ask(String(i));

@@ -110,7 +110,7 @@ test('a whole job succeeds although every request is refused twice', async () =>
   expect(said.map(({ message }) => message)).toEqual(
     expect.arrayContaining([
       'The job runs',
-      'What the server can do',
+      'Probed the server',
       'Throttled: the request is sent again later',
       'The job has finished',
     ]),

@@ -367,7 +367,7 @@ describe('a listing of uploads', () => {
     };
   };
 
-  test('that is truncated without markers goes on after its last upload', async () => {
+  test('that is truncated without markers continues after its last upload', async () => {
     await proxy.close();
     const store = createMemoryStore();
     const listUploads = store.listUploads.bind(store);
@@ -452,7 +452,7 @@ describe('a listing of parts', () => {
     });
   });
 
-  test('that is truncated without a marker goes on after its last part', async () => {
+  test('that is truncated without a marker continues after its last part', async () => {
     let cut = true;
     onParts((xml) => {
       if (!cut) return xml;

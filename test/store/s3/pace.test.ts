@@ -9,7 +9,7 @@ import {
   type Pace,
 } from '../../../src/store/s3/pace.js';
 
-/** What may happen next: time passes, a request starts if it may, one of those under way is answered. */
+/** The possible events: time passes, a request starts if it may, one in flight is answered. */
 const events = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(2000) }) },
