@@ -222,6 +222,6 @@ export const rows: Row[] = [
     { left: { 'a.csv': 'one\n' }, errHas: [/^Removed 3 objects, 14 B( in \d+ s \([^)]*\))?\.$/m] },
   ],
   ['rm: what matches without --recursive is objects', (u) => ['rm', `${u}di*`], { code: 3 }],
-  ['uploads: none', (u) => ['uploads', 'ls', u], { out: '', errHas: ['no uploads'] }],
+  ['uploads: none', (u) => ['uploads', 'ls', u], { out: '', errHas: ['There are no unfinished uploads'] }],
   ['uploads abort: asks for an age', (u) => ['uploads', 'abort', u], { code: 2, errHas: ['--older-than'] }],
 ];

@@ -15,7 +15,7 @@ const root = resolve(import.meta.dirname, '../..');
 /** What an example may use without saying so. */
 const context: Readonly<Record<string, string>> = {
   job: 'declare const job: import("millrace").Job;',
-  Visit: 'interface Visit { user: string; kind: string; at: string; day: string }',
+  Visit: 'interface Visit { user: string; kind: string; page: string; at: string; day: string }',
   visits:
     'declare const visits: import("millrace").Flow<{ user: string; kind: string; at: string; day: string }>;',
   flow: 'declare const flow: import("millrace").Flow<{ user: string; kind: string; at: string; day: string }>;',

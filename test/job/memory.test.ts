@@ -149,7 +149,7 @@ describe('shares', () => {
     expect(refused).toThrow(/source x of job 'second' needs at least another 41\.0 MiB/);
     expect(refused).toThrow(expect.objectContaining({ code: 'MemoryTooSmall', retryable: false }) as Error);
     expect(() => open(budget, 59 << 20, 'third')).toThrow(
-      /may hold 59\.0 MiB together .*need 60\.0 MiB of it at least, which leaves nothing for job 'third'\./,
+      /may hold 59\.0 MiB together .*need at least 60\.0 MiB, which leaves nothing for job 'third'\./,
     );
     expect(new Greedy(second, 40 << 20).share.limit).toBe(40 << 20);
   });

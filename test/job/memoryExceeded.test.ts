@@ -56,7 +56,7 @@ test('state that is larger than the memory of the process fails nothing, and is 
       state: 4 << 20,
       memory: 2 << 20,
       message: expect.stringMatching(
-        /^Keyed state in this process takes about 4\.0 MiB, and its jobs may hold 2\.0 MiB together\. .*raise memory of createJob/,
+        /^Keyed state in this process takes about 4\.0 MiB, but its jobs may hold only 2\.0 MiB together\. .*raise memory of createJob/,
       ) as string,
     },
   ]);

@@ -41,8 +41,8 @@ export function answeringStores(stores: Stores): Stores {
 
 function identified(store: ObjectStore, identities: Identities): Identities {
   return {
-    object: (key) => identities.object(key).pipe(once(store, `identities.object of '${key}'`)),
-    directory: (key) => identities.directory(key).pipe(once(store, `identities.directory of '${key}'`)),
+    object: (key) => identities.object(key).pipe(once(store, `the identity of object '${key}'`)),
+    directory: (key) => identities.directory(key).pipe(once(store, `the identity of directory '${key}'`)),
   };
 }
 

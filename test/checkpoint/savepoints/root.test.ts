@@ -121,7 +121,7 @@ test.each<[string, object, string, RegExp]>([
   ['an object without a size', { data: root.data.slice(1) }, 'SavepointCorrupt', /lacks the size of data/],
   ['a malformed size', { data: [[renamed, -1]] }, 'SavepointCorrupt', /data is missing or malformed/],
   ['a missing field', { operators: undefined }, 'SavepointCorrupt', /operators is missing or malformed/],
-  ['a number too high', { checkpoint: 2e15 }, 'SavepointCorrupt', /checkpoint is not a number/],
+  ['a number too high', { checkpoint: 2e15 }, 'SavepointCorrupt', /checkpoint is too large/],
   ['the id of no job', { jobId: '../secret' }, 'ForeignName', /not the id of a job/],
   ['an object elsewhere', { data: [...root.data, ['../secret', 1]] }, 'ForeignName', /not a data object/],
 ])('%s is refused', (_, change, code, message) => {

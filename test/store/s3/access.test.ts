@@ -141,7 +141,7 @@ describe('an ACL', () => {
       await failure(connect({ acl: 'public-read' }).store('lake').put('a', Buffer.from('x'))),
     ).toMatchObject({
       code: 'InvalidRequest',
-      message: expect.stringMatching(/AccessControlListNotSupported.*leave `s3.acl` out/) as string,
+      message: expect.stringMatching(/AccessControlListNotSupported.*remove `s3.acl`/) as string,
     });
     faults = () => ({ failure: { kind: 'answer', status: 403, code: 'AccessDenied' } });
     const s3 = connect({ acl: 'bucket-owner-full-control' });
