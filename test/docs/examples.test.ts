@@ -16,6 +16,7 @@ const root = resolve(import.meta.dirname, '../..');
 const context: Readonly<Record<string, string>> = {
   job: 'declare const job: import("millrace").Job;',
   Visit: 'interface Visit { user: string; kind: string; page: string; at: string; day: string }',
+  Bid: 'interface Bid { item: string; price: number }',
   visits:
     'declare const visits: import("millrace").Flow<{ user: string; kind: string; at: string; day: string }>;',
   flow: 'declare const flow: import("millrace").Flow<{ user: string; kind: string; at: string; day: string }>;',
