@@ -57,7 +57,8 @@ export function violated({ seen, state, completes }: Attempt): string | undefine
     ({ committable }) => unconfirmed.has(committable) && !completes.includes(committable),
   );
   if (left !== undefined) return `has not been told to publish ${left.committable.uid}`;
-  if (seen.failed > state.settings.tolerableFailures) return `continues after ${seen.failed} failures in a row`;
+  if (seen.failed > state.settings.tolerableFailures)
+    return `continues after ${seen.failed} failures in a row`;
   return lastFailed(seen) ? 'continues after its last checkpoint failed' : undefined;
 }
 
