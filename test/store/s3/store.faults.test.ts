@@ -303,7 +303,7 @@ describe('sockets', () => {
     // On a busy machine a healthy read may be silent for longer than the timeout, too. Without a free socket every read fails.
     const again = retry({
       count: 100,
-      delay: (error) => (isStoreError(error, 'Unavailable') ? of(0) : throwError(() => error)),
+      delay: (error: unknown) => (isStoreError(error, 'Unavailable') ? of(0) : throwError(() => error)),
     });
     const { chunks } = await answer(pooled.get('big').pipe(again));
     expect(Buffer.concat(chunks).equals(body)).toBe(true);
