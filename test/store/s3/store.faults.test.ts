@@ -301,6 +301,196 @@ describe('sockets', () => {
     for (const one of all.slice(0, 8)) one.subscribe({ error: () => undefined }).unsubscribe();
     fault = () => undefined;
     // On a busy machine a healthy read may be silent for longer than the timeout, too. Without a free socket every read fails.
+    const { chunks } = await answer(
+      pooled.get('big').pipe(
+        retry({
+          count: 100,
+          delay: (error: unknown) => (isStoreError(error, 'Unavailable') ? of(0) : throwError(() => error)),
+        }),
+      ),
+    );
+    expect(Buffer.concat(chunks).equals(body.subarray(1000, 101_000))).toBe(true);
+    expect(info.size).toBe(body.length);
+  });
+});
+
+describe('a read returns what was promised, or an error', () => {
+  beforeEach(() => answer(lake.put('big', body)));
+
+  test('a ranged answer that is short is Integrity', async () => {
+    fault = () => ({ failure: { kind: 'length', by: -10 } });
+    const error = await failure(store.get('big', { range: { start: 0, end: 5000 } }));
+    expect(error).toMatchObject({ code: 'Integrity', retryable: true });
+  });
+
+  test('an answer that promises more than exists is Integrity', async () => {
+    fault = (_, attempt) => (attempt === 1 ? { failure: { kind: 'length', by: 10 } } : undefined);
+    expect(await failure(store.get('big'))).toMatchObject({ code: 'Integrity', retryable: true });
+  });
+});
+
+describe('a failing server', () => {
+  test('that does not answer is Unavailable after the timeout', async () => {
+    await restart({ requestTimeout: 400 });
+    fault = () => ({ failure: { kind: 'stall', at: 'start' } });
+    expect(await failure(store.head('a'))).toMatchObject({ code: 'Unavailable', retryable: true });
+    expect(await failure(store.put('a', Buffer.from('x')))).toMatchObject({ code: 'Unavailable' });
+  });
+
+  test('that resets the connection is Unavailable, before the effect and after it', async () => {
+    fault = () => ({ failure: { kind: 'reset' } });
+    expect(await failure(store.put('a', Buffer.from('x')))).toMatchObject({ code: 'Unavailable' });
+    expect(await failure(lake.head('a'))).toMatchObject({ code: 'NotFound' });
+    fault = () => ({ failure: { kind: 'lose-answer' } });
+    expect(await failure(store.put('a', Buffer.from('x')))).toMatchObject({ code: 'Unavailable' });
+    expect((await answer(lake.head('a'))).size).toBe(1);
+  });
+
+  test('that is not running is Unavailable', async () => {
+    await gateway.close();
+    expect(await failure(store.head('a'))).toMatchObject({
+      code: 'Unavailable',
+      message: expect.stringMatching(/ECONNREFUSED|ECONNRESET/) as string,
+    });
+  });
+
+  test('a failed Complete of an upload that is gone is NotFound; of one that is there, Unavailable', async () => {
+    const { uploadId } = await answer(store.createUpload('a'));
+    const part = await answer(store.uploadPart('a', uploadId, 1, Buffer.from('x')));
+    const complete = store.completeUpload('a', uploadId, [part]);
+    fault = (operation) =>
+      operation === 'CompleteMultipartUpload'
+        ? { failure: { kind: 'answer', status: 500, code: 'UnknownError', message: '' } }
+        : undefined;
+    expect(await failure(complete)).toMatchObject({ code: 'Unavailable', status: 500 });
+    fault = () => undefined;
+    await answer(complete);
+    fault = (operation) =>
+      operation === 'CompleteMultipartUpload'
+        ? { failure: { kind: 'answer', status: 500, code: 'UnknownError', message: '' } }
+        : undefined;
+    expect(await failure(complete)).toMatchObject({ code: 'NotFound', serverCode: 'NoSuchUpload' });
+  });
+
+  test('that ignores the condition on a part copy is detected', async () => {
+    const careless = new Proxy(lake, {
+      get: (target, name: keyof ObjectStore) =>
+        name === 'copyPart'
+          ? (...[key, id, number, from]: Parameters<ObjectStore['copyPart']>) =>
+              target.copyPart(key, id, number, { key: from.key, range: { start: 0, end: 3 } })
+          : (target[name] as (...args: unknown[]) => unknown).bind(target),
+    });
+    await using other = await startGateway({ buckets: { lake: careless }, credentials });
+    using connection = new S3Connection({ endpoint: other.endpoint, credentials });
+    const through = connection.store('lake');
+    const { etag } = await answer(through.put('source', Buffer.from('12345')));
+    const { uploadId } = await answer(through.createUpload('a'));
+    const copy = (ifMatch: string): Observable<unknown> =>
+      through.copyPart('a', uploadId, 1, { key: 'source', range: { start: 0, end: 3 }, ifMatch });
+    expect(await failure(copy('other'))).toMatchObject({ code: 'PreconditionFailed' });
+    expect(await answer(copy(etag))).toMatchObject({ size: 3 });
+  });
+});
+
+describe('unsubscribing', () => {
+  test.each(['start', 'answer', 1000] as const)(
+    'aborts the request and closes its socket (stalled at %s)',
+    async (at) => {
+      await answer(lake.put('big', body));
+      const stalled = gate();
+      const aborted = gate();
+      await gateway.close();
+      gateway = await startGateway({
+        buckets: { lake },
+        credentials,
+        faults: () => {
+          stalled.open();
+          return { failure: { kind: 'stall', at } };
+        },
+        observe: ({ phase }) => {
+          if (phase === 'aborted') aborted.open();
+        },
+      });
+      const patient = new S3Connection({ endpoint: gateway.endpoint, credentials });
+      const seen: unknown[] = [];
+      const subscription = patient
+        .store('lake')
+        .get('big')
+        .subscribe({ next: (v) => seen.push(v), error: (e: unknown) => seen.push(e) });
+      await stalled.opened;
+      subscription.unsubscribe();
+      await aborted.opened;
+      expect(seen).toEqual([]);
+      patient.close();
+    },
+  );
+
+  test('cancels what the store behind the gateway does', async () => {
+    const asked = gate();
+    const cancelled = gate();
+    const never = {
+      ...createMemoryStore(),
+      get: () =>
+        new Observable<never>(() => {
+          asked.open();
+          return () => cancelled.open();
+        }),
+    } as unknown as ObjectStore;
+    await gateway.close();
+    gateway = await startGateway({ buckets: { lake: never }, credentials });
+    const patient = new S3Connection({ endpoint: gateway.endpoint, credentials });
+    const subscription = patient.store('lake').get('x').subscribe();
+    await asked.opened;
+    subscription.unsubscribe();
+    await cancelled.opened;
+    patient.close();
+  });
+
+  test('after the answer keeps the connection in use', async () => {
+    await answer(lake.put('a', Buffer.from('x')));
+    for (let i = 0; i < 5; i++) {
+      await new Promise<void>((resolve) => {
+        const subscription = store.get('a').subscribe(() => {
+          setImmediate(() => subscription.unsubscribe());
+          resolve();
+        });
+      });
+    }
+    expect(events.filter(({ phase }) => phase === 'aborted')).toEqual([]);
+  });
+});
+
+describe('sockets', () => {
+  test('are all free again after answers, errors and aborts of every kind', async () => {
+    await answer(lake.put('big', body));
+    const pool = new S3Pool(
+      resolveOptions({
+        endpoint: gateway.endpoint,
+        credentials,
+        region: 'us-east-1',
+        idleTimeout: 2000,
+        requestTimeout: 2000,
+      }),
+      4,
+    );
+    const pooled = new S3Store('lake', pool);
+    let n = 0;
+    fault = () =>
+      [
+        undefined,
+        { failure: { kind: 'reset' } },
+        { failure: { kind: 'answer', status: 503, code: 'SlowDown' } },
+        { failure: { kind: 'stall', at: 'start' } },
+        { failure: { kind: 'cut', at: 70_000 } },
+        { failure: { kind: 'lose-answer' } },
+      ][n++ % 6] as Fault | undefined;
+    const all = Array.from({ length: 24 }, (_, i): Observable<unknown> =>
+      i % 3 === 0 ? pooled.get('big') : i % 3 === 1 ? pooled.put(`k${i}`, body) : pooled.list({}),
+    );
+    await Promise.allSettled(all.map((one) => answer(one)));
+    for (const one of all.slice(0, 8)) one.subscribe({ error: () => undefined }).unsubscribe();
+    fault = () => undefined;
+    // On a busy machine a healthy read may be silent for longer than the timeout, too. Without a free socket every read fails.
     const again = retry({
       count: 100,
       delay: (error: unknown) => (isStoreError(error, 'Unavailable') ? of(0) : throwError(() => error)),
