@@ -34,11 +34,11 @@ export interface CheckpointState {
   readonly endedAt: number;
   /** When publishing or sweeping, after the last checkpoint, began or last made progress. */
   readonly movedAt: number;
-  /** The savepoint under way. */
+  /** The savepoint in progress. */
   readonly savepoint: SavepointState | undefined;
 }
 
-/** A savepoint under way. The protocol is in `savepoints/making.ts`. */
+/** A savepoint in progress. The protocol is in `savepoints/making.ts`. */
 export interface SavepointState {
   readonly phase: 'waiting' | 'written' | 'publishing' | 'copying';
   /** The URI of its folder. */

@@ -86,7 +86,7 @@ export type LogEvent =
   | { readonly type: 'confirm'; readonly sink: string; readonly uid: string }
   | { readonly type: 'amend'; readonly sink: string; readonly committable: Committable }
   | { readonly type: 'deleted'; readonly keys: readonly string[]; readonly failed: readonly string[] }
-  /** The savepoint under way is over: what it pinned may become garbage. */
+  /** The current savepoint is over: what it pinned may become garbage. */
   | { readonly type: 'unpin' };
 
 export type LogEffect =

@@ -22,7 +22,7 @@ type Make = (request: SavepointRequest) => Observable<never>;
 
 /**
  * The savepoints asked of a run, made one after another by the attempt that runs. Those that no attempt has begun wait
- * for the next one; the one under way fails with its attempt.
+ * for the next one; the current one fails with its attempt.
  */
 export class SavepointQueue {
   readonly #job: string;
