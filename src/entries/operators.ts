@@ -27,7 +27,7 @@ export {
   type Watermark,
 } from '../flow/signals.js';
 
-// With keyed state
+// Operators with keyed state
 export { checkStates, KeyedOperator, type KeyedOperatorOptions } from '../operators/keyed/keyedOperator.js';
 
 // Access to the attempt and the outside world
