@@ -73,7 +73,13 @@ class Watermarks<A> extends FlowSubscriber<A, A> {
         });
       });
     this.emit(open);
-    if (this.#time > -Infinity || this.#idle) this.#announce();
+    if (this.#time === -Infinity && !this.#idle) return;
+    // Operators downstream may hold Open until their state is restored.
+    attempt.running(() => {
+      this.turn(() => {
+        this.#announce();
+      });
+    });
   }
 
   override onRecord(record: A): void {

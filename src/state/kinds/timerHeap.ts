@@ -11,6 +11,12 @@ export interface Scheduled {
 /** A binary heap by time from which any element can be removed, so that cleared timers take no memory. */
 export class TimerHeap<E extends Scheduled> {
   readonly #elements: E[] = [];
+  readonly #order: (a: E, b: E) => number;
+
+  /** @param ties the order of elements with the same time */
+  constructor(ties: (a: E, b: E) => number) {
+    this.#order = (a, b) => (a.at === b.at ? ties(a, b) : a.at - b.at);
+  }
 
   get first(): E | undefined {
     return this.#elements[0];
@@ -32,7 +38,7 @@ export class TimerHeap<E extends Scheduled> {
     element.index = -1;
     const last = this.#elements.pop()!;
     if (last === element) return;
-    if (at > 0 && last.at < this.#elements[(at - 1) >>> 1]!.at) this.#up(last, at);
+    if (at > 0 && this.#order(last, this.#elements[(at - 1) >>> 1]!) < 0) this.#up(last, at);
     else this.#down(last, at);
   }
 
@@ -43,7 +49,7 @@ export class TimerHeap<E extends Scheduled> {
     while (at > 0) {
       const above = (at - 1) >>> 1;
       const parent = elements[above]!;
-      if (parent.at <= element.at) break;
+      if (this.#order(parent, element) <= 0) break;
       elements[at] = parent;
       parent.index = at;
       at = above;
@@ -58,9 +64,9 @@ export class TimerHeap<E extends Scheduled> {
     const { length } = elements;
     let at = from;
     for (let child = 2 * at + 1; child < length; child = 2 * at + 1) {
-      if (child + 1 < length && elements[child + 1]!.at < elements[child]!.at) child++;
+      if (child + 1 < length && this.#order(elements[child + 1]!, elements[child]!) < 0) child++;
       const lower = elements[child]!;
-      if (element.at <= lower.at) break;
+      if (this.#order(element, lower) <= 0) break;
       elements[at] = lower;
       lower.index = at;
       at = child;

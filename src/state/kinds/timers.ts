@@ -2,7 +2,7 @@ import { checkOptions } from '../../config/checkOptions.js';
 import { StateError } from '../errors.js';
 import { absent, type Absent, type CellContent, type CellPath } from '../cells.js';
 import { KeyMap, Namespace } from '../keyMap.js';
-import { KeyReader, type Key, type StoredKey } from '../keys.js';
+import { CompositeKey, KeyReader, type Key, type StoredKey } from '../keys.js';
 import { messagePack } from '../serializer.js';
 import type {
   DueTimer,
@@ -43,7 +43,8 @@ export interface PendingTimer {
 
 /**
  * Declares timers per key. They are state: a restore brings them back exactly. `onTimer` of `keyed` is called when one
- * is due, in the order of their times; those of the same time fire in no particular order.
+ * is due, in the order of their times. Those of the same time fire in a fixed order of keys and namespaces, so that a restored
+ * attempt does what an uninterrupted one does.
  *
  * - `'event'` time is that of watermarks (see `watermarks`): all timers up to a watermark fire before it is passed on.
  *   At the end of the input, event time advances to the latest timer that is set. Timers that `onTimer` then sets for
@@ -95,8 +96,21 @@ interface TimerEntry extends Entry<true>, Scheduled {
 /** The timers of one key, by {@link idOf}. Most keys have at most one. */
 type OfKey = TimerEntry | Map<number | string, TimerEntry>;
 
+/** A fixed order of timers with the same time, cheap for primitive keys. */
+function ties(a: TimerEntry, b: TimerEntry): number {
+  const [x, y] = [orderOf(a.key), orderOf(b.key)];
+  if (x !== y) return typeof x === typeof y ? (x < y ? -1 : 1) : typeof x < typeof y ? -1 : 1;
+  const [m, n] = [a.space?.id ?? '', b.space?.id ?? ''];
+  return m === n ? 0 : m < n ? -1 : 1;
+}
+
+function orderOf(key: StoredKey): string | number | bigint {
+  if (key instanceof CompositeKey) return key.id;
+  return typeof key === 'boolean' || key === null ? String(key) : key;
+}
+
 class TimerEntries extends Generations<true, TimerEntry> {
-  readonly heap = new TimerHeap<TimerEntry>();
+  readonly heap = new TimerHeap<TimerEntry>(ties);
   readonly #keys = new KeyMap<OfKey>();
   /** Including cleared timers until their tombstones are stored. */
   size = 0;
