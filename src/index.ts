@@ -16,6 +16,16 @@ export type {
   SignOptions,
   StallOptions,
 } from './job/options.js';
+export {
+  openState,
+  type OpenedCheckpoint,
+  type OpenedState,
+  type OpenStateOptions,
+  type OperatorState,
+  type ReadEntriesOptions,
+  type StateDescription,
+  type StateEntry,
+} from './job/openState.js';
 export { provide, type Provided } from './job/services.js';
 export { stopOn } from './job/stopOn.js';
 export type { Flow, FlowOperator } from './flow/flow.js';
@@ -48,6 +58,7 @@ export {
   reducingState,
   timers,
   valueState,
+  type ContentsOf,
   type Aggregate,
   type AggregatingState,
   type Handles,

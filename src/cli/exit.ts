@@ -65,6 +65,8 @@ const misuse: ReadonlySet<string> = new Set([
   'OutsideTarget',
 ]);
 
+const missing: ReadonlySet<string> = new Set(['NotFound', 'StateNotFound']);
+
 /** The exit code of a run that ended with this error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Reported) return error.exitCode;
@@ -75,7 +77,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof PartlyFailed) return sameFor(error.failures.map((failure) => failure.error));
   if (!(error instanceof MillraceError)) return exitCodes.failure;
   if (misuse.has(error.code)) return exitCodes.usage;
-  return error.code === 'NotFound' ? exitCodes.notFound : exitCodes.failure;
+  return missing.has(error.code) ? exitCodes.notFound : exitCodes.failure;
 }
 
 /** The common exit code of several errors, else that of a failure. */

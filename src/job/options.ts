@@ -184,7 +184,7 @@ const checkpointNames: OptionNames<CheckpointOptions> = {
   sign: true,
 };
 
-const signNames: OptionNames<SignOptions> = { keys: true, accept: true };
+export const signNames: OptionNames<SignOptions> = { keys: true, accept: true };
 
 const stalledNames: OptionNames<StallOptions> = { after: true };
 
@@ -318,7 +318,7 @@ function directory(dir: string | undefined, { state }: Config): string {
   return dir;
 }
 
-function signing(sign: Partial<SignOptions> | undefined): Signing | undefined {
+export function signing(sign: Partial<SignOptions> | undefined): Signing | undefined {
   if (sign === undefined) return undefined;
   const { keys, accept } = sign;
   oneOf('checkpoints.sign.accept', accept, ['unsigned', 'moved']);

@@ -12,6 +12,9 @@ import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../err
  * - `SegmentCorrupt`: the bytes of a segment are not those that were written.
  * - `SegmentMissing`: a segment that a checkpoint refers to is gone.
  * - `SegmentTooNew`: a segment was written by a later version of millrace.
+ * - `StateNotFound`: there is no such job, operator or state to read from outside.
+ * - `StateOvertaken`: the job has deleted what a reader from outside reads.
+ * - `SerializerMissing`: a state can only be read with its declaration.
  * - `StateSchemaMismatch`: the declared state does not match the stored one.
  */
 export type StateErrorCode =
@@ -24,6 +27,9 @@ export type StateErrorCode =
   | 'SegmentCorrupt'
   | 'SegmentMissing'
   | 'SegmentTooNew'
+  | 'StateNotFound'
+  | 'StateOvertaken'
+  | 'SerializerMissing'
   | 'StateSchemaMismatch';
 
 /** An error of keyed state. */

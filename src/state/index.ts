@@ -11,10 +11,15 @@
 export { StateBackend } from './backend.js';
 export { StateError, type StateErrorCode } from './errors.js';
 export type { StateEvent } from './events.js';
-export { storedKey, userKey, type Key } from './keys.js';
+export { namespaceOf } from './keyCells.js';
+export { compareKeys, encodeKey, storedKey, userKey, type Key } from './keys.js';
 export { maxStates } from './segmentFormat.js';
 export type { Serializer } from './serializer.js';
+export { isKeyedState, parseSnapshot } from './snapshot.js';
 export type { DueTimer, Handles, StateSpec, StateSpecs, TimerQueue, TimerTime } from './state.js';
+export type { StoredEntry } from './storedEntries.js';
+export { StoredState } from './storedState.js';
+export type { ContentsOf } from './contentsOf.js';
 export {
   aggregatingState,
   hasTimers,

@@ -1,113 +1,49 @@
 // Indices are computed here and in range; checks would clutter the innermost loops.
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
-import type { Block } from './block.js';
-import { absent, comparePaths, Operand, type CellContent } from './cells.js';
-import { compareEncoded, hashOfEncoded } from './encodedKeys.js';
-import { keyGroupOf } from './keyGroups.js';
+import { absent, Operand, type CellContent } from './cells.js';
+import { RunCursors, type Cursor, type RunCursorsOptions } from './runCursors.js';
 import type { RunWriter } from './runWriter.js';
 import { corrupt } from './segmentFormat.js';
-import type { SegmentReader } from './segmentReader.js';
 import type { Step } from './slices.js';
 import type { LiveState } from './state.js';
-
-/** The position of a merge in one of its inputs, a run of segments. */
-interface Cursor {
-  /** The segments still to be read, the current one first. */
-  readonly readers: SegmentReader[];
-  reader: SegmentReader;
-  /** Maps the current segment's state indices to the output's, or to -1 for dropped states. */
-  states: readonly number[] | undefined;
-  /** Whether {@link states} has dropped ones. */
-  drops: boolean;
-  block: Block | undefined;
-  /** Groups and hashes of the block's cells. */
-  places: Places;
-  at: number;
-  /** Where the block's cells to merge end. */
-  end: number;
-}
-
-interface Places {
-  readonly groups: Uint16Array;
-  readonly hashes: Int32Array;
-}
 
 /**
  * Merges runs, oldest first, into one. At each address, the newest value or tombstone replaces older contents, and
  * newer operands are folded into it by the kind of state. With `bottom`, nothing is older than the inputs, so
- * tombstones and what has expired are dropped, and operands become values. Cells of dropped states are left out. Memory is one window and
- * one block per input.
+ * tombstones and what has expired are dropped, and operands become values. Cells of dropped states are left out.
  */
 export class SegmentMerge {
-  /** The inputs not yet exhausted, oldest first. */
-  readonly #cursors: Cursor[];
+  readonly #cursors: RunCursors;
   readonly #run: RunWriter;
   readonly #bottom: boolean;
   readonly #states: readonly Pick<LiveState<unknown>, 'convert' | 'fold' | 'unexpired'>[];
-  readonly #resolve: (reader: SegmentReader) => readonly number[];
-  /** The first `#count` are the inputs at the lowest address, newest first. */
-  readonly #first: Cursor[] = [];
-  #count = 0;
   #phase: 'merge' | 'done' = 'merge';
 
-  constructor(options: {
-    /** The segments of each input. */
-    readonly inputs: readonly (readonly SegmentReader[])[];
-    readonly run: RunWriter;
-    readonly bottom: boolean;
-    /** The output's states, by index. */
-    readonly states: readonly Pick<LiveState<unknown>, 'convert' | 'fold' | 'unexpired'>[];
-    /** Maps a segment's state indices to the output's, or to -1 for dropped states. */
-    readonly resolve: (reader: SegmentReader) => readonly number[];
-  }) {
-    this.#cursors = options.inputs.flatMap((readers) => {
-      const [reader] = readers;
-      if (reader === undefined) return [];
-      return { ...fresh, readers: [...readers], reader };
-    });
+  constructor(
+    options: RunCursorsOptions & {
+      readonly run: RunWriter;
+      readonly bottom: boolean;
+      /** The output's states, by index. */
+      readonly states: readonly Pick<LiveState<unknown>, 'convert' | 'fold' | 'unexpired'>[];
+    },
+  ) {
+    this.#cursors = new RunCursors(options);
     this.#run = options.run;
     this.#bottom = options.bottom;
     this.#states = options.states;
-    this.#resolve = options.resolve;
   }
 
   step(): Step {
-    return this.#phase === 'done' ? 'done' : (this.#fill() ?? this.#merge());
-  }
-
-  /** Makes sure that every input that is not exhausted has a block. */
-  #fill(): Step | undefined {
-    for (let i = this.#cursors.length - 1; i >= 0; i--) {
-      const cursor = this.#cursors[i]!;
-      if (cursor.at < cursor.end) continue;
-      const { reader } = cursor;
-      if (!reader.opened) return reader.open();
-      if (reader.done) {
-        cursor.readers.shift();
-        const next = cursor.readers[0];
-        if (next === undefined) this.#cursors.splice(i, 1);
-        else Object.assign(cursor, fresh, { reader: next });
-        return 'more';
-      }
-      if (cursor.states === undefined) {
-        cursor.states = this.#resolve(reader);
-        cursor.drops = cursor.states.includes(-1);
-      }
-      if (!reader.ready) return reader.fetch();
-      const { block, first, end } = reader.part();
-      Object.assign(cursor, { block, end, places: placesOf(block, reader.footer.schema.maxParallelism) });
-      advance(cursor, first);
-      return 'more';
-    }
-    return undefined;
+    return this.#phase === 'done' ? 'done' : (this.#cursors.fill() ?? this.#merge());
   }
 
   /** Merges until the output block is full or an input needs its next block. */
   #merge(): Step {
+    const cursors = this.#cursors;
     const run = this.#run;
     const { encoder } = run;
     while (!encoder.full) {
-      const first = this.#lead();
+      const first = cursors.lead();
       if (first?.block === undefined) {
         this.#phase = 'done';
         return run.finish();
@@ -127,20 +63,21 @@ export class SegmentMerge {
           content,
         );
       }
-      if (this.#pass()) return 'more';
+      if (cursors.pass()) return 'more';
     }
     return run.flush();
   }
 
   /** The content that replaces all contents at the lowest address. */
   #content(): CellContent {
-    const newest = this.#contentOf(this.#first[0]!);
+    const { first, count } = this.#cursors;
+    const newest = this.#contentOf(first[0]!);
     if (!(newest instanceof Operand)) return newest;
     const operands = [newest];
     let content: CellContent = this.#bottom ? absent : undefined;
     let based = this.#bottom;
-    for (let i = 1; i < this.#count; i++) {
-      const older = this.#contentOf(this.#first[i]!);
+    for (let i = 1; i < count; i++) {
+      const older = this.#contentOf(first[i]!);
       if (older instanceof Operand) operands.push(older);
       else {
         content = older;
@@ -156,13 +93,13 @@ export class SegmentMerge {
 
   #unexpired(content: CellContent): CellContent {
     if (content === absent) return absent;
-    const { states, block, at } = this.#first[0]!;
+    const { states, block, at } = this.#cursors.first[0]!;
     const state = this.#states[states![block!.states[at]!]!]!;
     return state.unexpired === undefined ? content : state.unexpired(content);
   }
 
   #fold(older: CellContent, operand: Operand): CellContent {
-    const { reader, states, block, at } = this.#first[0]!;
+    const { reader, states, block, at } = this.#cursors.first[0]!;
     const state = this.#states[states![block!.states[at]!]!]!;
     if (state.fold === undefined)
       throw corrupt(reader.ref.object, 'it has an operand of a state that has none');
@@ -176,79 +113,4 @@ export class SegmentMerge {
     const { version } = reader.footer.schema.states[stored]!.serializer;
     return this.#states[states![stored]!]!.convert(content, version);
   }
-
-  /** Finds the inputs at the lowest address. Returns the newest of them. */
-  #lead(): Cursor | undefined {
-    const cursors = this.#cursors;
-    const first = this.#first;
-    let count = 0;
-    for (let i = cursors.length - 1; i >= 0; i--) {
-      const cursor = cursors[i]!;
-      const order = count === 0 ? 0 : compareAddresses(cursor, first[0]!);
-      if (order < 0) count = 0;
-      if (order <= 0) first[count++] = cursor;
-    }
-    this.#count = count;
-    return cursors.length === 0 ? undefined : first[0];
-  }
-
-  /** Advances the inputs at the lowest address. Returns whether one of them needs its next block. */
-  #pass(): boolean {
-    let exhausted = false;
-    for (let i = 0; i < this.#count; i++) {
-      const cursor = this.#first[i]!;
-      advance(cursor, cursor.at + 1);
-      if (cursor.at === cursor.end) exhausted = true;
-    }
-    return exhausted;
-  }
-}
-
-function compareAddresses(a: Cursor, b: Cursor): number {
-  const [i, j] = [a.at, b.at];
-  return (
-    a.places.groups[i]! - b.places.groups[j]! ||
-    a.places.hashes[i]! - b.places.hashes[j]! ||
-    compareCells(a, b)
-  );
-}
-
-function compareCells(a: Cursor, b: Cursor): number {
-  const [x, y] = [a.block!, b.block!];
-  const [i, j] = [a.at, b.at];
-  return (
-    compareEncoded(x.addresses, x.starts[i]!, x.ends[i]!, y.addresses, y.starts[j]!, y.ends[j]!) ||
-    a.states![x.states[i]!]! - b.states![y.states[j]!]! ||
-    comparePaths(x.path(i), y.path(j))
-  );
-}
-
-/** Moves to the first cell from `at` that is not of a dropped state. */
-function advance(cursor: Cursor, at: number): void {
-  cursor.at = at;
-  if (!cursor.drops) return;
-  const { block, states, end } = cursor;
-  while (cursor.at < end && states![block!.states[cursor.at]!]! < 0) cursor.at++;
-}
-
-/** A cursor before the first block of a segment. */
-const fresh: Omit<Cursor, 'readers' | 'reader'> = {
-  states: undefined,
-  drops: false,
-  block: undefined,
-  places: { groups: new Uint16Array(0), hashes: new Int32Array(0) },
-  at: 0,
-  end: 0,
-};
-
-function placesOf({ count, addresses, starts, ends }: Block, maxParallelism: number): Places {
-  const groups = new Uint16Array(count);
-  const hashes = new Int32Array(count);
-  for (let i = 0; i < count; i++) {
-    const repeated = i > 0 && starts[i] === starts[i - 1];
-    const hash = repeated ? hashes[i - 1]! : hashOfEncoded(addresses, starts[i]!, ends[i]!);
-    hashes[i] = hash;
-    groups[i] = repeated ? groups[i - 1]! : keyGroupOf(hash, maxParallelism);
-  }
-  return { groups, hashes };
 }

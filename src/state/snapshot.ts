@@ -79,8 +79,15 @@ const isSegmentRef = fields({
 const isStates = listOf(fields({ id: isString, name: optional(isString) }));
 const isRuns = listOf(fields({ keyGroups: isRange, segments: listOf(isSegmentRef) }));
 
-/** Errors: `StateSchemaMismatch`. */
-export function parseSnapshot(operator: string, json: Json, maxParallelism: number): StateSnapshot {
+/** Whether an operator's part of a manifest is keyed state, of any version. */
+export const isKeyedState = fields({ kind: oneOf(kind) });
+
+/**
+ * Errors: `StateSchemaMismatch`.
+ *
+ * @param maxParallelism as declared; by default, any
+ */
+export function parseSnapshot(operator: string, json: Json, maxParallelism?: number): StateSnapshot {
   const snapshot = json as unknown as StateSnapshot;
   if (!isSnapshot(snapshot)) {
     throw mismatch(
@@ -88,7 +95,7 @@ export function parseSnapshot(operator: string, json: Json, maxParallelism: numb
       'its part of the checkpoint is not keyed state that this millrace can read. Was another kind of operator under this id, or a later version at work?',
     );
   }
-  if (snapshot.maxParallelism !== maxParallelism) {
+  if (maxParallelism !== undefined && snapshot.maxParallelism !== maxParallelism) {
     throw mismatch(
       operator,
       `it was written for ${snapshot.maxParallelism} key groups and is declared for ${maxParallelism}. The number cannot change.`,

@@ -14,6 +14,8 @@ export interface StateSpec<H> {
   readonly type?: string | undefined;
   /** The name under which earlier checkpoints have the state. */
   readonly formerly?: string | undefined;
+  /** A key and namespace have at most one cell, without a sub-key. */
+  readonly singleCell?: true;
   /** Creates the live state of one attempt. */
   open(name: string, home?: StateHome): LiveState<H>;
   /** What the handle holds as plain data, for readers from outside; `undefined` if it holds nothing. */

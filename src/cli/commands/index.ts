@@ -9,10 +9,11 @@ import { mv } from './mv.js';
 import { probe } from './probe.js';
 import { rm } from './rm.js';
 import { stat } from './stat.js';
+import { state } from './state.js';
 import { uploads } from './uploads.js';
 
 /** Adds a command to the program. */
 export type AddCommand = (program: Command, start: Start) => void;
 
 /** In the order of the help text. */
-export const commands: readonly AddCommand[] = [ls, cat, cp, mv, rm, stat, du, probe, uploads, config];
+export const commands: readonly AddCommand[] = [ls, cat, cp, mv, rm, stat, du, probe, uploads, state, config];

@@ -56,6 +56,7 @@ export function aggregatingState<In, Accumulator, Out>(
     kind: 'aggregating',
     serializer,
     ...formerlyOf('aggregatingState', options),
+    singleCell: true,
     open: (name, home) =>
       new LiveAggregatingState(shared({ name, serializer, home, ttl }), { create, add, result }),
     contents: ({ value }) => value,

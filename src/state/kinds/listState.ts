@@ -59,6 +59,7 @@ export function listState<T>(options: KeyedStateOptions<T> = {}): StateSpec<List
     kind: 'list',
     serializer,
     ...formerlyOf('listState', options),
+    singleCell: true,
     open: (name, home) => new LiveListState(new Contents({ name, serializer, home, ttl })),
     contents: (list) => (list.length === 0 ? undefined : list.toArray()),
   };

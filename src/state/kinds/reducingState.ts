@@ -46,6 +46,7 @@ export function reducingState<T>(
     kind: 'reducing',
     serializer,
     ...formerlyOf('reducingState', options),
+    singleCell: true,
     open: (name, home) => new LiveReducingState(shared({ name, serializer, home, ttl }), reduce),
     contents: ({ value }) => value,
   };

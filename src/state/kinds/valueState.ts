@@ -61,6 +61,7 @@ export function valueState<T>(initial: T, options: KeyedStateOptions<T> = {}): S
     kind: 'value',
     serializer,
     ...formerlyOf('valueState', options),
+    singleCell: true,
     // A custom serializer can read other types that its earlier versions wrote.
     ...(options.serializer === undefined ? { type: typeOf(initial) } : {}),
     open: (name, home) => new LiveValueState(shared({ name, serializer, home, ttl }), isolated),
