@@ -171,7 +171,7 @@ export const wholes: readonly Whole[] = [
   },
   {
     files:
-      'state/{block,cellFilter,indexBuilder,merge,runWriter,scan,segmentEncoder,segmentFooter,segmentFormat,segmentIndex,segmentObject,segmentReader,slices}.ts',
+      'state/{block,cellFilter,indexBuilder,merge,runWriter,scan,runCursors,segmentEncoder,segmentFooter,segmentFormat,segmentIndex,segmentObject,segmentReader,slices}.ts',
     by: 'state/segmentWriter.test.ts',
     because: 'A segment is written and read; each half is the test of the other.',
   },
@@ -190,6 +190,16 @@ export const wholes: readonly Whole[] = [
     by: 'state/kinds/kinds.test.ts',
     because:
       'What kinds have in common is tested for all of them; the model in cells.test.ts has every kind, too.',
+  },
+  {
+    files: 'state/{keyCells,storedEntries}.ts',
+    by: 'state/storedState.test.ts',
+    because: 'Reads from outside: one property has one key, and all.',
+  },
+  {
+    files: '{checkpoint/newest,job/checkpointSource}.ts',
+    by: 'job/openState.test.ts',
+    because: 'Opening state from outside is what they are for.',
   },
   {
     files: 'state/{snapshot,state,stateLoad,upload}.ts',

@@ -145,6 +145,18 @@ export const errorCatalog: Readonly<
       'Restore the object from a version or backup of the bucket; exempt the checkpoint directory from lifecycle rules that delete',
     ],
     SegmentTooNew: ['A later version of millrace wrote the segment', 'Run that version, or a later one'],
+    SerializerMissing: [
+      'A state was opened from outside without its declaration, and was written by a custom serializer, or is of an unknown kind',
+      'Pass the declaration to openState: `states`',
+    ],
+    StateNotFound: [
+      'The URI, operator or state that was opened from outside does not exist',
+      'Use one of those that the message names',
+    ],
+    StateOvertaken: [
+      'The job has deleted data of the checkpoint that is read from outside',
+      'Open its state again; for long reads use a savepoint, or keep more checkpoints',
+    ],
     StateOutsideTurn: ['A state was used after `onRecord` had returned', 'Use it only during the call'],
     StateSchemaMismatch: [
       'The stored state and the declared one do not fit',

@@ -24,6 +24,7 @@ import { numbered } from './examples/numbered.js';
 import { oncePerDay } from './examples/oncePerDay.js';
 import { examplesOf, runExample } from './program.js';
 import { results } from './examples/tenfold.js';
+import { topUsers } from './examples/topUsers.js';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -43,6 +44,12 @@ function linesBelow(store: ObjectStore, prefix: string): string[] {
   });
 }
 
+function checkpointsOf(store: ObjectStore): string[] {
+  const keys: string[] = [];
+  listAll(store, 'checkpoints/').subscribe((page) => keys.push(...page.map(({ key }) => key)));
+  return keys;
+}
+
 describe('The examples of the pages', () => {
   test.each([
     ['concepts.md', 'test/docs/examples/countVisits.ts'],
@@ -55,6 +62,7 @@ describe('The examples of the pages', () => {
     ['writing-operators.md', 'examples/topN.ts'],
     ['writing-operators.md', 'examples/outbox/outbox.ts'],
     ['formats.md', 'examples/tsv.ts'],
+    ['state-from-outside.md', 'test/docs/examples/topUsers.ts'],
   ])('%s shows %s', (page, example) => {
     expect(read(`docs/${page}`)).toContain(`\`\`\`ts\n${read(example)}\`\`\``);
   });
@@ -82,6 +90,13 @@ describe('The examples of the pages', () => {
     shop.put('raw/1.ndjson', Buffer.from(`${orders.join('\n')}\n`)).subscribe();
     expect(await oncePerDay()).toEqual({ outcome: 'finished' });
     expect(linesBelow(shop, 'orders/')).toEqual([0, 1, 4, 5].map((i) => orders[i]));
+  test('topUsers reads the state of countVisits', async () => {
+    const lake = memoryStore('lake');
+    const lines = ['ada', 'bo', 'cy', 'bo', 'bo'].map((user) => `{"user":"${user}"}\n`);
+    lake.put('raw/1.ndjson', Buffer.from(lines.join(''))).subscribe();
+    lake.delete(checkpointsOf(lake)).subscribe();
+    await countVisits();
+    expect(await topUsers()).toEqual(['bo: 3']);
   });
 
   test('crashedJob: after a crash at any request, the next run copies every line once', () => {
