@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startGateway, type Gateway } from '../../src/store/gateway/index.js';
+import { createStores, type ObjectStore } from '../../src/entries/stores.js';
+import { createJob, files, keyed, ndjson, silentLogger, valueState, values } from '../../src/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { credentials } from '../store/s3support.js';
 import { cli, put } from './support.js';
@@ -24,6 +26,26 @@ function plain(line: string): string[] | undefined {
   return [...rest.matchAll(/'([^']*)'|[^\s']+/g)].map(([word, quoted]) => quoted ?? word);
 }
 
+/** Leaves the checkpoints of a job in the lake. */
+async function countedVisits(lake: ObjectStore): Promise<void> {
+  await put(lake, { 'visits/1.ndjson': '{"user":"ada"}\n{"user":"bo"}\n' });
+  const job = createJob({
+    name: 'visits',
+    checkpoints: { dir: 'memory://lake/checkpoints' },
+    stores: createStores({ schemes: { memory: () => lake } }),
+    logger: silentLogger,
+  });
+  const flow = job.source('in', files('memory://lake/visits/', { format: ndjson<{ user: string }>() })).pipe(
+    keyed('per-user', {
+      key: ({ user }: { user: string }) => user,
+      state: { visits: valueState(0) },
+      onRecord: (_, { visits }) => [visits.update((n) => n + 1)],
+    }),
+    values(),
+  );
+  await job.run(flow);
+}
+
 describe('docs/cli.md', () => {
   const lake = createMemoryStore();
   let gateway: Gateway;
@@ -41,6 +63,7 @@ describe('docs/cli.md', () => {
     await mkdir(join(directory, 'work/site'), { recursive: true });
     await writeFile(join(directory, 'work/a.csv'), 'a,b\n1,2\n');
     await writeFile(join(directory, 'work/site/index.html'), '<p>');
+    await countedVisits(lake);
     await put(lake, { 'raw/a.csv': 'a,b\n'.repeat(100), 'raw/b.csv': 'b', 'raw/deep/c.csv': 'c' });
   });
   afterAll(async () => {

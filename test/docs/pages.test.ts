@@ -96,7 +96,7 @@ describe('The examples of the pages', () => {
     lake.put('raw/1.ndjson', Buffer.from(lines.join(''))).subscribe();
     lake.delete(checkpointsOf(lake)).subscribe();
     await countVisits();
-    expect(await topUsers()).toEqual(['bo: 3']);
+    expect(await topUsers()).toEqual(['"bo": 3']);
   });
 
   test('crashedJob: after a crash at any request, the next run copies every line once', () => {

@@ -133,7 +133,7 @@ function change(bench: Bench, model: Model, [k, n, name, what]: Change): void {
   const set = (value: unknown): void => model.set(name, key, namespace, value);
   bench.backend.at(storedKey(key));
   const handle = bench.backend.handles[name] as Clearable;
-  const here = <T>(): T => (namespace === undefined ? handle : handle.in(namespace)) as T;
+  const here = (): unknown => (namespace === undefined ? handle : handle.in(namespace));
   if (name === 'due') {
     const due = handle as unknown as Timers;
     const pending = (before ?? []) as { at: number; namespace: Key | undefined }[];
@@ -146,32 +146,32 @@ function change(bench: Bench, model: Model, [k, n, name, what]: Change): void {
       set([...others, { at: what % 5, namespace }]);
     }
   } else if (what % 7 === 0) {
-    here<Clearable>().clear();
+    (here() as Clearable).clear();
     set(undefined);
   } else if (name === 'list') {
-    here<ListState<number>>().append(what, what + 1);
+    (here() as ListState<number>).append(what, what + 1);
     set([...((before ?? []) as number[]), what, what + 1]);
   } else if (name === 'map') {
     const entry = keys[what % keys.length]!;
     const map = new Map((before ?? new Map()) as Map<string, [Key, number]>);
     if (what % 3 === 0) {
-      here<MapState<Key, number>>().delete(entry);
+      (here() as MapState<Key, number>).delete(entry);
       map.delete(idOf(entry));
     } else {
-      here<MapState<Key, number>>().set(entry, what);
+      (here() as MapState<Key, number>).set(entry, what);
       map.set(idOf(entry), [entry, what]);
     }
     set(map.size === 0 ? undefined : map);
   } else if (name === 'sum') {
-    here<ReducingState<number>>().add(what);
+    (here() as ReducingState<number>).add(what);
     set(((before ?? 0) as number) + what);
   } else if (name === 'mean') {
-    here<{ add(value: number): void }>().add(what);
+    (here() as { add(value: number): void }).add(what);
     const { n, sum } = (before ?? { n: 0, sum: 0 }) as { n: number; sum: number };
     set({ n: n + 1, sum: sum + what });
   } else {
     const value = name === 'last' ? `text ${what}` : what % 2 === 0 ? { what } : what;
-    here<ValueState<unknown>>().set(value);
+    (here() as ValueState<unknown>).set(value);
     set(value);
   }
   bench.backend.leave();
@@ -197,10 +197,9 @@ const order = (item: unknown): string =>
     : idOf((item as { at: number }).at, (item as { namespace?: Key }).namespace);
 
 const names = Object.keys(specs) as (keyof typeof specs)[];
-const changes = fc.array(
-  fc.tuple(fc.nat(15), fc.nat(4), fc.constantFrom(...names), fc.nat(100)) as fc.Arbitrary<Change>,
-  { maxLength: 60 },
-);
+const changes = fc.array(fc.tuple(fc.nat(15), fc.nat(4), fc.constantFrom(...names), fc.nat(100)), {
+  maxLength: 60,
+});
 
 describe('state from outside', () => {
   test('equals the last checkpoint for every kind, key and namespace, whatever was written, merged and restored', () => {
@@ -289,7 +288,7 @@ describe('state from outside', () => {
     const { snapshot } = bench.checkpoint();
     const found = opened(store, snapshot).entries('n');
     expect(found).toHaveLength(3000);
-    const one = new Bench(store, { n: valueState(0) }).restore(snapshot as never);
+    const one = new Bench(store, { n: valueState(0) }).restore(snapshot);
     for (let i = 0; i < 3000; i++) one.with<number>(`key-${i}`, 'n', (n) => n.set(n.value));
     const single = opened(store, one.checkpoint().snapshot).entries('n');
     expect(found).toEqual(single);
@@ -356,7 +355,7 @@ describe('state from outside', () => {
         with_(utf8(1)),
         { t: listState() },
       ]) {
-        const { get, entries } = opened(store, snapshot, declared as never);
+        const { get, entries } = opened(store, snapshot, declared);
         expect(() => get('t', 'k')).toThrow(coded('StateSchemaMismatch'));
         expect(() => entries('t')).toThrow(coded('StateSchemaMismatch'));
       }

@@ -6,8 +6,8 @@ export async function topUsers(): Promise<readonly string[]> {
   const one = await lastValueFrom(state.get('per-user', 'visits', 'ada'));
   const more = state.entries('per-user', 'visits').pipe(
     filter(({ value }) => value > (one ?? 0)),
-    map(({ key, value }) => `${String(key)}: ${value}`),
+    map(({ key, value }) => `${JSON.stringify(key)}: ${value}`),
     toArray(),
   );
-  return lastValueFrom(more);
+  return await lastValueFrom(more);
 }
