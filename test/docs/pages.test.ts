@@ -90,6 +90,8 @@ describe('The examples of the pages', () => {
     shop.put('raw/1.ndjson', Buffer.from(`${orders.join('\n')}\n`)).subscribe();
     expect(await oncePerDay()).toEqual({ outcome: 'finished' });
     expect(linesBelow(shop, 'orders/')).toEqual([0, 1, 4, 5].map((i) => orders[i]));
+  });
+
   test('topUsers reads the state of countVisits', async () => {
     const lake = memoryStore('lake');
     const lines = ['ada', 'bo', 'cy', 'bo', 'bo'].map((user) => `{"user":"${user}"}\n`);
