@@ -171,7 +171,7 @@ export const wholes: readonly Whole[] = [
   },
   {
     files:
-      'state/{block,cellFilter,indexBuilder,merge,runWriter,scan,runCursors,segmentEncoder,segmentFooter,segmentFormat,segmentIndex,segmentObject,segmentReader,slices}.ts',
+      'state/{block,cellFilter,indexBuilder,merge,runWriter,scan,runCursors,segmentEncoder,segmentFooter,segmentFormat,segmentIndex,segmentObject,segmentReader,segmentRun,slices}.ts',
     by: 'state/segmentWriter.test.ts',
     because: 'A segment is written and read; each half is the test of the other.',
   },

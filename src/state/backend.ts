@@ -10,18 +10,17 @@ import { defaultMaxParallelism, hashOf, keyGroupOf, type KeyGroupRange } from '.
 import type { StoredKey } from './keys.js';
 import { SegmentMerge } from './merge.js';
 import { outsideRange } from './refusals.js';
-import { RunWriter } from './runWriter.js';
-import { SegmentEncoder } from './segmentEncoder.js';
-import { limits as defaultLimits, type SegmentLimits } from './segmentFormat.js';
+import type { RunWriter } from './runWriter.js';
+import type { SegmentLimits } from './segmentFormat.js';
 import type { SegmentRef } from './segmentObject.js';
 import { SegmentReader } from './segmentReader.js';
+import { segmentRun, slicedRun } from './segmentRun.js';
 import { SegmentWriter } from './segmentWriter.js';
 import { sliced, type Step } from './slices.js';
 import { bytesOf, parseSnapshot, runsOf, snapshotJson, type Run } from './snapshot.js';
 import type { FrozenCells, LiveState, StateHome, StateSpecs, Sweeper, TimerQueue } from './state.js';
 import { StateIds } from './stateIds.js';
 import { StateLoad } from './stateLoad.js';
-import { ObjectUpload } from './upload.js';
 
 type SegmentFiles = Pick<State, 'compression' | 'extension' | 'partSize' | 'compactionTrigger'>;
 
@@ -273,7 +272,7 @@ export class StateBackend {
   #write(frozen: readonly FrozenCells[], out: Subscriber<Frozen>): void {
     const run = this.#run();
     const writer = new SegmentWriter(frozen, run, this.#maxParallelism);
-    this.#writing = this.#drive(() => writer.step(), run, {
+    this.#writing = slicedRun(this.#options.clock, () => writer.step(), run).subscribe({
       complete: () => {
         this.#runs = [...this.#runs, { keyGroups: this.#keyGroups, segments: run.refs }];
         this.#release('stored');
@@ -346,7 +345,7 @@ export class StateBackend {
       resolve: ({ ref, footer }) => this.#ids.resolve(ref.object, footer.schema),
     });
     const step = (): Step => (this.#resting && !run.finished ? 'done' : merge.step());
-    this.#compacting = this.#drive(step, run, {
+    this.#compacting = slicedRun(this.#options.clock, step, run).subscribe({
       complete: () => {
         this.#compacting = undefined;
         if (!run.finished) return;
@@ -374,30 +373,9 @@ export class StateBackend {
     });
   }
 
-  /** Drives a writer or a merge. If it stops before it is done, aborts its upload. */
-  #drive(
-    step: () => Step,
-    run: RunWriter,
-    then: { complete: () => void; error: (error: unknown) => void },
-  ): Subscription {
-    const running = sliced(this.#options.clock, step).subscribe(then);
-    running.add(() => {
-      (run.abort() ?? EMPTY).subscribe({ error: () => undefined });
-    });
-    return running;
-  }
-
   #run(): RunWriter {
-    const { data, operator, clock, random, limits = defaultLimits } = this.#options;
-    const { extension, partSize, compression } = this.#files;
-    return new RunWriter(() => {
-      const object = data.name(operator, extension);
-      return {
-        object,
-        encoder: new SegmentEncoder(this.#ids.schema(this.#maxParallelism), compression, limits),
-        upload: new ObjectUpload({ store: data.store, key: data.key(object), clock, random }, partSize),
-      };
-    });
+    const schema = this.#ids.schema(this.#maxParallelism);
+    return segmentRun({ ...this.#options, files: this.#files, schema });
   }
 
   #readers({ segments, keyGroups }: Run): readonly SegmentReader[] {

@@ -14,6 +14,9 @@ import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../err
  * - `SegmentTooNew`: a segment was written by a later version of millrace.
  * - `StateNotFound`: there is no such job, operator or state to read from outside.
  * - `StateOvertaken`: the job has deleted what a reader from outside reads.
+ * - `ExportNotEmpty`: the folder that state is to be exported to has objects.
+ * - `ExportIncomplete`: an export has no summary, or fewer entries than it.
+ * - `EntryCorrupt`: an exported object is not what was written.
  * - `SerializerMissing`: a state can only be read with its declaration.
  * - `StateSchemaMismatch`: the declared state does not match the stored one.
  */
@@ -30,6 +33,9 @@ export type StateErrorCode =
   | 'StateNotFound'
   | 'StateOvertaken'
   | 'SerializerMissing'
+  | 'ExportNotEmpty'
+  | 'ExportIncomplete'
+  | 'EntryCorrupt'
   | 'StateSchemaMismatch';
 
 /** An error of keyed state. */

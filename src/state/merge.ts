@@ -2,10 +2,17 @@
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
 import { absent, Operand, type CellContent } from './cells.js';
 import { RunCursors, type Cursor, type RunCursorsOptions } from './runCursors.js';
-import type { RunWriter } from './runWriter.js';
+import type { SegmentEncoder } from './segmentEncoder.js';
 import { corrupt } from './segmentFormat.js';
 import type { Step } from './slices.js';
 import type { LiveState } from './state.js';
+
+/** Receives the cells of a merge in the order of their addresses, as `RunWriter` does. */
+export interface MergeTarget {
+  readonly encoder: Pick<SegmentEncoder, 'full' | 'addEncoded'>;
+  flush(): Step;
+  finish(): Step;
+}
 
 /**
  * Merges runs, oldest first, into one. At each address, the newest value or tombstone replaces older contents, and
@@ -14,14 +21,14 @@ import type { LiveState } from './state.js';
  */
 export class SegmentMerge {
   readonly #cursors: RunCursors;
-  readonly #run: RunWriter;
+  readonly #run: MergeTarget;
   readonly #bottom: boolean;
   readonly #states: readonly Pick<LiveState<unknown>, 'convert' | 'fold' | 'unexpired'>[];
   #phase: 'merge' | 'done' = 'merge';
 
   constructor(
     options: RunCursorsOptions & {
-      readonly run: RunWriter;
+      readonly run: MergeTarget;
       readonly bottom: boolean;
       /** The output's states, by index. */
       readonly states: readonly Pick<LiveState<unknown>, 'convert' | 'fold' | 'unexpired'>[];

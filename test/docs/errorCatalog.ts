@@ -131,6 +131,15 @@ export const errorCatalog: Readonly<
     UnknownScheme: ['The scheme of a URI is unknown', 'Use s3, s3a, s3x, file or memory'],
   },
   state: {
+    EntryCorrupt: ['An exported object of state is not what was written', 'Export the state again'],
+    ExportIncomplete: [
+      'An export of state lacks objects, or was not completed',
+      'Export the state again, to an empty folder',
+    ],
+    ExportNotEmpty: [
+      'The folder that state is to be exported to has objects',
+      'Export to another folder, or remove this one first',
+    ],
     InvalidState: ['A state is declared in a way that cannot work', 'Fix the declaration'],
     KeyOutsideRange: [
       'A record came to a process that does not have the state of its key group',
