@@ -286,7 +286,7 @@ export class StateBackend {
         this.#compact();
         this.#next();
       },
-      error: (error) => {
+      error: (error: any) => {
         this.#release('giveBack');
         out.error(error);
         this.#next();
@@ -366,7 +366,7 @@ export class StateBackend {
         });
         this.#compact();
       },
-      error: (error) => {
+      error: (error: any) => {
         this.#compacting = undefined;
         report({ type: 'compaction-failed', operator, inputs: inputs.flat().length, error });
       },
