@@ -286,7 +286,7 @@ export class StateBackend {
         this.#compact();
         this.#next();
       },
-      error: (error: any) => {
+      error: (error: unknown) => {
         this.#release('giveBack');
         out.error(error);
         this.#next();
@@ -366,7 +366,7 @@ export class StateBackend {
         });
         this.#compact();
       },
-      error: (error: any) => {
+      error: (error: unknown) => {
         this.#compacting = undefined;
         report({ type: 'compaction-failed', operator, inputs: inputs.flat().length, error });
       },
