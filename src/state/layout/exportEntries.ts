@@ -137,7 +137,7 @@ class ExportedStates {
   }
 
   #open(at: number, name: string, stored: StateSchema): void {
-    const { operator, declared } = this.#options;
+    const { operator, declared, clock } = this.#options;
     const own = Object.hasOwn(declared, name) ? declared[name] : undefined;
     const spec = own ?? (stored.serializer.id === messagePack.id ? readerOf(stored.kind) : undefined);
     if (spec === undefined) {
@@ -149,7 +149,7 @@ class ExportedStates {
     checkFit(operator, { name, spec }, own === undefined ? { ...stored, kind: spec.kind } : stored);
     if (this.live[at] !== undefined) return;
     const { id, version } = spec.serializer;
-    this.live[at] = spec.open(name, { operator, early: false });
+    this.live[at] = spec.open(name, { operator, early: false, now: () => clock.now() });
     // Segments are opened from the newest run to the oldest.
     this.#schemas[at] = {
       kind: stored.kind,
