@@ -149,7 +149,12 @@ class ExportedStates {
     checkFit(operator, { name, spec }, own === undefined ? { ...stored, kind: spec.kind } : stored);
     if (this.live[at] !== undefined) return;
     const { id, version } = spec.serializer;
-    this.live[at] = spec.open(name, { operator, early: false, now: () => clock.now() });
+    this.live[at] = spec.open(name, {
+      operator,
+      early: false,
+      now: () => clock.now(),
+      settled: () => -Infinity,
+    });
     // Segments are opened from the newest run to the oldest.
     this.#schemas[at] = {
       kind: stored.kind,
