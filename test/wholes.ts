@@ -202,6 +202,11 @@ export const wholes: readonly Whole[] = [
     because: 'Opening state from outside is what they are for.',
   },
   {
+    files: 'state/layout/*.ts',
+    by: 'state/layout/exportEntries.test.ts',
+    because: 'What is exported is imported: one property.',
+  },
+  {
     files: 'state/{snapshot,state,stateLoad,upload}.ts',
     by: 'state/backend.test.ts',
     because: 'The backend alone uses them.',
