@@ -1,9 +1,9 @@
 /**
  * millrace: RxJS pipelines over S3 that survive `kill -9`.
  *
- * Start at `createJob`. A job has sources (`files`), operators (`records`, `watermarks`, `keyed`, `mergeFlows`, `values`), and
- * sinks (`fileSink`). `millrace/operators` has the API for writing operators, sources, sinks and formats; `millrace/stores`
- * has object stores, their connections and credentials.
+ * Start at `createJob`. A job has sources (`files`), operators (`records`, `watermarks`, `keyed` and those made of it,
+ * such as `countByKey`, `mergeFlows`, `values`), and sinks (`fileSink`). `millrace/operators` has the API for writing
+ * operators, sources, sinks and formats; `millrace/stores` has object stores, their connections and credentials.
  */
 
 // Jobs
@@ -43,10 +43,18 @@ export { ndjson, type NdjsonOptions } from './formats/ndjson.js';
 export { text } from './formats/text.js';
 
 // Operators
+export type { ByKeyOptions } from './operators/keyed/byKeyOptions.js';
+export { countByKey, type KeyCount } from './operators/countByKey.js';
+export { distinctByKey } from './operators/distinctByKey.js';
+export { joinByKey, type JoinByKeyOptions } from './operators/joinByKey.js';
 export type { Timer } from './operators/keyed/dueTimers.js';
 export { keyed, type KeyedOptions } from './operators/keyed.js';
+export { latestByKey, type LatestByKeyOptions } from './operators/latestByKey.js';
 export { mergeFlows } from './operators/mergeFlows.js';
 export { records } from './operators/records.js';
+export { reduceByKey } from './operators/reduceByKey.js';
+export { scanByKey, type AccumulateOptions } from './operators/scanByKey.js';
+export { scanState } from './operators/scanState.js';
 export { values } from './operators/values.js';
 export { watermarks, type WatermarkOptions } from './operators/watermarks.js';
 

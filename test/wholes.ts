@@ -100,6 +100,12 @@ export const wholes: readonly Whole[] = [
     because: 'A format is detected by what is recognised.',
   },
   {
+    files:
+      'operators/{keyed/byKeyOptions,countByKey,distinctByKey,joinByKey,latestByKey,reduceByKey,scanByKey,scanState}.ts',
+    by: 'operators/byKey.test.ts',
+    because: 'A few lines each over keyed state, checked alike; marbles, matrix and laws run on each.',
+  },
+  {
     files: 'fs/operations/{,transfer/}*.ts',
     by: 'fs/operations/operations.model.test.ts',
     because: 'Any sequence of operations is held against a model of a file system.',

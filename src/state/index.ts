@@ -23,6 +23,7 @@ export type { ContentsOf } from './contentsOf.js';
 export {
   aggregatingState,
   hasTimers,
+  keysOf,
   listState,
   mapState,
   reducingState,

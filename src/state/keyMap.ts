@@ -78,6 +78,11 @@ export class SpaceMap<V> {
     return this.#plain.size + this.#inSpaces;
   }
 
+  /** The values outside of namespaces. */
+  plain(): Generator<V, void> {
+    return this.#plain.values();
+  }
+
   get(key: StoredKey, space: Namespace | undefined): V | undefined {
     return space === undefined ? this.#plain.get(key) : this.#spaced.get(key)?.get(space.id);
   }

@@ -207,6 +207,11 @@ export class Table<C> extends Generations<C> {
     return this.#entries.get(key, space);
   }
 
+  /** The keys that have a content outside of namespaces. Their order differs after a restore. */
+  *keys(): Generator<StoredKey, void> {
+    for (const { key, content } of this.#entries.plain()) if (content !== absent) yield key;
+  }
+
   /** Inserts an entry that {@link find} has not found. */
   insert(key: StoredKey, content: C, space?: Namespace): Entry<C> {
     const entry = entryOf(key, content, this.generation, space);

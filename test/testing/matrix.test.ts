@@ -1,11 +1,18 @@
 import { readdirSync } from 'node:fs';
 import { filter, map } from 'rxjs';
 import {
+  countByKey,
+  distinctByKey,
   fileSink,
   type Flow,
+  joinByKey,
   keyed,
+  latestByKey,
   mergeFlows,
   records,
+  reduceByKey,
+  scanByKey,
+  scanState,
   values,
   valueState,
   watermarks,
@@ -14,6 +21,11 @@ import { matrix, memoryServices, type MatrixSubject } from '../../src/testing/in
 import { wrongRows } from './wrong/rows.js';
 
 const numbers = { records: [3, 5, 4, 8], services: memoryServices };
+
+const sumsOf = (given: readonly number[]): number[] => {
+  const sums = [0, 0];
+  return given.map((n) => (sums[n % 2] = (sums[n % 2] ?? 0) + n));
+};
 
 /** By the names of operators as millrace exports them. */
 const subjects: Readonly<Record<string, readonly MatrixSubject<number>[]>> = {
@@ -48,6 +60,117 @@ const subjects: Readonly<Record<string, readonly MatrixSubject<number>[]>> = {
       return given.flatMap((n) => [n, (sums[n % 2] = (sums[n % 2] ?? 0) + n)]);
     },
   })),
+  scanByKey: [
+    {
+      ...numbers,
+      operator: (callback) =>
+        scanByKey('sums', {
+          key: (n: number) => n % 2,
+          accumulator: (sum, n) => {
+            callback(n);
+            return sum + n;
+          },
+          seed: 0,
+        }),
+      output: sumsOf,
+    },
+  ],
+  scanState: [
+    {
+      ...numbers,
+      operator: (callback) =>
+        scanState(
+          'sum',
+          (sum, n: number) => {
+            callback(n);
+            return sum + n;
+          },
+          0,
+        ),
+      output: (given) => {
+        let sum = 0;
+        return given.map((n) => (sum += n));
+      },
+    },
+  ],
+  reduceByKey: [
+    {
+      ...numbers,
+      operator: (callback) =>
+        reduceByKey('sums', {
+          key: (n: number) => n % 2,
+          accumulator: (sum, n) => {
+            callback(n);
+            return sum + n;
+          },
+          seed: 0,
+        }),
+      output: (given) => {
+        const parities = [0, 1].filter((parity) => given.some((n) => n % 2 === parity));
+        return parities.map((parity) => sumsOf(given.filter((n) => n % 2 === parity)).at(-1));
+      },
+    },
+  ],
+  countByKey: [
+    {
+      ...numbers,
+      operator: (callback) =>
+        countByKey('parities', {
+          key: (n: number) => {
+            callback(n);
+            return n % 2;
+          },
+        }),
+      output: (given) =>
+        given.map((n, i) => ({
+          key: n % 2,
+          count: given.slice(0, i + 1).filter((each) => each % 2 === n % 2).length,
+        })),
+    },
+  ],
+  distinctByKey: [
+    {
+      ...numbers,
+      operator: (callback) =>
+        distinctByKey('first', {
+          key: (n: number) => {
+            callback(n);
+            return n % 2;
+          },
+        }),
+      output: (given) => given.filter((n, i) => given.findIndex((each) => each % 2 === n % 2) === i),
+    },
+  ],
+  latestByKey: [
+    {
+      ...numbers,
+      operator: (callback) =>
+        latestByKey('changes', {
+          key: (n: number) => {
+            callback(n);
+            return 0;
+          },
+          comparator: (previous, current) => previous % 2 === current % 2,
+        }),
+      output: (given) => given.filter((n, i) => i === 0 || n % 2 !== (given[i - 1] ?? 0) % 2),
+    },
+  ],
+  joinByKey: [
+    {
+      ...numbers,
+      operator: (callback) => (flow: Flow<number>) =>
+        flow.pipe(
+          joinByKey('parities', flow.pipe(records(filter(() => false))), {
+            key: (n) => {
+              callback(n);
+              return n % 2;
+            },
+            otherKey: (n: number) => n % 2,
+          }),
+        ),
+      output: () => [],
+    },
+  ],
   mergeFlows: [
     {
       ...numbers,

@@ -12,7 +12,7 @@ export type { KeyedStateOptions, StateNameOptions } from './options.js';
 export { reducingState, type ReducingState } from './reducingState.js';
 export { hasTimers, timers, type PendingTimer, type Timers } from './timers.js';
 export type { TtlOptions } from './ttl.js';
-export { valueState, type ValueState } from './valueState.js';
+export { keysOf, valueState, type ValueState } from './valueState.js';
 
 /** Reads stored state whose declaration is not at hand. Reductions and accumulators are read as values. */
 const readers: Readonly<Record<string, () => StateSpec<never>>> = {

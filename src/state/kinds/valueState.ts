@@ -2,10 +2,11 @@ import { checkOptions } from '../../config/checkOptions.js';
 import { typeName } from '../../formats/typeName.js';
 import { absent } from '../cells.js';
 import { isolate } from '../isolate.js';
-import type { Key } from '../keys.js';
+import { encodeKey, userKey, type Key } from '../keys.js';
 import { initialRefusal } from '../refusals.js';
 import type { Encoded, Serializer } from '../serializer.js';
 import type { StateSpec } from '../state.js';
+import type { Table } from '../table.js';
 import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
 import { ttlOf } from './ttl.js';
@@ -81,6 +82,21 @@ function isolateInitial<T>(initial: T, serializer: Serializer<T>): T | Encoded {
 function typeOf(initial: unknown): string | undefined {
   if (initial === null || initial === undefined) return undefined;
   return typeof initial === 'object' ? typeName(initial) : typeof initial;
+}
+
+/**
+ * All keys with a value, for operators that visit each. Their order depends on nothing but the keys: it is that of
+ * their encodings.
+ */
+export function keysOf<T>(state: ValueState<T>): Key[] {
+  const { table } = state as ValueState<T> & Tabled;
+  const encoded = Array.from(table.keys(), (key) => ({ key, bytes: encodeKey(key) }));
+  encoded.sort((a, b) => Buffer.compare(a.bytes, b.bytes));
+  return encoded.map(({ key }) => userKey(key));
+}
+
+interface Tabled {
+  readonly table: Pick<Table<unknown>, 'keys'>;
 }
 
 interface Stored<T> {

@@ -1,15 +1,22 @@
 import fc from 'fast-check';
 import { filter, map, mergeMap, scan, type OperatorFunction } from 'rxjs';
 import {
+  countByKey,
+  distinctByKey,
   fileSink,
   type Flow,
+  joinByKey,
   keyed,
+  latestByKey,
   listState,
   mapState,
   mergeFlows,
   ndjson,
   records,
+  reduceByKey,
   reducingState,
+  scanByKey,
+  scanState,
   timers,
   valueState,
   watermarks,
@@ -43,6 +50,9 @@ function linesOf(store: ObjectStore, key: string): unknown[] {
   });
   return lines;
 }
+
+const byThree = { key: ({ n }: Item) => n % 3 };
+const addTo = ({ sum }: { readonly sum: number }, { n }: Item) => ({ sum: sum + n });
 
 const check = (operator: () => OperatorFunction<never, unknown>, options: LawOptions = {}): void => {
   const { errorInstance } = fc.check(
@@ -123,6 +133,25 @@ describe('every law is kept by', () => {
         },
       }),
     );
+  });
+
+  test.each([
+    ['scanByKey', () => scanByKey('sums', { ...byThree, accumulator: addTo, seed: { sum: 0 } })],
+    ['reduceByKey', () => reduceByKey('sums', { ...byThree, accumulator: addTo, seed: { sum: 0 } })],
+    ['countByKey', () => countByKey('counts', byThree)],
+    ['distinctByKey', () => distinctByKey('first', byThree)],
+    [
+      'latestByKey',
+      () => latestByKey('changes', { ...byThree, comparator: (a: Item, b: Item) => a.n === b.n }),
+    ],
+    ['scanState', () => scanState('sum', addTo, { sum: 0 })],
+    [
+      'joinByKey',
+      () => (source: Flow<Item>) =>
+        source.pipe(joinByKey('join', source, { ...byThree, otherKey: byThree.key })),
+    ],
+  ] as [string, () => OperatorFunction<never, unknown>][])('%s', (_, operator) => {
+    check(operator);
   });
 
   test('fileSink', () => {
