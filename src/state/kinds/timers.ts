@@ -61,7 +61,7 @@ export interface PendingTimer {
  *   state: { last: valueState(0), ends: timers('event') },
  *   onRecord: (v, { last, ends }) => {
  *     ends.clear(last.value + 60_000);
- *     ends.set(last.update(() => v.at) + 60_000);
+ *     ends.set(last.update(() => Date.parse(v.at)) + 60_000);
  *     return [];
  *   },
  *   onTimer: ({ key, at }) => [{ user: key, ended: at }],
