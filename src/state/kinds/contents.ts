@@ -10,7 +10,7 @@ import { Lifetime, type Ttl } from './ttl.js';
 /** A value in memory. */
 export type Held<T> = T | Encoded | Timed<T | Encoded>;
 
-export interface ContentsOf<T> {
+export interface ContentsOptions<T> {
   /** The name of the state. */
   readonly name: string;
   readonly serializer: Serializer<T>;
@@ -34,7 +34,7 @@ export class Contents<T> {
   /** For states with a TTL. */
   readonly lifetime: Lifetime | undefined;
 
-  constructor({ name, serializer, home = nowhere, ttl }: ContentsOf<T>) {
+  constructor({ name, serializer, home = nowhere, ttl }: ContentsOptions<T>) {
     this.#name = name;
     this.#serializer = serializer;
     this.#home = home;

@@ -5,7 +5,7 @@ import type { Encoded } from '../serializer.js';
 import type { FrozenCells, LiveState, Sweeper } from '../state.js';
 import { Timed } from '../timed.js';
 import { FrozenEntries, Table, tablePath, type Entry } from '../table.js';
-import { Contents, type ContentsOf, type Held } from './contents.js';
+import { Contents, type ContentsOptions, type Held } from './contents.js';
 import { outsideTurn } from './handle.js';
 import { Sweep } from './ttl.js';
 
@@ -187,6 +187,6 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
   }
 }
 
-export function shared<T>(of: ContentsOf<T>): Shared<T> {
+export function shared<T>(of: ContentsOptions<T>): Shared<T> {
   return { table: new Table(), contents: new Contents(of) };
 }
