@@ -14,5 +14,4 @@ export { readNewest, type LogPlace } from './newest.js';
 export { scopeOf } from './trust.js';
 export type { Signing } from './signature.js';
 export { decodeManifest, encodeManifest } from './manifestCodec.js';
-export { readSavepoint, savepointPrefix, type SavepointPlace } from './savepoints/read.js';
-export type { SavepointRoot } from './savepoints/root.js';
+export { readSavepoint, savepointPrefix } from './savepoints/read.js';

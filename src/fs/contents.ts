@@ -17,7 +17,10 @@ export interface ContentsOptions {
   readonly clock: Clock;
 }
 
-/** Reads and writes the bytes of objects for one client. Its readers share one memory budget, an allowance of the process's. */
+/**
+ * Reads and writes the bytes of objects for one client. Its readers share one memory budget, an allowance of the
+ * process's, and each writer has one of its own.
+ */
 export class Contents {
   readonly #options: ContentsOptions;
   readonly #allow: Allow;
@@ -71,7 +74,8 @@ export class Contents {
 
   #target(uri: string): WriteTarget {
     const place = this.#options.open(uri);
-    return { store: place.store, key: place.key, uri: place.uri(place.key), clock: this.#options.clock };
+    const { clock } = this.#options;
+    return { store: place.store, key: place.key, uri: place.uri(place.key), clock, allow: this.#allow };
   }
 
   #writing(options: WriteOptions): WriteOptions {

@@ -30,6 +30,16 @@ export class PartBuffer {
     return this.#total;
   }
 
+  /** Bytes of memory, that of uploaded parts included until it is reused or trimmed. */
+  get held(): number {
+    return this.#free.reduce((sum, { length }) => sum + length, this.#own ? this.#memory.length : 0);
+  }
+
+  /** Frees the memory of uploaded parts. */
+  trim(): void {
+    this.#free.length = 0;
+  }
+
   /**
    * Appends from `from` until all bytes are appended or a part was cut; returns the position. `stable` bytes are not copied if
    * they make up a part.
@@ -75,7 +85,7 @@ export class PartBuffer {
 
   /** Frees all memory. */
   drop(): void {
-    this.#free.length = 0;
+    this.trim();
     [this.#memory, this.#own, this.#used] = [Buffer.alloc(0), true, 0];
   }
 

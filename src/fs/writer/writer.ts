@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Observable } from 'rxjs';
-import { catchError, concat, concatMap, defer, EMPTY, map, of, tap, throwError } from 'rxjs';
+import { catchError, concat, concatMap, defer, EMPTY, finalize, map, of, tap, throwError } from 'rxjs';
 import { InvalidOption, parseSize } from '../../config/units.js';
 import { MillraceError } from '../../errors.js';
 import { systemClock, type Clock } from '../../flow/index.js';
@@ -20,9 +20,11 @@ import {
   type Publishing,
 } from '../../store/multipart/index.js';
 import type { Metadata, ObjectStore, PutResult } from '../../store/objectStore.js';
+import { unlimited, type Allow } from '../../job/memory/index.js';
 import type { WriteOptions, Written } from '../types.js';
 import { describedContent } from './contentType.js';
 import { PartBuffer } from './partBuffer.js';
+import { WriterMemory } from './writerMemory.js';
 
 export interface WriteTarget {
   readonly store: ObjectStore;
@@ -32,6 +34,8 @@ export interface WriteTarget {
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
+  /** Where its memory comes from. Default: it may have what it can use. */
+  readonly allow?: Allow;
 }
 
 /**
@@ -44,6 +48,7 @@ export class ObjectWriter {
   readonly #putId = randomUUID();
   readonly #buffer: PartBuffer;
   readonly #upload: MultipartUpload;
+  readonly #memory: WriterMemory;
   /** Tests the form of ETags; never completed. */
   #trial: MultipartUpload | undefined;
   /** MD5s of the parts, if an option needs them. */
@@ -52,7 +57,7 @@ export class ObjectWriter {
 
   /** Throws `InvalidOption`. */
   constructor(target: WriteTarget, options: WriteOptions = {}) {
-    this.#target = { clock: systemClock, random: Math.random, ...target };
+    this.#target = { clock: systemClock, random: Math.random, allow: unlimited, ...target };
     this.#options = options;
     const { partSize = '8MiB', inFlight = 4 } = options;
     const base = parseSize('partSize', partSize);
@@ -61,7 +66,12 @@ export class ObjectWriter {
       throw new InvalidOption('inFlight', inFlight, 'a whole number from 1 on');
     this.#buffer = new PartBuffer((number) => partSizeOf(number, base));
     const described = this.#described({ [putIdMetadata]: this.#putId });
-    this.#upload = new MultipartUpload(target.store, target.key, { ...described, inFlight, partSize: base });
+    this.#memory = new WriterMemory(this.#target.allow, { partSize: base, inFlight }, () => {
+      this.#memoryChanged();
+    });
+    const room = (): number => this.#memory.room;
+    const limits = { inFlight, partSize: base, room };
+    this.#upload = new MultipartUpload(target.store, target.key, { ...described, ...limits });
   }
 
   /** Bytes written so far. */
@@ -87,7 +97,12 @@ export class ObjectWriter {
       this.#state = 'ending';
       const inParts = this.#buffer.cut > 0 || this.#options.integrityCheck === true;
       return inParts ? this.#complete() : this.#put();
-    }).pipe(tap(() => (this.#state = 'published')));
+    }).pipe(
+      tap(() => (this.#state = 'published')),
+      finalize(() => {
+        this.#memory.leave();
+      }),
+    );
   }
 
   /** Aborts, and completes when the upload is removed. A published object stays. */
@@ -96,6 +111,7 @@ export class ObjectWriter {
       if (this.#state === 'published') return EMPTY;
       this.#state = 'aborted';
       this.#buffer.drop();
+      this.#memory.leave();
       return concat(this.#upload.abort(), this.#trial?.abort() ?? EMPTY);
     });
   }
@@ -105,6 +121,7 @@ export class ObjectWriter {
       this.#check();
       const cut = this.#buffer.cut;
       const at = this.#buffer.append(bytes, from, stable, (part) => this.#add(part));
+      this.#count();
       if (this.#buffer.cut === cut) return EMPTY;
       return concat(this.#upload.room(), at === bytes.length ? EMPTY : this.#append(bytes, at, stable));
     });
@@ -113,7 +130,28 @@ export class ObjectWriter {
   #add(part: Part): void {
     const { putOnlyIfModified = false, integrityCheck = false } = this.#options;
     if (putOnlyIfModified || integrityCheck) this.#hashes[part.number - 1] = md5(part.bytes);
-    this.#upload.add(part);
+    this.#upload.add({
+      ...part,
+      done: () => {
+        part.done?.();
+        this.#count();
+      },
+    });
+  }
+
+  #count(): void {
+    if (this.#state === 'published' || this.#state === 'aborted') return;
+    if (this.#held > this.#memory.limit) this.#buffer.trim();
+    this.#memory.holds(this.#held);
+  }
+
+  get #held(): number {
+    return this.#buffer.held + this.#upload.held;
+  }
+
+  #memoryChanged(): void {
+    this.#count();
+    this.#upload.roomGrew();
   }
 
   #put(): Observable<Written> {

@@ -16,6 +16,8 @@ export interface MultipartOptions extends UploadOptions {
   readonly inFlight: number;
   /** The minimum size of all parts but the last. Bytes. */
   readonly partSize: number;
+  /** Bytes that parts in memory may take before another is added. Default `inFlight` parts of `partSize`. */
+  readonly room?: () => number;
 }
 
 interface PartOf extends QueuedPart<MultipartUpload> {
@@ -68,10 +70,20 @@ export class MultipartUpload implements Upload {
     this.#queue.add({ upload: this, number, bytes, size: bytes.length, held: bytes.length, done });
   }
 
-  /** Completes when another part may be added: at most `inFlight` parts are in memory, or one larger part. Errors: that of a failed part. */
+  /** Bytes of the parts in memory. */
+  get held(): number {
+    return this.#queue.held;
+  }
+
+  /** Completes when another part may be added: those in memory take at most `room`, or there is only one. Errors: that of a failed part. */
   room(): Observable<never> {
-    const { inFlight, partSize } = this.#options;
-    return this.#when(() => this.#queue.held <= inFlight * partSize || this.#queue.size <= 1);
+    const { inFlight, partSize, room = () => inFlight * partSize } = this.#options;
+    return this.#when(() => this.#queue.held <= room() || this.#queue.size <= 1);
+  }
+
+  /** The room has grown. */
+  roomGrew(): void {
+    this.#wake();
   }
 
   /** Completes when all parts are uploaded. */
