@@ -7,7 +7,10 @@ import { lastValueFrom } from 'rxjs';
 import { nodeDisk, type Disk } from '../../../src/store/local/disk.js';
 import { createLocalStore } from '../../../src/store/local/index.js';
 
-const refused = { code: 'InvalidRequest', message: expect.stringContaining('is not a regular file') as string };
+const refused = {
+  code: 'InvalidRequest',
+  message: expect.stringContaining('is not a regular file') as string,
+};
 const body = Buffer.from('x');
 
 describe('special files are not replaced', () => {
