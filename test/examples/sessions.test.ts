@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { createJob, fileSink, files, ndjson, silentLogger, watermarks, type JobEvent } from 'millrace';
-import { createMemoryStore, createStores, listAll, type ObjectStore } from 'millrace/stores';
-import { checkLaws, crashAt, delayed, lawInputs, memoryServices, SimulatedClock } from 'millrace/testing';
+import { watermarks, type Flow } from 'millrace';
+import { checkLaws, lawInputs, memoryServices } from 'millrace/testing';
 import { sessions, type Click, type Session } from '../../examples/sessions.js';
+import { createLake, published, runUntil } from './lake.js';
 
 const gap = 10;
 const clicks: readonly Click[] = [0, 4, 9, 30, 31, 60, 61, 75].flatMap((at) => [
@@ -21,60 +21,16 @@ const expected: readonly Session[] = ['ann', 'bob'].flatMap((user) => {
   return all;
 });
 
-function createLake(): ObjectStore {
-  const lake = createMemoryStore({ uri: 'memory://lake' });
-  clicks.forEach((click, i) => {
-    lake
-      .put(`in/${String(i).padStart(2, '0')}.ndjson`, Buffer.from(`${JSON.stringify(click)}\n`))
-      .subscribe();
-  });
-  return lake;
-}
-
-/** Runs the job until it is over or dies at its n-th request. */
-function runUntil(lake: ObjectStore, n: number): readonly JobEvent[] {
-  const clock = new SimulatedClock();
-  const process = crashAt(delayed(lake, { clock, before: () => 300 }), n, 'after');
-  const job = createJob({
-    name: 'sessions',
-    checkpoints: { dir: 'memory://lake/checkpoints', interval: '200ms' },
-    stores: createStores({ schemes: { memory: () => process.store }, clock }),
-    clock,
-    logger: silentLogger,
-  });
-  const events: JobEvent[] = [];
-  job.events$.subscribe((event) => events.push(event));
-  const out = job
-    .source('in', files('memory://lake/in/', { format: ndjson<Click>(), prefetch: { window: 2 } }))
-    .pipe(
-      watermarks('time', { timestamp: ({ at }) => at }),
-      sessions('sessions', gap),
-      fileSink('out', 'memory://lake/out', { format: ndjson() }),
-    );
-  void job.run(out);
-  clock.run(() => process.dead || events.some(({ type }) => type === 'finished'));
-  return events;
-}
-
-const linesOf = (lake: ObjectStore): readonly unknown[] => {
-  const keys: string[] = [];
-  listAll(lake, 'out/').subscribe((page) => keys.push(...page.map(({ key }) => key)));
-  return keys.flatMap((key) => {
-    let lines: string[] = [];
-    lake.get(key).subscribe(({ chunks }) => {
-      lines = Buffer.concat(chunks).toString().trim().split('\n');
-    });
-    return lines.map((line): unknown => JSON.parse(line));
-  });
-};
+const timed = (source: Flow<Click>): Flow<Session> =>
+  source.pipe(watermarks('time', { timestamp: ({ at }) => at }), sessions('sessions', gap));
 
 const inOrder = (all: readonly unknown[]): readonly string[] =>
   all.map((each) => JSON.stringify(each)).sort();
 
 test('it finds the sessions of every user', () => {
-  const lake = createLake();
-  runUntil(lake, Infinity);
-  expect(inOrder(linesOf(lake))).toEqual(inOrder(expected));
+  const lake = createLake(clicks);
+  runUntil(lake, Infinity, timed);
+  expect(inOrder(published(lake))).toEqual(inOrder(expected));
 });
 
 test('it keeps the laws', () => {
@@ -89,13 +45,13 @@ test('it keeps the laws', () => {
 test('after a crash at any request, the next run publishes every session once', () => {
   let crashes = 0;
   for (let n = 1; ; n++) {
-    const lake = createLake();
-    const finished = runUntil(lake, n).some(({ type }) => type === 'finished');
+    const lake = createLake(clicks);
+    const finished = runUntil(lake, n, timed).some(({ type }) => type === 'finished');
     if (!finished) {
       crashes++;
-      runUntil(lake, Infinity);
+      runUntil(lake, Infinity, timed);
     }
-    expect(inOrder(linesOf(lake))).toEqual(inOrder(expected));
+    expect(inOrder(published(lake))).toEqual(inOrder(expected));
     if (finished) break;
   }
   expect(crashes).toBeGreaterThan(20);
