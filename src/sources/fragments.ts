@@ -2,16 +2,16 @@
  * Plans which ranges of which objects are fetched when, as a pure `step(state, event)`.
  *
  * Objects come one by one in their order and are cut into fragments; fragments are fetched ahead of the reader, several
- * at a time, and consumed in order. One budget of `window` × `fragment` bytes covers everything that is being fetched
- * or waits, over all objects of the source: a fragment counts by its size, so many small objects are read ahead like
- * one large one, and prefetch reaches into the next objects before the current one is over. The fragment that is being
- * consumed is not counted, so that connections need not idle meanwhile.
+ * at a time, and consumed in order. All objects of the source share one budget of `window` × `fragment` bytes, for
+ * fragments that are being fetched and those that have arrived. A fragment counts by its size, so many small objects are
+ * read ahead like one large one, and the next objects are prefetched before the current one is over. The fragment that
+ * is being consumed does not count, so that connections are not idle meanwhile.
  *
  * 1. The planner asks for an object (`nextObject`) whenever it has nothing left to cut and room to fetch.
- * 2. It starts fragments (`get`) in order, as long as the budget and the memory (`memory`) hold them. The first ones grow: 1/w of a fragment,
- *    2/w, … up to a whole one (`w` is the window), though each counts as a whole one. So the first records come early,
- *    and the fragments of a window do not all arrive together, which would leave the connections with nothing to do while
- *    the reader gets through a window. Nothing keeps them apart later on.
+ * 2. It starts fragments (`get`) in order, as long as they fit into the budget and the memory (`memory`). The first ones
+ *    grow: 1/w of a fragment, 2/w, … up to a whole one (`w` is the window), though each counts as a whole one. So the
+ *    first records come early, and the fragments of a window do not all arrive together, which would leave the
+ *    connections idle while the reader consumes a window. Nothing keeps them apart later on.
  * 3. `arrived` marks a fragment; the driver hands out the head's chunks when the head has arrived.
  * 4. `consumed` drops the head and frees its bytes.
  * 5. `close` aborts every fragment in flight (`abort`), and from then on no event has an effect.

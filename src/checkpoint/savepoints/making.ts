@@ -24,7 +24,7 @@ import { settlement } from '../publishing.js';
  * 4. **Copying.** Every object that a snapshot refers to is copied into the folder, by the server where possible
  *    (`copy.ts`). *Crash:* a folder without a root, which `SavepointIncomplete` reports.
  * 5. **Root.** Written last, by one request: the savepoint exists. *Crash before:* as in 4. *Crash after:* it is
- *    complete. If the answer is lost, nobody is told of it; it is complete nevertheless.
+ *    complete, but the caller does not receive its URI. The same holds if the store's answer is lost.
  * 6. **Over.** The pins are removed. An attempt that is asked to stop ends only now.
  *
  * Only one is made at a time.

@@ -66,7 +66,8 @@ export class Tree {
   async prepare(key: string): Promise<Place> {
     const [part, parents] = partsOf(key);
     let directory = this.root;
-    for (const parent of parents) directory = await this.#made(directory, parent);
+    let fresh = false;
+    for (const parent of parents) ({ directory, fresh } = await this.#made(directory, parent, fresh));
     const place = { key, directory, part };
     await this.prepareAt(place);
     return place;
@@ -100,27 +101,67 @@ export class Tree {
   async #checkWay(directory: string, below: string): Promise<void> {
     let way = this.#ways.get(directory);
     if (way === undefined) {
-      if (directory !== this.root) await this.#checkWay(posix.dirname(directory), '');
-      way = await unless(absent, this.disk.realpath(directory));
-      // What is gone is told by the step that needs it.
-      if (way === undefined) return;
-      if (this.#ways.size > 10_000) this.#ways.clear();
-      this.#ways.set(directory, way);
-      if (below === '') return;
+      way = await this.#findWay(directory);
+      // The step that needs a missing directory reports it.
+      if (way === undefined || below === '') return;
     }
-    const real = await unless(absent, this.disk.realpath(posix.join(directory, below)));
+    const at = below === '' ? directory : `${directory}/${below}`;
+    const real = await this.#realpath(at);
     const before = posix.join(way, below);
     if (real === before) return;
     if (real === undefined) {
       // It is gone, or what it was in leads elsewhere.
       if (below !== '') await this.#checkWay(directory, '');
-      else if (directory !== this.root) await this.#checkWay(posix.dirname(directory), '');
+      else if (directory !== this.root) await this.#checkWay(parentOf(directory), '');
       return;
     }
     throw new StoreError(
       'InvalidRequest',
-      `${posix.join(directory, below)} was the directory ${before}, and leads to ${real} now: a link was put there while it was in use. Nothing was written there. If you have moved the directory, start again; if not, find out who can write beside it.`,
+      `${at} was the directory ${before}, and leads to ${real} now: a link was put there while it was in use. Nothing was written there. If you have moved the directory, start again; if not, find out who can write beside it.`,
     );
+  }
+
+  /** Where a directory that was not used before really is. Remembers it, and the directories that it is in. */
+  async #findWay(directory: string): Promise<string | undefined> {
+    const unknown = [directory];
+    let known = directory;
+    while (known !== this.root && !this.#ways.has(known)) {
+      known = parentOf(known);
+      if (!this.#ways.has(known)) unknown.unshift(known);
+    }
+    if (this.#ways.has(known)) await this.#checkWay(known, '');
+    const way = await this.#realpath(directory);
+    if (way === undefined) return undefined;
+    const base = this.#ways.get(known) ?? (await this.#realpath(known)) ?? known;
+    const placeOf = (each: string): string => posix.join(base, each.slice(known.length));
+    // One call tells that there is no link on the whole path.
+    const straight = way === placeOf(directory);
+    for (const each of unknown) {
+      const real = straight ? placeOf(each) : await this.#realpath(each);
+      if (real !== undefined) this.#remember(each, real);
+    }
+    return way;
+  }
+
+  /** Checks only the last part of a path, which takes no walk along it. `false` if that does not suffice. */
+  async #checkFresh(directory: string): Promise<boolean> {
+    const way = this.#ways.get(parentOf(directory));
+    const name = posix.basename(directory);
+    // File systems may normalize other names.
+    if (way === undefined || !/^[ -~]+$/.test(name)) return false;
+    if ((await unless(absent, this.disk.lstat(directory)))?.isDirectory() !== true) return false;
+    this.#remember(directory, posix.join(way, name));
+    return true;
+  }
+
+  /** `undefined` if there is nothing. */
+  #realpath(directory: string): Promise<string | undefined> {
+    return unless(absent, this.disk.realpath(directory === '' ? '/' : directory));
+  }
+
+  #remember(directory: string, way: string): void {
+    if (this.#ways.size > 10_000) this.#ways.clear();
+    this.#ways.set(directory, way);
   }
 
   /** The error of a dangling link in the object's place, if there is one. */
@@ -181,12 +222,23 @@ export class Tree {
     return [...(isKeptApart ? [first] : []), ...(isPlain ? [plain] : [])];
   }
 
-  async #made(parent: string, part: string): Promise<string> {
+  /**
+   * The directory of a part; creates it if it is missing.
+   *
+   * @param fresh the parent was just created, in a directory that was checked
+   */
+  async #made(
+    parent: string,
+    part: string,
+    fresh: boolean,
+  ): Promise<{ readonly directory: string; readonly fresh: boolean }> {
+    let made = false;
     for (;;) {
       const [found] = await this.#existing(parent, part);
-      if (found !== undefined) return found;
+      if (found !== undefined) return { directory: found, fresh: made && parentOf(found) === parent };
       const [first, plain] = directoriesOf(parent, part);
-      await this.#checkWay(parent, '');
+      if (!fresh || !(await this.#checkFresh(parent))) await this.#checkWay(parent, '');
+      made = true;
       if (plain === undefined) await this.#make(parent, first);
       else if (!(await this.#makePlain(parent, plain))) {
         // Another process has just created it.
@@ -231,6 +283,11 @@ export class Tree {
     if (fresh) await Promise.all([this.disk.sync(directory), this.disk.sync(state)]);
     else await cleanUp(this.disk, directory);
   }
+}
+
+/** The directory that another is in: that of `/a` is '', as is the root of a store on `/`. */
+function parentOf(directory: string): string {
+  return directory.slice(0, directory.lastIndexOf('/'));
 }
 
 /** The last part of a key, and those before it. Throws `InvalidRequest` for invalid Unicode. */

@@ -4,7 +4,7 @@
  * A job waits until there is room, and occupies a place until it ends. The waiting object with the fewest running jobs is
  * next; so a stalled object keeps its places, but gets no more while others wait, and as long as more objects may come it
  * never has all. A job whose bytes do not fit lets smaller ones pass; one larger than the limit runs when no other job holds
- * bytes. The bytes are an allowance of the memory of the process, from the first job that has any until `close`.
+ * bytes. The bytes count against the memory budget of the process, from the first job with bytes until `close`.
  */
 import { Observable } from 'rxjs';
 import type { Allow, Allowance } from '../../../job/memory/index.js';
