@@ -45,7 +45,7 @@ export { text } from './formats/text.js';
 // Operators
 export type { ByKeyOptions } from './operators/keyed/byKeyOptions.js';
 export { countByKey, type KeyCount } from './operators/countByKey.js';
-export { distinctByKey } from './operators/distinctByKey.js';
+export { distinctByKey, type DistinctByKeyOptions } from './operators/distinctByKey.js';
 export { joinByKey, type JoinByKeyOptions } from './operators/joinByKey.js';
 export type { Timer } from './operators/keyed/dueTimers.js';
 export { keyed, type KeyedOptions } from './operators/keyed.js';

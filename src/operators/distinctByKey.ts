@@ -1,12 +1,19 @@
 import type { FlowOperator } from '../flow/index.js';
-import { valueState } from '../state/index.js';
+import { valueState, type TtlOptions } from '../state/index.js';
 import { checkByKey, type ByKeyOptions } from './keyed/byKeyOptions.js';
 import { keyed } from './keyed.js';
+
+/** Options of {@link distinctByKey}. */
+export interface DistinctByKeyOptions<A> extends ByKeyOptions<A> {
+  /** How long a key is remembered: the next record after that is emitted. Default: as long as the job exists. */
+  readonly ttl?: TtlOptions;
+}
 
 /**
  * Emits the first record of each key.
  *
- * Like RxJS `distinct`, and restored after a crash. The state has an entry for each key ever seen.
+ * Like RxJS `distinct`, and restored after a crash. The state has an entry for each key seen, or with `ttl`, for each
+ * key that has not expired.
  *
  * ```
  * in:   O-1-2-3-4----E-|
@@ -19,14 +26,15 @@ import { keyed } from './keyed.js';
  *
  * @example
  * ```ts
- * const firstOfDay = visits.pipe(distinctByKey('first-of-day', { key: (v) => [v.user, v.day] }));
+ * const firstOfDay = visits.pipe(distinctByKey('first-of-day', { key: (v) => [v.user, v.day], ttl: { after: '1d' } }));
  * ```
  */
-export function distinctByKey<A>(id: string, options: ByKeyOptions<A>): FlowOperator<A, A> {
-  checkByKey('distinctByKey', id, options, { key: true }, ['key']);
+export function distinctByKey<A>(id: string, options: DistinctByKeyOptions<A>): FlowOperator<A, A> {
+  checkByKey('distinctByKey', id, options, { key: true, ttl: true }, ['key']);
+  const { key, ttl } = options;
   return keyed(id, {
-    key: options.key,
-    state: { seen: valueState(false) },
+    key,
+    state: { seen: valueState(false, ttl === undefined ? {} : { ttl }) },
     onRecord: (record: A, { seen }) => {
       if (seen.value) return [];
       seen.set(true);

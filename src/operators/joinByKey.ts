@@ -1,7 +1,7 @@
 import { isObservable, map } from 'rxjs';
 import { InvalidOption } from '../config/units.js';
 import type { Flow, FlowOperator } from '../flow/index.js';
-import { listState, type Key } from '../state/index.js';
+import { listState, type Key, type TtlOptions } from '../state/index.js';
 import { checkByKey, type ByKeyOptions } from './keyed/byKeyOptions.js';
 import { keyed } from './keyed.js';
 import { mergeFlows } from './mergeFlows.js';
@@ -11,6 +11,8 @@ import { records } from './records.js';
 export interface JoinByKeyOptions<A, B> extends ByKeyOptions<A> {
   /** The key of a record of the other flow. */
   readonly otherKey: (record: B) => Key;
+  /** How long a record waits for others to be joined with. Default: as long as the job exists. */
+  readonly ttl?: TtlOptions;
 }
 
 /**
@@ -18,8 +20,7 @@ export interface JoinByKeyOptions<A, B> extends ByKeyOptions<A> {
  * arrives.
  *
  * An inner join. The flows are merged by `mergeFlows`. The state is **every record of both flows**: it grows as long as
- * the job runs, and all records of one key and flow must fit in 64 MiB. Join flows that end, or write a `keyed` that
- * clears what it no longer needs. Records must be storable, as values of `valueState`, and are frozen.
+ * the job runs, and all records of one key and flow must fit in 64 MiB. Join flows that end, or set `ttl`. Records must be storable, as values of `valueState`, and are frozen.
  *
  * ```
  * in:     O-1---3------E-|
@@ -46,12 +47,13 @@ export function joinByKey<A, B>(
   other: Flow<B>,
   options: JoinByKeyOptions<A, B>,
 ): FlowOperator<A, readonly [A, B]> {
-  checkByKey('joinByKey', id, options, { key: true, otherKey: true }, ['key', 'otherKey']);
+  checkByKey('joinByKey', id, options, { key: true, otherKey: true, ttl: true }, ['key', 'otherKey']);
   if (!isObservable(other)) throw new InvalidOption(`the other flow of joinByKey('${id}')`, other, 'a flow');
-  const { key, otherKey } = options;
+  const { key, otherKey, ttl } = options;
+  const kept = ttl === undefined ? {} : { ttl };
   const join = keyed(id, {
     key: (side: Side<A, B>) => ('left' in side ? key(side.left) : otherKey(side.right)),
-    state: { lefts: listState<A>(), rights: listState<B>() },
+    state: { lefts: listState<A>(kept), rights: listState<B>(kept) },
     onRecord: (side, { lefts, rights }): (readonly [A, B])[] => {
       if ('left' in side) {
         lefts.append(side.left);

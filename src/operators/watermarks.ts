@@ -30,7 +30,7 @@ export interface WatermarkOptions<A> {
   /** How much earlier than a record before it a record may be. Default 0. */
   readonly outOfOrder?: Duration;
   /**
-   * The input is idle when no record has come for so long: merges then do not wait for its event time. A source that is
+   * The input is idle when no record has come for this long: merges then do not wait for its event time. A source that is
    * held up by slow operators after it counts as idle, too, so this should be longer than such delays. Default: it is
    * never idle.
    */
@@ -73,11 +73,12 @@ class Watermarks<A> extends FlowSubscriber<A, A> {
         });
       });
     this.emit(open);
-    if (this.#time === -Infinity && !this.#idle) return;
-    // Operators downstream may hold Open until their state is restored.
+    const known = this.#time > -Infinity || this.#idle;
+    // Until then, no records come, and operators downstream may hold Open until their state is restored.
     attempt.running(() => {
       this.turn(() => {
-        this.#announce();
+        if (!this.#idle) this.#silence?.begin();
+        if (known) this.#announce();
       });
     });
   }
@@ -85,7 +86,7 @@ class Watermarks<A> extends FlowSubscriber<A, A> {
   override onRecord(record: A): void {
     const { outOfOrder } = this.#settings;
     const time = this.#timeOf(record) - outOfOrder;
-    this.#silence?.broken();
+    this.#silence?.begin();
     this.emit(record);
     if (time <= this.#time && !this.#idle) return;
     this.#time = Math.max(time, this.#time);
@@ -97,10 +98,8 @@ class Watermarks<A> extends FlowSubscriber<A, A> {
     // Replaced by its own.
   }
 
-  /** Time passes only once records may come: until then, other operators may still be restoring their state. */
   override onBarrier(barrier: Barrier): void {
     if (isLast(barrier.reason)) this.#silence?.stop();
-    else if (!this.#idle) this.#silence?.begin();
     const time = Number.isFinite(this.#time) ? { time: this.#time } : {};
     const snapshot = { kind, version, ...time, idle: this.#idle };
     this.emit(barrier);
@@ -151,13 +150,8 @@ class Silence {
     this.#reached = reached;
   }
 
-  /** It begins now, unless it has begun. */
+  /** It begins now, or anew. */
   begin(): void {
-    if (this.#timer === undefined) this.broken();
-  }
-
-  /** It begins anew. */
-  broken(): void {
     this.#since = monotonic(this.#clock);
     if (this.#timer === undefined) this.#wait(this.#length);
   }
@@ -221,7 +215,7 @@ function describe(given: unknown): string {
  * checkpoints. Watermarks of operators before this one are replaced.
  *
  * A record that is later than it should be passes like any other. The input is idle after `idle` without a record, on
- * the job's clock, and no longer with the next record; the time before its first record or checkpoint does not count.
+ * the job's clock while it runs, and no longer with the next record.
  *
  * ```
  * in:   O-1-3-2-5----E-|
