@@ -20,8 +20,10 @@ import { countTo } from './examples/countTo.js';
 import { countVisits } from './examples/countVisits.js';
 import { runUntil } from './examples/crashedJob.js';
 import { flakyStores } from './examples/flakyStores.js';
+import { hours } from './examples/hours.js';
 import { numbered } from './examples/numbered.js';
 import { oncePerDay } from './examples/oncePerDay.js';
+import { createLake, published, runUntil as runOn } from '../examples/lake.js';
 import { examplesOf, runExample } from './program.js';
 import { results } from './examples/tenfold.js';
 import { topUsers } from './examples/topUsers.js';
@@ -53,6 +55,7 @@ function checkpointsOf(store: ObjectStore): string[] {
 describe('The examples of the pages', () => {
   test.each([
     ['concepts.md', 'test/docs/examples/countVisits.ts'],
+    ['state.md', 'test/docs/examples/hours.ts'],
     ['state-ttl.md', 'test/docs/examples/oncePerDay.ts'],
     ['testing.md', 'test/docs/examples/crashedJob.ts'],
     ['testing.md', 'test/docs/examples/flakyStores.ts'],
@@ -75,6 +78,64 @@ describe('The examples of the pages', () => {
     expect(linesBelow(lake, 'counts/')).toEqual(expected);
     expect(await countVisits()).toEqual({ outcome: 'finished' });
     expect(linesBelow(lake, 'counts/')).toEqual(expected);
+  });
+
+  test('hours gathers the pages of an hour, per user', () => {
+    const minute = 60_000;
+    const view = (user: string, page: string, minutes: number): object => ({
+      user,
+      page,
+      at: minutes * minute,
+    });
+    const lake = createLake([
+      view('ann', '/', 0),
+      view('ann', '/cart', 30),
+      view('bob', '/', 40),
+      view('ann', '/pay', 60.5),
+      view('ann', '/', 59.8),
+      view('ann', '/', 75),
+    ]);
+    runOn(lake, Infinity, hours);
+    expect(published(lake)).toEqual([
+      { user: 'ann', from: 0, pages: { '/': 2, '/cart': 1 } },
+      { user: 'ann', from: 60 * minute, pages: { '/pay': 1, '/': 1 } },
+    ]);
+  });
+
+  test('a job is stopped at a savepoint, and another one starts from it', async () => {
+    const lake = createLake([{ n: 1 }, { n: 2 }]);
+    const stores = createStores({ schemes: { memory: () => lake } });
+    const job = (options: Partial<millrace.JobOptions>): millrace.Job =>
+      createJob({
+        name: 'clicks',
+        checkpoints: { dir: 'memory://lake/checkpoints' },
+        stores,
+        logger: silentLogger,
+        ...options,
+      });
+    const flowOf = (of: millrace.Job): millrace.Flow<never> =>
+      of
+        .source('in', files('memory://lake/in/', { format: millrace.ndjson<object>() }))
+        .pipe(fileSink('out', 'memory://lake/out', { format: millrace.ndjson() }));
+    const [making = '', starting = ''] = examplesOf('docs/savepoints.md');
+    const uris: string[] = [];
+    const first = job({});
+    await runExample(
+      making.replaceAll('s3:', 'memory:'),
+      {},
+      {
+        job: first,
+        clicks: flowOf(first),
+        console: { log: (uri: string) => uris.push(uri) },
+      },
+    );
+    expect(uris).toEqual([expect.stringMatching(/^memory:\/\/lake\/savepoints\/savepoint-clicks-/)]);
+    let next: millrace.Job | undefined;
+    await runExample(starting.replace(/s3:[^']*/, uris[0] ?? ''), {
+      createJob: (options: millrace.JobOptions) => (next = job(options)),
+    });
+    expect(await next?.run(flowOf(next))).toEqual({ outcome: 'finished' });
+    expect(published(lake)).toEqual([{ n: 1 }, { n: 2 }]);
   });
 
   test('oncePerDay drops what has been seen in the last day of event time', async () => {
