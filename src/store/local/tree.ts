@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
-import { posix } from 'node:path';
 import { StoreError } from '../errors.js';
 import { checkUnicode } from '../helpers.js';
 import { absent, errno, unless, type Disk } from './disk.js';
@@ -8,6 +7,7 @@ import { locked } from './lock.js';
 import { directoriesOf, filesOf, stateName } from './names.js';
 import { cleanUp } from './cleanUp.js';
 import { broken } from './unlisted.js';
+import { parentOf, Ways } from './ways.js';
 
 /** The place of a key's object: one of `filesOf(directory, part)`. */
 export interface Place {
@@ -30,13 +30,14 @@ export class Tree {
   /** Directories known to be in use under their plain names. */
   readonly #plain = new Set<string>();
   readonly #prepared = new Map<string, Promise<void>>();
-  /** Where directories that were written to really are. */
-  readonly #ways = new Map<string, string>();
+  readonly #ways: Ways;
 
   constructor(
     readonly root: string,
     readonly disk: Disk,
-  ) {}
+  ) {
+    this.#ways = new Ways(root, disk);
+  }
 
   /** The places where the key's object may be, in order of precedence. Creates no directory. */
   async find(key: string): Promise<readonly Place[]> {
@@ -81,7 +82,7 @@ export class Tree {
       // Names in /dev may be open files of processes, which must not be replaced.
       if (directory === '/dev') throw noFile(`${directory}/${file}`);
       checkFile(`${directory}/${file}`, await unless(absent, this.disk.stat(`${directory}/${file}`)));
-      await this.#checkWay(directory, '');
+      await this.#ways.check(directory);
       prepared = this.#prepareState(directory);
       this.#prepared.set(directory, prepared);
       prepared.catch(() => this.#prepared.delete(directory));
@@ -90,78 +91,9 @@ export class Tree {
     await this.checkWay(directory);
   }
 
-  /**
-   * Refuses a directory that has become a link since it was first written to. Links that existed before are the user's own. A
-   * change after this check goes unnoticed. Errors: `InvalidRequest`.
-   */
+  /** Refuses a directory that has become a link since it was first written to. Errors: `InvalidRequest`. */
   checkWay(directory: string): Promise<void> {
-    return this.#checkWay(directory, stateName);
-  }
-
-  async #checkWay(directory: string, below: string): Promise<void> {
-    let way = this.#ways.get(directory);
-    if (way === undefined) {
-      way = await this.#findWay(directory);
-      // The step that needs a missing directory reports it.
-      if (way === undefined || below === '') return;
-    }
-    const at = below === '' ? directory : `${directory}/${below}`;
-    const real = await this.#realpath(at);
-    const before = posix.join(way, below);
-    if (real === before) return;
-    if (real === undefined) {
-      // It is gone, or what it was in leads elsewhere.
-      if (below !== '') await this.#checkWay(directory, '');
-      else if (directory !== this.root) await this.#checkWay(parentOf(directory), '');
-      return;
-    }
-    throw new StoreError(
-      'InvalidRequest',
-      `${at} was the directory ${before}, and leads to ${real} now: a link was put there while it was in use. Nothing was written there. If you have moved the directory, start again; if not, find out who can write beside it.`,
-    );
-  }
-
-  /** Where a directory that was not used before really is. Remembers it, and the directories that it is in. */
-  async #findWay(directory: string): Promise<string | undefined> {
-    const unknown = [directory];
-    let known = directory;
-    while (known !== this.root && !this.#ways.has(known)) {
-      known = parentOf(known);
-      if (!this.#ways.has(known)) unknown.unshift(known);
-    }
-    if (this.#ways.has(known)) await this.#checkWay(known, '');
-    const way = await this.#realpath(directory);
-    if (way === undefined) return undefined;
-    const base = this.#ways.get(known) ?? (await this.#realpath(known)) ?? known;
-    const placeOf = (each: string): string => posix.join(base, each.slice(known.length));
-    // One call tells that there is no link on the whole path.
-    const straight = way === placeOf(directory);
-    for (const each of unknown) {
-      const real = straight ? placeOf(each) : await this.#realpath(each);
-      if (real !== undefined) this.#remember(each, real);
-    }
-    return way;
-  }
-
-  /** Checks only the last part of a path, which takes no walk along it. `false` if that does not suffice. */
-  async #checkFresh(directory: string): Promise<boolean> {
-    const way = this.#ways.get(parentOf(directory));
-    const name = posix.basename(directory);
-    // File systems may normalize other names.
-    if (way === undefined || !/^[ -~]+$/.test(name)) return false;
-    if ((await unless(absent, this.disk.lstat(directory)))?.isDirectory() !== true) return false;
-    this.#remember(directory, posix.join(way, name));
-    return true;
-  }
-
-  /** `undefined` if there is nothing. */
-  #realpath(directory: string): Promise<string | undefined> {
-    return unless(absent, this.disk.realpath(directory === '' ? '/' : directory));
-  }
-
-  #remember(directory: string, way: string): void {
-    if (this.#ways.size > 10_000) this.#ways.clear();
-    this.#ways.set(directory, way);
+    return this.#ways.check(directory, stateName);
   }
 
   /** The error of a dangling link in the object's place, if there is one. */
@@ -237,7 +169,7 @@ export class Tree {
       const [found] = await this.#existing(parent, part);
       if (found !== undefined) return { directory: found, fresh: made && parentOf(found) === parent };
       const [first, plain] = directoriesOf(parent, part);
-      if (!fresh || !(await this.#checkFresh(parent))) await this.#checkWay(parent, '');
+      if (!fresh || !(await this.#ways.checkFresh(parent))) await this.#ways.check(parent);
       made = true;
       if (plain === undefined) await this.#make(parent, first);
       else if (!(await this.#makePlain(parent, plain))) {
@@ -283,11 +215,6 @@ export class Tree {
     if (fresh) await Promise.all([this.disk.sync(directory), this.disk.sync(state)]);
     else await cleanUp(this.disk, directory);
   }
-}
-
-/** The directory that another is in: that of `/a` is '', as is the root of a store on `/`. */
-function parentOf(directory: string): string {
-  return directory.slice(0, directory.lastIndexOf('/'));
 }
 
 /** The last part of a key, and those before it. Throws `InvalidRequest` for invalid Unicode. */
