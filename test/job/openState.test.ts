@@ -19,7 +19,7 @@ import { startGateway } from '../../src/testing/index.js';
 import { ticks } from '../config/effects/world.js';
 import { coded } from '../state/harness.js';
 import { credentials } from '../store/s3support.js';
-import { Lake } from './harness.js';
+import { Lake, now } from './harness.js';
 
 interface Visit {
   readonly user: string;
@@ -206,6 +206,49 @@ describe('the state of a job from outside', () => {
     );
     const other = opened(lake, { states: { clicks: listState() } });
     expect(() => read(lake, other.get('per-user', 'clicks', 'user-1'))).toThrow(coded('StateSchemaMismatch'));
+  });
+});
+
+describe('a savepoint', () => {
+  test('is read like a job, also when the job is gone', async () => {
+    const lake = new Lake();
+    const { job } = lake.job();
+    let made = Promise.resolve('');
+    const flow = job.source('in', ticks(100, 100)).pipe(
+      keyed('per-user', {
+        key: (n: number) => n % 5,
+        state: { clicks: valueState(0) },
+        onRecord: (n, { clicks }) => {
+          if (n === 40) made = job.savepoint('memory://lake/savepoints', { stop: true });
+          return [clicks.update((clicked) => clicked + 1)];
+        },
+      }),
+      values(),
+    );
+    await lake.run(job, flow);
+    const uri = await made;
+    const before = read(lake, opened(lake).entries('per-user', 'clicks'));
+    lake.store
+      .delete(
+        read(lake, lake.store.list({ prefix: 'checkpoints/' })).flatMap(({ objects }) =>
+          objects.map(({ key }) => key),
+        ),
+      )
+      .subscribe();
+    for (const each of [uri, `${uri}/`]) {
+      const state = openState(each, { stores: lake.stores, clock: lake.clock });
+      expect(read(lake, state.checkpoint())).toMatchObject([{ job: 'test', checkpoint: 1, savepoint: true }]);
+      expect(read(lake, state.entries('per-user', 'clicks'))).toEqual(before);
+      expect(read(lake, state.get('per-user', 'clicks', 3))).toEqual([8]);
+      expect(read(lake, state.operators())).toMatchObject([{ operator: 'per-user', segments: 1 }]);
+    }
+  });
+
+  test('that is incomplete is not read', () => {
+    const lake = new Lake();
+    now(lake.store.put('savepoints/a/data/0000000000/x.state', Buffer.from('x')));
+    const state = openState('memory://lake/savepoints/a', { stores: lake.stores, clock: lake.clock });
+    expect(() => read(lake, state.operators())).toThrow(coded('StateNotFound'));
   });
 });
 

@@ -112,6 +112,21 @@ test('another job continues from a savepoint at which the first one stopped: eve
   expectExact([...before, ...lake.lines('out2/')]);
 });
 
+test('the log that begins with a savepoint is a new one: another id, epoch 1, and objects of its own', async () => {
+  const lake = lakeOf();
+  const first = await savepointOf(lake);
+  const second = counting(lake, { name: 'second', from: first.uri, out: 'out2', random: Math.random });
+  await second.run();
+  const idOf = (events: readonly JobEvent[]) =>
+    events.flatMap((event) => (event.type === 'running' ? [event.jobId, event.epoch] : []));
+  expect(idOf(first.events)).toEqual([expect.any(String), 1]);
+  expect(idOf(second.events)).toEqual([expect.any(String), 1]);
+  expect(idOf(second.events)[0]).not.toBe(idOf(first.events)[0]);
+  // Epoch 0 is that of no attempt.
+  const copied = keysOf(lake.store, 'checkpoints/second/data/0000000000/');
+  expect(copied.every((key) => key.includes(`/${idOf(first.events)[0]}/`))).toBe(true);
+});
+
 test('a job that makes a savepoint continues; a job that starts from it repeats what comes after', async () => {
   const lake = lakeOf();
   const { uri, outcome } = await savepointOf(lake, { stop: false });
