@@ -142,7 +142,7 @@ export class StateBackend {
     return this.#runs.flatMap(({ segments }) => segments);
   }
 
-  /** What all of it takes in memory, about. Bytes. Cheap. */
+  /** The approximate size of the state in memory, in bytes. Cheap. */
   get bytes(): number {
     return this.#footprint.of(sum(this.#states, ({ size }) => size));
   }

@@ -1,6 +1,5 @@
 /**
- * A JavaScript object and a place in a `Map`, measured: about 100 bytes for each key, in addition to the bytes of key and
- * value.
+ * The object of an entry and its slot in a `Map`, measured: about 100 bytes, in addition to those of its key and value.
  */
 const perCell = 100;
 
@@ -8,8 +7,8 @@ const perCell = 100;
 const firstGuess = 64;
 
 /**
- * Estimates what keyed state takes in memory, without work for each record: the number of its cells is known at any time,
- * and their size from those that were encoded or decoded, later ones counting for more.
+ * Estimates the memory that keyed state takes, without work per record. The number of cells is always known; their average
+ * size comes from the cells that were encoded or decoded, recent ones counting more.
  */
 export class Footprint {
   #bytes = 0;
@@ -21,9 +20,9 @@ export class Footprint {
     this.#cells += cells;
   }
 
-  /** Bytes that so many cells take in memory, about. */
+  /** The approximate number of bytes that `cells` cells take in memory. */
   of(cells: number): number {
-    // Values may grow or shrink over time, so that what is older than all cells written once counts half.
+    // Values may grow or shrink over time: the past counts half each time that all cells could have been written anew.
     if (this.#cells > 2 * cells + 1024) {
       this.#bytes /= 2;
       this.#cells /= 2;

@@ -86,17 +86,10 @@ export class PlaceOrder {
     return (this.#hashes[entry]! ^ 0x8000_0000) | 0;
   }
 
-  /** The end (exclusive) of the entries with the same hash as the one at `place`. */
-  end(place: number): number {
-    const hash = this.#hashes[this.#order[place]!];
-    let end = place + 1;
-    while (end < this.size && this.#hashes[this.#order[end]!] === hash) end++;
-    return end;
-  }
-
-  /** Sorts entries with the same hash. */
-  sortTies(from: number, to: number, compare: (a: number, b: number) => number): void {
-    if (to - from > 1) this.#order.subarray(from, to).sort(compare);
+  /** Whether the entry after the one at `place` has the same hash. */
+  tied(place: number): boolean {
+    if (place + 1 >= this.size) return false;
+    return this.#hashes[this.#order[place]!] === this.#hashes[this.#order[place + 1]!];
   }
 }
 

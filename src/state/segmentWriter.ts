@@ -1,12 +1,13 @@
 // Indices are computed here and in range; checks would clutter the innermost loops.
 /* eslint-disable @typescript-eslint/no-non-null-assertion */
-import { comparePaths } from './cells.js';
+import type { CellPath } from './cells.js';
 import { hashOf, keyGroupOf } from './keyGroups.js';
-import { compareKeys, type StoredKey } from './keys.js';
+import type { StoredKey } from './keys.js';
 import { PlaceOrder } from './placeOrder.js';
 import type { RunWriter } from './runWriter.js';
 import type { Step } from './slices.js';
 import type { FrozenCells } from './state.js';
+import { TieSort, type HashedCells } from './tieSort.js';
 
 /**
  * For the first this many cells, key and content are kept from the first visit: another visit to the entry is a cache
@@ -23,12 +24,13 @@ const moved = 65_536;
  *
  * 1. read the cells, and compute hashes and groups of their keys, one slice per step;
  * 2. sort by (group, hash), one slice per step;
- * 3. encode, one block per step; cells with the same hash, usually few, are sorted by the rest of their addresses;
+ * 3. encode, one block per step; cells with the same hash are first sorted by the rest of their addresses, one slice per
+ *    step;
  * 4. upload: one PUT, or parts in between if there is too much data.
  *
- * Steps are short for any number of cells, unless very many of them have the same hash.
+ * Steps are short for any number of cells.
  */
-export class SegmentWriter {
+export class SegmentWriter implements HashedCells {
   readonly #states: readonly FrozenCells[];
   readonly #run: RunWriter;
   readonly #maxParallelism: number;
@@ -41,8 +43,8 @@ export class SegmentWriter {
   #phase: 'hash' | 'sort' | 'encode' | 'done' = 'hash';
   #state = 0;
   #at = 0;
-  /** The end of the cells with the current hash. */
-  #end = 0;
+  /** Sorts the cells with the current hash, if there are several. */
+  #ties: TieSort | undefined;
 
   constructor(states: readonly FrozenCells[], run: RunWriter, maxParallelism: number) {
     this.#states = states;
@@ -106,8 +108,11 @@ export class SegmentWriter {
         this.#phase = 'done';
         return run.finish();
       }
-      if (this.#at === this.#end) this.#nextHash();
-      const number = order.entry(this.#at++);
+      if (this.#ties === undefined && this.tied(this.#at)) this.#ties = new TieSort(this, this.#at);
+      const ties = this.#ties;
+      if (ties?.step(slice) === true) return 'more';
+      const number = order.entry(ties === undefined ? this.#at : ties.sorted(this.#at));
+      if (++this.#at === ties?.end) this.#ties = undefined;
       const state = this.#stateOf[number]!;
       const cells = this.#states[state]!;
       const cell = number - this.#firsts[state]!;
@@ -119,16 +124,29 @@ export class SegmentWriter {
     return run.flush();
   }
 
-  #nextHash(): void {
-    this.#end = this.#order.end(this.#at);
-    this.#order.sortTies(this.#at, this.#end, (a, b) => this.#compare(a, b));
+  tied(place: number): boolean {
+    return this.#order.tied(place);
   }
 
-  /** Compares cells with the same hash. */
-  #compare(a: number, b: number): number {
-    const [s, t] = [this.#stateOf[a]!, this.#stateOf[b]!];
-    const [x, y] = [this.#states[s]!, this.#states[t]!];
-    const [i, j] = [a - this.#firsts[s]!, b - this.#firsts[t]!];
-    return compareKeys(x.key(i), y.key(j)) || s - t || comparePaths(x.path(i), y.path(j));
+  key(place: number): StoredKey {
+    const number = this.#order.entry(place);
+    return number < kept ? this.#keys[number]! : this.#cellsOf(number).key(this.#cellOf(number));
+  }
+
+  state(place: number): number {
+    return this.#stateOf[this.#order.entry(place)]!;
+  }
+
+  path(place: number): CellPath {
+    const number = this.#order.entry(place);
+    return this.#cellsOf(number).path(this.#cellOf(number));
+  }
+
+  #cellsOf(number: number): FrozenCells {
+    return this.#states[this.#stateOf[number]!]!;
+  }
+
+  #cellOf(number: number): number {
+    return number - this.#firsts[this.#stateOf[number]!]!;
   }
 }

@@ -29,7 +29,7 @@ export interface StateHome {
   readonly early: boolean;
   /** Milliseconds since the epoch. Event time: that of the last watermark, at first `-Infinity`. */
   readonly now: (time: TimerTime) => number;
-  /** A time that no restore of a checkpoint still to come falls behind. */
+  /** The time that the oldest checkpoint still to come will restore at the earliest. */
   readonly settled: (time: TimerTime) => number;
 }
 

@@ -25,12 +25,10 @@ test('entries are sorted by group, then hash, then order of addition, for any st
   );
 });
 
-test('the end of a hash is where the next begins; entries before it can be sorted by other criteria', () => {
+test('an entry is tied if the next one has the same hash', () => {
   const given = [7, -3, 7, 9, 7];
   const order = new PlaceOrder(given.length, 1);
   for (const hash of given) order.add(hash, 0);
   while (order.sort(2));
-  expect([0, 1, 2, 3, 4].map((place) => order.end(place))).toEqual([1, 4, 4, 4, 5]);
-  order.sortTies(1, 4, (a, b) => b - a);
-  expect([0, 1, 2, 3, 4].map((place) => order.entry(place))).toEqual([1, 4, 2, 0, 3]);
+  expect([0, 1, 2, 3, 4].map((place) => order.tied(place))).toEqual([false, true, true, false, false]);
 });

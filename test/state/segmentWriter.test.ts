@@ -9,7 +9,9 @@ import { decodeRoot } from '../../src/state/segmentIndex.js';
 import { SegmentEncoder } from '../../src/state/segmentEncoder.js';
 import { headerLength } from '../../src/state/segmentFormat.js';
 import { packr } from '../../src/state/serializer.js';
-import { kept } from '../../src/state/segmentWriter.js';
+import { kept, SegmentWriter } from '../../src/state/segmentWriter.js';
+import type { RunWriter } from '../../src/state/runWriter.js';
+import type { FrozenCells } from '../../src/state/state.js';
 import type { SegmentRef } from '../../src/state/segmentObject.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
@@ -98,6 +100,48 @@ describe('segments', () => {
     expect(wrong).toBe(0);
     again.backend.at(count);
     expect(read.value).toBe(0);
+  });
+
+  test('steps are short for many entries of one key', () => {
+    const count = 30_000;
+    let paths = 0;
+    const subKeyOf = (cell: number): Uint8Array => Buffer.of(cell >> 8, cell & 255);
+    const cells = {
+      size: count,
+      key: () => 'k',
+      path: (cell: number) => {
+        paths++;
+        return { namespace: noPath.namespace, subKey: subKeyOf(count - 1 - cell) };
+      },
+      read: (cell: number) => count - 1 - cell,
+      encode: (content: unknown) => content,
+    };
+    const added: unknown[] = [];
+    let block = 0;
+    const run = {
+      encoder: {
+        get full() {
+          return block === 100;
+        },
+        add: (...cell: readonly unknown[]) => {
+          block++;
+          added.push(cell.at(-1));
+        },
+      },
+      flush: () => {
+        block = 0;
+        return 'more';
+      },
+      finish: () => 'done',
+    };
+    const writer = new SegmentWriter([cells as unknown as FrozenCells], run as unknown as RunWriter, 128);
+    let most = 0;
+    for (let step: unknown; step !== 'done'; most = Math.max(most, paths)) {
+      paths = 0;
+      step = writer.step();
+    }
+    expect(added).toEqual(Array.from({ length: count }, (_, i) => i));
+    expect(most).toBeLessThanOrEqual(8192 + 100);
   });
 
   test('a truncated or extended segment is detected', () => {

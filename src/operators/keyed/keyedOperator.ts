@@ -29,7 +29,7 @@ import { checkpointData } from '../../store/services.js';
 import { ClockTimers } from './clockTimers.js';
 import { DueTimers, type Timer } from './dueTimers.js';
 
-/** Its state is counted in steps of so many bytes. */
+/** The memory charge is rounded down to a multiple of this, so that it rarely changes. */
 const countedBytes = 1024 * 1024;
 
 /** Options of a {@link KeyedOperator}. */

@@ -116,8 +116,8 @@ export class Lifetime {
 const perTurn = 2;
 
 /**
- * Walks all entries of a state again and again, a few in each turn, so that expired ones leave memory although nobody
- * reads them. The iterators of maps tolerate all changes meanwhile.
+ * Visits the entries of a state round and round, a few per turn, so that expired ones leave memory even if they are never
+ * read. Map iterators tolerate changes during the iteration.
  */
 export class Sweep<E> implements Sweeper {
   readonly #entries: () => Iterable<E>;
