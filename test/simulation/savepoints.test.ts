@@ -137,7 +137,7 @@ function expectStarts(world: ObjectStore, folder: string): void {
 
 test('a crash at each request of a job that makes a savepoint leaves a complete one, or none', () => {
   const left = { complete: 0, incomplete: 0 };
-  for (const { world } of crashes(making, 3)) {
+  for (const { world } of crashes(making)) {
     expectExact(linesBelow(world, 'out/first/'));
     const { all, complete } = foldersOf(world);
     expect(complete).not.toEqual([]);
@@ -152,7 +152,7 @@ test('a crash at each request of a job that makes a savepoint leaves a complete 
 test('a crash at each request of a job that starts from a savepoint: it starts from it once', () => {
   const { world } = live({ ...making, fates: [] });
   const [folder = ''] = foldersOf(world).complete;
-  const all: Lived[] = [...crashes(startedFrom(world, folder), 3)];
+  const all: Lived[] = [...crashes(startedFrom(world, folder))];
   for (const lived of all) {
     const continued = linesBelow(lived.world, 'out/second/');
     const first = Math.min(...continued.map(({ id }) => id));
