@@ -13,6 +13,7 @@ import {
   createStores,
   listAll,
   openStores,
+  type StoreCall,
   type ObjectStore,
 } from '../../src/entries/stores.js';
 import {
@@ -90,6 +91,81 @@ test('objects that are being copied are kept while the job merges them, and are 
   const second = counter('second', uri);
   await second.run();
   expect(second.counts.at(-1)).toBe(60);
+});
+
+/** Writes 100 numbers, and is asked to stop at a savepoint at the 50th. */
+function stopping(lake: Lake, before: (call: StoreCall) => number) {
+  const stores = createStores({
+    schemes: { memory: () => delayed(lake.store, { clock: lake.clock, before }) },
+    clock: lake.clock,
+  });
+  const { job, events } = lake.job({ stores, checkpoints: { interval: '1s' } });
+  let made = Promise.resolve('');
+  const leaf = job.source('in', ticks(100, 100)).pipe(
+    keyed('all', {
+      key: () => 0,
+      state: { count: valueState(0) },
+      onRecord: (n: number, { count }) => {
+        if (n === 50) made = job.savepoint('memory://lake/savepoints', { stop: true });
+        return [{ n, count: count.update((counted) => counted + 1) }];
+      },
+    }),
+    fileSink('out', 'memory://lake/out', { format: ndjson() }),
+  );
+  return { job, events, run: () => lake.run(job, leaf).then(() => made) };
+}
+
+test('a savepoint is complete only when the output before it is published', async () => {
+  const lake = new Lake();
+  const { job, run } = stopping(lake, ({ method, key }) =>
+    key.startsWith('out/') && method !== 'list' ? 5000 : 0,
+  );
+  let published: number | undefined;
+  job.events$.subscribe(({ type }) => {
+    if (type === 'savepoint-made') published = lake.lines('out/').length;
+  });
+  await run();
+  expect(published).toBeGreaterThanOrEqual(50);
+  expect(lake.lines('out/').length).toBe(published);
+});
+
+test('a checkpoint that subsumes that of a savepoint takes its place', async () => {
+  const lake = new Lake();
+  // An earlier checkpoint is being written when those of the savepoint and of the stop are complete.
+  const { events, run } = stopping(lake, ({ method, key }) =>
+    method === 'put' && key.includes('/log/') ? 3000 : 0,
+  );
+  const uri = await run();
+  expect(events.find(({ type }) => type === 'savepoint-made')).toMatchObject({ uri, checkpoint: 4 });
+  expect(keysOf(lake.store, uri.replace('memory://lake/', ''))).toContainEqual(
+    expect.stringMatching(/\/root$/),
+  );
+});
+
+test('copies of a start that died are removed once a later one runs', async () => {
+  const lake = new Lake();
+  const uri = await stopping(lake, () => 0).run();
+  const left = 'checkpoints/second/data/0000000000/abcdefghijkl/0000000001/all-1.state';
+  now(lake.store.put(left, Buffer.from('x')));
+  const { job } = lake.job({ name: 'second', from: uri });
+  let there: boolean | undefined;
+  const flow = job.source('in', ticks(100, 100)).pipe(
+    keyed('all', {
+      key: () => 0,
+      state: { count: valueState(0) },
+      onRecord: (n: number, { count }) => {
+        if (n === 90) there = keysOf(lake.store, 'checkpoints/second/').includes(left);
+        return [count.update((counted) => counted + 1)];
+      },
+    }),
+    values(),
+  );
+  await lake.run(
+    job,
+    flow,
+    job.source('more', ticks(1, 0)).pipe(fileSink('out', 'memory://lake/out', { format: ndjson() })),
+  );
+  expect(there).toBe(false);
 });
 
 /** Lets its work stay open at every barrier, against the rule of savepoints. */
