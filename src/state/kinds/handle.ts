@@ -26,18 +26,13 @@ export abstract class Handle<H extends Handle<H>> {
   enter(key: StoredKey, space?: Namespace): void {
     this.#key = key;
     this.#space = space;
-    this.moved();
   }
 
   leave(): void {
     this.#key = undefined;
-    this.moved();
     for (const handle of this.#inSpaces ?? []) handle.leave();
     this.#inSpaces = undefined;
   }
-
-  /** The key or namespace has changed. */
-  protected abstract moved(): void;
 
   /** Errors: `StateOutsideTurn`. */
   protected get key(): StoredKey {

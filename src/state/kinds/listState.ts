@@ -3,13 +3,15 @@ import { absent, Absent, Operand, type CellContent, type CellPath } from '../cel
 import { Namespace } from '../keyMap.js';
 import type { Key, StoredKey } from '../keys.js';
 import { Encoded } from '../serializer.js';
-import type { FrozenCells, LiveState, StateSpec, Sweeper } from '../state.js';
-import { FrozenEntries, Table, tablePath, type Entry } from '../table.js';
+import type { FrozenCells, StateSpec } from '../state.js';
+import { FrozenEntries, tablePath, type Entry } from '../table.js';
 import { Timed } from '../timed.js';
 import { Contents, type Held } from './contents.js';
 import { Handle } from './handle.js';
+import { expiredIn, Lists, notBefore, trim, type Version } from './lists.js';
+import { LiveCollection } from './liveCollection.js';
 import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
-import { Sweep, ttlOf, type Lifetime } from './ttl.js';
+import { ttlOf, type Lifetime } from './ttl.js';
 
 /**
  * A list per key. Usable only during the turn of its record.
@@ -65,112 +67,38 @@ export function listState<T>(options: KeyedStateOptions<T> = {}): StateSpec<List
   };
 }
 
-/**
- * A version of a list: the first `to` elements of an array that only ever grows, so that versions share it. What a
- * checkpoint needs is all of them, if this generation replaced the list, or those after `from`.
- */
-interface Version<T> {
-  readonly elements: Held<T>[];
-  /** 0 if `replaced`. */
-  from: number;
-  /** Whether this generation replaced the list. */
-  replaced: boolean;
-  to: number;
-}
+class LiveListState<T> extends LiveCollection<T, ListHandle<T>, Version<T>, Entry<Version<T>>> {
+  protected override readonly entries: Lists<T>;
 
-/** Lists are never empty: an empty one is absent. */
-class Lists<T> extends Table<Version<T>> {
-  append(entry: Entry<Version<T>>, list: Version<T>, element: Held<T>): void {
-    const { elements, to } = list;
-    elements.length = to; // Drops what an undone append has left.
-    elements.push(element);
-    const dirty = entry.generation === this.generation;
-    if (dirty && !this.remembering) {
-      list.to++;
-      return;
-    }
-    const { from, replaced } = dirty ? list : { from: to, replaced: false };
-    this.write(entry, { elements, from, replaced, to: to + 1 });
-  }
-
-  /** Replaces a list by a part of it, or by a changed copy. */
-  replace(entry: Entry<Version<T>>, elements: Held<T>[]): void {
-    const to = elements.length;
-    this.write(entry, to === 0 ? absent : { elements, from: 0, replaced: true, to });
-  }
-
-  protected override unchanged(list: Version<T> | Absent): Version<T> | Absent {
-    if (list instanceof Absent) return list;
-    const { elements, to } = list;
-    return { elements, from: to, replaced: false, to };
-  }
-
-  protected override under(older: Version<T> | Absent, newer: Version<T> | Absent): void {
-    if (newer instanceof Absent || newer.replaced || older instanceof Absent) return;
-    newer.from = older.from;
-    newer.replaced = older.replaced;
-  }
-}
-
-class LiveListState<T> implements LiveState<ListState<T>> {
-  readonly handle: ListHandle<T>;
-  readonly #lists: Lists<T>;
-  readonly #contents: Contents<T>;
-
-  constructor(contents: Contents<T>) {
-    this.#lists = new Lists();
-    this.#contents = contents;
-    this.handle = new ListHandle(this.#lists, contents);
-  }
-
-  get size(): number {
-    return this.#lists.size;
-  }
-
-  at(key: StoredKey): void {
-    this.handle.enter(key);
-  }
-
-  leave(): void {
-    this.handle.leave();
-  }
-
-  remember(): void {
-    this.#lists.remember();
-  }
-
-  undo(): void {
-    this.#lists.undo();
-  }
-
-  forget(): void {
-    this.#lists.forget();
+  constructor(contents: Contents<T>, lists = new Lists<T>()) {
+    super(new ListHandle(lists, contents), contents);
+    this.entries = lists;
   }
 
   freeze(): FrozenCells {
-    return new FrozenEntries<Version<T>>(this.#lists, this.#encode, tablePath);
+    return new FrozenEntries<Version<T>>(this.entries, this.#encode, tablePath);
   }
 
   load(key: StoredKey, { namespace, subKey }: CellPath, content: CellContent, written: number): void {
     if (subKey.length > 0) throw new RangeError('a list is the only cell of its key and namespace');
     const space = Namespace.at(namespace);
     if (content === absent) {
-      this.#lists.load(key, absent, space);
+      this.entries.load(key, absent, space);
       return;
     }
     const loaded = this.#decode(content instanceof Operand ? content.value : content, written);
-    const older = content instanceof Operand ? this.#lists.find(key, space)?.content : undefined;
+    const older = content instanceof Operand ? this.entries.find(key, space)?.content : undefined;
     const elements = older === undefined ? [] : (older as Version<T>).elements;
     for (const element of loaded) elements.push(notBefore(elements.at(-1), element));
     const to = elements.length;
     const version = { elements, from: to, replaced: false, to };
-    const { lifetime } = this.#contents;
+    const { lifetime } = this.contents;
     const over = lifetime !== undefined && expiredIn(version, lifetime) === to;
-    this.#lists.load(key, over ? absent : version, space);
+    this.entries.load(key, over ? absent : version, space);
   }
 
   convert(content: CellContent, version: number): CellContent {
-    const contents = this.#contents;
+    const contents = this.contents;
     const convert = (stored: unknown): unknown[] =>
       elementsOf(stored).map((element) => bare(contents.convert(encodedIn(element), version)));
     if (contents.isCurrent(version)) return content;
@@ -185,25 +113,15 @@ class LiveListState<T> implements LiveState<ListState<T>> {
   }
 
   unexpired(content: CellContent): CellContent {
-    if (this.#contents.lifetime === undefined || content === absent) return content;
+    if (this.contents.lifetime === undefined || content === absent) return content;
     const elements = elementsOf(content);
-    const left = elements.filter((element) => this.#contents.unexpired(element) !== absent);
+    const left = elements.filter((element) => this.contents.unexpired(element) !== absent);
     if (left.length === 0) return absent;
     return left.length === elements.length ? content : left;
   }
 
-  sweeper(): Sweeper | undefined {
-    const { lifetime } = this.#contents;
-    const lists = this.#lists;
-    return (
-      lifetime &&
-      new Sweep(
-        () => lists.entries(),
-        (entry) => {
-          trim(lists, entry, lifetime);
-        },
-      )
-    );
+  protected override sweep(entry: Entry<Version<T>>, lifetime: Lifetime): void {
+    trim(this.entries, entry, lifetime);
   }
 
   readonly #encode = (content: unknown, key?: StoredKey): CellContent => {
@@ -215,10 +133,10 @@ class LiveListState<T> implements LiveState<ListState<T>> {
 
   /** An element in the form of segments. */
   readonly #stored = (element: Held<T>, key?: StoredKey | number): unknown =>
-    bare(this.#contents.encode(element, key));
+    bare(this.contents.encode(element, key));
 
   #decode(stored: unknown, version: number): Held<T>[] {
-    return elementsOf(stored).map((element) => this.#contents.decode(encodedIn(element), version));
+    return elementsOf(stored).map((element) => this.contents.decode(encodedIn(element), version));
   }
 }
 
@@ -226,34 +144,6 @@ class LiveListState<T> implements LiveState<ListState<T>> {
 const bare = (stored: CellContent): unknown => (stored instanceof Encoded ? stored.bytes : stored);
 const encodedIn = (element: unknown): CellContent =>
   element instanceof Uint8Array ? new Encoded(element) : element;
-
-/** Times of elements never fall, so that those that have expired are the first ones. */
-function notBefore<T>(last: Held<T> | undefined, element: Held<T>): Held<T> {
-  return last instanceof Timed && element instanceof Timed && element.time < last.time
-    ? new Timed(last.time, element.value)
-    : element;
-}
-
-/** Number of elements that have expired. */
-function expiredIn<T>({ elements, to }: Version<T>, lifetime: Lifetime): number {
-  const { now } = lifetime;
-  let [first, end] = [0, to];
-  while (first < end) {
-    const middle = (first + end) >>> 1;
-    if (lifetime.isOver(elements[middle] as Timed, now)) first = middle + 1;
-    else end = middle;
-  }
-  return first;
-}
-
-/** Removes expired elements once they are half of the list, so that the cost of copying the rest is a constant each. */
-function trim<T>(lists: Lists<T>, entry: Entry<Version<T>>, lifetime: Lifetime): void {
-  const { content } = entry;
-  if (content instanceof Absent) return;
-  const { elements, to } = content;
-  const expired = expiredIn(content, lifetime);
-  if (2 * expired >= to) lists.replace(entry, elements.slice(expired, to));
-}
 
 /** Throws `RangeError` if it is not a list. */
 function elementsOf(stored: unknown): readonly unknown[] {
@@ -327,10 +217,6 @@ class ListHandle<T> extends Handle<ListHandle<T>> implements ListState<T> {
 
   protected override another(): ListHandle<T> {
     return new ListHandle(this.#lists, this.#contents);
-  }
-
-  protected override moved(): void {
-    // Lists are looked up when they are used.
   }
 
   get #list(): Version<T> | undefined {

@@ -2,13 +2,14 @@ import { checkOptions } from '../../config/checkOptions.js';
 import { absent, Absent, type CellContent, type CellPath } from '../cells.js';
 import { KeyMap, Namespace, SpaceMap } from '../keyMap.js';
 import { encodeKey, KeyReader, storedKey, userKey, type Key, type StoredKey } from '../keys.js';
-import type { FrozenCells, LiveState, StateSpec, Sweeper } from '../state.js';
+import type { FrozenCells, StateSpec } from '../state.js';
 import { FrozenEntries, Generations, type Entry } from '../table.js';
 import { Timed } from '../timed.js';
 import { Contents, type Held } from './contents.js';
 import { Handle } from './handle.js';
+import { LiveCollection } from './liveCollection.js';
 import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
-import { Sweep, ttlOf } from './ttl.js';
+import { ttlOf, type Lifetime } from './ttl.js';
 
 /**
  * A map per key. Usable only during the turn of its record.
@@ -88,7 +89,7 @@ class MapEntries<V> extends Generations<Held<V>, MapEntry<V>> {
   size = 0;
 
   /** The entries of all collections. They may be changed meanwhile. */
-  *all(): Generator<MapEntry<V>, void> {
+  *entries(): Generator<MapEntry<V>, void> {
     for (const { entries } of this.#collections.values()) yield* entries.values();
   }
 
@@ -146,75 +147,38 @@ class MapEntries<V> extends Generations<Held<V>, MapEntry<V>> {
   }
 }
 
-class LiveMapState<K extends Key, V> implements LiveState<MapState<K, V>> {
-  readonly handle: MapHandle<K, V>;
-  readonly #entries: MapEntries<V>;
-  readonly #contents: Contents<V>;
+class LiveMapState<K extends Key, V> extends LiveCollection<V, MapHandle<K, V>, Held<V>, MapEntry<V>> {
+  protected override readonly entries: MapEntries<V>;
 
-  constructor(contents: Contents<V>) {
-    this.#entries = new MapEntries();
-    this.#contents = contents;
-    this.handle = new MapHandle(this.#entries, contents);
-  }
-
-  get size(): number {
-    return this.#entries.size;
-  }
-
-  at(key: StoredKey): void {
-    this.handle.enter(key);
-  }
-
-  leave(): void {
-    this.handle.leave();
-  }
-
-  remember(): void {
-    this.#entries.remember();
-  }
-
-  undo(): void {
-    this.#entries.undo();
-  }
-
-  forget(): void {
-    this.#entries.forget();
+  constructor(contents: Contents<V>, entries = new MapEntries<V>()) {
+    super(new MapHandle(entries, contents), contents);
+    this.entries = entries;
   }
 
   freeze(): FrozenCells {
-    return new FrozenEntries<Held<V>, MapEntry<V>>(this.#entries, this.#contents.encode, pathOf);
+    return new FrozenEntries<Held<V>, MapEntry<V>>(this.entries, this.contents.encode, pathOf);
   }
 
   load(key: StoredKey, { namespace, subKey }: CellPath, content: CellContent, version: number): void {
     const space = Namespace.at(namespace);
     const name = new KeyReader(subKey).key();
-    const contents = this.#contents;
+    const contents = this.contents;
     const held = content === absent ? absent : contents.decode(content, version);
     const over = held instanceof Timed && contents.lifetime?.isOver(held) === true;
-    if (held instanceof Absent || over) this.#entries.unload(key, space, name);
-    else this.#entries.load(key, space, name, held);
+    if (held instanceof Absent || over) this.entries.unload(key, space, name);
+    else this.entries.load(key, space, name, held);
   }
 
   convert(content: CellContent, version: number): CellContent {
-    return this.#contents.convert(content, version);
+    return this.contents.convert(content, version);
   }
 
   unexpired(content: CellContent): CellContent {
-    return this.#contents.unexpired(content);
+    return this.contents.unexpired(content);
   }
 
-  sweeper(): Sweeper | undefined {
-    const { lifetime } = this.#contents;
-    const entries = this.#entries;
-    return (
-      lifetime &&
-      new Sweep(
-        () => entries.all(),
-        (entry) => {
-          lifetime.sweep(entries, entry);
-        },
-      )
-    );
+  protected override sweep(entry: MapEntry<V>, lifetime: Lifetime): void {
+    lifetime.sweep(this.entries, entry);
   }
 }
 
@@ -303,10 +267,6 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements Map
 
   protected override another(): MapHandle<K, V> {
     return new MapHandle(this.#entries, this.#contents);
-  }
-
-  protected override moved(): void {
-    // Collections are looked up when they are used.
   }
 
   get #collection(): Collection<V> | undefined {
