@@ -32,12 +32,12 @@ export interface ObjectCopy {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Bytes. Default: limits of S3, and parts of 8 MiB where the bytes go through memory. */
+  /** Bytes. Default: {@link copyLimits}. */
   readonly limits?: CopyLimits;
 }
 
 export interface CopyLimits {
-  /** The largest object that is copied by one request: by the server, and by a store in this process. */
+  /** The largest object that is copied by one request: by a server (S3's limit), and by a store in this process. */
   readonly remote: number;
   readonly local: number;
   /** The size of a part that is copied by the server, and of one that is read and written. */
@@ -45,14 +45,19 @@ export interface CopyLimits {
   readonly part: number;
 }
 
-const defaults: CopyLimits = { remote: 5 * 1024 * MiB, local: 64 * MiB, copied: 256 * MiB, part: 8 * MiB };
+export const copyLimits: CopyLimits = {
+  remote: 5 * 1024 * MiB,
+  local: 64 * MiB,
+  copied: 256 * MiB,
+  part: 8 * MiB,
+};
 
 /**
  * Copies one object, without metadata: by the server if both are on one, in parts if it is large, otherwise through
  * memory, one part at a time. It can be repeated. Errors: those of the stores; an upload is aborted.
  */
 export function copyObject(copy: ObjectCopy): Observable<PutResult> {
-  const { source, info, target, key, limits = defaults } = copy;
+  const { source, info, target, key, limits = copyLimits } = copy;
   const { size } = info;
   if (!isSameServer(source, target)) {
     const read = (bounds: ByteRange) =>

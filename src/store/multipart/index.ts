@@ -21,7 +21,7 @@
  * `millrace uploads abort` or a lifecycle rule of the bucket.
  */
 export * from './bufferPool.js';
-export { copyObject } from './copy.js';
+export { copyLimits, copyObject } from './copy.js';
 export { PartQueue, type QueuedPart } from './partQueue.js';
 export * from './partSizes.js';
 export * from './publish.js';

@@ -28,7 +28,15 @@ import { isStoreError, StoreError } from '../../../store/errors.js';
 import { join } from '../../../store/helpers.js';
 import type { ObjectInfo, UploadOptions } from '../../../store/objectStore.js';
 import { isSameBucket, isSameServer } from '../../../store/relation.js';
-import { etagOf, marked, markOf, partsOf, publish, type BufferPool } from '../../../store/multipart/index.js';
+import {
+  copyLimits,
+  etagOf,
+  marked,
+  markOf,
+  partsOf,
+  publish,
+  type BufferPool,
+} from '../../../store/multipart/index.js';
 import { describedContent } from '../../writer/index.js';
 import type { Place } from '../place.js';
 import type { Cleanups } from './cleanups.js';
@@ -38,8 +46,6 @@ import { resumeFileOf } from './resumeFile.js';
 import { oneObject, proven, sameFile } from './proof.js';
 import { isSame, type Step, type Task } from './task.js';
 import type { Window } from './window.js';
-
-const MiB = 2 ** 20;
 
 /** Shared by the copies of one operation. */
 export interface CopySettings {
@@ -127,13 +133,6 @@ function skipped(task: Task, settings: CopySettings, { etag }: ObjectInfo): Obse
   return concat(tidied, of(step));
 }
 
-/** The largest object that S3 copies in one request. */
-const largestCopy = 5 * 1024 * MiB;
-/** The minimum size of a part that the server copies, to limit the number of requests. */
-const copiedPart = 256 * MiB;
-/** Local stores copy through this process's memory. */
-const largestCopyHere = 64 * MiB;
-
 function onServer(task: Task, settings: Marking): Observable<Step> {
   const { from, to, source, key } = task;
   const remote = to.scheme !== 'file' && to.scheme !== 'memory';
@@ -141,7 +140,7 @@ function onServer(task: Task, settings: Marking): Observable<Step> {
     ifMatch: source.etag,
     ...(isSameBucket(from.location, to.location) ? {} : { bucket: from.location.bucket }),
   };
-  if (!settings.marked && source.size <= (remote ? largestCopy : largestCopyHere)) {
+  if (!settings.marked && source.size <= (remote ? copyLimits.remote : copyLimits.local)) {
     const request = defer(() => to.store.copy(source.key, key, pinned));
     return settings.window
       .run(task, remote ? 0 : source.size, request)
@@ -149,7 +148,10 @@ function onServer(task: Task, settings: Marking): Observable<Step> {
   }
   // A server-side copy supports neither a condition on its target nor a mark; a put and a Complete do.
   if (source.size <= settings.partSize) return whole(task, settings);
-  const parts = partsOf(source.size, remote ? Math.max(copiedPart, settings.partSize) : settings.partSize);
+  const parts = partsOf(
+    source.size,
+    remote ? Math.max(copyLimits.copied, settings.partSize) : settings.partSize,
+  );
   return multipart({
     ...settings,
     task,
