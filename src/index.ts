@@ -9,13 +9,8 @@
 // Jobs
 export { createJob, type Job, type RunOptions, type RunResult, type SavepointOptions } from './job/job.js';
 export type { JobEvent } from './job/events.js';
-export type {
-  CheckpointOptions,
-  JobOptions,
-  RestartOptions,
-  SignOptions,
-  StallOptions,
-} from './job/options.js';
+export type { CheckpointOptions, JobOptions, RestartOptions, StallOptions } from './job/options.js';
+export type { SignOptions } from './job/signing.js';
 export {
   openState,
   type OpenedCheckpoint,

@@ -30,6 +30,11 @@ export const wholes: readonly Whole[] = [
     because: 'Forged manifests are what they are for.',
   },
   {
+    files: 'job/signing.ts',
+    by: 'security/sign.test.ts',
+    because: 'The keys of jobs, whose manifests are forged there.',
+  },
+  {
     files: 'checkpoint/accessError.ts',
     by: 'store/probe.test.ts',
     because: 'It words what the probe of a store finds.',

@@ -43,7 +43,7 @@ import {
 import { openStores, type OpenedStores } from '../store/open.js';
 import type { Stores } from '../store/services.js';
 import { checkpointSource, type CheckpointSource } from './checkpointSource.js';
-import { signing, signNames, type SignOptions } from './options.js';
+import { checkSign, signing, type SignOptions } from './signing.js';
 
 export interface OpenStateOptions<S extends StateSpecs = StateSpecs> {
   /**
@@ -186,7 +186,7 @@ export function openState<S extends StateSpecs>(
   options: OpenStateOptions<S> = {},
 ): OpenedState<S> {
   checkOptions('openState', options, names);
-  checkOptions('openState', options.sign, signNames, 'sign.');
+  checkSign('openState', options.sign, 'sign');
   checkS3Options('openState', options.s3, 's3.');
   withMethods('clock', options.clock, ['now', 'after', 'yield']);
   withMethods('stores', options.stores, ['open']);
@@ -208,7 +208,7 @@ export function openState<S extends StateSpecs>(
       return checkpointSource({
         location: stores.open(uri),
         marker: config.transfer.entropy.key,
-        sign: signing(options.sign ?? config.checkpoints.sign),
+        sign: signing(options.sign, 'sign') ?? signing(config.checkpoints.sign),
       });
     }).pipe(map((found) => ({ ...found, states: statesOf(found, declared) }))),
   );

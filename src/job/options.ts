@@ -5,7 +5,6 @@ import { checkS3Options } from '../config/checkS3Options.js';
 import { encryptBucket, mergeS3 } from '../config/mergeS3.js';
 import type { Logger } from '../config/logger.js';
 import type { RestartDefaults } from '../config/options.js';
-import { signingKeys } from '../config/schema/kinds.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../config/units.js';
 import { systemClock, type Clock } from '../flow/index.js';
 import { hideUserInfo, parseUri } from '../path/index.js';
@@ -16,6 +15,7 @@ import type { Environment } from './environment.js';
 import type { Provided } from './services.js';
 import { defaultMemory } from './memory/index.js';
 import { defaultRestart, type RestartPolicy } from './restartPolicy.js';
+import { checkSign, signing, type SignOptions } from './signing.js';
 
 export interface JobOptions {
   /** Names the job's log below `checkpoints.dir`: letters, digits, `.`, `_` and `-`, at most 64. */
@@ -104,20 +104,6 @@ export interface CheckpointOptions {
   readonly sign?: SignOptions;
 }
 
-/** See docs/security.md for what a signature defends against, for rotation, and for how to begin. */
-export interface SignOptions {
-  /**
-   * A key of 32 characters or more, such as `openssl rand -base64 32` prints, or several: the first signs, all
-   * verify. Use separate keys for each job. They are never logged or shown.
-   */
-  readonly keys: string | readonly string[];
-  /**
-   * For one start, to take over a log: accepts `'unsigned'` manifests of a job that ran without a key, or those
-   * signed in another directory, which was `'moved'`. Default: neither.
-   */
-  readonly accept?: 'unsigned' | 'moved';
-}
-
 export interface StallOptions {
   /** Reports a `stalled` event when a wait of the job has lasted this long. Default 30 s. `'none'`: never. */
   readonly after?: Duration;
@@ -184,8 +170,6 @@ const checkpointNames: OptionNames<CheckpointOptions> = {
   sign: true,
 };
 
-export const signNames: OptionNames<SignOptions> = { keys: true, accept: true };
-
 const stalledNames: OptionNames<StallOptions> = { after: true };
 
 const restartNames: OptionNames<RestartOptions> = {
@@ -250,10 +234,7 @@ function checkNames(options: JobOptions): void {
   const { checkpoints, restart, stalled, s3 } = required('the options of createJob', options);
   checkOptions(of, options, names);
   checkOptions(of, checkpoints, checkpointNames, 'checkpoints.');
-  const sign: unknown = checkpoints?.sign;
-  if (sign !== undefined && typeof sign !== 'object')
-    throw notShown('checkpoints.sign', 'an object: { keys }');
-  checkOptions(of, checkpoints?.sign, signNames, 'checkpoints.sign.');
+  checkSign(of, checkpoints?.sign);
   if (restart !== 'none') checkOptions(of, restart, restartNames, 'restart.');
   checkOptions(of, stalled, stalledNames, 'stalled.');
   checkS3Options(of, s3, 's3.');
@@ -316,25 +297,6 @@ function directory(dir: string | undefined, { state }: Config): string {
     );
   }
   return dir;
-}
-
-export function signing(sign: Partial<SignOptions> | undefined): Signing | undefined {
-  if (sign === undefined) return undefined;
-  const { keys, accept } = sign;
-  oneOf('checkpoints.sign.accept', accept, ['unsigned', 'moved']);
-  const read = signingKeys.read(keys)?.value as readonly string[] | undefined;
-  if (read === undefined) throw notShown('checkpoints.sign.keys', signingKeys.rule);
-  return { keys: read, accept };
-}
-
-/** The error for a value that may be a secret. */
-function notShown(key: string, rule: string): InvalidOption {
-  return new InvalidOption(
-    key,
-    undefined,
-    rule,
-    `${key}: its value (not shown) is not allowed. It must be ${rule}.`,
-  );
 }
 
 function restartPolicy(restart: JobOptions['restart'], configured: RestartOptions): RestartPolicy {

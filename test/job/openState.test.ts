@@ -263,6 +263,11 @@ describe('signatures', () => {
       const state = opened(lake, sign === undefined ? {} : { sign });
       expect(read(lake, state.get('per-user', 'clicks', 'user-1'))).toEqual([1]);
     }
+    for (const sign of ['a-secret', { keys: 'a-secret' }]) {
+      const wrong = (): unknown => read(lake, opened(lake, { sign } as never).operators());
+      expect(wrong).toThrow(coded('InvalidOption'));
+      expect(wrong).toThrow(/^sign(\.keys)?: its value \(not shown\) is not allowed/);
+    }
     const other = opened(lake, { sign: { keys: 'x'.repeat(32) } });
     expect(() => read(lake, other.operators())).toThrow(coded('ManifestNotTrusted'));
   });
