@@ -12,6 +12,7 @@ import {
   type Flow,
 } from '../../src/index.js';
 import { pause } from '../../src/flow/index.js';
+import { Opening } from '../../src/job/opening.js';
 import { Lake } from './harness.js';
 
 interface Row {
@@ -107,4 +108,21 @@ test('two sinks in one leaf: both know the capabilities of their store before th
   }
   await running;
   expect(log).toEqual(['known', 'upload', 'upload']);
+});
+
+test('work waits until no operator holds Open, and follows the start of the sources', () => {
+  const calls: string[] = [];
+  const opening = new Opening(() => calls.push('done'));
+  const [a, b] = [{}, {}];
+  opening.whenDone(() => calls.push('first'));
+  opening.holds(a);
+  opening.holds(b);
+  opening.whenDone(() => calls.push('second'));
+  opening.passed(a);
+  expect(calls).toEqual([]);
+  opening.passed(b);
+  expect(calls).toEqual(['done', 'first', 'second']);
+  opening.whenDone(() => calls.push('third'));
+  opening.passed(b);
+  expect(calls).toEqual(['done', 'first', 'second', 'third']);
 });

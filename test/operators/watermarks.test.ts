@@ -167,3 +167,36 @@ test.each([
     expect.objectContaining({ code: 'InvalidOption' }),
   );
 });
+
+test.each([
+  [
+    { time: 5, idle: false },
+    { time: 5, idle: false },
+  ],
+  [{ idle: true }, { time: -Infinity, idle: true }],
+])(
+  'a restored event time is announced once the attempt runs, as others may still be restoring: %j',
+  (part, seen) => {
+    const starts: (() => void)[] = [];
+    class Waiting extends TestAttempt {
+      override running(start: () => void): void {
+        starts.push(start);
+      }
+    }
+    const snapshot = { kind: 'watermarks', version: 1, ...part };
+    const attempt = new Waiting({
+      clock: clockOf(new VirtualTimeScheduler()),
+      restored: new Map([['time', { snapshot, pending: [] }]]),
+    });
+    const input = new Subject<never>();
+    const out: unknown[] = [];
+    (input as Flow<Timed>).pipe(watermarks('time', { timestamp: ({ at }) => at })).subscribe((each) => {
+      if (isSignal(each))
+        out.push(each[signal] === 'watermark' ? { time: each.time, idle: each.idle } : each[signal]);
+    });
+    input.next(open(['in'], attempt) as never);
+    expect(out).toEqual(['open']);
+    for (const start of starts) start();
+    expect(out).toEqual(['open', seen]);
+  },
+);
