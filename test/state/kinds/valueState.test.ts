@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
-import { valueState, type Serializer } from '../../../src/state/index.js';
-import { storedKey } from '../../../src/state/keys.js';
+import { keysOf, valueState, type Serializer } from '../../../src/state/index.js';
+import { storedKey, type Key } from '../../../src/state/keys.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { valueArbitrary } from '../arbitraries.js';
 import { Bench, coded, same, tableOf } from '../harness.js';
@@ -181,4 +181,24 @@ describe('valueState', () => {
       { numRuns: 500, interruptAfterTimeLimit: 60_000 },
     );
   });
+});
+
+test('keysOf returns the keys that have a value, in an order that depends on nothing but the keys', () => {
+  const keys = ['b', 'a', 2, 1, 10n, true, null, ['a', 2], ['a', 1]];
+  const orderOf = (inserted: readonly Key[]): readonly Key[] => {
+    const live = valueState(0).open('n');
+    for (const key of inserted) {
+      live.at(storedKey(key));
+      live.handle.set(1);
+      live.handle.in('w').set(1);
+      live.leave();
+    }
+    live.at('cleared');
+    live.handle.in('w').set(1);
+    live.leave();
+    return keysOf(live.handle);
+  };
+  const order = orderOf(keys);
+  expect(order).toHaveLength(keys.length);
+  expect(orderOf(keys.toReversed())).toEqual(order);
 });
