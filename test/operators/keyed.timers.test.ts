@@ -262,6 +262,20 @@ describe('timers of keyed', () => {
     run.close();
   });
 
+  test('event time advances to the latest timer at the end, and never falls', () => {
+    const run = new Attempted(new SimulatedClock(), createMemoryStore());
+    const seen: number[] = [];
+    run.send(work('k', ({ event }) => (event.set(10), event.set(5))));
+    run.send(watermark(20));
+    run.send(work('k', ({ event }) => event.set(15)));
+    run.send(watermark(12));
+    run.send(work('k', ({ event }) => (seen.push(event.now), event.set(30))));
+    run.send(end);
+    expect(run.fired).toEqual(['event k 5', 'event k 10', 'event k 15', 'event k 30']);
+    expect([...seen, run.signals.at(-1)]).toEqual([20, 'end']);
+    run.close();
+  });
+
   test('a timer waits again if the clock was set back', () => {
     const clock = new SimulatedClock();
     const run = new Attempted(clock, createMemoryStore());

@@ -201,6 +201,15 @@ describe('a range of key groups', () => {
       ...snapshots(ranges),
     );
 
+  test('is restored from checkpoints in any order', () => {
+    expect(
+      restoring([
+        { first: 15, last: 30 },
+        { first: 0, last: 14 },
+      ]),
+    ).not.toThrow();
+  });
+
   test.each<[string, KeyGroupRange[], string]>([
     ['nothing', [], 'no checkpoint has key groups 10 to 20'],
     [
