@@ -192,12 +192,7 @@ export const wholes: readonly Whole[] = [
     because: 'A value comes back as it was, or is refused: one property.',
   },
   {
-    files: 'operators/keyed/{clockTimers,dueTimers}.ts',
-    by: 'operators/keyed.timers.test.ts',
-    because: 'They fire the timers of keyed.',
-  },
-  {
-    files: 'state/{keyMap.ts,kinds/*.ts}',
+    files: 'state/kinds/*.ts',
     by: 'state/kinds/kinds.test.ts',
     because:
       'What kinds have in common is tested for all of them; the model in cells.test.ts has every kind, too.',
