@@ -19,37 +19,45 @@ const rooms = [
   'cli',
 ];
 
-const direction = rooms.map((room, i) => ({
-  files: [`src/${room}/**/*.ts`],
-  rules: {
-    'no-restricted-imports': [
-      'error',
+// The same within state. The files beside these folders are for all of them.
+const stateRooms = ['keys', 'values', 'segment', 'runs', 'kinds', 'backend', 'stored', 'layout'];
+
+/** What the files of a room may not import. */
+const restrictions = (room) => [
+  ...(room === 'testing' || room === rooms.at(-1)
+    ? []
+    : [
+        {
+          regex: `^(\\.\\./)+(${rooms.slice(rooms.indexOf(room) + 1).join('|')})/|^(\\.\\./)+index\\.js$`,
+          message: `${room}/ may import only rooms above it in the design's list.`,
+        },
+      ]),
+  ...(room === 'store'
+    ? []
+    : [{ regex: '^@aws-sdk/|^@smithy/', message: 'Only store/s3 knows the AWS SDK.' }]),
+  ...(room === 'flow' || room === 'path'
+    ? [
+        {
+          regex: '^\\.\\./(?!errors\\.js$)',
+          message: `${room}/ imports nothing of ours but errors.ts.`,
+        },
+      ]
+    : []),
+];
+
+const direction = [
+  ...rooms.map((room) => ({ files: [`src/${room}/**/*.ts`], patterns: restrictions(room) })),
+  ...stateRooms.slice(0, -1).map((room, i) => ({
+    files: [`src/state/${room}/*.ts`],
+    patterns: [
+      ...restrictions('state'),
       {
-        patterns: [
-          ...(room === 'testing' || i === rooms.length - 1
-            ? []
-            : [
-                {
-                  regex: `^(\\.\\./)+(${rooms.slice(i + 1).join('|')})/|^(\\.\\./)+index\\.js$`,
-                  message: `${room}/ may import only rooms above it in the design's list.`,
-                },
-              ]),
-          ...(room === 'store'
-            ? []
-            : [{ regex: '^@aws-sdk/|^@smithy/', message: 'Only store/s3 knows the AWS SDK.' }]),
-          ...(room === 'flow' || room === 'path'
-            ? [
-                {
-                  regex: '^\\.\\./(?!errors\\.js$)',
-                  message: `${room}/ imports nothing of ours but errors.ts.`,
-                },
-              ]
-            : []),
-        ],
+        regex: `^\\.\\./(${stateRooms.slice(i + 1).join('|')})/`,
+        message: `state/${room}/ may import only folders above it in the list of state/index.ts.`,
       },
     ],
-  },
-}));
+  })),
+].map(({ files, patterns }) => ({ files, rules: { 'no-restricted-imports': ['error', { patterns }] } }));
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'node_modules/', 'coverage/'] },

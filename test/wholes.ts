@@ -181,14 +181,13 @@ export const wholes: readonly Whole[] = [
     because: 'Parts of the pump.',
   },
   {
-    files:
-      'state/{block,cellFilter,indexBuilder,merge,runWriter,scan,runCursors,segmentEncoder,segmentFooter,segmentFormat,segmentIndex,segmentObject,segmentReader,segmentRun,slices}.ts',
-    by: 'state/segmentWriter.test.ts',
+    files: 'state/{slices,runs/merge,runs/run*,runs/segmentRun,segment/*}.ts',
+    by: 'state/runs/segmentWriter.test.ts',
     because: 'A segment is written and read; each half is the test of the other.',
   },
   {
-    files: 'state/{isolate,losses,marks,mismatches,refusals,serializer,timed}.ts',
-    by: 'state/roundTrip.test.ts',
+    files: 'state/values/*.ts',
+    by: 'state/values/roundTrip.test.ts',
     because: 'A value comes back as it was, or is refused: one property.',
   },
   {
@@ -198,8 +197,8 @@ export const wholes: readonly Whole[] = [
       'What kinds have in common is tested for all of them; the model in cells.test.ts has every kind, too.',
   },
   {
-    files: 'state/{keyCells,storedEntries}.ts',
-    by: 'state/storedState.test.ts',
+    files: 'state/stored/{keyCells,storedEntries}.ts',
+    by: 'state/stored/storedState.test.ts',
     because: 'Reads from outside: one property has one key, and all.',
   },
   {
@@ -213,8 +212,8 @@ export const wholes: readonly Whole[] = [
     because: 'What is exported is imported: one property.',
   },
   {
-    files: 'state/{snapshot,state,stateLoad,upload}.ts',
-    by: 'state/backend.test.ts',
+    files: 'state/{state,backend/*}.ts',
+    by: 'state/backend/backend.test.ts',
     because: 'The backend alone uses them.',
   },
   {
@@ -259,7 +258,7 @@ export const wholes: readonly Whole[] = [
   },
   {
     files: 'store/multipart/upload.ts',
-    by: 'state/upload.test.ts',
+    by: 'state/runs/upload.test.ts',
     because: 'Segments are uploaded by it.',
   },
   {

@@ -26,10 +26,10 @@ import { isSignedBy, type Signing } from './signature.js';
  * | `garbage` | objects, log entries to delete | here: data names, and entries that are over |
  * | `objects` of operators, committables, `retained` | objects to keep, read, delete | here, and `dataKey` at each use |
  * | `operators`: `snapshot` of a source | objects to read | `sources/listedRoot.ts`: the source's pattern, and a version |
- * | `operators`: `snapshot` of keyed state | segments to read | `dataKey`; `state/snapshot.ts`: form |
+ * | `operators`: `snapshot` of keyed state | segments to read | `dataKey`; `state/backend/snapshot.ts`: form |
  * | `open`, `pending`: committables | stores to open, objects to write | `sinks/file/places.ts`: the sink's own places and names |
  * | a committable's journals | objects to read | `dataKey`; `sinks/file/journal.ts`: content |
- * | segments, journals | state and output of this job | `state/segmentReader.ts`, `sinks/file/journal.ts`: content |
+ * | segments, journals | state and output of this job | `state/segment/reader.ts`, `sinks/file/journal.ts`: content |
  * | listings of the log, of data, of uploads | objects and uploads to delete | `logNumber`, `leftovers.ts`, `sinks/file/leftUploads.ts`: names of this job, of epochs that are over |
  * | `probe.json` | how this job writes its own files | `store/probe.ts`: form |
  * | `.<name>.millrace-partial` of a copy | an upload of its own target | `fs/operations/transfer/resumeFile.ts`: target, source and sizes |

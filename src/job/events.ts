@@ -3,7 +3,7 @@ import type { OperatorEvent, RecordSkipped } from '../flow/index.js';
 import type { FailurePlace } from './failure.js';
 import type { SinkEvent } from '../sinks/events.js';
 import type { SourceEvent } from '../sources/events.js';
-import type { StateEvent } from '../state/events.js';
+import type { StateEvent } from '../state/backend/events.js';
 import type { StallEvent } from './stalls.js';
 
 /**

@@ -1,4 +1,4 @@
-import { compareBytes } from './encodedKeys.js';
+import { compareBytes } from './keys/encodedKeys.js';
 
 /**
  * Cells: what segments are made of. A cell's **address** is (key group, key hash, key, state, namespace, sub-key); its

@@ -7,19 +7,30 @@
  * segments.
  *
  * A kind is one file of `kinds/`, which exports a function that creates a `StateSpec` (`state.ts`).
+ *
+ * - `keys/`: encodings of keys, their groups, and maps by key
+ * - `values/`: what state can hold, and how it is serialized
+ * - `segment/`: the format of a segment, writing and reading one
+ * - `runs/`: the segments of one freeze or merge: sorting, writing, uploading, merging
+ * - `kinds/`: the kinds of state
+ * - `backend/`: the state of an operator in one attempt, and its part of a manifest
+ * - `stored/`: reading state from outside
+ * - `layout/`: exporting and importing state
+ *
+ * Each of these folders imports only from those above it.
  */
-export { StateBackend } from './backend.js';
+export { StateBackend } from './backend/backend.js';
 export { StateError, type StateErrorCode } from './errors.js';
-export type { StateEvent } from './events.js';
-export { namespaceOf } from './keyCells.js';
-export { compareKeys, encodeKey, storedKey, userKey, type Key } from './keys.js';
-export { maxStates } from './segmentFormat.js';
-export type { Serializer } from './serializer.js';
-export { isKeyedState, parseSnapshot } from './snapshot.js';
+export type { StateEvent } from './backend/events.js';
+export { namespaceOf } from './stored/keyCells.js';
+export { compareKeys, encodeKey, storedKey, userKey, type Key } from './keys/keys.js';
+export { maxStates } from './segment/format.js';
+export type { Serializer } from './values/serializer.js';
+export { isKeyedState, parseSnapshot } from './backend/snapshot.js';
 export type { DueTimer, Handles, StateSpec, StateSpecs, TimerQueue, TimerTime } from './state.js';
-export type { StoredEntry } from './storedEntries.js';
-export { StoredState } from './storedState.js';
-export type { ContentsOf } from './contentsOf.js';
+export type { StoredEntry } from './stored/storedEntries.js';
+export { StoredState } from './stored/storedState.js';
+export type { ContentsOf } from './stored/contentsOf.js';
 export {
   aggregatingState,
   hasTimers,

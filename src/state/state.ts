@@ -1,6 +1,6 @@
 import type { CellContent, CellPath, Operand } from './cells.js';
-import type { Key, StoredKey } from './keys.js';
-import type { Serializer } from './serializer.js';
+import type { Key, StoredKey } from './keys/keys.js';
+import type { Serializer } from './values/serializer.js';
 
 /**
  * The declaration of a state, which the backend and the operator use independent of its kind. A kind is one file,

@@ -7,7 +7,7 @@ import { document, parseXml } from '../../src/store/gateway/xml.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { stsError } from '../../src/store/s3/credentials/stsErrors.js';
 import { throttleOf, toStoreError } from '../../src/store/s3/errors.js';
-import { StateIds } from '../../src/state/stateIds.js';
+import { StateIds } from '../../src/state/backend/stateIds.js';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { credentials } from '../store/s3support.js';
 

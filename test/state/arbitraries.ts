@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Key } from '../../src/state/keys.js';
+import type { Key } from '../../src/state/keys/keys.js';
 
 const primitive: fc.Arbitrary<Key> = fc.oneof(
   fc.string({ unit: 'binary' }),

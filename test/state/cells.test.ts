@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import type { Frozen, Json } from '../../src/flow/index.js';
-import type { Key } from '../../src/state/keys.js';
-import { encodeKey, storedKey } from '../../src/state/keys.js';
+import type { Key } from '../../src/state/keys/keys.js';
+import { encodeKey, storedKey } from '../../src/state/keys/keys.js';
 import {
   aggregatingState,
   listState,

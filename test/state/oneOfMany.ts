@@ -1,6 +1,6 @@
 import { counting } from '../../src/store/decorators/counting.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
-import { storedKey } from '../../src/state/keys.js';
+import { storedKey } from '../../src/state/keys/keys.js';
 import { Bench, segmentsOf } from './harness.js';
 import { mapState, type MapState } from '../../src/state/kinds/index.js';
 

@@ -1,10 +1,10 @@
 import { absent, type CellContent } from '../cells.js';
-import { checkLosses, encode, isolate, reveal } from '../isolate.js';
-import type { StoredKey } from '../keys.js';
-import { refusal } from '../refusals.js';
-import { Encoded, messagePack, unpackForeign, type Serializer } from '../serializer.js';
+import { checkLosses, encode, isolate, reveal } from '../values/isolate.js';
+import type { StoredKey } from '../keys/keys.js';
+import { refusal } from '../values/refusals.js';
+import { Encoded, messagePack, unpackForeign, type Serializer } from '../values/serializer.js';
 import type { StateHome } from '../state.js';
-import { Timed } from '../timed.js';
+import { Timed } from '../values/timed.js';
 import { Lifetime, type Ttl } from './ttl.js';
 
 /** A value in memory. */

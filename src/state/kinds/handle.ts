@@ -1,6 +1,6 @@
 import { StateError } from '../errors.js';
-import { Namespace } from '../keyMap.js';
-import type { Key, StoredKey } from '../keys.js';
+import { Namespace } from '../keys/keyMap.js';
+import type { Key, StoredKey } from '../keys/keys.js';
 
 /** The base of handles of collections: points at a key and a namespace during a turn. */
 export abstract class Handle<H extends Handle<H>> {

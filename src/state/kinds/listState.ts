@@ -1,11 +1,11 @@
 import { checkOptions } from '../../config/checkOptions.js';
 import { absent, Absent, Operand, type CellContent, type CellPath } from '../cells.js';
-import { Namespace } from '../keyMap.js';
-import type { Key, StoredKey } from '../keys.js';
-import { Encoded } from '../serializer.js';
+import { Namespace } from '../keys/keyMap.js';
+import type { Key, StoredKey } from '../keys/keys.js';
+import { Encoded } from '../values/serializer.js';
 import type { FrozenCells, StateSpec } from '../state.js';
-import { FrozenEntries, tablePath, type Entry } from '../table.js';
-import { Timed } from '../timed.js';
+import { FrozenEntries, tablePath, type Entry } from './table.js';
+import { Timed } from '../values/timed.js';
 import { Contents, type Held } from './contents.js';
 import { Handle } from './handle.js';
 import { expiredIn, Lists, notBefore, trim, type Version } from './lists.js';

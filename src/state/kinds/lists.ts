@@ -1,6 +1,6 @@
 import { absent, Absent } from '../cells.js';
-import { Table, type Entry } from '../table.js';
-import { Timed } from '../timed.js';
+import { Table, type Entry } from './table.js';
+import { Timed } from '../values/timed.js';
 import type { Held } from './contents.js';
 import type { Lifetime } from './ttl.js';
 

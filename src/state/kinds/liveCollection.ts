@@ -1,7 +1,7 @@
 import type { CellContent, CellPath } from '../cells.js';
-import type { StoredKey } from '../keys.js';
+import type { StoredKey } from '../keys/keys.js';
 import type { FrozenCells, LiveState, Sweeper } from '../state.js';
-import type { Entry, Generations } from '../table.js';
+import type { Entry, Generations } from './table.js';
 import type { Contents } from './contents.js';
 import type { Handle } from './handle.js';
 import { Sweep, type Lifetime } from './ttl.js';

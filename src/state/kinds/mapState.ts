@@ -1,10 +1,10 @@
 import { checkOptions } from '../../config/checkOptions.js';
 import { absent, Absent, type CellContent, type CellPath } from '../cells.js';
-import { KeyMap, Namespace, SpaceMap } from '../keyMap.js';
-import { encodeKey, KeyReader, storedKey, userKey, type Key, type StoredKey } from '../keys.js';
+import { KeyMap, Namespace, SpaceMap } from '../keys/keyMap.js';
+import { encodeKey, KeyReader, storedKey, userKey, type Key, type StoredKey } from '../keys/keys.js';
 import type { FrozenCells, StateSpec } from '../state.js';
-import { FrozenEntries, Generations, type Entry } from '../table.js';
-import { Timed } from '../timed.js';
+import { FrozenEntries, Generations, type Entry } from './table.js';
+import { Timed } from '../values/timed.js';
 import { Contents, type Held } from './contents.js';
 import { Handle } from './handle.js';
 import { LiveCollection } from './liveCollection.js';

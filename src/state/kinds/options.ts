@@ -2,7 +2,7 @@ import type { OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption } from '../../config/units.js';
 import { typeName } from '../../formats/typeName.js';
 import { StateError } from '../errors.js';
-import { messagePack, type Serializer } from '../serializer.js';
+import { messagePack, type Serializer } from '../values/serializer.js';
 import type { TtlOptions } from './ttl.js';
 
 /** Options of every state, timers included. */

@@ -1,7 +1,7 @@
 import { checkOptions } from '../../config/checkOptions.js';
 import { absent } from '../cells.js';
-import type { Key } from '../keys.js';
-import type { Encoded } from '../serializer.js';
+import type { Key } from '../keys/keys.js';
+import type { Encoded } from '../values/serializer.js';
 import type { StateSpec } from '../state.js';
 import { checkFunctions, formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';

@@ -1,10 +1,10 @@
 import { absent, type Absent, type CellContent, type CellPath } from '../cells.js';
-import { Namespace } from '../keyMap.js';
-import type { Key, StoredKey } from '../keys.js';
-import type { Encoded } from '../serializer.js';
+import { Namespace } from '../keys/keyMap.js';
+import type { Key, StoredKey } from '../keys/keys.js';
+import type { Encoded } from '../values/serializer.js';
 import type { FrozenCells, LiveState, Sweeper } from '../state.js';
-import { Timed } from '../timed.js';
-import { FrozenEntries, Table, tablePath, type Entry } from '../table.js';
+import { Timed } from '../values/timed.js';
+import { FrozenEntries, Table, tablePath, type Entry } from './table.js';
 import { Contents, type ContentsOptions, type Held } from './contents.js';
 import { outsideTurn } from './handle.js';
 import { Sweep } from './ttl.js';

@@ -1,9 +1,9 @@
 import { checkOptions } from '../../config/checkOptions.js';
 import { StateError } from '../errors.js';
 import { absent, type Absent, type CellContent, type CellPath } from '../cells.js';
-import { KeyMap, Namespace } from '../keyMap.js';
-import { CompositeKey, KeyReader, type Key, type StoredKey } from '../keys.js';
-import { messagePack } from '../serializer.js';
+import { KeyMap, Namespace } from '../keys/keyMap.js';
+import { CompositeKey, KeyReader, type Key, type StoredKey } from '../keys/keys.js';
+import { messagePack } from '../values/serializer.js';
 import type {
   DueTimer,
   FrozenCells,
@@ -13,7 +13,7 @@ import type {
   TimerQueue,
   TimerTime,
 } from '../state.js';
-import { FrozenEntries, Generations, type Entry } from '../table.js';
+import { FrozenEntries, Generations, type Entry } from './table.js';
 import { outsideTurn } from './handle.js';
 import { formerlyOf, stateNameOptions, type StateNameOptions } from './options.js';
 import { TimerHeap, type Scheduled } from './timerHeap.js';

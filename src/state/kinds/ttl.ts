@@ -2,8 +2,8 @@ import { checkOptions, oneOf, required, type OptionNames } from '../../config/ch
 import { InvalidOption, parseDuration, type Duration } from '../../config/units.js';
 import { absent, type Absent } from '../cells.js';
 import type { StateHome, Sweeper, TimerTime } from '../state.js';
-import type { Entry, Generations } from '../table.js';
-import { Timed } from '../timed.js';
+import type { Entry, Generations } from './table.js';
+import { Timed } from '../values/timed.js';
 
 /** How long values are kept: TTL, time to live. */
 export interface TtlOptions {

@@ -1,12 +1,12 @@
 import { checkOptions } from '../../config/checkOptions.js';
 import { typeName } from '../../formats/typeName.js';
 import { absent } from '../cells.js';
-import { isolate } from '../isolate.js';
-import { encodeKey, userKey, type Key } from '../keys.js';
-import { initialRefusal } from '../refusals.js';
-import type { Encoded, Serializer } from '../serializer.js';
+import { isolate } from '../values/isolate.js';
+import { encodeKey, userKey, type Key } from '../keys/keys.js';
+import { initialRefusal } from '../values/refusals.js';
+import type { Encoded, Serializer } from '../values/serializer.js';
 import type { StateSpec } from '../state.js';
-import type { Table } from '../table.js';
+import type { Table } from './table.js';
 import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
 import { ttlOf } from './ttl.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { hashOf, keyGroupOf } from '../keyGroups.js';
-import type { StoredKey } from '../keys.js';
-import { encodeKey } from '../keys.js';
+import { hashOf, keyGroupOf } from '../keys/keyGroups.js';
+import type { StoredKey } from '../keys/keys.js';
+import { encodeKey } from '../keys/keys.js';
 
 /**
  * Names of entries in the layout with one object for each key, state and namespace:

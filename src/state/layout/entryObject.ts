@@ -3,10 +3,10 @@ import { compress } from 'snappyjs';
 import { isCount, isString, listOf, nullable, tuple } from '../../shape.js';
 import type { CellContent } from '../cells.js';
 import { StateError } from '../errors.js';
-import { encodeKey, KeyReader, type StoredKey } from '../keys.js';
-import type { StateSchema } from '../segmentFormat.js';
-import { Encoded, packr, unpackForeign } from '../serializer.js';
-import { decompress } from '../snappy.js';
+import { encodeKey, KeyReader, type StoredKey } from '../keys/keys.js';
+import type { StateSchema } from '../segment/format.js';
+import { Encoded, packr, unpackForeign } from '../values/serializer.js';
+import { decompress } from '../segment/snappy.js';
 
 /** What a state holds for a key in a namespace. */
 export interface StoredEntry {

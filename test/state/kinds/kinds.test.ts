@@ -7,7 +7,7 @@ import {
   timers,
   valueState,
 } from '../../../src/state/kinds/index.js';
-import { storedKey, type Key } from '../../../src/state/keys.js';
+import { storedKey, type Key } from '../../../src/state/keys/keys.js';
 import type { StateSpec } from '../../../src/state/state.js';
 import { coded } from '../harness.js';
 

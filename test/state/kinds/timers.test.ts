@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { timers, type Key, type Timers } from '../../../src/state/index.js';
-import { storedKey, userKey } from '../../../src/state/keys.js';
+import { storedKey, userKey } from '../../../src/state/keys/keys.js';
 
 const keys: readonly Key[] = ['a', 'b', '1', 1, 2, 10n, true, null, ['a', 1], ['a', 2]];
 const namespaces: readonly (Key | undefined)[] = [undefined, '', 'w', 1, [1, 2]];

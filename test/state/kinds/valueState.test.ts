@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
 import { keysOf, valueState, type Serializer } from '../../../src/state/index.js';
-import { storedKey, type Key } from '../../../src/state/keys.js';
+import { storedKey, type Key } from '../../../src/state/keys/keys.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { valueArbitrary } from '../arbitraries.js';
 import { Bench, coded, same, tableOf } from '../harness.js';

@@ -17,11 +17,11 @@ import {
   type Timers,
   type ValueState,
 } from '../../../src/state/index.js';
-import { encodeKey, storedKey } from '../../../src/state/keys.js';
+import { encodeKey, storedKey } from '../../../src/state/keys/keys.js';
 import { entryName } from '../../../src/state/layout/entryName.js';
 import { exportEntries } from '../../../src/state/layout/exportEntries.js';
 import { importEntries, type Imported } from '../../../src/state/layout/importEntries.js';
-import { parseSnapshot } from '../../../src/state/snapshot.js';
+import { parseSnapshot } from '../../../src/state/backend/snapshot.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { SimulatedClock } from '../../../src/testing/simulatedClock.js';
