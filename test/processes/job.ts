@@ -65,7 +65,7 @@ const job = createJob({
   restart: { initial: 100, max: 1000 },
   // Few, so that merges are killed, too.
   config: loadConfig({ state: { compactionTrigger: 3 } }),
-  s3: { requestTimeout: patience, idleTimeout: patience },
+  s3: { requestTimeout: patience, idleTimeout: patience, highTimeout: patience },
 });
 job.events$.subscribe(print);
 
