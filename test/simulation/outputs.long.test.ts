@@ -1,0 +1,3 @@
+import { outputsAreExact } from './outputs.js';
+
+outputsAreExact({ thin: 1 });
