@@ -113,11 +113,22 @@ function writeReady(state: CheckpointState, at: Moment): CheckpointStep {
     ? { ...replaced, savepoint: { ...savepoint, phase: 'written' } }
     : replaced;
   const draft = {
-    ...{ checkpoint, operators, final: reason === 'final' },
+    ...{ checkpoint, operators, final: reason === 'final' || isStillOver(state, round) },
     ...(ofSavepoint ? { savepoint: savepoint.uri } : {}),
   };
   const written = log({ ...ready, written: checkpoint }, { type: 'write', draft }, at);
   return then(written, (next) => writeReady(next, at));
+}
+
+/** Whether the input was over at the last entry, and no source has read anything since. */
+function isStillOver({ log: { last } }: CheckpointState, { operators }: Round): boolean {
+  if (last?.manifest.finished !== true) return false;
+  const before = last.manifest.operators;
+  return Object.entries(operators).every(
+    ([id, { kind, snapshot }]) =>
+      kind !== 'source' ||
+      (Object.hasOwn(before, id) && JSON.stringify(before[id]?.snapshot) === JSON.stringify(snapshot)),
+  );
 }
 
 // 6. Failures.

@@ -179,8 +179,6 @@ export type CheckpointEffect =
       readonly type: 'copy-savepoint';
       readonly uri: string;
       readonly manifest: Manifest;
-      /** The input is over, and everything is published. */
-      readonly finished: boolean;
     }
   | { readonly type: 'savepoint-failed'; readonly uri: string; readonly error: unknown }
   | { readonly type: 'fail'; readonly error: unknown }

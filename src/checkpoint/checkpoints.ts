@@ -114,7 +114,7 @@ function amend(state: CheckpointState, sink: string, committable: Committable, a
 
 function settle(state: CheckpointState, at: Moment): CheckpointStep {
   if (state.phase !== 'publishing') return same(state);
-  const next = settlement(state.log, state.last === 'final');
+  const next = settlement(state.log);
   if (next === 'waiting' && state.rules.settle) return same(state);
   if (next !== 'waiting' && 'operators' in next) return log(state, { type: 'write', draft: next }, at);
   const manifest = next === 'waiting' ? state.log.last?.manifest : next.manifest;

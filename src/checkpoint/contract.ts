@@ -87,7 +87,7 @@ export interface Coordinator {
   readonly epoch: number;
   /** The restored checkpoint's id; 0 on a first start. */
   readonly restoredCheckpoint: number;
-  /** In the restored entry, the input is over and everything is committed. */
+  /** In the restored entry, the input is over, and operators have flushed what they held. */
   readonly finished: boolean;
   /** The service that names data objects of operators. */
   readonly data: CheckpointData;

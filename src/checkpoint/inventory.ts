@@ -43,7 +43,7 @@ export interface Carried extends Pending {
 export interface Draft {
   readonly checkpoint: number;
   readonly operators: Readonly<Record<string, OperatorState>>;
-  /** The input is over: the entry is `finished` if nothing is pending. */
+  /** The entry is `finished`: see {@link Manifest}. */
   readonly final: boolean;
   /** The folder of the savepoint that is made of this checkpoint. */
   readonly savepoint?: string;

@@ -65,7 +65,10 @@ export interface Manifest {
   /** Names that no later entry refers to: data objects, and log entries. Deleted once this entry is durable. */
   readonly garbage: readonly string[];
   readonly retained: readonly RetainedEntry[];
-  /** The input is over and everything is committed. */
+  /**
+   * The input was over at the checkpoint, and operators had flushed what they held. Output may be pending. An attempt
+   * that continues from it does not flush them again, unless a source has new input.
+   */
   readonly finished?: boolean;
   /** In the entry of a savepoint: the URI of its copy, which may be incomplete. */
   readonly savepoint?: string;

@@ -44,7 +44,7 @@ export function nextManifest(
     pending,
     garbage: inventory.declared,
     retained,
-    ...(draft.final && pending.length === 0 ? { finished: true } : {}),
+    ...(draft.final ? { finished: true } : {}),
     ...(savepoint === undefined ? {} : { savepoint }),
     ...(from === undefined ? {} : { from }),
   };

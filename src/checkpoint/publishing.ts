@@ -31,15 +31,17 @@ export function toPublish(
  * pending in the newest entry has been confirmed or amended, the next entry is due. Otherwise it waits for sinks, to
  * write few entries.
  */
-export function settlement(
-  { phase, last, next, inventory }: LogState,
-  final: boolean,
-): Draft | 'waiting' | { readonly manifest: Manifest } {
+export function settlement({
+  phase,
+  last,
+  next,
+  inventory,
+}: LogState): Draft | 'waiting' | { readonly manifest: Manifest } {
   if (phase !== 'owned' || last === undefined || next !== undefined) return 'waiting';
-  const { pending, checkpoint, operators } = last.manifest;
+  const { pending, checkpoint, operators, finished = false } = last.manifest;
   if (pending.length === 0) return inventory.deleting.length > 0 ? 'waiting' : { manifest: last.manifest };
   const unmoved = new Set(inventory.pending.map(({ committable }) => committable));
   return pending.some(({ committable }) => unmoved.has(committable))
     ? 'waiting'
-    : { checkpoint, operators, final };
+    : { checkpoint, operators, final: finished };
 }

@@ -12,7 +12,6 @@ import { encodeRoot, objectsOf, rootName, rootOf, savepointName } from './root.j
 /** The copy of one entry's objects, and its root. */
 export interface SavepointCopy {
   readonly manifest: Manifest;
-  readonly finished: boolean;
   /** Where the job's data objects are. */
   readonly location: Located;
   readonly place: DataPlace;
@@ -32,7 +31,7 @@ export interface CopiedSavepoint {
 
 /** Copies the objects, then writes the root. Emits once. Errors: those of the stores. */
 export function copySavepoint(copy: SavepointCopy): Observable<CopiedSavepoint> {
-  const { manifest, finished, location, place, target, key, clock, random } = copy;
+  const { manifest, location, place, target, key, clock, random } = copy;
   const prefix = savepointPrefix(target);
   const objects = objectsOf(manifest).map((name) => ({
     name,
@@ -41,7 +40,7 @@ export function copySavepoint(copy: SavepointCopy): Observable<CopiedSavepoint> 
   }));
   return copyData(objects, location, target, { clock, random }).pipe(
     concatMap((sizes) => {
-      const root = encodeRoot(rootOf(manifest, sizes, finished), key);
+      const root = encodeRoot(rootOf(manifest, sizes), key);
       const bytes = [...sizes.values()].reduce((sum, each) => sum + each, 0);
       return target.store.put(prefix + rootName, root).pipe(map(() => ({ objects: sizes.size, bytes })));
     }),

@@ -39,13 +39,13 @@ export class SavepointMaker {
     });
   }
 
-  copy({ manifest, finished }: Extract<CheckpointEffect, { type: 'copy-savepoint' }>): void {
+  copy({ manifest }: Extract<CheckpointEffect, { type: 'copy-savepoint' }>): void {
     const making = this.#making;
     if (making === undefined) return;
     const { store, location, sign, clock, random, place, send, on } = this.#options;
     const { uri } = making.target;
     const copy = {
-      ...{ manifest, finished, place: place(), location: location ?? { store, bucket: '' } },
+      ...{ manifest, place: place(), location: location ?? { store, bucket: '' } },
       ...{ target: making.target.location, key: sign?.keys[0], clock, random },
     };
     this.#copying = copySavepoint(copy).subscribe({

@@ -51,10 +51,9 @@ export function advanceSavepoint(state: CheckpointState, at: Moment): Checkpoint
   if (savepoint.phase !== 'publishing' || manifest === undefined) return same(state);
   const unconfirmed = new Set(state.log.inventory.pending.map(({ committable }) => committable.uid));
   if (manifest.pending.some(({ committable }) => unconfirmed.has(committable.uid))) return amended(state, at);
-  const finished = state.last === 'final' && manifest.checkpoint === state.newest;
   return {
     state: { ...state, savepoint: { ...savepoint, phase: 'copying' } },
-    effects: [{ type: 'copy-savepoint', uri, manifest, finished: finished || manifest.finished === true }],
+    effects: [{ type: 'copy-savepoint', uri, manifest }],
   };
 }
 
@@ -77,7 +76,7 @@ function durable(state: CheckpointState, savepoint: SavepointState, at: Moment):
 /** An amended committable is published once an entry has it, which need not wait for the next checkpoint. */
 function amended(state: CheckpointState, at: Moment): CheckpointStep {
   if (state.phase !== 'running') return same(state);
-  const next = settlement(state.log, false);
+  const next = settlement(state.log);
   return next !== 'waiting' && 'operators' in next
     ? log(state, { type: 'write', draft: next }, at)
     : same(state);

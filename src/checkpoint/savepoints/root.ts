@@ -65,14 +65,9 @@ export function objectsOf(manifest: Manifest): readonly string[] {
  * The root of a savepoint of this entry.
  *
  * @param sizes of {@link objectsOf}, by name
- * @param finished the input was over, and everything is published
  */
-export function rootOf(
-  manifest: Manifest,
-  sizes: ReadonlyMap<string, number>,
-  finished = manifest.finished === true,
-): SavepointRoot {
-  const { jobId, job, n, epoch, putId, checkpoint, at } = manifest;
+export function rootOf(manifest: Manifest, sizes: ReadonlyMap<string, number>): SavepointRoot {
+  const { jobId, job, n, epoch, putId, checkpoint, at, finished } = manifest;
   const names = new Map([...sizes.keys()].map((name) => [name, savepointName(manifest, name)]));
   const operators = Object.entries(restorable(manifest)).map(
     ([id, { snapshot, objects, ...rest }]): [string, OperatorState] => [
@@ -100,7 +95,7 @@ export function rootOf(
     },
     operators: Object.fromEntries(operators),
     ...{ pending: [], garbage: [], retained: [] },
-    ...(finished ? { finished } : {}),
+    ...(finished === true ? { finished } : {}),
     data: [...sizes].map(([name, bytes]) => [names.get(name) ?? name, bytes]),
   };
 }

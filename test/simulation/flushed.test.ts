@@ -1,0 +1,71 @@
+import { createJob, fileSink, files, loadConfig, ndjson, reduceByKey, silentLogger } from 'millrace';
+import type { ObjectStore } from 'millrace/stores';
+import { crashes, live, type LivesOptions } from './lives.js';
+import { keysOf, now, textOf } from './world.js';
+
+const sums = [{ n: 6 }, { n: 9 }];
+
+/** A job that emits nothing before the end of its input. */
+function lives(each: (job: ReturnType<typeof createJob>) => AbortSignal | undefined = () => undefined) {
+  return {
+    fill: (world: ObjectStore) => {
+      const lines = [1, 2, 3, 4, 5].map((n) => `${JSON.stringify({ n })}\n`);
+      now(world.put('raw/a', Buffer.from(lines.join(''))));
+    },
+    begin: (surroundings) => {
+      const job = createJob({
+        name: 'sums',
+        checkpoints: { dir: 'memory://lake/checkpoints', interval: 5 },
+        config: loadConfig({ env: {}, file: false }),
+        restart: 'none',
+        logger: silentLogger,
+        ...surroundings,
+      });
+      each(job);
+      const leaf = job.source('in', files('memory://lake/raw/*', { format: ndjson<{ n: number }>() })).pipe(
+        reduceByKey('sum', {
+          key: ({ n }) => n % 2,
+          accumulator: (sum, { n }) => ({ n: sum.n + n }),
+          seed: { n: 0 },
+        }),
+        fileSink('out', 'memory://lake/out', { format: ndjson() }),
+      );
+      return { job, leaf };
+    },
+  } satisfies Omit<LivesOptions, 'fates'>;
+}
+
+const published = (world: ObjectStore): { n: number }[] =>
+  keysOf(world, 'out/')
+    .flatMap((key) => textOf(world, key).split('\n'))
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { n: number })
+    .sort((a, b) => a.n - b.n);
+
+test('what operators emit at the end of the input is published once, wherever the process crashes', () => {
+  let ends = 0;
+  for (const { world } of crashes(lives())) {
+    expect(published(world)).toEqual(sums);
+    ends++;
+  }
+  expect(ends).toBeGreaterThan(20);
+});
+
+test('a finished job that runs again, makes checkpoints and dies, stays finished', () => {
+  const { world } = live({ ...lives(), fates: [] });
+  const copy = (fresh: ObjectStore): void => {
+    for (const key of keysOf(world, '')) now(fresh.put(key, Buffer.concat(now(world.get(key)).chunks)));
+  };
+  let savepoints = 0;
+  const again = lives((job) => {
+    job.events$.subscribe(({ type }) => {
+      if (type === 'savepoint-made') savepoints++;
+      // Nothing is read before its barrier.
+      if (type === 'running') job.savepoint('memory://lake/savepoints').catch(() => undefined);
+      return undefined;
+    });
+    return undefined;
+  });
+  for (const lived of crashes({ ...again, fill: copy })) expect(published(lived.world)).toEqual(sums);
+  expect(savepoints).toBeGreaterThan(10);
+});
