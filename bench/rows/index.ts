@@ -1,14 +1,33 @@
 import type { Row } from '../harness/row.js';
+import { changes } from './changes.js';
 import { checkpoint } from './checkpoint.js';
+import { list, map } from './collections.js';
 import { flow } from './flow.js';
 import { job } from './job.js';
+import { point } from './point.js';
 import { read } from './read.js';
 import { selftests } from './selftest.js';
+import { slices } from './slices.js';
 import { state } from './state.js';
 import { tax } from './tax.js';
+import { timers } from './timers.js';
 import { write } from './write.js';
 
-export const rows: readonly Row[] = [flow, read, write, state, tax, job, checkpoint];
+export const rows: readonly Row[] = [
+  flow,
+  read,
+  write,
+  state,
+  map,
+  list,
+  timers,
+  tax,
+  job,
+  checkpoint,
+  changes,
+  slices,
+  point,
+];
 
 /** Rows for tests. */
 export const hidden: readonly Row[] = selftests;

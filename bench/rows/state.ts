@@ -4,17 +4,17 @@ const baselines = new URL('../baselines/state.js', import.meta.url).href;
 const ours = new URL('../variants/state.js', import.meta.url).href;
 
 /**
- * Lasting processes: with a million entries, the heap of one variant would slow down the other's garbage collector.
+ * Lasting processes: with many entries, the heap of one variant would slow down the other's garbage collector.
  */
 export const state = comparison({
   name: 'state',
-  title: 'valueState, read-modify-write on 1 M keys | bare handle | JavaScript Map | lmdb',
+  title: 'valueState, read-modify-write on 250,000 keys | bare handle | JavaScript Map | lmdb',
   unit: 'updates',
   processes: 'lasting',
   rounds: 3,
-  warmups: 5,
+  warmups: 3,
   prepare({ quick }) {
-    const params = quick ? { keys: 10_000, updates: 20_000 } : { keys: 1_000_000, updates: 2_000_000 };
+    const params = quick ? { keys: 10_000, updates: 20_000 } : { keys: 250_000, updates: 500_000 };
     return Promise.resolve({
       variants: [
         { name: 'ours', program: { module: ours, start: 'valueStates' }, params },

@@ -8,19 +8,38 @@ export function keyNames(count: number): string[] {
  * string, as a parser creates them, so that no lookup can compare pointers only.
  */
 export function keySequence(keys: number, length: number): string[] {
-  const sequence: string[] = [];
+  return numberSequence(keys, length).map(keyName);
+}
+
+const keyName = (i: number): string => flat(`user-${(i * 2_654_435_761) % 4_294_967_296}`);
+
+/** The name of an entry of a map. */
+export const entryName = (i: number): string => flat(`page-${i}`);
+
+const flat = (text: string): string => Buffer.from(text).toString('latin1');
+
+/** Keys and names of records over `keys` maps of `names` entries each, as {@link keySequence}. */
+export function entrySequence(
+  keys: number,
+  names: number,
+  length: number,
+): readonly (readonly [key: string, name: string])[] {
+  return numberSequence(keys * names, length).map((entry) => [
+    keyName(Math.floor(entry / names)),
+    entryName(entry % names),
+  ]);
+}
+
+/** Numbers below `limit` in a pseudo-random order that is the same in every process. */
+export function numberSequence(limit: number, length: number): number[] {
   let state = 0x2545f491; // xorshift32
-  for (let i = 0; i < length; i++) {
+  return Array.from({ length }, () => {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    sequence.push(keyName((state >>> 0) % keys));
-  }
-  return sequence;
+    return (state >>> 0) % limit;
+  });
 }
-
-const keyName = (i: number): string =>
-  Buffer.from(`user-${(i * 2_654_435_761) % 4_294_967_296}`).toString('latin1');
 
 /** Folds one updated value into a digest that costs next to nothing in a measured loop. */
 export function fold(digest: number, value: number): number {

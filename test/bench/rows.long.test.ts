@@ -1,7 +1,21 @@
 import { bench, patience, type Line } from './command.js';
 
 describe('every row runs at small sizes, and its variants agree about the result', () => {
-  test.each(['flow', 'read', 'write', 'state', 'tax', 'job', 'checkpoint'])(
+  test.each([
+    'flow',
+    'read',
+    'write',
+    'state',
+    'map',
+    'list',
+    'timers',
+    'tax',
+    'job',
+    'checkpoint',
+    'changes',
+    'slices',
+    'point',
+  ])(
     '%s',
     async (name) => {
       const { code, stdout, stderr } = await bench(name, '--quick', '--json', '--rounds', '1');

@@ -1,0 +1,90 @@
+/**
+ * The longest turn of the event loop while much state is stored, restored, removed, or given back by a checkpoint that
+ * was cancelled. Params: `kind`, `cells`.
+ */
+import { mapState, timers, valueState } from 'millrace';
+import type { Frozen } from '#src/flow/index.js';
+import type { StateSpec } from '#src/state/state.js';
+import { LoopWatch } from '../harness/loopWatch.js';
+import type { Start, Workload } from '../harness/workload.js';
+import { OneState } from '../synthetic/backend.js';
+import { entryName, keyNames } from '../synthetic/keys.js';
+
+export type Kind = 'values' | 'map' | 'timers';
+
+export const slices: Start = ({ kind, cells }) => {
+  const count = Number(cells);
+  switch (kind as Kind) {
+    case 'values': {
+      const names = keyNames(count);
+      return workload(valueState(0), {
+        fill: (state) => {
+          for (const name of names) state.turn(name, (value) => value.set(1));
+        },
+        clear: (state) => {
+          for (const name of names) state.turn(name, (value) => value.clear());
+        },
+      });
+    }
+    case 'map': {
+      const names = Array.from({ length: count }, (_, i) => entryName(i));
+      return workload(mapState<string, number>(), {
+        fill: (state) => {
+          state.turn('all', (map) => {
+            for (const name of names) map.set(name, 1);
+          });
+        },
+        clear: (state) => {
+          state.turn('all', (map) => {
+            map.clear();
+          });
+        },
+      });
+    }
+    case 'timers':
+      return workload(timers('event'), {
+        fill: (state) => {
+          state.turn('all', (ends) => {
+            for (let i = 0; i < count; i++) ends.set(i);
+          });
+        },
+        clear: (state) => {
+          state.turn('all', (ends) => {
+            for (let i = 0; i < count; i++) ends.clear(i);
+          });
+        },
+      });
+  }
+};
+
+interface Changes<H> {
+  readonly fill: (state: OneState<H>) => void;
+  readonly clear: (state: OneState<H>) => void;
+}
+
+function workload<H>(spec: StateSpec<H>, { fill, clear }: Changes<H>): Workload {
+  return {
+    async round() {
+      const watch = new LoopWatch();
+      const state = new OneState(spec);
+      fill(state);
+      const { size } = state;
+      const begun = state.begin();
+      const cancelMs = await watch.during(() => {
+        begun.unsubscribe();
+      });
+      let stored: Frozen = {};
+      const storeMs = await watch.during(async () => (stored = await state.checkpoint()));
+      let restored = state;
+      const restoreMs = await watch.during(async () => (restored = await state.restored(stored)));
+      const { size: back } = restored;
+      clear(state);
+      const clearMs = await watch.during(() => state.checkpoint());
+      return {
+        digest: `${back} of ${size}, ${state.size} left`,
+        amount: size,
+        extra: { storeMs, restoreMs, clearMs, cancelMs },
+      };
+    },
+  };
+}
