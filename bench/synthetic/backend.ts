@@ -1,6 +1,5 @@
 import { systemClock, type Clock, type Frozen } from '#src/flow/index.js';
-import { StateBackend } from '#src/state/backend.js';
-import type { StateSpec } from '#src/state/state.js';
+import { StateBackend, type StateSpec } from '#src/state/index.js';
 import { createMemoryStore, decorate, type ObjectStore } from 'millrace/stores';
 import { lastValueFrom, type Subscription } from 'rxjs';
 

@@ -1,7 +1,7 @@
 /** The store requests and bytes of one checkpoint of one state, in simulated time on a memory store. */
 import { listState, mapState, timers, valueState } from 'millrace';
 import { SimulatedClock } from 'millrace/testing';
-import { encodeKey } from '#src/state/keys.js';
+import { encodeKey } from '#src/state/index.js';
 import { pack } from 'msgpackr';
 import { createHash } from 'node:crypto';
 import { OneState } from '../synthetic/backend.js';

@@ -4,7 +4,7 @@
  */
 import { mapState, timers, valueState } from 'millrace';
 import type { Frozen } from '#src/flow/index.js';
-import type { StateSpec } from '#src/state/state.js';
+import type { StateSpec } from '#src/state/index.js';
 import { LoopWatch } from '../harness/loopWatch.js';
 import type { Start, Workload } from '../harness/workload.js';
 import { OneState } from '../synthetic/backend.js';
