@@ -64,7 +64,7 @@ export const coded = (code: string): Error => expect.objectContaining({ code }) 
 
 /** A backend with helpers to use it as an operator does. */
 export class Bench {
-  readonly clock = new SimulatedClock();
+  readonly clock: SimulatedClock;
   readonly events: OperatorEvent[] = [];
   readonly backend: StateBackend;
 
@@ -72,8 +72,13 @@ export class Bench {
     store: ObjectStore,
     states: StateSpecs,
     most: Partial<SegmentLimits> = {},
-    more: Pick<StateBackendOptions, 'allowDropped' | 'keyGroups'> = {},
+    more: Pick<StateBackendOptions, 'allowDropped' | 'keyGroups'> & {
+      readonly clock?: SimulatedClock;
+      readonly compression?: boolean;
+    } = {},
   ) {
+    const { clock = new SimulatedClock(), compression = true, ...options } = more;
+    this.clock = clock;
     this.backend = new StateBackend({
       operator: 'op',
       states,
@@ -82,9 +87,9 @@ export class Bench {
       random: () => 0.5,
       report: (event) => this.events.push(event),
       limits: { ...limits, ...most },
-      ...more,
+      ...options,
       // Small, so that little data exercises every part.
-      files: { ...defaultConfig().state, compactionTrigger: 4 },
+      files: { ...defaultConfig().state, compression, compactionTrigger: 4 },
     });
   }
 

@@ -26,9 +26,7 @@ import {
 } from '../../../src/state/index.js';
 import { IndexBuilder } from '../../../src/state/segment/indexBuilder.js';
 import { noPath } from '../../../src/state/cells.js';
-import { decodeFooter } from '../../../src/state/segment/footer.js';
 import { limits } from '../../../src/state/segment/format.js';
-import { decodeRoot } from '../../../src/state/segment/blockIndex.js';
 import { counting } from '../../../src/store/decorators/counting.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
@@ -396,45 +394,6 @@ describe('state from outside', () => {
     const found = halves.map(({ entries }) => entries('n').length);
     expect(found[0]! + found[1]!).toBe(200);
     for (let i = 0; i < 200; i++) expect(halves.flatMap(({ get }) => get('n', i) ?? [])).toEqual([i]);
-  });
-
-  test('any flipped byte is detected by the reads that need it, and the error names the object', () => {
-    const store = createMemoryStore();
-    const bench = new Bench(store, specs, { blocksInPage: 2, cellsInBlock: 8 });
-    for (let i = 0; i < 60; i++) change(bench, new Model(), [i, i, names[i % names.length]!, i]);
-    const { snapshot } = bench.checkpoint();
-    const [ref] = segmentsOf(snapshot);
-    const key = `checkpoints/job/${ref!.object}`;
-    const bytes = Buffer.from(now(store.get(key)).chunks[0]!);
-    const results = (): unknown[] => {
-      const { get, entries } = opened(store, snapshot, specs);
-      return names.flatMap((name) => [
-        ...keys.slice(0, 5).map((each, i) => get(name, each, namespaces[i])),
-        entries(name),
-      ]);
-    };
-    const right = results();
-    const before: number[] = [];
-    for (let at = 0; at < bytes.length; at += 7) {
-      const bad = Buffer.from(bytes);
-      bad[at]! ^= 1 << (at % 8);
-      store.put(key, bad).subscribe();
-      try {
-        expect(results()).toEqual(right);
-        before.push(at);
-      } catch (error) {
-        expect(error).toMatchObject({
-          code: 'SegmentCorrupt',
-          message: expect.stringContaining(ref!.object) as string,
-        });
-      }
-    }
-    // A filter is read only for what may be in its block.
-    const footer = decodeFooter('', bytes, bytes.length);
-    const { offset, length } = footer.root;
-    const [page] = decodeRoot('', footer, bytes.subarray(offset, offset + length)).pages;
-    expect(before.filter((at) => at < page!.firstFilter || at >= page!.offset)).toEqual([]);
-    expect(before.length).toBeLessThan(bytes.length / 100);
   });
 });
 
