@@ -17,7 +17,7 @@ import { SegmentReader } from '../segment/reader.js';
 import { segmentRun, slicedRun } from '../runs/segmentRun.js';
 import { SegmentWriter } from '../runs/segmentWriter.js';
 import { sliced, type Step } from '../slices.js';
-import { bytesOf, parseSnapshot, runsOf, snapshotJson, type Run } from './snapshot.js';
+import { bytesOf, eventTimeOf, parseSnapshot, runsOf, snapshotJson, type Run } from './snapshot.js';
 import type { FrozenCells, LiveState, StateHome, StateSpecs, Sweeper, TimerQueue } from '../state.js';
 import { StateIds } from './stateIds.js';
 import { StateLoad } from './stateLoad.js';
@@ -187,6 +187,8 @@ export class StateBackend {
     return defer(() => {
       const parsed = snapshots.map((json) => parseSnapshot(operator, json, this.#maxParallelism));
       const runs = runsOf(operator, parsed, this.#keyGroups);
+      // Decides what has expired.
+      this.eventTime = Math.max(this.eventTime, eventTimeOf(parsed, this.#keyGroups));
       this.#number(
         new StateIds(
           this.#options,
@@ -261,15 +263,15 @@ export class StateBackend {
         return;
       } else if (head.frozen.every(({ size }) => size === 0)) {
         this.#release('stored');
-        this.#ack(head.out);
+        this.#ack(head.out, head.eventTime);
       } else {
-        this.#write(head.frozen, head.out);
+        this.#write(head.frozen, head.out, head.eventTime);
         return;
       }
     }
   }
 
-  #write(frozen: readonly FrozenCells[], out: Subscriber<Frozen>): void {
+  #write(frozen: readonly FrozenCells[], out: Subscriber<Frozen>, eventTime: number): void {
     const run = this.#run();
     const writer = new SegmentWriter(frozen, run, this.#maxParallelism);
     this.#writing = slicedRun(this.#options.clock, () => writer.step(), run).subscribe({
@@ -282,7 +284,7 @@ export class StateBackend {
           this.#footprint.saw(plainBytes, cells);
           report({ type: 'segment-written', operator, object, entries: cells, bytes, requests });
         }
-        this.#ack(out);
+        this.#ack(out, eventTime);
         this.#compact();
         this.#next();
       },
@@ -310,10 +312,10 @@ export class StateBackend {
     if (how === 'stored') this.#settled = head.eventTime;
   }
 
-  #ack(out: Subscriber<Frozen>): void {
+  #ack(out: Subscriber<Frozen>, eventTime: number): void {
     if (this.#resting && this.#compacting !== undefined) {
       this.#compacting.add(() => {
-        if (!this.#closed) this.#ack(out);
+        if (!this.#closed) this.#ack(out, eventTime);
       });
       return;
     }
@@ -323,6 +325,7 @@ export class StateBackend {
         keyGroups: this.#keyGroups,
         states: this.#ids.all,
         runs: this.#runs,
+        eventTime: Number.isFinite(eventTime) ? eventTime : undefined,
       }),
       // After rescaling, several runs may have parts of one segment.
       objects: [...new Set(this.segments.map(({ object }) => object))],

@@ -16,6 +16,8 @@ export interface StateSnapshot {
   readonly states: readonly StateId[];
   /** Oldest first. */
   readonly runs: readonly Run[];
+  /** The time of the last watermark, in milliseconds since the epoch; undefined if there was none. */
+  readonly eventTime?: number | undefined;
 }
 
 /**
@@ -35,12 +37,14 @@ export function snapshotJson({
   keyGroups,
   states,
   runs,
+  eventTime,
 }: Omit<StateSnapshot, 'kind' | 'version'>): Json {
   return {
     kind,
     version,
     maxParallelism,
     keyGroups: rangeJson(keyGroups),
+    ...(eventTime === undefined ? {} : { eventTime }),
     states: states.map(({ id, name }) => (name === undefined ? { id } : { id, name })),
     runs: runs.map((run) => ({
       keyGroups: rangeJson(run.keyGroups),
@@ -63,6 +67,7 @@ const isSnapshot = fields({
   version: (value) => value === version,
   maxParallelism: isCount,
   runs: Array.isArray,
+  eventTime: optional(Number.isFinite),
 });
 
 const isRange = fields({ first: isCount, last: isCount });
@@ -104,6 +109,12 @@ export function parseSnapshot(operator: string, json: Json, maxParallelism?: num
   if (!isRange(snapshot.keyGroups) || !isStates(snapshot.states) || !isRuns(snapshot.runs))
     throw mismatch(operator, 'its part of the checkpoint describes its segments in a way that is malformed.');
   return snapshot;
+}
+
+/** The event time that all snapshots with state of `keyGroups` have reached; `-Infinity` if one has none. */
+export function eventTimeOf(snapshots: readonly StateSnapshot[], keyGroups: KeyGroupRange): number {
+  const own = snapshots.filter((snapshot) => intersection(snapshot.keyGroups, keyGroups) !== undefined);
+  return own.reduce((least, { eventTime = -Infinity }) => Math.min(least, eventTime), Infinity);
 }
 
 /**

@@ -90,11 +90,10 @@ class LiveListState<T> extends LiveCollection<T, ListHandle<T>, Version<T>, Entr
     const older = content instanceof Operand ? this.entries.find(key, space)?.content : undefined;
     const elements = older === undefined ? [] : (older as Version<T>).elements;
     for (const element of loaded) elements.push(notBefore(elements.at(-1), element));
-    const to = elements.length;
-    const version = { elements, from: to, replaced: false, to };
     const { lifetime } = this.contents;
-    const over = lifetime !== undefined && expiredIn(version, lifetime) === to;
-    this.entries.load(key, over ? absent : version, space);
+    if (lifetime !== undefined) elements.splice(0, expiredIn({ elements, to: elements.length }, lifetime));
+    const to = elements.length;
+    this.entries.load(key, to === 0 ? absent : { elements, from: to, replaced: false, to }, space);
   }
 
   convert(content: CellContent, version: number): CellContent {

@@ -59,7 +59,10 @@ export function notBefore<T>(last: Held<T> | undefined, element: Held<T>): Held<
 }
 
 /** Number of elements that have expired. */
-export function expiredIn<T>({ elements, to }: Version<T>, lifetime: Lifetime): number {
+export function expiredIn<T>(
+  { elements, to }: Pick<Version<T>, 'elements' | 'to'>,
+  lifetime: Lifetime,
+): number {
   const { now } = lifetime;
   let [first, end] = [0, to];
   while (first < end) {

@@ -41,7 +41,11 @@ export function isolate<T>(value: T, serializer: Serializer<T>): T | Encoded {
 
 /** The inverse of {@link isolate}: the value to return to the user. */
 export function reveal<T>(held: T | Encoded, serializer: Serializer<T>): T {
-  return held instanceof Encoded ? serializer.decode(held.bytes, serializer.version) : held;
+  if (!(held instanceof Encoded)) return held;
+  if ((serializer as Serializer<unknown>) === messagePack)
+    return serializer.decode(held.bytes, serializer.version);
+  // A copy: what serializers return may be a view of the bytes.
+  return serializer.decode(Uint8Array.prototype.slice.call(held.bytes), serializer.version);
 }
 
 /** A value that a state cannot hold. */

@@ -436,6 +436,24 @@ describe.each(['processing', 'event'] as const)('in %s time', (time) => {
     expect(read(bench, 'a', undefined)).toEqual(empty);
   });
 
+  test('a restore removes all that has expired, of a list its first elements', () => {
+    const { bench, now, store } = benchWith({ expired: 'until-cleaned' });
+    fill(bench, 'a');
+    now(start + after / 2);
+    turn(bench, 'a', undefined, ({ list, map }) => {
+      list.append(3, 4, 5);
+      map.set('y', 2);
+    });
+    now(start + after);
+    const { snapshot } = bench.checkpoint();
+    const again = new Bench(store, specsWith({ ttl: { after, time, expired: 'until-cleaned' } }));
+    again.clock.setTime(time === 'event' ? 0 : start + after);
+    again.restore(snapshot);
+    const { list, map, ...others } = read(again, 'a', undefined);
+    expect([list, map]).toEqual([[3, 4, 5], new Map([['y', 2]])]);
+    expect(others).toEqual({ ...empty, list: undefined, map: undefined, size: 1, length: 3, last: 5 });
+  });
+
   test('the longest TTL never ends', () => {
     const { bench, now } = benchWith({ after: Number.MAX_SAFE_INTEGER });
     fill(bench, 'a');
