@@ -53,8 +53,9 @@ class TsvDecoder implements ObjectDecoder<Row> {
   }
 
   /** Without its first line, nothing of an object can be read. */
-  dropped(): void {
+  dropped(): number {
     this.#names ??= [];
+    return 1;
   }
 
   state(): readonly string[] {

@@ -32,6 +32,8 @@ export type { DeadLetter } from './sources/source.js';
 
 // Formats
 export { bytes } from './formats/bytes.js';
+export { csv, type CsvFormat, type CsvOptions, type CsvRow } from './formats/csv/csv.js';
+export type { CsvDialectOptions } from './formats/csv/dialect.js';
 export type { Format } from './formats/format.js';
 export { JsonNumber } from './formats/jsonNumbers.js';
 export { ndjson, type NdjsonOptions } from './formats/ndjson.js';

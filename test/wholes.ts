@@ -85,7 +85,12 @@ export const wholes: readonly Whole[] = [
     because: 'What an operator defers is held by its place among signals.',
   },
   {
-    files: 'formats/{bytes,depth,jsonEncoder,lines,ndjson,text,typeName}.ts',
+    files: 'formats/csv/*.ts',
+    by: 'formats/csv/csv.test.ts',
+    because: 'Rows go through cutter, decoder and encoder together.',
+  },
+  {
+    files: 'formats/{bytes,depth,jsonEncoder,lines,ndjson,text,typeName,validator}.ts',
     by: 'formats/formats.test.ts',
     because: 'One suite is run on every format.',
   },

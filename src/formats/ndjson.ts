@@ -2,13 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import { InvalidOption } from '../config/units.js';
-import { MillraceError } from '../errors.js';
 import { isDeeper } from './depth.js';
 import type { Format } from './format.js';
 import { jsonEncoder } from './jsonEncoder.js';
 import { hasLongNumber, parseExactly } from './jsonNumbers.js';
 import { LineBytes, lineCutter, nextSpan, startsWithMark, type Span } from './lines.js';
 import type { Malformed, ObjectDecoder } from './reader.js';
+import { Refused, validator } from './validator.js';
 
 /** Options of {@link ndjson}. */
 export interface NdjsonOptions<T> {
@@ -56,16 +56,13 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
   const { schema, numbers = 'exact', maxDepth = 400 } = options;
   if (!['exact', 'double'].includes(numbers))
     throw new InvalidOption('ndjson: numbers', numbers, "'exact' or 'double'");
-  if (schema !== undefined && typeof validatorOf(schema) !== 'function')
-    throw new InvalidOption(
-      'ndjson: schema',
-      schema,
-      'a Standard Schema, such as one of zod, valibot or arktype',
-    );
   if (!Number.isInteger(maxDepth) || maxDepth < 1 || maxDepth > 3000)
     throw new InvalidOption('ndjson: maxDepth', maxDepth, 'a whole number from 1 to 3,000');
-  const parserOf = (parse: Parse<unknown>): Parse<T> =>
-    schema === undefined ? (limited(maxDepth, parse) as Parse<T>) : checked(schema, limited(maxDepth, parse));
+  const validate = validator('ndjson', schema);
+  const parserOf = (parse: Parse<unknown>): Parse<T> => {
+    const parseLimited = limited(maxDepth, parse);
+    return schema === undefined ? (parseLimited as Parse<T>) : (text) => validate(parseLimited(text));
+  };
   const parse = parserOf(JSON.parse);
   const parseLong = numbers === 'exact' ? parserOf(parseExactly) : undefined;
   const encode = jsonEncoder();
@@ -84,10 +81,6 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
   };
 }
 
-/** Callers may be JavaScript. Some schemas are functions. */
-const validatorOf = (schema: object): unknown =>
-  (schema as { readonly '~standard'?: { readonly validate?: unknown } } | null)?.['~standard']?.validate;
-
 type Parse<T> = (text: string) => T;
 
 interface Parsers<T> {
@@ -96,9 +89,6 @@ interface Parsers<T> {
   readonly parseLong: Parse<T> | undefined;
 }
 
-/** The schema has rejected a value. */
-class Refused extends Error {}
-
 class TooDeep extends Error {}
 
 function limited(maxDepth: number, parse: Parse<unknown>): Parse<unknown> {
@@ -106,26 +96,6 @@ function limited(maxDepth: number, parse: Parse<unknown>): Parse<unknown> {
     if (isDeeper(text, maxDepth)) throw new TooDeep(`nested more than ${maxDepth} deep (maxDepth)`);
     return parse(text);
   };
-}
-
-function checked<T>(schema: StandardSchemaV1<unknown, T>, parse: Parse<unknown>): Parse<T> {
-  const standard = schema['~standard'];
-  return (text) => {
-    const result = standard.validate(parse(text));
-    if (result instanceof Promise) {
-      throw new MillraceError(
-        'AsyncSchema',
-        `The ${standard.vendor} schema given to ndjson validates asynchronously: use one that validates synchronously, or validate after values().`,
-      );
-    }
-    if (result.issues === undefined) return result.value;
-    throw new Refused(result.issues.map(issueText).join('; '));
-  };
-}
-
-function issueText({ message, path }: StandardSchemaV1.Issue): string {
-  if (path === undefined || path.length === 0) return message;
-  return `${path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.')}: ${message}`;
 }
 
 function decode<T>(
@@ -221,7 +191,7 @@ function parseAgain<T>(parse: Parse<T>, line: string, error: unknown): { readonl
 
 /** Why the line is malformed. An error that comes neither from the parser nor from the schema is rethrown. */
 function reasonOf(error: unknown): string {
-  if (error instanceof Refused) return `rejected by the schema: ${error.message}`;
-  if (error instanceof SyntaxError || error instanceof TooDeep) return error.message;
+  if (error instanceof Refused || error instanceof SyntaxError || error instanceof TooDeep)
+    return error.message;
   throw error;
 }

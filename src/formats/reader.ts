@@ -81,8 +81,11 @@ export interface ObjectDecoder<T> extends Cutter {
    * are cut but not decoded yet belong to the source.
    */
   readonly held?: number;
-  /** The last unit is longer than `maxLineBytes`. It is malformed, counts as one line, and is not passed to `decode`. */
-  dropped?(): void;
+  /**
+   * The last unit is longer than `maxLineBytes`. It is malformed, and not passed to `decode`. Returns its number of
+   * lines, as `decode` does. Default 1.
+   */
+  dropped?(): number;
   /**
    * The state for a decoder that starts after everything decoded so far. JSON of at most 64 KiB. Called before every
    * block: it must be cheap, and its result must not be modified afterwards.

@@ -128,11 +128,11 @@ export class ObjectReader<T> {
   }
 
   #drop({ start, length, excerpt }: Extract<Piece, { kind: 'oversized' }>, out: SourceOutput<T>): void {
-    this.#decoder.dropped?.();
-    this.#line++;
+    const line = this.#line + 1;
+    this.#line += this.#decoder.dropped?.() ?? 1;
     const text = excerpt.toString('utf8');
     const reason = `longer than ${this.#options.maxLineBytes} bytes`;
-    this.#malformed({ offset: start, length, line: this.#line, text, reason }, out);
+    this.#malformed({ offset: start, length, line, text, reason }, out);
   }
 
   #malformed(bad: Malformed, out: SourceOutput<T>): void {

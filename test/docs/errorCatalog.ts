@@ -106,6 +106,10 @@ export const errorCatalog: Readonly<
       'Use a synchronous schema, or validate after `values()`',
     ],
     NotBytes: ['A record that `bytes()` is to write is not a Uint8Array', 'Map it before the sink'],
+    NotCsv: [
+      'A record has no form in CSV',
+      'Map it to an object or an array of plain values before the sink',
+    ],
     NotJson: ['A record has no JSON form', 'Map it to plain data before the sink'],
     NotText: ['A record that `text()` is to write is not a string', 'Map it before the sink'],
     NotUtf8: ['The input is text in another encoding', 'Convert it to UTF-8'],

@@ -1,21 +1,38 @@
 import * as rxjs from 'rxjs';
 import * as millrace from '../../src/index.js';
 import { createMemoryStore, createStores, listAll } from '../../src/entries/stores.js';
-import { exampleOf, runExample } from './program.js';
+import { examplesOf, runExample } from './program.js';
 
-test('the example of docs/formats.md keeps every digit', async () => {
+/** Runs the example that has a job of this name over these objects. Returns the files below `out`. */
+async function output(
+  job: string,
+  objects: Readonly<Record<string, string | Uint8Array>>,
+  out: string,
+): Promise<readonly string[]> {
   const lake = createMemoryStore({ uri: 'memory://lake' });
   const stores = createStores({ schemes: { memory: () => lake } });
-  const large = '{"id":144126219108390099,"text":"kept"}\n';
-  await rxjs.lastValueFrom(
-    lake.put(
-      'raw/a.ndjson',
-      Buffer.from(`{"id":1,"text":"dropped"}\n${large}{"id":144126219108389999,"text":"dropped"}\n`),
-    ),
-  );
+  for (const [key, content] of Object.entries(objects))
+    await rxjs.lastValueFrom(lake.put(key, Buffer.from(content)));
+  const code = examplesOf('docs/formats.md').find((each) => each.includes(`name: '${job}'`));
+  if (code === undefined) throw new Error(`There is no job ${job}.`);
   const createJob = (options: millrace.JobOptions) => millrace.createJob({ ...options, stores });
-  await runExample(exampleOf('docs/formats.md'), { ...rxjs, ...millrace, createJob });
-  const [page] = await rxjs.lastValueFrom(listAll(lake, 'posts/').pipe(rxjs.toArray()));
+  await runExample(code, { ...rxjs, ...millrace, createJob });
+  const [page] = await rxjs.lastValueFrom(listAll(lake, out).pipe(rxjs.toArray()));
   const bodies = await Promise.all((page ?? []).map(({ key }) => rxjs.lastValueFrom(lake.get(key))));
-  expect(bodies.map(({ chunks }) => Buffer.concat(chunks).toString())).toEqual([large]);
+  return bodies.map(({ chunks }) => Buffer.concat(chunks).toString());
+}
+
+describe('the examples of docs/formats.md', () => {
+  test('CSV', async () => {
+    const raw = 'sep=;\r\nitem;price\r\n"a ""b"", c";1,50\r\n\r\nd;2\r\n';
+    expect(await output('orders', { 'orders/a.csv': raw }, 'prices/')).toEqual([
+      'item,cents\n"a ""b"", c",150\nd,200\n',
+    ]);
+  });
+
+  test('numbers keep every digit', async () => {
+    const large = '{"id":144126219108390099,"text":"kept"}\n';
+    const raw = `{"id":1,"text":"dropped"}\n${large}{"id":144126219108389999,"text":"dropped"}\n`;
+    expect(await output('posts', { 'raw/a.ndjson': raw }, 'posts/')).toEqual([large]);
+  });
 });

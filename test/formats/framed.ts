@@ -75,8 +75,9 @@ class FrameDecoder implements ObjectDecoder<Framed> {
     return 0;
   }
 
-  dropped(): void {
+  dropped(): number {
     this.#index++;
+    return 0;
   }
 
   state(): number {

@@ -1,48 +1,16 @@
 import fc from 'fast-check';
-import { gzipSync } from 'node:zlib';
 import { systemClock, type Json } from '../../src/flow/index.js';
 import type { ObjectDecoder, Reader } from '../../src/formats/reader.js';
 import { text } from '../../src/formats/text.js';
 import { files } from '../../src/sources/files.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { counting } from '../../src/store/decorators/counting.js';
-import { csv, csvLine, type CsvRow } from '../formats/csv.js';
+import { csv as csvFormat, type CsvRow } from '../../src/formats/csv/csv.js';
 import { frame, framed, type Framed } from '../formats/framed.js';
-import { attemptOver, gzipMembers, memoryWith, readAll, slicedFiles } from './harness.js';
+import { everyCut, maxLineBytes, type Sample } from './everyCut.js';
+import { attemptOver, memoryWith, readAll, slicedFiles } from './harness.js';
 
-/** `RUNS=1000` looks harder. */
-const runs = { numRuns: Number(process.env['RUNS'] ?? 40) };
-
-/** An object, and what is in it. */
-interface Sample<T> {
-  readonly content: Buffer;
-  readonly records: readonly T[];
-  readonly malformed: number;
-}
-
-const maxLineBytes = 40;
-
-const value = fc.string({ unit: fc.constantFrom('a', 'ä', ',', '"', '\n', '€'), maxLength: 8 });
-const csvSample: fc.Arbitrary<Sample<CsvRow>> = fc
-  .record({
-    header: fc.uniqueArray(value, { minLength: 1, maxLength: 3 }),
-    rows: fc.array(fc.array(value, { minLength: 1, maxLength: 4 }), { maxLength: 8 }),
-    ended: fc.boolean(),
-  })
-  .map(({ header, rows, ended }) => {
-    const lines = [header, ...rows].map(csvLine);
-    if (!ended) lines.push((lines.pop() ?? '').slice(0, -1));
-    const fits = (line: string): boolean => Buffer.byteLength(line) <= maxLineBytes;
-    const names = fits(lines[0] ?? '') ? header : [];
-    // A last row of one empty value without its newline is nothing.
-    const there = rows.filter((_, i) => lines[i + 1] !== '');
-    const good = there.filter((row, i) => row.length === names.length && fits(lines[i + 1] ?? ''));
-    return {
-      content: Buffer.from(lines.join('')),
-      records: good.map((row) => Object.fromEntries(row.map((each, i) => [names[i], each])) as CsvRow),
-      malformed: there.length - good.length + (names.length === 0 ? 1 : 0),
-    };
-  });
+const csv = csvFormat();
 
 const framedSample: fc.Arbitrary<Sample<Framed>> = fc
   .record({
@@ -59,75 +27,18 @@ const framedSample: fc.Arbitrary<Sample<Framed>> = fc
     return { content: Buffer.concat(whole), records: good, malformed: all.length - good.length };
   });
 
-const stored = <T>(sample: fc.Arbitrary<Sample<T>>) =>
-  fc.record({
-    sample,
-    codec: fc.constantFrom('plain', 'gzip', 'members'),
-    cuts: fc.array(fc.nat(400), { maxLength: 4 }),
-  });
-const sizes = fc.record({
-  fragment: fc.integer({ min: 1, max: 40 }),
-  window: fc.integer({ min: 1, max: 4 }),
-});
-
-/** Every poll hands over one record, so that there is a position after each, and after each fragment that came before it. */
-async function everyCut<T>(format: Reader<T>, sample: fc.Arbitrary<Sample<T>>): Promise<void> {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(stored(sample), { minLength: 1, maxLength: 3 }),
-      sizes,
-      sizes,
-      async (objects, first, second) => {
-        const store = memoryWith(
-          Object.fromEntries(
-            objects.map(({ sample: { content }, codec, cuts }, i) => [
-              `raw/${i}${codec === 'plain' ? '' : '.gz'}`,
-              codec === 'plain' ? content : codec === 'gzip' ? gzipSync(content) : gzipMembers(content, cuts),
-            ]),
-          ),
-        );
-        const records = objects.flatMap((object) => object.sample.records);
-        const malformed = objects.reduce((sum, object) => sum + object.sample.malformed, 0);
-        const read = (prefetch: typeof first, position?: Json) =>
-          readAll(
-            slicedFiles('memory://lake/raw', { format, prefetch, maxLineBytes, onMalformed: 'skip' }, 1),
-            store,
-            position,
-          );
-        const whole = await read(first);
-        expect(whole.error).toBeUndefined();
-        expect(whole.records).toEqual(records);
-        expect(whole.positions.at(-1)!.position).toMatchObject({ skipped: malformed });
-        for (const cut of new Map(whole.positions.map((each) => [JSON.stringify(each), each])).values()) {
-          const position = JSON.parse(JSON.stringify(cut.position)) as Json;
-          const rest = await read(second, position);
-          expect(rest.error).toBeUndefined();
-          expect(rest.records).toEqual(records.slice(cut.records));
-          expect(rest.positions[0]!.position).toEqual(position);
-          expect(rest.positions.at(-1)!.position).toMatchObject({ skipped: malformed });
-        }
-      },
-    ),
-    runs,
-  );
-}
-
 describe('a decoder with state', () => {
-  it('csv: a run that is cut after any record, at any fragment, continues with the header', async () => {
-    await everyCut(csv, csvSample);
-  });
-
   it('framed: a run that is cut after any record, at any fragment, continues with the count', async () => {
     await everyCut(framed, framedSample);
   });
 
   it('an object of several fragments is not read again for its header', async () => {
-    const rows = Array.from({ length: 500 }, (_, i) => csvLine([String(i), 'x'.repeat(10)]));
-    const whole = csvLine(['n', 'text']) + rows.join('');
+    const rows = Array.from({ length: 500 }, (_, i) => `${i},${'x'.repeat(10)}\n`);
+    const whole = 'n,text\n' + rows.join('');
     const { store, counts } = counting(memoryWith({ 'raw/a.csv': whole }));
     const source = slicedFiles('memory://lake/raw', { format: csv, prefetch: { fragment: 64 } }, 1);
     const { position } = (await readAll(source, store)).positions.find((each) => each.records === 490)!;
-    expect(position).toMatchObject({ object: { format: 'csv', state: { header: ['n', 'text'] } } });
+    expect(position).toMatchObject({ object: { format: 'csv', state: { names: ['n', 'text'] } } });
     const before = counts();
     const rest = await readAll(source, store, position);
     expect(rest.records[0]).toEqual({ n: '490', text: 'x'.repeat(10) });
@@ -248,7 +159,7 @@ describe('a position that another decoder made is refused', () => {
     [
       'a state of another form',
       csv,
-      (position) => withObject(position, { state: { header: [1] } }),
+      (position) => withObject(position, { state: { names: [1] } }),
       "has no state of format 'csv'",
     ],
     ['a state where the format has none', { ...text(), name: 'csv' }, same, "has no state of format 'csv'"],

@@ -4,9 +4,9 @@ import { logKey, type Manifest } from '#src/checkpoint/manifest.js';
 import { fileCodec } from '#src/sinks/file/fileKind.js';
 import { decodeCommittable, encodeCommittable } from '#src/sinks/twoPhase/committables.js';
 import type { Json } from '#src/flow/index.js';
+import { csv as csvFormat } from 'millrace';
 import { checkFormat, codecAt, decodePosition } from '#src/sources/filesPosition.js';
 import { listedPositionOf } from '#src/sources/listedPosition.js';
-import { csv } from '../../formats/csv.js';
 import { between } from '../../simulation/random.js';
 import { mutated, mutatedJson } from '../mutate.js';
 import { target } from '../target.js';
@@ -26,6 +26,7 @@ const committable = encodeCommittable(fileCodec, {
   checkpoint: 3,
 });
 
+const csv = csvFormat({ comment: '#' });
 const uris = ['s3://lake/raw/**'];
 const position = {
   kind: 'files',
@@ -37,7 +38,7 @@ const position = {
     offset: 100,
     line: 3,
     format: 'csv',
-    state: { header: ['a', 'b'] },
+    state: { delimiter: 44, lineEnd: 'lf', names: ['a', 'b'] },
     compressed: { codec: 'gzip', at: 50, offset: 90 },
   },
   skipped: 2,

@@ -3,7 +3,8 @@ import { codecOf } from '#src/formats/detect.js';
 import { gzip } from '#src/formats/gzip.js';
 import { parseGzipHeader } from '#src/formats/gzipHeader.js';
 import { headBytes } from '#src/formats/recognise.js';
-import { bytes, ndjson, text, type Format } from 'millrace';
+import { bytes, csv, ndjson, text } from 'millrace';
+import type { Reader } from 'millrace/operators';
 import { atStart } from '../../formats/atStart.js';
 import { between, pick } from '../../simulation/random.js';
 import { mutated, noise } from '../mutate.js';
@@ -17,8 +18,10 @@ const lines = [
   '"alone"',
 ].join('\n');
 
+const table = '\uFEFFsep=;\r\n#c\r\n"a";b;c\r\n"1\n1";"2""2" ; \'3\'\r\n\r\nä;"5;6\r\n\\\';;\n';
+
 /** Decodes whole records, as the reader of a source does. */
-function decodeAll<T>(format: Format<T>, input: Buffer): void {
+function decodeAll<T>(format: Reader<T>, input: Buffer): void {
   const whole = Buffer.concat([input, Buffer.from('\n')]);
   const decoder = format.decoder(atStart);
   for (let at = 0; at < whole.length;) {
@@ -75,6 +78,15 @@ export const formatTargets = [
     draw: (random) => mutated(random, Buffer.from(lines)),
     run: (input: Buffer) => {
       decodeAll(ndjson(), input);
+    },
+  }),
+  target({
+    name: 'csv',
+    errors: [],
+    draw: (random) => mutated(random, Buffer.from(table)),
+    run: (input: Buffer) => {
+      decodeAll(csv({ comment: '#' }), input);
+      decodeAll(csv({ header: false, trim: true, quote: "'", escape: '\\' }), input);
     },
   }),
   target({

@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { gzipSync } from 'node:zlib';
+import type { Json } from '../../src/flow/index.js';
+import type { Reader } from '../../src/formats/reader.js';
+import { gzipMembers, memoryWith, readAll, slicedFiles } from './harness.js';
+
+/** `RUNS=1000` looks harder. */
+const runs = { numRuns: Number(process.env['RUNS'] ?? 40) };
+
+/** An object, and what is in it. */
+export interface Sample<T> {
+  readonly content: Buffer;
+  readonly records: readonly T[];
+  readonly malformed: number;
+}
+
+export const maxLineBytes = 40;
+
+const stored = <T>(sample: fc.Arbitrary<Sample<T>>) =>
+  fc.record({
+    sample,
+    codec: fc.constantFrom('plain', 'gzip', 'members'),
+    cuts: fc.array(fc.nat(400), { maxLength: 4 }),
+  });
+const sizes = fc.record({
+  fragment: fc.integer({ min: 1, max: 40 }),
+  window: fc.integer({ min: 1, max: 4 }),
+});
+
+/** Every poll hands over one record, so that there is a position after each, and after each fragment that came before it. */
+export async function everyCut<T>(format: Reader<T>, sample: fc.Arbitrary<Sample<T>>): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(stored(sample), { minLength: 1, maxLength: 3 }),
+      sizes,
+      sizes,
+      async (objects, first, second) => {
+        const store = memoryWith(
+          Object.fromEntries(
+            objects.map(({ sample: { content }, codec, cuts }, i) => [
+              `raw/${i}${codec === 'plain' ? '' : '.gz'}`,
+              codec === 'plain' ? content : codec === 'gzip' ? gzipSync(content) : gzipMembers(content, cuts),
+            ]),
+          ),
+        );
+        const records = objects.flatMap((object) => object.sample.records);
+        const malformed = objects.reduce((sum, object) => sum + object.sample.malformed, 0);
+        const read = (prefetch: typeof first, position?: Json) =>
+          readAll(
+            slicedFiles('memory://lake/raw', { format, prefetch, maxLineBytes, onMalformed: 'skip' }, 1),
+            store,
+            position,
+          );
+        const whole = await read(first);
+        expect(whole.error).toBeUndefined();
+        expect(whole.records).toEqual(records);
+        expect(whole.positions.at(-1)!.position).toMatchObject({ skipped: malformed });
+        for (const cut of new Map(whole.positions.map((each) => [JSON.stringify(each), each])).values()) {
+          const position = JSON.parse(JSON.stringify(cut.position)) as Json;
+          const rest = await read(second, position);
+          expect(rest.error).toBeUndefined();
+          expect(rest.records).toEqual(records.slice(cut.records));
+          expect(rest.positions[0]!.position).toEqual(position);
+          expect(rest.positions.at(-1)!.position).toMatchObject({ skipped: malformed });
+        }
+      },
+    ),
+    runs,
+  );
+}
