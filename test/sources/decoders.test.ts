@@ -1,8 +1,9 @@
 import fc from 'fast-check';
+import { NEVER } from 'rxjs';
 import { systemClock, type Json } from '../../src/flow/index.js';
 import type { ObjectDecoder, Reader } from '../../src/formats/reader.js';
 import { text } from '../../src/formats/text.js';
-import { files } from '../../src/sources/files.js';
+import { deadLetter, files } from '../../src/sources/files.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { counting } from '../../src/store/decorators/counting.js';
 import { csv as csvFormat, type CsvRow } from '../../src/formats/csv/csv.js';
@@ -43,6 +44,19 @@ describe('a decoder with state', () => {
     const rest = await readAll(source, store, position);
     expect(rest.records[0]).toEqual({ n: '490', text: 'x'.repeat(10) });
     expect(counts().bytesDown - before.bytesDown).toBe(rows.slice(490).join('').length);
+  });
+
+  it('a row that is too long counts the lines in its quotes', async () => {
+    const store = memoryWith({ 'raw/a.csv': `n,text\n1,"${'x\n'.repeat(30)}"\n2\n` });
+    for (const fragment of [5, 1000]) {
+      const letters = deadLetter(() => NEVER);
+      const options = { format: csv, prefetch: { fragment }, maxLineBytes: 40, onMalformed: letters };
+      const read = await readAll(slicedFiles('memory://lake/raw', options, 1), store);
+      expect(read.letters.map(({ line, reason }) => [line, reason])).toEqual([
+        [2, 'longer than 40 bytes'],
+        [33, '1 value instead of 2'],
+      ]);
+    }
   });
 
   it('an error of a callback names the record, which is found with the state before its block', () => {

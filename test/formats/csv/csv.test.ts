@@ -60,7 +60,7 @@ describe('csv reads', () => {
     ['other quotes', "a,b\n'1,1','it''s'\n", { quote: "'" }, [{ a: '1,1', b: "it's" }]],
     ['no quotes', 'a|b\n"1|2\n', { quote: false, delimiter: '|' }, [{ a: '"1', b: '2' }]],
     ['an escape character', 'a,b\n"1\\"\n,",2\n', { escape: '\\' }, [{ a: '1"\n,', b: '2' }]],
-    ['comments', '# "x\na,b\n# it"s, "\n1,#2\n', { comment: '#' }, [{ a: '1', b: '#2' }]],
+    ['comments', '# "x\na,b\n# it"s,"\n1,#2\n', { comment: '#' }, [{ a: '1', b: '#2' }]],
     [
       'trimmed values',
       ' a , "b, b" \n 1\t, "2, ""2""" \n \n',
