@@ -15,6 +15,11 @@ export const wholes: readonly Whole[] = [
     because: 'They carry out the steps and read what was written, for the coordinator alone.',
   },
   {
+    files: 'checkpoint/savepoints/{name,stored}.ts',
+    by: 'cli/commands/savepoint.test.ts',
+    because: 'They are what the commands do, on stores of three kinds.',
+  },
+  {
     files: 'checkpoint/savepoints/{adopt,copy,maker,making}.ts',
     by: 'simulation/savepoints.test.ts',
     because: 'Whole jobs make savepoints and start from them, with a crash at every request.',

@@ -347,7 +347,24 @@ export const errorCatalog: Readonly<
     ],
     SavepointIncomplete: [
       'A folder has objects of a savepoint, but no root: it was interrupted, or is still being written',
-      'Use another savepoint, and remove this folder if no job is writing it',
+      'Use another savepoint. If nothing is writing it, remove it with millrace savepoint rm --incomplete',
+    ],
+    SavepointExists: [
+      'The target of a copy is another savepoint, or the directory of a job',
+      'Copy to another folder, or remove what is there',
+    ],
+    SavepointOvertaken: [
+      'A job has deleted objects of its checkpoint while the command savepoint create copied them',
+      'Call `job.savepoint(…)` in its process, or stop it first',
+    ],
+    SavepointUnpublished: [
+      'The last checkpoint of a job has output that is not published, or files that are open, and only the job can publish them',
+      'Start the job, and call `job.savepoint(…, { stop: true })`',
+    ],
+    NoCheckpoint: ['There is no job at the URI, or it has no durable checkpoint', 'Check the URI'],
+    NotASavepoint: [
+      'A folder to be removed is the directory of a job, or has objects that do not belong to a savepoint',
+      'Check the URI; other folders are removed with millrace rm --recursive',
     ],
     SavepointNotFound: ['There is no savepoint at the URI', 'Check the URI'],
     SavepointTooNew: ['A later version of millrace wrote the savepoint', 'Run that version, or a later one'],

@@ -244,11 +244,14 @@ describe('a savepoint', () => {
     }
   });
 
-  test('that is incomplete is not read', () => {
+  test('that is incomplete is not read, and reported as such', () => {
     const lake = new Lake();
     now(lake.store.put('savepoints/a/data/0000000000/x.state', Buffer.from('x')));
-    const state = openState('memory://lake/savepoints/a', { stores: lake.stores, clock: lake.clock });
-    expect(() => read(lake, state.operators())).toThrow(coded('StateNotFound'));
+    const state = (uri: string) => openState(uri, { stores: lake.stores, clock: lake.clock });
+    expect(() => read(lake, state('memory://lake/savepoints/a').operators())).toThrow(
+      coded('SavepointIncomplete'),
+    );
+    expect(() => read(lake, state('memory://lake/savepoints').operators())).toThrow(coded('StateNotFound'));
   });
 });
 
