@@ -115,10 +115,19 @@ export const wholes: readonly Whole[] = [
     because: 'A format is detected by what is recognised.',
   },
   {
-    files:
-      'operators/{keyed/byKeyOptions,countByKey,distinctByKey,joinByKey,latestByKey,reduceByKey,scanByKey,scanState}.ts',
+    files: 'operators/{countByKey,distinctByKey,joinByKey,latestByKey,reduceByKey,scanByKey,scanState}.ts',
     by: 'operators/byKey.test.ts',
     because: 'A few lines each over keyed state, checked alike; marbles, matrix and laws run on each.',
+  },
+  {
+    files: 'operators/keyed/byKeyOptions.ts',
+    by: 'operators/byKey.options.test.ts',
+    because: 'Every option has the same effect on every operator by key.',
+  },
+  {
+    files: 'operators/keyed/keyedRecords.ts',
+    by: 'operators/keyed.test.ts',
+    because: 'It is what keyed is made of.',
   },
   {
     files: 'fs/operations/{,transfer/}*.ts',

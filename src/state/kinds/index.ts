@@ -8,11 +8,11 @@ import { valueState } from './valueState.js';
 export { aggregatingState, type Aggregate, type AggregatingState } from './aggregatingState.js';
 export { listState, type ListState } from './listState.js';
 export { mapState, type MapState } from './mapState.js';
-export type { KeyedStateOptions, StateNameOptions } from './options.js';
+export { checkState, keyedStateNames, type KeyedStateOptions, type StateNameOptions } from './options.js';
 export { reducingState, type ReducingState } from './reducingState.js';
 export { hasTimers, timers, type PendingTimer, type Timers } from './timers.js';
 export type { TtlOptions } from './ttl.js';
-export { keysOf, valueState, type ValueState } from './valueState.js';
+export { isSet, keysOf, valueState, type ValueState } from './valueState.js';
 
 /** Reads stored state whose declaration is not at hand. Reductions and accumulators are read as values. */
 const readers: Readonly<Record<string, () => StateSpec<never>>> = {
