@@ -216,7 +216,7 @@ export const wholes: readonly Whole[] = [
       'What kinds have in common is tested for all of them; the model in cells.test.ts has every kind, too.',
   },
   {
-    files: 'state/stored/{keyCells,storedEntries}.ts',
+    files: 'state/stored/{keyCells,storedEntries,storedSpec}.ts',
     by: 'state/stored/storedState.test.ts',
     because: 'Reads from outside: one property has one key, and all.',
   },
@@ -226,7 +226,17 @@ export const wholes: readonly Whole[] = [
     because: 'Opening state from outside is what they are for.',
   },
   {
-    files: 'state/layout/*.ts',
+    files: '{job/{importState,stateFolder,stateStores},state/layout/{checkFolder,summary}}.ts',
+    by: 'job/exportState.test.ts',
+    because: 'What is exported is imported: one property, and one crash test.',
+  },
+  {
+    files: 'checkpoint/savepoints/write.ts',
+    by: 'job/exportState.test.ts',
+    because: 'Imports alone use it.',
+  },
+  {
+    files: 'state/layout/{entry*,importEntries}.ts',
     by: 'state/layout/exportEntries.test.ts',
     because: 'What is exported is imported: one property.',
   },

@@ -21,3 +21,4 @@ export { planRemoval, removePlanned } from './savepoints/remove.js';
 export { duplicateSavepoint } from './savepoints/duplicate.js';
 export { savepointFromOutside } from './savepoints/outside.js';
 export { corruptSavepoint } from './savepoints/root.js';
+export { SavepointWriter, type SavepointContent } from './savepoints/write.js';

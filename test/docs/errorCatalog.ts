@@ -135,14 +135,22 @@ export const errorCatalog: Readonly<
     UnknownScheme: ['The scheme of a URI is unknown', 'Use s3, s3a, s3x, file or memory'],
   },
   state: {
-    EntryCorrupt: ['An exported object of state is not what was written', 'Export the state again'],
-    ExportIncomplete: [
-      'An export of state lacks objects, or was not completed',
+    EntryCorrupt: [
+      'An exported object of state is not what was written',
       'Export the state again, to an empty folder',
     ],
-    ExportNotEmpty: [
-      'The folder that state is to be exported to has objects',
-      'Export to another folder, or remove this one first',
+    EntryForeign: [
+      'The folder of an export has an object that is not part of it',
+      'Remove the object that the message names',
+    ],
+    EntryMissing: ['An export of state lacks an object', 'Export the state again, to an empty folder'],
+    ExportIncomplete: [
+      'An export of state was interrupted, or is still running',
+      'Export the state again, to an empty folder',
+    ],
+    FolderNotEmpty: [
+      'The folder that state is to be exported or imported to has objects',
+      'Use another folder, or remove this one first',
     ],
     InvalidState: ['A state is declared in a way that cannot work', 'Fix the declaration'],
     KeyOutsideRange: [

@@ -307,6 +307,7 @@ describe('a reader that the job overtakes', () => {
       () => read(lake, state.get('per-user', 'clicks', 1)),
       () => read(lake, state.entries('per-user', 'clicks')),
       () => read(lake, state.operators()),
+      () => read(lake, state.export('memory://lake/out')),
     ]) {
       expect(work).toThrow(coded('StateOvertaken'));
       expect(work).toThrow('Open its state again, to read the newest.');
