@@ -24,6 +24,7 @@ export {
 export type { ExportStateOptions } from './job/exportState.js';
 export { importState, type ImportStateOptions } from './job/importState.js';
 export type { StateProgress } from './job/stateFolder.js';
+export type { StateStoresOptions } from './job/stateStores.js';
 export { provide, type Provided } from './job/services.js';
 export { stopOn } from './job/stopOn.js';
 export type { Flow, FlowOperator } from './flow/flow.js';

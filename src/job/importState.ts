@@ -128,7 +128,9 @@ function contentOf(
     const objects = segments.map(({ object }) => object);
     return [operator, { kind: 'operator' as const, snapshot, objects }] as const;
   });
-  const plain = Object.entries(others).map(([id, other]) => [id, { ...other, objects: [] }] as const);
+  const plain = Object.entries(others).map(
+    ([id, other]) => [id, { ...other, objects: [] as string[] }] as const,
+  );
   const sizes = imported.flatMap(({ segments }) =>
     segments.map(({ object, bytes }) => [object, bytes] as const),
   );

@@ -20,7 +20,7 @@ export interface StateProgress {
 export interface StateFolder extends EntryPlace {
   readonly location: StoreLocation;
   /** The URI of a key in the folder that consists of letters, digits and `=-_./`. */
-  uri(key: string): string;
+  readonly uri: (key: string) => string;
 }
 
 /** The URI of a folder, checked. Errors: `InvalidOption`. */

@@ -1,4 +1,4 @@
-import { Observable, of, concatMap, tap, throwError, toArray, type Subscription } from 'rxjs';
+import { Observable, of, concatMap, tap, throwError, toArray } from 'rxjs';
 import {
   decorate,
   files,
@@ -17,7 +17,7 @@ import {
   type JobOptions,
   type StateProgress,
 } from '../../src/index.js';
-import { createStores, StoreError, type ObjectStore, type Stores } from '../../src/entries/stores.js';
+import { createStores, StoreError, type Stores } from '../../src/entries/stores.js';
 import { coded } from '../state/harness.js';
 import { Lake, now } from './harness.js';
 
@@ -323,7 +323,7 @@ describe('an export', () => {
 
   test.each<[string, (json: Record<string, unknown>) => unknown]>([
     ['of a later version', (json) => ({ ...json, version: 2 })],
-    ['without a job', ({ job: _, ...json }) => json],
+    ['without a job', (json) => ({ ...json, job: undefined })],
     [
       'with a folder that leads elsewhere',
       (json) => ({ ...json, operators: [{ ...(json['operators'] as object[])[0], folder: '../' }] }),
@@ -344,8 +344,7 @@ test('an imported savepoint is signed, and refused without a signature', async (
   exported(lake);
   imported(lake, { sign });
   imported(lake, { to: 'memory://lake/unsigned' });
-  const start = (name: string, from: string) =>
-    ran(lake, name, { from, checkpoints: { sign } } as Partial<JobOptions>);
+  const start = (name: string, from: string) => ran(lake, name, { from, checkpoints: { sign } });
   expect(await start('signed', 'memory://lake/sp')).toBe(0);
   await expect(start('other', 'memory://lake/unsigned')).rejects.toMatchObject({
     code: 'ManifestNotTrusted',
@@ -354,12 +353,12 @@ test('an imported savepoint is signed, and refused without a signature', async (
 
 /** Each way in which request `n` may go wrong. */
 const ways = {
-  fails: (run: Observable<unknown>) => (void run, throwError(() => broken)),
+  fails: () => throwError(() => broken),
   'fails after it was carried out': (run: Observable<unknown>) =>
     run.pipe(concatMap(() => throwError(() => broken))),
   'is never answered': () => new Observable<never>(() => undefined),
   'is carried out and never answered': (run: Observable<unknown>) =>
-    new Observable<never>(() => run.subscribe() as Subscription),
+    new Observable<never>(() => run.subscribe()),
 };
 const broken = new StoreError('PermissionDenied', 'not allowed');
 
@@ -372,8 +371,8 @@ describe.each(Object.entries(ways))('if a request %s', (_, way) => {
   ): Promise<number> {
     for (let n = 1; ; n++) {
       let made = 0;
-      const store = decorate(lake.store, (_call, run) => (++made === n ? (way(run) as typeof run) : run));
-      const stores = createStores({ schemes: { memory: () => store as ObjectStore }, clock: lake.clock });
+      const store = decorate(lake.store, (_call, run) => (++made === n ? way(run) : run));
+      const stores = createStores({ schemes: { memory: () => store }, clock: lake.clock });
       let outcome: unknown = 'open';
       const subscription = work(stores).subscribe({
         error: (error: unknown) => (outcome = error),

@@ -1,4 +1,4 @@
-import { concat, concatMap, defer, finalize, from, mergeMap, range, tap, type Observable } from 'rxjs';
+import { concat, concatMap, defer, from, mergeMap, Observable, range, tap } from 'rxjs';
 import type { Clock } from '../../flow/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
 import type { CellContent, CellPath } from '../cells.js';
@@ -152,13 +152,17 @@ export class EntryWriter implements MergeTarget {
     return defer(() => this.#put(this.#options.to.prefix + listName(++this.lists), this.#list.take()));
   }
 
+  /** Uploads an object, in parts if it is large. A multipart upload that does not end is aborted. */
   #put(key: string, body: Buffer): Observable<unknown> {
-    return defer(() => {
+    return new Observable((out) => {
       const { to, partSize, clock, random } = this.#options;
       const upload = new ObjectUpload({ store: to.store, key, clock, random }, partSize);
       const parts = Math.max(1, Math.ceil(body.length / partSize));
-      let finished = false;
       const push = (part: number): void => upload.push(body.subarray(part * partSize, (part + 1) * partSize));
+      let finished = false;
+      out.add(() => {
+        if (!finished) upload.abort()?.subscribe({ error: () => undefined });
+      });
       return concat(
         range(0, parts - 1).pipe(
           concatMap((part) => {
@@ -170,12 +174,9 @@ export class EntryWriter implements MergeTarget {
           push(parts - 1);
           return upload.finish();
         }),
-      ).pipe(
-        tap({ complete: () => (finished = true) }),
-        finalize(() => {
-          if (!finished) upload.abort()?.subscribe({ error: () => undefined });
-        }),
-      );
+      )
+        .pipe(tap({ complete: () => (finished = true) }))
+        .subscribe(out);
     });
   }
 }

@@ -63,11 +63,17 @@ export function exportEntries(
   });
 }
 
+interface OpenedState {
+  readonly id: string;
+  readonly name: string;
+  schema?: EntrySchema;
+}
+
 /** The states of a snapshot, opened as segments turn out to have them. */
 class ExportedStates {
   readonly #options: ExportOptions;
   /** In the order of ids, which is that of cells. */
-  readonly #states: { readonly id: string; readonly name: string; schema?: EntrySchema }[];
+  readonly #states: OpenedState[];
   /** By index. */
   readonly live: LiveState<unknown>[] = [];
 
@@ -86,7 +92,8 @@ class ExportedStates {
   resolve({ states }: SegmentSchema): readonly number[] {
     return states.map((stored) => {
       const at = this.#states.findIndex(({ id }) => id === stored.id);
-      if (at >= 0) this.#open(at, stored);
+      const state = this.#states[at];
+      if (state !== undefined) this.#open(at, state, stored);
       return at;
     });
   }
@@ -98,9 +105,8 @@ class ExportedStates {
     return { name, schema };
   }
 
-  #open(at: number, stored: StateSchema): void {
+  #open(at: number, state: OpenedState, stored: StateSchema): void {
     const { operator } = this.#options;
-    const state = this.#states[at]!;
     const { spec } = storedSpec(this.#options, state.name, stored, carrier);
     const { schema } = state;
     if (schema !== undefined) {

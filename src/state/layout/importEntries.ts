@@ -192,14 +192,13 @@ class EntryReader {
     const { encoder } = this.#run;
     const { object, group, hash, key, namespace, at, cells } = entry;
     if (this.#cell === 0) this.#checkOrder(entry);
-    const end = Math.min(cells.length, this.#cell + slice);
-    while (this.#cell < end && !encoder.full) {
-      const { subKey, content } = cells[this.#cell]!;
+    for (const { subKey, content } of cells.slice(this.#cell, this.#cell + slice)) {
       const before = cells[this.#cell - 1];
       if (before !== undefined && compareBytes(before.subKey, subKey) >= 0)
         throw corrupt(object, 'its sub-keys are not in order');
       encoder.add(group, hash, key, at, { namespace, subKey }, content);
       this.#cell++;
+      if (encoder.full) break;
     }
     if (this.#cell === cells.length) {
       this.#ready.shift();
