@@ -26,11 +26,6 @@ export type CheckpointErrorCode =
   | 'SavepointTooNew'
   | 'SavepointOpen'
   | 'SavepointFailed'
-  | 'SavepointUnpublished'
-  | 'SavepointOvertaken'
-  | 'SavepointExists'
-  | 'NotASavepoint'
-  | 'NoCheckpoint'
   | 'AlreadyStarted'
   | 'SweepTooLong';
 

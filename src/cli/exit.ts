@@ -63,15 +63,9 @@ const misuse: ReadonlySet<string> = new Set([
   'IntoItself',
   'Overlap',
   'OutsideTarget',
-  'NotASavepoint',
 ]);
 
-const missing: ReadonlySet<string> = new Set([
-  'NotFound',
-  'StateNotFound',
-  'SavepointNotFound',
-  'NoCheckpoint',
-]);
+const missing: ReadonlySet<string> = new Set(['NotFound', 'StateNotFound']);
 
 /** The exit code of a run that ended with this error. */
 export function exitCodeOf(error: unknown): number {

@@ -83,7 +83,6 @@ export interface State {
   readonly extension: string;
   readonly partSize: number;
   readonly compactionTrigger: number;
-  readonly exportDir?: string;
 }
 
 /** See `DelegationTokenOptions`. */

@@ -7,6 +7,7 @@ export interface ConfigProblem {
     | 'InvalidValue'
     | 'Duplicate'
     | 'OnlyInCode'
+    | 'NotAvailable'
     | 'Incomplete'
     | 'Contradiction'
     | 'InvalidFile';

@@ -78,7 +78,13 @@ export type { LifeEvent, ReportedEvent } from '../job/events.js';
 export type { FailurePlace } from '../job/failure.js';
 export type { StallEvent, Waiting } from '../job/stalls.js';
 export type { SinkEvent } from '../sinks/events.js';
-export type { InputSkippedEvent, NotReadEvent, SkippedEvent, SourceEvent } from '../sources/events.js';
+export type {
+  DiscoveryFailedEvent,
+  InputSkippedEvent,
+  NotReadEvent,
+  SkippedEvent,
+  SourceEvent,
+} from '../sources/events.js';
 
 // Errors
 export { CheckpointError, type CheckpointErrorCode } from '../checkpoint/errors.js';

@@ -69,6 +69,7 @@ const known: Readonly<Record<KnownEvent['type'], true>> = {
   'record-skipped': true,
   'input-skipped': true,
   'input-not-read': true,
+  'discovery-failed': true,
   committed: true,
   'missing-committed': true,
   'uploads-swept': true,

@@ -70,6 +70,9 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
         event.message,
       );
       return;
+    case 'discovery-failed':
+      logger.warn({ job, operator: event.operator, ...errorFields(event.error) }, event.message);
+      return;
     case 'sweep-skipped':
       logger.warn(
         { job, ...errorFields(event.error) },

@@ -3,9 +3,9 @@
  * discovery may find objects for as long as the job runs.
  *
  * A discovery is ahead of the reading, because objects are prefetched. Its part of the position therefore covers only objects
- * that are being read or were read: each object carries the part that applies once it is opened (`passed`).
+ * that are being read or were read: those that it knows to be `opened`.
  */
-import type { Json, OperatorEvent } from '../flow/index.js';
+import type { Clock, Json, MemoryCharge, OperatorEvent } from '../flow/index.js';
 import type { Links } from '../store/links.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import type { Stores } from '../store/services.js';
@@ -16,18 +16,28 @@ import type { PlannedObject } from './fragments.js';
 export interface FileObject extends PlannedObject {
   readonly uri: string;
   readonly store: ObjectStore;
+  /** Index of the URI that covers it. */
+  readonly root: number;
+  /** The store's date of it. Milliseconds since the epoch. */
+  readonly modified: number;
   /** Where the resumed run stopped in it. */
   readonly resume: ObjectPosition | undefined;
-  /** The discovery's part of every position from now on, until the next object is opened. */
-  readonly passed: Json;
 }
 
 /** The discovery of one attempt. */
 export interface Discovery {
-  /** Its part of the position before the first object of this attempt. */
-  readonly start: Json;
-  /** Its part of the position when everything is read: known once `next` has answered `undefined`. */
-  readonly end: Json;
+  /** Its part of the position. */
+  position(): Json;
+  /**
+   * The reader begins with an object, in the order in which `next` has answered them; or, with `undefined`, everything is
+   * read. May call `answer` of a pending `next`.
+   */
+  opened(object: FileObject | undefined): void;
+  /**
+   * An object cannot be read to its end, because its version no longer exists. Returns whether the source continues
+   * without it; otherwise the error fails the source. Default: it fails.
+   */
+  lost?(object: FileObject, error: unknown): boolean;
   /**
    * Requests the next object; `undefined` means that no more will come. One request at a time; the answer may be synchronous.
    * The first object is the one that the restored position is in, if any.
@@ -50,6 +60,13 @@ export interface DiscoveryOptions {
   readonly allowEmpty: boolean;
   /** The discovery's part of the restored position, and the object that it is in. */
   readonly restored: { readonly discovery: Json; readonly object?: ObjectPosition } | undefined;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Counts memory that grows with what is found. */
+  readonly charge: () => MemoryCharge;
+  /** The object that the restored position is in is given up: no position names it any more. */
+  readonly givenUp: () => void;
   /** Reports an event of the source. */
   readonly report: (event: OperatorEvent) => void;
   /** The source cannot continue. */

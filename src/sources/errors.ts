@@ -132,6 +132,28 @@ export class NoInput extends MillraceError {
   }
 }
 
+/** A continuous source has read more recent objects than a checkpoint may hold. */
+export class HorizonFull extends MillraceError {
+  static {
+    sharedByCopies(this, 'HorizonFull');
+  }
+
+  override readonly name = 'HorizonFull';
+
+  constructor(
+    /** The source's id. */
+    readonly source: string,
+    /** The maximum number of objects. */
+    readonly objects: number,
+    longestUpload: number,
+  ) {
+    super(
+      'HorizonFull',
+      `Source '${source}' has read more than ${objects} objects that are younger than discover.longestUpload (${Math.round(longestUpload / 60_000)} min), and every checkpoint holds each of them. Shorten longestUpload, if no upload takes that long, or write fewer and larger objects.`,
+    );
+  }
+}
+
 /** A source was polled again and again without returning records, waiting or ending: a defect of its reader. */
 export class SourceStuck extends MillraceError {
   static {

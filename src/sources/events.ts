@@ -1,5 +1,5 @@
 /** Events of sources. `operator` is the source's id. */
-export type SourceEvent = SkippedEvent | InputSkippedEvent | NotReadEvent;
+export type SourceEvent = SkippedEvent | InputSkippedEvent | NotReadEvent | DiscoveryFailedEvent;
 
 export type SkippedEvent = {
   /** Malformed records were skipped. Reported once per slice of input, with the last one as an example. */
@@ -36,5 +36,16 @@ export type NotReadEvent = {
   /** URI of the first. */
   readonly object: string;
   /** What happened, and what to do. */
+  readonly message: string;
+};
+
+/** A continuous source could not look for new objects, or its hints failed. It continues. */
+export type DiscoveryFailedEvent = {
+  readonly type: 'discovery-failed';
+  readonly operator: string;
+  readonly error: unknown;
+  /** Milliseconds until the request is repeated; absent if it is not. */
+  readonly delayMs?: number;
+  /** What happened. */
   readonly message: string;
 };

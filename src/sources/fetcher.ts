@@ -23,7 +23,7 @@ export interface FetcherOptions<O extends PlannedObject> {
   readonly get: (fragment: Fragment<O>) => Observable<ObjectBody>;
   /** There may be more to read. Also called while the fetcher is being read from. */
   readonly ready: () => void;
-  readonly fail: (error: unknown) => void;
+  readonly fail: (error: unknown, object: O) => void;
 }
 
 /** However much is held after it, so much is fetched at a time, or a fragment if that is less. */
@@ -130,6 +130,16 @@ export class Fetcher<O extends PlannedObject> {
     if (head !== undefined) this.#consumed(head.fragment.id);
   }
 
+  /** Drops all that is fetched or being fetched of an object. */
+  drop(object: O): void {
+    const head = this.#state.queue[0]?.fragment;
+    this.#step({ type: 'dropped', object });
+    if (head !== this.#state.queue[0]?.fragment) this.#chunk = 0;
+    const kept = new Set(this.#state.queue.map(({ fragment }) => fragment.id));
+    for (const id of this.#bodies.keys()) if (!kept.has(id)) this.#bodies.delete(id);
+    this.#share?.holds(this.held + this.#after);
+  }
+
   /** Aborts requests and drops fragments. */
   close(): void {
     this.#step({ type: 'close' });
@@ -191,7 +201,7 @@ export class Fetcher<O extends PlannedObject> {
           if (this.#state.closed) return;
           const bytes = body.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
           if (bytes !== fragment.end - fragment.start) {
-            this.#options.fail(shortRead(fragment, bytes));
+            this.#options.fail(shortRead(fragment, bytes), fragment.object);
             return;
           }
           this.#bodies.set(fragment.id, body);
@@ -200,7 +210,7 @@ export class Fetcher<O extends PlannedObject> {
         },
         error: (error: unknown) => {
           this.#requests.delete(fragment.id);
-          if (!this.#state.closed) this.#options.fail(error);
+          if (!this.#state.closed) this.#options.fail(error, fragment.object);
         },
       }),
     );

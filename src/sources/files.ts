@@ -9,6 +9,8 @@ import { compileUriGlob, hideUserInfo, plainUri, splitUri } from '../path/index.
 import { linksFollowed, type Links } from '../store/links.js';
 import type { FragmentLimits } from './fragments.js';
 import { FilesReader, type FilesSettings } from './filesReader.js';
+import { continuous } from './continuous/continuous.js';
+import { discovering, type DiscoverOptions } from './continuous/options.js';
 import { listed } from './listed.js';
 import type { DeadLetter, Source } from './source.js';
 
@@ -47,8 +49,10 @@ export interface FilesOptions<T> {
    * How to handle symbolic links in local directories. Default `follow`. Otherwise they are handled as in `unreadable`.
    */
   readonly links?: Links;
-  /** Whether a URI may match no object. Default `false`. */
+  /** Whether a URI may match no object. Default `false`; a continuous source waits for objects. */
   readonly allowEmpty?: boolean;
+  /** Makes the source continuous: it reads new objects for as long as the job runs. Default: it reads what is there and ends. */
+  readonly discover?: DiscoverOptions;
 }
 
 const names: OptionNames<FilesOptions<never>> = {
@@ -61,6 +65,7 @@ const names: OptionNames<FilesOptions<never>> = {
   unreadable: true,
   links: true,
   allowEmpty: true,
+  discover: true,
 };
 const prefetchNames: OptionNames<NonNullable<FilesOptions<never>['prefetch']>> = {
   window: true,
@@ -97,16 +102,20 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * reports `input-not-read` if objects were added after the last one; it checks one page of the last URI's listing, and
  * no earlier keys or URIs.
  *
+ * With `discover`, the source is continuous: it lists its URIs again and again and reads new objects, also those under
+ * earlier keys, each exactly once. The job does not end by itself.
+ *
  * The position is exact at every record. A resumed job reopens its object at that byte (a compressed one at the last
  * gzip member before it) and reads no earlier record again.
  *
  * Errors: `NoInput` (nothing matches), `UnreadableInput` (in a local directory), `MissingBucket`, `ObjectChanged`,
- * `ObjectVanished`, `MalformedRecord`, `Integrity` (broken gzip), `UnknownCodec`, `NotUtf8`, `BadPosition`,
+ * `ObjectVanished`, `HorizonFull`, `MalformedRecord`, `Integrity` (broken gzip), `UnknownCodec`, `NotUtf8`, `BadPosition`,
  * `InvalidUri`, `InvalidGlob`, `InvalidOption`, and errors of the store.
  *
  * @example
  * ```ts
  * const visits = job.source('raw', files('s3://lake/raw/2026/**' + '/*.ndjson.gz', { format: ndjson<Visit>() }));
+ * const live = job.source('live', files('s3://lake/live/', { format: ndjson<Visit>(), discover: { every: '10s' } }));
  * ```
  */
 export function files<T>(uri: string | readonly string[], options: FilesOptions<T>): Source<T> {
@@ -135,7 +144,7 @@ export function filesSettings<T>(
   return {
     uris,
     format: options.format,
-    discover: listed,
+    discover: options.discover === undefined ? listed : continuous(discovering(options.discover)),
     limits: limitsOf(options, defaultConfig().transfer),
     onMalformed: typeof options.onMalformed === 'object' ? 'deadLetter' : (options.onMalformed ?? 'fail'),
     hidden: options.hidden ?? false,

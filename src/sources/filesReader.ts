@@ -50,12 +50,12 @@ export class FilesReader<T> implements SourceReader<T> {
   readonly #malformed: MalformedRecords;
   /** Bytes of a block, a quarter of a slice. */
   readonly #block: number;
-  /** The discovery's part of the position. */
-  #passed: Json;
   /** The object that is being read. */
   #current: ObjectReader<T> | undefined;
   /** The object to resume in, until it is open. */
   #resuming: ObjectPosition | undefined;
+  /** Objects that no longer exist, and that the source continues without. */
+  readonly #lost = new Set<FileObject>();
   #bytes = 0;
   #polling = false;
   #error: { readonly error: unknown } | undefined;
@@ -76,10 +76,13 @@ export class FilesReader<T> implements SourceReader<T> {
       id,
       stores: attempt.use(stores),
       restored,
+      clock: attempt.clock,
+      random: attempt.random,
+      charge: () => attempt.use(memory).charge(),
+      givenUp: () => (this.#resuming = undefined),
       report: (event) => attempt.report(event),
       fail,
     });
-    this.#passed = this.#discovery.start;
     this.#fetcher = new Fetcher<FileObject>({
       limits: settings.limits,
       memory: (use) => attempt.use(memory).share({ ...use, who: `source '${id}' (read-ahead)` }),
@@ -90,7 +93,7 @@ export class FilesReader<T> implements SourceReader<T> {
           catchError((error: unknown) => throwError(() => inputError(object.uri, error))),
         ),
       ready: () => this.#ready(),
-      fail,
+      fail: (error, object) => this.#failObject(error, object),
     });
     // A synchronous answer must not call back before the pump has the reader.
     this.#polling = true;
@@ -110,7 +113,9 @@ export class FilesReader<T> implements SourceReader<T> {
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
     this.#polling = true;
     try {
+      this.#dropLost();
       const result = this.#poll(out);
+      if (result === 'wait' && this.#lost.size > 0) return 'more';
       // Bytes that arrived before the failure are passed on first.
       if (result === 'wait' && this.#error !== undefined) throw this.#error.error;
       return result;
@@ -123,7 +128,7 @@ export class FilesReader<T> implements SourceReader<T> {
   position(): Json {
     const object = this.#current === undefined ? this.#resuming : this.#current.position;
     return encodePosition({
-      discovery: this.#passed,
+      discovery: this.#discovery.position(),
       ...(object === undefined ? {} : { object }),
       skipped: this.#malformed.skipped,
     });
@@ -193,8 +198,8 @@ export class FilesReader<T> implements SourceReader<T> {
       ready: () => this.#ready(),
       fail: (error) => this.#fail(error),
     });
-    this.#passed = object.passed;
     this.#resuming = undefined;
+    this.#discovery.opened(object);
     return reader;
   }
 
@@ -206,8 +211,31 @@ export class FilesReader<T> implements SourceReader<T> {
   }
 
   #end(): 'end' {
-    this.#passed = this.#discovery.end;
+    this.#discovery.opened(undefined);
     return 'end';
+  }
+
+  /** Not in the middle of a poll, which may be reading the object. */
+  #dropLost(): void {
+    for (const object of this.#lost) {
+      if (this.#current?.object === object) {
+        this.#current.close();
+        this.#current = undefined;
+        this.#count();
+      }
+      this.#fetcher.drop(object);
+    }
+    this.#lost.clear();
+  }
+
+  #failObject(error: unknown, object: FileObject): void {
+    if (this.#lost.has(object)) return;
+    if (this.#discovery.lost?.(object, error) !== true) {
+      this.#fail(error);
+      return;
+    }
+    this.#lost.add(object);
+    this.#ready();
   }
 
   #ready(): void {

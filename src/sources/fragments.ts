@@ -14,9 +14,10 @@
  *    connections idle while the reader consumes a window. Nothing keeps them apart later on.
  * 3. `arrived` marks a fragment; the driver hands out the head's chunks when the head has arrived.
  * 4. `consumed` drops the head and frees its bytes.
- * 5. `close` aborts every fragment in flight (`abort`), and from then on no event has an effect.
+ * 5. `dropped` removes every fragment of an object that cannot be read, and cuts no more of it.
+ * 6. `close` aborts every fragment in flight (`abort`), and from then on no event has an effect.
  *
- * A failed fragment fails the source: the store's decorators retry requests.
+ * A failed fragment fails the source, unless its object is dropped: the store's decorators retry requests.
  */
 
 export interface FragmentLimits {
@@ -52,6 +53,7 @@ export type FragmentEvent<O extends PlannedObject> =
   | { readonly type: 'noMoreObjects' }
   | { readonly type: 'arrived'; readonly id: number }
   | { readonly type: 'consumed' }
+  | { readonly type: 'dropped'; readonly object: O }
   /** Bytes that it may hold. */
   | { readonly type: 'memory'; readonly limit: number }
   | { readonly type: 'close' };
@@ -122,16 +124,28 @@ export function stepFragments<O extends PlannedObject>(
       if (head === undefined) return { state, effects: [] };
       return proceed({ ...state, queue, held: state.held - head.fragment.counts });
     }
+    case 'dropped': {
+      const dropped = state.queue.filter(({ fragment }) => fragment.object === event.object);
+      const { state: next, effects } = proceed({
+        ...state,
+        queue: state.queue.filter(({ fragment }) => fragment.object !== event.object),
+        held: state.held - dropped.reduce((sum, { fragment }) => sum + fragment.counts, 0),
+        cutting: state.cutting?.object === event.object ? undefined : state.cutting,
+      });
+      return { state: next, effects: [...aborts(dropped), ...effects] };
+    }
     case 'memory':
       return proceed({ ...state, memory: event.limit });
     case 'close':
       return {
         state: { ...state, queue: [], held: 0, cutting: undefined, closed: true },
-        effects: state.queue
-          .filter((entry) => !entry.here)
-          .map(({ fragment }) => ({ type: 'abort', id: fragment.id })),
+        effects: aborts(state.queue),
       };
   }
+}
+
+function aborts<O extends PlannedObject>(queue: FragmentState<O>['queue']): FragmentEffect<O>[] {
+  return queue.flatMap(({ fragment, here }) => (here ? [] : [{ type: 'abort', id: fragment.id }]));
 }
 
 /** Starts all fragments that fit. */

@@ -21,9 +21,9 @@ import { badPosition } from './position.js';
 export const listed = (options: DiscoveryOptions): Discovery => new Listed(options);
 
 class Listed implements Discovery {
-  readonly start: Json;
   readonly #options: DiscoveryOptions;
   readonly #from: ListedPosition;
+  #position: ListedPosition;
   readonly #requests = new Subscription();
   #root: ListedRoot | undefined;
   #next: number;
@@ -47,14 +47,22 @@ class Listed implements Discovery {
         : listedPositionOf(id, restored.discovery, plain);
     if (restored?.object !== undefined && this.#from.last !== undefined)
       throw badPosition(id, `is both in ${restored.object.key} and at the end of its input`);
-    this.start = listedPosition(this.#from);
+    this.#position = this.#from;
     this.#next = this.#from.root;
     this.#looks = this.#from.last !== undefined;
     this.#last = this.#from.last ?? (this.#isLast(this.#from.root) ? this.#from.after : undefined) ?? '';
   }
 
-  get end(): Json {
-    return listedPosition({ root: this.#options.uris.length, last: this.#last });
+  position(): Json {
+    return listedPosition(this.#position);
+  }
+
+  opened(object: FileObject | undefined): void {
+    const { uris } = this.#options;
+    this.#position =
+      object === undefined
+        ? { root: uris.length, last: this.#last }
+        : { root: object.root, uri: hideUserInfo(uris[object.root] ?? ''), after: object.key };
   }
 
   next(answer: (object: FileObject | undefined) => void): void {

@@ -18,7 +18,6 @@ import type { DiscoveryOptions, FileObject } from './discovery.js';
 import { inputError, MissingBucket, NoInput, UnorderedListing, UnreadableInput } from './errors.js';
 import type { InputSkippedEvent } from './events.js';
 import type { ObjectPosition } from './filesPosition.js';
-import { listedPosition } from './listedPosition.js';
 import { badPosition } from './position.js';
 
 /** Where to start in a root: after the last key that is read to its end, or in the object that is being read. */
@@ -32,6 +31,7 @@ export class ListedRoot {
   readonly #uri: string;
   readonly #options: DiscoveryOptions;
   readonly #store: ObjectStore;
+  #date: number | undefined;
   readonly #keys: CoveredKeys;
   #phase: 'resume' | 'exact' | 'list' | 'over';
   readonly #resume: ObjectPosition | undefined;
@@ -108,6 +108,25 @@ export class ListedRoot {
     }
   }
 
+  /** The server's time when it answered the first page, if known. */
+  get date(): number | undefined {
+    return this.#date;
+  }
+
+  /** Whether an object of that URI is covered. */
+  covers(key: string): boolean {
+    return key === this.#keys.exact || (key.startsWith(this.#keys.prefix) && this.#keys.covers(key));
+  }
+
+  uriOf(key: string): string {
+    return this.#keys.uriOf(key);
+  }
+
+  /** The object of that key, as it is now. Errors: `NotFound`, and others of the store. */
+  find(key: string): Observable<FileObject> {
+    return this.#store.head(key).pipe(map((info) => this.#object(info, undefined)));
+  }
+
   /** Whether the next request is for a page of a listing. */
   lists(): boolean {
     return this.#phase === 'list';
@@ -166,7 +185,8 @@ export class ListedRoot {
           : {}),
     });
     return page.pipe(
-      map(({ objects, cursor: next, unlisted = [] }) => {
+      map(({ objects, cursor: next, unlisted = [], date }) => {
+        if (this.#cursor === undefined) this.#date = date;
         for (const one of unlisted) this.#except(one);
         this.#checkOrder(objects);
         if (next !== undefined && next === this.#cursor)
@@ -211,7 +231,7 @@ export class ListedRoot {
     } satisfies InputSkippedEvent);
   }
 
-  #object({ key, size, etag }: ObjectInfo, resume: ObjectPosition | undefined): FileObject {
+  #object({ key, size, etag, modified }: ObjectInfo, resume: ObjectPosition | undefined): FileObject {
     this.#matched = true;
     // At its start there is nothing to resume: its codec is detected anew.
     const begun = resume === undefined || resume.offset === 0 ? undefined : resume;
@@ -221,9 +241,10 @@ export class ListedRoot {
       key,
       size,
       etag,
+      modified,
+      root: this.#index,
       from: begun === undefined ? 0 : (begun.compressed?.at ?? begun.offset),
       resume: begun,
-      passed: listedPosition({ root: this.#index, uri: hideUserInfo(this.#uri), after: key }),
     };
   }
 }

@@ -14,10 +14,8 @@ import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../err
  * - `SegmentTooNew`: a segment was written by a later version of millrace.
  * - `StateNotFound`: there is no such job, operator or state to read from outside.
  * - `StateOvertaken`: the job has deleted what a reader from outside reads.
- * - `FolderNotEmpty`: the folder that state is to be exported or imported to has objects.
- * - `ExportIncomplete`: an export was interrupted, or is still being written.
- * - `EntryMissing`: an export lacks an object.
- * - `EntryForeign`: the folder of an export has an object that is not part of it.
+ * - `ExportNotEmpty`: the folder that state is to be exported to has objects.
+ * - `ExportIncomplete`: an export has no summary, or fewer entries than it.
  * - `EntryCorrupt`: an exported object is not what was written.
  * - `SerializerMissing`: a state can only be read with its declaration.
  * - `StateSchemaMismatch`: the declared state does not match the stored one.
@@ -35,10 +33,8 @@ export type StateErrorCode =
   | 'StateNotFound'
   | 'StateOvertaken'
   | 'SerializerMissing'
-  | 'FolderNotEmpty'
+  | 'ExportNotEmpty'
   | 'ExportIncomplete'
-  | 'EntryMissing'
-  | 'EntryForeign'
   | 'EntryCorrupt'
   | 'StateSchemaMismatch';
 

@@ -196,6 +196,8 @@ export interface ListPage {
   readonly unlisted?: readonly Unlisted[];
   /** Present if there is more. */
   readonly cursor?: string;
+  /** The time by the clock that dates objects, when the page was made. Milliseconds since the epoch. Where the server tells. */
+  readonly date?: number;
 }
 
 export interface DeleteFailure {

@@ -1,3 +1,4 @@
+import { checkOptions } from '../../config/checkOptions.js';
 import { absent, Absent, Operand, type CellContent, type CellPath } from '../cells.js';
 import { Namespace } from '../keys/keyMap.js';
 import type { Key, StoredKey } from '../keys/keys.js';
@@ -9,8 +10,8 @@ import { Contents, type Held } from './contents.js';
 import { Handle } from './handle.js';
 import { expiredIn, Lists, notBefore, trim, type Version } from './lists.js';
 import { LiveCollection } from './liveCollection.js';
-import { checkState, type KeyedStateOptions } from './options.js';
-import { type Lifetime } from './ttl.js';
+import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { ttlOf, type Lifetime } from './ttl.js';
 
 /**
  * A list per key. Usable only during the turn of its record.
@@ -53,11 +54,13 @@ export interface ListState<T> extends Iterable<T> {
  * collections, use `mapState`. Errors: `InvalidOption`, `InvalidState`.
  */
 export function listState<T>(options: KeyedStateOptions<T> = {}): StateSpec<ListState<T>> {
-  const { serializer, ttl, formerly } = checkState('listState', options);
+  checkOptions('listState', options, optionNames);
+  const serializer = serializerOf(options);
+  const ttl = ttlOf('listState', options.ttl);
   return {
     kind: 'list',
     serializer,
-    formerly,
+    ...formerlyOf('listState', options),
     singleCell: true,
     open: (name, home) => new LiveListState(new Contents({ name, serializer, home, ttl })),
     contents: (list) => (list.length === 0 ? undefined : list.toArray()),

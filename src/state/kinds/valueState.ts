@@ -1,3 +1,4 @@
+import { checkOptions } from '../../config/checkOptions.js';
 import { typeName } from '../../formats/typeName.js';
 import { absent } from '../cells.js';
 import { isolate } from '../values/isolate.js';
@@ -6,8 +7,9 @@ import { initialRefusal } from '../values/refusals.js';
 import type { Encoded, Serializer } from '../values/serializer.js';
 import type { StateSpec } from '../state.js';
 import type { Table } from './table.js';
-import { checkState, type KeyedStateOptions } from './options.js';
+import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
+import { ttlOf } from './ttl.js';
 
 /**
  * One value per key. Usable only during the turn of its record.
@@ -52,12 +54,14 @@ export interface ValueState<T> {
  * Errors: `InvalidOption`, `InvalidState`; `UnsupportedValue` for an initial value that cannot be stored.
  */
 export function valueState<T>(initial: T, options: KeyedStateOptions<T> = {}): StateSpec<ValueState<T>> {
-  const { serializer, ttl, formerly } = checkState('valueState', options);
+  checkOptions('valueState', options, optionNames);
+  const serializer = serializerOf(options);
+  const ttl = ttlOf('valueState', options.ttl);
   const isolated = isolateInitial(initial, serializer);
   return {
     kind: 'value',
     serializer,
-    formerly,
+    ...formerlyOf('valueState', options),
     singleCell: true,
     // A custom serializer can read other types that its earlier versions wrote.
     ...(options.serializer === undefined ? { type: typeOf(initial) } : {}),
@@ -80,14 +84,9 @@ function typeOf(initial: unknown): string | undefined {
   return typeof initial === 'object' ? typeName(initial) : typeof initial;
 }
 
-/** Whether the record's key has a value, which has not expired. */
-export function isSet(state: ValueState<unknown>): boolean {
-  return (state as ValueState<unknown> & Stored<unknown>).isSet;
-}
-
 /**
- * All keys with a value, for operators that visit each; in a state with a TTL, some may have expired. Their order
- * depends on nothing but the keys: it is that of their encodings.
+ * All keys with a value, for operators that visit each. Their order depends on nothing but the keys: it is that of
+ * their encodings.
  */
 export function keysOf<T>(state: ValueState<T>): Key[] {
   const { table } = state as ValueState<T> & Tabled;
@@ -103,7 +102,6 @@ interface Tabled {
 interface Stored<T> {
   /** The value that was set, if any. */
   readonly stored: T | undefined;
-  readonly isSet: boolean;
 }
 
 class LiveValueState<T> extends SingleCell<T, ValueState<T>> implements ValueState<T>, Stored<T> {
@@ -131,10 +129,6 @@ class LiveValueState<T> extends SingleCell<T, ValueState<T>> implements ValueSta
   get stored(): T | undefined {
     const content = this.held;
     return (content as unknown) === absent ? undefined : this.contents.reveal(content as T | Encoded);
-  }
-
-  get isSet(): boolean {
-    return (this.held as unknown) !== absent;
   }
 
   set(value: T): void {

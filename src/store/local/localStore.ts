@@ -138,7 +138,10 @@ class LocalStore implements ObjectStore {
   }
 
   list(options: ListOptions): Observable<ListPage> {
-    return io(this.uri, () => listTree(this.#tree, this.#files, options));
+    return io(this.uri, async () => {
+      const date = this.#clock.now();
+      return { ...(await listTree(this.#tree, this.#files, options)), date };
+    });
   }
 
   delete(keys: readonly string[]): Observable<readonly DeleteFailure[]> {

@@ -117,7 +117,7 @@ class MemoryStore implements ObjectStore {
   }
 
   list(options: ListOptions): Observable<ListPage> {
-    return once(() => listSorted(this.#objects, options));
+    return once(() => ({ ...listSorted(this.#objects, options), date: this.#clock.now() }));
   }
 
   delete(keys: readonly string[]): Observable<readonly DeleteFailure[]> {

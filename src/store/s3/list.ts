@@ -35,7 +35,7 @@ const maxEmpty = 10_000;
 /** One page of objects. Errors: `NotSupported` and `Integrity` if the listing is invalid. */
 export async function list(place: ListPlace, options: ListOptions): Promise<ListPage> {
   const from = options.cursor === undefined ? startOf(options) : (JSON.parse(options.cursor) as From);
-  const { answer, keys } = await ask(place, options, from);
+  const { answer, keys, date } = await ask(place, options, from);
   checkName(answer, place.bucket);
   checkEcho(answer, options);
   const objects = (answer.Contents ?? []).map((object, i): ObjectInfo => {
@@ -55,19 +55,28 @@ export async function list(place: ListPlace, options: ListOptions): Promise<List
   const prefixes = from.folded === true && listed[0] === from.after ? listed.slice(1) : listed;
   checkOrder(objects, prefixes, options, from);
   const next = nextOf(answer, objects, prefixes, from);
-  return { objects, prefixes, ...(next === undefined ? {} : { cursor: JSON.stringify(next) }) };
+  return {
+    objects,
+    prefixes,
+    ...(next === undefined ? {} : { cursor: JSON.stringify(next) }),
+    ...(date === undefined ? {} : { date }),
+  };
 }
 
 function startOf({ startAfter }: ListOptions): From {
   return startAfter === undefined || startAfter === '' ? {} : { after: startAfter };
 }
 
-/** The page with its decoded keys and common prefixes. */
+/** The page with its decoded keys and common prefixes, and the server's time. */
 async function ask(
   { client, bucket, signal, keys }: ListPlace,
   options: ListOptions,
   from: From,
-): Promise<{ readonly answer: ListObjectsV2Output; readonly keys: readonly string[] }> {
+): Promise<{
+  readonly answer: ListObjectsV2Output;
+  readonly keys: readonly string[];
+  readonly date: number | undefined;
+}> {
   const input = {
     Bucket: bucket,
     Prefix: options.prefix,
@@ -76,13 +85,33 @@ async function ask(
     ...(from.token === undefined ? { StartAfter: startAfter(from) } : { ContinuationToken: from.token }),
   };
   const encoded = new ListObjectsV2Command({ ...input, EncodingType: 'url' });
+  const dated = dateOf(encoded);
   const answer = await client.send(encoded, { abortSignal: signal });
+  const date = dated();
   const clear = keys.decode(rawKeys(answer), answer.EncodingType === 'url');
-  if (clear !== undefined) return { answer, keys: clear };
+  if (clear !== undefined) return { answer, keys: clear, date };
   const plain = await client.send(new ListObjectsV2Command(input), { abortSignal: signal });
   const learned = keys.learn(rawKeys(answer), rawKeys(plain));
   // If the bucket changed in between, use the plain page.
-  return learned === undefined ? { answer: plain, keys: rawKeys(plain) } : { answer, keys: learned };
+  return learned === undefined
+    ? { answer: plain, keys: rawKeys(plain), date }
+    : { answer, keys: learned, date };
+}
+
+/** The `Date` of the answer to a command, once there is one. */
+function dateOf({ middlewareStack }: ListObjectsV2Command): () => number | undefined {
+  let date: number | undefined;
+  middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> };
+      const time = Date.parse(headers['date'] ?? '');
+      date = Number.isNaN(time) ? undefined : time;
+      return result;
+    },
+    { step: 'deserialize', name: 'millraceListingDate' },
+  );
+  return () => date;
 }
 
 /** Skips all keys below a common prefix that was listed. */

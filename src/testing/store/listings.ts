@@ -122,10 +122,9 @@ export function listingTests(test: Declare): void {
   });
 
   test('no objects are an empty page; a limit out of bounds is rejected', async ({ store, prefix }) => {
-    assert.deepEqual(await answer(store.list({ prefix: `${prefix}nothing/` })), {
-      objects: [],
-      prefixes: [],
-    });
+    const { date, ...empty } = await answer(store.list({ prefix: `${prefix}nothing/` }));
+    assert.deepEqual(empty, { objects: [], prefixes: [] });
+    assert.ok(date === undefined || Number.isFinite(date));
     await fails(store.list({ prefix, limit: 0 }), 'InvalidRequest');
     await fails(store.list({ prefix, limit: 1001 }), 'InvalidRequest');
   });

@@ -27,7 +27,9 @@ export async function listObjects(call: Call): Promise<Reply> {
     ...(token === undefined ? {} : { cursor: Buffer.from(token, 'base64url').toString() }),
   };
   const page =
-    limit === 0 ? { objects: [], prefixes: [] } : await once(call.store.list(options), call.signal);
+    limit === 0
+      ? { objects: [], prefixes: [], date: undefined }
+      : await once(call.store.list(options), call.signal);
   const cursor = 'cursor' in page ? page.cursor : undefined;
   const xml = document('ListBucketResult', {
     Name: call.bucket,
@@ -49,7 +51,9 @@ export async function listObjects(call: Call): Promise<Reply> {
     })),
     CommonPrefixes: page.prefixes.map((common) => ({ Prefix: encode(common) })),
   });
-  return { status: 200, xml };
+  // By the clock that dates the objects. Without it, Node sends this machine's time.
+  const headers = page.date === undefined ? {} : { date: new Date(page.date).toUTCString() };
+  return { status: 200, xml, headers };
 }
 
 export async function deleteObjects(call: Call): Promise<Reply> {

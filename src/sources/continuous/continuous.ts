@@ -1,0 +1,403 @@
+/**
+ * The discovery of input that never ends: lists the given URIs again and again, and finds what is new (`readVersions.ts`).
+ *
+ * 1. A **round** lists the URIs one after the other, a page at a time. The next page is requested when all new objects of the page
+ *    before it are handed out, so that memory does not depend on the number of objects. One request at a time: a round
+ *    costs one LIST for every 1,000 objects below each URI, and a HEAD for a URI that may name an object itself.
+ * 2. The listing of the next URI begins when everything that was found is opened. The next round begins `every` after the
+ *    begin of the last one, or when that is over, if it takes longer.
+ * 3. Between two pages, or two rounds, one hint is looked at: a HEAD for each URI that covers it. Hints beyond a bound are
+ *    dropped, since listings find everything.
+ * 4. An object that changes or vanishes before it is read to its end is looked at again, with a HEAD, and read in its new
+ *    version; or fails the source, as the options say.
+ * 5. A request that fails with a retryable error is reported and repeated, later and later, without end. A hint is
+ *    dropped instead. Other errors fail the source.
+ */
+import { Subscription, type Observable } from 'rxjs';
+import { isRetryable } from '../../errors.js';
+import { backoffDelay, halfJitter, type Backoff } from '../../flow/backoff.js';
+import { monotonic, type Json, type MemoryCharge } from '../../flow/index.js';
+import { hideUserInfo } from '../../path/index.js';
+import { isStoreError } from '../../store/errors.js';
+import type { Discover, Discovery, DiscoveryOptions, FileObject } from '../discovery.js';
+import { HorizonFull, ObjectChanged, ObjectVanished } from '../errors.js';
+import type { DiscoveryFailedEvent, InputSkippedEvent } from '../events.js';
+import type { ObjectPosition } from '../filesPosition.js';
+import { ListedRoot } from '../listedRoot.js';
+import { Hints, type Look } from './hints.js';
+import { continuousPosition, continuousPositionOf } from './position.js';
+import { ReadVersions, type Changed } from './readVersions.js';
+
+export interface ContinuousSettings {
+  /** Milliseconds from the begin of a round to the begin of the next one. */
+  readonly every: number;
+  readonly hints: Observable<string> | undefined;
+  readonly changed: Changed;
+  readonly vanished: 'fail' | 'skip';
+  /** Milliseconds. */
+  readonly longestUpload: number;
+  /** The maximum number of versions within the horizons. */
+  readonly most: number;
+}
+
+/** Finds objects for as long as the job runs. */
+export const continuous =
+  (settings: ContinuousSettings): Discover =>
+  (options) =>
+    new Continuous(settings, options);
+
+const retries: Backoff = { first: 1000, max: 60_000, spread: halfJitter };
+
+/** Approximate bytes of a version in memory. */
+const versionBytes = 200;
+
+interface Root {
+  readonly uri: string;
+  readonly versions: ReadVersions;
+  /** Looks at single objects. */
+  readonly single: ListedRoot;
+}
+
+class Continuous implements Discovery {
+  readonly #settings: ContinuousSettings;
+  readonly #options: DiscoveryOptions;
+  readonly #roots: readonly Root[];
+  readonly #hints: Hints;
+  readonly #charge: MemoryCharge;
+  readonly #held = new Subscription();
+  /** The object that the restored position is in, until it is found again. */
+  #resuming: ObjectPosition | undefined;
+  /** The URI of the object that is being read. */
+  #reading = 0;
+  /** The URI that is being listed, or comes next. */
+  #at: number;
+  #listing: ListedRoot | undefined;
+  /** Whether a round is due or in progress. */
+  #round = true;
+  #began: number | undefined;
+  /** Whether the listing is over, and waits for what it has found to be opened. */
+  #ending = false;
+  /** Objects to look at next. */
+  readonly #looks: (Look & { /** It was to be read, and has changed. */ readonly lost?: true })[] = [];
+  /** Whether a hint was looked at after the last page. */
+  #hinted = false;
+  #answer: ((object: FileObject | undefined) => void) | undefined;
+  /** A description of the pending request, also while it waits to be repeated. */
+  #asked: string | undefined;
+  #failures = 0;
+  #advancing = false;
+
+  constructor(settings: ContinuousSettings, options: DiscoveryOptions) {
+    this.#settings = settings;
+    this.#options = options;
+    const { id, uris, restored } = options;
+    const plain = uris.map(hideUserInfo);
+    const position = restored === undefined ? undefined : continuousPositionOf(id, restored.discovery, plain);
+    this.#roots = uris.map((uri, index) => ({
+      uri,
+      versions: new ReadVersions(settings, position?.roots[index]),
+      single: new ListedRoot(index, uri, {}, options),
+    }));
+    this.#resuming = restored?.object;
+    this.#reading = position?.reading ?? 0;
+    this.#at = Math.max(
+      0,
+      this.#roots.findIndex(({ versions }) => versions.inRound),
+    );
+    this.#charge = options.charge();
+    this.#held.add(() => this.#charge.leave());
+    this.#count();
+    this.#hints = new Hints(this.#roots.map(({ single }) => single));
+    if (settings.hints !== undefined)
+      this.#hints.open(
+        settings.hints,
+        () => this.#advance(),
+        (error) => this.#reportHints(error),
+      );
+  }
+
+  position(): Json {
+    return continuousPosition({
+      roots: this.#roots.map(({ uri, versions }) => ({ uri: hideUserInfo(uri), ...versions.state() })),
+      reading: this.#reading,
+    });
+  }
+
+  opened(object: FileObject | undefined): void {
+    if (object === undefined) return;
+    this.#reading = object.root;
+    this.#roots[object.root]?.versions.opened(object);
+    this.#count();
+    this.#advance();
+  }
+
+  lost(object: FileObject, error: unknown): boolean {
+    const unread = this.#roots[object.root]?.versions.lost(object) ?? false;
+    const tolerated = this.#tolerates(object, unread, error);
+    this.#advance();
+    return tolerated;
+  }
+
+  next(answer: (object: FileObject | undefined) => void): void {
+    this.#answer = answer;
+    this.#advance();
+  }
+
+  get waitsFor(): string | undefined {
+    return this.#asked;
+  }
+
+  close(): void {
+    this.#answer = undefined;
+    this.#hints.close();
+    this.#held.unsubscribe();
+  }
+
+  /** A loop, not a recursion, because stores may answer synchronously. */
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    try {
+      while (this.#answer !== undefined && this.#asked === undefined && this.#step());
+    } catch (error) {
+      this.#answer = undefined;
+      this.#options.fail(error);
+    } finally {
+      this.#advancing = false;
+    }
+  }
+
+  /** One step of those in the head comment. Returns whether there may be more to do immediately. */
+  #step(): boolean {
+    if (this.#resuming !== undefined) {
+      this.#resume(this.#resuming);
+      return true;
+    }
+    const root = this.#roots[this.#at];
+    if (root === undefined) return false;
+    if (this.#ending) {
+      if (root.versions.inRound) return false;
+      this.#nextRoot();
+      return true;
+    }
+    const look = this.#nextLook();
+    if (look !== undefined) {
+      this.#look(look);
+      return true;
+    }
+    if (!this.#round) return false;
+    this.#listing ??= this.#beginListing(root);
+    for (let found = this.#listing.take(); found !== undefined; found = this.#listing.take())
+      if (root.versions.take(found, 'listed')) {
+        this.#give(found);
+        return true;
+      }
+    const request = this.#listing.request();
+    if (request === undefined) this.#endListing(root);
+    else this.#list(root, this.#listing, request);
+    return true;
+  }
+
+  #give(object: FileObject): void {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    answer?.(object);
+  }
+
+  #nextLook(): (Look & { readonly lost?: true }) | undefined {
+    const look = this.#looks.shift();
+    if (look !== undefined || (this.#hinted && this.#round)) return look;
+    const [first, ...rest] = this.#hints.take();
+    this.#looks.push(...rest);
+    return first;
+  }
+
+  #beginListing({ uri, versions }: Root): ListedRoot {
+    if (this.#at === 0 || this.#began === undefined) this.#began = monotonic(this.#options.clock);
+    return new ListedRoot(this.#at, uri, { after: versions.after }, this.#options);
+  }
+
+  #list({ versions }: Root, listing: ListedRoot, request: Observable<void>): void {
+    this.#hinted = false;
+    const asked = listing.asksFor;
+    const lists = listing.lists();
+    this.#ask(
+      asked,
+      request,
+      () => {
+        if (lists) versions.begin(listing.date);
+      },
+      (error) => this.#retry(error, asked),
+    );
+  }
+
+  #endListing({ versions }: Root): void {
+    this.#listing = undefined;
+    this.#ending = true;
+    // For a URI that names an object: nothing was listed.
+    versions.begin(undefined);
+    versions.listed();
+  }
+
+  /** Continues with the next URI, or waits for the next round. */
+  #nextRoot(): void {
+    this.#ending = false;
+    this.#count();
+    this.#at++;
+    if (this.#at < this.#roots.length) return;
+    this.#at = 0;
+    this.#round = false;
+    const { clock } = this.#options;
+    const passed = monotonic(clock) - (this.#began ?? 0);
+    this.#began = undefined;
+    this.#held.add(
+      clock.after(Math.max(0, this.#settings.every - passed), () => {
+        this.#round = true;
+        this.#advance();
+      }),
+    );
+  }
+
+  #resume(object: ObjectPosition): void {
+    const root = this.#reading;
+    const { uri } = this.#roots[root] as Root;
+    const { key } = object;
+    const listing = new ListedRoot(root, uri, { after: key, object }, this.#options);
+    const asked = listing.asksFor;
+    const request = listing.request();
+    if (request === undefined) return;
+    this.#ask(
+      asked,
+      request,
+      () => {
+        this.#resuming = undefined;
+        const found = listing.take();
+        if (found !== undefined) this.#give(found);
+      },
+      (error) => {
+        if (this.#tolerates({ root, key }, false, error)) {
+          this.#resuming = undefined;
+          this.#options.givenUp();
+        } else this.#retry(error, asked);
+      },
+    );
+  }
+
+  #look({ root, key, lost = false }: Look & { readonly lost?: boolean }): void {
+    this.#hinted = true;
+    const { single, versions } = this.#roots[root] as Root;
+    this.#ask(
+      `an answer about ${single.uriOf(key)}`,
+      single.find(key),
+      (found) => {
+        if (versions.take(found, 'hinted')) this.#give(found);
+      },
+      (error) => {
+        // The next listing finds the object, if there is one.
+        if (!isStoreError(error, 'NotFound')) this.#reportFailure(error);
+        else if (lost) {
+          const vanished = new ObjectVanished(single.uriOf(key), error);
+          if (!this.#tolerates({ root, key }, false, vanished)) throw vanished;
+        }
+      },
+    );
+  }
+
+  /** Sends a request. One at a time. */
+  #ask<T>(
+    asked: string,
+    request: Observable<T>,
+    answered: (answer: T) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    this.#asked = asked;
+    const continues = (work: () => void): void => {
+      this.#asked = undefined;
+      try {
+        work();
+      } catch (error) {
+        this.#answer = undefined;
+        this.#options.fail(error);
+      }
+      this.#advance();
+    };
+    const sent = new Subscription();
+    this.#held.add(sent);
+    sent.add(
+      request.subscribe({
+        next: (answer) => {
+          this.#held.remove(sent);
+          continues(() => {
+            this.#failures = 0;
+            answered(answer);
+          });
+        },
+        error: (error: unknown) => {
+          this.#held.remove(sent);
+          continues(() => failed(error));
+        },
+      }),
+    );
+  }
+
+  /** Repeats the request after a while, or throws its error. */
+  #retry(error: unknown, asked: string): void {
+    if (!isRetryable(error)) throw error;
+    const { clock, random } = this.#options;
+    const delay = Math.round(backoffDelay(retries, ++this.#failures, random()));
+    this.#reportFailure(error, delay);
+    this.#asked = asked;
+    this.#held.add(
+      clock.after(delay, () => {
+        this.#asked = undefined;
+        this.#advance();
+      }),
+    );
+  }
+
+  /** Whether the source continues without a version that is gone. `unread`: nothing of it was read. */
+  #tolerates({ root, key }: Look, unread: boolean, error: unknown): boolean {
+    const { changed, vanished } = this.#settings;
+    if (error instanceof ObjectChanged && (unread || changed === 'read')) {
+      this.#looks.push({ root, key, lost: true });
+      return true;
+    }
+    if (!(error instanceof ObjectVanished) || vanished !== 'skip') return false;
+    this.#options.report({
+      type: 'input-skipped',
+      operator: this.#options.id,
+      object: error.object,
+      reason: 'It was deleted before it was read to its end.',
+    } satisfies InputSkippedEvent);
+    return true;
+  }
+
+  #reportFailure(error: unknown, delayMs?: number): void {
+    const { id, report } = this.#options;
+    const then = delayMs === undefined ? 'the next listing will find what is new' : `again in ${delayMs} ms`;
+    report({
+      type: 'discovery-failed',
+      operator: id,
+      error,
+      ...(delayMs === undefined ? {} : { delayMs }),
+      message: `Source '${id}' could not look for new objects: ${then}.`,
+    } satisfies DiscoveryFailedEvent);
+  }
+
+  #reportHints(error: unknown): void {
+    const { id, report } = this.#options;
+    report({
+      type: 'discovery-failed',
+      operator: id,
+      error,
+      message: `The hints of source '${id}' failed: new objects are found by listings only.`,
+    } satisfies DiscoveryFailedEvent);
+  }
+
+  #count(): void {
+    const seen = this.#roots.reduce((sum, { versions }) => sum + versions.seen, 0);
+    this.#charge.set(seen * versionBytes);
+    const { most, longestUpload } = this.#settings;
+    if (seen > most) throw new HorizonFull(this.#options.id, most, longestUpload);
+  }
+}
