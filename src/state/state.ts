@@ -113,6 +113,11 @@ export interface FrozenCells {
   encode(content: unknown, key: StoredKey): CellContent;
   /** All cells have been read and stored in a segment. */
   stored(): void;
+  /**
+   * After {@link stored}: takes up to `most` cleared cells, and removes those from memory that have not been set again.
+   * Returns how many it took.
+   */
+  removeCleared(most: number): number;
   /** The cells were not stored: they go **under** newer writes, into the next freeze. */
   giveBack(): void;
 }

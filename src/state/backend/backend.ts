@@ -22,6 +22,9 @@ import type { FrozenCells, LiveState, StateHome, StateSpecs, Sweeper, TimerQueue
 import { StateIds } from './stateIds.js';
 import { StateLoad } from './stateLoad.js';
 
+/** Cleared cells that are removed in one step, which takes about 2 ms. */
+const removedInStep = 4096;
+
 type SegmentFiles = Pick<State, 'compression' | 'extension' | 'partSize' | 'compactionTrigger'>;
 
 export interface StateBackendOptions {
@@ -96,6 +99,7 @@ export class StateBackend {
   readonly #queue: Pending[] = [];
   #writing = Subscription.EMPTY;
   #compacting: Subscription | undefined;
+  readonly #removing = new Subscription();
   #closed = false;
   /** The time of the last watermark, in milliseconds since the epoch. */
   eventTime = -Infinity;
@@ -238,6 +242,7 @@ export class StateBackend {
     this.#closed = true;
     this.#writing.unsubscribe();
     this.#compacting?.unsubscribe();
+    this.#removing.unsubscribe();
   }
 
   /** Puts the states in the order of their ids. */
@@ -308,8 +313,20 @@ export class StateBackend {
     const head = this.#queue.shift();
     if (head === undefined) return;
     for (const cells of head.frozen) cells[how]();
+    if (how === 'giveBack') return;
     // Acks still to come are of this freeze or a later one.
-    if (how === 'stored') this.#settled = head.eventTime;
+    this.#settled = head.eventTime;
+    this.#removeCleared(head.frozen);
+  }
+
+  /** Usually there are few, which are removed immediately. */
+  #removeCleared(frozen: readonly FrozenCells[]): void {
+    const step = (): Step => {
+      let left = removedInStep;
+      for (const cells of frozen) left -= cells.removeCleared(left);
+      return left > 0 ? 'done' : 'more';
+    };
+    if (step() === 'more') this.#removing.add(sliced(this.#options.clock, step).subscribe());
   }
 
   #ack(out: Subscriber<Frozen>, eventTime: number): void {

@@ -13,9 +13,9 @@ import type { FrozenCells } from '../state.js';
  * 2. A write to an entry that a frozen generation still needs keeps the old content as `older`.
  * 3. {@link contentAt} reads a frozen generation: the newest content that is not younger than it. Generations are
  *    stored in order, so anything older is dropped at that point.
- * 4. Once the generation is stored, {@link Generations.stored} removes its cleared entries. If storing failed, {@link
- *    Generations.giveBack} puts its entries back **under** newer writes: into the next frozen generation, or the
- *    current one.
+ * 4. Once the generation is stored, its cleared entries are removed: {@link Generations.removeCleared}. If storing
+ *    failed, {@link Generations.giveBack} puts its entries back **under** newer writes: into the next frozen
+ *    generation, or the current one.
  *
  * Entries are never copied, and entries that are not written cost nothing.
  */
@@ -133,10 +133,16 @@ export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
   /** The oldest frozen set has been read completely, and is stored. */
   stored(set: FrozenSet<C, E>): void {
     this.#release(set);
-    for (const entry of set.cleared) {
+    set.entries = [];
+  }
+
+  /** Removes up to `most` cleared entries of a stored set, and returns how many. There may be writes between calls. */
+  removeCleared(set: FrozenSet<C, E>, most: number): number {
+    const entries = set.cleared.splice(Math.max(0, set.cleared.length - most));
+    for (const entry of entries) {
       if (entry.generation <= set.generation) this.remove(entry);
     }
-    set.entries = [];
+    return entries.length;
   }
 
   /** The oldest frozen set could not be stored: its entries go to the next one. */
@@ -285,6 +291,10 @@ export class FrozenEntries<C, E extends Entry<C> = Entry<C>> implements FrozenCe
 
   stored(): void {
     this.#of.stored(this.#set);
+  }
+
+  removeCleared(most: number): number {
+    return this.#of.removeCleared(this.#set, most);
   }
 
   giveBack(): void {

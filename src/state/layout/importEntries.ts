@@ -177,6 +177,10 @@ class EntryTable implements FrozenCells {
     // Nothing to keep.
   }
 
+  removeCleared(): number {
+    return 0;
+  }
+
   giveBack(): void {
     // Nothing to keep.
   }

@@ -87,6 +87,34 @@ describe('state backend', () => {
     expect(counts().total).toBe(0);
   });
 
+  test('any number of cleared keys leaves memory in short steps', () => {
+    const bench = new Bench(createMemoryStore(), counter);
+    const [live] = bench.backend.states;
+    const keys = 20_000;
+    for (let i = 0; i < keys; i++) set(bench, i, i);
+    for (let i = 0; i < keys; i++) bench.with<number>(i, 'n', (n) => n.clear());
+    let acked = false;
+    bench.backend.freeze().subscribe(() => (acked = true));
+    let longest = 0;
+    for (let before = keys; takeTurns(bench.clock, 1) > 0; before = live!.size)
+      longest = Math.max(longest, before - live!.size);
+    expect({ acked, left: live!.size }).toEqual({ acked: true, left: 0 });
+    expect(longest).toBeLessThanOrEqual(4096);
+  });
+
+  test('closing stops the removal of cleared keys', () => {
+    const bench = new Bench(createMemoryStore(), counter);
+    const [live] = bench.backend.states;
+    for (let i = 0; i < 20_000; i++) set(bench, i, i);
+    for (let i = 0; i < 20_000; i++) bench.with<number>(i, 'n', (n) => n.clear());
+    bench.backend.freeze().subscribe();
+    while (live!.size === 20_000) takeTurns(bench.clock, 1);
+    bench.backend.close();
+    const { size } = live!;
+    expect([takeTurns(bench.clock), live!.size]).toEqual([0, size]);
+    expect(size).toBeGreaterThan(0);
+  });
+
   test('state that is never accessed survives any number of snapshots, in few segments', () => {
     const store = createMemoryStore();
     let snapshot: Json | undefined;

@@ -73,10 +73,28 @@ describe('table', () => {
     const set = table.freeze();
     put(table, 'b', 2);
     contents(set);
-    expect(table.size).toBe(2);
     table.stored(set);
+    expect(table.size).toBe(2);
+    expect(table.removeCleared(set, 10)).toBe(2);
     expect(table.size).toBe(1);
     expect(table.find('b')?.content).toBe(2);
+  });
+
+  test('cleared keys leave memory a few at a time, and those that are set meanwhile stay', () => {
+    const table = new Table<number>();
+    const keys = ['a', 'b', 'c', 'd', 'e'];
+    for (const key of keys) put(table, key, 1);
+    for (const key of keys) clear(table, key);
+    const set = table.freeze();
+    contents(set);
+    table.stored(set);
+    expect(table.removeCleared(set, 2)).toBe(2);
+    expect(table.size).toBe(3);
+    for (const key of keys) put(table, key, 2);
+    expect(table.removeCleared(set, 2)).toBe(2);
+    expect(table.removeCleared(set, 2)).toBe(1);
+    expect(table.removeCleared(set, 2)).toBe(0);
+    expect(contents(table.freeze())).toEqual(new Map(keys.map((key) => [key, 2])));
   });
 
   test('histories are never longer than the number of sets in flight', () => {
