@@ -109,6 +109,10 @@ export interface CheckpointRules {
   readonly publishDurable: boolean;
   /** Off: the attempt ends as soon as its last checkpoint is durable. */
   readonly settle: boolean;
+  /** Off: a savepoint is copied although its checkpoint has open files. */
+  readonly savepointClosed: boolean;
+  /** Off: a savepoint is copied before its output is published. */
+  readonly savepointPublished: boolean;
 }
 
 export const checkpointRules: CheckpointRules = {
@@ -129,6 +133,8 @@ export const checkpointRules: CheckpointRules = {
   publishRestored: true,
   publishDurable: true,
   settle: true,
+  savepointClosed: true,
+  savepointPublished: true,
 };
 
 export type CheckpointInput =

@@ -120,6 +120,8 @@ export interface LogRules {
   readonly verifyEntry: boolean;
   /** Off: a PUT in doubt counts as failed, and its objects are deleted. */
   readonly repeatInDoubt: boolean;
+  /** Off: what a savepoint copies may become garbage meanwhile. */
+  readonly pin: boolean;
 }
 
 export const logRules: LogRules = {
@@ -128,6 +130,7 @@ export const logRules: LogRules = {
   verifyClaim: true,
   verifyEntry: true,
   repeatInDoubt: true,
+  pin: true,
 };
 
 export interface Step {

@@ -23,7 +23,7 @@ export function nextManifest(
   const from = parent === undefined ? draft.from : parent.from;
   const { savepoint } = draft;
   const inventory =
-    savepoint === undefined
+    savepoint === undefined || !rules.pin
       ? declared
       : { ...declared, pinned: references({ operators: draft.operators, pending: [] }) };
   const manifest: Manifest = {

@@ -81,8 +81,8 @@ function keyOf(): (world: World) => string {
   const draft = (d: Draft | undefined): number => number(d, (part) => JSON.stringify(part));
   const log = (state: LogState): string => {
     const { phase, serial, last, issued, next } = state;
-    const inventory = number(state.inventory, ({ objects, ...rest }) =>
-      JSON.stringify([[...objects].sort(), rest]),
+    const inventory = number(state.inventory, ({ objects, pinned, ...rest }) =>
+      JSON.stringify([[...objects].sort(), [...pinned].sort(), rest]),
     );
     return `${phase},${serial},${manifest(last?.manifest)},${manifest(issued?.manifest)},${draft(next)},${inventory}`;
   };
@@ -111,6 +111,7 @@ function keyOf(): (world: World) => string {
       number(world.objects, (part) => JSON.stringify([...part].sort())),
       number(world.uploads, (part) => `u${[...part].sort().join()}`),
       number(world.published, (part) => `p${JSON.stringify([...part].sort())}`),
+      JSON.stringify(world.roots),
       world.delayed.map(manifest).sort().join(),
       world.doubts,
       world.wrong,

@@ -1,6 +1,6 @@
 import type { Committable } from '../../src/flow/index.js';
 import { references } from '../../src/checkpoint/manifest.js';
-import type { World } from './model.js';
+import type { Published, Root, World } from './model.js';
 import { fieldOf, positionOf, unitsOf, uploadOf } from './modelStore.js';
 
 /**
@@ -11,7 +11,7 @@ export function violation(world: World, amends: boolean): string | undefined {
   if (world.wrong !== undefined) return world.wrong;
   const newest = world.slots.at(-1);
   if ((newest?.n ?? 0) !== world.highest) return `the newest entry, ${world.highest}, was deleted`;
-  const position = newest === undefined ? 0 : positionOf(newest);
+  const position = newest === undefined ? world.begins : positionOf(newest);
   const pending: Committable[] = newest?.pending.map(({ committable }) => committable) ?? [];
   pending.push(...(newest?.operators['out']?.open ?? []));
   const unamended = (committable: Committable): boolean => amends && committable['by'] !== undefined;
@@ -35,6 +35,10 @@ export function violation(world: World, amends: boolean): string | undefined {
     if (upload !== undefined && !world.uploads.has(upload))
       return `upload ${upload}, pending in the newest entry, is gone`;
     count(unitsOf(committable));
+  }
+  for (const root of world.roots) {
+    const wrong = misplaced(root, [...world.published.values()]);
+    if (wrong !== undefined) return wrong;
   }
   for (let unit = 0; unit < position; unit++) {
     if (!times.has(unit)) return `unit ${unit} is lost: the newest entry reads on from ${position}`;
@@ -61,6 +65,19 @@ export function violation(world: World, amends: boolean): string | undefined {
     }
   }
   return undefined;
+}
+
+/**
+ * A job that starts from a savepoint continues at its position, so what comes before must have been published by then, in
+ * files that have nothing of what comes after.
+ */
+function misplaced({ uri, position }: Root, published: readonly Published[]): string | undefined {
+  const before = published.filter(({ from }) => from < position);
+  if (before.some(({ to }) => to > position)) return `a file spans savepoint ${uri}, at ${position}`;
+  const units = before.reduce((sum, { from, to }) => sum + to - from, 0);
+  return units === position
+    ? undefined
+    : `savepoint ${uri} begins at ${position}, and ${units} units before it are published`;
 }
 
 /** A deadlock: nothing can happen any more, but an attempt is not over. */

@@ -17,6 +17,10 @@ test.each<[string, Partial<Bounds>]>([
   ['two that sweep, slots that are freed', { sweeps: 'always', barriers: [0, 3] }],
   ['two that sweep and may stop, the first writes', { sweeps: 'always', stops: true, barriers: [1, 0] }],
   ['two that sweep and may stop, the second writes', { sweeps: 'always', stops: true, barriers: [0, 1] }],
+  [
+    'savepoints of two that sweep, of which one writes',
+    { barriers: [1, 0], savepoints: [1, 1], sweeps: 'always' },
+  ],
   ['acks in any order, open files, two attempts', { ...anyOrder, openFiles: true, barriers: [2, 0] }],
   [
     'acks in any order, failures, a stop',

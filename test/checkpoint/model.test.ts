@@ -16,6 +16,8 @@ const timeouts = { timeoutMs: 10, tolerableFailures: 1 };
 /** One attempt writes, the other claims the log from it. */
 const claimed: Partial<Bounds> = { barriers: [1, 0] };
 const anyOrder: Partial<Bounds> = { acks: 'in any order' };
+const openSavepoint: Partial<Bounds> = { barriers: [1], openFiles: true, savepoints: [1] };
+const adopted: Partial<Bounds> = { adopts: true, barriers: [1, 0] };
 const amended: Partial<Bounds> = { openFiles: true, amends: true, barriers: [1, 1] };
 
 describe('All rules on: no reachable world breaks the promise', () => {
@@ -41,6 +43,15 @@ describe('All rules on: no reachable world breaks the promise', () => {
     ],
     ['periodic barriers, a stop', { ...anyOrder, barriers: [0], ticks: 4, stops: true, settings: periodic }],
     ['files that are amended before they are published', amended],
+    ['a savepoint while checkpoints continue', { barriers: [2], savepoints: [1] }],
+    ['savepoints of two attempts', { barriers: [0, 0], savepoints: [1, 1] }],
+    ['a savepoint, a claim, sweeps', { barriers: [0, 0], savepoints: [1, 0], sweeps: 'always' }],
+    ['a savepoint, open files, acks in any order', { ...anyOrder, ...openSavepoint }],
+    ['a savepoint and a stop', { barriers: [1], savepoints: [1], stops: true }],
+    ['a savepoint, a PUT in doubt', { barriers: [1], savepoints: [1], doubts: 1 }],
+    ['two attempts that begin with a savepoint', { adopts: true, units: 3 }],
+    ['two that begin with a savepoint and sweep', { ...adopted, sweeps: 'always' }],
+    ['two that begin with a savepoint, a PUT in doubt', { ...adopted, doubts: 1 }],
   ])('%s', (_, bounds) => {
     const { states, counterexample } = explore({ ...small, ...bounds });
     total.states += states;
@@ -100,6 +111,17 @@ describe('One rule off: the checker finds a counterexample', () => {
     ['publishRestored', { barriers: [1, 0], stops: true }, /B has not been told to publish 1\.1/],
     ['publishDurable', amended, /1\.1 is published, and will be again/],
     ['settle', { barriers: [1], stops: true }, /has settled, and 1\.1 is pending/],
+    ['pin', { barriers: [2], savepoints: [1] }, /A has deleted data\/1\/1, which its savepoint needs/],
+    [
+      'savepointClosed',
+      { ...anyOrder, ...openSavepoint },
+      /savepoint A1 begins at 2, and . units before it are published|a file spans savepoint A1/,
+    ],
+    [
+      'savepointPublished',
+      { barriers: [0], savepoints: [1] },
+      /savepoint A1 begins at 1, and 0 units before it are published/,
+    ],
   ])('%s', (rule, bounds, wrong) => {
     const { counterexample } = explore({ ...small, ...bounds, rules: { [rule]: false } });
     expect(counterexample).toMatch(wrong);

@@ -12,6 +12,7 @@ import type { Committable, Frozen } from '../../src/flow/index.js';
 import { canFreezeOpen, type Freezing } from './modelFreeze.js';
 import { advance, publishing, sealing, update } from './modelAttempt.js';
 import { answers, clear, land, name, remove, type Found } from './modelStore.js';
+import { adopting, copying, origin } from './modelSavepoint.js';
 import { newlySeen, type Seen } from './modelWatch.js';
 import { fencedSweep, startSweep, type DueSweep } from './modelSweep.js';
 
@@ -27,6 +28,9 @@ import { fencedSweep, startSweep, type DueSweep } from './modelSweep.js';
  * that of the one before it; an open file refers to a journal for each checkpoint. The source and the sink ack each
  * barrier when they like, the later before the earlier, too, or never.
  *
+ * A savepoint is copied object by object, also by an attempt that has been fenced; then its root is written. A log may
+ * begin with one, which each attempt copies before its claim.
+ *
  * Sweeps look first, and remove what they found at any time later: by then others have gone on.
  */
 export interface World {
@@ -40,6 +44,10 @@ export interface World {
   readonly uploads: ReadonlySet<string>;
   /** By uid. */
   readonly published: ReadonlyMap<string, Published>;
+  /** The position of the savepoint that the log begins with, or 0. */
+  readonly begins: number;
+  /** Complete savepoints. */
+  readonly roots: readonly Root[];
   /** Abandoned PUTs that may still land. */
   readonly delayed: readonly Manifest[];
   /** How many PUTs may still be in doubt. */
@@ -47,6 +55,12 @@ export interface World {
   readonly attempts: readonly Attempt[];
   /** The violation of an attempt, if any. */
   readonly wrong: string | undefined;
+}
+
+/** A complete savepoint: a job that starts from it continues at `position`. */
+export interface Root {
+  readonly uri: string;
+  readonly position: number;
 }
 
 export interface Published {
@@ -79,6 +93,12 @@ export interface Attempt {
   readonly position: number;
   readonly barriers: number;
   readonly open: Committable | undefined;
+  /** How many savepoints it may be asked for. */
+  readonly savepoints: number;
+  /** The savepoint that it copies, and the objects that are missing. */
+  readonly copying: (Root & { readonly left: readonly string[] }) | undefined;
+  /** The objects that it has copied of the savepoint that the log begins with. */
+  readonly adopted: readonly string[];
   readonly seen: Seen;
 }
 
@@ -107,6 +127,10 @@ export interface Bounds {
   readonly ticks: number;
   /** Whether attempts may be asked to stop. */
   readonly stops: boolean;
+  /** How many savepoints each attempt may be asked for. Default: none. */
+  readonly savepoints?: readonly number[];
+  /** Whether the log begins with a savepoint, of a job that has published one unit. Default: not. */
+  readonly adopts?: boolean;
   /** Whether attempts remove leftovers only when they start, or also when they have settled, and when they are fenced. */
   readonly sweeps: 'at the start' | 'always';
   /** Whose newest entry a fenced attempt trusts to name what must stay. The safe default: its successor's. */
@@ -121,11 +145,13 @@ export interface Action {
   readonly world: World;
 }
 
-export function firstWorld({ barriers, rules, settings, ticks, doubts }: Bounds): World {
+export function firstWorld(bounds: Bounds): World {
+  const { barriers, rules, settings, ticks, doubts, savepoints = [], adopts = false } = bounds;
   const attempts = barriers.map((left, i): Attempt => {
     const nonce = 'ABCDE'.charAt(i);
     const quiet = { minPauseMs: 0, timeoutMs: Infinity, tolerableFailures: 0, ...settings };
-    const self = { job: 'model', jobId: 'model', nonce, retained: 1 };
+    const from = adopts ? origin : undefined;
+    const self = { job: 'model', jobId: 'model', nonce, retained: 1, from };
     return {
       nonce,
       state: initialCheckpoints(self, quiet, { log: rules, checkpoints: rules }),
@@ -142,12 +168,16 @@ export function firstWorld({ barriers, rules, settings, ticks, doubts }: Bounds)
       position: 0,
       barriers: left,
       open: undefined,
+      savepoints: savepoints[i] ?? 0,
+      copying: undefined,
+      adopted: [],
       seen: newlySeen,
     };
   });
   const none = new Map<string, never>();
-  const store = { slots: [], highest: 0, objects: none, uploads: new Set<string>(), published: none };
-  return { ...store, delayed: [], doubts, attempts, wrong: undefined };
+  const published = adopts ? new Map([['of the first job', { from: 0, to: 1, times: 1 }]]) : none;
+  const store = { slots: [], highest: 0, objects: none, uploads: new Set<string>(), published };
+  return { ...store, begins: adopts ? 1 : 0, roots: [], delayed: [], doubts, attempts, wrong: undefined };
 }
 
 export type Tell = (event: CheckpointInput, base?: World, change?: Partial<Attempt>) => World;
@@ -180,6 +210,7 @@ function turns(world: World, i: number, bounds: Bounds): [string, World][] {
   const answered = (answer: LogEvent, base: World): World =>
     sends({ type: 'answered', answer }, base, { asked: undefined });
   found.push(...answers(world, attempt, bounds.claims, answered));
+  found.push(...adopting(world, i, answered), ...copying(world, i, sends));
   attempt.deletes.forEach((keys, k) => {
     const deletes = attempt.deletes.filter((_, at) => at !== k);
     const answer: LogEvent = { type: 'deleted', keys, failed: [] };
@@ -226,6 +257,12 @@ function barriers(world: World, attempt: Attempt, bounds: Bounds, sends: Tell): 
   const later = bounds.acks === 'in any order';
   if (bounds.stops && state.last === undefined && (later || state.log.phase === 'owned'))
     request('is asked to stop', 'stop', { leaveOpen: false, acks: ['in', 'out'], later });
+  if (attempt.savepoints > 0 && state.last === undefined && state.savepoint === undefined) {
+    const uri = `${attempt.nonce}${attempt.savepoints}`;
+    const freezing: Freezing = { leaveOpen: false, acks: ['in', 'out'], later };
+    const change = { freezing, savepoints: attempt.savepoints - 1 };
+    found.push([`savepoint ${uri}`, sends({ type: 'savepoint', uri }, world, change)]);
+  }
   if (attempt.barriers === 0 || state.log.next !== undefined) return found;
   const next = `checkpoint ${state.newest + 1}`;
   const ways = canFreezeOpen(attempt, bounds) ? [false, true] : [false];

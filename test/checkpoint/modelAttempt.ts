@@ -1,5 +1,6 @@
 import { step } from '../../src/checkpoint/checkpoints.js';
 import type { CheckpointEffect, CheckpointInput } from '../../src/checkpoint/checkpointState.js';
+import { objectsOf } from '../../src/checkpoint/savepoints/root.js';
 import type { Committable } from '../../src/flow/index.js';
 import type { Attempt, Bounds, Tell, World } from './model.js';
 import { freeze } from './modelFreeze.js';
@@ -31,6 +32,7 @@ export function advance(
       case 'list':
       case 'get':
       case 'put':
+      case 'adopt':
         next = { ...next, asked: effect };
         break;
       case 'claimed':
@@ -48,6 +50,12 @@ export function advance(
       case 'sweep':
         next = { ...next, sweeps: [...next.sweeps, effect] };
         break;
+      case 'copy-savepoint': {
+        const { uri, manifest } = effect;
+        const left = [...objectsOf(manifest)].sort();
+        next = { ...next, copying: { uri, position: positionOf(manifest), left } };
+        break;
+      }
       case 'settled':
         next = { ...next, over: true };
         break;

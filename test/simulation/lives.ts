@@ -30,32 +30,66 @@ export interface Lived {
   readonly checkpoints: number;
 }
 
-/** Runs the job until a process finishes. Throws if one fails, or none gets to the end. */
-export function live({ fill, begin, fates }: LivesOptions): Lived {
-  const clock = new SimulatedClock(1_700_000_000_000);
-  const random = seeded(1);
-  const world = createMemoryStore({ uri: 'memory://lake', clock, minimumPartSize });
-  fill?.(world);
-  const processes: SimulatedProcess[] = [];
-  let checkpoints = 0;
-  for (const fate of [...fates, undefined]) {
+export interface LifeOptions extends Omit<LivesOptions, 'fill'> {
+  readonly world: ObjectStore;
+  readonly clock: SimulatedClock;
+  readonly random: () => number;
+}
+
+/** The processes of one job, one after another, in a world that other jobs may share. */
+export class Life {
+  readonly processes: SimulatedProcess[] = [];
+  checkpoints = 0;
+  readonly #options: LifeOptions;
+  readonly #fates: (Fate | undefined)[];
+  #over: string | undefined;
+  #failure: unknown;
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    this.#fates = [...options.fates, undefined];
+  }
+
+  /** Starts the next process if there is none. Returns whether one has finished, or none is left. Throws if one fails. */
+  turn(): boolean {
+    if (this.#failure !== undefined) throw new Error('A process failed', { cause: this.#failure });
+    if (this.#over === 'finished') return true;
+    if (this.#over === undefined && this.processes.at(-1)?.state === 'running') return false;
+    if (this.#fates.length === 0) return true;
+    this.#start(this.#fates.shift());
+    return false;
+  }
+
+  #start(fate: Fate | undefined): void {
+    const { world, clock, random, begin } = this.#options;
     const network = delayed(world, { clock, before: () => between(random, 0, 3) });
     const process = new SimulatedProcess(network, clock, fate);
-    processes.push(process);
+    this.processes.push(process);
+    this.#over = undefined;
     const { job, leaf } = begin(surroundingsOf(process, random));
-    let over: string | undefined;
-    let failure: unknown;
     job.events$.subscribe((event) => {
-      if (event.type === 'checkpoint-durable') checkpoints++;
-      if (event.type === 'failed') failure = event['error'];
-      if (['finished', 'stopped', 'failed'].includes(event.type)) over = event.type;
+      if (event.type === 'checkpoint-durable') this.checkpoints++;
+      if (event.type === 'failed') this.#failure = event['error'];
+      if (['finished', 'stopped', 'failed'].includes(event.type)) this.#over = event.type;
     });
     job.run(leaf, { signal: process.signal }).catch(() => undefined); // the event has it
-    turnUntil(clock, () => over !== undefined || process.state !== 'running');
-    if (failure !== undefined) throw new Error('A process failed', { cause: failure });
-    if (over === 'finished') break;
   }
+}
+
+/** An empty world. */
+export function emptyWorld(): Pick<LifeOptions, 'world' | 'clock'> {
+  const clock = new SimulatedClock(1_700_000_000_000);
+  return { clock, world: createMemoryStore({ uri: 'memory://lake', clock, minimumPartSize }) };
+}
+
+/** Runs the job until a process finishes. Throws if one fails, or none gets to the end. */
+export function live({ fill, ...options }: LivesOptions): Lived {
+  const { world, clock } = emptyWorld();
+  fill?.(world);
+  const life = new Life({ ...options, world, clock, random: seeded(1) });
+  turnUntil(clock, () => life.turn());
   while (clock.step()); // what is still on its way to the store
+  const { processes, checkpoints } = life;
   return { world, requests: processes.map(({ requests }) => requests), checkpoints };
 }
 

@@ -11,8 +11,10 @@ import {
 import type { ObjectStore } from 'millrace/stores';
 import type { Source } from 'millrace/operators';
 import { leftovers } from './leftovers.js';
-import { crashes, live, type Lived, type LivesOptions } from './lives.js';
-import type { Surroundings } from './surroundings.js';
+import { crashes, emptyWorld, Life, live, type Lived, type LivesOptions } from './lives.js';
+import { between, seeded } from './random.js';
+import type { Fate } from './scenario.js';
+import { turnUntil, type Surroundings } from './surroundings.js';
 import { keysOf, now, textOf } from './world.js';
 
 interface Counted {
@@ -59,7 +61,7 @@ function job(surroundings: Surroundings, name: string, from?: string, each?: (id
   const counting = createJob({
     name,
     checkpoints: { dir: 'memory://lake/checkpoints', interval: 5 },
-    config: loadConfig({ env: {}, file: false }),
+    config: loadConfig({ env: {}, file: false, set: { 'state.backend.s3.compaction-trigger': '2' } }),
     restart: 'none',
     logger: silentLogger,
     ...(from === undefined ? {} : { from }),
@@ -160,4 +162,75 @@ test('a crash at each request of a job that starts from a savepoint: it starts f
     const others = ['out/', 'savepoints/', 'checkpoints/first/', 'checkpoints/probe'];
     expect(leftovers(lived.world, 'second', others)).toEqual([]);
   }
+});
+
+/** Whether everything exists that the root of a savepoint names. */
+function expectWhole(world: ObjectStore, folder: string): void {
+  const keys = new Set(keysOf(world, `${folder}/`));
+  const { data } = JSON.parse(textOf(world, `${folder}/root`).split('\n')[1] ?? '') as {
+    readonly data: readonly (readonly [name: string, bytes: number])[];
+  };
+  expect(data.filter(([name]) => !keys.has(`${folder}/${name}`))).toEqual([]);
+  expect(data).not.toEqual([]);
+}
+
+test('a savepoint at any time, crashes of both jobs, the second of which starts while the first continues', () => {
+  const seen = { bothRan: 0, collected: 0, again: 0 };
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = seeded(seed);
+    const { world, clock } = emptyWorld();
+    const crash = (most: number): Fate => ({
+      kind: 'crash',
+      at: between(random, 1, most),
+      when: random() < 0.5 ? 'before' : 'after',
+    });
+    const asked = between(random, 0, length - 8);
+    const first = new Life({
+      ...{ world, clock, random, fates: random() < 0.7 ? [crash(140)] : [] },
+      begin: (surroundings) => {
+        let once = false;
+        const made = job(surroundings, 'first', undefined, (id) => {
+          if (once || id < asked || foldersOf(world).complete.length > 0) return;
+          once = true;
+          made.job.savepoint('memory://lake/savepoints').catch(() => undefined); // the next life asks again
+        });
+        made.job.events$.subscribe(({ type }) => {
+          if (type === 'garbage-deleted') seen.collected++;
+        });
+        return made;
+      },
+    });
+    /** The output of the first job when the savepoint was complete. */
+    const roots = new Map<string, readonly Counted[]>();
+    let second: Life | undefined;
+    turnUntil(clock, () => {
+      const isOver = first.turn();
+      for (const folder of foldersOf(world).complete) {
+        if (roots.has(folder)) continue;
+        expectWhole(world, folder);
+        roots.set(folder, linesBelow(world, 'out/first/'));
+      }
+      const [folder] = roots.keys();
+      if (folder === undefined) return isOver;
+      if (second === undefined && !isOver) seen.bothRan++;
+      second ??= new Life({
+        ...{ world, clock, random, fates: random() < 0.7 ? [crash(80)] : [] },
+        begin: (surroundings) => job(surroundings, 'second', `memory://lake/${folder}`),
+      });
+      const isSecondOver = second.turn();
+      return isOver && isSecondOver;
+    });
+    while (clock.step()); // what is still on its way to the store
+    expectExact(linesBelow(world, 'out/first/'));
+    if (second === undefined) continue; // it was asked for too late
+    seen.again += second.processes.length - 1;
+    const continued = linesBelow(world, 'out/second/');
+    const begins = Math.min(...continued.map(({ id }) => id), length);
+    expect(begins).toBeGreaterThanOrEqual(asked);
+    const [published = []] = roots.values();
+    expectExact([...published.filter(({ id }) => id < begins), ...continued]);
+  }
+  expect(seen.bothRan).toBeGreaterThan(25);
+  expect(seen.collected).toBeGreaterThan(60);
+  expect(seen.again).toBeGreaterThan(12);
 });

@@ -50,7 +50,8 @@ export function advanceSavepoint(state: CheckpointState, at: Moment): Checkpoint
   if (savepoint.phase === 'written') return durable(state, savepoint, at);
   if (savepoint.phase !== 'publishing' || manifest === undefined) return same(state);
   const unconfirmed = new Set(state.log.inventory.pending.map(({ committable }) => committable.uid));
-  if (manifest.pending.some(({ committable }) => unconfirmed.has(committable.uid))) return amended(state, at);
+  const isPublished = manifest.pending.every(({ committable }) => !unconfirmed.has(committable.uid));
+  if (!isPublished && state.rules.savepointPublished) return amended(state, at);
   return {
     state: { ...state, savepoint: { ...savepoint, phase: 'copying' } },
     effects: [{ type: 'copy-savepoint', uri, manifest }],
@@ -61,7 +62,7 @@ function durable(state: CheckpointState, savepoint: SavepointState, at: Moment):
   const manifest = state.log.last?.manifest;
   if (manifest?.kind !== 'savepoint' || manifest.savepoint !== savepoint.uri) return same(state);
   const open = Object.entries(manifest.operators).filter(([, operator]) => operator.open.length > 0);
-  if (open.length > 0)
+  if (open.length > 0 && state.rules.savepointClosed)
     return failed(
       state,
       savepointOpen(
