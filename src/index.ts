@@ -21,6 +21,10 @@ export {
   type StateDescription,
   type StateEntry,
 } from './job/openState.js';
+export type { ExportStateOptions } from './job/exportState.js';
+export { importState, type ImportStateOptions } from './job/importState.js';
+export type { StateProgress } from './job/stateFolder.js';
+export type { StateStoresOptions } from './job/stateStores.js';
 export { provide, type Provided } from './job/services.js';
 export { stopOn } from './job/stopOn.js';
 export type { Flow, FlowOperator } from './flow/flow.js';
@@ -46,13 +50,14 @@ export { countByKey, type KeyCount } from './operators/countByKey.js';
 export { distinctByKey, type DistinctByKeyOptions } from './operators/distinctByKey.js';
 export { joinByKey, type JoinByKeyOptions } from './operators/joinByKey.js';
 export type { Timer } from './operators/keyed/dueTimers.js';
-export { keyed, type KeyedOptions } from './operators/keyed.js';
+export { keyed } from './operators/keyed.js';
+export type { KeyedOptions } from './operators/keyed/keyedOptions.js';
 export { latestByKey, type LatestByKeyOptions } from './operators/latestByKey.js';
 export { mergeFlows } from './operators/mergeFlows.js';
 export { records } from './operators/records.js';
 export { reduceByKey } from './operators/reduceByKey.js';
 export { scanByKey, type AccumulateOptions } from './operators/scanByKey.js';
-export { scanState } from './operators/scanState.js';
+export { scanState, type ScanStateOptions } from './operators/scanState.js';
 export { values } from './operators/values.js';
 export { watermarks, type WatermarkOptions } from './operators/watermarks.js';
 

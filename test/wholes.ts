@@ -15,6 +15,11 @@ export const wholes: readonly Whole[] = [
     because: 'They carry out the steps and read what was written, for the coordinator alone.',
   },
   {
+    files: 'checkpoint/savepoints/{name,stored}.ts',
+    by: 'cli/commands/savepoint.test.ts',
+    because: 'They are what the commands do, on stores of three kinds.',
+  },
+  {
     files: 'checkpoint/savepoints/{adopt,copy,maker,making}.ts',
     by: 'simulation/savepoints.test.ts',
     because: 'Whole jobs make savepoints and start from them, with a crash at every request.',
@@ -110,10 +115,19 @@ export const wholes: readonly Whole[] = [
     because: 'A format is detected by what is recognised.',
   },
   {
-    files:
-      'operators/{keyed/byKeyOptions,countByKey,distinctByKey,joinByKey,latestByKey,reduceByKey,scanByKey,scanState}.ts',
+    files: 'operators/{countByKey,distinctByKey,joinByKey,latestByKey,reduceByKey,scanByKey,scanState}.ts',
     by: 'operators/byKey.test.ts',
     because: 'A few lines each over keyed state, checked alike; marbles, matrix and laws run on each.',
+  },
+  {
+    files: 'operators/keyed/byKeyOptions.ts',
+    by: 'operators/byKey.options.test.ts',
+    because: 'Every option has the same effect on every operator by key.',
+  },
+  {
+    files: 'operators/keyed/keyedRecords.ts',
+    by: 'operators/keyed.test.ts',
+    because: 'It is what keyed is made of.',
   },
   {
     files: 'fs/operations/{,transfer/}*.ts',
@@ -207,7 +221,7 @@ export const wholes: readonly Whole[] = [
       'What kinds have in common is tested for all of them; the model in cells.test.ts has every kind, too.',
   },
   {
-    files: 'state/stored/{keyCells,storedEntries}.ts',
+    files: 'state/stored/{keyCells,storedEntries,storedSpec}.ts',
     by: 'state/stored/storedState.test.ts',
     because: 'Reads from outside: one property has one key, and all.',
   },
@@ -217,7 +231,22 @@ export const wholes: readonly Whole[] = [
     because: 'Opening state from outside is what they are for.',
   },
   {
-    files: 'state/layout/*.ts',
+    files: 'job/{importState,stateFolder,stateStores}.ts',
+    by: 'job/exportState.test.ts',
+    because: 'What is exported is imported: one test of a job, and of a crash at every request.',
+  },
+  {
+    files: 'state/layout/{checkFolder,summary}.ts',
+    by: 'job/exportState.test.ts',
+    because: 'They are of exports of whole jobs.',
+  },
+  {
+    files: 'checkpoint/savepoints/write.ts',
+    by: 'job/exportState.test.ts',
+    because: 'Imports alone use it.',
+  },
+  {
+    files: 'state/layout/{entry*,importEntries}.ts',
     by: 'state/layout/exportEntries.test.ts',
     because: 'What is exported is imported: one property.',
   },

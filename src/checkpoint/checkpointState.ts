@@ -32,7 +32,7 @@ export interface CheckpointState {
   readonly dueAt: number | undefined;
   /** When a checkpoint last became durable or failed. */
   readonly endedAt: number;
-  /** When publishing or sweeping, after the last checkpoint, began or last made progress. */
+  /** When publishing, copying a savepoint, or sweeping began or last made progress. */
   readonly movedAt: number;
   /** The savepoint in progress. */
   readonly savepoint: SavepointState | undefined;
@@ -147,6 +147,8 @@ export type CheckpointInput =
   | { readonly type: 'requested'; readonly reason: CheckpointReason }
   /** Make a savepoint in the folder `uri`. */
   | { readonly type: 'savepoint'; readonly uri: string }
+  /** An object of the savepoint is copied. */
+  | { readonly type: 'copied' }
   /** The copy is complete, or has failed. */
   | { readonly type: 'savepointed' }
   /**

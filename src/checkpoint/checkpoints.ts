@@ -63,6 +63,8 @@ function dispatch(state: CheckpointState, event: CheckpointInput, at: Moment): C
       return begin(state, event.reason, at);
     case 'savepoint':
       return beginSavepoint(state, event.uri, at);
+    case 'copied':
+      return same({ ...state, movedAt: at.monotonic });
     case 'savepointed':
       return endSavepoint(state, at);
     case 'tick':

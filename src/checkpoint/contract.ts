@@ -1,5 +1,13 @@
 import type { Observable } from 'rxjs';
-import type { Barrier, CheckpointReason, Clock, Committable, Participant, Restored } from '../flow/index.js';
+import type {
+  Allow,
+  Barrier,
+  CheckpointReason,
+  Clock,
+  Committable,
+  Participant,
+  Restored,
+} from '../flow/index.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import type { Located } from '../store/relation.js';
 import type { CheckpointData, StoreLocation } from '../store/services.js';
@@ -62,6 +70,8 @@ export interface ClaimOptions {
   readonly from?: Adoption | undefined;
   /** Where the job's data objects are copied from for savepoints. Default: `store`, copied through memory elsewhere. */
   readonly location?: Located | undefined;
+  /** Memory for the copies of savepoints. Default: unlimited. */
+  readonly allow?: Allow | undefined;
   readonly on?: ((event: CheckpointEvent) => void) | undefined;
   /** Called with the error when a request of the log is repeated, and with `undefined` once one is answered. */
   readonly repeated?: ((error: unknown) => void) | undefined;
@@ -78,7 +88,9 @@ export type CheckpointWait =
   /** The store has not answered whether the manifest is written. */
   | { readonly on: 'manifest'; readonly checkpoint: number; readonly since: number }
   /** The last checkpoint is durable, and these sinks have not published what is pending. */
-  | { readonly on: 'publishing'; readonly operators: readonly string[]; readonly since: number };
+  | { readonly on: 'publishing'; readonly operators: readonly string[]; readonly since: number }
+  /** Everything is published, and the copy of the savepoint `uri` is not complete. */
+  | { readonly on: 'savepoint'; readonly uri: string; readonly since: number };
 
 /** One attempt's ownership of its job's log, from the verified claim on. */
 export interface Coordinator {

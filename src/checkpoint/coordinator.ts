@@ -109,7 +109,7 @@ class LogCoordinator implements Coordinator {
   }
 
   get prefixes(): readonly string[] {
-    return [...new Set([this.#options.prefix, ...rootsOf(this.#place)])];
+    return rootsOf(this.#place);
   }
 
   get waiting(): CheckpointWait | undefined {

@@ -3,11 +3,12 @@
  *
  *     data/<epoch>/<operator>-<counter><suffix>              below the place's prefix
  *     data/<epoch>/<entropy>/<operator>-<counter><suffix>    with the entropy inserted into the prefix
+ *     data/0000000000/<job id>/…                             below the prefix: of the savepoint that the log began with
  *
  * The prefix depends only on the job's configuration: a manifest names objects, never their place.
  *
  * Servers distribute load by key prefix. With entropy, the key of every data object contains one of 16 values near its
- * start. They are drawn once per log and recorded in its first claim, so 16 listings find the objects of dead attempts. Keys of manifests, and of everything else that people look up, contain no entropy.
+ * start. They are drawn once per log and recorded in its first claim, so 17 listings find the objects of dead attempts. Keys of manifests, and of everything else that people look up, contain no entropy.
  *
  * A log keeps its initial entropy, which keeps the names in older entries valid.
  */
@@ -46,10 +47,10 @@ export function drawEntropy(
   return { at, name, values: Array.from({ length: 16 }, value) };
 }
 
-/** The prefixes before the names of data objects: one, or one for each value of entropy. */
+/** The prefixes before the names of data objects: the plain one, and one for each value of entropy. */
 export function rootsOf({ prefix, entropy }: DataPlace): readonly string[] {
   if (entropy === undefined) return [prefix];
-  return [...new Set(entropy.values)].map((value) => inserted(prefix, entropy, value));
+  return [...new Set([prefix, ...entropy.values.map((value) => inserted(prefix, entropy, value))])];
 }
 
 /** Whether it is the name of a data object: below `data/`, without segments `.` and `..`. */
@@ -66,7 +67,7 @@ export function epochOf(name: string): number {
 /** The key of a data object. Errors: `ForeignName`. */
 export function dataKey({ prefix, entropy }: DataPlace, name: string): string {
   if (!isDataName(name)) throw noDataName(`A checkpoint below ${prefix}`, name);
-  const value = /^data\/\d{10}\/([^/]+)\//.exec(name)?.[1];
+  const value = /^data\/(?!0{10}\/)\d{10}\/([^/]+)\//.exec(name)?.[1];
   const spread = entropy !== undefined && value !== undefined && entropy.values.includes(value);
   return (spread ? inserted(prefix, entropy, value) : prefix) + name;
 }

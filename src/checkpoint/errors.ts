@@ -26,6 +26,11 @@ export type CheckpointErrorCode =
   | 'SavepointTooNew'
   | 'SavepointOpen'
   | 'SavepointFailed'
+  | 'SavepointUnpublished'
+  | 'SavepointOvertaken'
+  | 'SavepointExists'
+  | 'NotASavepoint'
+  | 'NoCheckpoint'
   | 'AlreadyStarted'
   | 'SweepTooLong';
 

@@ -23,6 +23,6 @@ export function firstState(options: ClaimOptions): CheckpointState {
 }
 
 /** 12 URL-safe characters: 72 random bits. */
-function drawId(random: () => number): string {
+export function drawId(random: () => number): string {
   return Array.from({ length: 12 }, () => alphabet.charAt(Math.floor(random() * alphabet.length))).join('');
 }

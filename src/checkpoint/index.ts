@@ -3,8 +3,8 @@
  * protocol.
  */
 export { accessError } from './accessError.js';
-export type { CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
-export { adoption } from './savepoints/adopt.js';
+export type { Adoption, CheckpointWait, ClaimOptions, Coordinator } from './contract.js';
+export { adoption, type AdoptOptions } from './savepoints/adopt.js';
 export { claim } from './coordinator.js';
 export { neverDurable, savepointFailed } from './errors.js';
 export { dataKey } from './dataPlace.js';
@@ -15,3 +15,10 @@ export { scopeOf } from './trust.js';
 export type { Signing } from './signature.js';
 export { decodeManifest, encodeManifest } from './manifestCodec.js';
 export { readSavepoint, savepointPrefix } from './savepoints/read.js';
+export { newSavepointName } from './savepoints/name.js';
+export { savepointsIn, verifySavepoint, type StoredSavepoint } from './savepoints/stored.js';
+export { planRemoval, removePlanned } from './savepoints/remove.js';
+export { duplicateSavepoint } from './savepoints/duplicate.js';
+export { savepointFromOutside } from './savepoints/outside.js';
+export { corruptSavepoint } from './savepoints/root.js';
+export { SavepointWriter, type SavepointContent } from './savepoints/write.js';

@@ -126,11 +126,13 @@ export function endRounds(
 /** A round that is over is kept while acks are missing that later rounds may wait for. */
 const isKept = ({ phase, missing }: Round): boolean => phase !== 'over' || missing.size > 0;
 
-/** The wait of the oldest unfinished checkpoint, or, after the last one, of its publishing. */
+/** The wait of the oldest unfinished checkpoint, or, after the last one, of its publishing and its savepoint. */
 export function waitOf(state: CheckpointState): CheckpointWait | undefined {
-  const { phase, movedAt: since, log } = state;
+  const { phase, movedAt: since, log, savepoint } = state;
   if (phase === 'publishing' || phase === 'sweeping') {
     const operators = new Set(log.inventory.pending.map(({ sink }) => sink));
+    if (savepoint?.phase === 'copying' && operators.size === 0)
+      return { on: 'savepoint', uri: savepoint.uri, since };
     return { on: 'publishing', operators: [...operators], since };
   }
   const round = state.rounds.find(isUnfinished);

@@ -63,9 +63,15 @@ const misuse: ReadonlySet<string> = new Set([
   'IntoItself',
   'Overlap',
   'OutsideTarget',
+  'NotASavepoint',
 ]);
 
-const missing: ReadonlySet<string> = new Set(['NotFound', 'StateNotFound']);
+const missing: ReadonlySet<string> = new Set([
+  'NotFound',
+  'StateNotFound',
+  'SavepointNotFound',
+  'NoCheckpoint',
+]);
 
 /** The exit code of a run that ended with this error. */
 export function exitCodeOf(error: unknown): number {

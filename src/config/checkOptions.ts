@@ -71,6 +71,11 @@ export function required<T extends object>(key: string, options: T | undefined):
   return options;
 }
 
+/** Throws `InvalidOption` unless the value is a function. */
+export function checkFunction(key: string, given: unknown): void {
+  if (typeof given !== 'function') throw new InvalidOption(key, given, 'a function');
+}
+
 /** Throws `InvalidOption` if the object lacks one of these methods. */
 export function withMethods(key: string, value: object | undefined, names: readonly string[]): void {
   if (value === undefined) return;

@@ -83,6 +83,7 @@ export interface State {
   readonly extension: string;
   readonly partSize: number;
   readonly compactionTrigger: number;
+  readonly exportDir?: string;
 }
 
 /** See `DelegationTokenOptions`. */

@@ -7,7 +7,6 @@ export interface ConfigProblem {
     | 'InvalidValue'
     | 'Duplicate'
     | 'OnlyInCode'
-    | 'NotAvailable'
     | 'Incomplete'
     | 'Contradiction'
     | 'InvalidFile';

@@ -83,16 +83,18 @@ export interface RestartDefaults {
 export interface StateOptions {
   /** `s3` refuses checkpoint directories elsewhere. */
   readonly backend?: 's3';
-  /** Snappy. Default true. */
+  /** Snappy, for segments and exported entries. Default true. */
   readonly compression?: boolean;
-  /** SSE-S3 in the bucket of the checkpoints, unless `s3.sse` is set. Default false. */
+  /** SSE-S3 in the buckets of the checkpoints and of exported and imported state, unless `s3.sse` is set. Default false. */
   readonly encryption?: boolean;
-  /** The extension of segments' names. Default `.state`. */
+  /** Ends the names of segments and exported entries. Default `.state`. */
   readonly extension?: string;
-  /** The part size of larger segments. 5 MiB to 1 GiB. Default 10 MiB. */
+  /** The part size of larger segments and exported entries. 5 MiB to 1 GiB. Default 10 MiB. */
   readonly partSize?: Size;
   /** The number of segments of similar size that are merged into one. 2 to 16. Default 8. */
   readonly compactionTrigger?: number;
+  /** The folder that state is exported to, unless another one is named. */
+  readonly exportDir?: string;
 }
 
 /** Session tokens for workers. */

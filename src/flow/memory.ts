@@ -41,6 +41,38 @@ export interface Memory {
   charge(): MemoryCharge;
 }
 
+/** What holds memory without an attempt: the readers of a client, a copy, a writer. */
+export interface AllowanceUse {
+  /** Its name in errors: `a copy`. */
+  readonly who: string;
+  /** Bytes that it needs for progress, and takes in any case. */
+  readonly floor: number;
+  /** Bytes that it can use, the floor included. */
+  readonly most: number;
+  /** `limit` has changed. Must not throw. */
+  readonly changed: () => void;
+}
+
+/** Memory of the process's budget that never waits: its floor is a charge, and the rest is a share. */
+export interface Allowance {
+  /** Bytes, never below the floor. */
+  readonly limit: number;
+  /** Reports what is held, whenever that has changed. */
+  holds(bytes: number): void;
+  /** Nothing is held any more. Idempotent. */
+  leave(): void;
+}
+
+/** Errors: `MemoryTooSmall` if the memory of this process is less than its jobs need at least. */
+export type Allow = (use: AllowanceUse) => Allowance;
+
+/** Without a budget, as in tests, all may have what they can use. */
+export const unlimited: Allow = ({ most }) => ({
+  limit: most,
+  holds: () => undefined,
+  leave: () => undefined,
+});
+
 /** Without a budget, as in tests, every share is as large as its holder asks for. */
 const uncounted: Memory = {
   share: ({ most }) => ({ limit: most, holds: () => undefined, leave: () => undefined }),

@@ -14,7 +14,7 @@ import { Opening } from './opening.js';
 import type { Wait } from './stalls.js';
 import { StallWatch } from './stallWatch.js';
 import type { SavepointQueue, SavepointRequest } from './savepoints.js';
-import { waitsOf, type AttemptState } from './waits.js';
+import { waitsOf, type Adopting, type AttemptState } from './waits.js';
 import { Wiring, type Graph } from './wiring.js';
 
 /**
@@ -60,6 +60,8 @@ export interface AttemptPlan {
   readonly claim: Observable<Coordinator>;
   /** Why the current request of the log is being repeated, if it is. */
   readonly logFailure: () => unknown;
+  /** The copy of the savepoint that the log begins with, while it is made. */
+  readonly adopting: () => Adopting | undefined;
   /** Bytes that a source may be ahead of its slowest terminal. */
   readonly budget: number;
   /** Bytes that all jobs of the process may hold together. */
@@ -282,6 +284,7 @@ class RunningAttempt {
       since: this.#since,
       coordinator,
       logFailure: this.#plan.logFailure(),
+      adopting: this.#plan.adopting(),
       memory: { holders: this.#account?.waiting ?? [], since: this.#memorySince },
       wiring: this.#wiring,
       ledger: this.#ledger,

@@ -51,17 +51,14 @@ export function checkpointSource({
   marker,
   sign,
 }: CheckpointSourceOptions): Observable<CheckpointSource> {
-  const { store, key } = location;
-  const { plain, at, name = false } = withoutEntropy(key, marker);
-  const folder = plain.replace(/\/+$/, '');
-  const prefix = folder === '' ? '' : `${folder}/`;
-  const job = folder.slice(folder.lastIndexOf('/') + 1);
-  const entropy = at === undefined ? undefined : { at, name };
-  const log: LogPlace = { store, prefix, scope: scopeOf({ store, prefix, job, entropy, sign }) };
+  const log = logPlaceOf({ location, marker, sign });
+  const { store, prefix } = log;
   return readNewest(log).pipe(
     switchMap((manifest) =>
       manifest === undefined
-        ? savepoint(location, sign).pipe(catchError((error: unknown) => notFound(store, prefix, error)))
+        ? savepoint({ store, key: prefix }, sign).pipe(
+            catchError((error: unknown) => notFound(store, prefix, error)),
+          )
         : of({
             manifest,
             data: readOnly(store, (object) => dataKey({ prefix, entropy: manifest.entropy }, object)),
@@ -69,6 +66,17 @@ export function checkpointSource({
           }),
     ),
   );
+}
+
+/** The log of a job whose folder in a checkpoint directory it is. */
+export function logPlaceOf({ location, marker, sign }: CheckpointSourceOptions): LogPlace {
+  const { store, key } = location;
+  const { plain, at, name = false } = withoutEntropy(key, marker);
+  const folder = plain.replace(/\/+$/, '');
+  const prefix = folder === '' ? '' : `${folder}/`;
+  const job = folder.slice(folder.lastIndexOf('/') + 1);
+  const entropy = at === undefined ? undefined : { at, name };
+  return { store, prefix, scope: scopeOf({ store, prefix, job, entropy, sign }) };
 }
 
 function savepoint(
@@ -95,12 +103,9 @@ function readOnly(store: ObjectStore, key: (name: string) => string): Checkpoint
   };
 }
 
-/** A folder without a root is a savepoint only if it has nothing else. */
-const noSavepoint = new Set(['SavepointNotFound', 'SavepointIncomplete']);
-
 /** There is neither a log nor a savepoint. Names the jobs in the folder, or else those next to it. */
 function notFound(store: ObjectStore, prefix: string, error: unknown): Observable<never> {
-  if (!(error instanceof MillraceError) || !noSavepoint.has(error.code)) return throwError(() => error);
+  if (!(error instanceof MillraceError) || error.code !== 'SavepointNotFound') return throwError(() => error);
   const parent = prefix.replace(/[^/]*\/$/, '');
   return from([prefix, parent]).pipe(
     concatMap((directory) => jobsIn(store, directory).pipe(map((jobs) => ({ directory, jobs })))),

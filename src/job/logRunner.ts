@@ -1,11 +1,22 @@
-import { catchError, concatMap, defer, tap, throwError, type Observable } from 'rxjs';
-import { accessError, adoption, claim, type ClaimOptions, type Coordinator } from '../checkpoint/index.js';
+import { catchError, concatMap, defer, finalize, tap, throwError, type Observable } from 'rxjs';
+import {
+  accessError,
+  adoption,
+  claim,
+  type Adoption,
+  type AdoptOptions,
+  type ClaimOptions,
+  type Coordinator,
+} from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
-import { plainUri } from '../path/index.js';
+import { monotonic } from '../flow/index.js';
+import { hideUserInfo, plainUri } from '../path/index.js';
 import { runAttempt, type Outcome } from './attempt.js';
+import type { Adopting } from './waits.js';
 import { checkpointPlace } from './checkpointPlace.js';
 import type { Environment } from './environment.js';
 import type { JobEvent } from './events.js';
+import { allowancesOf } from './memory/index.js';
 import type { ResolvedOptions } from './options.js';
 import type { RestartPolicy } from './restartPolicy.js';
 import type { SavepointQueue } from './savepoints.js';
@@ -58,8 +69,13 @@ export function runLog(plan: LogPlan): Observable<Outcome> {
         emit(event);
       };
       let failing: unknown;
-      const repeated = (error: unknown): void => void (failing = error);
-      return runAttempt({ ...plan, claim: claimLog(plan, on, repeated), logFailure: () => failing });
+      let adopting: Adopting | undefined;
+      const claimed = claimLog(plan, {
+        on,
+        repeated: (error) => void (failing = error),
+        adopting: (wait) => void (adopting = wait),
+      });
+      return runAttempt({ ...plan, claim: claimed, logFailure: () => failing, adopting: () => adopting });
     },
   });
 }
@@ -67,12 +83,18 @@ export function runLog(plan: LogPlan): Observable<Outcome> {
 /** Claims the log below `checkpoints.dir`, after checking that the store there supports conditional writes. */
 function claimLog(
   plan: LogPlan,
-  on: ClaimOptions['on'],
-  repeated: ClaimOptions['repeated'],
+  {
+    on,
+    repeated,
+    adopting,
+  }: Pick<ClaimOptions, 'on' | 'repeated'> & {
+    readonly adopting: (wait: Adopting | undefined) => void;
+  },
 ): Observable<Coordinator> {
   return defer(() => {
-    const { name: job, checkpoints, environment, allowDropped, ignoreUnclaimed, from } = plan;
-    const { clock, random, stores, config } = environment;
+    const { name: job, checkpoints, environment, allowDropped, ignoreUnclaimed } = plan;
+    const { clock, random } = environment;
+    const allow = allowancesOf(environment.memory, () => plan.memory);
     const { dir, fencing, ...settings } = checkpoints;
     const { location, prefix, entropy } = checkpointPlace(environment, dir, job);
     const { store, reserved: logStore, capabilities } = location;
@@ -94,19 +116,40 @@ function claimLog(
           allowDropped,
           ignoreUnclaimed,
           location,
-          from:
-            from === undefined
-              ? undefined
-              : adoption({
-                  ...{ uri: from, savepoint: stores.open(plainUri(from, config.transfer.entropy.key)) },
-                  ...{ location, prefix, sign: settings.sign, clock, random },
-                }),
+          from: adoptionOf(plan, { location, prefix, allow }, adopting),
+          allow,
           on,
           repeated,
         }),
       ),
     );
   });
+}
+
+/** The savepoint that an empty log begins with. `adopting` hears of each step of its copy, and of the end. */
+function adoptionOf(
+  { from, checkpoints: { sign }, environment: { clock, random, stores, config } }: LogPlan,
+  place: Pick<AdoptOptions, 'location' | 'prefix' | 'allow'>,
+  adopting: (wait: Adopting | undefined) => void,
+): Adoption | undefined {
+  if (from === undefined) return undefined;
+  const uri = plainUri(from, config.transfer.entropy.key);
+  const moved = (): void => {
+    adopting({ uri: hideUserInfo(uri), since: monotonic(clock) });
+  };
+  const { adopted, ...adopts } = adoption({
+    ...{ ...place, uri, savepoint: stores.open(uri) },
+    ...{ sign, clock, random, moved },
+  });
+  const watched = defer(() => {
+    moved();
+    return adopted.pipe(
+      finalize(() => {
+        adopting(undefined);
+      }),
+    );
+  });
+  return { ...adopts, adopted: watched };
 }
 
 const noFencing = (dir: string): MillraceError =>

@@ -17,14 +17,7 @@ import {
   type Observable,
   type ObservableInput,
 } from 'rxjs';
-import { checkOptions, required, withMethods, type OptionNames } from '../config/checkOptions.js';
-import { checkS3Options } from '../config/checkS3Options.js';
-import { loadConfig, type Config } from '../config/index.js';
-import type { Logger } from '../config/logger.js';
-import { mergeS3 } from '../config/mergeS3.js';
-import type { S3Options } from '../config/s3Options.js';
-import { defaultConfig } from '../config/service.js';
-import { systemClock, type Clock } from '../flow/index.js';
+import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
 import {
   compareKeys,
   encodeKey,
@@ -40,29 +33,20 @@ import {
   type StateSpecs,
   type StoredEntry,
 } from '../state/index.js';
-import { openStores, type OpenedStores } from '../store/open.js';
-import type { Stores } from '../store/services.js';
 import { checkpointSource, type CheckpointSource } from './checkpointSource.js';
+import { exportState, type ExportStateOptions } from './exportState.js';
 import { checkSign, signing, type SignOptions } from './signing.js';
+import { folderUri, stateFolder, type StateProgress } from './stateFolder.js';
+import { checkStores, StateStores, storesNames, type StateStoresOptions } from './stateStores.js';
 
-export interface OpenStateOptions<S extends StateSpecs = StateSpecs> {
+export interface OpenStateOptions<S extends StateSpecs = StateSpecs> extends StateStoresOptions {
   /**
-   * Declarations of states by name, as in the job. They give results their types. Required for states with a custom
+   * Declarations of states by name, as in the job. They give results their types. Required to read states with a custom
    * serializer; aggregates without a declaration are read as their accumulators. Default: none.
    */
   readonly states?: S;
   /** Rejects checkpoints that are not signed with these keys. Default: as configured. */
   readonly sign?: SignOptions;
-  /** Replaces the stores of all URIs; `s3` is then ignored. */
-  readonly stores?: Stores;
-  /** How to reach `s3://` stores, in addition to the configuration. */
-  readonly s3?: S3Options;
-  /** Default: environment and file, as `loadConfig()` reads them; with `stores`, the default configuration. */
-  readonly config?: Config;
-  /** Default: that of `config`. */
-  readonly logger?: Logger;
-  /** Default: the machine's clock. */
-  readonly clock?: Clock;
 }
 
 /** The checkpoint that is read. */
@@ -151,22 +135,34 @@ export interface OpenedState<S extends StateSpecs = StateSpecs> {
     options?: ReadEntriesOptions,
   ): Observable<StateEntry<ContentsOf<S, N>>>;
 
+  /**
+   * Writes an object for each entry, which is what a key holds in a state and namespace, into an empty folder:
+   *
+   *     <to>/[<operator>/]<state>/<key group>/<key>[.<namespace>]<extension>
+   *
+   * Operators have folders of their own if several are exported. {@link importState} makes a savepoint of the folder.
+   * Custom serializers need no declaration, unless several versions of one have written a state.
+   *
+   * Emits the progress, at the end with the URI of `_export.json`, which is written last. Each subscription is an
+   * export. Memory does not grow with the state, but holds an entry as a whole. Requests in flight are as configured for
+   * bulk copies.
+   *
+   * Errors: `InvalidOption`, `FolderNotEmpty`, `UnsupportedValue` (an entry of more than 1 GiB), too.
+   *
+   * @param to the URI of the folder. Default: `state.backend.s3.state-prefix` in the bucket and base path of the state
+   * backend
+   */
+  export(to?: string, options?: ExportStateOptions): Observable<StateProgress>;
+
   /** Closes the stores that were opened here. */
   close(): void;
   [Symbol.dispose](): void;
 }
 
-const names: OptionNames<OpenStateOptions> = {
-  states: true,
-  sign: true,
-  stores: true,
-  s3: true,
-  config: true,
-  logger: true,
-  clock: true,
-};
+const names: OptionNames<OpenStateOptions> = { ...storesNames, states: true, sign: true };
 
 const getNames: OptionNames<{ readonly namespace?: Key }> = { namespace: true };
+const exportNames: OptionNames<ExportStateOptions> = { operator: true };
 const entriesNames: OptionNames<ReadEntriesOptions> = { namespace: true, pace: true };
 
 /**
@@ -187,30 +183,18 @@ export function openState<S extends StateSpecs>(
 ): OpenedState<S> {
   checkOptions('openState', options, names);
   checkSign('openState', options.sign, 'sign');
-  checkS3Options('openState', options.s3, 's3.');
-  withMethods('clock', options.clock, ['now', 'after', 'yield']);
-  withMethods('stores', options.stores, ['open']);
-  withMethods('logger', options.logger, ['debug', 'info', 'warn', 'error']);
+  checkStores('openState', options);
   const declared = required('openState: states', options.states ?? {});
-  const { clock = systemClock } = options;
-  let opened: OpenedStores | undefined;
+  const stores = new StateStores(options);
+  const { clock } = stores;
   const source = once(
-    defer(() => {
-      // Lazily: a wrong configuration is an error of the read.
-      const config = options.config ?? (options.stores === undefined ? loadConfig() : defaultConfig());
-      const stores =
-        options.stores ??
-        (opened ??= openStores({
-          s3: mergeS3(config.s3, options.s3),
-          logger: options.logger ?? config.logger,
-          clock,
-        }));
-      return checkpointSource({
+    defer(() =>
+      checkpointSource({
         location: stores.open(uri),
-        marker: config.transfer.entropy.key,
-        sign: signing(options.sign, 'sign') ?? signing(config.checkpoints.sign),
-      });
-    }).pipe(map((found) => ({ ...found, states: statesOf(found, declared) }))),
+        marker: stores.config.transfer.entropy.key,
+        sign: signing(options.sign, 'sign') ?? signing(stores.config.checkpoints.sign),
+      }),
+    ).pipe(map((found) => ({ ...found, states: statesOf(found, declared) }))),
   );
   const reading = <T>(work: (found: Found) => Observable<T>): Observable<T> =>
     source.pipe(
@@ -225,7 +209,7 @@ export function openState<S extends StateSpecs>(
       const space = namespace === undefined ? undefined : encodeKey(storedKey(namespace));
       return operatorOf(found, operator).entries(state, { clock, namespace: space, pace });
     });
-  const close = (): void => opened?.close();
+  const close = (): void => stores.close();
   return {
     checkpoint: () =>
       reading(({ manifest: { job, checkpoint, at, kind } }) =>
@@ -253,6 +237,22 @@ export function openState<S extends StateSpecs>(
           return { key: userKey(key), ...(space === undefined ? {} : { namespace: space }), value };
         }),
       ),
+    export: (to, how = {}) =>
+      reading((found) => {
+        checkOptions('openState', how, exportNames);
+        const { operator } = how;
+        const folder = folderUri(
+          'openState(…).export(to)',
+          to ?? stores.config.state.exportDir,
+          'the URI of a folder, unless state.exports.dir or state.backend.s3.bucket is configured',
+        );
+        return exportState({
+          ...{ declared, clock, source: found, config: stores.config },
+          states: operator === undefined ? [...found.states] : [[operator, operatorOf(found, operator)]],
+          whole: operator === undefined,
+          to: stateFolder(folder, stores.openTarget(folder)),
+        });
+      }),
     close,
     [Symbol.dispose]: close,
   };

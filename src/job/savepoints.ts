@@ -1,5 +1,5 @@
 import { type Observable, Subscription } from 'rxjs';
-import { savepointFailed } from '../checkpoint/index.js';
+import { newSavepointName, savepointFailed } from '../checkpoint/index.js';
 import { MillraceError } from '../errors.js';
 import { hideUserInfo } from '../path/index.js';
 import type { Clock } from '../flow/index.js';
@@ -48,7 +48,8 @@ export class SavepointQueue {
   request(dir: string, stop: boolean): Promise<string> {
     if (!this.#open) return Promise.reject(notRunning(this.#job));
     return new Promise((resolve, reject) => {
-      const uri = `${dir.replace(/\/+$/, '')}/${this.#name()}`;
+      const name = newSavepointName(this.#job, this.#clock, this.#random);
+      const uri = `${dir.replace(/\/+$/, '')}/${name}`;
       this.#waiting.push({ uri, stop, resolve, reject });
       this.#next();
     });
@@ -103,16 +104,7 @@ export class SavepointQueue {
       },
     });
   }
-
-  /** Sorts by time, and is used once. */
-  #name(): string {
-    const time = new Date(this.#clock.now()).toISOString().replace(/[-:]|\.\d+/g, '');
-    const unique = Array.from({ length: 6 }, () => letters.charAt(Math.floor(this.#random() * 36))).join('');
-    return `savepoint-${this.#job}-${time}-${unique}`;
-  }
 }
-
-const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 const notRunning = (job: string): MillraceError =>
   new MillraceError(

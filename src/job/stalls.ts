@@ -19,6 +19,8 @@ export type Waiting =
   | { readonly on: 'manifest'; readonly checkpoint: number; readonly error?: string }
   /** The last checkpoint is durable; these sinks have not published all their output. */
   | { readonly on: 'publishing'; readonly operators: readonly string[] }
+  /** A job that starts from this savepoint, or ends with it, is copying it; no object has arrived meanwhile. */
+  | { readonly on: 'savepoint'; readonly uri: string }
   /** Everything is durable and published; work of these leaves after `values()` has not completed. */
   | { readonly on: 'completion'; readonly leaves: readonly number[] }
   /** The store has not answered the claim of the job's log, or its request keeps failing with `error`. */
@@ -88,6 +90,8 @@ function stallOf(waiting: Waiting, time: string): string {
       return waiting.operators.length === 0
         ? `The last checkpoint is durable, but the store has not answered for ${time}, so the job cannot end.`
         : `The last checkpoint is durable, but ${ids(waiting.operators)} has published nothing for ${time}, so the job cannot end.`;
+    case 'savepoint':
+      return `The job is waiting for the copy of the savepoint ${waiting.uri}: no object of it has been copied for ${time}.`;
     case 'completion':
       return `Everything is published, but ${leavesOf(waiting.leaves)} has not completed for ${time}, so the job cannot end.`;
     case 'claim':

@@ -8,6 +8,13 @@ import type { Wiring } from './wiring.js';
 
 export type AttemptState = 'opening' | 'running' | 'ending' | 'completing' | 'over';
 
+/** A job that starts from a savepoint is copying it. `since`: the last object, by the monotonic clock. */
+export interface Adopting {
+  /** Without user info. */
+  readonly uri: string;
+  readonly since: number;
+}
+
 /** The current waits of an attempt. */
 export function waitsOf(attempt: {
   readonly state: AttemptState;
@@ -16,16 +23,19 @@ export function waitsOf(attempt: {
   /** Undefined until the log is claimed. */
   readonly coordinator: Coordinator | undefined;
   readonly logFailure: unknown;
+  readonly adopting: Adopting | undefined;
   /** The holders that wait for memory, and since when. */
   readonly memory: { readonly holders: readonly string[]; readonly since: number };
   readonly wiring: Wiring;
   readonly ledger: CreditLedger;
 }): Wait[] {
-  const { state, since, coordinator, logFailure, memory, wiring, ledger } = attempt;
+  const { state, since, coordinator, logFailure, adopting, memory, wiring, ledger } = attempt;
   const failure = logFailure instanceof MillraceError ? { error: logFailure.message } : {};
   const indexesOf = (leaves: readonly Leaf[]): number[] => leaves.map(({ index }) => index);
   switch (state) {
     case 'opening': {
+      if (coordinator === undefined && adopting !== undefined)
+        return [{ who: 'job', since: adopting.since, waiting: { on: 'savepoint', uri: adopting.uri } }];
       if (coordinator === undefined) return [{ who: 'job', since, waiting: { on: 'claim', ...failure } }];
       const { holders } = memory;
       if (holders.length > 0)

@@ -1,10 +1,10 @@
 import type { FlowOperator } from '../flow/index.js';
-import { valueState, type TtlOptions } from '../state/index.js';
-import { checkByKey, type ByKeyOptions } from './keyed/byKeyOptions.js';
-import { keyed } from './keyed.js';
+import { valueState, type Key, type TtlOptions } from '../state/index.js';
+import { byKeyNames, checkByKey, stateOptions, type ByKeyOptions } from './keyed/byKeyOptions.js';
+import { keyedRecords } from './keyed/keyedRecords.js';
 
 /** Options of {@link distinctByKey}. */
-export interface DistinctByKeyOptions<A> extends ByKeyOptions<A> {
+export interface DistinctByKeyOptions<A> extends ByKeyOptions<A, Key, boolean> {
   /** How long a key is remembered: the next record after that is emitted. Default: as long as the job exists. */
   readonly ttl?: TtlOptions;
 }
@@ -21,7 +21,7 @@ export interface DistinctByKeyOptions<A> extends ByKeyOptions<A> {
  * out:  O-1-2--------E-|
  * ```
  *
- * `id` names the state in checkpoints. Errors: `InvalidOption` immediately; those of `keyed` on start;
+ * `id` names the state in checkpoints. Errors: `InvalidOption`, `InvalidState` immediately; those of `keyed` on start;
  * `UnsupportedKey`, `TooManyKeys`, `PromiseInFlow`, `ObservableInFlow` while running.
  *
  * @example
@@ -30,11 +30,15 @@ export interface DistinctByKeyOptions<A> extends ByKeyOptions<A> {
  * ```
  */
 export function distinctByKey<A>(id: string, options: DistinctByKeyOptions<A>): FlowOperator<A, A> {
-  checkByKey('distinctByKey', id, options, { key: true, ttl: true }, ['key']);
-  const { key, ttl } = options;
-  return keyed(id, {
+  checkByKey('distinctByKey', id, options, byKeyNames, ['key']);
+  const { key, allowDropped, onUnencodable } = options;
+  return keyedRecords({
+    name: 'distinctByKey',
+    id,
     key,
-    state: { seen: valueState(false, ttl === undefined ? {} : { ttl }) },
+    state: { seen: valueState(false, stateOptions(`distinctByKey('${id}')`, options)) },
+    allowDropped,
+    onUnencodable,
     onRecord: (record: A, { seen }) => {
       if (seen.value) return [];
       seen.set(true);

@@ -1,18 +1,29 @@
 import { isObservable, map } from 'rxjs';
+import type { OptionNames } from '../config/checkOptions.js';
 import { InvalidOption } from '../config/units.js';
 import type { Flow, FlowOperator } from '../flow/index.js';
-import { listState, type Key, type TtlOptions } from '../state/index.js';
-import { checkByKey, type ByKeyOptions } from './keyed/byKeyOptions.js';
-import { keyed } from './keyed.js';
+import {
+  listState,
+  type Key,
+  type KeyedStateOptions,
+  type Serializer,
+  type TtlOptions,
+} from '../state/index.js';
+import { byKeyNames, checkByKey, stateOptions, type ByKeyOptions } from './keyed/byKeyOptions.js';
+import { keyedRecords } from './keyed/keyedRecords.js';
 import { mergeFlows } from './mergeFlows.js';
 import { records } from './records.js';
 
 /** Options of {@link joinByKey}. */
-export interface JoinByKeyOptions<A, B> extends ByKeyOptions<A> {
+export interface JoinByKeyOptions<A, B> extends ByKeyOptions<A, Key, A> {
   /** The key of a record of the other flow. */
   readonly otherKey: (record: B) => Key;
   /** How long a record waits for others to be joined with. Default: as long as the job exists. */
   readonly ttl?: TtlOptions;
+  /** How records of the other flow are stored; `serializer` is for those of this one. */
+  readonly otherSerializer?: Serializer<B>;
+  /** As `formerly`, for the state with the records of the other flow. */
+  readonly otherFormerly?: string;
 }
 
 /**
@@ -20,7 +31,8 @@ export interface JoinByKeyOptions<A, B> extends ByKeyOptions<A> {
  * arrives.
  *
  * An inner join. The flows are merged by `mergeFlows`. The state is **every record of both flows**: it grows as long as
- * the job runs, and all records of one key and flow must fit in 64 MiB. Join flows that end, or set `ttl`. Records must be storable, as values of `valueState`, and are frozen.
+ * the job runs, and all records of one key and flow must fit in 64 MiB. Join flows that end, or set `ttl`. Records must
+ * be storable, as values of `valueState`, and are frozen.
  *
  * ```
  * in:     O-1---3------E-|
@@ -29,7 +41,7 @@ export interface JoinByKeyOptions<A, B> extends ByKeyOptions<A> {
  * out:    O---p-q-(rs)-E-|    p = [1, 3], q = [3, 3], r = [1, 5], s = [3, 5]
  * ```
  *
- * `id` names the state in checkpoints. Errors: `InvalidOption` immediately; those of `keyed` on start;
+ * `id` names the state in checkpoints. Errors: `InvalidOption`, `InvalidState` immediately; those of `keyed` on start;
  * `UnsupportedKey`, `UnsupportedValue`, `TooManyKeys`, `PromiseInFlow`, `ObservableInFlow` while running; those of
  * `mergeFlows`.
  *
@@ -47,13 +59,21 @@ export function joinByKey<A, B>(
   other: Flow<B>,
   options: JoinByKeyOptions<A, B>,
 ): FlowOperator<A, readonly [A, B]> {
-  checkByKey('joinByKey', id, options, { key: true, otherKey: true, ttl: true }, ['key', 'otherKey']);
+  checkByKey('joinByKey', id, options, names, ['key', 'otherKey']);
   if (!isObservable(other)) throw new InvalidOption(`the other flow of joinByKey('${id}')`, other, 'a flow');
-  const { key, otherKey, ttl } = options;
-  const kept = ttl === undefined ? {} : { ttl };
-  const join = keyed(id, {
+  const of = `joinByKey('${id}')`;
+  const { key, otherKey, ttl, otherSerializer, otherFormerly, allowDropped, onUnencodable } = options;
+  const others = { ttl, serializer: otherSerializer, formerly: otherFormerly } as KeyedStateOptions<B>;
+  const join = keyedRecords({
+    name: 'joinByKey',
+    id,
     key: (side: Side<A, B>) => ('left' in side ? key(side.left) : otherKey(side.right)),
-    state: { lefts: listState<A>(kept), rights: listState<B>(kept) },
+    state: {
+      lefts: listState<A>(stateOptions(of, options)),
+      rights: listState<B>(stateOptions(of, others)),
+    },
+    allowDropped,
+    onUnencodable,
     onRecord: (side, { lefts, rights }): (readonly [A, B])[] => {
       if ('left' in side) {
         lefts.append(side.left);
@@ -67,6 +87,13 @@ export function joinByKey<A, B>(
   const rights = records(map((right: B): Side<A, B> => ({ right })));
   return (flow) => mergeFlows(flow.pipe(lefts), other.pipe(rights)).pipe(join);
 }
+
+const names: OptionNames<JoinByKeyOptions<never, never>> = {
+  ...byKeyNames,
+  otherKey: true,
+  otherSerializer: true,
+  otherFormerly: true,
+};
 
 /** A record with the flow that it comes from. */
 type Side<A, B> = { readonly left: A } | { readonly right: B };

@@ -1,10 +1,17 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FlowOperator } from '../flow/index.js';
-import { valueState } from '../state/index.js';
-import { checkByKey, type ByKeyOptions } from './keyed/byKeyOptions.js';
-import { keyed } from './keyed.js';
+import { valueState, type Key, type KeyedStateOptions, type Serializer } from '../state/index.js';
+import {
+  byKeyNames,
+  checkByKey,
+  stateOptions,
+  synchronous,
+  type ByKeyOptions,
+} from './keyed/byKeyOptions.js';
+import { keyedRecords } from './keyed/keyedRecords.js';
 
 /** Options of {@link latestByKey}. */
-export interface LatestByKeyOptions<A> extends ByKeyOptions<A> {
+export interface LatestByKeyOptions<A> extends ByKeyOptions<A, Key, A> {
   /**
    * Whether two records of a key are the same. Compare contents: after a restart, `previous` is another object than
    * the one that was emitted.
@@ -24,7 +31,7 @@ export interface LatestByKeyOptions<A> extends ByKeyOptions<A> {
  * out:  O-1---3---2--E-|
  * ```
  *
- * `id` names the state in checkpoints. Errors: `InvalidOption` immediately; those of `keyed` on start;
+ * `id` names the state in checkpoints. Errors: `InvalidOption`, `InvalidState` immediately; those of `keyed` on start;
  * `UnsupportedKey`, `UnsupportedValue`, `TooManyKeys`, `PromiseInFlow`, `ObservableInFlow` while running.
  *
  * @example
@@ -35,12 +42,17 @@ export interface LatestByKeyOptions<A> extends ByKeyOptions<A> {
  * ```
  */
 export function latestByKey<A>(id: string, options: LatestByKeyOptions<A>): FlowOperator<A, A> {
-  checkByKey('latestByKey', id, options, { key: true, comparator: true }, ['key', 'comparator']);
-  const { key, comparator } = options;
-  return keyed(id, {
+  checkByKey('latestByKey', id, options, { ...byKeyNames, comparator: true }, ['key', 'comparator']);
+  const of = `latestByKey('${id}')`;
+  const { key, allowDropped, onUnencodable } = options;
+  const comparator = synchronous(`comparator of ${of}`, options.comparator);
+  return keyedRecords({
+    name: 'latestByKey',
+    id,
     key,
-    // In an array, as a record may be undefined.
-    state: { latest: valueState<readonly A[]>([]) },
+    state: { latest: valueState<readonly A[]>([], inArray(stateOptions(of, options))) },
+    allowDropped,
+    onUnencodable,
     onRecord: (record: A, { latest }) => {
       const previous = latest.value;
       if (previous.length > 0 && comparator(previous[0] as A, record)) return [];
@@ -48,4 +60,19 @@ export function latestByKey<A>(id: string, options: LatestByKeyOptions<A>): Flow
       return [record];
     },
   });
+}
+
+/** The state is the record in an array, as a record may be undefined. */
+function inArray<A>({ serializer, ...others }: KeyedStateOptions<A>): KeyedStateOptions<readonly A[]> {
+  if (serializer === undefined) return others;
+  const { id, version } = serializer;
+  const wrapped: Serializer<readonly A[]> = {
+    id,
+    version,
+    encode: ([record]) => serializer.encode(record as A),
+    decode: (bytes, written) => [serializer.decode(bytes, written)],
+    equals: ([decoded], [record]) =>
+      serializer.equals?.(decoded as A, record as A) ?? isDeepStrictEqual(decoded, record),
+  };
+  return { ...others, serializer: wrapped };
 }

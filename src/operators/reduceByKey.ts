@@ -1,34 +1,18 @@
-import type { Subscriber } from 'rxjs';
-import { flowOperator, type End, type FlowOperator, type Signal } from '../flow/index.js';
-import { keysOf, valueState, type StateSpec, type ValueState } from '../state/index.js';
-import { checkByKey } from './keyed/byKeyOptions.js';
-import { KeyedOperator } from './keyed/keyedOperator.js';
+import type { End, FlowOperator } from '../flow/index.js';
+import { isSet, keysOf, valueState, type Key, type StateSpec, type ValueState } from '../state/index.js';
+import { checkByKey, stateOptions, synchronous } from './keyed/byKeyOptions.js';
+import { KeyedRecords, keyedRecords, type KeyedRecordsOptions } from './keyed/keyedRecords.js';
 import { accumulateNames, type AccumulateOptions } from './scanByKey.js';
 
 type States<R> = Readonly<Record<'accumulated', StateSpec<ValueState<R>>>>;
 
 /** Emits nothing until `End`, then the accumulation of each key. */
-class ReduceByKey<A, R> extends KeyedOperator<A, R, States<R>> {
-  readonly #options: AccumulateOptions<A, R>;
-
-  constructor(out: Subscriber<R | Signal>, id: string, options: AccumulateOptions<A, R>, state: States<R>) {
-    super(out, { name: 'reduceByKey', id, state });
-    this.#options = options;
-  }
-
-  override onRecord(record: A): void {
-    const { key, accumulator } = this.#options;
-    const { accumulated } = this.states;
-    this.enter(key(record));
-    accumulated.set(accumulator(accumulated.value, record));
-    this.leave();
-  }
-
+class ReduceByKey<A, R> extends KeyedRecords<A, Key, States<R>, R> {
   override onEnd(end: End): void {
     const { accumulated } = this.states;
     for (const key of keysOf(accumulated)) {
       this.enter(key);
-      this.emit(accumulated.value);
+      if (isSet(accumulated)) this.emit(accumulated.value);
       this.leave();
     }
     super.onEnd(end);
@@ -48,7 +32,7 @@ class ReduceByKey<A, R> extends KeyedOperator<A, R, States<R>> {
  * out:  O---------(64E)--|
  * ```
  *
- * `id` names the state in checkpoints. Errors: `InvalidOption`, `UnsupportedValue` (the seed) immediately; those of
+ * `id` names the state in checkpoints. Errors: `InvalidOption`, `InvalidState`, `UnsupportedValue` (the seed) immediately; those of
  * `keyed` on start; `UnsupportedKey`, `UnsupportedValue`, `TooManyKeys`, `PromiseInFlow`, `ObservableInFlow` while
  * running.
  *
@@ -65,6 +49,20 @@ class ReduceByKey<A, R> extends KeyedOperator<A, R, States<R>> {
  */
 export function reduceByKey<A, R>(id: string, options: AccumulateOptions<A, R>): FlowOperator<A, R> {
   checkByKey('reduceByKey', id, options, accumulateNames, ['key', 'accumulator']);
-  const state: States<R> = { accumulated: valueState(options.seed) };
-  return flowOperator<A, R>((out) => new ReduceByKey(out, id, options, state));
+  const of = `reduceByKey('${id}')`;
+  const { key, seed, allowDropped, onUnencodable } = options;
+  const accumulator = synchronous(`accumulator of ${of}`, options.accumulator);
+  const checked: KeyedRecordsOptions<A, Key, States<R>, R> = {
+    name: 'reduceByKey',
+    id,
+    key,
+    state: { accumulated: valueState(seed, stateOptions(of, options)) },
+    allowDropped,
+    onUnencodable,
+    onRecord: (record, { accumulated }) => {
+      accumulated.set(accumulator(accumulated.value, record));
+      return [];
+    },
+  };
+  return keyedRecords(checked, (out) => new ReduceByKey(out, checked));
 }

@@ -1,10 +1,17 @@
+import type { OptionNames } from '../config/checkOptions.js';
 import type { FlowOperator } from '../flow/index.js';
-import { valueState } from '../state/index.js';
-import { checkByKey, type ByKeyOptions } from './keyed/byKeyOptions.js';
-import { keyed } from './keyed.js';
+import { valueState, type Key } from '../state/index.js';
+import {
+  byKeyNames,
+  checkByKey,
+  stateOptions,
+  synchronous,
+  type ByKeyOptions,
+} from './keyed/byKeyOptions.js';
+import { keyedRecords } from './keyed/keyedRecords.js';
 
 /** Options of {@link scanByKey} and {@link reduceByKey}. */
-export interface AccumulateOptions<A, R> extends ByKeyOptions<A> {
+export interface AccumulateOptions<A, R> extends ByKeyOptions<A, Key, R> {
   /**
    * Combines the accumulation of the record's key with the record. Arrays and objects that it returned before are
    * frozen: return a changed copy.
@@ -25,7 +32,7 @@ export interface AccumulateOptions<A, R> extends ByKeyOptions<A> {
  * out:  O-1-2-4-6----E-|
  * ```
  *
- * `id` names the state in checkpoints. Errors: `InvalidOption`, `UnsupportedValue` (the seed) immediately; those of
+ * `id` names the state in checkpoints. Errors: `InvalidOption`, `InvalidState`, `UnsupportedValue` (the seed) immediately; those of
  * `keyed` on start; `UnsupportedKey`, `UnsupportedValue`, `TooManyKeys`, `PromiseInFlow`, `ObservableInFlow` while
  * running.
  *
@@ -42,13 +49,23 @@ export interface AccumulateOptions<A, R> extends ByKeyOptions<A> {
  */
 export function scanByKey<A, R>(id: string, options: AccumulateOptions<A, R>): FlowOperator<A, R> {
   checkByKey('scanByKey', id, options, accumulateNames, ['key', 'accumulator']);
-  const { key, accumulator, seed } = options;
-  return keyed(id, {
+  const of = `scanByKey('${id}')`;
+  const { key, seed, allowDropped, onUnencodable } = options;
+  const accumulator = synchronous(`accumulator of ${of}`, options.accumulator);
+  return keyedRecords({
+    name: 'scanByKey',
+    id,
     key,
-    state: { accumulated: valueState(seed) },
+    state: { accumulated: valueState(seed, stateOptions(of, options)) },
+    allowDropped,
+    onUnencodable,
     onRecord: (record: A, { accumulated }) => [accumulated.update((before) => accumulator(before, record))],
   });
 }
 
 /** The names of {@link AccumulateOptions}. */
-export const accumulateNames = { key: true, accumulator: true, seed: true } as const;
+export const accumulateNames: OptionNames<AccumulateOptions<never, never>> = {
+  ...byKeyNames,
+  accumulator: true,
+  seed: true,
+};

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import type { Subscriber, Subscription } from 'rxjs';
 import { checkId } from '../config/checkId.js';
-import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
+import { checkFunction, checkOptions, required, type OptionNames } from '../config/checkOptions.js';
 import { InvalidOption, parseDuration, type Duration } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import {
@@ -239,7 +239,7 @@ export function watermarks<A>(id: string, options: WatermarkOptions<A>): FlowOpe
   const of = `watermarks('${id}')`;
   checkOptions(of, required(`the options of ${of}`, options), names);
   const { timestamp, outOfOrder = 0, idle } = options;
-  if (typeof timestamp !== 'function') throw new InvalidOption(`${of}.timestamp`, timestamp, 'a function');
+  checkFunction(`${of}.timestamp`, timestamp);
   const settings: Settings<A> = {
     id,
     timestamp,

@@ -14,8 +14,10 @@ import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../err
  * - `SegmentTooNew`: a segment was written by a later version of millrace.
  * - `StateNotFound`: there is no such job, operator or state to read from outside.
  * - `StateOvertaken`: the job has deleted what a reader from outside reads.
- * - `ExportNotEmpty`: the folder that state is to be exported to has objects.
- * - `ExportIncomplete`: an export has no summary, or fewer entries than it.
+ * - `FolderNotEmpty`: the folder that state is to be exported or imported to has objects.
+ * - `ExportIncomplete`: an export was interrupted, or is still being written.
+ * - `EntryMissing`: an export lacks an object.
+ * - `EntryForeign`: the folder of an export has an object that is not part of it.
  * - `EntryCorrupt`: an exported object is not what was written.
  * - `SerializerMissing`: a state can only be read with its declaration.
  * - `StateSchemaMismatch`: the declared state does not match the stored one.
@@ -33,8 +35,10 @@ export type StateErrorCode =
   | 'StateNotFound'
   | 'StateOvertaken'
   | 'SerializerMissing'
-  | 'ExportNotEmpty'
+  | 'FolderNotEmpty'
   | 'ExportIncomplete'
+  | 'EntryMissing'
+  | 'EntryForeign'
   | 'EntryCorrupt'
   | 'StateSchemaMismatch';
 

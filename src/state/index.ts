@@ -33,7 +33,10 @@ export { StoredState } from './stored/storedState.js';
 export type { ContentsOf } from './stored/contentsOf.js';
 export {
   aggregatingState,
+  checkState,
   hasTimers,
+  isSet,
+  keyedStateNames,
   keysOf,
   listState,
   mapState,

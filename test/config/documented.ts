@@ -38,19 +38,17 @@ function line(row: Row): string {
     `\`${row.key}\`${also}`,
     row.fallback,
     [row.doc, rule(row), place(row)].filter((part) => part !== '').join(' '),
-    row.option === '' ? '' : `\`${row.option}\``,
+    `\`${row.option}\``,
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
-function rule({ kind, unavailable }: Row): string {
-  if (unavailable !== undefined || kind.name === 'flag' || kind.rule === 'a string that is not empty')
-    return '';
+function rule({ kind }: Row): string {
+  if (kind.name === 'flag' || kind.rule === 'a string that is not empty') return '';
   return `Must be ${kind.rule}.`;
 }
 
 function place(row: Row): string {
-  if (row.unavailable !== undefined) return '';
   if (row.where === 'code') return 'Only in code.';
   return variableOf(row) === undefined ? 'Not from the environment.' : '';
 }

@@ -135,14 +135,22 @@ export const errorCatalog: Readonly<
     UnknownScheme: ['The scheme of a URI is unknown', 'Use s3, s3a, s3x, file or memory'],
   },
   state: {
-    EntryCorrupt: ['An exported object of state is not what was written', 'Export the state again'],
-    ExportIncomplete: [
-      'An export of state lacks objects, or was not completed',
+    EntryCorrupt: [
+      'An exported object of state is not what was written',
       'Export the state again, to an empty folder',
     ],
-    ExportNotEmpty: [
-      'The folder that state is to be exported to has objects',
-      'Export to another folder, or remove this one first',
+    EntryForeign: [
+      'The folder of an export has an object that is not part of it',
+      'Remove the object that the message names',
+    ],
+    EntryMissing: ['An export of state lacks an object', 'Export the state again, to an empty folder'],
+    ExportIncomplete: [
+      'An export of state was interrupted, or is still running',
+      'Export the state again, to an empty folder',
+    ],
+    FolderNotEmpty: [
+      'The folder that state is to be exported or imported to has objects',
+      'Use another folder, or remove this one first',
     ],
     InvalidState: ['A state is declared in a way that cannot work', 'Fix the declaration'],
     KeyOutsideRange: [
@@ -351,7 +359,24 @@ export const errorCatalog: Readonly<
     ],
     SavepointIncomplete: [
       'A folder has objects of a savepoint, but no root: it was interrupted, or is still being written',
-      'Use another savepoint, and remove this folder if no job is writing it',
+      'Use another savepoint. If nothing is writing it, remove it with millrace savepoint rm --incomplete',
+    ],
+    SavepointExists: [
+      'The target of a copy is another savepoint, or the directory of a job',
+      'Copy to another folder, or remove what is there',
+    ],
+    SavepointOvertaken: [
+      'A job has deleted objects of its checkpoint while the command savepoint create copied them',
+      'Call `job.savepoint(…)` in its process, or stop it first',
+    ],
+    SavepointUnpublished: [
+      'The last checkpoint of a job has output that is not published, or files that are open, and only the job can publish them',
+      'Start the job, and call `job.savepoint(…, { stop: true })`',
+    ],
+    NoCheckpoint: ['There is no job at the URI, or it has no durable checkpoint', 'Check the URI'],
+    NotASavepoint: [
+      'A folder to be removed is the directory of a job, or has objects that do not belong to a savepoint',
+      'Check the URI; other folders are removed with millrace rm --recursive',
     ],
     SavepointNotFound: ['There is no savepoint at the URI', 'Check the URI'],
     SavepointTooNew: ['A later version of millrace wrote the savepoint', 'Run that version, or a later one'],

@@ -16,6 +16,7 @@ import * as testing from 'millrace/testing';
 import * as rxjs from 'rxjs';
 import { tap } from 'rxjs';
 import { seeded } from '../../src/testing/store/support.js';
+import { copyState } from './examples/copyState.js';
 import { countTo } from './examples/countTo.js';
 import { countVisits } from './examples/countVisits.js';
 import { runUntil } from './examples/crashedJob.js';
@@ -66,6 +67,7 @@ describe('The examples of the pages', () => {
     ['writing-operators.md', 'examples/outbox/outbox.ts'],
     ['formats.md', 'examples/tsv.ts'],
     ['state-from-outside.md', 'test/docs/examples/topUsers.ts'],
+    ['state-from-outside.md', 'test/docs/examples/copyState.ts'],
   ])('%s shows %s', (page, example) => {
     expect(read(`docs/${page}`)).toContain(`\`\`\`ts\n${read(example)}\`\`\``);
   });
@@ -160,6 +162,23 @@ describe('The examples of the pages', () => {
     lake.delete(checkpointsOf(lake)).subscribe();
     await countVisits();
     expect(await topUsers()).toEqual(['"bo": 3']);
+  });
+
+  test('copyState makes a savepoint of the state of countVisits, with an object for each user', async () => {
+    const lake = memoryStore('lake');
+    const lines = ['ada', 'bo', 'bo'].map((user) => `{"user":"${user}"}\n`);
+    lake.put('raw/1.ndjson', Buffer.from(lines.join(''))).subscribe();
+    lake.delete(checkpointsOf(lake)).subscribe();
+    await countVisits();
+    const [folder, savepoint] = ['memory://lake/exported', 'memory://lake/imported'];
+    expect(await rxjs.lastValueFrom(copyState('memory://lake/checkpoints/visits', folder, savepoint))).toBe(
+      2,
+    );
+    using state = millrace.openState(savepoint);
+    expect(await rxjs.lastValueFrom(state.get('per-user', 'visits', 'bo'))).toBe(2);
+    const keys: string[] = [];
+    listAll(lake, 'exported/visits/').subscribe((page) => keys.push(...page.map(({ key }) => key)));
+    expect(keys.sort()).toEqual(['exported/visits/23/=05=02bo.state', 'exported/visits/90/=05=03ada.state']);
   });
 
   test('crashedJob: after a crash at any request, the next run copies every line once', () => {

@@ -244,11 +244,14 @@ describe('a savepoint', () => {
     }
   });
 
-  test('that is incomplete is not read', () => {
+  test('that is incomplete is not read, and reported as such', () => {
     const lake = new Lake();
     now(lake.store.put('savepoints/a/data/0000000000/x.state', Buffer.from('x')));
-    const state = openState('memory://lake/savepoints/a', { stores: lake.stores, clock: lake.clock });
-    expect(() => read(lake, state.operators())).toThrow(coded('StateNotFound'));
+    const state = (uri: string) => openState(uri, { stores: lake.stores, clock: lake.clock });
+    expect(() => read(lake, state('memory://lake/savepoints/a').operators())).toThrow(
+      coded('SavepointIncomplete'),
+    );
+    expect(() => read(lake, state('memory://lake/savepoints').operators())).toThrow(coded('StateNotFound'));
   });
 });
 
@@ -304,6 +307,7 @@ describe('a reader that the job overtakes', () => {
       () => read(lake, state.get('per-user', 'clicks', 1)),
       () => read(lake, state.entries('per-user', 'clicks')),
       () => read(lake, state.operators()),
+      () => read(lake, state.export('memory://lake/out')),
     ]) {
       expect(work).toThrow(coded('StateOvertaken'));
       expect(work).toThrow('Open its state again, to read the newest.');

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { toArray } from 'rxjs';
 import { listAll, type ObjectStore } from '../../src/entries/stores.js';
 import {
@@ -277,4 +278,72 @@ test('savepoints asked for together are made one after another', async () => {
   expect(codes.every((code) => code === 'none' || code === 'SavepointFailed')).toBe(true);
   const types = events.map(({ type }) => type).filter((type) => type.startsWith('savepoint-'));
   expect(types).toEqual(codes.map((code) => (code === 'none' ? 'savepoint-made' : 'savepoint-failed')));
+});
+
+describe('with entropy', () => {
+  const entropic = (length: number, random: () => number = Math.random): Counting => ({
+    set: { 's3.entropy.key': '_e_', 's3.entropy.length': String(length) },
+    checkpoints: { dir: 'memory://lake/_e_/checkpoints' },
+    random,
+  });
+
+  test.each([
+    ['in both jobs', true, true],
+    ['in the first job', true, false],
+    ['in the second job', false, true],
+  ])('%s: every record once, with its state, and nothing is left', async (_, first, second) => {
+    const lake = lakeOf();
+    const { uri } = await savepointOf(lake, {}, first ? entropic(6) : { random: Math.random });
+    const before = lake.lines('out/');
+    const options: Counting = {
+      ...(second ? entropic(6) : { random: Math.random }),
+      ...{ name: 'second', from: uri, out: 'out2' },
+    };
+    const own = second ? /^[a-z0-9]{6}\/checkpoints\/second\/data\// : /^checkpoints\/second\/data\//;
+    // A start that died has copied an object that nothing names.
+    const left = 'checkpoints/second/data/0000000000/abcdefghijkl/0000000001/left.state';
+    now(lake.store.put(left, Buffer.from('x')));
+    const stop = new AbortController();
+    const job = counting(lake, { ...options, each: ({ n }) => n === 2500 && stop.abort() });
+    expect(await job.run({ signal: stop.signal })).toEqual({ outcome: 'stopped' });
+    expect(keysOf(lake.store)).not.toContain(left);
+    const data = keysOf(lake.store).filter((key) => key.includes('/second/data/'));
+    expect(data.some((key) => own.test(key))).toBe(true);
+    expect(await counting(lake, options).run()).toEqual({ outcome: 'finished' });
+    expectExact([...before, ...lake.lines('out2/')]);
+  });
+
+  test('what was copied has none in its key, even if the id of the job is a value of it', async () => {
+    const lake = lakeOf();
+    // Both are drawn as 12 times the same character.
+    const { uri } = await savepointOf(lake, {}, { random: () => 0.5 });
+    const [segment = ''] = keysOf(lake.store, 'savepoints/').filter((key) => key.endsWith('.state'));
+    const id = segment.split('/')[4] ?? '';
+    const before = lake.lines('out/');
+    // Values of entropy are drawn from a smaller alphabet than ids.
+    const value = id.charAt(0).toLowerCase();
+    const root = segment.replace(/data\/.*/, 'root');
+    const text = Buffer.concat(now(lake.store.get(root)).chunks).toString();
+    expect(text).toContain(id);
+    const renamed = text.slice(text.indexOf('\n') + 1).replaceAll(id, value.repeat(12));
+    const bytes = Buffer.from(renamed);
+    const header = `millrace-savepoint 1 ${crc32(bytes).toString(16).padStart(8, '0')}\n`;
+    now(lake.store.put(root, Buffer.concat([Buffer.from(header), bytes])));
+    now(lake.store.copy(segment, segment.replace(id, value.repeat(12))));
+    const at = 'abcdefghijklmnopqrstuvwxyz0123456789'.indexOf(value) / 36 + 0.001;
+    const second = counting(lake, { ...entropic(12, () => at), name: 'second', from: uri, out: 'out2' });
+    expect(await second.run()).toEqual({ outcome: 'finished' });
+    expectExact([...before, ...lake.lines('out2/')]);
+  });
+
+  test('the URI of a savepoint may have the marker, then as well as later', async () => {
+    const lake = lakeOf();
+    const options = entropic(6);
+    const { uri } = await savepointOf(lake, { dir: 'memory://lake/_e_/savepoints' }, options);
+    expect(keysOf(lake.store, 'savepoints/').some((key) => key.endsWith('/root'))).toBe(true);
+    const second = { ...options, name: 'second', out: 'out2' };
+    expect(await counting(lake, { ...second, from: uri }).run()).toEqual({ outcome: 'finished' });
+    const plain = uri.replace('_e_/', '');
+    expect(await counting(lake, { ...second, from: plain }).run()).toEqual({ outcome: 'finished' });
+  });
 });

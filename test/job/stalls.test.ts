@@ -15,8 +15,10 @@ import {
 import {
   fileSink,
   files,
+  keyed,
   ndjson,
   values,
+  valueState,
   type Flow,
   type FlowOperator,
   type Job,
@@ -24,6 +26,7 @@ import {
   type Signal,
 } from '../../src/index.js';
 import { processMemory } from '../../src/job/memory/index.js';
+import { delayed } from '../../src/testing/index.js';
 import { Lake } from './harness.js';
 
 const second = 1000;
@@ -351,6 +354,84 @@ test('a sweep that the store does not answer is reported while the job waits for
     '60 resumed: The job continues after 1 min.',
   ]);
   expect(events.at(-1)).toMatchObject({ type: 'finished' });
+});
+
+/** Numbers lines; `each` is called with every one. */
+const numbered = (job: Job, each: () => void = () => undefined) =>
+  job.source('in', input()).pipe(
+    keyed('all', {
+      key: () => 0,
+      state: { count: valueState(0) },
+      onRecord: (line, { count }) => {
+        each();
+        return [{ ...line, count: count.update((n) => n + 1) }];
+      },
+    }),
+    out(),
+  );
+
+/** A job that stops at a savepoint. */
+function stopping(world: Lake, options: Parameters<Lake['job']>[0] = {}) {
+  const { job, events } = world.job({ ...quiet, ...options });
+  let made: Promise<string> | undefined;
+  const leaf = numbered(job, () => {
+    made ??= job.savepoint('memory://lake/savepoints', { stop: true });
+  });
+  return { job, events, leaf, made: () => made };
+}
+
+test('a job that stops at a savepoint, or starts from one, waits for its copy', async () => {
+  const world = lake();
+  const first = stopping(world);
+  await world.run(first.job, first.leaf);
+  const from = (await first.made()) ?? '';
+  const hanging = storesOf(world, (call, run) => (call.method === 'copy' ? NEVER : run));
+
+  const second = stopping(world, { name: 'second', stores: hanging });
+  const atEnd = await stallsOf(world, second, [second.leaf], 5 * minute);
+  const folder = /savepoint-second-[^ :]+/.exec(atEnd[0]?.message ?? '')?.[0] ?? 'none';
+  const uri = `memory://lake/savepoints/${folder}`;
+  expect(brief(atEnd)).toEqual([
+    `30 stalled: The job is waiting for the copy of the savepoint ${uri}: no object of it has been copied for 30 s.`,
+  ]);
+  expect(atEnd[0]?.waiting).toEqual({ on: 'savepoint', uri });
+
+  const third = world.job({ ...quiet, name: 'third', from, stores: hanging });
+  expect(brief(await stallsOf(world, third, [numbered(third.job)], 5 * minute))).toEqual([
+    `30 stalled: The job is waiting for the copy of the savepoint ${from}: no object of it has been copied for 30 s.`,
+  ]);
+});
+
+test('a savepoint whose objects arrive one after another is not stalled', async () => {
+  const world = lake();
+  const late = delayed(world.store, {
+    clock: world.clock,
+    before: ({ method }) => (method === 'copy' ? 20 * second : 0),
+  });
+  const stores = createStores({ schemes: { memory: () => late }, clock: world.clock });
+  const { job, events } = world.job({ ...quiet, stores });
+  let made: Promise<string> | undefined;
+  // Copies run four at a time.
+  const ids = Array.from({ length: 12 }, (_, i) => `count-${i}`);
+  const leaf = ids.reduce(
+    (flow: Flow<Line>, id) =>
+      flow.pipe(
+        keyed(id, {
+          key: () => 0,
+          state: { count: valueState(0) },
+          onRecord: (line: Line, { count }) => {
+            made ??= job.savepoint('memory://lake/savepoints', { stop: true });
+            count.update((n) => n + 1);
+            return [line];
+          },
+        }),
+      ),
+    job.source('in', input()),
+  );
+  expect(brief(await stallsOf(world, { job, events }, [leaf.pipe(out())], 5 * minute))).toEqual([]);
+  const { durationMs = 0 } = events.find(({ type }) => type === 'savepoint-made') as { durationMs?: number };
+  expect(durationMs).toBeGreaterThan(50 * second);
+  await made;
 });
 
 test('an operator that is not ready for records is reported by its leaf', async () => {

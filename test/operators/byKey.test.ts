@@ -12,6 +12,8 @@ const accumulator = (sum: number, n: number) => sum + n;
 const comparator = (a: number, b: number) => a === b;
 const other = rxjs.NEVER as Flow<number>;
 
+const text = { id: 'text', version: 1, encode: (value: unknown) => Buffer.from(String(value)) };
+
 /** Never run: the compiler is the test. */
 export function types(visits: Flow<{ user: string; at: Date }>, users: Flow<{ name: string }>): void {
   const user = { key: (v: { user: string }) => v.user };
@@ -32,6 +34,72 @@ export function types(visits: Flow<{ user: string; at: Date }>, users: Flow<{ na
   expectTypeOf(
     visits.pipe(joinByKey('a', users, { key: (v) => v.user, otherKey: (u) => u.name })),
   ).toEqualTypeOf<Flow<readonly [{ user: string; at: Date }, { name: string }]>>();
+  const when: millrace.Serializer<Date> = { ...text, decode: (bytes) => new Date(String(bytes)) };
+  const stored = { ttl: { after: '1d' }, formerly: 'b', allowDropped: ['c'], onUnencodable: 'skip' } as const;
+  expectTypeOf(
+    visits.pipe(
+      scanByKey('a', {
+        ...stored,
+        key: (v) => v.user,
+        accumulator: (last, v) => (v.at > last ? v.at : last),
+        seed: new Date(0),
+        serializer: when,
+      }),
+    ),
+  ).toEqualTypeOf<Flow<Date>>();
+  expectTypeOf(
+    visits.pipe(
+      reduceByKey('a', {
+        key: (v) => v.user,
+        accumulator: (_, v) => v.at,
+        seed: new Date(0),
+        serializer: when,
+      }),
+    ),
+  ).toEqualTypeOf<Flow<Date>>();
+  expectTypeOf(
+    visits.pipe(scanState('a', (_, v) => v.at, new Date(0), { ...stored, serializer: when })),
+  ).toEqualTypeOf<Flow<Date>>();
+  expectTypeOf(visits.pipe(distinctByKey('a', { ...stored, key: (v) => v.user }))).toEqualTypeOf(visits);
+  expectTypeOf(visits.pipe(countByKey('a', { ...stored, key: (v) => v.user }))).toEqualTypeOf<
+    Flow<millrace.KeyCount<string>>
+  >();
+  const whole: millrace.Serializer<{ user: string; at: Date }> = {
+    ...text,
+    decode: (bytes) => JSON.parse(String(bytes)) as { user: string; at: Date },
+  };
+  const name: millrace.Serializer<{ name: string }> = {
+    ...text,
+    decode: (bytes) => ({ name: String(bytes) }),
+  };
+  expectTypeOf(
+    visits.pipe(
+      latestByKey('a', {
+        ...stored,
+        key: (v) => v.user,
+        comparator: (a, b) => a.at === b.at,
+        serializer: whole,
+      }),
+    ),
+  ).toEqualTypeOf(visits);
+  expectTypeOf(
+    visits.pipe(
+      joinByKey('a', users, {
+        ...stored,
+        key: (v) => v.user,
+        otherKey: (u) => u.name,
+        serializer: whole,
+        otherSerializer: name,
+        otherFormerly: 'd',
+      }),
+    ),
+  ).toEqualTypeOf<Flow<readonly [{ user: string; at: Date }, { name: string }]>>();
+  // @ts-expect-error -- the state of countByKey is a number
+  countByKey('a', { ...user, serializer: when });
+  // @ts-expect-error -- scanState has no key
+  scanState('a', (n: number) => n, 0, user);
+  // @ts-expect-error -- neither fail nor skip
+  countByKey('a', { ...user, onUnencodable: 'drop' });
   // @ts-expect-error -- a map is no key
   countByKey('a', { key: () => new Map() });
   // @ts-expect-error -- an accumulator is required

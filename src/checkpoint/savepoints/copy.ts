@@ -1,16 +1,42 @@
-import { catchError, concatMap, defer, from, map, mergeMap, reduce, throwError, type Observable } from 'rxjs';
-import type { Clock } from '../../flow/index.js';
-import { copyObject } from '../../store/multipart/index.js';
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  endWith,
+  from,
+  ignoreElements,
+  map,
+  mergeMap,
+  Observable,
+  tap,
+  throwError,
+  toArray,
+} from 'rxjs';
+import { unlimited, type Allow, type Clock } from '../../flow/index.js';
+import { copyLimits, copyObject } from '../../store/multipart/index.js';
 import { isStoreError } from '../../store/errors.js';
-import type { Located } from '../../store/relation.js';
+import type { ObjectInfo } from '../../store/objectStore.js';
+import { isSameServer, type Located } from '../../store/relation.js';
 import type { StoreLocation } from '../../store/services.js';
 import { dataKey, type DataPlace } from '../dataPlace.js';
 import type { Manifest } from '../manifest.js';
+import { CopyMemory } from './copyMemory.js';
 import { savepointPrefix } from './read.js';
 import { encodeRoot, objectsOf, rootName, rootOf, savepointName } from './root.js';
 
+/** What a copy needs of its surroundings. */
+export interface CopyAround {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Memory for what the server does not copy. Default: unlimited. */
+  readonly allow?: Allow | undefined;
+  /** Called after each object. */
+  readonly moved?: (() => void) | undefined;
+}
+
 /** The copy of one entry's objects, and its root. */
-export interface SavepointCopy {
+export interface SavepointCopy extends CopyAround {
   readonly manifest: Manifest;
   /** Where the job's data objects are. */
   readonly location: Located;
@@ -19,8 +45,6 @@ export interface SavepointCopy {
   readonly target: Located & Pick<StoreLocation, 'key'>;
   /** Signs the root. */
   readonly key: string | undefined;
-  readonly clock: Clock;
-  readonly random: () => number;
 }
 
 export interface CopiedSavepoint {
@@ -29,20 +53,27 @@ export interface CopiedSavepoint {
   readonly bytes: number;
 }
 
-/** Copies the objects, then writes the root. Emits once. Errors: those of the stores. */
+/**
+ * Looks the objects up, copies them, then writes the root. Emits once. Errors: `ManifestTooLarge`, before anything is
+ * copied; those of the stores.
+ */
 export function copySavepoint(copy: SavepointCopy): Observable<CopiedSavepoint> {
-  const { manifest, location, place, target, key, clock, random } = copy;
+  const { manifest, location, place, target, key } = copy;
   const prefix = savepointPrefix(target);
   const objects = objectsOf(manifest).map((name) => ({
     name,
     from: dataKey(place, name),
     to: prefix + savepointName(manifest, name),
   }));
-  return copyData(objects, location, target, { clock, random }).pipe(
-    concatMap((sizes) => {
+  return lookUp(objects, location).pipe(
+    concatMap((found) => {
+      const sizes = new Map(found.map(({ name, info }) => [name, info.size]));
       const root = encodeRoot(rootOf(manifest, sizes), key);
-      const bytes = [...sizes.values()].reduce((sum, each) => sum + each, 0);
-      return target.store.put(prefix + rootName, root).pipe(map(() => ({ objects: sizes.size, bytes })));
+      const bytes = found.reduce((sum, { info }) => sum + info.size, 0);
+      return concat(
+        copyData(found, location, target, copy),
+        defer(() => target.store.put(prefix + rootName, root)).pipe(ignoreElements()),
+      ).pipe(endWith({ objects: found.length, bytes }));
     }),
   );
 }
@@ -55,37 +86,67 @@ export interface DataCopy {
   readonly to: string;
 }
 
-/** Objects copied concurrently. Each takes memory for one part, where the server does not copy. */
+export interface FoundData extends DataCopy {
+  readonly info: Pick<ObjectInfo, 'key' | 'size' | 'etag'>;
+}
+
+/** Requests in parallel. */
+const looks = 16;
+/** Objects copied concurrently, if there is memory for a part of each that the server does not copy. */
 const concurrency = 4;
 
 /**
- * Copies data objects. Emits the size of each, by name. Errors: those of the stores, and those of `check`, which
- * is called with the size of each object, and with `undefined` if there is none.
+ * Looks data objects up, before any is copied. Emits once. Errors: those of the store, and those of `check`, which is
+ * called with the size of each object, and with `undefined` if there is none.
  */
-export function copyData(
+export function lookUp(
   objects: readonly DataCopy[],
-  source: Located,
-  target: Located,
-  around: { readonly clock: Clock; readonly random: () => number },
+  { store }: Pick<Located, 'store'>,
   check: (name: string, bytes: number | undefined) => void = () => undefined,
-): Observable<ReadonlyMap<string, number>> {
+): Observable<readonly FoundData[]> {
   return from(objects).pipe(
     mergeMap(
-      ({ name, from: key, to }) =>
-        defer(() => source.store.head(key)).pipe(
+      (object) =>
+        defer(() => store.head(object.from)).pipe(
           catchError((error: unknown) => {
-            if (isStoreError(error, 'NotFound')) check(name, undefined);
+            if (isStoreError(error, 'NotFound')) check(object.name, undefined);
             return throwError(() => error);
           }),
-          concatMap((info) => {
-            check(name, info.size);
-            return copyObject({ source, info, target, key: to, ...around }).pipe(
-              map(() => [name, info.size] as const),
-            );
+          map(({ key, size, etag }): FoundData => {
+            check(object.name, size);
+            return { ...object, info: { key, size, etag } };
           }),
         ),
-      concurrency,
+      looks,
     ),
-    reduce((sizes, [name, bytes]) => sizes.set(name, bytes), new Map<string, number>()),
+    toArray(),
   );
+}
+
+/** Copies data objects. Errors: those of the stores. */
+export function copyData(
+  objects: readonly FoundData[],
+  source: Located,
+  target: Located,
+  { clock, random, allow = unlimited, moved }: CopyAround,
+): Observable<never> {
+  const throughMemory = !isSameServer(source, target);
+  const held = ({ info }: FoundData): number => (throughMemory ? Math.min(info.size, copyLimits.part) : 0);
+  return new Observable((out) => {
+    const part = Math.max(0, ...objects.map(held));
+    const memory = part === 0 ? undefined : new CopyMemory(allow, part, concurrency * part);
+    // First, so that nothing waiting starts while what runs is torn down.
+    out.add(() => memory?.close());
+    const copies = from(objects).pipe(
+      mergeMap((object) => {
+        const { info, to } = object;
+        const copied = copyObject({ source, info, target, key: to, clock, random }).pipe(
+          tap({ complete: () => moved?.() }),
+          ignoreElements(),
+        );
+        return memory?.run(held(object), copied) ?? copied;
+      }, concurrency),
+    );
+    out.add(copies.subscribe(out));
+  });
 }

@@ -8,7 +8,7 @@ import { copySavepoint } from './copy.js';
 
 export interface MakerOptions extends Pick<
   ClaimOptions,
-  'store' | 'location' | 'sign' | 'clock' | 'random' | 'on'
+  'store' | 'location' | 'sign' | 'clock' | 'random' | 'allow' | 'on'
 > {
   /** Where the job's data objects are. */
   readonly place: () => DataPlace;
@@ -42,11 +42,14 @@ export class SavepointMaker {
   copy({ manifest }: Extract<CheckpointEffect, { type: 'copy-savepoint' }>): void {
     const making = this.#making;
     if (making === undefined) return;
-    const { store, location, sign, clock, random, place, send, on } = this.#options;
+    const { store, location, sign, clock, random, allow, place, send, on } = this.#options;
     const { uri } = making.target;
     const copy = {
       ...{ manifest, place: place(), location: location ?? { store, bucket: '' } },
-      ...{ target: making.target.location, key: sign?.keys[0], clock, random },
+      ...{ target: making.target.location, key: sign?.keys[0], clock, random, allow },
+      moved: () => {
+        send({ type: 'copied' });
+      },
     };
     this.#copying = copySavepoint(copy).subscribe({
       next: ({ objects, bytes }) => {

@@ -21,8 +21,8 @@ import { settlement } from '../publishing.js';
  * 3. **Publishing.** The job itself publishes everything that the entry has pending, so that the records before the
  *    barrier are in its output, and a job that starts from the savepoint neither repeats nor misses one. *Crash:* the
  *    next attempt publishes; the folder is empty.
- * 4. **Copying.** Every object that a snapshot refers to is copied into the folder, by the server where possible
- *    (`copy.ts`). *Crash:* a folder without a root, which `SavepointIncomplete` reports.
+ * 4. **Copying.** Every object that a snapshot refers to is looked up, and the root is encoded, which may be too large.
+ *    Then each object is copied into the folder, by the server where possible (`copy.ts`). *Crash:* a folder without a root, which `SavepointIncomplete` reports.
  * 5. **Root.** Written last, by one request: the savepoint exists. *Crash before:* as in 4. *Crash after:* it is
  *    complete, but the caller does not receive its URI. The same holds if the store's answer is lost.
  * 6. **Over.** The pins are removed. An attempt that is asked to stop ends only now.

@@ -1,10 +1,10 @@
-import { catchError, concatMap, map, throwError, type Observable } from 'rxjs';
+import { catchError, concatMap, defer, map, of, throwError, type Observable } from 'rxjs';
 import { isStoreError } from '../../store/errors.js';
 import type { StoreLocation } from '../../store/services.js';
 import { CheckpointError } from '../errors.js';
 import type { Signing } from '../signature.js';
 import { largest } from '../signedJson.js';
-import { decodeRoot, rootName, type SavepointRoot } from './root.js';
+import { copiesPrefix, decodeRoot, rootName, type SavepointRoot } from './root.js';
 
 /** The folder of a savepoint. */
 export type SavepointPlace = Pick<StoreLocation, 'store' | 'key'>;
@@ -29,22 +29,39 @@ export function savepointUri(place: SavepointPlace): string {
  * @param sign rejects a savepoint that is not signed with one of the keys
  */
 export function readSavepoint(place: SavepointPlace, sign?: Signing): Observable<SavepointRoot> {
-  const { store } = place;
-  const prefix = savepointPrefix(place);
+  return readRoot(place).pipe(map((bytes) => decodeRoot(bytes, savepointUri(place), sign)));
+}
+
+/** The bytes of the root. Errors: `SavepointNotFound`, `SavepointIncomplete`, and those of the store. */
+export function readRoot(place: SavepointPlace): Observable<Buffer> {
   const where = savepointUri(place);
-  return store.get(prefix + rootName, { range: { start: 0, end: largest + 1 } }).pipe(
+  return place.store.get(savepointPrefix(place) + rootName, { range: { start: 0, end: largest + 1 } }).pipe(
+    map(({ chunks }) => Buffer.concat(chunks)),
     catchError((error: unknown) => {
       if (!isStoreError(error, 'NotFound')) return throwError(() => error);
-      return store
-        .list({ prefix, limit: 1 })
-        .pipe(
-          concatMap(({ objects }) =>
-            throwError(() => (objects.length === 0 ? notFound(where, error) : incomplete(where))),
-          ),
-        );
+      return hasCopies(place).pipe(
+        map((yes) => {
+          throw yes ? incomplete(where) : notFound(where, error);
+        }),
+      );
     }),
-    map(({ chunks }) => decodeRoot(Buffer.concat(chunks), where, sign)),
   );
+}
+
+/** Whether it has objects of a savepoint, and is not the directory of a job that has begun with one. */
+function hasCopies(place: SavepointPlace): Observable<boolean> {
+  const prefix = savepointPrefix(place) + copiesPrefix;
+  return place.store
+    .list({ prefix, limit: 1 })
+    .pipe(
+      concatMap(({ objects }) => (objects.length === 0 ? of(false) : hasLog(place).pipe(map((yes) => !yes)))),
+    );
+}
+
+/** Whether it is the directory of a job. */
+export function hasLog(place: SavepointPlace): Observable<boolean> {
+  const prefix = `${savepointPrefix(place)}log/`;
+  return defer(() => place.store.list({ prefix, limit: 1 })).pipe(map(({ objects }) => objects.length > 0));
 }
 
 function notFound(where: string, cause: unknown): CheckpointError {
@@ -58,6 +75,6 @@ function notFound(where: string, cause: unknown): CheckpointError {
 function incomplete(where: string): CheckpointError {
   return new CheckpointError(
     'SavepointIncomplete',
-    `The savepoint at ${where} has no root: it was interrupted, or is still being written. Use another savepoint, and remove this folder if no job is writing it.`,
+    `The savepoint at ${where} has no root: it was interrupted, or is still being written. Use another savepoint. If nothing is writing it, remove it with millrace savepoint rm --incomplete.`,
   );
 }

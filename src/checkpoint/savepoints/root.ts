@@ -21,15 +21,19 @@ export interface SavepointRoot extends Manifest {
 /** The name of the root in a savepoint's folder. */
 export const rootName = 'root';
 
+/** Errors: `SavepointCorrupt` for a savepoint at `where`. */
+export function corruptSavepoint(where: string, why: string, cause?: unknown): CheckpointError {
+  return new CheckpointError(
+    'SavepointCorrupt',
+    `The savepoint ${where} is corrupt: ${why}. Nothing was changed. Use another copy of the savepoint, or another savepoint.`,
+    { cause },
+  );
+}
+
 const format: SignedFormat = {
   magic: 'millrace-savepoint',
   version: 1,
-  corrupt: (where, why, cause) =>
-    new CheckpointError(
-      'SavepointCorrupt',
-      `The savepoint ${where} is corrupt: ${why}. Nothing was changed. Use another copy of the savepoint, or another savepoint.`,
-      { cause },
-    ),
+  corrupt: corruptSavepoint,
   tooNew: (where, found) =>
     new CheckpointError(
       'SavepointTooNew',
@@ -43,18 +47,21 @@ const format: SignedFormat = {
     ),
 };
 
-/** Errors: `SavepointCorrupt` for a savepoint at `where`. */
-export const corruptSavepoint = format.corrupt;
+/** What is wrong with a data object that is missing or has another size. */
+export function wrongSize(name: string, found: number | undefined, bytes: number): string {
+  return `its object ${name} ${found === undefined ? 'is missing' : `has ${found} bytes, not ${bytes}`}`;
+}
 
 /**
  * The name of a data object in a savepoint, and in the log of a job that starts from it. Names are unique only within
  * a log, so the job's id becomes part of it, after an epoch that no attempt has.
  */
 export function savepointName({ jobId }: Pick<Manifest, 'jobId'>, name: string): string {
-  return name.startsWith(adopted) ? name : `${adopted}${jobId}/${name.slice('data/'.length)}`;
+  return name.startsWith(copiesPrefix) ? name : `${copiesPrefix}${jobId}/${name.slice('data/'.length)}`;
 }
 
-const adopted = 'data/0000000000/';
+/** The names of data objects in savepoints start with this. */
+export const copiesPrefix = 'data/0000000000/';
 
 /** The data objects that a savepoint of this entry needs. */
 export function objectsOf(manifest: Manifest): readonly string[] {
@@ -142,6 +149,11 @@ export function decodeRoot(bytes: Buffer, where: string, sign?: Signing): Savepo
     throw new ForeignName(at, root.jobId, 'not the id of a job', 'Use another copy of the savepoint.');
   for (const [name] of root.data) if (!isDataName(name)) throw noDataName(at, name);
   return root;
+}
+
+/** Whether the bytes of a root have a signature, valid or not. */
+export function isSigned(bytes: Buffer): boolean {
+  return /^[a-z-]+ \d+ [0-9a-f]{8} [0-9a-f]{64}\n/.test(bytes.toString('latin1', 0, 128));
 }
 
 const isData = listOf(tuple(isString, isCount));

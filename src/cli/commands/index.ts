@@ -8,6 +8,7 @@ import { ls } from './ls.js';
 import { mv } from './mv.js';
 import { probe } from './probe.js';
 import { rm } from './rm.js';
+import { savepoint } from './savepoint.js';
 import { stat } from './stat.js';
 import { state } from './state.js';
 import { uploads } from './uploads.js';
@@ -16,4 +17,7 @@ import { uploads } from './uploads.js';
 export type AddCommand = (program: Command, start: Start) => void;
 
 /** In the order of the help text. */
-export const commands: readonly AddCommand[] = [ls, cat, cp, mv, rm, stat, du, probe, uploads, state, config];
+export const commands: readonly AddCommand[] = [
+  ...[ls, cat, cp, mv, rm, stat, du],
+  ...[probe, uploads, state, savepoint, config],
+];

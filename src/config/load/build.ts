@@ -41,6 +41,7 @@ export function build(settings: Settings, logger: ConfigOptions['logger']): Conf
   const places = new Map(winners);
   for (const each of [bucket, base]) if (each !== undefined) places.set(each.key, each);
   const savepoints = directoryOf('savepoints', places, settings);
+  const exportDir = directoryOf('state', places, settings);
   checkUri('execution.savepoint.path', winners, settings);
   const config = {
     s3,
@@ -77,6 +78,7 @@ export function build(settings: Settings, logger: ConfigOptions['logger']): Conf
       partSize: 10 * MiB,
       compactionTrigger: 8,
       ...group('state'),
+      ...(exportDir === undefined ? {} : { exportDir }),
     },
     delegationTokens: {
       enabled: false,
@@ -94,7 +96,7 @@ export function build(settings: Settings, logger: ConfigOptions['logger']): Conf
 
 /** Options that are composed of several keys. */
 const special =
-  /^s3\.(buckets\.<name>\.)?credentials|^delegationTokens\.credentials|^(checkpoints|savepoints)\.dir$/;
+  /^s3\.(buckets\.<name>\.)?credentials|^delegationTokens\.credentials|^(checkpoints|savepoints)\.dir$|^state\.exportDir$/;
 
 function put(data: Data, { row, names, value }: Setting): void {
   const path = row.option.split('.').map((step) => step);
@@ -202,6 +204,7 @@ const baseKey = 'state.backend.s3.base-path';
 const directories = {
   checkpoints: ['state.checkpoints.dir', 'state.backend.s3.checkpoint-prefix'],
   savepoints: ['state.savepoints.dir', 'state.backend.s3.savepoint-prefix'],
+  state: ['state.exports.dir', 'state.backend.s3.state-prefix'],
 } as const;
 
 function directoryOf(

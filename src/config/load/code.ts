@@ -20,7 +20,7 @@ export function readCode(settings: Settings, options: Readonly<Record<string, un
   for (const [key, value] of Object.entries(options)) visit(value, [key]);
 }
 
-const optionNames = [...new Set(schema.map(({ option }) => option).filter((option) => option !== ''))];
+const optionNames = [...new Set(schema.map(({ option }) => option))];
 
 const steps = optionNames.map((option) => option.split('.'));
 

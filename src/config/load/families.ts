@@ -59,6 +59,10 @@ export const familyTable: readonly Family[] = [
     meaning: 'Savepoint directory',
     groups: [['state.savepoints.dir'], ['state.backend.s3.savepoint-prefix']],
   },
+  {
+    meaning: 'Folder of exported state',
+    groups: [['state.exports.dir'], ['state.backend.s3.state-prefix']],
+  },
 ];
 
 /** The value of each key from the source with the highest precedence. */

@@ -45,10 +45,6 @@ export class Settings {
   found(found: Found, as: string, value: unknown, origin: Origin): void {
     const { row, key } = found;
     const { where } = origin;
-    if (row.unavailable !== undefined) {
-      this.problem('NotAvailable', key, `${as} (${where}): ${row.unavailable}.`);
-      return;
-    }
     const inCode = origin.from === 'code' || origin.from === 'set';
     if (row.where === 'code' && !inCode) {
       this.problem(

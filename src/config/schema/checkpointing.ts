@@ -4,7 +4,7 @@ import { longestTimer, type Row } from './row.js';
 const timer = (least: number, rule: string) => duration({ least, most: longestTimer, rule });
 const positive = timer(1, "1 ms to 24 days, such as '10s'");
 
-const directory = uri(
+export const directory = uri(
   'a URI such as s3://bucket/checkpoints, without user or password',
   /^[a-z][a-z0-9+.-]*:\/\/[^@/\s]*(\/.*)?$/i,
 );

@@ -92,7 +92,7 @@ const plainKeys = new Map(
 
 const plainOptions = new Map(
   schema
-    .filter(({ option }) => option !== '' && !option.includes('<'))
+    .filter(({ option }) => !option.includes('<'))
     .toReversed()
     .map((row) => [row.option, row] as const),
 );

@@ -16,8 +16,6 @@ export interface Row {
   readonly where?: 'anywhere' | 'file' | 'code';
   /** May differ from bucket to bucket: `s3.bucket.<name>.<rest of the key>`. */
   readonly perBucket?: true;
-  /** The key is refused: the reason, and what to do. */
-  readonly unavailable?: string;
 }
 
 /** Milliseconds. A longer timer of Node fires immediately. */

@@ -1,3 +1,4 @@
+import { directory } from './checkpointing.js';
 import { choice, count, flag, size, text } from './kinds.js';
 import type { Row } from './row.js';
 
@@ -43,14 +44,14 @@ export const state: readonly Row[] = [
     kind: flag,
     fallback: 'true',
     option: 'state.compression',
-    doc: 'Segments are compressed with Snappy.',
+    doc: 'Segments and exported entries are compressed with Snappy.',
   },
   {
     key: 'state.backend.s3.state-file-encryption',
     kind: flag,
     fallback: 'false: as `s3.sse.type`',
     option: 'state.encryption',
-    doc: 'What is written to the bucket of the checkpoints is encrypted with SSE-S3, unless `s3.sse.type` is set.',
+    doc: 'What is written to the bucket of the checkpoints, and exported or imported state, is encrypted with SSE-S3, unless `s3.sse.type` is set.',
   },
   {
     key: 'state.backend.s3.state-file-extension',
@@ -60,14 +61,14 @@ export const state: readonly Row[] = [
     ),
     fallback: '`.state`',
     option: 'state.extension',
-    doc: "Ends segments' names.",
+    doc: 'Ends the names of segments and exported entries.',
   },
   {
     key: 'state.backend.s3.state-file-part-size',
     kind: size({ least: 5 * MiB, most: 1024 * MiB, rule: "5 MiB to 1 GiB, such as '10MiB'" }),
     fallback: '10MiB',
     option: 'state.partSize',
-    doc: 'A segment that is larger goes up in parts of about this size.',
+    doc: 'Larger segments and exported entries are uploaded in parts of about this size.',
   },
   {
     key: 'state.backend.s3.compaction-trigger',
@@ -77,13 +78,18 @@ export const state: readonly Row[] = [
     doc: 'As many segments of about one size are merged into one. With more of them an entry is rewritten less often, and a restart reads more.',
   },
   {
+    key: 'state.exports.dir',
+    kind: directory,
+    fallback: 'none: name it in `export(uri)`',
+    option: 'state.exportDir',
+    doc: 'Folder that state is exported to.',
+  },
+  {
     key: 'state.backend.s3.state-prefix',
-    kind: text(),
-    fallback: 'none',
-    option: '',
-    doc: 'Refused: it names the folder of a layout with one object an entry, and there is none.',
-    unavailable:
-      'it names the folder of a layout with one object an entry, which millrace does not write. State is in segments, below the checkpoints. Remove the key',
+    kind: folder,
+    fallback: '`state`',
+    option: 'state.exportDir',
+    doc: 'Folder of exported state below the base path: with `state.backend.s3.bucket`, another way to set `state.exports.dir`.',
   },
   {
     key: 'state.backend.s3.savepoint-prefix',

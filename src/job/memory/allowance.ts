@@ -1,40 +1,21 @@
-import type { Clock, MemoryShare } from '../../flow/index.js';
+import type { Allow, Clock, MemoryShare } from '../../flow/index.js';
+import type { MemoryBudget } from './budget.js';
 import { defaultMemory, processMemory } from './process.js';
-
-/** What holds memory without a job: the readers of a client, a copy, a writer. */
-export interface AllowanceUse {
-  /** Its name in errors: `a copy`. */
-  readonly who: string;
-  /** Bytes that it needs for progress, and takes in any case. */
-  readonly floor: number;
-  /** Bytes that it can use, the floor included. */
-  readonly most: number;
-  /** `limit` has changed. Must not throw. */
-  readonly changed: () => void;
-}
-
-/**
- * Memory of the process's budget for what runs without a job. Its floor is a fixed charge, and only the rest is a share, so it
- * never waits: a job may wait for it, as when `mapAsync` reads an object, and could not give memory back meanwhile.
- */
-export interface Allowance {
-  /** Bytes, never below the floor. */
-  readonly limit: number;
-  /** Reports what is held, whenever that has changed. */
-  holds(bytes: number): void;
-  /** Nothing is held any more. Idempotent. */
-  leave(): void;
-}
-
-/** Errors: `MemoryTooSmall` if the memory of this process is less than its jobs need at least. */
-export type Allow = (use: AllowanceUse) => Allowance;
 
 /** Allowances of the budget of all that runs on this clock. `total`: as configured; by default as for jobs. */
 export function allowances(clock: Clock, total: () => number | undefined): Allow {
+  return allowancesOf(processMemory(clock), () => total() ?? defaultMemory(clock));
+}
+
+/**
+ * Allowances of a budget. The floor of each is a fixed charge, and only the rest is a share, so it never waits: a job may
+ * wait for it, as when `mapAsync` reads an object, and could not give memory back meanwhile.
+ */
+export function allowancesOf(budget: MemoryBudget, total: () => number): Allow {
   return ({ who, floor, most, changed }) => {
-    const account = processMemory(clock).open({
+    const account = budget.open({
       owner: who,
-      total: total() ?? defaultMemory(clock),
+      total: total(),
       waits: () => undefined,
       granted: () => undefined,
       exceeded: () => undefined,
@@ -58,10 +39,3 @@ export function allowances(clock: Clock, total: () => number | undefined): Allow
     };
   };
 }
-
-/** Without a budget, as in tests, all may have what they can use. */
-export const unlimited: Allow = ({ most }) => ({
-  limit: most,
-  holds: () => undefined,
-  leave: () => undefined,
-});

@@ -1,3 +1,4 @@
-export { allowances, unlimited, type Allow, type Allowance } from './allowance.js';
+export { unlimited, type Allow, type Allowance } from '../../flow/index.js';
+export { allowances, allowancesOf } from './allowance.js';
 export { MemoryBudget, type MemoryAccount } from './budget.js';
 export { defaultMemory, processMemory } from './process.js';

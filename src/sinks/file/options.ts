@@ -1,5 +1,5 @@
 import { checkId } from '../../config/checkId.js';
-import { checkOptions, oneOf, required, type OptionNames } from '../../config/checkOptions.js';
+import { checkFunction, checkOptions, oneOf, required, type OptionNames } from '../../config/checkOptions.js';
 import { defaultConfig } from '../../config/service.js';
 import type { OnUnencodable } from '../../flow/index.js';
 import type { Transfer } from '../../config/config.js';
@@ -145,8 +145,7 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
       restore,
       "'anywhere', 'closing', 'whole' or an object with `seal`",
     );
-  if (partitionBy !== undefined && typeof partitionBy !== 'function')
-    throw new InvalidOption(`${of}: partitionBy`, partitionBy, 'a function');
+  if (partitionBy !== undefined) checkFunction(`${of}: partitionBy`, partitionBy);
   if (!Array.isArray(earlier) || !earlier.every((uri) => typeof uri === 'string'))
     throw new InvalidOption(`${of}: earlier`, earlier, 'a list of URIs');
 }

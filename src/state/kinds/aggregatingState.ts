@@ -1,11 +1,10 @@
-import { checkOptions } from '../../config/checkOptions.js';
+import { checkFunction } from '../../config/checkOptions.js';
 import { absent } from '../cells.js';
 import type { Key } from '../keys/keys.js';
 import type { Encoded } from '../values/serializer.js';
 import type { StateSpec } from '../state.js';
-import { checkFunctions, formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { checkState, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
-import { ttlOf } from './ttl.js';
 
 /** An aggregate per key, such as an average. Usable only during the turn of its record. */
 export interface AggregatingState<In, Out> {
@@ -48,14 +47,13 @@ export function aggregatingState<In, Accumulator, Out>(
   options: KeyedStateOptions<Accumulator> = {},
 ): StateSpec<AggregatingState<In, Out>> {
   const { create, add, result } = aggregate;
-  checkFunctions('aggregatingState', { create, add, result });
-  checkOptions('aggregatingState', options, optionNames);
-  const serializer = serializerOf(options);
-  const ttl = ttlOf('aggregatingState', options.ttl);
+  for (const [name, each] of Object.entries({ create, add, result }))
+    checkFunction(`${name} of aggregatingState`, each);
+  const { serializer, ttl, formerly } = checkState('aggregatingState', options);
   return {
     kind: 'aggregating',
     serializer,
-    ...formerlyOf('aggregatingState', options),
+    formerly,
     singleCell: true,
     open: (name, home) =>
       new LiveAggregatingState(shared({ name, serializer, home, ttl }), { create, add, result }),

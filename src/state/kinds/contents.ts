@@ -1,3 +1,4 @@
+import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
 import { absent, type CellContent } from '../cells.js';
 import { checkLosses, encode, isolate, reveal } from '../values/isolate.js';
 import type { StoredKey } from '../keys/keys.js';
@@ -45,13 +46,18 @@ export class Contents<T> {
     return this.#name;
   }
 
-  /** Isolates a value that a user sets for `key`. Errors: `UnsupportedValue`. */
+  /**
+   * Isolates a value that a user sets for `key`. Errors: `UnsupportedValue`, `PromiseInFlow`, `ObservableInFlow`.
+   */
   hold(value: T, key: StoredKey): Held<T> {
     try {
       const held = isolate(value, this.#serializer);
       if (this.#home.early && !(held instanceof Encoded)) this.#check(held);
       return this.lifetime === undefined ? held : new Timed(this.lifetime.now, held);
     } catch (error) {
+      // A mistake in the code, which is not skipped as the data of one record is.
+      if (isDeferred(value))
+        throw deferredInFlow(`State ${this.#name} of operator ${this.#home.operator} was given`, value);
       throw this.#refusal(error, key);
     }
   }

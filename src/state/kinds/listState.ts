@@ -1,4 +1,3 @@
-import { checkOptions } from '../../config/checkOptions.js';
 import { absent, Absent, Operand, type CellContent, type CellPath } from '../cells.js';
 import { Namespace } from '../keys/keyMap.js';
 import type { Key, StoredKey } from '../keys/keys.js';
@@ -10,8 +9,8 @@ import { Contents, type Held } from './contents.js';
 import { Handle } from './handle.js';
 import { expiredIn, Lists, notBefore, trim, type Version } from './lists.js';
 import { LiveCollection } from './liveCollection.js';
-import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
-import { ttlOf, type Lifetime } from './ttl.js';
+import { checkState, type KeyedStateOptions } from './options.js';
+import { type Lifetime } from './ttl.js';
 
 /**
  * A list per key. Usable only during the turn of its record.
@@ -54,13 +53,11 @@ export interface ListState<T> extends Iterable<T> {
  * collections, use `mapState`. Errors: `InvalidOption`, `InvalidState`.
  */
 export function listState<T>(options: KeyedStateOptions<T> = {}): StateSpec<ListState<T>> {
-  checkOptions('listState', options, optionNames);
-  const serializer = serializerOf(options);
-  const ttl = ttlOf('listState', options.ttl);
+  const { serializer, ttl, formerly } = checkState('listState', options);
   return {
     kind: 'list',
     serializer,
-    ...formerlyOf('listState', options),
+    formerly,
     singleCell: true,
     open: (name, home) => new LiveListState(new Contents({ name, serializer, home, ttl })),
     contents: (list) => (list.length === 0 ? undefined : list.toArray()),

@@ -1,4 +1,3 @@
-import { checkOptions } from '../../config/checkOptions.js';
 import { absent, Absent, type CellContent, type CellPath } from '../cells.js';
 import { KeyMap, Namespace, SpaceMap } from '../keys/keyMap.js';
 import { encodeKey, KeyReader, storedKey, userKey, type Key, type StoredKey } from '../keys/keys.js';
@@ -8,8 +7,8 @@ import { Timed } from '../values/timed.js';
 import { Contents, type Held } from './contents.js';
 import { Handle } from './handle.js';
 import { LiveCollection } from './liveCollection.js';
-import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
-import { ttlOf, type Lifetime } from './ttl.js';
+import { checkState, type KeyedStateOptions } from './options.js';
+import { type Lifetime } from './ttl.js';
 
 /**
  * A map per key. Usable only during the turn of its record.
@@ -57,13 +56,11 @@ export interface MapState<K extends Key, V> extends Iterable<[K, V]> {
  * Errors: `InvalidOption`, `InvalidState`.
  */
 export function mapState<K extends Key, V>(options: KeyedStateOptions<V> = {}): StateSpec<MapState<K, V>> {
-  checkOptions('mapState', options, optionNames);
-  const serializer = serializerOf(options);
-  const ttl = ttlOf('mapState', options.ttl);
+  const { serializer, ttl, formerly } = checkState('mapState', options);
   return {
     kind: 'map',
     serializer,
-    ...formerlyOf('mapState', options),
+    formerly,
     open: (name, home) => new LiveMapState(new Contents({ name, serializer, home, ttl })),
     contents: (map) => (map.size === 0 ? undefined : new Map(map)),
   };

@@ -1,9 +1,8 @@
-import type { OptionNames } from '../../config/checkOptions.js';
+import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption } from '../../config/units.js';
-import { typeName } from '../../formats/typeName.js';
 import { StateError } from '../errors.js';
 import { messagePack, type Serializer } from '../values/serializer.js';
-import type { TtlOptions } from './ttl.js';
+import { ttlOf, type Ttl, type TtlOptions } from './ttl.js';
 
 /** Options of every state, timers included. */
 export interface StateNameOptions {
@@ -28,16 +27,35 @@ export interface KeyedStateOptions<T> extends StateNameOptions {
   readonly ttl?: TtlOptions;
 }
 
-/** @param of the function that declares the state */
-export function formerlyOf(of: string, { formerly }: StateNameOptions): StateNameOptions {
-  if (formerly === undefined) return {};
-  if (typeof (formerly as unknown) !== 'string')
-    throw new InvalidOption(`formerly of ${of}`, formerly, 'the name of a state');
-  return { formerly };
+/** Checked options of a state with values. */
+interface Checked<T> {
+  readonly serializer: Serializer<T>;
+  readonly ttl: Ttl | undefined;
+  readonly formerly: string | undefined;
 }
 
-/** The serializer of the options, checked, as callers may be JavaScript. Errors: `InvalidState`. */
-export function serializerOf<T>({ serializer }: KeyedStateOptions<T>): Serializer<T> {
+/**
+ * Checks the options of a state with values, as callers may be JavaScript. Errors: `InvalidOption`, `InvalidState`.
+ *
+ * @param of the function that declares the state, or an operator that has it
+ */
+export function checkState<T>(of: string, options: KeyedStateOptions<T>): Checked<T> {
+  checkOptions(of, options, keyedStateNames);
+  return {
+    serializer: serializerOf(options),
+    ttl: ttlOf(of, options.ttl),
+    formerly: formerlyOf(of, options),
+  };
+}
+
+export function formerlyOf(of: string, { formerly }: StateNameOptions): string | undefined {
+  if (formerly !== undefined && typeof (formerly as unknown) !== 'string')
+    throw new InvalidOption(`formerly of ${of}`, formerly, 'the name of a state');
+  return formerly;
+}
+
+/** Errors: `InvalidState`. */
+function serializerOf<T>({ serializer }: KeyedStateOptions<T>): Serializer<T> {
   if (serializer === undefined) return messagePack as Serializer<T>;
   const { id, version } = serializer;
   const invalid = (what: string): StateError => new StateError('InvalidState', what);
@@ -56,19 +74,9 @@ export function serializerOf<T>({ serializer }: KeyedStateOptions<T>): Serialize
   return serializer;
 }
 
-/** Errors: `InvalidState`. */
-export function checkFunctions(kind: string, functions: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(functions)) {
-    if (typeof value !== 'function')
-      throw new StateError(
-        'InvalidState',
-        `${kind} needs the function \`${name}\`, and was given a value of type ${typeName(value)}.`,
-      );
-  }
-}
-
 export const stateNameOptions: OptionNames<StateNameOptions> = { formerly: true };
-export const optionNames: OptionNames<KeyedStateOptions<never>> = {
+/** The names of {@link KeyedStateOptions}. */
+export const keyedStateNames: OptionNames<KeyedStateOptions<never>> = {
   ...stateNameOptions,
   serializer: true,
   ttl: true,

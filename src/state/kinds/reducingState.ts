@@ -1,11 +1,10 @@
-import { checkOptions } from '../../config/checkOptions.js';
+import { checkFunction } from '../../config/checkOptions.js';
 import { absent } from '../cells.js';
 import type { Key } from '../keys/keys.js';
 import type { Encoded } from '../values/serializer.js';
 import type { StateSpec } from '../state.js';
-import { checkFunctions, formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { checkState, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
-import { ttlOf } from './ttl.js';
 
 /** One value per key, into which others are reduced. Usable only during the turn of its record. */
 export interface ReducingState<T> {
@@ -38,14 +37,12 @@ export function reducingState<T>(
   reduce: (sum: T, value: T) => T,
   options: KeyedStateOptions<T> = {},
 ): StateSpec<ReducingState<T>> {
-  checkFunctions('reducingState', { reduce });
-  checkOptions('reducingState', options, optionNames);
-  const serializer = serializerOf(options);
-  const ttl = ttlOf('reducingState', options.ttl);
+  checkFunction('reduce of reducingState', reduce);
+  const { serializer, ttl, formerly } = checkState('reducingState', options);
   return {
     kind: 'reducing',
     serializer,
-    ...formerlyOf('reducingState', options),
+    formerly,
     singleCell: true,
     open: (name, home) => new LiveReducingState(shared({ name, serializer, home, ttl }), reduce),
     contents: ({ value }) => value,

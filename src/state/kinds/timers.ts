@@ -75,7 +75,7 @@ export function timers(time: TimerTime, options: StateNameOptions = {}): StateSp
   return {
     kind: `${time}-timers`,
     serializer: messagePack,
-    ...formerlyOf('timers', options),
+    formerly: formerlyOf('timers', options),
     open: (name, home) => new LiveTimers(name, time, home),
     contents: (handle) => {
       const pending = handle.pending();

@@ -1,4 +1,3 @@
-import { checkOptions } from '../../config/checkOptions.js';
 import { typeName } from '../../formats/typeName.js';
 import { absent } from '../cells.js';
 import { isolate } from '../values/isolate.js';
@@ -7,9 +6,8 @@ import { initialRefusal } from '../values/refusals.js';
 import type { Encoded, Serializer } from '../values/serializer.js';
 import type { StateSpec } from '../state.js';
 import type { Table } from './table.js';
-import { formerlyOf, optionNames, serializerOf, type KeyedStateOptions } from './options.js';
+import { checkState, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
-import { ttlOf } from './ttl.js';
 
 /**
  * One value per key. Usable only during the turn of its record.
@@ -54,14 +52,12 @@ export interface ValueState<T> {
  * Errors: `InvalidOption`, `InvalidState`; `UnsupportedValue` for an initial value that cannot be stored.
  */
 export function valueState<T>(initial: T, options: KeyedStateOptions<T> = {}): StateSpec<ValueState<T>> {
-  checkOptions('valueState', options, optionNames);
-  const serializer = serializerOf(options);
-  const ttl = ttlOf('valueState', options.ttl);
+  const { serializer, ttl, formerly } = checkState('valueState', options);
   const isolated = isolateInitial(initial, serializer);
   return {
     kind: 'value',
     serializer,
-    ...formerlyOf('valueState', options),
+    formerly,
     singleCell: true,
     // A custom serializer can read other types that its earlier versions wrote.
     ...(options.serializer === undefined ? { type: typeOf(initial) } : {}),
@@ -84,9 +80,14 @@ function typeOf(initial: unknown): string | undefined {
   return typeof initial === 'object' ? typeName(initial) : typeof initial;
 }
 
+/** Whether the record's key has a value, which has not expired. */
+export function isSet(state: ValueState<unknown>): boolean {
+  return (state as ValueState<unknown> & Stored<unknown>).isSet;
+}
+
 /**
- * All keys with a value, for operators that visit each. Their order depends on nothing but the keys: it is that of
- * their encodings.
+ * All keys with a value, for operators that visit each; in a state with a TTL, some may have expired. Their order
+ * depends on nothing but the keys: it is that of their encodings.
  */
 export function keysOf<T>(state: ValueState<T>): Key[] {
   const { table } = state as ValueState<T> & Tabled;
@@ -102,6 +103,7 @@ interface Tabled {
 interface Stored<T> {
   /** The value that was set, if any. */
   readonly stored: T | undefined;
+  readonly isSet: boolean;
 }
 
 class LiveValueState<T> extends SingleCell<T, ValueState<T>> implements ValueState<T>, Stored<T> {
@@ -129,6 +131,10 @@ class LiveValueState<T> extends SingleCell<T, ValueState<T>> implements ValueSta
   get stored(): T | undefined {
     const content = this.held;
     return (content as unknown) === absent ? undefined : this.contents.reveal(content as T | Encoded);
+  }
+
+  get isSet(): boolean {
+    return (this.held as unknown) !== absent;
   }
 
   set(value: T): void {

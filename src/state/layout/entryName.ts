@@ -4,7 +4,7 @@ import type { StoredKey } from '../keys/keys.js';
 import { encodeKey } from '../keys/keys.js';
 
 /**
- * Names of entries in the layout with one object for each key, state and namespace:
+ * The name of an entry's object:
  *
  * ```
  * <state>/<key group>/<key><extension>
@@ -25,22 +25,22 @@ export function entryName(
   const encoded = encodeKey(key);
   const group = keyGroupOf(hashOf(key), maxParallelism);
   const space = namespace.length === 0 ? '' : `.${escaped(namespace)}`;
-  return `${stateFolder(state)}/${group}/${shortened(`${escaped(encoded)}${space}`)}`;
+  return `${folderName(state)}/${group}/${shortened(`${escaped(encoded)}${space}`)}`;
 }
 
-/** The folder of a state. */
-export function stateFolder(state: string): string {
-  if (state === '') return '=empty';
+/** The name of the folder of a state or an operator. Has no dot. */
+export function folderName(name: string): string {
+  if (name === '') return '=empty';
   // UTF-8 would encode different strings with lone surrogates alike.
   return shortened(
-    state.isWellFormed()
-      ? escaped(Buffer.from(state))
-      : `=utf16-${Buffer.from(state, 'utf16le').toString('hex')}`,
+    name.isWellFormed()
+      ? escaped(Buffer.from(name))
+      : `=utf16-${Buffer.from(name, 'utf16le').toString('hex')}`,
   );
 }
 
-/** Characters of a part of a name. With two such parts, keys stay below the 1,024 bytes of S3, and file names below 255. */
-export const longest = 200;
+/** Characters of a part of a name. With three such parts, keys stay below the 1,024 bytes of S3, and file names below 255. */
+const longest = 200;
 
 const plain = /[a-z0-9_-]/;
 

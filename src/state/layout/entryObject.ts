@@ -3,15 +3,22 @@ import { compress } from 'snappyjs';
 import { isCount, isString, listOf, nullable, tuple } from '../../shape.js';
 import type { CellContent } from '../cells.js';
 import { StateError } from '../errors.js';
+import { keyText } from '../values/refusals.js';
 import { encodeKey, KeyReader, type StoredKey } from '../keys/keys.js';
-import type { StateSchema } from '../segment/format.js';
 import { Encoded, packr, unpackForeign } from '../values/serializer.js';
 import { decompress } from '../segment/snappy.js';
 
+/** What is needed to read the contents of an entry. */
+export interface EntrySchema {
+  readonly kind: string;
+  readonly serializer: { readonly id: string; readonly version: number };
+  readonly type?: string | undefined;
+}
+
 /** What a state holds for a key in a namespace. */
-export interface StoredEntry {
+export interface LayoutEntry {
   readonly state: string;
-  readonly schema: Omit<StateSchema, 'id'>;
+  readonly schema: EntrySchema;
   readonly key: StoredKey;
   readonly namespace: Uint8Array;
   readonly cells: readonly { readonly subKey: Uint8Array; readonly content: CellContent }[];
@@ -27,9 +34,9 @@ export interface StoredEntry {
  * checksum  u32 CRC-32 of all before, little-endian
  * ```
  * Key and namespace are in their canonical encodings. As in segments, contents are values without tombstones and operands,
- * and binary ones are those that a serializer encoded.
+ * and binary ones are those that a serializer encoded. Errors: `UnsupportedValue`.
  */
-export function encodeEntry(entry: StoredEntry, compression: boolean): Buffer {
+export function encodeEntry(entry: LayoutEntry, compression: boolean): Buffer {
   const { kind, serializer, type = null } = entry.schema;
   const body = packr.pack([
     [entry.state, kind, serializer.id, serializer.version, type],
@@ -38,6 +45,12 @@ export function encodeEntry(entry: StoredEntry, compression: boolean): Buffer {
     entry.cells.map(({ subKey }) => subKey),
     entry.cells.map(({ content }) => (content instanceof Encoded ? content.bytes : content)),
   ]);
+  if (body.length > largest) {
+    throw new StateError(
+      'UnsupportedValue',
+      `State ${entry.state} cannot be exported: it holds ${body.length} bytes for key ${keyText(entry.key)}, and an exported object has at most ${largest}. Take a savepoint instead, which has no such limit.`,
+    );
+  }
   const small = compression ? compress(body) : body;
   const packed = small.length < body.length ? small : body;
   const bytes = Buffer.concat([magic, Buffer.of(packed === body ? 0 : 1), packed, Buffer.alloc(checksum)]);
@@ -46,7 +59,7 @@ export function encodeEntry(entry: StoredEntry, compression: boolean): Buffer {
 }
 
 /** Errors: `EntryCorrupt`. */
-export function decodeEntry(object: string, bytes: Buffer): StoredEntry {
+export function decodeEntry(object: string, bytes: Buffer): LayoutEntry {
   const end = bytes.length - checksum;
   if (end <= magic.length || !bytes.subarray(0, magic.length).equals(magic))
     throw corrupt(object, 'it does not begin as entries do');
@@ -74,7 +87,7 @@ export function decodeEntry(object: string, bytes: Buffer): StoredEntry {
 }
 
 /** Bytes of an entry before compression. */
-const largest = 2 ** 30;
+export const largest = 2 ** 30;
 const checksum = 4;
 const magic = Buffer.from('MILLENT\x01', 'latin1');
 
@@ -98,7 +111,7 @@ const isBody = tuple(
 export function corrupt(object: string, what: string, cause?: unknown): StateError {
   return new StateError(
     'EntryCorrupt',
-    `Exported object ${object} is corrupt: ${what}. Export the state again.`,
+    `The exported object ${object} is corrupt: ${what}. Export the state again, to an empty folder.`,
     cause === undefined ? {} : { cause },
   );
 }

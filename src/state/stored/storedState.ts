@@ -18,23 +18,17 @@ import { StateError } from '../errors.js';
 import { KeyCells, type CellOrigin, type NamedSpec } from './keyCells.js';
 import { hashOf, intersection, keyGroupOf } from '../keys/keyGroups.js';
 import type { StoredKey } from '../keys/keys.js';
-import { readerOf } from '../kinds/index.js';
-import { checkFit } from '../backend/mismatches.js';
 import { PointReader, type FoundCell } from '../segment/pointReader.js';
 import type { StateSchema } from '../segment/format.js';
 import type { SegmentRef } from '../segment/segmentObject.js';
 import { SegmentReader } from '../segment/reader.js';
-import { messagePack } from '../values/serializer.js';
 import type { StateSnapshot } from '../backend/snapshot.js';
-import type { StateSpecs } from '../state.js';
+import { storedSpec, type ReadStates } from './storedSpec.js';
 import { storedEntries, type StoredEntriesOptions, type StoredEntry } from './storedEntries.js';
 
-export interface StoredStateOptions {
-  readonly operator: string;
+export interface StoredStateOptions extends ReadStates {
   readonly snapshot: StateSnapshot;
   readonly data: CheckpointData;
-  /** Declarations, by name. States without one are read with the default serializer. */
-  readonly declared: StateSpecs;
 }
 
 /** A state as segments describe it. */
@@ -136,7 +130,7 @@ export class StoredState {
       });
       const resolve = ({ footer }: SegmentReader): readonly number[] =>
         footer.schema.states.map((state) => (state.id === id ? 0 : -1));
-      return storedEntries({ inputs, resolve }, (schema) => this.#specOf(name, schema), options);
+      return storedEntries({ inputs, resolve }, (schema) => storedSpec(this.#options, name, schema), options);
     });
   }
 
@@ -154,7 +148,7 @@ export class StoredState {
         const state = states.findIndex((each) => each.id === id);
         const schema = states[state];
         if (schema === undefined) return [];
-        const named = this.#specOf(name, schema);
+        const named = storedSpec(this.#options, name, schema);
         const cells =
           named.spec.singleCell === true
             ? reader.get({ key, state, path: { namespace, subKey: noSubKey } })
@@ -202,26 +196,6 @@ export class StoredState {
       'StateNotFound',
       `Operator ${this.#options.operator} has no state ${name}. Its states are ${names.join(', ')}.`,
     );
-  }
-
-  /** Errors: `SerializerMissing`, `StateSchemaMismatch`. */
-  #specOf(name: string, schema: StateSchema): NamedSpec {
-    const { operator, declared } = this.#options;
-    const spec = Object.hasOwn(declared, name) ? declared[name] : undefined;
-    if (spec !== undefined) {
-      checkFit(operator, { name, spec }, schema);
-      return { operator, name, spec };
-    }
-    const { kind, serializer } = schema;
-    const reader = serializer.id === messagePack.id ? readerOf(kind) : undefined;
-    if (reader === undefined)
-      throw new StateError(
-        'SerializerMissing',
-        serializer.id === messagePack.id
-          ? `State ${name} of operator ${operator} is of kind ${kind}, which this millrace does not know. Read it with the version that wrote it, or a later one.`
-          : `State ${name} of operator ${operator} was written by serializer ${serializer.id}. Declare it as in the job, with that serializer: openState(…, { states: { ${name}: … } }).`,
-      );
-    return { operator, name, spec: reader };
   }
 }
 

@@ -49,3 +49,10 @@ test('a folder without anything is no savepoint, one with objects and no root an
   now(store.put('copies/savepoint/data/0000000000/a/x.state', Buffer.from('x')));
   expect(codeOf(readSavepoint(place))).toBe('SavepointIncomplete');
 });
+
+test('the directory of a job that has begun with a savepoint is no incomplete one', () => {
+  const store = createMemoryStore({ uri: 'memory://lake' });
+  now(store.put('checkpoints/second/data/0000000000/a/x.state', Buffer.from('x')));
+  now(store.put('checkpoints/second/log/00000000000000000001', Buffer.from('x')));
+  expect(codeOf(readSavepoint({ store, key: 'checkpoints/second' }))).toBe('SavepointNotFound');
+});

@@ -3,10 +3,24 @@ import { lastValueFrom, map } from 'rxjs';
 import { Contents } from '../../../src/fs/contents.js';
 import { createOperations, type Operations } from '../../../src/fs/operations/index.js';
 import { placeOf } from '../../../src/fs/operations/place.js';
-import { bytes, fileSink, files, keyed, records, valueState, values } from '../../../src/index.js';
+import {
+  bytes,
+  createMemoryStore,
+  fileSink,
+  files,
+  importState,
+  keyed,
+  listState,
+  openState,
+  records,
+  valueState,
+  values,
+} from '../../../src/index.js';
 import type { RowWriter } from '../../../src/entries/operators.js';
 import { jobStores } from '../../../src/job/jobStores.js';
 import { resolveOptions } from '../../../src/job/options.js';
+import { altered } from '../../store/alteringProxy.js';
+import { credentials } from '../../store/s3support.js';
 import { flat } from '../support.js';
 import { logOf } from './jobs.js';
 import { configured, header, listen, type Effects } from './listener.js';
@@ -93,6 +107,64 @@ async function stateful(set: Set, count = 1200, every = 0): Promise<World> {
   const sink = fileSink<number>('out', 'memory://lake/out', { format: mebibytes });
   expect(await world.run(job, [job.source('in', ticks(count, every, 100)).pipe(kept, sink)])).toBeUndefined();
   return world;
+}
+
+/** Exports what a job keeps in its state: values of 10 kB. */
+async function exported(set: Set, count = 3): Promise<World> {
+  const world = await stateful({}, count);
+  const config = flat({ 'state.exports.dir': 'memory://lake/ex', ...set });
+  using state = openState('memory://lake/cp/test', { config, stores: world.stores, clock: world.clock });
+  world.finish(state.export());
+  return world;
+}
+
+/** Exports a list of 12 MiB. */
+async function exportedList(set: Set): Promise<World> {
+  const world = new World();
+  const kept = keyed('state', {
+    key: () => 0,
+    state: { list: listState<string>() },
+    onRecord: (n: number, { list }) => {
+      list.append(String(n).padEnd(MiB, 'x'));
+      return [] as number[];
+    },
+  });
+  const job = world.job({});
+  expect(await world.run(job, [job.source('in', ticks(12, 0)).pipe(kept, values())])).toBeUndefined();
+  const config = flat({ 'state.exports.dir': 'memory://lake/ex', ...set });
+  using state = openState('memory://lake/cp/test', { config, stores: world.stores, clock: world.clock });
+  world.finish(state.export());
+  return world;
+}
+
+/** The encryption requested by an export and an import, each to another bucket than that of the checkpoints. */
+async function exportEncrypted(set: Set): Promise<readonly unknown[]> {
+  const world = await stateful({}, 3);
+  const buckets = { lake: world.inner, out: createMemoryStore(), sp: createMemoryStore() };
+  const server = await altered({}, buckets);
+  try {
+    const config = configured({
+      's3.endpoint': server.endpoint,
+      's3.access-key': credentials.accessKeyId,
+      's3.secret-key': credentials.secretAccessKey,
+      's3.path-style-access': true,
+      'state.exports.dir': 's3://out/ex',
+      ...set,
+    });
+    using state = openState('s3://lake/cp/test', { config });
+    await lastValueFrom(state.export());
+    await lastValueFrom(importState('s3://out/ex', 's3://sp/x', { config }));
+    const asked = (bucket: string) => [
+      ...new Set(
+        server.requests
+          .filter(({ method, path }) => method === 'PUT' && path.startsWith(`/${bucket}/`))
+          .map(({ headers }) => headers['x-amz-server-side-encryption']),
+      ),
+    ];
+    return [...asked('out'), ...asked('sp')];
+  } finally {
+    await server.close();
+  }
 }
 
 /** The encryption requested by a job below its checkpoint directory, and elsewhere. */
@@ -228,7 +300,23 @@ export const transferEffects: Effects = {
     const dir = configured({ ...bucket, [state('savepoint-prefix')]: 'sp' }).savepoints.dir;
     expect(dir).toBe('s3://lake/sp');
   },
+  [state('state-prefix')]: async () => {
+    const world = await exported({
+      'state.exports.dir': undefined,
+      ...bucket,
+      [state('state-prefix')]: 'ex/all',
+    });
+    expect(world.keys('ex/all/')).toContain('ex/all/_export.json');
+  },
+  'state.exports.dir': async () => {
+    expect((await exported({ 'state.exports.dir': 's3://lake/there' })).keys('there/')).toContain(
+      'there/_export.json',
+    );
+  },
   [state('state-file-compression')]: async () => {
+    const entry = async (set: Set) => (await exported(set)).sizes('put', 'ex/text/')[0]!;
+    expect(await entry({ [state('state-file-compression')]: false })).toBeGreaterThan(10_000);
+    expect(await entry({})).toBeLessThan(1000);
     const size = async (set: Set) => (await stateful(set, 3)).sizes('put', 'cp/test/data/')[0]!;
     expect(await size({ [state('state-file-compression')]: false })).toBeGreaterThan(30_000);
     expect(await size({})).toBeLessThan(10_000);
@@ -243,14 +331,25 @@ export const transferEffects: Effects = {
       'aws:kms',
       'aws:kms',
     ]);
+    expect(await exportEncrypted({})).toEqual([undefined, undefined]);
+    expect(await exportEncrypted(on)).toEqual(['AES256', 'AES256']);
+    expect(await exportEncrypted({ ...on, 's3.sse.type': 'sse-kms' })).toEqual(['aws:kms', 'aws:kms']);
   },
   [state('state-file-extension')]: async () => {
+    const entries = (await exported({ [state('state-file-extension')]: '.cell' })).keys('ex/text/');
+    expect(entries.filter((key) => key.endsWith('.cell'))).toHaveLength(3);
     expect((await stateful({}, 3)).keys('cp/test/data/')[0]).toMatch(/\.state$/);
     expect((await stateful({ [state('state-file-extension')]: '.seg' }, 3)).keys('cp/test/data/')[0]).toMatch(
       /\.seg$/,
     );
   },
   [state('state-file-part-size')]: async () => {
+    const ofEntry = async (set: Set) =>
+      (await exportedList({ [state('state-file-compression')]: false, ...set })).sizes('uploadPart', 'ex/');
+    expect((await ofEntry({})).map((size) => Math.round(size / MiB))).toEqual([10, 2]);
+    expect(
+      (await ofEntry({ [state('state-file-part-size')]: '5MiB' })).map((size) => Math.round(size / MiB)),
+    ).toEqual([5, 5, 2]);
     const parts = async (set: Set) =>
       (await stateful({ [state('state-file-compression')]: false, ...set })).sizes('uploadPart', 'cp/');
     const [first, ...more] = await parts({});

@@ -151,6 +151,24 @@ describe('the savepoint directory', () => {
   });
 });
 
+describe('the folder of exported state', () => {
+  const bucket = { 'state.backend.s3.bucket': 'flink-state', 'state.backend.s3.base-path': 'my-job' };
+  const prefix = { 'state.backend.s3.state-prefix': 'ex/all' };
+  test.each([
+    ['a bucket', bucket, 's3://flink-state/my-job/state'],
+    ['a bucket and a prefix', { ...bucket, ...prefix }, 's3://flink-state/my-job/ex/all'],
+    [
+      'a bucket, with checkpoints elsewhere',
+      { ...bucket, ...prefix, 'state.checkpoints.dir': 's3://lake/cp' },
+      's3://flink-state/my-job/ex/all',
+    ],
+    ['a URI over the bucket', { ...bucket, 'state.exports.dir': 's3://lake/ex' }, 's3://lake/ex'],
+    ['nothing', {}, undefined],
+  ])('%s', (_, set, dir) => {
+    expect(flat(set).state.exportDir).toBe(dir);
+  });
+});
+
 test('a bucket extends the role and the encryption of all buckets', () => {
   const { s3 } = flat({
     's3.assume-role.arn': 'arn:aws:iam::1:role/a',

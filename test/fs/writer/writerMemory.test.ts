@@ -1,6 +1,6 @@
 import { defer, from, tap, type Observable } from 'rxjs';
 import { writeObject } from '../../../src/fs/writer/index.js';
-import type { Allow, AllowanceUse } from '../../../src/job/memory/allowance.js';
+import type { Allow, AllowanceUse } from '../../../src/flow/memory.js';
 import { delayed } from '../../../src/store/decorators/delay.js';
 import { decorate } from '../../../src/store/decorators/decorate.js';
 import { faulty } from '../../../src/store/decorators/faults.js';

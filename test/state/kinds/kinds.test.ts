@@ -176,12 +176,12 @@ describe('reducingState and aggregatingState', () => {
     }).toThrow(TypeError);
   });
 
-  test.each([
-    () => reducingState(undefined as never),
-    () => aggregatingState({ create: 1 } as never),
-    () => timers('never' as never),
-  ])('%s is InvalidState', (declare) => {
-    expect(declare).toThrow(coded('InvalidState'));
+  test.each<[() => unknown, string]>([
+    [() => reducingState(undefined as never), 'InvalidOption'],
+    [() => aggregatingState({ create: 1 } as never), 'InvalidOption'],
+    [() => timers('never' as never), 'InvalidState'],
+  ])('%s is %s', (declare, code) => {
+    expect(declare).toThrow(coded(code));
   });
 });
 

@@ -20,7 +20,8 @@ import {
 import { encodeKey, storedKey } from '../../../src/state/keys/keys.js';
 import { entryName } from '../../../src/state/layout/entryName.js';
 import { exportEntries } from '../../../src/state/layout/exportEntries.js';
-import { importEntries, type Imported } from '../../../src/state/layout/importEntries.js';
+import { importEntries, type ImportedOperator } from '../../../src/state/layout/importEntries.js';
+import type { ExportedOperator } from '../../../src/state/layout/summary.js';
 import { parseSnapshot } from '../../../src/state/backend/snapshot.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
@@ -30,50 +31,77 @@ import { Bench, coded, dataOn, same } from '../harness.js';
 
 const place = (store: ObjectStore) => ({ store, prefix: 'base/state/' });
 
-function now<T>(clock: SimulatedClock, source: Observable<T>): T {
-  let last: T | undefined;
+function now<T>(clock: SimulatedClock, source: Observable<T>): T[] {
+  const all: T[] = [];
   let failure: unknown;
-  source.subscribe({ next: (value) => (last = value), error: (error: unknown) => (failure = error) });
+  let completed = false;
+  source.subscribe({
+    next: (value) => all.push(value),
+    error: (error: unknown) => (failure = error),
+    complete: () => (completed = true),
+  });
   clock.run();
-  if (failure !== undefined) throw failure as Error;
-  return last as T;
+  if (!completed) throw failure as Error;
+  return all;
 }
+
+type Exported = Omit<ExportedOperator, 'folder'>;
 
 function exported(
   store: ObjectStore,
   snapshot: Json | undefined,
   target: ObjectStore,
   more: { declared?: StateSpecs; compression?: boolean } = {},
-): number {
+): Exported {
   const clock = new SimulatedClock();
-  return now(
+  let result: Exported | undefined;
+  const moved = now(
     clock,
-    exportEntries({
-      operator: 'op',
-      snapshot: parseSnapshot('op', snapshot ?? null, 128),
-      data: dataOn(store),
-      declared: {},
-      to: place(target),
-      extension: '.state',
-      compression: true,
-      clock,
-      ...more,
-    }),
+    exportEntries(
+      {
+        operator: 'op',
+        snapshot: parseSnapshot('op', snapshot ?? null, 128),
+        data: dataOn(store),
+        declared: {},
+        to: place(target),
+        extension: '.state',
+        compression: true,
+        partSize: 10 * 2 ** 20,
+        concurrency: 4,
+        clock,
+        random: () => 0.5,
+        ...more,
+      },
+      (done) => (result = done),
+    ),
   );
+  expect(moved).toHaveLength(result?.entries ?? -1);
+  expect(moved.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(result?.bytes);
+  return result!;
 }
 
-function imported(source: ObjectStore, store: ObjectStore): Imported {
+function imported(source: ObjectStore, from: Exported, store: ObjectStore): ImportedOperator {
   const clock = new SimulatedClock();
-  return now(
+  let result: ImportedOperator | undefined;
+  const moved = now(
     clock,
-    importEntries({
-      from: place(source),
-      data: dataOn(store),
-      files: defaultConfig().state,
-      clock,
-      random: () => 0.5,
-    }),
+    importEntries(
+      {
+        from: place(source),
+        // As it comes back from JSON.
+        exported: JSON.parse(JSON.stringify({ ...from, folder: '' })) as ExportedOperator,
+        extension: '.state',
+        data: dataOn(store),
+        files: defaultConfig().state,
+        concurrency: 4,
+        clock,
+        random: () => 0.5,
+      },
+      (done) => (result = done),
+    ),
   );
+  expect(moved).toHaveLength(from.entries);
+  return result!;
 }
 
 function keys(store: ObjectStore): readonly string[] {
@@ -100,10 +128,10 @@ describe('the layout', () => {
       h['A/b'].set(3);
     });
     bench.with<number>('user-42', 'clicks', (n) => n.set(4));
-    expect(exported(store, bench.checkpoint().snapshot, target)).toBe(4);
+    expect(exported(store, bench.checkpoint().snapshot, target)).toMatchObject({ entries: 4, lists: 1 });
     expect(keys(target)).toEqual([
       'base/state/=41=2fb/81/=05=01a.state',
-      'base/state/_export.json',
+      'base/state/_entries.1.txt',
       'base/state/clicks/20/=05=07user-42.state',
       'base/state/clicks/81/=05=01a.=05=02w1.state',
       'base/state/clicks/81/=05=01a.state',
@@ -118,15 +146,8 @@ describe('the layout', () => {
     next.restore(bench.checkpoint().snapshot);
     next.with<number>('b', 'n', (n) => n.set(1));
     next.with<number>('a', 'n', (n) => n.clear());
-    expect(exported(store, next.checkpoint().snapshot, target)).toBe(1);
+    expect(exported(store, next.checkpoint().snapshot, target)).toMatchObject({ entries: 1 });
     expect(keys(target)).toHaveLength(2);
-  });
-
-  test('is not written over what is there', () => {
-    const [store, target] = [createMemoryStore(), createMemoryStore()];
-    const { snapshot } = new Bench(store, { n: valueState(0) }).checkpoint();
-    exported(store, snapshot, target);
-    expect(() => exported(store, snapshot, target)).toThrow(coded('ExportNotEmpty'));
   });
 });
 
@@ -183,7 +204,8 @@ test('all kinds of state come back as they were, with keys and namespaces of any
       key,
       fc.array(value, { minLength: 1, maxLength: 4 }),
       fc.boolean(),
-      (all, namespace, values, compression) => {
+      fc.boolean(),
+      (all, namespace, values, compression, declare) => {
         const [store, target, other] = [createMemoryStore(), createMemoryStore(), createMemoryStore()];
         const bench = new Bench(store, specs);
         let snapshot: Json | undefined;
@@ -208,8 +230,11 @@ test('all kinds of state come back as they were, with keys and namespaces of any
             fc.pre(false); // Arrays and objects are checked only now.
           }
         });
-        exported(store, snapshot, target, { declared: specs, compression });
-        const { snapshot: again } = imported(target, other);
+        const from = exported(store, snapshot, target, {
+          ...(declare ? { declared: specs } : {}),
+          compression,
+        });
+        const { snapshot: again } = imported(target, from, other);
         const restored = new Bench(other, specs).restore(again);
         const before = new Bench(store, specs).restore(snapshot);
         for (const one of all)
@@ -263,65 +288,207 @@ describe('states with a custom serializer', () => {
     },
   });
   const declared = (version: number) => ({ t: valueState('', { serializer: text(version) }) });
-
-  test('need their declaration, and are exported in its version', () => {
-    const [store, target, other] = [createMemoryStore(), createMemoryStore(), createMemoryStore()];
+  const made = (): { store: ObjectStore; snapshot?: Json | undefined } => {
+    const store = createMemoryStore();
     const bench = new Bench(store, declared(1));
     bench.with<string>('a', 't', (t) => t.set('x'));
-    const { snapshot } = bench.checkpoint();
-    expect(() => exported(store, snapshot, target)).toThrow(coded('SerializerMissing'));
-    expect(keys(target)).toEqual([]);
-    exported(store, snapshot, target, { declared: declared(2) });
-    const { snapshot: again } = imported(target, other);
-    expect(() => new Bench(other, declared(1)).restore(again)).toThrow(coded('StateSchemaMismatch'));
-    const restored = new Bench(other, declared(2)).restore(again);
-    expect(restored.with<string, string>('a', 't', (t) => t.value)).toBe('x');
+    return { store, ...bench.checkpoint() };
+  };
+  const read = (store: ObjectStore, snapshot: Json, version: number, key = 'a'): string =>
+    new Bench(store, declared(version)).restore(snapshot).with<string, string>(key, 't', (t) => t.value);
+
+  test('need no declaration, and are exported as they are', () => {
+    const { store, snapshot } = made();
+    const [target, other] = [createMemoryStore(), createMemoryStore()];
+    const { snapshot: again } = imported(target, exported(store, snapshot, target), other);
+    expect(read(other, again, 1)).toBe('x');
+    expect(read(other, again, 2)).toBe('x');
+  });
+
+  test('are exported in the version of their declaration', () => {
+    const { store, snapshot } = made();
+    const [target, other] = [createMemoryStore(), createMemoryStore()];
+    const from = exported(store, snapshot, target, { declared: declared(2) });
+    const { snapshot: again } = imported(target, from, other);
+    expect(() => read(other, again, 1)).toThrow(coded('StateSchemaMismatch'));
+    expect(read(other, again, 2)).toBe('x');
+  });
+
+  test('of two versions need their declaration', () => {
+    const { store, snapshot } = made();
+    const later = new Bench(store, declared(2)).restore(snapshot);
+    later.with<string>('b', 't', (t) => t.set('y'));
+    const both = later.checkpoint().snapshot;
+    const [target, other] = [createMemoryStore(), createMemoryStore()];
+    expect(() => exported(store, both, createMemoryStore())).toThrow(coded('SerializerMissing'));
+    const from = exported(store, both, target, { declared: declared(2) });
+    const { snapshot: again } = imported(target, from, other);
+    expect([read(other, again, 2), read(other, again, 2, 'b')]).toEqual(['x', 'y']);
   });
 });
 
+test('what a TTL hides stays with its time, and expires after the import as before', () => {
+  for (const declare of [true, false]) {
+    const [store, target, other] = [createMemoryStore(), createMemoryStore(), createMemoryStore()];
+    const specs = {
+      v: valueState(0, { ttl: { after: '10s' } }),
+      l: listState<number>({ ttl: { after: '10s' } }),
+      m: mapState<string, number>({ ttl: { after: '10s' } }),
+    };
+    const bench = new Bench(store, specs);
+    const write = (n: number): void =>
+      at(
+        bench,
+        `k${n}`,
+        (h: { v: ValueState<number>; l: ListState<number>; m: MapState<string, number> }) => {
+          h.v.set(n);
+          h.l.append(n);
+          h.m.set('x', n);
+        },
+      );
+    write(1);
+    bench.clock.after(6000, () => undefined);
+    bench.clock.run();
+    write(2);
+    const { snapshot } = bench.checkpoint();
+    const from = exported(store, snapshot, target, declare ? { declared: specs } : {});
+    expect(from.entries).toBe(6);
+    const { snapshot: again } = imported(target, from, other);
+    const contents = (of: Bench): unknown =>
+      [1, 2].map((n) =>
+        at(of, `k${n}`, (h: { v: ValueState<number>; l: ListState<number>; m: MapState<string, number> }) => [
+          h.v.value,
+          h.l.toArray(),
+          h.m.get('x'),
+        ]),
+      );
+    const restored = (on: ObjectStore, json: Json | undefined): Bench => {
+      const of = new Bench(on, specs);
+      of.clock.after(12_000, () => undefined);
+      of.clock.run();
+      return of.restore(json);
+    };
+    const after = contents(restored(other, again));
+    expect(after).toEqual([
+      [0, [], undefined],
+      [2, [2], 2],
+    ]);
+    expect(after).toEqual(contents(restored(store, snapshot)));
+  }
+});
+
+test('a state that was renamed keeps the order of its cells', () => {
+  const [store, target, other] = [createMemoryStore(), createMemoryStore(), createMemoryStore()];
+  const bench = new Bench(store, { a: valueState(0), b: valueState(0) });
+  for (const name of ['a', 'b']) bench.with<number>('k', name, (n) => n.set(name === 'a' ? 1 : 2));
+  const renamed = { z: valueState(0, { formerly: 'a' }), b: valueState(0) };
+  const next = new Bench(store, renamed).restore(bench.checkpoint().snapshot);
+  next.with<number>('k', 'z', (n) => n.set(3));
+  const { snapshot: again } = imported(target, exported(store, next.checkpoint().snapshot, target), other);
+  const restored = new Bench(other, renamed).restore(again);
+  expect(['z', 'b'].map((name) => restored.with<number, number>('k', name, (n) => n.value))).toEqual([3, 2]);
+});
+
 describe('an export', () => {
-  const target = (): ObjectStore => {
+  const made = (): { readonly to: ObjectStore; readonly from: Exported } => {
     const [store, to] = [createMemoryStore(), createMemoryStore()];
     const bench = new Bench(store, { n: valueState(0), unused: valueState(0) });
     for (const key of ['a', 'b', 'c']) bench.with<number>(key, 'n', (n) => n.set(1));
-    exported(store, bench.checkpoint().snapshot, to);
-    return to;
+    return { to, from: exported(store, bench.checkpoint().snapshot, to) };
+  };
+  const read = (store: ObjectStore, key: string): Buffer => {
+    let bytes = Buffer.alloc(0);
+    store.get(key).subscribe(({ chunks }) => (bytes = Buffer.concat(chunks)));
+    return bytes;
+  };
+  const write = (store: ObjectStore, key: string, body: string | Buffer): void =>
+    void store.put(key, Buffer.from(body)).subscribe();
+  const entry = 'base/state/n/81/=05=01a.state';
+  const list = 'base/state/_entries.1.txt';
+
+  const expectError = (store: ObjectStore, from: Exported, code: string, object: string): void => {
+    const run = (): unknown => imported(store, from, createMemoryStore());
+    expect(run).toThrow(coded(code));
+    expect(run).toThrow(object);
   };
 
-  test('without its summary, or with an object missing, is incomplete', () => {
-    for (const name of ['_export.json', 'n/81/=05=01a.state']) {
-      const store = target();
-      store.delete([`base/state/${name}`]).subscribe();
-      expect(() => imported(store, createMemoryStore())).toThrow(coded('ExportIncomplete'));
+  test.each([entry, list])('without %s lacks it', (key) => {
+    const { to, from } = made();
+    to.delete([key]).subscribe();
+    expectError(to, from, 'EntryMissing', key);
+  });
+
+  test('with any byte of an entry flipped, or cut off, is corrupt', () => {
+    const { length } = read(made().to, entry);
+    for (let i = 0; i < length; i++) {
+      const { to, from } = made();
+      const bytes = Buffer.from(read(to, entry));
+      bytes[i] = bytes[i]! ^ 1;
+      write(to, entry, bytes);
+      expectError(to, from, 'EntryCorrupt', entry);
+      write(to, entry, read(made().to, entry).subarray(0, i));
+      expectError(to, from, 'EntryCorrupt', entry);
     }
   });
 
-  test('with any byte of an object flipped, or an object under another name, is corrupt', () => {
-    const read = (store: ObjectStore, key: string): Buffer => {
-      let bytes = Buffer.alloc(0);
-      store.get(key).subscribe(({ chunks }) => (bytes = Buffer.concat(chunks)));
-      return bytes;
-    };
-    const key = 'base/state/n/81/=05=01a.state';
-    const { length } = read(target(), key);
-    for (let i = 0; i < length; i++) {
-      const store = target();
-      const bytes = Buffer.from(read(store, key));
-      bytes[i] = bytes[i]! ^ 1;
-      store.put(key, bytes).subscribe();
-      expect(() => imported(store, createMemoryStore())).toThrow(coded('EntryCorrupt'));
-      expect(() => imported(store, createMemoryStore())).toThrow(key);
-    }
-    const store = target();
-    store.put(key.replace('01a', '01d'), read(store, key)).subscribe();
-    expect(() => imported(store, createMemoryStore())).toThrow(coded('EntryCorrupt'));
+  test('with the object of another entry under a name is corrupt', () => {
+    const { to, from } = made();
+    write(
+      to,
+      entry,
+      read(
+        to,
+        [...keys(to)].find((key) => key.includes('01b'))!,
+      ),
+    );
+    expectError(to, from, 'EntryCorrupt', entry);
+  });
+
+  test.each<[string, (lines: string[]) => string[], string]>([
+    ['an entry twice', ([a = '', ...more]) => [a, a, ...more], 'listed twice'],
+    ['entries in another order', (lines) => lines.toReversed(), 'the list has it after'],
+    ['an entry less', ([, ...more]) => more, 'the lists have 2 of 3 entries'],
+    ['an entry more', (lines) => [...lines, '5 n/127/=05=01x.state'], 'lacks the object base/state/n/127'],
+    ['another size', ([a = '', ...more]) => [a.replace(/^\d+/, '1'), ...more], 'bytes, not 1'],
+    ['a size that is none', ([a = '', ...more]) => [a.replace(/^\d+/, 'x'), ...more], 'line 1'],
+    ['a name that leads elsewhere', ([, ...more]) => ['5 ../n/1/x', ...more], 'line 1'],
+  ])('with a list of %s is corrupt', (_, change, message) => {
+    const { to, from } = made();
+    const lines = read(to, list).toString().split('\n').slice(0, -1);
+    write(
+      to,
+      list,
+      change(lines)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    const run = (): unknown => imported(to, from, createMemoryStore());
+    expect(run).toThrow(coded(message.startsWith('lacks') ? 'EntryMissing' : 'EntryCorrupt'));
+    expect(run).toThrow(message);
+  });
+
+  test('with a list that is cut off is corrupt', () => {
+    const { to, from } = made();
+    write(to, list, read(to, list).subarray(0, -1));
+    expectError(to, from, 'EntryCorrupt', list);
+  });
+
+  test('whose summary has another kind, or lacks a state, is corrupt', () => {
+    const { to, from } = made();
+    const states = from.states.map((state) => ({
+      ...state,
+      ...(state.schema === undefined ? {} : { schema: { ...state.schema, kind: 'map' } }),
+    }));
+    expectError(to, { ...from, states }, 'EntryCorrupt', 'base/state/n/');
+    expectError(to, { ...from, states: [] }, 'EntryCorrupt', 'base/state/n/');
   });
 
   test('of no entries has its states', () => {
     const [store, to, other] = [createMemoryStore(), createMemoryStore(), createMemoryStore()];
-    expect(exported(store, new Bench(store, { n: valueState(0) }).checkpoint().snapshot, to)).toBe(0);
-    const { snapshot, objects } = imported(to, other);
-    expect(objects).toEqual([]);
+    const from = exported(store, new Bench(store, { n: valueState(0) }).checkpoint().snapshot, to);
+    expect(from).toMatchObject({ entries: 0, lists: 0 });
+    const { snapshot, segments } = imported(to, from, other);
+    expect(segments).toEqual([]);
     expect(() => new Bench(other, { n: valueState(0) }).restore(snapshot)).not.toThrow();
   });
 });
