@@ -21,7 +21,8 @@ export interface Version<T> {
 export class Lists<T> extends Table<Version<T>> {
   append(entry: Entry<Version<T>>, list: Version<T>, element: Held<T>): void {
     const { elements, to } = list;
-    elements.length = to; // Drops what an undone append has left.
+    // Drops what an undone append has left. Assigning a length is slow even if it does not change.
+    if (elements.length > to) elements.length = to;
     elements.push(element);
     const dirty = entry.generation === this.generation;
     if (dirty && !this.remembering) {
