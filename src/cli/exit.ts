@@ -59,6 +59,7 @@ const misuse: ReadonlySet<string> = new Set([
   'InvalidS3Options',
   'WholeBucket',
   'NotEmpty',
+  'FolderNotEmpty',
   'SamePlace',
   'IntoItself',
   'Overlap',

@@ -1,6 +1,7 @@
 import { catchError, concat, concatMap, defer, finalize, from, map, throwError, type Observable } from 'rxjs';
 import { SavepointWriter, type SavepointContent } from '../checkpoint/index.js';
 import { checkOptions, type OptionNames } from '../config/checkOptions.js';
+import { plainUri } from '../path/index.js';
 import { StateError } from '../state/index.js';
 import {
   checkFolder,
@@ -66,8 +67,10 @@ export function importState(
     const stores = new StateStores(options);
     return defer(() => {
       const key = (signing(options.sign, 'sign') ?? signing(stores.config.checkpoints.sign))?.keys[0];
-      const source = stateFolder(folder, stores.open(folder));
-      const target = stateFolder(to, stores.openTarget(to));
+      const { key: marker } = stores.config.transfer.entropy;
+      const [exported, made] = [plainUri(folder, marker), plainUri(to, marker)];
+      const source = stateFolder(exported, stores.open(exported));
+      const target = stateFolder(made, stores.openTarget(made));
       return concat(
         checkEmpty(target, 'a savepoint'),
         summaryOf(source).pipe(concatMap((summary) => imported(summary, { stores, source, target, key }))),

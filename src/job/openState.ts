@@ -18,6 +18,7 @@ import {
   type ObservableInput,
 } from 'rxjs';
 import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
+import { plainUri } from '../path/index.js';
 import {
   compareKeys,
   encodeKey,
@@ -241,10 +242,14 @@ export function openState<S extends StateSpecs>(
       reading((found) => {
         checkOptions('openState', how, exportNames);
         const { operator } = how;
-        const folder = folderUri(
-          'openState(…).export(to)',
-          to ?? stores.config.state.exportDir,
-          'the URI of a folder, unless state.exports.dir or state.backend.s3.bucket is configured',
+        const { state, transfer } = stores.config;
+        const folder = plainUri(
+          folderUri(
+            'openState(…).export(to)',
+            to ?? state.exportDir,
+            'the URI of a folder, unless state.exports.dir or state.backend.s3.bucket is configured',
+          ),
+          transfer.entropy.key,
         );
         return exportState({
           ...{ declared, clock, source: found, config: stores.config },

@@ -8,6 +8,7 @@ import { counted, date, size } from '../render/units.js';
 import { jsonOf, keyOf } from '../render/values.js';
 import type { Session, Start } from '../session.js';
 import { one, taken } from '../wait.js';
+import { stateObjects } from './stateObjects.js';
 
 interface KeyOptions {
   readonly jsonKey?: true;
@@ -24,13 +25,14 @@ export function state(program: Command, start: Start): void {
   const group = program
     .command('state')
     .helpCommand(false)
-    .description('reads what the operators of a job hold for each key, at its last checkpoint')
+    .description('reads, exports and imports what the operators of a job hold for each key')
     .addHelpText(
       'after',
       examples(
         ['millrace state ls s3://lake/checkpoints/clicks', 'operators and their states'],
         ['millrace state get s3://lake/checkpoints/clicks per-user clicks ada', 'what one key holds'],
         ['millrace state dump s3://lake/checkpoints/clicks per-user clicks', 'all of it, one record a line'],
+        ['millrace state export s3://lake/checkpoints/clicks s3://lake/state', 'as objects, one an entry'],
       ),
     );
   group
@@ -82,6 +84,7 @@ export function state(program: Command, start: Start): void {
         reading(session, place, (opened) => dump(session, opened, { operator, name, options })),
       ),
     );
+  stateObjects(group, start);
 }
 
 function addKeyOptions(command: Command): Command {
