@@ -37,12 +37,16 @@ export type { DeadLetter } from './sources/source.js';
 
 // Formats
 export { bytes } from './formats/bytes.js';
-export { csv, type CsvFormat, type CsvOptions, type CsvRow } from './formats/csv/csv.js';
+export { csv, type CsvOptions, type CsvRow } from './formats/csv/csv.js';
 export type { CsvDialectOptions } from './formats/csv/dialect.js';
-export type { Format } from './formats/format.js';
+export type { FileFormat, Format } from './formats/format.js';
+export { jsonArray } from './formats/jsonArray.js';
 export { JsonNumber } from './formats/jsonNumbers.js';
-export { ndjson, type NdjsonOptions } from './formats/ndjson.js';
-export { text } from './formats/text.js';
+export type { NdjsonOptions } from './formats/jsonParsers.js';
+export { lengthPrefixed, type LengthPrefixedOptions } from './formats/lengthPrefixed.js';
+export { ndjson } from './formats/ndjson.js';
+export { text, type TextOptions } from './formats/text.js';
+export { whole, type WholeObject } from './formats/whole.js';
 
 // Operators
 export type { ByKeyOptions } from './operators/keyed/byKeyOptions.js';

@@ -90,12 +90,22 @@ export const wholes: readonly Whole[] = [
     because: 'What an operator defers is held by its place among signals.',
   },
   {
+    files: 'formats/{endCutter,frames,whole}.ts',
+    by: 'sources/everyCut.test.ts',
+    because: 'Boundaries must be found wherever the bytes are cut.',
+  },
+  {
+    files: 'formats/elementCutter.ts',
+    by: 'formats/jsonArray.test.ts',
+    because: 'Elements are cut and decoded together.',
+  },
+  {
     files: 'formats/csv/*.ts',
     by: 'formats/csv/csv.test.ts',
     because: 'Rows go through cutter, decoder and encoder together.',
   },
   {
-    files: 'formats/{bytes,depth,jsonEncoder,lines,ndjson,text,typeName,validator}.ts',
+    files: 'formats/{bytes,depth,jsonEncoder,jsonParsers,lines,ndjson,text,typeName,validator}.ts',
     by: 'formats/formats.test.ts',
     because: 'One suite is run on every format.',
   },

@@ -1,36 +1,18 @@
 import { isUtf8 } from 'node:buffer';
-import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { checkOptions, type OptionNames } from '../config/checkOptions.js';
-import { InvalidOption } from '../config/units.js';
-import { isDeeper } from './depth.js';
+import { checkOptions } from '../config/checkOptions.js';
 import type { Format } from './format.js';
 import { jsonEncoder } from './jsonEncoder.js';
-import { hasLongNumber, parseExactly } from './jsonNumbers.js';
+import { hasLongNumber } from './jsonNumbers.js';
+import {
+  jsonOptionNames,
+  jsonParsers,
+  reasonOf,
+  type JsonParsers,
+  type NdjsonOptions,
+  type Parse,
+} from './jsonParsers.js';
 import { LineBytes, lineCutter, nextSpan, startsWithMark, type Span } from './lines.js';
 import type { Malformed, ObjectDecoder } from './reader.js';
-import { Refused, validator } from './validator.js';
-
-/** Options of {@link ndjson}. */
-export interface NdjsonOptions<T> {
-  /**
-   * Validates every value that is read, and may transform it: any Standard Schema (zod, valibot, arktype, …) that
-   * validates synchronously. Values that it rejects are malformed records.
-   */
-  readonly schema?: StandardSchemaV1<unknown, T>;
-  /**
-   * How to read numbers with more digits than a double has. `exact` (default): an integer beyond ±(2⁵³ − 1) is read as a
-   * `bigint`, any other number as a `JsonNumber`, without losing digits. Lines without such numbers are parsed as fast as
-   * with `double`. `double`: every number is a `number`, rounded like `JSON.parse` does. Writing keeps all digits either way.
-   */
-  readonly numbers?: 'exact' | 'double';
-  /**
-   * The maximum nesting of arrays and objects. A line with more is malformed. 1 to 3,000, default 400: later stages are
-   * recursive, and state supports 500 levels.
-   */
-  readonly maxDepth?: number;
-}
-
-const names: OptionNames<NdjsonOptions<never>> = { schema: true, numbers: true, maxDepth: true };
 
 /**
  * One JSON value per line, in UTF-8.
@@ -52,21 +34,9 @@ const names: OptionNames<NdjsonOptions<never>> = { schema: true, numbers: true, 
  * ```
  */
 export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
-  checkOptions('ndjson', options, names);
-  const { schema, numbers = 'exact', maxDepth = 400 } = options;
-  if (!['exact', 'double'].includes(numbers))
-    throw new InvalidOption('ndjson: numbers', numbers, "'exact' or 'double'");
-  if (!Number.isInteger(maxDepth) || maxDepth < 1 || maxDepth > 3000)
-    throw new InvalidOption('ndjson: maxDepth', maxDepth, 'a whole number from 1 to 3,000');
-  const validate = validator('ndjson', schema);
-  const parserOf = (parse: Parse<unknown>): Parse<T> => {
-    const parseLimited = limited(maxDepth, parse);
-    return schema === undefined ? (parseLimited as Parse<T>) : (text) => validate(parseLimited(text));
-  };
-  const parse = parserOf(JSON.parse);
-  const parseLong = numbers === 'exact' ? parserOf(parseExactly) : undefined;
+  checkOptions('ndjson', options, jsonOptionNames);
+  const parsers = jsonParsers('ndjson', options);
   const encode = jsonEncoder();
-  const parsers = { parse, parseLong };
   // Lines are independent of each other, so one decoder serves all objects.
   const decoder: ObjectDecoder<T> = {
     ...lineCutter,
@@ -81,25 +51,8 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
   };
 }
 
-type Parse<T> = (text: string) => T;
-
-interface Parsers<T> {
-  readonly parse: Parse<T>;
-  /** For spans with numbers that a double may not represent. */
-  readonly parseLong: Parse<T> | undefined;
-}
-
-class TooDeep extends Error {}
-
-function limited(maxDepth: number, parse: Parse<unknown>): Parse<unknown> {
-  return (text) => {
-    if (isDeeper(text, maxDepth)) throw new TooDeep(`nested more than ${maxDepth} deep (maxDepth)`);
-    return parse(text);
-  };
-}
-
 function decode<T>(
-  parsers: Parsers<T>,
+  parsers: JsonParsers<T>,
   block: Buffer,
   start: number,
   firstLine: number,
@@ -187,11 +140,4 @@ function parseAgain<T>(parse: Parse<T>, line: string, error: unknown): { readonl
   } catch (second) {
     return reasonOf(second);
   }
-}
-
-/** Why the line is malformed. An error that comes neither from the parser nor from the schema is rethrown. */
-function reasonOf(error: unknown): string {
-  if (error instanceof Refused || error instanceof SyntaxError || error instanceof TooDeep)
-    return error.message;
-  throw error;
 }

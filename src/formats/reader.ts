@@ -41,6 +41,8 @@ export interface Reader<T> {
 
 /** Where a decoder starts. */
 export interface ObjectStart {
+  /** The object's URI. */
+  readonly object: string;
   /** Bytes from the start of the (decompressed) object. */
   readonly offset: number;
   /** The result of {@link ObjectDecoder.state} here. `undefined` at the start of an object, and for decoders without state. */

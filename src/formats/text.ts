@@ -1,39 +1,70 @@
+import { checkOptions, type OptionNames } from '../config/checkOptions.js';
+import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
+import { AnyLineCutter, SequenceCutter } from './endCutter.js';
 import type { Format } from './format.js';
 import { lineCutter, nextSpan, startsWithMark } from './lines.js';
-import type { ObjectDecoder } from './reader.js';
+import type { Cutter, ObjectDecoder } from './reader.js';
 import { typeName } from './typeName.js';
+
+/** Options of {@link text}. */
+export interface TextOptions {
+  /**
+   * What ends a record. Default `\n`, also after `\r`. `any`: LF, CRLF or a lone CR; written as `\n`. Any other string, of at
+   * most 64 bytes in UTF-8: exactly this one, such as `\r`, `\0` or `\n\n`.
+   */
+  readonly lineEnd?: string;
+}
+
+const names: OptionNames<TextOptions> = { lineEnd: true };
 
 /**
  * One line of UTF-8 text per record, without its line end. Empty lines are records. Bytes that are not UTF-8 are read as
  * U+FFFD. A byte order mark at the start of any line is dropped (concatenated files have several). Only lines that exceed
  * the maximum length are malformed.
  *
- * Errors: `NotText` (a written record is not a string, or contains a newline and would be read back as two).
+ * Errors: `NotText` (a written record is not a string, or contains a line end and would be read back as two),
+ * `InvalidOption`.
  *
  * @example
  * ```ts
  * const lines = files('file:///var/log/*.log.gz', { format: text() });
  * ```
  */
-export function text(): Format<string> {
+export function text(options: TextOptions = {}): Format<string> {
+  checkOptions('text', options, names);
+  const { lineEnd = '\n' } = options;
+  if (typeof (lineEnd as unknown) !== 'string' || lineEnd === '' || Buffer.byteLength(lineEnd) > 64)
+    throw new InvalidOption('text: lineEnd', lineEnd, "'any', or a string of 1 to 64 bytes");
+  const written = lineEnd === 'any' ? '\n' : lineEnd;
+  const splits =
+    lineEnd === 'any'
+      ? (record: string) => /[\r\n]/.test(record)
+      : (record: string) => (record + lineEnd).indexOf(lineEnd) < record.length;
   return {
-    name: 'text',
+    name: lineEnd === '\n' ? 'text' : `text with line end ${JSON.stringify(lineEnd)}`,
     extension: '.txt',
     text: true,
-    decoder: () => lineDecoder,
+    decoder: decoderOf(lineEnd),
     encode(record: unknown) {
       if (typeof record !== 'string')
         throw notText(
           `is a value of type ${typeName(record)}, but text() writes only strings: map it to one`,
         );
-      if (record.includes('\n'))
+      if (splits(record))
         throw notText(
           'contains a newline and would be read back as two: split it, or write it with ndjson()',
         );
-      return record + '\n';
+      return record + written;
     },
   };
+}
+
+function decoderOf(lineEnd: string): () => ObjectDecoder<string> {
+  if (lineEnd === '\n') return () => lineDecoder;
+  if (lineEnd === 'any') return () => splitDecoder(new AnyLineCutter(), /\r\n|\r|\n/);
+  const end = Buffer.from(lineEnd);
+  return () => splitDecoder(new SequenceCutter(end), lineEnd);
 }
 
 const lineDecoder: ObjectDecoder<string> = {
@@ -59,6 +90,22 @@ const lineDecoder: ObjectDecoder<string> = {
     return lines;
   },
 };
+
+/** Decodes lines with any other end. */
+function splitDecoder(cutter: Cutter, end: string | RegExp): ObjectDecoder<string> {
+  return {
+    first: (bytes, from, to) => cutter.first(bytes, from, to),
+    last: (bytes, from, to) => cutter.last(bytes, from, to),
+    decode(block, _start, _line, on) {
+      const lines = block.toString().split(end);
+      const last = lines.pop() ?? '';
+      // After the last line end there is no line, nor is a byte order mark alone one.
+      if (last !== '' && last !== '\uFEFF') lines.push(last);
+      for (const line of lines) on(startsWithMark(line, 0) ? line.slice(1) : line);
+      return lines.length;
+    },
+  };
+}
 
 const notText = (what: string): MillraceError =>
   new MillraceError('NotText', `A record ${what} before the sink.`);

@@ -39,7 +39,7 @@ export class ObjectReader<T> {
     const { offset, line, state } = object.resume ?? { offset: 0, line: 0, state: undefined };
     this.#line = line;
     this.#bytes = new ObjectBytes({ ...options, text: format.text ?? false });
-    this.#decoder = format.decoder({ offset, state });
+    this.#decoder = format.decoder({ object: object.uri, offset, state });
     this.#slicer = new Slicer(this.#decoder, offset, maxLineBytes, block);
   }
 
@@ -112,7 +112,11 @@ export class ObjectReader<T> {
     const state = start === 0 ? undefined : this.#decoder.state?.();
     const inBlock = (): RecordPlace => ({
       object: this.object.uri,
-      ...locate(this.#options.format, { bytes, start, line, state }, out.taken - before),
+      ...locate(
+        this.#options.format,
+        { object: this.object.uri, bytes, start, line, state },
+        out.taken - before,
+      ),
     });
     this.#place = inBlock;
     this.#line += this.#decoder.decode(

@@ -13,6 +13,8 @@ export interface RecordPlace {
 
 /** A block of whole records that was passed on. */
 export interface HandedBlock {
+  /** URI of the object. */
+  readonly object: string;
   readonly bytes: Buffer;
   /** Offset of its first byte, and the number of its first line. */
   readonly start: number;
@@ -27,10 +29,10 @@ export interface HandedBlock {
  */
 export function locate(
   format: Reader<unknown>,
-  { bytes, start, line: first, state }: HandedBlock,
+  { object, bytes, start, line: first, state }: HandedBlock,
   index: number,
 ): { readonly offset: number; readonly line?: number } {
-  const decoder = format.decoder({ offset: start, state });
+  const decoder = format.decoder({ object, offset: start, state });
   let line = first;
   let seen = 0;
   for (let at = 0; at < bytes.length;) {

@@ -112,6 +112,10 @@ export const errorCatalog: Readonly<
     ],
     NotJson: ['A record has no JSON form', 'Map it to plain data before the sink'],
     NotText: ['A record that `text()` is to write is not a string', 'Map it before the sink'],
+    TooLong: [
+      'A record that `lengthPrefixed()` is to write is longer than `max`, or than its length can express',
+      'Raise them, or split it',
+    ],
     NotUtf8: ['The input is text in another encoding', 'Convert it to UTF-8'],
     UnknownCodec: [
       'The input is compressed in a way that has no codec, or is not text',

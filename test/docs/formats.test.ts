@@ -30,6 +30,13 @@ describe('the examples of docs/formats.md', () => {
     ]);
   });
 
+  test('JSON arrays', async () => {
+    const raw = '[{"name":"a","area":999},{"name":"b","area":1001}]';
+    expect(await output('countries', { 'exports/a.json': raw }, 'large/')).toEqual([
+      '[\n{"name":"b","area":1001}\n]\n',
+    ]);
+  });
+
   test('numbers keep every digit', async () => {
     const large = '{"id":144126219108390099,"text":"kept"}\n';
     const raw = `{"id":1,"text":"dropped"}\n${large}{"id":144126219108389999,"text":"dropped"}\n`;

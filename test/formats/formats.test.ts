@@ -4,6 +4,7 @@ import { ndjson } from '../../src/formats/ndjson.js';
 import type { Malformed, Reader } from '../../src/formats/reader.js';
 import { text } from '../../src/formats/text.js';
 import { atStart } from './atStart.js';
+import { decodeAll } from './decodeAll.js';
 
 function decode<T>(reader: Reader<T>, content: string | Buffer, start = 0, line = 1) {
   const records: T[] = [];
@@ -233,6 +234,38 @@ describe('text', () => {
           message: expect.stringContaining('newline') as string,
         }) as Error,
       );
+  });
+
+  it.each([
+    ['any', 'a\rb\r\nc\n\rd', ['a', 'b', 'c', '', 'd']],
+    ['\r', 'a\r\nb\r', ['a', '\nb']],
+    ['\0', 'a\0\0b\r\n', ['a', '', 'b\r\n']],
+    ['||', 'a|||b||', ['a', '|b']],
+    ['\n\n', 'a\nb\n\n\nc', ['a\nb', '\nc']],
+  ])('with lineEnd %j, %j is %j', (lineEnd, content, lines) => {
+    for (const block of [1, 3, 1024])
+      expect(decodeAll(text({ lineEnd }), content, block)).toMatchObject({
+        records: lines,
+        lines: lines.length,
+      });
+  });
+
+  it('writes the line end that is set, and refuses records that would read back as others', () => {
+    expect(text({ lineEnd: 'any' }).encode('a')).toBe('a\n');
+    expect(text({ lineEnd: '||' }).encode('a\n')).toBe('a\n||');
+    for (const [lineEnd, record] of [
+      ['any', 'a\rb'],
+      ['||', 'a||b'],
+      ['||', 'a|'],
+      ['\n\n', 'a\n'],
+    ] as const)
+      expect(() => text({ lineEnd }).encode(record)).toThrow(
+        expect.objectContaining({ code: 'NotText' }) as Error,
+      );
+  });
+
+  it.each(['', 'x'.repeat(65), 1])('refuses the line end %j', (lineEnd) => {
+    expect(() => text({ lineEnd: lineEnd as never })).toThrow('text: lineEnd');
   });
 
   it('replaces invalid UTF-8', () => {

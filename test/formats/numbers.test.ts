@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { hasLongNumber, JsonNumber, parseExactly } from '../../src/formats/jsonNumbers.js';
-import { ndjson, type NdjsonOptions } from '../../src/formats/ndjson.js';
+import type { NdjsonOptions } from '../../src/formats/jsonParsers.js';
+import { ndjson } from '../../src/formats/ndjson.js';
 import { atStart } from './atStart.js';
 
 function read(content: string, options: NdjsonOptions<unknown> = {}): unknown[] {

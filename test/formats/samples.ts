@@ -1,5 +1,6 @@
 /** Objects of each format, with what is in them, for the property that a run may be cut anywhere. */
 import fc from 'fast-check';
+import { writePrefix, type LengthPrefix } from '../../src/formats/frames.js';
 import { maxLineBytes, type Sample } from '../sources/everyCut.js';
 
 const fits = (line: string): boolean => Buffer.byteLength(line) <= maxLineBytes;
@@ -96,3 +97,132 @@ export const csvSample: fc.Arbitrary<Sample<unknown>> = fc
     }
     return { content: Buffer.from(whole.join('')), records, malformed };
   });
+
+/** Any characters, many of them of line ends. `split` is how `String.split` finds the lines. */
+export const textSample = (lineEnd: string, split: string | RegExp): fc.Arbitrary<Sample<string>> =>
+  fc
+    .array(
+      fc.oneof(
+        fc.string({ unit: fc.constantFrom('a', 'ä', '€', '\n', '\r', ' '), maxLength: 12 }),
+        fc.constantFrom(lineEnd === 'any' ? '\r\n' : lineEnd, '\uFEFF', 'x'.repeat(50)),
+      ),
+      { maxLength: 12 },
+    )
+    .map((parts) => {
+      const content = parts.join('');
+      const all = content.split(split);
+      // Ends of lines, to know their lengths.
+      const ends = content.match(new RegExp(split, 'g')) ?? [];
+      const last = all.pop() ?? '';
+      const lines = all.map((text, i) => ({ text, length: Buffer.byteLength(text + (ends[i] ?? '')) }));
+      // At the end, a carriage return may be the beginning of a line end.
+      if (last !== '')
+        lines.push({
+          text: lineEnd === '\n' ? last.replace(/\r$/, '') : last,
+          length: Buffer.byteLength(last),
+        });
+      const good = lines
+        .filter(({ length }) => length <= maxLineBytes)
+        .map(({ text }) => text.replace(/^\uFEFF/, ''));
+      const lone = last === '\uFEFF' ? 1 : 0;
+      return {
+        content: Buffer.from(content),
+        records: good.slice(0, good.length - lone),
+        malformed: lines.length - good.length,
+      };
+    });
+
+const blank = fc.constantFrom('', ' ', '\n', '\r\n\t');
+
+/** Arrays as programs write them, with elements that are not JSON among them. */
+export const jsonArraySample: fc.Arbitrary<Sample<unknown>> = fc
+  .record({
+    mark: fc.constantFrom('', '\uFEFF', '\n '),
+    elements: fc.array(
+      fc.record({
+        before: blank,
+        after: blank,
+        element: fc.oneof(
+          fc
+            .oneof(
+              fc.string({
+                unit: fc.constantFrom('a', '"', '\\', '[', ']', ',', '{', 'ä', '\n'),
+                maxLength: 8,
+              }),
+              fc.integer(),
+              fc.array(fc.constantFrom(1, 'x,', null), { maxLength: 3 }),
+              fc.dictionary(fc.constantFrom('a', ']', ','), fc.array(fc.boolean(), { maxLength: 2 })),
+            )
+            .map((value) => ({ value: value, json: JSON.stringify(value), good: true })),
+          fc.constantFrom(
+            { value: 144126219108390099n, json: '144126219108390099', good: true },
+            { value: undefined, json: '{"a":}', good: false },
+            { value: undefined, json: 'x', good: false },
+            { value: undefined, json: '', good: false },
+          ),
+        ),
+      }),
+      { maxLength: 8 },
+    ),
+    end: fc.constantFrom(']', ']\n', '] x', ''),
+  })
+  .map(({ mark, elements, end }) => {
+    const closed = end.startsWith(']');
+    let content = `${mark}[`;
+    const records: unknown[] = [];
+    let malformed = 0;
+    let unit = content;
+    for (const [i, { before, element, after }] of elements.entries()) {
+      const isLast = i === elements.length - 1;
+      const text = before + element.json + after + (isLast ? (closed ? ']' : '') : ',');
+      content += text;
+      unit += text;
+      const fits = Buffer.byteLength(unit) <= maxLineBytes;
+      unit = '';
+      const isNone = isLast && closed && element.json === '';
+      const isEnd = isLast && !closed;
+      if (!fits) malformed++;
+      else if (isNone) continue;
+      // After the last comma, an array that does not end may have no bytes at all.
+      else if (isEnd) malformed += text === '' && i > 0 ? 0 : 1;
+      else if (element.good) records.push(element.value);
+      else malformed++;
+    }
+    if (elements.length === 0) {
+      content += closed ? ']' : '';
+      if (!closed) malformed++;
+    }
+    content += end.slice(1);
+    if (end === '] x') malformed++;
+    return { content: Buffer.from(content), records, malformed };
+  });
+
+/** Frames, with one cut short at the end. */
+export const framesSample = (prefix: LengthPrefix, max = Infinity): fc.Arbitrary<Sample<Buffer>> =>
+  fc
+    .record({ frames: fc.array(fc.uint8Array({ maxLength: 45 }), { maxLength: 10 }), cut: fc.boolean() })
+    .map(({ frames, cut }) => {
+      const whole = frames.map((content) => Buffer.concat([writePrefix(prefix, content.length)!, content]));
+      const last = whole.at(-1);
+      const short = cut && last !== undefined && last.length > 1;
+      if (short) whole[whole.length - 1] = last.subarray(0, -1);
+      const good = frames.filter(
+        (content, i) =>
+          content.length <= max && whole[i]!.length <= maxLineBytes && !(short && i === frames.length - 1),
+      );
+      return {
+        content: Buffer.concat(whole),
+        records: good.map((content) => Buffer.from(content)),
+        malformed: frames.length - good.length,
+      };
+    });
+
+export const wholeSample: fc.Arbitrary<Sample<Uint8Array>> = fc.uint8Array({ maxLength: 60 }).map((bytes) => {
+  const content = Buffer.from(bytes);
+  const good = content.length > 0 && content.length <= maxLineBytes;
+  return {
+    content,
+    records: good ? [content] : [],
+    malformed: content.length > maxLineBytes ? 1 : 0,
+  };
+});

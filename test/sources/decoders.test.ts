@@ -3,6 +3,7 @@ import { NEVER } from 'rxjs';
 import { systemClock, type Json } from '../../src/flow/index.js';
 import type { ObjectDecoder, Reader } from '../../src/formats/reader.js';
 import { text } from '../../src/formats/text.js';
+import { whole } from '../../src/formats/whole.js';
 import { deadLetter, files } from '../../src/sources/files.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { counting } from '../../src/store/decorators/counting.js';
@@ -83,6 +84,20 @@ describe('a decoder with state', () => {
     expect(() => reader.poll(out)).toThrow(boom);
     expect(reader.place?.()).toEqual({ object: 'memory://lake/raw/a.csv', offset: 19, line: 5 });
     reader.close();
+  });
+});
+
+it('an object that is one record is malformed if it is longer than maxLineBytes', async () => {
+  const store = memoryWith({ 'raw/a': 'x'.repeat(41), 'raw/b': 'y'.repeat(40), 'raw/c': '' });
+  const options = { format: whole(), maxLineBytes: 40, prefetch: { fragment: 7 } };
+  const skipping = await readAll(files('memory://lake/raw', { ...options, onMalformed: 'skip' }), store);
+  expect(skipping.records).toEqual([{ uri: 'memory://lake/raw/b', content: Buffer.alloc(40, 'y') }]);
+  expect(skipping.positions.at(-1)?.position).toMatchObject({ skipped: 1 });
+  const failing = await readAll(files('memory://lake/raw', options), store);
+  expect(failing.error).toMatchObject({
+    code: 'MalformedRecord',
+    object: 'memory://lake/raw/a',
+    reason: 'longer than 40 bytes',
   });
 });
 

@@ -1,18 +1,14 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkOptions, oneOf, type OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption } from '../../config/units.js';
-import type { Reader } from '../reader.js';
+import type { FileFormat } from '../format.js';
 import { validator } from '../validator.js';
-import type { Writer } from '../writer.js';
 import { CsvDecoder, isCsvState, type CsvState } from './decoder.js';
 import { dialectOf, type CsvDialectOptions } from './dialect.js';
 import { CsvEncoder } from './encoder.js';
 
 /** A row as an object. */
 export type CsvRow = Readonly<Record<string, string>>;
-
-/** Reads rows, and writes any objects with values that have a form in CSV. */
-export interface CsvFormat<T> extends Reader<T>, Writer<object> {}
 
 /** Options of {@link csv}. */
 export interface CsvOptions<T> extends CsvDialectOptions {
@@ -69,17 +65,17 @@ const names: OptionNames<CsvOptions<never>> = {
  */
 export function csv<T>(
   options: CsvOptions<T> & { readonly schema: StandardSchemaV1<unknown, T> },
-): CsvFormat<T>;
+): FileFormat<T, object>;
 export function csv<const N extends string>(
   options: CsvOptions<Readonly<Record<N, string>>> & { readonly header: readonly N[] },
-): CsvFormat<Readonly<Record<N, string>>>;
+): FileFormat<Readonly<Record<N, string>>, object>;
 export function csv(
   options: CsvOptions<readonly string[]> & { readonly header: false },
-): CsvFormat<readonly string[]>;
+): FileFormat<readonly string[], object>;
 export function csv<T extends { readonly [K in keyof T]: string } = CsvRow>(
   options?: CsvOptions<T>,
-): CsvFormat<T>;
-export function csv(options: CsvOptions<unknown> = {}): CsvFormat<unknown> {
+): FileFormat<T, object>;
+export function csv(options: CsvOptions<unknown> = {}): FileFormat<unknown, object> {
   checkOptions('csv', options, names);
   const { schema, header = true, columns, lineEnd = '\n', bom = false } = options;
   if (typeof (header as unknown) !== 'boolean')

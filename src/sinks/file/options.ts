@@ -137,7 +137,7 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
   oneOf(`${of}: onUnencodable`, given.onUnencodable, ['fail', 'skip']);
   const { encode, open, restore } = (format ?? {}) as Partial<RowWriter<A> & Writer<A>>;
   if (typeof encode !== 'function' && typeof open !== 'function')
-    throw new InvalidOption(`${of}: format`, format, 'a format such as ndjson(), text() or bytes()');
+    throw new InvalidOption(`${of}: format`, format, 'a format such as ndjson(), csv() or bytes()');
   const restores = typeof restore === 'object' ? typeof restore.seal === 'function' : ways.has(restore);
   if (open !== undefined && !restores)
     throw new InvalidOption(

@@ -53,7 +53,7 @@ function resume(json: Json): void {
   codecAt('raw', object, 'auto');
   if (object.offset === 0) return;
   const { offset, state } = object;
-  csv.decoder({ offset, state }).decode(
+  csv.decoder({ object: 's3://lake/raw/2.csv.gz', offset, state }).decode(
     Buffer.from('1,2\n'),
     offset,
     1,

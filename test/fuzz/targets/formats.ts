@@ -3,7 +3,7 @@ import { codecOf } from '#src/formats/detect.js';
 import { gzip } from '#src/formats/gzip.js';
 import { parseGzipHeader } from '#src/formats/gzipHeader.js';
 import { headBytes } from '#src/formats/recognise.js';
-import { bytes, csv, ndjson, text } from 'millrace';
+import { bytes, csv, jsonArray, lengthPrefixed, ndjson, text, whole } from 'millrace';
 import type { Reader } from 'millrace/operators';
 import { atStart } from '../../formats/atStart.js';
 import { between, pick } from '../../simulation/random.js';
@@ -90,12 +90,31 @@ export const formatTargets = [
     },
   }),
   target({
+    name: 'json array',
+    errors: [],
+    draw: (random) => mutated(random, Buffer.from(`\uFEFF[${lines.split('\n').join(',\n')}]\n`)),
+    run: (input: Buffer) => {
+      decodeAll(jsonArray(), input);
+    },
+  }),
+  target({
+    name: 'length prefixed',
+    errors: [],
+    draw: (random) => mutated(random, Buffer.from('0000000161000000026162ff0100000300616161', 'hex')),
+    run: (input: Buffer) => {
+      for (const size of [1, 2, 4, 8, 'varint'] as const) decodeAll(lengthPrefixed({ bytes: size }), input);
+    },
+  }),
+  target({
     name: 'text and bytes',
     errors: [],
     draw: (random) => mutated(random, Buffer.from(lines)),
     run: (input: Buffer) => {
       decodeAll(text(), input);
+      decodeAll(text({ lineEnd: 'any' }), input);
+      decodeAll(text({ lineEnd: '\n\n' }), input);
       decodeAll(bytes(), input);
+      decodeAll(whole(), input);
     },
   }),
   target({
