@@ -115,9 +115,19 @@ export const wholes: readonly Whole[] = [
     because: 'Numbers go through encoder and decoder together.',
   },
   {
-    files: 'formats/{codec,gzipHeader}.ts',
+    files: 'formats/{brotli,codec,decompressed,framed,snappy,zstd}.ts',
+    by: 'formats/codecs.test.ts',
+    because: 'One suite is run on every codec.',
+  },
+  {
+    files: 'formats/gzipHeader.ts',
     by: 'formats/gzip.test.ts',
-    because: 'There is one codec, and it is gzip.',
+    because: 'The header of what is read there.',
+  },
+  {
+    files: 'formats/snappyBlock.ts',
+    by: 'state/segment/snappy.test.ts',
+    because: 'Blocks of segments are where most foreign Snappy comes from.',
   },
   {
     files: 'formats/recognise.ts',

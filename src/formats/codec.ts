@@ -1,14 +1,19 @@
+import { brotli } from './brotli.js';
 import type { Codec, Compression, Signature } from './decompressor.js';
 import { gzip } from './gzip.js';
+import { snappy } from './snappy.js';
+import { unreadZstd, zstd } from './zstd.js';
 
-/** All codecs. A new one is a file, and a line here. */
-export const codecs = [gzip] as const satisfies readonly Codec[];
+/** All codecs of this version of Node. A new one is a file, and a line here. */
+export const codecs: readonly KnownCodec[] = [gzip, ...(zstd === undefined ? [] : [zstd]), brotli, snappy];
+
+type KnownCodec = typeof gzip | typeof brotli | typeof snappy | NonNullable<typeof zstd>;
 
 /** Opens a decompressor of gzip members. */
 export const gunzip: Codec['open'] = (options) => gzip.open(options);
 
 /** `none`: the stored bytes are the content. */
-export type CodecName = 'none' | (typeof codecs)[number]['name'];
+export type CodecName = 'none' | KnownCodec['name'];
 
 /** The codec with this name. */
 export function codecNamed(name: string): Codec | undefined {
@@ -17,7 +22,7 @@ export function codecNamed(name: string): Codec | undefined {
 
 /** Compressions that are recognized but not supported. Such objects are refused by name instead of parsed as they are. */
 const unread: readonly Compression[] = [
-  known('zstd', ['zst', 'zstd', 'x-zstd'], [[0x28, 0xb5, 0x2f, 0xfd]]),
+  ...(zstd === undefined ? [unreadZstd] : []),
   known(
     'lz4',
     ['lz4'],
@@ -38,13 +43,11 @@ const unread: readonly Compression[] = [
     signatures: [{ bytes: Buffer.from('BZh'), readable: true }],
   },
   known('xz', ['xz', 'x-xz'], [[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]]),
-  known('snappy', ['snappy', 'sz', 'x-snappy-framed'], [[0xff, 6, 0, 0, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59]]),
   known('compress (.Z)', ['z', 'compress', 'x-compress'], [[0x1f, 0x9d]]),
   known('lzop', [], [[0x89, 0x4c, 0x5a, 0x4f, 0]]),
   known('lzip', [], [[0x4c, 0x5a, 0x49, 0x50, 1]]),
   known('lzo', ['lzo']),
   known('lzma', ['lzma']),
-  known('brotli', ['br', 'brotli']),
   known('deflate', ['deflate']),
 ];
 

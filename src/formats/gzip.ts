@@ -17,19 +17,16 @@
  */
 import { createInflateRaw, crc32, inflateRawSync, type InflateRaw } from 'node:zlib';
 import { MillraceError } from '../errors.js';
+import { Decompressed } from './decompressed.js';
 import type { Codec, Decompressor, DecompressorOptions, MemberStart } from './decompressor.js';
 import { parseGzipHeader } from './gzipHeader.js';
 
-/** Decompressed bytes that may wait for the reader. */
-const aheadBytes = 256 * 1024;
 const outputBytes = 64 * 1024;
 /** The memory of one engine: its window, its tables and its output buffer. */
 const engineBytes = outputBytes + 40 * 1024;
 /** The maximum bytes of a member, and members in a row, that are inflated synchronously. */
 const smallBytes = 4096;
 const smallInARow = 64;
-/** The maximum number of chunks that wait for the reader, however small: removing the first one costs O(n). */
-const aheadChunks = 1024;
 /** Longer headers are rejected: names and comments have no limit. */
 const maxHeaderBytes = 128 * 1024;
 
@@ -57,19 +54,13 @@ export class Gunzipper implements Decompressor {
   #takenBefore = 0;
   #crc = 0;
   #length = 0;
-  readonly #output: Buffer[] = [];
-  #held = 0;
-  #produced: number;
-  #members: MemberStart[];
-  /** The reader has passed those before it. */
-  #firstMember = 0;
+  readonly #out: Decompressed;
   #smallOnes = 0;
 
   constructor(options: DecompressorOptions) {
     this.#options = options;
     this.#inputAt = options.from.at;
-    this.#produced = options.from.offset;
-    this.#members = [options.from];
+    this.#out = new Decompressed(options.from);
   }
 
   get hungry(): boolean {
@@ -77,11 +68,11 @@ export class Gunzipper implements Decompressor {
   }
 
   get over(): boolean {
-    return this.#state === 'over' && this.#output.length === 0;
+    return this.#state === 'over' && this.#out.empty;
   }
 
   get held(): number {
-    return this.#held + this.#partial.length + (this.#engine === undefined ? 0 : engineBytes);
+    return this.#out.held + this.#partial.length + (this.#engine === undefined ? 0 : engineBytes);
   }
 
   push(chunk: Uint8Array): void {
@@ -95,10 +86,9 @@ export class Gunzipper implements Decompressor {
   }
 
   read(): Buffer | undefined {
-    const chunk = this.#output.shift();
+    const chunk = this.#out.read();
     if (chunk === undefined) return undefined;
-    this.#held -= chunk.length;
-    if (!this.#full) {
+    if (!this.#out.full) {
       if (this.#engine?.isPaused() === true) this.#engine.resume();
       this.#advance();
     }
@@ -106,25 +96,14 @@ export class Gunzipper implements Decompressor {
   }
 
   member(offset: number): MemberStart {
-    for (;;) {
-      const next = this.#members[this.#firstMember + 1];
-      if (next === undefined || next.offset > offset) break;
-      this.#firstMember++;
-    }
-    // Not each time, because the rest has to be moved.
-    if (this.#firstMember > this.#members.length / 2 + 32) {
-      this.#members = this.#members.slice(this.#firstMember);
-      this.#firstMember = 0;
-    }
-    return this.#members[this.#firstMember] ?? this.#options.from;
+    return this.#out.member(offset);
   }
 
   close(): void {
     this.#state = 'closed';
     this.#engine?.destroy();
     this.#engine = undefined;
-    this.#output.length = 0;
-    this.#held = 0;
+    this.#out.clear();
   }
 
   /** Continues until a state needs bytes, or until the engine processes them. */
@@ -150,7 +129,7 @@ export class Gunzipper implements Decompressor {
       case 'header':
         return this.#header();
       case 'deflate':
-        if (this.#input.length === 0 || this.#full) return false;
+        if (this.#input.length === 0 || this.#out.full) return false;
         if (this.#engine === undefined && this.#inflateSmall()) return true;
         this.#inflate();
         return false;
@@ -177,9 +156,7 @@ export class Gunzipper implements Decompressor {
     }
     this.#drop(header.length - this.#partial.length);
     this.#partial = Buffer.alloc(0);
-    // Replaces an empty member before this one. There may be millions, and it is not a better place to resume.
-    if (this.#members.at(-1)?.offset === this.#produced) this.#members.pop();
-    this.#members.push({ at, offset: this.#produced });
+    this.#out.startMember(at);
     this.#crc = 0;
     this.#length = 0;
     this.#state = 'deflate';
@@ -190,7 +167,7 @@ export class Gunzipper implements Decompressor {
     const engine = createInflateRaw({ chunkSize: outputBytes });
     engine.on('data', (chunk: Buffer) => {
       this.#put(chunk);
-      if (this.#full) engine.pause();
+      if (this.#out.full) engine.pause();
       this.#options.ready();
     });
     engine.on('end', () => {
@@ -202,17 +179,11 @@ export class Gunzipper implements Decompressor {
     return engine;
   }
 
-  get #full(): boolean {
-    return this.#held >= aheadBytes || this.#output.length >= aheadChunks;
-  }
-
   #put(chunk: Buffer): void {
     if (chunk.length === 0) return;
     this.#crc = crc32(chunk, this.#crc);
     this.#length = (this.#length + chunk.length) >>> 0;
-    this.#produced += chunk.length;
-    this.#output.push(chunk);
-    this.#held += chunk.length;
+    this.#out.put(chunk);
   }
 
   /** Inflates a small, complete member; false if there is none, or to give other tasks a turn. */

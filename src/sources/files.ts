@@ -35,8 +35,8 @@ export interface FilesOptions<T> {
   /** A longer line (its end included) is malformed. Default 16 MiB. */
   readonly maxLineBytes?: Size;
   /**
-   * `auto` (default): gzip is detected by an object's first bytes, name and Content-Encoding; other compressions are
-   * rejected. `gzip`, `none`: no detection.
+   * `auto` (default): gzip, zstd (from Node 22.15), brotli and framed Snappy are detected by an object's first bytes, name
+   * and Content-Encoding; other compressions are rejected. Any other value: no detection.
    */
   readonly compression?: CodecName | 'auto';
   /**
@@ -105,11 +105,11 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * With `discover`, the source is continuous: it lists its URIs again and again and reads new objects, also those under
  * earlier keys, each exactly once. The job does not end by itself.
  *
- * The position is exact at every record. A resumed job reopens its object at that byte (a compressed one at the last
- * gzip member before it) and reads no earlier record again.
+ * The position is exact at every record. A resumed job reopens its object at that byte (a compressed one at the
+ * last member or frame before it) and reads no earlier record again.
  *
  * Errors: `NoInput` (nothing matches), `UnreadableInput` (in a local directory), `MissingBucket`, `ObjectChanged`,
- * `ObjectVanished`, `HorizonFull`, `MalformedRecord`, `Integrity` (broken gzip), `UnknownCodec`, `NotUtf8`, `BadPosition`,
+ * `ObjectVanished`, `HorizonFull`, `MalformedRecord`, `Integrity` (broken compression), `UnknownCodec`, `NotUtf8`, `BadPosition`,
  * `InvalidUri`, `InvalidGlob`, `InvalidOption`, and errors of the store.
  *
  * @example

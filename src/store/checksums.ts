@@ -22,7 +22,8 @@ const rocksoft = 0x9a6c9329ac4bc9b5n;
 
 let tables32: readonly Uint32Array[] | undefined;
 
-function crc32c(data: Uint8Array, before: number): number {
+/** The CRC32C of data that follows data with the CRC32C `before`: 0 if there is none. */
+export function crc32c(data: Uint8Array, before: number): number {
   tables32 ??= makeTables32();
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables32 as Eight;
   let c = ~before;

@@ -1,5 +1,3 @@
-import fc from 'fast-check';
-import { randomBytes } from 'node:crypto';
 import { gzipSync, inflateRaw, deflateRawSync } from 'node:zlib';
 import type { Decompressor } from '../../src/formats/decompressor.js';
 import { gunzip } from '../../src/formats/codec.js';
@@ -11,12 +9,6 @@ const poolTurn = (): Promise<void> =>
   new Promise((resolve) => {
     inflateRaw(deflateRawSync(Buffer.from('x')), () => setImmediate(resolve));
   });
-
-/** `RUNS=5000` looks harder. */
-const runs = Number(process.env['RUNS'] ?? 100);
-
-/** Turns of the pool after which a decoder without input or output is considered stuck. */
-const patience = 300;
 
 function decoderOf(): { decoder: Decompressor; failures: Error[] } {
   const failures: Error[] = [];
@@ -72,67 +64,6 @@ describe('gunzip', () => {
     expect(out).toBe('hello world');
     expect(decoder.member(5)).toEqual({ at: 0, offset: 0 });
     expect(decoder.member(6)).toEqual({ at: plain.length, offset: 6 });
-  });
-
-  /** Sizes on both sides of the engine's output blocks and of the look-ahead, among others. */
-  const size = fc.oneof(
-    fc.constantFrom(0, 0, 1, 1000, 63_000, 200_000),
-    fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: -2, max: 2 })).map(([n, d]) => n * 65_536 + d),
-    fc.nat(700_000),
-  );
-  const member = fc.record({
-    size,
-    /** Compresses 1000:1, or not at all. */
-    dense: fc.boolean(),
-    padding: fc.constantFrom(0, 0, 0, 1, 7, 512),
-  });
-  const pace = fc.record({ reads: fc.integer({ min: 0, max: 6 }), turns: fc.integer({ min: 0, max: 3 }) });
-
-  it('returns every byte for any members, chunks and pace of the reader', async () => {
-    const noise = randomBytes(1 << 20);
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(member, { minLength: 1, maxLength: 6 }),
-        fc.integer({ min: 1, max: 40 }),
-        fc.array(pace, { minLength: 1, maxLength: 8 }),
-        async (members, chunks, paces) => {
-          const contents = members.map(({ size, dense }, i) =>
-            dense ? Buffer.alloc(size, i + 1) : noise.subarray(0, size),
-          );
-          const stored = Buffer.concat(
-            contents.flatMap((each, i) => [gzipSync(each), Buffer.alloc(members[i]!.padding)]),
-          );
-          const chunk = Math.ceil(stored.length / chunks);
-          const { decoder, failures } = decoderOf();
-          const out: Buffer[] = [];
-          let at = 0;
-          let finished = false;
-          let idle = 0;
-          for (let step = 0; !decoder.over && failures.length === 0 && idle < patience; step++) {
-            const before = at + out.length + (finished ? 1 : 0);
-            const { reads, turns } = idle > 20 ? { reads: 1, turns: 1 } : paces[step % paces.length]!;
-            for (let i = 0; i < reads; i++) {
-              const read = decoder.read();
-              if (read !== undefined) out.push(read);
-            }
-            if (decoder.hungry && at < stored.length) {
-              decoder.push(stored.subarray(at, at + chunk));
-              at = Math.min(at + chunk, stored.length);
-            } else if (decoder.hungry && !finished) {
-              decoder.finish();
-              finished = true;
-            }
-            for (let i = 0; i < turns; i++) await poolTurn();
-            idle = at + out.length + (finished ? 1 : 0) === before ? idle + 1 : 0;
-          }
-          decoder.close();
-          expect({ failures, idle: idle >= patience }).toEqual({ failures: [], idle: false });
-          expect(Buffer.concat(out).equals(Buffer.concat(contents))).toBe(true);
-        },
-      ),
-      // Shrinking would wait for a stuck decoder again and again.
-      { numRuns: runs, endOnFailure: true },
-    );
   });
 
   it('continues after a member that ends while its output waits to be read', async () => {

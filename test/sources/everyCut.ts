@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { gzipSync } from 'node:zlib';
 import type { Json } from '../../src/flow/index.js';
 import type { Reader } from '../../src/formats/reader.js';
-import { gzipMembers, memoryWith, readAll, slicedFiles } from './harness.js';
+import { compressed, compressions } from '../formats/compress.js';
+import { memoryWith, readAll, slicedFiles } from './harness.js';
 
 /** `RUNS=1000` looks harder. */
 const runs = { numRuns: Number(process.env['RUNS'] ?? 40) };
@@ -19,7 +19,7 @@ export const maxLineBytes = 40;
 const stored = <T>(sample: fc.Arbitrary<Sample<T>>) =>
   fc.record({
     sample,
-    codec: fc.constantFrom('plain', 'gzip', 'members'),
+    codec: fc.constantFrom(undefined, ...compressions),
     cuts: fc.array(fc.nat(400), { maxLength: 4 }),
   });
 const sizes = fc.record({
@@ -38,8 +38,8 @@ export async function everyCut<T>(format: Reader<T>, sample: fc.Arbitrary<Sample
         const store = memoryWith(
           Object.fromEntries(
             objects.map(({ sample: { content }, codec, cuts }, i) => [
-              `raw/${i}${codec === 'plain' ? '' : '.gz'}`,
-              codec === 'plain' ? content : codec === 'gzip' ? gzipSync(content) : gzipMembers(content, cuts),
+              `raw/${i}${codec === undefined ? '' : `.${codec.extension}`}`,
+              codec === undefined ? content : compressed(codec, content, cuts),
             ]),
           ),
         );

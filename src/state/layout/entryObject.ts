@@ -6,7 +6,7 @@ import { StateError } from '../errors.js';
 import { keyText } from '../values/refusals.js';
 import { encodeKey, KeyReader, type StoredKey } from '../keys/keys.js';
 import { Encoded, packr, unpackForeign } from '../values/serializer.js';
-import { decompress } from '../segment/snappy.js';
+import { decompress } from '../../formats/snappyBlock.js';
 
 /** What is needed to read the contents of an entry. */
 export interface EntrySchema {

@@ -5,7 +5,7 @@ import { hashOf, keyGroupOf, type KeyGroupRange } from '../keys/keyGroups.js';
 import { KeyReader, type StoredKey } from '../keys/keys.js';
 import { Content, corrupt, Flag, limits, type BlockInfo } from './format.js';
 import { Encoded, unpackForeign } from '../values/serializer.js';
-import { decompress } from './snappy.js';
+import { decompress } from '../../formats/snappyBlock.js';
 
 /** The addresses of a block's cells, by column. Keys stay encoded. Throws `RangeError` on malformed bytes. */
 export class BlockAddresses {

@@ -1,10 +1,15 @@
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { codecOf } from '#src/formats/detect.js';
+import type { Codec } from '#src/formats/decompressor.js';
+import { brotli } from '#src/formats/brotli.js';
 import { gzip } from '#src/formats/gzip.js';
+import { snappy } from '#src/formats/snappy.js';
+import { ZstdFinder } from '#src/formats/zstd.js';
 import { parseGzipHeader } from '#src/formats/gzipHeader.js';
 import { headBytes } from '#src/formats/recognise.js';
 import { bytes, csv, jsonArray, lengthPrefixed, ndjson, text, whole } from 'millrace';
 import type { Reader } from 'millrace/operators';
+import { snappyFrames } from '../../formats/compress.js';
 import { atStart } from '../../formats/atStart.js';
 import { between, pick } from '../../simulation/random.js';
 import { mutated, noise } from '../mutate.js';
@@ -40,7 +45,7 @@ function decodeAll<T>(format: Reader<T>, input: Buffer): void {
 }
 
 /** Decompresses all of it, in chunks of `size`. */
-async function decompress(input: Buffer, size: number): Promise<void> {
+async function decompress(codec: Codec, input: Buffer, size: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     let at = 0;
     let finished = false;
@@ -58,7 +63,7 @@ async function decompress(input: Buffer, size: number): Promise<void> {
         setImmediate(step);
       }
     };
-    const decoder = gzip.open({
+    const decoder = codec.open({
       object: 's3://lake/a.gz',
       from: { at: 0, offset: 0 },
       ready: step,
@@ -124,7 +129,40 @@ export const formatTargets = [
       input: mutated(random, Buffer.concat([gzipSync(lines), gzipSync(''), gzipSync('x'.repeat(9000))])),
       size: between(random, 1, 200),
     }),
-    run: ({ input, size }: { input: Buffer; size: number }) => decompress(input, size),
+    run: ({ input, size }: { input: Buffer; size: number }) => decompress(gzip, input, size),
+  }),
+  target({
+    name: 'brotli and snappy',
+    errors: ['Integrity'],
+    draw: (random) => ({
+      brotli: mutated(random, brotliCompressSync(lines)),
+      snappy: mutated(
+        random,
+        Buffer.concat([snappyFrames(Buffer.from(lines)), snappyFrames(Buffer.alloc(9000))]),
+      ),
+      size: between(random, 1, 200),
+    }),
+    run: async (input: { brotli: Buffer; snappy: Buffer; size: number }) => {
+      await decompress(snappy, input.snappy, input.size);
+      await decompress(brotli, input.brotli, input.size);
+    },
+  }),
+  target({
+    name: 'zstd frames',
+    errors: [],
+    draw: (random) =>
+      mutated(
+        random,
+        Buffer.from('28b52ffd04581900006162630a0b0c0d502a4d1803000000aabbcc28b52ffd2000010000', 'hex'),
+      ),
+    run: (input: Buffer) => {
+      const finder = new ZstdFinder();
+      for (let at = 0; at < input.length;) {
+        const taken = finder.take(input.subarray(at, at + 5));
+        if (typeof taken === 'string') return;
+        at += taken.bytes;
+      }
+    },
   }),
   target({
     name: 'gzip header',

@@ -10,7 +10,7 @@ import { decodePage, decodeRoot, type PageInfo } from '#src/state/segment/blockI
 import { SegmentEncoder } from '#src/state/segment/encoder.js';
 import { headerLength, type SegmentFooter } from '#src/state/segment/format.js';
 import { messagePack, unpackForeign } from '#src/state/values/serializer.js';
-import { decompress } from '#src/state/segment/snappy.js';
+import { decompress } from '#src/formats/snappyBlock.js';
 import { parseSnapshot } from '#src/state/backend/snapshot.js';
 import { between, pick } from '../../simulation/random.js';
 import { mutated, mutatedJson, noise } from '../mutate.js';

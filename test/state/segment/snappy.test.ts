@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { compress, uncompress } from 'snappyjs';
 import { decodeBlock } from '../../../src/state/segment/block.js';
-import { decompress } from '../../../src/state/segment/snappy.js';
+import { decompress } from '../../../src/formats/snappyBlock.js';
 import { blockInfo, coded } from '../harness.js';
 
 /** Bytes that Snappy finds something to copy in. */
