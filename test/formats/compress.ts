@@ -1,6 +1,6 @@
 import { compress as snappyCompress } from 'snappyjs';
 import * as zlib from 'node:zlib';
-import { crc32c } from '../../src/store/checksums.js';
+import { crc32c } from '#src/store/checksums.js';
 
 /** Node has it from 22.15. */
 type Compress = (content: Uint8Array) => Buffer;
