@@ -94,7 +94,7 @@ function windowOf(byte: number): number {
 export const zstd: (Codec & { readonly name: 'zstd' }) | undefined =
   create === undefined ? undefined : { name: 'zstd', words, signatures, open: opener(create) };
 
-/** What is said of objects where Node does not have it. */
+/** It is recognized where Node does not have it. */
 export const unreadZstd = { name: 'zstd, which needs Node 22.15 or later', words, signatures };
 
 function opener(engine: CreateDecompress): Codec['open'] {

@@ -26,7 +26,7 @@ export interface CsvOptions<T> extends CsvDialectOptions {
   readonly columns?: readonly string[];
   /** Ends the rows that are written. Default `\n`. Any line end is read. */
   readonly lineEnd?: '\n' | '\r\n';
-  /** Whether files that are written start with a byte order mark, by which Excel recognizes UTF-8. Default `false`. */
+  /** Whether written files start with a byte order mark, which Excel needs to recognize UTF-8. Default `false`. */
   readonly bom?: boolean;
 }
 
