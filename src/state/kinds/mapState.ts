@@ -225,8 +225,12 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements Map
   }
 
   update(name: K, change: (value: V | undefined) => V): V {
-    const value = change(this.get(name));
-    this.set(name, value);
+    const entry = this.#collection?.entries.get(storedKey(name));
+    const held = this.#read(entry);
+    const value = change(held instanceof Absent ? undefined : this.#contents.reveal(held));
+    // `change` may have created the entry. One that exists stays during the turn.
+    if (entry === undefined) this.set(name, value);
+    else this.#entries.write(entry, this.#contents.hold(value, this.key));
     return value;
   }
 

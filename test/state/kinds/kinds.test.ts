@@ -341,6 +341,20 @@ describe('every kind', () => {
     },
   );
 
+  test('the result of an update of a map replaces what its callback does to the entry', () => {
+    const { handle: map } = turn(mapState<string, number>());
+    map.update('a', () => {
+      map.set('a', 5);
+      return 1;
+    });
+    expect([...map]).toEqual([['a', 1]]);
+    map.update('a', (n = 0) => {
+      map.delete('a');
+      return n + 1;
+    });
+    expect([[...map], map.size]).toEqual([[['a', 2]], 1]);
+  });
+
   test('handles of collections cannot be iterated beyond the turn', () => {
     const { live, handle } = turn(mapState<string, number>());
     handle.set('a', 1);
