@@ -1,0 +1,96 @@
+import { createJob, fileSink, files, ndjson, silentLogger, type JobEvent } from 'millrace';
+import { createMemoryStore } from 'millrace/stores';
+import { delayed, SimulatedClock } from 'millrace/testing';
+import { minimumPartSize } from './pipeline.js';
+import { SimulatedProcess } from './process.js';
+import { between, pick, seeded } from './random.js';
+import { surroundingsOf } from './surroundings.js';
+import { keysOf, now, textOf } from './world.js';
+
+const minute = 60_000;
+
+/** Versions that a source over a bucket that changes all the time has read, and those that stayed. */
+function live(seed: number): {
+  readonly read: number[];
+  readonly stayed: number[];
+  readonly failures: unknown[];
+} {
+  const random = seeded(seed);
+  const clock = new SimulatedClock(1_700_000_000_000);
+  const world = createMemoryStore({ uri: 'memory://lake', clock, minimumPartSize });
+  let versions = 0;
+  const current = new Map<string, number>();
+  const uploads: { key: string; uploadId: string; begun: number }[] = [];
+  const body = (): Buffer => Buffer.from(`{"n":${++versions}}\n`);
+  const change = (): void => {
+    const key = `in/${between(random, 0, 20)}`;
+    const kind = random();
+    if (kind < 0.6) {
+      now(world.put(key, body()));
+      current.set(key, versions);
+    } else if (kind < 0.7) {
+      now(world.delete([key]));
+      current.delete(key);
+    } else if (kind < 0.85) uploads.push({ key, ...now(world.createUpload(key)), begun: clock.now() });
+    else {
+      const upload = uploads.shift();
+      if (upload === undefined || clock.now() - upload.begun > 5 * minute) return;
+      const part = now(world.uploadPart(upload.key, upload.uploadId, 1, body()));
+      now(world.completeUpload(upload.key, upload.uploadId, [part]));
+      current.set(upload.key, versions);
+    }
+  };
+  const failures: unknown[] = [];
+  const start = (at: number | undefined): SimulatedProcess => {
+    const network = delayed(world, { clock, before: () => between(random, 0, 30) });
+    const when = pick(random, ['before', 'after'] as const);
+    const process = new SimulatedProcess(
+      network,
+      clock,
+      at === undefined ? undefined : { kind: 'crash', at, when },
+    );
+    const job = createJob({
+      name: 'sim',
+      checkpoints: { dir: 'memory://lake/checkpoints', interval: 700 },
+      restart: 'none',
+      logger: silentLogger,
+      ...surroundingsOf(process, random),
+    });
+    job.events$.subscribe((event: JobEvent) => {
+      if (event.type === 'failed') failures.push(event.error);
+    });
+    const discover = { every: '2s', changed: 'read', vanished: 'skip', longestUpload: '5m' } as const;
+    const leaf = job
+      .source('in', files('memory://lake/in/', { format: ndjson<{ n: number }>(), discover }))
+      .pipe(fileSink('out', 'memory://lake/out', { format: ndjson(), roll: { age: '1s' } }));
+    job.run(leaf, { signal: process.signal }).catch(() => undefined); // the event has it
+    return process;
+  };
+  for (let life = 0; life < 6; life++) {
+    const process = start(between(random, 10, 120));
+    for (let n = 0; n < 60 && process.state === 'running'; n++) {
+      change();
+      clock.advance(pick(random, [10, 200, 3000, 20_000]));
+    }
+    process.kill();
+  }
+  const last = start(undefined);
+  clock.advance(minute);
+  last.kill();
+  const read = keysOf(world, 'out/').flatMap((key) =>
+    textOf(world, key)
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => (JSON.parse(line) as { n: number }).n),
+  );
+  return { read: read.sort((a, b) => a - b), stayed: [...current.values()], failures };
+}
+
+test('a continuous job over a bucket that changes all the time, with crashes, reads each version exactly once', () => {
+  for (let seed = 1; seed <= 25; seed++) {
+    const { read, stayed, failures } = live(seed);
+    expect([seed, failures]).toEqual([seed, []]);
+    expect([seed, read]).toEqual([seed, [...new Set(read)]]);
+    expect([seed, stayed.filter((version) => !read.includes(version))]).toEqual([seed, []]);
+  }
+});
