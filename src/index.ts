@@ -7,6 +7,7 @@
  */
 
 // Jobs
+export { bounded, type BoundedOptions } from './job/bounded.js';
 export { createJob, type Job, type RunOptions, type RunResult, type SavepointOptions } from './job/job.js';
 export type { JobEvent } from './job/events.js';
 export type { CheckpointOptions, JobOptions, RestartOptions, StallOptions } from './job/options.js';
@@ -27,13 +28,17 @@ export type { StateProgress } from './job/stateFolder.js';
 export type { StateStoresOptions } from './job/stateStores.js';
 export { provide, type Provided } from './job/services.js';
 export { stopOn } from './job/stopOn.js';
+export { toAsyncIterable, toReadable, type RunLeaf } from './job/toAsyncIterable.js';
 export type { Flow, FlowOperator } from './flow/flow.js';
 export type { Json, Signal } from './flow/signals.js';
 
 // Sources
 export type { DiscoverOptions } from './sources/continuous/options.js';
 export { deadLetter, files, type DeadLetterPolicy, type FilesOptions } from './sources/files.js';
-export type { DeadLetter } from './sources/source.js';
+export { fromAsyncIterable, fromReadable, type IterableOptions } from './sources/fromAsyncIterable.js';
+export { fromObservable, type ObservableOptions } from './sources/fromObservable.js';
+export { fromReplayable, type Page, type ReplayableOptions } from './sources/fromReplayable.js';
+export type { DeadLetter, Source } from './sources/source.js';
 
 // Formats
 export { bytes } from './formats/bytes.js';

@@ -47,3 +47,13 @@ export const nullable =
   (shape: Shape): Shape =>
   (value) =>
     value === null || shape(value);
+
+/** Null, booleans, finite numbers, strings, and lists and plain objects of these. */
+export function isJson(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (Array.isArray(value)) return value.every(isJson);
+  if (typeof value !== 'object') return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isJson);
+}

@@ -236,14 +236,6 @@ class RunningAttempt {
     this.#guard(() => {
       this.#wiring.checkOpen(this.#opening.terminals);
       this.#state = 'running';
-      const { jobId, epoch, restoredCheckpoint } = this.#coordinator;
-      this.#plan.emit({
-        type: 'running',
-        job: this.#plan.name,
-        jobId,
-        epoch,
-        checkpoint: restoredCheckpoint,
-      });
       this.#coordinator.start(
         (barrier) => {
           this.#inject(barrier);
@@ -252,6 +244,15 @@ class RunningAttempt {
       );
       for (const { pump } of this.#wiring.sources.values()) pump?.start();
       this.#held.add(this.#plan.savepoints.serve((request) => this.#savepoint(request)));
+      // Its handlers may stop the job.
+      const { jobId, epoch, restoredCheckpoint } = this.#coordinator;
+      this.#plan.emit({
+        type: 'running',
+        job: this.#plan.name,
+        jobId,
+        epoch,
+        checkpoint: restoredCheckpoint,
+      });
       // Last, because growing shares send requests, during which the attempt may be asked to stop.
       this.#account?.start();
     });

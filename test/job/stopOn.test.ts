@@ -120,3 +120,16 @@ describe('stopOn', () => {
     expect(listeners()).toBe(0);
   });
 });
+
+test('a job that is stopped by a handler of its event running stops at a checkpoint', async () => {
+  const lake = new Lake();
+  lake.put('in/a', [1, 2, 3]);
+  const { job, events } = lake.job();
+  const stop = new AbortController();
+  job.events$.subscribe(({ type }) => {
+    if (type === 'running') stop.abort();
+  });
+  const flow = job.source('in', files('memory://lake/in/', { format: ndjson<number>() }));
+  expect(await lake.run(job, flow, { signal: stop.signal })).toEqual({ outcome: 'stopped' });
+  expect(events.map(({ type }) => type)).toContain('checkpoint-durable');
+});

@@ -1,0 +1,115 @@
+/**
+ * Pulls the items of an async iterable ahead of the source that reads them.
+ *
+ * One `next()` is outstanding at a time. The items that have arrived and are not taken yet hold at most `ahead` bytes, or
+ * one item. Whatever fails is reported once, after the items before it have been taken.
+ */
+export interface PullerOptions<I> {
+  readonly items: AsyncIterable<I> | Iterable<I>;
+  /** The approximate size of an item in memory. Bytes. */
+  readonly bytes: (item: I) => number;
+  /** Bytes to read ahead. */
+  readonly ahead: number;
+  /** An item, the end or an error has arrived. */
+  readonly ready: () => void;
+}
+
+interface Arrived<I> {
+  readonly item: I;
+  readonly bytes: number;
+}
+
+export class Puller<I> {
+  readonly #options: PullerOptions<I>;
+  readonly #iterator: AsyncIterator<I> | Iterator<I>;
+  #arrived: Arrived<I>[] = [];
+  #next = 0;
+  #held = 0;
+  #pulling = false;
+  #closed = false;
+  #ended = false;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(options: PullerOptions<I>) {
+    this.#options = options;
+    const { items } = options;
+    this.#iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+    this.#pull();
+  }
+
+  /** Whether there are no more items. */
+  get over(): boolean {
+    return this.#ended && this.#next === this.#arrived.length;
+  }
+
+  /** Takes the next item. `undefined` if none has arrived yet. Throws the error of the iterable. */
+  take(): { readonly item: I } | undefined {
+    const arrived = this.#arrived[this.#next];
+    if (arrived === undefined) {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      return undefined;
+    }
+    this.#next++;
+    this.#held -= arrived.bytes;
+    if (this.#next === this.#arrived.length) {
+      this.#arrived = [];
+      this.#next = 0;
+    }
+    this.#pull();
+    return arrived;
+  }
+
+  /** Does not wait for the iterable, which may never answer. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#arrived = [];
+    this.#next = 0;
+    if (this.#ended || this.#failure !== undefined) return;
+    // Nobody is left to hear of an error.
+    quietly(() => this.#iterator.return?.());
+  }
+
+  #pull(): void {
+    if (this.#pulling || this.#closed || this.#ended || this.#failure !== undefined) return;
+    if (this.#held >= this.#options.ahead) return;
+    this.#pulling = true;
+    attempted(() => this.#iterator.next()).then(
+      (result) => this.#answered(result),
+      (error: unknown) => this.#failed(error),
+    );
+  }
+
+  #answered(result: IteratorResult<I>): void {
+    this.#pulling = false;
+    if (this.#closed) return;
+    if (result.done === true) this.#ended = true;
+    else {
+      try {
+        const bytes = this.#options.bytes(result.value);
+        this.#arrived.push({ item: result.value, bytes });
+        this.#held += bytes;
+      } catch (error) {
+        this.#failed(error);
+        return;
+      }
+      this.#pull();
+    }
+    this.#options.ready();
+  }
+
+  #failed(error: unknown): void {
+    this.#pulling = false;
+    if (this.#closed) return;
+    this.#failure = { error };
+    this.#options.ready();
+  }
+}
+
+/** The answer, or what was thrown instead, as a promise. */
+const attempted = <R>(call: () => R | PromiseLike<R>): Promise<R> =>
+  new Promise((resolve) => resolve(call()));
+
+function quietly(call: () => unknown): void {
+  attempted(call).catch(() => undefined);
+}
