@@ -3,6 +3,16 @@ import type { Whole } from './mirror.js';
 /** What belongs together is tested together: by a property of the whole, or through the only function that uses it. */
 export const wholes: readonly Whole[] = [
   {
+    files: 'operators/outlet.ts',
+    by: 'job/toAsyncIterable.test.ts',
+    because: 'It is the inner half of the iterator.',
+  },
+  {
+    files: 'sources/{puller,recordBytes}.ts',
+    by: 'sources/fromAsyncIterable.test.ts',
+    because: 'They read ahead for the sources of iterables.',
+  },
+  {
     files:
       'checkpoint/{barriers,checkpointState,checkpointTurn,checkpoints,inventory,logState,logTurn,nextManifest,publishing,rounds}.ts',
     by: 'checkpoint/model.test.ts',

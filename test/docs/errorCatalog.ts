@@ -232,6 +232,10 @@ export const errorCatalog: Readonly<
       'The checkpoint holds a position that this source cannot use',
       'Give a changed source a new id, or start the job under another name',
     ],
+    InputFailed: [
+      'The input of `fromReplayable` could not be opened or read',
+      'See its cause; set `retryable` if the job should restart after such an error',
+    ],
     MalformedRecord: [
       'A record cannot be parsed',
       "Fix the input, or set `onMalformed` to `'skip'` or `deadLetter(…)`",
@@ -249,11 +253,19 @@ export const errorCatalog: Readonly<
       'Shorten `discover.longestUpload`, or write fewer and larger objects',
     ],
     NoInput: ['The URI matches no object', 'Fix the URI, or set `allowEmpty`'],
+    NotReplayable: [
+      'A job restarted, and its input is an iterable or a stream that can be read only once',
+      'Pass a function that opens it for each attempt, or use `fromReplayable(…)`',
+    ],
     ObjectChanged: [
       'An input object was replaced while it was read',
       'Restore the version, or start the job under a new name',
     ],
     ObjectVanished: ['An input object was deleted before it was read to its end', 'Restore it'],
+    SourceOverflow: [
+      'An Observable emits faster than the job reads',
+      "Slow it down, raise `buffer`, or set `overflow` to `'drop-oldest'` or `'drop-newest'`",
+    ],
     SourceStuck: [
       'A source was polled again and again without progress',
       "Let its reader answer `'wait'` until there is more, and `'end'` at the end",
@@ -398,6 +410,10 @@ export const errorCatalog: Readonly<
     ],
   },
   job: {
+    Abandoned: [
+      'The consumer of `toAsyncIterable` or `toReadable` left before the end',
+      'Nothing, if it meant to: the next start continues after the last durable checkpoint',
+    ],
     AlreadyRunning: ['The job is running', 'Wait for `run(…)`'],
     LeafCompleted: ['A leaf completed before its sources ended', 'Limit records with `records(take(n))`'],
     LeafWithoutSource: ['A leaf does not start at a source of the job', 'Begin it with `job.source(…)`'],

@@ -17,15 +17,18 @@ import * as rxjs from 'rxjs';
 import { tap } from 'rxjs';
 import { seeded } from '../../src/testing/store/support.js';
 import { copyState } from './examples/copyState.js';
+import { copyClicks } from './examples/copyClicks.js';
 import { countTo } from './examples/countTo.js';
 import { countVisits } from './examples/countVisits.js';
 import { runUntil } from './examples/crashedJob.js';
+import { exportOrders } from './examples/exportOrders.js';
 import { flakyStores } from './examples/flakyStores.js';
 import { hours } from './examples/hours.js';
 import { numbered } from './examples/numbered.js';
 import { oncePerDay } from './examples/oncePerDay.js';
 import { createLake, published, runUntil as runOn } from '../examples/lake.js';
 import { examplesOf, runExample } from './program.js';
+import { sendVisits } from './examples/sendVisits.js';
 import { results } from './examples/tenfold.js';
 import { topUsers } from './examples/topUsers.js';
 
@@ -66,6 +69,9 @@ describe('The examples of the pages', () => {
     ['writing-operators.md', 'examples/topN.ts'],
     ['writing-operators.md', 'examples/outbox/outbox.ts'],
     ['formats.md', 'examples/tsv.ts'],
+    ['streams.md', 'test/docs/examples/exportOrders.ts'],
+    ['streams.md', 'test/docs/examples/sendVisits.ts'],
+    ['streams.md', 'test/docs/examples/copyClicks.ts'],
     ['state-from-outside.md', 'test/docs/examples/topUsers.ts'],
     ['state-from-outside.md', 'test/docs/examples/copyState.ts'],
   ])('%s shows %s', (page, example) => {
@@ -153,6 +159,42 @@ describe('The examples of the pages', () => {
     shop.put('raw/1.ndjson', Buffer.from(`${orders.join('\n')}\n`)).subscribe();
     expect(await oncePerDay()).toEqual({ outcome: 'finished' });
     expect(linesBelow(shop, 'orders/')).toEqual([0, 1, 4, 5].map((i) => orders[i]));
+  });
+
+  test('copyClicks copies clicks', async () => {
+    const web = memoryStore('web');
+    web.put('raw/1.ndjson', Buffer.from('{"id":1,"kind":"click"}\n{"id":2,"kind":"view"}\n')).subscribe();
+    await copyClicks();
+    expect(linesBelow(web, 'clicks/')).toEqual(['{"id":1,"kind":"click"}']);
+  });
+
+  test('exportOrders exports rows once, and those that are added later by the next run', async () => {
+    const rows = Array.from({ length: 2500 }, (_, i) => ({ id: i + 1, total: i }));
+    const select = (after: number, limit: number) =>
+      Promise.resolve(rows.filter(({ id }) => id > after).slice(0, limit));
+    const exported = () =>
+      linesBelow(memoryStore('shop-export'), 'orders/')
+        .map((line) => (JSON.parse(line) as { id: number }).id)
+        .sort((a, b) => a - b);
+    await exportOrders(select);
+    expect(exported()).toEqual(rows.map(({ id }) => id));
+    rows.push({ id: 2501, total: 0 });
+    await exportOrders(select);
+    expect(exported()).toEqual(rows.map(({ id }) => id));
+  });
+
+  test('sendVisits sends one after the other', async () => {
+    const store = memoryStore('visits');
+    store.put('raw/1.ndjson', Buffer.from('{"id":1,"kind":"a"}\n{"id":2,"kind":"b"}\n')).subscribe();
+    const sent: number[] = [];
+    let sending = 0;
+    await sendVisits(async ({ id }) => {
+      expect(++sending).toBe(1);
+      await Promise.resolve();
+      sending--;
+      sent.push(id);
+    });
+    expect(sent).toEqual([1, 2]);
   });
 
   test('topUsers reads the state of countVisits', async () => {

@@ -14,8 +14,8 @@ import {
   type Job,
   type JobEvent,
   type Page,
-  type Source,
 } from '../../src/index.js';
+import type { Source } from '../../src/entries/operators.js';
 import { createStores, type Stores } from '../../src/entries/stores.js';
 import { isRetryable, MillraceError } from '../../src/errors.js';
 import { linesBelow } from '../sources/streams.js';

@@ -7,8 +7,8 @@ import {
   records,
   silentLogger,
   values,
-  type Source,
 } from '../../src/index.js';
+import type { Source } from '../../src/entries/operators.js';
 import { createStores } from '../../src/entries/stores.js';
 
 async function* numbers(end: number): AsyncGenerator<number> {
