@@ -5,15 +5,18 @@ import { snappy } from './snappy.js';
 import { unreadZstd, zstd } from './zstd.js';
 
 /** All codecs of this version of Node. A new one is a file, and a line here. */
-export const codecs: readonly KnownCodec[] = [gzip, ...(zstd === undefined ? [] : [zstd]), brotli, snappy];
-
-type KnownCodec = typeof gzip | typeof brotli | typeof snappy | NonNullable<typeof zstd>;
+export const codecs: readonly (Codec & { readonly name: Exclude<CodecName, 'none'> })[] = [
+  gzip,
+  ...(zstd === undefined ? [] : [zstd]),
+  brotli,
+  snappy,
+];
 
 /** Opens a decompressor of gzip members. */
 export const gunzip: Codec['open'] = (options) => gzip.open(options);
 
 /** `none`: the stored bytes are the content. */
-export type CodecName = 'none' | KnownCodec['name'];
+export type CodecName = 'none' | 'gzip' | 'zstd' | 'brotli' | 'snappy';
 
 /** The codec with this name. */
 export function codecNamed(name: string): Codec | undefined {

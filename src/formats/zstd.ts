@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
-import type { Codec } from './decompressor.js';
+import type { Codec, Compression } from './decompressor.js';
 import { FramedDecompressor, type FramedCodec, type FrameFinder } from './framed.js';
 
 /** Node has it from 22.15 and 23.8. */
@@ -95,7 +95,7 @@ export const zstd: (Codec & { readonly name: 'zstd' }) | undefined =
   create === undefined ? undefined : { name: 'zstd', words, signatures, open: opener(create) };
 
 /** It is recognized where Node does not have it. */
-export const unreadZstd = { name: 'zstd, which needs Node 22.15 or later', words, signatures };
+export const unreadZstd: Compression = { name: 'zstd, which needs Node 22.15 or later', words, signatures };
 
 function opener(engine: CreateDecompress): Codec['open'] {
   const framed: FramedCodec = {
