@@ -189,7 +189,8 @@ class MemoryStore implements ObjectStore {
       const done = this.#uploads.check(key, uploadId, parts);
       this.#checkConditions(key, options);
       this.#uploads.drop(key, uploadId);
-      return this.#store(key, done.chunks, done.etag, done.described);
+      // As on S3, its date is that of the start of the upload.
+      return this.#store(key, done.chunks, done.etag, done.described, done.initiated);
     });
   }
 
@@ -217,6 +218,7 @@ class MemoryStore implements ObjectStore {
     chunks: readonly Uint8Array[],
     etag: string,
     { metadata, content }: UploadOptions,
+    modified = this.#clock.now(),
   ): PutResult {
     const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#objects.set(key, {
@@ -224,7 +226,7 @@ class MemoryStore implements ObjectStore {
         key,
         size,
         etag,
-        modified: this.#clock.now(),
+        modified,
         metadata: { ...metadata },
         content: { ...content },
       },

@@ -70,7 +70,7 @@ export class Uploads {
     key: string,
     uploadId: string,
     named: readonly UploadedPart[],
-  ): { chunks: Uint8Array[]; etag: string; described: UploadOptions } {
+  ): { chunks: Uint8Array[]; etag: string; described: UploadOptions; initiated: number } {
     const upload = this.#find(key, uploadId);
     checkParts(key, named, (number) => upload.parts.get(number)?.part, this.minimumPartSize);
     if (!this.completeSubset && named.length !== upload.parts.size) {
@@ -84,6 +84,7 @@ export class Uploads {
       chunks: named.flatMap(({ number }) => [...(upload.parts.get(number)?.chunks ?? [])]),
       etag: compositeEtag(named),
       described: upload.described,
+      initiated: upload.initiated,
     };
   }
 
