@@ -18,6 +18,7 @@ import { tap } from 'rxjs';
 import { seeded } from '../../src/testing/store/support.js';
 import { copyState } from './examples/copyState.js';
 import { copyClicks } from './examples/copyClicks.js';
+import { copyVisits } from './examples/copyVisits.js';
 import { countTo } from './examples/countTo.js';
 import { countVisits } from './examples/countVisits.js';
 import { runUntil } from './examples/crashedJob.js';
@@ -26,6 +27,7 @@ import { flakyStores } from './examples/flakyStores.js';
 import { hours } from './examples/hours.js';
 import { numbered } from './examples/numbered.js';
 import { oncePerDay } from './examples/oncePerDay.js';
+import { Lake } from '../job/harness.js';
 import { createLake, published, runUntil as runOn } from '../examples/lake.js';
 import { examplesOf, runExample } from './program.js';
 import { sendVisits } from './examples/sendVisits.js';
@@ -69,6 +71,7 @@ describe('The examples of the pages', () => {
     ['writing-operators.md', 'examples/topN.ts'],
     ['writing-operators.md', 'examples/outbox/outbox.ts'],
     ['formats.md', 'examples/tsv.ts'],
+    ['sources.md', 'test/docs/examples/copyVisits.ts'],
     ['streams.md', 'test/docs/examples/exportOrders.ts'],
     ['streams.md', 'test/docs/examples/sendVisits.ts'],
     ['streams.md', 'test/docs/examples/copyClicks.ts'],
@@ -181,6 +184,28 @@ describe('The examples of the pages', () => {
     rows.push({ id: 2501, total: 0 });
     await exportOrders(select);
     expect(exported()).toEqual(rows.map(({ id }) => id));
+  });
+
+  test('copyVisits copies what arrives, until it is stopped', async () => {
+    const lake = new Lake();
+    lake.put('raw/b.ndjson', [{ user: 'ann' }]);
+    const { job } = lake.job();
+    const stop = new AbortController();
+    const running = job.run(copyVisits(job), { signal: stop.signal });
+    const pass = async (seconds: number) => {
+      for (let i = 0; i < seconds; i++) {
+        lake.clock.advance(1000);
+        for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+      }
+    };
+    await pass(90);
+    expect(lake.lines('visits/')).toEqual([{ user: 'ann' }]);
+    lake.put('raw/a.ndjson', [{ user: 'bob' }]);
+    await pass(90);
+    expect(lake.lines('visits/')).toEqual([{ user: 'ann' }, { user: 'bob' }]);
+    stop.abort();
+    await pass(90);
+    expect(await running).toEqual({ outcome: 'stopped' });
   });
 
   test('sendVisits sends one after the other', async () => {

@@ -6,7 +6,7 @@ import type { ContinuousSettings } from './continuous.js';
 /** How a continuous source of `files` finds new objects. */
 export interface DiscoverOptions {
   /**
-   * How often the URIs are listed, from the begin of one listing to that of the next. A listing that takes longer delays
+   * How often the URIs are listed, from the start of one listing to that of the next. A listing that takes longer delays
    * the next one. It costs one request for every 1,000 objects that are there.
    */
   readonly every: Duration;

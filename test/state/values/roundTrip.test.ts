@@ -77,7 +77,8 @@ test('a value is rejected, or comes back deeply equal', () => {
       try {
         back = restored(value);
       } catch (error) {
-        expect(error).toMatchObject({ name: 'StateError', code: 'UnsupportedValue' });
+        const expected = value instanceof Promise ? 'PromiseInFlow' : 'UnsupportedValue';
+        expect(error).toMatchObject({ code: expected });
         return;
       }
       expect(isDeepStrictEqual(back, value)).toBe(true);
@@ -111,6 +112,10 @@ test('an awkward name does not corrupt later values', () => {
     expect(restored(value)).toEqual(value);
 });
 
+test('a promise is refused as an asynchronous callback', () => {
+  expect(() => restored(Promise.resolve(1))).toThrow(coded('PromiseInFlow'));
+});
+
 describe('is refused', () => {
   class Money {
     constructor(readonly cents: number) {}
@@ -118,7 +123,7 @@ describe('is refused', () => {
   test.each<[string, unknown, string]>([
     ['a function', { items: [{ fn: () => 1 }] }, 'it holds a function (at .items[0].fn)'],
     ['a symbol', Symbol('s'), 'it is a symbol'],
-    ['a promise', Promise.resolve(1), 'it is an instance of Promise'],
+    ['a promise inside', { a: Promise.resolve(1) }, 'it holds an instance of Promise (at .a)'],
     ['a class instance', new Money(1), 'it is an instance of Money'],
     ['a WeakMap', new WeakMap(), 'it is an instance of WeakMap'],
     ['a regular expression', /x/, 'it is an instance of RegExp'],
