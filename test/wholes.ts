@@ -3,7 +3,7 @@ import type { Whole } from './mirror.js';
 /** What belongs together is tested together: by a property of the whole, or through the only function that uses it. */
 export const wholes: readonly Whole[] = [
   {
-    files: 'operators/outlet.ts',
+    files: 'job/outlet.ts',
     by: 'job/toAsyncIterable.test.ts',
     because: 'It is the inner half of the iterator.',
   },

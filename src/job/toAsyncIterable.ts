@@ -10,7 +10,7 @@ import { Readable } from 'node:stream';
 import { checkId } from '../config/checkId.js';
 import { MillraceError } from '../errors.js';
 import type { Flow } from '../flow/index.js';
-import { outlet, type Consumer, type Outlet } from '../operators/outlet.js';
+import { outlet, type Consumer, type Outlet } from './outlet.js';
 
 /** Runs the leaf, alone or with others: `(leaf) => job.run(leaf)`. */
 export type RunLeaf = (leaf: Flow<never>) => Promise<unknown>;

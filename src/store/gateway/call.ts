@@ -29,6 +29,8 @@ export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly xml?: string;
+  /** The time of the bucket. Milliseconds since the epoch. */
+  readonly date?: number;
   /** `length` bytes of an object, read as fast as the client takes them. */
   readonly stream?: { readonly length: number; readonly chunks: AsyncIterable<Uint8Array> };
 }

@@ -18,6 +18,9 @@ export async function send(
   const length = reply.stream?.length ?? document?.length ?? 0;
   const lie = fault?.failure?.kind === 'length' ? fault.failure.by : 0;
   const head = response.req.method === 'HEAD';
+  // By the clock that dates the objects, unless the gateway has one. Without either, Node sends this machine's time.
+  if (reply.date !== undefined && !response.hasHeader('date'))
+    response.setHeader('date', new Date(reply.date).toUTCString());
   response.writeHead(reply.status, {
     ...(document === undefined ? {} : { 'content-type': 'application/xml' }),
     ...(reply.status === 204 || reply.status === 304 || head

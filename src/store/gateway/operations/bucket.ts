@@ -51,9 +51,7 @@ export async function listObjects(call: Call): Promise<Reply> {
     })),
     CommonPrefixes: page.prefixes.map((common) => ({ Prefix: encode(common) })),
   });
-  // By the clock that dates the objects. Without it, Node sends this machine's time.
-  const headers = page.date === undefined ? {} : { date: new Date(page.date).toUTCString() };
-  return { status: 200, xml, headers };
+  return { status: 200, xml, ...(page.date === undefined ? {} : { date: page.date }) };
 }
 
 export async function deleteObjects(call: Call): Promise<Reply> {
