@@ -73,6 +73,8 @@ export { watermarks, type WatermarkOptions } from './operators/watermarks.js';
 // State
 export {
   aggregatingState,
+  keyGroupOf,
+  keyGroupRange,
   listState,
   mapState,
   reducingState,
@@ -84,6 +86,7 @@ export {
   type Handles,
   type Key,
   type KeyedStateOptions,
+  type KeyGroupRange,
   type StateNameOptions,
   type ListState,
   type MapState,

@@ -8,6 +8,7 @@ import type {
   Participant,
   Restored,
 } from '../flow/index.js';
+import type { KeyGroupRange } from '../state/index.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import type { Located } from '../store/relation.js';
 import type { CheckpointData, StoreLocation } from '../store/services.js';
@@ -16,11 +17,11 @@ import type { CheckpointEvent } from './events.js';
 import type { Draft } from './inventory.js';
 import type { Signing } from './signature.js';
 
-/** A savepoint to start from. */
+/** Savepoints to start from. */
 export interface Adoption {
-  /** Of the savepoint's folder, without user info, with a slash at its end. */
-  readonly uri: string;
-  /** Copies the savepoint's objects into the job's directory, on subscribe; then emits what the first claim holds. */
+  /** Of the savepoints' folders, without user info, with a slash at the end of each; sorted. */
+  readonly uris: readonly string[];
+  /** Copies the savepoints' objects into the job's directory, on subscribe; then emits what the first claim holds. */
   readonly adopted: Observable<Draft>;
 }
 
@@ -66,7 +67,9 @@ export interface ClaimOptions {
   readonly allowDropped?: readonly string[] | undefined;
   /** Also drops the state of ids that no operator registers while the log holds only what was in its savepoint. */
   readonly ignoreUnclaimed?: boolean | undefined;
-  /** The savepoint that an empty log begins with. A log that began otherwise is `AlreadyStarted`. */
+  /** The key groups whose state the log has. A log with others is `KeyGroupsChanged`. Absent: all. */
+  readonly keyGroups?: KeyGroupRange | undefined;
+  /** The savepoints that an empty log begins with. A log that began otherwise is `AlreadyStarted`. */
   readonly from?: Adoption | undefined;
   /** Where the job's data objects are copied from for savepoints. Default: `store`, copied through memory elsewhere. */
   readonly location?: Located | undefined;

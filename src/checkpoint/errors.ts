@@ -1,5 +1,6 @@
 import { readableDuration, readableSize } from '../config/readable.js';
 import { isRetryable, MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
+import { rangeText, type KeyGroupRange } from '../state/index.js';
 import type { Pending } from './manifest.js';
 
 /** The codes of {@link CheckpointError}. */
@@ -32,6 +33,9 @@ export type CheckpointErrorCode =
   | 'NotASavepoint'
   | 'NoCheckpoint'
   | 'AlreadyStarted'
+  | 'KeyGroupsChanged'
+  | 'KeyGroupsMismatch'
+  | 'SavepointsDiffer'
   | 'SweepTooLong';
 
 /** An error of a job's log or checkpoints. `CheckpointFailed` is retryable, and `SavepointFailed` may be. */
@@ -129,12 +133,33 @@ export function sweepTooLong(milliseconds: number): CheckpointError {
   );
 }
 
-/** @param from the savepoint that the job is to start from */
-export function alreadyStarted(job: string, from: string): CheckpointError {
+/** @param from the savepoints that the job is to start from */
+export function alreadyStarted(job: string, from: readonly string[]): CheckpointError {
   return new CheckpointError(
     'AlreadyStarted',
-    `The job '${job}' has checkpoints already, and did not begin with the savepoint ${from}. Nothing was changed. Remove \`from\` to continue from its newest checkpoint; to start from the savepoint, give the job a new name or another checkpoint directory.`,
+    `The job '${job}' has checkpoints already, and did not begin with ${savepointsText(from)}. Nothing was changed. Remove \`from\` to continue from its newest checkpoint; to start from it, give the job a new name or another checkpoint directory.`,
   );
+}
+
+const savepointsText = (uris: readonly string[]): string =>
+  `the savepoint${uris.length === 1 ? '' : 's'} ${uris.join(', ')}`;
+
+/** A job's log has the state of other key groups than the job is to have. */
+export function keyGroupsChanged(job: string, had: KeyGroupRange, given: KeyGroupRange): CheckpointError {
+  return new CheckpointError(
+    'KeyGroupsChanged',
+    `The job '${job}' has the state of ${rangeText(had)}, and is to run with ${rangeText(given)}. Nothing was changed. Run it with keyGroups: { first: ${had.first}, last: ${had.last} }; for other key groups, make a savepoint of it, and start a job with another name from that.`,
+  );
+}
+
+/** The savepoints of `from` do not have each of the job's key groups once. */
+export function keyGroupsMismatch(what: string): CheckpointError {
+  return new CheckpointError('KeyGroupsMismatch', `The job was not started: ${what}`);
+}
+
+/** Savepoints cannot be merged. */
+export function savepointsDiffer(what: string): CheckpointError {
+  return new CheckpointError('SavepointsDiffer', `The job was not started: ${what}`);
 }
 
 /** @param sinks whose work is open at the barrier of a savepoint */

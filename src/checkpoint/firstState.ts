@@ -17,7 +17,8 @@ export function firstState(options: ClaimOptions): CheckpointState {
     nonce: drawId(random),
     retained,
     entropy: entropy && drawEntropy(entropy, random),
-    from: options.from?.uri,
+    from: options.from?.uris,
+    keyGroups: options.keyGroups,
   };
   return initialCheckpoints(self, { intervalMs, minPauseMs, timeoutMs, tolerableFailures });
 }

@@ -47,7 +47,7 @@ export interface Draft {
   readonly final: boolean;
   /** The folder of the savepoint that is made of this checkpoint. */
   readonly savepoint?: string;
-  /** The savepoint that the log begins with. */
+  /** The savepoints that the log begins with. */
   readonly from?: SavepointOrigin;
 }
 
@@ -67,7 +67,7 @@ export const emptyInventory: Inventory = {
   pinned: new Set(),
 };
 
-/** The inventory of a log that begins with a savepoint, whose objects were copied. */
+/** The inventory of a log that begins with savepoints, whose objects were copied. */
 export function adoptedInventory({ operators }: Draft): Inventory {
   const keys = [...references({ operators, pending: [] })];
   return { ...emptyInventory, objects: new Map(keys.map((key) => [key, 0])) };

@@ -30,7 +30,7 @@ export interface LogRequestsOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly scope: Scope;
-  /** The savepoint that an empty log begins with. */
+  /** The savepoints that an empty log begins with. */
   readonly from: Adoption | undefined;
   readonly answered: (answer: LogEvent) => void;
   /** A request has failed and is repeated; `undefined` once it is answered. */

@@ -1,4 +1,5 @@
 import type { Committable } from '../flow/index.js';
+import type { KeyGroupRange } from '../state/index.js';
 import type { Entropy } from './dataPlace.js';
 import { emptyInventory, type Draft, type Inventory } from './inventory.js';
 import type { Manifest } from './manifest.js';
@@ -40,8 +41,10 @@ export interface Self {
   readonly retained: number;
   /** For the first claim of a log. */
   readonly entropy?: Entropy | undefined;
-  /** The savepoint that the log begins with: its URI, without user info, with a slash at its end. */
-  readonly from?: string | undefined;
+  /** The savepoints that the log begins with, as in {@link SavepointOrigin}. */
+  readonly from?: readonly string[] | undefined;
+  /** The key groups whose state the log has. */
+  readonly keyGroups?: KeyGroupRange | undefined;
 }
 
 export interface Entry {
@@ -67,7 +70,7 @@ export type LogEvent =
   /** `entry` is `undefined` if the slot is empty. */
   | { readonly type: 'got'; readonly entry: Entry | undefined }
   | { readonly type: 'unreadable'; readonly error: unknown }
-  /** The savepoint's objects are copied. */
+  /** The objects of the savepoints are copied. */
   | { readonly type: 'adopted'; readonly draft: Draft }
   | { readonly type: 'created'; readonly etag: string }
   | { readonly type: 'taken' }
@@ -92,7 +95,7 @@ export type LogEvent =
 export type LogEffect =
   | { readonly type: 'list'; readonly from: number }
   | { readonly type: 'get'; readonly n: number }
-  /** Copy the objects of the savepoint that the log begins with. */
+  /** Copy the objects of the savepoints that the log begins with. */
   | { readonly type: 'adopt' }
   /** `doubts`: how often the outcome was in doubt; the driver backs off accordingly. */
   | { readonly type: 'put'; readonly manifest: Manifest; readonly doubts: number }

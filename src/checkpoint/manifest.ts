@@ -1,4 +1,5 @@
 import type { Committable, Json, Participant } from '../flow/index.js';
+import type { KeyGroupRange } from '../state/index.js';
 import type { Entropy } from './dataPlace.js';
 
 /** Identifies an entry of a log. A freed slot can be filled again, but never with the same put-id. */
@@ -29,10 +30,11 @@ export interface RetainedEntry extends EntryRef {
   readonly objects: readonly string[];
 }
 
+/** The savepoints that a log began with. */
 export interface SavepointOrigin {
-  /** Without user info, with a slash at its end. */
-  readonly uri: string;
-  /** Its checkpoint. */
+  /** Without user info, with a slash at the end of each; sorted. */
+  readonly uris: readonly string[];
+  /** The highest of their checkpoints, with which the log began. */
   readonly checkpoint: number;
 }
 
@@ -72,7 +74,9 @@ export interface Manifest {
   readonly finished?: boolean;
   /** In the entry of a savepoint: the URI of its copy, which may be incomplete. */
   readonly savepoint?: string;
-  /** The savepoint that the log began with, in every entry. For information; its objects were copied. */
+  /** The key groups whose keyed state the log has, in every entry. Absent: all. */
+  readonly keyGroups?: KeyGroupRange;
+  /** The savepoints that the log began with, in every entry. For information; their objects were copied. */
   readonly from?: SavepointOrigin;
   /** The committables that a rewind revokes. */
   readonly revokes?: readonly Pending[];

@@ -90,7 +90,8 @@ const shapes: Readonly<Record<keyof Manifest, Shape>> = {
   retained: listOf(fields({ n: isCount, putId: isString, checkpoint: isCount, objects: keys })),
   finished: optional(isFlag),
   savepoint: optional(isString),
-  from: optional(fields({ uri: isString, checkpoint: isCount })),
+  keyGroups: optional(fields({ first: isCount, last: isCount })),
+  from: optional(fields({ uris: keys, checkpoint: isCount })),
   dir: optional(isString),
   revokes: optional(pending),
 };

@@ -1,4 +1,5 @@
-import { alreadyStarted } from './errors.js';
+import { allKeyGroups, isSameRange } from '../state/index.js';
+import { alreadyStarted, keyGroupsChanged } from './errors.js';
 import * as inventories from './inventory.js';
 import type { Draft } from './inventory.js';
 import type { Entry, Issued, Listed, LogEffect, LogEvent, LogState, Step } from './logState.js';
@@ -21,7 +22,7 @@ import { nextManifest } from './nextManifest.js';
  * 2. **Claim.** LIST the log, GET the newest entry, and write the next one: same content, epoch + 1, open files
  *    sealed into `pending`. A slower attempt's PUT into that slot gets 412. *Crash before the PUT:* nothing has
  *    changed. *Crash after it:* the log has one more claim; the next start claims on top of it. An empty log may begin
- *    with a savepoint (`savepoints/adopt.ts`): its objects are copied before the first claim refers to them.
+ *    with savepoints (`savepoints/adopt.ts`): their objects are copied before the first claim refers to them.
  * 3. **Outcomes.** Created: verify (4). Taken: GET the slot and compare put-ids; the entry is mine, or the slot is
  *    lost. Anything else is in doubt: repeat the identical PUT until its outcome is known. A refusal is definite only
  *    if no doubt preceded it. A store that completes the PUT without an answer ends the attempt as a crash would: it would do the
@@ -127,11 +128,14 @@ function got(state: LogState, entry: Entry | undefined, now: number): Step {
   switch (state.phase) {
     case 'reading': {
       if (entry === undefined) return startOver(state); // deleted since the listing: another attempt has continued
-      const { from, job } = state.self;
-      if (from !== undefined && entry.manifest.from?.uri !== from)
+      const { from, job, keyGroups = allKeyGroups } = state.self;
+      const { manifest } = entry;
+      if (from !== undefined && manifest.from?.uris.join() !== from.join())
         return failed(state, alreadyStarted(job, from));
-      const inventory = inventories.inventoryOf(entry.manifest, state.inventory.entries);
-      return issue({ ...state, last: entry, inventory }, 'claim', inventories.sealed(entry.manifest), now);
+      if (!isSameRange(manifest.keyGroups ?? allKeyGroups, keyGroups))
+        return failed(state, keyGroupsChanged(job, manifest.keyGroups ?? allKeyGroups, keyGroups));
+      const inventory = inventories.inventoryOf(manifest, state.inventory.entries);
+      return issue({ ...state, last: entry, inventory }, 'claim', inventories.sealed(manifest), now);
     }
     case 'comparing':
       return entry?.manifest.putId === issuedOf(state).manifest.putId

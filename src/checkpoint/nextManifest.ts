@@ -22,6 +22,7 @@ export function nextManifest(
   const declared = declare(state.inventory, n, draft, pending, retained);
   const from = parent === undefined ? draft.from : parent.from;
   const { savepoint } = draft;
+  const { keyGroups } = self;
   const inventory =
     savepoint === undefined || !rules.pin
       ? declared
@@ -46,6 +47,7 @@ export function nextManifest(
     retained,
     ...(draft.final ? { finished: true } : {}),
     ...(savepoint === undefined ? {} : { savepoint }),
+    ...(keyGroups === undefined ? {} : { keyGroups }),
     ...(from === undefined ? {} : { from }),
   };
   return { manifest, inventory };

@@ -20,6 +20,7 @@ import { isSignedBy, type Signing } from './signature.js';
  * form and range |
  * | `dir` | a log of another directory | here, if it is signed |
  * | `version`, `prev`, `parent`, `putId`, `kind`, `at`, `finished` | nothing: compared, or copied | the codec: form |
+ * | `keyGroups` | nothing: compared with those of the job | the codec: form |
  * | `savepoint`, `from`, `revokes` | nothing: compared, or not read | the codec: form |
  * | the root of a savepoint: `data`, `operators` | objects to copy | `savepoints/root.ts`: names, form, signature |
  * | `entropy` | other prefixes of the bucket | here: its marker matches the checkpoint directory |

@@ -2,6 +2,7 @@ import { Observable, of, Subscription, type Subscriber } from 'rxjs';
 import type { Coordinator } from '../checkpoint/index.js';
 import { monotonic, type Attempt, type Barrier } from '../flow/index.js';
 import { hideUserInfo, plainUri } from '../path/index.js';
+import type { KeyGroupRange } from '../state/index.js';
 import { CreditLedger } from '../sources/creditLedger.js';
 import { SourcePump } from '../sources/pump.js';
 import { attemptOf, type Environment } from './environment.js';
@@ -56,6 +57,8 @@ export interface AttemptPlan {
   readonly graph: Graph;
   readonly environment: Environment;
   readonly checkpoints: { readonly dir: string };
+  /** The key groups whose state the operators have. Default all. */
+  readonly keyGroups?: KeyGroupRange | undefined;
   /** Claims the log on subscribe; emits once. */
   readonly claim: Observable<Coordinator>;
   /** Why the current request of the log is being repeated, if it is. */

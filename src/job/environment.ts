@@ -3,6 +3,7 @@ import type { Config } from '../config/config.js';
 import { config as configService } from '../config/service.js';
 import { MillraceError } from '../errors.js';
 import { memory, type Attempt, type Clock, type Service } from '../flow/index.js';
+import { allKeyGroups, ownKeyGroups, type KeyGroupRange } from '../state/index.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
 import {
   checkpointData,
@@ -36,12 +37,13 @@ export interface AttemptContext {
   readonly name: string;
   readonly environment: Environment;
   readonly checkpoints: { readonly dir: string };
+  readonly keyGroups?: KeyGroupRange | undefined;
   readonly emit: (event: JobEvent) => void;
 }
 
 /** The attempt that operators see: the coordinator, the ledger and the environment behind one small interface. */
 export function attemptOf(
-  { name: job, environment, checkpoints, emit }: AttemptContext,
+  { name: job, environment, checkpoints, keyGroups = allKeyGroups, emit }: AttemptContext,
   coordinator: Coordinator,
   ledger: CreditLedger,
   opening: Opening,
@@ -59,6 +61,7 @@ export function attemptOf(
     [checkpointData.name, coordinator.data],
     [checkpointFolders.name, folders],
     [memory.name, account],
+    [ownKeyGroups.name, keyGroups],
   ]);
   return {
     job,

@@ -165,10 +165,12 @@ export function createJob(options: JobOptions): Job {
       const services = new RunServices(config.services, config.logger);
       const memory = processMemory(config.environment.clock);
       const environment = { ...config.environment, stores, config: config.config, services, memory };
-      const { checkpoints, allowDropped, ignoreUnclaimed, from, restart, budget, stalledAfterMs } = config;
+      const { checkpoints, allowDropped, ignoreUnclaimed, from, keyGroups, restart, budget, stalledAfterMs } =
+        config;
       const graph = { sources, leaves, wired };
       const life = runLog({
-        ...{ name, checkpoints, allowDropped, ignoreUnclaimed, from, savepoints, graph, environment },
+        ...{ name, checkpoints, allowDropped, ignoreUnclaimed, from, keyGroups, savepoints },
+        ...{ graph, environment },
         ...{ restart, budget, memory: config.memory, stalledAfterMs, stop, emit },
       });
       return new Promise<RunResult>((resolve, reject) => {

@@ -11,6 +11,7 @@ import {
 import { MillraceError } from '../errors.js';
 import { monotonic } from '../flow/index.js';
 import { hideUserInfo, plainUri } from '../path/index.js';
+import type { KeyGroupRange } from '../state/index.js';
 import { runAttempt, type Outcome } from './attempt.js';
 import type { Adopting } from './waits.js';
 import { checkpointPlace } from './checkpointPlace.js';
@@ -30,8 +31,10 @@ export interface LogPlan {
   readonly checkpoints: ResolvedOptions['checkpoints'];
   readonly allowDropped: readonly string[];
   readonly ignoreUnclaimed: boolean;
-  /** The URI of the savepoint that an empty log begins with. */
-  readonly from: string | undefined;
+  /** The URIs of the savepoints that an empty log begins with. */
+  readonly from: readonly string[];
+  /** The key groups whose state the log has. Default all. */
+  readonly keyGroups: KeyGroupRange | undefined;
   readonly savepoints: SavepointQueue;
   readonly graph: Graph;
   readonly environment: Environment;
@@ -92,7 +95,7 @@ function claimLog(
   },
 ): Observable<Coordinator> {
   return defer(() => {
-    const { name: job, checkpoints, environment, allowDropped, ignoreUnclaimed } = plan;
+    const { name: job, checkpoints, environment, allowDropped, ignoreUnclaimed, keyGroups } = plan;
     const { clock, random } = environment;
     const allow = allowancesOf(environment.memory, () => plan.memory);
     const { dir, fencing, ...settings } = checkpoints;
@@ -116,6 +119,7 @@ function claimLog(
           allowDropped,
           ignoreUnclaimed,
           location,
+          keyGroups,
           from: adoptionOf(plan, { location, prefix, allow }, adopting),
           allow,
           on,
@@ -126,20 +130,22 @@ function claimLog(
   });
 }
 
-/** The savepoint that an empty log begins with. `adopting` hears of each step of its copy, and of the end. */
+/** The savepoints that an empty log begins with. `adopting` hears of each step of its copy, and of the end. */
 function adoptionOf(
-  { from, checkpoints: { sign }, environment: { clock, random, stores, config } }: LogPlan,
+  plan: LogPlan,
   place: Pick<AdoptOptions, 'location' | 'prefix' | 'allow'>,
   adopting: (wait: Adopting | undefined) => void,
 ): Adoption | undefined {
-  if (from === undefined) return undefined;
-  const uri = plainUri(from, config.transfer.entropy.key);
+  const { from, keyGroups, allowDropped, checkpoints, environment } = plan;
+  if (from.length === 0) return undefined;
+  const { clock, random, stores, config } = environment;
+  const uris = from.map((uri) => plainUri(uri, config.transfer.entropy.key));
   const moved = (): void => {
-    adopting({ uri: hideUserInfo(uri), since: monotonic(clock) });
+    adopting({ uri: uris.map(hideUserInfo).join(', '), since: monotonic(clock) });
   };
   const { adopted, ...adopts } = adoption({
-    ...{ ...place, uri, savepoint: stores.open(uri) },
-    ...{ sign, clock, random, moved },
+    ...{ ...place, keyGroups, allowDropped, sign: checkpoints.sign, clock, random, moved },
+    savepoints: uris.map((uri) => ({ uri, location: stores.open(uri) })),
   });
   const watched = defer(() => {
     moved();

@@ -9,6 +9,7 @@ import { InvalidOption, parseDuration, parseSize, type Duration, type Size } fro
 import { systemClock, type Clock } from '../flow/index.js';
 import { hideUserInfo, parseUri } from '../path/index.js';
 import type { S3Options } from '../config/s3Options.js';
+import { allKeyGroups, checkKeyGroups, isSameRange, type KeyGroupRange } from '../state/index.js';
 import type { Stores } from '../store/services.js';
 import type { Signing } from '../checkpoint/index.js';
 import type { Environment } from './environment.js';
@@ -47,9 +48,17 @@ export interface JobOptions {
    * The URI of a savepoint that the job begins with, of this job or another one: it continues with the state of all its
    * operators and the positions of its sources, under a new job id. Only a job without checkpoints begins with it;
    * after a restart, the job continues from its own newest checkpoint. A job that has begun otherwise is error
-   * `AlreadyStarted`. Default: none (`execution.savepoint.path`).
+   * `AlreadyStarted`. A list of savepoints is merged: see `keyGroups`. Default: none (`execution.savepoint.path`).
    */
-  readonly from?: string;
+  readonly from?: string | readonly string[];
+  /**
+   * The key groups, of 0 to 127, whose keyed state the job has. So several jobs share the keys: each gets the records of
+   * its own keys (`keyGroupOf`); one of another key is error `KeyOutsideRange`. A job that begins with savepoints has the
+   * part of their state that is in its key groups. Savepoints without a group that it needs, or with one twice, are error
+   * `KeyGroupsMismatch`; sources at different positions are `SavepointsDiffer`. Fixed for the life of the job:
+   * `KeyGroupsChanged`. Default: all. See docs/split-and-merge.md.
+   */
+  readonly keyGroups?: KeyGroupRange;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
@@ -130,7 +139,9 @@ export interface ResolvedOptions {
   readonly memory: number;
   readonly allowDropped: readonly string[];
   readonly ignoreUnclaimed: boolean;
-  readonly from: string | undefined;
+  readonly from: readonly string[];
+  /** Absent: all. */
+  readonly keyGroups: KeyGroupRange | undefined;
   readonly environment: Pick<Environment, 'clock' | 'random'>;
   /** The configuration that operators, sources and sinks see. */
   readonly config: Config;
@@ -149,6 +160,7 @@ const names: OptionNames<JobOptions> = {
   memory: true,
   allowDropped: true,
   from: true,
+  keyGroups: true,
   clock: true,
   random: true,
   config: true,
@@ -215,7 +227,8 @@ export function resolveOptions(options: JobOptions): ResolvedOptions {
     memory: memoryOf(options.memory ?? config.transfer.memoryBudget, clock),
     allowDropped: idsOf(options.allowDropped),
     ignoreUnclaimed: config.savepoints.ignoreUnclaimed,
-    from: savepointOf(options.from ?? config.savepoints.from),
+    from: savepointsOf(options.from ?? config.savepoints.from),
+    keyGroups: keyGroupsOf(options.keyGroups),
     environment: {
       clock,
       random: options.random ?? Math.random,
@@ -253,11 +266,22 @@ function checkValues({ name, checkpoints, clock, logger, random, stores, config 
     throw new InvalidOption('random', random, 'a function that returns numbers from 0 to 1, without 1');
 }
 
-function savepointOf(from: unknown): string | undefined {
-  if (from === undefined) return undefined;
-  if (typeof from !== 'string') throw new InvalidOption('from', from, 'the URI of a savepoint');
-  parseUri(from);
-  return from;
+function savepointsOf(from: unknown): readonly string[] {
+  if (from === undefined) return [];
+  const uris: readonly unknown[] = Array.isArray(from) ? from : [from];
+  if (uris.length === 0 || !uris.every((uri): uri is string => typeof uri === 'string'))
+    throw new InvalidOption('from', from, 'the URI of a savepoint, or a list of them');
+  for (const uri of uris) parseUri(uri);
+  const twice = uris.find((uri, at) => uris.indexOf(uri) !== at);
+  if (twice !== undefined) throw new InvalidOption('from', hideUserInfo(twice), 'each savepoint once');
+  return uris;
+}
+
+/** A job with all of them is like one without the option. */
+function keyGroupsOf(given: unknown): KeyGroupRange | undefined {
+  if (given === undefined) return undefined;
+  const range = checkKeyGroups('keyGroups', given);
+  return isSameRange(range, allKeyGroups) ? undefined : range;
 }
 
 function idsOf(ids: unknown): readonly string[] {

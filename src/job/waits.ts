@@ -10,7 +10,7 @@ export type AttemptState = 'opening' | 'running' | 'ending' | 'completing' | 'ov
 
 /** A job that starts from a savepoint is copying it. `since`: the last object, by the monotonic clock. */
 export interface Adopting {
-  /** Without user info. */
+  /** Without user info; several are separated by commas. */
   readonly uri: string;
   readonly since: number;
 }

@@ -21,7 +21,7 @@ export type ScanStateOptions<R> = Omit<ByKeyOptions<never, Key, R>, 'key'>;
  * ```
  *
  * `id` names the state in checkpoints. Errors: `InvalidOption`, `InvalidState`, `UnsupportedValue` (the seed) immediately; those of
- * `keyed` on start; `UnsupportedValue`, `PromiseInFlow`, `ObservableInFlow` while running.
+ * `keyed` on start, and `KeyOutsideRange` in a job with `keyGroups`; `UnsupportedValue`, `PromiseInFlow`, `ObservableInFlow` while running.
  *
  * @param accumulator combines the accumulation with a record; arrays and objects that it returned before are frozen:
  * return a changed copy
@@ -49,6 +49,7 @@ export function scanState<A, R>(
     name: 'scanState',
     id,
     key: () => null,
+    whole: true,
     state: { accumulated: valueState(seed, stateOptions(of, options)) },
     allowDropped,
     onUnencodable,

@@ -8,7 +8,7 @@ import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../err
  * - `InvalidState`: the declaration of a state is invalid.
  * - `StateOutsideTurn`: a handle was used after `onRecord` had returned.
  * - `TooManyKeys`: a state has as many keys as V8's `Map` can hold, 16,777,216.
- * - `KeyOutsideRange`: a record's key is in a key group that another process is responsible for.
+ * - `KeyOutsideRange`: a record's key is in a key group that another job has the state of.
  * - `SegmentCorrupt`: the bytes of a segment are not those that were written.
  * - `SegmentMissing`: a segment that a checkpoint refers to is gone.
  * - `SegmentTooNew`: a segment was written by a later version of millrace.

@@ -158,8 +158,8 @@ export const errorCatalog: Readonly<
     ],
     InvalidState: ['A state is declared in a way that cannot work', 'Fix the declaration'],
     KeyOutsideRange: [
-      'A record came to a process that does not have the state of its key group',
-      'Send each record to the process that has its key group',
+      'A record came to a job that does not have the state of its key group; or an operator with one state for all records is in a job with `keyGroups`',
+      'Send each record to the job that has its key group: `keyGroupOf(key)`; use an operator by key',
     ],
     SegmentCorrupt: [
       'The bytes of a segment are not those that were written',
@@ -360,6 +360,18 @@ export const errorCatalog: Readonly<
     AlreadyStarted: [
       'A job that is to start from a savepoint has checkpoints already, and did not begin with that savepoint',
       'Remove `from`, or give the job a new name or another checkpoint directory',
+    ],
+    KeyGroupsChanged: [
+      'A job that has the state of some key groups is to run with others',
+      'Set `keyGroups` as before; for others, start a job with another name from a savepoint',
+    ],
+    KeyGroupsMismatch: [
+      "The savepoints of `from` lack some of the job's key groups, or two have the same",
+      'List the savepoints of all jobs that ran side by side, or set `keyGroups` to what they have',
+    ],
+    SavepointsDiffer: [
+      'Several savepoints of `from` have different positions of a source, or other state that cannot be merged',
+      'Let the jobs finish the same input first, or give the sources of each job their own ids',
     ],
     SavepointFailed: [
       'A savepoint could not be copied, or the attempt that made it has ended',

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import fc from 'fast-check';
-import { createJob, files, fileSink, silentLogger, text, values } from 'millrace';
+import { createJob, files, fileSink, openState, silentLogger, text, values, valueState } from 'millrace';
 import {
   counting,
   createMemoryStore,
@@ -19,6 +19,7 @@ import { seeded } from '../../src/testing/store/support.js';
 import { copyState } from './examples/copyState.js';
 import { copyClicks } from './examples/copyClicks.js';
 import { copyVisits } from './examples/copyVisits.js';
+import { countPart } from './examples/countPart.js';
 import { countTo } from './examples/countTo.js';
 import { countVisits } from './examples/countVisits.js';
 import { runUntil } from './examples/crashedJob.js';
@@ -52,9 +53,9 @@ function linesBelow(store: ObjectStore, prefix: string): string[] {
   });
 }
 
-function checkpointsOf(store: ObjectStore): string[] {
+function keysBelow(store: ObjectStore, prefix: string): string[] {
   const keys: string[] = [];
-  listAll(store, 'checkpoints/').subscribe((page) => keys.push(...page.map(({ key }) => key)));
+  listAll(store, prefix).subscribe((page) => keys.push(...page.map(({ key }) => key)));
   return keys;
 }
 
@@ -63,6 +64,7 @@ describe('The examples of the pages', () => {
     ['concepts.md', 'test/docs/examples/countVisits.ts'],
     ['state.md', 'test/docs/examples/hours.ts'],
     ['state-ttl.md', 'test/docs/examples/oncePerDay.ts'],
+    ['split-and-merge.md', 'test/docs/examples/countPart.ts'],
     ['testing.md', 'test/docs/examples/crashedJob.ts'],
     ['testing.md', 'test/docs/examples/flakyStores.ts'],
     ['testing.md', 'test/docs/examples/tenfold.ts'],
@@ -226,7 +228,7 @@ describe('The examples of the pages', () => {
     const lake = memoryStore('lake');
     const lines = ['ada', 'bo', 'cy', 'bo', 'bo'].map((user) => `{"user":"${user}"}\n`);
     lake.put('raw/1.ndjson', Buffer.from(lines.join(''))).subscribe();
-    lake.delete(checkpointsOf(lake)).subscribe();
+    lake.delete(keysBelow(lake, 'checkpoints/')).subscribe();
     await countVisits();
     expect(await topUsers()).toEqual(['"bo": 3']);
   });
@@ -235,7 +237,7 @@ describe('The examples of the pages', () => {
     const lake = memoryStore('lake');
     const lines = ['ada', 'bo', 'bo'].map((user) => `{"user":"${user}"}\n`);
     lake.put('raw/1.ndjson', Buffer.from(lines.join(''))).subscribe();
-    lake.delete(checkpointsOf(lake)).subscribe();
+    lake.delete(keysBelow(lake, 'checkpoints/')).subscribe();
     await countVisits();
     const [folder, savepoint] = ['memory://lake/exported', 'memory://lake/imported'];
     expect(await rxjs.lastValueFrom(copyState('memory://lake/checkpoints/visits', folder, savepoint))).toBe(
@@ -246,6 +248,38 @@ describe('The examples of the pages', () => {
     const keys: string[] = [];
     listAll(lake, 'exported/visits/').subscribe((page) => keys.push(...page.map(({ key }) => key)));
     expect(keys.sort()).toEqual(['exported/visits/23/=05=02bo.state', 'exported/visits/90/=05=03ada.state']);
+  });
+
+  test('countPart: one job becomes two, and these become three', async () => {
+    const lake = memoryStore('lake');
+    lake.delete(keysBelow(lake, '')).subscribe();
+    const users = Array.from({ length: 90 }, (_, i) => `user-${i % 30}`);
+    lake.put('raw/1.ndjson', Buffer.from(users.map((user) => `{"user":"${user}"}\n`).join(''))).subscribe();
+    let from: readonly string[] = [];
+    for (const jobs of [1, 2, 3]) {
+      const made: Promise<string>[] = [];
+      for (let index = 0; index < jobs; index++) {
+        const { job, counts } = countPart(index, jobs, from.length === 0 ? {} : { from });
+        if (jobs === 1) await job.run(counts);
+        job.events$.subscribe(({ type }) => {
+          if (type === 'running') made.push(job.savepoint('memory://lake/savepoints', { stop: true }));
+        });
+        await job.run(counts);
+      }
+      from = await Promise.all(made);
+    }
+    const found: string[] = [];
+    for (const index of [0, 1, 2]) {
+      using state = openState(`memory://lake/checkpoints/visits-${index}-of-3`, {
+        states: { visits: valueState(0) },
+      });
+      await rxjs.lastValueFrom(
+        state
+          .entries('per-user', 'visits')
+          .pipe(tap(({ key, value }) => found.push(`${key as string} ${String(value)}`))),
+      );
+    }
+    expect(found.sort()).toEqual([...new Set(users)].map((user) => `${user} 3`).sort());
   });
 
   test('crashedJob: after a crash at any request, the next run copies every line once', () => {

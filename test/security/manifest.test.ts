@@ -114,6 +114,7 @@ const fields: Readonly<Record<keyof Manifest, true>> = {
   retained: true,
   finished: true,
   savepoint: true,
+  keyGroups: true,
   from: true,
   revokes: true,
 };

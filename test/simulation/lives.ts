@@ -15,10 +15,11 @@ import { surroundingsOf, turnUntil, type Surroundings } from './surroundings.js'
 export interface LivesOptions {
   /** Creates the input on `memory://lake`. */
   readonly fill?: (world: ObjectStore) => void;
-  /** The job of each process, and its leaf. */
+  /** The job of each process, and its leaves. */
   readonly begin: (surroundings: Surroundings) => {
     readonly job: Job;
     readonly leaf: Observable<unknown>;
+    readonly others?: readonly Observable<unknown>[];
   };
   readonly fates: readonly Fate[];
 }
@@ -66,13 +67,13 @@ export class Life {
     const process = new SimulatedProcess(network, clock, fate);
     this.processes.push(process);
     this.#over = undefined;
-    const { job, leaf } = begin(surroundingsOf(process, random));
+    const { job, leaf, others = [] } = begin(surroundingsOf(process, random));
     job.events$.subscribe((event) => {
       if (event.type === 'checkpoint-durable') this.checkpoints++;
       if (event.type === 'failed') this.#failure = event['error'];
       if (['finished', 'stopped', 'failed'].includes(event.type)) this.#over = event.type;
     });
-    job.run(leaf, { signal: process.signal }).catch(() => undefined); // the event has it
+    job.run(leaf, ...others, { signal: process.signal }).catch(() => undefined); // the event has it
   }
 }
 

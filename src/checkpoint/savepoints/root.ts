@@ -74,7 +74,7 @@ export function objectsOf(manifest: Manifest): readonly string[] {
  * @param sizes of {@link objectsOf}, by name
  */
 export function rootOf(manifest: Manifest, sizes: ReadonlyMap<string, number>): SavepointRoot {
-  const { jobId, job, n, epoch, putId, checkpoint, at, finished } = manifest;
+  const { jobId, job, n, epoch, putId, checkpoint, at, keyGroups, finished } = manifest;
   const names = new Map([...sizes.keys()].map((name) => [name, savepointName(manifest, name)]));
   const operators = Object.entries(restorable(manifest)).map(
     ([id, { snapshot, objects, ...rest }]): [string, OperatorState] => [
@@ -102,6 +102,7 @@ export function rootOf(manifest: Manifest, sizes: ReadonlyMap<string, number>): 
     },
     operators: Object.fromEntries(operators),
     ...{ pending: [], garbage: [], retained: [] },
+    ...(keyGroups === undefined ? {} : { keyGroups }),
     ...(finished === true ? { finished } : {}),
     data: [...sizes].map(([name, bytes]) => [names.get(name) ?? name, bytes]),
   };

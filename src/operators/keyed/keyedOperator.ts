@@ -16,7 +16,11 @@ import {
 } from '../../flow/index.js';
 import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
 import {
+  allKeyGroups,
+  isSameRange,
   maxStates,
+  notWhole,
+  ownKeyGroups,
   StateBackend,
   StateError,
   storedKey,
@@ -44,6 +48,11 @@ export interface KeyedOperatorOptions<S extends StateSpecs> {
   readonly allowDropped?: readonly string[] | undefined;
   /** Whether to reject a value that cannot be stored when it is set, never later. Default `false`. */
   readonly early?: boolean;
+  /**
+   * The operator has one state for all records. A job with a part of the key groups would have a part of the records:
+   * `KeyOutsideRange` on start. Default `false`.
+   */
+  readonly whole?: boolean;
 }
 
 /**
@@ -128,8 +137,10 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
   }
 
   override onOpen(open: Open): void {
-    const { id, state, allowDropped, early = false } = this.#options;
+    const { id, state, allowDropped, early = false, whole = false } = this.#options;
     const { attempt } = open;
+    const keyGroups = attempt.use(ownKeyGroups);
+    if (whole && !isSameRange(keyGroups, allKeyGroups)) throw notWhole(id, keyGroups);
     attempt.register({ id, kind: 'operator' });
     const backend = (this.#backend = new StateBackend({
       operator: id,
@@ -139,6 +150,7 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
       clock: attempt.clock,
       random: attempt.random,
       early,
+      keyGroups,
       files: configOf(attempt).state,
       report: (event) => {
         attempt.report(event);

@@ -28,6 +28,8 @@ export interface KeyedRecordsOptions<A, K extends Key, S extends StateSpecs, B, 
   readonly onRecord: (record: A, states: Handles<S>, key: K) => Iterable<B>;
   readonly allowDropped?: readonly string[] | undefined;
   readonly onUnencodable?: OnUnencodable | undefined;
+  /** As in `KeyedOperatorOptions`. */
+  readonly whole?: boolean;
 }
 
 /** Handles each record with the states of its key, and each timer with those of the timer's key. */
@@ -53,6 +55,7 @@ export class KeyedRecords<A, K extends Key, S extends StateSpecs, B, C = never> 
       state: options.state,
       allowDropped: options.allowDropped,
       early: skipping,
+      whole: options.whole ?? false,
     });
     this.#of = `${name}('${id}')`;
     this.#key = options.key;

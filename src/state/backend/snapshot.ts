@@ -131,10 +131,21 @@ export function runsOf(
     snapshot.runs.flatMap((run) => {
       const own = intersection(run.keyGroups, snapshot.keyGroups);
       const range = own && intersection(own, keyGroups);
-      return range === undefined ? [] : [{ ...run, keyGroups: range }];
+      if (range === undefined) return [];
+      const segments = segmentsIn(run.segments, range);
+      return segments.length === 0 ? [] : [{ keyGroups: range, segments }];
     }),
   );
   return interleaved(lists);
+}
+
+/** The segments of a run that may have cells of the range. They are in the order of addresses. */
+function segmentsIn(segments: readonly SegmentRef[], { first, last }: KeyGroupRange): readonly SegmentRef[] {
+  return segments.filter(
+    (ref, i, { [i + 1]: next }) =>
+      (ref.first === undefined || ref.first[0] <= last) &&
+      (next?.first === undefined || next.first[0] >= first),
+  );
 }
 
 function checkCover(operator: string, snapshots: readonly StateSnapshot[], keyGroups: KeyGroupRange): void {

@@ -44,19 +44,12 @@ export class StateIds {
    */
   constructor(declaration: Declaration, snapshots: readonly (readonly StateId[])[] = []) {
     const { operator, states } = declaration;
-    const names = new Map<string, string | undefined>();
-    for (const snapshot of snapshots) {
-      for (const { id, name } of current(declaration, snapshot)) {
-        if (names.has(id) && names.get(id) !== name) throw disagreement(operator, id);
-        names.set(id, name);
-      }
-    }
-    const ids = new Map<string, string>();
-    for (const [id, name] of names) {
-      if (name === undefined) continue;
-      if (ids.has(name)) throw disagreement(operator, name);
-      ids.set(name, id);
-    }
+    const merged = mergedIds(
+      operator,
+      snapshots.map((snapshot) => current(declaration, snapshot)),
+    );
+    const names = new Map(merged.map(({ id, name }) => [id, name]));
+    const ids = new Map(merged.flatMap(({ id, name }) => (name === undefined ? [] : [[name, id] as const])));
     for (const name of Object.keys(states).sort()) {
       if (ids.has(name)) continue;
       const id = unused(name, names);
@@ -111,6 +104,22 @@ export class StateIds {
   }
 }
 
+/** The ids in any of several snapshots. Errors: `StateSchemaMismatch` if they disagree. */
+export function mergedIds(operator: string, snapshots: readonly (readonly StateId[])[]): readonly StateId[] {
+  const names = new Map<string, string | undefined>();
+  for (const { id, name } of snapshots.flat()) {
+    if (names.has(id) && names.get(id) !== name) throw disagreement(operator, id);
+    names.set(id, name);
+  }
+  const seen = new Set<string>();
+  for (const name of names.values()) {
+    if (name === undefined) continue;
+    if (seen.has(name)) throw disagreement(operator, name);
+    seen.add(name);
+  }
+  return [...names].map(([id, name]) => (name === undefined ? { id } : { id, name }));
+}
+
 /** The ids of a snapshot with the names of the declaration. */
 function current(
   { operator, states, allowDropped = [] }: Declaration,
@@ -138,7 +147,7 @@ function current(
 const disagreement = (operator: string, state: string): StateError =>
   mismatch(
     operator,
-    `the checkpoints disagree about state ${state}: it was renamed, or dropped and declared again, in some of them. Restore each with the declaration that wrote it first.`,
+    `the checkpoints disagree about state ${state}: it was renamed, or dropped and declared again, in some of them. Run each job with one declaration of states, and make its savepoint again.`,
   );
 
 /** The name, with a number if an earlier state has it as its id. */

@@ -24,6 +24,11 @@ export interface KeyGroupRange {
   readonly last: number;
 }
 
+export const allKeyGroups: KeyGroupRange = { first: 0, last: defaultMaxParallelism - 1 };
+
+export const isSameRange = (a: KeyGroupRange, b: KeyGroupRange): boolean =>
+  a.first === b.first && a.last === b.last;
+
 /** Undefined if the ranges have no group in common. */
 export function intersection(a: KeyGroupRange, b: KeyGroupRange): KeyGroupRange | undefined {
   const first = Math.max(a.first, b.first);

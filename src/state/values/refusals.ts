@@ -45,7 +45,15 @@ export function outsideRange(
 ): StateError {
   return new StateError(
     'KeyOutsideRange',
-    `Operator ${operator} got a record with key ${keyText(key)}, which is in key group ${group}, and has the state of ${rangeText(keyGroups)} only. Send each record to the process that has its key group.`,
+    `Operator ${operator} got a record with key ${keyText(key)}, which is in key group ${group}, and has the state of ${rangeText(keyGroups)} only. Send each record to the job that has its key group: keyGroupOf(key) returns the group of a key, and records(filter(…)) leaves others out.`,
+  );
+}
+
+/** The error for an operator with one state for all records, in a job that has a part of the keys. */
+export function notWhole(operator: string, keyGroups: KeyGroupRange): StateError {
+  return new StateError(
+    'KeyOutsideRange',
+    `Operator ${operator} has one state for all records, and its job has ${rangeText(keyGroups)} only. Use an operator by key, such as scanByKey, or run it in a job without \`keyGroups\`.`,
   );
 }
 

@@ -188,7 +188,7 @@ describe('a range of key groups', () => {
     set(bench, 42, 1); // In group 29.
     expect(() => get(bench, 'a')).toThrow(coded('KeyOutsideRange'));
     expect(() => get(bench, 'a')).toThrow(
-      'Operator op got a record with key "a", which is in key group 81, and has the state of key groups 0 to 63 only. Send each record to the process that has its key group.',
+      'Operator op got a record with key "a", which is in key group 81, and has the state of key groups 0 to 63 only. Send each record to the job that has its key group: keyGroupOf(key) returns the group of a key, and records(filter(…)) leaves others out.',
     );
   });
 
