@@ -84,7 +84,7 @@ function summaryOf(
   extension: string,
   whole: boolean,
 ): ExportSummary {
-  const { job, checkpoint, at, finished = false } = manifest;
+  const { job, checkpoint, at, keyGroups, finished = false } = manifest;
   const others = Object.entries(manifest.operators).flatMap(([id, { kind, snapshot }]) =>
     kind === 'sink' || snapshot === undefined || isKeyedState(snapshot)
       ? []
@@ -92,6 +92,7 @@ function summaryOf(
   );
   return {
     ...{ job, checkpoint, at, extension, operators },
+    ...(keyGroups === undefined ? {} : { keyGroups }),
     others: whole ? Object.fromEntries(others) : {},
     finished: whole && finished,
   };

@@ -101,7 +101,14 @@ function imported(
     concatMap((exported) =>
       importEntries(
         {
-          ...{ exported, extension, clock, data: writer.data, files: config.state },
+          ...{
+            exported,
+            keyGroups: summary.keyGroups,
+            extension,
+            clock,
+            data: writer.data,
+            files: config.state,
+          },
           from: { store: source.store, prefix: source.prefix + exported.folder },
           concurrency: requestsOf(config.transfer),
           random: Math.random,
@@ -124,7 +131,7 @@ function imported(
 }
 
 function contentOf(
-  { job, checkpoint, at, others, finished }: ExportSummary,
+  { job, checkpoint, at, others, keyGroups, finished }: ExportSummary,
   imported: readonly ImportedOperator[],
 ): SavepointContent {
   const keyed = imported.map(({ operator, snapshot, segments }) => {
@@ -139,6 +146,7 @@ function contentOf(
   );
   return {
     ...{ job, checkpoint, at, finished },
+    ...(keyGroups === undefined ? {} : { keyGroups }),
     operators: Object.fromEntries([...plain, ...keyed]),
     sizes: new Map(sizes),
   };

@@ -150,7 +150,7 @@ export function firstWorld(bounds: Bounds): World {
   const attempts = barriers.map((left, i): Attempt => {
     const nonce = 'ABCDE'.charAt(i);
     const quiet = { minPauseMs: 0, timeoutMs: Infinity, tolerableFailures: 0, ...settings };
-    const from = adopts ? origin : undefined;
+    const from = adopts ? [origin] : undefined;
     const self = { job: 'model', jobId: 'model', nonce, retained: 1, from };
     return {
       nonce,

@@ -27,7 +27,7 @@ export function adopting(
   const source = { kind: 'source', snapshot: { position: 1, by }, open: [], objects: originals } as const;
   const draft = {
     ...{ checkpoint: 1, operators: { in: source }, final: false },
-    from: { uri: origin, checkpoint: 1 },
+    from: { uris: [origin], checkpoint: 1 },
   };
   return [['has copied the savepoint', answered({ type: 'adopted', draft }, world)]];
 }

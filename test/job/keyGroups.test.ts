@@ -1,4 +1,4 @@
-import { filter, tap, toArray } from 'rxjs';
+import { filter, lastValueFrom, tap, toArray, type Observable } from 'rxjs';
 import { counting as countingRequests, listAll } from '../../src/entries/stores.js';
 import {
   createJob,
@@ -8,6 +8,7 @@ import {
   keyGroupOf,
   keyGroupRange,
   latestByKey,
+  importState,
   loadConfig,
   ndjson,
   openState,
@@ -347,6 +348,24 @@ describe('a job that begins with savepoints of several jobs', () => {
     expect(await failure(lake.counting({ name: 'more', from: uri }).run())).toMatchObject({
       code: 'KeyGroupsMismatch',
     });
+  });
+
+  test('an export has its key groups, and so has the savepoint that is made of it', async () => {
+    const lake = new Jobs();
+    const { stores, clock } = lake;
+    const [, high] = await lake.halves();
+    const parts = { config: loadConfig({ env: {}, file: false }), stores, clock };
+    const done = async (work: Observable<unknown>): Promise<void> => {
+      const over = lastValueFrom(work);
+      while (clock.step());
+      await over;
+    };
+    await done(openState('memory://lake/checkpoints/part-0', parts).export('memory://lake/exported'));
+    await done(importState('memory://lake/exported', 'memory://lake/imported', parts));
+    const alone = { name: 'alone', from: 'memory://lake/imported' };
+    expect(await failure(lake.counting(alone).run())).toMatchObject({ code: 'KeyGroupsMismatch' });
+    await lake.counting({ name: 'whole', from: ['memory://lake/imported', high] }).run();
+    expect(lake.counts('whole')).toEqual(expected(all));
   });
 
   test('copies an object that they share once', async () => {

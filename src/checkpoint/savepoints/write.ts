@@ -1,4 +1,5 @@
 import { map, type Observable } from 'rxjs';
+import type { KeyGroupRange } from '../../state/index.js';
 import type { Json } from '../../flow/index.js';
 import type { CheckpointData } from '../../store/services.js';
 import { dataKey } from '../dataPlace.js';
@@ -13,6 +14,8 @@ export interface SavepointContent {
   readonly checkpoint: number;
   /** Milliseconds since the epoch. */
   readonly at: number;
+  /** Whose state it is. Absent: all. */
+  readonly keyGroups?: KeyGroupRange;
   readonly operators: Readonly<
     Record<
       string,

@@ -6,7 +6,7 @@ import { isStoreError } from '../../store/errors.js';
 import type { CheckpointData } from '../../store/services.js';
 import { compareBytes } from '../keys/encodedKeys.js';
 import { StateError } from '../errors.js';
-import { hashOf, keyGroupOf } from '../keys/keyGroups.js';
+import { hashOf, keyGroupOf, type KeyGroupRange } from '../keys/keyGroups.js';
 import { encodeKey } from '../keys/keys.js';
 import type { RunWriter } from '../runs/runWriter.js';
 import type { SegmentSchema } from '../segment/format.js';
@@ -24,6 +24,8 @@ export interface ImportOptions {
   /** The operator's folder. */
   readonly from: EntryPlace;
   readonly exported: ExportedOperator;
+  /** Of the export. Default all. */
+  readonly keyGroups?: KeyGroupRange | undefined;
   /** Ends the names of entries. */
   readonly extension: string;
   /** Where segments go. */
@@ -65,7 +67,7 @@ export function importEntries(
     const reader = new EntryReader(options, stored, run, (object) => out.next(object));
     const finished = new Observable<never>((end) => {
       const segments = run.refs;
-      const keyGroups = { first: 0, last: maxParallelism - 1 };
+      const { keyGroups = { first: 0, last: maxParallelism - 1 } } = options;
       const snapshot: Omit<StateSnapshot, 'kind' | 'version'> = {
         ...{ maxParallelism, keyGroups },
         states: states.map(({ id, name }) => ({ id, name })),

@@ -1,5 +1,6 @@
 import type { Json } from '../../flow/index.js';
 import { fields, isCount, isRecord, isString, listOf, oneOf, optional } from '../../shape.js';
+import type { KeyGroupRange } from '../keys/keyGroups.js';
 import { corrupt, type EntrySchema } from './entryObject.js';
 
 /** The root of an export, which is written last and completes it. */
@@ -13,6 +14,8 @@ export interface ExportSummary {
   readonly operators: readonly ExportedOperator[];
   /** The snapshots of sources and of operators without keyed state, by id. */
   readonly others: Readonly<Record<string, OtherSnapshot>>;
+  /** The key groups whose state it is. Absent: all. */
+  readonly keyGroups?: KeyGroupRange;
   /** The input was over. */
   readonly finished: boolean;
 }
@@ -82,6 +85,7 @@ const isSummary = fields({
   extension: isString,
   operators: listOf(isOperator),
   others: (value) => isRecord(value) && Object.values(value).every(isOther),
+  keyGroups: optional(fields({ first: isCount, last: isCount })),
   finished: (value) => typeof value === 'boolean',
 });
 
