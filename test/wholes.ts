@@ -253,7 +253,7 @@ export const wholes: readonly Whole[] = [
     files: 'state/kinds/*.ts',
     by: 'state/kinds/kinds.test.ts',
     because:
-      'What kinds have in common is tested for all of them; the model in cells.test.ts has every kind, too.',
+      'What kinds have in common is tested for all of them; the model in cells.model.test.ts has every kind, too.',
   },
   {
     files: 'state/stored/{keyCells,storedEntries,storedSpec}.ts',

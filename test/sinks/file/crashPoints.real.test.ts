@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { finalize, firstValueFrom, lastValueFrom } from 'rxjs';
-import { decorate } from '../../../src/store/decorators/decorate.js';
+import { firstValueFrom, lastValueFrom } from 'rxjs';
 import { crashAt } from '../../../src/store/decorators/faults.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { retrying } from '../../../src/store/decorators/retry.js';
@@ -9,6 +8,7 @@ import { startGateway } from '../../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { S3Connection } from '../../../src/store/s3/index.js';
 import { parseUid } from '../../../src/sinks/file/uids.js';
+import { InFlight } from '../../store/inFlight.js';
 import { emptyCephBucket } from '../../store/realBucket.js';
 import { Run, World } from '../harness.js';
 
@@ -20,31 +20,6 @@ const credentials = {
 
 const records = 90;
 const line = (i: number): string => `${i} ${'0123456789'.repeat(7000)}`; // 70 kB: partition a has a full part
-
-/** Requests in flight, so that a test can wait until nothing moves. */
-class Quiet {
-  #count = 0;
-  #waiting: (() => void)[] = [];
-
-  wrap(store: ObjectStore): ObjectStore {
-    return decorate(store, (_, run) => {
-      this.#count++;
-      return run.pipe(
-        finalize(() => {
-          this.#count--;
-          setImmediate(() => {
-            if (this.#count === 0) for (const go of this.#waiting.splice(0)) go();
-          });
-        }),
-      );
-    });
-  }
-
-  async reached(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-}
 
 interface Target {
   readonly store: ObjectStore;
@@ -98,7 +73,7 @@ describe.each(targets)('crash points over HTTP: %s', (_, start) => {
   });
 
   async function attempt(world: World, at: number, when: 'before' | 'after'): Promise<number> {
-    const quiet = new Quiet();
+    const quiet = new InFlight();
     const mortal = crashAt(quiet.wrap(retrying(world.store)), at, when);
     const run = new Run(world, {
       dead: () => mortal.dead,
@@ -109,17 +84,17 @@ describe.each(targets)('crash points over HTTP: %s', (_, start) => {
       run.line(run.position % 10 === 0 ? 'b' : 'a', line(run.position));
       if (run.position % 30 === 0) {
         run.barrier();
-        await quiet.reached();
+        await quiet.none();
       }
     }
     if (!mortal.dead) run.end();
     for (let i = 0; i < 20 && !mortal.dead; i++) {
-      await quiet.reached();
+      await quiet.none();
       if (world.manifest.position === records && world.manifest.pending.length === 0) break;
       run.settle();
     }
     if (!mortal.dead) run.sweep(run.epoch);
-    await quiet.reached();
+    await quiet.none();
     run.stop();
     expect(run.error).toBeUndefined();
     return mortal.calls;
