@@ -26,6 +26,12 @@ describe.each(kinds.filter((kind) => kind !== 'real behind a gateway'))(
       expect(lives.checkpoints).toBeGreaterThanOrEqual(5);
     });
 
+    test('killed three times while it makes a savepoint: exactly once, and from a savepoint, too', async () => {
+      const lives = await deal(4, Array<Blow>(3).fill('kill in savepoint'), { records: 8000 });
+      expect(lives).toMatchObject({ ...exact, kills: 3 });
+      expect(lives.cutSavepoints).toBeGreaterThan(0);
+    });
+
     test('SIGTERM: a last checkpoint, exit code 0, and the next start continues exactly there', async () => {
       const lives = await deal(2, ['term'], { records: 8000 });
       expect(lives).toMatchObject({ ...exact, terms: 1 });

@@ -1,6 +1,7 @@
 import type { GatewayEvent } from 'millrace/testing';
 import { JobProcess } from '../processes/child.js';
-import { conclude, live, prepare, progress } from '../processes/lives.js';
+import { conclude } from '../processes/conclude.js';
+import { live, prepare, progress } from '../processes/lives.js';
 import { kinds, openTarget, type Hooks, type Target } from '../processes/target.js';
 
 const records = 8000;

@@ -84,3 +84,13 @@ export class JobProcess {
     for (const listener of [...this.#listeners]) listener(line);
   }
 }
+
+/** Whether the job has finished; throws if it has ended otherwise. */
+export function finished(exit: Exit): true {
+  if (exit.code !== 0 || exit.last?.['outcome'] !== 'finished') throw ended(exit);
+  return true;
+}
+
+export function ended(exit: Exit): Error {
+  return new Error(`The job ended as it must not: ${JSON.stringify(exit)}`);
+}

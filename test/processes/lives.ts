@@ -6,15 +6,17 @@
  * Nothing here waits for a time: what happens next is driven by what processes print and what the gateway sees.
  */
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import type { Faults } from 'millrace/testing';
+import type { Faults, GatewayEvent } from 'millrace/testing';
 import { between, seeded } from '../simulation/random.js';
-import { audit, leftoversBelow, type Audit } from './audit.js';
-import { JobProcess, type Exit } from './child.js';
+import { leftoversBelow, type Audit } from './audit.js';
+import { ended, finished, JobProcess } from './child.js';
+import { conclude } from './conclude.js';
 import { inputObject } from './input.js';
 import type { Line, Task } from './job.js';
 import type { Target } from './target.js';
 
-export type Blow = 'kill' | 'zombie' | 'term';
+/** `kill in savepoint`: a kill while the job makes a savepoint. */
+export type Blow = 'kill' | 'kill in savepoint' | 'zombie' | 'term';
 
 export interface LivesOptions {
   readonly target: Target;
@@ -28,6 +30,8 @@ export interface LivesOptions {
 
 export interface Lives extends Audit {
   readonly kills: number;
+  /** Kills while a savepoint was in the making. */
+  readonly cutSavepoints: number;
   readonly zombies: number;
   readonly terms: number;
   readonly checkpoints: number;
@@ -36,6 +40,7 @@ export interface Lives extends Audit {
 
 const nothing: Lives = {
   kills: 0,
+  cutSavepoints: 0,
   zombies: 0,
   terms: 0,
   checkpoints: 0,
@@ -60,6 +65,7 @@ export async function live(options: LivesOptions): Promise<Lives> {
 export function plus(a: Lives, b: Lives): Lives {
   return {
     kills: a.kills + b.kills,
+    cutSavepoints: a.cutSavepoints + b.cutSavepoints,
     zombies: a.zombies + b.zombies,
     terms: a.terms + b.terms,
     checkpoints: a.checkpoints + b.checkpoints,
@@ -94,6 +100,7 @@ export async function prepare(
     output: `${base}out`,
     checkpoints: `${base}checkpoints`,
     padding: 2000,
+    savepoints: { dir: `${base}savepoints`, every: 700 },
     pause: { every: 50, ms: 8 },
     patience,
   };
@@ -108,15 +115,6 @@ export function progress(process: JobProcess): Promise<Line | undefined> {
     else if (type === 'checkpoint-started' && beats > 0) started ??= checkpoint;
     return type === 'checkpoint-durable' && started !== undefined && Number(checkpoint) >= Number(started);
   });
-}
-
-/** After the end: one more start that sweeps, and the count. */
-export async function conclude(target: Target, task: Task, prefix: string, records: number): Promise<Audit> {
-  if (target.hooks !== undefined) target.hooks.faults = () => undefined;
-  const last = new JobProcess(task, target.env);
-  const exit = await last.exit;
-  if (exit.code !== 0) throw new Error(`The start after the end failed: ${JSON.stringify(exit)}`);
-  return audit(target.s3, target.bucket, prefix, records);
 }
 
 /** Transient faults of requests, before or after they take effect, at random. */
@@ -143,7 +141,7 @@ class JobLives {
   /** Stopped processes, which continue while their successor runs. */
   readonly #stopped: JobProcess[] = [];
   readonly #zombies: Promise<void>[] = [];
-  #dealt = { kills: 0, zombies: 0, terms: 0 };
+  #dealt = { kills: 0, cutSavepoints: 0, zombies: 0, terms: 0 };
 
   constructor(options: LivesOptions, random: () => number, prefix: string) {
     this.#options = options;
@@ -163,7 +161,7 @@ class JobLives {
         this.#processes.push(process);
         for (const zombie of this.#stopped.splice(0)) this.#zombies.push(this.#haunt(zombie, process));
         const blow = blows[0];
-        if (blow !== undefined && (await this.#moment(process))) {
+        if (blow !== undefined && (await this.#moment(process, blow))) {
           if (await this.#deal(blow, process)) blows.shift();
           else over = finished(await process.exit);
         } else over = finished(await process.exit);
@@ -195,15 +193,27 @@ class JobLives {
   /**
    * Waits for durable progress, and then for a random number of events. Returns `false` if the process ends first.
    */
-  async #moment(process: JobProcess): Promise<boolean> {
+  async #moment(process: JobProcess, blow: Blow): Promise<boolean> {
     if ((await progress(process)) === undefined) return false;
-    let left = between(this.#random, 0, 25);
     const { hooks } = this.#options.target;
+    const inSavepoint = blow === 'kill in savepoint';
+    if (inSavepoint && (await process.line(({ type }) => type === 'savepoint-requested')) === undefined)
+      return false;
+    // Of the events of a savepoint, few, as it has few.
+    let left = between(this.#random, 0, inSavepoint ? 12 : 25);
+    const folder = `${this.#prefix}savepoints/`;
     return new Promise((resolve, reject) => {
       let over = false;
       const happened = (): void => {
         if (left-- > 0) return;
         done(true);
+      };
+      const observed = ({ key }: GatewayEvent): void => {
+        if (!inSavepoint || key.startsWith(folder)) happened();
+      };
+      const printed = ({ type }: Line): void => {
+        if (inSavepoint && type === 'savepoint-made') done(true);
+        else if (!inSavepoint || hooks === undefined) happened();
       };
       const done = (alive: boolean): void => {
         // A stopped process exits during the moment of its successor, whose observer stays.
@@ -213,8 +223,8 @@ class JobLives {
         stop();
         resolve(alive);
       };
-      const stop = process.listen(happened);
-      if (hooks !== undefined) hooks.observe = happened;
+      const stop = process.listen(printed);
+      if (hooks !== undefined) hooks.observe = observed;
       process.exit.then(() => done(false), reject);
     });
   }
@@ -228,14 +238,15 @@ class JobLives {
       this.#stopped.push(process);
       return true;
     }
-    process.signal(blow === 'kill' ? 'SIGKILL' : 'SIGTERM');
+    process.signal(blow === 'term' ? 'SIGTERM' : 'SIGKILL');
     const exit = await process.exit;
-    if (blow === 'kill') {
+    if (blow !== 'term') {
       if (exit.signal !== 'SIGKILL') {
         finished(exit);
         return false;
       }
       this.#dealt.kills++;
+      if (isSaving(process)) this.#dealt.cutSavepoints++;
       return true;
     }
     if (exit.code !== 0) throw ended(exit);
@@ -260,11 +271,8 @@ class JobLives {
   }
 }
 
-function finished(exit: Exit): true {
-  if (exit.code !== 0 || exit.last?.['outcome'] !== 'finished') throw ended(exit);
-  return true;
-}
-
-function ended(exit: Exit): Error {
-  return new Error(`The job ended as it must not: ${JSON.stringify(exit)}`);
+/** Whether a savepoint that a process was asked for is not complete. */
+function isSaving({ lines }: JobProcess): boolean {
+  const last = (wanted: string): number => lines.findLastIndex(({ type }) => type === wanted);
+  return last('savepoint-requested') > Math.max(last('savepoint-made'), last('savepoint-refused'));
 }

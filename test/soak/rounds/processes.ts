@@ -15,14 +15,14 @@ export function processes(kind: Kind): Round {
 async function run(kind: Kind, seed: number): Promise<Tally> {
   const random = seeded(seed);
   const blows = Array.from({ length: between(random, 4, 8) }, () =>
-    pick<Blow>(random, ['kill', 'kill', 'kill', 'zombie', 'term']),
+    pick<Blow>(random, ['kill', 'kill', 'kill in savepoint', 'zombie', 'term']),
   );
   const faults = random() < 0.6;
   const target = await openTarget(kind);
   try {
     const records = between(random, 8, 24) * 1000;
-    const { zombies, terms, ...lives } = await live({ target, seed, blows, records, faults });
-    return { ...lives, note: `${zombies} zombies, ${terms} terms` };
+    const { zombies, terms, cutSavepoints, ...lives } = await live({ target, seed, blows, records, faults });
+    return { ...lives, note: `${zombies} zombies, ${terms} terms, ${cutSavepoints} savepoints cut short` };
   } finally {
     await target.close();
   }

@@ -125,12 +125,14 @@ export function without(place: Place, found: Held, isOver: (time: number) => boo
 export const spots = {
   key: fc.oneof({ weight: 5, arbitrary: fc.constantFrom<Key[]>('a', 1) }, { weight: 1, arbitrary: fewKeys }),
   namespace: fc.oneof(
-    { weight: 5, arbitrary: fc.constantFrom<(Key | undefined)[]>(undefined, 'w1') },
-    { weight: 1, arbitrary: fc.constantFrom(...namespaces) },
+    { weight: 3, arbitrary: fc.constant(undefined) },
+    { weight: 2, arbitrary: fc.constantFrom(...namespaces) },
   ),
 };
 
 const verbs = [
+  'append',
+  'append',
   'append',
   'append',
   'append three',
