@@ -1,0 +1,3 @@
+import { corruptionIsDetected } from './corruption.js';
+
+corruptionIsDetected({ thin: 1 });
