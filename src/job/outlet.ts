@@ -19,6 +19,7 @@ import {
   type Signal,
   type Watermark,
 } from '../flow/index.js';
+import { Fifo } from '../sources/fifo.js';
 
 /** The consumer outside. */
 export interface Consumer<T> {
@@ -38,9 +39,7 @@ export interface Outlet {
 class OutletSubscriber<T> extends FlowSubscriber<T, never> implements Outlet {
   readonly #id: string;
   readonly #consumer: Consumer<T>;
-  #held: (T | Signal)[] = [];
-  /** Of `#held`. */
-  #next = 0;
+  readonly #held = new Fifo<T | Signal>();
 
   constructor(out: Subscriber<Signal>, id: string, consumer: Consumer<T>) {
     super(out);
@@ -79,8 +78,7 @@ class OutletSubscriber<T> extends FlowSubscriber<T, never> implements Outlet {
   }
 
   override onTeardown(): void {
-    this.#held = [];
-    this.#next = 0;
+    this.#held.clear();
   }
 
   wanted(): void {
@@ -97,14 +95,10 @@ class OutletSubscriber<T> extends FlowSubscriber<T, never> implements Outlet {
   }
 
   #send(): void {
-    while (this.#next < this.#held.length && this.#consumer.wants) {
-      const value = this.#held[this.#next++] as T | Signal;
+    while (this.#held.length > 0 && this.#consumer.wants) {
+      const value = this.#held.shift() as T | Signal;
       if (isSignal(value)) this.#pass(value);
       else this.#consumer.take(value);
-    }
-    if (this.#next === this.#held.length || this.#next >= 1024) {
-      this.#held = this.#held.slice(this.#next);
-      this.#next = 0;
     }
   }
 

@@ -3,6 +3,7 @@ import { checkOptions, oneOf, type OptionNames } from '../config/checkOptions.js
 import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import type { Json } from '../flow/index.js';
+import { Fifo } from './fifo.js';
 import { recordBytes } from './recordBytes.js';
 import type { Source, SourceContext, SourceOutput, SourceReader } from './source.js';
 
@@ -65,9 +66,7 @@ class ObservableReader<T> implements SourceReader<T> {
   readonly #options: Required<ObservableOptions<T>>;
   readonly #context: SourceContext;
   #subscription: Subscription | undefined;
-  #waiting: T[] = [];
-  /** Of `#waiting`. */
-  #next = 0;
+  readonly #waiting = new Fifo<T>();
   #over = false;
   #dropped = 0;
   #polling = false;
@@ -97,13 +96,12 @@ class ObservableReader<T> implements SourceReader<T> {
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
     const until = this.bytes + slice;
     this.#polling = true;
-    while (this.#next < this.#waiting.length) {
+    while (this.#waiting.length > 0) {
       if (this.bytes >= until) {
         this.#polling = false;
         return 'more';
       }
-      const record = this.#waiting[this.#next++] as T;
-      if (this.#next === this.#waiting.length) this.#forget();
+      const record = this.#waiting.shift() as T;
       out.record(record);
       this.bytes += Math.max(1, this.#options.bytes(record));
     }
@@ -118,8 +116,7 @@ class ObservableReader<T> implements SourceReader<T> {
   close(): void {
     this.#closed = true;
     this.#subscription?.unsubscribe();
-    this.#waiting = [];
-    this.#next = 0;
+    this.#waiting.clear();
   }
 
   /** Reads the state anew: TypeScript assumes that calls do not change it. */
@@ -129,24 +126,17 @@ class ObservableReader<T> implements SourceReader<T> {
 
   #arrived(record: T): void {
     const { buffer, overflow, description } = this.#options;
-    if (this.#waiting.length - this.#next >= buffer) {
+    if (this.#waiting.length >= buffer) {
       if (overflow === 'fail') {
         this.#context.fail(sourceOverflow(this.#context.id, description, buffer));
         return;
       }
       this.#drop();
       if (overflow === 'drop-newest') return;
-      this.#next++;
+      this.#waiting.shift();
     }
-    if (this.#next >= 1024 && this.#next * 2 >= this.#waiting.length) this.#forget();
     this.#waiting.push(record);
     this.#ready();
-  }
-
-  /** Removes what was taken. */
-  #forget(): void {
-    this.#waiting = this.#waiting.slice(this.#next);
-    this.#next = 0;
   }
 
   /** A record of the job may cause the next one: a poll takes it anyway. */

@@ -1,3 +1,5 @@
+import { Fifo } from './fifo.js';
+
 /**
  * Pulls the items of an async iterable ahead of the source that reads them.
  *
@@ -22,8 +24,7 @@ interface Arrived<I> {
 export class Puller<I> {
   readonly #options: PullerOptions<I>;
   readonly #iterator: AsyncIterator<I> | Iterator<I>;
-  #arrived: Arrived<I>[] = [];
-  #next = 0;
+  readonly #arrived = new Fifo<Arrived<I>>();
   #held = 0;
   #pulling = false;
   #closed = false;
@@ -39,22 +40,17 @@ export class Puller<I> {
 
   /** Whether there are no more items. */
   get over(): boolean {
-    return this.#ended && this.#next === this.#arrived.length;
+    return this.#ended && this.#arrived.length === 0;
   }
 
   /** Takes the next item. `undefined` if none has arrived yet. Throws the error of the iterable. */
   take(): { readonly item: I } | undefined {
-    const arrived = this.#arrived[this.#next];
+    const arrived = this.#arrived.shift();
     if (arrived === undefined) {
       if (this.#failure !== undefined) throw this.#failure.error;
       return undefined;
     }
-    this.#next++;
     this.#held -= arrived.bytes;
-    if (this.#next === this.#arrived.length) {
-      this.#arrived = [];
-      this.#next = 0;
-    }
     this.#pull();
     return arrived;
   }
@@ -63,10 +59,9 @@ export class Puller<I> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#arrived = [];
-    this.#next = 0;
+    this.#arrived.clear();
     if (this.#ended || this.#failure !== undefined) return;
-    // Nobody is left to hear of an error.
+    // An error no longer matters.
     quietly(() => this.#iterator.return?.());
   }
 
