@@ -37,7 +37,8 @@ export interface StateExport {
  * 1. **Check** that the folder is empty. *Crash:* nothing has changed.
  * 2. **Entries** of one operator after the other, as its segments are read. *Crash:* a folder without a root, which
  *    `ExportIncomplete` reports.
- * 3. **Root.** Written last, by one request: the export exists. *Crash:* as in 2, or it is complete and nobody was told.
+ * 3. **Root.** Written last, by one request: the export exists. *Crash:* as in 2, or the export is complete although its caller
+ *    was not told.
  */
 export function exportState(options: StateExport): Observable<StateProgress> {
   const { source, states, declared, whole, to, config, clock } = options;

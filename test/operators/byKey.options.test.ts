@@ -481,7 +481,7 @@ describe('what a callback throws', () => {
 
 describe('undefined', () => {
   const forgets = (): undefined => undefined;
-  test('is an accumulation as any other, and restored', () => {
+  test('is an accumulation like any other, and restored', () => {
     const world = new World();
     const seen: unknown[] = [];
     const remembers = (sum: unknown): unknown => {
@@ -498,7 +498,7 @@ describe('undefined', () => {
     expect(world.attempt(reduce).send(row('a', 1)).end().records).toEqual([undefined]);
   });
 
-  test('is a record as any other to latestByKey', () => {
+  test('is a record like any other to latestByKey', () => {
     const world = new World();
     const make = () =>
       latestByKey<unknown>('op', { key: () => 1, comparator: (a, b) => a === b }) as unknown as Operator;

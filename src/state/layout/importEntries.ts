@@ -250,7 +250,7 @@ function compareEntries(a: PlacedEntry, b: PlacedEntry): number {
   );
 }
 
-/** An object of an export, of which at most so many bytes are read. Errors: `EntryMissing`, and those of the store. */
+/** An object of an export. Reads at most a given number of bytes. Errors: `EntryMissing`, and those of the store. */
 export function got({ store }: Pick<EntryPlace, 'store'>, key: string, most: number): Observable<Buffer> {
   return store.get(key, { range: { start: 0, end: most + 1 } }).pipe(
     map(({ chunks }) => Buffer.concat(chunks)),
