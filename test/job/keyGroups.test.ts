@@ -1,5 +1,5 @@
 import { filter, lastValueFrom, tap, toArray, type Observable } from 'rxjs';
-import { counting as countingRequests, listAll } from '../../src/entries/stores.js';
+import { counting as countingRequests, decorate, listAll } from '../../src/entries/stores.js';
 import {
   createJob,
   fileSink,
@@ -368,18 +368,22 @@ describe('a job that begins with savepoints of several jobs', () => {
     expect(lake.counts('whole')).toEqual(expected(all));
   });
 
-  test('copies an object that they share once', async () => {
+  test.each([
+    ['an object that they share once', true, all],
+    ['no object that it does not need', false, keyGroupRange(0, 2)],
+  ])('copies %s', async (_, shared, keyGroups) => {
     const lake = new Jobs();
-    const whole = await lake.savepoint({});
-    const from = await lake.halves({ from: whole });
-    const { job, run } = lake.counting({ name: 'whole', from });
-    let copied: string[] = [];
-    job.events$.subscribe(({ type }) => {
-      if (type === 'claimed') copied = lake.keys('checkpoints/whole/data/');
+    const from = await lake.halves(shared ? { from: await lake.savepoint({}) } : {});
+    const copied: string[] = [];
+    const store = decorate(lake.store, (call, run) => {
+      const isCopy = call.method === 'put' || call.method === 'copy' || call.method === 'createUpload';
+      if (isCopy && call.key.startsWith('checkpoints/next/data/0000000000/')) copied.push(call.key);
+      return run;
     });
-    await run();
+    const stores = { open: (uri: string) => ({ ...lake.stores.open(uri), store, reserved: store }) };
+    await lake.counting({ name: 'next', from, keyGroups, stores }).run();
     expect(copied).toHaveLength(1);
-    expect(lake.counts('whole')).toEqual(expected(all));
+    expect(lake.counts('next')).toEqual(expected(keyGroups));
   });
 
   test.each<[string, KeyGroupRange[], KeyGroupRange, string]>([

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Json } from '../../../src/flow/index.js';
+import { partOfState } from '../../../src/state/backend/rescaling.js';
 import { valueState } from '../../../src/state/index.js';
 import { hashOf, keyGroupOf, keyGroupRange, type KeyGroupRange } from '../../../src/state/keys/keyGroups.js';
 import { encodeKey, storedKey, type Key } from '../../../src/state/keys/keys.js';
@@ -167,6 +168,30 @@ describe('a range of key groups', () => {
     const after = counts();
     expect(after.bytesDown - before.bytesDown).toBeLessThan(segment!.bytes / 8);
     expect(after.bytesUp).toBe(before.bytesUp);
+  });
+
+  test('refers only to segments that may have cells of it', () => {
+    const store = createMemoryStore();
+    const one = new Bench(store, specs, { cells: 20, cellsInBlock: 10 });
+    for (let key = 0; key < 400; key++) set(one, key, key);
+    const { snapshot = null } = one.checkpoint();
+    const ends = segmentsOf(snapshot).map(({ object, first }) => ({ object, group: first?.[0] ?? 0 }));
+    expect(ends.length).toBeGreaterThan(10);
+    const seen = new Set<number>();
+    for (let first = 0; first < 128; first += 5) {
+      const keyGroups = { first, last: Math.min(127, first + 6) };
+      const part = partOfState('op', [snapshot], keyGroups);
+      // A group may begin in one segment and end in the next.
+      const needed = ends.filter(
+        ({ group }, i) => group <= keyGroups.last && (ends[i + 1]?.group ?? 128) >= first,
+      );
+      expect(part.objects).toEqual(needed.map(({ object }) => object));
+      seen.add(part.objects.length);
+      const bench = new Bench(store, specs, {}, { keyGroups }).restore(part.snapshot);
+      for (let key = 0; key < 400; key++)
+        if (groupOf(key) >= first && groupOf(key) <= keyGroups.last) expect(get(bench, key)).toBe(key);
+    }
+    expect(Math.max(...seen)).toBeLessThan(ends.length / 2);
   });
 
   test('is what merges keep: cells outside are dropped', () => {
