@@ -16,6 +16,8 @@ export interface OperatorState {
   readonly open: readonly Committable[];
   /** Names of data objects. */
   readonly objects: readonly string[];
+  /** Of a source: its `End` was sent before the checkpoint. */
+  readonly ended?: boolean;
 }
 
 /** A committable that its sink has not confirmed yet. */

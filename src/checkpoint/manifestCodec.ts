@@ -69,6 +69,7 @@ const operator = fields({
   kind: oneOf('source', 'operator', 'sink'),
   open: listOf(committable),
   objects: keys,
+  ended: optional(isFlag),
 });
 
 const shapes: Readonly<Record<keyof Manifest, Shape>> = {

@@ -15,7 +15,11 @@ export function restoredOf({ operators, pending }: Manifest, id: string): Restor
   const mine = pending.filter(({ sink }) => sink === id).map(({ committable }) => committable);
   return operator === undefined && mine.length === 0
     ? undefined
-    : { snapshot: operator?.snapshot, pending: mine };
+    : {
+        snapshot: operator?.snapshot,
+        pending: mine,
+        ...(operator?.ended === true ? { ended: true } : {}),
+      };
 }
 
 /**

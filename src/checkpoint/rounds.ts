@@ -51,6 +51,7 @@ export function withAck(
       ...(frozen.snapshot === undefined ? {} : { snapshot: frozen.snapshot }),
       open: frozen.open ?? [],
       objects: frozen.objects ?? [],
+      ...(frozen.ended === true ? { ended: true } : {}),
     };
     const missing = new Set(round.missing);
     missing.delete(id);

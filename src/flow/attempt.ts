@@ -91,6 +91,8 @@ export interface Restored {
   readonly snapshot: Json | undefined;
   /** Includes everything that was open: the claim of this epoch has sealed it. `commit` is called with these. */
   readonly pending: readonly Committable[];
+  /** Of a source: its `End` was sent before the checkpoint. */
+  readonly ended?: boolean;
 }
 
 /** An event that an operator reports outside the flow. `type` is a stable kebab-case word. */

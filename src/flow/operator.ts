@@ -115,6 +115,14 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     this.emit(end);
   }
 
+  /**
+   * Receives an {@link End} that it had before the restored checkpoint. It must not emit again what it held. Override it to join
+   * flows, or if records that were held at the checkpoint come before it.
+   */
+  onEndAgain(end: End): void {
+    this.emit(end);
+  }
+
   /** The flow has completed. Called after the last barrier and after everything queued. */
   onComplete(): void {
     super._complete();
@@ -291,7 +299,8 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
         this.onCredit(value);
         return;
       case 'end':
-        this.onEnd(value);
+        if (value.again) this.onEndAgain(value);
+        else this.onEnd(value);
         return;
       default:
         throw new MillraceError(

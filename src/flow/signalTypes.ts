@@ -36,6 +36,8 @@ export interface Frozen {
   readonly closed?: readonly Committable[];
   /** Keys (below the job's checkpoint directory) of the data objects that `snapshot` refers to. */
   readonly objects?: readonly string[];
+  /** Of a source: its `End` was sent before the barrier. */
+  readonly ended?: boolean;
 }
 
 /** The part of a two-phase commit that a manifest carries. Its sink defines the other fields. */
@@ -68,6 +70,11 @@ export interface Credit {
 /** The input is over: flush. The final {@link Barrier} follows. */
 export interface End {
   readonly [signal]: 'end';
+  /**
+   * The operators after it had it before the restored checkpoint, and have emitted what they held. Only what joins flows needs
+   * it again.
+   */
+  readonly again: boolean;
 }
 
 export type Json =

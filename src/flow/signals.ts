@@ -102,6 +102,9 @@ class CreditSignal extends SignalBase implements Credit {
 
 class EndSignal extends SignalBase implements End {
   readonly [signal] = 'end' as const;
+  constructor(readonly again: boolean) {
+    super();
+  }
 }
 
 export function open(sources: readonly string[], attempt: Attempt): Open {
@@ -125,7 +128,10 @@ export function credit(source: string, bytes: number): Credit {
   return new CreditSignal(source, bytes);
 }
 
-export const end: End = new EndSignal();
+export const end: End = new EndSignal(false);
+
+/** The `End` of a source that had sent it before the restored checkpoint. */
+export const endAgain: End = new EndSignal(true);
 
 /**
  * One instance of each short-lived kind. When no object of a shape is left, V8 collects the shape and discards the

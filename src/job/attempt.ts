@@ -213,8 +213,8 @@ class RunningAttempt {
         records: wired.records,
         letters: wired.letters,
         flushed: this.#coordinator.finished,
-        ended: (flushed) => {
-          wired.ended = flushed ? 'flushed' : 'now';
+        ended: () => {
+          wired.ended = true;
           this.#endWhenEnded();
         },
         turned: () => {
@@ -297,10 +297,7 @@ class RunningAttempt {
 
   #endWhenEnded(): void {
     const sources = [...this.#wiring.sources.values()];
-    if (sources.some(({ ended }) => ended === 'no')) return;
-    if (sources.some(({ ended }) => ended === 'now')) {
-      for (const { pump } of sources.filter(({ ended }) => ended === 'flushed')) pump?.end();
-    }
+    if (!sources.every(({ ended }) => ended)) return;
     this.#last('final');
   }
 

@@ -1,6 +1,6 @@
 import { concat, concatMap, defer, from, map, tap, type Observable } from 'rxjs';
 import type { Config } from '../config/config.js';
-import type { Clock, Json } from '../flow/index.js';
+import type { Clock } from '../flow/index.js';
 import { isKeyedState, type StoredState } from '../state/index.js';
 import {
   encodeSummary,
@@ -9,6 +9,7 @@ import {
   summaryName,
   type ExportedOperator,
   type ExportSummary,
+  type OtherSnapshot,
 } from '../state/layout/index.js';
 import type { StateSpecs } from '../state/index.js';
 import type { CheckpointSource } from './checkpointSource.js';
@@ -86,11 +87,11 @@ function summaryOf(
   whole: boolean,
 ): ExportSummary {
   const { job, checkpoint, at, keyGroups, finished = false } = manifest;
-  const others = Object.entries(manifest.operators).flatMap(([id, { kind, snapshot }]) =>
-    kind === 'sink' || snapshot === undefined || isKeyedState(snapshot)
-      ? []
-      : [[id, { kind, snapshot }] as readonly [string, { kind: typeof kind; snapshot: Json }]],
-  );
+  const others = Object.entries(manifest.operators).flatMap(([id, { kind, snapshot, ended }]) => {
+    if (kind === 'sink' || snapshot === undefined || isKeyedState(snapshot)) return [];
+    const other: OtherSnapshot = { kind, snapshot, ...(ended === undefined ? {} : { ended }) };
+    return [[id, other] as const];
+  });
   return {
     ...{ job, checkpoint, at, extension, operators },
     ...(keyGroups === undefined ? {} : { keyGroups }),

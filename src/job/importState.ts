@@ -147,7 +147,7 @@ function contentOf(
   return {
     ...{ job, checkpoint, at, finished },
     ...(keyGroups === undefined ? {} : { keyGroups }),
-    operators: Object.fromEntries([...plain, ...keyed]),
+    operators: Object.fromEntries<SavepointContent['operators'][string]>([...plain, ...keyed]),
     sizes: new Map(sizes),
   };
 }

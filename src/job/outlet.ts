@@ -77,6 +77,10 @@ class OutletSubscriber<T> extends FlowSubscriber<T, never> implements Outlet {
     this.#arrived(end);
   }
 
+  override onEndAgain(end: End): void {
+    this.#arrived(end);
+  }
+
   override onTeardown(): void {
     this.#held.clear();
   }

@@ -13,8 +13,8 @@ export interface WiredSource {
   readonly records: HotSource<unknown>;
   readonly letters: HotSource<DeadLetter>;
   pump?: SourcePump<unknown>;
-  /** Whether `End` has been sent by this attempt, or by the one that finished before it. */
-  ended: 'no' | 'now' | 'flushed';
+  /** Whether `End` has been sent. */
+  ended: boolean;
 }
 
 /** The sources and leaves of a job. */
@@ -127,7 +127,7 @@ export class Wiring {
       source,
       records: new HotSource<unknown>(),
       letters: new HotSource<DeadLetter>(),
-      ended: 'no' as const,
+      ended: false,
     };
     this.#sources.set(id, wired);
     return wired;

@@ -46,18 +46,20 @@ class Alignment<T> {
       if (live.some(({ passed }) => passed[0] !== first)) throw misaligned();
       for (const { passed } of live) passed.shift();
       this.#out.next(first);
-      const ended = live.find((input) => input.ended !== undefined)?.ended;
-      if (ended !== undefined) this.end(ended);
+      this.end();
     }
   }
 
-  /** Emits `End` when the last input has ended, after the barriers before it. */
-  end(end: End): void {
+  /** Emits `End` when the last input has ended, after the barriers before it: again only if all have it again. */
+  end(): void {
     if (
       this.#ended ||
       this.inputs.some(({ ended, over, passed }) => !over && (ended === undefined || passed.length > 0))
     )
       return;
+    const ends = this.inputs.flatMap(({ ended }) => ended ?? []);
+    const end = ends.find(({ again }) => !again) ?? ends[0];
+    if (end === undefined) return;
     this.#ended = true;
     this.#out.next(end);
   }
@@ -93,8 +95,7 @@ class Alignment<T> {
     }
     this.align();
     this.pass();
-    const ended = this.inputs.find((each) => each.ended !== undefined)?.ended;
-    if (ended !== undefined) this.end(ended);
+    this.end();
     this.advance();
     for (const source of new Set(input.sources)) this.credit(source);
   }
@@ -157,8 +158,12 @@ class Input<T> extends FlowSubscriber<T, T> {
       return;
     }
     this.ended = end;
-    this.#alignment.end(end);
+    this.#alignment.end();
     this.#alignment.advance();
+  }
+
+  override onEndAgain(end: End): void {
+    this.onEnd(end);
   }
 
   override onCredit(credit: Credit): void {

@@ -32,6 +32,10 @@ class Values<T> extends FlowSubscriber<T, T> {
   override onEnd(): void {
     // It completes when the job does.
   }
+
+  override onEndAgain(): void {
+    // Likewise.
+  }
 }
 
 /**

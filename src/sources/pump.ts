@@ -37,6 +37,7 @@ import { MillraceError } from '../errors.js';
 import {
   credit,
   end,
+  endAgain,
   memory,
   monotonic,
   type Attempt,
@@ -65,10 +66,10 @@ export interface PumpOptions<T> {
   readonly records: PumpOutput<T>;
   /** The flow into `source.deadLetter`. It gets every signal that `records` gets. */
   readonly letters?: PumpOutput<DeadLetter>;
-  /** Whether the input was already over at the restored checkpoint. Default `false`. */
+  /** Whether the inputs of all sources were over at the restored checkpoint. Default `false`. */
   readonly flushed?: boolean;
   /** The input is over and `End` was sent: the job may inject the final barrier. */
-  readonly ended?: (flushed: boolean) => void;
+  readonly ended?: () => void;
   /** A turn is over, or bytes were released while it waited for them: `waiting` may have changed. */
   readonly turned?: () => void;
   /** The source cannot continue. The pump has freed everything and sends nothing more. */
@@ -88,6 +89,8 @@ export class SourcePump<T> {
   /** Bytes that may be sent and not yet released. */
   #share: MemoryShare | undefined;
   readonly #output: SourceOutput<T> & { taken: number };
+  /** `End` was sent, in this attempt or before the restored checkpoint. */
+  #over = false;
   #state: 'new' | 'opened' | 'running' | 'ended' | 'failed' | 'closed' = 'new';
   #reader: SourceReader<T> | undefined;
   readonly #barriers: Barrier[] = [];
@@ -186,7 +189,8 @@ export class SourcePump<T> {
           `Source '${id}' has a dead letter flow without a subscriber.`,
         );
       }
-      const restored = this.#attempt.restored(id)?.snapshot;
+      const { snapshot: restored, ended } = this.#attempt.restored(id) ?? {};
+      this.#over = ended === true || this.#options.flushed === true;
       // The restored position is the first that is reported, whatever its checkpoint.
       if (restored !== undefined) this.#undurable.push({ checkpoint: 0, position: restored });
       const reader = source.open({
@@ -247,11 +251,6 @@ export class SourcePump<T> {
     this.#reportHeld();
     if (waited) this.#options.turned?.();
     this.#wake();
-  }
-
-  /** Sends the `End` that was withheld because it had been flushed before; another source has new records. */
-  end(): void {
-    this.#send(end);
   }
 
   /** Aborts requests and frees everything. Sends nothing more. */
@@ -338,7 +337,7 @@ export class SourcePump<T> {
       this.#beforeBarrier = this.#sent;
       this.#send(barrier);
       if (!this.#is('running') && !this.#is('ended')) return;
-      barrier.ack(this.id, { snapshot });
+      barrier.ack(this.id, { snapshot, ...(this.#over ? { ended: true } : {}) });
       if (barrier.reason === 'stop') this.#state = 'ended';
     }
   }
@@ -358,15 +357,16 @@ export class SourcePump<T> {
     this.#waiting = result === 'wait';
     if (reader.bytes > this.#sent) {
       this.#sent = reader.bytes;
+      // The input was over, and has new records.
+      this.#over = false;
       this.#send(credit(this.id, this.#sent));
       this.#progress.made();
     } else if (result !== 'end') this.#checkProgress(reader);
     if (result !== 'end' || !this.#is('running')) return;
     this.#state = 'ended';
-    // The restored attempt has flushed the operators with its `End`: a second one would flush them twice.
-    const flushed = this.#options.flushed === true && this.#sent === 0;
-    if (!flushed) this.end();
-    if (this.#is('ended')) this.#options.ended?.(flushed);
+    this.#send(this.#over ? endAgain : end);
+    this.#over = true;
+    if (this.#is('ended')) this.#options.ended?.();
   }
 
   #checkProgress(reader: SourceReader<T>): void {

@@ -1,4 +1,13 @@
-import { createJob, fileSink, files, loadConfig, ndjson, reduceByKey, silentLogger } from 'millrace';
+import {
+  createJob,
+  fileSink,
+  files,
+  loadConfig,
+  mergeFlows,
+  ndjson,
+  reduceByKey,
+  silentLogger,
+} from 'millrace';
 import type { ObjectStore } from 'millrace/stores';
 import { crashes, live, type LivesOptions } from './lives.js';
 import { keysOf, now, textOf } from './world.js';
@@ -68,4 +77,56 @@ test('a finished job that runs again, makes checkpoints and dies, stays finished
   });
   for (const lived of crashes({ ...again, fill: copy })) expect(published(lived.world)).toEqual(sums);
   expect(savepoints).toBeGreaterThan(10);
+});
+
+/** Two inputs, one of which is over long before the other, each with an operator that emits at the end. */
+const two = (apart: boolean): Omit<LivesOptions, 'fates'> => ({
+  fill: (world: ObjectStore) => {
+    now(world.put('short/a', Buffer.from('{"n":1}\n{"n":2}\n')));
+    for (let i = 0; i < 6; i++) now(world.put(`long/${i}`, Buffer.from('{"n":1}\n'.repeat(10))));
+  },
+  begin: (surroundings) => {
+    const job = createJob({
+      name: 'sums',
+      checkpoints: { dir: 'memory://lake/checkpoints', interval: 5 },
+      config: loadConfig({ env: {}, file: false }),
+      restart: 'none',
+      logger: silentLogger,
+      ...surroundings,
+    });
+    const numbers = (id: string) =>
+      job.source(
+        id,
+        files(`memory://lake/${id}/*`, {
+          format: ndjson<{ n: number }>(),
+          prefetch: { window: 1, fragment: 64 },
+        }),
+      );
+    const sum = (id: string) =>
+      reduceByKey(id, {
+        key: () => 0,
+        accumulator: (sum, { n }: { n: number }) => ({ n: sum.n + n }),
+        seed: { n: 0 },
+      });
+    const out = (id: string) => fileSink(`to-${id}`, `memory://lake/out/${id}`, { format: ndjson() });
+    if (apart)
+      return {
+        job,
+        leaf: numbers('short').pipe(sum('a'), out('short')),
+        others: [numbers('long').pipe(sum('b'), out('long'))],
+      };
+    const merged = mergeFlows(numbers('short').pipe(sum('a')), numbers('long'));
+    return { job, leaf: merged.pipe(sum('b'), out('both')) };
+  },
+});
+
+test.each([
+  [true, { short: [3], long: [60] }],
+  [false, { both: [63] }],
+])('an input that is over before another one sends its end once (separate flows: %s)', (apart, sums) => {
+  for (const { world } of crashes(two(apart)))
+    for (const [id, expected] of Object.entries(sums)) {
+      const lines = keysOf(world, `out/${id}/`).map((key) => JSON.parse(textOf(world, key)) as { n: number });
+      expect(lines.map(({ n }) => n)).toEqual(expected);
+    }
 });

@@ -68,6 +68,7 @@ describe('the pump', () => {
     const discovery = { kind: 'listed', version: 1, root: 1, last: 'b' };
     expect(attempt.acked(1, 'in')).toEqual({
       snapshot: { kind: 'files', version: 1, discovery, skipped: 0 },
+      ended: true,
     });
   });
 

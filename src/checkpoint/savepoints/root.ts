@@ -111,9 +111,9 @@ export function rootOf(manifest: Manifest, sizes: ReadonlyMap<string, number>): 
 /** Only a snapshot refers to objects that an operator can restore. */
 function restorable({ operators }: Manifest): Readonly<Record<string, OperatorState>> {
   return Object.fromEntries(
-    Object.entries(operators).map(([id, { kind, snapshot, objects }]) => [
+    Object.entries(operators).map(([id, state]) => [
       id,
-      snapshot === undefined ? { kind, open: [], objects: [] } : { kind, snapshot, open: [], objects },
+      state.snapshot === undefined ? { kind: state.kind, open: [], objects: [] } : { ...state, open: [] },
     ]),
   );
 }

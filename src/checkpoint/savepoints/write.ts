@@ -1,6 +1,5 @@
 import { map, type Observable } from 'rxjs';
 import type { KeyGroupRange } from '../../state/index.js';
-import type { Json } from '../../flow/index.js';
 import type { CheckpointData } from '../../store/services.js';
 import { dataKey } from '../dataPlace.js';
 import { drawId } from '../firstState.js';
@@ -16,12 +15,7 @@ export interface SavepointContent {
   readonly at: number;
   /** Whose state it is. Absent: all. */
   readonly keyGroups?: KeyGroupRange;
-  readonly operators: Readonly<
-    Record<
-      string,
-      { readonly kind: OperatorState['kind']; readonly snapshot: Json; readonly objects: readonly string[] }
-    >
-  >;
+  readonly operators: Readonly<Record<string, Omit<OperatorState, 'open'>>>;
   /** The bytes of each data object, by name. */
   readonly sizes: ReadonlyMap<string, number>;
   readonly finished: boolean;

@@ -22,4 +22,5 @@ export {
   summaryName,
   type ExportedOperator,
   type ExportSummary,
+  type OtherSnapshot,
 } from './summary.js';

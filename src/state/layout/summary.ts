@@ -23,6 +23,8 @@ export interface ExportSummary {
 export interface OtherSnapshot {
   readonly kind: 'source' | 'operator';
   readonly snapshot: Json;
+  /** Of a source: its `End` was sent before the checkpoint. */
+  readonly ended?: boolean;
 }
 
 /** The keyed state of an operator in an export. */
@@ -75,7 +77,11 @@ const isOperator = fields({
   bytes: isCount,
   lists: isCount,
 });
-const isOther = fields({ kind: oneOf('source', 'operator'), snapshot: (value) => value !== undefined });
+const isOther = fields({
+  kind: oneOf('source', 'operator'),
+  snapshot: (value) => value !== undefined,
+  ended: optional((value) => typeof value === 'boolean'),
+});
 const isSummary = fields({
   format: oneOf(format),
   version: (value) => value === 1,
