@@ -2,6 +2,7 @@
  * The longest turn of the event loop while much state is stored, restored, removed, or given back by a checkpoint that
  * was cancelled. Params: `kind`, `cells`.
  */
+import { setImmediate } from 'node:timers/promises';
 import { mapState, timers, valueState } from 'millrace';
 import type { Frozen } from '#src/flow/index.js';
 import type { StateSpec } from '#src/state/index.js';
@@ -79,7 +80,10 @@ function workload<H>(spec: StateSpec<H>, { fill, clear }: Changes<H>): Workload 
       const restoreMs = await watch.during(async () => (restored = await state.restored(stored)));
       const { size: back } = restored;
       clear(state);
-      const clearMs = await watch.during(() => state.checkpoint());
+      const clearMs = await watch.during(async () => {
+        await state.checkpoint();
+        await untilRemoved(state);
+      });
       return {
         digest: `${back} of ${size}, ${state.size} left`,
         amount: size,
@@ -87,4 +91,13 @@ function workload<H>(spec: StateSpec<H>, { fill, clear }: Changes<H>): Workload 
       };
     },
   };
+}
+
+/** Cleared cells leave memory after the checkpoint, in a step of each turn of the event loop. */
+async function untilRemoved(state: { readonly size: number }): Promise<void> {
+  for (let size = Infinity; state.size < size;) {
+    size = state.size;
+    await setImmediate();
+    await setImmediate();
+  }
 }

@@ -5,7 +5,7 @@
  *    before it are handed out, so that memory does not depend on the number of objects. One request at a time: a round
  *    costs one LIST for every 1,000 objects below each URI, and a HEAD for a URI that may name an object itself.
  * 2. The listing of the next URI begins when everything that was found is opened. The next round begins `every` after the
- *    begin of the last one, or when that is over, if it takes longer.
+ *    start of the last one, or when that is over, if it takes longer.
  * 3. Between two pages, or two rounds, one hint is looked at: a HEAD for each URI that covers it. Hints beyond a bound are
  *    dropped, since listings find everything.
  * 4. An object that changes or vanishes before it is read to its end is looked at again, with a HEAD, and read in its new
@@ -29,7 +29,7 @@ import { continuousPosition, continuousPositionOf } from './position.js';
 import { ReadVersions, type Changed } from './readVersions.js';
 
 export interface ContinuousSettings {
-  /** Milliseconds from the begin of a round to the begin of the next one. */
+  /** Milliseconds from the start of a round to that of the next one. */
   readonly every: number;
   readonly hints: Observable<string> | undefined;
   readonly changed: Changed;
@@ -247,15 +247,12 @@ class Continuous implements Discovery {
     if (this.#at < this.#roots.length) return;
     this.#at = 0;
     this.#round = false;
-    const { clock } = this.#options;
-    const passed = monotonic(clock) - (this.#began ?? 0);
+    const passed = monotonic(this.#options.clock) - (this.#began ?? 0);
     this.#began = undefined;
-    this.#held.add(
-      clock.after(Math.max(0, this.#settings.every - passed), () => {
-        this.#round = true;
-        this.#advance();
-      }),
-    );
+    this.#after(Math.max(0, this.#settings.every - passed), () => {
+      this.#round = true;
+      this.#advance();
+    });
   }
 
   #resume(object: ObjectPosition): void {
@@ -343,14 +340,23 @@ class Continuous implements Discovery {
   /** Repeats the request after a while, or throws its error. */
   #retry(error: unknown, asked: string): void {
     if (!isRetryable(error)) throw error;
-    const { clock, random } = this.#options;
-    const delay = Math.round(backoffDelay(retries, ++this.#failures, random()));
+    const delay = Math.round(backoffDelay(retries, ++this.#failures, this.#options.random()));
     this.#reportFailure(error, delay);
     this.#asked = asked;
-    this.#held.add(
-      clock.after(delay, () => {
-        this.#asked = undefined;
-        this.#advance();
+    this.#after(delay, () => {
+      this.#asked = undefined;
+      this.#advance();
+    });
+  }
+
+  /** Nothing is held of it once its time has come. */
+  #after(delay: number, work: () => void): void {
+    const alarm = new Subscription();
+    this.#held.add(alarm);
+    alarm.add(
+      this.#options.clock.after(delay, () => {
+        alarm.unsubscribe();
+        work();
       }),
     );
   }

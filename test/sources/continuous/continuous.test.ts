@@ -1,4 +1,5 @@
-import { concat, defer, NEVER, of, Subject, throwError, type Observable } from 'rxjs';
+import { jest } from '@jest/globals';
+import { concat, defer, NEVER, of, Subject, throwError, type Observable, type Subscription } from 'rxjs';
 import { createStores, decorate, StoreError, type StoreCall } from '../../../src/entries/stores.js';
 import {
   fileSink,
@@ -8,6 +9,7 @@ import {
   type JobEvent,
   type JobOptions,
 } from '../../../src/index.js';
+import { SimulatedClock } from '../../../src/testing/index.js';
 import { Lake, now } from '../../job/harness.js';
 
 interface Line {
@@ -123,6 +125,23 @@ describe('a continuous source', () => {
     live.start();
     await live.pass(95 * second);
     expect(live.asked).toEqual(Array(10).fill('list'));
+    await live.stop();
+  });
+
+  it('keeps nothing of the rounds that are over', async () => {
+    const live = new Live();
+    const every = 7777;
+    const { clock } = live.lake;
+    const alarms: Subscription[] = [];
+    jest.spyOn(clock, 'after').mockImplementation((delay, work) => {
+      const alarm = SimulatedClock.prototype.after.call(clock, delay, work);
+      if (delay === every) alarms.push(alarm);
+      return alarm;
+    });
+    live.start({ every });
+    await live.pass(100 * every);
+    expect(alarms.length).toBeGreaterThan(90);
+    expect(alarms.slice(0, -1).every(({ closed }) => closed)).toBe(true);
     await live.stop();
   });
 
