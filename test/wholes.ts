@@ -235,7 +235,7 @@ export const wholes: readonly Whole[] = [
     because: 'Parts of one discovery.',
   },
   {
-    files: 'sources/{progress,standstill}.ts',
+    files: 'sources/{endlessPolls,standstill}.ts',
     by: 'sources/pump.test.ts',
     because: 'Parts of the pump.',
   },
@@ -314,6 +314,11 @@ export const wholes: readonly Whole[] = [
     files: 'store/multipart/bufferPool.ts',
     by: 'fs/writer/writer.test.ts',
     because: 'Those who use buffers show that none is lost.',
+  },
+  {
+    files: 'store/observe/{sourceMetrics,sourceProgress}.ts',
+    by: 'store/observe/openTelemetry.test.ts',
+    because: 'What OpenTelemetry shows of sources, and where from.',
   },
   {
     files: 'store/observe/channels.ts',

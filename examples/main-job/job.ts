@@ -5,7 +5,17 @@
  * from its newest durable checkpoint. Its argument is where its data is; how to reach S3 comes from the environment,
  * as for any AWS program (`AWS_ENDPOINT_URL_S3`, `AWS_REGION`, credentials).
  */
-import { createJob, fileSink, files, keyed, ndjson, records, stopOn, valueState } from 'millrace';
+import {
+  createJob,
+  fileSink,
+  files,
+  keyed,
+  ndjson,
+  records,
+  stopOn,
+  valueState,
+  type JobEvent,
+} from 'millrace';
 import { filter, map, tap } from 'rxjs';
 import type { WebEvent } from './generate.js';
 
@@ -18,23 +28,29 @@ export interface JobTask {
   readonly roll: { readonly size: number; readonly age: string };
 }
 
-/** A message to the parent, five times a second: events seen since the start. */
+/** A message to the parent, five times a second. */
 export interface JobMessage {
+  /** Events seen since the start. */
   readonly events: number;
+  /** How far the source has come, over all starts; `undefined` until it has listed something. */
+  readonly input: Input | undefined;
 }
+
+export type Input = Pick<Extract<JobEvent, { type: 'progress' }>, 'listed' | 'read' | 'complete'>;
 
 const task = JSON.parse(process.argv[2] ?? '') as JobTask;
 let events = 0;
+let input: Input | undefined;
 
 const job = createJob({ name: 'clicks', checkpoints: { dir: task.checkpoints, interval: '1s' } });
 
 // Small fragments, as the demo throttles the input.
-const input = files(`${task.input}/**/*.ndjson*`, {
+const source = files(`${task.input}/**/*.ndjson*`, {
   format: ndjson<WebEvent>(),
   prefetch: { fragment: '1MiB', window: 8 },
 });
 
-const clicks = job.source('events', input).pipe(
+const clicks = job.source('events', source).pipe(
   records(
     tap(() => events++),
     filter((event) => event.kind === 'click'),
@@ -53,7 +69,10 @@ const clicks = job.source('events', input).pipe(
   }),
 );
 
-const tell = (): void => void process.send?.({ events } satisfies JobMessage);
+const tell = (): void => void process.send?.({ events, input } satisfies JobMessage);
+job.events$.subscribe((event) => {
+  if (event.type === 'progress') input = event;
+});
 const ticker = setInterval(tell, 200);
 const orphaned = (): void => process.exit(1); // the demo is gone
 process.once('disconnect', orphaned);

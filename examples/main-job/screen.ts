@@ -33,6 +33,13 @@ class Rate {
 
 const count = (n: number): string => Math.round(n).toLocaleString('en-US');
 
+/** As long as listing goes on, there may be more. */
+function objectsOf(input: Progress['input']): string {
+  if (input === undefined) return 'listing';
+  const { listed, read, complete } = input;
+  return `${count(read.objects)}/${count(listed.objects)}${complete ? '' : '+'} objects`;
+}
+
 function bars(out: NodeJS.WriteStream): Screen {
   const all = new MultiBar(
     {
@@ -59,10 +66,11 @@ function bars(out: NodeJS.WriteStream): Screen {
     job(total, kills) {
       const one = bar('clicks', total);
       const rate = new Rate();
-      return ({ events, checkpoints, kills: killed }) => {
+      return ({ events, input, checkpoints, kills: killed }) => {
         const speed = `${count(rate.add(events))} records/s`;
-        const detail = `${speed}  ${checkpoints.toString()} checkpoints  ${killed.toString()}/${kills.toString()} kills`;
-        one.update(Math.min(events, total), { detail });
+        const detail = `${objectsOf(input)}  ${speed}  ${checkpoints.toString()} checkpoints  ${killed.toString()}/${kills.toString()} kills`;
+        if (input !== undefined) one.setTotal(input.listed.bytes);
+        one.update(input?.read.bytes ?? 0, { detail });
       };
     },
     close: () => all.stop(),
@@ -92,11 +100,11 @@ function plain(out: NodeJS.WriteStream): Screen {
     job(total, kills) {
       const due = everySeconds(5);
       const rate = new Rate();
-      return ({ events, checkpoints, kills: killed }) => {
+      return ({ events, input, checkpoints, kills: killed }) => {
         const speed = rate.add(events);
         if (!due()) return;
         say(
-          `clicks ${count(Math.min(events, total))}/${count(total)} events, ${count(speed)} records/s, ` +
+          `clicks ${objectsOf(input)}, ${count(Math.min(events, total))}/${count(total)} events, ${count(speed)} records/s, ` +
             `${checkpoints.toString()} checkpoints, ${killed.toString()}/${kills.toString()} kills`,
         );
       };

@@ -9,12 +9,14 @@ import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import type { Aim, Kind, Moment } from './aim.js';
 import { kill, type Children } from './children.js';
-import type { JobMessage, JobTask } from './job.js';
+import type { Input, JobMessage, JobTask } from './job.js';
 import type { Pace } from './pace.js';
 
 export interface Progress {
   /** Events processed, for the progress bar: those of the newest checkpoint and those since. */
   readonly events: number;
+  /** What the source has listed and read, as the job reports it. */
+  readonly input: Input | undefined;
   /** Durable ones. */
   readonly checkpoints: number;
   readonly kills: number;
@@ -44,13 +46,19 @@ export class Supervisor {
   #base = 0;
   #durable = 0;
   #since = 0;
+  #input: Input | undefined;
 
   constructor(options: SuperviseOptions) {
     this.#options = options;
   }
 
   get progress(): Progress {
-    return { events: this.#base + this.#since, checkpoints: this.#checkpoints, kills: this.#kills };
+    return {
+      events: this.#base + this.#since,
+      input: this.#input,
+      checkpoints: this.#checkpoints,
+      kills: this.#kills,
+    };
   }
 
   /** Runs the job to its end, through all kills. Rejects if it ends in any other way. */
@@ -66,6 +74,7 @@ export class Supervisor {
       this.#since = 0;
       child.on('message', (message: JobMessage) => {
         this.#since = message.events;
+        this.#input = message.input ?? this.#input;
         this.#options.onProgress(this.progress);
       });
       const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];

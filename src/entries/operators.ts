@@ -82,6 +82,7 @@ export type {
   DiscoveryFailedEvent,
   InputSkippedEvent,
   NotReadEvent,
+  ProgressEvent,
   SkippedEvent,
   SourceEvent,
 } from '../sources/events.js';

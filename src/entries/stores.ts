@@ -63,6 +63,12 @@ export {
   type RequestStart,
   type StoreRequest,
 } from '../store/observe/channels.js';
+export type {
+  InputAmount,
+  ProgressMessage,
+  SourceLag,
+  SourceProgress,
+} from '../store/observe/sourceProgress.js';
 export { inspectServer, type Finding, type FindingName, type ServerReport } from '../store/inspect.js';
 export { probe } from '../store/probe.js';
 

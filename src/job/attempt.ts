@@ -13,6 +13,7 @@ import type { MemoryAccount } from './memory/index.js';
 import { memoryExceeded } from './memoryExceeded.js';
 import { Opening } from './opening.js';
 import type { Wait } from './stalls.js';
+import { ProgressWatch } from './progressWatch.js';
 import { StallWatch } from './stallWatch.js';
 import type { SavepointQueue, SavepointRequest } from './savepoints.js';
 import { waitsOf, type Adopting, type AttemptState } from './waits.js';
@@ -96,6 +97,7 @@ class RunningAttempt {
   /** When the account started to wait for memory, or last received some. */
   #memorySince = 0;
   readonly #stalls: StallWatch;
+  readonly #progress: ProgressWatch;
 
   constructor(plan: AttemptPlan, outcome: Subscriber<Outcome>) {
     this.#plan = plan;
@@ -118,6 +120,12 @@ class RunningAttempt {
       clock,
       afterMs: plan.stalledAfterMs,
       waits: () => this.#waits(),
+      report: plan.emit,
+    });
+    this.#progress = new ProgressWatch({
+      job: plan.name,
+      clock,
+      sources: () => this.#wiring.progress,
       report: plan.emit,
     });
   }
@@ -169,6 +177,7 @@ class RunningAttempt {
     if (this.#state === 'over') return;
     this.#state = 'over';
     this.#stalls.close();
+    this.#progress.close();
     this.#wiring.close();
     this.#held.unsubscribe();
   }
@@ -219,6 +228,7 @@ class RunningAttempt {
         },
         turned: () => {
           this.#stalls.nudge();
+          this.#progress.nudge();
         },
         failed: (error, place) => {
           const { operator = id } = this.#origins.of(error) ?? {};
@@ -304,6 +314,7 @@ class RunningAttempt {
   #last(reason: 'stop' | 'final'): void {
     if (this.#state !== 'running') return;
     this.#state = 'ending';
+    this.#progress.flush();
     this.#guard(() => {
       this.#held.add(
         this.#coordinator.finish(reason).subscribe({

@@ -2,7 +2,7 @@ import type { CheckpointEvent } from '../checkpoint/index.js';
 import type { OperatorEvent, RecordSkipped } from '../flow/index.js';
 import type { FailurePlace } from './failure.js';
 import type { SinkEvent } from '../sinks/events.js';
-import type { SourceEvent } from '../sources/events.js';
+import type { ProgressEvent, SourceEvent } from '../sources/events.js';
 import type { StateEvent } from '../state/backend/events.js';
 import type { StallEvent } from './stalls.js';
 
@@ -14,6 +14,7 @@ export type JobEvent =
   | LifeEvent
   | StallEvent
   | CheckpointEvent
+  | ProgressEvent
   | SourceEvent
   | SinkEvent
   | StateEvent

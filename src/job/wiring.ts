@@ -3,6 +3,7 @@ import { MillraceError } from '../errors.js';
 import { open, type Attempt } from '../flow/index.js';
 import type { SourcePump } from '../sources/pump.js';
 import type { DeadLetter, Source } from '../sources/source.js';
+import type { SourceProgress } from '../store/observe/sourceProgress.js';
 import type { FailurePlace } from './failure.js';
 import { HotSource } from './hotSource.js';
 import { Leaf, type LeafEvents } from './leaf.js';
@@ -82,6 +83,11 @@ export class Wiring {
     for (const leaf of this.leaves) if (!leaf.open) throw openLost(leaf.index);
     const without = this.leaves.find(({ sources }) => sources.size === 0);
     if (without !== undefined && terminals < this.leaves.length) throw leafWithoutSource(without.index);
+  }
+
+  /** How far each source has come, by id. */
+  get progress(): Iterable<readonly [string, SourceProgress | undefined]> {
+    return [...this.#sources].map(([id, { pump }]) => [id, pump?.progress]);
   }
 
   /** The place of the record being handled. */

@@ -45,8 +45,22 @@ export interface Discovery {
   next(answer: (object: FileObject | undefined) => void): void;
   /** The request that is pending; `undefined` while it waits for objects that do not exist yet. */
   readonly waitsFor: string | undefined;
+  /** The objects that are found and that `next` has not answered yet. */
+  ahead(): Iterable<Pick<FileObject, 'size' | 'modified'>>;
+  /** Whether a listing has come to its end, in this attempt or before. */
+  readonly complete: boolean;
+  /** Of a discovery that does not end. */
+  lag?(): DiscoveryLag;
   /** Aborts the pending request. Nothing is answered after that. */
   close(): void;
+}
+
+/** How old the knowledge of a discovery is. */
+export interface DiscoveryLag {
+  /** The server's time now. Milliseconds since the epoch. */
+  readonly serverTime: number;
+  /** Milliseconds since the start of the last complete listing, or else of the attempt. */
+  readonly listingMs: number;
 }
 
 export interface DiscoveryOptions {
@@ -67,6 +81,10 @@ export interface DiscoveryOptions {
   readonly charge: () => MemoryCharge;
   /** The object that the restored position is in is given up: no position names it any more. */
   readonly givenUp: () => void;
+  /** A request is sent. */
+  readonly requested: (method: 'list' | 'head') => void;
+  /** Its progress has changed although nothing was found. */
+  readonly progressed: () => void;
   /** Reports an event of the source. */
   readonly report: (event: OperatorEvent) => void;
   /** The source cannot continue. */

@@ -1,5 +1,16 @@
+import type { SourceProgress } from '../store/observe/sourceProgress.js';
+
 /** Events of sources. `operator` is the source's id. */
 export type SourceEvent = SkippedEvent | InputSkippedEvent | NotReadEvent | DiscoveryFailedEvent;
+
+/**
+ * How far a source has come. Reported at most once a second for each source, when it has changed, and at its end. Sources
+ * without `SourceReader.progress` report none.
+ */
+export type ProgressEvent = SourceProgress & {
+  readonly type: 'progress';
+  readonly operator: string;
+};
 
 export type SkippedEvent = {
   /** Malformed records were skipped. Reported once per slice of input, with the last one as an example. */

@@ -21,6 +21,12 @@ export class Fifo<T> {
     return this.#leaving.pop();
   }
 
+  /** From the oldest to the newest. */
+  *[Symbol.iterator](): Iterator<T> {
+    for (let at = this.#leaving.length - 1; at >= 0; at--) yield this.#leaving[at] as T;
+    yield* this.#arrived;
+  }
+
   clear(): void {
     this.#arrived = [];
     this.#leaving = [];

@@ -7,6 +7,7 @@ import { ForeignName, type Json } from '../flow/index.js';
 import type { Codec, MemberStart } from '../formats/decompressor.js';
 import { codecNamed, type CodecName } from '../formats/codec.js';
 import type { ObjectDecoder, Reader } from '../formats/reader.js';
+import type { InputAmount } from '../store/observe/sourceProgress.js';
 import { fields, isCount, isString, optional } from '../shape.js';
 import { badPosition, checkMarked, marked, type PositionKind } from './position.js';
 
@@ -17,6 +18,8 @@ export interface FilesPosition {
   readonly object?: ObjectPosition;
   /** Malformed records skipped so far, over the job's life. */
   readonly skipped: number;
+  /** What was read to its end. Absent in checkpoints of versions that did not count it. */
+  readonly read?: InputAmount;
 }
 
 export interface ObjectPosition {
@@ -60,6 +63,7 @@ const filesKind: PositionKind = {
     discovery: (value) => value !== undefined,
     object: optional(isObjectPosition),
     skipped: isCount,
+    read: optional(fields({ objects: isCount, bytes: isCount })),
   }),
 };
 

@@ -12,9 +12,11 @@ import { memory, type Json } from '../flow/index.js';
 import { StoreError } from '../store/errors.js';
 import type { ObjectInfo } from '../store/objectStore.js';
 import type { Links } from '../store/links.js';
+import type { SourceProgress } from '../store/observe/sourceProgress.js';
 import { stores } from '../store/services.js';
 import type { Discover, Discovery, FileObject } from './discovery.js';
 import { inputError } from './errors.js';
+import { FilesProgress } from './filesProgress.js';
 import { Fetcher } from './fetcher.js';
 import { checkFormat, decodePosition, encodePosition, type ObjectPosition } from './filesPosition.js';
 import type { FragmentLimits } from './fragments.js';
@@ -48,6 +50,7 @@ export class FilesReader<T> implements SourceReader<T> {
   readonly #discovery: Discovery;
   readonly #fetcher: Fetcher<FileObject>;
   readonly #malformed: MalformedRecords;
+  readonly #progress: FilesProgress;
   /** Bytes of a block, a quarter of a slice. */
   readonly #block: number;
   /** The object that is being read. */
@@ -70,6 +73,7 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#resuming = restored?.object;
     if (this.#resuming !== undefined) checkFormat(id, this.#resuming, settings.format);
     this.#malformed = new MalformedRecords(id, settings.onMalformed, attempt, restored?.skipped ?? 0);
+    const progress = (this.#progress = new FilesProgress(restored));
     const fail = (error: unknown): void => this.#fail(error);
     this.#discovery = settings.discover({
       ...settings,
@@ -79,14 +83,23 @@ export class FilesReader<T> implements SourceReader<T> {
       clock: attempt.clock,
       random: attempt.random,
       charge: () => attempt.use(memory).charge(),
-      givenUp: () => (this.#resuming = undefined),
+      givenUp: () => {
+        this.#resuming = undefined;
+        progress.givenUp();
+      },
+      requested: progress.requested,
+      progressed: () => this.#ready(),
       report: (event) => attempt.report(event),
       fail,
     });
     this.#fetcher = new Fetcher<FileObject>({
       limits: settings.limits,
       memory: (use) => attempt.use(memory).share({ ...use, who: `source '${id}' (read-ahead)` }),
-      nextObject: (answer) => this.#discovery.next(answer),
+      nextObject: (answer) =>
+        this.#discovery.next((object) => {
+          progress.found(object);
+          answer(object);
+        }),
       get: ({ object, start, end }) =>
         object.store.get(object.key, { range: { start, end }, ifMatch: object.etag }).pipe(
           tap(({ info }) => checkVersion(object, info)),
@@ -131,7 +144,12 @@ export class FilesReader<T> implements SourceReader<T> {
       discovery: this.#discovery.position(),
       ...(object === undefined ? {} : { object }),
       skipped: this.#malformed.skipped,
+      read: this.#progress.read,
     });
+  }
+
+  progress(): SourceProgress {
+    return this.#progress.now(this.#discovery, this.#current === undefined ? [] : [this.#current]);
   }
 
   waitsFor(): string | undefined {
@@ -205,6 +223,7 @@ export class FilesReader<T> implements SourceReader<T> {
 
   #finish(reader: ObjectReader<T>): void {
     reader.close();
+    this.#progress.finished(reader.object);
     this.#current = undefined;
     this.#count();
     this.#fetcher.next();
@@ -218,6 +237,7 @@ export class FilesReader<T> implements SourceReader<T> {
   /** Not in the middle of a poll, which may be reading the object. */
   #dropLost(): void {
     for (const object of this.#lost) {
+      this.#progress.lost(object);
       if (this.#current?.object === object) {
         this.#current.close();
         this.#current = undefined;

@@ -74,6 +74,14 @@ class Listed implements Discovery {
     return this.#asked;
   }
 
+  ahead(): Iterable<Pick<FileObject, 'size' | 'modified'>> {
+    return this.#root?.ahead() ?? [];
+  }
+
+  get complete(): boolean {
+    return this.#next >= this.#options.uris.length && (this.#root?.over ?? true);
+  }
+
   close(): void {
     this.#answer = undefined;
     this.#requests.unsubscribe();

@@ -6,7 +6,7 @@
  *    other;
  * 3. the listing, after the last key read.
  */
-import { catchError, map, of, throwError, type Observable } from 'rxjs';
+import { catchError, defer, map, of, throwError, type Observable } from 'rxjs';
 import { ForeignName } from '../flow/index.js';
 import { hideUserInfo } from '../path/index.js';
 import { isStoreError, StoreError } from '../store/errors.js';
@@ -87,11 +87,16 @@ export class ListedRoot {
       this.#found = undefined;
       return found;
     }
-    for (let info = this.#page[this.#at]; info !== undefined; info = this.#page[this.#at]) {
-      this.#at++;
-      if (this.#keys.covers(info.key)) return this.#object(info, undefined);
-    }
-    return undefined;
+    const info = this.#page[this.#at];
+    if (info === undefined) return undefined;
+    this.#at++;
+    return this.#object(info, undefined);
+  }
+
+  /** What `take` will return. */
+  *ahead(): Iterable<Pick<FileObject, 'size' | 'modified'>> {
+    if (this.#found !== undefined) yield this.#found;
+    for (let at = this.#at; at < this.#page.length; at++) yield this.#page[at] as ObjectInfo;
   }
 
   /** A request that may find more objects; it emits once they are available. `undefined` when the root is over. */
@@ -124,7 +129,12 @@ export class ListedRoot {
 
   /** The object of that key, as it is now. Errors: `NotFound`, and others of the store. */
   find(key: string): Observable<FileObject> {
-    return this.#store.head(key).pipe(map((info) => this.#object(info, undefined)));
+    return this.#head(key).pipe(map((info) => this.#object(info, undefined)));
+  }
+
+  /** Whether there is nothing more to request. */
+  get over(): boolean {
+    return this.#phase === 'over';
   }
 
   /** Whether the next request is for a page of a listing. */
@@ -147,7 +157,7 @@ export class ListedRoot {
 
   #reopen(resume: ObjectPosition): Observable<void> {
     const uri = this.#keys.uriOf(resume.key);
-    return this.#store.head(resume.key, { ifMatch: resume.etag }).pipe(
+    return this.#head(resume.key, { ifMatch: resume.etag }).pipe(
       map((info) => {
         if (info.etag !== resume.etag) throw new StoreError('PreconditionFailed', `${uri} has another ETag.`);
         if ((resume.compressed?.at ?? resume.offset) > info.size)
@@ -160,7 +170,7 @@ export class ListedRoot {
   }
 
   #findExact(key: string): Observable<void> {
-    return this.#store.head(key).pipe(
+    return this.#head(key).pipe(
       map((info) => {
         this.#found = this.#object(info, undefined);
         this.#phase = 'over';
@@ -184,14 +194,14 @@ export class ListedRoot {
           ? { startAfter: this.#after }
           : {}),
     });
-    return page.pipe(
+    return this.#counted('list', page).pipe(
       map(({ objects, cursor: next, unlisted = [], date }) => {
         if (this.#cursor === undefined) this.#date = date;
         for (const one of unlisted) this.#except(one);
         this.#checkOrder(objects);
         if (next !== undefined && next === this.#cursor)
           throw new UnorderedListing(this.#listed(), 'it has no end');
-        this.#page = objects;
+        this.#page = objects.filter(({ key }) => this.#keys.covers(key));
         this.#at = 0;
         this.#cursor = next;
         if (next === undefined) this.#phase = 'over';
@@ -200,6 +210,17 @@ export class ListedRoot {
         throw isStoreError(error, 'NotFound') ? new MissingBucket(this.#store.uri, error) : error;
       }),
     );
+  }
+
+  #head(key: string, options?: { readonly ifMatch: string }): Observable<ObjectInfo> {
+    return this.#counted('head', this.#store.head(key, options));
+  }
+
+  #counted<R>(method: 'list' | 'head', request: Observable<R>): Observable<R> {
+    return defer(() => {
+      this.#options.requested(method);
+      return request;
+    });
   }
 
   /** Positions depend on the order, as one key covers all objects that have been read. Not every store keeps it. */

@@ -31,6 +31,8 @@ export class ObjectBytes {
   readonly #content: Preview;
   #codec: Codec | undefined;
   #decompressor: Decompressor | undefined;
+  /** Bytes of the object that the decompressor has got. */
+  #taken: number;
   /** Decompressed bytes to drop before the resumed position. */
   #discard = 0;
 
@@ -38,6 +40,7 @@ export class ObjectBytes {
     this.#options = options;
     const { id, object, fetcher, compression, text } = options;
     const resume = object.resume;
+    this.#taken = object.from;
     this.#stored = new Preview(
       () => fetcher.read(),
       resume === undefined
@@ -87,6 +90,11 @@ export class ObjectBytes {
       : { compressed: { codec: this.#codec.name, at: member.at, offset: member.offset } };
   }
 
+  /** Bytes that were read as the store holds them, where `offset` is read. */
+  stored(offset: number): number {
+    return this.#decompressor === undefined ? offset : this.#taken;
+  }
+
   /** Forgets the members before `offset`, which must not regress. */
   passed(offset: number): void {
     this.#decompressor?.member(offset);
@@ -123,7 +131,10 @@ export class ObjectBytes {
       const chunk = this.#stored.read();
       if (chunk === 'wait') break;
       if (chunk === 'end') decompressor.finish();
-      else decompressor.push(chunk);
+      else {
+        this.#taken += chunk.length;
+        decompressor.push(chunk);
+      }
     }
     const chunk = decompressor.read();
     if (chunk === undefined) return decompressor.over ? 'end' : 'wait';

@@ -70,6 +70,11 @@ export class ObjectReader<T> {
     };
   }
 
+  /** Bytes of the object that were read, as the store holds them. */
+  get stored(): number {
+    return this.#bytes.stored(this.#slicer.offset);
+  }
+
   /** The record that is being passed on or decoded. */
   get place(): RecordPlace | undefined {
     return this.#place?.();

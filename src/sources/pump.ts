@@ -30,7 +30,7 @@
  * 3. `Credit` with the cumulative bytes follows them. So outstanding bytes exceed the budget by at most one slice (or
  *    one record, if that is longer).
  * 4. As long as there is more to do, the loop continues, and wakes itself at the end of a turn. A reader that is polled
- *    again and again without progress fails the source (`progress.ts`).
+ *    again and again without progress fails the source (`endlessPolls.ts`).
  */
 import type { Subscription } from 'rxjs';
 import { MillraceError } from '../errors.js';
@@ -46,9 +46,10 @@ import {
   type MemoryShare,
   type Signal,
 } from '../flow/index.js';
+import type { SourceProgress } from '../store/observe/sourceProgress.js';
 import { SourceStuck } from './errors.js';
 import type { RecordPlace } from './place.js';
-import { Progress } from './progress.js';
+import { EndlessPolls } from './endlessPolls.js';
 import type { DeadLetter, Source, SourceOutput, SourceReader } from './source.js';
 import { Standstill, type SourceWait } from './standstill.js';
 
@@ -106,7 +107,7 @@ export class SourcePump<T> {
   #durable: { readonly checkpoint: number; readonly position: Json } | undefined;
   /** Bytes sent before the newest barrier. */
   #beforeBarrier = 0;
-  readonly #progress: Progress;
+  readonly #polls: EndlessPolls;
   readonly #standstill: Standstill;
 
   constructor(options: PumpOptions<T>) {
@@ -114,8 +115,8 @@ export class SourcePump<T> {
     this.#options = options;
     this.#attempt = options.attempt;
     const { records, letters } = options;
-    const progress = new Progress(options.attempt.clock, () => this.#reader?.position() ?? null);
-    this.#progress = progress;
+    const polls = new EndlessPolls(options.attempt.clock, () => this.#reader?.position() ?? null);
+    this.#polls = polls;
     this.#standstill = new Standstill(options.attempt.clock);
     const output = (this.#output = {
       taken: 0,
@@ -124,7 +125,7 @@ export class SourcePump<T> {
         output.taken++;
       },
       deadLetter: (letter: DeadLetter): void => {
-        progress.made();
+        polls.made();
         if (this.#state === 'running') letters?.next(letter);
       },
     });
@@ -153,6 +154,11 @@ export class SourcePump<T> {
     if (input !== undefined) return this.#standstill.waits(input, this.#sent);
     this.#standstill.over();
     return undefined;
+  }
+
+  /** How far the source has come, if it knows that. */
+  get progress(): SourceProgress | undefined {
+    return this.#reader?.progress?.();
   }
 
   /** The record that is being sent right now, if any. */
@@ -352,7 +358,7 @@ export class SourcePump<T> {
     const result = reader.poll(this.#output);
     this.#polling = false;
     this.#reportDurable();
-    if (this.#output.taken > 0) this.#progress.made();
+    if (this.#output.taken > 0) this.#polls.made();
     if (!this.#is('running')) return;
     this.#waiting = result === 'wait';
     if (reader.bytes > this.#sent) {
@@ -360,7 +366,7 @@ export class SourcePump<T> {
       // The input was over, and has new records.
       this.#over = false;
       this.#send(credit(this.id, this.#sent));
-      this.#progress.made();
+      this.#polls.made();
     } else if (result !== 'end') this.#checkProgress(reader);
     if (result !== 'end' || !this.#is('running')) return;
     this.#state = 'ended';
@@ -370,7 +376,7 @@ export class SourcePump<T> {
   }
 
   #checkProgress(reader: SourceReader<T>): void {
-    const polls = this.#progress.missed();
+    const polls = this.#polls.missed();
     if (polls === undefined) return;
     throw new SourceStuck(this.id, this.#options.source.description, reader.position(), polls);
   }

@@ -1,4 +1,5 @@
 import type { Attempt, FlowOperator, Json } from '../flow/index.js';
+import type { SourceProgress } from '../store/observe/sourceProgress.js';
 import type { RecordPlace } from './place.js';
 
 export type { RecordPlace } from './place.js';
@@ -50,6 +51,8 @@ export interface SourceReader<T> {
    * does not exist yet, which is not a stall.
    */
   waitsFor?(): string | undefined;
+  /** How far it has come: reported by events `progress` and in metrics. Between polls, at most once a second. */
+  progress?(): SourceProgress;
   /** The record that `poll` is passing on or decoding; called within a poll when an error occurs there. */
   place?(): RecordPlace | undefined;
   /** Aborts requests and frees buffers. */

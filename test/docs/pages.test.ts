@@ -31,6 +31,7 @@ import { oncePerDay } from './examples/oncePerDay.js';
 import { Lake } from '../job/harness.js';
 import { createLake, published, runUntil as runOn } from '../examples/lake.js';
 import { examplesOf, runExample } from './program.js';
+import { progressLine } from './examples/progressLine.js';
 import { sendVisits } from './examples/sendVisits.js';
 import { results } from './examples/tenfold.js';
 import { topUsers } from './examples/topUsers.js';
@@ -74,6 +75,7 @@ describe('The examples of the pages', () => {
     ['writing-operators.md', 'examples/outbox/outbox.ts'],
     ['formats.md', 'examples/tsv.ts'],
     ['sources.md', 'test/docs/examples/copyVisits.ts'],
+    ['sources.md', 'test/docs/examples/progressLine.ts'],
     ['streams.md', 'test/docs/examples/exportOrders.ts'],
     ['streams.md', 'test/docs/examples/sendVisits.ts'],
     ['streams.md', 'test/docs/examples/copyClicks.ts'],
@@ -208,6 +210,20 @@ describe('The examples of the pages', () => {
     stop.abort();
     await pass(90);
     expect(await running).toEqual({ outcome: 'stopped' });
+  });
+
+  test('progressLine shows how far a source has come', async () => {
+    const lake = new Lake();
+    lake.put('raw/a.ndjson', [{ user: 'ann' }]);
+    lake.put('raw/b.ndjson', [{ user: 'bob' }]);
+    const { job, events } = lake.job();
+    const source = files('memory://lake/raw/', { format: text() });
+    await lake.run(
+      job,
+      job.source('raw', source).pipe(fileSink('out', 'memory://lake/out', { format: text() })),
+    );
+    const lines = events.flatMap((event) => progressLine(event) ?? []);
+    expect(lines.at(-1)).toBe('2 of 2 objects, 100 %');
   });
 
   test('sendVisits sends one after the other', async () => {

@@ -9,11 +9,15 @@ import { keysOf, now, textOf } from './world.js';
 
 const minute = 60_000;
 
-/** Versions that a source over a bucket that changes all the time has read, and those that stayed. */
+/**
+ * Versions that a source over a bucket that changes all the time has read, those that stayed, and the progress that it has
+ * reported last.
+ */
 function live(seed: number): {
   readonly read: number[];
   readonly stayed: number[];
   readonly failures: unknown[];
+  readonly progress: Extract<JobEvent, { type: 'progress' }> | undefined;
 } {
   const random = seeded(seed);
   const clock = new SimulatedClock(1_700_000_000_000);
@@ -41,6 +45,7 @@ function live(seed: number): {
     }
   };
   const failures: unknown[] = [];
+  let progress: ReturnType<typeof live>['progress'];
   const start = (at: number | undefined): SimulatedProcess => {
     const network = delayed(world, { clock, before: () => between(random, 0, 30) });
     const when = pick(random, ['before', 'after'] as const);
@@ -58,6 +63,7 @@ function live(seed: number): {
     });
     job.events$.subscribe((event: JobEvent) => {
       if (event.type === 'failed') failures.push(event.error);
+      if (event.type === 'progress') progress = event;
     });
     const discover = { every: '2s', changed: 'read', vanished: 'skip', longestUpload: '5m' } as const;
     const leaf = job
@@ -83,14 +89,21 @@ function live(seed: number): {
       .filter((line) => line !== '')
       .map((line) => (JSON.parse(line) as { n: number }).n),
   );
-  return { read: read.sort((a, b) => a - b), stayed: [...current.values()], failures };
+  return { read: read.sort((a, b) => a - b), stayed: [...current.values()], failures, progress };
 }
 
 test('a continuous job over a bucket that changes all the time, with crashes, reads each version exactly once', () => {
   for (let seed = 1; seed <= 12; seed++) {
-    const { read, stayed, failures } = live(seed);
+    const { read, stayed, failures, progress } = live(seed);
     expect([seed, failures]).toEqual([seed, []]);
     expect([seed, read]).toEqual([seed, [...new Set(read)]]);
     expect([seed, stayed.filter((version) => !read.includes(version))]).toEqual([seed, []]);
+    const count = { objects: read.length, bytes: read.reduce((sum, n) => sum + `{"n":${n}}\n`.length, 0) };
+    const none = { objects: 0, bytes: 0 };
+    expect([seed, progress]).toMatchObject([
+      seed,
+      { listed: count, read: count, left: none, complete: true },
+    ]);
+    expect(progress?.lag?.oldestMs).toBeUndefined();
   }
 });

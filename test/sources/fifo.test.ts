@@ -23,6 +23,7 @@ test('is an array of which only the ends are used', () => {
           model = [];
         }
         expect(fifo.length).toBe(model.length);
+        expect([...fifo]).toEqual(model);
       }
     }),
   );

@@ -67,7 +67,7 @@ describe('the pump', () => {
     expect(shown(sent)).toEqual(['1', '2', '3', 'end', 'barrier']);
     const discovery = { kind: 'listed', version: 1, root: 1, last: 'b' };
     expect(attempt.acked(1, 'in')).toEqual({
-      snapshot: { kind: 'files', version: 1, discovery, skipped: 0 },
+      snapshot: { kind: 'files', version: 1, discovery, skipped: 0, read: { objects: 2, bytes: 6 } },
       ended: true,
     });
   });

@@ -1,8 +1,8 @@
 /**
  * The discovery of input that never ends: lists the given URIs again and again, and finds what is new (`readVersions.ts`).
  *
- * 1. A **round** lists the URIs one after the other, a page at a time. The next page is requested when all new objects of the page
- *    before it are handed out, so that memory does not depend on the number of objects. One request at a time: a round
+ * 1. A **round** lists the URIs one after the other, a page at a time. The new objects of a page are taken when it arrives. The next
+ *    page is requested when all of them are handed out, so that memory does not depend on the number of objects. One request at a time: a round
  *    costs one LIST for every 1,000 objects below each URI, and a HEAD for a URI that may name an object itself.
  * 2. The listing of the next URI begins when everything that was found is opened. The next round begins `every` after the
  *    start of the last one, or when that is over, if it takes longer.
@@ -19,9 +19,10 @@ import { backoffDelay, halfJitter, type Backoff } from '../../flow/backoff.js';
 import { monotonic, type Json, type MemoryCharge } from '../../flow/index.js';
 import { hideUserInfo } from '../../path/index.js';
 import { isStoreError } from '../../store/errors.js';
-import type { Discover, Discovery, DiscoveryOptions, FileObject } from '../discovery.js';
+import type { Discover, Discovery, DiscoveryLag, DiscoveryOptions, FileObject } from '../discovery.js';
 import { HorizonFull, ObjectChanged, ObjectVanished } from '../errors.js';
 import type { DiscoveryFailedEvent, InputSkippedEvent } from '../events.js';
+import { Fifo } from '../fifo.js';
 import type { ObjectPosition } from '../filesPosition.js';
 import { ListedRoot } from '../listedRoot.js';
 import { Hints, type Look } from './hints.js';
@@ -72,9 +73,19 @@ class Continuous implements Discovery {
   /** The URI that is being listed, or comes next. */
   #at: number;
   #listing: ListedRoot | undefined;
+  /** New objects of the last page. */
+  readonly #found = new Fifo<FileObject>();
   /** Whether a round is due or in progress. */
   #round = true;
   #began: number | undefined;
+  /** Whether the round was begun by an earlier run, which has listed a part of it. */
+  #continued: boolean;
+  /** When the last complete listing began; before the first one, when the attempt did. By the monotonic clock. */
+  #knownSince: number;
+  /** Whether there was a complete listing in this attempt. */
+  #complete = false;
+  /** The server's time when the monotonic clock was 0. */
+  #serverZero: number | undefined;
   /** Whether the listing is over, and waits for what it has found to be opened. */
   #ending = false;
   /** Objects to look at next. */
@@ -104,6 +115,8 @@ class Continuous implements Discovery {
       0,
       this.#roots.findIndex(({ versions }) => versions.inRound),
     );
+    this.#continued = this.#roots.some(({ versions }) => versions.inRound);
+    this.#knownSince = monotonic(options.clock);
     this.#charge = options.charge();
     this.#held.add(() => this.#charge.leave());
     this.#count();
@@ -147,6 +160,23 @@ class Continuous implements Discovery {
     return this.#asked;
   }
 
+  ahead(): Iterable<Pick<FileObject, 'size' | 'modified'>> {
+    return this.#found;
+  }
+
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  lag(): DiscoveryLag {
+    const { clock } = this.#options;
+    const now = monotonic(clock);
+    return {
+      serverTime: this.#serverZero === undefined ? clock.now() : this.#serverZero + now,
+      listingMs: now - this.#knownSince,
+    };
+  }
+
   close(): void {
     this.#answer = undefined;
     this.#hints.close();
@@ -187,11 +217,11 @@ class Continuous implements Discovery {
     }
     if (!this.#round) return false;
     this.#listing ??= this.#beginListing(root);
-    for (let found = this.#listing.take(); found !== undefined; found = this.#listing.take())
-      if (root.versions.take(found, 'listed')) {
-        this.#give(found);
-        return true;
-      }
+    const found = this.#found.shift();
+    if (found !== undefined) {
+      this.#give(found);
+      return true;
+    }
     const request = this.#listing.request();
     if (request === undefined) this.#endListing(root);
     else this.#list(root, this.#listing, request);
@@ -217,7 +247,7 @@ class Continuous implements Discovery {
     return new ListedRoot(this.#at, uri, { after: versions.after }, this.#options);
   }
 
-  #list({ versions }: Root, listing: ListedRoot, request: Observable<void>): void {
+  #list(root: Root, listing: ListedRoot, request: Observable<void>): void {
     this.#hinted = false;
     const asked = listing.asksFor;
     const lists = listing.lists();
@@ -225,10 +255,17 @@ class Continuous implements Discovery {
       asked,
       request,
       () => {
-        if (lists) versions.begin(listing.date);
+        if (lists) this.#begin(root, listing.date);
+        for (let found = listing.take(); found !== undefined; found = listing.take())
+          if (root.versions.take(found, 'listed')) this.#found.push(found);
       },
       (error) => this.#retry(error, asked),
     );
+  }
+
+  #begin({ versions }: Root, date: number | undefined): void {
+    versions.begin(date);
+    if (date !== undefined) this.#serverZero = date - monotonic(this.#options.clock);
   }
 
   #endListing({ versions }: Root): void {
@@ -237,6 +274,17 @@ class Continuous implements Discovery {
     // For a URI that names an object: nothing was listed.
     versions.begin(undefined);
     versions.listed();
+    if (this.#at === this.#roots.length - 1) this.#endRound();
+  }
+
+  /** Everything that existed when the round began is found. */
+  #endRound(): void {
+    if (!this.#continued) {
+      this.#complete = true;
+      this.#knownSince = this.#began ?? this.#knownSince;
+    }
+    this.#continued = false;
+    this.#options.progressed();
   }
 
   /** Continues with the next URI, or waits for the next round. */
@@ -379,7 +427,7 @@ class Continuous implements Discovery {
   }
 
   #reportFailure(error: unknown, delayMs?: number): void {
-    const { id, report } = this.#options;
+    const { id, report, progressed } = this.#options;
     const then = delayMs === undefined ? 'the next listing will find what is new' : `again in ${delayMs} ms`;
     report({
       type: 'discovery-failed',
@@ -388,6 +436,7 @@ class Continuous implements Discovery {
       ...(delayMs === undefined ? {} : { delayMs }),
       message: `Source '${id}' could not look for new objects: ${then}.`,
     } satisfies DiscoveryFailedEvent);
+    progressed();
   }
 
   #reportHints(error: unknown): void {

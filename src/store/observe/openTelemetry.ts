@@ -1,6 +1,6 @@
 /**
  * Spans and metrics of all stores, from their messages on `node:diagnostics_channel`, named by OpenTelemetry's semantic
- * conventions. The only module that imports `@opentelemetry/api`, an optional peer.
+ * conventions, and metrics of sources (`sourceMetrics.ts`). The only module that loads `@opentelemetry/api`, an optional peer.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
@@ -14,6 +14,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
+import { SourceMetrics } from './sourceMetrics.js';
 import type { RequestEnd, RequestError, RequestRetry, RequestStart, StoreRequest } from './channels.js';
 
 export interface OpenTelemetryOptions {
@@ -32,7 +33,7 @@ export interface OpenTelemetryBridge {
 }
 
 /**
- * Reports the requests of all stores to OpenTelemetry as spans and metrics, until it is stopped. Call it once, after the
+ * Reports the requests of all stores to OpenTelemetry as spans and metrics, and the progress of sources as metrics, until it is stopped. Call it once, after the
  * providers are registered.
  *
  * @example
@@ -58,9 +59,11 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
     },
   }));
   for (const { name, listener } of listeners) subscribe(name, listener);
+  const sources = meter === 'none' ? undefined : new SourceMetrics(meter);
   const stop = (): void => {
     for (const { name, listener } of listeners) unsubscribe(name, listener);
     for (const view of views) view.stop();
+    sources?.stop();
   };
   return { stop, [Symbol.dispose]: stop };
 }

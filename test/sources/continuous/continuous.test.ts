@@ -23,6 +23,8 @@ class Live {
   readonly asked: string[] = [];
   /** Errors of the next requests for input. */
   readonly errors: StoreError[] = [];
+  /** No object is ever delivered. */
+  silent = false;
   events: JobEvent[] = [];
   /** Called before each request for input is answered. */
   before: (call: StoreCall) => void = () => undefined;
@@ -47,6 +49,7 @@ class Live {
       return defer(() => {
         this.asked.push(call.method);
         this.before(call);
+        if (this.silent && call.method === 'get') return NEVER;
         const error = this.errors.shift();
         return error === undefined ? request : throwError(() => error);
       });
@@ -216,6 +219,8 @@ describe('a continuous source', () => {
       else {
         expect(live.read).toEqual([2]);
         expect(live.reported('input-skipped')).toMatchObject([{ object: 'memory://lake/in/a' }]);
+        const one = { objects: 1, bytes: 8 };
+        expect(live.reported('progress').at(-1)).toMatchObject({ listed: one, read: one });
         await live.stop();
       }
     }
@@ -270,6 +275,61 @@ describe('a continuous source', () => {
     live.start({}, {}, ['memory://lake/in/b/', 'memory://lake/in/c/', 'memory://lake/in']);
     await live.pass(second);
     expect(live.outcome).toMatchObject({ code: 'BadPosition' });
+  });
+});
+
+describe('its progress', () => {
+  const progressOf = (live: Live): Extract<JobEvent, { type: 'progress' }> | undefined =>
+    live.reported('progress').at(-1) as Extract<JobEvent, { type: 'progress' }> | undefined;
+
+  it('is reported after each listing, with what was read over all runs, and how old the knowledge is', async () => {
+    const live = new Live();
+    live.put('in/a', 1);
+    live.start();
+    await live.pass(5 * second);
+    const one = { objects: 1, bytes: 8 };
+    expect(progressOf(live)).toMatchObject({ listed: one, read: one, complete: true });
+    await live.pass(90 * second);
+    expect(live.reported('progress').length).toBeLessThanOrEqual(14);
+    expect(progressOf(live)?.requests).toEqual({ list: 10, head: 0 });
+    expect(progressOf(live)?.lag?.listingMs).toBeLessThan(second);
+    await live.stop();
+    live.put('in/b', 2);
+    live.start();
+    await live.pass(5 * second);
+    const two = { objects: 2, bytes: 16 };
+    expect(progressOf(live)).toMatchObject({ listed: two, read: two, requests: { list: 1, head: 0 } });
+    await live.stop();
+  });
+
+  it('shows the age of the oldest object that is not read, by the clock of the server', async () => {
+    const live = new Live();
+    live.put('in/z', 1);
+    await live.pass(20 * second);
+    live.put('in/a', 2, 3);
+    await live.pass(10 * second);
+    live.silent = true;
+    live.start();
+    await live.pass(2 * second);
+    expect(progressOf(live)).toMatchObject({ read: { bytes: 0 }, left: { objects: 2, bytes: 24 } });
+    const { oldestMs = 0 } = progressOf(live)?.lag ?? {};
+    expect(oldestMs).toBeGreaterThanOrEqual(30 * second);
+    expect(oldestMs).toBeLessThan(32 * second);
+  });
+
+  it('shows for how long no listing has succeeded', async () => {
+    const live = new Live();
+    live.start();
+    await live.pass(5 * second);
+    live.errors.push(...Array.from({ length: 1000 }, unavailable));
+    await live.pass(100 * second);
+    const { lag, requests } = progressOf(live) ?? {};
+    expect(lag?.listingMs).toBeGreaterThan(60 * second);
+    expect(requests?.list).toBe(live.asked.length);
+    live.errors.length = 0;
+    await live.pass(100 * second);
+    expect(progressOf(live)?.lag?.listingMs).toBeLessThan(second);
+    await live.stop();
   });
 });
 

@@ -16,6 +16,7 @@ import { decorate } from '../../../src/store/decorators/decorate.js';
 import { faulty } from '../../../src/store/decorators/faults.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { observed } from '../../../src/store/observe/observed.js';
+import { progressChannel, type SourceProgress } from '../../../src/store/observe/sourceProgress.js';
 import { openTelemetry, type OpenTelemetryBridge } from '../../../src/store/observe/openTelemetry.js';
 
 const body = Buffer.from('12345');
@@ -180,6 +181,59 @@ describe('metrics', () => {
     expect(await measured('millrace.store.request.active')).toEqual([{ value: 1, labels: put }]);
     bridge.stop();
     expect(await measured('millrace.store.request.active')).toEqual([{ value: 0, labels: put }]);
+  });
+});
+
+describe('metrics of sources', () => {
+  const progress = (objects: number, list: number): SourceProgress => ({
+    listed: { objects: objects + 2, bytes: 30 },
+    read: { objects, bytes: 10 },
+    left: { objects: 2, bytes: 20 },
+    complete: false,
+    requests: { list, head: 0 },
+    lag: { oldestMs: 5000, listingMs: 2000 },
+  });
+  const labels = { 'millrace.job.name': 'clicks', 'millrace.source.id': 'in' };
+
+  test('show what is read, what is left, the lag, and requests of the discovery', async () => {
+    const tell = (now: SourceProgress | undefined): void =>
+      progressChannel.publish({ job: 'clicks', source: 'in', progress: now });
+    tell(progress(1, 3));
+    tell(progress(4, 5));
+    expect(await measured('millrace.source.objects')).toEqual([
+      { value: 4, labels: { ...labels, 'millrace.source.state': 'read' } },
+      { value: 2, labels: { ...labels, 'millrace.source.state': 'left' } },
+    ]);
+    expect((await measured('millrace.source.bytes')).map(({ value }) => value)).toEqual([10, 20]);
+    const [lag] = await measured('millrace.source.lag');
+    expect(lag?.value).toBeGreaterThanOrEqual(5);
+    const [age] = await measured('millrace.source.listing.age');
+    expect(age?.value).toBeGreaterThanOrEqual(2);
+    const requests = { ...labels, 'millrace.store.method': 'list' };
+    expect(await measured('millrace.source.discovery.requests')).toEqual([{ value: 5, labels: requests }]);
+    tell(undefined);
+    // The next attempt counts anew; the counter goes on.
+    tell(progress(4, 2));
+    expect(await measured('millrace.source.discovery.requests')).toEqual([{ value: 7, labels: requests }]);
+  });
+
+  test('show nothing of a source that is closed, or after the bridge is stopped', async () => {
+    // A cumulative reader repeats the last values.
+    exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
+    reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2 ** 30 });
+    const provider = new MeterProvider({ readers: [reader] });
+    const other = openTelemetry({ tracer: 'none', meter: provider.getMeter('test') });
+    const tell = async (now: SourceProgress | undefined): Promise<number> => {
+      progressChannel.publish({ job: 'clicks', source: 'in', progress: now });
+      exporter.reset();
+      return (await measured('millrace.source.objects')).length;
+    };
+    expect(await tell(progress(1, 1))).toBe(2);
+    expect(await tell(undefined)).toBe(0);
+    expect(await tell(progress(1, 1))).toBe(2);
+    other.stop();
+    expect(await tell(progress(1, 1))).toBe(0);
+    await provider.shutdown();
   });
 });
 

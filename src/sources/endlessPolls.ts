@@ -13,7 +13,7 @@ const fewPolls = 1000;
 /** A reader that is occasionally woken without data reaches `manyPolls`, too, but not within this time. */
 const loopMillis = 10 * 60_000;
 
-export class Progress {
+export class EndlessPolls {
   readonly #clock: Clock;
   readonly #position: () => Json;
   #idle = 0;

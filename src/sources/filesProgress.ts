@@ -1,0 +1,112 @@
+/**
+ * The progress of a `files` source: counts what its discovery has found and its reader has read.
+ *
+ * A checkpoint holds the objects that were read to their end. With the position in the object that is being read, a restored
+ * run knows again what was read: exactly, or in a compressed object from its last member. What is left is found
+ * again by listing.
+ */
+import type { InputAmount, SourceProgress } from '../store/observe/sourceProgress.js';
+import type { Discovery, FileObject } from './discovery.js';
+import type { ObjectPosition } from './filesPosition.js';
+
+/** An object that is being read. */
+export interface Reading {
+  readonly object: FileObject;
+  /** Bytes read of it, as the store holds them. */
+  readonly stored: number;
+}
+
+export class FilesProgress {
+  /** Read to their end. */
+  #objects: number;
+  #bytes: number;
+  /** Found by the discovery, passed to the reader, and not read to their end. */
+  readonly #open = new Set<FileObject>();
+  /** In the restored position, and not found again yet. */
+  #resuming: ObjectPosition | undefined;
+  readonly #requests = { list: 0, head: 0 };
+
+  /** @param restored what the restored position says */
+  constructor(restored: { readonly read?: InputAmount; readonly object?: ObjectPosition } | undefined) {
+    const { read = { objects: 0, bytes: 0 }, object } = restored ?? {};
+    this.#objects = read.objects;
+    this.#bytes = read.bytes;
+    this.#resuming = object;
+  }
+
+  /** The discovery has sent a request. */
+  readonly requested = (method: 'list' | 'head'): void => {
+    this.#requests[method]++;
+  };
+
+  /** The discovery has passed an object to the reader; the first one is the restored one. */
+  found(object: FileObject | undefined): void {
+    this.#resuming = undefined;
+    if (object !== undefined) this.#open.add(object);
+  }
+
+  /** The restored object is given up. */
+  givenUp(): void {
+    this.#resuming = undefined;
+  }
+
+  /** An object is read to its end. */
+  finished(object: FileObject): void {
+    this.#open.delete(object);
+    this.#objects++;
+    this.#bytes += object.size;
+  }
+
+  /** An object is given up. */
+  lost(object: FileObject): void {
+    this.#open.delete(object);
+  }
+
+  /** What a position says: objects that are read to their end. */
+  get read(): InputAmount {
+    return { objects: this.#objects, bytes: this.#bytes };
+  }
+
+  now(discovery: Discovery, reading: readonly Reading[]): SourceProgress {
+    const stored = new Map(reading.map((each) => [each.object, each.stored]));
+    const read = { ...this.read };
+    const left = { objects: 0, bytes: 0 };
+    let oldest = Infinity;
+    if (this.#resuming !== undefined) {
+      read.bytes += startOf(this.#resuming);
+      left.objects++;
+    }
+    for (const object of this.#open) {
+      const begun = stored.get(object) ?? object.from;
+      read.bytes += begun;
+      left.objects++;
+      left.bytes += object.size - begun;
+      oldest = Math.min(oldest, object.modified);
+    }
+    for (const { size, modified } of discovery.ahead()) {
+      left.objects++;
+      left.bytes += size;
+      oldest = Math.min(oldest, modified);
+    }
+    const { complete } = discovery;
+    const lag = discovery.lag?.();
+    return {
+      listed: { objects: read.objects + left.objects, bytes: read.bytes + left.bytes },
+      read,
+      left,
+      complete,
+      requests: { ...this.#requests },
+      ...(lag === undefined
+        ? {}
+        : {
+            lag: {
+              ...(oldest === Infinity ? {} : { oldestMs: Math.max(0, Math.round(lag.serverTime - oldest)) }),
+              listingMs: Math.round(lag.listingMs),
+            },
+          }),
+    };
+  }
+}
+
+/** Where reading resumes. */
+const startOf = ({ offset, compressed }: ObjectPosition): number => compressed?.at ?? offset;
