@@ -2,6 +2,7 @@ import type { Row } from '../harness/row.js';
 import { changes } from './changes.js';
 import { checkpoint } from './checkpoint.js';
 import { list, map } from './collections.js';
+import { cpu } from './cpu.js';
 import { flow } from './flow.js';
 import { job } from './job.js';
 import { point } from './point.js';
@@ -27,6 +28,7 @@ export const rows: readonly Row[] = [
   changes,
   slices,
   point,
+  cpu,
 ];
 
 /** Rows for tests. */

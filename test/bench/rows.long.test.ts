@@ -15,6 +15,7 @@ describe('every row runs at small sizes, and its variants agree about the result
     'changes',
     'slices',
     'point',
+    'cpu',
   ])(
     '%s',
     async (name) => {
