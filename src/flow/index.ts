@@ -11,5 +11,6 @@ export * from './flow.js';
 export * from './foreignName.js';
 export * from './memory.js';
 export * from './operator.js';
+export * from './outflow.js';
 export * from './signals.js';
 export * from './unencodable.js';

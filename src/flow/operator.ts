@@ -25,7 +25,7 @@ const unopened = 1;
 const ready = 2;
 const other = 3;
 const record = 4;
-/** A record is being handled, and something is queued after it. */
+/** A record is being handled, and something is queued after it, or the input is held. */
 const crowded = 5;
 
 /**
@@ -44,7 +44,7 @@ const crowded = 5;
  * - calls `onTeardown` exactly once, on error, completion and unsubscribe alike.
  *
  * An operator that holds records must hold `Barrier` and `End` until it has sent them (override `onBarrier`,
- * `onEnd`). Requests go through {@link FlowSubscriber.request}. Other asynchronous work re-enters through {@link
+ * `onEnd`, or call {@link FlowSubscriber.holdInput}). Requests go through {@link FlowSubscriber.request}. Other asynchronous work re-enters through {@link
  * FlowSubscriber.turn}, with the same guards.
  *
  * @example
@@ -68,6 +68,10 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   /** The last barrier has passed: no record may follow. */
   #over = false;
   #waiting: (() => void)[] = [];
+  /** Input that arrived since {@link FlowSubscriber.holdInput}; undefined if none is held. */
+  #held: (() => void)[] | undefined;
+  /** The number of holds that are not over. */
+  #holds = 0;
 
   constructor(out: Subscriber<B | Signal>) {
     // RxJS 7 deprecates calls of this constructor outside of RxJS. `Tail` in operators/records.ts and job/leaf.ts call it, too.
@@ -186,6 +190,20 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
     this.#after();
   }
 
+  /**
+   * Holds the input: what arrives from now on, completion included, waits until the returned function is called, in a turn. Requests and
+   * other work of the operator continue.
+   */
+  protected holdInput(): () => void {
+    this.#held ??= [];
+    this.#holds++;
+    if (this.#phase === record) this.#phase = crowded;
+    return () => {
+      this.#holds--;
+      this.#drain();
+    };
+  }
+
   // Overrides `next`, not `_next`: every call per record counts.
   override next(value: A | Signal): void {
     if (this.#phase !== ready || isSignal(value)) {
@@ -210,7 +228,12 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
 
   /** Queued after what is queued already. */
   override complete(): void {
-    if (this.#phase >= other) this.turn(() => super.complete());
+    if (this.#phase >= other || this.#held !== undefined)
+      this.turn(() => {
+        this.#arrive(() => {
+          super.complete();
+        });
+      });
     else super.complete();
   }
 
@@ -223,8 +246,28 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
   /** Separate from `next`: a closure there would make V8 allocate a context for each record. */
   #unusual(value: A | Signal): void {
     this.turn(() => {
-      this.#deliver(value);
+      if (this.#held === undefined) this.#deliver(value);
+      else
+        this.#arrive(() => {
+          this.#deliver(value);
+        });
     });
+  }
+
+  #arrive(handle: () => void): void {
+    if (this.#held === undefined) handle();
+    else this.#held.push(handle);
+  }
+
+  /** Handles what was held, until the input is held again. */
+  #drain(): void {
+    const held = this.#held ?? [];
+    let handled = 0;
+    while (handled < held.length && this.#holds === 0 && this.#phase !== closed) {
+      this.#phase = other;
+      held[handled++]?.();
+    }
+    this.#held = this.#holds === 0 ? undefined : held.slice(handled);
   }
 
   /**
@@ -251,7 +294,8 @@ export abstract class FlowSubscriber<A, B> extends Subscriber<A | Signal> {
         }
       }
     }
-    if (this.#phase !== closed) this.#phase = this.#opened && !this.#over ? ready : unopened;
+    if (this.#phase === closed) return;
+    this.#phase = this.#opened && !this.#over && this.#held === undefined ? ready : unopened;
   }
 
   #deliver(value: A | Signal): void {

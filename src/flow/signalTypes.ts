@@ -60,9 +60,11 @@ export interface Watermark {
 
 /**
  * A source's cumulative position in bytes. A terminal operator reports it once it has processed everything before it.
+ * Operators that emit many records on their own send credits, too (`Outflow`), in steps.
  */
 export interface Credit {
   readonly [signal]: 'credit';
+  /** The id of the source or operator. */
   readonly source: string;
   readonly bytes: number;
 }

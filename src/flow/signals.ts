@@ -16,7 +16,10 @@ export * from './signalTypes.js';
 /** The first element of every flow: what an operator needs for one attempt. */
 export interface Open {
   readonly [signal]: 'open';
-  /** The ids of the sources whose records arrive here, once for each branch that was merged. */
+  /**
+   * The ids of the sources whose records arrive here, once for each branch that was merged, and of the operators on the way that
+   * send credits of their own.
+   */
   readonly sources: readonly string[];
   readonly attempt: Attempt;
 }

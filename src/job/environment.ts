@@ -2,7 +2,7 @@ import type { Coordinator } from '../checkpoint/index.js';
 import type { Config } from '../config/config.js';
 import { config as configService } from '../config/service.js';
 import { MillraceError } from '../errors.js';
-import { memory, type Attempt, type Clock, type Service } from '../flow/index.js';
+import { memory, outflows, type Attempt, type Clock, type Service } from '../flow/index.js';
 import { allKeyGroups, ownKeyGroups, type KeyGroupRange } from '../state/index.js';
 import type { CreditLedger } from '../sources/creditLedger.js';
 import {
@@ -61,6 +61,7 @@ export function attemptOf(
     [checkpointData.name, coordinator.data],
     [checkpointFolders.name, folders],
     [memory.name, account],
+    [outflows.name, ledger],
     [ownKeyGroups.name, keyGroups],
   ]);
   return {

@@ -10,12 +10,22 @@ type States<R> = Readonly<Record<'accumulated', StateSpec<ValueState<R>>>>;
 class ReduceByKey<A, R> extends KeyedRecords<A, Key, States<R>, R> {
   override onEnd(end: End): void {
     const { accumulated } = this.states;
-    for (const key of keysOf(accumulated)) {
-      this.enter(key);
-      if (isSet(accumulated)) this.emit(accumulated.value);
-      this.leave();
-    }
-    super.onEnd(end);
+    const keys = keysOf(accumulated);
+    this.inSlices(
+      () => {
+        const next = keys.next();
+        if (next.done === true) return false;
+        for (const key of next.value) {
+          this.enter(key);
+          if (isSet(accumulated)) this.emit(accumulated.value);
+          this.leave();
+        }
+        return true;
+      },
+      () => {
+        super.onEnd(end);
+      },
+    );
   }
 }
 
@@ -23,7 +33,7 @@ class ReduceByKey<A, R> extends KeyedRecords<A, Key, States<R>, R> {
  * Accumulates the records of each key, and emits the last accumulation of each key when the input ends.
  *
  * Like RxJS `reduce` for each key, and restored after a crash. The order of the keys does not depend on that of their
- * records. A job that never ends, or is stopped before its end, emits nothing: use `scanByKey` there. The state is one
+ * records. Many keys are emitted in slices, as terminals have room; barriers wait for all of them. A job that never ends, or is stopped before its end, emits nothing: use `scanByKey` there. The state is one
  * value per key.
  *
  * ```

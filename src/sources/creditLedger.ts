@@ -1,4 +1,4 @@
-import type { Credit } from '../flow/index.js';
+import type { Credit, Outflows, Released } from '../flow/index.js';
 
 /** A terminal's id, or the terminal itself. */
 export type TerminalKey = string | object;
@@ -8,12 +8,14 @@ export type TerminalKey = string | object;
  *
  * Terminals report cumulative positions, so a credit that arrives twice (after a split or `share()`) changes nothing.
  * The released position of a source is the minimum over its downstream terminals; a source without terminals is not
- * limited.
+ * limited. An operator that emits on its own counts as a source.
  */
-export class CreditLedger {
+export class CreditLedger implements Outflows {
   /** source → terminal → position. */
   readonly #positions = new Map<string, Map<TerminalKey, number>>();
   readonly #released: (source: string, bytes: number) => void;
+  /** By operator. */
+  readonly #changed = new Map<string, () => void>();
 
   /**
    * @param released called when every terminal of `source` has processed its first `bytes` bytes, each time that grows
@@ -42,7 +44,19 @@ export class CreditLedger {
     const released = this.released(source);
     terminals.set(terminal, bytes);
     const now = this.released(source);
-    if (now > released) this.#released(source, now);
+    if (now <= released) return;
+    this.#released(source, now);
+    this.#changed.get(source)?.();
+  }
+
+  open(id: string, changed: () => void): Released {
+    this.#changed.set(id, changed);
+    const released = (): number => this.released(id);
+    return {
+      get released() {
+        return released();
+      },
+    };
   }
 
   /** The slowest terminals, which determine `released`. */

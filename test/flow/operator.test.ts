@@ -30,6 +30,10 @@ class Scripted extends FlowSubscriber<number, number> {
     this.request(request, answered);
   }
 
+  pause(): () => void {
+    return this.holdInput();
+  }
+
   giveUp(error: unknown): void {
     this.fail(error);
   }
@@ -215,4 +219,81 @@ test('if no stack is left to deliver an error, it stays an exception, and can be
     input.error(thrown);
     expect(log.at(-1)).toBe(thrown);
   }
+});
+
+describe('input that is held', () => {
+  it('waits, completion included, while other work continues, and is handled in order', () => {
+    const releases: (() => void)[] = [];
+    const { input, log } = run((n, self, input) => {
+      if (n === 1) {
+        input.next(2);
+        const release = self.pause();
+        releases.push(() => {
+          self.later(release);
+        });
+        self.later(() => {
+          log.push('work');
+        });
+      }
+      if (n === 3) {
+        const release = self.pause();
+        releases.push(() => {
+          self.later(() => {
+            log.push('done');
+            release();
+          });
+          input.next(5);
+        });
+      }
+    });
+    input.next(1);
+    input.next(3);
+    input.next(4);
+    expect(log).toEqual([1, 'work']);
+    releases.shift()?.();
+    expect(log).toEqual([1, 'work', 2, 3]);
+    releases.shift()?.();
+    input.next(6);
+    expect(log).toEqual([1, 'work', 2, 3, 'done', 4, 5, 6]);
+    input.complete();
+    expect(log.at(-1)).toBe('complete');
+  });
+
+  it('completes after what was held', () => {
+    let release = (): void => undefined;
+    const { input, log } = run((n, self) => {
+      if (n > 1) return;
+      const over = self.pause();
+      release = () => {
+        self.later(over);
+      };
+    });
+    input.next(1);
+    input.next(2);
+    input.complete();
+    expect(log).toEqual([1]);
+    release();
+    expect(log).toEqual([1, 2, 'complete']);
+  });
+
+  it('ends with an error that arrives, and with one of its own', () => {
+    for (const own of [false, true]) {
+      const failure = new Error('broken');
+      let release = (): void => undefined;
+      const { input, log } = run((n, self) => {
+        if (n === 2) throw failure;
+        const over = self.pause();
+        release = () => {
+          self.later(over);
+        };
+      });
+      input.next(1);
+      input.next(2);
+      input.next(3);
+      if (own) release();
+      else input.error(failure);
+      release();
+      expect(log).toEqual(own ? [1, 2, failure] : [1, failure]);
+    }
+  });
 });

@@ -9,7 +9,9 @@ import {
   silentLogger,
 } from 'millrace';
 import type { ObjectStore } from 'millrace/stores';
+import { hurried } from '../support/hurried.js';
 import { crashes, live, type LivesOptions } from './lives.js';
+import { minimumPartSize } from './pipeline.js';
 import { keysOf, now, textOf } from './world.js';
 
 const sums = [{ n: 6 }, { n: 9 }];
@@ -129,4 +131,76 @@ test.each([
       const lines = keysOf(world, `out/${id}/`).map((key) => JSON.parse(textOf(world, key)) as { n: number });
       expect(lines.map(({ n }) => n)).toEqual(expected);
     }
+});
+
+/**
+ * An operator that takes many slices to emit its end, slowed down by its sink, while barriers of another source, or a stop,
+ * wait for it. What is merged ends with the slower input.
+ */
+const slow = (merged: boolean): Omit<LivesOptions, 'fates'> => ({
+  fill: (world: ObjectStore) => {
+    const lines = Array.from({ length: 60 }, (_, n) => `${JSON.stringify({ n })}\n`);
+    now(world.put('short/a', Buffer.from(lines.join(''))));
+    for (let i = 0; i < 8; i++) now(world.put(`long/${i}`, Buffer.from('{"n":-1}\n'.repeat(10))));
+  },
+  begin: (surroundings) => {
+    const job = createJob({
+      name: 'ends',
+      checkpoints: { dir: 'memory://lake/checkpoints', interval: 5 },
+      config: loadConfig({ env: {}, file: false }),
+      restart: 'none',
+      logger: silentLogger,
+      ...surroundings,
+      clock: hurried(surroundings.clock),
+    });
+    const numbers = (id: string) =>
+      job.source(
+        id,
+        files(`memory://lake/${id}/*`, {
+          format: ndjson<{ n: number }>(),
+          prefetch: { window: 1, fragment: 64 },
+        }),
+      );
+    const out = (id: string) =>
+      fileSink(`to-${id}`, `memory://lake/out/${id}`, {
+        format: ndjson(),
+        partSize: minimumPartSize,
+        roll: { size: 4 * minimumPartSize },
+        budget: 16 * minimumPartSize,
+      });
+    const last = numbers('short').pipe(
+      reduceByKey('last', {
+        key: ({ n }) => n,
+        accumulator: (_, { n }) => ({ n, filler: '.'.repeat(100) }),
+        seed: { n: 0, filler: '' },
+      }),
+    );
+    if (merged) return { job, leaf: mergeFlows(last, numbers('long')).pipe(out('both')) };
+    return { job, leaf: last.pipe(out('short')), others: [numbers('long').pipe(out('long'))] };
+  },
+});
+
+describe.each([true, false])('an end that takes many slices (merged: %s)', (merged) => {
+  const exact = (world: ObjectStore): void => {
+    const numbers = published(world).map(({ n }) => n);
+    expect(numbers).toEqual([
+      ...Array.from({ length: 80 }, () => -1),
+      ...Array.from({ length: 60 }, (_, n) => n),
+    ]);
+  };
+
+  it('is published once, wherever the process crashes', () => {
+    let checkpoints = 0;
+    for (const { world, checkpoints: some } of crashes(slow(merged), 2)) {
+      exact(world);
+      checkpoints += some;
+    }
+    expect(checkpoints).toBeGreaterThan(100);
+  });
+
+  it('is published once, wherever the process is stopped', () => {
+    const [requests = []] = live({ ...slow(merged), fates: [] }).requests;
+    for (let at = 1; at < requests.length; at += 2)
+      exact(live({ ...slow(merged), fates: [{ kind: 'stop', at }] }).world);
+  });
 });

@@ -21,6 +21,11 @@ export class ClockTimers implements Unsubscribable {
     this.#wake = wake;
   }
 
+  /** Whether timers may fire. */
+  get active(): boolean {
+    return this.#active;
+  }
+
   /** The attempt runs. */
   start(): void {
     this.#active = this.due.exist;

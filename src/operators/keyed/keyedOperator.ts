@@ -6,7 +6,9 @@ import {
   FlowSubscriber,
   isLast,
   memory,
+  Outflow,
   type Barrier,
+  type Clock,
   type Credit,
   type End,
   type MemoryCharge,
@@ -89,6 +91,9 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
   #memory!: MemoryCharge;
   #eventTimers!: DueTimers;
   #clockTimers!: ClockTimers;
+  #outflow!: Outflow;
+  /** Processing timers that are due wait for terminals. */
+  #dueWait = false;
   /** Undefined while restoring. */
   #states: Handles<S> | undefined;
 
@@ -164,14 +169,16 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
     this.#eventTimers = new DueTimers(backend.timers, 'event');
     this.#clockTimers = new ClockTimers(new DueTimers(backend.timers, 'processing'), attempt.clock, () => {
       this.turn(() => {
-        this.#fire(this.#clockTimers.due, attempt.clock.now());
+        this.#fireDue(attempt.clock);
       });
     });
     this.add(this.#clockTimers);
+    this.#outflow = new Outflow(id, attempt);
+    this.add(this.#outflow);
     const ready = (): void => {
       this.#count();
       this.#states = backend.handles as Handles<S>;
-      this.emit(open);
+      this.emit(this.#outflow.passed(open));
       attempt.running(() => {
         this.#clockTimers.start();
       });
@@ -192,14 +199,16 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
 
   /** Event timers up to the watermark fire before it is passed on. */
   override onWatermark(watermark: Watermark): void {
-    this.#advance(watermark.time);
-    this.emit(watermark);
+    this.#advance(watermark.time, () => {
+      this.emit(watermark);
+    });
   }
 
   /** Event time advances to the latest timer that is set. Those that are then set for later stay set. */
   override onEnd(end: End): void {
-    if (this.#eventTimers.exist) this.#advance(this.#eventTimers.last);
-    this.emit(end);
+    this.#advance(this.#eventTimers.last, () => {
+      this.emit(end);
+    });
   }
 
   override onBarrier(barrier: Barrier): void {
@@ -212,18 +221,64 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
     });
   }
 
-  #advance(time: number): void {
-    const now = (this.#backend.eventTime = Math.max(time, this.#backend.eventTime));
-    this.#fire(this.#eventTimers, now);
+  /**
+   * Emits records that no single record causes: calls `step`, which works on one key, until it returns `false`, then `done`. If that takes
+   * more than a few milliseconds, it continues in later turns of the event loop, as terminals have room; the input is
+   * held meanwhile.
+   */
+  protected inSlices(step: () => boolean, done: () => void): void {
+    if (this.#outflow.free && this.#outflow.slice(step)) {
+      done();
+      return;
+    }
+    const release = this.holdInput();
+    const slice = (): void => {
+      if (this.#outflow.slice(step)) {
+        done();
+        release();
+      } else later();
+    };
+    const later = (): void => {
+      this.emit(this.#outflow.credit());
+      this.#outflow.next(() => {
+        this.turn(slice);
+      });
+    };
+    later();
   }
 
-  #fire(timers: DueTimers, now: number): void {
-    for (let due = timers.take(now); due !== undefined; due = timers.take(now)) {
-      this.#backend.at(due.key);
-      this.onTimer?.(due.timer);
-      this.leave();
+  #advance(time: number, done: () => void): void {
+    const now = (this.#backend.eventTime = Math.max(time, this.#backend.eventTime));
+    if (this.#eventTimers.next <= now) this.inSlices(() => this.#fire(this.#eventTimers, now), done);
+    else done();
+  }
+
+  /** Processing timers fire in slices, too. Those that have not fired are state, so nothing need be held. */
+  #fireDue(clock: Clock): void {
+    if (this.#dueWait || !this.#clockTimers.active) return;
+    if (!this.#outflow.free) {
+      this.#dueWait = true;
+      this.#outflow.next(() => {
+        this.#dueWait = false;
+        this.turn(() => {
+          this.#fireDue(clock);
+        });
+      });
+      return;
     }
+    if (!this.#outflow.slice(() => this.#fire(this.#clockTimers.due, clock.now())))
+      this.emit(this.#outflow.credit());
     this.#clockTimers.schedule();
+  }
+
+  /** Fires a timer, if one is due. */
+  #fire(timers: DueTimers, now: number): boolean {
+    const due = timers.take(now);
+    if (due === undefined) return false;
+    this.#backend.at(due.key);
+    this.onTimer?.(due.timer);
+    this.leave();
+    return true;
   }
 
   #count(): void {

@@ -1,13 +1,14 @@
 import { typeName } from '../../formats/typeName.js';
 import { absent } from '../cells.js';
 import { isolate } from '../values/isolate.js';
-import { encodeKey, userKey, type Key } from '../keys/keys.js';
+import { userKey, type Key } from '../keys/keys.js';
 import { initialRefusal } from '../values/refusals.js';
 import type { Encoded, Serializer } from '../values/serializer.js';
 import type { StateSpec } from '../state.js';
 import type { Table } from './table.js';
 import { checkState, type KeyedStateOptions } from './options.js';
 import { shared, SingleCell, type Shared } from './singleCell.js';
+import { sortedKeys } from './sortedKeys.js';
 
 /**
  * One value per key. Usable only during the turn of its record.
@@ -87,13 +88,12 @@ export function isSet(state: ValueState<unknown>): boolean {
 
 /**
  * All keys with a value, for operators that visit each; in a state with a TTL, some may have expired. Their order
- * depends on nothing but the keys: it is that of their encodings.
+ * depends on nothing but the keys: it is that of their encodings. They come a few at a time, some of the times none, so that millions
+ * can be visited in slices.
  */
-export function keysOf<T>(state: ValueState<T>): Key[] {
+export function* keysOf<T>(state: ValueState<T>): Generator<readonly Key[]> {
   const { table } = state as ValueState<T> & Tabled;
-  const encoded = Array.from(table.keys(), (key) => ({ key, bytes: encodeKey(key) }));
-  encoded.sort((a, b) => Buffer.compare(a.bytes, b.bytes));
-  return encoded.map(({ key }) => userKey(key));
+  for (const keys of sortedKeys(table.keys())) yield keys.map(userKey);
 }
 
 interface Tabled {

@@ -1,6 +1,6 @@
 import { Subject, VirtualTimeScheduler, type Observable, type OperatorFunction } from 'rxjs';
 import { clockOf, credit, end, isSignal, open, watermark } from '../../flow/index.js';
-import type { Frozen, Json, Restored, Service, Signal } from '../../flow/index.js';
+import type { Clock, Frozen, Json, Restored, Service, Signal } from '../../flow/index.js';
 import { countedClock } from '../countedClock.js';
 import type { LawElement } from './inputs.js';
 import { pendingOf, sealed } from '../sealed.js';
@@ -19,6 +19,8 @@ export interface LawOptions {
   readonly published?: (services: Services) => readonly (readonly unknown[])[];
   /** The operator emits watermarks of its own: they are not compared with those of the input. Default `false`. */
   readonly replacesWatermarks?: boolean;
+  /** Changes the clock of the attempt. Default: virtual time, in which work takes none. */
+  readonly clock?: (clock: Clock) => Clock;
   /** For operators that make requests: checks them while none is answered. */
   readonly stuck?: StuckOptions;
 }
@@ -68,13 +70,16 @@ export interface LawRun {
 /** Connects inputs to the operator under test. */
 export type Connect = (inputs: readonly Observable<never>[]) => Observable<unknown>;
 
+/** The source of the input of one operator. */
+export const lawSource = 'in';
+
 /** Runs an operator over one input, as {@link runInputs} does. */
 export function runInput<A>(
   operator: () => OperatorFunction<never, unknown>,
   elements: readonly LawElement<A>[],
   options: RunOptions,
 ): LawRun {
-  return runInputs(([input]) => operator()(input as Observable<never>), [['in']], elements, options);
+  return runInputs(([input]) => operator()(input as Observable<never>), [[lawSource]], elements, options);
 }
 
 /**
@@ -98,7 +103,7 @@ export function runInputs<A>(
   const services = options.shared ?? options.services?.() ?? new Map<Service<unknown>, unknown>();
   const waiting: TestBarrier[] = [];
   const manifests = new Map<number, ReadonlyMap<string, Restored>>();
-  const { clock, timers } = countedClock(clockOf(scheduler));
+  const { clock, timers } = countedClock(options.clock?.(clockOf(scheduler)) ?? clockOf(scheduler));
   const attempt = new TestAttempt({
     clock,
     restored,

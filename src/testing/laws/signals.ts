@@ -1,8 +1,8 @@
 import type { OperatorFunction } from 'rxjs';
-import { isSignal, signal } from '../../flow/index.js';
+import { isSignal, signal, type Credit } from '../../flow/index.js';
 import type { LawElement } from './inputs.js';
 import { broken, isKind, records, show } from './output.js';
-import { runInput, type LawOptions, type LawRun } from './run.js';
+import { lawSource, runInput, type LawOptions, type LawRun } from './run.js';
 
 export function checkSignals<A>(
   { output }: LawRun,
@@ -26,7 +26,7 @@ export function checkSignals<A>(
   if (late.length > 0) throw broken('hold', `after the end came ${late.join()}`);
 
   const given = elements.filter(({ kind }) => kind === 'credit').length;
-  const passed = output.flatMap((each) => (isSignal(each) && each[signal] === 'credit' ? each.bytes : []));
+  const passed = output.flatMap((each) => (isCredit(each) ? each.bytes : []));
   if (Math.max(0, ...passed) !== given)
     throw broken('order', `credit up to ${given} went in; out came ${passed.join() || 'none'}`);
   checkEventTime(output, replacesWatermarks ? [] : elements);
@@ -58,11 +58,15 @@ export function checkOvertaking<A>(
   const last = elements.filter((element) => element.kind === kind).length;
   const at = output.findIndex(
     (each) =>
-      isSignal(each) &&
-      ((each[signal] === 'watermark' && kind === 'watermark' && each.time >= last) ||
-        (each[signal] === 'credit' && kind === 'credit' && each.bytes >= last)),
+      (kind === 'watermark' && isKind(each, 'watermark') && each.time >= last) ||
+      (kind === 'credit' && isCredit(each) && each.bytes >= last),
   );
   const late = at < 0 ? [] : records(output.slice(at));
   if (late.length > 0)
     throw broken('order', `${kind} ${last} came out before records that went in before it: ${late.join()}`);
+}
+
+/** A credit of the input. Operators that emit on their own add some of theirs. */
+function isCredit(value: unknown): value is Credit {
+  return isKind(value, 'credit') && value.source === lawSource;
 }

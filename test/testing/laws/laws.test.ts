@@ -23,6 +23,7 @@ import {
 } from '../../../src/index.js';
 import { listAll, type ObjectStore, type Stores } from '../../../src/entries/stores.js';
 import { type Service, stores } from '../../../src/entries/operators.js';
+import { hurried } from '../../support/hurried.js';
 import { stuckServices } from '../../support/marbleServices.js';
 import { right, wrong } from '../wrong/operators.js';
 import type { Item } from '../wrong/passing.js';
@@ -119,6 +120,26 @@ describe('every law is kept by', () => {
         },
       }),
     );
+  });
+
+  test.each([
+    ['reduceByKey', () => reduceByKey('sums', { ...byThree, accumulator: addTo, seed: { sum: 0 } })],
+    [
+      'timers',
+      () =>
+        keyed('timed', {
+          key: ({ n }: Item) => n % 3,
+          state: { due: timers('event') },
+          onRecord: ({ n }, { due }) => {
+            for (const at of [n, n + 1, n + 9]) due.set(at);
+            return [n];
+          },
+          onTimer: ({ key, at }) => [`${String(key)} ${at}`],
+        }),
+    ],
+  ])('what emits on its own, in many slices: %s', (_, operator) => {
+    // Records that wait have not been handled.
+    check(operator, { clock: hurried, mutate: () => undefined });
   });
 
   test("keyed, of the user's own objects", () => {
