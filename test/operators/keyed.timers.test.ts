@@ -346,4 +346,55 @@ describe('timers of keyed', () => {
     expect(failure).toMatchObject({ code: 'NotIterable' });
     expect(failure).toMatchObject({ message: expect.stringContaining('onTimer of keyed') as string });
   });
+
+  test.each(['skip', 'fail'] as const)('what onTimer cannot store, under %s', (onUnencodable) => {
+    const input = new Subject<number | Signal>();
+    const services = new Map<Service<unknown>, unknown>([[checkpointData, dataOn(createMemoryStore())]]);
+    const attempt = new TestAttempt({ clock: new SimulatedClock(), services });
+    const seen: unknown[] = [];
+    input
+      .pipe(
+        keyed('k', {
+          key: () => 'a',
+          state: { t: timers('event'), last: valueState<unknown>(0), fired: valueState(0) },
+          onRecord: (n, { t, last, fired }) => {
+            t.set(n);
+            return [[last.value, fired.value, t.pending().length]];
+          },
+          onTimer: ({ at }, { t, last, fired }) => {
+            fired.update((n) => n + 1);
+            last.set(at);
+            t.set(at + 100);
+            if (at === 2) last.set(() => at);
+            return [at];
+          },
+          onUnencodable,
+        }),
+      )
+      .subscribe({
+        next: (value) => {
+          if (!isSignal(value)) seen.push(value);
+        },
+        error: (error: unknown) => {
+          seen.push(error);
+        },
+      });
+    input.next(open(['s'], attempt));
+    for (const n of [1, 2]) {
+      input.next(n);
+      input.next(watermark(n));
+    }
+    const before = [[0, 0, 1], 1, [1, 1, 2]];
+    if (onUnencodable === 'fail') {
+      expect(seen).toEqual([...before, coded('UnsupportedValue')]);
+      return;
+    }
+    input.next(3);
+    input.next(watermark(3));
+    // The timer has fired, and nothing that it did remains.
+    expect(seen).toEqual([...before, [1, 1, 2], 3]);
+    expect(attempt.trace).toEqual([
+      { type: 'report', event: expect.objectContaining({ type: 'record-skipped', count: 1 }) as unknown },
+    ]);
+  });
 });

@@ -22,8 +22,8 @@ export interface KeyedOptions<A, K extends Key, S extends StateSpecs, B, C = nev
   readonly onTimer?: (timer: Timer<K>, states: Handles<S>) => Iterable<C>;
   /**
    * What happens to a record whose key or values cannot be stored (`UnsupportedKey`, `UnsupportedValue`): the job
-   * ends, or the record is skipped, including all that `onRecord` changed in states and returned. To detect it in
-   * time, `skip` encodes every value when it is set. Default `'fail'`.
+   * ends, or the record is skipped, including all that `onRecord` changed in states and returned. A timer is skipped in the same
+   * way: it has fired, without an effect. To detect it in time, `skip` encodes every value when it is set. Default `'fail'`.
    */
   readonly onUnencodable?: OnUnencodable;
 }

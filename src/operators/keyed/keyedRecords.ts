@@ -85,31 +85,41 @@ export class KeyedRecords<A, K extends Key, S extends StateSpecs, B, C = never> 
   }
 
   protected override onTimer(timer: Timer): void {
-    const results = this.#onTimer?.(timer as Timer<K>, this.states);
-    if (!isIterable(results)) throw notIterable(`onTimer of ${this.#of}`, results);
-    this.#emitAll('onTimer', results);
+    const fire = (): Iterable<B | C> => {
+      const results = this.#onTimer?.(timer as Timer<K>, this.states);
+      if (!isIterable(results)) throw notIterable(`onTimer of ${this.#of}`, results);
+      return results;
+    };
+    if (this.#skipping) this.remember();
+    this.#emitAll('onTimer', this.#skipping ? this.#tried(fire) : fire());
   }
 
   /** Like `onRecord`, but a record that cannot be stored has no effect. */
   #tryRecord(record: A, states: Handles<S>): void {
-    let results: readonly B[];
-    try {
+    const results = this.#tried(() => {
       const key = this.#key(record);
       this.enter(key);
       this.remember();
       const returned = this.#onRecord(record, states, key);
       if (!isIterable(returned)) throw notIterable(`onRecord of ${this.#of}`, returned);
-      results = [...returned];
+      return returned;
+    });
+    this.#emitAll('onRecord', results);
+    this.leave();
+  }
+
+  /** The results of `work`. None if something cannot be stored, and no changes of states since `remember`. */
+  #tried<R>(work: () => Iterable<R>): readonly R[] {
+    try {
+      const results = [...work()];
+      this.forget();
+      return results;
     } catch (error) {
       if (!isUnencodable(error)) throw error;
       this.undo();
-      this.leave();
       this.#skipped.skip(error);
-      return;
+      return [];
     }
-    this.forget();
-    this.#emitAll('onRecord', results);
-    this.leave();
   }
 
   #emitAll(callback: 'onRecord' | 'onTimer', results: Iterable<B | C>): void {

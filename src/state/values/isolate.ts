@@ -12,8 +12,8 @@ import { deepest, Encoded, messagePack, type Serializer } from './serializer.js'
  * - primitives are kept as they are;
  * - arrays and plain objects are deeply frozen **in place**: the cheapest safe way, as there is no copy, and a later
  *   change throws with the user's own stack. It costs about 40 % of throughput for small objects;
- * - other objects (dates, maps, sets, binary data, class instances) cannot be frozen: they are kept {@link Encoded},
- *   and every read decodes a fresh copy.
+ * - other objects (dates, maps, sets, binary data, class instances, objects with getters) cannot be frozen: they are kept
+ *   {@link Encoded}, and every read decodes a fresh copy.
  *
  * Whether a frozen value can be stored is checked later, by {@link encode} or {@link checkLosses}.
  *
@@ -124,10 +124,15 @@ function isFreezableObject(value: object, depth: number): boolean {
   }
   if (prototype === null || !isPlain(prototype)) return value instanceof JsonNumber;
   for (const name of Object.keys(value)) {
-    if (isAwkward(name) || !isFreezable((value as Record<string, unknown>)[name], depth + 1)) return false;
+    if (isAwkward(name) || getterOf.call(value, name) !== undefined) return false;
+    if (!isFreezable((value as Record<string, unknown>)[name], depth + 1)) return false;
   }
   return true;
 }
+
+/** What a getter returns can change, frozen or not. This is the cheapest way to find one. */
+const getterOf = (Object.prototype as unknown as { readonly __lookupGetter__: (name: string) => unknown })
+  .__lookupGetter__;
 
 function deepFreeze(value: object): void {
   Object.freeze(value);

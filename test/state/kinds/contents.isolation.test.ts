@@ -40,9 +40,25 @@ function spoil(value: unknown): void {
     }
 }
 
+/** An object whose content can be changed however frozen it is. */
+function accessor(): object {
+  let hidden = 1;
+  return {
+    a: 'x',
+    get n(): unknown {
+      return hidden;
+    },
+    set n(n) {
+      hidden = n as number;
+    },
+  };
+}
+
 const values: readonly (readonly [string, () => unknown])[] = [
   ['an object', () => ({ a: [1, { b: 2 }], c: { d: 'x' } })],
   ['an array', () => [1, [2, [3]]]],
+  ['an object with a getter', accessor],
+  ['such an object in others', () => ({ of: [accessor()] })],
   ['a date', () => new Date(5)],
   ['a map', () => new Map<string, unknown>([['k', { x: [1] }]])],
   ['a set', () => new Set<unknown>([[1], 'x'])],
