@@ -159,7 +159,12 @@ export type CheckpointInput =
   | { readonly type: 'tick'; readonly buffered: Readonly<Record<string, number>> }
   | { readonly type: 'ack'; readonly checkpoint: number; readonly id: string; readonly frozen: Frozen }
   | { readonly type: 'confirm'; readonly sink: string; readonly uid: string }
-  | { readonly type: 'amend'; readonly sink: string; readonly committable: Committable }
+  | {
+      readonly type: 'amend';
+      readonly sink: string;
+      readonly committable: Committable;
+      readonly alone?: boolean;
+    }
   /** The sweep after the last checkpoint has finished. */
   | { readonly type: 'swept' };
 

@@ -1,4 +1,3 @@
-import type { Committable } from '../flow/index.js';
 import { ack, begin, tick } from './barriers.js';
 import type {
   CheckpointEffect,
@@ -74,7 +73,7 @@ function dispatch(state: CheckpointState, event: CheckpointInput, at: Moment): C
     case 'confirm':
       return confirm(state, event.sink, event.uid, at);
     case 'amend':
-      return amend(state, event.sink, event.committable, at);
+      return amend(state, event, at);
     case 'swept':
       return swept(state);
   }
@@ -105,10 +104,14 @@ function confirm(state: CheckpointState, sink: string, uid: string, at: Moment):
   return then(turn, (next) => log(next, { type: 'confirm', sink, uid }, at));
 }
 
-function amend(state: CheckpointState, sink: string, committable: Committable, at: Moment): CheckpointStep {
-  const { objects = [] } = committable;
+function amend(
+  state: CheckpointState,
+  event: Extract<CheckpointInput, { readonly type: 'amend' }>,
+  at: Moment,
+): CheckpointStep {
+  const { objects = [] } = event.committable;
   return then(log(state, { type: 'named', objects, checkpoint: state.newest }, at), (next) =>
-    log(next, { type: 'amend', sink, committable }, at),
+    log(next, event, at),
   );
 }
 

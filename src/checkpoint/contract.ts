@@ -136,8 +136,8 @@ export interface Coordinator {
   savepoint(target: SavepointTarget): Observable<never>;
   /** A sink has published a committable. Idempotent. */
   confirm(sink: string, uid: string): void;
-  /** A sink has advanced a pending committable by one step. */
-  amend(sink: string, committable: Committable): void;
+  /** A sink has advanced a pending committable by one step. `alone`: others of the sink wait for an entry with it. */
+  amend(sink: string, committable: Committable, alone?: boolean): void;
   /**
    * Injects the last barrier, waits until it is durable, and settles: writes entries until nothing is pending, and
    * removes objects that no entry names. Then emits and completes. Failed removals are reported and left to the next

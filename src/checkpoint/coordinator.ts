@@ -163,8 +163,8 @@ class LogCoordinator implements Coordinator {
     this.#driver.send({ type: 'confirm', sink, uid });
   }
 
-  amend(sink: string, committable: Committable): void {
-    this.#driver.send({ type: 'amend', sink, committable });
+  amend(sink: string, committable: Committable, alone = false): void {
+    this.#driver.send({ type: 'amend', sink, committable, alone });
   }
 
   finish(reason: 'stop' | 'final'): Observable<void> {

@@ -37,6 +37,8 @@ export interface Inventory {
 
 export interface Carried extends Pending {
   readonly since: number;
+  /** It was amended, and its sink publishes no other until a durable entry has it. */
+  readonly alone?: boolean;
 }
 
 /** A checkpoint that is ready to be written. */
@@ -121,9 +123,12 @@ export function confirm(inventory: Inventory, sink: string, uid: string): Invent
   return pending.length === inventory.pending.length ? inventory : { ...inventory, pending };
 }
 
-export function amend(inventory: Inventory, sink: string, committable: Committable): Inventory {
+export function amend(
+  inventory: Inventory,
+  { sink, committable, alone = false }: Pending & { readonly alone?: boolean },
+): Inventory {
   const pending = inventory.pending.map((each) =>
-    each.sink === sink && each.committable.uid === committable.uid ? { ...each, committable } : each,
+    each.sink === sink && each.committable.uid === committable.uid ? { ...each, committable, alone } : each,
   );
   return { ...inventory, pending };
 }

@@ -87,7 +87,12 @@ export type LogEvent =
     }
   | { readonly type: 'named'; readonly objects: Iterable<string>; readonly checkpoint: number }
   | { readonly type: 'confirm'; readonly sink: string; readonly uid: string }
-  | { readonly type: 'amend'; readonly sink: string; readonly committable: Committable }
+  | {
+      readonly type: 'amend';
+      readonly sink: string;
+      readonly committable: Committable;
+      readonly alone?: boolean;
+    }
   | { readonly type: 'deleted'; readonly keys: readonly string[]; readonly failed: readonly string[] }
   /** The current savepoint is over: what it pinned may become garbage. */
   | { readonly type: 'unpin' };

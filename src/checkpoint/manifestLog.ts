@@ -86,7 +86,7 @@ export function step(state: LogState, event: LogEvent, now: number): Step {
     case 'confirm':
       return same({ ...state, inventory: inventories.confirm(inventory, event.sink, event.uid) });
     case 'amend':
-      return same({ ...state, inventory: inventories.amend(inventory, event.sink, event.committable) });
+      return same({ ...state, inventory: inventories.amend(inventory, event) });
     case 'deleted':
       return same({ ...state, inventory: inventories.deleted(inventory, event.keys, event.failed) });
     case 'unpin':

@@ -28,8 +28,8 @@ export function toPublish(
 
 /**
  * The next step of settling. If nothing is pending and all garbage is deleted, the log is settled. If everything
- * pending in the newest entry has been confirmed or amended, the next entry is due. Otherwise it waits for sinks, to
- * write few entries.
+ * pending in the newest entry has been confirmed or amended, or waits for what was, the next entry is due. Otherwise it waits
+ * for sinks, to write few entries.
  */
 export function settlement({
   phase,
@@ -41,7 +41,13 @@ export function settlement({
   const { pending, checkpoint, operators, finished = false } = last.manifest;
   if (pending.length === 0) return inventory.deleting.length > 0 ? 'waiting' : { manifest: last.manifest };
   const unmoved = new Set(inventory.pending.map(({ committable }) => committable));
-  return pending.some(({ committable }) => unmoved.has(committable))
+  const written = new Set(pending.map(({ committable }) => committable));
+  const held = new Set(
+    inventory.pending.flatMap(({ sink, committable, alone }) =>
+      alone === true && !written.has(committable) ? sink : [],
+    ),
+  );
+  return pending.some(({ sink, committable }) => unmoved.has(committable) && !held.has(sink))
     ? 'waiting'
     : { checkpoint, operators, final: finished };
 }

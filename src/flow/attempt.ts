@@ -43,8 +43,12 @@ export interface Attempt {
   release(terminal: string | object, credit: Credit): void;
   /** A sink's committable is published: later manifests no longer carry it. Idempotent. */
   confirm(id: string, uid: string): void;
-  /** A sink has advanced a pending committable by one step; the next manifest carries the new version. */
-  amend(id: string, committable: Committable): void;
+  /**
+   * A sink has advanced a pending committable by one step; the next manifest carries the new version.
+   *
+   * @param alone the sink publishes no other until a durable manifest has this version. Default `false`.
+   */
+  amend(id: string, committable: Committable, alone?: boolean): void;
   /**
    * An error occurred in an operator. `operator` is its id or its name; `ofRecord` is set if the record being handled
    * caused the error. Only the first report of an error counts. `FlowSubscriber` calls it. Optional.

@@ -105,8 +105,8 @@ export function attemptOf(
     confirm: (id, uid) => {
       coordinator.confirm(id, uid);
     },
-    amend: (id, committable) => {
-      coordinator.amend(id, committable);
+    amend: (id, committable, alone) => {
+      coordinator.amend(id, committable, alone);
     },
     failing: (error, operator, ofRecord) => {
       origins.note({ error, operator, ofRecord });

@@ -87,7 +87,7 @@ export class Committer<C> {
         const amended = encodeCommittable(this.kind, outcome.amended);
         this.#states.set(uid, { amended: JSON.stringify(amended) });
         this.#amended++;
-        this.attempt.amend(this.id, amended);
+        this.attempt.amend(this.id, amended, this.kind.concurrency === 1);
         return;
       }
       case 'lost':
