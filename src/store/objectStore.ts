@@ -39,7 +39,7 @@ export interface ObjectStore {
   copy(from: string, to: string, options?: CopyOptions): Observable<PutResult>;
 
   /** Starts a multipart upload. Nothing is visible under `key` before it is completed. */
-  createUpload(key: string, options?: UploadOptions): Observable<{ readonly uploadId: string }>;
+  createUpload(key: string, options?: UploadOptions): Observable<CreatedUpload>;
 
   /** Uploads part `number` (1 to 10,000), replacing an earlier one of that number. Errors: `NotFound` (no such upload). */
   uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Observable<UploadedPart>;
@@ -98,7 +98,18 @@ export interface GetOptions {
    * time, after an unsubscribe, too.
    */
   readonly into?: Uint8Array;
+  /**
+   * Takes the bytes as they come, so that they need not be held. A store that uses it answers without chunks, when all has been
+   * taken; others answer as without it. Ignored without a range that has an end: a whole object is checked first.
+   */
+  readonly take?: TakeBytes;
 }
+
+/**
+ * Takes bytes that begin `at` bytes after the start of the range. They must not be changed before it resolves. A request that is
+ * repeated may give the same bytes again. If it rejects, the request fails with that error.
+ */
+export type TakeBytes = (chunks: readonly Uint8Array[], at: number) => Promise<void>;
 
 export interface PutOptions {
   /** Create only: of any number of concurrent puts exactly one succeeds. */
@@ -111,6 +122,23 @@ export interface PutOptions {
 export interface UploadOptions {
   readonly metadata?: Metadata;
   readonly content?: ContentHeaders;
+  /** What the object will be, so that a store may write all parts into one file. A store may ignore it. */
+  readonly layout?: Layout;
+}
+
+/** An object whose parts have one size, except the last. */
+export interface Layout {
+  /** Bytes. */
+  readonly size: number;
+  readonly partSize: number;
+  /** The ETag that the object gets: that of the object it is a copy of. */
+  readonly etag: string;
+}
+
+export interface CreatedUpload {
+  readonly uploadId: string;
+  /** Whether the store keeps to the `layout`. */
+  readonly laidOut?: boolean;
 }
 
 export interface CopyOptions {
@@ -149,6 +177,8 @@ export interface ObjectBody {
   readonly info: ObjectInfo;
   /** The range's bytes as they arrived, not joined, not copied; or one chunk of the memory given. */
   readonly chunks: readonly Uint8Array[];
+  /** Bytes that were given to `GetOptions.take` instead. */
+  readonly taken?: number;
 }
 
 export interface PutResult {

@@ -5,7 +5,7 @@ import { systemClock, type Clock } from '../flow/index.js';
 import { filePath, parseUri, UnknownScheme, type Scheme } from '../path/index.js';
 import { retrying } from './decorators/retry.js';
 import { awsMinimumPartSize } from './helpers.js';
-import { createLocalStore, localIdentities } from './local/index.js';
+import { createLocalStore, localIdentities, localInPlace } from './local/index.js';
 import { createMemoryStore } from './memory/index.js';
 import type { ObjectStore } from './objectStore.js';
 import type { StoreCapabilities, StoreLocation, Stores } from './services.js';
@@ -75,7 +75,7 @@ export function createStores(options: StoresOptions = {}): Stores {
           bucket,
           reserved: reserved === undefined ? store : around(reserved(bucket)),
           // By the store's own URI: a factory may have put it anywhere.
-          ...(store.uri.startsWith('file://') ? { identities: localIdentities(filePath(store.uri)) } : {}),
+          ...(store.uri.startsWith('file://') ? local(filePath(store.uri)) : {}),
           capabilities: capabilities(store, scheme).pipe(shareReplay({ bufferSize: 1, refCount: false })),
         };
         opened.set(id, found);
@@ -83,4 +83,8 @@ export function createStores(options: StoresOptions = {}): Stores {
       return { ...found, key };
     },
   };
+}
+
+function local(root: string): Pick<StoreLocation, 'identities' | 'inPlace'> {
+  return { identities: localIdentities(root), inPlace: localInPlace(root) };
 }

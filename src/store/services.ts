@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import { Service } from '../flow/index.js';
 import type { S3Options } from '../config/s3Options.js';
-import type { ObjectStore } from './objectStore.js';
+import type { ObjectStore, TakeBytes, UploadedPart } from './objectStore.js';
 
 /** A location in a store, such as `s3://lake/raw/2026`. */
 export interface StoreLocation {
@@ -16,6 +16,8 @@ export interface StoreLocation {
   readonly reserved: ObjectStore;
   /** Identifies objects and directories. Absent if the store cannot: on S3, two names may refer to one bucket. */
   readonly identities?: Identities;
+  /** Writes the parts of uploads with a layout into one file. Absent if the store cannot. */
+  readonly inPlace?: InPlace;
   /** The same location with another checksum on writes, to test it. Absent for stores other than S3. */
   readonly variant?: (options: Pick<S3Options, 'checksum'>) => ObjectStore;
   /** The capabilities of the bucket. Probes on the first subscribe; emits once. */
@@ -28,6 +30,24 @@ export interface Identities {
   object(key: string): Observable<string | undefined>;
   /** The identity of the directory of a key; that of `d/` is `d`. */
   directory(key: string): Observable<DirectoryIdentity>;
+}
+
+/**
+ * Writes into the file of an unfinished upload. Only one copy may: what an earlier one still writes after the upload was completed
+ * by another would change the object.
+ */
+export interface InPlace {
+  /** Claims an upload of an earlier copy. `false` if that is still running. */
+  claim(key: string, uploadId: string): Observable<boolean>;
+  /** Gives a created or claimed upload free. */
+  release(key: string, uploadId: string): void;
+  /** Adds a part when `fill` has completed, which writes all its bytes, in any order. */
+  fillPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    fill: (write: TakeBytes) => Observable<unknown>,
+  ): Observable<UploadedPart>;
 }
 
 export interface DirectoryIdentity {

@@ -39,7 +39,7 @@ export function counting(inner: ObjectStore): CountingStore {
           .pipe(
             tap({
               next: (answer) => {
-                if (isBody(answer)) bytesDown += answer.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+                if (isBody(answer)) bytesDown += bytesOf(answer);
               },
               error: () => {
                 failed += 1;
@@ -63,6 +63,11 @@ export function counting(inner: ObjectStore): CountingStore {
       failed = bytesUp = bytesDown = 0;
     },
   };
+}
+
+/** The bytes of an answer, wherever they are. */
+export function bytesOf({ chunks, taken = 0 }: ObjectBody): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, taken);
 }
 
 function isBody(answer: unknown): answer is ObjectBody {

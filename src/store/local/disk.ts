@@ -31,6 +31,10 @@ export interface Disk {
   mkdir(path: string): Promise<void>;
   /** Creates a file. `EEXIST` if it exists. */
   create(path: string, body: Uint8Array | string): Promise<void>;
+  /** A new file of `size` zero bytes. */
+  allocate(path: string, size: number): Promise<void>;
+  /** Runs `work`, which writes into a file of the store's own; `ELOOP` if it is a link. What it wrote survives a power failure. */
+  fill(path: string, work: (write: Write) => Promise<void>): Promise<void>;
   /** A new file of the bytes of others, copied piece by piece; `ELOOP` if one is a link. */
   concat(path: string, sources: readonly string[]): Promise<void>;
   /** Of a link itself. */
@@ -46,12 +50,16 @@ export interface Disk {
   readMark(path: string): Promise<string>;
 }
 
+/** Writes chunks from a position on. */
+export type Write = (chunks: readonly Uint8Array[], position: number) => Promise<void>;
+
 const copySize = 1 << 20;
 
 /** What has become a pipe meanwhile would be waited for. */
 const atOnce = constants.O_RDONLY | constants.O_NONBLOCK;
 /** Nobody lays out the store's own files with links. */
 const ownFile = atOnce | constants.O_NOFOLLOW;
+const ownFileToFill = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
 /** The real file system. With `durable: false`, what survives `kill -9` may still be lost to a power failure. */
 export function nodeDisk(durable: boolean): Disk {
@@ -68,6 +76,15 @@ export function nodeDisk(durable: boolean): Disk {
       await fs.mkdir(path);
     },
     create: (path, body) => fs.writeFile(path, body, { flag: 'wx' }),
+    allocate: async (path, size) => {
+      await using file = await fs.open(path, 'wx');
+      await file.truncate(size);
+    },
+    fill: async (path, work) => {
+      await using file = await fs.open(path, ownFileToFill);
+      await work((chunks, position) => writeAll(file, chunks, position));
+      if (durable) await file.datasync();
+    },
     concat: async (path, sources) => {
       await using to = await fs.open(path, 'wx');
       const buffer = Buffer.allocUnsafeSlow(copySize);
@@ -93,6 +110,19 @@ export function nodeDisk(durable: boolean): Disk {
     mark: (text, path) => fs.symlink(text, path),
     readMark: (path) => fs.readlink(path),
   };
+}
+
+async function writeAll(file: fs.FileHandle, chunks: readonly Uint8Array[], position: number): Promise<void> {
+  const size = chunks.reduce((sum, { length }) => sum + length, 0);
+  const { bytesWritten } = await file.writev(chunks, position);
+  if (bytesWritten === size) return;
+  // A full disk, for one, takes a part, and tells why of the rest.
+  let rest = Buffer.concat(chunks).subarray(bytesWritten);
+  for (let at = position + bytesWritten; rest.length > 0;) {
+    const written = await file.write(rest, 0, rest.length, at);
+    at += written.bytesWritten;
+    rest = rest.subarray(written.bytesWritten);
+  }
 }
 
 async function readdir(path: string): Promise<DirectoryEntry[]> {

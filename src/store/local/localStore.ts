@@ -24,6 +24,7 @@ import { awsMinimumPartSize, checkBucket, checkContent, checkKey, checkMetadata,
 import type {
   ByteRange,
   CopyOptions,
+  CreatedUpload,
   DeleteFailure,
   GetOptions,
   ListOptions,
@@ -181,7 +182,7 @@ class LocalStore implements ObjectStore {
     });
   }
 
-  createUpload(key: string, options: UploadOptions = {}): Observable<{ readonly uploadId: string }> {
+  createUpload(key: string, options: UploadOptions = {}): Observable<CreatedUpload> {
     return io(this.uri, async () => {
       checkKey(key);
       checkMetadata(options.metadata);
@@ -261,7 +262,7 @@ class LocalStore implements ObjectStore {
       const { file, info } = opened;
       try {
         this.#check(info, options.ifMatch);
-        return { info, chunks: await readRange(file, info, options, live) };
+        return { info, ...(await readRange(file, info, options, live)) };
       } finally {
         await file.close();
       }

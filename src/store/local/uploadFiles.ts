@@ -8,15 +8,19 @@
  * 3. one rename makes it the object: from now on, the mark without `staged` means that the id has been used;
  * 4. the directory is removed.
  *
+ * An upload with a layout has one file `data` instead, preallocated, of all parts at their places: then the files of parts are
+ * empty, each created when its bytes are written, and `staged` is a link to `data`. Only one copy may write to it, since what
+ * another writes after step 3 changes the object: the mark `owner` tells the process (`claim`).
+ *
  * After a crash before 3, the upload can be completed again; after 3 it is over, whatever became of the object since. With
  * `ifNoneMatch`, step 3 is a link, and `staged` is removed next. After a crash in between, the object and `staged` are the
  * same file, which means the same; so before the object is removed, such a `staged` is removed.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { StoreError } from '../errors.js';
-import { checkParts, compositeEtag, noSuchUpload } from '../helpers.js';
-import type { PutResult, UploadedPart, UploadInfo, UploadOptions } from '../objectStore.js';
-import { absent, orUndone, unless, type Disk } from './disk.js';
+import { isStoreError, StoreError } from '../errors.js';
+import { checkParts, compositeEtag, md5, noSuchUpload } from '../helpers.js';
+import type { Layout, PutResult, UploadedPart, UploadInfo, UploadOptions } from '../objectStore.js';
+import { absent, orUndone, unless, type Disk, type Write } from './disk.js';
 import { unpublished } from './io.js';
 import { filesOf } from './names.js';
 import type { ObjectFiles } from './objectFiles.js';
@@ -33,12 +37,16 @@ interface PartFile {
 export class UploadFiles {
   constructor(
     private readonly disk: Disk,
-    private readonly files: ObjectFiles,
+    private readonly files: Pick<ObjectFiles, 'temporary' | 'info' | 'describe' | 'replace' | 'createOnly'>,
     private readonly minimumPartSize: number,
     private readonly completeSubset: boolean,
   ) {}
 
-  async create(place: Place, { metadata, content }: UploadOptions, initiated: number): Promise<string> {
+  async create(
+    place: Place,
+    { metadata, content, layout }: UploadOptions,
+    initiated: number,
+  ): Promise<string> {
     // Ids sort by time, and so do listings.
     const uploadId = `${Math.max(0, Math.floor(initiated)).toString(36).padStart(10, '0')}-${randomBytes(8).toString('hex')}`;
     const made = this.files.temporary(place);
@@ -47,6 +55,7 @@ export class UploadFiles {
       initiated,
       ...(metadata === undefined ? {} : { metadata }),
       ...(content === undefined ? {} : { content }),
+      ...(layout === undefined ? {} : { layout }),
     };
     const path = this.#path(place, uploadId);
     const create = (): Promise<string> =>
@@ -54,12 +63,20 @@ export class UploadFiles {
         async () => {
           await this.disk.mkdir(made);
           await this.disk.create(`${made}/info`, JSON.stringify(info));
+          if (layout !== undefined) {
+            await this.disk.allocate(`${made}/data`, layout.size);
+            await this.disk.mark(this.disk.owner, `${made}/owner`);
+            hold(this.disk, path);
+          }
           await Promise.all([this.disk.sync(`${made}/info`), this.disk.sync(made)]);
           await this.disk.rename(made, path);
           await this.disk.sync(uploadsIn(place.directory));
           return uploadId;
         },
-        () => Promise.all([this.disk.removeTree(made), this.disk.removeTree(path)]),
+        () => {
+          leave(this.disk, path);
+          return Promise.all([this.disk.removeTree(made), this.disk.removeTree(path)]);
+        },
       );
     return unpublished(path, create);
   }
@@ -83,6 +100,64 @@ export class UploadFiles {
     return written;
   }
 
+  /** Takes over an upload with a layout. `false` if another copy may still write to it. Under the object's lock. */
+  async claim(place: Place, uploadId: string): Promise<boolean> {
+    const { layout } = await this.#info(place, uploadId);
+    const path = this.#path(place, uploadId);
+    const mark = `${path}/owner`;
+    const owner = await unless(absent, this.disk.readMark(mark));
+    const mine = owner === this.disk.owner;
+    if (layout === undefined || isHeld(this.disk, path)) return false;
+    if (owner !== undefined && !mine && this.disk.alive(owner)) return false;
+    if (!mine) {
+      await unless(absent, this.disk.unlink(mark));
+      await this.disk.mark(this.disk.owner, mark);
+    }
+    hold(this.disk, path);
+    return true;
+  }
+
+  /** Another copy may claim the upload, when no part of it is being written any more. */
+  release(place: Place, uploadId: string): void {
+    leave(this.disk, this.#path(place, uploadId));
+  }
+
+  async isLaidOut(place: Place, uploadId: string): Promise<boolean> {
+    return (await this.#info(place, uploadId)).layout !== undefined;
+  }
+
+  /** Writes a part of an upload with a layout, by `fill`, whose positions are those in the part. */
+  async fill(
+    place: Place,
+    uploadId: string,
+    number: number,
+    fill: (write: Write) => Promise<void>,
+    bytes?: number,
+  ): Promise<UploadedPart> {
+    const { layout } = await this.#info(place, uploadId);
+    const start = layout === undefined ? 0 : (number - 1) * layout.partSize;
+    if (layout === undefined || start >= layout.size) throw noSuchPart(place.key, number);
+    const size = Math.min(layout.partSize, layout.size - start);
+    if (bytes !== undefined && bytes !== size) throw noSuchPart(place.key, number);
+    // The same for all attempts, which write the same bytes.
+    const part = { number, etag: md5(Buffer.from(`${layout.etag} ${number}`)), size };
+    const path = this.#path(place, uploadId);
+    hold(this.disk, path);
+    try {
+      await unpublished(path, () =>
+        this.disk.fill(`${path}/data`, (write) =>
+          fill((chunks, position) => write(chunks, start + position)),
+        ),
+      );
+      await unpublished(path, () => unless(['EEXIST'], this.disk.create(`${path}/${nameOf(part, 1)}`, '')));
+    } catch (error) {
+      throw isStoreError(error, 'NotFound') ? noSuchUpload(place.key, uploadId) : error;
+    } finally {
+      leave(this.disk, path);
+    }
+    return part;
+  }
+
   /** Removes a written part that was not added. */
   async drop(written: string): Promise<void> {
     await unless(absent, this.disk.unlink(written));
@@ -94,7 +169,7 @@ export class UploadFiles {
     const before = (await this.#files(place, uploadId)).filter((one) => one.part.number === part.number);
     const turn = Math.max(0, ...before.map((one) => one.turn)) + 1;
     const path = this.#path(place, uploadId);
-    await this.disk.rename(written, `${path}/part-${part.number}-${turn}-${part.etag}-${part.size}`);
+    await this.disk.rename(written, `${path}/${nameOf(part, turn)}`);
     await this.disk.sync(path);
     for (const { file } of before) await unless(absent, this.disk.unlink(`${path}/${file}`));
   }
@@ -114,7 +189,7 @@ export class UploadFiles {
     modified: number,
     occupied: (() => StoreError) | undefined,
   ): Promise<PutResult> {
-    const { metadata, content } = await this.#info(place, uploadId);
+    const { metadata, content, layout } = await this.#info(place, uploadId);
     const uploaded = current(await this.#files(place, uploadId));
     checkParts(place.key, named, (number) => uploaded.get(number)?.part, this.minimumPartSize);
     if (!this.completeSubset && named.length !== uploaded.size) {
@@ -126,8 +201,13 @@ export class UploadFiles {
     }
     if (occupied !== undefined && (await this.files.info(place)) !== undefined) throw occupied();
     const path = this.#path(place, uploadId);
-    const etag = compositeEtag(named);
-    const sources = named.map(({ number }) => `${path}/${uploaded.get(number)?.file ?? ''}`);
+    const missing = layout === undefined ? undefined : firstMissing(layout, named);
+    if (missing !== undefined) throw noSuchPart(place.key, missing);
+    const etag = layout?.etag ?? compositeEtag(named);
+    const sources =
+      layout === undefined
+        ? named.map(({ number }) => `${path}/${uploaded.get(number)?.file ?? ''}`)
+        : [`${path}/data`];
     await orUndone(
       () =>
         unpublished(path, async () => {
@@ -211,6 +291,7 @@ export class UploadFiles {
   }
 
   async #remove(place: Place, path: string): Promise<void> {
+    leave(this.disk, path);
     const gone = this.files.temporary(place);
     await dropSidecar(this.disk, place.directory, `${path}/staged`, partHash(place.part));
     // A clean-up may have moved it already.
@@ -241,6 +322,44 @@ export class UploadFiles {
   #path(place: Place, uploadId: string): string {
     return `${uploadsIn(place.directory)}/${uploadId}`;
   }
+}
+
+/** The uploads of this process that are written into: how many copies and parts hold each. */
+const held = new Map<string, number>();
+
+function hold({ owner }: Disk, path: string): void {
+  const id = `${owner} ${path}`;
+  held.set(id, (held.get(id) ?? 0) + 1);
+}
+
+function leave({ owner }: Disk, path: string): void {
+  const id = `${owner} ${path}`;
+  const left = (held.get(id) ?? 0) - 1;
+  if (left > 0) held.set(id, left);
+  else held.delete(id);
+}
+
+function isHeld({ owner }: Disk, path: string): boolean {
+  return held.has(`${owner} ${path}`);
+}
+
+function nameOf({ number, etag, size }: UploadedPart, turn: number): string {
+  return `part-${number}-${turn}-${etag}-${size}`;
+}
+
+function firstMissing({ size, partSize }: Layout, named: readonly UploadedPart[]): number | undefined {
+  const found = new Set(named.map(({ number }) => number));
+  for (let number = 1; number <= Math.max(1, Math.ceil(size / partSize)); number++)
+    if (!found.has(number)) return number;
+  return undefined;
+}
+
+function noSuchPart(key: string, number: number): StoreError {
+  return new StoreError(
+    'InvalidPart',
+    `The upload of ${key} has one file for all parts, and part ${number} is missing or not in its layout. Upload all of them.`,
+    { status: 400 },
+  );
 }
 
 const validId = /^[0-9a-z]+-[0-9a-f]+$/;

@@ -1,5 +1,5 @@
-import { isString } from '../../shape.js';
-import type { ContentHeaders, Metadata } from '../objectStore.js';
+import { isCount, isString } from '../../shape.js';
+import type { ContentHeaders, Layout, Metadata } from '../objectStore.js';
 import { absent, unless, type Disk } from './disk.js';
 import { filesOf, stateName } from './names.js';
 
@@ -9,6 +9,8 @@ export interface Info {
   readonly initiated: number;
   readonly metadata?: Metadata;
   readonly content?: ContentHeaders;
+  /** All parts are in one file. */
+  readonly layout?: Layout;
 }
 
 export const uploadsIn = (directory: string): string => `${directory}/${stateName}/uploads`;
@@ -27,10 +29,16 @@ function parse(text: string): Info | undefined {
   } catch {
     return undefined;
   }
-  const { name, initiated, metadata, content } = info ?? {};
+  const { name, initiated, metadata, content, layout } = info ?? {};
   if (typeof name !== 'string' || name.includes('/')) return undefined;
   if (typeof initiated !== 'number') return undefined;
+  if (layout !== undefined && !isLayout(layout)) return undefined;
   return areTexts(metadata) && areTexts(content) ? (info as Info) : undefined;
+}
+
+function isLayout(found: Partial<Layout>): boolean {
+  const { size, partSize, etag } = found;
+  return isCount(size) && isCount(partSize) && partSize > 0 && typeof etag === 'string';
 }
 
 /** Whether it is `undefined`, or an object whose values are strings. */

@@ -1,8 +1,15 @@
 import type { Clock } from '../../flow/index.js';
 import type { StoreError } from '../errors.js';
 import { checkPartNumber, compareUploads, maxPage, md5, noSuchUpload } from '../helpers.js';
-import type { PutResult, UploadCursor, UploadedPart, UploadOptions, UploadPage } from '../objectStore.js';
-import { orUndone, unless, type Disk } from './disk.js';
+import type {
+  CreatedUpload,
+  PutResult,
+  UploadCursor,
+  UploadedPart,
+  UploadOptions,
+  UploadPage,
+} from '../objectStore.js';
+import { orUndone, unless, type Disk, type Write } from './disk.js';
 import { cleanUp } from './cleanUp.js';
 import type { Tree, Place } from './tree.js';
 import type { UploadFiles } from './uploadFiles.js';
@@ -18,9 +25,30 @@ export class Uploads {
     private readonly clock: Pick<Clock, 'now'>,
   ) {}
 
-  async create(key: string, options: UploadOptions): Promise<{ readonly uploadId: string }> {
+  async create(key: string, options: UploadOptions): Promise<CreatedUpload> {
     const place = await this.tree.prepare(key);
-    return { uploadId: await this.files.create(place, options, this.clock.now()) };
+    const uploadId = await this.files.create(place, options, this.clock.now());
+    return options.layout === undefined ? { uploadId } : { uploadId, laidOut: true };
+  }
+
+  async claim(key: string, uploadId: string): Promise<boolean> {
+    const place = await this.#place(key, uploadId);
+    return this.tree.locked(place, () => this.files.claim(place, uploadId));
+  }
+
+  async release(key: string, uploadId: string): Promise<void> {
+    for (const place of await this.tree.find(key)) this.files.release(place, uploadId);
+  }
+
+  /** Writes a part of an upload with a layout, by `fill`. */
+  async fill(
+    key: string,
+    uploadId: string,
+    number: number,
+    fill: (write: Write) => Promise<void>,
+  ): Promise<UploadedPart> {
+    checkPartNumber(number);
+    return this.files.fill(await this.#place(key, uploadId), uploadId, number, fill);
   }
 
   async add(
@@ -32,6 +60,8 @@ export class Uploads {
   ): Promise<UploadedPart> {
     checkPartNumber(number);
     const place = await this.#place(key, uploadId);
+    if (await this.files.isLaidOut(place, uploadId))
+      return this.files.fill(place, uploadId, number, (write) => write([body], 0), body.length);
     const part = { number, etag: md5(body), size: body.length };
     const written = await this.files.write(place, uploadId, body);
     const add = (): Promise<void> => {

@@ -3,10 +3,11 @@ import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { silentLogger, type Logger } from '../../config/logger.js';
 import { MillraceError } from '../../errors.js';
 import { monotonic, systemClock, type Clock } from '../../flow/index.js';
+import { bytesOf } from '../decorators/counting.js';
 import { decorate, type StoreCall } from '../decorators/decorate.js';
 import { retried, type RetryNotice, type RetryOptions } from '../decorators/retry.js';
 import { isStoreError } from '../errors.js';
-import type { ObjectStore } from '../objectStore.js';
+import type { ObjectBody, ObjectStore } from '../objectStore.js';
 import { listenedTo, requestChannels, type StoreRequest } from './channels.js';
 
 export interface ObserveOptions {
@@ -95,7 +96,7 @@ class Watch {
 
   answer(answer: unknown): void {
     if (typeof answer !== 'object' || answer === null || !('chunks' in answer)) return;
-    for (const chunk of answer.chunks as readonly Uint8Array[]) this.#bytesDown += chunk.length;
+    this.#bytesDown += bytesOf(answer as ObjectBody);
   }
 
   failed(error: unknown): void {

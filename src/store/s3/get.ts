@@ -7,15 +7,16 @@ import { head, infoOf, isUnsatisfiable, pinned, pinnedEtag } from './head.js';
 import type { ObjectPlace } from './place.js';
 import { quoted } from './keys.js';
 import { verify } from './payload.js';
+import { Pieces } from './pieces.js';
 import { drop, spanOf } from './span.js';
 import { brokenOff } from './failures.js';
 
 /**
- * Reads a range into a list of chunks as received, or into the given memory. A body that stalls or breaks off is resumed at
+ * Reads a range into a list of chunks as received, or into the given memory, or hands it on piece by piece (`pieces.ts`). A body that stalls or breaks off is resumed at
  * most `bodyResumes` times, on another connection and pinned to the same object by its ETag.
  */
 export async function get(place: ObjectPlace, options: GetOptions): Promise<ObjectBody> {
-  const { range, ifMatch, into } = options;
+  const { range, ifMatch, into, take } = options;
   const { bodyResumes } = place.options;
   if (range?.end !== undefined && range.end <= range.start) return nothing(place, range.start, ifMatch);
   let answer: GetObjectCommandOutput;
@@ -38,16 +39,22 @@ export async function get(place: ObjectPlace, options: GetOptions): Promise<Obje
   const expected = span.end - span.start;
   const memory = into !== undefined && into.length >= expected ? into.subarray(0, expected) : undefined;
   const chunks: Uint8Array[] = memory === undefined ? [] : [memory];
+  const pieces = take === undefined || range?.end === undefined ? undefined : new Pieces(take);
   let received = 0;
   for (let resumed = 0; ; resumed++) {
-    const broken = await collect(answer.Body as IncomingMessage, (chunk) => {
-      if (memory === undefined) chunks.push(chunk);
-      else if (received + chunk.length <= expected) memory.set(chunk, received);
+    const body = answer.Body as IncomingMessage;
+    const broken = await collect(body, (chunk) => {
+      if (received + chunk.length <= expected) {
+        if (pieces !== undefined) pieces.add(chunk, body);
+        else if (memory === undefined) chunks.push(chunk);
+        else memory.set(chunk, received);
+      }
       received += chunk.length;
     });
+    await pieces?.end();
     if (received === expected) {
       if (range === undefined) verify(place.key, first, chunks);
-      return { info, chunks };
+      return pieces === undefined ? { info, chunks } : { info, chunks: [], taken: received };
     }
     if (broken === undefined || received > expected) throw wrongLength(place.key, received, expected);
     if (place.signal.aborted || resumed >= bodyResumes) throw broken;

@@ -26,7 +26,13 @@ import {
 } from 'rxjs';
 import type { Clock } from '../../../flow/index.js';
 import { isStoreError } from '../../../store/errors.js';
-import type { ByteRange, UploadedPart, UploadOptions } from '../../../store/objectStore.js';
+import type {
+  ByteRange,
+  CreatedUpload,
+  Layout,
+  UploadedPart,
+  UploadOptions,
+} from '../../../store/objectStore.js';
 import { completeUpload, etagOf, marked, markOf, type Parts } from '../../../store/multipart/index.js';
 import type { Cleanups } from './cleanups.js';
 import type { Begun, ResumeFile } from './resumeFile.js';
@@ -43,7 +49,9 @@ export interface Multipart {
   readonly cleanups: Cleanups;
   /** Metadata and content headers for a new upload. */
   readonly describe: Observable<UploadOptions>;
-  readonly fill: (uploadId: string, number: number, range: Required<ByteRange>) => Observable<UploadedPart>;
+  readonly fill: (upload: Begun, number: number, range: Required<ByteRange>) => Observable<UploadedPart>;
+  /** Asks the target to write all parts into one file. */
+  readonly layout?: Layout;
   readonly resumeFile: ResumeFile | undefined;
   readonly overwrite: boolean;
   readonly clock: Clock;
@@ -56,7 +64,7 @@ type Phase =
 
 export function multipart(copy: Multipart): Observable<Step> {
   return new Observable((out) => {
-    const { store } = copy.task.to;
+    const { store, location } = copy.task.to;
     let phase: Phase = { is: 'nothing' };
     let over = false;
     const drop = (uploadId: string): Observable<unknown> => {
@@ -89,6 +97,7 @@ export function multipart(copy: Multipart): Observable<Step> {
       running.unsubscribe();
       const left = over ? undefined : leftovers(true);
       if (left !== undefined) copy.cleanups.run(left);
+      if (phase.is !== 'nothing') location.inPlace?.release(copy.task.key, phase.uploadId);
     };
   });
 }
@@ -122,15 +131,18 @@ function create(
 ): Observable<Begun> {
   const { resumeFile, task, window, cleanups } = copy;
   const putId = randomUUID();
-  const request = (options: UploadOptions): Observable<string> =>
+  const laid = (options: UploadOptions): UploadOptions =>
+    copy.layout === undefined ? options : { ...options, layout: copy.layout };
+  const request = (options: UploadOptions): Observable<CreatedUpload> =>
     new Observable((out) => {
       let left = false;
       cleanups.run(
-        task.to.store.createUpload(task.key, marked(options, putId)).pipe(
-          concatMap(({ uploadId }) => {
+        task.to.store.createUpload(task.key, laid(marked(options, putId))).pipe(
+          concatMap((created) => {
+            const { uploadId } = created;
             if (left) return drop(uploadId);
             enter({ is: 'begun', uploadId });
-            out.next(uploadId);
+            out.next(created);
             out.complete();
             return EMPTY;
           }),
@@ -144,12 +156,12 @@ function create(
     });
   return window.run(task, 0, copy.describe).pipe(
     concatMap((options) => window.run(task, 0, request(options))),
-    concatMap((uploadId) => {
-      const begun = of({ uploadId, putId, arrived: new Map<number, UploadedPart>() });
-      if (resumeFile === undefined) return begun;
-      return window.run(task, 0, resumeFile.write(uploadId, putId)).pipe(
+    concatMap(({ uploadId, laidOut = false }) => {
+      const begun = { uploadId, putId, laidOut, arrived: new Map<number, UploadedPart>() };
+      if (resumeFile === undefined) return of(begun);
+      return window.run(task, 0, resumeFile.write(begun)).pipe(
         map((written) => (written ? enter({ is: 'resumable', uploadId }) : undefined)),
-        concatMap(() => begun),
+        map(() => begun),
       );
     }),
   );
@@ -164,7 +176,7 @@ function sent(copy: Multipart, begun: Begun, completed: () => void): Observable<
     const bounds = parts.range(number);
     const bytes = bounds.end - bounds.start;
     if (arrived.has(number)) return of({ bytes, skipped: bytes });
-    return window.run(task, copy.partBytes, copy.fill(begun.uploadId, number, bounds)).pipe(
+    return window.run(task, copy.partBytes, copy.fill(begun, number, bounds)).pipe(
       map((uploaded) => {
         all.set(number, uploaded);
         return { bytes, skipped: 0 };

@@ -3,7 +3,8 @@
  *
  * - nothing, if it already exists and may be skipped;
  * - on one server, one request, or above 5 GiB one per part, without downloading;
- * - between stores, get and put, or part by part if it is large.
+ * - between stores, get and put, or part by part if it is large; to a local directory each range is written to its place in one
+ *   file, as it comes.
  *
  * Reads are pinned to the ETag in the listing: an object that changes meanwhile is an error, never a mixture of versions.
  * Metadata and content headers are copied, too.
@@ -159,7 +160,7 @@ function onServer(task: Task, settings: Marking): Observable<Step> {
     partBytes: remote ? 0 : parts.size,
     describe: described(task),
     resumeFile: undefined,
-    fill: (uploadId, number, range) =>
+    fill: ({ uploadId }, number, range) =>
       to.store.copyPart(key, uploadId, number, { ...pinned, key: source.key, range }),
   });
 }
@@ -168,20 +169,31 @@ function between(task: Task, settings: Marking): Observable<Step> {
   const { from, to, source, key } = task;
   if (source.size <= settings.partSize) return whole(task, settings);
   const parts = partsOf(source.size, settings.partSize);
+  const { inPlace } = to.location;
+  const { etag: ifMatch } = source;
   return multipart({
     ...settings,
     task,
     parts,
     partBytes: parts.size,
     describe: described(task),
+    ...(inPlace === undefined
+      ? {}
+      : { layout: { size: source.size, partSize: parts.size, etag: source.etag } }),
     resumeFile:
       settings.resume === undefined ? undefined : resumeFileOf(task, parts, settings.resume.directory),
-    fill: (uploadId, number, range) =>
-      withBuffer(settings.memory, range.end - range.start, (into) =>
-        from.store
-          .get(source.key, { range, ifMatch: source.etag, into })
-          .pipe(concatMap(({ chunks }) => to.store.uploadPart(key, uploadId, number, join(chunks)))),
-      ),
+    fill: ({ uploadId, laidOut }, number, range) =>
+      laidOut && inPlace !== undefined
+        ? inPlace.fillPart(key, uploadId, number, (take) =>
+            from.store
+              .get(source.key, { range, ifMatch, take })
+              .pipe(concatMap(({ chunks }) => (chunks.length > 0 ? take(chunks, 0) : of(undefined)))),
+          )
+        : withBuffer(settings.memory, range.end - range.start, (into) =>
+            from.store
+              .get(source.key, { range, ifMatch, into })
+              .pipe(concatMap(({ chunks }) => to.store.uploadPart(key, uploadId, number, join(chunks)))),
+          ),
   });
 }
 

@@ -29,13 +29,15 @@ export interface Begun {
   /** In the metadata of the resulting object. */
   readonly putId: string;
   readonly arrived: ReadonlyMap<number, UploadedPart>;
+  /** Its parts are written into one file. */
+  readonly laidOut: boolean;
 }
 
 export interface ResumeFile {
   /** The upload to resume; `stale` is one that cannot be. Makes no request if there can be no resume file. */
   read(): Observable<Begun | { readonly stale: string } | undefined>;
   /** Writes the resume file. `false` if the name is taken, or writing is not permitted. */
-  write(uploadId: string, putId: string): Observable<boolean>;
+  write(begun: Omit<Begun, 'arrived'>): Observable<boolean>;
   /** Removes the resume file of an upload, nothing else. */
   erase(uploadId: string): Observable<unknown>;
   /** Removes a resume file of the target, if any. */
@@ -50,6 +52,7 @@ interface Written {
   readonly etag: string;
   readonly size: number;
   readonly partSize: number;
+  readonly laidOut?: boolean;
 }
 
 /** The key of the resume file next to an object. */
@@ -110,15 +113,17 @@ export function resumeFileOf(task: Task, parts: Parts, directory: Place | undefi
               const fits = Object.entries(expected).every(
                 ([name, value]) => found[name as keyof Written] === value,
               );
-              return fits ? arrived(to.store, key, found, parts) : of({ stale: found.uploadId });
+              return fits ? arrived(to, key, found, parts) : of({ stale: found.uploadId });
             }),
             // Without permission to list, S3 responds 403 for a missing object.
             catchError((error: unknown) =>
               isStoreError(error, 'PermissionDenied') ? of(undefined) : throwError(() => error),
             ),
           ),
-    write: (uploadId, putId) => {
-      const body = Buffer.from(JSON.stringify({ ...expected, uploadId, putId }));
+    write: ({ uploadId, putId, laidOut }) => {
+      const body = Buffer.from(
+        JSON.stringify({ ...expected, uploadId, putId, ...(laidOut ? { laidOut } : {}) }),
+      );
       return store.put(at, body, { ifNoneMatch: '*' }).pipe(
         map(() => true),
         catchError((error: unknown) => {
@@ -134,19 +139,29 @@ export function resumeFileOf(task: Task, parts: Parts, directory: Place | undefi
   };
 }
 
-/** The complete parts of an upload; `stale` if it has ended. */
+/** The complete parts of an upload; `stale` if it has ended, `undefined` if another copy still writes into its file. */
 function arrived(
-  store: ObjectStore,
+  { store, location: { inPlace } }: Place,
   key: string,
-  { uploadId, putId }: Written,
+  { uploadId, putId, laidOut = false }: Written,
   parts: Parts,
-): Observable<Begun | { readonly stale: string }> {
+): Observable<Begun | { readonly stale: string } | undefined> {
   const whole = ({ number, size }: UploadedPart): boolean => {
     const { start, end } = parts.range(number);
     return number <= parts.count && size === end - start;
   };
-  return listedParts(store, key, uploadId).pipe(
-    map((found) => ({ uploadId, putId, arrived: new Map([...found].filter(([, part]) => whole(part))) })),
+  const claimed = laidOut ? (inPlace?.claim(key, uploadId) ?? of(false)) : of(true);
+  return claimed.pipe(
+    concatMap((yes) => (yes ? listedParts(store, key, uploadId) : of(undefined))),
+    map(
+      (found) =>
+        found && {
+          uploadId,
+          putId,
+          laidOut,
+          arrived: new Map([...found].filter(([, part]) => whole(part))),
+        },
+    ),
     catchError((error: unknown) =>
       isStoreError(error, 'NotFound') ? of({ stale: uploadId }) : throwError(() => error),
     ),
