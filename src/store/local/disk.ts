@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { constants, readFileSync, type BigIntStats, type Dirent } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import type { TakeBytes } from '../objectStore.js';
 
 export interface DirectoryEntry {
   /** Invalid UTF-8 is replaced by U+FFFD. */
@@ -33,8 +34,8 @@ export interface Disk {
   create(path: string, body: Uint8Array | string): Promise<void>;
   /** A new file of `size` zero bytes. */
   allocate(path: string, size: number): Promise<void>;
-  /** Runs `work`, which writes into a file of the store's own; `ELOOP` if it is a link. What it wrote survives a power failure. */
-  fill(path: string, work: (write: Write) => Promise<void>): Promise<void>;
+  /** Runs `work`, which writes at positions of a file of the store's own; `ELOOP` if it is a link. What it wrote survives a power failure. */
+  fill(path: string, work: (write: TakeBytes) => Promise<void>): Promise<void>;
   /** A new file of the bytes of others, copied piece by piece; `ELOOP` if one is a link. */
   concat(path: string, sources: readonly string[]): Promise<void>;
   /** Of a link itself. */
@@ -49,9 +50,6 @@ export interface Disk {
   mark(text: string, path: string): Promise<void>;
   readMark(path: string): Promise<string>;
 }
-
-/** Writes chunks from a position on. */
-export type Write = (chunks: readonly Uint8Array[], position: number) => Promise<void>;
 
 const copySize = 1 << 20;
 

@@ -19,8 +19,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isStoreError, StoreError } from '../errors.js';
 import { checkParts, compositeEtag, md5, noSuchUpload } from '../helpers.js';
-import type { Layout, PutResult, UploadedPart, UploadInfo, UploadOptions } from '../objectStore.js';
-import { absent, orUndone, unless, type Disk, type Write } from './disk.js';
+import type {
+  Layout,
+  PutResult,
+  TakeBytes,
+  UploadedPart,
+  UploadInfo,
+  UploadOptions,
+} from '../objectStore.js';
+import { absent, orUndone, unless, type Disk } from './disk.js';
 import { unpublished } from './io.js';
 import { filesOf } from './names.js';
 import type { ObjectFiles } from './objectFiles.js';
@@ -131,7 +138,7 @@ export class UploadFiles {
     place: Place,
     uploadId: string,
     number: number,
-    fill: (write: Write) => Promise<void>,
+    fill: (write: TakeBytes) => Promise<void>,
     bytes?: number,
   ): Promise<UploadedPart> {
     const { layout } = await this.#info(place, uploadId);

@@ -4,12 +4,13 @@ import { checkPartNumber, compareUploads, maxPage, md5, noSuchUpload } from '../
 import type {
   CreatedUpload,
   PutResult,
+  TakeBytes,
   UploadCursor,
   UploadedPart,
   UploadOptions,
   UploadPage,
 } from '../objectStore.js';
-import { orUndone, unless, type Disk, type Write } from './disk.js';
+import { orUndone, unless, type Disk } from './disk.js';
 import { cleanUp } from './cleanUp.js';
 import type { Tree, Place } from './tree.js';
 import type { UploadFiles } from './uploadFiles.js';
@@ -45,7 +46,7 @@ export class Uploads {
     key: string,
     uploadId: string,
     number: number,
-    fill: (write: Write) => Promise<void>,
+    fill: (write: TakeBytes) => Promise<void>,
   ): Promise<UploadedPart> {
     checkPartNumber(number);
     return this.files.fill(await this.#place(key, uploadId), uploadId, number, fill);

@@ -95,6 +95,31 @@ export function objectTests(test: Declare): void {
     }
   });
 
+  test('what takes the bytes as they come gets all of them, or the answer has them', async ({
+    store,
+    prefix,
+  }) => {
+    await answer(store.put(`${prefix}a`, bytes('0123456789')));
+    for (const [start, end] of [
+      [2, 6],
+      [8, 100],
+      [10, 12],
+    ] as const) {
+      const taken = Buffer.alloc(10, '.');
+      const put = (chunks: readonly Uint8Array[], at: number): Promise<void> => {
+        Buffer.concat(chunks).copy(taken, at);
+        return Promise.resolve();
+      };
+      const { chunks, taken: count } = await answer(
+        store.get(`${prefix}a`, { range: { start, end }, take: put }),
+      );
+      await put(chunks, 0);
+      const expected = '0123456789'.slice(start, end);
+      assert.equal(taken.toString(), expected.padEnd(10, '.'));
+      assert.ok(count === undefined || (count === expected.length && chunks.length === 0));
+    }
+  });
+
   test('metadata makes the round trip', async ({ store, prefix }) => {
     const metadata = { 'put-id': 'abc-123', note: 'a b;c="d", e' };
     await answer(store.put(`${prefix}a`, bytes('x'), { metadata }));

@@ -191,6 +191,90 @@ describe('a process that dies at any step of', () => {
     }
   }
 
+  describe('an upload with one file for its parts:', () => {
+    const layout = { size: 12, partSize: 5, etag: 'source-3' };
+    const bodies = ['part1', 'part2', 'p3'];
+    const create = (store: ObjectStore) => answer(store.createUpload('d/a', { metadata, layout }));
+    const whole = 'part1part2p3 {"by":"me"} source-3';
+
+    it('a part is there when all its bytes are', async () => {
+      const crashes = await everywhere(
+        async (store) => (await create(store)).uploadId,
+        async (store, uploadId) => {
+          for (const number of [3, 1, 2])
+            await answer(
+              store.uploadPart('d/a', String(uploadId), number, Buffer.from(bodies[number - 1] ?? '')),
+            );
+        },
+        async (store, prepared) => {
+          const uploadId = String(prepared);
+          const { parts } = await answer(store.listParts('d/a', uploadId));
+          for (const number of [1, 2, 3].filter((one) => !parts.some((part) => part.number === one)))
+            await answer(store.uploadPart('d/a', uploadId, number, Buffer.from(bodies[number - 1] ?? '')));
+          const all = (await answer(store.listParts('d/a', uploadId))).parts;
+          await answer(store.completeUpload('d/a', uploadId, all));
+          expect(await read(store, 'd/a')).toBe(whole);
+        },
+      );
+      expect(crashes).toBeGreaterThan(15);
+    });
+
+    it.each([{}, { ifNoneMatch: '*' } as const])(
+      'Complete with %j publishes once, all or nothing',
+      async (how) => {
+        const crashes = await everywhere(
+          async (store) => {
+            const { uploadId } = await create(store);
+            const made: UploadedPart[] = [];
+            for (const [i, body] of bodies.entries())
+              made.push(await answer(store.uploadPart('d/a', uploadId, i + 1, Buffer.from(body))));
+            return { uploadId, made };
+          },
+          (store, prepared) => {
+            const { uploadId, made } = prepared as { uploadId: string; made: UploadedPart[] };
+            return answer(store.completeUpload('d/a', uploadId, made, how));
+          },
+          async (store, prepared, finished) => {
+            const { uploadId, made } = prepared as { uploadId: string; made: UploadedPart[] };
+            const seen = await read(store, 'd/a');
+            expect([whole, ...(finished ? [] : [undefined])]).toContain(seen);
+            const again = answer(store.completeUpload('d/a', uploadId, made));
+            if (seen === undefined) await again;
+            else await expect(again).rejects.toMatchObject({ code: 'NotFound' });
+            expect(await read(store, 'd/a')).toBe(whole);
+            await answer(store.abortUpload('d/a', uploadId));
+          },
+        );
+        expect(crashes).toBeGreaterThan(15);
+      },
+    );
+
+    it('what leaves a part out, or is not of the layout, is refused', async () => {
+      await everywhere(
+        async (store) => {
+          const { uploadId } = await create(store);
+          const first = await answer(store.uploadPart('d/a', uploadId, 1, Buffer.from('part1')));
+          const refused = [
+            store.completeUpload('d/a', uploadId, [first]),
+            store.uploadPart('d/a', uploadId, 2, Buffer.from('part')),
+            store.uploadPart('d/a', uploadId, 4, Buffer.from('more')),
+          ];
+          for (const request of refused)
+            await expect(answer(request as Observable<unknown>)).rejects.toMatchObject({
+              code: 'InvalidPart',
+            });
+          return uploadId;
+        },
+        () => Promise.resolve(),
+        async (store, uploadId) => {
+          await new Promise<void>((complete, error) =>
+            store.abortUpload('d/a', String(uploadId)).subscribe({ complete, error }),
+          );
+        },
+      );
+    });
+  });
+
   it('an upload of a part leaves the old part or the new one', async () => {
     await everywhere(
       async (store) => {
