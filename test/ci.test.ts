@@ -12,11 +12,25 @@ const namedIn = (file: string): readonly string[] =>
 
 const tests = filesOf('test', '.test.ts');
 
-test.each(['alike', 'real'])('every test that .ci/%s names exists and is named once', (file) => {
+test.each(['alike', 'long', 'real'])('every test that .ci/%s names exists and is named once', (file) => {
   const named = namedIn(file);
-  expect(named.length).toBeGreaterThan(10);
+  expect(named.length).toBeGreaterThan(4);
   expect(named.filter((name) => !tests.includes(name))).toEqual([]);
   expect(new Set(named).size).toBe(named.length);
+});
+
+test('of long tests, the one list has all that run on every Node, and the other none', () => {
+  const isLong = (test: string): boolean => test.endsWith('.long.test.ts');
+  expect(namedIn('long').filter((test) => !isLong(test))).toEqual([]);
+  expect(namedIn('alike').filter(isLong)).toEqual([]);
+});
+
+test('.ci/run runs long tests, and more of the others, on one Node and the real server', () => {
+  const run = readFileSync(join(root, '.ci/run'), 'utf8');
+  const suites = [...run.matchAll(/^(export MILLRACE_TEST_LONG=1)$|^ *suite .*$/gm)].map(
+    ([line]) => /MILLRACE_TEST_LONG=\d/.exec(line)?.[0],
+  );
+  expect(suites).toEqual(['MILLRACE_TEST_LONG=1', undefined, 'MILLRACE_TEST_LONG=0', undefined]);
 });
 
 test('.ci/real names exactly the tests that use the real server', () => {

@@ -6,6 +6,7 @@ import { readYaml } from '../../src/config/load/file.js';
 import { Settings } from '../../src/config/load/settings.js';
 import { findKey, schema, variableOf } from '../../src/config/schema/index.js';
 import { flat } from './arbitrary.js';
+import { effort } from '../support/effort.js';
 
 /** The configuration, or the problems with it. */
 function load(options: LoadOptions): { config?: Config; problems: readonly string[] } {
@@ -45,7 +46,7 @@ test('any string as a file is read, or refused with its problems', () => {
         for (const { message } of settings.problems) expect(message).toMatch(/\S/);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: effort(150, 500) },
   );
 });
 
@@ -64,7 +65,7 @@ test('any value under any key is read, or refused with its problems', () => {
         load({ env: { [variableOf(findKey(key)?.row ?? schema[0]!) ?? 'X']: inspect(value) } });
       },
     ),
-    { numRuns: 500, examples: [['s3.bucket.n.endpoint', { toString: '' }]] },
+    { numRuns: effort(150, 500), examples: [['s3.bucket.n.endpoint', { toString: '' }]] },
   );
 });
 
@@ -79,7 +80,7 @@ test('any nested options are read, or refused with their problems', () => {
         load({ s3 });
       },
     ),
-    { numRuns: 300 },
+    { numRuns: effort(100, 300) },
   );
 });
 
@@ -100,7 +101,7 @@ test('flat keys mean the same in code, in a file and in the environment', () => 
       expect(second.problems).toEqual(first.problems);
       expect(dataOf(second.config)).toEqual(dataOf(first.config));
     }),
-    { numRuns: 300 },
+    { numRuns: effort(100, 300) },
   );
 });
 
@@ -116,7 +117,7 @@ test('what was loaded, passed as options, loads as the same', () => {
       expect(again.problems).toEqual([]);
       expect(dataOf(again.config)).toEqual(dataOf(config));
     }),
-    { numRuns: 300 },
+    { numRuns: effort(100, 300) },
   );
   expect(loaded).toBeGreaterThan(30);
 });

@@ -4,9 +4,10 @@ import { join, relative } from 'node:path';
 import { JobProcess } from '../processes/child.js';
 import { inputObject } from '../processes/input.js';
 import { progress } from '../processes/lives.js';
+import { effort } from '../support/effort.js';
 import { entryOf, keptBy } from '../support/entry.js';
 
-const records = 6000;
+const records = effort(4000, 6000);
 
 /** All files below a directory, including the store's own. */
 async function filesBelow(dir: string): Promise<string[]> {
@@ -37,7 +38,7 @@ test('a job on a directory that was killed repeatedly leaves no unfinished uploa
       processes.push(process);
       return process;
     };
-    for (let kills = 0; kills < 5; kills++) {
+    for (let kills = 0; kills < effort(2, 5); kills++) {
       const process = start();
       await progress(process);
       process.signal('SIGKILL');

@@ -13,6 +13,7 @@ import type { ObjectStore } from '../../src/store/objectStore.js';
 import { SimulatedClock } from '../../src/testing/simulatedClock.js';
 import { flat } from '../config/support.js';
 import { seeded } from '../simulation/random.js';
+import { effort } from '../support/effort.js';
 
 const KiB = 1024;
 const content = Buffer.alloc(800 * KiB);
@@ -176,7 +177,7 @@ test('together they stay within it apart from floors, and all of them finish', (
         expect([budget.charged, budget.fixed]).toEqual([0, 0]);
       },
     ),
-    { numRuns: 20 },
+    { numRuns: effort(7, 20) },
   );
 });
 

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { effort } from '../support/effort.js';
 
+const events = effort(20_000, 60_000);
+const kills = effort(1, 3);
 const program = fileURLToPath(new URL('../../build/examples/main-job/index.js', import.meta.url));
 const clicks = fileURLToPath(new URL('../../build/examples/clicks.js', import.meta.url));
 const run = promisify(execFile);
@@ -23,17 +26,17 @@ describe('the main job', () => {
   });
 
   const demo = (args: readonly string[], more: NodeJS.ProcessEnv = {}) =>
-    run(process.execPath, [program, '--json', '--events', '60000', '--kills', '3', ...args], {
+    run(process.execPath, [program, '--json', '--events', `${events}`, '--kills', `${kills}`, ...args], {
       cwd: dir,
       env: { ...env, ...more },
     });
 
-  it('is exact after three kills on the embedded store, and leaves only its cache', async () => {
+  it('is exact after kills on the embedded store, and leaves only its cache', async () => {
     const { stdout } = await demo([]);
     expect(stdout.trimEnd().split('\n')).toHaveLength(1);
     expect(JSON.parse(stdout)).toEqual({
-      events: 60_000,
-      kills: 3,
+      events,
+      kills,
       checkpoints: expect.any(Number) as number,
       lost: 0,
       duplicated: 0,
@@ -45,18 +48,18 @@ describe('the main job', () => {
   });
 
   const endpoint = process.env['MILLRACE_TEST_S3_ENDPOINT'];
-  (endpoint === undefined ? it.skip : it)('survives three kills exactly on a real server', async () => {
+  (endpoint === undefined ? it.skip : it)('survives kills exactly on a real server', async () => {
     const store = `s3://main-job-${Math.random().toString(36).slice(2)}/demo`;
     const { stdout } = await demo(['--store', store, '--endpoint', endpoint ?? ''], {
       AWS_REGION: process.env['MILLRACE_TEST_S3_REGION'],
       AWS_ACCESS_KEY_ID: process.env['MILLRACE_TEST_S3_ACCESS_KEY'],
       AWS_SECRET_ACCESS_KEY: process.env['MILLRACE_TEST_S3_SECRET_KEY'],
     });
-    expect(JSON.parse(stdout)).toMatchObject({ kills: 3, lost: 0, duplicated: 0, partial: 0, store });
+    expect(JSON.parse(stdout)).toMatchObject({ kills, lost: 0, duplicated: 0, partial: 0, store });
   });
 
   it('shuts down on SIGINT: no process, no file is left', async () => {
-    const child = spawn(process.execPath, [program, '--events', '60000'], {
+    const child = spawn(process.execPath, [program, '--events', `${events}`], {
       cwd: dir,
       env,
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { S3Path } from '../../src/path/index.js';
+import { effort } from '../support/effort.js';
 
 const name = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('a', 'b', 'c', ' ', 'ü', '..', '.', '...', 'a b', '😀') },
@@ -24,7 +25,7 @@ const pair = fc
   );
 
 const check = <T>(arbitrary: fc.Arbitrary<T>, law: (value: T) => void): void =>
-  fc.assert(fc.property(arbitrary, law), { numRuns: 1000 });
+  fc.assert(fc.property(arbitrary, law), { numRuns: effort(300, 1000) });
 const same = (a: S3Path | undefined, b: S3Path | undefined): void =>
   expect(a?.toString()).toBe(b?.toString());
 

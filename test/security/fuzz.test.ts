@@ -2,9 +2,10 @@ import { fuzz } from '../fuzz/fuzz.js';
 import { brokenTargets } from '../fuzz/targets/broken.js';
 import { targets } from '../fuzz/targets/index.js';
 import type { Finding } from '../fuzz/worker.js';
+import { effort } from '../support/effort.js';
 
 /** Always the same inputs here; `npm run soak -- --fuzz` has new ones. */
-const inputs = 300;
+const inputs = effort(100, 300);
 
 describe('foreign input ends in a value or a typed error, and in time', () => {
   let findings: readonly Finding[];
@@ -21,7 +22,7 @@ describe('foreign input ends in a value or a typed error, and in time', () => {
 describe('fuzzing finds', () => {
   test.each([
     ['untyped', 'TypeError: x is undefined', 20_000],
-    ['hanging', 'hangs', 2000],
+    ['hanging', 'hangs', 1000],
     ['waiting', 'ends the thread', 20_000],
     ['greedy', 'ERR_WORKER_OUT_OF_MEMORY', 20_000],
   ])('a decoder that is %s', async (name, what, hang) => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lastValueFrom, toArray } from 'rxjs';
 import { createLocalStore, listAll, type ObjectStore } from '../../src/entries/stores.js';
+import { effort } from '../support/effort.js';
 
 const parts = [
   ...['', '.', '..', '\0', 'a\0', '%00', '%2F', '%2e%2e', '%o', '%d', '%+', 'x%o', 'x%d'],
@@ -108,7 +109,7 @@ test('under any operations, each key is its own object, and nothing outside chan
       await mkdir(root);
       store = open();
     }),
-    { numRuns: 60 },
+    { numRuns: effort(20, 60) },
   );
 });
 

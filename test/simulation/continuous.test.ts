@@ -1,6 +1,7 @@
 import { createJob, fileSink, files, ndjson, silentLogger, type JobEvent } from 'millrace';
 import { createMemoryStore } from 'millrace/stores';
 import { delayed, SimulatedClock } from 'millrace/testing';
+import { effort } from '../support/effort.js';
 import { minimumPartSize } from './pipeline.js';
 import { SimulatedProcess } from './process.js';
 import { between, pick, seeded } from './random.js';
@@ -93,7 +94,7 @@ function live(seed: number): {
 }
 
 test('a continuous job over a bucket that changes all the time, with crashes, reads each version exactly once', () => {
-  for (let seed = 1; seed <= 12; seed++) {
+  for (let seed = 1; seed <= effort(3, 12); seed++) {
     const { read, stayed, failures, progress } = live(seed);
     expect([seed, failures]).toEqual([seed, []]);
     expect([seed, read]).toEqual([seed, [...new Set(read)]]);

@@ -6,6 +6,7 @@ import { map } from 'rxjs';
 import { crashes, live, type LivesOptions } from './lives.js';
 import type { Surroundings } from './surroundings.js';
 import { keysOf, textOf } from './world.js';
+import { effort } from '../support/effort.js';
 
 /** An external queue: what was deleted from it is gone. */
 class Queue {
@@ -106,7 +107,7 @@ describe('durable positions that a source receives', () => {
     let queue = new Queue();
     let recovered = 0;
     const begin: LivesOptions['begin'] = (surroundings) => jobOver(queue).begin(surroundings);
-    for (const { world } of crashes({ begin, fill: () => (queue = new Queue()) })) {
+    for (const { world } of crashes({ begin, fill: () => (queue = new Queue()) }, effort(4, 1))) {
       expect(published(world).sort((a, b) => a - b)).toEqual(
         Array.from({ length: queue.length }, (_, i) => i),
       );

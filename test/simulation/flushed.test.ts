@@ -13,6 +13,7 @@ import { hurried } from '../support/hurried.js';
 import { crashes, live, type LivesOptions } from './lives.js';
 import { minimumPartSize } from './pipeline.js';
 import { keysOf, now, textOf } from './world.js';
+import { effort } from '../support/effort.js';
 
 const sums = [{ n: 6 }, { n: 9 }];
 
@@ -55,7 +56,7 @@ const published = (world: ObjectStore): { n: number }[] =>
 
 test('what operators emit at the end of the input is published once, wherever the process crashes', () => {
   let ends = 0;
-  for (const { world } of crashes(lives())) {
+  for (const { world } of crashes(lives(), effort(4, 1))) {
     expect(published(world)).toEqual(sums);
     ends++;
   }
@@ -126,7 +127,7 @@ test.each([
   [true, { short: [3], long: [60] }],
   [false, { both: [63] }],
 ])('an input that is over before another one sends its end once (separate flows: %s)', (apart, sums) => {
-  for (const { world } of crashes(two(apart)))
+  for (const { world } of crashes(two(apart), effort(4, 1)))
     for (const [id, expected] of Object.entries(sums)) {
       const lines = keysOf(world, `out/${id}/`).map((key) => JSON.parse(textOf(world, key)) as { n: number });
       expect(lines.map(({ n }) => n)).toEqual(expected);

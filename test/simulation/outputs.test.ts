@@ -1,3 +1,3 @@
 import { outputsAreExact } from './outputs.js';
 
-outputsAreExact({ thin: 5 });
+outputsAreExact({ thin: 14 });

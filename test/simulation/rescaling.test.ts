@@ -1,3 +1,3 @@
 import { rescales } from './rescalings.js';
 
-rescales([1, 2, 3, 8]);
+rescales([1, 3, 8], 6);

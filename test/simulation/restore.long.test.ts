@@ -1,3 +1,3 @@
 import { restores } from './restores.js';
 
-restores({ thin: 1, seeds: 100 });
+restores({ thin: 1, rare: 6, seeds: 100 });

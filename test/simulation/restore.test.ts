@@ -1,3 +1,3 @@
 import { restores } from './restores.js';
 
-restores({ thin: 6, seeds: 40 });
+restores({ thin: 16, rare: 1, seeds: 26 });

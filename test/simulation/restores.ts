@@ -40,9 +40,9 @@ function exactly(scenario: Scenario): Result {
 
 /**
  * Declares tests of crashes, stops and random lives. `thin`: of the requests of a kind of which there are many, only every
- * so many meet a crash; each kind does, and every request of a rare one.
+ * so many meet a crash; each kind does, and every request of a kind with at most `rare`.
  */
-export function restores({ thin, seeds }: { readonly thin: number; readonly seeds: number }): void {
+export function restores({ thin, rare, seeds }: Record<'thin' | 'rare' | 'seeds', number>): void {
   test('an uninterrupted run publishes every record once, in order', () => {
     const result = exactly(plain);
     expect(result.checkpoints).toBeGreaterThan(3);
@@ -62,10 +62,10 @@ export function restores({ thin, seeds }: { readonly thin: number; readonly seed
     /** A crash at each `step`-th request of the process that follows `earlier`, and at all of a kind that is rare. */
     function crashEverywhere(earlier: readonly Fate[], when: 'before' | 'after', step: number): Set<Kind> {
       const requests = simulate({ ...scenario, fates: earlier }).requests[earlier.length]!;
-      const rare = (kind: Kind): boolean => requests.filter((each) => each === kind).length <= 6;
+      const isRare = (kind: Kind): boolean => requests.filter((each) => each === kind).length <= rare;
       const struck = new Set<Kind>();
       requests.forEach((kind, i) => {
-        if (i % step !== 0 && !rare(kind) && struck.has(kind)) return;
+        if (i % step !== 0 && !isRare(kind) && struck.has(kind)) return;
         const result = exactly({ ...scenario, fates: [...earlier, { kind: 'crash', at: i + 1, when }] });
         struck.add(result.struck[earlier.length]!);
       });

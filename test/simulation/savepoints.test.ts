@@ -16,6 +16,7 @@ import { between, seeded } from './random.js';
 import type { Fate } from './scenario.js';
 import { turnUntil, type Surroundings } from './surroundings.js';
 import { keysOf, now, textOf } from './world.js';
+import { effort } from '../support/effort.js';
 
 interface Counted {
   readonly id: number;
@@ -137,9 +138,12 @@ function expectStarts(world: ObjectStore, folder: string): void {
   expectExact([...before, ...continued]);
 }
 
-test('a crash at each request of a job that makes a savepoint leaves a complete one, or none', () => {
+/** Of the requests, every so many meet a crash. */
+const step = effort(5, 1);
+
+test('a crash at requests of a job that makes a savepoint leaves a complete one, or none', () => {
   const left = { complete: 0, incomplete: 0 };
-  for (const { world } of crashes(making)) {
+  for (const { world } of crashes(making, step)) {
     expectExact(linesBelow(world, 'out/first/'));
     const { all, complete } = foldersOf(world);
     expect(complete).not.toEqual([]);
@@ -151,10 +155,10 @@ test('a crash at each request of a job that makes a savepoint leaves a complete 
   expect(left.incomplete).toBeGreaterThan(0);
 });
 
-test('a crash at each request of a job that starts from a savepoint: it starts from it once', () => {
+test('a crash at requests of a job that starts from a savepoint: it starts from it once', () => {
   const { world } = live({ ...making, fates: [] });
   const [folder = ''] = foldersOf(world).complete;
-  const all: Lived[] = [...crashes(startedFrom(world, folder))];
+  const all: Lived[] = [...crashes(startedFrom(world, folder), step)];
   for (const lived of all) {
     const continued = linesBelow(lived.world, 'out/second/');
     const first = Math.min(...continued.map(({ id }) => id));
@@ -176,7 +180,7 @@ function expectWhole(world: ObjectStore, folder: string): void {
 
 test('a savepoint at any time, crashes of both jobs, the second of which starts while the first continues', () => {
   const seen = { bothRan: 0, collected: 0, again: 0 };
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = 1; seed <= effort(15, 40); seed++) {
     const random = seeded(seed);
     const { world, clock } = emptyWorld();
     const crash = (most: number): Fate => ({
@@ -230,7 +234,7 @@ test('a savepoint at any time, crashes of both jobs, the second of which starts 
     const [published = []] = roots.values();
     expectExact([...published.filter(({ id }) => id < begins), ...continued]);
   }
-  expect(seen.bothRan).toBeGreaterThan(25);
-  expect(seen.collected).toBeGreaterThan(60);
-  expect(seen.again).toBeGreaterThan(12);
+  expect(seen.bothRan).toBeGreaterThan(effort(9, 25));
+  expect(seen.collected).toBeGreaterThan(effort(20, 60));
+  expect(seen.again).toBeGreaterThan(effort(4, 12));
 });

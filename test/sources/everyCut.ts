@@ -3,9 +3,10 @@ import type { Json } from '../../src/flow/index.js';
 import type { Reader } from '../../src/formats/reader.js';
 import { compressed, compressions } from '../formats/compress.js';
 import { memoryWith, readAll, slicedFiles } from './harness.js';
+import { effort } from '../support/effort.js';
 
 /** `RUNS=1000` looks harder. */
-const runs = { numRuns: Number(process.env['RUNS'] ?? 40) };
+const runs = { numRuns: Number(process.env['RUNS'] ?? effort(12, 40)) };
 
 /** An object, and what is in it. */
 export interface Sample<T> {

@@ -19,6 +19,7 @@ import type { ObjectStore } from '../../src/store/objectStore.js';
 import { fewKeys } from './arbitraries.js';
 import { Bench, coded, takeTurns } from './harness.js';
 import { costOfOne } from './oneOfMany.js';
+import { effort } from '../support/effort.js';
 
 const specs = {
   list: listState<unknown>(),
@@ -332,10 +333,10 @@ describe('all kinds of state', () => {
         for (const { snapshot, content } of run.cuts)
           expect(run.read(new Bench(memory, specs).restore(snapshot))).toEqual(content);
       }),
-      { numRuns: 200, interruptAfterTimeLimit: 60_000 },
+      { numRuns: effort(60, 200), interruptAfterTimeLimit: 60_000 },
     );
-    expect(compactions).toBeGreaterThan(20);
-    expect(acked).toBeGreaterThan(300);
+    expect(compactions).toBeGreaterThan(effort(6, 20));
+    expect(acked).toBeGreaterThan(effort(90, 300));
   });
 
   test('a crash at any request leaves what was acked before it', () => {

@@ -17,6 +17,7 @@ import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { probe } from '../../src/store/probe.js';
 import { fast } from './fastClock.js';
+import { effort } from '../support/effort.js';
 
 type Fate = 'fine' | 'twice' | { readonly code: StoreErrorCode; readonly effect: boolean };
 
@@ -82,8 +83,10 @@ const fates: readonly Fate[] = [
 ];
 
 test.each(truths)('with one fault, at any request: %j', async (truth) => {
-  for (const fate of fates)
-    for (let at = 0; at < 26; at++) await tellsTheTruth(truth, [...Array<Fate>(at).fill('fine'), fate]);
+  const step = effort(3, 1);
+  for (const [i, fate] of fates.entries())
+    for (let at = i % step; at < 26; at += step)
+      await tellsTheTruth(truth, [...Array<Fate>(at).fill('fine'), fate]);
 });
 
 test('with faults at any of its requests', () =>
@@ -99,7 +102,7 @@ test('with faults at any of its requests', () =>
       ),
       (truth, all) => tellsTheTruth(truth, all),
     ),
-    { numRuns: 200 },
+    { numRuns: effort(60, 200) },
   ));
 
 test('behind a proxy that sends every put twice', () =>

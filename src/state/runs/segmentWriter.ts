@@ -46,7 +46,10 @@ export class SegmentWriter implements HashedCells {
   /** Sorts the cells with the current hash, if there are several. */
   #ties: TieSort | undefined;
 
-  constructor(states: readonly FrozenCells[], run: RunWriter, maxParallelism: number) {
+  readonly #kept: number;
+
+  constructor(states: readonly FrozenCells[], run: RunWriter, maxParallelism: number, most = kept) {
+    this.#kept = most;
     this.#states = states;
     this.#run = run;
     this.#maxParallelism = maxParallelism;
@@ -84,7 +87,7 @@ export class SegmentWriter implements HashedCells {
         continue;
       }
       const key = cells.key(cell);
-      if (this.#at < kept) {
+      if (this.#at < this.#kept) {
         this.#keys.push(key);
         this.#contents.push(cells.read(cell));
       }
@@ -116,7 +119,7 @@ export class SegmentWriter implements HashedCells {
       const state = this.#stateOf[number]!;
       const cells = this.#states[state]!;
       const cell = number - this.#firsts[state]!;
-      const near = number < kept;
+      const near = number < this.#kept;
       const key = near ? this.#keys[number]! : cells.key(cell);
       const content = cells.encode(near ? this.#contents[number] : cells.read(cell), key);
       encoder.add(order.groups[number]!, order.hash(number), key, state, cells.path(cell), content);
@@ -130,7 +133,7 @@ export class SegmentWriter implements HashedCells {
 
   key(place: number): StoredKey {
     const number = this.#order.entry(place);
-    return number < kept ? this.#keys[number]! : this.#cellsOf(number).key(this.#cellOf(number));
+    return number < this.#kept ? this.#keys[number]! : this.#cellsOf(number).key(this.#cellOf(number));
   }
 
   state(place: number): number {

@@ -7,6 +7,7 @@ import { createMemoryStore } from '../../../src/store/memory/index.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { answer, credentials } from '../../store/s3support.js';
 import { cli } from '../support.js';
+import { effort } from '../../support/effort.js';
 
 /** Names that are easily joined, split, globbed, decoded or printed wrongly. */
 const awkward = fc.oneof(
@@ -112,7 +113,7 @@ describe('cp round trips', () => {
         expect(up).toMatchObject({ code: 0, out: '' });
         expect(byName(await read(back))).toEqual(byName(all));
       }),
-      { numRuns: 30 },
+      { numRuns: effort(10, 30) },
     );
   });
 
@@ -141,7 +142,7 @@ describe('cp round trips', () => {
           ),
         );
       }),
-      { numRuns: 30 },
+      { numRuns: effort(10, 30) },
     );
   });
 
@@ -165,7 +166,7 @@ describe('cp round trips', () => {
         await cli(['cp', '-r', `s3://lake/named${round}/`, 'back/'], { env, cwd });
         expect(new Uint8Array(await readFile(join(cwd, 'back', name)))).toEqual(body);
       }),
-      { numRuns: 30 },
+      { numRuns: effort(10, 30) },
     );
   });
 });

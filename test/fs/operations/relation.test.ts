@@ -21,6 +21,7 @@ import { startGateway, type Gateway } from '../../../src/testing/index.js';
 import { cli } from '../../cli/support.js';
 import { credentials } from '../../store/s3support.js';
 import { all, bytes, content, errorOf, filled, MiB, shown } from '../support.js';
+import { effort } from '../../support/effort.js';
 
 /** More than a part. */
 const big = bytes(9 * MiB);
@@ -318,8 +319,13 @@ describe('local files and directories under two names', () => {
 });
 
 test.each([
-  ['small objects', ['x', 'd/x', 'd/s/x', 'd/s/s/x', 'e/x', 'd/'], ['x', 'd/', 'd/s/', 'e/', 'd/x', ''], 300],
-  ['one that is copied in parts', ['x', 'd/', 'd/big', 'big'], ['big', 'd/'], 50],
+  [
+    'small objects',
+    ['x', 'd/x', 'd/s/x', 'd/s/s/x', 'e/x', 'd/'],
+    ['x', 'd/', 'd/s/', 'e/', 'd/x', ''],
+    effort(80, 300),
+  ],
+  ['one that is copied in parts', ['x', 'd/', 'd/big', 'big'], ['big', 'd/'], effort(15, 50)],
 ] as const)('no move loses a byte, whatever its names refer to: %s', async (_, names, places, numRuns) => {
   const key = fc.constantFrom(...names);
   const place = fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom(...places));

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { createFs } from '../../../src/fs/promises/index.js';
 import { backends } from '../backends.js';
 import { command, comparable, encoded, perform, snapshot, type Command } from '../program.js';
+import { effort } from '../../support/effort.js';
 
 describe.each(backends)('the same program on node:fs/promises and on millrace/fs over %s', (name, open) => {
   it('gives the same results, the same error codes and the same tree', async () => {
@@ -34,7 +35,7 @@ describe.each(backends)('the same program on node:fs/promises and on millrace/fs
         {
           // The same programs every time: what differs on purpose is listed by hand, and may lack a rare case.
           seed: 1,
-          numRuns: name === 'memory' ? 150 : name === 'local' ? 25 : 10,
+          numRuns: name === 'memory' ? effort(50, 150) : name === 'local' ? effort(8, 25) : effort(4, 10),
           endOnFailure: name !== 'memory',
         },
       );

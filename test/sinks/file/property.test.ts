@@ -5,6 +5,7 @@ import { StoreError } from '../../../src/store/errors.js';
 import { crashAt, faulty, type MortalStore } from '../../../src/store/decorators/faults.js';
 import { seeded } from '../../simulation/random.js';
 import { Run, World } from '../harness.js';
+import { effort } from '../../support/effort.js';
 
 interface Plan {
   readonly seed: number;
@@ -119,7 +120,7 @@ const plans = fc.record({
   budget: fc.constantFrom(256, 700, 2048, 100_000),
 });
 
-const numRuns = Number(process.env['MILLRACE_TEST_RUNS'] ?? 150);
+const numRuns = Number(process.env['MILLRACE_TEST_RUNS'] ?? effort(50, 150));
 
 describe('whatever is written, whenever it crashes', () => {
   test('what is published is exactly the input, in order in each partition', () => {

@@ -11,6 +11,7 @@ import { faulty } from '../../../src/store/decorators/faults.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { fewKeys, valueArbitrary } from '../arbitraries.js';
 import { Bench, coded, same, segmentsOf, tableOf, takeTurns } from '../harness.js';
+import { effort } from '../../support/effort.js';
 
 const counter = { n: valueState(0) };
 const set = (bench: Bench, key: Key, value: number): void =>
@@ -301,10 +302,10 @@ describe('state backend', () => {
           expect(restored.backend.states.reduce((sum, live) => sum + tableOf(live).size, 0)).toBe(size);
         }
       }),
-      { numRuns: 200, interruptAfterTimeLimit: 60_000 },
+      { numRuns: effort(60, 200), interruptAfterTimeLimit: 60_000 },
     );
-    expect(compactions).toBeGreaterThan(20);
-    expect(acked).toBeGreaterThan(300);
+    expect(compactions).toBeGreaterThan(effort(6, 20));
+    expect(acked).toBeGreaterThan(effort(90, 300));
   });
 });
 

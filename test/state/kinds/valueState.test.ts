@@ -5,6 +5,7 @@ import { storedKey, type Key } from '../../../src/state/keys/keys.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { valueArbitrary } from '../arbitraries.js';
 import { Bench, coded, same, tableOf } from '../harness.js';
+import { effort } from '../../support/effort.js';
 
 function at<T>(initial: T, serializer?: Serializer<T>) {
   const live = valueState(initial, serializer === undefined ? {} : { serializer }).open('s');
@@ -178,7 +179,7 @@ describe('valueState', () => {
         const after = values.map((_, i) => restored.with<unknown, unknown>(i, 'v', (v) => v.value));
         expect(same(after, before)).toBe(true);
       }),
-      { numRuns: 500, interruptAfterTimeLimit: 60_000 },
+      { numRuns: effort(150, 500), interruptAfterTimeLimit: 60_000 },
     );
   });
 });

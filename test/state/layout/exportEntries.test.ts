@@ -28,6 +28,7 @@ import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { SimulatedClock } from '../../../src/testing/simulatedClock.js';
 import { keyArbitrary, valueArbitrary } from '../arbitraries.js';
 import { Bench, coded, dataOn, same } from '../harness.js';
+import { effort } from '../../support/effort.js';
 
 const place = (store: ObjectStore) => ({ store, prefix: 'base/state/' });
 
@@ -242,7 +243,7 @@ test('all kinds of state come back as they were, with keys and namespaces of any
         for (const name of keys(target)) expect(Buffer.byteLength(name)).toBeLessThan(512);
       },
     ),
-    { numRuns: 30, interruptAfterTimeLimit: 60_000 },
+    { numRuns: effort(10, 30), interruptAfterTimeLimit: 60_000 },
   );
 });
 
@@ -268,7 +269,7 @@ test('names are injective, also where case is ignored, and safe on S3', () => {
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: effort(150, 500) },
   );
   const name = (key: Key): string => entryName('n', storedKey(key), Buffer.alloc(0), 128);
   expect(new Set(['a', 'A', 'a/b', '../a', 'a b', 1, '1', '=41'].map(name)).size).toBe(8);

@@ -14,6 +14,7 @@ import { Encoded, messagePack, unpackForeign } from '../../../src/state/values/s
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { valueArbitrary } from '../arbitraries.js';
 import { Bench, blockInfo, coded, snapshotOf } from '../harness.js';
+import { effort } from '../../support/effort.js';
 
 /**
  * Bytes that state never contains, and for which msgpackr takes very long or much memory, or returns something
@@ -141,7 +142,7 @@ describe('foreign bytes in a segment are immediately detected as corrupt, even w
           result instanceof Error ? { code: 'SegmentCorrupt' } : { returned: { count: 1 } },
         );
       }),
-      { numRuns: 2000 },
+      { numRuns: effort(500, 2000) },
     );
   });
 });
@@ -289,7 +290,7 @@ test('everything that state writes passes, and comes back', () => {
       const bytes = messagePack.encode(value);
       expect(Buffer.compare(messagePack.encode(unpackForeign(bytes)), bytes)).toBe(0);
     }),
-    { numRuns: 500 },
+    { numRuns: effort(200, 500) },
   );
   const { bytes, info } = blockOf(
     Buffer.from(messagePack.encode([Array.from({ length: 200 }, (_, i) => ({ [`n${i}`]: i, x: {} }))])),

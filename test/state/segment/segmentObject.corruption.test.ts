@@ -1,3 +1,3 @@
 import { corruptionIsDetected } from './corruption.js';
 
-corruptionIsDetected({ thin: 7 });
+corruptionIsDetected({ thin: 20 });

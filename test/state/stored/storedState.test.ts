@@ -33,6 +33,7 @@ import type { ObjectStore } from '../../../src/store/objectStore.js';
 import type { CheckpointData } from '../../../src/store/services.js';
 import { SimulatedClock } from '../../../src/testing/simulatedClock.js';
 import { Bench, coded, dataOn, segmentsOf } from '../harness.js';
+import { effort } from '../../support/effort.js';
 
 const clock = new SimulatedClock();
 
@@ -248,7 +249,7 @@ describe('state from outside', () => {
           }
         },
       ),
-      { numRuns: 20 },
+      { numRuns: effort(7, 20) },
     );
   });
 

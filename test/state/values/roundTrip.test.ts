@@ -5,6 +5,7 @@ import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
 import { valueState, type Serializer } from '../../../src/state/index.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { Bench, coded } from '../harness.js';
+import { effort } from '../../support/effort.js';
 
 /** All kinds of JavaScript values, storable or not. */
 const anything = fc.letrec<{ value: unknown }>((tie) => ({
@@ -83,7 +84,7 @@ test('a value is rejected, or comes back deeply equal', () => {
       }
       expect(isDeepStrictEqual(back, value)).toBe(true);
     }),
-    { numRuns: 1500, interruptAfterTimeLimit: 60_000 },
+    { numRuns: effort(400, 1500), interruptAfterTimeLimit: 60_000 },
   );
 });
 

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { lastValueFrom, toArray } from 'rxjs';
 import { createLocalStore, listAll, type ObjectStore } from '../../../src/entries/stores.js';
 import { directoriesOf, filesOf, keysName, readOwnName } from '../../../src/store/local/names.js';
+import { effort } from '../../support/effort.js';
 
 const odd = [
   '',
@@ -98,7 +99,7 @@ describe('keys and paths', () => {
         expect(new Set(paths).size).toBe(paths.length);
         expect(Math.max(...paths.map((path) => Buffer.byteLength(path)))).toBeLessThan(3200);
       }),
-      { numRuns: 300, examples: longest.slice(0, 3).map((whole): [string] => [whole]) },
+      { numRuns: effort(80, 300), examples: longest.slice(0, 3).map((whole): [string] => [whole]) },
     );
   });
 });
@@ -130,7 +131,7 @@ describe('in a directory', () => {
         }
         expect(await keys()).toEqual([]);
       }),
-      { numRuns: 40 },
+      { numRuns: effort(12, 40) },
     );
   });
 

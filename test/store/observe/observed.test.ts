@@ -13,6 +13,7 @@ import type { RequestEnd } from '../../../src/store/observe/channels.js';
 import { observed } from '../../../src/store/observe/observed.js';
 import { openStores } from '../../../src/store/open.js';
 import { storeConformance } from '../../../src/testing/storeConformance.js';
+import { fast } from '../fastClock.js';
 import { answer, failure } from '../s3support.js';
 
 type Message = RequestEnd & { readonly channel: string } & Record<string, unknown>;
@@ -256,11 +257,14 @@ describe('a logger', () => {
       endpointProtocol: 'http' as const,
       region: 'us-east-1',
       retry: { base: 1, throttledBase: 1 },
+      lowTimeout: '10h' as const,
+      highTimeout: '10h' as const,
     };
-    using stores = openStores({ s3: { ...s3, credentials }, logger });
+    using stores = openStores({ s3: { ...s3, credentials }, logger, clock: fast });
     using wrong = openStores({
       s3: { ...s3, credentials: { ...credentials, secretAccessKey: 'the-wrong-key-itself' } },
       logger,
+      clock: fast,
     });
     try {
       for (const place of [

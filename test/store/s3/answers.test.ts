@@ -1,8 +1,9 @@
 import type { Observable } from 'rxjs';
 import { writeObject } from '../../../src/fs/writer/index.js';
+import { S3Connection } from '../../../src/store/s3/index.js';
 import type { GetOptions, ObjectStore } from '../../../src/store/objectStore.js';
 import { altered, type Altered, type Alter, type ProxyReply, type ProxyRequest } from '../alteringProxy.js';
-import { answer, failure } from '../s3support.js';
+import { answer, credentials, failure } from '../s3support.js';
 
 const body = Buffer.from(Array.from({ length: 1000 }, (_, i) => i & 0xff));
 
@@ -171,7 +172,7 @@ describe('a write has succeeded if the answer proves it', () => {
     ['completeUpload', 'POST'],
   ])('%s that is answered 200 with an error has failed', async (kind, method) => {
     const { uploadId } = await answer(proxy.lake.createUpload('b'));
-    const requestOf = (): Observable<unknown> =>
+    const requestTo = (store: ObjectStore): Observable<unknown> =>
       kind === 'copy'
         ? store.copy('a', 'b')
         : kind === 'copyPart'
@@ -185,7 +186,9 @@ describe('a write has succeeded if the answer proves it', () => {
         ['SomethingNew', { code: 'Unavailable', retryable: true }],
       ] as const) {
         proxy.instead = (request) => (request.method === method ? errorIn200(code, end) : undefined);
-        expect(await failure(requestOf())).toMatchObject(expected);
+        // A connection that was throttled waits before its next request.
+        using s3 = new S3Connection({ endpoint: proxy.endpoint, credentials, retry: { maxRetries: 0 } });
+        expect(await failure(requestTo(s3.store('lake')))).toMatchObject(expected);
       }
     }
   });

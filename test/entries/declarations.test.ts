@@ -1,4 +1,8 @@
-/** Every type that a public signature mentions has a name that its reader can import. */
+/**
+ * The public names, by list: to add, rename or remove one, change `names/` as well. And every type that a public signature
+ * mentions has a name that its reader can import. Both are read from one program of TypeScript.
+ */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { declarations, root, sourceOf } from './entries.js';
@@ -17,21 +21,23 @@ const entries = Object.keys(declarations);
 const config = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => ts.sys.readFile(path));
 const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
 
+const sources = ts.createProgram(
+  entries.map((entry) => join(root, sourceOf(entry))),
+  {
+    ...options,
+    noEmit: false,
+    declaration: true,
+    emitDeclarationOnly: true,
+    noCheck: true,
+    rootDir: join(root, 'src'),
+    outDir: join(root, 'dist-of-test'),
+  },
+);
+const sourceChecker = sources.getTypeChecker();
+
 /** The declarations as they are published: without what is private, and with what is inferred. */
 const program = ((): ts.Program => {
   const emitted = new Map<string, string>();
-  const sources = ts.createProgram(
-    entries.map((entry) => join(root, sourceOf(entry))),
-    {
-      ...options,
-      noEmit: false,
-      declaration: true,
-      emitDeclarationOnly: true,
-      noCheck: true,
-      rootDir: join(root, 'src'),
-      outDir: join(root, 'dist-of-test'),
-    },
-  );
   sources.emit(undefined, (name, text) => emitted.set(name, text));
   const host = ts.createCompilerHost(options);
   const fileExists = host.fileExists.bind(host);
@@ -118,4 +124,47 @@ test.each(entries)('every type in the signatures of %s can be imported', (entry)
   };
   for (const symbol of exported.get(entry) ?? []) look(symbol);
   expect(missing.sort()).toEqual([]);
+});
+
+interface Names {
+  readonly values: readonly string[];
+  readonly types: readonly string[];
+}
+
+function namesOf(entry: string): Names {
+  const source = sources.getSourceFile(join(root, sourceOf(entry)));
+  const module = source === undefined ? undefined : sourceChecker.getSymbolAtLocation(source);
+  if (module === undefined) throw new Error(`${entry} is no module.`);
+  const names = { values: [] as string[], types: [] as string[] };
+  for (const symbol of sourceChecker.getExportsOfModule(module)) {
+    const real = symbol.flags & ts.SymbolFlags.Alias ? sourceChecker.getAliasedSymbol(symbol) : symbol;
+    (real.flags & ts.SymbolFlags.Value ? names.values : names.types).push(symbol.name);
+  }
+  return { values: names.values.sort(), types: names.types.sort() };
+}
+
+const listOf = (entry: string): string => join('test/entries/names', `${entry.replace('/', '-')}.txt`);
+
+function listed(entry: string): Names {
+  const [values = '', types = ''] = readFileSync(join(root, listOf(entry)), 'utf8').split(/^types:$/m);
+  const words = (text: string): string[] => [...text.matchAll(/^ {2}(\w+)$/gm)].map(([, word = '']) => word);
+  return { values: words(values), types: words(types) };
+}
+
+test.each(entries)('%s exports exactly the names in its list', (entry) => {
+  expect(namesOf(entry)).toEqual(listed(entry));
+});
+
+/** In the root as well: stores to try a job on. */
+const tried = ['createMemoryStore', 'createStores', 'decorate', 'listAll', 'openStores', 'startGateway'];
+
+test('each name is exported by one entry', () => {
+  // millrace/fs has the names of node:fs, and millrace/operations those of what people do with files.
+  const unlike = entries.filter((entry) => !['millrace/fs', 'millrace/operations'].includes(entry));
+  const homes = new Map<string, string[]>();
+  for (const entry of unlike) {
+    const { values, types } = namesOf(entry);
+    for (const name of [...values, ...types]) homes.set(name, [...(homes.get(name) ?? []), entry]);
+  }
+  expect([...homes].filter(([name, all]) => all.length > 1 && !tried.includes(name))).toEqual([]);
 });
