@@ -195,6 +195,20 @@ function restored(id: string, snapshot: Json): { readonly time: number; readonly
   return { time, idle };
 }
 
+/**
+ * The event time of a flow that replaces several: that of the input that is behind, as where flows are merged. Idle ones are left out, unless
+ * all are. `undefined` if these are not snapshots of {@link watermarks}.
+ */
+export function mergedWatermarks(snapshots: readonly (Json | undefined)[]): Json | undefined {
+  if (!snapshots.every((each) => isSnapshot(each))) return undefined;
+  const all = snapshots as readonly { readonly time?: number; readonly idle: boolean }[];
+  const active = all.filter(({ idle }) => !idle);
+  const idle = active.length === 0;
+  const times = (idle ? all : active).map(({ time = -Infinity }) => time);
+  const time = idle ? Math.max(...times) : Math.min(...times);
+  return { kind, version, ...(Number.isFinite(time) ? { time } : {}), idle };
+}
+
 const badTimestamp = (id: string, given: unknown): MillraceError =>
   new MillraceError(
     'BadTimestamp',

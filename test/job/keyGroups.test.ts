@@ -1,4 +1,11 @@
-import { filter, lastValueFrom, tap, toArray, type Observable } from 'rxjs';
+import { filter, lastValueFrom, tap, toArray, type Observable, type Subscriber } from 'rxjs';
+import {
+  flowOperator,
+  FlowSubscriber,
+  type Barrier,
+  type Open,
+  type Watermark,
+} from '../../src/entries/operators.js';
 import { counting as countingRequests, decorate, listAll } from '../../src/entries/stores.js';
 import {
   createJob,
@@ -21,6 +28,7 @@ import {
   type JobOptions,
   type KeyGroupRange,
   type MillraceError,
+  type Signal,
 } from '../../src/index.js';
 import { seeded } from '../simulation/random.js';
 import { Lake, now } from './harness.js';
@@ -476,18 +484,70 @@ describe('a job that begins with savepoints of several jobs', () => {
   });
 
   test('is not started if state that is not by key differs, unless it may be dropped', async () => {
+    /** Its state is the number of records. */
+    class Numbered extends FlowSubscriber<Visit, Visit> {
+      #n = 0;
+      constructor(
+        out: Subscriber<Visit | Signal>,
+        private readonly id: string,
+      ) {
+        super(out);
+      }
+      override onOpen(open: Open): void {
+        open.attempt.register({ id: this.id, kind: 'operator' });
+        this.#n = Number(open.attempt.restored(this.id)?.snapshot ?? 0);
+        super.onOpen(open);
+      }
+      override onRecord(visit: Visit): void {
+        this.#n++;
+        this.emit(visit);
+      }
+      override onBarrier(each: Barrier): void {
+        super.onBarrier(each);
+        each.ack(this.id, { snapshot: this.#n });
+      }
+    }
     const lake = new Jobs();
-    const timed = (id: string) => (flow: Flow<Visit>) =>
-      counted('per-user')(flow.pipe(watermarks(id, { timestamp: ({ n }) => n })));
-    const [low, high] = await lake.halves({ operator: timed('time') });
-    const error = await failure(
-      lake.counting({ name: 'merged', from: [low, high], operator: timed('time') }).run(),
-    );
+    const numbered = (id: string) => (flow: Flow<Visit>) =>
+      counted('per-user')(flow.pipe(flowOperator<Visit, Visit>((out) => new Numbered(out, id))));
+    const from = await lake.halves({ operator: numbered('n') });
+    const error = await failure(lake.counting({ name: 'merged', from, operator: numbered('n') }).run());
     expect(error).toMatchObject({ code: 'SavepointsDiffer' });
-    expect(error.message).toContain("operator 'time' has one state in the savepoint");
-    await lake
-      .counting({ name: 'merged', from: [low, high], operator: timed('time-2'), allowDropped: ['time'] })
-      .run();
+    expect(error.message).toContain("operator 'n' has one state in the savepoint");
+    await lake.counting({ name: 'merged', from, operator: numbered('n-2'), allowDropped: ['n'] }).run();
+    expect(lake.counts('merged')).toEqual(expected(all));
+  });
+
+  test('has the earliest event time, without idle inputs', async () => {
+    const lake = new Jobs();
+    const seen: number[] = [];
+    /** Notes event time, of which each job has another. */
+    class Noting extends FlowSubscriber<Visit, Visit> {
+      override onRecord(visit: Visit): void {
+        this.emit(visit);
+      }
+      override onWatermark(mark: Watermark): void {
+        seen.push(mark.time);
+        super.onWatermark(mark);
+      }
+    }
+    const timed = (flow: Flow<Visit>) =>
+      counted('per-user')(
+        flow.pipe(
+          watermarks('time', { timestamp: ({ n }) => n }),
+          flowOperator<Visit, Visit>((out) => new Noting(out)),
+        ),
+      );
+    const last: number[] = [];
+    const from: string[] = [];
+    for (const [i, keyGroups] of [keyGroupRange(0, 2), keyGroupRange(1, 2)].entries()) {
+      from.push(await lake.savepoint({ name: `part-${i}`, keyGroups, operator: timed }));
+      last.push(seen.at(-1)!);
+    }
+    expect(new Set(last).size).toBe(2);
+    seen.length = 0;
+    await lake.counting({ name: 'merged', from, operator: timed }).run();
+    expect(seen).toEqual([Math.min(...last)]);
     expect(lake.counts('merged')).toEqual(expected(all));
   });
 

@@ -3,6 +3,7 @@ import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { type Flow, type MillraceError, watermarks, type WatermarkOptions } from '../../src/index.js';
 import { clockOf, isSignal, open, signal, type Json, type Restored } from '../../src/flow/index.js';
 import { TestAttempt } from '../../src/testing/index.js';
+import { mergedWatermarks } from '../../src/operators/watermarks.js';
 
 interface Timed {
   readonly at: number;
@@ -200,3 +201,23 @@ test.each([
     expect(out).toEqual(['open', seen]);
   },
 );
+
+describe('event time of flows that are replaced by one', () => {
+  const snapshot = (idle: boolean, time?: number) => ({
+    ...{ kind: 'watermarks', version: 1, idle },
+    ...(time === undefined ? {} : { time }),
+  });
+
+  test.each([
+    [[snapshot(false, 5), snapshot(false, 3)], snapshot(false, 3)],
+    [[snapshot(false, 5), snapshot(true, 3)], snapshot(false, 5)],
+    [[snapshot(true, 5), snapshot(true, 3)], snapshot(true, 5)],
+    [[snapshot(false, 5), snapshot(false)], snapshot(false)],
+    [[snapshot(true), snapshot(false, 4)], snapshot(false, 4)],
+    [[snapshot(true), snapshot(true)], snapshot(true)],
+    [[snapshot(false, 5), { n: 1 }], undefined],
+    [[snapshot(false, 5), undefined], undefined],
+  ])('%j is %j', (snapshots, merged) => {
+    expect(mergedWatermarks(snapshots)).toEqual(merged);
+  });
+});

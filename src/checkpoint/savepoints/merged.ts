@@ -8,6 +8,7 @@ import {
   rangeText,
   type KeyGroupRange,
 } from '../../state/index.js';
+import { mergedWatermarks } from '../../operators/watermarks.js';
 import { keyGroupsMismatch, savepointsDiffer } from '../errors.js';
 import type { OperatorState } from '../manifest.js';
 import type { SavepointRoot } from './root.js';
@@ -23,6 +24,7 @@ export interface ReadSavepoint {
  * What a job with `keyGroups` begins with, out of the savepoints of one or more jobs with different key groups:
  *
  * - **Keyed state**: the part in the job's key groups. Each group must be in exactly one of the savepoints.
+ * - **Event time**: the earliest of the inputs that are not idle.
  * - **Everything else**, such as the positions of sources, cannot be divided or merged. What only one savepoint has is
  *   taken as it is; what several have must be the same in all of them.
  *
@@ -129,6 +131,8 @@ function sameState(
   const other = others.find(({ operator }) => !isDeepStrictEqual(operator, one?.operator));
   if (one === undefined || other === undefined) return one?.operator;
   if (allowDropped.includes(id)) return undefined;
+  const time = mergedWatermarks(holding.map(({ operator: { snapshot } }) => snapshot));
+  if (time !== undefined) return { ...one.operator, snapshot: time };
   const { kind } = one.operator;
   throw savepointsDiffer(
     kind === 'source'
