@@ -179,7 +179,7 @@ export const wholes: readonly Whole[] = [
     by: 'fs/promises/createFs.test.ts',
     because: 'They check what callers of the functions give.',
   },
-  { files: 'fs/reader/*.ts', by: 'fs/reader/reader.property.test.ts', because: 'Parts of one reader.' },
+  { files: 'store/reader/*.ts', by: 'store/reader/reader.property.test.ts', because: 'Parts of one reader.' },
   { files: 'fs/writer/*.ts', by: 'fs/writer/writer.test.ts', because: 'Parts of one writer.' },
   {
     files: 'job/{attempt,checkpointPlace,environment,hotSource,job,leaf}.ts',

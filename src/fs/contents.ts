@@ -3,9 +3,9 @@ import type { Transfer } from '../config/config.js';
 import type { Clock } from '../flow/index.js';
 import { allowances, type Allow } from '../job/memory/index.js';
 import type { ObjectInfo } from '../store/objectStore.js';
+import { limitsOf, openSequential, ReadBudget, readObject, SeekableReader } from '../store/reader/index.js';
+import type { ReaderLimits, ReadSource } from '../store/reader/index.js';
 import type { Place } from './operations/place.js';
-import { limitsOf, openSequential, ReadBudget, readObject, SeekableReader } from './reader/index.js';
-import type { ReaderLimits, ReadSource } from './reader/index.js';
 import type { ReadOptions, WriteBody, WriteOptions, Written } from './types.js';
 import { conditioned, ObjectWriter, writeObject, type WriteTarget } from './writer/index.js';
 

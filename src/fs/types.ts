@@ -1,8 +1,9 @@
 /** The options and results of `millrace/operations`. */
 import type { Observable, ObservableInput } from 'rxjs';
 import type { Duration, Size } from '../config/units.js';
-import type { ByteRange, ContentHeaders, Metadata } from '../store/objectStore.js';
+import type { ContentHeaders, Metadata } from '../store/objectStore.js';
 import type { Links } from '../store/links.js';
+import type { ReadOptions } from '../store/reader/index.js';
 import type { Failure } from './operations/errors.js';
 
 /** An object, or a directory: the common prefix of other keys, up to a slash. */
@@ -126,14 +127,7 @@ export interface UploadEntry {
   readonly initiated: number;
 }
 
-export interface ReadOptions {
-  readonly range?: ByteRange;
-  /** The ETag that the object must have. Default: the ETag when it is opened. */
-  readonly ifMatch?: string;
-  readonly fragment?: Size;
-  /** The maximum number of fragments in flight or in memory. */
-  readonly window?: number;
-}
+export type { ReadOptions };
 
 export interface WriteOptions {
   /** Fails with `AlreadyExists` if the object exists. */

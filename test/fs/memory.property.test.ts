@@ -3,7 +3,7 @@ import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { createStores } from '../../src/entries/stores.js';
 import { createOperations } from '../../src/fs/operations/index.js';
-import { ReadBudget, readObject } from '../../src/fs/reader/index.js';
+import { ReadBudget, readObject } from '../../src/store/reader/index.js';
 import type { MemoryShare } from '../../src/flow/index.js';
 import { allowances, processMemory } from '../../src/job/memory/index.js';
 import { delayed } from '../../src/store/decorators/delay.js';

@@ -1,7 +1,7 @@
 import { catchError, concatMap, defer, map, throwError, type Observable } from 'rxjs';
 import { isStoreError } from '../../store/errors.js';
 import { isDirectory } from '../operations/place.js';
-import type { SeekableReader } from '../reader/index.js';
+import type { SeekableReader } from '../../store/reader/index.js';
 import type { WriteOptions } from '../types.js';
 import type { ObjectWriter } from '../writer/index.js';
 import type { Client } from './client.js';

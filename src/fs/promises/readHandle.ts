@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { defer } from 'rxjs';
 import { nameOf } from '../operations/place.js';
-import type { SeekableReader } from '../reader/index.js';
+import type { SeekableReader } from '../../store/reader/index.js';
 import type { Client } from './client.js';
 import { bufferOf, bytesOf, decoded, optionsOf, type EncodingOptions } from './data.js';
 import { FileHandle, type HandleReadOptions, type ReadArguments } from './fileHandle.js';

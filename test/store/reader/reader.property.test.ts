@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { lastValueFrom, type Observable, type Subscription } from 'rxjs';
-import { ReadBudget, SeekableReader, type ReaderLimits } from '../../../src/fs/reader/index.js';
+import { ReadBudget, SeekableReader, type ReaderLimits } from '../../../src/store/reader/index.js';
 import { counting } from '../../../src/store/decorators/counting.js';
 import { delayed } from '../../../src/store/decorators/delay.js';
 import { faulty } from '../../../src/store/decorators/faults.js';

@@ -1,7 +1,6 @@
 import { concatMap, defer, Observable } from 'rxjs';
-import { InvalidOption, parseSize } from '../../config/units.js';
-import type { ObjectInfo, ObjectStore } from '../../store/objectStore.js';
-import type { ReadOptions } from '../types.js';
+import { InvalidOption, parseSize, type Size } from '../../config/units.js';
+import type { ByteRange, ObjectInfo, ObjectStore } from '../objectStore.js';
 import type { ReadBudget } from './budget.js';
 import type { ReaderLimits } from './policy.js';
 import { SeekableReader } from './reader.js';
@@ -19,6 +18,15 @@ export function limitsOf(
   if (!Number.isSafeInteger(count) || count < 1)
     throw new InvalidOption('window', count, 'a whole number from 1 on');
   return { buffer: defaults.buffer, fragment: bytes, window: count };
+}
+
+export interface ReadOptions {
+  readonly range?: ByteRange;
+  /** The ETag that the object must have. Default: the ETag when it is opened. */
+  readonly ifMatch?: string;
+  readonly fragment?: Size;
+  /** The maximum number of fragments in flight or in memory. */
+  readonly window?: number;
 }
 
 /** An object to read, and its memory limits. */

@@ -1,7 +1,7 @@
 import { defer, map, Observable, of, Subscription } from 'rxjs';
 import { MillraceError } from '../../errors.js';
-import { isStoreError, StoreError } from '../../store/errors.js';
-import type { ObjectInfo, ObjectStore } from '../../store/objectStore.js';
+import { isStoreError, StoreError } from '../errors.js';
+import type { ObjectInfo, ObjectStore } from '../objectStore.js';
 import type { BudgetShare, ReadBudget } from './budget.js';
 import { Chunks } from './chunks.js';
 import { planReader, stepReader, type Piece, type ReaderEffect, type ReaderEvent } from './policy.js';

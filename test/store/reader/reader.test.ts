@@ -1,5 +1,10 @@
 import { lastValueFrom, Observable, toArray } from 'rxjs';
-import { ReadBudget, readObject, SeekableReader, type ReaderOptions } from '../../../src/fs/reader/index.js';
+import {
+  ReadBudget,
+  readObject,
+  SeekableReader,
+  type ReaderOptions,
+} from '../../../src/store/reader/index.js';
 import { counting } from '../../../src/store/decorators/counting.js';
 import { decorate } from '../../../src/store/decorators/decorate.js';
 import { delayed } from '../../../src/store/decorators/delay.js';

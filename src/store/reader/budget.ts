@@ -1,12 +1,12 @@
 import { Subscription } from 'rxjs';
 import { InvalidOption, parseSize, type Size } from '../../config/units.js';
-import { unlimited, type Allow, type Allowance } from '../../job/memory/index.js';
+import { unlimited, type Allow, type Allowance } from '../../flow/index.js';
 import type { Room } from './policy.js';
 
 const least = 64 << 10;
 
 /**
- * The memory budget shared by all readers of one client: bytes requested and not yet passed on. While a reader is open, it is
+ * The memory budget shared by many readers: bytes requested and not yet passed on. While a reader is open, it is
  * an allowance of the memory of the process, so that the limit may fall and rise.
  *
  * It is never exceeded, and no reader starves or deadlocks:
@@ -78,7 +78,7 @@ export class ReadBudget {
     const before = this.#allowance;
     if (before !== undefined) return;
     const allowance = this.#allow({
-      who: 'readers of millrace/fs',
+      who: 'readers of objects',
       floor: least,
       most: this.most,
       changed: () => {
