@@ -112,6 +112,8 @@ export interface GetOptions {
 export type TakeBytes = (chunks: readonly Uint8Array[], at: number) => Promise<void>;
 
 export interface PutOptions {
+  /** The ETag of the object that this is a copy of. A store that gives ETags as it likes may keep it. */
+  readonly copyOf?: string;
   /** Create only: of any number of concurrent puts exactly one succeeds. */
   readonly ifNoneMatch?: '*';
   readonly ifMatch?: string;

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { constants, readFileSync, type BigIntStats, type Dirent } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import type { TakeBytes } from '../objectStore.js';
+import { SharedSyncs } from './sharedSyncs.js';
 
 export interface DirectoryEntry {
   /** Invalid UTF-8 is replaced by U+FFFD. */
@@ -32,6 +33,8 @@ export interface Disk {
   mkdir(path: string): Promise<void>;
   /** Creates a file. `EEXIST` if it exists. */
   create(path: string, body: Uint8Array | string): Promise<void>;
+  /** Creates a file that survives a power failure, with a modification time in milliseconds if one is given. `EEXIST` if it exists. */
+  write(path: string, body: Uint8Array | string, modified?: number): Promise<BigIntStats>;
   /** A new file of `size` zero bytes. */
   allocate(path: string, size: number): Promise<void>;
   /** Runs `work`, which writes at positions of a file of the store's own; `ELOOP` if it is a link. What it wrote survives a power failure. */
@@ -61,6 +64,10 @@ const ownFileToFill = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NO
 
 /** The real file system. With `durable: false`, what survives `kill -9` may still be lost to a power failure. */
 export function nodeDisk(durable: boolean): Disk {
+  const syncs = new SharedSyncs(async (path) => {
+    await using file = await fs.open(path, atOnce);
+    await file.sync();
+  });
   return {
     owner: thisProcess,
     alive: isAlive,
@@ -74,6 +81,14 @@ export function nodeDisk(durable: boolean): Disk {
       await fs.mkdir(path);
     },
     create: (path, body) => fs.writeFile(path, body, { flag: 'wx' }),
+    write: async (path, body, modified) => {
+      await using file = await fs.open(path, 'wx');
+      await file.writeFile(body);
+      if (modified !== undefined) await file.utimes(modified / 1000, modified / 1000);
+      const stat = await file.stat({ bigint: true });
+      if (durable) await file.sync();
+      return stat;
+    },
     allocate: async (path, size) => {
       await using file = await fs.open(path, 'wx');
       await file.truncate(size);
@@ -96,11 +111,7 @@ export function nodeDisk(durable: boolean): Disk {
       }
     },
     touch: (path, milliseconds) => fs.lutimes(path, milliseconds / 1000, milliseconds / 1000),
-    sync: async (path) => {
-      if (!durable) return;
-      await using file = await fs.open(path, atOnce);
-      await file.sync();
-    },
+    sync: (path) => (durable ? syncs.sync(path) : Promise.resolve()),
     link: (from, to) => fs.link(from, to),
     rename: (from, to) => fs.rename(from, to),
     unlink: (path) => fs.unlink(path),

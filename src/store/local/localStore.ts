@@ -39,7 +39,7 @@ import type {
   UploadOptions,
   UploadPage,
 } from '../objectStore.js';
-import { nodeDisk, orUndone, type Disk } from './disk.js';
+import { absent, nodeDisk, orUndone, unless, type Disk } from './disk.js';
 import { io, unpublished } from './io.js';
 import { listTree } from './listing.js';
 import { ObjectFiles, type Description } from './objectFiles.js';
@@ -121,20 +121,28 @@ class LocalStore implements ObjectStore {
       const copy = Buffer.from(body); // the caller may reuse the buffer
       const place = await unpublished(this.uri, () => this.#tree.prepare(key));
       live();
-      const { ifNoneMatch, ifMatch, metadata, content } = options;
+      const { ifNoneMatch, ifMatch, metadata, content, copyOf } = options;
       if (ifNoneMatch !== undefined && (await this.#found(key)) !== undefined) throw this.#exists(key);
-      return this.#write(place, copy, { etag: md5(copy), metadata, content }, live, async (path) => {
-        if (ifNoneMatch !== undefined) {
-          if (!(await this.#files.createOnly(place, path))) throw this.#exists(key);
-          return;
-        }
-        await this.#tree.locked(place, async () => {
-          if (ifMatch !== undefined) await this.#info(key, ifMatch);
-          live();
-          await this.#uploadFiles.finishCompleted(place);
-          await this.#files.replace(place, path);
-        });
-      });
+      return this.#write(
+        place,
+        copy,
+        { etag: copyOf ?? md5(copy), metadata, content },
+        live,
+        async (path) => {
+          if (ifNoneMatch !== undefined) {
+            if (!(await this.#files.createOnly(place, path))) throw this.#exists(key);
+            return 'linked';
+          }
+          if (ifMatch === undefined && (await this.#files.createFirst(place, path))) return 'linked';
+          await this.#tree.locked(place, async () => {
+            if (ifMatch !== undefined) await this.#info(key, ifMatch);
+            live();
+            await this.#uploadFiles.finishCompleted(place);
+            await this.#files.replace(place, path);
+          });
+          return 'moved';
+        },
+      );
     });
   }
 
@@ -173,11 +181,13 @@ class LocalStore implements ObjectStore {
         Buffer.concat(source.chunks),
         { etag: kept, metadata, content },
         live,
-        (path) =>
-          this.#tree.locked(place, async () => {
+        async (path) => {
+          await this.#tree.locked(place, async () => {
             await this.#uploadFiles.finishCompleted(place);
             await this.#files.replace(place, path);
-          }),
+          });
+          return 'moved';
+        },
       );
     });
   }
@@ -275,23 +285,24 @@ class LocalStore implements ObjectStore {
     body: Uint8Array,
     description: Description,
     live: () => void,
-    publish: (path: string) => Promise<void>,
+    publish: (path: string) => Promise<'linked' | 'moved'>,
   ): Promise<PutResult> {
     const path = this.#files.temporary(place);
-    const discard = (): Promise<void> => this.#files.discard(place, path);
-    await orUndone(async () => {
-      await unpublished(path, async () => {
-        try {
-          await this.#disk.create(path, body);
-        } catch (error) {
-          throw await this.#tree.ifRemoved(place.directory, error);
-        }
-        await this.#files.describe(place, path, description, this.#clock.now());
-      });
-      live();
-      await publish(path);
-    }, discard);
-    await discard();
+    const how = await orUndone(
+      async () => {
+        await unpublished(path, async () => {
+          try {
+            await this.#files.write(place, path, body, description, this.#clock.now());
+          } catch (error) {
+            throw await this.#tree.ifRemoved(place.directory, error);
+          }
+        });
+        live();
+        return await publish(path);
+      },
+      () => this.#files.discard(place, path),
+    );
+    if (how === 'linked') await unless(absent, this.#disk.unlink(path));
     return { etag: description.etag };
   }
 

@@ -73,11 +73,34 @@ export class ObjectFiles {
     }
   }
 
+  /** Writes a temporary file with its sidecar, and syncs both. */
+  async write(
+    place: Place,
+    path: string,
+    body: Uint8Array,
+    description: Description,
+    modified: number,
+  ): Promise<void> {
+    const stat = await this.disk.write(path, body, uniqueTime(modified, 0.98));
+    const { directory, part } = place;
+    try {
+      await this.disk.write(
+        sidecarPath(directory, partHash(part), versionOf(stat)),
+        JSON.stringify({ name: part, ...description }),
+      );
+    } catch (error) {
+      if (errno(error) !== 'EEXIST') throw error;
+      await this.describe(place, path, description, modified);
+      return;
+    }
+    await this.disk.sync(`${directory}/${stateName}/meta`);
+  }
+
   /** Gives a temporary file its time and sidecar, and syncs both. */
   async describe(place: Place, path: string, description: Description, modified: number): Promise<void> {
     const sidecar = JSON.stringify({ name: place.part, ...description });
     for (let spread = 0.98; ; spread *= 2) {
-      await this.disk.touch(path, modified + 0.01 + Math.random() * spread);
+      await this.disk.touch(path, uniqueTime(modified, spread));
       const stat = await this.disk.lstat(path);
       const at = sidecarPath(place.directory, partHash(place.part), versionOf(stat));
       try {
@@ -108,6 +131,24 @@ export class ObjectFiles {
       return true;
     }
     return false;
+  }
+
+  /**
+   * Makes a described file the object if there is none (`false` otherwise, or if the file system has no links), with as few steps as
+   * possible. Needs no lock.
+   */
+  async createFirst(place: Place, path: string): Promise<boolean> {
+    const { directory, part } = place;
+    const [first, apart] = filesOf(directory, part);
+    // Once the object is beside a directory of its name, it stays there.
+    if (apart === undefined || (await this.#exists(`${directory}/${apart}`))) return false;
+    try {
+      await this.disk.link(path, `${directory}/${first}`);
+    } catch {
+      return false;
+    }
+    await this.disk.sync(directory);
+    return true;
   }
 
   /** Makes a described file the object, replacing any other. Under the object's lock. */
@@ -158,6 +199,10 @@ export class ObjectFiles {
   async discard(place: Place, path: string): Promise<void> {
     await dropSidecar(this.disk, place.directory, path, partHash(place.part));
     await unless(absent, this.disk.unlink(path));
+  }
+
+  async #exists(path: string): Promise<boolean> {
+    return (await unless(absent, this.disk.lstat(path))) !== undefined;
   }
 
   async #retire(
@@ -222,6 +267,11 @@ function parse(text: string): Description | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A time within the millisecond, or `spread` of them, that no other version has. Milliseconds. */
+function uniqueTime(modified: number, spread: number): number {
+  return modified + 0.01 + Math.random() * spread;
 }
 
 function foreign(key: string, stat: BigIntStats): ObjectInfo {

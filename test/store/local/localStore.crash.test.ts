@@ -28,7 +28,8 @@ function mortalDisk(n: number, point: Point): { disk: Disk; died: Promise<void>;
         if (steps >= n) return never;
         steps += 1;
         if (steps < n) return step(...args);
-        if (point === 'half' && name === 'create') await step(args[0], String(args[1]).slice(0, 3));
+        if (point === 'half' && (name === 'create' || name === 'write'))
+          await step(args[0], String(args[1]).slice(0, 3));
         else if (point === 'half' && name === 'concat')
           await step(args[0], (args[1] as string[]).slice(0, 1));
         else if (point !== 'before') await step(...args).catch(() => undefined);

@@ -7,7 +7,7 @@ import { createLocalStore } from '../../../src/store/local/index.js';
 import type { ObjectStore, UploadedPart } from '../../../src/store/objectStore.js';
 
 const answer = <T>(request: Observable<T>): Promise<T> => lastValueFrom(request);
-const takesRoom = ['mkdir', 'create', 'concat', 'link', 'mark'];
+const takesRoom = ['mkdir', 'create', 'write', 'concat', 'link', 'mark'];
 
 interface FillingDisk {
   readonly disk: Disk;
@@ -31,7 +31,8 @@ function fillingDisk(): FillingDisk {
         if (left > 0) return step(...args);
         refused += 1;
         // What was written before the disk was full stays.
-        if (name === 'create') await step(args[0], Buffer.from(String(args[1])).subarray(0, 3));
+        if (name === 'create' || name === 'write')
+          await step(args[0], Buffer.from(String(args[1])).subarray(0, 3));
         if (name === 'concat') await step(args[0], (args[1] as string[]).slice(0, 1));
         throw full();
       };

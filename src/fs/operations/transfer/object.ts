@@ -225,7 +225,7 @@ function whole(task: Task, settings: Marking): Observable<Step> {
     from.store.get(source.key, { ifMatch: etag, into }).pipe(
       concatMap(({ info, chunks }) => {
         if (info.size !== size) return throwError(() => wrongSize(task, info));
-        const described = descriptionOf(info, task);
+        const described = { ...descriptionOf(info, task), copyOf: etag };
         if (putId === undefined) return to.store.put(key, join(chunks), described);
         const options = marked(described, putId);
         if (settings.overwrite) return to.store.put(key, join(chunks), options);
