@@ -75,12 +75,10 @@ test.each([
   expect(await loadedBy(...script(`import '${entry}'`))).toEqual({ dependencies, sdk: [] });
 });
 
-test.each(['millrace/stores', 'millrace/operations', 'millrace/fs', 'millrace/testing'])(
-  'an import of %s loads no SDK',
-  async (entry) => {
-    expect(await loadedBy(...script(`import '${entry}'`))).toMatchObject({ sdk: [] });
-  },
-);
+test('an import of the other entries loads no SDK', async () => {
+  const others = ['stores', 'operations', 'fs', 'testing'].map((entry) => `import 'millrace/${entry}';`);
+  expect(await loadedBy(...script(others.join('\n')))).toMatchObject({ sdk: [] });
+});
 
 test('stores of S3 that are opened and asked nothing load no SDK', async () => {
   const text = `

@@ -431,7 +431,7 @@ describe('the size of segments', () => {
         for (const { snapshot, content } of run.cuts)
           expect(run.read(new Bench(memory, specs).restore(snapshot))).toEqual(content);
       }),
-      { numRuns: 30 },
+      { numRuns: effort(8, 30) },
     );
   });
 
