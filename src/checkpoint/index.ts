@@ -8,6 +8,7 @@ export { adoption, type AdoptOptions } from './savepoints/adopt.js';
 export { claim } from './coordinator.js';
 export { neverDurable, savepointFailed } from './errors.js';
 export { dataKey } from './dataPlace.js';
+export type { CopyProgress } from './savepoints/copy.js';
 export type { CheckpointEvent } from './events.js';
 export type { Manifest } from './manifest.js';
 export { readNewest, type LogPlace } from './newest.js';

@@ -38,6 +38,8 @@ export interface Given {
   readonly stdout?: Writable;
   /** Standard error is a terminal. */
   readonly terminal?: boolean;
+  /** Standard error, in place of one that `terminal` describes. */
+  readonly stderr?: Kept;
   readonly now?: () => number;
 }
 
@@ -52,7 +54,7 @@ export interface Outcome {
 export async function cli(argv: readonly string[], given: Given = {}): Promise<Outcome> {
   const { env = {}, cwd = '/nowhere', stdin = [], stores, terminal = false } = given;
   const out = new Kept();
-  const err = new Kept(terminal);
+  const err = given.stderr ?? new Kept(terminal);
   const code = await run(argv, {
     stdin: stdin instanceof Readable ? stdin : Readable.from(stdin),
     stdout: given.stdout ?? out,

@@ -31,8 +31,16 @@ export interface CopyAround {
   readonly random: () => number;
   /** Memory for what the server does not copy. Default: unlimited. */
   readonly allow?: Allow | undefined;
-  /** Called after each object. */
-  readonly moved?: (() => void) | undefined;
+  /** Called before the first object, and after each. */
+  readonly moved?: ((progress: CopyProgress) => void) | undefined;
+}
+
+/** The progress of a copy of data objects. */
+export interface CopyProgress {
+  readonly objects: { readonly done: number; readonly total: number };
+  readonly bytes: { readonly done: number; readonly total: number };
+  /** The key of the object that was copied last; at first empty. */
+  readonly key: string;
 }
 
 /** The copy of one entry's objects, and its root. */
@@ -134,17 +142,36 @@ export function copyData(
   const held = ({ info }: FoundData): number => (throughMemory ? Math.min(info.size, copyLimits.part) : 0);
   return new Observable((out) => {
     const part = Math.max(0, ...objects.map(held));
+    const total = objects.reduce((sum, { info }) => sum + info.size, 0);
+    const done = { objects: 0, bytes: 0 };
+    const report = (key: string): void => {
+      moved?.({
+        objects: { done: done.objects, total: objects.length },
+        bytes: { done: done.bytes, total },
+        key,
+      });
+    };
+    const copied = (key: string, size: number): void => {
+      done.objects++;
+      done.bytes += size;
+      report(key);
+    };
+    report('');
     const memory = part === 0 ? undefined : new CopyMemory(allow, part, concurrency * part);
     // First, so that nothing waiting starts while what runs is torn down.
     out.add(() => memory?.close());
     const copies = from(objects).pipe(
       mergeMap((object) => {
         const { info, to } = object;
-        const copied = copyObject({ source, info, target, key: to, clock, random }).pipe(
-          tap({ complete: () => moved?.() }),
+        const copy = copyObject({ source, info, target, key: to, clock, random }).pipe(
+          tap({
+            complete: () => {
+              copied(to, info.size);
+            },
+          }),
           ignoreElements(),
         );
-        return memory?.run(held(object), copied) ?? copied;
+        return memory?.run(held(object), copy) ?? copy;
       }, concurrency),
     );
     out.add(copies.subscribe(out));

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { Signing } from '../../checkpoint/index.js';
+import type { Observable } from 'rxjs';
+import type { CopyProgress, Signing } from '../../checkpoint/index.js';
 import { hideUserInfo, plainUri } from '../../path/index.js';
 import type { StoreLocation } from '../../store/services.js';
 import { UsageError } from '../exit.js';
@@ -124,7 +125,7 @@ async function list(session: Session, folder: string): Promise<void> {
 }
 
 async function create(session: Session, job: string, folder: string | undefined): Promise<void> {
-  const { out, json, stop, stores, config, io } = session;
+  const { out, json, stores, config, io } = session;
   const { uri } = single(await locate(job, io.cwd));
   const dir = folder === undefined ? config.savepoints.dir : (await locateTarget(folder, io.cwd)).uri;
   if (dir === undefined)
@@ -140,14 +141,29 @@ async function create(session: Session, job: string, folder: string | undefined)
   const name = newSavepointName(log.scope.job, around.clock, around.random);
   const made = asDirectory(dir) + name;
   const target = open(session, made);
-  const { manifest, objects, bytes } = await one(
-    savepointFromOutside({ log, location, target, ...around }),
-    stop,
-  );
   const shown = hideUserInfo(plainUri(made, marker));
+  const { manifest, objects, bytes } = await metered(session, shown, (moved) =>
+    savepointFromOutside({ log, location, target, ...around, moved }),
+  );
   const { checkpoint, at } = manifest;
   if (json) out.record({ uri: shown, job: manifest.job, checkpoint, at: iso(at), objects, bytes });
   else out.line(shown);
+}
+
+/** Shows a bar on a terminal while `work` copies objects into the folder at `uri`. The command shows its own result. */
+async function metered<T>(
+  session: Session,
+  uri: string,
+  work: (moved?: (progress: CopyProgress) => void) => Observable<T>,
+): Promise<T> {
+  const { err, json, quiet, stop } = session;
+  if (json || quiet || !err.isTerminal) return one(work(), stop);
+  const { Meter } = await import('../render/meter.js');
+  using meter = new Meter(session, { doing: 'Copying', done: 'Copied' });
+  const moved = ({ key, ...progress }: CopyProgress): void => {
+    meter.update({ ...progress, uri: below({ uri: asDirectory(uri) }, lastName(key)) });
+  };
+  return await one(work(moved), stop);
 }
 
 async function aroundOf({ config }: Session) {
@@ -194,21 +210,23 @@ async function verify(session: Session, { uri }: Located): Promise<void> {
 }
 
 async function copy(session: Session, from: string, folder: string): Promise<void> {
-  const { out, err, json, quiet, stop, io } = session;
+  const { out, err, json, quiet, io } = session;
   const source = single(await locate(from, io.cwd));
   const into = await locateTarget(folder, io.cwd);
   const name = lastName(source.key);
   if (name === '') throw new UsageError(`${source.display} has no name. Name the folder of a savepoint.`);
   const uri = below(into, name);
   const { duplicateSavepoint } = await import('../../checkpoint/index.js');
-  const work = duplicateSavepoint({
+  const shown = hideUserInfo(uri);
+  const copying = {
     source: open(session, source.uri),
     target: open(session, uri),
     sign: await signingOf(session),
     ...(await aroundOf(session)),
-  });
-  const { objects, bytes } = await one(work, stop);
-  const shown = hideUserInfo(uri);
+  };
+  const { objects, bytes } = await metered(session, shown, (moved) =>
+    duplicateSavepoint({ ...copying, moved }),
+  );
   if (json) out.record({ type: 'copied', uri: shown, objects, bytes });
   else {
     out.line(shown);

@@ -1,11 +1,21 @@
-import { createStores } from '../../../src/entries/stores.js';
-import { createJob, fileSink, files, keyed, ndjson, silentLogger, valueState } from '../../../src/index.js';
+import { from, mergeMap } from 'rxjs';
+import { createMemoryStore, createStores, decorate } from '../../../src/entries/stores.js';
+import {
+  countByKey,
+  createJob,
+  fileSink,
+  files,
+  keyed,
+  ndjson,
+  silentLogger,
+  valueState,
+} from '../../../src/index.js';
 import type { JobOptions } from '../../../src/index.js';
 import { encodeManifest } from '../../../src/checkpoint/index.js';
 import type { Manifest } from '../../../src/checkpoint/index.js';
 import { answer } from '../../store/s3support.js';
 import { ceph, cephPlace, gatewayPlace, localPlace, memoryPlace, type Place } from '../places.js';
-import { anyText, cli, contents, put, records, uploadsOf, type Outcome } from '../support.js';
+import { anyText, cli, contents, Kept, put, records, uploadsOf, type Outcome } from '../support.js';
 
 const day = /\d{4}-\d\d-\d\d \d\d:\d\d/.source;
 const name = /savepoint-visits-\d{8}T\d{6}Z-[a-z0-9]{6}/.source;
@@ -308,5 +318,82 @@ describe.each([
     const failed = await savepoint('rm', '--incomplete', at(path));
     expect(failed).toMatchObject({ code, err: expect.stringContaining(error) as unknown });
     expect(await below('')).toEqual(before);
+  });
+});
+
+/** Standard error that notes when the bar is there. */
+class Watched extends Kept {
+  readonly shown: Promise<void>;
+  #show: () => void = () => undefined;
+
+  constructor(terminal: boolean) {
+    super(terminal);
+    this.shown = new Promise((resolve) => (this.#show = resolve));
+  }
+
+  override _write(chunk: Uint8Array, encoding: BufferEncoding, done: () => void): void {
+    super._write(chunk, encoding, done);
+    if (this.text.includes('Copying')) this.#show();
+  }
+}
+
+describe('the progress of a copy', () => {
+  const made = async () => {
+    const lake = createMemoryStore({ uri: 'memory://lake' });
+    const stderr = { current: new Kept() };
+    // Nothing is copied before the bar is on the terminal.
+    const store = decorate(lake, (call, run) =>
+      stderr.current instanceof Watched && call.method !== 'head' && /^archive.*state$/.test(call.key)
+        ? from(stderr.current.shown).pipe(mergeMap(() => run))
+        : run,
+    );
+    const stores = createStores({ schemes: { memory: () => store } });
+    const opened = { ...stores, close: () => undefined, [Symbol.dispose]: () => undefined };
+    await put(lake, { 'in/1.ndjson': '{"user":"ada"}\n' });
+    const job = createJob({
+      name: 'visits',
+      checkpoints: { dir: 'memory://lake/checkpoints' },
+      stores,
+      logger: silentLogger,
+    });
+    await job.run(
+      job
+        .source('in', files('memory://lake/in/', { format: ndjson<{ user: string }>() }))
+        .pipe(
+          countByKey('counts', { key: ({ user }) => user }),
+          fileSink('out', 'memory://lake/out', { format: ndjson() }),
+        ),
+    );
+    return (argv: readonly string[], to: Kept) => {
+      stderr.current = to;
+      return cli(['savepoint', ...argv], { stores: opened, stderr: to });
+    };
+  };
+
+  test.each(['create', 'cp'])('%s shows a bar on a terminal, which disappears', async (command) => {
+    const run = await made();
+    const { out: uri } = await run(
+      ['create', 'memory://lake/checkpoints/visits', 'memory://lake/savepoints'],
+      new Kept(),
+    );
+    const from = command === 'create' ? 'memory://lake/checkpoints/visits' : uri.trim();
+    const { code, err, out } = await run([command, from, 'memory://lake/archive'], new Watched(true));
+    expect(code).toBe(0);
+    expect(out).toMatch(/^memory:\/\/lake\/archive\/.*\n$/);
+    expect(err).toMatch(/Copying {3}0%/);
+    expect(err.lastIndexOf('\u001b[2K')).toBeGreaterThan(err.lastIndexOf('Copying'));
+  });
+
+  test.each([
+    ['without a terminal', false, []],
+    ['with --json', true, ['--json']],
+    ['with --quiet', true, ['--quiet']],
+  ])('%s there is none', async (_, terminal, options) => {
+    const run = await made();
+    const folders = ['memory://lake/checkpoints/visits', 'memory://lake/savepoints'];
+    expect(await run(['create', ...options, ...folders], new Kept(terminal))).toMatchObject({
+      code: 0,
+      err: '',
+    });
   });
 });
