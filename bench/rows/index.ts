@@ -1,13 +1,16 @@
 import type { Row } from '../harness/row.js';
+import { bounded } from './bounded.js';
 import { changes } from './changes.js';
 import { checkpoint } from './checkpoint.js';
 import { list, map } from './collections.js';
 import { cpu } from './cpu.js';
+import { discovery } from './discovery.js';
 import { flow } from './flow.js';
 import { job } from './job.js';
 import { point } from './point.js';
 import { read } from './read.js';
 import { selftests } from './selftest.js';
+import { small } from './small.js';
 import { slices } from './slices.js';
 import { state } from './state.js';
 import { tax } from './tax.js';
@@ -17,6 +20,9 @@ import { write } from './write.js';
 export const rows: readonly Row[] = [
   flow,
   read,
+  small,
+  bounded,
+  discovery,
   write,
   state,
   map,

@@ -57,10 +57,17 @@ function copies(params: Params, from: Uri, to: Uri): Promise<Workload> {
   });
 }
 
+/** A job that has read everything reads nothing more. */
+let reads = 0;
+
 async function readFiles(stores: OpenedStores, uri: string): Promise<Outcome> {
   const digest = new SampledDigest();
   let amount = 0;
-  const job = createJob({ name: 'read', checkpoints: { dir: 'memory://bench/checkpoints' }, stores });
+  const job = createJob({
+    name: `read-${++reads}`,
+    checkpoints: { dir: 'memory://bench/checkpoints' },
+    stores,
+  });
   const blocks = job.source('objects', files(uri, { format: bytes() }));
   await job.run(
     blocks.pipe(

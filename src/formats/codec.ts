@@ -1,5 +1,5 @@
 import { brotli } from './brotli.js';
-import type { Codec, Compression, Signature } from './decompressor.js';
+import type { Codec, Compression, Compressor, Signature } from './decompressor.js';
 import { gzip } from './gzip.js';
 import { snappy } from './snappy.js';
 import { unreadZstd, zstd } from './zstd.js';
@@ -17,6 +17,14 @@ export const gunzip: Codec['open'] = (options) => gzip.open(options);
 
 /** `none`: the stored bytes are the content. */
 export type CodecName = 'none' | 'gzip' | 'zstd' | 'brotli' | 'snappy';
+
+/** The compressions that files can be written with. `zstd`: in Node 22.15 and later. */
+export type CompressionName = 'gzip' | 'zstd' | 'snappy';
+
+/** How to write the compression with this name; `undefined` if this version of Node cannot. */
+export function compressorNamed(name: CompressionName): Compressor | undefined {
+  return codecNamed(name)?.compressor;
+}
 
 /** The codec with this name. */
 export function codecNamed(name: string): Codec | undefined {

@@ -30,8 +30,18 @@ export interface Compression {
   readonly signatures: readonly Signature[];
 }
 
+/** Writes a compression. A compressed file is a sequence of members or frames. */
+export interface Compressor {
+  /** The usual extension of such files, with the dot: `.gz`. */
+  readonly extension: string;
+  /** Compresses content as a member or frame of its own. Synchronous: pass some hundred KiB at most. */
+  compress(content: Uint8Array): Buffer;
+}
+
 /** A compression that can be read. */
 export interface Codec extends Compression {
+  /** Absent if it cannot be written: a file of it is a single frame, which cannot end at a checkpoint. */
+  readonly compressor?: Compressor;
   /** Opens a decompressor for one pass over an object. */
   open(options: DecompressorOptions): Decompressor;
 }

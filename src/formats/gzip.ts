@@ -15,7 +15,7 @@
  *
  * If the input ends in any state but between, the error is `Integrity`.
  */
-import { createInflateRaw, crc32, inflateRawSync, type InflateRaw } from 'node:zlib';
+import { createInflateRaw, crc32, gzipSync, inflateRawSync, type InflateRaw } from 'node:zlib';
 import { MillraceError } from '../errors.js';
 import { Decompressed } from './decompressed.js';
 import type { Codec, Decompressor, DecompressorOptions, MemberStart } from './decompressor.js';
@@ -35,6 +35,7 @@ export const gzip: Codec & { readonly name: 'gzip' } = {
   name: 'gzip',
   words: ['gz', 'gzip', 'x-gzip'],
   signatures: [{ bytes: Buffer.from([0x1f, 0x8b, 8]) }],
+  compressor: { extension: '.gz', compress: (content) => gzipSync(content) },
   open: (options) => new Gunzipper(options),
 };
 

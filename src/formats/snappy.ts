@@ -1,4 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream';
+import { compress } from 'snappyjs';
 import { crc32c } from '../store/checksums.js';
 import type { Codec } from './decompressor.js';
 import { FramedDecompressor, type FramedCodec, type FrameFinder } from './framed.js';
@@ -89,9 +90,26 @@ const framed: FramedCodec = {
   endless: false,
 };
 
+/** A stream of its own: the identifier, and a chunk for every 64 KiB, compressed if that is shorter. */
+function framesOf(content: Uint8Array): Buffer {
+  const frames: Uint8Array[] = [identifier];
+  for (let at = 0; at < content.length; at += mostBytes) {
+    const piece = content.subarray(at, at + mostBytes);
+    const block = compress(piece);
+    const stored = block.length < piece.length ? block : piece;
+    const header = Buffer.alloc(headerBytes + checksumBytes);
+    header.writeUIntLE(checksumBytes + stored.length, 1, 3);
+    header[0] = stored === block ? 0 : 1;
+    header.writeUInt32LE(masked(crc32c(piece, 0)), headerBytes);
+    frames.push(header, stored);
+  }
+  return Buffer.concat(frames);
+}
+
 export const snappy: Codec & { readonly name: 'snappy' } = {
   name: 'snappy',
   words: ['snappy', 'sz', 'x-snappy-framed'],
   signatures: [{ bytes: identifier }],
+  compressor: { extension: '.sz', compress: framesOf },
   open: (options) => new FramedDecompressor(framed, options),
 };

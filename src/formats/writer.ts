@@ -15,7 +15,7 @@ export interface FileOutput {
 export interface FileEncoder<T> {
   /** Adds a record. If it throws, the record cannot be encoded, and none of it may have been written. */
   write(record: T): void;
-  /** Approximate bytes of memory that it holds. They count towards the sink's budget; a file that holds many may be finished early. */
+  /** Approximate bytes of memory that it holds. They count towards the sink's budget. See `flush`. */
   readonly held: number;
   /**
    * Called at a checkpoint if `write` was called since the last one: see {@link Restore}.
@@ -23,6 +23,11 @@ export interface FileEncoder<T> {
    * @param all return the rows of earlier checkpoints, too, because they are stored in too many places
    */
   persist?(all: boolean): Persisted;
+  /**
+   * Called when memory is short: writes out what it holds, as far as the format can without finishing the file. If it still
+   * holds something afterwards, or has no `flush`, the file is finished instead.
+   */
+  flush?(): void;
   /** Writes the rest of the file. Nothing is called afterwards. */
   finish(): void;
 }

@@ -5,7 +5,11 @@ import { FramedDecompressor, type FramedCodec, type FrameFinder } from './framed
 
 /** Node has it from 22.15 and 23.8. */
 type CreateDecompress = (options: { readonly chunkSize: number }) => Transform;
-const create = (zlib as { readonly createZstdDecompress?: CreateDecompress }).createZstdDecompress;
+type Compress = (content: Uint8Array) => Buffer;
+const { createZstdDecompress: create, zstdCompressSync: compress } = zlib as {
+  readonly createZstdDecompress?: CreateDecompress;
+  readonly zstdCompressSync?: Compress;
+};
 
 const words = ['zst', 'zstd', 'x-zstd'];
 const signatures = [{ bytes: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]) }];
@@ -92,7 +96,15 @@ function windowOf(byte: number): number {
 
 /** RFC 8878; `undefined` if this version of Node does not have it. */
 export const zstd: (Codec & { readonly name: 'zstd' }) | undefined =
-  create === undefined ? undefined : { name: 'zstd', words, signatures, open: opener(create) };
+  create === undefined || compress === undefined
+    ? undefined
+    : {
+        name: 'zstd',
+        words,
+        signatures,
+        compressor: { extension: '.zst', compress: (content) => compress(content) },
+        open: opener(create),
+      };
 
 /** It is recognized where Node does not have it. */
 export const unreadZstd: Compression = { name: 'zstd, which needs Node 22.15 or later', words, signatures };

@@ -4,6 +4,9 @@ describe('every row runs at small sizes, and its variants agree about the result
   test.each([
     'flow',
     'read',
+    'small',
+    'bounded',
+    'discovery',
     'write',
     'state',
     'map',

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import * as rxjs from 'rxjs';
 import * as millrace from '../../src/index.js';
 import { createMemoryStore, createStores, listAll } from '../../src/entries/stores.js';
@@ -19,7 +20,10 @@ async function output(
   await runExample(code, { ...rxjs, ...millrace, createJob });
   const [page] = await rxjs.lastValueFrom(listAll(lake, out).pipe(rxjs.toArray()));
   const bodies = await Promise.all((page ?? []).map(({ key }) => rxjs.lastValueFrom(lake.get(key))));
-  return bodies.map(({ chunks }) => Buffer.concat(chunks).toString());
+  return bodies.map(({ chunks, info }) => {
+    const body = Buffer.concat(chunks);
+    return (info.key.endsWith('.gz') ? gunzipSync(body) : body).toString();
+  });
 }
 
 describe('the examples of docs/formats.md', () => {
@@ -35,6 +39,11 @@ describe('the examples of docs/formats.md', () => {
     expect(await output('countries', { 'exports/a.json': raw }, 'large/')).toEqual([
       '[\n{"name":"b","area":1001}\n]\n',
     ]);
+  });
+
+  test('compressed output', async () => {
+    const raw = '{"user":"a"}\n{"user":"b"}\n';
+    expect(await output('archive', { 'visits/a.ndjson': raw }, 'archive/')).toEqual([raw]);
   });
 
   test('numbers keep every digit', async () => {

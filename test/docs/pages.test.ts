@@ -17,6 +17,7 @@ import * as rxjs from 'rxjs';
 import { tap } from 'rxjs';
 import { seeded } from '../../src/testing/store/support.js';
 import { copyState } from './examples/copyState.js';
+import { copyFrugally } from './examples/copyFrugally.js';
 import { copyClicks } from './examples/copyClicks.js';
 import { copyVisits } from './examples/copyVisits.js';
 import { countPart } from './examples/countPart.js';
@@ -31,6 +32,7 @@ import { oncePerDay } from './examples/oncePerDay.js';
 import { Lake } from '../job/harness.js';
 import { createLake, published, runUntil as runOn } from '../examples/lake.js';
 import { examplesOf, runExample } from './program.js';
+import { memoryLine, memoryNow } from './examples/memoryLine.js';
 import { progressLine } from './examples/progressLine.js';
 import { sendVisits } from './examples/sendVisits.js';
 import { results } from './examples/tenfold.js';
@@ -75,6 +77,8 @@ describe('The examples of the pages', () => {
     ['writing-operators.md', 'examples/outbox/outbox.ts'],
     ['formats.md', 'examples/tsv.ts'],
     ['sources.md', 'test/docs/examples/copyVisits.ts'],
+    ['memory.md', 'test/docs/examples/copyFrugally.ts'],
+    ['memory.md', 'test/docs/examples/memoryLine.ts'],
     ['sources.md', 'test/docs/examples/progressLine.ts'],
     ['streams.md', 'test/docs/examples/exportOrders.ts'],
     ['streams.md', 'test/docs/examples/sendVisits.ts'],
@@ -210,6 +214,37 @@ describe('The examples of the pages', () => {
     stop.abort();
     await pass(90);
     expect(await running).toEqual({ outcome: 'stopped' });
+  });
+
+  test('copyFrugally needs the memory that its page says, and no less', async () => {
+    const lake = new Lake();
+    const visits = Array.from({ length: 1000 }, (_, n) => ({ user: `user-${n}` }));
+    lake.put('raw/a.ndjson', visits);
+    const run = (name: string, memory: string) => {
+      const { job } = lake.job({ name, memory, budget: '2MiB' });
+      return lake.run(job, copyFrugally(job));
+    };
+    await expect(run('too-small', '19MiB')).rejects.toMatchObject({ code: 'MemoryTooSmall' });
+    expect(await run('small', '20MiB')).toEqual({ outcome: 'finished' });
+    expect(lake.lines('visits/')).toEqual(visits);
+  });
+
+  test('memoryLine is about events about memory, memoryNow about the process', () => {
+    const exceeded = {
+      type: 'memory-exceeded',
+      job: 'a',
+      state: 2,
+      memory: 1,
+      message: 'Too much.',
+    } as const;
+    expect(memoryLine(exceeded)).toBe('Too much.');
+    const waiting = { on: 'memory', holders: ["sink 'out'"] } as const;
+    const stalled = { type: 'stalled', job: 'a', waiting, forMs: 30_000, message: '' } as const;
+    expect(memoryLine(stalled)).toBe("sink 'out': no memory for 30 s");
+    expect(memoryLine({ type: 'finished', job: 'a' })).toBeUndefined();
+    const { heap, bytes, all } = memoryNow();
+    expect(all).toBeGreaterThan(heap);
+    expect(bytes).toBeGreaterThanOrEqual(0);
   });
 
   test('progressLine shows how far a source has come', async () => {

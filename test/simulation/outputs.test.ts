@@ -1,3 +1,3 @@
 import { outputsAreExact } from './outputs.js';
 
-outputsAreExact({ thin: 14 });
+outputsAreExact({ thin: 21 });

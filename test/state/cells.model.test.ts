@@ -97,8 +97,8 @@ async function ceph(): Promise<Place> {
 }
 
 const everywhere = [
-  ['memory', memory, effort(30, 100)],
-  ['the gateway', gateway, effort(8, 40)],
+  ['memory', memory, effort(16, 100)],
+  ['the gateway', gateway, effort(5, 40)],
   ...(endpoint === undefined ? [] : [['a real server', ceph, 30] as const]),
 ] as const;
 

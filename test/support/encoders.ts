@@ -2,25 +2,21 @@
  * Small formats of every way to be restored, and the readers of their files: rows, an array that must be closed, columns in
  * groups with a footer, one that can only be finished, and gzip around any of them.
  */
-import { gunzipSync, gzipSync } from 'node:zlib';
-import type { FileEncoder, FileOutput, Persisted, Restore, RowWriter, Writer } from 'millrace/operators';
+import { gunzipSync } from 'node:zlib';
+import { compressorNamed } from '../../src/formats/codec.js';
+import { compressed } from '../../src/formats/compressed.js';
+import {
+  writerOf,
+  type FileEncoder,
+  type FileOutput,
+  type Persisted,
+  type RowWriter,
+  type Writer,
+} from '../../src/formats/writer.js';
 
 export const rows: RowWriter<unknown> = {
   extension: '.rows',
   encode: (record) => `${JSON.stringify(record)}\n`,
-};
-
-/** Rows as a format of files. */
-const fileOfRows: Writer<unknown> = {
-  extension: '.rows',
-  restore: 'anywhere',
-  open: (out) => ({
-    held: 0,
-    write: (record) => {
-      out.write(rows.encode(record));
-    },
-    finish: () => undefined,
-  }),
 };
 
 /** One JSON array. */
@@ -160,52 +156,9 @@ export function whole(): Writer<unknown> {
   };
 }
 
-/** Compression is an encoder around an encoder. A member ends at each checkpoint. */
-export function gzipped<T>(inner: Writer<T> | typeof rows): Writer<T> {
-  const format = ('open' in inner ? inner : fileOfRows) as Writer<T>;
-  return {
-    extension: `${inner.extension}.gz`,
-    restore: restoreOf(format.restore),
-    open(out) {
-      let plain: Buffer[] = [];
-      let length = 0;
-      const encoder = format.open({
-        write: (chunk) => {
-          plain.push(Buffer.from(chunk));
-          length += chunk.length;
-        },
-      });
-      const flush = (): void => {
-        if (length > 0) out.write(gzipSync(Buffer.concat(plain)));
-        plain = [];
-        length = 0;
-      };
-      return {
-        get held() {
-          return length + encoder.held;
-        },
-        write: (record) => {
-          encoder.write(record);
-          if (length >= 512) flush();
-        },
-        persist: (all) => {
-          const { closing, ...rest } = encoder.persist?.(all) ?? {};
-          flush();
-          return { ...rest, ...(closing !== undefined && { closing: gzipSync(closing) }) };
-        },
-        finish: () => {
-          encoder.finish();
-          flush();
-        },
-      };
-    },
-  };
-}
-
-function restoreOf(inner: Restore): Restore {
-  if (inner === 'anywhere') return 'closing';
-  if (typeof inner === 'string') return inner;
-  return { name: `gzip ${inner.name}`, seal: (state, rows) => gzipSync(inner.seal(state, rows)) };
+/** Gzip members of half a KiB. */
+export function gzipped<T>(inner: Writer<T> | RowWriter<T>): Writer<T> {
+  return compressed(writerOf(inner), compressorNamed('gzip')!, 512);
 }
 
 /** The records of a file, by its name. Throws if it is not whole. */

@@ -151,12 +151,17 @@ export class OpenFiles<A> {
     this.#rollFull();
   }
 
-  /** Rolls the files whose encoders hold the most, until the others hold at most `most` bytes. */
-  rollHolding(most: number): void {
+  /**
+   * Flushes the encoders that hold the most, until all together hold at most `most` bytes. Files whose encoders cannot are
+   * rolled.
+   */
+  flushHolding(most: number): void {
     const holding = [...this.#files.values()].filter(({ held }) => held > 0).sort((a, b) => b.held - a.held);
     for (const file of holding) {
       if (this.#held <= most) break;
-      this.#roll(file);
+      file.encoder.flush?.();
+      this.#hold(file, file.encoder.held);
+      if (file.held > 0) this.#roll(file);
     }
   }
 

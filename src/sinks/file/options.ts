@@ -4,6 +4,8 @@ import { defaultConfig } from '../../config/service.js';
 import type { OnUnencodable } from '../../flow/index.js';
 import type { Transfer } from '../../config/config.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../../config/units.js';
+import { compressorNamed } from '../../formats/codec.js';
+import { compressed } from '../../formats/compressed.js';
 import { writerOf, type Restore, type RowWriter, type Writer } from '../../formats/writer.js';
 import { largestPart, maxObject } from '../../store/multipart/index.js';
 
@@ -31,6 +33,11 @@ export interface RollOptions {
  */
 export interface FileSinkOptions<A> {
   readonly format: RowWriter<NoInfer<A>> | Writer<NoInfer<A>>;
+  /**
+   * Compresses files: in gzip members, Zstandard frames (Node 22.15 or later) or framed Snappy of at most 256 KiB of content, which end at
+   * checkpoints. Names get `.gz`, `.zst` or `.sz`. Default: `'none'`.
+   */
+  readonly compression?: 'none' | 'gzip' | 'zstd' | 'snappy';
   /** The folder below the sink's URI that a record goes to: `day=2026-01-31`. Default: none. */
   readonly partitionBy?: (value: A) => string;
   readonly roll?: RollOptions;
@@ -93,6 +100,7 @@ export interface SinkSettings<A> {
 
 const names: OptionNames<FileSinkOptions<never>> = {
   format: true,
+  compression: true,
   partitionBy: true,
   roll: true,
   partSize: true,
@@ -125,6 +133,18 @@ export function checkPartSize(id: string, partSize: number, least: number): void
     throw new InvalidOption(`fileSink '${id}': partSize`, partSize, `at least ${least} bytes in this store`);
 }
 
+function writerOfOptions<A>(id: string, { format, compression = 'none' }: FileSinkOptions<A>): Writer<A> {
+  const writer = writerOf<A>(format);
+  if (compression === 'none') return writer;
+  const compressor = compressorNamed(compression);
+  if (compressor !== undefined) return compressed(writer, compressor);
+  throw new InvalidOption(
+    `fileSink '${id}': compression`,
+    compression,
+    "'gzip' or 'snappy' with this version of Node: 'zstd' needs 22.15 or later",
+  );
+}
+
 /** Callers may be JavaScript, so types are checked at run time. */
 function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
   checkId('the id of fileSink', id);
@@ -135,6 +155,7 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
   checkOptions(of, roll, rollNames, 'roll.');
   checkOptions(of, naming, namingNames, 'naming.');
   oneOf(`${of}: onUnencodable`, given.onUnencodable, ['fail', 'skip']);
+  oneOf(`${of}: compression`, given.compression, ['none', 'gzip', 'zstd', 'snappy']);
   const { encode, open, restore } = (format ?? {}) as Partial<RowWriter<A> & Writer<A>>;
   if (typeof encode !== 'function' && typeof open !== 'function')
     throw new InvalidOption(`${of}: format`, format, 'a format such as ndjson(), csv() or bytes()');
@@ -184,7 +205,7 @@ export function settingsOf<A>(
     throw new InvalidOption(key('onMissingCommitted'), missing, "'error' or 'accept'");
   }
   return {
-    format: writerOf<A>(options.format),
+    format: writerOfOptions(id, options),
     partitionBy: options.partitionBy,
     rollSize,
     age: duration('roll.age', roll.age ?? 60_000),

@@ -8,8 +8,8 @@ import type { PartUploads } from './uploads.js';
  * a copy of them. Beyond that, fresh bytes go to a journal immediately, and tails that journals hold leave memory until
  * there is room. Sources wait beyond three quarters. Everything else that is held is in flight to the store and is
  * released without further input, so holding credits cannot deadlock. Encoders may hold half of the budget, or a
- * quarter if the next journal holds a copy. Beyond that, or if sources wait for nothing else, the files that hold the
- * most are rolled.
+ * quarter if the next journal holds a copy. Beyond that, or if sources wait for nothing else, those that hold the
+ * most are flushed, or their files are rolled.
  */
 export class Pressure {
   /** Whether some tails in memory may be in journals as well. */
@@ -31,13 +31,13 @@ export class Pressure {
     // Dropped bytes are read back when their part is full, so drop only enough to make room for a while.
     if (this.#droppable && excess > 0) this.#droppable = this.files.drop(excess + half / 4);
     const most = half / this.#copies;
-    if (this.files.held > most) this.files.rollHolding(most * 0.75);
+    if (this.files.held > most) this.files.flushHolding(most * 0.75);
     if (this.journals.inFlight > 0) return;
     const crowded = this.#tailMemory > half || this.files.frozen.fresh > half / 2;
     // Sources may wait for room that no pending request will make.
     if (crowded || (this.uploads.held === 0 && waitedFor())) this.#spill();
     if (this.files.held > 0 && this.uploads.held + this.journals.held === 0 && waitedFor())
-      this.files.rollHolding(this.files.held / 2);
+      this.files.flushHolding(this.files.held / 2);
   }
 
   /** Stores fresh bytes in one journal, which the next barrier waits for. */

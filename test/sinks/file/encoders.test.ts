@@ -2,7 +2,7 @@ import { fileSink } from 'millrace';
 import { counting } from '../../../src/store/decorators/counting.js';
 import { faulty } from '../../../src/store/decorators/faults.js';
 import type { Writer } from '../../../src/formats/writer.js';
-import { array, columns, gzipped, recordsOf, whole } from '../../support/encoders.js';
+import { array, columns, gzipped, recordsOf, rows, whole } from '../../support/encoders.js';
 import { now, Run, World, type Line } from '../harness.js';
 
 const KiB = 1024;
@@ -165,6 +165,26 @@ describe('memory of encoders', () => {
       expect(texts(world)).toHaveLength(3000);
     },
   );
+});
+
+test('compressed files write out what they hold when memory is short, and stay open', () => {
+  const world = new World({ minimumPartSize: 64 * KiB });
+  const files = 100;
+  const run = new Run(world, {
+    sink: {
+      format: rows,
+      compression: 'gzip',
+      roll: { ...roll, size: 200 * KiB },
+      partSize: 64 * KiB,
+      budget: 512 * KiB,
+    },
+  });
+  for (let i = 0; i < 30 * files; i++) run.line(`p${i % files}`, `${i} ${'x'.repeat(1000)}`);
+  run.end();
+  run.settle();
+  expect(run.error).toBeUndefined();
+  expect(world.keys()).toHaveLength(files);
+  expect(texts(world)).toHaveLength(30 * files);
 });
 
 test('encoders leave no room for more while parts are in flight', () => {

@@ -1,4 +1,5 @@
 import { InvalidOption, parseDuration, parseSize } from '../../../src/config/units.js';
+import { codecNamed } from '../../../src/formats/codec.js';
 import { settingsOf } from '../../../src/sinks/file/options.js';
 import { lines } from '../harness.js';
 
@@ -38,5 +39,7 @@ describe('options', () => {
     bad({ roll: { size: '1TiB' }, budget: '64MiB' }, 'budget');
     bad({ naming: { prefix: 'a/b' } }, 'naming.prefix');
     bad({ roll: { age: 0 } }, 'roll.age');
+    bad({ compression: 'brotli' }, 'compression');
+    if (codecNamed('zstd') === undefined) bad({ compression: 'zstd' }, 'compression');
   });
 });

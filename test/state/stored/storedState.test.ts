@@ -249,7 +249,7 @@ describe('state from outside', () => {
           }
         },
       ),
-      { numRuns: effort(7, 20) },
+      { numRuns: effort(4, 20) },
     );
   });
 
