@@ -38,6 +38,7 @@ export { deadLetter, files, type DeadLetterPolicy, type FilesOptions } from './s
 export { fromAsyncIterable, fromReadable, type IterableOptions } from './sources/fromAsyncIterable.js';
 export { fromObservable, type ObservableOptions } from './sources/fromObservable.js';
 export { fromReplayable, type Page, type ReplayableOptions } from './sources/fromReplayable.js';
+export { fragments, type FragmentsOptions, type ObjectFragment } from './sources/objectFragments.js';
 export type { DeadLetter } from './sources/source.js';
 
 // Formats

@@ -9,6 +9,7 @@ import { flow } from './flow.js';
 import { job } from './job.js';
 import { point } from './point.js';
 import { read } from './read.js';
+import { readOpen } from './readOpen.js';
 import { selftests } from './selftest.js';
 import { small } from './small.js';
 import { slices } from './slices.js';
@@ -23,6 +24,7 @@ export const rows: readonly Row[] = [
   small,
   bounded,
   discovery,
+  readOpen,
   write,
   state,
   map,

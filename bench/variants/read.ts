@@ -1,4 +1,4 @@
-import { bytes, createJob, files, values } from 'millrace';
+import { bounded, bytes, createJob, files, fragments, values } from 'millrace';
 import { tap } from 'rxjs';
 import type { Start } from '../harness/workload.js';
 import { SampledDigest } from '../synthetic/digest.js';
@@ -35,6 +35,36 @@ export const filesOfBytes: Start = (params) => {
             amount += block.length;
           }),
         ),
+      );
+      return { digest: digest.toString(), amount };
+    },
+    close() {
+      server.close();
+      return Promise.resolve();
+    },
+  };
+};
+
+/** Only reads, without checkpoints. Params: as above. */
+export const fragmentsOfObject: Start = (params) => {
+  const server = storesOf(params);
+  return {
+    async round() {
+      const digest = new SampledDigest();
+      let amount = 0;
+      await bounded(
+        fragments(`s3://${String(params['bucket'])}/${String(params['key'])}`, {
+          prefetch: { window: Number(params['window']), fragment: Number(params['fragment']) },
+        }),
+        (flow) =>
+          flow.pipe(
+            values(),
+            tap(({ bytes: piece }) => {
+              digest.update(piece);
+              amount += piece.length;
+            }),
+          ),
+        { stores: server.stores },
       );
       return { digest: digest.toString(), amount };
     },

@@ -17,6 +17,9 @@ export type {
   Stores,
 } from '../store/services.js';
 
+// Objects open for reading
+export { openObject, type OpenedObject, type OpenObjectOptions } from '../fs/openObject.js';
+
 // The port
 export type {
   ByteRange,

@@ -47,6 +47,9 @@ export interface ObjectStart {
   readonly offset: number;
   /** The result of {@link ObjectDecoder.state} here. `undefined` at the start of an object, and for decoders without state. */
   readonly state: Json | undefined;
+  /** Its ETag, and its size in bytes as stored. Absent when records are decoded again to find one that caused an error. */
+  readonly etag?: string;
+  readonly size?: number;
 }
 
 /** Finds boundaries. If it must (for quotes in CSV), it remembers the current unit from call to call. */

@@ -42,10 +42,15 @@ export class Contents {
   }
 
   /** A reader for any position. */
-  seekable(uri: string, info?: ObjectInfo): Observable<SeekableReader> {
+  seekable(uri: string, info?: ObjectInfo, ifMatch?: string): Observable<SeekableReader> {
     return defer(() => {
       const { store, key, ...rest } = this.#source(uri, info);
-      return SeekableReader.open(store, key, { ...rest, limits: limitsOf({}, rest.limits) });
+      const limits = limitsOf({}, rest.limits);
+      return SeekableReader.open(store, key, {
+        ...rest,
+        limits,
+        ...(ifMatch === undefined ? {} : { ifMatch }),
+      });
     });
   }
 

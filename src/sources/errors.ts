@@ -19,10 +19,11 @@ export class ObjectChanged extends MillraceError {
     /** URI of the object. */
     readonly object: string,
     cause: unknown,
+    advice = 'Input objects must not change: restore the version that the job started with, or write new versions under new names and start the job afresh.',
   ) {
     super(
       'ObjectChanged',
-      `${object} was replaced while it was being read. Input objects must not change: restore the version that the job started with, or write new versions under new names and start the job afresh.`,
+      `${object} was replaced while it was being read. ${advice}`,
       { cause },
     );
   }

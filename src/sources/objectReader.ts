@@ -37,9 +37,10 @@ export class ObjectReader<T> {
     this.object = object;
     this.#options = options;
     const { offset, line, state } = object.resume ?? { offset: 0, line: 0, state: undefined };
+    const { uri, etag, size } = object;
     this.#line = line;
     this.#bytes = new ObjectBytes({ ...options, text: format.text ?? false });
-    this.#decoder = format.decoder({ object: object.uri, offset, state });
+    this.#decoder = format.decoder({ object: uri, etag, size, offset, state });
     this.#slicer = new Slicer(this.#decoder, offset, maxLineBytes, block);
   }
 

@@ -27,6 +27,8 @@ import { runUntil } from './examples/crashedJob.js';
 import { exportOrders } from './examples/exportOrders.js';
 import { flakyStores } from './examples/flakyStores.js';
 import { hours } from './examples/hours.js';
+import { joinParts } from './examples/joinParts.js';
+import { lastBytes } from './examples/lastBytes.js';
 import { numbered } from './examples/numbered.js';
 import { oncePerDay } from './examples/oncePerDay.js';
 import { Lake } from '../job/harness.js';
@@ -80,6 +82,8 @@ describe('The examples of the pages', () => {
     ['memory.md', 'test/docs/examples/copyFrugally.ts'],
     ['memory.md', 'test/docs/examples/memoryLine.ts'],
     ['sources.md', 'test/docs/examples/progressLine.ts'],
+    ['sources.md', 'test/docs/examples/joinParts.ts'],
+    ['sources.md', 'test/docs/examples/lastBytes.ts'],
     ['streams.md', 'test/docs/examples/exportOrders.ts'],
     ['streams.md', 'test/docs/examples/sendVisits.ts'],
     ['streams.md', 'test/docs/examples/copyClicks.ts'],
@@ -259,6 +263,17 @@ describe('The examples of the pages', () => {
     );
     const lines = events.flatMap((event) => progressLine(event) ?? []);
     expect(lines.at(-1)).toBe('2 of 2 objects, 100 %');
+  });
+
+  test('joinParts joins objects, and lastBytes reads their ends', async () => {
+    const store = memoryStore('parts');
+    for (const [key, content] of Object.entries({ 'in/1': 'one,', 'in/2': 'two' }))
+      store.put(key, Buffer.from(content)).subscribe();
+    const lines: string[] = [];
+    await joinParts('memory://parts/in/', 'memory://parts/out', (line) => lines.push(line));
+    expect(lines).toEqual(['memory://parts/in/1: 100 %', 'memory://parts/in/2: 100 %']);
+    const [out = ''] = keysBelow(store, 'out/');
+    expect(Buffer.from(await lastBytes(`memory://parts/${out}`, 5)).toString()).toBe('e,two');
   });
 
   test('sendVisits sends one after the other', async () => {

@@ -15,7 +15,7 @@ import { OperationError } from '../operations/index.js';
 import type { WriteOptions } from '../types.js';
 import type { Client } from './client.js';
 import { bodyOf, bufferOf, decoded, optionsOf, type Data, type EncodingOptions } from './data.js';
-import { FsError, notSupported, type Call } from './errors.js';
+import { FsError, notSupported, toFsError, type Call } from './errors.js';
 import { FileHandle } from './fileHandle.js';
 import { modeOf, notAppendable } from './flags.js';
 import { namesDirectory, reading, writing } from './opening.js';
@@ -112,7 +112,7 @@ export class Files {
     const range = rangeOf(given);
     const open = defer(() => reading(this.client, uriOf(path), call, range));
     const highWaterMark = given.highWaterMark ?? this.client.config.transfer.readBuffer;
-    return new ReadStream(shown(path), open, { ...given, highWaterMark }, call);
+    return new ReadStream(shown(path), open, { ...given, highWaterMark }, (error) => toFsError(error, call));
   };
 
   createWriteStream = (path: PathLike, options?: WriteStreamOptions | BufferEncoding): WriteStream => {

@@ -7,6 +7,7 @@ import { nameOf } from '../operations/place.js';
 import type { SeekableReader } from '../../store/reader/index.js';
 import type { Client } from './client.js';
 import { bufferOf, bytesOf, decoded, optionsOf, type EncodingOptions } from './data.js';
+import { toFsError } from './errors.js';
 import { FileHandle, type HandleReadOptions, type ReadArguments } from './fileHandle.js';
 import { outOfRange, rangeOf, ReadStream, type ReadStreamOptions } from './readStream.js';
 import { answer } from './promised.js';
@@ -87,7 +88,10 @@ export class ReadHandle extends FileHandle {
     const { contents, config } = this.#client;
     const open = defer(() => contents.sequential(this.#uri, { range }, this.#reader.info));
     const highWaterMark = options.highWaterMark ?? config.transfer.readBuffer;
-    const stream = new ReadStream(this.path, open, { ...options, highWaterMark }, this.call('read'));
+    const call = this.call('read');
+    const stream = new ReadStream(this.path, open, { ...options, highWaterMark }, (error) =>
+      toFsError(error, call),
+    );
     if (autoClose) stream.once('close', () => void this.close());
     return stream;
   }

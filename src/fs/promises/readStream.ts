@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { hideUserInfo } from '../../path/index.js';
 import type { Observable, Subscription } from 'rxjs';
-import { toFsError, type Call } from './errors.js';
 
 export interface ReadStreamOptions {
   readonly encoding?: BufferEncoding | null;
@@ -35,15 +34,16 @@ export class ReadStream extends Readable {
   /** Not open yet. */
   pending = true;
   readonly #open: Observable<StreamSource>;
-  readonly #call: Call;
+  readonly #failure: (error: unknown) => unknown;
   #reader: StreamSource | undefined;
   #request: Subscription | undefined;
 
+  /** @param failure what it fails with */
   constructor(
     path: string | Buffer,
     open: Observable<StreamSource>,
     { encoding, highWaterMark, emitClose, autoClose, signal }: ReadStreamOptions,
-    call: Call,
+    failure: (error: unknown) => unknown,
   ) {
     super({
       highWaterMark: highWaterMark ?? 256 << 10,
@@ -54,7 +54,7 @@ export class ReadStream extends Readable {
     });
     this.path = typeof path === 'string' ? hideUserInfo(path) : path;
     this.#open = open;
-    this.#call = call;
+    this.#failure = failure;
   }
 
   /** Destroys the stream. */
@@ -73,7 +73,7 @@ export class ReadStream extends Readable {
         this.emit('ready');
       },
       error: (error: unknown) => {
-        callback(toFsError(error, this.#call) as Error);
+        callback(this.#failure(error) as Error);
       },
     });
   }
@@ -87,7 +87,7 @@ export class ReadStream extends Readable {
           this.push(chunk);
         }
       },
-      error: (error: unknown) => this.destroy(toFsError(error, this.#call) as Error),
+      error: (error: unknown) => this.destroy(this.#failure(error) as Error),
     });
   }
 

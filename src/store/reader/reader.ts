@@ -121,6 +121,11 @@ export class SeekableReader {
     });
   }
 
+  /** Throws `ReaderClosed` if it is closed. */
+  check(): void {
+    if (this.#closed) throw closed(this.info.key);
+  }
+
   /** Aborts all requests and frees all memory. Pending and later reads fail with `ReaderClosed`. */
   close(): void {
     if (this.#closed) return;
