@@ -91,6 +91,7 @@ export const errorCatalog: Readonly<
       'Grant the action that the message names, or fix the credentials',
     ],
     PreconditionFailed: ['The object is not the requested version', 'Read it again'],
+    ReaderClosed: ['The reader is closed', 'Open the object again'],
     RegionMissing: ['No AWS region is known', 'Set `s3.region` or AWS_REGION'],
     TemporaryCredentials: [
       'Session tokens cannot be obtained with temporary credentials',
@@ -258,8 +259,8 @@ export const errorCatalog: Readonly<
       'Pass a function that opens it for each attempt, or use `fromReplayable(…)`',
     ],
     ObjectChanged: [
-      'An input object was replaced while it was read',
-      'Restore the version, or start the job under a new name',
+      'An object was replaced while it was read',
+      'Input of a job: restore the version, or start the job under a new name. `openObject`: open it again',
     ],
     ObjectVanished: ['An input object was deleted before it was read to its end', 'Restore it'],
     SourceOverflow: [
@@ -459,7 +460,6 @@ export const errorCatalog: Readonly<
       'Remove the link, or name its destination as the target',
     ],
     Overlap: ['The copy would overwrite objects that it has not read yet', 'Copy to another place first'],
-    ReaderClosed: ['The reader is closed', 'Open the object again'],
     RemoveFailed: ['Some objects were not removed', 'See `failures`, and run it again'],
     SamePlace: ['Source and target are the same', 'Name another target'],
     WholeBucket: ['The target is a whole bucket', 'Set `wholeBucket`'],
