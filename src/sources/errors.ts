@@ -21,11 +21,7 @@ export class ObjectChanged extends MillraceError {
     cause: unknown,
     advice = 'Input objects must not change: restore the version that the job started with, or write new versions under new names and start the job afresh.',
   ) {
-    super(
-      'ObjectChanged',
-      `${object} was replaced while it was being read. ${advice}`,
-      { cause },
-    );
+    super('ObjectChanged', `${object} was replaced while it was being read. ${advice}`, { cause });
   }
 }
 
