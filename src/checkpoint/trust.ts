@@ -32,6 +32,7 @@ import { isSignedBy, type Signing } from './signature.js';
  * | a committable's journals | objects to read | `dataKey`; `sinks/file/journal.ts`: content |
  * | segments, journals | state and output of this job | `state/segment/reader.ts`, `sinks/file/journal.ts`: content |
  * | listings of the log, of data, of uploads | objects and uploads to delete | `logNumber`, `leftovers.ts`, `sinks/file/leftUploads.ts`: names of this job, of epochs that are over |
+ * | `_export.json` of an export, its lists and entries | the content of the savepoint that an import makes | `state/layout/`: names below the folder, form, lengths, checksums. Not signed |
  * | `probe.json` | how this job writes its own files | `store/probe.ts`: form |
  * | `.<name>.millrace-partial` of a copy | an upload of its own target | `fs/operations/transfer/resumeFile.ts`: target, source and sizes |
  *

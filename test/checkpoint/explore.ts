@@ -1,7 +1,7 @@
-import type { Draft } from '../../src/checkpoint/inventory.js';
-import type { CheckpointState } from '../../src/checkpoint/checkpointState.js';
-import type { LogState } from '../../src/checkpoint/logState.js';
-import type { Manifest } from '../../src/checkpoint/manifest.js';
+import type { Draft } from '#src/checkpoint/inventory.js';
+import type { CheckpointState } from '#src/checkpoint/checkpointState.js';
+import type { LogState } from '#src/checkpoint/logState.js';
+import type { Manifest } from '#src/checkpoint/manifest.js';
 import { stuck, violation } from './invariants.js';
 import { actions, firstWorld, type Bounds, type World } from './model.js';
 

@@ -1,5 +1,5 @@
-import type { Committable } from '../../src/flow/index.js';
-import { references } from '../../src/checkpoint/manifest.js';
+import type { Committable } from '#src/flow/index.js';
+import { references } from '#src/checkpoint/manifest.js';
 import type { Published, Root, World } from './model.js';
 import { fieldOf, positionOf, unitsOf, uploadOf } from './modelStore.js';
 

@@ -1,14 +1,14 @@
-import { wakeAt } from '../../src/checkpoint/barriers.js';
+import { wakeAt } from '#src/checkpoint/barriers.js';
 import {
   initialCheckpoints,
   type CheckpointInput,
   type CheckpointRules,
   type CheckpointSettings,
   type CheckpointState,
-} from '../../src/checkpoint/checkpointState.js';
-import type { LogEvent, LogRequest, LogRules } from '../../src/checkpoint/logState.js';
-import type { Manifest } from '../../src/checkpoint/manifest.js';
-import type { Committable, Frozen } from '../../src/flow/index.js';
+} from '#src/checkpoint/checkpointState.js';
+import type { LogEvent, LogRequest, LogRules } from '#src/checkpoint/logState.js';
+import type { Manifest } from '#src/checkpoint/manifest.js';
+import type { Committable, Frozen } from '#src/flow/index.js';
 import { canFreezeOpen, type Freezing } from './modelFreeze.js';
 import { advance, publishing, sealing, update } from './modelAttempt.js';
 import { answers, clear, land, name, remove, type Found } from './modelStore.js';

@@ -1,7 +1,7 @@
-import { step } from '../../src/checkpoint/checkpoints.js';
-import type { CheckpointEffect, CheckpointInput } from '../../src/checkpoint/checkpointState.js';
-import { objectsOf } from '../../src/checkpoint/savepoints/root.js';
-import type { Committable } from '../../src/flow/index.js';
+import { step } from '#src/checkpoint/checkpoints.js';
+import type { CheckpointEffect, CheckpointInput } from '#src/checkpoint/checkpointState.js';
+import { objectsOf } from '#src/checkpoint/savepoints/root.js';
+import type { Committable } from '#src/flow/index.js';
 import type { Attempt, Bounds, Tell, World } from './model.js';
 import { freeze } from './modelFreeze.js';
 import { positionOf, publish, uploadOf } from './modelStore.js';

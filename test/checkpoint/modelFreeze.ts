@@ -1,4 +1,4 @@
-import type { Committable } from '../../src/flow/index.js';
+import type { Committable } from '#src/flow/index.js';
 import type { Ack, Attempt, Bounds, World } from './model.js';
 
 /** How the next barrier is frozen, who acks it, and whether immediately. */

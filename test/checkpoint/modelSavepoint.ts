@@ -1,4 +1,4 @@
-import type { LogEvent } from '../../src/checkpoint/logState.js';
+import type { LogEvent } from '#src/checkpoint/logState.js';
 import type { Attempt, Tell, World } from './model.js';
 import { update } from './modelAttempt.js';
 

@@ -1,6 +1,6 @@
-import type { LogEvent } from '../../src/checkpoint/logState.js';
-import { logNumber, type Manifest } from '../../src/checkpoint/manifest.js';
-import type { Committable, Json } from '../../src/flow/index.js';
+import type { LogEvent } from '#src/checkpoint/logState.js';
+import { logNumber, type Manifest } from '#src/checkpoint/manifest.js';
+import type { Committable, Json } from '#src/flow/index.js';
 import type { Attempt, World } from './model.js';
 
 /** The possible fates of the request that an attempt's log waits for. */

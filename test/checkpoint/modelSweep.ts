@@ -1,5 +1,5 @@
-import type { CheckpointEffect } from '../../src/checkpoint/checkpointState.js';
-import { isStray, logKey, references, type Manifest } from '../../src/checkpoint/manifest.js';
+import type { CheckpointEffect } from '#src/checkpoint/checkpointState.js';
+import { isStray, logKey, references, type Manifest } from '#src/checkpoint/manifest.js';
 import type { Attempt, Bounds, Tell, World } from './model.js';
 import { update } from './modelAttempt.js';
 

@@ -1,6 +1,6 @@
-import type { CheckpointEffect } from '../../src/checkpoint/checkpointState.js';
-import type { CheckpointEvent } from '../../src/checkpoint/events.js';
-import { CheckpointError } from '../../src/checkpoint/errors.js';
+import type { CheckpointEffect } from '#src/checkpoint/checkpointState.js';
+import type { CheckpointEvent } from '#src/checkpoint/events.js';
+import { CheckpointError } from '#src/checkpoint/errors.js';
 import type { Attempt } from './model.js';
 
 /** What the world has seen of an attempt, to check what the attempt does next. */

@@ -4,6 +4,7 @@ import { checkpointTargets } from './checkpoints.js';
 import { formatTargets } from './formats.js';
 import { nameTargets } from './names.js';
 import { resumeFileTargets } from './resumeFiles.js';
+import { exportTargets } from './exports.js';
 import { stateTargets } from './state.js';
 import { wireTargets } from './wire.js';
 import { wholeJobTargets } from './wholeJob.js';
@@ -12,6 +13,7 @@ import { wholeJobTargets } from './wholeJob.js';
 export const targets: readonly Target[] = [
   ...checkpointTargets,
   ...stateTargets,
+  ...exportTargets,
   ...formatTargets,
   ...nameTargets,
   ...wireTargets,
