@@ -18,9 +18,10 @@ import { systemClock, type Signal } from '../flow/index.js';
 import type { Source, SourceReader } from '../sources/source.js';
 import { openStores } from '../store/open.js';
 import { createStores } from '../store/registry.js';
-import type { Stores } from '../store/services.js';
+import { spilling, type Stores } from '../store/services.js';
 import { createJob } from './job.js';
 import type { JobOptions } from './options.js';
+import type { Provided } from './services.js';
 
 /** Options of {@link bounded}: those of `createJob` that do not concern checkpoints, and a signal. */
 export interface BoundedOptions extends Pick<
@@ -123,6 +124,7 @@ export async function bounded<A>(
   try {
     const job = createJob({
       ...options,
+      services: [...(options.services ?? []), inMemory],
       name: 'bounded',
       checkpoints: { dir: directory, interval: 'none' },
       restart: 'none',
@@ -154,6 +156,9 @@ export async function bounded<A>(
 }
 
 const directory = 'memory://millrace-bounded/checkpoints';
+
+/** Sinks keep within their budgets without journals, which would stay in memory. */
+const inMemory: Provided = { name: spilling.name, make: () => false, close: () => undefined };
 
 /** The user's stores, and one for the log. Configured places of checkpoints and savepoints have no effect. */
 function boundedStores(options: BoundedOptions): {

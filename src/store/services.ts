@@ -97,4 +97,9 @@ export const checkpointFolders = new Service<readonly CheckpointFolder[]>(
   () => [],
 );
 
+/**
+ * Whether sinks may move bytes out of memory into the checkpoint directory. Default `true`; not where that is in memory itself.
+ */
+export const spilling = new Service<boolean>('millrace.spilling', () => true);
+
 export const checkpointData = new Service<CheckpointData>('millrace.checkpointData');

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,7 @@ import {
   type Stores,
 } from '../../src/entries/stores.js';
 import { startGateway, type Gateway } from '../../src/testing/index.js';
+import { Journals } from '../../src/sinks/file/journal.js';
 import { linesBelow } from '../sources/streams.js';
 import { credentials } from '../store/s3support.js';
 
@@ -195,4 +197,26 @@ test.each([
     code: 'InvalidOption',
     message: expect.stringContaining(name) as string,
   });
+});
+
+test('sinks keep within their budgets without journals, which would stay in memory', async () => {
+  const journal = jest.spyOn(Journals.prototype, 'write');
+  const stores = createStores();
+  const text = '.'.repeat(64 * 1024);
+  await bounded(
+    fromAsyncIterable(async function* () {
+      for (let n = 0; n < 400; n++) yield await Promise.resolve({ n, text });
+    }),
+    fileSink<{ n: number; text: string }>('out', 'memory://lake/out', {
+      format: ndjson(),
+      partitionBy: ({ n }) => String(n % 12),
+      partSize: '5MiB',
+      budget: '10MiB',
+    }),
+    { stores, logger: silentLogger },
+  );
+  const written = journal.mock.calls.filter(([pieces]) => pieces.length > 0);
+  journal.mockRestore();
+  expect(written).toEqual([]);
+  expect(linesBelow(stores, 'out/')).toHaveLength(400);
 });

@@ -13,7 +13,13 @@ import {
   type Signal,
 } from '../../flow/index.js';
 import { plainUri } from '../../path/index.js';
-import { checkpointData, checkpointFolders, stores, type StoreLocation } from '../../store/services.js';
+import {
+  checkpointData,
+  checkpointFolders,
+  spilling,
+  stores,
+  type StoreLocation,
+} from '../../store/services.js';
 import type { FrozenWork, Request } from '../twoPhase/kind.js';
 import { TwoPhaseSink, type Prepared } from '../twoPhase/twoPhaseSink.js';
 import type { FileCommittable } from './committable.js';
@@ -106,7 +112,8 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
       if (this.#timer.closed) this.#schedule();
     });
     const journals = new Journals(id, data, pool, this.#request, (name) => this.begin(name));
-    this.#pressure = new Pressure(pool, this.#files, this.#uploads, journals, () => {
+    const spills = attempt.use(spilling);
+    this.#pressure = new Pressure(pool, this.#files, this.#uploads, journals, spills, () => {
       this.relieve();
     });
     const places = new Places(id, attempt, [

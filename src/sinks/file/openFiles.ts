@@ -165,6 +165,17 @@ export class OpenFiles<A> {
     }
   }
 
+  /** Rolls the files with the longest tails: at least `bytes` of them, if there are as many. */
+  rollLongest(bytes: number): void {
+    const longest = [...this.#files.values()].sort((a, b) => b.tail.length - a.tail.length);
+    for (let left = bytes; left > 0;) {
+      const file = longest.shift();
+      if (file === undefined) return;
+      left -= file.tail.length;
+      this.#roll(file);
+    }
+  }
+
   #flushTexts(): void {
     const texts = this.#texts;
     this.#texts = [];

@@ -10,6 +10,8 @@ import type { PartUploads } from './uploads.js';
  * released without further input, so holding credits cannot deadlock. Encoders may hold half of the budget, or a
  * quarter if the next journal holds a copy. Beyond that, or if sources wait for nothing else, those that hold the
  * most are flushed, or their files are rolled.
+ *
+ * Without journals, only tails count: the files with the longest ones are rolled, so files become smaller.
  */
 export class Pressure {
   /** Whether some tails in memory may be in journals as well. */
@@ -20,6 +22,8 @@ export class Pressure {
     private readonly files: OpenFiles<never>,
     private readonly uploads: PartUploads,
     private readonly journals: Journals,
+    /** Whether journals take bytes out of memory. */
+    private readonly spills: boolean,
     /** Called when a journal is stored: its bytes may leave memory. */
     private readonly journaled: () => void,
   ) {}
@@ -33,9 +37,12 @@ export class Pressure {
     const most = half / this.#copies;
     if (this.files.held > most) this.files.flushHolding(most * 0.75);
     if (this.journals.inFlight > 0) return;
-    const crowded = this.#tailMemory > half || this.files.frozen.fresh > half / 2;
+    const crowded = excess > 0 || (this.spills && this.files.frozen.fresh > half / 2);
     // Sources may wait for room that no pending request will make.
-    if (crowded || (this.uploads.held === 0 && waitedFor())) this.#spill();
+    if (crowded || (this.uploads.held === 0 && waitedFor())) {
+      if (this.spills) this.#spill();
+      else this.files.rollLongest(Math.max(excess, 0) + half / 4);
+    }
     if (this.files.held > 0 && this.uploads.held + this.journals.held === 0 && waitedFor())
       this.files.flushHolding(this.files.held / 2);
   }
@@ -50,7 +57,8 @@ export class Pressure {
 
   /** Whether there is no room for a copy of the fresh bytes, which a barrier may need at any time. */
   get full(): boolean {
-    return this.pool.held + this.files.frozen.fresh + this.outsidePool > this.pool.budget * 0.75;
+    const copy = this.spills ? this.files.frozen.fresh : 0;
+    return this.pool.held + copy + this.outsidePool > this.pool.budget * 0.75;
   }
 
   /** Bytes of memory outside of the pool: text, and rows that encoders hold. */
