@@ -118,8 +118,11 @@ export interface FrozenCells {
    * Returns how many it took.
    */
   removeCleared(most: number): number;
-  /** The cells were not stored: they go **under** newer writes, into the next freeze. */
-  giveBack(): void;
+  /**
+   * The cells were not stored: up to `most` of them go **under** newer writes, into the next freeze. Returns how many; if
+   * fewer than `most`, these were the last, and it must not be called again.
+   */
+  giveBack(most: number): number;
 }
 
 /** The states of an operator, by name. */

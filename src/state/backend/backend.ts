@@ -22,8 +22,8 @@ import type { FrozenCells, LiveState, StateHome, StateSpecs, Sweeper, TimerQueue
 import { StateIds } from './stateIds.js';
 import { StateLoad } from './stateLoad.js';
 
-/** Cleared cells that are removed in one step, which takes about 2 ms. */
-const removedInStep = 4096;
+/** Cells that are removed or given back in one step. */
+const slice = 1024;
 
 type SegmentFiles = Pick<State, 'compression' | 'extension' | 'partSize' | 'compactionTrigger'>;
 
@@ -55,6 +55,7 @@ interface Pending {
   readonly eventTime: number;
   out: Subscriber<Frozen> | undefined;
   cancelled: boolean;
+  givingBack: boolean;
 }
 
 /**
@@ -68,7 +69,7 @@ interface Pending {
  * 3. **Store.** Frozen cells become one run: usually one segment, written with one request; no cells, no run. Then
  *    the barrier is acked with the list of all runs so far. A run stays in the list even if its checkpoint fails.
  * 4. **Give back.** If storing fails or is cancelled, the frozen cells go back **under** newer writes, and so into
- *    the next run.
+ *    the next run, which waits until all are there.
  * 5. **Compaction** merges runs in the background; the next ack refers to the result. The checkpoint room deletes
  *    segments that no manifest refers to any more. A failed compaction is harmless, and is tried again after the next
  *    run.
@@ -226,7 +227,13 @@ export class StateBackend {
   freeze(last = false): Observable<Frozen> {
     this.#resting ||= last;
     const frozen = this.#states.map((state) => state.freeze());
-    const pending: Pending = { frozen, eventTime: this.eventTime, out: undefined, cancelled: false };
+    const pending: Pending = {
+      frozen,
+      eventTime: this.eventTime,
+      out: undefined,
+      cancelled: false,
+      givingBack: false,
+    };
     this.#queue.push(pending);
     return new Observable((out) => {
       pending.out = out;
@@ -263,66 +270,86 @@ export class StateBackend {
   #next(): void {
     for (let head = this.#queue[0]; head !== undefined && !this.#closed; head = this.#queue[0]) {
       if (head.cancelled) {
-        this.#release('giveBack');
+        this.#giveBack(head);
+        return;
       } else if (head.out === undefined) {
         return;
       } else if (head.frozen.every(({ size }) => size === 0)) {
-        this.#release('stored');
+        this.#stored(head);
         this.#ack(head.out, head.eventTime);
       } else {
-        this.#write(head.frozen, head.out, head.eventTime);
+        this.#write(head, head.out);
         return;
       }
     }
   }
 
-  #write(frozen: readonly FrozenCells[], out: Subscriber<Frozen>, eventTime: number): void {
+  #write(head: Pending, out: Subscriber<Frozen>): void {
     const run = this.#run();
-    const writer = new SegmentWriter(frozen, run, this.#maxParallelism);
+    const writer = new SegmentWriter(head.frozen, run, this.#maxParallelism);
     this.#writing = slicedRun(this.#options.clock, () => writer.step(), run).subscribe({
       complete: () => {
         this.#runs = [...this.#runs, { keyGroups: this.#keyGroups, segments: run.refs }];
-        this.#release('stored');
+        this.#stored(head);
         const { operator, report } = this.#options;
         for (const { ref, requests, plainBytes } of run.written) {
           const { object, cells, bytes } = ref;
           this.#footprint.saw(plainBytes, cells);
           report({ type: 'segment-written', operator, object, entries: cells, bytes, requests });
         }
-        this.#ack(out, eventTime);
+        this.#ack(out, head.eventTime);
         this.#compact();
         this.#next();
       },
       error: (error: unknown) => {
-        this.#release('giveBack');
-        out.error(error);
-        this.#next();
+        this.#giveBack(head, () => out.error(error));
       },
     });
   }
 
   #cancel(pending: Pending): void {
     pending.cancelled = true;
-    if (this.#closed || this.#queue[0] !== pending) return;
+    if (this.#closed || this.#queue[0] !== pending || pending.givingBack) return;
     this.#writing.unsubscribe();
     this.#next();
   }
 
-  /** Removes the head of the queue. */
-  #release(how: 'stored' | 'giveBack'): void {
-    const head = this.#queue.shift();
-    if (head === undefined) return;
-    for (const cells of head.frozen) cells[how]();
-    if (how === 'giveBack') return;
+  /** Removes the head of the queue, which is stored. */
+  #stored(head: Pending): void {
+    this.#queue.shift();
+    for (const cells of head.frozen) cells.stored();
     // Acks still to come are of this freeze or a later one.
     this.#settled = head.eventTime;
     this.#removeCleared(head.frozen);
   }
 
+  /** Gives back the cells of the head, and removes it from the queue. Usually there are few: then immediately. */
+  #giveBack(head: Pending, then?: () => void): void {
+    head.givingBack = true;
+    const left = [...head.frozen];
+    const step = (): Step => {
+      let most = slice;
+      for (let cells = left[0]; cells !== undefined; cells = left[0]) {
+        const given = cells.giveBack(most);
+        if (given === most) return 'more';
+        most -= given;
+        left.shift();
+      }
+      return 'done';
+    };
+    const end = (): void => {
+      this.#queue.shift();
+      then?.();
+      this.#next();
+    };
+    if (step() === 'done') end();
+    else this.#writing = sliced(this.#options.clock, step).subscribe({ complete: end });
+  }
+
   /** Usually there are few, which are removed immediately. */
   #removeCleared(frozen: readonly FrozenCells[]): void {
     const step = (): Step => {
-      let left = removedInStep;
+      let left = slice;
       for (const cells of frozen) left -= cells.removeCleared(left);
       return left > 0 ? 'done' : 'more';
     };

@@ -6,6 +6,9 @@ import type { Step } from '../slices.js';
 import type { LiveState } from '../state.js';
 import type { StateIds } from './stateIds.js';
 
+/** Cells that a step loads. */
+const slice = 1024;
+
 /** Loads segments, oldest first, into live states. Cells of dropped states are left out. */
 export class StateLoad {
   readonly #operator: string;
@@ -15,6 +18,8 @@ export class StateLoad {
   readonly #footprint: Footprint;
   /** Maps the current segment's state indices to those of the states. */
   #resolved: readonly number[] | undefined;
+  /** What is left of the current block. */
+  #left: BlockPart | undefined;
 
   constructor(options: {
     readonly operator: string;
@@ -37,20 +42,28 @@ export class StateLoad {
     if (reader === undefined) return 'done';
     if (!reader.opened) return reader.open();
     this.#resolved ??= this.#ids.resolve(reader.ref.object, reader.footer.schema);
+    if (this.#left !== undefined) {
+      this.#load(reader, this.#resolved, this.#left);
+      return 'more';
+    }
     if (reader.done) {
       this.#readers.shift();
       this.#resolved = undefined;
       return 'more';
     }
     if (!reader.ready) return reader.fetch();
-    this.#load(reader, this.#resolved, reader.part());
+    this.#left = reader.part();
+    const { block } = this.#left;
+    this.#footprint.saw(block.size, block.count);
     return 'more';
   }
 
+  /** Loads a slice of a block. */
   #load(reader: SegmentReader, resolved: readonly number[], { block, first, end }: BlockPart): void {
-    this.#footprint.saw(block.size, block.count);
     const { states } = reader.footer.schema;
-    for (let i = first; i < end; i++) {
+    const stop = Math.min(first + slice, end);
+    this.#left = stop < end ? { block, first: stop, end } : undefined;
+    for (let i = first; i < stop; i++) {
       const at = block.states[i] ?? 0;
       const stored = states[at];
       const index = resolved[at] ?? -1;

@@ -13,9 +13,12 @@ import type { FrozenCells } from '../state.js';
  * 2. A write to an entry that a frozen generation still needs keeps the old content as `older`.
  * 3. {@link contentAt} reads a frozen generation: the newest content that is not younger than it. Generations are
  *    stored in order, so anything older is dropped at that point.
- * 4. Once the generation is stored, its cleared entries are removed: {@link Generations.removeCleared}. If storing
- *    failed, {@link Generations.giveBack} puts its entries back **under** newer writes: into the next frozen
- *    generation, or the current one.
+ * 4. Once the generation is stored, its cleared entries are removed: {@link Generations.removeCleared}.
+ * 5. If storing failed, {@link Generations.giveBack} puts its entries back **under** newer writes, a few at a time.
+ *    Each goes to the generation that is to be stored next at that moment: the oldest frozen one, which a freeze may
+ *    have created since the last call, or else the current one. Whether that generation wrote the entry itself follows
+ *    from the entry's versions. Until the last entry is given back, the failed generation is the oldest one: nothing
+ *    that it holds is dropped, and nothing later is stored.
  *
  * Entries are never copied, and entries that are not written cost nothing.
  */
@@ -145,34 +148,33 @@ export abstract class Generations<C, E extends Entry<C> = Entry<C>> {
     return entries.length;
   }
 
-  /** The oldest frozen set could not be stored: its entries go to the next one. */
-  giveBack(set: FrozenSet<C, E>): void {
+  /**
+   * The oldest frozen set could not be stored: up to `most` of its entries go to the next one. Returns how many; if
+   * fewer than `most`, these were the last, and the set is released. There may be writes and freezes between calls.
+   */
+  giveBack(set: FrozenSet<C, E>, most: number): number {
+    if (this.#frozen[0] !== set) throw new RangeError('frozen sets are released in order');
     const next = this.#frozen[1];
-    if (next === undefined) {
-      for (const entry of set.entries) {
-        if (entry.generation > set.generation) {
-          this.#goUnder(entry, set, this.generation);
-          continue;
-        }
+    const entries = set.entries.splice(Math.max(0, set.entries.length - most));
+    for (const entry of entries) {
+      const newest = versionAt(entry, next?.generation ?? this.generation);
+      if (newest.generation > set.generation) this.#goUnder(newest, set);
+      else if (next !== undefined) next.entries.push(entry);
+      else {
         entry.generation = this.generation;
         this.#dirty.push(entry);
       }
+    }
+    if (entries.length < most) {
+      if (next !== undefined) next.oldest = set.oldest;
       this.#release(set);
-      return;
     }
-    const rewritten = new Set(next.entries);
-    for (const entry of set.entries) {
-      if (rewritten.has(entry)) this.#goUnder(entry, set, next.generation);
-      else next.entries.push(entry);
-    }
-    next.oldest = set.oldest;
-    this.#release(set);
+    return entries.length;
   }
 
-  /** @param into the generation that rewrote the entry */
-  #goUnder(entry: E, set: FrozenSet<C, E>, into: number): void {
+  /** What `set` holds of an entry goes under what a later generation wrote. */
+  #goUnder(newer: Entry<C> | Older<C>, set: FrozenSet<C, E>): void {
     if (this.under === undefined) return;
-    const newer = versionAt(entry, into);
     this.under(versionAt(newer.older ?? newer, set.generation).content, newer.content);
   }
 
@@ -297,8 +299,8 @@ export class FrozenEntries<C, E extends Entry<C> = Entry<C>> implements FrozenCe
     return this.#of.removeCleared(this.#set, most);
   }
 
-  giveBack(): void {
-    this.#of.giveBack(this.#set);
+  giveBack(most: number): number {
+    return this.#of.giveBack(this.#set, most);
   }
 
   #entry(cell: number): E {

@@ -7,6 +7,9 @@ import { corrupt } from '../segment/format.js';
 import type { Step } from '../slices.js';
 import type { LiveState } from '../state.js';
 
+/** Addresses that a step merges. */
+const slice = 1024;
+
 /** Receives the cells of a merge in the order of their addresses, as `RunWriter` does. */
 export interface MergeTarget {
   readonly encoder: Pick<SegmentEncoder, 'full' | 'addEncoded'>;
@@ -44,12 +47,13 @@ export class SegmentMerge {
     return this.#phase === 'done' ? 'done' : (this.#cursors.fill() ?? this.#merge());
   }
 
-  /** Merges until the output block is full or an input needs its next block. */
+  /** Merges a slice, at most until the output block is full or an input needs its next block. */
   #merge(): Step {
     const cursors = this.#cursors;
     const run = this.#run;
     const { encoder } = run;
-    while (!encoder.full) {
+    for (let left = slice; !encoder.full; left--) {
+      if (left === 0) return 'more';
       const first = cursors.lead();
       if (first?.block === undefined) {
         this.#phase = 'done';

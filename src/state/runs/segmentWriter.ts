@@ -15,17 +15,17 @@ import { TieSort, type HashedCells } from './tieSort.js';
  */
 export const kept = 2 ** 20;
 
-/** Cells that a step hashes, which takes about 2 ms; and cells that a step moves, which is cheaper. */
-const slice = 8192;
-const moved = 65_536;
+/** Cells that a step hashes, encodes or compares; and cells that a step moves, which is cheaper. */
+const slice = 1024;
+const moved = 16_384;
 
 /**
  * Writes the cells of one freeze as a run of segments, step by step:
  *
  * 1. read the cells, and compute hashes and groups of their keys, one slice per step;
  * 2. sort by (group, hash), one slice per step;
- * 3. encode, one block per step; cells with the same hash are first sorted by the rest of their addresses, one slice per
- *    step;
+ * 3. encode, one slice or the end of a block per step; cells with the same hash are first sorted by the rest of their
+ *    addresses, one slice per step;
  * 4. upload: one PUT, or parts in between if there is too much data.
  *
  * Steps are short for any number of cells.
@@ -106,7 +106,8 @@ export class SegmentWriter implements HashedCells {
     const run = this.#run;
     const { encoder } = run;
     const order = this.#order;
-    while (!encoder.full) {
+    for (let left = slice; !encoder.full; left--) {
+      if (left === 0) return 'more';
       if (this.#at === order.size) {
         this.#phase = 'done';
         return run.finish();

@@ -26,8 +26,8 @@ export interface StoredEntriesOptions {
   readonly pace?: (() => ObservableInput<unknown>) | undefined;
 }
 
-/** Cells in a step, which takes some milliseconds. */
-const slice = 1024;
+/** Cells in a step. */
+const slice = 256;
 
 /**
  * Emits what each key holds in each namespace, in the order of addresses. One request is in flight at a time, and only

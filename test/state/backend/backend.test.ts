@@ -78,6 +78,60 @@ describe('state backend', () => {
     expect(get(restored, 'a')).toBe(1);
   });
 
+  test('a cancelled checkpoint is given back in short steps, under what is written and frozen meanwhile', () => {
+    const { store, counts } = counting(createMemoryStore());
+    const bench = new Bench(store, counter);
+    const keys = 20_000;
+    const model = new Map<number, number>();
+    const write = (key: number, value: number): void => {
+      set(bench, key, value);
+      model.set(key, value);
+    };
+    for (let i = 0; i < keys; i++) write(i, i);
+    const storing = bench.backend.freeze().subscribe();
+    takeTurns(bench.clock, 2);
+    storing.unsubscribe();
+    const acks: Frozen[] = [];
+    let turns = 0;
+    const cuts: Map<number, number>[] = [];
+    for (; takeTurns(bench.clock, 1) > 0; turns++) {
+      for (let i = turns; i < keys; i += 97) write(i, -turns);
+      if (turns !== 2 && turns !== 3) continue;
+      cuts.push(new Map(model));
+      const next = bench.backend.freeze().subscribe((ack) => acks.push(ack));
+      if (turns === 2) next.unsubscribe();
+    }
+    expect(turns).toBeGreaterThan(8);
+    expect(counts().requests).toEqual({ put: 1 });
+    const [ack] = acks;
+    const restored = new Bench(store, counter).restore(ack?.snapshot);
+    const [, cut] = cuts;
+    expect([...cut!.keys()].filter((key) => get(restored, key) !== cut!.get(key))).toEqual([]);
+    const last = new Bench(store, counter).restore(bench.checkpoint().snapshot);
+    expect([...model.keys()].filter((key) => get(last, key) !== model.get(key))).toEqual([]);
+  });
+
+  test('unsubscribing while what failed to store is given back changes nothing', () => {
+    const memory = createMemoryStore();
+    let [broken, failed] = [true, false];
+    const only = (): boolean => broken && (failed = true);
+    const states = { n: valueState(0), m: valueState(0) };
+    const bench = new Bench(faulty(memory, { random: () => 0, before: 1, only }), states);
+    const keys = Array.from({ length: 3000 }, (_, i) => i);
+    for (const key of keys)
+      for (const state of ['n', 'm']) bench.with<number>(key, state, (value) => value.set(key));
+    const storing = bench.backend.freeze().subscribe({ error: () => undefined });
+    while (!failed) takeTurns(bench.clock, 1);
+    broken = false;
+    takeTurns(bench.clock, 1); // One state is given back, and a part of the other.
+    expect(storing.closed).toBe(false);
+    storing.unsubscribe();
+    const restored = new Bench(memory, states).restore(bench.checkpoint().snapshot);
+    const wrong = (state: string): number[] =>
+      keys.filter((key) => restored.with<number, number>(key, state, (each) => each.value) !== key);
+    expect([wrong('n'), wrong('m')]).toEqual([[], []]);
+  });
+
   test('closing stops everything', () => {
     const { store, counts } = counting(createMemoryStore());
     const bench = new Bench(store, counter);

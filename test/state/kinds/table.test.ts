@@ -1,7 +1,8 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { storedKey } from '../../../src/state/keys/keys.js';
-import { absent } from '../../../src/state/cells.js';
+import { absent, Absent } from '../../../src/state/cells.js';
+import { Lists, type Version } from '../../../src/state/kinds/lists.js';
 import { contentAt, Table, type FrozenSet } from '../../../src/state/kinds/table.js';
 
 function put(table: Table<number>, key: string, value: number): void {
@@ -130,60 +131,89 @@ describe('table', () => {
     expect([...contents(table.freeze())]).toEqual([['a', 1]]);
   });
 
-  type Act = { do: 'put' | 'clear'; key: string; value: number } | { do: 'freeze' | 'stored' | 'give back' };
+  type Act =
+    | { do: 'put' | 'append' | 'clear'; key: string; value: number }
+    | { do: 'freeze' | 'stored' | 'give back' | 'turn' };
   const acts: fc.Arbitrary<Act[]> = fc.array(
     fc.oneof(
       {
         weight: 5,
         arbitrary: fc.record({
-          do: fc.constantFrom('put' as const, 'put' as const, 'clear' as const),
+          do: fc.constantFrom('put' as const, 'append' as const, 'append' as const, 'clear' as const),
           key: fc.constantFrom('a', 'b', 'c'),
           value: fc.nat(9),
         }),
       },
       {
-        weight: 3,
+        weight: 4,
         arbitrary: fc.record({
-          do: fc.constantFrom('freeze' as const, 'stored' as const, 'give back' as const),
+          do: fc.constantFrom('freeze' as const, 'stored' as const, 'give back' as const, 'turn' as const),
         }),
       },
     ),
-    { maxLength: 60 },
+    { maxLength: 60, size: 'max' },
   );
 
-  test('stored sets add up to the state at each barrier, with any failures in between', () => {
+  test('stored sets add up to the lists at each barrier, with any failures in between, given back one by one', () => {
     fc.assert(
       fc.property(acts, (list) => {
-        const table = new Table<number>();
-        const model = new Map<string, number>();
-        const durable = new Map<unknown, unknown>();
-        const frozen: { set: FrozenSet<number>; model: Map<string, number> }[] = [];
+        const table = new Lists<number>();
+        const model = new Map<string, number[]>();
+        const durable = new Map<unknown, unknown[]>();
+        const frozen: { set: FrozenSet<Version<number>>; model: Map<string, number[]> }[] = [];
+        let failed: FrozenSet<Version<number>> | undefined;
+        const giveBackOne = (): void => {
+          if (failed !== undefined && table.giveBack(failed, 1) === 0) failed = undefined;
+        };
+        const giveBack = (): void => {
+          while (failed !== undefined) giveBackOne();
+        };
         const store = (): void => {
+          giveBack();
           const next = frozen.shift();
           if (next === undefined) return;
-          for (const [key, value] of contents(next.set)) {
-            if (value === absent) durable.delete(key);
-            else durable.set(key, value);
+          const keys = next.set.entries.map(({ key }) => key);
+          expect(new Set(keys).size).toBe(keys.length);
+          for (const entry of next.set.entries) {
+            const version = contentAt(entry, next.set);
+            if (version instanceof Absent) durable.delete(entry.key);
+            else {
+              const { elements, from, replaced, to } = version;
+              const older = replaced ? [] : (durable.get(entry.key) ?? []);
+              durable.set(entry.key, [...older, ...elements.slice(from, to)]);
+            }
           }
           table.stored(next.set);
           expect(durable).toEqual(next.model);
         };
+        const replace = (key: string, value: number): void => {
+          const entry = table.find(key);
+          const version = { elements: [value], from: 0, replaced: true, to: 1 };
+          if (entry === undefined) table.insert(key, version);
+          else table.write(entry, version);
+          model.set(key, [value]);
+        };
         for (const act of list) {
-          if (act.do === 'put') {
-            put(table, act.key, act.value);
-            model.set(act.key, act.value);
+          if (act.do === 'put') replace(act.key, act.value);
+          else if (act.do === 'append') {
+            const entry = table.find(act.key);
+            if (entry === undefined || entry.content instanceof Absent) replace(act.key, act.value);
+            else {
+              table.append(entry, entry.content, act.value);
+              model.set(act.key, [...(model.get(act.key) ?? []), act.value]);
+            }
           } else if (act.do === 'clear') {
-            clear(table, act.key);
+            const entry = table.find(act.key);
+            if (entry !== undefined) table.write(entry, absent);
             model.delete(act.key);
           } else if (act.do === 'freeze') {
             frozen.push({ set: table.freeze(), model: new Map(model) });
-          } else if (act.do === 'stored') {
-            store();
-          } else {
-            const failed = frozen.shift();
-            if (failed === undefined) continue;
-            contents(failed.set); // it was read before its upload failed
-            table.giveBack(failed.set);
+          } else if (act.do === 'stored') store();
+          else if (act.do === 'turn') giveBackOne();
+          else {
+            giveBack();
+            failed = frozen.shift()?.set;
+            for (const entry of failed?.entries ?? []) contentAt(entry, failed!); // it was read before its upload failed
           }
         }
         frozen.push({ set: table.freeze(), model: new Map(model) });
