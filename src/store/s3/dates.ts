@@ -47,7 +47,7 @@ export const readableDates: Plugin = {
       (next, context) => async (args) => {
         const result = await next(args);
         const response = result.response as Response;
-        rewriteHeaders(response.headers);
+        readableHeaders(response.headers);
         if (documents.has(context.commandName) && response.statusCode === 200)
           response.body = rewriteElements(await collectBody(response.body));
         return result;
@@ -57,7 +57,8 @@ export const readableDates: Plugin = {
     ),
 };
 
-function rewriteHeaders(headers: Record<string, string>): void {
+/** Rewrites the dates in the headers of a response. */
+export function readableHeaders(headers: Record<string, string>): void {
   const [modified, ...unread] = dateHeaders;
   for (const name of unread) Reflect.deleteProperty(headers, name);
   // The SDK signs by the server's clock: an invalid date would break every later signature.

@@ -16,7 +16,7 @@ import { Sockets, type Route } from './sockets.js';
 import type { Transport } from './transport.js';
 
 /** The part of the SDK's request that goes over the wire. */
-interface WireRequest {
+export interface WireRequest {
   readonly protocol: string;
   readonly hostname: string;
   readonly port?: number;
@@ -27,15 +27,26 @@ interface WireRequest {
   readonly body?: unknown;
 }
 
-interface WireResponse {
+export interface WireResponse {
   readonly statusCode: number;
   readonly reason: string | undefined;
   readonly headers: Record<string, string>;
   readonly body: IncomingMessage;
 }
 
+/** What a request has already come to, which the handler then says instead of sending it. Once: a repeated request is sent. */
+export type Answered = { readonly response: WireResponse } | { readonly error: Error };
+
 /** Bytes in a response. Servers accept more metadata than Node's default limit for all headers. */
 const maxHeaderSize = 256 * 1024;
+
+interface HandleOptions {
+  readonly abortSignal?: unknown;
+  readonly requestTimeout?: number;
+  readonly answered?: Answered;
+  /** Told of the request before it is sent. */
+  readonly seen?: (request: WireRequest) => void;
+}
 
 /** Whether an idempotent request met a connection that the server was closing. */
 function mayRepeat(method: string, outgoing: ClientRequest, code: string | undefined): boolean {
@@ -58,6 +69,7 @@ export class HttpHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
   readonly #sockets: Sockets;
   readonly #timeouts: Timeouts;
+  readonly #told = new WeakSet<Answered>();
 
   constructor(maxSockets: number, timeouts: Timeouts, transport: Transport) {
     this.#timeouts = timeouts;
@@ -72,10 +84,13 @@ export class HttpHandler {
     return this.#sockets.https;
   }
 
-  handle(
-    request: WireRequest,
-    options: { readonly abortSignal?: unknown; readonly requestTimeout?: number } = {},
-  ): Promise<{ response: WireResponse }> {
+  handle(request: WireRequest, options: HandleOptions = {}): Promise<{ response: WireResponse }> {
+    const { answered, seen } = options;
+    if (answered !== undefined && !this.#told.has(answered)) {
+      this.#told.add(answered);
+      return 'error' in answered ? Promise.reject(answered.error) : Promise.resolve(answered);
+    }
+    seen?.(request);
     const patience = options.requestTimeout === undefined ? {} : { requestTimeout: options.requestTimeout };
     return new Promise((resolve, reject) => {
       const signal = options.abortSignal as AbortSignal | undefined;

@@ -166,6 +166,7 @@ export class S3Pool {
     if (this.#options.unsignedPayload) client.middlewareStack.use(unsignedPayload);
     if (this.#options.checksumValidation) client.middlewareStack.use(askForChecksum);
     if (this.#options.chunkedEncoding) client.middlewareStack.use(chunkedBodies(this.#options));
+    sdk.withDirectReads(client, this.handler, this.#options.checksumValidation);
     return sdk.gated(client, this.gate, this.#options, this.#clock);
   }
 }

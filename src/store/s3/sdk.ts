@@ -5,6 +5,7 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 
 export { withAccess } from './access.js';
 export { deleteKeys } from './delete.js';
+export { withDirectReads } from './directReads.js';
 export { get } from './get.js';
 export { head } from './head.js';
 export { list } from './list.js';
