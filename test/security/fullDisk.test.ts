@@ -51,7 +51,7 @@ function failing(step: keyof Disk): Failing {
 }
 
 describe.each(Object.keys(errors) as (keyof typeof errors)[])('%s', (code) => {
-  test.each(['create', 'touch', 'link', 'rename'] as const)(
+  test.each(['write', 'link', 'rename'] as const)(
     'in %s, before an object is visible: definite, with the path and what to do',
     async (step) => {
       const world = failing(step);

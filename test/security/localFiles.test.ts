@@ -67,7 +67,8 @@ test.each([
 
 describe('among the marks of a lock,', () => {
   const lockOf = async (): Promise<string> => {
-    await lastValueFrom(store.put('a', Buffer.from('1')));
+    // Replacing takes the lock.
+    for (const body of ['0', '1']) await lastValueFrom(store.put('a', Buffer.from(body)));
     const locks = join(root, '.millrace', 'locks');
     const [stripe = ''] = await readdir(locks);
     return join(locks, stripe);

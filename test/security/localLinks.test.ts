@@ -150,6 +150,8 @@ test.each(['.millrace', '.millrace/tmp', '.millrace/meta', '.millrace/locks', '.
 
 test('a lock that is a link is not taken', async () => {
   await put('a');
+  // Replacing takes the lock.
+  await put('a');
   const locks = join(root, '.millrace/locks');
   const [stripe = ''] = await readdir(locks);
   await rm(join(locks, stripe), { recursive: true });

@@ -1,5 +1,5 @@
 /**
- * Syncs of one path that are wanted at the same time share one: whoever waits for a sync that begins after its change is served by
+ * Syncs of one path that are wanted at the same time share one: a caller that waits for a sync that begins after its change is served by
  * it. Many objects that are written to one directory need few.
  */
 export class SharedSyncs {
