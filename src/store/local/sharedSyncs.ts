@@ -1,6 +1,6 @@
 /**
- * Syncs of one path that are wanted at the same time share one: a caller that waits for a sync that begins after its change is served by
- * it. Many objects that are written to one directory need few.
+ * Syncs of one path that are requested at the same time share one. A request is served by any sync that begins after it, so many objects
+ * that are written to one directory need few.
  */
 export class SharedSyncs {
   readonly #sync: (path: string) => Promise<void>;
@@ -17,7 +17,7 @@ export class SharedSyncs {
     if (running === undefined) return this.#start(path);
     let next = this.#next.get(path);
     if (next === undefined) {
-      // Those of before may fail, which is theirs to tell.
+      // The running one may fail, which its callers report.
       next = running.then(nothing, nothing).then(() => {
         this.#next.delete(path);
         return this.#start(path);
