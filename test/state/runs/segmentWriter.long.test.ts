@@ -14,7 +14,7 @@ test('more entries than are kept in memory are all written, in order', () => {
   }
   bench.backend.leave();
   const { snapshot } = bench.checkpoint();
-  const again = new Bench(store, { n: valueState(-1) }).restore(snapshot);
+  const again = new Bench(store, { n: valueState(0) }).restore(snapshot);
   const read = again.backend.handles['n'] as ValueState<number>;
   let wrong = 0;
   for (let i = 0; i < count; i++) {
