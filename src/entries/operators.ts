@@ -59,6 +59,7 @@ export type { OnMissingCommitted } from '../sinks/file/options.js';
 // Sources and formats
 export type { RecordPlace, Source, SourceContext, SourceOutput, SourceReader } from '../sources/source.js';
 export type { CodecName } from '../formats/codec.js';
+export type { GroupDecoder, GroupRange, GroupReader, GroupStart } from '../formats/groupReader.js';
 export type { Cutter, Malformed, ObjectDecoder, ObjectStart, Reader } from '../formats/reader.js';
 export type {
   FileEncoder,

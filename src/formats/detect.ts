@@ -128,5 +128,5 @@ function unknownCompression(uri: string, name: string, because: string): Millrac
 const unknownContainer = (uri: string, what: string, because: string): MillraceError =>
   new MillraceError(
     'UnknownCodec',
-    `${uri} is ${what} (${because}), not text. Leave it out of the URI's glob, convert it, or read it with format: bytes().`,
+    `${uri} is ${what} (${because}), not text. ${what === 'a Parquet file' ? "Read it with format: parquet() of 'millrace/parquet', or leave" : 'Leave'} it out of the URI's glob, convert it, or read it with format: bytes().`,
   );

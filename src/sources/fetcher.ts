@@ -16,6 +16,8 @@ import {
 
 export interface FetcherOptions<O extends PlannedObject> {
   readonly limits: FragmentLimits;
+  /** The objects are only put in order: their reader fetches them. Default `false`. */
+  readonly unread?: boolean;
   /** Requests memory for reading ahead. Default: as much as the limits allow. */
   readonly memory?: (use: Omit<MemoryUse, 'who'>) => MemoryShare;
   /** Requests the next object; `answer` is called once, synchronously or later. */
@@ -178,7 +180,8 @@ export class Fetcher<O extends PlannedObject> {
     switch (effect.type) {
       case 'nextObject':
         this.#options.nextObject((object) => {
-          this.#step(object === undefined ? { type: 'noMoreObjects' } : { type: 'object', object });
+          const cut = this.#options.unread === true ? { from: object?.size ?? 0 } : {};
+          this.#step(object === undefined ? { type: 'noMoreObjects' } : { type: 'object', object, ...cut });
           this.#options.ready();
         });
         return;

@@ -1,5 +1,6 @@
 import type { FlowOperator } from '../flow/index.js';
 import { codecs, type CodecName } from '../formats/codec.js';
+import { readsGroups, type GroupReader } from '../formats/groupReader.js';
 import type { Reader } from '../formats/reader.js';
 import type { Transfer } from '../config/config.js';
 import { checkOptions, oneOf, required, type OptionNames } from '../config/checkOptions.js';
@@ -17,7 +18,7 @@ import type { DeadLetter, Source } from './source.js';
 /** Settings of {@link files}. */
 export interface FilesOptions<T> {
   /** How bytes become records: `ndjson()`, `text()`, `bytes()`. */
-  readonly format: Reader<T>;
+  readonly format: Reader<T> | GroupReader<T>;
   /**
    * Reading ahead: up to `window` ranged requests of `fragment` bytes, over all objects of this source together. It
    * takes (`window` + 1) × `fragment` bytes of memory. Default: 8 (`s3.spi.read.max-fragment-number`) of 8 MiB
@@ -153,7 +154,7 @@ export function filesSettings<T>(
     unreadable: options.unreadable ?? 'fail',
     links: options.links ?? 'follow',
     allowEmpty: options.allowEmpty ?? false,
-    slice: 4 * (options.format.block ?? 16 * 1024),
+    slice: 4 * ((readsGroups(options.format) ? undefined : options.format.block) ?? 16 * 1024),
   };
 }
 
@@ -163,10 +164,12 @@ function checkFilesOptions<T>(options: FilesOptions<T>): void {
   const { format, prefetch, onMalformed = 'fail' } = given;
   checkOptions('files', options, names);
   checkOptions('files', prefetch, prefetchNames, 'prefetch.');
-  if (typeof format?.decoder !== 'function' || typeof format.name !== 'string')
+  if (typeof format?.name !== 'string' || !(readsGroups(format) || typeof format.decoder === 'function'))
     throw new InvalidOption('files: format', format, 'a format such as ndjson(), text() or bytes()');
   oneOf('files: unreadable', given.unreadable, ['fail', 'skip']);
   oneOf('files: compression', given.compression, ['auto', 'none', ...codecs.map(({ name }) => name)]);
+  if (readsGroups(format) && (given.compression ?? 'auto') !== 'auto')
+    throw new InvalidOption('files: compression', given.compression, `absent: ${format.name} has its own`);
   oneOf('files: links', given.links, Object.keys(linksFollowed));
   const policy: unknown = typeof onMalformed === 'object' ? onMalformed.deadLetter : onMalformed;
   if (typeof policy !== 'function' && policy !== 'fail' && policy !== 'skip')

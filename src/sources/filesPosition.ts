@@ -6,6 +6,7 @@ import { MillraceError } from '../errors.js';
 import { ForeignName, type Json } from '../flow/index.js';
 import type { Codec, MemberStart } from '../formats/decompressor.js';
 import { codecNamed, type CodecName } from '../formats/codec.js';
+import type { GroupReader } from '../formats/groupReader.js';
 import type { ObjectDecoder, Reader } from '../formats/reader.js';
 import type { InputAmount } from '../store/observe/sourceProgress.js';
 import { fields, isCount, isString, optional } from '../shape.js';
@@ -94,8 +95,8 @@ export function decodePosition(id: string, json: Json): FilesPosition {
  * not accept it).
  */
 export function stateOf<T>(
-  reader: Reader<T>,
-  decoder: ObjectDecoder<T>,
+  reader: Reader<T> | GroupReader<T>,
+  decoder: Pick<ObjectDecoder<T>, 'state'>,
   object: string,
 ): { readonly state?: Json } {
   if (decoder.state === undefined) return {};
@@ -120,7 +121,7 @@ export function stateOf<T>(
 export function checkFormat(
   id: string,
   { key, format, state, offset }: ObjectPosition,
-  reader: Reader<unknown>,
+  reader: Reader<unknown> | GroupReader<unknown>,
 ): void {
   // Nothing is read yet, so any format will do.
   if (offset === 0) return;

@@ -5,12 +5,13 @@
  * fetcher by (`window` + 1) × `fragment`, the decompressor by its own look-ahead, the slicer by the longest record. All of
  * it counts towards one share of the memory of the process: the more the others hold, the less the fetcher reads ahead.
  */
-import { catchError, tap, throwError } from 'rxjs';
+import { catchError, tap, throwError, type Observable } from 'rxjs';
 import type { CodecName } from '../formats/codec.js';
+import { readsGroups, type GroupRange, type GroupReader } from '../formats/groupReader.js';
 import type { Reader } from '../formats/reader.js';
 import { memory, type Json } from '../flow/index.js';
 import { StoreError } from '../store/errors.js';
-import type { ObjectInfo } from '../store/objectStore.js';
+import type { ObjectBody, ObjectInfo } from '../store/objectStore.js';
 import type { Links } from '../store/links.js';
 import type { SourceProgress } from '../store/observe/sourceProgress.js';
 import { stores } from '../store/services.js';
@@ -20,6 +21,7 @@ import { FilesProgress } from './filesProgress.js';
 import { Fetcher } from './fetcher.js';
 import { checkFormat, decodePosition, encodePosition, type ObjectPosition } from './filesPosition.js';
 import type { FragmentLimits } from './fragments.js';
+import { GroupObject } from './groupObject.js';
 import { MalformedRecords } from './malformedRecords.js';
 import { ObjectReader } from './objectReader.js';
 import type { RecordPlace } from './place.js';
@@ -27,7 +29,7 @@ import type { SourceContext, SourceOutput, SourceReader } from './source.js';
 
 export interface FilesSettings<T> {
   readonly uris: readonly string[];
-  readonly format: Reader<T>;
+  readonly format: Reader<T> | GroupReader<T>;
   readonly discover: Discover;
   readonly limits: FragmentLimits;
   readonly onMalformed: 'fail' | 'skip' | 'deadLetter';
@@ -54,7 +56,7 @@ export class FilesReader<T> implements SourceReader<T> {
   /** Bytes of a block, a quarter of a slice. */
   readonly #block: number;
   /** The object that is being read. */
-  #current: ObjectReader<T> | undefined;
+  #current: ObjectReader<T> | GroupObject<T> | undefined;
   /** The object to resume in, until it is open. */
   #resuming: ObjectPosition | undefined;
   /** Objects that no longer exist, and that the source continues without. */
@@ -100,11 +102,8 @@ export class FilesReader<T> implements SourceReader<T> {
           progress.found(object);
           answer(object);
         }),
-      get: ({ object, start, end }) =>
-        object.store.get(object.key, { range: { start, end }, ifMatch: object.etag }).pipe(
-          tap(({ info }) => checkVersion(object, info)),
-          catchError((error: unknown) => throwError(() => inputError(object.uri, error))),
-        ),
+      unread: readsGroups(settings.format),
+      get: ({ object, ...range }) => getRange(object, range),
       ready: () => this.#ready(),
       fail: (error, object) => this.#failObject(error, object),
     });
@@ -155,7 +154,7 @@ export class FilesReader<T> implements SourceReader<T> {
   waitsFor(): string | undefined {
     const { awaited } = this.#fetcher;
     if (awaited !== undefined) return `bytes ${awaited.start} to ${awaited.end} of ${awaited.object.uri}`;
-    return this.#current === undefined ? this.#discovery.waitsFor : undefined;
+    return this.#current === undefined ? this.#discovery.waitsFor : this.#current.waitsFor;
   }
 
   place(): RecordPlace | undefined {
@@ -182,11 +181,9 @@ export class FilesReader<T> implements SourceReader<T> {
         continue;
       }
       if (this.#bytes > start && this.#bytes > limit) return 'more';
-      const piece = current.next();
-      if (piece !== undefined) {
-        this.#bytes += piece.kind === 'records' ? piece.bytes.length : piece.length;
-        current.hand(piece, out);
-      } else {
+      const passed = current.pass(out);
+      if (passed !== undefined) this.#bytes += passed;
+      else {
         // Before the fragment is given back that it was copied from.
         this.#count();
         if (!current.feed()) return 'wait';
@@ -200,28 +197,34 @@ export class FilesReader<T> implements SourceReader<T> {
     if (!this.#closed) this.#fetcher.alsoHeld(this.#current?.held ?? 0);
   }
 
-  #openNext(): ObjectReader<T> | undefined {
+  #openNext(): ObjectReader<T> | GroupObject<T> | undefined {
     const object = this.#fetcher.object;
     if (object === undefined) return undefined;
-    const { format, maxLineBytes, compression } = this.#settings;
-    const reader = new ObjectReader({
-      id: this.#context.id,
-      object,
-      fetcher: this.#fetcher,
-      compression,
-      format,
-      malformed: this.#malformed,
-      maxLineBytes,
-      block: this.#block,
-      ready: () => this.#ready(),
-      fail: (error) => this.#fail(error),
-    });
+    const { format, limits, maxLineBytes, compression } = this.#settings;
+    const common = { object, malformed: this.#malformed, block: this.#block, ready: () => this.#ready() };
+    const reader = readsGroups(format)
+      ? new GroupObject({
+          ...common,
+          format,
+          limits,
+          get: (range) => getRange(object, range),
+          fail: (error) => this.#failObject(error, object),
+        })
+      : new ObjectReader({
+          ...common,
+          id: this.#context.id,
+          fetcher: this.#fetcher,
+          compression,
+          format,
+          maxLineBytes,
+          fail: (error) => this.#fail(error),
+        });
     this.#resuming = undefined;
     this.#discovery.opened(object);
     return reader;
   }
 
-  #finish(reader: ObjectReader<T>): void {
+  #finish(reader: ObjectReader<T> | GroupObject<T>): void {
     reader.close();
     this.#progress.finished(reader.object);
     this.#current = undefined;
@@ -267,6 +270,14 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#error ??= { error };
     this.#ready();
   }
+}
+
+/** Requests a range of the version that was listed. Errors: `ObjectChanged`, `ObjectVanished`, `Integrity`, and those of the store. */
+function getRange(object: FileObject, { start, end }: GroupRange): Observable<ObjectBody> {
+  return object.store.get(object.key, { range: { start, end }, ifMatch: object.etag }).pipe(
+    tap(({ info }) => checkVersion(object, info)),
+    catchError((error: unknown) => throwError(() => inputError(object.uri, error))),
+  );
 }
 
 /** Checks that the object is the version that was listed. Errors: `PreconditionFailed`, `Integrity`. */

@@ -49,7 +49,8 @@ export interface Fragment<O extends PlannedObject> {
 
 export type FragmentEvent<O extends PlannedObject> =
   | { readonly type: 'start' }
-  | { readonly type: 'object'; readonly object: O }
+  /** `from`: where to start cutting it. Default: where it is read from. */
+  | { readonly type: 'object'; readonly object: O; readonly from?: number }
   | { readonly type: 'noMoreObjects' }
   | { readonly type: 'arrived'; readonly id: number }
   | { readonly type: 'consumed' }
@@ -108,7 +109,7 @@ export function stepFragments<O extends PlannedObject>(
       return proceed({
         ...state,
         objects: 'idle',
-        cutting: { object: event.object, next: event.object.from },
+        cutting: { object: event.object, next: event.from ?? event.object.from },
       });
     case 'noMoreObjects':
       return proceed({ ...state, objects: 'over' });

@@ -16,8 +16,7 @@ export interface ObjectReaderOptions<T> extends Omit<ObjectBytesOptions, 'text'>
 }
 
 /**
- * Turns the (decompressed) chunks of one object into records: pass the result of `next` to `hand`, or call `feed` if
- * there is none.
+ * Turns the (decompressed) chunks of one object into records: call `pass`, or `feed` if it has none.
  */
 export class ObjectReader<T> {
   readonly object: FileObject;
@@ -81,6 +80,9 @@ export class ObjectReader<T> {
     return this.#place?.();
   }
 
+  /** The fetcher knows. */
+  readonly waitsFor = undefined;
+
   /** Passes more bytes, or the end, to the slicer. Returns `false` if nothing has arrived. */
   feed(): boolean {
     const chunk = this.#bytes.read();
@@ -96,16 +98,17 @@ export class ObjectReader<T> {
     return true;
   }
 
-  /** The next block of records; `undefined` when it needs to be fed. */
-  next(): Piece | undefined {
-    return this.#slicer.next();
-  }
-
-  /** Passes a result of `next` on. Errors: `MalformedRecord`, and errors of the decoder and the output. */
-  hand(piece: Piece, out: SourceOutput<T>): void {
+  /**
+   * Passes the next block of records on, and returns its bytes; `undefined` when it needs to be fed. Errors:
+   * `MalformedRecord`, and errors of the decoder and the output.
+   */
+  pass(out: SourceOutput<T>): number | undefined {
+    const piece = this.#slicer.next();
+    if (piece === undefined) return undefined;
     if (piece.kind === 'records') this.#decode(piece.bytes, piece.start, out);
     else this.#drop(piece, out);
     this.#place = undefined;
+    return piece.kind === 'records' ? piece.bytes.length : piece.length;
   }
 
   close(): void {

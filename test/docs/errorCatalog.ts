@@ -113,6 +113,10 @@ export const errorCatalog: Readonly<
     ],
     NotJson: ['A record has no JSON form', 'Map it to plain data before the sink'],
     NotText: ['A record that `text()` is to write is not a string', 'Map it before the sink'],
+    RowGroupTooLarge: [
+      'The columns that are read of a row group of a Parquet file are larger than `maxRowGroup`',
+      'Read fewer columns, raise `maxRowGroup`, or write smaller row groups',
+    ],
     TooLong: [
       'A record that `lengthPrefixed()` is to write is longer than `max`, or than its length can express',
       'Raise them, or split it',
@@ -121,6 +125,10 @@ export const errorCatalog: Readonly<
     UnknownCodec: [
       'The input is compressed in a way that has no codec, or is not text',
       'Recompress it with gzip, leave it out, or read it with `bytes()`',
+    ],
+    UnknownColumn: [
+      'A Parquet file does not have a column that is to be read',
+      'Correct `columns`, or leave the file out',
     ],
   },
   path: {

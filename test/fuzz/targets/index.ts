@@ -3,6 +3,7 @@ import { answerTargets } from './answers.js';
 import { checkpointTargets } from './checkpoints.js';
 import { formatTargets } from './formats.js';
 import { nameTargets } from './names.js';
+import { parquetTargets } from './parquet.js';
 import { resumeFileTargets } from './resumeFiles.js';
 import { exportTargets } from './exports.js';
 import { stateTargets } from './state.js';
@@ -15,6 +16,7 @@ export const targets: readonly Target[] = [
   ...stateTargets,
   ...exportTargets,
   ...formatTargets,
+  ...parquetTargets,
   ...nameTargets,
   ...wireTargets,
   ...answerTargets,

@@ -1,0 +1,307 @@
+import {
+  parquetMetadata,
+  parquetRead,
+  parquetSchema,
+  type AsyncBuffer,
+  type Compressors,
+  type DecodedArray,
+  type FileMetaData,
+  type RowGroup,
+} from 'hyparquet';
+import { MillraceError } from '../../errors.js';
+import type { Json } from '../../flow/index.js';
+import type { GroupRange, GroupDecoder, GroupStart } from '../groupReader.js';
+import type { Malformed } from '../reader.js';
+import { Refused } from '../validator.js';
+import { codecsOf } from './codecs.js';
+import { corrupt, RowGroupTooLarge } from './errors.js';
+import { BadValue, converter, parsers, plain, setProperty, type Dates } from './values.js';
+
+export interface DecoderOptions<T> {
+  readonly columns: readonly string[] | undefined;
+  readonly validate: (value: unknown) => T;
+  readonly dates: Dates;
+  readonly maxRowGroup: number;
+  readonly compressors: Compressors | undefined;
+}
+
+/** Where a decoder is: the row group, and the row in it. */
+export interface RowState {
+  readonly group: number;
+  readonly row: number;
+}
+
+/** Bytes from the end that are fetched first. Most footers are in them. */
+const tailBytes = 64 * 1024;
+/** The length of the footer, and `PAR1`. */
+const trailerBytes = 8;
+const excerptChars = 256;
+
+interface Column {
+  readonly name: string;
+  readonly convert: (value: unknown) => unknown;
+}
+
+/** A column of the current group: what its pages have, and the page that the next row is in. */
+interface Pages {
+  readonly column: Column;
+  readonly pages: readonly DecodedArray[];
+  page: number;
+  at: number;
+}
+
+export class ParquetDecoder<T> implements GroupDecoder<T> {
+  readonly #object: string;
+  readonly #size: number;
+  readonly #options: DecoderOptions<T>;
+  #footer: GroupRange;
+  #metadata: FileMetaData | undefined;
+  #columns: readonly Column[] = [];
+  #group: number;
+  #row: number;
+  /** The row to continue at, in the first group that is read. */
+  #skip: number;
+  #groupRows = 0;
+  /** Rows of the groups before the current one. */
+  #before = 0;
+  #pages: readonly Pages[] = [];
+  /** The ranges of the current group. */
+  #wanted: readonly GroupRange[] = [];
+  #held = 0;
+  recordBytes = 1;
+  offset: number;
+
+  constructor({ object, size, state, offset }: GroupStart, options: DecoderOptions<T>) {
+    this.#object = object;
+    this.#size = size;
+    this.#options = options;
+    const { group, row } = (state as RowState | undefined) ?? { group: 0, row: 0 };
+    this.#group = group;
+    this.#row = row;
+    this.#skip = row;
+    this.offset = offset;
+    this.#footer = { start: Math.max(0, size - tailBytes), end: size };
+  }
+
+  get left(): number {
+    return this.#groupRows === 0 ? 0 : this.#groupRows - this.#row;
+  }
+
+  get records(): number {
+    return this.#before + this.#row;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  state(): Json {
+    return { group: this.#group, row: this.#row };
+  }
+
+  wants(): readonly GroupRange[] {
+    const metadata = this.#metadata;
+    if (metadata === undefined) {
+      if (this.#size < trailerBytes + 4) throw corrupt(this.#object, `it has ${this.#size} bytes`);
+      return [this.#footer];
+    }
+    if (this.#groupRows > 0) {
+      this.#before += this.#groupRows;
+      this.#group++;
+      this.#row = 0;
+      this.#skip = 0;
+    }
+    this.#groupRows = 0;
+    this.#pages = [];
+    this.#held = 0;
+    for (; ; this.#group++) {
+      const group = metadata.row_groups[this.#group];
+      if (group === undefined) return [];
+      if (Number(group.num_rows) > 0) return this.#rangesOf(group);
+    }
+  }
+
+  async take(parts: readonly Uint8Array[]): Promise<void> {
+    const metadata = this.#metadata;
+    if (metadata === undefined) this.#takeFooter(parts[0] ?? new Uint8Array());
+    else await this.#takeGroup(metadata, parts);
+  }
+
+  decode(on: (record: T) => void, malformed: (bad: Malformed) => void): void {
+    const values = this.#pages.map((pages) => {
+      let page = pages.pages[pages.page];
+      while (page !== undefined && pages.at >= page.length) {
+        page = pages.pages[++pages.page];
+        pages.at = 0;
+      }
+      return page?.[pages.at++] as unknown;
+    });
+    const line = this.records + 1;
+    this.#row++;
+    let record: T;
+    const row: Record<string, unknown> = {};
+    try {
+      for (const [i, { column }] of this.#pages.entries())
+        setProperty(row, column.name, column.convert(values[i]));
+      record = this.#options.validate(row);
+    } catch (error) {
+      if (!(error instanceof BadValue || error instanceof Refused)) throw error;
+      const text = excerptOf(row);
+      malformed({ offset: this.offset, length: this.recordBytes, line, text, reason: error.message });
+      return;
+    }
+    on(record);
+  }
+
+  #takeFooter(part: Uint8Array): void {
+    const tail = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+    const magic = tail.toString('latin1', tail.length - 4);
+    if (magic === 'PARE')
+      throw new MillraceError(
+        'UnknownCodec',
+        `${this.#object} is an encrypted Parquet file: decrypt it, or leave it out of the URI's glob.`,
+      );
+    if (magic !== 'PAR1') throw corrupt(this.#object, 'it does not end with PAR1');
+    const length = tail.readUInt32LE(tail.length - trailerBytes) + trailerBytes;
+    if (length + 4 > this.#size) throw corrupt(this.#object, 'its footer is longer than the object');
+    if (length > this.#options.maxRowGroup) throw corrupt(this.#object, `its footer has ${length} bytes`);
+    if (length > tail.length) {
+      this.#footer = { start: this.#size - length, end: this.#size };
+      return;
+    }
+    this.#open(this.#intact('its footer cannot be read', () => parquetMetadata(part, { geoparquet: false })));
+  }
+
+  #open(metadata: FileMetaData): void {
+    const kinds = plain(metadata);
+    const tree = this.#intact('its schema cannot be read', () => parquetSchema(metadata));
+    const found = new Map(tree.children.map((child) => [child.element.name, child]));
+    this.#columns = (this.#options.columns ?? [...found.keys()]).map((name) => {
+      const child = found.get(name);
+      if (child === undefined)
+        throw new MillraceError(
+          'UnknownColumn',
+          `${this.#object} has no column '${name}': it has ${[...found.keys()].join(', ')}. Correct columns of parquet(), or leave the object out of the URI's glob.`,
+        );
+      return { name, convert: converter(child, kinds, this.#options.dates) };
+    });
+    for (const group of metadata.row_groups.slice(0, this.#group)) this.#before += Number(group.num_rows);
+    this.#metadata = metadata;
+  }
+
+  /** The ranges of the columns that are read; those that touch are one. */
+  #rangesOf(group: RowGroup): GroupRange[] {
+    const { maxRowGroup } = this.#options;
+    const names = new Set(this.#columns.map(({ name }) => name));
+    const codecs = codecsOf(this.#options.compressors, maxRowGroup);
+    let bytes = 0;
+    const ranges = group.columns.flatMap(({ meta_data: meta }): GroupRange[] => {
+      if (meta === undefined)
+        throw corrupt(this.#object, `row group ${this.#group} has a column without metadata`);
+      if (!names.has(meta.path_in_schema[0] ?? '')) return [];
+      if (meta.codec !== 'UNCOMPRESSED' && codecs[meta.codec] === undefined)
+        throw new MillraceError(
+          'UnknownCodec',
+          `Column ${meta.path_in_schema.join('.')} of ${this.#object} is compressed with ${meta.codec}${meta.codec === 'ZSTD' ? ', which needs Node 22.15 or later' : ''}. Set compressors of parquet() to those of hyparquet-compressors, or write the file with SNAPPY or GZIP.`,
+        );
+      const start =
+        Number(meta.dictionary_page_offset ?? meta.data_page_offset) || Number(meta.data_page_offset);
+      const end = start + Number(meta.total_compressed_size);
+      if (!(start >= 4 && end > start && end <= this.#size))
+        throw corrupt(this.#object, `a column of row group ${this.#group} lies outside of the object`);
+      bytes += Math.max(end - start, Number(meta.total_uncompressed_size));
+      return [{ start, end }];
+    });
+    if (bytes > maxRowGroup) throw new RowGroupTooLarge(this.#object, this.#group, bytes, maxRowGroup);
+    const merged: { start: number; end: number }[] = [];
+    for (const range of ranges.sort((a, b) => a.start - b.start)) {
+      const last = merged.at(-1);
+      if (last !== undefined && range.start <= last.end) last.end = Math.max(last.end, range.end);
+      else merged.push({ ...range });
+    }
+    if (merged[0] === undefined) throw corrupt(this.#object, `row group ${this.#group} has no columns`);
+    this.offset = merged[0].start;
+    this.#held = bytes;
+    this.#wanted = merged;
+    this.recordBytes = Math.max(1, Math.ceil(bytes / Number(group.num_rows)));
+    return merged;
+  }
+
+  async #takeGroup(metadata: FileMetaData, parts: readonly Uint8Array[]): Promise<void> {
+    const rows = Number(metadata.row_groups[this.#group]?.num_rows);
+    const pages = new Map<string, DecodedArray[]>(this.#columns.map(({ name }) => [name, []]));
+    // Only this group, so that nothing depends on the others.
+    const groups = metadata.row_groups.slice(this.#group, this.#group + 1);
+    try {
+      await parquetRead({
+        file: bufferOf(this.#size, this.#wanted, parts),
+        metadata: { ...metadata, row_groups: groups, num_rows: BigInt(rows) },
+        columns: this.#columns.map(({ name }) => name),
+        compressors: codecsOf(this.#options.compressors, this.#options.maxRowGroup),
+        parsers: parsers as never,
+        utf8: false,
+        geoparquet: false,
+        onChunk: ({ columnName, columnData }) => pages.get(columnName)?.push(columnData),
+      });
+    } catch (error) {
+      throw corrupt(this.#object, `row group ${this.#group} cannot be decoded`, error);
+    }
+    this.#pages = this.#columns.map((column) => {
+      const found = pages.get(column.name) ?? [];
+      const length = found.reduce((sum, page) => sum + page.length, 0);
+      if (length !== rows)
+        throw corrupt(
+          this.#object,
+          `column ${column.name} of row group ${this.#group} has ${length} rows instead of ${rows}`,
+        );
+      return { column, pages: found, page: 0, at: 0 };
+    });
+    if (this.#skip > rows) throw corrupt(this.#object, `row group ${this.#group} has ${rows} rows`);
+    this.#groupRows = rows;
+    for (const each of this.#pages) each.at = this.#skip;
+    for (const each of this.#pages) skipPages(each);
+    if (this.#skip === rows) this.#pages = [];
+  }
+
+  #intact<R>(what: string, read: () => R): R {
+    try {
+      return read();
+    } catch (error) {
+      throw corrupt(this.#object, what, error);
+    }
+  }
+}
+
+/** `at` may lie in a later page. */
+function skipPages(pages: Pages): void {
+  for (let page = pages.pages[pages.page]; page !== undefined && pages.at >= page.length;) {
+    pages.at -= page.length;
+    page = pages.pages[++pages.page];
+  }
+}
+
+/** What hyparquet reads. It joins columns that are close together, and never decodes what is between them. */
+function bufferOf(size: number, ranges: readonly GroupRange[], parts: readonly Uint8Array[]): AsyncBuffer {
+  return {
+    byteLength: size,
+    slice(from, to = size) {
+      const whole = ranges.findIndex(({ start, end }) => start === from && end === to);
+      const part = parts[whole];
+      if (part !== undefined && part.byteLength === part.buffer.byteLength) return part.buffer as ArrayBuffer;
+      const result = new Uint8Array(to - from);
+      for (const [i, { start, end }] of ranges.entries()) {
+        const begin = Math.max(from, start);
+        const stop = Math.min(to, end);
+        if (begin < stop) result.set(parts[i]?.subarray(begin - start, stop - start) ?? [], begin - from);
+      }
+      return result.buffer;
+    },
+  };
+}
+
+function excerptOf(row: object): string {
+  const text = JSON.stringify(row, (_, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
+  return text.slice(0, excerptChars);
+}
