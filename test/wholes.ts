@@ -8,6 +8,21 @@ export const wholes: readonly Whole[] = [
     because: 'It is the inner half of the iterator.',
   },
   {
+    files: 'formats/groupReader.ts',
+    by: 'formats/parquet/parquet.test.ts',
+    because: 'Files written by DuckDB and pyarrow go through all of it, as the source reads them.',
+  },
+  {
+    files: 'formats/parquet/{codecs,decoder,failures,values}.ts',
+    by: 'formats/parquet/parquet.test.ts',
+    because: 'Files written by DuckDB and pyarrow go through all of it, as the source reads them.',
+  },
+  {
+    files: 'sources/groupObject.ts',
+    by: 'formats/parquet/parquet.test.ts',
+    because: 'Files written by DuckDB and pyarrow go through all of it, as the source reads them.',
+  },
+  {
     files: 'sources/{puller,recordBytes}.ts',
     by: 'sources/fromAsyncIterable.test.ts',
     because: 'They read ahead for the sources of iterables.',

@@ -35,9 +35,10 @@ function read(file: string): void {
     ts.ScriptTarget.Latest,
     true,
   );
-  const isEntry = /^src\/(index|entries\/\w+|testing\/index|fs\/(operations|promises)\/index)\.ts$/.test(
-    file,
-  );
+  const isEntry =
+    /^src\/(index|entries\/\w+|testing\/index|formats\/parquet\/index|fs\/(operations|promises)\/index)\.ts$/.test(
+      file,
+    );
   const visit = (node: ts.Node): void => {
     if (ts.isExportSpecifier(node) && isEntry) exported.add(node.name.text);
     if (

@@ -14,7 +14,7 @@ import type { GroupRange, GroupDecoder, GroupStart } from '../groupReader.js';
 import type { Malformed } from '../reader.js';
 import { Refused } from '../validator.js';
 import { codecsOf } from './codecs.js';
-import { corrupt, RowGroupTooLarge } from './errors.js';
+import { corrupt, RowGroupTooLarge } from './failures.js';
 import { BadValue, converter, parsers, plain, setProperty, type Dates } from './values.js';
 
 export interface DecoderOptions<T> {
@@ -238,7 +238,7 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
         metadata: { ...metadata, row_groups: groups, num_rows: BigInt(rows) },
         columns: this.#columns.map(({ name }) => name),
         compressors: codecsOf(this.#options.compressors, this.#options.maxRowGroup),
-        parsers: parsers as never,
+        parsers,
         utf8: false,
         geoparquet: false,
         onChunk: ({ columnName, columnData }) => pages.get(columnName)?.push(columnData),

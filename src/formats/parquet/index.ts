@@ -1,3 +1,3 @@
 /** The entry `millrace/parquet`. It needs the optional peer `hyparquet`. */
 export { parquet, type ParquetOptions } from './parquet.js';
-export { RowGroupTooLarge } from './errors.js';
+export { RowGroupTooLarge } from './failures.js';

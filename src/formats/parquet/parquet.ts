@@ -11,7 +11,6 @@ import type { GroupReader } from '../groupReader.js';
 import { validator } from '../validator.js';
 import { areCodecs } from './codecs.js';
 import { ParquetDecoder } from './decoder.js';
-import type { Dates } from './values.js';
 
 /** Options of {@link parquet}. */
 export interface ParquetOptions<T> {
@@ -26,7 +25,7 @@ export interface ParquetOptions<T> {
    * How to read dates and timestamps. `date` (default): a `Date`, which has milliseconds. `text`: ISO 8601 with all digits, a
    * date without a time.
    */
-  readonly dates?: Dates;
+  readonly dates?: 'date' | 'text';
   /**
    * The maximum size of the columns that are read of one row group, decompressed. Default 256 MiB. The decoded values may take
    * several times as much memory.

@@ -2,6 +2,7 @@ import * as zlib from 'node:zlib';
 import fc from 'fast-check';
 import { NEVER } from 'rxjs';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { MillraceError } from '../../../src/errors.js';
 import type { Json } from '../../../src/flow/index.js';
 import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
 import { parquet, type ParquetOptions } from '../../../src/formats/parquet/index.js';
@@ -17,7 +18,7 @@ async function rowsOf(content: Uint8Array, options: ParquetOptions<unknown> = {}
     files(uri, { format: parquet(options) }),
     memoryWith({ 'raw/a.parquet': content }),
   );
-  if (read.error !== undefined) throw read.error;
+  if (read.error !== undefined) throw read.error as Error;
   return [...read.records];
 }
 
@@ -25,7 +26,10 @@ async function rowsOf(content: Uint8Array, options: ParquetOptions<unknown> = {}
 async function failure(content: Uint8Array, options: ParquetOptions<unknown> = {}): Promise<unknown> {
   return rowsOf(content, options).then(
     (rows) => rows.length,
-    (error: { readonly code: string; readonly message: string }) => `${error.code}: ${error.message}`,
+    (error: unknown) => {
+      const { code, message } = error as MillraceError;
+      return `${code}: ${message}`;
+    },
   );
 }
 
