@@ -1,13 +1,16 @@
 import {
   parquetMetadata,
-  parquetRead,
   parquetSchema,
   type AsyncBuffer,
+  type AsyncRowGroup,
   type Compressors,
   type DecodedArray,
   type FileMetaData,
   type RowGroup,
+  type SchemaTree,
 } from 'hyparquet';
+import { parquetReadAsync } from 'hyparquet/src/read.js';
+import { assembleAsync } from 'hyparquet/src/rowgroup.js';
 import { MillraceError } from '../../errors.js';
 import type { Json } from '../../flow/index.js';
 import type { GroupRange, GroupDecoder, GroupStart } from '../groupReader.js';
@@ -57,6 +60,7 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
   #footer: GroupRange;
   #metadata: FileMetaData | undefined;
   #columns: readonly Column[] = [];
+  #leaves: ReadonlySet<string> = new Set();
   #group: number;
   #row: number;
   /** The row to continue at, in the first group that is read. */
@@ -117,7 +121,8 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
     for (; ; this.#group++) {
       const group = metadata.row_groups[this.#group];
       if (group === undefined) return [];
-      if (Number(group.num_rows) > 0) return this.#rangesOf(group);
+      if (Number(group.num_rows) > 0)
+        return this.#intact(`row group ${this.#group} cannot be read`, () => this.#rangesOf(group));
     }
   }
 
@@ -142,7 +147,7 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
     const row: Record<string, unknown> = {};
     try {
       for (const [i, { column }] of this.#pages.entries())
-        setProperty(row, column.name, column.convert(values[i]));
+        setProperty(row, column.name, this.#converted(column, values[i]));
       record = this.#options.validate(row);
     } catch (error) {
       if (!(error instanceof BadValue || error instanceof Refused)) throw error;
@@ -151,6 +156,19 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
       return;
     }
     on(record);
+  }
+
+  #converted({ name, convert }: Column, value: unknown): unknown {
+    try {
+      return convert(value);
+    } catch (error) {
+      if (error instanceof BadValue) throw error;
+      throw corrupt(
+        this.#object,
+        `column ${name} of row group ${this.#group} has a value of another type`,
+        error,
+      );
+    }
   }
 
   #takeFooter(part: Uint8Array): void {
@@ -176,6 +194,7 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
     const kinds = plain(metadata);
     const tree = this.#intact('its schema cannot be read', () => parquetSchema(metadata));
     const found = new Map(tree.children.map((child) => [child.element.name, child]));
+    this.#leaves = new Set(leavesOf(tree));
     this.#columns = (this.#options.columns ?? [...found.keys()]).map((name) => {
       const child = found.get(name);
       if (child === undefined)
@@ -198,6 +217,8 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
     const ranges = group.columns.flatMap(({ meta_data: meta }): GroupRange[] => {
       if (meta === undefined)
         throw corrupt(this.#object, `row group ${this.#group} has a column without metadata`);
+      if (!this.#leaves.has(meta.path_in_schema.join('.')))
+        throw corrupt(this.#object, `row group ${this.#group} has a column that is not in the schema`);
       if (!names.has(meta.path_in_schema[0] ?? '')) return [];
       if (meta.codec !== 'UNCOMPRESSED' && codecs[meta.codec] === undefined)
         throw new MillraceError(
@@ -233,16 +254,22 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
     // Only this group, so that nothing depends on the others.
     const groups = metadata.row_groups.slice(this.#group, this.#group + 1);
     try {
-      await parquetRead({
+      const grouped = { ...metadata, row_groups: groups, num_rows: BigInt(rows) };
+      const [group] = parquetReadAsync({
         file: bufferOf(this.#size, this.#wanted, parts),
-        metadata: { ...metadata, row_groups: groups, num_rows: BigInt(rows) },
+        metadata: grouped,
         columns: this.#columns.map(({ name }) => name),
         compressors: codecsOf(this.#options.compressors, this.#options.maxRowGroup),
         parsers,
         utf8: false,
         geoparquet: false,
-        onChunk: ({ columnName, columnData }) => pages.get(columnName)?.push(columnData),
       });
+      if (group !== undefined) {
+        observed(group);
+        const { asyncColumns } = observed(assembleAsync(group, parquetSchema(grouped), parsers as never));
+        for (const { pathInSchema, data } of asyncColumns)
+          pages.get(pathInSchema[0] ?? '')?.push(...(await data).data);
+      }
     } catch (error) {
       throw corrupt(this.#object, `row group ${this.#group} cannot be decoded`, error);
     }
@@ -267,10 +294,20 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
     try {
       return read();
     } catch (error) {
-      throw corrupt(this.#object, what, error);
+      throw error instanceof MillraceError ? error : corrupt(this.#object, what, error);
     }
   }
 }
+
+/** Another column may fail first, and then nothing waits for these: a rejection would end the process. */
+function observed(group: AsyncRowGroup): AsyncRowGroup {
+  for (const { data } of group.asyncColumns) data.catch(() => undefined);
+  return group;
+}
+
+/** The paths of all columns with values. */
+const leavesOf = ({ children, path }: SchemaTree): readonly string[] =>
+  children.length === 0 ? [path.join('.')] : children.flatMap(leavesOf);
 
 /** `at` may lie in a later page. */
 function skipPages(pages: Pages): void {
