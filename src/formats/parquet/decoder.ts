@@ -266,7 +266,7 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
       });
       if (group !== undefined) {
         observed(group);
-        const { asyncColumns } = observed(assembleAsync(group, parquetSchema(grouped), parsers as never));
+        const { asyncColumns } = observed(assembleAsync(group, parquetSchema(grouped), parsers));
         for (const { pathInSchema, data } of asyncColumns)
           pages.get(pathInSchema[0] ?? '')?.push(...(await data).data);
       }
