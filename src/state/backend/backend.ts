@@ -55,7 +55,8 @@ interface Pending {
   readonly eventTime: number;
   out: Subscriber<Frozen> | undefined;
   cancelled: boolean;
-  givingBack: boolean;
+  /** The work that is in progress on it, as the head of the queue. */
+  work: 'none' | 'writing' | 'giving back';
 }
 
 /**
@@ -232,7 +233,7 @@ export class StateBackend {
       eventTime: this.eventTime,
       out: undefined,
       cancelled: false,
-      givingBack: false,
+      work: 'none',
     };
     this.#queue.push(pending);
     return new Observable((out) => {
@@ -269,6 +270,8 @@ export class StateBackend {
   /** Processes the queue up to the first element that must be written or is not subscribed yet. */
   #next(): void {
     for (let head = this.#queue[0]; head !== undefined && !this.#closed; head = this.#queue[0]) {
+      // The subscriber of the ack before it may have begun it already.
+      if (head.work !== 'none') return;
       if (head.cancelled) {
         this.#giveBack(head);
         return;
@@ -285,6 +288,7 @@ export class StateBackend {
   }
 
   #write(head: Pending, out: Subscriber<Frozen>): void {
+    head.work = 'writing';
     const run = this.#run();
     const writer = new SegmentWriter(head.frozen, run, this.#maxParallelism);
     this.#writing = slicedRun(this.#options.clock, () => writer.step(), run).subscribe({
@@ -309,9 +313,9 @@ export class StateBackend {
 
   #cancel(pending: Pending): void {
     pending.cancelled = true;
-    if (this.#closed || this.#queue[0] !== pending || pending.givingBack) return;
+    if (this.#closed || this.#queue[0] !== pending || pending.work === 'giving back') return;
     this.#writing.unsubscribe();
-    this.#next();
+    this.#giveBack(pending);
   }
 
   /** Removes the head of the queue, which is stored. */
@@ -325,7 +329,7 @@ export class StateBackend {
 
   /** Gives back the cells of the head, and removes it from the queue. Usually there are few: then immediately. */
   #giveBack(head: Pending, then?: () => void): void {
-    head.givingBack = true;
+    head.work = 'giving back';
     const left = [...head.frozen];
     const step = (): Step => {
       let most = slice;

@@ -47,6 +47,20 @@ describe('state backend', () => {
     expect(ack?.objects).toEqual(segmentsOf(first.snapshot).map(({ object }) => object));
   });
 
+  test('a checkpoint that begins as the one before it is acked is stored once', () => {
+    const { store, counts } = counting(createMemoryStore());
+    const bench = new Bench(store, counter);
+    const acks: Frozen[] = [];
+    set(bench, 'a', 1);
+    bench.backend.freeze().subscribe((first) => {
+      set(bench, 'b', 2);
+      bench.backend.freeze().subscribe((second) => acks.push(first, second));
+    });
+    bench.clock.run();
+    expect(counts().requests).toEqual({ put: 2 });
+    expect(acks.map(({ snapshot }) => segmentsOf(snapshot).length)).toEqual([1, 2]);
+  });
+
   test('a checkpoint takes many short steps', () => {
     const bench = new Bench(createMemoryStore(), counter);
     for (let i = 0; i < 50_000; i++) set(bench, i, i);
