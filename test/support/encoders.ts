@@ -3,8 +3,8 @@
  * groups with a footer, one that can only be finished, and gzip around any of them.
  */
 import { gunzipSync } from 'node:zlib';
-import { compressorNamed } from '../../src/formats/codec.js';
-import { compressed } from '../../src/formats/compressed.js';
+import { compressorNamed } from '#src/formats/codec.js';
+import { compressed } from '#src/formats/compressed.js';
 import {
   writerOf,
   type FileEncoder,
@@ -12,7 +12,7 @@ import {
   type Persisted,
   type RowWriter,
   type Writer,
-} from '../../src/formats/writer.js';
+} from '#src/formats/writer.js';
 
 export const rows: RowWriter<unknown> = {
   extension: '.rows',

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { Observable, Subscription } from 'rxjs';
+import { mergeMap, Observable, Subscription, tap } from 'rxjs';
 import type { Frozen, Json } from '../../../src/flow/index.js';
 import type { Key } from '../../../src/state/keys/keys.js';
 import { encodeKey, storedKey } from '../../../src/state/keys/keys.js';
@@ -52,10 +52,14 @@ describe('state backend', () => {
     const bench = new Bench(store, counter);
     const acks: Frozen[] = [];
     set(bench, 'a', 1);
-    bench.backend.freeze().subscribe((first) => {
-      set(bench, 'b', 2);
-      bench.backend.freeze().subscribe((second) => acks.push(first, second));
-    });
+    const both = bench.backend.freeze().pipe(
+      tap((first) => {
+        acks.push(first);
+        set(bench, 'b', 2);
+      }),
+      mergeMap(() => bench.backend.freeze()),
+    );
+    both.subscribe((second) => acks.push(second));
     bench.clock.run();
     expect(counts().requests).toEqual({ put: 2 });
     expect(acks.map(({ snapshot }) => segmentsOf(snapshot).length)).toEqual([1, 2]);
