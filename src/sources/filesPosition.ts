@@ -19,8 +19,8 @@ export interface FilesPosition {
   readonly object?: ObjectPosition;
   /** Malformed records skipped so far, over the job's life. */
   readonly skipped: number;
-  /** What was read to its end. Absent in checkpoints of versions that did not count it. */
-  readonly read?: InputAmount;
+  /** What was read to its end. */
+  readonly read: InputAmount;
 }
 
 export interface ObjectPosition {
@@ -64,7 +64,7 @@ const filesKind: PositionKind = {
     discovery: (value) => value !== undefined,
     object: optional(isObjectPosition),
     skipped: isCount,
-    read: optional(fields({ objects: isCount, bytes: isCount })),
+    read: fields({ objects: isCount, bytes: isCount }),
   }),
 };
 

@@ -7,7 +7,7 @@
  */
 import type { InputAmount, SourceProgress } from '../store/observe/sourceProgress.js';
 import type { Discovery, FileObject } from './discovery.js';
-import type { ObjectPosition } from './filesPosition.js';
+import type { FilesPosition, ObjectPosition } from './filesPosition.js';
 
 /** An object that is being read. */
 export interface Reading {
@@ -26,8 +26,8 @@ export class FilesProgress {
   #resuming: ObjectPosition | undefined;
   readonly #requests = { list: 0, head: 0 };
 
-  /** @param restored what the restored position says */
-  constructor(restored: { readonly read?: InputAmount; readonly object?: ObjectPosition } | undefined) {
+  /** @param restored the restored position */
+  constructor(restored: Pick<FilesPosition, 'read' | 'object'> | undefined) {
     const { read = { objects: 0, bytes: 0 }, object } = restored ?? {};
     this.#objects = read.objects;
     this.#bytes = read.bytes;

@@ -159,14 +159,4 @@ describe('progress, against a plain model', () => {
     });
     reader.close();
   });
-
-  it('of a checkpoint of a version that did not count begins with nothing', async () => {
-    const store = memoryWith({ 'a/1': 'xxxxxxxxx\n', 'a/2': 'yyyyyyyy\nyyyyyyyy\n' });
-    const [, ...seen] = await readFrom(store);
-    const middle = seen.find(({ lines }) => lines.length === 2);
-    const old = { ...(middle?.position as Readonly<Record<string, Json>>) };
-    Reflect.deleteProperty(old, 'read');
-    const resumed = await readFrom(store, old);
-    expect(resumed.at(-1)?.progress.read.objects).toBe(1);
-  });
 });

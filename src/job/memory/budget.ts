@@ -1,7 +1,7 @@
 /**
  * The memory budget of a process: how much its jobs and what runs outside of them (`allowance.ts`) may hold together. Each
  * attempt opens an account, and each holder of memory in it (a source's read-ahead, its records in flight, a sink's buffers)
- * has a share. What cannot be given back (keyed state) is a fixed charge: holders divide what it leaves of the total, and never less than the sum of their leasts.
+ * has a share. What cannot be given back (keyed state) is a fixed charge: holders divide what it leaves of the total, and never less than the sum of what they need at least.
  * If fixed charges alone exceed the total, nothing fails, but each attempt that has one is told, once.
  *
  * A holder states the least that it needs to work and the most that it can use. A share has three amounts:
@@ -18,9 +18,9 @@
  * Three properties follow, and are tested:
  *
  * 1. Shares never grow beyond what there is to divide, so holders that respect their limits never hold more than the total,
- *    unless fixed charges do not leave them their leasts.
+ *    unless fixed charges do not leave them their minimums.
  * 2. No holder waits forever. A holder with its least makes progress without other attempts, so it eventually comes down to
- *    its target, and the targets fit into the total. The leasts must fit as well: a holder whose least does not fit is refused.
+ *    its target, and the targets fit into the total. The minimums must fit as well: a holder whose minimum does not fit is refused.
  * 3. Once all accounts are closed, nothing is charged.
  *
  * Attempts may bring different totals. The smallest total of the open accounts applies. Shares are compared when a part, a
@@ -32,7 +32,7 @@ import { MemoryTooSmall } from './error.js';
 
 /** One owner's part of the budget: an attempt's, or that of an allowance. */
 export interface MemoryAccount extends Memory {
-  /** The holders that wait for their leasts: `sink 'out'`. */
+  /** The holders that wait for their minimums: `sink 'out'`. */
   readonly waiting: readonly string[];
   /** All holders of the attempt have a share: from now on, shares may grow. */
   start(): void;
@@ -62,7 +62,7 @@ export class MemoryBudget {
     return sum(this.#accounts, ({ fixed }) => fixed);
   }
 
-  /** The bytes that holders divide: the total without fixed charges, but at least the sum of the leasts. */
+  /** The bytes that holders divide: the total without fixed charges, but at least the sum of the minimums. */
   get divided(): number {
     return Math.max(this.#leasts, this.total - this.fixed);
   }

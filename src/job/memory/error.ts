@@ -6,7 +6,7 @@ import type { MemoryUse } from '../../flow/index.js';
 export class MemoryTooSmall extends MillraceError {
   override readonly name: string = 'MemoryTooSmall';
 
-  /** @param others the sum of the leasts of the other holders, in bytes */
+  /** @param others the sum of what the other holders need at least, in bytes */
   constructor(owner: string, total: number, others: number, use?: MemoryUse) {
     const needs =
       use === undefined

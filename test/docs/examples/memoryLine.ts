@@ -1,6 +1,6 @@
 import type { JobEvent } from 'millrace';
 
-/** A line about an event that is about memory. */
+/** Describes an event that is about memory. */
 export function memoryLine(event: JobEvent): string | undefined {
   if (event.type === 'memory-exceeded') return event.message;
   if (event.type !== 'stalled' || event.waiting.on !== 'memory') return undefined;

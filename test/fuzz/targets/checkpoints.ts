@@ -42,6 +42,7 @@ const position = {
     compressed: { codec: 'gzip', at: 50, offset: 90 },
   },
   skipped: 2,
+  read: { objects: 1, bytes: 1000 },
 };
 
 /** As a source believes a position before it reads anything, and decodes with it. */
