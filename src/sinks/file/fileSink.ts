@@ -159,8 +159,8 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
   }
 
   protected override freeze({ checkpoint, reason }: Barrier): FrozenWork<FileCommittable> {
-    // A job that starts from a savepoint cannot complete uploads of this one.
-    if (this.#rollAlways || reason === 'savepoint') this.#files.rollAll();
+    // A job that starts from a savepoint cannot complete uploads of this one; and nothing follows a final barrier.
+    if (this.#rollAlways || reason === 'savepoint' || reason === 'final') this.#files.rollAll();
     this.#files.persist();
     const inline = this.#files.prepare() <= this.#inlineLimit;
     if (!inline) this.#pressure.journal(true);
