@@ -81,12 +81,12 @@ describe('millrace cp of a large object', () => {
     const { code, peak, err } = await copy(bytes);
     expect({ code, err: err.slice(-200) }).toEqual({
       code: 0,
-      err: expect.stringContaining(`${size} in `) as unknown,
+      err: expect.stringContaining(`Copied 1 object, ${size}`) as unknown,
     });
     // The bar was there, and moved.
     expect(
       new Set([...err.matchAll(/Copying +(\d+)% {2}[━─]+ {2}/g)].map(([, part]) => part)).size,
-    ).toBeGreaterThan(5);
+    ).toBeGreaterThan(1);
     expect(peak - warm.peak).toBeLessThanOrEqual(budget + 150e6);
   };
 

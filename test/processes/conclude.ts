@@ -1,7 +1,7 @@
 /** What must be true once the job of a test has finished. */
 import { lastValueFrom, toArray } from 'rxjs';
 import { openState, valueState } from 'millrace';
-import { audit, keysBelow, leftoversBelow, type Audit } from './audit.js';
+import { audit, isFlushed, keysBelow, leftoversBelow, type Audit } from './audit.js';
 import { finished, JobProcess, type Exit } from './child.js';
 import type { Task } from './job.js';
 import type { Target } from './target.js';
@@ -42,7 +42,8 @@ export async function conclude(target: Target, task: Task, prefix: string, recor
   const next = from(last);
   finished(await run(next));
   const unsent = await unsentOf(target, next.checkpoints);
-  const second = await audit(s3, { ...place, out: 'after/out', continues: true, unsent });
+  const flushed = await isFlushed(s3, bucket, last);
+  const second = await audit(s3, { ...place, out: 'after/out', continues: true, flushed, unsent });
   return {
     lost: first.lost + second.lost,
     duplicated: first.duplicated + second.duplicated,

@@ -11,6 +11,7 @@ export interface Entry {
       string,
       {
         readonly snapshot?: unknown;
+        readonly ended?: boolean;
         readonly open: readonly Committable[];
         readonly objects: readonly string[];
       }
