@@ -17,7 +17,7 @@ import type { ByteRange } from '../store/objectStore.js';
 import type { SeekableReader } from '../store/reader/index.js';
 import type { Stores } from '../store/services.js';
 import { Client } from './promises/client.js';
-import { abortError } from './promises/promised.js';
+import { abortError, promisedWith } from './promises/promised.js';
 import { ReadStream } from './promises/readStream.js';
 
 /** Options of {@link openObject}. */
@@ -248,28 +248,7 @@ const changing = <T>(uri: string, work: Observable<T>): Observable<T> =>
   work.pipe(catchError((error: unknown) => throwError(() => changed(uri, error))));
 
 /** The only value of an Observable. An abort unsubscribes, and rejects as in Node.js. */
-function first<T>(work: Observable<T>, signal: AbortSignal | undefined): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) {
-      reject(abortError(signal));
-      return;
-    }
-    const abort = (): void => {
-      subscription.unsubscribe();
-      reject(abortError(signal));
-    };
-    const over = (): void => signal?.removeEventListener('abort', abort);
-    const subscription = work.subscribe({
-      next: (value) => {
-        over();
-        resolve(value);
-      },
-      error: (error: unknown) => {
-        over();
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an error of the store
-        reject(signal?.aborted === true ? abortError(signal) : error);
-      },
-    });
-    if (!subscription.closed) signal?.addEventListener('abort', abort, { once: true });
-  });
+async function first<T>(work: Observable<T>, signal: AbortSignal | undefined): Promise<T> {
+  const toError = (error: unknown): unknown => (signal?.aborted === true ? abortError(signal) : error);
+  return (await promisedWith(work, toError, signal)) as T;
 }

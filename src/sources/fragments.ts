@@ -3,8 +3,8 @@
  *
  * Objects come one by one in their order and are cut into fragments; fragments are fetched ahead of the reader, several
  * at a time, and consumed in order. All objects of the source share one budget of `window` × `fragment` bytes, for
- * fragments that are being fetched and those that have arrived. A fragment takes as much of the budget as it has bytes, so many
- * small objects are read ahead like one large one, and the next objects are prefetched before the current one is over. The fragment that
+ * fragments that are being fetched and those that have arrived. A fragment counts with its bytes. Therefore small objects
+ * are read ahead like one large one, and the next objects are prefetched before the current one is over. The fragment that
  * is being consumed does not count, so that connections are not idle meanwhile.
  *
  * 1. The planner asks for an object (`nextObject`) whenever it has nothing left to cut and room to fetch.

@@ -9,6 +9,15 @@ export function promised<T>(
   call: Call,
   signal?: AbortSignal | null,
 ): Promise<T | undefined> {
+  return promisedWith(work, (error) => toFsError(error, call), signal);
+}
+
+/** As {@link promised}, with errors of another kind. */
+export function promisedWith<T>(
+  work: Observable<T>,
+  toError: (error: unknown) => unknown,
+  signal?: AbortSignal | null,
+): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
       reject(abortError(signal));
@@ -25,7 +34,7 @@ export function promised<T>(
       error: (error: unknown) => {
         over();
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what a user's own body threw
-        reject(toFsError(error, call));
+        reject(toError(error));
       },
       complete: () => {
         over();

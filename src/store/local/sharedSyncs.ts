@@ -1,6 +1,6 @@
 /**
- * Syncs of one path that are requested at the same time share one. A request is served by any sync that begins after it, so many objects
- * that are written to one directory need few.
+ * Syncs of one path that are requested at the same time share one. Any sync that begins after a request serves it. Few are
+ * needed for many objects in one directory.
  */
 export class SharedSyncs {
   readonly #sync: (path: string) => Promise<void>;
