@@ -33,8 +33,8 @@ class ReduceByKey<A, R> extends KeyedRecords<A, Key, States<R>, R> {
  * Accumulates the records of each key, and emits the last accumulation of each key when the input ends.
  *
  * Like RxJS `reduce` for each key, and restored after a crash. The order of the keys does not depend on that of their
- * records. Many keys are emitted in slices, as terminals have room; barriers wait for all of them. A job that never ends, or is stopped before its end, emits nothing: use `scanByKey` there. The state is one
- * value per key.
+ * records. Many keys are emitted in slices, as terminals have room; barriers wait for all of them. A job that never ends, or
+ * is stopped before its end, emits nothing: use `scanByKey` there. The state is one value per key.
  *
  * ```
  * in:   O-1-2-3-4-E------|

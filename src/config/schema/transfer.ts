@@ -35,7 +35,7 @@ export const transfer: readonly Row[] = [
     kind: budget,
     fallback: '64MiB',
     option: 'transfer.readBudget',
-    doc: 'Memory that all readers of `millrace/fs` and the operations share.',
+    doc: 'Memory for read-ahead that all readers of the same stores share: of `openObject`, `millrace/fs` and the operations.',
   },
   {
     key: 's3.read.buffer.size',

@@ -131,9 +131,14 @@ async function resume(
 function collect(body: IncomingMessage, onChunk: (chunk: Buffer) => void): Promise<Error | undefined> {
   return new Promise((resolve) => {
     body.on('data', onChunk);
-    body.once('end', () => resolve(undefined));
+    const onClose = (): void => resolve(brokenOff());
+    body.once('end', () => {
+      // An error costs a stack trace, which is much for a small object.
+      body.off('close', onClose);
+      resolve(undefined);
+    });
     body.once('error', resolve);
-    body.once('close', () => resolve(brokenOff()));
+    body.once('close', onClose);
     if (body.destroyed && !body.readableEnded) resolve(body.errored ?? brokenOff());
   });
 }

@@ -126,9 +126,13 @@ export function collectBody(body: unknown): Promise<Buffer> {
         stream.destroy();
       }
     });
-    stream.once('end', () => resolve(Buffer.concat(chunks)));
+    const onClose = (): void => reject(brokenOff());
+    stream.once('end', () => {
+      stream.off('close', onClose);
+      resolve(Buffer.concat(chunks));
+    });
     stream.once('error', reject);
-    stream.once('close', () => reject(brokenOff()));
+    stream.once('close', onClose);
   });
 }
 
