@@ -104,6 +104,7 @@ export {
 
 // Sinks
 export { fileSink } from './sinks/file/fileSink.js';
+export type { ObjectOptions } from './sinks/file/objectOptions.js';
 export type { FileSinkOptions, RollOptions } from './sinks/file/options.js';
 export type { OnUnencodable } from './flow/unencodable.js';
 

@@ -3,10 +3,8 @@ import { map, type Observable } from 'rxjs';
 import { StoreError } from './errors.js';
 import { listPages } from './pages.js';
 import type {
-  ContentHeaders,
   CopyOptions,
   ListOptions,
-  Metadata,
   ObjectInfo,
   ObjectStore,
   UploadCursor,
@@ -99,35 +97,6 @@ export function checkUnicode(key: string): void {
   if (/\p{Surrogate}/u.test(key)) {
     throw new StoreError('InvalidRequest', 'The key holds half a surrogate pair: keys are Unicode strings.');
   }
-}
-
-/** Throws `InvalidRequest` unless names are lower-case HTTP header names, and values Unicode without control characters. */
-export function checkMetadata(metadata: Metadata | undefined): void {
-  for (const [name, value] of Object.entries(metadata ?? {})) {
-    if (!/^[a-z0-9!#$%&'*+.^_`|~-]*$/.test(name) || !isText(value)) {
-      throw new StoreError(
-        'InvalidRequest',
-        `Metadata "${name}" cannot be stored: use a lower-case ASCII name, and a value without control characters.`,
-      );
-    }
-  }
-}
-
-/** Throws `InvalidRequest` unless values are Unicode without control characters and surrounding spaces. */
-export function checkContent(content: ContentHeaders | undefined): void {
-  for (const [name, value] of Object.entries(content ?? {}) as [string, string | undefined][]) {
-    if (value !== undefined && (/^$|^[ \t]|[ \t]$/.test(value) || !isText(value))) {
-      throw new StoreError(
-        'InvalidRequest',
-        `The content header "${name}" is empty, or has blanks around it or control characters: remove it, or change its value.`,
-      );
-    }
-  }
-}
-
-/** Whether an HTTP header can represent the value, possibly encoded. */
-function isText(value: string): boolean {
-  return !/[\x00-\x08\x0a-\x1f\x7f]|\p{Surrogate}/u.test(value);
 }
 
 /** Throws `NotSupported` if the source of a copy is in another bucket. */

@@ -33,7 +33,7 @@ export interface ObjectStore {
   delete(keys: readonly string[]): Observable<readonly DeleteFailure[]>;
 
   /**
-   * Server-side copy, metadata and content headers included, of at most 5 GiB (above that: `copyPart`).
+   * Server-side copy, metadata, content headers and tags included, of at most 5 GiB (above that: `copyPart`).
    * Errors: `NotFound`, `PreconditionFailed` (`ifMatch` on the source), `NotSupported` (`bucket`).
    */
   copy(from: string, to: string, options?: CopyOptions): Observable<PutResult>;
@@ -82,6 +82,18 @@ export interface ObjectStore {
 /** User metadata: ASCII lower-case names; values are any text without control characters. */
 export type Metadata = Readonly<Record<string, string>>;
 
+/** Tags of an object: at most 10, of letters, digits, spaces and `+ - = . _ : / @`; names of at most 128 characters, values of 256. */
+export type Tags = Readonly<Record<string, string>>;
+
+/** What a store keeps with an object, besides its bytes. */
+export interface ObjectDescription {
+  readonly metadata?: Metadata;
+  readonly content?: ContentHeaders;
+  readonly tags?: Tags;
+  /** A class of the server's, such as `STANDARD_IA`. Default: that of the connection or the bucket. */
+  readonly storageClass?: string;
+}
+
 /** Bytes `start` to `end`, end exclusive; without an end, to the end of the object. */
 export interface ByteRange {
   readonly start: number;
@@ -111,19 +123,15 @@ export interface GetOptions {
  */
 export type TakeBytes = (chunks: readonly Uint8Array[], at: number) => Promise<void>;
 
-export interface PutOptions {
+export interface PutOptions extends ObjectDescription {
   /** The ETag of the object that this is a copy of. A store that gives ETags as it likes may keep it. */
   readonly copyOf?: string;
   /** Create only: of any number of concurrent puts exactly one succeeds. */
   readonly ifNoneMatch?: '*';
   readonly ifMatch?: string;
-  readonly metadata?: Metadata;
-  readonly content?: ContentHeaders;
 }
 
-export interface UploadOptions {
-  readonly metadata?: Metadata;
-  readonly content?: ContentHeaders;
+export interface UploadOptions extends ObjectDescription {
   /** What the object will be, so that a store may write all parts into one file. A store may ignore it. */
   readonly layout?: Layout;
 }
@@ -171,6 +179,8 @@ export interface ObjectInfo {
   readonly metadata?: Metadata;
   /** Absent in listings. */
   readonly content?: ContentHeaders;
+  /** Absent in listings, and from servers that have another request for them, as S3 does. */
+  readonly tags?: Tags;
   /** Where the server tells. */
   readonly storageClass?: string;
 }

@@ -15,7 +15,9 @@ import { conditionTests } from './store/conditions.js';
 import { describedTests } from './store/described.js';
 import { listingTests } from './store/listings.js';
 import { objectTests } from './store/objects.js';
+import { answer } from './store/support.js';
 import { uploadTests } from './store/uploads.js';
+import type { Tags } from '../store/objectStore.js';
 
 export type { Case, ConformanceStore, Declare, OtherBucket, StoreFeatures } from './store/case.js';
 
@@ -54,9 +56,12 @@ function declareSuite(name: string, open: () => Promise<ConformanceStore>, runne
         async () => {
           if (opened === undefined) throw new Error('The store was not opened.');
           tests += 1;
+          const { store } = opened;
+          const head = async (key: string): Promise<Tags> => (await answer(store.head(key))).tags ?? {};
           const supports = { ...everything, ...opened.supports };
           await body({
-            store: opened.store,
+            store,
+            tagsOf: opened.tagsOf ?? head,
             missing: opened.missing,
             bucket: opened.bucket,
             other: opened.other,
@@ -81,6 +86,8 @@ const everything: StoreFeatures = {
   completeSubset: true,
   exactUploadErrors: true,
   concurrentComplete: true,
+  tags: true,
+  storageClass: true,
   controlCharacters: true,
   md5Etags: true,
   minimumPartSize: 5 * 1024 * 1024,

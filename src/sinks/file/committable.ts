@@ -1,9 +1,11 @@
 import { crc32 } from 'node:zlib';
 import type { Committable, Json } from '../../flow/index.js';
 import { fields, isCount, isString, listOf, optional, tuple, type Shape } from '../../shape.js';
-import type { UploadedPart } from '../../store/objectStore.js';
+import type { ObjectDescription, UploadedPart } from '../../store/objectStore.js';
+import { descriptionOf } from '../../store/description.js';
 import { maxParts } from '../../store/multipart/index.js';
 import type { CommittableFields } from '../twoPhase/kind.js';
+import { isDescription } from './objectOptions.js';
 
 /** Some bytes of a file's tail, in a journal object. */
 export interface Range {
@@ -45,6 +47,8 @@ export interface FileCommittable {
   readonly tail: Tail | undefined;
   /** The format turns these into the bytes after the tail when the file is published. */
   readonly seal?: SealedRows | undefined;
+  /** The description of its object, until its upload exists, which then has it. */
+  readonly object?: ObjectDescription | undefined;
   /** Bytes of the whole file, without those that `seal` adds. */
   readonly size: number;
   readonly records: number;
@@ -95,6 +99,7 @@ interface StoredFile {
   readonly checkpoint: number;
   readonly tail?: StoredTail;
   readonly seal?: { readonly name: string; readonly state: StoredTail; readonly rows: StoredTail };
+  readonly object?: ObjectDescription;
   readonly objects?: readonly string[];
 }
 
@@ -116,11 +121,12 @@ export const fileFields = {
     records: isCount,
     checkpoint: isCount,
     tail: optional(isTail),
+    object: optional(isDescription),
     seal: optional(fields({ name: isString, state: isTail, rows: isTail })),
   },
 
   encode(file: FileCommittable): CommittableFields {
-    const { uid, store, key, uploadId, parts, tail, seal, size, records, checkpoint } = file;
+    const { uid, store, key, uploadId, parts, tail, seal, object, size, records, checkpoint } = file;
     const objects = journalsOf(file);
     return {
       uid,
@@ -139,12 +145,13 @@ export const fileFields = {
           rows: encodeTail(seal.rows, objects),
         },
       }),
+      ...(object !== undefined && { object: object as unknown as Json }),
       ...(objects.length > 0 && { objects }),
     };
   },
 
   decode(stored: Committable, bad: (why: string) => Error): FileCommittable {
-    const { uid, store, key, uploadId, parts, tail, seal, size, records, checkpoint, objects } =
+    const { uid, store, key, uploadId, parts, tail, seal, object, size, records, checkpoint, objects } =
       stored as unknown as StoredFile;
     return {
       uid,
@@ -160,6 +167,7 @@ export const fileFields = {
           rows: decodeTail(seal.rows, objects ?? [], bad),
         },
       }),
+      ...(object !== undefined && { object: descriptionOf(object) }),
       size,
       records,
       checkpoint,

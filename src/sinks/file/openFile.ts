@@ -1,4 +1,4 @@
-import type { UploadedPart } from '../../store/objectStore.js';
+import type { ObjectDescription, UploadedPart } from '../../store/objectStore.js';
 import type { FileEncoder } from '../../formats/writer.js';
 import { partSizeOf, type BufferPool } from '../../store/multipart/index.js';
 import type { FileCommittable, Range, SealedRows, Tail } from './committable.js';
@@ -59,6 +59,8 @@ export class OpenFile {
     readonly uid: string,
     readonly key: string,
     readonly partition: string,
+    /** The description of its object. */
+    readonly object: ObjectDescription | undefined,
     readonly created: number,
     private readonly partSize: number,
     private readonly pool: BufferPool,
@@ -169,6 +171,19 @@ export class FrozenFile {
     const { file, store, checkpoint, tail, seal, size, records } = this;
     const parts = file.parts.slice(0, this.cut);
     const uploadId = this.cut > 0 ? file.uploadId : undefined;
-    return { uid: file.uid, store, key: file.key, uploadId, parts, tail, seal, size, records, checkpoint };
+    const object = uploadId === undefined ? file.object : undefined;
+    return {
+      uid: file.uid,
+      store,
+      key: file.key,
+      uploadId,
+      parts,
+      tail,
+      seal,
+      object,
+      size,
+      records,
+      checkpoint,
+    };
   }
 }

@@ -43,7 +43,7 @@ export class OpenFiles<A> {
   constructor(
     private readonly settings: Pick<
       SinkSettings<A>,
-      'format' | 'partSize' | 'rollSize' | 'age' | 'inactivity' | 'maxOpenFiles' | 'budget'
+      'format' | 'objectOf' | 'partSize' | 'rollSize' | 'age' | 'inactivity' | 'maxOpenFiles' | 'budget'
     >,
     private readonly names: FileNames,
     private readonly clock: Clock,
@@ -210,10 +210,11 @@ export class OpenFiles<A> {
   }
 
   #open(partition: string): OpenFile {
-    const { maxOpenFiles, partSize } = this.settings;
+    const { maxOpenFiles, partSize, objectOf } = this.settings;
     const { uid, key } = this.names.next(partition);
     if (this.#files.size >= maxOpenFiles) for (const file of leastRecent(this.#files)) this.#roll(file);
-    const file = new OpenFile(uid, key, partition, monotonic(this.clock), partSize, this.pool);
+    const object = objectOf(partition);
+    const file = new OpenFile(uid, key, partition, object, monotonic(this.clock), partSize, this.pool);
     file.encoder = this.settings.format.open({
       write: (chunk) => {
         if (typeof chunk === 'string') this.#collect(file, chunk);

@@ -8,6 +8,7 @@ import { compressorNamed } from '../../formats/codec.js';
 import { compressed } from '../../formats/compressed.js';
 import { writerOf, type Restore, type RowWriter, type Writer } from '../../formats/writer.js';
 import { largestPart, maxObject } from '../../store/multipart/index.js';
+import { objectsOf, type DescribeObjects, type ObjectOptions } from './objectOptions.js';
 
 /** What to do if neither the upload nor the object of a committed file exists. */
 export type OnMissingCommitted = 'error' | 'accept';
@@ -62,6 +63,8 @@ export interface FileSinkOptions<A> {
   readonly maxOpenFiles?: number;
   /** Strings before and after `part-<uid>` in file names. */
   readonly naming?: { readonly prefix?: string; readonly suffix?: string };
+  /** Metadata, tags, storage class and content headers of published objects, for all or by partition. Default: none. */
+  readonly object?: ObjectOptions | ((partition: string) => ObjectOptions);
   /**
    * If a committed file is missing: fail with `LostUpload`, or accept that a consumer removed it. Default `'error'`.
    */
@@ -92,6 +95,7 @@ export interface SinkSettings<A> {
   /** The minimum of `budget`. */
   readonly leastBudget: number;
   readonly maxOpenFiles: number;
+  readonly objectOf: DescribeObjects;
   readonly prefix: string;
   readonly suffix: string;
   readonly onMissingCommitted: OnMissingCommitted;
@@ -108,6 +112,7 @@ const names: OptionNames<FileSinkOptions<never>> = {
   budget: true,
   maxOpenFiles: true,
   naming: true,
+  object: true,
   onMissingCommitted: true,
   onUnencodable: true,
   earlier: true,
@@ -228,6 +233,7 @@ export function settingsOf<A>(
     ),
     leastBudget: least,
     maxOpenFiles: between('maxOpenFiles', options.maxOpenFiles ?? 10_000, 1, 1_000_000, '1 to 1,000,000'),
+    objectOf: objectsOf(id, options.object),
     prefix: name('prefix'),
     suffix: name('suffix'),
     onMissingCommitted: missing,

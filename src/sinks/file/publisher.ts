@@ -10,9 +10,9 @@ import type { CheckpointData } from '../../store/services.js';
 import type { PublishOutcome } from '../twoPhase/kind.js';
 import { uriOf, type FileCommittable } from './committable.js';
 import { ForeignObject, LostUpload } from './errors.js';
+import { uidMetadata, uploadOf } from './objectOptions.js';
 import type { Places } from './places.js';
 import { restOf, sealOf } from './rest.js';
-import { uidMetadata } from './uploads.js';
 
 type Step = PublishOutcome<FileCommittable>;
 
@@ -61,14 +61,22 @@ export class Publisher {
     const { key } = file;
     return restOf(file, this.data, this.format).pipe(
       concatMap(({ file: { size }, bytes }) =>
-        store.createUpload(key, { metadata: { [uidMetadata]: file.uid } }).pipe(
+        store.createUpload(key, uploadOf(file)).pipe(
           concatMap(({ uploadId }) =>
             store.uploadPart(key, uploadId, 1, bytes).pipe(
               map(({ etag }): Step => {
                 const parts = [{ number: 1, etag, size: bytes.length }];
                 return {
                   is: 'notYet',
-                  amended: { ...file, size, uploadId, parts, tail: undefined, seal: undefined },
+                  amended: {
+                    ...file,
+                    size,
+                    uploadId,
+                    parts,
+                    tail: undefined,
+                    seal: undefined,
+                    object: undefined,
+                  },
                 };
               }),
             ),

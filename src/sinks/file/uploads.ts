@@ -4,10 +4,8 @@ import type { ObjectStore } from '../../store/objectStore.js';
 import type { CheckpointData } from '../../store/services.js';
 import type { Request } from '../twoPhase/kind.js';
 import { readRanges } from './journal.js';
+import { uploadOf } from './objectOptions.js';
 import type { OpenFile, PartCut } from './openFile.js';
-
-/** The metadata with the file's uid, which proves that an object is ours. */
-export const uidMetadata = 'millrace-uid';
 
 interface Job extends QueuedPart<OpenFile> {
   readonly cut: PartCut;
@@ -35,8 +33,8 @@ export class PartUploads {
     this.#queue = new PartQueue<OpenFile, Job>({
       inFlight,
       partSize,
-      create: ({ key, uid }, created) => {
-        request(store.createUpload(key, { metadata: { [uidMetadata]: uid } }), ({ uploadId }) => {
+      create: (file, created) => {
+        request(store.createUpload(file.key, uploadOf(file)), ({ uploadId }) => {
           created(uploadId);
         });
       },

@@ -2,7 +2,7 @@ import type { Call, Reply } from './call.js';
 import { GatewayError, notImplemented } from './errors.js';
 import { copyObject, uploadPartCopy } from './operations/copy.js';
 import { deleteObjects, headBucket, listObjects } from './operations/bucket.js';
-import { getObject, headObject } from './operations/get.js';
+import { getObject, getObjectTagging, headObject } from './operations/get.js';
 import * as multipart from './operations/multipart.js';
 import { deleteObject, putObject } from './operations/put.js';
 import type { Target } from './target.js';
@@ -15,6 +15,7 @@ export const operations = {
   ListMultipartUploads: multipart.listMultipartUploads,
   HeadObject: headObject,
   GetObject: getObject,
+  GetObjectTagging: getObjectTagging,
   PutObject: putObject,
   CopyObject: copyObject,
   DeleteObject: deleteObject,
@@ -30,7 +31,7 @@ export const operations = {
 export type GatewayOperation =
   keyof typeof operations | 'ListBuckets' | 'CreateBucket' | 'GetBucketLocation' | 'Sts';
 
-/** Query parameters that select another operation; none of them is implemented. */
+/** Query parameters that select another operation. Only `tagging` is implemented, to read. */
 const subresources: ReadonlySet<string> = new Set(
   (
     'accelerate acl analytics attributes cors encryption intelligent-tiering inventory legal-hold lifecycle logging ' +
@@ -41,6 +42,7 @@ const subresources: ReadonlySet<string> = new Set(
 
 /** Finds the operation of a request. Throws `NotImplemented` and `MethodNotAllowed`. */
 export function route(method: string, target: Target, copies: boolean): GatewayOperation {
+  if (method === 'GET' && target.key !== '' && target.query.has('tagging')) return 'GetObjectTagging';
   for (const name of target.query.keys()) if (subresources.has(name)) throw notImplemented(`?${name}`);
   const operation =
     target.bucket === ''

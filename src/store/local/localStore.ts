@@ -19,8 +19,9 @@ import type { Observable } from 'rxjs';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { formatUri } from '../../path/index.js';
+import { checkDescription, descriptionOf, inherited } from '../description.js';
 import { StoreError } from '../errors.js';
-import { awsMinimumPartSize, checkBucket, checkContent, checkKey, checkMetadata, md5 } from '../helpers.js';
+import { awsMinimumPartSize, checkBucket, checkKey, md5 } from '../helpers.js';
 import type {
   ByteRange,
   CopyOptions,
@@ -42,7 +43,7 @@ import type {
 import { absent, nodeDisk, orUndone, unless, type Disk } from './disk.js';
 import { io, unpublished } from './io.js';
 import { listTree } from './listing.js';
-import { ObjectFiles, type Description } from './objectFiles.js';
+import { ObjectFiles, type Sidecar } from './objectFiles.js';
 import { readRange } from './read.js';
 import { Tree, type Place } from './tree.js';
 import { UploadFiles } from './uploadFiles.js';
@@ -116,17 +117,16 @@ class LocalStore implements ObjectStore {
   put(key: string, body: Uint8Array, options: PutOptions = {}): Observable<PutResult> {
     return io(this.uri, async (live) => {
       checkKey(key);
-      checkMetadata(options.metadata);
-      checkContent(options.content);
+      checkDescription(options);
       const copy = Buffer.from(body); // the caller may reuse the buffer
       const place = await unpublished(this.uri, () => this.#tree.prepare(key));
       live();
-      const { ifNoneMatch, ifMatch, metadata, content, copyOf } = options;
+      const { ifNoneMatch, ifMatch, copyOf } = options;
       if (ifNoneMatch !== undefined && (await this.#found(key)) !== undefined) throw this.#exists(key);
       return this.#write(
         place,
         copy,
-        { etag: copyOf ?? md5(copy), metadata, content },
+        { ...descriptionOf(options), etag: copyOf ?? md5(copy) },
         live,
         async (path) => {
           if (ifNoneMatch !== undefined) {
@@ -173,13 +173,13 @@ class LocalStore implements ObjectStore {
       checkKey(to);
       checkBucket(this.uri, this.#bucket, options);
       const source = await this.#read(from, options, live);
-      const { etag, metadata, content } = source.info;
+      const { etag } = source.info;
       const place = await unpublished(this.uri, () => this.#tree.prepare(to));
       const kept = etag.startsWith('file-') ? md5(Buffer.concat(source.chunks)) : etag;
       return this.#write(
         place,
         Buffer.concat(source.chunks),
-        { etag: kept, metadata, content },
+        { ...inherited(source.info), etag: kept },
         live,
         async (path) => {
           await this.#tree.locked(place, async () => {
@@ -195,8 +195,7 @@ class LocalStore implements ObjectStore {
   createUpload(key: string, options: UploadOptions = {}): Observable<CreatedUpload> {
     return io(this.uri, async () => {
       checkKey(key);
-      checkMetadata(options.metadata);
-      checkContent(options.content);
+      checkDescription(options);
       return this.#uploads.create(key, options);
     });
   }
@@ -283,7 +282,7 @@ class LocalStore implements ObjectStore {
   async #write(
     place: Place,
     body: Uint8Array,
-    description: Description,
+    description: Sidecar,
     live: () => void,
     publish: (path: string) => Promise<'linked' | 'moved'>,
   ): Promise<PutResult> {

@@ -14,21 +14,20 @@ import { randomUUID } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path/posix';
+import { descriptionOf } from '../description.js';
 import { StoreError } from '../errors.js';
-import type { ContentHeaders, Metadata, ObjectInfo } from '../objectStore.js';
+import type { ObjectDescription, ObjectInfo } from '../objectStore.js';
 import { absent, errno, unless, type Disk } from './disk.js';
 import { toStoreError, unpublished } from './io.js';
 import { dropSidecar, sidecarPath, versionOf } from './sidecar.js';
 import { filesOf, stateName } from './names.js';
 import { noObject, whatIs } from './unlisted.js';
 import { checkFile, makeDirectories, partHash, type Place } from './tree.js';
-import { areTexts } from './uploadState.js';
+import { isDescription } from './uploadState.js';
 
 /** The content of a sidecar. */
-export interface Description {
+export interface Sidecar extends ObjectDescription {
   readonly etag: string;
-  readonly metadata?: Metadata | undefined;
-  readonly content?: ContentHeaders | undefined;
 }
 
 export class ObjectFiles {
@@ -78,7 +77,7 @@ export class ObjectFiles {
     place: Place,
     path: string,
     body: Uint8Array,
-    description: Description,
+    description: Sidecar,
     modified: number,
   ): Promise<void> {
     const stat = await this.disk.write(path, body, uniqueTime(modified, 0.98));
@@ -97,7 +96,7 @@ export class ObjectFiles {
   }
 
   /** Gives a temporary file its time and sidecar, and syncs both. */
-  async describe(place: Place, path: string, description: Description, modified: number): Promise<void> {
+  async describe(place: Place, path: string, description: Sidecar, modified: number): Promise<void> {
     const sidecar = JSON.stringify({ name: place.part, ...description });
     for (let spread = 0.98; ; spread *= 2) {
       await this.disk.touch(path, uniqueTime(modified, spread));
@@ -253,17 +252,17 @@ export class ObjectFiles {
         `The metadata of ${directory}/${part} cannot be read. Remove the file and write it again.`,
       );
     }
-    const { etag, metadata = {}, content = {} } = description;
-    return { key, size: Number(stat.size), etag, modified: modifiedOf(stat), metadata, content };
+    const { etag } = description;
+    const described = { metadata: {}, content: {}, ...descriptionOf(description) };
+    return { key, size: Number(stat.size), etag, modified: modifiedOf(stat), ...described };
   }
 }
 
 /** Parses a sidecar; `undefined` if it is invalid. */
-function parse(text: string): Description | undefined {
+function parse(text: string): Sidecar | undefined {
   try {
-    const found = JSON.parse(text) as Partial<Description> | null;
-    const whole = typeof found?.etag === 'string' && areTexts(found.metadata) && areTexts(found.content);
-    return whole ? (found as Description) : undefined;
+    const found = JSON.parse(text) as Partial<Sidecar> | null;
+    return typeof found?.etag === 'string' && isDescription(found) ? (found as Sidecar) : undefined;
   } catch {
     return undefined;
   }

@@ -17,6 +17,7 @@
  * same file, which means the same; so before the object is removed, such a `staged` is removed.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { descriptionOf } from '../description.js';
 import { isStoreError, StoreError } from '../errors.js';
 import { checkParts, compositeEtag, md5, noSuchUpload } from '../helpers.js';
 import type {
@@ -49,19 +50,14 @@ export class UploadFiles {
     private readonly completeSubset: boolean,
   ) {}
 
-  async create(
-    place: Place,
-    { metadata, content, layout }: UploadOptions,
-    initiated: number,
-  ): Promise<string> {
+  async create(place: Place, { layout, ...options }: UploadOptions, initiated: number): Promise<string> {
     // Ids sort by time, and so do listings.
     const uploadId = `${Math.max(0, Math.floor(initiated)).toString(36).padStart(10, '0')}-${randomBytes(8).toString('hex')}`;
     const made = this.files.temporary(place);
     const info: Info = {
       name: place.part,
       initiated,
-      ...(metadata === undefined ? {} : { metadata }),
-      ...(content === undefined ? {} : { content }),
+      ...descriptionOf(options),
       ...(layout === undefined ? {} : { layout }),
     };
     const path = this.#path(place, uploadId);
@@ -196,7 +192,7 @@ export class UploadFiles {
     modified: number,
     occupied: (() => StoreError) | undefined,
   ): Promise<PutResult> {
-    const { metadata, content, layout } = await this.#info(place, uploadId);
+    const { layout, ...info } = await this.#info(place, uploadId);
     const uploaded = current(await this.#files(place, uploadId));
     checkParts(place.key, named, (number) => uploaded.get(number)?.part, this.minimumPartSize);
     if (!this.completeSubset && named.length !== uploaded.size) {
@@ -219,7 +215,7 @@ export class UploadFiles {
       () =>
         unpublished(path, async () => {
           await this.#stage(place, path, sources);
-          await this.files.describe(place, `${path}/staged`, { etag, metadata, content }, modified);
+          await this.files.describe(place, `${path}/staged`, { ...descriptionOf(info), etag }, modified);
           await this.disk.create(`${path}/completing`, '');
           await this.disk.sync(path);
         }),

@@ -1,14 +1,12 @@
 import { isCount, isString } from '../../shape.js';
-import type { ContentHeaders, Layout, Metadata } from '../objectStore.js';
+import type { ObjectDescription, Layout } from '../objectStore.js';
 import { absent, unless, type Disk } from './disk.js';
 import { filesOf, stateName } from './names.js';
 
-export interface Info {
+export interface Info extends ObjectDescription {
   /** The last part of the object's key; the rest depends on the directory that the store was opened at. */
   readonly name: string;
   readonly initiated: number;
-  readonly metadata?: Metadata;
-  readonly content?: ContentHeaders;
   /** All parts are in one file. */
   readonly layout?: Layout;
 }
@@ -29,11 +27,11 @@ function parse(text: string): Info | undefined {
   } catch {
     return undefined;
   }
-  const { name, initiated, metadata, content, layout } = info ?? {};
+  const { name, initiated, layout } = info ?? {};
   if (typeof name !== 'string' || name.includes('/')) return undefined;
   if (typeof initiated !== 'number') return undefined;
   if (layout !== undefined && !isLayout(layout)) return undefined;
-  return areTexts(metadata) && areTexts(content) ? (info as Info) : undefined;
+  return isDescription(info ?? {}) ? (info as Info) : undefined;
 }
 
 function isLayout(found: Partial<Layout>): boolean {
@@ -41,8 +39,13 @@ function isLayout(found: Partial<Layout>): boolean {
   return isCount(size) && isCount(partSize) && partSize > 0 && typeof etag === 'string';
 }
 
+/** Whether what a file says of an object is of the right types. */
+export function isDescription({ metadata, content, tags, storageClass }: ObjectDescription): boolean {
+  return [metadata, content, tags].every(areTexts) && (storageClass === undefined || isString(storageClass));
+}
+
 /** Whether it is `undefined`, or an object whose values are strings. */
-export function areTexts(value: unknown): boolean {
+function areTexts(value: unknown): boolean {
   if (value === undefined) return true;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return Object.values(value).every(isString);

@@ -7,20 +7,14 @@
 import { Observable } from 'rxjs';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import { systemClock, type Clock } from '../../flow/index.js';
+import { checkDescription, descriptionOf, inherited } from '../description.js';
 import { StoreError } from '../errors.js';
-import {
-  awsMinimumPartSize,
-  checkBucket,
-  checkContent,
-  checkKey,
-  checkMetadata,
-  checkPartNumber,
-  md5,
-} from '../helpers.js';
+import { awsMinimumPartSize, checkBucket, checkKey, checkPartNumber, md5 } from '../helpers.js';
 import type {
   ByteRange,
   CopyOptions,
   DeleteFailure,
+  ObjectDescription,
   GetOptions,
   ListOptions,
   ListPage,
@@ -108,8 +102,7 @@ class MemoryStore implements ObjectStore {
   put(key: string, body: Uint8Array, options: PutOptions = {}): Observable<PutResult> {
     return once(() => {
       checkKey(key);
-      checkMetadata(options.metadata);
-      checkContent(options.content);
+      checkDescription(options);
       this.#checkConditions(key, options);
       // Copied: the caller may reuse the buffer.
       return this.#store(key, [Uint8Array.from(body)], md5(body), options);
@@ -132,15 +125,14 @@ class MemoryStore implements ObjectStore {
       checkKey(to);
       checkBucket(this.uri, this.#bucket, options);
       const { info, chunks } = this.#existing(from, options.ifMatch);
-      return this.#store(to, chunks, info.etag, info);
+      return this.#store(to, chunks, info.etag, inherited(info));
     });
   }
 
   createUpload(key: string, options: UploadOptions = {}): Observable<{ readonly uploadId: string }> {
     return once(() => {
       checkKey(key);
-      checkMetadata(options.metadata);
-      checkContent(options.content);
+      checkDescription(options);
       return { uploadId: this.#uploads.create(key, options) };
     });
   }
@@ -217,7 +209,7 @@ class MemoryStore implements ObjectStore {
     key: string,
     chunks: readonly Uint8Array[],
     etag: string,
-    { metadata, content }: UploadOptions,
+    described: ObjectDescription,
     modified = this.#clock.now(),
   ): PutResult {
     const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
@@ -227,8 +219,9 @@ class MemoryStore implements ObjectStore {
         size,
         etag,
         modified,
-        metadata: { ...metadata },
-        content: { ...content },
+        metadata: {},
+        content: {},
+        ...descriptionOf(described),
       },
       chunks,
     });

@@ -1,10 +1,17 @@
 import type { Clock } from '../../flow/index.js';
+import { descriptionOf } from '../description.js';
 import { StoreError } from '../errors.js';
 import { checkParts, compareUploads, compositeEtag, maxPage, noSuchUpload } from '../helpers.js';
-import type { UploadCursor, UploadedPart, UploadInfo, UploadOptions, UploadPage } from '../objectStore.js';
+import type {
+  ObjectDescription,
+  UploadCursor,
+  UploadedPart,
+  UploadInfo,
+  UploadPage,
+} from '../objectStore.js';
 
 interface Upload extends UploadInfo {
-  readonly described: UploadOptions;
+  readonly described: ObjectDescription;
   readonly parts: Map<number, { readonly part: UploadedPart; readonly chunks: readonly Uint8Array[] }>;
 }
 
@@ -19,10 +26,10 @@ export class Uploads {
     private readonly completeSubset: boolean,
   ) {}
 
-  create(key: string, { metadata = {}, content = {} }: UploadOptions): string {
+  create(key: string, options: ObjectDescription): string {
     this.#created += 1;
     const uploadId = `upload-${String(this.#created).padStart(8, '0')}`;
-    const described = { metadata: { ...metadata }, content: { ...content } };
+    const described = descriptionOf(options);
     this.#uploads.set(uploadId, { key, uploadId, initiated: this.clock.now(), described, parts: new Map() });
     return uploadId;
   }
@@ -70,7 +77,7 @@ export class Uploads {
     key: string,
     uploadId: string,
     named: readonly UploadedPart[],
-  ): { chunks: Uint8Array[]; etag: string; described: UploadOptions; initiated: number } {
+  ): { chunks: Uint8Array[]; etag: string; described: ObjectDescription; initiated: number } {
     const upload = this.#find(key, uploadId);
     checkParts(key, named, (number) => upload.parts.get(number)?.part, this.minimumPartSize);
     if (!this.completeSubset && named.length !== upload.parts.size) {

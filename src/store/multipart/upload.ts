@@ -1,4 +1,5 @@
 import { concatMap, defer, EMPTY, ignoreElements, Observable, ReplaySubject, Subscription } from 'rxjs';
+import { descriptionOf } from '../description.js';
 import type { ObjectStore, UploadedPart, UploadOptions } from '../objectStore.js';
 import { PartQueue, type QueuedPart, type Upload } from './partQueue.js';
 
@@ -104,10 +105,8 @@ export class MultipartUpload implements Upload {
   }
 
   #create(created: (uploadId: string) => void): void {
-    const { metadata, content } = this.#options;
-    const described = { ...(metadata && { metadata }), ...(content && { content }) };
     const answer = (this.#created = new ReplaySubject<string>(1));
-    this.store.createUpload(this.key, described).subscribe({
+    this.store.createUpload(this.key, descriptionOf(this.#options)).subscribe({
       next: ({ uploadId }) => {
         answer.next(uploadId);
         created(uploadId);

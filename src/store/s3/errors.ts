@@ -38,6 +38,8 @@ export interface Asked {
   readonly sealed?: boolean;
   /** It sets an ACL. */
   readonly acl?: boolean;
+  /** It sets tags. */
+  readonly tagged?: boolean;
 }
 
 const codes: ReadonlyMap<string, StoreErrorCode> = new Map<string, StoreErrorCode>(
@@ -232,9 +234,10 @@ function redirect(status: number | undefined, headers: SdkHeaders = {}): string 
 function forbidden(text: string, asked: Asked): string {
   const kms = /kms/i.test(text) ? ', and kms:GenerateDataKey and kms:Decrypt on the key' : '';
   const acl = asked.acl === true ? ' and s3:PutObjectAcl' : '';
+  const tags = asked.tagged === true ? ' and s3:PutObjectTagging' : '';
   const key =
     asked.sealed === true ? ', and check that `s3.sse.customer-key` is the key that it was written with' : '';
-  return `Allow ${actions[asked.operation]}${acl} on ${asked.bucket}${kms}${key}`;
+  return `Allow ${actions[asked.operation]}${acl}${tags} on ${asked.bucket}${kms}${key}`;
 }
 
 /** The response to a HEAD has no message, so there it is a guess. */

@@ -1,7 +1,7 @@
 import type { StorageClass } from '@aws-sdk/client-s3';
 import { decodeHeader, encodeHeader } from '../headerText.js';
-import { checkContent, checkMetadata } from '../helpers.js';
-import type { ContentHeaders, Metadata, UploadOptions } from '../objectStore.js';
+import { checkDescription, hasTags } from '../description.js';
+import type { ContentHeaders, ObjectDescription, Metadata, Tags } from '../objectStore.js';
 import type { ResolvedOptions } from './options.js';
 import type { Encryption } from './encryption.js';
 
@@ -26,11 +26,12 @@ const fields = Object.entries(names) as [keyof ContentHeaders, keyof SdkContent]
 
 /** The metadata, content headers and storage options of a new object. */
 export function described(
-  { metadata, content = {} }: UploadOptions,
+  description: ObjectDescription,
   options: ResolvedOptions,
-): SdkContent & { readonly Metadata: Record<string, string> | undefined } & Stored {
-  checkMetadata(metadata);
-  checkContent(content);
+): SdkContent &
+  Stored & { readonly Metadata: Record<string, string> | undefined; readonly Tagging?: string } {
+  checkDescription(description);
+  const { metadata, content = {}, tags, storageClass = options.storageClass } = description;
   return {
     Metadata: metadata === undefined ? undefined : mapped(metadata, encodeHeader),
     ...Object.fromEntries(
@@ -39,8 +40,16 @@ export function described(
         return [theirs, value === undefined ? undefined : encodeHeader(value)];
       }),
     ),
-    ...stored(options),
+    ...stored({ ...options, storageClass }),
+    ...(hasTags(tags) && { Tagging: tagging(tags) }),
   };
+}
+
+/** The header with tags: a query string. */
+function tagging(tags: Tags): string {
+  return Object.entries(tags)
+    .map((tag) => tag.map(encodeURIComponent).join('='))
+    .join('&');
 }
 
 type Stored = Encryption & {

@@ -1,10 +1,12 @@
 import { defer, type Observable } from 'rxjs';
 import { refuseBucket } from '../../path/index.js';
+import { hasTags } from '../description.js';
 import { checkKey } from '../helpers.js';
 import type {
   ByteRange,
   CopyOptions,
   DeleteFailure,
+  ObjectDescription,
   GetOptions,
   ListOptions,
   ListPage,
@@ -40,7 +42,6 @@ export class S3Store implements ObjectStore {
   readonly #pool: S3Pool;
   readonly #options: ResolvedOptions;
   readonly #accessOf: (bucket: string) => Access;
-  readonly #wanted: Pick<Asked, 'wanted' | 'acl'>;
   readonly #keys = new ListedKeys();
 
   /** Throws `InvalidUri` for the ARN of an access point. */
@@ -56,8 +57,6 @@ export class S3Store implements ObjectStore {
     this.#pool = pool;
     this.#options = options;
     this.#accessOf = (name) => (name === bucket ? options : accessOf(name));
-    const wanted = wantedBy(options);
-    this.#wanted = { ...(wanted === undefined ? {} : { wanted }), acl: options.acl !== undefined };
   }
 
   head(key: string, options: { readonly ifMatch?: string } = {}): Observable<ObjectInfo> {
@@ -72,7 +71,7 @@ export class S3Store implements ObjectStore {
     const conditions = {
       ifNoneMatch: options.ifNoneMatch !== undefined,
       ifMatch: options.ifMatch !== undefined,
-      ...this.#wanted,
+      ...this.#wanted(options),
     };
     return this.#on(key, 'PutObject', conditions, ({ put }, place) => put(place, key, body, options));
   }
@@ -90,11 +89,11 @@ export class S3Store implements ObjectStore {
   }
 
   copy(from: string, to: string, options: CopyOptions = {}): Observable<PutResult> {
-    return this.#on(to, 'CopyObject', this.#wanted, ({ copy }, place) => copy(place, from, to, options));
+    return this.#on(to, 'CopyObject', this.#wanted(), ({ copy }, place) => copy(place, from, to, options));
   }
 
   createUpload(key: string, options: UploadOptions = {}): Observable<{ readonly uploadId: string }> {
-    return this.#on(key, 'CreateMultipartUpload', this.#wanted, ({ uploads }, place) =>
+    return this.#on(key, 'CreateMultipartUpload', this.#wanted(options), ({ uploads }, place) =>
       uploads.createUpload(place, key, options),
     );
   }
@@ -140,7 +139,7 @@ export class S3Store implements ObjectStore {
     const conditions = {
       ifNoneMatch: options.ifNoneMatch !== undefined,
       ifMatch: options.ifMatch !== undefined,
-      ...this.#wanted,
+      ...this.#wanted(),
     };
     return this.#upload(key, uploadId, 'CompleteMultipartUpload', conditions, ({ uploads }, place) =>
       uploads.completeUpload(place, parts, options),
@@ -151,6 +150,16 @@ export class S3Store implements ObjectStore {
     return this.#on(key, 'AbortMultipartUpload', {}, ({ uploads }, place) =>
       uploads.abortUpload({ ...place, key, uploadId }),
     );
+  }
+
+  /** The features that a write uses. */
+  #wanted(description: ObjectDescription = {}): Partial<Asked> {
+    const wanted = wantedBy(this.#options, description);
+    return {
+      ...(wanted !== undefined && { wanted }),
+      acl: this.#options.acl !== undefined,
+      tagged: hasTags(description.tags),
+    };
   }
 
   #on<T>(

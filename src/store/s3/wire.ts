@@ -1,6 +1,8 @@
 import type { S3Options } from '../../config/s3Options.js';
 import { MillraceError } from '../../errors.js';
 import type { ChecksumKind } from '../checksums.js';
+import { hasTags } from '../description.js';
+import type { ObjectDescription } from '../objectStore.js';
 import { customerKeyOf, encryptionOf, type Encryption } from './encryption.js';
 
 /** The form of requests: servers differ in what they support. */
@@ -73,14 +75,18 @@ function aclOf(acl: S3Options['acl']): S3Options['acl'] {
 }
 
 /** Describes the features that writes use and some servers lack. */
-export function wantedBy(options: WireOptions & { readonly custom: boolean }): string | undefined {
-  const { encryption, customerKey, acl, storageClass, checksum, custom } = options;
+export function wantedBy(
+  options: WireOptions & { readonly custom: boolean },
+  { tags, storageClass = options.storageClass }: ObjectDescription = {},
+): string | undefined {
+  const { encryption, customerKey, acl, checksum, custom } = options;
   const { ServerSideEncryption: sse } = encryption;
   const wanted = [
     ...(sse === undefined ? [] : [`the encryption ${sse === 'AES256' ? 'sse-s3' : 'sse-kms'}`]),
     ...(customerKey === undefined ? [] : ["the encryption sse-c, by a customer's key"]),
     ...(acl === undefined ? [] : [`the ACL ${acl}`]),
     ...(storageClass === undefined ? [] : [`the storage class ${storageClass}`]),
+    ...(hasTags(tags) ? ['tags'] : []),
     ...(checksum === undefined || !custom ? [] : [`the checksum ${checksum}`]),
   ];
   return wanted.length === 0 ? undefined : wanted.join(', ');

@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../store/objectStore.js';
+import type { ObjectStore, Tags } from '../../store/objectStore.js';
 
 /** Features that differ between stores. Default: all `true`, and the part size of AWS. */
 export interface StoreFeatures {
@@ -14,6 +14,10 @@ export interface StoreFeatures {
    * Of concurrent completes of one upload, one succeeds and leaves the object intact; otherwise this is not tested.
    */
   readonly concurrentComplete: boolean;
+  /** Objects keep tags. */
+  readonly tags: boolean;
+  /** Objects may have the storage class `STANDARD_IA`. */
+  readonly storageClass: boolean;
   /** Keys may contain control characters, which XML cannot represent. */
   readonly controlCharacters: boolean;
   /** An upload’s ETag is the MD5 of its parts’ MD5s. Under KMS it is not. */
@@ -27,6 +31,8 @@ export interface ConformanceStore {
   /** Called once, at the end. */
   readonly close: () => Promise<void>;
   readonly supports?: Partial<StoreFeatures>;
+  /** Reads the tags of an object, if `head` does not. */
+  readonly tagsOf?: (key: string) => Promise<Tags>;
   /** A store of the same kind for a bucket that does not exist. */
   readonly missing?: ObjectStore;
   /** The name of the store's own bucket. */
@@ -43,6 +49,7 @@ export interface OtherBucket {
 /** The context of one test. */
 export interface Case {
   readonly store: ObjectStore;
+  readonly tagsOf: (key: string) => Promise<Tags>;
   readonly missing: ObjectStore | undefined;
   readonly bucket: string | undefined;
   readonly other: OtherBucket | undefined;

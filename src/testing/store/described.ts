@@ -83,6 +83,55 @@ export function describedTests(test: Declare): void {
     assertSame(await answer(store.head(`${prefix}c`)));
   });
 
+  test('tags make the round trip, in puts, uploads and copies', async ({
+    store,
+    prefix,
+    supports,
+    tagsOf,
+  }) => {
+    if (!supports.tags) return;
+    const tags = { team: 'data + more', größe: 'a=b:c/d@e', empty: '' };
+    await answer(store.put(`${prefix}a`, bytes('x'), { tags }));
+    assert.deepEqual(await tagsOf(`${prefix}a`), tags);
+    await answer(store.copy(`${prefix}a`, `${prefix}b`));
+    assert.deepEqual(await tagsOf(`${prefix}b`), tags);
+    const { uploadId } = await answer(store.createUpload(`${prefix}c`, { tags }));
+    const parts = await uploadParts(store, `${prefix}c`, uploadId, [bytes('x')]);
+    await answer(store.completeUpload(`${prefix}c`, uploadId, parts));
+    assert.deepEqual(await tagsOf(`${prefix}c`), tags);
+    await answer(store.put(`${prefix}a`, bytes('y')));
+    assert.deepEqual(await tagsOf(`${prefix}a`), {}, 'a put without tags drops the previous ones');
+  });
+
+  test('the storage class is kept, of puts and uploads', async ({ store, prefix, supports }) => {
+    if (!supports.storageClass) return;
+    const storageClass = 'STANDARD_IA';
+    await answer(store.put(`${prefix}a`, bytes('x'), { storageClass }));
+    assert.equal((await answer(store.head(`${prefix}a`))).storageClass, storageClass);
+    const { uploadId } = await answer(store.createUpload(`${prefix}b`, { storageClass }));
+    const parts = await uploadParts(store, `${prefix}b`, uploadId, [bytes('x')]);
+    await answer(store.completeUpload(`${prefix}b`, uploadId, parts));
+    assert.equal((await answer(store.head(`${prefix}b`))).storageClass, storageClass);
+  });
+
+  test('tags and classes that S3 would reject are rejected', async ({ store, prefix }) => {
+    const eleven = Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`t${i}`, '']));
+    const wrong = [
+      { tags: eleven },
+      { tags: { '': 'x' } },
+      { tags: { 'aws:x': 'x' } },
+      { tags: { ['x'.repeat(129)]: '' } },
+      { tags: { x: 'x'.repeat(257) } },
+      { tags: { x: 'a&b' } },
+      { storageClass: 'two words' },
+    ];
+    for (const described of wrong) {
+      await fails(store.put(`${prefix}a`, bytes('x'), described), 'InvalidRequest');
+      await fails(store.createUpload(`${prefix}a`, described), 'InvalidRequest');
+    }
+    assert.deepEqual(await keysOf(store, { prefix }), []);
+  });
+
   test('headers that HTTP cannot carry are rejected', async ({ store, prefix }) => {
     for (const type of ['', ' ', 'text/plain ', 'a\nb', 'a\ud800']) {
       await fails(store.put(`${prefix}a`, bytes('x'), { content: { type } }), 'InvalidRequest');

@@ -4,7 +4,7 @@ import { BufferPool } from '../../../src/store/multipart/index.js';
 describe('OpenFile', () => {
   test('cuts parts of exactly the part size, whatever the records', () => {
     const pool = new BufferPool(1 << 20);
-    const file = new OpenFile('u', 'k', 'p', 0, 1000, pool);
+    const file = new OpenFile('u', 'k', 'p', undefined, 0, 1000, pool);
     const parts: PartCut[] = [];
     let all = '';
     const record = (text: string): void => {

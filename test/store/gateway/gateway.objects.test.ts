@@ -5,12 +5,14 @@ import {
   DeleteObjectsCommand,
   GetObjectAclCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsCommand,
   ListObjectsV2Command,
   ListPartsCommand,
   PutObjectCommand,
+  PutObjectTaggingCommand,
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -222,13 +224,35 @@ describe('writing', () => {
     expect(quiet.Deleted).toBeUndefined();
   });
 
+  test('tags are returned, and their number in headers', async () => {
+    const Tagging = 'team=data%20lake&a%2Fb=';
+    await s3.send(new PutObjectCommand({ ...at, Body: 'x', Tagging }));
+    expect((await s3.send(new HeadObjectCommand(at))).TagCount).toBe(2);
+    const { TagSet } = await s3.send(new GetObjectTaggingCommand(at));
+    expect(TagSet).toEqual([
+      { Key: 'team', Value: 'data lake' },
+      { Key: 'a/b', Value: '' },
+    ]);
+    for (const wrong of ['=x', 'aws%3Ax=y', 'a=%26'])
+      await expect(s3.send(new PutObjectCommand({ ...at, Body: 'x', Tagging: wrong }))).rejects.toMatchObject(
+        { name: 'InvalidTag' },
+      );
+    await expect(
+      s3.send(new PutObjectCommand({ ...at, Body: 'x', Tagging: 'a=1&a=2' })),
+    ).rejects.toMatchObject({ name: 'InvalidArgument' });
+  });
+
   test('features without support are NotImplemented', async () => {
     const refused = [
       () => s3.send(new PutObjectCommand({ ...at, Body: 'x', ServerSideEncryption: 'aws:kms:dsse' })),
-      () => s3.send(new PutObjectCommand({ ...at, Body: 'x', Tagging: 'a=b' })),
       () => s3.send(new GetObjectAclCommand(at)),
       () => s3.send(new ListObjectsCommand({ Bucket: 'lake' })),
       () => s3.send(new CopyObjectCommand({ ...at, CopySource: 'lake/k', MetadataDirective: 'REPLACE' })),
+      () =>
+        s3.send(
+          new CopyObjectCommand({ ...at, CopySource: 'lake/k', TaggingDirective: 'REPLACE', Tagging: '' }),
+        ),
+      () => s3.send(new PutObjectTaggingCommand({ ...at, Tagging: { TagSet: [] } })),
     ];
     for (const one of refused) await expect(one()).rejects.toMatchObject({ name: 'NotImplemented' });
   });

@@ -3,7 +3,7 @@ import { createMemoryStore } from '../../../src/store/memory/index.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { S3Connection, type S3Options } from '../../../src/store/s3/index.js';
 import type { ConformanceStore, TestRunner } from '../../../src/testing/storeConformance.js';
-import { credentials } from '../s3support.js';
+import { credentials, tagsFrom } from '../s3support.js';
 
 /** Jest, for a store of which the tests with such titles would repeat what they show of another. */
 export const without = (titles: RegExp): TestRunner => ({
@@ -24,6 +24,7 @@ export async function overGateway(lake: ObjectStore, options: S3Options = {}): P
     missing: s3.store('no-such-bucket'),
     bucket: 'lake',
     other: { bucket: 'other', store: s3.store('other') },
+    tagsOf: tagsFrom(gateway.endpoint, 'lake'),
     supports: { md5Etags: options.sse === undefined },
     close: async () => {
       s3.close();

@@ -3,6 +3,7 @@ import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { S3Connection } from '../../../src/store/s3/index.js';
 import { storeConformance } from '../../../src/testing/storeConformance.js';
 import { emptyCephBucket } from '../realBucket.js';
+import { tagsFrom } from '../s3support.js';
 import { bodiless, overGateway, without } from './overGateway.js';
 
 const ceph = process.env['MILLRACE_TEST_S3_ENDPOINT'];
@@ -26,13 +27,14 @@ storeConformance(
 
 if (ceph !== undefined) {
   storeConformance('s3 on a real server', async () => {
+    const keys = {
+      accessKeyId: process.env['MILLRACE_TEST_S3_ACCESS_KEY'] ?? '',
+      secretAccessKey: process.env['MILLRACE_TEST_S3_SECRET_KEY'] ?? '',
+    };
     const s3 = new S3Connection({
       endpoint: ceph,
       region: process.env['MILLRACE_TEST_S3_REGION'] ?? 'us-east-1',
-      credentials: {
-        accessKeyId: process.env['MILLRACE_TEST_S3_ACCESS_KEY'] ?? '',
-        secretAccessKey: process.env['MILLRACE_TEST_S3_SECRET_KEY'] ?? '',
-      },
+      credentials: keys,
     });
     const bucket = `conformance-${crypto.randomUUID()}`;
     await lastValueFrom(s3.createBucket(bucket), { defaultValue: undefined });
@@ -43,7 +45,13 @@ if (ceph !== undefined) {
       bucket,
       other: { bucket: `${bucket}-other`, store: s3.store(`${bucket}-other`) },
       // Of the control characters only NUL is refused (400).
-      supports: { completeSubset: false, concurrentComplete: false, controlCharacters: false },
+      supports: {
+        completeSubset: false,
+        concurrentComplete: false,
+        controlCharacters: false,
+        storageClass: false,
+      },
+      tagsOf: tagsFrom(ceph, bucket, keys),
       close: async () => {
         await emptyCephBucket(s3, bucket);
         await emptyCephBucket(s3, `${bucket}-other`);

@@ -16,14 +16,7 @@ const checksum = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 
 /** The attributes of a new object. Throws `AccessDenied` if the gateway requires another encryption. */
 export function attributesFrom(call: Call): Attributes {
-  refuse(
-    call,
-    `${sse}-bucket-key`,
-    'x-amz-grant-',
-    'x-amz-tagging',
-    'x-amz-object-lock',
-    'x-amz-write-offset',
-  );
+  refuse(call, `${sse}-bucket-key`, 'x-amz-grant-', 'x-amz-object-lock', 'x-amz-write-offset');
   checkAcl(call);
   const type = headerOf(call, sse);
   const customer = customerKeyOf(call);

@@ -2,6 +2,7 @@
  * Copies of whole objects and into parts. Within a bucket the store copies; from another bucket the bytes are read into
  * memory and written, since the stores do not share a server.
  */
+import { inherited } from '../../description.js';
 import { join } from '../../helpers.js';
 import type { ByteRange, UploadedPart } from '../../objectStore.js';
 import type { Bucket, Attributes } from '../bucket.js';
@@ -13,7 +14,7 @@ import { attributesFrom } from './attributes.js';
 import { partNumber, uploadId } from './multipart.js';
 
 export async function copyObject(call: Call): Promise<Reply> {
-  refuse(call, 'x-amz-copy-source-if-none', 'x-amz-copy-source-if-un', 'if-');
+  refuse(call, 'x-amz-copy-source-if-none', 'x-amz-copy-source-if-un', 'x-amz-tagging', 'if-');
   const attributes = attributesFrom(call);
   if ((headerOf(call, 'x-amz-metadata-directive') ?? 'COPY') !== 'COPY')
     throw notImplemented('replacing metadata in a copy');
@@ -39,8 +40,8 @@ async function fetched(
   const { info, chunks } = await missingKey(
     once(source.store.get(source.key, source.condition), call.signal),
   );
-  const { metadata = {}, content = {} } = info;
-  return once(call.store.put(call.key, join(chunks), { metadata, content }, attributes), call.signal);
+  const options = inherited(info);
+  return once(call.store.put(call.key, join(chunks), options, attributes), call.signal);
 }
 
 export async function uploadPartCopy(call: Call): Promise<Reply> {

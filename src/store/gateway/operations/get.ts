@@ -4,6 +4,7 @@ import { etagOf, headerOf, once, type Call, type Reply } from '../call.js';
 import { GatewayError } from '../errors.js';
 import { checkKey } from './customerKey.js';
 import { headersOf } from './metadata.js';
+import { document } from '../xml.js';
 import { attributeHeaders } from './attributes.js';
 
 /** The bytes of an object in memory at a time. */
@@ -37,6 +38,12 @@ export async function getObject(call: Call): Promise<Reply> {
   if (asked !== undefined) headers['content-range'] = `bytes ${start}-${end - 1}/${info.size}`;
   const chunks = fragments(call.store, first, { start, end }, call.signal);
   return { status: asked === undefined ? 200 : 206, headers, stream: { length: end - start, chunks } };
+}
+
+export async function getObjectTagging(call: Call): Promise<Reply> {
+  const { tags = {} } = await once(call.store.head(call.key, {}), call.signal);
+  const tag = Object.entries(tags).map(([name, value]) => ({ Key: name, Value: value }));
+  return { status: 200, xml: document('Tagging', { TagSet: { Tag: tag } }) };
 }
 
 /** The checksum is only sent with the whole object. */
