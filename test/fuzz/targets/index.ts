@@ -1,5 +1,6 @@
 import type { Target } from '../target.js';
 import { answerTargets } from './answers.js';
+import { avroTargets } from './avro.js';
 import { checkpointTargets } from './checkpoints.js';
 import { formatTargets } from './formats.js';
 import { nameTargets } from './names.js';
@@ -16,6 +17,7 @@ export const targets: readonly Target[] = [
   ...stateTargets,
   ...exportTargets,
   ...formatTargets,
+  ...avroTargets,
   ...parquetTargets,
   ...nameTargets,
   ...wireTargets,
