@@ -2,7 +2,7 @@
  * millrace: RxJS pipelines over S3 that survive `kill -9`.
  *
  * Start at `createJob`. A job has sources (`files`), operators (`records`, `watermarks`, `keyed` and those made of it,
- * such as `countByKey`, `mergeFlows`, `values`), and sinks (`fileSink`). `millrace/operators` has the API for writing
+ * such as `countByKey`, `mergeFlows`, `values`), and sinks (`fileSink`, `outboxSink`). `millrace/operators` has the API for writing
  * operators, sources, sinks and formats; `millrace/stores` has object stores, their connections and credentials.
  */
 
@@ -106,6 +106,16 @@ export {
 export { fileSink } from './sinks/file/fileSink.js';
 export type { ObjectOptions } from './sinks/file/objectOptions.js';
 export type { FileSinkOptions, RollOptions } from './sinks/file/options.js';
+export { PoisonBatch, PublishFailed } from './sinks/outbox/errors.js';
+export { isNewBatch, LowerEpoch, type OutboxMark } from './sinks/outbox/mark.js';
+export type {
+  PoisonOptions,
+  OutboxOptions,
+  OutboxRetryOptions,
+  OutboxSinkOptions,
+  Publish,
+} from './sinks/outbox/options.js';
+export { outboxSink } from './sinks/outbox/outboxSink.js';
 export type { OnUnencodable } from './flow/unencodable.js';
 
 // Configuration

@@ -29,6 +29,7 @@ import { isSignedBy, type Signing } from './signature.js';
  * | `operators`: `snapshot` of a source | objects to read | `sources/listedRoot.ts`: the source's pattern, and a version |
  * | `operators`: `snapshot` of keyed state | segments to read | `dataKey`; `state/backend/snapshot.ts`: form |
  * | `open`, `pending`: committables | stores to open, objects to write | `sinks/file/places.ts`: the sink's own places and names |
+ * | `pending` of an outbox: checkpoint, sequence | nothing: the target compares them | `sinks/outbox/journaled.ts`: form |
  * | a committable's journals | objects to read | `dataKey`; `sinks/file/journal.ts`: content |
  * | segments, journals | state and output of this job | `state/segment/reader.ts`, `sinks/file/journal.ts`: content |
  * | listings of the log, of data, of uploads | objects and uploads to delete | `logNumber`, `leftovers.ts`, `sinks/file/leftUploads.ts`: names of this job, of epochs that are over |

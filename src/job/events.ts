@@ -73,6 +73,8 @@ const known: Readonly<Record<KnownEvent['type'], true>> = {
   'discovery-failed': true,
   committed: true,
   'missing-committed': true,
+  'publish-retried': true,
+  'batch-dead-lettered': true,
   'uploads-swept': true,
   warning: true,
   'segment-written': true,

@@ -92,6 +92,24 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
         logger.warn({ job, operator, count, reason }, 'A record could not be encoded and was skipped');
       return;
     }
+    case 'publish-retried':
+      // Logged the 1st, 2nd, 4th, 8th … time: less and less often.
+      if (Number.isInteger(Math.log2(event.tried))) {
+        const { operator, checkpoint, sequence, tried, delayMs: delay, error } = event;
+        logger.warn(
+          { job, operator, checkpoint, sequence, tried, delay, ...errorFields(error) },
+          'The target of a sink did not take a batch, which is tried again',
+        );
+      }
+      return;
+    case 'batch-dead-lettered': {
+      const { operator, uri, records, reason } = event;
+      logger.warn(
+        { job, operator, uri, records, reason },
+        'The target of a sink refused a batch, which is in the dead letters',
+      );
+      return;
+    }
     case 'warning':
       logger.warn({ job, operator: event.operator, ...errorFields(event.error) }, event.message);
       return;

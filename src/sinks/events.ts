@@ -11,6 +11,28 @@ export type SinkEvent =
       readonly bytes: number;
       readonly records: number;
     }
+  | {
+      /** An outbox hands a batch to its target again, after `delayMs` milliseconds. */
+      readonly type: 'publish-retried';
+      readonly operator: string;
+      readonly checkpoint: number;
+      /** Of the batch in the checkpoint. */
+      readonly sequence: number;
+      /** How often it was tried. */
+      readonly tried: number;
+      readonly delayMs: number;
+      readonly error: unknown;
+    }
+  | {
+      /** The target of an outbox refused a batch, which is now the object `uri`. */
+      readonly type: 'batch-dead-lettered';
+      readonly operator: string;
+      readonly checkpoint: number;
+      readonly sequence: number;
+      readonly uri: string;
+      readonly records: number;
+      readonly reason: string;
+    }
   | { readonly type: 'uploads-swept'; readonly operator: string; readonly uploads: number }
   | {
       readonly type: 'warning';

@@ -28,7 +28,8 @@ export { compareKeys, encodeKey, storedKey, userKey, type Key } from './keys/key
 export { checkKeyGroups, keyGroupOf, keyGroupRange, ownKeyGroups } from './keys/routing.js';
 export { maxStates } from './segment/format.js';
 export { notWhole } from './values/refusals.js';
-export type { Serializer } from './values/serializer.js';
+export { encode as encodeValue, Unstorable } from './values/isolate.js';
+export { messagePack, unpackForeign, type Serializer } from './values/serializer.js';
 export { partOfState } from './backend/rescaling.js';
 export { isKeyedState, parseSnapshot } from './backend/snapshot.js';
 export type { DueTimer, Handles, StateSpec, StateSpecs, TimerQueue, TimerTime } from './state.js';
@@ -45,6 +46,7 @@ export {
   listState,
   mapState,
   reducingState,
+  serializerOf,
   timers,
   valueState,
   type Aggregate,

@@ -106,11 +106,6 @@ export const errorCatalog: Readonly<
       'A schema validates asynchronously',
       'Use a synchronous schema, or validate after `values()`',
     ],
-    IncompatibleSchema: [
-      'An Avro file cannot be read with the schema of the reader',
-      'Give new fields a default, or leave the file out',
-    ],
-    NotAvro: ['A record does not fit the Avro schema', 'Map it to the schema before the sink'],
     NotBytes: ['A record that `bytes()` is to write is not a Uint8Array', 'Map it before the sink'],
     NotCsv: [
       'A record has no form in CSV',
@@ -319,9 +314,29 @@ export const errorCatalog: Readonly<
       'A committed file is neither an upload nor an object',
       "Lengthen the lifecycle rule that aborts uploads; where consumers remove files, set `onMissingCommitted: 'accept'`",
     ],
+    LowerEpoch: [
+      'The target of an outbox has seen a later attempt of the job: another process has taken over',
+      'Stop this process. If there is no other one, the log was restored from an old backup: remove the marks of the job from the target only if its records are as old',
+    ],
+    NeedsCheckpoints: [
+      'A sink that publishes what checkpoints hold is in `bounded`, which has none',
+      'Use `createJob` with a checkpoint directory',
+    ],
     PartitionTooLong: [
       'A partition makes a key that is longer than 1,024 bytes',
       'Return a shorter string from `partitionBy`',
+    ],
+    PoisonBatch: [
+      'The target of an outbox refuses a batch',
+      "Fix the target or what makes the records, or set `onPoison: { deadLetter: 's3://…' }`",
+    ],
+    PublishFailed: [
+      'The target of an outbox did not take a batch: it did not answer, or is overloaded or down',
+      'The job tries again. Check the target',
+    ],
+    UnsupportedRecord: [
+      'An outbox cannot encode a record',
+      "Emit plain data, or give the sink a `serializer`, or skip such records with `onUnencodable: 'skip'`",
     ],
   },
   checkpoint: {

@@ -6,7 +6,6 @@ import * as operators from '../../src/entries/operators.js';
 import * as stores from '../../src/entries/stores.js';
 import * as operations from '../../src/fs/operations/index.js';
 import * as millrace from '../../src/index.js';
-import * as avro from '../../src/formats/avro/index.js';
 import * as parquet from '../../src/formats/parquet/index.js';
 import * as openTelemetry from '../../src/store/observe/openTelemetry.js';
 import * as path from '../../src/path/index.js';
@@ -18,6 +17,7 @@ const root = resolve(import.meta.dirname, '../..');
 const context: Readonly<Record<string, string>> = {
   job: 'declare const job: import("millrace").Job;',
   Visit: 'interface Visit { user: string; kind: string; page: string; at: string; day: string }',
+  OutboxMark: 'type OutboxMark = import("millrace").OutboxMark;',
   Trip: 'interface Trip { id: number | bigint; fare: number | null }',
   Bid: 'interface Bid { item: string; price: number }',
   visits:
@@ -42,7 +42,6 @@ const inDocstrings = {
   'millrace/stores': stores,
   'millrace/testing': testing,
   'millrace/operations': operations,
-  'millrace/avro': avro,
   'millrace/parquet': parquet,
   'millrace/opentelemetry': openTelemetry,
   '../../src/path/index.js': path,

@@ -36,6 +36,7 @@ import { createLake, published, runUntil as runOn } from '../examples/lake.js';
 import { examplesOf, runExample } from './program.js';
 import { memoryLine, memoryNow } from './examples/memoryLine.js';
 import { progressLine } from './examples/progressLine.js';
+import { Invoices, sendOrders } from './examples/sendOrders.js';
 import { sendVisits } from './examples/sendVisits.js';
 import { results } from './examples/tenfold.js';
 import { topUsers } from './examples/topUsers.js';
@@ -84,6 +85,7 @@ describe('The examples of the pages', () => {
     ['sources.md', 'test/docs/examples/progressLine.ts'],
     ['sources.md', 'test/docs/examples/joinParts.ts'],
     ['sources.md', 'test/docs/examples/lastBytes.ts'],
+    ['sinks.md', 'test/docs/examples/sendOrders.ts'],
     ['streams.md', 'test/docs/examples/exportOrders.ts'],
     ['streams.md', 'test/docs/examples/sendVisits.ts'],
     ['streams.md', 'test/docs/examples/copyClicks.ts'],
@@ -101,6 +103,18 @@ describe('The examples of the pages', () => {
     expect(linesBelow(lake, 'counts/')).toEqual(expected);
     expect(await countVisits()).toEqual({ outcome: 'finished' });
     expect(linesBelow(lake, 'counts/')).toEqual(expected);
+  });
+
+  test('sendOrders sends large orders once, and archives all, also when run again', async () => {
+    const lake = memoryStore('lake');
+    const lines = ['{"id":1,"total":5}', '{"id":2,"total":500}', '{"id":3,"total":100}'];
+    lake.put('orders/1.ndjson', Buffer.from(`${lines.join('\n')}\n`)).subscribe();
+    const invoices = new Invoices();
+    for (let run = 0; run < 2; run++) {
+      expect(await sendOrders(invoices)).toEqual({ outcome: 'finished' });
+      expect(invoices.rows.map(({ id }) => id)).toEqual([2, 3]);
+      expect(linesBelow(lake, 'archive/')).toEqual(lines);
+    }
   });
 
   test('hours gathers the pages of an hour, per user', () => {

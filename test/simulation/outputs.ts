@@ -19,7 +19,9 @@ function crashEverywhere(
 
 /** In each output format. Only one of `thin` requests is tried. */
 export function outputsAreExact({ thin }: { readonly thin: number }): void {
-  const outputs = ['table', ...Object.keys(outputFormats)] as NonNullable<Scenario['output']>[];
+  const outputs = ['table', 'outbox', 'files and outbox', ...Object.keys(outputFormats)] as NonNullable<
+    Scenario['output']
+  >[];
 
   describe.each(outputs)('output as %s is exact', (output) => {
     const scenario: Scenario = { ...plain, records: 60, output };

@@ -1,4 +1,4 @@
-import { map, type Observable } from 'rxjs';
+import { connect, filter, map, merge, type Observable } from 'rxjs';
 import {
   createJob,
   deadLetter,
@@ -8,15 +8,18 @@ import {
   loadConfig,
   mergeFlows,
   ndjson,
+  outboxSink,
   records,
   silentLogger,
   valueState,
+  type FileSinkOptions,
   type FlowOperator,
   type Job,
 } from 'millrace';
 import type { Clock } from 'millrace/operators';
 import type { Stores } from 'millrace/stores';
 import { tableSink } from '../../examples/outbox/outbox.js';
+import { Table } from '../../examples/outbox/table.js';
 import { outputFormats, type Scenario } from './scenario.js';
 import { tableUri, type Event, type Output } from './world.js';
 
@@ -73,16 +76,39 @@ export function pipeline(
         { ...event, count: seen.update((n) => n + 1), padding: '.'.repeat(scenario.padding) },
       ],
     }),
-    output(scenario),
+    output(scenario, environment.stores),
   );
   return { job, leaf };
 }
 
-function output(scenario: Scenario): FlowOperator<Output, never> {
-  if (scenario.output === 'table') return tableSink('out', tableUri, { rows: 5, budget: 2048 });
+function output({ output: to }: Scenario, opened: Stores): FlowOperator<Output, never> {
+  if (to === 'table') return tableSink('out', tableUri, { rows: 5, budget: 2048 });
+  if (to === 'outbox') return outbox(opened);
+  if (to !== 'files and outbox') return toFiles(to === undefined ? ndjson<Output>() : outputFormats[to]);
+  const isForFiles = ({ partition }: Output): boolean => partition % 2 === 0;
+  return connect((shared) =>
+    merge(
+      shared.pipe(records(filter(isForFiles)), toFiles(ndjson())),
+      shared.pipe(records(filter((event) => !isForFiles(event))), outbox(opened)),
+    ),
+  );
+}
+
+function toFiles(format: FileSinkOptions<Output>['format']): FlowOperator<Output, never> {
   return fileSink('out', 'memory://lake/out', {
-    ...small(scenario.output === undefined ? ndjson<Output>() : outputFormats[scenario.output]),
+    ...small(format),
     partitionBy: ({ partition }) => `p=${partition}`,
+  });
+}
+
+/** Batches for a table, some of them in journals. */
+function outbox(opened: Stores): FlowOperator<Output, never> {
+  const { store, key } = opened.open(tableUri);
+  const table = new Table(store, key);
+  return outboxSink<Output>('table', {
+    publish: (rows, { jobId: job, ...mark }) => table.apply({ job, ...mark }, rows),
+    maxBatch: { records: 5 },
+    budget: 4096,
   });
 }
 

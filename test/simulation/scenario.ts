@@ -54,8 +54,11 @@ export interface Scenario {
   readonly completeSubset: boolean;
   /** Data objects have entropy in their keys. */
   readonly entropy: boolean;
-  /** Where the output goes: to files of lines, by default, to files of another format, or as batches to a table. */
-  readonly output?: 'table' | keyof typeof outputFormats;
+  /**
+   * Where the output goes: to files of lines, by default, to files of another format, as batches to a table, or some of it to files
+   * and the rest to the table.
+   */
+  readonly output?: 'table' | 'outbox' | 'files and outbox' | keyof typeof outputFormats;
   readonly faults?: FaultRates;
   /** For each process but the last. */
   readonly fates: readonly Fate[];

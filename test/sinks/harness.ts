@@ -7,6 +7,7 @@ import {
   type Barrier,
   type Committable,
   type Credit,
+  type FlowOperator,
   type Frozen,
   type Memory,
   type OperatorEvent,
@@ -131,6 +132,8 @@ export class World {
 
 export interface RunOptions {
   readonly sink?: Partial<FileSinkOptions<Line>>;
+  /** The sink. Default: a file sink with these options. */
+  readonly operator?: FlowOperator<Line, never>;
   /** Wraps the store of this attempt: crashes, delays, counts. */
   readonly wrap?: (store: ObjectStore) => ObjectStore;
   readonly dead?: () => boolean;
@@ -176,11 +179,12 @@ export class Run {
     this.#attempt = this.#attemptOver(options.wrap?.(world.store) ?? world.store);
     this.#subscription = this.#input
       .pipe(
-        fileSink<Line>(id, `${world.store.uri}/${world.folder}out`, {
-          format: lines,
-          partitionBy: (l) => l.p,
-          ...options.sink,
-        }),
+        options.operator ??
+          fileSink<Line>(id, `${world.store.uri}/${world.folder}out`, {
+            format: lines,
+            partitionBy: (l) => l.p,
+            ...options.sink,
+          }),
       )
       .subscribe({
         next: (value) => this.signals.push(value),

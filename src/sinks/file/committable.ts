@@ -81,7 +81,7 @@ const lengthUpTo =
     shape(value) && (value as { readonly length: number }).length <= most;
 const isUploadId: Shape = (value) => isString(value) && /^[^\u0000-\u0020]{1,2048}$/.test(value);
 
-const isTail = fields({
+export const isTail = fields({
   ranges: listOf(tuple(isCount, isCount, isCount, isString)),
   inline: optional(isString),
   crc: optional(isCount),
@@ -103,7 +103,7 @@ interface StoredFile {
   readonly objects?: readonly string[];
 }
 
-interface StoredTail {
+export interface StoredTail {
   readonly ranges: readonly (readonly [journal: number, offset: number, length: number, sha256: string])[];
   readonly inline?: string;
   /** CRC-32 of the inline bytes. */
@@ -178,7 +178,7 @@ export const fileFields = {
 /** In bytes, more than the largest part of the largest file. A tail is read into memory. */
 const largestTail = 4 * 2 ** 30 - 1;
 
-function encodeTail({ ranges, inline }: Tail, objects: readonly string[]): Json {
+export function encodeTail({ ranges, inline }: Tail, objects: readonly string[]): Json {
   return {
     ranges: ranges.map(({ journal, offset, length, sha256 }) => [
       objects.indexOf(journal),
@@ -190,7 +190,7 @@ function encodeTail({ ranges, inline }: Tail, objects: readonly string[]): Json 
   };
 }
 
-function decodeTail(
+export function decodeTail(
   { ranges, inline, crc }: StoredTail,
   objects: readonly string[],
   bad: (why: string) => Error,

@@ -120,7 +120,12 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
       own,
       ...(this.#options.earlier ?? []).map((uri) => placeOf(open(uri))),
     ]);
-    const reserved = checkpointsBelow(id, this.#uri, location, attempt.use(checkpointFolders));
+    const reserved = checkpointsBelow(
+      `fileSink '${id}': uri`,
+      this.#uri,
+      location,
+      attempt.use(checkpointFolders),
+    );
     const capable = location.capabilities.pipe(
       take(1),
       tap(({ minimumPartSize, completeSubset }) => {

@@ -65,12 +65,14 @@ export class Places {
 }
 
 /**
- * The key prefixes below the sink's folder that belong to the job's checkpoints: a file there could be taken for part
+ * The key prefixes below a sink's folder that belong to the job's checkpoints: a file there could be taken for part
  * of the log, and be removed with it. Emits once. Errors: `InvalidOption` if the folder itself is in a checkpoint
  * directory.
+ *
+ * @param of names the option with the folder in the error: `fileSink 'out': uri`
  */
 export function checkpointsBelow(
-  id: string,
+  of: string,
   uri: string,
   location: StoreLocation,
   folders: readonly CheckpointFolder[],
@@ -81,7 +83,7 @@ export function checkpointsBelow(
       relationsOf(folder.location, folder.prefix, location, prefix).pipe(
         map(({ target, way }) => {
           if (target === 'around') return prefix + way;
-          throw inCheckpoints(id, uri, `${folder.location.store.uri}/${folder.prefix}`);
+          throw inCheckpoints(of, uri, `${folder.location.store.uri}/${folder.prefix}`);
         }),
       ),
     ),
@@ -89,13 +91,13 @@ export function checkpointsBelow(
   );
 }
 
-function inCheckpoints(id: string, uri: string, folder: string): InvalidOption {
+function inCheckpoints(of: string, uri: string, folder: string): InvalidOption {
   const rule = 'a folder outside of the checkpoint directory';
   return new InvalidOption(
-    `fileSink '${id}': uri`,
+    of,
     hideUserInfo(uri),
     rule,
-    `fileSink '${id}': ${hideUserInfo(uri)} is in the checkpoint directory of the job, ${folder}, where its files could be taken for checkpoints and be removed with them. Use ${rule}, such as one beside it.`,
+    `${of}: ${hideUserInfo(uri)} is in the checkpoint directory of the job, ${folder}, where its files could be taken for checkpoints and be removed with them. Use ${rule}, such as one beside it.`,
   );
 }
 

@@ -9,7 +9,13 @@ import { valueState } from './valueState.js';
 export { aggregatingState, type Aggregate, type AggregatingState } from './aggregatingState.js';
 export { listState, type ListState } from './listState.js';
 export { mapState, type MapState } from './mapState.js';
-export { checkState, keyedStateNames, type KeyedStateOptions, type StateNameOptions } from './options.js';
+export {
+  checkState,
+  keyedStateNames,
+  serializerOf,
+  type KeyedStateOptions,
+  type StateNameOptions,
+} from './options.js';
 export { reducingState, type ReducingState } from './reducingState.js';
 export { hasTimers, timers, type PendingTimer, type Timers } from './timers.js';
 export type { TtlOptions } from './ttl.js';

@@ -54,8 +54,8 @@ export function formerlyOf(of: string, { formerly }: StateNameOptions): string |
   return formerly;
 }
 
-/** Errors: `InvalidState`. */
-function serializerOf<T>({ serializer }: KeyedStateOptions<T>): Serializer<T> {
+/** The serializer of values. Errors: `InvalidState`. */
+export function serializerOf<T>({ serializer }: Pick<KeyedStateOptions<T>, 'serializer'>): Serializer<T> {
   if (serializer === undefined) return messagePack as Serializer<T>;
   const { id, version } = serializer;
   const invalid = (what: string): StateError => new StateError('InvalidState', what);

@@ -1,9 +1,9 @@
 import type { Target } from '../target.js';
 import { answerTargets } from './answers.js';
-import { avroTargets } from './avro.js';
 import { checkpointTargets } from './checkpoints.js';
 import { formatTargets } from './formats.js';
 import { nameTargets } from './names.js';
+import { outboxTargets } from './outbox.js';
 import { parquetTargets } from './parquet.js';
 import { resumeFileTargets } from './resumeFiles.js';
 import { exportTargets } from './exports.js';
@@ -17,8 +17,8 @@ export const targets: readonly Target[] = [
   ...stateTargets,
   ...exportTargets,
   ...formatTargets,
-  ...avroTargets,
   ...parquetTargets,
+  ...outboxTargets,
   ...nameTargets,
   ...wireTargets,
   ...answerTargets,

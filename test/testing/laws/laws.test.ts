@@ -1,10 +1,11 @@
 import fc from 'fast-check';
-import { filter, map, mergeMap, scan, type OperatorFunction } from 'rxjs';
+import { filter, map, mergeMap, scan, tap, type OperatorFunction } from 'rxjs';
 import {
   countByKey,
   distinctByKey,
   fileSink,
   type Flow,
+  isNewBatch,
   joinByKey,
   keyed,
   latestByKey,
@@ -12,17 +13,20 @@ import {
   mapState,
   mergeFlows,
   ndjson,
+  type OutboxMark,
+  outboxSink,
   records,
   reduceByKey,
   reducingState,
   scanByKey,
   scanState,
+  type Signal,
   timers,
   valueState,
   watermarks,
 } from '../../../src/index.js';
 import { listAll, type ObjectStore, type Stores } from '../../../src/entries/stores.js';
-import { type Service, stores } from '../../../src/entries/operators.js';
+import { isSignal, Service, signal, stores } from '../../../src/entries/operators.js';
 import { hurried } from '../../support/hurried.js';
 import { stuckServices } from '../../support/marbleServices.js';
 import { right, wrong } from '../wrong/operators.js';
@@ -195,6 +199,46 @@ describe('every law is kept by', () => {
           requests: () => pending.requests,
           // A record takes eight bytes.
           budget: 8,
+        },
+      },
+    );
+  });
+
+  test('outboxSink', () => {
+    const pending = { requests: 0 };
+    const target = new Service<{ readonly rows: unknown[]; last?: OutboxMark }>('target');
+    const withTarget = () =>
+      new Map([...memoryServices(), [target, { rows: [] }]] as [Service<unknown>, unknown][]);
+    check(
+      () => (flow: Flow<Item>) => {
+        let table: { readonly rows: unknown[]; last?: OutboxMark };
+        const opened = tap((each: Item | Signal) => {
+          if (isSignal(each) && each[signal] === 'open') table = each.attempt.use(target);
+        });
+        const publish = (batch: readonly Item[], mark: OutboxMark): [] => {
+          if (!isNewBatch(mark, table.last)) return [];
+          table.rows.push(...batch);
+          table.last = mark;
+          return [];
+        };
+        return opened(flow).pipe(
+          outboxSink<Item>('out', { publish, maxBatch: { records: 2 }, budget: 4096, backlog: 100 }),
+        );
+      },
+      {
+        services: withTarget,
+        published: (services) => [(services.get(target) as { readonly rows: unknown[] }).rows],
+        stuck: {
+          services: () => {
+            pending.requests = 0;
+            return new Map([...stuckServices(pending), [target, { rows: [] }]] as [
+              Service<unknown>,
+              unknown,
+            ][]);
+          },
+          requests: () => pending.requests,
+          // A record takes about twenty bytes.
+          budget: 200,
         },
       },
     );

@@ -1,0 +1,169 @@
+import type { ObservableInput } from 'rxjs';
+import { checkId } from '../../config/checkId.js';
+import { checkFunction, checkOptions, oneOf, required, type OptionNames } from '../../config/checkOptions.js';
+import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../../config/units.js';
+import type { OnUnencodable } from '../../flow/index.js';
+import { serializerOf, type Serializer } from '../../state/index.js';
+import type { BatchLimits } from './batches.js';
+import type { OutboxMark } from './mark.js';
+import type { RetrySettings } from './retries.js';
+
+/**
+ * Hands one batch to the target. The target stores the mark in the same transaction as the records, and takes each batch once:
+ * see {@link OutboxMark}. The result is subscribed to and ignored; when it completes, the target has the batch. `signal` is aborted at the
+ * timeout, and if the attempt ends.
+ *
+ * What it fails with decides what follows. A `PublishFailed`, or any retryable `MillraceError`: it is tried again. A `PoisonBatch`:
+ * `onPoison`. Any other `MillraceError`: the job ends. Errors of other kinds: it is tried again, and is poison after the last try.
+ */
+export type Publish<A> = (
+  batch: readonly A[],
+  mark: OutboxMark,
+  signal: AbortSignal,
+) => ObservableInput<unknown>;
+
+/** How often a batch is tried in one attempt of the job. */
+export interface OutboxRetryOptions {
+  /** 1 or more. Default 5. */
+  readonly tries?: number;
+  /** The wait after the first try. It doubles with each. Default 100 ms. */
+  readonly initial?: Duration;
+  /** The longest wait, also if the target asks for more. Default 30 s. */
+  readonly max?: Duration;
+}
+
+/** Poison batches go to objects in a folder. */
+export interface PoisonOptions {
+  /** A URI, outside of the checkpoint directory. */
+  readonly deadLetter: string;
+}
+
+/** Options that all outbox sinks have. Sizes are bytes or `'8MiB'`, durations milliseconds or `'10s'`. */
+export interface OutboxOptions<A> {
+  /** The most records and bytes (as encoded) of a batch. Default 1,000 and 1 MiB; one record is always allowed. */
+  readonly maxBatch?: { readonly records?: number; readonly bytes?: Size };
+  readonly retry?: OutboxRetryOptions;
+  /** A batch that takes longer is aborted and tried again. Default 60 s. */
+  readonly timeout?: Duration;
+  /**
+   * If the target refuses a batch: `fail` (default) ends the job with `PoisonBatch`. With a folder, the batch becomes an object
+   * there, with the reason, and the next one follows. It is in one of the two places, and never in both: a checkpoint decides.
+   */
+  readonly onPoison?: 'fail' | PoisonOptions;
+  /** Encodes records in checkpoints. Default: MessagePack, as for state. */
+  readonly serializer?: Serializer<A>;
+  /** If a record cannot be encoded (`UnsupportedRecord`): the job ends, or the record is skipped. Default `'fail'`. */
+  readonly onUnencodable?: OnUnencodable;
+  /**
+   * Memory for records that are not stored yet, and for those that are being published. 4 KiB or more, default 32 MiB. A quarter of
+   * it, at most 8 MiB, is written to the checkpoint directory as one object.
+   */
+  readonly budget?: Size;
+  /**
+   * Bytes (as encoded) of earlier checkpoints that are not published yet. While there are more, sources wait. Default 256 MiB.
+   */
+  readonly backlog?: Size;
+}
+
+/** Options of `outboxSink`. */
+export interface OutboxSinkOptions<A> extends OutboxOptions<A> {
+  readonly publish: Publish<A>;
+  /** Names the target in events `committed`. Default: `outbox:` and the sink's id. */
+  readonly target?: string;
+}
+
+/** The options with defaults applied, checked, in bytes and milliseconds. */
+export interface OutboxSettings<A> {
+  readonly publish: Publish<A>;
+  readonly target: string;
+  readonly limits: BatchLimits;
+  readonly retry: RetrySettings;
+  readonly timeout: number;
+  /** The folder of dead letters. */
+  readonly deadLetter: string | undefined;
+  readonly serializer: Serializer<A>;
+  readonly onUnencodable: OnUnencodable;
+  readonly budget: number;
+  readonly backlog: number;
+}
+
+/** For sinks that have these options and others. */
+export const outboxNames: OptionNames<OutboxOptions<never>> = {
+  maxBatch: true,
+  retry: true,
+  timeout: true,
+  onPoison: true,
+  serializer: true,
+  onUnencodable: true,
+  budget: true,
+  backlog: true,
+};
+const maxBatchNames: OptionNames<NonNullable<OutboxOptions<never>['maxBatch']>> = {
+  records: true,
+  bytes: true,
+};
+const retryNames: OptionNames<OutboxRetryOptions> = { tries: true, initial: true, max: true };
+const poisonNames: OptionNames<PoisonOptions> = { deadLetter: true };
+
+/**
+ * Callers may be JavaScript, so types are checked at run time. Throws `InvalidOption`, which names the key as in
+ * `outboxSink 'out': maxBatch.records`.
+ *
+ * @param of the function that the user called: `outboxSink`
+ */
+export function settingsOf<A>(
+  of: string,
+  id: string,
+  options: OutboxSinkOptions<A>,
+  names: Readonly<Record<string, true>> = outboxNames,
+): OutboxSettings<A> {
+  checkId(`the id of ${of}`, id);
+  const sink = `${of} '${id}'`;
+  const given: object = required(`the options of ${sink}`, options);
+  checkOptions(sink, given as Readonly<Record<string, unknown>>, names);
+  const { publish, target, maxBatch = {}, retry = {}, onPoison = 'fail' } = options;
+  checkFunction(`${sink}: publish`, publish);
+  checkOptions(sink, maxBatch, maxBatchNames, 'maxBatch.');
+  checkOptions(sink, retry, retryNames, 'retry.');
+  oneOf(`${sink}: onUnencodable`, options.onUnencodable, ['fail', 'skip']);
+  const count = (name: string, value: number, least: number): number => {
+    if (!Number.isSafeInteger(value) || value < least)
+      throw new InvalidOption(`${sink}: ${name}`, value, `a whole number, ${least} or more`);
+    return value;
+  };
+  const size = (name: string, value: Size, least: number): number =>
+    count(name, parseSize(`${sink}: ${name}`, value), least);
+  const duration = (name: string, value: Duration): number =>
+    count(name, parseDuration(`${sink}: ${name}`, value), 1);
+  return {
+    publish,
+    target: target ?? `outbox:${id}`,
+    limits: {
+      records: count('maxBatch.records', maxBatch.records ?? 1000, 1),
+      bytes: size('maxBatch.bytes', maxBatch.bytes ?? '1MiB', 1),
+    },
+    retry: {
+      tries: count('retry.tries', retry.tries ?? 5, 1),
+      initial: duration('retry.initial', retry.initial ?? 100),
+      max: duration('retry.max', retry.max ?? '30s'),
+    },
+    timeout: duration('timeout', options.timeout ?? '60s'),
+    deadLetter: deadLetterOf(sink, onPoison),
+    serializer: serializerOf(options),
+    onUnencodable: options.onUnencodable ?? 'fail',
+    budget: size('budget', options.budget ?? '32MiB', 4096),
+    backlog: size('backlog', options.backlog ?? '256MiB', 1),
+  };
+}
+
+function deadLetterOf(sink: string, onPoison: 'fail' | PoisonOptions): string | undefined {
+  const rule = "'fail' or { deadLetter: 's3://…' }";
+  if (typeof onPoison !== 'object') {
+    if ((onPoison as unknown) === 'fail') return undefined;
+    throw new InvalidOption(`${sink}: onPoison`, onPoison, rule);
+  }
+  checkOptions(sink, onPoison, poisonNames, 'onPoison.');
+  const { deadLetter } = required<Partial<PoisonOptions>>(`${sink}: onPoison`, onPoison);
+  if (typeof deadLetter !== 'string') throw new InvalidOption(`${sink}: onPoison`, onPoison, rule);
+  return deadLetter;
+}
