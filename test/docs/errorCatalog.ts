@@ -304,7 +304,7 @@ export const errorCatalog: Readonly<
     ],
     InvalidPartition: [
       '`partitionBy` returned something that cannot be a folder',
-      'Return a string without NUL and without the names `.` and `..`, and not a folder of the checkpoint directory',
+      'Return a Unicode string without NUL and without the names `.` and `..`, and not a folder of the checkpoint directory; from `timestamp` of `byTime`, a time of the years 1 to 9999, or null',
     ],
     LostJournal: [
       'A journal that a checkpoint needs is gone',

@@ -1,3 +1,4 @@
+import { InvalidOption } from '../../config/units.js';
 import { MillraceError } from '../../errors.js';
 import type { Attempt } from '../../flow/index.js';
 import { typeName } from '../../formats/typeName.js';
@@ -6,6 +7,9 @@ import { PartitionTooLong } from './errors.js';
 import { isOrdinary } from './places.js';
 import type { SinkSettings } from './options.js';
 import { formatUid } from './uids.js';
+
+/** Of a key. Bytes. */
+const longestKey = 1024;
 
 /** Names the files of one sink in one attempt: `<folder>/<partition>/<prefix->part-<uid><suffix><extension>`. */
 export class FileNames {
@@ -21,6 +25,24 @@ export class FileNames {
     private readonly settings: Pick<SinkSettings<never>, 'prefix' | 'suffix' | 'format'>,
   ) {}
 
+  /** Throws `InvalidOption` if a partition of so many bytes makes too long a key. */
+  checkLongest(partition: number): void {
+    const uid = formatUid({ jobId: this.attempt.jobId, sink: this.id, epoch: 0, counter: 0 });
+    const bytes = Buffer.byteLength(`${this.prefix}/${this.#nameOf(uid)}`) + partition;
+    if (bytes <= longestKey) return;
+    throw new InvalidOption(
+      `fileSink '${this.id}': partitionBy`,
+      partition,
+      `at most ${partition - (bytes - longestKey)} bytes long`,
+      `fileSink '${this.id}': partitionBy may make keys of ${bytes} bytes; stores allow ${longestKey}. Use fewer columns, a shorter folder or shorter names.`,
+    );
+  }
+
+  #nameOf(uid: string): string {
+    const { prefix, suffix, format } = this.settings;
+    return `${prefix === '' ? '' : `${prefix}-`}part-${uid}${suffix}${format.extension}`;
+  }
+
   /** The next file's uid and key. Throws `InvalidPartition`, `PartitionTooLong`. */
   next(partition: string): { readonly uid: string; readonly key: string } {
     if (isDeferred(partition))
@@ -31,16 +53,15 @@ export class FileNames {
         `fileSink '${this.id}': partitionBy returned a value of type ${typeName(partition)}. Return a string; '' is the sink's own folder.`,
       );
     }
-    if (!isOrdinary(partition)) {
+    if (!isOrdinary(partition) || /\p{Surrogate}/u.test(partition)) {
       throw new MillraceError(
         'InvalidPartition',
-        `fileSink '${this.id}': partitionBy returned ${JSON.stringify(partition.slice(0, 200))}. A partition must not contain NUL, or '.' or '..' as a name.`,
+        `fileSink '${this.id}': partitionBy returned ${JSON.stringify(partition.slice(0, 200))}. A partition must be Unicode without NUL, and without '.' or '..' as a name.`,
       );
     }
-    const { prefix, suffix, format } = this.settings;
     const { jobId, epoch } = this.attempt;
     const uid = formatUid({ jobId, sink: this.id, epoch, counter: this.#counter++ });
-    const name = `${prefix === '' ? '' : `${prefix}-`}part-${uid}${suffix}${format.extension}`;
+    const name = this.#nameOf(uid);
     const key = `${this.prefix}${partition}${partition === '' ? '' : '/'}${name}`;
     if (this.reserved.some((folder) => key.startsWith(folder))) {
       throw new MillraceError(
@@ -49,7 +70,7 @@ export class FileNames {
       );
     }
     const bytes = Buffer.byteLength(key);
-    if (bytes > 1024) throw new PartitionTooLong(partition, bytes);
+    if (bytes > longestKey) throw new PartitionTooLong(partition, bytes);
     return { uid, key };
   }
 }

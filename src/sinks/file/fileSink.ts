@@ -67,6 +67,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
   readonly #options: FileSinkOptions<A>;
 
   #settings!: SinkSettings<A>;
+  #partitionOf!: (value: A) => string;
   #inlineLimit = 0;
   #skipped!: SkippedRecords;
   #clock!: Clock;
@@ -102,12 +103,14 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
     const { pool } = memory;
     const own = placeOf(location);
     this.#settings = settings;
+    this.#partitionOf = settings.partitioner.open(attempt.clock);
     this.#inlineLimit = Math.min(inlineLimit, partSize / 16);
     this.#clock = attempt.clock;
     this.#skipped = new SkippedRecords(id, attempt);
     this.#location = location;
     this.#uploads = new PartUploads(location.store, data, pool, this.#request, inFlight, partSize);
     const names = new FileNames(id, attempt, own.prefix, settings);
+    names.checkLongest(settings.partitioner.longest ?? 0);
     this.#files = new OpenFiles(settings, names, attempt.clock, pool, this.#cut, () => {
       if (this.#timer.closed) this.#schedule();
     });
@@ -141,9 +144,8 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
   }
 
   override onRecord(value: A): void {
-    const { partitionBy, onUnencodable } = this.#settings;
-    const partition = partitionBy === undefined ? '' : partitionBy(value);
-    const file = this.#files.of(partition);
+    const { onUnencodable } = this.#settings;
+    const file = this.#files.of(this.#partitionOf(value));
     if (onUnencodable === 'fail') {
       if (this.#files.write(file, value)) this.relieve();
     } else this.#tryRecord(file, value);

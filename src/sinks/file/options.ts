@@ -9,6 +9,7 @@ import { compressed } from '../../formats/compressed.js';
 import { writerOf, type Restore, type RowWriter, type Writer } from '../../formats/writer.js';
 import { largestPart, maxObject } from '../../store/multipart/index.js';
 import { objectsOf, type DescribeObjects, type ObjectOptions } from './objectOptions.js';
+import { partitionerOf, type Partitioner } from './partitions/partitioner.js';
 
 /** What to do if neither the upload nor the object of a committed file exists. */
 export type OnMissingCommitted = 'error' | 'accept';
@@ -39,8 +40,11 @@ export interface FileSinkOptions<A> {
    * checkpoints. Names get `.gz`, `.zst` or `.sz`. Default: `'none'`.
    */
   readonly compression?: 'none' | 'gzip' | 'zstd' | 'snappy';
-  /** The folder below the sink's URI that a record goes to: `day=2026-01-31`. Default: none. */
-  readonly partitionBy?: (value: A) => string;
+  /**
+   * The folder below the sink's URI that a record goes to: a function (`day=2026-01-31`), `byTime(…)` or `hive(…)`. Default:
+   * none.
+   */
+  readonly partitionBy?: ((value: A) => string) | Partitioner<A>;
   readonly roll?: RollOptions;
   /**
    * The size of a part; later parts of very large files are larger. From the store's minimum (S3: 5 MiB) to 1 GiB,
@@ -84,7 +88,7 @@ export interface FileSinkOptions<A> {
 /** The options with defaults applied, checked, in bytes and milliseconds. */
 export interface SinkSettings<A> {
   readonly format: Writer<A>;
-  readonly partitionBy: ((value: A) => string) | undefined;
+  readonly partitioner: Partitioner<A>;
   readonly rollSize: number;
   readonly age: number;
   readonly inactivity: number;
@@ -171,7 +175,8 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
       restore,
       "'anywhere', 'closing', 'whole' or an object with `seal`",
     );
-  if (partitionBy !== undefined) checkFunction(`${of}: partitionBy`, partitionBy);
+  const opens = typeof (partitionBy as Partial<Partitioner<A>> | null | undefined)?.open === 'function';
+  if (partitionBy !== undefined && !opens) checkFunction(`${of}: partitionBy`, partitionBy);
   if (!Array.isArray(earlier) || !earlier.every((uri) => typeof uri === 'string'))
     throw new InvalidOption(`${of}: earlier`, earlier, 'a list of URIs');
 }
@@ -211,7 +216,7 @@ export function settingsOf<A>(
   }
   return {
     format: writerOfOptions(id, options),
-    partitionBy: options.partitionBy,
+    partitioner: partitionerOf(options.partitionBy),
     rollSize,
     age: duration('roll.age', roll.age ?? 60_000),
     inactivity: duration('roll.inactivity', roll.inactivity ?? 60_000),

@@ -76,6 +76,12 @@ describe('names', () => {
     ]);
   });
 
+  test.each(['a/../b', '.', 'a\0', 'a\ud800', '\udc00/b'])('%j is not a partition', (partition) => {
+    const run = new Run(new World());
+    run.line(partition, 'x');
+    expect(run.error).toMatchObject({ code: 'InvalidPartition' });
+  });
+
   test('a partition that results in too long a key is an error', () => {
     const run = new Run(new World());
     run.line('é'.repeat(500), 'x');
