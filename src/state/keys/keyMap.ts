@@ -4,10 +4,11 @@ import { CompositeKey, encodeKey, storedKey, type Key, type PrimitiveKey, type S
 /** A map by key. Primitive keys are compared as in a `Map`, composite ones by their encoding. */
 export class KeyMap<V> {
   readonly #primitives = new Map<PrimitiveKey, V>();
-  readonly #composites = new Map<string, V>();
+  /** There may be millions of key maps, most of which have no composite key. */
+  #composites: Map<string, V> | undefined;
 
   get size(): number {
-    return this.#primitives.size + this.#composites.size;
+    return this.#primitives.size + (this.#composites?.size ?? 0);
   }
 
   get(key: StoredKey): V | undefined {
@@ -19,7 +20,7 @@ export class KeyMap<V> {
   /** Errors: `TooManyKeys`. */
   set(key: StoredKey, value: V): void {
     try {
-      if (key instanceof CompositeKey) this.#composites.set(key.id, value);
+      if (key instanceof CompositeKey) (this.#composites ??= new Map<string, V>()).set(key.id, value);
       else this.#primitives.set(key, value);
     } catch (cause) {
       throw new StateError(
@@ -31,17 +32,17 @@ export class KeyMap<V> {
   }
 
   delete(key: StoredKey): void {
-    if (key instanceof CompositeKey) this.#composites.delete(key.id);
+    if (key instanceof CompositeKey) this.#composites?.delete(key.id);
     else this.#primitives.delete(key);
   }
 
   *values(): Generator<V, void> {
     yield* this.#primitives.values();
-    yield* this.#composites.values();
+    if (this.#composites !== undefined) yield* this.#composites.values();
   }
 
   #composite(key: StoredKey): V | undefined {
-    return key instanceof CompositeKey ? this.#composites.get(key.id) : undefined;
+    return key instanceof CompositeKey ? this.#composites?.get(key.id) : undefined;
   }
 }
 

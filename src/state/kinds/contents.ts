@@ -34,12 +34,15 @@ export class Contents<T> {
   readonly #serializer: Serializer<T>;
   /** For states with a TTL. */
   readonly lifetime: Lifetime | undefined;
+  /** Whether most numbers are held as they are, without a check. */
+  readonly #plainNumbers: boolean;
 
   constructor({ name, serializer, home = nowhere, ttl }: ContentsOptions<T>) {
     this.#name = name;
     this.#serializer = serializer;
     this.#home = home;
     this.lifetime = ttl === undefined ? undefined : new Lifetime(ttl, home);
+    this.#plainNumbers = this.lifetime === undefined && (this.#isDefault || !home.early);
   }
 
   get name(): string {
@@ -50,6 +53,12 @@ export class Contents<T> {
    * Isolates a value that a user sets for `key`. Errors: `UnsupportedValue`, `PromiseInFlow`, `ObservableInFlow`.
    */
   hold(value: T, key: StoredKey): Held<T> {
+    // -0 needs isolation.
+    if (typeof value === 'number' && (value !== 0 || 1 / value > 0) && this.#plainNumbers) return value;
+    return this.#isolated(value, key);
+  }
+
+  #isolated(value: T, key: StoredKey): Held<T> {
     try {
       const held = isolate(value, this.#serializer);
       if (this.#home.early && !(held instanceof Encoded)) this.#check(held);

@@ -2,10 +2,11 @@ import { StateError } from '../errors.js';
 import { Namespace } from '../keys/keyMap.js';
 import type { Key, StoredKey } from '../keys/keys.js';
 
-/** The base of handles of collections: points at a key and a namespace during a turn. */
-export abstract class Handle<H extends Handle<H>> {
+/** The base of handles of collections: points at a key and a namespace during a turn, and at what they have. */
+export abstract class Handle<H extends Handle<H, E>, E> {
   #key: StoredKey | undefined;
   #space: Namespace | undefined;
+  #found: E | undefined;
   /** Handles of namespaces that were created in this turn. */
   #inSpaces: H[] | undefined;
 
@@ -14,6 +15,8 @@ export abstract class Handle<H extends Handle<H>> {
 
   /** Another handle on the same state. */
   protected abstract another(): H;
+
+  protected abstract find(key: StoredKey, space: Namespace | undefined): E | undefined;
 
   in(namespace: Key): H {
     const handle = this.another();
@@ -30,8 +33,8 @@ export abstract class Handle<H extends Handle<H>> {
 
   leave(): void {
     this.#key = undefined;
-    for (const handle of this.#inSpaces ?? []) handle.leave();
-    this.#inSpaces = undefined;
+    this.#found = undefined;
+    if (this.#inSpaces !== undefined) this.#leaveSpaces();
   }
 
   /** Errors: `StateOutsideTurn`. */
@@ -42,6 +45,19 @@ export abstract class Handle<H extends Handle<H>> {
 
   protected get space(): Namespace | undefined {
     return this.#space;
+  }
+
+  /**
+   * What the key and namespace have. It stays during the turn, so it is looked up once; if there is nothing, another handle
+   * may create it. Errors: `StateOutsideTurn`.
+   */
+  protected get found(): E | undefined {
+    return this.#found ?? (this.#found = this.find(this.key, this.#space));
+  }
+
+  #leaveSpaces(): void {
+    for (const handle of this.#inSpaces ?? []) handle.leave();
+    this.#inSpaces = undefined;
   }
 }
 

@@ -7,7 +7,7 @@ import { FrozenEntries, tablePath, type Entry } from './table.js';
 import { Timed } from '../values/timed.js';
 import { Contents, type Held } from './contents.js';
 import { Handle } from './handle.js';
-import { expiredIn, Lists, notBefore, trim, type Version } from './lists.js';
+import { expiredIn, Lists, notBefore, only, trim, type Version } from './lists.js';
 import { LiveCollection } from './liveCollection.js';
 import { checkState, type KeyedStateOptions } from './options.js';
 import { type Lifetime } from './ttl.js';
@@ -147,7 +147,7 @@ function elementsOf(stored: unknown): readonly unknown[] {
   return stored as unknown[];
 }
 
-class ListHandle<T> extends Handle<ListHandle<T>> implements ListState<T> {
+class ListHandle<T> extends Handle<ListHandle<T>, Entry<Version<T>>> implements ListState<T> {
   readonly #lists: Lists<T>;
   readonly #contents: Contents<T>;
 
@@ -175,6 +175,10 @@ class ListHandle<T> extends Handle<ListHandle<T>> implements ListState<T> {
 
   append(...added: readonly T[]): void {
     const { key } = this;
+    if (added.length === 1) {
+      this.#append(this.#contents.hold(added[0] as T, key));
+      return;
+    }
     // All or none of them.
     const held = added.map((element) => this.#contents.hold(element, key));
     for (const element of held) this.#append(element);
@@ -188,7 +192,7 @@ class ListHandle<T> extends Handle<ListHandle<T>> implements ListState<T> {
   }
 
   clear(): void {
-    const entry = this.#lists.find(this.key, this.space);
+    const entry = this.found;
     if (entry !== undefined && entry.content !== absent) this.#lists.write(entry, absent);
   }
 
@@ -215,8 +219,12 @@ class ListHandle<T> extends Handle<ListHandle<T>> implements ListState<T> {
     return new ListHandle(this.#lists, this.#contents);
   }
 
+  protected override find(key: StoredKey, space: Namespace | undefined): Entry<Version<T>> | undefined {
+    return this.#lists.find(key, space);
+  }
+
   get #list(): Version<T> | undefined {
-    const entry = this.#lists.find(this.key, this.space);
+    const entry = this.found;
     if (entry === undefined) return undefined;
     if (this.#contents.lifetime !== undefined) this.#age(entry, this.#contents.lifetime);
     return entry.content instanceof Absent ? undefined : entry.content;
@@ -244,14 +252,9 @@ class ListHandle<T> extends Handle<ListHandle<T>> implements ListState<T> {
   }
 
   #append(element: Held<T>): void {
-    const lists = this.#lists;
-    const entry = lists.find(this.key, this.space);
-    const first = (): Version<T> => ({ elements: [element], from: 0, replaced: true, to: 1 });
-    if (entry === undefined) lists.insert(this.key, first(), this.space);
-    else if (entry.content instanceof Absent) lists.write(entry, first());
-    else {
-      const { elements, to } = entry.content;
-      lists.append(entry, entry.content, notBefore(elements[to - 1], element));
-    }
+    const entry = this.found;
+    if (entry === undefined) this.#lists.insert(this.key, only(element), this.space);
+    else if (entry.content === absent) this.#lists.write(entry, only(element));
+    else this.#lists.append(entry, entry.content as Version<T>, element);
   }
 }

@@ -23,7 +23,8 @@ export class Lists<T> extends Table<Version<T>> {
     const { elements, to } = list;
     // Drops what an undone append has left. Assigning a length is slow even if it does not change.
     if (elements.length > to) elements.length = to;
-    elements.push(element);
+    // Its last element may be in memory that the processor has to wait for.
+    elements.push(element instanceof Timed ? notBefore(elements[to - 1], element) : element);
     const dirty = entry.generation === this.generation;
     if (dirty && !this.remembering) {
       list.to++;
@@ -50,6 +51,11 @@ export class Lists<T> extends Table<Version<T>> {
     newer.from = older.from;
     newer.replaced = older.replaced;
   }
+}
+
+/** A list of one element, new in this generation. */
+export function only<T>(element: Held<T>): Version<T> {
+  return { elements: [element], from: 0, replaced: true, to: 1 };
 }
 
 /** Times of elements never fall, so that those that have expired are the first ones. */

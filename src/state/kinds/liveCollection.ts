@@ -14,7 +14,12 @@ export type Entries<C, E extends Entry<C>> = Generations<C, E> & {
 };
 
 /** The base of kinds with a collection per key and namespace. */
-export abstract class LiveCollection<T, H extends Handle<H>, C, E extends Entry<C>> implements LiveState<H> {
+export abstract class LiveCollection<
+  T,
+  H extends Handle<H, unknown>,
+  C,
+  E extends Entry<C>,
+> implements LiveState<H> {
   readonly handle: H;
   protected abstract readonly entries: Entries<C, E>;
   protected readonly contents: Contents<T>;

@@ -66,13 +66,17 @@ export function mapState<K extends Key, V>(options: KeyedStateOptions<V> = {}): 
   };
 }
 
-/** The entries of one key and namespace. */
-interface Collection<V> {
-  readonly key: StoredKey;
-  readonly space: Namespace | undefined;
-  readonly entries: KeyMap<MapEntry<V>>;
+/** The entries of one key and namespace, by name. */
+class Collection<V> extends KeyMap<MapEntry<V>> {
   /** Number of entries that are not deleted. */
-  size: number;
+  present = 0;
+
+  constructor(
+    readonly key: StoredKey,
+    readonly space: Namespace | undefined,
+  ) {
+    super();
+  }
 }
 
 interface MapEntry<V> extends Entry<Held<V>> {
@@ -87,7 +91,7 @@ class MapEntries<V> extends Generations<Held<V>, MapEntry<V>> {
 
   /** The entries of all collections. They may be changed meanwhile. */
   *entries(): Generator<MapEntry<V>, void> {
-    for (const { entries } of this.#collections.values()) yield* entries.values();
+    for (const collection of this.#collections.values()) yield* collection.values();
   }
 
   find(key: StoredKey, space: Namespace | undefined): Collection<V> | undefined {
@@ -98,7 +102,7 @@ class MapEntries<V> extends Generations<Held<V>, MapEntry<V>> {
   collection(key: StoredKey, space: Namespace | undefined): Collection<V> {
     let collection = this.find(key, space);
     if (collection === undefined) {
-      collection = { key, space, entries: new KeyMap(), size: 0 };
+      collection = new Collection(key, space);
       this.#collections.set(key, space, collection);
     }
     return collection;
@@ -108,39 +112,40 @@ class MapEntries<V> extends Generations<Held<V>, MapEntry<V>> {
   insert(of: Collection<V>, name: StoredKey, content: Held<V>): void {
     const { key } = of;
     const entry: MapEntry<V> = { key, content, generation: this.generation, older: undefined, of, name };
-    of.entries.set(name, entry);
-    of.size++;
+    of.set(name, entry);
+    of.present++;
     this.size++;
     this.made(entry);
   }
 
   override write(entry: MapEntry<V>, content: Held<V> | Absent): void {
-    entry.of.size += Number(entry.content === absent) - Number(content === absent);
+    const change = Number(entry.content === absent) - Number(content === absent);
+    if (change !== 0) entry.of.present += change;
     super.write(entry, content);
   }
 
   /** Loads an entry from a checkpoint: replaces what was loaded before, and is not dirty. */
   load(key: StoredKey, space: Namespace | undefined, name: StoredKey, content: Held<V>): void {
     const of = this.collection(key, space);
-    if (of.entries.get(name) === undefined) {
-      of.size++;
+    if (of.get(name) === undefined) {
+      of.present++;
       this.size++;
     }
-    of.entries.set(name, { key, content, generation: 0, older: undefined, of, name });
+    of.set(name, { key, content, generation: 0, older: undefined, of, name });
   }
 
   unload(key: StoredKey, space: Namespace | undefined, name: StoredKey): void {
     const of = this.find(key, space);
-    const loaded = of?.entries.get(name);
+    const loaded = of?.get(name);
     if (of === undefined || loaded === undefined) return;
-    of.size--;
+    of.present--;
     this.remove(loaded);
   }
 
   protected override remove({ of, name }: MapEntry<V>): void {
-    of.entries.delete(name);
+    of.delete(name);
     this.size--;
-    if (of.entries.size === 0) this.#collections.delete(of.key, of.space);
+    if (of.size === 0) this.#collections.delete(of.key, of.space);
   }
 }
 
@@ -185,7 +190,7 @@ function pathOf({ of, name }: MapEntry<unknown>): CellPath {
   return { namespace: of.space?.bytes ?? nowhere, subKey: encodeKey(name) };
 }
 
-class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements MapState<K, V> {
+class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>, Collection<V>> implements MapState<K, V> {
   readonly #entries: MapEntries<V>;
   readonly #contents: Contents<V>;
 
@@ -196,36 +201,36 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements Map
   }
 
   get size(): number {
-    const collection = this.#collection;
+    const collection = this.found;
     const { lifetime } = this.#contents;
-    if (collection === undefined || lifetime?.hides !== true) return collection?.size ?? 0;
+    if (collection === undefined || lifetime?.hides !== true) return collection?.present ?? 0;
     let size = 0;
-    for (const { content } of collection.entries.values())
+    for (const { content } of collection.values())
       if (content instanceof Timed && !lifetime.isOver(content)) size++;
     return size;
   }
 
   get(name: K): V | undefined {
-    const held = this.#read(this.#collection?.entries.get(storedKey(name)));
+    const held = this.#read(this.found?.get(storedKey(name)));
     return held instanceof Absent ? undefined : this.#contents.reveal(held);
   }
 
   has(name: K): boolean {
-    return this.#read(this.#collection?.entries.get(storedKey(name))) !== absent;
+    return this.#read(this.found?.get(storedKey(name))) !== absent;
   }
 
   set(name: K, value: V): void {
     const { key, space } = this;
     const stored = storedKey(name);
     const held = this.#contents.hold(value, key);
-    const collection = this.#entries.collection(key, space);
-    const entry = collection.entries.get(stored);
+    const collection = this.found ?? this.#entries.collection(key, space);
+    const entry = collection.get(stored);
     if (entry === undefined) this.#entries.insert(collection, stored, held);
     else this.#entries.write(entry, held);
   }
 
   update(name: K, change: (value: V | undefined) => V): V {
-    const entry = this.#collection?.entries.get(storedKey(name));
+    const entry = this.found?.get(storedKey(name));
     const held = this.#read(entry);
     const value = change(held instanceof Absent ? undefined : this.#contents.reveal(held));
     // `change` may have created the entry. One that exists stays during the turn.
@@ -235,7 +240,7 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements Map
   }
 
   delete(name: K): boolean {
-    const entry = this.#collection?.entries.get(storedKey(name));
+    const entry = this.found?.get(storedKey(name));
     if (entry === undefined || this.#read(entry) === absent) return false;
     this.#entries.write(entry, absent);
     return true;
@@ -270,8 +275,8 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements Map
     return new MapHandle(this.#entries, this.#contents);
   }
 
-  get #collection(): Collection<V> | undefined {
-    return this.#entries.find(this.key, this.space);
+  protected override find(key: StoredKey, space: Namespace | undefined): Collection<V> | undefined {
+    return this.#entries.find(key, space);
   }
 
   /** What a read of an entry finds. */
@@ -283,7 +288,7 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>> implements Map
 
   *#present(): Generator<MapEntry<V>, void> {
     const { key } = this;
-    for (const entry of this.#collection?.entries.values() ?? []) {
+    for (const entry of this.found?.values() ?? []) {
       if (this.key !== key) return;
       if (this.#read(entry) !== absent) yield entry;
     }

@@ -22,7 +22,6 @@ export interface Shared<T> {
 export abstract class SingleCell<T, H> implements LiveState<H> {
   readonly #table: Table<Held<T>>;
   readonly #contents: Contents<T>;
-  readonly #expires: boolean;
   #space: Namespace | undefined;
   /** The entry of the current key, if it has one. */
   #entry: Entry<Held<T>> | undefined;
@@ -34,7 +33,6 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
   constructor({ table, contents }: Shared<T>) {
     this.#table = table;
     this.#contents = contents;
-    this.#expires = contents.lifetime !== undefined;
   }
 
   abstract readonly handle: H;
@@ -138,7 +136,7 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
   protected put(value: T): void {
     const entry = this.#entry ?? this.#sought();
     if (entry === undefined) this.#insert(value);
-    else this.#table.write(entry, this.#isolated(value, entry.key));
+    else this.#table.write(entry, this.#contents.hold(value, entry.key));
   }
 
   #timed(entry: Entry<Held<T>>): T | Encoded | Absent {
@@ -148,13 +146,7 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
 
   #insert(value: T): void {
     const key = this.#current();
-    this.#entry = this.#table.insert(key, this.#isolated(value, key), this.#space);
-  }
-
-  #isolated(value: T, key: StoredKey): Held<T> {
-    // Most numbers need no isolation; -0 does.
-    if (typeof value === 'number' && (value !== 0 || 1 / value > 0) && !this.#expires) return value;
-    return this.#contents.hold(value, key);
+    this.#entry = this.#table.insert(key, this.#contents.hold(value, key), this.#space);
   }
 
   #unknown(key: StoredKey): void {

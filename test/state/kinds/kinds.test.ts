@@ -8,7 +8,8 @@ import {
   valueState,
 } from '../../../src/state/kinds/index.js';
 import { storedKey, type Key } from '../../../src/state/keys/keys.js';
-import type { StateSpec } from '../../../src/state/state.js';
+import type { StateHome, StateSpec } from '../../../src/state/state.js';
+import type { Serializer } from '../../../src/state/values/serializer.js';
 import { coded } from '../harness.js';
 
 /** A state in the turn of key `k`. */
@@ -307,6 +308,7 @@ describe('every kind', () => {
       const { live, handle } = turn(spec as StateSpec<{ in(namespace: Key): never }>);
       const nothing = read(handle as never);
       const [a, again, b] = [handle.in('a'), handle.in('a'), handle.in('b')];
+      expect(read(again)).toEqual(nothing);
       change(a);
       expect(read(again)).toEqual(read(a));
       expect(read(again)).not.toEqual(nothing);
@@ -319,6 +321,39 @@ describe('every kind', () => {
       expect(read(handle.in('a'))).not.toEqual(nothing);
     },
   );
+
+  test.each([false, true])('what a serializer refuses is refused when it is set, if early is %s', (early) => {
+    const serializer: Serializer<number> = {
+      id: 'natural',
+      version: 1,
+      encode: (n) => {
+        if (n < 0) throw new RangeError('negative');
+        return Uint8Array.of(n);
+      },
+      decode: ([n = 0]) => n,
+    };
+    const home: StateHome = { operator: 'op', early, now: () => 0, settled: () => 0 };
+    const value = valueState(0, { serializer }).open('s', home);
+    const list = listState({ serializer }).open('s', home);
+    const map = mapState<string, number>({ serializer }).open('s', home);
+    for (const live of [value, list, map]) live.at(storedKey('k'));
+    const writes = [
+      (n: number) => {
+        value.handle.set(n);
+      },
+      (n: number) => {
+        list.handle.append(n);
+      },
+      (n: number) => {
+        map.handle.set('a', n);
+      },
+    ];
+    for (const write of writes) {
+      write(1);
+      if (early) expect(() => write(-1)).toThrow(coded('UnsupportedValue'));
+      else expect(() => write(-1)).not.toThrow();
+    }
+  });
 
   test.each(kinds)(
     '%s: what was cleared leaves memory once its tombstone is stored',
