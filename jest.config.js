@@ -21,6 +21,7 @@ export default {
     '^millrace$': '<rootDir>/src/index.ts',
     '^millrace/(operators|stores)$': '<rootDir>/src/entries/$1.ts',
     '^millrace/opentelemetry$': '<rootDir>/src/store/observe/openTelemetry.ts',
+    '^millrace/avro$': '<rootDir>/src/formats/avro/index.ts',
     '^millrace/parquet$': '<rootDir>/src/formats/parquet/index.ts',
     '^millrace/testing$': '<rootDir>/src/testing/index.ts',
     '^millrace/operations$': '<rootDir>/src/fs/operations/index.ts',

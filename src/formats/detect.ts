@@ -125,8 +125,16 @@ function unknownCompression(uri: string, name: string, because: string): Millrac
   );
 }
 
-const unknownContainer = (uri: string, what: string, because: string): MillraceError =>
-  new MillraceError(
+/** The formats that read containers, in entries of their own. */
+const formatOf: Readonly<Partial<Record<string, string>>> = {
+  'a Parquet file': "parquet() of 'millrace/parquet'",
+  'an Avro file': "avro() of 'millrace/avro'",
+};
+
+function unknownContainer(uri: string, what: string, because: string): MillraceError {
+  const format = formatOf[what];
+  return new MillraceError(
     'UnknownCodec',
-    `${uri} is ${what} (${because}), not text. ${what === 'a Parquet file' ? "Read it with format: parquet() of 'millrace/parquet', or leave" : 'Leave'} it out of the URI's glob, convert it, or read it with format: bytes().`,
+    `${uri} is ${what} (${because}), not text. ${format === undefined ? 'Leave' : `Read it with format: ${format}, or leave`} it out of the URI's glob, convert it, or read it with format: bytes().`,
   );
+}

@@ -36,7 +36,7 @@ function read(file: string): void {
     true,
   );
   const isEntry =
-    /^src\/(index|entries\/\w+|testing\/index|formats\/parquet\/index|fs\/(operations|promises)\/index)\.ts$/.test(
+    /^src\/(index|entries\/\w+|testing\/index|formats\/(avro|parquet)\/index|fs\/(operations|promises)\/index)\.ts$/.test(
       file,
     );
   const visit = (node: ts.Node): void => {

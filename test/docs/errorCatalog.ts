@@ -106,6 +106,11 @@ export const errorCatalog: Readonly<
       'A schema validates asynchronously',
       'Use a synchronous schema, or validate after `values()`',
     ],
+    IncompatibleSchema: [
+      'An Avro file cannot be read with the schema of the reader',
+      'Give new fields a default, or leave the file out',
+    ],
+    NotAvro: ['A record does not fit the Avro schema', 'Map it to the schema before the sink'],
     NotBytes: ['A record that `bytes()` is to write is not a Uint8Array', 'Map it before the sink'],
     NotCsv: [
       'A record has no form in CSV',

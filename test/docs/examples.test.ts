@@ -6,6 +6,7 @@ import * as operators from '../../src/entries/operators.js';
 import * as stores from '../../src/entries/stores.js';
 import * as operations from '../../src/fs/operations/index.js';
 import * as millrace from '../../src/index.js';
+import * as avro from '../../src/formats/avro/index.js';
 import * as parquet from '../../src/formats/parquet/index.js';
 import * as openTelemetry from '../../src/store/observe/openTelemetry.js';
 import * as path from '../../src/path/index.js';
@@ -42,6 +43,7 @@ const inDocstrings = {
   'millrace/stores': stores,
   'millrace/testing': testing,
   'millrace/operations': operations,
+  'millrace/avro': avro,
   'millrace/parquet': parquet,
   'millrace/opentelemetry': openTelemetry,
   '../../src/path/index.js': path,

@@ -12,7 +12,7 @@ afterAll(() => project.remove());
 
 /** Those that need no optional peer. */
 const entries = Object.keys(manifest.exports)
-  .filter((name) => !['./opentelemetry', './parquet'].includes(name))
+  .filter((name) => !['./opentelemetry', './avro', './parquet'].includes(name))
   .map((name) => join('millrace', name));
 
 /** Prints as JSON what `expression` makes of the modules, loaded in one way or the other. */

@@ -18,7 +18,8 @@ import type { Malformed } from '../reader.js';
 import { Refused } from '../validator.js';
 import { codecsOf } from './codecs.js';
 import { corrupt, RowGroupTooLarge } from './failures.js';
-import { BadValue, converter, parsers, plain, setProperty, type Dates } from './values.js';
+import { BadValue, setProperty, type Dates } from '../typedValues.js';
+import { converter, parsers, plain } from './values.js';
 
 export interface DecoderOptions<T> {
   readonly columns: readonly string[] | undefined;

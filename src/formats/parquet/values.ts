@@ -7,11 +7,20 @@
  */
 import type { FileMetaData, SchemaElement, SchemaTree } from 'hyparquet';
 import { parseExactly } from '../jsonNumbers.js';
-
-/** How dates and timestamps are read. */
-export type Dates = 'date' | 'text';
-
-type Unit = 'MILLIS' | 'MICROS' | 'NANOS';
+import {
+  BadValue,
+  date,
+  decimal,
+  integer,
+  nanos,
+  setProperty,
+  timestamp,
+  timestampText,
+  timeText,
+  unscaled,
+  type Dates,
+  type Unit,
+} from '../typedValues.js';
 
 /** What hyparquet does not convert. */
 type Kind =
@@ -20,9 +29,6 @@ type Kind =
   | { readonly kind: 'date' | 'json' | 'text' | 'bytes' };
 
 export type Kinds = ReadonlyMap<SchemaElement, Kind>;
-
-/** A value that cannot be read: its record is malformed. */
-export class BadValue extends Error {}
 
 /** Takes the types that are converted here out of the schema, which it modifies. */
 export function plain(metadata: FileMetaData): Kinds {
@@ -95,13 +101,6 @@ const orNull =
   (value) =>
     value === undefined || value === null ? null : convert(value);
 
-/** Names of columns and keys of maps are data: `__proto__` is an ordinary property. */
-export function setProperty(record: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === '__proto__')
-    Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true });
-  else record[name] = value;
-}
-
 function mapped(value: unknown, of: (name: string) => (value: unknown) => unknown): unknown {
   if (typeof value !== 'object' || value === null) return generic(value);
   const result: Record<string, unknown> = {};
@@ -146,62 +145,7 @@ function generic(value: unknown): unknown {
   return value;
 }
 
-const integer = (value: bigint): number | bigint => {
-  const near = Number(value);
-  return Number.isSafeInteger(near) ? near : value;
-};
-
 const dayMillis = 86_400_000;
-
-function unscaled(value: unknown): bigint {
-  if (!(value instanceof Uint8Array)) return BigInt(value as bigint | number);
-  if (value.length === 0) return 0n;
-  return BigInt.asIntN(value.length * 8, BigInt(`0x${Buffer.from(value).toString('hex')}`));
-}
-
-function decimal(value: bigint, scale: number): unknown {
-  const digits = (value < 0n ? -value : value).toString().padStart(scale + 1, '0');
-  const point = digits.length - scale;
-  const text = `${value < 0n ? '-' : ''}${digits.slice(0, point)}${scale > 0 ? `.${digits.slice(point)}` : ''}`;
-  return digits.length <= 15 ? Number(text) : parseExactly(text);
-}
-
-const perUnit = { MILLIS: 1_000_000n, MICROS: 1000n, NANOS: 1n };
-
-const nanos = (value: unknown, unit: Unit): bigint => BigInt(value as bigint | number) * perUnit[unit];
-
-function date(millis: number): Date {
-  const result = new Date(millis);
-  if (Number.isNaN(result.getTime()))
-    throw new BadValue(`a date that JavaScript cannot represent (${millis} ms)`);
-  return result;
-}
-
-/** Rounded down, also before 1970. */
-const timestamp = (value: bigint): Date =>
-  date(Number((value - (((value % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n));
-
-/** ISO 8601, with all nine digits if they are needed. */
-function timestampText(value: bigint): string {
-  const second = 1_000_000_000n;
-  const rest = ((value % second) + second) % second;
-  const text = date(Number((value - rest) / 1_000_000n)).toISOString();
-  return `${text.slice(0, -'.000Z'.length)}${fraction(rest)}Z`;
-}
-
-function timeText(value: bigint): string {
-  const seconds = Number(value / 1_000_000_000n);
-  const two = (part: number): string => String(part).padStart(2, '0');
-  return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}${fraction(value % 1_000_000_000n)}`;
-}
-
-function fraction(rest: bigint): string {
-  const digits = rest
-    .toString()
-    .padStart(9, '0')
-    .replace(/(000)+$/, '');
-  return digits === '' ? '' : `.${digits}`;
-}
 
 function json(text: string): unknown {
   try {

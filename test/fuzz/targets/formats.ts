@@ -8,10 +8,9 @@ import { ZstdFinder } from '#src/formats/zstd.js';
 import { parseGzipHeader } from '#src/formats/gzipHeader.js';
 import { headBytes } from '#src/formats/recognise.js';
 import { bytes, csv, jsonArray, lengthPrefixed, ndjson, text, whole } from 'millrace';
-import type { Reader } from 'millrace/operators';
 import { snappyFrames } from '../../formats/compress.js';
-import { atStart } from '../../formats/atStart.js';
 import { between, pick } from '../../simulation/random.js';
+import { decodeAll } from '../decodeAll.js';
 import { mutated, noise } from '../mutate.js';
 import { target } from '../target.js';
 
@@ -24,25 +23,6 @@ const lines = [
 ].join('\n');
 
 const table = '\uFEFFsep=;\r\n#c\r\n"a";b;c\r\n"1\n1";"2""2" ; \'3\'\r\n\r\nä;"5;6\r\n\\\';;\n';
-
-/** Decodes whole records, as the reader of a source does. */
-function decodeAll<T>(format: Reader<T>, input: Buffer): void {
-  const whole = Buffer.concat([input, Buffer.from('\n')]);
-  const decoder = format.decoder(atStart);
-  for (let at = 0; at < whole.length;) {
-    const end = decoder.last(whole, at, Math.min(whole.length, at + 4096));
-    const next = end < 0 ? decoder.first(whole, at, whole.length) : end;
-    const to = next < 0 ? whole.length : next;
-    decoder.decode(
-      whole.subarray(at, to),
-      at,
-      1,
-      () => undefined,
-      () => undefined,
-    );
-    at = to;
-  }
-}
 
 /** Decompresses all of it, in chunks of `size`. */
 async function decompress(codec: Codec, input: Buffer, size: number): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Target } from '../target.js';
 import { answerTargets } from './answers.js';
+import { avroTargets } from './avro.js';
 import { checkpointTargets } from './checkpoints.js';
 import { formatTargets } from './formats.js';
 import { nameTargets } from './names.js';
@@ -17,6 +18,7 @@ export const targets: readonly Target[] = [
   ...stateTargets,
   ...exportTargets,
   ...formatTargets,
+  ...avroTargets,
   ...parquetTargets,
   ...outboxTargets,
   ...nameTargets,
