@@ -1,7 +1,22 @@
+import { avro } from 'millrace/avro';
+import { csv, jsonArray } from 'millrace';
 import { array, columns, gzipped, rows, whole } from '../support/encoders.js';
 import { between, pick, seeded } from './random.js';
 
-/** One of each way to be restored, and compression around them. */
+const avroSchema = {
+  type: 'record',
+  name: 'Output',
+  fields: Object.entries({
+    id: 'long',
+    source: 'string',
+    user: 'string',
+    partition: 'int',
+    count: 'long',
+    padding: 'string',
+  }).map(([name, type]) => ({ name, type })),
+};
+
+/** One of each way to be restored, compression around them, and the formats of files that have a beginning or an end. */
 export const outputFormats = {
   array: array(),
   columns: columns(4),
@@ -9,6 +24,10 @@ export const outputFormats = {
   'gzip of rows': gzipped(rows),
   'gzip of an array': gzipped(array()),
   'gzip of columns': gzipped(columns(4)),
+  csv: csv(),
+  'gzip of csv': gzipped(csv()),
+  'json array': jsonArray(),
+  avro: avro({ avroSchema, codec: 'deflate', block: 300 }),
 };
 
 /** What happens to a process: it dies at a request, is stopped for a while, as by SIGSTOP, or is asked to end. */

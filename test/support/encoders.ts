@@ -3,6 +3,8 @@
  * groups with a footer, one that can only be finished, and gzip around any of them.
  */
 import { gunzipSync } from 'node:zlib';
+import Papa from 'papaparse';
+import { avro } from '#src/formats/avro/index.js';
 import { compressorNamed } from '#src/formats/codec.js';
 import { compressed } from '#src/formats/compressed.js';
 import {
@@ -161,6 +163,28 @@ export function gzipped<T>(inner: Writer<T> | RowWriter<T>): Writer<T> {
   return compressed(writerOf(inner), compressorNamed('gzip')!, 512);
 }
 
+/** Rows below a header. */
+function rowsOf(key: string, content: string): unknown[] {
+  const { data, errors } = Papa.parse(content, { header: true, dynamicTyping: true, skipEmptyLines: true });
+  if (errors.length > 0 || !content.endsWith('\n')) throw new Error(`${key} is not whole`);
+  return data;
+}
+
+function blocksOf(key: string, content: Buffer): unknown[] {
+  const records: object[] = [];
+  const decoder = avro<object>().decoder({ object: key, offset: 0, state: undefined });
+  decoder.decode(
+    content,
+    0,
+    1,
+    (record) => records.push({ ...record }),
+    ({ reason }) => {
+      throw new Error(`${key} is not whole: ${reason}`);
+    },
+  );
+  return records;
+}
+
 /** The records of a file, by its name. Throws if it is not whole. */
 export function recordsOf(key: string, bytes: Buffer): unknown[] {
   if (key.endsWith('.gz')) return recordsOf(key.slice(0, -3), gunzipSync(bytes));
@@ -170,6 +194,8 @@ export function recordsOf(key: string, bytes: Buffer): unknown[] {
     if (Number(bytes.subarray(-8).toString()) !== body.length) throw new Error(`${key} is not whole`);
     return parseLines(body);
   }
+  if (key.endsWith('.csv')) return rowsOf(key, bytes.toString());
+  if (key.endsWith('.avro')) return blocksOf(key, bytes);
   if (!key.endsWith('.columns')) {
     if (!bytes.toString().endsWith('\n')) throw new Error(`${key} is not whole`);
     return parseLines(bytes);
