@@ -14,6 +14,8 @@ const { createZstdDecompress: create, zstdCompressSync: compress } = zlib as {
 const words = ['zst', 'zstd', 'x-zstd'];
 const signatures = [{ bytes: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]) }];
 const bufferBytes = 128 * 1024;
+/** What a frame may demand, as for `zstd -d`. Bytes. */
+const mostWindow = 128 * 1024 * 1024;
 
 /** Finds the ends of frames by their headers and those of their blocks, RFC 8878. */
 export class ZstdFinder implements FrameFinder {
@@ -70,6 +72,8 @@ export class ZstdFinder implements FrameFinder {
     if (header.length < 5 + windowBytes + dictionaryBytes + sizeBytes) return false;
     this.#checksum = (descriptor & 4) === 0 ? 0 : 4;
     this.#window = single ? sizeOf(header.subarray(5 + dictionaryBytes)) : windowOf(header[5] ?? 0);
+    if (this.#window > mostWindow)
+      return `a frame demands a window of ${this.#window} bytes, and the limit is ${mostWindow}`;
     this.#part = 'block';
     return true;
   }

@@ -36,6 +36,11 @@ export interface FilesOptions<T> {
   /** A longer line (its end included) is malformed. Default 16 MiB. */
   readonly maxLineBytes?: Size;
   /**
+   * A compressed object may have up to this many times its stored bytes, decompressed; the first 64 MiB are always read. More is
+   * error `DecompressionBomb`. Default 10,000: ten times what gzip can reach.
+   */
+  readonly maxExpansion?: number;
+  /**
    * `auto` (default): gzip, zstd (from Node 22.15), brotli and framed Snappy are detected by an object's first bytes, name
    * and Content-Encoding; other compressions are rejected. Any other value: no detection.
    */
@@ -62,6 +67,7 @@ const names: OptionNames<FilesOptions<never>> = {
   onMalformed: true,
   hidden: true,
   maxLineBytes: true,
+  maxExpansion: true,
   compression: true,
   unreadable: true,
   links: true,
@@ -110,8 +116,8 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * last member or frame before it) and reads no earlier record again.
  *
  * Errors: `NoInput` (nothing matches), `UnreadableInput` (in a local directory), `MissingBucket`, `ObjectChanged`,
- * `ObjectVanished`, `HorizonFull`, `MalformedRecord`, `Integrity` (broken compression), `UnknownCodec`, `NotUtf8`, `BadPosition`,
- * `InvalidUri`, `InvalidGlob`, `InvalidOption`, and errors of the store.
+ * `ObjectVanished`, `HorizonFull`, `MalformedRecord`, `Integrity` (broken compression), `DecompressionBomb`, `UnknownCodec`, `NotUtf8`,
+ * `BadPosition`, `InvalidUri`, `InvalidGlob`, `InvalidOption`, and errors of the store.
  *
  * @example
  * ```ts
@@ -150,6 +156,7 @@ export function filesSettings<T>(
     onMalformed: typeof options.onMalformed === 'object' ? 'deadLetter' : (options.onMalformed ?? 'fail'),
     hidden: options.hidden ?? false,
     maxLineBytes: positive('maxLineBytes', parseSize('maxLineBytes', options.maxLineBytes ?? '16MiB')),
+    maxExpansion: positive('maxExpansion', options.maxExpansion ?? 10_000),
     compression: options.compression ?? 'auto',
     unreadable: options.unreadable ?? 'fail',
     links: options.links ?? 'follow',

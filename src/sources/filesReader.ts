@@ -35,6 +35,7 @@ export interface FilesSettings<T> {
   readonly onMalformed: 'fail' | 'skip' | 'deadLetter';
   readonly hidden: boolean;
   readonly maxLineBytes: number;
+  readonly maxExpansion: number;
   readonly compression: CodecName | 'auto';
   readonly unreadable: 'fail' | 'skip';
   readonly links: Links;
@@ -200,7 +201,7 @@ export class FilesReader<T> implements SourceReader<T> {
   #openNext(): ObjectReader<T> | GroupObject<T> | undefined {
     const object = this.#fetcher.object;
     if (object === undefined) return undefined;
-    const { format, limits, maxLineBytes, compression } = this.#settings;
+    const { format, limits, maxLineBytes, maxExpansion, compression } = this.#settings;
     const common = { object, malformed: this.#malformed, block: this.#block, ready: () => this.#ready() };
     const reader = readsGroups(format)
       ? new GroupObject({
@@ -217,6 +218,7 @@ export class FilesReader<T> implements SourceReader<T> {
           compression,
           format,
           maxLineBytes,
+          maxExpansion,
           fail: (error) => this.#fail(error),
         });
     this.#resuming = undefined;

@@ -1,3 +1,4 @@
+import { MillraceError } from '../errors.js';
 import type { Codec, Decompressor, MemberStart } from '../formats/decompressor.js';
 import { codecNamed, type CodecName } from '../formats/codec.js';
 import { checkText, codecOf } from '../formats/detect.js';
@@ -14,6 +15,8 @@ export interface ObjectBytesOptions {
   readonly compression: CodecName | 'auto';
   /** Whether the content is read as text. */
   readonly text: boolean;
+  /** The maximum size of decompressed content, as a multiple of the stored size. */
+  readonly maxExpansion: number;
   /** There may be more to read. */
   readonly ready: () => void;
   readonly fail: (error: unknown) => void;
@@ -35,11 +38,15 @@ export class ObjectBytes {
   #taken: number;
   /** Decompressed bytes to drop before the resumed position. */
   #discard = 0;
+  /** The offset in the decompressed object. */
+  #offset = 0;
+  readonly #mostContent: number;
 
   constructor(options: ObjectBytesOptions) {
     this.#options = options;
     const { id, object, fetcher, compression, text } = options;
     const resume = object.resume;
+    this.#mostContent = Math.max(neverABomb, options.maxExpansion * object.size);
     this.#taken = object.from;
     this.#stored = new Preview(
       () => fetcher.read(),
@@ -77,7 +84,7 @@ export class ObjectBytes {
     return this.#decompressor === undefined ? this.#options.fetcher.atObjectEnd : this.#decompressor.over;
   }
 
-  /** Errors: `UnknownCodec`, `NotUtf8`. */
+  /** Errors: `UnknownCodec`, `NotUtf8`, `DecompressionBomb`. */
   read(): Chunk {
     return this.#content.read();
   }
@@ -115,6 +122,7 @@ export class ObjectBytes {
     const { object, ready, fail } = this.#options;
     const { offset = 0, compressed: from = objectStart } = object.resume ?? {};
     this.#discard = offset - from.offset;
+    this.#offset = from.offset;
     this.#decompressor = codec.open({
       object: object.uri,
       from: { at: from.at, offset: from.offset },
@@ -138,10 +146,23 @@ export class ObjectBytes {
     }
     const chunk = decompressor.read();
     if (chunk === undefined) return decompressor.over ? 'end' : 'wait';
+    this.#offset += chunk.length;
+    if (this.#offset > this.#mostContent) throw this.#bomb();
     const drop = Math.min(this.#discard, chunk.length);
     this.#discard -= drop;
     return chunk.subarray(drop);
   }
+
+  #bomb(): MillraceError {
+    const { object, maxExpansion } = this.#options;
+    return new MillraceError(
+      'DecompressionBomb',
+      `${object.uri} has ${object.size} bytes, and more than ${this.#mostContent} decompressed. Leave it out of the URI's glob, or raise maxExpansion (${maxExpansion}) if its content is meant.`,
+    );
+  }
 }
+
+/** Content that is read whatever its stored size. Bytes. */
+const neverABomb = 64 * 1024 * 1024;
 
 const objectStart: MemberStart = { at: 0, offset: 0 };

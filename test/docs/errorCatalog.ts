@@ -246,6 +246,10 @@ export const errorCatalog: Readonly<
       'The checkpoint holds a position that this source cannot use',
       'Give a changed source a new id, or start the job under another name',
     ],
+    DecompressionBomb: [
+      'A compressed object has far more content than stored bytes',
+      'Leave it out, or raise `maxExpansion` if the content is meant',
+    ],
     InputFailed: [
       'The input of `fromReplayable` could not be opened or read',
       'See its cause; set `retryable` if the job should restart after such an error',

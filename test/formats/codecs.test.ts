@@ -208,6 +208,13 @@ describe('the ends of zstd frames', () => {
     expect(new ZstdFinder().take(Buffer.from('hello'))).toBe('no zstd frame here');
   });
 
+  it('are not searched for if a frame demands too large a window', () => {
+    // A window of 256 MiB, and a single segment of 2⁶⁰ bytes.
+    for (const header of ['28b52ffd0090', '28b52ffde00000000000000010'])
+      expect(new ZstdFinder().take(Buffer.from(header, 'hex'))).toMatch(/demands a window of \d+ bytes/);
+    expect(new ZstdFinder().take(Buffer.from('28b52ffd0088', 'hex'))).toEqual({ bytes: 6, last: false });
+  });
+
   it('counts the window of the frame as memory', () => {
     const finder = new ZstdFinder();
     finder.take(Buffer.from(`${magic}0090`, 'hex'));

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import type { Json } from '../../src/flow/index.js';
 import { bytes } from '../../src/formats/bytes.js';
 import { defer, map } from 'rxjs';
@@ -15,6 +15,8 @@ import { counting } from '../../src/store/decorators/counting.js';
 import { files } from '../../src/sources/files.js';
 import type { FilesPosition } from '../../src/sources/filesPosition.js';
 import { gzipMembers, memoryWith, readAll, slicedFiles, type Reading } from './harness.js';
+
+const { gzipSync } = zlib;
 
 // The machine may be busy with other tests.
 const line = fc.oneof(
@@ -501,12 +503,62 @@ describe('files: memory', () => {
       ),
     );
   });
+});
 
-  it('a gzip bomb is inflated no further than it is read', async () => {
-    const store = memoryWith({ 'bomb.gz': gzipSync(Buffer.alloc(64 * 1024 * 1024)) });
-    const { records, positions } = await readAll(files('memory://lake/bomb.gz', { format: bytes() }), store);
-    expect(records.reduce((sum, each) => sum + each.length, 0)).toBe(64 * 1024 * 1024);
-    expect(Math.max(...positions.map(({ held }) => held))).toBeLessThan(1024 * 1024);
+describe('a decompression bomb', () => {
+  const MiB = 1024 * 1024;
+  const zeros = Buffer.alloc(68 * MiB);
+  const { zstdCompressSync: zstd } = zlib as { zstdCompressSync?: (content: Uint8Array) => Buffer };
+  const quick = { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 2 } };
+  const bombs: readonly (readonly [string, Buffer, number])[] = [
+    ['gzip', gzipSync(zeros, { level: 1 }), 100],
+    ['brotli', zlib.brotliCompressSync(zeros, quick), 10_000],
+    ...(zstd === undefined ? [] : [['zstd', zstd(zeros), 10_000] as const]),
+  ];
+
+  it.each(bombs)(
+    'of %s ends the job, and takes little memory until then',
+    async (name, bomb, maxExpansion) => {
+      const store = memoryWith({ bomb });
+      const options = { format: bytes(), compression: name as 'gzip', maxExpansion };
+      const first = await readAll(files('memory://lake/bomb', options), store);
+      expect(first.error).toMatchObject({ code: 'DecompressionBomb', retryable: false });
+      expect(String(first.error)).toContain(`memory://lake/bomb has ${bomb.length} bytes, and more than`);
+      const read = first.records.reduce((sum, each) => sum + each.length, 0);
+      expect(read).toBeGreaterThan(63 * MiB);
+      expect(read).toBeLessThanOrEqual(Math.max(64 * MiB, maxExpansion * bomb.length));
+      expect(Math.max(...first.positions.map(({ held }) => held))).toBeLessThan(18 * MiB);
+      // A restored job gets no further.
+      const { position, records } = first.positions.at(-1)!;
+      const rest = await readAll(files('memory://lake/bomb', options), store, position);
+      expect(rest.error).toMatchObject({ code: 'DecompressionBomb' });
+      expect(records + rest.records.length).toBe(first.records.length);
+    },
+  );
+
+  it('is read if it is meant', async () => {
+    const [, bomb] = bombs[0]!;
+    const options = { format: bytes(), compression: 'gzip', maxExpansion: 1032 } as const;
+    const { records, error } = await readAll(files('memory://lake/a', options), memoryWith({ a: bomb }));
+    expect(error).toBeUndefined();
+    expect(records.reduce((sum, each) => sum + each.length, 0)).toBe(zeros.length);
+  });
+
+  it('of one line is one malformed record, of which little is in memory', async () => {
+    const store = memoryWith({
+      'bomb.gz': Buffer.concat([gzipSync(Buffer.alloc(40 * MiB, 'x')), gzipSync('\n1\n')]),
+    });
+    const read = await readAll(
+      files('memory://lake/bomb.gz', { format: ndjson(), onMalformed: 'skip', maxLineBytes: '1MiB' }),
+      store,
+    );
+    expect(read.error).toBeUndefined();
+    expect(read.records).toEqual([1]);
+    expect(Math.max(...read.positions.map(({ held }) => held))).toBeLessThan(3 * MiB);
+  });
+
+  it.each([0, -1, 1.5, NaN])('maxExpansion %d is no limit', (maxExpansion) => {
+    expect(() => files('memory://lake/a', { format: bytes(), maxExpansion })).toThrow('maxExpansion');
   });
 });
 

@@ -79,7 +79,7 @@ export class Checker {
     const place = new Place(data);
     place.take(count);
     for (let i = 0; i < count; i++) this.#pass(place);
-    if (place.at < data.length) throw new BadBlock(`it goes on after its ${count} records`);
+    if (place.at < data.length) throw new BadBlock(`it continues after its ${count} records`);
   }
 
   /** The offset after the record at an offset. */
