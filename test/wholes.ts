@@ -9,6 +9,16 @@ export const wholes: readonly Whole[] = [
     because: 'They are the steps of one protocol, with a crash between any two.',
   },
   {
+    files: 'fs/recoverable/recoverableFile.ts',
+    by: 'fs/recoverable/recoverableWriter.test.ts',
+    because: 'A file and its writer are one protocol: a model runs them.',
+  },
+  {
+    files: 'store/multipart/{sealed,stored,tails}.ts',
+    by: 'sinks/file/crashPoints.test.ts',
+    because: 'They seal what a crash leaves of a file, with its tail in journals.',
+  },
+  {
     files: 'job/outlet.ts',
     by: 'job/toAsyncIterable.test.ts',
     because: 'It is the inner half of the iterator.',

@@ -30,8 +30,8 @@ import { isSignedBy, type Signing } from './signature.js';
  * | `operators`: `snapshot` of keyed state | segments to read | `dataKey`; `state/backend/snapshot.ts`: form |
  * | `open`, `pending`: committables | stores to open, objects to write | `sinks/file/places.ts`: the sink's own places and names |
  * | `pending` of an outbox: checkpoint, sequence | nothing: the target compares them | `sinks/outbox/journaled.ts`: form |
- * | a committable's journals | objects to read | `dataKey`; `sinks/file/journal.ts`: content |
- * | segments, journals | state and output of this job | `state/segment/reader.ts`, `sinks/file/journal.ts`: content |
+ * | a committable's journals | objects to read | `dataKey`; `store/multipart/tails.ts`: content |
+ * | segments, journals | state and output of this job | `state/segment/reader.ts`, `store/multipart/tails.ts`: content |
  * | listings of the log, of data, of uploads | objects and uploads to delete | `logNumber`, `leftovers.ts`, `sinks/file/leftUploads.ts`: names of this job, of epochs that are over |
  * | `_export.json` of an export, its lists and entries | the content of the savepoint that an import makes | `state/layout/`: names below the folder, form, lengths, checksums. Not signed |
  * | `probe.json` | how this job writes its own files | `store/probe.ts`: form |

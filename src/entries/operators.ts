@@ -93,7 +93,8 @@ export { CheckpointError, type CheckpointErrorCode } from '../checkpoint/errors.
 export { InvalidOption } from '../config/units.js';
 export type { MillraceErrorOptions } from '../errors.js';
 export { ForeignName } from '../flow/foreignName.js';
-export { ForeignObject, LostUpload, PartitionTooLong } from '../sinks/file/errors.js';
+export { PartitionTooLong } from '../sinks/file/errors.js';
+export { ForeignObject, LostUpload } from '../store/multipart/errors.js';
 export {
   MalformedRecord,
   MissingBucket,

@@ -20,6 +20,18 @@ export type {
 // Objects open for reading
 export { openObject, type OpenedObject, type OpenObjectOptions } from '../fs/openObject.js';
 
+// Files that survive the crash of their writer
+export {
+  InvalidRecoverable,
+  openRecoverableWriter,
+  type CommitOptions,
+  type CommittedFile,
+  type OpenFileOptions,
+  type RecoverableFile,
+  type RecoverableWriter,
+  type RecoverableWriterOptions,
+} from '../fs/recoverable/index.js';
+
 // The port
 export type {
   ByteRange,

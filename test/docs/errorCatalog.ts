@@ -50,7 +50,15 @@ export const errorCatalog: Readonly<
   store: {
     AlreadyExists: ['A conditional write found an object', 'Choose another key, or read what is there'],
     Conflict: ['The server was changing the same object', 'Try again'],
+    CorruptJournal: [
+      'The bytes of a journal are not those that were written',
+      'Restore the object from a version or backup of the bucket',
+    ],
     Expired: ['The credentials or the session have expired', 'Provide credentials that are renewed'],
+    ForeignObject: [
+      'Another writer has an object where a file was committed',
+      'Move it away, and keep other writers out of the folder',
+    ],
     Integrity: [
       'Bytes do not match their checksum or length',
       'Retry; if it keeps failing, restore the object',
@@ -70,6 +78,14 @@ export const errorCatalog: Readonly<
     InvalidS3Options: [
       'Options of an S3 connection are malformed or contradict each other',
       'Fix the option that the message names',
+    ],
+    LostJournal: [
+      'A journal that a checkpoint needs is gone',
+      'Restore the object; exempt its folder from lifecycle rules that delete',
+    ],
+    LostUpload: [
+      'A committed file is neither an upload nor an object',
+      "Lengthen the lifecycle rule that aborts uploads; where consumers remove files, set `onMissingCommitted: 'accept'`",
     ],
     NoAnswer: [
       'A store of yours, or a decorator, completed a request without an answer',
@@ -295,14 +311,6 @@ export const errorCatalog: Readonly<
     ],
   },
   sinks: {
-    CorruptJournal: [
-      'The bytes of a journal are not those that were written',
-      'Restore the object from a version or backup of the bucket',
-    ],
-    ForeignObject: [
-      'Another writer has an object where this job committed a file',
-      'Move it away, and keep other writers out of the prefix of the sink',
-    ],
     FormatChanged: [
       'A checkpoint holds rows of a file in a form that the format of the sink does not read',
       'Start the job with the former format and stop it',
@@ -314,14 +322,6 @@ export const errorCatalog: Readonly<
     InvalidPartition: [
       '`partitionBy` returned something that cannot be a folder',
       'Return a Unicode string without NUL and without the names `.` and `..`, and not a folder of the checkpoint directory; from `timestamp` of `byTime`, a time of the years 1 to 9999, or null',
-    ],
-    LostJournal: [
-      'A journal that a checkpoint needs is gone',
-      'Restore the object; exempt the checkpoint directory from lifecycle rules that delete',
-    ],
-    LostUpload: [
-      'A committed file is neither an upload nor an object',
-      "Lengthen the lifecycle rule that aborts uploads; where consumers remove files, set `onMissingCommitted: 'accept'`",
     ],
     LowerEpoch: [
       'The target of an outbox has seen a later attempt of the job: another process has taken over',
@@ -500,6 +500,10 @@ export const errorCatalog: Readonly<
     RemoveFailed: ['Some objects were not removed', 'See `failures`, and run it again'],
     SamePlace: ['Source and target are the same', 'Name another target'],
     WholeBucket: ['The target is a whole bucket', 'Set `wholeBucket`'],
+    InvalidRecoverable: [
+      'A string is not a resumable or committable of a recoverable writer',
+      'Pass the string exactly as it was returned, to a version of millrace that is not older than its writer',
+    ],
     WriterClosed: ['The writer is closed', 'Open a new one'],
     EACCES: ['Access is denied', 'See `cause`'],
     EAGAIN: ['The store is throttling or temporarily unavailable', 'Try again'],

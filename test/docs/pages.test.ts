@@ -28,6 +28,7 @@ import { exportOrders } from './examples/exportOrders.js';
 import { flakyStores } from './examples/flakyStores.js';
 import { hours } from './examples/hours.js';
 import { joinParts } from './examples/joinParts.js';
+import { exportLines, type Checkpoint } from './examples/exportLines.js';
 import { lastBytes } from './examples/lastBytes.js';
 import { numbered } from './examples/numbered.js';
 import { oncePerDay } from './examples/oncePerDay.js';
@@ -86,6 +87,7 @@ describe('The examples of the pages', () => {
     ['sources.md', 'test/docs/examples/joinParts.ts'],
     ['sources.md', 'test/docs/examples/lastBytes.ts'],
     ['sinks.md', 'test/docs/examples/sendOrders.ts'],
+    ['recoverable-writer.md', 'test/docs/examples/exportLines.ts'],
     ['streams.md', 'test/docs/examples/exportOrders.ts'],
     ['streams.md', 'test/docs/examples/sendVisits.ts'],
     ['streams.md', 'test/docs/examples/copyClicks.ts'],
@@ -288,6 +290,25 @@ describe('The examples of the pages', () => {
     expect(lines).toEqual(['memory://parts/in/1: 100 %', 'memory://parts/in/2: 100 %']);
     const [out = ''] = keysBelow(store, 'out/');
     expect(Buffer.from(await lastBytes(`memory://parts/${out}`, 5)).toString()).toBe('e,two');
+  });
+
+  test('exportLines exports each line once, wherever it fails', async () => {
+    const lines = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    const store = memoryStore('exports');
+    let last: Checkpoint = { position: 0 };
+    for (let run = 0; last.position < lines.length; run++) {
+      let saved = 0;
+      const save = (checkpoint: Checkpoint): Promise<void> => {
+        if (run < 6 && saved === Math.floor(run / 2)) return Promise.reject(new Error('It crashes.'));
+        saved += 1;
+        last = checkpoint;
+        return Promise.resolve();
+      };
+      await exportLines(lines, last, save).catch(() => undefined);
+    }
+    await exportLines(lines, last, () => Promise.resolve());
+    expect(linesBelow(store, 'lines/from-')).toEqual(lines);
+    expect(keysBelow(store, 'lines/').filter((key) => key.includes('tails'))).toEqual([]);
   });
 
   test('sendVisits sends one after the other', async () => {

@@ -14,5 +14,6 @@
  * Parts grow with their number like those of the sink: 10,000 of them hold 5 TiB.
  */
 export { describedContent } from './contentType.js';
+export { PartStream } from './partStream.js';
 export { conditioned, writeObject } from './write.js';
 export { ObjectWriter, type WriteTarget } from './writer.js';

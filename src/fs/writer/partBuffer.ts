@@ -30,6 +30,11 @@ export class PartBuffer {
     return this.#total;
   }
 
+  /** The bytes that are in no part yet: a view, valid until more are appended. */
+  get tail(): Uint8Array {
+    return this.#memory.subarray(0, this.#used);
+  }
+
   /** Bytes of memory, that of uploaded parts included until it is reused or trimmed. */
   get held(): number {
     return this.#free.reduce((sum, { length }) => sum + length, this.#own ? this.#memory.length : 0);

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Observable } from 'rxjs';
 import { catchError, concat, concatMap, defer, EMPTY, finalize, map, of, tap, throwError } from 'rxjs';
-import { InvalidOption, parseSize } from '../../config/units.js';
 import { MillraceError } from '../../errors.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { isStoreError, StoreError } from '../../store/errors.js';
@@ -10,32 +9,23 @@ import {
   completeUpload,
   etagOf,
   markOf,
-  maxObject,
   minPart,
   MultipartUpload,
-  partSizeOf,
   publish,
   putIdMetadata,
-  type Part,
   type Publishing,
 } from '../../store/multipart/index.js';
-import type { Metadata, ObjectStore, PutResult } from '../../store/objectStore.js';
-import { unlimited, type Allow } from '../../job/memory/index.js';
+import type { Metadata, PutResult } from '../../store/objectStore.js';
+import { unlimited } from '../../job/memory/index.js';
 import type { WriteOptions, Written } from '../types.js';
 import { describedContent } from './contentType.js';
-import { PartBuffer } from './partBuffer.js';
-import { WriterMemory } from './writerMemory.js';
+import { PartStream, type PartTarget } from './partStream.js';
 
-export interface WriteTarget {
-  readonly store: ObjectStore;
-  readonly key: string;
-  readonly uri: string;
+export interface WriteTarget extends PartTarget {
   /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Uniform in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
-  /** Where its memory comes from. Default: it may have what it can use. */
-  readonly allow?: Allow;
 }
 
 /**
@@ -46,9 +36,7 @@ export class ObjectWriter {
   readonly #target: Required<WriteTarget>;
   readonly #options: WriteOptions;
   readonly #putId = randomUUID();
-  readonly #buffer: PartBuffer;
-  readonly #upload: MultipartUpload;
-  readonly #memory: WriterMemory;
+  readonly #stream: PartStream;
   /** Tests the form of ETags; never completed. */
   #trial: MultipartUpload | undefined;
   /** MD5s of the parts, if an option needs them. */
@@ -59,24 +47,22 @@ export class ObjectWriter {
   constructor(target: WriteTarget, options: WriteOptions = {}) {
     this.#target = { clock: systemClock, random: Math.random, allow: unlimited, ...target };
     this.#options = options;
-    const { partSize = '8MiB', inFlight = 4 } = options;
-    const base = parseSize('partSize', partSize);
-    if (base < minPart || base > 2 ** 30) throw new InvalidOption('partSize', partSize, '5 MiB to 1 GiB');
-    if (!Number.isSafeInteger(inFlight) || inFlight < 1)
-      throw new InvalidOption('inFlight', inFlight, 'a whole number from 1 on');
-    this.#buffer = new PartBuffer((number) => partSizeOf(number, base));
-    const described = this.#described({ [putIdMetadata]: this.#putId });
-    this.#memory = new WriterMemory(this.#target.allow, { partSize: base, inFlight }, () => {
-      this.#memoryChanged();
+    const { partSize, inFlight, putOnlyIfModified = false, integrityCheck = false } = options;
+    this.#stream = new PartStream(this.#target, {
+      partSize,
+      inFlight,
+      described: this.#described({ [putIdMetadata]: this.#putId }),
+      who: 'a writer of millrace/fs',
+      check: () => this.#check(),
+      onPart: ({ number, bytes }) => {
+        if (putOnlyIfModified || integrityCheck) this.#hashes[number - 1] = md5(bytes);
+      },
     });
-    const room = (): number => this.#memory.room;
-    const limits = { inFlight, partSize: base, room };
-    this.#upload = new MultipartUpload(target.store, target.key, { ...described, ...limits });
   }
 
   /** Bytes written so far. */
   get size(): number {
-    return this.#buffer.total;
+    return this.#stream.size;
   }
 
   /**
@@ -84,10 +70,7 @@ export class ObjectWriter {
    * change them before the end.
    */
   write(bytes: Uint8Array, { stable = false }: { readonly stable?: boolean } = {}): Observable<never> {
-    return defer(() => {
-      if (this.size + bytes.length > maxObject) throw tooLarge(this.#target.uri);
-      return this.#append(bytes, 0, stable);
-    });
+    return this.#stream.write(bytes, stable);
   }
 
   /** Publishes. Errors: `AlreadyExists`, `PreconditionFailed`, `Conflict` (by the options), `Integrity`. */
@@ -95,12 +78,12 @@ export class ObjectWriter {
     return defer(() => {
       this.#check();
       this.#state = 'ending';
-      const inParts = this.#buffer.cut > 0 || this.#options.integrityCheck === true;
+      const inParts = this.#stream.cut > 0 || this.#options.integrityCheck === true;
       return inParts ? this.#complete() : this.#put();
     }).pipe(
       tap(() => (this.#state = 'published')),
       finalize(() => {
-        this.#memory.leave();
+        this.#stream.leave();
       }),
     );
   }
@@ -110,53 +93,14 @@ export class ObjectWriter {
     return defer(() => {
       if (this.#state === 'published') return EMPTY;
       this.#state = 'aborted';
-      this.#buffer.drop();
-      this.#memory.leave();
-      return concat(this.#upload.abort(), this.#trial?.abort() ?? EMPTY);
+      this.#stream.drop();
+      return concat(this.#stream.upload.abort(), this.#trial?.abort() ?? EMPTY);
     });
-  }
-
-  #append(bytes: Uint8Array, from: number, stable: boolean): Observable<never> {
-    return defer(() => {
-      this.#check();
-      const cut = this.#buffer.cut;
-      const at = this.#buffer.append(bytes, from, stable, (part) => this.#add(part));
-      this.#count();
-      if (this.#buffer.cut === cut) return EMPTY;
-      return concat(this.#upload.room(), at === bytes.length ? EMPTY : this.#append(bytes, at, stable));
-    });
-  }
-
-  #add(part: Part): void {
-    const { putOnlyIfModified = false, integrityCheck = false } = this.#options;
-    if (putOnlyIfModified || integrityCheck) this.#hashes[part.number - 1] = md5(part.bytes);
-    this.#upload.add({
-      ...part,
-      done: () => {
-        part.done?.();
-        this.#count();
-      },
-    });
-  }
-
-  #count(): void {
-    if (this.#state === 'published' || this.#state === 'aborted') return;
-    if (this.#held > this.#memory.limit) this.#buffer.trim();
-    this.#memory.holds(this.#held);
-  }
-
-  get #held(): number {
-    return this.#buffer.held + this.#upload.held;
-  }
-
-  #memoryChanged(): void {
-    this.#count();
-    this.#upload.roomGrew();
   }
 
   #put(): Observable<Written> {
     const { store, key } = this.#target;
-    const { bytes } = this.#buffer.rest();
+    const bytes = this.#stream.takeRest();
     const conditions = this.#conditions();
     const conditional = Object.keys(conditions).length > 0;
     const described = this.#described(conditional ? { [putIdMetadata]: this.#putId } : undefined);
@@ -166,10 +110,10 @@ export class ObjectWriter {
   }
 
   #complete(): Observable<Written> {
-    const rest = this.#buffer.rest();
-    this.#add(rest);
+    const { upload } = this.#stream;
+    this.#stream.addRest();
     const complete = defer(() => {
-      const { uploadId = '', parts } = this.#upload;
+      const { uploadId = '', parts } = upload;
       const completed = completeUpload({ ...this.#publishing(), uploadId }, parts, this.#conditions());
       return this.#unlessSame(
         () => compositeEtag(this.#hashes.map((etag) => ({ etag }))),
@@ -177,8 +121,8 @@ export class ObjectWriter {
       );
     });
     const checked = defer(() => this.#checkParts());
-    return concat(this.#upload.idle(), checked, complete).pipe(
-      concatMap((written) => (written.modified ? of(written) : concat(this.#upload.abort(), of(written)))),
+    return concat(upload.idle(), checked, complete).pipe(
+      concatMap((written) => (written.modified ? of(written) : concat(upload.abort(), of(written)))),
     );
   }
 
@@ -212,7 +156,7 @@ export class ObjectWriter {
    */
   #checkParts(): Observable<never> {
     if (this.#options.integrityCheck !== true) return EMPTY;
-    const { parts } = this.#upload;
+    const { parts } = this.#stream.upload;
     const wrong = parts.filter(({ number, etag }) => etag !== this.#hashes[number - 1]);
     const [first] = wrong;
     if (first === undefined) return EMPTY;
@@ -258,6 +202,3 @@ const unchecked = (uri: string): StoreError =>
     'NotSupported',
     `${uri} cannot be checked: its ETags are not MD5s (as with SSE-KMS). Set a checksum for the connection instead.`,
   );
-
-const tooLarge = (uri: string): StoreError =>
-  new StoreError('InvalidRequest', `${uri} would be larger than 5 TiB, which no object can be. Split it.`);

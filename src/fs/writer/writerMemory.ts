@@ -9,6 +9,7 @@ const uncounted = 64 << 10;
  */
 export class WriterMemory {
   readonly #allow: Allow;
+  readonly #who: string;
   readonly #partSize: number;
   readonly #inFlight: number;
   readonly #changed: () => void;
@@ -17,10 +18,11 @@ export class WriterMemory {
   /** @param changed the room has changed */
   constructor(
     allow: Allow,
-    { partSize, inFlight }: { readonly partSize: number; readonly inFlight: number },
+    { who, partSize, inFlight }: Readonly<{ who: string; partSize: number; inFlight: number }>,
     changed: () => void,
   ) {
     this.#allow = allow;
+    this.#who = who;
     this.#partSize = partSize;
     this.#inFlight = inFlight;
     this.#changed = changed;
@@ -45,7 +47,7 @@ export class WriterMemory {
     if (this.#allowance === undefined) {
       if (bytes <= uncounted) return;
       this.#allowance = this.#allow({
-        who: 'a writer of millrace/fs',
+        who: this.#who,
         floor: 2 * this.#partSize,
         most: this.#most,
         changed: this.#changed,

@@ -1,28 +1,20 @@
 import { crc32 } from 'node:zlib';
 import type { Committable, Json } from '../../flow/index.js';
-import { fields, isCount, isString, listOf, optional, tuple, type Shape } from '../../shape.js';
+import { fields, isCount, isString, listOf, optional, tuple } from '../../shape.js';
 import type { ObjectDescription, UploadedPart } from '../../store/objectStore.js';
 import { descriptionOf } from '../../store/description.js';
-import { maxParts } from '../../store/multipart/index.js';
+import {
+  isStoredParts,
+  isUploadId,
+  largestTail,
+  partsOfStored,
+  storedParts,
+  tailLength,
+  type StoredParts,
+  type Tail,
+} from '../../store/multipart/index.js';
 import type { CommittableFields } from '../twoPhase/kind.js';
 import { isDescription } from './objectOptions.js';
-
-/** Some bytes of a file's tail, in a journal object. */
-export interface Range {
-  /** The journal's name, below the job's checkpoint directory. */
-  readonly journal: string;
-  /** Where in the journal. Bytes. */
-  readonly offset: number;
-  readonly length: number;
-  readonly sha256: string;
-}
-
-/** The end of a file: the bytes that are in no part yet. */
-export interface Tail {
-  readonly ranges: readonly Range[];
-  /** The bytes after the ranges, in the manifest itself. */
-  readonly inline: Buffer | undefined;
-}
 
 /** Rows that are not in the file yet. */
 export interface SealedRows {
@@ -60,11 +52,6 @@ export function uriOf(file: Pick<FileCommittable, 'store' | 'key'>): string {
   return `${file.store.replace(/\/$/, '')}/${file.key}`;
 }
 
-export function tailLength(tail: Tail | undefined): number {
-  if (tail === undefined) return 0;
-  return tail.ranges.reduce((sum, range) => sum + range.length, tail.inline?.length ?? 0);
-}
-
 function journalsOf({ tail, seal }: FileCommittable): string[] {
   const tails = [tail, seal?.state, seal?.rows];
   return [...new Set(tails.flatMap((each) => each?.ranges.map(({ journal }) => journal) ?? []))];
@@ -74,12 +61,6 @@ function journalsOf({ tail, seal }: FileCommittable): string[] {
 export function memoryOf({ tail, seal }: FileCommittable): number {
   return tailLength(tail) + tailLength(seal?.state) + 2 * tailLength(seal?.rows);
 }
-
-const lengthUpTo =
-  (most: number, shape: Shape): Shape =>
-  (value) =>
-    shape(value) && (value as { readonly length: number }).length <= most;
-const isUploadId: Shape = (value) => isString(value) && /^[^\u0000-\u0020]{1,2048}$/.test(value);
 
 export const isTail = fields({
   ranges: listOf(tuple(isCount, isCount, isCount, isString)),
@@ -93,7 +74,7 @@ interface StoredFile {
   readonly store: string;
   readonly key: string;
   readonly uploadId?: string;
-  readonly parts: readonly (readonly [etag: string, size: number])[];
+  readonly parts: StoredParts;
   readonly size: number;
   readonly records: number;
   readonly checkpoint: number;
@@ -116,7 +97,7 @@ export const fileFields = {
     store: isString,
     key: isString,
     uploadId: optional(isUploadId),
-    parts: lengthUpTo(maxParts, listOf(tuple(isString, isCount))),
+    parts: isStoredParts,
     size: isCount,
     records: isCount,
     checkpoint: isCount,
@@ -133,7 +114,7 @@ export const fileFields = {
       store,
       key,
       ...(uploadId !== undefined && { uploadId }),
-      parts: parts.map((part) => [part.etag, part.size]),
+      parts: storedParts(parts),
       size,
       records,
       checkpoint,
@@ -158,7 +139,7 @@ export const fileFields = {
       store,
       key,
       uploadId,
-      parts: parts.map(([etag, bytes], i) => ({ number: i + 1, etag, size: bytes })),
+      parts: partsOfStored(parts),
       tail: tail && decodeTail(tail, objects ?? [], bad),
       ...(seal !== undefined && {
         seal: {
@@ -174,9 +155,6 @@ export const fileFields = {
     };
   },
 };
-
-/** In bytes, more than the largest part of the largest file. A tail is read into memory. */
-const largestTail = 4 * 2 ** 30 - 1;
 
 export function encodeTail({ ranges, inline }: Tail, objects: readonly string[]): Json {
   return {

@@ -1,9 +1,5 @@
-import { catchError, endWith, from, ignoreElements, map, mergeMap, of, type Observable } from 'rxjs';
-import { MillraceError } from '../../errors.js';
-import { isStoreError } from '../../store/errors.js';
 import { sha256 } from '../../store/helpers.js';
 import type { CheckpointData } from '../../store/services.js';
-import { tailLength, type Range, type Tail } from './committable.js';
 import type { BufferPool } from '../../store/multipart/index.js';
 import type { Request } from '../twoPhase/kind.js';
 import type { Piece } from './remainder.js';
@@ -69,72 +65,3 @@ export const maxRanges = 16;
 
 /** Up to this many fresh bytes of all files are stored in the manifest itself. */
 export const inlineLimit = 64 * 1024;
-
-/** Reads ranges into `target`, one after the other, and emits it. Errors: `LostJournal`, `CorruptJournal`. */
-export function readRanges(
-  ranges: readonly Range[],
-  data: CheckpointData,
-  target: Buffer,
-): Observable<Buffer> {
-  let end = 0;
-  const places = ranges.map((range) => ({ range, at: (end += range.length) - range.length }));
-  return from(places).pipe(
-    mergeMap(
-      ({ range, at }) =>
-        data.store
-          .get(data.key(range.journal), {
-            range: { start: range.offset, end: range.offset + range.length },
-          })
-          .pipe(
-            map(({ chunks }) => {
-              fill(target, at, chunks, range, data);
-            }),
-            catchError((error: unknown) => {
-              throw isStoreError(error, 'NotFound') ? lost(range, data, error) : error;
-            }),
-          ),
-      4,
-    ),
-    ignoreElements(),
-    endWith(target),
-  );
-}
-
-export function readTail(tail: Tail, data: CheckpointData): Observable<Buffer> {
-  const target = Buffer.allocUnsafeSlow(tailLength(tail));
-  const inline = tail.inline;
-  inline?.copy(target, target.length - inline.length);
-  return tail.ranges.length === 0 ? of(target) : readRanges(tail.ranges, data, target);
-}
-
-function fill(
-  target: Buffer,
-  start: number,
-  chunks: readonly Uint8Array[],
-  range: Range,
-  data: CheckpointData,
-): void {
-  let at = start;
-  for (const chunk of chunks) {
-    target.set(chunk.subarray(0, start + range.length - at), at);
-    at += chunk.length;
-  }
-  if (at !== start + range.length || sha256(target.subarray(start, at)) !== range.sha256) {
-    throw new MillraceError(
-      'CorruptJournal',
-      `${nameOf(range, data)}: bytes ${range.offset} to ${range.offset + range.length} are not those that were written. Restore the object from a version or backup of the bucket.`,
-    );
-  }
-}
-
-function lost(range: Range, data: CheckpointData, cause: unknown): MillraceError {
-  return new MillraceError(
-    'LostJournal',
-    `${nameOf(range, data)} is gone, although a checkpoint refers to it. Restore the object from a backup, and exempt the checkpoint directory from lifecycle rules that delete.`,
-    { cause },
-  );
-}
-
-function nameOf(range: Range, data: CheckpointData): string {
-  return `${data.store.uri}/${data.key(range.journal)}`;
-}

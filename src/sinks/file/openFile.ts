@@ -1,7 +1,7 @@
 import type { ObjectDescription, UploadedPart } from '../../store/objectStore.js';
 import type { FileEncoder } from '../../formats/writer.js';
-import { partSizeOf, type BufferPool } from '../../store/multipart/index.js';
-import type { FileCommittable, Range, SealedRows, Tail } from './committable.js';
+import { partSizeOf, type BufferPool, type Range, type Tail } from '../../store/multipart/index.js';
+import type { FileCommittable, SealedRows } from './committable.js';
 import type { Remainder } from './remainder.js';
 import { TailBytes } from './tailBytes.js';
 

@@ -1,23 +1,16 @@
-import { catchError, concatMap, defer, map, of, throwError, type Observable } from 'rxjs';
+import { concatMap, defer, map, type Observable } from 'rxjs';
 import type { Attempt } from '../../flow/index.js';
-import { isStoreError } from '../../store/errors.js';
-import { md5 } from '../../store/helpers.js';
-import { publish } from '../../store/multipart/index.js';
-import type { ObjectStore, PutResult, UploadedPart } from '../../store/objectStore.js';
-import { listedParts } from '../../store/pages.js';
+import { ForeignObject, LostUpload, publishSealed } from '../../store/multipart/index.js';
+import type { ObjectStore } from '../../store/objectStore.js';
 import type { Writer } from '../../formats/writer.js';
 import type { CheckpointData } from '../../store/services.js';
 import type { PublishOutcome } from '../twoPhase/kind.js';
 import { uriOf, type FileCommittable } from './committable.js';
-import { ForeignObject, LostUpload } from './errors.js';
 import { uidMetadata, uploadOf } from './objectOptions.js';
 import type { Places } from './places.js';
 import { restOf, sealOf } from './rest.js';
 
 type Step = PublishOutcome<FileCommittable>;
-
-/** How often parts are repaired before the error of Complete is final. */
-const repairs = 5;
 
 /**
  * Publishes a file that a durable manifest names, idempotently, whichever attempt wrote it:
@@ -93,19 +86,8 @@ export class Publisher {
     tail: Buffer | undefined,
   ): Observable<Step> {
     const { key, uid, size, parts } = file;
-    const identity = {
-      mark: { name: uidMetadata, value: uid },
-      size,
-      // Needed only in doubt.
-      get parts() {
-        return tail === undefined
-          ? parts
-          : [...parts, { number: parts.length + 1, etag: md5(tail), size: tail.length }];
-      },
-    };
-    const { clock, random } = this.attempt;
-    const publishing = { store, key, uploadId, identity, exclusive: true, clock, random };
-    return publish(publishing, complete(publishing, parts, tail, repairs)).pipe(
+    const mark = { name: uidMetadata, value: uid };
+    return publishSealed({ store, key, uploadId, mark, size, parts, tail }, this.attempt).pipe(
       map((outcome): Step => {
         if (outcome.is === 'ours') return { is: 'mine', committable: file };
         if (outcome.is === 'lost')
@@ -114,55 +96,4 @@ export class Publisher {
       }),
     );
   }
-}
-
-interface Target {
-  readonly store: ObjectStore;
-  readonly key: string;
-  readonly uploadId: string;
-}
-
-/** Completes with these parts, and the tail as the last one. Parts that the server rejects are repaired. */
-function complete(
-  target: Target,
-  parts: readonly UploadedPart[],
-  tail: Buffer | undefined,
-  left: number,
-): Observable<PutResult> {
-  const { store, key, uploadId } = target;
-  return defer(() => {
-    if (tail === undefined) return of(parts);
-    const uploaded = store.uploadPart(key, uploadId, parts.length + 1, tail);
-    return uploaded.pipe(map((part): readonly UploadedPart[] => [...parts, part]));
-  }).pipe(
-    concatMap((all) => store.completeUpload(key, uploadId, all)),
-    catchError((error: unknown) => {
-      if (!isStoreError(error, 'InvalidPart') || left === 0) return throwError(() => error);
-      return repair(target, parts, error).pipe(concatMap((now) => complete(target, now, tail, left - 1)));
-    }),
-  );
-}
-
-/**
- * Complete rejected a part. The tail is uploaded again, since a zombie may have overwritten it. The parts before it
- * only ever had one content, so if the server now lists another ETag for one (a repeated request; under KMS ETags are
- * never the same twice) and its size agrees, that ETag is as good.
- */
-function repair(
-  { store, key, uploadId }: Target,
-  parts: readonly UploadedPart[],
-  error: Error,
-): Observable<readonly UploadedPart[]> {
-  return listedParts(store, key, uploadId).pipe(
-    map((listed) =>
-      parts.map((part) => {
-        const there = listed.get(part.number);
-        if (there?.size !== part.size) throw error;
-        return { ...part, etag: there.etag };
-      }),
-    ),
-    catchError((failure: unknown) =>
-      isStoreError(failure, 'PermissionDenied') ? of(parts) : throwError(() => failure),
-    ),
-  );
 }

@@ -1,5 +1,6 @@
 import type { Persisted } from '../../formats/writer.js';
-import type { Range, SealedRows, Tail } from './committable.js';
+import type { Range, Tail } from '../../store/multipart/index.js';
+import type { SealedRows } from './committable.js';
 
 /** Bytes to write to a journal. */
 export interface Piece {

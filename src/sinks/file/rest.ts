@@ -1,9 +1,9 @@
 import { concatMap, forkJoin, map, of, type Observable } from 'rxjs';
 import { MillraceError } from '../../errors.js';
 import type { RowSeal, Writer } from '../../formats/writer.js';
+import { readTail } from '../../store/multipart/index.js';
 import type { CheckpointData } from '../../store/services.js';
 import { uriOf, type FileCommittable } from './committable.js';
-import { readTail } from './journal.js';
 
 /** The bytes after a file's parts, and the file with its size including them. */
 export interface Rest {

@@ -1,5 +1,4 @@
-import type { BufferPool } from '../../store/multipart/index.js';
-import type { Range, Tail } from './committable.js';
+import type { BufferPool, Range, Tail } from '../../store/multipart/index.js';
 import type { Piece } from './remainder.js';
 
 /**

@@ -1,9 +1,8 @@
 import { concatMap, of } from 'rxjs';
-import { PartQueue, type BufferPool, type QueuedPart } from '../../store/multipart/index.js';
+import { PartQueue, readRanges, type BufferPool, type QueuedPart } from '../../store/multipart/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
 import type { CheckpointData } from '../../store/services.js';
 import type { Request } from '../twoPhase/kind.js';
-import { readRanges } from './journal.js';
 import { uploadOf } from './objectOptions.js';
 import type { OpenFile, PartCut } from './openFile.js';
 

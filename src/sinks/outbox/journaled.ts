@@ -1,6 +1,7 @@
 import type { Committable } from '../../flow/index.js';
 import { fields, isCount, isString, optional } from '../../shape.js';
-import { decodeTail, encodeTail, isTail, tailLength, type Tail } from '../file/committable.js';
+import { tailLength, type Tail } from '../../store/multipart/index.js';
+import { decodeTail, encodeTail, isTail } from '../file/committable.js';
 import type { CommittableFields } from '../twoPhase/kind.js';
 
 /**

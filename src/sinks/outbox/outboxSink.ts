@@ -35,8 +35,8 @@ import {
   type Signal,
 } from '../../flow/index.js';
 import { plainUri } from '../../path/index.js';
+import type { Tail } from '../../store/multipart/index.js';
 import { checkpointData, checkpointFolders, spilling, stores } from '../../store/services.js';
-import type { Tail } from '../file/committable.js';
 import { inlineLimit, Journals } from '../file/journal.js';
 import { checkpointsBelow, placeOf } from '../file/places.js';
 import { formatUid } from '../file/uids.js';

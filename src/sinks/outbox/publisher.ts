@@ -19,9 +19,9 @@ import {
 import { MillraceError } from '../../errors.js';
 import type { Attempt } from '../../flow/index.js';
 import { pause } from '../../flow/clock.js';
+import { readTail } from '../../store/multipart/index.js';
 import type { CheckpointData } from '../../store/services.js';
 import type { SinkEvent } from '../events.js';
-import { readTail } from '../file/journal.js';
 import type { PublishOutcome } from '../twoPhase/kind.js';
 import { batchesIn, recordsIn, type StoredBatch } from './batches.js';
 import type { DeadLetters } from './deadLetters.js';

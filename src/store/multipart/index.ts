@@ -22,7 +22,12 @@
  */
 export * from './bufferPool.js';
 export { copyLimits, copyObject } from './copy.js';
+export { ForeignObject, LostUpload } from './errors.js';
 export { PartQueue, type QueuedPart } from './partQueue.js';
 export * from './partSizes.js';
 export * from './publish.js';
+export { notOurs, type Identity } from './proof.js';
+export { publishSealed, type SealedUpload } from './sealed.js';
+export * from './stored.js';
+export * from './tails.js';
 export { MultipartUpload, type Part } from './upload.js';

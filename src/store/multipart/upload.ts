@@ -92,11 +92,28 @@ export class MultipartUpload implements Upload {
     return this.#when(() => this.#queue.size === 0);
   }
 
+  /** Creates the upload if no part has. Completes when it exists. Not while parts are being uploaded. */
+  create(): Observable<never> {
+    return defer(() => {
+      if (this.#created === undefined)
+        this.#create((uploadId) => {
+          this.uploadId = uploadId;
+          this.#wake();
+        });
+      return this.#when(() => this.uploadId !== undefined);
+    });
+  }
+
+  /** Stops immediately. The upload stays, with the parts that have arrived. */
+  stop(): void {
+    this.#requests.unsubscribe();
+    this.#queue.clear();
+  }
+
   /** Stops immediately. Completes when the upload is gone; if it is being created, that is awaited. */
   abort(): Observable<never> {
     return defer(() => {
-      this.#requests.unsubscribe();
-      this.#queue.clear();
+      this.stop();
       return this.#created ?? EMPTY;
     }).pipe(
       concatMap((uploadId) => this.store.abortUpload(this.key, uploadId)),

@@ -7,6 +7,7 @@ import { nameTargets } from './names.js';
 import { outboxTargets } from './outbox.js';
 import { parquetTargets } from './parquet.js';
 import { resumeFileTargets } from './resumeFiles.js';
+import { recoverableTargets } from './recoverable.js';
 import { exportTargets } from './exports.js';
 import { stateTargets } from './state.js';
 import { wireTargets } from './wire.js';
@@ -25,5 +26,6 @@ export const targets: readonly Target[] = [
   ...wireTargets,
   ...answerTargets,
   ...resumeFileTargets,
+  ...recoverableTargets,
   ...wholeJobTargets,
 ];

@@ -1,0 +1,54 @@
+import { lastValueFrom, of } from 'rxjs';
+import { createStores, type ObjectStore, type RecoverableWriter } from 'millrace/stores';
+import { FolderWriter } from '#src/fs/recoverable/recoverableWriter.js';
+import { systemClock, unlimited, type Clock } from '#src/flow/index.js';
+
+/** Bytes of a part in these tests. */
+export const part = 8;
+
+/** Waits take no time. */
+const immediate: Clock = { ...systemClock, after: (_, work) => systemClock.yield(work) };
+
+/** A writer of `memory://lake/out/` on a store with small parts. */
+export function writerOn(store: ObjectStore, completeSubset = true): RecoverableWriter {
+  const stores = createStores({
+    schemes: { memory: () => store },
+    capabilities: () => of({ conditionalPut: true, completeSubset, minimumPartSize: part }),
+  });
+  return new FolderWriter(stores.open('memory://lake/out/'), undefined, {
+    clock: immediate,
+    random: () => 0.5,
+    allow: unlimited,
+    partSize: part,
+    inFlight: 2,
+    inlineTail: 2,
+    onClose: () => undefined,
+  });
+}
+
+/** `size` bytes that differ by their place in the file. */
+export function content(size: number, from = 0): Buffer {
+  return Buffer.from(Array.from({ length: size }, (_, i) => (from + i) % 251));
+}
+
+/** All keys, and what is in them. */
+export async function objectsIn(store: ObjectStore, prefix = 'out/'): Promise<Record<string, Buffer>> {
+  const { objects } = await lastValueFrom(store.list({ prefix }));
+  const found: Record<string, Buffer> = {};
+  for (const { key } of objects) found[key] = Buffer.concat((await lastValueFrom(store.get(key))).chunks);
+  return found;
+}
+
+export async function uploadsIn(store: ObjectStore, prefix = ''): Promise<number> {
+  return (await lastValueFrom(store.listUploads({ prefix }))).uploads.length;
+}
+
+/** The code of a rejected promise; `undefined` if it resolves. */
+export async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    return (error as { readonly code?: string }).code ?? String(error);
+  }
+}
