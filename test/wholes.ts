@@ -34,6 +34,16 @@ export const wholes: readonly Whole[] = [
     because: 'Files written by DuckDB and pyarrow go through all of it, as the source reads them.',
   },
   {
+    files: 'formats/parquet/{columns,encoder,groupState,packing,rowGroups}.ts',
+    by: 'formats/parquet/held.property.test.ts',
+    because: 'A property of files of any schema, with checkpoints anywhere.',
+  },
+  {
+    files: 'formats/parquet/{elements,exact,fit,minusZero,misfit,types,write,writeCodecs,writerTypes}.ts',
+    by: 'formats/parquet/writing.test.ts',
+    because: 'Files go through all of it, and are read by DuckDB and pyarrow.',
+  },
+  {
     files: 'formats/parquet/{codecs,decoder,failures,values}.ts',
     by: 'formats/parquet/parquet.test.ts',
     because: 'Files written by DuckDB and pyarrow go through all of it, as the source reads them.',

@@ -7,6 +7,7 @@ import { cpu } from './cpu.js';
 import { discovery } from './discovery.js';
 import { flow } from './flow.js';
 import { job } from './job.js';
+import { parquet } from './parquet.js';
 import { point } from './point.js';
 import { read } from './read.js';
 import { readOpen } from './readOpen.js';
@@ -36,6 +37,7 @@ export const rows: readonly Row[] = [
   changes,
   slices,
   point,
+  parquet,
   cpu,
 ];
 

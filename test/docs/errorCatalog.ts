@@ -133,6 +133,10 @@ export const errorCatalog: Readonly<
       'Map it to an object or an array of plain values before the sink',
     ],
     NotJson: ['A record has no JSON form', 'Map it to plain data before the sink'],
+    NotParquet: [
+      'A record does not fit the schema of `parquet()`',
+      'Map it before the sink, or change the type of the column',
+    ],
     NotText: ['A record that `text()` is to write is not a string', 'Map it before the sink'],
     RowGroupTooLarge: [
       'The columns that are read of a row group of a Parquet file are larger than `maxRowGroup`',

@@ -99,7 +99,9 @@ function siteOf(node: ts.Node, checker: ts.TypeChecker): Omit<Site, 'room' | 'fi
 }
 
 function isMillraceError(type: ts.Type): boolean {
-  return type.symbol.name === 'MillraceError' || (type.getBaseTypes() ?? []).some(isMillraceError);
+  // A union has no symbol.
+  const { symbol } = type as { readonly symbol?: ts.Symbol };
+  return symbol?.name === 'MillraceError' || (type.getBaseTypes() ?? []).some(isMillraceError);
 }
 
 /** A code that is only a `string` shows as `string`. */

@@ -76,7 +76,14 @@ const problems = (name: string): readonly string[] | undefined => said[Object.ke
 
 beforeAll(async () => {
   // With the peers that are optional, for all entries.
-  project = await Project.create(['@types/node', '@opentelemetry/api', 'avsc', 'fast-check', 'hyparquet']);
+  project = await Project.create([
+    '@types/node',
+    '@opentelemetry/api',
+    'avsc',
+    'fast-check',
+    'hyparquet',
+    'hyparquet-writer',
+  ]);
   await cp(join(root, 'examples'), project.path('examples'), { recursive: true });
   const readme = await readFile(project.path('node_modules/millrace/README.md'), 'utf8');
   const shown = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code ?? '');

@@ -1,5 +1,6 @@
 import { avro } from 'millrace/avro';
 import { csv, jsonArray } from 'millrace';
+import { parquet, types } from 'millrace/parquet';
 import { array, columns, gzipped, rows, whole } from '../support/encoders.js';
 import { between, pick, seeded } from './random.js';
 
@@ -28,6 +29,17 @@ export const outputFormats = {
   'gzip of csv': gzipped(csv()),
   'json array': jsonArray(),
   avro: avro({ avroSchema, codec: 'deflate', block: 300 }),
+  parquet: parquet({
+    schema: {
+      id: types.int32,
+      source: types.string,
+      user: types.string,
+      partition: types.int32,
+      count: types.double,
+      padding: types.string,
+    },
+    rowGroup: { rows: 4 },
+  }),
 };
 
 /** What happens to a process: it dies at a request, is stopped for a while, as by SIGSTOP, or is asked to end. */

@@ -15,6 +15,7 @@ import {
   type RowWriter,
   type Writer,
 } from '#src/formats/writer.js';
+import { parquetRows } from './parquetRows.js';
 
 export const rows: RowWriter<unknown> = {
   extension: '.rows',
@@ -188,6 +189,7 @@ function blocksOf(key: string, content: Buffer): unknown[] {
 /** The records of a file, by its name. Throws if it is not whole. */
 export function recordsOf(key: string, bytes: Buffer): unknown[] {
   if (key.endsWith('.gz')) return recordsOf(key.slice(0, -3), gunzipSync(bytes));
+  if (key.endsWith('.parquet')) return parquetRows(bytes);
   if (key.endsWith('.json')) return JSON.parse(bytes.toString()) as unknown[];
   if (key.endsWith('.whole')) {
     const body = bytes.subarray(0, -8);

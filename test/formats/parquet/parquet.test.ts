@@ -9,18 +9,10 @@ import { parquet, type ParquetOptions } from '../../../src/formats/parquet/index
 import { deadLetter, files } from '../../../src/sources/files.js';
 import { counting } from '../../../src/store/decorators/counting.js';
 import { memoryWith, readAll, slicedFiles } from '../../sources/harness.js';
+import { rowsOf } from './reading.js';
 import { pyarrow, writtenByDuckDb, writtenByPyarrow } from './written.js';
 
 const uri = 'memory://lake/raw';
-
-async function rowsOf(content: Uint8Array, options: ParquetOptions<unknown> = {}): Promise<unknown[]> {
-  const read = await readAll(
-    files(uri, { format: parquet(options) }),
-    memoryWith({ 'raw/a.parquet': content }),
-  );
-  if (read.error !== undefined) throw read.error as Error;
-  return [...read.records];
-}
 
 /** The code and the message of the error that it ends with. */
 async function failure(content: Uint8Array, options: ParquetOptions<unknown> = {}): Promise<unknown> {

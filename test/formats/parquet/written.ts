@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFile, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -49,4 +49,41 @@ export async function writtenByPyarrow(table: string, options: string): Promise<
   } finally {
     await rm(dir, { recursive: true });
   }
+}
+
+/** The rows of a query of a file, by its path: what DuckDB reads, as strings. */
+export async function readByDuckDb(
+  file: Uint8Array,
+  query: (path: string) => string,
+): Promise<Readonly<Record<string, string | null>>[]> {
+  const dir = await mkdtemp(join(tmpdir(), 'millrace-parquet-'));
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const connection = await instance.connect();
+  try {
+    const path = join(dir, 'in.parquet');
+    await writeFile(path, file);
+    await connection.run(`SET TimeZone = 'UTC'`);
+    const result = await connection.runAndReadAll(query(path));
+    return result
+      .getRowObjects()
+      .map((row) =>
+        Object.fromEntries(
+          Object.entries(row).map(([name, value]) => [name, value === null ? null : String(value)]),
+        ),
+      );
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+    await rm(dir, { recursive: true });
+  }
+}
+
+/** What a Python expression gives of a `table` that pyarrow reads. */
+export function readByPyarrow(file: Uint8Array, expression: string): string {
+  const program = [
+    'import io, sys, pyarrow.parquet as pq',
+    'table = pq.read_table(io.BytesIO(sys.stdin.buffer.read()))',
+    `print(${expression}, end='')`,
+  ].join('\n');
+  return execFileSync(python, ['-c', program], { input: file }).toString();
 }

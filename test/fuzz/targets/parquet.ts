@@ -1,4 +1,5 @@
-import { parquet } from '#src/formats/parquet/index.js';
+import { parquetSeal } from '#src/formats/parquet/encoder.js';
+import { parquet, types } from '#src/formats/parquet/index.js';
 import { atStart } from '../../formats/atStart.js';
 import { mutated } from '../mutate.js';
 import { target } from '../target.js';
@@ -14,7 +15,36 @@ const seed = [
   'HAAAHAAAHAAAAFgBAABQQVIx',
 ].join('');
 
+/** What a checkpoint keeps of a file that has a row group, and two rows more. */
+function held(): { readonly state: Buffer; readonly rows: Buffer } {
+  const schema = {
+    id: types.int64,
+    text: types.optional(types.string),
+    list: types.list(types.struct({ price: types.decimal(20, 2), raw: types.bytes, yes: types.boolean })),
+  };
+  const encoder = parquet({ schema }).open({ write: () => undefined });
+  const price = { price: 1, raw: Buffer.from('a'), yes: true };
+  encoder.write({ id: 1, text: null, list: [price, price] });
+  encoder.flush?.();
+  encoder.write({ id: 2, text: 'two', list: [] });
+  encoder.write({ id: 3, text: 'three', list: [price] });
+  const { state, added } = encoder.persist?.(true).rows ?? {};
+  return { state: Buffer.from(state ?? []), rows: Buffer.from(added ?? []) };
+}
+
 export const parquetTargets = [
+  target({
+    name: 'rows of a Parquet file in a checkpoint',
+    errors: ['FormatChanged', 'UnknownCodec'],
+    draw: (random) => {
+      const { state, rows } = held();
+      const both = random() < 0.5;
+      return [both ? mutated(random, state) : state, both && random() < 0.5 ? rows : mutated(random, rows)];
+    },
+    run: ([state, rows]: readonly Buffer[]) => {
+      parquetSeal.seal(state ?? Buffer.alloc(0), rows ?? Buffer.alloc(0));
+    },
+  }),
   target({
     name: 'parquet',
     errors: ['Integrity', 'UnknownCodec', 'RowGroupTooLarge'],

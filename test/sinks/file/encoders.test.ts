@@ -1,6 +1,7 @@
 import { fileSink } from 'millrace';
 import { counting } from '../../../src/store/decorators/counting.js';
 import { faulty } from '../../../src/store/decorators/faults.js';
+import { parquet, types } from '../../../src/formats/parquet/index.js';
 import type { Writer } from '../../../src/formats/writer.js';
 import { array, columns, gzipped, recordsOf, rows, whole } from '../../support/encoders.js';
 import { now, Run, World, type Line } from '../harness.js';
@@ -27,6 +28,7 @@ const roll = { age: '1h', inactivity: '1h' } as const;
 describe.each([
   ['closing', array()],
   ['rows', columns(7)],
+  ['rows, of Parquet', parquet({ schema: { p: types.string, text: types.string }, rowGroup: { rows: 7 } })],
   ['closing, of a compression', gzipped(array())],
   ['rows, of a compression', gzipped(columns(7))],
 ] as const)('a file that is restored by %s', (_, writer) => {
