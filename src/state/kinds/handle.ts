@@ -2,7 +2,7 @@ import { StateError } from '../errors.js';
 import { Namespace } from '../keys/keyMap.js';
 import type { Key, StoredKey } from '../keys/keys.js';
 
-/** The base of handles of collections: points at a key and a namespace during a turn, and at what they have. */
+/** The base of handles of collections: in a turn, it has a key, a namespace, and their collection. */
 export abstract class Handle<H extends Handle<H, E>, E> {
   #key: StoredKey | undefined;
   #space: Namespace | undefined;
