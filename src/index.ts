@@ -108,7 +108,7 @@ export type { ObjectOptions } from './sinks/file/objectOptions.js';
 export { byTime, type ByTimeOptions } from './sinks/file/partitions/byTime.js';
 export { hive, type HiveColumn, type HiveValue } from './sinks/file/partitions/hive.js';
 export type { Partitioner } from './sinks/file/partitions/partitioner.js';
-export type { FileSinkOptions, RollOptions } from './sinks/file/options.js';
+export type { FileSinkOptions, RollCandidate, RollOptions } from './sinks/file/options.js';
 export { PoisonBatch, PublishFailed } from './sinks/outbox/errors.js';
 export { isNewBatch, LowerEpoch, type OutboxMark } from './sinks/outbox/mark.js';
 export type {

@@ -15,6 +15,7 @@ import {
   type FileSinkOptions,
   type FlowOperator,
   type Job,
+  type RollCandidate,
 } from 'millrace';
 import type { Clock } from 'millrace/operators';
 import type { Stores } from 'millrace/stores';
@@ -81,10 +82,11 @@ export function pipeline(
   return { job, leaf };
 }
 
-function output({ output: to }: Scenario, opened: Stores): FlowOperator<Output, never> {
+function output({ output: to, rollsByClock }: Scenario, opened: Stores): FlowOperator<Output, never> {
   if (to === 'table') return tableSink('out', tableUri, { rows: 5, budget: 2048 });
   if (to === 'outbox') return outbox(opened);
-  if (to !== 'files and outbox') return toFiles(to === undefined ? ndjson<Output>() : outputFormats[to]);
+  if (to !== 'files and outbox')
+    return toFiles(to === undefined ? ndjson<Output>() : outputFormats[to], rollsByClock);
   const isForFiles = ({ partition }: Output): boolean => partition % 2 === 0;
   return connect((shared) =>
     merge(
@@ -94,9 +96,11 @@ function output({ output: to }: Scenario, opened: Stores): FlowOperator<Output, 
   );
 }
 
-function toFiles(format: FileSinkOptions<Output>['format']): FlowOperator<Output, never> {
+function toFiles(format: FileSinkOptions<Output>['format'], byTime = false): FlowOperator<Output, never> {
+  const options = small(format);
   return fileSink('out', 'memory://lake/out', {
-    ...small(format),
+    ...options,
+    ...(byTime && { roll: { ...options.roll, ...byClock } }),
     partitionBy: ({ partition }) => `p=${partition}`,
   });
 }
@@ -111,6 +115,13 @@ function outbox(opened: Stores): FlowOperator<Output, never> {
     budget: 4096,
   });
 }
+
+const byClock = {
+  age: 30,
+  inactivity: 12,
+  when: ({ now, openedAt, lastWriteAt }: RollCandidate) =>
+    now < openedAt - 3_000_000 || now > lastWriteAt + 3_000_000,
+};
 
 function small<F>(format: F): {
   format: F;

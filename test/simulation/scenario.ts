@@ -90,6 +90,8 @@ export interface Scenario {
    * and the rest to the table.
    */
   readonly output?: 'table' | 'outbox' | 'files and outbox' | keyof typeof outputFormats;
+  /** Files are also rolled by age, by inactivity and by a predicate of the clock, which jumps at each look. */
+  readonly rollsByClock?: boolean;
   readonly faults?: FaultRates;
   /** For each process but the last. */
   readonly fates: readonly Fate[];

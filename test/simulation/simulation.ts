@@ -19,7 +19,7 @@ import { minimumPartSize, pipeline } from './pipeline.js';
 import { SimulatedProcess, type Kind } from './process.js';
 import { between, seeded } from './random.js';
 import type { Fate, Scenario } from './scenario.js';
-import { surroundingsOf, turnUntil } from './surroundings.js';
+import { jumping, surroundingsOf, turnUntil } from './surroundings.js';
 import { audit, fill, skippedBy, type Findings, type Input } from './world.js';
 
 export interface Result extends Findings {
@@ -129,7 +129,9 @@ class Simulation {
       faults === undefined || !unlucky ? world : faulty(world, { ...faults, random, clock, delayUpTo: 60 });
     const network = delayed(unreliable, { clock, before: () => between(random, 0, 3) });
     const process = new SimulatedProcess(network, clock, fate);
-    const { job: simulated, leaf } = pipeline(this.scenario, surroundingsOf(process, random));
+    const surroundings = surroundingsOf(process, random);
+    const own = this.scenario.rollsByClock ? jumping(surroundings.clock, random) : surroundings.clock;
+    const { job: simulated, leaf } = pipeline(this.scenario, { ...surroundings, clock: own });
     const running: Running = { process, traces, events: [], outcome: undefined, endedAt: Infinity };
     simulated.events$.subscribe((event) => {
       this.#events.push(event);

@@ -26,6 +26,16 @@ export function surroundingsOf(process: SimulatedProcess, random: () => number):
   return { clock, random, stores };
 }
 
+/** A clock whose time is another one, up to an hour away, each time that it is asked. Durations are right. */
+export function jumping(clock: Clock, random: () => number): Clock {
+  return {
+    now: () => clock.now() + Math.floor((random() - 0.5) * 7_200_000),
+    monotonic: () => clock.monotonic?.() ?? clock.now(),
+    after: (delay, work) => clock.after(delay, work),
+    yield: (work) => clock.yield(work),
+  };
+}
+
 /** Time limit in milliseconds of virtual time. */
 const patience = 3_600_000;
 

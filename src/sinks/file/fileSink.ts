@@ -145,7 +145,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
 
   override onRecord(value: A): void {
     const { onUnencodable } = this.#settings;
-    const file = this.#files.of(this.#partitionOf(value));
+    const file = this.#files.of(this.#partitionOf(value), value);
     if (onUnencodable === 'fail') {
       if (this.#files.write(file, value)) this.relieve();
     } else this.#tryRecord(file, value);

@@ -45,6 +45,9 @@ export class OpenFile {
   held = 0;
 
   records = 0;
+  /** By the wall clock, for a user's predicate only. */
+  openedAt = 0;
+  lastWriteAt = 0;
   /** Bytes written, without text. */
   size = 0;
   uploadId: string | undefined;

@@ -1,4 +1,5 @@
 import type { FileEncoder } from '../../formats/writer.js';
+import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
 import { monotonic, type Clock } from '../../flow/index.js';
 import type { FileNames } from './fileNames.js';
 import { FrozenFiles } from './frozenFiles.js';
@@ -14,7 +15,7 @@ const block = 16 * 1024;
 
 /**
  * The files that a sink has open, one for each partition, from their first record until they are rolled: by size, age,
- * inactivity or number. Files with text, and files whose encoders have something to persist, are listed, so that neither a
+ * inactivity, number, or the user's predicate. Files with text, and files whose encoders have something to persist, are listed, so that neither a
  * record nor a barrier visits all files.
  */
 export class OpenFiles<A> {
@@ -43,7 +44,15 @@ export class OpenFiles<A> {
   constructor(
     private readonly settings: Pick<
       SinkSettings<A>,
-      'format' | 'objectOf' | 'partSize' | 'rollSize' | 'age' | 'inactivity' | 'maxOpenFiles' | 'budget'
+      | 'format'
+      | 'objectOf'
+      | 'partSize'
+      | 'rollSize'
+      | 'age'
+      | 'inactivity'
+      | 'rollWhen'
+      | 'maxOpenFiles'
+      | 'budget'
     >,
     private readonly names: FileNames,
     private readonly clock: Clock,
@@ -81,11 +90,36 @@ export class OpenFiles<A> {
     return this.#policy.deadline(this.#files.values());
   }
 
-  /** The file of a partition, opened if necessary. */
-  of(partition: string): OpenFile {
+  /** The file of a partition that a record goes to. It is opened if necessary, or if the user's predicate finishes the open one. */
+  of(partition: string, record: A): OpenFile {
+    const file = this.#of(partition);
+    return this.settings.rollWhen === undefined ? file : this.#unlessRolled(file, record);
+  }
+
+  #of(partition: string): OpenFile {
     const last = this.#last;
     if (last !== undefined && last.partition === partition) return last;
     return (this.#last = this.#files.get(partition) ?? this.#open(partition));
+  }
+
+  #unlessRolled(file: OpenFile, record: A): OpenFile {
+    const { partition, records, openedAt, lastWriteAt } = file;
+    const now = this.clock.now();
+    if (records === 0) file.openedAt = now;
+    else {
+      const bytes = file.size + file.text.length + file.held;
+      const candidate = { partition, bytes, records, openedAt, lastWriteAt, now };
+      const rolls: unknown = this.settings.rollWhen?.(candidate, record);
+      if (isDeferred(rolls)) throw deferredInFlow('roll.when of fileSink returned', rolls);
+      if (rolls === true) {
+        this.#roll(file);
+        this.#grown = true;
+        file = this.#of(partition);
+        file.openedAt = now;
+      }
+    }
+    file.lastWriteAt = now;
+    return file;
   }
 
   /** Writes one record. Returns whether memory has grown, so that the caller must check the budget. */

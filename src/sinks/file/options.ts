@@ -14,8 +14,21 @@ import { partitionerOf, type Partitioner } from './partitions/partitioner.js';
 /** What to do if neither the upload nor the object of a committed file exists. */
 export type OnMissingCommitted = 'error' | 'accept';
 
+/** An open file, as the predicate of {@link RollOptions} sees it. Times are milliseconds since the epoch by the job's clock. */
+export interface RollCandidate {
+  /** The folder of its records, below the sink's URI. */
+  readonly partition: string;
+  /** Written so far, give or take what is not encoded or compressed yet. */
+  readonly bytes: number;
+  /** At least 1. */
+  readonly records: number;
+  readonly openedAt: number;
+  readonly lastWriteAt: number;
+  readonly now: number;
+}
+
 /** When to finish a file and start a new one. The end of the input finishes all files. */
-export interface RollOptions {
+export interface RollOptions<A = unknown> {
   /** At this many bytes, give or take a block of 16 KiB. Default 128 MiB; at most 5 TiB. */
   readonly size?: Size;
   /** This long after its first record. Default 60 s. */
@@ -27,6 +40,11 @@ export interface RollOptions {
    * and with formats whose files are valid only when finished.
    */
   readonly everyCheckpoint?: boolean;
+  /**
+   * Called before each record that would be added to a file: `true` finishes the file, and the record begins the next one. The
+   * clock may jump, so a difference of times may be negative.
+   */
+  readonly when?: (file: RollCandidate, record: A) => boolean;
 }
 
 /**
@@ -45,7 +63,7 @@ export interface FileSinkOptions<A> {
    * none.
    */
   readonly partitionBy?: ((value: A) => string) | Partitioner<A>;
-  readonly roll?: RollOptions;
+  readonly roll?: RollOptions<NoInfer<A>>;
   /**
    * The size of a part; later parts of very large files are larger. From the store's minimum (S3: 5 MiB) to 1 GiB,
    * default 8 MiB (`s3.upload.min.part.size`).
@@ -93,6 +111,7 @@ export interface SinkSettings<A> {
   readonly age: number;
   readonly inactivity: number;
   readonly everyCheckpoint: boolean;
+  readonly rollWhen: ((file: RollCandidate, record: A) => boolean) | undefined;
   readonly partSize: number;
   readonly inFlight: number;
   readonly budget: number;
@@ -121,11 +140,12 @@ const names: OptionNames<FileSinkOptions<never>> = {
   onUnencodable: true,
   earlier: true,
 };
-const rollNames: OptionNames<RollOptions> = {
+const rollNames: OptionNames<RollOptions<never>> = {
   size: true,
   age: true,
   inactivity: true,
   everyCheckpoint: true,
+  when: true,
 };
 const namingNames: OptionNames<NonNullable<FileSinkOptions<never>['naming']>> = {
   prefix: true,
@@ -162,6 +182,7 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
   const { format, partitionBy, roll, naming, earlier = [] } = given;
   checkOptions(of, options, names);
   checkOptions(of, roll, rollNames, 'roll.');
+  if (roll?.when !== undefined) checkFunction(`${of}: roll.when`, roll.when);
   checkOptions(of, naming, namingNames, 'naming.');
   oneOf(`${of}: onUnencodable`, given.onUnencodable, ['fail', 'skip']);
   oneOf(`${of}: compression`, given.compression, ['none', 'gzip', 'zstd', 'snappy']);
@@ -221,6 +242,7 @@ export function settingsOf<A>(
     age: duration('roll.age', roll.age ?? 60_000),
     inactivity: duration('roll.inactivity', roll.inactivity ?? 60_000),
     everyCheckpoint: roll.everyCheckpoint ?? false,
+    rollWhen: roll.when,
     partSize,
     inFlight: between(
       'inFlight',

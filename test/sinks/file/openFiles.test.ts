@@ -14,7 +14,7 @@ function opened(): { readonly files: OpenFiles<string>; write(partition: string,
   const pool = new BufferPool(settings.budget);
   const nothing = (): void => undefined;
   const files = new OpenFiles<string>(settings, names, clock, pool, nothing, nothing);
-  return { files, write: (partition, bytes) => files.write(files.of(partition), 'x'.repeat(bytes)) };
+  return { files, write: (partition, bytes) => files.write(files.of(partition, ''), 'x'.repeat(bytes)) };
 }
 
 test('a file in too many journals is rolled, and no longer counts', () => {

@@ -39,6 +39,7 @@ describe('options', () => {
     bad({ roll: { size: '1TiB' }, budget: '64MiB' }, 'budget');
     bad({ naming: { prefix: 'a/b' } }, 'naming.prefix');
     bad({ roll: { age: 0 } }, 'roll.age');
+    bad({ roll: { when: true } }, 'roll.when');
     bad({ compression: 'brotli' }, 'compression');
     if (codecNamed('zstd') === undefined) bad({ compression: 'zstd' }, 'compression');
   });

@@ -1,4 +1,5 @@
-import { Run, World } from '../harness.js';
+import type { RollCandidate } from '../../../src/sinks/file/options.js';
+import { Run, World, type Line } from '../harness.js';
 
 const MiB = 2 ** 20;
 
@@ -49,6 +50,54 @@ describe('files are rolled', () => {
     for (const p of ['a', 'b', 'c', 'a', 'd']) run.line(p, p);
     run.barrier();
     expect(world.published()).toEqual({ b: 'b\n' });
+  });
+
+  test('by a predicate, which sees the file and the record that would be added', () => {
+    const world = new World();
+    const seen: unknown[] = [];
+    const when = (file: RollCandidate, record: Line): boolean => {
+      seen.push({ ...file, record: record.text });
+      return record.text === 'next' || file.records === 3;
+    };
+    const run = new Run(world, { sink: { roll: { when } } });
+    run.line('a', '1');
+    world.clock.advance(1000);
+    run.line('b', '1');
+    run.line('a', '12');
+    world.clock.setTime(500);
+    run.line('a', 'next');
+    for (const text of ['3', '4', '5']) run.line('a', text);
+    run.barrier();
+    expect(seen.slice(0, 2)).toEqual([
+      {
+        ...{ partition: 'a', bytes: 2, records: 1, record: '12' },
+        ...{ openedAt: 1_000_000, lastWriteAt: 1_000_000, now: 1_001_000 },
+      },
+      {
+        ...{ partition: 'a', bytes: 5, records: 2, record: 'next' },
+        ...{ openedAt: 1_000_000, lastWriteAt: 1_001_000, now: 500 },
+      },
+    ]);
+    expect(world.keys().map((key) => world.content(key))).toEqual(['1\n12\n', 'next\n3\n4\n']);
+    run.end();
+    for (let i = 0; i < 3; i++) run.settle();
+    expect(world.published()).toEqual({ a: '1\n12\nnext\n3\n4\n5\n', b: '1\n' });
+  });
+
+  test('a predicate that throws, or returns a promise, ends the flow', () => {
+    const failing = (when: unknown): unknown => {
+      const run = new Run(new World(), { sink: { roll: { when: when as () => boolean } } });
+      run.line('a', '1');
+      run.line('a', '2');
+      return run.error;
+    };
+    const thrown = new Error('mine');
+    expect(
+      failing(() => {
+        throw thrown;
+      }),
+    ).toBe(thrown);
+    expect(failing(() => Promise.resolve(true))).toMatchObject({ code: 'PromiseInFlow' });
   });
 
   test('at every checkpoint, if asked', () => {
