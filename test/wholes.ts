@@ -281,9 +281,14 @@ export const wholes: readonly Whole[] = [
   },
   {
     files:
-      'sources/{coveredKeys,fetcher,filesPosition,filesReader,laterObjects,listed,listedPosition,listedRoot,malformedRecords,objectBytes,objectReader,place,position,preview,slicer}.ts',
+      'sources/{coveredKeys,fetchedObject,fetcher,filesPosition,filesReader,laterObjects,listed,listedPosition,listedRoot,malformedRecords,objectBytes,objectReader,openObjects,pinnedRange,place,position,preview,resumedObjects,slicer}.ts',
     by: 'sources/files.test.ts',
     because: 'Parts of one source.',
+  },
+  {
+    files: 'sources/fragmentBudget.ts',
+    by: 'sources/fragments.test.ts',
+    because: 'It is the arithmetic of one plan.',
   },
   {
     files: 'sources/continuous/{hints,options,position}.ts',

@@ -1,5 +1,5 @@
 /**
- * Determines which objects a `files` source reads, one at a time and in order. `listed` ends with its listing; another
+ * Determines which objects a `files` source reads, and in which order. `listed` ends with its listing; another
  * discovery may find objects for as long as the job runs.
  *
  * A discovery is ahead of the reading, because objects are prefetched. Its part of the position therefore covers only objects
@@ -9,8 +9,8 @@ import type { Clock, Json, MemoryCharge, OperatorEvent } from '../flow/index.js'
 import type { Links } from '../store/links.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import type { Stores } from '../store/services.js';
-import type { ObjectPosition } from './filesPosition.js';
-import type { PlannedObject } from './fragments.js';
+import type { ObjectPosition, OpenPosition } from './filesPosition.js';
+import type { PlannedObject } from './fragmentBudget.js';
 
 /** An object to read, and where to start in it. */
 export interface FileObject extends PlannedObject {
@@ -22,6 +22,8 @@ export interface FileObject extends PlannedObject {
   readonly modified: number;
   /** Where the resumed run stopped in it. */
   readonly resume: ObjectPosition | undefined;
+  /** The object of the restored position that it is, even if nothing of it was read. */
+  readonly restored: OpenPosition | undefined;
 }
 
 /** The discovery of one attempt. */
@@ -34,13 +36,13 @@ export interface Discovery {
    */
   opened(object: FileObject | undefined): void;
   /**
-   * An object cannot be read to its end, because its version no longer exists. Returns whether the source continues
-   * without it; otherwise the error fails the source. Default: it fails.
+   * An object cannot be read to its end, because its version no longer exists. `unread`: nothing of it was passed on. Returns
+   * whether the source continues without it; otherwise the error fails the source. Default: it fails.
    */
-  lost?(object: FileObject, error: unknown): boolean;
+  lost?(object: FileObject, error: unknown, unread: boolean): boolean;
   /**
    * Requests the next object; `undefined` means that no more will come. One request at a time; the answer may be synchronous.
-   * The first object is the one that the restored position is in, if any.
+   * The first objects are those that the restored position is in, in its order.
    */
   next(answer: (object: FileObject | undefined) => void): void;
   /** The request that is pending; `undefined` while it waits for objects that do not exist yet. */
@@ -72,15 +74,15 @@ export interface DiscoveryOptions {
   readonly unreadable: 'fail' | 'skip';
   readonly links: Links;
   readonly allowEmpty: boolean;
-  /** The discovery's part of the restored position, and the object that it is in. */
-  readonly restored: { readonly discovery: Json; readonly object?: ObjectPosition } | undefined;
+  /** The discovery's part of the restored position, and the objects that it is in. */
+  readonly restored: { readonly discovery: Json; readonly objects: readonly OpenPosition[] } | undefined;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Counts memory that grows with what is found. */
   readonly charge: () => MemoryCharge;
-  /** The object that the restored position is in is given up: no position names it any more. */
-  readonly givenUp: () => void;
+  /** An object that the restored position is in is given up: no position names it any more. */
+  readonly givenUp: (object: OpenPosition) => void;
   /** A request is sent. */
   readonly requested: (method: 'list' | 'head') => void;
   /** Its progress has changed although nothing was found. */

@@ -1,17 +1,21 @@
 import { Subscription, type Observable } from 'rxjs';
 import type { MemoryShare, MemoryUse } from '../flow/index.js';
 import { StoreError } from '../store/errors.js';
-import type { ContentHeaders, ObjectBody } from '../store/objectStore.js';
+import type { ObjectBody } from '../store/objectStore.js';
+import { FetchedObject, type Head } from './fetchedObject.js';
+import {
+  smallest,
+  type Fragment,
+  type FragmentLimits,
+  type FragmentState,
+  type PlannedObject,
+} from './fragmentBudget.js';
 import {
   fragmentsOver,
   planFragments,
   stepFragments,
-  type Fragment,
   type FragmentEffect,
   type FragmentEvent,
-  type FragmentLimits,
-  type FragmentState,
-  type PlannedObject,
 } from './fragments.js';
 
 export interface FetcherOptions<O extends PlannedObject> {
@@ -28,12 +32,9 @@ export interface FetcherOptions<O extends PlannedObject> {
   readonly fail: (error: unknown, object: O) => void;
 }
 
-/** However much is held after it, so much is fetched at a time, or a fragment if that is less. */
-const smallest = 64 * 1024;
-
 /**
- * Carries out the plan of `fragments.ts`: one request per fragment, its chunks returned in order, uncopied. A fragment
- * counts against the budget until the chunk after its last is requested.
+ * Carries out the plan of `fragments.ts`: one request per fragment, the chunks of each object returned in order, uncopied. A
+ * fragment counts against the budget until the chunk after its last is requested.
  *
  * Stores may answer synchronously, so events are queued and handled one after the other.
  */
@@ -44,20 +45,26 @@ export class Fetcher<O extends PlannedObject> {
   #state: FragmentState<O>;
   #events: FragmentEvent<O>[] = [];
   #stepping = false;
-  #chunk = 0;
   readonly #share: MemoryShare | undefined;
+  /** What all lanes together may fetch however much is held after them. Bytes. */
+  readonly #least: number;
   /** What is held of the chunks that were read, rounded up. */
   #after = 0;
 
   constructor(options: FetcherOptions<O>) {
     this.#options = options;
-    const { window, fragment } = options.limits;
+    const { window, fragment, objects = 1 } = options.limits;
+    this.#least = objects * Math.min(fragment, smallest);
     this.#state = planFragments(options.limits);
     const changed = (): void => {
       this.#limit();
     };
-    // A fragment more, for what is made of those that were read.
-    this.#share = options.memory?.({ least: fragment, most: (window + 2) * fragment, changed });
+    // Those that are consumed, and a fragment more, for what is made of those that were read.
+    this.#share = options.memory?.({
+      least: Math.max(fragment, this.#least),
+      most: (window + objects + 1) * fragment,
+      changed,
+    });
     this.#limit();
   }
 
@@ -66,23 +73,31 @@ export class Fetcher<O extends PlannedObject> {
   }
 
   /**
-   * The object that comes next, or is being read; `undefined` while it is unknown or its first fragment is in flight.
+   * The object to open after the first `opened` ones; `undefined` while it is unknown, or neither its first fragment nor
+   * that of one that may be opened after it has arrived, or as many as may be are open.
    */
-  get object(): O | undefined {
-    const head = this.#state.queue[0];
-    return head?.here === true ? head.fragment.object : undefined;
+  next(opened: number): O | undefined {
+    const { plans, limits } = this.#state;
+    const free = plans.slice(opened, limits.objects ?? 1);
+    return free.some(({ queue }) => queue[0]?.here === true) ? free[0]?.object : undefined;
   }
 
-  /** The next fragment to read, while it is in flight. */
+  /** The next fragment to read of an object that is or may be open, while it is in flight. */
   get awaited(): Fragment<O> | undefined {
-    const head = this.#state.queue[0];
-    return head?.here === false ? head.fragment : undefined;
+    const { plans, limits } = this.#state;
+    for (const { queue } of plans.slice(0, limits.objects ?? 1))
+      if (queue[0]?.here === false) return queue[0].fragment;
+    return undefined;
   }
 
-  /** The content headers of the current object. */
-  get content(): ContentHeaders | undefined {
-    const head = this.#state.queue[0];
-    return head === undefined ? undefined : this.#bodies.get(head.fragment.id)?.info.content;
+  /** Opens an object that `next` has returned. */
+  open(object: O): FetchedObject {
+    return new FetchedObject(
+      () => this.#headOf(object),
+      () => {
+        this.#consumed(object);
+      },
+    );
   }
 
   /** No object is left. */
@@ -104,41 +119,10 @@ export class Fetcher<O extends PlannedObject> {
     this.#limit();
   }
 
-  /** Whether the current object has no chunk left; `next` then continues with the object after it. */
-  get atObjectEnd(): boolean {
-    const head = this.#state.queue[0];
-    if (head?.here !== true || head.fragment.end < head.fragment.object.size) return false;
-    return this.#chunk >= (this.#bodies.get(head.fragment.id)?.chunks.length ?? 0);
-  }
-
-  /** The current object's next chunk; `wait` while it is in flight; `end` once `atObjectEnd`. */
-  read(): Uint8Array | 'wait' | 'end' {
-    for (;;) {
-      const head = this.#state.queue[0];
-      if (head?.here !== true) return 'wait';
-      const chunk = this.#bodies.get(head.fragment.id)?.chunks[this.#chunk];
-      if (chunk !== undefined) {
-        this.#chunk++;
-        return chunk;
-      }
-      if (head.fragment.end >= head.fragment.object.size) return 'end';
-      this.#consumed(head.fragment.id);
-    }
-  }
-
-  /** Leaves the current object, which must be `atObjectEnd`. */
-  next(): void {
-    const head = this.#state.queue[0];
-    if (head !== undefined) this.#consumed(head.fragment.id);
-  }
-
   /** Drops all that is fetched or being fetched of an object. */
   drop(object: O): void {
-    const head = this.#state.queue[0]?.fragment;
+    for (const { fragment } of this.#planOf(object)?.queue ?? []) this.#bodies.delete(fragment.id);
     this.#step({ type: 'dropped', object });
-    if (head !== this.#state.queue[0]?.fragment) this.#chunk = 0;
-    const kept = new Set(this.#state.queue.map(({ fragment }) => fragment.id));
-    for (const id of this.#bodies.keys()) if (!kept.has(id)) this.#bodies.delete(id);
     this.#share?.holds(this.held + this.#after);
   }
 
@@ -149,18 +133,30 @@ export class Fetcher<O extends PlannedObject> {
     this.#share?.leave();
   }
 
-  #consumed(id: number): void {
-    this.#chunk = 0;
-    this.#bodies.delete(id);
-    this.#step({ type: 'consumed' });
+  #headOf(object: O): Head | undefined {
+    const head = this.#planOf(object)?.queue[0];
+    if (head?.here !== true) return undefined;
+    const { id, end } = head.fragment;
+    const body = this.#bodies.get(id);
+    return { chunks: body?.chunks ?? [], content: body?.info.content, last: end >= object.size };
+  }
+
+  #planOf(object: O): FragmentState<O>['plans'][number] | undefined {
+    return this.#state.plans.find((plan) => plan.object === object);
+  }
+
+  #consumed(object: O): void {
+    const head = this.#planOf(object)?.queue[0];
+    if (head === undefined) return;
+    this.#bodies.delete(head.fragment.id);
+    this.#step({ type: 'consumed', object });
     this.#share?.holds(this.held + this.#after);
   }
 
   #limit(): void {
     if (this.#share === undefined) return;
     const { limit } = this.#share;
-    const least = Math.min(limit, this.#options.limits.fragment, smallest);
-    this.#step({ type: 'memory', limit: Math.max(least, limit - this.#after) });
+    this.#step({ type: 'memory', limit: Math.max(Math.min(limit, this.#least), limit - this.#after) });
     this.#share.holds(this.held + this.#after);
   }
 

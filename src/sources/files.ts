@@ -8,7 +8,8 @@ import { configOf, defaultConfig } from '../config/service.js';
 import { InvalidOption, parseSize, type Size } from '../config/units.js';
 import { compileUriGlob, hideUserInfo, plainUri, splitUri } from '../path/index.js';
 import { linksFollowed, type Links } from '../store/links.js';
-import type { FragmentLimits } from './fragments.js';
+import type { FragmentLimits } from './fragmentBudget.js';
+import { mostObjects } from './filesPosition.js';
 import { FilesReader, type FilesSettings } from './filesReader.js';
 import { continuous } from './continuous/continuous.js';
 import { discovering, type DiscoverOptions } from './continuous/options.js';
@@ -21,7 +22,7 @@ export interface FilesOptions<T> {
   readonly format: Reader<T> | GroupReader<T>;
   /**
    * Reading ahead: up to `window` ranged requests of `fragment` bytes, over all objects of this source together. It
-   * takes (`window` + 1) × `fragment` bytes of memory. Default: 8 (`s3.spi.read.max-fragment-number`) of 8 MiB
+   * takes (`window` + `parallelism`) × `fragment` bytes of memory. Default: 8 (`s3.spi.read.max-fragment-number`) of 8 MiB
    * (`s3.spi.read.max-fragment-size`); one request at a time without `s3.async.enabled`.
    */
   readonly prefetch?: { readonly window?: number; readonly fragment?: Size };
@@ -57,6 +58,12 @@ export interface FilesOptions<T> {
   readonly links?: Links;
   /** Whether a URI may match no object. Default `false`; a continuous source waits for objects. */
   readonly allowEmpty?: boolean;
+  /**
+   * The number of objects that are read at the same time, at most 256. Records of one object stay in order, those of different
+   * ones interleave, so event times are out of order by as much as the objects differ. The objects share `prefetch`. Default
+   * 1: one after the other, in order.
+   */
+  readonly parallelism?: number;
   /** Makes the source continuous: it reads new objects for as long as the job runs. Default: it reads what is there and ends. */
   readonly discover?: DiscoverOptions;
 }
@@ -72,6 +79,7 @@ const names: OptionNames<FilesOptions<never>> = {
   unreadable: true,
   links: true,
   allowEmpty: true,
+  parallelism: true,
   discover: true,
 };
 const prefetchNames: OptionNames<NonNullable<FilesOptions<never>['prefetch']>> = {
@@ -104,7 +112,8 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * Reads objects: one URI or glob, or several, one after the other.
  *
  * A URI without wildcards names an object or, if there is none of that name, everything under it. Objects are read in
- * the order of their keys' UTF-8 bytes, each from its start to its end, in the version (ETag) that was listed. Bounded:
+ * the order of their keys' UTF-8 bytes, each from its start to its end, in the version (ETag) that was listed. With
+ * `parallelism`, they are begun in this order, and their records interleave. Bounded:
  * an object that is added later under an earlier key is not read. A job that is run again after it has read everything
  * reports `input-not-read` if objects were added after the last one; it checks one page of the last URI's listing, and
  * no earlier keys or URIs.
@@ -112,8 +121,8 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * With `discover`, the source is continuous: it lists its URIs again and again and reads new objects, also those under
  * earlier keys, each exactly once. The job does not end by itself.
  *
- * The position is exact at every record. A resumed job reopens its object at that byte (a compressed one at the
- * last member or frame before it) and reads no earlier record again.
+ * The position is exact at every record. A resumed job reopens its objects, each at its byte (a compressed one at the
+ * last member or frame before it) and reads no earlier record again. `parallelism` may be changed at any time.
  *
  * Errors: `NoInput` (nothing matches), `UnreadableInput` (in a local directory), `MissingBucket`, `ObjectChanged`,
  * `ObjectVanished`, `HorizonFull`, `MalformedRecord`, `Integrity` (broken compression), `DecompressionBomb`, `UnknownCodec`, `NotUtf8`,
@@ -123,6 +132,7 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  * ```ts
  * const visits = job.source('raw', files('s3://lake/raw/2026/**' + '/*.ndjson.gz', { format: ndjson<Visit>() }));
  * const live = job.source('live', files('s3://lake/live/', { format: ndjson<Visit>(), discover: { every: '10s' } }));
+ * const fast = job.source('fast', files('s3://lake/raw/**', { format: ndjson<Visit>(), parallelism: 4 }));
  * ```
  */
 export function files<T>(uri: string | readonly string[], options: FilesOptions<T>): Source<T> {
@@ -177,6 +187,9 @@ function checkFilesOptions<T>(options: FilesOptions<T>): void {
   oneOf('files: compression', given.compression, ['auto', 'none', ...codecs.map(({ name }) => name)]);
   if (readsGroups(format) && (given.compression ?? 'auto') !== 'auto')
     throw new InvalidOption('files: compression', given.compression, `absent: ${format.name} has its own`);
+  const { parallelism = 1 } = given;
+  if (positive('files: parallelism', parallelism) > mostObjects)
+    throw new InvalidOption('files: parallelism', parallelism, `at most ${mostObjects}`);
   oneOf('files: links', given.links, Object.keys(linksFollowed));
   const policy: unknown = typeof onMalformed === 'object' ? onMalformed.deadLetter : onMalformed;
   if (typeof policy !== 'function' && policy !== 'fail' && policy !== 'skip')
@@ -184,12 +197,16 @@ function checkFilesOptions<T>(options: FilesOptions<T>): void {
 }
 
 /** How far to read ahead, with configuration for options that are not set. */
-function limitsOf<T>({ prefetch = {} }: FilesOptions<T>, defaults: Transfer): FragmentLimits {
+function limitsOf<T>(
+  { prefetch = {}, parallelism = 1 }: FilesOptions<T>,
+  defaults: Transfer,
+): FragmentLimits {
   const fragment = prefetch.fragment ?? defaults.fragmentSize ?? '8MiB';
   return {
     window: positive('prefetch.window', prefetch.window ?? defaults.fragmentNumber ?? 8),
     fragment: positive('prefetch.fragment', parseSize('prefetch.fragment', fragment)),
     ...(defaults.parallel ? {} : { requests: 1 }),
+    objects: parallelism,
   };
 }
 

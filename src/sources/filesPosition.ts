@@ -1,6 +1,10 @@
 /**
  * The position of a `files` source: everything that a checkpoint keeps of it and that it needs to continue. Its
- * discovery tracks the objects that are read to their end; the position itself has the object that is being read.
+ * discovery tracks the objects that were opened; the position itself has those that are being read.
+ *
+ * Version 1 has one object at most: the one that was opened last. Version 2 has any others, each with the index of its
+ * URI. It is written only where version 1 does not suffice, so that a source that reads one object after the other
+ * can be restored by an earlier millrace.
  */
 import { MillraceError } from '../errors.js';
 import { ForeignName, type Json } from '../flow/index.js';
@@ -9,14 +13,14 @@ import { codecNamed, type CodecName } from '../formats/codec.js';
 import type { GroupReader } from '../formats/groupReader.js';
 import type { ObjectDecoder, Reader } from '../formats/reader.js';
 import type { InputAmount } from '../store/observe/sourceProgress.js';
-import { fields, isCount, isString, optional } from '../shape.js';
+import { fields, isCount, isString, listOf, optional, type Shape } from '../shape.js';
 import { badPosition, checkMarked, marked, type PositionKind } from './position.js';
 
 export interface FilesPosition {
-  /** The discovery's part: where to continue after `object`. It has its own kind. */
+  /** The discovery's part: where to continue after `objects`. It has its own kind. */
   readonly discovery: Json;
-  /** The object that is being read. */
-  readonly object?: ObjectPosition;
+  /** The objects that are being read, in the order in which they were opened. */
+  readonly objects: readonly OpenPosition[];
   /** Malformed records skipped so far, over the job's life. */
   readonly skipped: number;
   /** What was read to its end. */
@@ -38,10 +42,19 @@ export interface ObjectPosition {
   readonly compressed?: MemberStart & { readonly codec: string };
 }
 
+/** The position in an object that is being read. */
+export interface OpenPosition extends ObjectPosition {
+  /** Index of the URI that covers it; absent if it is the only one, and was opened last. */
+  readonly root?: number;
+}
+
+/** The maximum number of objects that a source reads at the same time, so that positions stay small. */
+export const mostObjects = 256;
+
 /** Limits a decoder's state as JSON, because every manifest contains it. */
 const maxStateBytes = 64 * 1024;
 
-const hasObjectFields = fields({
+const objectFields = {
   key: isString,
   // A missing one is a separate error: a name that is not pinned.
   etag: optional(isString),
@@ -49,45 +62,68 @@ const hasObjectFields = fields({
   line: isCount,
   format: isString,
   compressed: optional(fields({ codec: isString, at: isCount, offset: isCount })),
-});
+};
+const hasObjectFields = fields(objectFields);
+const hasOpenFields = fields({ ...objectFields, root: isCount });
 
-function isObjectPosition(value: unknown): boolean {
-  if (!hasObjectFields(value)) return false;
-  const { offset, compressed } = value as ObjectPosition;
-  return compressed === undefined || compressed.offset <= offset;
-}
+const startsBefore = ({ offset, compressed }: ObjectPosition): boolean =>
+  compressed === undefined || compressed.offset <= offset;
+const isObjectPosition: Shape = (value) => hasObjectFields(value) && startsBefore(value as ObjectPosition);
+const isOpenPosition: Shape = (value) => hasOpenFields(value) && startsBefore(value as ObjectPosition);
 
-const filesKind: PositionKind = {
-  kind: 'files',
+const common = {
+  discovery: (value: unknown): boolean => value !== undefined,
+  skipped: isCount,
+  read: fields({ objects: isCount, bytes: isCount }),
+};
+const kind = 'files';
+const single: PositionKind = {
+  kind,
   version: 1,
-  shape: fields({
-    discovery: (value) => value !== undefined,
-    object: optional(isObjectPosition),
-    skipped: isCount,
-    read: fields({ objects: isCount, bytes: isCount }),
-  }),
+  shape: fields({ ...common, object: optional(isObjectPosition) }),
+};
+const several: PositionKind = {
+  kind,
+  version: 2,
+  shape: fields({ ...common, objects: listOf(isOpenPosition) }),
 };
 
-export const encodePosition = (position: FilesPosition): Json => marked(filesKind, position);
+export function encodePosition({ discovery, objects, ...counts }: FilesPosition): Json {
+  const [object] = objects;
+  return objects.length > 1 || object?.root !== undefined
+    ? marked(several, { discovery, objects, ...counts })
+    : marked(single, { discovery, ...(object === undefined ? {} : { object }), ...counts });
+}
 
 /**
- * Decodes a result of {@link encodePosition}. The discovery checks whether the object belongs to this source.
+ * Decodes a result of {@link encodePosition}. The discovery checks whether the objects belong to this source.
  * Errors: `BadPosition` (not a position of a files source), `ForeignName` (an object without a version).
  */
 export function decodePosition(id: string, json: Json): FilesPosition {
-  checkMarked(id, filesKind, json);
-  const position = json as unknown as FilesPosition;
-  const { object } = position;
+  checkMarked(id, [single, several], json);
+  const { object, objects, ...rest } = json as unknown as Omit<FilesPosition, 'objects'> & {
+    readonly object?: ObjectPosition;
+    readonly objects?: readonly OpenPosition[];
+  };
+  const open: readonly OpenPosition[] = objects ?? (object === undefined ? [] : [object]);
+  for (const { key, etag } of open) checkPinned(id, key, etag);
+  if (open.length > mostObjects)
+    throw badPosition(id, `is in ${open.length} objects, and the limit is ${mostObjects}`);
+  const names = new Set(open.map(({ root, key, etag }) => JSON.stringify([root, key, etag])));
+  if (names.size < open.length) throw badPosition(id, 'is in one object twice');
+  return { ...rest, objects: open };
+}
+
+/** Errors: `ForeignName`. */
+function checkPinned(id: string, key: string, etag: string | undefined): void {
   // `*` would match any version.
-  if (object !== undefined && (((object.etag as string | undefined) ?? '') === '' || object.etag === '*')) {
-    throw new ForeignName(
-      `The checkpoint's position of source '${id}'`,
-      object.key,
-      'not tied to the version that was read',
-      'Positions of this source always have an ETag.',
-    );
-  }
-  return position;
+  if (etag !== undefined && etag !== '' && etag !== '*') return;
+  throw new ForeignName(
+    `The checkpoint's position of source '${id}'`,
+    key,
+    'not tied to the version that was read',
+    'Positions of this source always have an ETag.',
+  );
 }
 
 /**

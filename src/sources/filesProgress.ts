@@ -1,7 +1,7 @@
 /**
  * The progress of a `files` source: counts what its discovery has found and its reader has read.
  *
- * A checkpoint holds the objects that were read to their end. With the position in the object that is being read, a restored
+ * A checkpoint holds the objects that were read to their end. With the positions in those that are being read, a restored
  * run knows again what was read: exactly, or in a compressed object from its last member. What is left is found
  * again by listing.
  */
@@ -23,15 +23,15 @@ export class FilesProgress {
   /** Found by the discovery, passed to the reader, and not read to their end. */
   readonly #open = new Set<FileObject>();
   /** In the restored position, and not found again yet. */
-  #resuming: ObjectPosition | undefined;
+  readonly #resuming: Set<ObjectPosition>;
   readonly #requests = { list: 0, head: 0 };
 
   /** @param restored the restored position */
-  constructor(restored: Pick<FilesPosition, 'read' | 'object'> | undefined) {
-    const { read = { objects: 0, bytes: 0 }, object } = restored ?? {};
+  constructor(restored: Pick<FilesPosition, 'read' | 'objects'> | undefined) {
+    const { read = { objects: 0, bytes: 0 }, objects = [] } = restored ?? {};
     this.#objects = read.objects;
     this.#bytes = read.bytes;
-    this.#resuming = object;
+    this.#resuming = new Set(objects);
   }
 
   /** The discovery has sent a request. */
@@ -39,15 +39,14 @@ export class FilesProgress {
     this.#requests[method]++;
   };
 
-  /** The discovery has passed an object to the reader; the first one is the restored one. */
-  found(object: FileObject | undefined): void {
-    this.#resuming = undefined;
-    if (object !== undefined) this.#open.add(object);
+  /** The discovery has passed an object to the reader. */
+  found(object: FileObject): void {
+    this.#open.add(object);
   }
 
-  /** The restored object is given up. */
-  givenUp(): void {
-    this.#resuming = undefined;
+  /** An object of the restored position is found again, or given up. */
+  resumed(object: ObjectPosition): void {
+    this.#resuming.delete(object);
   }
 
   /** An object is read to its end. */
@@ -67,13 +66,13 @@ export class FilesProgress {
     return { objects: this.#objects, bytes: this.#bytes };
   }
 
-  now(discovery: Discovery, reading: readonly Reading[]): SourceProgress {
-    const stored = new Map(reading.map((each) => [each.object, each.stored]));
+  now(discovery: Discovery, reading: Iterable<Reading>): SourceProgress {
+    const stored = new Map([...reading].map((each) => [each.object, each.stored]));
     const read = { ...this.read };
     const left = { objects: 0, bytes: 0 };
     let oldest = Infinity;
-    if (this.#resuming !== undefined) {
-      read.bytes += startOf(this.#resuming);
+    for (const object of this.#resuming) {
+      read.bytes += startOf(object);
       left.objects++;
     }
     for (const object of this.#open) {

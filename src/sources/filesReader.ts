@@ -1,29 +1,48 @@
 /**
  * One attempt's reading of a `files` source: discovery → fetcher → decompressor → slicer → decoder, pulled by `poll`.
  *
+ * Up to `parallelism` objects are **open** at a time. Each is a sub-stream of its own: its records stay in order, and
+ * those of different objects interleave.
+ *
+ * 1. The discovery answers objects in its order, first those that the restored position is in. The fetcher fetches the
+ *    first ones, and shares its budget among them (`fragments.ts`).
+ * 2. Objects are **opened** in this order: each when a place is free and its first fragment has arrived, or that of an object
+ *    after it. So one whose store does not answer takes a place, but does not stop those after it. The discovery
+ *    hears of it (`opened`), and its part of the position covers the object from now on.
+ * 3. A poll passes on a slice of the next open object that has something, in turn. Every one gets its slice, whatever the
+ *    size of the others; one that waits is passed over.
+ * 4. An object that is read to its end is closed, and is no longer in the position.
+ *
+ * The position at a barrier has the place in every open object, and those of the restored position that are not opened yet, as they
+ * were. All others are read to their end, or were not opened and are found again. So a crash at any point loses and repeats nothing,
+ * whatever the parallelism of the next run: it reopens those of the position in their order, as many at a time as it may, and
+ * opens no other before.
+ *
+ * An error of an object is thrown when it gets its turn and has nothing left that arrived before, or when nothing else can be
+ * read. The places in all other objects are kept.
+ *
  * Only whole records leave, so the position after the last of them is exact after every poll. Memory is bounded: the
- * fetcher by (`window` + 1) × `fragment`, the decompressor by its own look-ahead, the slicer by the longest record. All of
- * it counts towards one share of the memory of the process: the more the others hold, the less the fetcher reads ahead.
+ * fetcher by (`window` + `parallelism`) × `fragment`; for each open object, the decompressor by its own look-ahead, and the slicer by
+ * the longest record. All of it counts towards one share of the memory of the process: the more the others hold, the less
+ * the fetcher reads ahead.
  */
-import { catchError, tap, throwError, type Observable } from 'rxjs';
 import type { CodecName } from '../formats/codec.js';
-import { readsGroups, type GroupRange, type GroupReader } from '../formats/groupReader.js';
+import { readsGroups, type GroupReader } from '../formats/groupReader.js';
 import type { Reader } from '../formats/reader.js';
 import { memory, type Json } from '../flow/index.js';
-import { StoreError } from '../store/errors.js';
-import type { ObjectBody, ObjectInfo } from '../store/objectStore.js';
 import type { Links } from '../store/links.js';
 import type { SourceProgress } from '../store/observe/sourceProgress.js';
 import { stores } from '../store/services.js';
 import type { Discover, Discovery, FileObject } from './discovery.js';
-import { inputError } from './errors.js';
 import { FilesProgress } from './filesProgress.js';
 import { Fetcher } from './fetcher.js';
-import { checkFormat, decodePosition, encodePosition, type ObjectPosition } from './filesPosition.js';
-import type { FragmentLimits } from './fragments.js';
+import { checkFormat, decodePosition, encodePosition, type OpenPosition } from './filesPosition.js';
+import type { FragmentLimits } from './fragmentBudget.js';
 import { GroupObject } from './groupObject.js';
 import { MalformedRecords } from './malformedRecords.js';
 import { ObjectReader } from './objectReader.js';
+import { OpenObjects, type OpenObject } from './openObjects.js';
+import { pinnedRange } from './pinnedRange.js';
 import type { RecordPlace } from './place.js';
 import type { SourceContext, SourceOutput, SourceReader } from './source.js';
 
@@ -56,15 +75,19 @@ export class FilesReader<T> implements SourceReader<T> {
   readonly #progress: FilesProgress;
   /** Bytes of a block, a quarter of a slice. */
   readonly #block: number;
-  /** The object that is being read. */
-  #current: ObjectReader<T> | GroupObject<T> | undefined;
-  /** The object to resume in, until it is open. */
-  #resuming: ObjectPosition | undefined;
+  readonly #open = new OpenObjects<T>();
+  /** The object that was opened last. */
+  #latest: FileObject | undefined;
+  /** The objects to resume in, until they are open. */
+  readonly #resuming: Set<OpenPosition>;
   /** Objects that no longer exist, and that the source continues without. */
   readonly #lost = new Set<FileObject>();
   #bytes = 0;
   #polling = false;
-  #error: { readonly error: unknown } | undefined;
+  /** Whether something has arrived in this poll. */
+  #arrived = false;
+  /** Errors of objects, and of the discovery (`undefined`). */
+  readonly #errors = new Map<FileObject | undefined, unknown>();
   #closed = false;
 
   constructor(settings: FilesSettings<T>, context: SourceContext) {
@@ -73,8 +96,8 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#context = context;
     this.#block = Math.ceil(settings.slice / 4);
     const restored = context.position === undefined ? undefined : decodePosition(id, context.position);
-    this.#resuming = restored?.object;
-    if (this.#resuming !== undefined) checkFormat(id, this.#resuming, settings.format);
+    this.#resuming = new Set(restored?.objects);
+    for (const object of this.#resuming) checkFormat(id, object, settings.format);
     this.#malformed = new MalformedRecords(id, settings.onMalformed, attempt, restored?.skipped ?? 0);
     const progress = (this.#progress = new FilesProgress(restored));
     const fail = (error: unknown): void => this.#fail(error);
@@ -86,9 +109,9 @@ export class FilesReader<T> implements SourceReader<T> {
       clock: attempt.clock,
       random: attempt.random,
       charge: () => attempt.use(memory).charge(),
-      givenUp: () => {
-        this.#resuming = undefined;
-        progress.givenUp();
+      givenUp: (object) => {
+        this.#resuming.delete(object);
+        progress.resumed(object);
       },
       requested: progress.requested,
       progressed: () => this.#ready(),
@@ -100,11 +123,12 @@ export class FilesReader<T> implements SourceReader<T> {
       memory: (use) => attempt.use(memory).share({ ...use, who: `source '${id}' (read-ahead)` }),
       nextObject: (answer) =>
         this.#discovery.next((object) => {
-          progress.found(object);
+          if (object?.restored !== undefined) progress.resumed(object.restored);
+          if (object !== undefined) progress.found(object);
           answer(object);
         }),
       unread: readsGroups(settings.format),
-      get: ({ object, ...range }) => getRange(object, range),
+      get: ({ object, ...range }) => pinnedRange(object, range),
       ready: () => this.#ready(),
       fail: (error, object) => this.#failObject(error, object),
     });
@@ -120,17 +144,18 @@ export class FilesReader<T> implements SourceReader<T> {
 
   /** Bytes in memory: fetched or being fetched, decompressed ahead, and of the record in progress. */
   get held(): number {
-    return this.#fetcher.held + (this.#current?.held ?? 0);
+    return this.#fetcher.held + this.#open.held;
   }
 
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
     this.#polling = true;
+    this.#arrived = false;
     try {
       this.#dropLost();
       const result = this.#poll(out);
       if (result === 'wait' && this.#lost.size > 0) return 'more';
       // Bytes that arrived before the failure are passed on first.
-      if (result === 'wait' && this.#error !== undefined) throw this.#error.error;
+      if (result === 'wait') for (const error of this.#errors.values()) throw error;
       return result;
     } finally {
       this.#polling = false;
@@ -139,55 +164,83 @@ export class FilesReader<T> implements SourceReader<T> {
   }
 
   position(): Json {
-    const object = this.#current === undefined ? this.#resuming : this.#current.position;
+    const ordered = this.#open.size === 1 && this.#resuming.size === 0;
+    const open = [...this.#open].map(({ object, position }) =>
+      ordered && object === this.#latest ? position : { root: object.root, ...position },
+    );
     return encodePosition({
       discovery: this.#discovery.position(),
-      ...(object === undefined ? {} : { object }),
+      objects: [...open, ...this.#resuming],
       skipped: this.#malformed.skipped,
       read: this.#progress.read,
     });
   }
 
   progress(): SourceProgress {
-    return this.#progress.now(this.#discovery, this.#current === undefined ? [] : [this.#current]);
+    return this.#progress.now(this.#discovery, this.#open);
   }
 
   waitsFor(): string | undefined {
     const { awaited } = this.#fetcher;
     if (awaited !== undefined) return `bytes ${awaited.start} to ${awaited.end} of ${awaited.object.uri}`;
-    return this.#current === undefined ? this.#discovery.waitsFor : this.#current.waitsFor;
+    return this.#open.size === 0 ? this.#discovery.waitsFor : this.#open.waitsFor;
   }
 
   place(): RecordPlace | undefined {
-    return this.#current?.place;
+    return this.#open.current?.place;
   }
 
   close(): void {
     this.#closed = true;
     this.#discovery.close();
     this.#fetcher.close();
-    this.#current?.close();
-    this.#current = undefined;
+    this.#open.close();
   }
 
   #poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
     const start = this.#bytes;
-    const limit = start + this.#settings.slice - this.#block;
-    for (let finished = 0; !this.#closed;) {
-      const current = (this.#current ??= this.#openNext());
-      if (current === undefined) return this.#fetcher.over ? this.#end() : 'wait';
-      if (current.atEnd) {
-        this.#finish(current);
+    let finished = 0;
+    // Open objects that have nothing, one after the other.
+    for (let waiting = 0; !this.#closed;) {
+      this.#openObjects();
+      const reader = this.#open.current;
+      if (reader === undefined || waiting >= this.#open.size) {
+        if (this.#fetcher.over) return this.#end();
+        if (!this.#arrived) return 'wait';
+        this.#arrived = false;
+        waiting = 0;
+        continue;
+      }
+      const before = this.#bytes;
+      const result = this.#pass(reader, start, out);
+      if (result === 'end') {
+        this.#finish(reader);
         if (++finished >= objectsPerPoll) return 'more';
         continue;
       }
-      if (this.#bytes > start && this.#bytes > limit) return 'more';
-      const passed = current.pass(out);
+      // One that got nothing of the slice keeps its turn.
+      if (result === 'wait' || this.#bytes > before) this.#open.pass();
+      if (result === 'slice') return 'more';
+      waiting++;
+    }
+    return 'wait';
+  }
+
+  /** Passes on what an object has, until the bytes since `start` are a slice. */
+  #pass(reader: OpenObject<T>, start: number, out: SourceOutput<T>): 'slice' | 'wait' | 'end' {
+    const limit = start + this.#settings.slice - this.#block;
+    while (!this.#closed && !this.#lost.has(reader.object)) {
+      if (reader.atEnd) return 'end';
+      if (this.#bytes > start && this.#bytes > limit) return 'slice';
+      const passed = reader.pass(out);
       if (passed !== undefined) this.#bytes += passed;
       else {
         // Before the fragment is given back that it was copied from.
         this.#count();
-        if (!current.feed()) return 'wait';
+        if (!reader.feed()) {
+          if (this.#errors.has(reader.object)) throw this.#errors.get(reader.object);
+          return 'wait';
+        }
       }
     }
     return 'wait';
@@ -195,43 +248,54 @@ export class FilesReader<T> implements SourceReader<T> {
 
   /** What is held after the fetcher takes the place of read-ahead. */
   #count(): void {
-    if (!this.#closed) this.#fetcher.alsoHeld(this.#current?.held ?? 0);
+    if (!this.#closed) this.#fetcher.alsoHeld(this.#open.held);
   }
 
-  #openNext(): ObjectReader<T> | GroupObject<T> | undefined {
-    const object = this.#fetcher.object;
-    if (object === undefined) return undefined;
+  #openObjects(): void {
+    for (;;) {
+      const object = this.#fetcher.next(this.#open.size);
+      if (object === undefined) return;
+      this.#open.add(this.#openObject(object));
+      const { restored } = object;
+      if (restored !== undefined) this.#resuming.delete(restored);
+      if (restored?.root === undefined) this.#latest = object;
+      this.#discovery.opened(object);
+    }
+  }
+
+  #openObject(object: FileObject): OpenObject<T> {
     const { format, limits, maxLineBytes, maxExpansion, compression } = this.#settings;
-    const common = { object, malformed: this.#malformed, block: this.#block, ready: () => this.#ready() };
-    const reader = readsGroups(format)
+    const common = {
+      object,
+      fetched: this.#fetcher.open(object),
+      malformed: this.#malformed,
+      block: this.#block,
+      ready: () => this.#ready(),
+    };
+    return readsGroups(format)
       ? new GroupObject({
           ...common,
           format,
           limits,
-          get: (range) => getRange(object, range),
+          get: (range) => pinnedRange(object, range),
           fail: (error) => this.#failObject(error, object),
         })
       : new ObjectReader({
           ...common,
           id: this.#context.id,
-          fetcher: this.#fetcher,
           compression,
           format,
           maxLineBytes,
           maxExpansion,
-          fail: (error) => this.#fail(error),
+          fail: (error) => this.#fail(error, object),
         });
-    this.#resuming = undefined;
-    this.#discovery.opened(object);
-    return reader;
   }
 
-  #finish(reader: ObjectReader<T> | GroupObject<T>): void {
-    reader.close();
+  #finish(reader: OpenObject<T>): void {
+    this.#open.remove(reader);
     this.#progress.finished(reader.object);
-    this.#current = undefined;
     this.#count();
-    this.#fetcher.next();
+    reader.leave();
   }
 
   #end(): 'end' {
@@ -243,11 +307,11 @@ export class FilesReader<T> implements SourceReader<T> {
   #dropLost(): void {
     for (const object of this.#lost) {
       this.#progress.lost(object);
-      if (this.#current?.object === object) {
-        this.#current.close();
-        this.#current = undefined;
+      const reader = this.#open.of(object);
+      if (reader !== undefined) {
+        this.#open.remove(reader);
         this.#count();
-      }
+      } else if (object.restored !== undefined) this.#resuming.delete(object.restored);
       this.#fetcher.drop(object);
     }
     this.#lost.clear();
@@ -255,8 +319,9 @@ export class FilesReader<T> implements SourceReader<T> {
 
   #failObject(error: unknown, object: FileObject): void {
     if (this.#lost.has(object)) return;
-    if (this.#discovery.lost?.(object, error) !== true) {
-      this.#fail(error);
+    const unread = this.#open.of(object)?.unread ?? object.resume === undefined;
+    if (this.#discovery.lost?.(object, error, unread) !== true) {
+      this.#fail(error, object);
       return;
     }
     this.#lost.add(object);
@@ -264,28 +329,13 @@ export class FilesReader<T> implements SourceReader<T> {
   }
 
   #ready(): void {
-    if (!this.#polling && !this.#closed) this.#context.ready();
+    if (this.#polling) this.#arrived = true;
+    else if (!this.#closed) this.#context.ready();
   }
 
   /** Thrown by the poll that gets as far as the failure. */
-  #fail(error: unknown): void {
-    this.#error ??= { error };
+  #fail(error: unknown, object?: FileObject): void {
+    if (!this.#errors.has(object)) this.#errors.set(object, error);
     this.#ready();
   }
-}
-
-/** Requests a range of the version that was listed. Errors: `ObjectChanged`, `ObjectVanished`, `Integrity`, and those of the store. */
-function getRange(object: FileObject, { start, end }: GroupRange): Observable<ObjectBody> {
-  return object.store.get(object.key, { range: { start, end }, ifMatch: object.etag }).pipe(
-    tap(({ info }) => checkVersion(object, info)),
-    catchError((error: unknown) => throwError(() => inputError(object.uri, error))),
-  );
-}
-
-/** Checks that the object is the version that was listed. Errors: `PreconditionFailed`, `Integrity`. */
-function checkVersion({ uri, etag, size }: FileObject, info: ObjectInfo): void {
-  if (info.etag !== etag)
-    throw new StoreError('PreconditionFailed', `${uri} has another ETag than in its listing.`);
-  if (info.size === size) return;
-  throw new StoreError('Integrity', `${uri} has ${info.size} bytes, but ${size} in its listing. Try again.`);
 }

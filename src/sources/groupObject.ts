@@ -4,16 +4,19 @@ import { StoreError } from '../store/errors.js';
 import type { ObjectBody } from '../store/objectStore.js';
 import type { FileObject } from './discovery.js';
 import { stateOf, type ObjectPosition } from './filesPosition.js';
-import type { FragmentLimits } from './fragments.js';
+import type { FetchedObject } from './fetchedObject.js';
+import type { FragmentLimits } from './fragmentBudget.js';
 import type { MalformedRecords } from './malformedRecords.js';
 import type { RecordPlace } from './place.js';
 import type { SourceOutput } from './source.js';
 
 export interface GroupObjectOptions<T> {
   readonly object: FileObject;
+  /** Its place among the objects; it has no bytes. */
+  readonly fetched: FetchedObject;
   readonly format: GroupReader<T>;
   readonly malformed: MalformedRecords;
-  /** Ranges are fetched in requests of at most `fragment` bytes, `window` at a time. */
+  /** Ranges are fetched in requests of at most `fragment` bytes; the `window` is divided among all objects. */
   readonly limits: FragmentLimits;
   /** The approximate bytes that are passed on together. */
   readonly block: number;
@@ -58,6 +61,11 @@ export class GroupObject<T> {
 
   get stored(): number {
     return this.#over ? this.object.size : this.#decoder.offset;
+  }
+
+  /** Whether nothing of the object has been passed on. */
+  get unread(): boolean {
+    return this.#decoder.offset === 0;
   }
 
   /** The position after the last rows. Errors: `BadDecoderState`. */
@@ -112,6 +120,11 @@ export class GroupObject<T> {
     return count * recordBytes;
   }
 
+  /** The object is read to its end. */
+  leave(): void {
+    this.#options.fetched.leave();
+  }
+
   close(): void {
     this.#loading?.unsubscribe();
   }
@@ -131,7 +144,8 @@ export class GroupObject<T> {
         });
       return pieces;
     });
-    const most = Math.min(limits.window, limits.requests ?? Infinity);
+    const share = Math.ceil(limits.window / (limits.objects ?? 1));
+    const most = Math.min(share, limits.requests ?? Infinity);
     // Decoding is asynchronous, also where the store is not: nothing may be ready inside of a poll.
     this.#loading = from(requests)
       .pipe(

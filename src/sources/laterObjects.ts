@@ -40,7 +40,7 @@ function laterObjects(options: DiscoveryOptions, last: string): Observable<Later
   const index = options.uris.length - 1;
   const uri = options.uris[index];
   if (uri === undefined) return of(none);
-  const root = new ListedRoot(index, uri, last === '' ? {} : { after: last }, options);
+  const root = new ListedRoot(index, uri, last === '' ? undefined : last, options);
   const look = (): Observable<LaterObjects> => {
     const listing = root.lists();
     const request = root.request();

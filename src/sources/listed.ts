@@ -1,6 +1,6 @@
 /**
- * The discovery of bounded input: the given URIs one after the other, each as it is listed when the source gets there
- * (`listedRoot.ts`).
+ * The discovery of bounded input: the objects that the restored position is in, then the given URIs one after the other, each as
+ * it is listed when the source gets there (`listedRoot.ts`).
  *
  * A page of a listing is requested when the page before it is used up, never earlier, and nothing else is remembered:
  * ten million objects take no more memory than ten. Therefore, an object that is added later, under a key before the
@@ -8,14 +8,17 @@
  *
  * If everything was read before this attempt, it looks for objects added since, and reports them (`laterObjects.ts`).
  */
-import { Subscription } from 'rxjs';
+import { Subscription, type Observable } from 'rxjs';
 import type { Json } from '../flow/index.js';
 import { hideUserInfo } from '../path/index.js';
+import { compareKeys } from '../store/helpers.js';
 import type { Discovery, DiscoveryOptions, FileObject } from './discovery.js';
+import type { OpenPosition } from './filesPosition.js';
 import { reportLater } from './laterObjects.js';
 import { listedPosition, listedPositionOf, type ListedPosition } from './listedPosition.js';
 import { ListedRoot } from './listedRoot.js';
 import { badPosition } from './position.js';
+import { resumedObjects, type ResumedObject } from './resumedObjects.js';
 
 /** Finds listed objects. */
 export const listed = (options: DiscoveryOptions): Discovery => new Listed(options);
@@ -25,6 +28,8 @@ class Listed implements Discovery {
   readonly #from: ListedPosition;
   #position: ListedPosition;
   readonly #requests = new Subscription();
+  /** Objects of the restored position that are not found again yet. */
+  readonly #resuming: ResumedObject[];
   #root: ListedRoot | undefined;
   #next: number;
   /** The last object of the last URI that was found. */
@@ -45,12 +50,13 @@ class Listed implements Discovery {
       restored === undefined
         ? { root: 0, ...(uri === undefined ? {} : { uri }) }
         : listedPositionOf(id, restored.discovery, plain);
-    if (restored?.object !== undefined && this.#from.last !== undefined)
-      throw badPosition(id, `is both in ${restored.object.key} and at the end of its input`);
+    this.#resuming = [...resumedObjects(options, this.#from.root)];
+    for (const { position } of this.#resuming) this.#checkBefore(position);
     this.#position = this.#from;
     this.#next = this.#from.root;
     this.#looks = this.#from.last !== undefined;
     this.#last = this.#from.last ?? (this.#isLast(this.#from.root) ? this.#from.after : undefined) ?? '';
+    if (this.#resuming.length > 0) this.#root = this.#openRoot();
   }
 
   position(): Json {
@@ -58,6 +64,8 @@ class Listed implements Discovery {
   }
 
   opened(object: FileObject | undefined): void {
+    // An object of the restored position was opened before.
+    if (object?.restored !== undefined) return;
     const { uris } = this.#options;
     this.#position =
       object === undefined
@@ -79,7 +87,8 @@ class Listed implements Discovery {
   }
 
   get complete(): boolean {
-    return this.#next >= this.#options.uris.length && (this.#root?.over ?? true);
+    const listed = this.#next >= this.#options.uris.length && (this.#root?.over ?? true);
+    return listed && this.#resuming.length === 0;
   }
 
   close(): void {
@@ -100,6 +109,11 @@ class Listed implements Discovery {
     this.#advancing = true;
     try {
       while (this.#answer !== undefined && this.#asked === undefined) {
+        const [resumed] = this.#resuming;
+        if (resumed !== undefined) {
+          this.#resume(resumed);
+          continue;
+        }
         if (this.#looks) {
           this.#look(this.#last);
           continue;
@@ -108,8 +122,8 @@ class Listed implements Discovery {
         if (this.#root === undefined) this.#give(undefined);
         else {
           const object = this.#root.take();
-          if (object !== undefined) this.#give(object);
-          else this.#ask(this.#root);
+          if (object !== undefined) this.#found(object);
+          else this.#list(this.#root);
         }
       }
     } catch (error) {
@@ -120,34 +134,60 @@ class Listed implements Discovery {
     }
   }
 
+  /** Errors: `BadPosition` (a listing that continues after the position would find the object again). */
+  #checkBefore({ root, key }: OpenPosition): void {
+    const { root: end, after, last } = this.#from;
+    const { id } = this.#options;
+    if (last !== undefined) throw badPosition(id, `is both in ${key} and at the end of its input`);
+    const before =
+      after !== undefined &&
+      (root === undefined ? key === after : root < end || (root === end && compareKeys(key, after) <= 0));
+    if (!before) throw badPosition(id, `is in ${key}, but continues after ${after ?? 'nothing'}`);
+  }
+
+  #found(object: FileObject): void {
+    this.#last = this.#isLast(this.#next - 1) ? object.key : '';
+    this.#give(object);
+  }
+
   #give(object: FileObject | undefined): void {
-    if (object !== undefined) this.#last = this.#isLast(this.#next - 1) ? object.key : '';
     const answer = this.#answer;
     this.#answer = undefined;
     answer?.(object);
   }
 
   #openRoot(): ListedRoot | undefined {
-    const { uris, restored } = this.#options;
     const index = this.#next++;
-    const uri = uris[index];
+    const uri = this.#options.uris[index];
     if (uri === undefined) return undefined;
-    const start = index === this.#from.root ? { after: this.#from.after, object: restored?.object } : {};
-    return new ListedRoot(index, uri, start, this.#options);
+    const after = index === this.#from.root ? this.#from.after : undefined;
+    return new ListedRoot(index, uri, after, this.#options);
   }
 
-  #ask(root: ListedRoot): void {
+  #resume({ asksFor, request }: ResumedObject): void {
+    this.#ask(asksFor, request, (object) => {
+      this.#resuming.shift();
+      this.#give(object);
+    });
+  }
+
+  #list(root: ListedRoot): void {
     const request = root.request();
     if (request === undefined) {
       root.checkMatched();
       this.#root = undefined;
       return;
     }
-    this.#asked = root.asksFor;
+    this.#ask(root.asksFor, request, () => undefined);
+  }
+
+  #ask<R>(asked: string, request: Observable<R>, answered: (answer: R) => void): void {
+    this.#asked = asked;
     this.#requests.add(
       request.subscribe({
-        next: () => {
+        next: (answer) => {
           this.#asked = undefined;
+          answered(answer);
           this.#advance();
         },
         error: (error: unknown) => {

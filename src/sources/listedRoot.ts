@@ -1,10 +1,9 @@
 /**
  * The objects of one URI, in the order of their keys' UTF-8 bytes, as stores list them. In order:
  *
- * 1. the object to resume in: HEAD, which must still give its ETag;
- * 2. for a URI without wildcards that does not end in a slash, the object of that name: HEAD; if it exists, there is no
+ * 1. for a URI without wildcards that does not end in a slash, the object of that name: HEAD; if it exists, there is no
  *    other;
- * 3. the listing, after the last key read.
+ * 2. the listing, after the last key opened.
  */
 import { catchError, defer, map, of, throwError, type Observable } from 'rxjs';
 import { ForeignName } from '../flow/index.js';
@@ -17,14 +16,8 @@ import { CoveredKeys } from './coveredKeys.js';
 import type { DiscoveryOptions, FileObject } from './discovery.js';
 import { inputError, MissingBucket, NoInput, UnorderedListing, UnreadableInput } from './errors.js';
 import type { InputSkippedEvent } from './events.js';
-import type { ObjectPosition } from './filesPosition.js';
+import type { OpenPosition } from './filesPosition.js';
 import { badPosition } from './position.js';
-
-/** Where to start in a root: after the last key that is read to its end, or in the object that is being read. */
-export interface RootStart {
-  readonly after?: string | undefined;
-  readonly object?: ObjectPosition | undefined;
-}
 
 export class ListedRoot {
   readonly #index: number;
@@ -33,8 +26,7 @@ export class ListedRoot {
   readonly #store: ObjectStore;
   #date: number | undefined;
   readonly #keys: CoveredKeys;
-  #phase: 'resume' | 'exact' | 'list' | 'over';
-  readonly #resume: ObjectPosition | undefined;
+  #phase: 'exact' | 'list' | 'over';
   readonly #after: string | undefined;
   #cursor: string | undefined;
   /** The key that was listed last, or after which the listing starts. */
@@ -44,40 +36,25 @@ export class ListedRoot {
   #found: FileObject | undefined;
   #matched: boolean;
 
-  constructor(index: number, uri: string, start: RootStart, options: DiscoveryOptions) {
+  /**
+   * @param after the last key that was opened
+   *
+   * Errors: `ForeignName` (the key belongs to no object of this URI).
+   */
+  constructor(index: number, uri: string, after: string | undefined, options: DiscoveryOptions) {
     this.#index = index;
     this.#uri = uri;
     this.#options = options;
     this.#keys = new CoveredKeys(uri, options.hidden);
     // Opened by the original URI: that of an s3x server may hold its credentials, which are never stored.
     this.#store = options.stores.open(uri).store;
-    this.#resume = start.object;
-    this.#after = start.object?.key ?? start.after;
-    this.#last = this.#after;
-    this.#matched = this.#after !== undefined;
-    this.#checkStart(start);
-    const { exact } = this.#keys;
-    if (this.#resume !== undefined) this.#phase = 'resume';
-    else if (this.#after === undefined) this.#phase = exact === undefined ? 'list' : 'exact';
-    else this.#phase = this.#after === exact ? 'over' : 'list';
-  }
-
-  /** Checks that the key in the checkpoint belongs to this source. Errors: `ForeignName`, `BadPosition`. */
-  #checkStart({ after, object }: RootStart): void {
-    const named = object?.key ?? after;
-    if (named === undefined) return;
+    this.#after = after;
+    this.#last = after;
+    this.#matched = after !== undefined;
     const { exact, prefix } = this.#keys;
-    const ours =
-      named === exact || (named.startsWith(prefix) && (object === undefined || this.#keys.covers(named)));
-    if (!ours)
-      throw new ForeignName(
-        `The checkpoint's position of source '${this.#options.id}'`,
-        this.#keys.uriOf(named),
-        `not an object of ${hideUserInfo(this.#uri)}`,
-        'If the options of files(…) were changed, such as hidden, change them back, or give the source a new id.',
-      );
-    if (object !== undefined && after !== object.key)
-      throw badPosition(this.#options.id, `is in ${object.key}, but continues after ${after ?? 'nothing'}`);
+    if (after !== undefined && after !== exact && !after.startsWith(prefix)) throw this.#foreign(after);
+    if (after === undefined) this.#phase = exact === undefined ? 'list' : 'exact';
+    else this.#phase = after === exact ? 'over' : 'list';
   }
 
   /** The next object, if it is known already. */
@@ -90,7 +67,7 @@ export class ListedRoot {
     const info = this.#page[this.#at];
     if (info === undefined) return undefined;
     this.#at++;
-    return this.#object(info, undefined);
+    return this.#object(info);
   }
 
   /** What `take` will return. */
@@ -102,8 +79,6 @@ export class ListedRoot {
   /** A request that may find more objects; it emits once they are available. `undefined` when the root is over. */
   request(): Observable<void> | undefined {
     switch (this.#phase) {
-      case 'resume':
-        return this.#resume === undefined ? undefined : this.#reopen(this.#resume);
       case 'exact':
         return this.#keys.exact === undefined ? undefined : this.#findExact(this.#keys.exact);
       case 'list':
@@ -129,7 +104,27 @@ export class ListedRoot {
 
   /** The object of that key, as it is now. Errors: `NotFound`, and others of the store. */
   find(key: string): Observable<FileObject> {
-    return this.#head(key).pipe(map((info) => this.#object(info, undefined)));
+    return this.#head(key).pipe(map((info) => this.#object(info)));
+  }
+
+  /** Errors: `ForeignName` (the restored position is in an object of another URI). */
+  checkCovers(key: string): void {
+    if (!this.covers(key)) throw this.#foreign(key);
+  }
+
+  /** The object that the restored position is in. Errors: `ObjectChanged`, `ObjectVanished`, `BadPosition`, and others of the store. */
+  reopen(restored: OpenPosition): Observable<FileObject> {
+    const uri = this.uriOf(restored.key);
+    return this.#head(restored.key, { ifMatch: restored.etag }).pipe(
+      map((info) => {
+        if (info.etag !== restored.etag)
+          throw new StoreError('PreconditionFailed', `${uri} has another ETag.`);
+        if ((restored.compressed?.at ?? restored.offset) > info.size)
+          throw badPosition(this.#options.id, `is beyond the end of ${uri}`);
+        return this.#object(info, restored);
+      }),
+      catchError((error: unknown) => throwError(() => inputError(uri, error))),
+    );
   }
 
   /** Whether there is nothing more to request. */
@@ -144,8 +139,7 @@ export class ListedRoot {
 
   /** A description of `request`, different for each. */
   get asksFor(): string {
-    if (this.#phase !== 'list')
-      return `an answer about ${this.#keys.uriOf(this.#resume?.key ?? this.#keys.exact ?? '')}`;
+    if (this.#phase !== 'list') return `an answer about ${this.#keys.uriOf(this.#keys.exact ?? '')}`;
     const after = this.#last === undefined ? '' : ` after ${this.#last}`;
     return `the listing of ${this.#listed()}${after}`;
   }
@@ -155,24 +149,10 @@ export class ListedRoot {
     if (!this.#matched && !this.#options.allowEmpty) throw new NoInput(hideUserInfo(this.#uri));
   }
 
-  #reopen(resume: ObjectPosition): Observable<void> {
-    const uri = this.#keys.uriOf(resume.key);
-    return this.#head(resume.key, { ifMatch: resume.etag }).pipe(
-      map((info) => {
-        if (info.etag !== resume.etag) throw new StoreError('PreconditionFailed', `${uri} has another ETag.`);
-        if ((resume.compressed?.at ?? resume.offset) > info.size)
-          throw badPosition(this.#options.id, `is beyond the end of ${uri}`);
-        this.#found = this.#object(info, resume);
-        this.#phase = resume.key === this.#keys.exact ? 'over' : 'list';
-      }),
-      catchError((error: unknown) => throwError(() => inputError(uri, error))),
-    );
-  }
-
   #findExact(key: string): Observable<void> {
     return this.#head(key).pipe(
       map((info) => {
-        this.#found = this.#object(info, undefined);
+        this.#found = this.#object(info);
         this.#phase = 'over';
       }),
       catchError((error: unknown) => {
@@ -252,10 +232,19 @@ export class ListedRoot {
     } satisfies InputSkippedEvent);
   }
 
-  #object({ key, size, etag, modified }: ObjectInfo, resume: ObjectPosition | undefined): FileObject {
+  #foreign(key: string): ForeignName {
+    return new ForeignName(
+      `The checkpoint's position of source '${this.#options.id}'`,
+      this.#keys.uriOf(key),
+      `not an object of ${hideUserInfo(this.#uri)}`,
+      'If the options of files(…) were changed, such as hidden, change them back, or give the source a new id.',
+    );
+  }
+
+  #object({ key, size, etag, modified }: ObjectInfo, restored?: OpenPosition): FileObject {
     this.#matched = true;
     // At its start there is nothing to resume: its codec is detected anew.
-    const begun = resume === undefined || resume.offset === 0 ? undefined : resume;
+    const resume = restored === undefined || restored.offset === 0 ? undefined : restored;
     return {
       uri: this.#keys.uriOf(key),
       store: this.#store,
@@ -264,8 +253,9 @@ export class ListedRoot {
       etag,
       modified,
       root: this.#index,
-      from: begun === undefined ? 0 : (begun.compressed?.at ?? begun.offset),
-      resume: begun,
+      from: resume === undefined ? 0 : (resume.compressed?.at ?? resume.offset),
+      resume,
+      restored,
     };
   }
 }

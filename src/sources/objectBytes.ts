@@ -3,15 +3,15 @@ import type { Codec, Decompressor, MemberStart } from '../formats/decompressor.j
 import { codecNamed, type CodecName } from '../formats/codec.js';
 import { checkText, codecOf } from '../formats/detect.js';
 import type { FileObject } from './discovery.js';
-import type { Fetcher } from './fetcher.js';
+import type { FetchedObject } from './fetchedObject.js';
 import { codecAt, type ObjectPosition } from './filesPosition.js';
 import { Preview, type Chunk } from './preview.js';
 
 export interface ObjectBytesOptions {
   readonly id: string;
   readonly object: FileObject;
-  /** Its current object is `object`. */
-  readonly fetcher: Fetcher<FileObject>;
+  /** Its bytes. */
+  readonly fetched: FetchedObject;
   readonly compression: CodecName | 'auto';
   /** Whether the content is read as text. */
   readonly text: boolean;
@@ -44,12 +44,12 @@ export class ObjectBytes {
 
   constructor(options: ObjectBytesOptions) {
     this.#options = options;
-    const { id, object, fetcher, compression, text } = options;
+    const { id, object, fetched, compression, text } = options;
     const resume = object.resume;
     this.#mostContent = Math.max(neverABomb, options.maxExpansion * object.size);
     this.#taken = object.from;
     this.#stored = new Preview(
-      () => fetcher.read(),
+      () => fetched.read(),
       resume === undefined
         ? (head, whole) => {
             this.#open(compression === 'auto' ? this.#detect(head, whole) : codecNamed(compression));
@@ -81,7 +81,7 @@ export class ObjectBytes {
   /** Whether nothing is left. For a compressed object it is known only when it is decompressed. */
   get over(): boolean {
     if (this.#stored.held + this.#content.held > 0) return false;
-    return this.#decompressor === undefined ? this.#options.fetcher.atObjectEnd : this.#decompressor.over;
+    return this.#decompressor === undefined ? this.#options.fetched.atEnd : this.#decompressor.over;
   }
 
   /** Errors: `UnknownCodec`, `NotUtf8`, `DecompressionBomb`. */
@@ -112,8 +112,8 @@ export class ObjectBytes {
   }
 
   #detect(head: Buffer, whole: boolean): Codec | undefined {
-    const { object, fetcher, text } = this.#options;
-    return codecOf({ uri: object.uri, encoding: fetcher.content?.encoding, head, whole, text });
+    const { object, fetched, text } = this.#options;
+    return codecOf({ uri: object.uri, encoding: fetched.content?.encoding, head, whole, text });
   }
 
   #open(codec: Codec | undefined): void {

@@ -20,7 +20,7 @@ export interface ObjectFragment {
 /** Options of {@link fragments}: those of `files` that do not concern records. */
 export type FragmentsOptions = Pick<
   FilesOptions<never>,
-  'prefetch' | 'hidden' | 'unreadable' | 'links' | 'allowEmpty' | 'discover'
+  'prefetch' | 'hidden' | 'unreadable' | 'links' | 'allowEmpty' | 'parallelism' | 'discover'
 >;
 
 const names: OptionNames<FragmentsOptions> = {
@@ -29,6 +29,7 @@ const names: OptionNames<FragmentsOptions> = {
   unreadable: true,
   links: true,
   allowEmpty: true,
+  parallelism: true,
   discover: true,
 };
 
@@ -47,7 +48,8 @@ export const fragmentFormat: Reader<ObjectFragment> = {
 };
 
 /**
- * The bytes of objects as records: fragments in order, one object after the other, with the place of each. It reads ahead, waits
+ * The bytes of objects as records: fragments in order, one object after the other, with the place of each; with `parallelism`, those of
+ * several objects interleave. It reads ahead, waits
  * for credits and keeps positions as {@link files} does. A resumed run continues at the exact byte, in the same version of
  * the object. Where an object is cut has no meaning: a resumed run may cut elsewhere. An object is read as it is stored, compressed or not;
  * an empty one has no fragment.

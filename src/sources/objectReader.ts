@@ -54,6 +54,11 @@ export class ObjectReader<T> {
     return this.#slicer.drained && (this.#ended || this.#bytes.over);
   }
 
+  /** Whether nothing of the object has been passed on. */
+  get unread(): boolean {
+    return this.#slicer.offset === 0;
+  }
+
   /** The position after the last piece. Errors: `BadDecoderState`. */
   get position(): ObjectPosition {
     const { key, etag, uri } = this.object;
@@ -109,6 +114,11 @@ export class ObjectReader<T> {
     else this.#drop(piece, out);
     this.#place = undefined;
     return piece.kind === 'records' ? piece.bytes.length : piece.length;
+  }
+
+  /** The object is read to its end. */
+  leave(): void {
+    this.#options.fetched.leave();
   }
 
   close(): void {

@@ -20,17 +20,31 @@ export function marked({ kind, version }: PositionKind, position: object): Json 
   return { kind, version, ...position };
 }
 
-/** Checks that `json` is a result of {@link marked} with this kind and version. Errors: `BadPosition`. */
-export function checkMarked(id: string, { kind, version, shape }: PositionKind, json: Json): void {
+/**
+ * Checks that `json` is a result of {@link marked} with this kind, in one of the versions that are read. Errors:
+ * `BadPosition`.
+ */
+export function checkMarked(
+  id: string,
+  read: PositionKind | readonly [PositionKind, ...PositionKind[]],
+  json: Json,
+): void {
+  const kinds = 'kind' in read ? ([read] as const) : read;
+  const { kind } = kinds[0];
   if (!isRecord(json) || json['kind'] !== kind) {
     const found = isRecord(json) && isString(json['kind']) ? `of kind '${json['kind']}'` : 'of no kind';
     throw badPosition(id, `is ${found} instead of '${kind}'`);
   }
-  if (json['version'] !== version) {
-    const found = isCount(json['version']) ? `of version ${json['version']}` : 'of no version';
-    throw badPosition(id, `is ${found}, but this millrace reads version ${version} of kind '${kind}'`);
+  const found = kinds.find(({ version }) => version === json['version']);
+  if (found === undefined) {
+    const version = isCount(json['version']) ? `of version ${json['version']}` : 'of no version';
+    const known = kinds.map((each) => each.version);
+    throw badPosition(
+      id,
+      `is ${version}, but this millrace reads version ${known.join(' and ')} of kind '${kind}'`,
+    );
   }
-  if (!shape(json)) throw badPosition(id, `has kind '${kind}', but not its fields`);
+  if (!found.shape(json)) throw badPosition(id, `has kind '${kind}', but not its fields`);
 }
 
 export const badPosition = (id: string, what: string): MillraceError =>

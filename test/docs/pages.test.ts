@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { createJob, files, fileSink, openState, silentLogger, text, values, valueState } from 'millrace';
 import {
@@ -20,6 +21,7 @@ import { copyState } from './examples/copyState.js';
 import { copyFrugally } from './examples/copyFrugally.js';
 import { copyClicks } from './examples/copyClicks.js';
 import { copyVisits } from './examples/copyVisits.js';
+import { countInParallel } from './examples/countInParallel.js';
 import { countPart } from './examples/countPart.js';
 import { countTo } from './examples/countTo.js';
 import { countVisits } from './examples/countVisits.js';
@@ -83,6 +85,7 @@ describe('The examples of the pages', () => {
     ['sources.md', 'test/docs/examples/copyVisits.ts'],
     ['memory.md', 'test/docs/examples/copyFrugally.ts'],
     ['memory.md', 'test/docs/examples/memoryLine.ts'],
+    ['sources.md', 'test/docs/examples/countInParallel.ts'],
     ['sources.md', 'test/docs/examples/progressLine.ts'],
     ['sources.md', 'test/docs/examples/joinParts.ts'],
     ['sources.md', 'test/docs/examples/lastBytes.ts'],
@@ -234,6 +237,28 @@ describe('The examples of the pages', () => {
     stop.abort();
     await pass(90);
     expect(await running).toEqual({ outcome: 'stopped' });
+  });
+
+  test('countInParallel counts what it reads, whatever the order', async () => {
+    const lake = new Lake();
+    for (let n = 0; n < 9; n++) {
+      const lines = '{"user":"ann"}\n{"user":"bob"}\n'.repeat(n + 1);
+      lake.store.put(`raw/${n % 2}/${n}.gz`, gzipSync(lines)).subscribe();
+    }
+    const { job } = lake.job();
+    const running = job.run(countInParallel(job));
+    let outcome: unknown;
+    void running.then((result) => (outcome = result));
+    while (outcome === undefined) {
+      lake.clock.advance(1000);
+      await new Promise(setImmediate);
+    }
+    expect(outcome).toEqual({ outcome: 'finished' });
+    const counts = lake.lines('counts/') as { user: string; visits: number }[];
+    for (const name of ['ann', 'bob'])
+      expect(counts.filter(({ user }) => user === name).map(({ visits }) => visits)).toEqual(
+        Array.from({ length: 45 }, (_, n) => n + 1),
+      );
   });
 
   test('copyFrugally needs the memory that its page says, and no less', async () => {

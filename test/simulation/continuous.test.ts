@@ -66,9 +66,11 @@ function live(seed: number): {
       if (event.type === 'failed') failures.push(event.error);
       if (event.type === 'progress') progress = event;
     });
+    // A run may read more or fewer objects at the same time than the one before it.
+    const parallelism = between(random, 1, 5);
     const discover = { every: '2s', changed: 'read', vanished: 'skip', longestUpload: '5m' } as const;
     const leaf = job
-      .source('in', files('memory://lake/in/', { format: ndjson<{ n: number }>(), discover }))
+      .source('in', files('memory://lake/in/', { format: ndjson<{ n: number }>(), parallelism, discover }))
       .pipe(fileSink('out', 'memory://lake/out', { format: ndjson(), roll: { age: '1s' } }));
     job.run(leaf, { signal: process.signal }).catch(() => undefined); // the event has it
     return process;

@@ -6,14 +6,13 @@ import { bytes } from '../../src/formats/bytes.js';
 import { ndjson } from '../../src/formats/ndjson.js';
 import { text } from '../../src/formats/text.js';
 import { files, type FilesOptions } from '../../src/sources/files.js';
-import type { FilesPosition } from '../../src/sources/filesPosition.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import { startGateway } from '../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectBody, ObjectStore } from '../../src/store/objectStore.js';
 import { openStores } from '../../src/store/open.js';
 import { credentials } from '../store/s3support.js';
-import { gzipMembers, readAll, slicedFiles } from './harness.js';
+import { gzipMembers, readAll, slicedFiles, type StoredPosition } from './harness.js';
 
 // The machine may be busy with other tests.
 interface Stored {
@@ -146,7 +145,7 @@ describe('files: what an object is', () => {
       readAll(slicedFiles('memory://lake/', { format: text(), compression }, 1), store, position);
     const { positions } = await read('auto');
     const middle = positions
-      .map(({ position }) => position as unknown as FilesPosition)
+      .map(({ position }) => position as unknown as StoredPosition)
       .find(({ object }) => object?.offset === 2)!;
     const start = { ...middle, object: { ...middle.object!, offset: 0, line: 0 } } as unknown as Json;
     expect((await read('gzip', middle as unknown as Json)).records).toEqual(['2']);

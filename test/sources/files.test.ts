@@ -13,8 +13,14 @@ import { decorate } from '../../src/store/decorators/decorate.js';
 import type { ListPage, ObjectBody, ObjectInfo, ObjectStore } from '../../src/store/objectStore.js';
 import { counting } from '../../src/store/decorators/counting.js';
 import { files } from '../../src/sources/files.js';
-import type { FilesPosition } from '../../src/sources/filesPosition.js';
-import { gzipMembers, memoryWith, readAll, slicedFiles, type Reading } from './harness.js';
+import {
+  gzipMembers,
+  memoryWith,
+  readAll,
+  slicedFiles,
+  type Reading,
+  type StoredPosition,
+} from './harness.js';
 
 const { gzipSync } = zlib;
 
@@ -98,7 +104,7 @@ describe('files: positions', () => {
           );
           const inexact = (reading: Reading<string>, gone: number): unknown[] =>
             reading.positions.filter((each) => {
-              const at = (each.position as unknown as FilesPosition).object;
+              const at = (each.position as unknown as StoredPosition).object;
               if (at === undefined) return false;
               const i = names.indexOf(at.key);
               return at.line !== gone + each.records - firsts[i]! || at.offset !== places[i]![at.line];
@@ -286,7 +292,7 @@ describe('files: bad input', () => {
       },
       { event: { type: 'skipped', line: 4, count: 2 } },
     ]);
-    const middle = positions.find(({ position }) => (position as unknown as FilesPosition).skipped === 1)!;
+    const middle = positions.find(({ position }) => (position as unknown as StoredPosition).skipped === 1)!;
     const rest = await readAll(source, store, middle.position);
     expect(rest.positions.at(-1)!.position).toMatchObject({ skipped: 2 });
   });

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { of, Subject, type Observable } from 'rxjs';
 import { systemClock, type Clock, type Json } from '../../src/flow/index.js';
 import { filesSettings, type FilesOptions } from '../../src/sources/files.js';
+import type { ObjectPosition } from '../../src/sources/filesPosition.js';
 import { FilesReader } from '../../src/sources/filesReader.js';
 import type { DeadLetter, Source } from '../../src/sources/source.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
@@ -53,6 +54,12 @@ export function slicedFiles<T>(
 ): Source<T> {
   const settings = { ...filesSettings(uri, options), slice };
   return { description: 'sliced', open: (context) => new FilesReader(settings, context) };
+}
+
+/** A position, as `files` with one object at a time stores it. */
+export interface StoredPosition {
+  readonly object?: ObjectPosition;
+  readonly skipped: number;
 }
 
 export interface Reading<T> {

@@ -1,5 +1,6 @@
 /**
- * The discovery of input that never ends: lists the given URIs again and again, and finds what is new (`readVersions.ts`).
+ * The discovery of input that never ends: looks at the objects that the restored position is in, one after the other, then lists the
+ * given URIs again and again, and finds what is new (`readVersions.ts`).
  *
  * 1. A **round** lists the URIs one after the other, a page at a time. The new objects of a page are taken when it arrives. The next
  *    page is requested when all of them are handed out, so that memory does not depend on the number of objects. One request at a time: a round
@@ -23,8 +24,8 @@ import type { Discover, Discovery, DiscoveryLag, DiscoveryOptions, FileObject } 
 import { HorizonFull, ObjectChanged, ObjectVanished } from '../errors.js';
 import type { DiscoveryFailedEvent, InputSkippedEvent } from '../events.js';
 import { Fifo } from '../fifo.js';
-import type { ObjectPosition } from '../filesPosition.js';
 import { ListedRoot } from '../listedRoot.js';
+import { resumedObjects, type ResumedObject } from '../resumedObjects.js';
 import { Hints, type Look } from './hints.js';
 import { continuousPosition, continuousPositionOf } from './position.js';
 import { ReadVersions, type Changed } from './readVersions.js';
@@ -66,9 +67,9 @@ class Continuous implements Discovery {
   readonly #hints: Hints;
   readonly #charge: MemoryCharge;
   readonly #held = new Subscription();
-  /** The object that the restored position is in, until it is found again. */
-  #resuming: ObjectPosition | undefined;
-  /** The URI of the object that is being read. */
+  /** The objects that the restored position is in, until they are found again. */
+  readonly #resuming: ResumedObject[];
+  /** The URI of the object that was opened last. */
   #reading = 0;
   /** The URI that is being listed, or comes next. */
   #at: number;
@@ -107,10 +108,10 @@ class Continuous implements Discovery {
     this.#roots = uris.map((uri, index) => ({
       uri,
       versions: new ReadVersions(settings, position?.roots[index]),
-      single: new ListedRoot(index, uri, {}, options),
+      single: new ListedRoot(index, uri, undefined, options),
     }));
-    this.#resuming = restored?.object;
     this.#reading = position?.reading ?? 0;
+    this.#resuming = [...resumedObjects(options, this.#reading)];
     this.#at = Math.max(
       0,
       this.#roots.findIndex(({ versions }) => versions.inRound),
@@ -137,15 +138,16 @@ class Continuous implements Discovery {
   }
 
   opened(object: FileObject | undefined): void {
-    if (object === undefined) return;
+    // An object of the restored position was opened before.
+    if (object === undefined || object.restored !== undefined) return;
     this.#reading = object.root;
     this.#roots[object.root]?.versions.opened(object);
     this.#count();
     this.#advance();
   }
 
-  lost(object: FileObject, error: unknown): boolean {
-    const unread = this.#roots[object.root]?.versions.lost(object) ?? false;
+  lost(object: FileObject, error: unknown, unread: boolean): boolean {
+    this.#roots[object.root]?.versions.lost(object, unread);
     const tolerated = this.#tolerates(object, unread, error);
     this.#advance();
     return tolerated;
@@ -199,8 +201,9 @@ class Continuous implements Discovery {
 
   /** One step of those in the head comment. Returns whether there may be more to do immediately. */
   #step(): boolean {
-    if (this.#resuming !== undefined) {
-      this.#resume(this.#resuming);
+    const [resumed] = this.#resuming;
+    if (resumed !== undefined) {
+      this.#resume(resumed);
       return true;
     }
     const root = this.#roots[this.#at];
@@ -244,7 +247,7 @@ class Continuous implements Discovery {
 
   #beginListing({ uri, versions }: Root): ListedRoot {
     if (this.#at === 0 || this.#began === undefined) this.#began = monotonic(this.#options.clock);
-    return new ListedRoot(this.#at, uri, { after: versions.after }, this.#options);
+    return new ListedRoot(this.#at, uri, versions.after, this.#options);
   }
 
   #list(root: Root, listing: ListedRoot, request: Observable<void>): void {
@@ -303,27 +306,24 @@ class Continuous implements Discovery {
     });
   }
 
-  #resume(object: ObjectPosition): void {
-    const root = this.#reading;
-    const { uri } = this.#roots[root] as Root;
-    const { key } = object;
-    const listing = new ListedRoot(root, uri, { after: key, object }, this.#options);
-    const asked = listing.asksFor;
-    const request = listing.request();
-    if (request === undefined) return;
+  #resume({ position, root, asksFor, request }: ResumedObject): void {
     this.#ask(
-      asked,
+      asksFor,
       request,
-      () => {
-        this.#resuming = undefined;
-        const found = listing.take();
-        if (found !== undefined) this.#give(found);
+      (found) => {
+        this.#resuming.shift();
+        this.#give(found);
       },
       (error) => {
-        if (this.#tolerates({ root, key }, false, error)) {
-          this.#resuming = undefined;
-          this.#options.givenUp();
-        } else this.#retry(error, asked);
+        const { key, etag, offset } = position;
+        const unread = offset === 0;
+        if (!this.#tolerates({ root, key }, unread, error)) {
+          this.#retry(error, asksFor);
+          return;
+        }
+        this.#resuming.shift();
+        this.#roots[root]?.versions.lost({ key, etag }, unread);
+        this.#options.givenUp(position);
       },
     );
   }

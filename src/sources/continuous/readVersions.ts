@@ -22,7 +22,7 @@
  *    horizon, if it is seen, or if the round has covered it already (step 3). If the key was seen with another ETag, the
  *    object has changed, and `changed` decides. A version that is taken is **pending** until it is opened.
  * 3. `opened`: the reader begins with the version. It is seen from now on, and every position of the source includes it,
- *    since the position itself holds the object that is being read. The round's **cursor** moves to its key: what is dated
+ *    since the position itself holds the objects that are being read. The round's **cursor** moves to its key: what is dated
  *    before the next horizon and has a key up to the cursor is read and need not be seen. So the first round, through
  *    millions of old objects, keeps a key instead of millions of digests.
  * 4. `listed`: the listing is over. As soon as nothing is pending, the round is over, too: the horizon moves to the next
@@ -31,8 +31,8 @@
  * Between rounds, and until the listing of a round is over, single objects may be taken that were not listed (hints). Versions
  * are opened in the order in which they were taken, so that the cursor never passes one that is pending.
  *
- * A taken version may be gone before it is read to its end: `lost`. It is no longer pending; if it was opened, it remains seen, so
- * only another version of the key is read.
+ * A taken version may be gone before it is read to its end: `lost`. It is no longer pending; if something of it was read, it remains
+ * seen, so only another version of the key is read. Otherwise it is as if it had never been found.
  *
  * A crash may happen at any point. The state is encoded at barriers and covers what was opened. The run that restores it
  * continues the round at the cursor with the round's own horizon. What was pending is taken again.
@@ -152,11 +152,10 @@ export class ReadVersions {
     this.#endRound();
   }
 
-  /** A version that was taken no longer exists. Returns whether it was pending. */
-  lost(version: Version): boolean {
-    const pending = this.#noLongerPending(version) !== undefined;
-    if (pending) this.#endRound();
-    return pending;
+  /** A version that was taken no longer exists. `unread`: nothing of it was read, so that it need not be seen. */
+  lost(version: Pick<Version, 'key' | 'etag'>, unread: boolean): void {
+    if (this.#noLongerPending(version) !== undefined) this.#endRound();
+    else if (unread) this.#seen.remove(version);
   }
 
   /** The listing of the round is over. */
@@ -200,7 +199,7 @@ export class ReadVersions {
   }
 
   /** Returns whether it was hinted; `undefined` if it was not pending. */
-  #noLongerPending({ key, etag }: Version): boolean | undefined {
+  #noLongerPending({ key, etag }: Pick<Version, 'key' | 'etag'>): boolean | undefined {
     const pending = this.#pending.get(key);
     const index = pending?.findIndex((each) => each.etag === etag) ?? -1;
     const entry = pending?.[index];

@@ -16,6 +16,8 @@ const entryLength = keyLength + etagLength;
 interface Seen {
   etag: string;
   minute: number;
+  /** The version that it has replaced, if that is known. */
+  former?: string;
 }
 
 export class SeenVersions {
@@ -51,7 +53,18 @@ export class SeenVersions {
     this.#byKey.set(name, {
       etag: digest(etag, etagLength),
       minute: Math.max(minute, known?.minute ?? minute),
+      ...(known === undefined ? {} : { former: known.etag }),
     });
+  }
+
+  /** Removes a version. The one that it has replaced takes its place. */
+  remove({ key, etag }: Named): void {
+    const name = digest(key, keyLength);
+    const known = this.#byKey.get(name);
+    if (known?.etag !== digest(etag, etagLength)) return;
+    this.#changed.add(known.minute);
+    if (known.former === undefined) this.#byKey.delete(name);
+    else this.#byKey.set(name, { etag: known.former, minute: known.minute });
   }
 
   /** Compares a version with the seen one of its key, which is kept for as long as this one. */

@@ -5,7 +5,7 @@ import { fileCodec } from '#src/sinks/file/fileKind.js';
 import { decodeCommittable, encodeCommittable } from '#src/sinks/twoPhase/committables.js';
 import type { Json } from '#src/flow/index.js';
 import { csv as csvFormat } from 'millrace';
-import { checkFormat, codecAt, decodePosition } from '#src/sources/filesPosition.js';
+import { checkFormat, codecAt, decodePosition, type OpenPosition } from '#src/sources/filesPosition.js';
 import { listedPositionOf } from '#src/sources/listedPosition.js';
 import { between } from '../../simulation/random.js';
 import { mutated, mutatedJson } from '../mutate.js';
@@ -47,9 +47,12 @@ const position = {
 
 /** As a source believes a position before it reads anything, and decodes with it. */
 function resume(json: Json): void {
-  const { discovery, object } = decodePosition('raw', json);
+  const { discovery, objects } = decodePosition('raw', json);
   listedPositionOf('raw', discovery, uris);
-  if (object === undefined) return;
+  for (const object of objects) resumeIn(object);
+}
+
+function resumeIn(object: OpenPosition): void {
   checkFormat('raw', object, csv);
   codecAt('raw', object, 'auto');
   if (object.offset === 0) return;
@@ -62,7 +65,17 @@ function resume(json: Json): void {
     () => undefined,
   );
 }
+const { object: first, ...others } = position;
+const several = {
+  ...others,
+  version: 2,
+  objects: [
+    { root: 0, ...first },
+    { root: 0, ...first, key: 'raw/1.csv.gz' },
+  ],
+};
 resume(position);
+resume(several);
 
 const manifest = {
   version: 1,
@@ -136,7 +149,7 @@ export const checkpointTargets = [
   target({
     name: 'position of a files source',
     errors: ['BadPosition', 'ForeignName'],
-    draw: (random) => mutatedJson(random, position),
+    draw: (random) => mutatedJson(random, random() < 0.5 ? position : several),
     run: (json) => resume(json as Json),
   }),
 ];

@@ -1,5 +1,16 @@
 import { jest } from '@jest/globals';
-import { concat, defer, NEVER, of, Subject, throwError, type Observable, type Subscription } from 'rxjs';
+import {
+  concat,
+  concatMap,
+  defer,
+  NEVER,
+  of,
+  Subject,
+  take,
+  throwError,
+  type Observable,
+  type Subscription,
+} from 'rxjs';
 import { createStores, decorate, StoreError, type StoreCall } from '../../../src/entries/stores.js';
 import {
   fileSink,
@@ -23,6 +34,9 @@ class Live {
   readonly asked: string[] = [];
   /** Errors of the next requests for input. */
   readonly errors: StoreError[] = [];
+  /** Objects that are delivered only when these emit. */
+  readonly held = new Map<string, Subject<void>>();
+  parallelism = 1;
   /** No object is ever delivered. */
   silent = false;
   events: JobEvent[] = [];
@@ -50,6 +64,12 @@ class Live {
         this.asked.push(call.method);
         this.before(call);
         if (this.silent && call.method === 'get') return NEVER;
+        const held = call.method === 'get' ? this.held.get(call.key) : undefined;
+        if (held !== undefined)
+          return held.pipe(
+            take(1),
+            concatMap(() => request),
+          );
         const error = this.errors.shift();
         return error === undefined ? request : throwError(() => error);
       });
@@ -63,7 +83,11 @@ class Live {
     this.events = events;
     this.#outcome = undefined;
     this.#stop = new AbortController();
-    const source = files<Line>(uri, { format: ndjson<Line>(), discover: { every: '10s', ...discover } });
+    const source = files<Line>(uri, {
+      format: ndjson<Line>(),
+      parallelism: this.parallelism,
+      discover: { every: '10s', ...discover },
+    });
     const leaf = job
       .source('in', source)
       .pipe(fileSink('out', 'memory://lake/out', { format: ndjson(), roll: { age: '1s' } }));
@@ -203,6 +227,73 @@ describe('a continuous source', () => {
       expect(live.read).toEqual([2, 3]);
       await live.stop();
     }
+  });
+
+  describe('that reads several objects at a time', () => {
+    /** Two objects, the first of which is not delivered, although it is open: the second one is read. */
+    const opened = async (discover: Partial<DiscoverOptions>): Promise<Live> => {
+      const live = new Live();
+      live.parallelism = 2;
+      live.put('in/a', 1);
+      live.put('in/b', 2);
+      live.held.set('in/a', new Subject());
+      live.start(discover);
+      await live.pass(5 * second);
+      expect(live.read).toEqual([2]);
+      return live;
+    };
+    const release = (live: Live): void => {
+      const held = live.held.get('in/a');
+      live.held.clear();
+      held?.next();
+    };
+
+    it('reads on while one object is not delivered', async () => {
+      const live = await opened({});
+      live.put('in/c', 3);
+      await live.pass(20 * second);
+      expect(live.read).toEqual([2, 3]);
+      await live.stop();
+      live.held.clear();
+      live.start();
+      await live.pass(20 * second);
+      expect(live.read).toEqual([1, 2, 3]);
+      await live.stop();
+    });
+
+    it('reads an open object of which it has read nothing in its new version, if it is replaced', async () => {
+      for (const changed of ['ignore', 'read'] as const)
+        for (const restarted of [false, true]) {
+          const live = await opened({ changed });
+          if (restarted) await live.stop();
+          live.put('in/a', 3);
+          release(live);
+          if (restarted) live.start({ changed });
+          await live.pass(20 * second);
+          expect([changed, restarted, live.read, live.outcome]).toEqual([
+            changed,
+            restarted,
+            [2, 3],
+            undefined,
+          ]);
+          await live.stop();
+        }
+    });
+
+    it('skips an open object that is deleted, and reads it when it comes again', async () => {
+      for (const restarted of [false, true]) {
+        const live = await opened({ vanished: 'skip' });
+        if (restarted) await live.stop();
+        live.lake.store.delete(['in/a']).subscribe();
+        release(live);
+        if (restarted) live.start({ vanished: 'skip' });
+        await live.pass(5 * second);
+        live.put('in/a', 1);
+        await live.pass(20 * second);
+        expect(live.read).toEqual([1, 2]);
+        await live.stop();
+      }
+    });
   });
 
   it('fails if an object vanishes before it is read, or skips it', async () => {

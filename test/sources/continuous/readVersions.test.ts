@@ -101,7 +101,7 @@ class Reading {
     const next = this.queue.shift();
     if (next === undefined) return;
     if (this.server.objects.get(next.key)?.etag !== next.etag) {
-      this.versions.lost(next);
+      this.versions.lost(next, true);
       return;
     }
     this.versions.opened(next);
@@ -307,12 +307,33 @@ describe('the cursor', () => {
     expect(versions.after).toBeUndefined();
   });
 
+  it('a version of which nothing was read is not seen, and the one before it is again', () => {
+    const versions = new ReadVersions({ ...rules, changed: 'read' });
+    const other = { ...object('a', start), etag: 'other' };
+    const third = { ...other, etag: 'third' };
+    for (const each of [object('a', start), other]) {
+      expect(versions.take(each, 'hinted')).toBe(true);
+      versions.opened(each);
+    }
+    versions.lost(third, true);
+    expect(versions.take(other, 'hinted')).toBe(false);
+    versions.lost(other, false);
+    expect(versions.take(other, 'hinted')).toBe(false);
+    versions.lost(other, true);
+    expect(versions.take(object('a', start), 'hinted')).toBe(false);
+    expect(versions.take(other, 'hinted')).toBe(true);
+    versions.opened(other);
+    const restored = new ReadVersions({ ...rules, changed: 'read' }, through(versions));
+    restored.lost(other, true);
+    expect(restored.seen).toBe(0);
+  });
+
   it('a round ends although what it took is lost', () => {
     const versions = new ReadVersions(rules);
     versions.begin(start);
     versions.take(object('a', start), 'listed');
     versions.listed();
-    versions.lost(object('a', start));
+    versions.lost(object('a', start), true);
     expect(versions.inRound).toBe(false);
   });
 });
