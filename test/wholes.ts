@@ -3,6 +3,11 @@ import type { Whole } from './mirror.js';
 /** What belongs together is tested together: by a property of the whole, or through the only function that uses it. */
 export const wholes: readonly Whole[] = [
   {
+    files: 'job/doctor.ts',
+    by: 'cli/commands/doctor.test.ts',
+    because: 'It is what the command shows and removes.',
+  },
+  {
     files:
       'sinks/outbox/{batches,deadLetters,errors,journaled,mark,options,outboxMemory,publisher,recordCodec,retries}.ts',
     by: 'sinks/outbox/outboxSink.test.ts',

@@ -7,10 +7,10 @@ export type { Adoption, CheckpointWait, ClaimOptions, Coordinator } from './cont
 export { adoption, type AdoptOptions } from './savepoints/adopt.js';
 export { claim } from './coordinator.js';
 export { neverDurable, savepointFailed } from './errors.js';
-export { dataKey } from './dataPlace.js';
+export { dataKey, epochOf, rootsOf } from './dataPlace.js';
 export type { CopyProgress } from './savepoints/copy.js';
 export type { CheckpointEvent } from './events.js';
-export type { Manifest } from './manifest.js';
+export { logNumber, references, type Manifest } from './manifest.js';
 export { readNewest, type LogPlace } from './newest.js';
 export { scopeOf } from './trust.js';
 export type { Signing } from './signature.js';

@@ -3,6 +3,7 @@ import type { Start } from '../session.js';
 import { cat } from './cat.js';
 import { config } from './config.js';
 import { cp } from './cp.js';
+import { doctor } from './doctor.js';
 import { du } from './du.js';
 import { ls } from './ls.js';
 import { mv } from './mv.js';
@@ -19,5 +20,5 @@ export type AddCommand = (program: Command, start: Start) => void;
 /** In the order of the help text. */
 export const commands: readonly AddCommand[] = [
   ...[ls, cat, cp, mv, rm, stat, du],
-  ...[probe, uploads, state, savepoint, config],
+  ...[probe, uploads, doctor, state, savepoint, config],
 ];

@@ -1,0 +1,204 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { concat, defer, EMPTY, from, ignoreElements, mergeMap, tap, type Observable } from 'rxjs';
+import type { DataFinding, KnownJob, ObjectFinding, UploadFinding } from '../../job/doctor.js';
+import { hideUserInfo, plainUri } from '../../path/index.js';
+import type { ObjectStore } from '../../store/objectStore.js';
+import { Reported } from '../exit.js';
+import { examples } from '../help.js';
+import { asDirectory, locate, single } from '../locate.js';
+import { printable, readable } from '../render/text.js';
+import { counted, date, iso, size } from '../render/units.js';
+import type { Session, Start } from '../session.js';
+import { one, taken } from '../wait.js';
+
+/**
+ * What a GB costs a month in S3 Standard, in US dollars: the list price of us-east-1 for the first 50 TB
+ * (https://aws.amazon.com/s3/pricing/).
+ */
+const listPrice = 0.023;
+
+interface DoctorOptions {
+  readonly job?: readonly string[];
+  readonly fix?: true;
+  readonly price: number;
+}
+
+export function doctor(program: Command, start: Start): void {
+  program
+    .command('doctor')
+    .description('finds what jobs have left: unfinished uploads, and objects that no checkpoint refers to')
+    .argument('<place>', 'a bucket, or a folder with output or checkpoints')
+    .option(
+      '--job <folder>',
+      'of a job with its checkpoints elsewhere; may be repeated',
+      (folder: string, before: readonly string[] | undefined) => [...(before ?? []), folder],
+    )
+    .option('--fix', 'remove what is provably garbage; without it, nothing is changed')
+    .option('--price <dollars>', 'for a GB and a month, instead of the list price of S3', dollars, listPrice)
+    .addHelpText(
+      'after',
+      examples(
+        ['millrace doctor s3://lake', 'what is there, and whose it is'],
+        ['millrace doctor s3://out --job s3://lake/checkpoints/clicks', 'with checkpoints in another bucket'],
+        ['millrace doctor --fix s3://lake', 'removes what it calls garbage'],
+      ),
+    )
+    .action((place: string, options: DoctorOptions) => start((session) => examine(session, place, options)));
+}
+
+function dollars(text: string): number {
+  if (!/^\d{1,6}(\.\d{1,9})?$/.test(text))
+    throw new InvalidArgumentError('It must be a number of dollars, such as 0.023.');
+  return Number(text);
+}
+
+async function examine(session: Session, place: string, options: DoctorOptions): Promise<void> {
+  const { io, stores, config, stop } = session;
+  const { dataFindings, logFolders, uploadFindings } = await import('../../job/doctor.js');
+  const marker = config.transfer.entropy.key;
+  const { uri } = single(await locate(place, io.cwd));
+  const { store, key: prefix } = stores.open(plainUri(uri, marker));
+  const logs = (await one(logFolders(store, prefix), stop)).map((key) => ({ store, key }));
+  for (const folder of options.job ?? []) {
+    const named = single(await locate(folder, io.cwd));
+    logs.push(stores.open(plainUri(asDirectory(named.uri), marker)));
+  }
+  const { jobs, failed } = await knownJobs(session, logs);
+  const report = new Report(session, options);
+  await taken(
+    uploadFindings(store, prefix, jobs, (page) => report.deal(store, page)),
+    stop,
+  );
+  for (const job of jobs) {
+    const dealt = dataFindings(job, (page) => report.deal(job.log.store, page));
+    await taken(dealt, stop, (data) => report.data(data));
+  }
+  report.end();
+  if (failed || report.failed) throw new Reported(1);
+}
+
+/** The jobs whose logs can be read. Of the others nothing is garbage. */
+async function knownJobs(
+  session: Session,
+  logs: readonly { readonly store: ObjectStore; readonly key: string }[],
+): Promise<{ readonly jobs: readonly KnownJob[]; readonly failed: boolean }> {
+  const { config, stop } = session;
+  const { logPlaceOf } = await import('../../job/checkpointSource.js');
+  const { signing } = await import('../../job/signing.js');
+  const { knownJob } = await import('../../job/doctor.js');
+  const sign = signing(config.checkpoints.sign);
+  const marker = config.transfer.entropy.key;
+  const jobs: KnownJob[] = [];
+  let failed = false;
+  for (const location of logs) {
+    const log = logPlaceOf({ location, marker, sign });
+    if (jobs.some((each) => each.log.store === log.store && each.log.prefix === log.prefix)) continue;
+    try {
+      await taken(knownJob(log), stop, (job) => jobs.push(job));
+    } catch (error) {
+      stop.throwIfAborted();
+      failed = true;
+      session.report(error);
+    }
+  }
+  return { jobs, failed };
+}
+
+type Finding = UploadFinding | ObjectFinding;
+
+/** Shows findings as they come, and removes garbage if that is asked for. */
+class Report {
+  failed = false;
+  #found = 0;
+  #bytes = 0;
+  #garbage = 0;
+  #removed = 0;
+
+  constructor(
+    private readonly session: Session,
+    private readonly options: DoctorOptions,
+  ) {}
+
+  deal(store: ObjectStore, page: readonly Finding[]): Observable<never> {
+    return defer(() => {
+      for (const finding of page) this.#show(store, finding);
+      const garbage = page.filter(({ verdict }) => verdict === 'garbage');
+      return this.options.fix === true ? this.#remove(store, garbage) : EMPTY;
+    });
+  }
+
+  data({ job: { log, manifest }, objects, bytes }: DataFinding): void {
+    const { out, json } = this.session;
+    const { job, jobId, epoch, checkpoint, at } = manifest;
+    const uri = uriOf(log.store, log.prefix);
+    if (json) out.record({ type: 'job', uri, job, jobId, epoch, checkpoint, at: iso(at), objects, bytes });
+    else
+      out.line(
+        `Job ${printable(job)} (${jobId}): epoch ${epoch}, checkpoint ${checkpoint} of ${date(at)}; ${counted(objects, 'data object')}, ${size(bytes)}`,
+      );
+  }
+
+  end(): void {
+    const { err, json, quiet } = this.session;
+    if (json || quiet) return;
+    if (this.#found === 0) {
+      err.line('Nothing is left over.');
+      return;
+    }
+    const cost = ((this.#bytes / 1e9) * this.options.price).toFixed(2);
+    err.line(
+      `${counted(this.#found, 'finding')}, ${size(this.#bytes)}. Estimate: $${cost} a month, at $${this.options.price} for a GB.`,
+    );
+    if (this.options.fix === true) err.line(`Removed ${counted(this.#removed, 'finding')}.`);
+    else if (this.#garbage > 0)
+      err.line(`Nothing was removed. --fix removes ${counted(this.#garbage, 'finding')} of garbage.`);
+  }
+
+  #show(store: ObjectStore, finding: Finding): void {
+    const { out, json } = this.session;
+    const { key, bytes, since, verdict, type, jobId, job, epoch } = finding;
+    this.#found += 1;
+    this.#bytes += bytes ?? 0;
+    if (verdict === 'garbage') this.#garbage += 1;
+    const uri = uriOf(store, key);
+    const upload = type === 'upload' ? { uploadId: finding.uploadId, sink: finding.sink } : {};
+    const monthly = bytes === undefined ? undefined : (bytes / 1e9) * this.options.price;
+    if (json) {
+      out.record({ type, verdict, uri, ...upload, bytes, since: iso(since), job, jobId, epoch, monthly });
+      return;
+    }
+    const of = jobId === undefined ? 'no job' : `job ${job ?? jobId}, epoch ${epoch ?? ''}`;
+    const parts = [verdict.padEnd(7), type, date(since), bytes === undefined ? '' : size(bytes), of];
+    out.line(`${parts.map(printable).join('  ')}  ${printable(readable(uri))}`);
+  }
+
+  #remove(store: ObjectStore, garbage: readonly Finding[]): Observable<never> {
+    const objects = garbage.filter(({ type }) => type === 'object').map(({ key }) => key);
+    const uploads = garbage.filter((each) => each.type === 'upload');
+    const deleted = objects.length === 0 ? EMPTY : store.delete(objects);
+    return concat(
+      deleted.pipe(
+        tap((failures) => {
+          for (const { error } of failures) this.#fail(error);
+          this.#removed += objects.length - failures.length;
+        }),
+      ),
+      from(uploads).pipe(
+        mergeMap(
+          ({ key, uploadId }) =>
+            store.abortUpload(key, uploadId).pipe(tap({ complete: () => (this.#removed += 1) })),
+          4,
+        ),
+      ),
+    ).pipe(ignoreElements());
+  }
+
+  #fail(error: unknown): void {
+    this.failed = true;
+    this.session.report(error);
+  }
+}
+
+function uriOf(store: ObjectStore, key: string): string {
+  return hideUserInfo(`${store.uri.replace(/\/$/, '')}/${key}`);
+}
