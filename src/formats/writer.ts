@@ -42,7 +42,10 @@ export interface Persisted {
     readonly added: Uint8Array;
     /** `added` has all rows: earlier ones have been written to the output, or are in `added` again. */
     readonly afresh: boolean;
-    /** Other data for `seal`, such as the content of the footer so far. Replaces the previous state. */
+    /**
+     * Other data for `seal`, such as the content of the footer so far. Replaces the previous state; the same array as before is not
+     * stored again.
+     */
     readonly state: Uint8Array;
   };
 }

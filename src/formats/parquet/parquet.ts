@@ -3,7 +3,7 @@
  * is a row group and a row in it (`groupReader.ts`). hyparquet decodes pages; values are converted here (`values.ts`). They are
  * written by `encoder.ts`.
  */
-import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 import type { Compressors } from 'hyparquet';
 import { checkOptions, oneOf, type OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption, parseSize, type Size } from '../../config/units.js';
@@ -13,7 +13,8 @@ import { validator } from '../validator.js';
 import type { Writer } from '../writer.js';
 import { areCodecs } from './codecs.js';
 import { ParquetDecoder } from './decoder.js';
-import { fieldsOf, type ParquetFields, type ParquetRecord, type ParquetRow } from './types.js';
+import { fieldsOfSchema, givesJsonSchema } from './jsonSchema.js';
+import { fieldsOf, type Field, type ParquetFields, type ParquetRecord, type ParquetRow } from './types.js';
 import { writerOf, type ParquetWriteOptions, writeNames } from './write.js';
 
 /** Options of {@link parquet}. */
@@ -22,7 +23,8 @@ export interface ParquetOptions<T> extends ParquetWriteOptions {
   readonly columns?: readonly string[];
   /**
    * Columns and their types, from `types`: what is written. Or any Standard Schema that validates synchronously: it validates every
-   * record that is read, and may transform it. Records that it rejects are malformed.
+   * record that is read, and may transform it. Records that it rejects are malformed. If it gives its JSON Schema, as the Standard
+   * JSON Schema specifies, that has the columns that are written.
    */
   readonly schema?: StandardSchemaV1<unknown, T>;
   /**
@@ -73,6 +75,11 @@ const names: OptionNames<ParquetOptions<never>> = {
 export function parquet<const S extends ParquetFields>(
   options: Omit<ParquetOptions<never>, 'schema'> & { readonly schema: S },
 ): GroupReader<ParquetRow<S>> & Writer<ParquetRecord<S>>;
+export function parquet<T>(
+  options: ParquetOptions<T> & {
+    readonly schema: StandardSchemaV1<unknown, T> & StandardJSONSchemaV1<unknown, T>;
+  },
+): GroupReader<T> & Writer<T>;
 export function parquet<T = Readonly<Record<string, unknown>>>(options?: ParquetOptions<T>): GroupReader<T>;
 export function parquet(
   options: Omit<ParquetOptions<unknown>, 'schema'> & {
@@ -99,8 +106,19 @@ export function parquet(
     name: 'parquet',
     groups: (start) => new ParquetDecoder<unknown>(start, decoding),
     isState: fields({ group: isCount, row: isCount }),
-    ...writerOf(written, options),
+    ...writerOf(columnsOf(schema, written), options),
   };
+}
+
+/** The columns to write. A schema of which nothing can be made is good enough for reading. */
+function columnsOf(
+  schema: unknown,
+  written: readonly Field[] | undefined,
+): (() => readonly Field[]) | undefined {
+  if (written !== undefined) return () => written;
+  if (!isStandard(schema) || !givesJsonSchema(schema)) return undefined;
+  let found: readonly Field[] | undefined;
+  return () => (found ??= fieldsOfSchema(schema));
 }
 
 const isStandard = (schema: unknown): schema is StandardSchemaV1<unknown, unknown> =>

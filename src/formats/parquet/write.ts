@@ -34,9 +34,13 @@ const codecs: Readonly<Record<string, WritingCodec>> = {
   none: 'UNCOMPRESSED',
 };
 
-/** The writing half of a format, if there are columns. Errors: `InvalidOption`. */
+/**
+ * The writing half of a format, if there are columns.
+ *
+ * @param fields returns the columns when the first file is opened
+ */
 export function writerOf(
-  fields: readonly Field[] | undefined,
+  fields: (() => readonly Field[]) | undefined,
   { compression, rowGroup }: ParquetWriteOptions,
 ): Writer<unknown> | undefined {
   oneOf('parquet: compression', compression, Object.keys(codecs));
@@ -57,6 +61,6 @@ export function writerOf(
   return {
     extension: '.parquet',
     restore: parquetSeal,
-    open: (out) => new ParquetEncoder<unknown>({ fields, codec, groupBytes, groupRows: rows }, out),
+    open: (out) => new ParquetEncoder<unknown>({ fields: fields(), codec, groupBytes, groupRows: rows }, out),
   };
 }

@@ -17,6 +17,7 @@ export interface Piece {
 export class Remainder {
   #closing = new Kept();
   #state = new Kept();
+  #given: Uint8Array | undefined;
   #rows = new Kept();
 
   /** Bytes that would close the file. */
@@ -42,7 +43,9 @@ export class Remainder {
     // New objects, because frozen committables keep the old ones.
     this.#closing = new Kept(closing);
     if (rows === undefined) return;
-    this.#state = new Kept(rows.state);
+    // The same state has its place already, unless all rows move to another journal, and the old ones are freed.
+    if (rows.afresh || rows.state !== this.#given) this.#state = new Kept(rows.state);
+    this.#given = rows.state;
     this.#rows = rows.afresh ? new Kept(rows.added) : this.#rows.and(rows.added);
   }
 

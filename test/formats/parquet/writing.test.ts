@@ -1,6 +1,14 @@
+import { expectTypeOf } from 'expect-type';
 import * as zlib from 'node:zlib';
 import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
-import { parquet, types, type ParquetFields, type ParquetType } from '../../../src/formats/parquet/index.js';
+import {
+  parquet,
+  types,
+  type ParquetFields,
+  type ParquetRecord,
+  type ParquetRow,
+  type ParquetType,
+} from '../../../src/formats/parquet/index.js';
 import type { MillraceError } from '../../../src/errors.js';
 import type { Writer } from '../../../src/formats/writer.js';
 import { Collected, everything, fileOf } from './files.js';
@@ -330,6 +338,23 @@ describe('a record that does not fit', () => {
     encoder.finish();
     expect(await decoded(out.bytes)).toMatchObject([{ id: 1 }, { id: 3 }]);
   });
+});
+
+const schemaOfVisits = {
+  id: types.int64,
+  note: types.optional(types.string),
+  tags: types.list(types.struct({ name: types.string })),
+};
+
+test('a schema has the type of its records', () => {
+  expect(Object.keys(schemaOfVisits)).toEqual(['id', 'note', 'tags']);
+  expectTypeOf<{ id: number; tags: [] }>().toExtend<ParquetRecord<typeof schemaOfVisits>>();
+  expectTypeOf<{ id: 1n; note: null; tags: { name: string }[] }>().toExtend<
+    ParquetRecord<typeof schemaOfVisits>
+  >();
+  expectTypeOf<{ id: string; tags: [] }>().not.toExtend<ParquetRecord<typeof schemaOfVisits>>();
+  expectTypeOf<{ note: string; tags: [] }>().not.toExtend<ParquetRecord<typeof schemaOfVisits>>();
+  expectTypeOf<ParquetRow<typeof schemaOfVisits>['note']>().toEqualTypeOf<string | null>();
 });
 
 describe('options', () => {

@@ -92,6 +92,30 @@ test('a checkpoint of rows stores only new ones, in at most 16 journals', () => 
   }
 });
 
+test('a checkpoint stores the state of rows only if it is another one', () => {
+  const world = new World();
+  let counts!: ReturnType<typeof counting>;
+  const wide = Array.from(
+    { length: 500 },
+    (_, i) => [`${'long '.repeat(40)}${i}`, types.optional(types.int32)] as const,
+  );
+  const schema = { p: types.string, text: types.string, ...Object.fromEntries(wide) };
+  const run = new Run(world, {
+    wrap: (store) => (counts = counting(store)).store,
+    sink: { format: parquet({ schema }), roll, partSize: '5MiB' },
+  });
+  const stored = Array.from({ length: 40 }, (_, i) => {
+    run.line('p', `record ${i}`);
+    counts.reset();
+    run.barrier();
+    return counts.counts().bytesUp;
+  });
+  const state = stored[0]!;
+  expect(state).toBeGreaterThan(100 * KiB);
+  // All rows go into one journal again, now and then, and take the state along.
+  expect(stored.filter((bytes) => bytes > state / 2).length).toBeLessThan(5);
+});
+
 test('a format that can do nothing at a checkpoint has its files finished there', () => {
   const world = new World();
   const run = new Run(world, { sink: { format: format(whole()), roll } });
