@@ -23,6 +23,7 @@ export default {
     '^millrace/opentelemetry$': '<rootDir>/src/store/observe/openTelemetry.ts',
     '^millrace/avro$': '<rootDir>/src/formats/avro/index.ts',
     '^millrace/parquet$': '<rootDir>/src/formats/parquet/index.ts',
+    '^millrace/postgres$': '<rootDir>/src/sinks/postgres/index.ts',
     '^millrace/testing$': '<rootDir>/src/testing/index.ts',
     '^millrace/operations$': '<rootDir>/src/fs/operations/index.ts',
     '^millrace/fs$': '<rootDir>/src/fs/promises/index.ts',

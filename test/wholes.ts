@@ -8,6 +8,11 @@ export const wholes: readonly Whole[] = [
     because: 'It is what the command shows and removes.',
   },
   {
+    files: 'sinks/postgres/{client,errors,index,marks,options,table}.ts',
+    by: 'sinks/postgres/postgresSink.test.ts',
+    because: 'A real PostgreSQL runs the statements that they make, and answers with its errors.',
+  },
+  {
     files:
       'sinks/outbox/{batches,deadLetters,errors,journaled,mark,options,outboxMemory,publisher,recordCodec,retries}.ts',
     by: 'sinks/outbox/outboxSink.test.ts',

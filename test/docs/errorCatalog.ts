@@ -343,6 +343,10 @@ export const errorCatalog: Readonly<
       'The target of an outbox refuses a batch',
       "Fix the target or what makes the records, or set `onPoison: { deadLetter: 's3://…' }`",
     ],
+    PostgresRefused: [
+      'PostgreSQL refuses a statement of `postgresSink`, and not for its values',
+      'Check names, rights and that the tables exist. The message has the SQLSTATE',
+    ],
     PublishFailed: [
       'The target of an outbox did not take a batch: it did not answer, or is overloaded or down',
       'The job tries again. Check the target',

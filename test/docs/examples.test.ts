@@ -10,6 +10,7 @@ import * as avro from '../../src/formats/avro/index.js';
 import * as parquet from '../../src/formats/parquet/index.js';
 import * as openTelemetry from '../../src/store/observe/openTelemetry.js';
 import * as path from '../../src/path/index.js';
+import * as postgres from '../../src/sinks/postgres/index.js';
 import * as testing from '../../src/testing/index.js';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -31,6 +32,7 @@ const context: Readonly<Record<string, string>> = {
   secretAccessKey: 'declare const secretAccessKey: string;',
   Money:
     'declare class Money { cents: number; currency: string; static parse(text: string, currency?: string): Money }',
+  pool: 'declare const pool: import("pg").Pool;',
   Pool: 'declare class Pool { end(): Promise<void> }',
   fc: 'import fc from "fast-check";',
 };
@@ -45,6 +47,7 @@ const inDocstrings = {
   'millrace/operations': operations,
   'millrace/avro': avro,
   'millrace/parquet': parquet,
+  'millrace/postgres': postgres,
   'millrace/opentelemetry': openTelemetry,
   '../../src/path/index.js': path,
 };

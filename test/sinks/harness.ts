@@ -204,8 +204,13 @@ export class Run {
   }
 
   line(p: string, text: string): void {
+    this.record({ p, text });
+  }
+
+  /** For sinks of other records. */
+  record(value: unknown): void {
     this.position++;
-    this.#input.next({ p, text });
+    this.#input.next(value as Line);
   }
 
   credit(bytes: number): void {

@@ -1,0 +1,65 @@
+import { quoted } from './client.js';
+
+/** Where rows go, and how. */
+export interface TableSettings {
+  readonly table: readonly string[];
+  readonly columns: readonly string[];
+  /** The SQL types of the columns, to create the table. */
+  readonly types: readonly string[] | undefined;
+  /** The columns that identify a row; empty to append. */
+  readonly onConflict: readonly string[];
+}
+
+/**
+ * The statement that stores a batch, whose one parameter is the rows as a JSON array. The server converts the values to the types
+ * of the columns. Of several rows in the batch with the same key, the last one counts.
+ */
+export function insertion({ table, columns, onConflict }: TableSettings): string {
+  const into = quoted(...table);
+  const names = columns.map((name) => quoted(name));
+  const list = names.join(', ');
+  const from = `json_populate_recordset(NULL::${into}, $1::json)`;
+  const insert = `INSERT INTO ${into} (${list})`;
+  if (onConflict.length === 0) return `${insert} SELECT ${list} FROM ${from}`;
+  const keys = onConflict.map((name) => quoted(name)).join(', ');
+  const updates = columns
+    .filter((name) => !onConflict.includes(name))
+    .map((name) => `${quoted(name)} = excluded.${quoted(name)}`);
+  const action = updates.length === 0 ? 'DO NOTHING' : `DO UPDATE SET ${updates.join(', ')}`;
+  const last = `SELECT DISTINCT ON (${keys}) ${list} FROM ${from} WITH ORDINALITY ORDER BY ${keys}, ordinality DESC`;
+  return `${insert} ${last} ON CONFLICT (${keys}) ${action}`;
+}
+
+/** The statement that creates the table. */
+export function definition({ table, columns, types = [], onConflict }: TableSettings): string {
+  const list = columns.map((name, i) => `${quoted(name)} ${types[i] ?? ''}`);
+  const keys = onConflict.map((name) => quoted(name)).join(', ');
+  const all = keys === '' ? list : [...list, `PRIMARY KEY (${keys})`];
+  return `CREATE TABLE IF NOT EXISTS ${quoted(...table)} (${all.join(', ')})`;
+}
+
+/** Rows as a JSON array of their columns. What a row lacks is NULL. */
+export function rowsJson(rows: readonly unknown[], columns: readonly string[]): string {
+  return JSON.stringify(
+    rows.map((row) => {
+      const out: Record<string, unknown> = {};
+      for (const name of columns) out[name] = valueOf((row as Readonly<Record<string, unknown>>)[name]);
+      return out;
+    }),
+  );
+}
+
+/** A value as JSON that PostgreSQL converts to the type of its column. */
+function valueOf(value: unknown): unknown {
+  switch (typeof value) {
+    case 'bigint':
+      return String(value);
+    case 'number':
+      // Not null, as JSON has it.
+      return Number.isFinite(value) ? value : String(value);
+    case 'object':
+      return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : value;
+    default:
+      return value;
+  }
+}

@@ -1,0 +1,372 @@
+/** On a real PostgreSQL, which the test starts; skipped by name where it is not installed. */
+import type { Pool } from 'pg';
+import {
+  postgresSink,
+  type PostgresClient,
+  type PostgresPool,
+  type PostgresSinkOptions,
+} from '../../../src/sinks/postgres/index.js';
+import { failureOf } from '../../../src/sinks/postgres/errors.js';
+import { MillraceError } from '../../../src/errors.js';
+import type { FlowOperator } from '../../../src/flow/index.js';
+import { hasPostgres, startPostgres, type PostgresServer } from '../../processes/postgres.js';
+import { Run, World, type Line } from '../harness.js';
+
+interface Row {
+  readonly id: number;
+  readonly user: string;
+}
+
+if (!hasPostgres) process.stderr.write('NO POSTGRESQL: it is not installed here, so its tests do not run.\n');
+const withServer = hasPostgres ? describe : describe.skip;
+
+withServer('rows in PostgreSQL', () => {
+  let server: PostgresServer;
+  let pool: Pool;
+
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  beforeEach(async () => {
+    pool = server.pool();
+    await pool.query('DROP TABLE IF EXISTS visits, millrace_commits');
+    await pool.query('CREATE TABLE visits (id bigint, "user" text)');
+  });
+  afterAll(async () => {
+    await server.close();
+  });
+
+  const start = (world: World, options: Partial<PostgresSinkOptions<Row>> = {}): Run =>
+    new Run(world, {
+      auto: false,
+      operator: postgresSink<Row>('out', {
+        pool: pool,
+        table: 'visits',
+        columns: ['id', 'user'],
+        createMarks: true,
+        maxBatch: { records: 2 },
+        retry: { tries: 100, initial: 1000, max: 1000 },
+        timeout: '1d',
+        ...options,
+      } as PostgresSinkOptions<Row>) as unknown as FlowOperator<Line, never>,
+    });
+  const write = (run: Run, ...rows: object[]): void => {
+    for (const row of rows) run.record(row);
+  };
+  const rows = async (): Promise<unknown[]> => {
+    const { rows: found } = await pool.query<{ id: string; user: string }>(
+      'SELECT * FROM visits ORDER BY id, "user"',
+    );
+    return found.map(({ id, user }) => [Number(id), user]);
+  };
+  /** Lets the server answer until `done`; waits for retries pass immediately. */
+  const until = async (world: World, done: () => boolean): Promise<void> => {
+    while (!done()) {
+      await new Promise((resolve) => setImmediate(resolve));
+      world.clock.advance(1000);
+    }
+  };
+  const published = async (world: World, run: Run): Promise<void> => {
+    run.barrier();
+    run.durable();
+    await until(world, () => run.pending.length === 0 || run.error !== undefined);
+  };
+
+  test('are appended in order, and the mark is that of the last batch', async () => {
+    const world = new World();
+    const run = start(world);
+    write(run, { id: 1, user: 'a' }, { id: 2, user: 'b' }, { id: 3, user: 'c' });
+    await published(world, run);
+    expect(run.error).toBeUndefined();
+    expect(await rows()).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+      [3, 'c'],
+    ]);
+    const { rows: marks } = await pool.query('SELECT * FROM millrace_commits');
+    expect(marks).toEqual([{ job: world.jobId, sink: 'out', epoch: '1', checkpoint: '1', sequence: '1' }]);
+    run.stop();
+  });
+
+  test('replace those with the same key, the last one of a batch included', async () => {
+    await pool.query('CREATE UNIQUE INDEX ON visits ("user")');
+    const world = new World();
+    const run = start(world, { onConflict: ['user'], maxBatch: { records: 10 } });
+    write(run, { id: 1, user: 'a' }, { id: 2, user: 'b' }, { id: 3, user: 'a' });
+    await published(world, run);
+    write(run, { id: 4, user: 'b' });
+    await published(world, run);
+    expect(run.error).toBeUndefined();
+    expect(await rows()).toEqual([
+      [3, 'a'],
+      [4, 'b'],
+    ]);
+    run.stop();
+  });
+
+  test('are stored by statements of yours, in the transaction of the mark', async () => {
+    const world = new World();
+    let failures = 1;
+    const run = start(world, {
+      table: undefined,
+      columns: undefined,
+      write: async (client: PostgresClient, batch: readonly Row[]) => {
+        for (const { id, user } of batch)
+          await client.query('INSERT INTO visits VALUES ($1, $2)', [id, user]);
+        if (failures-- > 0) throw new Error('of a callback');
+      },
+    } as never);
+    write(run, { id: 1, user: 'a' }, { id: 2, user: 'b' });
+    await published(world, run);
+    expect(await rows()).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
+    run.stop();
+  });
+
+  test('values of all kinds come through', async () => {
+    await pool.query(
+      'CREATE TABLE "Odd ""names""" ("a b" bigint, big numeric, at timestamptz, bytes bytea, doc jsonb, tags text[], f double precision, flag boolean, missing text)',
+    );
+    const value = {
+      'a b': 9007199254740993n,
+      big: 123456789012345678901234567890n,
+      at: new Date('2026-01-02T03:04:05.678Z'),
+      bytes: Buffer.from([0, 1, 255]),
+      doc: { a: [1, 'x', null], b: { c: true } },
+      tags: ['x', 'y "z"'],
+      f: NaN,
+      flag: true,
+    };
+    const world = new World();
+    const run = start(world, { table: 'Odd "names"', columns: [...Object.keys(value), 'missing'] } as never);
+    write(run, value);
+    await published(world, run);
+    expect(run.error).toBeUndefined();
+    const { rows: found } = await pool.query('SELECT * FROM "Odd ""names"""');
+    expect(found).toEqual([
+      {
+        ...value,
+        'a b': '9007199254740993',
+        big: '123456789012345678901234567890',
+        missing: null,
+      },
+    ]);
+    run.stop();
+    await pool.query('DROP TABLE "Odd ""names"""');
+  });
+
+  test('go to a table that is created when asked', async () => {
+    await pool.query('DROP TABLE visits');
+    const world = new World();
+    const columns = { id: 'bigint', user: 'text' };
+    const options = { columns, onConflict: ['user'], createTable: true } as never;
+    const run = start(world, options);
+    write(run, { id: 1, user: 'a' }, { id: 2, user: 'a' });
+    await published(world, run);
+    expect(await rows()).toEqual([[2, 'a']]);
+    run.stop();
+  });
+
+  test('a connection that breaks before or after any statement is tried again: each row is there once', async () => {
+    for (let at = 1; at <= 9; at++)
+      for (const when of ['before', 'after'] as const) {
+        await pool.query('TRUNCATE visits; DROP TABLE IF EXISTS millrace_commits');
+        const world = new World();
+        const first = start(world, { pool: breaking(pool, at, when) });
+        write(first, { id: 1, user: 'a' }, { id: 2, user: 'b' }, { id: 3, user: 'c' });
+        await published(world, first);
+        expect(first.error).toBeUndefined();
+        expect(await rows()).toEqual([
+          [1, 'a'],
+          [2, 'b'],
+          [3, 'c'],
+        ]);
+        first.stop();
+      }
+  });
+
+  test('a server that crashes is waited for', async () => {
+    const world = new World();
+    const run = start(world);
+    write(run, { id: 1, user: 'a' });
+    await published(world, run);
+    await server.crash();
+    write(run, { id: 2, user: 'b' });
+    await published(world, run);
+    expect(run.error).toBeUndefined();
+    expect(await rows()).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
+    run.stop();
+  });
+
+  test('an attempt that is over is refused, also while its transaction waits for the next one', async () => {
+    const world = new World();
+    const zombie = start(world);
+    write(zombie, { id: 1, user: 'a' }, { id: 2, user: 'b' }, { id: 3, user: 'c' });
+    zombie.barrier();
+    zombie.durable(false);
+    const next = start(world);
+    await until(world, () => next.pending.length === 0);
+    zombie.commit();
+    await until(world, () => zombie.error !== undefined);
+    expect(zombie.error).toMatchObject({ code: 'LowerEpoch' });
+    expect(await rows()).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+      [3, 'c'],
+    ]);
+    next.stop();
+  });
+
+  test('values that the server refuses are poison, without a word of them in the message', async () => {
+    await pool.query('ALTER TABLE visits ADD CHECK (id > 0)');
+    const world = new World();
+    const run = start(world, { onPoison: { deadLetter: 'memory://lake/rejects' } });
+    write(
+      run,
+      { id: 1, user: 'a' },
+      { id: 2, user: 'b' },
+      { id: -3, user: 'secret' },
+      { id: 4, user: 'd' },
+      { id: 5, user: 'e' },
+    );
+    run.barrier();
+    run.durable();
+    await until(world, () => run.pending.some(({ poison }) => poison !== undefined));
+    run.settle();
+    await until(world, () => run.pending.length === 0 || run.error !== undefined);
+    expect(run.error).toBeUndefined();
+    expect(await rows()).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+      [5, 'e'],
+    ]);
+    const [header = '', ...lines] = world.content(world.keys('rejects')[0]!).trim().split('\n');
+    expect(header).toContain('SQLSTATE 23514: visits, visits_id_check');
+    expect(header).not.toContain('secret');
+    expect(lines).toHaveLength(2);
+    run.stop();
+  });
+
+  test('a table that does not exist ends the job', async () => {
+    const world = new World();
+    const run = start(world, { table: 'nowhere' });
+    write(run, { id: 1, user: 'a' });
+    await published(world, run);
+    expect(run.error).toMatchObject({ code: 'PostgresRefused', retryable: false });
+    expect(String(run.error)).toContain('42P01');
+  });
+
+  test('a batch that takes too long is given up, and its connection is closed', async () => {
+    const world = new World();
+    const run = start(world, {
+      table: undefined,
+      columns: undefined,
+      write: (client: { query(text: string): Promise<unknown> }) => client.query('SELECT pg_sleep(1000)'),
+    } as never);
+    write(run, { id: 1, user: 'a' });
+    run.barrier();
+    run.durable();
+    const active = async (): Promise<boolean> => {
+      const { rows: found } = await pool.query<{ n: string }>(
+        "SELECT count(*) AS n FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'",
+      );
+      return found[0]?.n === '1';
+    };
+    while (!(await active()));
+    run.stop();
+    await pool.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'",
+    );
+    const { rows: found } = await pool.query('SELECT 1 AS one');
+    expect(found).toEqual([{ one: 1 }]);
+    expect(pool.totalCount).toBe(1);
+  });
+});
+
+/** A pool whose `at`-th statement meets a connection that breaks, before or after the server has run it. */
+function breaking(pool: Pool, at: number, when: 'before' | 'after'): PostgresPool {
+  let statements = 0;
+  return {
+    connect: async () => {
+      const client = await pool.connect();
+      return {
+        query: async (text, values) => {
+          const now = ++statements === at;
+          const broken = new Error('Connection terminated unexpectedly');
+          if (now && when === 'before') throw broken;
+          const answer = await client.query(text, values);
+          if (now) throw broken;
+          return answer;
+        },
+        release: (destroy) => {
+          client.release(destroy);
+        },
+        on: (event, listener) => client.on(event, listener),
+        removeListener: (event, listener) => client.removeListener(event, listener),
+      };
+    },
+  };
+}
+
+const errorOf = (code: unknown, message = 'a message with data'): Error =>
+  Object.assign(new Error(message), code === undefined ? {} : { code });
+
+test.each([
+  ['08006', 'PublishFailed'],
+  ['40001', 'PublishFailed'],
+  ['40P01', 'PublishFailed'],
+  ['53300', 'PublishFailed'],
+  ['57P01', 'PublishFailed'],
+  ['57014', 'PublishFailed'],
+  ['ECONNREFUSED', 'PublishFailed'],
+  ['ECONNRESET', 'PublishFailed'],
+  ['22P02', 'PoisonBatch'],
+  ['23505', 'PoisonBatch'],
+  ['28P01', 'PostgresRefused'],
+  ['42P01', 'PostgresRefused'],
+  ['42501', 'PostgresRefused'],
+])('an error %s of the server is %s', (code, expected) => {
+  const found = failureOf(errorOf(code), 'out') as MillraceError;
+  expect(found).toBeInstanceOf(MillraceError);
+  expect(found.code).toBe(expected);
+  expect(found.message).not.toContain('data');
+});
+
+test('errors of millrace, and those of a callback, are passed on', () => {
+  expect(failureOf(errorOf(undefined, 'Connection terminated unexpectedly'), 'out')).toMatchObject({
+    code: 'PublishFailed',
+  });
+  for (const error of [new MillraceError('Mine', 'x'), new TypeError('x is not a function'), 'a string'])
+    expect(failureOf(error, 'out')).toBe(error);
+});
+
+test.each([
+  [{}, 'pool'],
+  [{ pool: {} }, 'pool'],
+  [{ table: [] }, 'table'],
+  [{ table: 'a\0b' }, 'table'],
+  [{ columns: [] }, 'columns'],
+  [{ columns: undefined }, 'columns'],
+  [{ columns: { id: 'bigint; DROP TABLE x' } }, 'columns'],
+  [{ createTable: true }, 'columns'],
+  [{ onConflict: ['other'] }, 'onConflict'],
+  [{ marks: '' }, 'marks'],
+  [{ write: () => [] }, 'write'],
+  [{ write: 1, table: undefined }, 'write'],
+  [{ publish: () => [] }, 'publish'],
+  [{ maxBatch: { records: 0 } }, 'maxBatch.records'],
+])('options %j are refused for %s', (options, name) => {
+  const given = {
+    ...(name === 'pool' ? {} : { pool: { connect: () => undefined } }),
+    table: 't',
+    columns: ['id'],
+    ...options,
+  };
+  expect(() => postgresSink('out', given as never)).toThrow(name);
+  expect(() => postgresSink('out', given as never)).toThrow(MillraceError);
+});
