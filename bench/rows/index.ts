@@ -8,6 +8,7 @@ import { discovery } from './discovery.js';
 import { flow } from './flow.js';
 import { job } from './job.js';
 import { parquet } from './parquet.js';
+import { parse } from './parse.js';
 import { point } from './point.js';
 import { read } from './read.js';
 import { readOpen } from './readOpen.js';
@@ -26,6 +27,7 @@ export const rows: readonly Row[] = [
   bounded,
   discovery,
   readOpen,
+  parse,
   write,
   state,
   map,
