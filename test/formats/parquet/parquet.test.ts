@@ -200,6 +200,67 @@ it('only the bytes of the columns that are asked for are moved, and a resumed ru
   expect(counts().bytesDown - moved).toBeLessThan(footer + 10_000 * 9);
 });
 
+/** A block of LZ4, as its specification describes it. */
+function unpackLz4(block: Uint8Array, length: number): Uint8Array {
+  const out = new Uint8Array(length);
+  let to = 0;
+  for (let at = 0; at < block.length;) {
+    const token = block[at++]!;
+    const more = (short: number): number => {
+      let all = short;
+      if (short === 15) for (let byte = 255; byte === 255; all += byte) byte = block[at++]!;
+      return all;
+    };
+    const literals = more(token >> 4);
+    out.set(block.subarray(at, at + literals), to);
+    at += literals;
+    to += literals;
+    if (at >= block.length) break;
+    const distance = block[at]! + 256 * block[at + 1]!;
+    at += 2;
+    for (let left = more(token & 15) + 4; left > 0; left--, to++) out[to] = out[to - distance]!;
+  }
+  return out;
+}
+
+describe('decompressors that are given', () => {
+  const rows = Array.from({ length: 3000 }, (_, i) => row(i));
+
+  it('read what this version of Node cannot', async () => {
+    const content = await writtenByDuckDb(numbers(3000), 'CODEC lz4_raw, ROW_GROUP_SIZE 2048');
+    expect(await failure(content, { columns: small })).toMatch(
+      /^UnknownCodec: Column id of .* is compressed with LZ4_RAW\. Set compressors of parquet\(\)/,
+    );
+    expect(await rowsOf(content, { columns: small, compressors: { LZ4_RAW: unpackLz4 } })).toEqual(rows);
+  });
+
+  it('take the place of those of Node', async () => {
+    const content = await writtenByDuckDb(numbers(3000), 'CODEC gzip');
+    const lengths: number[] = [];
+    const GZIP = (input: Uint8Array, length: number): Uint8Array => {
+      lengths.push(length);
+      return zlib.gunzipSync(input);
+    };
+    expect(await rowsOf(content, { columns: small, compressors: { GZIP } })).toEqual(rows);
+    expect(Math.max(...lengths)).toBeLessThan(1024 * 1024);
+    expect(lengths.length).toBeGreaterThanOrEqual(small.length);
+  });
+
+  it('that fail make the file Integrity', async () => {
+    const content = await writtenByDuckDb(numbers(100), 'CODEC lz4_raw');
+    const LZ4_RAW = (): Uint8Array => {
+      throw new Error('boom');
+    };
+    expect(await failure(content, { compressors: { LZ4_RAW } })).toMatch(
+      /^Integrity: .* row group 0 cannot be decoded/,
+    );
+  });
+
+  it.each([[{ GZIP: 'x' }], ['gzip'], [null]])('%j are none', (compressors) => {
+    expect(() => parquet({ compressors: compressors as never })).toThrow('functions by codec');
+  });
+});
+
 describe('limits', () => {
   it('a row group over maxRowGroup is refused by its columns that are read', async () => {
     const content = await writtenByDuckDb(numbers(3000));
