@@ -52,17 +52,17 @@ export function pipeline(
     logger: silentLogger,
     ...environment,
   });
-  const format = ndjson<Event>();
+  const { parallelism = 1 } = scenario;
+  const common = { format: ndjson<Event>(), prefetch, parallelism };
   const input =
     scenario.shape === 'single'
-      ? job.source('raw', files('memory://lake/raw/**', { format, prefetch }))
+      ? job.source('raw', files('memory://lake/raw/**', common))
       : mergeFlows(
-          job.source('a', files('memory://lake/raw/a/*', { format, prefetch, onMalformed: 'skip' })),
+          job.source('a', files('memory://lake/raw/a/*', { ...common, onMalformed: 'skip' })),
           job.source(
             'b',
             files('memory://lake/raw/b/*', {
-              format,
-              prefetch,
+              ...common,
               onMalformed: deadLetter(fileSink('rejects', 'memory://lake/rejects', small(ndjson()))),
               allowEmpty: true,
             }),

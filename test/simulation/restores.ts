@@ -51,8 +51,8 @@ export function restores({ thin, rare, seeds }: Record<'thin' | 'rare' | 'seeds'
   describe.each([
     ['one source, a server like AWS', brief, thin, ['journal']],
     [
-      'two sources, a server like Ceph',
-      { ...brief, shape: 'merged', completeSubset: false, entropy: true },
+      'two sources that read objects in parallel, a server like Ceph',
+      { ...brief, shape: 'merged', objects: 5, parallelism: 2, completeSubset: false, entropy: true },
       3 * thin,
       [],
     ],

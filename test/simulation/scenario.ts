@@ -76,6 +76,8 @@ export interface Scenario {
   readonly shape: 'single' | 'merged';
   readonly records: number;
   readonly objects: number;
+  /** How many of them a source reads at the same time. Default 1. */
+  readonly parallelism?: number;
   readonly partitions: number;
   /** Characters of filler in each record that is written. */
   readonly padding: number;
@@ -127,6 +129,7 @@ export function drawScenario(seed: number): Scenario {
     fates,
     ...faults,
     entropy: random() < 0.3,
+    ...(random() < 0.4 ? { parallelism: between(random, 2, 4) } : {}),
   };
 }
 
