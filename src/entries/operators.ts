@@ -78,7 +78,7 @@ export type { RecordSkipped } from '../flow/unencodable.js';
 export type { LifeEvent, ReportedEvent } from '../job/events.js';
 export type { FailurePlace } from '../job/failure.js';
 export type { StallEvent, Waiting } from '../job/stalls.js';
-export type { SinkEvent } from '../sinks/events.js';
+export type { SinkEvent, TimeRange } from '../sinks/events.js';
 export type {
   DiscoveryFailedEvent,
   InputSkippedEvent,

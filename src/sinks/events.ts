@@ -1,7 +1,15 @@
+/** Event times, both included. Milliseconds since the epoch. */
+export interface TimeRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Events of sinks. `operator` is the sink's id. */
 export type SinkEvent =
   | {
       /**
+       * `committed`: a file is published, or a batch. After a crash, the next attempt may report it again.
+       *
        * `missing-committed`: a committed file is missing, and `onMissingCommitted: 'accept'` assumes that a consumer
        * removed it.
        */
@@ -10,6 +18,8 @@ export type SinkEvent =
       readonly uri: string;
       readonly bytes: number;
       readonly records: number;
+      /** The event times of a file's records, if `byTime({ timestamp })` gives them. */
+      readonly times?: TimeRange;
     }
   | {
       /** An outbox hands a batch to its target again, after `delayMs` milliseconds. */

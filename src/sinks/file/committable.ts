@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Committable, Json } from '../../flow/index.js';
-import { fields, isCount, isString, listOf, optional, tuple } from '../../shape.js';
+import { fields, isCount, isString, listOf, optional, tuple, type Shape } from '../../shape.js';
 import type { ObjectDescription, UploadedPart } from '../../store/objectStore.js';
 import { descriptionOf } from '../../store/description.js';
 import {
@@ -14,6 +14,7 @@ import {
   type Tail,
 } from '../../store/multipart/index.js';
 import type { CommittableFields } from '../twoPhase/kind.js';
+import type { TimeRange } from '../events.js';
 import { isDescription } from './objectOptions.js';
 
 /** Rows that are not in the file yet. */
@@ -44,6 +45,8 @@ export interface FileCommittable {
   /** Bytes of the whole file, without those that `seal` adds. */
   readonly size: number;
   readonly records: number;
+  /** The event times of its records, if they are known. */
+  readonly times?: TimeRange | undefined;
   /** The checkpoint that froze it. */
   readonly checkpoint: number;
 }
@@ -62,6 +65,8 @@ export function memoryOf({ tail, seal }: FileCommittable): number {
   return tailLength(tail) + tailLength(seal?.state) + 2 * tailLength(seal?.rows);
 }
 
+const isTime: Shape = (value) => Number.isFinite(value);
+
 export const isTail = fields({
   ranges: listOf(tuple(isCount, isCount, isCount, isString)),
   inline: optional(isString),
@@ -77,6 +82,7 @@ interface StoredFile {
   readonly parts: StoredParts;
   readonly size: number;
   readonly records: number;
+  readonly times?: readonly [from: number, to: number];
   readonly checkpoint: number;
   readonly tail?: StoredTail;
   readonly seal?: { readonly name: string; readonly state: StoredTail; readonly rows: StoredTail };
@@ -100,6 +106,7 @@ export const fileFields = {
     parts: isStoredParts,
     size: isCount,
     records: isCount,
+    times: optional(tuple(isTime, isTime)),
     checkpoint: isCount,
     tail: optional(isTail),
     object: optional(isDescription),
@@ -107,7 +114,7 @@ export const fileFields = {
   },
 
   encode(file: FileCommittable): CommittableFields {
-    const { uid, store, key, uploadId, parts, tail, seal, object, size, records, checkpoint } = file;
+    const { uid, store, key, uploadId, parts, tail, seal, object, size, records, times, checkpoint } = file;
     const objects = journalsOf(file);
     return {
       uid,
@@ -117,6 +124,7 @@ export const fileFields = {
       parts: storedParts(parts),
       size,
       records,
+      ...(times !== undefined && { times: [times.from, times.to] }),
       checkpoint,
       ...(tail !== undefined && { tail: encodeTail(tail, objects) }),
       ...(seal !== undefined && {
@@ -132,8 +140,21 @@ export const fileFields = {
   },
 
   decode(stored: Committable, bad: (why: string) => Error): FileCommittable {
-    const { uid, store, key, uploadId, parts, tail, seal, object, size, records, checkpoint, objects } =
-      stored as unknown as StoredFile;
+    const {
+      uid,
+      store,
+      key,
+      uploadId,
+      parts,
+      tail,
+      seal,
+      object,
+      size,
+      records,
+      times,
+      checkpoint,
+      objects,
+    } = stored as unknown as StoredFile;
     return {
       uid,
       store,
@@ -151,6 +172,7 @@ export const fileFields = {
       ...(object !== undefined && { object: descriptionOf(object) }),
       size,
       records,
+      ...(times !== undefined && { times: { from: times[0], to: times[1] } }),
       checkpoint,
     };
   },

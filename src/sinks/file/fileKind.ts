@@ -25,7 +25,12 @@ export function fileKind(
       publisher.check(file);
     },
     publish: (file) => memory.publishing(memoryOf(file), publisher.publish(file)),
-    describe: (file) => ({ uri: uriOf(file), bytes: file.size, records: file.records }),
+    describe: (file) => ({
+      uri: uriOf(file),
+      bytes: file.size,
+      records: file.records,
+      ...(file.times !== undefined && { times: file.times }),
+    }),
     concurrency: 16,
     memory: {
       get budget() {

@@ -68,6 +68,8 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
 
   #settings!: SinkSettings<A>;
   #partitionOf!: (value: A) => string;
+  /** The event time of the record. */
+  #time: number | undefined;
   #inlineLimit = 0;
   #skipped!: SkippedRecords;
   #clock!: Clock;
@@ -103,7 +105,9 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
     const { pool } = memory;
     const own = placeOf(location);
     this.#settings = settings;
-    this.#partitionOf = settings.partitioner.open(attempt.clock);
+    this.#partitionOf = settings.partitioner.open(attempt.clock, (time) => {
+      this.#time = time;
+    });
     this.#inlineLimit = Math.min(inlineLimit, partSize / 16);
     this.#clock = attempt.clock;
     this.#skipped = new SkippedRecords(id, attempt);
@@ -144,25 +148,27 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
   }
 
   override onRecord(value: A): void {
-    const { onUnencodable } = this.#settings;
     const file = this.#files.of(this.#partitionOf(value), value);
-    if (onUnencodable === 'fail') {
-      if (this.#files.write(file, value)) this.relieve();
-    } else this.#tryRecord(file, value);
+    const grown =
+      this.#settings.onUnencodable === 'fail' ? this.#files.write(file, value) : this.#tryWrite(file, value);
+    const time = this.#time;
+    this.#time = undefined;
+    if (grown === undefined) return;
+    if (time !== undefined) file.covers(time);
+    if (grown) this.relieve();
   }
 
-  /** Like `onRecord`, but a record that cannot be encoded has no effect. */
-  #tryRecord(file: OpenFile, value: A): void {
+  /** A record that cannot be encoded has no effect: `undefined`. */
+  #tryWrite(file: OpenFile, value: A): boolean | undefined {
     const { records } = file;
     try {
-      if (!this.#files.write(file, value)) return;
+      return this.#files.write(file, value);
     } catch (error) {
       if (file.records > records) throw error;
       this.#files.discardEmpty(file);
       this.#skipped.skip(error);
-      return;
+      return undefined;
     }
-    this.relieve();
   }
 
   protected override freeze({ checkpoint, reason }: Barrier): FrozenWork<FileCommittable> {

@@ -3,6 +3,7 @@ import type { FileEncoder } from '../../formats/writer.js';
 import { partSizeOf, type BufferPool, type Range, type Tail } from '../../store/multipart/index.js';
 import type { FileCommittable, SealedRows } from './committable.js';
 import type { Remainder } from './remainder.js';
+import type { TimeRange } from '../events.js';
 import { TailBytes } from './tailBytes.js';
 
 /**
@@ -45,6 +46,8 @@ export class OpenFile {
   held = 0;
 
   records = 0;
+  /** The event times of its records, if they are known. */
+  times: TimeRange | undefined;
   /** By the wall clock, for a user's predicate only. */
   openedAt = 0;
   lastWriteAt = 0;
@@ -70,6 +73,15 @@ export class OpenFile {
   ) {
     this.activeAt = created;
     this.tail = new TailBytes(pool);
+  }
+
+  /** A record has this event time. */
+  covers(time: number): void {
+    const times = this.times;
+    if (times === undefined) this.times = { from: time, to: time };
+    // Never changed in place: frozen files keep theirs.
+    else if (time < times.from) this.times = { ...times, from: time };
+    else if (time > times.to) this.times = { ...times, to: time };
   }
 
   /** Appends the collected text. Full parts go to `cut`. */
@@ -157,6 +169,7 @@ export interface PartCut {
 export class FrozenFile {
   readonly size: number;
   readonly records: number;
+  readonly times: TimeRange | undefined;
 
   constructor(
     readonly file: OpenFile,
@@ -168,10 +181,11 @@ export class FrozenFile {
   ) {
     this.size = file.size + (file.remainder?.closingLength ?? 0);
     this.records = file.records;
+    this.times = file.times;
   }
 
   committable(): FileCommittable {
-    const { file, store, checkpoint, tail, seal, size, records } = this;
+    const { file, store, checkpoint, tail, seal, size, records, times } = this;
     const parts = file.parts.slice(0, this.cut);
     const uploadId = this.cut > 0 ? file.uploadId : undefined;
     const object = uploadId === undefined ? file.object : undefined;
@@ -186,6 +200,7 @@ export class FrozenFile {
       object,
       size,
       records,
+      times,
       checkpoint,
     };
   }

@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { Committable, Json } from '../../flow/index.js';
 import type { Shape } from '../../shape.js';
+import type { TimeRange } from '../events.js';
 
 /**
  * Defines what a two-phase sink publishes, and how: files, batches for a table, messages. The sink's part of a
@@ -48,6 +49,8 @@ export interface CommittableDescription {
   readonly uri: string;
   readonly bytes: number;
   readonly records: number;
+  /** Their event times, if they are known. */
+  readonly times?: TimeRange;
 }
 
 /** The outcome of publishing a committable. */

@@ -64,7 +64,7 @@ export function byTime<A>(options: ByTimeOptions<A> = {}): Partitioner<A> {
       Buffer.byteLength(format(new Date(0))),
       timestamp === undefined ? 0 : defaultPartition.length,
     ),
-    open: (clock) => {
+    open: (clock, seen) => {
       if (timestamp === undefined)
         return () => {
           const now = clock.now();
@@ -74,7 +74,10 @@ export function byTime<A>(options: ByTimeOptions<A> = {}): Partitioner<A> {
         const time: unknown = timestamp(record);
         if (time === null || time === undefined) return defaultPartition;
         if (isDeferred(time)) throw deferredInFlow('timestamp of byTime returned', time);
-        return partitionAt(millisecondsOf(time), time);
+        const at = millisecondsOf(time);
+        const partition = partitionAt(at, time);
+        seen?.(at);
+        return partition;
       };
     },
   };

@@ -39,8 +39,8 @@ export function hive<A>(columns: Readonly<Record<string, HiveColumn<NoInfer<A>>>
   const most = Math.min(longestValue, Math.floor((longestPartition - constant) / entries.length));
   return {
     longest: constant + entries.length * most,
-    open: (clock) => {
-      const opened = entries.map(([name, column]) => [name, openColumn(column, clock)] as const);
+    open: (clock, seen) => {
+      const opened = entries.map(([name, column]) => [name, openColumn(column, clock, seen)] as const);
       return (record) =>
         opened.map(([name, valueOf]) => `${name}=${folderOf(name, valueOf(record), most)}`).join('/');
     },
@@ -69,9 +69,9 @@ function checkColumns(entries: readonly (readonly [string, unknown])[]): void {
 
 function openColumn<A>(
   column: HiveColumn<A>,
-  clock: Parameters<Partitioner<A>['open']>[0],
+  ...attempt: Parameters<Partitioner<A>['open']>
 ): (record: A) => unknown {
-  return typeof column === 'function' ? column : partitionerOf(column).open(clock);
+  return typeof column === 'function' ? column : partitionerOf(column).open(...attempt);
 }
 
 function folderOf(name: string, value: unknown, most: number): string {

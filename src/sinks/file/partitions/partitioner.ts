@@ -4,8 +4,12 @@ import type { Clock } from '../../../flow/index.js';
 
 /** Gives every record its partition: the folder below the sink's URI. See `byTime` and `hive`. */
 export interface Partitioner<A> {
-  /** Begins an attempt, on the job's clock. */
-  open(clock: Pick<Clock, 'now'>): (record: A) => string;
+  /**
+   * Begins an attempt, on the job's clock.
+   *
+   * @param seen called with the event time of each record that has one, in milliseconds since the epoch
+   */
+  open(clock: Pick<Clock, 'now'>, seen?: (time: number) => void): (record: A) => string;
   /** The length of the longest partition, if it has a limit. Bytes. */
   readonly longest?: number;
 }
