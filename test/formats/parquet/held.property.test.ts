@@ -22,7 +22,7 @@ test('a file that is sealed has the rows of its checkpoint, in order, and no oth
   await fc.assert(
     fc.asyncProperty(
       tables(30),
-      fc.array(step, { maxLength: 60 }),
+      fc.array(step, { maxLength: 60, size: 'max' }),
       fc.record({ size: fc.integer({ min: 1, max: 2000 }), rows: fc.integer({ min: 1, max: 12 }) }),
       async ({ schema, records, rows }, steps, rowGroup) => {
         const format = parquet({ schema, rowGroup });

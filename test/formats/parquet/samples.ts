@@ -155,7 +155,7 @@ export const tables = (maxLength: number): fc.Arbitrary<Table> =>
       const record = fc
         .tuple(...columns.map(([, { values }]) => values))
         .map((values) => recordOf(columns.map(([name], i) => [name, values[i]])));
-      return fc.array(record, { maxLength }).map((records): Table => ({
+      return fc.array(record, { maxLength, size: 'max' }).map((records): Table => ({
         schema: recordOf(columns.map(([name, { type }]) => [name, type])) as Table['schema'],
         records,
         rows: records.map((each) =>
