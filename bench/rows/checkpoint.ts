@@ -11,11 +11,11 @@ import { checkpointCost, type CheckpointCost } from '../variants/checkpointCost.
 export const checkpoint: Row = {
   name: 'checkpoint',
   title:
-    'requests and bytes of one checkpoint, 10 to 100,000 dirty keys, 1 to 1,000 open files (exact counts)',
+    'requests and bytes of one checkpoint, 10 to 100,000 dirty keys, 1 to 5,000 open files (exact counts)',
   run({ quick, progress }) {
     const costs: CheckpointCost[] = [];
     for (const dirty of quick ? [10, 1000] : [10, 100, 1000, 10_000, 100_000])
-      for (const files of quick ? [1, 100] : [1, 10, 100, 1000]) {
+      for (const files of quick ? [1, 100] : [1, 10, 100, 1000, 5000]) {
         progress(`checkpoint: ${dirty} dirty keys, ${files} open files`);
         costs.push(checkpointCost(dirty, files));
       }
