@@ -2,7 +2,7 @@
  * millrace: RxJS pipelines over S3 that survive `kill -9`.
  *
  * Start at `createJob`. A job has sources (`files`), operators (`records`, `watermarks`, `keyed` and those made of it,
- * such as `countByKey`, `mergeFlows`, `values`), and sinks (`fileSink`, `outboxSink`). `millrace/operators` has the API for writing
+ * such as `countByKey`, `mergeFlows`, `values`), and sinks (`fileSink`, `outboxSink`, `httpSink`). `millrace/operators` has the API for writing
  * operators, sources, sinks and formats; `millrace/stores` has object stores, their connections and credentials.
  */
 
@@ -109,6 +109,7 @@ export { byTime, type ByTimeOptions } from './sinks/file/partitions/byTime.js';
 export { hive, type HiveColumn, type HiveValue } from './sinks/file/partitions/hive.js';
 export type { Partitioner } from './sinks/file/partitions/partitioner.js';
 export type { FileSinkOptions, RollCandidate, RollOptions } from './sinks/file/options.js';
+export { httpSink, type HttpSinkOptions } from './sinks/http/httpSink.js';
 export { PoisonBatch, PublishFailed } from './sinks/outbox/errors.js';
 export { isNewBatch, LowerEpoch, type OutboxMark } from './sinks/outbox/mark.js';
 export type {

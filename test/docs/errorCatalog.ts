@@ -319,6 +319,10 @@ export const errorCatalog: Readonly<
       'A checkpoint holds rows of a file in a form that the format of the sink does not read',
       'Start the job with the former format and stop it',
     ],
+    HttpRefused: [
+      'An HTTP endpoint answers that the request is wrong, and not its records: no access, no such address, a redirect',
+      'Check the URL and the credentials in `headers`',
+    ],
     InvalidCommittable: [
       'A manifest holds a committable that this version cannot read',
       'Run the version that wrote it',
