@@ -25,7 +25,7 @@ import {
   type Stores,
 } from '../../src/entries/stores.js';
 import { startGateway, type Gateway } from '../../src/testing/index.js';
-import { Journals } from '../../src/sinks/file/journal.js';
+import { Journals } from '../../src/sinks/twoPhase/journal.js';
 import { linesBelow } from '../sources/streams.js';
 import { credentials } from '../store/s3support.js';
 

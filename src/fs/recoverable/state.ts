@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib';
 import { ForeignName } from '../../flow/index.js';
 import { isDeeper } from '../../formats/depth.js';
 import { hideUserInfo } from '../../path/index.js';
-import { isOrdinary } from '../../sinks/file/places.js';
+import { isOrdinary } from '../../sinks/twoPhase/places.js';
 import { fields, isCount, isRecord, isString, optional } from '../../shape.js';
 import {
   isStoredParts,

@@ -1,20 +1,19 @@
-import { crc32 } from 'node:zlib';
 import type { Committable, Json } from '../../flow/index.js';
-import { fields, isCount, isString, listOf, optional, tuple, type Shape } from '../../shape.js';
+import { fields, isCount, isString, optional, tuple, type Shape } from '../../shape.js';
 import type { ObjectDescription, UploadedPart } from '../../store/objectStore.js';
 import { descriptionOf } from '../../store/description.js';
 import {
   isStoredParts,
   isUploadId,
-  largestTail,
   partsOfStored,
   storedParts,
   tailLength,
   type StoredParts,
   type Tail,
 } from '../../store/multipart/index.js';
-import type { CommittableFields } from '../twoPhase/kind.js';
 import type { TimeRange } from '../events.js';
+import type { CommittableFields } from '../twoPhase/kind.js';
+import { decodeTail, encodeTail, isTail, type StoredTail } from '../twoPhase/tails.js';
 import { isDescription } from './objectOptions.js';
 
 /** Rows that are not in the file yet. */
@@ -51,10 +50,6 @@ export interface FileCommittable {
   readonly checkpoint: number;
 }
 
-export function uriOf(file: Pick<FileCommittable, 'store' | 'key'>): string {
-  return `${file.store.replace(/\/$/, '')}/${file.key}`;
-}
-
 function journalsOf({ tail, seal }: FileCommittable): string[] {
   const tails = [tail, seal?.state, seal?.rows];
   return [...new Set(tails.flatMap((each) => each?.ranges.map(({ journal }) => journal) ?? []))];
@@ -66,12 +61,6 @@ export function memoryOf({ tail, seal }: FileCommittable): number {
 }
 
 const isTime: Shape = (value) => Number.isFinite(value);
-
-export const isTail = fields({
-  ranges: listOf(tuple(isCount, isCount, isCount, isString)),
-  inline: optional(isString),
-  crc: optional(isCount),
-});
 
 /** A file as encoded in a manifest: journals by their index in `objects`, inline bytes as base64. */
 interface StoredFile {
@@ -88,13 +77,6 @@ interface StoredFile {
   readonly seal?: { readonly name: string; readonly state: StoredTail; readonly rows: StoredTail };
   readonly object?: ObjectDescription;
   readonly objects?: readonly string[];
-}
-
-export interface StoredTail {
-  readonly ranges: readonly (readonly [journal: number, offset: number, length: number, sha256: string])[];
-  readonly inline?: string;
-  /** CRC-32 of the inline bytes. */
-  readonly crc?: number;
 }
 
 /** The codec of a file's fields in a manifest. */
@@ -177,34 +159,3 @@ export const fileFields = {
     };
   },
 };
-
-export function encodeTail({ ranges, inline }: Tail, objects: readonly string[]): Json {
-  return {
-    ranges: ranges.map(({ journal, offset, length, sha256 }) => [
-      objects.indexOf(journal),
-      offset,
-      length,
-      sha256,
-    ]),
-    ...(inline !== undefined && { inline: inline.toString('base64'), crc: crc32(inline) }),
-  };
-}
-
-export function decodeTail(
-  { ranges, inline, crc }: StoredTail,
-  objects: readonly string[],
-  bad: (why: string) => Error,
-): Tail {
-  const bytes = inline === undefined ? undefined : Buffer.from(inline, 'base64');
-  if (bytes !== undefined && crc32(bytes) !== crc) throw bad('the checksum of its inline tail is wrong');
-  const tail: Tail = {
-    ranges: ranges.map(([index, offset, length, sha256]) => {
-      const journal = objects[index];
-      if (journal === undefined) throw bad('its tail is in a journal that is not among its objects');
-      return { journal, offset, length, sha256 };
-    }),
-    inline: bytes,
-  };
-  if (tailLength(tail) > largestTail) throw bad('its tail is longer than a part');
-  return tail;
-}

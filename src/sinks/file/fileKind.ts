@@ -1,7 +1,8 @@
 import { merge } from 'rxjs';
 import type { Attempt } from '../../flow/index.js';
 import type { TwoPhaseKind } from '../twoPhase/kind.js';
-import { fileFields, memoryOf, uriOf, type FileCommittable } from './committable.js';
+import { uriOf } from '../twoPhase/places.js';
+import { fileFields, memoryOf, type FileCommittable } from './committable.js';
 import { abortLeftUploads } from './leftUploads.js';
 import type { SinkMemory } from './sinkMemory.js';
 import type { Places } from './places.js';

@@ -3,10 +3,10 @@ import { MillraceError } from '../../errors.js';
 import type { Attempt } from '../../flow/index.js';
 import { typeName } from '../../formats/typeName.js';
 import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
+import { isOrdinary } from '../twoPhase/places.js';
+import { formatUid } from '../twoPhase/uids.js';
 import { PartitionTooLong } from './errors.js';
-import { isOrdinary } from './places.js';
 import type { SinkSettings } from './options.js';
-import { formatUid } from './uids.js';
 
 /** Of a key. Bytes. */
 const longestKey = 1024;

@@ -20,16 +20,17 @@ import {
   stores,
   type StoreLocation,
 } from '../../store/services.js';
+import { inlineLimit, Journals } from '../twoPhase/journal.js';
 import type { FrozenWork, Request } from '../twoPhase/kind.js';
+import { checkpointsBelow, placeOf } from '../twoPhase/places.js';
 import { TwoPhaseSink, type Prepared } from '../twoPhase/twoPhaseSink.js';
 import type { FileCommittable } from './committable.js';
 import { fileKind } from './fileKind.js';
 import { FileNames } from './fileNames.js';
-import { inlineLimit, Journals } from './journal.js';
 import type { OpenFile, PartCut } from './openFile.js';
 import { OpenFiles } from './openFiles.js';
 import { checkPartSize, settingsOf, type FileSinkOptions, type SinkSettings } from './options.js';
-import { checkpointsBelow, placeOf, Places } from './places.js';
+import { Places } from './places.js';
 import { Pressure } from './pressure.js';
 import { Publisher } from './publisher.js';
 import { SinkMemory } from './sinkMemory.js';
@@ -39,7 +40,7 @@ import { PartUploads } from './uploads.js';
  * Writes records to objects below `uri`, each exactly once: a file appears as a whole, after a checkpoint that includes
  * it is durable, and never twice.
  *
- * Names are `<uri>/<partition>/<prefix->part-<uid><suffix><extension>`;  a file without bytes is not created. Bytes are
+ * Names are `<uri>/<partition>/<prefix->part-<uid><suffix><extension>`; a file without bytes is not created. Bytes are
  * uploaded as parts while records flow; a checkpoint stores only the tails written since the last one, in one journal.
  * Memory stays within `budget`: beyond three quarters of it sources wait; if the tails of many open files need more
  * than half, they move to a journal between checkpoints.

@@ -1,6 +1,6 @@
-import { maxRanges } from './journal.js';
+import { maxRanges } from '../twoPhase/journal.js';
+import type { Piece } from '../twoPhase/journal.js';
 import type { FrozenFile, OpenFile } from './openFile.js';
-import type { Piece } from './remainder.js';
 
 /**
  * The files that a barrier freezes: those that changed since the last one, unchanged ones as they were frozen before,

@@ -2,10 +2,10 @@ import { catchError, EMPTY, ignoreElements, tap, type Observable } from 'rxjs';
 import type { Attempt } from '../../flow/index.js';
 import { abortUploads } from '../../store/abortUploads.js';
 import type { UploadInfo } from '../../store/objectStore.js';
-import type { FileCommittable } from './committable.js';
 import type { SinkEvent } from '../events.js';
-import type { Place } from './places.js';
-import { parseUid } from './uids.js';
+import type { Place } from '../twoPhase/places.js';
+import { parseUid } from '../twoPhase/uids.js';
+import type { FileCommittable } from './committable.js';
 
 /**
  * Aborts the uploads that earlier attempts of this sink left behind and that no log entry names: those whose file name

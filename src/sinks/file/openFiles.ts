@@ -1,11 +1,11 @@
 import type { FileEncoder } from '../../formats/writer.js';
 import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
 import { monotonic, type Clock } from '../../flow/index.js';
+import type { BufferPool } from '../../store/multipart/index.js';
+import { maxRanges } from '../twoPhase/journal.js';
 import type { FileNames } from './fileNames.js';
 import { FrozenFiles } from './frozenFiles.js';
-import { maxRanges } from './journal.js';
 import type { SinkSettings } from './options.js';
-import type { BufferPool } from '../../store/multipart/index.js';
 import { leastRecent, RollPolicy } from './rolling.js';
 import { OpenFile, type PartCut } from './openFile.js';
 import { Remainder } from './remainder.js';

@@ -1,6 +1,6 @@
-import type { Journals } from './journal.js';
-import type { OpenFiles } from './openFiles.js';
 import type { BufferPool } from '../../store/multipart/index.js';
+import type { Journals } from '../twoPhase/journal.js';
+import type { OpenFiles } from './openFiles.js';
 import type { PartUploads } from './uploads.js';
 
 /**

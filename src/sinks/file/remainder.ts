@@ -1,14 +1,7 @@
 import type { Persisted } from '../../formats/writer.js';
 import type { Range, Tail } from '../../store/multipart/index.js';
+import type { Piece } from '../twoPhase/journal.js';
 import type { SealedRows } from './committable.js';
-
-/** Bytes to write to a journal. */
-export interface Piece {
-  readonly length: number;
-  copyTo(target: Buffer, offset: number): void;
-  /** It has its place in a journal. Call the returned function when that journal is stored. */
-  journaled(range: Range): () => void;
-}
 
 /**
  * State that a checkpoint keeps of an open file besides its bytes: the bytes that would close it, or the rows that its

@@ -3,7 +3,8 @@ import { MillraceError } from '../../errors.js';
 import type { RowSeal, Writer } from '../../formats/writer.js';
 import { readTail } from '../../store/multipart/index.js';
 import type { CheckpointData } from '../../store/services.js';
-import { uriOf, type FileCommittable } from './committable.js';
+import { uriOf } from '../twoPhase/places.js';
+import { type FileCommittable } from './committable.js';
 
 /** The bytes after a file's parts, and the file with its size including them. */
 export interface Rest {

@@ -1,5 +1,5 @@
 import type { BufferPool, Range, Tail } from '../../store/multipart/index.js';
-import type { Piece } from './remainder.js';
+import type { Piece } from '../twoPhase/journal.js';
 
 /**
  * The bytes of a file that are in no part yet, by offset:

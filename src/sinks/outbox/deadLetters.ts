@@ -1,7 +1,7 @@
 import { ignoreElements, type Observable } from 'rxjs';
 import { jsonEncoder } from '../../formats/jsonEncoder.js';
-import { uriOf } from '../file/committable.js';
-import type { Place } from '../file/places.js';
+import { uriOf } from '../twoPhase/places.js';
+import type { Place } from '../twoPhase/places.js';
 import type { PoisonReason } from './journaled.js';
 import type { OutboxMark } from './mark.js';
 

@@ -1,8 +1,8 @@
 import type { Committable } from '../../flow/index.js';
 import { fields, isCount, isString, optional } from '../../shape.js';
 import { tailLength, type Tail } from '../../store/multipart/index.js';
-import { decodeTail, encodeTail, isTail } from '../file/committable.js';
 import type { CommittableFields } from '../twoPhase/kind.js';
+import { decodeTail, encodeTail, isTail } from '../twoPhase/tails.js';
 
 /**
  * The batches of one journal as a manifest carries them: enough for any process to publish them in order under the same marks.

@@ -37,12 +37,12 @@ import {
 import { plainUri } from '../../path/index.js';
 import type { Tail } from '../../store/multipart/index.js';
 import { checkpointData, checkpointFolders, spilling, stores } from '../../store/services.js';
-import { inlineLimit, Journals } from '../file/journal.js';
-import { checkpointsBelow, placeOf } from '../file/places.js';
-import { formatUid } from '../file/uids.js';
 import { decodeCommittable } from '../twoPhase/committables.js';
+import { inlineLimit, Journals } from '../twoPhase/journal.js';
 import type { Freezable, FrozenWork, TwoPhaseKind } from '../twoPhase/kind.js';
+import { checkpointsBelow, placeOf } from '../twoPhase/places.js';
 import { TwoPhaseSink, type Prepared } from '../twoPhase/twoPhaseSink.js';
+import { formatUid } from '../twoPhase/uids.js';
 import { BatchWriter } from './batches.js';
 import { DeadLetters } from './deadLetters.js';
 import { bytesOf, journaledCodec, type Journaled } from './journaled.js';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { JsonNumber, parseExactly } from '../../../src/formats/jsonNumbers.js';
+import { parseExactly } from '../../../src/formats/jsonNumbers.js';
 import { types, type ParquetType } from '../../../src/formats/parquet/index.js';
 
 /** A type, the values that it takes, and what is read of them. */
@@ -169,5 +169,3 @@ export const tables = (maxLength: number): fc.Arbitrary<Table> =>
       }));
     }),
   );
-
-export { JsonNumber };

@@ -1,5 +1,5 @@
 import { FileNames } from '../../../src/sinks/file/fileNames.js';
-import { maxRanges } from '../../../src/sinks/file/journal.js';
+import { maxRanges } from '../../../src/sinks/twoPhase/journal.js';
 import { OpenFiles } from '../../../src/sinks/file/openFiles.js';
 import { settingsOf } from '../../../src/sinks/file/options.js';
 import { BufferPool } from '../../../src/store/multipart/index.js';

@@ -1,7 +1,7 @@
 import { checkFunction, checkOptions, type OptionNames } from '../../../config/checkOptions.js';
 import { InvalidOption } from '../../../config/units.js';
 import { isDeferred, deferredInFlow } from '../../../flow/deferred.js';
-import { isOrdinary } from '../places.js';
+import { isOrdinary } from '../../twoPhase/places.js';
 import { defaultPartition, unusable, type Partitioner } from './partitioner.js';
 import { memo, offsets } from './zone.js';
 

@@ -1,8 +1,15 @@
 import { sha256 } from '../../store/helpers.js';
 import type { CheckpointData } from '../../store/services.js';
-import type { BufferPool } from '../../store/multipart/index.js';
-import type { Request } from '../twoPhase/kind.js';
-import type { Piece } from './remainder.js';
+import type { BufferPool, Range } from '../../store/multipart/index.js';
+import type { Request } from './kind.js';
+
+/** Bytes to write to a journal. */
+export interface Piece {
+  readonly length: number;
+  copyTo(target: Buffer, offset: number): void;
+  /** It has its place in a journal. Call the returned function when that journal is stored. */
+  journaled(range: Range): () => void;
+}
 
 /**
  * One journal object holds the fresh tail bytes of all open files of a sink, one after the other. A checkpoint writes
