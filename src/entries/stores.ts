@@ -12,6 +12,7 @@ export type {
   DirectoryIdentity,
   Identities,
   InPlace,
+  LifecycleRule,
   StoreCapabilities,
   StoreLocation,
   Stores,

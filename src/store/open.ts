@@ -131,6 +131,7 @@ class Servers {
         server: connection,
         reserved: connection.reserved(bucket, own),
         variant: (other) => connection.store(bucket, { ...own, ...other }),
+        lifecycle: connection.lifecycle(bucket),
         capabilities: probe(store, '.millrace/', random, logger).pipe(
           tap((found) => logger.info({ store: uri, ...found }, 'Probed the server')),
           shareReplay({ bufferSize: 1, refCount: false }),

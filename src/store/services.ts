@@ -20,8 +20,29 @@ export interface StoreLocation {
   readonly inPlace?: InPlace;
   /** The same location with another checksum on writes, to test it. Absent for stores other than S3. */
   readonly variant?: (options: Pick<S3Options, 'checksum'>) => ObjectStore;
+  /**
+   * Reads the lifecycle rules of the bucket on subscribe; emits once, and no rule if there is no configuration. Absent for stores
+   * other than S3. Errors: `PermissionDenied` without `s3:GetLifecycleConfiguration`, `NotSupported` if the server has none.
+   */
+  readonly lifecycle?: Observable<readonly LifecycleRule[]>;
   /** The capabilities of the bucket. Probes on the first subscribe; emits once. */
   readonly capabilities: Observable<StoreCapabilities>;
+}
+
+/** A lifecycle rule of a bucket. Actions on noncurrent versions and transitions to other storage classes are left out. */
+export interface LifecycleRule {
+  readonly id?: string;
+  readonly enabled: boolean;
+  /** The keys that it applies to; empty for all. */
+  readonly prefix: string;
+  /** It also selects by tags or sizes, so it applies to some of these keys only. */
+  readonly hasOtherFilter: boolean;
+  /** Deletes objects so many days after their creation. */
+  readonly expireAfterDays?: number;
+  /** Deletes objects from this time on. Milliseconds since the epoch. */
+  readonly expireAtDate?: number;
+  /** Aborts uploads so many days after their creation, if they are not complete. */
+  readonly abortIncompleteAfterDays?: number;
 }
 
 /** Names with equal identities, in one store or two, refer to the same object or directory. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { createMemoryStore } from '../../src/store/memory/index.js';
-import { startGateway } from '../../src/store/gateway/index.js';
+import { startGateway, type GatewayOptions } from '../../src/store/gateway/index.js';
 import { openStores } from '../../src/store/open.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { S3Connection } from '../../src/store/s3/index.js';
@@ -47,9 +47,9 @@ export async function localPlace(): Promise<Place> {
   };
 }
 
-export async function gatewayPlace(): Promise<Place> {
+export async function gatewayPlace(lifecycle: GatewayOptions['lifecycle'] = {}): Promise<Place> {
   const store = createMemoryStore();
-  const gateway = await startGateway({ buckets: { lake: store }, credentials });
+  const gateway = await startGateway({ buckets: { lake: store }, credentials, lifecycle });
   const env = {
     S3_ENDPOINT: gateway.endpoint,
     S3_ACCESS_KEY: credentials.accessKeyId,

@@ -41,6 +41,7 @@ const actionOf: Readonly<Partial<Record<GatewayOperation, string>>> = {
   ListParts: 's3:ListMultipartUploadParts',
   AbortMultipartUpload: 's3:AbortMultipartUpload',
   DeleteObjects: 's3:DeleteObject',
+  GetBucketLifecycleConfiguration: 's3:GetLifecycleConfiguration',
 };
 
 /** What KMS is asked in the name of the caller (Amazon S3 User Guide, "Using server-side encryption with AWS KMS keys"). */

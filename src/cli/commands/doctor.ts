@@ -3,9 +3,11 @@ import { concat, defer, EMPTY, from, ignoreElements, mergeMap, tap, type Observa
 import type { DataFinding, KnownJob, ObjectFinding, UploadFinding } from '../../job/doctor.js';
 import { hideUserInfo, plainUri } from '../../path/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
+import type { StoreLocation } from '../../store/services.js';
 import { Reported } from '../exit.js';
 import { examples } from '../help.js';
 import { asDirectory, locate, single } from '../locate.js';
+import { lifecycleLine, lifecycleRecord } from '../render/lifecycle.js';
 import { printable, readable } from '../render/text.js';
 import { counted, date, iso, size } from '../render/units.js';
 import type { Session, Start } from '../session.js';
@@ -26,7 +28,9 @@ interface DoctorOptions {
 export function doctor(program: Command, start: Start): void {
   program
     .command('doctor')
-    .description('finds what jobs have left: unfinished uploads, and objects that no checkpoint refers to')
+    .description(
+      'finds what jobs have left: unfinished uploads, and objects that no checkpoint refers to; and lifecycle rules that harm jobs',
+    )
     .argument('<place>', 'a bucket, or a folder with output or checkpoints')
     .option(
       '--job <folder>',
@@ -57,8 +61,9 @@ async function examine(session: Session, place: string, options: DoctorOptions):
   const { dataFindings, logFolders, uploadFindings } = await import('../../job/doctor.js');
   const marker = config.transfer.entropy.key;
   const { uri } = single(await locate(place, io.cwd));
-  const { store, key: prefix } = stores.open(plainUri(uri, marker));
-  const logs = (await one(logFolders(store, prefix), stop)).map((key) => ({ store, key }));
+  const examined = stores.open(plainUri(uri, marker));
+  const { store, key: prefix } = examined;
+  const logs = (await one(logFolders(store, prefix), stop)).map((key) => ({ ...examined, key }));
   for (const folder of options.job ?? []) {
     const named = single(await locate(folder, io.cwd));
     logs.push(stores.open(plainUri(asDirectory(named.uri), marker)));
@@ -73,8 +78,27 @@ async function examine(session: Session, place: string, options: DoctorOptions):
     const dealt = dataFindings(job, (page) => report.deal(job.log.store, page));
     await taken(dealt, stop, (data) => report.data(data));
   }
+  await rules(session, jobs, examined, logs);
   report.end();
   if (failed || report.failed) throw new Reported(1);
+}
+
+/** Shows what the lifecycle rules of all buckets concerned mean for the jobs. Stores other than S3 have none. */
+async function rules(
+  { out, json, stop }: Session,
+  jobs: readonly KnownJob[],
+  examined: StoreLocation,
+  logs: readonly StoreLocation[],
+): Promise<void> {
+  const { lifecycleFindings } = await import('../../job/lifecycleAdvice.js');
+  const buckets = new Map([examined, ...logs].map((each) => [each.store, each]));
+  for (const { store, lifecycle } of buckets.values()) {
+    if (lifecycle === undefined) continue;
+    const folder = store === examined.store ? examined.key : undefined;
+    for (const finding of await one(lifecycleFindings(lifecycle, jobs, store.uri, folder), stop))
+      if (json) out.record(lifecycleRecord(store, finding));
+      else out.line(lifecycleLine(store, finding));
+  }
 }
 
 /** The jobs whose logs can be read. Of the others nothing is garbage. */

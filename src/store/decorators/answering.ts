@@ -26,7 +26,7 @@ export function answeringStores(stores: Stores): Stores {
   return {
     open: (uri) => {
       const location = stores.open(uri);
-      const { store, identities, variant } = location;
+      const { store, identities, variant, lifecycle } = location;
       return {
         ...location,
         store: answering(store),
@@ -34,6 +34,7 @@ export function answeringStores(stores: Stores): Stores {
         capabilities: location.capabilities.pipe(once(store, 'capabilities')),
         ...(identities === undefined ? {} : { identities: identified(store, identities) }),
         ...(variant === undefined ? {} : { variant: varied(variant) }),
+        ...(lifecycle === undefined ? {} : { lifecycle: lifecycle.pipe(once(store, 'lifecycle')) }),
       };
     },
   };

@@ -4,12 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { checkOptions, type OptionNames } from '../../config/checkOptions.js';
 import type { ObjectStore } from '../objectStore.js';
 import type { S3Credentials } from '../s3/options.js';
+import type { LifecycleRule } from '../services.js';
 import { readBody, type Body } from './body.js';
 import { Buckets } from './buckets.js';
 import { pause, type Call, type GatewayEncryption, type Reply } from './call.js';
 import { notImplemented, toGatewayError, type GatewayError } from './errors.js';
 import { planned, type Fault, type Faults } from './faults.js';
 import { listBuckets, location } from './operations/bucket.js';
+import { lifecycle } from './operations/lifecycle.js';
 import { missing, operations, route, type GatewayOperation } from './router.js';
 import { errorReply, send } from './send.js';
 import { header, SigV4Verifier } from './sigv4.js';
@@ -33,6 +35,8 @@ export interface GatewayOptions {
   readonly domain?: string;
   /** The largest request body. Bytes. Default 512 MiB. */
   readonly maxBody?: number;
+  /** The lifecycle rules that buckets report, by bucket. They have no effect. Default: none. */
+  readonly lifecycle?: Readonly<Record<string, readonly LifecycleRule[]>>;
   /** Serves AssumeRole and GetSessionToken at the root of the endpoint. Default: no STS. */
   readonly sts?: StsOptions;
   /** Refuses requests that create an object without this encryption, as a bucket policy can. Default: none is required. */
@@ -54,6 +58,7 @@ const names: OptionNames<GatewayOptions> = {
   region: true,
   domain: true,
   maxBody: true,
+  lifecycle: true,
   sts: true,
   requireEncryption: true,
   faults: true,
@@ -265,6 +270,8 @@ class Handler {
     }
     const store = this.#buckets.of(target.bucket);
     if (operation === 'GetBucketLocation') return location(this.#options.region);
+    if (operation === 'GetBucketLifecycleConfiguration')
+      return lifecycle(this.#options.lifecycle?.[target.bucket]);
     const { bucket, key, query } = target;
     const call: Call = {
       bucket,

@@ -29,9 +29,14 @@ export const operations = {
 
 /** Of a bucket's store, and those that only the gateway itself can answer. */
 export type GatewayOperation =
-  keyof typeof operations | 'ListBuckets' | 'CreateBucket' | 'GetBucketLocation' | 'Sts';
+  | keyof typeof operations
+  | 'ListBuckets'
+  | 'CreateBucket'
+  | 'GetBucketLocation'
+  | 'GetBucketLifecycleConfiguration'
+  | 'Sts';
 
-/** Query parameters that select another operation. Only `tagging` is implemented, to read. */
+/** Query parameters that select another operation. Only `tagging` and `lifecycle` are implemented, to read. */
 const subresources: ReadonlySet<string> = new Set(
   (
     'accelerate acl analytics attributes cors encryption intelligent-tiering inventory legal-hold lifecycle logging ' +
@@ -43,6 +48,8 @@ const subresources: ReadonlySet<string> = new Set(
 /** Finds the operation of a request. Throws `NotImplemented` and `MethodNotAllowed`. */
 export function route(method: string, target: Target, copies: boolean): GatewayOperation {
   if (method === 'GET' && target.key !== '' && target.query.has('tagging')) return 'GetObjectTagging';
+  if (method === 'GET' && target.bucket !== '' && target.key === '' && target.query.has('lifecycle'))
+    return 'GetBucketLifecycleConfiguration';
   for (const name of target.query.keys()) if (subresources.has(name)) throw notImplemented(`?${name}`);
   const operation =
     target.bucket === ''

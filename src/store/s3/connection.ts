@@ -5,9 +5,10 @@ import type { BucketOptions, S3RetryOptions } from '../../config/s3Options.js';
 import { InvalidOption, parseDuration, type Duration } from '../../config/units.js';
 import { systemClock, type Clock } from '../../flow/index.js';
 import { decorate, type StoreCall } from '../decorators/decorate.js';
-import type { RetryOptions } from '../decorators/retry.js';
+import { retried, type RetryOptions } from '../decorators/retry.js';
 import type { ObjectStore } from '../objectStore.js';
 import { observed, type ObserveOptions } from '../observe/observed.js';
+import type { LifecycleRule } from '../services.js';
 import type { AwsSettings } from './aws/settings.js';
 import { Reached } from './firstContact.js';
 import { resolveOptions, type ResolvedOptions, type S3Options } from './options.js';
@@ -99,6 +100,17 @@ export class S3Connection {
       out.add(() => this.#underWay.delete(end));
       out.add(run.subscribe(out));
     });
+  }
+
+  /** Reads the lifecycle rules of a bucket, if it has any. Errors: `PermissionDenied`, `NotSupported`, and as stores have them. */
+  lifecycle(bucket: string): Observable<readonly LifecycleRule[]> {
+    const run = this.#main.request(
+      { operation: 'GetBucketLifecycleConfiguration', bucket },
+      (sdk, client, signal) => sdk.lifecycleRules({ client, bucket, signal }),
+    );
+    // As harmless as a listing.
+    const call: StoreCall = { method: 'list', key: '', conditional: false };
+    return this.#whileOpen(`lifecycle of s3://${bucket}`, retried(call, run, this.#observe.retry ?? {}));
   }
 
   /** Creates a bucket, unless this account owns it already. Jobs never do this. */

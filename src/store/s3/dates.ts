@@ -27,6 +27,7 @@ export const dateElements: readonly string[] = [
   'Initiated',
   'RestoreExpiryDate',
   'Expiration',
+  'Date',
 ];
 
 /** The commands whose response documents contain dates. */
@@ -36,6 +37,7 @@ const documents: ReadonlySet<string | undefined> = new Set([
   'ListPartsCommand',
   'CopyObjectCommand',
   'UploadPartCopyCommand',
+  'GetBucketLifecycleConfigurationCommand',
   'AssumeRoleCommand',
   'AssumeRoleWithWebIdentityCommand',
   'GetSessionTokenCommand',
@@ -89,6 +91,7 @@ function rewriteElements(body: Buffer): Buffer {
 function dateOf(given = ''): Date | undefined {
   const text = given.trim();
   if (/^\d{10}(\.\d+)?$/.test(text)) return new Date(Number(text) * 1000);
+  if (/^\d{4}-\d\d-\d\d$/.test(text)) return dateOf(`${text}T00:00`);
   // V8 parses any words with a number among them as a date.
   if (!/\d\d?:\d\d/.test(text)) return undefined;
   const zoned = /(GMT|UTC|Z|[+-]\d\d:?\d\d)$/i.test(text);

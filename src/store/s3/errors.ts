@@ -21,6 +21,7 @@ const actions = {
   CompleteMultipartUpload: 's3:PutObject',
   AbortMultipartUpload: 's3:AbortMultipartUpload',
   CreateBucket: 's3:CreateBucket',
+  GetBucketLifecycleConfiguration: 's3:GetLifecycleConfiguration',
 } as const;
 
 export type S3Operation = keyof typeof actions;

@@ -28,6 +28,7 @@ const documents: Readonly<Record<string, readonly string[]>> = {
   CopyObjectCommand: ['CopyObjectResult'],
   UploadPartCopyCommand: ['CopyPartResult', 'CopyObjectResult'],
   DeleteObjectsCommand: ['DeleteResult'],
+  GetBucketLifecycleConfigurationCommand: ['LifecycleConfiguration'],
 };
 
 const empty: readonly string[] = ['DeleteObjectCommand', 'AbortMultipartUploadCommand'];

@@ -8,6 +8,7 @@ export { deleteKeys } from './delete.js';
 export { withDirectReads } from './directReads.js';
 export { get } from './get.js';
 export { head } from './head.js';
+export { lifecycleRules } from './lifecycle.js';
 export { list } from './list.js';
 export { copy, put } from './objects.js';
 export { gated } from './gatedClient.js';

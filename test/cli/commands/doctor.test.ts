@@ -19,10 +19,13 @@ import { cli, contents, put, records, uploadsOf, type Outcome } from '../support
 const jobId = 'abcdefghijkl';
 const epoch = 5;
 
+/** Nothing is to be said about it. */
+const leftoversOnly = { enabled: true, prefix: '', hasOtherFilter: false, abortIncompleteAfterDays: 7 };
+
 describe.each([
   ['in memory', memoryPlace],
   ['on a local disk', localPlace],
-  ['over HTTP', gatewayPlace],
+  ['over HTTP', () => gatewayPlace({ lake: [leftoversOnly] })],
 ])('millrace doctor, %s', (_, open) => {
   let place: Place;
   const doctor = (...argv: readonly string[]): Promise<Outcome> => cli(['doctor', ...argv], place.given);

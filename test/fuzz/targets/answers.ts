@@ -21,7 +21,7 @@ interface Call {
   readonly status: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  ask(store: ObjectStore): Observable<unknown>;
+  ask(store: ObjectStore, s3: S3Connection): Observable<unknown>;
 }
 
 const described = {
@@ -105,6 +105,14 @@ const calls: Readonly<Record<string, Call>> = {
     ),
     ask: (store) => store.listUploads({ prefix: '' }),
   },
+  lifecycle: {
+    status: '200 OK',
+    headers: { 'Content-Type': 'application/xml' },
+    body: xml(
+      '<LifecycleConfiguration><Rule><ID>r</ID><Filter><And><Prefix>a/</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter><Status>Enabled</Status><Expiration><Date>2026-10-21T00:00:00.000Z</Date></Expiration><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>',
+    ),
+    ask: (_, s3) => s3.lifecycle('lake'),
+  },
   throttled: {
     status: '503 Slow Down',
     headers: { 'Content-Type': 'application/xml', 'Retry-After': 'Wed, 21 Oct 2026 07:28:05 GMT' },
@@ -140,7 +148,7 @@ const dates: readonly string[] = ['Date', 'Last-Modified', 'Expires', 'x-amz-abo
 
 /** Changes the times in a document, and no markup. */
 function withOtherTimes(random: () => number, body: string): string {
-  return body.replaceAll(/(?<=<LastModified>)[^<]*/g, (time) =>
+  return body.replaceAll(/(?<=<(?:LastModified|Date)>)[^<]*/g, (time) =>
     mutated(random, Buffer.from(time))
       .toString('latin1')
       .replaceAll(/[^ -~]|[<>&]/g, ' '),
@@ -223,7 +231,7 @@ export const answerTargets = [
         retry: { maxRetries: 0 },
       });
       try {
-        const asked = lastValueFrom(call.ask(s3.store('lake')));
+        const asked = lastValueFrom(call.ask(s3.store('lake'), s3));
         check(await (answer.harmless ? asked.catch(lost) : asked));
       } finally {
         s3.close();

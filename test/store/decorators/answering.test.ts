@@ -79,6 +79,7 @@ test('what else a location answers is held to it, too', async () => {
     open: () => ({
       ...location,
       capabilities: EMPTY,
+      lifecycle: EMPTY,
       identities: { object: () => EMPTY, directory: () => EMPTY },
       variant: (options) => {
         variants.push(options);
@@ -86,11 +87,12 @@ test('what else a location answers is held to it, too', async () => {
       },
     }),
   };
-  const { capabilities, identities, variant } = answeringStores(given).open('memory://lake/in');
+  const { capabilities, identities, variant, lifecycle } = answeringStores(given).open('memory://lake/in');
   const fails = async (request: Observable<unknown> | undefined): Promise<void> => {
     await expect(lastValueFrom(request ?? of(0))).rejects.toMatchObject({ code: 'NoAnswer' });
   };
   await fails(capabilities);
+  await fails(lifecycle);
   await fails(identities?.object('k'));
   await fails(identities?.directory('k'));
   await fails(variant?.({ checksum: 'md5' }).head('k'));
