@@ -10,6 +10,7 @@ import { job } from './job.js';
 import { parquet } from './parquet.js';
 import { parse } from './parse.js';
 import { point } from './point.js';
+import { postgres } from './postgres.js';
 import { read } from './read.js';
 import { readOpen } from './readOpen.js';
 import { selftests } from './selftest.js';
@@ -40,6 +41,7 @@ export const rows: readonly Row[] = [
   slices,
   point,
   parquet,
+  postgres,
   cpu,
 ];
 

@@ -7,6 +7,8 @@ describe('every row runs at small sizes, and its variants agree about the result
     'small',
     'bounded',
     'discovery',
+    'read-open',
+    'parse',
     'write',
     'state',
     'map',
@@ -18,6 +20,8 @@ describe('every row runs at small sizes, and its variants agree about the result
     'changes',
     'slices',
     'point',
+    'parquet',
+    'postgres',
     'cpu',
   ])(
     '%s',
