@@ -18,7 +18,7 @@ export interface FileEncoder<T> {
   /** Approximate bytes of memory that it holds. They count towards the sink's budget. See `flush`. */
   readonly held: number;
   /**
-   * Called at a checkpoint if `write` was called since the last one: see {@link Restore}.
+   * Called at a checkpoint if `write` or `flush` was called since the last one: see {@link Restore}.
    *
    * @param all return the rows of earlier checkpoints, too, because they are stored in too many places
    */

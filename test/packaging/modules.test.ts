@@ -56,7 +56,7 @@ describe('CommonJS', () => {
     expect(await printed('entries.cjs', text, ['--no-warnings'])).toEqual(
       entries.map((name) => [name, true]),
     );
-    expect(entries).toHaveLength(7);
+    expect(entries).toHaveLength(8);
   });
 
   test('as shown on the page', async () => {

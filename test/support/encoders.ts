@@ -109,7 +109,11 @@ class ColumnEncoder implements FileEncoder<Record<string, unknown>> {
   write(record: Record<string, unknown>): void {
     this.#rows.push({ ...record });
     this.held += JSON.stringify(record).length;
-    if (this.#rows.length < this.size) return;
+    if (this.#rows.length >= this.size) this.flush();
+  }
+
+  flush(): void {
+    if (this.#rows.length === 0) return;
     const last = this.#groups.at(-1);
     const group = groupOf(this.#rows);
     this.#groups.push({

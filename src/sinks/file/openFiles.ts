@@ -126,10 +126,7 @@ export class OpenFiles<A> {
   write(file: OpenFile, record: A): boolean {
     const encoder = file.encoder as FileEncoder<A>;
     // Before the write, because an encoder may write out its rows and then reject the record.
-    if (this.#persists && !file.dirty) {
-      file.dirty = true;
-      this.#dirty.push(file);
-    }
+    this.#soil(file);
     encoder.write(record);
     file.records++;
     file.touched = ++this.#records;
@@ -145,6 +142,13 @@ export class OpenFiles<A> {
     if (file.records > 0) return;
     this.#forget(file);
     file.discard();
+  }
+
+  /** At the next barrier, the encoder is asked what it holds. */
+  #soil(file: OpenFile): void {
+    if (!this.#persists || file.dirty) return;
+    file.dirty = true;
+    this.#dirty.push(file);
   }
 
   #hold(file: OpenFile, held: number): void {
@@ -193,6 +197,8 @@ export class OpenFiles<A> {
     const holding = [...this.#files.values()].filter(({ held }) => held > 0).sort((a, b) => b.held - a.held);
     for (const file of holding) {
       if (this.#held <= most) break;
+      // The rows of the last checkpoint are in the output now, so the next one must not have them again.
+      this.#soil(file);
       file.encoder.flush?.();
       this.#hold(file, file.encoder.held);
       if (file.held > 0) this.#roll(file);

@@ -86,8 +86,10 @@ export class Publisher {
     uploadId: string,
     tail: Buffer | undefined,
   ): Observable<Step> {
-    const { key, uid, size, parts } = file;
+    const { key, uid, parts, seal } = file;
     const mark = { name: uidMetadata, value: uid };
+    // Another version of a library may seal the same rows in other bytes, and may have done so before its answer was lost.
+    const size = seal === undefined ? file.size : undefined;
     return publishSealed({ store, key, uploadId, mark, size, parts, tail }, this.attempt).pipe(
       map((outcome): Step => {
         if (outcome.is === 'ours') return { is: 'mine', committable: file };

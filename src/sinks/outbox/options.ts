@@ -22,9 +22,12 @@ export type Publish<A> = (
   signal: AbortSignal,
 ) => ObservableInput<unknown>;
 
-/** How often a batch is tried in one attempt of the job. */
+/** How often a batch is tried. */
 export interface OutboxRetryOptions {
-  /** 1 or more. Default 5. */
+  /**
+   * How often a batch fails with an error of unknown kind until it is poison. 1 or more, default 5. Errors that are retryable do not
+   * count; only when the job is about to end, it does so after that number of tries.
+   */
   readonly tries?: number;
   /** The wait after the first try. It doubles with each. Default 100 ms. */
   readonly initial?: Duration;

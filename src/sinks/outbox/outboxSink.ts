@@ -35,7 +35,7 @@ import {
   type Signal,
 } from '../../flow/index.js';
 import { plainUri } from '../../path/index.js';
-import type { Tail } from '../../store/multipart/index.js';
+import { tailLength, type Tail } from '../../store/multipart/index.js';
 import { checkpointData, checkpointFolders, spilling, stores } from '../../store/services.js';
 import { decodeCommittable } from '../twoPhase/committables.js';
 import { inlineLimit, Journals } from '../twoPhase/journal.js';
@@ -91,6 +91,9 @@ export function outboxOf<A>(id: string, settings: OutboxSettings<A>): FlowOperat
   return flowOperator<A, never>((out) => new OutboxSink(out, id, settings));
 }
 
+/** Bytes of unpublished batches in a manifest, which each one repeats. What is more goes to journals. */
+const mostInline = 2 ** 20;
+
 class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
   readonly #settings: OutboxSettings<A>;
   readonly #codec: RecordCodec<A>;
@@ -104,8 +107,10 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
   #sequence = 0;
   #counter = 0;
   /** Bytes that wait for the target, by uid. */
-  readonly #waiting = new Map<string, number>();
+  readonly #waiting = new Map<string, { readonly bytes: number; readonly inline: number }>();
   #backlog = 0;
+  /** Bytes of them that are in manifests. */
+  #inline = 0;
 
   constructor(out: Subscriber<Signal>, id: string, settings: OutboxSettings<A>) {
     super(out, id);
@@ -136,9 +141,17 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
       (name) => this.begin(name),
     );
     const { place, ready } = this.#deadLetters(attempt);
-    const publisher = new BatchPublisher(id, attempt, data, this.#settings, this.#codec, place);
+    const publisher = new BatchPublisher(
+      id,
+      attempt,
+      data,
+      this.#settings,
+      this.#codec,
+      place,
+      () => !this.resting,
+    );
     for (const each of attempt.restored(id)?.pending ?? [])
-      this.#waits(each.uid, bytesOf(decodeCommittable(journaledCodec, each)));
+      this.#waits(decodeCommittable(journaledCodec, each));
     return { kind: this.#kind(publisher, memory), ...(ready !== undefined && { ready }) };
   }
 
@@ -162,7 +175,7 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
   protected override freeze({ checkpoint }: Barrier): FrozenWork<Journaled> {
     if (this.#writer.length > 0) this.#journal(true);
     const closed: Freezable<Journaled>[] = this.#journaled.map((journaled) => {
-      this.#waits(journaled.uid, bytesOf({ ...journaled, checkpoint }));
+      this.#waits(journaled);
       return { committable: () => ({ ...journaled, checkpoint }) };
     });
     this.#journaled = [];
@@ -186,10 +199,11 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
   /** What is collected becomes a journal; at a barrier it may be part of the manifest. */
   #journal(barrier: boolean): void {
     const { jobId, epoch } = this.#attempt;
-    const least = Math.min(inlineLimit, this.#memory.journal / 4);
+    const small = Math.min(inlineLimit, this.#memory.journal / 4);
     this.#writer.take((bytes, { batches, records }) => {
       let content: Tail = { ranges: [], inline: undefined };
-      if (barrier && bytes.length <= least) content = { ranges: [], inline: Buffer.from(bytes) };
+      const inline = barrier && bytes.length <= small && this.#inline + bytes.length <= mostInline;
+      if (inline) content = { ranges: [], inline: Buffer.from(bytes) };
       else
         this.#journals.write(
           [
@@ -237,15 +251,25 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
     };
   }
 
-  #waits(uid: string, bytes: number): void {
-    this.#backlog += bytes - (this.#waiting.get(uid) ?? 0);
-    this.#waiting.set(uid, bytes);
+  #waits(journaled: Pick<Journaled, 'uid' | 'content'>): void {
+    const { uid, content } = journaled;
+    this.#forget(uid);
+    const now = { bytes: tailLength(content), inline: content.inline?.length ?? 0 };
+    this.#waiting.set(uid, now);
+    this.#backlog += now.bytes;
+    this.#inline += now.inline;
+  }
+
+  #forget(uid: string): void {
+    const { bytes, inline } = this.#waiting.get(uid) ?? { bytes: 0, inline: 0 };
+    this.#waiting.delete(uid);
+    this.#backlog -= bytes;
+    this.#inline -= inline;
   }
 
   #published(uid: string): void {
     this.turn(() => {
-      this.#waits(uid, 0);
-      this.#waiting.delete(uid);
+      this.#forget(uid);
       this.relieve();
     });
   }

@@ -54,6 +54,8 @@ export class BatchPublisher<A> {
     private readonly settings: Pick<OutboxSettings<A>, 'publish' | 'retry' | 'timeout'>,
     private readonly codec: RecordCodec<A>,
     private readonly deadLetters: DeadLetters | undefined,
+    /** See {@link verdictOn}. */
+    private readonly patient: () => boolean,
   ) {}
 
   publish(journaled: Journaled): Observable<Step> {
@@ -84,6 +86,8 @@ export class BatchPublisher<A> {
     };
     const records = (): A[] => recordsIn(batch, (bytes) => this.codec.decode(bytes, serializer.version), uid);
     if (poison !== undefined && index === done) return this.#bury(journaled, mark, records(), poison);
+    // A record that cannot be decoded is not the target's fault, so it is none of its errors.
+    records();
     return this.#handOver(records, mark).pipe(
       catchError((error: unknown) => {
         if (!(error instanceof Poison)) return throwError(() => error);
@@ -103,6 +107,7 @@ export class BatchPublisher<A> {
   #handOver(records: () => A[], mark: OutboxMark): Observable<never> {
     const { clock, random } = this.attempt;
     const { publish, retry: settings, timeout } = this.settings;
+    let unknown = 0;
     return abortable((signal) => from(publish(records(), mark, signal))).pipe(
       ignoreElements(),
       raceWith(
@@ -113,7 +118,8 @@ export class BatchPublisher<A> {
       ),
       retry({
         delay: (error: unknown, tried) => {
-          const verdict = verdictOn(error, tried, settings, random());
+          if (!(error instanceof MillraceError)) unknown++;
+          const verdict = verdictOn(error, { all: tried, unknown }, settings, this.patient(), random());
           if (verdict === 'end') return throwError(() => error);
           if (verdict === 'poison') return throwError(() => new Poison(error));
           this.#report({

@@ -28,11 +28,19 @@ export class RecordCodec<A> {
     }
   }
 
-  /** Decodes what `version` of the serializer wrote. */
+  /** Decodes what `version` of the serializer wrote. Errors: `FormatChanged`. */
   decode(bytes: Buffer, version: number): A {
     if ((this.serializer as Serializer<unknown>) === messagePack) return unpackForeign(bytes) as A;
-    // A copy: what serializers return may be a view of the bytes.
-    return this.serializer.decode(Uint8Array.prototype.slice.call(bytes), version);
+    try {
+      // A copy: what serializers return may be a view of the bytes.
+      return this.serializer.decode(Uint8Array.prototype.slice.call(bytes), version);
+    } catch (cause) {
+      throw new MillraceError(
+        'FormatChanged',
+        `Sink '${this.id}': serializer '${this.serializer.id}' cannot decode a record that version ${version} of it has written before. Make it read that again, and start the job: the record is in the checkpoint.`,
+        { cause },
+      );
+    }
   }
 
   /** Errors: `FormatChanged`. */

@@ -24,8 +24,8 @@ import type { ObjectInfo, UploadedPart } from '../objectStore.js';
 export interface Identity {
   /** In its metadata. */
   readonly mark: { readonly name: string; readonly value: string };
-  /** Bytes. */
-  readonly size: number;
+  /** Bytes. `undefined` if the content may have been written in another form: then the mark alone decides. */
+  readonly size: number | undefined;
   /**
    * Set if only the caller writes to the key: then equal bytes prove it as well. Elsewhere they do not: of two
    * writers of the same bytes only one has won.
@@ -42,7 +42,7 @@ export function notOurs(
   const sameBytes = parts.length > 0 && parts.every(hasMd5) && etag === compositeEtag(parts);
   if (found !== mark.value && !sameBytes)
     return found === undefined ? 'it has no mark of this job' : `it is marked ${found}`;
-  return size === expected ? undefined : `it has ${size} bytes, not ${expected}`;
+  return expected === undefined || size === expected ? undefined : `it has ${size} bytes, not ${expected}`;
 }
 
 /** Under KMS a part's ETag is no MD5, and proves nothing about the object's. */

@@ -17,8 +17,8 @@ export interface SealedUpload {
   readonly uploadId: string;
   /** In the metadata of the upload. */
   readonly mark: Identity['mark'];
-  /** Bytes, tail included. */
-  readonly size: number;
+  /** Bytes, tail included. `undefined` if another process may have made another tail of the same content. */
+  readonly size: number | undefined;
   /** Parts 1 to k, without gaps. */
   readonly parts: readonly UploadedPart[];
   readonly tail: Buffer | undefined;

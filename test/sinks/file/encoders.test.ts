@@ -390,3 +390,45 @@ test.each([undefined, 'sometimes', {}])('a format restored by %p is refused', (r
     expect.objectContaining({ code: 'InvalidOption' }) as Error,
   );
 });
+
+test('rows that were flushed because memory was short are not sealed as well', () => {
+  const world = new World({ minimumPartSize: 64 * KiB });
+  const sized = { budget: 512 * KiB, partSize: 64 * KiB, roll: { ...roll, size: '16MiB' } } as const;
+  const options = { sink: { format: format(columns(1_000_000)), ...sized } };
+  const first = new Run(world, options);
+  const line = (p: string, i: number): string => {
+    const text = `${p} ${i} ${'x'.repeat(1000)}`;
+    first.line(p, text);
+    return text;
+  };
+  const expected = Array.from({ length: 60 }, (_, i) => line('a', i));
+  first.barrier();
+  // No other file holds as much, so this one is flushed first.
+  for (let i = 0; i < 50; i++) for (let p = 0; p < 20; p++) expected.push(line(`b${p}`, i));
+  first.barrier();
+  const second = new Run(world, options);
+  for (let i = 0; i < 3; i++) second.settle();
+  expect(second.error).toBeUndefined();
+  expect(texts(world).sort()).toEqual(expected.sort());
+});
+
+test('a sealed file that is published is not published again by a version that seals it in other bytes', () => {
+  const world = new World({ minimumPartSize: 4 * KiB });
+  const sink = { roll: { ...roll, size: '1MiB' }, partSize: 4 * KiB, budget: 64 * KiB } as const;
+  const writer = columns(7);
+  const first = new Run(world, { sink: { ...sink, format: format(writer) } });
+  const all = feed(first, 0, 500);
+  first.barrier();
+  // It publishes, and dies before a manifest confirms that.
+  new Run(world, { sink: { ...sink, format: format(writer) } });
+  expect(texts(world)).toEqual(all);
+  const { name, seal } = writer.restore as Exclude<typeof writer.restore, string>;
+  const restore = {
+    name,
+    seal: (state: Uint8Array, rows: Uint8Array) => Buffer.concat([Buffer.from('  '), seal(state, rows)]),
+  };
+  const next = new Run(world, { sink: { ...sink, format: format({ ...writer, restore }) } });
+  for (let i = 0; i < 3; i++) next.settle();
+  expect(next.error).toBeUndefined();
+  expect(texts(world)).toEqual(all);
+});

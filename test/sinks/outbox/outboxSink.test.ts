@@ -195,7 +195,7 @@ describe('crash points', () => {
 });
 
 describe('a batch is tried again', () => {
-  test('with backoff on the clock of the job; then the attempt ends with a retryable error', () => {
+  test('with backoff on the clock of the job, until the target takes it', () => {
     const world = new World();
     const target = new Target();
     target.meet = () => 'before';
@@ -207,12 +207,61 @@ describe('a batch is tried again', () => {
     expect(target.calls).toHaveLength(2);
     world.clock.advance(200);
     expect(target.calls).toHaveLength(3);
-    expect(run.error).toMatchObject({ code: 'PublishFailed', retryable: true });
-    expect(run.events.map(({ type, tried }) => [type, tried])).toEqual([
+    world.clock.advance(3_600_000);
+    expect(target.calls.length).toBeGreaterThan(100);
+    expect(run.error).toBeUndefined();
+    target.meet = () => 'take';
+    world.clock.advance(30_000);
+    expect(target.rows).toEqual(['a']);
+    expect(run.events.slice(0, 2).map(({ type, tried }) => [type, tried])).toEqual([
       ['publish-retried', 1],
       ['publish-retried', 2],
     ]);
     expect(world.keys('rejects')).toEqual([]);
+  });
+
+  test('and after the last barrier as often as `tries`; then the attempt ends with a retryable error', () => {
+    const world = new World();
+    const target = new Target();
+    target.meet = () => 'before';
+    const run = start(world, target, rejects);
+    write(run, 'a');
+    run.barrier('stop');
+    run.durable();
+    world.clock.advance(300);
+    expect(target.calls).toHaveLength(3);
+    expect(run.error).toMatchObject({ code: 'PublishFailed', retryable: true });
+  });
+
+  test('and only errors of unknown kind count towards poison', () => {
+    const world = new World();
+    const target = new Target();
+    target.meet = () => (target.calls.length % 2 === 0 ? 'strange' : 'before');
+    const run = start(world, target, rejects);
+    write(run, 'a');
+    checkpoint(run);
+    for (let i = 0; i < 4; i++) world.clock.advance(30_000);
+    expect(target.calls.length).toBeGreaterThan(3);
+    run.settle();
+    expect(world.keys('rejects')).toHaveLength(1);
+    expect(target.calls).toHaveLength(6);
+  });
+
+  test('if it fails with nothing at all, too', () => {
+    const world = new World();
+    let tries = 0;
+    const run = start(world, new Target(), {
+      publish: () => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- as careless code does
+        if (++tries === 1) throw undefined;
+        return [];
+      },
+    });
+    write(run, 'a');
+    checkpoint(run);
+    world.clock.advance(1000);
+    expect(tries).toBe(2);
+    expect(run.error).toBeUndefined();
   });
 
   test('no earlier than the target asks for', () => {
@@ -413,6 +462,48 @@ describe('records', () => {
     });
     start(world, target, { serializer: serializer('mine', 2) });
     expect(target.rows).toEqual(['a of old']);
+  });
+
+  test('that the serializer cannot decode any more are not poison', () => {
+    const serializer = (decodes: boolean) => ({
+      id: 'mine',
+      version: 1,
+      encode: ({ text }: Line) => Buffer.from(text),
+      decode: (bytes: Uint8Array): Line => {
+        if (!decodes) throw new TypeError('of the serializer');
+        return { p: '', text: Buffer.from(bytes).toString() };
+      },
+    });
+    const world = new World();
+    const target = new Target();
+    const first = start(world, target, { serializer: serializer(true) });
+    write(first, 'a');
+    first.barrier();
+    first.durable(false);
+    expect(start(world, target, { ...rejects, serializer: serializer(false) }).error).toMatchObject({
+      code: 'FormatChanged',
+    });
+    expect(target.calls).toEqual([]);
+    start(world, target, { ...rejects, serializer: serializer(true) });
+    expect(target.rows).toEqual(['a']);
+  });
+
+  test('wait in manifests only if they are few: a target that is down does not make manifests large', () => {
+    const world = new World();
+    const target = new Target();
+    target.meet = () => 'before';
+    const run = start(world, target, { maxBatch: { records: 100 } });
+    const text = 'x'.repeat(50_000);
+    for (let i = 0; i < 40; i++) {
+      write(run, text);
+      checkpoint(run);
+    }
+    const inline = run.pending.reduce((sum, each) => sum + JSON.stringify(each).length, 0);
+    expect(inline).toBeLessThan(1.5 * 2 ** 20);
+    expect(world.keys('cp').length).toBeGreaterThan(15);
+    target.meet = () => 'take';
+    world.clock.advance(60_000);
+    expect(target.rows).toHaveLength(40);
   });
 
   test('in a journal that somebody else has changed are refused', () => {
