@@ -348,8 +348,8 @@ export const errorCatalog: Readonly<
       "Fix the target or what makes the records, or set `onPoison: { deadLetter: 's3://…' }`",
     ],
     PostgresRefused: [
-      'PostgreSQL refuses a statement of `postgresSink`, and not for its values',
-      'Check names, rights and that the tables exist. The message has the SQLSTATE',
+      'PostgreSQL refuses a statement of `postgresSink`, and not for its values, or rolled a batch back because `write` caught an error',
+      'Check names, rights and that the tables exist. The message has the SQLSTATE. Use a SAVEPOINT in `write` for statements that may fail',
     ],
     PublishFailed: [
       'The target of an outbox did not take a batch: it did not answer, or is overloaded or down',

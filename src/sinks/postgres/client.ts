@@ -14,6 +14,8 @@ export interface PostgresClient {
 }
 
 export interface PostgresResult {
+  /** What the server did, such as `'COMMIT'`. */
+  readonly command: string;
   readonly rows: readonly unknown[];
   readonly rowCount: number | null;
 }

@@ -2,32 +2,81 @@ import { MillraceError } from '../../errors.js';
 import { PoisonBatch, PublishFailed } from '../outbox/errors.js';
 
 /** SQLSTATE classes that are about the state of the server or the connection, or about other transactions. */
-const passing = /^(08|40|53|55|57|58|25P0[34])/;
-/** Classes that are about the values: data exception, integrity constraint violation, with check option. */
-const aboutData = /^(21|22|23|44)/;
+const passing = /^(08|40|53|55|57|58|25P0[34]|25006)/;
+/**
+ * Classes that are about the values: data exception, integrity constraint violation, with check option, a limit of the server, and
+ * what a trigger or a function raises.
+ */
+const aboutData = /^(21|22|23|44|54|P0001)/;
+/** What CREATE TABLE IF NOT EXISTS fails with if another transaction creates the table, which it checks only at first. */
+const alreadyThere = new Set(['23505', '42710', '42P07']);
+/** Of `pg` itself, which gives these no code. */
+const ofConnection =
+  /^(Connection terminated|Client (has encountered a connection error|was closed)|Query read timeout)/;
+
+const messageOf = (sink: string): string => `PostgreSQL, target of sink '${sink}'`;
 
 /**
- * An error of `pg` as one that decides what happens to the batch. Without a SQLSTATE, the connection failed.
+ * An error of a statement of the sink, or of connecting, as one that decides what happens to the batch. Without a SQLSTATE of the
+ * server, it is about the connection: the network, TLS, the login, a client that is closed.
  *
  * The message has the server's code and names, and not its text or detail, which may contain data.
  *
  * Errors: `PublishFailed`, `PoisonBatch`, `PostgresRefused`.
  */
-export function failureOf(error: unknown, sink: string): unknown {
-  if (!(error instanceof Error) || error instanceof MillraceError) return error;
-  const { code, table, column, constraint } = error as Error &
-    Readonly<Partial<Record<'code' | 'table' | 'column' | 'constraint', unknown>>>;
-  const state = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
-  const what = `PostgreSQL, target of sink '${sink}'`;
-  if (state === undefined) {
-    if (!isOfConnection(error, code)) return error;
-    const why = typeof code === 'string' ? code : 'the connection ended';
-    return new PublishFailed(`${what}, cannot be reached (${why}). Check the server and the network.`, {
-      cause: error,
-    });
-  }
+export function failureOf(error: unknown, sink: string): MillraceError {
+  if (error instanceof MillraceError) return error;
+  return ofServer(error, sink) ?? unreachable(error, sink);
+}
+
+/** An error of CREATE TABLE IF NOT EXISTS: another process may create the table as well. */
+export function creationFailureOf(error: unknown, sink: string): MillraceError {
+  const state = stateOf(error);
+  if (state === undefined || !alreadyThere.has(state)) return failureOf(error, sink);
+  return new PublishFailed(
+    `${messageOf(sink)}: another process created a table at the same time (SQLSTATE ${state}). The next try finds it.`,
+    { cause: error },
+  );
+}
+
+/**
+ * An error of `write`, which is passed on if it is neither of the server nor of the connection.
+ *
+ * @param lost the connection broke meanwhile, so whatever `write` failed with follows from that
+ */
+export function writeFailureOf(error: unknown, sink: string, lost: boolean): unknown {
+  if (error instanceof MillraceError) return error;
+  const failure = ofServer(error, sink);
+  if (failure !== undefined) return failure;
+  if (lost || isOfConnection(error)) return unreachable(error, sink);
+  return error;
+}
+
+/** COMMIT after a statement has failed rolls back, without an error. */
+export function rolledBack(sink: string): MillraceError {
+  return new MillraceError(
+    'PostgresRefused',
+    `${messageOf(sink)}, rolled the batch back at COMMIT: a statement in \`write\` failed and its error was caught. Use a SAVEPOINT for statements that may fail, or let \`write\` fail.`,
+  );
+}
+
+/** The server neither stores a mark nor has one. */
+export function markless(sink: string, table: string): MillraceError {
+  return new MillraceError(
+    'PostgresRefused',
+    `${messageOf(sink)}, did not store the mark of a batch in ${table}, and has none. Remove triggers, rules and row security from that table.`,
+  );
+}
+
+function ofServer(error: unknown, sink: string): MillraceError | undefined {
+  const state = stateOf(error);
+  if (state === undefined) return undefined;
+  const { table, column, constraint } = error as Readonly<
+    Partial<Record<'table' | 'column' | 'constraint', unknown>>
+  >;
   const where = [table, column, constraint].filter((each) => typeof each === 'string').join(', ');
   const named = `SQLSTATE ${state}${where === '' ? '' : `: ${where}`}`;
+  const what = messageOf(sink);
   if (passing.test(state))
     return new PublishFailed(`${what}, cannot take a batch now (${named}). Check the server.`, {
       cause: error,
@@ -40,10 +89,25 @@ export function failureOf(error: unknown, sink: string): unknown {
   );
 }
 
-/** Of a socket, of TLS, or of `pg` itself, as opposed to errors of statements in a callback. */
-function isOfConnection({ message }: Error, code: unknown): boolean {
-  return (
-    (typeof code === 'string' && /^E[A-Z]+$/.test(code)) ||
-    /connection|terminat|timeout|ECONN|pool/i.test(message)
+/** The SQLSTATE of a `DatabaseError` of `pg`. Codes of the system, such as EPIPE, may look like one, but have no severity. */
+function stateOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, severity } = error as Error & Readonly<Partial<Record<'code' | 'severity', unknown>>>;
+  const isState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && typeof severity === 'string';
+  return isState ? code : undefined;
+}
+
+/** Of a system call, or of `pg` itself, as opposed to errors of the code in `write`. */
+function isOfConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return 'syscall' in error || ofConnection.test(error.message);
+}
+
+function unreachable(error: unknown, sink: string): PublishFailed {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  const why = typeof code === 'string' ? ` (${code})` : '';
+  return new PublishFailed(
+    `${messageOf(sink)}, cannot be reached${why}. Check the server, the network and the login; \`cause\` has more.`,
+    { cause: error },
   );
 }

@@ -1,6 +1,7 @@
 import { concatMap, defer, map, of, type Observable } from 'rxjs';
 import { isNewBatch, type OutboxMark } from '../outbox/mark.js';
 import { quoted, type PostgresClient } from './client.js';
+import { markless } from './errors.js';
 
 /** The table of marks: the last batch of each sink of each job. */
 export class Marks {
@@ -17,7 +18,7 @@ export class Marks {
 
   /**
    * Stores the mark if the batch is new, and emits whether it is. The row is locked until the transaction ends, so that another
-   * attempt waits for this one. Error: `LowerEpoch`.
+   * attempt waits for this one. Errors: `LowerEpoch`, `PostgresRefused`.
    */
   advance(client: PostgresClient, mark: OutboxMark): Observable<boolean> {
     const { jobId, sink, epoch, checkpoint, sequence } = mark;
@@ -39,14 +40,12 @@ export class Marks {
     return defer(() => client.query(`SELECT epoch, checkpoint, sequence FROM ${where}`, [jobId, sink])).pipe(
       concatMap(({ rows }) => {
         const [last] = rows as readonly Readonly<Record<'epoch' | 'checkpoint' | 'sequence', string>>[];
-        isNewBatch(
-          mark,
-          last && {
-            epoch: Number(last.epoch),
-            checkpoint: Number(last.checkpoint),
-            sequence: Number(last.sequence),
-          },
-        );
+        if (last === undefined) throw markless(sink, this.#table);
+        isNewBatch(mark, {
+          epoch: Number(last.epoch),
+          checkpoint: Number(last.checkpoint),
+          sequence: Number(last.sequence),
+        });
         // From now on an earlier attempt is refused, although this one had nothing new.
         return client.query(
           `UPDATE ${this.#table} SET epoch = $3 WHERE job = $1 AND sink = $2 AND epoch < $3`,

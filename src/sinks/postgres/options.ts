@@ -31,7 +31,10 @@ export interface PostgresTableOptions<A> extends PostgresOptions<A> {
   /** The columns, which are properties of the records. With SQL types (`{ id: 'bigint' }`), the table can be created. */
   readonly columns:
     readonly (keyof NoInfer<A> & string)[] | Readonly<Partial<Record<keyof NoInfer<A> & string, string>>>;
-  /** Columns with a unique index. A row replaces the one with the same values of these. Default: rows are appended. */
+  /**
+   * Columns with a unique index. A row replaces the one with the same values of these; one with NULL in them is appended. Default: rows
+   * are appended.
+   */
   readonly onConflict?: readonly (keyof NoInfer<A> & string)[];
   /** Creates the table if it does not exist, with `onConflict` as its primary key. Default `false`. */
   readonly createTable?: boolean;
@@ -40,7 +43,10 @@ export interface PostgresTableOptions<A> extends PostgresOptions<A> {
 
 /** Options of `postgresSink` with statements of yours. */
 export interface PostgresWriteOptions<A> extends PostgresOptions<A> {
-  /** Runs statements for a batch, in the transaction that stores its mark. Do not end the transaction. */
+  /**
+   * Runs statements for a batch, in the transaction that stores its mark. Do not end the transaction. Use a SAVEPOINT for a statement whose
+   * error you catch: otherwise the server rolls all of it back, and the job ends with `PostgresRefused`.
+   */
   readonly write: (client: PostgresClient, rows: readonly A[]) => ObservableInput<unknown>;
   readonly table?: never;
   readonly columns?: never;

@@ -3,13 +3,16 @@
  *
  * A batch is one transaction:
  *
- * 1. The mark is stored in the table of marks, on condition that it comes after the last one and its epoch is not lower. That
+ * 1. BEGIN, with the sink's timeout for each statement, each lock and each pause between two statements: a try that is given up
+ *    leaves nothing on the server that waits.
+ * 2. The mark is stored in the table of marks, on condition that it comes after the last one and its epoch is not lower. That
  *    locks the row of the sink. Otherwise the transaction ends here: the database has the batch, or refuses it with `LowerEpoch`.
- * 2. The rows are stored, or your statements run.
- * 3. COMMIT. *Crash* before it: the server rolls back. *Crash* after it, or an answer that is lost: the next try finds the mark.
+ * 3. The rows are stored, or your statements run.
+ * 4. COMMIT. *Crash* before it: the server rolls back. *Crash* after it, or an answer that is lost: the next try finds the mark. The
+ *    server answers ROLLBACK if a statement has failed and `write` caught its error: then nothing is stored, and the job ends.
  *
  * A zombie whose transaction is open holds the lock; its successor waits until it commits, and then finds the mark, or until the
- * server has noticed that its connection is gone.
+ * server has noticed that its connection is gone, or ends it after the timeout.
  *
  * A connection is not used again after an error: to close it also rolls back.
  */
@@ -31,7 +34,7 @@ import type { OutboxMark } from '../outbox/mark.js';
 import { settingsOf } from '../outbox/options.js';
 import { outboxOf } from '../outbox/outboxSink.js';
 import type { PostgresClient, PostgresPoolClient } from './client.js';
-import { failureOf } from './errors.js';
+import { creationFailureOf, failureOf, rolledBack, writeFailureOf } from './errors.js';
 import { Marks } from './marks.js';
 import {
   postgresNames,
@@ -49,7 +52,7 @@ import { definition, insertion, rowsJson } from './table.js';
  * (`json`, arrays), and `NaN` come through. A property that a record lacks is NULL.
  *
  * A lost connection, a deadlock or a server that starts is tried again; values that the server refuses are poison; any other
- * refusal ends the job. Options and errors are those of `outboxSink` besides, and `PostgresRefused`.
+ * refusal ends the job. `timeout` limits each statement on the server as well. Options and errors are those of `outboxSink` besides, and `PostgresRefused`.
  *
  * @param id names the sink in checkpoints; keep it for the life of the job
  *
@@ -63,7 +66,6 @@ import { definition, insertion, rowsJson } from './table.js';
 export function postgresSink<A>(id: string, options: PostgresSinkOptions<A>): FlowOperator<A, never> {
   const settings = postgresSettingsOf(id, options);
   const { to } = settings;
-  const database = new Database(id, settings);
   const shared = settingsOf<A>(
     'postgresSink',
     id,
@@ -74,51 +76,72 @@ export function postgresSink<A>(id: string, options: PostgresSinkOptions<A>): Fl
     },
     { ...postgresNames, publish: true, target: true },
   );
+  const database: Database<A> = new Database<A>(id, settings, shared.timeout);
   return outboxOf(id, shared);
+}
+
+/** The server takes no longer ones. Milliseconds. */
+const longestTimeout = 2 ** 31 - 1;
+
+/** What a batch needs of its connection. */
+interface Connection {
+  readonly client: PostgresClient;
+  /** Whether it broke. */
+  readonly lost: () => boolean;
 }
 
 class Database<A> {
   readonly #marks: Marks;
-  readonly #write: (client: PostgresClient, rows: readonly A[]) => ObservableInput<unknown>;
+  readonly #begin: string;
+  readonly #write: (connection: Connection, rows: readonly A[]) => Observable<unknown>;
   #missing: readonly string[];
 
   constructor(
     private readonly sink: string,
     private readonly settings: PostgresSettings<A>,
+    timeout: number,
   ) {
     const { marks, to, createMarks, createTable } = settings;
     this.#marks = new Marks(marks);
+    this.#begin = begin(timeout);
     this.#missing = createMarks ? [this.#marks.definition] : [];
-    if (typeof to === 'function') this.#write = to;
-    else {
+    if (typeof to === 'function') {
+      this.#write = ({ client, lost }, rows) =>
+        rethrown(
+          () => to(client, rows),
+          (error) => writeFailureOf(error, sink, lost()),
+        );
+    } else {
       const statement = insertion(to);
-      this.#write = (client, rows) => client.query(statement, [rowsJson(rows, to.columns)]);
+      this.#write = ({ client }, rows) =>
+        this.#ours(() => client.query(statement, [rowsJson(rows, to.columns)]));
       if (createTable) this.#missing = [...this.#missing, definition(to)];
     }
   }
 
   /** Commits the rows with their mark, unless the database has them. */
   store(rows: readonly A[], mark: OutboxMark): Observable<never> {
-    return this.#connected((client) => {
-      const written = this.#marks
-        .advance(client, mark)
-        .pipe(concatMap((isNew) => (isNew ? this.#write(client, rows) : EMPTY)));
+    return this.#connected((connection) => {
+      const { client } = connection;
       return concat(
         this.#create(client),
-        defer(() => client.query('BEGIN')),
-        written,
-        defer(() => client.query('COMMIT')),
+        this.#ours(() => client.query(this.#begin)),
+        this.#ours(() => this.#marks.advance(client, mark)).pipe(
+          concatMap((isNew) => (isNew ? this.#write(connection, rows) : EMPTY)),
+        ),
+        this.#ours(() => client.query('COMMIT')).pipe(
+          tap(({ command }) => {
+            if (command !== 'COMMIT') throw rolledBack(this.sink);
+          }),
+        ),
       );
-    }).pipe(
-      catchError((error: unknown) => {
-        throw failureOf(error, this.sink);
-      }),
-    );
+    });
   }
 
   #create(client: PostgresClient): Observable<unknown> {
-    return from(this.#missing).pipe(
-      concatMap((statement) => client.query(statement)),
+    const created = (): Observable<unknown> =>
+      from(this.#missing).pipe(concatMap((statement) => client.query(statement)));
+    return rethrown(created, (error) => creationFailureOf(error, this.sink)).pipe(
       tap({
         complete: () => {
           this.#missing = [];
@@ -127,21 +150,30 @@ class Database<A> {
     );
   }
 
+  /** Statements of the sink. */
+  #ours<T>(work: () => ObservableInput<T>): Observable<T> {
+    return rethrown(work, (error) => failureOf(error, this.sink));
+  }
+
   /** Runs `work` on a connection, which is closed if that fails, or is unsubscribed before its end. */
-  #connected(work: (client: PostgresPoolClient) => Observable<unknown>): Observable<never> {
+  #connected(work: (connection: Connection) => Observable<unknown>): Observable<never> {
     return defer(() => {
       const connecting = this.settings.pool.connect();
       let done = false;
+      let lost = false;
+      // A connection that ends between two statements emits an error, which the next one reports, too.
+      const onError = (): void => {
+        lost = true;
+      };
       const release = (client: PostgresPoolClient): void => {
-        if (done) client.removeListener('error', ignore);
+        if (done) client.removeListener('error', onError);
         client.release(!done);
       };
-      return from(connecting).pipe(
-        // A connection that ends between two statements emits an error, which the next one reports, too.
+      return this.#ours(() => connecting).pipe(
         tap((client) => {
-          client.on('error', ignore);
+          client.on('error', onError);
         }),
-        concatMap(work),
+        concatMap((client) => work({ client, lost: () => lost })),
         ignoreElements(),
         tap({
           complete: () => {
@@ -154,6 +186,22 @@ class Database<A> {
       );
     });
   }
+}
+
+/** Starts a transaction that waits for nothing longer than `timeout`, in one request. */
+function begin(timeout: number): string {
+  const most = Math.min(timeout, longestTimeout);
+  const limits = ['lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout'];
+  return ['BEGIN', ...limits.map((name) => `SET LOCAL ${name} = ${most}`)].join('; ');
+}
+
+/** What `work` emits, with its errors mapped. */
+function rethrown<T>(work: () => ObservableInput<T>, failure: (error: unknown) => unknown): Observable<T> {
+  return defer(work).pipe(
+    catchError((error: unknown) => {
+      throw failure(error);
+    }),
+  );
 }
 
 const ignore = (): void => undefined;

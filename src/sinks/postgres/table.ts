@@ -12,7 +12,8 @@ export interface TableSettings {
 
 /**
  * The statement that stores a batch, whose one parameter is the rows as a JSON array. The server converts the values to the types
- * of the columns. Of several rows in the batch with the same key, the last one counts.
+ * of the columns. Of several rows in the batch with the same key, the last one counts. A row with NULL in its key has no equal, as in
+ * a unique index.
  */
 export function insertion({ table, columns, onConflict }: TableSettings): string {
   const into = quoted(...table);
@@ -26,7 +27,11 @@ export function insertion({ table, columns, onConflict }: TableSettings): string
     .filter((name) => !onConflict.includes(name))
     .map((name) => `${quoted(name)} = excluded.${quoted(name)}`);
   const action = updates.length === 0 ? 'DO NOTHING' : `DO UPDATE SET ${updates.join(', ')}`;
-  const last = `SELECT DISTINCT ON (${keys}) ${list} FROM ${from} WITH ORDINALITY ORDER BY ${keys}, ordinality DESC`;
+  const records = `json_array_elements($1::json) WITH ORDINALITY AS batch(row, at), json_populate_record(NULL::${into}, batch.row) AS r`;
+  const ofRow = (name: string): string => `r.${quoted(name)}`;
+  const isAlone = onConflict.map((name) => `${ofRow(name)} IS NULL`).join(' OR ');
+  const distinct = [...onConflict.map(ofRow), `CASE WHEN ${isAlone} THEN batch.at END`].join(', ');
+  const last = `SELECT DISTINCT ON (${distinct}) ${columns.map(ofRow).join(', ')} FROM ${records} ORDER BY ${distinct}, batch.at DESC`;
   return `${insert} ${last} ON CONFLICT (${keys}) ${action}`;
 }
 

@@ -1,12 +1,12 @@
 /** On a real PostgreSQL, which the test starts; skipped by name where it is not installed. */
-import type { Pool } from 'pg';
+import { Pool } from 'pg';
 import {
   postgresSink,
   type PostgresClient,
   type PostgresPool,
   type PostgresSinkOptions,
 } from '../../../src/sinks/postgres/index.js';
-import { failureOf } from '../../../src/sinks/postgres/errors.js';
+import { creationFailureOf, failureOf, writeFailureOf } from '../../../src/sinks/postgres/errors.js';
 import { MillraceError } from '../../../src/errors.js';
 import type { FlowOperator } from '../../../src/flow/index.js';
 import { hasPostgres, startPostgres, type PostgresServer } from '../../processes/postgres.js';
@@ -29,7 +29,7 @@ withServer('rows in PostgreSQL', () => {
   });
   beforeEach(async () => {
     pool = server.pool();
-    await pool.query('DROP TABLE IF EXISTS visits, millrace_commits');
+    await pool.query('DROP TABLE IF EXISTS visits, millrace_commits CASCADE');
     await pool.query('CREATE TABLE visits (id bigint, "user" text)');
   });
   afterAll(async () => {
@@ -64,6 +64,15 @@ withServer('rows in PostgreSQL', () => {
     while (!done()) {
       await new Promise((resolve) => setImmediate(resolve));
       world.clock.advance(1000);
+    }
+  };
+  /** Until the server has as many of these backends. */
+  const counted = async (which: string, expected: number): Promise<void> => {
+    for (;;) {
+      const { rows: found } = await pool.query<{ n: string }>(
+        `SELECT count(*) AS n FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND ${which}`,
+      );
+      if (Number(found[0]?.n) === expected) return;
     }
   };
   const published = async (world: World, run: Run): Promise<void> => {
@@ -155,6 +164,185 @@ withServer('rows in PostgreSQL', () => {
     ]);
     run.stop();
     await pool.query('DROP TABLE "Odd ""names"""');
+  });
+
+  test('with NULL in the key have no equal, as in a unique index, also beside a column named ordinality', async () => {
+    await pool.query('CREATE TABLE pairs (a bigint, b bigint, ordinality bigint, UNIQUE (a, b))');
+    const world = new World();
+    const run = start(world, {
+      table: 'pairs',
+      columns: ['a', 'b', 'ordinality'],
+      onConflict: ['a', 'b'],
+      maxBatch: { records: 10 },
+    } as never);
+    const all = [
+      [null, 1, 1],
+      [null, 1, 2],
+      [null, null, 3],
+      [null, null, 4],
+      [1, 1, 5],
+      [1, 1, 6],
+    ];
+    write(run, ...all.map(([a, b, ordinality]) => ({ a, b, ordinality })));
+    await published(world, run);
+    expect(run.error).toBeUndefined();
+    const { rows: found } = await pool.query<{ ordinality: string }>(
+      'SELECT * FROM pairs ORDER BY ordinality',
+    );
+    expect(found.map(({ ordinality }) => Number(ordinality))).toEqual([1, 2, 3, 4, 6]);
+    run.stop();
+    await pool.query('DROP TABLE pairs');
+  });
+
+  test('whose transaction rolled back at COMMIT, after an error that `write` caught, end the job', async () => {
+    const world = new World();
+    const run = start(world, {
+      table: undefined,
+      columns: undefined,
+      write: async (client: PostgresClient) => {
+        await client.query('INSERT INTO visits VALUES (1)');
+        await client.query('SELECT 1 / 0').catch(() => undefined);
+      },
+    } as never);
+    write(run, { id: 1, user: 'a' });
+    await published(world, run);
+    expect(run.error).toMatchObject({ code: 'PostgresRefused', retryable: false });
+    expect(String(run.error)).toContain('SAVEPOINT');
+    expect(await rows()).toEqual([]);
+  });
+
+  test('an error that `write` caught after a SAVEPOINT does no harm', async () => {
+    const world = new World();
+    const run = start(world, {
+      table: undefined,
+      columns: undefined,
+      write: async (client: PostgresClient) => {
+        await client.query("INSERT INTO visits VALUES (1, 'a')");
+        await client.query('SAVEPOINT s');
+        await client.query('SELECT 1 / 0').catch(() => client.query('ROLLBACK TO s'));
+      },
+    } as never);
+    write(run, { id: 1, user: 'a' });
+    await published(world, run);
+    expect(run.error).toBeUndefined();
+    expect(await rows()).toEqual([[1, 'a']]);
+    run.stop();
+  });
+
+  test('wait for a table that another process creates at the same time', async () => {
+    const other = await pool.connect();
+    await other.query('BEGIN; CREATE TABLE millrace_commits (job text)');
+    const world = new World();
+    const run = start(world, { retry: { tries: 2, initial: 1000, max: 1000 } });
+    write(run, { id: 1, user: 'a' });
+    run.barrier();
+    run.durable();
+    const isWaiting = "query LIKE 'CREATE TABLE IF%' AND wait_event_type = 'Lock'";
+    await counted(isWaiting, 1);
+    await other.query(
+      'ALTER TABLE millrace_commits ADD sink text, ADD epoch bigint, ADD checkpoint bigint, ADD sequence bigint, ADD PRIMARY KEY (job, sink)',
+    );
+    await other.query('COMMIT');
+    other.release();
+    await until(world, () => run.pending.length === 0 || run.error !== undefined);
+    expect(run.error).toBeUndefined();
+    expect(run.events.filter(({ type }) => type === 'publish-retried')).toMatchObject([
+      { error: { code: 'PublishFailed', cause: { code: '23505' } } },
+    ]);
+    expect(await rows()).toEqual([[1, 'a']]);
+    run.stop();
+  });
+
+  test('are given up by the server as well after the timeout', async () => {
+    await pool.query('CREATE TABLE seen (name text, value text)');
+    const names = ['lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout'];
+    const world = new World();
+    const run = start(world, {
+      table: undefined,
+      columns: undefined,
+      timeout: '20d',
+      write: async (client: PostgresClient) => {
+        for (const name of names)
+          await client.query('INSERT INTO seen VALUES ($1, current_setting($1))', [name]);
+      },
+    } as never);
+    write(run, { id: 1, user: 'a' });
+    await published(world, run);
+    expect(run.error).toBeUndefined();
+    const { rows: seen } = await pool.query('SELECT * FROM seen');
+    expect(seen).toEqual(names.map((name) => ({ name, value: '20d' })));
+    run.stop();
+    await pool.query('DROP TABLE seen');
+
+    // The one that is given up waits for the lock of a zombie.
+    const zombie = await pool.connect();
+    await zombie.query('BEGIN; SELECT * FROM millrace_commits FOR UPDATE');
+    const next = start(world, { timeout: 100 });
+    write(next, { id: 2, user: 'b' });
+    next.barrier();
+    next.durable();
+    const isWaiting = "query LIKE 'INSERT INTO%' AND wait_event_type = 'Lock'";
+    await counted(isWaiting, 1);
+    next.stop();
+    await counted(isWaiting, 0);
+    await zombie.query('ROLLBACK');
+    zombie.release();
+  });
+
+  test('whose mark a trigger drops are not taken for published', async () => {
+    const world = new World();
+    const first = start(world);
+    write(first, { id: 1, user: 'a' });
+    await published(world, first);
+    first.stop();
+    await pool.query('DELETE FROM millrace_commits');
+    await pool.query(
+      "CREATE OR REPLACE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    );
+    await pool.query(
+      'CREATE TRIGGER t BEFORE INSERT ON millrace_commits FOR EACH ROW EXECUTE FUNCTION nothing()',
+    );
+    const run = start(world);
+    write(run, { id: 2, user: 'b' });
+    await published(world, run);
+    expect(run.error).toMatchObject({ code: 'PostgresRefused' });
+    expect(String(run.error)).toContain('did not store the mark');
+  });
+
+  test('whatever connecting fails with is tried again, and is never poison', async () => {
+    const ended = new Pool({ connectionString: server.url });
+    await ended.end();
+    const pools: PostgresPool[] = [ended];
+    for (const code of ['EAI_AGAIN', 'EPIPE', 'SELF_SIGNED_CERT_IN_CHAIN', undefined])
+      pools.push({ connect: () => Promise.reject(errorOf(code)) });
+    for (const broken of pools) {
+      const world = new World();
+      const retry = { tries: 2, initial: 1000, max: 1000 };
+      const run = start(world, { pool: broken, retry, onPoison: { deadLetter: 'memory://lake/rejects' } });
+      write(run, { id: 1, user: 'a' });
+      await published(world, run);
+      expect(run.error).toMatchObject({ code: 'PublishFailed', retryable: true });
+      expect(String(run.error)).not.toContain('data');
+    }
+  });
+
+  test('whose connection breaks within `write` are tried again, whatever that makes of it', async () => {
+    const world = new World();
+    const retry = { tries: 2, initial: 1000, max: 1000 };
+    const run = start(world, {
+      table: undefined,
+      columns: undefined,
+      retry,
+      write: async (client: PostgresClient) => {
+        await client.query('SELECT pg_terminate_backend(pg_backend_pid())').catch(() => undefined);
+        await client.query('SELECT 1').catch(() => {
+          throw new Error('of a wrapper');
+        });
+      },
+    } as never);
+    write(run, { id: 1, user: 'a' });
+    await published(world, run);
+    expect(run.error).toMatchObject({ code: 'PublishFailed', cause: { message: 'of a wrapper' } });
   });
 
   test('go to a table that is created when asked', async () => {
@@ -313,36 +501,67 @@ function breaking(pool: Pool, at: number, when: 'before' | 'after'): PostgresPoo
   };
 }
 
-const errorOf = (code: unknown, message = 'a message with data'): Error =>
-  Object.assign(new Error(message), code === undefined ? {} : { code });
+const errorOf = (code: unknown, message = 'a message with data', more: object = {}): Error =>
+  Object.assign(new Error(message), code === undefined ? {} : { code }, more);
+/** As `pg` makes them of answers of the server. */
+const databaseError = (code: string): Error => errorOf(code, undefined, { severity: 'ERROR' });
 
 test.each([
   ['08006', 'PublishFailed'],
+  ['25006', 'PublishFailed'],
+  ['25P03', 'PublishFailed'],
   ['40001', 'PublishFailed'],
   ['40P01', 'PublishFailed'],
   ['53300', 'PublishFailed'],
   ['57P01', 'PublishFailed'],
   ['57014', 'PublishFailed'],
-  ['ECONNREFUSED', 'PublishFailed'],
-  ['ECONNRESET', 'PublishFailed'],
   ['22P02', 'PoisonBatch'],
   ['23505', 'PoisonBatch'],
+  ['54000', 'PoisonBatch'],
+  ['P0001', 'PoisonBatch'],
   ['28P01', 'PostgresRefused'],
   ['42P01', 'PostgresRefused'],
   ['42501', 'PostgresRefused'],
-])('an error %s of the server is %s', (code, expected) => {
-  const found = failureOf(errorOf(code), 'out') as MillraceError;
-  expect(found).toBeInstanceOf(MillraceError);
-  expect(found.code).toBe(expected);
-  expect(found.message).not.toContain('data');
+])('an error %s of the server is %s, also in `write`', (code, expected) => {
+  for (const find of [failureOf, (error: unknown) => writeFailureOf(error, 'out', false)]) {
+    const found = find(databaseError(code), 'out') as MillraceError;
+    expect(found).toBeInstanceOf(MillraceError);
+    expect(found.code).toBe(expected);
+    expect(found.message).not.toContain('data');
+  }
 });
 
-test('errors of millrace, and those of a callback, are passed on', () => {
-  expect(failureOf(errorOf(undefined, 'Connection terminated unexpectedly'), 'out')).toMatchObject({
-    code: 'PublishFailed',
-  });
-  for (const error of [new MillraceError('Mine', 'x'), new TypeError('x is not a function'), 'a string'])
-    expect(failureOf(error, 'out')).toBe(error);
+test.each(['23505', '42710', '42P07'])('an error %s of CREATE TABLE is tried again', (code) => {
+  expect(creationFailureOf(databaseError(code), 'out')).toMatchObject({ code: 'PublishFailed' });
+});
+
+test('other errors of CREATE TABLE are as those of any statement', () => {
+  expect(creationFailureOf(databaseError('42501'), 'out')).toMatchObject({ code: 'PostgresRefused' });
+});
+
+test.each(['ECONNREFUSED', 'EAI_AGAIN', 'EPIPE', 'SELF_SIGNED_CERT_IN_CHAIN', '23505', undefined])(
+  'an error %s of a statement of the sink that is not of the server is tried again',
+  (code) => {
+    const found = failureOf(errorOf(code), 'out');
+    expect(found).toMatchObject({ code: 'PublishFailed' });
+    expect(found.message).not.toContain('data');
+  },
+);
+
+test('an error of `write` is of the connection if it says so, or if the connection broke; others are passed on', () => {
+  for (const error of [
+    errorOf(undefined, 'Connection terminated unexpectedly'),
+    errorOf(undefined, 'Query read timeout'),
+    errorOf('EPIPE', undefined, { syscall: 'write' }),
+  ])
+    expect(writeFailureOf(error, 'out', false)).toMatchObject({ code: 'PublishFailed' });
+  const own = [new TypeError('the connection pool is x'), errorOf('E_MINE'), 'a string'];
+  for (const error of own) {
+    expect(writeFailureOf(error, 'out', false)).toBe(error);
+    expect(writeFailureOf(error, 'out', true)).toMatchObject({ code: 'PublishFailed' });
+  }
+  const mine = new MillraceError('Mine', 'x');
+  expect(writeFailureOf(mine, 'out', true)).toBe(mine);
 });
 
 test.each([
