@@ -72,7 +72,18 @@ export interface Writer<T> {
   /** The usual extension of such files, with the dot: `.parquet`. */
   readonly extension: string;
   readonly restore: Restore;
+  /**
+   * The format compresses its content itself, by this option: `codec of avro()`. A sink does not compress such files again, because
+   * nothing could read them. Default: it has no such option.
+   */
+  readonly compressedBy?: string;
   open(out: FileOutput): FileEncoder<T>;
+}
+
+/** A format that writes with other options. */
+export interface ReadOnly {
+  /** What a sink says that is given this one. */
+  readonly onlyReads: string;
 }
 
 /** A format of rows, which are written one after another; each ends with the format's boundary. */

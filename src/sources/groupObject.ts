@@ -65,16 +65,18 @@ export class GroupObject<T> {
 
   /** Whether nothing of the object has been passed on. */
   get unread(): boolean {
-    return this.#decoder.offset === 0;
+    return this.#decoder.records === 0 && (this.object.resume?.line ?? 0) === 0;
   }
 
   /** The position after the last rows. Errors: `BadDecoderState`. */
   get position(): ObjectPosition {
     const { key, etag, uri } = this.object;
     const { format } = this.#options;
+    // A decoder is at its first group from when it asks for it.
+    if (this.unread) return { key, etag, offset: 0, line: 0, format: format.name };
     const { offset, records } = this.#decoder;
     const at = { key, etag, offset, line: records, format: format.name };
-    return offset === 0 ? at : { ...at, ...stateOf(format, this.#decoder, uri) };
+    return { ...at, ...stateOf(format, this.#decoder, uri) };
   }
 
   get place(): RecordPlace | undefined {

@@ -9,6 +9,7 @@ import { InvalidOption, parseSize, type Size } from '../../config/units.js';
 import type { FileFormat } from '../format.js';
 import type { Reader } from '../reader.js';
 import { validator } from '../validator.js';
+import type { ReadOnly } from '../writer.js';
 import { blockCodecs, type AvroCodec } from './codecs.js';
 import { AvroDecoder, isAvroState } from './decoder.js';
 import { AvroEncoder } from './encoder.js';
@@ -112,15 +113,18 @@ export function avro<T>(options: AvroOptions<T> = {}): FileFormat<T, unknown> | 
     decoder: (start) => new AvroDecoder<T>(start, decoding),
     isState: isAvroState,
   };
-  if (type === undefined || json === undefined || blockCodec === undefined) return reader;
+  if (type === undefined || json === undefined || blockCodec === undefined) return { ...reader, ...readOnly };
   const writing = { type, schema: json, codec, blockCodec, block: parseSize('avro: block', block) };
   return {
     ...reader,
     extension: '.avro',
     restore: 'closing',
+    compressedBy: 'codec of avro()',
     open: (out) => new AvroEncoder(writing, out),
   };
 }
+
+const readOnly: ReadOnly = { onlyReads: 'avro() without `avroSchema` only reads: avro({ avroSchema })' };
 
 /** A string is the name of a type, or JSON. */
 function jsonOf(schema: AvroSchema): string {

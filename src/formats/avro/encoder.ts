@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type avsc from 'avsc';
+import avsc from 'avsc';
 import { MillraceError } from '../../errors.js';
+import { printable } from '../../printable.js';
+import { typeName } from '../typeName.js';
 import type { FileEncoder, FileOutput, Persisted } from '../writer.js';
 import type { BlockCodec } from './codecs.js';
 import { blockOf, headerOf, syncBytes } from './container.js';
-import { messageOf } from './failures.js';
 
 export interface Writing {
   readonly type: avsc.Type;
@@ -16,9 +17,8 @@ export interface Writing {
   readonly block: number;
 }
 
-/** The unit in which `held` grows, in bytes. */
-const step = 1024;
-const smallest = 4 * step;
+/** Bytes of the smallest buffer. */
+const smallest = 1024;
 
 /**
  * Writes one file. Records are collected into a block, which ends when it is full, at a checkpoint, and when memory is short.
@@ -38,9 +38,9 @@ export class AvroEncoder implements FileEncoder<unknown> {
     this.#out = out;
   }
 
-  /** In steps, so that not every record changes it. */
+  /** The buffer grows by doubling, so that not every record changes it. */
   get held(): number {
-    return Math.ceil(this.#length / step) * step;
+    return this.#data.length;
   }
 
   write(record: unknown): void {
@@ -50,9 +50,10 @@ export class AvroEncoder implements FileEncoder<unknown> {
       valid = type.isValid(record, { noUndeclaredFields: true });
       if (valid) this.#encode(record);
     } catch (error) {
-      throw new MillraceError('NotAvro', `A record cannot be written as Avro: ${messageOf(error)}.`, {
-        cause: error,
-      });
+      throw refusal(
+        `encoding it failed with ${error instanceof Error ? error.name : typeName(error)}`,
+        error,
+      );
     }
     if (!valid) throw this.#notAvro(record);
     this.#count++;
@@ -102,29 +103,49 @@ export class AvroEncoder implements FileEncoder<unknown> {
     this.#out.write(blockOf(this.#count, data, this.#sync));
     this.#count = 0;
     this.#length = 0;
-    // One large record does not keep its memory.
-    if (this.#data.length > 2 * this.#writing.block) this.#data = Buffer.alloc(0);
+    // An open file without records keeps no memory.
+    this.#data = Buffer.alloc(0);
   }
 
   #notAvro(record: unknown): MillraceError {
-    let what = 'it does not fit the schema';
+    let what: string | undefined;
     this.#writing.type.isValid(record, {
       noUndeclaredFields: true,
       errorHook: (path, value, type) => {
-        const where = path.length === 0 ? 'it' : path.join('.');
-        what = `${where} is ${shown(value)}, which is not valid for ${shown(type.schema({ noDeref: true }))}`;
+        what ??= misfit(path, value, type);
       },
     });
-    return new MillraceError('NotAvro', `A record cannot be written as Avro: ${what}.`);
+    return refusal(what ?? 'it does not fit avroSchema');
   }
 }
 
-const excerptChars = 80;
+const most = 200;
 
-function shown(value: unknown): string {
-  const text =
-    typeof value === 'object' && value !== null
-      ? JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each))
-      : String(value);
-  return text.length > excerptChars ? `${text.slice(0, excerptChars)}…` : text;
+/** Values of records are not in the message. */
+function refusal(what: string, cause?: unknown): MillraceError {
+  return new MillraceError(
+    'NotAvro',
+    `A record cannot be written as Avro: ${what}. Map the record before the sink, or change avroSchema.`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+function misfit(path: readonly string[], value: unknown, type: avsc.Type): string {
+  const at = (steps: readonly string[]): string =>
+    steps.length === 0 ? 'the record' : printable(steps.join('.').slice(0, most));
+  const surplus = surplusOf(value, type);
+  if (surplus !== undefined) return `${at([...path, surplus])} is not in the schema`;
+  if (value === undefined || value === null) return `${at(path)} is ${value === null ? 'null' : 'missing'}`;
+  // Of our logical types.
+  const { kind } = type as { readonly kind?: string };
+  const expected = kind ?? JSON.stringify(type.schema({ noDeref: true })).slice(0, most);
+  return `${at(path)} is a value of type ${typeName(value)} that does not fit ${expected}`;
+}
+
+/** avsc says of a record only that it has a field too many. */
+function surplusOf(value: unknown, type: avsc.Type): string | undefined {
+  if (!(type instanceof avsc.types.RecordType) || typeof value !== 'object' || value === null)
+    return undefined;
+  const names = new Set(type.fields.map(({ name }) => name));
+  return Object.keys(value).find((name) => !names.has(name));
 }

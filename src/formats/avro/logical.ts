@@ -3,6 +3,7 @@
  * underlying type, as the specification asks.
  */
 import avsc from 'avsc';
+import { midnightOf, nanosOfTime, nanosOfTimestamp } from '../isoText.js';
 import { JsonNumber } from '../jsonNumbers.js';
 import {
   BadValue,
@@ -114,25 +115,21 @@ function timestampOf(dates: Dates, unit: Unit, kind: string): Conversion {
   };
 }
 
-const isoTimestamp = /^([+-]\d{6}|\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z$/;
-
 /** Nanoseconds since 1970 of a `Date`, or of ISO 8601 in UTC. */
 function nanosOf(value: unknown, dates: Dates): bigint | undefined {
   if (value instanceof Date) {
     const millis = value.getTime();
     return Number.isNaN(millis) ? undefined : BigInt(millis) * 1_000_000n;
   }
-  const found = dates === 'text' && typeof value === 'string' ? isoTimestamp.exec(value) : null;
-  if (found === null) return undefined;
-  const seconds = Date.parse(`${found[0].replace(/(?:\.\d+)?Z$/, '')}Z`);
-  return Number.isNaN(seconds)
-    ? undefined
-    : BigInt(seconds) * 1_000_000n + BigInt((found[7] ?? '').padEnd(9, '0'));
+  // A local timestamp has no offset, and is not moved by one.
+  return dates === 'text' && typeof value === 'string' && value.endsWith('Z')
+    ? nanosOfTimestamp(value)
+    : undefined;
 }
 
 function dateOf(dates: Dates): Conversion {
-  const dayOf = (millis: number): number | undefined =>
-    millis % dayMillis === 0 ? millis / dayMillis : undefined;
+  const dayOf = (millis: number | undefined): number | undefined =>
+    millis !== undefined && millis % dayMillis === 0 ? millis / dayMillis : undefined;
   return {
     kind: 'date',
     read: (value) => {
@@ -141,9 +138,7 @@ function dateOf(dates: Dates): Conversion {
     },
     write: (value) => {
       if (value instanceof Date) return dayOf(value.getTime());
-      return dates === 'text' && typeof value === 'string' && /^([+-]\d{6}|\d{4})-\d\d-\d\d$/.test(value)
-        ? dayOf(Date.parse(value))
-        : undefined;
+      return dates === 'text' && typeof value === 'string' ? dayOf(midnightOf(value)) : undefined;
     },
   };
 }
@@ -153,13 +148,8 @@ function timeOf(unit: 'MILLIS' | 'MICROS'): Conversion {
     kind: 'time',
     read: (value) => timeText(nanos(value, unit)),
     write(value) {
-      const found = typeof value === 'string' ? /^(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?$/.exec(value) : null;
-      if (found === null) return undefined;
-      const [, hours, minutes, seconds, fraction = ''] = found;
-      const all =
-        BigInt(Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1_000_000_000n +
-        BigInt(fraction.padEnd(9, '0'));
-      return all % perUnit[unit] === 0n ? Number(all / perUnit[unit]) : undefined;
+      const all = typeof value === 'string' ? nanosOfTime(value) : undefined;
+      return all !== undefined && all % perUnit[unit] === 0n ? Number(all / perUnit[unit]) : undefined;
     },
   };
 }

@@ -1,12 +1,12 @@
 /** Dates, timestamps and decimals from what represents them in JavaScript, exactly or not at all. */
 import { isDate } from 'node:util/types';
+import { midnightOf, nanosOfTimestamp } from '../isoText.js';
 import { typeName } from '../typeName.js';
 import { Misfit } from './misfit.js';
 import type { TimestampUnit } from './types.js';
 
 const dayMillis = 86_400_000;
 const perMilli = { millis: 1n, micros: 1000n, nanos: 1_000_000n };
-const digits = { millis: 3, micros: 6, nanos: 9 };
 
 const int64 = { least: -(2n ** 63n), most: 2n ** 63n - 1n };
 
@@ -17,7 +17,8 @@ export function fitInt64(value: bigint): bigint {
 
 /** Days since 1970. */
 export function daysOf(value: unknown): number {
-  const millis = typeof value === 'string' ? midnightOf(value) : isDate(value) ? value.getTime() : undefined;
+  const millis =
+    typeof value === 'string' ? (midnightOf(value) ?? NaN) : isDate(value) ? value.getTime() : undefined;
   if (millis === undefined)
     throw new Misfit(`is a value of type ${typeName(value)}, not a Date or a string such as 2026-11-29`);
   if (Number.isNaN(millis)) throw new Misfit('is not a date');
@@ -38,32 +39,13 @@ export function timestampOf(value: unknown, unit: TimestampUnit): bigint {
   return fitInt64(BigInt(millis) * perMilli[unit]);
 }
 
-const dateForm = /^(\d{4})-(\d\d)-(\d\d)$/;
-const timestampForm =
-  /^(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/;
-
-/** NaN if there is no such day. */
-function midnightOf(text: string): number {
-  const found = dateForm.exec(text);
-  if (found === null) return NaN;
-  const [year, month, day] = [Number(found[1]), Number(found[2]), Number(found[3])];
-  const date = new Date(0);
-  date.setUTCFullYear(year, month - 1, day);
-  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? date.getTime() : NaN;
-}
-
 function timestampOfText(text: string, unit: TimestampUnit): bigint {
-  const found = timestampForm.exec(text);
-  const midnight = found === null ? NaN : midnightOf(found[1] ?? '');
-  if (found === null || Number.isNaN(midnight))
+  const all = nanosOfTimestamp(text);
+  if (all === undefined)
     throw new Misfit('is not a timestamp with a time zone, such as 2026-11-29T12:00:00.5Z');
-  const [, , hour, minute, second, fraction = '', sign, zoneHour = 0, zoneMinute = 0] = found;
-  const rest = fraction.slice(digits[unit]);
-  if (/[^0]/.test(rest)) throw new Misfit(`has more digits than its unit, ${unit}`);
-  const offset = (Number(zoneHour) * 60 + Number(zoneMinute)) * (sign === '-' ? -1 : 1);
-  const seconds = midnight / 1000 + Number(hour) * 3600 + (Number(minute) - offset) * 60 + Number(second);
-  const parts = fraction.slice(0, digits[unit]).padEnd(digits[unit], '0');
-  return BigInt(seconds) * 1000n * perMilli[unit] + BigInt(parts);
+  const nanos = 1_000_000n / perMilli[unit];
+  if (all % nanos !== 0n) throw new Misfit(`has more digits than its unit, ${unit}`);
+  return all / nanos;
 }
 
 const decimalForm = /^([+-]?)(\d{1,400})(?:\.(\d{1,400}))?(?:[eE]([+-]?\d{1,3}))?$/;

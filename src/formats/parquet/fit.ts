@@ -42,9 +42,10 @@ function fitOfKind(type: TypeNode): Fit {
       return (value) => {
         if (typeof value === 'bigint') return fitInt64(value);
         if (Number.isSafeInteger(value)) return BigInt(value as number);
-        throw typeof value === 'number'
-          ? new Misfit('is not a safe integer: use a bigint')
-          : not(value, 'an integer');
+        if (typeof value !== 'number') throw not(value, 'an integer');
+        throw new Misfit(
+          Number.isInteger(value) ? 'is not a safe integer: use a bigint' : 'is not an integer',
+        );
       };
     case 'float':
       return (value) => {
@@ -182,31 +183,39 @@ export function recordFit(fields: readonly Field[]): (value: unknown, target: un
     // Every object has these, but not as its own.
     inherited: name in Object.prototype,
   }));
-  const known = new Set(fields.map(({ name }) => name));
+  const places = new Map(fields.map(({ name }, i) => [name, i]));
   return (value, target) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw not(value, 'an object');
     const record = value as Readonly<Record<string, unknown>>;
-    let found = 0;
     let i = 0;
     let at = '';
     try {
       for (const { name, fit, inherited } of columns) {
         at = name;
         const given = inherited && !Object.hasOwn(record, name) ? undefined : record[name];
-        if (given !== undefined) found++;
         target[i++] = fit(given);
       }
     } catch (error) {
       throw error instanceof Misfit ? error.within(stepTo(at)) : error;
     }
-    for (const name in record) if (record[name] !== undefined) found--;
-    if (found < 0) refuseOthers(record, known);
+    refuseOthers(record, columns, places);
   };
 }
 
-/** Dropping a value without a trace would lose it. */
-function refuseOthers(record: Readonly<Record<string, unknown>>, known: ReadonlySet<string>): void {
-  for (const name in record)
-    if (record[name] !== undefined && !known.has(name))
-      throw new Misfit('is not in the schema').within(stepTo(name));
+/** Dropping a value without a trace would lose it. Most records have their fields in the order of the schema. */
+function refuseOthers(
+  record: Readonly<Record<string, unknown>>,
+  columns: readonly { readonly name: string }[],
+  places: ReadonlyMap<string, number>,
+): void {
+  let next = 0;
+  for (const name in record) {
+    if (name === columns[next]?.name) {
+      next++;
+      continue;
+    }
+    const place = places.get(name);
+    if (place !== undefined) next = place + 1;
+    else if (record[name] !== undefined) throw new Misfit('is not in the schema').within(stepTo(name));
+  }
 }

@@ -18,7 +18,7 @@ export class Misfit extends Error {
 
   /** What the sink is told. The value itself is not in the message. */
   get refusal(): MillraceError {
-    const place = printable(this.path.slice(0, maxPath));
+    const place = this.path === '' ? 'the record' : printable(this.path.slice(0, maxPath));
     return new MillraceError(
       'NotParquet',
       `A record does not fit the schema of parquet(): ${place} ${this.what}. Map it before the sink, or change the type of the column.`,

@@ -10,7 +10,7 @@ import { InvalidOption, parseSize, type Size } from '../../config/units.js';
 import { fields, isCount } from '../../shape.js';
 import type { GroupReader } from '../groupReader.js';
 import { validator } from '../validator.js';
-import type { Writer } from '../writer.js';
+import type { ReadOnly, Writer } from '../writer.js';
 import { areCodecs } from './codecs.js';
 import { ParquetDecoder } from './decoder.js';
 import { fieldsOfSchema, givesJsonSchema } from './jsonSchema.js';
@@ -106,9 +106,16 @@ export function parquet(
     name: 'parquet',
     groups: (start) => new ParquetDecoder<unknown>(start, decoding),
     isState: fields({ group: isCount, row: isCount }),
-    ...writerOf(columnsOf(schema, written), options),
+    ...(writerOf(columnsOf(schema, written), options) ?? readOnly(schema)),
   };
 }
+
+const readOnly = (schema: unknown): ReadOnly => ({
+  onlyReads:
+    schema === undefined
+      ? 'parquet() without `schema` only reads: parquet({ schema })'
+      : 'parquet() only reads with a `schema` that does not give its JSON Schema: make one of `types`',
+});
 
 /** The columns to write. A schema of which nothing can be made is good enough for reading. */
 function columnsOf(

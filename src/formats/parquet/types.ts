@@ -152,8 +152,19 @@ export function fieldsOf(key: string, given: ParquetFields): Field[] {
 }
 
 function checked(key: string, type: ParquetType): TypeNode {
-  if (!isNode(type)) throw new InvalidOption(key, type, 'one of types of millrace/parquet');
-  return node(type);
+  if (isNode(type)) return node(type);
+  throw new InvalidOption(
+    key,
+    type,
+    `one of types of millrace/parquet${typeof type === 'function' ? called(type) : ''}`,
+  );
+}
+
+/** `types.timestamp` instead of `types.timestamp()`. */
+function called(type: unknown): string {
+  const [name] = Object.entries(types).find(([, each]) => each === type) ?? [];
+  if (name === undefined) return '';
+  return `: call types.${name}, as in types.${name}(${name === 'timestamp' ? '' : '…'})`;
 }
 
 const isUnit = (value: unknown): boolean => value === 'millis' || value === 'micros' || value === 'nanos';

@@ -61,6 +61,7 @@ export function writerOf(
   return {
     extension: '.parquet',
     restore: parquetSeal,
+    compressedBy: 'compression of parquet()',
     open: (out) => new ParquetEncoder<unknown>({ fields: fields(), codec, groupBytes, groupRows: rows }, out),
   };
 }

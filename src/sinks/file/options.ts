@@ -6,7 +6,7 @@ import type { Transfer } from '../../config/config.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../../config/units.js';
 import { compressorNamed } from '../../formats/codec.js';
 import { compressed } from '../../formats/compressed.js';
-import { writerOf, type Restore, type RowWriter, type Writer } from '../../formats/writer.js';
+import { writerOf, type ReadOnly, type Restore, type RowWriter, type Writer } from '../../formats/writer.js';
 import { largestPart, maxObject } from '../../store/multipart/index.js';
 import { objectsOf, type DescribeObjects, type ObjectOptions } from './objectOptions.js';
 import { partitionerOf, type Partitioner } from './partitions/partitioner.js';
@@ -55,7 +55,7 @@ export interface FileSinkOptions<A> {
   readonly format: RowWriter<NoInfer<A>> | Writer<NoInfer<A>>;
   /**
    * Compresses files: in gzip members, Zstandard frames (Node 22.15 or later) or framed Snappy of at most 256 KiB of content, which end at
-   * checkpoints. Names get `.gz`, `.zst` or `.sz`. Default: `'none'`.
+   * checkpoints. Names get `.gz`, `.zst` or `.sz`. Not with `parquet()` and `avro()`, which have options of their own. Default: `'none'`.
    */
   readonly compression?: 'none' | 'gzip' | 'zstd' | 'snappy';
   /**
@@ -165,6 +165,12 @@ export function checkPartSize(id: string, partSize: number, least: number): void
 function writerOfOptions<A>(id: string, { format, compression = 'none' }: FileSinkOptions<A>): Writer<A> {
   const writer = writerOf<A>(format);
   if (compression === 'none') return writer;
+  if (writer.compressedBy !== undefined)
+    throw new InvalidOption(
+      `fileSink '${id}': compression`,
+      compression,
+      `'none' with this format, which compresses inside of its files: use ${writer.compressedBy}`,
+    );
   const compressor = compressorNamed(compression);
   if (compressor !== undefined) return compressed(writer, compressor);
   throw new InvalidOption(
@@ -186,9 +192,14 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
   checkOptions(of, naming, namingNames, 'naming.');
   oneOf(`${of}: onUnencodable`, given.onUnencodable, ['fail', 'skip']);
   oneOf(`${of}: compression`, given.compression, ['none', 'gzip', 'zstd', 'snappy']);
-  const { encode, open, restore } = (format ?? {}) as Partial<RowWriter<A> & Writer<A>>;
+  const { encode, open, restore, onlyReads } = (format ?? {}) as Partial<RowWriter<A> & Writer<A> & ReadOnly>;
   if (typeof encode !== 'function' && typeof open !== 'function')
-    throw new InvalidOption(`${of}: format`, format, 'a format such as ndjson(), csv() or bytes()');
+    throw new InvalidOption(
+      `${of}: format`,
+      format,
+      'a format such as ndjson(), csv() or bytes()',
+      onlyReads && `${of}: format: ${onlyReads}.`,
+    );
   const restores = typeof restore === 'object' ? typeof restore.seal === 'function' : ways.has(restore);
   if (open !== undefined && !restores)
     throw new InvalidOption(

@@ -593,33 +593,88 @@ describe('what does not fit the schema is refused', () => {
   const write = (avroSchema: AvroSchema, value: unknown) => () => written({ avroSchema }, [value]);
 
   it.each<[string, AvroSchema, unknown, RegExp]>([
-    ['another type', numbers, { id: 'x', text: '' }, /id is x, which is not valid for long/],
+    ['another type', numbers, { id: 'x', text: '' }, /id is a value of type String that does not fit "long"/],
     [
       'a field that is not in it',
       numbers,
       { id: 1, text: '', more: 1 },
-      /it is {"id":1,"text":"","more":1}, which is not valid for/,
+      /: more is not in the schema\. Map the record before the sink/,
     ],
-    ['a missing one', numbers, { id: 1 }, /text is undefined/],
-    ['an integer of more than 64 bits', record(['n', 'long']), { n: 2n ** 63n }, /n is 9223372036854775808/],
+    ['a missing one', numbers, { id: 1 }, /text is missing/],
+    [
+      'an integer of more than 64 bits',
+      record(['n', 'long']),
+      { n: 2n ** 63n },
+      /n is a value of type BigInt that does not fit "long"/,
+    ],
     [
       'more digits than a decimal has',
       record(['n', logical('bytes', 'decimal', { precision: 4, scale: 2 })]),
       { n: 0.125 },
-      /n is 0.125/,
+      /n is a value of type Number that does not fit .*decimal/,
     ],
     [
       'more digits than a precision',
       record(['n', logical('bytes', 'decimal', { precision: 4, scale: 2 })]),
       { n: 100 },
-      /n is 100/,
+      /n is a value of type Number that does not fit .*decimal/,
     ],
     ['an invalid date', record(['at', logical('long', 'timestamp-millis')]), { at: new Date(NaN) }, /at is /],
     ['a day with a time', record(['day', logical('int', 'date')]), { day: new Date(1) }, /day is /],
-    ['no record', numbers, null, /it is null/],
+    ['no record', numbers, null, /the record is null/],
   ])('%s', (_, schema, value, message) => {
     expect(write(schema, value)).toThrow(expect.objectContaining({ code: 'NotAvro' }));
     expect(write(schema, value)).toThrow(message);
+  });
+
+  it('with the path and the types, not the values', () => {
+    const item = {
+      type: 'record',
+      name: 'Item',
+      fields: [{ name: 'user', type: { ...(numbers as object), name: 'User' } }],
+    };
+    const schema = record(['list', { type: 'array', items: item }]);
+    const user = { id: 'SECRET', text: 'SECRET' };
+    expect(write(schema, { list: [{ user }] })).toThrow(/: list\.0\.user\.id is a value of type String /);
+    for (const value of [{ list: [{ user }] }, { list: user }, 'SECRET', { list: [{ user: 'SECRET' }] }])
+      expect(write(schema, value)).not.toThrow(/SECRET/);
+    const more = { id: 1, text: '', ['a\u202eb']: 'SECRET' };
+    expect(write(schema, { list: [{ user: more }] })).toThrow(
+      /: list\.0\.user\.a\\u\{202e\}b is not in the schema\./,
+    );
+  });
+
+  it.each<[object, readonly string[], readonly string[]]>([
+    [
+      logical('int', 'date'),
+      ['2024-02-29', '+010000-01-01', '-000001-12-31'],
+      ['2026-02-30', '2026-02-29', '2026-13-01', '2026-00-10', '-000000-01-01', '2026-1-01', '+999999-01-01'],
+    ],
+    [
+      logical('long', 'time-micros'),
+      ['00:00:00', '23:59:59.999999'],
+      ['24:00:00', '25:61:99', '12:60:00', '12:00:60', '12:00:00.1234567', '12:00'],
+    ],
+    ...['timestamp-millis', 'local-timestamp-millis'].map((name): [object, string[], string[]] => [
+      logical('long', name),
+      ['2026-11-29T12:00:00.5Z', '1969-12-31T23:59:59.999Z', '+010000-01-01T00:00:00Z'],
+      [
+        '2026-11-29T24:00:00Z',
+        '2026-02-30T12:00:00Z',
+        '2026-11-29T12:61:00Z',
+        '2026-11-29T12:00:00',
+        '2026-11-29',
+      ],
+    ]),
+  ])('%j as text: only what exists', async (type, good, bad) => {
+    const avroSchema = record(['v', type]);
+    const options = { avroSchema, dates: 'text' } as const;
+    const values = good.map((v) => ({ v }));
+    const read = await recordsOf(written(options, values), { dates: 'text' });
+    const millis = (v: unknown) => String(v).replace(/\.5Z$/, '.500Z');
+    expect(read).toEqual(values.map(({ v }) => ({ v: millis(v) })));
+    for (const v of bad)
+      expect(() => written(options, [{ v }])).toThrow(expect.objectContaining({ code: 'NotAvro' }));
   });
 
   it('and leaves nothing in the file', async () => {
@@ -639,6 +694,21 @@ it('a record larger than a block, and memory that is given back', async () => {
   const large = { id: 1, text: 'x'.repeat(300_000) };
   const content = written({ avroSchema: numbers, block: '1KiB', codec: 'deflate' }, [row(0), large, row(2)]);
   expect(await recordsOf(content)).toEqual([row(0), large, row(2)]);
+});
+
+it('held is the memory of the buffer, and a block that ended keeps none', () => {
+  const encoder = avro({ avroSchema: numbers }).open({ write: () => undefined });
+  expect(encoder.held).toBe(0);
+  for (const end of [() => encoder.persist!(false), () => encoder.flush!()]) {
+    encoder.write({ id: 1, text: 'x'.repeat(40_000) });
+    encoder.write({ id: 1, text: 'x' });
+    expect(encoder.held).toBeGreaterThan(70_000);
+    end();
+    expect(encoder.held).toBe(0);
+    encoder.write(row(0));
+    expect(encoder.held).toBeLessThan(2000);
+  }
+  encoder.finish();
 });
 
 it.each<[AvroOptions<unknown>, RegExp]>([

@@ -8,7 +8,7 @@ import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
 import { parquet, type ParquetOptions } from '../../../src/formats/parquet/index.js';
 import { deadLetter, files } from '../../../src/sources/files.js';
 import { counting } from '../../../src/store/decorators/counting.js';
-import { memoryWith, readAll, slicedFiles } from '../../sources/harness.js';
+import { memoryWith, readAll, slicedFiles, type StoredPosition } from '../../sources/harness.js';
 import { rowsOf } from './reading.js';
 import { pyarrow, writtenByDuckDb, writtenByPyarrow } from './written.js';
 
@@ -173,6 +173,19 @@ describe('positions', () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  it('an object of which no row has been passed on is unread, although its first group is requested', async () => {
+    const content = await writtenByDuckDb(numbers(10));
+    const store = memoryWith({ 'raw/a.parquet': content });
+    const { positions } = await readAll(slicedFiles(uri, { format: parquet() }, 1), store);
+    const before = positions.filter(({ records }) => records === 0);
+    expect(before.length).toBeGreaterThan(1);
+    for (const { position } of before)
+      expect((position as unknown as StoredPosition).object?.offset ?? 0).toBe(0);
+    expect(
+      (positions.find(({ records }) => records > 0)?.position as unknown as StoredPosition).object?.line,
+    ).toBe(1);
   });
 
   it('of another version of the object is refused', async () => {

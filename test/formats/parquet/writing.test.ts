@@ -274,6 +274,7 @@ describe('a record that does not fit', () => {
     [{ id: 1.5, nested: { list: [] } }, 'id is not an integer of 32 bits'],
     [{ id: 1, nested: { list: [] }, other: 1 }, 'other is not in the schema'],
     [{ id: 1, nested: { list: [], 'a\u202eb': 1 } }, 'nested["a\\u{202e}b"] is not in the schema'],
+    ['text', 'the record is a value of type String, not an object'],
     [{ id: 1, nested: [] }, 'nested is a value of type Array, not an object'],
     [
       { id: 1, nested: { list: [{}, { a: '2026-11-29', b: '2026-02-30' }] } },
@@ -296,6 +297,8 @@ describe('a record that does not fit', () => {
   it.each<readonly [string, ParquetType, unknown, string]>([
     ['string', types.string, 'a\ud800', 'has a lone surrogate, which UTF-8 cannot represent'],
     ['int64', types.int64, 2 ** 53, 'is not a safe integer: use a bigint'],
+    ['int64', types.int64, 1.5, 'is not an integer'],
+    ['int64', types.int64, NaN, 'is not an integer'],
     ['int64', types.int64, 2n ** 63n, 'does not fit into 64 bits'],
     ['float', types.float, 1e300, 'is too large for a float'],
     ['boolean', types.boolean, 0, 'is a value of type Number, not a boolean'],
@@ -327,6 +330,31 @@ describe('a record that does not fit', () => {
     expect(refusal(() => encoder.write({ v: value }))).toContain(
       ` v${what.startsWith('[') ? '' : ' '}${what}.`,
     );
+  });
+
+  it('is one with a surplus field, also if others come from getters, in any order', () => {
+    class Row {
+      constructor(private readonly more: object) {
+        Object.assign(this, this.more);
+        Object.defineProperty(this, 'more', { enumerable: false });
+      }
+
+      get a(): number {
+        return 1;
+      }
+    }
+    const encoder = parquet({
+      schema: { a: types.int32, b: types.optional(types.int32), c: types.int32 },
+    }).open(new Collected());
+    const write = (record: object) => refusal(() => encoder.write(record as never));
+    for (const fits of [{ c: 1 }, { b: 1, c: 1 }, { c: 1, b: 1 }, { c: 1, other: undefined }])
+      expect(write(new Row(fits))).toBe('it was written');
+    for (const wrong of [
+      { c: 1, other: 1 },
+      { other: 1, c: 1 },
+      { c: 1, other: 1, b: 1 },
+    ])
+      expect(write(new Row(wrong))).toContain(' other is not in the schema.');
   });
 
   it('leaves no trace in the file', async () => {
@@ -379,6 +407,10 @@ describe('options', () => {
     expect(() => types.decimal(4, 5)).toThrow('precision from 1 to 38');
     expect(() => types.timestamp('seconds' as never)).toThrow("'millis', 'micros' or 'nanos'");
     expect(() => types.list(undefined as never)).toThrow('types of millrace/parquet');
+    expect(() => parquet({ schema: { at: types.timestamp as never } })).toThrow(
+      'types of millrace/parquet: call types.timestamp, as in types.timestamp().',
+    );
+    expect(() => types.list(types.decimal as never)).toThrow('call types.decimal, as in types.decimal(…).');
   });
 });
 

@@ -1,5 +1,8 @@
 import { InvalidOption, parseDuration, parseSize } from '../../../src/config/units.js';
 import { codecNamed } from '../../../src/formats/codec.js';
+import { avro } from '../../../src/formats/avro/index.js';
+import { parquet, types } from '../../../src/formats/parquet/index.js';
+import type { Writer } from '../../../src/formats/writer.js';
 import { settingsOf } from '../../../src/sinks/file/options.js';
 import { lines } from '../harness.js';
 
@@ -42,5 +45,27 @@ describe('options', () => {
     bad({ roll: { when: true } }, 'roll.when');
     bad({ compression: 'brotli' }, 'compression');
     if (codecNamed('zstd') === undefined) bad({ compression: 'zstd' }, 'compression');
+  });
+
+  test('formats that compress inside of their files are not compressed again', () => {
+    const both = (format: Writer<never>) => () => settingsOf('out', { format, compression: 'gzip' });
+    expect(both(parquet({ schema: { id: types.int64 } }))).toThrow(
+      "fileSink 'out': compression: 'gzip' is not allowed. It must be 'none' with this format, which compresses inside of its files: use compression of parquet().",
+    );
+    expect(both(avro({ avroSchema: 'long' }))).toThrow('use codec of avro().');
+    settingsOf('out', { format: avro({ avroSchema: 'long' }), compression: 'none' });
+  });
+
+  test('formats that only read say how they write', () => {
+    const sink = (format: unknown) => () => settingsOf('out', { format: format as Writer<never> });
+    const schema = {
+      '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) },
+    } as const;
+    expect(sink(parquet())).toThrow(
+      "fileSink 'out': format: parquet() without `schema` only reads: parquet({ schema }).",
+    );
+    expect(sink(parquet({ schema }))).toThrow('does not give its JSON Schema');
+    expect(sink(avro())).toThrow('avro() without `avroSchema` only reads: avro({ avroSchema }).');
+    expect(sink({})).toThrow('an object is not allowed. It must be a format such as');
   });
 });
