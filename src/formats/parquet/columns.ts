@@ -119,8 +119,10 @@ function costOfKind(type: TypeNode): Cost {
     case 'int64':
     case 'timestamp':
       return slot + header + 8;
-    case 'decimal':
-      return slot + header + (type.precision > 18 ? 16 : 8);
+    case 'decimal': {
+      const digits = type.precision > 18 ? 16 : 8;
+      return (value) => slot + header + (typeof value === 'bigint' ? digits : 0);
+    }
     case 'uuid':
       return slot + header + 40;
     case 'string':

@@ -8,12 +8,12 @@ const collect = runInNewContext('gc') as () => void;
 
 /** Bytes of the heap and of buffers, without garbage. */
 function used(): number {
-  for (let i = 0; i < 4; i++) collect();
+  for (let i = 0; i < 2; i++) collect();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }
 
-const rows = effort(20_000, 60_000);
+const rows = effort(10_000, 30_000);
 const text = (i: number): string => `${i} ${'x'.repeat(i % 90)}`;
 
 describe('held is about what rows take in memory', () => {
@@ -32,18 +32,22 @@ describe('held is about what rows take in memory', () => {
     ['maps', types.map(types.double), (i) => ({ [text(i)]: i / 3 })],
     ['structs', types.struct({ a: types.double, b: types.string }), (i) => ({ a: i / 3, b: text(i) })],
   ])('%s', (_, type, valueOf) => {
-    const encoder = parquet({ schema: { v: type as ParquetType<unknown> }, rowGroup: { size: '1GiB' } }).open(
-      {
-        write: () => undefined,
-      },
-    );
-    encoder.write({ v: valueOf(0) });
-    const before = used();
-    const held = encoder.held;
-    // So many that what else the process frees meanwhile does not matter.
-    for (let i = 1; i <= rows; i++) encoder.write({ v: valueOf(i) });
-    const grown = used() - before;
-    expect((encoder.held - held) / grown).toBeGreaterThan(0.5);
-    expect((encoder.held - held) / grown).toBeLessThan(2.5);
+    const ratio = (): number => {
+      const encoder = parquet({
+        schema: { v: type as ParquetType<unknown> },
+        rowGroup: { size: '1GiB' },
+      }).open({ write: () => undefined });
+      encoder.write({ v: valueOf(0) });
+      const before = used();
+      const held = encoder.held;
+      for (let i = 1; i <= rows; i++) encoder.write({ v: valueOf(i) });
+      const grown = used() - before;
+      // After the measurement, so that the encoder is not garbage yet.
+      return (encoder.held - held) / grown;
+    };
+    // The process frees other things meanwhile, code for example: one measurement of three may be off.
+    const [, median = NaN] = [ratio(), ratio(), ratio()].sort((a, b) => a - b);
+    expect(median).toBeGreaterThan(0.5);
+    expect(median).toBeLessThan(2.5);
   });
 });
