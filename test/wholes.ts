@@ -8,6 +8,11 @@ export const wholes: readonly Whole[] = [
     because: 'It is what the command shows and removes.',
   },
   {
+    files: 'sinks/http/headers.ts',
+    by: 'sinks/http/httpSink.test.ts',
+    because: 'A real service receives them.',
+  },
+  {
     files: 'sinks/postgres/{client,errors,index,marks,options,table}.ts',
     by: 'sinks/postgres/postgresSink.test.ts',
     because: 'A real PostgreSQL runs the statements that they make, and answers with its errors.',

@@ -320,7 +320,7 @@ export const errorCatalog: Readonly<
       'Start the job with the former format and stop it',
     ],
     HttpRefused: [
-      'An HTTP endpoint answers that the request is wrong, and not its records: no access, no such address, a redirect',
+      'An HTTP endpoint answers that the request is wrong, and not its records: no access, no such address, a redirect. Or `headers` failed',
       'Check the URL and the credentials in `headers`',
     ],
     InvalidCommittable: [

@@ -2,13 +2,13 @@
  * Batches for a service: an outbox whose target is an HTTP endpoint.
  *
  * 1. A record becomes JSON when it arrives, so one that has no JSON form is refused at its place in the flow.
- * 2. A batch is one request with an `Idempotency-Key`, made of the job's id, the sink, the checkpoint and the sequence. Each try,
- *    of whichever attempt, has the same key and the same body. *Crash, or an answer that is lost:* the request is repeated, and the
+ * 2. A batch is one request with an `Idempotency-Key`, made of the job's id, the sink, the checkpoint and the sequence, which are
+ *    headers of their own as well. Each try, of whichever attempt, has the same key and the same body. *Crash, or an answer that is lost:* the request is repeated, and the
  *    service recognizes the key.
- * 3. The status decides: see {@link verdictOf}.
+ * 3. The status decides: see {@link verdictOf}. The rest of the answer is read only to use the connection again, and not for long.
  *
- * Exactly once depends on the service: it must remember keys, and may refuse a lower `Millrace-Epoch` from a process that was
- * replaced.
+ * Exactly once depends on the service. After a crash all batches of the last checkpoint come again, so it must remember their keys, or
+ * the highest pair of checkpoint and sequence. It may refuse a lower `Millrace-Epoch` from a process that was replaced.
  */
 import {
   catchError,
@@ -16,26 +16,35 @@ import {
   concatMap,
   defer,
   EMPTY,
-  from,
+  endWith,
+  finalize,
   ignoreElements,
+  repeat,
+  takeUntil,
+  takeWhile,
   throwError,
   type Observable,
 } from 'rxjs';
 import { checkFunction, checkOptions, oneOf, required, type OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption } from '../../config/units.js';
 import { MillraceError } from '../../errors.js';
-import type { FlowOperator } from '../../flow/index.js';
+import { pause } from '../../flow/clock.js';
+import { systemClock, type FlowOperator } from '../../flow/index.js';
 import { jsonEncoder } from '../../formats/jsonEncoder.js';
 import { PoisonBatch, PublishFailed } from '../outbox/errors.js';
 import type { OutboxMark } from '../outbox/mark.js';
-import { outboxNames, settingsOf, type OutboxOptions } from '../outbox/options.js';
+import { outboxNames, settingsOf, type OutboxOptions, type OutboxSettings } from '../outbox/options.js';
 import { outboxOf } from '../outbox/outboxSink.js';
+import { headersOf } from './headers.js';
 
 /** Options of `httpSink`. */
 export interface HttpSinkOptions<A> extends Omit<OutboxOptions<A>, 'serializer'> {
   /** A line of JSON for each record, or one JSON array. Default `'ndjson'`. */
   readonly format?: 'ndjson' | 'json';
-  /** Further headers, or a function that is called for each try: for tokens that expire. */
+  /**
+   * Further headers, or a function that is called for each try: for tokens that expire. If it fails, the job ends with `HttpRefused`; throw a
+   * `PublishFailed` for another try.
+   */
   readonly headers?: Readonly<Record<string, string>> | (() => Readonly<Record<string, string>>);
   /** Default `'POST'`. */
   readonly method?: 'POST' | 'PUT' | 'PATCH';
@@ -58,15 +67,15 @@ const names: OptionNames<HttpSinkOptions<never>> = {
 };
 
 /**
- * Sends records to an HTTP endpoint in batches, in order: each exactly once, if the endpoint remembers the `Idempotency-Key` of a request, and
+ * Sends records to an HTTP endpoint in batches, in order: each exactly once, if the endpoint remembers the `Idempotency-Key`s of requests, and
  * at least once otherwise.
  *
  * | status | |
  * |---|---|
  * | 2xx | the batch is there |
- * | 408, 409, 425, 429, 5xx, and no answer | it is sent again, no earlier than `Retry-After` |
- * | 400, 413, 415, 422 and other 4xx | it is poison |
- * | 401, 402, 403, 404, 405, 407, 410, and redirects | the job ends with `HttpRefused` |
+ * | 408, 409, 425, 429, 5xx, and no answer | it is sent again, no earlier than `Retry-After`, up to `retry.max` |
+ * | 400, 413, 422 | it is poison |
+ * | other 4xx, and redirects | the job ends with `HttpRefused` |
  *
  * Options and errors are those of `outboxSink` besides. Redirects are not followed.
  *
@@ -96,8 +105,7 @@ export function httpSink<A>(
   oneOf(`${sink}: method`, method, ['POST', 'PUT', 'PATCH']);
   if (send !== undefined) checkFunction(`${sink}: fetch`, send);
   const target = targetOf(sink, url);
-  const endpoint: Endpoint = { url, target, format, headers, method, send: send ?? fetch };
-  const settings = settingsOf<Json>(
+  const settings: OutboxSettings<Json> = settingsOf<Json>(
     'httpSink',
     id,
     {
@@ -108,13 +116,20 @@ export function httpSink<A>(
     },
     { ...outboxNames, publish: true, target: true },
   );
+  const patience = Math.min(settings.timeout / 4, longestPatience);
+  const endpoint: Endpoint = { url, target, format, headers, method, send: send ?? fetch, patience };
   return outboxOf(id, settings) as unknown as FlowOperator<A, never>;
 }
+
+/** The longest time that the rest of an answer is read, unless the timeout is short. Milliseconds. */
+const longestPatience = 1000;
 
 interface Endpoint extends Required<Pick<HttpSinkOptions<never>, 'format' | 'headers' | 'method'>> {
   readonly url: string;
   /** The URL for messages. */
   readonly target: string;
+  /** How long the rest of an answer is read. Milliseconds. */
+  readonly patience: number;
   readonly send: NonNullable<HttpSinkOptions<never>['fetch']>;
 }
 
@@ -140,44 +155,59 @@ const json = {
 
 /** Completes if the endpoint has the batch. */
 function request(
-  { url, target, format, headers, method, send }: Endpoint,
+  { url, target, format, headers, method, send, patience }: Endpoint,
   batch: readonly Json[],
   mark: OutboxMark,
   signal: AbortSignal,
 ): Observable<never> {
   const texts = batch.map(({ text }) => text);
-  const { jobId, sink, checkpoint, sequence, epoch } = mark;
-  return defer(() =>
-    send(url, {
-      method,
-      signal,
-      redirect: 'manual',
-      body: format === 'json' ? `[${texts.join(',')}]` : texts.map((text) => `${text}\n`).join(''),
-      headers: {
-        'content-type': format === 'json' ? 'application/json' : 'application/x-ndjson',
-        ...(typeof headers === 'function' ? headers() : headers),
-        'idempotency-key': `${jobId}-${encodeURIComponent(sink)}-${checkpoint}-${sequence}`,
-        'millrace-epoch': String(epoch),
-      },
-    }),
-  ).pipe(
-    catchError((cause: unknown) => {
-      if (cause instanceof MillraceError) throw cause;
-      throw new PublishFailed(`${target} did not answer. Check the service and the network.`, { cause });
-    }),
+  const body = format === 'json' ? `[${texts.join(',')}]` : texts.map((text) => `${text}\n`).join('');
+  return defer(() => {
+    const all = headersOf(format, headers, mark, target);
+    return defer(() => send(url, { method, signal, redirect: 'manual', body, headers: all })).pipe(
+      catchError((cause: unknown) => {
+        if (cause instanceof MillraceError) throw cause;
+        throw new PublishFailed(`${target} did not answer. Check the service and the network.`, { cause });
+      }),
+    );
+  }).pipe(
     concatMap((response) => {
       const failure = verdictOf(response, target);
-      // What is not read keeps the connection busy.
-      const read = response.body === null ? EMPTY : from(response.body).pipe(catchError(() => EMPTY));
-      return concat(read.pipe(ignoreElements()), failure === undefined ? EMPTY : throwError(() => failure));
+      return concat(drain(response, patience), failure === undefined ? EMPTY : throwError(() => failure));
     }),
+  );
+}
+
+/** The most bytes of an answer that are read. */
+const longestAnswer = 64 * 1024;
+
+/**
+ * Reads the rest of an answer, which would keep the connection busy. The status has decided, so an answer that is too long, too slow
+ * or broken is given up with its connection.
+ */
+function drain({ body }: Response, patience: number): Observable<never> {
+  if (body === null) return EMPTY;
+  return defer(() => {
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    let left = longestAnswer;
+    return defer(() => reader.read()).pipe(
+      repeat(),
+      takeWhile(({ done, value }) => !done && (left -= value.byteLength) > 0),
+      takeUntil(pause(systemClock, patience).pipe(endWith(undefined))),
+      finalize(() => {
+        reader.cancel().catch(() => undefined);
+      }),
+    );
+  }).pipe(
+    catchError(() => EMPTY),
+    ignoreElements(),
   );
 }
 
 /** Statuses that another try may change. */
 const passing = new Set([408, 409, 425, 429]);
-/** Statuses that are about the request, and not about its records. */
-const refused = new Set([401, 402, 403, 404, 405, 407, 410]);
+/** Statuses that are about the records. All others are about the request. */
+const aboutData = new Set([400, 413, 422]);
 
 /** What a status says about the batch; `undefined` if the endpoint has it. */
 function verdictOf(response: Response, target: string): MillraceError | undefined {
@@ -189,8 +219,7 @@ function verdictOf(response: Response, target: string): MillraceError | undefine
       ...(retryAfter !== undefined && { retryAfter }),
     });
   }
-  if (status >= 400 && !refused.has(status))
-    return new PoisonBatch(`${target} refuses a batch with status ${status}.`);
+  if (aboutData.has(status)) return new PoisonBatch(`${target} refuses a batch with status ${status}.`);
   return new MillraceError(
     'HttpRefused',
     `${target} answered ${status}. Check the URL and the credentials in \`headers\`; redirects are not followed.`,

@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import type { AddressInfo } from 'node:net';
 import { httpSink, type HttpSinkOptions } from '../../../src/sinks/http/httpSink.js';
 import { MillraceError } from '../../../src/errors.js';
+import { PublishFailed } from '../../../src/sinks/outbox/errors.js';
 import { Run, World, type Line } from '../harness.js';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void;
@@ -103,12 +105,12 @@ describe('batches for a service', () => {
     expect(
       service.requests.map(({ headers }) => [
         headers['idempotency-key'],
-        headers['millrace-epoch'],
+        ...['job', 'sink', 'checkpoint', 'sequence', 'epoch'].map((name) => headers[`millrace-${name}`]),
         headers.authorization,
       ]),
     ).toEqual([
-      [`${world.jobId}-out-1-0`, '1', 'Bearer x'],
-      [`${world.jobId}-out-1-1`, '1', 'Bearer x'],
+      [`${world.jobId}-out-1-0`, world.jobId, 'out', '1', '0', '1', 'Bearer x'],
+      [`${world.jobId}-out-1-1`, world.jobId, 'out', '1', '1', '1', 'Bearer x'],
     ]);
     run.stop();
   });
@@ -169,23 +171,26 @@ describe('batches for a service', () => {
     run.stop();
   });
 
-  test('that the service refuses are poison, and go to the dead letters as they were', async () => {
-    const world = new World();
-    const run = start(world, { onPoison: { deadLetter: 'memory://lake/rejects' } });
-    service.next.push(status(422));
-    for (const n of [1, 2, 3]) run.record({ n });
-    run.barrier();
-    run.durable();
-    await until(world, () => run.pending.some(({ poison }) => poison !== undefined));
-    run.settle();
-    await until(world, () => run.pending.length === 0 || run.error !== undefined);
-    expect(run.error).toBeUndefined();
-    expect(service.rows).toEqual([{ n: 3 }]);
-    expect(world.content(world.keys('rejects')[0]!)).toMatch(/\n\{"n":1\}\n\{"n":2\}\n$/);
-    run.stop();
-  });
+  test.each([400, 413, 422])(
+    'that the service refuses with %s are poison, and go to the dead letters as they were',
+    async (code) => {
+      const world = new World();
+      const run = start(world, { onPoison: { deadLetter: 'memory://lake/rejects' } });
+      service.next.push(status(code));
+      for (const n of [1, 2, 3]) run.record({ n });
+      run.barrier();
+      run.durable();
+      await until(world, () => run.pending.some(({ poison }) => poison !== undefined));
+      run.settle();
+      await until(world, () => run.pending.length === 0 || run.error !== undefined);
+      expect(run.error).toBeUndefined();
+      expect(service.rows).toEqual([{ n: 3 }]);
+      expect(world.content(world.keys('rejects')[0]!)).toMatch(/\n\{"n":1\}\n\{"n":2\}\n$/);
+      run.stop();
+    },
+  );
 
-  test.each([401, 404, 302])(
+  test.each([401, 404, 415, 431, 451, 302])(
     'are not sent any more after a status %s, whose error has no secret',
     async (code) => {
       const world = new World();
@@ -199,6 +204,97 @@ describe('batches for a service', () => {
       expect(service.requests).toHaveLength(1);
     },
   );
+
+  test('have the headers of the user in place of those of the sink, whatever their case, except those that name the batch', async () => {
+    const world = new World();
+    const run = start(world, {
+      headers: () => ({
+        'Content-Type': 'application/x-mine',
+        'Idempotency-Key': 'x',
+        'MILLRACE-Epoch': '9',
+      }),
+    });
+    run.record({ n: 1 });
+    await published(world, run);
+    expect(run.error).toBeUndefined();
+    expect(service.requests[0]!.headers).toMatchObject({
+      'content-type': 'application/x-mine',
+      'idempotency-key': `${world.jobId}-out-1-0`,
+      'millrace-epoch': '1',
+    });
+    run.stop();
+  });
+
+  test.each([
+    [{ authorization: 'Bearer\nsecret', b: 'x' }, 'The header authorization has no valid value'],
+    [{ authorization: 'secret \u20ac' }, 'The header authorization has no valid value'],
+    [{ authorization: undefined }, 'The header authorization has no valid value'],
+    [{ 'authorization: secret': 'x' }, 'A header has no valid name'],
+    [
+      () => {
+        throw new Error('secret');
+      },
+      '`headers` failed',
+    ],
+    [null, '`headers` failed'],
+  ])('are not sent with headers that cannot be sent: %#; the error has no secret', async (headers, what) => {
+    const world = new World();
+    const run = start(world, { headers: headers as never });
+    run.record({ n: 1 });
+    await published(world, run);
+    expect(run.error).toMatchObject({ code: 'HttpRefused', retryable: false });
+    expect(String(run.error)).toContain(what);
+    expect(inspect(run.error, { depth: 9 })).not.toMatch(/'secret|Bearer|secret \u20ac/);
+    expect((run.error as Error).cause).toBeUndefined();
+    expect(service.requests).toHaveLength(0);
+  });
+
+  test('are tried again if the function of headers asks for it', async () => {
+    const world = new World();
+    let tried = 0;
+    const run = start(world, {
+      headers: () => {
+        if (tried++ === 0) throw new PublishFailed('The token is not here yet.');
+        return {};
+      },
+    });
+    run.record({ n: 1 });
+    await published(world, run);
+    expect(service.rows).toEqual([{ n: 1 }]);
+    run.stop();
+  });
+
+  test.each([
+    ['does not end', (response: ServerResponse) => response.write('x')],
+    [
+      'is longer than anyone reads',
+      (response: ServerResponse) => {
+        const more = (): void => {
+          while (response.write(Buffer.alloc(65_536)));
+        };
+        response.on('drain', more);
+        more();
+      },
+    ],
+  ])('are there by the status, also if the answer %s', async (_, write) => {
+    const world = new World();
+    const run = start(world, { timeout: 400 });
+    let closed = false;
+    service.next.push((request, response, body) => {
+      service.take(request, body);
+      request.socket.on('close', () => (closed = true));
+      response.writeHead(200);
+      write(response);
+    });
+    run.record({ n: 1 });
+    run.barrier();
+    run.durable();
+    // The clock of the job stands still: it does not time out.
+    while (run.pending.length > 0 || !closed) await new Promise((resolve) => setImmediate(resolve));
+    expect(run.error).toBeUndefined();
+    expect(service.requests).toHaveLength(1);
+    run.stop();
+  });
 
   test('are aborted when the attempt ends', async () => {
     const world = new World();

@@ -1,0 +1,64 @@
+import { MillraceError } from '../../errors.js';
+import type { OutboxMark } from '../outbox/mark.js';
+
+/** Headers of the user. */
+export type GivenHeaders = Readonly<Record<string, string>>;
+
+/**
+ * The headers of a request: ours, with those of the user in their place, whatever their case. Those that name the batch cannot be
+ * replaced.
+ *
+ * Errors: `HttpRefused`, which has neither values nor a cause: these may be secret.
+ */
+export function headersOf(
+  format: 'ndjson' | 'json',
+  given: GivenHeaders | (() => GivenHeaders),
+  { jobId, sink, checkpoint, sequence, epoch }: OutboxMark,
+  target: string,
+): Headers {
+  const all = new Headers({
+    'content-type': format === 'json' ? 'application/json' : 'application/x-ndjson',
+  });
+  for (const [name, value] of entriesOf(given, target)) {
+    try {
+      if (typeof value !== 'string') throw new TypeError();
+      all.set(name, value);
+    } catch {
+      throw refused(
+        target,
+        isToken.test(name) ? `The header ${name} has no valid value` : 'A header has no valid name',
+      );
+    }
+  }
+  const inHeader = encodeURIComponent(sink);
+  const ours = {
+    'idempotency-key': `${jobId}-${inHeader}-${checkpoint}-${sequence}`,
+    'millrace-job': jobId,
+    'millrace-sink': inHeader,
+    'millrace-checkpoint': String(checkpoint),
+    'millrace-sequence': String(sequence),
+    'millrace-epoch': String(epoch),
+  };
+  for (const [name, value] of Object.entries(ours)) all.set(name, value);
+  return all;
+}
+
+/** A name of a header: RFC 9110, 5.6.2. */
+const isToken = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/** Callers may be JavaScript. */
+function entriesOf(given: GivenHeaders | (() => GivenHeaders), target: string): [string, unknown][] {
+  try {
+    return Object.entries(typeof given === 'function' ? given() : given);
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    throw refused(target, '`headers` failed');
+  }
+}
+
+function refused(target: string, what: string): MillraceError {
+  return new MillraceError(
+    'HttpRefused',
+    `No request was sent to ${target}. ${what}. Check \`headers\`; what is wrong with the value is not shown, as it may be secret.`,
+  );
+}
