@@ -61,7 +61,7 @@ async function examine(session: Session, place: string, options: DoctorOptions):
   const { dataFindings, logFolders, uploadFindings } = await import('../../job/doctor.js');
   const marker = config.transfer.entropy.key;
   const { uri } = single(await locate(place, io.cwd));
-  const examined = stores.open(plainUri(uri, marker));
+  const examined = stores.open(plainUri(asDirectory(uri), marker));
   const { store, key: prefix } = examined;
   const logs = (await one(logFolders(store, prefix), stop)).map((key) => ({ ...examined, key }));
   for (const folder of options.job ?? []) {
@@ -69,7 +69,8 @@ async function examine(session: Session, place: string, options: DoctorOptions):
     logs.push(stores.open(plainUri(asDirectory(named.uri), marker)));
   }
   const { jobs, failed } = await knownJobs(session, logs);
-  const report = new Report(session, options);
+  // What the log that cannot be read names is not known, so it may be anything.
+  const report = new Report(session, options, options.fix === true && !failed);
   await taken(
     uploadFindings(store, prefix, jobs, (page) => report.deal(store, page)),
     stop,
@@ -141,13 +142,14 @@ class Report {
   constructor(
     private readonly session: Session,
     private readonly options: DoctorOptions,
+    private readonly removes: boolean,
   ) {}
 
   deal(store: ObjectStore, page: readonly Finding[]): Observable<never> {
     return defer(() => {
       for (const finding of page) this.#show(store, finding);
       const garbage = page.filter(({ verdict }) => verdict === 'garbage');
-      return this.options.fix === true ? this.#remove(store, garbage) : EMPTY;
+      return this.removes ? this.#remove(store, garbage) : EMPTY;
     });
   }
 
@@ -173,7 +175,9 @@ class Report {
     err.line(
       `${counted(this.#found, 'finding')}, ${size(this.#bytes)}. Estimate: $${cost} a month, at $${this.options.price} for a GB.`,
     );
-    if (this.options.fix === true) err.line(`Removed ${counted(this.#removed, 'finding')}.`);
+    if (this.removes) err.line(`Removed ${counted(this.#removed, 'finding')}.`);
+    else if (this.options.fix === true)
+      err.line('Nothing was removed, because a log could not be read: see the error.');
     else if (this.#garbage > 0)
       err.line(`Nothing was removed. --fix removes ${counted(this.#garbage, 'finding')} of garbage.`);
   }

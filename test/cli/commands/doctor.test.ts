@@ -158,6 +158,27 @@ describe.each([
     expect(await uploadsOf(place.store, place.prefix)).toBe(6);
   });
 
+  test('while a log cannot be read, --fix removes nothing: nobody knows what it names', async () => {
+    await bucket();
+    const entry = `${place.prefix}elsewhere/clicks/log/${'10'.padStart(20, '0')}`;
+    await put(place.store, { [entry]: 'no manifest' });
+    const found = await doctor('--fix', place.uri);
+    expect(found.code).toBe(1);
+    expect(found.err).toContain('Nothing was removed, because a log could not be read');
+    expect(await uploadsOf(place.store, place.prefix)).toBe(6);
+  });
+
+  test('--fix removes nothing beside the folder', async () => {
+    await bucket();
+    const folder = `${place.uri}checkpoints/clicks`;
+    const beside = await upload(
+      `${place.prefix}checkpoints/clicks-old/part-${formatUid({ jobId, sink: 'out', epoch: 3, counter: 9 })}.txt`,
+    );
+    await doctor('--fix', folder);
+    const { uploads } = await answer(place.store.listUploads({ prefix: place.prefix }));
+    expect(uploads.map(({ uploadId }) => uploadId)).toContain(beside);
+  });
+
   test('an older copy of the log does not make garbage of what the log names, nor the other way round', async () => {
     await bucket();
     await log('backup', { epoch: 2 });
