@@ -101,11 +101,13 @@ export function encodePosition({ discovery, objects, ...counts }: FilesPosition)
  */
 export function decodePosition(id: string, json: Json): FilesPosition {
   checkMarked(id, [single, several], json);
-  const { object, objects, ...rest } = json as unknown as Omit<FilesPosition, 'objects'> & {
+  const { version, object, objects, ...rest } = json as unknown as Omit<FilesPosition, 'objects'> & {
+    readonly version: number;
     readonly object?: ObjectPosition;
-    readonly objects?: readonly OpenPosition[];
+    readonly objects: readonly OpenPosition[];
   };
-  const open: readonly OpenPosition[] = objects ?? (object === undefined ? [] : [object]);
+  const one = object === undefined ? [] : [object];
+  const open: readonly OpenPosition[] = version === several.version ? objects : one;
   for (const { key, etag } of open) checkPinned(id, key, etag);
   if (open.length > mostObjects)
     throw badPosition(id, `is in ${open.length} objects, and the limit is ${mostObjects}`);

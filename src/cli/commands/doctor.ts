@@ -7,7 +7,6 @@ import type { StoreLocation } from '../../store/services.js';
 import { Reported } from '../exit.js';
 import { examples } from '../help.js';
 import { asDirectory, locate, single } from '../locate.js';
-import { lifecycleLine, lifecycleRecord } from '../render/lifecycle.js';
 import { printable, readable } from '../render/text.js';
 import { counted, date, iso, size } from '../render/units.js';
 import type { Session, Start } from '../session.js';
@@ -92,6 +91,7 @@ async function rules(
   logs: readonly StoreLocation[],
 ): Promise<void> {
   const { lifecycleFindings } = await import('../../job/lifecycleAdvice.js');
+  const { lifecycleLine, lifecycleRecord } = await import('../render/lifecycle.js');
   const buckets = new Map([examined, ...logs].map((each) => [each.store, each]));
   for (const { store, lifecycle } of buckets.values()) {
     if (lifecycle === undefined) continue;

@@ -104,6 +104,25 @@ function struct<const S extends ParquetFields>(fields: S): ParquetType<ParquetRe
   return of({ kind: 'struct', fields: fieldsOf('types.struct', fields) });
 }
 
+/** Without `bytes`, whose type is annotated: an inferred `Uint8Array` would have arguments that are new in TypeScript 5.7. */
+const simple = {
+  string: of<string>({ kind: 'string' }),
+  int32: of<number>({ kind: 'int32' }),
+  int64: of<number | bigint>({ kind: 'int64' }),
+  float: of<number>({ kind: 'float' }),
+  double: of<number>({ kind: 'double' }),
+  boolean: of<boolean>({ kind: 'boolean' }),
+  json: of<unknown>({ kind: 'json' }),
+  uuid: of<string>({ kind: 'uuid' }),
+  date: of<Date | string>({ kind: 'date' }),
+  timestamp,
+  decimal,
+  optional,
+  list,
+  map,
+  struct,
+};
+
 /**
  * Types of columns. A value that does not fit its column exactly is refused, except that `float` rounds.
  *
@@ -125,24 +144,8 @@ function struct<const S extends ParquetFields>(fields: S): ParquetType<ParquetRe
  * const visit = { id: types.int64, at: types.timestamp(), tags: types.list(types.string), note: types.optional(types.string) };
  * ```
  */
-export const types = Object.freeze({
-  string: of<string>({ kind: 'string' }),
-  int32: of<number>({ kind: 'int32' }),
-  int64: of<number | bigint>({ kind: 'int64' }),
-  float: of<number>({ kind: 'float' }),
-  double: of<number>({ kind: 'double' }),
-  boolean: of<boolean>({ kind: 'boolean' }),
-  bytes: of<Uint8Array>({ kind: 'bytes' }),
-  json: of<unknown>({ kind: 'json' }),
-  uuid: of<string>({ kind: 'uuid' }),
-  date: of<Date | string>({ kind: 'date' }),
-  timestamp,
-  decimal,
-  optional,
-  list,
-  map,
-  struct,
-});
+export const types: Readonly<typeof simple> & { readonly bytes: ParquetType<Uint8Array, Uint8Array> } =
+  Object.freeze({ ...simple, bytes: of<Uint8Array>({ kind: 'bytes' }) });
 
 /** Throws `InvalidOption` unless these are columns. Callers may be JavaScript. */
 export function fieldsOf(key: string, given: ParquetFields): Field[] {
