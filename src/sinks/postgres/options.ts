@@ -1,11 +1,5 @@
 import type { ObservableInput } from 'rxjs';
-import {
-  checkFunction,
-  checkOptions,
-  required,
-  withMethods,
-  type OptionNames,
-} from '../../config/checkOptions.js';
+import { checkFunction, checkOptions, required, type OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption } from '../../config/units.js';
 import { outboxNames, type OutboxOptions } from '../outbox/options.js';
 import type { PostgresClient, PostgresPool } from './client.js';
@@ -83,7 +77,11 @@ export function postgresSettingsOf<A>(id: string, options: PostgresSinkOptions<A
   const given: object = required(`the options of ${sink}`, options);
   checkOptions(sink, given as PostgresTableOptions<never>, postgresNames);
   const { pool, marks = 'millrace_commits', createMarks = false, createTable = false, write } = options;
-  withMethods(`${sink}: pool`, (given as { readonly pool?: object }).pool ?? {}, ['connect']);
+  const rule = 'a Pool of pg: new Pool({ connectionString })';
+  const { connect } = (pool) ?? {};
+  // Without the value, which may be a URL with a password.
+  if (typeof connect !== 'function')
+    throw new InvalidOption(`${sink}: pool`, undefined, rule, `${sink}: pool must be ${rule}.`);
   if (write !== undefined) {
     checkFunction(`${sink}: write`, write);
     if ((given as { readonly table?: unknown }).table !== undefined)
@@ -107,7 +105,7 @@ function tableOf(
   const typed = columns !== undefined && !Array.isArray(columns) ? (columns as object) : undefined;
   const names: readonly unknown[] = typed === undefined ? asList(columns) : Object.keys(typed);
   const types: readonly unknown[] | undefined = typed && Object.values(typed);
-  const rule = "a list of names, or an object with their SQL types, as in { id: 'bigint' }";
+  const rule = `a list of names of at most ${mostNameBytes} bytes, or an object with their SQL types, as in { id: 'bigint' }`;
   if (names.length === 0 || !names.every(isName)) throw new InvalidOption(`${sink}: columns`, columns, rule);
   if (types?.every(isType) === false || (create && types === undefined))
     throw new InvalidOption(`${sink}: columns`, columns, "an object with SQL types, as in { id: 'bigint' }");
@@ -125,10 +123,17 @@ function tableOf(
 function nameOf(key: string, name: unknown): readonly string[] {
   const names = typeof name === 'string' ? [name] : asList(name);
   if (names.length === 0 || !names.every(isName))
-    throw new InvalidOption(key, name, "a name, or a list such as ['schema', 'table']");
+    throw new InvalidOption(
+      key,
+      name,
+      `a name of at most ${mostNameBytes} bytes, or a list such as ['schema', 'table']`,
+    );
   return names as readonly string[];
 }
 
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as unknown[]) : []);
-const isName = (name: unknown): boolean => typeof name === 'string' && name !== '' && !name.includes('\0');
+/** PostgreSQL cuts longer names. */
+const mostNameBytes = 63;
+const isName = (name: unknown): boolean =>
+  typeof name === 'string' && name !== '' && !name.includes('\0') && Buffer.byteLength(name) <= mostNameBytes;
 const isType = (type: unknown): boolean => typeof type === 'string' && /^[\w\s(),."[\]]+$/.test(type);

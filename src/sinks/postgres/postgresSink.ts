@@ -42,7 +42,8 @@ import {
   type PostgresSettings,
   type PostgresSinkOptions,
 } from './options.js';
-import { definition, insertion, rowsJson } from './table.js';
+import { rowsJson } from './rowsJson.js';
+import { definition, insertion } from './table.js';
 
 /**
  * Stores records as rows of PostgreSQL, each exactly once: rows and the mark of their batch are committed in one transaction.
@@ -114,7 +115,11 @@ class Database<A> {
     } else {
       const statement = insertion(to);
       this.#write = ({ client }, rows) =>
-        this.#ours(() => client.query(statement, [rowsJson(rows, to.columns)]));
+        // Outside of `ours`: what fails here is no failure of the connection.
+        defer(() => {
+          const values = [rowsJson(rows, to.columns)];
+          return this.#ours(() => client.query(statement, values));
+        });
       if (createTable) this.#missing = [...this.#missing, definition(to)];
     }
   }

@@ -42,29 +42,3 @@ export function definition({ table, columns, types = [], onConflict }: TableSett
   const all = keys === '' ? list : [...list, `PRIMARY KEY (${keys})`];
   return `CREATE TABLE IF NOT EXISTS ${quoted(...table)} (${all.join(', ')})`;
 }
-
-/** Rows as a JSON array of their columns. What a row lacks is NULL. */
-export function rowsJson(rows: readonly unknown[], columns: readonly string[]): string {
-  return JSON.stringify(
-    rows.map((row) => {
-      const out: Record<string, unknown> = {};
-      for (const name of columns) out[name] = valueOf((row as Readonly<Record<string, unknown>>)[name]);
-      return out;
-    }),
-  );
-}
-
-/** A value as JSON that PostgreSQL converts to the type of its column. */
-function valueOf(value: unknown): unknown {
-  switch (typeof value) {
-    case 'bigint':
-      return String(value);
-    case 'number':
-      // Not null, as JSON has it.
-      return Number.isFinite(value) ? value : String(value);
-    case 'object':
-      return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : value;
-    default:
-      return value;
-  }
-}

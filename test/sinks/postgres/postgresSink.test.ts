@@ -8,6 +8,7 @@ import {
 } from '../../../src/sinks/postgres/index.js';
 import { creationFailureOf, failureOf, writeFailureOf } from '../../../src/sinks/postgres/errors.js';
 import { MillraceError } from '../../../src/errors.js';
+import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
 import type { FlowOperator } from '../../../src/flow/index.js';
 import { hasPostgres, startPostgres, type PostgresServer } from '../../processes/postgres.js';
 import { Run, World, type Line } from '../harness.js';
@@ -173,6 +174,50 @@ withServer('rows in PostgreSQL', () => {
     ]);
     run.stop();
     await pool.query('DROP TABLE "Odd ""names"""');
+  });
+
+  test('values within lists and objects come through, and numbers with all digits', async () => {
+    await pool.query(
+      'CREATE TABLE nested (blobs bytea[], big bigint[], reals float8[], exact numeric, doc jsonb)',
+    );
+    const world = new World();
+    const columns = ['blobs', 'big', 'reals', 'exact', 'doc'];
+    const run = start(world, { table: 'nested', columns } as never);
+    write(run, {
+      blobs: [new Uint8Array([1, 2])],
+      big: [9007199254740993n],
+      reals: [1, NaN, -Infinity],
+      exact: new JsonNumber('12345678901234567890.12'),
+      doc: { id: 9007199254740993n, bytes: Buffer.from([255]) },
+    });
+    await published(world, run);
+    expect(run.error).toBeUndefined();
+    const { rows: found } = await pool.query<object>('SELECT *, doc::text FROM nested');
+    expect(found).toEqual([
+      {
+        blobs: [Buffer.from([1, 2])],
+        big: ['9007199254740993'],
+        reals: [1, NaN, -Infinity],
+        exact: '12345678901234567890.12',
+        doc: '{"id": 9007199254740993, "bytes": "\\\\xff"}',
+      },
+    ]);
+    run.stop();
+    await pool.query('DROP TABLE nested');
+  });
+
+  test.each([
+    ['a Map', new Map([['a', 1]]), 'Map at user.at'],
+    ['a Set', new Set([1]), 'Set at user.at'],
+  ])('%s has no form, so the batch is poison', async (_, at, message) => {
+    const world = new World();
+    const run = start(world);
+    write(run, { id: 1, user: { at } });
+    await published(world, run);
+    expect(run.error).toMatchObject({ code: 'PoisonBatch', cause: { code: 'PoisonBatch' } });
+    expect(((run.error as Error).cause as Error).message).toContain(message);
+    expect(await rows()).toEqual([]);
+    run.stop();
   });
 
   test('with NULL in the key have no equal, as in a unique index, also beside a column named ordinality', async () => {
@@ -579,6 +624,9 @@ test.each([
   [{ pool: {} }, 'pool'],
   [{ table: [] }, 'table'],
   [{ table: 'a\0b' }, 'table'],
+  [{ table: 'ä'.repeat(32) }, 'table'],
+  [{ marks: 'm'.repeat(64) }, 'marks'],
+  [{ columns: ['c'.repeat(64)] }, 'columns'],
   [{ columns: [] }, 'columns'],
   [{ columns: undefined }, 'columns'],
   [{ columns: { id: 'bigint; DROP TABLE x' } }, 'columns'],
@@ -598,4 +646,11 @@ test.each([
   };
   expect(() => postgresSink('out', given as never)).toThrow(name);
   expect(() => postgresSink('out', given as never)).toThrow(MillraceError);
+});
+
+test('a connection string in place of a pool is not printed', () => {
+  const pool = 'postgres://app:hunter2@db/x';
+  expect(() => postgresSink('out', { pool, table: 't', columns: ['id'] } as never)).toThrow(
+    /^postgresSink 'out': pool must be a Pool of pg: new Pool\(\{ connectionString \}\)\.$/,
+  );
 });
