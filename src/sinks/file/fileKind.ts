@@ -4,7 +4,7 @@ import type { TwoPhaseKind } from '../twoPhase/kind.js';
 import { uriOf } from '../twoPhase/places.js';
 import { fileFields, memoryOf, type FileCommittable } from './committable.js';
 import { abortLeftUploads } from './leftUploads.js';
-import type { SinkMemory } from './sinkMemory.js';
+import type { FileMemory } from './fileMemory.js';
 import type { Places } from './places.js';
 import type { Publisher } from './publisher.js';
 
@@ -17,7 +17,7 @@ export function fileKind(
   attempt: Attempt,
   places: Places,
   publisher: Publisher,
-  memory: SinkMemory,
+  memory: FileMemory,
 ): TwoPhaseKind<FileCommittable> {
   return {
     ...fileCodec,

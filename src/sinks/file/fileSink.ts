@@ -33,7 +33,7 @@ import { checkPartSize, settingsOf, type FileSinkOptions, type SinkSettings } fr
 import { Places } from './places.js';
 import { Pressure } from './pressure.js';
 import { Publisher } from './publisher.js';
-import { SinkMemory } from './sinkMemory.js';
+import { FileMemory } from './fileMemory.js';
 import { PartUploads } from './uploads.js';
 
 /**
@@ -78,7 +78,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
   #uploads!: PartUploads;
   #files!: OpenFiles<A>;
   #pressure!: Pressure;
-  #memory: SinkMemory | undefined;
+  #memory: FileMemory | undefined;
   #rollAlways = false;
   #timer = Subscription.EMPTY;
 
@@ -98,7 +98,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
     const location = open(this.#uri);
     const data = attempt.use(checkpointData);
     const outside = (): number => (this.#pressure as Pressure | undefined)?.outsidePool ?? 0;
-    const memory = (this.#memory = new SinkMemory(id, attempt, settings, outside, () => {
+    const memory = (this.#memory = new FileMemory(id, attempt, settings, outside, () => {
       this.turn(() => {
         this.relieve();
       });
