@@ -2,7 +2,7 @@
  * The position of a `files` source: everything that a checkpoint keeps of it and that it needs to continue. Its
  * discovery tracks the objects that were opened; the position itself has those that are being read.
  *
- * Version 1 has one object at most: the one that was opened last. Version 2 has any others, each with the index of its
+ * Version 1 has one object at most: the one that was opened last. Version 2 has any number, each with the index of its
  * URI. It is written only where version 1 does not suffice, so that a source that reads one object after the other
  * can be restored by an earlier millrace.
  */

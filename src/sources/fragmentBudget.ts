@@ -117,7 +117,7 @@ export function headBytes<O extends PlannedObject>(
   return held + part <= memory ? part : Math.min(part, smallest);
 }
 
-/** Whether so many bytes may be fetched ahead, and enough is left for the lanes of the others. */
+/** Whether `bytes` more may be fetched ahead, with enough left for the lanes of the others. */
 export function hasRoom<O extends PlannedObject>(
   state: FragmentState<O>,
   plan: ObjectPlan<O> | undefined,

@@ -205,7 +205,7 @@ export interface ListOptions {
   readonly delimiter?: string;
   /** Continues the listing that gave this cursor. */
   readonly cursor?: string;
-  /** At most so many keys and prefixes, 1 to 1,000. Default 1,000. */
+  /** The maximum number of keys and prefixes, 1 to 1,000. Default 1,000. */
   readonly limit?: number;
   /**
    * What becomes of what is there but cannot be listed as an object, as happens on a local directory: `fail` (default)

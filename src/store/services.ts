@@ -37,11 +37,11 @@ export interface LifecycleRule {
   readonly prefix: string;
   /** It also selects by tags or sizes, so it applies to some of these keys only. */
   readonly hasOtherFilter: boolean;
-  /** Deletes objects so many days after their creation. */
+  /** Deletes objects this number of days after their creation. */
   readonly expireAfterDays?: number;
   /** Deletes objects from this time on. Milliseconds since the epoch. */
   readonly expireAtDate?: number;
-  /** Aborts uploads so many days after their creation, if they are not complete. */
+  /** Aborts incomplete uploads this number of days after their creation. */
   readonly abortIncompleteAfterDays?: number;
 }
 

@@ -6,7 +6,7 @@ export const credentials = { accessKeyId: 'TESTKEY', secretAccessKey: 'a-secret-
 /** The one answer of a request. */
 export const answer = <T>(request: Observable<T>): Promise<T> => lastValueFrom(request);
 
-/** Reads tags as any client of S3 does. */
+/** Reads the tags of an object with the SDK alone. */
 export function tagsFrom(
   endpoint: string,
   bucket: string,

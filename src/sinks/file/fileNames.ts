@@ -25,7 +25,7 @@ export class FileNames {
     private readonly settings: Pick<SinkSettings<never>, 'prefix' | 'suffix' | 'format'>,
   ) {}
 
-  /** Throws `InvalidOption` if a partition of so many bytes makes too long a key. */
+  /** Throws `InvalidOption` if a partition of this length, in bytes, makes a key too long. */
   checkLongest(partition: number): void {
     const uid = formatUid({ jobId: this.attempt.jobId, sink: this.id, epoch: 0, counter: 0 });
     const bytes = Buffer.byteLength(`${this.prefix}/${this.#nameOf(uid)}`) + partition;

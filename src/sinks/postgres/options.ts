@@ -78,9 +78,9 @@ export function postgresSettingsOf<A>(id: string, options: PostgresSinkOptions<A
   checkOptions(sink, given as PostgresTableOptions<never>, postgresNames);
   const { pool, marks = 'millrace_commits', createMarks = false, createTable = false, write } = options;
   const rule = 'a Pool of pg: new Pool({ connectionString })';
-  const { connect } = (pool) ?? {};
+  const { pool: found } = given as { readonly pool?: Readonly<Record<string, unknown>> | null };
   // Without the value, which may be a URL with a password.
-  if (typeof connect !== 'function')
+  if (typeof found?.['connect'] !== 'function')
     throw new InvalidOption(`${sink}: pool`, undefined, rule, `${sink}: pool must be ${rule}.`);
   if (write !== undefined) {
     checkFunction(`${sink}: write`, write);

@@ -9,7 +9,7 @@ import { publish, type Published } from './publish.js';
 
 /**
  * An upload that a checkpoint names: it is completed as parts 1 to k, followed by a tail as part k + 1. What else was
- * uploaded is left out. Nobody else writes to its key.
+ * uploaded is left out. No other job writes to its key.
  */
 export interface SealedUpload {
   readonly store: ObjectStore;

@@ -30,8 +30,7 @@ function ruleOf(rule: SdkRule): LifecycleRule {
   return {
     ...(id === '' ? {} : { id }),
     enabled: Status === 'Enabled',
-    // Rules from before there were filters have their prefix beside the status.
-    // eslint-disable-next-line @typescript-eslint/no-deprecated
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- old rules have their prefix there, and servers still send them
     prefix: Filter?.Prefix ?? Filter?.And?.Prefix ?? rule.Prefix ?? '',
     hasOtherFilter: Filter !== undefined && hasOtherFilter(Filter),
     ...(days === undefined ? {} : { expireAfterDays: days }),
