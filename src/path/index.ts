@@ -7,6 +7,7 @@ export { filePath, fileUri } from './local.js';
 export { S3Path } from './s3Path.js';
 export {
   formatUri,
+  uriBelow,
   hideUserInfo,
   InvalidUri,
   isDirectoryBucket,

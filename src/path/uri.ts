@@ -86,6 +86,11 @@ export function formatUri(uri: ObjectUri): string {
   return `${uri.scheme}://${server}${bucket}/${key}`;
 }
 
+/** The URI of a key below that of a store. Halves of surrogate pairs, which no object's key has, become U+FFFD. */
+export function uriBelow(store: string, key: string): string {
+  return `${store.replace(/\/$/, '')}/${key.toWellFormed().split('/').map(encodePart).join('/')}`;
+}
+
 /** Percent-decodes a key. Errors: `InvalidUri` (an invalid escape, or bytes that are not UTF-8). */
 export function decodeKey(text: string): string {
   try {

@@ -6,6 +6,7 @@ import {
   parseUri,
   splitUri,
   UnknownScheme,
+  uriBelow,
 } from '../../src/path/uri.js';
 
 describe('URIs', () => {
@@ -77,6 +78,16 @@ describe('URIs', () => {
       ),
     );
   });
+});
+
+test('a key below a store has a URI that leads to it', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (key) => {
+      fc.pre(!key.includes('\0') && key.isWellFormed() && !key.startsWith('/'));
+      expect(parseUri(uriBelow('s3://lake', key))).toEqual({ scheme: 's3', bucket: 'lake', key });
+    }),
+  );
+  expect(uriBelow('memory://lake/', 'kind=a%2Fb/x y')).toBe('memory://lake/kind=a%252Fb/x%20y');
 });
 
 function caught(work: () => unknown): unknown {

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { concat, defer, EMPTY, from, ignoreElements, mergeMap, tap, type Observable } from 'rxjs';
 import type { DataFinding, KnownJob, ObjectFinding, UploadFinding } from '../../job/doctor.js';
-import { hideUserInfo, plainUri } from '../../path/index.js';
+import { hideUserInfo, plainUri, uriBelow } from '../../path/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
 import type { StoreLocation } from '../../store/services.js';
 import { Reported } from '../exit.js';
@@ -156,7 +156,7 @@ class Report {
   data({ job: { log, manifest }, objects, bytes }: DataFinding): void {
     const { out, json } = this.session;
     const { job, jobId, epoch, checkpoint, at } = manifest;
-    const uri = uriOf(log.store, log.prefix);
+    const uri = hideUserInfo(uriBelow(log.store.uri, log.prefix));
     if (json) out.record({ type: 'job', uri, job, jobId, epoch, checkpoint, at: iso(at), objects, bytes });
     else
       out.line(
@@ -188,7 +188,7 @@ class Report {
     this.#found += 1;
     this.#bytes += bytes ?? 0;
     if (verdict === 'garbage') this.#garbage += 1;
-    const uri = uriOf(store, key);
+    const uri = hideUserInfo(uriBelow(store.uri, key));
     const upload = type === 'upload' ? { uploadId: finding.uploadId, sink: finding.sink } : {};
     const monthly = bytes === undefined ? undefined : (bytes / 1e9) * this.options.price;
     if (json) {
@@ -225,8 +225,4 @@ class Report {
     this.failed = true;
     this.session.report(error);
   }
-}
-
-function uriOf(store: ObjectStore, key: string): string {
-  return hideUserInfo(`${store.uri.replace(/\/$/, '')}/${key}`);
 }

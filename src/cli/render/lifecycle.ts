@@ -1,6 +1,6 @@
 /** Findings about lifecycle rules, for people and for programs. */
 import { safeDays, type LifecycleFinding, type RuleFinding } from '../../job/lifecycleAdvice.js';
-import { hideUserInfo } from '../../path/index.js';
+import { hideUserInfo, uriBelow } from '../../path/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
 import { printable, readable } from './text.js';
 import { counted } from './units.js';
@@ -25,7 +25,7 @@ export function lifecycleRecord(store: ObjectStore, finding: LifecycleFinding): 
 
 function urisOf(store: ObjectStore, finding: LifecycleFinding): readonly string[] {
   const prefixes = 'prefixes' in finding ? finding.prefixes : [''];
-  return prefixes.map((prefix) => hideUserInfo(`${store.uri.replace(/\/$/, '')}/${prefix}`));
+  return prefixes.map((prefix) => hideUserInfo(uriBelow(store.uri, prefix)));
 }
 
 function messageOf(store: ObjectStore, finding: LifecycleFinding): string {

@@ -3,6 +3,7 @@ import { catchError, concat, defer, EMPTY, lastValueFrom, map, of, type Observab
 import { MillraceError } from '../../errors.js';
 import type { Allow } from '../../flow/memory.js';
 import { StoreError } from '../../store/errors.js';
+import { typeName } from '../../formats/typeName.js';
 import { sha256 } from '../../store/helpers.js';
 import { markOf, marked, type Tail } from '../../store/multipart/index.js';
 import type { ObjectDescription, ObjectStore } from '../../store/objectStore.js';
@@ -37,7 +38,7 @@ export interface RecoverableFile extends AsyncDisposable {
   readonly size: number;
   /**
    * Appends bytes, or a string as UTF-8. Resolves when more may follow: parts that are being uploaded take their share of
-   * memory at most. The bytes must not change before. Errors: those of the store, after which the file cannot be continued.
+   * memory at most. The bytes must not change before. Errors: `NotBytes`; those of the store, after which the file cannot be continued.
    */
   write(data: Uint8Array | string): Promise<void>;
   /**
@@ -99,6 +100,13 @@ export class OpenRecoverable implements RecoverableFile {
   }
 
   write(data: Uint8Array | string): Promise<void> {
+    if (typeof data !== 'string' && !((data as unknown) instanceof Uint8Array))
+      return Promise.reject(
+        new MillraceError(
+          'NotBytes',
+          `${this.uri}: write takes a Uint8Array or a string, not a value of type ${typeName(data)}.`,
+        ),
+      );
     const own = typeof data === 'string';
     const bytes = own ? Buffer.from(data) : data;
     return this.#turn(() => concat(this.#stream.write(bytes, own), of(undefined)));

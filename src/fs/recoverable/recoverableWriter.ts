@@ -11,7 +11,7 @@ import {
 } from 'rxjs';
 import { MillraceError } from '../../errors.js';
 import type { Allow, Clock } from '../../flow/index.js';
-import { hideUserInfo } from '../../path/index.js';
+import { hideUserInfo, uriBelow } from '../../path/index.js';
 import type { Size } from '../../config/units.js';
 import { descriptionOf } from '../../store/description.js';
 import { isStoreError } from '../../store/errors.js';
@@ -112,7 +112,7 @@ export class FolderWriter implements RecoverableWriter {
   constructor(files: StoreLocation, tails: StoreLocation | undefined, services: WriterServices) {
     const prefix = folderOf(files.key);
     const tailFolder = tails === undefined ? `${prefix}.millrace-tails/` : folderOf(tails.key);
-    this.uri = `${hideUserInfo(files.store.uri)}/${prefix}`;
+    this.uri = hideUserInfo(uriBelow(files.store.uri, prefix));
     this.#files = files;
     this.#tailStore = (tails ?? files).store;
     this.#bounds = { store: files.store.uri, prefix, tails: tailFolder };
@@ -133,7 +133,7 @@ export class FolderWriter implements RecoverableWriter {
         store: this.#files.store,
         tailStore: this.#tailStore,
         key: prefix + name,
-        uri: this.uri + name,
+        uri: hideUserInfo(uriBelow(this.#bounds.store, prefix + name)),
         bounds: this.#bounds,
         capabilities,
         description: descriptionOf(description),
@@ -186,7 +186,7 @@ export class FolderWriter implements RecoverableWriter {
   #publish(file: FileState, onMissing: 'error' | 'accept'): Observable<CommittedFile> {
     const { key, uploadId, parts, size } = file;
     const { store } = this.#files;
-    const uri = `${hideUserInfo(store.uri)}/${key}`;
+    const uri = hideUserInfo(uriBelow(store.uri, key));
     return this.#tail(file).pipe(
       concatMap((tail) => {
         const mark = markOfFile(file);

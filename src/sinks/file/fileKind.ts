@@ -1,7 +1,7 @@
+import { uriBelow } from '../../path/index.js';
 import { merge } from 'rxjs';
 import type { Attempt } from '../../flow/index.js';
 import type { TwoPhaseKind } from '../twoPhase/kind.js';
-import { uriOf } from '../twoPhase/places.js';
 import { fileFields, memoryOf, type FileCommittable } from './committable.js';
 import { abortLeftUploads } from './leftUploads.js';
 import type { FileMemory } from './fileMemory.js';
@@ -27,7 +27,7 @@ export function fileKind(
     },
     publish: (file) => memory.publishing(memoryOf(file), publisher.publish(file)),
     describe: (file) => ({
-      uri: uriOf(file),
+      uri: uriBelow(file.store, file.key),
       bytes: file.size,
       records: file.records,
       ...(file.times !== undefined && { times: file.times }),

@@ -1,7 +1,7 @@
 import { ForeignName, type Attempt } from '../../flow/index.js';
-import { hideUserInfo } from '../../path/index.js';
+import { hideUserInfo, uriBelow } from '../../path/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
-import { isOrdinary, uriOf, type Place } from '../twoPhase/places.js';
+import { isOrdinary, type Place } from '../twoPhase/places.js';
 import { formatUid, parseUid } from '../twoPhase/uids.js';
 import type { FileCommittable } from './committable.js';
 
@@ -45,6 +45,11 @@ export class Places {
   }
 
   #foreign(file: FileCommittable, why: string, advice: string): ForeignName {
-    return new ForeignName(`The checkpoint of fileSink '${this.id}'`, hideUserInfo(uriOf(file)), why, advice);
+    return new ForeignName(
+      `The checkpoint of fileSink '${this.id}'`,
+      hideUserInfo(uriBelow(file.store, file.key)),
+      why,
+      advice,
+    );
   }
 }

@@ -1,11 +1,11 @@
 import { concatMap, defer, map, type Observable } from 'rxjs';
 import type { Attempt } from '../../flow/index.js';
+import { uriBelow } from '../../path/index.js';
 import { ForeignObject, LostUpload, publishSealed } from '../../store/multipart/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
 import type { Writer } from '../../formats/writer.js';
 import type { CheckpointData } from '../../store/services.js';
 import type { PublishOutcome } from '../twoPhase/kind.js';
-import { uriOf } from '../twoPhase/places.js';
 import { type FileCommittable } from './committable.js';
 import { uidMetadata, uploadOf } from './objectOptions.js';
 import type { Places } from './places.js';
@@ -94,8 +94,11 @@ export class Publisher {
       map((outcome): Step => {
         if (outcome.is === 'ours') return { is: 'mine', committable: file };
         if (outcome.is === 'lost')
-          return { is: 'lost', error: new LostUpload(uriOf(file), file, outcome.error) };
-        return { is: 'foreign', error: new ForeignObject(uriOf(file), outcome.why, outcome.error) };
+          return { is: 'lost', error: new LostUpload(uriBelow(file.store, file.key), file, outcome.error) };
+        return {
+          is: 'foreign',
+          error: new ForeignObject(uriBelow(file.store, file.key), outcome.why, outcome.error),
+        };
       }),
     );
   }

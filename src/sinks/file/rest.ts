@@ -1,10 +1,10 @@
 import { concatMap, forkJoin, map, of, type Observable } from 'rxjs';
 import { MillraceError } from '../../errors.js';
 import type { RowSeal, Writer } from '../../formats/writer.js';
+import { uriBelow } from '../../path/index.js';
 import { readTail } from '../../store/multipart/index.js';
 import type { CheckpointData } from '../../store/services.js';
-import { uriOf } from '../twoPhase/places.js';
-import { type FileCommittable } from './committable.js';
+import type { FileCommittable } from './committable.js';
 
 /** The bytes after a file's parts, and the file with its size including them. */
 export interface Rest {
@@ -42,6 +42,6 @@ export function sealOf(file: FileCommittable, { restore }: Pick<Writer<never>, '
   if (typeof restore !== 'string' && restore.name === name) return restore;
   throw new MillraceError(
     'FormatChanged',
-    `${uriOf(file)}: the checkpoint holds rows of this file in the form '${name}', which the format of its sink does not read. Start the job with the former format and stop it: that publishes the file.`,
+    `${uriBelow(file.store, file.key)}: the checkpoint holds rows of this file in the form '${name}', which the format of its sink does not read. Start the job with the former format and stop it: that publishes the file.`,
   );
 }

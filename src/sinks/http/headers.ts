@@ -1,4 +1,7 @@
 import { MillraceError } from '../../errors.js';
+import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
+import { typeName } from '../../formats/typeName.js';
+import { isRecord } from '../../shape.js';
 import type { OutboxMark } from '../outbox/mark.js';
 
 /** Headers of the user. */
@@ -48,12 +51,16 @@ const isToken = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /** Callers may be JavaScript. */
 function entriesOf(given: GivenHeaders | (() => GivenHeaders), target: string): [string, unknown][] {
+  let all: unknown;
   try {
-    return Object.entries(typeof given === 'function' ? given() : given);
+    all = typeof given === 'function' ? given() : given;
   } catch (error) {
     if (error instanceof MillraceError) throw error;
     throw refused(target, '`headers` failed');
   }
+  if (isDeferred(all)) throw deferredInFlow('headers of httpSink returned', all);
+  if (isRecord(all)) return Object.entries(all);
+  throw refused(target, `\`headers\` is a value of type ${typeName(all)}, not an object of strings`);
 }
 
 function refused(target: string, what: string): MillraceError {

@@ -1,6 +1,6 @@
 import { ignoreElements, type Observable } from 'rxjs';
 import { jsonEncoder } from '../../formats/jsonEncoder.js';
-import { uriOf } from '../twoPhase/places.js';
+import { uriBelow } from '../../path/index.js';
 import type { Place } from '../twoPhase/places.js';
 import type { PoisonReason } from './journaled.js';
 import type { OutboxMark } from './mark.js';
@@ -38,7 +38,7 @@ export class DeadLetters {
 
   uriOf(name: string): string {
     const { store, prefix } = this.place;
-    return uriOf({ store: store.uri, key: prefix + name });
+    return uriBelow(store.uri, prefix + name);
   }
 }
 

@@ -15,7 +15,9 @@ import {
   tap,
   throwError,
   type Observable,
+  type ObservableInput,
 } from 'rxjs';
+import { InvalidOption } from '../../config/units.js';
 import { MillraceError } from '../../errors.js';
 import type { Attempt } from '../../flow/index.js';
 import { pause } from '../../flow/clock.js';
@@ -108,7 +110,7 @@ export class BatchPublisher<A> {
     const { clock, random } = this.attempt;
     const { publish, retry: settings, timeout } = this.settings;
     let unknown = 0;
-    return abortable((signal) => from(publish(records(), mark, signal))).pipe(
+    return abortable((signal) => from(answerOf(this.id, publish(records(), mark, signal)))).pipe(
       ignoreElements(),
       raceWith(
         concat(
@@ -162,6 +164,18 @@ export class BatchPublisher<A> {
   #report(event: SinkEvent): void {
     this.attempt.report(event);
   }
+}
+
+/** Callers may be JavaScript, where a forgotten `return` must not look like a target that fails. Errors: `InvalidOption`. */
+function answerOf<T extends ObservableInput<unknown>>(sink: string, answer: T): T {
+  if ((answer as unknown) !== undefined && (answer as unknown) !== null) return answer;
+  const rule = 'a function that returns a promise or an Observable';
+  throw new InvalidOption(
+    `sink '${sink}': publish`,
+    answer,
+    rule,
+    `publish of sink '${sink}' returned nothing. It must be ${rule}, which tells when the target has the batch.`,
+  );
 }
 
 /** The batch is poison; `cause` is what the target failed with. */

@@ -77,7 +77,7 @@ export function postgresSettingsOf<A>(id: string, options: PostgresSinkOptions<A
   const given: object = required(`the options of ${sink}`, options);
   checkOptions(sink, given as PostgresTableOptions<never>, postgresNames);
   const { pool, marks = 'millrace_commits', createMarks = false, createTable = false, write } = options;
-  const rule = 'a Pool of pg: new Pool({ connectionString })';
+  const rule = 'a Pool of the package pg, not a connection string';
   const { pool: found } = given as { readonly pool?: Readonly<Record<string, unknown>> | null };
   // Without the value, which may be a URL with a password.
   if (typeof found?.['connect'] !== 'function')

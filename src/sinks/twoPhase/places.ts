@@ -17,11 +17,6 @@ export function placeOf({ store, key }: Pick<StoreLocation, 'store' | 'key'>): P
   return { store, prefix: folder === '' ? '' : `${folder}/` };
 }
 
-/** The URI of an object, from that of its store and its key. */
-export function uriOf({ store, key }: { readonly store: string; readonly key: string }): string {
-  return `${store.replace(/\/$/, '')}/${key}`;
-}
-
 /**
  * The key prefixes below a sink's folder that belong to the job's checkpoints: a file there could be taken for part
  * of the log, and be removed with it. Emits once. Errors: `InvalidOption` if the folder itself is in a checkpoint

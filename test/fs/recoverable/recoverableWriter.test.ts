@@ -335,6 +335,23 @@ describe('a file', () => {
     expect(await uploadsIn(store)).toBe(0);
   });
 
+  test('takes bytes and strings, and nothing else', async () => {
+    const file = await writerOn(memory()).open('a');
+    for (const wrong of [{ a: 1 }, 5, null, undefined, [1, 2], new Date(0)])
+      await expect(file.write(wrong as never)).rejects.toMatchObject({ code: 'NotBytes' });
+    await file.write('ab');
+    expect(file.size).toBe(2);
+    await file.close();
+  });
+
+  test('has a URI that opens it, whatever its name', async () => {
+    const writer = writerOn(memory());
+    const file = await writer.open('50% ä/b');
+    expect(file.uri).toBe('memory://lake/out/50%25%20%C3%A4/b');
+    const { uri } = await writer.commit(await file.closeForCommit());
+    expect(uri).toBe(file.uri);
+  });
+
   test('is visible only when it is committed, with its metadata', async () => {
     const store = memory();
     const writer = writerOn(store);

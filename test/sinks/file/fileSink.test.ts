@@ -1,5 +1,6 @@
 import { decorate } from '../../../src/store/decorators/decorate.js';
 import { delayed } from '../../../src/store/decorators/delay.js';
+import { parseUri } from '../../../src/path/index.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
 import { Run, World } from '../harness.js';
 
@@ -35,6 +36,15 @@ describe('fileSink', () => {
     expect(world.published()).toEqual(expected(100, 3));
     expect(world.uploads()).toEqual([]);
     expect(world.keys('cp')).toEqual([]);
+  });
+
+  test('the URI of a published file leads to it, whatever its partition', () => {
+    const world = new World(small);
+    const run = new Run(world, { sink: { ...sink, partitionBy: () => 'kind=50% a%2Fb' } });
+    feed(run, 0, 1);
+    finish(run);
+    const uris = run.events.flatMap((event) => (event.type === 'committed' ? [String(event['uri'])] : []));
+    expect(uris.map((uri) => parseUri(uri).key)).toEqual(world.keys());
   });
 
   test('a restart seals open files and continues with new ones', () => {

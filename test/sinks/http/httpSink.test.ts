@@ -236,7 +236,8 @@ describe('batches for a service', () => {
       },
       '`headers` failed',
     ],
-    [null, '`headers` failed'],
+    [null, '`headers` is a value of type Null'],
+    ['Bearer secret', '`headers` is a value of type String'],
   ])('are not sent with headers that cannot be sent: %#; the error has no secret', async (headers, what) => {
     const world = new World();
     const run = start(world, { headers: headers as never });
@@ -246,6 +247,15 @@ describe('batches for a service', () => {
     expect(String(run.error)).toContain(what);
     expect(inspect(run.error, { depth: 9 })).not.toMatch(/'secret|Bearer|secret \u20ac/);
     expect((run.error as Error).cause).toBeUndefined();
+    expect(service.requests).toHaveLength(0);
+  });
+
+  test('are not sent if the function of headers is asynchronous', async () => {
+    const world = new World();
+    const run = start(world, { headers: (() => Promise.resolve({ authorization: 'x' })) as never });
+    run.record({ n: 1 });
+    await published(world, run);
+    expect(run.error).toMatchObject({ code: 'PromiseInFlow', retryable: false });
     expect(service.requests).toHaveLength(0);
   });
 

@@ -233,6 +233,19 @@ describe('a batch is tried again', () => {
     expect(run.error).toMatchObject({ code: 'PublishFailed', retryable: true });
   });
 
+  test('but not if `publish` returns nothing, which is a mistake in the program', () => {
+    const world = new World();
+    let calls = 0;
+    const nothing = (): void => {
+      calls++;
+    };
+    const run = start(world, new Target(), { ...rejects, publish: nothing as never });
+    write(run, 'a');
+    checkpoint(run);
+    expect(calls).toBe(1);
+    expect(run.error).toMatchObject({ code: 'InvalidOption' });
+  });
+
   test('and only errors of unknown kind count towards poison', () => {
     const world = new World();
     const target = new Target();

@@ -651,6 +651,6 @@ test.each([
 test('a connection string in place of a pool is not printed', () => {
   const pool = 'postgres://app:hunter2@db/x';
   expect(() => postgresSink('out', { pool, table: 't', columns: ['id'] } as never)).toThrow(
-    /^postgresSink 'out': pool must be a Pool of pg: new Pool\(\{ connectionString \}\)\.$/,
+    /^postgresSink 'out': pool must be a Pool of the package pg, not a connection string\.$/,
   );
 });
