@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { concat, defer, EMPTY, from, ignoreElements, mergeMap, tap, type Observable } from 'rxjs';
+import { concat, defer, EMPTY, from, ignoreElements, map, mergeMap, tap, type Observable } from 'rxjs';
 import type { DataFinding, KnownJob, ObjectFinding, UploadFinding } from '../../job/doctor.js';
 import { hideUserInfo, plainUri, uriBelow } from '../../path/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
@@ -79,7 +79,8 @@ async function examine(session: Session, place: string, options: DoctorOptions):
     await taken(dealt, stop, (data) => report.data(data));
   }
   await rules(session, jobs, examined, logs);
-  report.end();
+  const empty = report.found === 0 && (await one(isEmpty(store, prefix), stop));
+  report.end(empty ? `There is nothing below ${hideUserInfo(uri)}.` : 'Nothing is left over.');
   if (failed || report.failed) throw new Reported(1);
 }
 
@@ -101,6 +102,10 @@ async function rules(
       else out.line(lifecycleLine(store, finding));
   }
 }
+
+/** Whether there is no object: a wrong name must not look like a clean place. */
+const isEmpty = (store: ObjectStore, prefix: string): Observable<boolean> =>
+  store.list({ prefix, limit: 1 }).pipe(map(({ objects }) => objects.length === 0));
 
 /** The jobs whose logs can be read. Of the others nothing is garbage. */
 async function knownJobs(
@@ -164,11 +169,16 @@ class Report {
       );
   }
 
-  end(): void {
+  get found(): number {
+    return this.#found;
+  }
+
+  /** @param nothing what is said if there is no finding */
+  end(nothing: string): void {
     const { err, json, quiet } = this.session;
     if (json || quiet) return;
     if (this.#found === 0) {
-      err.line('Nothing is left over.');
+      err.line(nothing);
       return;
     }
     const cost = ((this.#bytes / 1e9) * this.options.price).toFixed(2);

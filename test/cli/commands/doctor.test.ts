@@ -188,7 +188,11 @@ describe.each([
     );
   });
 
-  test('nothing is left over in an empty place; a price that is none is refused', async () => {
+  test('nothing is left over in a clean place, and a wrong one says that it is empty; a price that is none is refused', async () => {
+    const empty = await doctor(`${place.uri}nope`);
+    expect(empty).toMatchObject({ code: 0, out: '' });
+    expect(empty.err).toMatch(/^There is nothing below .*nope\/?\.\n$/);
+    await put(place.store, { [`${place.prefix}other.txt`]: 'x' });
     expect(await doctor(place.uri)).toMatchObject({ code: 0, out: '', err: 'Nothing is left over.\n' });
     expect(await doctor('--price', '-1', place.uri)).toMatchObject({ code: 2 });
   });
