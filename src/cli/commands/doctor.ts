@@ -173,7 +173,7 @@ class Report {
     return this.#found;
   }
 
-  /** @param nothing what is said if there is no finding */
+  /** @param nothing the line printed if there is no finding */
   end(nothing: string): void {
     const { err, json, quiet } = this.session;
     if (json || quiet) return;
