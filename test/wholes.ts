@@ -311,7 +311,7 @@ export const wholes: readonly Whole[] = [
     because: 'It is the arithmetic of one plan.',
   },
   {
-    files: 'sources/continuous/{hints,options,position}.ts',
+    files: 'sources/continuous/{hints,options,position,requests,rounds}.ts',
     by: 'sources/continuous/continuous.test.ts',
     because: 'Parts of one discovery.',
   },
