@@ -52,10 +52,7 @@ async function run(failAt?: number): Promise<string> {
   );
   try {
     const { outcome } = await job.run(
-      rowsOf.pipe(
-        checked,
-        fileSink('out', 's3://lake/out', { format: ndjson(), roll: { everyCheckpoint: true } }),
-      ),
+      rowsOf.pipe(checked, fileSink('out', 's3://lake/out', { format: ndjson(), roll: { checkpoints: 1 } })),
     );
     return outcome;
   } catch (error) {

@@ -45,7 +45,7 @@ async function run(world: Lake, { silent, after }: Silence): Promise<Ran> {
         state: { seen: valueState(0) },
         onRecord: ({ id }, { seen }) => [{ id, n: seen.update((n) => n + 1) }],
       }),
-      fileSink('out', 'memory://lake/out', { format: ndjson(), roll: { everyCheckpoint: true } }),
+      fileSink('out', 'memory://lake/out', { format: ndjson(), roll: { checkpoints: 1 } }),
     );
   try {
     return { ended: (await world.run(job, flow)).outcome, requests };

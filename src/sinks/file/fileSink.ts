@@ -79,7 +79,8 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
   #files!: OpenFiles<A>;
   #pressure!: Pressure;
   #memory: FileMemory | undefined;
-  #rollAlways = false;
+  /** At how many checkpoints a file is rolled. */
+  #checkpoints = Infinity;
   #timer = Subscription.EMPTY;
 
   constructor(out: Subscriber<Signal>, id: string, uri: string, options: FileSinkOptions<A>) {
@@ -138,7 +139,8 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
       take(1),
       tap(({ minimumPartSize, completeSubset }) => {
         checkPartSize(id, partSize, minimumPartSize);
-        this.#rollAlways = settings.everyCheckpoint || !completeSubset || settings.format.restore === 'whole';
+        const always = !completeSubset || settings.format.restore === 'whole';
+        this.#checkpoints = always ? 1 : settings.checkpoints;
       }),
     );
     return {
@@ -174,7 +176,8 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
 
   protected override freeze({ checkpoint, reason }: Barrier): FrozenWork<FileCommittable> {
     // A job that starts from a savepoint cannot complete uploads of this one; and nothing follows a final barrier.
-    if (this.#rollAlways || reason === 'savepoint' || reason === 'final') this.#files.rollAll();
+    if (reason === 'savepoint' || reason === 'final') this.#files.rollAll();
+    else this.#files.rollAtBarrier(this.#checkpoints);
     this.#files.persist();
     const inline = this.#files.prepare() <= this.#inlineLimit;
     if (!inline) this.#pressure.journal(true);

@@ -48,6 +48,8 @@ export class OpenFile {
   records = 0;
   /** The event times of its records, if they are known. */
   times: TimeRange | undefined;
+  /** The number of barriers of the sink before its first record. */
+  barriers = 0;
   /** By the wall clock, for a user's predicate only. */
   openedAt = 0;
   lastWriteAt = 0;

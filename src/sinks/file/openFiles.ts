@@ -15,8 +15,8 @@ const block = 16 * 1024;
 
 /**
  * The files that a sink has open, one for each partition, from their first record until they are rolled: by size, age,
- * inactivity, number, or the user's predicate. Files with text, and files whose encoders have something to persist, are listed, so that neither a
- * record nor a barrier visits all files.
+ * inactivity, checkpoints, number, or the user's predicate. Files with text, and files whose encoders have something to
+ * persist, are listed, so that neither a record nor a barrier visits all files.
  */
 export class OpenFiles<A> {
   /** The files as a barrier freezes them. */
@@ -29,6 +29,8 @@ export class OpenFiles<A> {
   readonly #files = new Map<string, OpenFile>();
   #last: OpenFile | undefined;
   #records = 0;
+  /** The number of barriers so far. */
+  #barriers = 0;
   /** Files with text; a file may be listed after its text is gone. */
   #texts: OpenFile[] = [];
   #textLength = 0;
@@ -229,6 +231,15 @@ export class OpenFiles<A> {
     for (const file of this.#files.values()) this.#roll(file);
   }
 
+  /** A barrier: rolls the files that were open at `checkpoints` of them, this one included. */
+  rollAtBarrier(checkpoints: number): void {
+    const barrier = this.#barriers++;
+    for (const file of this.#files.values()) {
+      if (barrier - file.barriers + 1 < checkpoints) break;
+      this.#roll(file);
+    }
+  }
+
   rollDue(): void {
     for (const file of this.#policy.due(this.#files.values(), monotonic(this.clock))) this.#roll(file);
   }
@@ -261,6 +272,7 @@ export class OpenFiles<A> {
         else this.#append(file, () => file.write(chunk, this.cut));
       },
     });
+    file.barriers = this.#barriers;
     this.#files.set(partition, file);
     this.opened();
     return file;

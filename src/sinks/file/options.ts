@@ -36,10 +36,11 @@ export interface RollOptions<A = unknown> {
   /** After this long without a record. Default 60 s. */
   readonly inactivity?: Duration;
   /**
-   * At every checkpoint. Default `false`; always on if the server cannot complete an upload with a subset of its parts,
-   * and with formats whose files are valid only when finished.
+   * At this many checkpoints since its first record: 1 is every checkpoint. From 1 to 1,000,000. Default: no limit; always
+   * 1 if the server cannot complete an upload with a subset of its parts, and with formats whose files are valid only when
+   * finished.
    */
-  readonly everyCheckpoint?: boolean;
+  readonly checkpoints?: number;
   /**
    * Called before each record that would be added to a file: `true` finishes the file, and the record begins the next one. The
    * clock may jump, so a difference of times may be negative.
@@ -110,7 +111,8 @@ export interface SinkSettings<A> {
   readonly rollSize: number;
   readonly age: number;
   readonly inactivity: number;
-  readonly everyCheckpoint: boolean;
+  /** May be `Infinity`. */
+  readonly checkpoints: number;
   readonly rollWhen: ((file: RollCandidate, record: A) => boolean) | undefined;
   readonly partSize: number;
   readonly inFlight: number;
@@ -144,7 +146,7 @@ const rollNames: OptionNames<RollOptions<never>> = {
   size: true,
   age: true,
   inactivity: true,
-  everyCheckpoint: true,
+  checkpoints: true,
   when: true,
 };
 const namingNames: OptionNames<NonNullable<FileSinkOptions<never>['naming']>> = {
@@ -252,7 +254,10 @@ export function settingsOf<A>(
     rollSize,
     age: duration('roll.age', roll.age ?? 60_000),
     inactivity: duration('roll.inactivity', roll.inactivity ?? 60_000),
-    everyCheckpoint: roll.everyCheckpoint ?? false,
+    checkpoints:
+      roll.checkpoints === undefined
+        ? Infinity
+        : between('roll.checkpoints', roll.checkpoints, 1, 1_000_000, '1 to 1,000,000'),
     rollWhen: roll.when,
     partSize,
     inFlight: between(

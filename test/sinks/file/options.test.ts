@@ -42,6 +42,8 @@ describe('options', () => {
     bad({ roll: { size: '1TiB' }, budget: '64MiB' }, 'budget');
     bad({ naming: { prefix: 'a/b' } }, 'naming.prefix');
     bad({ roll: { age: 0 } }, 'roll.age');
+    for (const checkpoints of [0, 1.5, -1, NaN, '3', true])
+      bad({ roll: { checkpoints } }, 'roll.checkpoints');
     bad({ roll: { when: true } }, 'roll.when');
     bad({ compression: 'brotli' }, 'compression');
     if (codecNamed('zstd') === undefined) bad({ compression: 'zstd' }, 'compression');

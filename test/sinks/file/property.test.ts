@@ -56,7 +56,11 @@ function live(plan: Plan): { world: World; expected: Record<string, string> } {
       sink: {
         partSize: 64,
         inFlight: 1 + pick(4),
-        roll: { size: 64 + pick(600), age: 1000 + pick(20_000), everyCheckpoint: random() < 0.2 },
+        roll: {
+          size: 64 + pick(600),
+          age: 1000 + pick(20_000),
+          ...(random() < 0.4 && { checkpoints: 1 + pick(3) }),
+        },
         budget: plan.budget,
         maxOpenFiles: 1 + pick(10),
       },

@@ -102,7 +102,7 @@ describe('files are rolled', () => {
 
   test('at every checkpoint, if asked', () => {
     const world = new World();
-    const run = new Run(world, { sink: { roll: { everyCheckpoint: true } } });
+    const run = new Run(world, { sink: { roll: { checkpoints: 1 } } });
     run.line('a', '1');
     run.barrier();
     run.line('a', '2');
