@@ -5,11 +5,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Line, Task } from './job.js';
 
-/** Under Jest this module is the source, but the program is always the compiled one. */
-const program = fileURLToPath(
-  import.meta.url.endsWith('.ts')
-    ? new URL('../../build/test/processes/job.js', import.meta.url)
-    : new URL('job.js', import.meta.url),
+/** Under Jest this module is the source, but the programs are always the compiled ones. */
+const programs = new URL(
+  import.meta.url.endsWith('.ts') ? '../../build/test/processes/' : './',
+  import.meta.url,
 );
 
 export interface Exit {
@@ -26,8 +25,9 @@ export class JobProcess {
   /** Resolves when it has exited and all its output has arrived. */
   readonly exit: Promise<Exit>;
 
-  constructor(task: Task, env: NodeJS.ProcessEnv) {
-    const child = spawn(process.execPath, [program, JSON.stringify(task)], {
+  constructor(task: Task, env: NodeJS.ProcessEnv, program: 'job' | 'sinksJob' = 'job') {
+    const path = fileURLToPath(new URL(`${program}.js`, programs));
+    const child = spawn(process.execPath, [path, JSON.stringify(task)], {
       env: { ...process.env, NODE_NO_WARNINGS: '1', NODE_OPTIONS: '', ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

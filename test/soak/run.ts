@@ -14,6 +14,7 @@ import { fuzzing } from './rounds/fuzzing.js';
 import { model } from './rounds/model.js';
 import { processes } from './rounds/processes.js';
 import { simulation } from './rounds/simulation.js';
+import { sinks } from './rounds/sinks.js';
 
 const { values } = parseArgs({
   options: {
@@ -26,7 +27,16 @@ const { values } = parseArgs({
 /** Selected by the seed modulo their number. Add new kinds at the end. */
 const rounds: readonly Round[] = values.fuzz
   ? fuzzing
-  : [simulation, processes('gateway'), processes('real'), processes('real behind a gateway'), model];
+  : [
+      simulation,
+      processes('gateway'),
+      processes('real'),
+      processes('real behind a gateway'),
+      model,
+      sinks('gateway'),
+      sinks('real'),
+      sinks('real behind a gateway'),
+    ];
 
 const minutes = Number(values.minutes);
 const first = values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : Number(values.seed);
