@@ -60,7 +60,7 @@ export type { OnMissingCommitted } from '../sinks/file/options.js';
 export type { RecordPlace, Source, SourceContext, SourceOutput, SourceReader } from '../sources/source.js';
 export type { CodecName } from '../formats/codec.js';
 export type { GroupDecoder, GroupRange, GroupReader, GroupStart } from '../formats/groupReader.js';
-export type { Cutter, Malformed, ObjectDecoder, ObjectStart, Reader } from '../formats/reader.js';
+export type { Cutter, Malformed, ObjectDecoder, ObjectStart, Reader, Splitting } from '../formats/reader.js';
 export type {
   FileEncoder,
   FileOutput,

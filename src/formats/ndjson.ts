@@ -46,6 +46,7 @@ export function ndjson<T>(options: NdjsonOptions<T> = {}): Format<T> {
     name: 'ndjson',
     extension: '.ndjson',
     text: true,
+    splitting: { before: 0 },
     decoder: () => decoder,
     encode: (record) => encode(record) + '\n',
   };

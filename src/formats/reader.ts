@@ -30,6 +30,11 @@ export interface Reader<T> {
    * refused before any of it is decoded. Default `false`: any bytes.
    */
   readonly text?: boolean;
+  /**
+   * Boundaries can be found from any byte of an object, so that it can be read in splits. Only for decoders without a `state`. Default:
+   * objects are read from their start.
+   */
+  readonly splitting?: Splitting;
   /** Opens a decoder for one object. */
   decoder(start: ObjectStart): ObjectDecoder<T>;
   /**
@@ -39,11 +44,20 @@ export interface Reader<T> {
   isState?(state: unknown): boolean;
 }
 
+/**
+ * How boundaries are found from any byte: `first` of a new decoder, which begins `before` bytes ahead of a byte, or at the start of the object if
+ * that is nearer, finds the first boundary after that byte. It knows each boundary with the byte after it, at the latest.
+ */
+export interface Splitting {
+  /** One less than the bytes of a boundary: 0 for a newline. */
+  readonly before: number;
+}
+
 /** Where a decoder starts. */
 export interface ObjectStart {
   /** The object's URI. */
   readonly object: string;
-  /** Bytes from the start of the (decompressed) object. */
+  /** Bytes from the start of the (decompressed) object; of a split that no record was read of, where its range begins. */
   readonly offset: number;
   /** The result of {@link ObjectDecoder.state} here. `undefined` at the start of an object, and for decoders without state. */
   readonly state: Json | undefined;

@@ -45,6 +45,7 @@ export function text(options: TextOptions = {}): Format<string> {
     name: lineEnd === '\n' ? 'text' : `text with line end ${JSON.stringify(lineEnd)}`,
     extension: '.txt',
     text: true,
+    ...splittingOf(lineEnd),
     decoder: decoderOf(lineEnd),
     encode(record: unknown) {
       if (typeof record !== 'string')
@@ -58,6 +59,15 @@ export function text(options: TextOptions = {}): Format<string> {
       return record + written;
     },
   };
+}
+
+/** From the middle of an object, the occurrences of an end that can overlap itself (`\n\n`) are not known. */
+function splittingOf(lineEnd: string): Pick<Format<string>, 'splitting'> {
+  if (lineEnd === 'any') return { splitting: { before: 0 } };
+  const end = Buffer.from(lineEnd);
+  for (let shift = 1; shift < end.length; shift++)
+    if (end.subarray(shift).equals(end.subarray(0, end.length - shift))) return {};
+  return { splitting: { before: end.length - 1 } };
 }
 
 function decoderOf(lineEnd: string): () => ObjectDecoder<string> {

@@ -11,6 +11,7 @@ import type { ObjectStore } from '../store/objectStore.js';
 import type { Stores } from '../store/services.js';
 import type { ObjectPosition, OpenPosition } from './filesPosition.js';
 import type { PlannedObject } from './fragmentBudget.js';
+import type { Split } from './splits.js';
 
 /** An object to read, and where to start in it. */
 export interface FileObject extends PlannedObject {
@@ -24,6 +25,8 @@ export interface FileObject extends PlannedObject {
   readonly resume: ObjectPosition | undefined;
   /** The object of the restored position that it is, even if nothing of it was read. */
   readonly restored: OpenPosition | undefined;
+  /** The part that is read of it, if it is read in splits. */
+  readonly split?: Split;
 }
 
 /** The discovery of one attempt. */

@@ -187,7 +187,7 @@ export class MalformedRecord extends MillraceError {
     readonly object: string,
     /** Byte offset in the (decompressed) object. */
     readonly offset: number,
-    /** 1-based. */
+    /** 1-based; 0 where it is not known, as in `DeadLetter`. */
     readonly line: number,
     /** The record's beginning. */
     readonly excerpt: string,
@@ -195,7 +195,7 @@ export class MalformedRecord extends MillraceError {
   ) {
     super(
       'MalformedRecord',
-      `${object}, byte ${offset}, line ${line}: ${reason}: ${JSON.stringify(excerpt)}. Fix the object's producer, or set onMalformed to 'skip' or deadLetter(…).`,
+      `${object}, byte ${offset}${line === 0 ? '' : `, line ${line}`}: ${reason}: ${JSON.stringify(excerpt)}. Fix the object's producer, or set onMalformed to 'skip' or deadLetter(…).`,
     );
   }
 }

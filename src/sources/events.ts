@@ -20,7 +20,7 @@ export type SkippedEvent = {
   readonly object: string;
   /** Byte offset in the (decompressed) object. */
   readonly offset: number;
-  /** 1-based. */
+  /** 1-based; 0 where it is not known, as in `DeadLetter`. */
   readonly line: number;
   readonly reason: string;
   /** Records skipped so far, over the job's life. */

@@ -50,9 +50,4 @@ export class FetchedObject {
       this.#consumed();
     }
   }
-
-  /** Leaves the object, which must be `atEnd`. */
-  leave(): void {
-    this.#consumed();
-  }
 }

@@ -119,7 +119,7 @@ export class Fetcher<O extends PlannedObject> {
     this.#limit();
   }
 
-  /** Drops all that is fetched or being fetched of an object. */
+  /** Drops an object: all that is fetched or being fetched of it, and its lane. */
   drop(object: O): void {
     for (const { fragment } of this.#planOf(object)?.queue ?? []) this.#bodies.delete(fragment.id);
     this.#step({ type: 'dropped', object });

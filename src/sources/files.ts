@@ -11,6 +11,7 @@ import { linksFollowed, type Links } from '../store/links.js';
 import type { FragmentLimits } from './fragmentBudget.js';
 import { mostObjects } from './filesPosition.js';
 import { FilesReader, type FilesSettings } from './filesReader.js';
+import { splittingOf } from './splits.js';
 import { continuous } from './continuous/continuous.js';
 import { discovering, type DiscoverOptions } from './continuous/options.js';
 import { listed } from './listed.js';
@@ -64,6 +65,13 @@ export interface FilesOptions<T> {
    * 1: one after the other, in order.
    */
   readonly parallelism?: number;
+  /**
+   * Objects of more than `size` bytes are read in splits of about that size, each as if it were an object: `parallelism` of them at the same
+   * time. For input in which the order of records does not matter, in formats whose records can be found from any byte: `ndjson()`, and
+   * `text()` with line ends that cannot overlap themselves. Compressed objects are read whole. Line numbers in errors are known only
+   * in the first split of an object. It may be changed or removed at any time. Default: objects are read whole. Default of `size`: 64 MiB.
+   */
+  readonly splits?: { readonly size?: Size };
   /** Makes the source continuous: it reads new objects for as long as the job runs. Default: it reads what is there and ends. */
   readonly discover?: DiscoverOptions;
 }
@@ -80,8 +88,10 @@ const names: OptionNames<FilesOptions<never>> = {
   links: true,
   allowEmpty: true,
   parallelism: true,
+  splits: true,
   discover: true,
 };
+const splitsNames: OptionNames<NonNullable<FilesOptions<never>['splits']>> = { size: true };
 const prefetchNames: OptionNames<NonNullable<FilesOptions<never>['prefetch']>> = {
   window: true,
   fragment: true,
@@ -171,6 +181,8 @@ export function filesSettings<T>(
     unreadable: options.unreadable ?? 'fail',
     links: options.links ?? 'follow',
     allowEmpty: options.allowEmpty ?? false,
+    split:
+      options.splits && positive('splits.size', parseSize('splits.size', options.splits.size ?? '64MiB')),
     slice: 4 * ((readsGroups(options.format) ? undefined : options.format.block) ?? 16 * 1024),
   };
 }
@@ -190,10 +202,29 @@ function checkFilesOptions<T>(options: FilesOptions<T>): void {
   const { parallelism = 1 } = given;
   if (positive('files: parallelism', parallelism) > mostObjects)
     throw new InvalidOption('files: parallelism', parallelism, `at most ${mostObjects}`);
+  checkSplits(given);
   oneOf('files: links', given.links, Object.keys(linksFollowed));
   const policy: unknown = typeof onMalformed === 'object' ? onMalformed.deadLetter : onMalformed;
   if (typeof policy !== 'function' && policy !== 'fail' && policy !== 'skip')
     throw new InvalidOption('files: onMalformed', onMalformed, "'fail', 'skip' or deadLetter(…)");
+}
+
+/** Errors: `InvalidOption` (objects cannot be read in splits). */
+function checkSplits<T>({ splits, format, compression = 'auto' }: Partial<FilesOptions<T>>): void {
+  checkOptions('files', splits, splitsNames, 'splits.');
+  if (splits === undefined || format === undefined) return;
+  if (splittingOf(format) === undefined)
+    throw new InvalidOption(
+      'files: splits',
+      splits,
+      `absent: an object of format '${format.name}' can be read only from its start. Splits are for ndjson() and text()`,
+    );
+  if (compression !== 'auto' && compression !== 'none')
+    throw new InvalidOption(
+      'files: splits',
+      splits,
+      `absent: ${compression} is read from the start of an object`,
+    );
 }
 
 /** How far to read ahead, with configuration for options that are not set. */

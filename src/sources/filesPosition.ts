@@ -3,8 +3,9 @@
  * discovery tracks the objects that were opened; the position itself has those that are being read.
  *
  * Version 1 has one object at most: the one that was opened last. Version 2 has any number, each with the index of its
- * URI. It is written only where version 1 does not suffice, so that a source that reads one object after the other
- * can be restored by an earlier millrace.
+ * URI. Version 3 has splits of objects (`splits.ts`), too: any number of an object, and at most one rest, the last of all. Each version is
+ * written only where the earlier ones do not suffice, so that a source that does not use what is new can be restored by an
+ * earlier millrace.
  */
 import { MillraceError } from '../errors.js';
 import { ForeignName, type Json } from '../flow/index.js';
@@ -15,6 +16,7 @@ import type { ObjectDecoder, Reader } from '../formats/reader.js';
 import type { InputAmount } from '../store/observe/sourceProgress.js';
 import { fields, isCount, isString, listOf, optional, type Shape } from '../shape.js';
 import { badPosition, checkMarked, marked, type PositionKind } from './position.js';
+import { splittingOf } from './splits.js';
 
 export interface FilesPosition {
   /** The discovery's part: where to continue after `objects`. It has its own kind. */
@@ -38,6 +40,8 @@ export interface ObjectPosition {
   readonly format: string;
   /** The decoder's state. */
   readonly state?: Json;
+  /** The range of a split; without an end, it is the rest of its object, and nothing of it is read. */
+  readonly split?: { readonly begin: number; readonly end?: number };
   /** In a compressed object: its codec, and the member where decompression must start to reach `offset`. */
   readonly compressed?: MemberStart & { readonly codec: string };
 }
@@ -48,7 +52,7 @@ export interface OpenPosition extends ObjectPosition {
   readonly root?: number;
 }
 
-/** The maximum number of objects that a source reads at the same time, so that positions stay small. */
+/** The maximum number of objects and splits that a source reads at the same time, so that positions stay small. */
 export const mostObjects = 256;
 
 /** Limits a decoder's state as JSON, because every manifest contains it. */
@@ -65,11 +69,20 @@ const objectFields = {
 };
 const hasObjectFields = fields(objectFields);
 const hasOpenFields = fields({ ...objectFields, root: isCount });
+const hasSplit = fields({ split: optional(fields({ begin: isCount, end: optional(isCount) })) });
 
 const startsBefore = ({ offset, compressed }: ObjectPosition): boolean =>
   compressed === undefined || compressed.offset <= offset;
 const isObjectPosition: Shape = (value) => hasObjectFields(value) && startsBefore(value as ObjectPosition);
 const isOpenPosition: Shape = (value) => hasOpenFields(value) && startsBefore(value as ObjectPosition);
+const isSplitPosition: Shape = (value) => {
+  if (!isOpenPosition(value) || !hasSplit(value)) return false;
+  const { offset, compressed, split } = value as ObjectPosition;
+  if (split === undefined) return true;
+  const { begin, end = Infinity } = split;
+  const last = split.end ?? begin;
+  return compressed === undefined && begin < end && begin <= offset && offset <= last;
+};
 
 const common = {
   discovery: (value: unknown): boolean => value !== undefined,
@@ -87,9 +100,16 @@ const several: PositionKind = {
   version: 2,
   shape: fields({ ...common, objects: listOf(isOpenPosition) }),
 };
+const splits: PositionKind = {
+  kind,
+  version: 3,
+  shape: fields({ ...common, objects: listOf(isSplitPosition) }),
+};
 
 export function encodePosition({ discovery, objects, ...counts }: FilesPosition): Json {
   const [object] = objects;
+  if (objects.some(({ split }) => split !== undefined))
+    return marked(splits, { discovery, objects, ...counts });
   return objects.length > 1 || object?.root !== undefined
     ? marked(several, { discovery, objects, ...counts })
     : marked(single, { discovery, ...(object === undefined ? {} : { object }), ...counts });
@@ -100,21 +120,46 @@ export function encodePosition({ discovery, objects, ...counts }: FilesPosition)
  * Errors: `BadPosition` (not a position of a files source), `ForeignName` (an object without a version).
  */
 export function decodePosition(id: string, json: Json): FilesPosition {
-  checkMarked(id, [single, several], json);
+  checkMarked(id, [single, several, splits], json);
   const { version, object, objects, ...rest } = json as unknown as Omit<FilesPosition, 'objects'> & {
     readonly version: number;
     readonly object?: ObjectPosition;
     readonly objects: readonly OpenPosition[];
   };
   const one = object === undefined ? [] : [object];
-  const open: readonly OpenPosition[] = version === several.version ? objects : one;
+  const open: readonly OpenPosition[] = version === single.version ? one : objects;
+  if (version !== splits.version && open.some(({ split }) => split !== undefined))
+    throw badPosition(id, `is of version ${version}, but in a split`);
   for (const { key, etag } of open) checkPinned(id, key, etag);
-  if (open.length > mostObjects)
-    throw badPosition(id, `is in ${open.length} objects, and the limit is ${mostObjects}`);
-  const names = new Set(open.map(({ root, key, etag }) => JSON.stringify([root, key, etag])));
-  if (names.size < open.length) throw badPosition(id, 'is in one object twice');
+  checkOnce(id, open);
   return { ...rest, objects: open };
 }
+
+/** Errors: `BadPosition` (too many objects, or a byte in two of them). */
+function checkOnce(id: string, open: readonly OpenPosition[]): void {
+  const begun = open.filter((each, at) => !(isRest(each) && at === open.length - 1));
+  if (begun.some(isRest)) throw badPosition(id, 'continues after the rest of an object');
+  if (begun.length > mostObjects)
+    throw badPosition(id, `is in ${begun.length} objects, and the limit is ${mostObjects}`);
+  const ends = new Map<string, number>();
+  const byBegin = [...open].sort((a, b) => (a.split?.begin ?? 0) - (b.split?.begin ?? 0));
+  for (const each of byBegin) {
+    const { begin = 0, end = Infinity } = each.split ?? {};
+    const version = versionOf(each);
+    if (begin < (ends.get(version) ?? 0)) throw badPosition(id, 'is in one object twice');
+    ends.set(version, end);
+  }
+}
+
+/** The same for all splits of an object. */
+export const versionOf = ({ root, key, etag }: Pick<OpenPosition, 'root' | 'key' | 'etag'>): string =>
+  JSON.stringify([root, key, etag]);
+
+/** Whether it is the part of an object that is not cut into splits yet. */
+export const isRest = ({ split }: ObjectPosition): boolean => split !== undefined && split.end === undefined;
+
+/** Whether nothing of its object was read, as far as the position shows. */
+export const isUnread = ({ offset, split }: ObjectPosition): boolean => offset === 0 && split === undefined;
 
 /** Errors: `ForeignName`. */
 function checkPinned(id: string, key: string, etag: string | undefined): void {
@@ -158,16 +203,19 @@ export function stateOf<T>(
 /** Checks that `reader` can continue in a partly read object. Errors: `BadPosition`. */
 export function checkFormat(
   id: string,
-  { key, format, state, offset }: ObjectPosition,
+  position: ObjectPosition,
   reader: Reader<unknown> | GroupReader<unknown>,
 ): void {
   // Nothing is read yet, so any format will do.
-  if (offset === 0) return;
+  if (isUnread(position)) return;
+  const { key, format, state, split } = position;
   if (format !== reader.name)
     throw badPosition(
       id,
       `is in the middle of ${key}, which was read with format '${format}'; the format is now '${reader.name}'`,
     );
+  if (split !== undefined && splittingOf(reader) === undefined)
+    throw badPosition(id, `is in a split of ${key}, but format '${format}' has no splitting any more`);
   const fits =
     reader.isState === undefined ? state === undefined : state !== undefined && reader.isState(state);
   if (!fits) throw badPosition(id, `has no state of format '${format}' for ${key}`);

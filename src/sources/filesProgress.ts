@@ -7,7 +7,7 @@
  */
 import type { InputAmount, SourceProgress } from '../store/observe/sourceProgress.js';
 import type { Discovery, FileObject } from './discovery.js';
-import type { FilesPosition, ObjectPosition } from './filesPosition.js';
+import { versionOf, type FilesPosition, type OpenPosition } from './filesPosition.js';
 
 /** An object that is being read. */
 export interface Reading {
@@ -23,7 +23,7 @@ export class FilesProgress {
   /** Found by the discovery, passed to the reader, and not read to their end. */
   readonly #open = new Set<FileObject>();
   /** In the restored position, and not found again yet. */
-  readonly #resuming: Set<ObjectPosition>;
+  readonly #resuming: Set<OpenPosition>;
   readonly #requests = { list: 0, head: 0 };
 
   /** @param restored the restored position */
@@ -45,15 +45,16 @@ export class FilesProgress {
   }
 
   /** An object of the restored position is found again, or given up. */
-  resumed(object: ObjectPosition): void {
+  resumed(object: OpenPosition): void {
     this.#resuming.delete(object);
   }
 
-  /** An object is read to its end. */
-  finished(object: FileObject): void {
+  /** An object or split is read to its end. `whole`: nothing else of the object is left. */
+  finished(object: FileObject, whole: boolean): void {
+    const { begin, end } = object.split ?? { begin: 0, end: object.size };
     this.#open.delete(object);
-    this.#objects++;
-    this.#bytes += object.size;
+    this.#bytes += end - begin;
+    if (whole) this.#objects++;
   }
 
   /** An object is given up. */
@@ -66,22 +67,36 @@ export class FilesProgress {
     return { objects: this.#objects, bytes: this.#bytes };
   }
 
-  now(discovery: Discovery, reading: Iterable<Reading>): SourceProgress {
+  /** @param uncut what is left of an object that is handed out in splits */
+  now(
+    discovery: Discovery,
+    reading: Iterable<Reading>,
+    uncut: { readonly object: FileObject; readonly bytes: number } | undefined,
+  ): SourceProgress {
     const stored = new Map([...reading].map((each) => [each.object, each.stored]));
     const read = { ...this.read };
     const left = { objects: 0, bytes: 0 };
     let oldest = Infinity;
+    // Splits of an object count as one.
+    const versions = new Set<string>();
     for (const object of this.#resuming) {
       read.bytes += startOf(object);
-      left.objects++;
+      versions.add(versionOf(object));
     }
     for (const object of this.#open) {
-      const begun = stored.get(object) ?? object.from;
-      read.bytes += begun;
-      left.objects++;
-      left.bytes += object.size - begun;
+      const { begin, end } = object.split ?? { begin: 0, end: object.size };
+      const at = Math.min(end, Math.max(begin, stored.get(object) ?? object.from));
+      read.bytes += at - begin;
+      left.bytes += end - at;
+      versions.add(versionOf(object));
       oldest = Math.min(oldest, object.modified);
     }
+    if (uncut !== undefined) {
+      left.bytes += uncut.bytes;
+      versions.add(versionOf(uncut.object));
+      oldest = Math.min(oldest, uncut.object.modified);
+    }
+    left.objects += versions.size;
     for (const { size, modified } of discovery.ahead()) {
       left.objects++;
       left.bytes += size;
@@ -108,4 +123,5 @@ export class FilesProgress {
 }
 
 /** Where reading resumes. */
-const startOf = ({ offset, compressed }: ObjectPosition): number => compressed?.at ?? offset;
+const startOf = ({ offset, compressed, split }: OpenPosition): number =>
+  (compressed?.at ?? offset) - (split?.begin ?? 0);

@@ -18,6 +18,9 @@
  * whatever the parallelism of the next run: it reopens those of the position in their order, as many at a time as it may, and
  * opens no other before.
  *
+ * With `splits`, a large object is read as several, at the same time: its splits take the places of objects here, in their order
+ * (`splits.ts`, `splitObjects.ts`). The position has the open ones, and the rest of the object of which some are open.
+ *
  * An error of an object is thrown when it gets its turn and has nothing left that arrived before, or when nothing else can be
  * read. The places in all other objects are kept.
  *
@@ -36,7 +39,13 @@ import { stores } from '../store/services.js';
 import type { Discover, Discovery, FileObject } from './discovery.js';
 import { FilesProgress } from './filesProgress.js';
 import { Fetcher } from './fetcher.js';
-import { checkFormat, decodePosition, encodePosition, type OpenPosition } from './filesPosition.js';
+import {
+  checkFormat,
+  decodePosition,
+  encodePosition,
+  versionOf,
+  type OpenPosition,
+} from './filesPosition.js';
 import type { FragmentLimits } from './fragmentBudget.js';
 import { GroupObject } from './groupObject.js';
 import { MalformedRecords } from './malformedRecords.js';
@@ -44,6 +53,8 @@ import { ObjectReader } from './objectReader.js';
 import { OpenObjects, type OpenObject } from './openObjects.js';
 import { pinnedRange } from './pinnedRange.js';
 import type { RecordPlace } from './place.js';
+import { SplitObjects } from './splitObjects.js';
+import { splittingOf } from './splits.js';
 import type { SourceContext, SourceOutput, SourceReader } from './source.js';
 
 export interface FilesSettings<T> {
@@ -59,6 +70,8 @@ export interface FilesSettings<T> {
   readonly unreadable: 'fail' | 'skip';
   readonly links: Links;
   readonly allowEmpty: boolean;
+  /** The maximum size of a split. Bytes; `undefined`: objects are read whole. */
+  readonly split: number | undefined;
   /** The maximum number of bytes that one poll passes on, not counting its last record. */
   readonly slice: number;
 }
@@ -70,6 +83,7 @@ export class FilesReader<T> implements SourceReader<T> {
   readonly #settings: FilesSettings<T>;
   readonly #context: SourceContext;
   readonly #discovery: Discovery;
+  readonly #splits: SplitObjects;
   readonly #fetcher: Fetcher<FileObject>;
   readonly #malformed: MalformedRecords;
   readonly #progress: FilesProgress;
@@ -80,8 +94,8 @@ export class FilesReader<T> implements SourceReader<T> {
   #latest: FileObject | undefined;
   /** The objects to resume in, until they are open. */
   readonly #resuming: Set<OpenPosition>;
-  /** Objects that no longer exist, and that the source continues without. */
-  readonly #lost = new Set<FileObject>();
+  /** Objects that no longer exist, and that the source continues without, by version. */
+  readonly #lost = new Map<string, FileObject>();
   #bytes = 0;
   #polling = false;
   /** Whether something has arrived in this poll. */
@@ -118,11 +132,19 @@ export class FilesReader<T> implements SourceReader<T> {
       report: (event) => attempt.report(event),
       fail,
     });
+    this.#splits = new SplitObjects({
+      discovery: this.#discovery,
+      size: settings.split,
+      splitting: splittingOf(settings.format),
+      format: settings.format,
+      detects: settings.compression === 'auto',
+      last: restored?.objects.at(-1),
+    });
     this.#fetcher = new Fetcher<FileObject>({
       limits: settings.limits,
       memory: (use) => attempt.use(memory).share({ ...use, who: `source '${id}' (read-ahead)` }),
       nextObject: (answer) =>
-        this.#discovery.next((object) => {
+        this.#splits.next((object) => {
           if (object?.restored !== undefined) progress.resumed(object.restored);
           if (object !== undefined) progress.found(object);
           answer(object);
@@ -164,26 +186,23 @@ export class FilesReader<T> implements SourceReader<T> {
   }
 
   position(): Json {
-    const ordered = this.#open.size === 1 && this.#resuming.size === 0;
-    const open = [...this.#open].map(({ object, position }) =>
-      ordered && object === this.#latest ? position : { root: object.root, ...position },
-    );
     return encodePosition({
       discovery: this.#discovery.position(),
-      objects: [...open, ...this.#resuming],
+      objects: this.#reading(),
       skipped: this.#malformed.skipped,
       read: this.#progress.read,
     });
   }
 
   progress(): SourceProgress {
-    return this.#progress.now(this.#discovery, this.#open);
+    return this.#progress.now(this.#discovery, this.#open, this.#splits.left);
   }
 
   waitsFor(): string | undefined {
     const { awaited } = this.#fetcher;
     if (awaited !== undefined) return `bytes ${awaited.start} to ${awaited.end} of ${awaited.object.uri}`;
-    return this.#open.size === 0 ? this.#discovery.waitsFor : this.#open.waitsFor;
+    const found = this.#splits.waitsFor ?? this.#discovery.waitsFor;
+    return this.#open.size === 0 ? found : this.#open.waitsFor;
   }
 
   place(): RecordPlace | undefined {
@@ -193,6 +212,7 @@ export class FilesReader<T> implements SourceReader<T> {
   close(): void {
     this.#closed = true;
     this.#discovery.close();
+    this.#splits.close();
     this.#fetcher.close();
     this.#open.close();
   }
@@ -229,7 +249,7 @@ export class FilesReader<T> implements SourceReader<T> {
   /** Passes on what an object has, until the bytes since `start` are a slice. */
   #pass(reader: OpenObject<T>, start: number, out: SourceOutput<T>): 'slice' | 'wait' | 'end' {
     const limit = start + this.#settings.slice - this.#block;
-    while (!this.#closed && !this.#lost.has(reader.object)) {
+    while (!this.#closed && !this.#isLost(reader.object)) {
       if (reader.atEnd) return 'end';
       if (this.#bytes > start && this.#bytes > limit) return 'slice';
       const passed = reader.pass(out);
@@ -259,15 +279,26 @@ export class FilesReader<T> implements SourceReader<T> {
       const { restored } = object;
       if (restored !== undefined) this.#resuming.delete(restored);
       if (restored?.root === undefined) this.#latest = object;
-      this.#discovery.opened(object);
+      this.#splits.opened(object);
     }
+  }
+
+  /** The position in each object that is open, and what else is begun. */
+  #reading(): readonly OpenPosition[] {
+    const { rest } = this.#splits;
+    const ordered = this.#open.size === 1 && this.#resuming.size === 0 && rest === undefined;
+    const open = [...this.#open].map(({ object, position }) =>
+      ordered && object === this.#latest && object.split === undefined
+        ? position
+        : { root: object.root, ...position },
+    );
+    return [...open, ...(rest === undefined ? [] : [rest]), ...this.#resuming];
   }
 
   #openObject(object: FileObject): OpenObject<T> {
     const { format, limits, maxLineBytes, maxExpansion, compression } = this.#settings;
     const common = {
       object,
-      fetched: this.#fetcher.open(object),
       malformed: this.#malformed,
       block: this.#block,
       ready: () => this.#ready(),
@@ -282,6 +313,7 @@ export class FilesReader<T> implements SourceReader<T> {
         })
       : new ObjectReader({
           ...common,
+          fetched: this.#fetcher.open(object),
           id: this.#context.id,
           compression,
           format,
@@ -292,10 +324,14 @@ export class FilesReader<T> implements SourceReader<T> {
   }
 
   #finish(reader: OpenObject<T>): void {
+    const { object } = reader;
     this.#open.remove(reader);
-    this.#progress.finished(reader.object);
+    this.#splits.finished(object);
+    const version = versionOf(object);
+    const others = object.split !== undefined && this.#reading().some((each) => versionOf(each) === version);
+    this.#progress.finished(object, !others);
     this.#count();
-    reader.leave();
+    this.#fetcher.drop(object);
   }
 
   #end(): 'end' {
@@ -305,27 +341,40 @@ export class FilesReader<T> implements SourceReader<T> {
 
   /** Not in the middle of a poll, which may be reading the object. */
   #dropLost(): void {
-    for (const object of this.#lost) {
-      this.#progress.lost(object);
-      const reader = this.#open.of(object);
-      if (reader !== undefined) {
-        this.#open.remove(reader);
-        this.#count();
-      } else if (object.restored !== undefined) this.#resuming.delete(object.restored);
-      this.#fetcher.drop(object);
-    }
+    for (const object of this.#lost.values())
+      for (const part of this.#splits.partsOf(object)) this.#drop(part);
     this.#lost.clear();
   }
 
+  #drop(object: FileObject): void {
+    this.#progress.lost(object);
+    this.#splits.lost(object);
+    const reader = this.#open.of(object);
+    if (reader !== undefined) {
+      this.#open.remove(reader);
+      this.#count();
+    } else if (object.restored !== undefined) this.#resuming.delete(object.restored);
+    this.#fetcher.drop(object);
+  }
+
+  #isLost(object: FileObject): boolean {
+    return this.#lost.size > 0 && this.#lost.has(versionOf(object));
+  }
+
   #failObject(error: unknown, object: FileObject): void {
-    if (this.#lost.has(object)) return;
-    const unread = this.#open.of(object)?.unread ?? object.resume === undefined;
-    if (this.#discovery.lost?.(object, error, unread) !== true) {
+    if (this.#isLost(object)) return;
+    const unread = this.#splits.partsOf(object).every((part) => this.#isUnread(part));
+    if (this.#discovery.lost?.(object, error, unread && this.#splits.isWhole(object)) !== true) {
       this.#fail(error, object);
       return;
     }
-    this.#lost.add(object);
+    this.#lost.set(versionOf(object), object);
     this.#ready();
+  }
+
+  #isUnread(object: FileObject): boolean {
+    const inPosition = object.split === undefined ? object.resume : object.restored;
+    return this.#open.of(object)?.unread !== false && inPosition === undefined;
   }
 
   #ready(): void {

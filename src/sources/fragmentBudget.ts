@@ -20,6 +20,8 @@ export interface PlannedObject {
   readonly size: number;
   readonly etag: string;
   readonly from: number;
+  /** Bytes from here on are fetched only when the reader has no others left, few at first. Default: the size. */
+  readonly end?: number;
 }
 
 /** A range of an object: bytes `start` to `end`, end exclusive. Empty ones need no request. */
@@ -68,6 +70,15 @@ const heldPerFragment = 16;
 export const heldBy = <O extends PlannedObject>({ queue }: ObjectPlan<O>): number =>
   queue.reduce((sum, { fragment }) => sum + fragment.counts, 0);
 
+/** Bytes of its next fragment, if there is one and memory for it. */
+export function nextBytes<O extends PlannedObject>(
+  { object: { size, end = size }, next = size }: ObjectPlan<O>,
+  fragment: number,
+): number {
+  const to = next < end ? end : next + Math.max(smallest, next - end);
+  return Math.max(0, Math.min(fragment, Math.min(to, size) - next));
+}
+
 /** The index of the object whose fragment comes next, if any. */
 export function nextToCut<O extends PlannedObject>({
   plans,
@@ -80,10 +91,10 @@ export function nextToCut<O extends PlannedObject>({
   let best: { readonly at: number; readonly rank: number; readonly last: number } | undefined;
   for (const [at, plan] of plans.entries()) {
     const { next, object, queue, last } = plan;
-    if (next === undefined) continue;
+    if (next === undefined || (queue.length > 0 && next >= (object.end ?? Infinity))) continue;
     const rank = at >= lanes ? 2 : queue.length > 0 ? 1 : 0;
     const ahead = heldBy(plan) - (at < lanes ? consumedOf(plan) : 0);
-    if (rank > 0 && ahead + Math.min(fragment, object.size - next) > share) continue;
+    if (rank > 0 && ahead + nextBytes(plan, fragment) > share) continue;
     // The next objects in order.
     const order = rank === 2 ? at : last;
     if (best === undefined || rank < best.rank || (rank === best.rank && order < best.last))

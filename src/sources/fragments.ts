@@ -21,10 +21,11 @@
  *    none, then those of the lane whose last one was started first, then those of the next objects in order. The first ones
  *    grow: 1/w of a fragment, 2/w, … up to a whole one (`w` is the window), though each counts as a whole one. So the
  *    first records come early, and the fragments of a window do not all arrive together, which would leave the
- *    connections idle while the reader consumes a window. Nothing keeps them apart later on.
+ *    connections idle while the reader consumes a window. Nothing keeps them apart later on. Beyond its `end`, an object is
+ *    fetched only when its lane has nothing left: little at first, then as much again as was fetched there.
  * 3. `arrived` marks a fragment; the driver hands out the chunks of each object's head when that has arrived.
  * 4. `consumed` drops an object's head and frees its bytes. An object without anything left is over.
- * 5. `dropped` removes every fragment of an object that cannot be read, and cuts no more of it.
+ * 5. `dropped` removes every fragment of an object that is read as far as it is wanted, or cannot be read, and cuts no more of it.
  * 6. `close` aborts every fragment in flight (`abort`), and from then on no event has an effect.
  *
  * A failed fragment fails the source, unless its object is dropped: the store's decorators retry requests.
@@ -34,6 +35,7 @@ import {
   hasRoom,
   headBytes,
   heldBy,
+  nextBytes,
   nextToCut,
   type Fragment,
   type FragmentLimits,
@@ -149,7 +151,7 @@ function proceed<O extends PlannedObject>(before: FragmentState<O>): Step<O> {
     }
     const start = plan.next;
     const { object } = plan;
-    const whole = Math.max(0, Math.min(most, object.size - start));
+    const whole = nextBytes(plan, most);
     // What has to be read next is read in smaller pieces if there is no memory for a whole one.
     const counts = starved ? headBytes(state, whole) : hasRoom(state, plan, whole) ? whole : undefined;
     if (counts === undefined) return { state, effects };

@@ -4,7 +4,6 @@ import { StoreError } from '../store/errors.js';
 import type { ObjectBody } from '../store/objectStore.js';
 import type { FileObject } from './discovery.js';
 import { stateOf, type ObjectPosition } from './filesPosition.js';
-import type { FetchedObject } from './fetchedObject.js';
 import type { FragmentLimits } from './fragmentBudget.js';
 import type { MalformedRecords } from './malformedRecords.js';
 import type { RecordPlace } from './place.js';
@@ -12,8 +11,6 @@ import type { SourceOutput } from './source.js';
 
 export interface GroupObjectOptions<T> {
   readonly object: FileObject;
-  /** Its place among the objects; it has no bytes. */
-  readonly fetched: FetchedObject;
   readonly format: GroupReader<T>;
   readonly malformed: MalformedRecords;
   /** Ranges are fetched in requests of at most `fragment` bytes; the `window` is divided among all objects. */
@@ -120,11 +117,6 @@ export class GroupObject<T> {
     }
     this.#place = undefined;
     return count * recordBytes;
-  }
-
-  /** The object is read to its end. */
-  leave(): void {
-    this.#options.fetched.leave();
   }
 
   close(): void {

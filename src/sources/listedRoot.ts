@@ -119,7 +119,7 @@ export class ListedRoot {
       map((info) => {
         if (info.etag !== restored.etag)
           throw new StoreError('PreconditionFailed', `${uri} has another ETag.`);
-        if ((restored.compressed?.at ?? restored.offset) > info.size)
+        if ((restored.split?.end ?? restored.compressed?.at ?? restored.offset) > info.size)
           throw badPosition(this.#options.id, `is beyond the end of ${uri}`);
         return this.#object(info, restored);
       }),

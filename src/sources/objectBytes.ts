@@ -3,15 +3,15 @@ import type { Codec, Decompressor, MemberStart } from '../formats/decompressor.j
 import { codecNamed, type CodecName } from '../formats/codec.js';
 import { checkText, codecOf } from '../formats/detect.js';
 import type { FileObject } from './discovery.js';
-import type { FetchedObject } from './fetchedObject.js';
 import { codecAt, type ObjectPosition } from './filesPosition.js';
 import { Preview, type Chunk } from './preview.js';
+import type { StoredBytes } from './splitBytes.js';
 
 export interface ObjectBytesOptions {
   readonly id: string;
   readonly object: FileObject;
   /** Its bytes. */
-  readonly fetched: FetchedObject;
+  readonly fetched: StoredBytes;
   readonly compression: CodecName | 'auto';
   /** Whether the content is read as text. */
   readonly text: boolean;
@@ -26,7 +26,7 @@ export interface ObjectBytesOptions {
  * The decompressed bytes of one object, from where it is resumed.
  *
  * The codec is the one the user set, or that of the resumed run, or detected from the first bytes. Content that is read
- * as text is also checked by its first bytes.
+ * as text is also checked by its first bytes. An object that is read in splits was looked at before, and is not compressed.
  */
 export class ObjectBytes {
   readonly #options: ObjectBytesOptions;
@@ -45,12 +45,13 @@ export class ObjectBytes {
   constructor(options: ObjectBytesOptions) {
     this.#options = options;
     const { id, object, fetched, compression, text } = options;
-    const resume = object.resume;
+    const { resume, split } = object;
+    const begins = resume === undefined && split === undefined;
     this.#mostContent = Math.max(neverABomb, options.maxExpansion * object.size);
     this.#taken = object.from;
     this.#stored = new Preview(
       () => fetched.read(),
-      resume === undefined
+      begins
         ? (head, whole) => {
             this.#open(compression === 'auto' ? this.#detect(head, whole) : codecNamed(compression));
           }
@@ -58,7 +59,7 @@ export class ObjectBytes {
     );
     this.#content = new Preview(
       () => this.#read(),
-      resume === undefined && text
+      begins && text
         ? (head) => {
             // `auto` has already checked content that is not compressed.
             if (this.#codec !== undefined || compression === 'none') checkText(object.uri, head, this.#codec);

@@ -5,6 +5,7 @@ import type { MalformedRecords } from './malformedRecords.js';
 import { ObjectBytes, type ObjectBytesOptions } from './objectBytes.js';
 import { locate, type RecordPlace } from './place.js';
 import { Slicer, type Piece } from './slicer.js';
+import { SplitBytes } from './splitBytes.js';
 import type { SourceOutput } from './source.js';
 
 export interface ObjectReaderOptions<T> extends Omit<ObjectBytesOptions, 'text'> {
@@ -24,6 +25,8 @@ export class ObjectReader<T> {
   readonly #bytes: ObjectBytes;
   readonly #slicer: Slicer;
   readonly #decoder: ObjectDecoder<T>;
+  /** Of a split. */
+  readonly #split: SplitBytes | undefined;
   /** Lines read. */
   #line: number;
   /** The slicer has got everything. */
@@ -36,10 +39,13 @@ export class ObjectReader<T> {
     this.object = object;
     this.#options = options;
     const { offset, line, state } = object.resume ?? { offset: 0, line: 0, state: undefined };
-    const { uri, etag, size } = object;
+    const { uri, etag, size, split } = object;
     this.#line = line;
-    this.#bytes = new ObjectBytes({ ...options, text: format.text ?? false });
-    this.#decoder = format.decoder({ object: uri, etag, size, offset, state });
+    const decoder = (): ObjectDecoder<T> => format.decoder({ object: uri, etag, size, offset, state });
+    this.#split = split && new SplitBytes(options.fetched, split, offset, decoder);
+    const fetched = this.#split ?? options.fetched;
+    this.#bytes = new ObjectBytes({ ...options, fetched, text: format.text ?? false });
+    this.#decoder = decoder();
     this.#slicer = new Slicer(this.#decoder, offset, maxLineBytes, block);
   }
 
@@ -56,20 +62,22 @@ export class ObjectReader<T> {
 
   /** Whether nothing of the object has been passed on. */
   get unread(): boolean {
-    return this.#slicer.offset === 0;
+    const { offset } = this.#slicer;
+    return offset === (this.#split === undefined ? 0 : (this.#split.start ?? offset));
   }
 
   /** The position after the last piece. Errors: `BadDecoderState`. */
   get position(): ObjectPosition {
-    const { key, etag, uri } = this.object;
+    const { key, etag, uri, split } = this.object;
     const { format } = this.#options;
     const offset = this.#slicer.offset;
     return {
       key,
       etag,
       offset,
-      line: this.#line,
+      line: this.#countsLines ? this.#line : 0,
       format: format.name,
+      ...(split === undefined ? {} : { split: { begin: split.begin, end: split.end } }),
       ...(offset === 0 ? {} : stateOf(format, this.#decoder, uri)),
       ...this.#bytes.at(offset),
     };
@@ -97,6 +105,8 @@ export class ObjectReader<T> {
       this.#ended = true;
       return true;
     }
+    if (this.#split?.start !== undefined && this.#slicer.offset < this.#split.start)
+      this.#slicer.skipTo(this.#split.start);
     // Frees members even if no position is requested.
     this.#bytes.passed(this.#slicer.offset);
     this.#slicer.push(chunk);
@@ -116,27 +126,24 @@ export class ObjectReader<T> {
     return piece.kind === 'records' ? piece.bytes.length : piece.length;
   }
 
-  /** The object is read to its end. */
-  leave(): void {
-    this.#options.fetched.leave();
-  }
-
   close(): void {
     this.#bytes.close();
+  }
+
+  /** A split does not know how many lines are before it. */
+  get #countsLines(): boolean {
+    return (this.object.split?.begin ?? 0) === 0;
   }
 
   #decode(bytes: Buffer, start: number, out: SourceOutput<T>): void {
     const line = this.#line + 1;
     const before = out.taken;
     const state = start === 0 ? undefined : this.#decoder.state?.();
-    const inBlock = (): RecordPlace => ({
-      object: this.object.uri,
-      ...locate(
-        this.#options.format,
-        { object: this.object.uri, bytes, start, line, state },
-        out.taken - before,
-      ),
-    });
+    const inBlock = (): RecordPlace => {
+      const block = { object: this.object.uri, bytes, start, line, state };
+      const { offset, ...lines } = locate(this.#options.format, block, out.taken - before);
+      return { object: this.object.uri, offset, ...(this.#countsLines ? lines : {}) };
+    };
     this.#place = inBlock;
     this.#line += this.#decoder.decode(
       bytes,
@@ -161,7 +168,7 @@ export class ObjectReader<T> {
   #malformed(bad: Malformed, out: SourceOutput<T>): void {
     const { offset, line } = bad;
     const { uri } = this.object;
-    this.#place = () => ({ object: uri, offset, line });
-    this.#options.malformed.take(uri, bad, out);
+    this.#place = () => ({ object: uri, offset, ...(this.#countsLines ? { line } : {}) });
+    this.#options.malformed.take(uri, this.#countsLines ? bad : { ...bad, line: 0 }, out);
   }
 }

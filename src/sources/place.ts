@@ -7,7 +7,7 @@ export interface RecordPlace {
   readonly object: string;
   /** Byte offset in the (decompressed) object. */
   readonly offset: number;
-  /** 1-based; absent where the format has no lines. */
+  /** 1-based; absent where it is not known: in a split that is not the first of its object, or without lines. */
   readonly line?: number;
 }
 

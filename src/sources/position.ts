@@ -38,10 +38,10 @@ export function checkMarked(
   const found = kinds.find(({ version }) => version === json['version']);
   if (found === undefined) {
     const version = isCount(json['version']) ? `of version ${json['version']}` : 'of no version';
-    const known = kinds.map((each) => each.version);
+    const known = kinds.map((each) => each.version).join(', ');
     throw badPosition(
       id,
-      `is ${version}, but this millrace reads version ${known.join(' and ')} of kind '${kind}'`,
+      `is ${version}, but this millrace reads version ${known.replace(/, (?=\d+$)/, ' and ')} of kind '${kind}'`,
     );
   }
   if (!found.shape(json)) throw badPosition(id, `has kind '${kind}', but not its fields`);

@@ -44,6 +44,11 @@ export class Slicer {
     return this.#start;
   }
 
+  /** The first record starts later. Only before the first `push`. */
+  skipTo(offset: number): void {
+    this.#start = offset;
+  }
+
   /** Whether nothing is left of the pushed bytes. */
   get drained(): boolean {
     return this.#at >= this.#chunk.length && this.#carried === 0;

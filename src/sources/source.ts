@@ -73,7 +73,7 @@ export interface DeadLetter {
   readonly object: string;
   /** Byte offset in the (decompressed) object. */
   readonly offset: number;
-  /** 1-based. */
+  /** 1-based; 0 where it is not known: in a split that is not the first of its object, or without lines. */
   readonly line: number;
   readonly text: string;
   readonly reason: string;

@@ -22,6 +22,7 @@ import { copyFrugally } from './examples/copyFrugally.js';
 import { copyClicks } from './examples/copyClicks.js';
 import { copyVisits } from './examples/copyVisits.js';
 import { countInParallel } from './examples/countInParallel.js';
+import { countLevels } from './examples/countLevels.js';
 import { countPart } from './examples/countPart.js';
 import { countTo } from './examples/countTo.js';
 import { countVisits } from './examples/countVisits.js';
@@ -86,6 +87,7 @@ describe('The examples of the pages', () => {
     ['memory.md', 'test/docs/examples/copyFrugally.ts'],
     ['memory.md', 'test/docs/examples/memoryLine.ts'],
     ['sources.md', 'test/docs/examples/countInParallel.ts'],
+    ['sources.md', 'test/docs/examples/countLevels.ts'],
     ['sources.md', 'test/docs/examples/progressLine.ts'],
     ['sources.md', 'test/docs/examples/joinParts.ts'],
     ['sources.md', 'test/docs/examples/lastBytes.ts'],
@@ -237,6 +239,28 @@ describe('The examples of the pages', () => {
     stop.abort();
     await pass(90);
     expect(await running).toEqual({ outcome: 'stopped' });
+  });
+
+  test('countLevels counts every line once', async () => {
+    const lake = new Lake();
+    const levels = ['info', 'warn', 'error'];
+    const filler = 'x'.repeat(50_000);
+    const lines = Array.from({ length: 3000 }, (_, n) => `${levels[n % 3]} ${filler.slice(n)}\n`);
+    lake.store.put('app.log', Buffer.from(lines.join(''))).subscribe();
+    const { job } = lake.job();
+    const running = job.run(countLevels(job, 'memory://lake/app.log'));
+    let outcome: unknown;
+    void running.then((result) => (outcome = result));
+    while (outcome === undefined) {
+      lake.clock.advance(1000);
+      await new Promise(setImmediate);
+    }
+    expect(outcome).toEqual({ outcome: 'finished' });
+    const counts = lake.lines('levels/') as { level: string; lines: number }[];
+    for (const level of levels)
+      expect(counts.filter((each) => each.level === level).map((each) => each.lines)).toEqual(
+        Array.from({ length: 1000 }, (_, n) => n + 1),
+      );
   });
 
   test('countInParallel counts what it reads, whatever the order', async () => {

@@ -201,8 +201,8 @@ describe('a position that another decoder made is refused', () => {
     [
       'another version',
       csv,
-      (position) => ({ ...(position as object), version: 3 }),
-      'is of version 3, but this millrace reads version 1 and 2',
+      (position) => ({ ...(position as object), version: 4 }),
+      'is of version 4, but this millrace reads version 1, 2 and 3',
     ],
   ])('%s', async (_what, format, change, message) => {
     await expect(reread(format, change)).rejects.toMatchObject({

@@ -22,6 +22,7 @@ import { isStoreError } from '../../store/errors.js';
 import type { Discover, Discovery, DiscoveryLag, DiscoveryOptions, FileObject } from '../discovery.js';
 import { HorizonFull, ObjectChanged, ObjectVanished } from '../errors.js';
 import type { DiscoveryFailedEvent, InputSkippedEvent } from '../events.js';
+import { isUnread } from '../filesPosition.js';
 import { ListedRoot } from '../listedRoot.js';
 import { resumedObjects, type ResumedObject } from '../resumedObjects.js';
 import { Hints, type Look } from './hints.js';
@@ -215,8 +216,8 @@ class Continuous implements Discovery {
         this.#give(found);
       },
       (error) => {
-        const { key, etag, offset } = position;
-        const unread = offset === 0;
+        const { key, etag } = position;
+        const unread = isUnread(position);
         if (!this.#tolerates({ root, key }, unread, error)) {
           this.#requests.retry(error, asksFor);
           return;

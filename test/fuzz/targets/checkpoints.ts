@@ -4,10 +4,10 @@ import { logKey, type Manifest } from '#src/checkpoint/manifest.js';
 import { fileCodec } from '#src/sinks/file/fileKind.js';
 import { decodeCommittable, encodeCommittable } from '#src/sinks/twoPhase/committables.js';
 import type { Json } from '#src/flow/index.js';
-import { csv as csvFormat } from 'millrace';
+import { csv as csvFormat, ndjson } from 'millrace';
 import { checkFormat, codecAt, decodePosition, type OpenPosition } from '#src/sources/filesPosition.js';
 import { listedPositionOf } from '#src/sources/listedPosition.js';
-import { between } from '../../simulation/random.js';
+import { between, pick } from '../../simulation/random.js';
 import { mutated, mutatedJson } from '../mutate.js';
 import { target } from '../target.js';
 
@@ -53,11 +53,12 @@ function resume(json: Json): void {
 }
 
 function resumeIn(object: OpenPosition): void {
-  checkFormat('raw', object, csv);
+  const format = object.split === undefined ? csv : ndjson<unknown>();
+  checkFormat('raw', object, format);
   codecAt('raw', object, 'auto');
   if (object.offset === 0) return;
   const { offset, state } = object;
-  csv.decoder({ object: 's3://lake/raw/2.csv.gz', offset, state }).decode(
+  format.decoder({ object: 's3://lake/raw/2.csv.gz', offset, state }).decode(
     Buffer.from('1,2\n'),
     offset,
     1,
@@ -74,8 +75,20 @@ const several = {
     { root: 0, ...first, key: 'raw/1.csv.gz' },
   ],
 };
+const split = { ...first, format: 'ndjson', compressed: undefined, state: undefined };
+const splits = {
+  ...others,
+  version: 3,
+  objects: [
+    { root: 0, ...first, key: 'raw/1.csv.gz' },
+    { root: 0, ...split, split: { begin: 90, end: 200 } },
+    { root: 0, ...split, offset: 200, split: { begin: 200 } },
+  ],
+};
+
 resume(position);
 resume(several);
+resume(splits);
 
 const manifest = {
   version: 1,
@@ -149,7 +162,7 @@ export const checkpointTargets = [
   target({
     name: 'position of a files source',
     errors: ['BadPosition', 'ForeignName'],
-    draw: (random) => mutatedJson(random, random() < 0.5 ? position : several),
+    draw: (random) => mutatedJson(random, pick(random, [position, several, splits])),
     run: (json) => resume(json as Json),
   }),
 ];
