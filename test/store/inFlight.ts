@@ -1,4 +1,4 @@
-import { finalize } from 'rxjs';
+import { defer, finalize, type Observable } from 'rxjs';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 
@@ -12,7 +12,12 @@ export class InFlight {
   }
 
   wrap(store: ObjectStore): ObjectStore {
-    return decorate(store, (_, run) => {
+    return decorate(store, (_, run) => this.counted(run));
+  }
+
+  /** For requests to something else than a store. */
+  counted<T>(run: Observable<T>): Observable<T> {
+    return defer(() => {
       this.#count++;
       return run.pipe(
         finalize(() => {
