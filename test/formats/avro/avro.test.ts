@@ -207,7 +207,8 @@ describe('files of avsc', () => {
   });
 });
 
-/** Said aloud where it is missing. */
+if (fastavro === undefined)
+  process.stderr.write('NO FASTAVRO: python3 cannot import it here, so its tests do not run.\n');
 const withFastavro = fastavro === undefined ? it.skip : it;
 
 describe('files of fastavro', () => {

@@ -112,6 +112,10 @@ describe('files that DuckDB writes', () => {
   });
 });
 
+if (pyarrow === undefined)
+  process.stderr.write(
+    'NO PYARROW: python3 cannot import it here, so its tests of files that are read do not run.\n',
+  );
 const described = pyarrow === undefined ? describe.skip : describe;
 described(
   `files that pyarrow writes${pyarrow === undefined ? ' (pyarrow is missing: set MILLRACE_TEST_PYTHON)' : ''}`,
