@@ -111,7 +111,14 @@ export type { Partitioner } from './sinks/file/partitions/partitioner.js';
 export type { FileSinkOptions, RollCandidate, RollOptions } from './sinks/file/options.js';
 export { httpSink, type HttpSinkOptions } from './sinks/http/httpSink.js';
 export { PoisonBatch, PublishFailed } from './sinks/outbox/errors.js';
-export { isNewBatch, LowerEpoch, type OutboxMark } from './sinks/outbox/mark.js';
+export type { OutboxOrigin } from './sinks/outbox/lineage.js';
+export {
+  isNewBatch,
+  LowerEpoch,
+  TargetAhead,
+  type OutboxLastMark,
+  type OutboxMark,
+} from './sinks/outbox/mark.js';
 export type {
   PoisonOptions,
   OutboxOptions,

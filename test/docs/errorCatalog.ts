@@ -333,7 +333,7 @@ export const errorCatalog: Readonly<
     ],
     LowerEpoch: [
       'The target of an outbox has seen a later attempt of the job: another process has taken over',
-      'Stop this process. If there is no other one, the log was restored from an old backup: remove the marks of the job from the target only if its records are as old',
+      'Stop this process. If there is no other one, the log was restored from a backup that is older than the target: see `TargetAhead`',
     ],
     NeedsCheckpoints: [
       'A sink that publishes what checkpoints hold is in `bounded`, which has none',
@@ -354,6 +354,10 @@ export const errorCatalog: Readonly<
     PublishFailed: [
       'The target of an outbox did not take a batch: it did not answer, or is overloaded or down',
       'The job tries again. Check the target',
+    ],
+    TargetAhead: [
+      'The target of an outbox has a batch that the log of the job does not know: the log was restored from a backup that is older than the target',
+      'Restore the newest entries of the log, or the target from a backup that is as old; if records may come again, remove its mark of the job and the sink',
     ],
     UnsupportedRecord: [
       'An outbox cannot encode a record',

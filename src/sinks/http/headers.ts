@@ -16,7 +16,7 @@ export type GivenHeaders = Readonly<Record<string, string>>;
 export function headersOf(
   format: 'ndjson' | 'json',
   given: GivenHeaders | (() => GivenHeaders),
-  { jobId, sink, checkpoint, sequence, epoch }: OutboxMark,
+  { jobId, sink, checkpoint, sequence, epoch, origin }: OutboxMark,
   target: string,
 ): Headers {
   const all = new Headers({
@@ -35,12 +35,19 @@ export function headersOf(
   }
   const inHeader = encodeURIComponent(sink);
   const ours = {
-    'idempotency-key': `${jobId}-${inHeader}-${checkpoint}-${sequence}`,
+    'idempotency-key': [
+      jobId,
+      inHeader,
+      checkpoint,
+      sequence,
+      ...(origin === undefined ? [] : [origin]),
+    ].join('-'),
     'millrace-job': jobId,
     'millrace-sink': inHeader,
     'millrace-checkpoint': String(checkpoint),
     'millrace-sequence': String(sequence),
     'millrace-epoch': String(epoch),
+    ...(origin !== undefined && { 'millrace-origin': origin }),
   };
   for (const [name, value] of Object.entries(ours)) all.set(name, value);
   return all;

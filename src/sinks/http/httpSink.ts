@@ -2,8 +2,8 @@
  * Batches for a service: an outbox whose target is an HTTP endpoint.
  *
  * 1. A record becomes JSON when it arrives, so one that has no JSON form is refused at its place in the flow.
- * 2. A batch is one request with an `Idempotency-Key`, made of the job's id, the sink, the checkpoint and the sequence, which are
- *    headers of their own as well. Each try, of whichever attempt, has the same key and the same body. *Crash, or an answer that is lost:* the request is repeated, and the
+ * 2. A batch is one request with an `Idempotency-Key`, made of the job's id, the sink, the checkpoint, the sequence and the origin, which
+ *    are headers of their own as well. Each try, of whichever attempt, has the same key and the same body. *Crash, or an answer that is lost:* the request is repeated, and the
  *    service recognizes the key.
  * 3. The status decides: see {@link verdictOf}. The rest of the answer is read only to use the connection again, and not for long.
  *

@@ -8,7 +8,7 @@ import type { OutboxMark } from './mark.js';
 /** The first line of a dead letter. A line for each record follows. */
 interface Header {
   readonly job: string;
-  readonly mark: OutboxMark;
+  readonly mark: Omit<OutboxMark, 'history'>;
   readonly records: number;
   readonly error: PoisonReason;
 }

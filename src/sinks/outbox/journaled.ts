@@ -11,6 +11,8 @@ import { decodeTail, encodeTail, isTail } from '../twoPhase/tails.js';
 export interface Journaled {
   readonly uid: string;
   readonly checkpoint: number;
+  /** The attempt that wrote it: see `lineage.ts`. Absent: an earlier version wrote it. */
+  readonly origin?: string | undefined;
   /** The sequence of the first batch. */
   readonly sequence: number;
   readonly batches: number;
@@ -40,6 +42,7 @@ export const journaledCodec = {
   version: 1,
   shapes: {
     checkpoint: isCount,
+    origin: optional(isString),
     sequence: isCount,
     batches: isCount,
     records: isCount,
@@ -50,11 +53,13 @@ export const journaledCodec = {
   },
 
   encode(journaled: Journaled): CommittableFields {
-    const { uid, checkpoint, sequence, batches, records, content, serializer, done, poison } = journaled;
+    const { uid, checkpoint, origin, sequence, batches, records, content, serializer, done, poison } =
+      journaled;
     const objects = [...new Set(content.ranges.map(({ journal }) => journal))];
     return {
       uid,
       checkpoint,
+      ...(origin !== undefined && { origin }),
       sequence,
       batches,
       records,

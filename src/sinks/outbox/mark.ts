@@ -1,4 +1,6 @@
 import { MillraceError, sharedByCopies } from '../../errors.js';
+import { PoisonBatch } from './errors.js';
+import { isOf, type OutboxOrigin } from './lineage.js';
 
 /**
  * The place of a batch in the history of a job's sink. A target that stores it in the same transaction as the records can tell
@@ -18,7 +20,21 @@ export interface OutboxMark {
    * they have seen.
    */
   readonly epoch: number;
+  /**
+   * Names the attempt that has made the batch, whichever publishes it. It is drawn at random, so it is not the same again if the log is
+   * restored from a backup. Store it with the other fields. Absent: the batch was made by an earlier version.
+   */
+  readonly origin?: string | undefined;
+  /** Where the last batch of the target can be from, if its mark is of the same history. For {@link isNewBatch}; need not be stored. */
+  readonly history?: readonly OutboxOrigin[] | undefined;
 }
+
+/** What a target remembers: of its last batch the mark, or some of its fields. */
+export type OutboxLastMark = Pick<OutboxMark, 'epoch' | 'checkpoint' | 'sequence'> & {
+  readonly origin?: string | null | undefined;
+  /** Only the mark was stored, as the batch went to the dead letters. */
+  readonly skipped?: boolean | null | undefined;
+};
 
 /** A target has seen a later attempt of the job than the one that publishes. Code `LowerEpoch`. */
 export class LowerEpoch extends MillraceError {
@@ -32,14 +48,37 @@ export class LowerEpoch extends MillraceError {
     super(
       'LowerEpoch',
       `The target of sink '${mark.sink}' has seen attempt ${epoch} of the job ${mark.jobId}; this is attempt ${mark.epoch}, so another process has taken over. ` +
-        "If none has, the job's log was restored from an old backup: remove the target's marks of the job only if its records are as old.",
+        `If none has, the job's log was restored from a backup that is older than the target. ${advice}`,
     );
   }
 }
 
+/** A target has a batch that is not in the history of the job: the log is older than the target. Code `TargetAhead`. */
+export class TargetAhead extends MillraceError {
+  static {
+    sharedByCopies(this, 'TargetAhead');
+  }
+
+  override readonly name = 'TargetAhead';
+
+  constructor(mark: OutboxMark, { checkpoint, sequence, epoch }: OutboxLastMark) {
+    super(
+      'TargetAhead',
+      `The target of sink '${mark.sink}' has batch ${sequence} of checkpoint ${checkpoint}, from attempt ${epoch} of the job ${mark.jobId}, and the job's log has no such batch. ` +
+        `So the log was restored from a backup that is older than the target. Nothing was published. ${advice}`,
+    );
+  }
+}
+
+const advice =
+  'Restore the newest entries of the log; or the target from a backup that is as old as the log. If records that the target has may come again, remove its mark of the job and the sink instead, and start the job.';
+
 /**
  * Whether a target whose last mark is `last` (`undefined` if it has none) still lacks the batch of `mark`. For targets of
- * `outboxSink`: look in the transaction that stores the records and the new mark. Error: `LowerEpoch`.
+ * `outboxSink`: look in the transaction that stores the records and the new mark. Store `epoch`, `checkpoint`, `sequence` and `origin`.
+ * Without `origin`, it is less often noticed that the log was restored from a backup.
+ *
+ * Errors: `LowerEpoch`, `TargetAhead`.
  *
  * @example
  * ```ts
@@ -54,12 +93,35 @@ export class LowerEpoch extends MillraceError {
  * }
  * ```
  */
-export function isNewBatch(
-  mark: OutboxMark,
-  last: Pick<OutboxMark, 'epoch' | 'checkpoint' | 'sequence'> | undefined,
-): boolean {
-  if (last === undefined) return true;
+export function isNewBatch(mark: OutboxMark, last: OutboxLastMark | undefined): boolean {
+  const order = orderOf(mark, last);
+  if (order === 0 && last?.skipped === true) throw refusedBefore(mark);
+  return order > 0;
+}
+
+/** Positive if the batch comes after the last one, 0 if it is the last one. */
+function orderOf(mark: OutboxMark, last: OutboxLastMark | undefined): number {
+  if (last === undefined) return 1;
   if (last.epoch > mark.epoch) throw new LowerEpoch(mark, last.epoch);
-  if (last.checkpoint !== mark.checkpoint) return last.checkpoint < mark.checkpoint;
-  return last.sequence < mark.sequence;
+  if (!isOf(mark.history ?? [], last)) throw new TargetAhead(mark, last);
+  return mark.checkpoint - last.checkpoint || mark.sequence - last.sequence;
+}
+
+/** The log was restored from a backup that is older than the decision, or an attempt that is over asks. */
+function refusedBefore({ sink, checkpoint, sequence }: OutboxMark): PoisonBatch {
+  return new PoisonBatch(
+    `The target of sink '${sink}' has refused batch ${sequence} of checkpoint ${checkpoint} before, and has its mark without its records.`,
+  );
+}
+
+/**
+ * What a target does with the mark of a batch that goes to the dead letters: `skip` it, or nothing, as it `has` the records or the mark
+ * was `skipped` before. No later batch is published while that is undecided, so if the target has one, the mark was skipped.
+ *
+ * Errors: `LowerEpoch`, `TargetAhead`.
+ */
+export function skipOf(mark: OutboxMark, last: OutboxLastMark | undefined): 'skip' | 'skipped' | 'has' {
+  const order = orderOf(mark, last);
+  if (order > 0) return 'skip';
+  return order === 0 && last?.skipped !== true ? 'has' : 'skipped';
 }

@@ -22,6 +22,12 @@ export type Publish<A> = (
   signal: AbortSignal,
 ) => ObservableInput<unknown>;
 
+/**
+ * Stores the mark of a batch without its records, so that a try of it that is still on its way finds the mark and has no effect.
+ * Emits whether it did: `false` if the target has the records.
+ */
+export type Skip = (mark: OutboxMark, signal: AbortSignal) => ObservableInput<boolean>;
+
 /** How often a batch is tried. */
 export interface OutboxRetryOptions {
   /**
@@ -78,6 +84,8 @@ export interface OutboxSinkOptions<A> extends OutboxOptions<A> {
 /** The options with defaults applied, checked, in bytes and milliseconds. */
 export interface OutboxSettings<A> {
   readonly publish: Publish<A>;
+  /** Absent: the target cannot. */
+  readonly skip?: Skip | undefined;
   readonly target: string;
   readonly limits: BatchLimits;
   readonly retry: RetrySettings;

@@ -8,9 +8,10 @@
  * 2. **Barrier.** What is collected goes to another journal or, if it is small, into the manifest. Each journal of the interval
  *    becomes a committable, with the checkpoint and the sequence of its first batch. The barrier is acked when all are stored.
  *    *Crash:* as in 1.
- * 3. **Durable.** The batches are published in order, each with its mark: (job id, sink, checkpoint, sequence) always names this
- *    batch, and `epoch` is the attempt that publishes it. The target stores the mark with the records, in one transaction; it
- *    answers without doing anything if it has the batch, and refuses a lower epoch (`LowerEpoch`). *Crash* at any point, or
+ * 3. **Durable.** The batches are published in order, each with its mark: (job id, sink, checkpoint, sequence, origin) always names
+ *    this batch, and `epoch` is the attempt that publishes it. The target stores the mark with the records, in one transaction; it
+ *    answers without doing anything if it has the batch, and refuses a lower epoch (`LowerEpoch`) and a log that does not know the
+ *    batch that it has last (`TargetAhead`, see `lineage.ts`). *Crash* at any point, or
  *    a lost answer: the next try, or the next attempt, publishes the journal again with the same marks.
  * 4. **Published.** When the target has all batches of a journal, it is confirmed. The next manifest does not name it any
  *    more, and declares it garbage.
@@ -46,6 +47,7 @@ import { formatUid } from '../twoPhase/uids.js';
 import { BatchWriter } from './batches.js';
 import { DeadLetters } from './deadLetters.js';
 import { bytesOf, journaledCodec, type Journaled } from './journaled.js';
+import { Lineage } from './lineage.js';
 import { outboxNames, settingsOf, type OutboxSettings, type OutboxSinkOptions } from './options.js';
 import { OutboxMemory } from './outboxMemory.js';
 import { BatchPublisher } from './publisher.js';
@@ -59,7 +61,7 @@ import { RecordCodec } from './recordCodec.js';
  * Sources wait while there is more than `backlog`. {@link isNewBatch} helps targets to decide.
  *
  * Errors: `InvalidOption`, `UnsupportedRecord`, `PoisonBatch`, `PublishFailed`, `LowerEpoch`, `FormatChanged`, `LostJournal`,
- * `CorruptJournal`, `NeedsCheckpoints` (in `bounded`), other errors of `publish`, and errors of the store.
+ * `TargetAhead`, `CorruptJournal`, `NeedsCheckpoints` (in `bounded`), other errors of `publish`, and errors of the store.
  *
  * @param id names the sink in checkpoints; keep it for the life of the job
  *
@@ -102,6 +104,7 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
   #memory!: OutboxMemory;
   #writer!: BatchWriter;
   #journals!: Journals;
+  #lineage!: Lineage;
   /** Journals since the last barrier, in order. */
   #journaled: Omit<Journaled, 'checkpoint'>[] = [];
   #sequence = 0;
@@ -130,6 +133,7 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
     }));
     this.#attempt = attempt;
     this.#skipped = new SkippedRecords(id, attempt);
+    const lineage = (this.#lineage = new Lineage(attempt.epoch, attempt.random));
     this.#writer = new BatchWriter(limits, memory.pool, () => memory.journal);
     this.#journals = new Journals(
       id,
@@ -148,10 +152,14 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
       this.#settings,
       this.#codec,
       place,
+      lineage,
       () => !this.resting,
     );
-    for (const each of attempt.restored(id)?.pending ?? [])
-      this.#waits(decodeCommittable(journaledCodec, each));
+    for (const each of attempt.restored(id)?.pending ?? []) {
+      const journaled = decodeCommittable(journaledCodec, each);
+      this.#waits(journaled);
+      lineage.restored(journaled);
+    }
     return { kind: this.#kind(publisher, memory), ...(ready !== undefined && { ready }) };
   }
 
@@ -174,6 +182,7 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
 
   protected override freeze({ checkpoint }: Barrier): FrozenWork<Journaled> {
     if (this.#writer.length > 0) this.#journal(true);
+    this.#lineage.barrier(checkpoint);
     const closed: Freezable<Journaled>[] = this.#journaled.map((journaled) => {
       this.#waits(journaled);
       return { committable: () => ({ ...journaled, checkpoint }) };
@@ -225,7 +234,8 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
       const uid = formatUid({ jobId, sink: this.id, epoch, counter: this.#counter++ });
       const serializer = this.#codec.format;
       const sequence = this.#sequence;
-      this.#journaled.push({ uid, sequence, batches, records, content, serializer, done: 0 });
+      const { origin } = this.#lineage;
+      this.#journaled.push({ uid, origin, sequence, batches, records, content, serializer, done: 0 });
       this.#sequence += batches;
     });
   }

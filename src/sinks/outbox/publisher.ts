@@ -12,6 +12,7 @@ import {
   range,
   retry,
   take,
+  takeLast,
   tap,
   throwError,
   type Observable,
@@ -29,6 +30,7 @@ import { batchesIn, recordsIn, type StoredBatch } from './batches.js';
 import type { DeadLetters } from './deadLetters.js';
 import { PoisonBatch, PublishFailed } from './errors.js';
 import type { Journaled, PoisonReason } from './journaled.js';
+import type { Lineage } from './lineage.js';
 import type { OutboxMark } from './mark.js';
 import type { OutboxSettings } from './options.js';
 import type { RecordCodec } from './recordCodec.js';
@@ -44,18 +46,21 @@ type Step = PublishOutcome<Journaled>;
  * 2. Each batch that is not done is handed to the target with its mark, and again with the same mark until the target answers. *Crash*
  *    between any two, or an answer that is lost: all of the journal is published again, and the target takes what it lacks.
  * 3. A batch is poison: the journal is amended with that, and with what is done before it. When a durable manifest has this
- *    version, the batch is written to the dead letters, and the next ones are published. So whatever crashes, a batch is never in
- *    both places, and one that was written to the dead letters is never published. *Crash before* the manifest: it is tried again.
- *    *After:* the same object is written again.
+ *    version, the target gets the mark without the records (`skip`). So a try that is still on its way finds its mark taken.
+ *    If such a try came first, and the target has the batch, the journal is amended once more: the batch is done. Otherwise it is written
+ *    to the dead letters, and the next ones are published. So whatever crashes, a batch is never in both places, and one that was written to
+ *    the dead letters is never published. *Crash before* the manifest: it is tried again. *After:* the mark is there, and the same object
+ *    is written again. A target without `skip` may take a late try, and then the batch is in both places.
  */
 export class BatchPublisher<A> {
   constructor(
     private readonly id: string,
     private readonly attempt: Pick<Attempt, 'job' | 'jobId' | 'epoch' | 'clock' | 'random' | 'report'>,
     private readonly data: CheckpointData,
-    private readonly settings: Pick<OutboxSettings<A>, 'publish' | 'retry' | 'timeout'>,
+    private readonly settings: Pick<OutboxSettings<A>, 'publish' | 'skip' | 'retry' | 'timeout'>,
     private readonly codec: RecordCodec<A>,
     private readonly deadLetters: DeadLetters | undefined,
+    private readonly lineage: Pick<Lineage, 'history'>,
     /** See {@link verdictOn}. */
     private readonly patient: () => boolean,
   ) {}
@@ -77,7 +82,7 @@ export class BatchPublisher<A> {
 
   /** Completes when the batch is where it belongs, or emits the journal with the reason why it is poison. */
   #one(journaled: Journaled, index: number, batch: StoredBatch): Observable<Step> {
-    const { uid, checkpoint, sequence, serializer, done, poison } = journaled;
+    const { uid, checkpoint, origin, sequence, serializer, done, poison } = journaled;
     const { jobId, epoch } = this.attempt;
     const mark: OutboxMark = {
       jobId,
@@ -85,9 +90,18 @@ export class BatchPublisher<A> {
       checkpoint,
       sequence: sequence + index,
       epoch,
+      origin,
+      history: this.lineage.history,
     };
     const records = (): A[] => recordsIn(batch, (bytes) => this.codec.decode(bytes, serializer.version), uid);
-    if (poison !== undefined && index === done) return this.#bury(journaled, mark, records(), poison);
+    if (poison !== undefined && index === done)
+      return this.#skip(mark).pipe(
+        concatMap((skipped) =>
+          skipped
+            ? this.#bury(journaled, mark, records(), poison)
+            : of<Step>({ is: 'notYet', amended: taken(journaled, batch) }),
+        ),
+      );
     // A record that cannot be decoded is not the target's fault, so it is none of its errors.
     records();
     return this.#handOver(records, mark).pipe(
@@ -107,11 +121,28 @@ export class BatchPublisher<A> {
 
   /** Tries until the target has the batch. Errors: `Poison`, or what ends the attempt. */
   #handOver(records: () => A[], mark: OutboxMark): Observable<never> {
+    const { publish } = this.settings;
+    return this.#tries(mark, (signal) =>
+      from(answerOf(this.id, publish(records(), mark, signal))).pipe(ignoreElements()),
+    );
+  }
+
+  /** Emits whether the target has the mark without the records. */
+  #skip(mark: OutboxMark): Observable<boolean> {
+    const { skip } = this.settings;
+    if (skip === undefined) return of(true);
+    return this.#tries(mark, (signal) => from(skip(mark, signal)).pipe(takeLast(1))).pipe(
+      catchError((error: unknown) => {
+        throw error instanceof Poison ? error.cause : error;
+      }),
+    );
+  }
+
+  #tries<T>(mark: OutboxMark, once: (signal: AbortSignal) => Observable<T>): Observable<T> {
     const { clock, random } = this.attempt;
-    const { publish, retry: settings, timeout } = this.settings;
+    const { retry: settings, timeout } = this.settings;
     let unknown = 0;
-    return abortable((signal) => from(answerOf(this.id, publish(records(), mark, signal)))).pipe(
-      ignoreElements(),
+    return abortable(once).pipe(
       raceWith(
         concat(
           pause(clock, timeout),
@@ -142,8 +173,16 @@ export class BatchPublisher<A> {
   #bury({ uid }: Journaled, mark: OutboxMark, records: readonly A[], error: PoisonReason): Observable<never> {
     const { deadLetters } = this;
     if (deadLetters === undefined) return throwError(() => withoutFolder(mark));
-    const name = `${uid}-${String(mark.sequence).padStart(9, '0')}.ndjson`;
-    const header = { job: this.attempt.job, mark, records: records.length, error };
+    const { jobId, sink, checkpoint, sequence, epoch, origin } = mark;
+    const number = String(sequence).padStart(9, '0');
+    // With the origin: if the log is restored from a backup, the uid may be used again.
+    const name = `${[uid, number, ...(origin === undefined ? [] : [origin])].join('-')}.ndjson`;
+    const header = {
+      job: this.attempt.job,
+      mark: { jobId, sink, checkpoint, sequence, epoch, origin },
+      records: records.length,
+      error,
+    };
     return concat(
       deadLetters.write(name, header, records, (record) => this.codec.encode(record)),
       defer(() => {
@@ -176,6 +215,12 @@ function answerOf<T extends ObservableInput<unknown>>(sink: string, answer: T): 
     rule,
     `publish of sink '${sink}' returned nothing. It must be ${rule}, which tells when the target has the batch.`,
   );
+}
+
+/** The journal when the target has the batch that was taken for poison. */
+function taken(journaled: Journaled, { records }: StoredBatch): Journaled {
+  const { done } = journaled;
+  return { ...journaled, done: done + 1, records: journaled.records + records, poison: undefined };
 }
 
 /** The batch is poison; `cause` is what the target failed with. */

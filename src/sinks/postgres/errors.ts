@@ -10,6 +10,7 @@ const passing = /^(08|40|53|55|57|58|25P0[34]|25006)/;
 const aboutData = /^(21|22|23|44|54|P0001)/;
 /** What CREATE TABLE IF NOT EXISTS fails with if another transaction creates the table, which it checks only at first. */
 const alreadyThere = new Set(['23505', '42710', '42P07']);
+const undefinedColumn = '42703';
 /** Of `pg` itself, which gives these no code. */
 const ofConnection =
   /^(Connection terminated|Client (has encountered a connection error|was closed)|Query read timeout)/;
@@ -35,6 +36,16 @@ export function creationFailureOf(error: unknown, sink: string): MillraceError {
   if (state === undefined || !alreadyThere.has(state)) return failureOf(error, sink);
   return new PublishFailed(
     `${messageOf(sink)}: another process created a table at the same time (SQLSTATE ${state}). The next try finds it.`,
+    { cause: error },
+  );
+}
+
+/** An error of a statement about marks. @param upgrade the statement for tables of earlier versions */
+export function marksFailureOf(error: unknown, sink: string, upgrade: string): MillraceError {
+  if (stateOf(error) !== undefinedColumn) return failureOf(error, sink);
+  return new MillraceError(
+    'PostgresRefused',
+    `${messageOf(sink)}, has a table of marks of an earlier version. Run: ${upgrade}; or set \`createMarks\`, which does that.`,
     { cause: error },
   );
 }
@@ -65,6 +76,13 @@ export function markless(sink: string, table: string): MillraceError {
   return new MillraceError(
     'PostgresRefused',
     `${messageOf(sink)}, did not store the mark of a batch in ${table}, and has none. Remove triggers, rules and row security from that table.`,
+  );
+}
+
+/** Another attempt has stored the first mark of the sink since this one has looked. */
+export function raced(sink: string): PublishFailed {
+  return new PublishFailed(
+    `${messageOf(sink)}: another attempt stored a mark at the same time. The next try finds it.`,
   );
 }
 

@@ -1,58 +1,136 @@
 import { concatMap, defer, map, of, type Observable } from 'rxjs';
-import { isNewBatch, type OutboxMark } from '../outbox/mark.js';
+import { isNewBatch, skipOf, type OutboxLastMark, type OutboxMark } from '../outbox/mark.js';
 import { quoted, type PostgresClient } from './client.js';
-import { markless } from './errors.js';
+import { markless, raced } from './errors.js';
 
-/** The table of marks: the last batch of each sink of each job. */
+type Stored = Readonly<
+  Record<'epoch' | 'checkpoint' | 'sequence', string> & { origin: string | null; skipped: boolean | null }
+>;
+
+/**
+ * The table of marks: the last batch of each sink of each job. Each method is part of a transaction, and locks the row of the
+ * sink until that ends, so another attempt waits for this one.
+ *
+ * Usually the row is as this process has committed it last; then one statement stores the next mark. Otherwise the row is read first.
+ */
 export class Marks {
   readonly #table: string;
+  #committed: OutboxMark | undefined;
 
   constructor(name: readonly string[]) {
     this.#table = quoted(...name);
   }
 
-  /** The statement that creates the table. */
-  get definition(): string {
-    return `CREATE TABLE IF NOT EXISTS ${this.#table} (job text, sink text, epoch bigint NOT NULL, checkpoint bigint NOT NULL, sequence bigint NOT NULL, PRIMARY KEY (job, sink))`;
+  /** The statements that create the table, and add what tables of earlier versions lack. */
+  get definition(): readonly string[] {
+    const missing = `(SELECT count(*) FROM pg_attribute WHERE attrelid = '${this.#table.replaceAll("'", "''")}'::regclass AND attname IN ('origin', 'skipped') AND NOT attisdropped) < 2`;
+    return [
+      `CREATE TABLE IF NOT EXISTS ${this.#table} (job text, sink text, epoch bigint NOT NULL, checkpoint bigint NOT NULL, sequence bigint NOT NULL, origin text, skipped boolean, PRIMARY KEY (job, sink))`,
+      // The lock of ALTER TABLE would wait for all transactions.
+      `DO $millrace$ BEGIN IF ${missing} THEN ${this.upgrade}; END IF; END $millrace$`,
+    ];
   }
 
-  /**
-   * Stores the mark if the batch is new, and emits whether it is. The row is locked until the transaction ends, so that another
-   * attempt waits for this one. Errors: `LowerEpoch`, `PostgresRefused`.
-   */
+  /** The statement that adds what tables of earlier versions lack. */
+  get upgrade(): string {
+    return `ALTER TABLE ${this.#table} ADD COLUMN IF NOT EXISTS origin text, ADD COLUMN IF NOT EXISTS skipped boolean`;
+  }
+
+  /** Stores the mark if the batch is new, and emits whether it is. Errors: `LowerEpoch`, `TargetAhead`, `PostgresRefused`. */
   advance(client: PostgresClient, mark: OutboxMark): Observable<boolean> {
-    const { jobId, sink, epoch, checkpoint, sequence } = mark;
-    const stored = defer(() =>
-      client.query(
-        `INSERT INTO ${this.#table} AS m (job, sink, epoch, checkpoint, sequence) VALUES ($1, $2, $3, $4, $5) ` +
-          'ON CONFLICT (job, sink) DO UPDATE SET epoch = excluded.epoch, checkpoint = excluded.checkpoint, sequence = excluded.sequence ' +
-          'WHERE m.epoch <= excluded.epoch AND (m.checkpoint, m.sequence) < (excluded.checkpoint, excluded.sequence)',
-        [jobId, sink, epoch, checkpoint, sequence],
+    const last = this.#committed;
+    const follows =
+      last?.jobId === mark.jobId &&
+      last.epoch === mark.epoch &&
+      (last.checkpoint - mark.checkpoint || last.sequence - mark.sequence) < 0;
+    if (!follows) return this.#decide(client, mark);
+    return this.#replace(client, mark, last).pipe(
+      concatMap((isStored) => (isStored ? of(true) : this.#decide(client, mark))),
+    );
+  }
+
+  /** Stores the mark of a batch without its rows, and emits whether it is there so: `false` if the rows are. Errors as {@link advance}. */
+  skip(client: PostgresClient, mark: OutboxMark): Observable<boolean> {
+    return this.#last(client, mark).pipe(
+      concatMap((last) => {
+        const what = skipOf(mark, last);
+        if (what !== 'skip') return of(what === 'skipped');
+        return this.#store(client, mark, last, true).pipe(map(() => true));
+      }),
+    );
+  }
+
+  /** A transaction that has stored this mark is committed. */
+  committed(mark: OutboxMark): void {
+    this.#committed = mark;
+  }
+
+  #decide(client: PostgresClient, mark: OutboxMark): Observable<boolean> {
+    return this.#last(client, mark).pipe(
+      concatMap((last) =>
+        isNewBatch(mark, last)
+          ? this.#store(client, mark, last, false).pipe(map(() => true))
+          : this.#raise(client, mark).pipe(map(() => false)),
       ),
     );
-    return stored.pipe(concatMap(({ rowCount }) => (rowCount === 1 ? of(true) : this.#refuse(client, mark))));
   }
 
-  /** The database has the batch, or has seen a later attempt. */
-  #refuse(client: PostgresClient, mark: OutboxMark): Observable<false> {
-    const { jobId, sink, epoch } = mark;
-    const where = `${this.#table} WHERE job = $1 AND sink = $2`;
-    return defer(() => client.query(`SELECT epoch, checkpoint, sequence FROM ${where}`, [jobId, sink])).pipe(
-      concatMap(({ rows }) => {
-        const [last] = rows as readonly Readonly<Record<'epoch' | 'checkpoint' | 'sequence', string>>[];
-        if (last === undefined) throw markless(sink, this.#table);
-        isNewBatch(mark, {
-          epoch: Number(last.epoch),
-          checkpoint: Number(last.checkpoint),
-          sequence: Number(last.sequence),
-        });
-        // From now on an earlier attempt is refused, although this one had nothing new.
-        return client.query(
-          `UPDATE ${this.#table} SET epoch = $3 WHERE job = $1 AND sink = $2 AND epoch < $3`,
-          [jobId, sink, epoch],
-        );
+  #last(client: PostgresClient, { jobId, sink }: OutboxMark): Observable<OutboxLastMark | undefined> {
+    const text = `SELECT epoch, checkpoint, sequence, origin, skipped FROM ${this.#table} WHERE job = $1 AND sink = $2 FOR UPDATE`;
+    return defer(() => client.query(text, [jobId, sink])).pipe(
+      map(({ rows }) => {
+        const [last] = rows as readonly Stored[];
+        if (last === undefined) return undefined;
+        const { epoch, checkpoint, sequence, ...rest } = last;
+        return {
+          epoch: Number(epoch),
+          checkpoint: Number(checkpoint),
+          sequence: Number(sequence),
+          ...rest,
+        };
       }),
-      map(() => false as const),
     );
+  }
+
+  #store(
+    client: PostgresClient,
+    mark: OutboxMark,
+    last: OutboxLastMark | undefined,
+    skipped: boolean,
+  ): Observable<unknown> {
+    const { jobId, sink, epoch, checkpoint, sequence, origin = null } = mark;
+    const text =
+      last === undefined
+        ? `INSERT INTO ${this.#table} (job, sink, epoch, checkpoint, sequence, origin, skipped) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job, sink) DO NOTHING`
+        : `UPDATE ${this.#table} SET epoch = $3, checkpoint = $4, sequence = $5, origin = $6, skipped = $7 WHERE job = $1 AND sink = $2`;
+    const values = [jobId, sink, epoch, checkpoint, sequence, origin, skipped];
+    return defer(() => client.query(text, values)).pipe(
+      concatMap(({ rowCount }) => (rowCount === 1 ? of(undefined) : this.#explain(client, mark))),
+    );
+  }
+
+  #explain(client: PostgresClient, mark: OutboxMark): Observable<never> {
+    return this.#last(client, mark).pipe(
+      map((last) => {
+        throw last === undefined ? markless(mark.sink, this.#table) : raced(mark.sink);
+      }),
+    );
+  }
+
+  /** Emits whether the row was as `last` says. */
+  #replace(client: PostgresClient, mark: OutboxMark, last: OutboxMark): Observable<boolean> {
+    const { jobId, sink, checkpoint, sequence, epoch, origin = null } = mark;
+    const text =
+      `UPDATE ${this.#table} SET checkpoint = $4, sequence = $5, origin = $6, skipped = false ` +
+      'WHERE job = $1 AND sink = $2 AND epoch = $3 AND checkpoint = $7 AND sequence = $8 AND origin IS NOT DISTINCT FROM $9';
+    const before = [last.checkpoint, last.sequence, last.origin ?? null];
+    const values = [jobId, sink, epoch, checkpoint, sequence, origin, ...before];
+    return defer(() => client.query(text, values)).pipe(map(({ rowCount }) => rowCount === 1));
+  }
+
+  /** From now on an earlier attempt is refused, although this one had nothing new. */
+  #raise(client: PostgresClient, { jobId, sink, epoch }: OutboxMark): Observable<unknown> {
+    const text = `UPDATE ${this.#table} SET epoch = $3 WHERE job = $1 AND sink = $2 AND epoch < $3`;
+    return defer(() => client.query(text, [jobId, sink, epoch]));
   }
 }

@@ -5,11 +5,15 @@
  *
  * 1. BEGIN, with the sink's timeout for each statement, each lock and each pause between two statements: a try that is given up
  *    leaves nothing on the server that waits.
- * 2. The mark is stored in the table of marks, on condition that it comes after the last one and its epoch is not lower. That
- *    locks the row of the sink. Otherwise the transaction ends here: the database has the batch, or refuses it with `LowerEpoch`.
+ * 2. The mark is stored in the table of marks, on condition that it comes after the last one, its epoch is not lower, and the job
+ *    knows the last one. That locks the row of the sink. Otherwise the transaction ends here: the database has the batch, or refuses it
+ *    with `LowerEpoch` or `TargetAhead`.
  * 3. The rows are stored, or your statements run.
  * 4. COMMIT. *Crash* before it: the server rolls back. *Crash* after it, or an answer that is lost: the next try finds the mark. The
  *    server answers ROLLBACK if a statement has failed and `write` caught its error: then nothing is stored, and the job ends.
+ *
+ * A batch that goes to the dead letters is a transaction with its mark alone. A try of the batch that is still on its way waits for the
+ * lock, and then finds the mark; or it had the lock, and the batch is in the table, and not in the dead letters.
  *
  * A zombie whose transaction is open holds the lock; its successor waits until it commits, and then finds the mark, or until the
  * server has noticed that its connection is gone, or ends it after the timeout.
@@ -25,16 +29,17 @@ import {
   finalize,
   from,
   ignoreElements,
+  of,
   tap,
   type Observable,
   type ObservableInput,
 } from 'rxjs';
 import type { FlowOperator } from '../../flow/index.js';
 import type { OutboxMark } from '../outbox/mark.js';
-import { settingsOf } from '../outbox/options.js';
+import { settingsOf, type OutboxSettings } from '../outbox/options.js';
 import { outboxOf } from '../outbox/outboxSink.js';
 import type { PostgresClient, PostgresPoolClient } from './client.js';
-import { creationFailureOf, failureOf, rolledBack, writeFailureOf } from './errors.js';
+import { creationFailureOf, failureOf, marksFailureOf, rolledBack, writeFailureOf } from './errors.js';
 import { Marks } from './marks.js';
 import {
   postgresNames,
@@ -67,7 +72,7 @@ import { definition, insertion } from './table.js';
 export function postgresSink<A>(id: string, options: PostgresSinkOptions<A>): FlowOperator<A, never> {
   const settings = postgresSettingsOf(id, options);
   const { to } = settings;
-  const shared = settingsOf<A>(
+  const shared: OutboxSettings<A> = settingsOf<A>(
     'postgresSink',
     id,
     {
@@ -78,7 +83,7 @@ export function postgresSink<A>(id: string, options: PostgresSinkOptions<A>): Fl
     { ...postgresNames, publish: true, target: true },
   );
   const database: Database<A> = new Database<A>(id, settings, shared.timeout);
-  return outboxOf(id, shared);
+  return outboxOf(id, { ...shared, skip: (mark) => database.skip(mark) });
 }
 
 /** The server takes no longer ones. Milliseconds. */
@@ -105,7 +110,7 @@ class Database<A> {
     const { marks, to, createMarks, createTable } = settings;
     this.#marks = new Marks(marks);
     this.#begin = begin(timeout);
-    this.#missing = createMarks ? [this.#marks.definition] : [];
+    this.#missing = createMarks ? this.#marks.definition : [];
     if (typeof to === 'function') {
       this.#write = ({ client, lost }, rows) =>
         rethrown(
@@ -126,14 +131,42 @@ class Database<A> {
 
   /** Commits the rows with their mark, unless the database has them. */
   store(rows: readonly A[], mark: OutboxMark): Observable<never> {
+    return this.#transaction((connection) =>
+      this.#ofMarks(() => this.#marks.advance(connection.client, mark)).pipe(
+        concatMap((isNew) => (isNew ? this.#write(connection, rows) : EMPTY)),
+      ),
+    ).pipe(
+      tap({
+        complete: () => {
+          this.#marks.committed(mark);
+        },
+      }),
+    );
+  }
+
+  /** Commits the mark without rows, and emits whether it is there so. */
+  skip(mark: OutboxMark): Observable<boolean> {
+    let skipped = true;
+    const work = this.#transaction(({ client }) =>
+      this.#ofMarks(() => this.#marks.skip(client, mark)).pipe(
+        tap((is) => {
+          skipped = is;
+        }),
+      ),
+    );
+    return concat(
+      work,
+      defer(() => of(skipped)),
+    );
+  }
+
+  #transaction(work: (connection: Connection) => Observable<unknown>): Observable<never> {
     return this.#connected((connection) => {
       const { client } = connection;
       return concat(
         this.#create(client),
         this.#ours(() => client.query(this.#begin)),
-        this.#ours(() => this.#marks.advance(client, mark)).pipe(
-          concatMap((isNew) => (isNew ? this.#write(connection, rows) : EMPTY)),
-        ),
+        work(connection),
         this.#ours(() => client.query('COMMIT')).pipe(
           tap(({ command }) => {
             if (command !== 'COMMIT') throw rolledBack(this.sink);
@@ -153,6 +186,11 @@ class Database<A> {
         },
       }),
     );
+  }
+
+  /** Statements about marks. */
+  #ofMarks<T>(work: () => ObservableInput<T>): Observable<T> {
+    return rethrown(work, (error) => marksFailureOf(error, this.sink, this.#marks.upgrade));
   }
 
   /** Statements of the sink. */

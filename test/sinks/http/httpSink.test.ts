@@ -102,6 +102,7 @@ describe('batches for a service', () => {
     expect(run.error).toBeUndefined();
     expect(service.rows).toMatchObject([{ n: 1 }, { n: 2 }, { n: 3 }]);
     expect(service.requests[0]!.body).toContain('9007199254740993');
+    const origin = String(service.requests[0]!.headers['millrace-origin']);
     expect(
       service.requests.map(({ headers }) => [
         headers['idempotency-key'],
@@ -109,8 +110,8 @@ describe('batches for a service', () => {
         headers.authorization,
       ]),
     ).toEqual([
-      [`${world.jobId}-out-1-0`, world.jobId, 'out', '1', '0', '1', 'Bearer x'],
-      [`${world.jobId}-out-1-1`, world.jobId, 'out', '1', '1', '1', 'Bearer x'],
+      [`${world.jobId}-out-1-0-${origin}`, world.jobId, 'out', '1', '0', '1', 'Bearer x'],
+      [`${world.jobId}-out-1-1-${origin}`, world.jobId, 'out', '1', '1', '1', 'Bearer x'],
     ]);
     run.stop();
   });
@@ -219,7 +220,7 @@ describe('batches for a service', () => {
     expect(run.error).toBeUndefined();
     expect(service.requests[0]!.headers).toMatchObject({
       'content-type': 'application/x-mine',
-      'idempotency-key': `${world.jobId}-out-1-0`,
+      'idempotency-key': expect.stringMatching(new RegExp(`^${world.jobId}-out-1-0-[a-z0-9]+$`)) as string,
       'millrace-epoch': '1',
     });
     run.stop();

@@ -1,11 +1,11 @@
 /**
  * Any history of an outbox and its target: writes, barriers, crashes and recoveries, answers that are lost, requests that arrive
  * long after nobody waits for them, zombies. At any moment the target has the input up to some record, in order, and never
- * more than durable checkpoints have.
+ * more than durable checkpoints have. If the log is restored from a backup, no record is taken for published that is not.
  */
 import fc from 'fast-check';
-import { outboxSink } from '../../../src/sinks/outbox/outboxSink.js';
-import type { OutboxSinkOptions } from '../../../src/sinks/outbox/options.js';
+import { outboxOf } from '../../../src/sinks/outbox/outboxSink.js';
+import { outboxNames, settingsOf, type OutboxSinkOptions } from '../../../src/sinks/outbox/options.js';
 import { effort } from '../../support/effort.js';
 import { Run, World, type Line } from '../harness.js';
 import { Target, type Meeting } from './target.js';
@@ -19,6 +19,10 @@ class History {
   readonly target = new Target();
   readonly dead: Run[] = [];
   run!: Run;
+  /** The log was restored from a backup. */
+  forked = false;
+  /** Codes of the errors that followed from that. */
+  readonly refusals: string[] = [];
   #alive = { dead: false };
 
   constructor(readonly options: Partial<OutboxSinkOptions<Line>>) {
@@ -34,18 +38,23 @@ class History {
     }
     const alive = { dead: false };
     this.#alive = alive;
-    const operator = outboxSink<Line>('out', {
-      publish: this.target.publish,
-      maxBatch: { records: 5, bytes: 700 },
-      retry: { tries: 2, initial: 10 },
-      timeout: 1000,
-      budget: 4096,
-      backlog: 2000,
-      onPoison: { deadLetter: 'memory://lake/rejects' },
-      ...this.options,
-    });
+    const settings = settingsOf<Line>(
+      'outboxSink',
+      'out',
+      {
+        publish: this.target.publish,
+        maxBatch: { records: 5, bytes: 700 },
+        retry: { tries: 2, initial: 10 },
+        timeout: 1000,
+        budget: 4096,
+        backlog: 2000,
+        onPoison: { deadLetter: 'memory://lake/rejects' },
+        ...this.options,
+      },
+      { ...outboxNames, publish: true },
+    );
     this.run = new Run(this.world, {
-      operator,
+      operator: outboxOf<Line>('out', { ...settings, skip: this.target.skip }),
       auto: false,
       dead: () => alive.dead,
     });
@@ -54,6 +63,14 @@ class History {
   write(count: number): void {
     for (let i = 0; i < count && this.run.error === undefined; i++)
       this.run.line('', textOf(this.run.position));
+  }
+
+  /** The log is restored from a backup; its last attempt dies, or lives on. */
+  restore(backup: () => void, zombie: boolean): void {
+    this.forked = true;
+    this.#alive.dead = true;
+    backup();
+    this.recover(zombie);
   }
 
   /** What went to the dead letters, in order. */
@@ -66,8 +83,18 @@ class History {
 
   check(): void {
     const { error } = this.run;
+    if (this.forked) {
+      const { code } = (error ?? {}) as { readonly code?: string };
+      if (code === 'LowerEpoch' || code === 'TargetAhead') {
+        this.refusals.push(code);
+        // As somebody does who starts the job again and again.
+        this.recover();
+        return;
+      }
+    }
     if (error instanceof Error && !(error as { retryable?: boolean }).retryable) throw error;
     if (error !== undefined) this.recover();
+    if (this.forked) return;
     const all = [...this.target.rows, ...this.buried()].map((text) => parseInt(text)).sort((a, b) => a - b);
     expect(new Set(all).size).toBe(all.length);
     const { rows } = this.target;
@@ -77,6 +104,31 @@ class History {
     expect(all.every((i) => i < this.world.manifest.position)).toBe(true);
     expect(rows).toEqual(rows.map((text) => textOf(parseInt(text))));
     expect(this.target.calls.every(({ batch }) => batch.length <= 5)).toBe(true);
+  }
+
+  /**
+   * Everything works from now on, and the job is started again and again. Returns the number of records of the input that it is done with, or
+   * `undefined` if the target refuses it.
+   */
+  finishForked(): number | undefined {
+    this.target.meet = () => 'take';
+    for (let start = 0; start < 60; start++) {
+      this.recover();
+      this.run.end();
+      for (let i = 0; i < 100 && (i < 3 || this.world.manifest.pending.length > 0); i++) {
+        if (this.run.error !== undefined) break;
+        this.run.durable();
+        this.run.settle();
+        this.world.clock.advance(5000);
+      }
+      const { error } = this.run;
+      if (error === undefined) return this.run.position;
+      const { code = '' } = error as { readonly code?: string };
+      this.refusals.push(code);
+      if (code === 'TargetAhead') return undefined;
+      if (code !== 'LowerEpoch') throw error as Error;
+    }
+    throw new Error('It never ends.');
   }
 
   /** Everything works from now on. */
@@ -154,4 +206,41 @@ test('whatever happens, a target gets each record once, in order', () => {
     ),
     { numRuns: effort(60, 2000) },
   );
+});
+
+/** Some of what usually happens between two barriers, with a checkpoint at the end. */
+const interval = fc.tuple(fc.integer({ min: 1, max: 20 }), fc.boolean()).map(([n, commit]) =>
+  command(`write ${n}, checkpoint${commit ? '' : ' that is not committed'}`, (real) => {
+    real.write(n);
+    real.run.barrier();
+    real.run.durable(commit);
+  }),
+);
+const some = fc.array(fc.oneof({ arbitrary: interval, weight: 4 }, ...commands), { maxLength: 12 });
+
+test('if the log is restored from a backup, batches are refused, and never taken for others with their numbers', () => {
+  const refusals = new Set<string>();
+  fc.assert(
+    fc.property(
+      fc.record({ before: some, lost: some, after: some }),
+      fc.boolean(),
+      fc.record({ backlog: fc.constantFrom(2000, 1_000_000), budget: fc.constantFrom(4096, 100_000) }),
+      ({ before, lost, after }, zombie, options) => {
+        const real = new History(options);
+        for (const each of before) each.run({}, real);
+        const restore = real.world.backup();
+        for (const each of lost) each.run({}, real);
+        real.restore(restore, zombie);
+        for (const each of after) each.run({}, real);
+        const total = real.finishForked();
+        for (const code of real.refusals) refusals.add(code);
+        if (total === undefined) return;
+        const there = new Set([...real.target.rows, ...real.buried()].map((text) => parseInt(text)));
+        const missing = Array.from({ length: total }, (_, i) => i).filter((i) => !there.has(i));
+        expect(missing).toEqual([]);
+      },
+    ),
+    { numRuns: effort(120, 2000) },
+  );
+  expect([...refusals].sort()).toEqual(['LowerEpoch', 'TargetAhead']);
 });

@@ -6,8 +6,8 @@ import { MillraceError } from '../../../src/errors.js';
 import { open, type Signal } from '../../../src/flow/index.js';
 import { LowerEpoch, isNewBatch, type OutboxMark } from '../../../src/sinks/outbox/mark.js';
 import { PoisonBatch, PublishFailed } from '../../../src/sinks/outbox/errors.js';
-import { outboxSink } from '../../../src/sinks/outbox/outboxSink.js';
-import type { OutboxSinkOptions } from '../../../src/sinks/outbox/options.js';
+import { outboxOf, outboxSink } from '../../../src/sinks/outbox/outboxSink.js';
+import { outboxNames, settingsOf, type OutboxSinkOptions } from '../../../src/sinks/outbox/options.js';
 import { memoryServices } from '../../../src/testing/memoryServices.js';
 import { SimulatedClock } from '../../../src/testing/simulatedClock.js';
 import { TestAttempt } from '../../../src/testing/testAttempt.js';
@@ -362,7 +362,14 @@ describe('poison', () => {
     ).toEqual([
       {
         job: 'test',
-        mark: { jobId: world.jobId, sink: 'out', checkpoint: 1, sequence: 1, epoch: 1 },
+        mark: {
+          jobId: world.jobId,
+          sink: 'out',
+          checkpoint: 1,
+          sequence: 1,
+          epoch: 1,
+          origin: expect.any(String) as string,
+        },
         records: 2,
         error: { code: 'PoisonBatch', message: 'A row is poison.' },
       },
@@ -541,6 +548,76 @@ test('marks are compared by epoch, then by checkpoint and sequence', () => {
   expect(isNewBatch(mark, { epoch: 4, checkpoint: 1, sequence: 9 })).toBe(true);
   expect(isNewBatch(mark, { epoch: 3, checkpoint: 3, sequence: 0 })).toBe(false);
   expect(() => isNewBatch(mark, { epoch: 5, checkpoint: 1, sequence: 0 })).toThrow(LowerEpoch);
+});
+
+describe('a log that is older than its target', () => {
+  const lost = (options: { readonly crash?: boolean; readonly remembers?: 'numbers' } = {}) => {
+    const world = new World();
+    const target = new Target(options.remembers);
+    const first = start(world, target);
+    write(first, 'a', 'b');
+    checkpoint(first);
+    first.settle();
+    const restore = world.backup();
+    const second = options.crash === true ? start(world, target) : first;
+    write(second, 'c', 'd', 'e');
+    checkpoint(second);
+    second.stop();
+    restore();
+    return { world, target };
+  };
+  const restart = ({ world, target }: ReturnType<typeof lost>): Run => {
+    const run = start(world, target);
+    write(run, 'x');
+    checkpoint(run);
+    return run;
+  };
+
+  test('is noticed when a new batch has the number of one that the target has', () => {
+    const all = lost();
+    for (let i = 0; i < 3; i++)
+      expect(restart(all).error).toMatchObject({ code: 'TargetAhead', retryable: false });
+    expect(all.target.rows).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  test('also if the epochs are the same, and in attempts that do not know that there was an error', () => {
+    const all = lost({ crash: true });
+    for (let i = 0; i < 3; i++) expect(restart(all).error).toMatchObject({ code: 'TargetAhead' });
+    expect(all.target.rows).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  test('and if the target stores only numbers, unless the epochs are the same', () => {
+    const all = lost({ remembers: 'numbers' });
+    for (let i = 0; i < 3; i++) expect(restart(all).error).toMatchObject({ code: 'TargetAhead' });
+    expect(all.target.rows).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(restart(lost({ remembers: 'numbers', crash: true })).error).toBeUndefined();
+  });
+});
+
+test('a poison batch that the target has after all is done, and is no dead letter', () => {
+  const world = new World();
+  const target = new Target();
+  const settings = settingsOf<Line>(
+    'outboxSink',
+    'out',
+    { publish: target.publish, retry: { tries: 2, initial: 10 }, timeout: 1000, ...rejects },
+    { ...outboxNames, publish: true },
+  );
+  const operator = outboxOf<Line>('out', { ...settings, skip: target.skip });
+  const run = new Run(world, { operator, auto: false });
+  // The first try is late, and then the target is broken.
+  target.meet = () => (target.calls.length === 1 ? 'later' : 'strange');
+  write(run, 'a');
+  checkpoint(run);
+  for (let i = 0; i < 4; i++) world.clock.advance(1000);
+  expect(run.pending).toMatchObject([{ poison: { code: 'TypeError' } }]);
+  target.release();
+  expect(target.rows).toEqual(['a']);
+  target.meet = () => 'take';
+  for (let i = 0; i < 3; i++) run.settle();
+  expect(world.keys('rejects')).toEqual([]);
+  expect(run.events.at(-1)).toMatchObject({ type: 'committed', records: 1 });
+  expect(world.manifest.pending).toEqual([]);
 });
 
 test('without checkpoints there is no outbox', () => {

@@ -1,7 +1,7 @@
-import { Observable } from 'rxjs';
-import { isNewBatch, type OutboxMark } from '../../../src/sinks/outbox/mark.js';
+import { defer, Observable, of } from 'rxjs';
+import { isNewBatch, skipOf, type OutboxLastMark, type OutboxMark } from '../../../src/sinks/outbox/mark.js';
 import { PoisonBatch, PublishFailed } from '../../../src/sinks/outbox/errors.js';
-import type { Publish } from '../../../src/sinks/outbox/options.js';
+import type { Publish, Skip } from '../../../src/sinks/outbox/options.js';
 import type { Line } from '../harness.js';
 
 /**
@@ -18,8 +18,11 @@ export class Target {
   /** It refuses rows with this in them. */
   refuses = 'poison';
   meet: () => Meeting = () => 'take';
-  readonly #last = new Map<string, OutboxMark>();
+  readonly #last = new Map<string, OutboxLastMark>();
   #held: (() => void)[] = [];
+
+  /** @param remembers `numbers`: no origins, as targets that were written for earlier versions */
+  constructor(private readonly remembers: 'all' | 'numbers' = 'all') {}
 
   readonly publish: Publish<Line> = (lines, mark, signal) => {
     const batch = lines.map(({ text }) => text);
@@ -46,19 +49,35 @@ export class Target {
     });
   };
 
+  /** What is skipped is not met: only its answer may be lost. */
+  readonly skip: Skip = (mark) =>
+    defer(() => {
+      const meeting = this.meet();
+      if (meeting === 'before') throw new PublishFailed('no connection');
+      const key = keyOf(mark);
+      const what = skipOf(mark, this.#last.get(key));
+      if (what === 'skip') this.#last.set(key, { ...mark, skipped: true });
+      if (meeting === 'after') throw new PublishFailed('no answer');
+      return of(what !== 'has');
+    });
+
   /** What was held reaches the target. */
   release(count = Infinity): void {
     for (const act of this.#held.splice(0, count)) act();
   }
 
   #take(batch: readonly string[], mark: OutboxMark): void {
-    const key = `${mark.jobId}/${mark.sink}`;
-    if (!isNewBatch(mark, this.#last.get(key))) {
-      this.#last.set(key, { ...mark, ...this.#last.get(key), epoch: mark.epoch });
+    const key = keyOf(mark);
+    const last = this.#last.get(key);
+    if (!isNewBatch(mark, last)) {
+      this.#last.set(key, { ...mark, ...last, epoch: mark.epoch });
       return;
     }
     if (batch.some((text) => text.includes(this.refuses))) throw new PoisonBatch('A row is poison.');
     this.rows.push(...batch);
-    this.#last.set(key, mark);
+    const { epoch, checkpoint, sequence } = mark;
+    this.#last.set(key, this.remembers === 'all' ? mark : { epoch, checkpoint, sequence });
   }
 }
+
+const keyOf = ({ jobId, sink }: OutboxMark): string => `${jobId}/${sink}`;

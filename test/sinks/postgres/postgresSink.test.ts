@@ -1,5 +1,6 @@
 /** On a real PostgreSQL, which the test starts; skipped by name where it is not installed. */
 import { Pool } from 'pg';
+import { lastValueFrom } from 'rxjs';
 import {
   postgresSink,
   type PostgresClient,
@@ -7,6 +8,7 @@ import {
   type PostgresSinkOptions,
 } from '../../../src/sinks/postgres/index.js';
 import { creationFailureOf, failureOf, writeFailureOf } from '../../../src/sinks/postgres/errors.js';
+import { Marks } from '../../../src/sinks/postgres/marks.js';
 import { MillraceError } from '../../../src/errors.js';
 import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
 import type { FlowOperator } from '../../../src/flow/index.js';
@@ -103,7 +105,12 @@ withServer('rows in PostgreSQL', () => {
       [3, 'c'],
     ]);
     const { rows: marks } = await pool.query('SELECT * FROM millrace_commits');
-    expect(marks).toEqual([{ job: world.jobId, sink: 'out', epoch: '1', checkpoint: '1', sequence: '1' }]);
+    expect(marks).toEqual([
+      {
+        ...{ job: world.jobId, sink: 'out', epoch: '1', checkpoint: '1', sequence: '1' },
+        ...{ origin: expect.any(String) as string, skipped: false },
+      },
+    ]);
     run.stop();
   });
 
@@ -335,7 +342,7 @@ withServer('rows in PostgreSQL', () => {
     write(next, { id: 2, user: 'b' });
     next.barrier();
     next.durable();
-    const isWaiting = "query LIKE 'INSERT INTO%' AND wait_event_type = 'Lock'";
+    const isWaiting = "query LIKE 'SELECT epoch%' AND wait_event_type = 'Lock'";
     await counted(isWaiting, 1);
     next.stop();
     await counted(isWaiting, 0);
@@ -413,7 +420,7 @@ withServer('rows in PostgreSQL', () => {
   });
 
   test('a connection that breaks before or after any statement is tried again: each row is there once', async () => {
-    for (let at = 1; at <= 9; at++)
+    for (let at = 1; at <= 11; at++)
       for (const when of ['before', 'after'] as const) {
         await pool.query('TRUNCATE visits; DROP TABLE IF EXISTS millrace_commits');
         const world = new World();
@@ -463,6 +470,120 @@ withServer('rows in PostgreSQL', () => {
       [3, 'c'],
     ]);
     next.stop();
+  });
+
+  test('a log that was restored from a backup ends the job, before a batch is taken for another one', async () => {
+    const world = new World();
+    const first = start(world);
+    write(first, { id: 1, user: 'a' });
+    await published(world, first);
+    first.settle();
+    const restore = world.backup();
+    write(first, { id: 2, user: 'b' });
+    await published(world, first);
+    first.stop();
+    restore();
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const next = start(world);
+      write(next, { id: 3, user: 'c' });
+      await published(world, next);
+      expect(next.error).toMatchObject({ code: 'TargetAhead', retryable: false });
+    }
+    expect(await rows()).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
+    // As the message advises.
+    await pool.query('DELETE FROM millrace_commits');
+    const last = start(world);
+    await published(world, last);
+    expect(last.error).toBeUndefined();
+    expect((await rows()).slice(0, 3)).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+      [3, 'c'],
+    ]);
+    last.stop();
+  });
+
+  test('marks in a table of an earlier version are read, once it has the columns that it lacks', async () => {
+    await pool.query(
+      'CREATE TABLE millrace_commits (job text, sink text, epoch bigint NOT NULL, checkpoint bigint NOT NULL, sequence bigint NOT NULL, PRIMARY KEY (job, sink))',
+    );
+    const world = new World();
+    await pool.query(`INSERT INTO millrace_commits VALUES ('${world.jobId}', 'out', 1, 1, 0)`);
+    const first = start(world, { createMarks: false });
+    write(first, { id: 1, user: 'a' }, { id: 2, user: 'b' }, { id: 3, user: 'c' });
+    await published(world, first);
+    expect(first.error).toMatchObject({ code: 'PostgresRefused', retryable: false });
+    const { message } = first.error as Error;
+    const [alter = ''] = /ALTER TABLE [^;]*/.exec(message) ?? [];
+    await pool.query(alter);
+    const next = start(world, { createMarks: false });
+    await published(world, next);
+    expect(next.error).toBeUndefined();
+    // The mark says that the first batch is there.
+    expect(await rows()).toEqual([[3, 'c']]);
+    next.stop();
+    await pool.query('ALTER TABLE millrace_commits DROP origin, DROP skipped');
+    const last = start(world);
+    write(last, { id: 4, user: 'd' });
+    await published(world, last);
+    expect(last.error).toBeUndefined();
+    expect(await rows()).toHaveLength(2);
+    last.stop();
+  });
+
+  test('the mark of a poison batch is stored without its rows', async () => {
+    await pool.query('ALTER TABLE visits ADD CHECK (id > 0)');
+    const world = new World();
+    const run = start(world, { onPoison: { deadLetter: 'memory://lake/rejects' } });
+    write(run, { id: -1, user: 'a' });
+    run.barrier();
+    run.durable();
+    await until(world, () => run.pending.some(({ poison }) => poison !== undefined));
+    const marks = async () =>
+      (await pool.query<object>('SELECT checkpoint, sequence, skipped FROM millrace_commits')).rows;
+    expect(await marks()).toEqual([]);
+    run.settle();
+    await until(world, () => run.pending.length === 0 || run.error !== undefined);
+    expect(run.error).toBeUndefined();
+    expect(await marks()).toEqual([{ checkpoint: '1', sequence: '0', skipped: true }]);
+    expect(world.keys('rejects')).toHaveLength(1);
+    run.stop();
+  });
+
+  test('a try that arrives late finds that its batch was skipped, or is waited for and not skipped', async () => {
+    const mark = { jobId: 'job', sink: 'out', checkpoint: 1, sequence: 0, epoch: 1, origin: 'a' };
+    const marks = () => new Marks(['millrace_commits']);
+    for (const statement of marks().definition) await pool.query(statement);
+    const [late, skipping] = [await pool.connect(), await pool.connect()];
+
+    await skipping.query('BEGIN');
+    expect(await lastValueFrom(marks().skip(skipping, mark))).toBe(true);
+    await late.query('BEGIN');
+    const refused = lastValueFrom(marks().advance(late, mark)).catch((error: unknown) => error);
+    await counted("query LIKE 'INSERT INTO%' AND wait_event_type = 'Lock'", 1);
+    await skipping.query('COMMIT');
+    // It meets a mark that was not there when it looked, and is tried again.
+    expect(await refused).toMatchObject({ code: 'PublishFailed' });
+    await late.query('ROLLBACK');
+    await late.query('BEGIN');
+    await expect(lastValueFrom(marks().advance(late, mark))).rejects.toMatchObject({ code: 'PoisonBatch' });
+    await late.query('ROLLBACK');
+    expect(await lastValueFrom(marks().skip(skipping, mark))).toBe(true);
+
+    const next = { ...mark, sequence: 1 };
+    await late.query('BEGIN');
+    expect(await lastValueFrom(marks().advance(late, next))).toBe(true);
+    await skipping.query('BEGIN');
+    const skipped = lastValueFrom(marks().skip(skipping, next));
+    await counted("query LIKE 'SELECT epoch%' AND wait_event_type = 'Lock'", 1);
+    await late.query('COMMIT');
+    expect(await skipped).toBe(false);
+    await skipping.query('COMMIT');
+    late.release();
+    skipping.release();
   });
 
   test('values that the server refuses are poison, without a word of them in the message', async () => {
