@@ -59,7 +59,7 @@ export const wholes: readonly Whole[] = [
     because: 'Files go through all of it, and are read by DuckDB and pyarrow.',
   },
   {
-    files: 'formats/parquet/{codecs,decoder,failures,values}.ts',
+    files: 'formats/parquet/{codecs,decoder,failures,groupPlan,values}.ts',
     by: 'formats/parquet/parquet.test.ts',
     because: 'Files written by DuckDB and pyarrow go through all of it, as the source reads them.',
   },
@@ -69,7 +69,7 @@ export const wholes: readonly Whole[] = [
     because: 'Files of DuckDB have values of all types.',
   },
   {
-    files: 'sources/groupObject.ts',
+    files: 'sources/{groupObject,groupRanges}.ts',
     by: 'formats/parquet/parquet.test.ts',
     because: 'Files written by DuckDB and pyarrow go through all of it, as the source reads them.',
   },

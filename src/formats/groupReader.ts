@@ -6,7 +6,8 @@
  * 2. The source fetches them, all in the version that was listed, and passes them to `take`, which decodes them.
  * 3. `decode` passes on some records of the group at a time, so that barriers get their turn. `state` is then the group and
  *    the record in it. A restored source fetches the footer and that group again, and no earlier one.
- * 4. When the group is used up, `wants` names the ranges of the next one. If it names none, the object is read.
+ * 4. When the group is used up, `wants` names the ranges of the next one. If it names none, the object is read. A decoder that
+ *    knows them earlier names them by `ahead`, and the source fetches them meanwhile, if it has memory for them.
  *
  * A group is in memory as a whole. The decoder limits its size.
  */
@@ -37,6 +38,11 @@ export type GroupRange = Required<ByteRange>;
 export interface GroupDecoder<T> {
   /** The ranges that it needs next, in ascending order; none after the last group. Called when `left` is 0. */
   wants(): readonly GroupRange[];
+  /**
+   * The ranges that the next `wants` will return, while a group is in memory; none if they are unknown, or if `wants` will throw.
+   * Default: nothing is fetched ahead.
+   */
+  ahead?(): readonly GroupRange[];
   /** Takes the bytes of the ranges that it wants, which are then its own. Errors end the source: use a `MillraceError`. */
   take(parts: readonly Uint8Array[]): Promise<void> | void;
   /** Records of the group that are not decoded yet. */

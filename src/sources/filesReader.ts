@@ -27,12 +27,12 @@
  * Only whole records leave, so the position after the last of them is exact after every poll. Memory is bounded: the
  * fetcher by (`window` + `parallelism`) × `fragment`; for each open object, the decompressor by its own look-ahead, and the slicer by
  * the longest record. All of it counts towards one share of the memory of the process: the more the others hold, the less
- * the fetcher reads ahead.
+ * the fetcher reads ahead. A format with row groups fetches its own ranges, within the same bound (`groupBudget.ts`).
  */
 import type { CodecName } from '../formats/codec.js';
 import { readsGroups, type GroupReader } from '../formats/groupReader.js';
 import type { Reader } from '../formats/reader.js';
-import { memory, type Json } from '../flow/index.js';
+import { memory, type Json, type MemoryUse } from '../flow/index.js';
 import type { Links } from '../store/links.js';
 import type { SourceProgress } from '../store/observe/sourceProgress.js';
 import { stores } from '../store/services.js';
@@ -47,6 +47,7 @@ import {
   type OpenPosition,
 } from './filesPosition.js';
 import type { FragmentLimits } from './fragmentBudget.js';
+import { GroupBudget } from './groupBudget.js';
 import { GroupObject } from './groupObject.js';
 import { MalformedRecords } from './malformedRecords.js';
 import { ObjectReader } from './objectReader.js';
@@ -85,6 +86,8 @@ export class FilesReader<T> implements SourceReader<T> {
   readonly #discovery: Discovery;
   readonly #splits: SplitObjects;
   readonly #fetcher: Fetcher<FileObject>;
+  /** The memory for row groups, of a format that has them. The fetcher has none then. */
+  readonly #groups: GroupBudget | undefined;
   readonly #malformed: MalformedRecords;
   readonly #progress: FilesProgress;
   /** Bytes of a block, a quarter of a slice. */
@@ -140,16 +143,20 @@ export class FilesReader<T> implements SourceReader<T> {
       detects: settings.compression === 'auto',
       last: restored?.objects.at(-1),
     });
+    const inGroups = readsGroups(settings.format);
+    const who = `source '${id}' (read-ahead)`;
+    this.#groups = inGroups ? new GroupBudget(settings.limits, attempt.use(memory), who) : undefined;
     this.#fetcher = new Fetcher<FileObject>({
       limits: settings.limits,
-      memory: (use) => attempt.use(memory).share({ ...use, who: `source '${id}' (read-ahead)` }),
+      ...(inGroups
+        ? { unread: true }
+        : { memory: (use: Omit<MemoryUse, 'who'>) => attempt.use(memory).share({ ...use, who }) }),
       nextObject: (answer) =>
         this.#splits.next((object) => {
           if (object?.restored !== undefined) progress.resumed(object.restored);
           if (object !== undefined) progress.found(object);
           answer(object);
         }),
-      unread: readsGroups(settings.format),
       get: ({ object, ...range }) => pinnedRange(object, range),
       ready: () => this.#ready(),
       fail: (error, object) => this.#failObject(error, object),
@@ -214,6 +221,7 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#discovery.close();
     this.#splits.close();
     this.#fetcher.close();
+    this.#groups?.close();
     this.#open.close();
   }
 
@@ -308,6 +316,7 @@ export class FilesReader<T> implements SourceReader<T> {
           ...common,
           format,
           limits,
+          budget: this.#groups as GroupBudget,
           get: (range) => pinnedRange(object, range),
           fail: (error) => this.#failObject(error, object),
         })

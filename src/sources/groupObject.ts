@@ -1,10 +1,11 @@
-import { concatMap, from, mergeMap, tap, toArray, type Observable, type Subscription } from 'rxjs';
+import { AsyncSubject, concatMap, defer, Subscription, type Observable } from 'rxjs';
 import type { GroupRange, GroupDecoder, GroupReader } from '../formats/groupReader.js';
-import { StoreError } from '../store/errors.js';
 import type { ObjectBody } from '../store/objectStore.js';
 import type { FileObject } from './discovery.js';
 import { stateOf, type ObjectPosition } from './filesPosition.js';
 import type { FragmentLimits } from './fragmentBudget.js';
+import type { Grant, GroupBudget } from './groupBudget.js';
+import { bytesIn, fetchRanges } from './groupRanges.js';
 import type { MalformedRecords } from './malformedRecords.js';
 import type { RecordPlace } from './place.js';
 import type { SourceOutput } from './source.js';
@@ -15,6 +16,8 @@ export interface GroupObjectOptions<T> {
   readonly malformed: MalformedRecords;
   /** Ranges are fetched in requests of at most `fragment` bytes; the `window` is divided among all objects. */
   readonly limits: FragmentLimits;
+  /** The memory for the groups of all objects. */
+  readonly budget: GroupBudget;
   /** The approximate bytes that are passed on together. */
   readonly block: number;
   /** Requests a range, of the version that was listed. */
@@ -26,16 +29,33 @@ export interface GroupObjectOptions<T> {
 /** Rows that pass at once, however small. */
 const mostRows = 1024;
 
+/** The ranges of the next group, which are fetched while this one is passed on. */
+interface Ahead {
+  readonly grant: Grant;
+  /** Emits them when they are here, or fails when the group is to be read. */
+  readonly parts: AsyncSubject<readonly Uint8Array[]>;
+  readonly fetching: Subscription;
+}
+
 /**
  * Reads one object in the ranges that its decoder wants (`groupReader.ts`): call `pass`, or `feed` if it has none.
+ *
+ * 1. `feed` gives back the group that is used up, and asks for the memory of the next one (`groupBudget.ts`).
+ * 2. Its ranges are fetched and decoded, unless they were fetched ahead: then they are only decoded.
+ * 3. As soon as a group is decoded, the ranges of the next one are asked for, and fetched while the rows of this one pass. An
+ *    error of that fetch is reported when the group is to be read.
  */
 export class GroupObject<T> {
   readonly object: FileObject;
   readonly #options: GroupObjectOptions<T>;
   readonly #decoder: GroupDecoder<T>;
+  readonly #fetch: (ranges: readonly GroupRange[]) => Observable<readonly Uint8Array[]>;
   #loading: Subscription | undefined;
-  /** What is being fetched. */
+  /** What is being fetched to be read. */
   #wanted: readonly GroupRange[] = [];
+  /** The memory of the group that is read. */
+  #grant: Grant | undefined;
+  #ahead: Ahead | undefined;
   #over = false;
   #place: RecordPlace | undefined;
 
@@ -45,11 +65,16 @@ export class GroupObject<T> {
     this.#options = options;
     const { offset, state } = object.resume ?? { offset: 0, state: undefined };
     this.#decoder = format.groups({ object: object.uri, size: object.size, offset, state });
+    const { window, fragment, objects = 1, requests = Infinity } = options.limits;
+    const most = Math.min(Math.ceil(window / objects), requests);
+    const { get } = options;
+    this.#fetch = (ranges) =>
+      defer(() => fetchRanges(ranges, { uri: object.uri, get, fragment, requests: most }));
   }
 
-  /** Bytes in memory: of the ranges that are being fetched, and of the group that is decoded. */
+  /** Bytes in memory: of the group that is decoded, and of the ranges that are fetched. */
   get held(): number {
-    return this.#wanted.reduce((sum, { start, end }) => sum + end - start, this.#decoder.held);
+    return (this.#grant?.bytes ?? 0) + (this.#ahead?.grant.bytes ?? 0);
   }
 
   get atEnd(): boolean {
@@ -90,6 +115,7 @@ export class GroupObject<T> {
   feed(): boolean {
     if (this.#loading !== undefined) return false;
     const wanted = this.#decoder.wants();
+    this.#grant?.leave();
     if (wanted.length === 0) {
       this.#over = true;
       return true;
@@ -121,58 +147,52 @@ export class GroupObject<T> {
 
   close(): void {
     this.#loading?.unsubscribe();
+    this.#grant?.leave();
+    this.#dropAhead();
   }
 
   #load(wanted: readonly GroupRange[]): void {
     this.#wanted = wanted;
-    const { limits, ready, fail } = this.#options;
-    // Each range is one buffer, which its requests fill. They may be answered in any order.
-    const parts = wanted.map(({ start, end }) => new Uint8Array(end - start));
-    const requests = wanted.flatMap(({ start, end }, i) => {
-      const pieces: { part: number; at: number; range: GroupRange }[] = [];
-      for (let from = start; from < end; from += limits.fragment)
-        pieces.push({
-          part: i,
-          at: from - start,
-          range: { start: from, end: Math.min(end, from + limits.fragment) },
-        });
-      return pieces;
-    });
-    const share = Math.ceil(limits.window / (limits.objects ?? 1));
-    const most = Math.min(share, limits.requests ?? Infinity);
-    // Decoding is asynchronous, also where the store is not: nothing may be ready inside of a poll.
-    this.#loading = from(requests)
-      .pipe(
-        mergeMap(
-          ({ part, at, range }) =>
-            this.#options.get(range).pipe(tap((body) => this.#fill(parts[part], at, range, body))),
-          most,
-        ),
-        toArray(),
-        concatMap(async () => {
-          await this.#decoder.take(parts);
+    const { budget, ready, fail } = this.#options;
+    const ahead = this.#ahead?.grant.bytes === 0 ? undefined : this.#ahead;
+    if (ahead === undefined) this.#dropAhead();
+    const fetched = ahead === undefined ? bytesIn(wanted) : 0;
+    const parts = ahead?.parts ?? this.#fetch(wanted);
+    const loading = (this.#loading = new Subscription());
+    this.#grant = budget.read(this.#decoder.held + fetched, () => {
+      // Decoding is asynchronous, also where the store is not: nothing may be ready inside of a poll.
+      const decoded = parts.pipe(concatMap(async (all) => this.#decoder.take(all)));
+      loading.add(
+        decoded.subscribe({
+          next: () => {
+            this.#loading = undefined;
+            this.#wanted = [];
+            this.#dropAhead();
+            this.#grant?.shrink(this.#decoder.held);
+            this.#readAhead();
+            ready();
+          },
+          error: fail,
         }),
-      )
-      .subscribe({
-        next: () => {
-          this.#loading = undefined;
-          this.#wanted = [];
-          ready();
-        },
-        error: fail,
-      });
+      );
+    });
   }
 
-  #fill(part: Uint8Array | undefined, at: number, { start, end }: GroupRange, { chunks }: ObjectBody): void {
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    if (bytes !== end - start)
-      throw new StoreError(
-        'Integrity',
-        `The store returned ${bytes} bytes of ${this.object.uri} instead of ${end - start} from byte ${start}. Try again.`,
-      );
-    for (const chunk of chunks) {
-      part?.set(chunk, at);
-      at += chunk.length;
-    }
+  /** Fetches what is wanted next, when there is memory for it. */
+  #readAhead(): void {
+    const ranges = this.#decoder.ahead?.() ?? [];
+    if (ranges.length === 0) return;
+    const parts = new AsyncSubject<readonly Uint8Array[]>();
+    const fetching = new Subscription();
+    const grant = this.#options.budget.ahead(bytesIn(ranges), () => {
+      fetching.add(this.#fetch(ranges).subscribe(parts));
+    });
+    this.#ahead = { grant, parts, fetching };
+  }
+
+  #dropAhead(): void {
+    this.#ahead?.fetching.unsubscribe();
+    this.#ahead?.grant.leave();
+    this.#ahead = undefined;
   }
 }

@@ -17,7 +17,8 @@ import type { GroupRange, GroupDecoder, GroupStart } from '../groupReader.js';
 import type { Malformed } from '../reader.js';
 import { Refused } from '../validator.js';
 import { codecsOf } from './codecs.js';
-import { corrupt, RowGroupTooLarge } from './failures.js';
+import { corrupt } from './failures.js';
+import { planGroup, type GroupPlan } from './groupPlan.js';
 import { BadValue, setProperty, type Dates } from '../typedValues.js';
 import { converter, parsers, plain } from './values.js';
 
@@ -119,11 +120,37 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
     this.#groupRows = 0;
     this.#pages = [];
     this.#held = 0;
-    for (; ; this.#group++) {
-      const group = metadata.row_groups[this.#group];
-      if (group === undefined) return [];
-      if (Number(group.num_rows) > 0)
-        return this.#intact(`row group ${this.#group} cannot be read`, () => this.#rangesOf(group));
+    const next = this.#from(metadata, this.#group);
+    this.#group = next?.index ?? metadata.row_groups.length;
+    if (next === undefined) return [];
+    const { ranges, bytes } = this.#intact(`row group ${next.index} cannot be read`, () =>
+      this.#plan(next.index, next.group),
+    );
+    this.offset = ranges[0].start;
+    this.#held = bytes;
+    this.#wanted = ranges;
+    this.recordBytes = Math.max(1, Math.ceil(bytes / Number(next.group.num_rows)));
+    return ranges;
+  }
+
+  ahead(): readonly GroupRange[] {
+    if (this.#metadata === undefined || this.#groupRows === 0) return [];
+    const next = this.#from(this.#metadata, this.#group + 1);
+    if (next === undefined) return [];
+    try {
+      return this.#plan(next.index, next.group).ranges;
+    } catch {
+      // `wants` throws it when the rows before it are read.
+      return [];
+    }
+  }
+
+  /** The first group with rows, from a group on. */
+  #from(metadata: FileMetaData, index: number): { index: number; group: RowGroup } | undefined {
+    for (; ; index++) {
+      const group = metadata.row_groups[index];
+      if (group === undefined) return undefined;
+      if (Number(group.num_rows) > 0) return { index, group };
     }
   }
 
@@ -209,44 +236,17 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
     this.#metadata = metadata;
   }
 
-  /** The ranges of the columns that are read; those that touch are one. */
-  #rangesOf(group: RowGroup): GroupRange[] {
-    const { maxRowGroup } = this.#options;
-    const names = new Set(this.#columns.map(({ name }) => name));
-    const codecs = codecsOf(this.#options.compressors, maxRowGroup);
-    let bytes = 0;
-    const ranges = group.columns.flatMap(({ meta_data: meta }): GroupRange[] => {
-      if (meta === undefined)
-        throw corrupt(this.#object, `row group ${this.#group} has a column without metadata`);
-      if (!this.#leaves.has(meta.path_in_schema.join('.')))
-        throw corrupt(this.#object, `row group ${this.#group} has a column that is not in the schema`);
-      if (!names.has(meta.path_in_schema[0] ?? '')) return [];
-      if (meta.codec !== 'UNCOMPRESSED' && codecs[meta.codec] === undefined)
-        throw new MillraceError(
-          'UnknownCodec',
-          `Column ${meta.path_in_schema.join('.')} of ${this.#object} is compressed with ${meta.codec}${meta.codec === 'ZSTD' ? ', which needs Node 22.15 or later' : ''}. Set compressors of parquet() to those of hyparquet-compressors, or write the file with SNAPPY or GZIP.`,
-        );
-      const start =
-        Number(meta.dictionary_page_offset ?? meta.data_page_offset) || Number(meta.data_page_offset);
-      const end = start + Number(meta.total_compressed_size);
-      if (!(start >= 4 && end > start && end <= this.#size))
-        throw corrupt(this.#object, `a column of row group ${this.#group} lies outside of the object`);
-      bytes += Math.max(end - start, Number(meta.total_uncompressed_size));
-      return [{ start, end }];
+  #plan(index: number, group: RowGroup): GroupPlan {
+    const { maxRowGroup, compressors } = this.#options;
+    return planGroup(group, {
+      object: this.#object,
+      size: this.#size,
+      index,
+      names: new Set(this.#columns.map(({ name }) => name)),
+      leaves: this.#leaves,
+      codecs: codecsOf(compressors, maxRowGroup),
+      maxRowGroup,
     });
-    if (bytes > maxRowGroup) throw new RowGroupTooLarge(this.#object, this.#group, bytes, maxRowGroup);
-    const merged: { start: number; end: number }[] = [];
-    for (const range of ranges.sort((a, b) => a.start - b.start)) {
-      const last = merged.at(-1);
-      if (last !== undefined && range.start <= last.end) last.end = Math.max(last.end, range.end);
-      else merged.push({ ...range });
-    }
-    if (merged[0] === undefined) throw corrupt(this.#object, `row group ${this.#group} has no columns`);
-    this.offset = merged[0].start;
-    this.#held = bytes;
-    this.#wanted = merged;
-    this.recordBytes = Math.max(1, Math.ceil(bytes / Number(group.num_rows)));
-    return merged;
   }
 
   async #takeGroup(metadata: FileMetaData, parts: readonly Uint8Array[]): Promise<void> {
