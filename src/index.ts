@@ -103,6 +103,12 @@ export {
 } from './state/index.js';
 
 // Sinks
+export type {
+  FileManifest,
+  LatestManifest,
+  ManifestFile,
+  ManifestPosition,
+} from './sinks/file/fileManifest.js';
 export { fileSink } from './sinks/file/fileSink.js';
 export type { ObjectOptions } from './sinks/file/objectOptions.js';
 export { byTime, type ByTimeOptions } from './sinks/file/partitions/byTime.js';

@@ -30,6 +30,7 @@ import { isSignedBy, type Signing } from './signature.js';
  * | `operators`: `snapshot` of keyed state | segments to read | `dataKey`; `state/backend/snapshot.ts`: form |
  * | `open`, `pending`: committables | stores to open, objects to write | `sinks/file/places.ts`: the sink's own places and names |
  * | `pending` of an outbox: checkpoint, sequence | nothing: the target compares them | `sinks/outbox/journaled.ts`: form |
+ * | `latest.json` of a sink | nothing: compared | `sinks/file/fileManifest.ts`: form |
  * | a committable's journals | objects to read | `dataKey`; `store/multipart/tails.ts`: content |
  * | segments, journals | state and output of this job | `state/segment/reader.ts`, `store/multipart/tails.ts`: content |
  * | listings of the log, of data, of uploads | objects and uploads to delete | `logNumber`, `leftovers.ts`, `sinks/file/leftUploads.ts`: names of this job, of epochs that are over |

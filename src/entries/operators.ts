@@ -49,6 +49,7 @@ export type {
   CommittableFields,
   Freezable,
   FrozenWork,
+  Grouping,
   PublishOutcome,
   TwoPhaseKind,
 } from '../sinks/twoPhase/kind.js';

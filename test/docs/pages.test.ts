@@ -16,6 +16,7 @@ import * as millrace from 'millrace';
 import * as testing from 'millrace/testing';
 import * as rxjs from 'rxjs';
 import { tap } from 'rxjs';
+import { encodeLatest, encodeManifest, nameOf } from '../../src/sinks/file/fileManifest.js';
 import { seeded } from '../../src/testing/store/support.js';
 import { copyState } from './examples/copyState.js';
 import { copyFrugally } from './examples/copyFrugally.js';
@@ -33,6 +34,7 @@ import { hours } from './examples/hours.js';
 import { joinParts } from './examples/joinParts.js';
 import { exportLines, type Checkpoint } from './examples/exportLines.js';
 import { lastBytes } from './examples/lastBytes.js';
+import { newFiles } from './examples/newFiles.js';
 import { numbered } from './examples/numbered.js';
 import { oncePerDay } from './examples/oncePerDay.js';
 import { Lake } from '../job/harness.js';
@@ -92,6 +94,7 @@ describe('The examples of the pages', () => {
     ['sources.md', 'test/docs/examples/joinParts.ts'],
     ['sources.md', 'test/docs/examples/lastBytes.ts'],
     ['sinks.md', 'test/docs/examples/sendOrders.ts'],
+    ['sinks.md', 'test/docs/examples/newFiles.ts'],
     ['recoverable-writer.md', 'test/docs/examples/exportLines.ts'],
     ['streams.md', 'test/docs/examples/exportOrders.ts'],
     ['streams.md', 'test/docs/examples/sendVisits.ts'],
@@ -339,6 +342,34 @@ describe('The examples of the pages', () => {
     expect(lines).toEqual(['memory://parts/in/1: 100 %', 'memory://parts/in/2: 100 %']);
     const [out = ''] = keysBelow(store, 'out/');
     expect(Buffer.from(await lastBytes(`memory://parts/${out}`, 5)).toString()).toBe('e,two');
+  });
+
+  test('newFiles reads the files of new manifests, and only these', async () => {
+    const lake = memoryStore('shown');
+    const sink = { version: 1, jobId: 'abcdefghijkl', sink: 'out' } as const;
+    const put = (name: string, body: Buffer): void => {
+      lake.put(`out/_manifests/out/abcdefghijkl/${name}`, body).subscribe();
+    };
+    const publish = (epoch: number, checkpoint: number | undefined, ...uris: string[]): void => {
+      const position = checkpoint === undefined ? { epoch } : { epoch, checkpoint };
+      const named = uris.map((uri) => ({ uri, partition: '', bytes: 1, records: 1 }));
+      put(`${nameOf(position)}.json`, encodeManifest({ ...sink, job: 'visits', ...position, files: named }));
+    };
+    const latest = (epoch: number, checkpoint: number): void => {
+      const position = { epoch, checkpoint };
+      put('latest.json', encodeLatest({ ...sink, ...position, manifest: `${nameOf(position)}.json` }));
+    };
+    const folder = 'memory://shown/out/_manifests/out/abcdefghijkl';
+    publish(1, 2, 'a', 'b');
+    publish(1, undefined, 'c');
+    publish(2, 3, 'd');
+    latest(2, 3);
+    publish(2, 4, 'e'); // latest does not name it yet
+    const { files: first, newest } = await newFiles(folder);
+    expect(first.map(({ uri }) => uri)).toEqual(['a', 'b', 'c', 'd']);
+    expect((await newFiles(folder, newest)).files).toEqual([]);
+    latest(2, 4);
+    expect((await newFiles(folder, newest)).files.map(({ uri }) => uri)).toEqual(['e']);
   });
 
   test('exportLines exports each line once, wherever it fails', async () => {

@@ -82,11 +82,14 @@ export function pipeline(
   return { job, leaf };
 }
 
-function output({ output: to, rollsByClock }: Scenario, opened: Stores): FlowOperator<Output, never> {
+function output(
+  { output: to, rollsByClock, manifests }: Scenario,
+  opened: Stores,
+): FlowOperator<Output, never> {
   if (to === 'table') return tableSink('out', tableUri, { rows: 5, budget: 2048 });
   if (to === 'outbox') return outbox(opened);
   if (to !== 'files and outbox')
-    return toFiles(to === undefined ? ndjson<Output>() : outputFormats[to], rollsByClock);
+    return toFiles(to === undefined ? ndjson<Output>() : outputFormats[to], rollsByClock, manifests);
   const isForFiles = ({ partition }: Output): boolean => partition % 2 === 0;
   return connect((shared) =>
     merge(
@@ -96,11 +99,16 @@ function output({ output: to, rollsByClock }: Scenario, opened: Stores): FlowOpe
   );
 }
 
-function toFiles(format: FileSinkOptions<Output>['format'], byTime = false): FlowOperator<Output, never> {
+function toFiles(
+  format: FileSinkOptions<Output>['format'],
+  byTime = false,
+  manifests = false,
+): FlowOperator<Output, never> {
   const options = small(format);
   return fileSink('out', 'memory://lake/out', {
     ...options,
     ...(byTime && { roll: { ...options.roll, ...byClock } }),
+    ...(manifests && { manifests: { latest: true } }),
     partitionBy: ({ partition }) => `p=${partition}`,
   });
 }

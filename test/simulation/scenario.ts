@@ -94,6 +94,8 @@ export interface Scenario {
   readonly output?: 'table' | 'outbox' | 'files and outbox' | keyof typeof outputFormats;
   /** Files are also rolled by age, by inactivity and by a predicate of the clock, which jumps at each look. */
   readonly rollsByClock?: boolean;
+  /** Files have manifests, which a reader watches. */
+  readonly manifests?: boolean;
   readonly faults?: FaultRates;
   /** For each process but the last. */
   readonly fates: readonly Fate[];

@@ -20,6 +20,7 @@ import { SimulatedProcess, type Kind } from './process.js';
 import { between, seeded } from './random.js';
 import type { Fate, Scenario } from './scenario.js';
 import { jumping, surroundingsOf, turnUntil } from './surroundings.js';
+import { ManifestReader } from '../support/manifestReader.js';
 import { audit, fill, skippedBy, type Findings, type Input } from './world.js';
 
 export interface Result extends Findings {
@@ -65,6 +66,7 @@ class Simulation {
   readonly #random: () => number;
   readonly #world: ObjectStore;
   readonly #input: Input;
+  readonly #reader: ManifestReader;
   readonly #events: JobEvent[] = [];
   #failure: { readonly error: unknown } | undefined;
 
@@ -72,7 +74,9 @@ class Simulation {
     this.#random = seeded(scenario.seed);
     const { completeSubset } = scenario;
     const clock = this.#clock;
-    this.#world = createMemoryStore({ uri: 'memory://lake', clock, minimumPartSize, completeSubset });
+    const memory = createMemoryStore({ uri: 'memory://lake', clock, minimumPartSize, completeSubset });
+    this.#reader = new ManifestReader(memory, 'out/');
+    this.#world = scenario.manifests === true ? this.#reader.store : memory;
     this.#input = fill(this.#world, scenario);
   }
 
@@ -100,7 +104,7 @@ class Simulation {
     return {
       lost,
       duplicated,
-      wrong: [...wrong, ...this.#skips()],
+      wrong: [...wrong, ...this.#skips(), ...(this.scenario.manifests === true ? this.#reader.atEnd() : [])],
       records: this.#input.events.length,
       calls: started.map(({ process }) => process.requests.length),
       requests: started.map(({ process }) => process.requests),

@@ -48,6 +48,8 @@ export interface FileCommittable {
   readonly times?: TimeRange | undefined;
   /** The checkpoint that froze it. */
   readonly checkpoint: number;
+  /** It was rolled before that checkpoint. Otherwise it was open, and a restore seals it. */
+  readonly closed?: boolean | undefined;
 }
 
 function journalsOf({ tail, seal }: FileCommittable): string[] {
@@ -61,6 +63,7 @@ export function memoryOf({ tail, seal }: FileCommittable): number {
 }
 
 const isTime: Shape = (value) => Number.isFinite(value);
+const isBoolean: Shape = (value) => typeof value === 'boolean';
 
 /** A file as encoded in a manifest: journals by their index in `objects`, inline bytes as base64. */
 interface StoredFile {
@@ -73,6 +76,7 @@ interface StoredFile {
   readonly records: number;
   readonly times?: readonly [from: number, to: number];
   readonly checkpoint: number;
+  readonly closed?: boolean;
   readonly tail?: StoredTail;
   readonly seal?: { readonly name: string; readonly state: StoredTail; readonly rows: StoredTail };
   readonly object?: ObjectDescription;
@@ -90,13 +94,15 @@ export const fileFields = {
     records: isCount,
     times: optional(tuple(isTime, isTime)),
     checkpoint: isCount,
+    closed: optional(isBoolean),
     tail: optional(isTail),
     object: optional(isDescription),
     seal: optional(fields({ name: isString, state: isTail, rows: isTail })),
   },
 
   encode(file: FileCommittable): CommittableFields {
-    const { uid, store, key, uploadId, parts, tail, seal, object, size, records, times, checkpoint } = file;
+    const { uid, store, key, uploadId, parts, tail, seal, object, size, records, times, checkpoint, closed } =
+      file;
     const objects = journalsOf(file);
     return {
       uid,
@@ -108,6 +114,7 @@ export const fileFields = {
       records,
       ...(times !== undefined && { times: [times.from, times.to] }),
       checkpoint,
+      ...(closed === true && { closed }),
       ...(tail !== undefined && { tail: encodeTail(tail, objects) }),
       ...(seal !== undefined && {
         seal: {
@@ -135,6 +142,7 @@ export const fileFields = {
       records,
       times,
       checkpoint,
+      closed,
       objects,
     } = stored as unknown as StoredFile;
     return {
@@ -156,6 +164,7 @@ export const fileFields = {
       records,
       ...(times !== undefined && { times: { from: times[0], to: times[1] } }),
       checkpoint,
+      ...(closed === true && { closed }),
     };
   },
 };

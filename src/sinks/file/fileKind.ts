@@ -5,6 +5,7 @@ import type { TwoPhaseKind } from '../twoPhase/kind.js';
 import { fileFields, memoryOf, type FileCommittable } from './committable.js';
 import { abortLeftUploads } from './leftUploads.js';
 import type { FileMemory } from './fileMemory.js';
+import type { Manifests } from './manifests.js';
 import type { Places } from './places.js';
 import type { Publisher } from './publisher.js';
 
@@ -18,6 +19,7 @@ export function fileKind(
   places: Places,
   publisher: Publisher,
   memory: FileMemory,
+  manifests: Manifests | undefined,
 ): TwoPhaseKind<FileCommittable> {
   return {
     ...fileCodec,
@@ -33,6 +35,7 @@ export function fileKind(
       ...(file.times !== undefined && { times: file.times }),
     }),
     concurrency: 16,
+    ...(manifests !== undefined && { groups: manifests }),
     memory: {
       get budget() {
         return memory.tails;

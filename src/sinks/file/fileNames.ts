@@ -6,6 +6,7 @@ import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
 import { isOrdinary } from '../twoPhase/places.js';
 import { formatUid } from '../twoPhase/uids.js';
 import { PartitionTooLong } from './errors.js';
+import { manifestFolder } from './fileManifest.js';
 import type { SinkSettings } from './options.js';
 
 /** Of a key. Bytes. */
@@ -63,6 +64,12 @@ export class FileNames {
     const uid = formatUid({ jobId, sink: this.id, epoch, counter: this.#counter++ });
     const name = this.#nameOf(uid);
     const key = `${this.prefix}${partition}${partition === '' ? '' : '/'}${name}`;
+    if (`${partition}/`.startsWith(manifestFolder)) {
+      throw new MillraceError(
+        'InvalidPartition',
+        `fileSink '${this.id}': partitionBy returned ${JSON.stringify(partition.slice(0, 200))}. The folder ${manifestFolder} is for manifests: return another partition.`,
+      );
+    }
     if (this.reserved.some((folder) => key.startsWith(folder))) {
       throw new MillraceError(
         'InvalidPartition',

@@ -1,4 +1,4 @@
-import { concat, Subscription, take, tap, type Subscriber } from 'rxjs';
+import { concat, concatMap, EMPTY, Subscription, take, tap, type Subscriber } from 'rxjs';
 import { configOf } from '../../config/service.js';
 import { InvalidOption } from '../../config/units.js';
 import {
@@ -27,6 +27,7 @@ import { TwoPhaseSink, type Prepared } from '../twoPhase/twoPhaseSink.js';
 import type { FileCommittable } from './committable.js';
 import { fileKind } from './fileKind.js';
 import { FileNames } from './fileNames.js';
+import { Manifests } from './manifests.js';
 import type { OpenFile, PartCut } from './openFile.js';
 import { OpenFiles } from './openFiles.js';
 import { checkPartSize, settingsOf, type FileSinkOptions, type SinkSettings } from './options.js';
@@ -44,6 +45,8 @@ import { PartUploads } from './uploads.js';
  * uploaded as parts while records flow; a checkpoint stores only the tails written since the last one, in one journal.
  * Memory stays within `budget`: beyond three quarters of it sources wait; if the tails of many open files need more
  * than half, they move to a journal between checkpoints.
+ *
+ * With `manifests`, readers see which files belong together (`manifests.ts`): a manifest appears after all its files.
  *
  * Errors: `InvalidOption` (also for a folder in the checkpoint directory), `InvalidPartition`, `PartitionTooLong`,
  * `ForeignName`, `ForeignObject`, `LostUpload`, `LostJournal`, `CorruptJournal`, `FormatChanged`, and errors of the
@@ -135,6 +138,7 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
       location,
       attempt.use(checkpointFolders),
     );
+    const manifests = settings.manifests && new Manifests(id, attempt, places, settings.manifests.latest);
     const capable = location.capabilities.pipe(
       take(1),
       tap(({ minimumPartSize, completeSubset }) => {
@@ -142,9 +146,11 @@ class FileSink<A> extends TwoPhaseSink<A, FileCommittable> {
         const always = !completeSubset || settings.format.restore === 'whole';
         this.#checkpoints = always ? 1 : settings.checkpoints;
       }),
+      concatMap((capabilities) => manifests?.check(own, capabilities) ?? EMPTY),
     );
+    const publisher = new Publisher(attempt, data, places, settings.format);
     return {
-      kind: fileKind(id, attempt, places, new Publisher(attempt, data, places, settings.format), memory),
+      kind: fileKind(id, attempt, places, publisher, memory, manifests),
       ready: concat(reserved.pipe(tap((below) => (names.reserved = below))), capable),
       acceptsLost: settings.onMissingCommitted === 'accept',
     };

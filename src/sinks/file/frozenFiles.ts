@@ -78,7 +78,7 @@ export class FrozenFiles {
         this.#frozen.set(file, file.freeze(store, checkpoint, inline, this.seal));
       if (tail.fresh === 0 && (remainder?.fresh ?? 0) === 0) this.#changed.delete(file);
     }
-    const closed = this.#rolled.map((file) => file.freeze(store, checkpoint, false));
+    const closed = this.#rolled.map((file) => file.freeze(store, checkpoint, false, undefined, true));
     this.#rolled = [];
     return { open: [...this.#frozen.values()], closed };
   }

@@ -136,7 +136,7 @@ export class OpenFile {
   }
 
   /** The file as it is now. */
-  freeze(store: string, checkpoint: number, inline: boolean, seal?: string): FrozenFile {
+  freeze(store: string, checkpoint: number, inline: boolean, seal?: string, closed = false): FrozenFile {
     const tail = this.tail.freeze(inline);
     const { remainder } = this;
     return new FrozenFile(
@@ -146,6 +146,7 @@ export class OpenFile {
       this.cut,
       remainder === undefined ? tail : remainder.close(tail),
       seal === undefined ? undefined : remainder?.seal(seal),
+      closed,
     );
   }
 
@@ -180,6 +181,7 @@ export class FrozenFile {
     readonly cut: number,
     readonly tail: Tail | undefined,
     readonly seal: SealedRows | undefined,
+    readonly closed: boolean,
   ) {
     this.size = file.size + (file.remainder?.closingLength ?? 0);
     this.records = file.records;
@@ -187,7 +189,7 @@ export class FrozenFile {
   }
 
   committable(): FileCommittable {
-    const { file, store, checkpoint, tail, seal, size, records, times } = this;
+    const { file, store, checkpoint, tail, seal, size, records, times, closed } = this;
     const parts = file.parts.slice(0, this.cut);
     const uploadId = this.cut > 0 ? file.uploadId : undefined;
     const object = uploadId === undefined ? file.object : undefined;
@@ -204,6 +206,7 @@ export class FrozenFile {
       records,
       times,
       checkpoint,
+      ...(closed && { closed }),
     };
   }
 }

@@ -84,6 +84,12 @@ export interface FileSinkOptions<A> {
   readonly budget?: Size;
   /** Maximum number of open files; beyond it, those longest without a record are rolled. Default 10,000. */
   readonly maxOpenFiles?: number;
+  /**
+   * Writes a manifest for readers, for each checkpoint that finishes files: `_manifests/<sink>/<job id>/<epoch>-<checkpoint>.json` below
+   * the URI, after all its files. With `latest`, `latest.json` beside it names the newest one. Needs a store with conditional
+   * writes. Default `false`.
+   */
+  readonly manifests?: boolean | { readonly latest: boolean };
   /** Strings before and after `part-<uid>` in file names. */
   readonly naming?: { readonly prefix?: string; readonly suffix?: string };
   /** Metadata, tags, storage class and content headers of published objects, for all or by partition. Default: none. */
@@ -121,6 +127,7 @@ export interface SinkSettings<A> {
   readonly leastBudget: number;
   readonly maxOpenFiles: number;
   readonly objectOf: DescribeObjects;
+  readonly manifests: { readonly latest: boolean } | undefined;
   readonly prefix: string;
   readonly suffix: string;
   readonly onMissingCommitted: OnMissingCommitted;
@@ -136,6 +143,7 @@ const names: OptionNames<FileSinkOptions<never>> = {
   inFlight: true,
   budget: true,
   maxOpenFiles: true,
+  manifests: true,
   naming: true,
   object: true,
   onMissingCommitted: true,
@@ -149,6 +157,7 @@ const rollNames: OptionNames<RollOptions<never>> = {
   checkpoints: true,
   when: true,
 };
+const manifestNames: OptionNames<{ readonly latest: boolean }> = { latest: true };
 const namingNames: OptionNames<NonNullable<FileSinkOptions<never>['naming']>> = {
   prefix: true,
   suffix: true,
@@ -215,6 +224,18 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
     throw new InvalidOption(`${of}: earlier`, earlier, 'a list of URIs');
 }
 
+function manifestsOf(
+  of: string,
+  given: FileSinkOptions<never>['manifests'] = false,
+): SinkSettings<never>['manifests'] {
+  if (given === false) return undefined;
+  if (given === true) return { latest: false };
+  checkOptions(of, given, manifestNames, 'manifests.');
+  if (typeof (given.latest as unknown) !== 'boolean')
+    throw new InvalidOption(`${of}: manifests.latest`, given.latest, 'true or false');
+  return { latest: given.latest };
+}
+
 /** Throws `InvalidOption`, which names the key as in `fileSink 'out': roll.size`. */
 export function settingsOf<A>(
   id: string,
@@ -277,6 +298,7 @@ export function settingsOf<A>(
     leastBudget: least,
     maxOpenFiles: between('maxOpenFiles', options.maxOpenFiles ?? 10_000, 1, 1_000_000, '1 to 1,000,000'),
     objectOf: objectsOf(id, options.object),
+    manifests: manifestsOf(`fileSink '${id}'`, options.manifests),
     prefix: name('prefix'),
     suffix: name('suffix'),
     onMissingCommitted: missing,

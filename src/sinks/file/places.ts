@@ -18,6 +18,11 @@ export class Places {
 
   /** The store of a file. Errors: `ForeignName`. */
   storeOf(file: FileCommittable): ObjectStore {
+    return this.placeOf(file).store;
+  }
+
+  /** The folder of a file. Errors: `ForeignName`. */
+  placeOf(file: FileCommittable): Place {
     const of = this.all.filter(({ store }) => store.uri === file.store);
     const place = of.find(({ prefix }) => file.key.startsWith(prefix) && file.key.length > prefix.length);
     if (place === undefined) {
@@ -30,7 +35,7 @@ export class Places {
     const rest = file.key.slice(place.prefix.length);
     if (!isOrdinary(rest) || !this.#isMine(file))
       throw this.#foreign(file, 'not a file name of this sink', 'Only the sink names its files.');
-    return place.store;
+    return place;
   }
 
   #isMine({ uid, key }: FileCommittable): boolean {

@@ -34,8 +34,22 @@ export interface TwoPhaseKind<C> {
    * Memory that publishing one takes, in bytes, and the budget for all; one is always allowed. Default: not counted.
    */
   readonly memory?: { readonly budget: number; of(committable: C): number };
+  /** Published committables are announced in groups before they are confirmed. Not with a `concurrency` of 1. Default: not. */
+  readonly groups?: Grouping<C>;
   /** Removes leftovers of attempts up to `epoch` that no log entry names. Failures are reported, not thrown. */
   sweep?(leftovers: { readonly epoch: number; readonly named: readonly C[] }): Observable<unknown>;
+}
+
+/**
+ * Committables that are announced together, once all of them are published: those of a checkpoint, in a manifest for readers. They
+ * are confirmed after that, all in one turn, so a log entry names all of a group or none, and whichever attempt publishes the
+ * last one announces the same group.
+ */
+export interface Grouping<C> {
+  /** Names the group of a committable. All of a group become pending together. Groups are announced in the order of their names. */
+  of(committable: C): string;
+  /** All of the group are published. Emits once when it is announced. Idempotent. */
+  announce(name: string, committables: readonly C[]): Observable<unknown>;
 }
 
 /** `uid` is unique over all attempts of the job: it contains the job id, the epoch and a counter. */

@@ -13,7 +13,7 @@ export interface Uid {
 }
 
 export function formatUid({ jobId, sink, epoch, counter }: Uid): string {
-  return `${jobId}-${escape(sink)}-${String(epoch).padStart(10, '0')}-${String(counter).padStart(9, '0')}`;
+  return `${jobId}-${escapeSink(sink)}-${String(epoch).padStart(10, '0')}-${String(counter).padStart(9, '0')}`;
 }
 
 // Greedy at the start, as a user's prefix may contain `part-`, too.
@@ -27,7 +27,8 @@ export function parseUid(key: string): Uid | undefined {
   return { jobId, sink: unescape(sink), epoch: Number(epoch), counter: Number(counter) };
 }
 
-function escape(id: string): string {
+/** A sink's id with letters, digits and underscores only. */
+export function escapeSink(id: string): string {
   return id.replace(/[^A-Za-z0-9]/gu, (c) => `_${(c.codePointAt(0) ?? 0).toString(16)}_`);
 }
 

@@ -92,6 +92,7 @@ describe.each([
       [`${data}0000000003/keys-2.state`]: 'garbage',
       [`${data}0000000005/keys-3.state`]: 'being written',
       [`${place.prefix}checkpoints/clicks/notes.txt`]: 'not of the job',
+      [`${place.prefix}out/_manifests/out/${jobId}/0000000003-0000000000000007.json`]: 'for readers',
       [`${place.prefix}out/data/0000000001/x`]: 'not of the job either',
     });
   }

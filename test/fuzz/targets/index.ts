@@ -2,6 +2,7 @@ import type { Target } from '../target.js';
 import { answerTargets } from './answers.js';
 import { avroTargets } from './avro.js';
 import { checkpointTargets } from './checkpoints.js';
+import { fileManifestTargets } from './fileManifests.js';
 import { formatTargets } from './formats.js';
 import { nameTargets } from './names.js';
 import { outboxTargets } from './outbox.js';
@@ -22,6 +23,7 @@ export const targets: readonly Target[] = [
   ...avroTargets,
   ...parquetTargets,
   ...outboxTargets,
+  ...fileManifestTargets,
   ...nameTargets,
   ...wireTargets,
   ...answerTargets,

@@ -3,6 +3,7 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
 import { crashAt } from '../../../src/store/decorators/faults.js';
 import type { ObjectStore } from '../../../src/store/objectStore.js';
+import type { FileManifest, LatestManifest } from '../../../src/sinks/file/fileManifest.js';
 import { retrying } from '../../../src/store/decorators/retry.js';
 import { startGateway } from '../../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
@@ -79,7 +80,7 @@ describe.each(targets)('crash points over HTTP: %s', (_, start) => {
     const run = new Run(world, {
       dead: () => mortal.dead,
       wrap: () => mortal.store,
-      sink: { partSize: 5 * 2 ** 20, roll: { size: 6 * 2 ** 20 } },
+      sink: { partSize: 5 * 2 ** 20, roll: { size: 6 * 2 ** 20 }, manifests: { latest: true } },
     });
     while (run.position < records && !mortal.dead) {
       run.line(run.position % 10 === 0 ? 'b' : 'a', line(run.position));
@@ -103,7 +104,9 @@ describe.each(targets)('crash points over HTTP: %s', (_, start) => {
 
   async function published(store: ObjectStore, prefix: string): Promise<Record<string, string>> {
     const { objects } = await firstValueFrom(store.list({ prefix }));
-    const files = objects.map(({ key }) => ({ key, uid: parseUid(key)! }));
+    const files = objects
+      .filter(({ key }) => !key.startsWith(`${prefix}_manifests/`))
+      .map(({ key }) => ({ key, uid: parseUid(key)! }));
     files.sort((a, b) => a.uid.epoch - b.uid.epoch || a.uid.counter - b.uid.counter);
     const out: Record<string, string> = {};
     for (const { key } of files) {
@@ -112,6 +115,26 @@ describe.each(targets)('crash points over HTTP: %s', (_, start) => {
       out[partition] = (out[partition] ?? '') + Buffer.concat(chunks).toString();
     }
     return out;
+  }
+
+  /** Each file is in one manifest, and `latest.json` names the last one. */
+  async function expectManifests(store: ObjectStore, prefix: string): Promise<void> {
+    const { objects } = await firstValueFrom(store.list({ prefix }));
+    const keys = objects.map(({ key }) => key);
+    const inFolder = keys.filter((key) => key.startsWith(`${prefix}_manifests/`));
+    const manifests = inFolder.slice(0, -1); // listed in order
+    const json = async (key: string): Promise<unknown> => {
+      const { chunks } = await lastValueFrom(store.get(key));
+      return JSON.parse(Buffer.concat(chunks).toString());
+    };
+    const named: string[] = [];
+    for (const key of manifests)
+      named.push(
+        ...((await json(key)) as FileManifest).files.map(({ uri }) => uri.slice(store.uri.length + 1)),
+      );
+    expect(named.sort()).toEqual(keys.filter((key) => !inFolder.includes(key)));
+    const { manifest } = (await json(inFolder.at(-1)!)) as LatestManifest;
+    expect(manifests.at(-1)).toMatch(new RegExp(`/${manifest}$`));
   }
 
   const every = Array.from({ length: records }, (_, i) => i);
@@ -142,6 +165,7 @@ describe.each(targets)('crash points over HTTP: %s', (_, start) => {
       const found = await published(store, `${folder}out/`);
       expect(Object.keys(found).sort()).toEqual(['a', 'b']);
       expect(found['a'] === expected.a && found['b'] === expected.b).toBe(true);
+      await expectManifests(store, `${folder}out/`);
       const { uploads } = await lastValueFrom(store.listUploads({ prefix: folder }));
       expect(uploads).toEqual([]);
     }
