@@ -21,6 +21,7 @@ import type { Clock } from 'millrace/operators';
 import type { Stores } from 'millrace/stores';
 import { tableSink } from '../../examples/outbox/outbox.js';
 import { Table } from '../../examples/outbox/table.js';
+import { between } from './random.js';
 import { outputFormats, type Scenario } from './scenario.js';
 import { tableUri, type Event, type Output } from './world.js';
 
@@ -52,8 +53,9 @@ export function pipeline(
     logger: silentLogger,
     ...environment,
   });
-  const { parallelism = 1 } = scenario;
-  const common = { format: ndjson<Event>(), prefetch, parallelism };
+  const { parallelism = 1, split } = scenario;
+  const splits = split === undefined ? {} : { splits: { size: between(environment.random, 1, split) } };
+  const common = { format: ndjson<Event>(), prefetch, parallelism, ...splits };
   const input =
     scenario.shape === 'single'
       ? job.source('raw', files('memory://lake/raw/**', common))

@@ -78,6 +78,8 @@ export interface Scenario {
   readonly objects: number;
   /** How many of them a source reads at the same time. Default 1. */
   readonly parallelism?: number;
+  /** The maximum bytes of the splits in which a source reads an object; each life draws its size. Default: objects are read whole. */
+  readonly split?: number;
   readonly partitions: number;
   /** Characters of filler in each record that is written. */
   readonly padding: number;
@@ -132,6 +134,7 @@ export function drawScenario(seed: number): Scenario {
     ...faults,
     entropy: random() < 0.3,
     ...(random() < 0.4 ? { parallelism: between(random, 2, 4) } : {}),
+    ...(random() < 0.3 ? { split: between(random, 50, 3000) } : {}),
   };
 }
 

@@ -303,6 +303,29 @@ describe('the fragment plan', () => {
     expect(driver.gets.map((fragment) => fragment.object.key)).toEqual(['o0', 'o1', 'o2', 'o3']);
   });
 
+  it('fetches beyond the end of an object only what its lane waits for, little at first and then as much again', () => {
+    const KiB = 1024;
+    const driver = new Driver({ window: 8, fragment: 200 * KiB, objects: 2 });
+    driver.on({ type: 'object', object: { ...object('a', 5000 * KiB), end: 50 * KiB } });
+    driver.on({ type: 'object', object: { ...object('b', 5000 * KiB, 100 * KiB), end: 150 * KiB } });
+    driver.on({ type: 'noMoreObjects' });
+    const fetched = (key: string): number[] =>
+      driver.gets.filter((each) => each.object.key === key).map(({ start, end }) => (end - start) / KiB);
+    expect(fetched('a')).toEqual([25, 25]);
+    expect(fetched('b')).toEqual([50]);
+    const consume = (): void => {
+      for (const { id } of driver.underWay) driver.on({ type: 'arrived', id });
+      driver.on(consumed(driver.state));
+    };
+    for (let n = 0; n < 6; n++) consume();
+    expect(fetched('a')).toEqual([25, 25, 64, 64, 128, 175, 200]);
+    expect(fetched('b')).toEqual([50]);
+    driver.on({ type: 'dropped', object: driver.state.plans[0]!.object });
+    driver.on({ type: 'dropped', object: driver.state.plans[0]!.object });
+    expect(fragmentsOver(driver.state)).toBe(true);
+    expect(driver.state.held).toBe(0);
+  });
+
   it('aborts requests in flight on close, and does nothing afterwards', () => {
     const driver = new Driver({ window: 4, fragment: 10 });
     driver.on({ type: 'object', object: object('o', 100) });
