@@ -14,7 +14,10 @@ const minute = 60_000;
  * Versions that a source over a bucket that changes all the time has read, those that stayed, and the progress that it has
  * reported last.
  */
-function live(seed: number): {
+function live(
+  seed: number,
+  split?: number,
+): {
   readonly read: number[];
   readonly stayed: number[];
   readonly failures: unknown[];
@@ -68,9 +71,13 @@ function live(seed: number): {
     });
     // A run may read more or fewer objects at the same time than the one before it.
     const parallelism = between(random, 1, 5);
+    const splits = split === undefined ? {} : { splits: { size: between(random, 1, split) } };
     const discover = { every: '2s', changed: 'read', vanished: 'skip', longestUpload: '5m' } as const;
     const leaf = job
-      .source('in', files('memory://lake/in/', { format: ndjson<{ n: number }>(), parallelism, discover }))
+      .source(
+        'in',
+        files('memory://lake/in/', { format: ndjson<{ n: number }>(), parallelism, ...splits, discover }),
+      )
       .pipe(fileSink('out', 'memory://lake/out', { format: ndjson(), roll: { age: '1s' } }));
     job.run(leaf, { signal: process.signal }).catch(() => undefined); // the event has it
     return process;
@@ -108,5 +115,14 @@ test('a continuous job over a bucket that changes all the time, with crashes, re
       { listed: count, read: count, left: none, complete: true },
     ]);
     expect(progress?.lag?.oldestMs).toBeUndefined();
+  }
+});
+
+test('so does one that reads objects in splits, which are lost together with their object', () => {
+  for (let seed = 1; seed <= effort(3, 12); seed++) {
+    const { read, stayed, failures } = live(seed, 12);
+    expect([seed, failures]).toEqual([seed, []]);
+    expect([seed, read]).toEqual([seed, [...new Set(read)]]);
+    expect([seed, stayed.filter((version) => !read.includes(version))]).toEqual([seed, []]);
   }
 });

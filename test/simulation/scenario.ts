@@ -134,7 +134,7 @@ export function drawScenario(seed: number): Scenario {
     ...faults,
     entropy: random() < 0.3,
     ...(random() < 0.4 ? { parallelism: between(random, 2, 4) } : {}),
-    ...(random() < 0.3 ? { split: between(random, 50, 3000) } : {}),
+    ...(random() < 0.15 ? { split: between(random, 50, 3000) } : {}),
   };
 }
 

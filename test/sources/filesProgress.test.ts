@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { firstValueFrom, NEVER, Subject } from 'rxjs';
 import type { Json } from '../../src/flow/index.js';
 import { text } from '../../src/formats/text.js';
+import type { FilesOptions } from '../../src/sources/files.js';
 import type { SourceReader } from '../../src/sources/source.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
@@ -23,18 +24,23 @@ function open(
   store: ObjectStore,
   position?: Json,
   ready: () => void = () => undefined,
+  options: Partial<FilesOptions<string>> = {},
 ): SourceReader<string> {
   const uris = ['memory://lake/a/**', 'memory://lake/b/**'];
   const prefetch = { fragment: 24, window: 3 };
-  const source = slicedFiles(uris, { format: text(), prefetch, allowEmpty: true }, 8);
+  const source = slicedFiles(uris, { format: text(), prefetch, allowEmpty: true, ...options }, 8);
   return source.open({ id: 'in', attempt: attemptOver(store), position, ready, fail });
 }
 
 /** Reads a source to its end, from a position. What is seen before the first poll and after each. */
-async function readFrom(store: ObjectStore, position?: Json): Promise<readonly Seen[]> {
+async function readFrom(
+  store: ObjectStore,
+  position?: Json,
+  options: Partial<FilesOptions<string>> = {},
+): Promise<readonly Seen[]> {
   const ready = new Subject<void>();
   let waiting = Promise.resolve<unknown>(undefined);
-  const reader = open(store, position, () => ready.next());
+  const reader = open(store, position, () => ready.next(), options);
   const lines: string[] = [];
   const seen: Seen[] = [];
   const note = ({ progress, position: at }: SourceReader<string>): void => {
@@ -77,6 +83,38 @@ const contents = fc.array(
 const bodyOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
 describe('progress, against a plain model', () => {
+  it('splits: what is found adds up, an object is one however many splits are read, and a resumed run counts on', async () => {
+    const splits = { parallelism: 3, splits: { size: 7 } };
+    await fc.assert(
+      fc.asyncProperty(contents, fc.nat(), async (objects, cut) => {
+        const named = objects.map(({ root, lines }, i) => [`${root}/${i}`, bodyOf(lines)] as const);
+        const store = memoryWith(Object.fromEntries(named));
+        const total = { objects: named.length, bytes: named.reduce((sum, [, body]) => sum + body.length, 0) };
+        const check = (seen: readonly Seen[]): void => {
+          let before = 0;
+          for (const { progress } of seen) {
+            const { listed, read, left, complete } = progress;
+            expect(read.bytes).toBeGreaterThanOrEqual(before);
+            before = read.bytes;
+            expect(listed).toEqual({ objects: read.objects + left.objects, bytes: read.bytes + left.bytes });
+            if (complete) expect(listed).toEqual(total);
+            else expect(listed.objects <= total.objects && listed.bytes <= total.bytes).toBe(true);
+          }
+          expect(seen.at(-1)?.progress).toMatchObject({ read: total, complete: true });
+        };
+        const first = await readFrom(store, undefined, splits);
+        check(first);
+        const at = first[cut % first.length];
+        if (at === undefined) throw new Error('nothing seen');
+        const position = JSON.parse(JSON.stringify(at.position)) as Json;
+        const rest = await readFrom(store, position, cut % 2 === 0 ? splits : {});
+        expect(rest[0]?.progress.read).toEqual(at.progress.read);
+        check(rest);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('counts every byte that is read, and what is found: a lower bound until all is listed', async () => {
     await fc.assert(
       fc.asyncProperty(contents, fc.integer({ min: 1, max: 5 }), fc.nat(), async (objects, limit, cut) => {
