@@ -5,9 +5,12 @@ import { checkpoint } from './checkpoint.js';
 import { list, map } from './collections.js';
 import { cpu } from './cpu.js';
 import { discovery } from './discovery.js';
+import { csv, gzip } from './encoded.js';
 import { flow } from './flow.js';
 import { job } from './job.js';
+import { many } from './many.js';
 import { parquet } from './parquet.js';
+import { parts } from './parts.js';
 import { parse } from './parse.js';
 import { point } from './point.js';
 import { postgres } from './postgres.js';
@@ -40,6 +43,10 @@ export const rows: readonly Row[] = [
   changes,
   slices,
   point,
+  gzip,
+  csv,
+  parts,
+  many,
   parquet,
   postgres,
   cpu,

@@ -10,7 +10,7 @@ const asIs: RowWriter<string> = { extension: '', encode: (block) => block };
 
 /**
  * A whole job that only writes one object. Params: `bucket`, `prefix`, `size`, `partSize` (bytes),
- * `inFlight`, the server. Its checkpoints (a first and a last one) stay in memory.
+ * `inFlight`, the server, and optionally `budget` (bytes). Its checkpoints (a first and a last one) stay in memory.
  */
 export const writingFileSink: Start = (params) => {
   const server = storesOf(params);
@@ -31,6 +31,7 @@ export const writingFileSink: Start = (params) => {
             format: asIs,
             partSize: Number(params['partSize']),
             inFlight: Number(params['inFlight']),
+            ...(params['budget'] === undefined ? {} : { budget: Number(params['budget']) }),
             roll: { size: '8GiB', age: '1h', inactivity: '1h' },
           }),
         ),
