@@ -82,6 +82,7 @@ export type { StallEvent, Waiting } from '../job/stalls.js';
 export type { SinkEvent, TimeRange } from '../sinks/events.js';
 export type {
   DiscoveryFailedEvent,
+  InputChangedEvent,
   InputSkippedEvent,
   NotReadEvent,
   ProgressEvent,

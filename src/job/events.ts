@@ -69,6 +69,7 @@ const known: Readonly<Record<KnownEvent['type'], true>> = {
   skipped: true,
   'record-skipped': true,
   'input-skipped': true,
+  'input-changed': true,
   'input-not-read': true,
   'discovery-failed': true,
   committed: true,

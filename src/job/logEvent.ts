@@ -64,6 +64,16 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       logger.warn({ job, operator, object, reason }, 'Part of the input cannot be read and was skipped');
       return;
     }
+    case 'input-changed': {
+      const { operator, object, count } = event;
+      // Logged the 1st, 2nd, 4th, 8th … time: less and less often.
+      if (Number.isInteger(Math.log2(count)))
+        logger.warn(
+          { job, operator, object, count },
+          'An object was changed after it was read, and is not read again: write objects elsewhere and rename them when they are complete, or set changed to read',
+        );
+      return;
+    }
     case 'input-not-read':
       logger.warn(
         { job, operator: event.operator, objects: event.objects, object: event.object },

@@ -7,6 +7,8 @@ export class CoveredKeys {
   /** The prefix of all other keys. */
   readonly prefix: string;
   readonly #parts: ReturnType<typeof splitUri>;
+  /** The URI of the bucket. */
+  readonly #bucket: string;
   readonly #hidden: boolean;
   readonly #matches: (key: string) => boolean;
   readonly #reaches: (directory: string) => boolean;
@@ -16,6 +18,7 @@ export class CoveredKeys {
   /** @param hidden whether names that start with `.` or `_` are covered */
   constructor(uri: string, hidden: boolean) {
     this.#parts = splitUri(uri);
+    this.#bucket = formatUri({ ...this.#parts, key: '' });
     this.#hidden = hidden;
     const glob = compileUriGlob(this.#parts.key);
     const folder = glob.prefix === '' || glob.prefix.endsWith('/');
@@ -24,6 +27,24 @@ export class CoveredKeys {
     this.#base = this.prefix.lastIndexOf('/') + 1;
     this.#matches = glob.wild ? (key) => glob.matches(key) : () => true;
     this.#reaches = glob.wild ? (directory) => glob.reaches(directory) : () => true;
+  }
+
+  /** Whether both may cover the same object. */
+  overlaps(other: CoveredKeys): boolean {
+    if (this.#bucket !== other.#bucket) return false;
+    const [a, b] = [this.exact ?? this.prefix, other.exact ?? other.prefix];
+    return a.startsWith(b) || b.startsWith(a);
+  }
+
+  /**
+   * Whether it covers an object of that key, whatever else exists. A URI that names an object, or a directory if there is no such
+   * object, surely covers only the object; and what is below, for the same URI.
+   */
+  owns(key: string, other: CoveredKeys): boolean {
+    if (this.exact === undefined) return key.startsWith(this.prefix) && this.covers(key);
+    return (
+      key === this.exact || (this.exact === other.exact && key.startsWith(this.prefix) && this.covers(key))
+    );
   }
 
   uriOf(key: string): string {

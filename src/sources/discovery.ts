@@ -12,6 +12,7 @@ import type { Stores } from '../store/services.js';
 import type { ObjectPosition, OpenPosition } from './filesPosition.js';
 import type { PlannedObject } from './fragmentBudget.js';
 import type { Split } from './splits.js';
+import type { UriOwners } from './uriOwners.js';
 
 /** An object to read, and where to start in it. */
 export interface FileObject extends PlannedObject {
@@ -72,6 +73,8 @@ export interface DiscoveryOptions {
   /** Of the source. */
   readonly id: string;
   readonly uris: readonly string[];
+  /** Which of the URIs an object belongs to. */
+  readonly owners: UriOwners;
   readonly stores: Stores;
   readonly hidden: boolean;
   readonly unreadable: 'fail' | 'skip';

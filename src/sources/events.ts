@@ -1,7 +1,8 @@
 import type { SourceProgress } from '../store/observe/sourceProgress.js';
 
 /** Events of sources. `operator` is the source's id. */
-export type SourceEvent = SkippedEvent | InputSkippedEvent | NotReadEvent | DiscoveryFailedEvent;
+export type SourceEvent =
+  SkippedEvent | InputSkippedEvent | InputChangedEvent | NotReadEvent | DiscoveryFailedEvent;
 
 /**
  * How far a source has come. Reported at most once a second for each source, when it has changed, and at its end. Sources
@@ -27,13 +28,30 @@ export type SkippedEvent = {
   readonly count: number;
 };
 
-/** A matching object that cannot be read was skipped, because of `unreadable: 'skip'`. */
+/**
+ * A matching object that cannot be read was skipped, because of `unreadable: 'skip'`. Once while it stays as it is: a continuous source
+ * reports it again after a restart, or when a listing in between has not found it, or with another reason. It remembers 10,000 for
+ * each URI, and reports any others at every listing.
+ */
 export type InputSkippedEvent = {
   readonly type: 'input-skipped';
   readonly operator: string;
   /** Its URI. */
   readonly object: string;
   readonly reason: string;
+};
+
+/**
+ * An object that a continuous source has read was replaced or written to, and is not read again, because of `changed: 'ignore'`.
+ * Once for each object and attempt.
+ */
+export type InputChangedEvent = {
+  readonly type: 'input-changed';
+  readonly operator: string;
+  /** Its URI. */
+  readonly object: string;
+  /** The number of such objects in this attempt. */
+  readonly count: number;
 };
 
 /** A finished source has new input, which is not read. Reported once per attempt. */

@@ -119,7 +119,7 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
 }
 
 /**
- * Reads objects: one URI or glob, or several, one after the other.
+ * Reads objects: one URI or glob, or several, one after the other. An object that several of them cover belongs to the first.
  *
  * A URI without wildcards names an object or, if there is none of that name, everything under it. Objects are read in
  * the order of their keys' UTF-8 bytes, each from its start to its end, in the version (ETag) that was listed. With

@@ -57,6 +57,7 @@ import type { RecordPlace } from './place.js';
 import { SplitObjects } from './splitObjects.js';
 import { splittingOf } from './splits.js';
 import type { SourceContext, SourceOutput, SourceReader } from './source.js';
+import { UriOwners } from './uriOwners.js';
 
 export interface FilesSettings<T> {
   readonly uris: readonly string[];
@@ -121,6 +122,7 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#discovery = settings.discover({
       ...settings,
       id,
+      owners: new UriOwners(settings.uris, settings.hidden),
       stores: attempt.use(stores),
       restored,
       clock: attempt.clock,

@@ -93,6 +93,11 @@ export class ListedRoot {
     return this.#date;
   }
 
+  /** Whether an object of that key is read as one of this URI: if no earlier URI covers it. */
+  owns(key: string): boolean {
+    return this.covers(key) && !this.#options.owners.ownedBefore(this.#index, key);
+  }
+
   /** Whether an object of that URI is covered. */
   covers(key: string): boolean {
     return key === this.#keys.exact || (key.startsWith(this.#keys.prefix) && this.#keys.covers(key));
@@ -152,7 +157,8 @@ export class ListedRoot {
   #findExact(key: string): Observable<void> {
     return this.#head(key).pipe(
       map((info) => {
-        this.#found = this.#object(info);
+        this.#matched = true;
+        if (this.owns(key)) this.#found = this.#object(info);
         this.#phase = 'over';
       }),
       catchError((error: unknown) => {
@@ -181,7 +187,9 @@ export class ListedRoot {
         this.#checkOrder(objects);
         if (next !== undefined && next === this.#cursor)
           throw new UnorderedListing(this.#listed(), 'it has no end');
-        this.#page = objects.filter(({ key }) => this.#keys.covers(key));
+        const covered = objects.filter(({ key }) => this.#keys.covers(key));
+        this.#matched ||= covered.length > 0;
+        this.#page = covered.filter(({ key }) => this.owns(key));
         this.#at = 0;
         this.#cursor = next;
         if (next === undefined) this.#phase = 'over';
@@ -220,7 +228,7 @@ export class ListedRoot {
 
   /** Errors: `UnreadableInput`. */
   #except({ key, reason, error }: Unlisted): void {
-    if (!this.#keys.wouldCover(key)) return;
+    if (!this.#keys.wouldCover(key) || this.#options.owners.ownedBefore(this.#index, key)) return;
     const { id, links, unreadable, report } = this.#options;
     const uri = this.#keys.uriOf(key);
     if ((reason === 'link' ? links : unreadable) !== 'skip') throw new UnreadableInput(uri, error);
@@ -242,7 +250,6 @@ export class ListedRoot {
   }
 
   #object({ key, size, etag, modified }: ObjectInfo, restored?: OpenPosition): FileObject {
-    this.#matched = true;
     // At its start there is nothing to resume: its codec is detected anew.
     const resume = restored === undefined || restored.offset === 0 ? undefined : restored;
     return {

@@ -55,6 +55,22 @@ test('skipped input is a warning', () => {
   ]);
 });
 
+test('input that was changed after it was read is a warning, less and less often', () => {
+  const lines = logged(
+    ...[1, 2, 3, 4].map((count) => ({
+      type: 'input-changed' as const,
+      operator: 'raw',
+      object: `file:///in/${count}`,
+      count,
+    })),
+  );
+  expect(lines.map(({ level, context }) => [level, (context as { count: number }).count])).toEqual([
+    ['warn', 1],
+    ['warn', 2],
+    ['warn', 4],
+  ]);
+});
+
 test('problems that do not end the job are warnings', () => {
   const lines = logged(
     {

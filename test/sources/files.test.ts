@@ -213,6 +213,48 @@ describe('files: which objects', () => {
     expect((await readAll(source('memory://lake/raw/_tmp/*'), tree)).records).toEqual(['no']);
   });
 
+  it.each<[string, readonly string[], readonly string[]]>([
+    ['globs that overlap', ['raw/2026-*', 'raw/*-11-*'], ['1', '2', '3']],
+    ['in any order', ['raw/*-11-*', 'raw/2026-*'], ['1', '3', '2']],
+    ['a directory in another', ['raw/', 'raw/sub/'], ['1', '2', '3', '4']],
+    ['an object below a directory', ['raw/2026-12', 'raw/'], ['1', '2', '3', '4']],
+    ['the same URI', ['raw/2026-*', 'raw/2026-*', 'raw', 'raw'], ['1', '2', '3', '4']],
+    ['an object that hides what is below it', ['raw/2026-12', 'raw/2026-12/x', 'raw/2026-12/*'], ['2', '5']],
+    ['only what is claimed already', ['raw/**', 'raw/2025-*'], ['3', '1', '2', '5', '4']],
+  ])('an object of several URIs is read once: %s', async (name, keys, expected) => {
+    const store = memoryWith({
+      'raw/2026-11-a': '1',
+      'raw/2026-12': '2',
+      'raw/2025-11-b': '3',
+      'raw/sub/c': '4',
+      ...(/below it|claimed/.test(name) ? { 'raw/2026-12/x': '5' } : {}),
+    });
+    const uris = keys.map((key) => `memory://lake/${key}`);
+    const whole = await readAll(source(uris), store);
+    expect(whole.error).toBeUndefined();
+    expect([...whole.records].sort()).toEqual([...expected].sort());
+    for (const { records, position } of whole.positions) {
+      const rest = await readAll(source(uris), store, position);
+      expect([rest.error, [...whole.records.slice(0, records), ...rest.records]]).toEqual([
+        undefined,
+        whole.records,
+      ]);
+    }
+  });
+
+  it('a position in an object that now belongs to an earlier URI is continued', async () => {
+    const store = memoryWith({ 'raw/2026-11': '1\n2\n3\n' });
+    const later = 'memory://lake/raw/*-11';
+    const { positions } = await readAll(
+      slicedFiles(['memory://lake/none', later], { format: text(), allowEmpty: true }, 1),
+      store,
+    );
+    const { position } = positions.find(({ records }) => records === 1)!;
+    const renamed = JSON.parse(JSON.stringify(position)) as Json;
+    const rest = await readAll(source(['memory://lake/raw/2026-*', later]), store, renamed);
+    expect([rest.error, rest.records]).toEqual([undefined, ['2', '3']]);
+  });
+
   it('bytes come in blocks of up to 64 KiB', async () => {
     const whole = Buffer.from(Array.from({ length: 300_000 }, (_, n) => n % 251));
     const { records } = await readAll(

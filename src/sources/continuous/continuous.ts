@@ -21,7 +21,7 @@ import { hideUserInfo } from '../../path/index.js';
 import { isStoreError } from '../../store/errors.js';
 import type { Discover, Discovery, DiscoveryLag, DiscoveryOptions, FileObject } from '../discovery.js';
 import { HorizonFull, ObjectChanged, ObjectVanished } from '../errors.js';
-import type { DiscoveryFailedEvent, InputSkippedEvent } from '../events.js';
+import type { DiscoveryFailedEvent, InputChangedEvent, InputSkippedEvent } from '../events.js';
 import { isUnread } from '../filesPosition.js';
 import { ListedRoot } from '../listedRoot.js';
 import { resumedObjects, type ResumedObject } from '../resumedObjects.js';
@@ -30,6 +30,7 @@ import { continuousPosition, continuousPositionOf } from './position.js';
 import { ReadVersions, type Changed } from './readVersions.js';
 import { Requests } from './requests.js';
 import { Rounds, type Root } from './rounds.js';
+import { SkippedOnce } from './skippedOnce.js';
 
 export interface ContinuousSettings {
   /** Milliseconds from the start of a round to that of the next one. */
@@ -70,6 +71,8 @@ class Continuous implements Discovery {
   #lookedAt: number | undefined;
   #answer: ((object: FileObject | undefined) => void) | undefined;
   #advancing = false;
+  /** The number of objects that were changed after they were read. */
+  #changed = 0;
 
   constructor(settings: ContinuousSettings, options: DiscoveryOptions) {
     this.#settings = settings;
@@ -79,8 +82,11 @@ class Continuous implements Discovery {
     const position = restored === undefined ? undefined : continuousPositionOf(id, restored.discovery, plain);
     this.#roots = uris.map((uri, index) => ({
       uri,
-      versions: new ReadVersions(settings, position?.roots[index]),
+      versions: new ReadVersions(settings, position?.roots[index], ({ key }) =>
+        this.#reportChanged(index, key),
+      ),
       single: new ListedRoot(index, uri, undefined, options),
+      skipped: new SkippedOnce(options.report),
     }));
     this.#reading = position?.reading ?? 0;
     this.#resuming = [...resumedObjects(options, this.#reading)];
@@ -264,6 +270,17 @@ class Continuous implements Discovery {
       reason: 'It was deleted before it was read to its end.',
     } satisfies InputSkippedEvent);
     return true;
+  }
+
+  #reportChanged(root: number, key: string): void {
+    const { id, report } = this.#options;
+    const object = this.#roots[root]?.single.uriOf(key) ?? key;
+    report({
+      type: 'input-changed',
+      operator: id,
+      object,
+      count: ++this.#changed,
+    } satisfies InputChangedEvent);
   }
 
   #reportHints(error: unknown): void {

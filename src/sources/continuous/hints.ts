@@ -9,7 +9,7 @@ export interface Look {
 
 /** What a hint is compared with. */
 export interface HintedRoot {
-  covers(key: string): boolean;
+  owns(key: string): boolean;
   uriOf(key: string): string;
 }
 
@@ -63,7 +63,7 @@ export class Hints {
     if (uri && parts === undefined) return [];
     const key = parts?.key ?? name;
     return this.#roots.flatMap((root, index) =>
-      root.covers(key) && (parts === undefined || root.uriOf(key) === formatUri(parts))
+      root.owns(key) && (parts === undefined || root.uriOf(key) === formatUri(parts))
         ? [{ root: index, key }]
         : [],
     );

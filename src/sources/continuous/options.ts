@@ -17,8 +17,8 @@ export interface DiscoverOptions {
    */
   readonly hints?: Observable<string>;
   /**
-   * What happens to an object that is replaced after it was read, or while it is read. `ignore` (default): nothing in the former
-   * case, `ObjectChanged` in the latter. `read`: its new version (another ETag) is read from its start.
+   * What happens to an object that is replaced after it was read, or while it is read. `ignore` (default): an event `input-changed` in
+   * the former case, `ObjectChanged` in the latter. `read`: its new version (another ETag) is read from its start.
    */
   readonly changed?: 'ignore' | 'read';
   /**

@@ -20,7 +20,8 @@
  * 1. `begin`: the first page of a listing has arrived. It fixes the next horizon.
  * 2. `take`, for each listed version in the order of the keys: whether to read it. It is not read if it is dated before the
  *    horizon, if it is seen, or if the round has covered it already (step 3). If the key was seen with another ETag, the
- *    object has changed, and `changed` decides. A version that is taken is **pending** until it is opened.
+ *    object has changed, and `changed` decides; if it is ignored, that is reported once for a key. A version that is taken is
+ *    **pending** until it is opened.
  * 3. `opened`: the reader begins with the version. It is seen from now on, and every position of the source includes it,
  *    since the position itself holds the objects that are being read. The round's **cursor** moves to its key: what is dated
  *    before the next horizon and has a key up to the cursor is read and need not be seen. So the first round, through
@@ -80,14 +81,17 @@ export const minuteOf = (time: number): number => Math.floor(time / minuteMillis
 
 export class ReadVersions {
   readonly #rules: VersionRules;
+  readonly #ignored: (version: Version) => void;
   readonly #seen: SeenVersions;
   #horizon: number;
   #round: { readonly horizon: number; after: string | undefined; listed: boolean } | undefined;
   /** Pending versions: the ETags of a key, in the order in which they were taken. */
   readonly #pending = new Map<string, { readonly etag: string; readonly hinted: boolean }[]>();
 
-  constructor(rules: VersionRules, state?: ReadState) {
+  /** @param ignored called for an object that has changed and is not read again, once for each key that is seen */
+  constructor(rules: VersionRules, state?: ReadState, ignored: (version: Version) => void = () => undefined) {
     this.#rules = rules;
+    this.#ignored = ignored;
     this.#seen = new SeenVersions(state?.seen);
     this.#horizon = state?.horizon ?? -Infinity;
     if (state?.round !== undefined) {
@@ -184,7 +188,11 @@ export class ReadVersions {
   #wanted(version: Version): boolean {
     if (this.#covered(version)) return false;
     const seen = this.#seen.look(version, minuteOf(version.modified));
-    if (seen === 'same' || (seen === 'other' && this.#rules.changed === 'ignore')) return false;
+    if (seen === 'same') return false;
+    if (seen === 'other' && this.#rules.changed === 'ignore') {
+      if (this.#seen.firstOther(version)) this.#ignored(version);
+      return false;
+    }
     const pending = this.#pending.get(version.key);
     if (pending === undefined) return true;
     return this.#rules.changed === 'read' && !pending.some(({ etag }) => etag === version.etag);

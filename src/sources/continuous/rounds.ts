@@ -5,6 +5,7 @@ import { Fifo } from '../fifo.js';
 import { ListedRoot } from '../listedRoot.js';
 import type { ReadVersions } from './readVersions.js';
 import type { Requests } from './requests.js';
+import type { SkippedOnce } from './skippedOnce.js';
 
 /** A URI of the source. */
 export interface Root {
@@ -12,6 +13,8 @@ export interface Root {
   readonly versions: ReadVersions;
   /** Looks at single objects. */
   readonly single: ListedRoot;
+  /** What the listings of this attempt have skipped. */
+  readonly skipped: SkippedOnce;
 }
 
 export interface RoundsOptions {
@@ -120,10 +123,11 @@ export class Rounds {
     return true;
   }
 
-  #beginListing({ uri, versions }: Root): ListedRoot {
+  #beginListing({ uri, versions, skipped }: Root): ListedRoot {
     const { discovery } = this.#options;
     if (this.#at === 0 || this.#began === undefined) this.#began = monotonic(discovery.clock);
-    return new ListedRoot(this.#at, uri, versions.after, discovery);
+    skipped.begin();
+    return new ListedRoot(this.#at, uri, versions.after, { ...discovery, report: skipped.report });
   }
 
   #list(root: Root, listing: ListedRoot, request: Observable<void>): void {

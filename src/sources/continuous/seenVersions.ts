@@ -18,6 +18,8 @@ interface Seen {
   minute: number;
   /** The version that it has replaced, if that is known. */
   former?: string;
+  /** Whether another version of its key was found. Not encoded. */
+  changed?: true;
 }
 
 export class SeenVersions {
@@ -76,6 +78,14 @@ export class SeenVersions {
       known.minute = minute;
     }
     return known.etag === digest(etag, etagLength) ? 'same' : 'other';
+  }
+
+  /** Whether this is the first call for the key of a seen version. */
+  firstOther({ key }: Named): boolean {
+    const known = this.#byKey.get(digest(key, keyLength));
+    if (known === undefined || known.changed === true) return false;
+    known.changed = true;
+    return true;
   }
 
   /** Drops what is dated before a minute. */
