@@ -1,11 +1,12 @@
-import { Observable, of, Subscription, type Subscriber } from 'rxjs';
+import { concat, defer, ignoreElements, Observable, of, Subscription, type Subscriber } from 'rxjs';
 import type { Coordinator } from '../checkpoint/index.js';
 import { monotonic, type Attempt, type Barrier } from '../flow/index.js';
 import { hideUserInfo, plainUri } from '../path/index.js';
 import type { KeyGroupRange } from '../state/index.js';
+import { checkpointsBelow } from '../sinks/twoPhase/places.js';
 import { CreditLedger } from '../sources/creditLedger.js';
 import { SourcePump } from '../sources/pump.js';
-import { attemptOf, type Environment } from './environment.js';
+import { attemptOf, checkpointFoldersOf, type Environment } from './environment.js';
 import type { JobEvent } from './events.js';
 import { AttemptFailure, Origins, type FailurePlace } from './failure.js';
 import { leafAttempt } from './leaf.js';
@@ -273,11 +274,18 @@ class RunningAttempt {
 
   #savepoint({ uri, stop }: SavepointRequest): Observable<never> {
     const { stores, config } = this.#plan.environment;
-    return new Observable((out) => {
+    return defer(() => {
       const location = stores.open(plainUri(uri, config.transfer.entropy.key));
-      out.add(this.#coordinator.savepoint({ uri: hideUserInfo(uri), location }).subscribe(out));
-      // In the same turn, so that no record comes between the two barriers.
-      if (stop) this.#last('stop');
+      const folders = checkpointFoldersOf(this.#plan, this.#coordinator);
+      const made = new Observable<never>((out) => {
+        out.add(this.#coordinator.savepoint({ uri: hideUserInfo(uri), location }).subscribe(out));
+        // In the same turn, so that no record comes between the two barriers.
+        if (stop) this.#last('stop');
+      });
+      return concat(
+        checkpointsBelow('job.savepoint(uri)', uri, location, folders).pipe(ignoreElements()),
+        made,
+      );
     });
   }
 

@@ -41,6 +41,17 @@ export interface AttemptContext {
   readonly emit: (event: JobEvent) => void;
 }
 
+/** The directories of the job's checkpoints, where nothing else may be written. */
+export function checkpointFoldersOf(
+  { name, environment, checkpoints }: Pick<AttemptContext, 'name' | 'environment' | 'checkpoints'>,
+  { prefixes }: Pick<Coordinator, 'prefixes'>,
+): readonly CheckpointFolder[] {
+  const { location, directory } = checkpointPlace(environment, checkpoints.dir, name);
+  // The directory also has checkpoints of other jobs. A whole bucket is not reserved.
+  const all = directory === '' ? prefixes : [directory, ...prefixes];
+  return all.map((prefix) => ({ location, prefix }));
+}
+
 /** The attempt that operators see: the coordinator, the ledger and the environment behind one small interface. */
 export function attemptOf(
   { name: job, environment, checkpoints, keyGroups = allKeyGroups, emit }: AttemptContext,
@@ -50,16 +61,12 @@ export function attemptOf(
   origins: Origins,
   account: MemoryAccount,
 ): Attempt {
-  const { location, directory } = checkpointPlace(environment, checkpoints.dir, job);
-  // The directory also has checkpoints of other jobs. A whole bucket is not reserved.
-  const prefixes = directory === '' ? coordinator.prefixes : [directory, ...coordinator.prefixes];
-  const folders: readonly CheckpointFolder[] = prefixes.map((prefix) => ({ location, prefix }));
   // Looked up by name, because an operator may come from another copy of millrace.
   const services = new Map<string, unknown>([
     [storesService.name, environment.stores],
     [configService.name, environment.config],
     [checkpointData.name, coordinator.data],
-    [checkpointFolders.name, folders],
+    [checkpointFolders.name, checkpointFoldersOf({ name: job, environment, checkpoints }, coordinator)],
     [memory.name, account],
     [outflows.name, ledger],
     [ownKeyGroups.name, keyGroups],

@@ -55,8 +55,8 @@ export interface Job {
    * @param uri of a directory. Default: `state.savepoints.dir`
    *
    * Errors: `NotRunning` before `run` and after its end; `SavepointOpen` if a sink does not close its work at a
-   * savepoint; `SavepointFailed` if it could not be copied, or the attempt ended meanwhile; `InvalidOption`,
-   * `InvalidUri`.
+   * savepoint; `SavepointFailed` if it could not be copied, or the attempt ended meanwhile; `InvalidOption`
+   * (also for a directory in that of the checkpoints, where a job would remove it), `InvalidUri`.
    */
   savepoint(uri?: string, options?: SavepointOptions): Promise<string>;
 }

@@ -98,6 +98,25 @@ function expectExact(lines: readonly unknown[]): void {
   for (const { n, count } of counted) expect(count).toBe(Math.floor(n / 7) + 1);
 }
 
+test.each(['checkpoints', 'checkpoints/test/data', 'checkpoints/test/'])(
+  'no savepoint is made in the checkpoint directory, where the job would remove it: %s',
+  async (dir) => {
+    const lake = lakeOf();
+    let made: Promise<unknown> = Promise.resolve();
+    const { job, run } = counting(lake, {
+      each: ({ n }) => {
+        if (n === 1000)
+          made = job.savepoint(`memory://lake/${dir}`, { stop: true }).catch((error: unknown) => error);
+      },
+    });
+    expect(await run()).toEqual({ outcome: 'finished' });
+    expect(await made).toMatchObject({
+      code: 'InvalidOption',
+      message: expect.stringMatching(/^job\.savepoint\(uri\): .* is in the checkpoint directory/) as string,
+    });
+  },
+);
+
 test('another job continues from a savepoint at which the first one stopped: every record once, with its state', async () => {
   const lake = lakeOf();
   const { uri, outcome } = await savepointOf(lake);

@@ -271,3 +271,20 @@ describe.each(matrix.map(({ name, check }) => [name, check] as const))(
     });
   },
 );
+
+test('an operator that lacks its services fails with the real error', () => {
+  const subject: MatrixSubject<number> = {
+    operator: () => countByKey('count', { key: (n: number) => n }),
+    records: [1, 2, 3],
+  };
+  const messages = matrix.map(({ check }) => {
+    try {
+      check(subject);
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  });
+  expect(messages.filter((each) => each.includes('completed 0 times'))).toEqual([]);
+  expect(messages.some((each) => /it failed: \w+: /.test(each))).toBe(true);
+});

@@ -142,6 +142,11 @@ async function create(session: Session, job: string, folder: string | undefined)
   const made = asDirectory(dir) + name;
   const target = open(session, made);
   const shown = hideUserInfo(plainUri(made, marker));
+  const { checkpointsBelow } = await import('../../sinks/twoPhase/places.js');
+  await one(
+    checkpointsBelow('savepoint create', shown, target, [{ location, prefix: log.prefix }]),
+    session.stop,
+  );
   const { manifest, objects, bytes } = await metered(session, shown, (moved) =>
     savepointFromOutside({ log, location, target, ...around, moved }),
   );

@@ -28,11 +28,13 @@ function checkOver(
   as: 'completed' | 'failed' | 'unsubscribed',
   what: string,
 ): void {
-  must(completions === (as === 'completed' ? 1 : 0), `${what}: it completed ${completions} times`);
   must(
     errors.length === (as === 'failed' ? 1 : 0),
-    `${what}: it failed ${errors.length} times ${errors.join()}`,
+    errors.length === 1
+      ? `${what}: it failed: ${String(errors[0])}`
+      : `${what}: it failed ${errors.length} times ${errors.join()}`,
   );
+  must(completions === (as === 'completed' ? 1 : 0), `${what}: it completed ${completions} times`);
   must(!alive, `${what}: it still listens to its input, or has a timer`);
 }
 

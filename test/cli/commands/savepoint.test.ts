@@ -78,6 +78,16 @@ describe.each([
   });
   afterEach(() => place.close());
 
+  test('is refused in the folder of the job, which would remove it', async () => {
+    const { out, err, code } = await savepoint(
+      'create',
+      at('checkpoints/visits'),
+      at('checkpoints/visits/data'),
+    );
+    expect({ out, code }).toEqual({ out: '', code: 2 });
+    expect(err).toContain('is in the checkpoint directory of the job');
+  });
+
   test('create: a copy of the last checkpoint, which another job starts from', async () => {
     const before = await contents(place.store, `${place.prefix}checkpoints/`);
     const uri = await created();
