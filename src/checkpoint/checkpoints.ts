@@ -8,7 +8,7 @@ import type {
 } from './checkpointState.js';
 import { same, report, then } from './checkpointTurn.js';
 import { commits, log } from './logTurn.js';
-import { settlement } from './publishing.js';
+import { isHeldUp, settlement } from './publishing.js';
 import { advanceSavepoint, beginSavepoint, endSavepoint } from './savepoints/making.js';
 
 /**
@@ -38,6 +38,8 @@ import { advanceSavepoint, beginSavepoint, endSavepoint } from './savepoints/mak
  * 7. **Durable.** Participants are notified; all earlier checkpoints are subsumed. Then sinks publish what the entry
  *    carries, in the entry's version: an amended committable must first be in a durable entry, or the next attempt
  *    would publish its earlier version, too. *Crash:* the next attempt publishes again, which is idempotent.
+ *    Without an interval, no checkpoint may come that has an amended committable which holds up the others of its sink, and the
+ *    sources that wait for that sink. So an entry is written for it.
  * 8. **Settle.** After the last checkpoint, further entries are written until nothing is pending. Then participants
  *    are idle; leftovers are removed before the end is reported. *Crash:* the next attempt settles.
  *
@@ -47,7 +49,10 @@ import { advanceSavepoint, beginSavepoint, endSavepoint } from './savepoints/mak
 export function step(state: CheckpointState, event: CheckpointInput, at: Moment): CheckpointStep {
   if (state.phase === 'failed') return same(state);
   const turn = then(dispatch(state, event, at), (next) => advanceSavepoint(next, at));
-  return then(turn, (next) => settle(next, at));
+  return then(
+    then(turn, (next) => unblock(next, at)),
+    (next) => settle(next, at),
+  );
 }
 
 function dispatch(state: CheckpointState, event: CheckpointInput, at: Moment): CheckpointStep {
@@ -113,6 +118,15 @@ function amend(
   return then(log(state, { type: 'named', objects, checkpoint: state.newest }, at), (next) =>
     log(next, event, at),
   );
+}
+
+function unblock(state: CheckpointState, at: Moment): CheckpointStep {
+  if (state.phase !== 'running' || state.settings.intervalMs !== undefined || !isHeldUp(state.log))
+    return same(state);
+  const { last } = state.log;
+  if (last === undefined) return same(state);
+  const { checkpoint, operators, finished = false } = last.manifest;
+  return log(state, { type: 'write', draft: { checkpoint, operators, final: finished } }, at);
 }
 
 // 8. Settle: one more entry once everything pending in the newest one is confirmed or amended.

@@ -26,6 +26,13 @@ export function toPublish(
   return bySink;
 }
 
+/** Whether a sink publishes nothing until an entry has a committable that it has amended, and none is being written. */
+export function isHeldUp({ phase, last, inventory }: LogState): boolean {
+  if (phase !== 'owned' || last === undefined) return false;
+  const written = new Set(last.manifest.pending.map(({ committable }) => committable));
+  return inventory.pending.some(({ committable, alone }) => alone === true && !written.has(committable));
+}
+
 /**
  * The next step of settling. If nothing is pending and all garbage is deleted, the log is settled. If everything
  * pending in the newest entry has been confirmed or amended, or waits for what was, the next entry is due. Otherwise it waits

@@ -535,6 +535,49 @@ describe('Fencing', () => {
   });
 });
 
+describe('An amended committable that holds up its sink', () => {
+  const amending = (intervalMs?: number) => {
+    const harness = new Harness();
+    harness
+      .claim()
+      .start()
+      .checkpoint(1, [{ uid: 'a' }, { uid: 'b' }]);
+    const commits: string[] = [];
+    const job = harness.claim(intervalMs === undefined ? {} : { intervalMs });
+    job.start({
+      commit: (pending) => {
+        for (const each of pending) {
+          commits.push(`${each.uid} ${JSON.stringify(each['poison'])}`);
+          if (each.uid === 'a' && each['poison'] === undefined)
+            job.coordinator.amend('out', { uid: 'a', poison: 'p' }, true);
+          else if (each.uid === 'a') job.coordinator.confirm('out', 'a');
+        }
+      },
+    });
+    return { harness, job, commits };
+  };
+
+  test('is in an entry of its own if there is no interval: otherwise the sink, and then its sources, would wait forever', () => {
+    const { harness, job, commits } = amending();
+    expect(commits).toEqual(['a undefined', 'b undefined', 'a "p"', 'b undefined']);
+    expect(harness.keys().at(-1)).toBe('log/4');
+    expect(harness.manifest(4)).toMatchObject({
+      checkpoint: 1,
+      pending: [{ committable: { uid: 'a', poison: 'p' } }, { committable: { uid: 'b' } }],
+    });
+    // And once only.
+    job.checkpoint(2);
+    expect(harness.manifest(5)).toMatchObject({ checkpoint: 2, pending: [{ committable: { uid: 'b' } }] });
+  });
+
+  test('waits for the next checkpoint if there is one', () => {
+    const { harness, job, commits } = amending(100);
+    expect([commits, harness.keys().at(-1)]).toEqual([['a undefined', 'b undefined'], 'log/3']);
+    job.checkpoint(2);
+    expect(commits.slice(2)).toEqual(['a "p"', 'b undefined']);
+  });
+});
+
 describe('The end', () => {
   test('finish writes entries until nothing is pending; amended ones are published from a durable entry', () => {
     const harness = new Harness();
