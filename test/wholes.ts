@@ -8,9 +8,9 @@ export const wholes: readonly Whole[] = [
     because: 'It is what the command shows and removes.',
   },
   {
-    files: 'sinks/http/headers.ts',
+    files: 'sinks/http/{answer,headers}.ts',
     by: 'sinks/http/httpSink.test.ts',
-    because: 'A real service receives them.',
+    because: 'A real service receives headers, and gives answers.',
   },
   {
     files: 'sinks/postgres/{client,errors,index,marks,options,table}.ts',

@@ -2,7 +2,17 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { createJob, files, fileSink, openState, silentLogger, text, values, valueState } from 'millrace';
+import {
+  createJob,
+  files,
+  fileSink,
+  openState,
+  PoisonBatch,
+  silentLogger,
+  text,
+  values,
+  valueState,
+} from 'millrace';
 import {
   counting,
   createMemoryStore,
@@ -42,6 +52,7 @@ import { createLake, published, runUntil as runOn } from '../examples/lake.js';
 import { examplesOf, runExample } from './program.js';
 import { memoryLine, memoryNow } from './examples/memoryLine.js';
 import { progressLine } from './examples/progressLine.js';
+import { replayOrders } from './examples/replayOrders.js';
 import { Invoices, sendOrders } from './examples/sendOrders.js';
 import { sendVisits } from './examples/sendVisits.js';
 import { results } from './examples/tenfold.js';
@@ -95,6 +106,7 @@ describe('The examples of the pages', () => {
     ['sources.md', 'test/docs/examples/lastBytes.ts'],
     ['sinks.md', 'test/docs/examples/sendOrders.ts'],
     ['sinks.md', 'test/docs/examples/newFiles.ts'],
+    ['sinks.md', 'test/docs/examples/replayOrders.ts'],
     ['recoverable-writer.md', 'test/docs/examples/exportLines.ts'],
     ['streams.md', 'test/docs/examples/exportOrders.ts'],
     ['streams.md', 'test/docs/examples/sendVisits.ts'],
@@ -125,6 +137,24 @@ describe('The examples of the pages', () => {
       expect(invoices.rows.map(({ id }) => id)).toEqual([2, 3]);
       expect(linesBelow(lake, 'archive/')).toEqual(lines);
     }
+  });
+
+  test('replayOrders hands over what the target has refused, once', async () => {
+    const lake = memoryStore('lake');
+    // The store is that of all tests here.
+    lake.delete(keysBelow(lake, 'checkpoints/orders/')).subscribe();
+    const lines = ['{"id":1,"total":100}', '{"id":2,"total":500}'];
+    lake.put('orders/1.ndjson', Buffer.from(`${lines.join('\n')}\n`)).subscribe();
+    const broken = new Invoices();
+    broken.add = () => Promise.reject(new PoisonBatch('The table is not there yet.'));
+    expect(await sendOrders(broken)).toEqual({ outcome: 'finished' });
+    expect(linesBelow(lake, 'rejected/').slice(1)).toEqual(lines);
+    const fixed = new Invoices();
+    for (let run = 0; run < 2; run++) {
+      expect(await replayOrders((batch, mark) => fixed.add(batch, mark))).toEqual({ outcome: 'finished' });
+      expect(fixed.rows.map(({ id }) => id)).toEqual([1, 2]);
+    }
+    expect(linesBelow(lake, 'rejected-again/')).toEqual([]);
   });
 
   test('hours gathers the pages of an hour, per user', () => {

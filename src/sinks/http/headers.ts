@@ -53,6 +53,26 @@ export function headersOf(
   return all;
 }
 
+/** What an answer may repeat of a request and must not be shown: the query of the URL, and values of headers, as a whole and in parts. */
+export function secretsOf(url: string, headers: Headers): readonly string[] {
+  const { search, searchParams } = new URL(url);
+  const values = [...headers].filter(([name]) => !isHarmless.test(name)).map(([, value]) => value);
+  const all = [search.slice(1), ...searchParams.values(), ...values];
+  const parts = all
+    .flatMap((value) => [value, decoded(value)])
+    .flatMap((value) => [value, ...value.split(/[\s,;=:&]+/)]);
+  return [...new Set(parts)].filter(({ length }) => length > 3).sort((a, b) => b.length - a.length);
+}
+
+/** Headers of the sink, whose values a message may have. */
+const isHarmless = /^(content-type|idempotency-key|millrace-\w+)$/;
+
+/** As a service reads it that expects Basic authentication. */
+function decoded(value: string): string {
+  const [, basic = ''] = /^Basic\s+(\S+)$/i.exec(value) ?? [];
+  return Buffer.from(basic, 'base64').toString();
+}
+
 /** A name of a header: RFC 9110, 5.6.2. */
 const isToken = /^[\w!#$%&'*+.^`|~-]+$/;
 

@@ -5,37 +5,24 @@
  * 2. A batch is one request with an `Idempotency-Key`, made of the job's id, the sink, the checkpoint, the sequence and the origin, which
  *    are headers of their own as well. Each try, of whichever attempt, has the same key and the same body. *Crash, or an answer that is lost:* the request is repeated, and the
  *    service recognizes the key.
- * 3. The status decides: see {@link verdictOf}. The rest of the answer is read only to use the connection again, and not for long.
+ * 3. The status decides: see {@link failureOf}. The rest of the answer is read for messages, and to use the connection again, and not for
+ *    long.
  *
  * Exactly once depends on the service. After a crash all batches of the last checkpoint come again, so it must remember their keys, or
  * the highest pair of checkpoint and sequence. It may refuse a lower `Millrace-Epoch` from a process that was replaced.
  */
-import {
-  catchError,
-  concat,
-  concatMap,
-  defer,
-  EMPTY,
-  endWith,
-  finalize,
-  ignoreElements,
-  repeat,
-  takeUntil,
-  takeWhile,
-  throwError,
-  type Observable,
-} from 'rxjs';
+import { catchError, concatMap, defer, ignoreElements, map, type Observable } from 'rxjs';
 import { checkFunction, checkOptions, oneOf, required, type OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption } from '../../config/units.js';
 import { MillraceError } from '../../errors.js';
-import { pause } from '../../flow/clock.js';
-import { systemClock, type FlowOperator } from '../../flow/index.js';
+import type { Clock, FlowOperator } from '../../flow/index.js';
 import { jsonEncoder } from '../../formats/jsonEncoder.js';
 import { PoisonBatch, PublishFailed } from '../outbox/errors.js';
 import type { OutboxMark } from '../outbox/mark.js';
 import { outboxNames, settingsOf, type OutboxOptions, type OutboxSettings } from '../outbox/options.js';
 import { outboxOf } from '../outbox/outboxSink.js';
-import { headersOf } from './headers.js';
+import { beginningOf, excerptOf } from './answer.js';
+import { headersOf, secretsOf } from './headers.js';
 
 /** Options of `httpSink`. */
 export interface HttpSinkOptions<A> extends Omit<OutboxOptions<A>, 'serializer'> {
@@ -112,7 +99,7 @@ export function httpSink<A>(
       ...(outbox as object),
       serializer: json,
       target,
-      publish: (batch, mark, signal) => request(endpoint, batch, mark, signal),
+      publish: (...args) => request(endpoint, ...args),
     },
     { ...outboxNames, publish: true, target: true },
   );
@@ -159,6 +146,7 @@ function request(
   batch: readonly Json[],
   mark: OutboxMark,
   signal: AbortSignal,
+  clock: Clock,
 ): Observable<never> {
   const texts = batch.map(({ text }) => text);
   const body = format === 'json' ? `[${texts.join(',')}]` : texts.map((text) => `${text}\n`).join('');
@@ -169,39 +157,17 @@ function request(
         if (cause instanceof MillraceError) throw cause;
         throw new PublishFailed(`${target} did not answer. Check the service and the network.`, { cause });
       }),
+      concatMap((response) =>
+        beginningOf(response, patience, clock).pipe(
+          map((text) => {
+            const failure = failureOf(response, target, excerptOf(text, secretsOf(url, all)));
+            if (failure !== undefined) throw failure;
+          }),
+          ignoreElements(),
+        ),
+      ),
     );
-  }).pipe(
-    concatMap((response) => {
-      const failure = verdictOf(response, target);
-      return concat(drain(response, patience), failure === undefined ? EMPTY : throwError(() => failure));
-    }),
-  );
-}
-
-/** The most bytes of an answer that are read. */
-const longestAnswer = 64 * 1024;
-
-/**
- * Reads the rest of an answer, which would keep the connection busy. The status has decided, so an answer that is too long, too slow
- * or broken is given up with its connection.
- */
-function drain({ body }: Response, patience: number): Observable<never> {
-  if (body === null) return EMPTY;
-  return defer(() => {
-    const reader = (body as ReadableStream<Uint8Array>).getReader();
-    let left = longestAnswer;
-    return defer(() => reader.read()).pipe(
-      repeat(),
-      takeWhile(({ done, value }) => !done && (left -= value.byteLength) > 0),
-      takeUntil(pause(systemClock, patience).pipe(endWith(undefined))),
-      finalize(() => {
-        reader.cancel().catch(() => undefined);
-      }),
-    );
-  }).pipe(
-    catchError(() => EMPTY),
-    ignoreElements(),
-  );
+  });
 }
 
 /** Statuses that another try may change. */
@@ -209,20 +175,25 @@ const passing = new Set([408, 409, 425, 429]);
 /** Statuses that are about the records. All others are about the request. */
 const aboutData = new Set([400, 413, 422]);
 
-/** What a status says about the batch; `undefined` if the endpoint has it. */
-function verdictOf(response: Response, target: string): MillraceError | undefined {
+/**
+ * What a status says about the batch; `undefined` if the endpoint has it.
+ *
+ * @param excerpt of the answer
+ */
+function failureOf(response: Response, target: string, excerpt: string): MillraceError | undefined {
   const { status } = response;
   if (status >= 200 && status < 300) return undefined;
+  const answered = `${status}${excerpt === '' ? '' : `: ${excerpt}`}`;
   if (passing.has(status) || status >= 500) {
     const retryAfter = retryAfterOf(response.headers);
-    return new PublishFailed(`${target} answered ${status}. Check the service.`, {
+    return new PublishFailed(`${target} answered ${answered}. Check the service.`, {
       ...(retryAfter !== undefined && { retryAfter }),
     });
   }
-  if (aboutData.has(status)) return new PoisonBatch(`${target} refuses a batch with status ${status}.`);
+  if (aboutData.has(status)) return new PoisonBatch(`${target} refuses a batch with status ${answered}.`);
   return new MillraceError(
     'HttpRefused',
-    `${target} answered ${status}. Check the URL and the credentials in \`headers\`; redirects are not followed.`,
+    `${target} answered ${answered}. Check the URL and the credentials in \`headers\`; redirects are not followed.`,
   );
 }
 

@@ -2,7 +2,7 @@ import type { ObservableInput } from 'rxjs';
 import { checkId } from '../../config/checkId.js';
 import { checkFunction, checkOptions, oneOf, required, type OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption, parseDuration, parseSize, type Duration, type Size } from '../../config/units.js';
-import type { OnUnencodable } from '../../flow/index.js';
+import type { Clock, OnUnencodable } from '../../flow/index.js';
 import { serializerOf, type Serializer } from '../../state/index.js';
 import type { BatchLimits } from './batches.js';
 import type { OutboxMark } from './mark.js';
@@ -20,6 +20,11 @@ export type Publish<A> = (
   batch: readonly A[],
   mark: OutboxMark,
   signal: AbortSignal,
+) => ObservableInput<unknown>;
+
+/** {@link Publish} for targets that wait: `clock` is that of the job. */
+export type PublishAt<A> = (
+  ...args: readonly [...batch: Parameters<Publish<A>>, clock: Clock]
 ) => ObservableInput<unknown>;
 
 /**
@@ -83,7 +88,7 @@ export interface OutboxSinkOptions<A> extends OutboxOptions<A> {
 
 /** The options with defaults applied, checked, in bytes and milliseconds. */
 export interface OutboxSettings<A> {
-  readonly publish: Publish<A>;
+  readonly publish: PublishAt<A>;
   /** Absent: the target cannot. */
   readonly skip?: Skip | undefined;
   readonly target: string;
@@ -125,7 +130,7 @@ const poisonNames: OptionNames<PoisonOptions> = { deadLetter: true };
 export function settingsOf<A>(
   of: string,
   id: string,
-  options: OutboxSinkOptions<A>,
+  options: Omit<OutboxSinkOptions<A>, 'publish'> & { readonly publish: PublishAt<A> },
   names: Readonly<Record<string, true>> = outboxNames,
 ): OutboxSettings<A> {
   checkId(`the id of ${of}`, id);

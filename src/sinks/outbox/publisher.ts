@@ -123,7 +123,7 @@ export class BatchPublisher<A> {
   #handOver(records: () => A[], mark: OutboxMark): Observable<never> {
     const { publish } = this.settings;
     return this.#tries(mark, (signal) =>
-      from(answerOf(this.id, publish(records(), mark, signal))).pipe(ignoreElements()),
+      from(answerOf(this.id, publish(records(), mark, signal, this.attempt.clock))).pipe(ignoreElements()),
     );
   }
 
@@ -258,9 +258,10 @@ const batchOf = ({ sink, checkpoint, sequence }: OutboxMark): string =>
   `batch ${sequence} of checkpoint ${checkpoint} of sink '${sink}'`;
 
 function poisonBatch(mark: OutboxMark, cause: unknown): PoisonBatch {
-  const { code } = reasonOf(cause);
+  // The messages of other errors may have values.
+  const why = cause instanceof PoisonBatch ? cause.message : `${reasonOf(cause).code}; \`cause\` has more.`;
   return new PoisonBatch(
-    `The target refused ${batchOf(mark)} (${code}). Fix the target or what makes the records, or set onPoison: { deadLetter: 's3://…' }, and start the job again.`,
+    `The target refused ${batchOf(mark)}: ${why} Fix the target or what makes the records, or set onPoison: { deadLetter: 's3://…' }, and start the job again.`,
     { cause },
   );
 }

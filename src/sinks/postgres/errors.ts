@@ -21,7 +21,8 @@ const messageOf = (sink: string): string => `PostgreSQL, target of sink '${sink}
  * An error of a statement of the sink, or of connecting, as one that decides what happens to the batch. Without a SQLSTATE of the
  * server, it is about the connection: the network, TLS, the login, a client that is closed.
  *
- * The message has the server's code and names, and not its text or detail, which may contain data.
+ * The message has the server's code and the names of what it is about. The server's text is there only if the statement itself is
+ * refused: texts about values quote them, and so do detail and hint, which are only in `cause`.
  *
  * Errors: `PublishFailed`, `PoisonBatch`, `PostgresRefused`.
  */
@@ -89,11 +90,7 @@ export function raced(sink: string): PublishFailed {
 function ofServer(error: unknown, sink: string): MillraceError | undefined {
   const state = stateOf(error);
   if (state === undefined) return undefined;
-  const { table, column, constraint } = error as Readonly<
-    Partial<Record<'table' | 'column' | 'constraint', unknown>>
-  >;
-  const where = [table, column, constraint].filter((each) => typeof each === 'string').join(', ');
-  const named = `SQLSTATE ${state}${where === '' ? '' : `: ${where}`}`;
+  const named = `SQLSTATE ${state}${namesOf(error as object)}`;
   const what = messageOf(sink);
   if (passing.test(state))
     return new PublishFailed(`${what}, cannot take a batch now (${named}). Check the server.`, {
@@ -102,9 +99,34 @@ function ofServer(error: unknown, sink: string): MillraceError | undefined {
   if (aboutData.test(state)) return new PoisonBatch(`${what}, refuses a batch (${named}).`, { cause: error });
   return new MillraceError(
     'PostgresRefused',
-    `${what}, refuses the statement (${named}). Check the names of table and columns, the rights of the user, and that the tables exist: createTable and createMarks make them.`,
+    `${what}, refuses the statement (${named})${textOf(error)}. Check the names of table and columns, the rights of the user, and that the tables exist: createTable and createMarks make them.`,
     { cause: error },
   );
+}
+
+const names = ['schema', 'table', 'column', 'dataType', 'constraint'] as const;
+
+/** What the server names in the fields of an error. */
+function namesOf(error: Readonly<Partial<Record<(typeof names)[number], unknown>>>): string {
+  const found = names.flatMap((name) => {
+    const value = error[name];
+    if (typeof value !== 'string') return [];
+    return `${name === 'dataType' ? 'type' : name} ${value}`;
+  });
+  return found.length === 0 ? '' : `: ${found.join(', ')}`;
+}
+
+/** The most characters of the server's text in a message. */
+const longestText = 300;
+
+/** What the server says about a statement that it does not run. */
+function textOf(error: unknown): string {
+  const { message } = error as { readonly message?: unknown };
+  if (typeof message !== 'string' || message === '') return '';
+  return `: "${message
+    .replace(/[\p{C}\p{Z}]+/gu, ' ')
+    .slice(0, longestText)
+    .toWellFormed()}"`;
 }
 
 /** The SQLSTATE of a `DatabaseError` of `pg`. Codes of the system, such as EPIPE, may look like one, but have no severity. */

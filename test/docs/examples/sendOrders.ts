@@ -19,12 +19,13 @@ interface Order {
 /** In place of a database: `add` is one transaction: the rows and the mark, or neither. */
 export class Invoices {
   rows: readonly Order[] = [];
-  #last: OutboxMark | undefined;
+  readonly #last = new Map<string, OutboxMark>();
 
   add(batch: readonly Order[], mark: OutboxMark): Promise<void> {
-    if (isNewBatch(mark, this.#last)) {
+    const key = `${mark.jobId}/${mark.sink}`;
+    if (isNewBatch(mark, this.#last.get(key))) {
       this.rows = [...this.rows, ...batch];
-      this.#last = mark;
+      this.#last.set(key, mark);
     }
     return Promise.resolve();
   }

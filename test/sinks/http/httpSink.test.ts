@@ -276,9 +276,10 @@ describe('batches for a service', () => {
   });
 
   test.each([
-    ['does not end', (response: ServerResponse) => response.write('x')],
+    ['does not end', false, (response: ServerResponse) => response.write('x')],
     [
       'is longer than anyone reads',
+      true,
       (response: ServerResponse) => {
         const more = (): void => {
           while (response.write(Buffer.alloc(65_536)));
@@ -287,9 +288,9 @@ describe('batches for a service', () => {
         more();
       },
     ],
-  ])('are there by the status, also if the answer %s', async (_, write) => {
+  ])('are there by the status, also if the answer %s', async (_, isLong, write) => {
     const world = new World();
-    const run = start(world, { timeout: 400 });
+    const run = start(world);
     let closed = false;
     service.next.push((request, response, body) => {
       service.take(request, body);
@@ -300,11 +301,45 @@ describe('batches for a service', () => {
     run.record({ n: 1 });
     run.barrier();
     run.durable();
-    // The clock of the job stands still: it does not time out.
-    while (run.pending.length > 0 || !closed) await new Promise((resolve) => setImmediate(resolve));
+    // A second of the job's clock, not of this test.
+    const from = world.clock.now();
+    while (run.pending.length > 0 || !closed) {
+      await new Promise((resolve) => setImmediate(resolve));
+      world.clock.advance(1);
+    }
+    if (!isLong) expect(world.clock.now() - from).toBeGreaterThanOrEqual(1000);
     expect(run.error).toBeUndefined();
     expect(service.requests).toHaveLength(1);
     run.stop();
+  });
+
+  const refused = async (answer: string, options: HttpSinkOptions<Line>): Promise<string> => {
+    const run = start(new World(), options);
+    service.next.push((_, response) => response.writeHead(422).end(answer));
+    run.record({ n: 1 });
+    run.barrier();
+    run.durable();
+    while (run.error === undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect(run.error).toMatchObject({ code: 'PoisonBatch' });
+    return (run.error as Error).message;
+  };
+
+  test('have errors with the status and how the answer begins, in one line', async () => {
+    expect(await refused('', {})).toContain('/rows refuses a batch with status 422. Fix');
+    expect(await refused('\u0007{"error":\n\t"n is \u001b[31mtoo small"}\0', {})).toContain(
+      'with status 422: "{"error": "n is [31mtoo small"}". Fix',
+    );
+    const long = await refused('é'.repeat(100_000), {});
+    expect(long).toContain(`"${'é'.repeat(300)}…"`);
+    expect(long.length).toBeLessThan(700);
+  });
+
+  test('have errors without the secrets that an answer repeats', async () => {
+    const basic = Buffer.from('me:pass word').toString('base64');
+    const answer = `no ${basic} me:pass word Bearer t0ken, t0ken; /rows?secret=1 c00kie-b`;
+    const headers = { authorization: 'Bearer t0ken', 'x-key': `Basic ${basic}`, cookie: 'a=1; b=c00kie-b' };
+    const message = await refused(answer, { headers });
+    expect(message).toContain('422: "no … … …, …; /rows?… …"');
   });
 
   test('are aborted when the attempt ends', async () => {

@@ -610,7 +610,7 @@ withServer('rows in PostgreSQL', () => {
       [5, 'e'],
     ]);
     const [header = '', ...lines] = world.content(world.keys('rejects')[0]!).trim().split('\n');
-    expect(header).toContain('SQLSTATE 23514: visits, visits_id_check');
+    expect(header).toContain('SQLSTATE 23514: schema public, table visits, constraint visits_id_check');
     expect(header).not.toContain('secret');
     expect(lines).toHaveLength(2);
     run.stop();
@@ -623,6 +623,7 @@ withServer('rows in PostgreSQL', () => {
     await published(world, run);
     expect(run.error).toMatchObject({ code: 'PostgresRefused', retryable: false });
     expect(String(run.error)).toContain('42P01');
+    expect(String(run.error)).toContain('"relation "nowhere" does not exist"');
   });
 
   test('a batch that takes too long is given up, and its connection is closed', async () => {
@@ -703,8 +704,24 @@ test.each([
     const found = find(databaseError(code), 'out') as MillraceError;
     expect(found).toBeInstanceOf(MillraceError);
     expect(found.code).toBe(expected);
-    expect(found.message).not.toContain('data');
+    expect(found.message.includes('a message with data')).toBe(expected === 'PostgresRefused');
   }
+});
+
+test('an error has the names of what it is about, and the text about a statement, but never detail and hint', () => {
+  const more = {
+    severity: 'ERROR',
+    table: 't',
+    column: 'c',
+    dataType: 'int4',
+    detail: 'Row (1, x)',
+    hint: 'x?',
+  };
+  const { message } = failureOf(errorOf('42804', `no\ncolumn${'!'.repeat(400)}`, more), 'out');
+  expect(message).toContain('(SQLSTATE 42804: table t, column c, type int4): "no column!!!');
+  expect(message).not.toContain('x?');
+  expect(message).not.toContain('Row');
+  expect(message.length).toBeLessThan(600);
 });
 
 test.each(['23505', '42710', '42P07'])('an error %s of CREATE TABLE is tried again', (code) => {
