@@ -16,7 +16,7 @@ export interface ParquetWriteOptions {
   readonly rowGroup?: {
     /**
      * Bytes that its rows take in memory. Default 16 MiB: as much as a sink with the default budget lets all its files hold. The
-     * sink's `budget` must be four times as much.
+     * sink's `budget` must be four times as much. At most 512 MiB: a group is made in one buffer.
      */
     readonly size?: Size;
     /** Rows. Default 1,000,000. */
@@ -26,6 +26,9 @@ export interface ParquetWriteOptions {
 
 export const writeNames: OptionNames<ParquetWriteOptions> = { compression: true, rowGroup: true };
 const groupNames: OptionNames<NonNullable<ParquetWriteOptions['rowGroup']>> = { size: true, rows: true };
+
+/** In bytes. What the rows take in memory can be more when it is written, and buffers double while they grow. */
+const largestGroup = 512 * 2 ** 20;
 
 const codecs: Readonly<Record<string, WritingCodec>> = {
   snappy: 'SNAPPY',
@@ -47,7 +50,8 @@ export function writerOf(
   checkOptions('parquet', rowGroup, groupNames, 'rowGroup.');
   const { size = '16MiB', rows = 1_000_000 } = rowGroup ?? {};
   const groupBytes = parseSize('parquet: rowGroup.size', size);
-  if (groupBytes < 1) throw new InvalidOption('parquet: rowGroup.size', size, 'at least 1 byte');
+  if (groupBytes < 1 || groupBytes > largestGroup)
+    throw new InvalidOption('parquet: rowGroup.size', size, 'from 1 byte to 512 MiB');
   if (!Number.isSafeInteger(rows) || rows < 1)
     throw new InvalidOption('parquet: rowGroup.rows', rows, 'a whole number from 1');
   if (compression === 'zstd' && !writesZstd)

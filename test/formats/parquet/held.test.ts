@@ -35,7 +35,7 @@ describe('held is about what rows take in memory', () => {
     const ratio = (): number => {
       const encoder = parquet({
         schema: { v: type as ParquetType<unknown> },
-        rowGroup: { size: '1GiB' },
+        rowGroup: { size: '512MiB' },
       }).open({ write: () => undefined });
       encoder.write({ v: valueOf(0) });
       const before = used();

@@ -426,6 +426,7 @@ describe('options', () => {
     [{ schema: { id: types.int64 }, compression: 'lz4' }, 'parquet: compression'],
     [{ schema: { id: types.int64 }, rowGroup: { rows: 0 } }, 'parquet: rowGroup.rows'],
     [{ schema: { id: types.int64 }, rowGroup: { size: 0 } }, 'parquet: rowGroup.size'],
+    [{ schema: { id: types.int64 }, rowGroup: { size: 512 * 2 ** 20 + 1 } }, 'from 1 byte to 512 MiB'],
     [{ schema: { id: types.int64 }, rowGroup: { row: 1 } }, 'rowGroup.row'],
   ])('%j', (options, key) => {
     expect(() => parquet(options as { schema: ParquetFields })).toThrow(
