@@ -2,7 +2,9 @@
  * What jobs have left in a store, and what of it is garbage: unfinished uploads of sinks, and data objects that no checkpoint
  * refers to. Reads only.
  *
- * 1. **Logs.** A folder with a log is a job's. Of each log, the newest entry is read.
+ * 1. **Logs.** A folder with a log is a job's. Of each log, the newest entry is read. Everyone who may write somewhere below the place can put
+ *    a log there, which says of any job that its attempts are over. So a log is *proof* only if the user names its folder, or a key has
+ *    signed it. Any other can protect what it names, but nothing is garbage because of it: that is *unproven*.
  * 2. **Uploads.** The name of a file tells the job, the sink and the epoch that created it. An upload is *garbage* if the epoch is
  *    below that of the newest entry, whose claim ended all earlier attempts, and the entry does not name it: it is never named
  *    again (`checkpoint/leftovers.ts`). It is *named*, or *current* if its attempt may still write it. Without a log of its job
@@ -41,12 +43,14 @@ import { isStoreError } from '../store/errors.js';
 import type { ObjectInfo, ObjectStore, UploadInfo } from '../store/objectStore.js';
 import { eachListed, eachUploads, listedParts, listPages } from '../store/pages.js';
 
-export type Verdict = 'garbage' | 'named' | 'current' | 'foreign';
+export type Verdict = 'garbage' | 'unproven' | 'named' | 'current' | 'foreign';
 
 /** A job, by its log. */
 export interface KnownJob {
   readonly log: LogPlace;
   readonly manifest: Manifest;
+  /** Whether it shows what is garbage. */
+  readonly isProof: boolean;
   readonly uploads: ReadonlySet<string>;
   /** Keys of files that are named without an upload. */
   readonly unsealed: ReadonlySet<string>;
@@ -75,7 +79,7 @@ export interface ObjectFinding {
   readonly key: string;
   readonly bytes: number;
   readonly since: number;
-  readonly verdict: 'garbage' | 'current';
+  readonly verdict: 'garbage' | 'unproven' | 'current';
   readonly jobId: string;
   readonly job: string;
   readonly epoch: number;
@@ -105,8 +109,14 @@ export function logFolders(store: ObjectStore, prefix: string): Observable<reado
   );
 }
 
-/** Reads the newest entry of a log. Emits nothing if there is none. Errors: those of `readNewest`. */
-export function knownJob(log: LogPlace): Observable<KnownJob> {
+/**
+ * Reads the newest entry of a log. Emits nothing if there is none. Errors: those of `readNewest`.
+ *
+ * @param isNamed whether the user has named its folder
+ */
+export function knownJob(log: LogPlace, isNamed: boolean): Observable<KnownJob> {
+  const { sign } = log.scope;
+  const isProof = isNamed || (sign !== undefined && sign.accept !== 'unsigned');
   return readNewest(log).pipe(
     concatMap((manifest) => {
       if (manifest === undefined) return EMPTY;
@@ -119,6 +129,7 @@ export function knownJob(log: LogPlace): Observable<KnownJob> {
       return of({
         log,
         manifest,
+        isProof,
         uploads: new Set(committables.map(({ uploadId }) => uploadId).filter(isString)),
         unsealed: new Set(
           committables.flatMap(({ uploadId, key }) => (uploadId === undefined && isString(key) ? key : [])),
@@ -172,7 +183,8 @@ function findingOf(upload: UploadInfo, bytes: number | undefined, jobs: readonly
 function verdictOf({ key, uploadId }: UploadInfo, epoch: number, own: readonly KnownJob[]): Verdict {
   if (own.length === 0) return 'foreign';
   if (own.some(({ uploads, unsealed }) => uploads.has(uploadId) || unsealed.has(key))) return 'named';
-  return own.every(({ manifest }) => epoch < manifest.epoch) ? 'garbage' : 'current';
+  if (!own.every(({ manifest }) => epoch < manifest.epoch)) return 'current';
+  return own.some(({ isProof }) => isProof) ? 'garbage' : 'unproven';
 }
 
 function sizeOf(store: ObjectStore, { key, uploadId }: UploadInfo): Observable<number | undefined> {
@@ -186,7 +198,7 @@ function sizeOf(store: ObjectStore, { key, uploadId }: UploadInfo): Observable<n
 
 /** The data objects of a job that no checkpoint refers to, page by page. Emits what there is in total. */
 export function dataFindings(job: KnownJob, deal: Deal<ObjectFinding>): Observable<DataFinding> {
-  const { log, manifest, objects: named } = job;
+  const { log, manifest, isProof, objects: named } = job;
   const { prefix, store } = log;
   let objects = 0;
   let bytes = 0;
@@ -196,7 +208,7 @@ export function dataFindings(job: KnownJob, deal: Deal<ObjectFinding>): Observab
     const name = key.slice(root.length);
     const epoch = epochOf(name);
     if (named.has(name) || epoch === Infinity) return [];
-    const verdict = epoch < manifest.epoch ? 'garbage' : 'current';
+    const verdict = epoch >= manifest.epoch ? 'current' : isProof ? 'garbage' : 'unproven';
     const { jobId, job: jobName } = manifest;
     return [{ type: 'object', key, bytes: size, since: modified, verdict, jobId, job: jobName, epoch }];
   };

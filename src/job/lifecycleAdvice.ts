@@ -2,7 +2,8 @@
  * What the lifecycle rules of a bucket do to jobs. S3 applies them by key prefix and age, and knows nothing of checkpoints.
  *
  * 1. **Checkpoints.** The log, the state and the journals of a job are read again however old they are. A rule that deletes in a
- *    checkpoint folder is a problem, whatever its number of days. Published files are not read again: they may expire.
+ *    checkpoint folder is a problem, whatever its number of days, and so is one that moves to an archive, where nothing can be read.
+ *    Published files are not read again: they may expire.
  * 2. **Open files.** A file that is not published is an unfinished upload, which the newest checkpoint names. A rule that aborts
  *    it while the job is down loses the file (`LostUpload`), so its days must exceed the longest downtime.
  * 3. **Leftovers.** Jobs abort their own. Without a rule, those of jobs that never start again stay, and cost money.
@@ -26,8 +27,11 @@ export interface JobPlaces {
 }
 
 export interface RuleFinding {
-  /** `deletes-checkpoints`: objects expire there; `aborts-open-files`: after fewer than {@link safeDays}. */
-  readonly problem: 'deletes-checkpoints' | 'aborts-open-files';
+  /**
+   * `deletes-checkpoints`: objects expire there; `archives-checkpoints`: they go to a class that cannot be read;
+   * `aborts-open-files`: after fewer than {@link safeDays}.
+   */
+  readonly problem: 'deletes-checkpoints' | 'archives-checkpoints' | 'aborts-open-files';
   readonly verdict: 'warning';
   readonly rule: LifecycleRule;
   /** The keys in these places that it applies to. */
@@ -87,6 +91,7 @@ export function lifecycleAdvice(
   };
   const harmful = enabled.flatMap((rule) => [
     ...(expires(rule) ? found('deletes-checkpoints', rule, checkpoints) : []),
+    ...(archives(rule) ? found('archives-checkpoints', rule, checkpoints) : []),
     ...((rule.abortIncompleteAfterDays ?? Infinity) < safeDays
       ? found('aborts-open-files', rule, outputs)
       : []),
@@ -104,6 +109,10 @@ export function lifecycleAdvice(
 
 function expires({ expireAfterDays, expireAtDate }: LifecycleRule): boolean {
   return expireAfterDays !== undefined || expireAtDate !== undefined;
+}
+
+function archives({ archiveAfterDays, archiveAtDate }: LifecycleRule): boolean {
+  return archiveAfterDays !== undefined || archiveAtDate !== undefined;
 }
 
 /** The prefix of all keys that have both prefixes: the longer one, if any key has. */

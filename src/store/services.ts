@@ -29,7 +29,7 @@ export interface StoreLocation {
   readonly capabilities: Observable<StoreCapabilities>;
 }
 
-/** A lifecycle rule of a bucket. Actions on noncurrent versions and transitions to other storage classes are left out. */
+/** A lifecycle rule of a bucket. Actions on noncurrent versions and transitions to storage classes that can be read are left out. */
 export interface LifecycleRule {
   readonly id?: string;
   readonly enabled: boolean;
@@ -41,6 +41,10 @@ export interface LifecycleRule {
   readonly expireAfterDays?: number;
   /** Deletes objects from this time on. Milliseconds since the epoch. */
   readonly expireAtDate?: number;
+  /** Moves objects this number of days after their creation to a class that cannot be read without a restore. */
+  readonly archiveAfterDays?: number;
+  /** Moves them from this time on. Milliseconds since the epoch. */
+  readonly archiveAtDate?: number;
   /** Aborts incomplete uploads this number of days after their creation. */
   readonly abortIncompleteAfterDays?: number;
 }

@@ -40,6 +40,14 @@ describe('a rule that deletes', () => {
     expect(harm([rule(change)])).toEqual([['deletes-checkpoints', ['checkpoints/clicks/']]]);
   });
 
+  test.each([{ archiveAfterDays: 0 }, { archiveAtDate: Date.UTC(2030, 0) }])(
+    'or moves to an archive harms checkpoints: %p',
+    (change) => {
+      expect(harm([rule(change)])).toEqual([['archives-checkpoints', ['checkpoints/clicks/']]]);
+      expect(harm([rule({ prefix: 'out/', ...change })])).toEqual([]);
+    },
+  );
+
   test('in a part of the checkpoint folder harms that', () => {
     const part = rule({ prefix: 'checkpoints/clicks/data/', expireAfterDays: 30 });
     expect(harm([part])).toEqual([['deletes-checkpoints', ['checkpoints/clicks/data/']]]);

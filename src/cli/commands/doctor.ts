@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { concat, defer, EMPTY, from, ignoreElements, map, mergeMap, tap, type Observable } from 'rxjs';
+import { MillraceError } from '../../errors.js';
 import type { DataFinding, KnownJob, ObjectFinding, UploadFinding } from '../../job/doctor.js';
 import { hideUserInfo, plainUri, uriBelow } from '../../path/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
@@ -33,7 +34,7 @@ export function doctor(program: Command, start: Start): void {
     .argument('<place>', 'a bucket, or a folder with output or checkpoints')
     .option(
       '--job <folder>',
-      'of a job with its checkpoints elsewhere; may be repeated',
+      'of a job: its log is proof of what is garbage; may be repeated',
       (folder: string, before: readonly string[] | undefined) => [...(before ?? []), folder],
     )
     .option('--fix', 'remove what is provably garbage; without it, nothing is changed')
@@ -43,7 +44,10 @@ export function doctor(program: Command, start: Start): void {
       examples(
         ['millrace doctor s3://lake', 'what is there, and whose it is'],
         ['millrace doctor s3://out --job s3://lake/checkpoints/clicks', 'with checkpoints in another bucket'],
-        ['millrace doctor --fix s3://lake', 'removes what it calls garbage'],
+        [
+          'millrace doctor --fix s3://lake --job s3://lake/checkpoints/clicks',
+          'removes the garbage of this job',
+        ],
       ),
     )
     .action((place: string, options: DoctorOptions) => start((session) => examine(session, place, options)));
@@ -62,11 +66,14 @@ async function examine(session: Session, place: string, options: DoctorOptions):
   const { uri } = single(await locate(place, io.cwd));
   const examined = stores.open(plainUri(asDirectory(uri), marker));
   const { store, key: prefix } = examined;
-  const logs = (await one(logFolders(store, prefix), stop)).map((key) => ({ ...examined, key }));
+  const logs: { readonly location: StoreLocation; readonly isNamed: boolean }[] = [];
   for (const folder of options.job ?? []) {
     const named = single(await locate(folder, io.cwd));
-    logs.push(stores.open(plainUri(asDirectory(named.uri), marker)));
+    // With the marker of entropy, which shows where the job has it.
+    logs.push({ location: stores.open(asDirectory(named.uri)), isNamed: true });
   }
+  for (const key of await one(logFolders(store, prefix), stop))
+    logs.push({ location: { ...examined, key }, isNamed: key === prefix });
   const { jobs, failed } = await knownJobs(session, logs);
   // What the log that cannot be read names is not known, so it may be anything.
   const report = new Report(session, options, options.fix === true && !failed);
@@ -78,8 +85,14 @@ async function examine(session: Session, place: string, options: DoctorOptions):
     const dealt = dataFindings(job, (page) => report.deal(job.log.store, page));
     await taken(dealt, stop, (data) => report.data(data));
   }
-  await rules(session, jobs, examined, logs);
+  await rules(
+    session,
+    jobs,
+    examined,
+    logs.map(({ location }) => location),
+  );
   const empty = report.found === 0 && (await one(isEmpty(store, prefix), stop));
+  report.unproven(jobs);
   report.end(empty ? `There is nothing below ${hideUserInfo(uri)}.` : 'Nothing is left over.');
   if (failed || report.failed) throw new Reported(1);
 }
@@ -110,7 +123,7 @@ const isEmpty = (store: ObjectStore, prefix: string): Observable<boolean> =>
 /** The jobs whose logs can be read. Of the others nothing is garbage. */
 async function knownJobs(
   session: Session,
-  logs: readonly { readonly store: ObjectStore; readonly key: string }[],
+  logs: readonly { readonly location: StoreLocation; readonly isNamed: boolean }[],
 ): Promise<{ readonly jobs: readonly KnownJob[]; readonly failed: boolean }> {
   const { config, stop } = session;
   const { logPlaceOf } = await import('../../job/checkpointSource.js');
@@ -120,18 +133,28 @@ async function knownJobs(
   const marker = config.transfer.entropy.key;
   const jobs: KnownJob[] = [];
   let failed = false;
-  for (const location of logs) {
+  for (const { location, isNamed } of logs) {
     const log = logPlaceOf({ location, marker, sign });
     if (jobs.some((each) => each.log.store === log.store && each.log.prefix === log.prefix)) continue;
     try {
-      await taken(knownJob(log), stop, (job) => jobs.push(job));
+      await taken(knownJob(log, isNamed), stop, (job) => jobs.push(job));
     } catch (error) {
       stop.throwIfAborted();
       failed = true;
-      session.report(error);
+      session.report(isNamed ? error : withHint(error, log.prefix));
     }
   }
   return { jobs, failed };
+}
+
+/** Where a job has entropy is not known from the log's folder. */
+function withHint(error: unknown, prefix: string): unknown {
+  if (!(error instanceof MillraceError) || error.code !== 'ForeignName') return error;
+  return new MillraceError(
+    error.code,
+    `${error.message} If the job of ${prefix} has entropy in its keys, name its checkpoint folder with the marker: --job 's3://lake/_entropy_/checkpoints/clicks'.`,
+    { cause: error },
+  );
 }
 
 type Finding = UploadFinding | ObjectFinding;
@@ -143,6 +166,7 @@ class Report {
   #bytes = 0;
   #garbage = 0;
   #removed = 0;
+  readonly #unproven = new Set<string>();
 
   constructor(
     private readonly session: Session,
@@ -167,6 +191,21 @@ class Report {
       out.line(
         `Job ${printable(job)} (${jobId}): epoch ${epoch}, checkpoint ${checkpoint} of ${date(at)}; ${counted(objects, 'data object')}, ${size(bytes)}`,
       );
+  }
+
+  /** Names the folders whose logs would have to be proof. */
+  unproven(jobs: readonly KnownJob[]): void {
+    const { err, json, quiet } = this.session;
+    if (json || quiet) return;
+    for (const { log, manifest } of jobs) {
+      if (!this.#unproven.has(manifest.jobId)) continue;
+      const uri = readable(hideUserInfo(uriBelow(log.store.uri, log.prefix)));
+      err.line(
+        printable(
+          `Others may have written the log of ${uri}, so what it would make garbage is unproven. If it is that of your job: --job ${uri}`,
+        ),
+      );
+    }
   }
 
   get found(): number {
@@ -198,6 +237,7 @@ class Report {
     this.#found += 1;
     this.#bytes += bytes ?? 0;
     if (verdict === 'garbage') this.#garbage += 1;
+    if (verdict === 'unproven' && jobId !== undefined) this.#unproven.add(jobId);
     const uri = hideUserInfo(uriBelow(store.uri, key));
     const upload = type === 'upload' ? { uploadId: finding.uploadId, sink: finding.sink } : {};
     const monthly = bytes === undefined ? undefined : (bytes / 1e9) * this.options.price;
@@ -206,7 +246,7 @@ class Report {
       return;
     }
     const of = jobId === undefined ? 'no job' : `job ${job ?? jobId}, epoch ${epoch ?? ''}`;
-    const parts = [verdict.padEnd(7), type, date(since), bytes === undefined ? '' : size(bytes), of];
+    const parts = [verdict.padEnd(8), type, date(since), bytes === undefined ? '' : size(bytes), of];
     out.line(`${parts.map(printable).join('  ')}  ${printable(readable(uri))}`);
   }
 

@@ -38,6 +38,8 @@ function messageOf(store: ObjectStore, finding: LifecycleFinding): string {
       return `No rule aborts all unfinished uploads below ${folders}: set AbortIncompleteMultipartUpload to ${safeDays} days or more, and to more than a job can be down, or leftovers cost money until they are removed.`;
     case 'deletes-checkpoints':
       return `${nameOf(finding)} deletes objects below ${folders} ${whenOf(finding)}: checkpoints need their log, state and journals, however old they are. Exempt checkpoint folders from it.${partOf(finding)}`;
+    case 'archives-checkpoints':
+      return `${nameOf(finding)} moves objects below ${folders} to an archive ${whenOf(finding)}: a job cannot read them there, so it cannot start. Exempt checkpoint folders from it.${partOf(finding)}`;
     case 'aborts-open-files':
       return `${nameOf(finding)} aborts unfinished uploads below ${folders} after ${days(finding.rule.abortIncompleteAfterDays)}: a job that is down for longer loses the files that it has open there (LostUpload). Set it to ${safeDays} days or more, and to more than a job can be down.${partOf(finding)}`;
   }
@@ -47,9 +49,13 @@ function nameOf({ rule: { id, prefix } }: RuleFinding): string {
   return id === undefined ? `The rule for the prefix '${prefix}'` : `The rule '${id}'`;
 }
 
-function whenOf({ rule: { expireAfterDays, expireAtDate } }: RuleFinding): string {
-  if (expireAfterDays !== undefined) return `after ${days(expireAfterDays)}`;
-  return `from ${new Date(expireAtDate ?? 0).toISOString().slice(0, 10)} on`;
+function whenOf({ problem, rule }: RuleFinding): string {
+  const [after, at] =
+    problem === 'archives-checkpoints'
+      ? [rule.archiveAfterDays, rule.archiveAtDate]
+      : [rule.expireAfterDays, rule.expireAtDate];
+  if (after !== undefined) return `after ${days(after)}`;
+  return `from ${new Date(at ?? 0).toISOString().slice(0, 10)} on`;
 }
 
 function partOf({ rule }: RuleFinding): string {

@@ -22,8 +22,13 @@ export async function lifecycleRules({
   }
 }
 
+/** Storage classes whose objects cannot be read without a restore. */
+const archives: ReadonlySet<string | undefined> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
+
 function ruleOf(rule: SdkRule): LifecycleRule {
-  const { ID: id = '', Status, Filter, Expiration, AbortIncompleteMultipartUpload } = rule;
+  const { ID: id = '', Status, Filter, Expiration, Transitions = [], AbortIncompleteMultipartUpload } = rule;
+  const archive = Transitions.find(({ StorageClass }) => archives.has(StorageClass));
+  const archiveDate = archive?.Date?.getTime();
   const days = Expiration?.Days;
   const date = Expiration?.Date?.getTime();
   const abortDays = AbortIncompleteMultipartUpload?.DaysAfterInitiation;
@@ -35,6 +40,8 @@ function ruleOf(rule: SdkRule): LifecycleRule {
     hasOtherFilter: Filter !== undefined && hasOtherFilter(Filter),
     ...(days === undefined ? {} : { expireAfterDays: days }),
     ...(date === undefined ? {} : { expireAtDate: date }),
+    ...(archive !== undefined && archiveDate === undefined && { archiveAfterDays: archive.Days ?? 0 }),
+    ...(archiveDate === undefined ? {} : { archiveAtDate: archiveDate }),
     ...(abortDays === undefined ? {} : { abortIncompleteAfterDays: abortDays }),
   };
 }

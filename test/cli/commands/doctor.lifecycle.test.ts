@@ -86,6 +86,13 @@ test('each bucket is compared with what the job keeps there; the exit code is 0'
   ]);
 });
 
+test('a rule that moves checkpoints to an archive is a warning', async () => {
+  const cold: LifecycleRule = { enabled: true, prefix: '', hasOtherFilter: false, archiveAfterDays: 90 };
+  expect(lines(await doctor({ state: [week, cold] }, 's3://lake', ...job))).toEqual([
+    "warning  lifecycle  The rule for the prefix '' moves objects below s3://state/checkpoints/clicks/ to an archive after 90 days: a job cannot read them there, so it cannot start. Exempt checkpoint folders from it.",
+  ]);
+});
+
 test('a sink without open files may write anywhere below the place, in no other bucket', async () => {
   const hasty: LifecycleRule = { ...week, prefix: 'other/', abortIncompleteAfterDays: 1 };
   const rules = { lake: [week, hasty], state: [week, hasty] };

@@ -63,9 +63,11 @@ describe.each([
     });
   }
 
+  const named = (): readonly [string, string] => ['--job', `${place.uri}checkpoints/clicks`];
+
   /** Everything that a bucket may hold. */
   async function bucket(): Promise<void> {
-    const named = await upload(nameOf(jobId, 3, 1));
+    const uploaded = await upload(nameOf(jobId, 3, 1));
     for (const key of [
       nameOf(jobId, 3, 2),
       nameOf(jobId, 4, 3), // named, without its upload
@@ -80,7 +82,7 @@ describe.each([
     await log('checkpoints', {
       operators: {
         keys: { kind: 'operator', open: [], objects: ['data/0000000003/keys-1.state'] },
-        out: { kind: 'sink', open: [committable(nameOf(jobId, 3, 1), named)], objects: [] },
+        out: { kind: 'sink', open: [committable(nameOf(jobId, 3, 1), uploaded)], objects: [] },
       },
       pending: [{ sink: 'out', committable: committable(nameOf(jobId, 4, 3)) }],
       retained: [{ n: 4, putId: 'r', checkpoint: 2, objects: ['data/0000000002/keys-1.state'] }],
@@ -105,7 +107,7 @@ describe.each([
   test('tells whose everything is, and what is garbage; changes nothing', async () => {
     await bucket();
     const before = await contents(place.store, place.prefix);
-    const found = await doctor('--json', place.uri);
+    const found = await doctor('--json', place.uri, ...named());
     expect(found).toMatchObject({ code: 0, err: '' });
     const file = (of: string, e: number, counter: number): string =>
       nameOf(of, e, counter).split('/').at(-1)!;
@@ -120,7 +122,7 @@ describe.each([
       ['object', 'current', 'keys-3.state', 13],
     ]);
     expect(records(found.out).at(-1)).toMatchObject({ type: 'job', job: 'clicks', jobId, epoch, objects: 4 });
-    const shown = await doctor(place.uri);
+    const shown = await doctor(place.uri, ...named());
     expect(shown.out).toContain('job clicks, epoch 3');
     expect(shown.err).toContain('8 findings, 50 B. Estimate: $0.00 a month, at $0.023 for a GB.');
     expect(shown.err).toContain('Nothing was removed. --fix removes 2 findings of garbage.');
@@ -131,11 +133,11 @@ describe.each([
   test('--fix removes garbage, and nothing else; then there is none', async () => {
     await bucket();
     const before = Object.keys(await contents(place.store, place.prefix));
-    expect(await doctor('--fix', place.uri)).toMatchObject({ code: 0 });
+    expect(await doctor('--fix', place.uri, ...named())).toMatchObject({ code: 0 });
     const left = Object.keys(await contents(place.store, place.prefix));
     expect(left).toEqual(before.filter((key) => !key.endsWith('keys-2.state')));
     expect(await uploadsOf(place.store, place.prefix)).toBe(5);
-    const again = await doctor('--json', '--fix', place.uri);
+    const again = await doctor('--json', '--fix', place.uri, ...named());
     expect(verdicts(again).filter(([, verdict]) => verdict === 'garbage')).toEqual([]);
   });
 
@@ -147,6 +149,37 @@ describe.each([
     expect(await uploadsOf(place.store, place.prefix)).toBe(6);
     await doctor('--fix', out, '--job', `${place.uri}checkpoints/clicks`);
     expect(await uploadsOf(place.store, place.prefix)).toBe(5);
+  });
+
+  test('a log that nobody has named is no proof: anybody may have written it', async () => {
+    await bucket();
+    await log('theirs', { jobId: 'bcdefghijklm', epoch: 999 });
+    const before = await contents(place.store, place.prefix);
+    const found = await doctor('--json', '--fix', place.uri, ...named());
+    expect(verdicts(found).filter(([, verdict]) => verdict === 'unproven')).toEqual([
+      ['upload', 'unproven', nameOf('bcdefghijklm', 1, 5).split('/').at(-1), 5],
+    ]);
+    const shown = await doctor('--fix', place.uri);
+    expect(shown.err).toContain(`If it is that of your job: --job ${place.uri}theirs/clicks/`);
+    expect(await uploadsOf(place.store, place.prefix)).toBe(5);
+    expect(Object.keys(await contents(place.store, place.prefix))).toEqual(
+      Object.keys(before).filter((key) => !key.endsWith('keys-2.state')),
+    );
+  });
+
+  test('a job with entropy in its keys is named with the marker; otherwise the error says so', async () => {
+    const values = Array.from({ length: 16 }, (_, i) => `e${i}`);
+    const entropy = { at: place.prefix.length, name: true, values };
+    await log('checkpoints', { entropy });
+    await put(place.store, {
+      [`${place.prefix}e3/checkpoints/clicks/data/0000000001/e3/x-1.state`]: 'garbage',
+    });
+    expect((await doctor(place.uri)).err).toContain('name its checkpoint folder with the marker');
+    const marked = ['--job', `${place.uri}_entropy_/checkpoints/clicks`] as const;
+    const given = { ...place.given, env: { ...place.given.env, S3_ENTROPY_KEY: '_entropy_' } };
+    const found = await cli(['doctor', '--json', '--fix', place.uri, ...marked], given);
+    expect(found).toMatchObject({ code: 0, err: '' });
+    expect(verdicts(found)).toEqual([['object', 'garbage', 'x-1.state', 7]]);
   });
 
   test('a log that cannot be read is reported, and nothing of its job is garbage', async () => {
@@ -163,7 +196,7 @@ describe.each([
     await bucket();
     const entry = `${place.prefix}elsewhere/clicks/log/${'10'.padStart(20, '0')}`;
     await put(place.store, { [entry]: 'no manifest' });
-    const found = await doctor('--fix', place.uri);
+    const found = await doctor('--fix', place.uri, ...named());
     expect(found.code).toBe(1);
     expect(found.err).toContain('Nothing was removed, because a log could not be read');
     expect(await uploadsOf(place.store, place.prefix)).toBe(6);
@@ -183,7 +216,7 @@ describe.each([
   test('an older copy of the log does not make garbage of what the log names, nor the other way round', async () => {
     await bucket();
     await log('backup', { epoch: 2 });
-    const found = await doctor('--json', place.uri);
+    const found = await doctor('--json', place.uri, ...named());
     expect(verdicts(found).filter(([type, verdict]) => type === 'upload' && verdict === 'garbage')).toEqual(
       [],
     );
@@ -213,7 +246,10 @@ test('what is listed is not held: a page is dealt with before the next is asked 
     requests.push(method);
     return run;
   });
-  const { code } = await cli(['doctor', '--fix', '-q', 'memory://lake/'], storesOf(watched));
+  const { code } = await cli(
+    ['doctor', '--fix', '-q', 'memory://lake/', '--job', 'memory://lake/c/many'],
+    storesOf(watched),
+  );
   expect(code).toBe(0);
   const last = requests.filter((method) => method === 'list' || method === 'delete').slice(-6);
   expect(last).toEqual(['list', 'delete', 'list', 'delete', 'list', 'delete']);
@@ -224,7 +260,10 @@ test('a job whose processes were killed goes on after --fix, and publishes each 
   const lines = Array.from({ length: 60 }, (_, i) => `${i}`.padStart(8, '0'));
   let fixed = 0;
   const fix = async (memory: ObjectStore): Promise<void> => {
-    const { code, out } = await cli(['doctor', '--json', '--fix', 'memory://lake/'], storesOf(memory));
+    const { code, out } = await cli(
+      ['doctor', '--json', '--fix', 'memory://lake/', '--job', 'memory://lake/checkpoints/clicks'],
+      storesOf(memory),
+    );
     expect(code).toBe(0);
     fixed += records(out).filter(({ verdict }) => verdict === 'garbage').length;
   };

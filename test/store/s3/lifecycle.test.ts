@@ -9,6 +9,8 @@ const rules: readonly LifecycleRule[] = [
   { id: 'all', enabled: true, prefix: '', hasOtherFilter: false, abortIncompleteAfterDays: 7 },
   { id: 'old', enabled: false, prefix: 'raw/ä&b ', hasOtherFilter: false, expireAfterDays: 30 },
   { enabled: true, prefix: 'tmp/', hasOtherFilter: true, expireAtDate: Date.UTC(2030, 0) },
+  { enabled: true, prefix: 'cold/', hasOtherFilter: false, archiveAfterDays: 90 },
+  { enabled: true, prefix: 'then/', hasOtherFilter: false, archiveAtDate: Date.UTC(2031, 0) },
 ];
 
 test('what a server has is read; nothing is no rule', async () => {

@@ -12,7 +12,8 @@ export function lifecycle(rules: readonly LifecycleRule[] = []): Reply {
 
 function ruleOf(rule: LifecycleRule): Xml {
   const { id, enabled, prefix, hasOtherFilter, expireAfterDays, expireAtDate } = rule;
-  const { abortIncompleteAfterDays } = rule;
+  const { abortIncompleteAfterDays, archiveAfterDays, archiveAtDate } = rule;
+  const archives = archiveAfterDays !== undefined || archiveAtDate !== undefined;
   const Expiration = {
     Days: expireAfterDays,
     Date: expireAtDate === undefined ? undefined : isoTime(expireAtDate),
@@ -25,6 +26,13 @@ function ruleOf(rule: LifecycleRule): Xml {
       : { Prefix: prefix },
     Status: enabled ? 'Enabled' : 'Disabled',
     Expiration: expires ? Expiration : undefined,
+    Transition: archives
+      ? {
+          Days: archiveAfterDays,
+          Date: archiveAtDate === undefined ? undefined : isoTime(archiveAtDate),
+          StorageClass: 'GLACIER',
+        }
+      : undefined,
     AbortIncompleteMultipartUpload:
       abortIncompleteAfterDays === undefined ? undefined : { DaysAfterInitiation: abortIncompleteAfterDays },
   };
