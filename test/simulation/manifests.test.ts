@@ -46,6 +46,14 @@ describe('readers see manifests of whole files, each file in one, and latest onl
       });
   });
 
+  test.each(['columns', 'array', 'gzip of rows'] as const)(
+    'if a restart adds to the bytes of a file: %s',
+    (output) => {
+      for (let at = 40; at <= calls; at += effort(13, 2))
+        expectExact({ ...scenario, output, fates: [{ kind: 'crash', at, when: 'after' }] });
+    },
+  );
+
   test('in random lives with faults', () => {
     for (let seed = 1; seed <= effort(12, 300); seed++)
       expectExact({ ...drawScenario(seed), records: 80, manifests: true });

@@ -38,12 +38,12 @@ export class ManifestReader {
 
   /** Keys of files. */
   get files(): string[] {
-    return this.#keys().filter((key) => !key.startsWith(`${this.#prefix}_manifests/`));
+    return [...this.#sizes().keys()].filter((key) => !key.startsWith(`${this.#prefix}_manifests/`));
   }
 
   look(): void {
-    const keys = new Set(this.#keys());
-    for (const key of keys) {
+    const keys = this.#sizes();
+    for (const key of keys.keys()) {
       if (!key.startsWith(`${this.#prefix}_manifests/`) || this.#read.has(key)) continue;
       const body = this.#json(key);
       if (key.endsWith('/latest.json')) {
@@ -57,8 +57,11 @@ export class ManifestReader {
       }
       const manifest = body as FileManifest;
       this.#read.set(key, manifest);
-      for (const { uri } of manifest.files)
-        if (!keys.has(this.keyOf(uri))) this.wrong.push(`${key} names ${uri}, which does not exist`);
+      for (const { uri, bytes } of manifest.files) {
+        const size = keys.get(this.keyOf(uri));
+        if (size === undefined) this.wrong.push(`${key} names ${uri}, which does not exist`);
+        else if (size !== bytes) this.wrong.push(`${uri} has ${size} bytes, but ${key} has ${bytes}`);
+      }
       const [newest = ''] = [...this.#read.keys()].sort().reverse();
       if (newest !== key) this.wrong.push(`${key} appeared after ${newest}`);
     }
@@ -86,10 +89,10 @@ export class ManifestReader {
     return decodeURIComponent(uri.slice(this.#inner.uri.length + 1));
   }
 
-  #keys(): string[] {
-    return now(listAll(this.#inner, this.#prefix).pipe(toArray()))
-      .flat()
-      .map(({ key }) => key);
+  /** Of all objects, by key. */
+  #sizes(): Map<string, number> {
+    const objects = now(listAll(this.#inner, this.#prefix).pipe(toArray())).flat();
+    return new Map(objects.map(({ key, size }) => [key, size]));
   }
 
   #json(key: string): unknown {

@@ -309,6 +309,28 @@ test('without manifests before: those pending then get one', () => {
   expectWhole(world);
 });
 
+test('another job in the same folder, as one from a savepoint, and another sink have manifests of their own', () => {
+  const world = new World();
+  const next = Object.assign(new World({ store: world.store }), { jobId: 'job-of-after' });
+  const runs = [
+    new Run(world, { sink }),
+    new Run(next, { sink }),
+    new Run(new World({ store: world.store }), { sink, id: 'other/sink' }),
+  ];
+  for (const run of runs) {
+    run.line('a', '1');
+    run.barrier();
+    expect(run.error).toBeUndefined();
+  }
+  const name = '0000000001-0000000000000001.json';
+  expect(world.keys('out/_manifests/')).toEqual(
+    ['other_2f_sink/job-4567_abc', 'out/job-4567_abc', 'out/job-of-after'].flatMap((of) => [
+      `out/_manifests/${of}/${name}`,
+      `out/_manifests/${of}/latest.json`,
+    ]),
+  );
+});
+
 test('a committed file that a consumer has removed stays in its manifest', () => {
   const world = new World();
   const first = new Run(world, { sink, wrap: atPut('.json', 99, () => new Observable()) });
