@@ -1,99 +1,65 @@
-import { concatMap, lastValueFrom, map, NEVER, Observable } from 'rxjs';
+import { concatMap, lastValueFrom, map, NEVER } from 'rxjs';
 import fc from 'fast-check';
-import {
-  createMemoryStore,
-  decorate,
-  StoreError,
-  type ObjectStore,
-  type RecoverableFile,
-  type RecoverableWriter,
-} from 'millrace/stores';
+import { createMemoryStore, decorate, type ObjectStore } from 'millrace/stores';
 import { crashAt } from '#src/store/decorators/faults.js';
+import { InFlight } from '../../store/inFlight.js';
 import { effort } from '../../support/effort.js';
-import { codeOf, content, objectsIn, part, uploadsIn, writerOn } from './support.js';
+import { failingAt, Model, name, program, recovered, step, type Durable } from './model.js';
+import {
+  codeOf,
+  content,
+  inMemory,
+  objectsIn,
+  overGateway,
+  part,
+  uploadsIn,
+  writerOn,
+  type Place,
+} from './support.js';
 
 const memory = (completeSubset = true) =>
   createMemoryStore({ uri: 'memory://lake', minimumPartSize: part, completeSubset });
-const name = 'a.bin';
 const key = `out/${name}`;
-
-/** What the caller's checkpoints hold: the last string that was stored, and how many bytes it stands for. */
-interface Durable {
-  state: string | undefined;
-  size: number;
-}
-
-/** Writes a file of 40 bytes and a tail that is too long to be inline, with checkpoints between; each is durable at once. */
-async function program(writer: RecoverableWriter, durable: Durable): Promise<void> {
-  const file = await writer.open(name);
-  const write = async (size: number): Promise<void> => file.write(content(size, file.size));
-  const keep = (state: string): void => void Object.assign(durable, { state, size: file.size });
-  await write(2 * part + 3);
-  keep(await file.persist());
-  await write(part);
-  keep(await file.persist());
-  await write(5);
-  keep(await file.closeForCommit());
-  await writer.commit(durable.state ?? '');
-  await writer.commit(durable.state ?? '');
-}
-
-const isResumable = (state: string): boolean => state.startsWith('millrace-resumable');
-
-/** What a caller does after a crash, or after another. */
-async function recovered(store: ObjectStore, { state }: Durable): Promise<void> {
-  if (state === undefined) return;
-  const writer = writerOn(store);
-  const committable = isResumable(state) ? writer.recover(state) : state;
-  await writer.commit(committable);
-  await writer.commit(committable);
-  await writer.cleanup(committable);
-  await writer.commit(committable);
-  await writer.close();
-}
-
-/** A store that fails its n-th request, before or after its effect. */
-function failingAt(inner: ObjectStore, n: number, when: 'before' | 'after'): ObjectStore {
-  let calls = 0;
-  const failure = new StoreError('Unavailable', 'The server does not answer.');
-  return decorate(inner, (_, run) => {
-    const fails = ++calls === n;
-    if (!fails) return run;
-    return new Observable((out) => {
-      if (when === 'after') run.subscribe({ error: () => undefined });
-      out.error(failure);
-    });
-  });
-}
 
 const whole: Durable = { state: undefined, size: 3 * part + 8 };
 const cases = Array.from({ length: 30 }, (_, i) => i + 1).flatMap((n) =>
   (['before', 'after'] as const).map((when) => [n, when] as const),
 );
 
-describe('a file is what its last durable checkpoint says', () => {
+describe.each([
+  ['in memory', inMemory, cases, effort(60, 1000)],
+  ['over a gateway', overGateway, cases.filter((_, i) => i % effort(5, 1) === 0), effort(10, 200)],
+] as const)('%s, a file is what its last durable checkpoint says', (_, start, cases, runs) => {
+  let place: Place;
+  beforeAll(async () => {
+    place = await start();
+  });
+  afterAll(() => place.close());
+
   test('wherever the process crashes', async () => {
     let crashes = 0;
     for (const [n, when] of cases) {
-      const store = memory();
+      const inFlight = new InFlight();
+      const store = inFlight.wrap(place.open());
       const mortal = crashAt(store, n, when);
       const durable: Durable = { ...whole, size: 0 };
       const run = { over: false };
       const running = program(writerOn(mortal.store), durable).then(() => (run.over = true));
       while (!mortal.dead && !run.over) await Promise.race([running, new Promise(setImmediate)]);
       if (mortal.dead) crashes++;
+      await inFlight.none();
       await recovered(store, durable);
       const found = await objectsIn(store);
       // A tail that the caller has no name for stays.
       if (durable.state === undefined) expect(Object.keys(found).filter((each) => each === key)).toEqual([]);
       else expect(found).toEqual({ [key]: content(durable.size) });
     }
-    expect(crashes).toBeGreaterThan(12);
+    expect(crashes).toBeGreaterThan(cases.length / 5);
   });
 
   test('whichever request fails, and the writer is closed properly', async () => {
     for (const [n, when] of cases) {
-      const store = memory();
+      const store = place.open();
       const durable: Durable = { ...whole, size: 0 };
       const writer = writerOn(failingAt(store, n, when));
       await program(writer, durable).catch(() => undefined);
@@ -110,127 +76,13 @@ describe('a file is what its last durable checkpoint says', () => {
   test('in any order of writes, checkpoints, crashes and recoveries', () =>
     fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
-        const model = new Model();
+        const model = new Model(place.open());
         for (const each of steps) await model.run(each);
         await model.end();
       }),
-      { numRuns: effort(60, 1000) },
+      { numRuns: runs },
     ));
 });
-
-type Step =
-  | { readonly do: 'write'; readonly size: number }
-  | { readonly do: 'persist' | 'close' | 'crash' | 'fail' | 'commit' | 'zombie' | 'cleanup' };
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ do: fc.constant('write' as const), size: fc.integer({ min: 0, max: 3 * part }) }),
-  fc.record({
-    do: fc.constantFrom(
-      'persist' as const,
-      'persist' as const,
-      'close' as const,
-      'crash' as const,
-      'fail' as const,
-      'commit' as const,
-      'zombie' as const,
-      'cleanup' as const,
-    ),
-  }),
-);
-
-/**
- * A caller with a log of checkpoints. Zombies are files of processes that were thought dead: they go on.
- */
-class Model {
-  readonly #store = createMemoryStore({ uri: 'memory://lake', minimumPartSize: part });
-  #writer = writerOn(this.#store);
-  #file: { readonly open: RecoverableFile; readonly name: string } | undefined;
-  #files = 0;
-  #durable: (Durable & { readonly name: string }) | undefined;
-  readonly #pending: { readonly committable: string; readonly name: string; readonly size: number }[] = [];
-  readonly #published = new Map<string, number>();
-  readonly #zombies: RecoverableFile[] = [];
-
-  async run(step: Step): Promise<void> {
-    switch (step.do) {
-      case 'write': {
-        const { open } = await this.#current();
-        return open.write(content(step.size, open.size));
-      }
-      case 'persist': {
-        const { open, name } = await this.#current();
-        const earlier = this.#durable;
-        this.#durable = { state: await open.persist(), size: open.size, name };
-        if (earlier?.state !== undefined && earlier.state !== this.#durable.state)
-          await this.#writer.cleanup(earlier.state);
-        return;
-      }
-      case 'close': {
-        const { open, name } = await this.#current();
-        this.#pending.push({ committable: await open.closeForCommit(), name, size: open.size });
-        this.#file = this.#durable = undefined;
-        return;
-      }
-      case 'crash':
-        if (this.#file !== undefined) this.#zombies.push(this.#file.open);
-        this.#restart();
-        return;
-      case 'fail':
-        await this.#writer.close();
-        this.#restart();
-        return;
-      case 'commit':
-        return this.#commit();
-      case 'zombie':
-        for (const zombie of this.#zombies) {
-          // It has reached its checkpoint, but the log is not its own any more.
-          await zombie.write(content(2 * part, zombie.size + 1)).catch(() => undefined);
-          await zombie.persist().catch(() => undefined);
-        }
-        return;
-      case 'cleanup':
-        for (const { committable, name } of this.#pending)
-          if (this.#published.has(name)) await this.#writer.cleanup(committable);
-    }
-  }
-
-  async end(): Promise<void> {
-    await this.#commit();
-    await this.#commit();
-    for (const { committable } of this.#pending) await this.#writer.cleanup(committable);
-    await this.#commit();
-    const left = this.#durable === undefined ? 0 : 1;
-    const found = await objectsIn(this.#store);
-    for (const [name, size] of this.#published) expect(found[`out/${name}`]).toEqual(content(size));
-    const isTail = (each: string): boolean => each.startsWith('out/.millrace-tails/');
-    const tails = Object.keys(found).filter(isTail);
-    expect(Object.keys(found).length - tails.length).toBe(this.#published.size);
-    expect(tails.length).toBeLessThanOrEqual(left + this.#zombies.length * 20);
-  }
-
-  async #current(): Promise<{ readonly open: RecoverableFile; readonly name: string }> {
-    const name = `${this.#files}`;
-    if (this.#file === undefined) this.#files++;
-    return (this.#file ??= { open: await this.#writer.open(name), name });
-  }
-
-  /** A new process: it has only the log. */
-  #restart(): void {
-    this.#writer = writerOn(this.#store);
-    this.#file = undefined;
-    const { state, size, name } = this.#durable ?? {};
-    if (state !== undefined && size !== undefined && name !== undefined)
-      this.#pending.push({ committable: this.#writer.recover(state), name, size });
-    this.#durable = undefined;
-  }
-
-  async #commit(): Promise<void> {
-    for (const { committable, name, size } of this.#pending) {
-      await this.#writer.commit(committable);
-      this.#published.set(name, size);
-    }
-  }
-}
 
 describe('a commit', () => {
   /** A file whose resumable is durable, with its writer, which was thought dead. */

@@ -1,7 +1,15 @@
 import { lastValueFrom, of } from 'rxjs';
-import { createStores, type ObjectStore, type RecoverableWriter } from 'millrace/stores';
+import {
+  createMemoryStore,
+  createStores,
+  S3Connection,
+  type ObjectStore,
+  type RecoverableWriter,
+} from 'millrace/stores';
+import { startGateway } from 'millrace/testing';
 import { FolderWriter } from '#src/fs/recoverable/recoverableWriter.js';
 import { systemClock, unlimited, type Clock } from '#src/flow/index.js';
+import { credentials } from '../../store/s3support.js';
 
 /** Bytes of a part in these tests. */
 export const part = 8;
@@ -24,6 +32,43 @@ export function writerOn(store: ObjectStore, completeSubset = true): Recoverable
     inlineTail: 2,
     onClose: () => undefined,
   });
+}
+
+/** Opens empty stores, one after the other. */
+export interface Place {
+  open(): ObjectStore;
+  close(): Promise<void>;
+}
+
+/** In memory. */
+export function inMemory(): Promise<Place> {
+  return Promise.resolve({
+    open: () => createMemoryStore({ uri: 'memory://lake', minimumPartSize: part }),
+    close: () => Promise.resolve(),
+  });
+}
+
+/** In memory behind a gateway, so that answers come over HTTP. A store is empty when the next one is opened. */
+export async function overGateway(): Promise<Place> {
+  let store: ObjectStore = createMemoryStore();
+  const newest = new Proxy(store, {
+    get: (_, method: keyof ObjectStore) => {
+      const value: unknown = store[method];
+      return typeof value === 'function' ? (value.bind(store) as unknown) : value;
+    },
+  });
+  const gateway = await startGateway({ buckets: { lake: newest }, credentials });
+  const connection = new S3Connection({ endpoint: gateway.endpoint, credentials });
+  return {
+    open: () => {
+      store = createMemoryStore({ uri: 'memory://lake', minimumPartSize: part });
+      return connection.store('lake');
+    },
+    close: async () => {
+      connection.close();
+      await gateway.close();
+    },
+  };
 }
 
 /** `size` bytes that differ by their place in the file. */
