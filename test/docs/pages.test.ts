@@ -28,6 +28,7 @@ import * as rxjs from 'rxjs';
 import { tap } from 'rxjs';
 import { encodeLatest, encodeManifest, nameOf } from '../../src/sinks/file/fileManifest.js';
 import { seeded } from '../../src/testing/store/support.js';
+import { balances, Money, type Payment } from './examples/balances.js';
 import { copyState } from './examples/copyState.js';
 import { copyFrugally } from './examples/copyFrugally.js';
 import { copyClicks } from './examples/copyClicks.js';
@@ -86,6 +87,7 @@ describe('The examples of the pages', () => {
   test.each([
     ['concepts.md', 'test/docs/examples/countVisits.ts'],
     ['state.md', 'test/docs/examples/hours.ts'],
+    ['state.md', 'test/docs/examples/balances.ts'],
     ['state-ttl.md', 'test/docs/examples/oncePerDay.ts'],
     ['split-and-merge.md', 'test/docs/examples/countPart.ts'],
     ['testing.md', 'test/docs/examples/crashedJob.ts'],
@@ -272,6 +274,54 @@ describe('The examples of the pages', () => {
     stop.abort();
     await pass(90);
     expect(await running).toEqual({ outcome: 'stopped' });
+  });
+
+  test('balances continues with what version 1 of its serializer wrote', async () => {
+    const lake = new Lake();
+    lake.put('in/1.ndjson', [{ account: 'ann', cents: 120 }]);
+    const euros: millrace.Serializer<Money> = {
+      id: 'money',
+      version: 1,
+      encode: ({ cents }) => Buffer.from(String(cents)),
+      decode: (bytes) => new Money(Number(Buffer.from(bytes).toString()), 'EUR'),
+    };
+    const before = millrace.keyed('balances', {
+      key: ({ account }: Payment) => account,
+      state: { balance: valueState(new Money(0, 'EUR'), { serializer: euros }) },
+      onRecord: ({ cents }, { balance }) => {
+        balance.update((now) => new Money(now.cents + cents, 'EUR'));
+        return [];
+      },
+    });
+    const run = async (
+      operator: (flow: millrace.Flow<Payment>) => millrace.Flow<unknown>,
+    ): Promise<unknown> => {
+      const { job } = lake.job();
+      const stop = new AbortController();
+      const format = millrace.ndjson<Payment>();
+      const source = files('memory://lake/in/', { format, discover: { every: '10s' } });
+      const flow = operator(job.source('in', source));
+      const running = job.run(
+        flow.pipe(fileSink('out', 'memory://lake/out', { format: millrace.ndjson(), roll: { age: '1s' } })),
+        {
+          signal: stop.signal,
+        },
+      );
+      const pass = async () => {
+        for (let i = 0; i < 30; i++) {
+          lake.clock.advance(1000);
+          for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+        }
+      };
+      await pass();
+      stop.abort();
+      await pass();
+      return running;
+    };
+    await run((flow) => flow.pipe(before));
+    lake.put('in/2.ndjson', [{ account: 'ann', cents: 5 }]);
+    expect(await run(balances)).toEqual({ outcome: 'stopped' });
+    expect(lake.lines('out/')).toEqual([{ account: 'ann', balance: '125 EUR' }]);
   });
 
   test('countLevels counts every line once', async () => {
