@@ -28,6 +28,7 @@ import {
   StateError,
   StoredState,
   storedKey,
+  type KeyUse,
   userKey,
   type ContentsOf,
   type Key,
@@ -207,7 +208,7 @@ export function openState<S extends StateSpecs>(
     reading((found) => {
       checkOptions('openState', how, entriesNames);
       const { namespace, pace } = how;
-      const space = namespace === undefined ? undefined : encodeKey(storedKey(namespace));
+      const space = namespace === undefined ? undefined : encodeKey(storedKey(namespace, asked('namespace')));
       return operatorOf(found, operator).entries(state, { clock, namespace: space, pace });
     });
   const close = (): void => stores.close();
@@ -221,8 +222,13 @@ export function openState<S extends StateSpecs>(
       reading((found) => {
         checkOptions('openState', how, getNames);
         const { namespace } = how;
-        const space = namespace === undefined ? noNamespace : encodeKey(storedKey(namespace));
-        return operatorOf(found, operator).get(state, storedKey(key), space) as Observable<never>;
+        const space =
+          namespace === undefined ? noNamespace : encodeKey(storedKey(namespace, asked('namespace')));
+        return operatorOf(found, operator).get(
+          state,
+          storedKey(key, asked('key')),
+          space,
+        ) as Observable<never>;
       }),
     keys: (operator, state, how = {}) =>
       entries(operator, state, how).pipe(
@@ -332,3 +338,9 @@ function once<T>(work: Observable<T>): Observable<T> {
     share({ connector: () => new ReplaySubject<T>(1), resetOnComplete: false, resetOnRefCountZero: true }),
   );
 }
+
+/** For errors: what is read is given by the caller. */
+const asked = (what: string): KeyUse => ({
+  what: `The ${what} given to openState`,
+  advice: 'pass one of them',
+});

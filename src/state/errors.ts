@@ -1,5 +1,11 @@
 import { MillraceError, type MillraceErrorOptions, sharedByCopies } from '../errors.js';
 
+/** Identifies a state in errors. */
+export interface StatePlace {
+  readonly operator: string;
+  readonly state: string;
+}
+
 /**
  * The codes of {@link StateError}. None is retryable.
  *

@@ -24,7 +24,7 @@ export { StateError, type StateErrorCode } from './errors.js';
 export type { StateEvent } from './backend/events.js';
 export { namespaceOf } from './stored/keyCells.js';
 export { allKeyGroups, intersection, isSameRange, rangeText, type KeyGroupRange } from './keys/keyGroups.js';
-export { compareKeys, encodeKey, storedKey, userKey, type Key } from './keys/keys.js';
+export { compareKeys, encodeKey, keyUses, storedKey, userKey, type Key, type KeyUse } from './keys/keys.js';
 export { checkKeyGroups, keyGroupOf, keyGroupRange, ownKeyGroups } from './keys/routing.js';
 export { maxStates } from './segment/format.js';
 export { notWhole } from './values/refusals.js';

@@ -110,7 +110,7 @@ export interface FrozenCells {
    * Converts a result of {@link read} to the form of segments: an operand, a tombstone, `Encoded`, or a value that
    * MessagePack writes unchanged. Errors: `UnsupportedValue`.
    */
-  encode(content: unknown, key: StoredKey): CellContent;
+  encode(content: unknown, key: StoredKey, path: CellPath): CellContent;
   /** All cells have been read and stored in a segment. */
   stored(): void;
   /**

@@ -150,7 +150,7 @@ describe('a record that cannot be stored in state', () => {
       { operator: 'op', count: 1, reason: expect.stringContaining('State last of operator op') as string },
       { operator: 'op', count: 2 },
       { operator: 'op', count: 3 },
-      { operator: 'op', count: 4, reason: expect.stringContaining('A key is') as string },
+      { operator: 'op', count: 4, reason: expect.stringContaining('A key of operator op is') as string },
     ]);
   });
 

@@ -10,6 +10,8 @@ import {
   reducingState,
   timers,
   valueState,
+  type ListState,
+  type MapState,
 } from '../../src/state/kinds/index.js';
 import type { Handles } from '../../src/state/state.js';
 import { counting } from '../../src/store/decorators/counting.js';
@@ -454,6 +456,31 @@ describe('the size of segments', () => {
     const again = new Bench(memory, objects).restore(bench.checkpoint().snapshot);
     for (let i = 0; i < 64; i++)
       expect(again.with<unknown, unknown>(i, 'v', (v) => v.value)).toEqual(value(i));
+  });
+
+  test('a value that only a checkpoint finds is rejected with its namespace and entry', () => {
+    const bench = new Bench(createMemoryStore(), {
+      map: mapState<string, unknown>(),
+      list: listState<unknown>(),
+    });
+    const lossy = Object.assign([1], { x: 1 });
+    bench.backend.at('ann');
+    const { map, list } = bench.backend.handles as {
+      readonly map: MapState<string, unknown>;
+      readonly list: ListState<unknown>;
+    };
+    map.in([2026, 'w']).set('long', lossy);
+    bench.backend.leave();
+    expect(() => bench.checkpoint()).toThrow(
+      /^State map of operator .* cannot hold what is set for key "ann", namespace \[2026,"w"\], entry "long": it /,
+    );
+    bench.backend.at('ann');
+    map.in([2026, 'w']).clear();
+    list.append(lossy);
+    bench.backend.leave();
+    expect(() => bench.checkpoint()).toThrow(
+      /^State list of operator .* cannot hold what is set for key "ann": it /,
+    );
   });
 
   test('a value too large for a block is rejected, with state and key, and is in the next checkpoint if it shrinks', () => {

@@ -25,6 +25,7 @@ import {
   ownKeyGroups,
   StateBackend,
   StateError,
+  keyUses,
   storedKey,
   type Handles,
   type Key,
@@ -288,7 +289,7 @@ export abstract class KeyedOperator<A, B, S extends StateSpecs> extends FlowSubs
   #stored(key: Key): ReturnType<typeof storedKey> {
     const { name, id } = this.#options;
     if (isDeferred(key)) throw deferredInFlow(`key of ${name}('${id}') returned`, key);
-    return storedKey(key);
+    return storedKey(key, keyUses.record, { operator: id });
   }
 }
 

@@ -1,5 +1,13 @@
-import { StateError } from '../errors.js';
-import { CompositeKey, encodeKey, storedKey, type Key, type PrimitiveKey, type StoredKey } from './keys.js';
+import { StateError, type StatePlace } from '../errors.js';
+import {
+  CompositeKey,
+  encodeKey,
+  keyUses,
+  storedKey,
+  type Key,
+  type PrimitiveKey,
+  type StoredKey,
+} from './keys.js';
 
 /** A map by key. Primitive keys are compared as in a `Map`, composite ones by their encoding. */
 export class KeyMap<V> {
@@ -59,8 +67,8 @@ export class Namespace {
   }
 
   /** Errors: `UnsupportedKey`. */
-  static of(key: Key): Namespace {
-    return new Namespace(encodeKey(storedKey(key)));
+  static of(key: Key, place?: StatePlace): Namespace {
+    return new Namespace(encodeKey(storedKey(key, keyUses.namespace, place)));
   }
 
   /** The namespace of a cell; undefined if it has none. */

@@ -1,4 +1,4 @@
-import { StateError } from '../errors.js';
+import { StateError, type StatePlace } from '../errors.js';
 
 /**
  * Keys and their canonical, typed encoding: keys are equal if their encodings are.
@@ -53,11 +53,24 @@ const deepest = 64;
 /** UTF-8 would encode different strings with lone surrogates alike. */
 const loneSurrogate = /\p{Surrogate}/u;
 
+/** What a key is used as, for errors. */
+export interface KeyUse {
+  readonly what: string;
+  readonly advice: string;
+}
+
+export const keyUses = {
+  any: { what: 'A key', advice: 'use one of them' },
+  record: { what: 'A key', advice: 'return one of them from `key`' },
+  namespace: { what: 'A namespace', advice: 'pass one of them' },
+  name: { what: 'The name of an entry', advice: 'pass one of them' },
+} as const satisfies Readonly<Record<string, KeyUse>>;
+
 /**
  * The key as tables hold it. Not needed for strings and numbers, which are returned as they are. Errors:
  * `UnsupportedKey`.
  */
-export function storedKey(key: Key): StoredKey {
+export function storedKey(key: Key, use: KeyUse = keyUses.any, of?: Partial<StatePlace>): StoredKey {
   switch (typeof key) {
     case 'string':
     case 'number':
@@ -67,7 +80,11 @@ export function storedKey(key: Key): StoredKey {
     default: {
       if (key === null) return null;
       const writer = new KeyWriter();
-      writer.value(key, 0);
+      try {
+        writer.value(key, 0);
+      } catch (error) {
+        throw error instanceof NoKey ? unsupported(error.what, use, of) : error;
+      }
       return new CompositeKey(Uint8Array.prototype.slice.call(writer.bytes, 0, writer.length));
     }
   }
@@ -146,12 +163,12 @@ export class KeyWriter {
         else this.#object(key, depth);
         return;
       default:
-        throw unsupported(`of type ${typeof key}`);
+        throw new NoKey(`of type ${typeof key}`);
     }
   }
 
   #object(key: object, depth: number): void {
-    if (depth >= deepest) throw unsupported(`nested more than ${deepest} deep, or in itself`);
+    if (depth >= deepest) throw new NoKey(`nested more than ${deepest} deep, or in itself`);
     if (Array.isArray(key)) {
       this.#byte(Tag.Array);
       this.count(key.length);
@@ -160,17 +177,17 @@ export class KeyWriter {
     }
     if (key instanceof Date) {
       const time = key.getTime();
-      if (Number.isNaN(time)) throw unsupported('an invalid date');
+      if (Number.isNaN(time)) throw new NoKey('an invalid date');
       this.#number(Tag.Date, time);
       return;
     }
     const prototype: unknown = Object.getPrototypeOf(key);
     if (!isPlain(prototype)) {
-      throw unsupported(
+      throw new NoKey(
         `an instance of ${(key.constructor as { name?: string } | undefined)?.name ?? 'a class'}`,
       );
     }
-    if (Object.getOwnPropertySymbols(key).length > 0) throw unsupported('an object with symbols as names');
+    if (Object.getOwnPropertySymbols(key).length > 0) throw new NoKey('an object with symbols as names');
     const names = Object.keys(key).sort();
     this.#byte(Tag.Object);
     this.count(names.length);
@@ -326,9 +343,21 @@ export class KeyReader {
   }
 }
 
-function unsupported(what: string): StateError {
+/** Why a value is no key. */
+class NoKey extends Error {
+  constructor(readonly what: string) {
+    super(`a key is ${what}`);
+  }
+}
+
+function unsupported(
+  why: string,
+  { what, advice }: KeyUse,
+  { state = '', operator = '' }: Partial<StatePlace> = {},
+): StateError {
+  const of = `${state === '' ? '' : ` of state ${state}`}${operator === '' ? '' : ` of operator ${operator}`}`;
   return new StateError(
     'UnsupportedKey',
-    `A key is ${what}. Keys are strings, numbers, bigints, booleans, null, dates, arrays and plain objects of these: return one of them from \`key\`.`,
+    `${what}${of} is ${why}. Keys are strings, numbers, bigints, booleans, null, dates, arrays and plain objects of these: ${advice}.`,
   );
 }

@@ -1,5 +1,6 @@
 import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
-import { absent, type CellContent } from '../cells.js';
+import { absent, type CellContent, type CellPath } from '../cells.js';
+import type { StatePlace } from '../errors.js';
 import { checkLosses, encode, isolate, reveal } from '../values/isolate.js';
 import type { StoredKey } from '../keys/keys.js';
 import { refusal } from '../values/refusals.js';
@@ -29,8 +30,9 @@ const nowhere: StateHome = {
 
 /** How the values of one state are held in memory, safe from changes by the user, and stored in segments. */
 export class Contents<T> {
-  readonly #name: string;
-  readonly #home: Pick<StateHome, 'operator' | 'early'>;
+  /** For errors. */
+  readonly place: StatePlace;
+  readonly #home: Pick<StateHome, 'early'>;
   readonly #serializer: Serializer<T>;
   /** For states with a TTL. */
   readonly lifetime: Lifetime | undefined;
@@ -38,15 +40,11 @@ export class Contents<T> {
   readonly #plainNumbers: boolean;
 
   constructor({ name, serializer, home = nowhere, ttl }: ContentsOptions<T>) {
-    this.#name = name;
+    this.place = { operator: home.operator, state: name };
     this.#serializer = serializer;
     this.#home = home;
     this.lifetime = ttl === undefined ? undefined : new Lifetime(ttl, home);
     this.#plainNumbers = this.lifetime === undefined && (this.#isDefault || !home.early);
-  }
-
-  get name(): string {
-    return this.#name;
   }
 
   /**
@@ -66,7 +64,7 @@ export class Contents<T> {
     } catch (error) {
       // A mistake in the code, which is not skipped as the data of one record is.
       if (isDeferred(value))
-        throw deferredInFlow(`State ${this.#name} of operator ${this.#home.operator} was given`, value);
+        throw deferredInFlow(`State ${this.place.state} of operator ${this.place.operator} was given`, value);
       throw this.#refusal(error, key);
     }
   }
@@ -77,10 +75,10 @@ export class Contents<T> {
   }
 
   /** The form of segments. Errors: `UnsupportedValue`. */
-  readonly encode = (held: unknown, key?: StoredKey): CellContent => {
+  readonly encode = (held: unknown, key?: StoredKey, path?: CellPath): CellContent => {
     if (held instanceof Encoded || held === absent) return held;
     if (held instanceof Timed) {
-      const stored = this.encode(held.value, key);
+      const stored = this.encode(held.value, key, path);
       const time = this.lifetime?.timeOf(held) ?? held.time;
       // Bytes mean an encoded value: binary data of users is always encoded.
       return new Timed(time, stored instanceof Encoded ? stored.bytes : stored);
@@ -88,7 +86,7 @@ export class Contents<T> {
     try {
       return this.#check(held as T);
     } catch (error) {
-      throw this.#refusal(error, key);
+      throw this.#refusal(error, key, path);
     }
   };
 
@@ -135,7 +133,7 @@ export class Contents<T> {
     return (this.#serializer as Serializer<unknown>) === messagePack;
   }
 
-  #refusal(error: unknown, key: StoredKey | undefined): unknown {
-    return refusal(error, { operator: this.#home.operator, state: this.#name }, key);
+  #refusal(error: unknown, key: StoredKey | undefined, path?: CellPath): unknown {
+    return refusal(error, this.place, key, path);
   }
 }

@@ -1,4 +1,4 @@
-import { StateError } from '../errors.js';
+import { StateError, type StatePlace } from '../errors.js';
 import { Namespace } from '../keys/keyMap.js';
 import type { Key, StoredKey } from '../keys/keys.js';
 
@@ -10,8 +10,8 @@ export abstract class Handle<H extends Handle<H, E>, E> {
   /** Handles of namespaces that were created in this turn. */
   #inSpaces: H[] | undefined;
 
-  /** The name of the state, for errors. */
-  protected abstract readonly stateName: string;
+  /** For errors. */
+  protected abstract readonly place: StatePlace;
 
   /** Another handle on the same state. */
   protected abstract another(): H;
@@ -20,7 +20,7 @@ export abstract class Handle<H extends Handle<H, E>, E> {
 
   in(namespace: Key): H {
     const handle = this.another();
-    handle.enter(this.key, Namespace.of(namespace));
+    handle.enter(this.key, Namespace.of(namespace, this.place));
     (this.#inSpaces ??= []).push(handle);
     return handle;
   }
@@ -39,7 +39,7 @@ export abstract class Handle<H extends Handle<H, E>, E> {
 
   /** Errors: `StateOutsideTurn`. */
   protected get key(): StoredKey {
-    if (this.#key === undefined) throw outsideTurn(this.stateName);
+    if (this.#key === undefined) throw outsideTurn(this.place.state);
     return this.#key;
   }
 

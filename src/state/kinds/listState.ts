@@ -2,6 +2,7 @@ import { absent, Absent, Operand, type CellContent, type CellPath } from '../cel
 import { Namespace } from '../keys/keyMap.js';
 import type { Key, StoredKey } from '../keys/keys.js';
 import { Encoded } from '../values/serializer.js';
+import type { StatePlace } from '../errors.js';
 import type { FrozenCells, StateSpec } from '../state.js';
 import { FrozenEntries, tablePath, type Entry } from './table.js';
 import { Timed } from '../values/timed.js';
@@ -120,16 +121,16 @@ class LiveListState<T> extends LiveCollection<T, ListHandle<T>, Version<T>, Entr
     trim(this.entries, entry, lifetime);
   }
 
-  readonly #encode = (content: unknown, key?: StoredKey): CellContent => {
+  readonly #encode = (content: unknown, key?: StoredKey, path?: CellPath): CellContent => {
     if (content === absent) return absent;
     const { elements, from, replaced, to } = content as Version<T>;
-    const stored = elements.slice(from, to).map((element) => this.#stored(element, key));
+    const stored = elements.slice(from, to).map((element) => this.#stored(element, key, path));
     return replaced ? stored : new Operand(stored);
   };
 
   /** An element in the form of segments. */
-  readonly #stored = (element: Held<T>, key?: StoredKey | number): unknown =>
-    bare(this.contents.encode(element, key));
+  readonly #stored = (element: Held<T>, key?: StoredKey, path?: CellPath): unknown =>
+    bare(this.contents.encode(element, key, path));
 
   #decode(stored: unknown, version: number): Held<T>[] {
     return elementsOf(stored).map((element) => this.contents.decode(encodedIn(element), version));
@@ -211,8 +212,8 @@ class ListHandle<T> extends Handle<ListHandle<T>, Entry<Version<T>>> implements 
     }
   }
 
-  protected override get stateName(): string {
-    return this.#contents.name;
+  protected override get place(): StatePlace {
+    return this.#contents.place;
   }
 
   protected override another(): ListHandle<T> {

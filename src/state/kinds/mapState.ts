@@ -1,6 +1,7 @@
 import { absent, Absent, type CellContent, type CellPath } from '../cells.js';
 import { KeyMap, Namespace, SpaceMap } from '../keys/keyMap.js';
-import { encodeKey, KeyReader, storedKey, userKey, type Key, type StoredKey } from '../keys/keys.js';
+import { encodeKey, KeyReader, keyUses, storedKey, userKey, type Key, type StoredKey } from '../keys/keys.js';
+import type { StatePlace } from '../errors.js';
 import type { FrozenCells, StateSpec } from '../state.js';
 import { FrozenEntries, Generations, type Entry } from './table.js';
 import { Timed } from '../values/timed.js';
@@ -211,17 +212,17 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>, Collection<V>>
   }
 
   get(name: K): V | undefined {
-    const held = this.#read(this.found?.get(storedKey(name)));
+    const held = this.#read(this.found?.get(storedKey(name, keyUses.name, this.#contents.place)));
     return held instanceof Absent ? undefined : this.#contents.reveal(held);
   }
 
   has(name: K): boolean {
-    return this.#read(this.found?.get(storedKey(name))) !== absent;
+    return this.#read(this.found?.get(storedKey(name, keyUses.name, this.#contents.place))) !== absent;
   }
 
   set(name: K, value: V): void {
     const { key, space } = this;
-    const stored = storedKey(name);
+    const stored = storedKey(name, keyUses.name, this.#contents.place);
     const held = this.#contents.hold(value, key);
     const collection = this.found ?? this.#entries.collection(key, space);
     const entry = collection.get(stored);
@@ -230,7 +231,7 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>, Collection<V>>
   }
 
   update(name: K, change: (value: V | undefined) => V): V {
-    const entry = this.found?.get(storedKey(name));
+    const entry = this.found?.get(storedKey(name, keyUses.name, this.#contents.place));
     const held = this.#read(entry);
     const value = change(held instanceof Absent ? undefined : this.#contents.reveal(held));
     // `change` may have created the entry. One that exists stays during the turn.
@@ -240,7 +241,7 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>, Collection<V>>
   }
 
   delete(name: K): boolean {
-    const entry = this.found?.get(storedKey(name));
+    const entry = this.found?.get(storedKey(name, keyUses.name, this.#contents.place));
     if (entry === undefined || this.#read(entry) === absent) return false;
     this.#entries.write(entry, absent);
     return true;
@@ -267,8 +268,8 @@ class MapHandle<K extends Key, V> extends Handle<MapHandle<K, V>, Collection<V>>
     for (const entry of this.#present()) this.#entries.write(entry, absent);
   }
 
-  protected override get stateName(): string {
-    return this.#contents.name;
+  protected override get place(): StatePlace {
+    return this.#contents.place;
   }
 
   protected override another(): MapHandle<K, V> {

@@ -60,7 +60,7 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
     const key = this.#current();
     const { contents } = this;
     const handle = this.another({ table: this.#table, contents });
-    handle.#enter(key, Namespace.of(namespace));
+    handle.#enter(key, Namespace.of(namespace, contents.place));
     (this.#inSpaces ??= []).push(handle);
     return handle.handle;
   }
@@ -174,7 +174,7 @@ export abstract class SingleCell<T, H> implements LiveState<H> {
 
   #current(): StoredKey {
     const key = this.#entry === undefined ? this.#key : this.#entry.key;
-    if (key === undefined) throw outsideTurn(this.#contents.name);
+    if (key === undefined) throw outsideTurn(this.#contents.place.state);
     return key;
   }
 }

@@ -268,7 +268,7 @@ export class FrozenEntries<C, E extends Entry<C> = Entry<C>> implements FrozenCe
   /** @param encode converts a content to the form of segments */
   constructor(
     of: Generations<C, E>,
-    readonly encode: (content: unknown, key: StoredKey) => CellContent,
+    readonly encode: (content: unknown, key: StoredKey, path: CellPath) => CellContent,
     readonly pathOf: (entry: E) => CellPath,
   ) {
     this.#of = of;

@@ -1,5 +1,5 @@
 import { checkOptions } from '../../config/checkOptions.js';
-import { StateError } from '../errors.js';
+import { StateError, type StatePlace } from '../errors.js';
 import { absent, type Absent, type CellContent, type CellPath } from '../cells.js';
 import { KeyMap, Namespace } from '../keys/keyMap.js';
 import { CompositeKey, KeyReader, type Key, type StoredKey } from '../keys/keys.js';
@@ -185,13 +185,13 @@ function idOf(at: number, space: Namespace | undefined): number | string {
 
 class LiveTimers implements LiveState<Timers>, Timers, TimerQueue {
   readonly time: TimerTime;
-  readonly #name: string;
+  readonly #place: StatePlace;
   readonly #entries = new TimerEntries();
   readonly #home: StateHome | undefined;
   #key: StoredKey | undefined;
 
   constructor(name: string, time: TimerTime, home: StateHome | undefined) {
-    this.#name = name;
+    this.#place = { operator: home?.operator ?? '', state: name };
     this.time = time;
     this.#home = home;
   }
@@ -235,7 +235,7 @@ class LiveTimers implements LiveState<Timers>, Timers, TimerQueue {
   set(at: number | Date, namespace?: Key): boolean {
     const key = this.#current;
     const time = this.#timeOf(at);
-    const space = namespace === undefined ? undefined : Namespace.of(namespace);
+    const space = namespace === undefined ? undefined : Namespace.of(namespace, this.#place);
     const earliest = this.next;
     const entry = this.#entries.find(key, time, space);
     if (entry === undefined) this.#entries.insert(key, time, space);
@@ -245,7 +245,7 @@ class LiveTimers implements LiveState<Timers>, Timers, TimerQueue {
 
   clear(at: number | Date, namespace?: Key): boolean {
     const key = this.#current;
-    const space = namespace === undefined ? undefined : Namespace.of(namespace);
+    const space = namespace === undefined ? undefined : Namespace.of(namespace, this.#place);
     const entry = this.#entries.find(key, this.#timeOf(at), space);
     if (entry === undefined || entry.content === absent) return false;
     this.#entries.write(entry, absent);
@@ -288,7 +288,7 @@ class LiveTimers implements LiveState<Timers>, Timers, TimerQueue {
   }
 
   get #current(): StoredKey {
-    if (this.#key === undefined) throw outsideTurn(this.#name);
+    if (this.#key === undefined) throw outsideTurn(this.#place.state);
     return this.#key;
   }
 
@@ -298,7 +298,7 @@ class LiveTimers implements LiveState<Timers>, Timers, TimerQueue {
     if (Number.isFinite(time)) return time;
     throw new StateError(
       'UnsupportedValue',
-      `State ${this.#name} cannot hold a timer at ${String(at)}: give it a date, or milliseconds since the epoch.`,
+      `State ${this.#place.state} cannot hold a timer at ${String(at)}: give it a date, or milliseconds since the epoch.`,
     );
   }
 }

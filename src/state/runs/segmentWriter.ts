@@ -122,8 +122,9 @@ export class SegmentWriter implements HashedCells {
       const cell = number - this.#firsts[state]!;
       const near = number < this.#kept;
       const key = near ? this.#keys[number]! : cells.key(cell);
-      const content = cells.encode(near ? this.#contents[number] : cells.read(cell), key);
-      encoder.add(order.groups[number]!, order.hash(number), key, state, cells.path(cell), content);
+      const path = cells.path(cell);
+      const content = cells.encode(near ? this.#contents[number] : cells.read(cell), key, path);
+      encoder.add(order.groups[number]!, order.hash(number), key, state, path, content);
     }
     return run.flush();
   }

@@ -1,23 +1,19 @@
-import { StateError } from '../errors.js';
+import type { CellPath } from '../cells.js';
+import { StateError, type StatePlace } from '../errors.js';
 import { Unstorable } from './isolate.js';
 import { rangeText, type KeyGroupRange } from '../keys/keyGroups.js';
-import { userKey, type StoredKey } from '../keys/keys.js';
-
-/** Identifies a state in errors. */
-export interface StatePlace {
-  readonly operator: string;
-  readonly state: string;
-}
+import { KeyReader, userKey, type Key, type StoredKey } from '../keys/keys.js';
 
 /** The error for a value that a state cannot hold; returns other errors unchanged. */
 export function refusal(
   error: unknown,
   { operator, state }: StatePlace,
   key: StoredKey | undefined,
+  path?: CellPath,
 ): unknown {
   if (!(error instanceof Unstorable)) return error;
   return unsupported(
-    `State ${state} of operator ${operator} cannot hold what is set for ${key === undefined ? 'a key' : `key ${keyText(key)}`}`,
+    `State ${state} of operator ${operator} cannot hold what is set for ${key === undefined ? 'a key' : `key ${keyText(key)}`}${path === undefined ? '' : pathText(path)}`,
     error,
   );
 }
@@ -57,11 +53,19 @@ export function notWhole(operator: string, keyGroups: KeyGroupRange): StateError
   );
 }
 
+/** Where in the state of a key a cell is. */
+function pathText({ namespace, subKey }: CellPath): string {
+  const text = (bytes: Uint8Array): string => textOf(new KeyReader(bytes).value());
+  const space = namespace.length === 0 ? '' : `, namespace ${text(namespace)}`;
+  return subKey.length === 0 ? space : `${space}, entry ${text(subKey)}`;
+}
+
 const longest = 80;
 
 /** A key for messages: control characters escaped, truncated if long. */
-export function keyText(key: StoredKey): string {
-  const value = userKey(key);
+export const keyText = (key: StoredKey): string => textOf(userKey(key));
+
+function textOf(value: Key): string {
   if (typeof value === 'bigint') return cut(`${value}n`);
   const given = typeof value === 'string' ? value.slice(0, longest) : value;
   return cut(JSON.stringify(given, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part)));

@@ -407,3 +407,20 @@ function kind<H>(
 ): readonly [string, StateSpec<never>, (handle: never) => void, (handle: never) => unknown] {
   return [name, spec as StateSpec<never>, change, read];
 }
+
+test.each<[string, () => unknown]>([
+  ['A namespace of state s is of type symbol', () => turn(valueState(0)).handle.in(Symbol() as never)],
+  ['A namespace of state s is an invalid date', () => turn(listState()).handle.in(new Date(NaN))],
+  [
+    'A namespace of state s is of type function',
+    () => turn(timers('event')).handle.set(1, (() => 1) as never),
+  ],
+  [
+    'The name of an entry of state s is of type undefined',
+    () => turn(mapState()).handle.set(undefined as never, 1),
+  ],
+])('a key that is none is named: %s', (message, use) => {
+  expect(use).toThrow(coded('UnsupportedKey'));
+  expect(use).toThrow(message);
+  expect(use).toThrow(/: pass one of them\.$/);
+});
