@@ -44,7 +44,8 @@ export function text(options: TextOptions = {}): Format<string> {
   return {
     name: lineEnd === '\n' ? 'text' : `text with line end ${JSON.stringify(lineEnd)}`,
     extension: '.txt',
-    text: true,
+    // NUL as line end looks like UTF-16.
+    text: !lineEnd.includes('\0'),
     ...splittingOf(lineEnd),
     decoder: decoderOf(lineEnd),
     encode(record: unknown) {

@@ -255,6 +255,18 @@ describe('files: which objects', () => {
     expect([rest.error, rest.records]).toEqual([undefined, ['2', '3']]);
   });
 
+  it('lines that end in NUL are not taken for UTF-16', async () => {
+    const store = memoryWith({ a: 'a\0b\0' });
+    const { records, error } = await readAll(
+      files('memory://lake/a', { format: text({ lineEnd: '\0' }) }),
+      store,
+    );
+    expect([error, records]).toEqual([undefined, ['a', 'b']]);
+    expect((await readAll(files('memory://lake/a', { format: text() }), store)).error).toMatchObject({
+      code: 'NotUtf8',
+    });
+  });
+
   it('bytes come in blocks of up to 64 KiB', async () => {
     const whole = Buffer.from(Array.from({ length: 300_000 }, (_, n) => n % 251));
     const { records } = await readAll(
