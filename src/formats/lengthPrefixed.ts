@@ -25,6 +25,8 @@ const names: OptionNames<LengthPrefixedOptions> = { bytes: true, endian: true, m
  *
  * A record is malformed if it is longer than `max` or `maxLineBytes`, or if the object ends before it does.
  *
+ * Dead letters have `line` 0: there are no lines.
+ *
  * Errors: `NotBytes` (a written record is not a `Uint8Array`), `TooLong` (it is longer than `max`, or than the length can
  * express), `InvalidOption`.
  *
@@ -74,7 +76,7 @@ function decoderOf(prefix: LengthPrefix, most: number): ObjectDecoder<Uint8Array
           found === undefined || to > block.length
             ? `the object ends in a record${Number.isFinite(to) ? ` of ${to - from} bytes` : ''}`
             : found.length > most
-              ? `${found.length} bytes are more than max`
+              ? `it has ${found.length} bytes, and max is ${most}`
               : undefined;
         const end = Math.min(to, block.length);
         if (reason === undefined) on(block.subarray(found?.at ?? end, end));

@@ -60,7 +60,10 @@ export async function openObject(uri: string, options: OpenObjectOptions = {}): 
   const lease = leased(options);
   try {
     const { contents } = lease.client;
-    const reader = await first(changing(uri, contents.seekable(uri, undefined, ifMatch)), signal);
+    const opening = contents
+      .seekable(uri, undefined, ifMatch)
+      .pipe(catchError((error: unknown) => throwError(() => otherVersion(uri, ifMatch, error))));
+    const reader = await first(opening, signal);
     return new Opened(uri, reader, lease, signal);
   } catch (error) {
     await lease.end();
@@ -234,6 +237,17 @@ function leased({ stores, config }: OpenObjectOptions): Lease {
     },
   };
 }
+
+/** The error of opening an object that has not the ETag of `ifMatch`. */
+const otherVersion = (uri: string, ifMatch: string | undefined, error: unknown): unknown =>
+  ifMatch !== undefined && isStoreError(error, 'PreconditionFailed')
+    ? new ObjectChanged(
+        hideUserInfo(uri),
+        error,
+        'Nothing was read. Open it without ifMatch to read the version that is there now.',
+        `has not the ETag ${JSON.stringify(ifMatch)} of ifMatch`,
+      )
+    : changed(uri, error);
 
 const changed = (uri: string, error: unknown): unknown =>
   isStoreError(error, 'PreconditionFailed')

@@ -19,6 +19,7 @@ import type { Source, SourceReader } from '../sources/source.js';
 import { openStores } from '../store/open.js';
 import { createStores } from '../store/registry.js';
 import { spilling, type Stores } from '../store/services.js';
+import { RunAborted } from './failure.js';
 import { createJob } from './job.js';
 import type { JobOptions } from './options.js';
 import type { Provided } from './services.js';
@@ -148,7 +149,7 @@ export async function bounded<A>(
       });
       // If this fails as well, the job has logged it; the first error is the one to report.
       await job.run(...watch, leaf, { signal: stop.signal }).catch(() => undefined);
-      throw error;
+      throw error instanceof RunAborted ? error.reason : error;
     }
   } finally {
     close();
@@ -214,7 +215,7 @@ function abortedBy(signal: AbortSignal): Source<never> {
   return {
     description: 'signal',
     open: ({ fail }) => {
-      const aborted = (): void => fail(signal.reason);
+      const aborted = (): void => fail(new RunAborted(signal.reason));
       signal.addEventListener('abort', aborted, { once: true });
       return { ...silence, poll: () => 'end', close: () => signal.removeEventListener('abort', aborted) };
     },

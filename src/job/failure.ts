@@ -38,3 +38,10 @@ export interface Origin {
   /** Whether the current record caused it. */
   readonly ofRecord: boolean;
 }
+
+/** The end of a run that its caller has aborted. Never leaves the library. */
+export class RunAborted extends Error {
+  constructor(readonly reason: unknown) {
+    super('The run was aborted.');
+  }
+}

@@ -1,6 +1,6 @@
 import { errorFields, type Logger } from '../config/logger.js';
 import type { JobEvent } from './events.js';
-import type { FailurePlace } from './failure.js';
+import { RunAborted, type FailurePlace } from './failure.js';
 
 /** Logs events of a job's lifecycle, and problems. Frequent events are only in `events$`. */
 export function logEvent(logger: Logger, job: string, event: JobEvent): void {
@@ -19,7 +19,8 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       );
       return;
     case 'failed':
-      logger.error({ job, ...placeOf(event), ...errorFields(event.error) }, 'The job failed');
+      if (event.error instanceof RunAborted) logger.info({ job }, 'The run was aborted');
+      else logger.error({ job, ...placeOf(event), ...errorFields(event.error) }, 'The job failed');
       return;
     case 'stalled':
       logger.warn({ job, ...event.waiting }, event.message);

@@ -20,8 +20,9 @@ export class ObjectChanged extends MillraceError {
     readonly object: string,
     cause: unknown,
     advice = 'Input objects must not change: restore the version that the job started with, or write new versions under new names and start the job afresh.',
+    what = 'was replaced while it was being read',
   ) {
-    super('ObjectChanged', `${object} was replaced while it was being read. ${advice}`, { cause });
+    super('ObjectChanged', `${object} ${what}. ${advice}`, { cause });
   }
 }
 

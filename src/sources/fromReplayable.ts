@@ -9,7 +9,7 @@ import { checkOptions, required, type OptionNames } from '../config/checkOptions
 import { InvalidOption } from '../config/units.js';
 import { isRetryable, MillraceError } from '../errors.js';
 import type { Json } from '../flow/index.js';
-import { fields, isCount, isJson, optional, type Shape } from '../shape.js';
+import { fields, isCount, isJson, isRecord, optional, type Shape } from '../shape.js';
 import { badPosition, checkMarked, marked, type PositionKind } from './position.js';
 import { Puller } from './puller.js';
 import { recordBytes } from './recordBytes.js';
@@ -139,7 +139,7 @@ class ReplayableReader<T, P extends Json> implements SourceReader<T> {
     this.#puller = this.#guarded(
       () =>
         new Puller({
-          items: options.open(this.#at, this.#abort.signal),
+          items: this.#opened(options.open(this.#at, this.#abort.signal)),
           bytes: (page) => this.#sizeOfPage(page),
           ahead,
           ready: context.ready,
@@ -182,7 +182,25 @@ class ReplayableReader<T, P extends Json> implements SourceReader<T> {
     this.#puller.close();
   }
 
+  /** Callers may be JavaScript. */
+  #opened(items: AsyncIterable<Page<T, P>> | Iterable<Page<T, P>>): typeof items {
+    const given = items as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined;
+    if (given?.[Symbol.asyncIterator] === undefined && given?.[Symbol.iterator] === undefined)
+      throw new InvalidOption(
+        `fromReplayable: what open of ${this.#description} returned`,
+        items,
+        'an iterable or async iterable of pages, such as that of an async generator (async *open), and not a promise',
+      );
+    return items;
+  }
+
   #sizeOfPage(page: Page<T, P>): number {
+    if (isRecord(page) && Array.isArray(page.records) && !isJson(page.next))
+      throw new InvalidOption(
+        `fromReplayable: next of a page of ${this.#description}`,
+        page.next,
+        'JSON, from which open can continue: strings, finite numbers, booleans, null, and arrays and plain objects of these',
+      );
     if (!isPage(page))
       throw new InvalidOption(
         `fromReplayable: a page of ${this.#description}`,

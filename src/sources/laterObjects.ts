@@ -65,6 +65,6 @@ function laterObjects(options: DiscoveryOptions, last: string): Observable<Later
 
 function notRead(operator: string, { count, more }: LaterObjects, object: string): NotReadEvent {
   const objects = `${more ? 'At least ' : ''}${count} ${count === 1 ? 'object' : 'objects'}`;
-  const message = `${objects} were added after source '${operator}' had read everything, and ${count === 1 ? 'is' : 'are'} not read; the first is ${object}. A finished job stays finished: read them with a job of their own, or everything again with this job under another name.`;
+  const message = `${objects} ${count === 1 && !more ? 'was' : 'were'} added after source '${operator}' had read everything, and ${count === 1 && !more ? 'is' : 'are'} not read; the first is ${object}. A finished job stays finished: read them with a job of their own, or everything again with this job under another name.`;
   return { type: 'input-not-read', operator, objects: count, more, object, message };
 }

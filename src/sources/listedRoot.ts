@@ -245,7 +245,7 @@ export class ListedRoot {
       `The checkpoint's position of source '${this.#options.id}'`,
       this.#keys.uriOf(key),
       `not an object of ${hideUserInfo(this.#uri)}`,
-      'If the options of files(…) were changed, such as hidden, change them back, or give the source a new id.',
+      'The likely cause is another URI, or another option such as hidden, in files(…): change it back, or give the source a new id or the job a new name to read the new input from its start.',
     );
   }
 

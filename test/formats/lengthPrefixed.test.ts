@@ -53,7 +53,7 @@ describe('lengthPrefixed', () => {
       'the object ends in a record',
     ],
     ['a varint without end', { bytes: 'varint' }, '0161' + 'ff'.repeat(20), 'the object ends in a record'],
-    ['more than max', { bytes: 1, max: 2 }, '0161' + '03616161', '3 bytes are more than max'],
+    ['more than max', { bytes: 1, max: 2 }, '0161' + '03616161', 'it has 3 bytes, and max is 2'],
   ])('%s is malformed', (_, options, stored, reason) => {
     const { records, bad } = decodeAll(lengthPrefixed(options), Buffer.from(stored, 'hex'), 4);
     expect(records.map(hex)).toEqual(['61']);

@@ -68,6 +68,9 @@ describe('openObject', () => {
     expect(await codeOf(buffer(object.readable()))).toBe('ObjectChanged');
     expect(await codeOf(buffer(object.stream()))).toBe('ObjectChanged');
     expect(await codeOf(openObject('memory://lake/a', { stores, ifMatch: etag }))).toBe('ObjectChanged');
+    await expect(openObject('memory://lake/a', { stores, ifMatch: etag })).rejects.toThrow(
+      `memory://lake/a has not the ETag ${JSON.stringify(etag)} of ifMatch. Nothing was read.`,
+    );
     expect(await codeOf(openObject('memory://lake/none', { stores }))).toBe('NotFound');
   });
 

@@ -160,6 +160,29 @@ describe('on S3', () => {
   });
 });
 
+test('an abort is no failure in the log, and names nothing internal', async () => {
+  const lines: [string, object, string][] = [];
+  const noting = (level: string) => (context: object, message: string) => {
+    lines.push([level, context, message]);
+  };
+  const logger = {
+    debug: noting('debug'),
+    info: noting('info'),
+    warn: noting('warn'),
+    error: noting('error'),
+  };
+  const abort = new AbortController();
+  const source = fromAsyncIterable(async function* () {
+    yield { user: 'a' };
+    abort.abort(new Error('no longer'));
+    await new Promise(() => undefined);
+  });
+  const sink = fileSink('out', 'memory://bounded-abort/out', { format: ndjson() });
+  await expect(bounded(source, sink, { logger, signal: abort.signal })).rejects.toThrow('no longer');
+  expect(lines.filter(([level]) => level === 'error' || level === 'warn')).toEqual([]);
+  expect(lines).toContainEqual(['info', { job: 'bounded' }, 'The run was aborted']);
+});
+
 test('files on disk, with the configuration of jobs: places of checkpoints and savepoints have no effect', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'bounded-'));
   try {

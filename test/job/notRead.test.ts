@@ -64,6 +64,14 @@ test('a finished job that is run again reports objects added since, and does not
   ]);
   expect(asked).toEqual(['list']);
   expect(world.lines('out/')).toEqual([{ n: 1 }, { n: 1 }]);
+  // One is spoken of as one.
+  world.store.delete(['in/f.ndjson']).subscribe();
+  expect(told((await run(world, all)).events)).toMatchObject([
+    {
+      message: expect.stringMatching(/^1 object was added after source 'in' .*, and is not read;/) as string,
+    },
+  ]);
+  world.put('in/f.ndjson', [{ n: 2 }]);
   // It is reported at each run.
   expect(told((await run(world, all)).events)).toEqual(told(events));
 });

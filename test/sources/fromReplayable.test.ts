@@ -260,3 +260,19 @@ test('the attempt closes what it has opened: the signal is aborted and the itera
   await new Promise(setImmediate);
   expect(ended).toBe(true);
 });
+
+test.each<[string, unknown, RegExp]>([
+  ['next is a date', [{ records: [], next: new Date(0) }], /^fromReplayable: next of a page of /],
+  ['next is missing', [{ records: [] }], /^fromReplayable: next of a page of /],
+  [
+    'open returns a promise',
+    Promise.resolve([]),
+    /^fromReplayable: what open of .* returned: .* not a promise/,
+  ],
+])('a mistake is named: %s', async (_, given, message) => {
+  const open = () => given as never;
+  await expect(run(createStores(), { open })).rejects.toMatchObject({
+    code: 'InvalidOption',
+    message: expect.stringMatching(message) as string,
+  });
+});
