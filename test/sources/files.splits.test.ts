@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { concatMap, defer, of } from 'rxjs';
-import type { Json } from '../../src/flow/index.js';
+import { concatMap, defer, of, VirtualTimeScheduler } from 'rxjs';
+import { clockOf, type Json } from '../../src/flow/index.js';
 import { csv } from '../../src/formats/csv/csv.js';
 import { headBytes } from '../../src/formats/recognise.js';
 import { ndjson } from '../../src/formats/ndjson.js';
@@ -16,6 +16,9 @@ import { attemptOver, memoryWith, readAll, slicedFiles, type Reading } from './h
 
 const through = (json: Json): Json => JSON.parse(JSON.stringify(json)) as Json;
 const sorted = (records: readonly string[]): string[] => [...records].sort();
+
+const linesOf = (count: number): string[] => Array.from({ length: count }, (_, n) => `line ${n}`);
+const bodyOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
 interface Stored {
   readonly version: number;
@@ -133,8 +136,126 @@ describe('splits: positions', () => {
   });
 });
 
-const linesOf = (count: number): string[] => Array.from({ length: count }, (_, n) => `line ${n}`);
-const bodyOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
+describe('splits: objects that were begun without', () => {
+  it('are finished whole, but the last one: its rest is cut, and there is never more than one rest', async () => {
+    const store = memoryWith(
+      Object.fromEntries(['a', 'b', 'c'].map((key) => [key, bodyOf(linesOf(9).map((line) => key + line))])),
+    );
+    const read = (size: number | undefined, parallelism: number, position?: Json) =>
+      readAll(
+        slicedFiles(
+          'memory://lake/',
+          { format: text(), parallelism, ...(size === undefined ? {} : { splits: { size } }) },
+          1,
+        ),
+        store,
+        position,
+      );
+    const whole = await read(undefined, 3);
+    const expected = sorted(whole.records);
+    let cut = 0;
+    for (const { position, records } of whole.positions) {
+      const rest = await read(20, 2, through(position));
+      const before = whole.records.slice(0, records);
+      expect(sorted([...before, ...rest.records])).toEqual(expected);
+      for (const each of rest.positions) {
+        cut += restIn(each.position).length;
+        const last = await read(10, 1, through(each.position));
+        expect(sorted([...before, ...rest.records.slice(0, each.records), ...last.records])).toEqual(
+          expected,
+        );
+      }
+    }
+    expect(cut).toBeGreaterThan(5);
+  });
+});
+
+describe('splits: objects that change in a continuous source', () => {
+  const lines = linesOf(12);
+  const content = bodyOf(lines);
+
+  /** Replaces or deletes the object before the GET of that number, and reads what is there then. */
+  function live(at: number, changed: 'read' | 'ignore', change: (store: ObjectStore) => void) {
+    const scheduler = new VirtualTimeScheduler();
+    const base = memoryWith({ a: content });
+    let gets = 0;
+    const store = decorate(base, (call, request) =>
+      call.method !== 'get'
+        ? request
+        : defer(() => {
+            if (++gets === at) change(base);
+            return request;
+          }),
+    );
+    const records: string[] = [];
+    const reader = slicedFiles(
+      'memory://lake/',
+      {
+        format: text(),
+        parallelism: 3,
+        splits: { size: 20 },
+        prefetch: { fragment: 10, window: 2 },
+        discover: { every: '1s', changed, vanished: 'skip' },
+      },
+      1,
+    ).open({
+      id: 'in',
+      attempt: attemptOver(store, clockOf(scheduler)),
+      position: undefined,
+      ready: () => undefined,
+      fail: () => undefined,
+    });
+    const out = { taken: 0, record: (line: string) => records.push(line), deadLetter: () => undefined };
+    let error: unknown;
+    try {
+      while (reader.poll(out) === 'more');
+    } catch (thrown) {
+      error = thrown;
+    }
+    const position = through(reader.position());
+    reader.close();
+    return { records, error, position, gets };
+  }
+
+  const replaced = (store: ObjectStore): void => {
+    store.put('a', Buffer.from(content.toUpperCase())).subscribe();
+  };
+  const { gets } = live(0, 'read', () => undefined);
+
+  it('all splits of a version that is gone are given up, and the new version is read from its start', () => {
+    for (let at = 1; at <= gets; at++) {
+      const { records, error, position } = live(at, 'read', replaced);
+      expect(error).toBeUndefined();
+      expect(new Set(records).size).toBe(records.length);
+      const fresh = records.filter((line) => line.startsWith('LINE'));
+      if (fresh.length > 0) expect(sorted(fresh)).toEqual(sorted(lines.map((line) => line.toUpperCase())));
+      else expect(sorted(records)).toEqual(sorted(lines));
+      expect(storedOf(position).objects ?? []).toEqual([]);
+      if (at < gets - 3) expect(fresh).toHaveLength(12);
+    }
+  });
+
+  it('one of which a split was read fails the source where changes are ignored; one of which nothing was read does not', () => {
+    for (let at = 1; at <= gets; at++) {
+      const { records, error } = live(at, 'ignore', replaced);
+      const old = records.filter((line) => line.startsWith('line'));
+      if (error === undefined) expect([0, 12]).toContain(old.length);
+      else expect(error).toMatchObject({ code: 'ObjectChanged' });
+      expect(old.length === 12 || records.length === old.length || old.length === 0).toBe(true);
+    }
+  });
+
+  it('one that is deleted is skipped, with all of its splits', () => {
+    for (let at = 1; at <= gets; at++) {
+      const { records, error, position } = live(at, 'read', (store) => {
+        store.delete(['a']).subscribe();
+      });
+      expect(error).toBeUndefined();
+      expect(new Set(records).size).toBe(records.length);
+      expect(storedOf(position).objects ?? []).toEqual([]);
+    }
+  });
+});
 
 describe('splits: one object', () => {
   const content = bodyOf(linesOf(12));
@@ -393,6 +514,10 @@ describe('splits: positions that are refused', () => {
     ['a split of nothing', ({ objects }) => Object.assign(objects[0]!, { split: { begin: 0, end: 0 } })],
     ['a compressed split', ({ objects }) => Object.assign(objects[0]!, { compressed: gzip })],
     ['splits in an earlier version', (position) => (position['version'] = 2)],
+    [
+      'another format for a first split, even if nothing of it is read',
+      ({ objects }) => Object.assign(objects[0]!, { format: 'ndjson', offset: 0 }),
+    ],
     ['another format', ({ objects }) => Object.assign(objects[2]!, { format: 'ndjson' })],
   ])('%s', async (_what, change) => {
     expect(await forged(change)).toMatchObject({ code: 'BadPosition', retryable: false });
