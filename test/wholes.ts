@@ -301,7 +301,7 @@ export const wholes: readonly Whole[] = [
   },
   {
     files:
-      'sources/{coveredKeys,fetchedObject,fetcher,filesPosition,filesReader,laterObjects,listed,listedPosition,listedRoot,malformedRecords,objectBytes,objectReader,openObjects,pinnedRange,place,position,preview,resumedObjects,slicer,splitBytes,splitObjects,uriOwners}.ts',
+      'sources/{coveredKeys,fetchedObject,fetcher,filesPosition,filesReader,filesSettings,laterObjects,listed,listedPosition,listedRoot,malformedRecords,objectBytes,objectReader,openObject,openObjects,pinnedRange,place,position,preview,resumedObjects,slicer,splitBytes,splitObjects,uriOwners}.ts',
     by: 'sources/files.test.ts',
     because: 'Parts of one source.',
   },

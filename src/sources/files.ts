@@ -10,7 +10,8 @@ import { compileUriGlob, hideUserInfo, plainUri, splitUri } from '../path/index.
 import { linksFollowed, type Links } from '../store/links.js';
 import type { FragmentLimits } from './fragmentBudget.js';
 import { mostObjects } from './filesPosition.js';
-import { FilesReader, type FilesSettings } from './filesReader.js';
+import { FilesReader } from './filesReader.js';
+import type { FilesSettings } from './filesSettings.js';
 import { splittingOf } from './splits.js';
 import { continuous } from './continuous/continuous.js';
 import { discovering, type DiscoverOptions } from './continuous/options.js';

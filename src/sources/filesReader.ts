@@ -29,14 +29,11 @@
  * the longest record. All of it counts towards one share of the memory of the process: the more the others hold, the less
  * the fetcher reads ahead. A format with row groups fetches its own ranges, within the same bound (`groupBudget.ts`).
  */
-import type { CodecName } from '../formats/codec.js';
-import { readsGroups, type GroupReader } from '../formats/groupReader.js';
-import type { Reader } from '../formats/reader.js';
+import { readsGroups } from '../formats/groupReader.js';
 import { memory, type Json, type MemoryUse } from '../flow/index.js';
-import type { Links } from '../store/links.js';
 import type { SourceProgress } from '../store/observe/sourceProgress.js';
 import { stores } from '../store/services.js';
-import type { Discover, Discovery, FileObject } from './discovery.js';
+import type { Discovery, FileObject } from './discovery.js';
 import { FilesProgress } from './filesProgress.js';
 import { Fetcher } from './fetcher.js';
 import {
@@ -46,11 +43,10 @@ import {
   versionOf,
   type OpenPosition,
 } from './filesPosition.js';
-import type { FragmentLimits } from './fragmentBudget.js';
+import type { FilesSettings } from './filesSettings.js';
 import { GroupBudget } from './groupBudget.js';
-import { GroupObject } from './groupObject.js';
 import { MalformedRecords } from './malformedRecords.js';
-import { ObjectReader } from './objectReader.js';
+import { openObject } from './openObject.js';
 import { OpenObjects, type OpenObject } from './openObjects.js';
 import { pinnedRange } from './pinnedRange.js';
 import type { RecordPlace } from './place.js';
@@ -58,25 +54,6 @@ import { SplitObjects } from './splitObjects.js';
 import { splittingOf } from './splits.js';
 import type { SourceContext, SourceOutput, SourceReader } from './source.js';
 import { UriOwners } from './uriOwners.js';
-
-export interface FilesSettings<T> {
-  readonly uris: readonly string[];
-  readonly format: Reader<T> | GroupReader<T>;
-  readonly discover: Discover;
-  readonly limits: FragmentLimits;
-  readonly onMalformed: 'fail' | 'skip' | 'deadLetter';
-  readonly hidden: boolean;
-  readonly maxLineBytes: number;
-  readonly maxExpansion: number;
-  readonly compression: CodecName | 'auto';
-  readonly unreadable: 'fail' | 'skip';
-  readonly links: Links;
-  readonly allowEmpty: boolean;
-  /** The maximum size of a split. Bytes; `undefined`: objects are read whole. */
-  readonly split: number | undefined;
-  /** The maximum number of bytes that one poll passes on, not counting its last record. */
-  readonly slice: number;
-}
 
 /** The maximum number of objects finished in one poll, so that barriers and I/O get their turn. */
 const objectsPerPoll = 64;
@@ -306,32 +283,16 @@ export class FilesReader<T> implements SourceReader<T> {
   }
 
   #openObject(object: FileObject): OpenObject<T> {
-    const { format, limits, maxLineBytes, maxExpansion, compression } = this.#settings;
-    const common = {
-      object,
+    return openObject(object, this.#settings, {
+      id: this.#context.id,
       malformed: this.#malformed,
       block: this.#block,
+      fetcher: this.#fetcher,
+      groups: this.#groups,
       ready: () => this.#ready(),
-    };
-    return readsGroups(format)
-      ? new GroupObject({
-          ...common,
-          format,
-          limits,
-          budget: this.#groups as GroupBudget,
-          get: (range) => pinnedRange(object, range),
-          fail: (error) => this.#failObject(error, object),
-        })
-      : new ObjectReader({
-          ...common,
-          fetched: this.#fetcher.open(object),
-          id: this.#context.id,
-          compression,
-          format,
-          maxLineBytes,
-          maxExpansion,
-          fail: (error) => this.#fail(error, object),
-        });
+      fail: (error) => this.#fail(error, object),
+      failObject: (error) => this.#failObject(error, object),
+    });
   }
 
   #finish(reader: OpenObject<T>): void {
