@@ -59,7 +59,7 @@ export const wholes: readonly Whole[] = [
     because: 'Files go through all of it, and are read by DuckDB and pyarrow.',
   },
   {
-    files: 'formats/parquet/{codecs,decoder,failures,groupPlan,values}.ts',
+    files: 'formats/parquet/{codecs,columnFit,decoder,failures,groupPlan,values}.ts',
     by: 'formats/parquet/parquet.test.ts',
     because: 'Files written by DuckDB and pyarrow go through all of it, as the source reads them.',
   },

@@ -313,7 +313,8 @@ function directory(dir: string | undefined, { state }: Config): string {
   if (dir === undefined) {
     throw new InvalidOption('checkpoints.dir', dir, 'specified here, or configured as state.checkpoints.dir');
   }
-  if (state.backend === 's3' && parseUri(dir).scheme !== 's3') {
+  if (typeof (dir as unknown) !== 'string') throw new InvalidOption('checkpoints.dir', dir, 'a URI');
+  if (parseUri(dir).scheme !== 's3' && state.backend === 's3') {
     throw new InvalidOption(
       'checkpoints.dir',
       hideUserInfo(dir),
@@ -334,9 +335,17 @@ function restartPolicy(restart: JobOptions['restart'], configured: RestartOption
     throw new InvalidOption('restart.multiplier', multiplier, 'a number of 1 or more');
   if (!(Number.isFinite(jitter) && jitter >= 0 && jitter <= 1))
     throw new InvalidOption('restart.jitter', jitter, 'a number from 0 to 1');
+  const initial = timer('restart.initial', given.initial, 1) ?? defaultRestart.initial;
+  const max = timer('restart.max', given.max, 1) ?? defaultRestart.max;
+  if (own.max !== undefined && max < initial)
+    throw new InvalidOption(
+      'restart.max',
+      own.max,
+      `at least restart.initial (${initial} ms): no wait is longer. The option for their number is attempts`,
+    );
   return {
-    initial: timer('restart.initial', given.initial, 1) ?? defaultRestart.initial,
-    max: timer('restart.max', given.max, 1) ?? defaultRestart.max,
+    initial,
+    max,
     multiplier,
     jitter,
     resetAfter: timer('restart.resetAfter', given.resetAfter, 1) ?? defaultRestart.resetAfter,

@@ -41,7 +41,7 @@ export class ObjectVanished extends MillraceError {
   ) {
     super(
       'ObjectVanished',
-      `${object} was deleted before it was read to its end. Restore it, and delete input only when the job's checkpoints are past it.`,
+      `${object} was deleted before it was read to its end. Restore it, or set discover.vanished to 'skip': then a continuous source continues without it. Delete input only when the job's checkpoints are past it.`,
       { cause },
     );
   }

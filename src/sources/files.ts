@@ -50,8 +50,9 @@ export interface FilesOptions<T> {
   readonly compression?: CodecName | 'auto';
   /**
    * How to handle entries of local directories that are not readable files: links that lead nowhere or in a circle,
-   * pipes, sockets and devices, names that are not UTF-8, and entries that this user may not access. `fail` (default):
-   * the job ends with `UnreadableInput`. `skip`: an event `input-skipped` reports each.
+   * pipes, sockets and devices, names that are not UTF-8, and what this user may not look at. `fail` (default):
+   * the job ends with `UnreadableInput`. `skip`: an event `input-skipped` reports each. A file that is listed and may not be read
+   * is `PermissionDenied` in any case.
    */
   readonly unreadable?: 'fail' | 'skip';
   /**

@@ -155,6 +155,10 @@ export const errorCatalog: Readonly<
       'A Parquet file does not have a column that is to be read',
       'Correct `columns`, or leave the file out',
     ],
+    WrongColumnType: [
+      'A column of a Parquet file has another type than the schema with which it is read',
+      'Correct the schema, or leave the column or the file out',
+    ],
   },
   path: {
     AbsoluteAndRelative: [

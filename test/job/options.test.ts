@@ -30,6 +30,8 @@ describe('createJob rejects an invalid value with the name of its option', () =>
     ['restart.multiplier', { restart: { multiplier: '2' } }],
     ['restart.multiplier', { restart: { multiplier: Infinity } }],
     ['restart.jitter', { restart: { jitter: '0.5' } }],
+    ['restart.max', { restart: { max: 3 } }],
+    ['checkpoints.dir', { checkpoints: { dir: 5 } }],
     ['clock', { clock: { now: Date.now } }],
     ['clock', { clock: null }],
     ['logger', { logger: { warn: () => undefined } }],
@@ -105,4 +107,30 @@ test('a branch that is subscribed after the end of the flow fails the job', asyn
     code: 'NotOpened',
     message: expect.stringContaining('Subscribe all branches') as string,
   });
+});
+
+test.each(['/tmp/checkpoints', 'checkpoints', 'C:\\checkpoints'])('a path is not a URI: %s', (path) => {
+  const advice = expect.objectContaining({
+    code: 'InvalidUri',
+    message: expect.stringContaining('fileUri(path)') as unknown,
+  }) as unknown as Error;
+  expect(() => createJob({ ...base, checkpoints: { dir: path } })).toThrow(advice);
+  expect(() => fileSink('out', path, { format: ndjson() })).toThrow(advice);
+  expect(() => files(path, { format: ndjson() })).toThrow(advice);
+});
+
+test('options that do not exist are refused with those that do', () => {
+  const message = (override: object): string => {
+    try {
+      createJob({ ...base, ...override });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return '';
+  };
+  expect(message({ retry: { max: 3 } })).toMatch(
+    'retry is not an option. The options are name, checkpoints, restart',
+  );
+  expect(message({ s3: { retry: { max: 3 } } })).toMatch('s3.retry.max is not an option');
+  expect(message({ restart: { max: 3 } })).toMatch('The option for their number is attempts');
 });

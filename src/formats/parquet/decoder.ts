@@ -17,13 +17,17 @@ import type { GroupRange, GroupDecoder, GroupStart } from '../groupReader.js';
 import type { Malformed } from '../reader.js';
 import { Refused } from '../validator.js';
 import { codecsOf } from './codecs.js';
+import { unfit } from './columnFit.js';
 import { corrupt } from './failures.js';
 import { planGroup, type GroupPlan } from './groupPlan.js';
 import { BadValue, setProperty, type Dates } from '../typedValues.js';
-import { converter, parsers, plain } from './values.js';
+import type { Field } from './types.js';
+import { converter, parsers, plain, type Kinds } from './values.js';
 
 export interface DecoderOptions<T> {
   readonly columns: readonly string[] | undefined;
+  /** Columns with types, which the file must have. */
+  readonly fields: readonly Field[] | undefined;
   readonly validate: (value: unknown) => T;
   readonly dates: Dates;
   readonly maxRowGroup: number;
@@ -230,10 +234,21 @@ export class ParquetDecoder<T> implements GroupDecoder<T> {
           'UnknownColumn',
           `${this.#object} has no column '${name}': it has ${[...found.keys()].join(', ')}. Correct columns of parquet(), or leave the object out of the URI's glob.`,
         );
+      this.#checkType(child, kinds);
       return { name, convert: converter(child, kinds, this.#options.dates) };
     });
     for (const group of metadata.row_groups.slice(0, this.#group)) this.#before += Number(group.num_rows);
     this.#metadata = metadata;
+  }
+
+  #checkType(column: SchemaTree, kinds: Kinds): void {
+    const field = this.#options.fields?.find(({ name }) => name === column.element.name);
+    const found = field && unfit(field.type, column, kinds);
+    if (found === undefined) return;
+    throw new MillraceError(
+      'WrongColumnType',
+      `${this.#object} has ${found.has} as column '${found.path.join('.')}', and the schema of parquet() has ${found.wants}. Correct the schema, leave the column out of columns, or leave the object out of the URI's glob.`,
+    );
   }
 
   #plan(index: number, group: RowGroup): GroupPlan {

@@ -61,7 +61,7 @@ const names: OptionNames<ParquetOptions<never>> = {
  * Writing: a file stays open over checkpoints. The rows of a row group are held in memory, and count towards the sink's budget. A record
  * that does not fit the schema, or has other fields, is refused; the message names the field.
  *
- * Errors: `RowGroupTooLarge`, `UnknownColumn`, `UnknownCodec` (a column's compression, an encrypted file), `Integrity` (not a
+ * Errors: `RowGroupTooLarge`, `UnknownColumn`, `WrongColumnType`, `UnknownCodec` (a column's compression, an encrypted file), `Integrity` (not a
  * Parquet file, or a damaged one), `NotParquet` (a record does not fit), `AsyncSchema`, `InvalidOption`.
  *
  * @example
@@ -97,6 +97,7 @@ export function parquet(
     schema === undefined || isStandard(schema) ? undefined : fieldsOf('parquet: schema', schema);
   const decoding = {
     columns: columns ?? written?.map(({ name }) => name),
+    fields: written,
     dates,
     compressors,
     validate: validator('parquet', isStandard(schema) ? schema : undefined),

@@ -12,7 +12,7 @@ import {
   type FlowOperator,
   type Signal,
 } from '../../flow/index.js';
-import { plainUri } from '../../path/index.js';
+import { plainUri, splitUri } from '../../path/index.js';
 import {
   checkpointData,
   checkpointFolders,
@@ -48,7 +48,7 @@ import { PartUploads } from './uploads.js';
  *
  * With `manifests`, readers see which files belong together (`manifests.ts`): a manifest appears after all its files.
  *
- * Errors: `InvalidOption` (also for a folder in the checkpoint directory), `InvalidPartition`, `PartitionTooLong`,
+ * Errors: `InvalidUri`, `UnknownScheme`, `InvalidOption` (also for a folder in the checkpoint directory), `InvalidPartition`, `PartitionTooLong`,
  * `ForeignName`, `ForeignObject`, `LostUpload`, `LostJournal`, `CorruptJournal`, `FormatChanged`, and errors of the
  * store.
  *
@@ -61,6 +61,7 @@ import { PartUploads } from './uploads.js';
  */
 export function fileSink<A>(id: string, uri: string, options: FileSinkOptions<A>): FlowOperator<A, never> {
   if (typeof (uri as unknown) !== 'string') throw new InvalidOption(`fileSink '${id}': uri`, uri, 'a URI');
+  splitUri(uri);
   // Fails immediately on options that no configuration allows; the job's configuration comes with `Open`.
   settingsOf(id, options);
   return flowOperator<A, never>((out) => new FileSink(out, id, uri, options));

@@ -151,6 +151,14 @@ export function settingsOf<A>(
     count(name, parseSize(`${sink}: ${name}`, value), least);
   const duration = (name: string, value: Duration): number =>
     count(name, parseDuration(`${sink}: ${name}`, value), 1);
+  const initial = duration('retry.initial', retry.initial ?? 100);
+  const max = duration('retry.max', retry.max ?? '30s');
+  if (max < initial)
+    throw new InvalidOption(
+      `${sink}: retry.max`,
+      retry.max ?? max,
+      `at least retry.initial (${initial} ms): no wait is longer. The option for their number is tries`,
+    );
   return {
     publish,
     target: target ?? `outbox:${id}`,
@@ -160,8 +168,8 @@ export function settingsOf<A>(
     },
     retry: {
       tries: count('retry.tries', retry.tries ?? 5, 1),
-      initial: duration('retry.initial', retry.initial ?? 100),
-      max: duration('retry.max', retry.max ?? '30s'),
+      initial,
+      max,
     },
     timeout: duration('timeout', options.timeout ?? '60s'),
     deadLetter: deadLetterOf(sink, onPoison),

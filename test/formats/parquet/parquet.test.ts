@@ -5,7 +5,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { MillraceError } from '../../../src/errors.js';
 import type { Json } from '../../../src/flow/index.js';
 import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
-import { parquet, type ParquetOptions } from '../../../src/formats/parquet/index.js';
+import { parquet, types as columnTypes, type ParquetOptions } from '../../../src/formats/parquet/index.js';
 import { deadLetter, files } from '../../../src/sources/files.js';
 import { counting } from '../../../src/store/decorators/counting.js';
 import { memoryWith, readAll, slicedFiles, type StoredPosition } from '../../sources/harness.js';
@@ -239,6 +239,58 @@ function unpackLz4(block: Uint8Array, length: number): Uint8Array {
   }
   return out;
 }
+
+describe('a schema of another file', () => {
+  const sql = `SELECT 1::BIGINT AS big, 2::INTEGER AS word, 'x' AS text, 1.5::DOUBLE AS double, 1.25::DECIMAL(9,2) AS price,
+    DATE '2026-11-29' AS day, TIMESTAMP '2026-11-29 12:00:00' AS at, 'ab'::BLOB AS raw, [1, 2]::INTEGER[] AS list,
+    {'a': 1::INTEGER, 'b': 'x'} AS struct, MAP {'k': 1::BIGINT} AS map, true AS yes, '{"a": 1}'::JSON AS doc`;
+
+  it.each<[string, object, string]>([
+    ['text', columnTypes.int64, "STRING as column 'text', and the schema of parquet() has int64"],
+    ['big', columnTypes.string, "INT64 as column 'big', and the schema of parquet() has string"],
+    ['big', columnTypes.int32, "INT64 as column 'big', and the schema of parquet() has int32"],
+    ['big', columnTypes.double, 'has double'],
+    ['double', columnTypes.int64, 'DOUBLE as column'],
+    ['price', columnTypes.int64, 'DECIMAL as column'],
+    ['price', columnTypes.double, 'DECIMAL as column'],
+    ['day', columnTypes.timestamp(), 'DATE as column'],
+    ['at', columnTypes.date, 'TIMESTAMP as column'],
+    ['at', columnTypes.int64, 'TIMESTAMP as column'],
+    ['raw', columnTypes.string, 'BYTE_ARRAY as column'],
+    ['text', columnTypes.bytes, 'STRING as column'],
+    ['text', columnTypes.list(columnTypes.string), 'STRING as column'],
+    ['list', columnTypes.int32, 'LIST as column'],
+    ['list', columnTypes.list(columnTypes.string), "INT32 as column 'list.list.element'"],
+    ['struct', columnTypes.struct({ a: columnTypes.string }), "INT32 as column 'struct.a'"],
+    ['struct', columnTypes.struct({ c: columnTypes.string }), "nothing as column 'struct.c'"],
+    ['struct', columnTypes.map(columnTypes.int32), 'a group as column'],
+    ['map', columnTypes.struct({ k: columnTypes.int64 }), 'MAP as column'],
+    ['map', columnTypes.map(columnTypes.string), "INT64 as column 'map.key_value.value'"],
+    ['yes', columnTypes.int32, 'BOOLEAN as column'],
+    ['doc', columnTypes.string, 'JSON as column'],
+  ])('column %s as %j is WrongColumnType', async (name, type, message) => {
+    const result = await failure(await writtenByDuckDb(sql), { schema: { [name]: type } as never });
+    expect(result).toMatch(/^WrongColumnType: memory:\/\/lake\/raw\/a.parquet has /);
+    expect(result).toContain(message);
+  });
+
+  it('that has other types whose values are of the same kind is read', async () => {
+    const schema = {
+      big: columnTypes.decimal(19),
+      word: columnTypes.int64,
+      text: columnTypes.json,
+      list: columnTypes.list(columnTypes.double),
+      map: columnTypes.map(columnTypes.int64),
+      struct: columnTypes.struct({ b: columnTypes.string }),
+      double: columnTypes.float,
+      day: columnTypes.date,
+      at: columnTypes.timestamp('nanos'),
+      raw: columnTypes.bytes,
+      yes: columnTypes.boolean,
+    };
+    expect(await failure(await writtenByDuckDb(sql), { schema: schema as never })).toBe(1);
+  });
+});
 
 describe('decompressors that are given', () => {
   const rows = Array.from({ length: 3000 }, (_, i) => row(i));

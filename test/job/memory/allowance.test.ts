@@ -1,4 +1,5 @@
 import { allowances, processMemory, type Allowance } from '../../../src/job/memory/index.js';
+import { ReadBudget } from '../../../src/store/reader/budget.js';
 import { SimulatedClock } from '../../../src/testing/simulatedClock.js';
 
 const quiet = { waits: () => undefined, granted: () => undefined, exceeded: () => undefined };
@@ -81,4 +82,25 @@ test('without a total a simulated process has no limit', () => {
   const allow = allowances(new SimulatedClock(), () => undefined);
   const use = { who: 'a copy', floor: 5, most: 1e12, changed: () => undefined };
   expect([allow(use).limit, allow(use).limit]).toEqual([1e12, 1e12]);
+});
+
+test('the readers of several stores divide the memory of the process', () => {
+  const clock = new SimulatedClock();
+  const total = 256 * 1024;
+  const budgets = [1, 2, 3].map(
+    () =>
+      new ReadBudget(
+        '64MiB',
+        allowances(clock, () => total),
+      ),
+  );
+  const readers = budgets.map((budget) => budget.join(() => undefined));
+  const limits = budgets.map(({ limit }) => limit);
+  expect(Math.min(...limits)).toBeGreaterThanOrEqual(64 * 1024);
+  expect(limits.reduce((sum, limit) => sum + limit, 0)).toBeLessThanOrEqual(total);
+  const [first, ...others] = readers;
+  for (const other of others) other.leave();
+  expect(budgets[0]?.limit).toBe(total);
+  first?.leave();
+  expect(processMemory(clock).charged + processMemory(clock).fixed).toBe(0);
 });

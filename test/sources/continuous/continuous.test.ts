@@ -341,6 +341,29 @@ describe('a continuous source', () => {
         await live.stop();
       }
     });
+
+    it('fails at each start after an open object was deleted, until it is told to skip it as the error advises', async () => {
+      const live = await opened({});
+      await live.stop();
+      live.lake.store.delete(['in/a']).subscribe();
+      live.put('in/c', 3);
+      release(live);
+      const advice = expect.stringContaining("set discover.vanished to 'skip'") as unknown;
+      for (let start = 0; start < 2; start++) {
+        live.start();
+        await live.pass(20 * second);
+        expect(live.outcome).toMatchObject({ code: 'ObjectVanished', message: advice });
+      }
+      live.start({ vanished: 'skip' });
+      await live.pass(20 * second);
+      expect(live.read).toEqual([2, 3]);
+      await live.stop();
+      live.put('in/d', 4);
+      live.start();
+      await live.pass(20 * second);
+      expect([live.read, live.outcome]).toEqual([[2, 3, 4], undefined]);
+      await live.stop();
+    });
   });
 
   it('fails if an object vanishes before it is read, or skips it', async () => {
