@@ -81,9 +81,11 @@ class ArrayDecoder<T> implements ObjectDecoder<T> {
       const end = cut < 0 ? block.length : cut;
       const from = startOf(block, at, end, before);
       const to = endOf(block, from, cut < 0 ? end : end - 1);
-      this.#place = elements.place;
+      const after = elements.place;
+      // What does not end is reported here.
+      this.#place = cut < 0 && after === 'in' ? 'after' : after;
       const result =
-        cut < 0 ? endless(before, this.#place, from === to) : this.#element(block, from, to, block[end - 1]);
+        cut < 0 ? endless(before, after, from === to) : this.#element(block, from, to, block[end - 1]);
       if (typeof result === 'string') {
         malformed({
           offset: start + from,
@@ -104,6 +106,10 @@ class ArrayDecoder<T> implements ObjectDecoder<T> {
     return this.#cutter.takeLines();
   }
 
+  missing(): string | undefined {
+    return this.#place === 'in' ? unended : undefined;
+  }
+
   state(): Json {
     return this.#place;
   }
@@ -115,6 +121,7 @@ class ArrayDecoder<T> implements ObjectDecoder<T> {
     to: number,
     boundary: number | undefined,
   ): { readonly record: T } | string | undefined {
+    if (boundary === brace) return 'the array ends with } instead of ]';
     if (from === to) return boundary === comma ? 'no value' : undefined;
     if (!isUtf8(block.subarray(from, to))) return 'not valid UTF-8';
     const { parse, parseLong } = this.#parsers;
@@ -127,11 +134,13 @@ class ArrayDecoder<T> implements ObjectDecoder<T> {
   }
 }
 
+const unended = 'the array does not end';
 const comma = 0x2c;
+const brace = 0x7d;
 
 /** Why bytes without a boundary, the last ones of an object, are malformed. `undefined`: they are white space. */
 function endless(before: ArrayPlace, after: ArrayPlace, blank: boolean): string | undefined {
-  if (after === 'in') return 'the array does not end';
+  if (after === 'in') return unended;
   if (blank) return undefined;
   return before === 'after' ? 'it follows the array' : 'not an array';
 }

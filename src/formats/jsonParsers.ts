@@ -58,18 +58,23 @@ export function jsonParsers<T>(of: string, options: NdjsonOptions<T>): JsonParse
   };
 }
 
-class TooDeep extends Error {}
+/** A class of its own: functions of a schema may throw a `SyntaxError`, too, and that is their mistake. */
+class NotParsed extends Error {}
 
 function limited(maxDepth: number, parse: Parse<unknown>): Parse<unknown> {
   return (text) => {
-    if (isDeeper(text, maxDepth)) throw new TooDeep(`nested more than ${maxDepth} deep (maxDepth)`);
-    return parse(text);
+    if (isDeeper(text, maxDepth)) throw new NotParsed(`nested more than ${maxDepth} deep (maxDepth)`);
+    try {
+      return parse(text);
+    } catch (error) {
+      if (error instanceof SyntaxError) throw new NotParsed(error.message);
+      throw error;
+    }
   };
 }
 
 /** Why a record is malformed. An error that comes neither from the parser nor from the schema is rethrown. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof Refused || error instanceof SyntaxError || error instanceof TooDeep)
-    return error.message;
+  if (error instanceof Refused || error instanceof NotParsed) return error.message;
   throw error;
 }

@@ -106,6 +106,11 @@ export interface ObjectDecoder<T> extends Cutter {
    */
   dropped?(): number;
   /**
+   * The object is over, and no bytes follow its last boundary. Returns why it is not complete, which is reported as a malformed
+   * record; `undefined` if it is. Without this method it is.
+   */
+  missing?(): string | undefined;
+  /**
    * The state for a decoder that starts after everything decoded so far. JSON of at most 64 KiB. Called before every
    * block: it must be cheap, and its result must not be modified afterwards.
    */

@@ -29,16 +29,22 @@ export function validator<T>(
   const standard = schema['~standard'];
   return (value) => {
     const result = standard.validate(value);
-    if (result instanceof Promise) {
+    if (isPromise(result)) {
+      // This error ends the job. The promise may be rejected with the error of a function of the schema, and nobody else waits for it.
+      result.then(undefined, () => undefined);
       throw new MillraceError(
         'AsyncSchema',
-        `The ${standard.vendor} schema given to ${of} validates asynchronously: use one that validates synchronously, or validate after values().`,
+        `The ${standard.vendor} schema given to ${of} returned a promise: a function in it is asynchronous, or has thrown an error (zod then starts again asynchronously). Use functions that are synchronous and report what they reject as an issue, or validate after values().`,
       );
     }
     if (result.issues === undefined) return result.value;
     throw new Refused(result.issues);
   };
 }
+
+/** Of any library or realm. */
+const isPromise = <R>(result: R | Promise<R>): result is Promise<R> =>
+  typeof (result as { readonly then?: unknown } | undefined)?.then === 'function';
 
 /** Callers may be JavaScript. Some schemas are functions. */
 const validateOf = (schema: object): unknown =>

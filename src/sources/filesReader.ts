@@ -33,6 +33,7 @@ import { readsGroups } from '../formats/groupReader.js';
 import { memory, type Json, type MemoryUse } from '../flow/index.js';
 import type { SourceProgress } from '../store/observe/sourceProgress.js';
 import { stores } from '../store/services.js';
+import { BlockSize } from './blockSize.js';
 import type { Discovery, FileObject } from './discovery.js';
 import { FilesProgress } from './filesProgress.js';
 import { Fetcher } from './fetcher.js';
@@ -68,8 +69,8 @@ export class FilesReader<T> implements SourceReader<T> {
   readonly #groups: GroupBudget | undefined;
   readonly #malformed: MalformedRecords;
   readonly #progress: FilesProgress;
-  /** Bytes of a block, a quarter of a slice. */
-  readonly #block: number;
+  /** At most a quarter of a slice. */
+  readonly #blockSize: BlockSize;
   readonly #open = new OpenObjects<T>();
   /** The object that was opened last. */
   #latest: FileObject | undefined;
@@ -89,7 +90,7 @@ export class FilesReader<T> implements SourceReader<T> {
     const { id, attempt } = context;
     this.#settings = settings;
     this.#context = context;
-    this.#block = Math.ceil(settings.slice / 4);
+    this.#blockSize = new BlockSize(Math.ceil(settings.slice / 4));
     const restored = context.position === undefined ? undefined : decodePosition(id, context.position);
     this.#resuming = new Set(restored?.objects);
     for (const object of this.#resuming) checkFormat(id, object, settings.format);
@@ -221,7 +222,9 @@ export class FilesReader<T> implements SourceReader<T> {
       const before = this.#bytes;
       const result = this.#pass(reader, start, out);
       if (result === 'end') {
-        this.#finish(reader);
+        this.#finish(reader, out);
+        // The others may get along again.
+        waiting = 0;
         if (++finished >= objectsPerPoll) return 'more';
         continue;
       }
@@ -235,10 +238,10 @@ export class FilesReader<T> implements SourceReader<T> {
 
   /** Passes on what an object has, until the bytes since `start` are a slice. */
   #pass(reader: OpenObject<T>, start: number, out: SourceOutput<T>): 'slice' | 'wait' | 'end' {
-    const limit = start + this.#settings.slice - this.#block;
+    const limit = start + this.#settings.slice - this.#blockSize.largest;
     while (!this.#closed && !this.#isLost(reader.object)) {
       if (reader.atEnd) return 'end';
-      if (this.#bytes > start && this.#bytes > limit) return 'slice';
+      if (this.#bytes > start && (this.#bytes > limit || out.turnOver)) return 'slice';
       const passed = reader.pass(out);
       if (passed !== undefined) this.#bytes += passed;
       else {
@@ -286,7 +289,8 @@ export class FilesReader<T> implements SourceReader<T> {
     return openObject(object, this.#settings, {
       id: this.#context.id,
       malformed: this.#malformed,
-      block: this.#block,
+      blockSize: this.#blockSize,
+      clock: this.#context.attempt.clock,
       fetcher: this.#fetcher,
       groups: this.#groups,
       ready: () => this.#ready(),
@@ -295,8 +299,9 @@ export class FilesReader<T> implements SourceReader<T> {
     });
   }
 
-  #finish(reader: OpenObject<T>): void {
+  #finish(reader: OpenObject<T>, out: SourceOutput<T>): void {
     const { object } = reader;
+    reader.end(out);
     this.#open.remove(reader);
     this.#splits.finished(object);
     const version = versionOf(object);

@@ -148,7 +148,8 @@ class ReplayableReader<T, P extends Json> implements SourceReader<T> {
   }
 
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
-    const until = this.bytes + slice;
+    const start = this.bytes;
+    const until = start + slice;
     for (;;) {
       const page = (this.#page ??= this.#guarded(() => this.#puller.take())?.item);
       if (page === undefined) {
@@ -158,7 +159,7 @@ class ReplayableReader<T, P extends Json> implements SourceReader<T> {
       }
       const { records, next } = page;
       while (this.#taken < records.length) {
-        if (this.bytes >= until) return 'more';
+        if (this.bytes >= until || (this.bytes > start && out.turnOver)) return 'more';
         const record = records[this.#taken++] as T;
         out.record(record);
         this.bytes += Math.max(1, this.#sizeOf(record));

@@ -1,6 +1,7 @@
 import { AsyncSubject, concatMap, defer, Subscription, type Observable } from 'rxjs';
 import type { GroupRange, GroupDecoder, GroupReader } from '../formats/groupReader.js';
 import type { ObjectBody } from '../store/objectStore.js';
+import type { BlockSize } from './blockSize.js';
 import type { FileObject } from './discovery.js';
 import { stateOf, type ObjectPosition } from './filesPosition.js';
 import type { FragmentLimits } from './fragmentBudget.js';
@@ -19,7 +20,7 @@ export interface GroupObjectOptions<T> {
   /** The memory for the groups of all objects. */
   readonly budget: GroupBudget;
   /** The approximate bytes that are passed on together. */
-  readonly block: number;
+  readonly blockSize: BlockSize;
   /** Requests a range, of the version that was listed. */
   readonly get: (range: GroupRange) => Observable<ObjectBody>;
   readonly ready: () => void;
@@ -133,8 +134,12 @@ export class GroupObject<T> {
     const { left, recordBytes } = decoder;
     if (left === 0 || this.#loading !== undefined) return undefined;
     const { uri } = this.object;
-    const count = Math.max(1, Math.min(left, mostRows, Math.floor(this.#options.block / recordBytes)));
-    for (let i = 0; i < count; i++) {
+    const count = Math.max(
+      1,
+      Math.min(left, mostRows, Math.floor(this.#options.blockSize.largest / recordBytes)),
+    );
+    let passed = 0;
+    for (; passed < count && !(passed > 0 && out.turnOver); passed++) {
       this.#place = { object: uri, offset: decoder.offset, line: decoder.records + 1 };
       decoder.decode(
         (record) => out.record(record),
@@ -142,7 +147,12 @@ export class GroupObject<T> {
       );
     }
     this.#place = undefined;
-    return count * recordBytes;
+    return passed * recordBytes;
+  }
+
+  /** Its footer says what an object has. */
+  end(): void {
+    return;
   }
 
   close(): void {

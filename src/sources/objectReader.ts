@@ -1,4 +1,6 @@
+import { monotonic, type Clock } from '../flow/index.js';
 import type { Malformed, ObjectDecoder, Reader } from '../formats/reader.js';
+import type { BlockSize } from './blockSize.js';
 import type { FileObject } from './discovery.js';
 import { stateOf, type ObjectPosition } from './filesPosition.js';
 import type { MalformedRecords } from './malformedRecords.js';
@@ -12,8 +14,8 @@ export interface ObjectReaderOptions<T> extends Omit<ObjectBytesOptions, 'text'>
   readonly format: Reader<T>;
   readonly malformed: MalformedRecords;
   readonly maxLineBytes: number;
-  /** The maximum size of a block. Bytes. */
-  readonly block: number;
+  readonly blockSize: BlockSize;
+  readonly clock: Clock;
 }
 
 /**
@@ -35,7 +37,7 @@ export class ObjectReader<T> {
   #place: (() => RecordPlace) | undefined;
 
   constructor(options: ObjectReaderOptions<T>) {
-    const { object, format, maxLineBytes, block } = options;
+    const { object, format, maxLineBytes, blockSize } = options;
     this.object = object;
     this.#options = options;
     const { offset, line, state } = object.resume ?? { offset: 0, line: 0, state: undefined };
@@ -46,7 +48,7 @@ export class ObjectReader<T> {
     const fetched = this.#split ?? options.fetched;
     this.#bytes = new ObjectBytes({ ...options, fetched, text: format.text ?? false });
     this.#decoder = decoder();
-    this.#slicer = new Slicer(this.#decoder, offset, maxLineBytes, block);
+    this.#slicer = new Slicer(this.#decoder, offset, maxLineBytes, blockSize.largest);
   }
 
   /** Bytes in memory after the fetcher: decompressed ahead, of the record in progress, and of the decoder. */
@@ -118,12 +120,20 @@ export class ObjectReader<T> {
    * `MalformedRecord`, and errors of the decoder and the output.
    */
   pass(out: SourceOutput<T>): number | undefined {
-    const piece = this.#slicer.next();
+    const piece = this.#slicer.next(this.#options.blockSize.limit);
     if (piece === undefined) return undefined;
-    if (piece.kind === 'records') this.#decode(piece.bytes, piece.start, out);
+    if (piece.kind === 'records') this.#timed(piece.bytes, piece.start, out);
     else this.#drop(piece, out);
     this.#place = undefined;
     return piece.kind === 'records' ? piece.bytes.length : piece.length;
+  }
+
+  /** The object is read to its end: reports it as malformed if it is not complete. Errors: `MalformedRecord`. */
+  end(out: SourceOutput<T>): void {
+    const reason = this.#decoder.missing?.();
+    const offset = this.#slicer.offset;
+    if (reason !== undefined)
+      this.#malformed({ offset, length: 0, line: this.#line + 1, text: '', reason }, out);
   }
 
   close(): void {
@@ -133,6 +143,13 @@ export class ObjectReader<T> {
   /** A split does not know how many lines are before it. */
   get #countsLines(): boolean {
     return (this.object.split?.begin ?? 0) === 0;
+  }
+
+  #timed(bytes: Buffer, start: number, out: SourceOutput<T>): void {
+    const { clock, blockSize } = this.#options;
+    const began = monotonic(clock);
+    this.#decode(bytes, start, out);
+    blockSize.took(bytes.length, monotonic(clock) - began);
   }
 
   #decode(bytes: Buffer, start: number, out: SourceOutput<T>): void {

@@ -1,4 +1,6 @@
 import { readsGroups } from '../formats/groupReader.js';
+import type { Clock } from '../flow/index.js';
+import type { BlockSize } from './blockSize.js';
 import type { FileObject } from './discovery.js';
 import type { Fetcher } from './fetcher.js';
 import type { FilesSettings } from './filesSettings.js';
@@ -13,8 +15,8 @@ export interface OpenObjectOptions {
   /** Of the source. */
   readonly id: string;
   readonly malformed: MalformedRecords;
-  /** The maximum size of a block. Bytes. */
-  readonly block: number;
+  readonly blockSize: BlockSize;
+  readonly clock: Clock;
   readonly fetcher: Fetcher<FileObject>;
   /** Of a format with row groups. */
   readonly groups: GroupBudget | undefined;

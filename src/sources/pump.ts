@@ -17,7 +17,8 @@
  *
  * Every outside event (data is ready, bytes are released, a barrier, a start) only sets a flag and wakes the loop,
  * which runs by `clock.yield`: never inside a delivery, never inside itself, and with pending I/O served in between.
- * Each turn lasts two milliseconds (and at most 32 slices, if time does not advance): with a single slice, eight
+ * Each turn lasts two milliseconds, or as long as the record takes that is being passed on then (and at most 32 slices, if time does
+ * not advance): a poll ends when its turn is over, because callbacks may need any time for a record. With a single slice, eight
  * connections would deliver eight times what is passed on, and complete fragments would wait for incomplete ones. One
  * thing is not deferred: the reader learns immediately, or right after its poll, that a checkpoint is durable, because
  * the attempt may end with it.
@@ -97,6 +98,7 @@ export class SourcePump<T> {
   readonly #barriers: Barrier[] = [];
   #wakeup: Subscription | undefined;
   #polling = false;
+  #turnStart = 0;
   #waiting = false;
   #ready = false;
   #sent = 0;
@@ -118,8 +120,12 @@ export class SourcePump<T> {
     const polls = new EndlessPolls(options.attempt.clock, () => this.#reader?.position() ?? null);
     this.#polls = polls;
     this.#standstill = new Standstill(options.attempt.clock);
+    const turnOver = (): boolean => this.#turnOver;
     const output = (this.#output = {
       taken: 0,
+      get turnOver(): boolean {
+        return turnOver();
+      },
       record: (value: T): void => {
         if (this.#state === 'running') records.next(value);
         output.taken++;
@@ -315,13 +321,12 @@ export class SourcePump<T> {
   }
 
   #turn(): void {
-    const { clock } = this.#attempt;
-    const start = monotonic(clock);
+    this.#turnStart = monotonic(this.#attempt.clock);
     try {
       for (let slices = 0; slices < slicesPerTurn && this.#due(); slices++) {
         this.#sendBarriers();
         if (this.#is('running') && !this.#blocked()) this.#poll();
-        if (monotonic(clock) - start >= turnMillis) break;
+        if (this.#turnOver) break;
       }
     } catch (error) {
       this.#fail(error);
@@ -330,6 +335,10 @@ export class SourcePump<T> {
     this.#wakeup = undefined;
     this.#wake();
     this.#options.turned?.();
+  }
+
+  get #turnOver(): boolean {
+    return monotonic(this.#attempt.clock) - this.#turnStart >= turnMillis;
   }
 
   #sendBarriers(): void {

@@ -75,14 +75,18 @@ export class Slicer {
     this.#over = true;
   }
 
-  /** The next piece; `undefined` when more bytes are needed, or, after `end`, when there are no more. */
-  next(): Piece | undefined {
+  /**
+   * The next piece; `undefined` when more bytes are needed, or, after `end`, when there are no more.
+   *
+   * @param limit a block has at most that many bytes, or one record
+   */
+  next(limit = this.#block): Piece | undefined {
     while (this.#at < this.#chunk.length) {
       const chunk = this.#chunk;
       const from = this.#at;
       const to = Math.min(from + this.#block, chunk.length);
       if (this.#carried === 0) {
-        const end = this.#cutter.last(chunk, from, to);
+        const end = this.#cutter.last(chunk, from, Math.min(from + limit, to));
         if (end > from) {
           this.#at = end;
           return this.#records(chunk.subarray(from, end));

@@ -28,8 +28,8 @@ export interface SourceContext {
 /** Reads a source in one attempt. The pump pulls; the reader never pushes. */
 export interface SourceReader<T> {
   /**
-   * Passes some records to `out` (about 64 KiB of input, so that barriers and I/O get their turn) and stops at a
-   * record boundary. `wait`: no data yet, `ready` will be called. `end`: the input is over.
+   * Passes some records to `out`, about 64 KiB of input, or less if `out.turnOver`, so that barriers, timers and I/O get their
+   * turn, and stops at a record boundary. `wait`: no data yet, `ready` will be called. `end`: the input is over.
    */
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end';
   /** Where the next record starts. Exact after every `poll`. */
@@ -63,6 +63,8 @@ export interface SourceOutput<T> {
   record(value: T): void;
   /** Records taken in this poll, without one that is being taken. */
   readonly taken: number;
+  /** Whether records have taken so much time that the poll should end. It reads the clock. */
+  readonly turnOver: boolean;
   deadLetter(letter: DeadLetter): void;
 }
 

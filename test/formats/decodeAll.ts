@@ -34,5 +34,7 @@ export function decodeAll<T>(reader: Reader<T>, content: string | Buffer, block 
   take();
   slicer.end();
   take();
+  const reason = decoder.missing?.();
+  if (reason !== undefined) bad.push({ offset: slicer.offset, length: 0, line: lines + 1, text: '', reason });
   return { records, bad, lines, state: decoder.state?.() };
 }

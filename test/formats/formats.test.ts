@@ -112,7 +112,38 @@ describe('ndjson', () => {
     const schema = {
       '~standard': { version: 1 as const, vendor: 'test', validate: () => Promise.resolve({ value: 1 }) },
     };
-    expect(() => decode(ndjson({ schema }), '1\n')).toThrow('validates asynchronously');
+    expect(() => decode(ndjson({ schema }), '1\n')).toThrow(
+      'The test schema given to ndjson returned a promise',
+    );
+  });
+
+  it('an error that a schema hides in a promise does not end the process', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const schema = {
+      '~standard': {
+        version: 1 as const,
+        vendor: 'zod',
+        validate: () => Promise.reject(new SyntaxError('x')),
+      },
+    };
+    expect(() => decode(ndjson({ schema }), '1\n')).toThrow('has thrown an error');
+    await new Promise((done) => setImmediate(done));
+    process.removeListener('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+
+  it('rethrows a SyntaxError of the schema, such as one of JSON.parse', () => {
+    const schema = {
+      '~standard': {
+        version: 1 as const,
+        vendor: 'test',
+        validate: (value: unknown) => ({ value: JSON.parse(String(value)) as unknown }),
+      },
+    };
+    expect(() => decode(ndjson({ schema }), '"{"\n')).toThrow(SyntaxError);
+    expect(decode(ndjson({ schema }), '{\n').bad).toMatchObject([{ line: 1 }]);
   });
 
   it('rethrows errors of the schema and of the consumer', () => {

@@ -29,6 +29,13 @@ describe('jsonArray reads', () => {
     ],
     ['no element', '[1,,3]', [1, 3], { offset: 3, length: 0, reason: 'no value' }],
     ['no end', '[1,\n2', [1], { offset: 4, line: 2, text: '2', reason: 'the array does not end' }],
+    ['no end after a comma', '[1,', [1], { offset: 3, length: 0, reason: 'the array does not end' }],
+    [
+      'an end of an object',
+      '[1,2}',
+      [1],
+      { offset: 3, text: '2', reason: 'the array ends with } instead of ]' },
+    ],
     ['something after it', '[1]\n[2]', [1], { line: 2, text: '[2]', reason: 'it follows the array' }],
     ['an object', '{"a":[1,2]}', [], { offset: 0, reason: 'not an array' }],
     [

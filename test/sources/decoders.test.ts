@@ -75,6 +75,7 @@ describe('a decoder with state', () => {
     const boom = new Error('boom');
     const out = {
       taken: 0,
+      turnOver: false,
       record: (row: CsvRow) => {
         if (row['n'] === '3') throw boom;
         out.taken++;

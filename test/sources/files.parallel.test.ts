@@ -328,6 +328,7 @@ class Polled<T> {
     for (;;) {
       const result = this.reader.poll({
         taken: 0,
+        turnOver: false,
         record: (record) => this.records.push(record),
         deadLetter: () => undefined,
       });

@@ -205,7 +205,12 @@ describe('splits: objects that change in a continuous source', () => {
       ready: () => undefined,
       fail: () => undefined,
     });
-    const out = { taken: 0, record: (line: string) => records.push(line), deadLetter: () => undefined };
+    const out = {
+      taken: 0,
+      turnOver: false,
+      record: (line: string) => records.push(line),
+      deadLetter: () => undefined,
+    };
     let error: unknown;
     try {
       while (reader.poll(out) === 'more');
@@ -292,7 +297,12 @@ describe('splits: one object', () => {
       ready: () => undefined,
       fail: () => undefined,
     });
-    const out = { taken: 0, record: (line: string) => records.push(line), deadLetter: () => undefined };
+    const out = {
+      taken: 0,
+      turnOver: false,
+      record: (line: string) => records.push(line),
+      deadLetter: () => undefined,
+    };
     while (reader.poll(out) === 'more');
     expect(records).toEqual(expect.arrayContaining(linesOf(12).slice(6)));
     expect(reader.waitsFor?.()).toMatch(/^bytes \d+ to \d+ of memory:\/\/lake\/a$/);
@@ -467,7 +477,7 @@ describe('splits: memory', () => {
       });
     const poll = (reader: SourceReader<string>, times: number): Json => {
       for (let n = 0; n < times; n++)
-        reader.poll({ taken: 0, record: () => undefined, deadLetter: () => undefined });
+        reader.poll({ taken: 0, turnOver: false, record: () => undefined, deadLetter: () => undefined });
       const position = reader.position();
       reader.close();
       return through(position);

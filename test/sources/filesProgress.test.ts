@@ -52,7 +52,7 @@ async function readFrom(
   for (;;) {
     waiting = firstValueFrom(ready, { defaultValue: undefined });
     const record = (line: string): void => void lines.push(line);
-    const result = reader.poll({ taken: 0, record, deadLetter: () => undefined });
+    const result = reader.poll({ taken: 0, turnOver: false, record, deadLetter: () => undefined });
     note(reader);
     if (result === 'end') break;
     if (result === 'wait') await waiting;

@@ -14,6 +14,8 @@ import {
   type ReplayableOptions,
 } from '../../src/index.js';
 import { createStores } from '../../src/entries/stores.js';
+import { systemClock } from '../../src/flow/index.js';
+import { attemptOver, memoryWith } from './harness.js';
 import { linesBelow } from './streams.js';
 
 /** Numbers below `end` in pages of `size`; the position is the next number. */
@@ -216,19 +218,45 @@ test('durable: positions of checkpoints, in order, each once the records before 
   expect([...durable].sort((a, b) => a - b)).toEqual(durable);
 });
 
-test('pages are not read ahead of the consumer by more than the budget and a mebibyte', async () => {
+test('a poll whose turn is over passes one record on', async () => {
+  await new Promise<void>((done, fail) => {
+    const records: number[] = [];
+    const reader = fromReplayable<number, number>({ open: () => numbers(0, 20, 10) }).open({
+      id: 'in',
+      attempt: attemptOver(memoryWith({}), systemClock),
+      position: undefined,
+      ready: () => {
+        const out = {
+          taken: 0,
+          turnOver: true,
+          record: (n: number) => records.push(n),
+          deadLetter: () => undefined,
+        };
+        expect([reader.poll(out), reader.poll(out), records]).toEqual(['more', 'more', [0, 1]]);
+        reader.close();
+        done();
+      },
+      fail,
+    });
+  });
+});
+
+test.each<[string, string | object]>([
+  ['strings', 'x'.repeat(1024)],
+  ['nested numbers', { lines: [{ points: Array<number>(100).fill(1) }] }],
+  ['many values', Array.from({ length: 100 }, (_, n) => ({ n }))],
+])('pages are not read ahead of the consumer by more than the budget and a mebibyte: %s', async (_, kib) => {
   const { job } = jobOn(createStores());
-  const kib = 'x'.repeat(1024);
   let asked = 0;
   let most = 0;
   let taken = 0;
-  const source = fromReplayable<string, number>({
+  const source = fromReplayable<string | object, number>({
     async *open() {
       for (let page = 0; page < 400; page++) {
         await Promise.resolve();
         asked += 16;
         most = Math.max(most, asked - taken);
-        yield { records: Array<string>(16).fill(kib), next: page };
+        yield { records: Array<string | object>(16).fill(kib), next: page };
       }
     },
   });

@@ -136,6 +136,7 @@ function reading(
   const poll = () => {
     const result = reader.poll({
       taken: 0,
+      turnOver: false,
       record: (row) => records.push(row),
       deadLetter: () => undefined,
     });

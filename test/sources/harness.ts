@@ -107,6 +107,7 @@ export async function readAll<T>(
       inPoll = true;
       const result = reader.poll({
         taken: 0,
+        turnOver: false,
         record: (value) => records.push(value),
         deadLetter: (letter) => letters.push(letter),
       });

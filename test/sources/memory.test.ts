@@ -116,7 +116,12 @@ test('what it holds of a long line takes the place of read-ahead, in memory that
         });
         opened.push(reader);
         const records: string[] = [];
-        const out = { taken: 0, record: (line: string) => records.push(line), deadLetter: () => undefined };
+        const out = {
+          taken: 0,
+          turnOver: false,
+          record: (line: string) => records.push(line),
+          deadLetter: () => undefined,
+        };
         for (let polls = 0; polls < 1000 && reader.poll(out) !== 'end'; polls++);
         expect(records).toEqual(lines);
         reader.close();
@@ -163,7 +168,8 @@ test('what a decoder holds is reported, and read-ahead shrinks by it', () => {
       throw error;
     },
   });
-  const poll = () => reader.poll({ taken: 0, record: () => undefined, deadLetter: () => undefined });
+  const poll = () =>
+    reader.poll({ taken: 0, turnOver: false, record: () => undefined, deadLetter: () => undefined });
   expect(answers).toHaveLength(4);
   answers[0]?.next();
   poll();

@@ -75,14 +75,14 @@ describe('the pump', () => {
   it.each([
     ['two milliseconds', 1, 2],
     ['32 slices, if time stands still', 0, 32],
-  ])('gives I/O its turn after %s', (_, millisPerLook, expected) => {
+  ])('gives I/O its turn after %s', (_, millisPerSlice, expected) => {
     const slices: number[] = [];
     let now = 0;
     const scheduler = new VirtualTimeScheduler();
     const virtual = clockOf(scheduler);
     const clock: Clock = {
       ...virtual,
-      now: () => (now += millisPerLook),
+      now: () => now,
       yield: (work) =>
         virtual.yield(() => {
           slices.push(0);
@@ -95,7 +95,9 @@ describe('the pump', () => {
       attempt: attemptOver(memoryWith({ a: lines(500) }), clock),
       records: {
         next: (value) => {
-          if (isSignal(value) && value[signal] === 'credit') slices[slices.length - 1]!++;
+          if (!isSignal(value) || value[signal] !== 'credit') return;
+          slices[slices.length - 1]!++;
+          now += millisPerSlice;
         },
       },
       failed: (error) => {
@@ -106,6 +108,57 @@ describe('the pump', () => {
     pump.start();
     scheduler.flush();
     expect(Math.max(...slices)).toBe(expected);
+  });
+
+  /** Passes records to a callback that needs `millis` for each, and tells how many it gets without a pause. */
+  function slow(of: Source<string>, store: ObjectStore, millis: number): number[] {
+    const turns: number[] = [];
+    let now = 0;
+    const scheduler = new VirtualTimeScheduler();
+    const virtual = clockOf(scheduler);
+    const pump = new SourcePump<string>({
+      id: 'in',
+      source: of,
+      attempt: attemptOver(store, {
+        ...virtual,
+        now: () => now,
+        yield: (work) =>
+          virtual.yield(() => {
+            turns.push(0);
+            work();
+          }),
+      }),
+      records: {
+        next: (value) => {
+          if (isSignal(value)) return;
+          now += millis;
+          turns[turns.length - 1]!++;
+        },
+      },
+      failed: (error) => {
+        throw error;
+      },
+    });
+    pump.open();
+    pump.start();
+    scheduler.flush();
+    return turns;
+  }
+
+  it('callbacks that need milliseconds for a record get a few at a time, so that barriers and timers do not wait', () => {
+    const turns = slow(
+      files('memory://lake/', { format: text() }),
+      memoryWith({ a: lines(5000), b: lines(5000) }),
+      3,
+    );
+    // The first block is cut before anybody knows.
+    expect(turns.filter((records) => records > 1)).toEqual([expect.any(Number)]);
+    expect(Math.max(...turns)).toBeLessThanOrEqual(256);
+  });
+
+  it('fast callbacks get blocks that grow', () => {
+    const turns = slow(files('memory://lake/', { format: text() }), memoryWith({ a: lines(20_000) }), 0.001);
+    expect(turns.length).toBeLessThan(20_000 / 1000);
   });
 
   it('continues from the restored position', () => {

@@ -25,7 +25,7 @@ test('a server is opened with the credentials of its URI, and no position contai
     ready: () => undefined,
     fail: (error) => failures.push(error),
   });
-  reader.poll({ taken: 0, record: () => undefined, deadLetter: () => undefined });
+  reader.poll({ taken: 0, turnOver: false, record: () => undefined, deadLetter: () => undefined });
   expect(opened).toEqual([uri]);
   expect(failures).toEqual([]);
   expect(source.description + JSON.stringify(reader.position())).not.toMatch(/AKIA|secret/);

@@ -3,6 +3,7 @@ import { MillraceError } from '../../errors.js';
 import type { Json } from '../../flow/index.js';
 import { isRecord, isString } from '../../shape.js';
 import type { Malformed, ObjectDecoder, ObjectStart } from '../reader.js';
+import { Refused } from '../validator.js';
 import { blockAt, headerAt, mostHeader, syncBytes, type Header } from './container.js';
 import { blockCodecs, type BlockCodec } from './codecs.js';
 import { ContainerCutter } from './cutter.js';
@@ -170,15 +171,26 @@ export class AvroDecoder<T> implements ObjectDecoder<T> {
     }
     for (let i = 0, next = 0; i < count; i++) {
       const offset = next;
-      let record: T;
+      const malformed = (error: unknown): void => {
+        bad(i, `record ${i + 1} of ${count} in its block: ${messageOf(error)}`);
+      };
+      let value: unknown;
       try {
         const decoded = reading.decode(data, offset);
         next = decoded.offset;
-        record = validate(decoded.value);
+        value = decoded.value;
       } catch (error) {
         if (error instanceof MillraceError) throw error;
         next = reading.skip(data, offset);
-        bad(i, `record ${i + 1} of ${count} in its block: ${messageOf(error)}`);
+        malformed(error);
+        continue;
+      }
+      let record: T;
+      try {
+        record = validate(value);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        malformed(error);
         continue;
       }
       on(record);

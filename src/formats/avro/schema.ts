@@ -9,6 +9,7 @@ import { Checker } from './checker.js';
 import { corrupt, messageOf } from './failures.js';
 import { logicalTypes } from './logical.js';
 import { longType, type Longs } from './long.js';
+import { readPlainObjects } from './plainObjects.js';
 
 /** An Avro schema: the name of a type, a union, or an object, as in JSON. A string may also be the JSON itself. */
 export type AvroSchema =
@@ -28,7 +29,7 @@ export function typeOf(schema: unknown, { dates, longs }: TypeOptions): avsc.Typ
     known.add(copy);
     return copy;
   });
-  return avsc.Type.forSchema(schema as avsc.Schema, {
+  const type = avsc.Type.forSchema(schema as avsc.Schema, {
     registry: { long },
     logicalTypes: logical,
     omitRecordMethods: true,
@@ -42,6 +43,8 @@ export function typeOf(schema: unknown, { dates, longs }: TypeOptions): avsc.Typ
         : long;
     },
   });
+  readPlainObjects(type);
+  return type;
 }
 
 /** How the records of one schema are read. */

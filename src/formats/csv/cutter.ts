@@ -11,8 +11,8 @@
  * - quoted: inside of quotes. - closing: after a quote in quotes, which closes them unless it is doubled.
  * - plain: anywhere else in a value, where quotes are ordinary characters. - comment: to the end of the line.
  *
- * A delimiter outside of quotes leads to field, and a line end to row. Rows end with LF or CRLF, unless the first row of an
- * object ends with a lone CR: then all do.
+ * A delimiter outside of quotes leads to field, and a line end to row. Rows end with LF or CRLF. If the first row of an object ends
+ * with a lone CR, each CR and each LF ends a row, so that CRLF is a row and an empty line, which is skipped.
  */
 import type { Cutter } from '../reader.js';
 import type { Dialect } from './dialect.js';
@@ -35,6 +35,9 @@ const inPlain = 6;
 const inComment = 7;
 /** After a CR, and no row has ended before. */
 const firstCr = 8;
+
+export const endsRow = (byte: number | undefined, lineEnd: LineEnd | undefined): boolean =>
+  byte === lf || (byte === cr && lineEnd === 'cr');
 
 export class CsvCutter implements Cutter {
   /** The kind of line end; `undefined` before the first row has ended. */
@@ -66,7 +69,7 @@ export class CsvCutter implements Cutter {
   first(bytes: Buffer, from: number, to: number): number {
     const end = this.#scan(bytes, from, to, true);
     const read = end < 0 ? to : end;
-    for (let at = from; at < read; at++) if (bytes[at] === (this.lineEnd === 'cr' ? cr : lf)) this.#lines++;
+    for (let at = from; at < read; at++) if (endsRow(bytes[at], this.lineEnd)) this.#lines++;
     if (read > from) this.#previous = bytes[read - 1] ?? 0;
     return end;
   }
@@ -76,7 +79,7 @@ export class CsvCutter implements Cutter {
     if (this.lineEnd !== undefined && !this.single) {
       const view = bytes.subarray(from, to);
       if (quote < 0 || !view.includes(quote)) {
-        const at = view.lastIndexOf(this.lineEnd === 'cr' ? cr : lf);
+        const at = Math.max(view.lastIndexOf(lf), this.lineEnd === 'cr' ? view.lastIndexOf(cr) : -1);
         return at < 0 ? -1 : from + at + 1;
       }
     }
@@ -88,7 +91,7 @@ export class CsvCutter implements Cutter {
   /** The end of the first row, or of the last one, that ends before `to`. -1: there is none. */
   #scan(bytes: Buffer, from: number, to: number, one: boolean): number {
     const { delimiter, quote, escape, comment, trim } = this.#dialect;
-    const lineEnd = this.lineEnd === 'cr' ? cr : lf;
+    const ends = this.lineEnd === 'cr' ? cr : lf;
     const unknown = this.lineEnd === undefined;
     const doubled = escape === quote;
     let state = this.#at;
@@ -151,7 +154,7 @@ export class CsvCutter implements Cutter {
       // Plain or comment.
       for (; at < to; at++) {
         const byte = bytes[at];
-        if (byte === lineEnd) {
+        if (byte === lf || byte === ends) {
           end = ++at;
           state = atRow;
           break;

@@ -114,6 +114,8 @@ export class CsvDecoder<T> implements ObjectDecoder<T> {
     const ascii = isAscii(block);
     if (!ascii && !isUtf8(block)) return undefined;
     const ending = this.#cutter.lineEnd === 'cr' ? '\r' : '\n';
+    // The parser knows one line end.
+    if (ending === '\r' && block.includes(0x0a)) return undefined;
     const whole = block.toString(ascii ? 'latin1' : 'utf8');
     const text = whole.endsWith(ending) ? whole : whole + ending;
     const quoteChar = quote < 0 ? undefined : String.fromCharCode(quote);

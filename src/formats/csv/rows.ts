@@ -1,7 +1,6 @@
-import { CsvCutter, type LineEnd } from './cutter.js';
+import { CsvCutter, endsRow, type LineEnd } from './cutter.js';
 import type { Dialect } from './dialect.js';
 
-const lf = 0x0a;
 const cr = 0x0d;
 
 /** A row of a block, or a comment. */
@@ -48,7 +47,7 @@ export class Rows {
       comment: this.#dialect.comment >= 0 && block[afterMark(block, from)] === this.#dialect.comment,
     };
     const ends = this.#cutter.takeLines();
-    this.#lines += end < 0 && block.at(-1) !== (this.#cutter.lineEnd === 'cr' ? cr : lf) ? ends + 1 : ends;
+    this.#lines += end < 0 && !endsRow(block.at(-1), this.#cutter.lineEnd) ? ends + 1 : ends;
     return row;
   }
 

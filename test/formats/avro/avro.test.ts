@@ -568,6 +568,23 @@ describe('bombs', () => {
   });
 });
 
+it('records, nested ones and branches of unions are plain objects, which can be keys, state and records of an outbox', async () => {
+  const child = { type: 'record', name: 'N', fields: [{ name: 'x', type: 'int' }] };
+  const avroSchema = record(
+    ['n', child],
+    ['list', { type: 'array', items: 'com.example.N' }],
+    ['branch', ['null', 'int', 'double']],
+    ['when', { type: 'map', values: ['null', 'com.example.N'] }],
+  );
+  const value = { n: { x: 1 }, list: [{ x: 2 }], branch: { double: 3 }, when: { a: { x: 4 } } };
+  for (const options of [{}, { avroSchema }]) {
+    const [read] = (await recordsOf(written({ avroSchema }, [value]), options)) as [typeof value];
+    expect(read).toEqual(value);
+    for (const each of [read, read.n, read.list[0], read.branch, read.when['a']])
+      expect(Object.getPrototypeOf(each)).toBe(Object.prototype);
+  }
+});
+
 describe('a Standard Schema', () => {
   const schema: StandardSchemaV1<unknown, { id: number }> = {
     '~standard': {
@@ -587,6 +604,21 @@ describe('a Standard Schema', () => {
       [2, 'record 2 of 2 in its block: rejected by the schema: id: odd'],
       [4, 'record 2 of 2 in its block: rejected by the schema: id: odd'],
     ]);
+  });
+
+  it('an error that it throws is no malformed record', async () => {
+    const throwing: StandardSchemaV1<unknown, { id: number }> = {
+      '~standard': {
+        ...schema['~standard'],
+        validate() {
+          throw new RangeError('my mistake');
+        },
+      },
+    };
+    const { records, letters, error } = await lenient(written({ avroSchema: numbers }, rows(2)), {
+      schema: throwing,
+    });
+    expect([records, letters, String(error)]).toEqual([[], [], 'RangeError: my mistake']);
   });
 });
 

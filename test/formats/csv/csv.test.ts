@@ -29,6 +29,27 @@ describe('csv reads', () => {
         { a: '3', b: '4' },
       ],
     ],
+    [
+      'lone CR first, then CRLF',
+      'a,b\r1,2\r\n3,4\r\n',
+      {},
+      [
+        { a: '1', b: '2' },
+        { a: '3', b: '4' },
+      ],
+    ],
+    [
+      'lone CR first, then LF',
+      'a,b\r1,2\n3,"4\r"\n',
+      {},
+      [
+        { a: '1', b: '2' },
+        { a: '3', b: '4\r' },
+      ],
+    ],
+    ['an empty line with a lone CR, then LF', '\ra,b\n1,2\n', {}, [{ a: '1', b: '2' }]],
+    ['sep= with a lone CR, then LF', 'sep=;\ra;b\n1;2\n', {}, [{ a: '1', b: '2' }]],
+    ['a comment with a lone CR, then LF', '#c\ra,b\n1,2\n', { comment: '#' }, [{ a: '1', b: '2' }]],
     ['LF and CRLF mixed', 'a\n1\r\n2\n', {}, [{ a: '1' }, { a: '2' }]],
     ['a lone CR in a value', 'a,b\n1\r1,2\n', {}, [{ a: '1\r1', b: '2' }]],
     ['a quoted CR at the end of a row', 'a,b\n1,"2\r"\r\n', {}, [{ a: '1', b: '2\r' }]],
