@@ -322,7 +322,7 @@ export const wholes: readonly Whole[] = [
     because: 'Parts of the pump.',
   },
   {
-    files: 'state/{slices,runs/merge,runs/run*,runs/segmentRun,segment/*}.ts',
+    files: 'state/{runs/merge,runs/run*,runs/segmentRun,segment/*}.ts',
     by: 'state/runs/segmentWriter.test.ts',
     because: 'A segment is written and read; each half is the test of the other.',
   },

@@ -32,7 +32,7 @@
 import { readsGroups } from '../formats/groupReader.js';
 import { memory, type Json, type MemoryUse } from '../flow/index.js';
 import type { SourceProgress } from '../store/observe/sourceProgress.js';
-import { stores } from '../store/services.js';
+import { checkpointFolders, stores, type CheckpointFolder } from '../store/services.js';
 import { BlockSize } from './blockSize.js';
 import type { Discovery, FileObject } from './discovery.js';
 import { FilesProgress } from './filesProgress.js';
@@ -49,6 +49,7 @@ import { GroupBudget } from './groupBudget.js';
 import { MalformedRecords } from './malformedRecords.js';
 import { openObject } from './openObject.js';
 import { OpenObjects, type OpenObject } from './openObjects.js';
+import { refuseCheckpoints } from './ownCheckpoints.js';
 import { pinnedRange } from './pinnedRange.js';
 import type { RecordPlace } from './place.js';
 import { SplitObjects } from './splitObjects.js';
@@ -126,6 +127,7 @@ export class FilesReader<T> implements SourceReader<T> {
     const inGroups = readsGroups(settings.format);
     const who = `source '${id}' (read-ahead)`;
     this.#groups = inGroups ? new GroupBudget(settings.limits, attempt.use(memory), who) : undefined;
+    const folders = attempt.use(checkpointFolders);
     this.#fetcher = new Fetcher<FileObject>({
       limits: settings.limits,
       ...(inGroups
@@ -133,6 +135,7 @@ export class FilesReader<T> implements SourceReader<T> {
         : { memory: (use: Omit<MemoryUse, 'who'>) => attempt.use(memory).share({ ...use, who }) }),
       nextObject: (answer) =>
         this.#splits.next((object) => {
+          if (object !== undefined && this.#isOwn(object, folders)) return;
           if (object?.restored !== undefined) progress.resumed(object.restored);
           if (object !== undefined) progress.found(object);
           answer(object);
@@ -283,6 +286,17 @@ export class FilesReader<T> implements SourceReader<T> {
         : { root: object.root, ...position },
     );
     return [...open, ...(rest === undefined ? [] : [rest]), ...this.#resuming];
+  }
+
+  /** Fails the source if the object is one of the job's checkpoints. */
+  #isOwn(object: FileObject, folders: readonly CheckpointFolder[]): boolean {
+    try {
+      refuseCheckpoints(this.#context.id, this.#settings.uris, object, folders);
+      return false;
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
   }
 
   #openObject(object: FileObject): OpenObject<T> {

@@ -1,0 +1,35 @@
+import { createJob, files, fileSink, silentLogger, text } from '../../src/index.js';
+import { createFs } from '../../src/fs/promises/createFs.js';
+import { createStores } from '../../src/entries/stores.js';
+
+const dir = 'memory://lake/checkpoints';
+
+async function outcome(uri: string, options: object = {}): Promise<unknown> {
+  const stores = createStores();
+  const fs = createFs({ stores });
+  await fs.writeFile('memory://lake/raw/a.txt', '1\n2\n');
+  const job = createJob({ name: 'own', stores, checkpoints: { dir }, restart: 'none', logger: silentLogger });
+  const source = files(uri, { format: text(), ...options });
+  return job
+    .run(job.source('in', source).pipe(fileSink('out', 'memory://other/out', { format: text() })))
+    .then(
+      ({ outcome: end }) => end,
+      (error: unknown) => String(error),
+    );
+}
+
+test.each([
+  ['a bounded source', {}],
+  ['a continuous source', { discover: { every: '1s' } }],
+])('%s refuses a URI that includes the checkpoint directory', async (_, options) => {
+  expect(await outcome('memory://lake/', options)).toMatch(
+    /^InvalidOption: files 'in': memory:\/\/lake\/ includes memory:\/\/lake\/checkpoints\/own\/log\/\S+, which is in the checkpoint directory of the job, memory:\/\/lake\/checkpoints\/\. Use a URI that does not include/,
+  );
+});
+
+test.each(['memory://lake/raw/', 'memory://lake/**/*.txt', 'memory://lake/raw/a.txt'])(
+  '%s does not include it',
+  async (uri) => {
+    expect(await outcome(uri)).toBe('finished');
+  },
+);
