@@ -51,7 +51,7 @@ export function decodeList(object: string, bytes: Buffer): readonly ListedEntry[
   const lines = bytes.toString('latin1').split('\n');
   if (lines.pop() !== '') throw corrupt(object, 'its last line is cut off');
   return lines.map((line, i) => {
-    const [, size, name] = /^(\d{1,15}) ([\w=-]+\/\d+\/[\w=.-]+)$/.exec(line) ?? [];
+    const [, size, name] = /^(\d{1,15}) ([\w=-]+\/\d+\/(?!\.{1,2}$)[\w=.-]+)$/.exec(line) ?? [];
     if (size === undefined || name === undefined)
       throw corrupt(object, `line ${i + 1} is not the size and name of an entry`);
     return { name, bytes: Number(size) };

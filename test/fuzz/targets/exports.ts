@@ -85,8 +85,7 @@ export const exportTargets = [
     run: (bytes: Buffer) => {
       for (const { name, bytes: size } of decodeList('list', bytes))
         // Names lead nowhere else.
-        if (name.startsWith('/') || name.includes('..') || !Number.isSafeInteger(size))
-          throw new TypeError(name);
+        if (/^\/|(^|\/)\.{1,2}(\/|$)/.test(name) || !Number.isSafeInteger(size)) throw new TypeError(name);
     },
   }),
   target({

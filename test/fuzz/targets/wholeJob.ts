@@ -113,6 +113,8 @@ export const wholeJobTargets = [
       'LostUpload',
       'ManifestCorrupt',
       'ManifestTooNew',
+      // The ETag of an object in a position.
+      'ObjectChanged',
       'SegmentCorrupt',
       'SegmentMissing',
       'SegmentTooNew',
