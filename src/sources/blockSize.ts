@@ -1,14 +1,15 @@
-/** How long a block may take. Milliseconds. */
+/** How long a block may take, without what blocks of any size take. Milliseconds. */
 const most = 1;
 const first = 1024;
 
 /**
  * How large the next block of a source is. A block is decoded, and its records are passed on, without a pause, and nobody knows how
  * long the callbacks of the flow take. So the first block is small, blocks whose records take long become smaller, down to a
- * single record, and others larger.
+ * single record, and others larger. If blocks of different sizes take about as long, smaller ones are no use.
  */
 export class BlockSize {
   #limit: number;
+  #last = { bytes: 0, millis: 0 };
 
   /** @param largest bytes */
   constructor(readonly largest: number) {
@@ -22,7 +23,12 @@ export class BlockSize {
 
   /** A block has taken some time. */
   took(bytes: number, millis: number): void {
-    if (millis > most) this.#limit = Math.max(1, Math.min(this.#limit, Math.floor((bytes * most) / millis)));
-    else if (millis <= most / 2) this.#limit = Math.min(this.largest, this.#limit * 2);
+    const before = this.#last;
+    this.#last = { bytes, millis };
+    const more = bytes - before.bytes;
+    // Blocks of about the same size do not show what their size costs.
+    const ofSize = Math.abs(more) < bytes / 4 ? millis : ((millis - before.millis) / more) * bytes;
+    if (millis > most && ofSize > most) this.#limit = Math.max(1, Math.floor(this.#limit / 2));
+    else this.#limit = Math.min(this.largest, this.#limit * 2);
   }
 }

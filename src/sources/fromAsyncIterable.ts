@@ -102,21 +102,20 @@ const notReplayable = (of: string, description: string): MillraceError =>
 
 class IterableReader<T> implements SourceReader<T> {
   readonly #puller: Puller<T>;
-  readonly #bytes: (record: T) => number;
   bytes = 0;
 
   constructor(items: AsyncIterable<T>, bytes: (record: T) => number, { ready }: SourceContext) {
-    this.#bytes = bytes;
     this.#puller = new Puller({ items, bytes, ahead, ready });
   }
 
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
-    const until = this.bytes + slice;
-    while (this.bytes < until) {
+    const start = this.bytes;
+    const until = start + slice;
+    while (this.bytes < until && !(this.bytes > start && out.turnOver)) {
       const taken = this.#puller.take();
       if (taken === undefined) return this.#puller.over ? 'end' : 'wait';
       out.record(taken.item);
-      this.bytes += Math.max(1, this.#bytes(taken.item));
+      this.bytes += Math.max(1, taken.bytes);
     }
     return 'more';
   }

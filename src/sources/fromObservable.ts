@@ -94,10 +94,11 @@ class ObservableReader<T> implements SourceReader<T> {
   }
 
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
-    const until = this.bytes + slice;
+    const start = this.bytes;
+    const until = start + slice;
     this.#polling = true;
     while (this.#waiting.length > 0) {
-      if (this.bytes >= until) {
+      if (this.bytes >= until || (this.bytes > start && out.turnOver)) {
         this.#polling = false;
         return 'more';
       }

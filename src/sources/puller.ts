@@ -44,7 +44,7 @@ export class Puller<I> {
   }
 
   /** Takes the next item. `undefined` if none has arrived yet. Throws the error of the iterable. */
-  take(): { readonly item: I } | undefined {
+  take(): Arrived<I> | undefined {
     const arrived = this.#arrived.shift();
     if (arrived === undefined) {
       if (this.#failure !== undefined) throw this.#failure.error;

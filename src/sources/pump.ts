@@ -18,7 +18,8 @@
  * Every outside event (data is ready, bytes are released, a barrier, a start) only sets a flag and wakes the loop,
  * which runs by `clock.yield`: never inside a delivery, never inside itself, and with pending I/O served in between.
  * Each turn lasts two milliseconds, or as long as the record takes that is being passed on then (and at most 32 slices, if time does
- * not advance): a poll ends when its turn is over, because callbacks may need any time for a record. With a single slice, eight
+ * not advance): a poll ends when its turn is over, because callbacks may need any time for a record
+ * (what is decoded together, such as a block of Avro, is not interrupted). With a single slice, eight
  * connections would deliver eight times what is passed on, and complete fragments would wait for incomplete ones. One
  * thing is not deferred: the reader learns immediately, or right after its poll, that a checkpoint is durable, because
  * the attempt may end with it.

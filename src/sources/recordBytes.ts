@@ -1,35 +1,63 @@
 /** For objects and everything else whose content is not looked at. */
 const base = 64;
 const plain = 8;
-/** How many values of a record are looked at. What it has beyond them is estimated from those. */
-const most = 256;
+/** Of a list, what is looked at: so many elements, and of these so many that have content themselves. The others are like them. */
+const mostElements = 64;
+const mostNested = 8;
+const deepest = 4;
+const largest = 2 ** 40;
 
 /**
- * The approximate size of a record that did not come as bytes: of its strings and bytes, at any depth. It takes at most as long as
- * a few hundred values: of a longer list, or an object with more, it looks at the first ones.
+ * The approximate size of a record that did not come as bytes: of its strings and bytes, down to four levels. Of long lists, and
+ * of many nested objects, the first ones are looked at, so it takes little time for a record of any size.
  */
 export function recordBytes(record: unknown): number {
-  return new Estimate().of(record);
+  return Math.min(largest, sizeOf(record, []));
 }
 
-class Estimate {
-  #left = most;
+/** @param within the objects around it */
+function sizeOf(value: unknown, within: object[]): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return plain;
+  if (ArrayBuffer.isView(value)) return value.byteLength;
+  // A reference back is no content.
+  if (within.includes(value)) return plain;
+  if (within.length === deepest) return base;
+  within.push(value);
+  const bytes = base + contentSize(value, within);
+  within.pop();
+  return bytes;
+}
 
-  of(value: unknown): number {
-    this.#left--;
-    if (typeof value === 'string') return value.length;
-    if (ArrayBuffer.isView(value)) return value.byteLength;
-    if (typeof value !== 'object' || value === null) return plain;
-    const values: readonly unknown[] = Array.isArray(value) ? value : contentOf(value);
-    let bytes = 0;
-    let seen = 0;
-    for (; seen < values.length && this.#left > 0; seen++) bytes += this.of(values[seen]);
-    const rest = values.length - seen;
-    return base + bytes + Math.ceil(rest * (seen === 0 ? plain : bytes / seen));
+function contentSize(value: object, within: object[]): number {
+  if (Array.isArray(value)) return sizeOfFirst(value, value.length, mostElements, within);
+  if (value instanceof Map)
+    return (
+      sizeOfFirst(value.keys(), value.size, mostElements, within) +
+      sizeOfFirst(value.values(), value.size, mostElements, within)
+    );
+  if (value instanceof Set) return sizeOfFirst(value, value.size, mostElements, within);
+  const values = Object.values(value);
+  return sizeOfFirst(values, values.length, values.length, within);
+}
+
+/** Of `length` values; of nested ones, and beyond `most`, the average of those before. */
+function sizeOfFirst(values: Iterable<unknown>, length: number, most: number, within: object[]): number {
+  let bytes = 0;
+  let seen = 0;
+  let nested = 0;
+  let nestedBytes = 0;
+  for (const value of values) {
+    if (seen === most) break;
+    seen++;
+    const size = nested === mostNested && isNested(value) ? nestedBytes / nested : sizeOf(value, within);
+    bytes += size;
+    if (nested === mostNested || !isNested(value)) continue;
+    nested++;
+    nestedBytes += size;
   }
+  return seen === 0 ? 0 : Math.ceil((bytes * length) / seen);
 }
 
-function contentOf(value: object): unknown[] {
-  if (value instanceof Map) return [...value].flat();
-  return value instanceof Set ? [...value] : Object.values(value);
-}
+const isNested = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);

@@ -14,8 +14,6 @@ import {
   type ReplayableOptions,
 } from '../../src/index.js';
 import { createStores } from '../../src/entries/stores.js';
-import { systemClock } from '../../src/flow/index.js';
-import { attemptOver, memoryWith } from './harness.js';
 import { linesBelow } from './streams.js';
 
 /** Numbers below `end` in pages of `size`; the position is the next number. */
@@ -216,29 +214,6 @@ test('durable: positions of checkpoints, in order, each once the records before 
   await job.run(job.source('in', source).pipe(out()));
   expect(durable.at(-1)).toBe(100);
   expect([...durable].sort((a, b) => a - b)).toEqual(durable);
-});
-
-test('a poll whose turn is over passes one record on', async () => {
-  await new Promise<void>((done, fail) => {
-    const records: number[] = [];
-    const reader = fromReplayable<number, number>({ open: () => numbers(0, 20, 10) }).open({
-      id: 'in',
-      attempt: attemptOver(memoryWith({}), systemClock),
-      position: undefined,
-      ready: () => {
-        const out = {
-          taken: 0,
-          turnOver: true,
-          record: (n: number) => records.push(n),
-          deadLetter: () => undefined,
-        };
-        expect([reader.poll(out), reader.poll(out), records]).toEqual(['more', 'more', [0, 1]]);
-        reader.close();
-        done();
-      },
-      fail,
-    });
-  });
 });
 
 test.each<[string, string | object]>([

@@ -151,8 +151,8 @@ describe('the pump', () => {
       memoryWith({ a: lines(5000), b: lines(5000) }),
       3,
     );
-    // The first block is cut before anybody knows.
-    expect(turns.filter((records) => records > 1)).toEqual([expect.any(Number)]);
+    // The first blocks are cut before anybody knows.
+    expect(turns.filter((records) => records > 1).length).toBeLessThan(10);
     expect(Math.max(...turns)).toBeLessThanOrEqual(256);
   });
 

@@ -44,6 +44,8 @@ export class CsvCutter implements Cutter {
   lineEnd: LineEnd | undefined;
   /** Whether rows are to be cut one by one. */
   single = false;
+  /** With lone CRs as line ends: whether LFs have ended rows, too, since it was set. `undefined`: nothing was cut. */
+  lfEnds: boolean | undefined;
   #dialect: Dialect;
   #at: number = atRow;
   /** The byte before, in the row that `first` is in. */
@@ -79,6 +81,7 @@ export class CsvCutter implements Cutter {
     if (this.lineEnd !== undefined && !this.single) {
       const view = bytes.subarray(from, to);
       if (quote < 0 || !view.includes(quote)) {
+        if (this.lineEnd === 'cr') this.lfEnds = (this.lfEnds ?? false) || view.includes(lf);
         const at = Math.max(view.lastIndexOf(lf), this.lineEnd === 'cr' ? view.lastIndexOf(cr) : -1);
         return at < 0 ? -1 : from + at + 1;
       }
@@ -95,6 +98,7 @@ export class CsvCutter implements Cutter {
     const unknown = this.lineEnd === undefined;
     const doubled = escape === quote;
     let state = this.#at;
+    let lfEnds = this.lfEnds ?? false;
     let end = -1;
     let at = from;
     while (at < to) {
@@ -155,6 +159,7 @@ export class CsvCutter implements Cutter {
       for (; at < to; at++) {
         const byte = bytes[at];
         if (byte === lf || byte === ends) {
+          lfEnds ||= byte === lf;
           end = ++at;
           state = atRow;
           break;
@@ -173,10 +178,12 @@ export class CsvCutter implements Cutter {
       if (one && state === atRow && end === at) {
         this.lineEnd ??= 'lf';
         this.#at = atRow;
+        this.lfEnds = lfEnds;
         return end;
       }
     }
     this.#at = state;
+    this.lfEnds = lfEnds;
     return end;
   }
 }

@@ -115,7 +115,9 @@ export class CsvDecoder<T> implements ObjectDecoder<T> {
     if (!ascii && !isUtf8(block)) return undefined;
     const ending = this.#cutter.lineEnd === 'cr' ? '\r' : '\n';
     // The parser knows one line end.
-    if (ending === '\r' && block.includes(0x0a)) return undefined;
+    const lfEnds = this.#cutter.lfEnds ?? block.includes(0x0a);
+    this.#cutter.lfEnds = false;
+    if (ending === '\r' && lfEnds) return undefined;
     const whole = block.toString(ascii ? 'latin1' : 'utf8');
     const text = whole.endsWith(ending) ? whole : whole + ending;
     const quoteChar = quote < 0 ? undefined : String.fromCharCode(quote);

@@ -182,7 +182,8 @@ export class Manifests implements Grouping<FileCommittable> {
         count: repeats,
         delay: (error: unknown, count) => {
           // What is there now decides, whether or not the request has taken effect.
-          const isOpen = isStoreError(error, 'AlreadyExists', 'PreconditionFailed') || isInDoubt(error);
+          const changed = isStoreError(error, 'AlreadyExists', 'PreconditionFailed', 'NotFound');
+          const isOpen = changed || isInDoubt(error);
           if (!isOpen) throw error;
           return pause(clock, backoffDelay(pauses, count, random())).pipe(endWith(0));
         },

@@ -280,6 +280,19 @@ test('latest of an attempt that has written it before, changed by another one me
   expect(latestOf(world)).toBe('0000000001-0000000000000002.json');
 });
 
+test('latest that was removed meanwhile is written again', () => {
+  const world = watched();
+  const run = new Run(world, { sink });
+  run.line('a', '1');
+  run.barrier();
+  now(world.store.delete([`${folder}latest.json`]));
+  run.line('a', '2');
+  run.barrier();
+  world.clock.advance(10_000);
+  expect(run.error).toBeUndefined();
+  expect(latestOf(world)).toBe('0000000001-0000000000000002.json');
+});
+
 test('a sink that was moved completes the manifests of its former folder there', () => {
   const world = watched();
   const first = new Run(world, { sink, auto: false });
