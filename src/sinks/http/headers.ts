@@ -53,14 +53,15 @@ export function headersOf(
   return all;
 }
 
-/** What an answer may repeat of a request and must not be shown: the query of the URL, and values of headers, as a whole and in parts. */
+/** What an answer may repeat of a request and must not be shown: the query of the URL, and values of headers, as a whole and in parts, also within JSON. */
 export function secretsOf(url: string, headers: Headers): readonly string[] {
   const { search, searchParams } = new URL(url);
   const values = [...headers].filter(([name]) => !isHarmless.test(name)).map(([, value]) => value);
   const all = [search.slice(1), ...searchParams.values(), ...values];
   const parts = all
     .flatMap((value) => [value, decoded(value)])
-    .flatMap((value) => [value, ...value.split(/[\s,;=:&]+/)]);
+    .flatMap((value) => [value, ...value.split(/[\s,;=:&]+/)])
+    .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
   return [...new Set(parts)].filter(({ length }) => length > 3).sort((a, b) => b.length - a.length);
 }
 

@@ -65,7 +65,7 @@ export class Lineage {
   }
 }
 
-/** Whether the target's last batch can be of this history. An origin that is not known matches each. */
+/** Whether the target's last batch can be of this history. An origin that is not known, or empty, matches each. */
 export function isOf(
   history: readonly OutboxOrigin[],
   last: {
@@ -77,7 +77,7 @@ export function isOf(
   const { checkpoint } = last;
   const [first] = history;
   if (first === undefined || checkpoint < first.from) return true;
-  const of = last.origin ?? undefined;
+  const of = last.origin === '' ? undefined : (last.origin ?? undefined);
   return history.some(
     ({ origin, epoch, from, to = Infinity }) =>
       from <= checkpoint &&

@@ -11,6 +11,7 @@ const aboutData = /^(21|22|23|44|54|P0001)/;
 /** What CREATE TABLE IF NOT EXISTS fails with if another transaction creates the table, which it checks only at first. */
 const alreadyThere = new Set(['23505', '42710', '42P07']);
 const undefinedColumn = '42703';
+const notTheOwner = '42501';
 /** Of `pg` itself, which gives these no code. */
 const ofConnection =
   /^(Connection terminated|Client (has encountered a connection error|was closed)|Query read timeout)/;
@@ -31,6 +32,12 @@ export function failureOf(error: unknown, sink: string): MillraceError {
   return ofServer(error, sink) ?? unreachable(error, sink);
 }
 
+/** An error of adding what tables of marks of earlier versions lack. @param upgrade the statement that does it */
+export function upgradeFailureOf(error: unknown, sink: string, upgrade: string): MillraceError {
+  if (stateOf(error) !== notTheOwner) return failureOf(error, sink);
+  return ofEarlierVersion(error, sink, upgrade);
+}
+
 /** An error of CREATE TABLE IF NOT EXISTS: another process may create the table as well. */
 export function creationFailureOf(error: unknown, sink: string): MillraceError {
   const state = stateOf(error);
@@ -44,9 +51,13 @@ export function creationFailureOf(error: unknown, sink: string): MillraceError {
 /** An error of a statement about marks. @param upgrade the statement for tables of earlier versions */
 export function marksFailureOf(error: unknown, sink: string, upgrade: string): MillraceError {
   if (stateOf(error) !== undefinedColumn) return failureOf(error, sink);
+  return ofEarlierVersion(error, sink, upgrade);
+}
+
+function ofEarlierVersion(error: unknown, sink: string, upgrade: string): MillraceError {
   return new MillraceError(
     'PostgresRefused',
-    `${messageOf(sink)}, has a table of marks of an earlier version. Run: ${upgrade}; or set \`createMarks\`, which does that.`,
+    `${messageOf(sink)}, has a table of marks of an earlier version. Its owner must run: ${upgrade}; if the sink connects as the owner, \`createMarks\` does that.`,
     { cause: error },
   );
 }

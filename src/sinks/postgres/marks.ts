@@ -7,11 +7,17 @@ type Stored = Readonly<
   Record<'epoch' | 'checkpoint' | 'sequence', string> & { origin: string | null; skipped: boolean | null }
 >;
 
+/** How long the upgrade waits for readers of the table. All statements about marks wait behind it meanwhile. Milliseconds. */
+const longestUpgrade = 1000;
+
 /**
  * The table of marks: the last batch of each sink of each job. Each method is part of a transaction, and locks the row of the
  * sink until that ends, so another attempt waits for this one.
  *
  * Usually the row is as this process has committed it last; then one statement stores the next mark. Otherwise the row is read first.
+ *
+ * An earlier version of the library stores only numbers, and leaves `origin` and `skipped` as they were. So `origin` has the numbers of
+ * its batch in front, and if they are not those of the row, neither column is about its batch.
  */
 export class Marks {
   readonly #table: string;
@@ -21,14 +27,16 @@ export class Marks {
     this.#table = quoted(...name);
   }
 
-  /** The statements that create the table, and add what tables of earlier versions lack. */
-  get definition(): readonly string[] {
+  /** The statement that creates the table. */
+  get definition(): string {
+    return `CREATE TABLE IF NOT EXISTS ${this.#table} (job text, sink text, epoch bigint NOT NULL, checkpoint bigint NOT NULL, sequence bigint NOT NULL, origin text, skipped boolean, PRIMARY KEY (job, sink))`;
+  }
+
+  /** The statement that does the {@link upgrade} if the table lacks something. If it lacks nothing, the table is not locked. */
+  get upgradeIfNeeded(): string {
     const missing = `(SELECT count(*) FROM pg_attribute WHERE attrelid = '${this.#table.replaceAll("'", "''")}'::regclass AND attname IN ('origin', 'skipped') AND NOT attisdropped) < 2`;
-    return [
-      `CREATE TABLE IF NOT EXISTS ${this.#table} (job text, sink text, epoch bigint NOT NULL, checkpoint bigint NOT NULL, sequence bigint NOT NULL, origin text, skipped boolean, PRIMARY KEY (job, sink))`,
-      // The lock of ALTER TABLE would wait for all transactions.
-      `DO $millrace$ BEGIN IF ${missing} THEN ${this.upgrade}; END IF; END $millrace$`,
-    ];
+    const limit = `PERFORM set_config('lock_timeout', '${longestUpgrade}', true)`;
+    return `DO $millrace$ BEGIN IF ${missing} THEN ${limit}; ${this.upgrade}; END IF; END $millrace$`;
   }
 
   /** The statement that adds what tables of earlier versions lack. */
@@ -80,14 +88,7 @@ export class Marks {
     return defer(() => client.query(text, [jobId, sink])).pipe(
       map(({ rows }) => {
         const [last] = rows as readonly Stored[];
-        if (last === undefined) return undefined;
-        const { epoch, checkpoint, sequence, ...rest } = last;
-        return {
-          epoch: Number(epoch),
-          checkpoint: Number(checkpoint),
-          sequence: Number(sequence),
-          ...rest,
-        };
+        return last === undefined ? undefined : lastMark(last);
       }),
     );
   }
@@ -98,12 +99,12 @@ export class Marks {
     last: OutboxLastMark | undefined,
     skipped: boolean,
   ): Observable<unknown> {
-    const { jobId, sink, epoch, checkpoint, sequence, origin = null } = mark;
+    const { jobId, sink, epoch, checkpoint, sequence } = mark;
     const text =
       last === undefined
         ? `INSERT INTO ${this.#table} (job, sink, epoch, checkpoint, sequence, origin, skipped) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job, sink) DO NOTHING`
         : `UPDATE ${this.#table} SET epoch = $3, checkpoint = $4, sequence = $5, origin = $6, skipped = $7 WHERE job = $1 AND sink = $2`;
-    const values = [jobId, sink, epoch, checkpoint, sequence, origin, skipped];
+    const values = [jobId, sink, epoch, checkpoint, sequence, storedOrigin(mark), skipped];
     return defer(() => client.query(text, values)).pipe(
       concatMap(({ rowCount }) => (rowCount === 1 ? of(undefined) : this.#explain(client, mark))),
     );
@@ -119,12 +120,12 @@ export class Marks {
 
   /** Emits whether the row was as `last` says. */
   #replace(client: PostgresClient, mark: OutboxMark, last: OutboxMark): Observable<boolean> {
-    const { jobId, sink, checkpoint, sequence, epoch, origin = null } = mark;
+    const { jobId, sink, checkpoint, sequence, epoch } = mark;
     const text =
       `UPDATE ${this.#table} SET checkpoint = $4, sequence = $5, origin = $6, skipped = false ` +
-      'WHERE job = $1 AND sink = $2 AND epoch = $3 AND checkpoint = $7 AND sequence = $8 AND origin IS NOT DISTINCT FROM $9';
-    const before = [last.checkpoint, last.sequence, last.origin ?? null];
-    const values = [jobId, sink, epoch, checkpoint, sequence, origin, ...before];
+      'WHERE job = $1 AND sink = $2 AND epoch = $3 AND checkpoint = $7 AND sequence = $8 AND origin = $9';
+    const before = [last.checkpoint, last.sequence, storedOrigin(last)];
+    const values = [jobId, sink, epoch, checkpoint, sequence, storedOrigin(mark), ...before];
     return defer(() => client.query(text, values)).pipe(map(({ rowCount }) => rowCount === 1));
   }
 
@@ -133,4 +134,23 @@ export class Marks {
     const text = `UPDATE ${this.#table} SET epoch = $3 WHERE job = $1 AND sink = $2 AND epoch < $3`;
     return defer(() => client.query(text, [jobId, sink, epoch]));
   }
+}
+
+const numbersOf = ({ checkpoint, sequence }: Pick<Stored | OutboxMark, 'checkpoint' | 'sequence'>): string =>
+  `${checkpoint}-${sequence}-`;
+
+/** Without an origin, it still tells that `skipped` is about the batch. */
+function storedOrigin(mark: OutboxMark): string {
+  return numbersOf(mark) + (mark.origin ?? '');
+}
+
+function lastMark(stored: Stored): OutboxLastMark {
+  const { epoch, checkpoint, sequence, origin, skipped } = stored;
+  const numbers = numbersOf(stored);
+  return {
+    epoch: Number(epoch),
+    checkpoint: Number(checkpoint),
+    sequence: Number(sequence),
+    ...(origin?.startsWith(numbers) && { origin: origin.slice(numbers.length), skipped }),
+  };
 }

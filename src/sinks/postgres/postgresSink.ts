@@ -34,12 +34,20 @@ import {
   type Observable,
   type ObservableInput,
 } from 'rxjs';
+import type { MillraceError } from '../../errors.js';
 import type { FlowOperator } from '../../flow/index.js';
 import type { OutboxMark } from '../outbox/mark.js';
 import { settingsOf, type OutboxSettings } from '../outbox/options.js';
 import { outboxOf } from '../outbox/outboxSink.js';
 import type { PostgresClient, PostgresPoolClient } from './client.js';
-import { creationFailureOf, failureOf, marksFailureOf, rolledBack, writeFailureOf } from './errors.js';
+import {
+  creationFailureOf,
+  failureOf,
+  marksFailureOf,
+  rolledBack,
+  upgradeFailureOf,
+  writeFailureOf,
+} from './errors.js';
 import { Marks } from './marks.js';
 import {
   postgresNames,
@@ -96,11 +104,17 @@ interface Connection {
   readonly lost: () => boolean;
 }
 
+/** A statement that runs before the first transaction. */
+interface Preparation {
+  readonly statement: string;
+  readonly failure: (error: unknown) => MillraceError;
+}
+
 class Database<A> {
   readonly #marks: Marks;
   readonly #begin: string;
   readonly #write: (connection: Connection, rows: readonly A[]) => Observable<unknown>;
-  #missing: readonly string[];
+  #missing: readonly Preparation[];
 
   constructor(
     private readonly sink: string,
@@ -110,7 +124,16 @@ class Database<A> {
     const { marks, to, createMarks, createTable } = settings;
     this.#marks = new Marks(marks);
     this.#begin = begin(timeout);
-    this.#missing = createMarks ? this.#marks.definition : [];
+    const creation = (statement: string): Preparation => ({
+      statement,
+      failure: (error) => creationFailureOf(error, sink),
+    });
+    const { definition: marksDefinition, upgradeIfNeeded, upgrade } = this.#marks;
+    const ofMarks: Preparation = {
+      statement: upgradeIfNeeded,
+      failure: (error) => upgradeFailureOf(error, sink, upgrade),
+    };
+    this.#missing = createMarks ? [creation(marksDefinition), ofMarks] : [];
     if (typeof to === 'function') {
       this.#write = ({ client, lost }, rows) =>
         rethrown(
@@ -125,7 +148,7 @@ class Database<A> {
           const values = [rowsJson(rows, to.columns)];
           return this.#ours(() => client.query(statement, values));
         });
-      if (createTable) this.#missing = [...this.#missing, definition(to)];
+      if (createTable) this.#missing = [...this.#missing, creation(definition(to))];
     }
   }
 
@@ -177,9 +200,8 @@ class Database<A> {
   }
 
   #create(client: PostgresClient): Observable<unknown> {
-    const created = (): Observable<unknown> =>
-      from(this.#missing).pipe(concatMap((statement) => client.query(statement)));
-    return rethrown(created, (error) => creationFailureOf(error, this.sink)).pipe(
+    return from(this.#missing).pipe(
+      concatMap(({ statement, failure }) => rethrown(() => client.query(statement), failure)),
       tap({
         complete: () => {
           this.#missing = [];

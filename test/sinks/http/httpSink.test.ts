@@ -340,6 +340,9 @@ describe('batches for a service', () => {
     const headers = { authorization: 'Bearer t0ken', 'x-key': `Basic ${basic}`, cookie: 'a=1; b=c00kie-b' };
     const message = await refused(answer, { headers });
     expect(message).toContain('422: "no … … …, …; /rows?… …"');
+    const quoted = JSON.stringify({ got: 'pass"word\\1 and pass"word\\1' });
+    const inJson = await refused(quoted, { headers: { 'x-key': 'k pass"word\\1' } });
+    expect(inJson).toContain('422: "{"got":"… and …"}"');
   });
 
   test('are aborted when the attempt ends', async () => {

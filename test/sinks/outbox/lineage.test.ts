@@ -37,6 +37,8 @@ describe('the last batch of a target is of a history', () => {
     [13, own, 4, true],
     [99, own, 4, true],
     [13, undefined, 4, true],
+    [13, '', 4, true],
+    [13, '', 3, false],
     [13, undefined, 3, false],
     [12, undefined, 2, false],
   ])('checkpoint %d by %s, published by attempt %d: %p', (checkpoint, origin, epoch, expected) => {
