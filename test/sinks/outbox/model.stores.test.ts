@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
+import type { Pool } from 'pg';
 import { backends, type Backend } from '../../fs/backends.js';
 import { hasPostgres, startPostgres, type PostgresServer } from '../../processes/postgres.js';
 import { effort } from '../../support/effort.js';
@@ -88,9 +89,13 @@ const some = <T>(all: readonly T[], count: number): T[] =>
 describe.each(backends.filter(([name]) => ['gateway', 'Ceph'].includes(name)))('on %s', (_, open) => {
   let backend: Backend;
   let server: PostgresServer | undefined;
+  let pool: Pool;
   beforeAll(async () => {
     backend = await open();
-    if (hasPostgres) server = await startPostgres();
+    if (!hasPostgres) return;
+    server = await startPostgres();
+    // One for all histories: connections of a pool that is not used stay for a while.
+    pool = server.pool();
   });
   afterAll(async () => {
     await server?.close();
@@ -99,7 +104,7 @@ describe.each(backends.filter(([name]) => ['gateway', 'Ceph'].includes(name)))('
 
   const targets: readonly (readonly [string, () => Promise<OutboxTarget>])[] = [
     ['a target in memory', () => Promise.resolve(new MemoryTarget())],
-    ...(hasPostgres ? [['PostgreSQL', () => TableTarget.open(server!.pool())] as const] : []),
+    ...(hasPostgres ? [['PostgreSQL', () => TableTarget.open(pool)] as const] : []),
   ];
 
   const histories = async (target: OutboxTarget, all: readonly Step[], fate: readonly Fate[] = []) => {
