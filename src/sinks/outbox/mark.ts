@@ -116,12 +116,13 @@ function refusedBefore({ sink, checkpoint, sequence }: OutboxMark): PoisonBatch 
 
 /**
  * What a target does with the mark of a batch that goes to the dead letters: `skip` it, or nothing, as it `has` the records or the mark
- * was `skipped` before. No later batch is published while that is undecided, so if the target has one, the mark was skipped.
+ * was `skipped` before, and the dead letter may be missing. If the target has a later batch, nothing is left to do: an earlier attempt, which
+ * did not know of the dead letter, has published the records, or one that did has written it, since no later batch is published before that.
  *
  * Errors: `LowerEpoch`, `TargetAhead`.
  */
 export function skipOf(mark: OutboxMark, last: OutboxLastMark | undefined): 'skip' | 'skipped' | 'has' {
   const order = orderOf(mark, last);
   if (order > 0) return 'skip';
-  return order === 0 && last?.skipped !== true ? 'has' : 'skipped';
+  return order === 0 && last?.skipped === true ? 'skipped' : 'has';
 }
