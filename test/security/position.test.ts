@@ -115,13 +115,13 @@ test.each<[string, (position: Position) => unknown, string]>([
   ['no kind', (p) => delete p.kind, "is of no kind instead of 'files'"],
   [
     'another version',
-    (p) => Object.assign(p, { version: 3 }),
-    "is of version 3, but this millrace reads version 1 and 2 of kind 'files'",
+    (p) => Object.assign(p, { version: 4 }),
+    "is of version 4, but this millrace reads version 1, 2 and 3 of kind 'files'",
   ],
   [
     'no version',
     (p) => delete p.version,
-    "is of no version, but this millrace reads version 1 and 2 of kind 'files'",
+    "is of no version, but this millrace reads version 1, 2 and 3 of kind 'files'",
   ],
   [
     'another discovery',
