@@ -107,7 +107,7 @@ describe('durable positions that a source receives', () => {
     let queue = new Queue();
     let recovered = 0;
     const begin: LivesOptions['begin'] = (surroundings) => jobOver(queue).begin(surroundings);
-    for (const { world } of crashes({ begin, fill: () => (queue = new Queue()) }, effort(4, 1))) {
+    for (const { world } of crashes({ begin, fill: () => (queue = new Queue()) }, effort(9, 1))) {
       expect(published(world).sort((a, b) => a - b)).toEqual(
         Array.from({ length: queue.length }, (_, i) => i),
       );

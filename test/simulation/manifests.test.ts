@@ -12,7 +12,7 @@ function expectExact(of: Scenario): void {
 }
 
 const calls = simulate(scenario).calls[0]!;
-const step = effort(11, 1);
+const step = effort(29, 1);
 
 /** `wrong` has what a reader saw that looks after every change of the store. */
 describe('readers see manifests of whole files, each file in one, and latest only ever goes on', () => {
@@ -34,7 +34,7 @@ describe('readers see manifests of whole files, each file in one, and latest onl
   // A stop that comes early finds files whose uploads no entry names yet, next to files that are published and wait for them.
   test('if a process is stopped at any request of its recovery', () => {
     const first: Fate = { kind: 'crash', at: 80, when: 'after' };
-    for (let at = 1; at <= 60; at += effort(3, 1))
+    for (let at = 1; at <= 60; at += effort(7, 1))
       expectExact({ ...scenario, fates: [first, { kind: 'stop', at }] });
   });
 
@@ -49,13 +49,13 @@ describe('readers see manifests of whole files, each file in one, and latest onl
   test.each(['columns', 'array', 'gzip of rows'] as const)(
     'if a restart adds to the bytes of a file: %s',
     (output) => {
-      for (let at = 40; at <= calls; at += effort(13, 2))
+      for (let at = 40; at <= calls; at += effort(29, 2))
         expectExact({ ...scenario, output, fates: [{ kind: 'crash', at, when: 'after' }] });
     },
   );
 
   test('in random lives with faults', () => {
-    for (let seed = 1; seed <= effort(12, 300); seed++)
+    for (let seed = 1; seed <= effort(4, 300); seed++)
       expectExact({ ...drawScenario(seed), records: 80, manifests: true });
   });
 });

@@ -22,7 +22,7 @@ test('a job that reads an object in splits publishes every record once', () => {
 test('so does one that crashes at its requests, twice, and reads it in splits of another size', () => {
   const calls = simulate(scenario).calls[0]!;
   expect(calls).toBeGreaterThan(40);
-  const step = effort(9, 1);
+  const step = effort(23, 1);
   for (let at = 1; at <= calls; at += step) {
     const when = at % 2 === 0 ? 'before' : 'after';
     const again = { kind: 'crash', at: 1 + ((at * 7) % 50), when } as const;
