@@ -41,6 +41,8 @@ export interface RollOptions<A = unknown> {
    * finished.
    */
   readonly checkpoints?: number;
+  /** `true` is the former name of `checkpoints: 1`. */
+  readonly everyCheckpoint?: boolean;
   /**
    * Called before each record that would be added to a file: `true` finishes the file, and the record begins the next one. The
    * clock may jump, so a difference of times may be negative.
@@ -155,6 +157,7 @@ const rollNames: OptionNames<RollOptions<never>> = {
   age: true,
   inactivity: true,
   checkpoints: true,
+  everyCheckpoint: true,
   when: true,
 };
 const manifestNames: OptionNames<{ readonly latest: boolean }> = { latest: true };
@@ -201,6 +204,9 @@ function checkSinkOptions<A>(id: string, options: FileSinkOptions<A>): void {
   checkOptions(of, roll, rollNames, 'roll.');
   if (roll?.when !== undefined) checkFunction(`${of}: roll.when`, roll.when);
   checkOptions(of, naming, namingNames, 'naming.');
+  const everyCheckpoint: unknown = roll?.everyCheckpoint;
+  if (!['undefined', 'boolean'].includes(typeof everyCheckpoint))
+    throw new InvalidOption(`${of}: roll.everyCheckpoint`, everyCheckpoint, 'true or false');
   oneOf(`${of}: onUnencodable`, given.onUnencodable, ['fail', 'skip']);
   oneOf(`${of}: compression`, given.compression, ['none', 'gzip', 'zstd', 'snappy']);
   const { encode, open, restore, onlyReads } = (format ?? {}) as Partial<RowWriter<A> & Writer<A> & ReadOnly>;
@@ -265,6 +271,7 @@ export function settingsOf<A>(
   const rollSize = size('roll.size', roll.size ?? 128 * MiB, 1, maxObject, '1 byte to 5 TiB');
   const least = 2 * largestPart(rollSize, partSize);
   const rule = `at least ${least} bytes, twice the largest part that roll.size leads to`;
+  const { everyCheckpoint, checkpoints: mostCheckpoints = everyCheckpoint === true ? 1 : undefined } = roll;
   const missing = options.onMissingCommitted ?? 'error';
   if (!['error', 'accept'].includes(missing)) {
     throw new InvalidOption(key('onMissingCommitted'), missing, "'error' or 'accept'");
@@ -276,9 +283,9 @@ export function settingsOf<A>(
     age: duration('roll.age', roll.age ?? 60_000),
     inactivity: duration('roll.inactivity', roll.inactivity ?? 60_000),
     checkpoints:
-      roll.checkpoints === undefined
+      mostCheckpoints === undefined
         ? Infinity
-        : between('roll.checkpoints', roll.checkpoints, 1, 1_000_000, '1 to 1,000,000'),
+        : between('roll.checkpoints', mostCheckpoints, 1, 1_000_000, '1 to 1,000,000'),
     rollWhen: roll.when,
     partSize,
     inFlight: between(

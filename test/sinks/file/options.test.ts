@@ -44,6 +44,7 @@ describe('options', () => {
     bad({ roll: { age: 0 } }, 'roll.age');
     for (const checkpoints of [0, 1.5, -1, NaN, '3', true])
       bad({ roll: { checkpoints } }, 'roll.checkpoints');
+    bad({ roll: { everyCheckpoint: 1 } }, 'roll.everyCheckpoint');
     for (const manifests of [{}, { latest: 1 }]) bad({ manifests }, 'manifests.latest');
     bad({ roll: { when: true } }, 'roll.when');
     bad({ compression: 'brotli' }, 'compression');

@@ -100,9 +100,9 @@ describe('files are rolled', () => {
     expect(failing(() => Promise.resolve(true))).toMatchObject({ code: 'PromiseInFlow' });
   });
 
-  test('at every checkpoint, if asked', () => {
+  test.each([{ checkpoints: 1 }, { everyCheckpoint: true }])('at every checkpoint, if asked: %j', (roll) => {
     const world = new World();
-    const run = new Run(world, { sink: { roll: { checkpoints: 1 } } });
+    const run = new Run(world, { sink: { roll } });
     run.line('a', '1');
     run.barrier();
     run.line('a', '2');
