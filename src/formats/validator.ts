@@ -30,7 +30,7 @@ export function validator<T>(
   return (value) => {
     const result = standard.validate(value);
     if (isPromise(result)) {
-      // This error ends the job. The promise may be rejected with the error of a function of the schema, and nobody else waits for it.
+      // The error below ends the job. Without a handler, a rejection of the promise would end the process instead.
       result.then(undefined, () => undefined);
       throw new MillraceError(
         'AsyncSchema',

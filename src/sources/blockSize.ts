@@ -3,9 +3,9 @@ const most = 1;
 const first = 1024;
 
 /**
- * How large the next block of a source is. A block is decoded, and its records are passed on, without a pause, and nobody knows how
- * long the callbacks of the flow take. So the first block is small, blocks whose records take long become smaller, down to a
- * single record, and others larger. If blocks of different sizes take about as long, smaller ones are no use.
+ * The size of the next block of a source. A block is decoded and its records are passed on without a pause, and the callbacks of the
+ * flow may take any time. The first block is small. Blocks shrink while their records take long, down to a single record, and grow
+ * otherwise. They do not shrink if the time does not depend on the size.
  */
 export class BlockSize {
   #limit: number;

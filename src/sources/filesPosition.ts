@@ -2,7 +2,7 @@
  * The position of a `files` source: everything that a checkpoint keeps of it and that it needs to continue. Its
  * discovery tracks the objects that were opened; the position itself has those that are being read.
  *
- * Version 1 has one object at most: the one that was opened last. Version 2 has any number, each with the index of its
+ * Version 1 has at most one object, the one that was opened last. Version 2 has any number, each with the index of its
  * URI. Version 3 has splits of objects (`splits.ts`), too: any number of an object, and at most one rest, the last of all. Each version is
  * written only where the earlier ones do not suffice, so that a source that does not use what is new can be restored by an
  * earlier millrace.

@@ -32,7 +32,7 @@
 import { readsGroups } from '../formats/groupReader.js';
 import { memory, type Json, type MemoryUse } from '../flow/index.js';
 import type { SourceProgress } from '../store/observe/sourceProgress.js';
-import { checkpointFolders, stores, type CheckpointFolder } from '../store/services.js';
+import { checkpointFolders, stores } from '../store/services.js';
 import { BlockSize } from './blockSize.js';
 import type { Discovery, FileObject } from './discovery.js';
 import { FilesProgress } from './filesProgress.js';
@@ -49,7 +49,7 @@ import { GroupBudget } from './groupBudget.js';
 import { MalformedRecords } from './malformedRecords.js';
 import { openObject } from './openObject.js';
 import { OpenObjects, type OpenObject } from './openObjects.js';
-import { refuseCheckpoints } from './ownCheckpoints.js';
+import { ownCheckpoint } from './ownCheckpoints.js';
 import { pinnedRange } from './pinnedRange.js';
 import type { RecordPlace } from './place.js';
 import { SplitObjects } from './splitObjects.js';
@@ -135,7 +135,11 @@ export class FilesReader<T> implements SourceReader<T> {
         : { memory: (use: Omit<MemoryUse, 'who'>) => attempt.use(memory).share({ ...use, who }) }),
       nextObject: (answer) =>
         this.#splits.next((object) => {
-          if (object !== undefined && this.#isOwn(object, folders)) return;
+          const own = object && ownCheckpoint(id, settings.uris, object, folders);
+          if (own !== undefined) {
+            fail(own);
+            return;
+          }
           if (object?.restored !== undefined) progress.resumed(object.restored);
           if (object !== undefined) progress.found(object);
           answer(object);
@@ -286,17 +290,6 @@ export class FilesReader<T> implements SourceReader<T> {
         : { root: object.root, ...position },
     );
     return [...open, ...(rest === undefined ? [] : [rest]), ...this.#resuming];
-  }
-
-  /** Fails the source if the object is one of the job's checkpoints. */
-  #isOwn(object: FileObject, folders: readonly CheckpointFolder[]): boolean {
-    try {
-      refuseCheckpoints(this.#context.id, this.#settings.uris, object, folders);
-      return false;
-    } catch (error) {
-      this.#fail(error);
-      return true;
-    }
   }
 
   #openObject(object: FileObject): OpenObject<T> {

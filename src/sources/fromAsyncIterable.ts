@@ -5,6 +5,7 @@ import { MillraceError } from '../errors.js';
 import type { Json } from '../flow/index.js';
 import { Puller } from './puller.js';
 import { recordBytes } from './recordBytes.js';
+import { endsPoll } from './slice.js';
 import type { Source, SourceContext, SourceOutput, SourceReader } from './source.js';
 
 /** Options of {@link fromAsyncIterable} and {@link fromReadable}. */
@@ -19,8 +20,6 @@ const names: OptionNames<IterableOptions<never>> = { description: true, bytes: t
 
 /** Bytes of records that are read ahead. */
 const ahead = 256 * 1024;
-/** Bytes that one poll passes on. */
-const slice = 64 * 1024;
 
 /**
  * A source of an async iterable, with backpressure. **At most once on restart**: an iterable has no positions, so the records between
@@ -110,8 +109,7 @@ class IterableReader<T> implements SourceReader<T> {
 
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
     const start = this.bytes;
-    const until = start + slice;
-    while (this.bytes < until && !(this.bytes > start && out.turnOver)) {
+    while (!endsPoll(this.bytes - start, out)) {
       const taken = this.#puller.take();
       if (taken === undefined) return this.#puller.over ? 'end' : 'wait';
       out.record(taken.item);

@@ -5,6 +5,7 @@ import { MillraceError } from '../errors.js';
 import type { Json } from '../flow/index.js';
 import { Fifo } from './fifo.js';
 import { recordBytes } from './recordBytes.js';
+import { endsPoll } from './slice.js';
 import type { Source, SourceContext, SourceOutput, SourceReader } from './source.js';
 
 /** Options of {@link fromObservable}. */
@@ -30,9 +31,6 @@ const names: OptionNames<ObservableOptions<never>> = {
 };
 
 const overflows = ['fail', 'drop-newest', 'drop-oldest'] as const;
-
-/** Bytes that one poll passes on. */
-const slice = 64 * 1024;
 
 /**
  * A source of an `Observable`, which is subscribed to anew for each attempt. An Observable cannot be slowed down, so records that
@@ -95,10 +93,9 @@ class ObservableReader<T> implements SourceReader<T> {
 
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
     const start = this.bytes;
-    const until = start + slice;
     this.#polling = true;
     while (this.#waiting.length > 0) {
-      if (this.bytes >= until || (this.bytes > start && out.turnOver)) {
+      if (endsPoll(this.bytes - start, out)) {
         this.#polling = false;
         return 'more';
       }

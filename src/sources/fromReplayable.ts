@@ -13,6 +13,7 @@ import { fields, isCount, isJson, isRecord, optional, type Shape } from '../shap
 import { badPosition, checkMarked, marked, type PositionKind } from './position.js';
 import { Puller } from './puller.js';
 import { recordBytes } from './recordBytes.js';
+import { endsPoll } from './slice.js';
 import type { Source, SourceContext, SourceOutput, SourceReader } from './source.js';
 
 /** Records in order, and the position after the last of them. */
@@ -55,8 +56,6 @@ const names: OptionNames<ReplayableOptions<never, Json>> = {
 
 /** Bytes of pages that are read ahead. */
 const ahead = 1024 * 1024;
-/** Bytes that one poll passes on. */
-const slice = 64 * 1024;
 
 const kind: PositionKind = {
   kind: 'replayable',
@@ -149,7 +148,6 @@ class ReplayableReader<T, P extends Json> implements SourceReader<T> {
 
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
     const start = this.bytes;
-    const until = start + slice;
     for (;;) {
       const page = (this.#page ??= this.#guarded(() => this.#puller.take())?.item);
       if (page === undefined) {
@@ -159,7 +157,7 @@ class ReplayableReader<T, P extends Json> implements SourceReader<T> {
       }
       const { records, next } = page;
       while (this.#taken < records.length) {
-        if (this.bytes >= until || (this.bytes > start && out.turnOver)) return 'more';
+        if (endsPoll(this.bytes - start, out)) return 'more';
         const record = records[this.#taken++] as T;
         out.record(record);
         this.bytes += Math.max(1, this.#sizeOf(record));

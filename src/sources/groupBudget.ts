@@ -3,9 +3,9 @@
  *
  * 1. An object asks to **read** its next group: for the bytes to fetch, and for those of the decoded columns. Those that wait are
  *    served in turn. A request is granted if it fits into the budget, or if no other object has a group to read. So a group
- *    larger than the budget is read too, alone, and nobody waits forever: who has a group comes to its end.
+ *    larger than the budget is read alone, and no object waits forever, because every group that is being read comes to an end.
  * 2. While a group is passed on, its object asks for the bytes of the next one **ahead**. Those are granted if they fit and
- *    nobody waits to read. When the group's turn has come, only its decoded columns are asked for; a request that is still waiting
+ *    no object waits to read. When the group's turn has come, only its decoded columns are asked for; a request that is still waiting
  *    is withdrawn.
  * 3. What an object no longer needs, it gives back: the fetched bytes once they are decoded, the columns when their last row is
  *    passed on, and everything when it is closed.
@@ -20,7 +20,7 @@ import type { FragmentLimits } from './fragmentBudget.js';
 export interface Grant {
   /** 0 until it is granted. */
   readonly bytes: number;
-  /** Gives back all but so many. */
+  /** Keeps at most this many bytes, and gives back the rest. */
   shrink(bytes: number): void;
   /** Gives back all, or withdraws the request. Idempotent. */
   leave(): void;

@@ -4,26 +4,27 @@ import type { CheckpointFolder } from '../store/services.js';
 import type { FileObject } from './discovery.js';
 
 /**
- * Refuses objects of the job's checkpoint directory: a source with a URI around it would read what its own job writes, without end.
- * Errors: `InvalidOption`.
+ * Returns an error if an object is in the job's checkpoint directory: a source whose URI includes it would read what its own job
+ * writes, without end.
  *
  * @param uris those of the source
  */
-export function refuseCheckpoints(
+export function ownCheckpoint(
   id: string,
   uris: readonly string[],
   { key, root, store, uri }: Pick<FileObject, 'key' | 'root' | 'store' | 'uri'>,
   folders: readonly CheckpointFolder[],
-): void {
+): InvalidOption | undefined {
   for (const { location, prefix } of folders) {
     if (store.uri !== location.store.uri || !key.startsWith(prefix)) continue;
     const covering = hideUserInfo(uris[root] ?? '');
     const rule = 'a URI that does not include the checkpoint directory';
-    throw new InvalidOption(
+    return new InvalidOption(
       `files '${id}': uri`,
       covering,
       rule,
       `files '${id}': ${covering} includes ${uri}, which is in the checkpoint directory of the job, ${location.store.uri}/${prefix}. Use ${rule}, such as one with a folder or an extension, or set checkpoints.dir to a place beside the input.`,
     );
   }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 /** For objects and everything else whose content is not looked at. */
 const base = 64;
 const plain = 8;
-/** Of a list, what is looked at: so many elements, and of these so many that have content themselves. The others are like them. */
+/** The maximum number of elements of a list that are measured, and of nested values among them. The rest counts as their average. */
 const mostElements = 64;
 const mostNested = 8;
 const deepest = 4;

@@ -7,7 +7,7 @@ type Stored = Readonly<
   Record<'epoch' | 'checkpoint' | 'sequence', string> & { origin: string | null; skipped: boolean | null }
 >;
 
-/** How long the upgrade waits for readers of the table. All statements about marks wait behind it meanwhile. Milliseconds. */
+/** The maximum time that the upgrade waits for readers of the table. Other statements about marks are blocked until then. Milliseconds. */
 const longestUpgrade = 1000;
 
 /**

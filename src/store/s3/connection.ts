@@ -102,7 +102,7 @@ export class S3Connection {
     });
   }
 
-  /** Reads the lifecycle rules of a bucket, if it has any. Errors: `PermissionDenied`, `NotSupported`, and others of the store. */
+  /** Reads the lifecycle rules of a bucket, none if it has no configuration. Errors: `PermissionDenied`, `NotSupported`, and others of the store. */
   lifecycle(bucket: string): Observable<readonly LifecycleRule[]> {
     const run = this.#main.request(
       { operation: 'GetBucketLifecycleConfiguration', bucket },
