@@ -3,6 +3,8 @@ import { liveWithSinks } from '../processes/sinkLives.js';
 import { kinds, openTarget } from '../processes/target.js';
 
 const records = 3000;
+/** So few that the input, which yields about 600 events, lasts for four of them. */
+const moments = [10, 40, 100];
 
 if (!hasPostgres)
   console.warn(
@@ -16,7 +18,15 @@ test.each(kinds.filter((kind) => kind !== 'real behind a gateway'))(
     const database = hasPostgres ? await startPostgres() : undefined;
     const seed = Math.floor(Math.random() * 2 ** 31);
     try {
-      const lives = await liveWithSinks({ target, database, seed, kills: 4, records, faults: false });
+      const lives = await liveWithSinks({
+        target,
+        database,
+        seed,
+        kills: 4,
+        records,
+        moments,
+        faults: false,
+      });
       expect({ seed, ...lives }).toMatchObject({
         seed,
         lost: 0,

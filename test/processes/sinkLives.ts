@@ -30,6 +30,8 @@ export interface SinkLivesOptions {
   /** The job is over when its input is, even if that was too little for as many. */
   readonly kills: number;
   readonly records: number;
+  /** At most as many events pass, by one of these, before a process with durable progress is killed. */
+  readonly moments?: readonly number[];
   /** Whether requests to the store fail, too. Only with a gateway. */
   readonly faults: boolean;
 }
@@ -56,7 +58,7 @@ export async function liveWithSinks(options: SinkLivesOptions): Promise<SinkLive
 }
 
 async function lives(options: SinkLivesOptions): Promise<SinkLives> {
-  const { target, database, records, kills, faults } = options;
+  const { target, database, records, kills, faults, moments = [50, 300, 1000] } = options;
   const random = seeded(options.seed);
   const { counts } = expectedOf(records);
   const taken = new Sightings('service', counts);
@@ -102,7 +104,7 @@ async function lives(options: SinkLivesOptions): Promise<SinkLives> {
   /** Resolves after a random number of events; to `false` if the process ends before. */
   const moment = async (process: JobProcess): Promise<boolean> => {
     if ((await progress(process)) === undefined) return false;
-    let left = between(random, 0, pick(random, [50, 300, 1000]));
+    let left = between(random, 0, pick(random, moments));
     const reached = new Promise<boolean>((resolve) => {
       happened = () => {
         if (left-- <= 0) resolve(true);

