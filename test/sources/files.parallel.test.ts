@@ -22,7 +22,7 @@ import { StoreError } from '../../src/store/errors.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { compressed, compressions } from '../formats/compress.js';
 import { effort } from '../support/effort.js';
-import { attemptOver, memoryWith, readAll, slicedFiles, type Reading } from './harness.js';
+import { attemptOver, memoryWith, readAll, slicedFiles, type Reading, outputTo } from './harness.js';
 
 /** The content of objects, by key: each line names its object. */
 const linesOf = (key: string, count: number): string[] =>
@@ -326,12 +326,7 @@ class Polled<T> {
   /** Until there is no more. */
   read(): 'wait' | 'end' {
     for (;;) {
-      const result = this.reader.poll({
-        taken: 0,
-        turnOver: false,
-        record: (record) => this.records.push(record),
-        deadLetter: () => undefined,
-      });
+      const result = this.reader.poll(outputTo((record) => this.records.push(record)));
       if (result !== 'more') return result;
     }
   }

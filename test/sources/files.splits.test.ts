@@ -12,7 +12,7 @@ import { decorate } from '../../src/store/decorators/decorate.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { compressed, compressions } from '../formats/compress.js';
 import { effort } from '../support/effort.js';
-import { attemptOver, memoryWith, readAll, slicedFiles, type Reading } from './harness.js';
+import { attemptOver, memoryWith, readAll, slicedFiles, type Reading, outputTo } from './harness.js';
 
 const through = (json: Json): Json => JSON.parse(JSON.stringify(json)) as Json;
 const sorted = (records: readonly string[]): string[] => [...records].sort();
@@ -205,12 +205,7 @@ describe('splits: objects that change in a continuous source', () => {
       ready: () => undefined,
       fail: () => undefined,
     });
-    const out = {
-      taken: 0,
-      turnOver: false,
-      record: (line: string) => records.push(line),
-      deadLetter: () => undefined,
-    };
+    const out = outputTo((line: string) => records.push(line));
     let error: unknown;
     try {
       while (reader.poll(out) === 'more');
@@ -297,12 +292,7 @@ describe('splits: one object', () => {
       ready: () => undefined,
       fail: () => undefined,
     });
-    const out = {
-      taken: 0,
-      turnOver: false,
-      record: (line: string) => records.push(line),
-      deadLetter: () => undefined,
-    };
+    const out = outputTo((line: string) => records.push(line));
     while (reader.poll(out) === 'more');
     expect(records).toEqual(expect.arrayContaining(linesOf(12).slice(6)));
     expect(reader.waitsFor?.()).toMatch(/^bytes \d+ to \d+ of memory:\/\/lake\/a$/);
@@ -476,8 +466,7 @@ describe('splits: memory', () => {
         },
       });
     const poll = (reader: SourceReader<string>, times: number): Json => {
-      for (let n = 0; n < times; n++)
-        reader.poll({ taken: 0, turnOver: false, record: () => undefined, deadLetter: () => undefined });
+      for (let n = 0; n < times; n++) reader.poll(outputTo());
       const position = reader.position();
       reader.close();
       return through(position);

@@ -8,7 +8,7 @@ import type { SourceReader } from '../../src/sources/source.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import type { SourceProgress } from '../../src/store/observe/sourceProgress.js';
-import { attemptOver, memoryWith, slicedFiles } from './harness.js';
+import { attemptOver, memoryWith, slicedFiles, outputTo } from './harness.js';
 
 interface Seen {
   readonly lines: readonly string[];
@@ -51,8 +51,7 @@ async function readFrom(
   note(reader);
   for (;;) {
     waiting = firstValueFrom(ready, { defaultValue: undefined });
-    const record = (line: string): void => void lines.push(line);
-    const result = reader.poll({ taken: 0, turnOver: false, record, deadLetter: () => undefined });
+    const result = reader.poll(outputTo((line) => lines.push(line)));
     note(reader);
     if (result === 'end') break;
     if (result === 'wait') await waiting;

@@ -8,7 +8,7 @@ import { decorate } from '../../src/store/decorators/decorate.js';
 import type { ObjectBody, ObjectStore } from '../../src/store/objectStore.js';
 import { stores } from '../../src/store/services.js';
 import { TestAttempt } from '../../src/testing/testAttempt.js';
-import { memoryWith, storesOf } from './harness.js';
+import { memoryWith, storesOf, outputTo } from './harness.js';
 
 /** Bytes of a group, and of what it is decoded to. */
 const stored = 1000;
@@ -134,12 +134,7 @@ function reading(
     fail: (error) => (failed = error),
   });
   const poll = () => {
-    const result = reader.poll({
-      taken: 0,
-      turnOver: false,
-      record: (row) => records.push(row),
-      deadLetter: () => undefined,
-    });
+    const result = reader.poll(outputTo((row) => records.push(row)));
     held.push(reader.held);
     return result;
   };

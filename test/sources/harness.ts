@@ -4,7 +4,7 @@ import { systemClock, type Clock, type Json } from '../../src/flow/index.js';
 import { filesSettings, type FilesOptions } from '../../src/sources/files.js';
 import type { ObjectPosition } from '../../src/sources/filesPosition.js';
 import { FilesReader } from '../../src/sources/filesReader.js';
-import type { DeadLetter, Source } from '../../src/sources/source.js';
+import type { DeadLetter, Source, SourceOutput } from '../../src/sources/source.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 import { stores, type Stores } from '../../src/store/services.js';
@@ -56,6 +56,14 @@ export function slicedFiles<T>(
   return { description: 'sliced', open: (context) => new FilesReader(settings, context) };
 }
 
+/** Passes records on, ignores dead letters, and has as much time as there is. */
+export const outputTo = <T>(record: (value: T) => unknown = () => undefined): SourceOutput<T> => ({
+  taken: 0,
+  turnOver: false,
+  record,
+  deadLetter: () => undefined,
+});
+
 /** A position, as `files` with one object at a time stores it. */
 export interface StoredPosition {
   readonly object?: ObjectPosition;
@@ -106,9 +114,7 @@ export async function readAll<T>(
     while (error === undefined) {
       inPoll = true;
       const result = reader.poll({
-        taken: 0,
-        turnOver: false,
-        record: (value) => records.push(value),
+        ...outputTo<T>((value) => records.push(value)),
         deadLetter: (letter) => letters.push(letter),
       });
       inPoll = false;

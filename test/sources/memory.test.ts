@@ -10,7 +10,7 @@ import { SourcePump } from '../../src/sources/pump.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import { stores } from '../../src/store/services.js';
 import { TestAttempt } from '../../src/testing/testAttempt.js';
-import { memoryWith, slicedFiles, storesOf } from './harness.js';
+import { memoryWith, slicedFiles, storesOf, outputTo } from './harness.js';
 
 /** Shares that the test sets. */
 class Shares implements Memory {
@@ -116,12 +116,7 @@ test('what it holds of a long line takes the place of read-ahead, in memory that
         });
         opened.push(reader);
         const records: string[] = [];
-        const out = {
-          taken: 0,
-          turnOver: false,
-          record: (line: string) => records.push(line),
-          deadLetter: () => undefined,
-        };
+        const out = outputTo((line: string) => records.push(line));
         for (let polls = 0; polls < 1000 && reader.poll(out) !== 'end'; polls++);
         expect(records).toEqual(lines);
         reader.close();
@@ -168,8 +163,7 @@ test('what a decoder holds is reported, and read-ahead shrinks by it', () => {
       throw error;
     },
   });
-  const poll = () =>
-    reader.poll({ taken: 0, turnOver: false, record: () => undefined, deadLetter: () => undefined });
+  const poll = () => reader.poll(outputTo());
   expect(answers).toHaveLength(4);
   answers[0]?.next();
   poll();

@@ -3,7 +3,7 @@ import { text } from '../../src/formats/text.js';
 import { files } from '../../src/sources/files.js';
 import { stores, type Stores } from '../../src/store/services.js';
 import { TestAttempt } from '../../src/testing/testAttempt.js';
-import { memoryWith, storesOf } from './harness.js';
+import { memoryWith, storesOf, outputTo } from './harness.js';
 
 test('a server is opened with the credentials of its URI, and no position contains them', () => {
   const uri = 's3x://AKIA:secret@host:9000/lake/raw/*.txt';
@@ -25,7 +25,7 @@ test('a server is opened with the credentials of its URI, and no position contai
     ready: () => undefined,
     fail: (error) => failures.push(error),
   });
-  reader.poll({ taken: 0, turnOver: false, record: () => undefined, deadLetter: () => undefined });
+  reader.poll(outputTo());
   expect(opened).toEqual([uri]);
   expect(failures).toEqual([]);
   expect(source.description + JSON.stringify(reader.position())).not.toMatch(/AKIA|secret/);

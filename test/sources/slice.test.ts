@@ -4,7 +4,7 @@ import { fromAsyncIterable } from '../../src/sources/fromAsyncIterable.js';
 import { fromObservable } from '../../src/sources/fromObservable.js';
 import { fromReplayable } from '../../src/sources/fromReplayable.js';
 import type { Source } from '../../src/sources/source.js';
-import { attemptOver, memoryWith } from './harness.js';
+import { attemptOver, memoryWith, outputTo } from './harness.js';
 
 async function* numbers(): AsyncGenerator<number> {
   yield* await Promise.resolve([0, 1, 2, 3]);
@@ -16,12 +16,7 @@ test.each<[string, Source<number>]>([
   ['fromObservable', fromObservable(from([0, 1, 2, 3]))],
 ])('a poll of %s whose turn is over passes one record on', async (_, source) => {
   const records: number[] = [];
-  const out = {
-    taken: 0,
-    turnOver: true,
-    record: (n: number) => records.push(n),
-    deadLetter: () => undefined,
-  };
+  const out = { ...outputTo((n: number) => records.push(n)), turnOver: true };
   let fail!: (error: unknown) => void;
   const failed = new Promise<never>((__, reject) => (fail = reject));
   const reader = source.open({
