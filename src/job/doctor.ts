@@ -38,7 +38,7 @@ import {
   type Manifest,
 } from '../checkpoint/index.js';
 import { isString } from '../shape.js';
-import { parseUid } from '../sinks/twoPhase/uids.js';
+import { parseUid } from '../path/uids.js';
 import { isStoreError } from '../store/errors.js';
 import type { ObjectInfo, ObjectStore, UploadInfo } from '../store/objectStore.js';
 import { eachListed, eachUploads, listedParts, listPages } from '../store/pages.js';

@@ -49,7 +49,7 @@ import { GroupBudget } from './groupBudget.js';
 import { MalformedRecords } from './malformedRecords.js';
 import { openObject } from './openObject.js';
 import { OpenObjects, type OpenObject } from './openObjects.js';
-import { ownCheckpoint } from './ownCheckpoints.js';
+import { ownObject, type Own } from './ownObjects.js';
 import { pinnedRange } from './pinnedRange.js';
 import type { RecordPlace } from './place.js';
 import { SplitObjects } from './splitObjects.js';
@@ -127,7 +127,7 @@ export class FilesReader<T> implements SourceReader<T> {
     const inGroups = readsGroups(settings.format);
     const who = `source '${id}' (read-ahead)`;
     this.#groups = inGroups ? new GroupBudget(settings.limits, attempt.use(memory), who) : undefined;
-    const folders = attempt.use(checkpointFolders);
+    const own: Own = { jobId: attempt.jobId, folders: attempt.use(checkpointFolders) };
     this.#fetcher = new Fetcher<FileObject>({
       limits: settings.limits,
       ...(inGroups
@@ -135,9 +135,9 @@ export class FilesReader<T> implements SourceReader<T> {
         : { memory: (use: Omit<MemoryUse, 'who'>) => attempt.use(memory).share({ ...use, who }) }),
       nextObject: (answer) =>
         this.#splits.next((object) => {
-          const own = object && ownCheckpoint(id, settings.uris, object, folders);
-          if (own !== undefined) {
-            fail(own);
+          const refused = object && ownObject(id, settings.uris, object, own);
+          if (refused !== undefined) {
+            fail(refused);
             return;
           }
           if (object?.restored !== undefined) progress.resumed(object.restored);

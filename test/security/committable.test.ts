@@ -1,5 +1,5 @@
 import { fileCodec } from '../../src/sinks/file/fileKind.js';
-import { formatUid } from '../../src/sinks/twoPhase/uids.js';
+import { formatUid } from '../../src/path/uids.js';
 import { encodeCommittable } from '../../src/sinks/twoPhase/committables.js';
 import { now } from '../job/harness.js';
 import { Victim } from './forge.js';

@@ -16,7 +16,7 @@ import {
   type Signal,
 } from '../../src/flow/index.js';
 import type { RowWriter } from '../../src/formats/writer.js';
-import { parseUid } from '../../src/sinks/twoPhase/uids.js';
+import { parseUid } from '../../src/path/uids.js';
 import { fileSink } from '../../src/sinks/file/fileSink.js';
 import type { FileSinkOptions } from '../../src/sinks/file/options.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';

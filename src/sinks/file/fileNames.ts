@@ -4,7 +4,7 @@ import type { Attempt } from '../../flow/index.js';
 import { typeName } from '../../formats/typeName.js';
 import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
 import { isOrdinary } from '../twoPhase/places.js';
-import { formatUid } from '../twoPhase/uids.js';
+import { formatUid } from '../../path/uids.js';
 import { PartitionTooLong } from './errors.js';
 import { manifestFolder } from './fileManifest.js';
 import type { SinkSettings } from './options.js';

@@ -4,7 +4,7 @@ import { abortUploads } from '../../store/abortUploads.js';
 import type { UploadInfo } from '../../store/objectStore.js';
 import type { SinkEvent } from '../events.js';
 import type { Place } from '../twoPhase/places.js';
-import { parseUid } from '../twoPhase/uids.js';
+import { parseUid } from '../../path/uids.js';
 import type { FileCommittable } from './committable.js';
 
 /**

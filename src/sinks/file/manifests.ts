@@ -40,7 +40,7 @@ import { join } from '../../store/helpers.js';
 import type { StoreCapabilities } from '../../store/services.js';
 import type { Grouping } from '../twoPhase/kind.js';
 import type { Place } from '../twoPhase/places.js';
-import { escapeSink, parseUid } from '../twoPhase/uids.js';
+import { escapeSink, parseUid } from '../../path/uids.js';
 import type { FileCommittable } from './committable.js';
 import {
   decodeLatest,

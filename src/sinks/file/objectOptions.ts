@@ -4,7 +4,7 @@ import { fields, isRecord, isString, optional, type Shape } from '../../shape.js
 import { checkDescription } from '../../store/description.js';
 import { encodeHeader } from '../../store/headerText.js';
 import type { ObjectDescription, UploadOptions } from '../../store/objectStore.js';
-import { formatUid } from '../twoPhase/uids.js';
+import { formatUid } from '../../path/uids.js';
 
 /**
  * What the store keeps with a published file. S3 fixes it when it creates a multipart upload, so it is fixed with a file's

@@ -2,7 +2,7 @@ import { ForeignName, type Attempt } from '../../flow/index.js';
 import { hideUserInfo, uriBelow } from '../../path/index.js';
 import type { ObjectStore } from '../../store/objectStore.js';
 import { isOrdinary, type Place } from '../twoPhase/places.js';
-import { formatUid, parseUid } from '../twoPhase/uids.js';
+import { formatUid, parseUid } from '../../path/uids.js';
 import type { FileCommittable } from './committable.js';
 
 /**

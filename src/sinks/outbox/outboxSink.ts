@@ -43,7 +43,7 @@ import { inlineLimit, Journals } from '../twoPhase/journal.js';
 import type { Freezable, FrozenWork, TwoPhaseKind } from '../twoPhase/kind.js';
 import { checkpointsBelow, placeOf } from '../twoPhase/places.js';
 import { TwoPhaseSink, type Prepared } from '../twoPhase/twoPhaseSink.js';
-import { formatUid } from '../twoPhase/uids.js';
+import { formatUid } from '../../path/uids.js';
 import { BatchWriter } from './batches.js';
 import { DeadLetters } from './deadLetters.js';
 import { bytesOf, journaledCodec, type Journaled } from './journaled.js';

@@ -8,7 +8,7 @@ import {
 } from '../../../src/entries/stores.js';
 import { createJob, fileSink, files, silentLogger, text } from '../../../src/index.js';
 import { encodeManifest, type Manifest } from '../../../src/checkpoint/index.js';
-import { formatUid } from '../../../src/sinks/twoPhase/uids.js';
+import { formatUid } from '../../../src/path/uids.js';
 import { crashAt } from '../../../src/store/decorators/faults.js';
 import { SimulatedClock } from '../../../src/testing/simulatedClock.js';
 import { answer } from '../../store/s3support.js';

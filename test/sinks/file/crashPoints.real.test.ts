@@ -8,7 +8,7 @@ import { retrying } from '../../../src/store/decorators/retry.js';
 import { startGateway } from '../../../src/store/gateway/index.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { S3Connection } from '../../../src/store/s3/index.js';
-import { parseUid } from '../../../src/sinks/twoPhase/uids.js';
+import { parseUid } from '../../../src/path/uids.js';
 import { InFlight } from '../../store/inFlight.js';
 import { emptyCephBucket } from '../../store/realBucket.js';
 import { Run, World } from '../harness.js';

@@ -1,5 +1,5 @@
 import { isOf, Lineage } from '../../../src/sinks/outbox/lineage.js';
-import { formatUid } from '../../../src/sinks/twoPhase/uids.js';
+import { formatUid } from '../../../src/path/uids.js';
 import { isNewBatch, skipOf, type OutboxLastMark, type OutboxMark } from '../../../src/sinks/outbox/mark.js';
 
 function lineage(draw: number, ...restored: (readonly [string | undefined, number, number])[]): Lineage {

@@ -1,4 +1,4 @@
-import { formatUid, parseUid } from '../../../src/sinks/twoPhase/uids.js';
+import { formatUid, parseUid } from '../../src/path/uids.js';
 
 describe('uids', () => {
   test.each(['out', 'dead letters/1', 'a-b_c.d', 'größe'])('sink %s: is read back from a key', (sink) => {
