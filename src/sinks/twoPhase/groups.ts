@@ -9,6 +9,8 @@ interface Group<C> {
 /** Announces each group once all of it is published, and all earlier groups are announced. */
 export class Groups<C> {
   readonly #groups = new Map<string, Group<C>>();
+  /** The name of the earliest group. */
+  #first: string | undefined;
   /** The number of those that are published, and wait for others. */
   #held = 0;
   #announcing = false;
@@ -29,7 +31,10 @@ export class Groups<C> {
   add(uid: string, committable: C): void {
     const name = this.grouping.of(committable);
     let group = this.#groups.get(name);
-    if (group === undefined) this.#groups.set(name, (group = { members: new Map(), left: 0 }));
+    if (group === undefined) {
+      this.#groups.set(name, (group = { members: new Map(), left: 0 }));
+      this.#first = earlier(this.#first, name);
+    }
     group.members.set(uid, committable);
     group.left++;
   }
@@ -44,19 +49,22 @@ export class Groups<C> {
   }
 
   #pump(): void {
-    if (this.#announcing) return;
-    let first: string | undefined;
-    for (const name of this.#groups.keys()) if (first === undefined || name < first) first = name;
-    const group = first === undefined ? undefined : this.#groups.get(first);
-    if (first === undefined || group === undefined || group.left > 0) return;
-    const name = first;
+    if (this.#announcing || this.#first === undefined) return;
+    const name = this.#first;
+    const group = this.#groups.get(name);
+    if (group === undefined || group.left > 0) return;
     this.#announcing = true;
     this.request(this.grouping.announce(name, [...group.members.values()]), () => {
       this.#announcing = false;
       this.#groups.delete(name);
+      this.#first = [...this.#groups.keys()].reduce(earlier, undefined);
       this.#held -= group.members.size;
       this.confirm(group.members.keys());
       this.#pump();
     });
   }
+}
+
+function earlier(name: string | undefined, other: string): string {
+  return name === undefined || other < name ? other : name;
 }
