@@ -126,7 +126,7 @@ async function inOrder(
 }
 
 /** Runs `work` for 0 to `count` - 1, `window` at a time. */
-async function each(
+export async function each(
   count: number,
   window: number,
   work: (n: number, worker: number) => Promise<void>,
@@ -174,7 +174,8 @@ class Writing {
   }
 }
 
-class Http {
+/** Bare requests on kept connections. */
+export class Http {
   readonly #agent: Agent;
   readonly #host: string;
   readonly #port: string;

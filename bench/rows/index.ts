@@ -22,6 +22,7 @@ import { slices } from './slices.js';
 import { state } from './state.js';
 import { tax } from './tax.js';
 import { timers } from './timers.js';
+import { parallelism, splits } from './unequal.js';
 import { write } from './write.js';
 
 export const rows: readonly Row[] = [
@@ -31,6 +32,8 @@ export const rows: readonly Row[] = [
   bounded,
   discovery,
   readOpen,
+  parallelism,
+  splits,
   parse,
   write,
   state,

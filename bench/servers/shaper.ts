@@ -1,22 +1,31 @@
 /**
- * One synthetic object over a link of a given delay and speed, served with the part of the S3 protocol that reading
+ * Objects over a link of a given delay and speed, served with the part of the S3 protocol that reading
  * needs: HEAD, GET with a range and If-Match, ListObjectsV2. Server and shaper are one process, so that no bytes are
  * copied between them and the client has more CPU.
  *
  * Each connection has its own link. A response's first byte follows its request after `delay`; from then on, bytes
  * are due by the clock at `rate`, independent of earlier ticks, so that rounding errors do not accumulate. As on a
- * real link, capacity that the client does not use is lost, except for one socket buffer's worth.
+ * real link, capacity that the client does not use is lost, except for one socket buffer's worth. With `slow`, some responses
+ * have a quarter of the speed.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { Start } from '../harness/workload.js';
+import type { Params, Start } from '../harness/workload.js';
 import { slice } from '../synthetic/content.js';
+import { visits } from '../synthetic/pageVisits.js';
 
 export interface Link {
   /** Milliseconds from a request to the first byte of its response. */
   readonly delay: number;
   /** Bytes per second and connection. */
   readonly rate: number;
+}
+
+interface Served {
+  readonly key: string;
+  readonly size: number;
+  /** The bytes from an offset on, at most `length`. */
+  slice(offset: number, length: number): Buffer;
 }
 
 const tick = 2;
@@ -31,6 +40,7 @@ class Transfer {
 
   constructor(
     private readonly response: ServerResponse,
+    private readonly object: Served,
     private readonly offset: number,
     private readonly size: number,
     private readonly rate: number,
@@ -46,7 +56,7 @@ class Transfer {
     if (this.#stalled) return true;
     const due = Math.min(this.size, Math.floor(((now - this.#startedAt) / 1000) * this.rate));
     while (this.#sent < due) {
-      const chunk = slice(this.offset + this.#sent, Math.min(due - this.#sent, largestWrite));
+      const chunk = this.object.slice(this.offset + this.#sent, Math.min(due - this.#sent, largestWrite));
       this.#sent += chunk.length;
       if (!this.response.write(chunk)) {
         this.#stalled = true;
@@ -91,21 +101,32 @@ class Pump {
 const etag = '"5eed5eed5eed5eed5eed5eed5eed5eed"';
 const modified = new Date(Date.UTC(2026, 0, 1));
 
-/** Params: `size` of the object in bytes, `delay` (ms), `rate` (bytes/s), `bucket`, `key`. Info: `endpoint`. */
+/**
+ * Params: `bucket`, `delay` (ms), `rate` (bytes/s), `size` (bytes) and `key` of the object. With `files` instead of `key`: so many objects
+ * `lines/<n>.ndjson`, `size` bytes together. With `slow`: of so many responses with a range or an object, one is slow.
+ * Info: `endpoint`, and `size` as it is.
+ */
 export const shaper: Start = async (params) => {
-  const size = Number(params['size']);
   const link: Link = { delay: Number(params['delay']), rate: Number(params['rate']) };
-  const path = `/${String(params['bucket'])}/${String(params['key'])}`;
+  const slow = Number(params['slow'] ?? Infinity);
+  const objects = objectsOf(params);
+  const root = `/${String(params['bucket'])}/`;
   const pump = new Pump();
   const sockets = new Set<Socket>();
   let requests = 0;
+  let bodies = 0;
 
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const url = new URL(request.url ?? '/', 'http://localhost');
+    const key = decodeURIComponent(url.pathname).slice(root.length);
+    const found = objects.find((each) => each.key === key);
     if (url.searchParams.has('list-type'))
-      list(response, String(params['bucket']), String(params['key']), size);
-    else if (decodeURIComponent(url.pathname) !== path) response.writeHead(404).end();
-    else object(request, response, size, link, pump);
+      list(response, String(params['bucket']), url.searchParams.get('prefix') ?? '', objects);
+    else if (found === undefined) response.writeHead(404).end();
+    else {
+      const rate = request.method === 'GET' && ++bodies % slow === 0 ? link.rate / 4 : link.rate;
+      send(request, response, found, rate, pump);
+    }
   };
 
   const server = createServer((request, response) => {
@@ -120,7 +141,7 @@ export const shaper: Start = async (params) => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    info: { endpoint: `http://127.0.0.1:${port}` },
+    info: { endpoint: `http://127.0.0.1:${port}`, size: objects.reduce((sum, { size }) => sum + size, 0) },
     round: () => Promise.resolve({ digest: String(requests), amount: requests }),
     close: () =>
       new Promise<void>((resolve) => {
@@ -130,13 +151,32 @@ export const shaper: Start = async (params) => {
   };
 };
 
-function object(
+function objectsOf({ key, files, size }: Params): readonly Served[] {
+  if (files === undefined) return [{ key: String(key), size: Number(size), slice }];
+  const content = visits('ndjson', Number(size));
+  const border = (n: number): number =>
+    n === 0 ? 0 : content.indexOf('\n', Math.floor((n * content.length) / Number(files)) - 1) + 1;
+  return Array.from({ length: Number(files) }, (_, n) => {
+    const own = content.subarray(border(n), border(n + 1) || content.length);
+    return {
+      key: linesName(n),
+      size: own.length,
+      slice: (offset, length) => own.subarray(offset, offset + length),
+    };
+  });
+}
+
+/** The key of an object of lines. */
+export const linesName = (n: number): string => `lines/${String(n).padStart(4, '0')}.ndjson`;
+
+function send(
   request: IncomingMessage,
   response: ServerResponse,
-  size: number,
-  link: Link,
+  object: Served,
+  rate: number,
   pump: Pump,
 ): void {
+  const { size } = object;
   const ifMatch = request.headers['if-match'];
   if (ifMatch !== undefined && ifMatch !== etag && ifMatch !== etag.slice(1, -1)) {
     response.writeHead(412).end();
@@ -160,15 +200,20 @@ function object(
     ...(range === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${size}` }),
   });
   response.flushHeaders();
-  pump.add(new Transfer(response, start, end - start, link.rate));
+  pump.add(new Transfer(response, object, start, end - start, rate));
 }
 
-function list(response: ServerResponse, bucket: string, key: string, size: number): void {
+function list(response: ServerResponse, bucket: string, prefix: string, objects: readonly Served[]): void {
+  const found = objects.filter(({ key }) => key.startsWith(prefix));
+  const entries = found.map(
+    ({ key, size }) =>
+      `<Contents><Key>${key}</Key><Size>${size}</Size>` +
+      `<ETag>&quot;${etag.slice(1, -1)}&quot;</ETag><LastModified>${modified.toISOString()}</LastModified>` +
+      `<StorageClass>STANDARD</StorageClass></Contents>`,
+  );
   response.writeHead(200, { 'content-type': 'application/xml' });
   response.end(
-    `<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>${bucket}</Name><KeyCount>1</KeyCount>` +
-      `<IsTruncated>false</IsTruncated><Contents><Key>${key}</Key><Size>${size}</Size>` +
-      `<ETag>&quot;${etag.slice(1, -1)}&quot;</ETag><LastModified>${modified.toISOString()}</LastModified>` +
-      `<StorageClass>STANDARD</StorageClass></Contents></ListBucketResult>`,
+    `<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>${bucket}</Name><KeyCount>${found.length}</KeyCount>` +
+      `<IsTruncated>false</IsTruncated>${entries.join('')}</ListBucketResult>`,
   );
 }

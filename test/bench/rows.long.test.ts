@@ -8,6 +8,8 @@ describe('every row runs at small sizes, and its variants agree about the result
     'bounded',
     'discovery',
     'read-open',
+    'parallelism',
+    'splits',
     'parse',
     'write',
     'state',
