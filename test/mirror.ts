@@ -58,14 +58,25 @@ export function matches(pattern: string, path: string): boolean {
   return new RegExp(`^${source}$`).test(path);
 }
 
+/** The modules that one imports later, by `import()`; of ours, or else itself. Files are read once. */
+const later = new Map<string, readonly string[]>();
+function importedLater(path: string): readonly string[] {
+  let found = later.get(path);
+  if (found === undefined) {
+    const imports = readFileSync(join(root, path), 'utf8').matchAll(/\bimport\('([^']+)'\)/g);
+    found = [...imports].map(([, name = '']) => moduleOf(path, name) ?? path);
+    later.set(path, found);
+  }
+  return found;
+}
+
 /** All modules that one has in the end, those that it imports later included. */
 export function reached(graph: ImportGraph, from: string): ReadonlySet<string> {
   const seen = new Set([from]);
   for (const path of seen) {
     for (const next of graph.get(path) ?? []) seen.add(next);
     if (!graph.has(path)) continue;
-    for (const [, name = ''] of readFileSync(join(root, path), 'utf8').matchAll(/\bimport\('([^']+)'\)/g))
-      seen.add(moduleOf(path, name) ?? path);
+    for (const next of importedLater(path)) seen.add(next);
   }
   return seen;
 }

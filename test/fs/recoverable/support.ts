@@ -73,7 +73,7 @@ export async function overGateway(): Promise<Place> {
 
 /** `size` bytes that differ by their place in the file. */
 export function content(size: number, from = 0): Buffer {
-  return Buffer.from(Array.from({ length: size }, (_, i) => (from + i) % 251));
+  return Buffer.alloc(size, Buffer.from(Array.from({ length: 251 }, (_, i) => (from + i) % 251)));
 }
 
 /** All keys, and what is in them. */
