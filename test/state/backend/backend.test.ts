@@ -371,10 +371,10 @@ describe('state backend', () => {
           expect(restored.backend.states.reduce((sum, live) => sum + tableOf(live).size, 0)).toBe(size);
         }
       }),
-      { numRuns: effort(60, 200), interruptAfterTimeLimit: 60_000 },
+      { numRuns: effort(30, 200), interruptAfterTimeLimit: 60_000 },
     );
-    expect(compactions).toBeGreaterThan(effort(6, 20));
-    expect(acked).toBeGreaterThan(effort(90, 300));
+    expect(compactions).toBeGreaterThan(effort(3, 20));
+    expect(acked).toBeGreaterThan(effort(45, 300));
   });
 });
 

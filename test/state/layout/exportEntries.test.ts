@@ -243,7 +243,7 @@ test('all kinds of state come back as they were, with keys and namespaces of any
         for (const name of keys(target)) expect(Buffer.byteLength(name)).toBeLessThan(512);
       },
     ),
-    { numRuns: effort(10, 30), interruptAfterTimeLimit: 60_000 },
+    { numRuns: effort(5, 30), interruptAfterTimeLimit: 60_000 },
   );
 });
 
@@ -269,7 +269,7 @@ test('names are injective, also where case is ignored, and safe on S3', () => {
         }
       },
     ),
-    { numRuns: effort(150, 500) },
+    { numRuns: effort(80, 500) },
   );
   const name = (key: Key): string => entryName('n', storedKey(key), Buffer.alloc(0), 128);
   expect(new Set(['a', 'A', 'a/b', '../a', 'a b', 1, '1', '=41'].map(name)).size).toBe(8);

@@ -142,7 +142,7 @@ describe('foreign bytes in a segment are immediately detected as corrupt, even w
           result instanceof Error ? { code: 'SegmentCorrupt' } : { returned: { count: 1 } },
         );
       }),
-      { numRuns: effort(500, 2000) },
+      { numRuns: effort(200, 2000) },
     );
   });
 });
@@ -290,7 +290,7 @@ test('everything that state writes passes, and comes back', () => {
       const bytes = messagePack.encode(value);
       expect(Buffer.compare(messagePack.encode(unpackForeign(bytes)), bytes)).toBe(0);
     }),
-    { numRuns: effort(200, 500) },
+    { numRuns: effort(100, 500) },
   );
   const { bytes, info } = blockOf(
     Buffer.from(messagePack.encode([Array.from({ length: 200 }, (_, i) => ({ [`n${i}`]: i, x: {} }))])),
