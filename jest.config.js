@@ -15,7 +15,7 @@ export default {
   // Of a machine with two cores, too, both.
   maxWorkers: '100%',
   // What a file has loaded is never let go: a worker whose heap is large collects garbage most of the time.
-  workerIdleMemoryLimit: '600MB',
+  workerIdleMemoryLimit: '1000MB',
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^millrace$': '<rootDir>/src/index.ts',
