@@ -28,10 +28,8 @@ describe('All rules on: no reachable world breaks the promise', () => {
       { ...claimed, openFiles: true, doubts: 1 },
     ],
     ['one that writes, one that claims, two PUTs in doubt', { ...claimed, doubts: 2 }],
-    ['two attempts, a PUT in doubt', { doubts: 1 }],
     ['two attempts that claim again when they lost', { ...claimed, claims: 2 }],
     ['three attempts', { barriers: [1, 0, 0] }],
-    ['two attempts that sweep whenever they may, open files', { sweeps: 'always', openFiles: true }],
     ['two that sweep, two PUTs in doubt', { ...claimed, sweeps: 'always', doubts: 2 }],
     ['two that sweep and may stop', { sweeps: 'always', stops: true, barriers: [0, 0] }],
     ['acks in any order', { ...anyOrder, barriers: [3] }],
@@ -49,7 +47,6 @@ describe('All rules on: no reachable world breaks the promise', () => {
     ['a savepoint, open files, acks in any order', { ...anyOrder, ...openSavepoint }],
     ['a savepoint and a stop', { barriers: [1], savepoints: [1], stops: true }],
     ['a savepoint, a PUT in doubt', { barriers: [1], savepoints: [1], doubts: 1 }],
-    ['two attempts that begin with a savepoint', { adopts: true, units: 3 }],
     ['two that begin with a savepoint and sweep', { ...adopted, sweeps: 'always' }],
     ['two that begin with a savepoint, a PUT in doubt', { ...adopted, doubts: 1 }],
   ])('%s', (_, bounds) => {

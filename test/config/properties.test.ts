@@ -46,7 +46,7 @@ test('any string as a file is read, or refused with its problems', () => {
         for (const { message } of settings.problems) expect(message).toMatch(/\S/);
       },
     ),
-    { numRuns: effort(150, 500) },
+    { numRuns: effort(80, 500) },
   );
 });
 
@@ -65,7 +65,7 @@ test('any value under any key is read, or refused with its problems', () => {
         load({ env: { [variableOf(findKey(key)?.row ?? schema[0]!) ?? 'X']: inspect(value) } });
       },
     ),
-    { numRuns: effort(150, 500), examples: [['s3.bucket.n.endpoint', { toString: '' }]] },
+    { numRuns: effort(80, 500), examples: [['s3.bucket.n.endpoint', { toString: '' }]] },
   );
 });
 

@@ -5,7 +5,7 @@ import { prepare, progress } from '../processes/lives.js';
 import { kinds, openTarget, type Hooks, type Target } from '../processes/target.js';
 import { effort } from '../support/effort.js';
 
-const records = effort(5000, 8000);
+const records = effort(3500, 8000);
 const exact = { lost: 0, duplicated: 0, leftovers: [], wrong: [] };
 
 /** Resolves at the first event that matches. */

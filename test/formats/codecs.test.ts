@@ -5,6 +5,7 @@ import { codecNamed } from '../../src/formats/codec.js';
 import type { Decompressor, MemberStart } from '../../src/formats/decompressor.js';
 import { ZstdFinder } from '../../src/formats/zstd.js';
 import { compressions, snappyFrames } from './compress.js';
+import { effort } from '../support/effort.js';
 
 /** Work in the thread pool, after what is queued there already. */
 const poolTurn = (): Promise<void> =>
@@ -13,7 +14,7 @@ const poolTurn = (): Promise<void> =>
   });
 
 /** `RUNS=5000` looks harder. */
-const runs = Number(process.env['RUNS'] ?? 60);
+const runs = Number(process.env['RUNS'] ?? effort(25, 60));
 
 function decoderOf(name: string, from: MemberStart = { at: 0, offset: 0 }) {
   const failures: Error[] = [];

@@ -5,6 +5,7 @@ import { compressed } from '../../src/formats/compressed.js';
 import type { Codec, Compressor } from '../../src/formats/decompressor.js';
 import { writerOf, type FileEncoder, type Writer } from '../../src/formats/writer.js';
 import { array, columns, recordsOf, rows, whole } from '../support/encoders.js';
+import { effort } from '../support/effort.js';
 
 const written = codecs.filter((codec): codec is typeof codec & { readonly compressor: Compressor } => {
   return codec.compressor !== undefined;
@@ -88,7 +89,7 @@ describe.each(written.map((codec) => [codec.name, codec] as const))('%s', (_, co
             expect(await decompressed(codec, each)).toEqual(plain.restored[i]);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: effort(15, 40) },
     );
   });
 

@@ -5,6 +5,7 @@ import { loadConfig } from '../../src/config/index.js';
 import { createFs, type Fs } from '../../src/fs/promises/index.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
 import { all, bytes, content, filled, MiB, operationsOn } from './support.js';
+import { effort } from '../support/effort.js';
 
 type Silent = (request: number, method: StoreMethod) => boolean;
 
@@ -123,7 +124,7 @@ describe.each(Object.entries(works))('%s', (_, { act, leaves }) => {
       fc.asyncProperty(fc.integer({ min: 1, max: requests.length }), fc.boolean(), async (k, after) => {
         await holds((request) => request === k, after);
       }),
-      { numRuns: 12 },
+      { numRuns: effort(5, 12) },
     );
   });
 

@@ -107,7 +107,7 @@ test('what is found follows from which keys a rule applies to', () => {
         expect([keys.filter((key) => key.startsWith(at)), none]).toEqual([hit, []]);
       expect(uncovered(rules, places)).toEqual(every ? [] : [place]);
     }),
-    { numRuns: effort(300, 3000) },
+    { numRuns: effort(120, 3000) },
   );
 });
 

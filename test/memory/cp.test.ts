@@ -13,7 +13,7 @@ const program = fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url
 const MiB = 2 ** 20;
 const small = 16 * MiB;
 /** More than `cp` may hold. The input file is sparse, the output is not. */
-const large = { up: 448 * MiB, down: 384 * MiB };
+const large = { up: 320 * MiB, down: 320 * MiB };
 /** The memory that the settings allow: 16 concurrent requests with parts of 8 MiB. */
 const budget = 16 * 8 * MiB;
 
@@ -91,7 +91,7 @@ describe('millrace cp of a large object', () => {
   };
 
   test('up, from a file', async () => {
-    await bounded(large.up, '448 MiB', async (bytes) => {
+    await bounded(large.up, '320 MiB', async (bytes) => {
       const name = `sparse-${bytes}`;
       await writeFile(join(directory, name), '');
       await truncate(join(directory, name), bytes);
@@ -107,7 +107,7 @@ describe('millrace cp of a large object', () => {
   });
 
   test('down, to a file', async () => {
-    await bounded(large.down, '384 MiB', (bytes) =>
+    await bounded(large.down, '320 MiB', (bytes) =>
       millrace('cp', `s3://bench/generated/${bytes}`, `down-${bytes}`),
     );
     const digest = new Digest();

@@ -156,7 +156,7 @@ test('together they stay within it, whenever the process dies, and their output 
   const { requests, peak } = live(whole.world, whole.clock);
   expectExact(whole.world);
   expect(peak).toBeLessThanOrEqual(total);
-  for (let at = 1; at <= requests; at += effort(25, 9)) {
+  for (let at = 1; at <= requests; at += effort(49, 9)) {
     const { world, clock } = fresh();
     const first = live(world, clock, { kind: 'crash', at, when: at % 2 === 0 ? 'before' : 'after' });
     expect(first.peak).toBeLessThanOrEqual(total);

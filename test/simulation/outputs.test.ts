@@ -1,3 +1,3 @@
 import { outputsAreExact } from './outputs.js';
 
-outputsAreExact({ thin: 21 });
+outputsAreExact({ thin: 41 });

@@ -1,3 +1,3 @@
 import { restores } from './restores.js';
 
-restores({ thin: 25, rare: 1, seeds: 26 });
+restores({ thin: 50, rare: 1, seeds: 26 });

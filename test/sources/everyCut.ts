@@ -6,7 +6,7 @@ import { memoryWith, readAll, slicedFiles } from './harness.js';
 import { effort } from '../support/effort.js';
 
 /** `RUNS=1000` looks harder. */
-const runs = { numRuns: Number(process.env['RUNS'] ?? effort(12, 40)) };
+const runs = { numRuns: Number(process.env['RUNS'] ?? effort(6, 40)) };
 
 /** An object, and what is in it. */
 export interface Sample<T> {

@@ -142,7 +142,7 @@ describe('objects in parallel: positions', () => {
           }
         },
       ),
-      { numRuns: effort(12, 150) },
+      { numRuns: effort(5, 150) },
     );
   });
 

@@ -131,7 +131,7 @@ describe('splits: positions', () => {
           }
         },
       ),
-      { numRuns: effort(12, 150) },
+      { numRuns: effort(6, 150) },
     );
   });
 });
@@ -433,7 +433,7 @@ describe('splits: memory', () => {
           );
         },
       ),
-      { numRuns: effort(40, 300) },
+      { numRuns: effort(20, 300) },
     );
   });
 

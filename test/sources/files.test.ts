@@ -21,6 +21,7 @@ import {
   type Reading,
   type StoredPosition,
 } from './harness.js';
+import { effort } from '../support/effort.js';
 
 const { gzipSync } = zlib;
 
@@ -63,7 +64,7 @@ function boundaries(whole: string): number[] {
 }
 
 /** `RUNS=5000` looks harder. */
-const runs = Number(process.env['RUNS'] ?? 200);
+const runs = Number(process.env['RUNS'] ?? effort(80, 200));
 
 const through = (json: Json): Json => JSON.parse(JSON.stringify(json)) as Json;
 

@@ -113,7 +113,7 @@ describe('cp round trips', () => {
         expect(up).toMatchObject({ code: 0, out: '' });
         expect(byName(await read(back))).toEqual(byName(all));
       }),
-      { numRuns: effort(10, 30) },
+      { numRuns: effort(6, 30) },
     );
   });
 
@@ -142,7 +142,7 @@ describe('cp round trips', () => {
           ),
         );
       }),
-      { numRuns: effort(10, 30) },
+      { numRuns: effort(6, 30) },
     );
   });
 
@@ -166,7 +166,7 @@ describe('cp round trips', () => {
         await cli(['cp', '-r', `s3://lake/named${round}/`, 'back/'], { env, cwd });
         expect(new Uint8Array(await readFile(join(cwd, 'back', name)))).toEqual(body);
       }),
-      { numRuns: effort(10, 30) },
+      { numRuns: effort(6, 30) },
     );
   });
 });

@@ -267,7 +267,7 @@ test('a job whose processes were killed goes on after --fix, and publishes each 
     expect(code).toBe(0);
     fixed += records(out).filter(({ verdict }) => verdict === 'garbage').length;
   };
-  for (let at = 6; at < 60; at += effort(12, 1)) {
+  for (let at = 6; at < 60; at += effort(23, 1)) {
     const memory = createMemoryStore({ uri: 'memory://lake', minimumPartSize: 16 });
     await put(memory, { 'in/a.txt': `${lines.join('\n')}\n` });
     // The second process dies after its claim, before it has removed what the first one has left.

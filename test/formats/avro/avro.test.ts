@@ -161,7 +161,7 @@ describe('avro writes and reads', () => {
         );
         expect(await recordsOf(content)).toEqual(all.map((n) => ({ n: near(n) })));
       }),
-      { numRuns: effort(30, 300) },
+      { numRuns: effort(15, 300) },
     );
   });
 
@@ -180,7 +180,7 @@ describe('avro writes and reads', () => {
           records.map(({ n }) => n.text),
         );
       }),
-      { numRuns: effort(20, 200) },
+      { numRuns: effort(10, 200) },
     );
   });
 
@@ -384,7 +384,7 @@ describe('a restored job', () => {
           }
         },
       ),
-      { numRuns: effort(20, 200) },
+      { numRuns: effort(10, 200) },
     );
   });
 
@@ -465,7 +465,7 @@ describe('damage', () => {
   it('of any byte never hangs, and never shows as another error', async () => {
     for (const codec of codecs) {
       const whole = written({ avroSchema: numbers, codec }, rows(4), [2]);
-      for (let at = 0; at < whole.length; at += effort(5, 1)) {
+      for (let at = 0; at < whole.length; at += effort(11, 1)) {
         const bad = Buffer.from(whole);
         bad[at]! ^= 0xff;
         const { error } = await lenient(bad);

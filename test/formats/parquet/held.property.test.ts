@@ -5,7 +5,7 @@ import { Checkpointed, Collected, fileOf } from './files.js';
 import { decoded } from './reading.js';
 import { tables } from './samples.js';
 
-const runs = { numRuns: effort(60, 500) };
+const runs = { numRuns: effort(30, 500) };
 
 test('what is written is what is read, whatever its type', async () => {
   await fc.assert(

@@ -11,6 +11,7 @@ import { counting } from '../../../src/store/decorators/counting.js';
 import { memoryWith, readAll, slicedFiles, type StoredPosition } from '../../sources/harness.js';
 import { rowsOf } from './reading.js';
 import { pyarrow, writtenByDuckDb, writtenByPyarrow } from './written.js';
+import { effort } from '../../support/effort.js';
 
 const uri = 'memory://lake/raw';
 
@@ -175,7 +176,7 @@ describe('positions', () => {
         expect(rest.records).toEqual(all.slice(cut.records));
         expect(rest.positions[0]!.position).toEqual(position);
       }),
-      { numRuns: 15 },
+      { numRuns: effort(6, 15) },
     );
   });
 

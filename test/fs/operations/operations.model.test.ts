@@ -202,12 +202,12 @@ const nothing = (): Promise<void> => Promise.resolve();
 
 describe('any sequence of operations has the effect that it has on a plain map', () => {
   test('in memory', () =>
-    holds(150, () =>
+    holds(effort(60, 150), () =>
       Promise.resolve({ scheme: 'memory', stores: createStores(), buckets: ['a', 'b'], close: nothing }),
     ));
 
   test('in directories', () =>
-    holds(15, async () => {
+    holds(effort(6, 15), async () => {
       const root = await mkdtemp(join(tmpdir(), 'millrace-operations-'));
       for (const name of ['a', 'b']) await mkdir(join(root, name));
       const file = (name: string) => createLocalStore(join(root, name), { durable: false });
@@ -220,7 +220,7 @@ describe('any sequence of operations has the effect that it has on a plain map',
     }));
 
   test('on S3, through the gateway', () =>
-    holds(12, async () => {
+    holds(effort(5, 12), async () => {
       const gateway = await startGateway({
         buckets: { a: createMemoryStore(), b: createMemoryStore() },
         credentials,

@@ -323,9 +323,9 @@ test.each([
     'small objects',
     ['x', 'd/x', 'd/s/x', 'd/s/s/x', 'e/x', 'd/'],
     ['x', 'd/', 'd/s/', 'e/', 'd/x', ''],
-    effort(80, 300),
+    effort(40, 300),
   ],
-  ['one that is copied in parts', ['x', 'd/', 'd/big', 'big'], ['big', 'd/'], effort(15, 50)],
+  ['one that is copied in parts', ['x', 'd/', 'd/big', 'big'], ['big', 'd/'], effort(6, 50)],
 ] as const)('no move loses a byte, whatever its names refer to: %s', async (_, names, places, numRuns) => {
   const key = fc.constantFrom(...names);
   const place = fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom(...places));

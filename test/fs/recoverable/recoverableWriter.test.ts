@@ -27,8 +27,8 @@ const cases = Array.from({ length: 30 }, (_, i) => i + 1).flatMap((n) =>
 );
 
 describe.each([
-  ['in memory', inMemory, cases, effort(60, 1000)],
-  ['over a gateway', overGateway, cases.filter((_, i) => i % effort(5, 1) === 0), effort(10, 200)],
+  ['in memory', inMemory, cases, effort(30, 1000)],
+  ['over a gateway', overGateway, cases.filter((_, i) => i % effort(5, 1) === 0), effort(5, 200)],
 ] as const)('%s, a file is what its last durable checkpoint says', (_, start, cases, runs) => {
   let place: Place;
   beforeAll(async () => {

@@ -149,7 +149,7 @@ describe.each(targets)('crash points over HTTP: %s', (_, start) => {
   const expected = { a: text((i) => i % 10 !== 0), b: text((i) => i % 10 === 0) };
 
   test('exactly once, wherever it crashes', async () => {
-    const step = effort(3, 1);
+    const step = effort(5, 1);
     let calls = Infinity;
     for (let at = 1; at <= calls; at += step) {
       const when = at % 2 === 0 ? 'before' : 'after';

@@ -124,7 +124,7 @@ const plans = fc.record({
   budget: fc.constantFrom(256, 700, 2048, 100_000),
 });
 
-const numRuns = Number(process.env['MILLRACE_TEST_RUNS'] ?? effort(50, 150));
+const numRuns = Number(process.env['MILLRACE_TEST_RUNS'] ?? effort(25, 150));
 
 describe('whatever is written, whenever it crashes', () => {
   test('what is published is exactly the input, in order in each partition', () => {

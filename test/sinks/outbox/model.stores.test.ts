@@ -124,12 +124,12 @@ describe.each(backends.filter(([name]) => ['gateway', 'Ceph'].includes(name)))('
       const requests = await histories(await target(), fixed);
       expect(requests).toBeGreaterThan(10);
       const cases = places(requests, fates.slice(2));
-      for (const [n, fate] of some(cases, effort(4, 24)))
+      for (const [n, fate] of some(cases, effort(2, 24)))
         await histories(await target(), fixed, [...Array<Fate>(n).fill('take'), fate]);
     });
 
     test('whichever meeting fails', async () => {
-      for (const [n, meeting] of some(places(30, meetings.slice(1)), effort(4, 24))) {
+      for (const [n, meeting] of some(places(30, meetings.slice(1)), effort(2, 24))) {
         const met = await target();
         met.meetings = [...Array<Meeting>(n).fill('take'), meeting];
         await histories(met, fixed);
@@ -141,7 +141,7 @@ describe.each(backends.filter(([name]) => ['gateway', 'Ceph'].includes(name)))('
         fc.asyncProperty(steps, async (all) => {
           await histories(await target(), all);
         }),
-        { numRuns: effort(5, 40), endOnFailure: true },
+        { numRuns: effort(3, 40), endOnFailure: true },
       );
     });
   });

@@ -204,7 +204,7 @@ test('whatever happens, a target gets each record once, in order', () => {
         expect([...real.world.journals]).toEqual([]);
       },
     ),
-    { numRuns: effort(60, 2000) },
+    { numRuns: effort(40, 2000) },
   );
 });
 

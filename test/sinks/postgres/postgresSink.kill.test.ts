@@ -9,8 +9,8 @@ import type { PostgresTask } from '../../processes/postgresJob.js';
 import { effort } from '../../support/effort.js';
 
 const program = join(import.meta.dirname, '../../../build/test/processes/postgresJob.js');
-const total = effort(6000, 60_000);
-const kills = effort(3, 20);
+const total = effort(4500, 60_000);
+const kills = effort(2, 20);
 
 (hasPostgres ? test : test.skip)(
   'a process that is killed while it writes to PostgreSQL: each row is there once, in order',

@@ -7,6 +7,7 @@ import {
   type ReadState,
   type Version,
 } from '../../../src/sources/continuous/readVersions.js';
+import { effort } from '../../support/effort.js';
 
 const minutes = (n: number): number => n * minuteMillis;
 const longestUpload = minutes(10);
@@ -169,7 +170,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /** `RUNS=50000` looks harder. */
-const numRuns = Number(process.env['RUNS'] ?? 3000);
+const numRuns = Number(process.env['RUNS'] ?? effort(500, 3000));
 
 const duplicates = (read: readonly Version[]): string[] => {
   const names = read.map(({ key, etag }) => `${key} ${etag}`);

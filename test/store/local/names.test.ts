@@ -99,7 +99,7 @@ describe('keys and paths', () => {
         expect(new Set(paths).size).toBe(paths.length);
         expect(Math.max(...paths.map((path) => Buffer.byteLength(path)))).toBeLessThan(3200);
       }),
-      { numRuns: effort(80, 300), examples: longest.slice(0, 3).map((whole): [string] => [whole]) },
+      { numRuns: effort(40, 300), examples: longest.slice(0, 3).map((whole): [string] => [whole]) },
     );
   });
 });
@@ -131,7 +131,7 @@ describe('in a directory', () => {
         }
         expect(await keys()).toEqual([]);
       }),
-      { numRuns: effort(12, 40) },
+      { numRuns: effort(6, 40) },
     );
   });
 

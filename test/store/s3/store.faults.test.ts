@@ -278,8 +278,8 @@ describe('sockets', () => {
         endpoint: gateway.endpoint,
         credentials,
         region: 'us-east-1',
-        idleTimeout: 2000,
-        requestTimeout: 2000,
+        idleTimeout: 700,
+        requestTimeout: 700,
       }),
       4,
     );

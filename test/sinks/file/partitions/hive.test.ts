@@ -80,7 +80,7 @@ describe('hive', () => {
           else if (name.length < 150) expect(unescaped(name)).toBe(String(value).toWellFormed());
         });
       }),
-      { numRuns: effort(300, 10_000) },
+      { numRuns: effort(120, 10_000) },
     );
   });
 
@@ -102,7 +102,7 @@ describe('hive', () => {
           written.add(key);
           for (const store of stores) await lastValueFrom(store.put(key, Buffer.from('x')));
         }),
-        { numRuns: effort(40, 1000) },
+        { numRuns: effort(20, 1000) },
       );
       for (const store of stores) {
         const listed = await lastValueFrom(listAll(store, ''));
@@ -127,7 +127,7 @@ describe('hive', () => {
         const expected = partitions.map((p) => hive({ p: () => p }).open(clock)(undefined));
         expect(Object.keys(world.published()).sort()).toEqual([...new Set(expected)].sort());
       }),
-      { numRuns: effort(30, 1000) },
+      { numRuns: effort(20, 1000) },
     );
   });
 
