@@ -19,6 +19,7 @@ import {
 } from '../../src/index.js';
 import { createStores, StoreError, type Stores } from '../../src/entries/stores.js';
 import { coded } from '../state/harness.js';
+import { effort } from '../support/effort.js';
 import { Lake, now } from './harness.js';
 
 interface Visit {
@@ -279,6 +280,8 @@ describe('an export', () => {
     for (const [key, body] of objects) put(lake, key, body);
     return lake;
   };
+  /** All of them; in the short form only some, the last one included. */
+  const some = <T>(of: Iterable<T>): T[] => [...of].reverse().filter((_, i) => i % effort(3, 1) === 0);
   const expectError = (lake: Lake, code: string, message: string): void => {
     expect(() => imported(lake)).toThrow(coded(code));
     expect(keys(lake, 'sp/').filter((key) => key.endsWith('root'))).toEqual([]);
@@ -287,7 +290,7 @@ describe('an export', () => {
   };
 
   test('that lacks any object is not imported, and the error names it', () => {
-    for (const key of objects.keys()) {
+    for (const key of some(objects.keys())) {
       const lake = copy();
       remove(lake, [key]);
       if (key.endsWith('_export.json')) expectError(lake, 'ExportIncomplete', '_export.json');
@@ -296,7 +299,7 @@ describe('an export', () => {
   });
 
   test('with any object cut off is not imported, and the error names it', () => {
-    for (const [key, body] of objects) {
+    for (const [key, body] of some(objects)) {
       const lake = copy();
       put(lake, key, body.subarray(0, -2));
       expectError(lake, 'EntryCorrupt', key);

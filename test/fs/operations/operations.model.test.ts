@@ -18,6 +18,7 @@ import type { Stores } from '../../../src/store/services.js';
 import { emptyCephBucket } from '../../store/realBucket.js';
 import { credentials } from '../../store/s3support.js';
 import { Model, type At, type Outcome } from '../model.js';
+import { effort } from '../../support/effort.js';
 import { all, content, uploadsOf } from '../support.js';
 
 interface World {
