@@ -20,6 +20,12 @@ export function marked({ kind, version }: PositionKind, position: object): Json 
   return { kind, version, ...position };
 }
 
+/** What a user sees who adds `discover` to `files`, or removes it. */
+const changesOfDiscover = new Set([
+  "of kind 'listed' instead of 'continuous'",
+  "of kind 'continuous' instead of 'listed'",
+]);
+
 /**
  * Checks that `json` is a result of {@link marked} with this kind, in one of the versions that are read. Errors:
  * `BadPosition`.
@@ -33,7 +39,11 @@ export function checkMarked(
   const { kind } = kinds[0];
   if (!isRecord(json) || json['kind'] !== kind) {
     const found = isRecord(json) && isString(json['kind']) ? `of kind '${json['kind']}'` : 'of no kind';
-    throw badPosition(id, `is ${found} instead of '${kind}'`);
+    const change = `${found} instead of '${kind}'`;
+    throw badPosition(
+      id,
+      `is ${change}${changesOfDiscover.has(change) ? ': `discover` was added or removed' : ''}`,
+    );
   }
   const found = kinds.find(({ version }) => version === json['version']);
   if (found === undefined) {

@@ -26,11 +26,11 @@ function plain(line: string): string[] | undefined {
   return [...rest.matchAll(/'([^']*)'|[^\s']+/g)].map(([word, quoted]) => quoted ?? word);
 }
 
-/** Leaves the checkpoints of a job in the lake. */
-async function countedVisits(lake: ObjectStore): Promise<void> {
+/** Leaves the checkpoints of a job with this name in the lake. */
+async function countedVisits(lake: ObjectStore, name: string): Promise<void> {
   await put(lake, { 'visits/1.ndjson': '{"user":"ada"}\n{"user":"bo"}\n' });
   const job = createJob({
-    name: 'visits',
+    name,
     checkpoints: { dir: 'memory://lake/checkpoints' },
     stores: createStores({ schemes: { memory: () => lake } }),
     logger: silentLogger,
@@ -63,7 +63,7 @@ describe('docs/cli.md', () => {
     await mkdir(join(directory, 'work/site'), { recursive: true });
     await writeFile(join(directory, 'work/a.csv'), 'a,b\n1,2\n');
     await writeFile(join(directory, 'work/site/index.html'), '<p>');
-    await countedVisits(lake);
+    for (const name of ['visits', 'clicks']) await countedVisits(lake, name);
     await put(lake, { 'raw/a.csv': 'a,b\n'.repeat(100), 'raw/b.csv': 'b', 'raw/deep/c.csv': 'c' });
   });
   afterAll(async () => {

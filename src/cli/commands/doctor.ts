@@ -136,8 +136,11 @@ async function knownJobs(
   for (const { location, isNamed } of logs) {
     const log = logPlaceOf({ location, marker, sign });
     if (jobs.some((each) => each.log.store === log.store && each.log.prefix === log.prefix)) continue;
+    const before = jobs.length;
     try {
       await taken(knownJob(log, isNamed), stop, (job) => jobs.push(job));
+      // What a mistyped name should have protected or proven is not known.
+      if (isNamed && jobs.length === before) throw noLog(uriBelow(log.store.uri, log.prefix));
     } catch (error) {
       stop.throwIfAborted();
       failed = true;
@@ -146,6 +149,12 @@ async function knownJobs(
   }
   return { jobs, failed };
 }
+
+const noLog = (folder: string): MillraceError =>
+  new MillraceError(
+    'StateNotFound',
+    `${hideUserInfo(folder)} has no log of a job. Name the checkpoint folder of a job: the checkpoint directory, a slash and the name of the job.`,
+  );
 
 /** Where a job has entropy is not known from the log's folder. */
 function withHint(error: unknown, prefix: string): unknown {

@@ -121,8 +121,13 @@ export class FolderWriter implements RecoverableWriter {
 
   async open(name: string, { signal, ...description }: OpenFileOptions = {}): Promise<RecoverableFile> {
     this.#check();
-    if (typeof name !== 'string' || !isName(name))
-      throw new InvalidOption('open: name', name, "a path below the folder, without '.' or '..' as a name");
+    // A leading slash would be an empty name: on a disk, the file would be among the keys that are no paths.
+    if (typeof name !== 'string' || name.startsWith('/') || !isName(name))
+      throw new InvalidOption(
+        'open: name',
+        name,
+        "a path below the folder, without a slash at its ends and without '.' or '..' as a name",
+      );
     const capabilities = await promisedWith(this.#files.capabilities, same, signal);
     if (capabilities === undefined) throw new TypeError('The store has no capabilities.');
     this.#check();

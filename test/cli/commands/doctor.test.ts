@@ -202,6 +202,14 @@ describe.each([
     expect(await uploadsOf(place.store, place.prefix)).toBe(6);
   });
 
+  test('a folder without a log that --job names is an error, and --fix removes nothing', async () => {
+    await bucket();
+    const found = await doctor('--fix', place.uri, ...named(), '--job', `${place.uri}checkpoints/click`);
+    expect(found.code).toBe(1);
+    expect(found.err).toMatch(/^millrace: StateNotFound: \S*checkpoints\/click\/ has no log of a job\. /);
+    expect(await uploadsOf(place.store, place.prefix)).toBe(6);
+  });
+
   test('--fix removes nothing beside the folder', async () => {
     await bucket();
     const folder = `${place.uri}checkpoints/clicks`;
