@@ -120,6 +120,7 @@ export { PoisonBatch, PublishFailed } from './sinks/outbox/errors.js';
 export type { OutboxOrigin } from './sinks/outbox/lineage.js';
 export {
   isNewBatch,
+  isPublished,
   LowerEpoch,
   TargetAhead,
   type OutboxLastMark,
@@ -131,6 +132,7 @@ export type {
   OutboxRetryOptions,
   OutboxSinkOptions,
   Publish,
+  Published,
 } from './sinks/outbox/options.js';
 export { outboxSink } from './sinks/outbox/outboxSink.js';
 export type { OnUnencodable } from './flow/unencodable.js';

@@ -19,7 +19,7 @@ export const wholes: readonly Whole[] = [
   },
   {
     files:
-      'sinks/outbox/{batches,deadLetters,errors,journaled,mark,options,outboxMemory,publisher,recordCodec,retries}.ts',
+      'sinks/outbox/{batches,deadLetters,errors,journaled,mark,options,outboxMemory,publisher,recordCodec,retries,targetClient}.ts',
     by: 'sinks/outbox/outboxSink.test.ts',
     because: 'They are the steps of one protocol, with a crash between any two.',
   },

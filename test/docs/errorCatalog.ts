@@ -363,6 +363,10 @@ export const errorCatalog: Readonly<
       'The target of an outbox has a batch that the log of the job does not know: the log was restored from a backup that is older than the target',
       'Restore the newest entries of the log, or the target from a backup that is as old; if records may come again, remove its mark of the job and the sink',
     ],
+    UnknownOutcome: [
+      'The target of an outbox refused a batch, and does not answer whether it has it from an earlier try',
+      'Fix the target, or `published`, and start the job again: it asks again. No dead letter is written before',
+    ],
     UnsupportedRecord: [
       'An outbox cannot encode a record',
       "Emit plain data, or give the sink a `serializer`, or skip such records with `onUnencodable: 'skip'`",

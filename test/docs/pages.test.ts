@@ -55,6 +55,7 @@ import { memoryLine, memoryNow } from './examples/memoryLine.js';
 import { progressLine } from './examples/progressLine.js';
 import { replayOrders } from './examples/replayOrders.js';
 import { Invoices, sendOrders } from './examples/sendOrders.js';
+import { Ledger, sendPayments } from './examples/sendPayments.js';
 import { sendVisits } from './examples/sendVisits.js';
 import { results } from './examples/tenfold.js';
 import { topUsers } from './examples/topUsers.js';
@@ -107,6 +108,7 @@ describe('The examples of the pages', () => {
     ['sources.md', 'test/docs/examples/joinParts.ts'],
     ['sources.md', 'test/docs/examples/lastBytes.ts'],
     ['outboxes.md', 'test/docs/examples/sendOrders.ts'],
+    ['outboxes.md', 'test/docs/examples/sendPayments.ts'],
     ['sinks.md', 'test/docs/examples/newFiles.ts'],
     ['outboxes.md', 'test/docs/examples/replayOrders.ts'],
     ['recoverable-writer.md', 'test/docs/examples/exportLines.ts'],
@@ -157,6 +159,26 @@ describe('The examples of the pages', () => {
       expect(fixed.rows.map(({ id }) => id)).toEqual([1, 2]);
     }
     expect(linesBelow(lake, 'rejected-again/')).toEqual([]);
+  });
+
+  test('sendPayments has payments in the ledger or among the dead letters, also if an answer is lost', async () => {
+    const lake = memoryStore('lake');
+    for (const lost of [true, false]) {
+      lake.delete([...keysBelow(lake, 'checkpoints/payments/'), ...keysBelow(lake, 'refused/')]).subscribe();
+      lake.put('payments/1.ndjson', Buffer.from('{"id":1}\n{"id":2}\n')).subscribe();
+      const ledger = new Ledger();
+      let tries = 0;
+      const add = ledger.add.bind(ledger);
+      ledger.add = async (batch, mark) => {
+        if (++tries > 1) throw new PoisonBatch('The ledger is closed.');
+        if (lost) await add(batch, mark);
+        throw new Error('The answer is lost.');
+      };
+      expect(await sendPayments(ledger)).toEqual({ outcome: 'finished' });
+      expect([ledger.rows.length, linesBelow(lake, 'refused/').slice(1).length]).toEqual(
+        lost ? [2, 0] : [0, 2],
+      );
+    }
   });
 
   test('hours gathers the pages of an hour, per user', () => {

@@ -16,7 +16,7 @@ export type GivenHeaders = Readonly<Record<string, string>>;
 export function headersOf(
   format: 'ndjson' | 'json',
   given: GivenHeaders | (() => GivenHeaders),
-  { jobId, sink, checkpoint, sequence, epoch, origin }: OutboxMark,
+  mark: OutboxMark,
   target: string,
 ): Headers {
   const all = new Headers({
@@ -33,17 +33,11 @@ export function headersOf(
       );
     }
   }
-  const inHeader = encodeURIComponent(sink);
+  const { jobId, sink, checkpoint, sequence, epoch, origin } = mark;
   const ours = {
-    'idempotency-key': [
-      jobId,
-      inHeader,
-      checkpoint,
-      sequence,
-      ...(origin === undefined ? [] : [origin]),
-    ].join('-'),
+    'idempotency-key': idempotencyKeyOf(mark),
     'millrace-job': jobId,
-    'millrace-sink': inHeader,
+    'millrace-sink': encodeURIComponent(sink),
     'millrace-checkpoint': String(checkpoint),
     'millrace-sequence': String(sequence),
     'millrace-epoch': String(epoch),
@@ -51,6 +45,12 @@ export function headersOf(
   };
   for (const [name, value] of Object.entries(ours)) all.set(name, value);
   return all;
+}
+
+/** Names a batch, whichever attempt publishes it. */
+export function idempotencyKeyOf({ jobId, sink, checkpoint, sequence, origin }: OutboxMark): string {
+  const parts = [jobId, encodeURIComponent(sink), checkpoint, sequence];
+  return [...parts, ...(origin === undefined ? [] : [origin])].join('-');
 }
 
 /** What an answer may repeat of a request and must not be shown: the query of the URL, and values of headers, as a whole and in parts, also within JSON. */

@@ -11,7 +11,15 @@
  * Exactly once depends on the service. After a crash all batches of the last checkpoint come again, so it must remember their keys, or
  * the highest pair of checkpoint and sequence. It may refuse a lower `Millrace-Epoch` from a process that was replaced.
  */
-import { catchError, concatMap, defer, ignoreElements, map, type Observable } from 'rxjs';
+import {
+  catchError,
+  concatMap,
+  defer,
+  ignoreElements,
+  map,
+  type Observable,
+  type ObservableInput,
+} from 'rxjs';
 import { checkFunction, checkOptions, oneOf, required, type OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption } from '../../config/units.js';
 import { MillraceError } from '../../errors.js';
@@ -19,10 +27,10 @@ import type { Clock, FlowOperator } from '../../flow/index.js';
 import { jsonEncoder } from '../../formats/jsonEncoder.js';
 import { PoisonBatch, PublishFailed } from '../outbox/errors.js';
 import type { OutboxMark } from '../outbox/mark.js';
-import { outboxNames, settingsOf, type OutboxOptions, type OutboxSettings } from '../outbox/options.js';
+import { settingsOf, type OutboxOptions, type OutboxSettings } from '../outbox/options.js';
 import { outboxOf } from '../outbox/outboxSink.js';
 import { beginningOf, excerptOf } from './answer.js';
-import { headersOf, secretsOf } from './headers.js';
+import { headersOf, idempotencyKeyOf, secretsOf } from './headers.js';
 
 /** Options of `httpSink`. */
 export interface HttpSinkOptions<A> extends Omit<OutboxOptions<A>, 'serializer'> {
@@ -35,6 +43,11 @@ export interface HttpSinkOptions<A> extends Omit<OutboxOptions<A>, 'serializer'>
   readonly headers?: Readonly<Record<string, string>> | (() => Readonly<Record<string, string>>);
   /** Default `'POST'`. */
   readonly method?: 'POST' | 'PUT' | 'PATCH';
+  /**
+   * Asks the service whether it has a batch that it refused, by the `Idempotency-Key` of its requests. `false` should be final: a service that
+   * remembers the question refuses a try that arrives later. Errors as in `published` of `outboxSink`; without it, a batch may be in both places.
+   */
+  readonly published?: (key: string, mark: OutboxMark, signal: AbortSignal) => ObservableInput<boolean>;
   /** Makes the requests. Default: the global `fetch`. */
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
@@ -50,6 +63,7 @@ const names: OptionNames<HttpSinkOptions<never>> = {
   format: true,
   headers: true,
   method: true,
+  published: true,
   fetch: true,
 };
 
@@ -87,22 +101,21 @@ export function httpSink<A>(
   const sink = `httpSink '${id}'`;
   required<object>(`the options of ${sink}`, options);
   checkOptions(sink, options, names);
-  const { format = 'ndjson', headers = {}, method = 'POST', fetch: send, ...outbox } = options;
+  const { format = 'ndjson', headers = {}, method = 'POST', published, fetch: send, ...outbox } = options;
   oneOf(`${sink}: format`, format, ['ndjson', 'json']);
   oneOf(`${sink}: method`, method, ['POST', 'PUT', 'PATCH']);
   if (send !== undefined) checkFunction(`${sink}: fetch`, send);
+  if (published !== undefined) checkFunction(`${sink}: published`, published);
   const target = targetOf(sink, url);
-  const settings: OutboxSettings<Json> = settingsOf<Json>(
-    'httpSink',
-    id,
-    {
-      ...(outbox as object),
-      serializer: json,
-      target,
-      publish: (...args) => request(endpoint, ...args),
-    },
-    { ...outboxNames, publish: true, target: true },
-  );
+  const settings: OutboxSettings<Json> = settingsOf<Json>('httpSink', id, {
+    ...(outbox as object),
+    serializer: json,
+    target,
+    publish: (...args) => request(endpoint, ...args),
+    ...(published !== undefined && {
+      published: (_, mark, signal) => published(idempotencyKeyOf(mark), mark, signal),
+    }),
+  });
   const patience = Math.min(settings.timeout / 4, longestPatience);
   const endpoint: Endpoint = { url, target, format, headers, method, send: send ?? fetch, patience };
   return outboxOf(id, settings) as unknown as FlowOperator<A, never>;

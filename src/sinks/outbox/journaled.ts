@@ -34,6 +34,16 @@ export interface PoisonReason {
   readonly message: string;
 }
 
+/** For manifests and dead letters, which other people read. */
+export function reasonOf(error: unknown): PoisonReason {
+  const { code, name, message } = (error ?? {}) as Partial<Record<'code' | 'name' | 'message', unknown>>;
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  return {
+    code: text(code) ?? text(name) ?? 'unknown',
+    message: (text(message) ?? '').slice(0, 500).toWellFormed(),
+  };
+}
+
 export const bytesOf = ({ content }: Journaled): number => tailLength(content);
 
 /** The codec of a journal's fields in a manifest. */

@@ -29,10 +29,14 @@ export interface OutboxMark {
   readonly history?: readonly OutboxOrigin[] | undefined;
 }
 
+/** For messages. */
+export const batchOf = ({ sink, checkpoint, sequence }: OutboxMark): string =>
+  `batch ${sequence} of checkpoint ${checkpoint} of sink '${sink}'`;
+
 /** What a target remembers: of its last batch the mark, or some of its fields. */
 export type OutboxLastMark = Pick<OutboxMark, 'epoch' | 'checkpoint' | 'sequence'> & {
   readonly origin?: string | null | undefined;
-  /** Only the mark was stored, as the batch went to the dead letters. */
+  /** Only the mark was stored, as the batch goes to the dead letters: see {@link isPublished}. */
   readonly skipped?: boolean | null | undefined;
 };
 
@@ -115,14 +119,34 @@ function refusedBefore({ sink, checkpoint, sequence }: OutboxMark): PoisonBatch 
 }
 
 /**
- * What a target does with the mark of a batch that goes to the dead letters: `skip` it, or nothing, as it `has` the records or the mark
- * was `skipped` before, and the dead letter may be missing. If the target has a later batch, nothing is left to do: an earlier attempt, which
- * did not know of the dead letter, has published the records, or one that did has written it, since no later batch is published before that.
+ * Whether a target whose last mark is `last` (`undefined` if it has none) has the batch of `mark`: the answer of `published` of
+ * `outboxSink`. If it has not, store the mark with `skipped: true` in the transaction that looks: then {@link isNewBatch} refuses a
+ * try of the batch that is still on its way, and the answer remains `false`.
  *
  * Errors: `LowerEpoch`, `TargetAhead`.
+ *
+ * @example
+ * ```ts
+ * let last: (OutboxMark & { skipped?: boolean }) | undefined;
+ * clicks.pipe(
+ *   outboxSink('table', {
+ *     publish: (batch, mark) => {
+ *       if (isNewBatch(mark, last)) last = mark; // and store the batch
+ *       return [];
+ *     },
+ *     published: (batch, mark) => {
+ *       const has = isPublished(mark, last);
+ *       if (!has) last = { ...mark, skipped: true };
+ *       return [has];
+ *     },
+ *     onPoison: { deadLetter: 's3://lake/rejects' },
+ *   }),
+ * );
+ * ```
  */
-export function skipOf(mark: OutboxMark, last: OutboxLastMark | undefined): 'skip' | 'skipped' | 'has' {
+export function isPublished(mark: OutboxMark, last: OutboxLastMark | undefined): boolean {
   const order = orderOf(mark, last);
-  if (order > 0) return 'skip';
-  return order === 0 && last?.skipped === true ? 'skipped' : 'has';
+  // If the target has a later batch, nothing is left to do: an earlier attempt, which did not know that this one is poison, has published it,
+  // or one that did has written the dead letter, since no later batch is published before that.
+  return order < 0 || (order === 0 && last?.skipped !== true);
 }

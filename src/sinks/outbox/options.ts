@@ -28,10 +28,20 @@ export type PublishAt<A> = (
 ) => ObservableInput<unknown>;
 
 /**
- * Stores the mark of a batch without its records, so that a try of it that is still on its way finds the mark and has no effect.
- * Emits whether it did: `false` if the target has the records.
+ * Answers whether the target has a batch that it refused: an earlier try may have succeeded, and its answer was lost. Asked before the batch
+ * becomes a dead letter, with the arguments of {@link Publish}, and again by the next attempt after a crash.
+ *
+ * After `true`, the batch is no dead letter. `false` should be final: a target that stores the mark without the records, in the
+ * transaction that looks, refuses a try that arrives later (see {@link isPublished}). If it only looks, such a try may still succeed.
+ *
+ * If it fails with a `PublishFailed` or another retryable `MillraceError`, it is asked again. Any other `MillraceError` ends the job. Errors of
+ * other kinds: it is asked again, and after the last try the job ends with `UnknownOutcome`, as it does after a `PoisonBatch`.
  */
-export type Skip = (mark: OutboxMark, signal: AbortSignal) => ObservableInput<boolean>;
+export type Published<A> = (
+  batch: readonly A[],
+  mark: OutboxMark,
+  signal: AbortSignal,
+) => ObservableInput<boolean>;
 
 /** How often a batch is tried. */
 export interface OutboxRetryOptions {
@@ -61,7 +71,8 @@ export interface OutboxOptions<A> {
   readonly timeout?: Duration;
   /**
    * If the target refuses a batch: `fail` (default) ends the job with `PoisonBatch`. With a folder, the batch becomes an object
-   * there, with the reason, and the next one follows. It is in one of the two places, and never in both: a checkpoint decides.
+   * there, with the reason, and the next one follows. It is in one of the two places, and never in both, if the target can be asked
+   * whether it has it.
    */
   readonly onPoison?: 'fail' | PoisonOptions;
   /** Encodes records in checkpoints. Default: MessagePack, as for state. */
@@ -82,6 +93,8 @@ export interface OutboxOptions<A> {
 /** Options of `outboxSink`. */
 export interface OutboxSinkOptions<A> extends OutboxOptions<A> {
   readonly publish: Publish<A>;
+  /** Whether the target has a batch that it refused. Default: it cannot be asked, so a batch may be in both places. */
+  readonly published?: Published<A>;
   /** Names the target in events `committed`. Default: `outbox:` and the sink's id. */
   readonly target?: string;
 }
@@ -89,8 +102,7 @@ export interface OutboxSinkOptions<A> extends OutboxOptions<A> {
 /** The options with defaults applied, checked, in bytes and milliseconds. */
 export interface OutboxSettings<A> {
   readonly publish: PublishAt<A>;
-  /** Absent: the target cannot. */
-  readonly skip?: Skip | undefined;
+  readonly published: Published<A> | undefined;
   readonly target: string;
   readonly limits: BatchLimits;
   readonly retry: RetrySettings;
@@ -114,6 +126,13 @@ export const outboxNames: OptionNames<OutboxOptions<never>> = {
   budget: true,
   backlog: true,
 };
+/** The options of {@link settingsOf}. */
+export const outboxSinkNames: OptionNames<OutboxSinkOptions<never>> = {
+  ...outboxNames,
+  publish: true,
+  published: true,
+  target: true,
+};
 const maxBatchNames: OptionNames<NonNullable<OutboxOptions<never>['maxBatch']>> = {
   records: true,
   bytes: true,
@@ -131,14 +150,15 @@ export function settingsOf<A>(
   of: string,
   id: string,
   options: Omit<OutboxSinkOptions<A>, 'publish'> & { readonly publish: PublishAt<A> },
-  names: Readonly<Record<string, true>> = outboxNames,
+  names: Readonly<Record<string, true>> = outboxSinkNames,
 ): OutboxSettings<A> {
   checkId(`the id of ${of}`, id);
   const sink = `${of} '${id}'`;
   const given: object = required(`the options of ${sink}`, options);
   checkOptions(sink, given as Readonly<Record<string, unknown>>, names);
-  const { publish, target, maxBatch = {}, retry = {}, onPoison = 'fail' } = options;
+  const { publish, published, target, maxBatch = {}, retry = {}, onPoison = 'fail' } = options;
   checkFunction(`${sink}: publish`, publish);
+  if (published !== undefined) checkFunction(`${sink}: published`, published);
   checkOptions(sink, maxBatch, maxBatchNames, 'maxBatch.');
   checkOptions(sink, retry, retryNames, 'retry.');
   oneOf(`${sink}: onUnencodable`, options.onUnencodable, ['fail', 'skip']);
@@ -161,6 +181,7 @@ export function settingsOf<A>(
     );
   return {
     publish,
+    published,
     target: target ?? `outbox:${id}`,
     limits: {
       records: count('maxBatch.records', maxBatch.records ?? 1000, 1),

@@ -48,10 +48,11 @@ import { BatchWriter } from './batches.js';
 import { DeadLetters } from './deadLetters.js';
 import { bytesOf, journaledCodec, type Journaled } from './journaled.js';
 import { Lineage } from './lineage.js';
-import { outboxNames, settingsOf, type OutboxSettings, type OutboxSinkOptions } from './options.js';
+import { settingsOf, type OutboxSettings, type OutboxSinkOptions } from './options.js';
 import { OutboxMemory } from './outboxMemory.js';
 import { BatchPublisher } from './publisher.js';
 import { RecordCodec } from './recordCodec.js';
+import { TargetClient } from './targetClient.js';
 
 /**
  * Hands records to a target of yours in batches, in order, each exactly once: after a checkpoint that includes it is durable, and
@@ -61,7 +62,7 @@ import { RecordCodec } from './recordCodec.js';
  * Sources wait while there is more than `backlog`. {@link isNewBatch} helps targets to decide.
  *
  * Errors: `InvalidOption`, `UnsupportedRecord`, `PoisonBatch`, `PublishFailed`, `LowerEpoch`, `FormatChanged`, `LostJournal`,
- * `TargetAhead`, `CorruptJournal`, `NeedsCheckpoints` (in `bounded`), other errors of `publish`, and errors of the store.
+ * `TargetAhead`, `UnknownOutcome`, `CorruptJournal`, `NeedsCheckpoints` (in `bounded`), other errors of `publish`, and errors of the store.
  *
  * @param id names the sink in checkpoints; keep it for the life of the job
  *
@@ -84,8 +85,7 @@ import { RecordCodec } from './recordCodec.js';
  * ```
  */
 export function outboxSink<A>(id: string, options: OutboxSinkOptions<A>): FlowOperator<A, never> {
-  const names = { ...outboxNames, publish: true, target: true } as const;
-  return outboxOf(id, settingsOf('outboxSink', id, options, names));
+  return outboxOf(id, settingsOf('outboxSink', id, options));
 }
 
 /** An outbox with checked options. */
@@ -149,11 +149,10 @@ class OutboxSink<A> extends TwoPhaseSink<A, Journaled> {
       id,
       attempt,
       data,
-      this.#settings,
+      new TargetClient(id, attempt, this.#settings, () => !this.resting),
       this.#codec,
       place,
       lineage,
-      () => !this.resting,
     );
     for (const each of attempt.restored(id)?.pending ?? []) {
       const journaled = decodeCommittable(journaledCodec, each);

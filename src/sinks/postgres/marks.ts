@@ -1,5 +1,5 @@
 import { concatMap, defer, map, of, type Observable } from 'rxjs';
-import { isNewBatch, skipOf, type OutboxLastMark, type OutboxMark } from '../outbox/mark.js';
+import { isNewBatch, isPublished, type OutboxLastMark, type OutboxMark } from '../outbox/mark.js';
 import { quoted, type PostgresClient } from './client.js';
 import { markless, raced } from './errors.js';
 
@@ -57,14 +57,12 @@ export class Marks {
     );
   }
 
-  /** Stores the mark of a batch without its rows, and emits whether it is there so: `false` if the rows are. Errors as {@link advance}. */
-  skip(client: PostgresClient, mark: OutboxMark): Observable<boolean> {
+  /** Emits whether the rows of the batch are there. If not, its mark is stored without them, and they never will. Errors as {@link advance}. */
+  published(client: PostgresClient, mark: OutboxMark): Observable<boolean> {
     return this.#last(client, mark).pipe(
-      concatMap((last) => {
-        const what = skipOf(mark, last);
-        if (what !== 'skip') return of(what === 'skipped');
-        return this.#store(client, mark, last, true).pipe(map(() => true));
-      }),
+      concatMap((last) =>
+        isPublished(mark, last) ? of(true) : this.#store(client, mark, last, true).pipe(map(() => false)),
+      ),
     );
   }
 

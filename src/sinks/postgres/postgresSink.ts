@@ -12,7 +12,7 @@
  * 4. COMMIT. *Crash* before it: the server rolls back. *Crash* after it, or an answer that is lost: the next try finds the mark. The
  *    server answers ROLLBACK if a statement has failed and `write` caught its error: then nothing is stored, and the job ends.
  *
- * A batch that goes to the dead letters is a transaction with its mark alone. A try of the batch that is still on its way waits for the
+ * Before a batch goes to the dead letters (`published`), a transaction looks for its rows, and otherwise commits its mark alone. A try of the batch that is still on its way waits for the
  * lock, and then finds the mark; or it had the lock, and the batch is in the table, and not in the dead letters.
  *
  * A zombie whose transaction is open holds the lock; its successor waits until it commits, and then finds the mark, or until the
@@ -37,7 +37,7 @@ import {
 import type { MillraceError } from '../../errors.js';
 import type { FlowOperator } from '../../flow/index.js';
 import type { OutboxMark } from '../outbox/mark.js';
-import { settingsOf, type OutboxSettings } from '../outbox/options.js';
+import { outboxSinkNames, settingsOf, type OutboxSettings } from '../outbox/options.js';
 import { outboxOf } from '../outbox/outboxSink.js';
 import type { PostgresClient, PostgresPoolClient } from './client.js';
 import {
@@ -87,11 +87,12 @@ export function postgresSink<A>(id: string, options: PostgresSinkOptions<A>): Fl
       ...options,
       target: typeof to === 'function' ? 'postgres:' : `postgres:${to.table.join('.')}`,
       publish: (rows, mark) => database.store(rows, mark),
+      published: (_, mark) => database.published(mark),
     },
-    { ...postgresNames, publish: true, target: true },
+    { ...postgresNames, ...outboxSinkNames },
   );
   const database: Database<A> = new Database<A>(id, settings, shared.timeout);
-  return outboxOf(id, { ...shared, skip: (mark) => database.skip(mark) });
+  return outboxOf(id, shared);
 }
 
 /** The server takes no longer ones. Milliseconds. */
@@ -167,19 +168,19 @@ class Database<A> {
     );
   }
 
-  /** Commits the mark without rows, and emits whether it is there so. */
-  skip(mark: OutboxMark): Observable<boolean> {
-    let skipped = true;
+  /** Emits whether the database has the rows. If not, the mark is committed without them. */
+  published(mark: OutboxMark): Observable<boolean> {
+    let published = false;
     const work = this.#transaction(({ client }) =>
-      this.#ofMarks(() => this.#marks.skip(client, mark)).pipe(
+      this.#ofMarks(() => this.#marks.published(client, mark)).pipe(
         tap((is) => {
-          skipped = is;
+          published = is;
         }),
       ),
     );
     return concat(
       work,
-      defer(() => of(skipped)),
+      defer(() => of(published)),
     );
   }
 

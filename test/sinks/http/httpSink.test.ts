@@ -30,6 +30,10 @@ class Service {
     });
   });
 
+  has(key: string): boolean {
+    return this.#keys.has(key);
+  }
+
   take({ headers }: IncomingMessage, body: string): void {
     const key = headers['idempotency-key'];
     if (this.#keys.has(key)) return;
@@ -344,6 +348,46 @@ describe('batches for a service', () => {
     const inJson = await refused(quoted, { headers: { 'x-key': 'k pass"word\\1' } });
     expect(inJson).toContain('422: "{"got":"… and …"}"');
   });
+
+  test.each([
+    ['has', 1, 0],
+    ['has not', 0, 1],
+  ])(
+    'are asked for by their key after they were refused: the service %s the batch',
+    async (has, rows, letters) => {
+      const world = new World();
+      const asked: string[] = [];
+      const run = start(world, {
+        onPoison: { deadLetter: 'memory://lake/rejects' },
+        published: (key, mark) => {
+          asked.push(`${key} ${mark.checkpoint}`);
+          // The first answer is no answer.
+          if (asked.length === 1) throw new PublishFailed('no answer');
+          return Promise.resolve(service.has(key));
+        },
+      });
+      service.next.push((request, _, body) => {
+        if (has === 'has') service.take(request, body);
+        request.socket.destroy();
+      }, status(422));
+      run.record({ n: 1 });
+      run.barrier();
+      run.durable();
+      await until(world, () => run.pending.some(({ poison }) => poison !== undefined));
+      run.settle();
+      await until(
+        world,
+        () => world.keys('rejects').length > 0 || run.pending.every(({ done }) => done !== undefined),
+      );
+      run.settle();
+      await until(world, () => run.pending.length === 0 || run.error !== undefined);
+      expect(run.error).toBeUndefined();
+      const key = String(service.requests[0]!.headers['idempotency-key']);
+      expect(asked).toEqual([`${key} 1`, `${key} 1`]);
+      expect([service.rows.length, world.keys('rejects').length]).toEqual([rows, letters]);
+      run.stop();
+    },
+  );
 
   test('are aborted when the attempt ends', async () => {
     const world = new World();

@@ -3,6 +3,7 @@
  * process crashes at them; the target meets batches as it is told. A step is over when nothing is in flight.
  */
 import { lastValueFrom, Observable, toArray } from 'rxjs';
+import type { MillraceError } from '../../../src/errors.js';
 import type { FlowOperator } from '../../../src/flow/index.js';
 import type { OutboxSinkOptions } from '../../../src/sinks/outbox/options.js';
 import { decorate } from '../../../src/store/decorators/decorate.js';
@@ -91,7 +92,9 @@ export class History {
   async settled(): Promise<void> {
     await this.inFlight.none();
     const { error } = this.run;
-    if (error instanceof Error && !(error as { retryable?: boolean }).retryable) throw error;
+    const { retryable, code } = (error ?? {}) as Partial<MillraceError>;
+    // Somebody starts the job again.
+    if (error !== undefined && retryable !== true && code !== 'UnknownOutcome') throw error as Error;
     if (error !== undefined || this.#process.dead) {
       this.recover();
       return this.settled();

@@ -17,7 +17,7 @@ if (!hasPostgres) process.stderr.write('NO POSTGRESQL: it is not installed here,
 type Step = readonly [name: string, act: (history: History, target: OutboxTarget) => void | Promise<void>];
 
 const fates: readonly Fate[] = ['take', 'take', 'before', 'after', 'crash before', 'crash after'];
-const meetings: readonly Meeting[] = ['take', 'before', 'after', 'strange', 'later'];
+const meetings: readonly Meeting[] = ['take', 'before', 'after', 'strange', 'refuse', 'later'];
 
 const write = (n: number): Step => [`write ${n}`, (history) => history.write(n)];
 const barrier: Step = ['barrier', (history) => void history.run.barrier()];

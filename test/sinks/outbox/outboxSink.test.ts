@@ -1,4 +1,4 @@
-import { NEVER, Observable, of } from 'rxjs';
+import { from, NEVER, Observable, of, tap } from 'rxjs';
 import type { createMemoryStore } from '../../../src/store/memory/index.js';
 import { decorate } from '../../../src/store/decorators/decorate.js';
 import { spilling } from '../../../src/store/services.js';
@@ -6,13 +6,13 @@ import { MillraceError } from '../../../src/errors.js';
 import { open, type Signal } from '../../../src/flow/index.js';
 import { LowerEpoch, isNewBatch, type OutboxMark } from '../../../src/sinks/outbox/mark.js';
 import { PoisonBatch, PublishFailed } from '../../../src/sinks/outbox/errors.js';
-import { outboxOf, outboxSink } from '../../../src/sinks/outbox/outboxSink.js';
-import { outboxNames, settingsOf, type OutboxSinkOptions } from '../../../src/sinks/outbox/options.js';
+import { outboxSink } from '../../../src/sinks/outbox/outboxSink.js';
+import type { OutboxSinkOptions } from '../../../src/sinks/outbox/options.js';
 import { memoryServices } from '../../../src/testing/memoryServices.js';
 import { SimulatedClock } from '../../../src/testing/simulatedClock.js';
 import { TestAttempt } from '../../../src/testing/testAttempt.js';
 import { Run, World, type Line } from '../harness.js';
-import { Target } from './target.js';
+import { Target, type Meeting } from './target.js';
 
 const mark: OutboxMark = { jobId: 'job', sink: 'out', checkpoint: 2, sequence: 3, epoch: 4 };
 
@@ -594,30 +594,157 @@ describe('a log that is older than its target', () => {
   });
 });
 
-test('a poison batch that the target has after all is done, and is no dead letter', () => {
-  const world = new World();
-  const target = new Target();
-  const settings = settingsOf<Line>(
-    'outboxSink',
-    'out',
-    { publish: target.publish, retry: { tries: 2, initial: 10 }, timeout: 1000, ...rejects },
-    { ...outboxNames, publish: true },
+describe('a target that refused a batch and is asked whether it has it', () => {
+  /** A batch whose first try meets the target so, and whose others are refused; a durable manifest knows. */
+  const refused = (first: Meeting, given: Given = {}) => {
+    const world = new World();
+    const target = new Target();
+    target.meet = () => (target.calls.length === 1 ? first : 'refuse');
+    const run = start(world, target, { published: target.published, ...rejects, ...given });
+    write(run, 'a');
+    checkpoint(run);
+    world.clock.advance(2000);
+    expect(run.pending).toMatchObject([{ poison: { code: 'PoisonBatch' } }]);
+    return { world, target, run };
+  };
+  const places = (world: World, target: Target): object => ({
+    rows: target.rows.length,
+    deadLetters: world.keys('rejects').length,
+  });
+
+  test('answers that it has: the batch is done, and is no dead letter', () => {
+    const asked: unknown[][] = [];
+    const { world, target, run } = refused('after', {
+      published: (batch, of, signal) => {
+        asked.push([batch, of, signal.aborted]);
+        return target.published(batch, of, signal);
+      },
+    });
+    target.meet = () => 'take';
+    for (let i = 0; i < 3; i++) run.settle();
+    expect(asked).toEqual([[[{ p: '', text: 'a' }], target.calls[0]!.mark, false]]);
+    expect(places(world, target)).toEqual({ rows: 1, deadLetters: 0 });
+    expect(run.events.at(-1)).toMatchObject({ type: 'committed', records: 1 });
+    expect(world.manifest.pending).toEqual([]);
+  });
+
+  test('cannot be asked: the batch is in both places', () => {
+    const { world, target, run } = refused('after', { published: undefined as never });
+    run.settle();
+    expect(places(world, target)).toEqual({ rows: 1, deadLetters: 1 });
+  });
+
+  test('is asked after what was late has arrived', () => {
+    const { world, target, run } = refused('later');
+    target.meet = () => 'take';
+    target.release();
+    for (let i = 0; i < 3; i++) run.settle();
+    expect(places(world, target)).toEqual({ rows: 1, deadLetters: 0 });
+  });
+
+  test('refuses what is late once it has answered that it has not', () => {
+    const { world, target, run } = refused('later');
+    target.meet = () => 'take';
+    run.settle();
+    target.release();
+    expect(places(world, target)).toEqual({ rows: 0, deadLetters: 1 });
+  });
+
+  test('is asked again until it answers, and no dead letter is written before', () => {
+    const { world, target, run } = refused('after');
+    target.meet = () => 'before';
+    run.settle();
+    world.clock.advance(3_600_000);
+    expect(run.error).toBeUndefined();
+    expect(places(world, target)).toEqual({ rows: 1, deadLetters: 0 });
+    target.meet = () => 'take';
+    world.clock.advance(30_000);
+    for (let i = 0; i < 3; i++) run.settle();
+    expect(places(world, target)).toEqual({ rows: 1, deadLetters: 0 });
+    expect(world.manifest.pending).toEqual([]);
+  });
+
+  test.each([
+    ['strange', 3, 'TypeError'],
+    ['refuse', 1, 'PoisonBatch'],
+  ] as const)(
+    'fails with %s: after %i tries the job ends, and the next attempt asks again',
+    (meeting, tries, code) => {
+      for (const first of ['after', 'before'] as const) {
+        let asked = 0;
+        const { world, target, run } = refused(first, {
+          published: (...args) => {
+            asked++;
+            return target.published(...args);
+          },
+        });
+        target.meet = () => meeting;
+        run.settle();
+        world.clock.advance(60_000);
+        expect(asked).toBe(tries);
+        expect(run.error).toMatchObject({ code: 'UnknownOutcome', retryable: false });
+        expect(String(run.error)).toContain(code);
+        expect(world.keys('rejects')).toEqual([]);
+        target.meet = () => 'take';
+        const next = start(world, target, { published: target.published, ...rejects });
+        for (let i = 0; i < 3; i++) next.settle();
+        expect(places(world, target)).toEqual(
+          first === 'after' ? { rows: 1, deadLetters: 0 } : { rows: 0, deadLetters: 1 },
+        );
+        expect(world.manifest.pending).toEqual([]);
+      }
+    },
   );
-  const operator = outboxOf<Line>('out', { ...settings, skip: target.skip });
-  const run = new Run(world, { operator, auto: false });
-  // The first try is late, and then the target is broken.
-  target.meet = () => (target.calls.length === 1 ? 'later' : 'strange');
-  write(run, 'a');
-  checkpoint(run);
-  for (let i = 0; i < 4; i++) world.clock.advance(1000);
-  expect(run.pending).toMatchObject([{ poison: { code: 'TypeError' } }]);
-  target.release();
-  expect(target.rows).toEqual(['a']);
-  target.meet = () => 'take';
-  for (let i = 0; i < 3; i++) run.settle();
-  expect(world.keys('rejects')).toEqual([]);
-  expect(run.events.at(-1)).toMatchObject({ type: 'committed', records: 1 });
-  expect(world.manifest.pending).toEqual([]);
+
+  test('is asked again if the process dies between its answer and the dead letter', () => {
+    let dead = false;
+    const { world, target, run } = refused('before', {
+      dead: () => dead,
+      wrap: (store) =>
+        decorate(store, ({ key }, answer) => {
+          if (!key?.startsWith('rejects')) return answer;
+          dead = true;
+          return NEVER;
+        }),
+    });
+    target.meet = () => 'take';
+    run.settle();
+    expect(dead).toBe(true);
+    const answers: boolean[] = [];
+    const next = start(world, target, {
+      ...rejects,
+      published: (...args) => from(target.published(...args)).pipe(tap((answer) => answers.push(answer))),
+    });
+    next.settle();
+    expect(answers).toEqual([false]);
+    expect(places(world, target)).toEqual({ rows: 0, deadLetters: 1 });
+  });
+
+  test.each([
+    [undefined, 'returned nothing'],
+    [[], 'answered Undefined'],
+    [Promise.resolve('0'), 'answered String'],
+  ])('must answer true or false, and not %p', async (answer, why) => {
+    const { world, run } = refused('after', { published: (() => answer) as never });
+    run.settle();
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(run.error).toMatchObject({ code: 'InvalidOption' });
+    expect(String(run.error)).toContain(why);
+    expect(world.keys('rejects')).toEqual([]);
+  });
+
+  test('is not asked if poison ends the job: it may take the batch once it is fixed', () => {
+    const world = new World();
+    const target = new Target();
+    const run = start(world, target, { published: () => [] });
+    write(run, 'poison');
+    checkpoint(run);
+    expect(run.error).toMatchObject({ code: 'PoisonBatch' });
+    target.refuses = 'nothing';
+    start(world, target);
+    expect(target.rows).toEqual(['poison']);
+  });
 });
 
 test('without checkpoints there is no outbox', () => {
@@ -634,6 +761,7 @@ test('without checkpoints there is no outbox', () => {
 
 test.each([
   [{}, 'publish'],
+  [{ publish: () => of(), published: true }, 'published'],
   [{ publish: () => of(), maxBatch: { records: 0 } }, 'maxBatch.records'],
   [{ publish: () => of(), maxBatch: { rows: 1 } }, 'maxBatch.rows'],
   [{ publish: () => of(), budget: 100 }, 'budget'],

@@ -2,8 +2,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { defer, lastValueFrom } from 'rxjs';
 import type { FlowOperator } from '../../../src/flow/index.js';
-import { outboxNames, settingsOf } from '../../../src/sinks/outbox/options.js';
-import { outboxOf } from '../../../src/sinks/outbox/outboxSink.js';
+import { outboxSink } from '../../../src/sinks/outbox/outboxSink.js';
 import type { PostgresPool, PostgresPoolClient } from '../../../src/sinks/postgres/client.js';
 import { postgresSink } from '../../../src/sinks/postgres/index.js';
 import type { InFlight } from '../../store/inFlight.js';
@@ -20,10 +19,8 @@ export class MemoryTarget implements OutboxTarget {
   }
 
   sink(_: InFlight, deadLetter: string): FlowOperator<Line, never> {
-    const options = { ...outboxOptions, publish: this.#target.publish, onPoison: { deadLetter } };
-    const settings = settingsOf<Line>('outboxSink', 'out', options, { ...outboxNames, publish: true });
-    // Without it, a batch that was taken, and whose later tries fail, is a dead letter as well.
-    return outboxOf<Line>('out', { ...settings, skip: this.#target.skip });
+    const { publish, published } = this.#target;
+    return outboxSink<Line>('out', { ...outboxOptions, publish, published, onPoison: { deadLetter } });
   }
 
   rows(): Promise<readonly string[]> {
