@@ -1,4 +1,5 @@
 import { errorFields, type Logger } from '../config/logger.js';
+import { MillraceError } from '../errors.js';
 import type { JobEvent } from './events.js';
 import { RunAborted, type FailurePlace } from './failure.js';
 
@@ -20,6 +21,9 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
       return;
     case 'failed':
       if (event.error instanceof RunAborted) logger.info({ job }, 'The run was aborted');
+      // The consumer meant to: `toAsyncIterable` does not throw it.
+      else if (event.error instanceof MillraceError && event.error.code === 'Abandoned')
+        logger.info({ job, ...placeOf(event) }, 'The consumer of the records left before the end');
       else logger.error({ job, ...placeOf(event), ...errorFields(event.error) }, 'The job failed');
       return;
     case 'stalled':
@@ -106,9 +110,9 @@ export function logEvent(logger: Logger, job: string, event: JobEvent): void {
     case 'publish-retried':
       // Logged the 1st, 2nd, 4th, 8th … time: less and less often.
       if (Number.isInteger(Math.log2(event.tried))) {
-        const { operator, checkpoint, sequence, tried, delayMs: delay, error } = event;
+        const { operator, checkpoint, sequence, tried, delayMs, error } = event;
         logger.warn(
-          { job, operator, checkpoint, sequence, tried, delay, ...errorFields(error) },
+          { job, operator, checkpoint, sequence, tried, delay: Math.round(delayMs), ...errorFields(error) },
           'The target of a sink did not take a batch, which is tried again',
         );
       }

@@ -44,6 +44,24 @@ test('a logger gets the lifecycle events of a job, and no foreign messages', () 
   ]);
 });
 
+test('a consumer that has left is no failure', () => {
+  const error = new MillraceError('Abandoned', 'The consumer left.');
+  expect(logged({ type: 'failed', job, error, operator: 'out' })).toEqual([
+    {
+      level: 'info',
+      context: { job, operator: 'out' },
+      message: 'The consumer of the records left before the end',
+    },
+  ]);
+});
+
+test('delays are logged in whole milliseconds', () => {
+  const batch = { operator: 'out', checkpoint: 1, sequence: 0, tried: 1, delayMs: 3.98, error: broken };
+  expect(logged({ type: 'publish-retried', ...batch }).map(({ context }) => context)).toMatchObject([
+    { delay: 4 },
+  ]);
+});
+
 test('skipped input is a warning', () => {
   const left = { operator: 'raw', object: 'file:///data/socket', reason: 'It is a socket.' };
   expect(logged({ type: 'input-skipped', ...left })).toEqual([
