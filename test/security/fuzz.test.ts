@@ -5,7 +5,7 @@ import type { Finding } from '../fuzz/worker.js';
 import { effort } from '../support/effort.js';
 
 /** Always the same inputs here; `npm run soak -- --fuzz` has new ones. */
-const inputs = effort(100, 300);
+const inputs = effort(50, 300);
 
 describe('foreign input ends in a value or a typed error, and in time', () => {
   let findings: readonly Finding[];

@@ -63,7 +63,7 @@ async function everywhere(
   check: (store: ObjectStore, prepared: unknown, finished: boolean) => Promise<void>,
 ): Promise<number> {
   let crashes = 0;
-  const step = effort(3, 1);
+  const step = effort(5, 1);
   for (const [i, point] of (['before', 'half', 'after'] as const).entries()) {
     for (let n = 1 + (i % step); ; n += step) {
       const directory = await mkdtemp(join(tmpdir(), 'millrace-crash-'));
@@ -115,7 +115,7 @@ describe('a process that dies at any step of', () => {
         await answer(store.put('d/a', Buffer.from('third'), { ifMatch: etag }));
       },
     );
-    expect(crashes).toBeGreaterThan(effort(6, 20));
+    expect(crashes).toBeGreaterThan(effort(3, 20));
   });
 
   it('a create leaves nothing or all, and the next one gets the right answer', async () => {
@@ -189,7 +189,7 @@ describe('a process that dies at any step of', () => {
             await answer(store.abortUpload('d/a', uploadId));
           },
         );
-        expect(crashes).toBeGreaterThan(15);
+        expect(crashes).toBeGreaterThan(effort(8, 15));
       });
     }
   }
@@ -219,7 +219,7 @@ describe('a process that dies at any step of', () => {
           expect(await read(store, 'd/a')).toBe(whole);
         },
       );
-      expect(crashes).toBeGreaterThan(15);
+      expect(crashes).toBeGreaterThan(effort(8, 15));
     });
 
     it.each([{}, { ifNoneMatch: '*' } as const])(
@@ -248,7 +248,7 @@ describe('a process that dies at any step of', () => {
             await answer(store.abortUpload('d/a', uploadId));
           },
         );
-        expect(crashes).toBeGreaterThan(15);
+        expect(crashes).toBeGreaterThan(effort(8, 15));
       },
     );
 

@@ -83,7 +83,7 @@ const check = (
 
 /** For what keeps them: a wrong operator must be found, however few runs there are of others. */
 const kept = (operator: () => OperatorFunction<never, unknown>, options?: LawOptions): void => {
-  check(operator, options, effort(40, 100));
+  check(operator, options, effort(30, 100));
 };
 
 describe('every law is kept by', () => {
