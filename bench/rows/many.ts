@@ -7,8 +7,8 @@ const url = (path: string): string => new URL(path, import.meta.url).href;
 
 /**
  * Requests are counted exactly, with as many records between two checkpoints for 50 files as for 5,000. Memory is that of a job whose
- * files have more bytes than its sink's budget, and are open until the input ends: `overBudgetMB` is the peak of buffers beyond
- * the budget and the half of it that may be taken besides.
+ * files have more bytes than its sink's budget, and are open until the input ends: `overBudgetMB` is the peak of buffers that are
+ * held, beyond the budget and the half of it that may be taken besides; `bufferMB` is the peak with garbage.
  */
 export const many: Row = {
   name: 'many',
@@ -23,7 +23,8 @@ export const many: Row = {
       'many.requests': all,
       moreRequests: all - few,
       bufferMB: job.bufferBytes / 1e6,
-      overBudgetMB: (job.bufferBytes - 1.5 * budget) / 1e6,
+      heldMB: job.heldBytes / 1e6,
+      overBudgetMB: (job.heldBytes - 1.5 * budget) / 1e6,
       checkpoints: job.checkpoints,
       published: job.files,
     };
@@ -42,6 +43,7 @@ export const many: Row = {
 };
 
 interface Extra {
+  readonly heldBytes: number;
   readonly bufferBytes: number;
   readonly checkpoints: number;
   readonly files: number;
