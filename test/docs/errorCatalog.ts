@@ -303,7 +303,10 @@ export const errorCatalog: Readonly<
       'An object was replaced while it was read',
       'Input of a job: restore the version, or start the job under a new name. `openObject`: open it again',
     ],
-    ObjectVanished: ['An input object was deleted before it was read to its end', 'Restore it'],
+    ObjectVanished: [
+      'An input object was deleted before it was read to its end',
+      "Restore this version of it; or, if the source has `discover`, start the job with `discover.vanished: 'skip'`",
+    ],
     SourceOverflow: [
       'An Observable emits faster than the job reads',
       "Slow it down, raise `buffer`, or set `overflow` to `'drop-oldest'` or `'drop-newest'`",

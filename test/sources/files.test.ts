@@ -410,6 +410,27 @@ describe('files: bad input', () => {
     });
   });
 
+  it('after an object vanished, the source needs it as it was, as the error says, and then continues; `discover` cannot be added', async () => {
+    const a = 'one\ntwo\n';
+    const objects = memoryWith({ 'a.txt': a, 'b.txt': 'three\n' });
+    const options = { format: text(), prefetch: { window: 1, fragment: 4 } };
+    const source = slicedFiles('memory://lake/', options, 1);
+    const position = (await readAll(source, objects)).positions.find((each) => each.records === 1)!.position;
+    objects.delete(['a.txt']).subscribe();
+    const { error } = await readAll(source, objects, position);
+    expect(error).toMatchObject({ code: 'ObjectVanished', retryable: false });
+    expect(String(error)).toContain('Restore this version of it, and start the job again.');
+    expect(String(error)).toContain('A source without `discover` needs the object');
+    const live = slicedFiles(
+      'memory://lake/',
+      { ...options, discover: { every: '1s', vanished: 'skip' } },
+      1,
+    );
+    await expect(readAll(live, objects, position)).rejects.toMatchObject({ code: 'BadPosition' });
+    objects.put('a.txt', Buffer.from(a)).subscribe();
+    expect((await readAll(source, objects, position)).records).toEqual(['two', 'three']);
+  });
+
   it('never mixes two versions of an object: one replaced between two fragments is ObjectChanged', async () => {
     const ones = 'one\n'.repeat(150);
     const objects = memoryWith({ 'a.txt': `${ones}two\n` });
