@@ -235,7 +235,9 @@ class Report {
     );
     if (this.removes) err.line(`Removed ${counted(this.#removed, 'finding')}.`);
     else if (this.options.fix === true)
-      err.line('Nothing was removed, because a log could not be read: see the error.');
+      err.line(
+        'Nothing was removed, because a log could not be read: see the error. If no job has written it, remove that object, or examine a folder without it.',
+      );
     else if (this.#garbage > 0)
       err.line(`Nothing was removed. --fix removes ${counted(this.#garbage, 'finding')} of garbage.`);
   }

@@ -200,6 +200,9 @@ describe.each([
     expect(found.code).toBe(1);
     expect(found.err).toContain('Nothing was removed, because a log could not be read');
     expect(await uploadsOf(place.store, place.prefix)).toBe(6);
+    // As the message says.
+    expect((await doctor('--fix', `${place.uri}out/`, ...named())).code).toBe(0);
+    expect(await uploadsOf(place.store, place.prefix)).toBe(5);
   });
 
   test('a folder without a log that --job names is an error, and --fix removes nothing', async () => {
