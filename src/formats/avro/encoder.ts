@@ -139,7 +139,9 @@ function misfit(path: readonly string[], value: unknown, type: avsc.Type): strin
   // Of our logical types.
   const { kind } = type as { readonly kind?: string };
   const expected = kind ?? JSON.stringify(type.schema({ noDeref: true })).slice(0, most);
-  return `${at(path)} is a value of type ${typeName(value)} that does not fit ${expected}`;
+  const isText = typeof value === 'string' && kind !== undefined && /date|timestamp/.test(kind);
+  const hint = isText ? "; ISO 8601 text in UTC is written with the option dates: 'text'" : '';
+  return `${at(path)} is a value of type ${typeName(value)} that does not fit ${expected}${hint}`;
 }
 
 /** avsc says of a record only that it has a field too many. */

@@ -653,6 +653,12 @@ describe('what does not fit the schema is refused', () => {
       /n is a value of type Number that does not fit .*decimal/,
     ],
     ['an invalid date', record(['at', logical('long', 'timestamp-millis')]), { at: new Date(NaN) }, /at is /],
+    [
+      'ISO text',
+      record(['at', logical('long', 'timestamp-millis')]),
+      { at: '2026-01-01T00:00:00Z' },
+      /at is a value of type String that does not fit timestamp; ISO 8601 text in UTC is written with the option dates: 'text'\./,
+    ],
     ['a day with a time', record(['day', logical('int', 'date')]), { day: new Date(1) }, /day is /],
     ['no record', numbers, null, /the record is null/],
   ])('%s', (_, schema, value, message) => {
