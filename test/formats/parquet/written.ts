@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type ExecFileSyncOptions, type StdioOptions } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,11 +25,20 @@ export async function writtenByDuckDb(query: string, options = ''): Promise<Buff
 
 const python = process.env['MILLRACE_TEST_PYTHON'] ?? 'python3';
 
+/** What a program prints. It ends without the shutdown of Python, in which threads of pyarrow sometimes abort the process. */
+function printedBy(
+  lines: readonly string[],
+  options: Pick<ExecFileSyncOptions, 'input' | 'stdio'> = {},
+): string {
+  const program = ['import os, sys', ...lines, 'sys.stdout.flush()', 'os._exit(0)'].join('\n');
+  return execFileSync(python, ['-c', program], options).toString();
+}
+
 /** The version of pyarrow, if this machine has it; `MILLRACE_TEST_PYTHON` is a Python that has. */
 export const pyarrow: string | undefined = (() => {
   try {
-    const args = ['-c', 'import pyarrow; print(pyarrow.__version__)'];
-    return execFileSync(python, args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
+    const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
+    return printedBy(['import pyarrow', 'print(pyarrow.__version__)'], { stdio });
   } catch {
     return undefined;
   }
@@ -39,12 +48,11 @@ export const pyarrow: string | undefined = (() => {
 export async function writtenByPyarrow(table: string, options: string): Promise<Buffer> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-parquet-'));
   const file = join(dir, 'out.parquet');
-  const program = [
-    'import pyarrow as pa, pyarrow.parquet as pq, datetime as dt, decimal',
-    `pq.write_table(${table}, ${JSON.stringify(file)}, ${options})`,
-  ].join('\n');
   try {
-    execFileSync(python, ['-c', program]);
+    printedBy([
+      'import pyarrow as pa, pyarrow.parquet as pq, datetime as dt, decimal',
+      `pq.write_table(${table}, ${JSON.stringify(file)}, ${options})`,
+    ]);
     return await readFile(file);
   } finally {
     await rm(dir, { recursive: true });
@@ -81,9 +89,9 @@ export async function readByDuckDb(
 /** What a Python expression gives of a `table` that pyarrow reads. */
 export function readByPyarrow(file: Uint8Array, expression: string): string {
   const program = [
-    'import io, sys, pyarrow.parquet as pq',
+    'import io, pyarrow.parquet as pq',
     'table = pq.read_table(io.BytesIO(sys.stdin.buffer.read()))',
     `print(${expression}, end='')`,
-  ].join('\n');
-  return execFileSync(python, ['-c', program], { input: file }).toString();
+  ];
+  return printedBy(program, { input: file });
 }
