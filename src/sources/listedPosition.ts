@@ -20,6 +20,7 @@ export interface ListedPosition {
 const listedKind: PositionKind = {
   kind: 'listed',
   version: 1,
+  before: { kind: 'continuous', change: '`discover` was removed' },
   shape: fields({
     root: isCount,
     uri: optional(isString),

@@ -13,18 +13,14 @@ export interface PositionKind {
   /** Raised when the shape changes. */
   readonly version: number;
   readonly shape: Shape;
+  /** Another kind that its place may have, and what the user has changed then. */
+  readonly before?: { readonly kind: string; readonly change: string };
 }
 
 /** The position with its kind and version. */
 export function marked({ kind, version }: PositionKind, position: object): Json {
   return { kind, version, ...position };
 }
-
-/** What a user sees who adds `discover` to `files`, or removes it. */
-const changesOfDiscover = new Set([
-  "of kind 'listed' instead of 'continuous'",
-  "of kind 'continuous' instead of 'listed'",
-]);
 
 /**
  * Checks that `json` is a result of {@link marked} with this kind, in one of the versions that are read. Errors:
@@ -36,14 +32,12 @@ export function checkMarked(
   json: Json,
 ): void {
   const kinds = 'kind' in read ? ([read] as const) : read;
-  const { kind } = kinds[0];
+  const { kind, before } = kinds[0];
   if (!isRecord(json) || json['kind'] !== kind) {
-    const found = isRecord(json) && isString(json['kind']) ? `of kind '${json['kind']}'` : 'of no kind';
-    const change = `${found} instead of '${kind}'`;
-    throw badPosition(
-      id,
-      `is ${change}${changesOfDiscover.has(change) ? ': `discover` was added or removed' : ''}`,
-    );
+    const other = isRecord(json) && isString(json['kind']) ? json['kind'] : undefined;
+    const found = other === undefined ? 'of no kind' : `of kind '${other}'`;
+    const why = before !== undefined && other === before.kind ? `: ${before.change}` : '';
+    throw badPosition(id, `is ${found} instead of '${kind}'${why}`);
   }
   const found = kinds.find(({ version }) => version === json['version']);
   if (found === undefined) {

@@ -126,7 +126,7 @@ test.each<[string, (position: Position) => unknown, string]>([
   [
     'another discovery',
     (p) => Object.assign(p.discovery, { kind: 'continuous' }),
-    "is of kind 'continuous' instead of 'listed': `discover` was added or removed",
+    "is of kind 'continuous' instead of 'listed': `discover` was removed",
   ],
   [
     'another version of its discovery',

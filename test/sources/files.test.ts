@@ -426,7 +426,10 @@ describe('files: bad input', () => {
       { ...options, discover: { every: '1s', vanished: 'skip' } },
       1,
     );
-    await expect(readAll(live, objects, position)).rejects.toMatchObject({ code: 'BadPosition' });
+    await expect(readAll(live, objects, position)).rejects.toMatchObject({
+      code: 'BadPosition',
+      message: expect.stringContaining("'listed' instead of 'continuous': `discover` was added.") as string,
+    });
     objects.put('a.txt', Buffer.from(a)).subscribe();
     expect((await readAll(source, objects, position)).records).toEqual(['two', 'three']);
   });

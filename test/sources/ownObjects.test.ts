@@ -1,7 +1,7 @@
-import { tap } from 'rxjs';
+import { NEVER, tap } from 'rxjs';
 import { createJob, files, fileSink, records, silentLogger, text } from '../../src/index.js';
 import { createFs } from '../../src/fs/promises/createFs.js';
-import { createStores } from '../../src/entries/stores.js';
+import { createStores, decorate } from '../../src/entries/stores.js';
 import { InvalidOption } from '../../src/config/units.js';
 import { formatUid } from '../../src/path/uids.js';
 import { ownObject } from '../../src/sources/ownObjects.js';
@@ -56,6 +56,45 @@ test('a continuous source refuses a URI that includes files of a sink of its job
   expect(await outcome('memory://lake/raw/', continuous, 'memory://lake/raw/out')).toMatch(
     /^InvalidOption: files 'in': memory:\/\/lake\/raw\/ includes memory:\/\/lake\/raw\/out\/\S*part-\S+, a file of its own sink 'out'\. Use a URI that does not include the output of the job, such as one with a folder or an extension, or give the sink a folder beside the input\.$/,
   );
+});
+
+test('a bounded source that starts again refuses files that its job has published before', async () => {
+  const lake = createMemoryStore({ uri: 'memory://lake' });
+  let stalled = true;
+  const stores = createStores({
+    schemes: {
+      memory: () =>
+        decorate(lake, (call, run) =>
+          stalled && call.method === 'get' && call.key === 'raw/z.txt' ? NEVER : run,
+        ),
+    },
+  });
+  for (const key of ['raw/a.txt', 'raw/z.txt']) lake.put(key, Buffer.from('1\n')).subscribe();
+  const life = async (): Promise<unknown> => {
+    const job = createJob({
+      name: 'own',
+      stores,
+      checkpoints: { dir, interval: '100ms' },
+      restart: 'none',
+      logger: silentLogger,
+    });
+    const published = new AbortController();
+    job.events$.subscribe(({ type }) => {
+      if (type === 'committed') published.abort();
+    });
+    const sink = fileSink<string>('out', 'memory://lake/raw/out', {
+      format: text(),
+      roll: { checkpoints: 1 },
+    });
+    const flow = job.source('in', files('memory://lake/raw/', { format: text() })).pipe(sink);
+    return job.run(flow, { signal: published.signal }).then(
+      ({ outcome: end }) => end,
+      (error: unknown) => String(error),
+    );
+  };
+  expect(await life()).toBe('stopped');
+  stalled = false;
+  expect(await life()).toMatch(/^InvalidOption: .* a file of its own sink 'out'\./);
 });
 
 test('files of other jobs are input', () => {

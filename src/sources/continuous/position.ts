@@ -20,6 +20,7 @@ const horizon = optional(Number.isSafeInteger);
 const continuousKind: PositionKind = {
   kind: 'continuous',
   version: 1,
+  before: { kind: 'listed', change: '`discover` was added' },
   shape: fields({
     roots: listOf(
       fields({
