@@ -71,7 +71,8 @@ export interface FilesOptions<T> {
    * Objects of more than `size` bytes are read in splits of about that size, each as if it were an object: `parallelism` of them at the same
    * time. For input in which the order of records does not matter, in formats whose records can be found from any byte: `ndjson()`, and
    * `text()` with line ends that cannot overlap themselves. Compressed objects are read whole. Line numbers in errors are known only
-   * in the first split of an object. It may be changed or removed at any time. Default: objects are read whole. Default of `size`: 64 MiB.
+   * in the first split of an object. It may be changed or removed at any time. Default: objects are read whole. `size`: 64 KiB or more,
+   * default 64 MiB.
    */
   readonly splits?: { readonly size?: Size };
   /** Makes the source continuous: it reads new objects for as long as the job runs. Default: it reads what is there and ends. */
@@ -149,6 +150,11 @@ export function deadLetter(sink: FlowOperator<DeadLetter, never>): DeadLetterPol
  */
 export function files<T>(uri: string | readonly string[], options: FilesOptions<T>): Source<T> {
   checkFilesOptions(options);
+  return filesSource(uri, options);
+}
+
+/** `files` with options that were checked: without the bounds that only protect users. */
+export function filesSource<T>(uri: string | readonly string[], options: FilesOptions<T>): Source<T> {
   const settings = filesSettings(uri, options);
   return {
     description: `files ${settings.uris.map(hideUserInfo).join(', ')}`,
@@ -183,8 +189,7 @@ export function filesSettings<T>(
     unreadable: options.unreadable ?? 'fail',
     links: options.links ?? 'follow',
     allowEmpty: options.allowEmpty ?? false,
-    split:
-      options.splits && positive('splits.size', parseSize('splits.size', options.splits.size ?? '64MiB')),
+    split: options.splits && splitSize(options.splits.size),
     slice: 4 * ((readsGroups(options.format) ? undefined : options.format.block) ?? 16 * 1024),
   };
 }
@@ -211,10 +216,17 @@ function checkFilesOptions<T>(options: FilesOptions<T>): void {
     throw new InvalidOption('files: onMalformed', onMalformed, "'fail', 'skip' or deadLetter(…)");
 }
 
+/** A split takes at least one request. */
+const smallestSplit = 64 * 1024;
+
+const splitSize = (size: Size = '64MiB'): number => parseSize('splits.size', size);
+
 /** Errors: `InvalidOption` (objects cannot be read in splits). */
 function checkSplits<T>({ splits, format, compression = 'auto' }: Partial<FilesOptions<T>>): void {
   checkOptions('files', splits, splitsNames, 'splits.');
   if (splits === undefined || format === undefined) return;
+  if (splitSize(splits.size) < smallestSplit)
+    throw new InvalidOption('files: splits.size', splits.size, "64 KiB or more, such as '64MiB'");
   if (splittingOf(format) === undefined)
     throw new InvalidOption(
       'files: splits',

@@ -1,6 +1,7 @@
-import { createJob, fileSink, files, ndjson, silentLogger, type JobEvent } from 'millrace';
+import { createJob, fileSink, ndjson, silentLogger, type JobEvent } from 'millrace';
 import { createMemoryStore } from 'millrace/stores';
 import { delayed, SimulatedClock } from 'millrace/testing';
+import { filesSource } from '../../src/sources/files.js';
 import { effort } from '../support/effort.js';
 import { minimumPartSize } from './pipeline.js';
 import { SimulatedProcess } from './process.js';
@@ -76,7 +77,12 @@ function live(
     const leaf = job
       .source(
         'in',
-        files('memory://lake/in/', { format: ndjson<{ n: number }>(), parallelism, ...splits, discover }),
+        filesSource('memory://lake/in/', {
+          format: ndjson<{ n: number }>(),
+          parallelism,
+          ...splits,
+          discover,
+        }),
       )
       .pipe(fileSink('out', 'memory://lake/out', { format: ndjson(), roll: { age: '1s' } }));
     job.run(leaf, { signal: process.signal }).catch(() => undefined); // the event has it

@@ -3,7 +3,6 @@ import {
   createJob,
   deadLetter,
   fileSink,
-  files,
   keyed,
   loadConfig,
   mergeFlows,
@@ -19,6 +18,7 @@ import {
 } from 'millrace';
 import type { Clock } from 'millrace/operators';
 import type { Stores } from 'millrace/stores';
+import { filesSource } from '../../src/sources/files.js';
 import { tableSink } from '../../examples/outbox/outbox.js';
 import { Table } from '../../examples/outbox/table.js';
 import { between } from './random.js';
@@ -58,12 +58,12 @@ export function pipeline(
   const common = { format: ndjson<Event>(), prefetch, parallelism, ...splits };
   const input =
     scenario.shape === 'single'
-      ? job.source('raw', files('memory://lake/raw/**', common))
+      ? job.source('raw', filesSource('memory://lake/raw/**', common))
       : mergeFlows(
-          job.source('a', files('memory://lake/raw/a/*', { ...common, onMalformed: 'skip' })),
+          job.source('a', filesSource('memory://lake/raw/a/*', { ...common, onMalformed: 'skip' })),
           job.source(
             'b',
-            files('memory://lake/raw/b/*', {
+            filesSource('memory://lake/raw/b/*', {
               ...common,
               onMalformed: deadLetter(fileSink('rejects', 'memory://lake/rejects', small(ndjson()))),
               allowEmpty: true,

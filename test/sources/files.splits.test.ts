@@ -472,10 +472,10 @@ describe('splits: memory', () => {
       return through(position);
     };
     // Some are over, others are not begun.
-    const first = poll(open(60, '16KiB'), 300);
+    const first = poll(open(60, '64KiB'), 300);
     expect(begunIn(first).length).toBeLessThanOrEqual(60);
     expect(restIn(first)).toHaveLength(1);
-    expect(restIn(first)[0]!.offset).toBeGreaterThan(100 * 16 * 1024);
+    expect(restIn(first)[0]!.offset).toBeGreaterThan(100 * 64 * 1024);
     expect(JSON.stringify(first).length).toBeLessThan(10_000);
     const second = poll(open(2, '1GiB', first), 100);
     expect(begunIn(second).length).toBeLessThanOrEqual(60);
@@ -543,6 +543,14 @@ describe('splits: options', () => {
     refused({ splits: {}, format: text({ lineEnd: '\n\n' }) });
     refused({ splits: {}, compression: 'gzip' });
     expect(() => files('memory://lake/', { format: text(), splits: {}, compression: 'none' })).not.toThrow();
+  });
+
+  it('a size of less than 64 KiB is refused: each split takes a request', () => {
+    const sized = (size: string) => () => files('memory://lake/', { format: text(), splits: { size } });
+    expect(sized('65535B')).toThrow(
+      "files: splits.size: '65535B' is not allowed. It must be 64 KiB or more, such as '64MiB'.",
+    );
+    expect(sized('64KiB')).not.toThrow();
   });
 
   it('an object that is not text is refused as without splits', async () => {
