@@ -23,9 +23,8 @@ const names: OptionNames<LengthPrefixedOptions> = { bytes: true, endian: true, m
  * Records of any bytes, each after its length: delimited protobuf messages, for example. Records are views into the block that
  * was read; copy those that are kept.
  *
- * A record is malformed if it is longer than `max` or `maxLineBytes`, or if the object ends before it does.
- *
- * Dead letters have `line` 0: there are no lines.
+ * A record is malformed if it is longer than `max` or `maxLineBytes`, if the object ends before it does, or if its length is not a
+ * varint or is 2^53 or more. The rest of the object belongs to it then. The line of a malformed record is its number in the object.
  *
  * Errors: `NotBytes` (a written record is not a `Uint8Array`), `TooLong` (it is longer than `max`, or than the length can
  * express), `InvalidOption`.
@@ -68,28 +67,40 @@ function decoderOf(prefix: LengthPrefix, most: number): ObjectDecoder<Uint8Array
   return {
     first: (bytes, from, to) => cutter.first(bytes, from, to),
     last: (bytes, from, to) => cutter.last(bytes, from, to),
-    decode(block, start, _line, on, malformed) {
-      for (let from = 0; from < block.length;) {
+    decode(block, start, line, on, malformed) {
+      let records = 0;
+      for (let from = 0; from < block.length; records++) {
         const found = readPrefix(prefix, block, from, block.length);
-        const to = found === undefined ? Infinity : found.at + found.length;
-        const reason =
-          found === undefined || to > block.length
-            ? `the object ends in a record${Number.isFinite(to) ? ` of ${to - from} bytes` : ''}`
-            : found.length > most
-              ? `it has ${found.length} bytes, and max is ${most}`
-              : undefined;
-        const end = Math.min(to, block.length);
+        const reason = found === undefined ? endsEarly : fault(prefix, found, block, from, most);
+        const end = found === undefined ? block.length : Math.min(found.at + found.length, block.length);
         if (reason === undefined) on(block.subarray(found?.at ?? end, end));
         else {
           const text = block.toString('latin1', from, Math.min(end, from + excerptBytes));
-          malformed({ offset: start + from, length: end - from, line: 0, text, reason });
+          malformed({ offset: start + from, length: end - from, line: line + records, text, reason });
         }
         from = end;
       }
-      return 0;
+      return records;
     },
-    dropped: () => 0,
   };
+}
+
+const endsEarly = 'the object ends in the length of a record';
+
+/** Why a record that begins at `from` is malformed; `undefined` if it is not. A record that is cut short ends its object. */
+function fault(
+  { bytes }: LengthPrefix,
+  { at, length }: { readonly at: number; readonly length: number },
+  block: Buffer,
+  from: number,
+  most: number,
+): string | undefined {
+  if (length === Infinity) {
+    const endless = bytes === 'varint' && (block[at - 1] ?? 0) >= 0x80;
+    return `its length, ${block.toString('hex', from, at)}, ${endless ? 'is not a varint' : 'is 2^53 or more'}`;
+  }
+  if (at + length > block.length) return `the object ends in a record of ${at - from + length} bytes`;
+  return length > most ? `it has ${length} bytes, and max is ${most}` : undefined;
 }
 
 const excerptBytes = 256;

@@ -7,7 +7,7 @@ export interface RecordPlace {
   readonly object: string;
   /** Byte offset in the (decompressed) object. */
   readonly offset: number;
-  /** 1-based; absent where it is not known: in a split that is not the first of its object, or without lines. */
+  /** 1-based, as in `DeadLetter`; absent where it is not known: in a split that is not the first of its object, or in a format that counts none. */
   readonly line?: number;
 }
 

@@ -75,7 +75,7 @@ export interface DeadLetter {
   readonly object: string;
   /** Byte offset in the (decompressed) object. */
   readonly offset: number;
-  /** 1-based; 0 where it is not known: in a split that is not the first of its object, or without lines. */
+  /** 1-based; the number of the record in formats without lines; 0 in a split that is not the first of its object. */
   readonly line: number;
   readonly text: string;
   readonly reason: string;

@@ -45,21 +45,42 @@ describe('lengthPrefixed', () => {
 
   it.each<[string, LengthPrefixedOptions, string, string]>([
     ['a record cut short', { bytes: 1 }, '0161' + '0561', 'the object ends in a record of 6 bytes'],
-    ['a length cut short', { bytes: 4 }, '0000000161' + '0000', 'the object ends in a record'],
+    ['a length cut short', { bytes: 4 }, '0000000161' + '0000', 'the object ends in the length of a record'],
     [
       'a length beyond a double',
       { bytes: 8 },
       '000000000000000161' + 'ffffffffffffffff61',
-      'the object ends in a record',
+      'its length, ffffffffffffffff, is 2^53 or more',
     ],
-    ['a varint without end', { bytes: 'varint' }, '0161' + 'ff'.repeat(20), 'the object ends in a record'],
+    [
+      'a varint without end',
+      { bytes: 'varint' },
+      '0161' + 'ff'.repeat(20),
+      'its length, ffffffffffffffffffff, is not a varint',
+    ],
+    [
+      'a varint beyond a double',
+      { bytes: 'varint' },
+      '0161' + 'ffffffffffffff7f' + '61',
+      'its length, ffffffffffffff7f, is 2^53 or more',
+    ],
     ['more than max', { bytes: 1, max: 2 }, '0161' + '03616161', 'it has 3 bytes, and max is 2'],
   ])('%s is malformed', (_, options, stored, reason) => {
     const { records, bad } = decodeAll(lengthPrefixed(options), Buffer.from(stored, 'hex'), 4);
     expect(records.map(hex)).toEqual(['61']);
     expect(bad).toMatchObject([
-      { offset: stored.startsWith('0161') ? 2 : (stored.indexOf('61') + 2) / 2, reason },
+      { offset: stored.startsWith('0161') ? 2 : (stored.indexOf('61') + 2) / 2, line: 2, reason },
     ]);
+  });
+
+  it('the line of a malformed record is its number in the object', () => {
+    const stored = Buffer.from('016102616101610261610161', 'hex');
+    const { bad, lines } = decodeAll(lengthPrefixed({ bytes: 1, max: 1 }), stored, 4);
+    expect(bad).toMatchObject([
+      { line: 2, offset: 2 },
+      { line: 4, offset: 7 },
+    ]);
+    expect(lines).toBe(5);
   });
 
   it('continues after a record of more than max', () => {
