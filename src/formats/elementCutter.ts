@@ -28,6 +28,8 @@ interface ElementState {
 export class ElementCutter implements Cutter {
   #state: ElementState;
   #lines = 0;
+  /** `first` is within an element. */
+  #within = false;
 
   constructor(place: ArrayPlace) {
     this.#state = { place, depth: 0, string: false, escaped: false };
@@ -40,8 +42,14 @@ export class ElementCutter implements Cutter {
 
   first(bytes: Buffer, from: number, to: number): number {
     const end = scan(this.#state, bytes, from, to, true);
+    this.#within = end < 0;
     for (let at = from; at < (end < 0 ? to : end); at++) if (bytes[at] === newline) this.#lines++;
     return end;
+  }
+
+  /** `place` if the bytes that `first` has read are the last ones of the object: an element that does not end is the last one. */
+  get placeAtEnd(): ArrayPlace {
+    return this.#within && this.place === 'in' ? 'after' : this.place;
   }
 
   /** Takes the number of line ends that `first` has read since the last call. */

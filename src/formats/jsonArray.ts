@@ -83,7 +83,7 @@ class ArrayDecoder<T> implements ObjectDecoder<T> {
       const to = endOf(block, from, cut < 0 ? end : end - 1);
       const after = elements.place;
       // What does not end is reported here.
-      this.#place = cut < 0 && after === 'in' ? 'after' : after;
+      this.#place = elements.placeAtEnd;
       const result =
         cut < 0 ? endless(before, after, from === to) : this.#element(block, from, to, block[end - 1]);
       if (typeof result === 'string') {
@@ -102,7 +102,7 @@ class ArrayDecoder<T> implements ObjectDecoder<T> {
   }
 
   dropped(): number {
-    this.#place = this.#cutter.place;
+    this.#place = this.#cutter.placeAtEnd;
     return this.#cutter.takeLines();
   }
 

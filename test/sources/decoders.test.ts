@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { NEVER } from 'rxjs';
 import { systemClock, type Json } from '../../src/flow/index.js';
 import type { ObjectDecoder, Reader } from '../../src/formats/reader.js';
+import { jsonArray } from '../../src/formats/jsonArray.js';
 import { text } from '../../src/formats/text.js';
 import { whole } from '../../src/formats/whole.js';
 import { deadLetter, files } from '../../src/sources/files.js';
@@ -100,6 +101,28 @@ it('an object that is one record is malformed if it is longer than maxLineBytes'
     object: 'memory://lake/raw/a',
     reason: 'longer than 40 bytes',
   });
+});
+
+it('an element of a JSON array that is too long and does not end is one malformed record', async () => {
+  const store = memoryWith({
+    'raw/a': `[1,${'x'.repeat(50)}`,
+    'raw/b': `["${'x,]'.repeat(20)}`,
+    'raw/c': `[2,"${'x'.repeat(50)}",3`,
+    'raw/d': `[${'x'.repeat(50)}]`,
+  });
+  for (const fragment of [7, 1000]) {
+    const letters = deadLetter(() => NEVER);
+    const options = { format: jsonArray(), maxLineBytes: 40, prefetch: { fragment }, onMalformed: letters };
+    const read = await readAll(slicedFiles('memory://lake/raw', options, 1), store);
+    expect(read.records).toEqual([1, 2]);
+    expect(read.letters.map(({ object, offset, reason }) => [object.at(-1), offset, reason])).toEqual([
+      ['a', 3, 'longer than 40 bytes'],
+      ['b', 0, 'longer than 40 bytes'],
+      ['c', 3, 'longer than 40 bytes'],
+      ['c', 56, 'the array does not end'],
+      ['d', 0, 'longer than 40 bytes'],
+    ]);
+  }
 });
 
 describe('a state that a checkpoint cannot store is BadDecoderState', () => {
