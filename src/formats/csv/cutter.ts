@@ -12,7 +12,7 @@
  * - plain: anywhere else in a value, where quotes are ordinary characters. - comment: to the end of the line.
  *
  * A delimiter outside of quotes leads to field, and a line end to row. Rows end with LF or CRLF. If the first row of an object ends
- * with a lone CR, each CR and each LF ends a row, so that CRLF is a row and an empty line, which is skipped.
+ * with a lone CR, each CR and each LF ends a row, so that CRLF is a row and an empty one, which is skipped. It is one line.
  */
 import type { Cutter } from '../reader.js';
 import type { Dialect } from './dialect.js';
@@ -48,13 +48,20 @@ export class CsvCutter implements Cutter {
   lfEnds: boolean | undefined;
   #dialect: Dialect;
   #at: number = atRow;
-  /** The byte before, in the row that `first` is in. */
-  #previous = 0;
+  /** The byte before those that `first` sees next. */
+  #previous: number;
   #lines = 0;
 
-  constructor(dialect: Dialect, lineEnd: LineEnd | undefined) {
+  /** @param afterCr whether the byte before is a CR that ended a row */
+  constructor(dialect: Dialect, lineEnd: LineEnd | undefined, afterCr = false) {
     this.#dialect = dialect;
     this.lineEnd = lineEnd;
+    this.#previous = afterCr ? cr : 0;
+  }
+
+  /** Whether a CR ended the row that `first` has found. */
+  get afterCr(): boolean {
+    return this.lineEnd === 'cr' && this.#previous === cr;
   }
 
   set dialect(dialect: Dialect) {
@@ -71,8 +78,13 @@ export class CsvCutter implements Cutter {
   first(bytes: Buffer, from: number, to: number): number {
     const end = this.#scan(bytes, from, to, true);
     const read = end < 0 ? to : end;
-    for (let at = from; at < read; at++) if (endsRow(bytes[at], this.lineEnd)) this.#lines++;
-    if (read > from) this.#previous = bytes[read - 1] ?? 0;
+    let previous = this.#previous;
+    for (let at = from; at < read; at++) {
+      const byte = bytes[at] ?? 0;
+      if (byte === lf ? this.lineEnd !== 'cr' || previous !== cr : endsRow(byte, this.lineEnd)) this.#lines++;
+      previous = byte;
+    }
+    this.#previous = previous;
     return end;
   }
 

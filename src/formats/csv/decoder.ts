@@ -23,6 +23,8 @@ export type CsvState = {
   readonly lineEnd: LineEnd | null;
   /** `null`: the header has not been read. Empty: it is malformed. */
   readonly names: readonly string[] | null;
+  /** The row before ended with a lone CR, or with that of a CRLF: an LF is no further line. */
+  readonly afterCr?: true;
 };
 
 const isDelimiter = (byte: unknown): byte is number =>
@@ -31,12 +33,13 @@ const isDelimiter = (byte: unknown): byte is number =>
 /** Whether it is a state for decoders of this dialect. */
 export function isCsvState(state: unknown, { quote, escape, comment }: Dialect): state is CsvState {
   if (!isRecord(state)) return false;
-  const { delimiter, lineEnd, names } = state;
+  const { delimiter, lineEnd, names, afterCr } = state;
   return (
     isDelimiter(delimiter) &&
     ![quote, escape, comment].includes(delimiter) &&
     (lineEnd === null || lineEnd === 'lf' || lineEnd === 'cr') &&
-    (names === null || (Array.isArray(names) && names.every(isString)))
+    (names === null || (Array.isArray(names) && names.every(isString))) &&
+    (afterCr === undefined || afterCr === true)
   );
 }
 
@@ -51,6 +54,8 @@ export class CsvDecoder<T> implements ObjectDecoder<T> {
   #parse: (text: string) => Papa.ParseResult<string[]>;
   #names: readonly string[] | undefined;
   #record: (values: string[]) => unknown = asArray;
+  /** A CR ended the row before. */
+  #afterCr: boolean;
   /** No row of the object has been read. */
   #atStart: boolean;
 
@@ -60,6 +65,7 @@ export class CsvDecoder<T> implements ObjectDecoder<T> {
     this.#atStart = offset === 0;
     this.#dialect = state === undefined ? dialect : { ...dialect, delimiter: state.delimiter };
     this.#cutter = new CsvCutter(this.#dialect, state?.lineEnd ?? undefined);
+    this.#afterCr = state?.afterCr ?? false;
     this.#parse = parserOf(this.#dialect, this.#cutter.lineEnd);
     const names = state?.names ?? (header === true ? undefined : header === false ? [] : header);
     if (names !== undefined) this.#setNames(names);
@@ -83,13 +89,15 @@ export class CsvDecoder<T> implements ObjectDecoder<T> {
   ): number {
     this.#cutter.takeLines();
     if (this.#cutter.single) this.#parse = parserOf(this.#dialect, this.#cutter.lineEnd);
-    return (
+    const lines =
       (this.#cutter.single ? undefined : this.#decodeAll(block, start, line, on, malformed)) ??
-      this.#rowByRow(block, start, line, on, malformed)
-    );
+      this.#rowByRow(block, start, line, on, malformed);
+    this.#afterCr = this.#cutter.lineEnd === 'cr' && block.at(-1) === 0x0d;
+    return lines;
   }
 
   dropped(): number {
+    this.#afterCr = this.#cutter.afterCr;
     this.#atStart = false;
     if (this.#names === undefined) this.#setNames([]);
     this.#settle();
@@ -99,7 +107,12 @@ export class CsvDecoder<T> implements ObjectDecoder<T> {
   state(): Json {
     const { lineEnd = null } = this.#cutter;
     const { delimiter } = this.#dialect;
-    return { delimiter, lineEnd, names: this.#names ?? null } satisfies CsvState;
+    return {
+      delimiter,
+      lineEnd,
+      names: this.#names ?? null,
+      ...(this.#afterCr && { afterCr: true }),
+    } satisfies CsvState;
   }
 
   /** `undefined`: nothing was done, because the parser alone is not exact for this block. */
@@ -138,7 +151,7 @@ export class CsvDecoder<T> implements ObjectDecoder<T> {
 
     let rows: Rows | undefined;
     const refuse = (index: number, reason: string): void => {
-      const row = (rows ??= new Rows(block, this.#dialect, this.#cutter.lineEnd)).at(index);
+      const row = (rows ??= new Rows(block, this.#dialect, this.#cutter.lineEnd, this.#afterCr)).at(index);
       malformed(badRow(block, row, start, line, reason));
     };
     for (let i = 0; i < data.length; i++) {
@@ -156,7 +169,8 @@ export class CsvDecoder<T> implements ObjectDecoder<T> {
       if (record instanceof Refused) refuse(i, record.message);
       else on(record);
     }
-    return quoted || comment >= 0 ? countOf(text, ending) : data.length;
+    if (!quoted && comment < 0) return data.length;
+    return ending === '\r' ? countOf(text.replaceAll(/\r?\n/g, '\r'), ending) : countOf(text, ending);
   }
 
   #rowByRow(
@@ -166,7 +180,7 @@ export class CsvDecoder<T> implements ObjectDecoder<T> {
     on: (record: T) => void,
     malformed: (bad: Malformed) => void,
   ): number {
-    const rows = new Rows(block, this.#dialect, this.#cutter.lineEnd);
+    const rows = new Rows(block, this.#dialect, this.#cutter.lineEnd, this.#afterCr);
     for (let row = rows.next(); row !== undefined; row = rows.next()) {
       const result = this.#row(block, row);
       if (typeof result === 'string') malformed(badRow(block, row, start, line, result));

@@ -23,10 +23,11 @@ export class Rows {
   #index = -1;
   #row: Row | undefined;
 
-  constructor(block: Buffer, dialect: Dialect, lineEnd: LineEnd | undefined) {
+  /** @param afterCr whether a CR ended the row before the block */
+  constructor(block: Buffer, dialect: Dialect, lineEnd: LineEnd | undefined, afterCr: boolean) {
     this.#block = block;
     this.#dialect = dialect;
-    this.#cutter = new CsvCutter(dialect, lineEnd);
+    this.#cutter = new CsvCutter(dialect, lineEnd, afterCr);
   }
 
   /** Lines of the rows so far. */

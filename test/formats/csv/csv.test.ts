@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { expectTypeOf } from 'expect-type';
+import type { Json } from '../../../src/flow/index.js';
 import { csv, type CsvOptions, type CsvRow } from '../../../src/formats/csv/csv.js';
 import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
+import type { Malformed } from '../../../src/formats/reader.js';
 import { fileSink } from '../../../src/sinks/file/fileSink.js';
+import { atStart } from '../atStart.js';
 import { decodeAll } from '../decodeAll.js';
 
 const read = (content: string | Buffer, options: CsvOptions<CsvRow> = {}) => decodeAll(csv(options), content);
@@ -13,6 +16,30 @@ function write(records: readonly unknown[], options: CsvOptions<never> = {}): st
   for (const record of records) encoder.write(record as object);
   encoder.finish();
   return written;
+}
+
+/** What is malformed if every row has a decoder of its own, which knows the state after the row before. */
+function resumedAtEachRow(content: string): Malformed[] {
+  const bytes = Buffer.from(content);
+  const bad: Malformed[] = [];
+  let state: Json | undefined;
+  let line = 1;
+  for (let at = 0; at < bytes.length;) {
+    const decoder = csv().decoder({ ...atStart, offset: at, state });
+    const end = decoder.first(bytes, at, bytes.length);
+    const row = bytes.subarray(at, end < 0 ? bytes.length : end);
+    line += decoder.decode(
+      row,
+      at,
+      line,
+      () => undefined,
+      (each) => bad.push(each),
+    );
+    state = JSON.parse(JSON.stringify(decoder.state?.())) as Json;
+    expect(csv().isState?.(state)).toBe(true);
+    at += row.length;
+  }
+  return bad;
 }
 
 describe('csv reads', () => {
@@ -123,6 +150,28 @@ describe('csv: malformed rows', () => {
       ]);
       expect(lines).toBe(9);
     }
+  });
+
+  it('CRLF is one line, also where the first row ends with a lone CR, and wherever reading is resumed', () => {
+    const ends = fc.constantFrom('\r', '\n', '\r\n');
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom('', '1,2', '"1","2"', '"1', 'x'), ends, ends), { maxLength: 12 }),
+        fc.constantFrom(1, 2, 7, 16 * 1024),
+        (rows, block) => {
+          const content = rows.reduce(
+            (all, [row, end, inside]) => all + (row === '"1' ? `"1${inside}1",2` : row) + end,
+            'a,b\r1,2\r',
+          );
+          const lineOf = (offset: number): number =>
+            1 + (content.slice(0, offset).match(/\r\n?|\n/g)?.length ?? 0);
+          const whole = decodeAll(csv(), content, block);
+          expect(whole.bad.map(({ line }) => line)).toEqual(whole.bad.map(({ offset }) => lineOf(offset)));
+          expect(whole.bad).toHaveLength(rows.filter(([row]) => row === 'x').length);
+          expect(resumedAtEachRow(content)).toEqual(whole.bad);
+        },
+      ),
+    );
   });
 
   it.each<[string, string | Buffer, CsvOptions<CsvRow>, string]>([
