@@ -100,11 +100,11 @@ const notReplayable = (of: string, description: string): MillraceError =>
   );
 
 class IterableReader<T> implements SourceReader<T> {
-  readonly #puller: Puller<T>;
+  readonly #puller: Puller<T, { readonly item: T; readonly bytes: number }>;
   bytes = 0;
 
   constructor(items: AsyncIterable<T>, bytes: (record: T) => number, { ready }: SourceContext) {
-    this.#puller = new Puller({ items, bytes, ahead, ready });
+    this.#puller = new Puller({ items, measure: (item) => ({ item, bytes: bytes(item) }), ahead, ready });
   }
 
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {

@@ -103,18 +103,25 @@ export function fromReplayable<T, P extends Json>(options: ReplayableOptions<T, 
 
 const isPage: Shape = fields({ records: Array.isArray, next: isJson });
 
+interface MeasuredPage<T, P extends Json> {
+  readonly page: Page<T, P>;
+  /** Of each of its records, and of all of them. Bytes. */
+  readonly sizes: readonly number[];
+  readonly bytes: number;
+}
+
 class ReplayableReader<T, P extends Json> implements SourceReader<T> {
   readonly #options: ReplayableOptions<T, P>;
   readonly #description: string;
   readonly #context: SourceContext;
   readonly #abort = new AbortController();
-  readonly #puller: Puller<Page<T, P>>;
+  readonly #puller: Puller<Page<T, P>, MeasuredPage<T, P>>;
   readonly #sizeOf: (record: T) => number;
   readonly durable?: (position: Json) => void;
   /** Before the current page. `undefined`: the start. */
   #at: P | undefined;
   #taken = 0;
-  #page: Page<T, P> | undefined;
+  #page: MeasuredPage<T, P> | undefined;
   bytes = 0;
 
   constructor(options: ReplayableOptions<T, P>, description: string, context: SourceContext) {
@@ -139,7 +146,7 @@ class ReplayableReader<T, P extends Json> implements SourceReader<T> {
       () =>
         new Puller({
           items: this.#opened(options.open(this.#at, this.#abort.signal)),
-          bytes: (page) => this.#sizeOfPage(page),
+          measure: (page) => this.#measured(page),
           ahead,
           ready: context.ready,
         }),
@@ -149,18 +156,18 @@ class ReplayableReader<T, P extends Json> implements SourceReader<T> {
   poll(out: SourceOutput<T>): 'more' | 'wait' | 'end' {
     const start = this.bytes;
     for (;;) {
-      const page = (this.#page ??= this.#guarded(() => this.#puller.take())?.item);
-      if (page === undefined) {
+      const measured = (this.#page ??= this.#guarded(() => this.#puller.take()));
+      if (measured === undefined) {
         if (!this.#puller.over) return 'wait';
         if (this.#taken > 0) throw this.#tooShort();
         return 'end';
       }
-      const { records, next } = page;
+      const { records, next } = measured.page;
       while (this.#taken < records.length) {
         if (endsPoll(this.bytes - start, out)) return 'more';
-        const record = records[this.#taken++] as T;
-        out.record(record);
-        this.bytes += Math.max(1, this.#sizeOf(record));
+        const n = this.#taken++;
+        out.record(records[n] as T);
+        this.bytes += Math.max(1, measured.sizes[n] ?? 0);
       }
       this.#at = next;
       this.#taken -= records.length;
@@ -193,7 +200,7 @@ class ReplayableReader<T, P extends Json> implements SourceReader<T> {
     return items;
   }
 
-  #sizeOfPage(page: Page<T, P>): number {
+  #measured(page: Page<T, P>): MeasuredPage<T, P> {
     if (isRecord(page) && Array.isArray(page.records) && !isJson(page.next))
       throw new InvalidOption(
         `fromReplayable: next of a page of ${this.#description}`,
@@ -206,7 +213,8 @@ class ReplayableReader<T, P extends Json> implements SourceReader<T> {
         page,
         '{ records: […], next }, where next is JSON: the position after the records',
       );
-    return page.records.reduce((sum, record) => sum + this.#sizeOf(record), 0);
+    const sizes = page.records.map((record) => this.#sizeOf(record));
+    return { page, sizes, bytes: sizes.reduce((sum, size) => sum + size, 0) };
   }
 
   #tooShort(): MillraceError {

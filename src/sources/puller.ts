@@ -6,32 +6,32 @@ import { Fifo } from './fifo.js';
  * One `next()` is outstanding at a time. The items that have arrived and are not taken yet hold at most `ahead` bytes, or
  * one item. Whatever fails is reported once, after the items before it have been taken.
  */
-export interface PullerOptions<I> {
+export interface PullerOptions<I, M extends Measured> {
   readonly items: AsyncIterable<I> | Iterable<I>;
-  /** The approximate size of an item in memory. Bytes. */
-  readonly bytes: (item: I) => number;
+  /** An item with its size. Called once for each. */
+  readonly measure: (item: I) => M;
   /** Bytes to read ahead. */
   readonly ahead: number;
   /** An item, the end or an error has arrived. */
   readonly ready: () => void;
 }
 
-interface Arrived<I> {
-  readonly item: I;
+export interface Measured {
+  /** The approximate size in memory. */
   readonly bytes: number;
 }
 
-export class Puller<I> {
-  readonly #options: PullerOptions<I>;
+export class Puller<I, M extends Measured> {
+  readonly #options: PullerOptions<I, M>;
   readonly #iterator: AsyncIterator<I> | Iterator<I>;
-  readonly #arrived = new Fifo<Arrived<I>>();
+  readonly #arrived = new Fifo<M>();
   #held = 0;
   #pulling = false;
   #closed = false;
   #ended = false;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(options: PullerOptions<I>) {
+  constructor(options: PullerOptions<I, M>) {
     this.#options = options;
     const { items } = options;
     this.#iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
@@ -44,7 +44,7 @@ export class Puller<I> {
   }
 
   /** Takes the next item. `undefined` if none has arrived yet. Throws the error of the iterable. */
-  take(): Arrived<I> | undefined {
+  take(): M | undefined {
     const arrived = this.#arrived.shift();
     if (arrived === undefined) {
       if (this.#failure !== undefined) throw this.#failure.error;
@@ -81,9 +81,9 @@ export class Puller<I> {
     if (result.done === true) this.#ended = true;
     else {
       try {
-        const bytes = this.#options.bytes(result.value);
-        this.#arrived.push({ item: result.value, bytes });
-        this.#held += bytes;
+        const measured = this.#options.measure(result.value);
+        this.#arrived.push(measured);
+        this.#held += measured.bytes;
       } catch (error) {
         this.#failed(error);
         return;

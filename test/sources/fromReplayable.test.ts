@@ -128,6 +128,13 @@ test('a restored position lies within a page; what follows it is read again, and
   expect(read).toEqual(upTo(10).slice(seen));
 });
 
+test('the size of each record is asked for once', async () => {
+  const sized: number[] = [];
+  const bytes = (n: number): number => sized.push(n);
+  await run(createStores(), { bytes, open: () => numbers(0, 10, 4) });
+  expect(sized).toEqual(upTo(10));
+});
+
 test('an input that has become shorter than the position is BadPosition', async () => {
   const stores = createStores();
   const { job } = jobOn(stores);
