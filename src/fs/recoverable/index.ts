@@ -46,7 +46,7 @@ export type {
 export interface RecoverableWriterOptions {
   /**
    * The folder of tails: objects of less than a part that resumables refer to. Default: `.millrace-tails` in the folder of the
-   * files, whose name readers skip.
+   * files, whose name readers skip. No file can be in it.
    */
   readonly tails?: string;
   /** Of the first thousand parts of a file; later ones grow, up to 5 TiB in all. Default `s3.spi.write.multipart-part-size`, else 8 MiB. */

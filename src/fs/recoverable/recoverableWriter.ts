@@ -60,7 +60,7 @@ export interface RecoverableWriter extends AsyncDisposable {
   /** The folder. Without user info. */
   readonly uri: string;
   /**
-   * Begins a file. `name` is its path below the folder. No other writer may use it: a commit replaces an object that is there.
+   * Begins a file. `name` is its path below the folder, and outside of that of the tails. No other writer may use it: a commit replaces an object that is there.
    * Errors: `InvalidOption`, `WriterClosed`.
    */
   open(name: string, options?: OpenFileOptions): Promise<RecoverableFile>;
@@ -104,6 +104,8 @@ export class FolderWriter implements RecoverableWriter {
   readonly #files: StoreLocation;
   readonly #tailStore: ObjectStore;
   readonly #bounds: Bounds;
+  /** The folder of tails, if it is in that of the files. */
+  readonly #tailsBelow: string | undefined;
   readonly #services: WriterServices;
   readonly #open = new Set<RecoverableFile>();
   #closed: Promise<void> | undefined;
@@ -116,6 +118,8 @@ export class FolderWriter implements RecoverableWriter {
     this.#files = files;
     this.#tailStore = (tails ?? files).store;
     this.#bounds = { store: files.store.uri, prefix, tails: tailFolder };
+    const below = this.#tailStore.uri === files.store.uri && tailFolder.length > prefix.length;
+    this.#tailsBelow = below && tailFolder.startsWith(prefix) ? tailFolder : undefined;
     this.#services = services;
   }
 
@@ -128,10 +132,12 @@ export class FolderWriter implements RecoverableWriter {
         name,
         "a path below the folder, without a slash at its ends and without '.' or '..' as a name",
       );
+    const { prefix } = this.#bounds;
+    const inTails = this.#tailsBelow !== undefined && (prefix + name).startsWith(this.#tailsBelow);
+    if (inTails) throw new InvalidOption('open: name', name, 'outside of the folder of tails');
     const capabilities = await promisedWith(this.#files.capabilities, same, signal);
     if (capabilities === undefined) throw new TypeError('The store has no capabilities.');
     this.#check();
-    const { prefix } = this.#bounds;
     const file = new OpenRecoverable(
       {
         ...this.#services,
@@ -199,7 +205,7 @@ export class FolderWriter implements RecoverableWriter {
       }),
       map((outcome): CommittedFile => {
         if (outcome.is === 'ours') return { uri, size, etag: outcome.etag };
-        if (outcome.is === 'foreign') throw new ForeignObject(uri, outcome.why, outcome.error);
+        if (outcome.is === 'foreign') throw new ForeignObject(uri, outcome.why, outcome.error, foreignAdvice);
         if (onMissing === 'accept') return { uri, size, etag: undefined };
         throw new LostUpload(uri, file, outcome.error);
       }),
@@ -252,6 +258,9 @@ export class FolderWriter implements RecoverableWriter {
       throw new MillraceError('WriterClosed', `The writer of ${this.uri} is closed. Open a new one.`);
   }
 }
+
+const foreignAdvice =
+  'If the file was committed before, from another of its resumables or its committable, that commit counts, and this one is stale: drop it. Otherwise move that object away, keep other writers out of the folder, and commit again.';
 
 function folderOf(key: string): string {
   const folder = key.replace(/\/+$/, '');

@@ -12,12 +12,9 @@ export class ForeignObject extends MillraceError {
     readonly uri: string,
     why: string,
     cause?: unknown,
+    advice = 'Move that object away, keep other writers out of its folder, and start again.',
   ) {
-    super(
-      'ForeignObject',
-      `${uri} is not the file that was committed there: ${why}. Move that object away, keep other writers out of its folder, and start again.`,
-      { cause },
-    );
+    super('ForeignObject', `${uri} is not the file that was committed there: ${why}. ${advice}`, { cause });
   }
 }
 

@@ -139,6 +139,17 @@ describe('a commit', () => {
     expect(await codeOf(writer.commit(committable))).toBe('LostUpload');
   });
 
+  test('of a stale resumable, after the file was committed from a later one, says that it may be stale', async () => {
+    const store = memory();
+    const { committable: stale, file, writer } = await sealed(store);
+    await file.write(content(2 * part, part + 3));
+    await writer.commit(await file.closeForCommit());
+    const late = writer.commit(stale);
+    expect(await codeOf(late)).toBe('ForeignObject');
+    await expect(late).rejects.toThrow('that commit counts, and this one is stale: drop it');
+    expect((await objectsIn(store))[key]).toEqual(content(3 * part + 3));
+  });
+
   test('needs the tail, until it has published', async () => {
     const store = memory();
     const { committable, writer } = await sealed(store);
@@ -185,6 +196,26 @@ describe('a file', () => {
     await second.abandon(resumable);
     await second.abandon(resumable);
     expect(await uploadsIn(store)).toBe(0);
+  });
+
+  test('cannot be in the folder of tails, wherever that is', async () => {
+    const store = memory();
+    const refused = (name: string, tails?: string) =>
+      expect(writerOn(store, true, tails).open(name)).rejects.toMatchObject({
+        code: 'InvalidOption',
+        message: `open: name: '${name}' is not allowed. It must be outside of the folder of tails.`,
+      });
+    await refused('.millrace-tails/x');
+    await refused('.millrace-tails/deep/x');
+    await refused('kept/tails/x', 'memory://lake/out/kept/tails');
+    for (const [name, tails] of [
+      ['.millrace-tails'],
+      ['deep/.millrace-tails/x'],
+      ['.millrace-tails/x', 'memory://lake/out/kept/tails/'],
+      ['x', 'memory://lake/out/'],
+      ['x', 'memory://lake/'],
+    ] as const)
+      await (await writerOn(store, true, tails).open(name)).close();
   });
 
   test('takes bytes and strings, and nothing else', async () => {

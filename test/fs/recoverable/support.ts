@@ -17,21 +17,25 @@ export const part = 8;
 /** Waits take no time. */
 const immediate: Clock = { ...systemClock, after: (_, work) => systemClock.yield(work) };
 
-/** A writer of `memory://lake/out/` on a store with small parts. */
-export function writerOn(store: ObjectStore, completeSubset = true): RecoverableWriter {
+/** A writer of `memory://lake/out/` on a store with small parts. `tails`: the URI of their folder. */
+export function writerOn(store: ObjectStore, completeSubset = true, tails?: string): RecoverableWriter {
   const stores = createStores({
     schemes: { memory: () => store },
     capabilities: () => of({ conditionalPut: true, completeSubset, minimumPartSize: part }),
   });
-  return new FolderWriter(stores.open('memory://lake/out/'), undefined, {
-    clock: immediate,
-    random: () => 0.5,
-    allow: unlimited,
-    partSize: part,
-    inFlight: 2,
-    inlineTail: 2,
-    onClose: () => undefined,
-  });
+  return new FolderWriter(
+    stores.open('memory://lake/out/'),
+    tails === undefined ? undefined : stores.open(tails),
+    {
+      clock: immediate,
+      random: () => 0.5,
+      allow: unlimited,
+      partSize: part,
+      inFlight: 2,
+      inlineTail: 2,
+      onClose: () => undefined,
+    },
+  );
 }
 
 /** Opens empty stores, one after the other. */
