@@ -6,6 +6,8 @@
  * that are being read or were read: those that it knows to be `opened`.
  */
 import type { Clock, Json, MemoryCharge, OperatorEvent } from '../flow/index.js';
+import type { GroupReader } from '../formats/groupReader.js';
+import type { Reader } from '../formats/reader.js';
 import type { Links } from '../store/links.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import type { Stores } from '../store/services.js';
@@ -76,6 +78,7 @@ export interface DiscoveryOptions {
   /** Which of the URIs an object belongs to. */
   readonly owners: UriOwners;
   readonly stores: Stores;
+  readonly format: Reader<unknown> | GroupReader<unknown>;
   readonly hidden: boolean;
   readonly unreadable: 'fail' | 'skip';
   readonly links: Links;

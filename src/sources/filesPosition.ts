@@ -200,44 +200,46 @@ export function stateOf<T>(
   return { state };
 }
 
-/** Checks that `reader` can continue in a partly read object. Errors: `BadPosition`. */
+/** Checks that `reader` can continue in a partly read object, of that URI. Errors: `BadPosition`. */
 export function checkFormat(
   id: string,
+  uri: string,
   position: ObjectPosition,
   reader: Reader<unknown> | GroupReader<unknown>,
 ): void {
   // Nothing is read yet, so any format will do.
   if (isUnread(position)) return;
-  const { key, format, state, split } = position;
+  const { format, state, split } = position;
   if (format !== reader.name)
     throw badPosition(
       id,
-      `is in the middle of ${key}, which was read with format '${format}'; the format is now '${reader.name}'`,
+      `is in the middle of ${uri}, which was read with format '${format}'; the format is now '${reader.name}'`,
     );
   if (split !== undefined && splittingOf(reader) === undefined)
-    throw badPosition(id, `is in a split of ${key}, but format '${format}' has no splitting any more`);
+    throw badPosition(id, `is in a split of ${uri}, but format '${format}' has no splitting any more`);
   const fits =
     reader.isState === undefined ? state === undefined : state !== undefined && reader.isState(state);
-  if (!fits) throw badPosition(id, `has no state of format '${format}' for ${key}`);
+  if (!fits) throw badPosition(id, `has no state of format '${format}' for ${uri}`);
 }
 
-/** The codec of a partly read object. Errors: `BadPosition` (another one is set now, or it is unknown). */
+/** The codec of a partly read object, of that URI. Errors: `BadPosition` (another one is set now, or it is unknown). */
 export function codecAt(
   id: string,
-  { key, compressed }: ObjectPosition,
+  uri: string,
+  { compressed }: ObjectPosition,
   set: CodecName | 'auto',
 ): Codec | undefined {
   const name = compressed?.codec ?? 'none';
   if (set !== 'auto' && set !== name)
     throw badPosition(
       id,
-      `is in the middle of ${key}, which was read with compression '${name}'; it is now '${set}'`,
+      `is in the middle of ${uri}, which was read with compression '${name}'; it is now '${set}'`,
     );
   const codec = codecNamed(name);
   if (codec === undefined && name !== 'none')
     throw badPosition(
       id,
-      `is in the middle of ${key}, which was read with compression '${name}', and there is no such codec`,
+      `is in the middle of ${uri}, which was read with compression '${name}', and there is no such codec`,
     );
   return codec;
 }

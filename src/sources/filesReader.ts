@@ -37,13 +37,7 @@ import { BlockSize } from './blockSize.js';
 import type { Discovery, FileObject } from './discovery.js';
 import { FilesProgress } from './filesProgress.js';
 import { Fetcher } from './fetcher.js';
-import {
-  checkFormat,
-  decodePosition,
-  encodePosition,
-  versionOf,
-  type OpenPosition,
-} from './filesPosition.js';
+import { decodePosition, encodePosition, versionOf, type OpenPosition } from './filesPosition.js';
 import type { FilesSettings } from './filesSettings.js';
 import { GroupBudget } from './groupBudget.js';
 import { MalformedRecords } from './malformedRecords.js';
@@ -94,7 +88,6 @@ export class FilesReader<T> implements SourceReader<T> {
     this.#blockSize = new BlockSize(Math.ceil(settings.slice / 4));
     const restored = context.position === undefined ? undefined : decodePosition(id, context.position);
     this.#resuming = new Set(restored?.objects);
-    for (const object of this.#resuming) checkFormat(id, object, settings.format);
     this.#malformed = new MalformedRecords(id, settings.onMalformed, attempt, restored?.skipped ?? 0);
     const progress = (this.#progress = new FilesProgress(restored));
     const fail = (error: unknown): void => this.#fail(error);

@@ -13,7 +13,6 @@ import type { Json } from '../flow/index.js';
 import { hideUserInfo } from '../path/index.js';
 import { compareKeys } from '../store/helpers.js';
 import type { Discovery, DiscoveryOptions, FileObject } from './discovery.js';
-import type { OpenPosition } from './filesPosition.js';
 import { reportLater } from './laterObjects.js';
 import { listedPosition, listedPositionOf, type ListedPosition } from './listedPosition.js';
 import { ListedRoot } from './listedRoot.js';
@@ -51,7 +50,7 @@ class Listed implements Discovery {
         ? { root: 0, ...(uri === undefined ? {} : { uri }) }
         : listedPositionOf(id, restored.discovery, plain);
     this.#resuming = [...resumedObjects(options, this.#from.root)];
-    for (const { position } of this.#resuming) this.#checkBefore(position);
+    for (const resumed of this.#resuming) this.#checkBefore(resumed);
     this.#position = this.#from;
     this.#next = this.#from.root;
     this.#looks = this.#from.last !== undefined;
@@ -135,14 +134,14 @@ class Listed implements Discovery {
   }
 
   /** Errors: `BadPosition` (a listing that continues after the position would find the object again). */
-  #checkBefore({ root, key }: OpenPosition): void {
+  #checkBefore({ uri, position: { root, key } }: ResumedObject): void {
     const { root: end, after, last } = this.#from;
     const { id } = this.#options;
-    if (last !== undefined) throw badPosition(id, `is both in ${key} and at the end of its input`);
+    if (last !== undefined) throw badPosition(id, `is both in ${uri} and at the end of its input`);
     const before =
       after !== undefined &&
       (root === undefined ? key === after : root < end || (root === end && compareKeys(key, after) <= 0));
-    if (!before) throw badPosition(id, `is in ${key}, but continues after ${after ?? 'nothing'}`);
+    if (!before) throw badPosition(id, `is in ${uri}, but continues before it`);
   }
 
   #found(object: FileObject): void {

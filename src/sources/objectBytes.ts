@@ -66,7 +66,7 @@ export class ObjectBytes {
           }
         : undefined,
     );
-    if (resume !== undefined) this.#open(codecAt(id, resume, compression));
+    if (resume !== undefined) this.#open(codecAt(id, object.uri, resume, compression));
   }
 
   /** Bytes in memory after the fetcher. */

@@ -1,6 +1,6 @@
 import { defer, type Observable } from 'rxjs';
 import type { DiscoveryOptions, FileObject } from './discovery.js';
-import type { OpenPosition } from './filesPosition.js';
+import { checkFormat, type OpenPosition } from './filesPosition.js';
 import { ListedRoot } from './listedRoot.js';
 import { badPosition } from './position.js';
 
@@ -9,6 +9,7 @@ export interface ResumedObject {
   readonly position: OpenPosition;
   /** Index of the URI that covers it. */
   readonly root: number;
+  readonly uri: string;
   /** A description of the request. */
   readonly asksFor: string;
   /** HEAD, which must still give its ETag. Errors: `ObjectChanged`, `ObjectVanished`, `BadPosition`, and those of the store. */
@@ -20,7 +21,7 @@ export interface ResumedObject {
  *
  * @param root the index of the URI of an object whose position has none
  *
- * Errors: `ForeignName` and `BadPosition` (an object that belongs to another source), before anything is requested.
+ * Errors: `ForeignName` and `BadPosition` (an object that belongs to another source, or was read with another format), before anything is requested.
  */
 export function resumedObjects(options: DiscoveryOptions, root: number): readonly ResumedObject[] {
   const roots = new Map<number, ListedRoot>();
@@ -36,10 +37,13 @@ export function resumedObjects(options: DiscoveryOptions, root: number): readonl
     const { key } = position;
     const of = rootOf(index);
     of.checkCovers(key);
+    const uri = of.uriOf(key);
+    checkFormat(options.id, uri, position, options.format);
     return {
       position,
       root: index,
-      asksFor: `an answer about ${of.uriOf(key)}`,
+      uri,
+      asksFor: `an answer about ${uri}`,
       request: defer(() => of.reopen(position)),
     };
   });

@@ -202,12 +202,17 @@ describe('a position that another decoder made is refused', () => {
     ]);
   });
   test.each<[string, Reader<unknown>, (position: Json) => Json, string]>([
-    ['another format', text(), same, "was read with format 'csv'; the format is now 'text'"],
+    [
+      'another format',
+      text(),
+      same,
+      "is in the middle of memory://lake/raw/0.csv, which was read with format 'csv'; the format is now 'text'",
+    ],
     [
       'no state',
       csv,
       (position) => withObject(position, { state: undefined }),
-      "has no state of format 'csv'",
+      "has no state of format 'csv' for memory://lake/raw/0.csv.",
     ],
     [
       'a state of another form',

@@ -54,8 +54,8 @@ function resume(json: Json): void {
 
 function resumeIn(object: OpenPosition): void {
   const format = object.split === undefined ? csv : ndjson<unknown>();
-  checkFormat('raw', object, format);
-  codecAt('raw', object, 'auto');
+  checkFormat('raw', object.key, object, format);
+  codecAt('raw', object.key, object, 'auto');
   if (object.offset === 0) return;
   const { offset, state } = object;
   format.decoder({ object: 's3://lake/raw/2.csv.gz', offset, state }).decode(
