@@ -52,6 +52,19 @@ export class CheckpointError extends MillraceError {
   }
 }
 
+/**
+ * An entry of a log that cannot be one. Also for those who only look at a store: they may find what no job has written.
+ *
+ * @param what a sentence about it
+ */
+export function manifestCorrupt(what: string, cause?: unknown): CheckpointError {
+  return new CheckpointError(
+    'ManifestCorrupt',
+    `${what} Nothing was changed. If it belongs to a job, restore it from a version or backup of the bucket; if there is none, start that job under a new name or in another checkpoint directory. If it belongs to no job, move it away.`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
 /** @param cause the error that the attempt met first, if any */
 export function fenced(job: string, n: number, cause?: unknown): CheckpointError {
   return new CheckpointError(

@@ -9,7 +9,7 @@ import {
   optional,
   type Shape,
 } from '../shape.js';
-import { CheckpointError } from './errors.js';
+import { CheckpointError, manifestCorrupt } from './errors.js';
 import type { Manifest } from './manifest.js';
 import { decodeSigned, deepest, encodeSigned, largest, type SignedFormat } from './signedJson.js';
 
@@ -17,12 +17,7 @@ import { decodeSigned, deepest, encodeSigned, largest, type SignedFormat } from 
 const format: SignedFormat = {
   magic: 'millrace-manifest',
   version: 1,
-  corrupt: (where, why, cause) =>
-    new CheckpointError(
-      'ManifestCorrupt',
-      `The manifest ${where} is corrupt: ${why}. Nothing was changed. Restore the object from a version or backup of the bucket; if there is none, start the job under a new name or in another checkpoint directory.`,
-      { cause },
-    ),
+  corrupt: (where, why, cause) => manifestCorrupt(`The manifest ${where} is corrupt: ${why}.`, cause),
   tooNew: (where, found) =>
     new CheckpointError(
       'ManifestTooNew',

@@ -1,7 +1,7 @@
 import { ForeignName } from '../flow/index.js';
 import type { ObjectStore } from '../store/objectStore.js';
 import { isDataName, noDataName, type EntropyMark } from './dataPlace.js';
-import { CheckpointError } from './errors.js';
+import { CheckpointError, manifestCorrupt } from './errors.js';
 import { logKey, logNumber, type Manifest } from './manifest.js';
 import { decodeManifest } from './manifestCodec.js';
 import { isSignedBy, type Signing } from './signature.js';
@@ -159,8 +159,7 @@ const restore = 'Restore the object from a version or backup of the bucket.';
 
 /** For example, an older entry copied over the newest one: the next entry would always find its slot taken. */
 function misplaced(where: string, n: number, says: Manifest, job: string): CheckpointError {
-  return new CheckpointError(
-    'ManifestCorrupt',
-    `The manifest ${where} should be entry ${n} of job '${job}', but is entry ${says.n} of job '${says.job}': another entry was copied over it. Nothing was changed. Restore the object from a version or backup of the bucket; if there is none, start the job under a new name or in another checkpoint directory.`,
+  return manifestCorrupt(
+    `The manifest ${where} should be entry ${n} of job '${job}', but is entry ${says.n} of job '${says.job}': another entry was copied over it.`,
   );
 }

@@ -415,7 +415,7 @@ export const errorCatalog: Readonly<
     ],
     ManifestCorrupt: [
       'An entry of the log is not what was written',
-      'Restore it from a version or backup of the bucket, or start the job under a new name',
+      'Restore it from a version or backup of the bucket, or start the job under a new name. What belongs to no job: move it away',
     ],
     ManifestTooLarge: [
       'A checkpoint needs a manifest of more than 64 MiB, or nested more than 1,000 deep',

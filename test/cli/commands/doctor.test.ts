@@ -199,6 +199,7 @@ describe.each([
     const found = await doctor('--fix', place.uri, ...named());
     expect(found.code).toBe(1);
     expect(found.err).toContain('Nothing was removed, because a log could not be read');
+    expect(found.err).toContain('If it belongs to no job, move it away.');
     expect(await uploadsOf(place.store, place.prefix)).toBe(6);
     // As the message says.
     expect((await doctor('--fix', `${place.uri}out/`, ...named())).code).toBe(0);
