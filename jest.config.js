@@ -12,7 +12,7 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // Those that take long run in CI: MILLRACE_TEST_LONG=1 npm test.
   testPathIgnorePatterns: process.env['MILLRACE_TEST_LONG'] === '1' ? [] : ['\\.long\\.test\\.ts$'],
-  // Of a machine with two cores, too, both.
+  // Uses every core. Jest's default leaves one of them free.
   maxWorkers: '100%',
   // What a file has loaded is never let go: a worker whose heap is large collects garbage most of the time.
   workerIdleMemoryLimit: '1000MB',
