@@ -44,13 +44,13 @@ import {
   monotonic,
   type Attempt,
   type Barrier,
-  type Json,
   type MemoryShare,
   type Signal,
 } from '../flow/index.js';
 import type { SourceProgress } from '../store/observe/sourceProgress.js';
 import { SourceStuck } from './errors.js';
 import type { RecordPlace } from './place.js';
+import { DurablePositions } from './durablePositions.js';
 import { EndlessPolls } from './endlessPolls.js';
 import type { DeadLetter, Source, SourceOutput, SourceReader } from './source.js';
 import { Standstill, type SourceWait } from './standstill.js';
@@ -104,10 +104,8 @@ export class SourcePump<T> {
   #ready = false;
   #sent = 0;
   #released = 0;
-  /** Positions in checkpoints that are not yet durable, in order, if the reader has `durable`. */
-  #undurable: { readonly checkpoint: number; readonly position: Json }[] = [];
-  /** The newest durable position, until it is reported to the reader. */
-  #durable: { readonly checkpoint: number; readonly position: Json } | undefined;
+  /** If the reader has `durable`. */
+  readonly #positions = new DurablePositions();
   /** Bytes sent before the newest barrier. */
   #beforeBarrier = 0;
   readonly #polls: EndlessPolls;
@@ -181,7 +179,8 @@ export class SourcePump<T> {
       id,
       kind: 'source',
       durable: (checkpoint) => {
-        this.#becameDurable(checkpoint);
+        this.#positions.durable(checkpoint);
+        if (!this.#polling) this.#reportDurable();
       },
     });
     this.#state = 'opened';
@@ -205,7 +204,7 @@ export class SourcePump<T> {
       const { snapshot: restored, ended } = this.#attempt.restored(id) ?? {};
       this.#over = ended === true || this.#options.flushed === true;
       // The restored position is the first that is reported, whatever its checkpoint.
-      if (restored !== undefined) this.#undurable.push({ checkpoint: 0, position: restored });
+      if (restored !== undefined) this.#positions.add(0, restored);
       const reader = source.open({
         id,
         attempt: this.#attempt,
@@ -224,18 +223,9 @@ export class SourcePump<T> {
     }
   }
 
-  #becameDurable(checkpoint: number): void {
-    const passed = this.#undurable.filter((each) => each.checkpoint <= checkpoint).length;
-    const newest = this.#undurable.splice(0, passed).at(-1);
-    if (newest === undefined) return;
-    this.#durable = { checkpoint, position: newest.position };
-    if (!this.#polling) this.#reportDurable();
-  }
-
   #reportDurable(): void {
-    const durable = this.#durable;
+    const durable = this.#positions.take();
     if (durable === undefined) return;
-    this.#durable = undefined;
     try {
       this.#reader?.durable?.(durable.position, durable.checkpoint);
     } catch (error) {
@@ -277,7 +267,7 @@ export class SourcePump<T> {
     this.#wakeup?.unsubscribe();
     this.#wakeup = undefined;
     this.#barriers.length = 0;
-    this.#undurable = [];
+    this.#positions.clear();
     this.#reader?.close();
     this.#reader = undefined;
     this.#share?.leave();
@@ -348,8 +338,7 @@ export class SourcePump<T> {
       const reader = this.#reader;
       if (reader === undefined) return;
       const snapshot = reader.position();
-      if (reader.durable !== undefined)
-        this.#undurable.push({ checkpoint: barrier.checkpoint, position: snapshot });
+      if (reader.durable !== undefined) this.#positions.add(barrier.checkpoint, snapshot);
       this.#beforeBarrier = this.#sent;
       this.#send(barrier);
       if (!this.#is('running') && !this.#is('ended')) return;
