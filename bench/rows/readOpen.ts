@@ -6,7 +6,8 @@ const url = (path: string): string => new URL(path, import.meta.url).href;
 /** Nothing limits the link, so what is compared is the work for each byte. Both have eight connections. */
 export const readOpen = comparison({
   name: 'read-open',
-  title: 'fragments, window 8, on an open link | a bare node:http pool of ranged GETs',
+  title:
+    'fragments, window 8, on an open link | a bare node:http pool of ranged GETs | the same with our libraries loaded',
   unit: 'bytes',
   processes: 'lasting',
   rounds: 3,
@@ -23,6 +24,11 @@ export const readOpen = comparison({
           params,
         },
         { name: 'pool', program: { module: url('../baselines/httpPool.js'), start: 'readBig' }, params },
+        {
+          name: 'loaded',
+          program: { module: url('../baselines/httpPool.js'), start: 'readBigLoaded' },
+          params,
+        },
       ],
       close: () => server.close(),
     };

@@ -25,7 +25,7 @@ const unequal = (row: {
     rounds: 1,
     warmups: 1,
     async prepare({ quick }) {
-      const objects = quick ? 8 : 32;
+      const objects = quick ? 8 : 96;
       const files = row.one ? 1 : objects;
       const server = await Child.start(
         { module: url('../servers/shaper.js'), start: 'shaper' },
@@ -48,7 +48,7 @@ const unequal = (row: {
 export const parallelism = unequal({
   name: 'parallelism',
   title:
-    'files of 32 objects of 0.5 MB with parallelism 8, one of four slow | with 1 | a bare node:http pool',
+    'files of 96 objects of 0.5 MB with parallelism 8, one of four slow | with 1 | a bare node:http pool',
   one: false,
   variants: { ours: { parallelism: 8 }, one: { parallelism: 1 } },
   pool: 'objectsOfLines',
@@ -61,7 +61,7 @@ export const parallelism = unequal({
 export const splits = unequal({
   name: 'splits',
   title:
-    'files of one object of 16 MB in splits, parallelism 8, one request of four slow | whole | a loop over ranges',
+    'files of one object of 48 MB in splits, parallelism 8, one request of four slow | whole | a loop over ranges',
   one: true,
   variants: { ours: { parallelism: 8, split: 5e5 }, whole: { parallelism: 1 } },
   pool: 'rangesOfLines',
