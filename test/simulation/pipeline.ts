@@ -18,7 +18,7 @@ import {
 } from 'millrace';
 import type { Clock } from 'millrace/operators';
 import type { Stores } from 'millrace/stores';
-import { filesSource } from '../../src/sources/files.js';
+import { filesSource } from '#src/sources/files.js';
 import { tableSink } from '../../examples/outbox/outbox.js';
 import { Table } from '../../examples/outbox/table.js';
 import { between } from './random.js';

@@ -138,6 +138,24 @@ export function drawScenario(seed: number): Scenario {
   };
 }
 
+/** Where the output of a scenario goes, and how its files are rolled and listed, drawn from a seed: half of them are files of lines. */
+export function drawOutput(seed: number): Pick<Scenario, 'output' | 'rollsByClock' | 'manifests'> {
+  const random = seeded(-seed);
+  const kinds = Object.keys(outputFormats) as (keyof typeof outputFormats)[];
+  const output =
+    random() < 0.5
+      ? undefined
+      : pick<NonNullable<Scenario['output']>>(random, ['table', 'outbox', 'files and outbox', ...kinds]);
+  const hasFiles = output !== 'table' && output !== 'outbox';
+  return {
+    ...(output !== undefined && { output }),
+    ...(hasFiles && {
+      rollsByClock: random() < 0.3,
+      manifests: output !== 'files and outbox' && random() < 0.3,
+    }),
+  };
+}
+
 function drawFate(random: () => number): Fate {
   const at = between(random, 1, 150);
   const kind = random();

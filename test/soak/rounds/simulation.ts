@@ -1,6 +1,6 @@
-/** Whole jobs in virtual time: a thousand scenarios per round. */
+/** Whole jobs in virtual time, with outputs of every kind: a thousand scenarios per round. */
 import { setImmediate as breathe } from 'node:timers/promises';
-import { drawScenario } from '../../simulation/scenario.js';
+import { drawOutput, drawScenario } from '../../simulation/scenario.js';
 import { simulate, type Result } from '../../simulation/simulation.js';
 import type { Round, Tally } from '../round.js';
 
@@ -12,7 +12,8 @@ async function run(seed: number): Promise<Tally> {
   const results: Result[] = [];
   const wrong: string[] = [];
   for (let i = 0; i < scenarios; i++) {
-    const scenario = drawScenario(seed * scenarios + i);
+    const drawn = seed * scenarios + i;
+    const scenario = { ...drawScenario(drawn), ...drawOutput(drawn) };
     const repeat = `simulate(${JSON.stringify(scenario)})`;
     try {
       const { events, ...result } = simulate(scenario);
