@@ -1,5 +1,6 @@
 import { checkOptions, required, type OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption } from '../../config/units.js';
+import { deferredInFlow, isDeferred } from '../../flow/deferred.js';
 import { fields, isRecord, isString, optional, type Shape } from '../../shape.js';
 import { checkDescription } from '../../store/description.js';
 import { encodeHeader } from '../../store/headerText.js';
@@ -43,12 +44,20 @@ export function uploadOf({
 /** Returns what the option says about a partition. */
 export type DescribeObjects = (partition: string) => ObjectDescription | undefined;
 
-/** Throws `InvalidOption`, also later if it is a function. */
+/** Throws `InvalidOption`; if it is a function, later, and `PromiseInFlow` if that is asynchronous. */
 export function objectsOf(
   id: string,
   option: ObjectOptions | ((partition: string) => ObjectOptions) | undefined,
 ): DescribeObjects {
-  if (typeof option === 'function') return (partition) => descriptionFrom(id, option(partition));
+  // All properties are optional, so a promise would be an object without settings.
+  if (isDeferred(option))
+    throw new InvalidOption(`fileSink '${id}': object`, option, 'an object or a function');
+  if (typeof option === 'function')
+    return (partition) => {
+      const options = option(partition);
+      if (isDeferred(options)) throw deferredInFlow(`object of fileSink('${id}') returned`, options);
+      return descriptionFrom(id, options);
+    };
   const described = option === undefined ? undefined : descriptionFrom(id, option);
   return () => described;
 }

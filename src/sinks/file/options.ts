@@ -261,9 +261,13 @@ export function settingsOf<A>(
   const duration = (name: string, value: Duration): number =>
     between(name, parseDuration(key(name), value), 1, 2 ** 31 - 1, 'between 1 ms and 24 days');
   const name = (which: 'prefix' | 'suffix'): string => {
-    const value = naming[which] ?? '';
-    if (/[/\u0000-\u001f]/.test(value))
-      throw new InvalidOption(key(`naming.${which}`), value, 'a string without slashes');
+    const value: unknown = naming[which] ?? '';
+    if (typeof value !== 'string' || /[/\u0000-\u001f]|\p{Surrogate}/u.test(value))
+      throw new InvalidOption(
+        key(`naming.${which}`),
+        value,
+        'Unicode without slashes and control characters',
+      );
     return value;
   };
 

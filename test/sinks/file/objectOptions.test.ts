@@ -63,6 +63,16 @@ describe('object', () => {
     expect(run.error).toMatchObject({ code: 'InvalidOption' });
   });
 
+  test('a promise is not taken for an object without settings', () => {
+    const asynchronous = (() => Promise.resolve(object)) as unknown as () => ObjectOptions;
+    const run = new Run(new World(small), { sink: { ...sink, object: asynchronous } });
+    run.line('p', 'x');
+    expect(run.error).toMatchObject({
+      code: 'PromiseInFlow',
+      message: expect.stringContaining("object of fileSink('out') returned a promise") as string,
+    });
+  });
+
   test.each([1, 4, 7, 19])(
     'what %i records before the crash began keeps the options it began with, with others after it',
     (records) => {
@@ -89,6 +99,7 @@ describe('object', () => {
       expect(settings).toThrow(message);
     };
     bad([], /fileSink 'out': object: /);
+    bad(Promise.resolve(object), /fileSink 'out': object: .*an object or a function/);
     bad({ contenttype: 'x' }, /Did you mean object\.contentType\?/);
     bad({ contentType: 1 }, /object\.contentType: /);
     bad({ contentType: ' x' }, /object: The content header "type"/);

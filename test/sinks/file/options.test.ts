@@ -40,7 +40,8 @@ describe('options', () => {
     bad({ inFlight: 0 }, 'inFlight');
     bad({ budget: '15MiB' }, 'budget');
     bad({ roll: { size: '1TiB' }, budget: '64MiB' }, 'budget');
-    bad({ naming: { prefix: 'a/b' } }, 'naming.prefix');
+    for (const prefix of ['a/b', 'a\n', '\ud800', 5]) bad({ naming: { prefix } }, 'naming.prefix');
+    bad({ naming: { suffix: 'a\udc00' } }, 'naming.suffix');
     bad({ roll: { age: 0 } }, 'roll.age');
     for (const checkpoints of [0, 1.5, -1, NaN, '3', true])
       bad({ roll: { checkpoints } }, 'roll.checkpoints');
