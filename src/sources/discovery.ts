@@ -81,6 +81,7 @@ export interface DiscoveryOptions {
   readonly format: Reader<unknown> | GroupReader<unknown>;
   readonly hidden: boolean;
   readonly unreadable: 'fail' | 'skip';
+  readonly vanished: 'fail' | 'skip';
   readonly links: Links;
   readonly allowEmpty: boolean;
   /** The discovery's part of the restored position, and the objects that it is in. */

@@ -41,7 +41,7 @@ export class ObjectVanished extends MillraceError {
   ) {
     super(
       'ObjectVanished',
-      `${object} was deleted before it was read to its end. Restore this version of it, and start the job again. If the source has \`discover\`, you can also set discover.vanished to 'skip': it then continues without the object. A source without \`discover\` needs the object; a job with another name reads what is there. Delete input only when the job's checkpoints are past it.`,
+      `${object} was deleted before it was read to its end. Restore this version of it, and start the job again; or set \`vanished\` of the source to 'skip', with which it continues without the object. Delete input only when the job's checkpoints are past it.`,
       { cause },
     );
   }

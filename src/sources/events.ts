@@ -29,9 +29,9 @@ export type SkippedEvent = {
 };
 
 /**
- * A matching object that cannot be read was skipped, because of `unreadable: 'skip'`. Once while it stays as it is: a continuous source
- * reports it again after a restart, or when a listing in between has not found it, or with another reason. It remembers 10,000 for
- * each URI, and reports any others at every listing.
+ * A matching object was skipped: it cannot be read (`unreadable: 'skip'`), or was deleted before it was read to its end (`vanished: 'skip'`).
+ * The former is reported once while it stays as it is: a continuous source reports it again after a restart, or when a listing in between
+ * has not found it, or with another reason. It remembers 10,000 for each URI, and reports any others at every listing.
  */
 export type InputSkippedEvent = {
   readonly type: 'input-skipped';

@@ -56,6 +56,11 @@ export interface FilesOptions<T> {
    */
   readonly unreadable?: 'fail' | 'skip';
   /**
+   * What happens if an object is deleted after it was found and before it is read to its end. `fail` (default): the job ends with
+   * `ObjectVanished`. `skip`: an event `input-skipped` reports it.
+   */
+  readonly vanished?: 'fail' | 'skip';
+  /**
    * How to handle symbolic links in local directories. Default `follow`. Otherwise they are handled as in `unreadable`.
    */
   readonly links?: Links;
@@ -88,6 +93,7 @@ const names: OptionNames<FilesOptions<never>> = {
   maxExpansion: true,
   compression: true,
   unreadable: true,
+  vanished: true,
   links: true,
   allowEmpty: true,
   parallelism: true,
@@ -187,6 +193,7 @@ export function filesSettings<T>(
     maxExpansion: positive('maxExpansion', options.maxExpansion ?? 10_000),
     compression: options.compression ?? 'auto',
     unreadable: options.unreadable ?? 'fail',
+    vanished: options.vanished ?? 'fail',
     links: options.links ?? 'follow',
     allowEmpty: options.allowEmpty ?? false,
     split: options.splits && splitSize(options.splits.size),
@@ -203,6 +210,7 @@ function checkFilesOptions<T>(options: FilesOptions<T>): void {
   if (typeof format?.name !== 'string' || !(readsGroups(format) || typeof format.decoder === 'function'))
     throw new InvalidOption('files: format', format, 'a format such as ndjson(), text() or bytes()');
   oneOf('files: unreadable', given.unreadable, ['fail', 'skip']);
+  oneOf('files: vanished', given.vanished, ['fail', 'skip']);
   oneOf('files: compression', given.compression, ['auto', 'none', ...codecs.map(({ name }) => name)]);
   if (readsGroups(format) && (given.compression ?? 'auto') !== 'auto')
     throw new InvalidOption('files: compression', given.compression, `absent: ${format.name} has its own`);

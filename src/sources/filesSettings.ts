@@ -17,6 +17,7 @@ export interface FilesSettings<T> {
   readonly maxExpansion: number;
   readonly compression: CodecName | 'auto';
   readonly unreadable: 'fail' | 'skip';
+  readonly vanished: 'fail' | 'skip';
   readonly links: Links;
   readonly allowEmpty: boolean;
   /** The maximum size of a split. Bytes; `undefined`: objects are read whole. */

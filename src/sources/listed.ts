@@ -18,6 +18,7 @@ import { listedPosition, listedPositionOf, type ListedPosition } from './listedP
 import { ListedRoot } from './listedRoot.js';
 import { badPosition } from './position.js';
 import { resumedObjects, type ResumedObject } from './resumedObjects.js';
+import { skipsVanished } from './vanished.js';
 
 /** Finds listed objects. */
 export const listed = (options: DiscoveryOptions): Discovery => new Listed(options);
@@ -70,6 +71,10 @@ class Listed implements Discovery {
       object === undefined
         ? { root: uris.length, last: this.#last }
         : { root: object.root, uri: hideUserInfo(uris[object.root] ?? ''), after: object.key };
+  }
+
+  lost(_object: FileObject, error: unknown): boolean {
+    return skipsVanished(this.#options, error);
   }
 
   next(answer: (object: FileObject | undefined) => void): void {
@@ -163,11 +168,21 @@ class Listed implements Discovery {
     return new ListedRoot(index, uri, after, this.#options);
   }
 
-  #resume({ asksFor, request }: ResumedObject): void {
-    this.#ask(asksFor, request, (object) => {
-      this.#resuming.shift();
-      this.#give(object);
-    });
+  #resume({ position, asksFor, request }: ResumedObject): void {
+    this.#ask(
+      asksFor,
+      request,
+      (object) => {
+        this.#resuming.shift();
+        this.#give(object);
+      },
+      (error) => {
+        if (!skipsVanished(this.#options, error)) return false;
+        this.#resuming.shift();
+        this.#options.givenUp(position);
+        return true;
+      },
+    );
   }
 
   #list(root: ListedRoot): void {
@@ -180,7 +195,13 @@ class Listed implements Discovery {
     this.#ask(root.asksFor, request, () => undefined);
   }
 
-  #ask<R>(asked: string, request: Observable<R>, answered: (answer: R) => void): void {
+  /** @param tolerates whether the discovery continues after an error */
+  #ask<R>(
+    asked: string,
+    request: Observable<R>,
+    answered: (answer: R) => void,
+    tolerates: (error: unknown) => boolean = () => false,
+  ): void {
     this.#asked = asked;
     this.#requests.add(
       request.subscribe({
@@ -190,6 +211,11 @@ class Listed implements Discovery {
           this.#advance();
         },
         error: (error: unknown) => {
+          if (tolerates(error)) {
+            this.#asked = undefined;
+            this.#advance();
+            return;
+          }
           this.#answer = undefined;
           this.#options.fail(error);
         },

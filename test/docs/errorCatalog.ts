@@ -305,7 +305,7 @@ export const errorCatalog: Readonly<
     ],
     ObjectVanished: [
       'An input object was deleted before it was read to its end',
-      "Restore this version of it; or, if the source has `discover`, start the job with `discover.vanished: 'skip'`",
+      "Restore this version of it; or start the job with `vanished: 'skip'` of the source",
     ],
     SourceOverflow: [
       'An Observable emits faster than the job reads',

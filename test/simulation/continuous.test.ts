@@ -73,7 +73,7 @@ function live(
     // A run may read more or fewer objects at the same time than the one before it.
     const parallelism = between(random, 1, 5);
     const splits = split === undefined ? {} : { splits: { size: between(random, 1, split) } };
-    const discover = { every: '2s', changed: 'read', vanished: 'skip', longestUpload: '5m' } as const;
+    const discover = { every: '2s', changed: 'read', longestUpload: '5m' } as const;
     const leaf = job
       .source(
         'in',
@@ -82,6 +82,7 @@ function live(
           parallelism,
           ...splits,
           discover,
+          vanished: 'skip',
         }),
       )
       .pipe(fileSink('out', 'memory://lake/out', { format: ndjson(), roll: { age: '1s' } }));

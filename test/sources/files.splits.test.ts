@@ -195,7 +195,8 @@ describe('splits: objects that change in a continuous source', () => {
         parallelism: changed === 'ignore' ? 1 : 3,
         splits: { size: 20 },
         prefetch: { fragment: 10, window: 2 },
-        discover: { every: '1s', changed, vanished: 'skip' },
+        vanished: 'skip',
+        discover: { every: '1s', changed },
       },
       1,
     ).open({

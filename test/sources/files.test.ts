@@ -12,6 +12,7 @@ import { createStores } from '../../src/store/registry.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import type { ListPage, ObjectBody, ObjectInfo, ObjectStore } from '../../src/store/objectStore.js';
 import { counting } from '../../src/store/decorators/counting.js';
+import type { InputSkippedEvent } from '../../src/sources/events.js';
 import { files } from '../../src/sources/files.js';
 import {
   gzipMembers,
@@ -389,6 +390,13 @@ describe('files: bad input', () => {
     );
   });
 
+  const skippedIn = ({ attempt }: Reading<unknown>): unknown[] =>
+    attempt.trace.flatMap((each) =>
+      each.type === 'report' && each.event.type === 'input-skipped'
+        ? [(each.event as unknown as InputSkippedEvent).object]
+        : [],
+    );
+
   const replace = (when: 'before' | 'during') => async () => {
     const objects = memoryWith({ 'a.txt': 'one\ntwo\n', 'b.txt': 'three\n' });
     const source = slicedFiles('memory://lake/', { format: text(), prefetch: { window: 1, fragment: 4 } }, 1);
@@ -410,7 +418,7 @@ describe('files: bad input', () => {
     });
   });
 
-  it('after an object vanished, the source needs it as it was, as the error says, and then continues; `discover` cannot be added', async () => {
+  it('after an object vanished, the source needs it as it was, or is told to skip it; `discover` cannot be added', async () => {
     const a = 'one\ntwo\n';
     const objects = memoryWith({ 'a.txt': a, 'b.txt': 'three\n' });
     const options = { format: text(), prefetch: { window: 1, fragment: 4 } };
@@ -419,19 +427,57 @@ describe('files: bad input', () => {
     objects.delete(['a.txt']).subscribe();
     const { error } = await readAll(source, objects, position);
     expect(error).toMatchObject({ code: 'ObjectVanished', retryable: false });
-    expect(String(error)).toContain('Restore this version of it, and start the job again.');
-    expect(String(error)).toContain('A source without `discover` needs the object');
-    const live = slicedFiles(
-      'memory://lake/',
-      { ...options, discover: { every: '1s', vanished: 'skip' } },
-      1,
-    );
+    expect(String(error)).toContain('Restore this version of it, and start the job again; or set');
+    expect(String(error)).toContain("or set `vanished` of the source to 'skip'");
+    const skipping = slicedFiles('memory://lake/', { ...options, vanished: 'skip' }, 1);
+    const rest = await readAll(skipping, objects, position);
+    expect([rest.records, rest.error]).toEqual([['three'], undefined]);
+    expect(skippedIn(rest)).toEqual(['memory://lake/a.txt']);
+    const after = rest.positions.at(-1)!.position;
+    expect((await readAll(source, objects, after)).records).toEqual([]);
+    const live = slicedFiles('memory://lake/', { ...options, discover: { every: '1s' } }, 1);
     await expect(readAll(live, objects, position)).rejects.toMatchObject({
       code: 'BadPosition',
       message: expect.stringContaining("'listed' instead of 'continuous': `discover` was added.") as string,
     });
     objects.put('a.txt', Buffer.from(a)).subscribe();
     expect((await readAll(source, objects, position)).records).toEqual(['two', 'three']);
+  });
+
+  it('with vanished: skip, an object that is deleted at any request is skipped, and reported if it was found', async () => {
+    const contents = { 'a.txt': 'a1\na2\n', 'b.txt': 'b1\nb2\n', 'c.txt': 'c1\nc2\n' };
+    for (const parallelism of [1, 2])
+      for (const gone of Object.keys(contents))
+        for (let at = 1; at <= 8; at++) {
+          const objects = memoryWith(contents);
+          let gets = 0;
+          const deleting = decorate(objects, (call, run) =>
+            defer(() => {
+              if (call.method === 'get' && ++gets === at) objects.delete([gone]).subscribe();
+              return run;
+            }),
+          );
+          const read = (vanished: 'fail' | 'skip', position?: Json) =>
+            readAll(
+              slicedFiles(
+                'memory://lake/*.txt',
+                { format: text(), parallelism, vanished, prefetch: { window: 1, fragment: 3 } },
+                1,
+              ),
+              position === undefined ? deleting : objects,
+              position,
+            );
+          const whole = await read('skip');
+          expect(whole.error).toBeUndefined();
+          const all = Object.keys(contents).flatMap((key) => [`${key[0]}1`, `${key[0]}2`]);
+          const missing = all.filter((line) => !whole.records.includes(line));
+          expect([...whole.records, ...missing].sort()).toEqual(all);
+          expect(missing.filter((line) => line[0] !== gone[0])).toEqual([]);
+          expect(skippedIn(whole)).toEqual(missing.length > 0 ? [`memory://lake/${gone}`] : []);
+          // A later start, at any position after the deletion, needs what it skipped no more.
+          const end = whole.positions.at(-1)!;
+          expect((await read('fail', end.position)).records).toEqual([]);
+        }
   });
 
   it('never mixes two versions of an object: one replaced between two fragments is ObjectChanged', async () => {

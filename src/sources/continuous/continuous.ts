@@ -21,10 +21,11 @@ import { hideUserInfo } from '../../path/index.js';
 import { isStoreError } from '../../store/errors.js';
 import type { Discover, Discovery, DiscoveryLag, DiscoveryOptions, FileObject } from '../discovery.js';
 import { HorizonFull, ObjectChanged, ObjectVanished } from '../errors.js';
-import type { DiscoveryFailedEvent, InputChangedEvent, InputSkippedEvent } from '../events.js';
+import type { DiscoveryFailedEvent, InputChangedEvent } from '../events.js';
 import { isUnread } from '../filesPosition.js';
 import { ListedRoot } from '../listedRoot.js';
 import { resumedObjects, type ResumedObject } from '../resumedObjects.js';
+import { skipsVanished } from '../vanished.js';
 import { Hints, type Look } from './hints.js';
 import { continuousPosition, continuousPositionOf } from './position.js';
 import { ReadVersions, type Changed } from './readVersions.js';
@@ -37,7 +38,6 @@ export interface ContinuousSettings {
   readonly every: number;
   readonly hints: Observable<string> | undefined;
   readonly changed: Changed;
-  readonly vanished: 'fail' | 'skip';
   /** Milliseconds. */
   readonly longestUpload: number;
   /** The maximum number of versions within the horizons. */
@@ -257,19 +257,11 @@ class Continuous implements Discovery {
 
   /** Whether the source continues without a version that is gone. `unread`: nothing of it was read. */
   #tolerates({ root, key }: Look, unread: boolean, error: unknown): boolean {
-    const { changed, vanished } = this.#settings;
-    if (error instanceof ObjectChanged && (unread || changed === 'read')) {
+    if (error instanceof ObjectChanged && (unread || this.#settings.changed === 'read')) {
       this.#looks.push({ root, key, lost: true });
       return true;
     }
-    if (!(error instanceof ObjectVanished) || vanished !== 'skip') return false;
-    this.#options.report({
-      type: 'input-skipped',
-      operator: this.#options.id,
-      object: error.object,
-      reason: 'It was deleted before it was read to its end.',
-    } satisfies InputSkippedEvent);
-    return true;
+    return skipsVanished(this.#options, error);
   }
 
   #reportChanged(root: number, key: string): void {

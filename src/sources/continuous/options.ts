@@ -22,11 +22,6 @@ export interface DiscoverOptions {
    */
   readonly changed?: 'ignore' | 'read';
   /**
-   * What happens if an object is deleted after it was found and before it is read to its end. `fail` (default): the job ends with
-   * `ObjectVanished`. `skip`: an event `input-skipped` reports it.
-   */
-  readonly vanished?: 'fail' | 'skip';
-  /**
    * The maximum time between the date of an object and its appearance. S3 dates a multipart object by the start of its
    * upload. Objects that appear later than that are not found. Checkpoints hold a digest (20 bytes) of each object that is younger.
    * Default 1 day.
@@ -38,7 +33,6 @@ const names: OptionNames<DiscoverOptions> = {
   every: true,
   hints: true,
   changed: true,
-  vanished: true,
   longestUpload: true,
 };
 
@@ -49,9 +43,8 @@ const most = 2_000_000;
 export function discovering(options: DiscoverOptions): ContinuousSettings {
   required('files: discover', options);
   checkOptions('files', options, names, 'discover.');
-  const { hints, changed = 'ignore', vanished = 'fail', longestUpload = '1d' } = options;
+  const { hints, changed = 'ignore', longestUpload = '1d' } = options;
   oneOf('files: discover.changed', changed, ['ignore', 'read']);
-  oneOf('files: discover.vanished', vanished, ['fail', 'skip']);
   if (hints !== undefined && !isObservable(hints))
     throw new InvalidOption('files: discover.hints', hints, 'an Observable');
   const every = parseDuration('files: discover.every', options.every);
@@ -60,7 +53,6 @@ export function discovering(options: DiscoverOptions): ContinuousSettings {
     every,
     hints,
     changed,
-    vanished,
     longestUpload: parseDuration('files: discover.longestUpload', longestUpload),
     most,
   };

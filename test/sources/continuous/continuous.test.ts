@@ -278,8 +278,12 @@ describe('a continuous source', () => {
 
   describe('that reads several objects at a time', () => {
     /** Two objects, the first of which is not delivered, although it is open: the second one is read. */
-    const opened = async (discover: Partial<DiscoverOptions>): Promise<Live> => {
+    const opened = async (
+      discover: Partial<DiscoverOptions>,
+      options: Partial<FilesOptions<Line>> = {},
+    ): Promise<Live> => {
       const live = new Live();
+      live.options = options;
       live.parallelism = 2;
       live.put('in/a', 1);
       live.put('in/b', 2);
@@ -329,11 +333,11 @@ describe('a continuous source', () => {
 
     it('skips an open object that is deleted, and reads it when it comes again', async () => {
       for (const restarted of [false, true]) {
-        const live = await opened({ vanished: 'skip' });
+        const live = await opened({}, { vanished: 'skip' });
         if (restarted) await live.stop();
         live.lake.store.delete(['in/a']).subscribe();
         release(live);
-        if (restarted) live.start({ vanished: 'skip' });
+        if (restarted) live.start();
         await live.pass(5 * second);
         live.put('in/a', 1);
         await live.pass(20 * second);
@@ -348,16 +352,18 @@ describe('a continuous source', () => {
       live.lake.store.delete(['in/a']).subscribe();
       live.put('in/c', 3);
       release(live);
-      const advice = expect.stringContaining("set discover.vanished to 'skip'") as unknown;
+      const advice = expect.stringContaining("set `vanished` of the source to 'skip'") as unknown;
       for (let start = 0; start < 2; start++) {
         live.start();
         await live.pass(20 * second);
         expect(live.outcome).toMatchObject({ code: 'ObjectVanished', message: advice });
       }
-      live.start({ vanished: 'skip' });
+      live.options = { vanished: 'skip' };
+      live.start();
       await live.pass(20 * second);
       expect(live.read).toEqual([2, 3]);
       await live.stop();
+      live.options = {};
       live.put('in/d', 4);
       live.start();
       await live.pass(20 * second);
@@ -374,7 +380,8 @@ describe('a continuous source', () => {
       live.before = ({ method, key }) => {
         if (method === 'get' && key === 'in/a') live.lake.store.delete([key]).subscribe();
       };
-      live.start({ vanished });
+      live.options = { vanished };
+      live.start();
       await live.pass(20 * second);
       if (vanished === 'fail') expect(live.outcome).toMatchObject({ code: 'ObjectVanished' });
       else {
@@ -601,7 +608,7 @@ test('options are checked', () => {
     { every: 0 },
     { every: 'soon' },
     { every: '1s', changed: 'maybe' },
-    { every: '1s', vanished: 'maybe' },
+    { every: '1s', vanished: 'skip' },
     { every: '1s', hints: ['a'] },
     { every: '1s', longestUpload: -1 },
     { every: '1s', often: true },
