@@ -1,6 +1,6 @@
 /** A caller of a recoverable writer with a log of checkpoints, on any store with small parts. */
 import fc from 'fast-check';
-import { Observable } from 'rxjs';
+import { lastValueFrom, Observable } from 'rxjs';
 import {
   decorate,
   StoreError,
@@ -8,7 +8,7 @@ import {
   type RecoverableFile,
   type RecoverableWriter,
 } from 'millrace/stores';
-import { content, objectsIn, part, writerOn } from './support.js';
+import { codeOf, content, objectsIn, part, writerOn } from './support.js';
 
 export const name = 'a.bin';
 
@@ -50,79 +50,109 @@ export async function recovered(store: ObjectStore, { state }: Durable): Promise
 /** A store that fails its n-th request, before or after its effect. */
 export function failingAt(inner: ObjectStore, n: number, when: 'before' | 'after'): ObjectStore {
   let calls = 0;
-  const failure = new StoreError('Unavailable', 'The server does not answer.');
-  return decorate(inner, (_, run) => {
-    const fails = ++calls === n;
-    if (!fails) return run;
-    return new Observable((out) => {
-      const fail = (): void => out.error(failure);
-      if (when === 'after') run.subscribe({ error: fail, complete: fail });
-      else fail();
-    });
+  return decorate(inner, (_, run) => (++calls === n ? failing(run, when) : run));
+}
+
+function failing<T>(run: Observable<T>, when: 'before' | 'after'): Observable<T> {
+  return new Observable((out) => {
+    const fail = (): void => out.error(new StoreError('Unavailable', 'The server does not answer.'));
+    if (when === 'after') run.subscribe({ error: fail, complete: fail });
+    else fail();
   });
 }
 
 export type Step =
   | { readonly do: 'write'; readonly size: number }
-  | { readonly do: 'persist' | 'close' | 'crash' | 'fail' | 'commit' | 'zombie' | 'cleanup' };
+  /** The request after `after` others gets no answer. */
+  | { readonly do: 'fails'; readonly after: number; readonly when: 'before' | 'after' }
+  | { readonly do: (typeof simple)[number] };
+
+const simple = [
+  ...(['persist', 'persist', 'close', 'crash', 'fail', 'commit', 'zombie', 'cleanup'] as const),
+  // A lifecycle rule removes all unfinished uploads, and another program writes over what is published or lost.
+  ...(['removed', 'foreign'] as const),
+];
 
 export const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('write' as const), size: fc.integer({ min: 0, max: 3 * part }) }),
   fc.record({
-    do: fc.constantFrom(
-      'persist' as const,
-      'persist' as const,
-      'close' as const,
-      'crash' as const,
-      'fail' as const,
-      'commit' as const,
-      'zombie' as const,
-      'cleanup' as const,
-    ),
+    do: fc.constant('fails' as const),
+    after: fc.integer({ min: 0, max: 5 }),
+    when: fc.constantFrom('before' as const, 'after' as const),
   }),
+  { arbitrary: fc.record({ do: fc.constantFrom(...simple) }), weight: 2 },
 );
+
+/** What the caller has to publish, and what must be at its key. */
+interface Pending {
+  readonly committable: string;
+  readonly name: string;
+  readonly size: number;
+  state: 'unpublished' | 'published' | 'lost';
+  foreign: boolean;
+  /** Its tails were removed. */
+  clean: boolean;
+}
+
+/** Of another program, as long as ours. */
+const stranger = (size: number): Buffer => content(size, 7);
 
 /**
  * A caller with a log of checkpoints. Zombies are files of processes that were thought dead: they go on.
  */
 export class Model {
   readonly #store: ObjectStore;
+  readonly #failingStore: ObjectStore;
+  #fails: { after: number; readonly when: 'before' | 'after' } | undefined;
+  /** Requests that got no answer. */
+  #failures = 0;
+  /** Those before the last call that reported one. */
+  #reported = 0;
   #writer: RecoverableWriter;
   #file: { readonly open: RecoverableFile; readonly name: string } | undefined;
   #files = 0;
   #durable: (Durable & { readonly name: string }) | undefined;
-  readonly #pending: { readonly committable: string; readonly name: string; readonly size: number }[] = [];
-  readonly #published = new Map<string, number>();
+  readonly #pending: Pending[] = [];
   readonly #zombies: RecoverableFile[] = [];
 
   constructor(store: ObjectStore) {
     this.#store = store;
-    this.#writer = writerOn(store);
+    this.#failingStore = decorate(store, (_, run) => {
+      const fails = this.#fails;
+      if (fails === undefined || fails.after-- > 0) return run;
+      this.#fails = undefined;
+      this.#failures++;
+      return failing(run, fails.when);
+    });
+    this.#writer = writerOn(this.#failingStore);
   }
 
   async run(step: Step): Promise<void> {
     switch (step.do) {
-      case 'write': {
-        const { open } = await this.#current();
-        return open.write(content(step.size, open.size));
-      }
-      case 'persist': {
-        const { open, name } = await this.#current();
-        const earlier = this.#durable;
-        this.#durable = { state: await open.persist(), size: open.size, name };
-        if (earlier?.state !== undefined && earlier.state !== this.#durable.state)
-          await this.#writer.cleanup(earlier.state);
+      case 'fails':
+        this.#fails = { after: step.after, when: step.when };
         return;
-      }
-      case 'close': {
-        const { open, name } = await this.#current();
-        this.#pending.push({ committable: await open.closeForCommit(), name, size: open.size });
-        this.#file = this.#durable = undefined;
-        return;
-      }
+      case 'write':
+        return this.#attempt(async () => {
+          const { open } = await this.#current();
+          await open.write(content(step.size, open.size));
+        });
+      case 'persist':
+        return this.#attempt(async () => {
+          const { open, name } = await this.#current();
+          const earlier = this.#durable;
+          this.#durable = { state: await open.persist(), size: open.size, name };
+          if (earlier?.state !== undefined && earlier.state !== this.#durable.state)
+            await this.#writer.cleanup(earlier.state);
+        });
+      case 'close':
+        return this.#attempt(async () => {
+          const { open, name } = await this.#current();
+          this.#add(await open.closeForCommit(), name, open.size);
+          this.#file = this.#durable = undefined;
+        });
       case 'crash':
-        if (this.#file !== undefined) this.#zombies.push(this.#file.open);
-        this.#restart();
+        this.#crash();
         return;
       case 'fail':
         await this.#writer.close();
@@ -138,23 +168,30 @@ export class Model {
         }
         return;
       case 'cleanup':
-        for (const { committable, name } of this.#pending)
-          if (this.#published.has(name)) await this.#writer.cleanup(committable);
+        return this.#cleanUp(this.#pending.filter(({ state }) => state === 'published'));
+      case 'removed':
+        return this.#remove();
+      case 'foreign':
+        return this.#overwrite();
     }
   }
 
   async end(): Promise<void> {
     await this.#commit();
     await this.#commit();
-    for (const { committable } of this.#pending) await this.#writer.cleanup(committable);
+    await this.#cleanUp(this.#pending);
     await this.#commit();
     const left = this.#durable === undefined ? 0 : 1;
     const found = await objectsIn(this.#store);
-    for (const [name, size] of this.#published) expect(found[`out/${name}`]).toEqual(content(size));
     const isTail = (each: string): boolean => each.startsWith('out/.millrace-tails/');
+    const expected = this.#pending
+      .filter(({ state, foreign }) => state === 'published' || foreign)
+      .map(({ name, size, foreign }) => [`out/${name}`, foreign ? stranger(size) : content(size)] as const);
+    expect(Object.fromEntries(Object.entries(found).filter(([key]) => !isTail(key)))).toEqual(
+      Object.fromEntries(expected),
+    );
     const tails = Object.keys(found).filter(isTail);
-    expect(Object.keys(found).length - tails.length).toBe(this.#published.size);
-    expect(tails.length).toBeLessThanOrEqual(left + this.#zombies.length * 20);
+    expect(tails.length).toBeLessThanOrEqual(left + (this.#zombies.length + this.#failures) * 20);
   }
 
   async #current(): Promise<{ readonly open: RecoverableFile; readonly name: string }> {
@@ -163,20 +200,78 @@ export class Model {
     return (this.#file ??= { open: await this.#writer.open(name), name });
   }
 
+  /** A request without an answer makes the file unusable: it is closed, and the last checkpoint counts. */
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'Unavailable' });
+      expect(this.#failures).toBeGreaterThan(this.#reported);
+      this.#reported = this.#failures;
+      await this.#writer.close();
+      this.#restart();
+    }
+  }
+
+  #crash(): void {
+    if (this.#file !== undefined) this.#zombies.push(this.#file.open);
+    this.#restart();
+  }
+
   /** A new process: it has only the log. */
   #restart(): void {
-    this.#writer = writerOn(this.#store);
+    this.#writer = writerOn(this.#failingStore);
     this.#file = undefined;
     const { state, size, name } = this.#durable ?? {};
     if (state !== undefined && size !== undefined && name !== undefined)
-      this.#pending.push({ committable: this.#writer.recover(state), name, size });
+      this.#add(this.#writer.recover(state), name, size);
     this.#durable = undefined;
   }
 
+  #add(committable: string, name: string, size: number): void {
+    this.#pending.push({ committable, name, size, state: 'unpublished', foreign: false, clean: false });
+  }
+
   async #commit(): Promise<void> {
-    for (const { committable, name, size } of this.#pending) {
-      await this.#writer.commit(committable);
-      this.#published.set(name, size);
+    for (const file of this.#pending) {
+      const code = await this.#answer(() => this.#writer.commit(file.committable));
+      if (file.state === 'unpublished') file.state = 'published';
+      if (!file.foreign && file.state === 'published') expect(code).toBeUndefined();
+      else if (file.clean) expect(['LostJournal', 'ForeignObject', 'LostUpload']).toContain(code);
+      else expect(code).toBe(file.foreign ? 'ForeignObject' : 'LostUpload');
+      if (code !== 'LostUpload') continue;
+      const accepted = { onMissingCommitted: 'accept' } as const;
+      expect(await this.#answer(() => this.#writer.commit(file.committable, accepted))).toBeUndefined();
+    }
+  }
+
+  async #cleanUp(files: readonly Pending[]): Promise<void> {
+    for (const file of files) {
+      expect(await this.#answer(() => this.#writer.cleanup(file.committable))).toBeUndefined();
+      file.clean = true;
+    }
+  }
+
+  /** What a call ends with, once all of its requests have an answer. */
+  async #answer(call: () => Promise<unknown>): Promise<string | undefined> {
+    const code = await codeOf(call());
+    return code === 'Unavailable' ? this.#answer(call) : code;
+  }
+
+  /** While no process runs. */
+  async #remove(): Promise<void> {
+    this.#crash();
+    const { uploads } = await lastValueFrom(this.#store.listUploads({ prefix: '' }));
+    for (const { key, uploadId } of uploads)
+      await lastValueFrom(this.#store.abortUpload(key, uploadId), { defaultValue: undefined });
+    for (const file of this.#pending) if (file.state === 'unpublished') file.state = 'lost';
+  }
+
+  async #overwrite(): Promise<void> {
+    for (const file of this.#pending) {
+      if (file.state === 'unpublished') continue;
+      await lastValueFrom(this.#store.put(`out/${file.name}`, stranger(file.size)));
+      file.foreign = true;
     }
   }
 }

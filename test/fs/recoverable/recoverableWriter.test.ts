@@ -73,9 +73,9 @@ describe.each([
     }
   });
 
-  test('in any order of writes, checkpoints, crashes and recoveries', () =>
+  test('in any order of writes, checkpoints, crashes, recoveries and failing requests; or what was lost or replaced is reported', () =>
     fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
         const model = new Model(place.open());
         for (const each of steps) await model.run(each);
         await model.end();
