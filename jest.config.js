@@ -14,7 +14,7 @@ export default {
   testPathIgnorePatterns: process.env['MILLRACE_TEST_LONG'] === '1' ? [] : ['\\.long\\.test\\.ts$'],
   // Uses every core. Jest's default leaves one of them free.
   maxWorkers: '100%',
-  // What a file has loaded is never let go: a worker whose heap is large collects garbage most of the time.
+  // What a test file has loaded is never freed, and a worker with a large heap spends most of its time collecting garbage.
   workerIdleMemoryLimit: '1000MB',
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {

@@ -146,7 +146,7 @@ export type { ConfigOptions } from './config/options.js';
 export type { S3Options } from './config/s3Options.js';
 export type { Duration, Size } from './config/units.js';
 
-// Stores for trying out a job. millrace/stores and millrace/testing export these, too, and everything else about stores.
+// Stores for trying out a job. millrace/stores and millrace/testing also export these, and everything else about stores.
 export { decorate } from './store/decorators/decorate.js';
 export { startGateway } from './store/gateway/index.js';
 export { listAll } from './store/helpers.js';

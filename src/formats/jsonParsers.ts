@@ -58,7 +58,7 @@ export function jsonParsers<T>(of: string, options: NdjsonOptions<T>): JsonParse
   };
 }
 
-/** A class of its own: functions of a schema may throw a `SyntaxError`, too, and that is their mistake. */
+/** Not a `SyntaxError`: functions of a schema may throw one, and that is their mistake. */
 class NotParsed extends Error {}
 
 function limited(maxDepth: number, parse: Parse<unknown>): Parse<unknown> {

@@ -20,7 +20,7 @@ export interface FileEncoder<T> {
   /**
    * Called at a checkpoint if `write` or `flush` was called since the last one: see {@link Restore}.
    *
-   * @param all return the rows of earlier checkpoints, too, because they are stored in too many places
+   * @param all also return the rows of earlier checkpoints, because they are stored in too many places
    */
   persist?(all: boolean): Persisted;
   /**

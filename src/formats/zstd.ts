@@ -52,7 +52,7 @@ export class ZstdFinder implements FrameFinder {
     }
   }
 
-  /** Whether the header is complete. A string: it is not one. */
+  /** Whether the header is complete. A string: why it is not a header. */
   #frame(header: Buffer): boolean | string {
     if (header.length < 5) return false;
     const magic = header.readUInt32LE(0);

@@ -2,8 +2,8 @@
  * What jobs have left in a store, and what of it is garbage: unfinished uploads of sinks, and data objects that no checkpoint
  * refers to. Reads only.
  *
- * 1. **Logs.** A folder with a log is a job's. Of each log, the newest entry is read. Everyone who may write somewhere below the place can put
- *    a log there, which says of any job that its attempts are over. So a log is *proof* only if the user names its folder, or a key has
+ * 1. **Logs.** A folder with a log is a job's. The newest entry of each log is read. Everyone who may write below the place can put
+ *    a log there that claims that the attempts of any job are over. So a log is *proof* only if the user names its folder, or a key has
  *    signed it. Any other can protect what it names, but nothing is garbage because of it: that is *unproven*.
  * 2. **Uploads.** The name of a file tells the job, the sink and the epoch that created it. An upload is *garbage* if the epoch is
  *    below that of the newest entry, whose claim ended all earlier attempts, and the entry does not name it: it is never named

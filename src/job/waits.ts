@@ -82,7 +82,7 @@ function checkpointWait(wait: CheckpointWait | undefined, failure: { readonly er
 }
 
 /**
- * The leaves and ids of terminals. A leaf that shares another's flow shares its attempt, too, so the leaf of a
+ * The leaves and ids of terminals. A leaf that shares another's flow also shares its attempt, so the leaf of a
  * terminal is not known then; only its id is reported.
  */
 function blamed(

@@ -31,7 +31,7 @@ export interface WatermarkOptions<A> {
   readonly outOfOrder?: Duration;
   /**
    * The input is idle when no record has come for this long: merges then do not wait for its event time. A source that is
-   * held up by slow operators after it counts as idle, too, so this should be longer than such delays. Default: it is
+   * held up by slow operators after it also counts as idle, so this should be longer than such delays. Default: it is
    * never idle.
    */
   readonly idle?: Duration;

@@ -10,7 +10,7 @@ import { monotonic, type Clock, type Json } from '../flow/index.js';
 const manyPolls = 200_000;
 /** Polls before the position is compared, which costs more than counting. */
 const fewPolls = 1000;
-/** A reader that is occasionally woken without data reaches `manyPolls`, too, but not within this time. */
+/** A reader that is occasionally woken without data also reaches `manyPolls`, but not within this time. */
 const loopMillis = 10 * 60_000;
 
 export class EndlessPolls {

@@ -3,7 +3,7 @@
  *
  * Objects come one by one in their order and are cut into fragments; fragments are fetched ahead of the reader, several
  * at a time, and consumed in order within their object. The first `objects` of those that are not read to their end have
- * a **lane** each: the reader may read them in turn. The objects after them are fetched ahead, too, and get a lane when
+ * a **lane** each: the reader may read them in turn. The objects after them are also fetched ahead, and get a lane when
  * one before them is over. So small objects are read ahead like one large one.
  *
  * All objects of the source share one budget of `window` × `fragment` bytes, for fragments that are being fetched and

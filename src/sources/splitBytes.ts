@@ -12,7 +12,7 @@ export interface StoredBytes {
   read(): Chunk;
 }
 
-/** Of what is fetched, the bytes that belong to a split. */
+/** The bytes that belong to a split, out of those that are fetched. */
 export class SplitBytes implements StoredBytes {
   readonly #fetched: StoredBytes;
   readonly #scanner: SplitScanner;

@@ -120,7 +120,7 @@ async function rules(
 const isEmpty = (store: ObjectStore, prefix: string): Observable<boolean> =>
   store.list({ prefix, limit: 1 }).pipe(map(({ objects }) => objects.length === 0));
 
-/** The jobs whose logs can be read. Of the others nothing is garbage. */
+/** The jobs whose logs can be read. Nothing of the others is garbage. */
 async function knownJobs(
   session: Session,
   logs: readonly { readonly location: StoreLocation; readonly isNamed: boolean }[],

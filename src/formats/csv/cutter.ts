@@ -44,7 +44,7 @@ export class CsvCutter implements Cutter {
   lineEnd: LineEnd | undefined;
   /** Whether rows are to be cut one by one. */
   single = false;
-  /** With lone CRs as line ends: whether LFs have ended rows, too, since it was set. `undefined`: nothing was cut. */
+  /** With lone CRs as line ends: whether LFs have also ended rows since it was set. `undefined`: nothing was cut. */
   lfEnds: boolean | undefined;
   #dialect: Dialect;
   #at: number = atRow;

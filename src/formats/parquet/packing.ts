@@ -1,6 +1,6 @@
 /**
  * Rows as a checkpoint keeps them: packs of rows, one after the other. A pack has its length, its number of rows, and its columns.
- * Of a column it has a bit for each value that may be absent, and then those that are present: numbers in their width, strings
+ * For a column, it has a bit for each value that may be absent, and then those that are present: numbers in their width, strings
  * and bytes as their lengths and contents, lists and maps as their lengths and the columns of their items, structs as the
  * columns of their fields. So it is written at the speed of memory, and every value comes back as it was, -0 included.
  *

@@ -17,7 +17,7 @@
  *    more, and declares it garbage.
  * 5. **Poison.** See `publisher.ts`.
  *
- * A zombie publishes what a durable manifest names, or nothing: batches that its successor publishes, too, under the same
+ * A zombie publishes what a durable manifest names, or nothing: batches that its successor also publishes, under the same
  * marks. Once the successor has published one, the target refuses the zombie.
  *
  * **Backpressure.** Sources wait while the records that are not stored yet take half of their memory, and while more bytes of

@@ -49,7 +49,7 @@ export function watchSilence(
     };
     socket.on('timeout', onTimeout);
     if (socket.connecting) {
-      // Covers the TLS handshake, too, and is not reset by its bytes.
+      // Also covers the TLS handshake, and is not reset by its bytes.
       phase = `connect within ${connectionTimeout} ms`;
       connecting = setTimeout(onTimeout, connectionTimeout);
       socket.once(connected, waiting);
