@@ -28,7 +28,7 @@ export { compareKeys, encodeKey, keyUses, storedKey, userKey, type Key, type Key
 export { checkKeyGroups, keyGroupOf, keyGroupRange, ownKeyGroups } from './keys/routing.js';
 export { maxStates } from './segment/format.js';
 export { notWhole } from './values/refusals.js';
-export { encode as encodeValue, Unstorable } from './values/isolate.js';
+export { encode as encodeValue, pack, Unstorable } from './values/isolate.js';
 export { messagePack, unpackForeign, type Serializer } from './values/serializer.js';
 export { partOfState } from './backend/rescaling.js';
 export { isKeyedState, parseSnapshot } from './backend/snapshot.js';

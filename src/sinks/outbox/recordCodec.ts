@@ -1,5 +1,12 @@
 import { MillraceError } from '../../errors.js';
-import { encodeValue, messagePack, unpackForeign, Unstorable, type Serializer } from '../../state/index.js';
+import {
+  encodeValue,
+  messagePack,
+  pack,
+  unpackForeign,
+  Unstorable,
+  type Serializer,
+} from '../../state/index.js';
 import type { Journaled } from './journaled.js';
 
 /** Encodes records for journals and decodes them, as state does its values. */
@@ -14,10 +21,12 @@ export class RecordCodec<A> {
     return { id, version };
   }
 
-  /** Errors: `UnsupportedRecord`. */
+  /** The bytes are to be copied. Errors: `UnsupportedRecord`. */
   encode(record: A): Uint8Array {
+    const { serializer } = this;
     try {
-      return encodeValue(record, this.serializer).bytes;
+      if ((serializer as Serializer<unknown>) === messagePack) return pack(record);
+      return encodeValue(record, serializer).bytes;
     } catch (error) {
       if (!(error instanceof Unstorable)) throw error;
       throw new MillraceError(

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual, types } from 'node:util';
 import { JsonNumber } from '../../formats/jsonNumbers.js';
 import { typeName } from '../../formats/typeName.js';
-import { isStorable, lossIn, mostObjects } from './losses.js';
-import { isAwkward } from './marks.js';
+import { isStorable, lossIn, lossOrMarksIn, mostObjects } from './losses.js';
+import { isAwkward, mark } from './marks.js';
 import { isPlain } from '../keys/keys.js';
-import { deepest, Encoded, messagePack, type Serializer } from './serializer.js';
+import { deepest, Encoded, messagePack, packr, type Serializer } from './serializer.js';
 
 /**
  * Isolates a value that state holds from later changes by the user:
@@ -61,9 +61,9 @@ export class Unstorable extends Error {
 
 /** Encodes a value, and checks that it decodes to the same. Throws `Unstorable`. */
 export function encode<T>(value: T, serializer: Serializer<T>): Encoded {
-  if ((serializer as Serializer<unknown>) === messagePack) checkLosses(value);
   try {
-    const bytes = serializer.encode(value);
+    const bytes =
+      (serializer as Serializer<unknown>) === messagePack ? pack(value) : serializer.encode(value);
     if (!types.isUint8Array(bytes)) throw new TypeError(`encode returned a value of type ${typeName(bytes)}`);
     // A copy: serializers may reuse their buffers.
     const held = new Encoded(Uint8Array.prototype.slice.call(bytes));
@@ -78,7 +78,21 @@ export function encode<T>(value: T, serializer: Serializer<T>): Encoded {
   }
 }
 
-/** For the default serializer, {@link checkLosses} is enough. */
+/**
+ * Encodes a value with the default serializer, and checks that nothing is lost, in one pass over it. The result may be a part of a larger buffer,
+ * so copy what is kept. Throws `Unstorable`.
+ */
+export function pack(value: unknown): Uint8Array {
+  const found = lossOrMarksIn(value);
+  if (typeof found === 'string') throw new Unstorable(found);
+  try {
+    return packr.pack(found ? mark(value) : value);
+  } catch (cause) {
+    throw new Unstorable(`of type ${typeName(value)} makes serializer ${messagePack.id} fail`, cause);
+  }
+}
+
+/** For the default serializer, {@link pack} has checked that. */
 function comesBack<T>(value: T, held: Encoded, serializer: Serializer<T>): boolean {
   if ((serializer as Serializer<unknown>) === messagePack) return true;
   const back = serializer.decode(Uint8Array.prototype.slice.call(held.bytes), serializer.version);

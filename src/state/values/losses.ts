@@ -1,6 +1,6 @@
 import { JsonNumber } from '../../formats/jsonNumbers.js';
 import { typeName } from '../../formats/typeName.js';
-import { isAwkward, markDepth } from './marks.js';
+import { isAwkward, markDepth, needsMark } from './marks.js';
 import { isPlain } from '../keys/keys.js';
 import { deepest } from './serializer.js';
 
@@ -45,7 +45,16 @@ export function isStorable(value: unknown): boolean {
  * is none.
  */
 export function lossIn(value: unknown): string | undefined {
-  const loss = new Search().in(value, 0);
+  return described(new Search().in(value, 0));
+}
+
+/** As {@link lossIn}. If nothing is lost, it also finds out, in the same pass, whether the value needs marks: see `marks.ts`. */
+export function lossOrMarksIn(value: unknown): string | boolean {
+  const search = new Search();
+  return described(search.in(value, 0)) ?? search.needsMarks;
+}
+
+function described(loss: Loss | undefined): string | undefined {
   if (loss === undefined) return undefined;
   const path = loss.path.reverse().join('').slice(0, 100);
   return path === '' ? `is ${loss.what}` : `holds ${loss.what} (at ${JSON.stringify(path).slice(1, -1)})`;
@@ -61,10 +70,10 @@ const lost = (what: string): Loss => ({ what, path: [] });
 
 class Search {
   #objects = 0;
+  needsMarks = false;
 
   in(value: unknown, depth: number): Loss | undefined {
-    if (isStorable(value)) return undefined;
-    if (typeof value !== 'object' || value === null) return lost(`a ${typeof value}`);
+    if (typeof value !== 'object' || value === null) return this.#inPrimitive(value);
     if (depth >= deepest) return lost(`something nested more than ${deepest} deep, or in itself`);
     if (++this.#objects > mostObjects)
       return lost(`one of more than ${mostObjects.toLocaleString('en-US')} objects`);
@@ -84,6 +93,11 @@ class Search {
     return this.#inAll(value instanceof Map ? [...value].flat() : (value as Set<unknown>), depth + 2);
   }
 
+  #inPrimitive(value: unknown): Loss | undefined {
+    if (typeof value === 'string' || typeof value === 'number') this.needsMarks ||= needsMark(value);
+    return isStorable(value) ? undefined : lost(`a ${typeof value}`);
+  }
+
   #inArray(array: readonly unknown[], depth: number): Loss | undefined {
     for (let i = 0; i < array.length; i++) {
       const element = array[i];
@@ -98,7 +112,9 @@ class Search {
   #inObject(object: Record<string, unknown>, depth: number): Loss | undefined {
     if (Object.getOwnPropertySymbols(object).length > 0) return lost('an object with a symbol as a name');
     const names = Object.keys(object);
-    const step = Object.getPrototypeOf(object) === null || names.some(isAwkward) ? markDepth : 1;
+    const isMarked = Object.getPrototypeOf(object) === null || names.some(isAwkward);
+    this.needsMarks ||= isMarked;
+    const step = isMarked ? markDepth : 1;
     for (const name of names) {
       const loss = this.in(object[name], depth + step);
       if (loss !== undefined) return within(`.${name}`, loss);

@@ -27,6 +27,11 @@ addExtension({
   read: (mark: unknown) => (Array.isArray(mark) ? unmark(mark[0], mark[1]) : refuse()),
 });
 
+/** Whether MessagePack does not preserve this primitive without a mark. */
+export function needsMark(value: string | number): boolean {
+  return typeof value === 'string' ? !value.isWellFormed() : Object.is(value, -0);
+}
+
 /** A value that MessagePack preserves, with marks where needed. Arrays, maps, sets and plain objects are copied. */
 export function mark(value: unknown): unknown {
   if (typeof value === 'string') return markText(value);

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { JsonNumber } from '../../../src/formats/jsonNumbers.js';
-import { valueState, type Serializer } from '../../../src/state/index.js';
+import { messagePack, pack, Unstorable, valueState, type Serializer } from '../../../src/state/index.js';
 import { createMemoryStore } from '../../../src/store/memory/index.js';
 import { Bench, coded } from '../harness.js';
 import { effort } from '../../support/effort.js';
@@ -85,6 +85,22 @@ test('a value is rejected, or comes back deeply equal', () => {
       expect(isDeepStrictEqual(back, value)).toBe(true);
     }),
     { numRuns: effort(150, 1500), interruptAfterTimeLimit: 60_000 },
+  );
+});
+
+test('a value without a part that needs a mark is written as if it had been copied with marks', () => {
+  fc.assert(
+    fc.property(anything, (value) => {
+      let bytes: Uint8Array;
+      try {
+        bytes = pack(value);
+      } catch (error) {
+        expect(error).toBeInstanceOf(Unstorable);
+        return;
+      }
+      expect(Buffer.compare(bytes, messagePack.encode(value))).toBe(0);
+    }),
+    { numRuns: effort(300, 3000), interruptAfterTimeLimit: 60_000 },
   );
 });
 
