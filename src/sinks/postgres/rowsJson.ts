@@ -1,6 +1,7 @@
 import { MillraceError } from '../../errors.js';
 import { jsonEncoder } from '../../formats/jsonEncoder.js';
 import { PoisonBatch } from '../outbox/errors.js';
+import { flatRowEncoder } from './flatRow.js';
 
 /**
  * Rows as a JSON array of their columns, for PostgreSQL to convert to the types of the columns. What a row lacks is NULL. Numbers
@@ -9,8 +10,9 @@ import { PoisonBatch } from '../outbox/errors.js';
  * Errors: `PoisonBatch`, for a value without such a form, with its path.
  */
 export function rowsJson(rows: readonly unknown[], columns: readonly string[]): string {
+  const flat = flatRowEncoder(columns);
   const encode = jsonEncoder();
-  return `[${rows.map((row, index) => rowJson(row, index, columns, encode)).join()}]`;
+  return `[${rows.map((row, index) => flat(row) ?? rowJson(row, index, columns, encode)).join()}]`;
 }
 
 function rowJson(
