@@ -10,7 +10,7 @@ import { Pool } from 'pg';
 
 export interface PostgresServer {
   readonly url: string;
-  /** A pool of connections, which `close` ends. */
+  /** A pool of connections, which `close` ends if it is not ended before. */
   pool(): Pool;
   /** As a crash of the server: every connection breaks, and what is not committed is gone. It is up again when this resolves. */
   crash(): Promise<void>;
@@ -80,7 +80,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       server = await start();
     },
     close: async () => {
-      await Promise.all(pools.map((pool) => pool.end()));
+      await Promise.all(pools.filter((pool) => !pool.ending).map((pool) => pool.end()));
       await stop('SIGQUIT');
       await rm(dir, { recursive: true, force: true });
     },

@@ -23,11 +23,11 @@ import {
 import { checkFunction, checkOptions, oneOf, required, type OptionNames } from '../../config/checkOptions.js';
 import { InvalidOption } from '../../config/units.js';
 import { MillraceError } from '../../errors.js';
-import type { Clock, FlowOperator } from '../../flow/index.js';
+import type { FlowOperator } from '../../flow/index.js';
 import { jsonEncoder } from '../../formats/jsonEncoder.js';
 import { PoisonBatch, PublishFailed } from '../outbox/errors.js';
 import type { OutboxMark } from '../outbox/mark.js';
-import { settingsOf, type OutboxOptions, type OutboxSettings } from '../outbox/options.js';
+import { settingsOf, type OutboxOptions, type OutboxSettings, type PublishHelp } from '../outbox/options.js';
 import { outboxOf } from '../outbox/outboxSink.js';
 import { beginningOf, excerptOf } from './answer.js';
 import { headersOf, idempotencyKeyOf, secretsOf } from './headers.js';
@@ -159,7 +159,7 @@ function request(
   batch: readonly Json[],
   mark: OutboxMark,
   signal: AbortSignal,
-  clock: Clock,
+  { clock }: PublishHelp,
 ): Observable<never> {
   const texts = batch.map(({ text }) => text);
   const body = format === 'json' ? `[${texts.join(',')}]` : texts.map((text) => `${text}\n`).join('');

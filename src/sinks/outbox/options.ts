@@ -22,10 +22,17 @@ export type Publish<A> = (
   signal: AbortSignal,
 ) => ObservableInput<unknown>;
 
-/** {@link Publish} for targets that wait: `clock` is that of the job. */
-export type PublishAt<A> = (
-  ...args: readonly [...batch: Parameters<Publish<A>>, clock: Clock]
+/** {@link Publish} of the library's own targets. */
+export type PublishWith<A> = (
+  ...args: readonly [...batch: Parameters<Publish<A>>, help: PublishHelp]
 ) => ObservableInput<unknown>;
+
+export interface PublishHelp {
+  /** That of the job. */
+  readonly clock: Clock;
+  /** Decodes the next batch and prepares it. A target with `prepare` calls it when it has nothing left to do but wait for an answer. */
+  readonly meanwhile: () => void;
+}
 
 /**
  * Answers whether the target has a batch that it refused: an earlier try may have succeeded, and its answer was lost. Asked before the batch
@@ -101,8 +108,13 @@ export interface OutboxSinkOptions<A> extends OutboxOptions<A> {
 
 /** The options with defaults applied, checked, in bytes and milliseconds. */
 export interface OutboxSettings<A> {
-  readonly publish: PublishAt<A>;
+  readonly publish: PublishWith<A>;
   readonly published: Published<A> | undefined;
+  /**
+   * Does for a batch what can be done before its turn; `publish` comes later with the same list. If it is absent, the next batch is
+   * decoded as soon as `publish` was called.
+   */
+  readonly prepare?: (batch: readonly A[]) => void;
   readonly target: string;
   readonly limits: BatchLimits;
   readonly retry: RetrySettings;
@@ -149,7 +161,7 @@ const poisonNames: OptionNames<PoisonOptions> = { deadLetter: true };
 export function settingsOf<A>(
   of: string,
   id: string,
-  options: Omit<OutboxSinkOptions<A>, 'publish'> & { readonly publish: PublishAt<A> },
+  options: Omit<OutboxSinkOptions<A>, 'publish'> & { readonly publish: PublishWith<A> },
   names: Readonly<Record<string, true>> = outboxSinkNames,
 ): OutboxSettings<A> {
   checkId(`the id of ${of}`, id);

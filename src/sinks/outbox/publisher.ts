@@ -23,6 +23,7 @@ import { PoisonBatch } from './errors.js';
 import { reasonOf, type Journaled, type PoisonReason } from './journaled.js';
 import type { Lineage } from './lineage.js';
 import { batchOf, type OutboxMark } from './mark.js';
+import { ReadAhead } from './readAhead.js';
 import type { RecordCodec } from './recordCodec.js';
 import { Refusal, type TargetClient } from './targetClient.js';
 
@@ -33,8 +34,9 @@ type Step = PublishOutcome<Journaled>;
  * one:
  *
  * 1. The journal is read back. Its batches are those that were written, whatever the options are now.
- * 2. Each batch that is not done is handed to the target with its mark, and again with the same mark until the target answers. *Crash*
- *    between any two, or an answer that is lost: all of the journal is published again, and the target takes what it lacks.
+ * 2. Each batch that is not done is handed to the target with its mark, and again with the same mark until the target answers. Meanwhile
+ *    the next one is decoded. *Crash* between any two, or an answer that is lost: all of the journal is published again, and the
+ *    target takes what it lacks.
  * 3. A batch is poison: the journal is amended with that, and with what is done before it. When a durable manifest has this
  *    version, the batch is not published any more, and the target is asked whether it has it (`published`), since the answer of an earlier try may be lost.
  *    - It has it: the journal is amended once more, as the batch is done.
@@ -64,8 +66,11 @@ export class BatchPublisher<A> {
       concatMap((bytes) => {
         const batches = batchesIn(bytes, uid);
         if (batches.length !== count) throw miscounted(uid, batches.length, count);
+        const decode = (batch: StoredBatch): A[] =>
+          recordsIn(batch, (record) => this.codec.decode(record, journaled.serializer.version), uid);
+        const reader = new ReadAhead(batches, decode, this.target.prepare);
         return range(done, count - done).pipe(
-          concatMap((index) => this.#one(journaled, index, batches[index] as StoredBatch)),
+          concatMap((index) => this.#one(journaled, index, batches[index] as StoredBatch, reader)),
         );
       }),
       take(1),
@@ -74,8 +79,8 @@ export class BatchPublisher<A> {
   }
 
   /** Completes when the batch is where it belongs, or emits the journal with the reason why it is poison. */
-  #one(journaled: Journaled, index: number, batch: StoredBatch): Observable<Step> {
-    const { uid, checkpoint, origin, sequence, serializer, done, poison } = journaled;
+  #one(journaled: Journaled, index: number, batch: StoredBatch, reader: ReadAhead<A>): Observable<Step> {
+    const { checkpoint, origin, sequence, done, poison } = journaled;
     const { jobId, epoch } = this.attempt;
     const mark: OutboxMark = {
       jobId,
@@ -86,7 +91,8 @@ export class BatchPublisher<A> {
       origin,
       history: this.lineage.history,
     };
-    const records = (): A[] => recordsIn(batch, (bytes) => this.codec.decode(bytes, serializer.version), uid);
+    // A record that cannot be decoded is not the target's fault, so it is none of its errors.
+    const records = reader.take(index);
     if (poison !== undefined && index === done)
       return this.target
         .published(records, mark)
@@ -97,9 +103,10 @@ export class BatchPublisher<A> {
               : this.#bury(journaled, mark, records(), poison),
           ),
         );
-    // A record that cannot be decoded is not the target's fault, so it is none of its errors.
-    records();
-    return this.target.publish(records, mark).pipe(
+    const meanwhile = (): void => {
+      reader.ahead(index + 1);
+    };
+    return this.target.publish(records, mark, meanwhile).pipe(
       catchError((error: unknown) => {
         if (!(error instanceof Refusal)) return throwError(() => error);
         if (this.deadLetters === undefined) return throwError(() => poisonBatch(mark, error.cause));

@@ -24,6 +24,7 @@ import { PublishFailed } from './errors.js';
 import { reasonOf } from './journaled.js';
 import { batchOf, type OutboxMark } from './mark.js';
 import type { OutboxSettings } from './options.js';
+import { alongside } from './readAhead.js';
 import { verdictOn } from './retries.js';
 
 /** Calls the functions of the user that reach the target. Each call is repeated until the target answers, or {@link verdictOn} gives up. */
@@ -31,19 +32,32 @@ export class TargetClient<A> {
   constructor(
     private readonly id: string,
     private readonly attempt: Pick<Attempt, 'clock' | 'random' | 'report'>,
-    private readonly settings: Pick<OutboxSettings<A>, 'publish' | 'published' | 'retry' | 'timeout'>,
+    private readonly settings: Pick<
+      OutboxSettings<A>,
+      'publish' | 'published' | 'prepare' | 'retry' | 'timeout'
+    >,
     /** See {@link verdictOn}. */
     private readonly patient: () => boolean,
   ) {}
 
-  /** Completes when the target has the batch. Errors: {@link Refusal}, or what ends the attempt. */
-  publish(records: () => A[], mark: OutboxMark): Observable<never> {
-    const { publish } = this.settings;
+  /** What can be done for a batch before its turn. */
+  get prepare(): ((batch: readonly A[]) => void) | undefined {
+    return this.settings.prepare;
+  }
+
+  /**
+   * Completes when the target has the batch. Errors: {@link Refusal}, or what ends the attempt.
+   *
+   * @param meanwhile called when nothing is left to do until the target answers
+   */
+  publish(records: () => A[], mark: OutboxMark, meanwhile: () => void): Observable<never> {
+    const { publish, prepare } = this.settings;
     const rule = 'a function that returns a promise or an Observable';
     const why = `It must be ${rule}, which tells when the target has the batch.`;
     return this.#tries(mark, (signal) => {
-      const answer = publish(records(), mark, signal, this.attempt.clock);
-      return from(returned(answer, `publish of sink '${this.id}'`, rule, why)).pipe(ignoreElements());
+      const given = publish(records(), mark, signal, { clock: this.attempt.clock, meanwhile });
+      const answer = from(returned(given, `publish of sink '${this.id}'`, rule, why)).pipe(ignoreElements());
+      return prepare === undefined ? alongside(answer, meanwhile) : answer;
     });
   }
 

@@ -8,7 +8,8 @@
  * 2. The mark is stored in the table of marks, on condition that it comes after the last one, its epoch is not lower, and the job
  *    knows the last one. That locks the row of the sink. Otherwise the transaction ends here: the database has the batch, or refuses it
  *    with `LowerEpoch` or `TargetAhead`.
- * 3. The rows are stored, or your statements run.
+ * 3. The rows are stored, or your statements run. Meanwhile the next batch is decoded, and the JSON of its rows is made; nothing of it is
+ *    sent before the answer to COMMIT.
  * 4. COMMIT. *Crash* before it: the server rolls back. *Crash* after it, or an answer that is lost: the next try finds the mark. The
  *    server answers ROLLBACK if a statement has failed and `write` caught its error: then nothing is stored, and the job ends.
  *
@@ -39,6 +40,7 @@ import type { FlowOperator } from '../../flow/index.js';
 import type { OutboxMark } from '../outbox/mark.js';
 import { outboxSinkNames, settingsOf, type OutboxSettings } from '../outbox/options.js';
 import { outboxOf } from '../outbox/outboxSink.js';
+import { alongside } from '../outbox/readAhead.js';
 import type { PostgresClient, PostgresPoolClient } from './client.js';
 import {
   creationFailureOf,
@@ -86,13 +88,13 @@ export function postgresSink<A>(id: string, options: PostgresSinkOptions<A>): Fl
     {
       ...options,
       target: typeof to === 'function' ? 'postgres:' : `postgres:${to.table.join('.')}`,
-      publish: (rows, mark) => database.store(rows, mark),
+      publish: (rows, mark, _, { meanwhile }) => database.store(rows, mark, meanwhile),
       published: (_, mark) => database.published(mark),
     },
     { ...postgresNames, ...outboxSinkNames },
   );
   const database: Database<A> = new Database<A>(id, settings, shared.timeout);
-  return outboxOf(id, shared);
+  return outboxOf(id, { ...shared, prepare: database.prepare });
 }
 
 /** The server takes no longer ones. Milliseconds. */
@@ -115,6 +117,8 @@ class Database<A> {
   readonly #marks: Marks;
   readonly #begin: string;
   readonly #write: (connection: Connection, rows: readonly A[]) => Observable<unknown>;
+  /** Does what `#write` does before its first statement. */
+  readonly prepare: (rows: readonly A[]) => void;
   #missing: readonly Preparation[];
 
   constructor(
@@ -136,6 +140,7 @@ class Database<A> {
     };
     this.#missing = createMarks ? [creation(marksDefinition), ofMarks] : [];
     if (typeof to === 'function') {
+      this.prepare = ignore;
       this.#write = ({ client, lost }, rows) =>
         rethrown(
           () => to(client, rows),
@@ -143,21 +148,27 @@ class Database<A> {
         );
     } else {
       const statement = insertion(to);
+      const prepared = new WeakMap<readonly A[], string>();
+      this.prepare = (rows) => prepared.set(rows, rowsJson(rows, to.columns));
       this.#write = ({ client }, rows) =>
         // Outside of `ours`: what fails here is no failure of the connection.
         defer(() => {
-          const values = [rowsJson(rows, to.columns)];
+          const values = [prepared.get(rows) ?? rowsJson(rows, to.columns)];
           return this.#ours(() => client.query(statement, values));
         });
       if (createTable) this.#missing = [...this.#missing, creation(definition(to))];
     }
   }
 
-  /** Commits the rows with their mark, unless the database has them. */
-  store(rows: readonly A[], mark: OutboxMark): Observable<never> {
+  /**
+   * Commits the rows with their mark, unless the database has them.
+   *
+   * @param meanwhile called while the server stores the rows
+   */
+  store(rows: readonly A[], mark: OutboxMark, meanwhile: () => void): Observable<never> {
     return this.#transaction((connection) =>
       this.#ofMarks(() => this.#marks.advance(connection.client, mark)).pipe(
-        concatMap((isNew) => (isNew ? this.#write(connection, rows) : EMPTY)),
+        concatMap((isNew) => (isNew ? alongside(this.#write(connection, rows), meanwhile) : EMPTY)),
       ),
     ).pipe(
       tap({

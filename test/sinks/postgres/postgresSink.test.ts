@@ -40,10 +40,11 @@ withServer('rows in PostgreSQL', () => {
     await pool.query('DROP TABLE IF EXISTS visits, millrace_commits CASCADE');
     await pool.query('CREATE TABLE visits (id bigint, "user" text)');
   });
-  // Whatever a test fails with, or if it takes too long: a pool ends when all of its connections are back.
-  afterEach(() => {
+  // Whatever a test fails with, or if it takes too long: a pool ends when all of its connections are back. The server has few of them.
+  afterEach(async () => {
     for (const run of runs.splice(0)) run.stop();
     for (const client of clients.splice(0)) client.release(true);
+    await pool.end();
   });
   afterAll(async () => {
     await server.close();
@@ -171,6 +172,41 @@ withServer('rows in PostgreSQL', () => {
     ]);
     run.stop();
   });
+
+  const yours: PostgresSinkOptions<Row>['write'] = (client, batch) =>
+    client.query('INSERT INTO visits SELECT $1', [batch[0]?.id]);
+  test.each<[string, object]>([
+    ['the sink', {}],
+    ['yours', { table: undefined, columns: undefined, write: yours }],
+  ])(
+    'while the server runs a statement of %s, the next batch is decoded, and no more',
+    async (_, options) => {
+      const world = new World();
+      const log: (string | number)[] = [];
+      let durable = false;
+      const serializer = {
+        id: 'noting',
+        version: 1,
+        encode: (row: Row) => Buffer.from(JSON.stringify(row)),
+        decode: (bytes: Uint8Array) => {
+          const row = JSON.parse(Buffer.from(bytes).toString()) as Row;
+          if (durable) log.push(row.id);
+          return row;
+        },
+      };
+      const run = start(world, { ...options, pool: noting(pool, log), serializer });
+      for (let id = 1; id <= 6; id++) write(run, { id, user: 'a' });
+      run.barrier();
+      durable = true;
+      run.durable();
+      await until(world, () => run.events.some(({ type }) => type === 'committed'));
+      expect(log).toEqual([
+        ...[1, 2, 'INSERT', 3, 4, 'answered', 'COMMIT'],
+        ...['INSERT', 5, 6, 'answered', 'COMMIT'],
+        ...['INSERT', 'answered', 'COMMIT'],
+      ]);
+    },
+  );
 
   test('values of all kinds come through', async () => {
     await pool.query(
@@ -752,6 +788,29 @@ withServer('rows in PostgreSQL', () => {
     expect(pool.totalCount).toBe(1);
   });
 });
+
+/** A pool that notes when a statement about the rows is sent and answered, and COMMIT. */
+function noting(pool: Pool, log: (string | number)[]): PostgresPool {
+  return {
+    connect: async () => {
+      const client = await pool.connect();
+      return {
+        query: (text, values) => {
+          const isInsert = /^INSERT INTO "?visits/.test(text);
+          if (isInsert) log.push('INSERT');
+          if (text === 'COMMIT') log.push(text);
+          const answer = client.query(text, values);
+          return isInsert ? answer.finally(() => log.push('answered')) : answer;
+        },
+        release: (destroy) => {
+          client.release(destroy);
+        },
+        on: (event, listener) => client.on(event, listener),
+        removeListener: (event, listener) => client.removeListener(event, listener),
+      };
+    },
+  };
+}
 
 /** A pool whose `at`-th statement meets a connection that breaks, before or after the server has run it. */
 function breaking(pool: Pool, at: number, when: 'before' | 'after'): PostgresPool {
