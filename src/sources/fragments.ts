@@ -11,7 +11,7 @@
  * so that connections are not idle meanwhile. Two rules keep a lane that stands still from stopping the others:
  *
  * - A lane without a fragment gets one, whatever the others hold. What they leave of the memory is enough for it; should that
- *   become less meanwhile, it gets a small one all the same. So never more than the budget and one fragment for each lane are
+ *   become less meanwhile, it still gets a small one. So never more than the budget and one fragment for each lane are
  *   held.
  * - No object holds more than its share of the budget: as many parts as there are lanes in use and, if more objects may
  *   come, one more lane.

@@ -170,7 +170,7 @@ export class GroupObject<T> {
     const parts = ahead?.parts ?? this.#fetch(wanted);
     const loading = (this.#loading = new Subscription());
     this.#grant = budget.read(this.#decoder.held + fetched, () => {
-      // Decoding is asynchronous, also where the store is not: nothing may be ready inside of a poll.
+      // Decoding is asynchronous even where the store is not: nothing may be ready inside of a poll.
       const decoded = parts.pipe(concatMap(async (all) => this.#decoder.take(all)));
       loading.add(
         decoded.subscribe({

@@ -59,7 +59,7 @@ export interface OutboxRetryOptions {
   readonly tries?: number;
   /** The wait after the first try. It doubles with each. Default 100 ms. */
   readonly initial?: Duration;
-  /** The longest wait, also if the target asks for more. Default 30 s. */
+  /** The longest wait, even if the target asks for more. Default 30 s. */
   readonly max?: Duration;
 }
 

@@ -19,7 +19,7 @@ type Elements = readonly LawElement<MergeRecord>[];
  *
  * - `Open` is emitted once, with the sources of both; each `Barrier` once, when it has arrived at both inputs; `End`
  *   with the last. A completed input counts as aligned.
- * - No record overtakes a barrier. All are emitted once, in the order of their input, also if an attempt is restored
+ * - No record overtakes a barrier. All are emitted once, in the order of their input, even if an attempt is restored
  *   at a barrier.
  * - `Watermark` is the minimum over the inputs that are neither idle nor over: it never overtakes a record, lags, or
  *   decreases. It is idle if all of them are.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Declare } from './case.js';
 import { answer, bytes, fails, outcomes, read } from './support.js';
 
-/** Conditional requests, also when several race. */
+/** Conditional requests, even when several race. */
 export function conditionTests(test: Declare): void {
   test('ifNoneMatch creates but never replaces', async ({ store, prefix }) => {
     await answer(store.put(`${prefix}a`, bytes('first'), { ifNoneMatch: '*' }));

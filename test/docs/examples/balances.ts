@@ -23,7 +23,7 @@ const money: Serializer<Money> = {
   },
 };
 
-/** The balance of each account, also of those that are stored with version 1. */
+/** The balance of each account, including those that are stored with version 1. */
 export const balances = (payments: Flow<Payment>) =>
   payments.pipe(
     keyed('balances', {
