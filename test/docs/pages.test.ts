@@ -650,6 +650,13 @@ describe('The examples of the pages', () => {
 });
 
 describe('The pages', () => {
+  test('have no table that is cut by a blank line: what follows would not be shown as one', () => {
+    const cut = pages.flatMap((page) =>
+      [...read(`docs/${page}`).matchAll(/^\|.*\n\n(\|.*)\n(?!\|-)/gm)].map(([, row]) => `${page}: ${row}`),
+    );
+    expect(cut).toEqual([]);
+  });
+
   const linksOf = (path: string): string[] =>
     [...read(path).matchAll(/\]\(([^)#\s]+)(?:#[\w-]*)?\)/g)]
       .map(([, target]) => target ?? '')
