@@ -157,11 +157,17 @@ class Opened implements OpenedObject {
           );
         },
         pull: async (out) => {
-          opened ??= first(this.#sequential(range), signal);
-          const reader = await opened;
-          const chunks = await first(changing(this.uri, reader.pull(Infinity)), signal);
-          for (const chunk of chunks) out.enqueue(chunk);
-          if (chunks.length > 0) return;
+          try {
+            opened ??= first(this.#sequential(range), signal);
+            const reader = await opened;
+            const chunks = await first(changing(this.uri, reader.pull(Infinity)), signal);
+            for (const chunk of chunks) out.enqueue(chunk);
+            if (chunks.length > 0) return;
+          } catch (error) {
+            // Nobody cancels a stream that has failed.
+            await close();
+            throw error;
+          }
           await close();
           out.close();
         },

@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { createStores, openObject } from 'millrace/stores';
-import { NEVER } from 'rxjs';
+import { finalize, NEVER, throwError } from 'rxjs';
 import { counting } from '../../src/store/decorators/counting.js';
 import { decorate } from '../../src/store/decorators/decorate.js';
 import { createMemoryStore } from '../../src/store/memory/index.js';
+import { StoreError } from '../../src/store/errors.js';
 import type { ObjectStore } from '../../src/store/objectStore.js';
 
 const content = Buffer.from(Array.from({ length: 1000 }, (_, i) => i % 251));
@@ -106,6 +107,37 @@ describe('openObject', () => {
       await object.close();
     }
     expect(await codeOf(openObject('memory://lake/a', { signal: aborted.signal }))).toBe('ABORT_ERR');
+  });
+
+  test.each(['is cancelled', 'fails'])(
+    'a web stream that %s aborts its requests, while the object is open',
+    async (end) => {
+      let [requests, aborted] = [0, 0];
+      const { store } = lake(Buffer.alloc(12 << 20));
+      const silent = decorate(store, (call, request) => {
+        if (call.method !== 'get') return request;
+        if (++requests === 1 && end === 'fails') return throwError(() => new StoreError('Integrity', 'No.'));
+        return NEVER.pipe(finalize(() => aborted++));
+      });
+      const object = await openObject('memory://lake/a', { stores: storesOf(silent) });
+      const reader = object.stream().getReader();
+      const pending = codeOf(reader.read());
+      while (requests < 2) await new Promise(setImmediate);
+      if (end === 'is cancelled') await reader.cancel();
+      expect(await pending).toBe(end === 'fails' ? 'Integrity' : 'done');
+      expect(aborted).toBe(end === 'fails' ? requests - 1 : requests);
+      await object.close();
+    },
+  );
+
+  test('it is closed when its scope ends', async () => {
+    const { stores } = lake();
+    let left;
+    {
+      await using object = await openObject('memory://lake/a', { stores });
+      left = object;
+    }
+    expect(await codeOf(left.read(Buffer.alloc(1), 0))).toBe('ReaderClosed');
   });
 
   test('unknown options are refused', async () => {
