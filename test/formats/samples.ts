@@ -1,7 +1,10 @@
 /** Objects of each format, with what is in them, for the property that a run may be cut anywhere. */
 import fc from 'fast-check';
+import { avro } from '../../src/formats/avro/index.js';
 import { writePrefix, type LengthPrefix } from '../../src/formats/frames.js';
+import { parquet, types } from '../../src/formats/parquet/index.js';
 import { maxLineBytes, type Sample } from '../sources/everyCut.js';
+import { fileOf } from './parquet/files.js';
 
 const fits = (line: string): boolean => Buffer.byteLength(line) <= maxLineBytes;
 
@@ -225,3 +228,36 @@ export const wholeSample: fc.Arbitrary<Sample<Uint8Array>> = fc.uint8Array({ max
     malformed: content.length > maxLineBytes ? 1 : 0,
   };
 });
+
+/** Every byte is a record. */
+export const bytesSample: fc.Arbitrary<Sample<number>> = fc
+  .uint8Array({ maxLength: 60 })
+  .map((bytes) => ({ content: Buffer.from(bytes), records: [...bytes], malformed: 0 }));
+
+const tableRows = fc.array(fc.record({ n: fc.integer(), text: fc.string() }), { maxLength: 12 });
+
+/** Containers, with one or more records in a block. */
+export const avroSample: fc.Arbitrary<Sample<unknown>> = fc
+  .record({
+    rows: tableRows,
+    block: fc.constantFrom(1, 20),
+    codec: fc.constantFrom('null', 'deflate', 'snappy'),
+  })
+  .map(({ rows, block, codec }) => {
+    const fields = [
+      { name: 'n', type: 'long' },
+      { name: 'text', type: 'string' },
+    ];
+    const format = avro({ avroSchema: { type: 'record', name: 'Row', fields }, block, codec });
+    return { content: fileOf(format, rows), records: rows, malformed: 0 };
+  });
+
+export const tableSchema = { n: types.int64, text: types.string };
+
+/** Files with row groups of a few rows. */
+export const parquetSample: fc.Arbitrary<Sample<unknown>> = fc
+  .record({ rows: tableRows, group: fc.integer({ min: 1, max: 5 }) })
+  .map(({ rows, group }) => {
+    const format = parquet({ schema: tableSchema, rowGroup: { rows: group } });
+    return { content: fileOf(format, rows), records: rows, malformed: 0 };
+  });

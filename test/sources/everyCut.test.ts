@@ -1,22 +1,30 @@
 import type fc from 'fast-check';
+import { avro } from '../../src/formats/avro/index.js';
+import { bytes } from '../../src/formats/bytes.js';
 import { csv } from '../../src/formats/csv/csv.js';
 import { jsonArray } from '../../src/formats/jsonArray.js';
 import { lengthPrefixed } from '../../src/formats/lengthPrefixed.js';
 import { ndjson } from '../../src/formats/ndjson.js';
+import { parquet } from '../../src/formats/parquet/index.js';
 import type { Reader } from '../../src/formats/reader.js';
 import { text } from '../../src/formats/text.js';
 import { whole } from '../../src/formats/whole.js';
+import type { FilesOptions } from '../../src/sources/files.js';
 import {
+  avroSample,
+  bytesSample,
   csvSample,
   framesSample,
   jsonArraySample,
   ndjsonSample,
+  parquetSample,
+  tableSchema,
   textSample,
   wholeSample,
 } from '../formats/samples.js';
-import { everyCut, type Sample } from './everyCut.js';
+import { everyCut, type Cutting, type Sample } from './everyCut.js';
 
-type Case = readonly [string, Reader<unknown>, fc.Arbitrary<Sample<unknown>>];
+type Case = readonly [string, FilesOptions<unknown>['format'], fc.Arbitrary<Sample<unknown>>, Cutting?];
 
 /** Without the URI. */
 const contents: Reader<Uint8Array> = {
@@ -27,6 +35,19 @@ const contents: Reader<Uint8Array> = {
       ...decoder,
       decode: (block, at, line, on, malformed) =>
         decoder.decode(block, at, line, ({ content }) => on(content), malformed),
+    };
+  },
+};
+
+/** Blocks are cut anywhere, so their bytes are compared. */
+const eachByte: Reader<number> = {
+  ...bytes(),
+  decoder(start) {
+    const decoder = bytes().decoder(start);
+    return {
+      ...decoder,
+      decode: (block, at, line, on, malformed) =>
+        decoder.decode(block, at, line, (piece) => piece.forEach(on), malformed),
     };
   },
 };
@@ -53,8 +74,11 @@ const formats: readonly Case[] = [
     framesSample({ bytes: 'varint', endian: 'big' }),
   ],
   ['whole objects', contents, wholeSample],
+  ['bytes', eachByte, bytesSample],
+  ['avro', avro(), avroSample, { maxLineBytes: 1000, fragment: 300 }],
+  ['parquet', parquet({ schema: tableSchema }), parquetSample, { fragment: 1000, compressed: false }],
 ];
 
 describe('a run that is cut after any record, at any fragment, equals the whole', () => {
-  it.each(formats)('%s', (_, format, sample) => everyCut(format, sample));
+  it.each(formats.map(([name, ...given]) => ({ name, given })))('$name', ({ given }) => everyCut(...given));
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Json } from '../../src/flow/index.js';
-import type { Reader } from '../../src/formats/reader.js';
+import type { FilesOptions } from '../../src/sources/files.js';
 import { compressed, compressions } from '../formats/compress.js';
 import { memoryWith, readAll, slicedFiles } from './harness.js';
 import { effort } from '../support/effort.js';
@@ -17,22 +17,33 @@ export interface Sample<T> {
 
 export const maxLineBytes = 40;
 
-const stored = <T>(sample: fc.Arbitrary<Sample<T>>) =>
+export interface Cutting {
+  readonly maxLineBytes?: number;
+  /** The maximum size of fragments. */
+  readonly fragment?: number;
+  /** Whether objects may be compressed as a whole. Default true. */
+  readonly compressed?: boolean;
+}
+
+const stored = <T>(sample: fc.Arbitrary<Sample<T>>, compressible: boolean) =>
   fc.record({
     sample,
-    codec: fc.constantFrom(undefined, ...compressions),
+    codec: fc.constantFrom(undefined, ...(compressible ? compressions : [])),
     cuts: fc.array(fc.nat(400), { maxLength: 4 }),
   });
-const sizes = fc.record({
-  fragment: fc.integer({ min: 1, max: 40 }),
-  window: fc.integer({ min: 1, max: 4 }),
-});
+const sizesOf = (fragment: number) =>
+  fc.record({ fragment: fc.integer({ min: 1, max: fragment }), window: fc.integer({ min: 1, max: 4 }) });
 
 /** Every poll hands over one record, so that there is a position after each, and after each fragment that came before it. */
-export async function everyCut<T>(format: Reader<T>, sample: fc.Arbitrary<Sample<T>>): Promise<void> {
+export async function everyCut<T>(
+  format: FilesOptions<T>['format'],
+  sample: fc.Arbitrary<Sample<T>>,
+  { maxLineBytes: most = maxLineBytes, fragment = 40, compressed: compressible = true }: Cutting = {},
+): Promise<void> {
+  const sizes = sizesOf(fragment);
   await fc.assert(
     fc.asyncProperty(
-      fc.array(stored(sample), { minLength: 1, maxLength: 3 }),
+      fc.array(stored(sample, compressible), { minLength: 1, maxLength: 3 }),
       sizes,
       sizes,
       async (objects, first, second) => {
@@ -48,7 +59,11 @@ export async function everyCut<T>(format: Reader<T>, sample: fc.Arbitrary<Sample
         const malformed = objects.reduce((sum, object) => sum + object.sample.malformed, 0);
         const read = (prefetch: typeof first, position?: Json) =>
           readAll(
-            slicedFiles('memory://lake/raw', { format, prefetch, maxLineBytes, onMalformed: 'skip' }, 1),
+            slicedFiles(
+              'memory://lake/raw',
+              { format, prefetch, maxLineBytes: most, onMalformed: 'skip' },
+              1,
+            ),
             store,
             position,
           );
