@@ -92,7 +92,8 @@ export interface OutboxOptions<A> {
    */
   readonly budget?: Size;
   /**
-   * Bytes (as encoded) of earlier checkpoints that are not published yet. While there are more, sources wait. Default 256 MiB.
+   * Bytes (as encoded) of earlier checkpoints that are not published yet. While there are more, a source waits once it is `budget` of
+   * `createJob` ahead, so that much comes on top. Default 256 MiB.
    */
   readonly backlog?: Size;
 }
