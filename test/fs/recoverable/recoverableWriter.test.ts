@@ -218,6 +218,37 @@ describe('a file', () => {
       await (await writerOn(store, true, tails).open(name)).close();
   });
 
+  test('makes the requests that docs/recoverable-writer.md says', async () => {
+    let made: string[] = [];
+    const counted = decorate(memory(), ({ method }, run) => {
+      made.push(method);
+      return run;
+    });
+    const of = async <T>(call: Promise<T>): Promise<readonly [T, string]> => {
+      const answer = await call;
+      const requests = made.join(' ');
+      made = [];
+      return [answer, requests];
+    };
+    const writer = writerOn(counted);
+    const [file, opening] = await of(writer.open(name));
+    expect(opening).toBe('');
+    expect((await of(file.write(content(1))))[1]).toBe('');
+    expect((await of(file.persist()))[1]).toBe('createUpload');
+    expect((await of(file.persist()))[1]).toBe('');
+    await file.write(content(2 * part + 4, 1)); // a tail of five bytes is not inline
+    const [resumable, persisting] = await of(file.persist());
+    expect(persisting).toBe('uploadPart uploadPart put');
+    await file.write('x');
+    const [closed, closing] = await of(file.closeForCommit());
+    expect(closing).toBe('uploadPart');
+    const recovered = writer.recover(resumable);
+    expect((await of(writer.commit(recovered)))[1]).toBe('get uploadPart completeUpload');
+    expect((await of(writer.cleanup(resumable)))[1]).toBe('delete');
+    expect((await of(writer.cleanup(recovered)))[1]).toBe('list');
+    expect((await of(writer.abandon(closed)))[1]).toBe('abortUpload list');
+  });
+
   test('takes bytes and strings, and nothing else', async () => {
     const file = await writerOn(memory()).open('a');
     for (const wrong of [{ a: 1 }, 5, null, undefined, [1, 2], new Date(0)])
