@@ -52,7 +52,7 @@ export type { NdjsonOptions } from './formats/jsonParsers.js';
 export { lengthPrefixed, type LengthPrefixedOptions } from './formats/lengthPrefixed.js';
 export { ndjson } from './formats/ndjson.js';
 export { text, type TextOptions } from './formats/text.js';
-export { whole, type WholeObject } from './formats/whole.js';
+export { whole, type WholeObject, type WholeOptions } from './formats/whole.js';
 
 // Operators
 export type { ByKeyOptions } from './operators/keyed/byKeyOptions.js';

@@ -1,32 +1,40 @@
 import { types } from 'node:util';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkOptions, required, type OptionNames } from '../config/checkOptions.js';
 import { InvalidOption, parseSize, type Size } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import type { Format } from './format.js';
 import { FrameCutter, readPrefix, writePrefix, type LengthPrefix } from './frames.js';
-import type { ObjectDecoder } from './reader.js';
+import type { ObjectDecoder, Reader } from './reader.js';
 import { typeName } from './typeName.js';
+import { validated } from './validated.js';
+import type { RowWriter } from './writer.js';
 
 /** Options of {@link lengthPrefixed}. */
-export interface LengthPrefixedOptions {
+export interface LengthPrefixedOptions<T = Uint8Array> {
   /** Bytes of the length. `varint`: 7 bits a byte, the lowest first, as in delimited protobuf messages. */
   readonly bytes: 1 | 2 | 4 | 8 | 'varint';
   /** The order of the length's bytes. Default `big`. It has no meaning for `varint`. */
   readonly endian?: 'big' | 'little';
   /** A longer record is malformed, and refused when it is written. Default 16 MiB. */
   readonly max?: Size;
+  /**
+   * Validates every record that is read, and may transform it, for example decode a message: any Standard Schema (zod, valibot,
+   * arktype, …) that validates synchronously. Records that it rejects are malformed.
+   */
+  readonly schema?: StandardSchemaV1<unknown, T>;
 }
 
-const names: OptionNames<LengthPrefixedOptions> = { bytes: true, endian: true, max: true };
+const names: OptionNames<LengthPrefixedOptions> = { bytes: true, endian: true, max: true, schema: true };
 
 /**
  * Records of any bytes, each after its length: delimited protobuf messages, for example. Records are views into the block that
  * was read; copy those that are kept.
  *
  * A record is malformed if it is longer than `max` or `maxLineBytes`, if the object ends before it does, or if its length is not a
- * varint or is 2^53 or more. The rest of the object belongs to it then. The line of a malformed record is its number in the object.
+ * varint or is 2^53 or more: the rest of the object belongs to it then; or if the schema rejects it. The line of a malformed record is its number in the object.
  *
- * Errors: `NotBytes` (a written record is not a `Uint8Array`), `TooLong` (it is longer than `max`, or than the length can
+ * Errors: `AsyncSchema` (the schema validates asynchronously), `NotBytes` (a written record is not a `Uint8Array`), `TooLong` (it is longer than `max`, or than the length can
  * express), `InvalidOption`.
  *
  * @example
@@ -34,8 +42,14 @@ const names: OptionNames<LengthPrefixedOptions> = { bytes: true, endian: true, m
  * const messages = files('s3://lake/events/**', { format: lengthPrefixed({ bytes: 'varint' }) });
  * ```
  */
-export function lengthPrefixed(options: LengthPrefixedOptions): Format<Uint8Array> {
-  const { bytes, endian = 'big', max = '16MiB' } = required('the options of lengthPrefixed', options);
+export function lengthPrefixed<T>(
+  options: LengthPrefixedOptions<T> & { readonly schema: StandardSchemaV1<unknown, T> },
+): Reader<T> & RowWriter<Uint8Array>;
+export function lengthPrefixed(options: LengthPrefixedOptions): Format<Uint8Array>;
+export function lengthPrefixed(
+  options: LengthPrefixedOptions<unknown>,
+): Reader<unknown> & RowWriter<Uint8Array> {
+  const { bytes, endian = 'big', max = '16MiB', schema } = required('the options of lengthPrefixed', options);
   checkOptions('lengthPrefixed', options, names);
   if (![1, 2, 4, 8, 'varint'].includes(bytes))
     throw new InvalidOption('lengthPrefixed: bytes', bytes, "1, 2, 4, 8 or 'varint'");
@@ -43,11 +57,14 @@ export function lengthPrefixed(options: LengthPrefixedOptions): Format<Uint8Arra
     throw new InvalidOption('lengthPrefixed: endian', endian, "'big' or 'little'");
   const prefix: LengthPrefix = { bytes, endian };
   const most = parseSize('lengthPrefixed: max', max);
-  return {
+  const reader: Reader<Uint8Array> = {
     name: `frames of ${bytes} ${endian}`,
-    extension: '.bin',
     block: 64 * 1024,
     decoder: () => decoderOf(prefix, most),
+  };
+  return {
+    ...validated('lengthPrefixed', reader, schema, { text: excerptOf }),
+    extension: '.bin',
     encode(record: unknown) {
       if (!types.isUint8Array(record))
         throw new MillraceError(
@@ -75,7 +92,7 @@ function decoderOf(prefix: LengthPrefix, most: number): ObjectDecoder<Uint8Array
         const end = found === undefined ? block.length : Math.min(found.at + found.length, block.length);
         if (reason === undefined) on(block.subarray(found?.at ?? end, end));
         else {
-          const text = block.toString('latin1', from, Math.min(end, from + excerptBytes));
+          const text = excerptOf(block.subarray(from, end));
           malformed({ offset: start + from, length: end - from, line: line + records, text, reason });
         }
         from = end;
@@ -103,4 +120,4 @@ function fault(
   return length > most ? `it has ${length} bytes, and max is ${most}` : undefined;
 }
 
-const excerptBytes = 256;
+const excerptOf = (bytes: Buffer): string => bytes.toString('latin1', 0, 256);

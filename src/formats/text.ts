@@ -1,14 +1,22 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import { InvalidOption } from '../config/units.js';
 import { MillraceError } from '../errors.js';
 import { AnyLineCutter, SequenceCutter } from './endCutter.js';
 import type { Format } from './format.js';
 import { lineCutter, nextSpan, startsWithMark } from './lines.js';
-import type { Cutter, ObjectDecoder } from './reader.js';
+import type { Cutter, ObjectDecoder, Reader } from './reader.js';
 import { typeName } from './typeName.js';
+import { validated } from './validated.js';
+import type { RowWriter } from './writer.js';
 
 /** Options of {@link text}. */
-export interface TextOptions {
+export interface TextOptions<T = string> {
+  /**
+   * Validates every line that is read, and may transform it: any Standard Schema (zod, valibot, arktype, …) that validates
+   * synchronously. Lines that it rejects are malformed records.
+   */
+  readonly schema?: StandardSchemaV1<unknown, T>;
   /**
    * What ends a record. Default `\n`, also after `\r`. `any`: LF, CRLF or a lone CR; written as `\n`. Any other string, of at
    * most 64 bytes in UTF-8: exactly this one, such as `\r`, `\0` or `\n\n`.
@@ -16,14 +24,14 @@ export interface TextOptions {
   readonly lineEnd?: string;
 }
 
-const names: OptionNames<TextOptions> = { lineEnd: true };
+const names: OptionNames<TextOptions> = { schema: true, lineEnd: true };
 
 /**
  * One line of UTF-8 text per record, without its line end. Empty lines are records. Bytes that are not UTF-8 are read as
  * U+FFFD. A byte order mark at the start of any line is dropped (concatenated files have several). Only lines that exceed
- * the maximum length are malformed.
+ * the maximum length, and those that the schema rejects, are malformed.
  *
- * Errors: `NotText` (a written record is not a string, or contains a line end and would be read back as two),
+ * Errors: `AsyncSchema` (the schema validates asynchronously), `NotText` (a written record is not a string, or contains a line end and would be read back as two),
  * `InvalidOption`.
  *
  * @example
@@ -31,9 +39,13 @@ const names: OptionNames<TextOptions> = { lineEnd: true };
  * const lines = files('file:///var/log/*.log.gz', { format: text() });
  * ```
  */
-export function text(options: TextOptions = {}): Format<string> {
+export function text<T>(
+  options: TextOptions<T> & { readonly schema: StandardSchemaV1<unknown, T> },
+): Reader<T> & RowWriter<string>;
+export function text(options?: TextOptions): Format<string>;
+export function text(options: TextOptions<unknown> = {}): Reader<unknown> & RowWriter<string> {
   checkOptions('text', options, names);
-  const { lineEnd = '\n' } = options;
+  const { lineEnd = '\n', schema } = options;
   if (typeof (lineEnd as unknown) !== 'string' || lineEnd === '' || Buffer.byteLength(lineEnd) > 64)
     throw new InvalidOption('text: lineEnd', lineEnd, "'any', or a string of 1 to 64 bytes");
   const written = lineEnd === 'any' ? '\n' : lineEnd;
@@ -41,13 +53,17 @@ export function text(options: TextOptions = {}): Format<string> {
     lineEnd === 'any'
       ? (record: string) => /[\r\n]/.test(record)
       : (record: string) => (record + lineEnd).indexOf(lineEnd) < record.length;
-  return {
+  const reader: Reader<string> = {
     name: lineEnd === '\n' ? 'text' : `text with line end ${JSON.stringify(lineEnd)}`,
-    extension: '.txt',
     // NUL as line end looks like UTF-16.
     text: !lineEnd.includes('\0'),
     ...splittingOf(lineEnd),
     decoder: decoderOf(lineEnd),
+  };
+  const ends = lineEnd === '\n' || lineEnd === 'any' ? ['\r\n', '\n', '\r'] : [lineEnd];
+  return {
+    ...validated('text', reader, schema, { ends, text: (bytes) => bytes.toString() }),
+    extension: '.txt',
     encode(record: unknown) {
       if (typeof record !== 'string')
         throw notText(

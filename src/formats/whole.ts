@@ -1,4 +1,7 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { checkOptions, type OptionNames } from '../config/checkOptions.js';
 import type { ObjectDecoder, Reader } from './reader.js';
+import { validated } from './validated.js';
 
 /** A record of {@link whole}. */
 export interface WholeObject {
@@ -8,17 +11,31 @@ export interface WholeObject {
   readonly content: Buffer;
 }
 
+/** Options of {@link whole}. */
+export interface WholeOptions<T> {
+  /**
+   * Validates every object, and may transform it: any Standard Schema (zod, valibot, arktype, …) that validates synchronously.
+   * Objects that it rejects are malformed records.
+   */
+  readonly schema?: StandardSchemaV1<unknown, T>;
+}
+
+const names: OptionNames<WholeOptions<never>> = { schema: true };
+
 /**
  * Each object as one record: documents, images, messages. An object larger than `maxLineBytes` of `files` (default 16 MiB) is
  * malformed. An object without bytes is no record. Objects are decompressed if their name or Content-Encoding declares it.
+ *
+ * Errors: `AsyncSchema` (the schema validates asynchronously), `InvalidOption`.
  *
  * @example
  * ```ts
  * const pages = files('s3://lake/pages/**' + '/*.html', { format: whole(), maxLineBytes: '64MiB' });
  * ```
  */
-export function whole(): Reader<WholeObject> {
-  return {
+export function whole<T = WholeObject>(options: WholeOptions<T> = {}): Reader<T> {
+  checkOptions('whole', options, names);
+  const reader: Reader<WholeObject> = {
     name: 'whole',
     decoder: ({ object }): ObjectDecoder<WholeObject> => ({
       first: () => -1,
@@ -30,4 +47,5 @@ export function whole(): Reader<WholeObject> {
       dropped: () => 0,
     }),
   };
+  return validated('whole', reader, options.schema, { text: (bytes) => bytes.toString('utf8', 0, 256) });
 }

@@ -1,10 +1,34 @@
 /** Objects of each format, with what is in them, for the property that a run may be cut anywhere. */
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import fc from 'fast-check';
 import { avro } from '../../src/formats/avro/index.js';
 import { writePrefix, type LengthPrefix } from '../../src/formats/frames.js';
 import { parquet, types } from '../../src/formats/parquet/index.js';
 import { maxLineBytes, type Sample } from '../sources/everyCut.js';
 import { fileOf } from './parquet/files.js';
+
+/** A schema of strings and bytes: each is put into a list. */
+export const shorterThan = (most: number): StandardSchemaV1<unknown, readonly unknown[]> => ({
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value) =>
+      (value as string | Uint8Array).length < most
+        ? { value: [value] }
+        : { issues: [{ message: 'too long' }] },
+  },
+});
+
+/** The same objects, read with `shorterThan`. */
+export const shorter = <T extends string | Uint8Array>(
+  most: number,
+  sample: fc.Arbitrary<Sample<T>>,
+): fc.Arbitrary<Sample<unknown>> =>
+  sample.map(({ content, records, malformed }) => {
+    const good = records.filter(({ length }) => length < most);
+    const rejected = records.length - good.length;
+    return { content, records: good.map((each) => [each]), malformed: malformed + rejected };
+  });
 
 const fits = (line: string): boolean => Buffer.byteLength(line) <= maxLineBytes;
 

@@ -18,6 +18,8 @@ import {
   jsonArraySample,
   ndjsonSample,
   parquetSample,
+  shorter,
+  shorterThan,
   tableSchema,
   textSample,
   wholeSample,
@@ -60,6 +62,11 @@ const formats: readonly Case[] = [
   ['text with any line end', text({ lineEnd: 'any' }), textSample('any', /\r\n|\r|\n/)],
   ['text with a delimiter that overlaps itself', text({ lineEnd: '\n\n' }), textSample('\n\n', '\n\n')],
   ['text with a delimiter of several bytes', text({ lineEnd: '€a' }), textSample('€a', '€a')],
+  [
+    'text with a schema',
+    text({ lineEnd: 'any', schema: shorterThan(6) }),
+    shorter(6, textSample('any', /\r\n|\r|\n/)),
+  ],
   ['a JSON array', jsonArray(), jsonArraySample],
   ['frames', lengthPrefixed({ bytes: 2, max: 20 }), framesSample({ bytes: 2, endian: 'big' }, 20)],
   [
@@ -72,6 +79,11 @@ const formats: readonly Case[] = [
     'frames of varints',
     lengthPrefixed({ bytes: 'varint' }),
     framesSample({ bytes: 'varint', endian: 'big' }),
+  ],
+  [
+    'frames with a schema',
+    lengthPrefixed({ bytes: 1, schema: shorterThan(20) }),
+    shorter(20, framesSample({ bytes: 1, endian: 'big' })),
   ],
   ['whole objects', contents, wholeSample],
   ['bytes', eachByte, bytesSample],
