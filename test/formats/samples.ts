@@ -208,10 +208,8 @@ export const jsonArraySample: fc.Arbitrary<Sample<unknown>> = fc
       unit = '';
       const isNone = isLast && closed && element.json === '';
       const isEnd = isLast && !closed;
-      // The record, and the array.
-      if (!fits) malformed += isEnd ? 2 : 1;
-      else if (isNone) continue;
-      else if (!isEnd && element.good) records.push(element.value);
+      if (fits && isNone) continue;
+      if (fits && !isEnd && element.good) records.push(element.value);
       else malformed++;
     }
     if (elements.length === 0) {
