@@ -80,14 +80,8 @@ class Search {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Array.prototype) return this.#inArray(value as unknown[], depth + 1);
     if (isPlain(prototype)) return this.#inObject(value as Record<string, unknown>, depth);
-    if (value instanceof JsonNumber) return undefined;
-    if (
-      binary.has(prototype) &&
-      (value instanceof typedArray || !ArrayBuffer.isView(value) || value instanceof DataView)
-    )
-      return undefined;
     if (prototype !== Date.prototype && prototype !== Map.prototype && prototype !== Set.prototype)
-      return lost(`an instance of ${className(value)}`);
+      return isKept(value, prototype) ? undefined : lost(`an instance of ${className(value)}`);
     if (Reflect.ownKeys(value).length > 0) return lost(`a ${typeName(value)} with extra properties`);
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? lost('an invalid Date') : undefined;
     return this.#inAll(value instanceof Map ? [...value].flat() : (value as Set<unknown>), depth + 2);
@@ -129,6 +123,13 @@ class Search {
     }
     return undefined;
   }
+}
+
+/** Whether it is a number or binary data that our MessagePack preserves. */
+function isKept(value: object, prototype: unknown): boolean {
+  if (value instanceof JsonNumber) return true;
+  if (!binary.has(prototype)) return false;
+  return value instanceof typedArray || !ArrayBuffer.isView(value) || value instanceof DataView;
 }
 
 function within(part: string, loss: Loss): Loss {
