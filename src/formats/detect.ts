@@ -49,8 +49,9 @@ export function codecOf(object: StoredObject): Codec | undefined {
   }
   const container = containers.find(({ extensions }) => extensions.includes(ending));
   if (container !== undefined) throw unknownContainer(uri, container.name, byName);
-  if (content !== undefined) throw unreadable(uri, content);
   const unsigned = [named, outer].some((each) => each !== undefined && isUnsigned(each));
+  // Brotli may begin like UTF-16: that of 257 bytes does.
+  if (content !== undefined && !(unsigned && content.kind === 'encoding')) throw unreadable(uri, content);
   // An empty brotli stream is one byte, a semicolon.
   if (looksLikeText(head, object.whole) && !(unsigned && object.whole && head.length === 1)) return undefined;
   // An object with a gzip name or header that is neither gzip nor text is corrupt. The decompressor reports that.

@@ -135,6 +135,14 @@ describe('the codec of an object', () => {
     },
   );
 
+  it.each([
+    ['zeros: that of any 257 bytes', brotliCompressSync(`${'x'.repeat(256)}\n`)],
+    ['a byte order mark', Buffer.from([0xff, 0xfe, 0x80, 3])],
+  ])('brotli that begins like UTF-16, with %s, is brotli', (_, head) => {
+    expect(stored('a.json.br', head)).toBe('brotli');
+    expect(stored('a.json', head, { encoding: 'br' })).toBe('brotli');
+  });
+
   it('accepts text that begins like another file type', () => {
     for (const head of ['ORC attack\n', 'PAR1,PAR2\n', 'BZh9 is bzip2\n', 'SEQ\n', 'PK\n', 'ARROW1\n']) {
       expect(stored('a.txt', head)).toBe('none');
