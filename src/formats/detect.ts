@@ -50,7 +50,7 @@ export function codecOf(object: StoredObject): Codec | undefined {
   const container = containers.find(({ extensions }) => extensions.includes(ending));
   if (container !== undefined) throw unknownContainer(uri, container.name, byName);
   const unsigned = [named, outer].some((each) => each !== undefined && isUnsigned(each));
-  // Brotli may begin like UTF-16: that of 257 bytes does.
+  // Brotli may begin like UTF-16: that of 257 bytes often does.
   if (content !== undefined && !(unsigned && content.kind === 'encoding')) throw unreadable(uri, content);
   // An empty brotli stream is one byte, a semicolon.
   if (looksLikeText(head, object.whole) && !(unsigned && object.whole && head.length === 1)) return undefined;
